@@ -1,0 +1,100 @@
+"""Key management for Qlik Cloud inside Jupyter.
+
+The public names load lazily: `import qlik_keys` costs a few milliseconds and brings none of pandas, ipywidgets, IPython,
+hvac and httpx.
+
+Example:
+    >>> import qlik_keys as qk
+    >>> with qk.sandbox.start() as box:
+    ...     tenant = qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key))
+    ...     store = qk.VaultKeyStore(box.vault_url, token=box.vault_token)
+    ...     made = qk.provision(tenant, store, name="nightly-etl", scopes=["user_default"])
+    ...     frame = qk.clients(tenant, store)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qlik_keys import errors, sandbox
+    from qlik_keys.errors import QlikKeysError
+    from qlik_keys.inventory import clients
+    from qlik_keys.keys import KeySpec, PrivateKey, PublicJwk, generate
+    from qlik_keys.keystore.vault import AppRole, JwtLogin, KubernetesLogin, UserPass, VaultKeyStore
+    from qlik_keys.lifecycle import Provisioned, provision, resume
+    from qlik_keys.panel import Panel
+    from qlik_keys.settings import Settings
+    from qlik_keys.tenant import ApiKey, QlikTenant
+    from qlik_keys.tokens import ClientSecret, PrivateKeyJwtAuth, Token, TokenSource
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "ApiKey": "tenant",
+    "AppRole": "keystore.vault",
+    "ClientSecret": "tokens",
+    "JwtLogin": "keystore.vault",
+    "KeySpec": "keys",
+    "KubernetesLogin": "keystore.vault",
+    "Panel": "panel",
+    "PrivateKey": "keys",
+    "PrivateKeyJwtAuth": "tokens",
+    "Provisioned": "lifecycle",
+    "PublicJwk": "keys",
+    "QlikKeysError": "errors",
+    "QlikTenant": "tenant",
+    "Settings": "settings",
+    "Token": "tokens",
+    "TokenSource": "tokens",
+    "UserPass": "keystore.vault",
+    "VaultKeyStore": "keystore.vault",
+    "clients": "inventory",
+    "generate": "keys",
+    "provision": "lifecycle",
+    "resume": "lifecycle",
+}
+_MODULES = ("errors", "sandbox")
+
+__all__ = [
+    "ApiKey",
+    "AppRole",
+    "ClientSecret",
+    "JwtLogin",
+    "KeySpec",
+    "KubernetesLogin",
+    "Panel",
+    "PrivateKey",
+    "PrivateKeyJwtAuth",
+    "Provisioned",
+    "PublicJwk",
+    "QlikKeysError",
+    "QlikTenant",
+    "Settings",
+    "Token",
+    "TokenSource",
+    "UserPass",
+    "VaultKeyStore",
+    "__version__",
+    "clients",
+    "errors",
+    "generate",
+    "provision",
+    "resume",
+    "sandbox",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"qlik_keys.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'qlik_keys' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"qlik_keys.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

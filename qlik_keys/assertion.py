@@ -1,0 +1,85 @@
+"""The client assertion: claims and compact JWS over a `Signer` (RFC 7523, RFC 7515 7.1; qlik-cloud-contract).
+
+What signs is not known here: a key in memory (`keys.LocalSigner`), or one that never leaves Vault. The audience is
+the token endpoint, exactly, and never taken from anything that a server sent.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from base64 import urlsafe_b64encode
+from functools import lru_cache
+from typing import Protocol
+
+from qlik_keys.clock import SYSTEM_CLOCK, Clock
+
+CLIENT_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+DEFAULT_LIFETIME_SECONDS = 120
+MAXIMUM_LIFETIME_SECONDS = 300
+
+
+class Signer(Protocol):
+    """Something that signs under a key id, wherever the key lives."""
+
+    @property
+    def kid(self) -> str:
+        """The key id under which the tenant knows the key."""
+        ...
+
+    @property
+    def alg(self) -> str:
+        """The JWS algorithm: "RS256", "RS512" or "ES384"."""
+        ...
+
+    def sign(self, data: bytes, /) -> bytes:
+        """Return the JWS signature of the bytes (RFC 7518 3.3, 3.4)."""
+        ...
+
+
+def client_assertion(
+    signer: Signer,
+    *,
+    client_id: str,
+    audience: str,
+    lifetime_seconds: int = DEFAULT_LIFETIME_SECONDS,
+    clock: Clock = SYSTEM_CLOCK,
+) -> str:
+    """Return a fresh client assertion; each call has its own `jti`, so each serves one request.
+
+    Args:
+        signer: signs, and names its key and algorithm.
+        client_id: `iss` and `sub`.
+        audience: the token endpoint, `<tenant>/oauth/token`.
+        lifetime_seconds: from now, 1 to 300.
+        clock: says what now is.
+
+    Raises:
+        ValueError: the lifetime is out of bounds, or a text is empty.
+        KeyMaterialError, StoreError: the signer could not sign.
+    """
+    if not 1 <= lifetime_seconds <= MAXIMUM_LIFETIME_SECONDS:
+        raise ValueError(f"lifetime_seconds must be 1 to {MAXIMUM_LIFETIME_SECONDS}, not {lifetime_seconds}")
+    if not client_id or not audience:
+        raise ValueError("client_id and audience must not be empty")
+    now = int(clock.time())
+    claims = (
+        f'{{"iss":{_text(client_id)},"sub":{_text(client_id)},"aud":{_text(audience)},'
+        f'"jti":"{uuid.uuid4()}","iat":{now},"exp":{now + lifetime_seconds}}}'
+    )
+    signing_input = _header(signer.alg, signer.kid) + b"." + _base64url(claims.encode())
+    return (signing_input + b"." + _base64url(signer.sign(signing_input))).decode()
+
+
+def _base64url(data: bytes) -> bytes:
+    return urlsafe_b64encode(data).rstrip(b"=")
+
+
+@lru_cache(maxsize=1024)
+def _text(value: str) -> str:
+    return json.dumps(value)
+
+
+@lru_cache(maxsize=1024)
+def _header(alg: str, kid: str) -> bytes:
+    return _base64url(json.dumps({"alg": alg, "kid": kid, "typ": "JWT"}, separators=(",", ":")).encode())

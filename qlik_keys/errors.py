@@ -1,0 +1,307 @@
+"""The one exception tree of the package.
+
+```
+QlikKeysError                    hint, retryable, outcome
+├── ConfigurationError           a setting is missing, contradictory or unsafe (also a ValueError)
+├── KeyMaterialError             a key is malformed, too weak, of the wrong kind, or private where public is wanted
+├── TenantError                  status, code, title, detail, trace_id, method, path
+│   ├── TenantUnreachable        no connection, or an answer that was cut off
+│   ├── TenantAuthError          401, 403
+│   ├── TenantNotFound           404
+│   ├── TenantConflict           409
+│   ├── TenantRejected           any other 4xx: the request itself is wrong
+│   ├── TenantThrottled          429, retry_after in seconds
+│   ├── TenantUnavailable        5xx
+│   └── TenantProtocolError      an answer that the contract does not know, a redirect to another origin
+├── TokenError                   client_id
+│   ├── AssertionRejected        the token endpoint refuses the credential
+│   ├── ScopeRejected            it refuses the scopes
+│   └── ClockSkewError           it refuses, and its clock and ours are far apart: skew_seconds
+├── StoreError                   path (never a value)
+│   ├── StoreUnreachable         no connection, time-out, audit device that blocks, standby without a leader
+│   ├── StoreSealed
+│   ├── StoreDenied              the Vault token may not do this, or is expired
+│   ├── StoreMisconfigured       no such mount, KV version 1 at that mount, redirect to another origin
+│   ├── StoreNotFound
+│   │   └── StoreDeleted         soft-deleted: it can be undeleted; deletion_time
+│   ├── StoreConflict            compare-and-set lost
+│   └── StoreProtocolError       an answer that is not Vault's, or a write that is not there when read back
+└── LifecycleError
+    ├── NeedsPerson              a conflict that a person must decide: differences
+    └── Interrupted              cancelled between two steps; ask again to resume
+```
+
+`outcome` says what is known of the effect: `not_applied`, `unknown` (look before trying again), `applied`.
+No message, attribute, `__cause__` or `__context__` of these carries a secret: adapters copy class, host and status
+from a foreign error and raise `from None` (reliability-facts 0.3).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+
+class Outcome(StrEnum):
+    """What is known about the effect of a call that failed."""
+
+    NOT_APPLIED = "not_applied"
+    UNKNOWN = "unknown"
+    APPLIED = "applied"
+
+
+class QlikKeysError(Exception):
+    """The root of the tree.
+
+    Attributes:
+        hint: what the reader can do about it, one sentence, or "".
+        retryable: True when the same call may succeed later without anybody changing anything.
+        outcome: what is known of the effect.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str = "", retryable: bool = False, outcome: Outcome = Outcome.NOT_APPLIED
+    ) -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.retryable = retryable
+        self.outcome = outcome
+
+    def __str__(self) -> str:
+        message = str(self.args[0])
+        return f"{message} {self.hint}" if self.hint else message
+
+    @property
+    def message(self) -> str:
+        """The message without the hint."""
+        return str(self.args[0])
+
+
+class ConfigurationError(QlikKeysError, ValueError):
+    """A setting is missing, contradictory or unsafe."""
+
+
+class KeyMaterialError(QlikKeysError, ValueError):
+    """A key is malformed, too weak, of the wrong kind, or private where a public one is wanted."""
+
+
+class TenantError(QlikKeysError):
+    """A call to the tenant failed.
+
+    Attributes:
+        status: HTTP status, None when there was no answer.
+        code: Qlik's own code, or the `error` of RFC 6749, or "".
+        title: Qlik's title, or "".
+        detail: Qlik's detail, or `error_description`, or "".
+        trace_id: what Qlik's support asks for, or "".
+        method: HTTP method of the request.
+        path: path of the request, without the query.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        retryable: bool = False,
+        outcome: Outcome = Outcome.NOT_APPLIED,
+        status: int | None = None,
+        code: str = "",
+        title: str = "",
+        detail: str = "",
+        trace_id: str = "",
+        method: str = "",
+        path: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint, retryable=retryable, outcome=outcome)
+        self.status = status
+        self.code = code
+        self.title = title
+        self.detail = detail
+        self.trace_id = trace_id
+        self.method = method
+        self.path = path
+
+
+class TenantUnreachable(TenantError):
+    """No connection, or an answer that was cut off."""
+
+
+class TenantAuthError(TenantError):
+    """401 or 403: the credential is not accepted, or its role does not allow the call."""
+
+
+class TenantNotFound(TenantError):
+    """404."""
+
+
+class TenantConflict(TenantError):
+    """409, for instance a sixth client secret."""
+
+
+class TenantRejected(TenantError):
+    """Any other 4xx: the request itself is wrong."""
+
+
+class TenantThrottled(TenantError):
+    """429 after all the retries that the bound allows.
+
+    Attributes:
+        retry_after: seconds that the tenant asks to wait.
+    """
+
+    def __init__(self, message: str, *, retry_after: float, **fields: object) -> None:
+        super().__init__(message, **fields)  # type: ignore[arg-type]
+        self.retry_after = retry_after
+
+
+class TenantUnavailable(TenantError):
+    """5xx after all the retries that the bound allows."""
+
+
+class TenantProtocolError(TenantError):
+    """An answer that the contract does not know, or a redirect to another origin."""
+
+
+class TokenError(QlikKeysError):
+    """No access token could be had.
+
+    Attributes:
+        client_id: the client that asked.
+        status: HTTP status of the token endpoint's answer, None when there was none.
+        code: the endpoint's own error code, or "".
+        detail: the endpoint's title and detail, or "".
+        trace_id: what Qlik's support asks for, or "".
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        client_id: str = "",
+        status: int | None = None,
+        code: str = "",
+        detail: str = "",
+        trace_id: str = "",
+        hint: str = "",
+        retryable: bool = False,
+        outcome: Outcome = Outcome.NOT_APPLIED,
+    ) -> None:
+        super().__init__(message, hint=hint, retryable=retryable, outcome=outcome)
+        self.client_id = client_id
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.trace_id = trace_id
+
+
+class AssertionRejected(TokenError):
+    """The token endpoint refuses the client's credential (assertion or secret)."""
+
+
+class ScopeRejected(TokenError):
+    """The token endpoint refuses the scopes that were asked for."""
+
+
+class ClockSkewError(TokenError):
+    """The credential was refused, and our clock is so far from the server's that this is the likely reason.
+
+    Attributes:
+        skew_seconds: our clock minus the server's `Date`, in seconds.
+    """
+
+    def __init__(self, message: str, *, skew_seconds: float, **fields: object) -> None:
+        super().__init__(message, **fields)  # type: ignore[arg-type]
+        self.skew_seconds = skew_seconds
+
+
+class StoreError(QlikKeysError):
+    """A call to the key store failed.
+
+    Attributes:
+        path: where in the store, as a person would type it; never a value.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str = "",
+        hint: str = "",
+        retryable: bool = False,
+        outcome: Outcome = Outcome.NOT_APPLIED,
+    ) -> None:
+        super().__init__(message, hint=hint, retryable=retryable, outcome=outcome)
+        self.path = path
+
+
+class StoreUnreachable(StoreError):
+    """No connection, a time-out (an audit device that blocks looks like this), or a standby without a leader."""
+
+
+class StoreSealed(StoreError):
+    """The Vault is sealed or not initialised."""
+
+
+class StoreDenied(StoreError):
+    """The Vault token may not do this, or is expired."""
+
+
+class StoreMisconfigured(StoreError):
+    """No such mount, KV version 1 at that mount, or a redirect to another origin."""
+
+
+class StoreNotFound(StoreError):
+    """There is nothing at that path."""
+
+
+class StoreDeleted(StoreNotFound):
+    """The newest version is soft-deleted: it can be undeleted.
+
+    Attributes:
+        deletion_time: when it was deleted, UTC.
+    """
+
+    def __init__(self, message: str, *, deletion_time: datetime | None, **fields: object) -> None:
+        super().__init__(message, **fields)  # type: ignore[arg-type]
+        self.deletion_time = deletion_time
+
+
+class StoreConflict(StoreError):
+    """Somebody else wrote there first (compare-and-set lost), or what is there is not ours."""
+
+
+class StoreProtocolError(StoreError):
+    """An answer that is not Vault's, or a write that is not there when read back."""
+
+
+class LifecycleError(QlikKeysError):
+    """An operation on a client's keys cannot go on by itself."""
+
+
+class NeedsPerson(LifecycleError):
+    """A conflict that a person must decide.
+
+    Attributes:
+        differences: what differs: name of the field -> (what was asked for, what is there).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        differences: Mapping[str, tuple[object, object]] | None = None,
+        hint: str = "",
+        retryable: bool = False,
+        outcome: Outcome = Outcome.NOT_APPLIED,
+    ) -> None:
+        super().__init__(message, hint=hint, retryable=retryable, outcome=outcome)
+        self.differences = dict(differences or {})
+
+
+class Interrupted(LifecycleError):
+    """Cancelled between two steps; the same call again resumes it."""

@@ -1,0 +1,1 @@
+"""Key stores: the `KeyStore` Protocol and the stores over HashiCorp Vault and OpenBao."""

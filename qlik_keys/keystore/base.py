@@ -1,0 +1,234 @@
+"""What a key store is: the `KeyStore` Protocol and the values that it keeps.
+
+A store keeps, per tenant host, one *record* per client (its keys and their states) and one *staged* document per client
+that is being made. Every write is a compare-and-set on the version that was read, so that of two writers one wins and
+the other is told. A store knows nothing of tenants, tokens or plans; `lifecycle` decides what is written.
+
+The layout in Vault is in design.md, "The key store"; the contract suite for anybody's store is `keystore.testing`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from qlik_keys.assertion import Signer
+    from qlik_keys.keys import Algorithm, KeySpec, PrivateKey, PublicJwk
+
+KeyState = Literal["next", "current", "previous"]
+Custody = Literal["kv", "transit"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredKey:
+    """A key pair that a store keeps.
+
+    Attributes:
+        public: the public half, with its kid and algorithm.
+        state: "next" (staged), "current" (what consumers use) or "previous" (waits to be retired).
+        made_at: when it was made, UTC.
+        promoted_at: when it became current, UTC.
+        retire_at: when a previous key may be retired, UTC.
+        private: the private half where the store holds it (KV); None where Vault signs (Transit).
+        reference: the key's name in the store's engine, where `private` is None.
+    """
+
+    public: PublicJwk
+    state: KeyState
+    made_at: datetime
+    promoted_at: datetime | None = None
+    retire_at: datetime | None = None
+    private: PrivateKey | None = field(default=None, compare=False)
+    reference: str = ""
+
+    @property
+    def kid(self) -> str:
+        """The key id."""
+        return self.public.kid
+
+    @property
+    def alg(self) -> Algorithm:
+        """The JWS algorithm."""
+        return self.public.alg
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientRecord:
+    """What the store keeps of one client.
+
+    Attributes:
+        tenant_host: host (and port, if it is not the default) of the tenant.
+        client_id: the client's id on the tenant, 32 hex digits.
+        client_name: its name when it was made.
+        token_url: where its assertions go; their audience.
+        custody: who holds the private keys.
+        keys: its keys by kid; empty for a client that logs in by secret alone.
+        rotate_by: when its current key should have been replaced, UTC.
+        version: the compare-and-set version that was read; 0 for a record that must not exist yet.
+    """
+
+    tenant_host: str
+    client_id: str
+    client_name: str
+    token_url: str
+    custody: Custody
+    keys: Mapping[str, StoredKey]
+    rotate_by: datetime | None = None
+    version: int = 0
+
+    def in_state(self, state: KeyState) -> list[StoredKey]:
+        """Return the keys in that state, oldest first."""
+        return sorted((key for key in self.keys.values() if key.state == state), key=lambda key: key.made_at)
+
+    @property
+    def current(self) -> StoredKey | None:
+        """The key that consumers use, None for a client that logs in by secret alone."""
+        return next(iter(self.in_state("current")), None)
+
+    def with_key(self, key: StoredKey) -> ClientRecord:
+        """Return the record with that key added, or put in the place of the one with its kid."""
+        return replace(self, keys={**self.keys, key.kid: key})
+
+    def without_key(self, kid: str) -> ClientRecord:
+        """Return the record without that key."""
+        return replace(self, keys={name: key for name, key in self.keys.items() if name != kid})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagedClient:
+    """A client that is being made: its specification and its key wait here until it is proved.
+
+    Attributes:
+        tenant_host: host of the tenant.
+        name: the client's name, which is what makes two attempts the same.
+        specification: what was asked for, as JSON-ready values; `lifecycle` writes and reads it.
+        staged_at: when, UTC.
+        key: its key, None for a client that logs in by secret alone.
+        client_id: set when the tenant has made the client.
+        version: the compare-and-set version that was read; 0 for one that must not exist yet.
+    """
+
+    tenant_host: str
+    name: str
+    specification: Mapping[str, object]
+    staged_at: datetime
+    key: StoredKey | None = None
+    client_id: str = ""
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeySummary:
+    """What a store shows of a client without reading any key (Vault's custom metadata).
+
+    Attributes:
+        client_id: the client.
+        client_name: its name when it was made.
+        custody: who holds the private keys.
+        current_kid: the key that consumers use, "" for none.
+        made_at: when that key was made, UTC.
+        rotate_by: when it should have been replaced, UTC.
+    """
+
+    client_id: str
+    client_name: str
+    custody: Custody
+    current_kid: str
+    made_at: datetime | None
+    rotate_by: datetime | None
+
+
+class KeyStore(Protocol):
+    """A place for private keys.
+
+    Every method may raise `StoreUnreachable`, `StoreSealed`, `StoreDenied`, `StoreMisconfigured` and
+    `StoreProtocolError`. A failed write says by `outcome` whether it may have landed.
+    """
+
+    @property
+    def custody(self) -> Custody:
+        """Who holds the private keys."""
+        ...
+
+    def make_key(self, spec: KeySpec) -> StoredKey:
+        """Make a key in state "next"; where the engine makes it, it is there already, else it is in memory only."""
+        ...
+
+    def import_key(self, key: PrivateKey) -> StoredKey:
+        """Take a key that was made elsewhere, in state "next"."""
+        ...
+
+    def stage(self, staged: StagedClient) -> StagedClient:
+        """Write a staged document with compare-and-set, read it back, and return it with its new version.
+
+        Raises:
+            StoreConflict: another writer was first, and what is there is not what was to be written.
+        """
+        ...
+
+    def staged(self, tenant_host: str) -> Sequence[StagedClient]:
+        """Return everything that is staged for that tenant, oldest first."""
+        ...
+
+    def read_staged(self, tenant_host: str, name: str) -> StagedClient | None:
+        """Return what is staged for that client name, None for nothing."""
+        ...
+
+    def unstage(self, staged: StagedClient) -> None:
+        """Destroy a staged document with all its versions; quiet when there is none."""
+        ...
+
+    def discard_key(self, key: StoredKey) -> None:
+        """Destroy a key that no document names any more, where the engine holds it; quiet when there is none."""
+        ...
+
+    def read(self, tenant_host: str, client_id: str) -> ClientRecord:
+        """Return a client's record.
+
+        Raises:
+            StoreNotFound: there is none (`StoreDeleted` when it was soft-deleted).
+            StoreConflict: the document at that path is not ours.
+        """
+        ...
+
+    def write(self, record: ClientRecord) -> ClientRecord:
+        """Write a record with compare-and-set, read it back, compare, and return it with its new version.
+
+        Raises:
+            StoreConflict: another writer was first, and what is there is not what was to be written.
+        """
+        ...
+
+    def client_ids(self, tenant_host: str) -> Sequence[str]:
+        """Return the ids of the clients that have a record for that tenant."""
+        ...
+
+    def summary(self, tenant_host: str, client_id: str) -> KeySummary | None:
+        """Return what may be shown of a client without reading its keys, None when there is no record."""
+        ...
+
+    def signer(self, key: StoredKey) -> Signer:
+        """Return a signer for a key that was read from this store."""
+        ...
+
+    def purge(self, record: ClientRecord) -> None:
+        """Destroy every version older than the record's, so that none shows a key that the record lacks."""
+        ...
+
+    def delete(self, tenant_host: str, client_id: str) -> None:
+        """Destroy a client's record with all its versions and keys; quiet when there is none."""
+        ...
+
+
+def staged_document_name(name: str) -> str:
+    """Return the name of the staged document for a client name.
+
+    It is made of the client's name and not of a kid, so that two people who make the same client at once meet at the
+    same compare-and-set, and so that a client without a key can be staged too (CONTRIBUTING.md, "Decisions").
+    """
+    return hashlib.sha256(name.encode()).hexdigest()[:32]
