@@ -1,7 +1,7 @@
 """Key management for Qlik Cloud inside Jupyter.
 
-The public names load lazily: `import qlik_keys` costs a few milliseconds and brings none of pandas, ipywidgets, IPython,
-hvac and httpx.
+The public names load lazily: `import qlik_keys` costs a few milliseconds and brings none of pandas, ipywidgets,
+IPython, hvac and httpx.
 
 Example:
     >>> import qlik_keys as qk

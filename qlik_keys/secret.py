@@ -1,0 +1,54 @@
+"""A text that does not show itself: API keys, client secrets, tokens."""
+
+from __future__ import annotations
+
+import hmac
+from typing import NoReturn
+
+from qlik_keys.errors import ConfigurationError
+
+
+class Secret:
+    """A secret text with a fixed repr, no pickle and no copy; `reveal()` is the one way out.
+
+    Args:
+        value: the text. Blanks and line ends around it are cut off, since pasted and file-read secrets carry them
+            and HTTP libraries quote a header that they refuse (reliability-facts, section 3).
+        what: what it is, for the repr and for the error, for instance "API key".
+
+    Raises:
+        ConfigurationError: it is empty, or has a character that no header may carry. The text is not quoted.
+
+    Example:
+        >>> Secret(" abc ", what="API key")
+        <API key>
+    """
+
+    __slots__ = ("__value", "what")
+
+    def __init__(self, value: str | Secret, *, what: str = "secret") -> None:
+        text = value.reveal() if isinstance(value, Secret) else value.strip()
+        del value
+        usable = bool(text) and text.isascii() and text.isprintable() and " " not in text
+        if not usable:
+            reason = "is empty" if not text else "has a character that no HTTP header may carry"
+            del text
+            raise ConfigurationError(f"The {what} {reason}.", hint="Copy it again, whole and alone.")
+        self.__value = text
+        self.what = what
+
+    def reveal(self) -> str:
+        """Return the text in the clear. Whoever calls it answers for where it goes."""
+        return self.__value
+
+    def __repr__(self) -> str:
+        return f"<{self.what}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self.__value, other.reveal())
+
+    def __hash__(self) -> int:
+        return hash((Secret, self.__value))
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(f"a {self.what} is neither pickled nor copied; use reveal() where it is needed")
