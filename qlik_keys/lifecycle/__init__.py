@@ -1,0 +1,28 @@
+"""Operations on clients and their keys: a pure plan, and a run that does it step by step.
+
+`provision` makes a client, `resume` finishes whatever was cut off. Both are resumable from anywhere: the tenant and the
+store are the only journal (design.md, "Lifecycle").
+"""
+
+from qlik_keys.lifecycle.operations import Resumed, provision, resume
+from qlik_keys.lifecycle.plan import Action, Conflict, Done, Provision, Step, StoreState, TenantState, plan
+from qlik_keys.lifecycle.run import Proof, Provisioned, StepEvent
+from qlik_keys.lifecycle.specification import ClientSpecification
+
+__all__ = [
+    "Action",
+    "ClientSpecification",
+    "Conflict",
+    "Done",
+    "Proof",
+    "Provision",
+    "Provisioned",
+    "Resumed",
+    "Step",
+    "StepEvent",
+    "StoreState",
+    "TenantState",
+    "plan",
+    "provision",
+    "resume",
+]

@@ -1,0 +1,217 @@
+"""The operations that people call: `provision` and `resume`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from qlik_keys.clock import SYSTEM_CLOCK
+from qlik_keys.errors import LifecycleError, QlikKeysError, StoreNotFound, TenantNotFound
+from qlik_keys.keys import KeySpec, PrivateKey
+from qlik_keys.lifecycle.run import Provisioned, Provisioning, StepEvent
+from qlik_keys.lifecycle.specification import ClientSpecification
+from qlik_keys.tenant.scopes import unknown
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterable
+
+    from qlik_keys.clock import Clock
+    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.tenant import OAuthClient, QlikTenant
+
+_DEFAULT_KEY = KeySpec("ES384")
+
+
+def provision(
+    tenant: QlikTenant,
+    store: KeyStore,
+    *,
+    name: str,
+    scopes: Iterable[str],
+    key: KeySpec | PrivateKey | None = _DEFAULT_KEY,
+    client_secret: bool = False,
+    description: str = "",
+    impersonation: bool = False,
+    trusted: bool = True,
+    rotate_after: timedelta = timedelta(days=90),
+    on_step: Callable[[StepEvent], None] | None = None,
+    cancel: threading.Event | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> Provisioned:
+    """Make a machine-to-machine client, all nine steps of Qlik's tutorial, with its private key in the store.
+
+    The key goes into the store before its public half goes to the tenant; the client is proved by a login with what the
+    store returns. Asked for again, it finishes what was cut off, or returns the same client. That first login makes the
+    client's bot user on the tenant, which in some subscriptions takes a licence.
+
+    Args:
+        tenant: the tenant, with a TenantAdmin's credential.
+        store: where the private key shall live.
+        name: the client's name.
+        scopes: what the client may do, e.g. ["user_default"]; unknown ones pass with a warning.
+        key: the kind of key to make, a key to bring along, or None for a client that logs in by secret alone.
+        client_secret: also make a client secret; it is in the result, once.
+        description: shown in Qlik's console.
+        impersonation: also allow the user-impersonation grant.
+        trusted: set the consent method to trusted, without which a machine cannot log in.
+        rotate_after: how long the key should serve, at least a day.
+        on_step: told before and after each step.
+        cancel: when set, the run stops between two steps.
+        clock: time.
+
+    Returns:
+        The client, `created` False when it was there already.
+
+    Raises:
+        ConfigurationError: a value is out of bounds.
+        NeedsPerson: a client of that name is not ours, or is ours with another specification.
+        Interrupted: cancelled between two steps.
+        TenantError, TokenError, StoreError: a step failed; asked for again, it goes on from there.
+
+    Example:
+        >>> made = provision(tenant, store, name="nightly-etl", scopes=["user_default"], key=KeySpec("ES384"))
+        ... # doctest: +SKIP
+    """
+    specification = ClientSpecification.of(
+        name=name,
+        scopes=scopes,
+        key=key,
+        client_secret=client_secret,
+        description=description,
+        impersonation=impersonation,
+        trusted=trusted,
+        rotate_after=rotate_after,
+    )
+    run = Provisioning(tenant, store, specification, key=key, on_step=on_step, cancel=cancel, clock=clock)
+    made = run.run()
+    return replace(made, warnings=(*scope_warnings(specification.scopes), *made.warnings))
+
+
+def scope_warnings(scopes: Iterable[str]) -> tuple[str, ...]:
+    """Return what a person should know about these scopes, a sentence each."""
+    chosen = list(scopes)
+    warnings = [
+        f"{scope!r} is not among the scopes that Qlik publishes: check its spelling." for scope in unknown(chosen)
+    ]
+    if "admin_classic" in chosen:
+        warnings.append("admin_classic lets this client administer the whole tenant.")
+    return tuple(warnings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """One operation that had been cut off, and what became of it.
+
+    Attributes:
+        operation: "provision", or "remove_duplicate".
+        name: the client's name.
+        client_id: the client that is there now, or that was removed; "" when it failed before there was one.
+        result: what `provision` would have returned.
+        error: why it could not be finished.
+    """
+
+    operation: str
+    name: str
+    client_id: str = ""
+    result: Provisioned | None = None
+    error: QlikKeysError | None = None
+
+
+class ResumeError(LifecycleError):
+    """Some operations could not be finished.
+
+    Attributes:
+        results: all of them, the finished ones too.
+    """
+
+    def __init__(self, results: list[Resumed]) -> None:
+        failed = [f"{item.name}: {item.error}" for item in results if item.error]
+        super().__init__(
+            f"{len(failed)} of {len(results)} cut-off operations could not be finished. " + " ".join(failed),
+            hint="Mend the cause and ask again; what is finished stays so.",
+        )
+        self.results = results
+
+
+def resume(
+    tenant: QlikTenant,
+    store: KeyStore,
+    *,
+    on_step: Callable[[StepEvent], None] | None = None,
+    cancel: threading.Event | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> list[Resumed]:
+    """Finish every operation on this tenant that was cut off, whoever began it.
+
+    It finishes the staged clients, then lists the tenant's clients once and removes those that a lost answer made of a
+    key that is already another client's.
+
+    Returns:
+        One entry an operation; none when nothing had been cut off.
+
+    Raises:
+        ResumeError: some could not be finished; its `results` has all of them.
+        Interrupted: cancelled between two steps.
+        TenantError, StoreError: the tenant or the store could not be asked at all.
+    """
+    results: list[Resumed] = []
+    for staged in store.staged(tenant.host):
+        try:
+            specification = ClientSpecification.from_document(staged.specification)
+            run = Provisioning(tenant, store, specification, key=None, on_step=on_step, cancel=cancel, clock=clock)
+            made = run.run()
+        except QlikKeysError as problem:
+            if isinstance(problem, LifecycleError) and cancel is not None and cancel.is_set():
+                raise
+            results.append(Resumed(operation="provision", name=staged.name, error=problem))
+        else:
+            results.append(Resumed(operation="provision", name=staged.name, client_id=made.client_id, result=made))
+    results += _remove_duplicates(tenant, store)
+    if any(item.error for item in results):
+        raise ResumeError(results)
+    return results
+
+
+def _remove_duplicates(tenant: QlikTenant, store: KeyStore) -> list[Resumed]:
+    """Remove clients that hold a key of ours under another client's id, and bear its name.
+
+    They come of an answer that was lost, or of two people who made the same client at once and of whom one was cut off.
+    """
+    holders: dict[tuple[str, str], list[OAuthClient]] = defaultdict(list)
+    for client in tenant.oauth_clients.iterate():
+        for key in client.public_keys:
+            holders[client.client_name, key.kid].append(client)
+    removed = []
+    for (name, kid), clients in holders.items():
+        if len(clients) == 1:
+            continue
+        ours = [client for client in clients if _holds(store, tenant.host, client.client_id, kid)]
+        if len(ours) != 1:
+            continue
+        for client in clients:
+            if client is ours[0] or _has_record(store, tenant.host, client.client_id):
+                continue
+            try:
+                tenant.oauth_clients.delete(client.client_id)
+            except TenantNotFound:
+                continue
+            removed.append(Resumed(operation="remove_duplicate", name=name, client_id=client.client_id))
+    return removed
+
+
+def _holds(store: KeyStore, host: str, client_id: str, kid: str) -> bool:
+    try:
+        return kid in store.read(host, client_id).keys
+    except StoreNotFound:
+        return False
+
+
+def _has_record(store: KeyStore, host: str, client_id: str) -> bool:
+    try:
+        store.read(host, client_id)
+    except StoreNotFound:
+        return False
+    return True

@@ -1,0 +1,209 @@
+"""What to do next, from what the tenant and the store say: a pure function.
+
+There is no journal besides the tenant and the store (design.md, "Lifecycle"): whoever looks at the two and asks `plan`
+gets the same next step, on any machine, after any crash. Nothing here reads a clock, a network or a disk; `run` does
+what the plan says and asks again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from qlik_keys.keystore.base import ClientRecord, StagedClient
+    from qlik_keys.lifecycle.specification import ClientSpecification
+    from qlik_keys.tenant import OAuthClient
+
+
+class Action(StrEnum):
+    """The things that a step can do; each changes one side only and can be done again."""
+
+    STAGE = "stage"
+    REGISTER = "register"
+    CLAIM = "claim"
+    RECORD = "record"
+    TRUST = "trust"
+    REPLACE_SECRET = "replace_secret"  # noqa: S105  # the name of a step
+    REMOVE_DUPLICATE = "remove_duplicate"
+    PROVE = "prove"
+    UNSTAGE = "unstage"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantState:
+    """What the tenant says: the clients that bear the name or hold the staged key, oldest first."""
+
+    clients: Sequence[OAuthClient] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreState:
+    """What the store says.
+
+    Attributes:
+        staged: the document that waits under the name, if any.
+        records: the records of the tenant state's clients, by client id.
+    """
+
+    staged: StagedClient | None = None
+    records: Mapping[str, ClientRecord] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provision:
+    """The wish for a client, with what this run alone can know.
+
+    Attributes:
+        specification: what the client should be.
+        registered: ids of the clients that this run has registered.
+        secret_known: this run holds the client secret, which the tenant shows once.
+        consent_known: the tenant is known to have the consent that was asked for.
+        proved: the key in the store has logged in.
+    """
+
+    specification: ClientSpecification
+    registered: frozenset[str] = frozenset()
+    secret_known: bool = False
+    consent_known: bool = False
+    proved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Do this, then ask again.
+
+    Attributes:
+        action: what to do.
+        client_id: to which client, where there is one.
+    """
+
+    action: Action
+    client_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Nothing is left to do: this client is what was asked for."""
+
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A person must decide.
+
+    Attributes:
+        message: what is in the way.
+        hint: what the person can do.
+        differences: field -> (asked for, there).
+    """
+
+    message: str
+    hint: str
+    differences: Mapping[str, tuple[object, object]] = field(default_factory=dict)
+
+
+def plan(tenant: TenantState, store: StoreState, intent: Provision) -> Step | Done | Conflict:
+    """Return the next step towards the intent, or that it is done, or why a person must decide."""
+    if store.staged is None:
+        return _plan_unstaged(tenant, store, intent)
+    return _plan_staged(tenant, store, store.staged, intent)
+
+
+def _plan_unstaged(tenant: TenantState, store: StoreState, intent: Provision) -> Step | Done | Conflict:
+    name = intent.specification.name
+    ours = [client for client in tenant.clients if client.client_id in store.records]
+    others = [client for client in tenant.clients if client.client_id not in store.records]
+    duplicate = _duplicate(others, ours, store, intent)
+    if duplicate:
+        return Step(Action.REMOVE_DUPLICATE, duplicate)
+    if not tenant.clients:
+        return Step(Action.STAGE)
+    if not ours:
+        return Conflict(
+            f"The tenant has a client named {name!r} that is not ours ({others[0].client_id}).",
+            "Choose another name, or take that client over.",
+        )
+    if len(tenant.clients) > 1:
+        ids = ", ".join(client.client_id for client in tenant.clients)
+        return Conflict(f"The tenant has {len(tenant.clients)} clients named {name!r}: {ids}.", "Rename all but one.")
+    client = ours[0]
+    differences = intent.specification.differences(client, store.records[client.client_id])
+    if differences:
+        told = "; ".join(f"{key}: asked for {asked!r}, there {there!r}" for key, (asked, there) in differences.items())
+        return Conflict(
+            f"The client {name!r} exists with another specification. {told}.",
+            "Ask for what is there, choose another name, or change the client.",
+            differences,
+        )
+    return Done(client.client_id)
+
+
+def _duplicate(
+    others: Sequence[OAuthClient], ours: Sequence[OAuthClient], store: StoreState, intent: Provision
+) -> str | None:
+    """Return a client that a second actor's run (or a lost answer) made of the same wish, None for none.
+
+    It is ours for certain: this run registered it, or it bears the name *and* holds a key whose private half lies in
+    our store under the other client.
+    """
+    if not ours:
+        return None
+    our_kids = {kid for client in ours for kid in store.records[client.client_id].keys}
+    for client in others:
+        if client.client_id in intent.registered or our_kids & {key.kid for key in client.public_keys}:
+            return client.client_id
+    return None
+
+
+def _plan_staged(
+    tenant: TenantState, store: StoreState, staged: StagedClient, intent: Provision
+) -> Step | Done | Conflict:
+    specification = intent.specification
+    if staged.specification != specification.to_document():
+        return Conflict(
+            f"A client named {specification.name!r} is being made already, with another specification.",
+            "Finish that one first (resume), or choose another name.",
+        )
+    mine = [client for client in tenant.clients if is_made_from(client, staged)]
+    claimed = next((client for client in mine if client.client_id == staged.client_id), None)
+    if claimed is None:
+        if mine:
+            return Step(Action.CLAIM, mine[0].client_id)
+        if tenant.clients:
+            return Conflict(
+                f"While {specification.name!r} was being made, somebody else made a client of that name "
+                f"({tenant.clients[0].client_id}).",
+                "Rename that client and resume, or choose another name.",
+            )
+        return Step(Action.REGISTER)
+    duplicates = [client.client_id for client in mine if client.client_id != claimed.client_id]
+    if duplicates:
+        return Step(Action.REMOVE_DUPLICATE, duplicates[0])
+    if claimed.client_id not in store.records:
+        return Step(Action.RECORD, claimed.client_id)
+    if not intent.consent_known:
+        return Step(Action.TRUST, claimed.client_id)
+    if specification.client_secret and not intent.secret_known:
+        return Step(Action.REPLACE_SECRET, claimed.client_id)
+    if not intent.proved:
+        return Step(Action.PROVE, claimed.client_id)
+    return Step(Action.UNSTAGE, claimed.client_id)
+
+
+def is_made_from(client: OAuthClient, staged: StagedClient) -> bool:
+    """Tell whether that client was registered from this staged document.
+
+    A key is proof enough. A client that logs in by secret alone has none, so it must bear the name and be younger than
+    the staged document (with a minute for the clocks' difference), which was written when the name was free.
+    """
+    if staged.key is not None:
+        return staged.key.kid in {key.kid for key in client.public_keys}
+    if staged.client_id:
+        return client.client_id == staged.client_id
+    younger = client.created_at is None or (client.created_at - staged.staged_at).total_seconds() > -60  # noqa: PLR2004
+    return client.client_name == staged.name and not client.public_keys and younger

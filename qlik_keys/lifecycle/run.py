@@ -1,0 +1,452 @@
+"""Doing what the plan says, one step at a time, and asking again.
+
+The shell around `plan`: it looks at the tenant and the store, performs the one step that the plan names, and tells
+whoever listens. After a failure whose effect is unknown it looks again before anything is repeated, so no second client
+and no second key comes of a lost answer (reliability-facts 1.8, R9). Whatever kills it, the same call again goes on.
+
+Not done here: deciding (`plan`), talking to Qlik or Vault (`tenant`, `keystore`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+from qlik_keys.clock import utc_now
+from qlik_keys.errors import (
+    AssertionRejected,
+    Interrupted,
+    LifecycleError,
+    NeedsPerson,
+    Outcome,
+    QlikKeysError,
+    StoreConflict,
+    StoreNotFound,
+    TenantNotFound,
+)
+from qlik_keys.keys import KeySpec, PrivateKey
+from qlik_keys.keystore.base import ClientRecord, KeyStore, StagedClient, StoredKey
+from qlik_keys.lifecycle.plan import Action, Conflict, Done, Provision, StoreState, TenantState, plan
+from qlik_keys.tenant import eq
+from qlik_keys.tokens import ClientSecret, PrivateKeyJwtAuth, TokenSource
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+    from qlik_keys.clock import Clock
+    from qlik_keys.lifecycle.specification import ClientSpecification
+    from qlik_keys.secret import Secret
+    from qlik_keys.tenant import OAuthClient, QlikTenant, User
+
+Phase = Literal["before", "after", "failed"]
+_LOOKS_PER_ACTION = 4
+_MOST_STEPS = 60  # a client takes seven; more than this means that the two sides contradict each other for ever
+PROOF_SECONDS = 60.0  # a tenant may need time to see a new key; Qlik publishes no figure
+
+TITLES: dict[str, str] = {
+    "check": "Look at what the tenant and the key store have under that name",
+    Action.STAGE: "Make the key and put its private half into the key store",
+    Action.REGISTER: "Register the client on the tenant with the public half",
+    Action.CLAIM: "Note the client's id beside the staged key",
+    Action.RECORD: "Write the client's secret in the key store, where consumers read it",
+    Action.TRUST: "Set the consent method to trusted",
+    Action.REPLACE_SECRET: "Make a new client secret, since the first answer was lost",
+    Action.REMOVE_DUPLICATE: "Remove the client that a second attempt made of the same key",
+    Action.PROVE: "Prove it: read the key back, get a token with it, ask who we are",
+    Action.UNSTAGE: "Remove the staged document",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepEvent:
+    """What is being done, for progress displays.
+
+    Attributes:
+        operation: "provision".
+        step: "check" or the plan's action.
+        title: the step in words.
+        phase: "before", "after" or "failed".
+        client_name: which client it is about.
+        error: what went wrong, in phase "failed".
+    """
+
+    operation: str
+    step: str
+    title: str
+    phase: Phase
+    client_name: str
+    error: QlikKeysError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """That the client logged in with what the store holds.
+
+    Attributes:
+        user: who the tenant says we are: the client's bot user.
+        scope: the scopes of the token, as the token endpoint says.
+        expires_at: when that token ends, UTC.
+    """
+
+    user: User
+    scope: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provisioned:
+    """A client that is there, proved, with its key in the store.
+
+    Attributes:
+        client_id: its id on the tenant.
+        name: its name.
+        kid: the key id of its current key, "" for a client that logs in by secret alone.
+        created: True when this call made or finished it, False when it was there already.
+        client_secret: only when this call made one; the tenant shows it once.
+        proof: the first login, None when nothing had to be done or the consent is not trusted.
+        warnings: what a person should know.
+    """
+
+    client_id: str
+    name: str
+    kid: str
+    created: bool
+    client_secret: Secret | None = None
+    proof: Proof | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Provisioning:
+    """One run of "provision", from wherever the tenant and the store are to a client that is proved.
+
+    Args:
+        tenant: where the client shall be, with an administrator's credential.
+        store: where its private key shall be.
+        specification: what the client should be.
+        key: what to make its key of; None when the staged document has it, or when there is none.
+        on_step: told before and after each step.
+        cancel: when set, the run stops between two steps.
+        clock: time.
+    """
+
+    def __init__(
+        self,
+        tenant: QlikTenant,
+        store: KeyStore,
+        specification: ClientSpecification,
+        *,
+        key: KeySpec | PrivateKey | None,
+        on_step: Callable[[StepEvent], None] | None,
+        cancel: threading.Event | None,
+        clock: Clock,
+    ) -> None:
+        self._tenant = tenant
+        self._store = store
+        self._specification = specification
+        self._key = key
+        self._made_key: StoredKey | None = None
+        self._on_step = on_step
+        self._cancel = cancel
+        self._clock = clock
+        # An untrusted client cannot log in, so there is nothing to prove and no consent to set.
+        self._intent = Provision(
+            specification=specification, consent_known=not specification.trusted, proved=not specification.trusted
+        )
+        self._tenant_state = TenantState()
+        self._store_state = StoreState()
+        self._client_secret: Secret | None = None
+        self._proof: Proof | None = None
+
+    def run(self) -> Provisioned:
+        """Perform step after step until nothing is left to do.
+
+        Raises:
+            NeedsPerson: the name is taken, or somebody else is at it.
+            Interrupted: cancelled between two steps.
+            TenantError, TokenError, StoreError: a step failed; asked for again, it goes on from there.
+        """
+        self._told("check", self._observe)
+        looks: Counter[Action] = Counter()
+        created = False
+        for _ in range(_MOST_STEPS):
+            step = plan(self._tenant_state, self._store_state, self._intent)
+            if isinstance(step, Conflict):
+                raise NeedsPerson(step.message, hint=step.hint, differences=step.differences)
+            if isinstance(step, Done):
+                return self._result(step.client_id, created=created)
+            if self._cancel is not None and self._cancel.is_set():
+                raise Interrupted(
+                    f"Cancelled before the step {step.action.value!r}.", hint="Ask again: it goes on from there."
+                )
+            created = True
+            problem = self._attempt(step.action, step.client_id)
+            if problem is None:
+                if step.action is Action.UNSTAGE:
+                    return self._result(step.client_id, created=True)
+                continue
+            looks[step.action] += 1
+            unclear = problem.outcome is Outcome.UNKNOWN or isinstance(problem, StoreConflict)
+            if not unclear or looks[step.action] >= _LOOKS_PER_ACTION:
+                raise problem
+            self._clock.sleep(float(looks[step.action] - 1))
+            self._told("check", self._observe)
+        raise LifecycleError(
+            f"{self._specification.name!r} is not settled after {_MOST_STEPS} steps.",
+            hint="Somebody else seems to be changing the same client: agree on one, then ask again.",
+        )
+
+    # --- looking ---
+
+    def _observe(self) -> None:
+        host, name = self._tenant.host, self._specification.name
+        staged = self._store.read_staged(host, name)
+        # The name is compared here as well: how a tenant's filter treats upper case is not published.
+        found = {
+            client.client_id: client
+            for client in self._tenant.oauth_clients.iterate(filter=eq("clientName", name))
+            if client.client_name == name
+        }
+        if staged is not None and staged.client_id and staged.client_id not in found:
+            renamed = self._get(staged.client_id)
+            if renamed is not None:
+                found[renamed.client_id] = renamed
+        clients = sorted(found.values(), key=_age)
+        self._tenant_state = TenantState(clients=clients)
+        records = {client.client_id: self._record(client.client_id) for client in clients}
+        self._store_state = StoreState(
+            staged=staged, records={client_id: record for client_id, record in records.items() if record is not None}
+        )
+
+    def _get(self, client_id: str) -> OAuthClient | None:
+        try:
+            return self._tenant.oauth_clients.get(client_id)
+        except TenantNotFound:
+            return None
+
+    def _record(self, client_id: str) -> ClientRecord | None:
+        try:
+            return self._store.read(self._tenant.host, client_id)
+        except StoreNotFound:
+            return None
+
+    # --- doing ---
+
+    def _attempt(self, action: Action, client_id: str) -> QlikKeysError | None:
+        perform: dict[Action, Callable[[str], None]] = {
+            Action.STAGE: self._stage,
+            Action.REGISTER: self._register,
+            Action.CLAIM: self._claim,
+            Action.RECORD: self._write_record,
+            Action.TRUST: self._trust,
+            Action.REPLACE_SECRET: self._replace_secret,
+            Action.REMOVE_DUPLICATE: self._remove_duplicate,
+            Action.PROVE: self._prove,
+            Action.UNSTAGE: self._unstage,
+        }
+        try:
+            self._told(action, lambda: perform[action](client_id))
+        except QlikKeysError as problem:
+            return problem
+        return None
+
+    def _told(self, step: str, perform: Callable[[], None]) -> None:
+        self._tell(step, "before")
+        try:
+            perform()
+        except QlikKeysError as problem:
+            self._tell(step, "failed", problem)
+            raise
+        self._tell(step, "after")
+
+    def _tell(self, step: str, phase: Phase, error: QlikKeysError | None = None) -> None:
+        if self._on_step is not None:
+            name = self._specification.name
+            event = StepEvent(
+                operation="provision", step=str(step), title=TITLES[step], phase=phase, client_name=name, error=error
+            )
+            self._on_step(event)
+
+    def _stage(self, _: str) -> None:
+        if self._made_key is None and isinstance(self._key, PrivateKey):
+            self._made_key = self._store.import_key(self._key)
+        elif self._made_key is None and self._key is not None:
+            self._made_key = self._store.make_key(self._key)
+        wanted = StagedClient(
+            tenant_host=self._tenant.host,
+            name=self._specification.name,
+            specification=self._specification.to_document(),
+            staged_at=utc_now(self._clock),
+            key=self._made_key,
+        )
+        try:
+            staged = self._store.stage(wanted)
+        except StoreConflict:
+            staged = None
+        if staged is None:
+            if self._made_key is not None:
+                self._store.discard_key(self._made_key)
+            raise NeedsPerson(
+                f"Somebody else began to make a client named {wanted.name!r} at this moment.",
+                hint="Ask again in a minute: you then get that client, or finish it.",
+                retryable=True,
+            )
+        self._store_state = replace(self._store_state, staged=staged)
+
+    def _register(self, _: str) -> None:
+        key = self._staged.key
+        created = self._tenant.oauth_clients.create(self._specification.registration(key and key.public))
+        client = created.client
+        self._client_secret = created.client_secret
+        self._intent = replace(
+            self._intent,
+            registered=self._intent.registered | {client.client_id},
+            secret_known=created.client_secret is not None,
+            consent_known=True,  # asked for in the same call; the proof fails without it
+        )
+        self._tenant_state = TenantState(clients=sorted((*self._tenant_state.clients, client), key=_age))
+
+    def _claim(self, client_id: str) -> None:
+        staged = self._staged
+        forsaken = staged.client_id
+        staged = self._store.stage(replace(staged, client_id=client_id))
+        self._store_state = replace(self._store_state, staged=staged)
+        if client_id not in self._intent.registered:  # another attempt's client: its consent and secret are not known
+            self._intent = replace(
+                self._intent,
+                consent_known=not self._specification.trusted,
+                secret_known=False,
+                proved=not self._specification.trusted,
+            )
+        if forsaken:
+            self._store.delete(self._tenant.host, forsaken)
+
+    def _write_record(self, client_id: str) -> None:
+        staged = self._staged
+        now = utc_now(self._clock)
+        keys = {}
+        if staged.key is not None:
+            keys[staged.key.kid] = replace(staged.key, state="current", promoted_at=now)
+        record = self._store.write(
+            ClientRecord(
+                tenant_host=self._tenant.host,
+                client_id=client_id,
+                client_name=self._specification.name,
+                token_url=self._tenant.token_url,
+                custody=self._store.custody,
+                keys=keys,
+                rotate_by=now + timedelta(days=self._specification.rotate_after_days) if keys else None,
+            )
+        )
+        self._store_state = replace(self._store_state, records={**self._store_state.records, client_id: record})
+
+    def _trust(self, client_id: str) -> None:
+        if self._tenant.oauth_clients.connection_config(client_id).consent_method != "trusted":
+            self._tenant.oauth_clients.set_consent(client_id, "trusted")
+        self._intent = replace(self._intent, consent_known=True)
+
+    def _replace_secret(self, client_id: str) -> None:
+        # Nobody has seen the first secret: the answer that held it was lost with the run that asked for it.
+        client = self._tenant.oauth_clients.get(client_id)
+        for secret in client.client_secrets:
+            self._tenant.oauth_clients.delete_secret(client_id, secret.hint)
+        self._client_secret = self._tenant.oauth_clients.create_secret(client_id).client_secret
+        self._intent = replace(self._intent, secret_known=True)
+
+    def _remove_duplicate(self, client_id: str) -> None:
+        try:
+            self._tenant.oauth_clients.delete(client_id)
+        except TenantNotFound:
+            pass
+        rest = [client for client in self._tenant_state.clients if client.client_id != client_id]
+        self._tenant_state = TenantState(clients=rest)
+
+    def _prove(self, client_id: str) -> None:
+        self._proof = prove(
+            self._tenant,
+            self._store,
+            client_id,
+            client_secret=self._client_secret,
+            cancel=self._cancel,
+            clock=self._clock,
+        )
+        self._intent = replace(self._intent, proved=True)
+
+    def _unstage(self, _: str) -> None:
+        self._store.unstage(self._staged)
+        self._store_state = replace(self._store_state, staged=None)
+
+    @property
+    def _staged(self) -> StagedClient:
+        assert self._store_state.staged is not None  # the plan asks for these steps only when something is staged
+        return self._store_state.staged
+
+    def _result(self, client_id: str, *, created: bool) -> Provisioned:
+        current = self._store_state.records[client_id].current
+        warnings = []
+        if not self._specification.trusted:
+            warnings.append("The consent method is not trusted, so the client cannot log in yet, and was not proved.")
+        if self._specification.client_secret and not created:
+            warnings.append("The client secret was shown when the client was made; it cannot be shown again.")
+        return Provisioned(
+            client_id=client_id,
+            name=self._specification.name,
+            kid=current.kid if current else "",
+            created=created,
+            client_secret=self._client_secret,
+            proof=self._proof,
+            warnings=tuple(warnings),
+        )
+
+
+def prove(
+    tenant: QlikTenant,
+    store: KeyStore,
+    client_id: str,
+    *,
+    client_secret: Secret | None,
+    cancel: threading.Event | None,
+    clock: Clock,
+) -> Proof:
+    """Log in as the client with what the store holds: read the key back, sign, get a token, ask `users/me`.
+
+    The tenant may need time to see a new key, so a refused credential is tried again for up to a minute.
+
+    Raises:
+        AssertionRejected: still refused after that.
+        LifecycleError: the token belongs to somebody else.
+        Interrupted: cancelled while waiting.
+        TenantError, TokenError, StoreError: as they say.
+    """
+    if store.read(tenant.host, client_id).current is not None:
+        source = TokenSource.from_store(store, tenant_url=tenant.url, client_id=client_id, http=tenant.http)
+        credential: PrivateKeyJwtAuth | ClientSecret = PrivateKeyJwtAuth(source)
+    elif client_secret is not None:
+        source = TokenSource(tenant.token_url, client_id=client_id, secret=client_secret, http=tenant.http)
+        credential = ClientSecret(client_id, client_secret)
+    give_up_at = clock.monotonic() + PROOF_SECONDS
+    pause_seconds = 0.25
+    while True:
+        try:
+            token = source.token()
+            user = tenant.with_credential(credential).users.me()
+            break
+        except AssertionRejected:
+            if clock.monotonic() + pause_seconds > give_up_at:
+                raise
+        if cancel is not None and cancel.is_set():
+            raise Interrupted("Cancelled while the tenant was being asked for a token.", hint="Ask again to go on.")
+        clock.sleep(pause_seconds)
+        pause_seconds = min(pause_seconds * 2, 8.0)
+    if user.client_id not in (None, "", client_id):
+        raise LifecycleError(
+            f"The token that {client_id} got belongs to another client ({user.client_id}).",
+            hint="Do not use this client; tell Qlik's support.",
+        )
+    return Proof(user=user, scope=token.scope, expires_at=token.expires_at)
+
+
+def _age(client: OAuthClient) -> tuple[str, str]:
+    return (client.created_at.isoformat() if client.created_at else "", client.client_id)

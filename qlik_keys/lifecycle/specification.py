@@ -1,0 +1,191 @@
+"""What a client should be: the nine choices of Qlik's tutorial as one value.
+
+It is what a person asks for, what waits in the staged document while the client is made, what the registration body is
+built from, and what an existing client is compared with (qlik-cloud-contract, "The console's words").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from qlik_keys.errors import ConfigurationError, NeedsPerson
+from qlik_keys.keys import KeySpec, PrivateKey
+from qlik_keys.tenant import NewOAuthClient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from qlik_keys.keys import PublicJwk
+    from qlik_keys.keystore.base import ClientRecord
+    from qlik_keys.tenant import OAuthClient
+
+APP_TYPE = "web"
+CLIENT_CREDENTIALS = "client_credentials"
+IMPERSONATION = "urn:qlik:oauth:user-impersonation"
+CLIENT_SECRET = "client_secret"  # noqa: S105  # the name of a method
+PRIVATE_KEY_JWT = "private_key_jwt"
+MAXIMUM_NAME_LENGTH = 512
+MAXIMUM_DESCRIPTION_LENGTH = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSpecification:
+    """A machine-to-machine client as it was asked for.
+
+    Attributes:
+        name: the client's name; asking again for the same name is asking for the same client.
+        scopes: sorted, without doubles.
+        key: the kind of key, or the thumbprint of a key that was brought along, or None for no key.
+        client_secret: also (or only) log in by client secret.
+        description: shown in Qlik's console.
+        impersonation: may ask for tokens of users as well.
+        trusted: consent method "trusted", without which a machine cannot log in.
+        rotate_after_days: how long a key should serve.
+    """
+
+    name: str
+    scopes: tuple[str, ...]
+    key: KeySpec | str | None
+    client_secret: bool = False
+    description: str = ""
+    impersonation: bool = False
+    trusted: bool = True
+    rotate_after_days: int = 90
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        name: str,
+        scopes: Iterable[str],
+        key: KeySpec | PrivateKey | None,
+        client_secret: bool,
+        description: str,
+        impersonation: bool,
+        trusted: bool,
+        rotate_after: timedelta,
+    ) -> ClientSpecification:
+        """Check what was asked for and return it as a specification.
+
+        Raises:
+            ConfigurationError: a value is out of the contract's bounds; says which and what to do.
+            TypeError: `scopes` is one text instead of a list.
+        """
+        if isinstance(scopes, str):
+            raise TypeError("scopes must be a list of texts, not one text")
+        name = name.strip()
+        if not name or len(name) > MAXIMUM_NAME_LENGTH or not name.isprintable():
+            raise ConfigurationError(
+                "The client's name is empty, unprintable, or longer than 512 characters.", hint="Give a short name."
+            )
+        if len(description) > MAXIMUM_DESCRIPTION_LENGTH:
+            raise ConfigurationError("The description is longer than 4096 characters.", hint="Shorten it.")
+        chosen = tuple(sorted({scope.strip() for scope in scopes} - {""}))
+        if not chosen:
+            raise ConfigurationError("The client has no scope.", hint='Give at least one, for instance "user_default".')
+        broken = [scope for scope in chosen if not scope.isascii() or not scope.isprintable() or " " in scope]
+        if broken:
+            raise ConfigurationError(f"{broken[0]!r} is not one scope.", hint="Give each scope as a text of its own.")
+        if key is None and not client_secret:
+            raise ConfigurationError(
+                "The client could not log in: neither a key nor a client secret was asked for.",
+                hint="Give `key=KeySpec(…)`, or `client_secret=True`, or both.",
+            )
+        if rotate_after < timedelta(days=1):
+            raise ConfigurationError("A key must serve for a day at least.", hint="Give a longer `rotate_after`.")
+        return cls(
+            name=name,
+            scopes=chosen,
+            key=key.public.thumbprint if isinstance(key, PrivateKey) else key,
+            client_secret=client_secret,
+            description=description.strip(),
+            impersonation=impersonation,
+            trusted=trusted,
+            rotate_after_days=rotate_after.days,
+        )
+
+    @property
+    def auth_methods(self) -> tuple[str, ...]:
+        """How the client may log in."""
+        return ((CLIENT_SECRET,) if self.client_secret else ()) + ((PRIVATE_KEY_JWT,) if self.key is not None else ())
+
+    @property
+    def grant_types(self) -> tuple[str, ...]:
+        """What the client may ask tokens for; the first one is the tick at "Machine-to-machine"."""
+        return (CLIENT_CREDENTIALS, IMPERSONATION) if self.impersonation else (CLIENT_CREDENTIALS,)
+
+    def to_document(self) -> dict[str, object]:
+        """Return the specification as JSON-ready values, for the staged document."""
+        key: object = self.key
+        if isinstance(self.key, KeySpec):
+            key = {"alg": self.key.alg, "bits": self.key.bits}
+        return {
+            "name": self.name,
+            "scopes": list(self.scopes),
+            "key": key,
+            "client_secret": self.client_secret,
+            "description": self.description,
+            "impersonation": self.impersonation,
+            "trusted": self.trusted,
+            "rotate_after_days": self.rotate_after_days,
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> ClientSpecification:
+        """Read what `to_document` wrote.
+
+        Raises:
+            NeedsPerson: the staged document is not one that this version understands.
+        """
+        try:
+            key = document["key"]
+            return cls(
+                name=str(document["name"]),
+                scopes=tuple(str(scope) for scope in document["scopes"]),
+                key=KeySpec(key["alg"], bits=key["bits"]) if isinstance(key, dict) else key,
+                client_secret=bool(document["client_secret"]),
+                description=str(document["description"]),
+                impersonation=bool(document["impersonation"]),
+                trusted=bool(document["trusted"]),
+                rotate_after_days=int(document["rotate_after_days"]),
+            )
+        except (KeyError, TypeError, ValueError):
+            pass
+        raise NeedsPerson(
+            "A staged client has a specification that this version does not understand.",
+            hint="Finish it with the version that began it, or delete the staged document in the Vault.",
+        )
+
+    def registration(self, public: PublicJwk | None) -> NewOAuthClient:
+        """Return the body that registers the client, with the public half of its key."""
+        return NewOAuthClient(
+            app_type=APP_TYPE,
+            client_name=self.name,
+            description=self.description,
+            allowed_scopes=self.scopes,
+            allowed_grant_types=self.grant_types,
+            allowed_auth_methods=self.auth_methods,
+            public_keys=() if public is None else (public,),
+            consent_method="trusted" if self.trusted else None,
+        )
+
+    def differences(self, client: OAuthClient, record: ClientRecord) -> dict[str, tuple[object, object]]:
+        """Return what differs between this and a client that exists: field -> (asked for, there)."""
+        pairs: dict[str, tuple[object, object]] = {
+            "app_type": (APP_TYPE, client.app_type),
+            "scopes": (list(self.scopes), sorted(client.allowed_scopes)),
+            "grant_types": (sorted(self.grant_types), sorted(client.allowed_grant_types)),
+            "auth_methods": (sorted(self.auth_methods), sorted(client.allowed_auth_methods)),
+        }
+        if self.description:
+            pairs["description"] = (self.description, client.description or "")
+        current = record.current
+        if isinstance(self.key, str):
+            pairs["key"] = (self.key, current and current.public.thumbprint)
+        elif self.key is not None and current is not None:
+            pairs["key"] = (str(self.key), str(current.public.spec or current.alg))
+        elif self.key is not None:
+            pairs["key"] = (str(self.key), None)
+        return {field: (asked, there) for field, (asked, there) in pairs.items() if asked != there}
