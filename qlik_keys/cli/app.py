@@ -1,0 +1,168 @@
+"""The tree of commands, and how an error is told to a person."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from qlik_keys import __version__
+from qlik_keys.errors import QlikKeysError
+
+if TYPE_CHECKING:
+    from qlik_keys.lifecycle import StepEvent
+
+# Locals in a traceback would show keys and tokens (reliability-facts, section 3).
+app = typer.Typer(
+    name="qlik-keys",
+    help="Key management for Qlik Cloud: private-key-JWT clients with their keys in Vault.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+TENANT_HELP = "Tenant and Vault come from QLIK_TENANT_URL, QLIK_API_KEY, VAULT_ADDR, VAULT_TOKEN and the like (README)."
+
+
+def main() -> None:
+    """Run the command line; errors of ours are told in two lines and end with exit code 1."""
+    try:
+        app()
+    except QlikKeysError as problem:
+        tell_error(problem)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("Interrupted. What is done stays done; the same command goes on from there.", err=True)
+        sys.exit(1)
+
+
+def tell_error(problem: QlikKeysError) -> None:
+    """Print what happened and what to do, on standard error."""
+    typer.secho(f"Error: {problem.message}", err=True, fg=typer.colors.RED)
+    if problem.hint:
+        typer.echo(f"What to do: {problem.hint}", err=True)
+    trace_id = getattr(problem, "trace_id", "")
+    if trace_id:
+        typer.echo(f"Trace id for Qlik's support: {trace_id}", err=True)
+
+
+def tell_step(event: StepEvent) -> None:
+    """Print a line for each step that is done."""
+    if event.phase == "before":
+        typer.echo(f"    {event.title} … ", nl=False)
+    else:
+        typer.echo("done" if event.phase == "after" else "failed")
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Key management for Qlik Cloud: private-key-JWT clients with their keys in Vault."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def demo() -> None:
+    """Do the main job on the sandbox: two clients, keys in a real OpenBao, tokens, a table. Needs nothing."""
+    from qlik_keys.cli.demo import run  # noqa: PLC0415
+
+    run()
+
+
+@app.command()
+def sandbox(
+    env_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write QLIK_TENANT_URL, QLIK_API_KEY, VAULT_ADDR and VAULT_TOKEN to this new file (mode 0600)."
+        ),
+    ] = None,
+) -> None:
+    """Run the sandbox, a strict Qlik Cloud tenant and a real OpenBao on loopback, until Ctrl-C."""
+    from qlik_keys.cli.sandbox import run  # noqa: PLC0415
+
+    run(env_file)
+
+
+@app.command()
+def lab(
+    *,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser; print the address.")] = False,
+) -> None:
+    """Open JupyterLab at the quickstart notebook."""
+    from qlik_keys.cli.lab import run  # noqa: PLC0415
+
+    sys.exit(run(no_browser=no_browser))
+
+
+@app.command(epilog=TENANT_HELP)
+def provision(
+    name: Annotated[str, typer.Argument(help="The client's name.")],
+    *,
+    scope: Annotated[list[str] | None, typer.Option(help="A scope; may be given several times.")] = None,
+    alg: Annotated[str, typer.Option(help="ES384, RS256 or RS512.")] = "ES384",
+    bits: Annotated[int | None, typer.Option(help="RSA size: 2048, 3072 or 4096.")] = None,
+    description: Annotated[str, typer.Option(help="Shown in Qlik's console.")] = "",
+    impersonation: Annotated[bool, typer.Option("--impersonation", help="Also allow user impersonation.")] = False,
+    rotate_after_days: Annotated[int, typer.Option(min=1, help="How long the key should serve.")] = 90,
+) -> None:
+    """Make a machine-to-machine client whose private key lives in Vault; asked again, finish it or find it."""
+    from qlik_keys.keys import KeySpec  # noqa: PLC0415
+    from qlik_keys.lifecycle import provision as provision_client  # noqa: PLC0415
+    from qlik_keys.settings import Settings  # noqa: PLC0415
+
+    key = KeySpec(alg, bits=bits)  # type: ignore[arg-type]  # KeySpec refuses what it does not know
+    settings = Settings.resolve()
+    with settings.tenant() as tenant, settings.store() as store:
+        made = provision_client(
+            tenant,
+            store,
+            name=name,
+            scopes=scope or ["user_default"],
+            key=key,
+            description=description,
+            impersonation=impersonation,
+            rotate_after=timedelta(days=rotate_after_days),
+            on_step=tell_step,
+        )
+    for warning in made.warnings:
+        typer.echo(f"Note: {warning}", err=True)
+    typer.echo(f"{'Made' if made.created else 'Found'} {made.name}: client id {made.client_id}, key {made.kid}")
+
+
+@app.command(epilog=TENANT_HELP)
+def resume() -> None:
+    """Finish every operation on the tenant that was cut off."""
+    from qlik_keys.lifecycle import resume as resume_all  # noqa: PLC0415
+    from qlik_keys.settings import Settings  # noqa: PLC0415
+
+    settings = Settings.resolve()
+    with settings.tenant() as tenant, settings.store() as store:
+        results = resume_all(tenant, store, on_step=tell_step)
+    if not results:
+        typer.echo("Nothing had been cut off.")
+    for item in results:
+        typer.echo(f"{item.operation}: {item.name} ({item.client_id})")
+
+
+@app.command(epilog=TENANT_HELP)
+def clients(
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON records instead of a table.")] = False,
+) -> None:
+    """List the tenant's clients with what Vault knows of their keys."""
+    from qlik_keys.cli.table import as_text  # noqa: PLC0415
+    from qlik_keys.inventory import clients as list_clients  # noqa: PLC0415
+    from qlik_keys.settings import Settings  # noqa: PLC0415
+
+    settings = Settings.resolve()
+    with settings.tenant() as tenant, settings.store() as store:
+        frame = list_clients(tenant, store)
+    typer.echo(frame.to_json(orient="records", date_format="iso", date_unit="s", indent=2) if json else as_text(frame))

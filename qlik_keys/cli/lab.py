@@ -1,0 +1,34 @@
+"""`qlik-keys lab`: JupyterLab at the quickstart notebook."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import typer
+
+from qlik_keys.errors import ConfigurationError
+
+NOTEBOOK = Path("notebooks/01-quickstart.ipynb")
+
+
+def run(*, no_browser: bool) -> int:
+    """Run JupyterLab in the foreground and return its exit code.
+
+    Raises:
+        ConfigurationError: JupyterLab is not installed, or this is not the project's folder.
+    """
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise ConfigurationError("JupyterLab is not installed here.", hint='pip install "qlik_keys[sandbox,lab]"')
+    if not NOTEBOOK.exists():
+        raise ConfigurationError(f"There is no {NOTEBOOK} in this folder.", hint="Run it in a clone of the project.")
+    command = [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", str(NOTEBOOK)]
+    if no_browser:
+        command.append("--no-browser")
+    typer.echo("Opening JupyterLab at the quickstart; Ctrl-C twice here ends it.")
+    try:
+        return subprocess.run(command, check=False).returncode  # noqa: S603  # our own interpreter and a fixed list
+    except KeyboardInterrupt:
+        return 0
