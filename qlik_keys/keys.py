@@ -120,7 +120,7 @@ class PublicJwk:
         if members.get("use", "sig") != "sig":
             raise KeyMaterialError('The JWK\'s `use` is not "sig".', hint="A client key is for signatures.")
         operations = members.get("key_ops")
-        if operations is not None and "verify" not in operations:
+        if operations is not None and not (isinstance(operations, list) and "verify" in operations):
             raise KeyMaterialError("The JWK's `key_ops` lack `verify`.", hint="A client key is for signatures.")
         return _public(_import(members), alg=alg, kid=kid)
 
@@ -467,9 +467,9 @@ def _parse_jwk(document: Mapping[str, Any] | str) -> tuple[dict[str, Any], str]:
     try:
         parsed: Any = json.loads(document) if isinstance(document, str) else document
         members = {str(name): value for name, value in parsed.items()}
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return {}, "This is not a JWK: it is no JSON object."
-    kty = members.get("kty")
+    kty = str(members.get("kty"))
     if kty == "oct" or "k" in members:
         return {}, "This JWK is a symmetric key, and a client key is a key pair."
     if kty == "OKP":
@@ -535,8 +535,10 @@ def _weakness(jwk: JWK) -> str:
     if kty == "EC":
         return "" if jwk["crv"] == "P-384" else f"The key is on the curve {jwk['crv']}, not on P-384."
     if kty != "RSA":
-        return "The key is on an Edwards or Montgomery curve (Ed25519 and the like)." if kty == "OKP" else (
-            f"Keys of type {kty} are not for client assertions."
+        return (
+            "The key is on an Edwards or Montgomery curve (Ed25519 and the like)."
+            if kty == "OKP"
+            else (f"Keys of type {kty} are not for client assertions.")
         )
     modulus, exponent = (int.from_bytes(_decode(jwk[name]), "big") for name in ("n", "e"))
     if modulus.bit_length() < _MINIMUM_RSA_BITS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import timedelta
-from pathlib import Path
+from pathlib import Path  # noqa: TC003  # typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -71,7 +71,7 @@ def root(
 @app.command()
 def demo() -> None:
     """Do the main job on the sandbox: two clients, keys in a real OpenBao, tokens, a table. Needs nothing."""
-    from qlik_keys.cli.demo import run  # noqa: PLC0415
+    from qlik_keys.cli.demo import run
 
     run()
 
@@ -86,7 +86,7 @@ def sandbox(
     ] = None,
 ) -> None:
     """Run the sandbox, a strict Qlik Cloud tenant and a real OpenBao on loopback, until Ctrl-C."""
-    from qlik_keys.cli.sandbox import run  # noqa: PLC0415
+    from qlik_keys.cli.sandbox import run
 
     run(env_file)
 
@@ -97,7 +97,7 @@ def lab(
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser; print the address.")] = False,
 ) -> None:
     """Open JupyterLab at the quickstart notebook."""
-    from qlik_keys.cli.lab import run  # noqa: PLC0415
+    from qlik_keys.cli.lab import run
 
     sys.exit(run(no_browser=no_browser))
 
@@ -114,9 +114,9 @@ def provision(
     rotate_after_days: Annotated[int, typer.Option(min=1, help="How long the key should serve.")] = 90,
 ) -> None:
     """Make a machine-to-machine client whose private key lives in Vault; asked again, finish it or find it."""
-    from qlik_keys.keys import KeySpec  # noqa: PLC0415
-    from qlik_keys.lifecycle import provision as provision_client  # noqa: PLC0415
-    from qlik_keys.settings import Settings  # noqa: PLC0415
+    from qlik_keys.keys import KeySpec
+    from qlik_keys.lifecycle import provision as provision_client
+    from qlik_keys.settings import Settings
 
     key = KeySpec(alg, bits=bits)  # type: ignore[arg-type]  # KeySpec refuses what it does not know
     settings = Settings.resolve()
@@ -140,8 +140,8 @@ def provision(
 @app.command(epilog=TENANT_HELP)
 def resume() -> None:
     """Finish every operation on the tenant that was cut off."""
-    from qlik_keys.lifecycle import resume as resume_all  # noqa: PLC0415
-    from qlik_keys.settings import Settings  # noqa: PLC0415
+    from qlik_keys.lifecycle import resume as resume_all
+    from qlik_keys.settings import Settings
 
     settings = Settings.resolve()
     with settings.tenant() as tenant, settings.store() as store:
@@ -158,9 +158,9 @@ def clients(
     json: Annotated[bool, typer.Option("--json", help="Print JSON records instead of a table.")] = False,
 ) -> None:
     """List the tenant's clients with what Vault knows of their keys."""
-    from qlik_keys.cli.table import as_text  # noqa: PLC0415
-    from qlik_keys.inventory import clients as list_clients  # noqa: PLC0415
-    from qlik_keys.settings import Settings  # noqa: PLC0415
+    from qlik_keys.cli.table import as_text
+    from qlik_keys.inventory import clients as list_clients
+    from qlik_keys.settings import Settings
 
     settings = Settings.resolve()
     with settings.tenant() as tenant, settings.store() as store:

@@ -43,7 +43,7 @@ def run() -> None:
                 made = provision(tenant, store, name=name, scopes=["user_default"], key=key, on_step=tell_step)
                 _use(tenant, store, made)
             typer.echo("The tenant's clients:\n")
-            from qlik_keys.inventory import clients  # noqa: PLC0415  # pandas takes a while; the steps show first
+            from qlik_keys.inventory import clients  # pandas takes a while; the steps show first
 
             typer.echo(as_text(clients(tenant, store)))
     typer.echo(f"\nThe sandbox is stopped. All of it took {time.monotonic() - began:.1f} s.")

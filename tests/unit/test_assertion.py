@@ -1,0 +1,73 @@
+"""The client assertion: what stands in it, and that others verify it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+
+import jwt
+import pytest
+
+from qlik_keys.assertion import client_assertion
+
+AUDIENCE = "https://acme.eu.qlikcloud.com/oauth/token"
+CLIENT_ID = "0123456789abcdef0123456789abcdef"
+
+
+def decoded(part):
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+@pytest.mark.parametrize("alg", ["RS256", "RS512", "ES384"])
+def test_it_says_what_the_contract_asks_and_another_library_verifies_it(alg, client_keys, clock):
+    key = client_keys[alg]
+    assertion = client_assertion(key.signer(), client_id=CLIENT_ID, audience=AUDIENCE, clock=clock)
+    header, claims, _ = assertion.split(".")
+    assert decoded(header) == {"alg": alg, "kid": key.kid, "typ": "JWT"}
+    now = int(clock.now)
+    said = decoded(claims)
+    assert uuid.UUID(said.pop("jti")).version == 4
+    assert said == {"iss": CLIENT_ID, "sub": CLIENT_ID, "aud": AUDIENCE, "iat": now, "exp": now + 120}
+    jwt.decode(
+        assertion,
+        jwt.PyJWK(key.public.to_dict()),
+        algorithms=[alg],
+        audience=AUDIENCE,
+        options={"verify_iat": False, "verify_exp": False},
+    )
+
+
+def test_each_assertion_serves_once(client_keys, clock):
+    signer = client_keys["ES384"].signer()
+    said = [client_assertion(signer, client_id=CLIENT_ID, audience=AUDIENCE, clock=clock) for _ in range(50)]
+    assert len({decoded(assertion.split(".")[1])["jti"] for assertion in said}) == 50
+
+
+@pytest.mark.parametrize("lifetime_seconds", [1, 300])
+def test_the_lifetime_may_be_anything_up_to_five_minutes(lifetime_seconds, client_keys, clock):
+    assertion = client_assertion(
+        client_keys["ES384"].signer(),
+        client_id=CLIENT_ID,
+        audience=AUDIENCE,
+        lifetime_seconds=lifetime_seconds,
+        clock=clock,
+    )
+    claims = decoded(assertion.split(".")[1])
+    assert claims["exp"] - claims["iat"] == lifetime_seconds
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"lifetime_seconds": 301}, {"lifetime_seconds": 0}, {"client_id": ""}, {"audience": ""}]
+)
+def test_what_a_tenant_would_refuse_is_refused_here(wrong, client_keys, clock):
+    with pytest.raises(ValueError, match="must"):
+        client_assertion(
+            client_keys["ES384"].signer(), **{"client_id": CLIENT_ID, "audience": AUDIENCE, "clock": clock, **wrong}
+        )
+
+
+def test_odd_client_ids_stay_json(client_keys, clock):
+    odd = 'a"b\\c\u2028é'
+    assertion = client_assertion(client_keys["ES384"].signer(), client_id=odd, audience=AUDIENCE, clock=clock)
+    assert decoded(assertion.split(".")[1])["iss"] == odd
