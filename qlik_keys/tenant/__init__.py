@@ -1,0 +1,82 @@
+"""The client of a Qlik Cloud tenant. The names load lazily: reading a URL or a scope does not bring httpx."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qlik_keys.tenant.budget import RateBudget, TierSnapshot
+    from qlik_keys.tenant.credentials import ApiKey, Credential
+    from qlik_keys.tenant.models import (
+        AuthorizationServerMetadata,
+        ClientSecretInfo,
+        ConnectionConfig,
+        CreatedClientSecret,
+        CreatedOAuthClient,
+        OAuthClient,
+        RegisteredKey,
+        User,
+    )
+    from qlik_keys.tenant.requests import NewOAuthClient, PatchOperation, both, eq
+    from qlik_keys.tenant.session import Exchange, RetryPolicy
+    from qlik_keys.tenant.tenant import QlikTenant
+    from qlik_keys.tenant.url import normalise_tenant_url
+
+_HOMES = {
+    "ApiKey": "credentials",
+    "AuthorizationServerMetadata": "models",
+    "ClientSecretInfo": "models",
+    "ConnectionConfig": "models",
+    "CreatedClientSecret": "models",
+    "CreatedOAuthClient": "models",
+    "Credential": "credentials",
+    "Exchange": "session",
+    "NewOAuthClient": "requests",
+    "OAuthClient": "models",
+    "PatchOperation": "requests",
+    "QlikTenant": "tenant",
+    "RateBudget": "budget",
+    "RegisteredKey": "models",
+    "RetryPolicy": "session",
+    "TierSnapshot": "budget",
+    "User": "models",
+    "both": "requests",
+    "eq": "requests",
+    "normalise_tenant_url": "url",
+}
+
+__all__ = [
+    "ApiKey",
+    "AuthorizationServerMetadata",
+    "ClientSecretInfo",
+    "ConnectionConfig",
+    "CreatedClientSecret",
+    "CreatedOAuthClient",
+    "Credential",
+    "Exchange",
+    "NewOAuthClient",
+    "OAuthClient",
+    "PatchOperation",
+    "QlikTenant",
+    "RateBudget",
+    "RegisteredKey",
+    "RetryPolicy",
+    "TierSnapshot",
+    "User",
+    "both",
+    "eq",
+    "normalise_tenant_url",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'qlik_keys.tenant' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"qlik_keys.tenant.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

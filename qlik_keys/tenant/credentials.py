@@ -1,0 +1,78 @@
+"""Who asks: the Protocol of a credential, and the simplest one, an API key.
+
+The client secret and the private-key JWT need tokens and live in `qlik_keys.tokens`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import httpx
+
+from qlik_keys.origins import same_origin
+from qlik_keys.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from qlik_keys.tenant.session import Session
+
+
+class Credential(Protocol):
+    """Something that a tenant can be asked with."""
+
+    def describe(self) -> str:
+        """Return the kind of credential, without the secret, for instance "API key"."""
+        ...
+
+    def auth(self, session: Session, /) -> httpx.Auth:
+        """Return what puts the credential on requests to that session's tenant, and to no other origin."""
+        ...
+
+
+class ApiKey:
+    """An API key of a user, made in the profile settings of the tenant.
+
+    Args:
+        value: the key; blanks around it are cut off.
+
+    Raises:
+        ConfigurationError: it is empty or has a character that no API key has; it is not quoted.
+
+    Example:
+        >>> ApiKey("eyJ0")
+        <ApiKey>
+    """
+
+    __slots__ = ("_secret",)
+
+    def __init__(self, value: str | Secret) -> None:
+        self._secret = Secret(value, what="API key")
+
+    def describe(self) -> str:
+        """Return "API key"."""
+        return "API key"
+
+    def auth(self, session: Session, /) -> httpx.Auth:
+        """Return what puts the key on requests to that tenant's origin."""
+        return BearerOnce(self._secret, session.url)
+
+    def __repr__(self) -> str:
+        return "<ApiKey>"
+
+
+class BearerOnce(httpx.Auth):
+    """Puts a bearer on requests to one origin, and on no others."""
+
+    def __init__(self, secret: Secret, origin: str) -> None:
+        self._secret = secret
+        self._origin = origin
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Yield the request with the bearer."""
+        if same_origin(str(request.url), self._origin):
+            request.headers["authorization"] = f"Bearer {self._secret.reveal()}"
+        yield request
+
+    def __repr__(self) -> str:
+        return f"<BearerOnce {self._origin}>"

@@ -1,0 +1,258 @@
+"""What went wrong, told in our own errors: httpx's exceptions by a table, the tenant's answers by status.
+
+A foreign network error keeps its request, with bearer and assertion (reliability-facts 0.3), and its text may quote a
+header; only its class is copied. A server's body is read for known fields, cut short, and whatever of it was sent by
+us as a secret is struck out, never pasted (qlik-cloud-contract, "POST /oauth/token": three kinds of bodies).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from qlik_keys.errors import (
+    Outcome,
+    TenantAuthError,
+    TenantConflict,
+    TenantError,
+    TenantNotFound,
+    TenantProtocolError,
+    TenantRejected,
+    TenantThrottled,
+    TenantUnavailable,
+    TenantUnreachable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+STRUCK = "•••"
+MAXIMUM_TEXT = 300
+DEFAULT_RETRY_AFTER_SECONDS = 10.0
+MAXIMUM_RETRY_AFTER_SECONDS = 86_400.0
+_PIECE = 12
+_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.?[A-Za-z0-9_-]*")
+_THROTTLED, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _SERVER = 429, 401, 403, 404, 409, 500
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFailure:
+    """How an httpx exception is told.
+
+    Attributes:
+        words: what happened, after "The tenant acme.eu.qlikcloud.com".
+        outcome: whether the request may have had its effect.
+        unreachable: False where an answer came that cannot be one of the tenant's.
+    """
+
+    words: str
+    outcome: Outcome
+    unreachable: bool = True
+
+
+_UNKNOWN, _NOT_APPLIED = Outcome.UNKNOWN, Outcome.NOT_APPLIED
+NETWORK_FAILURES: dict[type[Exception], NetworkFailure] = {
+    httpx.ConnectError: NetworkFailure("could not be connected to", _NOT_APPLIED),
+    httpx.ConnectTimeout: NetworkFailure("could not be connected to in time", _NOT_APPLIED),
+    httpx.PoolTimeout: NetworkFailure("had no free connection in time", _NOT_APPLIED),
+    httpx.ProxyError: NetworkFailure("could not be reached through the proxy", _NOT_APPLIED),
+    httpx.UnsupportedProtocol: NetworkFailure("has a URL that cannot be called", _NOT_APPLIED, unreachable=False),
+    httpx.InvalidURL: NetworkFailure("has a URL that cannot be called", _NOT_APPLIED, unreachable=False),
+    httpx.ReadTimeout: NetworkFailure("did not answer in time", _UNKNOWN),
+    httpx.WriteTimeout: NetworkFailure("did not take the request in time", _UNKNOWN),
+    httpx.TimeoutException: NetworkFailure("did not answer in time", _UNKNOWN),
+    httpx.ReadError: NetworkFailure("cut the connection before its answer was whole", _UNKNOWN),
+    httpx.WriteError: NetworkFailure("cut the connection while the request was sent", _UNKNOWN),
+    httpx.CloseError: NetworkFailure("did not close the connection cleanly", _UNKNOWN),
+    httpx.NetworkError: NetworkFailure("cut the connection", _UNKNOWN),
+    httpx.RemoteProtocolError: NetworkFailure("cut the connection or did not speak HTTP", _UNKNOWN),
+    httpx.LocalProtocolError: NetworkFailure("was sent something that is not HTTP", _UNKNOWN),
+    httpx.ProtocolError: NetworkFailure("did not speak HTTP", _UNKNOWN),
+    httpx.TransportError: NetworkFailure("was not reached", _UNKNOWN),
+    httpx.DecodingError: NetworkFailure("answered something that cannot be decoded", _UNKNOWN, unreachable=False),
+    httpx.TooManyRedirects: NetworkFailure("redirected without end", _UNKNOWN, unreachable=False),
+    httpx.HTTPStatusError: NetworkFailure("answered with an error", _UNKNOWN, unreachable=False),
+    httpx.CookieConflict: NetworkFailure("set cookies that contradict each other", _UNKNOWN, unreachable=False),
+    httpx.RequestNotRead: NetworkFailure("was not sent the request's body", _UNKNOWN, unreachable=False),
+    httpx.ResponseNotRead: NetworkFailure("answered, and the answer was not read", _UNKNOWN, unreachable=False),
+    httpx.StreamConsumed: NetworkFailure("was sent a body that cannot be sent twice", _UNKNOWN, unreachable=False),
+    httpx.StreamClosed: NetworkFailure("answered, and the answer was closed too early", _UNKNOWN, unreachable=False),
+    httpx.StreamError: NetworkFailure("answered, and the answer could not be read", _UNKNOWN, unreachable=False),
+    httpx.RequestError: NetworkFailure("was not reached", _UNKNOWN),
+    httpx.HTTPError: NetworkFailure("was not reached", _UNKNOWN),
+}
+CAUGHT = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
+
+_HINTS = {
+    _UNAUTHORIZED: "The credential is not accepted: check that it is whole, not expired, and of this tenant.",
+    _FORBIDDEN: "The credential is known but may not do this: OAuth clients need the role Tenant Admin"
+    " (a machine-to-machine client needs the scope admin_classic).",
+    _NOT_FOUND: "Check the id, and that the tenant URL is the one that it belongs to.",
+    _CONFLICT: "Something there is in the way; a client has at most five secrets at a time.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """The known fields of an error body, cut short and with secrets struck out; "" where there is none.
+
+    Attributes:
+        code: Qlik's code, or the `error` of RFC 6749.
+        title: Qlik's title.
+        detail: Qlik's detail, or `error_description`.
+        trace_id: what Qlik's support asks for.
+        is_rfc6749: whether `code` is one that RFC 6749 5.2 defines the meaning of; Qlik's own are not published.
+    """
+
+    code: str = ""
+    title: str = ""
+    detail: str = ""
+    trace_id: str = ""
+    is_rfc6749: bool = False
+
+    @property
+    def words(self) -> str:
+        """Title, detail and code in one text."""
+        parts = [part for part in (self.title, self.detail) if part]
+        return ": ".join(dict.fromkeys(parts)) + (f" [{self.code}]" if self.code else "")
+
+
+def read_problem(content: bytes, secrets: Iterable[str] = ()) -> Problem:
+    """Read an error body of any of the three kinds; whatever is not understood is left out."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        return Problem()
+    strike = _Striker(secrets)
+    trace_id = strike.text(document.get("traceId"))
+    errors = document.get("errors")
+    if isinstance(errors, list) and errors and isinstance(errors[0], dict):
+        first = errors[0]
+        return Problem(
+            code=strike.text(first.get("code")),
+            title=strike.text(first.get("title")),
+            detail=strike.text(first.get("detail")),
+            trace_id=trace_id,
+        )
+    return Problem(
+        code=strike.text(document.get("error")),
+        detail=strike.text(document.get("error_description")),
+        trace_id=trace_id,
+        is_rfc6749=isinstance(document.get("error"), str),
+    )
+
+
+def network_error(error: Exception, *, host: str, method: str, path: str) -> TenantError:
+    """Return our error for one of httpx's; it has neither its text nor its request, nor a cause."""
+    kind = next(base for base in type(error).__mro__ if base in NETWORK_FAILURES)
+    failure = NETWORK_FAILURES[kind]
+    reason, hint = _connect_reason(error)
+    sort = TenantUnreachable if failure.unreachable else TenantProtocolError
+    return sort(
+        f"The tenant {host} {failure.words} ({reason or type(error).__name__}).",
+        hint=hint or ("Whether it took effect is unknown: look first." if failure.outcome is _UNKNOWN else ""),
+        retryable=failure.unreachable and not hint.startswith("Its certificate"),
+        outcome=failure.outcome,
+        method=method,
+        path=path,
+    )
+
+
+def status_error(
+    status: int,
+    problem: Problem,
+    *,
+    host: str,
+    method: str,
+    path: str,
+    retry_after: float | None,
+    hints: Mapping[int, str],
+) -> TenantError:
+    """Return the error for an answer that is none of the call's own."""
+    fields: dict[str, Any] = {
+        "status": status,
+        "code": problem.code,
+        "title": problem.title,
+        "detail": problem.detail,
+        "trace_id": problem.trace_id,
+        "method": method,
+        "path": path,
+        "hint": hints.get(status, _HINTS.get(status, "")),
+    }
+    message = f"The tenant {host} answered {method} {path} with {status}"
+    message += f": {problem.words}." if problem.words else "."
+    if status == _THROTTLED:
+        wait = DEFAULT_RETRY_AFTER_SECONDS if retry_after is None else retry_after
+        fields["hint"] = f"Ask again in {wait:.0f} seconds."
+        return TenantThrottled(message, retry_after=wait, retryable=True, **fields)
+    if status >= _SERVER:
+        fields["hint"] = fields["hint"] or "Qlik Cloud has a fault there; ask again later, see status.qlikcloud.com."
+        return TenantUnavailable(message, retryable=True, outcome=_UNKNOWN, **fields)
+    sorts: dict[int, type[TenantError]] = {
+        _UNAUTHORIZED: TenantAuthError,
+        _FORBIDDEN: TenantAuthError,
+        _NOT_FOUND: TenantNotFound,
+        _CONFLICT: TenantConflict,
+    }
+    return sorts.get(status, TenantRejected)(message, **fields)
+
+
+def read_retry_after(value: str | None) -> float | None:
+    """Return the whole seconds that `retry-after` names, bounded to a day; None for anything else."""
+    text = (value or "").strip()
+    if not text.isascii() or not text.isdigit():
+        return None
+    return min(float(text[:20]), MAXIMUM_RETRY_AFTER_SECONDS)
+
+
+def strike_out(text: str, secrets: Iterable[str]) -> str:
+    """Return the text without any piece of the secrets and without anything that looks like a JWT."""
+    return _Striker(secrets).text(text)
+
+
+class _Striker:
+    """Strikes out every piece of a secret that is long enough to tell something."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._pieces = {secret[at : at + _PIECE] for secret in secrets for at in range(len(secret) - _PIECE + 1)}
+
+    def text(self, value: object) -> str:
+        """Return a short, printable text without secrets; "" for what is no text."""
+        if not isinstance(value, str):
+            return ""
+        text = "".join(character if character.isprintable() else " " for character in value[: 10 * MAXIMUM_TEXT])
+        text = _JWT.sub(STRUCK, text)
+        hit = [False] * len(text)
+        for at in range(len(text) - _PIECE + 1):
+            if text[at : at + _PIECE] in self._pieces:
+                hit[at : at + _PIECE] = [True] * _PIECE
+        shown = "".join("\0" if hidden else character for character, hidden in zip(text, hit, strict=True))
+        shown = re.sub("\0+", STRUCK, shown).strip()
+        return shown if len(shown) <= MAXIMUM_TEXT else shown[: MAXIMUM_TEXT - 1] + "…"
+
+
+def _connect_reason(error: BaseException) -> tuple[str, str]:
+    """Say what stands behind a failure to connect, by the classes of its causes alone."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ssl.SSLCertVerificationError):
+            return "certificate not trusted", (
+                "Its certificate is not signed by an authority that this machine trusts;"
+                " behind a proxy that re-signs traffic, point SSL_CERT_FILE to its certificate."
+            )
+        if isinstance(seen, ssl.SSLError):
+            return "TLS failed", "Check the address, and whether a proxy stands in between."
+        if isinstance(seen, socket.gaierror):
+            return "no such host name", "Check the tenant's name and region, and the network."
+        if isinstance(seen, ConnectionRefusedError):
+            return "connection refused", "Nothing listens there: check host and port."
+        seen = seen.__cause__ or seen.__context__
+    return "", ""

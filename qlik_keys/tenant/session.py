@@ -1,0 +1,439 @@
+"""One HTTP conversation with one tenant: connections, budget, time-outs, repeats, and who watches.
+
+A call is repeated only where that is safe: after a 429 or a failure to connect always (nothing was applied); after an
+unknown outcome only where a second time has no second effect. No redirect is followed here, no cookie kept, and every
+request goes to the tenant's own origin.
+
+Not done here: what is asked for (`clients`, `users`, `oauth`), and who asks (`credentials`, `tokens`).
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import random
+import ssl
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+import httpx
+import tenacity
+
+from qlik_keys.clock import SYSTEM_CLOCK, Clock
+from qlik_keys.errors import Outcome, TenantError, TenantNotFound, TenantProtocolError, TenantThrottled
+from qlik_keys.origins import is_loopback
+from qlik_keys.tenant.budget import RateBudget
+from qlik_keys.tenant.failures import (
+    CAUGHT,
+    Problem,
+    network_error,
+    read_problem,
+    read_retry_after,
+    status_error,
+)
+from qlik_keys.tenant.url import normalise_tenant_url, tenant_host, token_url_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_logger = logging.getLogger(__name__)
+_MAXIMUM_ANSWER_BYTES = 64 * 1024 * 1024
+_DEADLINE_FACTOR = 4
+_NO_CONTENT, _REDIRECTS, _ERRORS, _THROTTLED = 204, 300, 400, 429
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How often and how long a failed call is repeated.
+
+    Attributes:
+        attempts: how often it is sent at most.
+        total_seconds: no repeat begins later than this after the first attempt.
+        first_wait_seconds: the wait after the first failure; it doubles each time, with chance in it.
+        longest_wait_seconds: the longest such wait. `retry-after` counts more than both.
+    """
+
+    attempts: int = 5
+    total_seconds: float = 120.0
+    first_wait_seconds: float = 0.5
+    longest_wait_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One request as it went over the wire, and what came back; secrets were struck out before it was made.
+
+    Attributes:
+        method: HTTP method.
+        path: path without the query.
+        query: the query's fields.
+        request_body: JSON-ready values, None for no body.
+        status: HTTP status, None when no answer came.
+        elapsed_seconds: how long it took.
+        attempt: 1 for the first time, 2 for the first repeat.
+        trace_id: what Qlik's support asks for.
+        tier: the rate-limit tier that it counts for.
+        error: the name of the error's class, "" for success.
+        started_at: when it was sent, UTC.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    request_body: Any
+    status: int | None
+    elapsed_seconds: float
+    attempt: int
+    trace_id: str
+    tier: int
+    error: str
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What is to be sent.
+
+    Attributes:
+        method: HTTP method.
+        path: path below the tenant's URL.
+        tier: rate-limit tier.
+        query: the query's fields; never a secret, since URLs are logged.
+        headers: further headers; never a secret.
+        body: JSON-ready values without secrets, shown to who watches as they are.
+        form: makes the fields of a form with secrets, anew for each attempt.
+        shown: what to show in the place of the form.
+        again: "always" where a second time has no second effect, "if_not_applied" elsewhere.
+        accept: error statuses that the caller wants as an answer.
+        hints: status -> what to do, where the general hint would not help.
+    """
+
+    method: str
+    path: str
+    tier: Literal[1, 2]
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = field(default=None, repr=False)
+    form: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)
+    shown: Any = field(default=None, repr=False)
+    again: Literal["always", "if_not_applied"] = "if_not_applied"
+    accept: frozenset[int] = frozenset()
+    hints: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back.
+
+    Attributes:
+        status: HTTP status.
+        headers: the answer's headers.
+        content: the body.
+        problem: the known fields of an error body.
+        sent_at: when the request was sent, seconds since 1970.
+        received_at: when the answer was there, seconds since 1970.
+    """
+
+    status: int
+    headers: httpx.Headers = field(default_factory=httpx.Headers, repr=False)
+    content: bytes = field(default=b"", repr=False)
+    problem: Problem = field(default_factory=Problem, repr=False)
+    sent_at: float = 0.0
+    received_at: float = 0.0
+
+
+class Session:
+    """Sends calls to one tenant. Makes its connections when they are first needed; safe for threads.
+
+    Proxies from the environment (`HTTPS_PROXY`, `NO_PROXY`) are honoured, since many companies have no other way out,
+    but never for loopback.
+
+    Args:
+        url: the tenant's URL; it is normalised.
+        timeout_seconds: for connecting, sending and each wait for bytes; a whole exchange may take four times that.
+        transport: in the place of the network, for tests and the sandbox's synchronous door.
+        clock: measures and waits.
+        retry: how failed calls are repeated.
+        budget: counts requests; a new one by default.
+
+    Raises:
+        ConfigurationError: the URL is no tenant's.
+        ValueError: the time-out is not positive.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_seconds: float = 30.0,
+        transport: httpx.BaseTransport | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        retry: RetryPolicy | None = None,
+        budget: RateBudget | None = None,
+    ) -> None:
+        if not timeout_seconds > 0:
+            raise ValueError(f"timeout_seconds must be positive, not {timeout_seconds}")
+        self.url, self.notices = normalise_tenant_url(url)
+        self.host = tenant_host(self.url)
+        self.token_url = token_url_of(self.url)
+        self.clock = clock
+        self.budget = budget or RateBudget(clock=clock)
+        self._timeout_seconds = timeout_seconds
+        self._transport = transport
+        self._retry = retry or RetryPolicy()
+        self._lock = threading.Lock()
+        self._http: httpx.Client | None = None
+        self._closed = False
+        self._subscribers: list[Callable[[Exchange], None]] = []
+
+    def __repr__(self) -> str:
+        return f"<Session {self.url}>"
+
+    def subscribe(self, callback: Callable[[Exchange], None]) -> Callable[[], None]:
+        """Call back with every exchange, in the thread that made it; return what ends that."""
+        with self._lock:
+            self._subscribers.append(callback)
+
+        def unsubscribe() -> None:
+            with self._lock:
+                if callback in self._subscribers:
+                    self._subscribers.remove(callback)
+
+        return unsubscribe
+
+    def close(self) -> None:
+        """Close the connections; the session cannot be used any more."""
+        with self._lock:
+            http, self._http, self._closed = self._http, None, True
+        if http is not None:
+            http.close()
+
+    def send(self, call: Call, auth: httpx.Auth | None) -> Answer:
+        """Send a call, repeating it where that is safe, and return its answer.
+
+        A DELETE that finds nothing after an attempt with an unknown outcome has done its work.
+
+        Raises:
+            TenantError: the subclass that fits; `outcome` holds for all attempts together.
+        """
+        state = _Attempts()
+        again = tenacity.Retrying(
+            sleep=self.clock.sleep,
+            stop=functools.partial(self._is_enough, self.clock.monotonic()),
+            wait=self._wait_seconds,
+            retry=tenacity.retry_if_exception(functools.partial(_may_repeat, call)),
+            reraise=True,
+        )
+        failure: TenantError | None = None
+        try:
+            return again(self._attempt, call, auth, state)
+        except TenantError as error:
+            failure = error
+        if call.method == "DELETE" and state.may_be_applied and isinstance(failure, TenantNotFound):
+            return Answer(status=_NO_CONTENT)
+        if state.may_be_applied:
+            failure.outcome = Outcome.UNKNOWN
+        failure.__context__ = None
+        raise failure
+
+    def _attempt(self, call: Call, auth: httpx.Auth | None, state: _Attempts) -> Answer:
+        self.budget.acquire(call.tier)
+        state.count += 1
+        answer: Answer | None = None
+        failure: TenantError | None = None
+        started, sent_at = self.clock.monotonic(), self.clock.time()
+        try:
+            answer = self._exchange(call, auth, sent_at)
+        except TenantError as error:
+            failure = error
+        if answer is not None and answer.status >= _REDIRECTS and answer.status not in call.accept:
+            failure = self._refusal(call, answer)
+        self._tell(call, answer, failure, attempt=state.count, started=started, sent_at=sent_at)
+        if failure is not None:
+            if failure.outcome is Outcome.UNKNOWN:
+                state.may_be_applied = True
+            failure.__context__ = None
+            raise failure
+        assert answer is not None
+        return answer
+
+    def _exchange(self, call: Call, auth: httpx.Auth | None, sent_at: float) -> Answer:
+        http = self._client()
+        content = None if call.body is None else json.dumps(call.body).encode()
+        headers = {**call.headers} if content is None else {"content-type": "application/json", **call.headers}
+        deadline = self.clock.monotonic() + _DEADLINE_FACTOR * self._timeout_seconds
+        failure: TenantError | None = None
+        interrupted = False
+        try:
+            request = http.build_request(
+                call.method,
+                self.url + call.path,
+                params=call.query or None,
+                headers=headers,
+                content=content,
+                data=call.form() if call.form is not None else None,
+            )
+            response = http.send(request, auth=auth, stream=True)
+            try:
+                body = self._read(response, deadline)
+            finally:
+                response.close()
+        except CAUGHT as error:
+            failure = network_error(error, host=self.host, method=call.method, path=call.path)
+        except KeyboardInterrupt:
+            interrupted = True
+        if interrupted:
+            # Raised anew: the frames of an HTTP library hold headers, and a verbose traceback prints them.
+            raise KeyboardInterrupt
+        if failure is not None:
+            raise failure
+        for _ in response.history:
+            self.budget.count(call.tier)
+        return Answer(
+            status=response.status_code,
+            headers=response.headers,
+            content=body,
+            problem=read_problem(body, _sent_secrets(response.request, call))
+            if response.status_code >= _ERRORS
+            else Problem(),
+            sent_at=sent_at,
+            received_at=self.clock.time(),
+        )
+
+    def _read(self, response: httpx.Response, deadline: float) -> bytes:
+        parts, length = [], 0
+        for part in response.iter_bytes():
+            parts.append(part)
+            length += len(part)
+            if length > _MAXIMUM_ANSWER_BYTES:
+                raise httpx.DecodingError("too long", request=response.request)
+            if self.clock.monotonic() > deadline:
+                raise httpx.ReadTimeout("too slow", request=response.request)
+        return b"".join(parts)
+
+    def _refusal(self, call: Call, answer: Answer) -> TenantError:
+        if answer.status < _ERRORS:
+            return TenantProtocolError(
+                f"The tenant {self.host} redirects {call.method} {call.path}, which the contract does not know.",
+                hint="Use the address to which the tenant redirects in a browser, or check the proxy in between.",
+                outcome=Outcome.UNKNOWN if call.method != "GET" else Outcome.NOT_APPLIED,
+                status=answer.status,
+                method=call.method,
+                path=call.path,
+            )
+        error = status_error(
+            answer.status,
+            answer.problem,
+            host=self.host,
+            method=call.method,
+            path=call.path,
+            retry_after=read_retry_after(answer.headers.get("retry-after")),
+            hints=call.hints,
+        )
+        if isinstance(error, TenantThrottled):
+            self.budget.block(call.tier, error.retry_after)
+        return error
+
+    def _tell(
+        self,
+        call: Call,
+        answer: Answer | None,
+        failure: TenantError | None,
+        *,
+        attempt: int,
+        started: float,
+        sent_at: float,
+    ) -> None:
+        with self._lock:
+            subscribers = tuple(self._subscribers)
+        if not subscribers:
+            return
+        exchange = Exchange(
+            method=call.method,
+            path=call.path,
+            query=dict(call.query),
+            request_body=call.body if call.form is None else call.shown,
+            status=answer.status if answer is not None else None,
+            elapsed_seconds=self.clock.monotonic() - started,
+            attempt=attempt,
+            trace_id=answer.problem.trace_id if answer is not None else "",
+            tier=call.tier,
+            error=type(failure).__name__ if failure is not None else "",
+            started_at=datetime.fromtimestamp(sent_at, tz=UTC),
+        )
+        for callback in subscribers:
+            try:
+                callback(exchange)
+            except Exception as error:  # noqa: BLE001  # a watcher must not turn what was done into a failure
+                _logger.warning("a subscriber to exchanges failed with %s", type(error).__name__)
+
+    def _client(self) -> httpx.Client:
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the tenant's session is closed")
+            if self._http is None:
+                from qlik_keys import __version__  # noqa: PLC0415  # the package's front is lazy and above this
+
+                parts = urlsplit(self.url)
+                self._http = httpx.Client(
+                    transport=self._transport,
+                    verify=_tls() if parts.scheme == "https" else _no_tls(),
+                    trust_env=not is_loopback(parts.hostname or ""),
+                    timeout=self._timeout_seconds,
+                    follow_redirects=False,
+                    # A session cookie of one credential must not speak for another one.
+                    cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
+                    headers={"accept": "application/json", "user-agent": f"qlik_keys/{__version__}"},
+                )
+            return self._http
+
+    def _is_enough(self, started: float, state: tenacity.RetryCallState) -> bool:
+        elapsed = self.clock.monotonic() - started
+        return (
+            state.attempt_number >= self._retry.attempts or elapsed + state.upcoming_sleep > self._retry.total_seconds
+        )
+
+    def _wait_seconds(self, state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome is not None else None
+        if isinstance(error, TenantThrottled):
+            return error.retry_after
+        longest = min(
+            self._retry.first_wait_seconds * 2 ** (state.attempt_number - 1), self._retry.longest_wait_seconds
+        )
+        return random.uniform(longest / 2, longest)  # noqa: S311  # spreads repeats, protects nothing
+
+
+@dataclass(slots=True)
+class _Attempts:
+    count: int = 0
+    may_be_applied: bool = False
+
+
+def _may_repeat(call: Call, error: BaseException) -> bool:
+    if not isinstance(error, TenantError) or not error.retryable:
+        return False
+    return call.again == "always" or error.outcome is Outcome.NOT_APPLIED
+
+
+def _sent_secrets(request: httpx.Request, call: Call) -> list[str]:
+    secrets = [value for _, value in request.headers.multi_items() if _ == "authorization"]
+    if call.form is not None:
+        secrets.append(request.content.decode())
+    return secrets
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    # 37 ms each (reliability-facts 0.6): one per process.
+    return httpx.create_ssl_context()
+
+
+@functools.cache
+def _no_tls() -> ssl.SSLContext:
+    # For plain http on loopback: trusts nobody, and reads no certificates.
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -1,0 +1,128 @@
+"""The tenant as scripts and notebooks see it: client, resource, verb.
+
+Not done here: keys, stores and the order of steps (`qlik_keys.lifecycle`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from qlik_keys.clock import SYSTEM_CLOCK, Clock
+from qlik_keys.tenant.clients import OAuthClients
+from qlik_keys.tenant.models import AuthorizationServerMetadata, parse
+from qlik_keys.tenant.session import Call, Session
+from qlik_keys.tenant.users import Users
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx
+
+    from qlik_keys.tenant.budget import RateBudget
+    from qlik_keys.tenant.credentials import Credential
+    from qlik_keys.tenant.session import Exchange, RetryPolicy
+
+_METADATA_PATH = "/.well-known/oauth-authorization-server"
+
+
+class QlikTenant:
+    """A Qlik Cloud tenant and a credential to ask it with. The constructor asks nothing.
+
+    Proxies from the environment (`HTTPS_PROXY`, `NO_PROXY`) are honoured, but never for loopback. Safe for threads.
+
+    Args:
+        url: the tenant's URL; what is nearly right is mended, see `notices`.
+        credential: `ApiKey`, `ClientSecret` or `PrivateKeyJwtAuth`.
+        timeout_seconds: for connecting, sending and each wait for bytes of the answer.
+        transport: in the place of the network, for tests and the sandbox's synchronous door.
+        clock: measures and waits.
+        retry: how failed calls are repeated, where that is safe.
+        budget: counts requests of both rate-limit tiers; a new one by default.
+
+    Attributes:
+        url: the tenant's URL, without a slash at the end.
+        host: its host, with the port where that is not the default.
+        token_url: its token endpoint, which is also the audience of client assertions.
+        notices: in words, what was mended in the URL.
+        budget: how many requests of each tier were sent.
+        oauth_clients: the tenant's OAuth clients.
+        users: the tenant's users.
+
+    Raises:
+        ConfigurationError: the URL is no tenant's, or the credential is for another one.
+
+    Example:
+        >>> from qlik_keys.tenant import ApiKey, QlikTenant
+        >>> QlikTenant("acme.eu.qlikcloud.com", credential=ApiKey("eyJ0"))
+        <QlikTenant https://acme.eu.qlikcloud.com as API key>
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        credential: Credential,
+        timeout_seconds: float = 30.0,
+        transport: httpx.BaseTransport | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        retry: RetryPolicy | None = None,
+        budget: RateBudget | None = None,
+    ) -> None:
+        session = Session(
+            url, timeout_seconds=timeout_seconds, transport=transport, clock=clock, retry=retry, budget=budget
+        )
+        self._set_up(session, credential, owns_session=True)
+
+    def _set_up(self, session: Session, credential: Credential, *, owns_session: bool) -> None:
+        self.session = session
+        self.url, self.host, self.token_url = session.url, session.host, session.token_url
+        self.notices = session.notices
+        self.budget = session.budget
+        self._owns_session = owns_session
+        self._kind = credential.describe()
+        auth = credential.auth(session)
+        self.oauth_clients = OAuthClients(session, auth)
+        self.users = Users(session, auth)
+
+    def with_credential(self, credential: Credential) -> QlikTenant:
+        """Return the same tenant asked with another credential, over the same connections.
+
+        Budget and subscribers are shared too: requests of two users are counted as those of one, which is more than
+        Qlik counts and never less. It ends with the tenant that it was made from.
+
+        Raises:
+            ConfigurationError: the credential is for another tenant.
+        """
+        other = object.__new__(QlikTenant)
+        other._set_up(self.session, credential, owns_session=False)
+        return other
+
+    def metadata(self) -> AuthorizationServerMetadata:
+        """Return what the tenant says about its OAuth endpoints; asked without the credential.
+
+        Raises:
+            TenantError: no answer, or not a tenant's.
+        """
+        answer = self.session.send(Call(method="GET", path=_METADATA_PATH, tier=1, again="always"), None)
+        return parse(AuthorizationServerMetadata, answer.content, "GET", _METADATA_PATH)
+
+    def subscribe(self, callback: Callable[[Exchange], None]) -> Callable[[], None]:
+        """Call back with every exchange with the tenant, secrets struck out; return what ends that.
+
+        The callback runs in the thread that made the request, also for tenants made by `with_credential`.
+        """
+        return self.session.subscribe(callback)
+
+    def close(self) -> None:
+        """Close the connections; quiet for a tenant made by `with_credential`, which shares them."""
+        if self._owns_session:
+            self.session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<QlikTenant {self.url} as {self._kind}>"

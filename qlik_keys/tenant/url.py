@@ -1,0 +1,122 @@
+"""The tenant's URL: mended where it is nearly right, refused with the reason where it is wrong.
+
+The result is the text that every request and the audience of every client assertion is built on
+(qlik-cloud-contract, "Hosts"), so it has one form: scheme, host, a port only where it is not the default, no slash.
+Nothing is resolved or asked here.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
+
+from qlik_keys.errors import ConfigurationError
+from qlik_keys.origins import is_loopback
+
+TOKEN_PATH = "/oauth/token"  # noqa: S105  # a path
+_QLIK_DOMAINS = (".qlikcloud.com", ".qlikcloudgov.com")
+_EXAMPLE = "Write it as https://<tenant>.<region>.qlikcloud.com."
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+_MAXIMUM_HOST_LENGTH = 253
+
+
+def normalise_tenant_url(text: str) -> tuple[str, tuple[str, ...]]:
+    """Return the tenant's base URL, and in words what had to be mended.
+
+    Args:
+        text: what a person typed or pasted, for instance the address of a page in Qlik's console.
+
+    Raises:
+        ConfigurationError: it names no tenant that a key could safely be sent to. A user name or password in it is
+            not quoted.
+
+    Example:
+        >>> normalise_tenant_url("Acme.eu.qlikcloud.com/console/oauth")
+        ('https://acme.eu.qlikcloud.com', ('added https://', 'wrote the host in lower case', 'left out the path'))
+    """
+    trimmed = text.strip().strip("\"'<>").strip()
+    notices = ["left out what stood around it"] if trimmed != text else []
+    if not trimmed:
+        raise ConfigurationError("The tenant URL is empty.", hint=_EXAMPLE)
+    if not trimmed.isprintable() or any(character.isspace() for character in trimmed):
+        raise ConfigurationError("The tenant URL has a blank or a control character in it.", hint=_EXAMPLE)
+    scheme = _SCHEME.match(trimmed)
+    if scheme is None:
+        trimmed = "https://" + trimmed.lstrip("/")
+        notices.append("added https://")
+    parts, port = _split(trimmed)
+    host = _checked_host(parts)
+    if parts.netloc != parts.netloc.lower() or (scheme and scheme[1] != scheme[1].lower()):
+        notices.append("wrote the host in lower case")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ConfigurationError(
+            f"The tenant URL is plain http to {host}: keys and tokens would travel in the clear.",
+            hint="Write https://; plain http is for the sandbox on this machine.",
+        )
+    if port is not None and port == _DEFAULT_PORTS[parts.scheme]:
+        notices.append(f"left out the port {port}, which is the default")
+        port = None
+    if parts.path not in ("", "/"):
+        notices.append("left out the path")
+    elif parts.path:
+        notices.append("left out the slash at the end")
+    if parts.query or parts.fragment:
+        notices.append("left out what stood behind ? or #")
+    if not is_loopback(host) and not host.endswith(_QLIK_DOMAINS):
+        notices.append(f"{host} is not a host of qlikcloud.com: make sure that it is your tenant")
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}" + (f":{port}" if port is not None else ""), tuple(notices)
+
+
+def tenant_host(url: str) -> str:
+    """Return the host, and the port where it is not the default, of a normalised tenant URL; the store files by it."""
+    return urlsplit(url).netloc
+
+
+def token_url_of(tenant_url: str) -> str:
+    """Return the token endpoint of a normalised tenant URL, which is also the audience of its client assertions."""
+    return tenant_url + TOKEN_PATH
+
+
+def _split(text: str) -> tuple[SplitResult, int | None]:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        pass
+    else:
+        if parts.scheme not in _DEFAULT_PORTS:
+            raise ConfigurationError("The tenant URL's scheme is neither https nor http.", hint=_EXAMPLE)
+        if "@" in parts.netloc:
+            raise ConfigurationError(
+                "The tenant URL has a user name or a password in it.",
+                hint="Leave it out: the credential is given apart, and a URL ends up in logs.",
+            )
+        if not parts.hostname:
+            raise ConfigurationError("The tenant URL has no host.", hint=_EXAMPLE)
+        return parts, port
+    raise ConfigurationError("The tenant URL has a host or a port that is none.", hint=_EXAMPLE)
+
+
+def _checked_host(parts: SplitResult) -> str:
+    host = (parts.hostname or "").removesuffix(".")
+    if ":" in host:
+        return host
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        pass
+    if not host.isascii():
+        # Letters of another script can look like Latin ones; such a host must be typed in its xn-- form.
+        raise ConfigurationError("The tenant URL's host has letters outside a-z.", hint=_EXAMPLE)
+    labels = host.split(".")
+    if len(host) > _MAXIMUM_HOST_LENGTH or not all(_LABEL.fullmatch(label) for label in labels):
+        raise ConfigurationError(f"{host[:80]!r} is not a host name.", hint=_EXAMPLE)
+    if len(labels) == 1 and not is_loopback(host):
+        raise ConfigurationError(f"{host!r} is not the whole host name of a tenant.", hint=_EXAMPLE)
+    if labels[-1].isdigit():
+        raise ConfigurationError(f"{host!r} is neither a host name nor an address.", hint=_EXAMPLE)
+    return host
