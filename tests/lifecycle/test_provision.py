@@ -1,0 +1,294 @@
+"""Provisioning on the sandbox: what is made, asked again, refused, and mended after every fault."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+import qlik_keys as qk
+from qlik_keys.errors import AssertionRejected, Interrupted, NeedsPerson, QlikKeysError, TenantUnavailable
+from qlik_keys.lifecycle import operations
+from qlik_keys.tenant import NewOAuthClient, PatchOperation
+
+pytestmark = pytest.mark.openbao
+
+SPECS = [qk.KeySpec("ES384"), qk.KeySpec("RS256", bits=2048), qk.KeySpec("RS512", bits=2048)]
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_all_nine_steps_in_one_call(spec, world, name):
+    events = []
+    made = qk.provision(
+        world.tenant, world.store, name=name, scopes=["user_default", "apps:read"], key=spec, description="nightly",
+        on_step=events.append,
+    )  # fmt: skip
+    client = world.assert_settled(name)
+    assert (made.client_id, made.created, made.client_secret) == (client.client_id, True, None)
+    assert (client.app_type, client.description) == ("web", "nightly")
+    assert set(client.allowed_scopes) == {"user_default", "apps:read"}
+    assert client.allowed_grant_types == ("client_credentials",)
+    assert client.allowed_auth_methods == ("private_key_jwt",)
+    assert world.tenant.oauth_clients.connection_config(client.client_id).consent_method == "trusted"
+    assert made.proof.user.client_id == client.client_id
+    assert set(made.proof.scope.split()) == {"user_default", "apps:read"}
+    record = world.store.read(world.tenant.host, client.client_id)
+    assert record.current.public.spec == spec
+    assert record.current.kid == made.kid
+    assert record.rotate_by - record.current.made_at >= timedelta(days=90)
+    steps = ["check", "stage", "register", "claim", "record", "prove", "unstage"]
+    assert [(event.step, event.phase) for event in events] == [(s, p) for s in steps for p in ("before", "after")]
+    assert {event.client_name for event in events} == {name}
+
+
+def test_asked_again_it_is_the_same_client(world, name):
+    first = qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
+    again = qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
+    assert (again.client_id, again.kid, again.created) == (first.client_id, first.kid, False)
+    world.assert_settled(name)
+
+
+def test_secret_and_key_both_log_in(world, name):
+    made = qk.provision(world.tenant, world.store, name=name, scopes=["user_default"], client_secret=True)
+    client = world.assert_settled(name)
+    assert set(client.allowed_auth_methods) == {"client_secret", "private_key_jwt"}
+    with world.tenant.with_credential(qk.ClientSecret(client.client_id, made.client_secret)) as as_client:
+        assert as_client.users.me().client_id == client.client_id
+    again = qk.provision(world.tenant, world.store, name=name, scopes=["user_default"], client_secret=True)
+    assert again.client_secret is None
+    assert any("cannot be shown again" in warning for warning in again.warnings)
+
+
+def test_a_client_by_secret_alone(world, name):
+    wish = {"name": name, "scopes": ["user_default"], "key": None, "client_secret": True}
+    made = qk.provision(world.tenant, world.store, **wish)
+    [client] = world.clients_named(name)
+    assert (client.allowed_auth_methods, client.public_keys, made.kid) == (("client_secret",), (), "")
+    assert made.proof.user.client_id == client.client_id
+    assert world.staged() == []
+    assert qk.provision(world.tenant, world.store, **wish).client_id == client.client_id
+
+
+def test_bring_your_own_key(world, name):
+    key = qk.generate(qk.KeySpec("RS256", bits=2048))
+    own = qk.PrivateKey.from_pem(key.reveal())
+    made = qk.provision(world.tenant, world.store, name=name, scopes=["user_default"], key=own)
+    world.assert_settled(name)
+    assert made.kid == own.kid
+    assert qk.provision(world.tenant, world.store, name=name, scopes=["user_default"], key=own).created is False
+    with pytest.raises(NeedsPerson) as caught:
+        qk.provision(world.tenant, world.store, name=name, scopes=["user_default"], key=qk.generate())
+    assert set(caught.value.differences) == {"key"}
+
+
+def test_impersonation_is_a_grant_of_its_own(world, name):
+    qk.provision(world.tenant, world.store, name=name, scopes=["user_default"], impersonation=True)
+    client = world.assert_settled(name)
+    assert set(client.allowed_grant_types) == {"client_credentials", "urn:qlik:oauth:user-impersonation"}
+
+
+def test_an_untrusted_client_is_made_and_said_to_be_unproved(world, name):
+    made = qk.provision(world.tenant, world.store, name=name, scopes=["user_default"], trusted=False)
+    assert made.proof is None
+    assert any("not trusted" in warning for warning in made.warnings)
+    assert world.staged() == []
+    source = qk.TokenSource.from_store(world.store, tenant_url=world.tenant.url, client_id=made.client_id)
+    with pytest.raises(QlikKeysError):
+        source.token()
+
+
+@pytest.mark.parametrize(
+    ("scopes", "words"),
+    [(["user_defualt"], "user_defualt"), (["admin_classic"], "administer"), (["user_default"], None)],
+)
+def test_scopes_pass_with_a_word_of_warning(scopes, words):
+    warnings = operations.scope_warnings(scopes)
+    assert bool(warnings) is bool(words)
+    assert words is None or words in warnings[0]
+
+
+def test_a_client_of_that_name_that_is_not_ours_is_left_alone(world, name):
+    key = qk.generate()
+    theirs = world.tenant.oauth_clients.create(
+        NewOAuthClient(
+            app_type="web",
+            client_name=name,
+            allowed_scopes=("user_default",),
+            allowed_grant_types=("client_credentials",),
+            allowed_auth_methods=("private_key_jwt",),
+            public_keys=(key.public,),
+            consent_method="trusted",
+        )
+    ).client
+    with pytest.raises(NeedsPerson, match="not ours"):
+        qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
+    assert [client.client_id for client in world.clients_named(name)] == [theirs.client_id]
+    assert world.staged() == []
+
+
+def test_ours_with_another_specification_says_what_differs(world, name):
+    qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
+    with pytest.raises(NeedsPerson) as caught:
+        qk.provision(world.tenant, world.store, name=name, scopes=["apps"], key=qk.KeySpec("RS256", bits=2048))
+    assert caught.value.differences["scopes"] == (["apps"], ["user_default"])
+    assert caught.value.differences["key"] == ("RS256 (2048 bits)", "ES384")
+    world.assert_settled(name)
+
+
+FAULTS = [
+    {"method": "POST", "path": "/api/v1/oauth-clients", "fault": "lost_answer"},
+    {"method": "POST", "path": "/api/v1/oauth-clients", "status": 500},
+    {"method": "POST", "path": "/api/v1/oauth-clients", "status": 503},
+    {"method": "POST", "path": "/api/v1/oauth-clients", "status": 429, "retry_after": 0},
+    {"method": "POST", "path": "/oauth/token", "fault": "lost_answer"},
+    {"method": "POST", "path": "/oauth/token", "status": 500},
+    {"method": "GET", "path": "/api/v1/users/me", "fault": "lost_answer"},
+    {"method": "GET", "path": "/api/v1/oauth-clients", "status": 503},
+]
+
+
+@pytest.mark.parametrize(
+    "fault", FAULTS, ids=lambda fault: f"{fault['method']} {fault['path']} {list(fault.values())[2]}"
+)
+def test_one_fault_is_lived_through_in_the_same_call(fault, world, name):
+    world.box.configure(fail_next=[fault])
+    made = qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
+    assert made.created
+    world.assert_settled(name)
+
+
+def test_an_outage_is_said_and_resumed(world, name):
+    outage = [{"method": "POST", "path": "/api/v1/oauth-clients", "status": 503, "count": 50}]
+    world.box.configure(fail_next=outage)
+    with pytest.raises(TenantUnavailable):
+        qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
+    assert len(world.staged()) == 1
+    world.box.configure(fail_next=[])
+    [item] = qk.resume(world.tenant, world.store)
+    assert item.client_id == world.assert_settled(name).client_id
+
+
+@pytest.mark.parametrize("cut", ["stage", "register", "claim", "record", "prove", "unstage"])
+def test_cancel_stops_between_two_steps(cut, world, name):
+    cancel = threading.Event()
+
+    def stop(event):
+        if (event.step, event.phase) == (cut, "after"):
+            cancel.set()
+
+    if cut == "unstage":  # nothing is left to be cancelled
+        assert qk.provision(
+            world.tenant, world.store, name=name, scopes=["user_default"], on_step=stop, cancel=cancel
+        ).created
+    else:
+        with pytest.raises(Interrupted):
+            qk.provision(world.tenant, world.store, name=name, scopes=["user_default"], on_step=stop, cancel=cancel)
+        qk.resume(world.tenant, world.store)
+    world.assert_settled(name)
+
+
+def test_a_key_that_the_tenant_sees_late_is_waited_for(world, name, clock):
+    world.box.configure(key_propagation_seconds=1)
+    try:
+        made = qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
+    finally:
+        world.box.configure(key_propagation_seconds=0)
+    assert made.proof is not None
+    world.assert_settled(name)
+
+
+def test_a_key_that_the_tenant_never_sees_is_said(world, name, clock):
+    world.box.configure(key_propagation_seconds=10_000)
+    try:
+        with pytest.raises(AssertionRejected):
+            qk.provision(world.tenant, world.store, name=name, scopes=["user_default"], clock=clock)
+    finally:
+        world.box.configure(key_propagation_seconds=0)
+    assert sum(clock.slept) <= 60
+    assert len(world.staged()) == 1
+
+
+def test_two_people_make_the_same_client_at_once(world, name):
+    results, barrier = [], threading.Barrier(6)
+
+    def make():
+        barrier.wait()
+        try:
+            results.append(qk.provision(world.tenant, world.store, name=name, scopes=["user_default"]))
+        except QlikKeysError as problem:
+            results.append(problem)
+
+    threads = [threading.Thread(target=make) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    client = world.assert_settled(name)
+    winners = [result for result in results if isinstance(result, qk.Provisioned)]
+    losers = [result for result in results if not isinstance(result, qk.Provisioned)]
+    assert winners
+    assert {winner.client_id for winner in winners} == {client.client_id}
+    assert all(isinstance(loser, NeedsPerson) and loser.hint for loser in losers)
+
+
+def test_a_client_deleted_by_hand_half_way_is_made_again(world, name):
+    class Cut(Exception):
+        pass
+
+    def cut(event):
+        if (event.step, event.phase) == ("record", "after"):
+            raise Cut
+
+    with pytest.raises(Cut):
+        qk.provision(world.tenant, world.store, name=name, scopes=["user_default"], on_step=cut)
+    [client] = world.clients_named(name)
+    world.tenant.oauth_clients.delete(client.client_id)
+    [item] = qk.resume(world.tenant, world.store)
+    assert item.client_id != client.client_id
+    world.assert_settled(name)
+    assert client.client_id not in world.store.client_ids(world.tenant.host)
+
+
+def test_a_duplicate_that_a_dead_run_left_is_removed(world, name):
+    made = qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
+    key = world.store.read(world.tenant.host, made.client_id).current
+    twin = world.tenant.oauth_clients.create(
+        NewOAuthClient(
+            app_type="web",
+            client_name=name,
+            allowed_scopes=("user_default",),
+            allowed_grant_types=("client_credentials",),
+            allowed_auth_methods=("private_key_jwt",),
+            public_keys=(key.public,),
+            consent_method="trusted",
+        )
+    ).client
+    [item] = qk.resume(world.tenant, world.store)
+    assert (item.operation, item.client_id) == ("remove_duplicate", twin.client_id)
+    assert world.assert_settled(name).client_id == made.client_id
+
+
+def test_one_that_cannot_be_finished_does_not_keep_the_others_waiting(world, name):
+    stuck, fine = f"{name}-stuck", f"{name}-fine"
+    for each in (stuck, fine):
+        cancel = threading.Event()
+        with pytest.raises(Interrupted):
+            qk.provision(
+                world.tenant, world.store, name=each, scopes=["user_default"], cancel=cancel,
+                on_step=lambda event, cancel=cancel: cancel.set() if event.step == "stage" else None,
+            )  # fmt: skip
+    stranger = world.tenant.oauth_clients.create(
+        NewOAuthClient(
+            app_type="web", client_name=stuck, allowed_scopes=("user_default",), allowed_auth_methods=("client_secret",)
+        )
+    ).client
+    with pytest.raises(operations.ResumeError, match=stuck) as caught:
+        qk.resume(world.tenant, world.store)
+    assert {item.name: item.error is None for item in caught.value.results} == {stuck: False, fine: True}
+    world.tenant.oauth_clients.patch(
+        stranger.client_id, [PatchOperation(op="replace", path="/clientName", value=f"{name}-stranger")]
+    )
+    qk.resume(world.tenant, world.store)
+    for each in (stuck, fine):
+        world.assert_settled(each)
