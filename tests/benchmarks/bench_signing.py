@@ -1,4 +1,4 @@
-"""One assertion against the bare OpenSSL signature, and against PyJWT, joserfc and Authlib; how often a key is loaded."""
+"""One assertion against the bare OpenSSL signature and against PyJWT, joserfc and Authlib; a key read twice."""
 
 from __future__ import annotations
 

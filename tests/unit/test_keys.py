@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qlik_keys.errors import KeyMaterialError
-from qlik_keys.keys import KeySpec, PrivateKey, PublicJwk, _has_roca_fingerprint, generate, kid_made_on
+from qlik_keys.keys import KeySpec, PrivateKey, PublicJwk, generate, kid_made_on
+from qlik_keys.keys.material import has_roca_fingerprint
 
 PRIVATE_NAMES = ("d", "p", "q", "dp", "dq", "qi")
 
@@ -211,7 +212,7 @@ def test_roca_keys_are_refused():
     for prime in primes:
         product *= prime
     modulus = pow(65537, 1234, product) * pow(65537, 4321, product)
-    assert _has_roca_fingerprint(modulus)
+    assert has_roca_fingerprint(modulus)
     modulus += product * (1 << 1900)
     modulus |= 0
     number = modulus.to_bytes((modulus.bit_length() + 7) // 8, "big")
@@ -221,7 +222,7 @@ def test_roca_keys_are_refused():
 
 
 def test_sound_keys_have_no_roca_fingerprint(native_rsa):
-    assert not _has_roca_fingerprint(native_rsa.public_key().public_numbers().n)
+    assert not has_roca_fingerprint(native_rsa.public_key().public_numbers().n)
 
 
 def test_a_private_key_does_not_show_itself(client_keys):

@@ -1,0 +1,228 @@
+"""The private half: an opaque key, its signer, and where keys come from."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from jwcrypto.jwk import JWK
+
+from qlik_keys.errors import KeyMaterialError
+from qlik_keys.keys import material
+from qlik_keys.keys.public import KID, PublicJwk, check_kid, make_kid
+from qlik_keys.keys.spec import ALGORITHMS, WANTED, Algorithm, KeySpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class PrivateKey:
+    """A private key that does not show itself.
+
+    It has a fixed repr, no pickle, no JSON, no mapping; `reveal()` is the one way out. Make one with `generate`,
+    `PrivateKey.from_pem`, `PrivateKey.from_jwk`.
+
+    Attributes:
+        kid: key id, `<UTC date>_<thumbprint>` unless the key was loaded under another name.
+        alg: JWS algorithm.
+        public: the public half.
+    """
+
+    __slots__ = ("__jwk", "__native", "alg", "kid", "public")
+
+    kid: str
+    alg: Algorithm
+    public: PublicJwk
+
+    def __init__(self, jwk: JWK, *, alg: Algorithm, kid: str) -> None:
+        self.__jwk = jwk
+        self.__native = jwk.get_op_key("sign")
+        self.kid = kid
+        self.alg = alg
+        self.public = PublicJwk.of(jwk, alg=alg, kid=kid)
+
+    @classmethod
+    def from_pem(
+        cls,
+        pem: str | bytes,
+        *,
+        passphrase: str | bytes | None = None,
+        alg: Algorithm | None = None,
+        kid: str | None = None,
+        made_on: date | None = None,
+    ) -> PrivateKey:
+        """Load a private key from PEM: PKCS#8, PKCS#1 or SEC1, encrypted or not.
+
+        The load validates the key, which costs 40 ms for RSA-2048 and 290 ms for RSA-4096, and happens once per
+        process for a given PEM.
+
+        Args:
+            pem: the PEM text.
+            passphrase: for an encrypted key.
+            alg: "RS256" (the default for RSA) or "RS512"; "ES384" for P-384.
+            kid: the key's name; without it, one is made of `made_on` and the thumbprint.
+            made_on: UTC date for a new kid, today by default.
+
+        Raises:
+            KeyMaterialError: no private key, the wrong passphrase, or a key that no tenant accepts.
+        """
+        data = pem.encode() if isinstance(pem, str) else bytes(pem)
+        secret = passphrase.encode() if isinstance(passphrase, str) else passphrase
+        jwk, problem, hint = material.load_pem(data, secret)
+        # IPython's %xmode Verbose prints the arguments of every frame of a traceback.
+        del data, secret, pem, passphrase
+        if jwk is None:
+            raise KeyMaterialError(problem, hint=hint)
+        return cls._named(jwk, alg=alg, kid=kid, made_on=made_on)
+
+    @classmethod
+    def from_jwk(
+        cls,
+        document: Mapping[str, Any] | str,
+        *,
+        alg: Algorithm | None = None,
+        kid: str | None = None,
+        made_on: date | None = None,
+    ) -> PrivateKey:
+        """Load a private key from a JWK, given as a mapping or as JSON text.
+
+        Args:
+            document: the JWK.
+            alg: overrides the JWK's own `alg`, which is used when it has one.
+            kid: the key's name; without it the JWK's own `kid` is kept if it is one of ours, else a new one is made.
+            made_on: UTC date for a new kid, today by default.
+
+        Raises:
+            KeyMaterialError: not a private JWK, or a key that no tenant accepts.
+        """
+        members, problem = material.parse_jwk(document)
+        del document
+        if not problem and members.get("kty") in material.PUBLIC_MEMBERS and "d" not in members:
+            problem = "This JWK is a public key, and a private key is needed here."
+        own_alg, own_kid = members.get("alg"), members.get("kid")
+        if problem:
+            jwk, hint = None, "Give the JWK that has the private member `d`."
+        else:
+            jwk, problem, hint = material.load_jwk(members)
+        members.clear()
+        if jwk is None:
+            raise KeyMaterialError(problem, hint=hint)
+        if alg is None and own_alg is not None:
+            if own_alg not in ALGORITHMS:
+                raise KeyMaterialError("The JWK's `alg` is none that a tenant accepts.", hint=WANTED)
+            alg = own_alg
+        if kid is None and isinstance(own_kid, str) and KID.fullmatch(own_kid):
+            kid = own_kid
+        return cls._named(jwk, alg=alg, kid=kid, made_on=made_on)
+
+    @classmethod
+    def _named(cls, jwk: JWK, *, alg: Algorithm | None, kid: str | None, made_on: date | None) -> PrivateKey:
+        kty = jwk["kty"]
+        if alg is None:
+            alg = "ES384" if kty == "EC" else "RS256"
+        if (alg == "ES384") != (kty == "EC"):
+            raise KeyMaterialError(f"{alg} does not go with a key of type {kty}.", hint=WANTED)
+        if kid is None:
+            kid = make_kid(material.public_members(jwk), made_on=made_on or datetime.now(tz=UTC).date())
+        else:
+            check_kid(kid, material.public_members(jwk))
+        return cls(jwk, alg=alg, kid=kid)
+
+    def signer(self) -> LocalSigner:
+        """Return a signer over this key; it holds the loaded key, so that signing never loads it again."""
+        return LocalSigner(self.__native, kid=self.kid, alg=self.alg)
+
+    def reveal(self, form: Literal["pem", "jwk"] = "pem") -> str:
+        """Return the private key in the clear: PKCS#8 PEM, or the private JWK as JSON text.
+
+        The one way out. Whoever calls it answers for where the text goes.
+        """
+        if form == "pem":
+            pem: bytes = self.__jwk.export_to_pem(private_key=True, password=None)
+            material.remember(self.__jwk, pem)
+            return pem.decode()
+        document = json.loads(self.__jwk.export_private())
+        material.remember(self.__jwk, material.canonical(document))
+        return json.dumps({**document, "kid": self.kid, "alg": self.alg, "use": "sig"}, separators=(",", ":"))
+
+    def __repr__(self) -> str:
+        return f"<PrivateKey kid={self.kid} alg={self.alg}>"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a PrivateKey is neither pickled nor copied; keep it in the key store, or use reveal()")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PrivateKey) and self.public == other.public
+
+    def __hash__(self) -> int:
+        return hash(self.public)
+
+
+class LocalSigner:
+    """Signs with a key that this process holds (RFC 7518 3.3, 3.4).
+
+    Attributes:
+        kid: key id.
+        alg: JWS algorithm.
+    """
+
+    __slots__ = ("__native", "__sign", "alg", "kid")
+
+    def __init__(self, native: Any, *, kid: str, alg: Algorithm) -> None:
+        self.kid = kid
+        self.alg = alg
+        self.__native = native
+        if alg == "ES384":
+            self.__sign = self._ecdsa(native)
+        else:
+            digest = hashes.SHA256() if alg == "RS256" else hashes.SHA512()
+            scheme = padding.PKCS1v15()
+            self.__sign = lambda data: native.sign(data, scheme, digest)
+
+    @staticmethod
+    def _ecdsa(native: Any) -> Any:
+        scheme = ec.ECDSA(hashes.SHA384())
+
+        def sign(data: bytes) -> bytes:
+            r, s = decode_dss_signature(native.sign(data, scheme))
+            return r.to_bytes(48, "big") + s.to_bytes(48, "big")
+
+        return sign
+
+    def sign(self, data: bytes) -> bytes:
+        """Return the JWS signature of the bytes: PKCS#1 v1.5, or r and s side by side."""
+        return bytes(self.__sign(data))
+
+    def __repr__(self) -> str:
+        return f"<LocalSigner kid={self.kid} alg={self.alg}>"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a signer holds a private key: it is neither pickled nor copied")
+
+
+def generate(spec: KeySpec | None = None, *, made_on: date | None = None) -> PrivateKey:
+    """Make a new key pair.
+
+    RSA-4096 takes 0.1 to 2.5 s, by luck; other threads run meanwhile (the GIL is released).
+
+    Args:
+        spec: the kind of key, ES384 by default.
+        made_on: UTC date for the kid, today by default.
+
+    Example:
+        >>> generate(KeySpec("ES384")).alg
+        'ES384'
+    """
+    spec = spec or KeySpec()
+    if spec.alg == "ES384":
+        jwk = JWK.generate(kty="EC", crv="P-384")
+    else:
+        jwk = JWK.generate(kty="RSA", size=spec.bits, public_exponent=material.MINIMUM_EXPONENT)
+    # This process made it a moment ago: the key check (40 to 290 ms, holding the GIL) would tell us nothing.
+    jwk.unsafe_skip_rsa_key_validation = True
+    kid = make_kid(material.public_members(jwk), made_on=made_on or datetime.now(tz=UTC).date())
+    return PrivateKey(jwk, alg=spec.alg, kid=kid)

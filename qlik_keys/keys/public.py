@@ -1,0 +1,141 @@
+"""The public half of a key, and how keys are named (RFC 7517, RFC 7638; design.md, "Keys")."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, Literal
+
+from qlik_keys.errors import KeyMaterialError
+from qlik_keys.keys import material
+from qlik_keys.keys.spec import ALGORITHMS, RSA_SIZES, WANTED, Algorithm, KeySpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jwcrypto.jwk import JWK
+
+KID = re.compile(r"(?P<made_on>\d{4}-\d{2}-\d{2})_(?P<thumbprint>[A-Za-z0-9_-]{43})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicJwk:
+    """The public half of a client key, as a tenant registers it: an allow-list of members and nothing else.
+
+    Attributes:
+        kid: key id.
+        alg: the algorithm that the key is pinned to.
+        kty: "RSA" or "EC".
+        members: the public numbers, base64url: (("n", …), ("e", …)) or (("crv", …), ("x", …), ("y", …)).
+    """
+
+    kid: str
+    alg: Algorithm
+    kty: Literal["RSA", "EC"]
+    members: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def from_jwk(cls, document: Mapping[str, Any] | str) -> PublicJwk:
+        """Check a public JWK and return it.
+
+        Args:
+            document: the JWK as a mapping or as JSON text; it needs `kid` and `alg`.
+
+        Raises:
+            KeyMaterialError: it is private or symmetric, lacks a member, or is a key that no tenant accepts. The
+                text names members, never their values.
+        """
+        members, problem = material.parse_jwk(document)
+        if not problem and material.PRIVATE_MEMBERS & members.keys():
+            problem = "This JWK has private members, and a public key is wanted here."
+        del document
+        if problem:
+            members.clear()
+            raise KeyMaterialError(problem, hint="Pass the public half: `PrivateKey.public`, or the JWK without them.")
+        kid = members.get("kid")
+        if not isinstance(kid, str) or not kid:
+            raise KeyMaterialError("The JWK has no `kid`.", hint="A tenant picks the registered key by it: add one.")
+        alg = members.get("alg")
+        if alg not in ALGORITHMS:
+            raise KeyMaterialError("The JWK's `alg` is none that a tenant accepts.", hint=WANTED)
+        if members.get("use", "sig") != "sig":
+            raise KeyMaterialError('The JWK\'s `use` is not "sig".', hint="A client key is for signatures.")
+        operations = members.get("key_ops")
+        if operations is not None and not (isinstance(operations, list) and "verify" in operations):
+            raise KeyMaterialError("The JWK's `key_ops` lack `verify`.", hint="A client key is for signatures.")
+        return cls.of(material.import_public(members), alg=alg, kid=kid)
+
+    @classmethod
+    def of(cls, jwk: JWK, *, alg: Algorithm, kid: str) -> PublicJwk:
+        """Return the public half of a checked key; for this package alone, since `JWK` does not leave it.
+
+        Raises:
+            KeyMaterialError: the algorithm does not go with the type of key.
+        """
+        kty = jwk["kty"]
+        if (alg == "ES384") != (kty == "EC"):
+            raise KeyMaterialError(f"{alg} does not go with a key of type {kty}.", hint=WANTED)
+        members = material.public_members(jwk)
+        return cls(kid=kid, alg=alg, kty=kty, members=tuple(item for item in members.items() if item[0] != "kty"))
+
+    def to_dict(self) -> dict[str, str]:
+        """Return the JWK as a new dict, the members that the contract lists and no other."""
+        return {"kid": self.kid, "kty": self.kty, "alg": self.alg, "use": "sig", **dict(self.members)}
+
+    @property
+    def thumbprint(self) -> str:
+        """The key's RFC 7638 SHA-256 thumbprint, base64url."""
+        return thumbprint(self.to_dict())
+
+    @property
+    def bits(self) -> int:
+        """The size of the RSA modulus, or 384."""
+        if self.kty == "EC":
+            return 384
+        return material.modulus_bits(material.import_public(self.to_dict()))
+
+    @property
+    def spec(self) -> KeySpec | None:
+        """The spec that would make such a key, None for an RSA size that we do not make ourselves."""
+        if self.kty == "EC":
+            return KeySpec(self.alg)
+        return KeySpec(self.alg, bits=self.bits) if self.bits in RSA_SIZES else None
+
+
+def thumbprint(members: Mapping[str, str]) -> str:
+    """Return the RFC 7638 SHA-256 thumbprint of a public JWK, base64url.
+
+    Raises:
+        KeyMaterialError: the members are no RSA or EC key.
+    """
+    return str(material.import_public(members).thumbprint())
+
+
+def make_kid(members: Mapping[str, str], *, made_on: date) -> str:
+    """Return `<UTC date>_<thumbprint>`: Qlik keeps no date per key, so the date travels in the name."""
+    return f"{made_on.isoformat()}_{thumbprint(members)}"
+
+
+def check_kid(kid: str, members: Mapping[str, str]) -> None:
+    """Refuse a kid of our form that names another key; kids of other forms are left alone.
+
+    Raises:
+        KeyMaterialError: the thumbprint in the kid is not the key's.
+    """
+    found = KID.fullmatch(kid)
+    if found and found["thumbprint"] != thumbprint(members):
+        raise KeyMaterialError(
+            f"The kid {kid} carries another key's thumbprint.", hint="The key and its name were mixed up: check both."
+        )
+
+
+def kid_made_on(kid: str) -> date | None:
+    """Return the date in a kid of our form, None for any other."""
+    found = KID.fullmatch(kid)
+    if not found:
+        return None
+    try:
+        return date.fromisoformat(found["made_on"])
+    except ValueError:
+        return None

@@ -1,0 +1,49 @@
+"""What kinds of key there are: those that a Qlik tenant accepts, and no other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from qlik_keys.errors import KeyMaterialError
+
+Algorithm = Literal["RS256", "RS512", "ES384"]
+
+ALGORITHMS: tuple[Algorithm, ...] = ("RS256", "RS512", "ES384")
+RSA_SIZES = (2048, 3072, 4096)
+WANTED = "A Qlik tenant accepts RS256 and RS512 with RSA of 2048 bits or more, and ES384 with P-384."
+
+
+@dataclass(frozen=True, slots=True)
+class KeySpec:
+    """What kind of key to make.
+
+    Attributes:
+        alg: JWS algorithm: "ES384", "RS256" or "RS512".
+        bits: RSA modulus size: 2048, 3072 or 4096 (the default); None for ES384.
+
+    Raises:
+        KeyMaterialError: a tenant does not accept that kind.
+
+    Example:
+        >>> KeySpec("RS256").bits
+        4096
+    """
+
+    alg: Algorithm = "ES384"
+    bits: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.alg not in ALGORITHMS:
+            raise KeyMaterialError(f"{self.alg!r} is not an algorithm for client keys.", hint=WANTED)
+        if self.alg == "ES384":
+            if self.bits not in (None, 384):
+                raise KeyMaterialError("ES384 has one size, P-384.", hint="Leave `bits` out.")
+            object.__setattr__(self, "bits", None)
+        elif self.bits is None:
+            object.__setattr__(self, "bits", 4096)
+        elif self.bits not in RSA_SIZES:
+            raise KeyMaterialError(f"RSA of {self.bits} bits is not offered.", hint="Use 2048, 3072 or 4096.")
+
+    def __str__(self) -> str:
+        return self.alg if self.bits is None else f"{self.alg} ({self.bits} bits)"
