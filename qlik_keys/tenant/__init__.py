@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qlik_keys.tenant.budget import RateBudget, TierSnapshot
+    from qlik_keys.tenant.calls import Exchange, RetryPolicy
     from qlik_keys.tenant.credentials import ApiKey, Credential
     from qlik_keys.tenant.models import (
         AuthorizationServerMetadata,
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
         User,
     )
     from qlik_keys.tenant.requests import NewOAuthClient, PatchOperation, both, eq
-    from qlik_keys.tenant.session import Exchange, RetryPolicy
     from qlik_keys.tenant.tenant import QlikTenant
     from qlik_keys.tenant.url import normalise_tenant_url
 
@@ -31,14 +31,14 @@ _HOMES = {
     "CreatedClientSecret": "models",
     "CreatedOAuthClient": "models",
     "Credential": "credentials",
-    "Exchange": "session",
+    "Exchange": "calls",
     "NewOAuthClient": "requests",
     "OAuthClient": "models",
     "PatchOperation": "requests",
     "QlikTenant": "tenant",
     "RateBudget": "budget",
     "RegisteredKey": "models",
-    "RetryPolicy": "session",
+    "RetryPolicy": "calls",
     "TierSnapshot": "budget",
     "User": "models",
     "both": "requests",

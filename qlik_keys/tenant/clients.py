@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, quote, urljoin, urlsplit
 
 from qlik_keys.errors import TenantProtocolError
 from qlik_keys.origins import same_origin
+from qlik_keys.tenant.calls import Call
 from qlik_keys.tenant.models import (
     ClientPage,
     ConnectionConfig,
@@ -17,7 +18,6 @@ from qlik_keys.tenant.models import (
     SecretPart,
     parse,
 )
-from qlik_keys.tenant.session import Call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import httpx
 
+from qlik_keys.errors import ConfigurationError
 from qlik_keys.origins import same_origin
 from qlik_keys.secret import Secret
 
@@ -47,7 +48,11 @@ class ApiKey:
     __slots__ = ("_secret",)
 
     def __init__(self, value: str | Secret) -> None:
-        self._secret = Secret(value, what="API key")
+        secret = guarded(value, what="API key")
+        del value
+        if isinstance(secret, ConfigurationError):
+            raise secret
+        self._secret = secret
 
     def describe(self) -> str:
         """Return "API key"."""
@@ -59,6 +64,21 @@ class ApiKey:
 
     def __repr__(self) -> str:
         return "<ApiKey>"
+
+
+def guarded(value: str | Secret, *, what: str) -> Secret | ConfigurationError:
+    """Return the secret wrapped, or the error that says why it is none, to be raised when the plain text is gone.
+
+    A verbose traceback prints the arguments of every frame, so no frame of ours may hold the text when it is raised.
+    """
+    failure: ConfigurationError
+    try:
+        return Secret(value, what=what)
+    except ConfigurationError as error:
+        failure = error
+    finally:
+        del value
+    return failure.with_traceback(None)
 
 
 class BearerOnce(httpx.Auth):

@@ -61,7 +61,13 @@ class _AsSecret:
 
 
 def _utc(value: datetime) -> datetime:
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        pass
+    raise ValueError("out of the calendar")
 
 
 Text = Annotated[str, _OddIs("")]

@@ -15,19 +15,21 @@ import logging
 import random
 import ssl
 import threading
-from dataclasses import dataclass, field
+from base64 import b64decode
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
 import tenacity
 
 from qlik_keys.clock import SYSTEM_CLOCK, Clock
-from qlik_keys.errors import Outcome, TenantError, TenantNotFound, TenantProtocolError, TenantThrottled
+from qlik_keys.errors import Outcome, QlikKeysError, TenantError, TenantNotFound, TenantProtocolError, TenantThrottled
 from qlik_keys.origins import is_loopback
 from qlik_keys.tenant.budget import RateBudget
+from qlik_keys.tenant.calls import Answer, Call, Exchange, RetryPolicy
 from qlik_keys.tenant.failures import (
     CAUGHT,
     Problem,
@@ -39,112 +41,12 @@ from qlik_keys.tenant.failures import (
 from qlik_keys.tenant.url import normalise_tenant_url, tenant_host, token_url_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 _logger = logging.getLogger(__name__)
 _MAXIMUM_ANSWER_BYTES = 64 * 1024 * 1024
 _DEADLINE_FACTOR = 4
 _NO_CONTENT, _REDIRECTS, _ERRORS, _THROTTLED = 204, 300, 400, 429
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
-    """How often and how long a failed call is repeated.
-
-    Attributes:
-        attempts: how often it is sent at most.
-        total_seconds: no repeat begins later than this after the first attempt.
-        first_wait_seconds: the wait after the first failure; it doubles each time, with chance in it.
-        longest_wait_seconds: the longest such wait. `retry-after` counts more than both.
-    """
-
-    attempts: int = 5
-    total_seconds: float = 120.0
-    first_wait_seconds: float = 0.5
-    longest_wait_seconds: float = 10.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """One request as it went over the wire, and what came back; secrets were struck out before it was made.
-
-    Attributes:
-        method: HTTP method.
-        path: path without the query.
-        query: the query's fields.
-        request_body: JSON-ready values, None for no body.
-        status: HTTP status, None when no answer came.
-        elapsed_seconds: how long it took.
-        attempt: 1 for the first time, 2 for the first repeat.
-        trace_id: what Qlik's support asks for.
-        tier: the rate-limit tier that it counts for.
-        error: the name of the error's class, "" for success.
-        started_at: when it was sent, UTC.
-    """
-
-    method: str
-    path: str
-    query: Mapping[str, str]
-    request_body: Any
-    status: int | None
-    elapsed_seconds: float
-    attempt: int
-    trace_id: str
-    tier: int
-    error: str
-    started_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """What is to be sent.
-
-    Attributes:
-        method: HTTP method.
-        path: path below the tenant's URL.
-        tier: rate-limit tier.
-        query: the query's fields; never a secret, since URLs are logged.
-        headers: further headers; never a secret.
-        body: JSON-ready values without secrets, shown to who watches as they are.
-        form: makes the fields of a form with secrets, anew for each attempt.
-        shown: what to show in the place of the form.
-        again: "always" where a second time has no second effect, "if_not_applied" elsewhere.
-        accept: error statuses that the caller wants as an answer.
-        hints: status -> what to do, where the general hint would not help.
-    """
-
-    method: str
-    path: str
-    tier: Literal[1, 2]
-    query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: Any = field(default=None, repr=False)
-    form: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)
-    shown: Any = field(default=None, repr=False)
-    again: Literal["always", "if_not_applied"] = "if_not_applied"
-    accept: frozenset[int] = frozenset()
-    hints: Mapping[int, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What came back.
-
-    Attributes:
-        status: HTTP status.
-        headers: the answer's headers.
-        content: the body.
-        problem: the known fields of an error body.
-        sent_at: when the request was sent, seconds since 1970.
-        received_at: when the answer was there, seconds since 1970.
-    """
-
-    status: int
-    headers: httpx.Headers = field(default_factory=httpx.Headers, repr=False)
-    content: bytes = field(default=b"", repr=False)
-    problem: Problem = field(default_factory=Problem, repr=False)
-    sent_at: float = 0.0
-    received_at: float = 0.0
 
 
 class Session:
@@ -226,7 +128,7 @@ class Session:
             sleep=self.clock.sleep,
             stop=functools.partial(self._is_enough, self.clock.monotonic()),
             wait=self._wait_seconds,
-            retry=tenacity.retry_if_exception(functools.partial(_may_repeat, call)),
+            retry=tenacity.retry_if_exception(functools.partial(_may_repeat, call, state)),
             reraise=True,
         )
         failure: TenantError | None = None
@@ -248,8 +150,10 @@ class Session:
         failure: TenantError | None = None
         started, sent_at = self.clock.monotonic(), self.clock.time()
         try:
-            answer = self._exchange(call, auth, sent_at)
+            answer = self._exchange(call, auth, sent_at, state)
         except TenantError as error:
+            if state.has_no_credential:
+                raise
             failure = error
         if answer is not None and answer.status >= _REDIRECTS and answer.status not in call.accept:
             failure = self._refusal(call, answer)
@@ -262,12 +166,12 @@ class Session:
         assert answer is not None
         return answer
 
-    def _exchange(self, call: Call, auth: httpx.Auth | None, sent_at: float) -> Answer:
+    def _exchange(self, call: Call, auth: httpx.Auth | None, sent_at: float, state: _Attempts) -> Answer:
         http = self._client()
         content = None if call.body is None else json.dumps(call.body).encode()
         headers = {**call.headers} if content is None else {"content-type": "application/json", **call.headers}
         deadline = self.clock.monotonic() + _DEADLINE_FACTOR * self._timeout_seconds
-        failure: TenantError | None = None
+        failure: QlikKeysError | None = None
         interrupted = False
         try:
             request = http.build_request(
@@ -285,6 +189,11 @@ class Session:
                 response.close()
         except CAUGHT as error:
             failure = network_error(error, host=self.host, method=call.method, path=call.path)
+        except QlikKeysError as error:
+            # A token or a signature could not be had: this call was not sent, or answered with 401.
+            state.has_no_credential = True
+            error.outcome = Outcome.NOT_APPLIED
+            failure = error
         except KeyboardInterrupt:
             interrupted = True
         if interrupted:
@@ -412,16 +321,19 @@ class Session:
 class _Attempts:
     count: int = 0
     may_be_applied: bool = False
+    has_no_credential: bool = False
 
 
-def _may_repeat(call: Call, error: BaseException) -> bool:
-    if not isinstance(error, TenantError) or not error.retryable:
+def _may_repeat(call: Call, state: _Attempts, error: BaseException) -> bool:
+    if not isinstance(error, TenantError) or not error.retryable or state.has_no_credential:
         return False
     return call.again == "always" or error.outcome is Outcome.NOT_APPLIED
 
 
 def _sent_secrets(request: httpx.Request, call: Call) -> list[str]:
-    secrets = [value for _, value in request.headers.multi_items() if _ == "authorization"]
+    secrets = [request.headers.get("authorization", "")]
+    if secrets[0].startswith("Basic "):
+        secrets.append(b64decode(secrets[0].removeprefix("Basic ")).decode())
     if call.form is not None:
         secrets.append(request.content.decode())
     return secrets

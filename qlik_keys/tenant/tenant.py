@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from qlik_keys.clock import SYSTEM_CLOCK, Clock
+from qlik_keys.tenant.calls import Call
 from qlik_keys.tenant.clients import OAuthClients
 from qlik_keys.tenant.models import AuthorizationServerMetadata, parse
-from qlik_keys.tenant.session import Call, Session
+from qlik_keys.tenant.session import Session
 from qlik_keys.tenant.users import Users
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     import httpx
 
     from qlik_keys.tenant.budget import RateBudget
+    from qlik_keys.tenant.calls import Exchange, RetryPolicy
     from qlik_keys.tenant.credentials import Credential
-    from qlik_keys.tenant.session import Exchange, RetryPolicy
 
 _METADATA_PATH = "/.well-known/oauth-authorization-server"
 
@@ -43,6 +44,7 @@ class QlikTenant:
         url: the tenant's URL, without a slash at the end.
         host: its host, with the port where that is not the default.
         token_url: its token endpoint, which is also the audience of client assertions.
+        http: the conversation with the tenant; a `TokenSource` can share it.
         notices: in words, what was mended in the URL.
         budget: how many requests of each tier were sent.
         oauth_clients: the tenant's OAuth clients.
@@ -74,7 +76,7 @@ class QlikTenant:
         self._set_up(session, credential, owns_session=True)
 
     def _set_up(self, session: Session, credential: Credential, *, owns_session: bool) -> None:
-        self.session = session
+        self.http = session
         self.url, self.host, self.token_url = session.url, session.host, session.token_url
         self.notices = session.notices
         self.budget = session.budget
@@ -94,7 +96,7 @@ class QlikTenant:
             ConfigurationError: the credential is for another tenant.
         """
         other = object.__new__(QlikTenant)
-        other._set_up(self.session, credential, owns_session=False)
+        other._set_up(self.http, credential, owns_session=False)
         return other
 
     def metadata(self) -> AuthorizationServerMetadata:
@@ -103,7 +105,7 @@ class QlikTenant:
         Raises:
             TenantError: no answer, or not a tenant's.
         """
-        answer = self.session.send(Call(method="GET", path=_METADATA_PATH, tier=1, again="always"), None)
+        answer = self.http.send(Call(method="GET", path=_METADATA_PATH, tier=1, again="always"), None)
         return parse(AuthorizationServerMetadata, answer.content, "GET", _METADATA_PATH)
 
     def subscribe(self, callback: Callable[[Exchange], None]) -> Callable[[], None]:
@@ -111,12 +113,12 @@ class QlikTenant:
 
         The callback runs in the thread that made the request, also for tenants made by `with_credential`.
         """
-        return self.session.subscribe(callback)
+        return self.http.subscribe(callback)
 
     def close(self) -> None:
         """Close the connections; quiet for a tenant made by `with_credential`, which shares them."""
         if self._owns_session:
-            self.session.close()
+            self.http.close()
 
     def __enter__(self) -> Self:
         return self

@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from qlik_keys.errors import TenantProtocolError
 from qlik_keys.origins import same_origin
+from qlik_keys.tenant.calls import Call
 from qlik_keys.tenant.models import User, parse
-from qlik_keys.tenant.session import Call
 
 if TYPE_CHECKING:
     import httpx

@@ -1,0 +1,190 @@
+"""The token endpoint and the revocation endpoint (qlik-cloud-contract; RFC 6749, RFC 7009, RFC 7521, RFC 7523).
+
+Not done here: caching and renewing (`qlik_keys.tokens`), building assertions (`qlik_keys.assertion`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote_plus
+
+import httpx
+
+from qlik_keys.assertion import CLIENT_ASSERTION_TYPE, client_assertion
+from qlik_keys.errors import AssertionRejected, ClockSkewError, ScopeRejected
+from qlik_keys.tenant.calls import Call
+from qlik_keys.tenant.failures import STRUCK
+from qlik_keys.tenant.models import TokenAnswer, parse
+from qlik_keys.tenant.url import TOKEN_PATH
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qlik_keys.assertion import Signer
+    from qlik_keys.errors import TokenError
+    from qlik_keys.secret import Secret
+    from qlik_keys.tenant.calls import Answer
+    from qlik_keys.tenant.session import Session
+
+REVOKE_PATH = "/oauth/revoke"
+CLIENT_CREDENTIALS = "client_credentials"
+IMPERSONATION = "urn:qlik:oauth:user-impersonation"
+TOLERATED_SKEW_SECONDS = 60.0
+_REFUSALS = frozenset({400, 401, 403})
+_FORBIDDEN = 403
+
+
+@dataclass(frozen=True, slots=True)
+class UserLookup:
+    """The user for whom a token is asked (grant `urn:qlik:oauth:user-impersonation`).
+
+    Attributes:
+        field: "userId" or "subject".
+        value: the user's id or subject.
+    """
+
+    field: Literal["userId", "subject"]
+    value: str
+
+    def __post_init__(self) -> None:
+        if self.field not in ("userId", "subject") or not self.value:
+            raise ValueError("a user is looked up by a userId or a subject that is not empty")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BySigner:
+    """A client that proves itself by a fresh assertion for each request (RFC 7523)."""
+
+    signer: Signer
+    lifetime_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BySecret:
+    """A client that proves itself by its secret, in the form or by HTTP Basic (RFC 6749 2.3.1)."""
+
+    secret: Secret
+    style: Literal["form", "basic"]
+
+
+def request_token(
+    http: Session,
+    *,
+    client_id: str,
+    proof: BySigner | BySecret,
+    scopes: Sequence[str],
+    user: UserLookup | None,
+) -> tuple[TokenAnswer, Answer]:
+    """Ask for a token; each attempt carries a fresh assertion, so repeating it is safe.
+
+    Raises:
+        AssertionRejected: the tenant refuses the client's proof.
+        ScopeRejected: it refuses the scopes.
+        ClockSkewError: it refuses the assertion, and its clock and ours are far apart.
+        TenantError: it could not be asked, or answered something else.
+        KeyMaterialError, StoreError: the signer could not sign.
+    """
+    fields = {"grant_type": CLIENT_CREDENTIALS if user is None else IMPERSONATION, "client_id": client_id}
+    if scopes:
+        fields["scope"] = " ".join(scopes)
+    if user is not None:
+        fields["user_lookup"] = json.dumps({"field": user.field, "value": user.value})
+    auth, shown = None, dict(fields)
+    if isinstance(proof, BySecret):
+        if proof.style == "basic":
+            auth = httpx.BasicAuth(quote_plus(client_id), quote_plus(proof.secret.reveal()))
+        else:
+            shown["client_secret"] = STRUCK
+    else:
+        fields["client_assertion_type"] = shown["client_assertion_type"] = CLIENT_ASSERTION_TYPE
+        shown["client_assertion"] = STRUCK
+
+    def form() -> dict[str, str]:
+        if isinstance(proof, BySecret):
+            return fields if auth is not None else {**fields, "client_secret": proof.secret.reveal()}
+        return {
+            **fields,
+            "client_assertion": client_assertion(
+                proof.signer,
+                client_id=client_id,
+                audience=http.token_url,
+                lifetime_seconds=proof.lifetime_seconds,
+                clock=http.clock,
+            ),
+        }
+
+    call = Call(method="POST", path=TOKEN_PATH, tier=2, form=form, shown=shown, again="always", accept=_REFUSALS)
+    answer = http.send(call, auth)
+    if answer.status in _REFUSALS:
+        raise _refusal(answer, client_id=client_id, proof=proof, scopes=scopes)
+    return parse(TokenAnswer, answer.content, "POST", TOKEN_PATH), answer
+
+
+def revoke_token(http: Session, token: Secret) -> None:
+    """End an access token before its time (RFC 7009). A second time has no second effect.
+
+    Raises:
+        TenantError: it could not be asked, or refuses.
+    """
+
+    def form() -> dict[str, str]:
+        return {"token": token.reveal(), "token_type_hint": "access_token"}
+
+    shown = {"token": STRUCK, "token_type_hint": "access_token"}
+    http.send(Call(method="POST", path=REVOKE_PATH, tier=2, form=form, shown=shown, again="always"), None)
+
+
+def skew_seconds(answer: Answer) -> float | None:
+    """Return our clock minus the server's by its `Date` header, None where it has none that can be read."""
+    try:
+        date = parsedate_to_datetime(answer.headers.get("date", ""))
+        return answer.received_at - date.timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _refusal(answer: Answer, *, client_id: str, proof: BySigner | BySecret, scopes: Sequence[str]) -> TokenError:
+    """Tell a refusal by its status and RFC 6749's `error`; Qlik's own codes are not published and never matched."""
+    problem = answer.problem
+    fields: dict[str, Any] = {
+        "client_id": client_id,
+        "status": answer.status,
+        "code": problem.code,
+        "detail": ": ".join(filter(None, (problem.title, problem.detail))),
+        "trace_id": problem.trace_id,
+    }
+    said = f" ({problem.words})" if problem.words else ""
+    if problem.is_rfc6749 and problem.code == "invalid_scope":
+        return ScopeRejected(
+            f"The tenant refuses the scopes {' '.join(scopes) or '(none)'} for client {client_id}{said}.",
+            hint="Ask only for scopes that the client may have, or for none to get them all.",
+            **fields,
+        )
+    skew = skew_seconds(answer)
+    if isinstance(proof, BySigner) and skew is not None and abs(skew) > TOLERATED_SKEW_SECONDS:
+        return ClockSkewError(
+            f"The tenant refuses the assertion of client {client_id}{said}, and this machine's clock is "
+            f"{abs(skew):.0f} seconds {'ahead of' if skew > 0 else 'behind'} the tenant's.",
+            skew_seconds=skew,
+            hint="Set the clock right (NTP) and ask again.",
+            **fields,
+        )
+    what = f"the key {proof.signer.kid}" if isinstance(proof, BySigner) else "the client secret"
+    if answer.status == _FORBIDDEN:
+        hint = "The client's bot user is disabled, or has too many tokens: look for it under Users in the console."
+    elif isinstance(proof, BySigner):
+        hint = (
+            "Check that the client exists and is not disabled, that this key is registered with it, and that it is"
+            " Machine-to-machine with private key JWT, trusted, and may have the scopes."
+        )
+    else:
+        hint = (
+            "Check that the client exists and is not disabled, that the secret is whole and was not deleted, and that"
+            " it is Machine-to-machine with client secret, trusted, and may have the scopes."
+        )
+    return AssertionRejected(
+        f"The tenant refuses {what} of client {client_id} with {answer.status}{said}.", hint=hint, **fields
+    )

@@ -1,0 +1,400 @@
+"""Access tokens: minted, kept, renewed in time, revoked.
+
+An access token is opaque (qlik-cloud-contract): its scope and life come from the answer that brought it, and nothing is
+read out of it. One request for a token is under way however many threads ask. The key comes from a signer, or anew from
+the key store when the tenant refuses the one at hand, so that a rotation elsewhere is no outage here.
+
+Not done here: the requests themselves (`qlik_keys.tenant.oauth`), assertions (`qlik_keys.assertion`), putting tokens
+on requests (`qlik_keys.tokens`).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal, Self, TypedDict, Unpack
+from urllib.parse import urlsplit
+
+from qlik_keys.assertion import DEFAULT_LIFETIME_SECONDS, MAXIMUM_LIFETIME_SECONDS
+from qlik_keys.clock import SYSTEM_CLOCK, Clock
+from qlik_keys.errors import (
+    AssertionRejected,
+    ConfigurationError,
+    Outcome,
+    QlikKeysError,
+    StoreNotFound,
+    TokenError,
+)
+from qlik_keys.origins import same_origin
+from qlik_keys.tenant.credentials import guarded
+from qlik_keys.tenant.oauth import (
+    TOLERATED_SKEW_SECONDS,
+    BySecret,
+    BySigner,
+    UserLookup,
+    request_token,
+    revoke_token,
+    skew_seconds,
+)
+from qlik_keys.tenant.session import Session
+from qlik_keys.tenant.url import TOKEN_PATH, normalise_tenant_url, tenant_host, token_url_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import httpx
+
+    from qlik_keys.assertion import Signer
+    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.secret import Secret
+    from qlik_keys.tenant.calls import Answer
+    from qlik_keys.tenant.models import TokenAnswer
+
+_logger = logging.getLogger(__name__)
+UNKNOWN_LIFETIME_SECONDS = 60.0
+_LONGEST_LIFETIME_SECONDS = 366 * 86_400.0
+_RENEW_BEFORE_SECONDS = 60.0
+_RENEW_BEFORE_SHARE = 0.1
+_PATIENCE_SECONDS = 300.0
+
+
+class Freshness(StrEnum):
+    """What a token is good for."""
+
+    FRESH = "fresh"
+    RENEW = "renew"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """An access token that does not show itself.
+
+    Attributes:
+        scope: the scopes that were granted, with blanks between; "" where the tenant did not say.
+        expires_at: when it ends, UTC.
+        lifetime: its whole life in seconds.
+        lifetime_known: False where the tenant did not say: it is then taken to be one minute.
+        token_type: "Bearer", as the tenant wrote it.
+    """
+
+    secret: Secret = field(repr=False)
+    scope: str
+    expires_at: datetime
+    lifetime: float
+    lifetime_known: bool
+    token_type: str
+
+    def reveal(self) -> str:
+        """Return the token in the clear. Whoever calls it answers for where it goes."""
+        return self.secret.reveal()
+
+    def freshness(self, clock: Clock = SYSTEM_CLOCK) -> Freshness:
+        """Return whether it is fresh, wants renewal (a minute or a tenth of its life before its end), or is over."""
+        left = self.expires_at.timestamp() - clock.time()
+        if left <= 0:
+            return Freshness.EXPIRED
+        margin = min(_RENEW_BEFORE_SECONDS, self.lifetime * _RENEW_BEFORE_SHARE)
+        return Freshness.RENEW if left <= margin else Freshness.FRESH
+
+
+@dataclass(slots=True)
+class _Flight:
+    """A request for a token that is under way."""
+
+    done: threading.Event = field(default_factory=threading.Event)
+    token: Token | None = None
+    failure: QlikKeysError | None = None
+
+
+class TokenOptions(TypedDict, total=False):
+    """The options that every way to make a `TokenSource` takes; the constructor's docstring explains them."""
+
+    scopes: Iterable[str]
+    user: UserLookup | None
+    assertion_seconds: int
+    timeout_seconds: float
+    clock: Clock
+    transport: httpx.BaseTransport | None
+    http: Session | None
+
+
+class TokenSource:
+    """Gets tokens for one client and keeps the current one. Asks nothing until `token()`; safe for threads.
+
+    Args:
+        token_url: the tenant's token endpoint, `<tenant>/oauth/token`; assertions have it as audience.
+        client_id: the client.
+        signer: signs assertions; or give
+        secret: the client secret instead; or
+        store: a key store that has the client's key, as `from_store` does.
+        scopes: what to ask for; none asks for all that the client may have.
+        user: ask for a token of that user (impersonation) instead of the client's own bot user.
+        assertion_seconds: how long an assertion lives, 1 to 300.
+        secret_style: where the secret goes, "form" or HTTP "basic".
+        timeout_seconds: for connecting, sending and each wait for bytes of the answer.
+        clock: measures and waits.
+        transport: in the place of the network, for tests and the sandbox's synchronous door.
+        http: a tenant's conversation to share (`tenant.http`), with its connections, budget and subscribers; the
+            clock, the transport and the time-out are then its own.
+
+    Raises:
+        ConfigurationError: the URL is no token endpoint, or `http` belongs to another tenant.
+        TypeError: there is not exactly one of `signer`, `secret` and `store`, or `scopes` is one text.
+        ValueError: the assertion's life is out of bounds, or the client id is empty.
+    """
+
+    def __init__(
+        self,
+        token_url: str,
+        *,
+        client_id: str,
+        signer: Signer | None = None,
+        secret: str | Secret | None = None,
+        store: KeyStore | None = None,
+        scopes: Iterable[str] = (),
+        user: UserLookup | None = None,
+        assertion_seconds: int = DEFAULT_LIFETIME_SECONDS,
+        secret_style: Literal["form", "basic"] = "form",  # noqa: S107  # the name of a style
+        timeout_seconds: float = 30.0,
+        clock: Clock = SYSTEM_CLOCK,
+        transport: httpx.BaseTransport | None = None,
+        http: Session | None = None,
+    ) -> None:
+        hidden = None if secret is None else guarded(secret, what="client secret")
+        del secret
+        if isinstance(hidden, ConfigurationError):
+            raise hidden
+        if sum(way is not None for way in (signer, hidden, store)) != 1:
+            raise TypeError("give one of signer, secret and store")
+        if isinstance(scopes, str):
+            raise TypeError("scopes must be a list of texts, not one text")
+        if not client_id:
+            raise ValueError("client_id must not be empty")
+        if not 1 <= assertion_seconds <= MAXIMUM_LIFETIME_SECONDS:
+            raise ValueError(f"assertion_seconds must be 1 to {MAXIMUM_LIFETIME_SECONDS}, not {assertion_seconds}")
+        if urlsplit(token_url.strip()).path.rstrip("/") != TOKEN_PATH:
+            raise ConfigurationError(f"The token URL does not end with {TOKEN_PATH}.", hint="Use `tenant.token_url`.")
+        if http is not None and not same_origin(token_url, http.url):
+            raise ConfigurationError(f"The shared connections go to {http.host}, and the token URL is elsewhere.")
+        self._owns_http = http is None
+        self._http = http or Session(
+            normalise_tenant_url(token_url)[0], timeout_seconds=timeout_seconds, transport=transport, clock=clock
+        )
+        self.token_url = self._http.token_url
+        self.client_id = client_id
+        self.scopes = tuple(scopes)
+        self._user = user
+        self._assertion_seconds = assertion_seconds
+        self._clock = self._http.clock
+        self._store = store
+        self._signer = signer
+        self._by_secret = None if hidden is None else BySecret(secret=hidden, style=secret_style)
+        self._lock = threading.Lock()
+        self._token: Token | None = None
+        self._flight: _Flight | None = None
+
+    @classmethod
+    def from_store(
+        cls, store: KeyStore, *, tenant_url: str, client_id: str, **options: Unpack[TokenOptions]
+    ) -> TokenSource:
+        """Return a source that signs with the client's current key in the store.
+
+        The store is read at the first token, and again when the tenant refuses the key, never in between.
+
+        Args:
+            store: where the key is.
+            tenant_url: the tenant.
+            client_id: the client.
+            **options: as for the constructor.
+
+        Raises:
+            ConfigurationError: the tenant URL is none, or `http` belongs to another tenant.
+        """
+        token_url = token_url_of(normalise_tenant_url(tenant_url)[0])
+        return cls(token_url, client_id=client_id, store=store, **options)
+
+    def token(self, *, force: bool = False) -> Token:
+        """Return a token that is good for use, the one at hand or a new one.
+
+        A token that wants renewal but is not over is returned all the same when a new one cannot be had for a passing
+        reason.
+
+        Args:
+            force: get a new one, or the one that is just being got.
+
+        Raises:
+            TokenError: the tenant refuses the credential, its scopes, or the clock.
+            TenantError: the tenant could not be asked.
+            StoreError: the key could not be read.
+        """
+        held = self._token
+        if held is None or force:
+            return self._another(held)
+        freshness = held.freshness(self._clock)
+        if freshness is Freshness.FRESH or (freshness is Freshness.RENEW and self._flight is not None):
+            return held
+        try:
+            return self._another(held)
+        except QlikKeysError as error:
+            if not error.retryable or held.freshness(self._clock) is Freshness.EXPIRED:
+                raise
+            _logger.warning("client %s: no new token (%s), the old one is still good", self.client_id, type(error))
+        return held
+
+    def renew(self, rejected: Token) -> Token:
+        """Return a token other than the one that was rejected; of many threads that ask, one gets it for all.
+
+        Raises:
+            TokenError, TenantError, StoreError: as for `token`.
+        """
+        return self._another(rejected)
+
+    def revoke(self) -> None:
+        """End the token at hand on the tenant and forget it; quiet when there is none.
+
+        Raises:
+            TenantError: the tenant could not be asked; the token is forgotten here all the same.
+        """
+        with self._lock:
+            token, self._token = self._token, None
+        if token is not None:
+            revoke_token(self._http, token.secret)
+
+    def forget(self, token: Token) -> None:
+        """Let the next call get a new token if this one is the one at hand."""
+        with self._lock:
+            if self._token is token:
+                self._token = None
+
+    def refresh_signer(self) -> bool:
+        """Read the client's key from the store again; return whether it is another one than before.
+
+        Raises:
+            StoreError: it could not be read, or there is none.
+        """
+        if self._store is None:
+            return False
+        old, new = self._signer, self._stored_signer(self._store)
+        self._signer = new
+        return old is None or old.kid != new.kid
+
+    def close(self) -> None:
+        """Close the connections, unless they are shared with a tenant."""
+        if self._owns_http:
+            self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<TokenSource client_id={self.client_id} at {self.token_url}>"
+
+    def _another(self, held: Token | None) -> Token:
+        """Return a token other than the one held; the first thread gets it, the others wait for the same."""
+        while True:
+            with self._lock:
+                current = self._token
+                if current is not None and current is not held and current.freshness(self._clock) is Freshness.FRESH:
+                    return current
+                flight = self._flight
+                if flight is None:
+                    leading = self._flight = _Flight()
+            if flight is None:
+                return self._lead(leading)
+            if not flight.done.wait(_PATIENCE_SECONDS):
+                message = f"Another thread has been asking for a token of client {self.client_id} for too long."
+                raise TokenError(message, client_id=self.client_id, retryable=True, outcome=Outcome.UNKNOWN)
+            if flight.token is not None:
+                return flight.token
+            if flight.failure is not None:
+                raise _twin(flight.failure)
+            # The thread that asked was interrupted: this one takes over.
+
+    def _lead(self, flight: _Flight) -> Token:
+        try:
+            flight.token = token = self._mint()
+        except QlikKeysError as error:
+            flight.failure = error
+            raise
+        finally:
+            with self._lock:
+                if flight.token is not None:
+                    self._token = flight.token
+                self._flight = None
+            flight.done.set()
+        return token
+
+    def _mint(self) -> Token:
+        if self._by_secret is not None:
+            return self._request(self._by_secret)
+        if self._signer is None:
+            self.refresh_signer()
+        refused: AssertionRejected
+        try:
+            return self._request(self._by_signer())
+        except AssertionRejected as error:
+            refused = error
+        # Once: somebody may have rotated the key since it was read.
+        if not self.refresh_signer():
+            raise refused
+        return self._request(self._by_signer())
+
+    def _by_signer(self) -> BySigner:
+        assert self._signer is not None
+        return BySigner(signer=self._signer, lifetime_seconds=self._assertion_seconds)
+
+    def _request(self, proof: BySigner | BySecret) -> Token:
+        answer, envelope = request_token(
+            self._http, client_id=self.client_id, proof=proof, scopes=self.scopes, user=self._user
+        )
+        lifetime = _lifetime_seconds(answer, envelope)
+        known = UNKNOWN_LIFETIME_SECONDS if lifetime is None else lifetime
+        return Token(
+            secret=answer.access_token,
+            scope=answer.scope,
+            expires_at=datetime.fromtimestamp(envelope.sent_at + known, tz=UTC),
+            lifetime=known,
+            lifetime_known=lifetime is not None,
+            token_type=answer.token_type,
+        )
+
+    def _stored_signer(self, store: KeyStore) -> Signer:
+        current = store.read(tenant_host(self._http.url), self.client_id).current
+        if current is None:
+            raise StoreNotFound(
+                f"The store holds no key of client {self.client_id}.",
+                hint="It logs in by client secret, or was made elsewhere: adopt it first.",
+            )
+        return store.signer(current)
+
+
+def _lifetime_seconds(answer: TokenAnswer, envelope: Answer) -> float | None:
+    """Return how long the token lives, counted from when it was asked for; None where the tenant does not say.
+
+    `expires_in` counts first, since it needs no clock; `expires_at` is the tenant's time, so where the clocks are far
+    apart it is counted from the tenant's `Date`.
+    """
+    seconds = answer.expires_in
+    if seconds is None or not math.isfinite(seconds):
+        if answer.expires_at is None:
+            return None
+        skew = skew_seconds(envelope)
+        if skew is None or abs(skew) <= TOLERATED_SKEW_SECONDS:
+            skew = 0.0
+        seconds = answer.expires_at.timestamp() + skew - envelope.sent_at
+    return min(max(seconds, 0.0), _LONGEST_LIFETIME_SECONDS)
+
+
+def _twin(error: QlikKeysError) -> QlikKeysError:
+    """Return an error of its own for another thread: raising one object in two threads mixes their tracebacks."""
+    twin = error.__class__.__new__(error.__class__, *error.args)
+    twin.__dict__.update(error.__dict__)
+    return twin

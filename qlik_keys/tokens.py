@@ -1,0 +1,148 @@
+"""Logging in by tokens: `PrivateKeyJwtAuth` and `ClientSecret`, for httpx and as credentials of `QlikTenant`.
+
+Where the tokens come from is `qlik_keys.token_source`; its names are here too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import httpx
+
+from qlik_keys.errors import ConfigurationError
+from qlik_keys.origins import same_origin
+from qlik_keys.tenant.credentials import guarded
+from qlik_keys.tenant.oauth import UserLookup
+from qlik_keys.token_source import UNKNOWN_LIFETIME_SECONDS, Freshness, Token, TokenSource
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+
+    from qlik_keys.secret import Secret
+    from qlik_keys.tenant.session import Session
+
+__all__ = [
+    "UNKNOWN_LIFETIME_SECONDS",
+    "BearerAuth",
+    "ClientSecret",
+    "Freshness",
+    "PrivateKeyJwtAuth",
+    "Token",
+    "TokenSource",
+    "UserLookup",
+]
+_UNAUTHORIZED = 401
+
+
+class BearerAuth(httpx.Auth):
+    """Puts a source's token on requests to its tenant, and gets a new one once when the tenant answers 401.
+
+    A request to another origin goes out without it, and after a redirect to one no token is tried there. A body that
+    cannot be sent twice (a stream) is not: the 401 is returned then, and the next request has a new token.
+
+    Args:
+        source: where the tokens come from.
+    """
+
+    def __init__(self, source: TokenSource) -> None:
+        self._source = source
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Yield the request with a token, and once more with a new one after a 401."""
+        origin = self._source.token_url
+        if not same_origin(str(request.url), origin):
+            yield request
+            return
+        token = self._source.token()
+        request.headers["authorization"] = f"Bearer {token.reveal()}"
+        response = yield request
+        if response.status_code != _UNAUTHORIZED or not same_origin(str(response.request.url), origin):
+            return
+        if not isinstance(request.stream, httpx.ByteStream):
+            self._source.forget(token)
+            return
+        request.headers["authorization"] = f"Bearer {self._source.renew(token).reveal()}"
+        yield request
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} client_id={self._source.client_id}>"
+
+
+class PrivateKeyJwtAuth(BearerAuth):
+    """Logs a client in by its private key: an `httpx.Auth`, and a credential for `QlikTenant`.
+
+    Example:
+        >>> source = TokenSource.from_store(store, tenant_url=url, client_id=client_id)  # doctest: +SKIP
+        >>> httpx.Client(base_url=url, auth=PrivateKeyJwtAuth(source), follow_redirects=True)  # doctest: +SKIP
+    """
+
+    def describe(self) -> str:
+        """Return the kind of credential and the client."""
+        return f"private-key JWT of client {self._source.client_id}"
+
+    def auth(self, session: Session, /) -> httpx.Auth:
+        """Return itself.
+
+        Raises:
+            ConfigurationError: its tokens are for another tenant.
+        """
+        if not same_origin(session.url, self._source.token_url):
+            raise ConfigurationError(f"The private-key JWT is for another tenant than {session.host}.")
+        return self
+
+
+class ClientSecret:
+    """A client id and its secret: a credential for `QlikTenant`.
+
+    Args:
+        client_id: the client.
+        secret: its secret; blanks around it are cut off.
+        scopes: what to ask for; none asks for all that the client may have.
+        style: where the secret goes, "form" or HTTP "basic".
+
+    Raises:
+        ConfigurationError: the secret is empty or has a character that no secret has; it is not quoted.
+
+    Example:
+        >>> ClientSecret("a1b2", "s3cret")
+        <ClientSecret client_id=a1b2>
+    """
+
+    __slots__ = ("_scopes", "_secret", "_style", "client_id")
+
+    def __init__(
+        self,
+        client_id: str,
+        secret: str | Secret,
+        *,
+        scopes: Iterable[str] = (),
+        style: Literal["form", "basic"] = "form",
+    ) -> None:
+        hidden = guarded(secret, what="client secret")
+        del secret
+        if isinstance(hidden, ConfigurationError):
+            raise hidden
+        self.client_id = client_id
+        self._secret = hidden
+        self._scopes = tuple(scopes)
+        self._style = style
+
+    def describe(self) -> str:
+        """Return the kind of credential and the client."""
+        return f"client secret of client {self.client_id}"
+
+    def auth(self, session: Session, /) -> httpx.Auth:
+        """Return what puts tokens got by the secret on requests to that tenant."""
+        return BearerAuth(
+            TokenSource(
+                session.token_url,
+                client_id=self.client_id,
+                secret=self._secret,
+                scopes=self._scopes,
+                secret_style=self._style,
+                http=session,
+            )
+        )
+
+    def __repr__(self) -> str:
+        return f"<ClientSecret client_id={self.client_id}>"
