@@ -5,3 +5,7 @@ sandbox's own process alone, and belong to the extra `sandbox`.
 """
 
 from __future__ import annotations
+
+from qlik_keys.sandbox.box import Sandbox, start
+
+__all__ = ["Sandbox", "start"]

@@ -1,0 +1,191 @@
+"""The contexts of qlik-cli, read as they are and never changed (qlik-cloud-contract, "qlik-cli").
+
+The file holds API keys in the clear, so an error says what is wrong and where the file is, and quotes nothing but names
+of contexts. Secrets become `Secret` as they are read; names and servers can be shown without them.
+
+Every value is read as text (YAML's own notion of a number or a date would turn a secret of digits into something else),
+and no YAML tag is obeyed. Merge keys are not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from qlik_keys.errors import ConfigurationError
+from qlik_keys.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MAXIMUM_BYTES = 1_000_000
+_FILE_NAME = "contexts.yml"
+_FOLDER_NAME = ".qlik"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """One context: a server, and how to log in there.
+
+    Attributes:
+        name: what the user calls it.
+        server: the tenant's URL as it is written there, "" for none.
+        comment: the user's own remark.
+        api_key: the bearer of its Authorization header: an API key, or a token that `qlik context login` got.
+        client_id: its OAuth client, "" for none.
+        client_secret: that client's secret.
+        insecure: it asks not to verify certificates, which this package does not do.
+        problems: what of it cannot be used, in words.
+    """
+
+    name: str
+    server: str = ""
+    comment: str = ""
+    api_key: Secret | None = None
+    client_id: str = ""
+    client_secret: Secret | None = None
+    insecure: bool = False
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextFile:
+    """The contexts of one file.
+
+    Attributes:
+        path: where it is.
+        current: the name of the current context, "" for none.
+        contexts: all of them by name.
+    """
+
+    path: Path
+    current: str
+    contexts: Mapping[str, Context]
+
+    def get(self, name: str = "") -> Context:
+        """Return the named context, or the current one.
+
+        Raises:
+            ConfigurationError: there is none of that name.
+        """
+        wanted = name or self.current
+        if not wanted:
+            raise ConfigurationError(
+                f"{self.path} has no current context.", hint="Choose one with: qlik context use <name>"
+            )
+        if wanted not in self.contexts:
+            raise ConfigurationError(
+                f"There is no qlik-cli context {wanted!r} in {self.path}.",
+                hint=f"There are: {', '.join(sorted(self.contexts)) or 'none'}.",
+            )
+        return self.contexts[wanted]
+
+
+def find_context_file(home: Path, override: str = "") -> Path | None:
+    """Return where qlik-cli keeps its contexts, None where there is no such file.
+
+    Args:
+        home: the user's home folder.
+        override: the value of `QLIK_CLI_USER_HOME_DIR`: a folder, or the file itself.
+    """
+    folder = Path(override).expanduser() if override else home
+    candidates = [folder / _FOLDER_NAME / _FILE_NAME]
+    if override:
+        candidates += [folder / _FILE_NAME, folder]
+    return next((path for path in candidates if _is_file(path)), None)
+
+
+def load_contexts(path: Path) -> ContextFile:
+    """Read a file of contexts.
+
+    Raises:
+        ConfigurationError: it cannot be read, or is not such a file. Its content is not quoted.
+    """
+    found = _read(path)
+    if isinstance(found, str):
+        raise ConfigurationError(
+            f"qlik-cli's contexts in {path} {found}.", hint="Mend the file, or set QLIK_TENANT_URL and a credential."
+        )
+    return found
+
+
+# Below, nothing raises: a frame that has the file's content among its names is in no traceback.
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # no right to look there; a NUL in the name
+        return False
+
+
+def _read(path: Path) -> ContextFile | str:
+    """Return what the file holds, or what is wrong with it."""
+    try:
+        if path.stat().st_size > _MAXIMUM_BYTES:
+            return "is too large to be a file of contexts"
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 - texts only
+    except OSError as error:
+        return f"cannot be read ({type(error).__name__})"
+    except UnicodeDecodeError:
+        return "is not text in UTF-8"
+    except (yaml.YAMLError, RecursionError, ValueError, OverflowError):  # the last two: "\\UFFFFFFFF"
+        return "is not valid YAML"
+    if document is None or document == "":
+        document = {}
+    if not isinstance(document, dict):
+        return "is not a file of contexts: it has no names at its top"
+    listed = document.get("contexts") or {}
+    if not isinstance(listed, dict):
+        return "is not a file of contexts: `contexts` has no names"
+    contexts = {
+        name: _context(name, fields if isinstance(fields, dict) else {})
+        for name, fields in listed.items()
+        if isinstance(name, str) and name.isprintable()
+    }
+    return ContextFile(path=path, current=_text(document, "current-context"), contexts=contexts)
+
+
+def _context(name: str, fields: Mapping[object, object]) -> Context:
+    problems: list[str] = []
+    headers = fields.get("headers")
+    bearer = _bearer(headers if isinstance(headers, dict) else {}, problems)
+    secret = _text(fields, "oauth-client-secret")
+    return Context(
+        name=name,
+        server=_text(fields, "server"),
+        comment=_text(fields, "comment"),
+        api_key=_secret(bearer, "API key", problems),
+        client_id=_text(fields, "oauth-client-id"),
+        client_secret=_secret(secret, "client secret", problems),
+        insecure=_text(fields, "insecure").lower() == "true",
+        problems=tuple(problems),
+    )
+
+
+def _bearer(headers: Mapping[object, object], problems: list[str]) -> str:
+    for name in headers:
+        if isinstance(name, str) and name.strip().lower() == "authorization":
+            scheme, _, value = _text(headers, name).partition(" ")
+            if scheme.lower() == "bearer" and value.strip():
+                return value.strip()
+            problems.append("its Authorization header is no bearer")
+    return ""
+
+
+def _secret(text: str, what: str, problems: list[str]) -> Secret | None:
+    if not text:
+        return None
+    try:
+        return Secret(text, what=what)
+    except ConfigurationError:
+        problems.append(f"its {what} has a character that no HTTP header may carry")
+        return None
+
+
+def _text(fields: Mapping[object, object], name: str) -> str:
+    value = fields.get(name)
+    return value.strip() if isinstance(value, str) else ""

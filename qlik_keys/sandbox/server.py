@@ -1,0 +1,117 @@
+"""The sandbox's own process: the tenant simulator under uvicorn, and the OpenBao server that ends with it.
+
+Run by `qlik_keys.sandbox.start()` as `python -m qlik_keys.sandbox.server`. It reads one line with its parent's process
+id and the knobs, answers one line with its addresses and secrets, and then waits: for the end of its input, for the end
+of its parent, or for a signal. It writes nothing else anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import select
+import signal
+import socket
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from qlik_keys.clock import SYSTEM_CLOCK
+from qlik_keys.errors import ConfigurationError, QlikKeysError
+from qlik_keys.sandbox.openbao import OpenBao
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import uvicorn
+
+_HOST = "127.0.0.1"
+_POLL_SECONDS = 0.005
+
+
+def main() -> int:
+    """Be the sandbox until the parent wants no more of it; return the exit status."""
+    # SystemExit unwinds through the blocks below, which end OpenBao, wherever the signal strikes.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    greeting = json.loads(sys.stdin.buffer.readline())
+    try:
+        # The imports of the simulator take as long as OpenBao's start, so they go side by side; OpenBao's is in the
+        # main thread, with which it will end (see openbao.py).
+        with ThreadPoolExecutor(1) as builder:
+            building = builder.submit(_build, greeting["knobs"])
+            with OpenBao.start() as vault:
+                server, listener, words = building.result()
+                thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+                thread.start()
+                while thread.is_alive() and not server.started:
+                    SYSTEM_CLOCK.sleep(_POLL_SECONDS)
+                _say({**words, "vault_url": vault.url, "vault_token": vault.token})
+                _wait_for_the_end(greeting["parent"])
+                server.should_exit = server.force_exit = True
+    except QlikKeysError as error:
+        _say({"problem": error.message, "hint": error.hint})
+        return 1
+    return 0
+
+
+def _build(knobs: Mapping[str, Any]) -> tuple[uvicorn.Server, socket.socket, dict[str, str]]:
+    """Return the server, the socket it shall listen on, and what the parent must know of the tenant."""
+    import uvicorn  # noqa: PLC0415 - takes its time, beside OpenBao's start
+
+    from qlik_keys.sandbox.asgi import create_app  # noqa: PLC0415 - the same
+    from qlik_keys.sandbox.knobs import Knobs  # noqa: PLC0415 - the same
+    from qlik_keys.sandbox.tenant import SandboxTenant  # noqa: PLC0415 - the same
+
+    try:
+        turned = Knobs(**knobs)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"The sandbox's knobs are not right: {error}.") from error
+    listener = socket.socket()
+    listener.bind((_HOST, 0))
+    tenant_url = f"http://{_HOST}:{listener.getsockname()[1]}"
+    control_token = secrets.token_urlsafe(32)
+    tenant = SandboxTenant(tenant_url, clock=SYSTEM_CLOCK, knobs=turned)
+    config = uvicorn.Config(
+        create_app(tenant, control_token=control_token),
+        log_config=None,  # its log shows queries
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        date_header=False,  # the simulator's clock may be skewed, so it dates its answers itself
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    words = {"tenant_url": tenant_url, "api_key": tenant.api_key, "control_token": control_token}
+    return uvicorn.Server(config), listener, words
+
+
+def _say(words: Mapping[str, str]) -> None:
+    """Write the one line to the parent."""
+    with sys.stdout as output:
+        output.write(json.dumps(words) + "\n")
+
+
+def _wait_for_the_end(parent: int) -> None:
+    """Return when the input ends, or the parent.
+
+    The parent is watched beside the pipe because a fork of it (multiprocessing does that) holds the pipe open.
+    """
+    if not hasattr(os, "pidfd_open"):
+        sys.stdin.buffer.read()
+        return
+    waiting = select.poll()
+    waiting.register(sys.stdin, 0)  # a hang-up is always reported
+    try:
+        life = os.pidfd_open(parent)
+    except OSError:
+        return
+    if os.getppid() == parent:
+        waiting.register(life, select.POLLIN)
+        waiting.poll()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
