@@ -154,9 +154,13 @@ def _context(name: str, fields: Mapping[object, object]) -> Context:
     headers = fields.get("headers")
     bearer = _bearer(headers if isinstance(headers, dict) else {}, problems)
     secret = _text(fields, "oauth-client-secret")
+    server = _text(fields, "server")
+    if "@" in server:
+        server = ""
+        problems.append("its server has a user or a password in it")
     return Context(
         name=name,
-        server=_text(fields, "server"),
+        server=server,
         comment=_text(fields, "comment"),
         api_key=_secret(bearer, "API key", problems),
         client_id=_text(fields, "oauth-client-id"),

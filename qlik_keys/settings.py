@@ -252,7 +252,10 @@ class _Search:
         context = contexts.get(name)
         source = f"qlik-cli context {context.name!r}"
         if not context.server:
-            raise ConfigurationError(f"The {source} has no server.", hint="Make it again with: qlik context create")
+            problem = next(iter(context.problems), "it has no server")
+            raise ConfigurationError(
+                f"The {source} cannot be used: {problem}.", hint="Make it again with: qlik context create"
+            )
         server = self._normalised("tenant_url", context.server, source)
         level = _Level(values={"tenant_url": server}, sources={"tenant_url": source})
         if self.has_tenant and not same_origin(self.values["tenant_url"], server):
@@ -309,8 +312,6 @@ def _normalise_vault_url(text: str) -> tuple[str, tuple[str, ...]]:
         notices.append("added https://")
     require_https(text, what="Vault address")
     parts = urlsplit(text)
-    if "@" in parts.netloc:
-        raise ConfigurationError("The Vault address has a user or a password in it.", hint=_VAULT_EXAMPLE)
     if parts.query or parts.fragment:
         notices.append("left out what follows the path")
     path = _VAULT_PAGES.sub("", parts.path)
@@ -357,6 +358,9 @@ def _read_level(found: Mapping[str, tuple[str, object]]) -> _Level:
         if text != given:
             level.notices.append(f"{source}: {'cut off the blanks around it' if text else 'is blank, left aside'}")
         if not text:
+            continue
+        if name in _NORMALISERS and "@" in text:
+            level.problems[name] = f"{_capitalised(source)} has a user or a password in it"
             continue
         try:
             level.values[name] = Secret(text, what=_SECRETS[name]) if name in _SECRETS else text

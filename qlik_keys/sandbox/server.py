@@ -66,8 +66,8 @@ def _build(knobs: Mapping[str, Any]) -> tuple[uvicorn.Server, socket.socket, dic
     from qlik_keys.sandbox.tenant import SandboxTenant  # noqa: PLC0415 - the same
 
     try:
-        turned = Knobs(**knobs)
-    except (TypeError, ValueError) as error:
+        turned = Knobs().turned(knobs)
+    except ValueError as error:
         raise ConfigurationError(f"The sandbox's knobs are not right: {error}.") from error
     listener = socket.socket()
     listener.bind((_HOST, 0))

@@ -1,0 +1,475 @@
+from __future__ import annotations
+
+import os
+import traceback
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from qlik_keys.contexts import find_context_file, load_contexts
+from qlik_keys.errors import ConfigurationError
+from qlik_keys.settings import Settings
+
+VARIABLES = (
+    "QLIK_TENANT_URL",
+    "QLIK_API_KEY",
+    "QLIK_CLIENT_ID",
+    "QLIK_CLIENT_SECRET",
+    "VAULT_ADDR",
+    "VAULT_TOKEN",
+    "VAULT_NAMESPACE",
+    "VAULT_CACERT",
+    "QLIK_CLI_USER_HOME_DIR",
+)
+TENANT = "https://acme.eu.qlikcloud.com"
+OTHER = "https://globex.us.qlikcloud.com"
+CANARY = "canary-5f1c9e"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """A home of one's own, and none of the machine's settings."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def contexts(home):
+    """Write ~/.qlik/contexts.yml."""
+
+    def write(document):
+        path = home / ".qlik" / "contexts.yml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(document if isinstance(document, str) else yaml.safe_dump(document))
+        return path
+
+    return write
+
+
+def one_context(**fields):
+    return {"current-context": "prod", "contexts": {"prod": fields}}
+
+
+def everything(error):
+    """All that a traceback, verbose or not, could show of an error."""
+    texts, seen = [], error
+    while seen is not None:
+        texts += [str(seen), repr(seen), repr(vars(seen)), "".join(traceback.format_exception(seen))]
+        frame = seen.__traceback__
+        while frame is not None:
+            if "qlik_keys" in frame.tb_frame.f_code.co_filename and "tests" not in frame.tb_frame.f_code.co_filename:
+                texts.append(repr(frame.tb_frame.f_locals))
+            frame = frame.tb_next
+        seen = seen.__cause__ or seen.__context__
+    return "\n".join(texts)
+
+
+class TestSources:
+    def test_nothing_set_is_empty_settings(self):
+        found = Settings.resolve()
+        assert (found.tenant_url, found.api_key, found.vault_url, found.vault_token) == ("", None, "", None)
+        assert found.sources == {}
+        assert found.notices == ()
+
+    def test_every_variable(self, monkeypatch, tmp_path):
+        certificate = tmp_path / "ca.pem"
+        certificate.write_text("pem")
+        values = {
+            "QLIK_TENANT_URL": TENANT,
+            "QLIK_CLIENT_ID": "abc",
+            "QLIK_CLIENT_SECRET": "s3cret",
+            "VAULT_ADDR": "https://vault.example:8200",
+            "VAULT_TOKEN": "hvs.1",
+            "VAULT_NAMESPACE": "team/a",
+            "VAULT_CACERT": str(certificate),
+        }
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+        found = Settings.resolve()
+        assert found.tenant_url == TENANT
+        assert found.client_id == "abc"
+        assert found.client_secret.reveal() == "s3cret"
+        assert found.vault_url == "https://vault.example:8200"
+        assert found.vault_token.reveal() == "hvs.1"
+        assert found.vault_namespace == "team/a"
+        assert found.vault_ca_cert == certificate
+        assert set(found.sources.values()) == set(values)
+        assert found.sources["vault_url"] == "VAULT_ADDR"
+        assert found.notices == ()
+
+    def test_an_argument_outranks_the_environment(self, monkeypatch):
+        monkeypatch.setenv("QLIK_TENANT_URL", OTHER)
+        monkeypatch.setenv("QLIK_API_KEY", "from-environment")
+        monkeypatch.setenv("VAULT_TOKEN", "from-environment")
+        found = Settings.resolve(tenant_url=TENANT, api_key="from-argument", vault_token="from-argument")
+        assert found.tenant_url == TENANT
+        assert found.api_key.reveal() == "from-argument"
+        assert found.vault_token.reveal() == "from-argument"
+        assert found.sources["api_key"] == "the argument api_key"
+
+    def test_a_credential_is_taken_whole_from_one_source(self, monkeypatch):
+        monkeypatch.setenv("QLIK_CLIENT_ID", "abc")
+        monkeypatch.setenv("QLIK_CLIENT_SECRET", "s3cret")
+        found = Settings.resolve(api_key="key")
+        assert (found.client_id, found.client_secret) == ("", None)
+        assert found.api_key.reveal() == "key"
+
+    def test_the_environment_outranks_the_context(self, monkeypatch, contexts):
+        contexts(one_context(server=OTHER, headers={"Authorization": "Bearer theirs"}))
+        monkeypatch.setenv("QLIK_TENANT_URL", TENANT)
+        monkeypatch.setenv("QLIK_API_KEY", "ours")
+        found = Settings.resolve()
+        assert (found.tenant_url, found.api_key.reveal()) == (TENANT, "ours")
+
+    def test_the_context_fills_what_is_missing(self, contexts):
+        contexts(one_context(server=TENANT, headers={"Authorization": "Bearer theirs"}))
+        found = Settings.resolve()
+        assert (found.tenant_url, found.api_key.reveal()) == (TENANT, "theirs")
+        assert found.sources == {"tenant_url": "qlik-cli context 'prod'", "api_key": "qlik-cli context 'prod'"}
+
+    def test_a_broken_context_file_is_not_looked_at_when_nothing_is_missing(self, monkeypatch, contexts):
+        contexts("{")
+        monkeypatch.setenv("QLIK_TENANT_URL", TENANT)
+        monkeypatch.setenv("QLIK_API_KEY", "ours")
+        assert Settings.resolve().api_key.reveal() == "ours"
+
+    def test_a_context_s_key_goes_to_its_own_server_alone(self, monkeypatch, contexts):
+        contexts(one_context(server=OTHER, headers={"Authorization": "Bearer theirs"}))
+        monkeypatch.setenv("QLIK_TENANT_URL", TENANT)
+        found = Settings.resolve()
+        assert found.tenant_url == TENANT
+        assert found.api_key is None
+        assert found.notices == ("left the qlik-cli context 'prod' aside, which is for another tenant",)
+
+    def test_a_context_lends_its_key_when_the_environment_names_its_server(self, monkeypatch, contexts):
+        contexts(one_context(server=TENANT + "/", headers={"authorization": "bearer theirs"}))
+        monkeypatch.setenv("QLIK_TENANT_URL", TENANT)
+        found = Settings.resolve()
+        assert found.api_key.reveal() == "theirs"
+        assert found.sources["tenant_url"] == "QLIK_TENANT_URL"
+
+    def test_a_named_context_outranks_the_environment(self, monkeypatch, contexts):
+        contexts({"contexts": {"dev": {"server": OTHER, "oauth-client-id": "abc", "oauth-client-secret": "s3cret"}}})
+        monkeypatch.setenv("QLIK_TENANT_URL", TENANT)
+        monkeypatch.setenv("QLIK_API_KEY", "ours")
+        found = Settings.resolve(context="dev")
+        assert (found.tenant_url, found.client_id, found.client_secret.reveal()) == (OTHER, "abc", "s3cret")
+        assert found.api_key is None
+
+    def test_a_named_context_against_an_argument_for_another_tenant(self, contexts):
+        contexts(one_context(server=OTHER, headers={"Authorization": "Bearer theirs"}))
+        with pytest.raises(ConfigurationError, match="another tenant"):
+            Settings.resolve(tenant_url=TENANT, context="prod")
+
+    def test_a_named_context_that_is_not_there(self, contexts):
+        contexts(one_context(server=OTHER))
+        with pytest.raises(ConfigurationError, match="'test'") as caught:
+            Settings.resolve(context="test")
+        assert "prod" in caught.value.hint
+
+    def test_a_named_context_without_any_file(self):
+        with pytest.raises(ConfigurationError, match="no contexts here"):
+            Settings.resolve(context="prod")
+
+    def test_the_token_file_of_the_vault(self, home):
+        (home / ".vault-token").write_text("hvs.file\n")
+        found = Settings.resolve(vault_url="https://vault.example")
+        assert found.vault_token.reveal() == "hvs.file"
+        assert found.sources["vault_token"] == "~/.vault-token"
+        assert found.notices == ()
+
+    def test_the_variable_outranks_the_token_file(self, home, monkeypatch):
+        (home / ".vault-token").write_text("hvs.file")
+        monkeypatch.setenv("VAULT_TOKEN", "hvs.variable")
+        assert Settings.resolve(vault_url="https://vault.example").vault_token.reveal() == "hvs.variable"
+
+    def test_an_unreadable_token_file(self, home):
+        (home / ".vault-token").mkdir()
+        with pytest.raises(ConfigurationError, match=r"~/\.vault-token cannot be read"):
+            Settings.resolve(vault_url="https://vault.example")
+
+    def test_a_token_file_that_is_no_text(self, home):
+        (home / ".vault-token").write_bytes(b"\xff\xfe")
+        with pytest.raises(ConfigurationError, match=r"~/\.vault-token cannot be read"):
+            Settings.resolve(vault_url="https://vault.example")
+
+
+class TestMending:
+    def test_blanks_are_cut_off_and_it_is_said(self, monkeypatch):
+        monkeypatch.setenv("QLIK_API_KEY", " key\n")
+        monkeypatch.setenv("VAULT_ADDR", " https://vault.example/ ")
+        found = Settings.resolve()
+        assert found.api_key.reveal() == "key"
+        assert found.vault_url == "https://vault.example"
+        assert found.notices == (
+            "QLIK_API_KEY: cut off the blanks around it",
+            "VAULT_ADDR: cut off the blanks around it",
+        )
+
+    def test_a_blank_variable_counts_as_not_set(self, monkeypatch):
+        monkeypatch.setenv("QLIK_CLIENT_ID", "  ")
+        found = Settings.resolve(api_key="key")
+        assert found.client_id == ""
+        assert found.notices == ("QLIK_CLIENT_ID: is blank, left aside",)
+
+    def test_a_tenant_url_is_mended_and_it_is_said(self, monkeypatch):
+        monkeypatch.setenv("QLIK_TENANT_URL", "acme.eu.qlikcloud.com")
+        found = Settings.resolve()
+        assert found.tenant_url == TENANT
+        assert found.notices == ("QLIK_TENANT_URL: added https://",)
+
+    @pytest.mark.parametrize(
+        ("text", "url"),
+        [
+            ("https://vault.example:8200/", "https://vault.example:8200"),
+            ("https://vault.example:8200/v1", "https://vault.example:8200"),
+            ("https://vault.example/ui/vault/secrets?x=1", "https://vault.example"),
+            ("https://example.com/vault/", "https://example.com/vault"),
+            ("https://example.com/vault/v1/", "https://example.com/vault"),
+            ("vault.example:8200", "https://vault.example:8200"),
+            ("http://127.0.0.1:8200", "http://127.0.0.1:8200"),
+            ("http://[::1]:8200", "http://[::1]:8200"),
+        ],
+    )
+    def test_a_vault_address_is_mended(self, text, url):
+        assert Settings.resolve(vault_url=text, vault_token="hvs.1").vault_url == url
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("arguments", "reason"),
+        [
+            ({"api_key": "a", "client_id": "b", "client_secret": "c"}, "both set"),
+            ({"api_key": "a", "client_secret": "c"}, "both set"),
+            ({"client_id": "b"}, "no client secret"),
+            ({"client_secret": "c"}, "no client id"),
+            ({"tenant_url": "http://acme.eu.qlikcloud.com"}, "plain http"),
+            ({"vault_url": "http://vault.example:8200"}, "plain http"),
+            ({"vault_url": "https://vault example"}, "blank"),
+            ({"vault_url": "https://"}, "not a URL"),
+            ({"vault_url": "https://user:pw@vault.example"}, "a user or a password"),
+            ({"tenant_url": "https://user:pw@acme.eu.qlikcloud.com"}, "a user or a password"),
+            ({"vault_url": "unix:///run/vault.sock"}, "not a URL"),
+            ({"vault_token": "hvs.a b"}, "no HTTP header"),
+            ({"api_key": "schlüssel"}, "no HTTP header"),
+            ({"api_key": 7}, "not text"),
+            ({"vault_ca_cert": "/nowhere/ca.pem"}, "no file that can be read"),
+        ],
+    )
+    def test_an_argument_is_refused_with_the_reason(self, arguments, reason):
+        with pytest.raises(ConfigurationError, match=reason) as caught:
+            Settings.resolve(**arguments)
+        assert caught.value.hint
+
+    def test_a_refusal_names_the_variable(self, monkeypatch):
+        monkeypatch.setenv("QLIK_CLIENT_ID", "abc")
+        with pytest.raises(ConfigurationError, match=r"^QLIK_CLIENT_ID is set"):
+            Settings.resolve()
+
+    def test_a_context_without_a_server(self, contexts):
+        contexts(one_context(headers={"Authorization": "Bearer x"}))
+        with pytest.raises(ConfigurationError, match="it has no server"):
+            Settings.resolve()
+
+    def test_a_context_with_half_a_client(self, contexts):
+        contexts(one_context(**{"server": TENANT, "oauth-client-id": "abc"}))
+        with pytest.raises(ConfigurationError, match="no client secret"):
+            Settings.resolve()
+
+    def test_a_context_with_another_scheme_than_bearer(self, contexts):
+        contexts(one_context(server=TENANT, headers={"Authorization": f"Basic {CANARY}"}))
+        with pytest.raises(ConfigurationError, match="no bearer") as caught:
+            Settings.resolve()
+        assert CANARY not in everything(caught.value)
+
+
+class TestContexts:
+    def test_the_override_is_a_folder_or_a_file(self, tmp_path):
+        (tmp_path / "a" / ".qlik").mkdir(parents=True)
+        (tmp_path / "b").mkdir()
+        expected = [tmp_path / "a" / ".qlik" / "contexts.yml", tmp_path / "b" / "contexts.yml", tmp_path / "mine.yaml"]
+        for path in expected:
+            path.write_text("{}")
+        overrides = [tmp_path / "a", tmp_path / "b", tmp_path / "mine.yaml"]
+        assert [find_context_file(tmp_path, str(override)) for override in overrides] == expected
+        assert find_context_file(tmp_path, str(tmp_path / "nowhere")) is None
+        assert find_context_file(tmp_path) is None
+
+    def test_the_override_is_used(self, monkeypatch, tmp_path):
+        path = tmp_path / "elsewhere.yml"
+        path.write_text(yaml.safe_dump(one_context(server=TENANT, headers={"Authorization": "Bearer theirs"})))
+        monkeypatch.setenv("QLIK_CLI_USER_HOME_DIR", str(path))
+        assert Settings.resolve().tenant_url == TENANT
+
+    def test_the_file_is_not_changed(self, contexts):
+        path = contexts(one_context(server=TENANT, headers={"Authorization": "Bearer theirs"}))
+        before = (path.read_bytes(), path.stat().st_mtime_ns)
+        Settings.resolve()
+        assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+
+    def test_names_and_servers_without_secrets(self, contexts):
+        path = contexts(
+            {
+                "current-context": "prod",
+                "contexts": {
+                    "prod": {"server": TENANT, "comment": "ours", "headers": {"Authorization": f"Bearer {CANARY}"}},
+                    "dev": {"server": OTHER, "oauth-client-id": "abc", "oauth-client-secret": CANARY},
+                    "odd": None,
+                },
+            }
+        )
+        found = load_contexts(path)
+        assert {name: context.server for name, context in found.contexts.items()} == {
+            "prod": TENANT,
+            "dev": OTHER,
+            "odd": "",
+        }
+        assert CANARY not in repr(found)
+
+    def test_the_client_comes_before_the_bearer_that_a_login_left(self, contexts):
+        contexts(
+            one_context(
+                **{
+                    "server": TENANT,
+                    "headers": {"Authorization": "Bearer expired"},
+                    "oauth-client-id": "abc",
+                    "oauth-client-secret": "s3cret",
+                }
+            )
+        )
+        found = Settings.resolve()
+        assert (found.api_key, found.client_id) == (None, "abc")
+
+    def test_certificates_are_verified_all_the_same(self, contexts):
+        contexts(one_context(server=TENANT, insecure=True, headers={"Authorization": "Bearer theirs"}))
+        assert "certificates are verified" in Settings.resolve().notices[0]
+
+    def test_a_secret_of_digits_stays_as_it_is_written(self, contexts):
+        contexts(
+            "current-context: a\n"
+            f"contexts: {{a: {{server: '{TENANT}', oauth-client-id: 0o17, oauth-client-secret: 0123}}}}"
+        )
+        found = Settings.resolve()
+        assert (found.client_id, found.client_secret.reveal()) == ("0o17", "0123")
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            f"contexts: [{CANARY}",
+            f"- {CANARY}",
+            CANARY,
+            f"contexts: {CANARY}",
+            f"contexts: {{a: {CANARY}}}\ncurrent-context: a",
+            f"contexts: {{a: {{server: [{CANARY}]}}}}\ncurrent-context: a",
+            f'contexts: "\\UFFFFFFFF{CANARY}"',
+            f"? [{CANARY}]\n: b",
+            "&a [*a]",
+            "contexts: &a {a: *a}\ncurrent-context: a",
+            "[" * 5000,
+            f"\x00{CANARY}",
+            f"!!python/object/apply:os.system [{CANARY}]",
+            f"current-context: a\ncontexts: {{a: {{server: x.example, headers: {{Authorization: 'Bearer {CANARY}ü'}}}}}}",
+            f"current-context: a\ncontexts: {{a: {{server: 'https://u:{CANARY}@acme.eu.qlikcloud.com'}}}}",
+        ],
+    )
+    def test_a_malformed_file_is_refused_and_not_quoted(self, contexts, text):
+        contexts(text)
+        with pytest.raises(ConfigurationError) as caught:
+            Settings.resolve()
+        assert CANARY not in everything(caught.value)
+
+    def test_a_file_that_is_not_utf8(self, contexts):
+        contexts("").write_bytes(b"\xff\xfe\xfa")
+        with pytest.raises(ConfigurationError, match="UTF-8"):
+            Settings.resolve()
+
+    def test_a_file_that_is_far_too_large(self, contexts):
+        contexts("#" * 1_000_001)
+        with pytest.raises(ConfigurationError, match="too large"):
+            Settings.resolve()
+
+    def test_an_empty_file_has_no_context(self, contexts):
+        contexts("")
+        assert Settings.resolve().tenant_url == ""
+
+    @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(st.data())
+    def test_any_file_gives_settings_or_our_own_error(self, contexts, data):
+        words = st.sampled_from(
+            "current-context contexts a server headers Authorization oauth-client-id oauth-client-secret insecure << ~ "
+            f"2001-99-99 {TENANT} Bearer|{CANARY} Bearer|{CANARY}|{CANARY} https://u:{CANARY}@h".split()
+        ).map(lambda word: word.replace("|", " "))
+        values = st.recursive(
+            words | st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=5),
+        )
+        fields = st.dictionaries(words, values, max_size=6)
+        near = st.fixed_dictionaries(
+            {"current-context": st.just("a"), "contexts": st.fixed_dictionaries({"a": fields})}
+        )
+        text = data.draw(
+            st.text() | (near | fields | values).map(lambda value: yaml.safe_dump(value, allow_unicode=True))
+        )
+        contexts("").write_text(text, encoding="utf-8", errors="surrogatepass")
+        found, refused = None, None
+        try:
+            found = Settings.resolve()
+        except ConfigurationError as error:
+            refused = error
+        assert CANARY not in (repr(found) if refused is None else everything(refused))
+
+
+class TestSecrets:
+    def test_repr_shows_none(self):
+        found = Settings.resolve(
+            tenant_url=TENANT, client_id="abc", client_secret=CANARY, vault_url="https://v.example", vault_token=CANARY
+        )
+        assert CANARY not in repr(found)
+        assert CANARY not in str(vars(type(found)))
+
+    @pytest.mark.parametrize("name", ["api_key", "client_secret", "vault_token"])
+    @pytest.mark.parametrize("extra", [{}, {"tenant_url": "http://acme.eu.qlikcloud.com"}, {"context": "nowhere"}])
+    def test_a_refused_argument_is_in_no_frame(self, name, extra):
+        with pytest.raises(ConfigurationError) as caught:
+            Settings.resolve(**{name: f"{CANARY}\x7f" if not extra else CANARY, **extra})
+        assert CANARY not in everything(caught.value)
+
+    def test_a_refused_variable_is_in_no_frame(self, monkeypatch):
+        monkeypatch.setenv("QLIK_API_KEY", f"{CANARY} {CANARY}")
+        with pytest.raises(ConfigurationError) as caught:
+            Settings.resolve()
+        assert CANARY not in everything(caught.value)
+        assert os.environ["QLIK_API_KEY"].startswith(CANARY)
+
+
+class TestWiring:
+    def test_without_a_tenant(self):
+        with pytest.raises(ConfigurationError, match="No tenant"):
+            Settings.resolve().tenant()
+
+    def test_without_a_credential(self):
+        with pytest.raises(ConfigurationError, match="No credential is set for https://acme"):
+            Settings.resolve(tenant_url=TENANT).tenant()
+
+    def test_without_a_vault(self):
+        with pytest.raises(ConfigurationError, match="No Vault"):
+            Settings.resolve().store()
+
+    def test_without_a_vault_token(self):
+        with pytest.raises(ConfigurationError, match="No token"):
+            Settings.resolve(vault_url="https://vault.example").store()
+
+    def test_a_tenant_by_api_key_or_client_secret(self):
+        with Settings.resolve(tenant_url=TENANT, api_key="key").tenant() as tenant:
+            assert tenant.url == TENANT
+            assert "API key" in repr(tenant)
+        with Settings.resolve(tenant_url=TENANT, client_id="abc", client_secret="s3cret").tenant() as tenant:
+            assert "API key" not in repr(tenant)
+
+    def test_a_store_reaches_the_vault(self, openbao):
+        with Settings.resolve(vault_url=openbao.url + "/", vault_token=openbao.token).store() as store:
+            assert store.client_ids("acme.eu.qlikcloud.com") == []
