@@ -79,17 +79,22 @@ class RateBudget:
     def acquire(self, tier: int, *, patience_seconds: float = WINDOW_SECONDS) -> float:
         """Take one request of the tier, waiting for it where needed; return the seconds waited.
 
+        Args:
+            tier: 1 or 2.
+            patience_seconds: how long a wait that a 429 asked for is waited out. A wait for the own count is always
+                waited out: it ends within the window.
+
         Raises:
-            TenantThrottled: it would take longer than the patience; nothing was sent.
+            TenantThrottled: the tenant asks for more patience than that; nothing was sent.
         """
         waited = 0.0
         while True:
-            pause = self._take(self._tiers[tier])
+            pause, is_blocked = self._take(self._tiers[tier])
             if pause <= 0:
                 return waited
-            if waited + pause > patience_seconds:
+            if is_blocked and waited + pause > patience_seconds:
                 raise TenantThrottled(
-                    f"The tenant's rate limit of tier {tier} is used up.",
+                    f"The tenant asked for a pause of tier {tier}, which is not over.",
                     retry_after=pause,
                     hint=f"Ask again in {pause:.0f} seconds.",
                     retryable=True,
@@ -126,14 +131,14 @@ class RateBudget:
                 )
         return snapshots
 
-    def _take(self, tier: _Tier) -> float:
-        """Take a request and return 0, or return how long to wait before asking again."""
+    def _take(self, tier: _Tier) -> tuple[float, bool]:
+        """Take a request and return 0, or return how long to wait before asking again, and whether a 429 says so."""
         now = self._clock.monotonic()
         with self._lock:
             tier.forget_before(now - self._window_seconds)
             if now < tier.blocked_until:
-                return tier.blocked_until - now
+                return tier.blocked_until - now, True
             if len(tier.sent) >= tier.limit:
-                return max(tier.sent[0] + self._window_seconds - now, 1e-3)
+                return max(tier.sent[0] + self._window_seconds - now, 1e-3), False
             tier.sent.append(now)
-            return 0.0
+            return 0.0, False

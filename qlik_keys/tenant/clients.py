@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, quote, urljoin, urlsplit
+from urllib.parse import quote
 
 from qlik_keys.errors import TenantProtocolError
-from qlik_keys.origins import same_origin
 from qlik_keys.tenant.calls import Call
 from qlik_keys.tenant.models import (
     ClientPage,
@@ -18,6 +17,7 @@ from qlik_keys.tenant.models import (
     SecretPart,
     parse,
 )
+from qlik_keys.tenant.url import target_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -195,10 +195,10 @@ class OAuthClients:
 
     def _next_query(self, href: str) -> dict[str, str]:
         # `next.href` is the whole next address; only what it asks for is taken, so that no bearer follows it away.
-        address = urljoin(self._session.url + _PATH, href)
-        if not same_origin(address, self._session.url) or urlsplit(address).path.rstrip("/") != _PATH:
+        target = target_on(self._session.url, _PATH, href)
+        if target is None or target[0].rstrip("/") != _PATH:
             raise _lost("The tenant's client list goes on at another address than it began.")
-        return dict(parse_qsl(urlsplit(address).query, keep_blank_values=True))
+        return target[1]
 
 
 def _path(client_id: str, more: str = "") -> str:

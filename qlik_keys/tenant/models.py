@@ -159,7 +159,7 @@ class ClientSecretInfo(Model):
 class ConnectionConfig(Model):
     """How a client is allowed in: `consent_method` is "trusted" or "required"."""
 
-    consent_method: Text = ""
+    consent_method: str
     status: Text = ""
     deleted_by_owner: Flag = False
 
@@ -264,8 +264,8 @@ class AuthorizationServerMetadata(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    issuer: Text = ""
-    token_endpoint: Text = ""
+    issuer: str
+    token_endpoint: str
     revocation_endpoint: Text = ""
     authorization_endpoint: Text = ""
     jwks_uri: Text = ""

@@ -144,7 +144,7 @@ class Session:
         raise failure
 
     def _attempt(self, call: Call, auth: httpx.Auth | None, state: _Attempts) -> Answer:
-        self.budget.acquire(call.tier)
+        self.budget.acquire(call.tier, patience_seconds=self._retry.total_seconds)
         state.count += 1
         answer: Answer | None = None
         failure: TenantError | None = None

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_address
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urljoin, urlsplit
 
 from qlik_keys.errors import ConfigurationError
-from qlik_keys.origins import is_loopback
+from qlik_keys.origins import is_loopback, same_origin
 
 TOKEN_PATH = "/oauth/token"  # noqa: S105  # a path
 _QLIK_DOMAINS = (".qlikcloud.com", ".qlikcloudgov.com")
@@ -79,6 +79,24 @@ def tenant_host(url: str) -> str:
 def token_url_of(tenant_url: str) -> str:
     """Return the token endpoint of a normalised tenant URL, which is also the audience of its client assertions."""
     return tenant_url + TOKEN_PATH
+
+
+def target_on(tenant_url: str, path: str, address: str) -> tuple[str, dict[str, str]] | None:
+    """Return path and query of an address that an answer named, None where it is not on the tenant's own origin.
+
+    Args:
+        tenant_url: the normalised tenant URL.
+        path: the path of the request that was answered, which a relative address starts from.
+        address: absolute or relative, as the tenant wrote it.
+    """
+    try:
+        absolute = urljoin(tenant_url + path, address)
+        if same_origin(absolute, tenant_url):
+            parts = urlsplit(absolute)
+            return parts.path, dict(parse_qsl(parts.query, keep_blank_values=True))
+    except ValueError:
+        pass
+    return None
 
 
 def _split(text: str) -> tuple[SplitResult, int | None]:

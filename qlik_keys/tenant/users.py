@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from qlik_keys.errors import TenantProtocolError
-from qlik_keys.origins import same_origin
 from qlik_keys.tenant.calls import Call
 from qlik_keys.tenant.models import User, parse
+from qlik_keys.tenant.url import target_on
 
 if TYPE_CHECKING:
     import httpx
@@ -43,8 +42,8 @@ class Users:
             answer = self._session.send(call, self._auth)
             if answer.status not in _REDIRECTS:
                 return parse(User, answer.content, "GET", path)
-            address = urljoin(self._session.url + path, answer.headers.get("location", ""))
-            if not same_origin(address, self._session.url):
+            target = target_on(self._session.url, path, answer.headers.get("location", ""))
+            if target is None:
                 raise TenantProtocolError(
                     f"The tenant {self._session.host} redirects {_PATH} to another origin; the credential stays here.",
                     hint="Use the tenant's own host name, not an alias, and check the proxy in between.",
@@ -52,8 +51,7 @@ class Users:
                     method="GET",
                     path=_PATH,
                 )
-            target = urlsplit(address)
-            path, query = target.path, dict(parse_qsl(target.query, keep_blank_values=True))
+            path, query = target
         raise TenantProtocolError(
             f"The tenant {self._session.host} redirects {_PATH} round and round.",
             hint="Ask again later; if it stays so, ask Qlik's support.",

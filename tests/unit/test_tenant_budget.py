@@ -1,0 +1,92 @@
+"""The local count of Qlik's rate limits: paced before a 429, and one tier's wait is not the other's."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from qlik_keys.errors import TenantThrottled
+from qlik_keys.tenant import RateBudget
+
+
+def test_the_window_allows_the_published_figures_and_then_paces(clock):
+    budget = RateBudget(clock=clock)
+    for _ in range(500):
+        assert budget.acquire(2) == 0
+    assert budget.snapshot()[2].used == budget.snapshot()[2].limit == 500
+    assert budget.snapshot()[1].limit == 5000
+    assert budget.acquire(2) == 300
+    assert clock.slept == [300]
+
+
+def test_a_request_leaves_the_window_at_its_boundary_second(clock):
+    budget = RateBudget(limits_per_minute={1: 1}, window_seconds=60, clock=clock)
+    budget.acquire(1)
+    clock.advance(59.5)
+    assert budget.snapshot()[1].used == 1
+    clock.advance(0.5)
+    assert budget.snapshot()[1].used == 0
+    assert budget.acquire(1) == 0
+
+
+def test_the_other_tier_goes_on(clock):
+    budget = RateBudget(clock=clock)
+    budget.block(2, 30)
+    assert budget.acquire(1) == 0
+    assert clock.slept == []
+    assert budget.acquire(2) == 30
+
+
+def test_a_block_is_shown_and_ends(clock):
+    budget = RateBudget(clock=clock)
+    budget.block(1, 30)
+    shown = budget.snapshot()[1]
+    assert (shown.blocked_seconds, shown.blocked_until) == (30, clock.time() + 30)
+    clock.advance(30)
+    shown = budget.snapshot()[1]
+    assert (shown.blocked_seconds, shown.blocked_until) == (0, None)
+
+
+def test_a_shorter_block_does_not_end_a_longer_one(clock):
+    budget = RateBudget(clock=clock)
+    budget.block(1, 30)
+    budget.block(1, 5)
+    assert budget.snapshot()[1].blocked_seconds == 30
+
+
+@pytest.mark.parametrize("seconds", [1e12, float("inf")])
+def test_an_absurd_block_is_bounded_by_the_window(clock, seconds):
+    budget = RateBudget(clock=clock)
+    budget.block(1, seconds)
+    assert budget.snapshot()[1].blocked_seconds == 300
+
+
+def test_beyond_the_patience_nothing_is_waited_for(clock):
+    budget = RateBudget(clock=clock)
+    budget.block(1, 30)
+    with pytest.raises(TenantThrottled) as caught:
+        budget.acquire(1, patience_seconds=29)
+    assert caught.value.retry_after == 30
+    assert caught.value.outcome == "not_applied"
+    assert caught.value.retryable
+    assert clock.slept == []
+
+
+def test_threads_never_take_more_than_the_window_allows(clock):
+    budget = RateBudget(limits_per_minute={1: 60}, window_seconds=60, clock=clock)
+    taken = []
+
+    def take():
+        for _ in range(25):
+            budget.acquire(1)
+            taken.append(clock.time())
+
+    threads = [threading.Thread(target=take) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == 200
+    assert sum(clock.slept) >= 180
+    assert budget.snapshot()[1].used <= 60

@@ -1,0 +1,189 @@
+"""Foreign errors are translated by a table without a gap; error bodies are read for known fields and never pasted."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import socket
+import ssl
+
+import httpx
+import pytest
+from canaries import find_canaries
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qlik_keys import errors
+from qlik_keys.errors import Outcome
+from qlik_keys.tenant.failures import (
+    CAUGHT,
+    MAXIMUM_TEXT,
+    NETWORK_FAILURES,
+    network_error,
+    read_problem,
+    read_retry_after,
+    strike_out,
+)
+
+HTTPX_ERRORS = [thing for _, thing in inspect.getmembers(httpx, inspect.isclass) if issubclass(thing, BaseException)]
+SECRET = "eyJhbGciOiJFUzM4NCJ9-the-canary-of-a-bearer_0123456789"
+
+
+def make(kind: type[Exception]) -> Exception:
+    if kind is httpx.HTTPStatusError:
+        return kind(SECRET, request=httpx.Request("GET", "https://a"), response=httpx.Response(500))
+    if issubclass(kind, httpx.StreamError) and kind is not httpx.StreamError:
+        return kind()
+    return kind(SECRET)
+
+
+def test_httpx_has_no_exception_that_the_table_lacks():
+    assert len(HTTPX_ERRORS) > 20
+    missing = [kind.__name__ for kind in HTTPX_ERRORS if kind not in NETWORK_FAILURES]
+    assert missing == []
+    assert [kind.__name__ for kind in HTTPX_ERRORS if not issubclass(kind, CAUGHT)] == []
+
+
+@pytest.mark.parametrize("kind", HTTPX_ERRORS, ids=lambda kind: kind.__name__)
+def test_each_is_told_without_its_text_and_its_request(kind):
+    error = network_error(make(kind), host="acme", method="POST", path="/p")
+    assert isinstance(error, errors.TenantUnreachable | errors.TenantProtocolError)
+    assert SECRET not in str(error)
+    assert (error.method, error.path, error.status) == ("POST", "/p", None)
+    assert "acme" in error.message
+    assert error.__cause__ is error.__context__ is None
+    assert SECRET not in repr(vars(error))
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome"),
+    [
+        (httpx.ConnectError, Outcome.NOT_APPLIED),
+        (httpx.ConnectTimeout, Outcome.NOT_APPLIED),
+        (httpx.PoolTimeout, Outcome.NOT_APPLIED),
+        (httpx.ReadTimeout, Outcome.UNKNOWN),
+        (httpx.ReadError, Outcome.UNKNOWN),
+        (httpx.WriteError, Outcome.UNKNOWN),
+        (httpx.WriteTimeout, Outcome.UNKNOWN),
+        (httpx.RemoteProtocolError, Outcome.UNKNOWN),
+        (httpx.DecodingError, Outcome.UNKNOWN),
+    ],
+)
+def test_what_is_known_of_the_effect(kind, outcome):
+    assert network_error(make(kind), host="acme", method="POST", path="/p").outcome is outcome
+
+
+def test_a_kind_that_a_later_httpx_may_add_is_told_as_its_base():
+    class NewTimeout(httpx.ReadTimeout):
+        pass
+
+    assert network_error(NewTimeout("x"), host="acme", method="GET", path="/p").outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("behind", "words", "retryable"),
+    [
+        (ssl.SSLCertVerificationError(1, SECRET), "certificate not trusted", False),
+        (ssl.SSLError(1, SECRET), "TLS failed", True),
+        (socket.gaierror(-2, SECRET), "no such host name", True),
+        (ConnectionRefusedError(111, SECRET), "connection refused", True),
+    ],
+)
+def test_what_stands_behind_a_failure_to_connect_is_said_with_what_to_do(behind, words, retryable):
+    error = httpx.ConnectError(SECRET)
+    error.__cause__ = behind
+    told = network_error(error, host="acme", method="GET", path="/p")
+    assert words in told.message
+    assert told.hint
+    assert told.retryable is retryable
+    assert SECRET not in str(told)
+
+
+def body(document) -> bytes:
+    return json.dumps(document).encode()
+
+
+def test_qliks_own_error_body():
+    document = {"errors": [{"code": "OAUTH-1", "title": "No", "detail": "why", "meta": {"x": SECRET}}], "traceId": "t"}
+    problem = read_problem(body(document))
+    assert (problem.code, problem.title, problem.detail, problem.trace_id) == ("OAUTH-1", "No", "why", "t")
+    assert not problem.is_rfc6749
+    assert problem.words == "No: why [OAUTH-1]"
+
+
+def test_an_rfc_6749_body():
+    problem = read_problem(body({"error": "invalid_client", "error_description": "who?", "error_uri": SECRET}))
+    assert (problem.code, problem.detail, problem.is_rfc6749) == ("invalid_client", "who?", True)
+    assert SECRET not in repr(problem)
+
+
+@pytest.mark.parametrize(
+    "content", [b"<html>" + SECRET.encode(), b"", b"[]", b"null", b'"x"', b"{", b"\xff\xfe", b"[" * 9999]
+)
+def test_a_body_that_is_none_of_them_tells_nothing(content):
+    assert read_problem(content).words == ""
+
+
+@pytest.mark.parametrize("errors_", [[], [7], ["x"], {}, None, [{"code": 7, "title": None, "detail": {"a": 1}}]])
+def test_odd_errors_tell_nothing(errors_):
+    assert read_problem(body({"errors": errors_})).words == ""
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [SECRET, f"token {SECRET}!", SECRET[5:30], f"{SECRET[:20]} and {SECRET[20:]}", f"x{SECRET[10:]}y", SECRET * 3],
+)
+@pytest.mark.parametrize("name", ["code", "title", "detail"])
+def test_a_secret_that_the_tenant_echoes_is_struck_out(name, echo):
+    problem = read_problem(body({"errors": [{name: echo}], "traceId": echo}), [f"Bearer {SECRET}"])
+    assert find_canaries(repr(problem), [SECRET[:25], SECRET[25:]]) == []
+    assert "•••" in repr(problem)
+
+
+def test_what_looks_like_a_token_is_struck_out_even_if_it_is_not_ours():
+    token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzb21lYm9keSJ9.c2lnbmF0dXJlLW9mLWl0"
+    assert strike_out(f"token {token} is bad", []) == "token ••• is bad"
+
+
+def test_what_is_no_secret_stays():
+    text = "client 0123456789abcdef0123456789abcdef, key 2026-01-01_abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
+    assert strike_out(text, [SECRET]) == text
+
+
+def test_texts_are_cut_short_and_printable():
+    problem = read_problem(body({"errors": [{"title": "a\x1b[31m\nb" + "x" * 5000}]}))
+    assert len(problem.title) <= MAXIMUM_TEXT
+    assert problem.title.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("0", 0), (" 5 ", 5), ("3600", 3600), ("9" * 400, 86_400), ("1.5", None), ("-3", None), ("٣", None), (None, None)],
+)
+def test_retry_after_is_whole_seconds_and_bounded(value, seconds):
+    assert read_retry_after(value) == seconds
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=30) | st.just(SECRET),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["errors", "error", "error_description", "code", "title", "detail", "traceId"]), inner
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(JSON.map(body) | st.binary(max_size=200))
+def test_any_body_is_read_without_an_error_and_without_the_secret(content):
+    problem = read_problem(content, [f"Bearer {SECRET}"])
+    assert SECRET[:12] not in repr(problem)
+
+
+@given(st.text(max_size=400), st.lists(st.text(max_size=60), max_size=3))
+def test_no_piece_of_twelve_letters_of_a_secret_is_left(text, secrets):
+    shown = strike_out(text + "".join(secrets), secrets)
+    for secret in secrets:
+        assert not any(secret[at : at + 12] in shown for at in range(len(secret) - 11))

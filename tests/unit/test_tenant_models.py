@@ -1,0 +1,131 @@
+"""Answers are read generously, keys of others word for word, and nothing shows what it should not."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from qlik_keys.errors import TenantProtocolError
+from qlik_keys.tenant.models import ClientPage, OAuthClient, RegisteredKey, User, parse
+
+FULL = {
+    "clientId": "c1",
+    "clientName": "etl",
+    "appType": "web",
+    "description": "d",
+    "redirectUris": ["https://a.example"],
+    "allowedOrigins": [],
+    "allowedScopes": ["apps", "user_default"],
+    "allowedGrantTypes": ["client_credentials"],
+    "allowedAuthMethods": ["private_key_jwt"],
+    "publicKeys": [{"kid": "k1", "kty": "EC", "alg": "ES384", "use": "sig", "crv": "P-384", "x": "1", "y": "2"}],
+    "jwksUri": "https://j.example",
+    "clientSecrets": [{"hint": "abcd", "createdAt": "2026-01-02T03:04:05.678Z", "createdBy": "u1"}],
+    "createdAt": "2026-01-02T03:04:05.678Z",
+    "updatedAt": "2026-01-02T05:04:05+02:00",
+    "createdByType": "dcr",
+    "disableTag": "why",
+    "somethingNew": {"a": 1},
+}
+
+
+def read(document) -> OAuthClient:
+    return parse(OAuthClient, json.dumps(document).encode(), "GET", "/x")
+
+
+def test_a_whole_client():
+    client = read(FULL)
+    assert client.allowed_scopes == ("apps", "user_default")
+    assert client.created_at == datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
+    assert client.updated_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert client.client_secrets[0].hint == "abcd"
+    assert client.client_secrets[0].created_by == "u1"
+    assert (client.public_keys[0].kid, client.public_keys[0].alg, client.public_keys[0].use) == ("k1", "ES384", "sig")
+    assert (client.created_by_type, client.disable_tag, client.jwks_uri) == ("dcr", "why", "https://j.example")
+    assert client.deleted_at is None
+    assert hash(client) == hash(read(FULL))
+
+
+def test_what_a_caller_does_not_see_has_a_default():
+    client = read({"clientId": "c1"})
+    assert (client.client_name, client.allowed_scopes, client.public_keys, client.created_at) == ("", (), (), None)
+
+
+@pytest.mark.parametrize("odd", [None, 7, [], {}, "no date", [None], {"a": 1}])
+@pytest.mark.parametrize("name", [name for name in FULL if name != "clientId"])
+def test_one_odd_field_does_not_spoil_the_client(name, odd):
+    client = read({**FULL, name: odd})
+    assert client.client_id == "c1"
+
+
+def test_a_date_without_a_zone_is_utc_and_one_out_of_the_calendar_is_none():
+    assert read({**FULL, "createdAt": "2026-01-02T03:04:05"}).created_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert read({**FULL, "createdAt": "9999-12-31T23:59:59-12:00"}).created_at is None
+
+
+def test_models_are_frozen():
+    client = read(FULL)
+    with pytest.raises(ValidationError):
+        client.client_name = "other"
+
+
+def test_keys_of_others_are_kept_word_for_word_and_given_out_as_copies():
+    odd = {"kid": "k", "kty": "OKP", "x5c": ["a", {"b": 1}], "n": None, "alg": 7}
+    key = read({**FULL, "publicKeys": [odd]}).public_keys[0]
+    assert key.to_dict() == odd
+    assert (key.kty, key.alg, key.use) == ("OKP", "", "")
+    key.to_dict()["x5c"].append("changed")
+    assert key.to_dict() == odd
+    assert not key.is_private
+
+
+def test_a_private_key_that_somebody_registered_is_told_and_not_shown():
+    client = read({**FULL, "publicKeys": [{"kid": "k", "d": "canary-private-member"}]})
+    assert client.public_keys[0].is_private
+    assert "canary-private-member" not in repr(client) + str(client) + str(client.public_keys[0])
+
+
+@pytest.mark.parametrize("content", [b'{"clientId": "canary-value', b'{"clientId": ["canary-value"]}', b"canary-value"])
+def test_an_answer_that_is_wrong_is_named_and_not_pasted(content):
+    with pytest.raises(TenantProtocolError) as caught:
+        parse(OAuthClient, content, "GET", "/x")
+    assert "canary-value" not in str(caught.value)
+    assert caught.value.__context__ is None
+    assert caught.value.__cause__ is None
+
+
+def test_a_user_is_read_under_either_name_of_its_dates():
+    for created in ("created", "createdAt"):
+        user = parse(User, json.dumps({"id": "u", created: "2026-01-02T03:04:05Z"}).encode(), "GET", "/x")
+        assert user.created_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from([*FULL, "data", "links"]), inner),
+    max_leaves=20,
+)
+
+
+@given(JSON | st.fixed_dictionaries({"clientId": st.text()}, optional=dict.fromkeys([*FULL][1:], JSON)))
+def test_any_json_is_a_client_or_a_protocol_error(document):
+    for model in (OAuthClient, ClientPage, User):
+        try:
+            parse(model, json.dumps(document).encode(), "GET", "/x")
+        except TenantProtocolError as error:
+            assert error.__context__ is None  # noqa: PT017
+
+
+@given(st.binary(max_size=100))
+def test_any_bytes_are_a_client_or_a_protocol_error(content):
+    with pytest.raises(TenantProtocolError):
+        parse(OAuthClient, content, "GET", "/x")
+
+
+def test_a_registered_key_made_by_hand_equals_the_one_that_was_read():
+    assert RegisteredKey(FULL["publicKeys"][0]) == read(FULL).public_keys[0]

@@ -1,0 +1,106 @@
+"""The tenant's URL: mended and said, or refused with the reason (qlik-cloud-contract, "Hosts")."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qlik_keys.errors import ConfigurationError
+from qlik_keys.tenant.url import normalise_tenant_url, tenant_host, token_url_of
+
+TENANT = "https://acme.eu.qlikcloud.com"
+
+
+@pytest.mark.parametrize(
+    ("typed", "url", "notices"),
+    [
+        (TENANT, TENANT, []),
+        ("acme.eu.qlikcloud.com", TENANT, ["added https://"]),
+        ("//acme.eu.qlikcloud.com", TENANT, ["added https://"]),
+        (TENANT + "/", TENANT, ["left out the slash at the end"]),
+        (f"  {TENANT}\n", TENANT, ["left out what stood around it"]),
+        (f'"{TENANT}"', TENANT, ["left out what stood around it"]),
+        ("HTTPS://Acme.EU.qlikcloud.com", TENANT, ["wrote the host in lower case"]),
+        (TENANT + ":443", TENANT, ["left out the port 443, which is the default"]),
+        (TENANT + "/console/oauth", TENANT, ["left out the path"]),
+        (TENANT + "/oauth/token", TENANT, ["left out the path"]),
+        (TENANT + "/?a=1#b", TENANT, ["left out the slash at the end", "left out what stood behind ? or #"]),
+        (TENANT + ":8443", TENANT + ":8443", []),
+        (TENANT + ".", TENANT, []),
+        ("https://acme.us.qlikcloudgov.com", "https://acme.us.qlikcloudgov.com", []),
+        ("http://127.0.0.1:8123", "http://127.0.0.1:8123", []),
+        ("http://localhost:80/", "http://localhost", ["left out the port 80, which is the default", "left out the sl"]),
+        ("http://[::1]:9000", "http://[::1]:9000", []),
+        ("https://qlik.example.com", "https://qlik.example.com", ["qlik.example.com is not a host of qlikcloud.com"]),
+        ("https://qlikcloud.com.evil.example", "https://qlikcloud.com.evil.example", ["qlikcloud.com.evil.example is"]),
+        ("https://evilqlikcloud.com", "https://evilqlikcloud.com", ["evilqlikcloud.com is not a host"]),
+    ],
+)
+def test_nearly_right_is_mended_and_said(typed, url, notices):
+    found, said = normalise_tenant_url(typed)
+    assert found == url
+    assert len(said) == len(notices), said
+    for notice, wanted in zip(said, notices, strict=True):
+        assert notice.startswith(wanted)
+
+
+@pytest.mark.parametrize(
+    ("typed", "reason"),
+    [
+        ("", "is empty"),
+        ("  \n", "is empty"),
+        ("https://", "has no host"),
+        ("http://acme.eu.qlikcloud.com", "plain http"),
+        ("http://127.0.0.1.evil.example", "plain http"),
+        ("ftp://acme.eu.qlikcloud.com", "neither https nor http"),
+        ("file:///etc/passwd", "neither https nor http"),
+        ("https://acme", "not the whole host name"),
+        ("acme", "not the whole host name"),
+        ("https://acme eu.qlikcloud.com", "blank or a control"),
+        ("https://acme\t.eu.qlikcloud.com", "blank or a control"),
+        ("https://acme.eu.qlikcloud.com:port", "host or a port that is none"),
+        ("https://acme.eu.qlikcloud.com:99999", "host or a port that is none"),
+        ("https://[::1", "host or a port that is none"),
+        ("https://acme_1.eu.qlikcloud.com", "is not a host name"),
+        ("https://-acme.eu.qlikcloud.com", "is not a host name"),
+        ("https://acme..qlikcloud.com", "is not a host name"),
+        ("https://acme.eu.qlikcloud.com%2eevil.example", "is not a host name"),
+        ("https://аcme.eu.qlikcloud.com", "letters outside a-z"),  # noqa: RUF001  # a Cyrillic letter
+        ("https://1.2.3", "neither a host name nor an address"),
+        ("https://<script>.com", "is not a host name"),
+    ],
+)
+def test_wrong_is_refused_with_the_reason(typed, reason):
+    with pytest.raises(ConfigurationError) as caught:
+        normalise_tenant_url(typed)
+    assert reason in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("typed", ["https://joe:hunter22@acme.eu.qlikcloud.com", "joe:hunter22@acme.eu.qlikcloud.com"])
+def test_a_password_in_the_url_is_refused_and_not_repeated(typed):
+    with pytest.raises(ConfigurationError) as caught:
+        normalise_tenant_url(typed)
+    assert "password" in caught.value.message
+    assert "hunter22" not in str(caught.value)
+    assert "joe" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_host_and_token_url_are_made_from_the_same_text():
+    url, _ = normalise_tenant_url("http://127.0.0.1:8123/")
+    assert tenant_host(url) == "127.0.0.1:8123"
+    assert token_url_of(url) == "http://127.0.0.1:8123/oauth/token"
+
+
+@given(st.text(max_size=80) | st.text(max_size=30).map(lambda text: "https://" + text))
+def test_whatever_is_typed_is_a_safe_url_or_a_configuration_error(typed):
+    try:
+        url, _ = normalise_tenant_url(typed)
+    except ConfigurationError:
+        return
+    assert url.isascii()
+    assert url.isprintable()
+    assert normalise_tenant_url(url)[0] == url
+    assert url.startswith("https://") or tenant_host(url).startswith(("localhost", "127.", "[::1]"))
