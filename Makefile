@@ -1,0 +1,87 @@
+# One door for people and CI. Needs make, sh, sed and a Python of at least 3.11; everything else goes into .venv.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Say `make PYTHON=/path/to/python ...` to choose; otherwise the first of these that will do.
+PYTHON_CANDIDATES := $(PYTHON) python3.13 python3.12 python3.11 python3 python
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+FRESH := .venv-constraints
+# Arguments for the target's program: make test ARGS="tests/unit -x"
+ARGS :=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help venv demo lab test check format bench constraints clean
+
+help:  ## list the targets
+	@echo 'qlik_keys: make <target>'
+	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  \1#\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='#' read -r name words; do \
+		printf '%-14s %s\n' "$$name" "$$words"; done
+
+demo: $(VENV)/ready-sandbox  ## make two clients on the sandbox, keys in a real OpenBao, tokens, a table; then stop it all
+	@$(BIN)/qlik-keys demo $(ARGS)
+
+lab: $(VENV)/ready-lab  ## open JupyterLab at the quickstart notebook
+	@$(BIN)/qlik-keys lab $(ARGS)
+
+test: $(VENV)/ready-dev  ## run every test; sets up all it needs, the browser too
+	@$(BIN)/python tests/browser_setup.py
+	@echo 'Running the tests; the browser and the notebooks take the most of it.'
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/ready-dev  ## lint, format, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/ready-dev  ## put the format right, and what the linter can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/ready-dev  ## print speed and memory, as ratios against a floor or a peer of the same run
+	@for file in tests/benchmarks/bench_*.py; do $(BIN)/python "$$file" $(ARGS) || exit 1; done
+
+venv: $(VENV)/ready-dev  ## build .venv with everything for developers
+
+constraints: | $(BIN)/python  ## write constraints.txt anew, with today's newest versions
+	@rm -rf $(FRESH)
+	@$(BIN)/python -m venv $(FRESH)
+	@$(FRESH)/bin/python -m pip --quiet --disable-pip-version-check install '.[dev]'
+	@{ echo '# Exact versions of everything in the extras, for .venv, Binder and CI alike, on Python 3.11 to 3.13.'; \
+		echo '# Written by `make constraints`.'; \
+		$(FRESH)/bin/python -m pip freeze --exclude qlik_keys; } > constraints.txt
+	@rm -rf $(FRESH)
+	@echo "constraints.txt: $$(grep -c '==' constraints.txt) packages"
+
+clean:  ## remove .venv and what the tools left
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage dist build
+	find qlik_keys tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One environment, filled as far as the target needs: the extras are sandbox, lab (with the sandbox) and dev.
+EXTRAS_sandbox := sandbox
+EXTRAS_lab := sandbox,lab
+EXTRAS_dev := dev
+
+$(VENV)/ready-%: pyproject.toml constraints.txt | $(BIN)/python
+	@echo 'Installing into $(VENV): qlik_keys[$(EXTRAS_$*)]. The first time takes a minute or two.'
+	@$(PIP) install --constraint constraints.txt --editable '.[$(EXTRAS_$*)]'
+	@touch $@
+
+$(BIN)/python:
+	@set -eu; too_old=; lacking=; \
+	for candidate in $(PYTHON_CANDIDATES); do \
+		"$$candidate" -c 'import sys' >/dev/null 2>&1 || continue; \
+		"$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { too_old="$$too_old $$candidate"; continue; }; \
+		"$$candidate" -c 'import ensurepip, venv' >/dev/null 2>&1 || { lacking="$$lacking $$candidate"; continue; }; \
+		echo "Building $(VENV) with $$candidate ($$("$$candidate" -V))."; \
+		rm -rf $(VENV); \
+		exec "$$candidate" -m venv $(VENV); \
+	done; \
+	if [ -n "$$lacking" ]; then \
+		echo "This Python cannot make environments:$$lacking. On Debian and Ubuntu: apt install python3-venv" >&2; \
+	elif [ -n "$$too_old" ]; then \
+		echo "qlik_keys needs Python 3.11 or newer; older ones found:$$too_old. Or name one: make PYTHON=/path/to/python" >&2; \
+	else \
+		echo 'qlik_keys needs Python 3.11 or newer, and none was found. Or name one: make PYTHON=/path/to/python' >&2; \
+	fi; \
+	exit 1
