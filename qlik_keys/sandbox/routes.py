@@ -1,0 +1,59 @@
+"""The addresses that the tenant knows, with the rate-limit tier of each method (qlik-cloud-contract's tables).
+
+A path that is no route exactly as written here is unknown: no trailing slash, no percent escapes, ids of their form.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_CLIENT = r"/api/v1/oauth-clients/([0-9a-f]{32})"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One address.
+
+    Attributes:
+        name: for the tenant's table of calls.
+        pattern: of the path; its groups are the ids in it.
+        tiers: rate-limit tier of each method that it knows.
+        public: it needs no bearer credential.
+        administers: it needs the role TenantAdmin.
+    """
+
+    name: str
+    pattern: re.Pattern[str]
+    tiers: dict[str, int]
+    public: bool = False
+    administers: bool = False
+
+
+ROUTES = (
+    Route("metadata", re.compile(r"/\.well-known/oauth-authorization-server"), {"GET": 1}, public=True),
+    Route("token", re.compile("/oauth/token"), {"POST": 2}, public=True),
+    Route("revoke", re.compile("/oauth/revoke"), {"POST": 2}, public=True),
+    Route("me", re.compile("/api/v1/users/me"), {"GET": 1}),
+    Route("user", re.compile("/api/v1/users/([0-9a-f]{24})"), {"GET": 1}),
+    Route("clients", re.compile("/api/v1/oauth-clients"), {"GET": 1, "POST": 2}, administers=True),
+    Route("client", re.compile(_CLIENT), {"GET": 1, "PATCH": 2, "DELETE": 2}, administers=True),
+    Route("publish", re.compile(_CLIENT + "/actions/publish"), {"POST": 2}, administers=True),
+    Route("secrets", re.compile(_CLIENT + "/client-secrets"), {"POST": 2}, administers=True),
+    Route("secret", re.compile(_CLIENT + "/client-secrets/([0-9a-f]{6})"), {"DELETE": 2}, administers=True),
+    Route(
+        "config",
+        re.compile(_CLIENT + "/connection-configs/me"),
+        {"GET": 1, "PATCH": 2, "DELETE": 2},
+        administers=True,
+    ),
+)
+
+
+def find_route(path: str) -> tuple[Route | None, tuple[str, ...]]:
+    """Return the route of a path, and the ids in it."""
+    for route in ROUTES:
+        match = route.pattern.fullmatch(path)
+        if match is not None:
+            return route, match.groups()
+    return None, ()
