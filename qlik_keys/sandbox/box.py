@@ -17,6 +17,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -80,7 +81,7 @@ class Sandbox:
             TenantRejected: there is no such knob, or it does not take that value.
             TenantUnreachable: the sandbox has ended.
         """
-        self._control("POST", "/knobs", knobs)
+        self._control("PUT", "knobs", knobs)
 
     def requests(self) -> list[dict[str, Any]]:
         """Return what the tenant was asked so far, oldest first, without any secret.
@@ -88,7 +89,7 @@ class Sandbox:
         Raises:
             TenantUnreachable: the sandbox has ended.
         """
-        entries: list[dict[str, Any]] = self._control("GET", "/requests")
+        entries: list[dict[str, Any]] = self._control("GET", "requests")
         return entries
 
     def seed_clients(self, count: int) -> None:
@@ -97,7 +98,7 @@ class Sandbox:
         Raises:
             TenantUnreachable: the sandbox has ended.
         """
-        self._control("POST", "/clients", {"count": count})
+        self._control("POST", "seed", {"clients": count})
 
     def stop(self) -> None:
         """End the sandbox and wait for its end; quiet when it has ended already."""
@@ -126,8 +127,8 @@ class Sandbox:
         try:
             connection.request(
                 method,
-                f"/__sandbox__{path}",
-                body=None if body is None else json.dumps(body),
+                f"/__sandbox__/{path}",
+                body=None if body is None else json.dumps(body, default=asdict),
                 headers={"Authorization": f"Bearer {self._control_token.reveal()}", "Content-Type": "application/json"},
             )
             answer = connection.getresponse()
@@ -144,8 +145,13 @@ class Sandbox:
                 path=path,
             )
         if status >= http.HTTPStatus.BAD_REQUEST:
-            reason = json.loads(content).get("detail", "") if content else ""
-            raise TenantRejected(f"The sandbox refuses: {reason}.", status=status, method=method, path=path)
+            problem = json.loads(content)["errors"][0]
+            raise TenantRejected(
+                f"The sandbox refuses this: {problem.get('detail') or problem['title']}",
+                status=status,
+                method=method,
+                path=path,
+            )
         return json.loads(content) if content else None
 
 
@@ -170,6 +176,7 @@ def start(*, knobs: Mapping[str, object] | None = None, timeout_seconds: float =
             f"The sandbox needs packages that are not installed: {', '.join(missing)}.",
             hint="Install them with: pip install 'qlik_keys[sandbox]'",
         )
+    greeting = json.dumps({"parent": os.getpid(), "knobs": dict(knobs or {})}, default=asdict).encode()
     process = subprocess.Popen(
         # -P: a file in the working directory must not stand in for a module of the server.
         [sys.executable, "-P", "-m", "qlik_keys.sandbox.server"],
@@ -183,7 +190,7 @@ def start(*, knobs: Mapping[str, object] | None = None, timeout_seconds: float =
     patience.daemon = True
     patience.start()
     try:
-        ready = _greet(process, {"parent": os.getpid(), "knobs": dict(knobs or {})})
+        ready = _greet(process, greeting)
     except BaseException:
         _end(process)
         raise
@@ -197,12 +204,12 @@ def start(*, knobs: Mapping[str, object] | None = None, timeout_seconds: float =
     raise TenantUnreachable("The sandbox did not start.", hint="Try once more.", retryable=True)
 
 
-def _greet(process: subprocess.Popen[bytes], greeting: Mapping[str, object]) -> dict[str, Any]:
+def _greet(process: subprocess.Popen[bytes], greeting: bytes) -> dict[str, Any]:
     """Send the first line and return the answer, an empty one when the child ended before it."""
     if process.stdin is None or process.stdout is None:
         raise AssertionError("the sandbox was started without pipes")
     try:
-        process.stdin.write(json.dumps(greeting).encode() + b"\n")
+        process.stdin.write(greeting + b"\n")
         process.stdin.flush()
         with process.stdout as output:
             line = output.readline()

@@ -61,7 +61,7 @@ def _build(knobs: Mapping[str, Any]) -> tuple[uvicorn.Server, socket.socket, dic
     """Return the server, the socket it shall listen on, and what the parent must know of the tenant."""
     import uvicorn  # noqa: PLC0415 - takes its time, beside OpenBao's start
 
-    from qlik_keys.sandbox.asgi import create_app  # noqa: PLC0415 - the same
+    from qlik_keys.sandbox.asgi import UVICORN_OPTIONS, create_app  # noqa: PLC0415 - the same
     from qlik_keys.sandbox.knobs import Knobs  # noqa: PLC0415 - the same
     from qlik_keys.sandbox.tenant import SandboxTenant  # noqa: PLC0415 - the same
 
@@ -74,16 +74,8 @@ def _build(knobs: Mapping[str, Any]) -> tuple[uvicorn.Server, socket.socket, dic
     tenant_url = f"http://{_HOST}:{listener.getsockname()[1]}"
     control_token = secrets.token_urlsafe(32)
     tenant = SandboxTenant(tenant_url, clock=SYSTEM_CLOCK, knobs=turned)
-    config = uvicorn.Config(
-        create_app(tenant, control_token=control_token),
-        log_config=None,  # its log shows queries
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        date_header=False,  # the simulator's clock may be skewed, so it dates its answers itself
-        server_header=False,
-        timeout_graceful_shutdown=1,
-    )
+    app = create_app(tenant, control_token=control_token)
+    config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1, **UVICORN_OPTIONS)
     words = {"tenant_url": tenant_url, "api_key": tenant.api_key, "control_token": control_token}
     return uvicorn.Server(config), listener, words
 
