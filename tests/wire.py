@@ -40,7 +40,8 @@ class Wire(httpx.BaseTransport):
         self._lock = threading.Lock()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        content = request.read()
+        # Not `request.read()`, which would make a stream one that can be sent twice.
+        content = b"".join(request.stream)
         sent = Sent(request.method, str(request.url), request.url.path, request.headers.copy(), content)
         with self._lock:
             self.sent.append(sent)
