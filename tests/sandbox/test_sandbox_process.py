@@ -224,9 +224,9 @@ class TestEnd:
             fork = os.fork()
             if fork == 0:
                 box.stop()  # not the fork's to stop
+                print(os.getpid(), flush=True)
                 time.sleep(60)
                 os._exit(0)
-            print(fork, flush=True)
             sys.stdin.read()
             """
         )
