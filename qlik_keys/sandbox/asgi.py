@@ -46,7 +46,10 @@ def create_app(tenant: SandboxTenant, *, control_token: str | None = None) -> Ap
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise ValueError("the sandbox speaks HTTP only")
-        body = await _read(receive)
+        try:
+            body = await _read(receive)
+        except ConnectionResetError:
+            return
         request = Request(
             method=scope["method"].upper(),
             path=scope["raw_path"].decode("latin-1"),
@@ -69,11 +72,16 @@ async def _read(receive: Receive) -> bytes | None:
     """Return the body, or None when it is too large; what is too large is read off, up to a bound, and dropped.
 
     An answer to a body that is still on its way would be lost in the reset of the connection.
+
+    Raises:
+        ConnectionResetError: the client left in the middle; half a request is no request.
     """
     chunks: list[bytes] = []
     size, more = 0, True
     while more and size <= _MAXIMUM_DRAINED_BYTES:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionResetError
         chunk = message.get("body", b"")
         size += len(chunk)
         if size <= MAXIMUM_BODY_BYTES:
