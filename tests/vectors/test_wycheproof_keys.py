@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from vector_files import vector_groups
 
 import qlik_keys as qk
 from qlik_keys.errors import KeyMaterialError
+from qlik_keys.keys.private import LocalSigner
 from qlik_keys.sandbox.messages import Refusal
 from qlik_keys.sandbox.registration import register_all
 
