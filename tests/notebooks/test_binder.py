@@ -1,0 +1,167 @@
+"""What a Binder session gets: an environment from binder/'s files alone, the quickstart in it, and its memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from jupyter_client.blocking import BlockingKernelClient
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOK = Path("notebooks/01-quickstart.ipynb")
+MEMORY_BOUND_MEGABYTES = 1024
+PATIENCE_SECONDS = 120
+
+pytestmark = [pytest.mark.openbao, pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+class Binder:
+    """A clean copy of the repository, and the environment that its binder/ describes."""
+
+    def __init__(self, folder):
+        self.repository = folder / "repository"
+        self.home = folder / "home"
+        self.home.mkdir()
+        environment = folder / "environment"
+        copy_of_the_repository(self.repository)
+        subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+        self.python = environment / "bin" / "python"
+        # As repo2docker does it: the root of the repository is the working folder.
+        self.run(
+            self.python,
+            "-m",
+            "pip",
+            "--quiet",
+            "--disable-pip-version-check",
+            "install",
+            "-r",
+            "binder/requirements.txt",
+        )
+
+    def environ(self, **more):
+        """A session has nothing to fill in: no setting of whoever runs the tests."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("QLIK", "VAULT", "BAO", "JUPYTER"))
+        }
+        return {**kept, "HOME": str(self.home), "JUPYTER_RUNTIME_DIR": str(self.home / "runtime"), **more}
+
+    def run(self, *arguments):
+        return subprocess.run(arguments, cwd=self.repository, env=self.environ(), check=True, stdout=subprocess.PIPE)
+
+
+def copy_of_the_repository(target):
+    """Copy what git knows and what it would know: no environment, nothing that is ignored."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    ).stdout.decode()
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+
+
+def cells(path):
+    return ["".join(cell["source"]) for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
+
+
+@pytest.fixture(scope="module")
+def binder(tmp_path_factory):
+    return Binder(tmp_path_factory.mktemp("binder"))
+
+
+@pytest.fixture
+def session(binder):
+    """JupyterLab as Binder starts it, with a kernel on the notebook; yields (server process, kernel client)."""
+    token = secrets.token_hex(16)
+    runtime = binder.home / "runtime"
+    server = subprocess.Popen(
+        [binder.python, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0"]
+        + (["--allow-root"] if os.geteuid() == 0 else []),
+        cwd=binder.repository,
+        env=binder.environ(JUPYTER_TOKEN=token),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        url = next(line.split()[-1] for line in server.stderr if "http://127.0.0.1" in line).split("?")[0]
+        with httpx.Client(
+            base_url=url.removesuffix("lab"),
+            headers={"authorization": f"token {token}"},
+            timeout=PATIENCE_SECONDS,
+        ) as api:
+            assert api.get("lab").status_code == 200
+            made = api.post(
+                "api/sessions",
+                json={"path": str(NOTEBOOK), "name": "", "type": "notebook", "kernel": {"name": "python3"}},
+            )
+            kernel_id = made.raise_for_status().json()["kernel"]["id"]
+            client = BlockingKernelClient(connection_file=str(runtime / f"kernel-{kernel_id}.json"))
+            client.load_connection_file()
+            client.start_channels()
+            client.wait_for_ready(PATIENCE_SECONDS)
+            yield psutil.Process(server.pid), client
+            client.stop_channels()
+            api.delete(f"api/kernels/{kernel_id}")
+    finally:
+        server.terminate()
+        server.communicate()
+
+
+def test_the_constraints_name_no_index(binder):
+    lines = (binder.repository / "constraints.txt").read_text().splitlines()
+    pinned = [line for line in lines if line and not line.startswith("#")]
+    assert len(pinned) > 50
+    for line in pinned:
+        name, _, version = line.partition("==")
+        assert name
+        assert version
+        assert "/" not in line
+
+
+def test_everything_installed_is_pinned(binder):
+    pinned = set((binder.repository / "constraints.txt").read_text().lower().splitlines())
+    frozen = (
+        binder.run(binder.python, "-m", "pip", "freeze", "--exclude", "qlik_keys").stdout.decode().lower().splitlines()
+    )
+    assert set(frozen) <= pinned
+
+
+def test_the_quickstart_runs(binder):
+    binder.run(binder.python.parent / "jupyter-execute", "--output=done", "--timeout=300", str(NOTEBOOK))
+    done = json.loads((binder.repository / NOTEBOOK).with_name("done.ipynb").read_text())
+    outputs = [output for cell in done["cells"] for output in cell.get("outputs", [])]
+    assert outputs
+    assert [output for output in outputs if output["output_type"] == "error"] == []
+
+
+def test_the_memory_of_a_session(binder, session, record_property, capsys):
+    server, kernel = session
+    for source in cells(binder.repository / NOTEBOOK):
+        answer = kernel.execute_interactive(source, timeout=PATIENCE_SECONDS, output_hook=lambda _: None)
+        assert answer["content"]["status"] == "ok"
+    processes = [server, *server.children(recursive=True)]
+    shares = {}
+    for process in processes:
+        memory = process.memory_full_info()
+        # PSS counts a page that several processes share once; elsewhere than on Linux there is only RSS.
+        shares[f"{process.name()} {process.pid}"] = getattr(memory, "pss", memory.rss) / 2**20
+    names = " ".join(shares)
+    with capsys.disabled():
+        print(f"\nA Binder session takes {sum(shares.values()):.0f} MB: {shares}")
+    record_property("megabytes", sum(shares.values()))
+    assert "bao" in names
+    assert sum(shares.values()) < MEMORY_BOUND_MEGABYTES
