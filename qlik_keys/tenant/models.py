@@ -34,16 +34,19 @@ class _OddIs:
         self._default = default
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        default = self._default
-        odd = core_schema.no_info_after_validator_function(lambda _: default, core_schema.any_schema())
-        return core_schema.union_schema([handler(source), odd], mode="left_to_right")
+        return core_schema.with_default_schema(handler(source), default=self._default, on_error="default")
 
 
 class _InUtc:
     """A date that is aware and in UTC, whatever zone it was written in; without a zone it is UTC."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_after_validator_function(_utc, handler(source))
+        del source, handler
+        # The first choice is the only one that Qlik is known to use, and the only one that costs no call to Python:
+        # listings have ten thousand of them.
+        in_utc = core_schema.datetime_schema(tz_constraint=0)
+        other = core_schema.no_info_after_validator_function(_utc, core_schema.datetime_schema())
+        return core_schema.union_schema([in_utc, other], mode="left_to_right")
 
 
 class _AsSecret:
@@ -74,7 +77,7 @@ Text = Annotated[str, _OddIs("")]
 Texts = Annotated[tuple[str, ...], _OddIs(())]
 Flag = Annotated[bool, _OddIs(default=False)]
 _Aware = Annotated[datetime, _InUtc()]
-Moment = Annotated[_Aware | None, _OddIs(None)]
+Moment = Annotated[datetime | None, _InUtc(), _OddIs(None)]
 ClientSecretText = Annotated[Secret, _AsSecret("client secret")]
 AccessTokenText = Annotated[Secret, _AsSecret("access token")]
 
