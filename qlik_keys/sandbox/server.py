@@ -69,7 +69,7 @@ def _build(knobs: Mapping[str, Any]) -> tuple[uvicorn.Server, socket.socket, dic
         turned = Knobs().turned(knobs)
     except ValueError as error:
         raise ConfigurationError(f"The sandbox's knobs are not right: {error}.") from error
-    # With the protocol named, asyncio switches Nagle's algorithm off; else short answers wait 40 ms for their end.
+    # With the protocol named asyncio switches Nagle's algorithm off; else an answer waits 40 ms for its second half.
     listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind((_HOST, 0))
     tenant_url = f"http://{_HOST}:{listener.getsockname()[1]}"

@@ -372,7 +372,7 @@ class TestContexts:
             "[" * 5000,
             f"\x00{CANARY}",
             f"!!python/object/apply:os.system [{CANARY}]",
-            f"current-context: a\ncontexts: {{a: {{server: x.example, headers: {{Authorization: 'Bearer {CANARY}ü'}}}}}}",
+            f"current-context: a\ncontexts: {{a: {{server: a.example, headers: {{Authorization: Bearer {CANARY}ü}}}}}}",
             f"current-context: a\ncontexts: {{a: {{server: 'https://u:{CANARY}@acme.eu.qlikcloud.com'}}}}",
         ],
     )
