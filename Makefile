@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Say `make PYTHON=/path/to/python ...` to choose; otherwise the first of these that will do.
 PYTHON_CANDIDATES := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-FRESH := .venv-constraints
+FRESH := build/constraints
 # Arguments for the target's program: make test ARGS="tests/unit -x"
 ARGS :=
 
