@@ -1,0 +1,275 @@
+"""The key store in HashiCorp Vault or OpenBao: the front that people construct.
+
+It says nothing to Vault before its first use, reads nothing from the environment (`settings` does that, and says so),
+and sends neither token nor key anywhere but to the address it was given. What lies where is in design.md, "The key
+store"; how, in the modules beside this one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Self
+from urllib.parse import urlsplit
+
+from qlik_keys.clock import SYSTEM_CLOCK
+from qlik_keys.errors import ConfigurationError
+from qlik_keys.keystore.vault_api import VaultApi
+from qlik_keys.keystore.vault_connection import VaultConnection
+from qlik_keys.keystore.vault_documents import check_folder
+from qlik_keys.keystore.vault_folder import VaultFolder
+from qlik_keys.keystore.vault_kv import KvKeys
+from qlik_keys.keystore.vault_login import AppRole, JwtLogin, KubernetesLogin, UserPass
+from qlik_keys.keystore.vault_token import TokenKeeper, TokenStatus
+from qlik_keys.origins import require_https
+from qlik_keys.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from qlik_keys.assertion import Signer
+    from qlik_keys.clock import Clock
+    from qlik_keys.keys import KeySpec, PrivateKey
+    from qlik_keys.keystore.base import ClientRecord, Custody, KeySummary, StagedClient, StoredKey
+    from qlik_keys.keystore.vault_login import Login
+
+__all__ = ["AppRole", "JwtLogin", "KubernetesLogin", "TokenStatus", "UserPass", "VaultKeyStore"]
+
+
+class VaultKeyStore:
+    """Keeps clients' private keys in a KV version 2 secrets engine; a `KeyStore`.
+
+    It is safe to use from several threads, which share one connection pool. The Vault token is renewed on use after two
+    thirds of its life; with `login`, a new one is fetched when the old one can no longer be renewed.
+
+    Args:
+        url: Vault's address. Plain http is for loopback alone.
+        token: a Vault token; or
+        login: how to get one.
+        mount: the path of the KV version 2 engine.
+        prefix: the folder in it under which ours lie.
+        namespace: the namespace, where the server has such.
+        custody: who holds the private keys: "kv", the engine keeps them.
+        ca_cert: a file with the certificate authority of the Vault; without it, those that requests brings. A file that
+            VAULT_CACERT or REQUESTS_CA_BUNDLE names is not looked for here: `Settings` passes the former.
+        timeout_seconds: how long to wait for a connection, and then for an answer.
+        clock: time.
+
+    Raises:
+        TypeError: there is not exactly one of `token` and `login`.
+        ValueError: the custody is not known, or the time-out is not positive.
+        ConfigurationError: address, token, mount or prefix is malformed or unsafe.
+
+    Example:
+        >>> with VaultKeyStore("https://vault.example.com:8200", login=AppRole(role_id, secret_id)) as store:
+        ...     store.client_ids("acme.eu.qlikcloud.com")
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | Secret | None = None,
+        login: Login | None = None,
+        mount: str = "secret",
+        prefix: str = "qlik-keys",
+        namespace: str | None = None,
+        custody: Literal["kv"] = "kv",
+        ca_cert: str | None = None,
+        timeout_seconds: float = 10.0,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        given = None if token is None else Secret(token, what="Vault token")
+        del token
+        if (given is None) == (login is None):
+            raise TypeError("give exactly one of token and login")
+        if custody != "kv":
+            raise ValueError(f"custody must be 'kv', not {custody!r}")
+        if timeout_seconds <= 0:
+            raise ValueError("timeout_seconds must be positive")
+        self._url = _checked_url(url)
+        self._mount = check_folder(mount, what="mount")
+        self._prefix = check_folder(prefix, what="prefix")
+        self._namespace = (namespace or "").strip("/ ") or None
+        self._api = VaultApi(
+            self._url, namespace=self._namespace, ca_cert=ca_cert, timeout_seconds=float(timeout_seconds)
+        )
+        self._keeper = TokenKeeper(self._api, token=given, login=login, clock=clock)
+        connection = VaultConnection(self._api, self._keeper, mount=self._mount, folder=self._prefix, clock=clock)
+        self._keys = KvKeys(VaultFolder(connection), prefix=self._prefix, clock=clock)
+
+    # --- the KeyStore ---
+
+    @property
+    def custody(self) -> Custody:
+        """Who holds the private keys: "kv"."""
+        return self._keys.custody
+
+    def make_key(self, spec: KeySpec) -> StoredKey:
+        """Make a key in state "next"; it is in memory until `stage` or `write` stores it."""
+        return self._keys.make_key(spec)
+
+    def import_key(self, key: PrivateKey) -> StoredKey:
+        """Take a key that was made elsewhere, in state "next"; where its kid has its date, that counts."""
+        return self._keys.import_key(key)
+
+    def stage(self, staged: StagedClient) -> StagedClient:
+        """Write a staged document, read it back, and return it with its new version.
+
+        Raises:
+            StoreConflict: another writer was first.
+            StoreError: it was not written, or by `outcome` may have been.
+            ValueError, TypeError: it cannot be written: a key without private half, a specification that is not JSON.
+        """
+        return self._keys.stage(staged)
+
+    def staged(self, tenant_host: str) -> Sequence[StagedClient]:
+        """Return everything that is staged for that tenant, oldest first.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        return self._keys.staged(tenant_host)
+
+    def read_staged(self, tenant_host: str, name: str) -> StagedClient | None:
+        """Return what is staged for that client name, None for nothing.
+
+        Raises:
+            StoreDeleted: it was soft-deleted.
+            StoreError: it cannot be read.
+        """
+        return self._keys.read_staged(tenant_host, name)
+
+    def unstage(self, staged: StagedClient) -> None:
+        """Destroy a staged document with all its versions; quiet when there is none.
+
+        Raises:
+            StoreConflict: another attempt at that client is staged by now; it is left alone.
+            StoreError: it may still be there.
+        """
+        self._keys.unstage(staged)
+
+    def discard_key(self, key: StoredKey) -> None:
+        """Do nothing: a key that no document names is in memory only."""
+        self._keys.discard_key(key)
+
+    def read(self, tenant_host: str, client_id: str) -> ClientRecord:
+        """Return a client's record.
+
+        Raises:
+            StoreNotFound: there is none (`StoreDeleted` when it was soft-deleted).
+            StoreConflict: the document at that path is not ours.
+            StoreError: it cannot be read.
+        """
+        return self._keys.read(tenant_host, client_id)
+
+    def write(self, record: ClientRecord) -> ClientRecord:
+        """Write a record and what people see of it, read both back, and return it with its new version.
+
+        Raises:
+            StoreConflict: another writer was first.
+            StoreError: it was not written, or by `outcome` may have been.
+            ValueError: it cannot be written: a key without private half, two current keys.
+        """
+        return self._keys.write(record)
+
+    def client_ids(self, tenant_host: str) -> Sequence[str]:
+        """Return the ids of the clients that have a record for that tenant.
+
+        Raises:
+            StoreError: they cannot be listed.
+        """
+        return self._keys.client_ids(tenant_host)
+
+    def summary(self, tenant_host: str, client_id: str) -> KeySummary | None:
+        """Return what Vault's custom metadata tell of a client, None when there is no record; no key is read.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        return self._keys.summary(tenant_host, client_id)
+
+    def signer(self, key: StoredKey) -> Signer:
+        """Return a signer for a key that was read from this store.
+
+        Raises:
+            ValueError: it was not read from this store.
+        """
+        return self._keys.signer(key)
+
+    def purge(self, record: ClientRecord) -> None:
+        """Destroy every version older than the record's, so that none shows a key that the record lacks.
+
+        Raises:
+            StoreError: some may still be there.
+        """
+        self._keys.purge(record)
+
+    def delete(self, tenant_host: str, client_id: str) -> None:
+        """Destroy a client's record with all its versions and keys; quiet when there is none.
+
+        Raises:
+            StoreConflict: the document at that path is not ours.
+            StoreError: it may still be there.
+        """
+        self._keys.delete(tenant_host, client_id)
+
+    # --- the token and the connection ---
+
+    @property
+    def url(self) -> str:
+        """Vault's address."""
+        return self._url
+
+    def token_status(self) -> TokenStatus:
+        """Return how long the Vault token lives and whether it is renewed; asks Vault when nothing is known yet.
+
+        Raises:
+            StoreError: there is no usable token.
+        """
+        return self._keeper.status()
+
+    def revoke_token(self) -> bool:
+        """Revoke the token that our own `login` got; a token that was passed in is left alone.
+
+        The next use of the store logs in anew. Whatever Vault leased to that token ends with it.
+
+        Returns:
+            Whether one was revoked.
+
+        Raises:
+            StoreError: Vault would not.
+        """
+        return self._keeper.revoke()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._api.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        namespace = f" namespace={self._namespace}" if self._namespace else ""
+        return f"<VaultKeyStore {self._url} {self._mount}/{self._prefix}{namespace} custody={self.custody}>"
+
+
+def _checked_url(url: str) -> str:
+    """Return Vault's address without a trailing slash.
+
+    Raises:
+        ConfigurationError: it is no https address, or has more in it than an address.
+    """
+    address = url.strip().rstrip("/")
+    require_https(address, what="Vault address")
+    parts = urlsplit(address)
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise ConfigurationError(
+            "The Vault address has a user, a password, a query or a fragment in it.",
+            hint="Write it as https://host:port, and pass the token as `token`.",
+        )
+    return address

@@ -1,0 +1,162 @@
+"""hvac, tamed: no redirect to another origin, nothing from the environment, no secret in what it raises.
+
+hvac follows redirects with token and key, and with redirects switched off it reports a 307 as success
+(reliability-facts 0.1, 0.2); so the session below decides about each of them. `hvac.Client` picks up VAULT_TOKEN,
+`~/.vault-token`, VAULT_ADDR and client certificates by itself, so it is not used: only its adapter and its API classes.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urljoin, urlsplit
+
+import hvac.adapters
+import hvac.api
+import requests
+import requests.adapters
+
+from qlik_keys.errors import QlikKeysError, StoreSealed
+from qlik_keys.keystore.vault_failures import NOT_INITIALISED, RedirectRefused, tell
+from qlik_keys.origins import same_origin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qlik_keys.secret import Secret
+
+Result = TypeVar("Result")
+_MOST_REDIRECTS = 3
+_POOL_SIZE = 8
+# 307 and 308 keep method and body; a standby sends 307. The others would turn a write into a read.
+_FOLLOWED, _FIRST_REDIRECT, _FIRST_ERROR = (307, 308), 300, 400
+
+
+class VaultSession(requests.Session):
+    """A requests session that follows a redirect within the same origin and refuses any other.
+
+    Args:
+        ca_cert: file of the certificate authority, None for those that requests brings.
+    """
+
+    def __init__(self, ca_cert: str | None) -> None:
+        super().__init__()
+        self.trust_env = False  # no proxy, no netrc, no other certificates than what was given
+        self.verify = ca_cert or True
+        pool = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=_POOL_SIZE)
+        self.mount("https://", pool)
+        self.mount("http://", pool)
+        self._seen = threading.local()
+
+    @property
+    def status(self) -> int | None:
+        """The status of this thread's last answer, None when its last request got none."""
+        return getattr(self._seen, "status", None)
+
+    def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
+        """Send a request, and follow where it is led within the same origin.
+
+        Raises:
+            RedirectRefused: it is led elsewhere, or round and round.
+            requests.exceptions.RequestException: as requests does.
+        """
+        options["allow_redirects"] = False
+        address = url.decode() if isinstance(url, bytes) else url
+        self._seen.status = None
+        for _ in range(_MOST_REDIRECTS + 1):
+            answer = super().request(method, address, *args, **options)
+            self._seen.status = answer.status_code
+            if not _FIRST_REDIRECT <= answer.status_code < _FIRST_ERROR:
+                return answer
+            target = urljoin(address, answer.headers.get("location", ""))
+            if answer.status_code not in _FOLLOWED or target == address or not same_origin(target, address):
+                raise RedirectRefused("" if target == address else _origin(target))
+            address = target
+            options["params"] = None  # they are in the Location already
+        raise RedirectRefused("")
+
+
+def _origin(url: str) -> str:
+    """Return scheme, host and port of a URL that a server sent: nothing else of it is fit to be shown."""
+    try:
+        parts = urlsplit(url)
+        host = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{host}" if parts.hostname and host.isprintable() else ""
+
+
+class VaultApi:
+    """hvac's API classes over one adapter and one connection pool.
+
+    Attributes:
+        kv: KV version 2.
+        auth: the auth methods.
+        system: the system backend.
+        adapter: for the few calls that hvac has no method for.
+        host: the server's host and port.
+    """
+
+    def __init__(self, url: str, *, namespace: str | None, ca_cert: str | None, timeout_seconds: float) -> None:
+        self._session = VaultSession(ca_cert)
+        self.host = urlsplit(url).netloc
+        self.adapter: Any = hvac.adapters.JSONAdapter(
+            base_uri=url,
+            verify=self._session.verify,
+            timeout=timeout_seconds,
+            allow_redirects=False,
+            session=self._session,
+            namespace=namespace,
+            strict_http=True,  # a GET in place of the verb LIST, which some gateways refuse
+        )
+        self.kv: Any = hvac.api.SecretsEngines(adapter=self.adapter).kv.v2
+        self.auth: Any = hvac.api.AuthMethods(adapter=self.adapter)
+        self.system: Any = hvac.api.SystemBackend(adapter=self.adapter)
+
+    def use_token(self, token: Secret | None) -> None:
+        """Send that token from now on."""
+        self.adapter.token = None if token is None else token.reveal()
+
+    def shielded(self, operation: Callable[[VaultApi], Result], *, path: str) -> Result:
+        """Run an operation whose frames hold secrets, and let nothing of them out but its result.
+
+        An error that passes through hvac keeps frames with token and key in its traceback, which IPython prints with
+        their arguments, and the foreign error in its `__context__`. So what is raised here is raised anew: outside of
+        any `except`, without a cause, and with a traceback that begins here. That holds for a KeyboardInterrupt too.
+
+        Args:
+            operation: the calls, and the reading of their answers; it may raise our own errors.
+            path: where in the store, for the error.
+
+        Raises:
+            StoreError: what the failure means.
+        """
+        failure: BaseException
+        try:
+            return operation(self)
+        except QlikKeysError as error:
+            failure = error
+        except Exception as error:  # noqa: BLE001  # whatever it is, it may hold a secret: see above
+            failure = tell(error, host=self.host, path=path, status=self._session.status)
+            if isinstance(failure, StoreSealed) and self._is_new():
+                failure = NOT_INITIALISED.error(host=self.host, path=path)
+        except BaseException as error:  # noqa: BLE001  # raised again below, without its frames
+            failure = error
+        failure.__cause__ = failure.__context__ = None
+        raise failure.with_traceback(None)
+
+    def _is_new(self) -> bool:
+        """Tell whether the server was never initialised: it calls itself sealed then."""
+        try:
+            status = self.system.read_seal_status()
+        except Exception:  # noqa: BLE001  # the question only refines an error that there is already
+            return False
+        return isinstance(status, dict) and status.get("initialized") is False
+
+    def close(self) -> None:
+        """Close the connections and forget the token."""
+        self.adapter.token = None
+        self._session.close()
+
+    def __repr__(self) -> str:
+        return f"<VaultApi {self.host}>"

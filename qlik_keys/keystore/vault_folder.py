@@ -1,0 +1,292 @@
+"""Documents in a KV version 2 mount: read, compare-and-set, list, destroy; it knows nothing of keys.
+
+What is written is made inside the shielded call and what is read is parsed inside it, so that no frame that an error
+can show holds a document (reliability-facts, section 3).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import quote
+
+import hvac.exceptions
+
+from qlik_keys.errors import StoreDeleted, StoreMisconfigured, StoreNotFound, StoreProtocolError
+from qlik_keys.keystore import vault_refusals as rights
+from qlik_keys.keystore.vault_documents import parse_time
+from qlik_keys.keystore.vault_failures import said_by
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from qlik_keys.keystore.vault_api import VaultApi
+    from qlik_keys.keystore.vault_connection import VaultConnection
+
+Content = TypeVar("Content")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found(Generic[Content]):
+    """A document that was read.
+
+    Attributes:
+        content: what it says.
+        version: its version.
+        metadata: its custom metadata.
+    """
+
+    content: Content
+    version: int
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What Vault keeps of a document besides its data.
+
+    Attributes:
+        metadata: its custom metadata.
+        current_version: the newest version, 0 when none was ever written.
+        current_is_gone: the newest version was deleted (softly, or by its age) or destroyed.
+        kept: the versions whose data is still there, soft-deleted ones too.
+    """
+
+    metadata: Mapping[str, str]
+    current_version: int
+    current_is_gone: bool
+    kept: tuple[int, ...]
+
+
+class VaultFolder:
+    """The documents of one mount.
+
+    Args:
+        connection: the mount.
+    """
+
+    def __init__(self, connection: VaultConnection) -> None:
+        self._connection = connection
+        self._mount = connection.mount
+
+    def read(
+        self, path: str, parse: Callable[[Any, int], Content], *, version: int | None = None
+    ) -> Found[Content] | None:
+        """Return a document, parsed; None if there never was one.
+
+        Args:
+            path: where in the mount.
+            parse: makes something of the data and its version.
+            version: which one, the newest by default.
+
+        Raises:
+            StoreDeleted: that version was soft-deleted.
+            StoreNotFound: that version was destroyed.
+            StoreError: it cannot be read.
+        """
+        full_path = self.full_path(path)
+
+        def read(api: VaultApi) -> Found[Content] | None:
+            try:
+                answer = api.kv.read_secret_version(
+                    path, version=version, mount_point=self._mount, raise_on_deleted_version=True
+                )
+            except hvac.exceptions.InvalidPath as error:
+                return _absent(error, full_path)
+            data, metadata = _data_and_metadata(answer, full_path)
+            number = _number(metadata.get("version"), full_path)
+            return Found(content=parse(data, number), version=number, metadata=_texts(metadata.get("custom_metadata")))
+
+        return self._connection.call(read, rights.READ, path)
+
+    def put(self, path: str, make: Callable[[], dict[str, Any]], *, cas: int) -> int:
+        """Write a document if its newest version is still the one that was read; return its new version.
+
+        Args:
+            path: where in the mount.
+            make: makes the data, inside the shielded call.
+            cas: the version that was read, 0 for none.
+
+        Raises:
+            StoreConflict: another version is there.
+            StoreError: it was not written, or by `outcome` may have been.
+        """
+        full_path = self.full_path(path)
+
+        def write(api: VaultApi) -> int:
+            answer = api.kv.create_or_update_secret(path, secret=make(), cas=cas, mount_point=self._mount)
+            data = answer.get("data") if isinstance(answer, dict) else None
+            if not isinstance(data, dict):
+                raise _not_version_2(full_path)
+            return _number(data.get("version"), full_path)
+
+        return self._connection.call(write, rights.WRITE, path, repeatable=False)
+
+    def set_metadata(self, path: str, metadata: Mapping[str, str]) -> None:
+        """Set a document's custom metadata.
+
+        Raises:
+            StoreError: it was not set.
+        """
+        # hvac's own method also resets how long versions are kept (`delete_version_after`), which is not ours to set.
+        url = f"/v1/{quote(self._mount)}/metadata/{quote(path)}"
+        self._connection.call(
+            lambda api: api.adapter.post(url=url, json={"custom_metadata": dict(metadata)}), rights.WRITE_METADATA, path
+        )
+
+    def history(self, path: str, *, now: datetime) -> History | None:
+        """Return what Vault keeps of a document besides its data, None if there is none.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        full_path = self.full_path(path)
+
+        def read(api: VaultApi) -> History | None:
+            try:
+                answer = api.kv.read_secret_metadata(path, mount_point=self._mount)
+            except hvac.exceptions.InvalidPath as error:
+                if _is_plain_absence(error):
+                    return None
+                raise
+            return _history(answer, now, full_path)
+
+        return self._connection.call(read, rights.READ_METADATA, path)
+
+    def names(self, path: str) -> list[str]:
+        """Return the names of the documents in a folder, without its folders; none for a folder that is not there.
+
+        Raises:
+            StoreError: it cannot be listed.
+        """
+        full_path = self.full_path(path)
+
+        def read(api: VaultApi) -> list[str]:
+            try:
+                answer = api.kv.list_secrets(path, mount_point=self._mount)
+            except hvac.exceptions.InvalidPath as error:
+                if _is_plain_absence(error):
+                    return []
+                raise
+            data = answer.get("data") if isinstance(answer, dict) else None
+            found = data.get("keys") if isinstance(data, dict) else None
+            if not isinstance(found, list):
+                raise _unreadable(full_path)
+            return sorted(name for name in found if isinstance(name, str) and not name.endswith("/"))
+
+        return self._connection.call(read, rights.LIST, f"{path}/")
+
+    def destroy(self, path: str, versions: tuple[int, ...]) -> None:
+        """Destroy the data of some versions for good.
+
+        Raises:
+            StoreError: it was not done.
+        """
+        self._connection.call(
+            lambda api: api.kv.destroy_secret_versions(path, versions=list(versions), mount_point=self._mount),
+            rights.DESTROY,
+            path,
+        )
+
+    def delete(self, path: str) -> None:
+        """Destroy a document with its metadata and all versions; quiet when there is none.
+
+        Raises:
+            StoreError: it was not done.
+        """
+        self._connection.call(
+            lambda api: api.kv.delete_metadata_and_all_versions(path, mount_point=self._mount), rights.DELETE, path
+        )
+
+    def full_path(self, path: str) -> str:
+        """Return a path as a person would type it."""
+        return f"{self._mount}/{path}"
+
+
+def _is_plain_absence(error: hvac.exceptions.InvalidPath) -> bool:
+    """Tell "nothing there" from a 404 that means something else: a mount or a namespace that does not exist."""
+    return not said_by(error) or error.errors == []
+
+
+def _absent(error: hvac.exceptions.InvalidPath, path: str) -> None:
+    """Return None if there is nothing; raise what is to be said of a version that is gone.
+
+    Raises:
+        StoreDeleted: it was soft-deleted.
+        StoreNotFound: it was destroyed.
+        hvac.exceptions.InvalidPath: the answer means something else.
+    """
+    try:
+        metadata = json.loads(error.text or "{}")["data"]["metadata"]
+    except (ValueError, KeyError, TypeError):
+        metadata = None
+    if not isinstance(metadata, dict):
+        if _is_plain_absence(error):
+            return
+        raise error
+    if metadata.get("destroyed") is True:
+        raise StoreNotFound(
+            f"The document at {path} was destroyed: its keys are gone for good.",
+            path=path,
+            hint="Remove what is left of it: vault kv metadata delete; then make the client's key anew.",
+        )
+    raise StoreDeleted(
+        f"The document at {path} was soft-deleted.",
+        path=path,
+        deletion_time=parse_time(metadata.get("deletion_time")),
+        hint="Its keys are still there: vault kv undelete brings them back, vault kv metadata delete removes them.",
+    )
+
+
+def _data_and_metadata(answer: Any, path: str) -> tuple[Any, dict[str, Any]]:
+    outer = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(outer, dict):
+        raise _unreadable(path)
+    metadata = outer.get("metadata")
+    if "data" not in outer or not isinstance(metadata, dict):
+        raise _not_version_2(path)
+    return outer["data"], metadata
+
+
+def _history(answer: Any, now: datetime, path: str) -> History:
+    data = answer.get("data") if isinstance(answer, dict) else None
+    versions = data.get("versions") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(versions, dict):
+        raise _unreadable(path)
+    current = data.get("current_version")
+    newest = versions.get(str(current), {})
+    deleted_at = parse_time(newest.get("deletion_time"))
+    return History(
+        metadata=_texts(data.get("custom_metadata")),
+        current_version=current if isinstance(current, int) else 0,
+        current_is_gone=newest.get("destroyed") is True or (deleted_at is not None and deleted_at <= now),
+        kept=tuple(sorted(int(number) for number, about in versions.items() if about.get("destroyed") is not True)),
+    )
+
+
+def _texts(value: Any) -> dict[str, str]:
+    return {str(name): str(text) for name, text in value.items()} if isinstance(value, dict) else {}
+
+
+def _number(value: Any, path: str) -> int:
+    if not isinstance(value, int):
+        raise _unreadable(path)
+    return value
+
+
+def _unreadable(path: str) -> StoreProtocolError:
+    return StoreProtocolError(
+        f"The answer about {path} is not Vault's.",
+        path=path,
+        hint="Check that the address is Vault's own and that no proxy stands between.",
+    )
+
+
+def _not_version_2(path: str) -> StoreMisconfigured:
+    return StoreMisconfigured(
+        f"The answer about {path} is not one of KV version 2.",
+        path=path,
+        hint="Give the mount of a KV version 2 secrets engine; on version 1 keys could be overwritten unseen.",
+    )

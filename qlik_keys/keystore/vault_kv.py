@@ -1,0 +1,359 @@
+"""The key store over Vault's KV version 2: it keeps the private keys themselves.
+
+Every write carries the version that was read (compare-and-set) and is read back and compared before it is believed. A
+write whose answer was lost, or that met a conflict, is looked at: what is there may be what was to be written.
+
+Not done here: what the documents look like (`vault_documents`), what failures mean (`vault_failures`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, time
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from qlik_keys.clock import utc_now
+from qlik_keys.errors import (
+    Outcome,
+    StoreConflict,
+    StoreError,
+    StoreNotFound,
+    StoreProtocolError,
+    StoreSealed,
+    StoreUnreachable,
+)
+from qlik_keys.keys import generate, kid_made_on
+from qlik_keys.keystore import vault_documents as documents
+from qlik_keys.keystore.base import ClientRecord, KeySummary, StagedClient, StoredKey, staged_document_name
+from qlik_keys.keystore.vault_failures import ConnectionCut
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from qlik_keys.assertion import Signer
+    from qlik_keys.clock import Clock
+    from qlik_keys.keys import KeySpec, PrivateKey
+    from qlik_keys.keystore.vault_folder import Found, VaultFolder
+
+Content = TypeVar("Content", ClientRecord, StagedClient)
+_METADATA_ROUNDS = 3
+
+
+class KvKeys:
+    """What `VaultKeyStore` does with custody "kv"; the methods are those of `KeyStore`.
+
+    Args:
+        folder: the documents.
+        prefix: the folder in the mount under which ours lie.
+        clock: time.
+    """
+
+    custody: Literal["kv"] = "kv"
+
+    def __init__(self, folder: VaultFolder, *, prefix: str, clock: Clock) -> None:
+        self._folder = folder
+        self._prefix = prefix
+        self._clock = clock
+
+    # --- keys ---
+
+    def make_key(self, spec: KeySpec) -> StoredKey:
+        """Make a key in memory; `stage` or `write` stores it."""
+        made_at = utc_now(self._clock)
+        private = generate(spec, made_on=made_at.date())
+        return StoredKey(public=private.public, state="next", made_at=made_at, private=private)
+
+    def import_key(self, key: PrivateKey) -> StoredKey:
+        """Take a key; where its kid says when it was made, that counts."""
+        now = utc_now(self._clock)
+        made_on = kid_made_on(key.kid)
+        made_at = now if made_on in (None, now.date()) else datetime.combine(made_on, time(), tzinfo=UTC)
+        return StoredKey(public=key.public, state="next", made_at=made_at, private=key)
+
+    def discard_key(self, key: StoredKey) -> None:
+        """Do nothing: a key that no document names is in memory only."""
+
+    def signer(self, key: StoredKey) -> Signer:
+        """Return a signer over the key that was read; the load that reading it cost is not paid again."""
+        if key.private is None:
+            raise ValueError(f"the key {key.kid} lacks its private half: it was not read from this store")
+        return key.private.signer()
+
+    # --- staged clients ---
+
+    def stage(self, staged: StagedClient) -> StagedClient:
+        """Write a staged client and read it back."""
+        documents.check_staged(staged)
+        path = self._staged_path(staged.tenant_host, staged_document_name(staged.name))
+        found = self._write(
+            path,
+            cas=staged.version,
+            make=lambda: documents.encode_staged(staged),
+            read=lambda version: self._find_staged(staged.tenant_host, staged_document_name(staged.name), version),
+            is_wanted=lambda there: documents.same_staged(there, staged),
+        )
+        return replace(staged, version=found.version)
+
+    def staged(self, tenant_host: str) -> Sequence[StagedClient]:
+        """Return what is staged, oldest first; documents that are not ours, or were deleted, are passed over."""
+        found = []
+        for name in self._folder.names(f"{self._host_path(tenant_host)}/{documents.STAGED_FOLDER}"):
+            try:
+                there = self._find_staged(tenant_host, name)
+            except (StoreNotFound, StoreConflict):
+                continue
+            if there is not None:
+                found.append(there.content)
+        return sorted(found, key=lambda staged: staged.staged_at)
+
+    def read_staged(self, tenant_host: str, name: str) -> StagedClient | None:
+        """Return what is staged under that client name, None for nothing."""
+        found = self._find_staged(tenant_host, staged_document_name(name))
+        return None if found is None else found.content
+
+    def unstage(self, staged: StagedClient) -> None:
+        """Destroy a staged document with all its versions, unless it is another attempt's by now."""
+        document_name = staged_document_name(staged.name)
+        found = self._find_staged(staged.tenant_host, document_name)
+        if found is None:
+            return
+        path = self._staged_path(staged.tenant_host, document_name)
+        if not documents.same_attempt(found.content, staged):
+            raise StoreConflict(
+                f"Another attempt at the client {staged.name!r} is staged by now, so it is left alone.",
+                path=self._folder.full_path(path),
+                hint="Let that one finish.",
+            )
+        self._delete(path)
+
+    # --- records ---
+
+    def read(self, tenant_host: str, client_id: str) -> ClientRecord:
+        """Return a client's record."""
+        found = self._find_record(tenant_host, client_id)
+        if found is None:
+            path = self._folder.full_path(self._record_path(tenant_host, client_id))
+            raise StoreNotFound(
+                f"There is no key of client {client_id} at {path}.",
+                path=path,
+                hint="Check tenant, `mount` and `prefix`.",
+            )
+        return found.content
+
+    def write(self, record: ClientRecord) -> ClientRecord:
+        """Write a record and its metadata, and read both back."""
+        documents.check_record(record)
+        path = self._record_path(record.tenant_host, record.client_id)
+        if record.version == 0:
+            # Before the data, so that no crash leaves a record that `summary` does not see; where a policy forbids it,
+            # that comes out before a key is stored.
+            self._folder.set_metadata(path, documents.metadata_of(record))
+        found = self._write(
+            path,
+            cas=record.version,
+            make=lambda: documents.encode_record(record),
+            read=lambda version: self._find_record(record.tenant_host, record.client_id, version),
+            is_wanted=lambda there: documents.same_record(there, record),
+        )
+        self._fit_metadata(path, found)
+        return replace(record, version=found.version)
+
+    def client_ids(self, tenant_host: str) -> Sequence[str]:
+        """Return the names of the documents of that tenant."""
+        return self._folder.names(self._host_path(tenant_host))
+
+    def summary(self, tenant_host: str, client_id: str) -> KeySummary | None:
+        """Return what the custom metadata tells; the data is not touched."""
+        history = self._folder.history(self._record_path(tenant_host, client_id), now=utc_now(self._clock))
+        if history is None or history.current_version == 0 or history.current_is_gone:
+            return None
+        return documents.summary_of(history.metadata, client_id=client_id)
+
+    def purge(self, record: ClientRecord) -> None:
+        """Destroy every version older than the record's, soft-deleted ones too."""
+        path = self._record_path(record.tenant_host, record.client_id)
+        old = self._kept_before(path, record.version)
+        if not old:
+            return
+        self._folder.destroy(path, old)
+        left = self._kept_before(path, record.version)
+        if left or self._can_be_read(path, old[-1]):
+            raise StoreProtocolError(
+                f"Old versions of {self._folder.full_path(path)} are still there after they were destroyed.",
+                path=self._folder.full_path(path),
+                hint="Ask again; if it stays so, have the Vault's operator look.",
+                outcome=Outcome.UNKNOWN,
+            )
+
+    def delete(self, tenant_host: str, client_id: str) -> None:
+        """Destroy a client's record with all its versions, if it is ours; quiet when there is none."""
+        path = self._record_path(tenant_host, client_id)
+        try:
+            found = self._folder.read(path, lambda document, _: documents.is_record_of(document, client_id))
+        except StoreNotFound:
+            found = None
+        if found is not None:
+            is_ours = found.content
+        else:
+            # Nothing to read: never written, or its newest version is gone. Its metadata tell whose it was.
+            history = self._folder.history(path, now=utc_now(self._clock))
+            if history is None:
+                return
+            is_ours = history.metadata.get("custody") == self.custody
+        if not is_ours:
+            raise documents.not_ours(self._folder.full_path(path))
+        self._delete(path)
+
+    # --- how ---
+
+    def _write(
+        self,
+        path: str,
+        *,
+        cas: int,
+        make: Callable[[], dict[str, Any]],
+        read: Callable[[int | None], Found[Content] | None],
+        is_wanted: Callable[[Content], bool],
+    ) -> Found[Content]:
+        """Write a document, and return it as it was read back."""
+        for may_repeat in (True, False):
+            problem: StoreError
+            try:
+                version = self._folder.put(path, make, cas=cas)
+            except StoreConflict as error:
+                problem = error
+            except StoreError as error:
+                if error.outcome is Outcome.NOT_APPLIED:
+                    raise
+                problem = error
+            else:
+                return self._read_back(path, version, read, is_wanted)
+            found, was_seen = self._look(read)
+            if not was_seen:
+                raise problem
+            if found is not None and is_wanted(found.content):
+                return found  # the conflict was with our own write, whose answer was lost
+            there = 0 if found is None else found.version
+            if isinstance(problem, StoreConflict) or there != cas:
+                raise self._lost(path, cas, there)
+            # Compare-and-set makes it safe to send it once more: should the first still land, this one does not.
+            if not (may_repeat and isinstance(problem, ConnectionCut)):
+                raise problem
+        raise AssertionError("unreachable")
+
+    def _look(self, read: Callable[[int | None], Found[Content] | None]) -> tuple[Found[Content] | None, bool]:
+        """Return what is there after a write of unknown outcome, and whether that could be seen."""
+        try:
+            return read(None), True
+        except (StoreUnreachable, StoreSealed):
+            return None, False
+
+    def _read_back(
+        self,
+        path: str,
+        version: int,
+        read: Callable[[int | None], Found[Content] | None],
+        is_wanted: Callable[[Content], bool],
+    ) -> Found[Content]:
+        try:
+            found = read(version)
+        except StoreError as error:
+            error.outcome = Outcome.UNKNOWN  # of the write, which nobody has seen
+            raise
+        if found is None or not is_wanted(found.content):
+            full_path = self._folder.full_path(path)
+            raise StoreProtocolError(
+                f"What was written to {full_path} is not there when it is read back.",
+                path=full_path,
+                hint="Check that the address is one Vault, not several that do not share their storage.",
+                outcome=Outcome.UNKNOWN,
+            )
+        return found
+
+    def _lost(self, path: str, cas: int, there: int) -> StoreConflict:
+        full_path = self._folder.full_path(path)
+        if there == 0:
+            what = "was removed meanwhile"
+        elif cas == 0:
+            what = f"is there already (version {there})"
+        else:
+            what = f"was changed meanwhile (version {there}, and version {cas} was read)"
+        return StoreConflict(f"The document at {full_path} {what}.", path=full_path, hint="Read it again.")
+
+    def _fit_metadata(self, path: str, found: Found[ClientRecord]) -> None:
+        """Make the custom metadata say what the newest version says, and keep what others have put there."""
+        for _ in range(_METADATA_ROUNDS):
+            wanted = documents.metadata_of(found.content)
+            if documents.own_metadata(found.metadata) == wanted:
+                return
+            others = {name: text for name, text in found.metadata.items() if name not in documents.METADATA_NAMES}
+            try:
+                self._folder.set_metadata(path, {**others, **wanted})
+                newest = self._find_record(found.content.tenant_host, found.content.client_id)
+            except StoreError as error:
+                error.outcome = Outcome.APPLIED  # of the record; its metadata are for display
+                raise
+            if newest is None:
+                return
+            found = newest
+        full_path = self._folder.full_path(path)
+        raise StoreProtocolError(
+            f"The record at {full_path} is written, but its metadata are not what was set.",
+            path=full_path,
+            hint="Read it again.",
+            outcome=Outcome.APPLIED,
+        )
+
+    def _delete(self, path: str) -> None:
+        self._folder.delete(path)
+        if self._folder.history(path, now=utc_now(self._clock)) is not None:
+            full_path = self._folder.full_path(path)
+            raise StoreProtocolError(
+                f"The document at {full_path} is still there after it was deleted.",
+                path=full_path,
+                hint="Ask again.",
+                outcome=Outcome.UNKNOWN,
+            )
+
+    def _kept_before(self, path: str, version: int) -> tuple[int, ...]:
+        history = self._folder.history(path, now=utc_now(self._clock))
+        return () if history is None else tuple(number for number in history.kept if number < version)
+
+    def _can_be_read(self, path: str, version: int) -> bool:
+        try:
+            return self._folder.read(path, lambda _, number: number, version=version) is not None
+        except StoreNotFound:
+            return False
+
+    def _find_record(self, tenant_host: str, client_id: str, version: int | None = None) -> Found[ClientRecord] | None:
+        path = self._record_path(tenant_host, client_id)
+        full_path = self._folder.full_path(path)
+        return self._folder.read(
+            path,
+            lambda document, number: documents.decode_record(
+                document, host=tenant_host, client_id=client_id, version=number, path=full_path
+            ),
+            version=version,
+        )
+
+    def _find_staged(
+        self, tenant_host: str, document_name: str, version: int | None = None
+    ) -> Found[StagedClient] | None:
+        path = self._staged_path(tenant_host, document_name)
+        full_path = self._folder.full_path(path)
+        return self._folder.read(
+            path,
+            lambda document, number: documents.decode_staged(
+                document, host=tenant_host, document_name=document_name, version=number, path=full_path
+            ),
+            version=version,
+        )
+
+    def _host_path(self, tenant_host: str) -> str:
+        return f"{self._prefix}/{documents.check_segment(tenant_host, what='tenant host')}"
+
+    def _record_path(self, tenant_host: str, client_id: str) -> str:
+        return f"{self._host_path(tenant_host)}/{documents.check_segment(client_id, what='client id')}"
+
+    def _staged_path(self, tenant_host: str, document_name: str) -> str:
+        return f"{self._host_path(tenant_host)}/{documents.STAGED_FOLDER}/{document_name}"

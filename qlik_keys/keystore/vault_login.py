@@ -1,0 +1,216 @@
+"""Ways to log in to Vault without a token at hand: AppRole, user and password, Kubernetes, JWT.
+
+Each is an opaque value: its repr names who logs in and where, never a secret; it is neither pickled nor copied. What
+one does with the token that comes of it is in `vault_token`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from urllib.parse import quote
+
+from qlik_keys.errors import ConfigurationError
+from qlik_keys.secret import Secret
+
+if TYPE_CHECKING:
+    from qlik_keys.keystore.vault_api import VaultApi
+
+KUBERNETES_TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105  # a file's name
+_MAXIMUM_TOKEN_BYTES = 65_536
+
+
+class Login(Protocol):
+    """A way to log in."""
+
+    def perform(self, api: VaultApi) -> Any:
+        """Return the answer of Vault's login endpoint; called inside `VaultApi.shielded`.
+
+        Raises:
+            ConfigurationError: what it logs in with cannot be read.
+        """
+        ...
+
+
+class _Opaque:
+    """What the login values share: no pickle, no copy."""
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} holds a secret: it is neither pickled nor copied")
+
+
+class AppRole(_Opaque):
+    """Log in as an AppRole.
+
+    Args:
+        role_id: the role's id.
+        secret_id: its secret id; None for a role that is bound by network addresses alone.
+        mount: where the auth method is mounted.
+
+    Raises:
+        ConfigurationError: a value is empty or has a blank in it.
+
+    Example:
+        >>> AppRole("3f6b…", "b1c2…")
+        <AppRole at approle>
+    """
+
+    __slots__ = ("__role_id", "__secret_id", "mount")
+
+    def __init__(self, role_id: str | Secret, secret_id: str | Secret | None = None, *, mount: str = "approle") -> None:
+        self.__role_id = Secret(role_id, what="AppRole role id")
+        self.__secret_id = None if secret_id is None else Secret(secret_id, what="AppRole secret id")
+        self.mount = mount
+
+    def perform(self, api: VaultApi) -> Any:
+        """Log in."""
+        return api.auth.approle.login(
+            self.__role_id.reveal(),
+            secret_id=None if self.__secret_id is None else self.__secret_id.reveal(),
+            use_token=False,
+            mount_point=self.mount,
+        )
+
+    def __repr__(self) -> str:
+        return f"<AppRole at {self.mount}>"
+
+
+class UserPass(_Opaque):
+    """Log in as a user with a password.
+
+    Args:
+        username: the user.
+        password: any text, blanks included.
+        mount: where the auth method is mounted; also fits LDAP and RADIUS mounts, which speak the same.
+
+    Raises:
+        ConfigurationError: a value is empty.
+
+    Example:
+        >>> UserPass("ada", "correct horse")
+        <UserPass ada at userpass>
+    """
+
+    __slots__ = ("__password", "mount", "username")
+
+    def __init__(self, username: str, password: str | Secret, *, mount: str = "userpass") -> None:
+        self.username = username.strip()
+        # No `Secret` of its own: that one refuses blanks, since it is made for what travels in a header.
+        self.__password = password.reveal() if isinstance(password, Secret) else password
+        self.mount = mount
+        complete = bool(self.username and self.__password)
+        del password
+        if not complete:
+            self.__password = ""
+            raise ConfigurationError("A Vault login by user and password needs both.", hint="Give the one that lacks.")
+
+    def perform(self, api: VaultApi) -> Any:
+        """Log in."""
+        user = quote(self.username, safe="")  # hvac puts it into the path as it is
+        return api.auth.userpass.login(user, self.__password, use_token=False, mount_point=self.mount)
+
+    def __repr__(self) -> str:
+        return f"<UserPass {self.username} at {self.mount}>"
+
+
+class _TokenLogin(_Opaque):
+    """Log in with a token that somebody else signed: given, or read anew from a file at each login."""
+
+    __slots__ = ("_file", "_token", "mount", "role")
+
+    def __init__(self, role: str, token: str | Secret | None, token_file: str | Path | None, mount: str) -> None:
+        if (token is None) == (token_file is None):
+            raise TypeError("give either the token or its file")
+        self.role = role
+        self.mount = mount
+        self._token = None if token is None else Secret(token, what="login JWT")
+        self._file = None if token_file is None else Path(token_file)
+
+    def _read(self) -> Secret:
+        """Return the token; a projected Kubernetes token changes every hour, so its file is read each time."""
+        if self._token is not None:
+            return self._token
+        assert self._file is not None
+        try:
+            with self._file.open("rb") as file:
+                text: str | None = file.read(_MAXIMUM_TOKEN_BYTES).decode("ascii", "replace")
+        except OSError:
+            text = None
+        if text is None:
+            raise ConfigurationError(
+                f"The file {self._file} with the JWT for the Vault login cannot be read.",
+                hint="Check that it is there, and that this process may read it.",
+            )
+        return Secret(text, what="login JWT")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.role} at {self.mount}>"
+
+
+class KubernetesLogin(_TokenLogin):
+    """Log in as the pod's service account.
+
+    Args:
+        role: the role in Vault.
+        jwt: the service account's token, if it is not in its usual file.
+        token_file: the file to read it from.
+        mount: where the auth method is mounted.
+
+    Raises:
+        TypeError: both `jwt` and another file are given.
+        ConfigurationError: the token is empty or damaged.
+
+    Example:
+        >>> KubernetesLogin("notebooks")
+        <KubernetesLogin notebooks at kubernetes>
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        role: str,
+        jwt: str | Secret | None = None,
+        *,
+        token_file: str | Path | None = None,
+        mount: str = "kubernetes",
+    ) -> None:
+        if jwt is None and token_file is None:
+            token_file = KUBERNETES_TOKEN_FILE
+        super().__init__(role, jwt, token_file, mount)
+
+    def perform(self, api: VaultApi) -> Any:
+        """Log in."""
+        return api.auth.kubernetes.login(self.role, self._read().reveal(), use_token=False, mount_point=self.mount)
+
+
+class JwtLogin(_TokenLogin):
+    """Log in with a JWT of an identity provider, as CI systems and JupyterHub give out.
+
+    Args:
+        role: the role in Vault.
+        jwt: the JWT; or
+        token_file: a file that holds one, read at each login.
+        mount: where the auth method is mounted.
+
+    Raises:
+        TypeError: there is not exactly one of `jwt` and `token_file`.
+        ConfigurationError: the JWT is empty or damaged.
+
+    Example:
+        >>> JwtLogin("ci", token_file="/run/secrets/id-token")
+        <JwtLogin ci at jwt>
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self, role: str, jwt: str | Secret | None = None, *, token_file: str | Path | None = None, mount: str = "jwt"
+    ) -> None:
+        super().__init__(role, jwt, token_file, mount)
+
+    def perform(self, api: VaultApi) -> Any:
+        """Log in."""
+        return api.auth.jwt.jwt_login(self.role, self._read().reveal(), use_token=False, path=self.mount)
