@@ -9,14 +9,14 @@ Not done here: deciding (`plan`), talking to Qlik or Vault (`tenant`, `keystore`
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from qlik_keys.clock import utc_now
 from qlik_keys.errors import (
-    AssertionRejected,
     Interrupted,
     LifecycleError,
     NeedsPerson,
@@ -29,8 +29,8 @@ from qlik_keys.errors import (
 from qlik_keys.keys import KeySpec, PrivateKey
 from qlik_keys.keystore.base import ClientRecord, KeyStore, StagedClient, StoredKey
 from qlik_keys.lifecycle.plan import Action, Conflict, Done, Provision, StoreState, TenantState, plan
+from qlik_keys.lifecycle.proof import Proof, prove
 from qlik_keys.tenant import eq
-from qlik_keys.tokens import ClientSecret, PrivateKeyJwtAuth, TokenSource
 
 if TYPE_CHECKING:
     import threading
@@ -39,12 +39,11 @@ if TYPE_CHECKING:
     from qlik_keys.clock import Clock
     from qlik_keys.lifecycle.specification import ClientSpecification
     from qlik_keys.secret import Secret
-    from qlik_keys.tenant import OAuthClient, QlikTenant, User
+    from qlik_keys.tenant import OAuthClient, QlikTenant
 
 Phase = Literal["before", "after", "failed"]
 _LOOKS_PER_ACTION = 4
 _MOST_STEPS = 60  # a client takes seven; more than this means that the two sides contradict each other for ever
-PROOF_SECONDS = 60.0  # a tenant may need time to see a new key; Qlik publishes no figure
 
 TITLES: dict[str, str] = {
     "check": "Look at what the tenant and the key store have under that name",
@@ -79,21 +78,6 @@ class StepEvent:
     phase: Phase
     client_name: str
     error: QlikKeysError | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
-    """That the client logged in with what the store holds.
-
-    Attributes:
-        user: who the tenant says we are: the client's bot user.
-        scope: the scopes of the token, as the token endpoint says.
-        expires_at: when that token ends, UTC.
-    """
-
-    user: User
-    scope: str
-    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,7 +256,7 @@ class Provisioning:
     def _stage(self, _: str) -> None:
         if self._made_key is None and isinstance(self._key, PrivateKey):
             self._made_key = self._store.import_key(self._key)
-        elif self._made_key is None and self._key is not None:
+        elif self._made_key is None and isinstance(self._key, KeySpec):
             self._made_key = self._store.make_key(self._key)
         wanted = StagedClient(
             tenant_host=self._tenant.host,
@@ -297,7 +281,8 @@ class Provisioning:
 
     def _register(self, _: str) -> None:
         key = self._staged.key
-        created = self._tenant.oauth_clients.create(self._specification.registration(key and key.public))
+        public = None if key is None else key.public
+        created = self._tenant.oauth_clients.create(self._specification.registration(public))
         client = created.client
         self._client_secret = created.client_secret
         self._intent = replace(
@@ -356,10 +341,8 @@ class Provisioning:
         self._intent = replace(self._intent, secret_known=True)
 
     def _remove_duplicate(self, client_id: str) -> None:
-        try:
+        with contextlib.suppress(TenantNotFound):
             self._tenant.oauth_clients.delete(client_id)
-        except TenantNotFound:
-            pass
         rest = [client for client in self._tenant_state.clients if client.client_id != client_id]
         self._tenant_state = TenantState(clients=rest)
 
@@ -399,53 +382,6 @@ class Provisioning:
             proof=self._proof,
             warnings=tuple(warnings),
         )
-
-
-def prove(
-    tenant: QlikTenant,
-    store: KeyStore,
-    client_id: str,
-    *,
-    client_secret: Secret | None,
-    cancel: threading.Event | None,
-    clock: Clock,
-) -> Proof:
-    """Log in as the client with what the store holds: read the key back, sign, get a token, ask `users/me`.
-
-    The tenant may need time to see a new key, so a refused credential is tried again for up to a minute.
-
-    Raises:
-        AssertionRejected: still refused after that.
-        LifecycleError: the token belongs to somebody else.
-        Interrupted: cancelled while waiting.
-        TenantError, TokenError, StoreError: as they say.
-    """
-    if store.read(tenant.host, client_id).current is not None:
-        source = TokenSource.from_store(store, tenant_url=tenant.url, client_id=client_id, http=tenant.http)
-        credential: PrivateKeyJwtAuth | ClientSecret = PrivateKeyJwtAuth(source)
-    elif client_secret is not None:
-        source = TokenSource(tenant.token_url, client_id=client_id, secret=client_secret, http=tenant.http)
-        credential = ClientSecret(client_id, client_secret)
-    give_up_at = clock.monotonic() + PROOF_SECONDS
-    pause_seconds = 0.25
-    while True:
-        try:
-            token = source.token()
-            user = tenant.with_credential(credential).users.me()
-            break
-        except AssertionRejected:
-            if clock.monotonic() + pause_seconds > give_up_at:
-                raise
-        if cancel is not None and cancel.is_set():
-            raise Interrupted("Cancelled while the tenant was being asked for a token.", hint="Ask again to go on.")
-        clock.sleep(pause_seconds)
-        pause_seconds = min(pause_seconds * 2, 8.0)
-    if user.client_id not in (None, "", client_id):
-        raise LifecycleError(
-            f"The token that {client_id} got belongs to another client ({user.client_id}).",
-            hint="Do not use this client; tell Qlik's support.",
-        )
-    return Proof(user=user, scope=token.scope, expires_at=token.expires_at)
 
 
 def _age(client: OAuthClient) -> tuple[str, str]:

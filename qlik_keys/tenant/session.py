@@ -15,6 +15,7 @@ import logging
 import random
 import ssl
 import threading
+import weakref
 from base64 import b64decode
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -299,6 +300,10 @@ class Session:
                     cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
                     headers={"accept": "application/json", "user-agent": f"qlik_keys/{__version__}"},
                 )
+                if self._transport is None:
+                    # A notebook forgets its tenants: their sockets must not be left to a warning. A transport that was
+                    # passed in may be in use elsewhere.
+                    weakref.finalize(self, self._http.close)
             return self._http
 
     def _is_enough(self, started: float, state: tenacity.RetryCallState) -> bool:

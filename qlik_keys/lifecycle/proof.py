@@ -1,0 +1,86 @@
+"""The proof of a client: a login with what the store holds, not with what is in memory.
+
+Nothing counts as done before it (reliability-facts 1.8, R3): the key is read back from the store, signs an assertion,
+and the token that comes of it is asked whose it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qlik_keys.errors import AssertionRejected, Interrupted, LifecycleError
+from qlik_keys.tokens import ClientSecret, PrivateKeyJwtAuth, TokenSource
+
+if TYPE_CHECKING:
+    import threading
+    from datetime import datetime
+
+    from qlik_keys.clock import Clock
+    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.secret import Secret
+    from qlik_keys.tenant import QlikTenant, User
+
+PROOF_SECONDS = 60.0  # a tenant may need time to see a new key; Qlik publishes no figure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """That the client logged in with what the store holds.
+
+    Attributes:
+        user: who the tenant says we are: the client's bot user.
+        scope: the scopes of the token, as the token endpoint says.
+        expires_at: when that token ends, UTC.
+    """
+
+    user: User
+    scope: str
+    expires_at: datetime
+
+
+def prove(
+    tenant: QlikTenant,
+    store: KeyStore,
+    client_id: str,
+    *,
+    client_secret: Secret | None,
+    cancel: threading.Event | None,
+    clock: Clock,
+) -> Proof:
+    """Log in as the client with what the store holds: read the key back, sign, get a token, ask `users/me`.
+
+    The tenant may need time to see a new key, so a refused credential is tried again for up to a minute.
+
+    Raises:
+        AssertionRejected: still refused after that.
+        LifecycleError: the token belongs to somebody else.
+        Interrupted: cancelled while waiting.
+        TenantError, TokenError, StoreError: as they say.
+    """
+    if store.read(tenant.host, client_id).current is not None:
+        source = TokenSource.from_store(store, tenant_url=tenant.url, client_id=client_id, http=tenant.http)
+        credential: PrivateKeyJwtAuth | ClientSecret = PrivateKeyJwtAuth(source)
+    elif client_secret is not None:
+        source = TokenSource(tenant.token_url, client_id=client_id, secret=client_secret, http=tenant.http)
+        credential = ClientSecret(client_id, client_secret)
+    give_up_at = clock.monotonic() + PROOF_SECONDS
+    pause_seconds = 0.25
+    while True:
+        try:
+            token = source.token()
+            user = tenant.with_credential(credential).users.me()
+            break
+        except AssertionRejected:
+            if clock.monotonic() + pause_seconds > give_up_at:
+                raise
+        if cancel is not None and cancel.is_set():
+            raise Interrupted("Cancelled while the tenant was being asked for a token.", hint="Ask again to go on.")
+        clock.sleep(pause_seconds)
+        pause_seconds = min(pause_seconds * 2, 8.0)
+    if user.client_id not in (None, "", client_id):
+        raise LifecycleError(
+            f"The token that {client_id} got belongs to another client ({user.client_id}).",
+            hint="Do not use this client; tell Qlik's support.",
+        )
+    return Proof(user=user, scope=token.scope, expires_at=token.expires_at)
