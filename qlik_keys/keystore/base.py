@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from qlik_keys.assertion import Signer
@@ -143,6 +143,23 @@ class KeySummary:
     rotate_by: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreCall:
+    """One request to a store's server, for whoever watches; neither headers nor bodies are told.
+
+    Attributes:
+        method: HTTP method.
+        path: path with the query, which names documents and never holds a value.
+        status: HTTP status, None when no answer came.
+        elapsed_seconds: how long it took.
+    """
+
+    method: str
+    path: str
+    status: int | None
+    elapsed_seconds: float
+
+
 class KeyStore(Protocol):
     """A place for private keys.
 
@@ -222,6 +239,14 @@ class KeyStore(Protocol):
 
     def delete(self, tenant_host: str, client_id: str) -> None:
         """Destroy a client's record with all its versions and keys; quiet when there is none."""
+        ...
+
+    def location(self, tenant_host: str, client_id: str) -> str:
+        """Return where a person finds a client's record, as they would type it; asks nothing."""
+        ...
+
+    def subscribe(self, callback: Callable[[StoreCall], None]) -> Callable[[], None]:
+        """Call back with every request to the store, in the thread that made it; return what ends that."""
         ...
 
 

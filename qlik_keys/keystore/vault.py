@@ -23,13 +23,13 @@ from qlik_keys.origins import require_https
 from qlik_keys.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from qlik_keys.assertion import Signer
     from qlik_keys.clock import Clock
     from qlik_keys.keys import KeySpec, PrivateKey
-    from qlik_keys.keystore.base import ClientRecord, Custody, KeySummary, StagedClient, StoredKey
+    from qlik_keys.keystore.base import ClientRecord, Custody, KeySummary, StagedClient, StoreCall, StoredKey
     from qlik_keys.keystore.vault_login import Login
 
 __all__ = ["AppRole", "JwtLogin", "KubernetesLogin", "TokenStatus", "UserPass", "VaultKeyStore"]
@@ -212,6 +212,19 @@ class VaultKeyStore:
             StoreError: it may still be there.
         """
         self._keys.delete(tenant_host, client_id)
+
+    # --- for people who watch or look it up ---
+
+    def location(self, tenant_host: str, client_id: str) -> str:
+        """Return where a client's secret lies, as `vault kv get` takes it; asks nothing."""
+        return f"{self._mount}/{self._prefix}/{tenant_host}/{client_id}"
+
+    def subscribe(self, callback: Callable[[StoreCall], None]) -> Callable[[], None]:
+        """Call back with every request to the Vault, without headers and bodies; return what ends that.
+
+        The callback runs in the thread that made the request.
+        """
+        return self._api.subscribe(callback)
 
     # --- the token and the connection ---
 

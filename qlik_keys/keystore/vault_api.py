@@ -7,9 +7,11 @@ hvac follows redirects with token and key, and with redirects switched off it re
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import hvac.adapters
 import hvac.api
@@ -17,6 +19,7 @@ import requests
 import requests.adapters
 
 from qlik_keys.errors import QlikKeysError, StoreSealed
+from qlik_keys.keystore.base import StoreCall
 from qlik_keys.keystore.vault_failures import NOT_INITIALISED, RedirectRefused, tell
 from qlik_keys.origins import same_origin
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.secret import Secret
 
+_logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 _MOST_REDIRECTS = 3
 _POOL_SIZE = 8
@@ -47,6 +51,16 @@ class VaultSession(requests.Session):
         self.mount("https://", pool)
         self.mount("http://", pool)
         self._seen = threading.local()
+        self._watchers: tuple[Callable[[StoreCall], None], ...] = ()
+
+    def subscribe(self, callback: Callable[[StoreCall], None]) -> Callable[[], None]:
+        """Call back with every request, in the thread that made it; return what ends that."""
+        self._watchers += (callback,)
+
+        def unsubscribe() -> None:
+            self._watchers = tuple(watcher for watcher in self._watchers if watcher is not callback)
+
+        return unsubscribe
 
     @property
     def status(self) -> int | None:
@@ -64,8 +78,12 @@ class VaultSession(requests.Session):
         address = url.decode() if isinstance(url, bytes) else url
         self._seen.status = None
         for _ in range(_MOST_REDIRECTS + 1):
-            answer = super().request(method, address, *args, **options)
-            self._seen.status = answer.status_code
+            started = time.monotonic()
+            try:
+                answer = super().request(method, address, *args, **options)
+                self._seen.status = answer.status_code
+            finally:
+                self._tell(method, address, options.get("params"), time.monotonic() - started)
             if not _FIRST_REDIRECT <= answer.status_code < _FIRST_ERROR:
                 return answer
             target = urljoin(address, answer.headers.get("location", ""))
@@ -74,6 +92,22 @@ class VaultSession(requests.Session):
             address = target
             options["params"] = None  # they are in the Location already
         raise RedirectRefused("")
+
+    def _tell(self, method: str | bytes, address: str, query: object, elapsed_seconds: float) -> None:
+        if not self._watchers:
+            return
+        words = f"?{urlencode(query)}" if isinstance(query, dict) and query else ""
+        call = StoreCall(
+            method=method.decode() if isinstance(method, bytes) else method.upper(),
+            path=urlsplit(address).path + words,
+            status=self.status,
+            elapsed_seconds=elapsed_seconds,
+        )
+        for watcher in self._watchers:
+            try:
+                watcher(call)
+            except Exception as error:  # noqa: BLE001  # a watcher must not turn what was done into a failure
+                _logger.warning("a subscriber to the store's calls failed with %s", type(error).__name__)
 
 
 def _origin(url: str) -> str:
@@ -112,6 +146,10 @@ class VaultApi:
         self.kv: Any = hvac.api.SecretsEngines(adapter=self.adapter).kv.v2
         self.auth: Any = hvac.api.AuthMethods(adapter=self.adapter)
         self.system: Any = hvac.api.SystemBackend(adapter=self.adapter)
+
+    def subscribe(self, callback: Callable[[StoreCall], None]) -> Callable[[], None]:
+        """Call back with every request; return what ends that."""
+        return self._session.subscribe(callback)
 
     def use_token(self, token: Secret | None) -> None:
         """Send that token from now on."""
