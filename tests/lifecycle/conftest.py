@@ -1,12 +1,18 @@
-"""A tenant and a store on the sandbox, and the end state that every operation must reach."""
+"""A tenant and a store on the sandbox, what can strike between us and them, and the end state of every operation."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import uuid
+from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 
 import hvac
 import pytest
+from between import Between
 
 import qlik_keys as qk
 
@@ -33,20 +39,63 @@ class World:
         finally:
             vault.adapter.close()
 
-    def assert_settled(self, name):
-        """Exactly one client of that name, its key in the Vault, it logs in, and nothing staged is left."""
+    def is_untouched(self, name):
+        """Whether there is nothing at all of that name: no client, nothing staged."""
+        return not self.clients_named(name) and self.staged() == []
+
+    def assert_settled(self, name, *, by_key=True, secret=None):
+        """Exactly one client of that name, its key in the Vault, it logs in, and nothing staged is left.
+
+        A client secret, where there is one, must be the only one, and log in too.
+        """
         clients = self.clients_named(name)
         assert len(clients) == 1, f"{len(clients)} clients"
         [client] = clients
         record = self.store.read(self.tenant.host, client.client_id)
         assert [key.kid for key in client.public_keys] == list(record.keys)
-        assert record.current is not None
-        assert record.current.private is not None
-        source = qk.TokenSource.from_store(self.store, tenant_url=self.tenant.url, client_id=client.client_id)
-        with self.tenant.with_credential(qk.PrivateKeyJwtAuth(source)) as as_client:
+        assert (record.current is not None) is by_key
+        if by_key:
+            assert record.current.private is not None
+            with qk.TokenSource.from_store(
+                self.store, tenant_url=self.tenant.url, client_id=client.client_id
+            ) as source:
+                as_client = self.tenant.with_credential(qk.PrivateKeyJwtAuth(source))
+                assert as_client.users.me().client_id == client.client_id
+        if secret is not None:
+            assert len(client.client_secrets) == 1
+            as_client = self.tenant.with_credential(qk.ClientSecret(client.client_id, secret))
             assert as_client.users.me().client_id == client.client_id
         assert self.staged() == []
         return client
+
+
+class Actors:
+    """Provisions in processes of their own (killed.py)."""
+
+    def __init__(self, box):
+        self._where = {
+            "tenant_url": box.tenant_url,
+            "api_key": box.api_key,
+            "vault_url": box.vault_url,
+            "vault_token": box.vault_token,
+        }
+        script = Path(__file__).with_name("killed.py")
+        self._process = subprocess.Popen([sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.pids = Future()
+
+    def run(self, *wishes):
+        """Start a process for each wish, all at once; return how they ended. `pids` is set when they start."""
+        told = [{**self._where, "key": "ES384", "client_secret": False, **wish} for wish in wishes]
+        self.pids = Future()
+        self._process.stdin.write(json.dumps(told).encode() + b"\n")
+        self._process.stdin.flush()
+        self.pids.set_result(json.loads(self._process.stdout.readline()))
+        return json.loads(self._process.stdout.readline())
+
+    def close(self):
+        self._process.stdin.close()
+        self._process.stdout.close()
+        assert self._process.wait(10) == 0
 
 
 @pytest.fixture
@@ -58,6 +107,20 @@ def world(box):
         yield World(box, tenant, store)
         box.configure(fail_next=[])
         qk.resume(tenant, store)
+
+
+@pytest.fixture(scope="session")
+def actors(box):
+    actors = Actors(box)
+    yield actors
+    actors.close()
+
+
+@pytest.fixture
+def between(box):
+    between = Between(box.vault_url)
+    yield between
+    between.close()
 
 
 @pytest.fixture

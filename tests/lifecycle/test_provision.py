@@ -138,13 +138,13 @@ def test_ours_with_another_specification_says_what_differs(world, name):
 
 FAULTS = [
     {"method": "POST", "path": "/api/v1/oauth-clients", "fault": "lost_answer"},
-    {"method": "POST", "path": "/api/v1/oauth-clients", "status": 500},
-    {"method": "POST", "path": "/api/v1/oauth-clients", "status": 503},
-    {"method": "POST", "path": "/api/v1/oauth-clients", "status": 429, "retry_after": 0},
+    {"method": "POST", "path": "/api/v1/oauth-clients", "fault": 500},
+    {"method": "POST", "path": "/api/v1/oauth-clients", "fault": 503},
+    {"method": "POST", "path": "/api/v1/oauth-clients", "fault": 429, "retry_after": 0},
     {"method": "POST", "path": "/oauth/token", "fault": "lost_answer"},
-    {"method": "POST", "path": "/oauth/token", "status": 500},
+    {"method": "POST", "path": "/oauth/token", "fault": 500},
     {"method": "GET", "path": "/api/v1/users/me", "fault": "lost_answer"},
-    {"method": "GET", "path": "/api/v1/oauth-clients", "status": 503},
+    {"method": "GET", "path": "/api/v1/oauth-clients", "fault": 503},
 ]
 
 
@@ -159,7 +159,7 @@ def test_one_fault_is_lived_through_in_the_same_call(fault, world, name):
 
 
 def test_an_outage_is_said_and_resumed(world, name):
-    outage = [{"method": "POST", "path": "/api/v1/oauth-clients", "status": 503, "count": 50}]
+    outage = [{"method": "POST", "path": "/api/v1/oauth-clients", "fault": 503, "times": 50}]
     world.box.configure(fail_next=outage)
     with pytest.raises(TenantUnavailable):
         qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
