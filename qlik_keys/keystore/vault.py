@@ -255,7 +255,8 @@ class VaultKeyStore:
         return self._keeper.revoke()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections and forget the token; a later use begins anew."""
+        self._keeper.forget()
         self._api.close()
 
     def __enter__(self) -> Self:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import weakref
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -76,8 +77,8 @@ class VaultSession(requests.Session):
         """
         options["allow_redirects"] = False
         address = url.decode() if isinstance(url, bytes) else url
-        self._seen.status = None
         for _ in range(_MOST_REDIRECTS + 1):
+            self._seen.status = None
             started = time.monotonic()
             try:
                 answer = super().request(method, address, *args, **options)
@@ -146,6 +147,8 @@ class VaultApi:
         self.kv: Any = hvac.api.SecretsEngines(adapter=self.adapter).kv.v2
         self.auth: Any = hvac.api.AuthMethods(adapter=self.adapter)
         self.system: Any = hvac.api.SystemBackend(adapter=self.adapter)
+        # Who never closes a store in a notebook gets no warning of an unclosed socket: it is closed when forgotten.
+        weakref.finalize(self, self._session.close)
 
     def subscribe(self, callback: Callable[[StoreCall], None]) -> Callable[[], None]:
         """Call back with every request; return what ends that."""

@@ -335,7 +335,7 @@ def _damaged(path: str, what: str) -> StoreProtocolError:
     return StoreProtocolError(
         f"The document at {path} is damaged: {what}.",
         path=path,
-        hint="Somebody has edited it. An earlier version of it in Vault may be whole: vault kv rollback brings it back.",
+        hint="Somebody has edited it. An earlier version may be whole: `vault kv rollback` brings it back.",
     )
 
 

@@ -229,8 +229,8 @@ def _never_connected(error: network.ConnectionError) -> bool:
 def _redirected(error: RedirectRefused, *, host: str, path: str) -> StoreMisconfigured:
     where = f"to {error.origin}" if error.origin else "to nowhere that can be told"
     hint = (
-        f"Neither token nor key was sent on. If {error.origin} is your Vault's leader, give its address; else a standby "
-        "announces a wrong `api_addr`, or a proxy stands between."
+        f"Neither token nor key was sent on. If {error.origin} is your Vault's leader, give its address; "
+        "else a standby announces a wrong `api_addr`, or a proxy stands between."
         if error.origin
         else _NOT_VAULT
     )

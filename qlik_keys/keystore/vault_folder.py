@@ -94,7 +94,8 @@ class VaultFolder:
                     path, version=version, mount_point=self._mount, raise_on_deleted_version=True
                 )
             except hvac.exceptions.InvalidPath as error:
-                return _absent(error, full_path)
+                _raise_unless_absent(error, full_path)
+                return None
             data, metadata = _data_and_metadata(answer, full_path)
             number = _number(metadata.get("version"), full_path)
             return Found(content=parse(data, number), version=number, metadata=_texts(metadata.get("custom_metadata")))
@@ -210,8 +211,8 @@ def _is_plain_absence(error: hvac.exceptions.InvalidPath) -> bool:
     return not said_by(error) or error.errors == []
 
 
-def _absent(error: hvac.exceptions.InvalidPath, path: str) -> None:
-    """Return None if there is nothing; raise what is to be said of a version that is gone.
+def _raise_unless_absent(error: hvac.exceptions.InvalidPath, path: str) -> None:
+    """Return if there is nothing; raise what is to be said of a version that is gone.
 
     Raises:
         StoreDeleted: it was soft-deleted.

@@ -84,7 +84,7 @@ def denied(grant: Grant, right: Right, *, host: str, mount: str, path: str, leas
     if grant.capabilities is None:
         message = f"The Vault token may not {right.verb} {full_path}."
         hint = f"Its policy must give {needed} on `{rule}`."
-    elif set(grant.capabilities) & {*right.capabilities, "root"} == set(right.capabilities) or not right.capabilities:
+    elif "root" in grant.capabilities or set(right.capabilities) <= set(grant.capabilities):
         message = f"The Vault token's policy gives {needed} on `{rule}`, and still Vault refuses to {right.verb} it."
         hint = "A parameter rule, a control group or a sentinel of its operator stands in the way: ask there."
     else:
@@ -120,6 +120,7 @@ def check_mount(api: VaultApi, *, mount: str, folder: str, lease: Lease, now: fl
         StoreError: Vault cannot be asked.
     """
     host = api.host
+    problem: StoreError | None
     try:
         problem = api.shielded(
             lambda api: _problem_of(api.adapter.get(f"{_MOUNTS}/{quote(mount)}"), mount=mount, host=host), path=mount
@@ -175,7 +176,8 @@ def _unseen_mount(api: VaultApi, *, mount: str, folder: str, lease: Lease, now: 
     return StoreDenied(
         f"The Vault at {api.host} has no mount {mount!r}, or the token has no right in it.",
         path=mount,
-        hint=f"{hint} Check `mount`, or ask for a policy on `{mount}/data/{folder}/*` and `{mount}/metadata/{folder}/*`.",
+        hint=f"{hint} Check `mount`, or ask for a policy on `{mount}/data/{folder}/*` and "
+        f"`{mount}/metadata/{folder}/*`.",
     )
 
 
