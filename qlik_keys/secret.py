@@ -15,6 +15,7 @@ class Secret:
         value: the text. Blanks and line ends around it are cut off, since pasted and file-read secrets carry them
             and HTTP libraries quote a header that they refuse (reliability-facts, section 3).
         what: what it is, for the repr and for the error, for instance "API key".
+        any_text: it is a password, which travels in a body: anything but an empty text, and nothing is cut off.
 
     Raises:
         ConfigurationError: it is empty, or has a character that no header may carry. The text is not quoted.
@@ -26,10 +27,10 @@ class Secret:
 
     __slots__ = ("__value", "what")
 
-    def __init__(self, value: str | Secret, *, what: str = "secret") -> None:
-        text = value.reveal() if isinstance(value, Secret) else value.strip()
+    def __init__(self, value: str | Secret, *, what: str = "secret", any_text: bool = False) -> None:
+        text = value.reveal() if isinstance(value, Secret) else value if any_text else value.strip()
         del value
-        usable = bool(text) and text.isascii() and text.isprintable() and " " not in text
+        usable = bool(text) and (any_text or (text.isascii() and text.isprintable() and " " not in text))
         if not usable:
             reason = "is empty" if not text else "has a character that no HTTP header may carry"
             del text
@@ -52,3 +53,18 @@ class Secret:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError(f"a {self.what} is neither pickled nor copied; use reveal() where it is needed")
+
+
+def guarded(value: str | Secret, *, what: str) -> Secret | ConfigurationError:
+    """Return the secret wrapped, or the error that says why it is none, to be raised when the plain text is gone.
+
+    A verbose traceback prints the arguments of every frame, so no frame of ours may hold the text when it is raised.
+    """
+    failure: ConfigurationError
+    try:
+        return Secret(value, what=what)
+    except ConfigurationError as error:
+        failure = error
+    finally:
+        del value
+    return failure.with_traceback(None)

@@ -1,0 +1,77 @@
+"""Ready-made controls: what every view is put together from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qlik_keys.panel.presenter import Presenter
+
+
+def html(*classes: str) -> widgets.HTML:
+    """Return a place for markup of ours, which is escaped."""
+    place = widgets.HTML()
+    for name in ("qk-html", *classes):
+        place.add_class(name)
+    return place
+
+
+def box(*children: widgets.Widget, classes: str = "") -> widgets.Box:
+    """Return a box that our style sheet lays out."""
+    made = widgets.Box(children=children)
+    for name in classes.split():
+        made.add_class(name)
+    return made
+
+
+def text(label: str, *, value: str = "", placeholder: str = "") -> widgets.Text:
+    """Return a text field with its label above it."""
+    field = widgets.Text(value=value, description=label, placeholder=placeholder)
+    field.add_class("qk-field")
+    return field
+
+
+def checkbox(label: str, *, value: bool, disabled: bool = False) -> widgets.Checkbox:
+    """Return a box to tick."""
+    field = widgets.Checkbox(value=value, description=label, disabled=disabled, indent=False)
+    field.add_class("qk-tick")
+    return field
+
+
+def button(label: str, presenter: Presenter, action: Callable[[], object], *, kind: str = "") -> widgets.Button:
+    """Return a button whose action, if it raises, leaves a card: ipywidgets would swallow it."""
+
+    def clicked(_: object) -> None:
+        try:
+            action()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the person is told
+            presenter.fail(error, label)
+
+    made = widgets.Button(description=label)
+    made.on_click(clicked)
+    if kind:
+        made.add_class(kind)
+    return made
+
+
+def show(widget: widgets.Widget, *, visible: bool) -> None:
+    """Show or hide a widget, which keeps its place in the page and what is typed in it."""
+    widget.layout.display = None if visible else "none"
+
+
+def words(markup_of_ours: str) -> widgets.HTML:
+    """Return fixed words of ours."""
+    place = html()
+    place.value = markup_of_ours
+    return place
+
+
+def choice(label: str, options: dict[str, str], *, kind: Any = widgets.RadioButtons) -> Any:
+    """Return a choice of one among several, with its label above it."""
+    field = kind(options=list(options.items()), description=label)
+    field.add_class("qk-field")
+    return field

@@ -1,0 +1,148 @@
+"""Controls of our own: the field for a secret, the place where a client secret is shown once, the scope picker.
+
+A synced trait is in the saved notebook (reliability-facts, section 3), so a secret is never one: it comes in, and goes
+out, in a message of its own, which no notebook keeps.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+
+from qlik_keys.errors import ConfigurationError
+from qlik_keys.secret import Secret
+from qlik_keys.tenant.scopes import covers, known_scopes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_STATIC = Path(__file__).parent / "static"
+
+
+class SecretField(anywidget.AnyWidget):
+    """A field for a secret. What is typed arrives as one message when the field is left, and the page forgets it.
+
+    Args:
+        label: what is wanted, for instance "API key".
+        help_text: a word under the field.
+        any_text: take any text, as for a password; otherwise only what a header may carry.
+    """
+
+    _esm = _STATIC / "secret_field.js"
+    label = traitlets.Unicode("").tag(sync=True)
+    help_text = traitlets.Unicode("").tag(sync=True)
+    held = traitlets.Bool(default_value=False).tag(sync=True)
+    problem = traitlets.Unicode("").tag(sync=True)
+    disabled = traitlets.Bool(default_value=False).tag(sync=True)
+
+    def __init__(self, *, label: str, help_text: str = "", any_text: bool = False) -> None:
+        super().__init__(label=label, help_text=help_text)
+        self._any_text = any_text
+        self._secret: Secret | None = None
+        self._touched = False
+        self._listeners: list[Callable[[], None]] = []
+        self.on_msg(self._received)
+
+    @property
+    def secret(self) -> Secret | None:
+        """What was typed, None for nothing."""
+        return self._secret
+
+    @property
+    def filled(self) -> bool:
+        """Whether there is something, be it still in the page: a click on a button makes it arrive first."""
+        return self._secret is not None or self._touched
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call back whenever `filled` may have changed."""
+        self._listeners.append(listener)
+
+    def clear(self) -> None:
+        """Forget what was typed, here and in the page."""
+        self._secret, self._touched = None, False
+        self.held, self.problem = False, ""
+        self.send({"kind": "clear"})
+
+    def _received(self, _: object, content: dict[str, Any], __: object) -> None:
+        kind = content.get("kind")
+        if kind == "touched":
+            self._touched = bool(content.get("filled"))
+        elif kind == "forget":
+            self._secret = None
+            self.held = False
+        elif kind == "typed":
+            self._touched = False
+            self._take(content)
+        for listener in self._listeners:
+            listener()
+
+    def _take(self, content: dict[str, Any]) -> None:
+        # The text is never a local name here: a later traceback prints those.
+        try:
+            self._secret = Secret(content.pop("value"), what=self.label, any_text=self._any_text)
+            self.problem = ""
+        except ConfigurationError as error:
+            self._secret = None
+            self.problem = str(error)
+        self.held = self._secret is not None
+
+    def __repr__(self) -> str:
+        return f"<SecretField {self.label}>"
+
+
+class SecretOnce(anywidget.AnyWidget):
+    """Shows a secret in the page on request, in a message of its own, until the person says that it is stored.
+
+    Args:
+        secret: called when it is to be shown; None where there is nothing to show any more.
+        stored: called when the person has it.
+    """
+
+    _esm = _STATIC / "secret_once.js"
+    label = traitlets.Unicode("").tag(sync=True)
+    shown = traitlets.Bool(default_value=False).tag(sync=True)
+
+    def __init__(self, *, label: str, secret: Callable[[], Secret | None], stored: Callable[[], None]) -> None:
+        super().__init__(label=label)
+        self._ask = secret
+        self._stored = stored
+        self.on_msg(self._received)
+
+    def _received(self, _: object, content: dict[str, Any], __: object) -> None:
+        if content.get("kind") == "show":
+            secret = self._ask()
+            if secret is not None:
+                self.send({"kind": "secret", "value": secret.reveal()})
+        elif content.get("kind") == "stored":
+            self._stored()
+
+    def __repr__(self) -> str:
+        return f"<SecretOnce {self.label}>"
+
+
+class ScopePicker(anywidget.AnyWidget):
+    """Chooses OAuth scopes by search, in groups, with their meanings; a scope that another one covers is shown so."""
+
+    _esm = _STATIC / "scope_picker.js"
+    options: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
+    value = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    disabled = traitlets.Bool(default_value=False).tag(sync=True)
+
+    def __init__(self, value: list[str]) -> None:
+        scopes = known_scopes()
+        options = [
+            {
+                "name": scope.name,
+                "group": scope.group,
+                "meaning": scope.meaning,
+                "parents": [parent for parent in scopes if parent != scope.name and covers(parent, scope.name)],
+            }
+            for scope in scopes.values()
+        ]
+        super().__init__(options=options, value=value)
+
+    def __repr__(self) -> str:
+        return f"<ScopePicker {', '.join(self.value)}>"

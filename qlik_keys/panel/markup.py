@@ -1,0 +1,261 @@
+"""The panel's state as HTML, every text of which is escaped: a client may be *named* `<img onerror=…>`."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    import pandas as pd
+
+    from qlik_keys.panel.state import Connection, ErrorCard, MadeClient, PanelState, ShownRequest, ShownStep
+
+ROWS_SHOWN = 200
+_PHASES = {
+    "waiting": ("○", "to do"),
+    "running": ("◐", "doing"),
+    "done": ("✓", "done"),
+    "failed": ("✗", "failed"),
+}
+_TABLE = ("Client", "Logs in by", "Scopes", "Current key", "Key made", "Rotate by", "Consent", "Findings")
+
+
+def plain(words: str) -> str:
+    """Return a text that is no markup."""
+    return escape(words)
+
+
+def header(state: PanelState) -> str:
+    """Return who and what the panel is connected to, the mode in colour and in words."""
+    connection = state.connection
+    if connection is None:
+        return _badge("off", "Not connected") + "<span class='qk-muted'>No tenant and no Vault yet.</span>"
+    if connection.mode == "sandbox":
+        badge = _badge("sandbox", "Sandbox: nothing here is real")
+    else:
+        badge = _badge("real", "Real tenant")
+    roles = f" ({', '.join(connection.roles)})" if connection.roles else ""
+    vault = f"<span>Vault <code>{escape(connection.vault_url)}</code></span>" if connection.vault_url else ""
+    return (
+        f"{badge}<span>Tenant <code>{escape(connection.tenant_host)}</code></span>"
+        f"<span>as <b>{escape(connection.identity)}</b>{escape(roles)}</span>{vault}"
+    )
+
+
+def work(state: PanelState) -> str:
+    """Return what is being done, or nothing."""
+    if not state.work:
+        return ""
+    words = f"{state.work} …" if not state.cancelling else f"{state.work}: stopping after this step …"
+    return (
+        f"<div class='qk-work' role='status'><span class='qk-spinner' aria-hidden='true'></span>{escape(words)}</div>"
+    )
+
+
+def error(card: ErrorCard | None) -> str:
+    """Return the error's card, or nothing."""
+    if card is None:
+        return ""
+    rows = "".join(
+        f"<tr><th scope='row'>{escape(name)}</th><td>{escape(asked)}</td><td>{escape(there)}</td></tr>"
+        for name, asked, there in card.differences
+    )
+    table = (
+        f"<table class='qk-differences'><thead><tr><th></th><th>asked for</th><th>there</th></tr></thead>"
+        f"<tbody>{rows}</tbody></table>"
+        if rows
+        else ""
+    )
+    outcome = f"<p>{escape(card.outcome)}</p>" if card.outcome else ""
+    hint = f"<p><b>What to do:</b> {escape(card.hint)}</p>" if card.hint else ""
+    trace = f" · trace id <code>{escape(card.trace_id)}</code>" if card.trace_id else ""
+    return (
+        f"<div class='qk-error' role='alert'><p class='qk-error-title'>✗ {escape(card.doing)} did not work</p>"
+        f"<p>{escape(card.what)}</p>{table}{outcome}{hint}"
+        f"<p class='qk-muted'>{escape(card.kind)}{trace}</p></div>"
+    )
+
+
+def connected(connection: Connection | None) -> str:
+    """Return what being connected means and what to do next, or nothing."""
+    if connection is None:
+        return ""
+    notices = "".join(f"<li>{escape(notice)}</li>" for notice in connection.notices)
+    listed = f"<p>The address was mended:</p><ul>{notices}</ul>" if notices else ""
+    words = (
+        "This is a practice tenant on this machine, as strict as Qlik Cloud, with a real OpenBao server for the keys. "
+        "Everything in it is gone when the kernel ends."
+        if connection.mode == "sandbox"
+        else "What is made here is made on a real tenant. A client's first token makes a bot user there, which in some "
+        "subscriptions takes a licence."
+    )
+    return (
+        f"<div class='qk-good' role='status'><p><b>✓ Connected to {escape(connection.tenant_host)} as "
+        f"{escape(connection.identity)}.</b></p><p>{words}</p>{listed}<p>Next: <b>New client</b>.</p></div>"
+    )
+
+
+def warnings(texts: Iterable[str]) -> str:
+    """Return warnings, each with its sign, or nothing."""
+    items = "".join(f"<li>{escape(text)}</li>" for text in texts)
+    return f"<ul class='qk-warnings'>{items}</ul>" if items else ""
+
+
+def preview(text: str) -> str:
+    """Return the registration's JSON, folded up."""
+    return f"<details class='qk-preview'><summary>What will be sent to the tenant</summary>{_code(text)}</details>"
+
+
+def steps(shown: Sequence[ShownStep]) -> str:
+    """Return the steps with their requests; before the first client, what they will be."""
+    if not shown:
+        return (
+            "<div class='qk-empty'><p><b>The steps appear here as they happen</b>, each with the requests that it "
+            "makes and with what you would do by hand.</p><p>The private key goes into the Vault before its public "
+            "half goes to the tenant, so no crash in between locks anyone out.</p></div>"
+        )
+    return f"<ol class='qk-steps'>{''.join(map(_step, shown))}</ol>"
+
+
+def made(client: MadeClient | None) -> str:
+    """Return the client that was made and the proof that it works, or nothing."""
+    if client is None:
+        return ""
+    title = "is made" if client.created else "was there already, just as asked for"
+    proof = (
+        f"<p class='qk-proof'>✓ <b>Proved:</b> it read its key back from the Vault, got a token and asked the tenant "
+        f"who it is: <code>{escape(client.subject)}</code>. Scope <code>{escape(client.scope)}</code>, "
+        f"the token ends {_moment(client.expires_at)}.</p>"
+        if client.subject
+        else ""
+    )
+    rows = [("Client id", client.client_id), ("Key id", client.kid), ("In the Vault", client.vault_path)]
+    facts = "".join(f"<dt>{name}</dt><dd><code>{escape(value)}</code></dd>" for name, value in rows if value)
+    return (
+        f"<div class='qk-good' role='status'><p><b>✓ {escape(client.name)} {title}.</b></p><dl>{facts}</dl>{proof}"
+        f"{warnings(client.warnings)}</div>"
+    )
+
+
+def first_use(client: MadeClient | None) -> str:
+    """Return the code of the client's first use from a cell, or nothing."""
+    if client is None or not client.kid:
+        return ""
+    code = (
+        "import httpx\nimport qlik_keys as qk\n\n"
+        "source = qk.TokenSource.from_store(\n"
+        f'    panel.store, tenant_url=panel.tenant.url, client_id="{client.client_id}"\n)\n'
+        "auth = qk.PrivateKeyJwtAuth(source)\n"
+        "with httpx.Client(base_url=panel.tenant.url, auth=auth, follow_redirects=True) as api:\n"
+        '    print(api.get("/api/v1/users/me").json())'
+    )
+    return f"<details class='qk-preview'><summary>Use it in the next cell</summary>{_code(code)}</details>"
+
+
+def clients(frame: pd.DataFrame | None, at: datetime | None, search: str) -> str:
+    """Return the table of the tenant's clients whose name, id, scopes or findings hold the text."""
+    if frame is None:
+        return "<div class='qk-empty'><p>Not asked for yet.</p></div>"
+    wanted = search.strip().casefold()
+    records: list[dict[str, Any]] = [
+        {str(name): value for name, value in record.items()} for record in frame.to_dict("records")
+    ]
+    found = [record for record in records if wanted in _searchable(record)] if wanted else records
+    counted = f"{len(found)} of {len(records)} clients" if wanted else f"{len(records)} clients"
+    rest = f", the first {ROWS_SHOWN} shown" if len(found) > ROWS_SHOWN else ""
+    caption = f"{counted}{rest}. As of {_moment(at)}. In a cell: <code>panel.clients</code>"
+    head = "".join(f"<th scope='col'>{name}</th>" for name in _TABLE)
+    rows = "".join(_row(record) for record in found[:ROWS_SHOWN])
+    if not records:
+        rows = f"<tr><td colspan='{len(_TABLE)}'>The tenant has no OAuth client yet.</td></tr>"
+    return (
+        f"<p class='qk-muted'>{caption}</p><div class='qk-scroll' tabindex='0' role='region' aria-label='Clients'>"
+        f"<table class='qk-table'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def summary(state: PanelState) -> str:
+    """Return what a reopened or exported notebook shows in the place of the panel."""
+    connection = state.connection
+    where = f" It was connected to {escape(connection.tenant_host)}." if connection else ""
+    return (
+        "<p><b>qlik_keys panel.</b> It needs a running kernel: run <code>import qlik_keys as qk; qk.Panel()</code> "
+        f"again.{where}</p>"
+    )
+
+
+def _row(record: dict[str, Any]) -> str:
+    findings = _texts(record["findings"])
+    chips = "".join(f"<span class='qk-finding'>⚠ {escape(name)}</span>" for name in findings)
+    cells = (
+        f"<b>{escape(str(record['name']))}</b><br><code>{escape(str(record['client_id']))}</code>",
+        escape(", ".join(_METHODS.get(name, name) for name in _texts(record["auth_methods"]))),
+        escape(", ".join(_texts(record["scopes"]))),
+        f"<code>{escape(_text(record['current_kid']))}</code><br>{escape(', '.join(_texts(record['algs'])))}",
+        _day(record["key_made"]),
+        _day(record["rotate_by"]),
+        escape(_text(record["consent"])),
+        chips or "<span class='qk-none'>✓ none</span>",
+    )
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+_METHODS = {"private_key_jwt": "private key JWT", "client_secret": "client secret"}
+
+
+def _step(step: ShownStep) -> str:
+    sign, word = _PHASES[step.phase]
+    requests = "".join(map(_request, step.requests))
+    listed = f"<ul class='qk-requests'>{requests}</ul>" if requests else ""
+    by_hand = f"<p class='qk-by-hand'>By hand: {escape(step.by_hand)}</p>" if step.by_hand else ""
+    return (
+        f"<li class='qk-step qk-{step.phase}'><span class='qk-sign' aria-hidden='true'>{sign}</span>"
+        f"<div><p class='qk-step-title'>{escape(step.title)} <span class='qk-word'>{word}</span></p>"
+        f"{by_hand}{listed}</div></li>"
+    )
+
+
+def _request(request: ShownRequest) -> str:
+    status = "no answer" if request.status is None else str(request.status)
+    again = f" · attempt {request.attempt}" if request.attempt > 1 else ""
+    line = (
+        f"<span class='qk-system'>{request.system}</span> <code>{escape(request.method)} {escape(request.path)}</code> "
+        f"<span class='qk-muted'>{status} · {request.milliseconds:.0f} ms{again}</span>"
+    )
+    if not request.body:
+        return f"<li>{line}</li>"
+    return f"<li><details><summary>{line}</summary>{_code(request.body)}</details></li>"
+
+
+def _searchable(record: dict[str, Any]) -> str:
+    texts = [str(record["name"]), str(record["client_id"]), _text(record["current_kid"]), _text(record["consent"])]
+    texts += [*_texts(record["scopes"]), *_texts(record["findings"]), *_texts(record["auth_methods"])]
+    return " ".join(texts).casefold()
+
+
+def _texts(value: Any) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list | tuple) else []
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _day(value: Any) -> str:
+    # A missing value of pandas is not equal to itself.
+    return f"{value:%Y-%m-%d}" if value is not None and value == value else ""  # noqa: PLR0124
+
+
+def _moment(value: datetime | None) -> str:
+    return f"{value:%Y-%m-%d %H:%M} UTC" if value else ""
+
+
+def _code(text: str) -> str:
+    return f"<pre tabindex='0'><code>{escape(text)}</code></pre>"
+
+
+def _badge(kind: str, words: str) -> str:
+    return f"<span class='qk-badge qk-badge-{kind}'>{escape(words)}</span>"

@@ -1,0 +1,143 @@
+"""The panel that a notebook shows: `qk.Panel()`."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+
+from qlik_keys.errors import ConfigurationError
+from qlik_keys.panel import markup
+from qlik_keys.panel.presenter import Presenter
+from qlik_keys.panel.views import ClientsView, ConnectView, FrameView, NewClientView
+from qlik_keys.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.lifecycle import Provisioned
+    from qlik_keys.panel.state import PanelState
+    from qlik_keys.tenant import QlikTenant
+
+_STYLE = Path(__file__).parent / "static" / "panel.css"
+
+
+class Panel:
+    """Makes machine-to-machine clients of a Qlik Cloud tenant by clicking; the last line of a cell shows it.
+
+    Work runs in a thread: the kernel answers other cells meanwhile. No secret is in its widgets' state.
+
+    Args:
+        tenant: a tenant to begin with, together with `store`; the caller keeps it and closes it.
+        store: a key store to begin with.
+        settings: where credentials come from that are not typed; by default the environment and qlik-cli's context.
+
+    Raises:
+        TypeError: only one of `tenant` and `store` is given.
+
+    Example:
+        >>> panel = Panel()
+        >>> panel  # shows it
+        >>> panel.tenant, panel.store, panel.clients  # what it is connected to and shows, for the next cell
+    """
+
+    def __init__(
+        self,
+        *,
+        tenant: QlikTenant | None = None,
+        store: KeyStore | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        if (tenant is None) != (store is None):
+            raise TypeError("give both tenant and store, or neither")
+        problem: ConfigurationError | None = None
+        if settings is None:
+            try:
+                settings = Settings.resolve()
+            except ConfigurationError as error:
+                settings, problem = Settings(), error
+        self._presenter = presenter = Presenter(settings=settings)
+        connect = ConnectView(presenter)
+        self._views: dict[str, Any] = {
+            "Connect": connect,
+            "New client": NewClientView(presenter),
+            "Clients": ClientsView(presenter),
+        }
+        self._frame = FrameView(presenter, self._views, ending=connect.forget)
+        style = widgets.HTML(f"<style>{_STYLE.read_text(encoding='utf-8')}</style>")
+        style.layout.display = "none"
+        self._root = widgets.VBox([style, self._frame.widget])
+        presenter.listen(self._draw)
+        if problem is not None:
+            presenter.fail(problem, "Looking for settings")
+        if tenant is not None and store is not None:
+            self._frame.choose("New client")
+            presenter.use(tenant, store)
+
+    @property
+    def tenant(self) -> QlikTenant | None:
+        """The tenant that it is connected to, None for none."""
+        return self._presenter.tenant
+
+    @property
+    def store(self) -> KeyStore | None:
+        """The key store that it is connected to, None for none."""
+        return self._presenter.store
+
+    @property
+    def clients(self) -> pd.DataFrame | None:
+        """The table of the tab "Clients", None before it was asked for (`qlik_keys.clients`)."""
+        return self._presenter.state.clients
+
+    @property
+    def last_made(self) -> Provisioned | None:
+        """The client that was made last, without its secret."""
+        return self._presenter.last_made
+
+    @property
+    def last_error(self) -> BaseException | None:
+        """The exception behind the newest error card."""
+        return self._presenter.last_error
+
+    def start_sandbox(self) -> None:
+        """Start a sandbox and connect to it, as the button does, and wait for it; quiet where one is connected.
+
+        Raises:
+            ConfigurationError: a package of the extra `sandbox` is missing, or the panel is busy.
+            TenantUnreachable: the sandbox did not come up.
+        """
+        self._presenter.start_sandbox(wait=True)
+
+    def refresh(self) -> None:
+        """Ask for the tenant's clients, as the button does, and wait for them.
+
+        Raises:
+            ConfigurationError: nothing is connected, or the panel is busy.
+            TenantError, StoreError: one of them could not be asked.
+        """
+        self._presenter.refresh(wait=True)
+
+    def end_session(self) -> None:
+        """Forget every secret, close what the panel opened, and stop its sandbox."""
+        self._views["Connect"].forget()
+        self._presenter.end_session(wait=True)
+
+    def _draw(self, state: PanelState) -> None:
+        for view in (self._frame, *self._views.values()):
+            try:
+                view.draw(state)
+            except Exception as error:  # noqa: BLE001  # one view that fails must not take the work down with it
+                self._presenter.last_error = error
+                warnings.warn(f"the panel could not be drawn: {type(error).__name__}", RuntimeWarning, stacklevel=2)
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+        bundle: dict[str, Any] = self._root._repr_mimebundle_(**options)  # IPython's own protocol
+        return {**bundle, "text/plain": repr(self), "text/html": markup.summary(self._presenter.state)}
+
+    def __repr__(self) -> str:
+        connection = self._presenter.state.connection
+        where = f"{connection.mode} {connection.tenant_host}" if connection else "not connected"
+        return f"<qlik_keys.Panel, {where}>"

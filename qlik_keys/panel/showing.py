@@ -1,0 +1,88 @@
+"""From what the product tells (requests, errors, results) to what the panel shows."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from qlik_keys.errors import ConfigurationError, LifecycleError, NeedsPerson, QlikKeysError
+from qlik_keys.panel.state import ErrorCard, MadeClient, ShownRequest, ShownStep
+from qlik_keys.panel.words import BY_HAND, OUTCOMES
+
+if TYPE_CHECKING:
+    from qlik_keys.keystore.base import StoreCall
+    from qlik_keys.lifecycle import Provisioned
+    from qlik_keys.tenant import Exchange
+
+
+def waiting_steps() -> tuple[ShownStep, ...]:
+    """Return the steps that every client takes, none of them begun."""
+    from qlik_keys.lifecycle.run import TITLES  # noqa: PLC0415  # brings httpx
+
+    return tuple(ShownStep(step=step, title=TITLES[step], by_hand=by_hand) for step, by_hand in BY_HAND.items())
+
+
+def tenant_request(exchange: Exchange) -> ShownRequest:
+    """Return an exchange with the tenant as it is shown."""
+    body = "" if exchange.request_body is None else json.dumps(exchange.request_body, indent=2, ensure_ascii=False)
+    return ShownRequest(
+        system="tenant",
+        method=exchange.method,
+        path=exchange.path + (f"?{urlencode(exchange.query)}" if exchange.query else ""),
+        body=body,
+        status=exchange.status,
+        milliseconds=exchange.elapsed_seconds * 1000,
+        attempt=exchange.attempt,
+    )
+
+
+def vault_request(call: StoreCall) -> ShownRequest:
+    """Return a request to the Vault as it is shown."""
+    return ShownRequest(
+        system="vault",
+        method=call.method,
+        path=call.path,
+        body="",
+        status=call.status,
+        milliseconds=call.elapsed_seconds * 1000,
+    )
+
+
+def made_client(made: Provisioned, vault_path: str) -> MadeClient:
+    """Return a client that was made as it is shown, without its secret."""
+    return MadeClient(
+        name=made.name,
+        client_id=made.client_id,
+        kid=made.kid,
+        created=made.created,
+        vault_path=vault_path,
+        subject=made.proof.user.subject if made.proof else "",
+        scope=made.proof.scope if made.proof else "",
+        expires_at=made.proof.expires_at if made.proof else None,
+        warnings=made.warnings,
+    )
+
+
+def error_card(error: BaseException, doing: str) -> ErrorCard:
+    """Return an error as it is shown."""
+    if not isinstance(error, QlikKeysError):
+        # The text of somebody else's exception may hold anything: its class is told, the rest is in `last_error`.
+        return ErrorCard(
+            doing=doing,
+            what=f"An unexpected {type(error).__name__} came up.",
+            hint="panel.last_error has it, for a report to the makers of qlik_keys.",
+            outcome="",
+            kind=type(error).__name__,
+        )
+    differences = error.differences if isinstance(error, NeedsPerson) else {}
+    changed = not isinstance(error, ConfigurationError | LifecycleError)
+    return ErrorCard(
+        doing=doing,
+        what=error.message,
+        hint=error.hint,
+        outcome=OUTCOMES[error.outcome] if changed else "",
+        kind=type(error).__name__,
+        trace_id=str(getattr(error, "trace_id", "")),
+        differences=tuple((name, str(asked), str(there)) for name, (asked, there) in differences.items()),
+    )

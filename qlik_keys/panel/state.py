@@ -1,0 +1,216 @@
+"""What the panel knows at one moment, as frozen values; views draw it, and nothing of it is a secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import pandas as pd
+
+Mode = Literal["sandbox", "real"]
+StepPhase = Literal["waiting", "running", "done", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """What the panel is connected to.
+
+    Attributes:
+        mode: "sandbox" where the tenant is on this machine's loopback, which no real one is.
+        tenant_url: the tenant's address.
+        tenant_host: its host.
+        identity: the caller's name on the tenant.
+        roles: the caller's roles.
+        vault_url: the Vault's address, "" where the store is none of ours.
+        notices: what was mended in what was typed.
+    """
+
+    mode: Mode
+    tenant_url: str
+    tenant_host: str
+    identity: str
+    roles: tuple[str, ...] = ()
+    vault_url: str = ""
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownRequest:
+    """A request as it is shown; secrets were struck out where it was made.
+
+    Attributes:
+        system: who was asked.
+        method: HTTP method.
+        path: path with the query.
+        body: JSON text, "" for none.
+        status: HTTP status, None when no answer came.
+        milliseconds: how long it took.
+        attempt: 1 for the first time.
+    """
+
+    system: Literal["tenant", "vault"]
+    method: str
+    path: str
+    body: str
+    status: int | None
+    milliseconds: float
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownStep:
+    """A step of the lifecycle as it is shown.
+
+    Attributes:
+        step: its name in the lifecycle.
+        title: what is done, in words.
+        by_hand: what it stands for in Qlik's tutorial, or with other tools.
+        phase: how far it is.
+        requests: what was asked in it.
+    """
+
+    step: str
+    title: str
+    by_hand: str
+    phase: StepPhase = "waiting"
+    requests: tuple[ShownRequest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorCard:
+    """What went wrong, for a person.
+
+    Attributes:
+        doing: what was being done, in words.
+        what: what happened.
+        hint: what to do, or "".
+        outcome: what is known of the effect, in words, or "".
+        kind: the name of the error's class.
+        trace_id: what Qlik's support asks for, or "".
+        differences: field -> (asked for, there), for a conflict.
+    """
+
+    doing: str
+    what: str
+    hint: str
+    outcome: str
+    kind: str
+    trace_id: str = ""
+    differences: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeClient:
+    """A client that was made, or found made, with its proof.
+
+    Attributes:
+        name: its name.
+        client_id: its id on the tenant.
+        kid: its current key's id, "" for none.
+        created: False when it was there already.
+        vault_path: where its secret lies in the Vault, "" when that is not known.
+        subject: who the tenant says the client is, "" when it was not proved.
+        scope: the scopes of the proof's token.
+        expires_at: when that token ends, UTC.
+        warnings: what a person should know.
+    """
+
+    name: str
+    client_id: str
+    kid: str
+    created: bool
+    vault_path: str = ""
+    subject: str = ""
+    scope: str = ""
+    expires_at: datetime | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelState:
+    """Everything that the panel shows.
+
+    Attributes:
+        connection: what it is connected to, None for nothing.
+        work: what is being done, "" for nothing.
+        cancelling: whether the work was asked to stop after its step.
+        error: the newest error that was not put away.
+        steps: the steps of the newest client.
+        made: the newest client.
+        has_client_secret: whether a client secret waits to be shown.
+        clients: the clients' table, None before it was asked for.
+        clients_at: when it was asked for, UTC.
+    """
+
+    connection: Connection | None = None
+    work: str = ""
+    cancelling: bool = False
+    error: ErrorCard | None = None
+    steps: tuple[ShownStep, ...] = ()
+    made: MadeClient | None = None
+    has_client_secret: bool = False
+    clients: pd.DataFrame | None = field(default=None, compare=False)
+    clients_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectForm:
+    """What a person gives to connect to a tenant and a Vault; secrets are `Secret`, or None for "from the environment".
+
+    Attributes:
+        tenant_url: the tenant's address.
+        credential: how to log in there.
+        api_key: for "api_key".
+        client_id: for "client_secret".
+        client_secret: for "client_secret".
+        vault_url: the Vault's address.
+        vault_login: how to log in there.
+        vault_token: for "token".
+        role_id: for "approle"; the user for "userpass".
+        secret_id: for "approle"; the password for "userpass".
+        mount: the KV version 2 mount.
+        prefix: the folder in it.
+        namespace: the Vault's namespace, "" for none.
+    """
+
+    tenant_url: str
+    credential: Literal["api_key", "client_secret"]
+    api_key: Any = None
+    client_id: str = ""
+    client_secret: Any = None
+    vault_url: str = ""
+    vault_login: Literal["token", "approle", "userpass"] = "token"
+    vault_token: Any = None
+    role_id: str = ""
+    secret_id: Any = None
+    mount: str = "secret"
+    prefix: str = "qlik-keys"
+    namespace: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientForm:
+    """The tutorial's choices.
+
+    Attributes:
+        name: the client's name.
+        description: shown in Qlik's console.
+        scopes: what it may do.
+        private_key_jwt: log in by a key.
+        key_choice: which kind of key, a name of `KEY_CHOICES`.
+        client_secret: log in by a client secret.
+        impersonation: may ask for tokens of users as well.
+        trusted: consent method "trusted".
+    """
+
+    name: str
+    description: str = ""
+    scopes: tuple[str, ...] = ()
+    private_key_jwt: bool = True
+    key_choice: str = "ES384"
+    client_secret: bool = False
+    impersonation: bool = False
+    trusted: bool = True

@@ -1,0 +1,110 @@
+// Chooses scopes: what is chosen as chips, a search, and the list with meanings. A scope that a chosen one covers needs
+// no tick of its own. Unknown names may be added: a tenant may know more than Qlik publishes.
+let count = 0;
+
+function render({ model, el }) {
+  const id = `qk-scopes-${++count}`;
+  const label = document.createElement("label");
+  const chips = document.createElement("div");
+  const search = document.createElement("input");
+  const list = document.createElement("div");
+  el.classList.add("qk-field", "qk-scopes");
+  label.htmlFor = search.id = id;
+  label.textContent = "Scopes";
+  chips.className = "qk-chips";
+  search.type = "search";
+  search.autocomplete = "off";
+  search.placeholder = "Search by name or meaning: apps, space, user …";
+  list.className = "qk-options";
+  list.setAttribute("role", "group");
+  list.setAttribute("aria-label", "Scopes to choose from");
+  el.append(label, chips, search, list);
+
+  const chosen = () => model.get("value");
+  const choose = (names) => {
+    model.set("value", names);
+    model.save_changes();
+  };
+  const toggle = (name) => {
+    const names = chosen();
+    choose(names.includes(name) ? names.filter((other) => other !== name) : [...names, name]);
+  };
+  const element = (tag, className, words) => {
+    const made = document.createElement(tag);
+    made.className = className;
+    made.textContent = words;
+    return made;
+  };
+
+  const drawChips = () => {
+    chips.replaceChildren(
+      ...chosen().map((name) => {
+        const chip = element("span", "qk-chip", name);
+        const remove = element("button", "qk-chip-remove", "×");
+        remove.type = "button";
+        remove.setAttribute("aria-label", `Remove ${name}`);
+        remove.disabled = model.get("disabled");
+        remove.addEventListener("click", () => toggle(name));
+        chip.append(remove);
+        return chip;
+      }),
+    );
+    if (!chosen().length) chips.append(element("span", "qk-note", "None chosen yet."));
+  };
+  const option = ({ name, meaning, parents }) => {
+    const row = element("label", "qk-option", "");
+    const box = document.createElement("input");
+    const covering = parents.find((parent) => chosen().includes(parent));
+    box.type = "checkbox";
+    box.checked = chosen().includes(name) || Boolean(covering);
+    box.disabled = model.get("disabled") || Boolean(covering && !chosen().includes(name));
+    box.dataset.scope = name;
+    box.addEventListener("change", () => toggle(name));
+    row.append(box, element("code", "", name), element("span", "qk-note", covering ? `covered by ${covering}` : meaning));
+    return row;
+  };
+  const drawList = () => {
+    const focused = document.activeElement?.dataset?.scope;
+    const scroll = list.scrollTop;
+    const wanted = search.value.trim().toLowerCase();
+    const found = model
+      .get("options")
+      .filter(({ name, meaning }) => name.toLowerCase().includes(wanted) || meaning.toLowerCase().includes(wanted));
+    const rows = [];
+    let group = "";
+    for (const each of found) {
+      if (each.group !== group) {
+        group = each.group;
+        rows.push(element("p", "qk-group", group === "admin" ? "Administration" : "Users"));
+      }
+      rows.push(option(each));
+    }
+    const typed = search.value.trim();
+    if (typed && !/\s/.test(typed) && !model.get("options").some(({ name }) => name === typed) && !chosen().includes(typed)) {
+      const add = element("button", "qk-quiet", `Add “${typed}”, which is not among the scopes that Qlik publishes`);
+      add.type = "button";
+      add.addEventListener("click", () => {
+        search.value = "";
+        choose([...chosen(), typed]);
+      });
+      rows.push(add);
+    } else if (!rows.length) {
+      rows.push(element("p", "qk-note", "No scope has that in its name or meaning."));
+    }
+    list.replaceChildren(...rows);
+    list.scrollTop = scroll;
+    if (focused) list.querySelector(`input[data-scope="${CSS.escape(focused)}"]`)?.focus();
+  };
+  const draw = () => {
+    search.disabled = model.get("disabled");
+    drawChips();
+    drawList();
+  };
+  search.addEventListener("input", drawList);
+  search.addEventListener("keydown", (event) => event.stopPropagation());
+  model.on("change", draw);
+  draw();
+  return () => model.off("change", draw);
+}
+
+export default { render };

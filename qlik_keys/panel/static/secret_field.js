@@ -1,0 +1,71 @@
+// A field for a secret. What is typed is sent once, when the field is left or Enter is pressed, and removed from the
+// page at once. Nothing of it is ever set on the model, whose state is saved with the notebook.
+let count = 0;
+
+function render({ model, el }) {
+  const id = `qk-secret-${++count}`;
+  const label = document.createElement("label");
+  const row = document.createElement("div");
+  const input = document.createElement("input");
+  const forget = document.createElement("button");
+  const note = document.createElement("p");
+  el.classList.add("qk-field");
+  label.htmlFor = input.id = id;
+  note.id = `${id}-note`;
+  note.className = "qk-note";
+  note.setAttribute("aria-live", "polite");
+  row.className = "qk-row";
+  input.type = "password";
+  input.autocomplete = "off";
+  input.spellcheck = false;
+  input.setAttribute("aria-describedby", note.id);
+  forget.type = "button";
+  forget.className = "qk-quiet";
+  forget.textContent = "Forget";
+  row.append(input, forget);
+  el.append(label, row, note);
+
+  let touched = false;
+  const leave = () => {
+    const value = input.value;
+    input.value = "";
+    touched = false;
+    if (value) model.send({ kind: "typed", value });
+  };
+  input.addEventListener("change", leave);
+  input.addEventListener("input", () => {
+    const filled = input.value !== "";
+    if (filled !== touched) model.send({ kind: "touched", filled });
+    touched = filled;
+  });
+  // JupyterLab's own shortcuts are not meant for what is typed here.
+  input.addEventListener("keydown", (event) => event.stopPropagation());
+  forget.addEventListener("click", () => model.send({ kind: "forget" }));
+
+  const draw = () => {
+    const held = model.get("held");
+    const problem = model.get("problem");
+    label.textContent = model.get("label");
+    forget.setAttribute("aria-label", `Forget the ${model.get("label")}`);
+    input.disabled = forget.disabled = model.get("disabled");
+    input.placeholder = held ? "••••••••••••" : "";
+    input.setAttribute("aria-invalid", problem ? "true" : "false");
+    forget.hidden = !held;
+    note.classList.toggle("qk-problem", Boolean(problem));
+    note.textContent =
+      problem || (held ? "✓ The kernel holds it; this page and the notebook do not." : model.get("help_text"));
+  };
+  const received = (message) => {
+    if (message.kind === "clear") input.value = "";
+  };
+  model.on("change", draw);
+  model.on("msg:custom", received);
+  draw();
+  return () => {
+    input.value = "";
+    model.off("change", draw);
+    model.off("msg:custom", received);
+  };
+}
+
+export default { render };

@@ -1,0 +1,68 @@
+// Shows a secret that came in a message of its own. It lives in this page's memory alone, until "I have stored it".
+function render({ model, el }) {
+  const title = document.createElement("p");
+  const row = document.createElement("div");
+  const code = document.createElement("output");
+  const show = button("Show it", "qk-primary");
+  const copy = button("Copy", "");
+  const stored = button("I have stored it", "");
+  const note = document.createElement("p");
+  el.classList.add("qk-once");
+  row.className = "qk-row";
+  note.className = "qk-note";
+  note.setAttribute("aria-live", "polite");
+  title.textContent = `${model.get("label")}: shown once`;
+  row.append(show, code, copy, stored);
+  el.append(title, row, note);
+  const clipboard = window.isSecureContext ? navigator.clipboard : undefined;
+  const waiting = "Qlik shows it this once, and nobody keeps it: store it now. No saved notebook has it.";
+
+  function button(words, kind) {
+    const made = document.createElement("button");
+    made.type = "button";
+    made.className = kind || "qk-quiet";
+    made.textContent = words;
+    return made;
+  }
+  const draw = () => {
+    const visible = code.textContent !== "";
+    show.hidden = visible;
+    code.hidden = stored.hidden = !visible;
+    copy.hidden = !visible || !clipboard;
+    note.textContent = visible && !clipboard ? "Select and copy it: this browser gives no access to the clipboard." : waiting;
+  };
+  const received = (message) => {
+    if (message.kind !== "secret") return;
+    code.textContent = message.value;
+    draw();
+  };
+  const hide = () => {
+    code.textContent = "";
+    draw();
+  };
+  show.addEventListener("click", () => model.send({ kind: "show" }));
+  copy.addEventListener("click", () => {
+    clipboard.writeText(code.textContent).then(
+      () => (note.textContent = "✓ Copied. Clear the clipboard when it is stored."),
+      () => (note.textContent = "The browser did not allow it: select and copy it by hand."),
+    );
+  });
+  stored.addEventListener("click", () => {
+    hide();
+    model.send({ kind: "stored" });
+  });
+  const relabel = () => {
+    title.textContent = `${model.get("label")}: shown once`;
+    hide();
+  };
+  model.on("msg:custom", received);
+  model.on("change:label", relabel);
+  draw();
+  return () => {
+    code.textContent = "";
+    model.off("msg:custom", received);
+    model.off("change:label", relabel);
+  };
+}
+
+export default { render };

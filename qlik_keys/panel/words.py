@@ -1,0 +1,77 @@
+"""The panel's words: what each step stands for by hand, the key choices, and what an error's outcome means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qlik_keys.errors import Outcome
+from qlik_keys.keys import KeySpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# The steps that every client takes, in their order, with what a person does instead (qlik-cloud-contract, "The
+# console's words", and Qlik's tutorial "Create a M2M OAuth2 client").
+BY_HAND: Mapping[str, str] = {
+    "check": "Console: look through the list of OAuth clients for the name.",
+    "stage": "Terminal: make a key pair with OpenSSL, turn it into a JWK by a script, keep the file somewhere.",
+    "register": "Console, steps 1 to 6: Create new, type Web, name, scopes, authentication method, "
+    "Machine-to-machine, Create. Steps 8 and 9: consent method Trusted.",
+    "claim": "Console, step 7: copy the client id before the window closes.",
+    "record": "Terminal: put key and client id where the job finds them.",
+    "prove": "Terminal: qlik context create, then qlik user me. With a private key qlik-cli cannot do it at all.",
+    "unstage": "Terminal: delete the key file that was left behind.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChoice:
+    """A kind of key to choose from.
+
+    Attributes:
+        spec: what is made.
+        label: its name on the control.
+        advice: a word on when to take it.
+    """
+
+    spec: KeySpec
+    label: str
+    advice: str
+
+
+KEY_CHOICES: Mapping[str, KeyChoice] = {
+    "ES384": KeyChoice(
+        KeySpec("ES384"),
+        "ES384 · elliptic curve P-384",
+        "Small, made in a millisecond, signs fastest. The best choice unless a consumer of yours only knows RSA.",
+    ),
+    "RS256-4096": KeyChoice(
+        KeySpec("RS256", bits=4096),
+        "RS256 · RSA 4096 bits",
+        "What Qlik advises for long-lived production keys with RSA. Takes about a second to make.",
+    ),
+    "RS256-3072": KeyChoice(
+        KeySpec("RS256", bits=3072), "RS256 · RSA 3072 bits", "Between the two others in strength and speed."
+    ),
+    "RS256-2048": KeyChoice(
+        KeySpec("RS256", bits=2048),
+        "RS256 · RSA 2048 bits",
+        "The least that Qlik accepts. Signs five times as fast as 4096 bits.",
+    ),
+    "RS512-4096": KeyChoice(
+        KeySpec("RS512", bits=4096), "RS512 · RSA 4096 bits", "As RS256 with a longer hash; no faster, no slower."
+    ),
+    "RS512-3072": KeyChoice(
+        KeySpec("RS512", bits=3072), "RS512 · RSA 3072 bits", "As RS256 with a longer hash; no faster, no slower."
+    ),
+    "RS512-2048": KeyChoice(
+        KeySpec("RS512", bits=2048), "RS512 · RSA 2048 bits", "As RS256 with a longer hash; no faster, no slower."
+    ),
+}
+
+OUTCOMES: Mapping[Outcome, str] = {
+    Outcome.NOT_APPLIED: "Nothing was changed by it.",
+    Outcome.UNKNOWN: "Whether it took effect is not known. Ask again: it is looked up before anything is repeated.",
+    Outcome.APPLIED: "It took effect.",
+}
