@@ -30,7 +30,7 @@ from qlik_keys.errors import (
     TokenError,
 )
 from qlik_keys.origins import same_origin
-from qlik_keys.tenant.credentials import guarded
+from qlik_keys.secret import guarded
 from qlik_keys.tenant.oauth import (
     TOLERATED_SKEW_SECONDS,
     BySecret,

@@ -11,7 +11,7 @@ import httpx
 
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.origins import same_origin
-from qlik_keys.tenant.credentials import guarded
+from qlik_keys.secret import guarded
 from qlik_keys.tenant.oauth import UserLookup
 from qlik_keys.token_source import UNKNOWN_LIFETIME_SECONDS, Freshness, Token, TokenSource
 

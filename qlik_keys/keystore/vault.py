@@ -20,7 +20,7 @@ from qlik_keys.keystore.vault_kv import KvKeys
 from qlik_keys.keystore.vault_login import AppRole, JwtLogin, KubernetesLogin, UserPass
 from qlik_keys.keystore.vault_token import TokenKeeper, TokenStatus
 from qlik_keys.origins import require_https
-from qlik_keys.secret import Secret
+from qlik_keys.secret import Secret, guarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,15 +78,21 @@ class VaultKeyStore:
         timeout_seconds: float = 10.0,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        given = None if token is None else Secret(token, what="Vault token")
-        del token
+        # No frame of ours holds the plain text when something is refused: see `guarded`.
+        given = None if token is None else guarded(token, what="Vault token")
+        address = _checked_url(url)
+        del token, url
+        if isinstance(given, ConfigurationError):
+            raise given
+        if isinstance(address, ConfigurationError):
+            raise address
         if (given is None) == (login is None):
             raise TypeError("give exactly one of token and login")
         if custody != "kv":
             raise ValueError(f"custody must be 'kv', not {custody!r}")
         if timeout_seconds <= 0:
             raise ValueError("timeout_seconds must be positive")
-        self._url = _checked_url(url)
+        self._url = address
         self._mount = check_folder(mount, what="mount")
         self._prefix = check_folder(prefix, what="prefix")
         self._namespace = (namespace or "").strip("/ ") or None
@@ -272,17 +278,16 @@ class VaultKeyStore:
         return f"<VaultKeyStore {self._url} {self._mount}/{self._prefix}{namespace} custody={self.custody}>"
 
 
-def _checked_url(url: str) -> str:
-    """Return Vault's address without a trailing slash.
-
-    Raises:
-        ConfigurationError: it is no https address, or has more in it than an address.
-    """
+def _checked_url(url: str) -> str | ConfigurationError:
+    """Return Vault's address without a trailing slash, or the error that refuses it, to be raised when it is gone."""
     address = url.strip().rstrip("/")
-    require_https(address, what="Vault address")
+    try:
+        require_https(address, what="Vault address")
+    except ConfigurationError as error:
+        return error.with_traceback(None)
     parts = urlsplit(address)
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        raise ConfigurationError(
+        return ConfigurationError(
             "The Vault address has a user, a password, a query or a fragment in it.",
             hint="Write it as https://host:port, and pass the token as `token`.",
         )

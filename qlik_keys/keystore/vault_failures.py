@@ -206,6 +206,8 @@ def _failure(error: Exception, status: int | None) -> Failure | None:
             return STATUSES[status]
     if isinstance(error, network.ConnectionError) and _never_connected(error):
         return _NOT_REACHED
+    if type(error) is network.ConnectionError and isinstance(_reason(error), urllib3.exceptions.ReadTimeoutError):
+        return TIMED_OUT  # after the head of the answer; requests has no class of its own for that
     for kind in type(error).__mro__:
         found = HVAC_FAILURES.get(kind) or REQUESTS_FAILURES.get(kind)
         if found is not None:
@@ -221,9 +223,13 @@ def said_by(error: hvac.exceptions.VaultError) -> str:
 
 def _never_connected(error: network.ConnectionError) -> bool:
     """Tell a connection that was never made from one that was cut: only the latter may have had its effect."""
-    if isinstance(error, network.SSLError | network.Timeout | network.ProxyError) or not error.args:
+    if isinstance(error, network.SSLError | network.Timeout | network.ProxyError):
         return False
-    return isinstance(getattr(error.args[0], "reason", None), urllib3.exceptions.NewConnectionError)
+    return isinstance(getattr(_reason(error), "reason", None), urllib3.exceptions.NewConnectionError)
+
+
+def _reason(error: network.ConnectionError) -> object:
+    return error.args[0] if error.args else None
 
 
 def _redirected(error: RedirectRefused, *, host: str, path: str) -> StoreMisconfigured:

@@ -144,17 +144,22 @@ class KvKeys:
         """Write a record and its metadata, and read both back."""
         documents.check_record(record)
         path = self._record_path(record.tenant_host, record.client_id)
-        if record.version == 0:
-            # Before the data, so that no crash leaves a record that `summary` does not see; where a policy forbids it,
-            # that comes out before a key is stored.
-            self._folder.set_metadata(path, documents.metadata_of(record))
-        found = self._write(
-            path,
-            cas=record.version,
-            make=lambda: documents.encode_record(record),
-            read=lambda version: self._find_record(record.tenant_host, record.client_id, version),
-            is_wanted=lambda there: documents.same_record(there, record),
-        )
+        announced = record.version == 0 and self._announce(path, record)
+        conflict: StoreConflict | None = None
+        try:
+            found = self._write(
+                path,
+                cas=record.version,
+                make=lambda: documents.encode_record(record),
+                read=lambda version: self._find_record(record.tenant_host, record.client_id, version),
+                is_wanted=lambda there: documents.same_record(there, record),
+            )
+        except StoreConflict as error:
+            conflict = error
+        if conflict is not None:
+            if announced:
+                self._take_back(path, record)
+            raise conflict
         self._fit_metadata(path, found)
         return replace(record, version=found.version)
 
@@ -228,8 +233,10 @@ class KvKeys:
                 problem = error
             else:
                 return self._read_back(path, version, read, is_wanted)
-            found, was_seen = self._look(read)
+            found, was_seen = self._look(read, problem)
             if not was_seen:
+                if not may_repeat:
+                    problem.outcome = Outcome.UNKNOWN  # even a conflict: it may be with our own first attempt
                 raise problem
             if found is not None and is_wanted(found.content):
                 return found  # the conflict was with our own write, whose answer was lost
@@ -241,12 +248,17 @@ class KvKeys:
                 raise problem
         raise AssertionError("unreachable")
 
-    def _look(self, read: Callable[[int | None], Found[Content] | None]) -> tuple[Found[Content] | None, bool]:
-        """Return what is there after a write of unknown outcome, and whether that could be seen."""
+    def _look(
+        self, read: Callable[[int | None], Found[Content] | None], problem: StoreError
+    ) -> tuple[Found[Content] | None, bool]:
+        """Return what is there after a write that failed with that problem, and whether it could be seen."""
         try:
             return read(None), True
         except (StoreUnreachable, StoreSealed):
             return None, False
+        except StoreError as error:
+            error.outcome = problem.outcome  # of the write
+            raise
 
     def _read_back(
         self,
@@ -303,6 +315,27 @@ class KvKeys:
             hint="Read it again.",
             outcome=Outcome.APPLIED,
         )
+
+    def _announce(self, path: str, record: ClientRecord) -> bool:
+        """Set the metadata of a record that is about to be made; return whether that was done.
+
+        Before the data, so that no crash leaves a record that `summary` does not see; where a policy forbids it, that
+        comes out before a key is stored. Where a document is already, its metadata are not touched: it may be foreign.
+        """
+        history = self._folder.history(path, now=utc_now(self._clock))
+        if history is not None and history.current_version > 0:
+            return False
+        self._folder.set_metadata(path, documents.metadata_of(record))
+        return True
+
+    def _take_back(self, path: str, record: ClientRecord) -> None:
+        """Let the metadata show the record that was written while this one, which lost, was announced."""
+        try:
+            found = self._find_record(record.tenant_host, record.client_id)
+            if found is not None:
+                self._fit_metadata(path, found)
+        except StoreError:
+            return  # the conflict is what is to be told; the winner's next write mends its metadata
 
     def _delete(self, path: str) -> None:
         self._folder.delete(path)

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from urllib.parse import quote
 
 from qlik_keys.errors import ConfigurationError
-from qlik_keys.secret import Secret
+from qlik_keys.secret import Secret, guarded
 
 if TYPE_CHECKING:
     from qlik_keys.keystore.vault_api import VaultApi
 
 KUBERNETES_TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105  # a file's name
 _MAXIMUM_TOKEN_BYTES = 65_536
+_JWT = "login JWT"
 
 
 class Login(Protocol):
@@ -60,8 +61,15 @@ class AppRole(_Opaque):
     __slots__ = ("__role_id", "__secret_id", "mount")
 
     def __init__(self, role_id: str | Secret, secret_id: str | Secret | None = None, *, mount: str = "approle") -> None:
-        self.__role_id = Secret(role_id, what="AppRole role id")
-        self.__secret_id = None if secret_id is None else Secret(secret_id, what="AppRole secret id")
+        role = guarded(role_id, what="AppRole role id")
+        secret = None if secret_id is None else guarded(secret_id, what="AppRole secret id")
+        del role_id, secret_id
+        if isinstance(role, ConfigurationError):
+            raise role
+        if isinstance(secret, ConfigurationError):
+            raise secret
+        self.__role_id = role
+        self.__secret_id = secret
         self.mount = mount
 
     def perform(self, api: VaultApi) -> Any:
@@ -97,19 +105,17 @@ class UserPass(_Opaque):
 
     def __init__(self, username: str, password: str | Secret, *, mount: str = "userpass") -> None:
         self.username = username.strip()
-        # No `Secret` of its own: that one refuses blanks, since it is made for what travels in a header.
-        self.__password = password.reveal() if isinstance(password, Secret) else password
         self.mount = mount
-        complete = bool(self.username and self.__password)
+        held = Secret(password, what="password", any_text=True) if password else None
         del password
-        if not complete:
-            self.__password = ""
+        if held is None or not self.username:
             raise ConfigurationError("A Vault login by user and password needs both.", hint="Give the one that lacks.")
+        self.__password = held
 
     def perform(self, api: VaultApi) -> Any:
         """Log in."""
         user = quote(self.username, safe="")  # hvac puts it into the path as it is
-        return api.auth.userpass.login(user, self.__password, use_token=False, mount_point=self.mount)
+        return api.auth.userpass.login(user, self.__password.reveal(), use_token=False, mount_point=self.mount)
 
     def __repr__(self) -> str:
         return f"<UserPass {self.username} at {self.mount}>"
@@ -120,12 +126,16 @@ class _TokenLogin(_Opaque):
 
     __slots__ = ("_file", "_token", "mount", "role")
 
-    def __init__(self, role: str, token: str | Secret | None, token_file: str | Path | None, mount: str) -> None:
-        if (token is None) == (token_file is None):
+    def __init__(
+        self, role: str, given: Secret | ConfigurationError | None, token_file: str | Path | None, mount: str
+    ) -> None:
+        if (given is None) == (token_file is None):
             raise TypeError("give either the token or its file")
+        if isinstance(given, ConfigurationError):
+            raise given
         self.role = role
         self.mount = mount
-        self._token = None if token is None else Secret(token, what="login JWT")
+        self._token = given
         self._file = None if token_file is None else Path(token_file)
 
     def _read(self) -> Secret:
@@ -143,7 +153,7 @@ class _TokenLogin(_Opaque):
                 f"The file {self._file} with the JWT for the Vault login cannot be read.",
                 hint="Check that it is there, and that this process may read it.",
             )
-        return Secret(text, what="login JWT")
+        return Secret(text, what=_JWT)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.role} at {self.mount}>"
@@ -177,9 +187,11 @@ class KubernetesLogin(_TokenLogin):
         token_file: str | Path | None = None,
         mount: str = "kubernetes",
     ) -> None:
-        if jwt is None and token_file is None:
+        given = None if jwt is None else guarded(jwt, what=_JWT)
+        del jwt
+        if given is None and token_file is None:
             token_file = KUBERNETES_TOKEN_FILE
-        super().__init__(role, jwt, token_file, mount)
+        super().__init__(role, given, token_file, mount)
 
     def perform(self, api: VaultApi) -> Any:
         """Log in."""
@@ -209,7 +221,9 @@ class JwtLogin(_TokenLogin):
     def __init__(
         self, role: str, jwt: str | Secret | None = None, *, token_file: str | Path | None = None, mount: str = "jwt"
     ) -> None:
-        super().__init__(role, jwt, token_file, mount)
+        given = None if jwt is None else guarded(jwt, what=_JWT)
+        del jwt
+        super().__init__(role, given, token_file, mount)
 
     def perform(self, api: VaultApi) -> Any:
         """Log in."""

@@ -179,9 +179,10 @@ class TokenKeeper:
             try:
                 answer = login.perform(api)
             except (hvac.exceptions.InvalidRequest, hvac.exceptions.Forbidden, hvac.exceptions.Unauthorized):
+                # A Vault without an auth method there refuses too, so that nobody learns which there are.
                 raise StoreDenied(
                     f"The Vault at {api.host} refuses the login {login!r}.",
-                    hint="Check role or user, its secret, and that it has not run out.",
+                    hint="Check role or user, its secret, that it has not run out, and the login's `mount`.",
                 ) from None
             except hvac.exceptions.InvalidPath:
                 raise StoreMisconfigured(

@@ -11,11 +11,12 @@ import httpx
 
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.origins import same_origin
-from qlik_keys.secret import Secret
+from qlik_keys.secret import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from qlik_keys.secret import Secret
     from qlik_keys.tenant.session import Session
 
 
@@ -64,21 +65,6 @@ class ApiKey:
 
     def __repr__(self) -> str:
         return "<ApiKey>"
-
-
-def guarded(value: str | Secret, *, what: str) -> Secret | ConfigurationError:
-    """Return the secret wrapped, or the error that says why it is none, to be raised when the plain text is gone.
-
-    A verbose traceback prints the arguments of every frame, so no frame of ours may hold the text when it is raised.
-    """
-    failure: ConfigurationError
-    try:
-        return Secret(value, what=what)
-    except ConfigurationError as error:
-        failure = error
-    finally:
-        del value
-    return failure.with_traceback(None)
 
 
 class BearerOnce(httpx.Auth):
