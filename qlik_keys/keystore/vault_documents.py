@@ -225,6 +225,11 @@ def own_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in metadata.items() if name in METADATA_NAMES}
 
 
+def others_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Return what of custom metadata is not ours, and is kept."""
+    return {name: text for name, text in metadata.items() if name not in METADATA_NAMES}
+
+
 def summary_of(metadata: Mapping[str, str], *, client_id: str) -> KeySummary | None:
     """Return what custom metadata tells of a client, None if it is not ours."""
     if metadata.get("custody") != "kv":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
 
@@ -259,10 +260,12 @@ def _history(answer: Any, now: datetime, path: str) -> History:
     current = data.get("current_version")
     newest = versions.get(str(current), {})
     deleted_at = parse_time(newest.get("deletion_time"))
+    # A version with an age limit has a moment that is still to come; `now` is in whole seconds, Vault's moments are not.
+    has_passed = deleted_at is not None and deleted_at < now + timedelta(seconds=1)
     return History(
         metadata=_texts(data.get("custom_metadata")),
         current_version=current if isinstance(current, int) else 0,
-        current_is_gone=newest.get("destroyed") is True or (deleted_at is not None and deleted_at <= now),
+        current_is_gone=newest.get("destroyed") is True or has_passed,
         kept=tuple(sorted(int(number) for number, about in versions.items() if about.get("destroyed") is not True)),
     )
 

@@ -298,9 +298,8 @@ class KvKeys:
             wanted = documents.metadata_of(found.content)
             if documents.own_metadata(found.metadata) == wanted:
                 return
-            others = {name: text for name, text in found.metadata.items() if name not in documents.METADATA_NAMES}
             try:
-                self._folder.set_metadata(path, {**others, **wanted})
+                self._folder.set_metadata(path, {**documents.others_metadata(found.metadata), **wanted})
                 newest = self._find_record(found.content.tenant_host, found.content.client_id)
             except StoreError as error:
                 error.outcome = Outcome.APPLIED  # of the record; its metadata are for display
@@ -325,7 +324,8 @@ class KvKeys:
         history = self._folder.history(path, now=utc_now(self._clock))
         if history is not None and history.current_version > 0:
             return False
-        self._folder.set_metadata(path, documents.metadata_of(record))
+        others = {} if history is None else documents.others_metadata(history.metadata)
+        self._folder.set_metadata(path, {**others, **documents.metadata_of(record)})
         return True
 
     def _take_back(self, path: str, record: ClientRecord) -> None:
