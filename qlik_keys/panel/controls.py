@@ -20,6 +20,12 @@ def html(*classes: str) -> widgets.HTML:
     return place
 
 
+def put(place: widgets.HTML, markup: str) -> None:
+    """Fill a place with markup; without any it takes no room."""
+    place.value = markup
+    show(place, visible=bool(markup))
+
+
 def box(*children: widgets.Widget, classes: str = "") -> widgets.Box:
     """Return a box that our style sheet lays out."""
     made = widgets.Box(children=children)

@@ -140,7 +140,8 @@ class ScopePicker(anywidget.AnyWidget):
                 "meaning": scope.meaning,
                 "parents": [parent for parent in scopes if parent != scope.name and covers(parent, scope.name)],
             }
-            for scope in scopes.values()
+            # The least first: what a job of a user needs stands above what an administrator may do.
+            for scope in sorted(scopes.values(), key=lambda scope: scope.group == "admin")
         ]
         super().__init__(options=options, value=value)
 

@@ -164,7 +164,8 @@ def clients(frame: pd.DataFrame | None, at: datetime | None, search: str) -> str
         {str(name): value for name, value in record.items()} for record in frame.to_dict("records")
     ]
     found = [record for record in records if wanted in _searchable(record)] if wanted else records
-    counted = f"{len(found)} of {len(records)} clients" if wanted else f"{len(records)} clients"
+    total = f"{len(records)} client{'' if len(records) == 1 else 's'}"
+    counted = f"{len(found)} of {total}" if wanted else total
     rest = f", the first {ROWS_SHOWN} shown" if len(found) > ROWS_SHOWN else ""
     caption = f"{counted}{rest}. As of {_moment(at)}. In a cell: <code>panel.clients</code>"
     head = "".join(f"<th scope='col'>{name}</th>" for name in _TABLE)
@@ -222,12 +223,13 @@ def _request(request: ShownRequest) -> str:
     status = "no answer" if request.status is None else str(request.status)
     again = f" · attempt {request.attempt}" if request.attempt > 1 else ""
     line = (
-        f"<span class='qk-system'>{request.system}</span> <code>{escape(request.method)} {escape(request.path)}</code> "
-        f"<span class='qk-muted'>{status} · {request.milliseconds:.0f} ms{again}</span>"
+        f"<span class='qk-system'>{request.system}</span><code>{escape(request.method)} {escape(request.path)}</code>"
+        f"<span class='qk-answer'>{status} · {request.milliseconds:.0f} ms{again}</span>"
     )
     if not request.body:
-        return f"<li>{line}</li>"
-    return f"<li><details><summary>{line}</summary>{_code(request.body)}</details></li>"
+        return f"<li class='qk-request'>{line}</li>"
+    body = f"<details><summary>with this body</summary>{_code(request.body)}</details>"
+    return f"<li class='qk-request'>{line}{body}</li>"
 
 
 def _searchable(record: dict[str, Any]) -> str:
@@ -246,7 +248,8 @@ def _text(value: Any) -> str:
 
 def _day(value: Any) -> str:
     # A missing value of pandas is not equal to itself.
-    return f"{value:%Y-%m-%d}" if value is not None and value == value else ""  # noqa: PLR0124
+    known = value is not None and value == value  # noqa: PLR0124
+    return f"<span class='qk-day'>{value:%Y-%m-%d}</span>" if known else ""
 
 
 def _moment(value: datetime | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from urllib.parse import unquote_plus, urlencode
 
 from qlik_keys.errors import ConfigurationError, LifecycleError, NeedsPerson, QlikKeysError
 from qlik_keys.panel.state import ErrorCard, MadeClient, ShownRequest, ShownStep
@@ -29,7 +29,7 @@ def tenant_request(exchange: Exchange) -> ShownRequest:
     return ShownRequest(
         system="tenant",
         method=exchange.method,
-        path=exchange.path + (f"?{urlencode(exchange.query)}" if exchange.query else ""),
+        path=_readable(exchange.path + (f"?{urlencode(exchange.query)}" if exchange.query else "")),
         body=body,
         status=exchange.status,
         milliseconds=exchange.elapsed_seconds * 1000,
@@ -42,7 +42,7 @@ def vault_request(call: StoreCall) -> ShownRequest:
     return ShownRequest(
         system="vault",
         method=call.method,
-        path=call.path,
+        path=_readable(call.path),
         body="",
         status=call.status,
         milliseconds=call.elapsed_seconds * 1000,
@@ -86,3 +86,7 @@ def error_card(error: BaseException, doing: str) -> ErrorCard:
         trace_id=str(getattr(error, "trace_id", "")),
         differences=tuple((name, str(asked), str(there)) for name, (asked, there) in differences.items()),
     )
+
+
+def _readable(address: str) -> str:
+    return unquote_plus(address)

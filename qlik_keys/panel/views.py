@@ -11,7 +11,7 @@ import ipywidgets as widgets
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.origins import same_origin
 from qlik_keys.panel import markup
-from qlik_keys.panel.controls import box, button, checkbox, choice, html, show, text, words
+from qlik_keys.panel.controls import box, button, checkbox, choice, html, put, show, text, words
 from qlik_keys.panel.fields import ScopePicker, SecretField, SecretOnce
 from qlik_keys.panel.state import ClientForm, ConnectForm
 from qlik_keys.panel.words import KEY_CHOICES
@@ -110,7 +110,7 @@ class ConnectView:
 
     def draw(self, state: PanelState) -> None:
         """Draw a state."""
-        self._done.value = markup.connected(state.connection)
+        put(self._done, markup.connected(state.connection))
         self._start.disabled = bool(state.work)
         self._start.description = "Start the sandbox" if state.connection is None else "Start a new sandbox"
         self._changed()
@@ -149,10 +149,10 @@ class ConnectView:
         show(self._secret_id, visible=login == "approle")
         show(self._password, visible=login == "userpass")
         self._role_id.description = "User" if login == "userpass" else "Role id"
-        self._tenant_note.value = self._address_note()
+        put(self._tenant_note, self._address_note())
         why = self._presenter.state.work or self._missing()
         self._connect.disabled = bool(why)
-        self._why.value = markup.plain(why)
+        put(self._why, markup.plain(why))
 
     def _address_note(self) -> str:
         if not self._tenant_url.value.strip():
@@ -275,9 +275,9 @@ class NewClientView:
         self._key_choice.disabled = bool(state.work) or not self._private_key_jwt.value
         show(self._cancel, visible=bool(state.work) and bool(state.steps))
         self._cancel.disabled = state.cancelling
-        self._steps.value = markup.steps(state.steps)
-        self._made.value = markup.made(state.made)
-        self._first_use.value = markup.first_use(state.made)
+        put(self._steps, markup.steps(state.steps))
+        put(self._made, markup.made(state.made))
+        put(self._first_use, markup.first_use(state.made))
         if state.made is not None and state.has_client_secret:
             self._once.label = f"Client secret of {state.made.name}"
         show(self._once, visible=state.has_client_secret)
@@ -287,14 +287,14 @@ class NewClientView:
         form, presenter = self.form, self._presenter
         why = presenter.state.work or presenter.problem_of(form)
         self._create.disabled = bool(why)
-        self._why.value = markup.plain(why)
+        put(self._why, markup.plain(why))
         self._key_choice.disabled = bool(presenter.state.work) or not form.private_key_jwt
-        self._advice.value = markup.plain(KEY_CHOICES[form.key_choice].advice) if form.private_key_jwt else ""
-        self._warnings.value = markup.warnings(presenter.warnings_of(form))
+        put(self._advice, markup.plain(KEY_CHOICES[form.key_choice].advice) if form.private_key_jwt else "")
+        put(self._warnings, markup.warnings(presenter.warnings_of(form)))
         try:
-            self._preview.value = markup.preview(presenter.preview(form))
+            put(self._preview, markup.preview(presenter.preview(form)))
         except ConfigurationError:
-            self._preview.value = ""
+            put(self._preview, "")
 
 
 class ClientsView:
@@ -314,7 +314,7 @@ class ClientsView:
         self._state = state
         self._refresh.disabled = bool(state.work) or state.connection is None
         self._search.disabled = state.clients is None
-        self._table.value = markup.clients(state.clients, state.clients_at, self._search.value)
+        put(self._table, markup.clients(state.clients, state.clients_at, self._search.value))
 
 
 class FrameView:
@@ -359,9 +359,9 @@ class FrameView:
 
     def draw(self, state: PanelState) -> None:
         """Draw a state."""
-        self._header.value = markup.header(state)
-        self._work.value = markup.work(state)
-        self._error.value = markup.error(state.error)
+        put(self._header, markup.header(state))
+        put(self._work, markup.work(state))
+        put(self._error, markup.error(state.error))
         show(self._dismiss, visible=state.error is not None)
         show(self._end, visible=state.connection is not None)
         self._end.disabled = bool(state.work)
