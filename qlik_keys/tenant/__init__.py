@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from qlik_keys.tenant.credentials import ApiKey, Credential
     from qlik_keys.tenant.models import (
         AuthorizationServerMetadata,
+        ClientOverview,
         ClientSecretInfo,
         ConnectionConfig,
         CreatedClientSecret,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "ApiKey": "credentials",
     "AuthorizationServerMetadata": "models",
+    "ClientOverview": "models",
     "ClientSecretInfo": "models",
     "ConnectionConfig": "models",
     "CreatedClientSecret": "models",
@@ -49,6 +51,7 @@ _HOMES = {
 __all__ = [
     "ApiKey",
     "AuthorizationServerMetadata",
+    "ClientOverview",
     "ClientSecretInfo",
     "ConnectionConfig",
     "CreatedClientSecret",

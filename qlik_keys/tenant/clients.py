@@ -13,6 +13,7 @@ from qlik_keys.tenant.models import (
     CreatedClientSecret,
     CreatedOAuthClient,
     OAuthClient,
+    OverviewPage,
     Publication,
     SecretPart,
     parse,
@@ -20,12 +21,14 @@ from qlik_keys.tenant.models import (
 from qlik_keys.tenant.url import target_on
 
 if TYPE_CHECKING:
+    import builtins
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     import httpx
 
     from qlik_keys.secret import Secret
+    from qlik_keys.tenant.models import ClientOverview, Listed, Page
     from qlik_keys.tenant.requests import ConsentMethod, NewOAuthClient, PatchOperation
     from qlik_keys.tenant.session import Session
 
@@ -67,7 +70,7 @@ class OAuthClients:
         if not 1 <= page_size <= _MAXIMUM_PAGE_SIZE:
             raise ValueError(f"page_size must be 1 to {_MAXIMUM_PAGE_SIZE}, not {page_size}")
         wanted = {"filter": filter, "sort": sort, "limit": str(page_size)}
-        return self._pages({name: value for name, value in wanted.items() if value})
+        return self._pages(ClientPage, {name: value for name, value in wanted.items() if value})
 
     def list(
         self,
@@ -83,6 +86,14 @@ class OAuthClients:
             ValueError: the page size is out of bounds.
         """
         return [*self.iterate(filter, sort=sort, page_size=page_size)]
+
+    def overviews(self) -> builtins.list[ClientOverview]:
+        """Return all clients with what a table shows of them, faster than `list`.
+
+        Raises:
+            TenantProtocolError: the pages go in a circle, or lead to another origin.
+        """
+        return [*self._pages(OverviewPage, {"limit": str(_MAXIMUM_PAGE_SIZE)})]
 
     def create(self, new: NewOAuthClient) -> CreatedOAuthClient:
         """Make a client and return it, with its secret if it has one: Qlik shows it this once.
@@ -175,13 +186,13 @@ class OAuthClients:
         path = _path(client_id, "connection-configs/me")
         self._session.send(Call(method="DELETE", path=path, tier=2, again="always"), self._auth)
 
-    def _pages(self, query: dict[str, str]) -> Iterator[OAuthClient]:
+    def _pages(self, model: type[Page[Listed]], query: dict[str, str]) -> Iterator[Listed]:
         seen_ids: set[str] = set()
         seen_pages: set[tuple[tuple[str, str], ...]] = set()
         while True:
             seen_pages.add(tuple(sorted(query.items())))
             answer = self._session.send(Call(method="GET", path=_PATH, tier=1, query=query, again="always"), self._auth)
-            page = parse(ClientPage, answer.content, "GET", _PATH)
+            page = parse(model, answer.content, "GET", _PATH)
             for client in page.data:
                 # A client that was made or deleted meanwhile shifts the pages.
                 if client.client_id not in seen_ids:

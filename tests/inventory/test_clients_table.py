@@ -12,7 +12,7 @@ import qlik_keys as qk
 from qlik_keys.inventory import COLUMNS, FINDINGS
 from qlik_keys.keys import KeySpec, generate
 from qlik_keys.keystore.base import KeySummary
-from qlik_keys.tenant import ConnectionConfig, OAuthClient
+from qlik_keys.tenant import ClientOverview, ConnectionConfig
 
 NOW = 1_800_000_000.0
 TODAY = datetime.fromtimestamp(NOW, tz=UTC)
@@ -42,7 +42,7 @@ def client(client_id="a" * 32, **changes):
         "publicKeys": [KEY.public.to_dict()],
         "createdAt": "2026-01-02T03:04:05Z",
     }
-    return OAuthClient.model_validate({**fields, **changes})
+    return ClientOverview.model_validate({**fields, **changes})
 
 
 def summary(**changes):
@@ -65,7 +65,7 @@ class Tenant:
             self.consents_asked += 1
             return ConnectionConfig(consent_method=consent)
 
-        self.oauth_clients = SimpleNamespace(list=lambda: clients, connection_config=connection_config)
+        self.oauth_clients = SimpleNamespace(overviews=lambda: clients, connection_config=connection_config)
 
 
 class Store:
