@@ -25,7 +25,7 @@ from qlik_keys.keystore.vault_failures import NOT_INITIALISED, RedirectRefused, 
 from qlik_keys.origins import same_origin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from qlik_keys.secret import Secret
 
@@ -87,12 +87,16 @@ class VaultSession(requests.Session):
                 self._tell(method, address, options.get("params"), time.monotonic() - started)
             if not _FIRST_REDIRECT <= answer.status_code < _FIRST_ERROR:
                 return answer
-            target = urljoin(address, answer.headers.get("location", ""))
+            target = _joined(address, answer.headers.get("location", ""))
             if answer.status_code not in _FOLLOWED or target == address or not same_origin(target, address):
                 raise RedirectRefused("" if target == address else _origin(target))
             address = target
             options["params"] = None  # they are in the Location already
         raise RedirectRefused("")
+
+    def resolve_redirects(self, *_: Any, **__: Any) -> Iterator[requests.Response]:
+        """Yield nothing: requests builds the next request from any Location, even one that it is told not to follow."""
+        return iter(())
 
     def _tell(self, method: str | bytes, address: str, query: object, elapsed_seconds: float) -> None:
         if not self._watchers:
@@ -109,6 +113,13 @@ class VaultSession(requests.Session):
                 watcher(call)
             except Exception as error:  # noqa: BLE001  # a watcher must not turn what was done into a failure
                 _logger.warning("a subscriber to the store's calls failed with %s", type(error).__name__)
+
+
+def _joined(address: str, location: str) -> str:
+    try:
+        return urljoin(address, location)
+    except ValueError:
+        return ""  # of no origin
 
 
 def _origin(url: str) -> str:

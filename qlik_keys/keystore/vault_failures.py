@@ -101,7 +101,7 @@ _ODD = Failure(StoreProtocolError, "gave an answer that is not Vault's", _NOT_VA
 # The server's own words, in lower case, that decide before status and class; stable for years in Vault and OpenBao.
 PHRASES: tuple[tuple[str, Failure], ...] = (
     ("check-and-set parameter did not match", CAS_LOST),
-    ("vault is sealed", SEALED),
+    (" is sealed", SEALED),
     ("not initialized", NOT_INITIALISED),
     ("standby mode", STANDBY),
     ("active cluster node not found", STANDBY),

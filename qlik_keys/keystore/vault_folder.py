@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import hvac.exceptions
 
-from qlik_keys.errors import StoreDeleted, StoreMisconfigured, StoreNotFound, StoreProtocolError
+from qlik_keys.errors import Outcome, StoreDeleted, StoreMisconfigured, StoreNotFound, StoreProtocolError
 from qlik_keys.keystore import vault_refusals as rights
 from qlik_keys.keystore.vault_documents import parse_time
 from qlik_keys.keystore.vault_failures import said_by
@@ -119,7 +119,9 @@ class VaultFolder:
 
         def write(api: VaultApi) -> int:
             answer = api.kv.create_or_update_secret(path, secret=make(), cas=cas, mount_point=self._mount)
-            data = answer.get("data") if isinstance(answer, dict) else None
+            if not isinstance(answer, dict):
+                raise _unreadable(full_path)
+            data = answer.get("data")
             if not isinstance(data, dict):
                 raise _not_version_2(full_path)
             return _number(data.get("version"), full_path)
@@ -260,7 +262,7 @@ def _history(answer: Any, now: datetime, path: str) -> History:
     current = data.get("current_version")
     newest = versions.get(str(current), {})
     deleted_at = parse_time(newest.get("deletion_time"))
-    # A version with an age limit has a moment that is still to come; `now` is in whole seconds, Vault's moments are not.
+    # With an age limit that moment is still to come; `now` is in whole seconds, Vault's moments are not.
     has_passed = deleted_at is not None and deleted_at < now + timedelta(seconds=1)
     return History(
         metadata=_texts(data.get("custom_metadata")),
@@ -285,6 +287,7 @@ def _unreadable(path: str) -> StoreProtocolError:
         f"The answer about {path} is not Vault's.",
         path=path,
         hint="Check that the address is Vault's own and that no proxy stands between.",
+        outcome=Outcome.UNKNOWN,
     )
 
 

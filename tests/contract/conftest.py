@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import uuid
 
 import hvac
 import pytest
@@ -147,6 +148,11 @@ def make_operator():
     yield make
     for one in made:
         one.client.adapter.close()
+
+
+@pytest.fixture
+def host():
+    return f"t{uuid.uuid4().hex}.eu.qlikcloud.com"
 
 
 @pytest.fixture

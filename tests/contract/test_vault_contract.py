@@ -1,4 +1,4 @@
-"""The key stores' contract, kept by the Vault KV store on a real OpenBao, with full and narrow rights, in namespaces."""
+"""The key stores' contract, kept by the Vault KV store on a real OpenBao: all rights, narrow rights, a namespace."""
 
 from __future__ import annotations
 
