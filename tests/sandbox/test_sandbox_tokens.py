@@ -1,0 +1,322 @@
+"""The sandbox's /oauth/*, users/me and metadata: what a client assertion has nothing to do with."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from datetime import UTC, datetime
+
+import pytest
+
+from qlik_keys.sandbox.tenant import SandboxTenant
+
+IMPERSONATION = "urn:qlik:oauth:user-impersonation"
+LIFETIME_SECONDS = 21600
+
+
+def me(knock, token, **options):
+    headers = {"authorization": f"Bearer {token}"}
+    return knock.http.get("/api/v1/users/me", headers=headers, follow_redirects=True, **options)
+
+
+def by_secret(knock, client, **parameters):
+    return knock.get_token(client.client_id, client_secret=client.secret, **parameters)
+
+
+def code(answer):
+    (error,) = answer.json()["errors"]
+    return answer.status_code, error["code"]
+
+
+class TestClientSecret:
+    def test_by_form_by_json_and_by_http_basic(self, knock):
+        client = knock.client()
+        grant = {"grant_type": "client_credentials"}
+        fields = {**grant, "client_id": client.client_id, "client_secret": client.secret}
+        basic = (client.client_id, client.secret)
+        answers = [
+            knock.http.post("/oauth/token", data=fields),
+            knock.http.post("/oauth/token", json=fields),
+            knock.http.post("/oauth/token", data=grant, auth=basic),
+            knock.http.post("/oauth/token", json={**grant, "client_id": client.client_id}, auth=basic),
+        ]
+        for answer in answers:
+            assert answer.status_code == 200
+            assert answer.headers["cache-control"] == "no-store"
+            assert me(knock, answer.json()["access_token"]).json()["clientId"] == client.client_id
+
+    def test_a_wrong_one_is_refused_and_not_repeated(self, knock):
+        client, other = knock.client(), knock.client()
+        for wrong in (client.secret[:-1], client.secret.upper(), f"{client.secret} ", other.secret, "é" * 64):
+            answer = knock.get_token(client.client_id, client_secret=wrong)
+            assert code(answer) == (401, "invalid_client")
+            assert wrong not in answer.text
+
+    def test_http_basic_asks_for_it_again(self, knock):
+        client = knock.client()
+        grant = {"grant_type": "client_credentials"}
+        for basic in ((client.client_id, "x"), ("0" * 32, "x")):
+            answer = knock.http.post("/oauth/token", data=grant, auth=basic)
+            assert code(answer) == (401, "invalid_client")
+            assert answer.headers["www-authenticate"].startswith("Basic")
+
+    @pytest.mark.parametrize("plain", [b"no-colon", b":secret", b"id:", b"\xff:x", b""])
+    def test_http_basic_that_is_malformed_is_refused(self, knock, plain):
+        headers = {"authorization": f"Basic {b64encode(plain).decode()}"}
+        answer = knock.http.post("/oauth/token", data={"grant_type": "client_credentials"}, headers=headers)
+        assert answer.status_code in (400, 401)
+
+    def test_one_way_at_a_time(self, knock):
+        client = knock.client()
+        fields = {"grant_type": "client_credentials", "client_id": client.client_id, "client_secret": client.secret}
+        answer = knock.http.post("/oauth/token", data=fields, auth=(client.client_id, client.secret))
+        assert code(answer) == (400, "invalid_request")
+
+    def test_another_id_beside_http_basic_is_refused(self, knock):
+        client, other = knock.client(), knock.client()
+        fields = {"grant_type": "client_credentials", "client_id": other.client_id}
+        answer = knock.http.post("/oauth/token", data=fields, auth=(client.client_id, client.secret))
+        assert code(answer) == (401, "invalid_client")
+
+    def test_a_client_of_the_other_method_is_refused(self, knock, client_keys):
+        keyed = knock.client(client_keys["ES384"])
+        assert code(knock.get_token(keyed.client_id, client_secret="x")) == (401, "invalid_client")
+        assert code(knock.log_in(knock.client(), key=client_keys["ES384"])) == (401, "invalid_client")
+
+
+class TestRequest:
+    @pytest.mark.parametrize(("missing", "status"), [("grant_type", 400), ("client_id", 400), ("client_secret", 401)])
+    def test_what_is_missing_is_refused(self, knock, missing, status):
+        client = knock.client()
+        fields = {"grant_type": "client_credentials", "client_id": client.client_id, "client_secret": client.secret}
+        for absent in ({}, {missing: ""}):
+            left = {name: value for name, value in fields.items() if name != missing} | absent
+            for body in ({"data": left}, {"json": left}):
+                assert knock.http.post("/oauth/token", **body).status_code == status
+
+    @pytest.mark.parametrize("content_type", ["text/plain", "multipart/form-data", ""])
+    def test_another_media_type_is_refused(self, knock, content_type):
+        answer = knock.http.post("/oauth/token", content=b"grant_type=x", headers={"content-type": content_type})
+        assert answer.status_code == 415
+
+    @pytest.mark.parametrize("body", [b"[]", b"{", b'"x"', b'{"grant_type": NaN}', b"[" * 100_000])
+    def test_json_that_is_no_object_is_refused(self, knock, body):
+        answer = knock.http.post("/oauth/token", content=body, headers={"content-type": "application/json"})
+        assert code(answer) == (400, "invalid_request")
+
+    @pytest.mark.parametrize("body", [b"grant_type=%zz", b"grant_type=%ff", "grant_type=é".encode()])
+    def test_a_form_that_is_malformed_is_refused(self, knock, body):
+        form = {"content-type": "application/x-www-form-urlencoded"}
+        assert code(knock.http.post("/oauth/token", content=body, headers=form)) == (400, "invalid_request")
+
+    def test_parameters_in_the_address_are_refused(self, knock):
+        client = knock.client()
+        fields = {"grant_type": "client_credentials", "client_id": client.client_id, "client_secret": client.secret}
+        assert code(knock.http.post("/oauth/token", params=fields)) == (400, "invalid_request")
+        assert client.secret not in json.dumps([str(entry) for entry in knock.tenant.requests()])
+
+    def test_a_value_that_is_no_text_is_refused(self, knock):
+        fields = {"grant_type": "client_credentials", "client_id": 5, "client_secret": "x"}
+        assert code(knock.http.post("/oauth/token", json=fields)) == (400, "invalid_request")
+
+    @pytest.mark.parametrize("grant", ["password", "authorization_code", "refresh_token", "x"])
+    def test_another_grant_is_not_supported(self, knock, grant):
+        assert code(by_secret(knock, knock.client(), grant_type=grant)) == (400, "unsupported_grant_type")
+
+    def test_a_grant_that_the_client_does_not_have_is_refused(self, knock):
+        assert code(by_secret(knock, knock.client(allowedGrantTypes=[]))) == (400, "unauthorized_client")
+
+    def test_a_disabled_client_is_refused_and_its_document_says_so(self, knock):
+        client = knock.client()
+        statuses = []
+        for disabled in (True, False):
+            knock.tenant.set_client_disabled(client.client_id, disabled=disabled)
+            assert ("disableTag" in knock.call("GET", f"/{client.client_id}").json()) is disabled
+            statuses.append(by_secret(knock, client).status_code)
+        assert statuses == [401, 200]
+
+    def test_a_disabled_bot_is_refused(self, knock):
+        client = knock.client()
+        bot = me(knock, by_secret(knock, client).json()["access_token"]).json()
+        knock.tenant.set_user_disabled(bot["id"], disabled=True)
+        assert code(by_secret(knock, client)) == (403, "access_denied")
+
+
+class TestScopes:
+    ALLOWED = ("user_default", "apps:read", "offline_access")
+
+    @pytest.mark.parametrize(
+        ("wanted", "granted"),
+        [
+            (None, "user_default apps:read"),
+            ("", "user_default apps:read"),
+            ("apps:read", "apps:read"),
+            ("apps:read user_default apps:read", "apps:read user_default"),
+            ("offline_access apps:read", "offline_access apps:read"),
+        ],
+    )
+    def test_what_is_granted(self, knock, wanted, granted):
+        client = knock.client(allowedScopes=list(self.ALLOWED))
+        parameters = {} if wanted is None else {"scope": wanted}
+        answer = by_secret(knock, client, **parameters)
+        assert (answer.status_code, answer.json()["scope"]) == (200, granted)
+        assert "refresh_token" not in answer.json()
+
+    @pytest.mark.parametrize("wanted", ["admin_classic", "user_default apps", "APPS:READ", "user_default  apps:read"])
+    def test_what_is_not(self, knock, wanted):
+        client = knock.client(allowedScopes=list(self.ALLOWED))
+        assert code(by_secret(knock, client, scope=wanted)) == (400, "invalid_scope")
+
+    @pytest.mark.parametrize("scopes", [[], ["offline_access"]])
+    def test_a_client_without_a_scope_gets_no_token(self, knock, scopes):
+        assert code(by_secret(knock, knock.client(allowedScopes=scopes))) == (400, "invalid_scope")
+
+
+class TestImpersonation:
+    @pytest.fixture
+    def somebody(self, knock):
+        user, _ = knock.tenant.add_user(name="Somebody", subject="idp\\somebody")
+        return user
+
+    @pytest.fixture
+    def client(self, knock):
+        return knock.client(allowedGrantTypes=["client_credentials", IMPERSONATION])
+
+    @pytest.mark.parametrize("field", ["userId", "subject"])
+    @pytest.mark.parametrize("form", [True, False])
+    def test_the_token_is_the_person_s(self, knock, client, somebody, field, form):
+        lookup = {"field": field, "value": somebody.user_id if field == "userId" else somebody.subject}
+        fields = {"grant_type": IMPERSONATION, "client_id": client.client_id, "client_secret": client.secret}
+        sent = (
+            {"data": {**fields, "user_lookup": json.dumps(lookup)}}
+            if form
+            else {"json": {**fields, "user_lookup": lookup}}
+        )
+        answer = knock.http.post("/oauth/token", **sent)
+        assert answer.status_code == 200
+        assert me(knock, answer.json()["access_token"]).json()["id"] == somebody.user_id
+
+    @pytest.mark.parametrize(
+        ("lookup", "refusal"),
+        [
+            (None, "invalid_request"),
+            ("x", "invalid_request"),
+            ("{", "invalid_request"),
+            ('{"field": "userId"}', "invalid_request"),
+            ('{"field": "email", "value": "x"}', "invalid_request"),
+            ('{"field": "userId", "value": 5}', "invalid_request"),
+            ('{"field": "userId", "value": "x", "more": 1}', "invalid_request"),
+            ('{"field": "userId", "value": "x"}', "invalid_grant"),
+        ],
+    )
+    def test_nobody_is_found(self, knock, client, somebody, lookup, refusal):
+        parameters = {} if lookup is None else {"user_lookup": lookup}
+        assert code(by_secret(knock, client, grant_type=IMPERSONATION, **parameters)) == (400, refusal)
+
+    def test_a_bot_is_nobody(self, knock, client):
+        bot = me(knock, by_secret(knock, client).json()["access_token"]).json()
+        lookup = json.dumps({"field": "userId", "value": bot["id"]})
+        answer = by_secret(knock, client, grant_type=IMPERSONATION, user_lookup=lookup)
+        assert code(answer) == (400, "invalid_grant")
+
+    def test_a_disabled_person_is_refused(self, knock, client, somebody):
+        knock.tenant.set_user_disabled(somebody.user_id, disabled=True)
+        lookup = json.dumps({"field": "userId", "value": somebody.user_id})
+        assert code(by_secret(knock, client, grant_type=IMPERSONATION, user_lookup=lookup)) == (403, "access_denied")
+
+    def test_the_grant_must_be_allowed(self, knock, somebody):
+        lookup = json.dumps({"field": "userId", "value": somebody.user_id})
+        answer = by_secret(knock, knock.client(), grant_type=IMPERSONATION, user_lookup=lookup)
+        assert code(answer) == (400, "unauthorized_client")
+
+
+class TestTokens:
+    def test_one_lives_to_its_last_second(self, knock):
+        answer = by_secret(knock, knock.client()).json()
+        expires_at = datetime.fromisoformat(answer["expires_at"])
+        assert answer["expires_in"] == LIFETIME_SECONDS
+        assert expires_at == datetime.fromtimestamp(knock.now() + LIFETIME_SECONDS, tz=UTC)
+        knock.clock.advance(LIFETIME_SECONDS - 0.001)
+        assert me(knock, answer["access_token"]).status_code == 200
+        knock.clock.advance(0.001)
+        assert me(knock, answer["access_token"]).status_code == 401
+
+    @pytest.mark.parametrize(
+        ("style", "fields"),
+        [("expires_in", {"expires_in"}), ("expires_at", {"expires_at"}), ("both", {"expires_in", "expires_at"})],
+    )
+    def test_its_expiry_is_told_in_the_form_that_was_chosen(self, knock, style, fields):
+        knock.tenant.configure(expiry_style=style, token_lifetime_seconds=3600, token_type="Bearer")
+        answer = by_secret(knock, knock.client()).json()
+        assert answer.keys() - {"access_token", "token_type", "scope"} == fields
+        assert answer.get("expires_in", 3600) == 3600
+        assert answer["token_type"] == "Bearer"
+
+    def test_a_client_may_have_too_many(self, knock):
+        knock.tenant.configure(maximum_tokens=2)
+        client, other = knock.client(), knock.client()
+        tokens = [by_secret(knock, client).json()["access_token"] for _ in range(2)]
+        assert code(by_secret(knock, client)) == (403, "too_many_tokens")
+        assert by_secret(knock, other).status_code == 200
+        knock.http.post("/oauth/revoke", data={"token": tokens[0]})
+        assert by_secret(knock, client).status_code == 200
+
+    @pytest.mark.parametrize("form", [True, False])
+    def test_one_that_was_revoked_is_dead_and_the_others_live(self, knock, form):
+        client = knock.client()
+        gone, kept = (by_secret(knock, client).json()["access_token"] for _ in range(2))
+        fields = {"token": gone, "token_type_hint": "access_token"}
+        for _ in range(2):  # one that is unknown counts as revoked
+            assert knock.http.post("/oauth/revoke", **{"data" if form else "json": fields}).status_code == 200
+        assert [me(knock, token).status_code for token in (gone, kept)] == [401, 200]
+
+    def test_without_a_token_there_is_nothing_to_revoke(self, knock):
+        assert code(knock.http.post("/oauth/revoke", data={"token": ""})) == (400, "invalid_request")
+        assert code(knock.http.post("/oauth/revoke", json={"token": ["x"]})) == (400, "invalid_request")
+
+
+class TestUsers:
+    def test_me_is_a_redirect_to_ones_own_address(self, knock):
+        answer = knock.http.get("/api/v1/users/me", headers=knock.admin)
+        location = answer.headers["location"]
+        assert answer.status_code == 307
+        assert location.startswith(f"{knock.tenant.base_url}/api/v1/users/")
+        user = knock.http.get(location, headers=knock.admin).json()
+        assert location.endswith(user["id"])
+        assert user["links"]["self"]["href"] == location
+
+    def test_a_bot_is_its_client(self, knock):
+        client = knock.client(clientName="nightly-etl")
+        tokens = [by_secret(knock, client).json()["access_token"] for _ in range(2)]
+        first, second = (me(knock, token).json() for token in tokens)
+        assert first == second
+        assert (first["clientId"], first["name"]) == (client.client_id, "nightly-etl")
+        assert first["subject"] == f"qlikbot\\{client.client_id}"
+        assert (first["status"], first["roles"]) == ("active", ["TenantAdmin"])
+        assert first["assignedRoles"][0].keys() == {"id", "name", "type", "level"}
+        assert first["tenantId"] == knock.tenant.tenant_id
+
+    def test_only_an_administrator_sees_others(self, knock):
+        (one, one_key), (other, _) = (knock.tenant.add_user(name=name, subject=name) for name in "ab")
+        path = f"/api/v1/users/{other.user_id}"
+        assert knock.http.get(path, headers={"authorization": f"Bearer {one_key}"}).status_code == 404
+        assert knock.http.get(path, headers=knock.admin).json()["id"] == other.user_id
+        assert knock.http.get(f"/api/v1/users/{'0' * 24}", headers=knock.admin).status_code == 404
+        assert me(knock, one_key).json()["id"] == one.user_id
+
+    @pytest.mark.parametrize("credential", ["", "x", "Bearer"])
+    def test_nobody_is_nobody(self, knock, credential):
+        assert knock.http.get("/api/v1/users/me", headers={"authorization": credential}).status_code == 401
+
+
+def test_the_metadata_needs_no_credential_and_names_the_endpoints(knock):
+    document = knock.http.get("/.well-known/oauth-authorization-server").json()
+    base = knock.tenant.base_url
+    assert (document["issuer"], document["token_endpoint"]) == (base, f"{base}/oauth/token")
+    assert document["revocation_endpoint"] == f"{base}/oauth/revoke"
+    assert document["grant_types_supported"] == ["client_credentials", IMPERSONATION]
+    assert {"authorization_endpoint", "jwks_uri", "response_types_supported"} <= document.keys()
+
+
+def test_a_trailing_slash_of_the_base_is_not_in_the_audience(clock):
+    assert SandboxTenant("https://acme.eu.qlikcloud.com/", clock=clock).base_url == "https://acme.eu.qlikcloud.com"
