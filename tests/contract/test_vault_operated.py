@@ -1,4 +1,4 @@
-"""What an operator does to a real server, seen by the store: it is not initialised, sealed, unsealed, its audit blocks."""
+"""What an operator does to a real server, seen by the store: no keys yet, sealed, unsealed, an audit that blocks."""
 
 from __future__ import annotations
 
