@@ -117,6 +117,7 @@ def cluster():
             status = {
                 "authenticated": True,
                 "user": {"username": known[token], "uid": "uid-1", "groups": ["system:serviceaccounts"]},
+                "audiences": call.json["spec"].get("audiences", []),
             }
         answer = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": call.json["spec"]}
         return Reply(201, {**answer, "status": status})
