@@ -24,6 +24,11 @@ def policy(operator, narrow_policy):
 
 
 @pytest.fixture
+def make_token(operator, policy):
+    return lambda **life: operator.client.auth.token.create(policies=[policy], **life)["auth"]["client_token"]
+
+
+@pytest.fixture
 def between(openbao):
     with Loopback(upstream=openbao.url) as server:
         yield server
@@ -67,8 +72,8 @@ def test_it_is_renewed_at_two_thirds_of_its_life_and_not_before(open_vault, host
     assert (count(between, RENEW), count(between, LOGIN)) == (2, 1)
 
 
-def test_a_given_token_is_renewed_too(operator, open_vault, host, clock, between, policy):
-    token = operator.client.auth.token.create(policies=[policy], ttl="1h")["auth"]["client_token"]
+def test_a_given_token_is_renewed_too(open_vault, host, clock, between, make_token):
+    token = make_token(ttl="1h")
     store = open_vault(between.url, token=token, clock=clock)
     store.client_ids(host)
     clock.advance(HOUR * 2 / 3 + 1)
@@ -78,8 +83,8 @@ def test_a_given_token_is_renewed_too(operator, open_vault, host, clock, between
     assert store.token_status().hint == ""
 
 
-def test_a_given_token_that_cannot_be_renewed_is_told(operator, open_vault, host, clock, between, policy):
-    token = operator.client.auth.token.create(policies=[policy], ttl="1h", renewable=False)["auth"]["client_token"]
+def test_a_given_token_that_cannot_be_renewed_is_told(open_vault, host, clock, between, make_token):
+    token = make_token(ttl="1h", renewable=False)
     store = open_vault(between.url, token=token, clock=clock)
     store.client_ids(host)
     clock.advance(HOUR * 2 / 3 + 1)
@@ -91,7 +96,7 @@ def test_a_given_token_that_cannot_be_renewed_is_told(operator, open_vault, host
     assert "cannot be renewed" in status.hint
 
 
-def test_a_token_that_may_not_ask_about_itself_does_its_work(operator, open_vault, host, clock, policy):
+def test_a_token_that_may_not_ask_about_itself_does_its_work(open_vault, host, clock, make_token):
     token = operator.client.auth.token.create(policies=[policy], ttl="1h", no_default_policy=True)["auth"][
         "client_token"
     ]
