@@ -97,9 +97,7 @@ def test_a_given_token_that_cannot_be_renewed_is_told(open_vault, host, clock, b
 
 
 def test_a_token_that_may_not_ask_about_itself_does_its_work(open_vault, host, clock, make_token):
-    token = operator.client.auth.token.create(policies=[policy], ttl="1h", no_default_policy=True)["auth"][
-        "client_token"
-    ]
+    token = make_token(ttl="1h", no_default_policy=True)
     store = open_vault(token=token, clock=clock)
     assert list(store.client_ids(host)) == []
     assert store.token_status().expires_at is None
