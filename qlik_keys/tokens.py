@@ -40,6 +40,8 @@ class BearerAuth(httpx.Auth):
     A request to another origin goes out without it, and after a redirect to one no token is tried there. A body that
     cannot be sent twice (a stream) is not: the 401 is returned then, and the next request has a new token.
 
+    It is a credential of `QlikTenant` too.
+
     Args:
         source: where the tokens come from.
     """
@@ -64,6 +66,20 @@ class BearerAuth(httpx.Auth):
         request.headers["authorization"] = f"Bearer {self._source.renew(token).reveal()}"
         yield request
 
+    def describe(self) -> str:
+        """Return the kind of credential and the client."""
+        return f"token of client {self._source.client_id}"
+
+    def auth(self, session: Session, /) -> httpx.Auth:
+        """Return itself.
+
+        Raises:
+            ConfigurationError: its tokens are for another tenant.
+        """
+        if not same_origin(session.url, self._source.token_url):
+            raise ConfigurationError(f"The token is for another tenant than {session.host}.")
+        return self
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} client_id={self._source.client_id}>"
 
@@ -79,16 +95,6 @@ class PrivateKeyJwtAuth(BearerAuth):
     def describe(self) -> str:
         """Return the kind of credential and the client."""
         return f"private-key JWT of client {self._source.client_id}"
-
-    def auth(self, session: Session, /) -> httpx.Auth:
-        """Return itself.
-
-        Raises:
-            ConfigurationError: its tokens are for another tenant.
-        """
-        if not same_origin(session.url, self._source.token_url):
-            raise ConfigurationError(f"The private-key JWT is for another tenant than {session.host}.")
-        return self
 
 
 class ClientSecret:

@@ -4,10 +4,11 @@
 store are the only journal (design.md, "Lifecycle").
 """
 
+from qlik_keys.lifecycle.events import StepEvent
 from qlik_keys.lifecycle.operations import Resumed, provision, resume
 from qlik_keys.lifecycle.plan import Action, Conflict, Done, Provision, Step, StoreState, TenantState, plan
 from qlik_keys.lifecycle.proof import Proof
-from qlik_keys.lifecycle.run import Provisioned, StepEvent
+from qlik_keys.lifecycle.run import Provisioned
 from qlik_keys.lifecycle.specification import ClientSpecification
 
 __all__ = [

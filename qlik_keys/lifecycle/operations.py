@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from qlik_keys.clock import SYSTEM_CLOCK
 from qlik_keys.errors import LifecycleError, QlikKeysError, StoreNotFound, TenantNotFound
 from qlik_keys.keys import KeySpec, PrivateKey
-from qlik_keys.lifecycle.run import Provisioned, Provisioning, StepEvent
+from qlik_keys.lifecycle.run import Provisioned, Provisioning
 from qlik_keys.lifecycle.specification import ClientSpecification
 from qlik_keys.tenant.scopes import unknown
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.clock import Clock
     from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.lifecycle.events import StepEvent
     from qlik_keys.tenant import OAuthClient, QlikTenant
 
 _DEFAULT_KEY = KeySpec("ES384")

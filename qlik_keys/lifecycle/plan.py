@@ -85,6 +85,10 @@ class Step:
     client_id: str = ""
 
 
+# What is staged was begun from a stale look, before another actor's client of that name was finished: it has no client.
+DISCARD = Step(Action.UNSTAGE)
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """Nothing is left to do: this client is what was asked for."""
@@ -169,11 +173,16 @@ def _plan_staged(
             f"A client named {specification.name!r} is being made already, with another specification.",
             "Finish that one first (resume), or choose another name.",
         )
-    mine = [client for client in tenant.clients if is_made_from(client, staged)]
+    mine = [client for client in tenant.clients if _is_mine(client, staged, store, intent)]
     claimed = next((client for client in mine if client.client_id == staged.client_id), None)
+    surplus = [client.client_id for client in tenant.clients if _is_surplus(client, mine, claimed, store, intent)]
+    if surplus:
+        return Step(Action.REMOVE_DUPLICATE, surplus[0])
     if claimed is None:
         if mine:
             return Step(Action.CLAIM, mine[0].client_id)
+        if any(client.client_id in store.records for client in tenant.clients):
+            return DISCARD
         if tenant.clients:
             return Conflict(
                 f"While {specification.name!r} was being made, somebody else made a client of that name "
@@ -181,18 +190,39 @@ def _plan_staged(
                 "Rename that client and resume, or choose another name.",
             )
         return Step(Action.REGISTER)
-    duplicates = [client.client_id for client in mine if client.client_id != claimed.client_id]
-    if duplicates:
-        return Step(Action.REMOVE_DUPLICATE, duplicates[0])
+    return _plan_claimed(claimed, store, intent)
+
+
+def _plan_claimed(claimed: OAuthClient, store: StoreState, intent: Provision) -> Step:
     if claimed.client_id not in store.records:
         return Step(Action.RECORD, claimed.client_id)
     if not intent.consent_known:
         return Step(Action.TRUST, claimed.client_id)
-    if specification.client_secret and not intent.secret_known:
+    if intent.specification.client_secret and not intent.secret_known:
         return Step(Action.REPLACE_SECRET, claimed.client_id)
     if not intent.proved:
         return Step(Action.PROVE, claimed.client_id)
     return Step(Action.UNSTAGE, claimed.client_id)
+
+
+def _is_mine(client: OAuthClient, staged: StagedClient, store: StoreState, intent: Provision) -> bool:
+    if staged.key is None and client.client_id in intent.registered:
+        return True  # by secret alone, it has no key to be known by once another one is claimed
+    # The claim comes before the record: one that has a record and is not claimed is another document's.
+    is_recorded_elsewhere = client.client_id in store.records and client.client_id != staged.client_id
+    return is_made_from(client, staged) and not is_recorded_elsewhere
+
+
+def _is_surplus(
+    client: OAuthClient, mine: Sequence[OAuthClient], claimed: OAuthClient | None, store: StoreState, intent: Provision
+) -> bool:
+    """Tell whether that client is one too many: made of the staged document beside the claimed one, or of a lost one.
+
+    The latter is a client that this run registered from a document that is not there any more: nobody has its key.
+    """
+    if client in mine:
+        return claimed is not None and client is not claimed
+    return client.client_id in intent.registered and client.client_id not in store.records
 
 
 def is_made_from(client: OAuthClient, staged: StagedClient) -> bool:

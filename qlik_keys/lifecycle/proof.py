@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qlik_keys.errors import AssertionRejected, Interrupted, LifecycleError
-from qlik_keys.tokens import ClientSecret, PrivateKeyJwtAuth, TokenSource
+from qlik_keys.tokens import BearerAuth, TokenSource
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable
     from datetime import datetime
 
     from qlik_keys.clock import Clock
@@ -44,35 +45,36 @@ def prove(
     store: KeyStore,
     client_id: str,
     *,
-    client_secret: Secret | None,
-    cancel: threading.Event | None,
+    client_secret: Secret | None = None,
     clock: Clock,
+    cancel: threading.Event | None = None,
+    is_hopeless: Callable[[], bool] = lambda: False,
 ) -> Proof:
     """Log in as the client with what the store holds: read the key back, sign, get a token, ask `users/me`.
 
-    The tenant may need time to see a new key, so a refused credential is tried again for up to a minute.
+    A client that has no key proves itself by its secret, which no store holds. The tenant may need time to see
+    a new key, so a refused credential is tried again for up to a minute, unless that is hopeless.
 
     Raises:
-        AssertionRejected: still refused after that.
+        AssertionRejected: still refused after that, or hopeless.
         LifecycleError: the token belongs to somebody else.
         Interrupted: cancelled while waiting.
         TenantError, TokenError, StoreError: as they say.
     """
-    if store.read(tenant.host, client_id).current is not None:
+    if client_secret is None:
         source = TokenSource.from_store(store, tenant_url=tenant.url, client_id=client_id, http=tenant.http)
-        credential: PrivateKeyJwtAuth | ClientSecret = PrivateKeyJwtAuth(source)
-    elif client_secret is not None:
+    else:
         source = TokenSource(tenant.token_url, client_id=client_id, secret=client_secret, http=tenant.http)
-        credential = ClientSecret(client_id, client_secret)
+    as_client = tenant.with_credential(BearerAuth(source))
     give_up_at = clock.monotonic() + PROOF_SECONDS
     pause_seconds = 0.25
     while True:
         try:
             token = source.token()
-            user = tenant.with_credential(credential).users.me()
+            user = as_client.users.me()
             break
         except AssertionRejected:
-            if clock.monotonic() + pause_seconds > give_up_at:
+            if clock.monotonic() + pause_seconds > give_up_at or is_hopeless():
                 raise
         if cancel is not None and cancel.is_set():
             raise Interrupted("Cancelled while the tenant was being asked for a token.", hint="Ask again to go on.")

@@ -13,10 +13,11 @@ import contextlib
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from qlik_keys.clock import utc_now
 from qlik_keys.errors import (
+    AssertionRejected,
     Interrupted,
     LifecycleError,
     NeedsPerson,
@@ -24,11 +25,13 @@ from qlik_keys.errors import (
     QlikKeysError,
     StoreConflict,
     StoreNotFound,
+    TenantError,
     TenantNotFound,
 )
 from qlik_keys.keys import KeySpec, PrivateKey
 from qlik_keys.keystore.base import ClientRecord, KeyStore, StagedClient, StoredKey
-from qlik_keys.lifecycle.plan import Action, Conflict, Done, Provision, StoreState, TenantState, plan
+from qlik_keys.lifecycle.events import TITLES, Phase, StepEvent
+from qlik_keys.lifecycle.plan import DISCARD, Action, Conflict, Done, Provision, StoreState, TenantState, plan
 from qlik_keys.lifecycle.proof import Proof, prove
 from qlik_keys.tenant import eq
 
@@ -41,43 +44,8 @@ if TYPE_CHECKING:
     from qlik_keys.secret import Secret
     from qlik_keys.tenant import OAuthClient, QlikTenant
 
-Phase = Literal["before", "after", "failed"]
 _LOOKS_PER_ACTION = 4
 _MOST_STEPS = 60  # a client takes seven; more than this means that the two sides contradict each other for ever
-
-TITLES: dict[str, str] = {
-    "check": "Look at what the tenant and the key store have under that name",
-    Action.STAGE: "Make the key and put its private half into the key store",
-    Action.REGISTER: "Register the client on the tenant with the public half",
-    Action.CLAIM: "Note the client's id beside the staged key",
-    Action.RECORD: "Write the client's secret in the key store, where consumers read it",
-    Action.TRUST: "Set the consent method to trusted",
-    Action.REPLACE_SECRET: "Make a new client secret, since the first answer was lost",
-    Action.REMOVE_DUPLICATE: "Remove the client that a second attempt made of the same key",
-    Action.PROVE: "Prove it: read the key back, get a token with it, ask who we are",
-    Action.UNSTAGE: "Remove the staged document",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepEvent:
-    """What is being done, for progress displays.
-
-    Attributes:
-        operation: "provision".
-        step: "check" or the plan's action.
-        title: the step in words.
-        phase: "before", "after" or "failed".
-        client_name: which client it is about.
-        error: what went wrong, in phase "failed".
-    """
-
-    operation: str
-    step: str
-    title: str
-    phase: Phase
-    client_name: str
-    error: QlikKeysError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +110,9 @@ class Provisioning:
         self._tenant_state = TenantState()
         self._store_state = StoreState()
         self._client_secret: Secret | None = None
+        self._secret_hint = ""
         self._proof: Proof | None = None
+        self._name_was_free_before_staging = False
 
     def run(self) -> Provisioned:
         """Perform step after step until nothing is left to do.
@@ -165,10 +135,10 @@ class Provisioning:
                 raise Interrupted(
                     f"Cancelled before the step {step.action.value!r}.", hint="Ask again: it goes on from there."
                 )
-            created = True
+            created = created or not (step.action is Action.STAGE or step == DISCARD)
             problem = self._attempt(step.action, step.client_id)
             if problem is None:
-                if step.action is Action.UNSTAGE:
+                if step.action is Action.UNSTAGE and step != DISCARD:
                     return self._result(step.client_id, created=True)
                 continue
             looks[step.action] += 1
@@ -185,8 +155,12 @@ class Provisioning:
     # --- looking ---
 
     def _observe(self) -> None:
-        host, name = self._tenant.host, self._specification.name
-        staged = self._store.read_staged(host, name)
+        """Look at the store's staged document, then at the tenant, then at the records.
+
+        In this order: a document that was there before the tenant was asked says what its clients are.
+        """
+        name = self._specification.name
+        staged = self._store.read_staged(self._tenant.host, name)
         # The name is compared here as well: how a tenant's filter treats upper case is not published.
         found = {
             client.client_id: client
@@ -278,13 +252,22 @@ class Provisioning:
                 retryable=True,
             )
         self._store_state = replace(self._store_state, staged=staged)
+        self._name_was_free_before_staging = True
 
     def _register(self, _: str) -> None:
+        if self._name_was_free_before_staging:
+            # Another actor may have done it all between that look and the staging. From now on nobody else can: the
+            # name is looked up once more, and then only clients of this document can come.
+            self._name_was_free_before_staging = False
+            self._observe()
+            if self._store_state.staged is None or self._tenant_state.clients:
+                return  # and the plan decides anew
         key = self._staged.key
         public = None if key is None else key.public
         created = self._tenant.oauth_clients.create(self._specification.registration(public))
         client = created.client
         self._client_secret = created.client_secret
+        self._secret_hint = client.client_secrets[0].hint if len(client.client_secrets) == 1 else ""
         self._intent = replace(
             self._intent,
             registered=self._intent.registered | {client.client_id},
@@ -333,12 +316,25 @@ class Provisioning:
         self._intent = replace(self._intent, consent_known=True)
 
     def _replace_secret(self, client_id: str) -> None:
-        # Nobody has seen the first secret: the answer that held it was lost with the run that asked for it.
-        client = self._tenant.oauth_clients.get(client_id)
-        for secret in client.client_secrets:
-            self._tenant.oauth_clients.delete_secret(client_id, secret.hint)
-        self._client_secret = self._tenant.oauth_clients.create_secret(client_id).client_secret
+        # Nobody has seen the first secret: the answer that held it was lost with the run that asked for it. If another
+        # run has finished meanwhile, somebody has one, and it must live.
+        there = self._store.read_staged(self._tenant.host, self._specification.name)
+        if there is None or there.version != self._staged.version:
+            raise StoreConflict("Somebody else goes on with this client at this moment.", hint="Ask again in a minute.")
+        for client in self._tenant_state.clients:
+            for secret in client.client_secrets if client.client_id == client_id else ():
+                with contextlib.suppress(TenantNotFound):
+                    self._tenant.oauth_clients.delete_secret(client_id, secret.hint)
+        made = self._tenant.oauth_clients.create_secret(client_id)
+        self._client_secret, self._secret_hint = made.client_secret, made.hint
         self._intent = replace(self._intent, secret_known=True)
+
+    def _secret_is_gone(self, client_id: str) -> bool:
+        """Tell whether somebody else, who went on with the same client, has replaced the secret of this run."""
+        if self._client_secret is None or not self._secret_hint:
+            return False
+        client = self._get(client_id)
+        return client is None or self._secret_hint not in {secret.hint for secret in client.client_secrets}
 
     def _remove_duplicate(self, client_id: str) -> None:
         with contextlib.suppress(TenantNotFound):
@@ -347,18 +343,31 @@ class Provisioning:
         self._tenant_state = TenantState(clients=rest)
 
     def _prove(self, client_id: str) -> None:
-        self._proof = prove(
-            self._tenant,
-            self._store,
-            client_id,
-            client_secret=self._client_secret,
-            cancel=self._cancel,
-            clock=self._clock,
-        )
-        self._intent = replace(self._intent, proved=True)
+        try:
+            self._proof = prove(
+                self._tenant,
+                self._store,
+                client_id,
+                client_secret=self._client_secret if self._specification.key is None else None,
+                cancel=self._cancel,
+                is_hopeless=lambda: self._secret_is_gone(client_id),
+                clock=self._clock,
+            )
+        except AssertionRejected:
+            if self._specification.key is not None or not self._secret_is_gone(client_id):
+                raise
+        else:
+            self._intent = replace(self._intent, proved=True)
+            return
+        self._client_secret = None
+        self._intent = replace(self._intent, secret_known=False)
+        self._observe()
 
-    def _unstage(self, _: str) -> None:
-        self._store.unstage(self._staged)
+    def _unstage(self, client_id: str) -> None:
+        staged = self._staged
+        self._store.unstage(staged)
+        if not client_id and staged.key is not None:
+            self._store.discard_key(staged.key)
         self._store_state = replace(self._store_state, staged=None)
 
     @property
@@ -371,8 +380,11 @@ class Provisioning:
         warnings = []
         if not self._specification.trusted:
             warnings.append("The consent method is not trusted, so the client cannot log in yet, and was not proved.")
-        if self._specification.client_secret and not created:
-            warnings.append("The client secret was shown when the client was made; it cannot be shown again.")
+        with contextlib.suppress(TenantError):  # all is done: a secret that is shown once is not lost for a doubt
+            if self._secret_is_gone(client_id):
+                self._client_secret = None
+        if self._specification.client_secret and self._client_secret is None:
+            warnings.append("The client secret was shown to whoever finished the client; it cannot be shown again.")
         return Provisioned(
             client_id=client_id,
             name=self._specification.name,

@@ -15,6 +15,7 @@ import pytest
 from between import Between
 
 import qlik_keys as qk
+from qlik_keys.tenant import eq
 
 
 @dataclass
@@ -26,7 +27,13 @@ class World:
     store: qk.VaultKeyStore
 
     def clients_named(self, name):
-        return [client for client in self.tenant.oauth_clients.iterate() if client.client_name == name]
+        return self.tenant.oauth_clients.list(eq("clientName", name))
+
+    def forget(self, name):
+        """Delete the clients of that name, so that hundreds of cases do not make each listing long."""
+        for client in self.clients_named(name):
+            self.tenant.oauth_clients.delete(client.client_id)
+            self.store.delete(self.tenant.host, client.client_id)
 
     def staged(self):
         """What lies under `.staged` in the Vault, asked by hvac itself and not by our store."""

@@ -69,4 +69,5 @@ def test_lost_at_any_call(variant, loss, world, between, name):
             assert again.created is False, where
         world.assert_settled(each, by_key=wish.get("key", "") is not None, secret=secret)
         assert qk.resume(world.tenant, world.store) == [], where
+        world.forget(each)
     assert number > 15

@@ -1,0 +1,47 @@
+"""What a run tells whoever watches it: each step, in words, before and after it is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from qlik_keys.lifecycle.plan import Action
+
+if TYPE_CHECKING:
+    from qlik_keys.errors import QlikKeysError
+
+Phase = Literal["before", "after", "failed"]
+
+TITLES: dict[str, str] = {
+    "check": "Look at what the tenant and the key store have under that name",
+    Action.STAGE: "Make the key and put its private half into the key store",
+    Action.REGISTER: "Register the client on the tenant with the public half",
+    Action.CLAIM: "Note the client's id beside the staged key",
+    Action.RECORD: "Write the client's secret in the key store, where consumers read it",
+    Action.TRUST: "Set the consent method to trusted",
+    Action.REPLACE_SECRET: "Make a new client secret, since the first answer was lost",
+    Action.REMOVE_DUPLICATE: "Remove the client that a second attempt made of the same key",
+    Action.PROVE: "Prove it: read the key back, get a token with it, ask who we are",
+    Action.UNSTAGE: "Remove the staged document",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepEvent:
+    """What is being done, for progress displays.
+
+    Attributes:
+        operation: "provision".
+        step: "check" or the plan's action.
+        title: the step in words.
+        phase: "before", "after" or "failed".
+        client_name: which client it is about.
+        error: what went wrong, in phase "failed".
+    """
+
+    operation: str
+    step: str
+    title: str
+    phase: Phase
+    client_name: str
+    error: QlikKeysError | None = None
