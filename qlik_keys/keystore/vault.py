@@ -274,6 +274,8 @@ class VaultKeyStore:
         self.close()
 
     def __repr__(self) -> str:
+        if "_keys" not in vars(self):  # a verbose traceback shows a store whose constructor refused its arguments
+            return "<VaultKeyStore, not made>"
         namespace = f" namespace={self._namespace}" if self._namespace else ""
         return f"<VaultKeyStore {self._url} {self._mount}/{self._prefix}{namespace} custody={self.custody}>"
 
