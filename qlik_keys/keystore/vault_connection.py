@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
-from qlik_keys.errors import StoreDenied
+from qlik_keys.errors import Outcome, StoreDenied, StoreError
 from qlik_keys.keystore.vault_failures import ConnectionCut
 from qlik_keys.keystore.vault_refusals import check_mount, denied, granted
 
@@ -80,13 +80,20 @@ class VaultConnection:
         return self._api.shielded(operation, path=full_path)
 
     def _ready(self) -> Lease:
-        """Return the token's lease, on a mount that is known to be good."""
-        lease = self._keeper.ensure()
-        if self._mount_is_good:
-            return lease
-        with self._lock:
-            if not self._mount_is_good:
-                now = self._clock.time()
-                check_mount(self._api, mount=self.mount, folder=self._folder, lease=lease, now=now)
-                self._mount_is_good = True
+        """Return the token's lease, on a mount that is known to be good.
+
+        Whatever fails here, nothing was done to a document yet.
+        """
+        try:
+            lease = self._keeper.ensure()
+            if self._mount_is_good:
+                return lease
+            with self._lock:
+                if not self._mount_is_good:
+                    now = self._clock.time()
+                    check_mount(self._api, mount=self.mount, folder=self._folder, lease=lease, now=now)
+                    self._mount_is_good = True
+        except StoreError as error:
+            error.outcome = Outcome.NOT_APPLIED
+            raise
         return lease

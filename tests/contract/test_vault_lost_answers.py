@@ -7,6 +7,7 @@ true, and the same change asked for again ends in the same place, written once.
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import dataclass, replace
 
 import pytest
@@ -16,6 +17,11 @@ from qlik_keys.errors import Outcome, StoreNotFound, StoreUnreachable
 from qlik_keys.keystore.testing import make_record, make_staged
 
 pytestmark = pytest.mark.openbao
+
+
+@pytest.fixture
+def vault(operator, make_backdoor):
+    return make_backdoor(operator)
 
 
 @pytest.fixture
@@ -49,6 +55,11 @@ def _check_record(store, wanted):
 def _check_applied(store, wanted):
     """The record is there; what is shown of it may lag behind, and is mended when asked again."""
     assert store.read(wanted.tenant_host, wanted.client_id) == replace(wanted, version=wanted.version + 1)
+
+
+def _written(vault, tenant_host):
+    """What was ever written for that tenant, as Vault counts it; what is shown of it aside."""
+    return re.findall(r'"current_version": ([1-9]\d*)', vault.snapshot(tenant_host))
 
 
 def _check_staged(store, wanted):
@@ -103,12 +114,13 @@ CHANGES = {
 @pytest.mark.parametrize("onwards", [False, True], ids=["one call", "gone"])
 @pytest.mark.parametrize("phase", ["before", "after"])
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_change_survives_the_network_at_every_call(open_vault, host, between, *, change, phase, onwards):
+def test_a_change_survives_the_network_at_every_call(vault, open_vault, host, between, *, change, phase, onwards):
     direct = open_vault()
     failed = 0
     for at in itertools.count():
         tenant_host = f"{at}.{host}"
         wanted = change.prepare(direct, tenant_host)
+        before = _written(vault, tenant_host)
         store = open_vault(between.url)
         between.strike(at, phase, lambda: CUT, onwards=onwards)
         problem = None
@@ -122,6 +134,8 @@ def test_a_change_survives_the_network_at_every_call(open_vault, host, between, 
             failed += 1
             assert problem.retryable
             assert not isinstance(problem.__context__, Exception)
+            if problem.outcome is Outcome.NOT_APPLIED:
+                assert _written(vault, tenant_host) == before
             if problem.outcome is Outcome.APPLIED:
                 _check_applied(direct, wanted)
         struck = len(between.calls) > at
