@@ -61,6 +61,7 @@ class AppRole(_Opaque):
     __slots__ = ("__role_id", "__secret_id", "mount")
 
     def __init__(self, role_id: str | Secret, secret_id: str | Secret | None = None, *, mount: str = "approle") -> None:
+        self.mount = mount
         role = guarded(role_id, what="AppRole role id")
         secret = None if secret_id is None else guarded(secret_id, what="AppRole secret id")
         del role_id, secret_id
@@ -70,7 +71,6 @@ class AppRole(_Opaque):
             raise secret
         self.__role_id = role
         self.__secret_id = secret
-        self.mount = mount
 
     def perform(self, api: VaultApi) -> Any:
         """Log in."""
@@ -129,12 +129,13 @@ class _TokenLogin(_Opaque):
     def __init__(
         self, role: str, given: Secret | ConfigurationError | None, token_file: str | Path | None, mount: str
     ) -> None:
+        # First, since a traceback with its locals shows an object that was refused by its repr.
+        self.role = role
+        self.mount = mount
         if (given is None) == (token_file is None):
             raise TypeError("give either the token or its file")
         if isinstance(given, ConfigurationError):
             raise given
-        self.role = role
-        self.mount = mount
         self._token = given
         self._file = None if token_file is None else Path(token_file)
 

@@ -1,4 +1,4 @@
-"""Every secret that goes through the store is a canary: nothing that it leaves behind has one, in success or failure."""
+"""Every secret that goes through the store is a canary; nothing that it leaves behind shows one, come what may."""
 
 from __future__ import annotations
 
