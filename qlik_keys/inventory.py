@@ -12,6 +12,7 @@ Not done here: changing anything; showing the table (`panel`, `cli`).
 from __future__ import annotations
 
 import functools
+from collections import defaultdict
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from qlik_keys.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.keys import kid_made_on
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from qlik_keys.clock import Clock
     from qlik_keys.keystore.base import KeyStore, KeySummary
@@ -51,10 +52,24 @@ COLUMNS = (
 )
 _TEXTS = ("client_id", "name", "app_type", "consent", "current_kid", "custody", "created_by")
 _TIMES = ("key_made", "rotate_by")
+_LOOKED_AT = (
+    "grant_types",
+    "auth_methods",
+    "scopes",
+    "consent",
+    "kids",
+    "current_kid",
+    "custody",
+    "key_made",
+    "rotate_by",
+    "created_by",
+    "disabled",
+)
 _WRITTEN_TIMES = ("created", "updated")
 _NUMBERS = ("key_age_days", "secrets")
 # Qlik tells the consent by a call per client: a listing of a large tenant must not spend the tenant's rate limit on it.
 CONSENT_LOOKUPS = 100
+_EARLIEST, _LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _DUE_SOON = timedelta(days=14)
 
 FINDINGS: dict[str, str] = {
@@ -90,15 +105,41 @@ def clients(
     Raises:
         TenantError, StoreError: one of them could not be asked.
     """
-    listed = tenant.oauth_clients.overviews()
-    found = {} if store is None else _summaries(store, tenant.host, {client.client_id for client in listed})
-    summaries = [found.get(client.client_id) for client in listed]
-    look_up = len(listed) <= CONSENT_LOOKUPS if consent is None else consent
-    consents = [_consent(tenant, client) for client in listed] if look_up else [None] * len(listed)
+    columns = _listed(tenant.oauth_clients.overviews())
+    client_ids = columns["client_id"]
+    found = {} if store is None else _summaries(store, tenant.host, set(client_ids))
+    look_up = len(client_ids) <= CONSENT_LOOKUPS if consent is None else consent
+    columns["consent"] = (
+        [_consent(tenant, *of) for of in zip(client_ids, columns["grant_types"], strict=True)]
+        if look_up
+        else [None] * len(client_ids)
+    )
     now = utc_now(clock)
-    frame = _frame(_columns(listed, summaries, consents, now, store_known=store is not None))
+    columns |= _of_keys([found.get(client_id) for client_id in client_ids], columns["kids"], now)
+    columns["findings"] = _findings(columns, now, store_known=store is not None)
+    frame = _frame(columns)
     frame.attrs = {"tenant": tenant.url, "time": now.isoformat()}
     return frame
+
+
+def _listed(pages: Iterable[Sequence[ClientOverview]]) -> dict[str, list[Any]]:
+    """Return the columns that a listing fills; no page is held longer than it takes."""
+    columns: defaultdict[str, list[Any]] = defaultdict(list)
+    for page in pages:
+        columns["client_id"] += [client["client_id"] for client in page]
+        columns["name"] += [client["client_name"] for client in page]
+        columns["app_type"] += [client["app_type"] for client in page]
+        columns["grant_types"] += [client["allowed_grant_types"] for client in page]
+        columns["auth_methods"] += [client["allowed_auth_methods"] for client in page]
+        columns["scopes"] += [client["allowed_scopes"] for client in page]
+        columns["kids"] += [tuple([key["kid"] for key in client["public_keys"]]) for client in page]
+        columns["algs"] += [tuple([key["alg"] for key in client["public_keys"]]) for client in page]
+        columns["secrets"] += [len(client["client_secrets"]) for client in page]
+        columns["created"] += [client["created_at"] for client in page]
+        columns["updated"] += [client["updated_at"] for client in page]
+        columns["created_by"] += [client["created_by_type"] for client in page]
+        columns["disabled"] += [bool(client["disable_tag"]) for client in page]
+    return columns
 
 
 def _summaries(store: KeyStore, tenant_host: str, wanted: set[str]) -> dict[str, KeySummary]:
@@ -108,53 +149,32 @@ def _summaries(store: KeyStore, tenant_host: str, wanted: set[str]) -> dict[str,
     return {summary.client_id: summary for summary in found if summary is not None}
 
 
-def _consent(tenant: QlikTenant, client: ClientOverview) -> str | None:
-    if "client_credentials" not in client.allowed_grant_types:
+def _consent(tenant: QlikTenant, client_id: str, grant_types: tuple[str, ...]) -> str | None:
+    if "client_credentials" not in grant_types:
         return None
-    return tenant.oauth_clients.connection_config(client.client_id).consent_method
+    return tenant.oauth_clients.connection_config(client_id).consent_method
 
 
-def _columns(
-    listed: Sequence[ClientOverview],
-    summaries: Sequence[KeySummary | None],
-    consents: Sequence[str | None],
-    now: datetime,
-    *,
-    store_known: bool,
+def _of_keys(
+    summaries: Sequence[KeySummary | None], kids: Sequence[tuple[str, ...]], now: datetime
 ) -> dict[str, list[Any]]:
-    kids = [tuple([key.kid for key in client.public_keys]) for client in listed]
     made = [summary.made_at if summary else _newest_date(names) for summary, names in zip(summaries, kids, strict=True)]
-    findings = [
-        tuple(_findings(client, summary, method, made_at, now, store_known=store_known))
-        for client, summary, method, made_at in zip(listed, summaries, consents, made, strict=True)
-    ]
     return {
-        "client_id": [client.client_id for client in listed],
-        "name": [client.client_name for client in listed],
-        "app_type": [client.app_type for client in listed],
-        "grant_types": [client.allowed_grant_types for client in listed],
-        "auth_methods": [client.allowed_auth_methods for client in listed],
-        "scopes": [client.allowed_scopes for client in listed],
-        "consent": [*consents],
-        "kids": kids,
-        "algs": [tuple([key.alg for key in client.public_keys]) for client in listed],
         "current_kid": [summary.current_kid if summary else None for summary in summaries],
         "custody": [summary.custody if summary else None for summary in summaries],
         "key_made": made,
         "key_age_days": [(now - made_at).days if made_at else None for made_at in made],
         "rotate_by": [summary.rotate_by if summary else None for summary in summaries],
-        "secrets": [len(client.client_secrets) for client in listed],
-        "created": [client.created_at for client in listed],
-        "updated": [client.updated_at for client in listed],
-        "created_by": [client.created_by_type for client in listed],
-        "disabled": [bool(client.disable_tag) for client in listed],
-        "findings": findings,
     }
 
 
 def _newest_date(kids: Iterable[str]) -> datetime | None:
-    dates = [made_on for made_on in map(kid_made_on, kids) if made_on is not None]
-    return _midnight(max(dates)) if dates else None
+    newest: date | None = None
+    for kid in kids:
+        made_on = kid_made_on(kid)
+        if made_on is not None and (newest is None or made_on > newest):
+            newest = made_on
+    return None if newest is None else _midnight(newest)
 
 
 @functools.cache
@@ -162,52 +182,52 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), tzinfo=UTC)
 
 
-def _findings(
-    client: ClientOverview,
-    summary: KeySummary | None,
-    consent: str | None,
-    made_at: datetime | None,
-    now: datetime,
-    *,
-    store_known: bool,
-) -> Iterator[str]:
-    """Yield what there is to say of a client, in the order of `FINDINGS`."""
-    kids = client.public_keys
-    if summary is not None:
-        if summary.current_kid and all(key.kid != summary.current_kid for key in kids):
-            yield "locked-out"
-        if summary.rotate_by and summary.rotate_by < now:
-            yield "rotation-overdue"
-        elif summary.rotate_by and summary.rotate_by - now <= _DUE_SOON:
-            yield "rotation-due"
-    if "private_key_jwt" not in client.allowed_auth_methods and "client_credentials" in client.allowed_grant_types:
-        yield "secret-only"
-    if "admin_classic" in client.allowed_scopes:
-        yield "admin-scope"
-    if consent is not None and consent != "trusted":
-        yield "consent-not-trusted"
-    if kids and store_known and summary is None:
-        yield "no-key-in-store"
-    if kids and made_at is None:
-        yield "key-age-unknown"
-    if client.created_by_type == "dcr":
-        yield "dynamic-registration"
-    if client.disable_tag:
-        yield "disabled"
+def _findings(columns: Mapping[str, Sequence[Any]], now: datetime, *, store_known: bool) -> list[tuple[str, ...]]:
+    """Return what there is to say of each client, in the order of `FINDINGS`."""
+    due_at = now + _DUE_SOON
+    findings = []
+    looked_at = (columns[name] for name in _LOOKED_AT)
+    for grants, methods, scopes, consent, kids, current, custody, made, rotate_by, by, disabled in zip(
+        *looked_at, strict=True
+    ):
+        found = []
+        if current and current not in kids:
+            found.append("locked-out")
+        if rotate_by and rotate_by < now:
+            found.append("rotation-overdue")
+        elif rotate_by and rotate_by <= due_at:
+            found.append("rotation-due")
+        if "private_key_jwt" not in methods and "client_credentials" in grants:
+            found.append("secret-only")
+        if "admin_classic" in scopes:
+            found.append("admin-scope")
+        if consent is not None and consent != "trusted":
+            found.append("consent-not-trusted")
+        if kids and store_known and custody is None:
+            found.append("no-key-in-store")
+        if kids and made is None:
+            found.append("key-age-unknown")
+        if by == "dcr":
+            found.append("dynamic-registration")
+        if disabled:
+            found.append("disabled")
+        findings.append(tuple(found))
+    return findings
 
 
 def _frame(columns: dict[str, list[Any]]) -> pd.DataFrame:
     series: dict[str, pd.Series[Any]] = {}
     for name in COLUMNS:
         values = columns[name]
-        if name in _TEXTS:
+        if name in _TEXTS and values.count(None) == len(values):
+            # pandas looks at each missing value; without a store there are three such columns.
+            series[name] = pd.Series(pd.NA, index=range(len(values)), dtype="string")
+        elif name in _TEXTS:
             series[name] = pd.Series(values, dtype="string")
         elif name in _TIMES:
             series[name] = pd.Series(values, dtype="datetime64[us, UTC]")
         elif name in _WRITTEN_TIMES:
-            # Without a zone it is UTC; what is no date at all is missing.
-            read = pd.to_datetime(values, format="ISO8601", utc=True, errors="coerce")
-            series[name] = pd.Series(read, dtype="datetime64[us, UTC]")
+            series[name] = _read_times(values)
         elif name in _NUMBERS:
             series[name] = pd.Series(values, dtype="Int64")
         elif name == "disabled":
@@ -215,3 +235,10 @@ def _frame(columns: dict[str, list[Any]]) -> pd.DataFrame:
         else:
             series[name] = pd.Series(values, dtype="object")
     return pd.DataFrame(series, copy=False)
+
+
+def _read_times(written: list[str]) -> pd.Series[Any]:
+    """Return dates as the tenant wrote them as times: UTC without a zone, missing where it is no date of a calendar."""
+    times = pd.Series(pd.to_datetime(written, format="ISO8601", utc=True, errors="coerce"), dtype="datetime64[us, UTC]")
+    # pandas knows years that Python's dates do not, and then fails at showing them.
+    return times.where(times.between(_EARLIEST, _LATEST))

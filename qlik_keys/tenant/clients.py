@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import httpx
 
     from qlik_keys.secret import Secret
-    from qlik_keys.tenant.models import ClientOverview, Listed, Page
+    from qlik_keys.tenant.models import ClientOverview, PageType
     from qlik_keys.tenant.requests import ConsentMethod, NewOAuthClient, PatchOperation
     from qlik_keys.tenant.session import Session
 
@@ -70,7 +70,7 @@ class OAuthClients:
         if not 1 <= page_size <= _MAXIMUM_PAGE_SIZE:
             raise ValueError(f"page_size must be 1 to {_MAXIMUM_PAGE_SIZE}, not {page_size}")
         wanted = {"filter": filter, "sort": sort, "limit": str(page_size)}
-        return self._pages(ClientPage, {name: value for name, value in wanted.items() if value})
+        return self._each({name: value for name, value in wanted.items() if value})
 
     def list(
         self,
@@ -87,13 +87,17 @@ class OAuthClients:
         """
         return [*self.iterate(filter, sort=sort, page_size=page_size)]
 
-    def overviews(self) -> builtins.list[ClientOverview]:
-        """Return all clients with what a table shows of them, faster than `list`.
+    def overviews(self) -> Iterator[builtins.list[ClientOverview]]:
+        """Yield, page by page, what a table shows of each client: with less work than `iterate`, each client once.
 
         Raises:
             TenantProtocolError: the pages go in a circle, or lead to another origin.
         """
-        return [*self._pages(OverviewPage, {"limit": str(_MAXIMUM_PAGE_SIZE)})]
+        seen: set[str] = set()
+        for page in self._pages(OverviewPage, {"limit": str(_MAXIMUM_PAGE_SIZE)}):
+            new = {client["client_id"]: client for client in page.data if client["client_id"] not in seen}
+            seen.update(new)
+            yield [*new.values()]
 
     def create(self, new: NewOAuthClient) -> CreatedOAuthClient:
         """Make a client and return it, with its secret if it has one: Qlik shows it this once.
@@ -186,18 +190,22 @@ class OAuthClients:
         path = _path(client_id, "connection-configs/me")
         self._session.send(Call(method="DELETE", path=path, tier=2, again="always"), self._auth)
 
-    def _pages(self, model: type[Page[Listed]], query: dict[str, str]) -> Iterator[Listed]:
-        seen_ids: set[str] = set()
+    def _each(self, query: dict[str, str]) -> Iterator[OAuthClient]:
+        seen: set[str] = set()
+        for page in self._pages(ClientPage, query):
+            for client in page.data:
+                # A client that was made or deleted meanwhile shifts the pages.
+                if client.client_id not in seen:
+                    seen.add(client.client_id)
+                    yield client
+
+    def _pages(self, model: type[PageType], query: dict[str, str]) -> Iterator[PageType]:
         seen_pages: set[tuple[tuple[str, str], ...]] = set()
         while True:
             seen_pages.add(tuple(sorted(query.items())))
             answer = self._session.send(Call(method="GET", path=_PATH, tier=1, query=query, again="always"), self._auth)
             page = parse(model, answer.content, "GET", _PATH)
-            for client in page.data:
-                # A client that was made or deleted meanwhile shifts the pages.
-                if client.client_id not in seen_ids:
-                    seen_ids.add(client.client_id)
-                    yield client
+            yield page
             if page.links.next is None or not page.links.next.href:
                 return
             query = self._next_query(page.links.next.href)

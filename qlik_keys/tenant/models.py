@@ -11,11 +11,12 @@ import copy
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Required, TypeVar
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, RootModel, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, RootModel, ValidationError, with_config
 from pydantic.alias_generators import to_camel
 from pydantic_core import core_schema
+from typing_extensions import TypedDict
 
 from qlik_keys.errors import Outcome, TenantProtocolError
 from qlik_keys.secret import Secret
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
 
 ModelType = TypeVar("ModelType", bound=BaseModel)
+PageType = TypeVar("PageType", bound="Page")
 PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
 
 
@@ -82,17 +84,19 @@ ClientSecretText = Annotated[Secret, _AsSecret("client secret")]
 AccessTokenText = Annotated[Secret, _AsSecret("access token")]
 
 
+_TOLERANT = ConfigDict(
+    extra="ignore",
+    alias_generator=to_camel,
+    populate_by_name=True,
+    hide_input_in_errors=True,
+    arbitrary_types_allowed=True,
+)
+
+
 class Model(BaseModel):
     """The base of every answer: frozen, camelCase outside, tolerant, and silent about its input in errors."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="ignore",
-        alias_generator=to_camel,
-        populate_by_name=True,
-        hide_input_in_errors=True,
-        arbitrary_types_allowed=True,
-    )
+    model_config = ConfigDict(**_TOLERANT, frozen=True)
 
 
 class RegisteredKey(RootModel[dict[str, Any]]):
@@ -197,33 +201,37 @@ class OAuthClient(Model):
     tenant_id: Text = ""
 
 
-class KeyOverview(Model):
+@with_config(_TOLERANT)
+class KeyOverview(TypedDict, total=False):
     """The name of a registered public key, without the key."""
 
-    kid: Text = ""
-    alg: Text = ""
+    kid: Text
+    alg: Text
 
 
-class ClientOverview(Model):
-    """What a table of all clients shows of one: fewer fields than `OAuthClient`, read with less work.
+@with_config(_TOLERANT)
+class ClientOverview(TypedDict, total=False):
+    """What a table of all clients shows of one, checked as an `OAuthClient` is, and for one look only.
+
+    A dict, since ten thousand of them are read in two thirds of the time and half of the memory of models.
 
     Attributes:
-        created_at: as the tenant wrote it: ten thousand dates are read faster at once than one by one.
+        created_at: as the tenant wrote it: many dates are read faster at once than one by one.
         updated_at: likewise.
     """
 
-    client_id: str
-    client_name: Text = ""
-    app_type: Text = ""
-    allowed_scopes: Texts = ()
-    allowed_grant_types: Texts = ()
-    allowed_auth_methods: Texts = ()
-    public_keys: Annotated[tuple[KeyOverview, ...], _OddIs(())] = ()
-    client_secrets: Annotated[tuple[ClientSecretInfo, ...], _OddIs(())] = ()
-    created_at: Text = ""
-    updated_at: Text = ""
-    created_by_type: Text = ""
-    disable_tag: Text = ""
+    client_id: Required[str]
+    client_name: Text
+    app_type: Text
+    allowed_scopes: Texts
+    allowed_grant_types: Texts
+    allowed_auth_methods: Texts
+    public_keys: Annotated[tuple[KeyOverview, ...], _OddIs(())]
+    client_secrets: Annotated[tuple[ClientSecretInfo, ...], _OddIs(())]
+    created_at: Text
+    updated_at: Text
+    created_by_type: Text
+    disable_tag: Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -317,19 +325,23 @@ class Links(Model):
     next: Annotated[Link | None, _OddIs(None)] = None
 
 
-Listed = TypeVar("Listed", OAuthClient, ClientOverview)
+class Page(Model):
+    """Where a listing goes on."""
 
-
-class Page(Model, Generic[Listed]):
-    """One page of a listing."""
-
-    data: tuple[Listed, ...]
     links: Annotated[Links, _OddIs(Links())] = Links()
     total_results: Annotated[int | None, _OddIs(None)] = None
 
 
-ClientPage = Page[OAuthClient]
-OverviewPage = Page[ClientOverview]
+class ClientPage(Page):
+    """One page of a listing."""
+
+    data: tuple[OAuthClient, ...]
+
+
+class OverviewPage(Page):
+    """The same page, as a table needs it."""
+
+    data: tuple[ClientOverview, ...]
 
 
 class TokenAnswer(BaseModel):

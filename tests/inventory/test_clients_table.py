@@ -12,7 +12,8 @@ import qlik_keys as qk
 from qlik_keys.inventory import COLUMNS, FINDINGS
 from qlik_keys.keys import KeySpec, generate
 from qlik_keys.keystore.base import KeySummary
-from qlik_keys.tenant import ClientOverview, ConnectionConfig
+from qlik_keys.tenant import ConnectionConfig, OAuthClient
+from qlik_keys.tenant.models import OverviewPage
 
 NOW = 1_800_000_000.0
 TODAY = datetime.fromtimestamp(NOW, tz=UTC)
@@ -42,7 +43,7 @@ def client(client_id="a" * 32, **changes):
         "publicKeys": [KEY.public.to_dict()],
         "createdAt": "2026-01-02T03:04:05Z",
     }
-    return ClientOverview.model_validate({**fields, **changes})
+    return OverviewPage.model_validate({"data": [{**fields, **changes}]}).data[0]
 
 
 def summary(**changes):
@@ -65,7 +66,7 @@ class Tenant:
             self.consents_asked += 1
             return ConnectionConfig(consent_method=consent)
 
-        self.oauth_clients = SimpleNamespace(overviews=lambda: clients, connection_config=connection_config)
+        self.oauth_clients = SimpleNamespace(overviews=lambda: [clients], connection_config=connection_config)
 
 
 class Store:
@@ -139,6 +140,38 @@ def test_two_findings_at_once(clock):
 def test_a_key_due_in_fifteen_days_is_not_due(clock):
     [row] = table([client()], summary(rotate_by=TODAY + timedelta(days=14, seconds=1)), clock=clock).itertuples()
     assert row.findings == ()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2026-01-02T03:04:05Z",
+        "2026-01-02T03:04:05.678901Z",
+        "2026-01-02T05:04:05.678+02:00",
+        "2026-01-02T03:04:05",
+        "9999-12-31T23:59:59Z",
+        "9999-12-31T23:59:59-12:00",
+        "0001-01-01T00:00:00+12:00",
+        "2026-02-30T00:00:00Z",
+        "no date",
+        "",
+        None,
+    ],
+)
+def test_dates_are_read_as_in_the_whole_client_whatever_stands_beside_them(written, clock):
+    frame = table([client(createdAt=written), client("b" * 32)], clock=clock)
+    whole = OAuthClient.model_validate({"clientId": "a", "createdAt": written}).created_at
+    first, second = frame["created"]
+    assert first == whole or (first is pd.NaT and whole is None)
+    assert second == pd.Timestamp("2026-01-02T03:04:05Z")
+    assert str(frame["created"].dtype) == "datetime64[us, UTC]"
+
+
+def test_empty_texts_are_texts_and_only_what_is_not_known_is_missing(clock):
+    tenant = Tenant([client(clientName="", createdByType="")])
+    [row] = qk.clients(tenant, consent=False, clock=clock).itertuples()
+    assert (row.name, row.created_by) == ("", "")
+    assert all(value is pd.NA for value in (row.consent, row.custody, row.current_kid))
 
 
 def test_a_big_tenant_is_not_asked_a_call_a_client(clock):

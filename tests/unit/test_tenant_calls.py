@@ -51,6 +51,14 @@ def test_all_pages_of_a_listing_are_yielded_lazily_and_each_client_once(tenant_o
     assert {sent.headers["authorization"] for sent in wire.sent} == {"Bearer the-api-key"}
 
 
+def test_overviews_come_page_by_page_and_each_client_once(tenant_on):
+    tenant, wire = tenant_on(page("a", "b", next_href="?next=p2"), page("b", "c", "c"))
+    pages = tenant.oauth_clients.overviews()
+    assert [client["client_id"] for client in next(pages)] == ["a", "b"]
+    assert len(wire.sent) == 1
+    assert [[client["client_id"] for client in rest] for rest in pages] == [["c"]]
+
+
 @pytest.mark.parametrize("href", [f"{URL}{CLIENTS}?next=same", f"{CLIENTS}?next=same"])
 def test_pages_that_go_in_a_circle_are_noticed(tenant_on, href):
     tenant, wire = tenant_on(page("a", next_href=href))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from qlik_keys.errors import TenantProtocolError
-from qlik_keys.tenant.models import ClientPage, OAuthClient, RegisteredKey, User, parse
+from qlik_keys.tenant.models import ClientPage, OAuthClient, OverviewPage, RegisteredKey, User, parse
 
 FULL = {
     "clientId": "c1",
@@ -61,6 +61,26 @@ def test_what_a_caller_does_not_see_has_a_default():
 def test_one_odd_field_does_not_spoil_the_client(name, odd):
     client = read({**FULL, name: odd})
     assert client.client_id == "c1"
+
+
+def overview(document):
+    return parse(OverviewPage, json.dumps({"data": [document]}).encode(), "GET", "/x").data[0]
+
+
+@pytest.mark.parametrize("odd", [None, 7, [], {}, "text", [None], {"a": 1}, [{"kid": 7}]], ids=repr)
+@pytest.mark.parametrize("name", [None, *(name for name in FULL if name != "clientId")])
+def test_an_overview_reads_as_the_whole_client_does(name, odd):
+    document = FULL if name is None else {**FULL, name: odd}
+    brief, whole = overview(document), read(document)
+    for field in ("client_name", "app_type", "allowed_scopes", "allowed_grant_types", "allowed_auth_methods"):
+        assert brief[field] == getattr(whole, field)
+    assert (brief["created_by_type"], brief["disable_tag"]) == (whole.created_by_type, whole.disable_tag)
+    assert [(key["kid"], key["alg"]) for key in brief["public_keys"]] == [(k.kid, k.alg) for k in whole.public_keys]
+    assert brief["client_secrets"] == whole.client_secrets
+
+
+def test_an_overview_has_a_default_for_each_field_that_a_caller_does_not_see():
+    assert overview({"clientId": "c1"}).keys() == overview(FULL).keys()
 
 
 def test_a_date_without_a_zone_is_utc_and_one_out_of_the_calendar_is_none():
@@ -114,7 +134,7 @@ JSON = st.recursive(
 
 @given(JSON | st.fixed_dictionaries({"clientId": st.text()}, optional=dict.fromkeys([*FULL][1:], JSON)))
 def test_any_json_is_a_client_or_a_protocol_error(document):
-    for model in (OAuthClient, ClientPage, User):
+    for model in (OAuthClient, ClientPage, OverviewPage, User):
         try:
             parse(model, json.dumps(document).encode(), "GET", "/x")
         except TenantProtocolError as error:
