@@ -1,0 +1,108 @@
+"""The table of what goes wrong in a call to Vault: nothing that hvac or requests can raise is missing in it."""
+
+from __future__ import annotations
+
+import inspect
+
+import hvac.exceptions
+import pytest
+import requests.exceptions
+import urllib3.exceptions
+
+from qlik_keys.errors import Outcome, StoreError, StoreMisconfigured, StoreProtocolError, StoreUnreachable
+from qlik_keys.keystore.vault_failures import HVAC_FAILURES, REQUESTS_FAILURES, RedirectRefused, tell
+
+WHERE = {"host": "vault:8200", "path": "secret/x", "status": None}
+
+
+def exceptions_of(module, root):
+    found = [thing for _, thing in inspect.getmembers(module, inspect.isclass)]
+    return {thing for thing in found if issubclass(thing, root) and not issubclass(thing, Warning)}
+
+
+def test_every_exception_of_hvac_is_in_the_table():
+    raised = exceptions_of(hvac.exceptions, hvac.exceptions.VaultError)
+    assert len(raised) > 10
+    assert raised - set(HVAC_FAILURES) == set()
+
+
+def test_every_exception_of_requests_is_in_the_table():
+    raised = exceptions_of(requests.exceptions, requests.exceptions.RequestException)
+    assert len(raised) > 15
+    assert raised - set(REQUESTS_FAILURES) == set()
+
+
+@pytest.mark.parametrize("kind", [*HVAC_FAILURES, *REQUESTS_FAILURES], ids=lambda kind: kind.__name__)
+def test_each_is_told_without_its_own_words(kind):
+    canary = "canary-7f3a9b1c55"
+    error = kind("x", "doc", 0) if kind is requests.exceptions.JSONDecodeError else kind(canary)
+    told = tell(error, **WHERE)
+    assert isinstance(told, StoreError)
+    assert "vault:8200" in told.message
+    assert told.path == "secret/x"
+    assert canary not in f"{told!r}{told}{vars(told)}"
+    assert told.__cause__ is None
+    assert told.__context__ is None
+
+
+def connection_error(reason):
+    return requests.exceptions.ConnectionError(reason)
+
+
+def test_a_connection_that_was_never_made_did_nothing():
+    reason = urllib3.exceptions.NewConnectionError(None, "refused")
+    told = tell(connection_error(urllib3.exceptions.MaxRetryError(None, "/", reason)), **WHERE)
+    assert (type(told), told.outcome, told.retryable) == (StoreUnreachable, Outcome.NOT_APPLIED, True)
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (urllib3.exceptions.ProtocolError("aborted"), "cut the connection"),
+        (urllib3.exceptions.ReadTimeoutError(None, "/", "slow"), "did not answer in time"),
+        (None, "cut the connection"),
+    ],
+)
+def test_a_connection_that_was_cut_may_have_done_it(reason, words):
+    error = requests.exceptions.ConnectionError() if reason is None else connection_error(reason)
+    told = tell(error, **WHERE)
+    assert isinstance(told, StoreUnreachable)
+    assert told.outcome is Outcome.UNKNOWN
+    assert words in told.message
+
+
+def test_what_is_not_known_is_told_by_its_class_alone():
+    told = tell(UnicodeEncodeError("latin-1", "canary-7f3a9b1c55 é", 0, 1, "secret"), **WHERE)
+    assert isinstance(told, StoreProtocolError)
+    assert told.message == "The call to the Vault at vault:8200 failed in the client (UnicodeEncodeError)."
+    assert told.outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("origin", ["", "https://elsewhere:8200"])
+def test_a_redirect_is_told_with_its_origin_alone(origin):
+    told = tell(RedirectRefused(origin), **WHERE)
+    assert isinstance(told, StoreMisconfigured)
+    assert origin in told.message
+    assert told.hint
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "body", "words"),
+    [
+        (
+            hvac.exceptions.InvalidRequest,
+            400,
+            "check-and-set parameter did not match the current version",
+            "another ver",
+        ),
+        (hvac.exceptions.InvalidRequest, 400, "Upgrading from non-versioned to versioned data.", "is upgrading"),
+        (hvac.exceptions.InvalidPath, 404, "no handler for route 'x'. route entry not found.", "nothing mounted"),
+        (hvac.exceptions.UnexpectedError, 405, "1 error: unsupported operation", "another kind of engine"),
+        (hvac.exceptions.UnexpectedError, 405, "", "does not allow"),
+        (hvac.exceptions.VaultDown, 503, "OpenBao is sealed", "is sealed"),
+        (hvac.exceptions.InvalidRequest, 400, "security barrier not initialized", "is not initialised"),
+    ],
+)
+def test_the_server_s_known_words_come_before_its_status(kind, status, body, words):
+    for error in (kind(errors=[body]), kind(text=body)):
+        assert words in tell(error, host="h", path="p", status=status).message
