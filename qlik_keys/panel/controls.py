@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
+from qlik_keys.panel.fields import FormButton
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from qlik_keys.panel.presenter import Presenter
 
@@ -50,18 +52,29 @@ def checkbox(label: str, *, value: bool, disabled: bool = False) -> widgets.Chec
 
 def button(label: str, presenter: Presenter, action: Callable[[], object], *, kind: str = "") -> widgets.Button:
     """Return a button whose action, if it raises, leaves a card: ipywidgets would swallow it."""
+    guarded = _guarded(label, presenter, action)
+    made = widgets.Button(description=label)
+    made.on_click(lambda _: guarded())
+    if kind:
+        made.add_class(kind)
+    return made
 
-    def clicked(_: object) -> None:
+
+def form_button(
+    label: str, presenter: Presenter, action: Callable[[], object], *, fields: Sequence[widgets.Widget]
+) -> FormButton:
+    """Return a button that brings the fields of its form with it, and leaves a card if its action raises."""
+    return FormButton(label, fields=fields, action=_guarded(label, presenter, action))
+
+
+def _guarded(label: str, presenter: Presenter, action: Callable[[], object]) -> Callable[[], None]:
+    def clicked() -> None:
         try:
             action()
         except Exception as error:  # noqa: BLE001  # whatever it is, the person is told
             presenter.fail(error, label)
 
-    made = widgets.Button(description=label)
-    made.on_click(clicked)
-    if kind:
-        made.add_class(kind)
-    return made
+    return clicked
 
 
 def show(widget: widgets.Widget, *, visible: bool) -> None:

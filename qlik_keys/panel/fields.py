@@ -6,6 +6,7 @@ out, in a message of its own, which no notebook keeps.
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from qlik_keys.secret import Secret
 from qlik_keys.tenant.scopes import covers, known_scopes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -37,9 +38,12 @@ class SecretField(anywidget.AnyWidget):
     held = traitlets.Bool(default_value=False).tag(sync=True)
     problem = traitlets.Unicode("").tag(sync=True)
     disabled = traitlets.Bool(default_value=False).tag(sync=True)
+    sent = traitlets.Unicode("").tag(sync=True)
 
     def __init__(self, *, label: str, help_text: str = "", any_text: bool = False) -> None:
         super().__init__(label=label, help_text=help_text)
+        self._arrived = threading.Condition()
+        self._arrived_last = ""
         self._any_text = any_text
         self._secret: Secret | None = None
         self._touched = False
@@ -53,8 +57,18 @@ class SecretField(anywidget.AnyWidget):
 
     @property
     def filled(self) -> bool:
-        """Whether there is something, be it still in the page: a click on a button makes it arrive first."""
+        """Whether there is something, be it still in the page, which sends it when the field is left."""
         return self._secret is not None or self._touched
+
+    def wait(self, seconds: float = 10.0) -> Secret | None:
+        """Return what was typed, after what the page says it sent has arrived.
+
+        Args:
+            seconds: how long to wait for it.
+        """
+        with self._arrived:
+            self._arrived.wait_for(lambda: self.sent in ("", self._arrived_last), seconds)
+        return self._secret
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call back whenever `filled` may have changed."""
@@ -76,6 +90,9 @@ class SecretField(anywidget.AnyWidget):
         elif kind == "typed":
             self._touched = False
             self._take(content)
+            with self._arrived:
+                self._arrived_last = str(content.get("sent", ""))
+                self._arrived.notify_all()
         for listener in self._listeners:
             listener()
 
@@ -91,6 +108,44 @@ class SecretField(anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         return f"<SecretField {self.label}>"
+
+
+class FormButton(anywidget.AnyWidget):
+    """A button whose click brings the fields of its form as the page shows them.
+
+    Args:
+        description: its words.
+        fields: the widgets of the form.
+        action: called with nothing after the fields have their values.
+    """
+
+    _esm = _STATIC / "form_button.js"
+    description = traitlets.Unicode("").tag(sync=True)
+    disabled = traitlets.Bool(default_value=False).tag(sync=True)
+    fields: traitlets.List[list[str]] = traitlets.List().tag(sync=True)
+
+    def __init__(self, description: str, *, fields: Sequence[Any], action: Callable[[], None]) -> None:
+        self._fields = [(field, _trait_of(field)) for field in fields]
+        super().__init__(description=description, fields=[[field.model_id, trait] for field, trait in self._fields])
+        self._action = action
+        self.on_msg(self._received)
+
+    def _received(self, _: object, content: dict[str, Any], __: object) -> None:
+        if content.get("kind") != "click" or self.disabled:
+            return
+        for (field, trait), value in zip(self._fields, content["values"], strict=True):
+            setattr(field, trait, value)
+        self._action()
+
+    def __repr__(self) -> str:
+        return f"<FormButton {self.description}>"
+
+
+def _trait_of(field: Any) -> str:
+    if isinstance(field, SecretField):
+        return "sent"
+    # A choice's value is known to Python alone; the page has its place in the list.
+    return "index" if hasattr(field, "index") else "value"
 
 
 class SecretOnce(anywidget.AnyWidget):

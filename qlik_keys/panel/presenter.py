@@ -90,6 +90,10 @@ class Presenter:
             self._listeners.append(listener)
             listener(self._state)
 
+    def redraw(self) -> None:
+        """Tell every listener the state once more: something beside it has changed, for instance what is typed."""
+        self._set()
+
     # --- connecting ---
 
     def use(self, tenant: QlikTenant, store: KeyStore, *, wait: bool = False) -> None:
@@ -114,13 +118,18 @@ class Presenter:
         self._owned = [tenant, store]
         self._connect_owned(tenant, store, ())
 
-    def connect(self, form: ConnectForm) -> None:
-        """Connect to a tenant and a Vault of the person's own; both are asked before it counts as connected."""
-        self._work("Connecting", functools.partial(self._connect_form, form))
+    def connect(self, fill_in: Callable[[], ConnectForm]) -> None:
+        """Connect to a tenant and a Vault of the person's own; both are asked before it counts as connected.
 
-    def _connect_form(self, form: ConnectForm) -> None:
+        Args:
+            fill_in: returns what was typed; it may wait for it, since it is called where the work is done.
+        """
+        self._work("Connecting", functools.partial(self._connect_form, fill_in))
+
+    def _connect_form(self, fill_in: Callable[[], ConnectForm]) -> None:
         from qlik_keys.panel.connecting import build_store, build_tenant  # noqa: PLC0415  # brings httpx and hvac
 
+        form = fill_in()
         tenant = build_tenant(form, self._settings)
         try:
             store = build_store(form, self._settings)

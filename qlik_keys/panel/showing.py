@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def waiting_steps() -> tuple[ShownStep, ...]:
     """Return the steps that every client takes, none of them begun."""
-    from qlik_keys.lifecycle.run import TITLES  # noqa: PLC0415  # brings httpx
+    from qlik_keys.lifecycle.events import TITLES  # noqa: PLC0415  # brings httpx
 
     return tuple(ShownStep(step=step, title=TITLES[step], by_hand=by_hand) for step, by_hand in BY_HAND.items())
 

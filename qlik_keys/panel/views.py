@@ -1,4 +1,8 @@
-"""The panel's widgets: each view draws the presenter's state and passes on what is clicked and typed."""
+"""The panel's widgets: each view draws the presenter's state and passes on what is clicked and typed.
+
+What is typed in is never disabled: the kernel hears of typing and of work in different threads, and a widget that gets
+a value from the page while another thread changes it can lose that change. Buttons get no values, so they are safe.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ import ipywidgets as widgets
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.origins import same_origin
 from qlik_keys.panel import markup
-from qlik_keys.panel.controls import box, button, checkbox, choice, html, put, show, text, words
+from qlik_keys.panel.controls import box, button, checkbox, choice, form_button, html, put, show, text, words
 from qlik_keys.panel.fields import ScopePicker, SecretField, SecretOnce
 from qlik_keys.panel.state import ClientForm, ConnectForm
 from qlik_keys.panel.words import KEY_CHOICES
@@ -56,8 +60,25 @@ class ConnectView:
         self._namespace = text("Namespace", value=settings.vault_namespace, placeholder="none")
         self._tenant_note, self._why, self._done = html("qk-note"), html("qk-note"), html()
         self._binder = checkbox("This session runs on a public Binder. I know what I type here.", value=False)
-        self._connect = button("Connect", presenter, self._connect_clicked, kind="qk-primary")
         self._secrets = (self._api_key, self._client_secret, self._vault_token, self._secret_id, self._password)
+        self._inputs = (
+            self._tenant_url,
+            self._credential,
+            self._client_id,
+            self._vault_url,
+            self._login,
+            self._role_id,
+            self._mount,
+            self._prefix,
+            self._namespace,
+            self._binder,
+        )
+        self._connect = form_button(
+            "Connect tenant and Vault",
+            presenter,
+            lambda: presenter.connect(self._form),
+            fields=(*self._inputs, *self._secrets),
+        )
         own = [
             box(self._tenant_url, self._tenant_note, self._credential, classes="qk-column"),
             box(self._api_key, self._client_id, self._client_secret, classes="qk-column"),
@@ -94,52 +115,41 @@ class ConnectView:
             ),
             classes="qk-pane",
         )
-        for field in (
-            self._tenant_url,
-            self._credential,
-            self._client_id,
-            self._vault_url,
-            self._login,
-            self._role_id,
-            self._binder,
-        ):
-            field.observe(self._changed, names="value")
+        for field in self._inputs:
+            field.observe(lambda _: presenter.redraw(), names="value")
         for secret in self._secrets:
-            secret.on_change(self._changed)
-        self._changed()
+            secret.on_change(presenter.redraw)
 
     def draw(self, state: PanelState) -> None:
         """Draw a state."""
         put(self._done, markup.connected(state.connection))
         self._start.disabled = bool(state.work)
         self._start.description = "Start the sandbox" if state.connection is None else "Start a new sandbox"
-        self._changed()
+        self._draw_form(state)
 
     def forget(self) -> None:
         """Empty the fields that held secrets."""
         for secret in self._secrets:
             secret.clear()
 
-    def _connect_clicked(self) -> None:
-        self._presenter.connect(
-            ConnectForm(
-                tenant_url=self._tenant_url.value,
-                credential=self._credential.value,
-                api_key=self._api_key.secret,
-                client_id=self._client_id.value,
-                client_secret=self._client_secret.secret,
-                vault_url=self._vault_url.value,
-                vault_login=self._login.value,
-                vault_token=self._vault_token.secret,
-                role_id=self._role_id.value,
-                secret_id=self._password.secret if self._login.value == "userpass" else self._secret_id.secret,
-                mount=self._mount.value,
-                prefix=self._prefix.value,
-                namespace=self._namespace.value,
-            )
+    def _form(self) -> ConnectForm:
+        return ConnectForm(
+            tenant_url=self._tenant_url.value,
+            credential=self._credential.value,
+            api_key=self._api_key.wait(),
+            client_id=self._client_id.value,
+            client_secret=self._client_secret.wait(),
+            vault_url=self._vault_url.value,
+            vault_login=self._login.value,
+            vault_token=self._vault_token.wait(),
+            role_id=self._role_id.value,
+            secret_id=(self._password if self._login.value == "userpass" else self._secret_id).wait(),
+            mount=self._mount.value,
+            prefix=self._prefix.value,
+            namespace=self._namespace.value,
         )
 
-    def _changed(self, _: object = None) -> None:
+    def _draw_form(self, state: PanelState) -> None:
         login, credential = self._login.value, self._credential.value
         show(self._api_key, visible=credential == "api_key")
         show(self._client_id, visible=credential == "client_secret")
@@ -150,7 +160,7 @@ class ConnectView:
         show(self._password, visible=login == "userpass")
         self._role_id.description = "User" if login == "userpass" else "Role id"
         put(self._tenant_note, self._address_note())
-        why = self._presenter.state.work or self._missing()
+        why = state.work or self._missing()
         self._connect.disabled = bool(why)
         put(self._why, markup.plain(why))
 
@@ -210,7 +220,19 @@ class NewClientView:
         self._impersonation = checkbox("May impersonate users", value=False)
         self._trusted = checkbox("Consent method: trusted", value=True)
         self._advice, self._warnings, self._preview, self._why = html("qk-note"), html(), html(), html("qk-note")
-        self._create = button("Create client", presenter, lambda: presenter.make_client(self.form), kind="qk-primary")
+        self._inputs = (
+            self._name,
+            self._description,
+            self._scopes,
+            self._private_key_jwt,
+            self._key_choice,
+            self._client_secret,
+            self._impersonation,
+            self._trusted,
+        )
+        self._create = form_button(
+            "Create client", presenter, lambda: presenter.make_client(self.form), fields=self._inputs
+        )
         self._cancel = button("Cancel", presenter, presenter.cancel)
         self._steps, self._made, self._first_use = html(), html(), html()
         self._steps.add_class("qk-live")
@@ -241,18 +263,8 @@ class NewClientView:
         )
         result = box(self._made, self._once, self._first_use, self._steps, classes="qk-card qk-result")
         self.widget = box(form, result, classes="qk-pane qk-new")
-        self._inputs = (
-            self._name,
-            self._description,
-            self._scopes,
-            self._private_key_jwt,
-            self._key_choice,
-            self._client_secret,
-            self._impersonation,
-            self._trusted,
-        )
         for field in self._inputs:
-            field.observe(self._changed, names="value")
+            field.observe(lambda _: presenter.redraw(), names="value")
 
     @property
     def form(self) -> ClientForm:
@@ -270,9 +282,6 @@ class NewClientView:
 
     def draw(self, state: PanelState) -> None:
         """Draw a state."""
-        for field in self._inputs:
-            field.disabled = bool(state.work)
-        self._key_choice.disabled = bool(state.work) or not self._private_key_jwt.value
         show(self._cancel, visible=bool(state.work) and bool(state.steps))
         self._cancel.disabled = state.cancelling
         put(self._steps, markup.steps(state.steps))
@@ -281,14 +290,14 @@ class NewClientView:
         if state.made is not None and state.has_client_secret:
             self._once.label = f"Client secret of {state.made.name}"
         show(self._once, visible=state.has_client_secret)
-        self._changed()
+        self._draw_form(state)
 
-    def _changed(self, _: object = None) -> None:
+    def _draw_form(self, state: PanelState) -> None:
         form, presenter = self.form, self._presenter
-        why = presenter.state.work or presenter.problem_of(form)
+        why = state.work or presenter.problem_of(form)
         self._create.disabled = bool(why)
         put(self._why, markup.plain(why))
-        self._key_choice.disabled = bool(presenter.state.work) or not form.private_key_jwt
+        show(self._key_choice, visible=form.private_key_jwt)
         put(self._advice, markup.plain(KEY_CHOICES[form.key_choice].advice) if form.private_key_jwt else "")
         put(self._warnings, markup.warnings(presenter.warnings_of(form)))
         try:
@@ -305,15 +314,12 @@ class ClientsView:
         self._refresh = button("Refresh", presenter, presenter.refresh, kind="qk-primary")
         self._search = text("Search", placeholder="name, id, scope, finding …")
         self._table = html("qk-clients")
-        self._state: PanelState = presenter.state
         self.widget = box(box(self._search, self._refresh, classes="qk-bar"), self._table, classes="qk-pane")
-        self._search.observe(lambda _: self.draw(self._state), names="value")
+        self._search.observe(lambda _: presenter.redraw(), names="value")
 
     def draw(self, state: PanelState) -> None:
         """Draw a state."""
-        self._state = state
         self._refresh.disabled = bool(state.work) or state.connection is None
-        self._search.disabled = state.clients is None
         put(self._table, markup.clients(state.clients, state.clients_at, self._search.value))
 
 

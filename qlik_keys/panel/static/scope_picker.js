@@ -1,9 +1,8 @@
 // Chooses scopes: what is chosen as chips, a search, and the list with meanings. A scope that a chosen one covers needs
 // no tick of its own. Unknown names may be added: a tenant may know more than Qlik publishes.
-let count = 0;
-
 function render({ model, el }) {
-  const id = `qk-scopes-${++count}`;
+  // By chance: every widget loads this module anew, so a counter would count to one.
+  const id = `qk-scopes-${Math.random().toString(36).slice(2)}`;
   const label = document.createElement("label");
   const chips = document.createElement("div");
   const search = document.createElement("input");

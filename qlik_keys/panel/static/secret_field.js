@@ -1,9 +1,8 @@
 // A field for a secret. What is typed is sent once, when the field is left or Enter is pressed, and removed from the
 // page at once. Nothing of it is ever set on the model, whose state is saved with the notebook.
-let count = 0;
-
 function render({ model, el }) {
-  const id = `qk-secret-${++count}`;
+  // By chance: every widget loads this module anew, so a counter would count to one.
+  const id = `qk-secret-${Math.random().toString(36).slice(2)}`;
   const label = document.createElement("label");
   const row = document.createElement("div");
   const input = document.createElement("input");
@@ -30,7 +29,11 @@ function render({ model, el }) {
     const value = input.value;
     input.value = "";
     touched = false;
-    if (value) model.send({ kind: "typed", value });
+    if (!value) return;
+    // Which message a form's button has to wait for: it travels on its own, and may come later than the click.
+    const sent = Math.random().toString(36).slice(2);
+    model.set("sent", sent);
+    model.send({ kind: "typed", sent, value });
   };
   input.addEventListener("change", leave);
   input.addEventListener("input", () => {

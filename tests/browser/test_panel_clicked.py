@@ -1,0 +1,211 @@
+"""The quickstart as a person uses it: in a real JupyterLab, in Chromium, by clicking and typing."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+import qlik_keys as qk
+
+pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]
+
+
+def button(panel, name):
+    return panel.get_by_role("button", name=name, exact=True)
+
+
+def go_to(panel, tab):
+    button(panel.locator(".qk-tabs"), tab).click()
+
+
+def connect(panel, box, *, api_key):
+    """Fill in the form for a tenant and a Vault of one's own, by keyboard."""
+    panel.get_by_label("Tenant address").press_sequentially(box.tenant_url)
+    panel.locator("input[type=password]").and_(panel.get_by_label("API key", exact=True)).press_sequentially(api_key)
+    panel.get_by_label("Vault address").press_sequentially(box.vault_url)
+    panel.get_by_label("Vault token", exact=True).press_sequentially(box.vault_token)
+    button(panel, "Connect tenant and Vault").click()
+
+
+def create_client(panel, name):
+    go_to(panel, "New client")
+    panel.get_by_label("Name", exact=True).press_sequentially(name)
+    button(panel, "Create client").click()
+
+
+@pytest.mark.parametrize("server", ["lab", "dark_lab"])
+def test_from_nothing_to_a_proved_client_in_the_table(request, open_panel, server):
+    panel, _ = open_panel(request.getfixturevalue(server))
+    expect(panel).to_contain_text("Not connected")
+
+    button(panel, "Start the sandbox").click()
+    expect(panel.locator(".qk-badge")).to_have_text("Sandbox: nothing here is real")
+
+    create_client(panel, "nightly-etl")
+    expect(panel).to_contain_text("nightly-etl is made.")
+    expect(panel).to_contain_text("Proved:")
+    expect(panel).to_contain_text(re.compile(r"qlikbot\\[0-9a-f]{32}"))
+    steps = panel.locator(".qk-step")
+    assert steps.count() == 7
+    assert all("qk-done" in steps.nth(i).get_attribute("class") for i in range(7))
+    register = steps.filter(has_text="Register the client")
+    expect(register).to_contain_text("POST /api/v1/oauth-clients")
+    expect(register).to_contain_text("201")
+    register.get_by_text("with this body").click()
+    expect(register.locator("pre")).to_contain_text('"allowedAuthMethods"')
+    expect(steps.filter(has_text="Make the key")).to_contain_text("POST /v1/secret/data/qlik-keys/")
+    expect(steps.filter(has_text="Prove it")).to_contain_text("POST /oauth/token")
+
+    go_to(panel, "Clients")
+    row = panel.locator(".qk-table tbody tr")
+    expect(row).to_have_count(1)
+    expect(row).to_contain_text("nightly-etl")
+    expect(row).to_contain_text("private key JWT")
+    expect(row).to_contain_text("trusted")
+    expect(row).to_contain_text("✓ none")
+
+
+def test_the_rest_of_the_notebook_goes_on_with_what_was_clicked(page, lab, open_panel):
+    panel, _ = open_panel(lab)
+    button(panel, "Start the sandbox").click()
+    expect(panel).to_contain_text("Connected to")
+    create_client(panel, "nightly-etl")
+    expect(panel).to_contain_text("nightly-etl is made.")
+    for words in ("made = qk.provision", "source = qk.TokenSource", "qk.clients(tenant, store)"):
+        page.locator(".jp-CodeCell").filter(has_text=words).last.locator(".cm-content").click()
+        page.get_by_role("button", name="Run this cell and advance").click()
+    outputs = page.locator(".jp-OutputArea-output")
+    expect(outputs.filter(has_text="was there already")).to_have_count(1)
+    expect(outputs.filter(has_text=re.compile(r"I am qlikbot\\[0-9a-f]{32} and active"))).to_have_count(1)
+    expect(outputs.locator("table.dataframe tbody tr")).to_have_count(1)
+
+
+def test_a_client_secret_is_shown_until_it_is_stored(lab, open_panel):
+    panel, _ = open_panel(lab)
+    button(panel, "Start the sandbox").click()
+    expect(panel).to_contain_text("Connected to")
+    go_to(panel, "New client")
+    panel.get_by_label("Name", exact=True).fill("with-secret")
+    panel.get_by_label("Private key JWT").uncheck()
+    panel.get_by_label("Client secret (shown once)").check()
+    expect(panel).to_contain_text("A client secret alone is the weaker login")
+    button(panel, "Create client").click()
+    expect(panel).to_contain_text("Client secret of with-secret: shown once")
+    output = panel.locator(".qk-once output")
+    expect(output).to_be_hidden()
+    button(panel, "Show it").click()
+    expect(output).to_have_text(re.compile(r".{20,}"))
+    button(panel, "I have stored it").click()
+    expect(output).to_be_hidden()
+    expect(output).to_have_text("")
+    expect(panel.locator(".qk-once")).to_be_hidden()
+
+
+def test_the_button_says_what_is_missing(lab, open_panel):
+    panel, _ = open_panel(lab)
+    expect(button(panel, "Connect tenant and Vault")).to_be_disabled()
+    expect(panel).to_contain_text("Still needed: the tenant's address, a credential for the tenant")
+    go_to(panel, "New client")
+    expect(button(panel, "Create client")).to_be_disabled()
+    expect(panel).to_contain_text("Connect first")
+    go_to(panel, "Connect")
+    button(panel, "Start the sandbox").click()
+    expect(panel).to_contain_text("Connected to")
+    go_to(panel, "New client")
+    expect(panel).to_contain_text("Give the client a name.")
+    panel.get_by_label("Name", exact=True).fill("any")
+    expect(button(panel, "Create client")).to_be_enabled()
+    button(panel, "Remove user_default").click()
+    expect(panel).to_contain_text("The client has no scope.")
+    expect(button(panel, "Create client")).to_be_disabled()
+
+
+def test_scopes_are_found_by_their_meaning_and_parents_cover_children(lab, open_panel):
+    panel, _ = open_panel(lab)
+    go_to(panel, "New client")
+    scopes = panel.locator(".qk-scopes")
+    scopes.get_by_role("searchbox").fill("admin.apps")
+    expect(scopes.locator(".qk-option")).to_have_count(3)
+    scopes.get_by_role("checkbox", name="admin.apps manage").check()
+    covered = scopes.locator('input[data-scope="admin.apps:read"]')
+    expect(covered).to_be_checked()
+    expect(covered).to_be_disabled()
+    expect(scopes).to_contain_text("covered by admin.apps")
+    scopes.get_by_role("searchbox").fill("brand.new")
+    scopes.get_by_role("button", name="Add “brand.new”").click()
+    for name in ("user_default", "admin.apps", "brand.new"):
+        expect(button(scopes, f"Remove {name}")).to_be_visible()
+    expect(panel).to_contain_text("'brand.new' is not among the scopes that Qlik publishes")
+
+
+def test_a_wrong_credential_is_a_card_with_what_to_do(box, lab, open_panel):
+    panel, _ = open_panel(lab)
+    connect(panel, box, api_key="not-the-key-of-anybody")
+    card = panel.get_by_role("alert")
+    expect(card).to_contain_text("Connecting did not work")
+    expect(card).to_contain_text("What to do:")
+    expect(card).to_contain_text("TenantAuthError")
+    expect(panel.locator(".qk-badge")).to_have_text("Not connected")
+    button(panel, "Put away").click()
+    expect(card).to_have_count(0)
+
+
+def test_a_name_that_is_taken_says_what_differs(box, lab, open_panel):
+    with (
+        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
+        qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
+    ):
+        qk.provision(tenant, store, name="taken-in-browser", scopes=["apps:read"])
+    panel, _ = open_panel(lab)
+    connect(panel, box, api_key=box.api_key)
+    expect(panel).to_contain_text("Connected to")
+    create_client(panel, "taken-in-browser")
+    card = panel.get_by_role("alert")
+    expect(card).to_contain_text("NeedsPerson")
+    expect(card.locator("tbody tr")).to_contain_text(["scopes"])
+    expect(card).to_contain_text("user_default")
+    expect(card).to_contain_text("apps:read")
+
+
+def test_a_failing_tenant_is_a_card_and_the_next_try_finishes_the_client(box, lab, open_panel):
+    panel, _ = open_panel(lab)
+    connect(panel, box, api_key=box.api_key)
+    expect(panel).to_contain_text("Connected to")
+    box.configure(fail_next=[{"method": "POST", "path": "/api/v1/oauth-clients", "fault": 400}])
+    create_client(panel, "second-try")
+    expect(panel.get_by_role("alert")).to_contain_text("Making the client 'second-try' did not work")
+    expect(panel.locator(".qk-failed")).to_contain_text("Register the client")
+    button(panel, "Create client").click()
+    expect(panel).to_contain_text("second-try is made.")
+    expect(panel.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_name_that_is_markup_is_shown_as_text(page, box, lab, open_panel):
+    name = "<img src=x onerror=\"alert('owned')\"><b>bold</b>"
+    panel, _ = open_panel(lab)
+    connect(panel, box, api_key=box.api_key)
+    expect(panel).to_contain_text("Connected to")
+    create_client(panel, name)
+    expect(panel).to_contain_text(f"{name} is made.")
+    go_to(panel, "Clients")
+    expect(panel.locator(".qk-table")).to_contain_text(name)
+    assert panel.locator("img").count() == 0
+
+
+@pytest.mark.parametrize("width", [360, 1600])
+def test_nothing_is_cut_off_at_any_width(page, lab, open_panel, width):
+    page.set_viewport_size({"width": 1400, "height": 1000})
+    panel, _ = open_panel(lab)
+    button(panel, "Start the sandbox").click()
+    expect(panel).to_contain_text("Connected to")
+    page.set_viewport_size({"width": width, "height": 1000})
+    for tab in ("Connect", "New client", "Clients"):
+        go_to(panel, tab)
+        wider = panel.evaluate(
+            "panel => [...panel.querySelectorAll('button, input, select, .qk-card')]"
+            ".filter(each => each.offsetParent && each.getBoundingClientRect().right"
+            " > panel.getBoundingClientRect().right + 1).map(each => each.outerHTML.slice(0, 80))"
+        )
+        assert wider == []
