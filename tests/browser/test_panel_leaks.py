@@ -1,0 +1,129 @@
+"""Secrets typed by keyboard and shown in the page are in nothing that stays: no saved notebook, no log, no page."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from canaries import find_canaries, find_canaries_in_files
+from playwright.sync_api import expect
+from test_panel_clicked import button, connect, go_to
+
+import qlik_keys as qk
+from qlik_keys.sandbox.openbao import OpenBao
+
+pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]
+
+
+@pytest.fixture
+def traffic(page):
+    """Everything that the page sends to the kernel and hears from it."""
+    sent, heard = [], []
+
+    def listen(socket):
+        socket.on("framesent", lambda frame: sent.append(frame if isinstance(frame, bytes) else frame.encode()))
+        socket.on("framereceived", lambda frame: heard.append(frame if isinstance(frame, bytes) else frame.encode()))
+
+    page.on("websocket", listen)
+    return sent, heard
+
+
+def save(page, path):
+    """Save the notebook with the keyboard, as a person does, and wait until the file has its widgets."""
+    before = path.stat().st_mtime_ns
+    page.locator(".jp-CodeCell .cm-content").first.click()
+    page.keyboard.press("Control+s")
+    page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')")
+    for _ in range(100):
+        if path.stat().st_mtime_ns != before and "widgets" in json.loads(path.read_text())["metadata"]:
+            return
+        page.wait_for_timeout(100)
+    pytest.fail("the notebook was not saved with its widgets")
+
+
+def count(texts, frames):
+    """Return in how many frames each text stands as it is."""
+    return {text: sum(text.encode() in frame for frame in frames) for text in texts}
+
+
+def test_no_secret_outlives_the_session(page, traffic, box, lab, open_panel):
+    sent, heard = traffic
+    panel, path = open_panel(lab)
+    connect(panel, box, api_key=box.api_key)
+    expect(panel).to_contain_text("Connected to")
+    go_to(panel, "New client")
+    panel.get_by_label("Name", exact=True).fill("leak-test")
+    panel.get_by_label("Client secret (shown once)").check()
+    button(panel, "Create client").click()
+    expect(panel).to_contain_text("leak-test is made.")
+    button(panel, "Show it").click()
+    output = panel.locator(".qk-once output")
+    expect(output).to_have_text(re.compile(r".{20,}"))
+    client_secret = output.inner_text()
+
+    with (
+        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
+        qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
+    ):
+        client_id = next(c.client_id for c in tenant.oauth_clients.iterate() if c.client_name == "leak-test")
+        private_key = store.read(tenant.host, client_id).current.private
+        canaries = {
+            "API key": box.api_key,
+            "Vault token": box.vault_token,
+            "client secret": client_secret,
+            "private key": private_key.reveal(),
+        }
+
+    # Saved while the secret is in sight, and again when all is over.
+    save(page, path)
+    saved_in_between = path.read_text()
+    button(panel, "I have stored it").click()
+    expect(panel.locator(".qk-once")).to_be_hidden()
+    button(panel, "End session").click()
+    expect(panel.locator(".qk-badge")).to_have_text("Not connected")
+    save(page, path)
+
+    saved = json.loads(path.read_text())
+    state = next(iter(saved["metadata"]["widgets"].values()))["state"]
+    assert len(state) > 50, "widget state was not saved, so this test shows nothing"
+    assert find_canaries(saved_in_between, canaries) == []
+    assert find_canaries_in_files(lab.notebooks, canaries) == {}
+    assert find_canaries_in_files(lab.home, canaries) == {}
+    assert find_canaries(lab.log.read_bytes(), canaries) == []
+    assert find_canaries(page.content(), canaries) == []
+    values = page.evaluate("() => [...document.querySelectorAll('input, textarea')].map(each => each.value)")
+    assert find_canaries("\n".join(values), canaries) == []
+
+    # A typed secret crosses once, in the message that brings it; a shown one once, in the message that shows it.
+    assert count([box.api_key, box.vault_token], sent) == {box.api_key: 1, box.vault_token: 1}
+    assert count([client_secret], heard) == {client_secret: 1}
+    assert find_canaries(b"\n".join(heard), {k: canaries[k] for k in ("API key", "Vault token", "private key")}) == []
+    assert find_canaries(b"\n".join(sent), {k: canaries[k] for k in ("client secret", "private key")}) == []
+
+
+def test_a_vault_token_of_the_panels_own_login_is_revoked_with_the_session(box, lab, open_panel):
+    with OpenBao.start() as openbao:
+        import hvac
+
+        vault = hvac.Client(openbao.url, token=openbao.token)
+        vault.sys.enable_auth_method("userpass")
+        vault.sys.create_or_update_policy(
+            "keys", 'path "secret/*" { capabilities = ["create", "read", "update", "list"] }'
+        )
+        vault.auth.userpass.create_or_update_user("ada", "two words, with blanks", policies=["keys"])
+        accessors = set(vault.list("auth/token/accessors")["data"]["keys"])
+        panel, _ = open_panel(lab)
+        panel.get_by_label("Tenant address").press_sequentially(box.tenant_url)
+        panel.locator("input[type=password]").and_(panel.get_by_label("API key", exact=True)).fill(box.api_key)
+        panel.get_by_label("Vault address").fill(openbao.url)
+        panel.get_by_label("User and password").check()
+        panel.get_by_label("User", exact=True).fill("ada")
+        panel.get_by_label("Password", exact=True).fill("two words, with blanks")
+        button(panel, "Connect tenant and Vault").click()
+        expect(panel).to_contain_text("Connected to")
+        assert len(set(vault.list("auth/token/accessors")["data"]["keys"]) - accessors) == 1
+        button(panel, "End session").click()
+        expect(panel.locator(".qk-badge")).to_have_text("Not connected")
+        assert set(vault.list("auth/token/accessors")["data"]["keys"]) == accessors
+        vault.adapter.close()
