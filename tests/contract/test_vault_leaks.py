@@ -119,7 +119,7 @@ def test_a_typed_secret_that_is_refused_is_not_shown(openbao, logs, name):
 
 
 @pytest.mark.parametrize("kind", ["AppRole", "UserPass", "JwtLogin", "KubernetesLogin"])
-@pytest.mark.parametrize("fault", ["refused", CUT, HANG, "odd", "page"])
+@pytest.mark.parametrize("fault", ["refused", "echoed", CUT, HANG, "odd", "page"])
 def test_a_login_that_fails_shows_nothing(openbao, open_vault, host, logs, *, kind, fault):
     login = {
         "AppRole": lambda: AppRole("role", TYPED["secret id"]),
@@ -133,7 +133,12 @@ def test_a_login_that_fails_shows_nothing(openbao, open_vault, host, logs, *, ki
             return PASS
         # A server's answer that repeats what it was sent: it is not believed, and not pasted either.
         echo = call.body.decode()
-        return {"odd": Reply(500, {"errors": [echo]}), "page": Reply(200, echo.encode())}.get(fault, fault)
+        replies = {
+            "echoed": Reply(400, {"errors": [echo, call.target]}),
+            "odd": Reply(500, {"errors": [echo]}),
+            "page": Reply(200, echo.encode()),
+        }
+        return replies.get(fault, fault)
 
     with Loopback(answer, openbao.url) as between:
         store = open_vault(between.url, login=login, timeout_seconds=0.2)

@@ -13,6 +13,7 @@ from loopback import CUT, HANG, PASS, Loopback, Reply
 
 from qlik_keys.errors import (
     Outcome,
+    StoreConflict,
     StoreError,
     StoreMisconfigured,
     StoreNotFound,
@@ -247,3 +248,43 @@ def test_nothing_there_is_told_from_a_404_of_a_gateway(openbao, open_vault, host
         with pytest.raises(StoreError) as caught:
             store.read_staged(host, "etl")
         assert caught.value.hint or "has nothing there" in caught.value.message
+
+
+def test_who_loses_while_making_a_record_leaves_the_winner_s_to_be_seen(openbao, open_vault, host):
+    """The loser has announced its record when the winner writes: what people are shown is the winner's, all the same."""
+    winner = open_vault()
+    record = make_record(winner, host)
+    won = []
+
+    def answer(call):
+        if is_data_call(call) and call.method == "POST":
+            won.append(winner.write(record))
+        return PASS
+
+    with Loopback(answer, openbao.url) as between:
+        loser = open_vault(between.url)
+        late = between.calls
+        with pytest.raises(StoreConflict):
+            loser.write(make_record(loser, host, client_id=record.client_id))
+    assert any(call.method == "POST" and "/metadata/" in call.path for call in late)
+    assert winner.read(host, record.client_id) == won[0]
+    assert winner.summary(host, record.client_id).current_kid == record.current.kid
+
+
+def test_who_loses_as_the_winner_is_done_mends_what_is_shown(openbao, open_vault, host):
+    """The loser's announcement comes after the winner has written everything."""
+    winner = open_vault()
+    record = make_record(winner, host)
+    won = []
+
+    def answer(call):
+        if "/metadata/" in call.path and call.method == "POST" and not won:
+            won.append(winner.write(record))
+        return PASS
+
+    with Loopback(answer, openbao.url) as between:
+        loser = open_vault(between.url)
+        with pytest.raises(StoreConflict):
+            loser.write(make_record(loser, host, client_id=record.client_id))
+    assert winner.read(host, record.client_id) == won[0]
+    assert winner.summary(host, record.client_id).current_kid == record.current.kid

@@ -168,8 +168,9 @@ def test_a_part_of_a_path_may_be(text):
 def test_a_part_of_a_path_may_not_be(text):
     with pytest.raises(ConfigurationError):
         documents.check_segment(text, what="tenant host")
-    with pytest.raises(ConfigurationError):
-        documents.check_folder(f"good/{text}/good", what="mount")
+    if text != "a/b":  # which a folder may be
+        with pytest.raises(ConfigurationError):
+            documents.check_folder(f"good/{text}/good", what="mount")
 
 
 def test_metadata_fit_vault_s_limits(record):
