@@ -251,7 +251,7 @@ def test_nothing_there_is_told_from_a_404_of_a_gateway(openbao, open_vault, host
 
 
 def test_who_loses_while_making_a_record_leaves_the_winner_s_to_be_seen(openbao, open_vault, host):
-    """The loser has announced its record when the winner writes: what people are shown is the winner's, all the same."""
+    """The loser has announced its record when the winner writes: people are shown the winner's all the same."""
     winner = open_vault()
     record = make_record(winner, host)
     won = []
