@@ -5,34 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from panel_actions import button, connect, create_client, go_to
 from playwright.sync_api import expect
 
 import qlik_keys as qk
 
 pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]
-
-
-def button(panel, name):
-    return panel.get_by_role("button", name=name, exact=True)
-
-
-def go_to(panel, tab):
-    button(panel.locator(".qk-tabs"), tab).click()
-
-
-def connect(panel, box, *, api_key):
-    """Fill in the form for a tenant and a Vault of one's own, by keyboard."""
-    panel.get_by_label("Tenant address").press_sequentially(box.tenant_url)
-    panel.locator("input[type=password]").and_(panel.get_by_label("API key", exact=True)).press_sequentially(api_key)
-    panel.get_by_label("Vault address").press_sequentially(box.vault_url)
-    panel.get_by_label("Vault token", exact=True).press_sequentially(box.vault_token)
-    button(panel, "Connect tenant and Vault").click()
-
-
-def create_client(panel, name):
-    go_to(panel, "New client")
-    panel.get_by_label("Name", exact=True).press_sequentially(name)
-    button(panel, "Create client").click()
 
 
 @pytest.mark.parametrize("server", ["lab", "dark_lab"])

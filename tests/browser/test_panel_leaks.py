@@ -7,8 +7,8 @@ import re
 
 import pytest
 from canaries import find_canaries, find_canaries_in_files
+from panel_actions import button, connect, go_to
 from playwright.sync_api import expect
-from test_panel_clicked import button, connect, go_to
 
 import qlik_keys as qk
 from qlik_keys.sandbox.openbao import OpenBao

@@ -1,0 +1,31 @@
+"""What a person does with the panel in a page, for the browser tests and the screenshots."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+
+def button(panel, name):
+    return panel.get_by_role("button", name=name, exact=True)
+
+
+def go_to(panel, tab):
+    button(panel.locator(".qk-tabs"), tab).click()
+    expect(panel.locator(".qk-chosen")).to_have_text(tab)
+
+
+def connect(panel, box, *, api_key):
+    """Fill in the form for a tenant and a Vault of one's own, by keyboard."""
+    panel.get_by_label("Tenant address").press_sequentially(box.tenant_url)
+    panel.locator("input[type=password]").and_(panel.get_by_label("API key", exact=True)).press_sequentially(api_key)
+    panel.get_by_label("Vault address").press_sequentially(box.vault_url)
+    panel.get_by_label("Vault token", exact=True).press_sequentially(box.vault_token)
+    button(panel, "Connect tenant and Vault").click()
+
+
+def create_client(panel, name):
+    go_to(panel, "New client")
+    field = panel.get_by_label("Name", exact=True)
+    field.click()  # waits until it is in sight: keys without a focus are JupyterLab's commands
+    field.press_sequentially(name)
+    button(panel, "Create client").click()
