@@ -11,7 +11,7 @@ ARGS :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo lab test check format bench constraints clean
+.PHONY: help demo lab test check format bench screenshots venv constraints clean
 
 help:  ## list the targets
 	@echo 'qlik_keys: make <target>'
@@ -40,6 +40,10 @@ format: $(VENV)/ready-dev  ## put the format right, and what the linter can mend
 
 bench: $(VENV)/ready-dev  ## print speed and memory, as ratios against a floor or a peer of the same run
 	@for file in tests/benchmarks/bench_*.py; do $(BIN)/python "$$file" $(ARGS) || exit 1; done
+
+screenshots: $(VENV)/ready-dev  ## take the README's picture of the panel anew
+	@$(BIN)/python tests/browser_setup.py
+	@$(BIN)/python tests/screenshots.py
 
 venv: $(VENV)/ready-dev  ## build .venv with everything for developers
 
