@@ -6,7 +6,6 @@ keys are passed through; `registration` checks them.
 
 from __future__ import annotations
 
-import copy
 import re
 from typing import Any
 from urllib.parse import urlsplit
@@ -70,7 +69,7 @@ def read_patch(document: Any, *, fields: dict[str, Any], keys: list[Any]) -> tup
         raise bad_request("The body is not a JSON Patch: an array with at least one operation.")
     if len(document) > _MAXIMUM_OPERATIONS:
         raise bad_request(f"A patch may have at most {_MAXIMUM_OPERATIONS} operations.")
-    changed: dict[str, Any] = {**copy.deepcopy(fields), "publicKeys": keys}
+    changed: dict[str, Any] = {**fields, "publicKeys": keys}
     for position, operation in enumerate(document):
         _apply(operation, changed, position)
     new_keys = changed.pop("publicKeys")
@@ -162,7 +161,7 @@ def _apply(operation: Any, changed: dict[str, Any], position: int) -> None:
         return
     if "value" not in operation:
         raise bad_request(f"Operation {position}: value is missing.")
-    changed[name] = copy.deepcopy(operation["value"])
+    changed[name] = operation["value"]
 
 
 def _is_web_address(text: str) -> bool:

@@ -83,6 +83,12 @@ class TestClientSecret:
         assert code(knock.get_token(keyed.client_id, client_secret="x")) == (401, "invalid_client")
         assert code(knock.log_in(knock.client(), key=client_keys["ES384"])) == (401, "invalid_client")
 
+    def test_a_key_without_its_method_is_refused(self, knock, client_keys):
+        key = client_keys["ES384"]
+        client = knock.client(key, allowedAuthMethods=["client_secret"])
+        assert code(knock.log_in(client)) == (401, "invalid_client")
+        assert by_secret(knock, client).status_code == 200
+
 
 class TestRequest:
     @pytest.mark.parametrize(("missing", "status"), [("grant_type", 400), ("client_id", 400), ("client_secret", 401)])
