@@ -150,18 +150,24 @@ def test_the_quickstart_runs(binder):
 
 def test_the_memory_of_a_session(binder, session, record_property, capsys):
     server, kernel = session
+    measured = []
     for source in cells(binder.repository / NOTEBOOK):
         answer = kernel.execute_interactive(source, timeout=PATIENCE_SECONDS, output_hook=lambda _: None)
         assert answer["content"]["status"] == "ok"
-    processes = [server, *server.children(recursive=True)]
+        measured.append(memory_of([server, *server.children(recursive=True)]))
+    largest = max(measured, key=lambda shares: sum(shares.values()))
+    with capsys.disabled():
+        print(f"\nA Binder session takes {sum(largest.values()):.0f} MB: {largest}")
+    record_property("megabytes", sum(largest.values()))
+    assert "bao" in " ".join(largest)
+    assert sum(largest.values()) < MEMORY_BOUND_MEGABYTES
+
+
+def memory_of(processes):
+    """Return megabytes by process."""
     shares = {}
     for process in processes:
         memory = process.memory_full_info()
         # PSS counts a page that several processes share once; elsewhere than on Linux there is only RSS.
-        shares[f"{process.name()} {process.pid}"] = getattr(memory, "pss", memory.rss) / 2**20
-    names = " ".join(shares)
-    with capsys.disabled():
-        print(f"\nA Binder session takes {sum(shares.values()):.0f} MB: {shares}")
-    record_property("megabytes", sum(shares.values()))
-    assert "bao" in names
-    assert sum(shares.values()) < MEMORY_BOUND_MEGABYTES
+        shares[f"{process.name()} {process.pid}"] = round(getattr(memory, "pss", memory.rss) / 2**20)
+    return shares
