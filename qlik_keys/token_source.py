@@ -41,7 +41,7 @@ from qlik_keys.tenant.oauth import (
     skew_seconds,
 )
 from qlik_keys.tenant.session import Session
-from qlik_keys.tenant.url import TOKEN_PATH, normalise_tenant_url, tenant_host, token_url_of
+from qlik_keys.tenant.url import TOKEN_PATH, checked_tenant_url, tenant_host, token_url_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -148,6 +148,9 @@ class TokenSource:
         ValueError: the assertion's life is out of bounds, or the client id is empty.
     """
 
+    client_id: str = ""  # a verbose traceback shows a source whose constructor refused its arguments, too
+    token_url: str = ""
+
     def __init__(
         self,
         token_url: str,
@@ -167,8 +170,13 @@ class TokenSource:
     ) -> None:
         hidden = None if secret is None else guarded(secret, what="client secret")
         del secret
+        address = checked_tenant_url(token_url)
+        is_endpoint = isinstance(address, tuple) and urlsplit(token_url.strip()).path.rstrip("/") == TOKEN_PATH
+        del token_url  # it may hold a password
         if isinstance(hidden, ConfigurationError):
             raise hidden
+        if isinstance(address, ConfigurationError):
+            raise address
         if sum(way is not None for way in (signer, hidden, store)) != 1:
             raise TypeError("give one of signer, secret and store")
         if isinstance(scopes, str):
@@ -177,14 +185,12 @@ class TokenSource:
             raise ValueError("client_id must not be empty")
         if not 1 <= assertion_seconds <= MAXIMUM_LIFETIME_SECONDS:
             raise ValueError(f"assertion_seconds must be 1 to {MAXIMUM_LIFETIME_SECONDS}, not {assertion_seconds}")
-        if urlsplit(token_url.strip()).path.rstrip("/") != TOKEN_PATH:
+        if not is_endpoint:
             raise ConfigurationError(f"The token URL does not end with {TOKEN_PATH}.", hint="Use `tenant.token_url`.")
-        if http is not None and not same_origin(token_url, http.url):
+        if http is not None and not same_origin(address[0], http.url):
             raise ConfigurationError(f"The shared connections go to {http.host}, and the token URL is elsewhere.")
         self._owns_http = http is None
-        self._http = http or Session(
-            normalise_tenant_url(token_url)[0], timeout_seconds=timeout_seconds, transport=transport, clock=clock
-        )
+        self._http = http or Session(address[0], timeout_seconds=timeout_seconds, transport=transport, clock=clock)
         self.token_url = self._http.token_url
         self.client_id = client_id
         self.scopes = tuple(scopes)
@@ -215,8 +221,11 @@ class TokenSource:
         Raises:
             ConfigurationError: the tenant URL is none, or `http` belongs to another tenant.
         """
-        token_url = token_url_of(normalise_tenant_url(tenant_url)[0])
-        return cls(token_url, client_id=client_id, store=store, **options)
+        checked = checked_tenant_url(tenant_url)
+        del tenant_url
+        if isinstance(checked, ConfigurationError):
+            raise checked
+        return cls(token_url_of(checked[0]), client_id=client_id, store=store, **options)
 
     def token(self, *, force: bool = False) -> Token:
         """Return a token that is good for use, the one at hand or a new one.

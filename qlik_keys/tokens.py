@@ -124,11 +124,11 @@ class ClientSecret:
         scopes: Iterable[str] = (),
         style: Literal["form", "basic"] = "form",
     ) -> None:
+        self.client_id = client_id
         hidden = guarded(secret, what="client secret")
         del secret
         if isinstance(hidden, ConfigurationError):
             raise hidden
-        self.client_id = client_id
         self._secret = hidden
         self._scopes = tuple(scopes)
         self._style = style

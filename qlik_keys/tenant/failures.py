@@ -196,6 +196,7 @@ def status_error(
     if status >= _SERVER:
         fields["hint"] = fields["hint"] or "Qlik Cloud has a fault there; ask again later, see status.qlikcloud.com."
         return TenantUnavailable(message, retryable=True, outcome=_UNKNOWN, **fields)
+    fields["hint"] = fields["hint"] or "The request itself is refused: change what the tenant's words name, ask again."
     sorts: dict[int, type[TenantError]] = {
         _UNAUTHORIZED: TenantAuthError,
         _FORBIDDEN: TenantAuthError,

@@ -27,7 +27,15 @@ import httpx
 import tenacity
 
 from qlik_keys.clock import SYSTEM_CLOCK, Clock
-from qlik_keys.errors import Outcome, QlikKeysError, TenantError, TenantNotFound, TenantProtocolError, TenantThrottled
+from qlik_keys.errors import (
+    ConfigurationError,
+    Outcome,
+    QlikKeysError,
+    TenantError,
+    TenantNotFound,
+    TenantProtocolError,
+    TenantThrottled,
+)
 from qlik_keys.origins import is_loopback
 from qlik_keys.tenant.budget import RateBudget
 from qlik_keys.tenant.calls import Answer, Call, Exchange, RetryPolicy
@@ -39,7 +47,7 @@ from qlik_keys.tenant.failures import (
     read_retry_after,
     status_error,
 )
-from qlik_keys.tenant.url import normalise_tenant_url, tenant_host, token_url_of
+from qlik_keys.tenant.url import checked_tenant_url, tenant_host, token_url_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +77,9 @@ class Session:
         ValueError: the time-out is not positive.
     """
 
+    # A verbose traceback shows an object whose constructor refused its arguments, too.
+    url: str = ""
+
     def __init__(
         self,
         url: str,
@@ -79,9 +90,13 @@ class Session:
         retry: RetryPolicy | None = None,
         budget: RateBudget | None = None,
     ) -> None:
+        checked = checked_tenant_url(url)
+        del url
+        if isinstance(checked, ConfigurationError):
+            raise checked
         if not timeout_seconds > 0:
             raise ValueError(f"timeout_seconds must be positive, not {timeout_seconds}")
-        self.url, self.notices = normalise_tenant_url(url)
+        self.url, self.notices = checked
         self.host = tenant_host(self.url)
         self.token_url = token_url_of(self.url)
         self.clock = clock

@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from qlik_keys.clock import SYSTEM_CLOCK, Clock
+from qlik_keys.errors import ConfigurationError
 from qlik_keys.tenant.calls import Call
 from qlik_keys.tenant.clients import OAuthClients
 from qlik_keys.tenant.models import AuthorizationServerMetadata, parse
 from qlik_keys.tenant.session import Session
+from qlik_keys.tenant.url import checked_tenant_url
 from qlik_keys.tenant.users import Users
 
 if TYPE_CHECKING:
@@ -59,6 +61,10 @@ class QlikTenant:
         <QlikTenant https://acme.eu.qlikcloud.com as API key>
     """
 
+    # A verbose traceback shows an object whose constructor refused its arguments, too.
+    url: str = ""
+    _kind: str = "nobody"
+
     def __init__(
         self,
         url: str,
@@ -70,9 +76,15 @@ class QlikTenant:
         retry: RetryPolicy | None = None,
         budget: RateBudget | None = None,
     ) -> None:
+        checked = checked_tenant_url(url)
+        del url  # it may hold a password, and a verbose traceback prints the arguments of every frame
+        if isinstance(checked, ConfigurationError):
+            raise checked
+        address, notices = checked
         session = Session(
-            url, timeout_seconds=timeout_seconds, transport=transport, clock=clock, retry=retry, budget=budget
+            address, timeout_seconds=timeout_seconds, transport=transport, clock=clock, retry=retry, budget=budget
         )
+        session.notices = notices
         self._set_up(session, credential, owns_session=True)
 
     def _set_up(self, session: Session, credential: Credential, *, owns_session: bool) -> None:

@@ -37,6 +37,24 @@ def normalise_tenant_url(text: str) -> tuple[str, tuple[str, ...]]:
         >>> normalise_tenant_url("Acme.eu.qlikcloud.com/console/oauth")
         ('https://acme.eu.qlikcloud.com', ('added https://', 'wrote the host in lower case', 'left out the path'))
     """
+    checked = checked_tenant_url(text)
+    del text  # it may hold a password, and a verbose traceback prints what is in this frame
+    if isinstance(checked, ConfigurationError):
+        raise checked
+    return checked
+
+
+def checked_tenant_url(text: str) -> tuple[str, tuple[str, ...]] | ConfigurationError:
+    """Return what `normalise_tenant_url` does, or the error, to be raised by who has let go of the text first."""
+    failure: ConfigurationError
+    try:
+        return _normalised(text)
+    except ConfigurationError as error:
+        failure = error
+    return failure.with_traceback(None)
+
+
+def _normalised(text: str) -> tuple[str, tuple[str, ...]]:
     trimmed = text.strip().strip("\"'<>").strip()
     notices = ["left out what stood around it"] if trimmed != text else []
     if not trimmed:

@@ -141,7 +141,7 @@ def test_the_flow_leaves_no_secret(logs):  # one flow from end to end
                 tenant.with_credential(by_secret).users.me()
                 results += [made, record, record.current, record.current.private, signer._signer, source, auth, token]
                 results += [by_secret, made.client_secret, made.proof]
-            results += [tenant, store, box, tenant.session, tenant.budget, *store.staged(tenant.host)]
+            results += [tenant, store, box, tenant.http, tenant.budget, *store.staged(tenant.host)]
             frame = qk.clients(tenant, store)
             one = tenant.oauth_clients.get(made.client_id)
             results += [one, store.summary(tenant.host, made.client_id), tenant.oauth_clients]
@@ -151,18 +151,9 @@ def test_the_flow_leaves_no_secret(logs):  # one flow from end to end
             watched.left["reprs"] = "\n".join(f"{thing!r}{thing}" for thing in results)
             watched.left["events"] = repr(events)
             watched.left["exchanges"] = "\n".join(map(repr, exchanges))
-            for way in (
-                "to_html",
-                "to_csv",
-                "to_json",
-                "to_string",
-                "to_markdown",
-                "to_dict",
-                "__repr__",
-                "_repr_html_",
-            ):
-                if way != "to_markdown":
-                    watched.left[f"frame.{way}"] = str(getattr(frame, way)())
+            for way in ("to_html", "to_csv", "to_string", "to_dict", "__repr__", "_repr_html_"):
+                watched.left[f"frame.{way}"] = str(getattr(frame, way)())
+            watched.left["frame.to_json"] = frame.to_json(date_format="iso")
             watched.left["frame pickle"] = pickle.dumps(frame)
             watched.left["frame attrs"] = repr(frame.attrs)
             watched.left["sandbox's log"] = json.dumps(box.requests())
@@ -213,10 +204,10 @@ def faults(box, watched):
 
     def provision_with(fault):
         box.configure(fail_next=[fault])
-        qk.provision(tenant(), store(), **ETL, key=key, client_secret=True)
+        qk.provision(tenant(), store(), **ETL, key=key, client_secret=True, clock=clock)
 
     post = {"method": "POST", "path": "/api/v1/oauth-clients"}
-    token_call = {"method": "POST", "path": "/oauth/token", "count": 50}
+    token_call = {"method": "POST", "path": "/oauth/token", "times": 50}
     yield "wrong API key", tenant(credential=api_key).oauth_clients.list
     yield "wrong Vault token", lambda: store(token=vault_token).read("h", "0" * 32)
     yield "wrong Vault token, write", lambda: qk.provision(tenant(), store(token=vault_token), **ETL, key=key)
@@ -228,11 +219,11 @@ def faults(box, watched):
         "URL with a password",
         lambda: qk.QlikTenant(f"https://u:{api_key}@a.qlikcloud.com", credential=qk.ApiKey("k")),
     )
-    yield "register refused", lambda: provision_with({**post, "status": 400, "count": 9})
-    yield "register 500", lambda: provision_with({**post, "status": 500, "count": 50})
-    yield "token 500", lambda: provision_with({**token_call, "status": 500})
+    yield "register refused", lambda: provision_with({**post, "fault": 400, "times": 9})
+    yield "register 500", lambda: provision_with({**post, "fault": 500, "times": 50})
+    yield "token 500", lambda: provision_with({**token_call, "fault": 500})
     yield "token lost", lambda: provision_with({**token_call, "fault": "lost_answer"})
-    yield "token 401", lambda: provision_with({**token_call, "status": 401})
+    yield "token 401", lambda: provision_with({**token_call, "fault": 401})
     yield "cut PEM", lambda: qk.PrivateKey.from_pem(pem[: len(pem) // 2])
     yield "PEM as ES384", lambda: qk.PrivateKey.from_pem(pem, alg="ES384")
     yield "needless passphrase", lambda: qk.PrivateKey.from_pem(pem, passphrase=passphrase)
