@@ -217,8 +217,11 @@ def test_a_step_that_fails_is_marked_and_the_next_try_goes_on(connected, box):
 
 
 def test_cancel_stops_between_steps(connected):
+    cancelled = []
+
     def cancel_at_register(state):
-        if any(step.step == "stage" and step.phase == "done" for step in state.steps) and not state.cancelling:
+        if any(step.step == "stage" and step.phase == "done" for step in state.steps) and not cancelled:
+            cancelled.append(True)
             connected.cancel()
 
     connected.listen(cancel_at_register)
@@ -226,6 +229,8 @@ def test_cancel_stops_between_steps(connected):
     assert connected.state.error.kind == "Interrupted"
     assert connected.state.made is None
     assert {step.step: step.phase for step in connected.state.steps}["register"] == "waiting"
+    connected.make_client(client("panel-cancelled"))
+    assert connected.state.made.created
 
 
 def test_one_work_at_a_time(box):

@@ -5,7 +5,7 @@ import traceback
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from qlik_keys.contexts import find_context_file, load_contexts
@@ -287,6 +287,17 @@ class TestRefusals:
         assert CANARY not in everything(caught.value)
 
 
+def names_of_contexts(text):
+    try:
+        document = yaml.load(text, yaml.BaseLoader)
+    except (yaml.YAMLError, ValueError):
+        return ""
+    if not isinstance(document, dict):
+        return ""
+    named = document.get("contexts")
+    return repr([document.get("current-context"), [*named] if isinstance(named, dict) else []])
+
+
 class TestContexts:
     def test_the_override_is_a_folder_or_a_file(self, tmp_path):
         (tmp_path / "a" / ".qlik").mkdir(parents=True)
@@ -414,6 +425,8 @@ class TestContexts:
         text = data.draw(
             st.text() | (near | fields | values).map(lambda value: yaml.safe_dump(value, allow_unicode=True))
         )
+        # The names of contexts are quoted, since they are no secrets; a secret in their place is not looked for.
+        assume(CANARY not in names_of_contexts(text))
         contexts("").write_text(text, encoding="utf-8", errors="surrogatepass")
         found, refused = None, None
         try:
