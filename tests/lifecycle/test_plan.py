@@ -21,6 +21,7 @@ from qlik_keys.lifecycle import (
     TenantState,
     plan,
 )
+from qlik_keys.lifecycle.plan import DISCARD
 from qlik_keys.tenant import OAuthClient
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -120,6 +121,20 @@ CASES = {
     "secret only, registered": (
         [client(keys=(), spec=SECRET_ONLY)], staged(key=None, spec=SECRET_ONLY), [],
         Provision(specification=SECRET_ONLY), Step(Action.CLAIM, A),
+    ),
+    "secret only, this run's second one": (
+        [client(A, keys=(), spec=SECRET_ONLY), client(B, keys=(), spec=SECRET_ONLY)],
+        staged(A, key=None, spec=SECRET_ONLY), [], Provision(specification=SECRET_ONLY, registered=frozenset({B})),
+        Step(Action.REMOVE_DUPLICATE, B),
+    ),
+    "staged from a stale look": ([client(keys=(OTHER_KEY,))], staged(), [record()], WISH, DISCARD),
+    "secret only, staged from a stale look": (
+        [client(keys=(), spec=SECRET_ONLY)], staged(key=None, spec=SECRET_ONLY), [record(key=None)],
+        Provision(specification=SECRET_ONLY), DISCARD,
+    ),
+    "registered from a document that is gone": (
+        [client(keys=(OTHER_KEY,))], staged(), [], replace(WISH, registered=frozenset({A})),
+        Step(Action.REMOVE_DUPLICATE, A),
     ),
     "a duplicate left by another run": (
         [client(A), client(B)], None, [record(A)], WISH, Step(Action.REMOVE_DUPLICATE, B),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import warnings
 from datetime import timedelta
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 import qlik_keys as qk
 from qlik_keys.errors import AssertionRejected, Interrupted, NeedsPerson, QlikKeysError, TenantUnavailable
 from qlik_keys.lifecycle import operations
-from qlik_keys.tenant import NewOAuthClient, PatchOperation
+from qlik_keys.tenant import NewOAuthClient, PatchOperation, eq
 
 pytestmark = pytest.mark.openbao
 
@@ -209,29 +211,6 @@ def test_a_key_that_the_tenant_never_sees_is_said(world, name, clock):
     assert len(world.staged()) == 1
 
 
-def test_two_people_make_the_same_client_at_once(world, name):
-    results, barrier = [], threading.Barrier(6)
-
-    def make():
-        barrier.wait()
-        try:
-            results.append(qk.provision(world.tenant, world.store, name=name, scopes=["user_default"]))
-        except QlikKeysError as problem:
-            results.append(problem)
-
-    threads = [threading.Thread(target=make) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    client = world.assert_settled(name)
-    winners = [result for result in results if isinstance(result, qk.Provisioned)]
-    losers = [result for result in results if not isinstance(result, qk.Provisioned)]
-    assert winners
-    assert {winner.client_id for winner in winners} == {client.client_id}
-    assert all(isinstance(loser, NeedsPerson) and loser.hint for loser in losers)
-
-
 def test_a_client_deleted_by_hand_half_way_is_made_again(world, name):
     class Cut(Exception):
         pass
@@ -292,3 +271,15 @@ def test_one_that_cannot_be_finished_does_not_keep_the_others_waiting(world, nam
     qk.resume(world.tenant, world.store)
     for each in (stuck, fine):
         world.assert_settled(each)
+
+
+def test_a_forgotten_tenant_leaves_no_socket_to_a_warning(box):
+    def forget():
+        tenant = qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key))
+        tenant.oauth_clients.list(eq("clientName", "nobody"))
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        forget()
+        gc.collect()
+    assert [str(one.message) for one in caught] == []
