@@ -45,7 +45,7 @@ def main() -> None:
                 "qk.clients": ours,
                 "overviews alone": lambda: [*tenant.oauth_clients.overviews()],
             }
-            report(f"{CLIENTS:,} clients, 100 pages", interleaved(variants, 7), goal=GOAL)
+            report(f"{CLIENTS:,} clients, 100 pages", interleaved(variants, 25), goal=GOAL)
 
 
 if __name__ == "__main__":

@@ -35,15 +35,21 @@ def interleaved(variants: Mapping[str, Callable[[], object]], rounds: int) -> di
     return seconds
 
 
+def ratios(seconds: Mapping[str, list[float]]) -> dict[str, float]:
+    """Return each variant's ratio to the first one: the median of the rounds' ratios, since a round has one weather."""
+    floor = next(iter(seconds.values()))
+    return {
+        name: statistics.median(ours / bare for ours, bare in zip(runs, floor, strict=True))
+        for name, runs in seconds.items()
+    }
+
+
 def report(title: str, seconds: Mapping[str, list[float]], *, goal: float | None = None) -> None:
-    """Print the medians and their ratios to the first variant; the second one is ours and has the goal."""
-    names = list(seconds)
-    floor = statistics.median(seconds[names[0]])
+    """Print the medians and the ratios to the first variant; the second one is ours and has the goal."""
     print(f"\n{title}")
-    for position, name in enumerate(names):
-        median = statistics.median(seconds[name])
-        told = f"  {name:<44} {median * 1e3:10.3f} ms  {median / floor:6.3f}"
+    for position, (name, ratio) in enumerate(ratios(seconds).items()):
+        told = f"  {name:<44} {statistics.median(seconds[name]) * 1e3:10.3f} ms  {ratio:6.3f}"
         if position == 1 and goal is not None:
-            told += f"   goal {goal:.2f}: {'met' if median / floor <= goal else 'MISSED'}"
+            told += f"   goal {goal:.2f}: {'met' if ratio <= goal else 'MISSED'}"
         print(told)
     sys.stdout.flush()
