@@ -26,7 +26,9 @@ pytestmark = pytest.mark.openbao
 PATIENCE_SECONDS = 30
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
 TELL = """
-import json, psutil, sys, qlik_keys as qk
+import json, psutil, signal, sys, qlik_keys as qk
+# A shell that runs the tests in the background has had it ignored, which children inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 box = qk.sandbox.start()
 family = [box.pid, *(child.pid for child in psutil.Process(box.pid).children(recursive=True))]
 print(json.dumps({"pids": family, "urls": [box.tenant_url, box.vault_url]}), flush=True)
