@@ -1,8 +1,4 @@
-"""Doing what the plan says, one step at a time, and asking again.
-
-The shell around `plan`: it looks at the tenant and the store, performs the one step that the plan names, and tells
-whoever listens. After a failure whose effect is unknown it looks again before anything is repeated, so no second client
-and no second key comes of a lost answer (reliability-facts 1.8, R9). Whatever kills it, the same call again goes on.
+"""Making a client: what each step of "provision" does (`engine` has the loop around them).
 
 Not done here: deciding (`plan`), talking to Qlik or Vault (`tenant`, `keystore`).
 """
@@ -10,7 +6,6 @@ Not done here: deciding (`plan`), talking to Qlik or Vault (`tenant`, `keystore`
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -18,10 +13,7 @@ from typing import TYPE_CHECKING
 from qlik_keys.clock import utc_now
 from qlik_keys.errors import (
     AssertionRejected,
-    Interrupted,
-    LifecycleError,
     NeedsPerson,
-    Outcome,
     QlikKeysError,
     StoreConflict,
     StoreNotFound,
@@ -30,22 +22,20 @@ from qlik_keys.errors import (
 )
 from qlik_keys.keys import KeySpec, PrivateKey
 from qlik_keys.keystore.base import ClientRecord, KeyStore, StagedClient, StoredKey
-from qlik_keys.lifecycle.events import TITLES, Phase, StepEvent
-from qlik_keys.lifecycle.plan import DISCARD, Action, Conflict, Done, Provision, StoreState, TenantState, plan
+from qlik_keys.lifecycle.engine import Run
+from qlik_keys.lifecycle.plan import DISCARD, Action, Conflict, Done, Provision, Step, StoreState, TenantState, plan
 from qlik_keys.lifecycle.proof import Proof, prove
 from qlik_keys.tenant import eq
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from qlik_keys.clock import Clock
+    from qlik_keys.lifecycle.events import StepEvent
     from qlik_keys.lifecycle.specification import ClientSpecification
     from qlik_keys.secret import Secret
     from qlik_keys.tenant import OAuthClient, QlikTenant
-
-_LOOKS_PER_ACTION = 4
-_MOST_STEPS = 60  # a client takes seven; more than this means that the two sides contradict each other for ever
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +61,7 @@ class Provisioned:
     warnings: tuple[str, ...] = ()
 
 
-class Provisioning:
+class Provisioning(Run):
     """One run of "provision", from wherever the tenant and the store are to a client that is proved.
 
     Args:
@@ -84,6 +74,8 @@ class Provisioning:
         clock: time.
     """
 
+    operation = "provision"
+
     def __init__(
         self,
         tenant: QlikTenant,
@@ -95,14 +87,10 @@ class Provisioning:
         cancel: threading.Event | None,
         clock: Clock,
     ) -> None:
-        self._tenant = tenant
-        self._store = store
+        super().__init__(tenant, store, on_step=on_step, cancel=cancel, clock=clock)
         self._specification = specification
         self._key = key
         self._made_key: StoredKey | None = None
-        self._on_step = on_step
-        self._cancel = cancel
-        self._clock = clock
         # An untrusted client cannot log in, so there is nothing to prove and no consent to set.
         self._intent = Provision(
             specification=specification, consent_known=not specification.trusted, proved=not specification.trusted
@@ -113,6 +101,7 @@ class Provisioning:
         self._secret_hint = ""
         self._proof: Proof | None = None
         self._name_was_free_before_staging = False
+        self._created = False
 
     def run(self) -> Provisioned:
         """Perform step after step until nothing is left to do.
@@ -122,35 +111,18 @@ class Provisioning:
             Interrupted: cancelled between two steps.
             TenantError, TokenError, StoreError: a step failed; asked for again, it goes on from there.
         """
-        self._told("check", self._observe)
-        looks: Counter[Action] = Counter()
-        created = False
-        for _ in range(_MOST_STEPS):
-            step = plan(self._tenant_state, self._store_state, self._intent)
-            if isinstance(step, Conflict):
-                raise NeedsPerson(step.message, hint=step.hint, differences=step.differences)
-            if isinstance(step, Done):
-                return self._result(step.client_id, created=created)
-            if self._cancel is not None and self._cancel.is_set():
-                raise Interrupted(
-                    f"Cancelled before the step {step.action.value!r}.", hint="Ask again: it goes on from there."
-                )
-            created = created or not (step.action is Action.STAGE or step == DISCARD)
-            problem = self._attempt(step.action, step.client_id)
-            if problem is None:
-                if step.action is Action.UNSTAGE and step != DISCARD:
-                    return self._result(step.client_id, created=True)
-                continue
-            looks[step.action] += 1
-            unclear = problem.outcome is Outcome.UNKNOWN or isinstance(problem, StoreConflict)
-            if not unclear or looks[step.action] >= _LOOKS_PER_ACTION:
-                raise problem
-            self._clock.sleep(float(looks[step.action] - 1))
-            self._told("check", self._observe)
-        raise LifecycleError(
-            f"{self._specification.name!r} is not settled after {_MOST_STEPS} steps.",
-            hint="Somebody else seems to be changing the same client: agree on one, then ask again.",
-        )
+        done = self._drive()
+        return self._result(done.client_id, created=self._created)
+
+    @property
+    def _client_name(self) -> str:
+        return self._specification.name
+
+    def _plan(self) -> Step | Done | Conflict:
+        return plan(self._tenant_state, self._store_state, self._intent)
+
+    def _is_last(self, step: Step) -> bool:
+        return step.action is Action.UNSTAGE and step != DISCARD
 
     # --- looking ---
 
@@ -192,8 +164,8 @@ class Provisioning:
 
     # --- doing ---
 
-    def _attempt(self, action: Action, client_id: str) -> QlikKeysError | None:
-        perform: dict[Action, Callable[[str], None]] = {
+    def _actions(self) -> Mapping[Action, Callable[[str], None]]:
+        return {
             Action.STAGE: self._stage,
             Action.REGISTER: self._register,
             Action.CLAIM: self._claim,
@@ -204,28 +176,10 @@ class Provisioning:
             Action.PROVE: self._prove,
             Action.UNSTAGE: self._unstage,
         }
-        try:
-            self._told(action, lambda: perform[action](client_id))
-        except QlikKeysError as problem:
-            return problem
-        return None
 
-    def _told(self, step: str, perform: Callable[[], None]) -> None:
-        self._tell(step, "before")
-        try:
-            perform()
-        except QlikKeysError as problem:
-            self._tell(step, "failed", problem)
-            raise
-        self._tell(step, "after")
-
-    def _tell(self, step: str, phase: Phase, error: QlikKeysError | None = None) -> None:
-        if self._on_step is not None:
-            name = self._specification.name
-            event = StepEvent(
-                operation="provision", step=str(step), title=TITLES[step], phase=phase, client_name=name, error=error
-            )
-            self._on_step(event)
+    def _attempt(self, step: Step) -> QlikKeysError | None:
+        self._created = self._created or not (step.action is Action.STAGE or step == DISCARD)
+        return super()._attempt(step)
 
     def _stage(self, _: str) -> None:
         if self._made_key is None and isinstance(self._key, PrivateKey):

@@ -1,0 +1,146 @@
+"""What every operation's run shares: look, ask the plan, do the one step that it names, and ask again.
+
+After a failure whose effect is unknown it looks again before anything is repeated (reliability-facts 1.8, R9). Whatever
+kills it, the same call again goes on.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from typing import TYPE_CHECKING, ClassVar
+
+from qlik_keys.errors import Interrupted, LifecycleError, NeedsPerson, Outcome, QlikKeysError, StoreConflict
+from qlik_keys.lifecycle.events import TITLES, Phase, StepEvent
+from qlik_keys.lifecycle.plan import Action, Conflict, Done, Step
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Mapping
+
+    from qlik_keys.clock import Clock
+    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.tenant import QlikTenant
+
+_LOOKS_PER_ACTION = 4
+_MOST_STEPS = (
+    60  # an operation takes about seven; more than this means that the two sides contradict each other for ever
+)
+
+
+class Run(ABC):
+    """One run of one operation on one client.
+
+    Args:
+        tenant: the tenant, with an administrator's credential.
+        store: where the keys are.
+        on_step: told before and after each step.
+        cancel: when set, the run stops between two steps.
+        clock: time.
+    """
+
+    operation: ClassVar[str]
+
+    def __init__(
+        self,
+        tenant: QlikTenant,
+        store: KeyStore,
+        *,
+        on_step: Callable[[StepEvent], None] | None,
+        cancel: threading.Event | None,
+        clock: Clock,
+    ) -> None:
+        self._tenant = tenant
+        self._store = store
+        self._on_step = on_step
+        self._cancel = cancel
+        self._clock = clock
+
+    @property
+    @abstractmethod
+    def _client_name(self) -> str:
+        """Which client it is about, for people."""
+
+    @abstractmethod
+    def _observe(self) -> None:
+        """Look at both sides."""
+
+    @abstractmethod
+    def _plan(self) -> Step | Done | Conflict:
+        """Return the next step."""
+
+    @abstractmethod
+    def _actions(self) -> Mapping[Action, Callable[[str], None]]:
+        """Return what does each action, with the client's id."""
+
+    def _is_last(self, step: Step) -> bool:
+        """Tell whether nothing needs to be asked after that step."""
+        del step
+        return False
+
+    def _drive(self) -> Done:
+        """Perform step after step until nothing is left to do.
+
+        Raises:
+            NeedsPerson: the plan leaves it to a person.
+            Interrupted: cancelled between two steps.
+            TenantError, TokenError, StoreError: a step failed; asked for again, it goes on from there.
+            LifecycleError: it does not come to an end.
+        """
+        self._told("check", self._observe)
+        looks: Counter[Action] = Counter()
+        for _ in range(_MOST_STEPS):
+            step = self._plan()
+            if isinstance(step, Conflict):
+                raise NeedsPerson(step.message, hint=step.hint, differences=step.differences)
+            if isinstance(step, Done):
+                return step
+            if self._cancel is not None and self._cancel.is_set():
+                raise Interrupted(
+                    f"Cancelled before the step {step.action.value!r}.", hint="Ask again: it goes on from there."
+                )
+            problem = self._attempt(step)
+            if problem is None:
+                if self._is_last(step):
+                    return Done(step.client_id)
+                continue
+            looks[step.action] += 1
+            unclear = problem.outcome is Outcome.UNKNOWN or isinstance(problem, StoreConflict)
+            if not unclear or looks[step.action] >= _LOOKS_PER_ACTION:
+                raise problem
+            self._clock.sleep(float(looks[step.action] - 1))
+            self._told("check", self._observe)
+        raise LifecycleError(
+            f"{self._client_name!r} is not settled after {_MOST_STEPS} steps.",
+            hint="Somebody else seems to be changing the same client: agree on one, then ask again.",
+        )
+
+    def _attempt(self, step: Step) -> QlikKeysError | None:
+        perform = self._actions()[step.action]
+        try:
+            self._told(step.action, lambda: perform(step.client_id))
+        except QlikKeysError as problem:
+            return problem
+        return None
+
+    def _told(self, step: str, perform: Callable[[], None]) -> None:
+        self._tell(step, "before")
+        try:
+            perform()
+        except QlikKeysError as problem:
+            self._tell(step, "failed", problem)
+            raise
+        self._tell(step, "after")
+
+    def _tell(self, step: str, phase: Phase, error: QlikKeysError | None = None) -> None:
+        if self._on_step is None:
+            return
+        event = StepEvent(
+            operation=self.operation,
+            step=str(step),
+            title=TITLES[step],
+            phase=phase,
+            client_name=self._client_name,
+            error=error,
+        )
+        self._on_step(event)
