@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from qlik_keys.inventory import clients
     from qlik_keys.keys import KeySpec, PrivateKey, PublicJwk, generate
     from qlik_keys.keystore.vault import AppRole, JwtLogin, KubernetesLogin, UserPass, VaultKeyStore
-    from qlik_keys.lifecycle import Provisioned, provision, resume
+    from qlik_keys.lifecycle import Provisioned, Rotated, adopt, delete, provision, resume, retire_due, revoke, rotate
     from qlik_keys.panel import Panel
     from qlik_keys.settings import Settings
     from qlik_keys.tenant import ApiKey, QlikTenant
@@ -52,8 +52,14 @@ _HOMES = {
     "VaultKeyStore": "keystore.vault",
     "clients": "inventory",
     "generate": "keys",
+    "Rotated": "lifecycle",
+    "adopt": "lifecycle",
+    "delete": "lifecycle",
     "provision": "lifecycle",
     "resume": "lifecycle",
+    "retire_due": "lifecycle",
+    "revoke": "lifecycle",
+    "rotate": "lifecycle",
 }
 _MODULES = ("errors", "sandbox")
 
@@ -71,17 +77,23 @@ __all__ = [
     "PublicJwk",
     "QlikKeysError",
     "QlikTenant",
+    "Rotated",
     "Settings",
     "Token",
     "TokenSource",
     "UserPass",
     "VaultKeyStore",
     "__version__",
+    "adopt",
     "clients",
+    "delete",
     "errors",
     "generate",
     "provision",
     "resume",
+    "retire_due",
+    "revoke",
+    "rotate",
     "sandbox",
 ]
 

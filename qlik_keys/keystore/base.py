@@ -69,6 +69,8 @@ class ClientRecord:
         custody: who holds the private keys.
         keys: its keys by kid; empty for a client that logs in by secret alone.
         rotate_by: when its current key should have been replaced, UTC.
+        overlap_seconds: the overlap of the rotation that is under way, None for none.
+        unpurged: an older version of this record may still show a key that this one lacks.
         version: the compare-and-set version that was read; 0 for a record that must not exist yet.
     """
 
@@ -79,6 +81,8 @@ class ClientRecord:
     custody: Custody
     keys: Mapping[str, StoredKey]
     rotate_by: datetime | None = None
+    overlap_seconds: int | None = None
+    unpurged: bool = False
     version: int = 0
 
     def in_state(self, state: KeyState) -> list[StoredKey]:

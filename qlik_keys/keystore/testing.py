@@ -113,6 +113,16 @@ class KeyStoreContract(StagedContract):
         assert other_store.read(host, record.client_id) == written
         assert list(store.client_ids(host)) == [record.client_id]
 
+    @pytest.mark.parametrize("overlap_seconds", [None, 0, 86_400])
+    @pytest.mark.parametrize("unpurged", [False, True])
+    def test_what_is_under_way_is_kept(
+        self, store: KeyStore, record: ClientRecord, overlap_seconds: int | None, *, unpurged: bool
+    ) -> None:
+        """Whoever goes on after a crash reads how far the other one was."""
+        written = store.write(replace(record, overlap_seconds=overlap_seconds, unpurged=unpurged))
+        there = store.read(written.tenant_host, written.client_id)
+        assert (there.overlap_seconds, there.unpurged) == (overlap_seconds, unpurged)
+
     def test_a_client_without_a_key_has_a_record_too(self, store: KeyStore, host: str) -> None:
         """A client that logs in by secret alone is kept as well."""
         written = store.write(make_record(store, host, keys=[]))

@@ -90,6 +90,8 @@ def encode_record(record: ClientRecord) -> dict[str, Any]:
         "client_name": record.client_name,
         "token_url": record.token_url,
         "rotate_by": _time_text(record.rotate_by),
+        "overlap_seconds": "" if record.overlap_seconds is None else str(record.overlap_seconds),
+        "unpurged": "yes" if record.unpurged else "",
         "keys": {kid: _encode_key(key) for kid, key in record.keys.items()},
     }
     current = record.current
@@ -116,6 +118,8 @@ def decode_record(document: Any, *, host: str, client_id: str, version: int, pat
         custody="kv",
         keys=keys,
         rotate_by=_time(document.get("rotate_by"), path),
+        overlap_seconds=_seconds(document.get("overlap_seconds"), path),
+        unpurged=bool(document.get("unpurged")),
         version=version,
     )
     if len(record.in_state("current")) > 1:
@@ -141,7 +145,7 @@ def same_record(first: ClientRecord, second: ClientRecord) -> bool:
 
 def _comparable(record: ClientRecord) -> tuple[object, ...]:
     names = (record.tenant_host, record.client_id, record.client_name, record.token_url, record.custody)
-    return (*names, record.rotate_by, dict(record.keys))
+    return (*names, record.rotate_by, record.overlap_seconds, record.unpurged, dict(record.keys))
 
 
 # --- staged clients ---
@@ -359,6 +363,14 @@ def _parsed(text: str, path: str) -> dict[str, object]:
     if not isinstance(value, dict):
         raise _damaged(path, "its specification is no JSON object")
     return value
+
+
+def _seconds(text: object, path: str) -> int | None:
+    if text is None or text == "":
+        return None
+    if not isinstance(text, str) or not text.isdecimal():
+        raise _damaged(path, "its overlap is malformed")
+    return int(text)
 
 
 def _time_text(moment: datetime | None) -> str:

@@ -1,10 +1,12 @@
 """Operations on clients and their keys: a pure plan, and a run that does it step by step.
 
-`provision` makes a client, `resume` finishes whatever was cut off. Both are resumable from anywhere: the tenant and the
+`provision` makes a client, `rotate`, `retire_due`, `revoke` and `adopt` change its keys, `delete` ends it, and `resume`
+finishes whatever was cut off. Both are resumable from anywhere: the tenant and the
 store are the only journal (design.md, "Lifecycle").
 """
 
 from qlik_keys.lifecycle.events import StepEvent
+from qlik_keys.lifecycle.key_operations import Rotated, adopt, delete, retire_due, revoke, rotate
 from qlik_keys.lifecycle.operations import Resumed, provision, resume
 from qlik_keys.lifecycle.plan import Action, Conflict, Done, Provision, Step, StoreState, TenantState, plan
 from qlik_keys.lifecycle.proof import Proof
@@ -20,11 +22,17 @@ __all__ = [
     "Provision",
     "Provisioned",
     "Resumed",
+    "Rotated",
     "Step",
     "StepEvent",
     "StoreState",
     "TenantState",
+    "adopt",
+    "delete",
     "plan",
     "provision",
     "resume",
+    "retire_due",
+    "revoke",
+    "rotate",
 ]

@@ -23,6 +23,17 @@ TITLES: dict[str, str] = {
     Action.REMOVE_DUPLICATE: "Remove the client that a second attempt made of the same key",
     Action.PROVE: "Prove it: read the key back, get a token with it, ask who we are",
     Action.UNSTAGE: "Remove the staged document",
+    Action.MAKE_NEXT: "Make the next key and put its private half into the key store",
+    Action.PUBLISH: "Register the next public half on the tenant, beside the old one",
+    Action.SWAP: "Put the next public half in the place of the old one, since the tenant takes one at a time",
+    Action.PROVE_NEXT: "Prove the next key: read it back, get a token with it, ask who we are",
+    Action.PROMOTE: "Make the next key the one that consumers read",
+    Action.END_OVERLAP: "Note that the old key's overlap ends now",
+    Action.PROVE_CURRENT: "Prove the current key before the old one goes",
+    Action.UNPUBLISH: "Take the old public half off the tenant",
+    Action.RETIRE: "Take the old private half out of the key store",
+    Action.PURGE: "Destroy every older version that shows the old private half",
+    Action.REMOVE_SECRETS: "Remove the client secrets and their login",
 }
 
 
@@ -31,7 +42,7 @@ class StepEvent:
     """What is being done, for progress displays.
 
     Attributes:
-        operation: "provision".
+        operation: "provision", "rotate", "retire", "revoke" or "adopt".
         step: "check" or the plan's action.
         title: the step in words.
         phase: "before", "after" or "failed".

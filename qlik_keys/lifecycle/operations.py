@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from qlik_keys.clock import SYSTEM_CLOCK
-from qlik_keys.errors import LifecycleError, QlikKeysError, StoreNotFound, TenantNotFound
+from qlik_keys.errors import LifecycleError, QlikKeysError, StoreConflict, StoreNotFound, TenantNotFound
 from qlik_keys.keys import KeySpec, PrivateKey
+from qlik_keys.lifecycle.key_operations import Rotated, finish, is_under_way
 from qlik_keys.lifecycle.run import Provisioned, Provisioning
 from qlik_keys.lifecycle.specification import ClientSpecification
 from qlik_keys.tenant.scopes import unknown
@@ -107,17 +108,17 @@ class Resumed:
     """One operation that had been cut off, and what became of it.
 
     Attributes:
-        operation: "provision", or "remove_duplicate".
+        operation: "provision", "rotate", or "remove_duplicate".
         name: the client's name.
         client_id: the client that is there now, or that was removed; "" when it failed before there was one.
-        result: what `provision` would have returned.
+        result: what `provision` or `rotate` would have returned.
         error: why it could not be finished.
     """
 
     operation: str
     name: str
     client_id: str = ""
-    result: Provisioned | None = None
+    result: Provisioned | Rotated | None = None
     error: QlikKeysError | None = None
 
 
@@ -147,8 +148,8 @@ def resume(
 ) -> list[Resumed]:
     """Finish every operation on this tenant that was cut off, whoever began it.
 
-    It finishes the staged clients, then lists the tenant's clients once and removes those that a lost answer made of a
-    key that is already another client's.
+    It finishes the staged clients and the rotations that were begun, then lists the tenant's clients once and removes
+    those that a lost answer made of a key that is already another client's.
 
     Returns:
         One entry an operation; none when nothing had been cut off.
@@ -170,9 +171,38 @@ def resume(
             results.append(Resumed(operation="provision", name=staged.name, error=problem))
         else:
             results.append(Resumed(operation="provision", name=staged.name, client_id=made.client_id, result=made))
+    results += _finish_rotations(tenant, store, on_step=on_step, cancel=cancel, clock=clock)
     results += _remove_duplicates(tenant, store)
     if any(item.error for item in results):
         raise ResumeError(results)
+    return results
+
+
+def _finish_rotations(
+    tenant: QlikTenant,
+    store: KeyStore,
+    *,
+    on_step: Callable[[StepEvent], None] | None,
+    cancel: threading.Event | None,
+    clock: Clock,
+) -> list[Resumed]:
+    """Finish what was begun with the keys of clients that are there."""
+    results = []
+    for client_id in store.client_ids(tenant.host):
+        try:
+            record = store.read(tenant.host, client_id)
+        except (StoreNotFound, StoreConflict):
+            continue  # soft-deleted, or somebody else's
+        if not is_under_way(record):
+            continue
+        try:
+            result = finish(tenant, store, record, on_step=on_step, cancel=cancel, clock=clock)
+        except QlikKeysError as problem:
+            if isinstance(problem, LifecycleError) and cancel is not None and cancel.is_set():
+                raise
+            results.append(Resumed(operation="rotate", name=record.client_name, client_id=client_id, error=problem))
+        else:
+            results.append(Resumed(operation="rotate", name=record.client_name, client_id=client_id, result=result))
     return results
 
 

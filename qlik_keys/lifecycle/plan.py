@@ -31,6 +31,17 @@ class Action(StrEnum):
     REMOVE_DUPLICATE = "remove_duplicate"
     PROVE = "prove"
     UNSTAGE = "unstage"
+    MAKE_NEXT = "make_next"
+    PUBLISH = "publish"
+    SWAP = "swap"
+    PROVE_NEXT = "prove_next"
+    PROMOTE = "promote"
+    END_OVERLAP = "end_overlap"
+    PROVE_CURRENT = "prove_current"
+    UNPUBLISH = "unpublish"
+    RETIRE = "retire"
+    PURGE = "purge"
+    REMOVE_SECRETS = "remove_secrets"  # the name of a step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qlik_keys.errors import AssertionRejected, Interrupted, LifecycleError
+from qlik_keys.errors import AssertionRejected, Interrupted, LifecycleError, StoreConflict
 from qlik_keys.tokens import BearerAuth, TokenSource
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def prove(
     store: KeyStore,
     client_id: str,
     *,
+    kid: str = "",
     client_secret: Secret | None = None,
     clock: Clock,
     cancel: threading.Event | None = None,
@@ -52,7 +53,8 @@ def prove(
 ) -> Proof:
     """Log in as the client with what the store holds: read the key back, sign, get a token, ask `users/me`.
 
-    A client that has no key proves itself by its secret, which no store holds. The tenant may need time to see
+    It is the current key, or the one with that `kid`. A client that has no key proves itself by its secret, which no
+    store holds. The tenant may need time to see
     a new key, so a refused credential is tried again for up to a minute, unless that is hopeless.
 
     Raises:
@@ -61,7 +63,12 @@ def prove(
         Interrupted: cancelled while waiting.
         TenantError, TokenError, StoreError: as they say.
     """
-    if client_secret is None:
+    if kid:
+        stored = store.read(tenant.host, client_id).keys.get(kid)
+        if stored is None:
+            raise StoreConflict(f"The store no longer has the key {kid}.", hint="Somebody else is at it: ask again.")
+        source = TokenSource(tenant.token_url, client_id=client_id, signer=store.signer(stored), http=tenant.http)
+    elif client_secret is None:
         source = TokenSource.from_store(store, tenant_url=tenant.url, client_id=client_id, http=tenant.http)
     else:
         source = TokenSource(tenant.token_url, client_id=client_id, secret=client_secret, http=tenant.http)

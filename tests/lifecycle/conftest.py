@@ -15,7 +15,7 @@ import pytest
 from between import Between
 
 import qlik_keys as qk
-from qlik_keys.tenant import eq
+from qlik_keys.tenant import NewOAuthClient, eq
 
 
 @dataclass
@@ -34,6 +34,18 @@ class World:
         for client in self.clients_named(name):
             self.tenant.oauth_clients.delete(client.client_id)
             self.store.delete(self.tenant.host, client.client_id)
+
+    def create_with_secret(self, name):
+        """Make a machine-to-machine client as a person without us does: by secret alone."""
+        new = NewOAuthClient(
+            app_type="web",
+            client_name=name,
+            allowed_scopes=("user_default",),
+            allowed_grant_types=("client_credentials",),
+            allowed_auth_methods=("client_secret",),
+            consent_method="trusted",
+        )
+        return self.tenant.oauth_clients.create(new)
 
     def staged(self):
         """What lies under `.staged` in the Vault, asked by hvac itself and not by our store."""

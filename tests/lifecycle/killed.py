@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 
 import httpx
 
@@ -19,6 +20,9 @@ import qlik_keys as qk
 from qlik_keys.keystore import vault
 from qlik_keys.lifecycle import provision
 from qlik_keys.tenant import QlikTenant
+
+sys.path.append(str(Path(__file__).parents[1]))
+from key_changes import CHANGES  # a script has the tests' folder on no path
 
 KEYS = {"none": None, "ES384": qk.KeySpec("ES384"), "RS256": qk.KeySpec("RS256", bits=2048)}
 
@@ -34,6 +38,8 @@ def act(told: dict) -> dict:
         vault.VaultKeyStore(told["vault_url"], token=told["vault_token"]) as store,
     ):
         key = qk.generate() if told["key"] == "own" else KEYS[told["key"]]
+        if told.get("operation"):
+            return change_keys(tenant, store, told, die)
         try:
             made = provision(
                 tenant, store, name=told["name"], scopes=["user_default"], key=key,
@@ -43,6 +49,14 @@ def act(told: dict) -> dict:
             return {"error": type(problem).__name__, "hint": problem.hint}
     secret = made.client_secret and made.client_secret.reveal()
     return {"client_id": made.client_id, "kid": made.kid, "created": made.created, "secret": secret}
+
+
+def change_keys(tenant: QlikTenant, store: vault.VaultKeyStore, told: dict, on_step: object) -> dict:
+    try:
+        CHANGES[told["operation"]](tenant, store, told["client_id"], on_step=on_step)
+    except qk.QlikKeysError as problem:
+        return {"error": type(problem).__name__, "hint": problem.hint}
+    return {}
 
 
 def child(told: dict, gun: int, mouth: int) -> None:

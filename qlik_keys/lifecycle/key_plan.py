@@ -1,0 +1,146 @@
+"""What to do next with the keys of a client that is there: a pure function, as `plan` is for making one.
+
+The record in the store is the journal: a key in state "next" is a rotation that was begun, `overlap_seconds` one that
+has not come to its end, `unpurged` a key whose last traces are still to be destroyed. Whoever reads it goes on from
+there, on any machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from qlik_keys.lifecycle.plan import Action, Conflict, Done, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from qlik_keys.keystore.base import ClientRecord, StoredKey
+    from qlik_keys.tenant import OAuthClient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyIntent:
+    """The wish for a client's keys, with what this run alone can know.
+
+    Attributes:
+        now: the time.
+        new_key: a new key is wished for, and this run has not begun it.
+        overlap_seconds: how long the old key shall go on beside the new one.
+        allow_swap: where the tenant takes one key at a time, the old one may go off it before the new one is proved.
+        force_retire: old keys go though their overlap is not over.
+        remove_secrets: client secrets go once a key is proved.
+        proved: kids that have logged in during this run.
+        one_key_only: the tenant has refused a second key during this run.
+        given_up: the next key was refused for good: it is taken back.
+    """
+
+    now: datetime
+    new_key: bool = False
+    overlap_seconds: int = 0
+    allow_swap: bool = False
+    force_retire: bool = False
+    remove_secrets: bool = False
+    proved: frozenset[str] = field(default_factory=frozenset)
+    one_key_only: bool = False
+    given_up: bool = False
+
+
+def plan_keys(client: OAuthClient, record: ClientRecord, intent: KeyIntent) -> Step | Done | Conflict:
+    """Return the next step with a client's keys, or that it is done, or why a person must decide."""
+    registered = frozenset(key.kid for key in client.public_keys)
+    step = _plan_next(client, record, registered, intent) or _plan_old(client, record, registered, intent)
+    if step is not None:
+        return step
+    if record.unpurged:
+        return Step(Action.PURGE, client.client_id)
+    if intent.new_key:
+        return _plan_new(client, record)
+    if intent.remove_secrets and "client_secret" in client.allowed_auth_methods:
+        current = record.current
+        if current is None or current.kid not in registered:
+            return _locked_out(client, record)
+        if current.kid not in intent.proved:
+            return Step(Action.PROVE_CURRENT, client.client_id)
+        return Step(Action.REMOVE_SECRETS, client.client_id)
+    return Done(client.client_id)
+
+
+def _plan_new(client: OAuthClient, record: ClientRecord) -> Step | Conflict:
+    waiting = record.in_state("previous")
+    if waiting:
+        return Conflict(
+            f"{record.client_name!r} has an old key whose overlap ends {_moment(waiting[0].retire_at)}, and a "
+            "client never needs more than two keys at once.",
+            "Wait for it, or retire the old key now (force), which locks out whoever still uses it.",
+        )
+    return Step(Action.MAKE_NEXT, client.client_id)
+
+
+def _plan_next(
+    client: OAuthClient, record: ClientRecord, registered: frozenset[str], intent: KeyIntent
+) -> Step | Conflict | None:
+    """Return what the key in state "next" needs, None where there is none."""
+    upcoming = next(iter(record.in_state("next")), None)
+    if upcoming is None:
+        return None
+    if intent.given_up:
+        return Step(Action.UNPUBLISH if upcoming.kid in registered else Action.RETIRE, client.client_id)
+    if upcoming.kid not in registered:
+        if not intent.one_key_only:
+            return Step(Action.PUBLISH, client.client_id)
+        return Step(Action.SWAP, client.client_id)
+    if upcoming.kid not in intent.proved:
+        return Step(Action.PROVE_NEXT, client.client_id)
+    return Step(Action.PROMOTE, client.client_id)
+
+
+def _plan_old(
+    client: OAuthClient, record: ClientRecord, registered: frozenset[str], intent: KeyIntent
+) -> Step | Conflict | None:
+    """Return what an old key needs that may go, None where none may."""
+    if intent.force_retire and any(not is_due(key, intent) for key in record.in_state("previous")):
+        return Step(Action.END_OVERLAP, client.client_id)
+    due = next((key for key in record.in_state("previous") if is_due(key, intent)), None)
+    if due is None:
+        return None
+    if due.kid not in registered:
+        return Step(Action.RETIRE, client.client_id)
+    current = record.current
+    if current is None or current.kid not in registered:
+        return _locked_out(client, record)
+    if current.kid not in intent.proved:
+        return Step(Action.PROVE_CURRENT, client.client_id)
+    return Step(Action.UNPUBLISH, client.client_id)
+
+
+def is_due(key: StoredKey, intent: KeyIntent) -> bool:
+    """Tell whether an old key's overlap is over."""
+    return key.retire_at is None or key.retire_at <= intent.now
+
+
+def leaving(record: ClientRecord, intent: KeyIntent) -> StoredKey | None:
+    """Return the key that goes next, None for none: the next one that was given up, or an old one that is due."""
+    if intent.given_up and record.in_state("next"):
+        return record.in_state("next")[0]
+    return next((key for key in record.in_state("previous") if is_due(key, intent)), None)
+
+
+def differences_of(client: OAuthClient, record: ClientRecord) -> Mapping[str, tuple[object, object]]:
+    """Return what the two sides say of the current key, for a person."""
+    current = record.current
+    there = sorted(key.kid for key in client.public_keys)
+    return {"current key": (current.kid if current else None, there)}
+
+
+def _locked_out(client: OAuthClient, record: ClientRecord) -> Conflict:
+    return Conflict(
+        f"The current key of {record.client_name!r} is not registered on the tenant, so nothing old is taken away.",
+        "Somebody has changed the client's keys on the tenant. Rotate it: the new key is registered and proved.",
+        differences_of(client, record),
+    )
+
+
+def _moment(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "now"

@@ -1,0 +1,293 @@
+"""What each step with a client's keys does: rotate, retire, revoke, adopt (`engine` has the loop around them).
+
+The store is written first and wins every race by compare-and-set; the tenant's list of public keys is replaced whole
+and has no guard of its own (qlik-cloud-contract), so it is read just before it is written, read back, and put right
+where somebody else has written in between. Keys that are not ours are kept word for word.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from qlik_keys.clock import utc_now
+from qlik_keys.errors import (
+    AssertionRejected,
+    NeedsPerson,
+    Outcome,
+    StoreConflict,
+    TenantConflict,
+    TenantRejected,
+)
+from qlik_keys.keys import PrivateKey
+from qlik_keys.lifecycle.engine import Run
+from qlik_keys.lifecycle.key_plan import KeyIntent, is_due, leaving, plan_keys
+from qlik_keys.lifecycle.plan import Action, Conflict, Done, Step
+from qlik_keys.lifecycle.proof import Proof, prove
+from qlik_keys.tenant import PatchOperation
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Mapping
+
+    from qlik_keys.clock import Clock
+    from qlik_keys.keys import KeySpec
+    from qlik_keys.keystore.base import ClientRecord, KeyStore, StoredKey
+    from qlik_keys.lifecycle.events import StepEvent
+    from qlik_keys.tenant import OAuthClient, QlikTenant
+
+_ROUNDS = 4
+_PRIVATE_KEY_JWT, _CLIENT_SECRET = "private_key_jwt", "client_secret"  # names of methods
+
+
+class KeyRun(Run):
+    """One run with the keys of one client.
+
+    Args:
+        tenant: the tenant, with an administrator's credential.
+        store: where the keys are.
+        record: the client's record, as it was read or is to be made.
+        operation: its name, for progress.
+        intent: what is wished for.
+        key: what to make the next key of; None where none is made.
+        rotate_after: how long the next key should serve.
+        on_step: told before and after each step.
+        cancel: when set, the run stops between two steps.
+        clock: time.
+    """
+
+    def __init__(
+        self,
+        tenant: QlikTenant,
+        store: KeyStore,
+        *,
+        record: ClientRecord,
+        operation: str,
+        intent: KeyIntent,
+        key: KeySpec | PrivateKey | None,
+        rotate_after: timedelta,
+        on_step: Callable[[StepEvent], None] | None,
+        cancel: threading.Event | None,
+        clock: Clock,
+    ) -> None:
+        super().__init__(tenant, store, on_step=on_step, cancel=cancel, clock=clock)
+        self.operation = operation  # type: ignore[misc]  # one class does four operations
+        self.intent = intent
+        self.record = record
+        self.proof: Proof | None = None
+        self.warnings: list[str] = []
+        self._key = key
+        self._made: StoredKey | None = None
+        self._rotate_after = rotate_after
+        self._client: OAuthClient | None = None
+        self._refusal: NeedsPerson | None = None
+        self._seen = set(record.keys)
+
+    def run(self) -> None:
+        """Perform step after step until nothing is left to do.
+
+        Raises:
+            NeedsPerson: a person must decide, or somebody else is at it.
+            TenantNotFound: the tenant has no such client.
+            AssertionRejected: the next key cannot log in; the old one still can.
+            Interrupted: cancelled between two steps.
+            TenantError, TokenError, StoreError: a step failed; asked for again, it goes on from there.
+        """
+        self._drive()
+        if self._refusal is not None:
+            raise self._refusal
+
+    @property
+    def _client_name(self) -> str:
+        return self.record.client_name
+
+    @property
+    def _there(self) -> OAuthClient:
+        assert self._client is not None  # observed before any step
+        return self._client
+
+    def _observe(self) -> None:
+        self._client = self._tenant.oauth_clients.get(self.record.client_id)
+        if self.record.version:
+            self.record = self._store.read(self.record.tenant_host, self.record.client_id)
+
+    def _plan(self) -> Step | Done | Conflict:
+        return plan_keys(self._there, self.record, self.intent)
+
+    def _actions(self) -> Mapping[Action, Callable[[str], None]]:
+        return {
+            Action.MAKE_NEXT: self._make_next,
+            Action.PUBLISH: self._publish,
+            Action.SWAP: self._swap,
+            Action.PROVE_NEXT: self._prove_next,
+            Action.PROMOTE: self._promote,
+            Action.END_OVERLAP: self._end_overlap,
+            Action.PROVE_CURRENT: self._prove_current,
+            Action.UNPUBLISH: self._unpublish,
+            Action.RETIRE: self._retire,
+            Action.PURGE: self._purge,
+            Action.REMOVE_SECRETS: self._remove_secrets,
+        }
+
+    # --- the store ---
+
+    def _make_next(self, _: str) -> None:
+        if self._made is None:
+            assert self._key is not None
+            is_given = isinstance(self._key, PrivateKey)
+            self._made = self._store.import_key(self._key) if is_given else self._store.make_key(self._key)  # type: ignore[arg-type]
+        wanted = replace(self.record.with_key(self._made), overlap_seconds=self.intent.overlap_seconds)
+        lost = False
+        try:
+            self.record = self._store.write(wanted)
+        except StoreConflict:
+            lost = True
+        if lost:
+            self._store.discard_key(self._made)
+            raise NeedsPerson(
+                f"Somebody else is changing the keys of {self._client_name!r} at this moment.",
+                hint="Ask again in a minute.",
+                retryable=True,
+            )
+        self._seen.add(self._made.kid)
+        self.intent = replace(self.intent, new_key=False)
+
+    def _promote(self, _: str) -> None:
+        now = utc_now(self._clock)
+        [upcoming] = self.record.in_state("next")
+        old = self.record.current
+        overlap = self.record.overlap_seconds or 0
+        record = self.record.with_key(replace(upcoming, state="current", promoted_at=now))
+        if old is not None:
+            is_off = old.kid not in {key.kid for key in self._there.public_keys}
+            retire_at = now if is_off else now + timedelta(seconds=overlap)
+            record = record.with_key(replace(old, state="previous", retire_at=retire_at))
+        # With no overlap the rotation ends with the old key's end, which a run that goes on must know of.
+        under_way = overlap if overlap == 0 and old is not None else None
+        self.record = self._store.write(replace(record, rotate_by=now + self._rotate_after, overlap_seconds=under_way))
+        self.intent = replace(self.intent, now=now, new_key=False)
+
+    def _end_overlap(self, _: str) -> None:
+        # Noted in the store, so that whoever goes on after a crash takes the old keys away too.
+        now = utc_now(self._clock)
+        record = replace(self.record, overlap_seconds=0)
+        for key in record.in_state("previous"):
+            record = record.with_key(replace(key, retire_at=now))
+        self.record = self._store.write(record)
+        self.intent = replace(self.intent, now=now)
+
+    def _retire(self, _: str) -> None:
+        key = leaving(self.record, self.intent)
+        assert key is not None
+        record = self.record.without_key(key.kid)
+        more = any(is_due(other, self.intent) for other in record.in_state("previous"))
+        self.record = self._store.write(replace(record, unpurged=True, overlap_seconds=0 if more else None))
+        self._store.discard_key(key)
+
+    def _purge(self, _: str) -> None:
+        self._store.purge(self.record)
+        self.record = self._store.write(replace(self.record, unpurged=False))
+
+    # --- the tenant ---
+
+    def _publish(self, _: str) -> None:
+        try:
+            self._put_keys(without="")
+        except (TenantRejected, TenantConflict) as problem:
+            if not self._there.public_keys or problem.outcome is not Outcome.NOT_APPLIED:
+                raise
+            self._give_up_or_swap(problem)
+
+    def _give_up_or_swap(self, problem: TenantRejected | TenantConflict) -> None:
+        if self.intent.allow_swap:
+            self.intent = replace(self.intent, one_key_only=True)
+            return
+        self.intent = replace(self.intent, given_up=True, new_key=False)
+        self._refusal = NeedsPerson(
+            f"The tenant refuses a second key on {self._client_name!r} ({problem.message}) The old key goes on.",
+            hint="Ask with allow_swap: the new key then takes the old one's place, and until it is proved, for a "
+            "moment, a login with the old key fails.",
+        )
+
+    def _swap(self, _: str) -> None:
+        current = self.record.current
+        self._put_keys(without=current.kid if current else "")
+
+    def _unpublish(self, _: str) -> None:
+        key = leaving(self.record, self.intent)
+        assert key is not None
+        self._put_keys(without=key.kid)
+
+    def _put_keys(self, *, without: str) -> None:
+        """Let the tenant's list have the keys of the store's record, and keys of others as they are.
+
+        The list is replaced whole and has no guard: what is written may undo what somebody else has written since it
+        was read. So both sides are read again after each write, and put right until they fit.
+
+        Args:
+            without: the kid of a key of the record that must not be in the list.
+        """
+        client_id = self.record.client_id
+        for round_ in range(_ROUNDS):
+            self.record = self._store.read(self.record.tenant_host, client_id)
+            # What this run has seen in the record and what is no longer there must not be left on the tenant.
+            gone = self._seen - self.record.keys.keys()
+            self._seen |= self.record.keys.keys()
+            wanted = [
+                key
+                for key in self.record.keys.values()
+                if key.kid != without and not (key.state == "previous" and is_due(key, self.intent))
+            ]
+            self._client = client = self._tenant.oauth_clients.get(client_id)
+            keys: list[Any] = [key for key in client.public_keys if key.kid != without and key.kid not in gone]
+            missing = [key for key in wanted if key.kid not in {there.kid for there in client.public_keys}]
+            needs_method = bool(wanted) and _PRIVATE_KEY_JWT not in client.allowed_auth_methods
+            if not missing and len(keys) == len(client.public_keys) and not needs_method:
+                if round_ > 1:
+                    self.warnings.append("Somebody else changed the client's keys at the same time; theirs are kept.")
+                return
+            keys += [key.public for key in missing]
+            operations = [PatchOperation("replace", "/publicKeys", keys)]
+            if needs_method:
+                methods = [*client.allowed_auth_methods, _PRIVATE_KEY_JWT]
+                operations.append(PatchOperation("replace", "/allowedAuthMethods", methods))
+            self._tenant.oauth_clients.patch(client_id, operations)
+        raise NeedsPerson(
+            f"Somebody else keeps changing the keys of {self._client_name!r} on the tenant.",
+            hint="Agree on one who does it, then ask again.",
+        )
+
+    def _remove_secrets(self, client_id: str) -> None:
+        client = self._tenant.oauth_clients.get(client_id)
+        for secret in client.client_secrets:
+            self._tenant.oauth_clients.delete_secret(client_id, secret.hint)
+        methods = [method for method in client.allowed_auth_methods if method != _CLIENT_SECRET]
+        self._tenant.oauth_clients.patch(client_id, [PatchOperation("replace", "/allowedAuthMethods", methods)])
+        self._client = self._tenant.oauth_clients.get(client_id)
+
+    # --- proofs ---
+
+    def _prove_next(self, client_id: str) -> None:
+        [upcoming] = self.record.in_state("next")
+        problem: AssertionRejected | None = None
+        try:
+            self._prove(client_id, upcoming.kid)
+        except AssertionRejected as error:
+            problem = error
+        if problem is None:
+            return
+        current = self.record.current
+        if current is not None and current.kid not in {key.kid for key in self._there.public_keys}:
+            # It was a swap: the old key gets its place back, for nothing else can log in.
+            self._put_keys(without=upcoming.kid)
+        raise problem
+
+    def _prove_current(self, client_id: str) -> None:
+        current = self.record.current
+        assert current is not None
+        self._prove(client_id, current.kid)
+
+    def _prove(self, client_id: str, kid: str) -> None:
+        self.proof = prove(self._tenant, self._store, client_id, kid=kid, cancel=self._cancel, clock=self._clock)
+        self.intent = replace(self.intent, proved=self.intent.proved | {kid})

@@ -1,0 +1,125 @@
+"""The plan for a client's keys: each state names one next step, and no order of steps locks anybody out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+import qlik_keys as qk
+from qlik_keys.keystore.base import ClientRecord, StoredKey
+from qlik_keys.lifecycle.key_plan import KeyIntent, plan_keys
+from qlik_keys.lifecycle.plan import Conflict, Done, Step
+from qlik_keys.tenant import OAuthClient
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+INTENT = KeyIntent(now=NOW)
+NEW = replace(INTENT, new_key=True)
+
+
+@pytest.fixture(scope="module")
+def keys():
+    return [qk.generate(qk.KeySpec("ES384")) for _ in range(3)]
+
+
+def stored(key, state, **fields):
+    return StoredKey(public=key.public, state=state, made_at=NOW, private=key, **fields)
+
+
+def record(*held, **fields):
+    return ClientRecord(
+        tenant_host="acme.eu.qlikcloud.com",
+        client_id="c" * 32,
+        client_name="etl",
+        token_url="https://acme.eu.qlikcloud.com/oauth/token",
+        custody="kv",
+        keys={key.kid: key for key in held},
+        **fields,
+    )
+
+
+def client(*registered, methods=("private_key_jwt",)):
+    return OAuthClient.model_validate(
+        {
+            "clientId": "c" * 32,
+            "clientName": "etl",
+            "appType": "web",
+            "allowedAuthMethods": list(methods),
+            "publicKeys": [key.public.to_dict() for key in registered],
+        }
+    )
+
+
+def next_step(there, held, intent):
+    step = plan_keys(there, held, intent)
+    return step.action.value if isinstance(step, Step) else type(step)
+
+
+def test_a_rotation_from_its_wish_to_its_end(keys):
+    old, new, _ = keys
+    proved = frozenset({new.kid})
+    later = NOW + timedelta(hours=1)
+    current, upcoming = stored(old, "current"), stored(new, "next")
+    promoted, waiting = stored(new, "current"), stored(old, "previous", retire_at=later)
+    due = replace(waiting, retire_at=NOW)
+    table = [
+        (client(old), record(current), NEW, "make_next"),
+        (client(old), record(current, upcoming, overlap_seconds=60), INTENT, "publish"),
+        (client(old, new), record(current, upcoming), INTENT, "prove_next"),
+        (client(old, new), record(current, upcoming), replace(INTENT, proved=proved), "promote"),
+        (client(old, new), record(promoted, waiting), replace(INTENT, proved=proved), Done),
+        (client(old, new), record(promoted, waiting), NEW, Conflict),
+        (client(old, new), record(promoted, due), INTENT, "prove_current"),
+        (client(old, new), record(promoted, due), replace(INTENT, proved=proved), "unpublish"),
+        (client(new), record(promoted, due), INTENT, "retire"),
+        (client(new), record(promoted, unpurged=True), INTENT, "purge"),
+        (client(new), record(promoted), INTENT, Done),
+    ]
+    for there, held, intent, expected in table:
+        assert next_step(there, held, intent) == expected, expected
+
+
+def test_a_retirement_that_would_lock_out_is_a_conflict(keys):
+    old, new, _ = keys
+    held = record(stored(new, "current"), stored(old, "previous", retire_at=NOW))
+    step = plan_keys(client(old), held, INTENT)
+    assert isinstance(step, Conflict)
+    assert step.differences == {"current key": (new.kid, [old.kid])}
+
+
+def test_force_takes_a_key_whose_overlap_is_not_over(keys):
+    old, new, _ = keys
+    held = record(stored(new, "current"), stored(old, "previous", retire_at=NOW + timedelta(hours=1)))
+    assert next_step(client(old, new), held, INTENT) is Done
+    assert next_step(client(old, new), held, replace(INTENT, force_retire=True)) == "end_overlap"
+
+
+def test_the_overlap_ends_at_its_second(keys):
+    old, new, _ = keys
+    held = record(stored(new, "current"), stored(old, "previous", retire_at=NOW))
+    assert next_step(client(old, new), held, replace(INTENT, now=NOW - timedelta(seconds=1))) is Done
+    assert next_step(client(old, new), held, INTENT) == "prove_current"
+
+
+def test_where_the_tenant_takes_one_key(keys):
+    old, new, _ = keys
+    held = record(stored(old, "current"), stored(new, "next"))
+    assert next_step(client(old), held, replace(INTENT, one_key_only=True)) == "swap"
+    given_up = replace(INTENT, given_up=True)
+    assert next_step(client(old), held, given_up) == "retire"
+    assert next_step(client(old, new), held, given_up) == "unpublish"
+
+
+def test_an_adopted_client_loses_its_secrets_last(keys):
+    key = keys[0]
+    both = ("client_secret", "private_key_jwt")
+    wish = replace(NEW, remove_secrets=True)
+    begun = replace(wish, new_key=False)
+    assert next_step(client(methods=("client_secret",)), record(), wish) == "make_next"
+    assert next_step(client(methods=("client_secret",)), record(stored(key, "next")), begun) == "publish"
+    held = record(stored(key, "current"))
+    assert next_step(client(key, methods=both), held, begun) == "prove_current"
+    assert next_step(client(key, methods=both), held, replace(begun, proved=frozenset({key.kid}))) == "remove_secrets"
+    assert next_step(client(key), held, begun) is Done
+    assert next_step(client(methods=both), held, begun) is Conflict

@@ -1,0 +1,298 @@
+"""rotate, retire, revoke, adopt and delete on real parts; the end state is looked at on the tenant and in the Vault."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import hvac
+import pytest
+from canaries import find_canaries
+
+import qlik_keys as qk
+from qlik_keys.clock import SYSTEM_CLOCK
+from qlik_keys.errors import (
+    AssertionRejected,
+    ConfigurationError,
+    Interrupted,
+    NeedsPerson,
+    StoreNotFound,
+    TenantNotFound,
+)
+from qlik_keys.tenant import NewOAuthClient, PatchOperation
+
+pytestmark = pytest.mark.openbao
+AT_ONCE = timedelta(0)
+
+
+class LaterClock:
+    """The system's clock, some time ahead."""
+
+    def __init__(self, ahead):
+        self._ahead = ahead.total_seconds()
+
+    def time(self):
+        return SYSTEM_CLOCK.time() + self._ahead
+
+    monotonic = staticmethod(SYSTEM_CLOCK.monotonic)
+    sleep = staticmethod(SYSTEM_CLOCK.sleep)
+
+
+@pytest.fixture
+def made(world, name):
+    return qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
+
+
+def key_of(world, made):
+    """The current private key, for a consumer that has kept it."""
+    return world.store.read(world.tenant.host, made.client_id).current.private
+
+
+def can_log_in(world, made, private):
+    with qk.TokenSource(world.tenant.token_url, client_id=made.client_id, signer=private.signer()) as source:
+        try:
+            source.token()
+        except AssertionRejected:
+            return False
+    return True
+
+
+def secret_part(private):
+    """The number that is the key; the PEMs of two keys of a kind begin alike."""
+    return json.loads(private.reveal("jwk"))["d"]
+
+
+def readable_versions(world, made):
+    """Everything that any version of the client's secret still shows, asked by hvac itself."""
+    vault = hvac.Client(url=world.box.vault_url, token=world.box.vault_token)
+    path = f"qlik-keys/{world.tenant.host}/{made.client_id}"
+    shown = []
+    for version in vault.secrets.kv.v2.read_secret_metadata(path, mount_point="secret")["data"]["versions"]:
+        try:
+            answer = vault.secrets.kv.v2.read_secret_version(
+                path, version=int(version), mount_point="secret", raise_on_deleted_version=True
+            )
+        except hvac.exceptions.InvalidPath:
+            continue
+        shown.append(str(answer["data"]["data"]))
+    vault.adapter.close()
+    return "\n".join(shown)
+
+
+def test_both_keys_log_in_until_the_overlap_is_over(world, made):
+    old = key_of(world, made)
+    result = qk.rotate(world.tenant, world.store, made.client_id, overlap=timedelta(hours=2))
+    new = key_of(world, made)
+    assert (result.kid, result.old_kids) == (new.kid, (old.kid,))
+    assert timedelta(minutes=119) < result.retire_at - datetime.now(UTC) <= timedelta(hours=2)
+    assert can_log_in(world, made, old)
+    assert can_log_in(world, made, new)
+    with pytest.raises(NeedsPerson, match="may go in 2 h 0 min"):
+        qk.retire_due(world.tenant, world.store, made.client_id)
+    with pytest.raises(NeedsPerson, match="never needs more than two keys"):
+        qk.rotate(world.tenant, world.store, made.client_id)
+    assert qk.retire_due(world.tenant, world.store, made.client_id, clock=LaterClock(timedelta(hours=3)))[
+        0
+    ].retired == (old.kid,)
+    assert not can_log_in(world, made, old)
+    assert find_canaries(readable_versions(world, made), {"old": secret_part(old)}) == []
+    assert find_canaries(readable_versions(world, made), {"new": secret_part(new)}) != []
+    world.assert_settled(made.name)
+
+
+def test_the_steps_in_their_order(world, made):
+    steps = []
+    qk.rotate(
+        world.tenant,
+        world.store,
+        made.client_id,
+        overlap=AT_ONCE,
+        on_step=lambda event: steps.append(event.step) if event.phase == "after" else None,
+    )
+    assert steps == ["check", "make_next", "publish", "prove_next", "promote", "unpublish", "retire", "purge"]
+    world.assert_settled(made.name)
+
+
+def test_a_key_of_another_kind_and_one_brought_along(world, made):
+    qk.rotate(world.tenant, world.store, made.client_id, key=qk.KeySpec("RS256", bits=2048), overlap=AT_ONCE)
+    assert key_of(world, made).public.alg == "RS256"
+    qk.rotate(world.tenant, world.store, made.client_id, overlap=AT_ONCE)
+    assert key_of(world, made).public.alg == "RS256"
+    own = qk.generate(qk.KeySpec("ES384"))
+    qk.rotate(world.tenant, world.store, made.client_id, key=own, overlap=AT_ONCE)
+    assert key_of(world, made).kid == own.kid
+    world.assert_settled(made.name)
+
+
+def test_a_consumer_sees_no_failed_call_during_fifty_rotations(world, made):
+    stop, failures, calls = threading.Event(), [], []
+
+    def consume():
+        with (
+            qk.VaultKeyStore(world.box.vault_url, token=world.box.vault_token) as store,
+            qk.TokenSource.from_store(store, tenant_url=world.tenant.url, client_id=made.client_id) as source,
+            httpx.Client(base_url=world.tenant.url, auth=qk.PrivateKeyJwtAuth(source), follow_redirects=True) as api,
+        ):
+            while not stop.wait(0.02):  # its own budget of token requests is not to be spent at once
+                try:
+                    source.token(force=True)
+                    calls.append(api.get("/api/v1/users/me").raise_for_status())
+                except (qk.QlikKeysError, httpx.HTTPError) as error:
+                    failures.append(error)
+
+    consumer = threading.Thread(target=consume)
+    consumer.start()
+    try:
+        for _ in range(50):
+            qk.rotate(world.tenant, world.store, made.client_id, overlap=AT_ONCE)
+    finally:
+        stop.set()
+        consumer.join()
+    assert failures == []
+    assert len(calls) > 50
+    world.assert_settled(made.name)
+
+
+def test_where_the_tenant_takes_one_key_the_swap_is_offered_and_never_made_by_itself(world, made):
+    old = key_of(world, made)
+    world.box.configure(maximum_public_keys=1)
+    try:
+        with pytest.raises(NeedsPerson, match="refuses a second key") as caught:
+            qk.rotate(world.tenant, world.store, made.client_id)
+        assert "allow_swap" in caught.value.hint
+        assert key_of(world, made).kid == old.kid
+        world.assert_settled(made.name)
+        result = qk.rotate(world.tenant, world.store, made.client_id, allow_swap=True)
+    finally:
+        world.box.configure(maximum_public_keys=None)
+    assert result.kid != old.kid
+    assert not can_log_in(world, made, old)
+    qk.retire_due(world.tenant, world.store, made.client_id)
+    world.assert_settled(made.name)
+
+
+def test_revoke_takes_every_older_key_away_now(world, made):
+    first = key_of(world, made)
+    qk.rotate(world.tenant, world.store, made.client_id)
+    second = key_of(world, made)
+    result = qk.revoke(world.tenant, world.store, made.client_id)
+    assert set(result.retired) == {first.kid, second.kid}
+    assert any("live on until their own end" in warning for warning in result.warnings)
+    assert not can_log_in(world, made, first)
+    assert not can_log_in(world, made, second)
+    assert (
+        find_canaries(readable_versions(world, made), {"first": secret_part(first), "second": secret_part(second)})
+        == []
+    )
+    world.assert_settled(made.name)
+
+
+def test_keys_of_others_are_kept_word_for_word(world, made):
+    theirs = {**qk.generate(qk.KeySpec("ES384")).public.to_dict(), "kid": "somebody-elses"}
+    client = world.tenant.oauth_clients.get(made.client_id)
+    keys = [*client.public_keys, theirs]
+    world.tenant.oauth_clients.patch(made.client_id, [PatchOperation("replace", "/publicKeys", keys)])
+    qk.rotate(world.tenant, world.store, made.client_id, overlap=AT_ONCE)
+    there = {key.kid: key.to_dict() for key in world.tenant.oauth_clients.get(made.client_id).public_keys}
+    assert there == {"somebody-elses": theirs, key_of(world, made).kid: key_of(world, made).public.to_dict()}
+
+
+def test_another_administrator_who_writes_over_our_key_is_noticed_and_theirs_is_kept(world, made):
+    theirs = {**qk.generate(qk.KeySpec("ES384")).public.to_dict(), "kid": "somebody-elses"}
+    done = []
+
+    def write_over(exchange):
+        """As somebody does who had read the keys before our write, and writes after it."""
+        if exchange.method == "PATCH" and not done:
+            done.append(True)
+            keys = [key_of(world, made).public, theirs]
+            with qk.QlikTenant(world.tenant.url, credential=qk.ApiKey(world.box.api_key)) as other:
+                other.oauth_clients.patch(made.client_id, [PatchOperation("replace", "/publicKeys", keys)])
+
+    unsubscribe = world.tenant.subscribe(write_over)
+    result = qk.rotate(world.tenant, world.store, made.client_id)
+    unsubscribe()
+    assert done
+    kids = {key.kid for key in world.tenant.oauth_clients.get(made.client_id).public_keys}
+    assert kids == {"somebody-elses", result.kid, *result.old_kids}
+    assert any("Somebody else" in warning for warning in result.warnings)
+
+
+def test_adopt_keeps_the_secret_unless_asked(world, name):
+    created = world.create_with_secret(name)
+    result = qk.adopt(world.tenant, world.store, created.client.client_id)
+    assert any("still log in" in warning for warning in result.warnings)
+    world.assert_settled(name, secret=created.client_secret)
+    qk.adopt(world.tenant, world.store, created.client.client_id, remove_secrets=True)
+    client = world.assert_settled(name)
+    assert client.allowed_auth_methods == ("private_key_jwt",)
+    assert client.client_secrets == ()
+    assert [key.kid for key in client.public_keys] == [result.kid]
+
+
+def test_what_is_no_machine_is_not_adopted(world, name):
+    new = NewOAuthClient(app_type="web", client_name=name, allowed_auth_methods=("client_secret",))
+    client = world.tenant.oauth_clients.create(new).client
+    with pytest.raises(NeedsPerson, match="no machine-to-machine"):
+        qk.adopt(world.tenant, world.store, client.client_id)
+    with pytest.raises(StoreNotFound):
+        qk.rotate(world.tenant, world.store, client.client_id)
+
+
+def test_delete_wants_the_id_once_more_and_takes_the_keys_last(world, made):
+    with pytest.raises(ConfigurationError, match="nothing was deleted"):
+        qk.delete(world.tenant, world.store, made.client_id, confirm=made.name)
+    assert world.clients_named(made.name)
+    qk.delete(world.tenant, world.store, made.client_id, confirm=made.client_id, keep_secret=True)
+    with pytest.raises(TenantNotFound):
+        world.tenant.oauth_clients.get(made.client_id)
+    assert key_of(world, made)
+    qk.delete(world.tenant, world.store, made.client_id, confirm=made.client_id)
+    with pytest.raises(StoreNotFound):
+        world.store.read(world.tenant.host, made.client_id)
+
+
+def test_cancelled_between_steps_and_finished_by_resume(world, made):
+    cancel = threading.Event()
+    old = key_of(world, made)
+    with pytest.raises(Interrupted):
+        qk.rotate(
+            world.tenant,
+            world.store,
+            made.client_id,
+            cancel=cancel,
+            on_step=lambda event: cancel.set() if event.step == "publish" else None,
+        )
+    assert can_log_in(world, made, old)
+    [item] = qk.resume(world.tenant, world.store)
+    assert (item.operation, item.client_id, item.error) == ("rotate", made.client_id, None)
+    assert key_of(world, made).kid == item.result.kid != old.kid
+    assert qk.resume(world.tenant, world.store) == []
+
+
+def test_eight_who_rotate_at_once_make_one_key(world, made):
+    results, problems = [], []
+
+    def rotate():
+        with (
+            qk.QlikTenant(world.tenant.url, credential=qk.ApiKey(world.box.api_key)) as tenant,
+            qk.VaultKeyStore(world.box.vault_url, token=world.box.vault_token) as store,
+        ):
+            try:
+                results.append(qk.rotate(tenant, store, made.client_id))
+            except qk.QlikKeysError as problem:
+                problems.append(problem)
+
+    threads = [threading.Thread(target=rotate) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    qk.resume(world.tenant, world.store)
+    record = world.store.read(world.tenant.host, made.client_id)
+    assert len(record.keys) == 2
+    assert {result.kid for result in results} == {record.current.kid}
+    assert all(problem.hint for problem in problems)
+    assert can_log_in(world, made, record.current.private)

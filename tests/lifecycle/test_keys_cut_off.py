@@ -1,0 +1,166 @@
+"""Each operation on a client's keys, struck at each of its calls: killed, an answer lost, the network gone.
+
+Whatever strikes, and at once: a key that the Vault holds logs in. After one resume: the tenant and the Vault have the
+same keys, nothing is under way, and the same wish again finds its end (reliability-facts R1 to R6).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+from key_changes import CHANGES
+from support import ManualClock
+
+import qlik_keys as qk
+from qlik_keys.errors import QlikKeysError
+from qlik_keys.lifecycle.key_operations import is_under_way
+
+pytestmark = pytest.mark.openbao
+LOSSES = {
+    "request lost": {"phase": "before"},
+    "answer lost": {"phase": "after"},
+    "network gone before": {"phase": "before", "onwards": True},
+    "network gone after": {"phase": "after", "onwards": True},
+}
+
+
+def prepare(world, operation, name):
+    """Make a client as the operation finds it; return its id."""
+    if operation == "adopt":
+        return world.create_with_secret(name).client.client_id
+    made = qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
+    if operation == "retire":
+        qk.rotate(world.tenant, world.store, made.client_id)
+    return made.client_id
+
+
+def keys_of(world, client_id):
+    try:
+        return world.store.read(world.tenant.host, client_id)
+    except qk.errors.StoreNotFound:
+        return None
+
+
+def assert_somebody_logs_in(world, client_id, where):
+    """Some key in the store, registered on the tenant, logs in."""
+    record = keys_of(world, client_id)
+    if record is None or record.current is None:
+        return  # adopting: its secret still logs in
+    with qk.TokenSource.from_store(world.store, tenant_url=world.tenant.url, client_id=client_id) as source:
+        assert source.token().expires_at, where
+
+
+def assert_end(world, client_id, where):
+    record = keys_of(world, client_id)
+    if record is None:
+        return
+    client = world.tenant.oauth_clients.get(client_id)
+    assert sorted(key.kid for key in client.public_keys) == sorted(record.keys), where
+    assert not is_under_way(record), where
+    assert record.current is not None, where
+    assert len(record.keys) <= 2, where
+    assert qk.resume(world.tenant, world.store) == [], where
+
+
+def change_through(world, between, operation, client_id):
+    clock = ManualClock(time.time())
+    credential = qk.ApiKey(world.box.api_key)
+    with (
+        qk.QlikTenant(world.tenant.url, credential=credential, transport=between.transport(), clock=clock) as tenant,
+        qk.VaultKeyStore(between.url, token=world.box.vault_token, clock=clock) as store,
+    ):
+        try:
+            CHANGES[operation](tenant, store, client_id, clock=clock)
+        except QlikKeysError as problem:
+            return problem
+    return None
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("operation", CHANGES)
+def test_lost_at_any_call(operation, loss, world, between, name):
+    client_id = prepare(world, operation, f"{name}-whole")
+    between.strike()
+    assert change_through(world, between, operation, client_id) is None
+    assert_end(world, client_id, "undisturbed")
+    world.forget(f"{name}-whole")
+    for number, call in enumerate(list(between.calls)):
+        each, where = f"{name}-{number}", f"{operation}: {loss} at call {number}, {call}"
+        client_id = prepare(world, operation, each)
+        between.strike(number, **LOSSES[loss])
+        problem = change_through(world, between, operation, client_id)
+        between.strike()
+        if problem is not None:
+            assert problem.hint, where
+        assert_somebody_logs_in(world, client_id, where)
+        qk.resume(world.tenant, world.store)
+        assert_end(world, client_id, where)
+        world.forget(each)
+
+
+@pytest.mark.parametrize("operation", CHANGES)
+def test_killed_at_any_call(operation, world, actors, between, name):
+    wish = {"proxy": between.url, "vault_url": between.url, "operation": operation}
+
+    def kill():
+        os.kill(actors.pids.result(10)[0], signal.SIGKILL)
+        return "cut"
+
+    number, finished = 0, False
+    while not finished:
+        each = f"{name}-{number}"
+        client_id = prepare(world, operation, each)
+        between.strike(number, "after", kill)
+        [end] = actors.run({**wish, "name": each, "client_id": client_id})
+        finished = end["returncode"] == 0
+        where = f"{operation}: killed after call {number}, {between.calls[-1]}"
+        between.strike()
+        assert_somebody_logs_in(world, client_id, where)
+        qk.resume(world.tenant, world.store)
+        assert_end(world, client_id, where)
+        world.forget(each)
+        number += 1
+    assert number > 5
+
+
+def other_actor(world, operation, client_id):
+    """Return what another actor does, and where it puts what it is told."""
+    heard = []
+
+    def act():
+        try:
+            if operation == "resume":
+                qk.resume(world.tenant, world.store)
+            else:
+                CHANGES[operation](world.tenant, world.store, client_id)
+        except QlikKeysError as problem:
+            heard.append(problem)
+
+    return act, heard
+
+
+@pytest.mark.parametrize("other", ["rotate", "rotate at once", "revoke", "resume"])
+@pytest.mark.parametrize("operation", ["rotate", "rotate at once", "revoke", "retire"])
+def test_another_actor_at_any_call(operation, other, world, between, name):
+    """The other one runs from start to end between two calls: one wins, the other is told, nobody is locked out."""
+    number, finished = 0, False
+    while not finished:
+        each = f"{name}-{number}"
+        client_id = prepare(world, operation, each)
+        act, heard = other_actor(world, other, client_id)
+        between.strike(number, "after", act)
+        problem = change_through(world, between, operation, client_id)
+        finished = number >= len(between.calls)
+        where = f"{operation}, and {other} at call {number}"
+        between.strike()
+        for told in [*heard, *([problem] if problem else [])]:
+            assert told.hint, where
+        assert_somebody_logs_in(world, client_id, where)
+        qk.resume(world.tenant, world.store)
+        assert_end(world, client_id, where)
+        assert_somebody_logs_in(world, client_id, where)
+        world.forget(each)
+        number += 1
