@@ -8,12 +8,24 @@ import secrets
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import httpx
+
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+ATTEMPTS = 3
+PATIENCE_SECONDS = 60
 _WIDGETS = "@jupyter-widgets/jupyterlab-manager/plugin.jupyterlab-settings"
 _THEMES = "@jupyterlab/apputils-extension/themes.jupyterlab-settings"
 _NEWS = "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}api", timeout=PATIENCE_SECONDS).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
 
 
 class JupyterLab:
@@ -58,23 +70,32 @@ class JupyterLab:
             f"--LabApp.workspaces_dir={folder / 'workspaces'}",
             *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
         ]
-        with self.log.open("w") as log:
-            self._process = subprocess.Popen(
-                command,
-                env={**kept, "HOME": str(self.home), "JUPYTER_TOKEN": self.token, "PYTHONDONTWRITEBYTECODE": "1"},
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                cwd=folder,
-            )
-        self.url = self._wait_for_url()
+        environment = {**kept, "HOME": str(self.home), "JUPYTER_TOKEN": self.token, "PYTHONDONTWRITEBYTECODE": "1"}
+        for _ in range(ATTEMPTS):
+            with self.log.open("w") as log:
+                self._process = subprocess.Popen(
+                    command, env=environment, stdout=subprocess.DEVNULL, stderr=log, cwd=folder
+                )
+            self.url = self._wait_for_url()
+            if self.url:
+                return
+            self.close()
+        raise RuntimeError(f"JupyterLab did not start: {self.log.read_text()}")
 
     def _wait_for_url(self) -> str:
+        """Return its address when it answers there, "" when it does not: it tells a port before it has it for good."""
+        give_up_at = time.monotonic() + PATIENCE_SECONDS
         with self.log.open() as log:
-            while self._process.poll() is None:
+            url = ""
+            while self._process.poll() is None and time.monotonic() < give_up_at:
                 line = log.readline()
                 if "http://127.0.0.1" in line:
-                    return line.split()[-1].split("?")[0].removesuffix("lab")
-        raise RuntimeError(f"JupyterLab did not start: {self.log.read_text()}")
+                    url = line.split()[-1].split("?")[0].removesuffix("lab")
+                if url and _answers(url):
+                    return url
+                if not line:
+                    time.sleep(0.05)
+        return ""
 
     def address_of(self, notebook: str) -> str:
         """Return the page that shows a notebook and nothing else of the laboratory."""
