@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,8 @@ def run(*, no_browser: bool) -> int:
     if not NOTEBOOK.exists():
         raise ConfigurationError(f"There is no {NOTEBOOK} in this folder.", hint="Run it in a clone of the project.")
     command = [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", str(NOTEBOOK)]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")  # in a container there is often nobody else; it listens on loopback alone
     if no_browser:
         command.append("--no-browser")
     typer.echo("Opening JupyterLab at the quickstart; Ctrl-C twice here ends it.")
