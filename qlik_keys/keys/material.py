@@ -169,6 +169,19 @@ def import_public(members: Mapping[str, Any]) -> JWK:
     return jwk
 
 
+def load_public_pem(pem: str) -> JWK:
+    """Return the public key in a PEM text, checked.
+
+    Raises:
+        KeyMaterialError: there is none, or none that a tenant accepts.
+    """
+    try:
+        members = JWK.from_pem(pem.encode()).export_public(as_dict=True)
+    except Exception:  # noqa: BLE001  # jwcrypto lets cryptography's errors through
+        members = {}
+    return import_public(members)
+
+
 def public_members(jwk: JWK) -> dict[str, str]:
     """Return `kty` and the public numbers."""
     kty = jwk["kty"]

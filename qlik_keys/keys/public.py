@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from qlik_keys.errors import KeyMaterialError
@@ -65,6 +65,23 @@ class PublicJwk:
         if operations is not None and not (isinstance(operations, list) and "verify" in operations):
             raise KeyMaterialError("The JWK's `key_ops` lack `verify`.", hint="A client key is for signatures.")
         return cls.of(material.import_public(members), alg=alg, kid=kid)
+
+    @classmethod
+    def from_pem(cls, pem: str, *, alg: Algorithm, kid: str | None = None, made_on: date | None = None) -> PublicJwk:
+        """Check a public key in PEM and return it.
+
+        Args:
+            pem: the PEM text (SubjectPublicKeyInfo).
+            alg: the algorithm that the key is for.
+            kid: the key's name; without it, one is made of `made_on` and the thumbprint.
+            made_on: UTC date for a new kid, today by default.
+
+        Raises:
+            KeyMaterialError: it is no public key that a tenant accepts.
+        """
+        jwk = material.load_public_pem(pem)
+        members = material.public_members(jwk)
+        return cls.of(jwk, alg=alg, kid=kid or make_kid(members, made_on=made_on or datetime.now(UTC).date()))
 
     @classmethod
     def of(cls, jwk: JWK, *, alg: Algorithm, kid: str) -> PublicJwk:

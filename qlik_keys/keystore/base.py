@@ -24,6 +24,21 @@ KeyState = Literal["next", "current", "previous"]
 Custody = Literal["kv", "transit"]
 
 
+@dataclass(frozen=True, slots=True)
+class KeyOwner:
+    """Whose key is to be made, for a store whose engine names keys.
+
+    Attributes:
+        tenant_host: host of the tenant.
+        client_name: the client's name.
+        client_id: its id on the tenant, "" for a client that is yet to be made.
+    """
+
+    tenant_host: str
+    client_name: str
+    client_id: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredKey:
     """A key pair that a store keeps.
@@ -56,6 +71,11 @@ class StoredKey:
         """The JWS algorithm."""
         return self.public.alg
 
+    @property
+    def custody(self) -> Custody:
+        """Who holds the private half."""
+        return "transit" if self.reference else "kv"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientRecord:
@@ -66,7 +86,7 @@ class ClientRecord:
         client_id: the client's id on the tenant, 32 hex digits.
         client_name: its name when it was made.
         token_url: where its assertions go; their audience.
-        custody: who holds the private keys.
+        custody: who holds the current key's private half; where there is none, the next one's.
         keys: its keys by kid; empty for a client that logs in by secret alone.
         rotate_by: when its current key should have been replaced, UTC.
         overlap_seconds: the overlap of the rotation that is under way, None for none.
@@ -173,14 +193,14 @@ class KeyStore(Protocol):
 
     @property
     def custody(self) -> Custody:
-        """Who holds the private keys."""
+        """Who holds the private keys that are made from now on; those that are there stay where they are."""
         ...
 
-    def make_key(self, spec: KeySpec) -> StoredKey:
+    def make_key(self, spec: KeySpec, owner: KeyOwner) -> StoredKey:
         """Make a key in state "next"; where the engine makes it, it is there already, else it is in memory only."""
         ...
 
-    def import_key(self, key: PrivateKey) -> StoredKey:
+    def import_key(self, key: PrivateKey, owner: KeyOwner) -> StoredKey:
         """Take a key that was made elsewhere, in state "next"."""
         ...
 
@@ -206,6 +226,16 @@ class KeyStore(Protocol):
 
     def discard_key(self, key: StoredKey) -> None:
         """Destroy a key that no document names any more, where the engine holds it; quiet when there is none."""
+        ...
+
+    def sweep(self, tenant_host: str) -> Sequence[str]:
+        """Destroy the keys of that tenant that no document names: a run was cut off after it had one made.
+
+        Who is just about to name one of them gets a `StoreConflict`.
+
+        Returns:
+            The names of those that were destroyed.
+        """
         ...
 
     def read(self, tenant_host: str, client_id: str) -> ClientRecord:

@@ -35,9 +35,11 @@ from qlik_keys.keystore.testing_staged import StagedContract
 from qlik_keys.keystore.testing_values import (
     MADE_AT,
     ODD_NAMES,
+    OWNER,
     ROTATE_BY,
     Backdoor,
     check_signature,
+    make_key,
     make_record,
     make_staged,
 )
@@ -47,7 +49,17 @@ if TYPE_CHECKING:
 
     from qlik_keys.keystore.base import KeyStore, StoreCall
 
-__all__ = ["MADE_AT", "ROTATE_BY", "Backdoor", "KeyStoreContract", "check_signature", "make_record", "make_staged"]
+__all__ = [
+    "MADE_AT",
+    "OWNER",
+    "ROTATE_BY",
+    "Backdoor",
+    "KeyStoreContract",
+    "check_signature",
+    "make_key",
+    "make_record",
+    "make_staged",
+]
 
 _SHORT_NAME = 100
 
@@ -62,7 +74,7 @@ class KeyStoreContract(StagedContract):
     )
     def test_a_key_signs_after_it_was_stored_and_read(self, store: KeyStore, host: str, spec: KeySpec) -> None:
         """What was made, written and read back signs, and the signature fits the public half."""
-        key = store.make_key(spec)
+        key = make_key(store, spec)
         assert (key.state, key.alg) == ("next", spec.alg)
         written = store.write(make_record(store, host, keys=[replace(key, state="current")]))
         read = store.read(host, written.client_id).current
@@ -75,7 +87,7 @@ class KeyStoreContract(StagedContract):
     def test_an_imported_key_keeps_its_name_and_its_date(self, store: KeyStore) -> None:
         """A key that was made elsewhere is taken as it is, with the date that its name carries."""
         key = generate(KeySpec("ES384"), made_on=MADE_AT.date())
-        taken = store.import_key(key)
+        taken = store.import_key(key, OWNER)
         assert (taken.kid, taken.public, taken.state) == (key.kid, key.public, "next")
         assert taken.made_at.date() == MADE_AT.date()
         assert taken.made_at.tzinfo is not None
@@ -83,7 +95,7 @@ class KeyStoreContract(StagedContract):
 
     def test_a_key_that_no_document_names_can_be_discarded_twice(self, store: KeyStore) -> None:
         """Discarding is quiet when there is nothing left."""
-        key = store.make_key(KeySpec("ES384"))
+        key = make_key(store)
         store.discard_key(key)
         store.discard_key(key)
 
@@ -100,7 +112,7 @@ class KeyStoreContract(StagedContract):
 
     def test_a_record_is_read_as_it_was_written(self, store: KeyStore, other_store: KeyStore, host: str) -> None:
         """Every field, every key's state and every moment comes back, for another person too."""
-        made = [store.make_key(KeySpec("ES384")) for _ in range(3)]
+        made = [make_key(store) for _ in range(3)]
         keys = [
             replace(made[0], state="previous", made_at=MADE_AT - timedelta(days=180), retire_at=ROTATE_BY),
             replace(made[1], state="current", promoted_at=MADE_AT + timedelta(microseconds=250_000)),
@@ -154,10 +166,10 @@ class KeyStoreContract(StagedContract):
     ) -> None:
         """A change to a version that is no longer the newest does nothing."""
         first = store.write(record)
-        second = store.write(first.with_key(store.make_key(KeySpec("ES384"))))
+        second = store.write(first.with_key(make_key(store)))
         assert second.version > first.version
         with pytest.raises(StoreConflict) as caught:
-            other_store.write(first.with_key(other_store.make_key(KeySpec("ES384"))))
+            other_store.write(first.with_key(make_key(other_store)))
         assert caught.value.outcome is Outcome.NOT_APPLIED
         assert caught.value.hint
         assert store.read(record.tenant_host, record.client_id) == second
@@ -191,7 +203,7 @@ class KeyStoreContract(StagedContract):
         first = store.write(record)
         store.delete(record.tenant_host, record.client_id)
         with pytest.raises(StoreConflict):
-            store.write(first.with_key(store.make_key(KeySpec("ES384"))))
+            store.write(first.with_key(make_key(store)))
         with pytest.raises(StoreNotFound):
             store.read(record.tenant_host, record.client_id)
 
@@ -205,7 +217,7 @@ class KeyStoreContract(StagedContract):
         wishes = [
             replace(base, keys={key.kid: key})
             for store in stores
-            for key in [replace(store.make_key(KeySpec("ES384")), state="current", made_at=MADE_AT)]
+            for key in [replace(make_key(store), state="current", made_at=MADE_AT)]
         ]
         together = threading.Barrier(len(stores))
 
@@ -234,7 +246,7 @@ class KeyStoreContract(StagedContract):
         assert (summary.client_id, summary.client_name) == (record.client_id, record.client_name)
         assert (summary.custody, summary.current_kid) == (store.custody, first.current.kid)
         assert (summary.made_at, summary.rotate_by) == (MADE_AT, ROTATE_BY)
-        new = replace(store.make_key(KeySpec("ES384")), state="current", made_at=ROTATE_BY)
+        new = replace(make_key(store), state="current", made_at=ROTATE_BY)
         store.write(replace(first.without_key(first.current.kid).with_key(new), rotate_by=None))
         summary = store.summary(record.tenant_host, record.client_id)
         assert summary is not None
@@ -247,7 +259,7 @@ class KeyStoreContract(StagedContract):
         first = store.write(record)
         old = first.current
         assert old is not None
-        new = replace(store.make_key(KeySpec("ES384")), state="current", made_at=ROTATE_BY)
+        new = replace(make_key(store), state="current", made_at=ROTATE_BY)
         both = store.write(first.with_key(replace(old, state="previous")).with_key(new))
         last = store.write(both.without_key(old.kid))
         assert old.kid in backdoor.snapshot(record.tenant_host)
@@ -260,7 +272,7 @@ class KeyStoreContract(StagedContract):
     def test_deleting_leaves_nothing(self, store: KeyStore, backdoor: Backdoor, record: ClientRecord) -> None:
         """No version outlives it; once more is quiet; the place is free again."""
         first = store.write(record)
-        store.write(first.with_key(store.make_key(KeySpec("ES384"))))
+        store.write(first.with_key(make_key(store)))
         store.delete(record.tenant_host, record.client_id)
         assert not any(kid in backdoor.snapshot(record.tenant_host) for kid in record.keys)
         assert list(store.client_ids(record.tenant_host)) == []

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from qlik_keys.keys import KeySpec
-from qlik_keys.keystore.base import ClientRecord, KeyStore, StagedClient, StoredKey
+from qlik_keys.keystore.base import ClientRecord, KeyOwner, KeyStore, StagedClient, StoredKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MADE_AT = datetime(2026, 11, 24, 3, 42, 35, tzinfo=UTC)
 ROTATE_BY = MADE_AT + timedelta(days=90)
+OWNER = KeyOwner("acme.eu.qlikcloud.com", "nightly-etl")
 ODD_NAMES = {
     "plain": "nightly-etl",
     "letters": "Ünïcode ☃ 漢字 עברית",
@@ -94,12 +95,17 @@ class ContractFixtures:
         return make_record(store, host)
 
 
+def make_key(store: KeyStore, spec: KeySpec | None = None) -> StoredKey:
+    """Have a store make a key, of the kind that is quickest by default."""
+    return store.make_key(spec or KeySpec("ES384"), OWNER)
+
+
 def make_record(
     store: KeyStore, host: str, *, client_id: str | None = None, keys: list[StoredKey] | None = None
 ) -> ClientRecord:
     """Return a record that is not written yet; with a current key, unless its keys are given."""
     if keys is None:
-        keys = [replace(store.make_key(KeySpec("ES384")), state="current", made_at=MADE_AT, promoted_at=MADE_AT)]
+        keys = [replace(make_key(store), state="current", made_at=MADE_AT, promoted_at=MADE_AT)]
     return ClientRecord(
         tenant_host=host,
         client_id=client_id or uuid.uuid4().hex,
@@ -120,7 +126,7 @@ def make_staged(
         name=name,
         specification={"scopes": ["user_default"], "description": "", "impersonation": False, "key": {"alg": "ES384"}},
         staged_at=staged_at,
-        key=replace(store.make_key(KeySpec("ES384")), made_at=staged_at),
+        key=replace(make_key(store), made_at=staged_at),
     )
 
 

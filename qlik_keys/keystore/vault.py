@@ -7,18 +7,20 @@ store"; how, in the modules beside this one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from qlik_keys.clock import SYSTEM_CLOCK
-from qlik_keys.errors import ConfigurationError
+from qlik_keys.errors import ConfigurationError, StoreConflict
 from qlik_keys.keystore.vault_api import VaultApi
 from qlik_keys.keystore.vault_connection import VaultConnection
-from qlik_keys.keystore.vault_documents import check_folder
+from qlik_keys.keystore.vault_documents import CUSTODIES, check_folder
 from qlik_keys.keystore.vault_folder import VaultFolder
 from qlik_keys.keystore.vault_kv import KvKeys
 from qlik_keys.keystore.vault_login import AppRole, JwtLogin, KubernetesLogin, UserPass
+from qlik_keys.keystore.vault_sweep import sweep
 from qlik_keys.keystore.vault_token import TokenKeeper, TokenStatus
+from qlik_keys.keystore.vault_transit import TransitKeys
 from qlik_keys.origins import require_https
 from qlik_keys.secret import Secret, guarded
 
@@ -29,14 +31,25 @@ if TYPE_CHECKING:
     from qlik_keys.assertion import Signer
     from qlik_keys.clock import Clock
     from qlik_keys.keys import KeySpec, PrivateKey
-    from qlik_keys.keystore.base import ClientRecord, Custody, KeySummary, StagedClient, StoreCall, StoredKey
+    from qlik_keys.keystore.base import (
+        ClientRecord,
+        Custody,
+        KeyOwner,
+        KeySummary,
+        StagedClient,
+        StoreCall,
+        StoredKey,
+    )
     from qlik_keys.keystore.vault_login import Login
 
 __all__ = ["AppRole", "JwtLogin", "KubernetesLogin", "TokenStatus", "UserPass", "VaultKeyStore"]
 
 
 class VaultKeyStore:
-    """Keeps clients' private keys in a KV version 2 secrets engine; a `KeyStore`.
+    """Keeps clients' private keys in a KV version 2 engine, or has Vault's Transit engine keep them; a `KeyStore`.
+
+    With either custody it reads, uses and retires the keys of both, so that moving a client from one to the other is a
+    rotation.
 
     It is safe to use from several threads, which share one connection pool. The Vault token is renewed on use after two
     thirds of its life; with `login`, a new one is fetched when the old one can no longer be renewed.
@@ -48,7 +61,9 @@ class VaultKeyStore:
         mount: the path of the KV version 2 engine.
         prefix: the folder in it under which ours lie.
         namespace: the namespace, where the server has such.
-        custody: who holds the private keys: "kv", the engine keeps them.
+        custody: who holds the keys that are made from now on: "kv", the store gives them to who may read it; or
+            "transit", Vault makes them, signs with them and never gives them out.
+        transit_mount: the path of the Transit engine; nothing is asked of it unless there is a key in it.
         ca_cert: a file with the certificate authority of the Vault; without it, those that requests brings. A file that
             VAULT_CACERT or REQUESTS_CA_BUNDLE names is not looked for here: `Settings` passes the former.
         timeout_seconds: how long to wait for a connection, and then for an answer.
@@ -73,7 +88,8 @@ class VaultKeyStore:
         mount: str = "secret",
         prefix: str = "qlik-keys",
         namespace: str | None = None,
-        custody: Literal["kv"] = "kv",
+        custody: Custody = "kv",
+        transit_mount: str = "transit",
         ca_cert: str | None = None,
         timeout_seconds: float = 10.0,
         clock: Clock = SYSTEM_CLOCK,
@@ -88,8 +104,8 @@ class VaultKeyStore:
             raise address
         if (given is None) == (login is None):
             raise TypeError("give exactly one of token and login")
-        if custody != "kv":
-            raise ValueError(f"custody must be 'kv', not {custody!r}")
+        if custody not in CUSTODIES:
+            raise ValueError(f"custody must be 'kv' or 'transit', not {custody!r}")
         if timeout_seconds <= 0:
             raise ValueError("timeout_seconds must be positive")
         self._url = address
@@ -102,21 +118,34 @@ class VaultKeyStore:
         self._keeper = TokenKeeper(self._api, token=given, login=login, clock=clock)
         connection = VaultConnection(self._api, self._keeper, mount=self._mount, folder=self._prefix, clock=clock)
         self._keys = KvKeys(VaultFolder(connection), prefix=self._prefix, clock=clock)
+        self._custody: Custody = custody
+        engine = check_folder(transit_mount, what="transit_mount")
+        signing = VaultConnection(self._api, self._keeper, mount=engine, folder=None, clock=clock)
+        self._transit = TransitKeys(signing, prefix=self._prefix, clock=clock)
 
     # --- the KeyStore ---
 
     @property
     def custody(self) -> Custody:
-        """Who holds the private keys: "kv"."""
-        return self._keys.custody
+        """Who holds the private keys that are made from now on: "kv" or "transit"."""
+        return self._custody
 
-    def make_key(self, spec: KeySpec) -> StoredKey:
-        """Make a key in state "next"; it is in memory until `stage` or `write` stores it."""
-        return self._keys.make_key(spec)
+    def make_key(self, spec: KeySpec, owner: KeyOwner) -> StoredKey:
+        """Make a key in state "next": with custody kv in memory, until `stage` or `write` stores it; else in Vault.
 
-    def import_key(self, key: PrivateKey) -> StoredKey:
-        """Take a key that was made elsewhere, in state "next"; where its kid has its date, that counts."""
-        return self._keys.import_key(key)
+        Raises:
+            StoreError: Vault did not make it.
+        """
+        return self._transit.make(spec, owner) if self._custody == "transit" else self._keys.make_key(spec)
+
+    def import_key(self, key: PrivateKey, owner: KeyOwner) -> StoredKey:
+        """Take a key that was made elsewhere, in state "next"; where its kid has its date, that counts.
+
+        Raises:
+            KeyMaterialError: Transit has no such kind of key.
+            StoreError: Vault did not take it.
+        """
+        return self._transit.take(key, owner) if self._custody == "transit" else self._keys.import_key(key)
 
     def stage(self, staged: StagedClient) -> StagedClient:
         """Write a staged document, read it back, and return it with its new version.
@@ -126,7 +155,11 @@ class VaultKeyStore:
             StoreError: it was not written, or by `outcome` may have been.
             ValueError, TypeError: it cannot be written: a key without private half, a specification that is not JSON.
         """
-        return self._keys.stage(staged)
+        written = self._keys.stage(staged)
+        if staged.version == 0 and staged.key is not None and self._was_swept(staged.key):
+            self._keys.unstage(written)
+            raise self._swept()
+        return written
 
     def staged(self, tenant_host: str) -> Sequence[StagedClient]:
         """Return everything that is staged for that tenant, oldest first.
@@ -155,8 +188,21 @@ class VaultKeyStore:
         self._keys.unstage(staged)
 
     def discard_key(self, key: StoredKey) -> None:
-        """Do nothing: a key that no document names is in memory only."""
-        self._keys.discard_key(key)
+        """Destroy a key that no document names any more; nothing is to be done where it was in a document alone.
+
+        Raises:
+            StoreError: it may still be there.
+        """
+        if key.reference:
+            self._transit.destroy(key.reference)
+
+    def sweep(self, tenant_host: str) -> Sequence[str]:
+        """Destroy the keys in Transit that no document of that tenant names; with custody kv nothing is looked at.
+
+        Raises:
+            StoreError: Vault cannot be asked, or one may still be there.
+        """
+        return sweep(self._keys, self._transit, tenant_host) if self._custody == "transit" else []
 
     def read(self, tenant_host: str, client_id: str) -> ClientRecord:
         """Return a client's record.
@@ -176,7 +222,11 @@ class VaultKeyStore:
             StoreError: it was not written, or by `outcome` may have been.
             ValueError: it cannot be written: a key without private half, two current keys.
         """
-        return self._keys.write(record)
+        written = self._keys.write(record)
+        if record.version == 0 and any(self._was_swept(key) for key in record.keys.values()):
+            self._keys.delete(record.tenant_host, record.client_id)
+            raise self._swept()
+        return written
 
     def client_ids(self, tenant_host: str) -> Sequence[str]:
         """Return the ids of the clients that have a record for that tenant.
@@ -200,7 +250,7 @@ class VaultKeyStore:
         Raises:
             ValueError: it was not read from this store.
         """
-        return self._keys.signer(key)
+        return self._transit.signer(key) if key.reference else self._keys.signer(key)
 
     def purge(self, record: ClientRecord) -> None:
         """Destroy every version older than the record's, so that none shows a key that the record lacks.
@@ -217,6 +267,9 @@ class VaultKeyStore:
             StoreConflict: the document at that path is not ours.
             StoreError: it may still be there.
         """
+        # The keys first: what is cut off here is still named by the record, and is found when it is asked for again.
+        for reference in self._keys.references(tenant_host, client_id):
+            self._transit.destroy(reference)
         self._keys.delete(tenant_host, client_id)
 
     # --- for people who watch or look it up ---
@@ -231,6 +284,14 @@ class VaultKeyStore:
         The callback runs in the thread that made the request.
         """
         return self._api.subscribe(callback)
+
+    def _was_swept(self, key: StoredKey) -> bool:
+        """Tell whether a key that was to be named for the first time was destroyed as one that nobody names."""
+        return bool(key.reference) and not self._transit.has(key.reference)
+
+    @staticmethod
+    def _swept() -> StoreConflict:
+        return StoreConflict("Somebody else tidied up at this moment and removed the new key.", hint="Ask again.")
 
     # --- the token and the connection ---
 

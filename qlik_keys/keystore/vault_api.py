@@ -137,6 +137,7 @@ class VaultApi:
 
     Attributes:
         kv: KV version 2.
+        transit: the Transit engine.
         auth: the auth methods.
         system: the system backend.
         adapter: for the few calls that hvac has no method for.
@@ -155,7 +156,9 @@ class VaultApi:
             namespace=namespace,
             strict_http=True,  # a GET in place of the verb LIST, which some gateways refuse
         )
-        self.kv: Any = hvac.api.SecretsEngines(adapter=self.adapter).kv.v2
+        engines = hvac.api.SecretsEngines(adapter=self.adapter)
+        self.kv: Any = engines.kv.v2
+        self.transit: Any = engines.transit
         self.auth: Any = hvac.api.AuthMethods(adapter=self.adapter)
         self.system: Any = hvac.api.SystemBackend(adapter=self.adapter)
         # Who never closes a store in a notebook gets no warning of an unclosed socket: it is closed when forgotten.

@@ -1,4 +1,4 @@
-"""One Vault, one mount: calls with a token that lasts, on a mount that is known to be KV version 2.
+"""One Vault, one mount: calls with a token that lasts, on a mount that is known to be of the right kind.
 
 A KV version 1 mount takes a write to `data/…` and says nothing, so the kind of the mount is asked before the first
 call, by the same endpoint as `vault kv` uses; it needs no right on `sys/mounts`.
@@ -25,24 +25,25 @@ Result = TypeVar("Result")
 
 
 class VaultConnection:
-    """Calls on one KV version 2 mount.
+    """Calls on one mount.
 
     Args:
         api: the calls.
         keeper: the token.
         mount: the mount's path.
-        folder: the folder in it that we work in.
+        folder: the folder in it that we work in; None for an engine other than KV, which refuses by itself what it
+            does not know.
         clock: time.
     """
 
-    def __init__(self, api: VaultApi, keeper: TokenKeeper, *, mount: str, folder: str, clock: Clock) -> None:
+    def __init__(self, api: VaultApi, keeper: TokenKeeper, *, mount: str, folder: str | None, clock: Clock) -> None:
         self.mount = mount
         self.host = api.host
         self._api = api
         self._keeper = keeper
         self._folder = folder
         self._clock = clock
-        self._mount_is_good = False
+        self._mount_is_good = folder is None
         self._lock = threading.Lock()
 
     def call(
@@ -64,7 +65,7 @@ class VaultConnection:
             return self._send(operation, path, repeatable=repeatable)
         except StoreDenied:
             pass
-        grant = granted(self._api, f"{self.mount}/{right.branch}/{path}")
+        grant = granted(self._api, f"{self.mount}/{right.branch}/{path}".rstrip("/"))
         if not grant.valid and self._keeper.replace(lease):
             return self._send(operation, path, repeatable=repeatable)
         raise denied(grant, right, host=self.host, mount=self.mount, path=path, lease=lease, now=self._clock.time())
@@ -89,7 +90,7 @@ class VaultConnection:
             if self._mount_is_good:
                 return lease
             with self._lock:
-                if not self._mount_is_good:
+                if not self._mount_is_good and self._folder is not None:
                     now = self._clock.time()
                     check_mount(self._api, mount=self.mount, folder=self._folder, lease=lease, now=now)
                     self._mount_is_good = True

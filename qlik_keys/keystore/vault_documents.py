@@ -9,12 +9,21 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, get_args
 
-from qlik_keys.errors import ConfigurationError, KeyMaterialError, StoreConflict, StoreProtocolError
-from qlik_keys.keys import ALGORITHMS, PrivateKey
-from qlik_keys.keystore.base import ClientRecord, KeyState, KeySummary, StagedClient, StoredKey, staged_document_name
+from qlik_keys.errors import ConfigurationError
+from qlik_keys.keystore.base import ClientRecord, Custody, KeySummary, StagedClient, staged_document_name
+from qlik_keys.keystore.vault_fields import (
+    damaged,
+    not_ours,
+    parse_time,
+    parsed,
+    seconds_of,
+    text_of,
+    time_of,
+    time_text,
+)
+from qlik_keys.keystore.vault_key_entries import check_keys, decode_keys, encode_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +31,7 @@ if TYPE_CHECKING:
 STAGED_FOLDER = ".staged"
 _SEGMENT = re.compile(r"[A-Za-z0-9_\[][A-Za-z0-9._:\[\]-]*")
 _MOST_METADATA_BYTES = 512  # Vault's own limit on a value
-_STATES = get_args(KeyState)
+CUSTODIES: tuple[Custody, ...] = get_args(Custody)
 METADATA_NAMES = frozenset({"client_name", "tenant", "kid", "made_on", "rotate_by", "custody"})
 
 
@@ -61,14 +70,14 @@ def check_record(record: ClientRecord) -> None:
 
     Raises:
         ValueError: a key without its private half, under another kid, or two current ones;
-            a moment without time zone.
+            a moment without time zone; another custody than the current key's.
     """
-    _check_keys(record.keys)
-    _time_text(record.rotate_by)
+    check_keys(record.keys)
+    time_text(record.rotate_by)
     if len(record.in_state("current")) > 1:
         raise ValueError("a record has one current key at most")
-    if record.custody != "kv":
-        raise ValueError(f"this store keeps records of custody 'kv', not {record.custody!r}")
+    if record.current is not None and record.custody != record.current.custody:
+        raise ValueError(f"the record's custody is {record.custody!r}, its current key's is not")
 
 
 def check_staged(staged: StagedClient) -> None:
@@ -78,8 +87,8 @@ def check_staged(staged: StagedClient) -> None:
         ValueError: its key lacks the private half, or a moment its time zone.
         TypeError: its specification is not JSON-ready.
     """
-    _check_keys({} if staged.key is None else {staged.key.kid: staged.key})
-    _time_text(staged.staged_at)
+    check_keys({} if staged.key is None else {staged.key.kid: staged.key})
+    time_text(staged.staged_at)
     json.dumps(staged.specification)
 
 
@@ -89,14 +98,19 @@ def encode_record(record: ClientRecord) -> dict[str, Any]:
         "client_id": record.client_id,
         "client_name": record.client_name,
         "token_url": record.token_url,
-        "rotate_by": _time_text(record.rotate_by),
+        "custody": record.custody,
+        "rotate_by": time_text(record.rotate_by),
         "overlap_seconds": "" if record.overlap_seconds is None else str(record.overlap_seconds),
         "unpurged": "yes" if record.unpurged else "",
-        "keys": {kid: _encode_key(key) for kid, key in record.keys.items()},
+        "keys": {kid: encode_key(key) for kid, key in record.keys.items()},
     }
     current = record.current
-    if current is not None and current.private is not None:
-        document |= {"kid": current.kid, "alg": current.alg, "private_key": current.private.reveal("pem")}
+    if current is not None:
+        document |= {"kid": current.kid, "alg": current.alg}
+        if current.private is None:
+            document["transit_key"] = current.reference
+        else:
+            document["private_key"] = current.private.reveal("pem")
     return document
 
 
@@ -109,27 +123,32 @@ def decode_record(document: Any, *, host: str, client_id: str, version: int, pat
     """
     if not is_record_of(document, client_id):
         raise not_ours(path)
-    keys = _decode_keys(document, path)
+    keys = decode_keys(document, path)
     record = ClientRecord(
         tenant_host=host,
         client_id=client_id,
-        client_name=_text(document, "client_name", path),
-        token_url=_text(document, "token_url", path),
-        custody="kv",
+        client_name=text_of(document, "client_name", path),
+        token_url=text_of(document, "token_url", path),
+        custody=_custody_of(document, path),
         keys=keys,
-        rotate_by=_time(document.get("rotate_by"), path),
-        overlap_seconds=_seconds(document.get("overlap_seconds"), path),
+        rotate_by=time_of(document.get("rotate_by"), path),
+        overlap_seconds=seconds_of(document.get("overlap_seconds"), path),
         unpurged=bool(document.get("unpurged")),
         version=version,
     )
     if len(record.in_state("current")) > 1:
-        raise _damaged(path, "it has several current keys")
+        raise damaged(path, "it has several current keys")
     current = record.current
     if current is None:
         if document.get("private_key"):
-            raise _damaged(path, "it has a private key that none of its keys is")
-    elif (document.get("kid"), document.get("alg")) != (current.kid, current.alg):
-        raise _damaged(path, "the fields of its current key are another key's")
+            raise damaged(path, "it has a private key that none of its keys is")
+    elif (document.get("kid"), document.get("alg"), document.get("transit_key") or "", record.custody) != (
+        current.kid,
+        current.alg,
+        current.reference,
+        current.custody,
+    ):
+        raise damaged(path, "the fields of its current key are another key's")
     return record
 
 
@@ -156,9 +175,9 @@ def encode_staged(staged: StagedClient) -> dict[str, Any]:
     return {
         "name": staged.name,
         "specification": json.dumps(staged.specification),
-        "staged_at": _time_text(staged.staged_at),
+        "staged_at": time_text(staged.staged_at),
         "client_id": staged.client_id,
-        "keys": {} if staged.key is None else {staged.key.kid: _encode_key(staged.key)},
+        "keys": {} if staged.key is None else {staged.key.kid: encode_key(staged.key)},
     }
 
 
@@ -172,17 +191,17 @@ def decode_staged(document: Any, *, host: str, document_name: str, version: int,
     name = document.get("name") if isinstance(document, dict) else None
     if not _is_ours(document) or not isinstance(name, str) or staged_document_name(name) != document_name:
         raise not_ours(path)
-    keys = list(_decode_keys(document, path).values())
-    staged_at = _time(document.get("staged_at"), path)
+    keys = list(decode_keys(document, path).values())
+    staged_at = time_of(document.get("staged_at"), path)
     if len(keys) > 1 or staged_at is None:
-        raise _damaged(path, "it has several keys" if keys else "it lacks its date")
+        raise damaged(path, "it has several keys" if keys else "it lacks its date")
     return StagedClient(
         tenant_host=host,
         name=name,
-        specification=_parsed(_text(document, "specification", path), path),
+        specification=parsed(text_of(document, "specification", path), path),
         staged_at=staged_at,
         key=keys[0] if keys else None,
-        client_id=_text(document, "client_id", path),
+        client_id=text_of(document, "client_id", path),
         version=version,
     )
 
@@ -217,8 +236,8 @@ def metadata_of(record: ClientRecord) -> dict[str, str]:
         "client_name": record.client_name,
         "tenant": record.tenant_host,
         "kid": current.kid if current else "",
-        "made_on": _time_text(current.made_at) if current else "",
-        "rotate_by": _time_text(record.rotate_by),
+        "made_on": time_text(current.made_at) if current else "",
+        "rotate_by": time_text(record.rotate_by),
         "custody": record.custody,
     }
     return {name: value for name, text in shown.items() if (value := _presentable(text))}
@@ -236,12 +255,13 @@ def others_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
 
 def summary_of(metadata: Mapping[str, str], *, client_id: str) -> KeySummary | None:
     """Return what custom metadata tells of a client, None if it is not ours."""
-    if metadata.get("custody") != "kv":
+    custody = next((known for known in CUSTODIES if known == metadata.get("custody")), None)
+    if custody is None:
         return None
     return KeySummary(
         client_id=client_id,
         client_name=metadata.get("client_name", ""),
-        custody="kv",
+        custody=custody,
         current_kid=metadata.get("kid", ""),
         made_at=parse_time(metadata.get("made_on")),
         rotate_by=parse_time(metadata.get("rotate_by")),
@@ -254,149 +274,14 @@ def _presentable(text: str) -> str:
     return printable.encode()[:_MOST_METADATA_BYTES].decode(errors="ignore")
 
 
-# --- keys ---
-
-
-def _check_keys(keys: Mapping[str, StoredKey]) -> None:
-    for kid, key in keys.items():
-        if kid != key.kid:
-            raise ValueError(f"the key {key.kid} stands under another kid, {kid}")
-        if key.private is None or key.private.public != key.public:
-            raise ValueError(f"the key {kid} lacks its private half, and this store keeps it")
-        for moment in (key.made_at, key.promoted_at, key.retire_at):
-            _time_text(moment)
-
-
-def _encode_key(key: StoredKey) -> dict[str, str]:
-    assert key.private is not None  # checked
-    return {
-        "state": key.state,
-        "alg": key.alg,
-        "made_at": _time_text(key.made_at),
-        "promoted_at": _time_text(key.promoted_at),
-        "retire_at": _time_text(key.retire_at),
-        "private_jwk": key.private.reveal("jwk"),
-    }
-
-
-def _decode_keys(document: dict[str, Any], path: str) -> dict[str, StoredKey]:
-    flat = _load_pem(document, path) if document.get("private_key") else None
-    if flat is not None:
-        # What consumers use is loaded first, and remembered in both its forms: the same key as a JWK below is then not
-        # validated again (290 ms for RSA-4096), and another key under that name is found out.
-        flat.reveal("jwk")
-    keys = {str(kid): _decode_key(str(kid), entry, path) for kid, entry in document["keys"].items()}
-    if flat is not None and (flat.kid not in keys or keys[flat.kid].public != flat.public):
-        raise _damaged(path, "its private key is not the one that its keys list as current")
-    return keys
-
-
-def _load_pem(document: dict[str, Any], path: str) -> PrivateKey:
-    if document.get("alg") not in ALGORITHMS:
-        raise _damaged(path, "its algorithm is none that a tenant accepts")
-    try:
-        return PrivateKey.from_pem(_text(document, "private_key", path), alg=document["alg"], kid=document.get("kid"))
-    except KeyMaterialError as error:
-        problem = error.message
-    raise _damaged(path, f"its private key cannot be read: {problem}")
-
-
-def _decode_key(kid: str, entry: Any, path: str) -> StoredKey:
-    if not isinstance(entry, dict) or entry.get("state") not in _STATES or entry.get("alg") not in ALGORITHMS:
-        raise _damaged(path, f"the entry of its key {kid} is malformed")
-    made_at = _time(entry.get("made_at"), path)
-    if made_at is None:
-        raise _damaged(path, f"its key {kid} lacks its date")
-    problem = ""
-    try:
-        private = PrivateKey.from_jwk(_text(entry, "private_jwk", path), alg=entry["alg"], kid=kid)
-    except KeyMaterialError as error:
-        problem = error.message
-    if problem:
-        raise _damaged(path, f"its key {kid} cannot be read: {problem}")
-    return StoredKey(
-        public=private.public,
-        state=entry["state"],
-        made_at=made_at,
-        promoted_at=_time(entry.get("promoted_at"), path),
-        retire_at=_time(entry.get("retire_at"), path),
-        private=private,
-    )
-
-
-# --- fields ---
-
-
-def not_ours(path: str) -> StoreConflict:
-    """Return the error for a document that we did not write."""
-    return StoreConflict(
-        f"The document at {path} is not ours, so it is left alone.",
-        path=path,
-        hint="Move it away, or use another `prefix` or `mount`.",
-    )
+def _custody_of(document: dict[str, Any], path: str) -> Custody:
+    """Return who holds a record's keys; records of before there were two custodies do not say."""
+    custody = document.get("custody", "kv")
+    for known in CUSTODIES:
+        if custody == known:
+            return known
+    raise damaged(path, "its custody is not known")
 
 
 def _is_ours(document: Any) -> bool:
     return isinstance(document, dict) and isinstance(document.get("keys"), dict)
-
-
-def _damaged(path: str, what: str) -> StoreProtocolError:
-    return StoreProtocolError(
-        f"The document at {path} is damaged: {what}.",
-        path=path,
-        hint="Somebody has edited it. An earlier version may be whole: `vault kv rollback` brings it back.",
-    )
-
-
-def _text(document: dict[str, Any], name: str, path: str) -> str:
-    value = document.get(name)
-    if not isinstance(value, str):
-        raise _damaged(path, f"its field {name} is missing or no text")
-    return value
-
-
-def _parsed(text: str, path: str) -> dict[str, object]:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise _damaged(path, "its specification is no JSON object")
-    return value
-
-
-def _seconds(text: object, path: str) -> int | None:
-    if text is None or text == "":
-        return None
-    if not isinstance(text, str) or not text.isdecimal():
-        raise _damaged(path, "its overlap is malformed")
-    return int(text)
-
-
-def _time_text(moment: datetime | None) -> str:
-    """Return a moment in ISO 8601, UTC, "" for none."""
-    if moment is None:
-        return ""
-    if moment.tzinfo is None:
-        raise ValueError("a moment must know its time zone")
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def parse_time(text: object) -> datetime | None:
-    """Return the moment in an ISO 8601 text, None for none or a malformed one."""
-    if not isinstance(text, str) or not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else None
-
-
-def _time(text: object, path: str) -> datetime | None:
-    if text is None or text == "":
-        return None
-    moment = parse_time(text)
-    if moment is None:
-        raise _damaged(path, "one of its dates is malformed")
-    return moment

@@ -80,7 +80,11 @@ _BLOCKED = (
 )
 _UNSEAL = "Its operator must unseal it; then ask again."
 _LATER = "Ask again in a moment; if it stays so, its operator should look at it."
-_MOUNT = "Check `mount`: the path of a KV version 2 secrets engine, as `vault secrets list` shows it."
+_MOUNT = (
+    "Check `mount`, the path of a KV version 2 secrets engine, and for custody transit `transit_mount`, the path of a "
+    "Transit engine, as `vault secrets list` shows them."
+)
+_NO_KEY = "Somebody has deleted it there; rotate the client's key to get another."
 
 TIMED_OUT = Failure(StoreUnreachable, "did not answer in time", _BLOCKED, retryable=True, unknown=True)
 SEALED = Failure(StoreSealed, "is sealed", _UNSEAL, retryable=True)
@@ -112,6 +116,7 @@ PHRASES: tuple[tuple[str, Failure], ...] = (
             StoreMisconfigured, "has no such namespace", "Check `namespace`; OpenBao and Vault Enterprise have it."
         ),
     ),
+    ("signing key not found", Failure(StoreNotFound, "has no such key in its Transit engine", _NO_KEY)),
     ("no handler for route", Failure(StoreMisconfigured, "has nothing mounted there", _MOUNT)),
     ("unsupported path", Failure(StoreMisconfigured, "has another kind of engine there", _MOUNT)),
     ("unsupported operation", Failure(StoreMisconfigured, "has another kind of engine there", _MOUNT)),

@@ -16,8 +16,8 @@ import hvac.exceptions
 
 from qlik_keys.errors import Outcome, StoreDeleted, StoreMisconfigured, StoreNotFound, StoreProtocolError
 from qlik_keys.keystore import vault_refusals as rights
-from qlik_keys.keystore.vault_documents import parse_time
 from qlik_keys.keystore.vault_failures import said_by
+from qlik_keys.keystore.vault_fields import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

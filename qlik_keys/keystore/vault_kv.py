@@ -1,4 +1,4 @@
-"""The key store over Vault's KV version 2: it keeps the private keys themselves.
+"""The key store's documents in Vault's KV version 2, and the keys that it keeps itself.
 
 Every write carries the version that was read (compare-and-set) and is read back and compared before it is believed. A
 write whose answer was lost, or that met a conflict, is looked at: what is there may be what was to be written.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, time
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from qlik_keys.clock import utc_now
 from qlik_keys.errors import (
@@ -26,6 +26,7 @@ from qlik_keys.keys import generate, kid_made_on
 from qlik_keys.keystore import vault_documents as documents
 from qlik_keys.keystore.base import ClientRecord, KeySummary, StagedClient, StoredKey, staged_document_name
 from qlik_keys.keystore.vault_failures import ConnectionCut
+from qlik_keys.keystore.vault_fields import not_ours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,15 +41,13 @@ _METADATA_ROUNDS = 3
 
 
 class KvKeys:
-    """What `VaultKeyStore` does with custody "kv"; the methods are those of `KeyStore`.
+    """What `VaultKeyStore` does with documents, and with the keys of custody "kv"; the methods are those of `KeyStore`.
 
     Args:
         folder: the documents.
         prefix: the folder in the mount under which ours lie.
         clock: time.
     """
-
-    custody: Literal["kv"] = "kv"
 
     def __init__(self, folder: VaultFolder, *, prefix: str, clock: Clock) -> None:
         self._folder = folder
@@ -65,13 +64,8 @@ class KvKeys:
 
     def import_key(self, key: PrivateKey) -> StoredKey:
         """Take a key; where its kid says when it was made, that counts."""
-        now = utc_now(self._clock)
-        made_on = kid_made_on(key.kid)
-        made_at = now if made_on in (None, now.date()) else datetime.combine(made_on, time(), tzinfo=UTC)
+        made_at = moment_made(key.kid, now=utc_now(self._clock))
         return StoredKey(public=key.public, state="next", made_at=made_at, private=key)
-
-    def discard_key(self, key: StoredKey) -> None:
-        """Do nothing: a key that no document names is in memory only."""
 
     def signer(self, key: StoredKey) -> Signer:
         """Return a signer over the key that was read; the load that reading it cost is not paid again."""
@@ -125,6 +119,11 @@ class KvKeys:
                 hint="Let that one finish.",
             )
         self._delete(path)
+
+    def staged_as(self, tenant_host: str, document_name: str) -> StagedClient | None:
+        """Return what is staged in the document of that name (`staged_document_name`), None for nothing."""
+        found = self._find_staged(tenant_host, document_name)
+        return None if found is None else found.content
 
     # --- records ---
 
@@ -190,6 +189,14 @@ class KvKeys:
                 outcome=Outcome.UNKNOWN,
             )
 
+    def references(self, tenant_host: str, client_id: str) -> Sequence[str]:
+        """Return the names of the keys of a record that another engine keeps; none for what cannot be read."""
+        try:
+            found = self._find_record(tenant_host, client_id)
+        except (StoreNotFound, StoreConflict, StoreProtocolError):
+            return []
+        return [] if found is None else [key.reference for key in found.content.keys.values() if key.reference]
+
     def delete(self, tenant_host: str, client_id: str) -> None:
         """Destroy a client's record with all its versions, if it is ours; quiet when there is none."""
         path = self._record_path(tenant_host, client_id)
@@ -204,9 +211,9 @@ class KvKeys:
             history = self._folder.history(path, now=utc_now(self._clock))
             if history is None:
                 return
-            is_ours = history.metadata.get("custody") == self.custody
+            is_ours = history.metadata.get("custody") in documents.CUSTODIES
         if not is_ours:
-            raise documents.not_ours(self._folder.full_path(path))
+            raise not_ours(self._folder.full_path(path))
         self._delete(path)
 
     # --- how ---
@@ -390,3 +397,9 @@ class KvKeys:
 
     def _staged_path(self, tenant_host: str, document_name: str) -> str:
         return f"{self._host_path(tenant_host)}/{documents.STAGED_FOLDER}/{document_name}"
+
+
+def moment_made(kid: str, *, now: datetime) -> datetime:
+    """Return when a key that is taken from elsewhere was made: the date in its kid, if that is another day than now."""
+    made_on = kid_made_on(kid)
+    return now if made_on in (None, now.date()) else datetime.combine(made_on, time(), tzinfo=UTC)

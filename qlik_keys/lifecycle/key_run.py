@@ -21,6 +21,7 @@ from qlik_keys.errors import (
     TenantRejected,
 )
 from qlik_keys.keys import PrivateKey
+from qlik_keys.keystore.base import KeyOwner
 from qlik_keys.lifecycle.engine import Run
 from qlik_keys.lifecycle.key_plan import KeyIntent, is_due, leaving, plan_keys
 from qlik_keys.lifecycle.plan import Action, Conflict, Done, Step
@@ -136,7 +137,9 @@ class KeyRun(Run):
         if self._made is None:
             assert self._key is not None
             is_given = isinstance(self._key, PrivateKey)
-            self._made = self._store.import_key(self._key) if is_given else self._store.make_key(self._key)  # type: ignore[arg-type]
+            owner = KeyOwner(self.record.tenant_host, self.record.client_name, self.record.client_id)
+            make = self._store.import_key if is_given else self._store.make_key
+            self._made = make(self._key, owner)  # type: ignore[arg-type]
         wanted = replace(self.record.with_key(self._made), overlap_seconds=self.intent.overlap_seconds)
         lost = False
         try:
@@ -158,7 +161,8 @@ class KeyRun(Run):
         [upcoming] = self.record.in_state("next")
         old = self.record.current
         overlap = self.record.overlap_seconds or 0
-        record = self.record.with_key(replace(upcoming, state="current", promoted_at=now))
+        promoted = replace(upcoming, state="current", promoted_at=now)
+        record = replace(self.record.with_key(promoted), custody=promoted.custody)
         if old is not None:
             is_off = old.kid not in {key.kid for key in self._there.public_keys}
             retire_at = now if is_off else now + timedelta(seconds=overlap)

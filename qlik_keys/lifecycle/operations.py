@@ -173,6 +173,7 @@ def resume(
             results.append(Resumed(operation="provision", name=staged.name, client_id=made.client_id, result=made))
     results += _finish_rotations(tenant, store, on_step=on_step, cancel=cancel, clock=clock)
     results += _remove_duplicates(tenant, store)
+    store.sweep(tenant.host)
     if any(item.error for item in results):
         raise ResumeError(results)
     return results

@@ -21,7 +21,7 @@ from qlik_keys.errors import (
     TenantNotFound,
 )
 from qlik_keys.keys import KeySpec, PrivateKey
-from qlik_keys.keystore.base import ClientRecord, KeyStore, StagedClient, StoredKey
+from qlik_keys.keystore.base import ClientRecord, KeyOwner, KeyStore, StagedClient, StoredKey
 from qlik_keys.lifecycle.engine import Run
 from qlik_keys.lifecycle.plan import DISCARD, Action, Conflict, Done, Provision, Step, StoreState, TenantState, plan
 from qlik_keys.lifecycle.proof import Proof, prove
@@ -182,10 +182,11 @@ class Provisioning(Run):
         return super()._attempt(step)
 
     def _stage(self, _: str) -> None:
+        owner = KeyOwner(self._tenant.host, self._specification.name)
         if self._made_key is None and isinstance(self._key, PrivateKey):
-            self._made_key = self._store.import_key(self._key)
+            self._made_key = self._store.import_key(self._key, owner)
         elif self._made_key is None and isinstance(self._key, KeySpec):
-            self._made_key = self._store.make_key(self._key)
+            self._made_key = self._store.make_key(self._key, owner)
         wanted = StagedClient(
             tenant_host=self._tenant.host,
             name=self._specification.name,
@@ -257,7 +258,7 @@ class Provisioning(Run):
                 client_id=client_id,
                 client_name=self._specification.name,
                 token_url=self._tenant.token_url,
-                custody=self._store.custody,
+                custody=self._store.custody if staged.key is None else staged.key.custody,
                 keys=keys,
                 rotate_by=now + timedelta(days=self._specification.rotate_after_days) if keys else None,
             )

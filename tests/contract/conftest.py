@@ -68,6 +68,7 @@ class VaultBackdoor:
     """The contract's `Backdoor`, by hvac alone."""
 
     def __init__(self, operator: Operator, mount: str = "secret", prefix: str = "qlik-keys") -> None:
+        self.operator = operator
         self.kv, self.mount, self.prefix = operator.kv, mount, prefix
 
     def put(self, path: str, data: dict) -> None:
@@ -81,6 +82,13 @@ class VaultBackdoor:
 
     def snapshot(self, tenant_host: str) -> str:
         return json.dumps(dict(self._documents(f"{self.prefix}/{tenant_host}")), indent=1)
+
+    def transit_names(self, tenant_host: str) -> list[str]:
+        try:
+            names = self.operator.client.secrets.transit.list_keys()["data"]["keys"]
+        except hvac.exceptions.InvalidPath:
+            return []
+        return [name for name in names if f".{tenant_host}." in name]
 
     def _documents(self, folder: str):
         try:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qlik_keys.errors import StoreConflict, StoreDeleted, StoreNotFound
-from qlik_keys.keys import KeySpec
-from qlik_keys.keystore.testing import KeyStoreContract, make_record, make_staged
+from qlik_keys.keystore.testing import KeyStoreContract, make_key, make_record, make_staged
 
 pytestmark = pytest.mark.openbao
 MOUNT, PREFIX = "teams/data-1", "bi/qlik"
@@ -88,7 +87,7 @@ class TestWithTheRootToken(KeyStoreContract):
         path = f"qlik-keys/{record.tenant_host}/{record.client_id}"
         backdoor.kv.update_metadata(path, custom_metadata={"owner": "team A"}, max_versions=7)
         first = store.write(record)
-        new = store.make_key(KeySpec("ES384"))
+        new = make_key(store)
         store.write(first.without_key(first.current.kid).with_key(new))
         metadata = backdoor.kv.read_secret_metadata(path)["data"]
         assert metadata["custom_metadata"]["owner"] == "team A"

@@ -14,7 +14,7 @@ from qlik_keys.errors import (
     StoreError,
     StoreMisconfigured,
 )
-from qlik_keys.keystore.testing import make_record, make_staged
+from qlik_keys.keystore.testing import make_key, make_record, make_staged
 
 pytestmark = pytest.mark.openbao
 
@@ -71,7 +71,7 @@ def test_a_right_that_lacks_is_named(operator, open_vault, make_backdoor, host, 
     first = make_record(root, host)
     if case.verb not in ("write", "write the metadata of"):
         first = root.write(first)
-        first = root.write(first.with_key(root.make_key(first.current.public.spec)))
+        first = root.write(first.with_key(make_key(root, first.current.public.spec)))
     backdoor = make_backdoor(operator)
     before = backdoor.snapshot(host)
 

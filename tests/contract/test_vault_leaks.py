@@ -17,7 +17,7 @@ from loopback import CUT, HANG, PASS, Loopback, Reply
 
 import qlik_keys as qk
 from qlik_keys.errors import QlikKeysError
-from qlik_keys.keystore.testing import make_record, make_staged
+from qlik_keys.keystore.testing import OWNER, make_record, make_staged
 from qlik_keys.keystore.vault import AppRole, JwtLogin, KubernetesLogin, UserPass
 
 pytestmark = pytest.mark.openbao
@@ -77,7 +77,7 @@ def test_success_shows_nothing(open_vault, operator, host, logs):
     store = open_vault(token=token)
     calls = []
     store.subscribe(calls.append)
-    key = store.import_key(qk.generate(qk.KeySpec("RS256", bits=2048)))
+    key = store.import_key(qk.generate(qk.KeySpec("RS256", bits=2048)), OWNER)
     staged = store.stage(make_staged(store, host))
     record = store.write(make_record(store, host).with_key(key))
     read, waiting = store.read(host, record.client_id), store.read_staged(host, staged.name)

@@ -14,7 +14,7 @@ import pytest
 from between import CUT, Between
 
 from qlik_keys.errors import Outcome, StoreNotFound, StoreUnreachable
-from qlik_keys.keystore.testing import make_record, make_staged
+from qlik_keys.keystore.testing import make_key, make_record, make_staged
 
 pytestmark = pytest.mark.openbao
 
@@ -42,7 +42,7 @@ class Change:
 
 def _prepare_update(store, host):
     first = store.write(make_record(store, host))
-    new = replace(store.make_key(first.current.public.spec), state="current")
+    new = replace(make_key(store, first.current.public.spec), state="current")
     return first.with_key(replace(first.current, state="previous")).with_key(new)
 
 

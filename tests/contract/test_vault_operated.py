@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from qlik_keys.errors import Outcome, StoreSealed, StoreUnreachable
-from qlik_keys.keystore.testing import make_record, make_staged
+from qlik_keys.keystore.testing import make_key, make_record, make_staged
 
 pytestmark = [pytest.mark.openbao, pytest.mark.skipif(sys.platform == "win32", reason="named pipes are POSIX")]
 
@@ -68,14 +68,14 @@ def test_from_not_initialised_over_sealed_to_work_and_back(server, open_vault, m
     server.unseal()
     assert backdoor.snapshot(host) == before
     assert store.read(host, record.client_id) == record
-    again = store.write(record.with_key(store.make_key(record.current.public.spec)))
+    again = store.write(record.with_key(make_key(store, record.current.public.spec)))
     assert store.read(host, record.client_id) == again
 
 
 def test_an_audit_device_that_blocks_is_a_time_out_that_says_so(ready_server, open_vault, host):
     store = open_vault(ready_server.url, token=ready_server.client.token, timeout_seconds=0.5)
     record = store.write(make_record(store, host))
-    changed = record.with_key(store.make_key(record.current.public.spec))
+    changed = record.with_key(make_key(store, record.current.public.spec))
 
     ready_server.block_audit()
     for call, outcome in (

@@ -9,6 +9,7 @@ import pytest
 
 import qlik_keys as qk
 from qlik_keys.errors import AssertionRejected
+from qlik_keys.keystore.testing import make_key
 from qlik_keys.tenant import PatchOperation
 
 pytestmark = pytest.mark.openbao
@@ -41,7 +42,7 @@ def revoke_elsewhere(world, token):
 def change_key(world, client_id, *, in_store):
     """Put another key in the place of the client's, on the tenant and, if so wished, in the store."""
     record = world.store.read(world.tenant.host, client_id)
-    new = world.store.make_key(qk.KeySpec("ES384"))
+    new = make_key(world.store)
     if in_store:
         world.store.write(replace(record, keys={new.kid: replace(new, state="current", promoted_at=new.made_at)}))
     world.tenant.oauth_clients.patch(client_id, [PatchOperation("replace", "/publicKeys", [new.public])])

@@ -141,6 +141,7 @@ def test_what_could_not_be_read_again_is_not_written(record, staged, client_keys
         record.with_key(replace(key, made_at=MADE_AT.replace(tzinfo=None))),
         replace(record, rotate_by=MADE_AT.replace(tzinfo=None)),
         replace(record, custody="transit"),
+        record.with_key(replace(record.current, private=None, reference="qlik-keys.a-key-in-transit")),
     ]
     for one in bad:
         with pytest.raises(ValueError, match=r"."):
@@ -181,3 +182,47 @@ def test_metadata_fit_vault_s_limits(record):
         "custody": "kv",
     }
     assert documents.summary_of({"custody": "somebody else's"}, client_id=CLIENT) is None
+
+
+@pytest.fixture
+def in_transit(record):
+    """The record of a client whose keys Vault keeps, all but the oldest."""
+    keys = {}
+    for key in record.keys.values():
+        elsewhere = replace(key, private=None, reference=f"qlik-keys.{key.alg}")
+        keys[key.kid] = key if key.state == "previous" else elsewhere
+    return replace(record, keys=keys, custody="transit")
+
+
+def test_a_record_with_keys_in_transit_survives_the_way(in_transit):
+    written = json.loads(json.dumps(documents.encode_record(in_transit)))
+    assert "private_key" not in written
+    assert (written["custody"], written["transit_key"]) == ("transit", in_transit.current.reference)
+    assert decode(written) == in_transit
+    for key in in_transit.keys.values():
+        assert ("private_jwk" in written["keys"][key.kid]) is (key.state == "previous")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    {
+        "another key's public half": lambda d: entry_of(d, "next").update(
+            public_jwk=entry_of(d, "current")["public_jwk"]
+        ),
+        "no public half": lambda d: entry_of(d, "next").pop("public_jwk"),
+        "a name that is no text": lambda d: entry_of(d, "next").update(reference=7),
+        "another key's name in front": lambda d: d.update(transit_key=entry_of(d, "next")["reference"]),
+        "another custody": lambda d: d.update(custody="kv"),
+        "an unknown custody": lambda d: d.update(custody="a safe"),
+    }.values(),
+)
+def test_a_damaged_record_with_keys_in_transit_is_told(in_transit, damage):
+    written = json.loads(json.dumps(documents.encode_record(in_transit)))
+    damage(written)
+    with pytest.raises(StoreProtocolError, match="is damaged"):
+        decode(written)
+
+
+def test_a_record_of_before_there_were_two_custodies_is_read(record, document):
+    del document["custody"]
+    assert decode(document) == record

@@ -1,0 +1,101 @@
+"""The fields of our documents in a KV store: texts and moments, and what is said when one is malformed. Pure."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from qlik_keys.errors import StoreConflict, StoreProtocolError
+
+
+def not_ours(path: str) -> StoreConflict:
+    """Return the error for a document that we did not write."""
+    return StoreConflict(
+        f"The document at {path} is not ours, so it is left alone.",
+        path=path,
+        hint="Move it away, or use another `prefix` or `mount`.",
+    )
+
+
+def damaged(path: str, what: str) -> StoreProtocolError:
+    """Return the error for a document of ours that cannot be read."""
+    return StoreProtocolError(
+        f"The document at {path} is damaged: {what}.",
+        path=path,
+        hint="Somebody has edited it. An earlier version may be whole: `vault kv rollback` brings it back.",
+    )
+
+
+def text_of(document: dict[str, Any], name: str, path: str) -> str:
+    """Return a field that must be a text.
+
+    Raises:
+        StoreProtocolError: it is none.
+    """
+    value = document.get(name)
+    if not isinstance(value, str):
+        raise damaged(path, f"its field {name} is missing or no text")
+    return value
+
+
+def parsed(text: str, path: str) -> dict[str, object]:
+    """Return the JSON object in a text.
+
+    Raises:
+        StoreProtocolError: there is none.
+    """
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise damaged(path, "its specification is no JSON object")
+    return value
+
+
+def seconds_of(text: object, path: str) -> int | None:
+    """Return the seconds in a text, None for none.
+
+    Raises:
+        StoreProtocolError: it is malformed.
+    """
+    if text is None or text == "":
+        return None
+    if not isinstance(text, str) or not text.isdecimal():
+        raise damaged(path, "its overlap is malformed")
+    return int(text)
+
+
+def time_text(moment: datetime | None) -> str:
+    """Return a moment in ISO 8601, UTC, "" for none."""
+    if moment is None:
+        return ""
+    if moment.tzinfo is None:
+        raise ValueError("a moment must know its time zone")
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def parse_time(text: object) -> datetime | None:
+    """Return the moment in an ISO 8601 text, None for none or a malformed one."""
+    if not isinstance(text, str) or not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def time_of(text: object, path: str) -> datetime | None:
+    """Return the moment in an ISO 8601 text, None for none.
+
+    Raises:
+        StoreProtocolError: it is malformed.
+    """
+    if text is None or text == "":
+        return None
+    moment = parse_time(text)
+    if moment is None:
+        raise damaged(path, "one of its dates is malformed")
+    return moment
