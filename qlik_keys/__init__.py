@@ -23,7 +23,19 @@ if TYPE_CHECKING:
     from qlik_keys.inventory import clients
     from qlik_keys.keys import KeySpec, PrivateKey, PublicJwk, generate
     from qlik_keys.keystore.vault import AppRole, JwtLogin, KubernetesLogin, UserPass, VaultKeyStore
-    from qlik_keys.lifecycle import Provisioned, Rotated, adopt, delete, provision, resume, retire_due, revoke, rotate
+    from qlik_keys.lifecycle import (
+        Preview,
+        Provisioned,
+        Rotated,
+        adopt,
+        delete,
+        preview,
+        provision,
+        resume,
+        retire_due,
+        revoke,
+        rotate,
+    )
     from qlik_keys.panel import Panel
     from qlik_keys.settings import Settings
     from qlik_keys.tenant import ApiKey, QlikTenant
@@ -55,6 +67,8 @@ _HOMES = {
     "Rotated": "lifecycle",
     "adopt": "lifecycle",
     "delete": "lifecycle",
+    "Preview": "lifecycle",
+    "preview": "lifecycle",
     "provision": "lifecycle",
     "resume": "lifecycle",
     "retire_due": "lifecycle",
@@ -71,6 +85,7 @@ __all__ = [
     "KeySpec",
     "KubernetesLogin",
     "Panel",
+    "Preview",
     "PrivateKey",
     "PrivateKeyJwtAuth",
     "Provisioned",
@@ -89,6 +104,7 @@ __all__ = [
     "delete",
     "errors",
     "generate",
+    "preview",
     "provision",
     "resume",
     "retire_due",

@@ -346,10 +346,10 @@ class TokenSource:
             return self._request(self._by_secret)
         if self._signer is None:
             self.refresh_signer()
-        refused: AssertionRejected
+        refused: AssertionRejected | StoreNotFound
         try:
             return self._request(self._by_signer())
-        except AssertionRejected as error:
+        except (AssertionRejected, StoreNotFound) as error:  # the latter where Vault signs, and the key is gone there
             refused = error
         # Once: somebody may have rotated the key since it was read.
         if not self.refresh_signer():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from qlik_keys.clock import SYSTEM_CLOCK
-from qlik_keys.errors import ConfigurationError, StoreConflict
+from qlik_keys.errors import ConfigurationError
 from qlik_keys.keystore.vault_api import VaultApi
 from qlik_keys.keystore.vault_connection import VaultConnection
 from qlik_keys.keystore.vault_documents import CUSTODIES, check_folder
@@ -20,7 +20,7 @@ from qlik_keys.keystore.vault_kv import KvKeys
 from qlik_keys.keystore.vault_login import AppRole, JwtLogin, KubernetesLogin, UserPass
 from qlik_keys.keystore.vault_sweep import sweep
 from qlik_keys.keystore.vault_token import TokenKeeper, TokenStatus
-from qlik_keys.keystore.vault_transit import TransitKeys
+from qlik_keys.keystore.vault_transit import TransitKeys, swept
 from qlik_keys.origins import require_https
 from qlik_keys.secret import Secret, guarded
 
@@ -158,7 +158,7 @@ class VaultKeyStore:
         written = self._keys.stage(staged)
         if staged.version == 0 and staged.key is not None and self._was_swept(staged.key):
             self._keys.unstage(written)
-            raise self._swept()
+            raise swept()
         return written
 
     def staged(self, tenant_host: str) -> Sequence[StagedClient]:
@@ -225,7 +225,7 @@ class VaultKeyStore:
         written = self._keys.write(record)
         if record.version == 0 and any(self._was_swept(key) for key in record.keys.values()):
             self._keys.delete(record.tenant_host, record.client_id)
-            raise self._swept()
+            raise swept()
         return written
 
     def client_ids(self, tenant_host: str) -> Sequence[str]:
@@ -268,8 +268,12 @@ class VaultKeyStore:
             StoreError: it may still be there.
         """
         # The keys first: what is cut off here is still named by the record, and is found when it is asked for again.
-        for reference in self._keys.references(tenant_host, client_id):
-            self._transit.destroy(reference)
+        references = self._keys.references(tenant_host, client_id)
+        # A client that was made twice has two records for a while, of one key, which what is staged names too.
+        kept = {each.key.reference for each in self._keys.staged(tenant_host) if each.key} if references else set()
+        for reference in references:
+            if reference not in kept:
+                self._transit.destroy(reference)
         self._keys.delete(tenant_host, client_id)
 
     # --- for people who watch or look it up ---
@@ -288,10 +292,6 @@ class VaultKeyStore:
     def _was_swept(self, key: StoredKey) -> bool:
         """Tell whether a key that was to be named for the first time was destroyed as one that nobody names."""
         return bool(key.reference) and not self._transit.has(key.reference)
-
-    @staticmethod
-    def _swept() -> StoreConflict:
-        return StoreConflict("Somebody else tidied up at this moment and removed the new key.", hint="Ask again.")
 
     # --- the token and the connection ---
 

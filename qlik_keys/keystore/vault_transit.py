@@ -9,6 +9,7 @@ Not done here: the documents, which say what state a key is in (`vault_kv`).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import uuid
@@ -20,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, keywrap, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from qlik_keys.clock import utc_now
-from qlik_keys.errors import KeyMaterialError, Outcome, StoreError, StoreNotFound, StoreProtocolError
+from qlik_keys.errors import KeyMaterialError, Outcome, StoreConflict, StoreError, StoreNotFound, StoreProtocolError
 from qlik_keys.keys import PublicJwk
 from qlik_keys.keystore import vault_refusals as rights
 from qlik_keys.keystore.base import KeyOwner, StoredKey, staged_document_name
@@ -85,7 +86,7 @@ class TransitKeys:
         # The name is of chance, so doing it twice is doing it once.
         self._connection.call(make, rights.MAKE_KEY, name)
         made_at = utc_now(self._clock)
-        public = PublicJwk.from_pem(self._public_pem(name), alg=spec.alg, made_on=made_at.date())
+        public = PublicJwk.from_pem(self._new_public_pem(name), alg=spec.alg, made_on=made_at.date())
         return StoredKey(public=public, state="next", made_at=made_at, reference=name)
 
     def take(self, key: PrivateKey, owner: KeyOwner) -> StoredKey:
@@ -118,7 +119,7 @@ class TransitKeys:
         except StoreError as error:
             if error.outcome is not Outcome.UNKNOWN or not self.has(name):
                 raise
-        taken = PublicJwk.from_pem(self._public_pem(name), alg=key.alg, kid=key.kid)
+        taken = PublicJwk.from_pem(self._new_public_pem(name), alg=key.alg, kid=key.kid)
         if taken != key.public:
             raise self._odd(name)
         made_at = moment_made(key.kid, now=utc_now(self._clock))
@@ -209,6 +210,12 @@ class TransitKeys:
 
         return self._connection.call(read, rights.READ_KEY, name)
 
+    def _new_public_pem(self, name: str) -> str:
+        """Return the public half of a key that was just made, and that somebody's sweep may have met already."""
+        with contextlib.suppress(StoreNotFound):
+            return self._public_pem(name)
+        raise swept()
+
     def _beginning(self, tenant_host: str) -> str:
         return f"{_plain(self._prefix)}.{_plain(tenant_host)}."
 
@@ -260,6 +267,11 @@ class TransitSigner:
 
     def __repr__(self) -> str:
         return f"<TransitSigner kid={self.kid} alg={self.alg}>"
+
+
+def swept() -> StoreConflict:
+    """Return the error for a new key that was destroyed as one that nobody names."""
+    return StoreConflict("Somebody else tidied up at this moment and removed the new key.", hint="Ask again.")
 
 
 def _kind_of(spec: KeySpec) -> str:

@@ -9,6 +9,7 @@ from qlik_keys.lifecycle.events import StepEvent
 from qlik_keys.lifecycle.key_operations import Rotated, adopt, delete, retire_due, revoke, rotate
 from qlik_keys.lifecycle.operations import Resumed, provision, resume
 from qlik_keys.lifecycle.plan import Action, Conflict, Done, Provision, Step, StoreState, TenantState, plan
+from qlik_keys.lifecycle.previews import PlannedStep, Preview, preview
 from qlik_keys.lifecycle.proof import Proof
 from qlik_keys.lifecycle.run import Provisioned
 from qlik_keys.lifecycle.specification import ClientSpecification
@@ -18,6 +19,8 @@ __all__ = [
     "ClientSpecification",
     "Conflict",
     "Done",
+    "PlannedStep",
+    "Preview",
     "Proof",
     "Provision",
     "Provisioned",
@@ -30,6 +33,7 @@ __all__ = [
     "adopt",
     "delete",
     "plan",
+    "preview",
     "provision",
     "resume",
     "retire_due",

@@ -34,6 +34,8 @@ TITLES: dict[str, str] = {
     Action.RETIRE: "Take the old private half out of the key store",
     Action.PURGE: "Destroy every older version that shows the old private half",
     Action.REMOVE_SECRETS: "Remove the client secrets and their login",
+    "delete_client": "Delete the client on the tenant; nobody can undo it",
+    "delete_record": "Destroy the client's keys in the key store, every version",
 }
 
 
@@ -42,8 +44,8 @@ class StepEvent:
     """What is being done, for progress displays.
 
     Attributes:
-        operation: "provision", "rotate", "retire", "revoke" or "adopt".
-        step: "check" or the plan's action.
+        operation: "provision", "rotate", "retire", "revoke", "adopt" or "delete".
+        step: "check", the plan's action, or a step of "delete".
         title: the step in words.
         phase: "before", "after" or "failed".
         client_name: which client it is about.

@@ -8,7 +8,6 @@ where somebody else has written in between. Keys that are not ours are kept word
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from qlik_keys.clock import utc_now
@@ -17,11 +16,13 @@ from qlik_keys.errors import (
     NeedsPerson,
     Outcome,
     StoreConflict,
+    StoreNotFound,
     TenantConflict,
     TenantRejected,
 )
 from qlik_keys.keys import PrivateKey
 from qlik_keys.keystore.base import KeyOwner
+from qlik_keys.lifecycle import record_changes as changes
 from qlik_keys.lifecycle.engine import Run
 from qlik_keys.lifecycle.key_plan import KeyIntent, is_due, leaving, plan_keys
 from qlik_keys.lifecycle.plan import Action, Conflict, Done, Step
@@ -31,6 +32,7 @@ from qlik_keys.tenant import PatchOperation
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping
+    from datetime import timedelta
 
     from qlik_keys.clock import Clock
     from qlik_keys.keys import KeySpec
@@ -140,7 +142,7 @@ class KeyRun(Run):
             owner = KeyOwner(self.record.tenant_host, self.record.client_name, self.record.client_id)
             make = self._store.import_key if is_given else self._store.make_key
             self._made = make(self._key, owner)  # type: ignore[arg-type]
-        wanted = replace(self.record.with_key(self._made), overlap_seconds=self.intent.overlap_seconds)
+        wanted = changes.with_next(self.record, self._made, self.intent)
         lost = False
         try:
             self.record = self._store.write(wanted)
@@ -148,6 +150,9 @@ class KeyRun(Run):
             lost = True
         if lost:
             self._store.discard_key(self._made)
+            self._made = None
+            if self._has_same_keys():
+                raise StoreConflict(f"Somebody else looked after {self._client_name!r}.", hint="Ask again.")
             raise NeedsPerson(
                 f"Somebody else is changing the keys of {self._client_name!r} at this moment.",
                 hint="Ask again in a minute.",
@@ -156,42 +161,36 @@ class KeyRun(Run):
         self._seen.add(self._made.kid)
         self.intent = replace(self.intent, new_key=False)
 
+    def _has_same_keys(self) -> bool:
+        """Tell whether the record, after a lost race, still has the keys that it had: then the step can be repeated."""
+        try:
+            there = self._store.read(self.record.tenant_host, self.record.client_id)
+        except StoreNotFound:
+            return not self.record.version
+        return replace(there, version=self.record.version) == self.record
+
     def _promote(self, _: str) -> None:
         now = utc_now(self._clock)
-        [upcoming] = self.record.in_state("next")
-        old = self.record.current
-        overlap = self.record.overlap_seconds or 0
-        promoted = replace(upcoming, state="current", promoted_at=now)
-        record = replace(self.record.with_key(promoted), custody=promoted.custody)
-        if old is not None:
-            is_off = old.kid not in {key.kid for key in self._there.public_keys}
-            retire_at = now if is_off else now + timedelta(seconds=overlap)
-            record = record.with_key(replace(old, state="previous", retire_at=retire_at))
-        # With no overlap the rotation ends with the old key's end, which a run that goes on must know of.
-        under_way = overlap if overlap == 0 and old is not None else None
-        self.record = self._store.write(replace(record, rotate_by=now + self._rotate_after, overlap_seconds=under_way))
+        registered = {key.kid for key in self._there.public_keys}
+        wanted = changes.promoted(self.record, registered=registered, now=now, rotate_after=self._rotate_after)
+        self.record = self._store.write(wanted)
         self.intent = replace(self.intent, now=now, new_key=False)
 
     def _end_overlap(self, _: str) -> None:
         # Noted in the store, so that whoever goes on after a crash takes the old keys away too.
         now = utc_now(self._clock)
-        record = replace(self.record, overlap_seconds=0)
-        for key in record.in_state("previous"):
-            record = record.with_key(replace(key, retire_at=now))
-        self.record = self._store.write(record)
+        self.record = self._store.write(changes.overlap_ended(self.record, now=now))
         self.intent = replace(self.intent, now=now)
 
     def _retire(self, _: str) -> None:
         key = leaving(self.record, self.intent)
         assert key is not None
-        record = self.record.without_key(key.kid)
-        more = any(is_due(other, self.intent) for other in record.in_state("previous"))
-        self.record = self._store.write(replace(record, unpurged=True, overlap_seconds=0 if more else None))
+        self.record = self._store.write(changes.retired(self.record, self.intent))
         self._store.discard_key(key)
 
     def _purge(self, _: str) -> None:
         self._store.purge(self.record)
-        self.record = self._store.write(replace(self.record, unpurged=False))
+        self.record = self._store.write(changes.purged(self.record))
 
     # --- the tenant ---
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from qlik_keys.clock import SYSTEM_CLOCK
 from qlik_keys.errors import LifecycleError, QlikKeysError, StoreConflict, StoreNotFound, TenantNotFound
 from qlik_keys.keys import KeySpec, PrivateKey
-from qlik_keys.lifecycle.key_operations import Rotated, finish, is_under_way
-from qlik_keys.lifecycle.run import Provisioned, Provisioning
+from qlik_keys.lifecycle.key_wishes import Rotated, finish, is_under_way
+from qlik_keys.lifecycle.plan import Action
 from qlik_keys.lifecycle.specification import ClientSpecification
+from qlik_keys.lifecycle.workplace import Workplace
 from qlik_keys.tenant.scopes import unknown
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from qlik_keys.clock import Clock
-    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.keystore.base import KeyStore, StagedClient
     from qlik_keys.lifecycle.events import StepEvent
+    from qlik_keys.lifecycle.run import Provisioned
     from qlik_keys.tenant import OAuthClient, QlikTenant
 
 _DEFAULT_KEY = KeySpec("ES384")
@@ -87,8 +89,8 @@ def provision(
         trusted=trusted,
         rotate_after=rotate_after,
     )
-    run = Provisioning(tenant, store, specification, key=key, on_step=on_step, cancel=cancel, clock=clock)
-    made = run.run()
+    work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
+    made = work.provisioning(specification, key).run()
     return replace(made, warnings=(*scope_warnings(specification.scopes), *made.warnings))
 
 
@@ -159,59 +161,63 @@ def resume(
         Interrupted: cancelled between two steps.
         TenantError, StoreError: the tenant or the store could not be asked at all.
     """
+    return resume_in(Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock))
+
+
+def resume_in(work: Workplace) -> list[Resumed]:
+    """See `resume`."""
     results: list[Resumed] = []
-    for staged in store.staged(tenant.host):
-        try:
-            specification = ClientSpecification.from_document(staged.specification)
-            run = Provisioning(tenant, store, specification, key=None, on_step=on_step, cancel=cancel, clock=clock)
-            made = run.run()
-        except QlikKeysError as problem:
-            if isinstance(problem, LifecycleError) and cancel is not None and cancel.is_set():
-                raise
-            results.append(Resumed(operation="provision", name=staged.name, error=problem))
-        else:
-            results.append(Resumed(operation="provision", name=staged.name, client_id=made.client_id, result=made))
-    results += _finish_rotations(tenant, store, on_step=on_step, cancel=cancel, clock=clock)
-    results += _remove_duplicates(tenant, store)
-    store.sweep(tenant.host)
+    for staged in work.store.staged(work.tenant.host):
+        item = Resumed(operation="provision", name=staged.name)
+        results.append(_tried(work, item, lambda staged=staged: _provisioned_again(work, staged)))  # type: ignore[misc]
+    results += _finish_rotations(work)
+    results += _remove_duplicates(work)
+    if not work.rehearses:
+        work.store.sweep(work.tenant.host)
     if any(item.error for item in results):
         raise ResumeError(results)
     return results
 
 
-def _finish_rotations(
-    tenant: QlikTenant,
-    store: KeyStore,
-    *,
-    on_step: Callable[[StepEvent], None] | None,
-    cancel: threading.Event | None,
-    clock: Clock,
-) -> list[Resumed]:
+def _provisioned_again(work: Workplace, staged: StagedClient) -> Provisioned:
+    return work.provisioning(ClientSpecification.from_document(staged.specification), None).run()
+
+
+def _tried(work: Workplace, item: Resumed, finish_it: Callable[[], Provisioned | Rotated]) -> Resumed:
+    """Return what became of one operation.
+
+    Raises:
+        Interrupted: cancelled between two steps.
+    """
+    try:
+        result = finish_it()
+    except QlikKeysError as problem:
+        if isinstance(problem, LifecycleError) and work.cancel is not None and work.cancel.is_set():
+            raise
+        return replace(item, error=problem)
+    return replace(item, client_id=result.client_id, result=result)
+
+
+def _finish_rotations(work: Workplace) -> list[Resumed]:
     """Finish what was begun with the keys of clients that are there."""
     results = []
-    for client_id in store.client_ids(tenant.host):
+    for client_id in work.store.client_ids(work.tenant.host):
         try:
-            record = store.read(tenant.host, client_id)
+            record = work.store.read(work.tenant.host, client_id)
         except (StoreNotFound, StoreConflict):
             continue  # soft-deleted, or somebody else's
-        if not is_under_way(record):
-            continue
-        try:
-            result = finish(tenant, store, record, on_step=on_step, cancel=cancel, clock=clock)
-        except QlikKeysError as problem:
-            if isinstance(problem, LifecycleError) and cancel is not None and cancel.is_set():
-                raise
-            results.append(Resumed(operation="rotate", name=record.client_name, client_id=client_id, error=problem))
-        else:
-            results.append(Resumed(operation="rotate", name=record.client_name, client_id=client_id, result=result))
+        if is_under_way(record):
+            item = Resumed(operation="rotate", name=record.client_name, client_id=client_id)
+            results.append(_tried(work, item, lambda record=record: finish(work, record)))  # type: ignore[misc]
     return results
 
 
-def _remove_duplicates(tenant: QlikTenant, store: KeyStore) -> list[Resumed]:
+def _remove_duplicates(work: Workplace) -> list[Resumed]:
     """Remove clients that hold a key of ours under another client's id, and bear its name.
 
     They come of an answer that was lost, or of two people who made the same client at once and of whom one was cut off.
     """
+    tenant, store = work.tenant, work.store
     holders: dict[tuple[str, str], list[OAuthClient]] = defaultdict(list)
     for client in tenant.oauth_clients.iterate():
         for key in client.public_keys:
@@ -227,11 +233,15 @@ def _remove_duplicates(tenant: QlikTenant, store: KeyStore) -> list[Resumed]:
             if client is ours[0] or _has_record(store, tenant.host, client.client_id):
                 continue
             try:
-                tenant.oauth_clients.delete(client.client_id)
+                work.step("resume", Action.REMOVE_DUPLICATE, name, lambda client=client: _delete(tenant, client))  # type: ignore[misc]
             except TenantNotFound:
                 continue
             removed.append(Resumed(operation="remove_duplicate", name=name, client_id=client.client_id))
     return removed
+
+
+def _delete(tenant: QlikTenant, client: OAuthClient) -> None:
+    tenant.oauth_clients.delete(client.client_id)
 
 
 def _holds(store: KeyStore, host: str, client_id: str, kid: str) -> bool:

@@ -201,6 +201,9 @@ class Provisioning(Run):
         if staged is None:
             if self._made_key is not None:
                 self._store.discard_key(self._made_key)
+                self._made_key = None
+            if self._store.read_staged(self._tenant.host, wanted.name) is None:
+                raise StoreConflict(f"Somebody else was at {wanted.name!r} and is gone.", hint="Ask again.")
             raise NeedsPerson(
                 f"Somebody else began to make a client named {wanted.name!r} at this moment.",
                 hint="Ask again in a minute: you then get that client, or finish it.",
@@ -321,7 +324,9 @@ class Provisioning(Run):
     def _unstage(self, client_id: str) -> None:
         staged = self._staged
         self._store.unstage(staged)
-        if not client_id and staged.key is not None:
+        # Somebody may have finished what this run had staged: then the key is a client's by now.
+        named = {kid for record in self._store_state.records.values() for kid in record.keys}
+        if not client_id and staged.key is not None and staged.key.kid not in named:
             self._store.discard_key(staged.key)
         self._store_state = replace(self._store_state, staged=None)
 

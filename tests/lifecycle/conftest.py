@@ -15,6 +15,7 @@ import pytest
 from between import Between
 
 import qlik_keys as qk
+from qlik_keys.keystore.base import staged_document_name
 from qlik_keys.tenant import NewOAuthClient, eq
 
 
@@ -25,6 +26,7 @@ class World:
     box: object
     tenant: qk.QlikTenant
     store: qk.VaultKeyStore
+    custody: str = "kv"
 
     def clients_named(self, name):
         return self.tenant.oauth_clients.list(eq("clientName", name))
@@ -58,9 +60,25 @@ class World:
         finally:
             vault.adapter.close()
 
+    def transit_keys(self, name):
+        """The keys in Transit that were made for a client of that name, asked by hvac itself."""
+        vault = hvac.Client(url=self.box.vault_url, token=self.box.vault_token)
+        try:
+            names = vault.secrets.transit.list_keys()["data"]["keys"]
+        except hvac.exceptions.InvalidPath:
+            return []
+        finally:
+            vault.adapter.close()
+        return sorted(each for each in names if f".{staged_document_name(name)}." in each)
+
+    def assert_no_orphan(self, name, record, where=""):
+        """Every key in Transit that was made for that client is named by its record."""
+        named = sorted(key.reference for key in record.keys.values() if key.reference) if record else []
+        assert self.transit_keys(name) == named, where
+
     def is_untouched(self, name):
         """Whether there is nothing at all of that name: no client, nothing staged."""
-        return not self.clients_named(name) and self.staged() == []
+        return not self.clients_named(name) and self.staged() == [] and self.transit_keys(name) == []
 
     def assert_settled(self, name, *, by_key=True, secret=None):
         """Exactly one client of that name, its key in the Vault, it logs in, and nothing staged is left.
@@ -74,7 +92,7 @@ class World:
         assert [key.kid for key in client.public_keys] == list(record.keys)
         assert (record.current is not None) is by_key
         if by_key:
-            assert record.current.private is not None
+            assert (record.current.private is None) is (self.custody == "transit")
             with qk.TokenSource.from_store(
                 self.store, tenant_url=self.tenant.url, client_id=client.client_id
             ) as source:
@@ -85,6 +103,7 @@ class World:
             as_client = self.tenant.with_credential(qk.ClientSecret(client.client_id, secret))
             assert as_client.users.me().client_id == client.client_id
         assert self.staged() == []
+        self.assert_no_orphan(name, record)
         return client
 
 
@@ -118,12 +137,18 @@ class Actors:
 
 
 @pytest.fixture
-def world(box):
+def custody():
+    """Who holds the keys; tests that hold for both have it as a parameter."""
+    return "kv"
+
+
+@pytest.fixture
+def world(box, custody):
     with (
         qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
-        qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
+        qk.VaultKeyStore(box.vault_url, token=box.vault_token, custody=custody) as store,
     ):
-        yield World(box, tenant, store)
+        yield World(box, tenant, store, custody)
         box.configure(fail_next=[])
         qk.resume(tenant, store)
 

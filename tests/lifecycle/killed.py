@@ -35,7 +35,7 @@ def act(told: dict) -> dict:
     transport = httpx.HTTPTransport(proxy=told["proxy"]) if told.get("proxy") else None
     with (
         QlikTenant(told["tenant_url"], credential=qk.ApiKey(told["api_key"]), transport=transport) as tenant,
-        vault.VaultKeyStore(told["vault_url"], token=told["vault_token"]) as store,
+        vault.VaultKeyStore(told["vault_url"], token=told["vault_token"], custody=told.get("custody", "kv")) as store,
     ):
         key = qk.generate() if told["key"] == "own" else KEYS[told["key"]]
         if told.get("operation"):

@@ -16,9 +16,10 @@ from support import ManualClock
 
 import qlik_keys as qk
 from qlik_keys.errors import QlikKeysError
-from qlik_keys.lifecycle.key_operations import is_under_way
+from qlik_keys.lifecycle.key_wishes import is_under_way
 
 pytestmark = pytest.mark.openbao
+BOTH = pytest.mark.parametrize("custody", ["kv", "transit"])
 LOSSES = {
     "request lost": {"phase": "before"},
     "answer lost": {"phase": "after"},
@@ -63,6 +64,7 @@ def assert_end(world, client_id, where):
     assert record.current is not None, where
     assert len(record.keys) <= 2, where
     assert qk.resume(world.tenant, world.store) == [], where
+    world.assert_no_orphan(record.client_name, record, where)
 
 
 def change_through(world, between, operation, client_id):
@@ -70,7 +72,7 @@ def change_through(world, between, operation, client_id):
     credential = qk.ApiKey(world.box.api_key)
     with (
         qk.QlikTenant(world.tenant.url, credential=credential, transport=between.transport(), clock=clock) as tenant,
-        qk.VaultKeyStore(between.url, token=world.box.vault_token, clock=clock) as store,
+        qk.VaultKeyStore(between.url, token=world.box.vault_token, clock=clock, custody=world.custody) as store,
     ):
         try:
             CHANGES[operation](tenant, store, client_id, clock=clock)
@@ -79,6 +81,7 @@ def change_through(world, between, operation, client_id):
     return None
 
 
+@BOTH
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("operation", CHANGES)
 def test_lost_at_any_call(operation, loss, world, between, name):
@@ -101,9 +104,10 @@ def test_lost_at_any_call(operation, loss, world, between, name):
         world.forget(each)
 
 
+@BOTH
 @pytest.mark.parametrize("operation", CHANGES)
 def test_killed_at_any_call(operation, world, actors, between, name):
-    wish = {"proxy": between.url, "vault_url": between.url, "operation": operation}
+    wish = {"proxy": between.url, "vault_url": between.url, "operation": operation, "custody": world.custody}
 
     def kill():
         os.kill(actors.pids.result(10)[0], signal.SIGKILL)

@@ -56,10 +56,13 @@ def test_the_same_call_again_settles_it(step, phase, world, actors, name):
     assert made.created is ((step, phase) != ("unstage", "after"))
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    ("variant", "custody"),
+    [*((variant, "kv") for variant in VARIANTS), ("own key", "transit"), ("key and secret", "transit")],
+)
 def test_killed_at_any_call(variant, world, actors, between, name):
     """After each call's effect, which is before the next one's: the process gets no answer, it is dead."""
-    wish = {"proxy": between.url, "vault_url": between.url, **VARIANTS[variant]}
+    wish = {"proxy": between.url, "vault_url": between.url, "custody": world.custody, **VARIANTS[variant]}
     by_key, by_secret = wish["key"] != "none", wish.get("client_secret", False)
 
     def kill():

@@ -34,7 +34,7 @@ def provision_through(world, between, name, wish):
     credential = qk.ApiKey(world.box.api_key)
     with (
         qk.QlikTenant(world.tenant.url, credential=credential, transport=between.transport(), clock=clock) as tenant,
-        qk.VaultKeyStore(between.url, token=world.box.vault_token, clock=clock) as store,
+        qk.VaultKeyStore(between.url, token=world.box.vault_token, clock=clock, custody=world.custody) as store,
     ):
         try:
             return qk.provision(tenant, store, name=name, scopes=["user_default"], clock=clock, **wish), None
@@ -43,7 +43,9 @@ def provision_through(world, between, name, wish):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    ("variant", "custody"), [*((variant, "kv") for variant in VARIANTS), ("key and secret", "transit")]
+)
 def test_lost_at_any_call(variant, loss, world, between, name):
     wish, number = VARIANTS[variant], 0
     between.strike()

@@ -52,7 +52,9 @@ def attempt(results, tenant, store, **wish):
 
 
 @pytest.mark.parametrize("second", ["provision", "resume"])
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    ("variant", "custody"), [*((variant, "kv") for variant in VARIANTS), (next(iter(VARIANTS)), "transit")]
+)
 def test_another_does_it_all_between_two_calls(variant, second, world, between, name):
     """At each call of the first actor, before its effect and after it, the second one runs from start to end."""
     wish, number = VARIANTS[variant], 0
@@ -74,7 +76,7 @@ def test_another_does_it_all_between_two_calls(variant, second, world, between, 
                 qk.QlikTenant(
                     world.tenant.url, credential=credential, transport=between.transport(), clock=clock
                 ) as tenant,
-                qk.VaultKeyStore(between.url, token=world.box.vault_token, clock=clock) as store,
+                qk.VaultKeyStore(between.url, token=world.box.vault_token, clock=clock, custody=world.custody) as store,
             ):
                 attempt(results, tenant, store, name=each, clock=clock, **wish)
             try:

@@ -1,0 +1,203 @@
+"""What each wish for a client's keys comes to: `key_operations` has it for people, `preview` for plans.
+
+Every function takes a `Workplace`, which says whether the steps are done or only told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from qlik_keys.clock import utc_now
+from qlik_keys.errors import ConfigurationError, NeedsPerson, StoreNotFound, TenantNotFound
+from qlik_keys.keys import KeySpec, PrivateKey
+from qlik_keys.keystore.base import ClientRecord
+from qlik_keys.lifecycle.key_plan import KeyIntent, leaving
+from qlik_keys.lifecycle.workplace import ROTATE_AFTER
+
+if TYPE_CHECKING:
+    from qlik_keys.lifecycle.key_run import KeyRun
+    from qlik_keys.lifecycle.proof import Proof
+    from qlik_keys.lifecycle.workplace import Workplace
+
+DEFAULT_OVERLAP = timedelta(hours=24)
+# What nobody can call back (qlik-cloud-contract: tokens of others are not listed, and live their own life).
+TOKENS_LIVE_ON = "Access tokens that were issued before live on until their own end: Qlik has no call that lists them."
+_MACHINE = "client_credentials"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotated:
+    """What became of a client's keys.
+
+    Attributes:
+        client_id: the client.
+        name: its name.
+        kid: the key that consumers use now.
+        old_kids: keys that still log in beside it, until `retire_at`.
+        retired: keys that were taken away.
+        retire_at: when the last old key may go, UTC; None where there is none.
+        proof: the new key's first login, None where no key was made.
+        warnings: what a person should know.
+    """
+
+    client_id: str
+    name: str
+    kid: str
+    old_kids: tuple[str, ...] = ()
+    retired: tuple[str, ...] = ()
+    retire_at: datetime | None = None
+    proof: Proof | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def rotate(
+    work: Workplace,
+    client_id: str,
+    *,
+    key: KeySpec | PrivateKey | None = None,
+    overlap: timedelta = DEFAULT_OVERLAP,
+    allow_swap: bool = False,
+    rotate_after: timedelta = ROTATE_AFTER,
+) -> Rotated:
+    """See `key_operations.rotate`."""
+    if overlap < timedelta(0):
+        raise ConfigurationError("The overlap is negative.", hint="Zero retires the old key at once.")
+    record = work.store.read(work.tenant.host, client_id)
+    intent = KeyIntent(
+        now=utc_now(work.clock),
+        new_key=not is_under_way(record),
+        overlap_seconds=int(overlap.total_seconds()),
+        allow_swap=allow_swap,
+    )
+    run = work.key_run(record, intent, operation="rotate", key=key or _same_kind(record), rotate_after=rotate_after)
+    return _finished(run, record)
+
+
+def revoke(
+    work: Workplace, client_id: str, *, key: KeySpec | PrivateKey | None = None, allow_swap: bool = False
+) -> Rotated:
+    """See `key_operations.revoke`."""
+    record = work.store.read(work.tenant.host, client_id)
+    # A key in state "next" was made before the alarm: it is finished and then replaced like the current one.
+    for begin in (False, True) if record.in_state("next") else (True,):
+        intent = KeyIntent(now=utc_now(work.clock), new_key=begin, allow_swap=allow_swap, force_retire=True)
+        run = work.key_run(record, intent, operation="revoke", key=key or _same_kind(record))
+        result = _finished(run, record)
+        record = run.record
+    return replace(result, warnings=(*result.warnings, TOKENS_LIVE_ON))
+
+
+def retire_due(work: Workplace, client_id: str | None = None, *, force: bool = False) -> list[Rotated]:
+    """See `key_operations.retire_due`."""
+    results = []
+    for each in [client_id] if client_id is not None else list(work.store.client_ids(work.tenant.host)):
+        record = work.store.read(work.tenant.host, each)
+        now = utc_now(work.clock)
+        intent = KeyIntent(now=now, force_retire=force)
+        moments = [key.retire_at for key in record.in_state("previous") if key.retire_at is not None]
+        waiting = [moment for moment in moments if moment > now]
+        if waiting and not force and client_id is not None:
+            raise NeedsPerson(
+                f"The old key of {record.client_name!r} may go in {_words(max(waiting) - now)}, not before.",
+                hint="Wait for it, or force it, which locks out whoever still uses the old key.",
+            )
+        forced = force and record.in_state("previous")
+        if record.in_state("next") or not (record.unpurged or leaving(record, intent) or forced):
+            continue  # nothing is due, or a rotation is under way, which `resume` finishes
+        results.append(_finished(work.key_run(record, intent, operation="retire"), record))
+    return results
+
+
+def adopt(
+    work: Workplace,
+    client_id: str,
+    *,
+    key: KeySpec | PrivateKey | None = None,
+    remove_secrets: bool = False,
+    rotate_after: timedelta = ROTATE_AFTER,
+) -> Rotated:
+    """See `key_operations.adopt`."""
+    client = work.tenant.oauth_clients.get(client_id)
+    if _MACHINE not in client.allowed_grant_types:
+        raise NeedsPerson(
+            f"{client.client_name!r} is no machine-to-machine client: it lacks the grant {_MACHINE}.",
+            hint="Add Machine-to-machine to it first, or choose another client.",
+        )
+    try:
+        record = work.store.read(work.tenant.host, client_id)
+    except StoreNotFound:
+        record = ClientRecord(
+            tenant_host=work.tenant.host,
+            client_id=client_id,
+            client_name=client.client_name,
+            token_url=work.tenant.token_url,
+            custody=work.store.custody,
+            keys={},
+        )
+    intent = KeyIntent(now=utc_now(work.clock), new_key=not record.keys, remove_secrets=remove_secrets)
+    run = work.key_run(record, intent, operation="adopt", key=key or KeySpec("ES384"), rotate_after=rotate_after)
+    result = _finished(run, record)
+    theirs = [other.kid for other in client.public_keys if other.kid not in run.record.keys]
+    warnings = [f"Somebody else's key {kid!r} is registered too, and was left alone." for kid in theirs]
+    if not remove_secrets and client.client_secrets:
+        warnings.append("Its client secrets still log in.")
+    return replace(result, warnings=(*result.warnings, *warnings))
+
+
+def delete(work: Workplace, client_id: str, *, confirm: str, keep_secret: bool = False) -> None:
+    """See `key_operations.delete`."""
+    if confirm != client_id:
+        raise ConfigurationError(
+            "The client's id was not repeated, so nothing was deleted.", hint=f"Pass confirm={client_id!r}."
+        )
+
+    def delete_client() -> None:
+        with contextlib.suppress(TenantNotFound):
+            work.tenant.oauth_clients.delete(client_id)
+
+    work.step("delete", "delete_client", client_id, delete_client)
+    if not keep_secret:
+        work.step("delete", "delete_record", client_id, lambda: work.store.delete(work.tenant.host, client_id))
+
+
+def is_under_way(record: ClientRecord) -> bool:
+    """Tell whether an operation on the record's keys was begun and is not at its end."""
+    return bool(record.in_state("next")) or record.overlap_seconds is not None or record.unpurged
+
+
+def finish(work: Workplace, record: ClientRecord) -> Rotated:
+    """Finish what was begun with a record's keys, whoever began it.
+
+    Raises:
+        QlikKeysError: as `rotate` does.
+    """
+    return _finished(work.key_run(record, KeyIntent(now=utc_now(work.clock)), operation="rotate"), record)
+
+
+def _finished(run: KeyRun, before: ClientRecord) -> Rotated:
+    run.run()
+    record = run.record
+    old = record.in_state("previous")
+    return Rotated(
+        client_id=record.client_id,
+        name=record.client_name,
+        kid=record.current.kid if record.current else "",
+        old_kids=tuple(key.kid for key in old),
+        retired=tuple(kid for kid in before.keys if kid not in record.keys),
+        retire_at=max((key.retire_at for key in old if key.retire_at is not None), default=None),
+        proof=run.proof,
+        warnings=tuple(run.warnings),
+    )
+
+
+def _same_kind(record: ClientRecord) -> KeySpec:
+    current = record.current
+    return (current.public.spec if current is not None else None) or KeySpec("ES384")
+
+
+def _words(left: timedelta) -> str:
+    minutes = int(left.total_seconds()) // 60
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes + 1} min"  # noqa: PLR2004

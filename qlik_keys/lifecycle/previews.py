@@ -1,0 +1,278 @@
+"""What an operation would do, step by step, before anybody does it: it looks at both sides and changes nothing.
+
+Not done here: foreseeing. A tenant may refuse a second key, or somebody else may be quicker; the notes say so.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from qlik_keys.clock import SYSTEM_CLOCK
+from qlik_keys.errors import ConfigurationError, LifecycleError, TenantNotFound
+from qlik_keys.keys import KeySpec
+from qlik_keys.lifecycle import key_wishes
+from qlik_keys.lifecycle.operations import resume_in, scope_warnings
+from qlik_keys.lifecycle.plan import Action
+from qlik_keys.lifecycle.rehearsal import KeyRehearsal, Memory, ProvisioningRehearsal
+from qlik_keys.lifecycle.specification import ClientSpecification
+from qlik_keys.lifecycle.workplace import ROTATE_AFTER, Workplace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from qlik_keys.clock import Clock
+    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.lifecycle.events import StepEvent
+    from qlik_keys.tenant import QlikTenant
+
+Operation = Literal["provision", "rotate", "retire", "revoke", "adopt", "delete", "resume"]
+Side = Literal["tenant", "vault", "both"]
+
+_ON_TENANT = {
+    Action.REGISTER,
+    Action.TRUST,
+    Action.REPLACE_SECRET,
+    Action.REMOVE_DUPLICATE,
+    Action.PUBLISH,
+    Action.SWAP,
+    Action.UNPUBLISH,
+    Action.REMOVE_SECRETS,
+    "delete_client",
+}
+_ON_BOTH = {Action.PROVE, Action.PROVE_NEXT, Action.PROVE_CURRENT}
+_IRREVERSIBLE = {
+    Action.REPLACE_SECRET,
+    Action.REMOVE_DUPLICATE,
+    Action.RETIRE,
+    Action.PURGE,
+    Action.REMOVE_SECRETS,
+    "delete_client",
+    "delete_record",
+}
+_ONE_KEY = "Should the tenant refuse a second key, nothing is changed, and the swap is offered: a moment's risk."
+_SWAP = "Should the tenant refuse a second key, the new one takes the old one's place: until it is proved, logins fail."
+_BOT_USER = "The first token makes the client's bot user on the tenant, which in some subscriptions takes a licence."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedStep:
+    """One step that an operation would take.
+
+    Attributes:
+        action: the step's name, as `StepEvent.step` will have it.
+        title: the step in words.
+        client_name: which client it is about.
+        side: what it changes or, in proofs, asks: "tenant", "vault" or "both".
+        irreversible: nobody can take it back.
+    """
+
+    action: str
+    title: str
+    client_name: str
+    side: Side
+    irreversible: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What an operation would do now.
+
+    Attributes:
+        operation: which.
+        client_id: of which client, "" for all or for one that is yet to be made.
+        client_name: its name, "" where it is about none or several.
+        steps: in their order; none when there is nothing to do.
+        notes: what a person should know.
+        blocked: why it would be refused now, "" if it would not.
+        hint: what to do about that.
+    """
+
+    operation: str
+    client_id: str
+    client_name: str
+    steps: tuple[PlannedStep, ...]
+    notes: tuple[str, ...] = ()
+    blocked: str = ""
+    hint: str = ""
+
+    def words(self) -> str:
+        """Return the plan for people, a line a step."""
+        of_whom = f" {self.client_name}" if self.client_name else ""
+        several = len({step.client_name for step in self.steps}) > 1
+        lines = [f"{self.operation}{of_whom}: nothing is changed yet. It would take these steps:"]
+        if not self.steps:
+            lines = [f"{self.operation}{of_whom}: there is nothing to do."]
+        if self.blocked:
+            lines = [f"{self.operation}{of_whom} would be refused: {self.blocked}", f"What to do: {self.hint}"]
+        for number, step in enumerate(self.steps, start=1):
+            which = f"{step.client_name}: " if several else ""
+            last = "  [cannot be undone]" if step.irreversible else ""
+            lines.append(f"{number:3}. {which}{step.title}{last}")
+        return "\n".join([*lines, *(f"Note: {note}" for note in self.notes)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as JSON-ready values."""
+        return asdict(self)
+
+
+def preview(
+    tenant: QlikTenant,
+    store: KeyStore,
+    operation: Operation,
+    client_id: str = "",
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+    **options: Any,
+) -> Preview:
+    """Return what an operation would do now, by looking at the tenant and the store; nothing is changed or made.
+
+    Args:
+        tenant: the tenant.
+        store: where the keys are.
+        operation: "provision", "rotate", "retire", "revoke", "adopt", "delete" or "resume".
+        client_id: the client; none for "provision" and "resume", and for "retire" of all that is due.
+        clock: time.
+        **options: the operation's own arguments, e.g. `overlap` for "rotate" or `name` and `scopes` for "provision".
+
+    Raises:
+        ConfigurationError: there is no such operation, or it wants a client id.
+        TenantError, StoreError: tenant or store cannot be asked, or have no such client.
+        TypeError: the operation has no such argument.
+
+    Example:
+        >>> print(preview(tenant, store, "rotate", client_id).words())  # doctest: +SKIP
+    """
+    perform = _OPERATIONS.get(operation)
+    if perform is None:
+        raise ConfigurationError(f"There is no operation {operation!r}.", hint=f"One of: {', '.join(_OPERATIONS)}.")
+    if not client_id and operation in ("rotate", "revoke", "adopt", "delete"):
+        raise ConfigurationError(f"{operation} is about one client.", hint="Give its id.")
+    memory: Memory = {}
+    steps: list[PlannedStep] = []
+
+    def listen(event: StepEvent) -> None:
+        if event.phase == "after" and event.step != "check":
+            steps.append(_planned(event))
+
+    work = Workplace(
+        tenant=tenant,
+        store=store,
+        on_step=listen,
+        clock=clock,
+        make_key_run=functools.partial(KeyRehearsal, memory=memory),
+        make_provisioning=ProvisioningRehearsal,
+        rehearses=True,
+    )
+    notes: tuple[str, ...] = ()
+    blocked = hint = ""
+    try:
+        notes = perform(work, client_id, **options)
+    except LifecycleError as problem:
+        blocked, hint = problem.message, problem.hint
+    names = {step.client_name for step in steps}
+    return Preview(
+        operation=operation,
+        client_id=client_id,
+        client_name=names.pop() if len(names) == 1 else str(options.get("name", "")),
+        steps=tuple(steps),
+        notes=notes,
+        blocked=blocked,
+        hint=hint,
+    )
+
+
+def _planned(event: StepEvent) -> PlannedStep:
+    side: Side = "tenant" if event.step in _ON_TENANT else "both" if event.step in _ON_BOTH else "vault"
+    return PlannedStep(
+        action=event.step,
+        title=event.title,
+        client_name=event.client_name,
+        side=side,
+        irreversible=event.step in _IRREVERSIBLE,
+    )
+
+
+def _provision(
+    work: Workplace,
+    _: str,
+    *,
+    name: str,
+    scopes: Any,
+    key: Any = KeySpec("ES384"),  # noqa: B008  # frozen
+    client_secret: bool = False,
+    description: str = "",
+    impersonation: bool = False,
+    trusted: bool = True,
+    rotate_after: timedelta = ROTATE_AFTER,
+) -> tuple[str, ...]:
+    specification = ClientSpecification.of(
+        name=name,
+        scopes=scopes,
+        key=key,
+        client_secret=client_secret,
+        description=description,
+        impersonation=impersonation,
+        trusted=trusted,
+        rotate_after=rotate_after,
+    )
+    made = work.provisioning(specification, key).run()
+    return (*scope_warnings(specification.scopes), *((_BOT_USER,) if made.created and trusted else ()))
+
+
+def _rotate(work: Workplace, client_id: str, **options: Any) -> tuple[str, ...]:
+    result = key_wishes.rotate(work, client_id, **options)
+    overlap = options.get("overlap", key_wishes.DEFAULT_OVERLAP)
+    risk = _SWAP if options.get("allow_swap") else _ONE_KEY
+    if not overlap or result.retire_at is None:
+        return (risk,)
+    return (f"Both keys log in until {result.retire_at:%Y-%m-%d %H:%M} UTC; then retire the old one.", risk)
+
+
+def _revoke(work: Workplace, client_id: str, **options: Any) -> tuple[str, ...]:
+    return (*key_wishes.revoke(work, client_id, **options).warnings, _SWAP if options.get("allow_swap") else _ONE_KEY)
+
+
+def _retire(work: Workplace, client_id: str, **options: Any) -> tuple[str, ...]:
+    results = key_wishes.retire_due(work, client_id or None, **options)
+    return tuple(f"{result.name} loses {', '.join(result.retired)}." for result in results if result.retired)
+
+
+def _adopt(work: Workplace, client_id: str, **options: Any) -> tuple[str, ...]:
+    return key_wishes.adopt(work, client_id, **options).warnings
+
+
+def _delete(
+    work: Workplace, client_id: str, *, keep_secret: bool = False, confirm: str | None = None
+) -> tuple[str, ...]:
+    del confirm  # a plan needs none
+    there = True
+    try:
+        work.tenant.oauth_clients.get(client_id)
+    except TenantNotFound:
+        there = False
+    key_wishes.delete(work, client_id, confirm=client_id, keep_secret=keep_secret)
+    where = work.store.location(work.tenant.host, client_id)
+    return (
+        "To do it, the client's id must be repeated.",
+        f"Its keys stay in the key store, at {where}." if keep_secret else f"Its keys at {where} go last.",
+        *(() if there else ("The tenant has no such client any more.",)),
+    )
+
+
+def _resume(work: Workplace, _: str) -> tuple[str, ...]:
+    resume_in(work)
+    return ()
+
+
+_OPERATIONS: dict[str, Callable[..., tuple[str, ...]]] = {
+    "provision": _provision,
+    "rotate": _rotate,
+    "retire": _retire,
+    "revoke": _revoke,
+    "adopt": _adopt,
+    "delete": _delete,
+    "resume": _resume,
+}

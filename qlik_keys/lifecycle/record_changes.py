@@ -1,0 +1,67 @@
+"""What each step makes of a client's record: pure, so that a rehearsal comes to the same as the run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from qlik_keys.lifecycle.key_plan import is_due, leaving
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from qlik_keys.keystore.base import ClientRecord, StoredKey
+    from qlik_keys.lifecycle.key_plan import KeyIntent
+
+
+def with_next(record: ClientRecord, key: StoredKey, intent: KeyIntent) -> ClientRecord:
+    """Return the record with the key that comes next."""
+    return replace(record.with_key(key), overlap_seconds=intent.overlap_seconds)
+
+
+def promoted(
+    record: ClientRecord, *, registered: Collection[str], now: datetime, rotate_after: timedelta
+) -> ClientRecord:
+    """Return the record with the next key as the current one.
+
+    Args:
+        record: it has a key in state "next".
+        registered: the kids on the tenant; an old key that is off it already may go at once.
+        now: the time.
+        rotate_after: how long the key should serve.
+    """
+    [upcoming] = record.in_state("next")
+    old = record.current
+    overlap = record.overlap_seconds or 0
+    new = replace(upcoming, state="current", promoted_at=now)
+    changed = replace(record.with_key(new), custody=new.custody)
+    if old is not None:
+        retire_at = now + timedelta(seconds=overlap) if old.kid in registered else now
+        changed = changed.with_key(replace(old, state="previous", retire_at=retire_at))
+    # With no overlap the rotation ends with the old key's end, which a run that goes on must know of.
+    under_way = overlap if overlap == 0 and old is not None else None
+    return replace(changed, rotate_by=now + rotate_after, overlap_seconds=under_way)
+
+
+def overlap_ended(record: ClientRecord, *, now: datetime) -> ClientRecord:
+    """Return the record with every old key due."""
+    changed = replace(record, overlap_seconds=0)
+    for key in record.in_state("previous"):
+        changed = changed.with_key(replace(key, retire_at=now))
+    return changed
+
+
+def retired(record: ClientRecord, intent: KeyIntent) -> ClientRecord:
+    """Return the record without the key that leaves next."""
+    key = leaving(record, intent)
+    assert key is not None  # the plan asks for it only then
+    changed = record.without_key(key.kid)
+    more = any(is_due(other, intent) for other in changed.in_state("previous"))
+    return replace(changed, unpurged=True, overlap_seconds=0 if more else None)
+
+
+def purged(record: ClientRecord) -> ClientRecord:
+    """Return the record as one of which no older version shows a key that it lacks."""
+    return replace(record, unpurged=False)

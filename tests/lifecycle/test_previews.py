@@ -1,0 +1,161 @@
+"""Plans before anything is done: the same steps as the run then takes, and nothing is changed by looking."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import timedelta
+
+import hvac
+import pytest
+
+import qlik_keys as qk
+from qlik_keys.errors import ConfigurationError, NeedsPerson, StoreNotFound
+
+pytestmark = [pytest.mark.openbao, pytest.mark.parametrize("custody", ["kv", "transit"])]
+HOUR = timedelta(hours=1)
+
+
+def state_of(world, name):
+    """All that the tenant and the Vault say of the clients of a name, and what is staged; no key is shown."""
+    vault = hvac.Client(url=world.box.vault_url, token=world.box.vault_token)
+    told = [world.staged(), world.transit_keys(name)]
+    for client in world.clients_named(name):
+        path = f"qlik-keys/{world.tenant.host}/{client.client_id}"
+        try:
+            versions = vault.secrets.kv.v2.read_secret_metadata(path)["data"]["versions"]
+        except hvac.exceptions.InvalidPath:
+            versions = None
+        told += [client.model_dump_json(), versions]
+    vault.adapter.close()
+    return told
+
+
+def made(world, name):
+    return qk.provision(world.tenant, world.store, name=name, scopes=["user_default"]).client_id
+
+
+def rotated(world, name):
+    client_id = made(world, name)
+    qk.rotate(world.tenant, world.store, client_id)
+    return client_id
+
+
+def cut_off(world, name, *, at="publish"):
+    client_id, cancel = made(world, name), threading.Event()
+    with pytest.raises(qk.errors.Interrupted):
+        qk.rotate(
+            world.tenant,
+            world.store,
+            client_id,
+            cancel=cancel,
+            on_step=lambda event: cancel.set() if event.step == at else None,
+        )
+    return client_id
+
+
+def with_secret(world, name):
+    return world.create_with_secret(name).client.client_id
+
+
+def half_made(world, name):
+    cancel = threading.Event()
+    with pytest.raises(qk.errors.Interrupted):
+        qk.provision(
+            world.tenant,
+            world.store,
+            name=name,
+            scopes=["user_default"],
+            cancel=cancel,
+            on_step=lambda event: cancel.set() if event.step == "register" else None,
+        )
+    return ""
+
+
+CALLS = {
+    "provision": lambda world, _, **options: qk.provision(world.tenant, world.store, **options),
+    "rotate": lambda world, client_id, **options: qk.rotate(world.tenant, world.store, client_id, **options),
+    "retire": lambda world, client_id, **options: qk.retire_due(world.tenant, world.store, client_id, **options),
+    "revoke": lambda world, client_id, **options: qk.revoke(world.tenant, world.store, client_id, **options),
+    "adopt": lambda world, client_id, **options: qk.adopt(world.tenant, world.store, client_id, **options),
+    "delete": lambda world, client_id, **options: qk.delete(
+        world.tenant, world.store, client_id, confirm=client_id, **options
+    ),
+    "resume": lambda world, _, **options: qk.resume(world.tenant, world.store, **options),
+}
+ROTATION = ["make_next", "publish", "prove_next", "promote"]
+MAKING = ["stage", "register", "claim", "record", "prove", "unstage"]
+CASES = {
+    "a new client": ("provision", None, {}, MAKING),
+    "a client with a secret too": ("provision", None, {"client_secret": True}, MAKING),
+    "a client that is there": ("provision", made, {}, []),
+    "a client that was begun": ("provision", half_made, {}, ["claim", "record", "trust", "prove", "unstage"]),
+    "a rotation": ("rotate", made, {}, ROTATION),
+    "a rotation to RSA": ("rotate", made, {"key": qk.KeySpec("RS256", bits=2048)}, ROTATION),
+    "a rotation at once": ("rotate", made, {"overlap": timedelta(0)}, [*ROTATION, "unpublish", "retire", "purge"]),
+    "a rotation that was begun": ("rotate", cut_off, {}, ROTATION[2:]),
+    "a retirement by force": (
+        "retire", rotated, {"force": True}, ["end_overlap", "prove_current", "unpublish", "retire", "purge"],
+    ),
+    "nothing to retire": ("retire", made, {}, []),
+    "an alarm": ("revoke", made, {}, None),
+    "an alarm during a rotation": ("revoke", cut_off, {}, None),
+    "an alarm during an overlap": ("revoke", rotated, {}, None),
+    "an adoption": ("adopt", with_secret, {}, ROTATION),
+    "an adoption without the secret": ("adopt", with_secret, {"remove_secrets": True}, [*ROTATION, "remove_secrets"]),
+    "an end": ("delete", made, {}, ["delete_client", "delete_record"]),
+    "an end that keeps the keys": ("delete", made, {"keep_secret": True}, ["delete_client"]),
+    "a client to finish": ("resume", half_made, {}, ["claim", "record", "trust", "prove", "unstage"]),
+    "a rotation to finish": ("resume", cut_off, {}, ROTATION[2:]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_plan_is_what_is_done(case, world, name):
+    operation, prepare, options, expected = CASES[case]
+    client_id = prepare(world, name) if prepare else ""
+    if operation == "provision":
+        options, client_id = {"name": name, "scopes": ["user_default"], **options}, ""
+    before = state_of(world, name)
+    plan = qk.preview(world.tenant, world.store, operation, client_id, **options)
+    assert state_of(world, name) == before
+    assert (plan.blocked, plan.operation) == ("", operation)
+    done = []
+    CALLS[operation](
+        world, client_id, **options, on_step=lambda event: done.append(event.step) if event.phase == "after" else None
+    )
+    steps = [step.action for step in plan.steps]
+    assert steps == [step for step in done if step != "check"]
+    assert expected is None or steps == expected
+    words = plan.words()
+    assert all(step.title in words for step in plan.steps)
+    assert ("cannot be undone" in words) is any(step.irreversible for step in plan.steps)
+    assert json.loads(json.dumps(plan.to_dict()))["operation"] == operation
+    assert {step.client_name for step in plan.steps} <= {name, client_id}
+
+
+def test_what_would_be_refused_is_told_in_the_plan(world, name):
+    client_id = rotated(world, name)
+    plan = qk.preview(world.tenant, world.store, "retire", client_id)
+    assert "may go in 2" in plan.blocked
+    assert (plan.steps, bool(plan.hint)) == ((), True)
+    assert "would be refused" in plan.words()
+    with pytest.raises(NeedsPerson):
+        qk.retire_due(world.tenant, world.store, client_id)
+    plan = qk.preview(world.tenant, world.store, "provision", name=name, scopes=["admin_classic"])
+    assert "another" in plan.blocked or "scopes" in plan.blocked
+
+
+def test_an_alarm_says_what_cannot_be_called_back(world, name):
+    plan = qk.preview(world.tenant, world.store, "revoke", made(world, name))
+    assert any("live on until their own end" in note for note in plan.notes)
+    assert [step.action for step in plan.steps if step.irreversible] == ["retire", "purge"]
+
+
+def test_a_question_without_sense_is_refused(world):
+    with pytest.raises(ConfigurationError, match="no operation"):
+        qk.preview(world.tenant, world.store, "polish")
+    with pytest.raises(ConfigurationError, match="about one client"):
+        qk.preview(world.tenant, world.store, "rotate")
+    with pytest.raises(StoreNotFound):
+        qk.preview(world.tenant, world.store, "rotate", "0" * 32)
