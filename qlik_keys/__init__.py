@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from qlik_keys.inventory import clients
     from qlik_keys.keys import KeySpec, PrivateKey, PublicJwk, generate
     from qlik_keys.keystore.vault import AppRole, JwtLogin, KubernetesLogin, UserPass, VaultKeyStore
+    from qlik_keys.keystore.vault_policy import vault_policy
     from qlik_keys.lifecycle import (
         Preview,
         Provisioned,
@@ -71,6 +72,7 @@ _HOMES = {
     "preview": "lifecycle",
     "provision": "lifecycle",
     "resume": "lifecycle",
+    "vault_policy": "keystore.vault_policy",
     "retire_due": "lifecycle",
     "revoke": "lifecycle",
     "rotate": "lifecycle",
@@ -111,6 +113,7 @@ __all__ = [
     "revoke",
     "rotate",
     "sandbox",
+    "vault_policy",
 ]
 
 

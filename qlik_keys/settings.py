@@ -37,6 +37,9 @@ _VARIABLES = {
     "vault_token": "VAULT_TOKEN",
     "vault_namespace": "VAULT_NAMESPACE",
     "vault_ca_cert": "VAULT_CACERT",
+    "vault_mount": "QLIK_KEYS_MOUNT",
+    "vault_prefix": "QLIK_KEYS_PREFIX",
+    "custody": "QLIK_KEYS_CUSTODY",
 }
 _SECRETS = {"api_key": "API key", "client_secret": "client secret", "vault_token": "Vault token"}
 _CREDENTIAL = ("api_key", "client_id", "client_secret")
@@ -76,6 +79,9 @@ class Settings:
     vault_token: Secret | None = None
     vault_namespace: str = ""
     vault_ca_cert: Path | None = None
+    vault_mount: str = ""
+    vault_prefix: str = ""
+    custody: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
 
@@ -91,6 +97,7 @@ class Settings:
         vault_token: str | Secret | None = None,
         vault_namespace: str | None = None,
         vault_ca_cert: str | Path | None = None,
+        custody: str | None = None,
         context: str | None = None,
     ) -> Self:
         """Look the settings up.
@@ -104,6 +111,7 @@ class Settings:
             vault_token: a Vault token.
             vault_namespace: the Vault's namespace.
             vault_ca_cert: a file in PEM.
+            custody: who holds the keys that are made from now on, "kv" or "transit".
             context: a qlik-cli context; named here, it outranks the environment.
 
         Raises:
@@ -120,6 +128,7 @@ class Settings:
             "vault_token": vault_token,
             "vault_namespace": vault_namespace,
             "vault_ca_cert": None if vault_ca_cert is None else str(vault_ca_cert),
+            "custody": custody,
         }
         arguments = _read_level({name: (f"the argument {name}", value) for name, value in given.items()})
         # What was typed is Secret now; the names that still hold it plain would stand in a traceback.
@@ -182,6 +191,10 @@ class Settings:
                     hint="Set VAULT_TOKEN, or run `vault login`, which writes ~/.vault-token.",
                 )
             options["token"] = self.vault_token
+        if self.custody not in ("", "kv", "transit"):
+            raise ConfigurationError("The custody is unknown.", hint='Set QLIK_KEYS_CUSTODY to "kv" or "transit".')
+        ours = {"mount": self.vault_mount, "prefix": self.vault_prefix, "custody": self.custody}
+        options = {name: value for name, value in ours.items() if value} | options
         ca_cert = None if self.vault_ca_cert is None else str(self.vault_ca_cert)
         return VaultKeyStore(self.vault_url, namespace=self.vault_namespace or None, ca_cert=ca_cert, **options)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from datetime import timedelta
 from pathlib import Path  # noqa: TC003  # typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,11 +28,14 @@ TENANT_HELP = "Tenant and Vault come from QLIK_TENANT_URL, QLIK_API_KEY, VAULT_A
 
 
 def main() -> None:
-    """Run the command line; errors of ours are told in two lines and end with exit code 1."""
+    """Run the command line; errors of ours are told in two lines, or as JSON, and end with exit code 1."""
     try:
         app()
     except QlikKeysError as problem:
-        tell_error(problem)
+        if "--json" in sys.argv:
+            typer.echo(json.dumps(error_document(problem)), err=True)
+        else:
+            tell_error(problem)
         sys.exit(1)
     except KeyboardInterrupt:
         typer.echo("Interrupted. What is done stays done; the same command goes on from there.", err=True)
@@ -49,12 +52,29 @@ def tell_error(problem: QlikKeysError) -> None:
         typer.echo(f"Trace id for Qlik's support: {trace_id}", err=True)
 
 
-def tell_step(event: StepEvent) -> None:
-    """Print a line for each step that is done."""
+def error_document(problem: QlikKeysError) -> dict[str, object]:
+    """Return an error as JSON-ready values."""
+    return {
+        "error": type(problem).__name__,
+        "message": problem.message,
+        "hint": problem.hint,
+        "retryable": problem.retryable,
+        "outcome": str(problem.outcome),
+        "trace_id": getattr(problem, "trace_id", ""),
+    }
+
+
+def tell_step(event: StepEvent, *, err: bool = False) -> None:
+    """Print a line for each step that is done.
+
+    Args:
+        event: what is being done.
+        err: on standard error, which leaves standard output to the result.
+    """
     if event.phase == "before":
-        typer.echo(f"    {event.title} … ", nl=False)
+        typer.echo(f"    {event.title} … ", nl=False, err=err)
     else:
-        typer.echo("done" if event.phase == "after" else "failed")
+        typer.echo("done" if event.phase == "after" else "failed", err=err)
 
 
 @app.callback(invoke_without_command=True)
@@ -103,59 +123,9 @@ def lab(
 
 
 @app.command(epilog=TENANT_HELP)
-def provision(
-    name: Annotated[str, typer.Argument(help="The client's name.")],
-    *,
-    scope: Annotated[list[str] | None, typer.Option(help="A scope; may be given several times.")] = None,
-    alg: Annotated[str, typer.Option(help="ES384, RS256 or RS512.")] = "ES384",
-    bits: Annotated[int | None, typer.Option(help="RSA size: 2048, 3072 or 4096.")] = None,
-    description: Annotated[str, typer.Option(help="Shown in Qlik's console.")] = "",
-    impersonation: Annotated[bool, typer.Option("--impersonation", help="Also allow user impersonation.")] = False,
-    rotate_after_days: Annotated[int, typer.Option(min=1, help="How long the key should serve.")] = 90,
-) -> None:
-    """Make a machine-to-machine client whose private key lives in Vault; asked again, finish it or find it."""
-    from qlik_keys.keys import KeySpec
-    from qlik_keys.lifecycle import provision as provision_client
-    from qlik_keys.settings import Settings
-
-    key = KeySpec(alg, bits=bits)  # type: ignore[arg-type]  # KeySpec refuses what it does not know
-    settings = Settings.resolve()
-    with settings.tenant() as tenant, settings.store() as store:
-        made = provision_client(
-            tenant,
-            store,
-            name=name,
-            scopes=scope or ["user_default"],
-            key=key,
-            description=description,
-            impersonation=impersonation,
-            rotate_after=timedelta(days=rotate_after_days),
-            on_step=tell_step,
-        )
-    for warning in made.warnings:
-        typer.echo(f"Note: {warning}", err=True)
-    typer.echo(f"{'Made' if made.created else 'Found'} {made.name}: client id {made.client_id}, key {made.kid}")
-
-
-@app.command(epilog=TENANT_HELP)
-def resume() -> None:
-    """Finish every operation on the tenant that was cut off."""
-    from qlik_keys.lifecycle import resume as resume_all
-    from qlik_keys.settings import Settings
-
-    settings = Settings.resolve()
-    with settings.tenant() as tenant, settings.store() as store:
-        results = resume_all(tenant, store, on_step=tell_step)
-    if not results:
-        typer.echo("Nothing had been cut off.")
-    for item in results:
-        typer.echo(f"{item.operation}: {item.name} ({item.client_id})")
-
-
-@app.command(epilog=TENANT_HELP)
 def clients(
     *,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON records instead of a table.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON records instead of a table.")] = False,
 ) -> None:
     """List the tenant's clients with what Vault knows of their keys."""
     from qlik_keys.cli.table import as_text
@@ -165,4 +135,6 @@ def clients(
     settings = Settings.resolve()
     with settings.tenant() as tenant, settings.store() as store:
         frame = list_clients(tenant, store)
-    typer.echo(frame.to_json(orient="records", date_format="iso", date_unit="s", indent=2) if json else as_text(frame))
+    typer.echo(
+        frame.to_json(orient="records", date_format="iso", date_unit="s", indent=2) if as_json else as_text(frame)
+    )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Any
 
 from qlik_keys.errors import StoreConflict, StoreProtocolError
+from qlik_keys.keys import kid_made_on
 
 
 def not_ours(path: str) -> StoreConflict:
@@ -99,3 +100,9 @@ def time_of(text: object, path: str) -> datetime | None:
     if moment is None:
         raise damaged(path, "one of its dates is malformed")
     return moment
+
+
+def moment_made(kid: str, *, now: datetime) -> datetime:
+    """Return when a key that is taken from elsewhere was made: the date in its kid, if that is another day than now."""
+    made_on = kid_made_on(kid)
+    return now if made_on in (None, now.date()) else datetime.combine(made_on, time(), tzinfo=UTC)

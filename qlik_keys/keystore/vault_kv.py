@@ -9,7 +9,6 @@ Not done here: what the documents look like (`vault_documents`), what failures m
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from qlik_keys.clock import utc_now
@@ -22,11 +21,11 @@ from qlik_keys.errors import (
     StoreSealed,
     StoreUnreachable,
 )
-from qlik_keys.keys import generate, kid_made_on
+from qlik_keys.keys import generate
 from qlik_keys.keystore import vault_documents as documents
 from qlik_keys.keystore.base import ClientRecord, KeySummary, StagedClient, StoredKey, staged_document_name
 from qlik_keys.keystore.vault_failures import ConnectionCut
-from qlik_keys.keystore.vault_fields import not_ours
+from qlik_keys.keystore.vault_fields import moment_made, not_ours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -397,9 +396,3 @@ class KvKeys:
 
     def _staged_path(self, tenant_host: str, document_name: str) -> str:
         return f"{self._host_path(tenant_host)}/{documents.STAGED_FOLDER}/{document_name}"
-
-
-def moment_made(kid: str, *, now: datetime) -> datetime:
-    """Return when a key that is taken from elsewhere was made: the date in its kid, if that is another day than now."""
-    made_on = kid_made_on(kid)
-    return now if made_on in (None, now.date()) else datetime.combine(made_on, time(), tzinfo=UTC)

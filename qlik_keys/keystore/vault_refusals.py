@@ -36,11 +36,11 @@ WRITE_METADATA = Right("metadata", ("create", "update"), "write the metadata of"
 DELETE = Right("metadata", ("delete",), "delete")
 DESTROY = Right("destroy", ("update",), "destroy old versions of")
 # In the Transit engine; the "path" of these is a key's name.
-MAKE_KEY = Right("keys", ("create", "update"), "make the key")
+MAKE_KEY = Right("keys", ("update",), "make the key")
 READ_KEY = Right("keys", ("read",), "read the public half of")
 LIST_KEYS = Right("keys", ("list",), "list the keys of")
 DESTROY_KEY = Right("keys", ("update", "delete"), "destroy the key")
-IMPORT_KEY = Right("keys", ("create", "update"), "import the key")
+IMPORT_KEY = Right("keys", ("update",), "import the key")
 READ_WRAPPING_KEY = Right("wrapping_key", ("read",), "read the wrapping key of")
 SIGN = Right("sign", ("update",), "sign with")
 

@@ -25,7 +25,7 @@ from qlik_keys.errors import KeyMaterialError, Outcome, StoreConflict, StoreErro
 from qlik_keys.keys import PublicJwk
 from qlik_keys.keystore import vault_refusals as rights
 from qlik_keys.keystore.base import KeyOwner, StoredKey, staged_document_name
-from qlik_keys.keystore.vault_kv import moment_made
+from qlik_keys.keystore.vault_fields import moment_made
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -186,7 +186,7 @@ class TransitKeys:
 
     def is_of(self, name: TransitName, client_id: str) -> bool:
         """Tell whether a name is of that client."""
-        return name.client_id == _plain(client_id).replace(".", "_")
+        return name.client_id == plain(client_id).replace(".", "_")
 
     def signer(self, key: StoredKey) -> Signer:
         """Return what signs with a key by asking Vault each time: about 2 ms on the same machine, 8 for RSA-4096."""
@@ -217,10 +217,10 @@ class TransitKeys:
         raise swept()
 
     def _beginning(self, tenant_host: str) -> str:
-        return f"{_plain(self._prefix)}.{_plain(tenant_host)}."
+        return f"{plain(self._prefix)}.{plain(tenant_host)}."
 
     def _new_name(self, owner: KeyOwner) -> str:
-        client = _plain(owner.client_id).replace(".", "_") if owner.client_id else _NEW
+        client = plain(owner.client_id).replace(".", "_") if owner.client_id else _NEW
         chance = uuid.uuid4().hex[:8]
         return f"{self._beginning(owner.tenant_host)}{staged_document_name(owner.client_name)}.{client}.{chance}"
 
@@ -278,7 +278,7 @@ def _kind_of(spec: KeySpec) -> str:
     return "ecdsa-p384" if spec.bits is None else f"rsa-{spec.bits}"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return a text as part of a key's name, which has no slash and no colon."""
     return re.sub(r"[^A-Za-z0-9._-]", "_", text.replace("/", "-"))
 

@@ -150,9 +150,10 @@ def _checked_host(parts: SplitResult) -> str:
         raise ConfigurationError("The tenant URL's host has letters outside a-z.", hint=_EXAMPLE)
     labels = host.split(".")
     if len(host) > _MAXIMUM_HOST_LENGTH or not all(_LABEL.fullmatch(label) for label in labels):
-        raise ConfigurationError(f"{host[:80]!r} is not a host name.", hint=_EXAMPLE)
+        # Not quoted, here and below: somebody may have put a key in the place of the URL.
+        raise ConfigurationError("The tenant URL's host is not a host name.", hint=_EXAMPLE)
     if len(labels) == 1 and not is_loopback(host):
-        raise ConfigurationError(f"{host!r} is not the whole host name of a tenant.", hint=_EXAMPLE)
+        raise ConfigurationError("The tenant URL's host is not the whole host name of a tenant.", hint=_EXAMPLE)
     if labels[-1].isdigit():
-        raise ConfigurationError(f"{host!r} is neither a host name nor an address.", hint=_EXAMPLE)
+        raise ConfigurationError("The tenant URL's host is neither a host name nor an address.", hint=_EXAMPLE)
     return host

@@ -1,0 +1,354 @@
+"""The commands that make clients and change their keys; each can show its plan first (`--dry-run`).
+
+The steps go to standard error, the result to standard output: a pipe gets the result alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qlik_keys.cli.app import TENANT_HELP, app, tell_step
+from qlik_keys.errors import ConfigurationError, KeyMaterialError, TenantNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qlik_keys.keys import KeySpec
+    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.lifecycle import Provisioned, Resumed, Rotated
+    from qlik_keys.tenant import QlikTenant
+
+Client = Annotated[str, typer.Argument(metavar="CLIENT", help="The client's id, or its name where one has it.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan; change nothing.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result, the plan or the error as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Do not tell the steps.")]
+Custody = Annotated[
+    str | None, typer.Option(help="Who holds new keys: kv, or transit (Vault signs). Or QLIK_KEYS_CUSTODY.")
+]
+Alg = Annotated[str | None, typer.Option(help="ES384, RS256 or RS512; by default the kind that there is.")]
+Bits = Annotated[int | None, typer.Option(help="RSA size: 2048, 3072 or 4096.")]
+AllowSwap = Annotated[
+    bool, typer.Option("--allow-swap", help="Where the tenant takes one key only, put the new one in its place.")
+]
+RotateAfter = Annotated[int, typer.Option(min=1, help="How many days the key should serve.")]
+_CLIENT_ID = re.compile(r"[0-9a-f]{32}")
+
+
+@app.command(epilog=TENANT_HELP)
+def provision(
+    name: Annotated[str, typer.Argument(help="The client's name.")],
+    *,
+    scope: Annotated[list[str] | None, typer.Option(help="A scope; may be given several times.")] = None,
+    alg: Annotated[str, typer.Option(help="ES384, RS256 or RS512.")] = "ES384",
+    bits: Bits = None,
+    description: Annotated[str, typer.Option(help="Shown in Qlik's console.")] = "",
+    impersonation: Annotated[bool, typer.Option("--impersonation", help="Also allow user impersonation.")] = False,
+    rotate_after_days: RotateAfter = 90,
+    custody: Custody = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a machine-to-machine client whose private key lives in Vault; asked again, finish it or find it."""
+    from qlik_keys import lifecycle
+
+    options: dict[str, Any] = {
+        "name": name,
+        "scopes": scope or ["user_default"],
+        "key": _key_spec(alg, bits),
+        "description": description,
+        "impersonation": impersonation,
+        "rotate_after": timedelta(days=rotate_after_days),
+    }
+    work = _Command("provision", custody=custody, dry_run=dry_run, as_json=as_json, quiet=quiet)
+    work.run("", options, lambda tenant, store, _, **told: _made(lifecycle.provision(tenant, store, **options, **told)))
+
+
+@app.command(epilog=TENANT_HELP)
+def rotate(
+    client: Client,
+    *,
+    overlap_hours: Annotated[float, typer.Option(min=0, help="How long the old key goes on beside the new one.")] = 24,
+    at_once: Annotated[bool, typer.Option("--at-once", help="No overlap: the old key goes now.")] = False,
+    alg: Alg = None,
+    bits: Bits = None,
+    allow_swap: AllowSwap = False,
+    rotate_after_days: RotateAfter = 90,
+    custody: Custody = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Replace a client's key without downtime: both keys log in until the overlap is over."""
+    from qlik_keys import lifecycle
+
+    options: dict[str, Any] = {
+        "overlap": timedelta(0) if at_once else timedelta(hours=overlap_hours),
+        "key": _key_spec(alg, bits),
+        "allow_swap": allow_swap,
+        "rotate_after": timedelta(days=rotate_after_days),
+    }
+    work = _Command("rotate", custody=custody, dry_run=dry_run, as_json=as_json, quiet=quiet)
+    work.run(
+        client, options, lambda tenant, store, id_, **told: [lifecycle.rotate(tenant, store, id_, **options, **told)]
+    )
+
+
+@app.command(epilog=TENANT_HELP)
+def retire(
+    client: Annotated[
+        str | None, typer.Argument(metavar="[CLIENT]", help="One client's id or name; by default all.")
+    ] = None,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Also where the overlap is not over.")] = False,
+    custody: Custody = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Take away the old keys whose overlap is over."""
+    from qlik_keys import lifecycle
+
+    options: dict[str, Any] = {"force": force}
+    work = _Command("retire", custody=custody, dry_run=dry_run, as_json=as_json, quiet=quiet)
+    work.run(
+        client or "",
+        options,
+        lambda tenant, store, id_, **told: lifecycle.retire_due(tenant, store, id_ or None, **options, **told),
+        nothing="No old key is due.",
+    )
+
+
+@app.command(epilog=TENANT_HELP)
+def revoke(
+    client: Client,
+    *,
+    alg: Alg = None,
+    bits: Bits = None,
+    allow_swap: AllowSwap = False,
+    custody: Custody = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """The key is out: replace it now, and take every older one away."""
+    from qlik_keys import lifecycle
+
+    options: dict[str, Any] = {"key": _key_spec(alg, bits), "allow_swap": allow_swap}
+    work = _Command("revoke", custody=custody, dry_run=dry_run, as_json=as_json, quiet=quiet)
+    work.run(
+        client, options, lambda tenant, store, id_, **told: [lifecycle.revoke(tenant, store, id_, **options, **told)]
+    )
+
+
+@app.command(epilog=TENANT_HELP)
+def adopt(
+    client: Client,
+    *,
+    remove_secrets: Annotated[
+        bool, typer.Option("--remove-secrets", help="Once the key is proved, take the client secrets away.")
+    ] = False,
+    alg: Alg = None,
+    bits: Bits = None,
+    rotate_after_days: RotateAfter = 90,
+    custody: Custody = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Give a client that was made elsewhere a key of ours."""
+    from qlik_keys import lifecycle
+
+    options: dict[str, Any] = {
+        "key": _key_spec(alg, bits),
+        "remove_secrets": remove_secrets,
+        "rotate_after": timedelta(days=rotate_after_days),
+    }
+    work = _Command("adopt", custody=custody, dry_run=dry_run, as_json=as_json, quiet=quiet)
+    work.run(
+        client, options, lambda tenant, store, id_, **told: [lifecycle.adopt(tenant, store, id_, **options, **told)]
+    )
+
+
+@app.command(epilog=TENANT_HELP)
+def delete(
+    client: Client,
+    *,
+    confirm: Annotated[str | None, typer.Option(help="The client's id once more.")] = None,
+    keep_secret: Annotated[bool, typer.Option("--keep-secret", help="Leave its keys in the Vault.")] = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Delete a client for good, and then its keys in the Vault. Nobody can undo it."""
+    from qlik_keys import lifecycle
+
+    if confirm is None and not dry_run:
+        if not sys.stdin.isatty():
+            raise typer.BadParameter("say which client by its id once more: --confirm ID", param_hint="--confirm")
+        confirm = typer.prompt("Nobody can undo it. The client's id once more")
+    typed = confirm or ""
+
+    def perform(tenant: QlikTenant, store: KeyStore, client_id: str, **told: Any) -> list[Any]:
+        told.pop("cancel", None)
+        lifecycle.delete(tenant, store, client_id, confirm=typed, keep_secret=keep_secret, **told)
+        return [{"operation": "delete", "client_id": client_id, "keys_kept": keep_secret}]
+
+    work = _Command("delete", custody=None, dry_run=dry_run, as_json=as_json, quiet=quiet)
+    work.run(client, {"keep_secret": keep_secret}, perform)
+
+
+@app.command(epilog=TENANT_HELP)
+def resume(
+    *,
+    custody: Custody = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Finish every operation on the tenant that was cut off."""
+    from qlik_keys import lifecycle
+
+    work = _Command("resume", custody=custody, dry_run=dry_run, as_json=as_json, quiet=quiet)
+    work.run(
+        "",
+        {},
+        lambda tenant, store, _, **told: lifecycle.resume(tenant, store, **told),
+        nothing="Nothing had been cut off.",
+    )
+
+
+class _Command:
+    """What the commands share: connections, the client's id, the plan or the deed, and how the result is told."""
+
+    def __init__(self, operation: str, *, custody: str | None, dry_run: bool, as_json: bool, quiet: bool) -> None:
+        self._operation = operation
+        self._custody = custody
+        self._dry_run = dry_run
+        self._as_json = as_json
+        self._told: dict[str, Any] = {} if quiet else {"on_step": functools.partial(tell_step, err=True)}
+
+    def run(
+        self,
+        client: str,
+        options: dict[str, Any],
+        perform: Callable[..., list[Any]],
+        *,
+        nothing: str = "There was nothing to do.",
+    ) -> None:
+        """Do it or show its plan, and print the outcome.
+
+        Raises:
+            QlikKeysError: as the operation does.
+        """
+        from qlik_keys.settings import Settings
+
+        settings = Settings.resolve(custody=self._custody)
+        with settings.tenant() as tenant, settings.store() as store:
+            client_id = _find(tenant, client)
+            if self._dry_run:
+                self._show_plan(tenant, store, client_id, options)
+                return
+            results = [_document(self._operation, item) for item in perform(tenant, store, client_id, **self._told)]
+        if self._as_json:
+            typer.echo(json.dumps(results, indent=2))
+            return
+        for result in results:
+            _tell(result)
+        if not results:
+            typer.echo(nothing)
+
+    def _show_plan(self, tenant: QlikTenant, store: KeyStore, client_id: str, options: dict[str, Any]) -> None:
+        from qlik_keys.lifecycle import preview
+
+        plan = preview(tenant, store, self._operation, client_id, **options)  # type: ignore[arg-type]
+        typer.echo(json.dumps(plan.to_dict(), indent=2) if self._as_json else plan.words())
+        if plan.blocked:
+            raise typer.Exit(1)
+
+
+def _find(tenant: QlikTenant, client: str) -> str:
+    """Return the id of the client that a person names."""
+    from qlik_keys.tenant import eq
+
+    if not client or _CLIENT_ID.fullmatch(client):
+        return client
+    found = [
+        each for each in tenant.oauth_clients.iterate(filter=eq("clientName", client)) if each.client_name == client
+    ]
+    if not found:
+        raise TenantNotFound(f"The tenant has no client named {client!r}.", hint="`qlik-keys clients` lists them.")
+    if len(found) > 1:
+        ids = ", ".join(each.client_id for each in found)
+        raise ConfigurationError(f"The tenant has {len(found)} clients named {client!r}.", hint=f"Give one id: {ids}.")
+    return found[0].client_id
+
+
+def _key_spec(alg: str | None, bits: int | None) -> KeySpec | None:
+    """Return the kind of key that is wished for, None for the kind that there is.
+
+    Raises:
+        typer.BadParameter: there is no such kind.
+    """
+    from qlik_keys.keys import KeySpec
+
+    if alg is None and bits is None:
+        return None
+    try:
+        return KeySpec(alg or "RS256", bits=bits)  # type: ignore[arg-type]  # it refuses what it does not know
+    except KeyMaterialError as problem:
+        message = f"{problem.message} {problem.hint}"
+    raise typer.BadParameter(message, param_hint="--alg/--bits")
+
+
+def _made(result: Provisioned) -> list[Provisioned]:
+    return [result]
+
+
+def _document(operation: str, result: Provisioned | Rotated | Resumed | dict[str, Any]) -> dict[str, Any]:
+    """Return a result as JSON-ready values; none of them is secret."""
+    from qlik_keys.lifecycle import Provisioned, Resumed
+
+    if isinstance(result, dict):
+        return result
+    if isinstance(result, Resumed):
+        inner = {} if result.result is None else _document(result.operation, result.result)
+        return {**inner, "operation": result.operation, "name": result.name, "client_id": result.client_id}
+    common = {
+        "operation": operation,
+        "client_id": result.client_id,
+        "name": result.name,
+        "kid": result.kid,
+        "warnings": list(result.warnings),
+    }
+    if isinstance(result, Provisioned):
+        return {**common, "created": result.created}
+    return {
+        **common,
+        "old_kids": list(result.old_kids),
+        "retired": list(result.retired),
+        "retire_at": None if result.retire_at is None else result.retire_at.isoformat(),
+    }
+
+
+def _tell(result: dict[str, Any]) -> None:
+    """Print a result for people."""
+    for warning in result.get("warnings", ()):
+        typer.echo(f"Note: {warning}", err=True)
+    name, client_id = result.get("name", ""), result["client_id"]
+    done = {"provision": "Made" if result.get("created", True) else "Found", "delete": "Deleted"}
+    words = f"{done.get(result['operation'], result['operation'])} {name or 'client'}: client id {client_id}"
+    if result.get("kid"):
+        words += f", key {result['kid']}"
+    if result.get("retire_at"):
+        words += f"; the old key logs in until {result['retire_at']}"
+    if result.get("retired"):
+        words += f"; retired {', '.join(result['retired'])}"
+    typer.echo(words)
