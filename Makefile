@@ -11,7 +11,7 @@ ARGS :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test check format bench screenshots venv constraints clean
+.PHONY: help demo lab test check format bench soak screenshots venv constraints clean
 
 help:  ## list the targets
 	@echo 'qlik_keys: make <target>'
@@ -40,6 +40,9 @@ format: $(VENV)/ready-dev  ## put the format right, and what the linter can mend
 
 bench: $(VENV)/ready-dev  ## print speed and memory, as ratios against a floor or a peer of the same run
 	@for file in tests/benchmarks/bench_*.py; do $(BIN)/python "$$file" $(ARGS) || exit 1; done
+
+soak: $(VENV)/ready-dev  ## run 10,000 random schedules of two actors under faults; ARGS="--seed N --count 1" repeats one
+	@$(BIN)/python tests/soak.py $(ARGS)
 
 screenshots: $(VENV)/ready-dev  ## take the README's picture of the panel anew
 	@$(BIN)/python tests/browser_setup.py

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qlik_keys.errors import StoreConflict, StoreNotFound
+from qlik_keys.errors import StoreConflict, StoreDeleted, StoreNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,8 +51,10 @@ def _named(documents: KvKeys, tenant_host: str) -> tuple[set[str], bool]:
     for client_id in documents.client_ids(tenant_host):
         try:
             record = documents.read(tenant_host, client_id)
-        except (StoreNotFound, StoreConflict):
-            is_whole = False
+        except (StoreDeleted, StoreConflict):
+            is_whole = False  # it could be undeleted, or is somebody else's
+        except StoreNotFound:
+            continue  # announced and never written, or gone for good
         else:
             named |= {key.reference for key in record.keys.values()}
     return named - {""}, is_whole
@@ -64,11 +66,21 @@ def _fenced(documents: KvKeys, transit: TransitKeys, tenant_host: str, name: Tra
         if name.client_id:
             for client_id in documents.client_ids(tenant_host):
                 if transit.is_of(name, client_id):
-                    documents.write(documents.read(tenant_host, client_id))
+                    _rewrite(documents, tenant_host, client_id)
         else:
             staged = documents.staged_as(tenant_host, name.document_name)
             if staged is not None:
                 documents.stage(staged)
-    except (StoreNotFound, StoreConflict):
+    except (StoreDeleted, StoreConflict):
         return False  # somebody is at it, or it could be undeleted: another time
     return True
+
+
+def _rewrite(documents: KvKeys, tenant_host: str, client_id: str) -> None:
+    try:
+        record = documents.read(tenant_host, client_id)
+    except StoreDeleted:
+        raise
+    except StoreNotFound:
+        return
+    documents.write(record)

@@ -15,12 +15,15 @@ from qlik_keys.errors import ConfigurationError, NeedsPerson, StoreNotFound, Ten
 from qlik_keys.keys import KeySpec, PrivateKey
 from qlik_keys.keystore.base import ClientRecord
 from qlik_keys.lifecycle.key_plan import KeyIntent, leaving
+from qlik_keys.lifecycle.plan import Action
 from qlik_keys.lifecycle.workplace import ROTATE_AFTER
 
 if TYPE_CHECKING:
+    from qlik_keys.keystore.base import StagedClient
     from qlik_keys.lifecycle.key_run import KeyRun
     from qlik_keys.lifecycle.proof import Proof
     from qlik_keys.lifecycle.workplace import Workplace
+    from qlik_keys.tenant import OAuthClient
 
 DEFAULT_OVERLAP = timedelta(hours=24)
 # What nobody can call back (qlik-cloud-contract: tokens of others are not listed, and live their own life).
@@ -126,6 +129,11 @@ def adopt(
             f"{client.client_name!r} is no machine-to-machine client: it lacks the grant {_MACHINE}.",
             hint="Add Machine-to-machine to it first, or choose another client.",
         )
+    if _staged_of(work, client):
+        raise NeedsPerson(
+            f"{client.client_name!r} is one of ours that is being made, and is not finished.",
+            hint="Finish it: ask `resume`, or `provision` with the same name.",
+        )
     try:
         record = work.store.read(work.tenant.host, client_id)
     except StoreNotFound:
@@ -154,6 +162,13 @@ def delete(work: Workplace, client_id: str, *, confirm: str, keep_secret: bool =
             "The client's id was not repeated, so nothing was deleted.", hint=f"Pass confirm={client_id!r}."
         )
 
+    staged: list[StagedClient] = []
+    with contextlib.suppress(TenantNotFound):
+        staged = _staged_of(work, work.tenant.oauth_clients.get(client_id))
+    # Before the client: else `resume` would make it anew. Without a claim nobody else knows whose it was.
+    for each in staged:
+        work.step("delete", Action.UNSTAGE, each.name, lambda each=each: _unstage(work, each))  # type: ignore[misc]
+
     def delete_client() -> None:
         with contextlib.suppress(TenantNotFound):
             work.tenant.oauth_clients.delete(client_id)
@@ -161,6 +176,25 @@ def delete(work: Workplace, client_id: str, *, confirm: str, keep_secret: bool =
     work.step("delete", "delete_client", client_id, delete_client)
     if not keep_secret:
         work.step("delete", "delete_record", client_id, lambda: work.store.delete(work.tenant.host, client_id))
+
+
+def _staged_of(work: Workplace, client: OAuthClient) -> list[StagedClient]:
+    """Return what is staged of a client that is being made: it bears its id, or its key is registered there."""
+    kids = {key.kid for key in client.public_keys}
+    return [
+        staged
+        for staged in work.store.staged(work.tenant.host)
+        if staged.client_id == client.client_id or (staged.key is not None and staged.key.kid in kids)
+    ]
+
+
+def _unstage(work: Workplace, staged: StagedClient) -> None:
+    work.store.unstage(staged)
+    named = set()
+    with contextlib.suppress(StoreNotFound):
+        named = set(work.store.read(work.tenant.host, staged.client_id).keys) if staged.client_id else set()
+    if staged.key is not None and staged.key.kid not in named:
+        work.store.discard_key(staged.key)
 
 
 def is_under_way(record: ClientRecord) -> bool:
