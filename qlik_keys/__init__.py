@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         retire_due,
         revoke,
         rotate,
+        rotate_due,
     )
     from qlik_keys.panel import Panel
     from qlik_keys.settings import Settings
@@ -76,6 +77,7 @@ _HOMES = {
     "retire_due": "lifecycle",
     "revoke": "lifecycle",
     "rotate": "lifecycle",
+    "rotate_due": "lifecycle",
 }
 _MODULES = ("errors", "sandbox")
 
@@ -112,6 +114,7 @@ __all__ = [
     "retire_due",
     "revoke",
     "rotate",
+    "rotate_due",
     "sandbox",
     "vault_policy",
 ]

@@ -60,13 +60,13 @@ def main() -> int:
         chunks = [seeds[start : start + _CHUNK] for start in range(0, len(seeds), _CHUNK)]
         running = {pool.submit(run_some, vault.url, vault.token, chunk): chunk for chunk in chunks}
         for ended in as_completed(running):
-            failures += ended.result()
+            for failure in ended.result():
+                failures.append(failure)
+                print(f"\n{failure}", flush=True)
             done += len(running[ended])
             rate = done / (time.monotonic() - began)
             print(f"\r{done} done, {len(failures)} failed, {rate:.1f} a second ", end="", flush=True)
     print()
-    for failure in failures[:5]:
-        print(failure)
     print(f"{len(failures)} of {told.count} failed; seeds from {first}; {time.monotonic() - began:.0f} s")
     return bool(failures)
 

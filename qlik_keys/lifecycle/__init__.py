@@ -6,6 +6,7 @@ store are the only journal (design.md, "Lifecycle").
 """
 
 from qlik_keys.lifecycle.events import StepEvent
+from qlik_keys.lifecycle.fleet import FleetError, FleetResult, rotate_due
 from qlik_keys.lifecycle.key_operations import Rotated, adopt, delete, retire_due, revoke, rotate
 from qlik_keys.lifecycle.operations import Resumed, provision, resume
 from qlik_keys.lifecycle.plan import Action, Conflict, Done, Provision, Step, StoreState, TenantState, plan
@@ -19,6 +20,8 @@ __all__ = [
     "ClientSpecification",
     "Conflict",
     "Done",
+    "FleetError",
+    "FleetResult",
     "PlannedStep",
     "Preview",
     "Proof",
@@ -39,4 +42,5 @@ __all__ = [
     "retire_due",
     "revoke",
     "rotate",
+    "rotate_due",
 ]

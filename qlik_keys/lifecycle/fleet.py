@@ -1,0 +1,166 @@
+"""Rotating many clients of one tenant, side by side, so that a run that is cut off can simply be asked for again.
+
+What is due is told by the store's own dates, so nothing else has to remember how far a run was: a client that was
+rotated is no longer due, one whose rotation was cut off is finished. The tenant's rate budget, which all threads share,
+paces the requests.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from qlik_keys.clock import SYSTEM_CLOCK, utc_now
+from qlik_keys.errors import Interrupted, LifecycleError, QlikKeysError, StoreSealed, TenantAuthError
+from qlik_keys.lifecycle import key_wishes
+from qlik_keys.lifecycle.key_wishes import DEFAULT_OVERLAP, Rotated, is_under_way
+from qlik_keys.lifecycle.workplace import Workplace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime, timedelta
+
+    from qlik_keys.clock import Clock
+    from qlik_keys.keystore.base import ClientRecord, KeyStore
+    from qlik_keys.lifecycle.events import StepEvent
+    from qlik_keys.tenant import QlikTenant
+
+DEFAULT_WORKERS = 4
+# What concerns every client alike: going on would only repeat it.
+_CONCERN_ALL = (TenantAuthError, StoreSealed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetResult:
+    """What became of one client.
+
+    Attributes:
+        client_id: the client.
+        name: its name, "" where its record could not be read.
+        outcome: "rotated"; "finished", a rotation that had been begun; "skipped", it was not due; or "failed".
+        result: what `rotate` returned.
+        error: why it failed.
+    """
+
+    client_id: str
+    name: str = ""
+    outcome: Literal["rotated", "finished", "skipped", "failed"]
+    result: Rotated | None = None
+    error: QlikKeysError | None = None
+
+
+class FleetError(LifecycleError):
+    """Some clients could not be rotated.
+
+    Attributes:
+        results: all that were looked at, the rotated ones too.
+    """
+
+    def __init__(self, results: list[FleetResult]) -> None:
+        failed = [item for item in results if item.error is not None]
+        first = failed[0]
+        super().__init__(
+            f"{len(failed)} of {len(results)} clients could not be rotated. {first.name or first.client_id}: "
+            f"{first.error}",
+            hint="Mend the cause and ask again with the same `before`: what is rotated is left alone.",
+        )
+        self.results = results
+
+
+def rotate_due(
+    tenant: QlikTenant,
+    store: KeyStore,
+    *,
+    client_ids: Iterable[str] | None = None,
+    before: datetime | None = None,
+    overlap: timedelta = DEFAULT_OVERLAP,
+    allow_swap: bool = False,
+    workers: int = DEFAULT_WORKERS,
+    on_step: Callable[[StepEvent], None] | None = None,
+    on_client: Callable[[FleetResult], None] | None = None,
+    cancel: threading.Event | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> list[FleetResult]:
+    """Rotate the clients whose keys are due; asked for again after a crash, none is rotated twice and none forgotten.
+
+    Args:
+        tenant: the tenant, with a TenantAdmin's credential.
+        store: where the keys are.
+        client_ids: which to look at; by default all that the store has for this tenant.
+        before: due is whose current key came into use before this moment, in whole seconds; by default whose
+            `rotate_by` is over.
+            For "rotate them all", give the moment of the first attempt, and the same one again after a crash.
+        overlap: how long each old key goes on.
+        allow_swap: as for `rotate`.
+        workers: how many clients at once.
+        on_step: told before and after each step, from several threads.
+        on_client: told of each client when it is done, from several threads.
+        cancel: when set, each run stops between two steps.
+        clock: time.
+
+    Returns:
+        One entry a client, in the order of their ids.
+
+    Raises:
+        FleetError: some failed; its `results` has all. The others were rotated, unless what failed concerns all.
+        Interrupted: cancelled.
+        ValueError: there is no worker, or `before` has no time zone.
+        StoreError: the clients could not be listed.
+    """
+    if workers < 1:
+        raise ValueError("there must be a worker")
+    if before is not None and before.tzinfo is None:
+        raise ValueError("`before` must know its time zone")
+    cancel = cancel or threading.Event()
+    hopeless = threading.Event()
+    work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
+
+    def treat(client_id: str) -> FleetResult | None:
+        if cancel.is_set() or hopeless.is_set():
+            return None
+        done = _treated(work, client_id, before=before, overlap=overlap, allow_swap=allow_swap)
+        if isinstance(done.error, _CONCERN_ALL):
+            hopeless.set()
+        if on_client is not None:
+            on_client(done)
+        return done
+
+    wanted = sorted(set(store.client_ids(tenant.host) if client_ids is None else client_ids))
+    with ThreadPoolExecutor(workers) as pool:
+        results = [done for done in pool.map(treat, wanted) if done is not None]
+    if cancel.is_set():
+        raise Interrupted(
+            f"Cancelled: {len(results)} of {len(wanted)} clients were looked at.", hint="Ask again: it goes on."
+        )
+    if any(item.error is not None for item in results):
+        raise FleetError(results)
+    return results
+
+
+def _treated(
+    work: Workplace, client_id: str, *, before: datetime | None, overlap: timedelta, allow_swap: bool
+) -> FleetResult:
+    name = ""
+    try:
+        record = work.store.read(work.tenant.host, client_id)
+        name = record.client_name
+        was_begun = is_under_way(record)
+        if not was_begun and not is_due(record, before=before, now=utc_now(work.clock)):
+            return FleetResult(client_id=client_id, name=name, outcome="skipped")
+        result = key_wishes.rotate(work, client_id, overlap=overlap, allow_swap=allow_swap)
+    except QlikKeysError as problem:
+        return FleetResult(client_id=client_id, name=name, outcome="failed", error=problem)
+    return FleetResult(client_id=client_id, name=name, outcome="finished" if was_begun else "rotated", result=result)
+
+
+def is_due(record: ClientRecord, *, before: datetime | None, now: datetime) -> bool:
+    """Tell whether a client's current key should be replaced; one without a key has nothing to replace."""
+    current = record.current
+    if current is None:
+        return False
+    if before is None:
+        return record.rotate_by is not None and record.rotate_by <= now
+    # The store's moments are in whole seconds: what came into use within that second is not due.
+    return (current.promoted_at or current.made_at) < before.replace(microsecond=0)

@@ -1,0 +1,192 @@
+"""Rotations: one client and a fleet of 200 against the bare calls that they need, and under the tenant's rate limits.
+
+The floor makes the same key with `cryptography` and sends the same calls of the same kind and size for one rotation
+without overlap (next key stored, published beside the old one, proved by a login, made current; the old one off the
+tenant, out of the store and destroyed), one connection to each server. It checks no answer and could not go on after a
+crash. The rate under limits is measured on the simulator with a clock of its own: a real five-minute window is waited
+out without waiting, and the simulator refuses what is over the limit, as the contract says.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import hvac
+from bench_provision import Floor, assertion, public_jwk
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from measure import interleaved, report
+
+sys.path.append(str(Path(__file__).parents[1]))
+from support import ManualClock
+
+import qlik_keys as qk
+from qlik_keys.sandbox import start
+from qlik_keys.sandbox.knobs import Knobs
+from qlik_keys.sandbox.openbao import OpenBao
+from qlik_keys.sandbox.tenant import SandboxTenant
+from qlik_keys.sandbox.transport import SandboxTransport
+from qlik_keys.tenant import RateBudget
+
+ROUNDS = 30
+FLEET = 200
+UNDER_LIMITS = 600
+GOAL_OF_THE_ALLOWED_RATE = 0.95
+AT_ONCE = timedelta(0)
+
+
+class RotationFloor(Floor):
+    """The bare calls of rotations of one client, which `Floor.make` has made."""
+
+    def begin(self, name: str) -> None:
+        self.make(name)
+        answer = self._tenant.get("/api/v1/oauth-clients", params={"filter": f'clientName eq "{name}"'}).json()
+        self._id = answer["data"][0]["clientId"]
+        self._version, self._made = 1, 0
+
+    def _path(self) -> str:
+        return f"floor/{self._id}"
+
+    def _put(self, document: dict) -> None:
+        self._write(self._path(), document, self._version)
+        self._version += 1
+
+    def _publish(self, keys: list) -> None:
+        address = f"/api/v1/oauth-clients/{self._id}"
+        self._read(self._path())
+        self._tenant.get(address).json()
+        self._tenant.patch(address, json=[{"op": "replace", "path": "/publicKeys", "value": keys}]).raise_for_status()
+        self._read(self._path())
+        self._tenant.get(address).json()
+
+    def rotate(self) -> None:
+        self._read(self._path())
+        client = self._tenant.get(f"/api/v1/oauth-clients/{self._id}").json()
+        document = self._read(self._path())["data"]["data"]
+        key = ec.generate_private_key(ec.SECP384R1())
+        self._made += 1
+        kid = f"2026-11-24_{self._made:043}"
+        pem = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode()
+        both = {**document, "keys": {**document["keys"], kid: {"private_jwk": pem}}}
+        self._put(both)
+        self._publish([*client["publicKeys"], public_jwk(key, kid)])
+        held = serialization.load_pem_private_key(
+            self._read(self._path())["data"]["data"]["keys"][kid]["private_jwk"].encode(), None
+        )
+        self._log_in(held, kid, self._id)
+        self._put({**both, "private_key": pem, "kid": kid})
+        self._kv.update_metadata(self._path(), custom_metadata={"client_name": "x", "kid": kid})
+        self._read(self._path())
+        self._publish([public_jwk(key, kid)])
+        alone = {**both, "private_key": pem, "kid": kid, "keys": {kid: {"private_jwk": pem}}}
+        self._put(alone)
+        self._metadata(self._path())
+        self._kv.destroy_secret_versions(self._path(), versions=[self._version - 1, self._version - 2])
+        self._metadata(self._path())
+        self._read(self._path(), self._version - 1)
+        self._put(alone)
+
+    def _log_in(self, key: ec.EllipticCurvePrivateKey, kid: str, client_id: str) -> None:
+        token = self._tenant.post(
+            "/oauth/token",
+            data={
+                "grant_type": "client_credentials",
+                "client_id": client_id,
+                "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+                "client_assertion": assertion(key, kid, client_id, f"{self._box.tenant_url}/oauth/token"),
+            },
+            headers={"Authorization": ""},
+        ).json()["access_token"]
+        bearer = {"Authorization": f"Bearer {token}"}
+        address = self._tenant.get("/api/v1/users/me", headers=bearer).headers["location"]
+        self._tenant.get(address, headers=bearer).raise_for_status().json()
+
+
+def boundless() -> RateBudget:
+    """A budget that never waits: the sandbox sets no limit here."""
+    return RateBudget(limits_per_minute={1: 10**6, 2: 10**6})
+
+
+def one_client_and_a_fleet() -> None:
+    with start() as box:
+        vault = hvac.Client(url=box.vault_url, token=box.vault_token)
+        with (
+            httpx.Client(base_url=box.tenant_url, headers={"Authorization": f"Bearer {box.api_key}"}) as bare,
+            qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key), budget=boundless()) as tenant,
+            qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
+        ):
+            floor = RotationFloor(box, bare, vault)
+            floor.begin("floor")
+            made = qk.provision(tenant, store, name="ours", scopes=["user_default"])
+            variants = {
+                "floor: httpx, hvac, cryptography": floor.rotate,
+                "qk.rotate, no overlap": lambda: qk.rotate(tenant, store, made.client_id, overlap=AT_ONCE),
+            }
+            seconds = interleaved(variants, ROUNDS)
+            report("one client rotated without overlap", seconds)
+            for name, runs in seconds.items():
+                print(f"  {name:<44} {60 * len(runs) / sum(runs):10.0f} rotations a minute")
+            for number in range(FLEET - 1):
+                qk.provision(tenant, store, name=f"fleet-{number}", scopes=["user_default"])
+            began = time.perf_counter()
+            for _ in range(FLEET):
+                floor.rotate()
+            bare_seconds = time.perf_counter() - began
+            print(f"\na fleet of {FLEET} clients rotated without overlap")
+            print(f"  {'floor: one after the other':<44} {60 * FLEET / bare_seconds:10.0f} rotations a minute")
+            for workers in (1, 4):
+                time.sleep(1.1)  # dates are in whole seconds
+                moment, began = datetime.now(UTC), time.perf_counter()
+                results = qk.rotate_due(tenant, store, before=moment, overlap=AT_ONCE, workers=workers)
+                took = time.perf_counter() - began
+                assert [item.outcome for item in results] == ["rotated"] * FLEET
+                rate, ratio = 60 * FLEET / took, took / bare_seconds
+                print(f"  {f'qk.rotate_due, {workers} workers':<44} {rate:10.0f} rotations a minute  {ratio:6.3f}")
+        vault.adapter.close()
+
+
+def under_limits() -> None:
+    clock = ManualClock()
+    simulator = SandboxTenant("https://bench.eu.qlikcloud.com", clock=clock, knobs=Knobs(enforce_rate_limits=True))
+    answers = []
+    with (
+        OpenBao.start() as vault,
+        qk.QlikTenant(
+            simulator.base_url,
+            credential=qk.ApiKey(simulator.api_key),
+            transport=SandboxTransport(simulator),
+            clock=clock,
+        ) as tenant,
+        qk.VaultKeyStore(vault.url, token=vault.token, clock=clock) as store,
+    ):
+        made = qk.provision(tenant, store, name="ours", scopes=["user_default"], clock=clock)
+        clock.advance(300.0)
+        tenant.subscribe(answers.append)
+        began = clock.time()
+        for _ in range(UNDER_LIMITS):
+            qk.rotate(tenant, store, made.client_id, overlap=AT_ONCE, clock=clock)
+        minutes = (clock.time() - began) / 60
+    of_tier_2 = sum(exchange.tier == 2 for exchange in answers)
+    refused = sum(exchange.status == 429 for exchange in answers)
+    # The first window's share may be spent at once; after that, as many go as the window forgets.
+    allowed_seconds = (of_tier_2 - 1) // 500 * 300
+    share = allowed_seconds / (minutes * 60)
+    told = "met" if share >= GOAL_OF_THE_ALLOWED_RATE and not refused else "MISSED"
+    print(f"\nunder the enforced limits: {UNDER_LIMITS} rotations, {of_tier_2} requests of tier 2, simulated time")
+    print(f"  took {minutes:.1f} minutes where the limit allows {allowed_seconds / 60:.1f}: {share:.3f} of the rate, ")
+    print(f"  {refused} answers 429   goal {GOAL_OF_THE_ALLOWED_RATE} and none: {told}")
+
+
+def main() -> None:
+    one_client_and_a_fleet()
+    under_limits()
+
+
+if __name__ == "__main__":
+    main()
