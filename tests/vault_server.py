@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 import hvac
 
-from qlik_keys.sandbox.openbao import _find_program, find_free_port
+from qlik_keys.sandbox.openbao import find_free_port, find_program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +50,7 @@ class VaultServer:
         self._unseal_key = ""
         self._audit = _PipeReader(pipe)
         self._process = subprocess.Popen(
-            [_find_program(), "server", f"-config={configuration}", "-log-level=error"],
+            [find_program(), "server", f"-config={configuration}", "-log-level=error"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

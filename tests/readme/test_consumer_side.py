@@ -1,0 +1,125 @@
+"""What the README tells consumers of a key, run as it stands there, with the consumer's policy and nothing more."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import hvac
+import pytest
+
+import qlik_keys as qk
+from qlik_keys.sandbox.openbao import find_program
+
+pytestmark = pytest.mark.openbao
+README = Path(__file__).parents[2] / "README.md"
+
+
+def snippets(language):
+    """The code blocks of that language in the README's section."""
+    section = README.read_text("utf-8").split("## The consumer's side")[1].split("\n## ")[0]
+    return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
+
+
+@dataclass
+class Consumer:
+    """A client with its key in the Vault, and the environment of who may use that key and nothing else."""
+
+    client_id: str
+    host: str
+    environment: dict
+    folder: Path
+
+    def run(self, *command):
+        ended = subprocess.run(
+            command,
+            env=self.environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+
+@pytest.fixture
+def tenant(box):
+    with qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant:
+        yield tenant
+
+
+@pytest.fixture(params=["kv"])
+def store(box, request):
+    with qk.VaultKeyStore(box.vault_url, token=box.vault_token, custody=request.param) as store:
+        yield store
+
+
+@pytest.fixture
+def consumer(box, tenant, store, tmp_path):
+    name = f"readme-{uuid.uuid4().hex[:12]}"
+    made = qk.provision(tenant, store, name=name, scopes=["user_default"])
+    root = hvac.Client(url=box.vault_url, token=box.vault_token)
+    rules = qk.vault_policy("consumer", tenant_host=tenant.host, client_id=made.client_id, client_name=name)
+    root.sys.create_or_update_policy(name, rules)
+    token = root.auth.token.create(policies=[name])["auth"]["client_token"]
+    root.adapter.close()
+    environment = {
+        "PATH": f"{Path(find_program()).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "VAULT_ADDR": box.vault_url,
+        "VAULT_TOKEN": token,
+        "QLIK_TENANT_URL": box.tenant_url,
+        "TENANT_HOST": tenant.host,
+        "CLIENT_ID": made.client_id,
+    }
+    return Consumer(made.client_id, tenant.host, environment, tmp_path)
+
+
+def current(store, consumer):
+    return store.read(consumer.host, consumer.client_id).current
+
+
+def test_by_the_vault_s_own_command(consumer, store):
+    [command] = snippets("sh")
+    assert consumer.run("sh", "-c", command).strip() == current(store, consumer).private.reveal().strip()
+
+
+def test_by_hvac_and_a_jwt_library(consumer):
+    snippet = next(each for each in snippets("python") if "import httpx, hvac, jwt" in each)
+    assert consumer.run(sys.executable, "-c", snippet).lower() == "bearer user_default\n"
+
+
+@pytest.mark.parametrize("store", ["kv", "transit"], indirect=True)
+def test_by_this_package_with_both_custodies_and_after_a_rotation(consumer, tenant, store):
+    snippet = next(each for each in snippets("python") if "PrivateKeyJwtAuth" in each)
+    bot_user = f"qlikbot\\{consumer.client_id}\n"
+    assert consumer.run(sys.executable, "-c", snippet) == bot_user
+    qk.rotate(tenant, store, consumer.client_id, overlap=timedelta(0))
+    assert consumer.run(sys.executable, "-c", snippet) == bot_user
+
+
+def test_by_an_agent_and_after_a_rotation(consumer, tenant, store):
+    [configuration] = snippets("hcl")
+    (consumer.folder / "agent.hcl").write_text(f"exit_after_auth = true\n{configuration}")
+    (consumer.folder / "vault-token").write_text(consumer.environment["VAULT_TOKEN"])
+    del consumer.environment["VAULT_TOKEN"]
+    file = consumer.folder / "qlik-key.json"
+    for _ in range(2):
+        consumer.run(find_program(), "agent", "-config=agent.hcl")
+        there, key = json.loads(file.read_text()), current(store, consumer)
+        assert there["private_key"] == key.private.reveal()
+        assert (there["kid"], there["alg"], there["client_id"]) == (key.kid, key.alg, consumer.client_id)
+        assert there["token_url"] == tenant.token_url
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        qk.rotate(tenant, store, consumer.client_id, overlap=timedelta(0))
