@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from qlik_keys.panel.state import Connection, ErrorCard, MadeClient, PanelState, ShownRequest, ShownStep
+    from qlik_keys.panel.state import Connection, ErrorCard, MadeClient, PanelState, ShownPlan, ShownRequest, ShownStep
 
 ROWS_SHOWN = 200
 _PHASES = {
@@ -26,6 +26,30 @@ _TABLE = ("Client", "Logs in by", "Scopes", "Current key", "Key made", "Rotate b
 def plain(words: str) -> str:
     """Return a text that is no markup."""
     return escape(words)
+
+
+def plan(planned: ShownPlan | None, meaning: str) -> str:
+    """Return what a change would do, before it is done, and what it is for; its steps stand below."""
+    if planned is None:
+        return ""
+    whose = f" <b>{escape(planned.client_name)}</b>" if planned.client_name else ""
+    title = f"<p class='qk-plan-title'>The plan: {escape(planned.form.operation)}{whose}. Nothing is changed yet.</p>"
+    title += f"<p class='qk-muted'>{escape(meaning)}</p>"
+    if planned.blocked:
+        return (
+            f"<div class='qk-plan'>{title}<p>✗ It would be refused: {escape(planned.blocked)}</p>"
+            f"<p><b>What to do:</b> {escape(planned.hint)}</p></div>"
+        )
+    if planned.is_empty:
+        return f"<div class='qk-plan'>{title}<p>There is nothing to do.</p></div>"
+    undoable = "".join(f"<li>⚠ Cannot be undone: {escape(each)}</li>" for each in planned.irreversible)
+    notes = "".join(f"<li>{escape(note)}</li>" for note in planned.notes)
+    return f"<div class='qk-plan'>{title}<ul>{undoable}{notes}</ul></div>"
+
+
+def changed(words: str) -> str:
+    """Return what a change came to, or nothing."""
+    return f"<p class='qk-changed' role='status'>✓ {escape(words)}</p>" if words else ""
 
 
 def header(state: PanelState) -> str:

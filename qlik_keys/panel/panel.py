@@ -10,8 +10,9 @@ import ipywidgets as widgets
 
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.panel import markup
+from qlik_keys.panel.client_views import ClientsView
 from qlik_keys.panel.presenter import Presenter
-from qlik_keys.panel.views import ClientsView, ConnectView, FrameView, NewClientView
+from qlik_keys.panel.views import ConnectView, FrameView, NewClientView
 from qlik_keys.settings import Settings
 
 if TYPE_CHECKING:

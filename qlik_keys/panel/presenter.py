@@ -16,8 +16,17 @@ from urllib.parse import urlsplit
 from qlik_keys.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.origins import is_loopback
-from qlik_keys.panel.showing import error_card, made_client, tenant_request, vault_request, waiting_steps
-from qlik_keys.panel.state import Connection, PanelState, ShownRequest, ShownStep
+from qlik_keys.panel.showing import (
+    error_card,
+    made_client,
+    specification_of,
+    tenant_request,
+    vault_request,
+    waiting_steps,
+    with_event,
+    with_request,
+)
+from qlik_keys.panel.state import Connection, PanelState
 from qlik_keys.panel.words import KEY_CHOICES
 
 if TYPE_CHECKING:
@@ -28,7 +37,7 @@ if TYPE_CHECKING:
     from qlik_keys.clock import Clock
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.lifecycle import Provisioned, StepEvent
-    from qlik_keys.panel.state import ClientForm, ConnectForm, StepPhase
+    from qlik_keys.panel.state import ChangeForm, ClientForm, ConnectForm, ShownRequest
     from qlik_keys.sandbox import Sandbox
     from qlik_keys.secret import Secret
     from qlik_keys.settings import Settings
@@ -38,7 +47,8 @@ if TYPE_CHECKING:
     Runner = Callable[[Callable[[], None]], None]
 
 
-_PHASES: dict[str, StepPhase] = {"before": "running", "after": "done", "failed": "failed"}
+# What was done or planned last; another thing takes its place.
+_NOTHING_DONE: dict[str, Any] = {"steps": (), "steps_in": "new", "plan": None, "changed": "", "made": None}
 
 
 def in_thread(task: Callable[[], None]) -> None:
@@ -164,7 +174,7 @@ class Presenter:
             tenant.subscribe(lambda exchange: self._add_request(tenant_request(exchange))),
             store.subscribe(lambda call: self._add_request(vault_request(call))),
         ]
-        self._set(connection=connection, steps=(), made=None, clients=None, clients_at=None)
+        self._set(connection=connection, clients=None, clients_at=None, **_NOTHING_DONE)
 
     def end_session(self, *, wait: bool = False) -> None:
         """Let go of everything: secrets, connections, the Vault token if the panel logged in, the sandbox."""
@@ -172,7 +182,7 @@ class Presenter:
 
     def _end(self) -> None:
         self._let_go()
-        self._set(connection=None, steps=(), made=None, clients=None, clients_at=None, error=None)
+        self._set(connection=None, clients=None, clients_at=None, error=None, **_NOTHING_DONE)
 
     def _let_go(self) -> None:
         for unsubscribe in self._unsubscribe:
@@ -201,7 +211,7 @@ class Presenter:
         if not form.name.strip():
             return "Give the client a name."
         try:
-            self._specification(form)
+            specification_of(form)
         except ConfigurationError as error:
             return str(error)
         return ""
@@ -212,7 +222,7 @@ class Presenter:
         Raises:
             ConfigurationError: the form is not valid.
         """
-        specification = self._specification(form)
+        specification = specification_of(form)
         body = specification.registration(None).to_json()
         if specification.key is not None:
             body["publicKeys"] = [f"the public half of a new key, {specification.key}"]
@@ -241,8 +251,8 @@ class Presenter:
         assert self.tenant is not None  # the button is off without a connection
         assert self.store is not None
         self._client_secret = None
-        self._set(steps=waiting_steps(), made=None, has_client_secret=False)
-        specification = self._specification(form)
+        self._set(**_NOTHING_DONE | {"steps": waiting_steps()}, has_client_secret=False)
+        specification = specification_of(form)
         made = provision(
             self.tenant,
             self.store,
@@ -278,6 +288,45 @@ class Presenter:
         self._client_secret = None
         self._set(has_client_secret=False)
 
+    # --- a client's keys ---
+
+    def plan_change(self, form: ChangeForm) -> None:
+        """Show what a change would do; nothing is changed."""
+        self._work(f"Looking at what {form.operation} would do", functools.partial(self._plan_change, form))
+
+    def _plan_change(self, form: ChangeForm) -> None:
+        from qlik_keys.panel.changing import plan_of  # noqa: PLC0415  # brings httpx
+
+        tenant, store = self._connected()
+        self._set(**_NOTHING_DONE)
+        plan, steps = plan_of(tenant, store, form, clock=self._clock)
+        self._set(plan=plan, steps=steps, steps_in="clients")
+
+    def change(self, form: ChangeForm) -> None:
+        """Do what was planned; where something else is wished for by now, show that plan first."""
+        plan = self._state.plan
+        if plan is None or replace(plan.form, confirm="") != replace(form, confirm=""):
+            self.plan_change(form)
+            return
+        self._work(f"{form.operation} {plan.client_name}".strip(), functools.partial(self._change, form))
+
+    def _change(self, form: ChangeForm) -> None:
+        from qlik_keys.panel.changing import carry_out  # noqa: PLC0415  # brings httpx
+
+        tenant, store = self._connected()
+        words = carry_out(tenant, store, form, on_step=self._saw_step, cancel=self._cancel, clock=self._clock)
+        self._set(plan=None, changed=words)
+        self._refresh()
+
+    def drop_plan(self) -> None:
+        """Put a plan away."""
+        self._set(**_NOTHING_DONE)
+
+    def _connected(self) -> tuple[QlikTenant, KeyStore]:
+        if self.tenant is None or self.store is None:
+            raise ConfigurationError("Nothing is connected.", hint="Start the sandbox, or connect to a tenant.")
+        return self.tenant, self.store
+
     # --- the table ---
 
     def refresh(self, *, wait: bool = False) -> None:
@@ -287,9 +336,7 @@ class Presenter:
     def _refresh(self) -> None:
         from qlik_keys.inventory import clients  # noqa: PLC0415  # brings pandas
 
-        if self.tenant is None:
-            raise ConfigurationError("Nothing is connected.", hint="Start the sandbox, or connect to a tenant.")
-        frame: pd.DataFrame = clients(self.tenant, self.store, clock=self._clock)
+        frame: pd.DataFrame = clients(*self._connected(), clock=self._clock)
         self._set(clients=frame, clients_at=utc_now(self._clock))
 
     # --- errors ---
@@ -338,40 +385,10 @@ class Presenter:
             for listener in self._listeners:
                 listener(self._state)
 
-    def _specification(self, form: ClientForm) -> Any:
-        from datetime import timedelta  # noqa: PLC0415
-
-        from qlik_keys.lifecycle.specification import ClientSpecification  # noqa: PLC0415  # brings httpx
-
-        return ClientSpecification.of(
-            name=form.name,
-            scopes=form.scopes,
-            key=KEY_CHOICES[form.key_choice].spec if form.private_key_jwt else None,
-            client_secret=form.client_secret,
-            description=form.description,
-            impersonation=form.impersonation,
-            trusted=form.trusted,
-            rotate_after=timedelta(days=90),
-        )
-
     def _saw_step(self, event: StepEvent) -> None:
         with self._lock:
-            steps = list(self._state.steps)
-            names = [step.step for step in steps]
-            if event.step not in names:
-                # A step that only some clients take: it comes where it happens, before what still waits.
-                place = next((i for i, step in enumerate(steps) if step.phase == "waiting"), len(steps))
-                steps.insert(place, ShownStep(step=event.step, title=event.title, by_hand=""))
-                names.insert(place, event.step)
-            index = names.index(event.step)
-            steps[index] = replace(steps[index], phase=_PHASES[event.phase])
-            self._set(steps=tuple(steps))
+            self._set(steps=with_event(self._state.steps, event))
 
     def _add_request(self, request: ShownRequest) -> None:
         with self._lock:
-            steps = list(self._state.steps)
-            running = next((i for i, step in enumerate(steps) if step.phase == "running"), None)
-            if running is None:
-                return
-            steps[running] = replace(steps[running], requests=(*steps[running].requests, request))
-            self._set(steps=tuple(steps))
+            self._set(steps=with_request(self._state.steps, request))

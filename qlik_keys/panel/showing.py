@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus, urlencode
 
 from qlik_keys.errors import ConfigurationError, LifecycleError, NeedsPerson, QlikKeysError
 from qlik_keys.panel.state import ErrorCard, MadeClient, ShownRequest, ShownStep
-from qlik_keys.panel.words import BY_HAND, OUTCOMES
+from qlik_keys.panel.words import BY_HAND, KEY_CHOICES, OUTCOMES
 
 if TYPE_CHECKING:
     from qlik_keys.keystore.base import StoreCall
-    from qlik_keys.lifecycle import Provisioned
+    from qlik_keys.lifecycle import Provisioned, StepEvent
+    from qlik_keys.lifecycle.specification import ClientSpecification
+    from qlik_keys.panel.state import ClientForm, StepPhase
     from qlik_keys.tenant import Exchange
+
+
+_PHASES: dict[str, StepPhase] = {"before": "running", "after": "done", "failed": "failed"}
 
 
 def waiting_steps() -> tuple[ShownStep, ...]:
@@ -21,6 +28,49 @@ def waiting_steps() -> tuple[ShownStep, ...]:
     from qlik_keys.lifecycle.events import TITLES  # noqa: PLC0415  # brings httpx
 
     return tuple(ShownStep(step=step, title=TITLES[step], by_hand=by_hand) for step, by_hand in BY_HAND.items())
+
+
+def specification_of(form: ClientForm) -> ClientSpecification:
+    """Return what a form asks for.
+
+    Raises:
+        ConfigurationError: a value is out of bounds.
+    """
+    from qlik_keys.lifecycle.specification import ClientSpecification  # noqa: PLC0415  # brings httpx
+
+    return ClientSpecification.of(
+        name=form.name,
+        scopes=form.scopes,
+        key=KEY_CHOICES[form.key_choice].spec if form.private_key_jwt else None,
+        client_secret=form.client_secret,
+        description=form.description,
+        impersonation=form.impersonation,
+        trusted=form.trusted,
+        rotate_after=timedelta(days=90),
+    )
+
+
+def with_event(steps: tuple[ShownStep, ...], event: StepEvent) -> tuple[ShownStep, ...]:
+    """Return the steps after something was told of one of them.
+
+    A step that was not foreseen comes where it happens, before what still waits.
+    """
+    shown = list(steps)
+    names = [step.step for step in shown]
+    if event.step not in names:
+        place = next((i for i, step in enumerate(shown) if step.phase == "waiting"), len(shown))
+        shown.insert(place, ShownStep(step=event.step, title=event.title, by_hand=""))
+        names.insert(place, event.step)
+    index = names.index(event.step)
+    shown[index] = replace(shown[index], phase=_PHASES[event.phase])
+    return tuple(shown)
+
+
+def with_request(steps: tuple[ShownStep, ...], request: ShownRequest) -> tuple[ShownStep, ...]:
+    """Return the steps with a request added to the one that is running; without one it is not shown."""
+    return tuple(
+        replace(step, requests=(*step.requests, request)) if step.phase == "running" else step for step in steps
+    )
 
 
 def tenant_request(exchange: Exchange) -> ShownRequest:

@@ -130,6 +130,56 @@ class MadeClient:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeForm:
+    """A wish for the keys of a client that is there.
+
+    Attributes:
+        operation: "rotate", "retire", "revoke", "adopt", "delete", or "resume" for all that was cut off.
+        client_id: which client, "" for "resume".
+        overlap_hours: how long the old key goes on, for "rotate".
+        key_choice: which kind of key, a name of `KEY_CHOICES`; "" for the kind that there is.
+        allow_swap: where the tenant takes one key only, put the new one in its place.
+        force: retire also where the overlap is not over.
+        remove_secrets: adopt, and then take the client secrets away.
+        keep_secret: delete, and leave the keys in the Vault.
+        confirm: the client's id once more, for "delete".
+    """
+
+    operation: str
+    client_id: str = ""
+    overlap_hours: str = "24"
+    key_choice: str = ""
+    allow_swap: bool = False
+    force: bool = False
+    remove_secrets: bool = False
+    keep_secret: bool = False
+    confirm: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownPlan:
+    """What an operation would do, before it is done.
+
+    Attributes:
+        form: what was wished for.
+        client_name: whose keys, "" for several.
+        notes: what a person should know.
+        irreversible: titles of the steps that nobody can take back.
+        blocked: why it would be refused now, "" if it would not.
+        hint: what to do about that.
+        is_empty: there is nothing to do.
+    """
+
+    form: ChangeForm
+    client_name: str
+    notes: tuple[str, ...]
+    irreversible: tuple[str, ...]
+    blocked: str
+    hint: str
+    is_empty: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PanelState:
     """Everything that the panel shows.
 
@@ -138,7 +188,10 @@ class PanelState:
         work: what is being done, "" for nothing.
         cancelling: whether the work was asked to stop after its step.
         error: the newest error that was not put away.
-        steps: the steps of the newest client.
+        steps: the steps of the newest client, or of the newest change.
+        steps_in: the tab that they belong to.
+        plan: the change that is planned and not done.
+        changed: what the newest change came to, in words.
         made: the newest client.
         has_client_secret: whether a client secret waits to be shown.
         clients: the clients' table, None before it was asked for.
@@ -150,6 +203,9 @@ class PanelState:
     cancelling: bool = False
     error: ErrorCard | None = None
     steps: tuple[ShownStep, ...] = ()
+    steps_in: Literal["new", "clients"] = "new"
+    plan: ShownPlan | None = None
+    changed: str = ""
     made: MadeClient | None = None
     has_client_secret: bool = False
     clients: pd.DataFrame | None = field(default=None, compare=False)

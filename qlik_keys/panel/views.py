@@ -282,9 +282,9 @@ class NewClientView:
 
     def draw(self, state: PanelState) -> None:
         """Draw a state."""
-        show(self._cancel, visible=bool(state.work) and bool(state.steps))
+        show(self._cancel, visible=bool(state.work) and bool(state.steps) and state.steps_in == "new")
         self._cancel.disabled = state.cancelling
-        put(self._steps, markup.steps(state.steps))
+        put(self._steps, markup.steps(state.steps if state.steps_in == "new" else ()))
         put(self._made, markup.made(state.made))
         put(self._first_use, markup.first_use(state.made))
         if state.made is not None and state.has_client_secret:
@@ -304,23 +304,6 @@ class NewClientView:
             put(self._preview, markup.preview(presenter.preview(form)))
         except ConfigurationError:
             put(self._preview, "")
-
-
-class ClientsView:
-    """The tab "Clients": every client of the tenant, with what the Vault knows of its keys."""
-
-    def __init__(self, presenter: Presenter) -> None:
-        self._presenter = presenter
-        self._refresh = button("Refresh", presenter, presenter.refresh, kind="qk-primary")
-        self._search = text("Search", placeholder="name, id, scope, finding …")
-        self._table = html("qk-clients")
-        self.widget = box(box(self._search, self._refresh, classes="qk-bar"), self._table, classes="qk-pane")
-        self._search.observe(lambda _: presenter.redraw(), names="value")
-
-    def draw(self, state: PanelState) -> None:
-        """Draw a state."""
-        self._refresh.disabled = bool(state.work) or state.connection is None
-        put(self._table, markup.clients(state.clients, state.clients_at, self._search.value))
 
 
 class FrameView:

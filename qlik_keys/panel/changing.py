@@ -1,0 +1,108 @@
+"""A wish for a client's keys, from the panel's form to the plan and to the deed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from qlik_keys import lifecycle
+from qlik_keys.errors import ConfigurationError
+from qlik_keys.lifecycle import Rotated
+from qlik_keys.panel.state import ShownPlan, ShownStep
+from qlik_keys.panel.words import KEY_CHOICES
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+    from qlik_keys.clock import Clock
+    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.lifecycle import StepEvent
+    from qlik_keys.panel.state import ChangeForm
+    from qlik_keys.tenant import QlikTenant
+
+
+def plan_of(
+    tenant: QlikTenant, store: KeyStore, form: ChangeForm, *, clock: Clock
+) -> tuple[ShownPlan, tuple[ShownStep, ...]]:
+    """Return what a change would do, and its steps, none of them begun.
+
+    Raises:
+        ConfigurationError: a value of the form is no number, or no client is chosen.
+        TenantError, StoreError: tenant or store cannot be asked.
+    """
+    plan = lifecycle.preview(tenant, store, form.operation, form.client_id, clock=clock, **_options(form))  # type: ignore[arg-type]
+    shown = ShownPlan(
+        form=form,
+        client_name=plan.client_name,
+        notes=plan.notes,
+        irreversible=tuple(dict.fromkeys(step.title for step in plan.steps if step.irreversible)),
+        blocked=plan.blocked,
+        hint=plan.hint,
+        is_empty=not plan.steps,
+    )
+    by_name = {step.action: ShownStep(step=step.action, title=step.title, by_hand="") for step in plan.steps}
+    return shown, tuple(by_name.values())
+
+
+def carry_out(
+    tenant: QlikTenant,
+    store: KeyStore,
+    form: ChangeForm,
+    *,
+    on_step: Callable[[StepEvent], None],
+    cancel: threading.Event,
+    clock: Clock,
+) -> str:
+    """Do it, and return in words what it came to.
+
+    Raises:
+        QlikKeysError: as the operation does.
+    """
+    told: dict[str, Any] = {"on_step": on_step}
+    if form.operation == "delete":
+        lifecycle.delete(tenant, store, form.client_id, confirm=form.confirm.strip(), **_options(form), **told)
+        return f"Deleted {form.client_id}."
+    told |= {"cancel": cancel, "clock": clock}
+    if form.operation == "resume":
+        finished = lifecycle.resume(tenant, store, **told)
+        return f"Finished: {', '.join(item.name for item in finished)}." if finished else "Nothing had been cut off."
+    perform: dict[str, Callable[..., Rotated | list[Rotated]]] = {
+        "rotate": lifecycle.rotate,
+        "retire": lifecycle.retire_due,
+        "revoke": lifecycle.revoke,
+        "adopt": lifecycle.adopt,
+    }
+    result = perform[form.operation](tenant, store, form.client_id, **_options(form), **told)
+    results = [result] if isinstance(result, Rotated) else result
+    return " ".join(_words(item) for item in results) or "No old key was due."
+
+
+def _options(form: ChangeForm) -> dict[str, Any]:
+    key = KEY_CHOICES[form.key_choice].spec if form.key_choice else None
+    wishes: dict[str, Callable[[], dict[str, Any]]] = {
+        "rotate": lambda: {"overlap": _overlap(form.overlap_hours), "key": key, "allow_swap": form.allow_swap},
+        "retire": lambda: {"force": form.force},
+        "revoke": lambda: {"key": key, "allow_swap": form.allow_swap},
+        "adopt": lambda: {"key": key, "remove_secrets": form.remove_secrets},
+        "delete": lambda: {"keep_secret": form.keep_secret},
+        "resume": dict,
+    }
+    return wishes[form.operation]()
+
+
+def _overlap(text: str) -> timedelta:
+    try:
+        return timedelta(hours=float(text.replace(",", ".")))
+    except (ValueError, OverflowError):
+        pass
+    raise ConfigurationError("The overlap is no number of hours.", hint="Type a number, for instance 24, or 0.")
+
+
+def _words(result: Rotated) -> str:
+    told = [f"{result.name}: current key {result.kid}."]
+    if result.retire_at is not None:
+        told.append(f"The old key logs in until {result.retire_at:%Y-%m-%d %H:%M} UTC.")
+    if result.retired:
+        told.append(f"Retired: {', '.join(result.retired)}.")
+    return " ".join([*told, *result.warnings])
