@@ -17,7 +17,8 @@ from loopback import CUT, HANG, PASS, Loopback, Reply
 
 import qlik_keys as qk
 from qlik_keys.errors import QlikKeysError
-from qlik_keys.keystore.testing import OWNER, make_record, make_staged
+from qlik_keys.keystore.base import StoredKey
+from qlik_keys.keystore.testing import MADE_AT, OWNER, make_record, make_staged
 from qlik_keys.keystore.vault import AppRole, JwtLogin, KubernetesLogin, UserPass
 
 pytestmark = pytest.mark.openbao
@@ -195,3 +196,28 @@ def test_a_store_that_nobody_closed_leaves_no_open_socket(openbao, host):
         gc.collect()
     assert [str(warning.message) for warning in caught] == []
     assert all(len(adapter.poolmanager.pools) == 0 for adapter in session.adapters.values())
+
+
+@pytest.mark.parametrize("right", ["none", "wrapping key alone"])
+def test_a_key_that_transit_refuses_on_its_way_in_does_not_show(open_vault, operator, narrow_policy, logs, right):
+    rules = narrow_policy.format(mount="secret", prefix="qlik-keys")
+    if right != "none":
+        rules += '\npath "transit/wrapping_key" { capabilities = ["read"] }'
+    store = open_vault(token=operator.make_token(rules), custody="transit")
+    key = qk.generate(qk.KeySpec("RS256", bits=2048))
+    with pytest.raises(QlikKeysError) as caught:
+        store.import_key(key, OWNER)
+    canaries = key_canaries("key", StoredKey(public=key.public, state="next", made_at=MADE_AT, private=key))
+    assert canaries
+    assert find_canaries(shown(caught.value) + logs.getvalue(), canaries) == []
+
+
+def test_a_key_that_transit_takes_in_does_not_show(open_vault, logs):
+    store = open_vault(custody="transit")
+    calls = []
+    store.subscribe(calls.append)
+    key = qk.generate(qk.KeySpec("RS256", bits=2048))
+    taken = store.import_key(key, OWNER)
+    canaries = key_canaries("key", StoredKey(public=key.public, state="next", made_at=MADE_AT, private=key))
+    assert find_canaries(f"{taken!r}{calls!r}{logs.getvalue()}", canaries) == []
+    store.discard_key(taken)

@@ -168,3 +168,34 @@ def test_another_actor_at_any_call(operation, other, world, between, name):
         assert_somebody_logs_in(world, client_id, where)
         world.forget(each)
         number += 1
+
+
+@BOTH
+@pytest.mark.parametrize("loss", ["request lost", "network gone after"])
+def test_delete_lost_at_any_call_and_asked_for_again(loss, world, between, name):
+    """The client goes first, its keys last; what is cut off is done by asking again, and nothing is left."""
+    number, struck = 0, True
+    while struck:
+        each = f"{name}-{number}"
+        client_id = qk.provision(world.tenant, world.store, name=each, scopes=["user_default"]).client_id
+        between.strike(number, **LOSSES[loss])
+        clock = ManualClock(time.time())
+        with (
+            qk.QlikTenant(
+                world.tenant.url, credential=qk.ApiKey(world.box.api_key), transport=between.transport(), clock=clock
+            ) as tenant,
+            qk.VaultKeyStore(between.url, token=world.box.vault_token, clock=clock, custody=world.custody) as store,
+        ):
+            problems = []
+            try:
+                qk.delete(tenant, store, client_id, confirm=client_id)
+            except QlikKeysError as problem:
+                problems.append(problem)
+        assert all(problem.hint for problem in problems)
+        struck = number < len(between.calls)
+        between.strike()
+        qk.delete(world.tenant, world.store, client_id, confirm=client_id)
+        assert world.is_untouched(each), f"{loss} at call {number}"
+        assert keys_of(world, client_id) is None
+        number += 1
+    assert number > 4
