@@ -22,7 +22,7 @@ from qlik_keys.lifecycle import provision
 from qlik_keys.tenant import QlikTenant
 
 sys.path.append(str(Path(__file__).parents[1]))
-from key_changes import CHANGES  # a script has the tests' folder on no path
+from key_changes import CHANGES, OTHERS  # a script has the tests' folder on no path
 
 KEYS = {"none": None, "ES384": qk.KeySpec("ES384"), "RS256": qk.KeySpec("RS256", bits=2048)}
 
@@ -53,7 +53,7 @@ def act(told: dict) -> dict:
 
 def change_keys(tenant: QlikTenant, store: vault.VaultKeyStore, told: dict, on_step: object) -> dict:
     try:
-        CHANGES[told["operation"]](tenant, store, told["client_id"], on_step=on_step)
+        {**CHANGES, **OTHERS}[told["operation"]](tenant, store, told["client_id"], on_step=on_step)
     except qk.QlikKeysError as problem:
         return {"error": type(problem).__name__, "hint": problem.hint}
     return {}

@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 import signal
 import time
+import uuid
+from threading import Event
 
 import pytest
 from key_changes import CHANGES
 from support import ManualClock
 
 import qlik_keys as qk
-from qlik_keys.errors import QlikKeysError
+from qlik_keys.errors import Interrupted, QlikKeysError
 from qlik_keys.lifecycle.key_wishes import is_under_way
 
 pytestmark = pytest.mark.openbao
@@ -199,3 +201,60 @@ def test_delete_lost_at_any_call_and_asked_for_again(loss, world, between, name)
         assert keys_of(world, client_id) is None
         number += 1
     assert number > 4
+
+
+def killed_at_every_call(world, actors, between, operation, prepare_client):
+    """Kill the operation after each of its calls in turn; yield each client and where it was, for the end."""
+    wish = {"proxy": between.url, "vault_url": between.url, "operation": operation, "custody": world.custody}
+
+    def kill():
+        os.kill(actors.pids.result(10)[0], signal.SIGKILL)
+        return "cut"
+
+    number, finished = 0, False
+    while not finished:
+        each = f"etl-{uuid.uuid4().hex[:12]}"
+        client_id = prepare_client(each)
+        between.strike(number, "after", kill)
+        [end] = actors.run({**wish, "name": each, "client_id": client_id})
+        finished = end["returncode"] == 0
+        where = f"{operation}: killed after call {number}, {between.calls[-1]}"
+        between.strike()
+        yield each, client_id, where
+        number += 1
+    assert number > 4
+
+
+@BOTH
+def test_delete_killed_at_any_call_and_asked_for_again(world, actors, between):
+    def prepare_client(each):
+        return qk.provision(world.tenant, world.store, name=each, scopes=["user_default"]).client_id
+
+    for each, client_id, where in killed_at_every_call(world, actors, between, "delete", prepare_client):
+        qk.delete(world.tenant, world.store, client_id, confirm=client_id)
+        assert world.is_untouched(each), where
+        assert keys_of(world, client_id) is None, where
+
+
+@BOTH
+def test_resume_killed_at_any_call_and_asked_for_again(world, actors, between):
+    def prepare_client(each):
+        client_id, cancel = (
+            qk.provision(world.tenant, world.store, name=each, scopes=["user_default"]).client_id,
+            Event(),
+        )
+        with pytest.raises(Interrupted):
+            qk.rotate(
+                world.tenant,
+                world.store,
+                client_id,
+                cancel=cancel,
+                on_step=lambda event: cancel.set() if event.step == "make_next" else None,
+            )
+        return client_id
+
+    for each, client_id, where in killed_at_every_call(world, actors, between, "resume", prepare_client):
+        assert_somebody_logs_in(world, client_id, where)
+        qk.resume(world.tenant, world.store)
+        assert_end(world, client_id, where)
+        world.forget(each)

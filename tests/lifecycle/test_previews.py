@@ -110,6 +110,29 @@ CASES = {
 }  # fmt: skip
 
 
+# What the store holds of the client in the end, and with it the tenant; None for no client at all.
+ONE, TWO = ["current"], ["current", "previous"]
+ENDS = dict.fromkeys(CASES, ONE) | dict.fromkeys(
+    ["a rotation", "a rotation to RSA", "a rotation that was begun", "a rotation to finish"], TWO
+)
+ENDS |= dict.fromkeys(["an end", "an end that keeps the keys"])
+
+
+def assert_end(world, name, states):
+    """Both sides have the same keys, in these states, nothing is staged and nothing is left in Transit."""
+    clients = world.clients_named(name)
+    assert world.staged() == []
+    if states is None:
+        assert clients == []
+        return
+    [client] = clients
+    record = world.store.read(world.tenant.host, client.client_id)
+    assert sorted(key.state for key in record.keys.values()) == states
+    assert {key.kid for key in client.public_keys} == set(record.keys)
+    assert record.custody == world.custody
+    world.assert_no_orphan(name, record)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_the_plan_is_what_is_done(case, world, name):
     operation, prepare, options, expected = CASES[case]
@@ -132,6 +155,7 @@ def test_the_plan_is_what_is_done(case, world, name):
     assert ("cannot be undone" in words) is any(step.irreversible for step in plan.steps)
     assert json.loads(json.dumps(plan.to_dict()))["operation"] == operation
     assert {step.client_name for step in plan.steps} <= {name, client_id}
+    assert_end(world, name, ENDS[case])
 
 
 def test_what_would_be_refused_is_told_in_the_plan(world, name):
