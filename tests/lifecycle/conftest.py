@@ -148,9 +148,15 @@ def world(box, custody):
         qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
         qk.VaultKeyStore(box.vault_url, token=box.vault_token, custody=custody) as store,
     ):
+        before = {client.client_id for client in tenant.oauth_clients.iterate()}
         yield World(box, tenant, store, custody)
         box.configure(fail_next=[])
         qk.resume(tenant, store)
+        # Every resume looks through all clients of the tenant, which all tests share: none leaves its own behind.
+        for client in tenant.oauth_clients.list():
+            if client.client_id not in before:
+                tenant.oauth_clients.delete(client.client_id)
+                store.delete(tenant.host, client.client_id)
 
 
 @pytest.fixture(scope="session")
