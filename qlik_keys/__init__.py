@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from qlik_keys import errors, sandbox
     from qlik_keys.errors import QlikKeysError
-    from qlik_keys.inventory import clients
+    from qlik_keys.inventory import audit, clients
     from qlik_keys.keys import KeySpec, PrivateKey, PublicJwk, generate
     from qlik_keys.keystore.vault import AppRole, JwtLogin, KubernetesLogin, UserPass, VaultKeyStore
     from qlik_keys.keystore.vault_policy import vault_policy
@@ -64,6 +64,7 @@ _HOMES = {
     "TokenSource": "tokens",
     "UserPass": "keystore.vault",
     "VaultKeyStore": "keystore.vault",
+    "audit": "inventory",
     "clients": "inventory",
     "generate": "keys",
     "Rotated": "lifecycle",
@@ -104,6 +105,7 @@ __all__ = [
     "VaultKeyStore",
     "__version__",
     "adopt",
+    "audit",
     "clients",
     "delete",
     "errors",

@@ -9,6 +9,7 @@ and no YAML tag is obeyed. Merge keys are not.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from qlik_keys.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+CONTEXT_VARIABLE = "QLIK_CLI_USER_HOME_DIR"
 _MAXIMUM_BYTES = 1_000_000
 _FILE_NAME = "contexts.yml"
 _FOLDER_NAME = ".qlik"
@@ -110,6 +112,16 @@ def load_contexts(path: Path) -> ContextFile:
             f"qlik-cli's contexts in {path} {found}.", hint="Mend the file, or set QLIK_TENANT_URL and a credential."
         )
     return found
+
+
+def known_contexts() -> dict[str, str]:
+    """Return name -> server of the qlik-cli contexts that have a server and a login; {} where there are none."""
+    path = find_context_file(Path.home(), os.environ.get(CONTEXT_VARIABLE, "").strip())
+    found = None if path is None else _read(path)
+    if not isinstance(found, ContextFile):
+        return {}
+    usable = (each for each in found.contexts.values() if each.server and (each.api_key or each.client_secret))
+    return {each.name: each.server for each in usable}
 
 
 # Below, nothing raises: a frame that has the file's content among its names is in no traceback.

@@ -12,13 +12,15 @@ Not done here: changing anything; showing the table (`panel`, `cli`).
 from __future__ import annotations
 
 import functools
-from collections import defaultdict
-from datetime import UTC, date, datetime, time, timedelta
+from collections import Counter, defaultdict
+from datetime import UTC, date, datetime, time
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from qlik_keys.clock import SYSTEM_CLOCK, utc_now
+from qlik_keys.findings import DUE_SOON, FINDINGS, SEVERITIES
 from qlik_keys.keys import kid_made_on
 
 if TYPE_CHECKING:
@@ -70,20 +72,9 @@ _NUMBERS = ("key_age_days", "secrets")
 # Qlik tells the consent by a call per client: a listing of a large tenant must not spend the tenant's rate limit on it.
 CONSENT_LOOKUPS = 100
 _EARLIEST, _LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-_DUE_SOON = timedelta(days=14)
+_MOST_KEYS = 2  # a rotation needs two at a time
 
-FINDINGS: dict[str, str] = {
-    "locked-out": "the key that the store holds is not registered on the tenant: consumers cannot log in",
-    "rotation-overdue": "the key is past the date by which it should have been replaced",
-    "rotation-due": f"the key should be replaced within {_DUE_SOON.days} days",
-    "secret-only": "a machine logs in by a client secret alone",
-    "admin-scope": "admin_classic: this client may administer the whole tenant",
-    "consent-not-trusted": "a machine cannot log in before its consent method is trusted",
-    "no-key-in-store": "the tenant has a public key whose private half is not in this store",
-    "key-age-unknown": "neither the store nor the key's name tells when the key was made",
-    "dynamic-registration": "the client registered itself",
-    "disabled": "the tenant has disabled the client",
-}
+AUDIT_COLUMNS = ("severity", "finding", "client_id", "name", "meaning", "advice", "command")
 
 
 def clients(
@@ -100,7 +91,7 @@ def clients(
 
     Returns:
         The columns of `COLUMNS` with real dtypes: times in UTC, lists as tuples, missing values as missing. `attrs` has
-        "tenant" (its address) and "time" (ISO, UTC). `FINDINGS` explains the names in the column "findings".
+        "tenant" (its address) and "time" (ISO, UTC). `qlik_keys.findings` explains the names in the column "findings".
 
     Raises:
         TenantError, StoreError: one of them could not be asked.
@@ -120,6 +111,80 @@ def clients(
     frame = _frame(columns)
     frame.attrs = {"tenant": tenant.url, "time": now.isoformat()}
     return frame
+
+
+def audit(
+    tenant: QlikTenant, store: KeyStore, *, consent: bool | None = None, clock: Clock = SYSTEM_CLOCK
+) -> pd.DataFrame:
+    """Return what there is to say of the tenant's clients and their keys, a row a finding, the weightiest first.
+
+    Beside what `clients` finds it looks for clients whose making was cut off, and for keys without a client.
+
+    Args:
+        tenant: the tenant, with a TenantAdmin's credential.
+        store: where the keys are.
+        consent: as for `clients`.
+        clock: says what now is.
+
+    Returns:
+        The columns of `AUDIT_COLUMNS`; "severity" is an ordered category (high, medium, low), "command" what mends it
+        in a shell, "" where a person has to look first. `attrs` as for `clients`.
+
+    Raises:
+        TenantError, StoreError: one of them could not be asked.
+
+    Example:
+        >>> found = audit(tenant, store)
+        >>> found[found.severity == "high"]  # doctest: +SKIP
+    """
+    return audit_of(clients(tenant, store, consent=consent, clock=clock), store, tenant.host)
+
+
+def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataFrame:
+    """Return the findings of a table that `clients` returned, with what only the store knows.
+
+    Raises:
+        StoreError: the store could not be asked.
+    """
+    rows = [
+        (finding, client_id, name)
+        for client_id, name, findings in zip(frame["client_id"], frame["name"], frame["findings"], strict=True)
+        for finding in findings
+    ]
+    staged = store.staged(tenant_host)
+    rows += [("unfinished", waiting.client_id, waiting.name) for waiting in staged]
+    # A client that is just being made may have its record already, and no row yet.
+    known = {*frame["client_id"], *(waiting.client_id for waiting in staged)}
+    for client_id in store.client_ids(tenant_host):
+        if client_id not in known:
+            summary = store.summary(tenant_host, client_id)
+            rows.append(("orphaned-record", client_id, summary.client_name if summary else ""))
+    order = {name: place for place, name in enumerate(FINDINGS)}
+    rows.sort(key=lambda row: (SEVERITIES.index(FINDINGS[row[0]].severity), order[row[0]], row[2], row[1]))
+    columns = {
+        "severity": [FINDINGS[finding].severity for finding, _, _ in rows],
+        "finding": [finding for finding, _, _ in rows],
+        "client_id": [client_id for _, client_id, _ in rows],
+        "name": [name for _, _, name in rows],
+        "meaning": [FINDINGS[finding].meaning for finding, _, _ in rows],
+        "advice": [FINDINGS[finding].advice for finding, _, _ in rows],
+        "command": [_command(finding, client_id) for finding, client_id, _ in rows],
+    }
+    found = pd.DataFrame({name: pd.Series(values, dtype="string") for name, values in columns.items()})
+    found["severity"] = pd.Categorical(found["severity"], categories=[*SEVERITIES], ordered=True)
+    found.attrs = dict(frame.attrs)
+    return found
+
+
+def _command(finding: str, client_id: str) -> str:
+    operation = FINDINGS[finding].operation
+    commands = {
+        "": "",
+        "resume": "qlik-keys resume",
+        "trust": f"qlik oauth-client connection-config patch {client_id}"
+        ' --body \'[{"op":"replace","path":"/consentMethod","value":"trusted"}]\'',
+    }
+    return commands.get(operation, f"qlik-keys {operation} {client_id}")
 
 
 def _listed(pages: Iterable[Sequence[ClientOverview]]) -> dict[str, list[Any]]:
@@ -182,9 +247,13 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), tzinfo=UTC)
 
 
-def _findings(columns: Mapping[str, Sequence[Any]], now: datetime, *, store_known: bool) -> list[tuple[str, ...]]:
+# One flat list of checks: ten thousand rows go through it, and a call for each check would double the time.
+def _findings(  # noqa: C901, PLR0912
+    columns: Mapping[str, Sequence[Any]], now: datetime, *, store_known: bool
+) -> list[tuple[str, ...]]:
     """Return what there is to say of each client, in the order of `FINDINGS`."""
-    due_at = now + _DUE_SOON
+    due_at = now + DUE_SOON
+    shared = {kid for kid, count in Counter(chain.from_iterable(columns["kids"])).items() if count > 1}
     findings = []
     looked_at = (columns[name] for name in _LOOKED_AT)
     for grants, methods, scopes, consent, kids, current, custody, made, rotate_by, by, disabled in zip(
@@ -193,18 +262,22 @@ def _findings(columns: Mapping[str, Sequence[Any]], now: datetime, *, store_know
         found = []
         if current and current not in kids:
             found.append("locked-out")
+        if shared and not shared.isdisjoint(kids):
+            found.append("shared-key")
         if rotate_by and rotate_by < now:
             found.append("rotation-overdue")
-        elif rotate_by and rotate_by <= due_at:
-            found.append("rotation-due")
         if "private_key_jwt" not in methods and "client_credentials" in grants:
             found.append("secret-only")
         if "admin_classic" in scopes:
             found.append("admin-scope")
         if consent is not None and consent != "trusted":
             found.append("consent-not-trusted")
+        if len(kids) > _MOST_KEYS:
+            found.append("many-keys")
         if kids and store_known and custody is None:
             found.append("no-key-in-store")
+        if rotate_by and now <= rotate_by <= due_at:
+            found.append("rotation-due")
         if kids and made is None:
             found.append("key-age-unknown")
         if by == "dcr":

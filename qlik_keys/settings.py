@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from qlik_keys.contexts import find_context_file, load_contexts
+from qlik_keys.contexts import CONTEXT_VARIABLE, find_context_file, load_contexts
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.origins import require_https, same_origin
 from qlik_keys.secret import Secret
@@ -43,7 +43,6 @@ _VARIABLES = {
 }
 _SECRETS = {"api_key": "API key", "client_secret": "client secret", "vault_token": "Vault token"}
 _CREDENTIAL = ("api_key", "client_id", "client_secret")
-_CONTEXT_VARIABLE = "QLIK_CLI_USER_HOME_DIR"
 _TOKEN_FILE = ".vault-token"  # noqa: S105 - a file name
 _MAXIMUM_TOKEN_BYTES = 65_536
 _VAULT_EXAMPLE = "Write it as https://vault.example.com:8200."
@@ -251,12 +250,12 @@ class _Search:
 
     def take_context(self, name: str) -> None:
         """Take server and login of the named qlik-cli context; without a name of the current one, if there is one."""
-        path = find_context_file(Path.home(), os.environ.get(_CONTEXT_VARIABLE, "").strip())
+        path = find_context_file(Path.home(), os.environ.get(CONTEXT_VARIABLE, "").strip())
         if path is None:
             if name:
                 raise ConfigurationError(
                     f"There is no qlik-cli context {name!r}: qlik-cli has no contexts here.",
-                    hint=f"It keeps them in ~/.qlik/contexts.yml; {_CONTEXT_VARIABLE} names another place.",
+                    hint=f"It keeps them in ~/.qlik/contexts.yml; {CONTEXT_VARIABLE} names another place.",
                 )
             return
         contexts = load_contexts(path)

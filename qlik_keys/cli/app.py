@@ -138,3 +138,30 @@ def clients(
     typer.echo(
         frame.to_json(orient="records", date_format="iso", date_unit="s", indent=2) if as_json else as_text(frame)
     )
+
+
+@app.command(epilog=TENANT_HELP)
+def audit(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON records instead of a table.")] = False,
+    fail_on: Annotated[
+        str, typer.Option(help="Exit code 1 for a finding of this weight or more: high, medium, low.")
+    ] = "",
+) -> None:
+    """List what there is to say of the tenant's clients and their keys, the weightiest first.
+
+    Example: qlik-keys audit --fail-on high
+    """
+    from qlik_keys.cli.table import audit_as_text
+    from qlik_keys.findings import SEVERITIES
+    from qlik_keys.inventory import audit as look
+    from qlik_keys.settings import Settings
+
+    if fail_on and fail_on not in SEVERITIES:
+        raise typer.BadParameter(f"choose one of {', '.join(SEVERITIES)}", param_hint="--fail-on")
+    settings = Settings.resolve()
+    with settings.tenant() as tenant, settings.store() as store:
+        frame = look(tenant, store)
+    typer.echo(frame.to_json(orient="records", indent=2) if as_json else audit_as_text(frame))
+    if fail_on and (frame["severity"] <= fail_on).any():
+        raise typer.Exit(1)

@@ -1,22 +1,34 @@
-"""The clients' table for a terminal."""
+"""The tables of clients and of findings for a terminal."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import pandas as pd
+import pandas as pd
 
 _SHOWN = ("name", "client_id", "auth_methods", "scopes", "algs", "current_kid", "custody", "rotate_by", "findings")
+
+_FOUND = ("severity", "finding", "name", "client_id", "command")
 
 
 def as_text(frame: pd.DataFrame) -> str:
     """Return the columns that matter at a glance, lists joined, dates as days, control characters shown as escapes."""
-    shown = frame.loc[:, list(_SHOWN)].copy()
-    for column in shown.columns:
-        shown[column] = [_cell(value) for value in shown[column]]
-    if shown.empty:
-        return "The tenant has no clients."
+    return _aligned(frame, _SHOWN) if len(frame) else "The tenant has no clients."
+
+
+def audit_as_text(frame: pd.DataFrame) -> str:
+    """Return the findings, a line each, and what each kind means below."""
+    if frame.empty:
+        return "Nothing was found."
+    kinds = frame.drop_duplicates("finding")
+    words = zip(kinds["finding"], kinds["meaning"], kinds["advice"], strict=True)
+    return "\n".join(
+        [_aligned(frame, _FOUND), "", *(f"{finding}: {meaning} {advice}" for finding, meaning, advice in words)]
+    )
+
+
+def _aligned(frame: pd.DataFrame, columns: tuple[str, ...]) -> str:
+    shown = pd.DataFrame({column: [_cell(value) for value in frame[column]] for column in columns})
     widths = [max(len(column), *(len(value) for value in shown[column])) for column in shown.columns]
     lines = [list(shown.columns), ["-" * width for width in widths], *shown.itertuples(index=False)]
     return "\n".join(

@@ -60,7 +60,7 @@ class ClientSpecification:
         *,
         name: str,
         scopes: Iterable[str],
-        key: KeySpec | PrivateKey | None,
+        key: KeySpec | PrivateKey | str | None,
         client_secret: bool,
         description: str,
         impersonation: bool,

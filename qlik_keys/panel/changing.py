@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from qlik_keys import lifecycle
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.lifecycle import Rotated
+from qlik_keys.panel.client_settings import SETTINGS, apply_setting, plan_setting
 from qlik_keys.panel.state import ShownPlan, ShownStep
-from qlik_keys.panel.words import KEY_CHOICES
+from qlik_keys.panel.words import BY_HAND, KEY_CHOICES
 
 if TYPE_CHECKING:
     import threading
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.lifecycle import StepEvent
     from qlik_keys.panel.state import ChangeForm
+    from qlik_keys.secret import Secret
     from qlik_keys.tenant import QlikTenant
 
 
@@ -31,6 +33,8 @@ def plan_of(
         ConfigurationError: a value of the form is no number, or no client is chosen.
         TenantError, StoreError: tenant or store cannot be asked.
     """
+    if form.operation in SETTINGS:
+        return plan_setting(tenant, form)
     plan = lifecycle.preview(tenant, store, form.operation, form.client_id, clock=clock, **_options(form))  # type: ignore[arg-type]
     shown = ShownPlan(
         form=form,
@@ -41,7 +45,10 @@ def plan_of(
         hint=plan.hint,
         is_empty=not plan.steps,
     )
-    by_name = {step.action: ShownStep(step=step.action, title=step.title, by_hand="") for step in plan.steps}
+    by_name = {
+        step.action: ShownStep(step=step.action, title=step.title, by_hand=BY_HAND.get(step.action, ""))
+        for step in plan.steps
+    }
     return shown, tuple(by_name.values())
 
 
@@ -53,20 +60,23 @@ def carry_out(
     on_step: Callable[[StepEvent], None],
     cancel: threading.Event,
     clock: Clock,
-) -> str:
-    """Do it, and return in words what it came to.
+) -> tuple[str, Secret | None]:
+    """Do it, and return in words what it came to, and the client secret that came of it, None for none.
 
     Raises:
         QlikKeysError: as the operation does.
     """
+    if form.operation in SETTINGS:
+        return apply_setting(tenant, form, on_step=on_step)
     told: dict[str, Any] = {"on_step": on_step}
     if form.operation == "delete":
         lifecycle.delete(tenant, store, form.client_id, confirm=form.confirm.strip(), **_options(form), **told)
-        return f"Deleted {form.client_id}."
+        return f"Deleted {form.client_id}.", None
     told |= {"cancel": cancel, "clock": clock}
     if form.operation == "resume":
         finished = lifecycle.resume(tenant, store, **told)
-        return f"Finished: {', '.join(item.name for item in finished)}." if finished else "Nothing had been cut off."
+        names = ", ".join(item.name for item in finished)
+        return f"Finished: {names}." if names else "Nothing had been cut off.", None
     perform: dict[str, Callable[..., Rotated | list[Rotated]]] = {
         "rotate": lifecycle.rotate,
         "retire": lifecycle.retire_due,
@@ -75,7 +85,7 @@ def carry_out(
     }
     result = perform[form.operation](tenant, store, form.client_id, **_options(form), **told)
     results = [result] if isinstance(result, Rotated) else result
-    return " ".join(_words(item) for item in results) or "No old key was due."
+    return " ".join(_words(item) for item in results) or "No old key was due.", None
 
 
 def _options(form: ChangeForm) -> dict[str, Any]:

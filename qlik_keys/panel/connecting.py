@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.keystore.vault import AppRole, UserPass, VaultKeyStore
 from qlik_keys.origins import same_origin
+from qlik_keys.settings import Settings
 from qlik_keys.tenant import ApiKey, QlikTenant, normalise_tenant_url
 from qlik_keys.tokens import ClientSecret
 
 if TYPE_CHECKING:
     from qlik_keys.panel.state import ConnectForm
-    from qlik_keys.settings import Settings
     from qlik_keys.tenant import Credential
 
 
@@ -28,6 +28,14 @@ def build_tenant(form: ConnectForm, settings: Settings) -> QlikTenant:
         ConfigurationError: the address is wrong, or a credential is missing or malformed.
     """
     url, _ = normalise_tenant_url(form.tenant_url)
+    if form.credential == "context":
+        chosen = Settings.resolve(context=form.context)
+        if not same_origin(url, chosen.tenant_url):
+            raise ConfigurationError(
+                f"The qlik-cli context {form.context!r} is for another tenant than the address says.",
+                hint="Choose the context again: it fills in its address.",
+            )
+        return chosen.tenant()
     typed: Credential | None = None
     if form.credential == "api_key" and form.api_key is not None:
         typed = ApiKey(form.api_key)
@@ -57,6 +65,7 @@ def build_store(form: ConnectForm, settings: Settings) -> VaultKeyStore:
         mount=form.mount,
         prefix=form.prefix,
         namespace=form.namespace.strip() or None,
+        custody=form.custody,
         ca_cert=str(settings.vault_ca_cert) if is_known and settings.vault_ca_cert else None,
     )
     if form.vault_login == "approle":

@@ -61,10 +61,15 @@ def button(label: str, presenter: Presenter, action: Callable[[], object], *, ki
 
 
 def form_button(
-    label: str, presenter: Presenter, action: Callable[[], object], *, fields: Sequence[widgets.Widget]
+    label: str,
+    presenter: Presenter,
+    action: Callable[[], object],
+    *,
+    fields: Sequence[widgets.Widget],
+    tooltip: str = "",
 ) -> FormButton:
     """Return a button that brings the fields of its form with it, and leaves a card if its action raises."""
-    return FormButton(label, fields=fields, action=_guarded(label, presenter, action))
+    return FormButton(label, fields=fields, action=_guarded(label, presenter, action), tooltip=tooltip)
 
 
 def _guarded(label: str, presenter: Presenter, action: Callable[[], object]) -> Callable[[], None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import anywidget
 import traitlets
@@ -30,6 +30,7 @@ class SecretField(anywidget.AnyWidget):
         label: what is wanted, for instance "API key".
         help_text: a word under the field.
         any_text: take any text, as for a password; otherwise only what a header may carry.
+        kind: "text", or "file" for the text of a file that is chosen in the page.
     """
 
     _esm = _STATIC / "secret_field.js"
@@ -39,12 +40,16 @@ class SecretField(anywidget.AnyWidget):
     problem = traitlets.Unicode("").tag(sync=True)
     disabled = traitlets.Bool(default_value=False).tag(sync=True)
     sent = traitlets.Unicode("").tag(sync=True)
+    kind = traitlets.Unicode("text").tag(sync=True)
+    form_trait = "sent"
 
-    def __init__(self, *, label: str, help_text: str = "", any_text: bool = False) -> None:
-        super().__init__(label=label, help_text=help_text)
+    def __init__(
+        self, *, label: str, help_text: str = "", any_text: bool = False, kind: Literal["text", "file"] = "text"
+    ) -> None:
+        super().__init__(label=label, help_text=help_text, kind=kind)
         self._arrived = threading.Condition()
         self._arrived_last = ""
-        self._any_text = any_text
+        self._any_text = any_text or kind == "file"
         self._secret: Secret | None = None
         self._touched = False
         self._listeners: list[Callable[[], None]] = []
@@ -117,6 +122,7 @@ class FormButton(anywidget.AnyWidget):
         description: its words.
         fields: the widgets of the form.
         action: called with nothing after the fields have their values.
+        tooltip: a word on what it does.
     """
 
     _esm = _STATIC / "form_button.js"
@@ -124,9 +130,14 @@ class FormButton(anywidget.AnyWidget):
     disabled = traitlets.Bool(default_value=False).tag(sync=True)
     fields: traitlets.List[list[str]] = traitlets.List().tag(sync=True)
 
-    def __init__(self, description: str, *, fields: Sequence[Any], action: Callable[[], None]) -> None:
+    tooltip = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(
+        self, description: str, *, fields: Sequence[Any], action: Callable[[], None], tooltip: str = ""
+    ) -> None:
         self._fields = [(field, _trait_of(field)) for field in fields]
-        super().__init__(description=description, fields=[[field.model_id, trait] for field, trait in self._fields])
+        pairs = [[field.model_id, trait] for field, trait in self._fields]
+        super().__init__(description=description, fields=pairs, tooltip=tooltip)
         self._action = action
         self.on_msg(self._received)
 
@@ -142,10 +153,8 @@ class FormButton(anywidget.AnyWidget):
 
 
 def _trait_of(field: Any) -> str:
-    if isinstance(field, SecretField):
-        return "sent"
     # A choice's value is known to Python alone; the page has its place in the list.
-    return "index" if hasattr(field, "index") else "value"
+    return getattr(field, "form_trait", "index" if hasattr(field, "index") else "value")
 
 
 class SecretOnce(anywidget.AnyWidget):

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from qlik_keys.panel.same_as import same_as
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     import pandas as pd
 
     from qlik_keys.panel.state import Connection, ErrorCard, MadeClient, PanelState, ShownPlan, ShownRequest, ShownStep
 
-ROWS_SHOWN = 200
+OLD_AGES = ("91-180", "181-365", "over 365")
 _PHASES = {
     "waiting": ("○", "to do"),
     "running": ("◐", "doing"),
     "done": ("✓", "done"),
     "failed": ("✗", "failed"),
 }
-_TABLE = ("Client", "Logs in by", "Scopes", "Current key", "Key made", "Rotate by", "Consent", "Findings")
 
 
 def plain(words: str) -> str:
@@ -62,7 +63,8 @@ def header(state: PanelState) -> str:
     else:
         badge = _badge("real", "Real tenant")
     roles = f" ({', '.join(connection.roles)})" if connection.roles else ""
-    vault = f"<span>Vault <code>{escape(connection.vault_url)}</code></span>" if connection.vault_url else ""
+    keeper = ", keys in Transit" if connection.custody == "transit" else ""
+    vault = f"<span>Vault <code>{escape(connection.vault_url)}</code>{keeper}</span>" if connection.vault_url else ""
     return (
         f"{badge}<span>Tenant <code>{escape(connection.tenant_host)}</code></span>"
         f"<span>as <b>{escape(connection.identity)}</b>{escape(roles)}</span>{vault}"
@@ -74,6 +76,8 @@ def work(state: PanelState) -> str:
     if not state.work:
         return ""
     words = f"{state.work} …" if not state.cancelling else f"{state.work}: stopping after this step …"
+    if state.waits_for and not state.cancelling:
+        words = f"Next: {state.waits_for}"
     return (
         f"<div class='qk-work' role='status'><span class='qk-spinner' aria-hidden='true'></span>{escape(words)}</div>"
     )
@@ -128,9 +132,12 @@ def warnings(texts: Iterable[str]) -> str:
     return f"<ul class='qk-warnings'>{items}</ul>" if items else ""
 
 
-def preview(text: str) -> str:
-    """Return the registration's JSON, folded up."""
-    return f"<details class='qk-preview'><summary>What will be sent to the tenant</summary>{_code(text)}</details>"
+def preview(text: str, code: str) -> str:
+    """Return the registration's JSON, and the same in Python, both folded up."""
+    return (
+        f"<details class='qk-preview'><summary>What will be sent to the tenant</summary>{_code(text)}</details>"
+        f"<details class='qk-preview'><summary>The same in Python</summary>{_code(code)}</details>"
+    )
 
 
 def steps(shown: Sequence[ShownStep]) -> str:
@@ -152,7 +159,7 @@ def made(client: MadeClient | None) -> str:
     proof = (
         f"<p class='qk-proof'>✓ <b>Proved:</b> it read its key back from the Vault, got a token and asked the tenant "
         f"who it is: <code>{escape(client.subject)}</code>. Scope <code>{escape(client.scope)}</code>, "
-        f"the token ends {_moment(client.expires_at)}.</p>"
+        f"the token ends {moment(client.expires_at)}.</p>"
         if client.subject
         else ""
     )
@@ -179,61 +186,56 @@ def first_use(client: MadeClient | None) -> str:
     return f"<details class='qk-preview'><summary>Use it in the next cell</summary>{_code(code)}</details>"
 
 
-def clients(frame: pd.DataFrame | None, at: datetime | None, search: str) -> str:
-    """Return the table of the tenant's clients whose name, id, scopes or findings hold the text."""
-    if frame is None:
-        return "<div class='qk-empty'><p>Not asked for yet.</p></div>"
-    wanted = search.strip().casefold()
-    records: list[dict[str, Any]] = [
-        {str(name): value for name, value in record.items()} for record in frame.to_dict("records")
-    ]
-    found = [record for record in records if wanted in _searchable(record)] if wanted else records
-    total = f"{len(records)} client{'' if len(records) == 1 else 's'}"
-    counted = f"{len(found)} of {total}" if wanted else total
-    rest = f", the first {ROWS_SHOWN} shown" if len(found) > ROWS_SHOWN else ""
-    caption = f"{counted}{rest}. As of {_moment(at)}. In a cell: <code>panel.clients</code>"
-    head = "".join(f"<th scope='col'>{name}</th>" for name in _TABLE)
-    rows = "".join(_row(record) for record in found[:ROWS_SHOWN])
-    if not records:
-        rows = f"<tr><td colspan='{len(_TABLE)}'>The tenant has no OAuth client yet.</td></tr>"
+def listed_at(at: datetime | None) -> str:
+    """Return when the clients were asked for, and where a cell finds them; nothing before."""
+    if at is None:
+        return ""
+    return f"As of {moment(at)}. In a cell: <code>panel.clients</code>, <code>panel.selected</code>"
+
+
+def chosen(rows: pd.DataFrame | None, client_ids: Sequence[str], why: str) -> str:
+    """Return which client the buttons below are about, or why they are off."""
+    if why:
+        return f"<p class='qk-note'>{escape(why)}</p>"
+    if not client_ids:
+        return "<p class='qk-note'>Select a client in the table; the plan is shown before anything is done.</p>"
+    if len(client_ids) > 1:
+        return (
+            f"<p class='qk-note'>{len(client_ids):,} are selected: here, keys are changed one client at a time. "
+            "For many, in a cell: <code>qk.rotate_due(panel.tenant, panel.store)</code>, or a loop over "
+            "<code>panel.selected</code>.</p>"
+        )
+    name = "" if rows is None or rows.empty else f"<b>{escape(str(rows['name'].iloc[0]))}</b> "
+    return f"<p>{name}<code>{escape(client_ids[0])}</code></p>"
+
+
+def ages(counts: Mapping[str, int]) -> str:
+    """Return how old the current keys are, as bars with their figures."""
+    most = max(counts.values(), default=0) or 1
+    bars = "".join(
+        f"<li class='qk-age'><span class='qk-age-count'>{count:,}</span>"
+        f"<span class='qk-age-bar{' qk-age-old' if name in OLD_AGES else ''}' "
+        f"style='height:{round(90 * count / most)}px'></span><span class='qk-age-name'>{escape(name)}</span></li>"
+        for name, count in counts.items()
+    )
     return (
-        f"<p class='qk-muted'>{caption}</p><div class='qk-scroll' tabindex='0' role='region' aria-label='Clients'>"
-        f"<table class='qk-table'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+        f"<h3>How old the keys are, in days</h3><ul class='qk-ages'>{bars}</ul>"
+        "<p class='qk-muted'>A key should be replaced within 90 days, unless you chose another time.</p>"
     )
 
 
-def summary(state: PanelState) -> str:
-    """Return what a reopened or exported notebook shows in the place of the panel."""
-    connection = state.connection
-    where = f" It was connected to {escape(connection.tenant_host)}." if connection else ""
-    return (
-        "<p><b>qlik_keys panel.</b> It needs a running kernel: run <code>import qlik_keys as qk; qk.Panel()</code> "
-        f"again.{where}</p>"
-    )
-
-
-def _row(record: dict[str, Any]) -> str:
-    findings = _texts(record["findings"])
-    chips = "".join(f"<span class='qk-finding'>⚠ {escape(name)}</span>" for name in findings)
-    cells = (
-        f"<b>{escape(str(record['name']))}</b><br><code>{escape(str(record['client_id']))}</code>",
-        escape(", ".join(_METHODS.get(name, name) for name in _texts(record["auth_methods"]))),
-        escape(", ".join(_texts(record["scopes"]))),
-        f"<code>{escape(_text(record['current_kid']))}</code><br>{escape(', '.join(_texts(record['algs'])))}",
-        _day(record["key_made"]),
-        _day(record["rotate_by"]),
-        escape(_text(record["consent"])),
-        chips or "<span class='qk-none'>✓ none</span>",
-    )
-    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
-
-
-_METHODS = {"private_key_jwt": "private key JWT", "client_secret": "client secret"}
+def audit_words(found: Mapping[str, int], clients: int) -> str:
+    """Return in a line what an audit came to."""
+    if not any(found.values()):
+        return f"<div class='qk-good' role='status'><p><b>✓ Nothing was found</b> in {_count(clients)}.</p></div>"
+    counts = ", ".join(f"{count:,} {severity}" for severity, count in found.items() if count)
+    return f"<p role='status'><b>{sum(found.values()):,} findings</b> in {_count(clients)}: {counts}.</p>"
 
 
 def _step(step: ShownStep) -> str:
     sign, word = _PHASES[step.phase]
-    requests = "".join(map(_request, step.requests))
+    by_client = step.step.startswith("prove")
+    requests = "".join(_request(request, by_client=by_client) for request in step.requests)
     listed = f"<ul class='qk-requests'>{requests}</ul>" if requests else ""
     by_hand = f"<p class='qk-by-hand'>By hand: {escape(step.by_hand)}</p>" if step.by_hand else ""
     return (
@@ -243,41 +245,30 @@ def _step(step: ShownStep) -> str:
     )
 
 
-def _request(request: ShownRequest) -> str:
+def _request(request: ShownRequest, *, by_client: bool) -> str:
     status = "no answer" if request.status is None else str(request.status)
     again = f" · attempt {request.attempt}" if request.attempt > 1 else ""
     line = (
         f"<span class='qk-system'>{request.system}</span><code>{escape(request.method)} {escape(request.path)}</code>"
         f"<span class='qk-answer'>{status} · {request.milliseconds:.0f} ms{again}</span>"
     )
-    if not request.body:
-        return f"<li class='qk-request'>{line}</li>"
-    body = f"<details><summary>with this body</summary>{_code(request.body)}</details>"
-    return f"<li class='qk-request'>{line}{body}</li>"
+    body = f"<p class='qk-way'>Body (body.json)</p>{_code(request.body)}" if request.body else ""
+    ways = "".join(
+        f"<p class='qk-way'>{escape(name)}</p>{_code(code)}" for name, code in same_as(request, by_client=by_client)
+    )
+    return (
+        f"<li><details class='qk-request'><summary title='the same with curl, qlik-cli, Python'>{line}</summary>"
+        f"{body}<p class='qk-same'>The same as</p>{ways}</details></li>"
+    )
 
 
-def _searchable(record: dict[str, Any]) -> str:
-    texts = [str(record["name"]), str(record["client_id"]), _text(record["current_kid"]), _text(record["consent"])]
-    texts += [*_texts(record["scopes"]), *_texts(record["findings"]), *_texts(record["auth_methods"])]
-    return " ".join(texts).casefold()
-
-
-def _texts(value: Any) -> list[str]:
-    return [str(item) for item in value] if isinstance(value, list | tuple) else []
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _day(value: Any) -> str:
-    # A missing value of pandas is not equal to itself.
-    known = value is not None and value == value  # noqa: PLR0124
-    return f"<span class='qk-day'>{value:%Y-%m-%d}</span>" if known else ""
-
-
-def _moment(value: datetime | None) -> str:
+def moment(value: datetime | None) -> str:
+    """Return a time in UTC to the minute, "" for none."""
     return f"{value:%Y-%m-%d %H:%M} UTC" if value else ""
+
+
+def _count(clients: int) -> str:
+    return f"{clients:,} client{'' if clients == 1 else 's'}"
 
 
 def _code(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,14 +10,18 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from qlik_keys.errors import ConfigurationError
-from qlik_keys.panel import markup
+from qlik_keys.panel.audit_view import AuditView
 from qlik_keys.panel.client_views import ClientsView
+from qlik_keys.panel.connect_view import ConnectView
+from qlik_keys.panel.frame_view import FrameView
+from qlik_keys.panel.new_client_view import NewClientView
 from qlik_keys.panel.presenter import Presenter
-from qlik_keys.panel.views import ConnectView, FrameView, NewClientView
+from qlik_keys.panel.summary import hiding, summary
 from qlik_keys.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
+    from IPython.display import DisplayHandle
 
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.lifecycle import Provisioned
@@ -61,21 +66,25 @@ class Panel:
             except ConfigurationError as error:
                 settings, problem = Settings(), error
         self._presenter = presenter = Presenter(settings=settings)
-        connect = ConnectView(presenter)
         self._views: dict[str, Any] = {
-            "Connect": connect,
+            "Connect": ConnectView(presenter),
             "New client": NewClientView(presenter),
             "Clients": ClientsView(presenter),
+            "Audit": AuditView(presenter),
         }
-        self._frame = FrameView(presenter, self._views, ending=connect.forget)
-        style = widgets.HTML(f"<style>{_STYLE.read_text(encoding='utf-8')}</style>")
+        self._frame = FrameView(presenter, self._views, ending=self._forget)
+        self._id = secrets.token_hex(4)
+        self._summary = ""
+        self._summaries: list[DisplayHandle] = []
+        style = widgets.HTML(f"<style>{_STYLE.read_text(encoding='utf-8')}{hiding(self._id)}</style>")
         style.layout.display = "none"
         self._root = widgets.VBox([style, self._frame.widget])
+        self._root.add_class(f"qk-root-{self._id}")
         presenter.listen(self._draw)
         if problem is not None:
             presenter.fail(problem, "Looking for settings")
         if tenant is not None and store is not None:
-            self._frame.choose("New client")
+            presenter.go_to("New client")
             presenter.use(tenant, store)
 
     @property
@@ -92,6 +101,16 @@ class Panel:
     def clients(self) -> pd.DataFrame | None:
         """The table of the tab "Clients", None before it was asked for (`qlik_keys.clients`)."""
         return self._presenter.state.clients
+
+    @property
+    def selected(self) -> pd.DataFrame | None:
+        """The rows that are selected in it."""
+        return self._presenter.selected()
+
+    @property
+    def findings(self) -> pd.DataFrame | None:
+        """The table of the tab "Audit", None before it was asked for (`qlik_keys.audit`)."""
+        return self._presenter.state.audit
 
     @property
     def last_made(self) -> Provisioned | None:
@@ -123,8 +142,13 @@ class Panel:
 
     def end_session(self) -> None:
         """Forget every secret, close what the panel opened, and stop its sandbox."""
-        self._views["Connect"].forget()
+        self._forget()
         self._presenter.end_session(wait=True)
+
+    def _forget(self) -> None:
+        for view in self._views.values():
+            if hasattr(view, "forget"):
+                view.forget()
 
     def _draw(self, state: PanelState) -> None:
         for view in (self._frame, *self._views.values()):
@@ -134,9 +158,32 @@ class Panel:
                 self._presenter.last_error = error
                 warnings.warn(f"the panel could not be drawn: {type(error).__name__}", RuntimeWarning, stacklevel=2)
 
+        if not state.work:
+            self._update_summary(state)
+
+    def _update_summary(self, state: PanelState) -> None:
+        """Keep what a notebook shows without the panel up to date; it is saved with the notebook."""
+        words = summary(state, self._id)
+        if words == self._summary:
+            return
+        self._summary = words
+        for handle in self._summaries:
+            handle.update(self._plain(), raw=True)  # type: ignore[no-untyped-call]
+
+    def _plain(self) -> dict[str, str]:
+        return {"text/html": self._summary, "text/plain": repr(self)}
+
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         bundle: dict[str, Any] = self._root._repr_mimebundle_(**options)  # IPython's own protocol
-        return {**bundle, "text/plain": repr(self), "text/html": markup.summary(self._presenter.state)}
+        return {**bundle, **self._plain()}
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display  # noqa: PLC0415  # IPython asks for it, so it is there
+
+        self._summaries.append(display(self._plain(), raw=True, display_id=True))  # type: ignore[no-untyped-call]
+        widget = self._root._repr_mimebundle_()
+        del widget["text/plain"]
+        display(widget, raw=True)  # type: ignore[no-untyped-call]
 
     def __repr__(self) -> str:
         connection = self._presenter.state.connection

@@ -1,62 +1,36 @@
-"""The panel without widgets: its state, and what can be done with it.
+"""The panel without widgets: what can be done with it once it is connected.
 
-Every action runs through `_work`, which lets one run at a time, puts whatever goes wrong on a card, and keeps the
-exception. Nothing here knows how it is drawn; nothing here is written to a notebook.
+`work` runs one thing at a time and keeps the state, `session` connects; here are the actions on clients. Nothing here
+knows how it is drawn; nothing here is written to a notebook.
 """
 
 from __future__ import annotations
 
 import functools
 import json
-import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
-from qlik_keys.clock import SYSTEM_CLOCK, utc_now
+from qlik_keys.clock import utc_now
 from qlik_keys.errors import ConfigurationError
-from qlik_keys.origins import is_loopback
-from qlik_keys.panel.showing import (
-    error_card,
-    made_client,
-    specification_of,
-    tenant_request,
-    vault_request,
-    waiting_steps,
-    with_event,
-    with_request,
-)
-from qlik_keys.panel.state import Connection, PanelState
-from qlik_keys.panel.words import KEY_CHOICES
+from qlik_keys.findings import FINDINGS
+from qlik_keys.panel.session import Session
+from qlik_keys.panel.showing import made_client, specification_of, waiting_steps
+from qlik_keys.panel.state import NOTHING_DONE, ChangeForm
+from qlik_keys.panel.words import KEY_CHOICES, OWN_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
 
-    from qlik_keys.clock import Clock
-    from qlik_keys.keystore.base import KeyStore
-    from qlik_keys.lifecycle import Provisioned, StepEvent
-    from qlik_keys.panel.state import ChangeForm, ClientForm, ConnectForm, ShownRequest
-    from qlik_keys.sandbox import Sandbox
-    from qlik_keys.secret import Secret
-    from qlik_keys.settings import Settings
-    from qlik_keys.tenant import QlikTenant
+    from qlik_keys.keys import KeySpec, PrivateKey
+    from qlik_keys.panel.state import ClientForm
 
-    Listener = Callable[[PanelState], None]
-    Runner = Callable[[Callable[[], None]], None]
+_TYPING_PAUSE_SECONDS = 0.4
 
 
-# What was done or planned last; another thing takes its place.
-_NOTHING_DONE: dict[str, Any] = {"steps": (), "steps_in": "new", "plan": None, "changed": "", "made": None}
-
-
-def in_thread(task: Callable[[], None]) -> None:
-    """Run a task in a thread that does not keep the process alive."""
-    threading.Thread(target=task, name="qlik_keys panel", daemon=True).start()
-
-
-class Presenter:
+class Presenter(Session):
     """The panel's state and actions; safe to use from several threads.
 
     Args:
@@ -65,142 +39,11 @@ class Presenter:
         clock: time.
     """
 
-    def __init__(self, *, settings: Settings, run: Runner = in_thread, clock: Clock = SYSTEM_CLOCK) -> None:
-        self._settings = settings
-        self._run = run
-        self._clock = clock
-        self._lock = threading.RLock()
-        self._state = PanelState()
-        self._listeners: list[Listener] = []
-        self._cancel = threading.Event()
-        self._box: Sandbox | None = None
-        self._owned: list[Any] = []
-        self._unsubscribe: list[Callable[[], None]] = []
-        self._client_secret: Secret | None = None
-        self.tenant: QlikTenant | None = None
-        self.store: KeyStore | None = None
-        self.last_error: BaseException | None = None
-        self.last_made: Provisioned | None = None
+    _name = ""
 
-    # --- looking ---
-
-    @property
-    def state(self) -> PanelState:
-        """What the panel shows now."""
-        return self._state
-
-    @property
-    def settings(self) -> Settings:
-        """Where credentials come from that were not typed."""
-        return self._settings
-
-    def listen(self, listener: Listener) -> None:
-        """Tell a listener every new state, one after the other."""
-        with self._lock:
-            self._listeners.append(listener)
-            listener(self._state)
-
-    def redraw(self) -> None:
-        """Tell every listener the state once more: something beside it has changed, for instance what is typed."""
-        self._set()
-
-    # --- connecting ---
-
-    def use(self, tenant: QlikTenant, store: KeyStore, *, wait: bool = False) -> None:
-        """Connect to a tenant and a store that the caller made, and keeps."""
-        self._work("Connecting", functools.partial(self._connect, tenant, store, ()), wait=wait)
-
-    def start_sandbox(self, *, wait: bool = False) -> None:
-        """Start a sandbox and connect to it; where one is connected already, nothing is done."""
-        if self._box is not None and self._box.running and self._state.connection is not None:
-            return
-        self._work("Starting the sandbox: a practice tenant and a real OpenBao server", self._start_sandbox, wait=wait)
-
-    def _start_sandbox(self) -> None:
-        from qlik_keys import sandbox  # noqa: PLC0415  # the extra [sandbox] may be missing
-        from qlik_keys.keystore.vault import VaultKeyStore  # noqa: PLC0415  # brings hvac
-        from qlik_keys.tenant import ApiKey, QlikTenant  # noqa: PLC0415  # brings httpx
-
-        self._let_go()
-        box = self._box = sandbox.start()
-        tenant = QlikTenant(box.tenant_url, credential=ApiKey(box.api_key))
-        store = VaultKeyStore(box.vault_url, token=box.vault_token)
-        self._owned = [tenant, store]
-        self._connect_owned(tenant, store, ())
-
-    def connect(self, fill_in: Callable[[], ConnectForm]) -> None:
-        """Connect to a tenant and a Vault of the person's own; both are asked before it counts as connected.
-
-        Args:
-            fill_in: returns what was typed; it may wait for it, since it is called where the work is done.
-        """
-        self._work("Connecting", functools.partial(self._connect_form, fill_in))
-
-    def _connect_form(self, fill_in: Callable[[], ConnectForm]) -> None:
-        from qlik_keys.panel.connecting import build_store, build_tenant  # noqa: PLC0415  # brings httpx and hvac
-
-        form = fill_in()
-        tenant = build_tenant(form, self._settings)
-        try:
-            store = build_store(form, self._settings)
-        except BaseException:
-            tenant.close()
-            raise
-        self._let_go()
-        self._owned = [tenant, store]
-        self._connect_owned(tenant, store, tenant.notices)
-
-    def _connect_owned(self, tenant: QlikTenant, store: KeyStore, notices: tuple[str, ...]) -> None:
-        try:
-            self._connect(tenant, store, notices)
-        except BaseException:
-            self._let_go()
-            raise
-
-    def _connect(self, tenant: QlikTenant, store: KeyStore, notices: tuple[str, ...]) -> None:
-        user = tenant.users.me()
-        store.client_ids(tenant.host)
-        connection = Connection(
-            mode="sandbox" if is_loopback(urlsplit(tenant.url).hostname or "") else "real",
-            tenant_url=tenant.url,
-            tenant_host=tenant.host,
-            identity=user.name or user.subject,
-            roles=tuple(user.roles),
-            vault_url=str(getattr(store, "url", "")),
-            notices=notices,
-        )
-        self.tenant, self.store = tenant, store
-        self._unsubscribe = [
-            tenant.subscribe(lambda exchange: self._add_request(tenant_request(exchange))),
-            store.subscribe(lambda call: self._add_request(vault_request(call))),
-        ]
-        self._set(connection=connection, clients=None, clients_at=None, **_NOTHING_DONE)
-
-    def end_session(self, *, wait: bool = False) -> None:
-        """Let go of everything: secrets, connections, the Vault token if the panel logged in, the sandbox."""
-        self._work("Ending the session", self._end, wait=wait)
-
-    def _end(self) -> None:
-        self._let_go()
-        self._set(connection=None, clients=None, clients_at=None, error=None, **_NOTHING_DONE)
-
-    def _let_go(self) -> None:
-        for unsubscribe in self._unsubscribe:
-            unsubscribe()
-        owned, self._owned, self._unsubscribe = self._owned, [], []
-        box, self._box = self._box, None
-        self.tenant = self.store = None
-        self.last_error = self.last_made = self._client_secret = None
-        self._set(connection=None, has_client_secret=False)
-        try:
-            for part in owned:
-                if hasattr(part, "revoke_token"):
-                    part.revoke_token()
-        finally:
-            for part in owned:
-                part.close()
-            if box is not None:
-                box.stop()
+    def go_to(self, tab: str) -> None:
+        """Bring a tab to the front."""
+        self._set(tab=tab)
 
     # --- a client ---
 
@@ -211,10 +54,10 @@ class Presenter:
         if not form.name.strip():
             return "Give the client a name."
         try:
-            specification_of(form)
+            specification_of(form, _key_of(form))
         except ConfigurationError as error:
             return str(error)
-        return ""
+        return "" if _key_is_there(form) else "Choose the file with your key."
 
     def preview(self, form: ClientForm) -> str:
         """Return the JSON that registers the client, with a word in the place of the key that is not made yet.
@@ -222,11 +65,31 @@ class Presenter:
         Raises:
             ConfigurationError: the form is not valid.
         """
-        specification = specification_of(form)
+        specification = specification_of(form, _key_of(form))
         body = specification.registration(None).to_json()
         if specification.key is not None:
-            body["publicKeys"] = [f"the public half of a new key, {specification.key}"]
+            whose = "your own key" if form.key_choice == OWN_KEY else f"a new key, {specification.key}"
+            body["publicKeys"] = [f"the public half of {whose}"]
         return json.dumps(body, indent=2, ensure_ascii=False)
+
+    def code_of(self, form: ClientForm) -> str:
+        """Return the Python that makes the same client.
+
+        Raises:
+            ConfigurationError: the form is not valid.
+        """
+        specification = specification_of(form, _key_of(form))
+        options = {
+            "name": repr(specification.name),
+            "scopes": repr([*specification.scopes]),
+            "key": _code_of_key(specification.key),
+            "description": repr(specification.description) if specification.description else "",
+            "client_secret": "True" if specification.client_secret else "",
+            "impersonation": "True" if specification.impersonation else "",
+            "trusted": "" if specification.trusted else "False",
+        }
+        lines = "".join(f"    {name}={value},\n" for name, value in options.items() if value)
+        return f"made = qk.provision(\n    panel.tenant,\n    panel.store,\n{lines})"
 
     def warnings_of(self, form: ClientForm) -> tuple[str, ...]:
         """Return what a person should know of these choices, a sentence each."""
@@ -241,24 +104,54 @@ class Presenter:
             warnings.append("With impersonation the client can act as any user of the tenant.")
         return tuple(warnings)
 
-    def make_client(self, form: ClientForm) -> None:
-        """Make the client that the form describes, or finish one that was cut off."""
-        self._work(f"Making the client {form.name.strip()!r}", functools.partial(self._make_client, form))
+    def check_name(self, name: str) -> None:
+        """Ask the tenant whether a name is free, beside any work; the answer is in `state.name_note`."""
+        self._name = name.strip()
+        self._set(name_note="")
+        if self.tenant is not None and self._name:
+            self._run(functools.partial(self._check_name, self._name))
+
+    def _check_name(self, name: str) -> None:
+        from qlik_keys.tenant import eq  # noqa: PLC0415  # brings httpx
+
+        self._clock.sleep(_TYPING_PAUSE_SECONDS)
+        tenant = self.tenant
+        if tenant is None or name != self._name or self._state.work:
+            return
+        try:
+            same = next(tenant.oauth_clients.iterate(eq("clientName", name), page_size=1), None)
+        except Exception:  # noqa: BLE001  # it is a help while typing; making the client asks again, and tells
+            return
+        note = f"✓ The name {name!r} is free."
+        if same is not None:
+            note = f"There is a client {name!r} already: you get that one, or are told what differs."
+        if name == self._name:
+            self._set(name_note=note)
+
+    def make_client(self, form: ClientForm, *, complete: Callable[[], ClientForm] | None = None) -> None:
+        """Make the client that the form describes, or finish one that was cut off.
+
+        Args:
+            form: the choices.
+            complete: returns them with the secrets that were typed; it may wait for these, where the work is done.
+        """
+        filled = complete or (lambda: form)
+        self._work(f"Making the client {form.name.strip()!r}", lambda: self._make_client(filled()))
 
     def _make_client(self, form: ClientForm) -> None:
         from qlik_keys.lifecycle import provision  # noqa: PLC0415  # brings httpx
 
-        assert self.tenant is not None  # the button is off without a connection
-        assert self.store is not None
-        self._client_secret = None
-        self._set(**_NOTHING_DONE | {"steps": waiting_steps()}, has_client_secret=False)
-        specification = specification_of(form)
+        tenant, store = self._connected()
+        self._keep_secret(None, "")
+        key = _loaded_key(form)
+        specification = specification_of(form, key)
+        self._set(**NOTHING_DONE | {"steps": waiting_steps()}, name_note="")
         made = provision(
-            self.tenant,
-            self.store,
+            tenant,
+            store,
             name=specification.name,
             scopes=specification.scopes,
-            key=KEY_CHOICES[form.key_choice].spec if form.private_key_jwt else None,
+            key=key,
             client_secret=specification.client_secret,
             description=specification.description,
             impersonation=specification.impersonation,
@@ -267,28 +160,24 @@ class Presenter:
             cancel=self._cancel,
             clock=self._clock,
         )
-        self.last_made, self._client_secret = replace(made, client_secret=None), made.client_secret
-        self._set(
-            made=made_client(made, self.store.location(self.tenant.host, made.client_id)),
-            has_client_secret=made.client_secret is not None,
-        )
+        self.last_made = replace(made, client_secret=None)
+        shown = made_client(made, store.location(tenant.host, made.client_id))
+        self._keep_secret(made.client_secret, made.name)
+        self._set(made=shown, made_here=(*(each for each in self._state.made_here if each != shown), shown))
         self._refresh()
 
-    def cancel(self) -> None:
-        """Stop the work after the step that it is in; what is done so far can be resumed."""
-        self._cancel.set()
-        self._set(cancelling=True)
+    # --- a client that is there ---
 
-    def client_secret(self) -> Secret | None:
-        """Return the client secret that waits to be shown, None for none."""
-        return self._client_secret
+    def select(self, client_ids: Sequence[str]) -> None:
+        """Select clients of the table."""
+        chosen = tuple(client_ids)
+        if chosen != self._state.selected:
+            self._set(selected=chosen)
 
-    def client_secret_is_stored(self) -> None:
-        """Forget the client secret: the person has it."""
-        self._client_secret = None
-        self._set(has_client_secret=False)
-
-    # --- a client's keys ---
+    def selected(self) -> pd.DataFrame | None:
+        """Return the selected rows of the table, None before it was asked for."""
+        frame = self._state.clients
+        return None if frame is None else frame[frame["client_id"].isin(self._state.selected)]
 
     def plan_change(self, form: ChangeForm) -> None:
         """Show what a change would do; nothing is changed."""
@@ -298,7 +187,7 @@ class Presenter:
         from qlik_keys.panel.changing import plan_of  # noqa: PLC0415  # brings httpx
 
         tenant, store = self._connected()
-        self._set(**_NOTHING_DONE)
+        self._set(**NOTHING_DONE)
         plan, steps = plan_of(tenant, store, form, clock=self._clock)
         self._set(plan=plan, steps=steps, steps_in="clients")
 
@@ -314,20 +203,18 @@ class Presenter:
         from qlik_keys.panel.changing import carry_out  # noqa: PLC0415  # brings httpx
 
         tenant, store = self._connected()
-        words = carry_out(tenant, store, form, on_step=self._saw_step, cancel=self._cancel, clock=self._clock)
+        plan = self._state.plan
+        words, secret = carry_out(tenant, store, form, on_step=self._saw_step, cancel=self._cancel, clock=self._clock)
+        if secret is not None:
+            self._keep_secret(secret, plan.client_name if plan else form.client_id)
         self._set(plan=None, changed=words)
         self._refresh()
 
     def drop_plan(self) -> None:
         """Put a plan away."""
-        self._set(**_NOTHING_DONE)
+        self._set(**NOTHING_DONE)
 
-    def _connected(self) -> tuple[QlikTenant, KeyStore]:
-        if self.tenant is None or self.store is None:
-            raise ConfigurationError("Nothing is connected.", hint="Start the sandbox, or connect to a tenant.")
-        return self.tenant, self.store
-
-    # --- the table ---
+    # --- the table and the audit ---
 
     def refresh(self, *, wait: bool = False) -> None:
         """Ask for the tenant's clients."""
@@ -337,58 +224,61 @@ class Presenter:
         from qlik_keys.inventory import clients  # noqa: PLC0415  # brings pandas
 
         frame: pd.DataFrame = clients(*self._connected(), clock=self._clock)
-        self._set(clients=frame, clients_at=utc_now(self._clock))
+        there = set(frame["client_id"])
+        selected = tuple(each for each in self._state.selected if each in there)
+        self._set(clients=frame, clients_at=utc_now(self._clock), selected=selected, audit=None)
 
-    # --- errors ---
+    def audit(self, *, wait: bool = False) -> None:
+        """Look through all clients and keys for what there is to say of them."""
+        self._work("Looking through the tenant's clients and their keys", self._audit, wait=wait)
 
-    def dismiss_error(self) -> None:
-        """Put the error card away; the exception stays in `last_error`."""
-        self._set(error=None)
+    def _audit(self) -> None:
+        from qlik_keys.inventory import audit_of  # noqa: PLC0415  # brings pandas
 
-    def fail(self, error: BaseException, doing: str) -> None:
-        """Put an error on a card and keep it."""
-        self.last_error = error
-        steps = tuple(replace(step, phase="failed") if step.phase == "running" else step for step in self._state.steps)
-        self._set(error=error_card(error, doing), steps=steps)
+        tenant, store = self._connected()
+        self._refresh()
+        assert self._state.clients is not None  # just asked for
+        self._set(audit=audit_of(self._state.clients, store, tenant.host))
 
-    # --- the machinery ---
+    def narrow(self, finding: str) -> None:
+        """Narrow the table to one finding, "" for all."""
+        if finding != self._state.finding:
+            self._set(finding=finding)
 
-    def _work(self, doing: str, task: Callable[[], None], *, wait: bool = False) -> None:
-        with self._lock:
-            if self._state.work:
-                busy = ConfigurationError(f"The panel is busy: {self._state.work}.", hint="Wait, or cancel it.")
-                self.fail(busy, doing)
-                if wait:
-                    raise busy
-                return
-            self._cancel.clear()
-            self._set(work=doing, cancelling=False, error=None)
+    def show_finding(self, finding: str) -> None:
+        """Show the clients of one finding in the table."""
+        self._set(finding=finding, tab="Clients")
 
-        def guarded() -> None:
-            try:
-                task()
-            except BaseException as error:
-                self.fail(error, doing)
-                if wait:
-                    raise
-            finally:
-                self._set(work="", cancelling=False)
+    def mend(self, finding: str, client_id: str) -> None:
+        """Go to the client of a finding, with the plan of what mends it."""
+        operation = FINDINGS[finding].operation
+        of_all = operation == "resume"
+        self._set(tab="Clients", finding="", selected=() if of_all or not client_id else (client_id,))
+        if operation:
+            self.plan_change(ChangeForm(operation=operation, client_id="" if of_all else client_id))
 
-        if wait:
-            guarded()
-        else:
-            self._run(guarded)
 
-    def _set(self, **changes: Any) -> None:
-        with self._lock:
-            self._state = replace(self._state, **changes)
-            for listener in self._listeners:
-                listener(self._state)
+def _key_of(form: ClientForm) -> KeySpec | str | None:
+    """Return the kind of key that a form asks for; of one's own file it is known when it is loaded."""
+    if not form.private_key_jwt:
+        return None
+    return "own" if form.key_choice == OWN_KEY else KEY_CHOICES[form.key_choice].spec
 
-    def _saw_step(self, event: StepEvent) -> None:
-        with self._lock:
-            self._set(steps=with_event(self._state.steps, event))
 
-    def _add_request(self, request: ShownRequest) -> None:
-        with self._lock:
-            self._set(steps=with_request(self._state.steps, request))
+def _key_is_there(form: ClientForm) -> bool:
+    return not form.private_key_jwt or form.key_choice != OWN_KEY or form.own_key is not None
+
+
+def _loaded_key(form: ClientForm) -> KeySpec | PrivateKey | None:
+    from qlik_keys.panel.own_key import load_own_key  # noqa: PLC0415  # brings jwcrypto
+
+    kind = _key_of(form)
+    return load_own_key(form.own_key, form.own_key_passphrase) if isinstance(kind, str) else kind
+
+
+def _code_of_key(key: KeySpec | str | None) -> str:
+    if key is None:
+        return "None"
+    if isinstance(key, str):
+        return 'qk.PrivateKey.from_pem(Path("key.pem").read_text())'
+    return f"qk.KeySpec({key.alg!r}" + (f", bits={key.bits})" if key.bits else ")")

@@ -10,9 +10,12 @@ from urllib.parse import unquote_plus, urlencode
 
 from qlik_keys.errors import ConfigurationError, LifecycleError, NeedsPerson, QlikKeysError
 from qlik_keys.panel.state import ErrorCard, MadeClient, ShownRequest, ShownStep
-from qlik_keys.panel.words import BY_HAND, KEY_CHOICES, OUTCOMES
+from qlik_keys.panel.words import BY_HAND, NEW_CLIENT_STEPS, OUTCOMES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from qlik_keys.keys import KeySpec, PrivateKey
     from qlik_keys.keystore.base import StoreCall
     from qlik_keys.lifecycle import Provisioned, StepEvent
     from qlik_keys.lifecycle.specification import ClientSpecification
@@ -27,11 +30,15 @@ def waiting_steps() -> tuple[ShownStep, ...]:
     """Return the steps that every client takes, none of them begun."""
     from qlik_keys.lifecycle.events import TITLES  # noqa: PLC0415  # brings httpx
 
-    return tuple(ShownStep(step=step, title=TITLES[step], by_hand=by_hand) for step, by_hand in BY_HAND.items())
+    return tuple(ShownStep(step=step, title=TITLES[step], by_hand=BY_HAND[step]) for step in NEW_CLIENT_STEPS)
 
 
-def specification_of(form: ClientForm) -> ClientSpecification:
+def specification_of(form: ClientForm, key: KeySpec | PrivateKey | str | None) -> ClientSpecification:
     """Return what a form asks for.
+
+    Args:
+        form: the choices.
+        key: the kind of key, or one that was brought along, or a word for one that is not loaded yet.
 
     Raises:
         ConfigurationError: a value is out of bounds.
@@ -41,7 +48,7 @@ def specification_of(form: ClientForm) -> ClientSpecification:
     return ClientSpecification.of(
         name=form.name,
         scopes=form.scopes,
-        key=KEY_CHOICES[form.key_choice].spec if form.private_key_jwt else None,
+        key=key,
         client_secret=form.client_secret,
         description=form.description,
         impersonation=form.impersonation,
@@ -59,7 +66,7 @@ def with_event(steps: tuple[ShownStep, ...], event: StepEvent) -> tuple[ShownSte
     names = [step.step for step in shown]
     if event.step not in names:
         place = next((i for i, step in enumerate(shown) if step.phase == "waiting"), len(shown))
-        shown.insert(place, ShownStep(step=event.step, title=event.title, by_hand=""))
+        shown.insert(place, ShownStep(step=event.step, title=event.title, by_hand=BY_HAND.get(event.step, "")))
         names.insert(place, event.step)
     index = names.index(event.step)
     shown[index] = replace(shown[index], phase=_PHASES[event.phase])
@@ -79,7 +86,8 @@ def tenant_request(exchange: Exchange) -> ShownRequest:
     return ShownRequest(
         system="tenant",
         method=exchange.method,
-        path=_readable(exchange.path + (f"?{urlencode(exchange.query)}" if exchange.query else "")),
+        path=_readable(_address(exchange.path, exchange.query)),
+        address=_address(exchange.path, exchange.query),
         body=body,
         status=exchange.status,
         milliseconds=exchange.elapsed_seconds * 1000,
@@ -93,6 +101,7 @@ def vault_request(call: StoreCall) -> ShownRequest:
         system="vault",
         method=call.method,
         path=_readable(call.path),
+        address=call.path,
         body="",
         status=call.status,
         milliseconds=call.elapsed_seconds * 1000,
@@ -136,6 +145,10 @@ def error_card(error: BaseException, doing: str) -> ErrorCard:
         trace_id=str(getattr(error, "trace_id", "")),
         differences=tuple((name, str(asked), str(there)) for name, (asked, there) in differences.items()),
     )
+
+
+def _address(path: str, query: Mapping[str, str]) -> str:
+    return path + (f"?{urlencode(query)}" if query else "")
 
 
 def _readable(address: str) -> str:

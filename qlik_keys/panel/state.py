@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from qlik_keys.keystore.base import Custody
+
 Mode = Literal["sandbox", "real"]
 StepPhase = Literal["waiting", "running", "done", "failed"]
 
@@ -25,6 +27,7 @@ class Connection:
         identity: the caller's name on the tenant.
         roles: the caller's roles.
         vault_url: the Vault's address, "" where the store is none of ours.
+        custody: who holds the keys that are made from now on.
         notices: what was mended in what was typed.
     """
 
@@ -34,6 +37,7 @@ class Connection:
     identity: str
     roles: tuple[str, ...] = ()
     vault_url: str = ""
+    custody: str = "kv"
     notices: tuple[str, ...] = ()
 
 
@@ -44,7 +48,8 @@ class ShownRequest:
     Attributes:
         system: who was asked.
         method: HTTP method.
-        path: path with the query.
+        path: path with the query, to be read.
+        address: the same as it was sent.
         body: JSON text, "" for none.
         status: HTTP status, None when no answer came.
         milliseconds: how long it took.
@@ -54,6 +59,7 @@ class ShownRequest:
     system: Literal["tenant", "vault"]
     method: str
     path: str
+    address: str
     body: str
     status: int | None
     milliseconds: float
@@ -134,7 +140,8 @@ class ChangeForm:
     """A wish for the keys of a client that is there.
 
     Attributes:
-        operation: "rotate", "retire", "revoke", "adopt", "delete", or "resume" for all that was cut off.
+        operation: "rotate", "retire", "revoke", "adopt", "delete", "resume" for all that was cut off, or one of
+            `client_settings.SETTINGS`.
         client_id: which client, "" for "resume".
         overlap_hours: how long the old key goes on, for "rotate".
         key_choice: which kind of key, a name of `KEY_CHOICES`; "" for the kind that there is.
@@ -142,6 +149,7 @@ class ChangeForm:
         force: retire also where the overlap is not over.
         remove_secrets: adopt, and then take the client secrets away.
         keep_secret: delete, and leave the keys in the Vault.
+        hint: which client secret, for "remove_secret".
         confirm: the client's id once more, for "delete".
     """
 
@@ -153,6 +161,7 @@ class ChangeForm:
     force: bool = False
     remove_secrets: bool = False
     keep_secret: bool = False
+    hint: str = ""
     confirm: str = ""
 
 
@@ -168,6 +177,7 @@ class ShownPlan:
         blocked: why it would be refused now, "" if it would not.
         hint: what to do about that.
         is_empty: there is nothing to do.
+        hints: the client secrets to choose from, for "remove_secret".
     """
 
     form: ChangeForm
@@ -176,7 +186,8 @@ class ShownPlan:
     irreversible: tuple[str, ...]
     blocked: str
     hint: str
-    is_empty: bool
+    is_empty: bool = False
+    hints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,32 +195,62 @@ class PanelState:
     """Everything that the panel shows.
 
     Attributes:
+        tab: the tab in front.
         connection: what it is connected to, None for nothing.
         work: what is being done, "" for nothing.
         cancelling: whether the work was asked to stop after its step.
+        stepwise: whether each step waits for "Next".
+        waits_for: the step that waits, in words, "" for none.
         error: the newest error that was not put away.
+        name_note: what the tenant says of the name that is typed for a new client.
         steps: the steps of the newest client, or of the newest change.
         steps_in: the tab that they belong to.
         plan: the change that is planned and not done.
         changed: what the newest change came to, in words.
         made: the newest client.
-        has_client_secret: whether a client secret waits to be shown.
+        made_here: all clients that were made since it was connected.
+        secret_of: the client whose secret waits to be shown, "" for none.
         clients: the clients' table, None before it was asked for.
         clients_at: when it was asked for, UTC.
+        selected: ids of the clients that are selected in it.
+        finding: the finding that it is narrowed to, "" for all.
+        audit: the findings, None before they were asked for.
     """
 
+    tab: str = "Connect"
     connection: Connection | None = None
     work: str = ""
     cancelling: bool = False
+    stepwise: bool = False
+    waits_for: str = ""
     error: ErrorCard | None = None
+    name_note: str = ""
     steps: tuple[ShownStep, ...] = ()
     steps_in: Literal["new", "clients"] = "new"
     plan: ShownPlan | None = None
     changed: str = ""
     made: MadeClient | None = None
-    has_client_secret: bool = False
+    made_here: tuple[MadeClient, ...] = ()
+    secret_of: str = ""
     clients: pd.DataFrame | None = field(default=None, compare=False)
     clients_at: datetime | None = None
+    selected: tuple[str, ...] = ()
+    finding: str = ""
+    audit: pd.DataFrame | None = field(default=None, compare=False)
+
+
+# What was done or planned last; another thing takes its place.
+NOTHING_DONE: dict[str, Any] = {"steps": (), "steps_in": "new", "plan": None, "changed": "", "made": None}
+# What is known of a tenant; another tenant's takes its place.
+NOTHING_KNOWN: dict[str, Any] = {
+    "clients": None,
+    "clients_at": None,
+    "selected": (),
+    "finding": "",
+    "audit": None,
+    "made_here": (),
+    "name_note": "",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +260,7 @@ class ConnectForm:
     Attributes:
         tenant_url: the tenant's address.
         credential: how to log in there.
+        context: the qlik-cli context, for "context".
         api_key: for "api_key".
         client_id: for "client_secret".
         client_secret: for "client_secret".
@@ -230,10 +272,12 @@ class ConnectForm:
         mount: the KV version 2 mount.
         prefix: the folder in it.
         namespace: the Vault's namespace, "" for none.
+        custody: who shall hold the keys.
     """
 
     tenant_url: str
-    credential: Literal["api_key", "client_secret"]
+    credential: Literal["api_key", "client_secret", "context"]
+    context: str = ""
     api_key: Any = None
     client_id: str = ""
     client_secret: Any = None
@@ -245,6 +289,7 @@ class ConnectForm:
     mount: str = "secret"
     prefix: str = "qlik-keys"
     namespace: str = ""
+    custody: Custody = "kv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,7 +301,9 @@ class ClientForm:
         description: shown in Qlik's console.
         scopes: what it may do.
         private_key_jwt: log in by a key.
-        key_choice: which kind of key, a name of `KEY_CHOICES`.
+        key_choice: which kind of key, a name of `KEY_CHOICES`, or `OWN_KEY`.
+        own_key: the text of one's own key file, a `Secret`.
+        own_key_passphrase: its passphrase, a `Secret`.
         client_secret: log in by a client secret.
         impersonation: may ask for tokens of users as well.
         trusted: consent method "trusted".
@@ -267,6 +314,8 @@ class ClientForm:
     scopes: tuple[str, ...] = ()
     private_key_jwt: bool = True
     key_choice: str = "ES384"
+    own_key: Any = None
+    own_key_passphrase: Any = None
     client_secret: bool = False
     impersonation: bool = False
     trusted: bool = True

@@ -11,18 +11,40 @@ from qlik_keys.keys import KeySpec
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The steps that every client takes, in their order, with what a person does instead (qlik-cloud-contract, "The
-# console's words", and Qlik's tutorial "Create a M2M OAuth2 client").
+# The steps that every client takes, in their order.
+NEW_CLIENT_STEPS = ("check", "stage", "register", "claim", "record", "prove", "unstage")
+# What a person does instead of a step (qlik-cloud-contract, "The console's words", and Qlik's tutorial "Create a M2M
+# OAuth2 client").
 BY_HAND: Mapping[str, str] = {
-    "check": "Console: look through the list of OAuth clients for the name.",
+    "check": "Console: look through the list of OAuth clients for it.",
     "stage": "Terminal: make a key pair with OpenSSL, turn it into a JWK by a script, keep the file somewhere.",
     "register": "Console, steps 1 to 6: Create new, type Web, name, scopes, authentication method, "
     "Machine-to-machine, Create. Steps 8 and 9: consent method Trusted.",
     "claim": "Console, step 7: copy the client id before the window closes.",
     "record": "Terminal: put key and client id where the job finds them.",
+    "trust": "Console, steps 8 and 9: the three dots, Change consent method, Trusted.",
     "prove": "Terminal: qlik context create, then qlik user me. With a private key qlik-cli cannot do it at all.",
     "unstage": "Terminal: delete the key file that was left behind.",
+    "make_next": "Terminal: make another key pair with OpenSSL, and a JWK by a script.",
+    "publish": "Console: open the client, paste the new JWK below the old one, Save. Forget the old one, and every job "
+    "that still uses it is locked out.",
+    "swap": "Console: open the client, paste the new JWK over the old one, Save, and hope.",
+    "prove_next": "Terminal: no tool of Qlik's can try the new key.",
+    "promote": "Terminal: put the new key where the jobs find it.",
+    "prove_current": "Terminal: no tool of Qlik's can try the key.",
+    "unpublish": "Console: open the client, take the old JWK out, Save.",
+    "retire": "Terminal: delete the old key file, wherever it was copied to.",
+    "purge": "Terminal: find every backup of the old key file.",
+    "remove_secrets": "Console: open the client, delete each secret, untick Client secret.",
+    "delete_client": "Console: the three dots, Delete, confirm.",
+    "delete_record": "Terminal: delete the key file, wherever it was copied to.",
+    "consent": "Console: the three dots, Change consent method.",
+    "publish_client": "Console: the three dots, Publish.",
+    "add_secret": "Console: open the client, Generate secret, copy it before the window closes.",
+    "remove_secret": "Console: open the client, delete the secret.",
 }
+OWN_KEY = "own"
+OWN_KEY_ADVICE = "RSA of 2048, 3072 or 4096 bits, or EC on P-384. It is checked, and its kid gets today's date."
 
 
 @dataclass(frozen=True, slots=True)

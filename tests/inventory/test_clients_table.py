@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 import qlik_keys as qk
-from qlik_keys.inventory import COLUMNS, FINDINGS
+from qlik_keys.findings import FINDINGS
+from qlik_keys.inventory import COLUMNS
 from qlik_keys.keys import KeySpec, generate
 from qlik_keys.keystore.base import KeySummary
 from qlik_keys.tenant import ConnectionConfig, OAuthClient
@@ -110,11 +111,14 @@ def test_without_a_store_the_age_comes_from_the_kid(clock):
     assert frame["current_kid"].isna().all()
 
 
+OTHERS = [generate(KeySpec("ES384")).public.to_dict() for _ in range(2)]
 ODD_KEY = {**KEY.public.to_dict(), "kid": "by-hand"}
 FOUND = {
     "locked-out": ([client(publicKeys=[])], [summary()], "trusted"),
     "rotation-overdue": ([client()], [summary(rotate_by=TODAY - timedelta(seconds=1))], "trusted"),
     "rotation-due": ([client()], [summary(rotate_by=TODAY + timedelta(days=14))], "trusted"),
+    "shared-key": ([client(), client("b" * 32)], [summary(), summary(client_id="b" * 32)], "trusted"),
+    "many-keys": ([client(publicKeys=[KEY.public.to_dict(), *OTHERS])], [summary()], "trusted"),
     "secret-only": ([client(publicKeys=[], allowedAuthMethods=["client_secret"])], [], "trusted"),
     "admin-scope": ([client(allowedScopes=["admin_classic"])], [summary()], "trusted"),
     "consent-not-trusted": ([client()], [summary()], "required"),
@@ -127,9 +131,9 @@ FOUND = {
 @pytest.mark.parametrize("finding", FOUND)
 def test_each_finding_alone(finding, clock):
     clients, summaries, consent = FOUND[finding]
-    [row] = table(clients, *summaries, consent=consent, clock=clock).itertuples()
-    assert row.findings == (finding,)
-    assert FINDINGS[finding]
+    rows = [*table(clients, *summaries, consent=consent, clock=clock).itertuples()]
+    assert {row.findings for row in rows} == {(finding,)}
+    assert FINDINGS[finding].meaning
 
 
 def test_two_findings_at_once(clock):

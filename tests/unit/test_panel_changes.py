@@ -122,3 +122,71 @@ def test_a_plan_can_be_put_away_and_a_change_cancelled(presenter, tenant, store,
     presenter.change(ChangeForm(operation="resume"))
     assert made.name in presenter.state.changed
     assert current(tenant, store, made) != made.kid
+
+
+def test_consent_is_set_after_its_plan_was_seen(presenter, tenant, made):
+    for operation, consent in (("distrust", "required"), ("trust", "trusted")):
+        form = ChangeForm(operation=operation, client_id=made.client_id)
+        presenter.plan_change(form)
+        assert presenter.state.plan.notes
+        before = tenant.oauth_clients.connection_config(made.client_id).consent_method
+        assert before != consent
+        presenter.change(form)
+        assert tenant.oauth_clients.connection_config(made.client_id).consent_method == consent
+        assert presenter.state.changed == f"The consent method is {consent} now."
+        [step] = presenter.state.steps
+        assert (step.phase, [request.status for request in step.requests]) == ("done", [204])
+
+
+def test_publishing_cannot_be_undone(presenter, tenant, made):
+    form = ChangeForm(operation="publish", client_id=made.client_id)
+    presenter.plan_change(form)
+    assert presenter.state.plan.irreversible == ("Publish the client",)
+    presenter.change(form)
+    assert presenter.state.changed.startswith("Published at 20")
+
+
+def test_client_secrets_are_made_shown_once_and_deleted(presenter, tenant, store):
+    name = f"panel-{uuid.uuid4().hex[:10]}"
+    made = qk.provision(tenant, store, name=name, scopes=["user_default"], client_secret=True)
+    adding = ChangeForm(operation="add_secret", client_id=made.client_id)
+    for _ in range(4):
+        presenter.plan_change(adding)
+        presenter.change(adding)
+        assert presenter.state.secret_of == name
+    secret = presenter.client_secret()
+    assert secret.reveal() not in repr(presenter.state)
+    presenter.client_secret_is_stored()
+    assert (presenter.client_secret(), presenter.state.secret_of) == (None, "")
+    presenter.plan_change(adding)
+    assert "5 client secrets" in presenter.state.plan.blocked
+
+    removing = ChangeForm(operation="remove_secret", client_id=made.client_id)
+    presenter.plan_change(removing)
+    hints = presenter.state.plan.hints
+    assert len(hints) == 5
+    presenter.change(removing)
+    assert presenter.state.error.what == "No client secret is chosen."
+    chosen = ChangeForm(operation="remove_secret", client_id=made.client_id, hint=hints[0])
+    presenter.change(chosen)
+    presenter.change(chosen)
+    left = tenant.oauth_clients.get(made.client_id).client_secrets
+    assert [each.hint for each in left] == [*hints[1:]]
+
+
+def test_a_secret_for_a_client_that_has_no_such_login_is_refused_in_the_plan(presenter, made):
+    presenter.plan_change(ChangeForm(operation="add_secret", client_id=made.client_id))
+    assert "does not log in by client secret" in presenter.state.plan.blocked
+    presenter.plan_change(ChangeForm(operation="remove_secret", client_id=made.client_id))
+    assert presenter.state.plan.blocked == "It has no client secret."
+
+
+def test_a_setting_that_fails_is_a_card(presenter, tenant, made, box):
+    form = ChangeForm(operation="publish", client_id=made.client_id)
+    presenter.plan_change(form)
+    box.configure(
+        fail_next=[{"method": "POST", "path": f"/api/v1/oauth-clients/{made.client_id}/actions/publish", "fault": 403}]
+    )
+    presenter.change(form)
+    assert presenter.state.error.kind == "TenantAuthError"
+    assert [step.phase for step in presenter.state.steps] == ["failed"]

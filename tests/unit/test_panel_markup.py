@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -11,7 +12,17 @@ import pytest
 
 from qlik_keys.inventory import COLUMNS
 from qlik_keys.panel import markup
-from qlik_keys.panel.state import Connection, ErrorCard, MadeClient, PanelState, ShownRequest, ShownStep
+from qlik_keys.panel.state import (
+    ChangeForm,
+    Connection,
+    ErrorCard,
+    MadeClient,
+    PanelState,
+    ShownPlan,
+    ShownRequest,
+    ShownStep,
+)
+from qlik_keys.panel.summary import summary
 
 HOSTILE = "<img src=x onerror=alert(1)>'\"&</td></details><script>alert(2)</script>"
 MOMENT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
@@ -53,7 +64,9 @@ CONNECTION = Connection(
     vault_url=HOSTILE,
     notices=(HOSTILE,),
 )
-REQUEST = ShownRequest(system="tenant", method=HOSTILE, path=HOSTILE, body=HOSTILE, status=200, milliseconds=1.4)
+REQUEST = ShownRequest(
+    system="tenant", method=HOSTILE, path=HOSTILE, address=HOSTILE, body=HOSTILE, status=200, milliseconds=1.4
+)
 STEP = ShownStep(step="check", title=HOSTILE, by_hand=HOSTILE, phase="running", requests=(REQUEST,))
 CARD = ErrorCard(
     doing=HOSTILE,
@@ -76,23 +89,35 @@ MADE = MadeClient(
     warnings=(HOSTILE,),
 )
 
+PLAN = ShownPlan(
+    form=ChangeForm(operation="rotate"),
+    client_name=HOSTILE,
+    notes=(HOSTILE,),
+    irreversible=(HOSTILE,),
+    blocked="",
+    hint=HOSTILE,
+)
+
 
 @pytest.mark.parametrize(
     "html",
     [
         markup.header(PanelState(connection=CONNECTION)),
         markup.header(PanelState(connection=replace(CONNECTION, mode="sandbox"))),
-        markup.summary(PanelState(connection=CONNECTION)),
+        markup.chosen(pd.DataFrame([row()]), (HOSTILE,), HOSTILE),
+        markup.chosen(pd.DataFrame([row()]), (HOSTILE,), ""),
+        markup.plan(PLAN, HOSTILE),
+        markup.plan(replace(PLAN, blocked=HOSTILE), HOSTILE),
+        markup.changed(HOSTILE),
         markup.connected(CONNECTION),
         markup.work(PanelState(work=HOSTILE)),
         markup.error(CARD),
         markup.warnings([HOSTILE]),
-        markup.preview(HOSTILE),
+        markup.preview(HOSTILE, HOSTILE),
         markup.plain(HOSTILE),
         markup.steps([STEP]),
         markup.made(MADE),
         markup.first_use(MADE),
-        markup.clients(pd.DataFrame([row()]), MOMENT, ""),
     ],
 )
 def test_no_text_becomes_markup(html):
@@ -116,38 +141,52 @@ def test_a_step_is_told_in_words_too():
     assert "attempt 2" in shown
 
 
-def test_the_search_looks_at_every_text_and_says_how_many():
-    frame = pd.DataFrame(
-        [
-            row(name="nightly-etl", scopes=("apps:read",), findings=()),
-            row(name="other", scopes=("user_default",), findings=("secret-only",)),
-        ]
-    )
-    assert "2 clients." in markup.clients(frame, MOMENT, "")
-    for wanted in ("NIGHTLY", "apps:read"):
-        shown = markup.clients(frame, MOMENT, wanted)
-        assert "1 of 2 clients" in shown
-        assert "nightly-etl" in shown
-        assert "other" not in shown
-    assert "1 of 2 clients" in markup.clients(frame, MOMENT, "secret-only")
-    assert "0 of 2 clients" in markup.clients(frame, MOMENT, "nothing like it")
+def test_a_request_shows_its_body_and_how_to_send_it_by_hand():
+    shown = read(markup.steps([replace(STEP, requests=(replace(REQUEST, method="GET", address="/api/v1/users/me"),))]))
+    text = "".join(shown.texts)
+    assert "Body (body.json)" in text
+    assert 'curl -X GET "$QLIK_TENANT_URL"/api/v1/users/me' in text
+    assert "Body" not in markup.steps([replace(STEP, requests=(replace(REQUEST, body=""),))])
 
 
-def test_a_long_table_says_what_it_leaves_out():
-    frame = pd.DataFrame([row(name=f"client {i}") for i in range(markup.ROWS_SHOWN + 1)])
-    shown = markup.clients(frame, MOMENT, "")
-    assert f"{markup.ROWS_SHOWN + 1} clients, the first {markup.ROWS_SHOWN} shown" in shown
-    assert f"client {markup.ROWS_SHOWN}<" not in shown
+def test_what_is_chosen_is_told_in_words():
+    frame = pd.DataFrame([row(name="nightly-etl")])
+    assert "Select a client" in markup.chosen(frame, (), "")
+    assert "nightly-etl" in markup.chosen(frame, ("c" * 32,), "")
+    assert "2 are selected" in markup.chosen(frame, ("c" * 32, "d" * 32), "")
+    assert "Connect first" in markup.chosen(None, (), "Connect first.")
+    assert "e" * 32 in markup.chosen(frame[:0], ("e" * 32,), "")
 
 
-def test_dates_are_days_and_missing_ones_are_empty():
-    shown = markup.clients(pd.DataFrame([row()]), MOMENT, "")
-    assert "2026-03-01" in shown
-    assert "NaT" not in shown
-    assert "As of 2026-03-01 12:30 UTC" in shown
+def test_an_audit_is_told_in_a_line():
+    assert "Nothing was found</b> in 1 client." in markup.audit_words({"high": 0}, 1)
+    words = markup.audit_words({"high": 1, "medium": 0, "low": 1200}, 10_000)
+    assert "1,201 findings</b> in 10,000 clients: 1 high, 1,200 low." in words
+
+
+def test_ages_are_bars_with_their_figures():
+    shown = markup.ages({"0-30": 4, "91-180": 2, "unknown": 0})
+    assert re.findall(r"height:(\d+)px", shown) == ["90", "45", "0"]
+    assert re.findall(r"qk-age-count'>(\d+)", shown) == ["4", "2", "0"]
+    assert shown.count("qk-age-old") == 1
+
+
+def test_the_summary_has_what_was_made_and_the_table_and_hides_itself():
+    state = PanelState(connection=CONNECTION, made_here=(MADE,), clients=pd.DataFrame([row()] * 51), clients_at=MOMENT)
+    shown = summary(state, "0a1b2c3d")
+    parsed = read(shown)
+    text = "".join(parsed.texts)
+    assert not {"img", "script"} & parsed.tags
+    assert "qk.Panel()" in text
+    assert "51 clients as of 2026-03-01 12:30 UTC, the first 50 of them" in text
+    assert shown.count("<tr>") == 51
+    assert "2026-03-01" in text
+    assert "NaT" not in text
+    assert ".qk-root-0a1b2c3d" in shown
+    assert "connected" not in summary(PanelState(), "0a1b2c3d")
 
 
 def test_nothing_to_show_is_nothing():
     assert markup.error(None) == markup.made(None) == markup.first_use(None) == markup.connected(None) == ""
     assert markup.work(PanelState()) == markup.warnings([]) == ""
-    assert "no OAuth client yet" in markup.clients(pd.DataFrame(columns=list(COLUMNS)), MOMENT, "")
+    assert markup.listed_at(None) == markup.changed("") == markup.plan(None, "") == ""

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import io
+import json
 import threading
 import traceback
 
 import pytest
 from canaries import find_canaries
+from cryptography.hazmat.primitives import serialization
 from IPython.core.ultratb import VerboseTB
 
 import qlik_keys as qk
 from qlik_keys.errors import ConfigurationError, NeedsPerson, TenantAuthError
 from qlik_keys.panel.presenter import Presenter
 from qlik_keys.panel.state import ClientForm, ConnectForm
-from qlik_keys.panel.words import BY_HAND, KEY_CHOICES
+from qlik_keys.panel.words import BY_HAND, KEY_CHOICES, NEW_CLIENT_STEPS, OWN_KEY
 from qlik_keys.secret import Secret
 from qlik_keys.settings import Settings
+from qlik_keys.tenant import NewOAuthClient
 
 pytestmark = pytest.mark.openbao
 
@@ -128,7 +131,7 @@ def test_a_client_is_made_step_by_step(connected):
     connected.listen(lambda state: seen.append([step.phase for step in state.steps]))
     connected.make_client(client("panel-step-by-step"))
     state = connected.state
-    assert [step.step for step in state.steps] == list(BY_HAND)
+    assert [step.step for step in state.steps] == list(NEW_CLIENT_STEPS)
     assert {step.phase for step in state.steps} == {"done"}
     assert ["done", "running", *["waiting"] * 5] in seen
     by_step = {step.step: step.requests for step in state.steps}
@@ -159,13 +162,13 @@ def test_a_conflict_shows_what_differs(connected):
 
 def test_a_client_secret_waits_until_it_is_stored(connected):
     connected.make_client(client("panel-secret", private_key_jwt=False, client_secret=True))
-    assert connected.state.has_client_secret
+    assert connected.state.secret_of
     secret = connected.client_secret()
     assert len(secret.reveal()) > 20
     assert connected.last_made.client_secret is None
     connected.client_secret_is_stored()
     assert connected.client_secret() is None
-    assert not connected.state.has_client_secret
+    assert connected.state.secret_of == ""
 
 
 @pytest.mark.parametrize(
@@ -303,3 +306,173 @@ def test_the_error_of_a_refused_login_is_the_tenants(presenter, box):
     presenter.connect(lambda: form_of(box, api_key=Secret("nobody-has-this-key")))
     assert isinstance(presenter.last_error, TenantAuthError)
     assert presenter.state.error.outcome == "Nothing was changed by it."
+
+
+def test_every_step_has_a_word_on_what_it_is_by_hand():
+    from qlik_keys.lifecycle.events import TITLES
+    from qlik_keys.panel.client_settings import SETTINGS
+
+    ours = {"replace_secret", "remove_duplicate", "end_overlap"}  # mends and notes that nobody makes by hand
+    assert {str(step) for step in TITLES} - set(BY_HAND) == ours
+    assert {setting.step for setting in SETTINGS.values()} <= set(BY_HAND)
+
+
+@pytest.mark.parametrize(
+    ("spec", "form", "passphrase"),
+    [
+        (qk.KeySpec("RS256", bits=2048), "pem", None),
+        (qk.KeySpec("ES384"), "jwk", None),
+        (qk.KeySpec("ES384"), "encrypted", "pass phrase ü"),
+    ],
+)
+def test_an_own_key_is_taken_from_its_file(connected, spec, form, passphrase):
+    key = qk.generate(spec)
+    content = key.reveal("jwk" if form == "jwk" else "pem")
+    if form == "encrypted":
+        loaded = serialization.load_pem_private_key(content.encode(), None)
+        content = loaded.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(passphrase.encode()),
+        ).decode()
+    own = client(
+        f"own-{form}-{spec.alg}",
+        key_choice=OWN_KEY,
+        own_key=Secret(content, what="Key file", any_text=True),
+        own_key_passphrase=Secret(passphrase, what="Passphrase", any_text=True) if passphrase else None,
+    )
+    assert "your own key" in connected.preview(own)
+    assert "from_pem" in connected.code_of(own)
+    connected.make_client(own)
+    assert connected.state.error is None
+    record = connected.store.read(connected.tenant.host, connected.last_made.client_id)
+    assert record.current.public.thumbprint == key.public.thumbprint
+    assert connected.state.made.subject.startswith("qlikbot")
+    private = json.loads(key.reveal("jwk"))["d"] if form == "jwk" else content
+    assert find_canaries(repr(connected.state), [private]) == []
+
+
+@pytest.mark.parametrize(
+    "content", ["no key at all", "{}", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"]
+)
+def test_a_file_without_a_key_is_a_card_that_does_not_quote_it(connected, content):
+    own = client("own-broken", key_choice=OWN_KEY, own_key=Secret(content, what="Key file", any_text=True))
+    connected.make_client(own)
+    assert connected.state.error.kind == "KeyMaterialError"
+    assert content not in repr(connected.state)
+    assert connected.problem_of(client("own-none", key_choice=OWN_KEY)) == "Choose the file with your key."
+
+
+def test_the_code_of_a_form_makes_that_client(connected):
+    form = client("as-code", key_choice="RS256-2048", client_secret=True)
+    panel = connected
+    names = {"qk": qk, "panel": panel}
+    exec(connected.code_of(form), names)  # what the panel shows is what it says
+    assert (names["made"].name, names["made"].created) == ("as-code", True)
+    connected.make_client(form)
+    assert connected.state.made.created is False
+
+
+def test_step_by_step_waits_before_each_step(box):
+    presenter = Presenter(settings=Settings())
+    waiting = threading.Event()
+    seen = []
+
+    def watch(state):
+        if state.waits_for and (not seen or seen[-1] != state.waits_for):
+            seen.append(state.waits_for)
+            waiting.set()
+
+    try:
+        presenter.connect(lambda: form_of(box))
+        wait_until(presenter, lambda state: not state.work)
+        presenter.go_step_by_step(wanted=True)
+        presenter.listen(watch)
+        presenter.make_client(client("stepwise"))
+        for number in range(1, 8):
+            assert waiting.wait(10)
+            waiting.clear()
+            done = [step for step in presenter.state.steps if step.phase == "done"]
+            assert (len(seen), len(done)) == (number, number - 1)
+            presenter.next_step()
+        wait_until(presenter, lambda state: not state.work)
+        assert presenter.state.made.name == "stepwise"
+
+        presenter.make_client(client("stepwise-cancelled"))
+        assert waiting.wait(10)
+        presenter.cancel()
+        wait_until(presenter, lambda state: not state.work)
+        assert presenter.state.error.kind == "Interrupted"
+        assert presenter.state.waits_for == ""
+
+        waiting.clear()
+        seen.clear()
+        presenter.make_client(client("stepwise-let-go"))
+        assert waiting.wait(10)
+        presenter.go_step_by_step(wanted=False)
+        wait_until(presenter, lambda state: not state.work)
+        assert presenter.state.made.name == "stepwise-let-go"
+    finally:
+        presenter.end_session(wait=True)
+
+
+def wait_until(presenter, holds, seconds=20):
+    reached = threading.Event()
+    presenter.listen(lambda state: reached.set() if holds(state) else None)
+    assert reached.wait(seconds)
+
+
+def test_a_name_is_checked_beside_the_work(box, clock):
+    presenter = Presenter(settings=Settings(), run=lambda task: task(), clock=clock)
+    presenter.check_name("too-early")
+    assert presenter.state.name_note == ""
+    presenter.connect(lambda: form_of(box))
+    presenter.make_client(client("checked"))
+    presenter.check_name(" checked ")
+    assert presenter.state.name_note.startswith("There is a client 'checked' already")
+    presenter.check_name("not-checked")
+    assert presenter.state.name_note == "✓ The name 'not-checked' is free."
+    presenter.check_name(" ")
+    assert presenter.state.name_note == ""
+    presenter.end_session()
+
+
+def test_what_is_selected_is_a_frame(connected):
+    assert connected.selected() is None
+    connected.make_client(client("selected"))
+    assert connected.selected().empty
+    connected.select([connected.last_made.client_id])
+    assert list(connected.selected()["name"]) == ["selected"]
+    connected.select(["0" * 32])
+    connected.refresh()
+    assert connected.state.selected == ()
+
+
+def test_an_audit_leads_to_the_plan_of_what_mends_it(connected):
+    made = connected.tenant.oauth_clients.create(
+        NewOAuthClient(
+            app_type="web",
+            client_name="audited",
+            allowed_scopes=("user_default",),
+            allowed_grant_types=("client_credentials",),
+            allowed_auth_methods=("client_secret",),
+            consent_method="trusted",
+        )
+    )
+    client_id = made.client.client_id
+    try:
+        connected.audit()
+        found = connected.state.audit
+        assert list(found[found.client_id == client_id]["finding"]) == ["secret-only"]
+        connected.show_finding("secret-only")
+        assert (connected.state.tab, connected.state.finding) == ("Clients", "secret-only")
+        connected.mend("secret-only", client_id)
+        assert connected.state.selected == (client_id,)
+        assert connected.state.plan.form.operation == "adopt"
+        assert connected.state.plan.blocked == ""
+        connected.mend("admin-scope", client_id)
+        assert connected.state.tab == "Clients"
+        connected.mend("unfinished", "")
+        assert connected.state.plan.form.operation == "resume"
+    finally:
+        connected.tenant.oauth_clients.delete(client_id)

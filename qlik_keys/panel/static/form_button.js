@@ -14,6 +14,7 @@ function render({ model, el }) {
   const draw = () => {
     button.textContent = model.get("description");
     button.disabled = model.get("disabled");
+    button.title = model.get("tooltip");
   };
   el.append(button);
   model.on("change", draw);

@@ -14,7 +14,8 @@ function render({ model, el }) {
   note.className = "qk-note";
   note.setAttribute("aria-live", "polite");
   row.className = "qk-row";
-  input.type = "password";
+  const isFile = model.get("kind") === "file";
+  input.type = isFile ? "file" : "password";
   input.autocomplete = "off";
   input.spellcheck = false;
   input.setAttribute("aria-describedby", note.id);
@@ -24,9 +25,17 @@ function render({ model, el }) {
   row.append(input, forget);
   el.append(label, row, note);
 
+  // A key file has a few kilobytes; what is larger is the wrong file, and is not read.
+  const readFile = async () => {
+    const [file] = input.files;
+    if (!file) return "";
+    if (file.size <= 65536) return file.text();
+    note.textContent = `${file.name} is too large for a key: choose another file.`;
+    return "";
+  };
   let touched = false;
-  const leave = () => {
-    const value = input.value;
+  const leave = async () => {
+    const value = isFile ? await readFile() : input.value;
     input.value = "";
     touched = false;
     if (!value) return;
@@ -37,6 +46,7 @@ function render({ model, el }) {
   };
   input.addEventListener("change", leave);
   input.addEventListener("input", () => {
+    if (isFile) return; // the file is read and sent at once
     const filled = input.value !== "";
     if (filled !== touched) model.send({ kind: "touched", filled });
     touched = filled;

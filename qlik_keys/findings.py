@@ -1,0 +1,106 @@
+"""What there may be to say of a client: each finding's weight, meaning, and what to do about it.
+
+Not done here: finding any (`inventory`), or showing them (`panel`, `cli`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Severity = Literal["high", "medium", "low"]
+SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
+DUE_SOON = timedelta(days=14)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A kind of finding.
+
+    Attributes:
+        severity: "high": somebody is locked out, or a key may be in other hands; "medium": a weaker login or an
+            unfinished piece of work; "low": good to know.
+        meaning: what it means, in words.
+        advice: what to do.
+        operation: the operation that mends it ("rotate", "revoke", "adopt", "retire", "delete", "resume", "trust"), ""
+            where a person has to look first.
+    """
+
+    severity: Severity
+    meaning: str
+    advice: str
+    operation: str = ""
+
+
+# In the order of their weight.
+FINDINGS: Mapping[str, Finding] = {
+    "locked-out": Finding(
+        "high",
+        "The key that the store holds is not registered on the tenant: consumers cannot log in.",
+        "Revoke: it registers a new key and lets the consumers in again.",
+        "revoke",
+    ),
+    "shared-key": Finding(
+        "high",
+        "Two clients have the same public key: whoever has the one's private key can log in as the other.",
+        "Revoke replaces a key of ours; a key that is not in the store is taken out in Qlik's console.",
+        "revoke",
+    ),
+    "rotation-overdue": Finding(
+        "high", "The key is past the date by which it should have been replaced.", "Rotate it.", "rotate"
+    ),
+    "unfinished": Finding(
+        "medium", "Making this client was cut off; its key waits in the store.", "Resume finishes it.", "resume"
+    ),
+    "secret-only": Finding(
+        "medium",
+        "A machine logs in by a client secret alone: whoever sees it once has it.",
+        "Adopt: it gives the client a key, and takes the secret away if you say so.",
+        "adopt",
+    ),
+    "admin-scope": Finding(
+        "medium",
+        "admin_classic: this client may administer the whole tenant.",
+        "Give it the scopes that it needs, in Qlik's console; or make sure that its key is well kept.",
+    ),
+    "consent-not-trusted": Finding(
+        "medium",
+        "A machine cannot log in before its consent method is trusted.",
+        "Set the consent method to trusted.",
+        "trust",
+    ),
+    "many-keys": Finding(
+        "medium",
+        "More than two public keys are registered: a rotation needs two at most.",
+        "Retire takes away the old ones; a key that nobody knows is for a person to look at.",
+        "retire",
+    ),
+    "no-key-in-store": Finding(
+        "low",
+        "The tenant has a public key whose private half is not in this store.",
+        "Adopt gives it a key of ours; or find out who keeps its own.",
+        "adopt",
+    ),
+    "orphaned-record": Finding(
+        "low",
+        "The store keeps the keys of a client that the tenant does not have any more.",
+        "Delete destroys the keys, every version.",
+        "delete",
+    ),
+    "rotation-due": Finding("low", f"The key should be replaced within {DUE_SOON.days} days.", "Rotate it.", "rotate"),
+    "key-age-unknown": Finding(
+        "low",
+        "Neither the store nor the key's name tells when the key was made.",
+        "Rotate or adopt it: the new key has a date.",
+    ),
+    "dynamic-registration": Finding(
+        "low", "The client registered itself.", "Find out which program did, and whether it should."
+    ),
+    "disabled": Finding(
+        "low", "The tenant has disabled the client.", "Find out why; delete it when nobody needs it.", "delete"
+    ),
+}

@@ -1,0 +1,73 @@
+"""The tab "Audit": what there is to say of all clients, the weightiest first, and how old their keys are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qlik_keys.findings import SEVERITIES
+from qlik_keys.panel import markup
+from qlik_keys.panel.audit_list import AuditList, groups_of
+from qlik_keys.panel.controls import box, button, html, put, show, words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from qlik_keys.panel.presenter import Presenter
+    from qlik_keys.panel.state import PanelState
+
+# Upper ends in days, and what stands below the bar.
+_AGES = ((30, "0-30"), (60, "31-60"), (90, "61-90"), (180, "91-180"), (365, "181-365"))
+_OLDER, _UNKNOWN = "over 365", "unknown"
+
+
+class AuditView:
+    """The findings with what to do, each a click away from its plan."""
+
+    def __init__(self, presenter: Presenter) -> None:
+        self._look = button("Look through all clients", presenter, presenter.audit, kind="qk-primary")
+        self._when, self._words, self._ages = html("qk-note"), html(), html()
+        self._list = AuditList(mend=presenter.mend, show=presenter.show_finding)
+        self._intro = words(
+            "<div class='qk-empty'><p><b>Looks through every client and every key</b>: keys that are too old, shared, "
+            "or not registered, machines with a secret, unfinished clients, keys without a client.</p>"
+            "<p>Nothing is changed by looking. In a cell: <code>qk.audit(panel.tenant, panel.store)</code></p></div>"
+        )
+        self._shown: pd.DataFrame | None = None
+        result = box(self._list, self._ages, classes="qk-audit")
+        self.widget = box(
+            box(self._look, self._when, classes="qk-actions"), self._intro, self._words, result, classes="qk-pane"
+        )
+
+    def draw(self, state: PanelState) -> None:
+        """Draw a state."""
+        self._look.disabled = bool(state.work) or state.connection is None
+        self._list.disabled = bool(state.work)
+        put(self._when, markup.listed_at(state.clients_at) if state.connection else "Connect first.")
+        show(self._intro, visible=state.audit is None)
+        if state.audit is self._shown:
+            return
+        self._shown = state.audit
+        if state.audit is None or state.clients is None:
+            self._list.groups = []
+            put(self._words, "")
+            put(self._ages, "")
+            return
+        counts = state.audit["severity"].value_counts()
+        put(self._words, markup.audit_words({name: int(counts[name]) for name in SEVERITIES}, len(state.clients)))
+        put(self._ages, markup.ages(ages_of(state.clients)))
+        self._list.groups = groups_of(state.audit)
+
+
+def ages_of(frame: pd.DataFrame) -> dict[str, int]:
+    """Return how many clients with a key have one of each age."""
+    counts = dict.fromkeys([*(name for _, name in _AGES), _OLDER, _UNKNOWN], 0)
+    for kids, age in zip(frame["kids"], frame["key_age_days"].tolist(), strict=True):
+        if kids:
+            counts[_age_name(age)] += 1
+    return counts
+
+
+def _age_name(days: object) -> str:
+    if not isinstance(days, int):
+        return _UNKNOWN
+    return next((name for end, name in _AGES if days <= end), _OLDER)

@@ -1,0 +1,65 @@
+"""What is always in sight: the header, the tabs, the work in hand, and the error card."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from qlik_keys.panel import markup
+from qlik_keys.panel.controls import box, button, checkbox, html, put, show, words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qlik_keys.panel.presenter import Presenter
+    from qlik_keys.panel.state import PanelState
+
+
+class FrameView:
+    """What is always in sight: the header, the tabs, the work in hand, and the error card.
+
+    Args:
+        presenter: what is drawn.
+        tabs: title -> the tab's view.
+        ending: called when the session is ended, before anything else.
+    """
+
+    def __init__(self, presenter: Presenter, tabs: dict[str, Any], *, ending: Callable[[], None]) -> None:
+        self._presenter = presenter
+        self._tabs = tabs
+        self._header, self._work, self._error = html("qk-header"), html(), html()
+        self._dismiss = button("Put away", presenter, presenter.dismiss_error, kind="qk-quiet")
+
+        def end() -> None:
+            ending()
+            presenter.end_session()
+
+        self._stepwise = checkbox("Step by step", value=False)
+        self._stepwise.tooltip = "Each step waits for Next"
+        self._stepwise.observe(lambda change: presenter.go_step_by_step(wanted=change["new"]), names="value")
+        self._end = button("End session", presenter, end, kind="qk-quiet")
+        self._buttons = {
+            title: button(title, presenter, functools.partial(presenter.go_to, title), kind="qk-tab") for title in tabs
+        }
+        self.widget = box(
+            box(words("<b class='qk-mark'>qlik_keys</b>"), self._header, self._end, classes="qk-top"),
+            box(*self._buttons.values(), self._stepwise, classes="qk-tabs"),
+            self._work,
+            box(self._error, self._dismiss, classes="qk-error-row"),
+            *(view.widget for view in tabs.values()),
+            classes="qk-panel",
+        )
+
+    def draw(self, state: PanelState) -> None:
+        """Draw a state."""
+        for name, tab in self._buttons.items():
+            in_front = name == state.tab
+            (tab.add_class if in_front else tab.remove_class)("qk-chosen")
+            tab.tooltip = f"{name}, the tab in front" if in_front else f"Go to {name}"
+            show(self._tabs[name].widget, visible=in_front)
+        put(self._header, markup.header(state))
+        put(self._work, markup.work(state))
+        put(self._error, markup.error(state.error))
+        show(self._dismiss, visible=state.error is not None)
+        show(self._end, visible=state.connection is not None)
+        self._end.disabled = bool(state.work)

@@ -1,0 +1,163 @@
+"""The tab "New client": the tutorial's choices, the steps as they happen, and the proof."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+
+from qlik_keys.errors import ConfigurationError
+from qlik_keys.panel import markup
+from qlik_keys.panel.controls import box, button, checkbox, choice, form_button, html, put, show, text, words
+from qlik_keys.panel.fields import ScopePicker, SecretField, SecretOnce
+from qlik_keys.panel.state import ClientForm
+from qlik_keys.panel.words import KEY_CHOICES, OWN_KEY, OWN_KEY_ADVICE
+
+if TYPE_CHECKING:
+    from qlik_keys.panel.presenter import Presenter
+    from qlik_keys.panel.state import PanelState
+
+
+class NewClientView:
+    """The tab "New client": the tutorial's choices, the steps as they happen, and the proof."""
+
+    def __init__(self, presenter: Presenter) -> None:
+        self._presenter = presenter
+        self._name = text("Name", placeholder="nightly-etl")
+        self._name_note = html("qk-note")
+        self._description = text("Description", placeholder="optional; shown in Qlik's console")
+        self._scopes = ScopePicker(["user_default"])
+        self._private_key_jwt = checkbox("Private key JWT", value=True)
+        self._key_choice = choice(
+            "Key",
+            {each.label: name for name, each in KEY_CHOICES.items()} | {"My own key · a PEM or JWK file": OWN_KEY},
+            kind=widgets.Dropdown,
+        )
+        self._own_key = SecretField(
+            label="Key file", help_text="A private key as PEM or JWK. It goes to the kernel alone.", kind="file"
+        )
+        self._passphrase = SecretField(label="Passphrase", help_text="only for an encrypted PEM", any_text=True)
+        self._secrets = (self._own_key, self._passphrase)
+        self._made: Any = None
+        self._client_secret = checkbox("Client secret (shown once)", value=False)
+        self._machine = checkbox("Machine-to-machine", value=True, disabled=True)
+        self._impersonation = checkbox("May impersonate users", value=False)
+        self._trusted = checkbox("Consent method: trusted", value=True)
+        self._advice, self._warnings, self._preview, self._why = html("qk-note"), html(), html(), html("qk-note")
+        self._inputs = (
+            self._name,
+            self._description,
+            self._scopes,
+            self._private_key_jwt,
+            self._key_choice,
+            self._client_secret,
+            self._impersonation,
+            self._trusted,
+        )
+        self._create = form_button(
+            "Create client",
+            presenter,
+            lambda: presenter.make_client(self.form, complete=self._complete),
+            fields=(*self._inputs, *self._secrets),
+        )
+        self._next = button("Next", presenter, presenter.next_step, kind="qk-primary")
+        self._cancel = button("Cancel", presenter, presenter.cancel)
+        self._steps, self._result, self._first_use = html(), html(), html()
+        self._steps.add_class("qk-live")
+        self._once = SecretOnce(
+            label="Client secret",
+            secret=presenter.client_secret,
+            stored=presenter.client_secret_is_stored,
+        )
+        form = box(
+            words("<h3>The choices of Qlik's tutorial</h3>"),
+            words("<p class='qk-fixed'><b>Type:</b> Web. Only this type may be machine-to-machine.</p>"),
+            self._name,
+            self._name_note,
+            self._description,
+            self._scopes,
+            words("<p class='qk-label'>Authentication method</p>"),
+            self._private_key_jwt,
+            self._key_choice,
+            self._advice,
+            *self._secrets,
+            self._client_secret,
+            words("<p class='qk-label'>Permissions</p>"),
+            self._machine,
+            self._impersonation,
+            self._trusted,
+            self._warnings,
+            self._preview,
+            box(self._create, self._next, self._cancel, self._why, classes="qk-actions"),
+            classes="qk-card qk-form",
+        )
+        result = box(self._result, self._once, self._first_use, self._steps, classes="qk-card qk-result")
+        self.widget = box(form, result, classes="qk-pane qk-new")
+        for field in self._inputs:
+            field.observe(lambda _: presenter.redraw(), names="value")
+        for secret in self._secrets:
+            secret.on_change(presenter.redraw)
+        self._name.continuous_update = True
+        self._name.observe(lambda change: presenter.check_name(change["new"]), names="value")
+
+    def forget(self) -> None:
+        """Empty the fields that held secrets."""
+        for secret in self._secrets:
+            secret.clear()
+
+    def _complete(self) -> ClientForm:
+        """Return what is filled in when what the page sent has arrived."""
+        return replace(self.form, own_key=self._own_key.wait(), own_key_passphrase=self._passphrase.wait())
+
+    @property
+    def form(self) -> ClientForm:
+        """What is filled in."""
+        return ClientForm(
+            name=self._name.value,
+            description=self._description.value,
+            scopes=tuple(self._scopes.value),
+            private_key_jwt=self._private_key_jwt.value,
+            key_choice=self._key_choice.value,
+            own_key=self._own_key.secret,
+            own_key_passphrase=self._passphrase.secret,
+            client_secret=self._client_secret.value,
+            impersonation=self._impersonation.value,
+            trusted=self._trusted.value,
+        )
+
+    def draw(self, state: PanelState) -> None:
+        """Draw a state."""
+        is_ours = state.steps_in == "new"
+        show(self._cancel, visible=bool(state.work) and bool(state.steps) and is_ours)
+        show(self._next, visible=bool(state.waits_for) and is_ours)
+        self._cancel.disabled = state.cancelling
+        put(self._steps, markup.steps(state.steps if is_ours else ()))
+        put(self._result, markup.made(state.made))
+        put(self._first_use, markup.first_use(state.made))
+        put(self._name_note, markup.plain(state.name_note))
+        if state.made is not self._made:
+            self._made = state.made
+            if state.made is not None:
+                self.forget()
+        if state.secret_of:
+            self._once.label = f"Client secret of {state.secret_of}"
+        show(self._once, visible=bool(state.secret_of) and is_ours)
+        self._draw_form(state)
+
+    def _draw_form(self, state: PanelState) -> None:
+        form, presenter = self.form, self._presenter
+        why = state.work or presenter.problem_of(form)
+        self._create.disabled = bool(why)
+        put(self._why, markup.plain(why))
+        show(self._key_choice, visible=form.private_key_jwt)
+        is_own = form.key_choice == OWN_KEY
+        for secret in self._secrets:
+            show(secret, visible=form.private_key_jwt and is_own)
+        advice = OWN_KEY_ADVICE if is_own else KEY_CHOICES[form.key_choice].advice
+        put(self._advice, markup.plain(advice) if form.private_key_jwt else "")
+        put(self._warnings, markup.warnings(presenter.warnings_of(form)))
+        try:
+            put(self._preview, markup.preview(presenter.preview(form), presenter.code_of(form)))
+        except ConfigurationError:
+            put(self._preview, "")

@@ -1,0 +1,168 @@
+"""The panel's connection: a sandbox, a tenant and a Vault of one's own, or what a cell hands over; and its end."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from qlik_keys.clock import SYSTEM_CLOCK
+from qlik_keys.errors import ConfigurationError
+from qlik_keys.origins import is_loopback
+from qlik_keys.panel.showing import tenant_request, vault_request
+from qlik_keys.panel.state import NOTHING_DONE, NOTHING_KNOWN, Connection
+from qlik_keys.panel.work import Worker, in_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qlik_keys.clock import Clock
+    from qlik_keys.keystore.base import Custody, KeyStore
+    from qlik_keys.lifecycle import Provisioned
+    from qlik_keys.panel.state import ConnectForm
+    from qlik_keys.panel.work import Runner
+    from qlik_keys.sandbox import Sandbox
+    from qlik_keys.secret import Secret
+    from qlik_keys.settings import Settings
+    from qlik_keys.tenant import QlikTenant
+
+
+class Session(Worker):
+    """What the panel is connected to, and what it holds for that long.
+
+    Args:
+        settings: where credentials come from that were not typed.
+        run: how work is run that nobody waits for.
+        clock: time.
+    """
+
+    def __init__(self, *, settings: Settings, run: Runner = in_thread, clock: Clock = SYSTEM_CLOCK) -> None:
+        super().__init__(run=run, clock=clock)
+        self._settings = settings
+        self._box: Sandbox | None = None
+        self._owned: list[Any] = []
+        self._unsubscribe: list[Callable[[], None]] = []
+        self._client_secret: Secret | None = None
+        self.tenant: QlikTenant | None = None
+        self.store: KeyStore | None = None
+        self.last_made: Provisioned | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """Where credentials come from that were not typed."""
+        return self._settings
+
+    def use(self, tenant: QlikTenant, store: KeyStore, *, wait: bool = False) -> None:
+        """Connect to a tenant and a store that the caller made, and keeps."""
+        self._work("Connecting", functools.partial(self._connect, tenant, store, ()), wait=wait)
+
+    def start_sandbox(self, *, custody: Custody = "kv", wait: bool = False) -> None:
+        """Start a sandbox and connect to it; where one is connected already, nothing is done."""
+        if self._box is not None and self._box.running and self._state.connection is not None:
+            return
+        doing = "Starting the sandbox: a practice tenant and a real OpenBao server"
+        self._work(doing, functools.partial(self._start_sandbox, custody), wait=wait)
+
+    def _start_sandbox(self, custody: Custody) -> None:
+        from qlik_keys import sandbox  # noqa: PLC0415  # the extra [sandbox] may be missing
+        from qlik_keys.keystore.vault import VaultKeyStore  # noqa: PLC0415  # brings hvac
+        from qlik_keys.tenant import ApiKey, QlikTenant  # noqa: PLC0415  # brings httpx
+
+        self._let_go()
+        box = self._box = sandbox.start()
+        tenant = QlikTenant(box.tenant_url, credential=ApiKey(box.api_key))
+        store = VaultKeyStore(box.vault_url, token=box.vault_token, custody=custody)
+        self._owned = [tenant, store]
+        self._connect_owned(tenant, store, ())
+
+    def connect(self, fill_in: Callable[[], ConnectForm]) -> None:
+        """Connect to a tenant and a Vault of the person's own; both are asked before it counts as connected.
+
+        Args:
+            fill_in: returns what was typed; it may wait for it, since it is called where the work is done.
+        """
+        self._work("Connecting", functools.partial(self._connect_form, fill_in))
+
+    def _connect_form(self, fill_in: Callable[[], ConnectForm]) -> None:
+        from qlik_keys.panel.connecting import build_store, build_tenant  # noqa: PLC0415  # brings httpx and hvac
+
+        form = fill_in()
+        tenant = build_tenant(form, self._settings)
+        try:
+            store = build_store(form, self._settings)
+        except BaseException:
+            tenant.close()
+            raise
+        self._let_go()
+        self._owned = [tenant, store]
+        self._connect_owned(tenant, store, tenant.notices)
+
+    def _connect_owned(self, tenant: QlikTenant, store: KeyStore, notices: tuple[str, ...]) -> None:
+        try:
+            self._connect(tenant, store, notices)
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _connect(self, tenant: QlikTenant, store: KeyStore, notices: tuple[str, ...]) -> None:
+        user = tenant.users.me()
+        store.client_ids(tenant.host)
+        connection = Connection(
+            mode="sandbox" if is_loopback(urlsplit(tenant.url).hostname or "") else "real",
+            tenant_url=tenant.url,
+            tenant_host=tenant.host,
+            identity=user.name or user.subject,
+            roles=tuple(user.roles),
+            vault_url=str(getattr(store, "url", "")),
+            custody=store.custody,
+            notices=notices,
+        )
+        self.tenant, self.store = tenant, store
+        self._unsubscribe = [
+            tenant.subscribe(lambda exchange: self._add_request(tenant_request(exchange))),
+            store.subscribe(lambda call: self._add_request(vault_request(call))),
+        ]
+        self._set(connection=connection, **NOTHING_KNOWN, **NOTHING_DONE)
+
+    def end_session(self, *, wait: bool = False) -> None:
+        """Let go of everything: secrets, connections, the Vault token if the panel logged in, the sandbox."""
+        self._work("Ending the session", self._end, wait=wait)
+
+    def _end(self) -> None:
+        self._let_go()
+        self._set(connection=None, error=None, **NOTHING_KNOWN, **NOTHING_DONE)
+
+    def _let_go(self) -> None:
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
+        owned, self._owned, self._unsubscribe = self._owned, [], []
+        box, self._box = self._box, None
+        self.tenant = self.store = None
+        self.last_error = self.last_made = self._client_secret = None
+        self._set(connection=None, secret_of="")
+        try:
+            for part in owned:
+                if hasattr(part, "revoke_token"):
+                    part.revoke_token()
+        finally:
+            for part in owned:
+                part.close()
+            if box is not None:
+                box.stop()
+
+    def client_secret(self) -> Secret | None:
+        """Return the client secret that waits to be shown, None for none."""
+        return self._client_secret
+
+    def client_secret_is_stored(self) -> None:
+        """Forget the client secret: the person has it."""
+        self._keep_secret(None, "")
+
+    def _keep_secret(self, secret: Secret | None, client_name: str) -> None:
+        self._client_secret = secret
+        self._set(secret_of=client_name if secret is not None else "")
+
+    def _connected(self) -> tuple[QlikTenant, KeyStore]:
+        if self.tenant is None or self.store is None:
+            raise ConfigurationError("Nothing is connected.", hint="Start the sandbox, or connect to a tenant.")
+        return self.tenant, self.store

@@ -1,0 +1,142 @@
+"""The panel's machinery: one piece of work at a time, its steps as they happen, and who is told of every new state.
+
+Every action runs through `_work`, which puts whatever goes wrong on a card and keeps the exception. Nothing here knows
+what is worked at, or how it is drawn.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from qlik_keys.clock import SYSTEM_CLOCK
+from qlik_keys.errors import ConfigurationError, Interrupted
+from qlik_keys.panel.showing import error_card, with_event, with_request
+from qlik_keys.panel.state import PanelState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qlik_keys.clock import Clock
+    from qlik_keys.lifecycle import StepEvent
+    from qlik_keys.panel.state import ShownRequest
+
+    Listener = Callable[[PanelState], None]
+    Runner = Callable[[Callable[[], None]], None]
+
+
+def in_thread(task: Callable[[], None]) -> None:
+    """Run a task in a thread that does not keep the process alive."""
+    threading.Thread(target=task, name="qlik_keys panel", daemon=True).start()
+
+
+class Worker:
+    """A state, who listens to it, and one piece of work at a time; safe to use from several threads.
+
+    Args:
+        run: how work is run that nobody waits for; in a thread by default, so that neither kernel nor page waits.
+        clock: time.
+    """
+
+    def __init__(self, *, run: Runner = in_thread, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._run = run
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._state = PanelState()
+        self._listeners: list[Listener] = []
+        self._cancel = threading.Event()
+        self._go_on = threading.Event()
+        self.last_error: BaseException | None = None
+
+    @property
+    def state(self) -> PanelState:
+        """What the panel shows now."""
+        return self._state
+
+    def listen(self, listener: Listener) -> None:
+        """Tell a listener every new state, one after the other."""
+        with self._lock:
+            self._listeners.append(listener)
+            listener(self._state)
+
+    def redraw(self) -> None:
+        """Tell every listener the state once more: something beside it has changed, for instance what is typed."""
+        self._set()
+
+    def cancel(self) -> None:
+        """Stop the work after the step that it is in; what is done so far can be resumed."""
+        self._cancel.set()
+        self._go_on.set()
+        self._set(cancelling=True)
+
+    def go_step_by_step(self, *, wanted: bool) -> None:
+        """Wait for `next_step` before each step from now on, or do not."""
+        self._set(stepwise=wanted)
+        if not wanted:
+            self._go_on.set()
+
+    def next_step(self) -> None:
+        """Do the step that waits."""
+        self._go_on.set()
+
+    def dismiss_error(self) -> None:
+        """Put the error card away; the exception stays in `last_error`."""
+        self._set(error=None)
+
+    def fail(self, error: BaseException, doing: str) -> None:
+        """Put an error on a card and keep it."""
+        self.last_error = error
+        steps = tuple(replace(step, phase="failed") if step.phase == "running" else step for step in self._state.steps)
+        self._set(error=error_card(error, doing), steps=steps)
+
+    def _work(self, doing: str, task: Callable[[], None], *, wait: bool = False) -> None:
+        with self._lock:
+            if self._state.work:
+                busy = ConfigurationError(f"The panel is busy: {self._state.work}.", hint="Wait, or cancel it.")
+                self.fail(busy, doing)
+                if wait:
+                    raise busy
+                return
+            self._cancel.clear()
+            self._set(work=doing, cancelling=False, error=None)
+
+        def guarded() -> None:
+            try:
+                task()
+            except BaseException as error:
+                self.fail(error, doing)
+                if wait:
+                    raise
+            finally:
+                self._set(work="", cancelling=False, waits_for="")
+
+        if wait:
+            guarded()
+        else:
+            self._run(guarded)
+
+    def _set(self, **changes: Any) -> None:
+        with self._lock:
+            self._state = replace(self._state, **changes)
+            for listener in self._listeners:
+                listener(self._state)
+
+    def _saw_step(self, event: StepEvent) -> None:
+        if event.phase == "before" and self._state.stepwise:
+            self._wait_for_next(event)
+        with self._lock:
+            self._set(steps=with_event(self._state.steps, event))
+
+    def _wait_for_next(self, event: StepEvent) -> None:
+        self._go_on.clear()
+        if not self._cancel.is_set():
+            self._set(waits_for=event.title)
+            self._go_on.wait()
+        if self._cancel.is_set():
+            raise Interrupted(f"Cancelled before the step {event.step!r}.", hint="Ask again: it goes on from there.")
+        self._set(waits_for="")
+
+    def _add_request(self, request: ShownRequest) -> None:
+        with self._lock:
+            self._set(steps=with_request(self._state.steps, request))

@@ -1,0 +1,125 @@
+"""The audit of a whole fleet, on a sandbox of its own: each kind of finding is made for real and told by its weight."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import qlik_keys as qk
+from qlik_keys.cli import app
+from qlik_keys.findings import FINDINGS, SEVERITIES
+from qlik_keys.inventory import AUDIT_COLUMNS
+from qlik_keys.tenant import NewOAuthClient, PatchOperation
+
+pytestmark = pytest.mark.openbao
+
+
+@pytest.fixture(scope="module")
+def world():
+    with (
+        qk.sandbox.start() as box,
+        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
+        qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
+    ):
+        yield box, tenant, store
+
+
+def registered(tenant, name, **changes):
+    values = {
+        "app_type": "web",
+        "client_name": name,
+        "allowed_scopes": ("user_default",),
+        "allowed_grant_types": ("client_credentials",),
+        "allowed_auth_methods": ("private_key_jwt",),
+        "consent_method": "trusted",
+    }
+    return tenant.oauth_clients.create(NewOAuthClient(**{**values, **changes})).client.client_id
+
+
+class Stop(Exception):
+    pass
+
+
+def stop_at_register(event):
+    if event.step == "register":
+        raise Stop
+
+
+def test_a_fleet_with_everything_wrong(world, monkeypatch):
+    box, tenant, store = world
+    assert qk.audit(tenant, store).empty
+    assert tuple(qk.audit(tenant, store).columns) == AUDIT_COLUMNS
+
+    healthy = qk.provision(tenant, store, name="healthy", scopes=["user_default"])
+    locked = qk.provision(tenant, store, name="locked", scopes=["user_default"])
+    key = qk.generate(qk.KeySpec("ES384")).public
+    keys = [PatchOperation("replace", "/publicKeys", [key.to_dict()])]
+    tenant.oauth_clients.patch(locked.client_id, keys)
+    shared = registered(tenant, "shared", public_keys=(key,))
+    secret = registered(tenant, "secret", allowed_auth_methods=("client_secret",), consent_method=None)
+    orphan = qk.provision(tenant, store, name="orphan", scopes=["user_default"])
+    tenant.oauth_clients.delete(orphan.client_id)
+    with pytest.raises(Stop):
+        qk.provision(tenant, store, name="cut-off", scopes=["user_default"], on_step=stop_at_register)
+    admin = qk.provision(tenant, store, name="admin", scopes=["admin_classic"])
+
+    found = qk.audit(tenant, store)
+    assert list(zip(found["finding"], found["name"], found["client_id"], strict=True)) == [
+        ("locked-out", "locked", locked.client_id),
+        ("shared-key", "locked", locked.client_id),
+        ("shared-key", "shared", shared),
+        ("unfinished", "cut-off", ""),
+        ("secret-only", "secret", secret),
+        ("admin-scope", "admin", admin.client_id),
+        ("consent-not-trusted", "secret", secret),
+        ("no-key-in-store", "shared", shared),
+        ("orphaned-record", "orphan", orphan.client_id),
+    ]
+    assert healthy.client_id not in set(found["client_id"])
+    assert isinstance(found["severity"].dtype, pd.CategoricalDtype)
+    assert list(found["severity"]) == ["high"] * 3 + ["medium"] * 4 + ["low"] * 2
+    assert found.attrs["tenant"] == tenant.url
+    assert list(found["command"])[:4] == [
+        f"qlik-keys revoke {locked.client_id}",
+        f"qlik-keys revoke {locked.client_id}",
+        f"qlik-keys revoke {shared}",
+        "qlik-keys resume",
+    ]
+
+    # What each advises does mend it.
+    qk.revoke(tenant, store, locked.client_id)
+    own = store.read(tenant.host, locked.client_id).current.public.to_dict()
+    tenant.oauth_clients.patch(locked.client_id, [PatchOperation("replace", "/publicKeys", [own])])
+    tenant.oauth_clients.set_consent(secret, "trusted")
+    qk.adopt(tenant, store, secret)
+    qk.adopt(tenant, store, shared)
+    qk.delete(tenant, store, orphan.client_id, confirm=orphan.client_id)
+    qk.resume(tenant, store)
+    assert list(qk.audit(tenant, store)["finding"]) == ["admin-scope"]
+
+    for name, value in {
+        "QLIK_TENANT_URL": box.tenant_url,
+        "QLIK_API_KEY": box.api_key,
+        "VAULT_ADDR": box.vault_url,
+        "VAULT_TOKEN": box.vault_token,
+    }.items():
+        monkeypatch.setenv(name, value)
+    run = CliRunner().invoke
+    told = run(app, ["audit"])
+    assert told.exit_code == 0
+    assert "medium    admin-scope  admin" in told.stdout
+    assert FINDINGS["admin-scope"].advice in told.stdout
+    records = json.loads(run(app, ["audit", "--json"]).stdout)
+    assert [(each["severity"], each["name"]) for each in records] == [("medium", "admin")]
+    assert run(app, ["audit", "--fail-on", "high"]).exit_code == 0
+    assert run(app, ["audit", "--fail-on", "medium"]).exit_code == 1
+    assert run(app, ["audit", "--fail-on", "low"]).exit_code == 1
+    assert run(app, ["audit", "--fail-on", "worst"]).exit_code == 2
+
+
+def test_findings_stand_in_the_order_of_their_weight():
+    weights = [SEVERITIES.index(finding.severity) for finding in FINDINGS.values()]
+    assert weights == sorted(weights)

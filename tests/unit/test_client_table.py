@@ -1,0 +1,100 @@
+"""The table's rows travel as a message, small enough for a notebook server, and are in no saved state."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from qlik_keys.inventory import COLUMNS
+from qlik_keys.panel.audit_list import CLIENTS_SHOWN, AuditList, groups_of
+from qlik_keys.panel.audit_view import ages_of
+from qlik_keys.panel.client_table import ClientTable, packed
+
+MOMENT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+
+
+def frame_of(*rows):
+    given = {
+        "client_id": "c" * 32,
+        "name": "nightly <b>etl</b>",
+        "auth_methods": ("private_key_jwt",),
+        "scopes": ("user_default", "apps:read"),
+        "kids": ("k",),
+        "algs": ("ES384",),
+        "current_kid": "k",
+        "custody": "kv",
+        "key_made": MOMENT,
+        "key_age_days": 3,
+        "rotate_by": None,
+        "consent": None,
+        "findings": (),
+    }
+    frame = pd.DataFrame([dict.fromkeys(COLUMNS) | given | row for row in rows])
+    for name in ("key_made", "rotate_by"):
+        frame[name] = pd.Series(frame[name], dtype="datetime64[us, UTC]")
+    frame["key_age_days"] = frame["key_age_days"].astype("Int64")
+    return frame
+
+
+def unpacked(rows):
+    return json.loads(zlib.decompress(rows))
+
+
+def test_rows_are_packed_with_days_and_without_missing_values():
+    columns = unpacked(packed(frame_of({}, {"name": None, "key_made": None})))
+    assert columns["name"] == ["nightly <b>etl</b>", ""]
+    assert columns["key_made"] == ["2026-03-01", ""]
+    assert columns["rotate_by"] == columns["consent"] == ["", ""]
+    assert columns["scopes"][0] == ["user_default", "apps:read"]
+
+
+def test_the_rows_are_in_a_message_and_in_no_state():
+    table, sent = ClientTable(), []
+    table.send = lambda content, buffers=None: sent.append((content, buffers))
+    table._handle_custom_msg({"kind": "ready"}, [])
+    assert sent == [({"kind": "rows"}, [b""])]
+    frame = frame_of({"name": "by-message-only"})
+    table.show(frame)
+    table.show(frame)
+    assert len(sent) == 2
+    assert unpacked(sent[-1][1][0])["name"] == ["by-message-only"]
+    assert "by-message-only" not in json.dumps(table.get_state(), default=str)
+    table._handle_custom_msg({"kind": "ready"}, [])
+    assert len(sent) == 3
+    assert repr(table) == "<ClientTable, 1 rows>"
+
+
+def test_findings_come_in_groups_with_the_first_clients_of_each():
+    rows = [("high", "locked-out", f"{i:032x}", f"client {i}") for i in range(CLIENTS_SHOWN + 2)]
+    rows.append(("medium", "unfinished", "", "cut-off"))
+    audit = pd.DataFrame(rows, columns=["severity", "finding", "client_id", "name"])
+    locked, unfinished = groups_of(audit)
+    assert (locked["count"], len(locked["clients"]), locked["action"]) == (CLIENTS_SHOWN + 2, CLIENTS_SHOWN, "Revoke …")
+    assert (unfinished["in_table"], unfinished["clients"]) == (False, [{"client_id": "", "name": "cut-off"}])
+
+
+def test_a_click_on_a_finding_is_passed_on_unless_it_is_busy():
+    mended, shown = [], []
+    each = AuditList(mend=lambda *of: mended.append(of), show=shown.append)
+    each._handle_custom_msg({"kind": "mend", "finding": "locked-out", "client_id": "c"}, [])
+    each._handle_custom_msg({"kind": "show", "finding": "secret-only"}, [])
+    each.disabled = True
+    each._handle_custom_msg({"kind": "mend", "finding": "locked-out", "client_id": "d"}, [])
+    assert (mended, shown) == ([("locked-out", "c")], ["secret-only"])
+
+
+def test_ages_have_an_end_each_and_clients_without_a_key_none():
+    ages = [0, 30, 31, 90, 91, 365, 366, None]
+    frame = frame_of(*({"key_age_days": age} for age in ages), {"kids": ()})
+    assert ages_of(frame) == {
+        "0-30": 2,
+        "31-60": 1,
+        "61-90": 1,
+        "91-180": 1,
+        "181-365": 1,
+        "over 365": 1,
+        "unknown": 1,
+    }
