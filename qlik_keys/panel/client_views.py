@@ -10,7 +10,6 @@ import ipywidgets as widgets
 from qlik_keys.panel import markup
 from qlik_keys.panel.client_table import ClientTable
 from qlik_keys.panel.controls import box, button, checkbox, choice, form_button, html, put, show, text, words
-from qlik_keys.panel.fields import SecretOnce
 from qlik_keys.panel.state import ChangeForm
 from qlik_keys.panel.words import KEY_CHOICES
 
@@ -102,15 +101,11 @@ class ClientChangesView:
         self._next = button("Next", presenter, presenter.next_step, kind="qk-primary")
         self._cancel = button("Cancel", presenter, presenter.cancel)
         self._whose, self._plan_words, self._steps, self._changed = html(), html(), html(), html()
-        self._once = SecretOnce(
-            label="Client secret", secret=presenter.client_secret, stored=presenter.client_secret_is_stored
-        )
         self._card = box(
             self._plan_words,
             *self._options,
             box(self._do, self._drop, self._next, self._cancel, classes="qk-actions"),
             self._changed,
-            self._once,
             self._steps,
             classes="qk-card qk-form",
         )
@@ -146,9 +141,6 @@ class ClientChangesView:
         self._cancel.disabled = state.cancelling
         put(self._changed, markup.changed(state.changed))
         put(self._steps, markup.steps(state.steps if is_ours else ()))
-        if state.secret_of:
-            self._once.label = f"Client secret of {state.secret_of}"
-        show(self._once, visible=bool(state.secret_of) and is_ours)
         show(self._card, visible=plan is not None or bool(state.changed) or (is_ours and bool(state.steps)))
 
     def _row(self, operations: dict[str, tuple[str, str]]) -> list[Any]:

@@ -187,6 +187,20 @@ class SecretOnce(anywidget.AnyWidget):
         return f"<SecretOnce {self.label}>"
 
 
+class Pulse(anywidget.AnyWidget):
+    """Marks the panel that it stands in as alive as long as its kernel is."""
+
+    _esm = _STATIC / "pulse.js"
+    me = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.me = self.model_id
+
+    def __repr__(self) -> str:
+        return "<Pulse>"
+
+
 class ScopePicker(anywidget.AnyWidget):
     """Chooses OAuth scopes by search, in groups, with their meanings; a scope that another one covers is shown so."""
 

@@ -1,4 +1,4 @@
-"""What is always in sight: the header, the tabs, the work in hand, and the error card."""
+"""What is always in sight: the header, the tabs, the work in hand, an error's card, a secret until it is stored."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qlik_keys.panel import markup
 from qlik_keys.panel.controls import box, button, checkbox, html, put, show, words
+from qlik_keys.panel.fields import SecretOnce
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class FrameView:
-    """What is always in sight: the header, the tabs, the work in hand, and the error card.
+    """What is always in sight: the header, the tabs, the work in hand, an error's card, a secret until it is stored.
 
     Args:
         presenter: what is drawn.
@@ -41,11 +42,15 @@ class FrameView:
         self._buttons = {
             title: button(title, presenter, functools.partial(presenter.go_to, title), kind="qk-tab") for title in tabs
         }
+        self._once = SecretOnce(
+            label="Client secret", secret=presenter.client_secret, stored=presenter.client_secret_is_stored
+        )
         self.widget = box(
             box(words("<b class='qk-mark'>qlik_keys</b>"), self._header, self._end, classes="qk-top"),
             box(*self._buttons.values(), self._stepwise, classes="qk-tabs"),
             self._work,
             box(self._error, self._dismiss, classes="qk-error-row"),
+            self._once,
             *(view.widget for view in tabs.values()),
             classes="qk-panel",
         )
@@ -61,5 +66,8 @@ class FrameView:
         put(self._work, markup.work(state))
         put(self._error, markup.error(state.error))
         show(self._dismiss, visible=state.error is not None)
+        if state.secret_of:
+            self._once.label = f"Client secret of {state.secret_of}"
+        show(self._once, visible=bool(state.secret_of))
         show(self._end, visible=state.connection is not None)
         self._end.disabled = bool(state.work)

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.panel import markup
 from qlik_keys.panel.controls import box, button, checkbox, choice, form_button, html, put, show, text, words
-from qlik_keys.panel.fields import ScopePicker, SecretField, SecretOnce
+from qlik_keys.panel.fields import ScopePicker, SecretField
 from qlik_keys.panel.state import ClientForm
 from qlik_keys.panel.words import KEY_CHOICES, OWN_KEY, OWN_KEY_ADVICE
 
@@ -65,11 +65,6 @@ class NewClientView:
         self._cancel = button("Cancel", presenter, presenter.cancel)
         self._steps, self._result, self._first_use = html(), html(), html()
         self._steps.add_class("qk-live")
-        self._once = SecretOnce(
-            label="Client secret",
-            secret=presenter.client_secret,
-            stored=presenter.client_secret_is_stored,
-        )
         form = box(
             words("<h3>The choices of Qlik's tutorial</h3>"),
             words("<p class='qk-fixed'><b>Type:</b> Web. Only this type may be machine-to-machine.</p>"),
@@ -92,7 +87,7 @@ class NewClientView:
             box(self._create, self._next, self._cancel, self._why, classes="qk-actions"),
             classes="qk-card qk-form",
         )
-        result = box(self._result, self._once, self._first_use, self._steps, classes="qk-card qk-result")
+        result = box(self._result, self._first_use, self._steps, classes="qk-card qk-result")
         self.widget = box(form, result, classes="qk-pane qk-new")
         for field in self._inputs:
             field.observe(lambda _: presenter.redraw(), names="value")
@@ -140,9 +135,6 @@ class NewClientView:
             self._made = state.made
             if state.made is not None:
                 self.forget()
-        if state.secret_of:
-            self._once.label = f"Client secret of {state.secret_of}"
-        show(self._once, visible=bool(state.secret_of) and is_ours)
         self._draw_form(state)
 
     def _draw_form(self, state: PanelState) -> None:

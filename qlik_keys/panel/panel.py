@@ -13,6 +13,7 @@ from qlik_keys.errors import ConfigurationError
 from qlik_keys.panel.audit_view import AuditView
 from qlik_keys.panel.client_views import ClientsView
 from qlik_keys.panel.connect_view import ConnectView
+from qlik_keys.panel.fields import Pulse
 from qlik_keys.panel.frame_view import FrameView
 from qlik_keys.panel.new_client_view import NewClientView
 from qlik_keys.panel.presenter import Presenter
@@ -78,7 +79,8 @@ class Panel:
         self._summaries: list[DisplayHandle] = []
         style = widgets.HTML(f"<style>{_STYLE.read_text(encoding='utf-8')}{hiding(self._id)}</style>")
         style.layout.display = "none"
-        self._root = widgets.VBox([style, self._frame.widget])
+        self._root = widgets.VBox([style, Pulse(), self._frame.widget])
+        self._root.add_class("qk-root")
         self._root.add_class(f"qk-root-{self._id}")
         presenter.listen(self._draw)
         if problem is not None:
@@ -151,18 +153,17 @@ class Panel:
                 view.forget()
 
     def _draw(self, state: PanelState) -> None:
-        for view in (self._frame, *self._views.values()):
+        for draw in (self._frame.draw, *(view.draw for view in self._views.values()), self._update_summary):
             try:
-                view.draw(state)
+                draw(state)
             except Exception as error:  # noqa: BLE001  # one view that fails must not take the work down with it
                 self._presenter.last_error = error
                 warnings.warn(f"the panel could not be drawn: {type(error).__name__}", RuntimeWarning, stacklevel=2)
 
-        if not state.work:
-            self._update_summary(state)
-
     def _update_summary(self, state: PanelState) -> None:
         """Keep what a notebook shows without the panel up to date; it is saved with the notebook."""
+        if state.work:
+            return
         words = summary(state, self._id)
         if words == self._summary:
             return

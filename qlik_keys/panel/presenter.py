@@ -194,7 +194,7 @@ class Presenter(Session):
     def change(self, form: ChangeForm) -> None:
         """Do what was planned; where something else is wished for by now, show that plan first."""
         plan = self._state.plan
-        if plan is None or replace(plan.form, confirm="") != replace(form, confirm=""):
+        if plan is None or replace(plan.form, confirm="", hint="") != replace(form, confirm="", hint=""):
             self.plan_change(form)
             return
         self._work(f"{form.operation} {plan.client_name}".strip(), functools.partial(self._change, form))

@@ -58,7 +58,7 @@ def summary(state: PanelState, panel_id: str) -> str:
 def hiding(panel_id: str) -> str:
     """Return the style that leaves one of the two in sight: the living panel, or the summary."""
     ours = f".qk-summary[data-panel='{panel_id}']"
-    living = f".qk-root-{panel_id}"
+    living = f".qk-root-{panel_id}.qk-alive"
     return (
         f"body:has({living}) .jp-OutputArea-child:has({ours}){{display:none}}"
         f"body:not(:has({living})) .jp-OutputArea-child:has({ours})+.jp-OutputArea-child{{display:none}}"
@@ -70,7 +70,9 @@ def _table(state: PanelState) -> str:
     if frame is None:
         return ""
     head = "".join(f"<th>{title}</th>" for title in _COLUMNS.values())
-    columns = (frame[name].head(ROWS_SHOWN) for name in _COLUMNS)
+    known = frame.loc[:, [*_COLUMNS]].head(ROWS_SHOWN)
+    shown = known.astype(object).where(known.notna(), None)
+    columns = (shown[name] for name in _COLUMNS)
     rows = "".join(
         f"<tr>{''.join(f'<td>{escape(_words(value))}</td>' for value in row)}</tr>"
         for row in zip(*columns, strict=True)
@@ -85,8 +87,6 @@ def _table(state: PanelState) -> str:
 def _words(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
-    if value is None or value != value:  # noqa: PLR0124  # a missing time of pandas is not equal to itself
-        return ""
     if hasattr(value, "strftime"):
         return str(value.strftime("%Y-%m-%d"))
     return value if isinstance(value, str) else ""

@@ -7,6 +7,7 @@ tenant's lock.
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from joserfc.jwk import ECKey
@@ -26,6 +27,8 @@ from qlik_keys.sandbox.messages import (
 from qlik_keys.sandbox.registration import accept, register_all
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from qlik_keys.sandbox.knobs import Knobs
     from qlik_keys.sandbox.registration import RegisteredKey
     from qlik_keys.sandbox.state import Caller, OAuthClient, State
@@ -34,7 +37,6 @@ CONFIRM_HEADER = "qlik-confirm-delete"
 _NO_CONTENT = Response(status=204)
 _ADMIN_FIELDS = ("allowedAuthMethods", "allowedOrigins", "clientSecrets", "connectionConfig", "jwksUri", "publicKeys",
                  "redirectUris")  # fmt: skip
-_SEED_KEYS = 16
 
 
 class ClientsEndpoint:
@@ -181,18 +183,21 @@ class ClientsEndpoint:
         return found
 
     def seed(self, count: int, *, created_by: str) -> None:
-        """Add clients by the number, as a tenant of some size has them: a few keys under many names."""
-        now, day = self._state.now(), self._state.stamp()[:10]
-        keys = []
-        for _ in range(min(count, _SEED_KEYS)):
-            generated = ECKey.generate_key("P-384", auto_kid=False)
-            jwk = {name: str(value) for name, value in generated.as_dict(private=False).items()}
-            kid = f"{day}_{generated.thumbprint()}"
-            keys.append(accept({"kid": kid, "kty": "EC", "alg": "ES384", "use": "sig", **jwk}, now=now))
+        """Add clients by the number, as a tenant of some age has them: most by key, the keys up to 400 days old.
+
+        Every tenth logs in by client secret alone, every twenty-fifth may administer, every fortieth is not trusted.
+        """
+        now = self._state.now()
         for number in range(count):
-            client = self._state.add_client(fields=_seed_fields(number), created_by=created_by, created_by_type="user")
-            client.consent = "trusted"
-            _set_keys(client, (keys[number % _SEED_KEYS],))
+            by_secret = number % 10 == 3  # noqa: PLR2004  # one in ten, and not the first
+            fields = _seed_fields(number, by_secret=by_secret)
+            client = self._state.add_client(fields=fields, created_by=created_by, created_by_type="user")
+            client.consent = "required" if number % 40 == 11 else "trusted"  # noqa: PLR2004  # one in forty
+            if by_secret:
+                self._state.make_secret(client, created_by=created_by)
+            else:
+                made_on = datetime.fromtimestamp(now, tz=UTC).date() - timedelta(days=number * 37 % 400)
+                _set_keys(client, (_seed_key(made_on, now=now),))
             self._admin_row(client)
 
     def _find(self, client_id: str) -> OAuthClient:
@@ -211,16 +216,23 @@ class ClientsEndpoint:
         return json.dumps(document, separators=(",", ":")).encode()
 
 
-def _seed_fields(number: int) -> dict[str, Any]:
+def _seed_key(made_on: date, *, now: float) -> RegisteredKey:
+    generated = ECKey.generate_key("P-384", auto_kid=False)
+    jwk = {name: str(value) for name, value in generated.as_dict(private=False).items()}
+    kid = f"{made_on.isoformat()}_{generated.thumbprint()}"
+    return accept({"kid": kid, "kty": "EC", "alg": "ES384", "use": "sig", **jwk}, now=now)
+
+
+def _seed_fields(number: int, *, by_secret: bool) -> dict[str, Any]:
     return {
         "appType": "web",
         "clientName": f"seeded-{number:05}",
         "description": "made by the sandbox",
         "redirectUris": [],
         "allowedOrigins": [],
-        "allowedScopes": ["user_default"],
+        "allowedScopes": ["admin_classic" if number % 25 == 7 else "user_default"],  # noqa: PLR2004  # one in 25
         "allowedGrantTypes": ["client_credentials"],
-        "allowedAuthMethods": ["private_key_jwt"],
+        "allowedAuthMethods": ["client_secret" if by_secret else "private_key_jwt"],
     }
 
 

@@ -31,8 +31,10 @@ def test_from_nothing_to_a_proved_client_in_the_table(request, open_panel, serve
     register = steps.filter(has_text="Register the client")
     expect(register).to_contain_text("POST /api/v1/oauth-clients")
     expect(register).to_contain_text("201")
-    register.get_by_text("with this body").click()
-    expect(register.locator("pre")).to_contain_text('"allowedAuthMethods"')
+    register.locator("summary").filter(has_text="POST /api/v1/oauth-clients").click()
+    opened = register.locator("details[open]")
+    expect(opened.locator("pre").first).to_contain_text('"allowedAuthMethods"')
+    expect(opened).to_contain_text("qlik raw post v1/oauth-clients --body-file body.json")
     expect(steps.filter(has_text="Make the key")).to_contain_text("POST /v1/secret/data/qlik-keys/")
     expect(steps.filter(has_text="Prove it")).to_contain_text("POST /oauth/token")
 
@@ -179,11 +181,11 @@ def test_nothing_is_cut_off_at_any_width(page, lab, open_panel, width):
     button(panel, "Start the sandbox").click()
     expect(panel).to_contain_text("Connected to")
     page.set_viewport_size({"width": width, "height": 1000})
-    for tab in ("Connect", "New client", "Clients"):
+    for tab in ("Connect", "New client", "Clients", "Audit"):
         go_to(panel, tab)
         wider = panel.evaluate(
             "panel => [...panel.querySelectorAll('button, input, select, .qk-card')]"
-            ".filter(each => each.offsetParent && each.getBoundingClientRect().right"
+            ".filter(each => each.offsetParent && !each.closest('.qk-scroll') && each.getBoundingClientRect().right"
             " > panel.getBoundingClientRect().right + 1).map(each => each.outerHTML.slice(0, 80))"
         )
         assert wider == []

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import qlik_keys as qk
-from qlik_keys.cli import app
+from qlik_keys.cli.app import app
 from qlik_keys.findings import FINDINGS, SEVERITIES
 from qlik_keys.inventory import AUDIT_COLUMNS
 from qlik_keys.tenant import NewOAuthClient, PatchOperation

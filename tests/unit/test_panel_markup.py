@@ -178,6 +178,8 @@ def test_the_summary_has_what_was_made_and_the_table_and_hides_itself():
     text = "".join(parsed.texts)
     assert not {"img", "script"} & parsed.tags
     assert "qk.Panel()" in text
+    missing = pd.DataFrame([row()]).astype({"current_kid": "string"}).assign(current_kid=pd.NA)
+    assert "NA" not in "".join(read(summary(replace(state, clients=missing), "0a1b2c3d")).texts)
     assert "51 clients as of 2026-03-01 12:30 UTC, the first 50 of them" in text
     assert shown.count("<tr>") == 51
     assert "2026-03-01" in text

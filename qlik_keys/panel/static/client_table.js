@@ -3,14 +3,14 @@
 const ROW = 56;
 const SPARE = 6;
 const COLUMNS = [
-  { key: "name", title: "Client", width: 260 },
-  { key: "auth_methods", title: "Logs in by", width: 135 },
-  { key: "scopes", title: "Scopes", width: 150 },
-  { key: "current_kid", title: "Current key", width: 190 },
-  { key: "key_made", title: "Key made", width: 105 },
-  { key: "rotate_by", title: "Rotate by", width: 105 },
-  { key: "consent", title: "Consent", width: 95 },
-  { key: "findings", title: "Findings", width: 260 },
+  { key: "name", title: "Client", width: 250 },
+  { key: "auth_methods", title: "Logs in by", width: 125 },
+  { key: "scopes", title: "Scopes", width: 125 },
+  { key: "current_kid", title: "Current key", width: 160 },
+  { key: "key_made", title: "Key made", width: 98 },
+  { key: "rotate_by", title: "Rotate by", width: 98 },
+  { key: "consent", title: "Consent", width: 90 },
+  { key: "findings", title: "Findings", width: 210 },
 ];
 const METHODS = { private_key_jwt: "private key JWT", client_secret: "client secret" };
 

@@ -1,0 +1,130 @@
+"""Nobody is shut out: axe-core's rules on every tab, and the whole job by keyboard alone."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from panel_actions import button, create_client, go_to
+from playwright.sync_api import expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]
+GRAVE = ("serious", "critical")
+
+
+def problems_in(page):
+    found = Axe().run(page, context=".qk-panel").response
+    return {
+        (rule["id"], rule["impact"]): [node["html"][:160] for node in rule["nodes"]]
+        for rule in found["violations"]
+        if rule["impact"] in GRAVE
+    }
+
+
+@pytest.mark.parametrize("server", ["lab", "dark_lab"])
+def test_axe_finds_nothing_grave(page, request, open_panel, server):
+    panel, _ = open_panel(request.getfixturevalue(server))
+    found = {}
+
+    def look(where):
+        page.wait_for_timeout(300)  # colours fade in JupyterLab
+        found.update({(where, *rule): nodes for rule, nodes in problems_in(page).items()})
+
+    look("Connect, empty")
+    button(panel, "Start the sandbox").click()
+    expect(panel).to_contain_text("Connected to")
+    look("Connect")
+    go_to(panel, "New client")
+    panel.get_by_label("Client secret (shown once)").check()
+    look("New client, empty")
+    create_client(panel, "axe")
+    expect(panel).to_contain_text("axe is made.")
+    panel.locator(".qk-request summary").first.click()
+    panel.locator(".qk-preview summary").first.click()
+    button(panel, "Show it").click()
+    look("New client, made")
+    button(panel, "I have stored it").click()
+    go_to(panel, "Clients")
+    expect(panel.locator(".qk-work")).to_have_count(0)
+    panel.locator(".qk-table tbody tr").first.click()
+    button(panel, "Delete").click()
+    expect(panel.locator(".qk-plan")).to_be_visible()
+    look("Clients, a plan")
+    button(panel, "Do it").click()
+    expect(panel.get_by_role("alert")).to_be_visible()
+    look("Clients, an error")
+    go_to(panel, "Audit")
+    look("Audit, empty")
+    button(panel, "Look through all clients").click()
+    expect(panel.locator(".qk-ages")).to_be_visible()
+    look("Audit")
+    assert found == {}
+
+
+def test_the_whole_job_by_keyboard(page, lab, open_panel):
+    panel, _ = open_panel(lab)
+
+    def tab_to(name, *, most=60):
+        """Press Tab until the control of that name has the focus; return how it was reached."""
+        for _ in range(most):
+            page.keyboard.press("Tab")
+            label = page.evaluate(
+                "() => { const e = document.activeElement; return (e.getAttribute('aria-label') || e.innerText ||"
+                " (e.labels && [...e.labels].map(each => each.innerText).join(' ')) || '').trim(); }"
+            )
+            if label == name:
+                return
+        pytest.fail(f"Tab does not reach {name!r}")
+
+    button(panel.locator(".qk-tabs"), "Connect").focus()
+    tab_to("Start the sandbox")
+    page.keyboard.press("Enter")
+    expect(panel).to_contain_text("Connected to")
+    button(panel.locator(".qk-tabs"), "Connect").focus()
+    tab_to("New client")
+    page.keyboard.press("Enter")
+    tab_to("Name")
+    page.keyboard.type("by-keyboard")
+    tab_to("Create client", most=160)
+    page.keyboard.press("Enter")
+    expect(panel).to_contain_text("by-keyboard is made.")
+    button(panel.locator(".qk-tabs"), "New client").focus()
+    tab_to("Clients")
+    page.keyboard.press("Enter")
+    tab_to("Select by-keyboard")
+    page.keyboard.press("Space")
+    tab_to("Rotate")
+    page.keyboard.press("Enter")
+    expect(panel.locator(".qk-plan-title")).to_contain_text("The plan: rotate")
+    tab_to("Do it")
+    page.keyboard.press("Enter")
+    expect(panel.locator(".qk-changed")).to_contain_text("The old key logs in until")
+
+
+def test_the_order_of_the_keyboard_is_the_order_on_the_page(page, lab, open_panel):
+    panel, _ = open_panel(lab)
+    for tab in ("Connect", "New client", "Clients", "Audit"):
+        go_to(panel, tab)
+        places = panel.evaluate(
+            "panel => [...panel.querySelectorAll('button, input, select, summary')]"
+            ".filter(each => each.offsetParent && !each.disabled && !each.closest('.qk-scroll, .qk-options'))"
+            ".map(each => { const at = each.getBoundingClientRect();"
+            " const card = each.closest('.qk-card, .qk-top, .qk-tabs');"
+            " return [card ? Math.round(card.getBoundingClientRect().left) : 0, Math.round(at.top), each.tabIndex]; })"
+        )
+        assert {index for *_, index in places} <= {0}
+        for (card, top, _), (next_card, next_top, _) in itertools.pairwise(places):
+            assert next_top >= top - 12 or next_card != card
+
+
+def test_every_control_has_a_name(lab, open_panel):
+    panel, _ = open_panel(lab)
+    for tab in ("Connect", "New client", "Clients", "Audit"):
+        go_to(panel, tab)
+        nameless = panel.evaluate(
+            "panel => [...panel.querySelectorAll('button, input, select')].filter(each => each.offsetParent"
+            " && !each.getAttribute('aria-label') && !each.innerText.trim()"
+            " && !(each.labels && each.labels.length)).map(each => each.outerHTML.slice(0, 120))"
+        )
+        assert nameless == []

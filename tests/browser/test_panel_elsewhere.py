@@ -1,0 +1,122 @@
+"""The panel where it lives and where it is dead: Notebook 7, Voilà, a reopened notebook, an export."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter
+from panel_actions import button, create_client, go_to
+from playwright.sync_api import expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]
+
+
+@pytest.fixture
+def notebook(lab):
+    """A notebook that is the panel and nothing else."""
+    path = lab.notebooks / "only-the-panel.ipynb"
+    cells = [nbformat.v4.new_code_cell("import qlik_keys as qk\n\npanel = qk.Panel()\npanel")]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
+    yield path
+    path.unlink()
+
+
+def make_one(panel, name):
+    button(panel, "Start the sandbox").click()
+    expect(panel).to_contain_text("Connected to")
+    create_client(panel, name)
+    expect(panel).to_contain_text(f"{name} is made.")
+    go_to(panel, "Clients")
+    expect(panel.locator(".qk-table tbody tr")).to_have_count(1)
+    button(panel, "End session").click()
+    expect(panel.locator(".qk-badge")).to_have_text("Not connected")
+
+
+def test_in_notebook_7(page, lab, notebook):
+    page.goto(f"{lab.url}notebooks/{notebook.name}?token={lab.token}")
+    page.locator(".jp-CodeCell .cm-content").first.click()
+    expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_visible()
+    page.keyboard.press("Shift+Enter")
+    panel = page.locator(".qk-panel")
+    expect(panel).to_be_visible()
+    expect(page.locator(".qk-summary")).to_be_hidden()
+    make_one(panel, "in-notebook-7")
+
+
+def test_in_voila(page, lab, notebook):
+    page.goto(f"{lab.url}voila/render/{notebook.name}?token={lab.token}")
+    panel = page.locator(".qk-panel")
+    expect(panel).to_be_visible()
+    expect(page.locator(".qk-summary")).to_be_hidden()
+    make_one(panel, "in-voila")
+
+
+@pytest.mark.parametrize("with_state", [True, False], ids=["with widget state", "without"])
+def test_a_reopened_notebook_shows_the_summary_in_place_of_a_dead_panel(page, lab, open_panel, with_state):
+    panel, path = open_panel(lab)
+    button(panel, "Start the sandbox").click()
+    expect(panel).to_contain_text("Connected to")
+    create_client(panel, "before-the-kernel-died")
+    expect(panel).to_contain_text("before-the-kernel-died is made.")
+    expect(page.locator(".qk-summary")).to_be_hidden()
+    expect(panel.locator(".qk-work")).to_have_count(0)
+    page.locator(".jp-CodeCell .cm-content").first.click()
+    page.keyboard.press("Control+s")
+    page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')")
+    headers = {"Authorization": f"token {lab.token}"}
+    sessions = httpx.get(f"{lab.url}api/sessions", headers=headers).json()
+    [session] = [each for each in sessions if each["path"] == path.name]
+    page.get_by_role("button", name="Restart the kernel", exact=True).click()
+    page.get_by_role("button", name="Confirm Kernel Restart").click()
+    expect(panel).to_be_hidden()  # its kernel is gone, and nothing in it would answer
+    expect(page.locator(".qk-summary")).to_be_visible()
+    page.goto("about:blank")
+    httpx.delete(f"{lab.url}api/sessions/{session['id']}", headers=headers).raise_for_status()
+    saved = json.loads(path.read_text())
+    assert "widgets" in saved["metadata"]
+    if not with_state:
+        del saved["metadata"]["widgets"]
+        path.write_text(json.dumps(saved))
+
+    page.goto(lab.address_of(path.name))
+    summary = page.locator(".qk-summary")
+    expect(summary).to_be_visible()
+    expect(summary).to_contain_text("import qlik_keys as qk; qk.Panel()")
+    expect(summary).to_contain_text("a sandbox, nothing in it was real")
+    expect(summary).to_contain_text("Clients that were made with it")
+    expect(summary.locator("tbody tr")).to_contain_text("before-the-kernel-died")
+    expect(page.get_by_text("model not found")).to_be_hidden()
+    expect(panel).to_be_hidden()
+    # And the line that it gives does bring a living one.
+    page.locator(".jp-CodeCell .cm-content").first.click()
+    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible()
+    page.keyboard.press("Shift+Enter")
+    expect(panel).to_be_visible()
+    expect(summary).to_be_hidden()
+
+
+def test_an_export_shows_the_summary(page, tmp_path):
+    code = "import qlik_keys as qk\npanel = qk.Panel()\nbox = qk.sandbox.start()\npanel"
+    more = (
+        "tenant = qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key))\n"
+        "store = qk.VaultKeyStore(box.vault_url, token=box.vault_token)\n"
+        "panel._presenter.use(tenant, store, wait=True)\n"
+        "made = qk.provision(tenant, store, name='exported', scopes=['user_default'])\n"
+        "panel.refresh()\nbox.stop()"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code), nbformat.v4.new_code_cell(more)])
+    NotebookClient(
+        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
+    exported = tmp_path / "exported.html"
+    exported.write_text(HTMLExporter().from_notebook_node(notebook)[0])
+    page.route("http*://**/*", lambda route: route.abort())  # nothing is loaded from anywhere
+    page.goto(exported.as_uri())
+    summary = page.locator(".qk-summary")
+    expect(summary).to_be_visible()
+    expect(summary.locator("tbody tr")).to_contain_text("exported")

@@ -1,0 +1,109 @@
+"""Step by step, an own key by file, a qlik-cli context and Transit: the ways through the panel that beginners miss."""
+
+from __future__ import annotations
+
+import pytest
+from jupyter_lab import JupyterLab
+from panel_actions import button, create_client, go_to
+from playwright.sync_api import expect
+
+import qlik_keys as qk
+
+pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]
+
+
+def test_a_learner_goes_step_by_step(lab, open_panel):
+    panel, _ = open_panel(lab)
+    button(panel, "Start the sandbox").click()
+    expect(panel).to_contain_text("Connected to")
+    panel.get_by_label("Step by step").check()
+    create_client(panel, "step-by-step")
+    for number in range(7):
+        expect(panel.locator(".qk-work")).to_contain_text("Next:")
+        expect(panel.locator(".qk-step.qk-done")).to_have_count(number)
+        button(panel, "Next").click()
+    expect(panel).to_contain_text("step-by-step is made.")
+    expect(button(panel, "Next")).to_be_hidden()
+
+    go_to(panel, "New client")
+    panel.get_by_label("Name", exact=True).fill("given-up")
+    button(panel, "Create client").click()
+    expect(panel.locator(".qk-work")).to_contain_text("Next:")
+    button(panel, "Cancel").click()
+    expect(panel.get_by_role("alert")).to_contain_text("Cancelled before the step")
+
+
+def test_an_own_key_comes_from_a_file_and_stays_in_the_kernel(page, lab, open_panel, tmp_path):
+    key = qk.generate(qk.KeySpec("RS256", bits=2048))
+    file = tmp_path / "key.pem"
+    file.write_text(key.reveal())
+    panel, path = open_panel(lab)
+    button(panel, "Start the sandbox").click()
+    expect(panel).to_contain_text("Connected to")
+    go_to(panel, "New client")
+    panel.get_by_label("Name", exact=True).fill("own-key")
+    panel.get_by_label("Key", exact=True).select_option(label="My own key · a PEM or JWK file")
+    expect(panel).to_contain_text("Choose the file with your key.")
+    expect(button(panel, "Create client")).to_be_disabled()
+    panel.locator("input[type=file]").set_input_files(file)
+    expect(panel).to_contain_text("✓ The kernel holds it")
+    button(panel, "Create client").click()
+    expect(panel).to_contain_text("own-key is made.")
+    expect(panel.locator(".qk-result")).to_contain_text(key.public.thumbprint)
+    body = "".join(key.reveal().splitlines()[1:-1])
+    page.keyboard.press("Control+s")
+    assert body[:64] not in page.content()
+    assert body[:64] not in path.read_text()
+
+
+def test_a_name_that_is_taken_is_told_while_typing(lab, open_panel):
+    panel, _ = open_panel(lab)
+    button(panel, "Start the sandbox").click()
+    expect(panel).to_contain_text("Connected to")
+    create_client(panel, "first-come")
+    expect(panel).to_contain_text("first-come is made.")
+    name = panel.get_by_label("Name", exact=True)
+    name.fill("another-one")
+    expect(panel).to_contain_text("✓ The name 'another-one' is free.")
+    name.fill("first-come")
+    expect(panel).to_contain_text("There is a client 'first-come' already")
+
+
+def test_transit_by_a_tick(lab, open_panel):
+    panel, _ = open_panel(lab)
+    panel.get_by_label("The Vault keeps the keys to itself (Transit)").check()
+    button(panel, "Start the sandbox").click()
+    expect(panel.locator(".qk-header")).to_contain_text("keys in Transit")
+    create_client(panel, "in-transit")
+    expect(panel).to_contain_text("in-transit is made.")
+    expect(panel.locator(".qk-steps")).to_contain_text("/v1/transit/keys/")
+    go_to(panel, "Clients")
+    expect(panel.locator(".qk-table")).to_contain_text("in Transit")
+
+
+def test_a_qlik_cli_context_is_offered_by_its_name(box, tmp_path, open_panel):
+    lab = JupyterLab(tmp_path / "lab")
+    folder = lab.home / ".qlik"
+    folder.mkdir()
+    (folder / "contexts.yml").write_text(
+        "contexts:\n"
+        f"  practice:\n    server: {box.tenant_url}\n    headers:\n      Authorization: Bearer {box.api_key}\n"
+        "  elsewhere:\n    server: https://acme.eu.qlikcloud.com\n    headers:\n      Authorization: Bearer abc\n"
+        "  broken:\n    comment: no server\n"
+    )
+    try:
+        panel, _ = open_panel(lab)
+        panel.get_by_label("qlik-cli context").check()
+        context = panel.get_by_label("Context", exact=True)
+        offered = [words.replace("\N{NO-BREAK SPACE}", " ") for words in context.locator("option").all_inner_texts()]
+        assert offered == [f"practice · {box.tenant_url}", "elsewhere · https://acme.eu.qlikcloud.com"]
+        expect(panel.get_by_label("Tenant address")).to_have_value(box.tenant_url)
+        context.select_option(index=1)
+        expect(panel.get_by_label("Tenant address")).to_have_value("https://acme.eu.qlikcloud.com")
+        context.select_option(index=0)
+        panel.get_by_label("Vault address").fill(box.vault_url)
+        panel.get_by_label("Vault token", exact=True).fill(box.vault_token)
+        button(panel, "Connect tenant and Vault").click()
+        expect(panel.locator(".qk-header")).to_contain_text("Sandbox administrator")
+    finally:
+        lab.close()
