@@ -72,9 +72,10 @@ def test_a_reopened_notebook_shows_the_summary_in_place_of_a_dead_panel(page, la
     sessions = httpx.get(f"{lab.url}api/sessions", headers=headers).json()
     [session] = [each for each in sessions if each["path"] == path.name]
     page.get_by_role("button", name="Restart the kernel", exact=True).click()
-    page.get_by_role("button", name="Confirm Kernel Restart").click()
+    page.locator(".jp-Dialog .jp-mod-accept").click()
     expect(panel).to_be_hidden()  # its kernel is gone, and nothing in it would answer
     expect(page.locator(".qk-summary")).to_be_visible()
+    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible()
     page.goto("about:blank")
     httpx.delete(f"{lab.url}api/sessions/{session['id']}", headers=headers).raise_for_status()
     saved = json.loads(path.read_text())
