@@ -44,7 +44,7 @@ bench: $(VENV)/ready-dev  ## print speed and memory, as ratios against a floor o
 soak: $(VENV)/ready-dev  ## run 10,000 random schedules of two actors under faults; ARGS="--seed N --count 1" repeats one
 	@$(BIN)/python tests/soak.py $(ARGS)
 
-screenshots: $(VENV)/ready-dev  ## take the README's picture of the panel anew
+screenshots: $(VENV)/ready-dev  ## take pictures of the panel in each state, light, dark and narrow (build/screenshots)
 	@$(BIN)/python tests/browser_setup.py
 	@$(BIN)/python tests/screenshots.py
 

@@ -1,48 +1,123 @@
-"""Takes the README's picture of the panel: `make screenshots` writes notebooks/panel.png."""
+"""Takes pictures of the panel in each state, light, dark and narrow: `make screenshots`.
+
+All of them go to build/screenshots, to be looked at; the README's own are written to notebooks/ anew.
+"""
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from browser_setup import launch_options
 from jupyter_lab import NOTEBOOKS, JupyterLab
-from panel_actions import button, create_client
+from panel_actions import button, create_client, go_to
 from playwright.sync_api import expect, sync_playwright
 
-PICTURE = NOTEBOOKS / "panel.png"
-WIDTH, HEIGHT, MARGIN = 1240, 1010, 2
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+PICTURES = NOTEBOOKS.parent / "build" / "screenshots"
+LOOKS = {"light": ("JupyterLab Light", 1400), "dark": ("JupyterLab Dark", 1400), "narrow": ("JupyterLab Light", 460)}
+OF_README = {
+    "light-4-made.png": "panel.png",
+    "light-6-clients.png": "panel-clients.png",
+    "dark-9-audit.png": "panel-audit.png",
+}
+HEIGHT = 2400
+PATIENCE_MILLISECONDS = 60_000
+PRACTICE_FLEET = 60
+
+
+def run_cell(page: Page, number: int, code: str = "") -> None:
+    """Run a code cell of the notebook, with other code in it where some is given."""
+    page.locator(".jp-CodeCell").nth(number).locator(".cm-content").click()
+    if code:
+        page.keyboard.press("Control+a")
+        page.keyboard.insert_text(code)
+    page.keyboard.press("Shift+Enter")
+
+
+def walk(browser: Browser, look: str) -> None:
+    """Go through the panel's states and take a picture of each."""
+    theme, width = LOOKS[look]
+    with tempfile.TemporaryDirectory() as folder:
+        lab = JupyterLab(Path(folder) / "lab", theme=theme)
+        try:
+            page = browser.new_page(viewport={"width": width, "height": HEIGHT}, device_scale_factor=1.5)
+            _walk(page, lab, look)
+            page.close()
+        finally:
+            lab.close()
+
+
+def _walk(page: Page, lab: JupyterLab, look: str) -> None:
+    page.goto(lab.address_of("01-quickstart.ipynb"))
+    # A narrow page has no room for the kernel's state in words.
+    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_attached()
+    run_cell(page, 0)
+    panel = page.locator(".qk-panel")
+
+    def take(name: str) -> None:
+        page.wait_for_timeout(400)  # colours fade
+        panel.screenshot(path=PICTURES / f"{look}-{name}.png")
+
+    expect(panel).to_be_visible()
+    take("1-connect")
+    button(panel, "Start the sandbox").click()
+    expect(panel).to_contain_text("Connected to")
+    go_to(panel, "New client")
+    take("2-new-client")
+    panel.get_by_label("Step by step").check()
+    create_client(panel, "nightly-etl")
+    for _ in range(3):
+        expect(button(panel, "Next")).to_be_visible()
+        button(panel, "Next").click()
+    take("3-step-by-step")
+    panel.get_by_label("Step by step").uncheck()
+    expect(panel).to_contain_text("nightly-etl is made.")
+    expect(panel.locator(".qk-work")).to_have_count(0)
+    take("4-made")
+    button(panel.locator(".qk-tabs"), "New client").click()
+    button(panel, "Remove user_default").click()
+    panel.locator('input[data-scope="apps:read"]').check()
+    button(panel, "Create client").click()
+    expect(panel.get_by_role("alert")).to_be_visible()
+    take("5-conflict")
+    button(panel, "Put away").click()
+    run_cell(page, 1, f"panel.sandbox.seed_clients({PRACTICE_FLEET})")
+    go_to(panel, "Clients")
+    button(panel, "Refresh").click()
+    expect(panel.locator(".qk-clients")).to_contain_text(f"{PRACTICE_FLEET + 1} clients")
+    panel.locator(".qk-table tbody tr").first.click()
+    button(panel, "Rotate").click()
+    expect(panel.locator(".qk-plan-title")).to_be_visible()
+    take("6-clients")
+    button(panel, "Do it").click()
+    expect(panel.locator(".qk-changed")).to_be_visible()
+    take("7-rotated")
+    go_to(panel, "Audit")
+    take("8-audit-before")
+    button(panel, "Look through all clients").click()
+    expect(panel.locator(".qk-ages")).to_be_visible()
+    take("9-audit")
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        lab = JupyterLab(Path(folder) / "lab")
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    expect.set_options(timeout=PATIENCE_MILLISECONDS)
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(**launch_options())
-        page = browser.new_page(viewport={"width": WIDTH + 160, "height": HEIGHT + 400}, device_scale_factor=1.5)
-        page.goto(lab.address_of("01-quickstart.ipynb"))
-        expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=60_000)
-        page.locator(".jp-CodeCell .cm-content").first.click()
-        page.get_by_role("button", name="Run this cell and advance").click()
-        panel = page.locator(".qk-panel")
-        button(panel, "Start the sandbox").click()
-        expect(panel).to_contain_text("Connected to")
-        create_client(panel, "nightly-etl")
-        expect(panel).to_contain_text("nightly-etl is made.")
-        expect(panel.locator(".qk-work")).to_have_count(0)
-        panel.locator(".qk-top").scroll_into_view_if_needed()
-        place = panel.bounding_box()
-        page.screenshot(
-            path=PICTURE,
-            clip={
-                "x": place["x"] - MARGIN,
-                "y": place["y"] - MARGIN,
-                "width": place["width"] + 2 * MARGIN,
-                "height": HEIGHT,
-            },
-        )
+        for look in LOOKS:
+            walk(browser, look)
+            print(
+                f"{look}: {len([*PICTURES.glob(f'{look}-*.png')])} pictures in {PICTURES.relative_to(NOTEBOOKS.parent)}"
+            )
         browser.close()
-        lab.close()
-    print(f"{PICTURE.relative_to(NOTEBOOKS.parent)}: {PICTURE.stat().st_size // 1024} kB")
+    for name, of_readme in OF_README.items():
+        shutil.copy(PICTURES / name, NOTEBOOKS / of_readme)
+        print(f"notebooks/{of_readme}: {(NOTEBOOKS / of_readme).stat().st_size // 1024} kB")
 
 
 if __name__ == "__main__":

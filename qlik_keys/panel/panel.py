@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.lifecycle import Provisioned
     from qlik_keys.panel.state import PanelState
+    from qlik_keys.sandbox import Sandbox
     from qlik_keys.tenant import QlikTenant
 
 _STYLE = Path(__file__).parent / "static" / "panel.css"
@@ -98,6 +99,11 @@ class Panel:
     def store(self) -> KeyStore | None:
         """The key store that it is connected to, None for none."""
         return self._presenter.store
+
+    @property
+    def sandbox(self) -> Sandbox | None:
+        """The sandbox that it started, None for none."""
+        return self._presenter.sandbox
 
     @property
     def clients(self) -> pd.DataFrame | None:

@@ -52,6 +52,11 @@ class Session(Worker):
         """Where credentials come from that were not typed."""
         return self._settings
 
+    @property
+    def sandbox(self) -> Sandbox | None:
+        """The sandbox that it started, None for none."""
+        return self._box
+
     def use(self, tenant: QlikTenant, store: KeyStore, *, wait: bool = False) -> None:
         """Connect to a tenant and a store that the caller made, and keeps."""
         self._work("Connecting", functools.partial(self._connect, tenant, store, ()), wait=wait)
