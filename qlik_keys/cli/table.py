@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SHOWN = ("name", "client_id", "auth_methods", "scopes", "algs", "current_kid", "custody", "rotate_by", "findings")
 
@@ -28,12 +29,11 @@ def audit_as_text(frame: pd.DataFrame) -> str:
 
 
 def _aligned(frame: pd.DataFrame, columns: tuple[str, ...]) -> str:
-    shown = pd.DataFrame({column: [_cell(value) for value in frame[column]] for column in columns})
-    widths = [max(len(column), *(len(value) for value in shown[column])) for column in shown.columns]
-    lines = [list(shown.columns), ["-" * width for width in widths], *shown.itertuples(index=False)]
-    return "\n".join(
-        "  ".join(str(cell).ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines
-    )
+    shown = [[column, *(_cell(value) for value in frame[column])] for column in columns]
+    widths = [max(map(len, column)) for column in shown]
+    head, *rows = zip(*shown, strict=True)
+    lines = [head, tuple("-" * width for width in widths), *rows]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
 
 
 def _cell(value: Any) -> str:

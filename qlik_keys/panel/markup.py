@@ -171,6 +171,20 @@ def made(client: MadeClient | None) -> str:
     )
 
 
+def tried(client: MadeClient | None) -> str:
+    """Return what a token came to, or nothing."""
+    if client is None:
+        return ""
+    rows = [
+        ("The tenant says you are", client.subject),
+        ("Scope", client.scope),
+        ("The token ends", moment(client.expires_at)),
+        ("Key id", client.kid),
+    ]
+    facts = "".join(f"<dt>{name}</dt><dd><code>{escape(value)}</code></dd>" for name, value in rows if value)
+    return f"<div class='qk-good' role='status'><p><b>✓ {escape(client.name)} logged in.</b></p><dl>{facts}</dl></div>"
+
+
 def first_use(client: MadeClient | None) -> str:
     """Return the code of the client's first use from a cell, or nothing."""
     if client is None or not client.kid:

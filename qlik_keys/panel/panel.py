@@ -18,6 +18,7 @@ from qlik_keys.panel.frame_view import FrameView
 from qlik_keys.panel.new_client_view import NewClientView
 from qlik_keys.panel.presenter import Presenter
 from qlik_keys.panel.summary import hiding, summary
+from qlik_keys.panel.try_view import TryView
 from qlik_keys.settings import Settings
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Panel:
             "Connect": ConnectView(presenter),
             "New client": NewClientView(presenter),
             "Clients": ClientsView(presenter),
+            "Try a token": TryView(presenter),
             "Audit": AuditView(presenter),
         }
         self._frame = FrameView(presenter, self._views, ending=self._forget)

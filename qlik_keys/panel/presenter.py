@@ -16,7 +16,7 @@ from qlik_keys.errors import ConfigurationError
 from qlik_keys.findings import FINDINGS
 from qlik_keys.panel.session import Session
 from qlik_keys.panel.showing import made_client, specification_of, waiting_steps
-from qlik_keys.panel.state import NOTHING_DONE, ChangeForm
+from qlik_keys.panel.state import NOTHING_DONE, ChangeForm, MadeClient
 from qlik_keys.panel.words import KEY_CHOICES, OWN_KEY
 
 if TYPE_CHECKING:
@@ -163,7 +163,11 @@ class Presenter(Session):
         self.last_made = replace(made, client_secret=None)
         shown = made_client(made, store.location(tenant.host, made.client_id))
         self._keep_secret(made.client_secret, made.name)
-        self._set(made=shown, made_here=(*(each for each in self._state.made_here if each != shown), shown))
+        self._set(
+            made=shown,
+            selected=(made.client_id,),
+            made_here=(*(each for each in self._state.made_here if each.client_id != made.client_id), shown),
+        )
         self._refresh()
 
     # --- a client that is there ---
@@ -213,6 +217,45 @@ class Presenter(Session):
     def drop_plan(self) -> None:
         """Put a plan away."""
         self._set(**NOTHING_DONE)
+
+    # --- a token ---
+
+    def problem_of_trying(self) -> str:
+        """Return why no token can be tried, in words, or "" if one can."""
+        if self._state.connection is None:
+            return "Connect first."
+        if len(self._state.selected) != 1:
+            return "Select one client in the tab Clients."
+        return ""
+
+    def try_token(self) -> None:
+        """Log in as the selected client with what the store holds, and ask the tenant who that is."""
+        self._work("Getting a token", self._try_token)
+
+    def _try_token(self) -> None:
+        from qlik_keys.lifecycle import Action, StepEvent  # noqa: PLC0415  # brings httpx
+        from qlik_keys.lifecycle.events import TITLES  # noqa: PLC0415  # brings httpx
+        from qlik_keys.lifecycle.proof import prove  # noqa: PLC0415  # brings httpx
+
+        tenant, store = self._connected()
+        [client_id] = self._state.selected
+        self._set(**NOTHING_DONE | {"steps_in": "try"})
+        summary = store.summary(tenant.host, client_id)
+        name = summary.client_name if summary else client_id
+        event = StepEvent(operation="try", step="prove", title=TITLES[Action.PROVE], phase="before", client_name=name)
+        self._saw_step(event)
+        proof = prove(tenant, store, client_id, clock=self._clock, cancel=self._cancel, is_hopeless=lambda: True)
+        self._saw_step(replace(event, phase="after"))
+        tried = MadeClient(
+            name=name,
+            client_id=client_id,
+            kid=summary.current_kid if summary else "",
+            created=False,
+            subject=proof.user.subject,
+            scope=proof.scope,
+            expires_at=proof.expires_at,
+        )
+        self._set(tried=tried)
 
     # --- the table and the audit ---
 

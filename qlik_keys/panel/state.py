@@ -208,6 +208,7 @@ class PanelState:
         plan: the change that is planned and not done.
         changed: what the newest change came to, in words.
         made: the newest client.
+        tried: the client whose token was tried last, with what came of it.
         made_here: all clients that were made since it was connected.
         secret_of: the client whose secret waits to be shown, "" for none.
         clients: the clients' table, None before it was asked for.
@@ -226,10 +227,11 @@ class PanelState:
     error: ErrorCard | None = None
     name_note: str = ""
     steps: tuple[ShownStep, ...] = ()
-    steps_in: Literal["new", "clients"] = "new"
+    steps_in: Literal["new", "clients", "try"] = "new"
     plan: ShownPlan | None = None
     changed: str = ""
     made: MadeClient | None = None
+    tried: MadeClient | None = None
     made_here: tuple[MadeClient, ...] = ()
     secret_of: str = ""
     clients: pd.DataFrame | None = field(default=None, compare=False)
@@ -240,7 +242,14 @@ class PanelState:
 
 
 # What was done or planned last; another thing takes its place.
-NOTHING_DONE: dict[str, Any] = {"steps": (), "steps_in": "new", "plan": None, "changed": "", "made": None}
+NOTHING_DONE: dict[str, Any] = {
+    "steps": (),
+    "steps_in": "new",
+    "plan": None,
+    "changed": "",
+    "made": None,
+    "tried": None,
+}
 # What is known of a tenant; another tenant's takes its place.
 NOTHING_KNOWN: dict[str, Any] = {
     "clients": None,

@@ -59,7 +59,9 @@ def hiding(panel_id: str) -> str:
     """Return the style that leaves one of the two in sight: the living panel, or the summary."""
     ours = f".qk-summary[data-panel='{panel_id}']"
     living = f".qk-root-{panel_id}.qk-alive"
+    # Where outputs are not JupyterLab's, the summary at least hides itself.
     return (
+        f"body:has({living}) {ours}{{display:none}}"
         f"body:has({living}) .jp-OutputArea-child:has({ours}){{display:none}}"
         f"body:not(:has({living})) .jp-OutputArea-child:has({ours})+.jp-OutputArea-child{{display:none}}"
     )

@@ -54,6 +54,10 @@ def test_axe_finds_nothing_grave(page, request, open_panel, server):
     button(panel, "Do it").click()
     expect(panel.get_by_role("alert")).to_be_visible()
     look("Clients, an error")
+    go_to(panel, "Try a token")
+    button(panel, "Get a token").click()
+    expect(panel).to_contain_text("axe logged in.")
+    look("Try a token")
     go_to(panel, "Audit")
     look("Audit, empty")
     button(panel, "Look through all clients").click()
@@ -104,7 +108,7 @@ def test_the_whole_job_by_keyboard(page, lab, open_panel):
 
 def test_the_order_of_the_keyboard_is_the_order_on_the_page(page, lab, open_panel):
     panel, _ = open_panel(lab)
-    for tab in ("Connect", "New client", "Clients", "Audit"):
+    for tab in ("Connect", "New client", "Clients", "Try a token", "Audit"):
         go_to(panel, tab)
         places = panel.evaluate(
             "panel => [...panel.querySelectorAll('button, input, select, summary')]"
@@ -120,7 +124,7 @@ def test_the_order_of_the_keyboard_is_the_order_on_the_page(page, lab, open_pane
 
 def test_every_control_has_a_name(lab, open_panel):
     panel, _ = open_panel(lab)
-    for tab in ("Connect", "New client", "Clients", "Audit"):
+    for tab in ("Connect", "New client", "Clients", "Try a token", "Audit"):
         go_to(panel, tab)
         nameless = panel.evaluate(
             "panel => [...panel.querySelectorAll('button, input, select')].filter(each => each.offsetParent"

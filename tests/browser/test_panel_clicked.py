@@ -46,6 +46,13 @@ def test_from_nothing_to_a_proved_client_in_the_table(request, open_panel, serve
     expect(row).to_contain_text("trusted")
     expect(row).to_contain_text("✓ none")
 
+    go_to(panel, "Try a token")  # the client that was just made is the selected one
+    button(panel, "Get a token").click()
+    expect(panel).to_contain_text("nightly-etl logged in.")
+    tried = panel.locator(".qk-result:visible")
+    expect(tried).to_contain_text(re.compile(r"qlikbot\\[0-9a-f]{32}"))
+    expect(tried.locator(".qk-request")).to_contain_text(["GET", "POST /oauth/token", "GET /api/v1/users/me"])
+
 
 def test_the_rest_of_the_notebook_goes_on_with_what_was_clicked(page, lab, open_panel):
     panel, _ = open_panel(lab)
@@ -181,7 +188,7 @@ def test_nothing_is_cut_off_at_any_width(page, lab, open_panel, width):
     button(panel, "Start the sandbox").click()
     expect(panel).to_contain_text("Connected to")
     page.set_viewport_size({"width": width, "height": 1000})
-    for tab in ("Connect", "New client", "Clients", "Audit"):
+    for tab in ("Connect", "New client", "Clients", "Try a token", "Audit"):
         go_to(panel, tab)
         wider = panel.evaluate(
             "panel => [...panel.querySelectorAll('button, input, select, .qk-card')]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import urlsplit
 
 import httpx
 import nbformat
@@ -37,7 +38,15 @@ def make_one(panel, name):
     expect(panel.locator(".qk-badge")).to_have_text("Not connected")
 
 
-def test_in_notebook_7(page, lab, notebook):
+@pytest.fixture
+def hosts(page):
+    """The hosts that a page asks for anything."""
+    asked = set()
+    page.on("request", lambda request: asked.add(urlsplit(request.url).hostname))
+    return asked
+
+
+def test_in_notebook_7(page, lab, notebook, hosts):
     page.goto(f"{lab.url}notebooks/{notebook.name}?token={lab.token}")
     page.locator(".jp-CodeCell .cm-content").first.click()
     expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_visible()
@@ -46,14 +55,16 @@ def test_in_notebook_7(page, lab, notebook):
     expect(panel).to_be_visible()
     expect(page.locator(".qk-summary")).to_be_hidden()
     make_one(panel, "in-notebook-7")
+    assert hosts <= {"127.0.0.1", None}  # None: what is in the page itself
 
 
-def test_in_voila(page, lab, notebook):
+def test_in_voila(page, lab, notebook, hosts):
     page.goto(f"{lab.url}voila/render/{notebook.name}?token={lab.token}")
     panel = page.locator(".qk-panel")
     expect(panel).to_be_visible()
     expect(page.locator(".qk-summary")).to_be_hidden()
     make_one(panel, "in-voila")
+    assert hosts <= {"127.0.0.1", None}
 
 
 @pytest.mark.parametrize("with_state", [True, False], ids=["with widget state", "without"])

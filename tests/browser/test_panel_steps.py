@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from canaries import find_canaries, find_canaries_in_files
 from jupyter_lab import JupyterLab
 from panel_actions import button, create_client, go_to
 from playwright.sync_api import expect
@@ -51,9 +52,13 @@ def test_an_own_key_comes_from_a_file_and_stays_in_the_kernel(page, lab, open_pa
     expect(panel).to_contain_text("own-key is made.")
     expect(panel.locator(".qk-result")).to_contain_text(key.public.thumbprint)
     body = "".join(key.reveal().splitlines()[1:-1])
+    expect(panel.locator(".qk-work")).to_have_count(0)
+    page.locator(".jp-CodeCell .cm-content").first.click()
     page.keyboard.press("Control+s")
-    assert body[:64] not in page.content()
-    assert body[:64] not in path.read_text()
+    page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')")
+    assert "own-key" in path.read_text(), "the notebook was not saved, so this test shows nothing"
+    assert find_canaries(page.content(), {"own key": key.reveal(), "its body": body}) == []
+    assert find_canaries_in_files(lab.notebooks, {"own key": key.reveal(), "its body": body}) == {}
 
 
 def test_a_name_that_is_taken_is_told_while_typing(lab, open_panel):

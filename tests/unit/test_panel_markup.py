@@ -118,6 +118,7 @@ PLAN = ShownPlan(
         markup.steps([STEP]),
         markup.made(MADE),
         markup.first_use(MADE),
+        markup.tried(MADE),
     ],
 )
 def test_no_text_becomes_markup(html):
@@ -191,4 +192,4 @@ def test_the_summary_has_what_was_made_and_the_table_and_hides_itself():
 def test_nothing_to_show_is_nothing():
     assert markup.error(None) == markup.made(None) == markup.first_use(None) == markup.connected(None) == ""
     assert markup.work(PanelState()) == markup.warnings([]) == ""
-    assert markup.listed_at(None) == markup.changed("") == markup.plan(None, "") == ""
+    assert markup.listed_at(None) == markup.tried(None) == markup.changed("") == markup.plan(None, "") == ""
