@@ -57,7 +57,8 @@ class FrameView:
 
     def draw(self, state: PanelState) -> None:
         """Draw a state."""
-        for name, tab in self._buttons.items():
+        # What goes to the back goes first: never are two tabs in front.
+        for name, tab in sorted(self._buttons.items(), key=lambda each: each[0] == state.tab):
             in_front = name == state.tab
             (tab.add_class if in_front else tab.remove_class)("qk-chosen")
             tab.tooltip = f"{name}, the tab in front" if in_front else f"Go to {name}"

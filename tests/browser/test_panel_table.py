@@ -163,3 +163,4 @@ def test_settings_by_clicking(panel, crowd):
     expect(panel.locator(".qk-plan")).to_contain_text("Cannot be undone: Publish the client")
     button(panel, "Never mind").click()
     expect(panel.locator(".qk-plan-title")).to_be_hidden()
+    qk.delete(tenant, store, made.client_id, confirm=made.client_id)
