@@ -132,5 +132,12 @@ def __getattr__(name: str) -> Any:
     return value
 
 
+def load_ipython_extension(shell: Any) -> None:
+    """Register `%qlik`, `%%qlik` and `%qlik_keys`; `%load_ext qlik_keys` calls it."""
+    from qlik_keys.magics import load_ipython_extension as load  # noqa: PLC0415  # brings IPython
+
+    load(shell)
+
+
 def __dir__() -> list[str]:
     return sorted(__all__)

@@ -5,25 +5,27 @@ Not done here: keys, stores and the order of steps (`qlik_keys.lifecycle`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from qlik_keys.clock import SYSTEM_CLOCK, Clock
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.tenant.calls import Call
 from qlik_keys.tenant.clients import OAuthClients
 from qlik_keys.tenant.models import AuthorizationServerMetadata, parse
+from qlik_keys.tenant.raw import raw_call
 from qlik_keys.tenant.session import Session
 from qlik_keys.tenant.url import checked_tenant_url
 from qlik_keys.tenant.users import Users
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import httpx
 
     from qlik_keys.tenant.budget import RateBudget
     from qlik_keys.tenant.calls import Exchange, RetryPolicy
     from qlik_keys.tenant.credentials import Credential
+    from qlik_keys.tenant.raw import RawAnswer
 
 _METADATA_PATH = "/.well-known/oauth-authorization-server"
 
@@ -94,7 +96,7 @@ class QlikTenant:
         self.budget = session.budget
         self._owns_session = owns_session
         self._kind = credential.describe()
-        auth = credential.auth(session)
+        self._auth = auth = credential.auth(session)
         self.oauth_clients = OAuthClients(session, auth)
         self.users = Users(session, auth)
 
@@ -119,6 +121,36 @@ class QlikTenant:
         """
         answer = self.http.send(Call(method="GET", path=_METADATA_PATH, tier=1, again="always"), None)
         return parse(AuthorizationServerMetadata, answer.content, "GET", _METADATA_PATH)
+
+    def raw(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> RawAnswer:
+        """Send any call to the REST API, as `qlik raw` does.
+
+        Reading follows redirects on the same origin and is repeated after a failure; a change is sent once, and again
+        only where nothing can have been applied. Deleting a client needs the header `qlik-confirm-delete`.
+
+        Args:
+            method: get, post, put, patch or delete.
+            path: `v1/users/me`, or `/api/v1/users/me`.
+            query: the query's fields; never a secret.
+            body: JSON-ready values, None for none.
+            headers: further headers; never a secret.
+
+        Raises:
+            ConfigurationError: no such method, or no path of this tenant.
+            TenantError: the tenant refuses it, or cannot be asked.
+
+        Example:
+            >>> tenant.raw("get", "v1/users/me").json()["subject"]  # doctest: +SKIP
+        """
+        return raw_call(self.http, self._auth, method, path, query=query, body=body, headers=headers)
 
     def subscribe(self, callback: Callable[[Exchange], None]) -> Callable[[], None]:
         """Call back with every exchange with the tenant, secrets struck out; return what ends that.
