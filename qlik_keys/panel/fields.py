@@ -93,8 +93,8 @@ class SecretField(anywidget.AnyWidget):
             self._secret = None
             self.held = False
         elif kind == "typed":
-            self._touched = False
             self._take(content)
+            self._touched = False  # never is it empty in between: another thread may be drawing the form
             with self._arrived:
                 self._arrived_last = str(content.get("sent", ""))
                 self._arrived.notify_all()
@@ -142,11 +142,13 @@ class FormButton(anywidget.AnyWidget):
         self.on_msg(self._received)
 
     def _received(self, _: object, content: dict[str, Any], __: object) -> None:
-        if content.get("kind") != "click" or self.disabled:
+        if content.get("kind") != "click":
             return
         for (field, trait), value in zip(self._fields, content["values"], strict=True):
             setattr(field, trait, value)
-        self._action()
+        # Asked after the values came: with them the form may be complete.
+        if not self.disabled:
+            self._action()
 
     def __repr__(self) -> str:
         return f"<FormButton {self.description}>"

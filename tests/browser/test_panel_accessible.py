@@ -47,8 +47,7 @@ def test_axe_finds_nothing_grave(page, request, open_panel, server):
     button(panel, "I have stored it").click()
     go_to(panel, "Clients")
     expect(panel.locator(".qk-work")).to_have_count(0)
-    panel.locator(".qk-table tbody tr").first.click()
-    button(panel, "Delete").click()
+    button(panel, "Delete").click()  # the client that was just made is the selected one
     expect(panel.locator(".qk-plan")).to_be_visible()
     look("Clients, a plan")
     button(panel, "Do it").click()
@@ -96,8 +95,13 @@ def test_the_whole_job_by_keyboard(page, lab, open_panel):
     button(panel.locator(".qk-tabs"), "New client").focus()
     tab_to("Clients")
     page.keyboard.press("Enter")
+    row = panel.get_by_label("Select by-keyboard")
+    expect(row).to_be_checked()  # the client that was just made is the selected one
     tab_to("Select by-keyboard")
     page.keyboard.press("Space")
+    expect(row).not_to_be_checked()
+    page.keyboard.press("Space")
+    expect(button(panel, "Rotate")).to_be_enabled()
     tab_to("Rotate")
     page.keyboard.press("Enter")
     expect(panel.locator(".qk-plan-title")).to_contain_text("The plan: rotate")
