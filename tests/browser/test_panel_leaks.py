@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 
+import nbformat
 import pytest
 from canaries import find_canaries, find_canaries_in_files
+from nbconvert import HTMLExporter
 from panel_actions import button, connect, go_to
 from playwright.sync_api import expect
 
@@ -88,6 +90,9 @@ def test_no_secret_outlives_the_session(page, traffic, box, lab, open_panel):
     state = next(iter(saved["metadata"]["widgets"].values()))["state"]
     assert len(state) > 50, "widget state was not saved, so this test shows nothing"
     assert find_canaries(saved_in_between, canaries) == []
+    exported, _ = HTMLExporter().from_notebook_node(nbformat.reads(saved_in_between, as_version=4))
+    assert "leak-test" in exported, "the summary was not exported, so this shows nothing"
+    assert find_canaries(exported, canaries) == []
     assert find_canaries_in_files(lab.notebooks, canaries) == {}
     assert find_canaries_in_files(lab.home, canaries) == {}
     assert find_canaries(lab.log.read_bytes(), canaries) == []

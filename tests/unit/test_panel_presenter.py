@@ -496,3 +496,14 @@ def test_a_token_of_the_selected_client_is_tried(connected, box):
     assert connected.state.steps[0].phase == "failed"
     connected.end_session()
     assert connected.problem_of_trying() == "Connect first."
+
+
+def test_a_new_sandbox_takes_the_place_of_the_one_before(presenter):
+    presenter.start_sandbox(wait=True)
+    first = presenter.sandbox
+    presenter.start_sandbox(wait=True)
+    assert presenter.sandbox is first
+    presenter.start_sandbox(custody="transit", anew=True, wait=True)
+    assert presenter.sandbox is not first
+    assert not first.running
+    assert presenter.state.connection.custody == "transit"
