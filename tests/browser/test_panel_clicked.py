@@ -127,6 +127,25 @@ def test_scopes_are_found_by_their_meaning_and_parents_cover_children(lab, open_
     expect(panel).to_contain_text("'brand.new' is not among the scopes that Qlik publishes")
 
 
+def test_a_button_stays_under_the_pointer_while_it_is_pressed(page, box, lab, open_panel):
+    panel, _ = open_panel(lab)
+    panel.get_by_label("Tenant address").press_sequentially(box.tenant_url)
+    secret = panel.locator("input[type=password]")
+    secret.and_(panel.get_by_label("API key", exact=True)).press_sequentially(box.api_key)
+    panel.get_by_label("Vault address").press_sequentially(box.vault_url)
+    secret.and_(panel.get_by_label("Vault token", exact=True)).press_sequentially(box.vault_token)
+    connect = button(panel, "Connect tenant and Vault")
+    expect(connect).to_be_enabled()
+    connect.scroll_into_view_if_needed()
+    place = connect.bounding_box()
+    page.mouse.move(place["x"] + place["width"] / 2, place["y"] + 4)
+    page.mouse.down()  # leaves the field, whose note changes; a slow finger lets go only then
+    expect(panel.get_by_text("✓ The kernel holds it")).to_have_count(2)
+    assert connect.bounding_box() == place
+    page.mouse.up()
+    expect(panel).to_contain_text("Connected to")
+
+
 def test_a_wrong_credential_is_a_card_with_what_to_do(box, lab, open_panel):
     panel, _ = open_panel(lab)
     connect(panel, box, api_key="not-the-key-of-anybody")
