@@ -42,6 +42,7 @@ class ClientsView:
         self._refresh = button("Refresh", presenter, presenter.refresh, kind="qk-primary")
         self._when = html("qk-note")
         self._table = ClientTable()
+        self._selected_here = 0
         self._changes = ClientChangesView(presenter, self._table)
         self.widget = box(
             box(self._refresh, self._when, classes="qk-actions"), self._table, self._changes.widget, classes="qk-pane"
@@ -54,7 +55,9 @@ class ClientsView:
         self._refresh.disabled = bool(state.work) or state.connection is None
         put(self._when, markup.listed_at(state.clients_at))
         self._table.show(state.clients)
-        if tuple(self._table.selected) != state.selected:
+        if state.selected_here != self._selected_here:
+            # Never in answer to the table itself: a person may have selected something else since.
+            self._selected_here = state.selected_here
             self._table.selected = [*state.selected]
         if self._table.finding != state.finding:
             self._table.finding = state.finding

@@ -173,10 +173,10 @@ class Presenter(Session):
     # --- a client that is there ---
 
     def select(self, client_ids: Sequence[str]) -> None:
-        """Select clients of the table."""
+        """Note what is selected in the table."""
         chosen = tuple(client_ids)
         if chosen != self._state.selected:
-            self._set(selected=chosen)
+            self._set(selected=chosen, selected_here=self._state.selected_here)
 
     def selected(self) -> pd.DataFrame | None:
         """Return the selected rows of the table, None before it was asked for."""

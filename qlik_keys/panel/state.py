@@ -214,6 +214,7 @@ class PanelState:
         clients: the clients' table, None before it was asked for.
         clients_at: when it was asked for, UTC.
         selected: ids of the clients that are selected in it.
+        selected_here: counts the selections that the panel made itself; the table makes the others.
         finding: the finding that it is narrowed to, "" for all.
         audit: the findings, None before they were asked for.
     """
@@ -237,6 +238,7 @@ class PanelState:
     clients: pd.DataFrame | None = field(default=None, compare=False)
     clients_at: datetime | None = None
     selected: tuple[str, ...] = ()
+    selected_here: int = 0
     finding: str = ""
     audit: pd.DataFrame | None = field(default=None, compare=False)
 

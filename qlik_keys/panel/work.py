@@ -118,6 +118,8 @@ class Worker:
 
     def _set(self, **changes: Any) -> None:
         with self._lock:
+            if "selected" in changes:
+                changes.setdefault("selected_here", self._state.selected_here + 1)
             self._state = replace(self._state, **changes)
             for listener in self._listeners:
                 listener(self._state)

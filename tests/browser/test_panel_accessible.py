@@ -98,9 +98,6 @@ def test_the_whole_job_by_keyboard(page, lab, open_panel):
     row = panel.get_by_label("Select by-keyboard")
     expect(row).to_be_checked()  # the client that was just made is the selected one
     tab_to("Select by-keyboard")
-    page.keyboard.press("Space")
-    expect(row).not_to_be_checked()
-    page.keyboard.press("Space")
     expect(button(panel, "Rotate")).to_be_enabled()
     tab_to("Rotate")
     page.keyboard.press("Enter")
