@@ -100,6 +100,11 @@ def find_context_file(home: Path, override: str = "") -> Path | None:
     return next((path for path in candidates if _is_file(path)), None)
 
 
+def users_context_file() -> Path | None:
+    """Return where this user's qlik-cli keeps its contexts, None where it has none."""
+    return find_context_file(Path.home(), os.environ.get(CONTEXT_VARIABLE, "").strip())
+
+
 def load_contexts(path: Path) -> ContextFile:
     """Read a file of contexts.
 
@@ -116,7 +121,7 @@ def load_contexts(path: Path) -> ContextFile:
 
 def known_contexts() -> dict[str, str]:
     """Return name -> server of the qlik-cli contexts that have a server and a login; {} where there are none."""
-    path = find_context_file(Path.home(), os.environ.get(CONTEXT_VARIABLE, "").strip())
+    path = users_context_file()
     found = None if path is None else _read(path)
     if not isinstance(found, ContextFile):
         return {}

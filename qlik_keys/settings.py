@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from qlik_keys.contexts import CONTEXT_VARIABLE, find_context_file, load_contexts
+from qlik_keys.contexts import CONTEXT_VARIABLE, load_contexts, users_context_file
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.origins import require_https, same_origin
 from qlik_keys.secret import Secret
@@ -250,7 +250,7 @@ class _Search:
 
     def take_context(self, name: str) -> None:
         """Take server and login of the named qlik-cli context; without a name of the current one, if there is one."""
-        path = find_context_file(Path.home(), os.environ.get(CONTEXT_VARIABLE, "").strip())
+        path = users_context_file()
         if path is None:
             if name:
                 raise ConfigurationError(

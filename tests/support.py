@@ -27,3 +27,13 @@ class ManualClock:
     def advance(self, seconds: float) -> None:
         with self._lock:
             self.now += seconds
+
+
+def environment_of(box):
+    """The variables by which somebody uses a sandbox as their tenant and Vault."""
+    return {
+        "QLIK_TENANT_URL": box.tenant_url,
+        "QLIK_API_KEY": box.api_key,
+        "VAULT_ADDR": box.vault_url,
+        "VAULT_TOKEN": box.vault_token,
+    }

@@ -20,6 +20,7 @@ from qlik_keys.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from qlik_keys.settings import Settings
     from qlik_keys.tenant import QlikTenant
     from qlik_keys.token_source import TokenSource
 
@@ -42,6 +43,13 @@ app.add_typer(raw, name="raw")
 app.add_typer(oauth_client, name="oauth-client")
 
 
+def resolved(context: str, server: str) -> Settings:
+    """Return the settings, by the options that every one of these commands has."""
+    from qlik_keys.settings import Settings
+
+    return Settings.resolve(context=context or None, tenant_url=server or None)
+
+
 @contextmanager
 def caller(*, client: str = "", context: str = "", server: str = "") -> Iterator[QlikTenant]:
     """Yield the tenant, asked as whoever was named.
@@ -49,32 +57,29 @@ def caller(*, client: str = "", context: str = "", server: str = "") -> Iterator
     Raises:
         ConfigurationError: tenant, credential or Vault is missing, or nobody has that name.
     """
-    from qlik_keys.settings import Settings
     from qlik_keys.tenant import QlikTenant
     from qlik_keys.tokens import PrivateKeyJwtAuth
 
-    settings = Settings.resolve(context=context or None, tenant_url=server or None)
+    settings = resolved(context, server)
     with ExitStack() as stack:
         if client:
-            source = stack.enter_context(token_source(client, context=context, server=server))
+            source = stack.enter_context(token_source(client, settings))
             yield stack.enter_context(QlikTenant(settings.tenant_url, credential=PrivateKeyJwtAuth(source)))
         else:
             yield stack.enter_context(settings.tenant())
 
 
 @contextmanager
-def token_source(client: str, *, context: str = "", server: str = "") -> Iterator[TokenSource]:
+def token_source(client: str, settings: Settings) -> Iterator[TokenSource]:
     """Yield what gets tokens of a client with its key in the Vault; no administrator's credential is needed.
 
     Raises:
         ConfigurationError: tenant or Vault is missing, or no client of that name has a key there.
     """
     from qlik_keys.keystore.names import client_id_of
-    from qlik_keys.settings import Settings
     from qlik_keys.tenant.url import tenant_host
     from qlik_keys.tokens import TokenSource
 
-    settings = Settings.resolve(context=context or None, tenant_url=server or None)
     if not settings.tenant_url:
         raise ConfigurationError("No tenant is set.", hint="Set QLIK_TENANT_URL, or give --server or --context.")
     with settings.store() as store:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +15,7 @@ import typer
 
 from qlik_keys.cli.app import TENANT_HELP, app, tell_step
 from qlik_keys.errors import ConfigurationError, KeyMaterialError, TenantNotFound
+from qlik_keys.keystore.names import CLIENT_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,6 @@ AllowSwap = Annotated[
     bool, typer.Option("--allow-swap", help="Where the tenant takes one key only, put the new one in its place.")
 ]
 RotateAfter = Annotated[int, typer.Option(min=1, help="How many days the key should serve.")]
-_CLIENT_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @app.command(epilog=TENANT_HELP)
@@ -278,7 +277,7 @@ def _find(tenant: QlikTenant, client: str) -> str:
     """Return the id of the client that a person names."""
     from qlik_keys.tenant import eq
 
-    if not client or _CLIENT_ID.fullmatch(client):
+    if not client or CLIENT_ID.fullmatch(client):
         return client
     found = [
         each for each in tenant.oauth_clients.iterate(filter=eq("clientName", client)) if each.client_name == client

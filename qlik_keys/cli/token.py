@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, app
-from qlik_keys.cli.calls import Context, Server, token_source
+from qlik_keys.cli.calls import Context, Server, resolved, token_source
 from qlik_keys.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def token(
         raise typer.BadParameter("Name the program: --exec -- qlik user me", param_hint="--exec")
     if stdout and program:
         raise typer.BadParameter("A program is for --exec.", param_hint="--stdout")
-    with token_source(client, context=context, server=server) as source:
+    with token_source(client, resolved(context, server)) as source:
         made = source.token()
         tenant_url = source.token_url.removesuffix("/oauth/token")
     typer.echo(f"A token of {client} that ends at {made.expires_at:%H:%M} UTC, scope {made.scope}.", err=True)

@@ -10,7 +10,7 @@ from qlik_keys.errors import ConfigurationError
 if TYPE_CHECKING:
     from qlik_keys.keystore.base import KeyStore
 
-_CLIENT_ID = re.compile(r"[0-9a-f]{32}")
+CLIENT_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def client_id_of(store: KeyStore, tenant_host: str, client: str) -> str:
@@ -20,7 +20,7 @@ def client_id_of(store: KeyStore, tenant_host: str, client: str) -> str:
         ConfigurationError: no client of that name has a key in the store, or several have.
         StoreError: the store cannot be asked.
     """
-    if _CLIENT_ID.fullmatch(client):
+    if CLIENT_ID.fullmatch(client):
         return client
     summaries = (store.summary(tenant_host, client_id) for client_id in store.client_ids(tenant_host))
     found = [summary.client_id for summary in summaries if summary and summary.client_name == client]

@@ -7,15 +7,9 @@ import sys
 from dataclasses import dataclass
 
 import pytest
+from support import environment_of
 
 import qlik_keys as qk
-
-SETTINGS = {
-    "QLIK_TENANT_URL": "tenant_url",
-    "QLIK_API_KEY": "api_key",
-    "VAULT_ADDR": "vault_url",
-    "VAULT_TOKEN": "vault_token",
-}
 
 
 @dataclass
@@ -30,8 +24,7 @@ class Ended:
 @pytest.fixture
 def settings(box, tmp_path):
     """The environment of somebody who uses the sandbox, and has nothing else."""
-    given = {name: getattr(box, attribute) for name, attribute in SETTINGS.items()}
-    return {**given, "HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)}
+    return {**environment_of(box), "HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)}
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from canaries import find_canaries
+from support import environment_of
 
 import qlik_keys as qk
 
@@ -33,12 +34,11 @@ def shell(box, tmp_path, made):
         environment = {
             "PATH": "/usr/bin:/bin",
             "HOME": str(tmp_path),
-            "QLIK_TENANT_URL": box.tenant_url,
-            "VAULT_ADDR": box.vault_url,
-            "VAULT_TOKEN": box.vault_token,
-            **({"QLIK_API_KEY": api_key} if api_key else {}),
+            **environment_of(box),
             **more,
         }
+        if not api_key:
+            del environment["QLIK_API_KEY"]
         code = "import sys; from qlik_keys.cli import main; main()"
         done = subprocess.run(
             [sys.executable, "-c", code, *words], env=environment, capture_output=True, text=True, check=False

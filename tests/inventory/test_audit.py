@@ -6,6 +6,7 @@ import json
 
 import pandas as pd
 import pytest
+from support import environment_of
 from typer.testing import CliRunner
 
 import qlik_keys as qk
@@ -100,12 +101,7 @@ def test_a_fleet_with_everything_wrong(world, monkeypatch):
     qk.resume(tenant, store)
     assert list(qk.audit(tenant, store)["finding"]) == ["admin-scope"]
 
-    for name, value in {
-        "QLIK_TENANT_URL": box.tenant_url,
-        "QLIK_API_KEY": box.api_key,
-        "VAULT_ADDR": box.vault_url,
-        "VAULT_TOKEN": box.vault_token,
-    }.items():
+    for name, value in environment_of(box).items():
         monkeypatch.setenv(name, value)
     run = CliRunner().invoke
     told = run(app, ["audit"])

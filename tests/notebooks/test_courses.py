@@ -11,6 +11,7 @@ import pytest
 from canaries import find_canaries
 from jupyter_lab import NOTEBOOKS
 from nbclient import NotebookClient
+from support import environment_of
 
 import qlik_keys as qk
 from qlik_keys.tenant import eq
@@ -54,12 +55,7 @@ def test_the_engineers_notebook_practises_where_no_tenant_is_set(tmp_path):
 
 
 def test_the_engineers_notebook_takes_tenant_and_vault_from_the_environment(box, monkeypatch, tmp_path):
-    for name, value in {
-        "QLIK_TENANT_URL": box.tenant_url,
-        "QLIK_API_KEY": box.api_key,
-        "VAULT_ADDR": box.vault_url,
-        "VAULT_TOKEN": box.vault_token,
-    }.items():
+    for name, value in environment_of(box).items():
         monkeypatch.setenv(name, value)
     notebook = nbformat.read(ENGINEERS, as_version=4)
     text = "\n".join(execute(notebook, tmp_path))

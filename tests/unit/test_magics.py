@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from canaries import find_canaries
 from IPython.core.error import UsageError
+from support import environment_of
 
 import qlik_keys as qk
 
@@ -22,12 +23,7 @@ def shell(box, monkeypatch):
     config.HistoryManager.enabled = False
     shell = InteractiveShell.instance(config=config)
     shell.run_line_magic("load_ext", "qlik_keys")
-    for name, value in {
-        "QLIK_TENANT_URL": box.tenant_url,
-        "QLIK_API_KEY": box.api_key,
-        "VAULT_ADDR": box.vault_url,
-        "VAULT_TOKEN": box.vault_token,
-    }.items():
+    for name, value in environment_of(box).items():
         monkeypatch.setenv(name, value)
     yield shell
     InteractiveShell.clear_instance()
