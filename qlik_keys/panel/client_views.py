@@ -9,7 +9,19 @@ import ipywidgets as widgets
 
 from qlik_keys.panel import markup
 from qlik_keys.panel.client_table import ClientTable
-from qlik_keys.panel.controls import box, button, checkbox, choice, form_button, html, put, show, text, words
+from qlik_keys.panel.controls import (
+    StepControls,
+    box,
+    button,
+    checkbox,
+    choice,
+    form_button,
+    html,
+    put,
+    show,
+    text,
+    words,
+)
 from qlik_keys.panel.state import ChangeForm
 from qlik_keys.panel.words import KEY_CHOICES
 
@@ -101,13 +113,12 @@ class ClientChangesView:
             self._buttons[name] = form_button(label, presenter, planned, fields=fields, tooltip=meaning)
         self._do = form_button("Do it", presenter, self._carry_out, fields=fields)
         self._drop = button("Never mind", presenter, presenter.drop_plan, kind="qk-quiet")
-        self._next = button("Next", presenter, presenter.next_step, kind="qk-primary")
-        self._cancel = button("Cancel", presenter, presenter.cancel)
+        self._controls = StepControls(presenter, "clients")
         self._whose, self._plan_words, self._steps, self._changed = html(), html(), html(), html()
         self._card = box(
             self._plan_words,
             *self._options,
-            box(self._do, self._drop, self._next, self._cancel, classes="qk-actions"),
+            box(self._do, self._drop, *self._controls.buttons, classes="qk-actions"),
             self._changed,
             self._steps,
             classes="qk-card qk-form",
@@ -139,9 +150,7 @@ class ClientChangesView:
         self._do.disabled = bool(state.work)
         show(self._drop, visible=plan is not None and not state.work)
         is_ours = state.steps_in == "clients"
-        show(self._next, visible=bool(state.waits_for) and is_ours)
-        show(self._cancel, visible=bool(state.work) and is_ours and bool(state.steps))
-        self._cancel.disabled = state.cancelling
+        self._controls.draw(state)
         put(self._changed, markup.changed(state.changed))
         put(self._steps, markup.steps(state.steps if is_ours else ()))
         show(self._card, visible=plan is not None or bool(state.changed) or (is_ours and bool(state.steps)))

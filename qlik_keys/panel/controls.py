@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from qlik_keys.panel.presenter import Presenter
+    from qlik_keys.panel.state import PanelState
 
 
 def html(*classes: str) -> widgets.HTML:
@@ -70,6 +71,28 @@ def form_button(
 ) -> FormButton:
     """Return a button that brings the fields of its form with it, and leaves a card if its action raises."""
     return FormButton(label, fields=fields, action=_guarded(label, presenter, action), tooltip=tooltip)
+
+
+class StepControls:
+    """The buttons Next and Cancel for the steps of one tab.
+
+    Args:
+        presenter: what is drawn.
+        tab: whose steps, as `PanelState.steps_in` names it.
+    """
+
+    def __init__(self, presenter: Presenter, tab: str) -> None:
+        self._tab = tab
+        self._next = button("Next", presenter, presenter.next_step, kind="qk-primary")
+        self._cancel = button("Cancel", presenter, presenter.cancel)
+        self.buttons = (self._next, self._cancel)
+
+    def draw(self, state: PanelState) -> None:
+        """Draw a state."""
+        is_ours = state.steps_in == self._tab
+        show(self._next, visible=bool(state.waits_for) and is_ours)
+        show(self._cancel, visible=bool(state.work) and is_ours and bool(state.steps))
+        self._cancel.disabled = state.cancelling
 
 
 def _guarded(label: str, presenter: Presenter, action: Callable[[], object]) -> Callable[[], None]:

@@ -9,7 +9,18 @@ import ipywidgets as widgets
 
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.panel import markup
-from qlik_keys.panel.controls import box, button, checkbox, choice, form_button, html, put, show, text, words
+from qlik_keys.panel.controls import (
+    StepControls,
+    box,
+    checkbox,
+    choice,
+    form_button,
+    html,
+    put,
+    show,
+    text,
+    words,
+)
 from qlik_keys.panel.fields import ScopePicker, SecretField
 from qlik_keys.panel.state import ClientForm
 from qlik_keys.panel.words import KEY_CHOICES, OWN_KEY, OWN_KEY_ADVICE
@@ -61,8 +72,7 @@ class NewClientView:
             lambda: presenter.make_client(self.form, complete=self._complete),
             fields=(*self._inputs, *self._secrets),
         )
-        self._next = button("Next", presenter, presenter.next_step, kind="qk-primary")
-        self._cancel = button("Cancel", presenter, presenter.cancel)
+        self._controls = StepControls(presenter, "new")
         self._steps, self._result, self._first_use = html(), html(), html()
         self._steps.add_class("qk-live")
         form = box(
@@ -84,7 +94,7 @@ class NewClientView:
             self._trusted,
             self._warnings,
             self._preview,
-            box(self._create, self._next, self._cancel, self._why, classes="qk-actions"),
+            box(self._create, *self._controls.buttons, self._why, classes="qk-actions"),
             classes="qk-card qk-form",
         )
         result = box(self._result, self._first_use, self._steps, classes="qk-card qk-result")
@@ -124,9 +134,7 @@ class NewClientView:
     def draw(self, state: PanelState) -> None:
         """Draw a state."""
         is_ours = state.steps_in == "new"
-        show(self._cancel, visible=bool(state.work) and bool(state.steps) and is_ours)
-        show(self._next, visible=bool(state.waits_for) and is_ours)
-        self._cancel.disabled = state.cancelling
+        self._controls.draw(state)
         put(self._steps, markup.steps(state.steps if is_ours else ()))
         put(self._result, markup.made(state.made))
         put(self._first_use, markup.first_use(state.made))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qlik_keys.panel import markup
-from qlik_keys.panel.controls import box, button, html, put, show, words
+from qlik_keys.panel.controls import StepControls, box, button, html, put, words
 
 if TYPE_CHECKING:
     from qlik_keys.panel.presenter import Presenter
@@ -18,8 +18,7 @@ class TryView:
     def __init__(self, presenter: Presenter) -> None:
         self._presenter = presenter
         self._try = button("Get a token", presenter, presenter.try_token, kind="qk-primary")
-        self._next = button("Next", presenter, presenter.next_step, kind="qk-primary")
-        self._cancel = button("Cancel", presenter, presenter.cancel)
+        self._controls = StepControls(presenter, "try")
         self._whose, self._why, self._result = html(), html("qk-note"), html()
         self._first_use, self._steps = html(), html()
         self._steps.add_class("qk-live")
@@ -29,7 +28,7 @@ class TryView:
                 "the tenant who that is: what a job does, and what Qlik's own tools cannot do with a private key.</p>"
             ),
             self._whose,
-            box(self._try, self._next, self._cancel, self._why, classes="qk-actions"),
+            box(self._try, *self._controls.buttons, self._why, classes="qk-actions"),
             classes="qk-card",
         )
         result = box(self._result, self._first_use, self._steps, classes="qk-card qk-result")
@@ -45,9 +44,7 @@ class TryView:
             markup.chosen(self._presenter.selected(), state.selected, "") if len(state.selected) == 1 else "",
         )
         is_ours = state.steps_in == "try"
-        show(self._next, visible=bool(state.waits_for) and is_ours)
-        show(self._cancel, visible=bool(state.work) and is_ours)
-        self._cancel.disabled = state.cancelling
+        self._controls.draw(state)
         put(self._result, markup.tried(state.tried))
         put(self._first_use, markup.first_use(state.tried))
         put(self._steps, markup.steps(state.steps) if is_ours and state.steps else "")
