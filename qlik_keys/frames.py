@@ -5,6 +5,7 @@ Not done here: the clients' table and the audit, whose columns are ours (`invent
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -39,3 +40,9 @@ def records_frame(
                 frame[name] = moments
     frame.attrs = {"tenant": tenant_url, "time": utc_now(clock).isoformat()}
     return frame
+
+
+def records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a table's rows as JSON-ready objects, times in ISO form to the second."""
+    records: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", date_format="iso", date_unit="s"))
+    return records

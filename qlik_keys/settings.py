@@ -145,6 +145,11 @@ class Settings:
             values["vault_ca_cert"] = _readable_file(values["vault_ca_cert"], search.sources["vault_ca_cert"])
         return cls(**values, sources=MappingProxyType(search.sources), notices=tuple(search.notices))
 
+    @property
+    def has_credential(self) -> bool:
+        """Whether there is a login for the tenant."""
+        return self.api_key is not None or self.client_secret is not None
+
     def tenant(self, **options: Any) -> QlikTenant:
         """Return the tenant's client, logged in as these settings say; nothing is sent yet.
 

@@ -8,14 +8,13 @@ import typer
 
 from qlik_keys.cli.app import new_group
 from qlik_keys.cli.completion import complete_contexts
-from qlik_keys.cli.options import JsonOption  # noqa: TC001  # typer reads the annotations at run time
+from qlik_keys.cli.options import JsonOption, QuietOption  # noqa: TC001  # typer reads the annotations at run time
 from qlik_keys.cli.results import current_notebook, show
 
 if TYPE_CHECKING:
     from qlik_keys.contexts import Context, ContextFile
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The context's name.", autocompletion=complete_contexts)]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print names only, a line each.")]
 
 app = new_group(name="context", words="The contexts of qlik-cli: who calls, and where.")
 

@@ -155,7 +155,7 @@ def patch(
 ) -> None:
     """Change an OAuth client.
 
-    Example: qlik-keys oauth-client patch ID --op replace --path /description --value 'made by hand'
+    Example: qlik-keys oauth-client patch ID --op add --path /description --value 'made by hand'
     """
     operations = _operations(op, path, value, body, file)
     for each in operations if isinstance(operations, list) else []:

@@ -60,6 +60,7 @@ AsUserOption = Annotated[
 AsSubjectOption = Annotated[
     str, typer.Option("--as-subject", metavar="SUBJECT", help="With --client: impersonate the user with this subject.")
 ]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print ids or names only, a line each.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answers and errors as JSON, also on a terminal.")]
 
 
@@ -83,7 +84,7 @@ class Call:
     interval: Annotated[
         int | None, typer.Option(min=1, metavar="SECONDS", help="How long to wait before that, at least 1.")
     ] = None
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print ids only, a line each.")] = False
+    quiet: QuietOption = False
     as_it_came: Annotated[bool, typer.Option("--raw", help="Print the answer as it came.")] = False
     as_json: JsonOption = False
     verbose: Annotated[
@@ -263,12 +264,9 @@ def as_client(
         ConfigurationError: tenant or Vault is missing, or no client of that name has a key there.
     """
     from qlik_keys.keystore.names import client_id_of
-    from qlik_keys.tenant import Anonymous, QlikTenant
     from qlik_keys.tokens import TokenSource
 
-    if not settings.tenant_url:
-        raise ConfigurationError("No tenant is set.", hint="Set QLIK_TENANT_URL, or give --server or --context.")
-    with settings.store() as store, QlikTenant(settings.tenant_url, credential=Anonymous(), retry=retry) as tenant:
+    with nobody(settings, retry=retry) as tenant, settings.store() as store:
         watch(tenant)
         client_id = client_id_of(store, tenant.host, client)
         yield (
@@ -277,6 +275,19 @@ def as_client(
                 store, tenant_url=tenant.url, client_id=client_id, scopes=scopes, user=user, http=tenant.http
             ),
         )
+
+
+def nobody(settings: Settings, *, retry: RetryPolicy | None = None) -> QlikTenant:
+    """Return the tenant asked without a credential.
+
+    Raises:
+        ConfigurationError: no tenant is set.
+    """
+    from qlik_keys.tenant import Anonymous, QlikTenant
+
+    if not settings.tenant_url:
+        raise ConfigurationError("No tenant is set.", hint="Set QLIK_TENANT_URL, or give --server or --context.")
+    return QlikTenant(settings.tenant_url, credential=Anonymous(), retry=retry)
 
 
 def lookup(user_id: str, subject: str) -> UserLookup | None:

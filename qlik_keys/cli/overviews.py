@@ -8,7 +8,7 @@ import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
 from qlik_keys.cli.options import JsonOption, resolved
-from qlik_keys.cli.results import show_frame
+from qlik_keys.cli.results import show_value
 
 app = new_group()
 
@@ -20,12 +20,13 @@ def clients(*, as_json: JsonOption = False) -> None:
     Example: qlik-keys clients --json
     """
     from qlik_keys.cli.table import as_text
+    from qlik_keys.frames import records_of
     from qlik_keys.inventory import clients as list_clients
 
     settings = resolved("", "")
     with settings.tenant() as tenant, settings.store() as store:
         frame = list_clients(tenant, store)
-    show_frame(frame, as_text(frame), as_json=as_json)
+    show_value(frame, text=lambda: as_text(frame), document=lambda: records_of(frame), as_json=as_json)
 
 
 @app.command(epilog=TENANT_HELP)
@@ -42,6 +43,7 @@ def audit(
     """
     from qlik_keys.cli.table import audit_as_text
     from qlik_keys.findings import SEVERITIES
+    from qlik_keys.frames import records_of
     from qlik_keys.inventory import audit as look
 
     if fail_on and fail_on not in SEVERITIES:
@@ -49,6 +51,6 @@ def audit(
     settings = resolved("", "")
     with settings.tenant() as tenant, settings.store() as store:
         frame = look(tenant, store)
-    show_frame(frame, audit_as_text(frame), as_json=as_json)
+    show_value(frame, text=lambda: audit_as_text(frame), document=lambda: records_of(frame), as_json=as_json)
     if fail_on and (frame["severity"] <= fail_on).any():
         raise typer.Exit(1)

@@ -16,9 +16,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    import pandas as pd
+    from collections.abc import Callable, Iterator, Sequence
 
 
 @dataclass(slots=True)
@@ -80,6 +78,7 @@ def show(
         nothing: what is said on a terminal where a list is empty.
     """
     if quiet:
+        _tell_of_secrets(document)
         document = ids_of(document)
     notebook = _notebook.get()
     if notebook is not None:
@@ -98,21 +97,30 @@ def show(
         typer.echo(document_as_text(document, columns, nothing=nothing))
 
 
-def show_frame(frame: pd.DataFrame, text: str, *, as_json: bool) -> None:
-    """Show a table of ours: as its text to people, as JSON records to pipes, as itself in a notebook.
+def show_value(value: Any, *, text: Callable[[], str], document: Callable[[], Any], as_json: bool) -> None:
+    """Show a value of ours: as a text to people, as JSON to pipes, as itself in a notebook.
 
     Args:
-        frame: the table.
-        text: the same for people.
+        value: without a secret in it.
+        text: returns it for people.
+        document: returns it as JSON-ready values.
         as_json: as JSON also on a terminal.
     """
     notebook = _notebook.get()
     if notebook is not None:
-        notebook.results.append(frame)
+        notebook.results.append(value)
     elif as_json or not sys.stdout.isatty():
-        typer.echo(frame.to_json(orient="records", date_format="iso", date_unit="s", indent=2))
+        typer.echo(json.dumps(document(), indent=2, ensure_ascii=False))
     else:
-        typer.echo(text)
+        typer.echo(text())
+
+
+def _tell_of_secrets(document: Any) -> None:
+    """Say so where the ids alone leave out a secret that is shown only once."""
+    from qlik_keys.tenant.guarded import struck_document
+
+    if struck_document(document) != document:
+        typer.echo("Note: the answer has a secret in it, which --quiet leaves out. It is not shown again.", err=True)
 
 
 def ids_of(document: Any) -> list[str]:
