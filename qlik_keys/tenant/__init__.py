@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from qlik_keys.tenant.budget import RateBudget, TierSnapshot
     from qlik_keys.tenant.calls import Exchange, RetryPolicy
     from qlik_keys.tenant.credentials import Anonymous, ApiKey, Credential
+    from qlik_keys.tenant.discovery import Discovery
     from qlik_keys.tenant.models import (
         AuthorizationServerMetadata,
         ClientOverview,
@@ -34,6 +35,7 @@ _HOMES = {
     "CreatedClientSecret": "models",
     "CreatedOAuthClient": "models",
     "Credential": "credentials",
+    "Discovery": "discovery",
     "Exchange": "calls",
     "NewOAuthClient": "requests",
     "OAuthClient": "models",
@@ -59,6 +61,7 @@ __all__ = [
     "CreatedClientSecret",
     "CreatedOAuthClient",
     "Credential",
+    "Discovery",
     "Exchange",
     "NewOAuthClient",
     "OAuthClient",
