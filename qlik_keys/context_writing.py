@@ -97,11 +97,15 @@ def _locked(target: Path) -> Any:
     if descriptor < 0:
         yield None
         return
+    ours = os.fstat(descriptor)
     os.close(descriptor)
     try:
         yield lock
     finally:
-        lock.unlink(missing_ok=True)
+        # Once it has taken the file's place, what is there by now is the next writer's.
+        with contextlib.suppress(OSError):
+            if os.path.samestat(lock.stat(), ours):
+                lock.unlink()
 
 
 # Below, nothing raises but what is no error of ours to tell: see the module's docstring.

@@ -90,7 +90,7 @@ def show(
     elif quiet:
         typer.echo("".join(f"{each}\n" for each in document), nl=False)
     elif as_json or not sys.stdout.isatty():
-        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        typer.echo(_json_text(document))
     else:
         from qlik_keys.cli.table import document_as_text
 
@@ -110,9 +110,15 @@ def show_value(value: Any, *, text: Callable[[], str], document: Callable[[], An
     if notebook is not None:
         notebook.results.append(value)
     elif as_json or not sys.stdout.isatty():
-        typer.echo(json.dumps(document(), indent=2, ensure_ascii=False))
+        typer.echo(_json_text(document()))
     else:
         typer.echo(text())
+
+
+def _json_text(document: Any) -> str:
+    """Return JSON with every letter as it is, but no control character: a client's name is somebody else's text."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    return "".join(letter if letter.isprintable() or letter == "\n" else json.dumps(letter)[1:-1] for letter in text)
 
 
 def _tell_of_secrets(document: Any) -> None:
