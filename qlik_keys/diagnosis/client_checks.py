@@ -121,7 +121,8 @@ def check_method(facts: Facts) -> Check:
     why = f"It may log in by {allowed}, and not by {METHOD}."
     if registers_our_key(facts):
         return failed(name, why, "Allow the method: its public key is registered already.", mend="method")
-    return failed(name, why, "Adopt the client: that registers a key and allows the method.")
+    advice = "Put the key right first (kid-registered, same-key) and ask the doctor again: then it can be allowed."
+    return failed(name, why, advice)
 
 
 def check_kid(facts: Facts) -> Check:

@@ -152,7 +152,8 @@ class TokenKeeper:
         """
         with self._lock:
             lease = self.look()
-            renewed = self._renew(lease) if lease.renewable else None
+            # By its whole life: without a figure Vault repeats the last renewal's, and that may have been a short one.
+            renewed = self._renew(lease, increment=f"{lease.life:.0f}s") if lease.renewable else None
             if renewed is None and self._login is not None:
                 renewed = self._log_in(self._login)
             if renewed is not None:
@@ -233,11 +234,13 @@ class TokenKeeper:
         self._api.use_token(lease.token)
         return lease
 
-    def _renew(self, lease: Lease) -> Lease | None:
+    def _renew(self, lease: Lease, *, increment: str | None = None) -> Lease | None:
         """Return the lease renewed, None when that no longer makes it longer."""
         now = self._clock.time()
         renewed = self._api.shielded(
-            lambda api: _granted(api.auth.token.renew_self(), now, ours=lease.ours, token=lease.token),
+            lambda api: _granted(
+                api.auth.token.renew_self(increment=increment), now, ours=lease.ours, token=lease.token
+            ),
             path=_TOKEN_PATH,
         )
         return renewed if renewed.expires_at - lease.expires_at > _LEAST_GAIN_SECONDS else None
