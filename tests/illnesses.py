@@ -204,6 +204,11 @@ def waits_after_a_429(patient):
     patient.budget.block(2, 45)
 
 
+def waits_before_anything(patient):
+    patient.budget = RateBudget()
+    patient.budget.block(1, 45)
+
+
 def nearly_used_up(patient):
     patient.budget = RateBudget(limits_per_minute={1: 1000, 2: 100})
     for _ in range(460):
@@ -291,6 +296,7 @@ MORE = {
     "wrong mount": Illness("store-record", mount_wrong, NO_KEY),
     "unseen mount": Illness("vault-rights", mount_unseen, NO_KEY | {"store-record"}),
     "429 before": Illness("rate-budget", waits_after_a_429, SIGNED_OUT),
+    "429 before, for everything": Illness("rate-budget", waits_before_anything, TENANT_CHECKS | {"tenant-url"}),
     "429 now": Illness("rate-budget", answers_429),
     "too many tokens": Illness("login", too_many_tokens),
     "not seen yet": Illness("login", key_not_seen_yet),
