@@ -220,6 +220,17 @@ def answers_429(patient):
     patient.box.configure(fail_next=[fault])
 
 
+def answers_429_to_the_login(patient):
+    patient.box.configure(fail_next=[{"fault": 429, "path": "/oauth/token", "retry_after": 0}])
+
+
+def no_current_key(patient):
+    record = patient.operator.secrets.kv.v2.read_secret_version(patient.path, raise_on_deleted_version=True)
+    keys = record["data"]["data"]["keys"]
+    old = {kid: {**entry, "state": "previous"} for kid, entry in keys.items()}
+    patient.edit_record(keys=old, private_key="", kid="", alg="")
+
+
 def bot_disabled(patient):
     patient.control(f"users/{patient.bot_user}/disable")
 
@@ -298,6 +309,8 @@ MORE = {
     "429 before": Illness("rate-budget", waits_after_a_429, SIGNED_OUT),
     "429 before, for everything": Illness("rate-budget", waits_before_anything, TENANT_CHECKS | {"tenant-url"}),
     "429 now": Illness("rate-budget", answers_429),
+    "429 to the login": Illness("rate-budget", answers_429_to_the_login, SIGNED_OUT),
+    "no current key": Illness("store-record", no_current_key, KEY_CHECKS | SIGNED_OUT),
     "too many tokens": Illness("login", too_many_tokens),
     "not seen yet": Illness("login", key_not_seen_yet),
     "led elsewhere": Illness("login", led_elsewhere),
