@@ -10,7 +10,14 @@ import uuid
 from typing import TYPE_CHECKING, TypeVar
 
 from qlik_keys.diagnosis.facts import Facts, Look, tenant_skip
-from qlik_keys.errors import ConfigurationError, QlikKeysError, StoreDeleted, StoreNotFound, TenantNotFound
+from qlik_keys.errors import (
+    ConfigurationError,
+    QlikKeysError,
+    StoreDeleted,
+    StoreNotFound,
+    StoreUnreachable,
+    TenantNotFound,
+)
 from qlik_keys.keystore.base import TellsHealth
 from qlik_keys.keystore.names import CLIENT_ID, client_ids_named
 from qlik_keys.tenant import eq
@@ -58,7 +65,7 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
         record=record,
         staged=_staged(tenant, store, record, client_id, name),
         signing=_signing(store, record),
-        health=_health(tenant, store, client_id),
+        health=_health(tenant, store, client_id, record),
         location=store.location(tenant.host, client_id) if client_id else "",
         budget=budget,
     )
@@ -128,8 +135,10 @@ def _signing(store: KeyStore, record: Look[ClientRecord]) -> Look[bool]:
     return _tried(lambda: key.public.verifies(data, store.signer(key).sign(data)), ())
 
 
-def _health(tenant: QlikTenant, store: KeyStore, client_id: str) -> Look[StoreHealth]:
+def _health(tenant: QlikTenant, store: KeyStore, client_id: str, record: Look[ClientRecord]) -> Look[StoreHealth]:
     if not isinstance(store, TellsHealth):
         return Look()
+    if isinstance(record.problem, StoreUnreachable):
+        return Look(problem=record.problem)  # each further question would wait for its time-out too
     # Of a client that nobody knows, the rights on any path of its kind are as good.
     return _tried(lambda: store.health(tenant.host, client_id or "unknown"), ())

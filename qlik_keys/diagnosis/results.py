@@ -120,7 +120,9 @@ class Diagnosis:
         """Return it for people: a line a check, and beneath those that failed what to do."""
         lines = [self._heading()]
         for check in self.checks:
-            lines.append(f"{_SIGNS[check.verdict]} {_WORDS[check.verdict]:<11}  {check.title}: {check.why}")
+            lines.append(
+                f"{_SIGNS[check.verdict]} {_WORDS[check.verdict]:<11}  {check.title} ({check.name}): {check.why}"
+            )
             if check.advice:
                 lines.append(f"{'':15}What to do: {check.advice}")
             if check.mend:
@@ -155,7 +157,8 @@ class Diagnosis:
         for check in self.checks:
             told = [check.why, check.advice, check.mend and f"One click: {_mend_words(check.mend)}"]
             verdict = f"{_SIGNS[check.verdict]} {_WORDS[check.verdict]}"
-            cells = [escape(verdict), escape(check.title), "<br>".join(escape(text) for text in told if text)]
+            title = f"{escape(check.title)}<br><code>{escape(check.name)}</code>"
+            cells = [escape(verdict), title, "<br>".join(escape(text) for text in told if text)]
             rows.append("<tr>" + "".join(f'<td style="{_LEFT}">{cell}</td>' for cell in cells) + "</tr>")
         return f"<table><caption>{escape(self._heading())}</caption><tbody>{''.join(rows)}</tbody></table>"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qlik_keys.diagnosis.facts import tenant_skip
 from qlik_keys.diagnosis.results import failed, not_checked, passed, see
 from qlik_keys.errors import StoreDeleted, StoreDenied, StoreError, StoreNotFound
 from qlik_keys.lifecycle.key_wishes import is_under_way
@@ -89,13 +90,19 @@ def _check_keys(record: ClientRecord, facts: Facts) -> Check:
         return passed(
             name, f"{facts.location} has no key: the client logs in by a client secret, which no store holds."
         )
-    return failed(name, f"{facts.location} has keys, and none of them is current.", "Rotate: it makes one that is.")
+    return failed(
+        name,
+        f"{facts.location} has keys, and none of them is current.",
+        "No operation leaves it so: have the Vault's operator bring back its last good version (vault kv rollback).",
+    )
 
 
 def _check_absence(problem: StoreNotFound, facts: Facts) -> Check:
     name = "store-record"
-    if facts.is_alias:
-        return not_checked(name, "Records are filed by the tenant's own host name, and this is another: see discovery.")
+    elsewhere = ("discovery",) if facts.is_alias else tenant_skip(facts.discovery)
+    if elsewhere and "rate-budget" not in elsewhere:
+        why = f"There is none for this address. Records are filed by the tenant's host: see {', '.join(elsewhere)}."
+        return not_checked(name, why)
     if facts.is_absent:
         return see(name, "client-exists")
     where = "" if facts.location in problem.message else f" ({facts.location})"
@@ -114,7 +121,7 @@ def _check_life(health: StoreHealth) -> Check:
         )
     if left is None or life is None:
         return passed(name, "It does not end.")
-    ends = f"It ends in {_minutes(left)}"
+    ends = f"It ends in {_words(left)}"
     if health.replaceable:
         return passed(name, f"{ends}; then the store logs in anew.")
     if left >= SOON_SECONDS or (health.renewable and life < SOON_SECONDS):
@@ -134,8 +141,11 @@ def _tells_of_reach(facts: Facts) -> bool:
     return isinstance(facts.record.problem, StoreError) and type(facts.record.problem) is type(facts.health.problem)
 
 
-def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"  # noqa: PLR2004
+def _words(seconds: float) -> str:
+    for unit, length in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
 
 
 _POLICY = "`qlik-keys vault-policy consumer` prints the least policy for it."
