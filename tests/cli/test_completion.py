@@ -1,0 +1,65 @@
+"""Completion in a real bash, by the script that the program itself prints."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from canaries import find_canaries
+
+import qlik_keys as qk
+
+pytestmark = pytest.mark.openbao
+SCRIPT = """
+eval "$(qlik-keys --show-completion)" || exit 9
+COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); COMPREPLY=()
+_qlik_keys_completion qlik-keys
+printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+
+
+@pytest.fixture(scope="module")
+def made(box):
+    with (
+        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
+        qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
+    ):
+        made = qk.provision(tenant, store, name="completed", scopes=["user_default"])
+        yield made
+        qk.delete(tenant, store, made.client_id, confirm=made.client_id)
+
+
+@pytest.mark.parametrize(
+    ("words", "some", "none"),
+    [
+        ("qlik-keys ''", {"demo", "provision", "raw", "doctor"}, set()),
+        ("qlik-keys oauth-client cl", {"client-secret"}, {"ls"}),
+        ("qlik-keys raw get v1/users/me --ret", {"--retry"}, {"--raw"}),
+        ("qlik-keys token --client comp", {"completed"}, set()),
+        ("qlik-keys rotate comp", {"completed"}, set()),
+        ("qlik-keys user me --context p", {"practice"}, {"elsewhere"}),
+        ("qlik-keys context use ''", {"practice", "elsewhere"}, set()),
+    ],
+)
+def test_in_bash(words, some, none, settings, box, made, tmp_path):
+    folder = tmp_path / ".qlik"
+    folder.mkdir()
+    (folder / "contexts.yml").write_text(
+        f"contexts:\n  practice: {{server: '{box.tenant_url}', headers: {{Authorization: Bearer {box.api_key}}}}}\n"
+        "  elsewhere: {server: 'https://acme.eu.qlikcloud.com', headers: {Authorization: Bearer abc}}\n"
+    )
+    environment = {**settings, "PATH": f"{Path(sys.executable).parent}:{settings['PATH']}"}
+    done = subprocess.run(
+        ["bash", "--norc", "-c", SCRIPT.format(words=words)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    found = {*done.stdout.split()}
+    assert some <= found
+    assert not none & found
+    assert find_canaries(done.stdout + done.stderr, [box.api_key, box.vault_token]) == []
