@@ -38,7 +38,8 @@ def test_the_administrator_a_context_and_a_client_call(qlik_keys, box, made, tmp
     folder = tmp_path / ".qlik"
     folder.mkdir()
     (folder / "contexts.yml").write_text(
-        f"contexts:\n  practice:\n    server: {box.tenant_url}\n    headers:\n      Authorization: Bearer {box.api_key}\n"
+        f"contexts:\n  practice:\n    server: {box.tenant_url}\n"
+        f"    headers:\n      Authorization: Bearer {box.api_key}\n"
     )
     nothing = {"QLIK_API_KEY": None, "QLIK_TENANT_URL": None}
     assert name("--context", "practice", **nothing) == "Sandbox administrator (no real tenant)"

@@ -31,6 +31,16 @@ def made(box):
         qk.delete(tenant, store, made.client_id, confirm=made.client_id)
 
 
+@pytest.fixture
+def contexts(box, tmp_path):
+    folder = tmp_path / ".qlik"
+    folder.mkdir()
+    (folder / "contexts.yml").write_text(
+        f"contexts:\n  practice: {{server: '{box.tenant_url}', headers: {{Authorization: Bearer {box.api_key}}}}}\n"
+        "  elsewhere: {server: 'https://acme.eu.qlikcloud.com', headers: {Authorization: Bearer abc}}\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "some", "none"),
     [
@@ -43,13 +53,8 @@ def made(box):
         ("qlik-keys context use ''", {"practice", "elsewhere"}, set()),
     ],
 )
-def test_in_bash(words, some, none, settings, box, made, tmp_path):
-    folder = tmp_path / ".qlik"
-    folder.mkdir()
-    (folder / "contexts.yml").write_text(
-        f"contexts:\n  practice: {{server: '{box.tenant_url}', headers: {{Authorization: Bearer {box.api_key}}}}}\n"
-        "  elsewhere: {server: 'https://acme.eu.qlikcloud.com', headers: {Authorization: Bearer abc}}\n"
-    )
+@pytest.mark.usefixtures("made", "contexts")
+def test_in_bash(words, some, none, settings, box):
     environment = {**settings, "PATH": f"{Path(sys.executable).parent}:{settings['PATH']}"}
     done = subprocess.run(
         ["bash", "--norc", "-c", SCRIPT.format(words=words)],

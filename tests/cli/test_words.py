@@ -54,9 +54,7 @@ CLIENT = {
     "allowedAuthMethods": ["client_secret", "private_key_jwt"],
     "redirectUris": [],
     "allowedOrigins": [],
-    "publicKeys": [
-        {"kid": "<kid>", "kty": "EC", "alg": "ES384", "use": "sig", "crv": "P-384", "x": "<x>", "y": "<y>"}
-    ],
+    "publicKeys": [{"kid": "<kid>", "kty": "EC", "alg": "ES384", "use": "sig", "crv": "P-384", "x": "<x>", "y": "<y>"}],
     "clientSecrets": [SECRET_ONE],
     "createdAt": "<time>",
     "updatedAt": "<time>",

@@ -47,7 +47,8 @@ def contexts(box, tmp_path):
     folder = tmp_path / ".qlik"
     folder.mkdir()
     (folder / "contexts.yml").write_text(
-        f"contexts:\n  practice:\n    server: {box.tenant_url}\n    headers:\n      Authorization: Bearer {box.api_key}\n"
+        f"contexts:\n  practice:\n    server: {box.tenant_url}\n"
+        f"    headers:\n      Authorization: Bearer {box.api_key}\n"
         "  elsewhere:\n    server: https://acme.eu.qlikcloud.com\n    headers:\n      Authorization: Bearer abc\n"
     )
     return folder
@@ -150,7 +151,8 @@ def offered(shell, line):
         ("%qlik nonsense ", set(), {"user"}),
     ],
 )
-def test_completion(shell, made, contexts, line, some, none):
+@pytest.mark.usefixtures("made", "contexts")
+def test_completion(shell, line, some, none):
     found = offered(shell, line)
     assert some <= found
     assert not none & found
