@@ -8,6 +8,7 @@ import subprocess
 import pytest
 from canaries import find_canaries
 from cli_terminal import PROGRAM
+from support import made_client, write_contexts
 
 import qlik_keys as qk
 from qlik_keys.tenant import NewOAuthClient
@@ -17,13 +18,8 @@ pytestmark = pytest.mark.openbao
 
 @pytest.fixture(scope="module")
 def made(box):
-    with (
-        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
-        qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
-    ):
-        made = qk.provision(tenant, store, name="called", scopes=["user_default"])
+    with made_client(box, "called") as made:
         yield made
-        qk.delete(tenant, store, made.client_id, confirm=made.client_id)
 
 
 def test_the_administrator_a_context_and_a_client_call(qlik_keys, box, made, tmp_path):
@@ -35,12 +31,7 @@ def test_the_administrator_a_context_and_a_client_call(qlik_keys, box, made, tmp
     assert name() == "Sandbox administrator (no real tenant)"
     assert name("--client", "called", QLIK_API_KEY=None) == "called"
     assert name("--client", made.client_id, "-s", box.tenant_url, QLIK_API_KEY=None, QLIK_TENANT_URL=None) == "called"
-    folder = tmp_path / ".qlik"
-    folder.mkdir()
-    (folder / "contexts.yml").write_text(
-        f"contexts:\n  practice:\n    server: {box.tenant_url}\n"
-        f"    headers:\n      Authorization: Bearer {box.api_key}\n"
-    )
+    write_contexts(tmp_path, box)
     nothing = {"QLIK_API_KEY": None, "QLIK_TENANT_URL": None}
     assert name("--context", "practice", **nothing) == "Sandbox administrator (no real tenant)"
     assert name("--context", "practice", "--client", "called", **nothing) == "called"

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 from canaries import find_canaries
-
-import qlik_keys as qk
+from support import made_client, write_contexts
 
 pytestmark = pytest.mark.openbao
 SCRIPT = """
@@ -22,23 +21,13 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 
 @pytest.fixture(scope="module")
 def made(box):
-    with (
-        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
-        qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
-    ):
-        made = qk.provision(tenant, store, name="completed", scopes=["user_default"])
+    with made_client(box, "completed") as made:
         yield made
-        qk.delete(tenant, store, made.client_id, confirm=made.client_id)
 
 
 @pytest.fixture
 def contexts(box, tmp_path):
-    folder = tmp_path / ".qlik"
-    folder.mkdir()
-    (folder / "contexts.yml").write_text(
-        f"contexts:\n  practice: {{server: '{box.tenant_url}', headers: {{Authorization: Bearer {box.api_key}}}}}\n"
-        "  elsewhere: {server: 'https://acme.eu.qlikcloud.com', headers: {Authorization: Bearer abc}}\n"
-    )
+    write_contexts(tmp_path, box)
 
 
 @pytest.mark.parametrize(

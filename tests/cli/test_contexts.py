@@ -5,21 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
+from support import write_contexts
 
 pytestmark = pytest.mark.openbao
 
 
 @pytest.fixture
 def file(box, tmp_path):
-    folder = tmp_path / ".qlik"
-    folder.mkdir()
-    file = folder / "contexts.yml"
-    file.write_text(
-        f"current-context: elsewhere\ncontexts:\n"
-        f"  practice:\n    server: {box.tenant_url}\n    headers:\n      Authorization: Bearer {box.api_key}\n"
-        "  elsewhere:\n    server: https://acme.eu.qlikcloud.com\n    oauth-client-id: abc\n"
-        "    oauth-client-secret: canary-of-a-client-secret\n"
-    )
+    file = write_contexts(tmp_path, box)
     file.chmod(0o644)
     return file
 

@@ -82,23 +82,21 @@ lines = st.builds(
 def test_any_command_line(words, box, monkeypatch, tmp_path):
     for name, value in {**environment_of(box), "HOME": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
-    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
-        try:
-            assert isinstance(run(words, prog_name="qlik-keys"), int)
-        except (QlikKeysError, UsageProblem) as problem:
-            assert problem.message
+    out = io.StringIO()
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(out),
+        contextlib.suppress(QlikKeysError, UsageProblem),
+    ):
+        assert isinstance(run(words, prog_name="qlik-keys"), int)
     for secret in (box.api_key, box.vault_token):
-        assert secret not in out.getvalue() + err.getvalue()
+        assert secret not in out.getvalue()
 
 
 @given(text=texts | st.text(alphabet=string.ascii_letters + '=,"', max_size=20))
 def test_any_pair(text):
-    try:
-        found = pairs([text], "--query")
-    except ConfigurationError as problem:
-        assert problem.hint
-    else:
-        assert all(name and name == name.strip() for name in found)
+    with contextlib.suppress(ConfigurationError):
+        assert all(name and name == name.strip() for name in pairs([text], "--query"))
 
 
 @given(text=st.text() | st.binary().map(repr))
@@ -106,10 +104,8 @@ def test_any_body(text, tmp_path_factory):
     file = tmp_path_factory.mktemp("body") / "body.json"
     file.write_text(text, "utf-8", errors="surrogatepass")
     for body, body_file in ((text, None), ("", file)):
-        try:
+        with contextlib.suppress(ConfigurationError):
             document_of(body, body_file)
-        except ConfigurationError as problem:
-            assert problem.hint
 
 
 def test_a_body_that_nests_without_end():

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from canaries import find_canaries
 from cli_terminal import PROGRAM
+from support import made_client
 
 import qlik_keys as qk
 
@@ -40,13 +41,8 @@ contexts:
 
 @pytest.fixture(scope="module")
 def made(box):
-    with (
-        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
-        qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
-    ):
-        made = qk.provision(tenant, store, name="bridged", scopes=["user_default", "apps:read"])
+    with made_client(box, "bridged", scopes=["user_default", "apps:read"]) as made:
         yield made
-        qk.delete(tenant, store, made.client_id, confirm=made.client_id)
 
 
 @pytest.fixture

@@ -15,9 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import typer
-from IPython.core.interactiveshell import InteractiveShell
-from support import environment_of
-from traitlets.config import Config
+from support import write_contexts
 
 import qlik_keys as qk
 from qlik_keys.cli.app import TREE, app
@@ -88,6 +86,14 @@ CONTEXT = {
     "server": "<url>",
     "login": "bearer",
     "comment": "for exercises",
+    "problems": [],
+}
+ELSEWHERE = {
+    "name": "elsewhere",
+    "current": True,
+    "server": "https://acme.eu.qlikcloud.com",
+    "login": "client secret of abc",
+    "comment": "",
     "problems": [],
 }
 OF_ID = """--filter 'clientId eq "<id>"'"""
@@ -184,10 +190,10 @@ CASES = [
     Case("oauth-token rm <token>"),
     Case(
         "context ls",
-        [CONTEXT],
+        [CONTEXT, ELSEWHERE],
         ("name  current  server  login  comment", "practice  no  <url>  bearer  for exercises"),
-        ("practice",),
-        frame={"name": ["practice"]},
+        ("practice", "elsewhere"),
+        frame={"name": ["practice", "elsewhere"]},
     ),
     Case("context get practice", CONTEXT, ("server  <url>", "login  bearer"), ("practice",)),
     Case("context use practice", CONTEXT | {"current": True}, ("current  yes",), ("practice",)),
@@ -201,12 +207,7 @@ def world(tenant, store, box, tmp_path):
     made = qk.provision(tenant, store, name="of-the-words", scopes=["user_default"], client_secret=True)
     client = tenant.oauth_clients.get(made.client_id)
     [token] = tenant.raw("get", "v1/oauth-tokens", query={"userId": made.proof.user.id}).json()["data"]
-    folder = tmp_path / ".qlik"
-    folder.mkdir()
-    (folder / "contexts.yml").write_text(
-        f"contexts:\n  practice:\n    server: {box.tenant_url}\n    comment: for exercises\n"
-        f"    headers:\n      Authorization: Bearer {box.api_key}\n"
-    )
+    write_contexts(tmp_path, box)
     known = {
         made.client_id: "<id>",
         made.name: "<name>",
@@ -282,20 +283,6 @@ def test_as_json_on_a_terminal_by_ids_and_as_it_came(case, world, terminal, qlik
     assert by_ids.code == 0, by_ids.err
     assert tuple(told(by_ids.out, world.known).split()) == case.ids
     assert ("shown again" in by_ids.err) == ("clientSecret" in (case.shown or ()))
-
-
-@pytest.fixture
-def shell(box, tmp_path, monkeypatch):
-    InteractiveShell.clear_instance()
-    config = Config()
-    config.HistoryManager.enabled = False
-    shell = InteractiveShell.instance(config=config)
-    shell.run_line_magic("load_ext", "qlik_keys")
-    for name, value in {**environment_of(box), "HOME": str(tmp_path)}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-    yield shell
-    InteractiveShell.clear_instance()
 
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)

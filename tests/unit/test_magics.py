@@ -7,51 +7,22 @@ import pytest
 from canaries import find_canaries
 from IPython.core.completer import provisionalcompleter
 from IPython.core.error import UsageError
-from support import environment_of
+from support import made_client, write_contexts
 
 import qlik_keys as qk
 
 pytestmark = pytest.mark.openbao
 
 
-@pytest.fixture
-def shell(box, monkeypatch, tmp_path):
-    from IPython.core.interactiveshell import InteractiveShell
-    from traitlets.config import Config
-
-    InteractiveShell.clear_instance()
-    config = Config()
-    config.HistoryManager.enabled = False
-    shell = InteractiveShell.instance(config=config)
-    shell.run_line_magic("load_ext", "qlik_keys")
-    for name, value in {**environment_of(box), "HOME": str(tmp_path)}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-    yield shell
-    InteractiveShell.clear_instance()
-
-
 @pytest.fixture(scope="module")
 def made(box):
-    with (
-        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
-        qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
-    ):
-        made = qk.provision(tenant, store, name="by-magic", scopes=["user_default"])
+    with made_client(box, "by-magic") as made:
         yield made
-        qk.delete(tenant, store, made.client_id, confirm=made.client_id)
 
 
 @pytest.fixture
 def contexts(box, tmp_path):
-    folder = tmp_path / ".qlik"
-    folder.mkdir()
-    (folder / "contexts.yml").write_text(
-        f"contexts:\n  practice:\n    server: {box.tenant_url}\n"
-        f"    headers:\n      Authorization: Bearer {box.api_key}\n"
-        "  elsewhere:\n    server: https://acme.eu.qlikcloud.com\n    headers:\n      Authorization: Bearer abc\n"
-    )
-    return folder
+    return write_contexts(tmp_path, box)
 
 
 def test_a_line_assigns_a_dataframe(shell, made):
@@ -86,15 +57,15 @@ def test_a_new_secret_does_not_show_itself(shell, box):
 
 
 def test_a_context_is_chosen_for_the_notebook_alone(shell, contexts, box, monkeypatch):
-    before = (contexts / "contexts.yml").read_bytes()
+    before = contexts.read_bytes()
     monkeypatch.setenv("QLIK_TENANT_URL", "https://somewhere-else.eu.qlikcloud.com")
     monkeypatch.setenv("QLIK_API_KEY", "not-of-this-tenant")
     chosen = shell.run_line_magic("qlik", "context use practice")
     assert (chosen["name"], chosen["current"]) == ("practice", True)
     assert shell.run_line_magic("qlik", "user me")["name"].startswith("Sandbox administrator")
     assert list(shell.run_line_magic("qlik", "context ls").query("current")["name"]) == ["practice"]
-    assert (contexts / "contexts.yml").read_bytes() == before
-    assert not (contexts.parent / ".config").exists()
+    assert contexts.read_bytes() == before
+    assert not (contexts.parents[1] / ".config").exists()
 
 
 @pytest.mark.parametrize(
