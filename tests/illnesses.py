@@ -30,6 +30,7 @@ class Illness:
         finding: the check that must fail for it, and no other.
         inflict: makes it.
         hides: checks that cannot be made while it lasts.
+        never_with: findings that cannot be seen while it lasts, though the check can be made in part.
         mend: the mend that the finding must name.
         is_rsa: it needs a client with an RSA key.
     """
@@ -37,6 +38,7 @@ class Illness:
     finding: str
     inflict: Callable[[Patient], None]
     hides: frozenset[str] = frozenset()
+    never_with: frozenset[str] = frozenset()
     mend: str = ""
     is_rsa: bool = False
 
@@ -265,7 +267,8 @@ def stop_at(patient, step, operation):
     raise AssertionError(f"it has no step {step}")
 
 
-NO_KEY = KEY_CHECKS | {"audience", "login"}
+NO_KEY = KEY_CHECKS | {"login"}
+IN_THE_RECORD = frozenset({"audience"})
 # What may strike any client, in the order in which it is told; two of them at a time are tried too.
 ILLNESSES = {
     "nothing listens": Illness("tenant-url", nothing_listens, TENANT_CHECKS),
@@ -277,21 +280,21 @@ ILLNESSES = {
     "not trusted": Illness("consent", not_trusted, SIGNED_OUT, mend="trust"),
     "by secret only": Illness("method", by_secret_only, SIGNED_OUT, mend="method"),
     "another key": Illness("kid-registered", other_key_registered, SIGNED_OUT | {"same-key", "alg"}),
-    "under its name": Illness("same-key", other_key_under_its_name, SIGNED_OUT | {"alg"}),
+    "under its name": Illness("same-key", other_key_under_its_name, SIGNED_OUT, frozenset({"alg"})),
     "algorithm": Illness("alg", other_algorithm, SIGNED_OUT, is_rsa=True),
     "scopes": Illness("scopes", scopes_not_allowed),
-    "no record": Illness("store-record", no_record, NO_KEY | {"tenant-url", "client-exists"}),
+    "no record": Illness("store-record", no_record, NO_KEY, IN_THE_RECORD | {"tenant-url", "client-exists"}),
     "cut off": Illness("store-record", rotation_cut_off, mend="resume"),
     "token ends": Illness("vault-token", token_ends_soon),
-    "may not read": Illness("vault-rights", may_not_read, NO_KEY | {"store-record"}),
+    "may not read": Illness("vault-rights", may_not_read, NO_KEY | {"store-record"}, IN_THE_RECORD),
     "nearly used up": Illness("rate-budget", nearly_used_up),
     "bot disabled": Illness("login", bot_disabled),
 }
 NO_ANSWER = TENANT_CHECKS - {"discovery"}
 # Other ways to the same findings.
 MORE = {
-    "another website": Illness("discovery", other_website, NO_ANSWER | NO_KEY | {"store-record"}),
-    "another name of the tenant": Illness("discovery", alias, NO_KEY | {"store-record"}),
+    "another website": Illness("discovery", other_website, NO_ANSWER - {"clock"} | NO_KEY | {"store-record"}),
+    "another name of the tenant": Illness("discovery", alias, NO_KEY | {"store-record", "audience"}),
     "a server error": Illness("discovery", server_error, NO_ANSWER),
     "behind": Illness("clock", clock_behind, SIGNED_OUT),
     "no impersonation": Illness("machine-to-machine", no_impersonation, SIGNED_OUT),
