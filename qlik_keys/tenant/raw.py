@@ -49,7 +49,7 @@ class RawAnswer:
             return None
         try:
             return json.loads(self.content)
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
         raise TenantProtocolError(
             f"The answer is no JSON ({self.content_type or 'of no type'}).", hint="Take it raw.", status=self.status

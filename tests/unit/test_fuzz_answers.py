@@ -32,8 +32,8 @@ CLIENT_ID = "0123456789abcdef0123456789abcdef"
 ONCE = RetryPolicy(attempts=1)
 FREELY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
-# What a header may carry (RFC 9110 5.5), blanks excepted; a traceback underlines by carets and tildes. Long enough that a
-# slice of it is found.
+# What a header may carry (RFC 9110 5.5), blanks excepted, and carets and tildes, by which a traceback underlines. Long
+# enough that a slice of it is found.
 LETTERS = st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="^~")
 SECRETS = st.text(LETTERS, min_size=24, max_size=60)
 NAMES = st.sampled_from(["access_token", "token_type", "expires_in", "expires_at", "scope", "error", "errors", "code",
@@ -223,6 +223,7 @@ CALLS = {
 @FREELY
 @given(answer=ANSWERS, api_key=SECRETS)
 @example(answer=(403, {}, SAYS_BACK), api_key="+/=%&" * 6)
+@example(answer=(200, {}, b"[" * 20_000), api_key="k" * 24)
 def test_a_call_to_the_tenant_does_not_show_the_credential(name, answer, api_key):
     with QlikTenant(URL, credential=ApiKey(api_key), transport=Echo(answer), clock=ManualClock(), retry=ONCE) as tenant:
         ends_well(partial(CALLS[name], tenant), [api_key])
