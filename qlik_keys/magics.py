@@ -10,7 +10,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import TryNext, UsageError
-from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
 from qlik_keys.cli.app import UsageProblem, run
 from qlik_keys.cli.completion import complete_line
@@ -18,11 +18,14 @@ from qlik_keys.cli.results import Notebook, running_in
 from qlik_keys.errors import QlikKeysError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from IPython.core.interactiveshell import InteractiveShell
 
     from qlik_keys.panel import Panel
 
 _NOT_HERE = ("token", "demo", "sandbox", "lab")
+_JSON = ("--body", "--value")
 _LINE = r".*%qlik\s"
 
 
@@ -32,19 +35,26 @@ class QlikMagics(Magics):
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
+        self._expand: Callable[[str], object] = shell.var_expand
         self._notebook = Notebook()
 
+    @no_var_expand
     @line_cell_magic
     def qlik(self, line: str, cell: str | None = None) -> Any:
         """Call the tenant in qlik-cli's words.
 
         Try `%qlik user me`, `df = %qlik oauth-client ls`, `%qlik context use NAME`, `%qlik --help`. As `%%qlik` the
-        cell is the JSON body: `%%qlik raw post v1/…`.
+        cell is the JSON body: `%%qlik raw post v1/…`. `{name}` stands for a variable's value, as in every magic, but
+        not in `--body` and `--value`, where it is JSON.
         """
         try:
             words = shlex.split(line)
         except ValueError:
             raise UsageError("A quote in that line is not closed.") from None
+        words = [
+            word if before in _JSON else str(self._expand(word))
+            for before, word in zip(["", *words], words, strict=False)
+        ]
         if words and words[0] in _NOT_HERE:
             raise UsageError(f"`{words[0]}` is for a shell: qlik-keys {words[0]}")
         if cell is not None:

@@ -72,6 +72,7 @@ class Sandbox:
         self._api_key = Secret(ready["api_key"], what="API key")
         self._vault_token = Secret(ready["vault_token"], what="Vault token")
         self._control_token = Secret(ready["control_token"], what="control token")
+        self._replaced: dict[str, str | None] = {}
         atexit.register(self.stop)
 
     @property
@@ -152,9 +153,31 @@ class Sandbox:
         """
         self._set_disabled("clients", client_id, disabled=disabled)
 
+    def set_environment(self) -> None:
+        """Make this the tenant and the Vault of this process's environment, until it is stopped.
+
+        `%qlik`, `qk.Panel` and `Settings.resolve` look there; so do programs that are started from here.
+        """
+        values: dict[str, str | None] = {
+            "QLIK_TENANT_URL": self.tenant_url,
+            "QLIK_API_KEY": self.api_key,
+            "QLIK_CLIENT_ID": None,  # a login beside the API key would contradict it
+            "QLIK_CLIENT_SECRET": None,
+            "VAULT_ADDR": self.vault_url,
+            "VAULT_TOKEN": self.vault_token,
+            "VAULT_NAMESPACE": None,
+        }
+        with self._lock:
+            for name in values:
+                self._replaced.setdefault(name, os.environ.get(name))
+            _set_variables(values)
+
     def stop(self) -> None:
         """End the sandbox and wait for its end; quiet when it has ended already."""
         with self._lock:
+            if self._replaced and os.environ.get("QLIK_TENANT_URL") == self.tenant_url:
+                _set_variables(self._replaced)
+            self._replaced = {}
             _end(self._process)
         atexit.unregister(self.stop)
 
@@ -255,6 +278,14 @@ def start(*, knobs: Mapping[str, object] | None = None, timeout_seconds: float =
     if "problem" in ready:
         raise ConfigurationError(ready["problem"], hint=ready["hint"])
     raise TenantUnreachable("The sandbox did not start.", hint="Try once more.", retryable=True)
+
+
+def _set_variables(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def _greet(process: subprocess.Popen[bytes], greeting: bytes) -> dict[str, Any]:

@@ -377,3 +377,20 @@ class TestMissingPackage:
         assert last.startswith("qlik_keys.errors.ConfigurationError")
         assert f"not installed: {package}." in last
         assert "qlik_keys[sandbox]" in last
+
+
+def test_it_is_the_environment_s_tenant_until_it_stops(monkeypatch):
+    monkeypatch.setenv("QLIK_TENANT_URL", "https://acme.eu.qlikcloud.com")
+    monkeypatch.setenv("QLIK_CLIENT_ID", "abc")
+    monkeypatch.setenv("QLIK_CLIENT_SECRET", "def")
+    monkeypatch.delenv("QLIK_API_KEY", raising=False)
+    monkeypatch.delenv("VAULT_TOKEN", raising=False)
+    before = dict(os.environ)
+    with qk.sandbox.start() as box:
+        box.set_environment()
+        box.set_environment()
+        settings = qk.Settings.resolve()
+        with settings.tenant() as tenant, settings.store() as store:
+            assert tenant.users.me().name.startswith("Sandbox administrator")
+            assert store.client_ids(tenant.host) == []
+    assert dict(os.environ) == before

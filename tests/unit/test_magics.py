@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pandas as pd
 import pytest
 from canaries import find_canaries
@@ -42,6 +44,15 @@ def test_our_own_tables_and_the_doctor_are_values_too(shell, made):
     assert isinstance(found, qk.Diagnosis)
     assert found.is_healthy
     assert "no finding" in found.words()
+
+
+def test_variables_go_in_and_json_stays_json(shell, made):
+    shell.user_ns["client"] = made
+    assert shell.run_line_magic("qlik", "oauth-client get {client.client_id}")["clientId"] == made.client_id
+    assert shell.run_line_magic("qlik", "oauth-client get $client.client_id -q") == [made.client_id]
+    body = json.dumps([{"op": "add", "path": "/description", "value": "{client}"}])
+    shell.run_line_magic("qlik", f"oauth-client patch {made.client_id} --body '{body}'")
+    assert shell.run_line_magic("qlik", f"oauth-client get {made.client_id}")["description"] == "{client}"
 
 
 def test_a_new_secret_does_not_show_itself(shell, box):
