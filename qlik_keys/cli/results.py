@@ -82,9 +82,7 @@ def show(
         document = ids_of(document)
     notebook = _notebook.get()
     if notebook is not None:
-        from qlik_keys.tenant.guarded import guarded_document
-
-        notebook.results.append(guarded_document(document))
+        notebook.results.append(_for_a_notebook(document, as_it_came=as_it_came))
     elif as_it_came:
         typer.echo(document, nl=False)
     elif quiet:
@@ -113,6 +111,22 @@ def show_value(value: Any, *, text: Callable[[], str], document: Callable[[], An
         typer.echo(_json_text(document()))
     else:
         typer.echo(text())
+
+
+def _for_a_notebook(document: Any, *, as_it_came: bool) -> Any:
+    """Return a document whose secrets do not show themselves; a text that has one in it is a secret as a whole."""
+    from qlik_keys.secret import Secret
+    from qlik_keys.tenant.guarded import guarded_document, struck_document
+
+    if not as_it_came:
+        return guarded_document(document)
+    try:
+        inside = json.loads(document)
+    except (ValueError, RecursionError):
+        return document
+    if struck_document(inside) == inside:
+        return document
+    return Secret(document, what="answer with a secret in it", any_text=True)
 
 
 def _json_text(document: Any) -> str:

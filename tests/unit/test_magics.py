@@ -64,6 +64,11 @@ def test_a_new_secret_does_not_show_itself(shell, box):
     assert find_canaries(shown, [secret]) == []
     more = shell.run_line_magic("qlik", f"oauth-client client-secret create --oauth-clientId {answer['clientId']}")
     assert repr(more["clientSecret"]) == "<clientSecret>"
+    raw = shell.run_line_magic("qlik", f"raw post v1/oauth-clients/{answer['clientId']}/client-secrets --raw")
+    assert repr(raw) == "<answer with a secret in it>"
+    assert json.loads(raw.reveal())["clientId"] == answer["clientId"]
+    plain = shell.run_line_magic("qlik", f"oauth-client get {answer['clientId']} --raw")
+    assert json.loads(plain)["clientName"] == "shown-once"
     shell.run_line_magic("qlik", f"oauth-client rm {answer['clientId']} --confirm {answer['clientId']}")
 
 
