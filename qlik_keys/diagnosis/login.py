@@ -18,6 +18,7 @@ from qlik_keys.errors import (
     QlikKeysError,
     ScopeRejected,
     StoreDenied,
+    StoreNotFound,
     TenantAuthError,
     TenantThrottled,
 )
@@ -47,6 +48,8 @@ _STOPPERS = (
     "alg",
     "vault-rights",
 )
+# Why there may be no key to log in with.
+_KEYLESS = ("tenant-url", "discovery", "client-exists", "store-record", "vault-token", "vault-rights")
 _NAME = "login"
 _TIER = 2
 _FORBIDDEN = 403
@@ -148,12 +151,11 @@ def _refused(problem: AssertionRejected, facts: Facts, failures: set[str]) -> Ch
 def _without_key(facts: Facts, failures: set[str]) -> Check:
     if facts.by_secret_alone:
         return not_checked(_NAME, "The client logs in by a client secret, which no store holds.")
-    causes = [name for name in ("client-exists", "store-record", "vault-token", "vault-rights") if name in failures]
-    return not_checked(
-        _NAME,
-        f"There is no key to log in with: see {', '.join(causes) or 'store-record'}. A client's first login also makes "
-        "its bot user, which nobody should do by the way.",
-    )
+    causes = [name for name in _KEYLESS if name in failures]
+    why = f"There is no key to log in with: see {', '.join(causes) or 'store-record'}."
+    if isinstance(facts.record.problem, StoreNotFound):
+        why += " A first login would also make the client's bot user, which nobody should do by the way."
+    return not_checked(_NAME, why)
 
 
 _LOOK_AT_USER = (

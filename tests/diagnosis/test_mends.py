@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from illnesses import ILLNESSES, MORE, stop_at
+from illnesses import ILLNESSES, IN_TRANSIT, MORE, stop_at
 from patient import check_of, found, other_key_as
 
 import qlik_keys as qk
@@ -112,6 +112,28 @@ def test_the_lists_keep_what_they_had(patient):
     assert "client_credentials" in said
     client = patient.tenant.oauth_clients.get(patient.client_id)
     assert set(client.allowed_grant_types) == {"urn:qlik:oauth:user-impersonation", "client_credentials"}
+
+
+@pytest.mark.parametrize(
+    ("name", "custody", "operation"),
+    [
+        ("another key", "kv", qk.revoke),
+        ("another key", "transit", qk.revoke),
+        ("under its name", "kv", qk.revoke),
+        ("under its name", "transit", qk.revoke),
+        ("algorithm", "kv", qk.rotate),
+        ("rotated in the engine", "transit", qk.revoke),
+        ("gone from the engine", "transit", qk.revoke),
+    ],
+)
+def test_what_is_advised_in_words_mends_too(patient, client_keys, name, custody, operation):
+    illness = {**ILLNESSES, **IN_TRANSIT}[name]
+    patient.make(**({"key": client_keys["RS256"]} if illness.is_rsa else {}))
+    illness.inflict(patient)
+    [finding] = patient.diagnose().findings
+    assert operation.__name__ in finding.advice.lower()
+    operation(patient.tenant, patient.store, patient.client_id)
+    assert patient.diagnose().findings == ()
 
 
 def test_another_client_of_the_same_name_as_one_that_is_being_made(patient):
