@@ -1,8 +1,10 @@
-"""What several tests share: a clock that is moved by hand."""
+"""What several tests share: a clock that is moved by hand, and what somebody needs who uses a sandbox."""
 
 from __future__ import annotations
 
 import threading
+
+from qlik_keys.tenant import NewOAuthClient
 
 
 class ManualClock:
@@ -37,3 +39,17 @@ def environment_of(box):
         "VAULT_ADDR": box.vault_url,
         "VAULT_TOKEN": box.vault_token,
     }
+
+
+def machine_client(name, *keys, **changes):
+    """What is asked of a tenant for a machine-to-machine client: by these keys, or by a secret where there is none."""
+    fields = {
+        "app_type": "web",
+        "client_name": name,
+        "allowed_scopes": ("user_default",),
+        "allowed_grant_types": ("client_credentials",),
+        "allowed_auth_methods": ("private_key_jwt",) if keys else ("client_secret",),
+        "public_keys": tuple(key.public for key in keys),
+        "consent_method": "trusted",
+    }
+    return NewOAuthClient(**{**fields, **changes})
