@@ -1,10 +1,8 @@
-"""What several tests share: a clock that is moved by hand, and what somebody needs who uses a sandbox."""
+"""What several tests share: a clock that is moved by hand."""
 
 from __future__ import annotations
 
 import threading
-
-from qlik_keys.tenant import NewOAuthClient
 
 
 class ManualClock:
@@ -31,18 +29,10 @@ class ManualClock:
             self.now += seconds
 
 
-def environment_of(box):
-    """The variables by which somebody uses a sandbox as their tenant and Vault."""
-    return {
-        "QLIK_TENANT_URL": box.tenant_url,
-        "QLIK_API_KEY": box.api_key,
-        "VAULT_ADDR": box.vault_url,
-        "VAULT_TOKEN": box.vault_token,
-    }
-
-
 def machine_client(name, *keys, **changes):
     """What is asked of a tenant for a machine-to-machine client: by these keys, or by a secret where there is none."""
+    from qlik_keys.tenant import NewOAuthClient
+
     fields = {
         "app_type": "web",
         "client_name": name,
@@ -53,3 +43,13 @@ def machine_client(name, *keys, **changes):
         "consent_method": "trusted",
     }
     return NewOAuthClient(**{**fields, **changes})
+
+
+def environment_of(box):
+    """The variables by which somebody uses a sandbox as their tenant and Vault."""
+    return {
+        "QLIK_TENANT_URL": box.tenant_url,
+        "QLIK_API_KEY": box.api_key,
+        "VAULT_ADDR": box.vault_url,
+        "VAULT_TOKEN": box.vault_token,
+    }
