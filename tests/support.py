@@ -32,6 +32,22 @@ class ManualClock:
             self.now += seconds
 
 
+def machine_client(name, *keys, **changes):
+    """What is asked of a tenant for a machine-to-machine client: by these keys, or by a secret where there is none."""
+    from qlik_keys.tenant import NewOAuthClient
+
+    fields = {
+        "app_type": "web",
+        "client_name": name,
+        "allowed_scopes": ("user_default",),
+        "allowed_grant_types": ("client_credentials",),
+        "allowed_auth_methods": ("private_key_jwt",) if keys else ("client_secret",),
+        "public_keys": tuple(key.public for key in keys),
+        "consent_method": "trusted",
+    }
+    return NewOAuthClient(**{**fields, **changes})
+
+
 def environment_of(box):
     """The variables by which somebody uses a sandbox as their tenant and Vault."""
     return {

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from support import machine_client
 
 import qlik_keys as qk
-from qlik_keys.tenant import NewOAuthClient
 
 pytestmark = pytest.mark.openbao
 
@@ -61,16 +61,7 @@ def test_curl_s_own_end_is_the_command_s(shell, called):
 @pytest.mark.parametrize("alg", ["RS256", "RS512", "ES384"])
 def test_a_hand_made_assertion_gets_a_token(shell, tenant, client_keys, tmp_path, alg):
     key = client_keys[alg]
-    new = NewOAuthClient(
-        app_type="web",
-        client_name=f"by hand, {alg}",
-        allowed_scopes=("user_default",),
-        allowed_grant_types=("client_credentials",),
-        allowed_auth_methods=("private_key_jwt",),
-        public_keys=(key.public,),
-        consent_method="trusted",
-    )
-    client_id = tenant.oauth_clients.create(new).client.client_id
+    client_id = tenant.oauth_clients.create(machine_client(f"by hand, {alg}", key)).client.client_id
     (tmp_path / "key.pem").write_text(key.reveal())
     names = {"TOKEN_URL": tenant.token_url, "CLIENT_ID": client_id, "KID": key.kid, "ALG": alg}
     for _ in range(3):  # an ES384 signature's numbers are of changing length

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 from other_programs import installed_by_npm, node
-
-from qlik_keys.tenant import NewOAuthClient
+from support import machine_client
 
 pytestmark = [pytest.mark.openbao, pytest.mark.registry]
 
@@ -21,16 +20,7 @@ def seen(tmp_path_factory, box, tenant, client_keys):
     clients = []
     for alg in ALGORITHMS:
         key = client_keys[alg]
-        new = NewOAuthClient(
-            app_type="web",
-            client_name=f"for openid-client, {alg}",
-            allowed_scopes=("user_default",),
-            allowed_grant_types=("client_credentials",),
-            allowed_auth_methods=("private_key_jwt",),
-            public_keys=(key.public,),
-            consent_method="trusted",
-        )
-        client_id = tenant.oauth_clients.create(new).client.client_id
+        client_id = tenant.oauth_clients.create(machine_client(f"for openid-client, {alg}", key)).client.client_id
         clients.append({"clientId": client_id, "kid": key.kid, "alg": alg, "pem": key.reveal()})
     folder = installed_by_npm(Path(__file__).parent / "openid_client", tmp_path_factory.mktemp("npm"))
     told = json.loads(

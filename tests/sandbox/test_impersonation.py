@@ -7,11 +7,11 @@ import uuid
 import httpx
 import pytest
 from sandbox_door import ASSERTION_TYPE
+from support import machine_client
 
 import qlik_keys as qk
 from qlik_keys.assertion import client_assertion
 from qlik_keys.errors import AssertionRejected, TenantAuthError
-from qlik_keys.tenant import NewOAuthClient
 from qlik_keys.tenant.oauth import CLIENT_CREDENTIALS, IMPERSONATION, UserLookup
 
 pytestmark = pytest.mark.openbao
@@ -33,14 +33,12 @@ def client(tenant, client_keys, request):
     """Make a client with both ways to log in; return its id and its secret."""
 
     def make(*grants):
-        new = NewOAuthClient(
-            app_type="web",
-            client_name="for people",
+        new = machine_client(
+            "for people",
+            *client_keys.values(),
             allowed_scopes=("user_default", "admin_classic"),
             allowed_grant_types=grants,
             allowed_auth_methods=("client_secret", "private_key_jwt"),
-            public_keys=tuple(key.public for key in client_keys.values()),
-            consent_method="trusted",
         )
         made = tenant.oauth_clients.create(new)
         client_id = made.client.client_id

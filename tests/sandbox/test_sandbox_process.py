@@ -18,10 +18,10 @@ import psutil
 import pytest
 from canaries import find_canaries
 from jupyter_client.manager import start_new_kernel
+from support import machine_client
 
 import qlik_keys as qk
 from qlik_keys.errors import AssertionRejected, ConfigurationError, TenantRejected, TenantUnreachable
-from qlik_keys.tenant import NewOAuthClient
 
 pytestmark = pytest.mark.openbao
 
@@ -189,15 +189,8 @@ class TestControls:
         assert statuses == [403, 200]
 
     def test_a_client_and_its_bot_are_disabled_and_enabled(self, box):
-        new = NewOAuthClient(
-            app_type="web",
-            client_name="to be disabled",
-            allowed_scopes=("user_default",),
-            allowed_grant_types=("client_credentials",),
-            consent_method="trusted",
-        )
         with qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant:
-            made = tenant.oauth_clients.create(new)
+            made = tenant.oauth_clients.create(machine_client("to be disabled"))
         client_id = made.client.client_id
 
         def log_in():

@@ -8,9 +8,9 @@ import pytest
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from joserfc.jwk import ECKey, RSAKey
+from support import machine_client
 
 import qlik_keys as qk
-from qlik_keys.tenant import NewOAuthClient
 
 pytestmark = pytest.mark.openbao
 
@@ -18,15 +18,7 @@ pytestmark = pytest.mark.openbao
 @pytest.mark.parametrize("alg", ["RS256", "RS512", "ES384"])
 def test_it_gets_a_token_and_is_let_in(box, client_keys, alg):
     key = client_keys[alg]
-    new = NewOAuthClient(
-        app_type="web",
-        client_name=f"for a stock library, {alg}",
-        allowed_scopes=("user_default",),
-        allowed_grant_types=("client_credentials",),
-        allowed_auth_methods=("private_key_jwt",),
-        public_keys=(key.public,),
-        consent_method="trusted",
-    )
+    new = machine_client(f"for a stock library, {alg}", key)
     with qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant:
         client_id = tenant.oauth_clients.create(new).client.client_id
         token_url = tenant.token_url
