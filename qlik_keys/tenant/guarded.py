@@ -1,0 +1,87 @@
+"""Secrets inside an answer: found by the names of their fields, before anybody shows or logs it.
+
+A few calls answer with a secret, once: a new client's `clientSecret`, an API key, a token. Who sends any call cannot
+know which, so every answer is looked through by name. A secret under another name is not found: no text is read here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qlik_keys.secret import Secret
+from qlik_keys.tenant.failures import STRUCK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Replace = Callable[[str, str], object]
+
+_NAMES = frozenset(
+    {
+        "accesstoken",
+        "apikey",
+        "clientassertion",
+        "clientsecret",
+        "idtoken",
+        "password",
+        "privatekey",
+        "refreshtoken",
+        "secret",
+        "token",
+    }
+)
+_PRIVATE_JWK_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})  # RFC 7518 6.2.2, 6.3.2, 6.4.1
+_SHORTEST = 8  # what is shorter protects nothing, and is a word rather than a secret
+
+
+def guarded_document(document: Any) -> Any:
+    """Return a JSON-ready document with every secret text in it as a `Secret`; what was passed in stays as it is.
+
+    Args:
+        document: what `json.loads` returns.
+
+    Example:
+        >>> guarded_document({"clientId": "a1b2", "clientSecret": "s3cret-s3cret"})
+        {'clientId': 'a1b2', 'clientSecret': <clientSecret>}
+    """
+    return _replaced(document, lambda name, text: Secret(text, what=name, any_text=True))
+
+
+def struck_document(document: Any) -> Any:
+    """Return a JSON-ready document with every secret text in it struck out, to be shown.
+
+    Args:
+        document: what `json.loads` returns.
+
+    Example:
+        >>> struck_document({"clientId": "a1b2", "clientSecret": "s3cret-s3cret"})
+        {'clientId': 'a1b2', 'clientSecret': '•••'}
+    """
+    return _replaced(document, lambda _name, _text: STRUCK)
+
+
+def _replaced(document: Any, replace: Replace) -> Any:
+    if isinstance(document, list):
+        return [_replaced(each, replace) for each in document]
+    if not isinstance(document, dict):
+        return document
+    is_jwk = "kty" in document
+    return {
+        name: _value(name, value, replace)
+        if _is_secret(name) or (is_jwk and name in _PRIVATE_JWK_MEMBERS)
+        else _replaced(value, replace)
+        for name, value in document.items()
+    }
+
+
+def _value(name: str, value: Any, replace: Replace) -> Any:
+    """Return what stands under a secret's name: a text or a list of texts is one, anything else is looked through."""
+    if isinstance(value, str):
+        return replace(name, value) if len(value) >= _SHORTEST else value
+    if isinstance(value, list):
+        return [_value(name, each, replace) for each in value]
+    return _replaced(value, replace)
+
+
+def _is_secret(name: str) -> bool:
+    return name.replace("_", "").replace("-", "").lower() in _NAMES

@@ -1,0 +1,92 @@
+"""Secrets in answers are found by name, wherever they stand, and everything else is left as it is."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import pytest
+from canaries import find_canaries
+
+import qlik_keys as qk
+from qlik_keys.secret import Secret
+from qlik_keys.tenant.guarded import guarded_document, struck_document
+
+CANARY = "canary-secret-0123456789-abcdefghijklmnop"
+NAMES = (
+    "clientSecret",
+    "client_secret",
+    "CLIENT-SECRET",
+    "access_token",
+    "accessToken",
+    "refresh_token",
+    "idToken",
+    "apiKey",
+    "api-key",
+    "password",
+    "secret",
+    "token",
+    "privateKey",
+    "client_assertion",
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda name, value: {name: value},
+        lambda name, value: [{"data": [{name: value}]}],
+        lambda name, value: {"a": {"b": [[{name: value}]]}},
+        lambda name, value: {name: [value]},
+        lambda name, value: {name: {name: value}},
+    ],
+    ids=["plain", "in a list", "deep", "a list of them", "in its own name"],
+)
+def test_a_secret_is_found_by_its_name(name, wrap):
+    document = wrap(name, CANARY)
+    before = copy.deepcopy(document)
+    assert find_canaries(repr(guarded_document(document)), [CANARY]) == []
+    assert f"<{name}>" in repr(guarded_document(document))
+    assert find_canaries(json.dumps(struck_document(document)), [CANARY]) == []
+    assert "•••" in json.dumps(struck_document(document), ensure_ascii=False)
+    assert document == before
+
+
+def test_the_secret_can_be_had():
+    found = guarded_document({"clientSecret": f" {CANARY}é "})
+    assert isinstance(found["clientSecret"], Secret)
+    assert found["clientSecret"].reveal() == f" {CANARY}é "
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None,
+        True,
+        3,
+        "a text of its own, token and all",
+        [],
+        {},
+        {"hint": CANARY, "clientSecrets": [{"hint": CANARY, "createdAt": "2026-11-25"}]},
+        {"tokenType": "Bearer-of-tokens", "token_endpoint": "https://acme.eu.qlikcloud.com/oauth/token"},
+        {"token": "", "password": None, "secret": 12345678901, "apiKey": True},
+        {"token": "seven77"},
+        {"d": CANARY, "k": CANARY, "p": [CANARY]},
+        {"kty": "EC", "x": CANARY, "y": CANARY, "kid": CANARY, "n": CANARY},
+        {"secret": {"value": CANARY}},
+    ],
+)
+def test_what_is_no_secret_stays(document):
+    assert guarded_document(document) == document
+    assert struck_document(document) == document
+
+
+@pytest.mark.parametrize("spec", [qk.KeySpec("ES384"), qk.KeySpec("RS256", bits=2048)], ids=str)
+def test_the_private_members_of_a_jwk_are_secrets(spec):
+    jwk = json.loads(qk.generate(spec).reveal("jwk"))
+    public = qk.PublicJwk.from_jwk({name: jwk[name] for name in jwk if name not in ("d", "p", "q", "dp", "dq", "qi")})
+    struck = struck_document({"keys": [jwk]})["keys"][0]
+    kept = {name: value for name, value in struck.items() if value != "•••"}
+    assert kept == public.to_dict()
+    assert struck.keys() == jwk.keys()
