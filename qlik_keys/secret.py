@@ -46,7 +46,7 @@ class Secret:
         return f"<{self.what}>"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(self.__value, other.reveal())
+        return isinstance(other, Secret) and hmac.compare_digest(_bytes(self), _bytes(other))
 
     def __hash__(self) -> int:
         return hash((Secret, self.__value))
@@ -68,3 +68,8 @@ def guarded(value: str | Secret, *, what: str) -> Secret | ConfigurationError:
     finally:
         del value
     return failure.with_traceback(None)
+
+
+def _bytes(secret: Secret) -> bytes:
+    # compare_digest takes texts of ASCII alone, and a password may be any.
+    return secret.reveal().encode("utf-8", "surrogatepass")

@@ -55,8 +55,8 @@ def test_a_secret_is_found_by_its_name(name, wrap):
 
 def test_the_secret_can_be_had():
     found = guarded_document({"clientSecret": f" {CANARY}é "})
-    assert isinstance(found["clientSecret"], Secret)
-    assert found["clientSecret"].reveal() == f" {CANARY}é "
+    assert found["clientSecret"] == Secret(f" {CANARY}é ", any_text=True)
+    assert found["clientSecret"] != Secret(f"{CANARY}é ", any_text=True)
 
 
 @pytest.mark.parametrize(
