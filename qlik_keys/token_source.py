@@ -44,7 +44,7 @@ from qlik_keys.tenant.session import Session
 from qlik_keys.tenant.url import TOKEN_PATH, checked_tenant_url, tenant_host, token_url_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import httpx
 
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from qlik_keys.secret import Secret
     from qlik_keys.tenant.calls import Answer
     from qlik_keys.tenant.models import TokenAnswer
+    from qlik_keys.tenant.oauth import Proof
 
 _logger = logging.getLogger(__name__)
 UNKNOWN_LIFETIME_SECONDS = 60.0
@@ -288,7 +289,7 @@ class TokenSource:
         """
         if self._store is None:
             return False
-        old, new = self._signer, self._stored_signer(self._store)
+        old, new = self._signer, stored_signer(self._store, tenant_host(self._http.url), self.client_id)
         self._signer = new
         return old is None or old.kid != new.kid
 
@@ -361,28 +362,43 @@ class TokenSource:
         return BySigner(signer=self._signer, lifetime_seconds=self._assertion_seconds)
 
     def _request(self, proof: BySigner | BySecret) -> Token:
-        answer, envelope = request_token(
-            self._http, client_id=self.client_id, proof=proof, scopes=self.scopes, user=self._user
-        )
-        lifetime = _lifetime_seconds(answer, envelope)
-        known = UNKNOWN_LIFETIME_SECONDS if lifetime is None else lifetime
-        return Token(
-            secret=answer.access_token,
-            scope=answer.scope,
-            expires_at=datetime.fromtimestamp(envelope.sent_at + known, tz=UTC),
-            lifetime=known,
-            lifetime_known=lifetime is not None,
-            token_type=answer.token_type,
-        )
+        return mint(self._http, client_id=self.client_id, proof=proof, scopes=self.scopes, user=self._user)
 
-    def _stored_signer(self, store: KeyStore) -> Signer:
-        current = store.read(tenant_host(self._http.url), self.client_id).current
-        if current is None:
-            raise StoreNotFound(
-                f"The store holds no key of client {self.client_id}.",
-                hint="It logs in by client secret, or was made elsewhere: adopt it first.",
-            )
-        return store.signer(current)
+
+def mint(
+    http: Session, *, client_id: str, proof: Proof, scopes: Sequence[str] = (), user: UserLookup | None = None
+) -> Token:
+    """Ask for one token and return it; nothing is kept.
+
+    Raises:
+        TokenError, TenantError, KeyMaterialError, StoreError: as `qlik_keys.tenant.oauth.request_token`.
+    """
+    answer, envelope = request_token(http, client_id=client_id, proof=proof, scopes=scopes, user=user)
+    lifetime = _lifetime_seconds(answer, envelope)
+    known = UNKNOWN_LIFETIME_SECONDS if lifetime is None else lifetime
+    return Token(
+        secret=answer.access_token,
+        scope=answer.scope,
+        expires_at=datetime.fromtimestamp(envelope.sent_at + known, tz=UTC),
+        lifetime=known,
+        lifetime_known=lifetime is not None,
+        token_type=answer.token_type,
+    )
+
+
+def stored_signer(store: KeyStore, host: str, client_id: str) -> Signer:
+    """Return what signs with the key that consumers of a client use, read from the store now.
+
+    Raises:
+        StoreError: it could not be read, or there is none.
+    """
+    current = store.read(host, client_id).current
+    if current is None:
+        raise StoreNotFound(
+            f"The store holds no key of client {client_id}.",
+            hint="It logs in by client secret, or was made elsewhere: adopt it first.",
+        )
+    return store.signer(current)
 
 
 def _lifetime_seconds(answer: TokenAnswer, envelope: Answer) -> float | None:
