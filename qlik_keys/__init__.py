@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qlik_keys import errors, sandbox
+    from qlik_keys.diagnosis import Check, Diagnosis, doctor, mend
     from qlik_keys.errors import QlikKeysError
     from qlik_keys.inventory import audit, clients
     from qlik_keys.keys import KeySpec, PrivateKey, PublicJwk, generate
@@ -41,14 +42,16 @@ if TYPE_CHECKING:
     from qlik_keys.panel import Panel
     from qlik_keys.settings import Settings
     from qlik_keys.tenant import ApiKey, QlikTenant
-    from qlik_keys.tokens import ClientSecret, PrivateKeyJwtAuth, Token, TokenSource
+    from qlik_keys.tokens import ClientSecret, PrivateKeyJwtAuth, Token, TokenSource, UserLookup
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "ApiKey": "tenant",
     "AppRole": "keystore.vault",
+    "Check": "diagnosis",
     "ClientSecret": "tokens",
+    "Diagnosis": "diagnosis",
     "JwtLogin": "keystore.vault",
     "KeySpec": "keys",
     "KubernetesLogin": "keystore.vault",
@@ -62,11 +65,14 @@ _HOMES = {
     "Settings": "settings",
     "Token": "tokens",
     "TokenSource": "tokens",
+    "UserLookup": "tokens",
     "UserPass": "keystore.vault",
     "VaultKeyStore": "keystore.vault",
     "audit": "inventory",
     "clients": "inventory",
+    "doctor": "diagnosis",
     "generate": "keys",
+    "mend": "diagnosis",
     "Rotated": "lifecycle",
     "adopt": "lifecycle",
     "delete": "lifecycle",
@@ -85,7 +91,9 @@ _MODULES = ("errors", "sandbox")
 __all__ = [
     "ApiKey",
     "AppRole",
+    "Check",
     "ClientSecret",
+    "Diagnosis",
     "JwtLogin",
     "KeySpec",
     "KubernetesLogin",
@@ -101,6 +109,7 @@ __all__ = [
     "Settings",
     "Token",
     "TokenSource",
+    "UserLookup",
     "UserPass",
     "VaultKeyStore",
     "__version__",
@@ -108,8 +117,10 @@ __all__ = [
     "audit",
     "clients",
     "delete",
+    "doctor",
     "errors",
     "generate",
+    "mend",
     "preview",
     "provision",
     "resume",

@@ -14,6 +14,10 @@ from base64 import urlsafe_b64decode
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from jwcrypto.common import JWException
 from jwcrypto.jwk import JWK
 
@@ -22,6 +26,8 @@ from qlik_keys.keys.spec import WANTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from qlik_keys.keys.spec import Algorithm
 
 MINIMUM_RSA_BITS = 2048
 MINIMUM_EXPONENT = 65537  # NIST SP 800-56B 6.2: 2**16 < e; smaller ones invite attacks on sloppy verifiers
@@ -186,6 +192,22 @@ def public_members(jwk: JWK) -> dict[str, str]:
     """Return `kty` and the public numbers."""
     kty = jwk["kty"]
     return {"kty": kty, **{name: jwk[name] for name in PUBLIC_MEMBERS[kty]}}
+
+
+def verifies(jwk: JWK, alg: Algorithm, data: bytes, signature: bytes) -> bool:
+    """Tell whether a JWS signature of these bytes is right (RFC 7518 3.3, 3.4)."""
+    key = jwk.get_op_key("verify")
+    try:
+        if alg == "ES384":
+            half = len(signature) // 2
+            r, s = (int.from_bytes(part) for part in (signature[:half], signature[half:]))
+            key.verify(encode_dss_signature(r, s), data, ec.ECDSA(hashes.SHA384()))
+        else:
+            digest = hashes.SHA256() if alg == "RS256" else hashes.SHA512()
+            key.verify(signature, data, padding.PKCS1v15(), digest)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def modulus_bits(jwk: JWK) -> int:

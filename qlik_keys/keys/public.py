@@ -105,6 +105,10 @@ class PublicJwk:
         """The key's RFC 7638 SHA-256 thumbprint, base64url."""
         return thumbprint(self.to_dict())
 
+    def verifies(self, data: bytes, signature: bytes) -> bool:
+        """Tell whether a JWS signature of these bytes was made with this key's private half (RFC 7518 3.3, 3.4)."""
+        return material.verifies(material.import_public(self.to_dict()), self.alg, data, signature)
+
     @property
     def bits(self) -> int:
         """The size of the RSA modulus, or 384."""

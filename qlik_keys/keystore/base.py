@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -182,6 +182,51 @@ class StoreCall:
     path: str
     status: int | None
     elapsed_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreHealth:
+    """How a store's own login stands, for whoever looks for faults.
+
+    Attributes:
+        known: False when the server does not tell how long the login lives.
+        seconds_left: how long it lives unless it is renewed, None when it does not end or nothing is known.
+        life_seconds: how long it lives from a renewal on, None likewise.
+        renewable: whether the server would renew it.
+        replaceable: whether the store logs in anew by itself when it ends.
+        path: where the client's record lies, as the server's rules name it.
+        capabilities: what the login may do there, as the server names it; None when it does not tell.
+    """
+
+    known: bool
+    seconds_left: float | None
+    life_seconds: float | None
+    renewable: bool
+    replaceable: bool
+    path: str
+    capabilities: tuple[str, ...] | None
+
+
+@runtime_checkable
+class TellsHealth(Protocol):
+    """What a `KeyStore` may offer besides: how its own login stands. No store needs to."""
+
+    def health(self, tenant_host: str, client_id: str) -> StoreHealth:
+        """Return how the login stands, and what it may do with that client's record.
+
+        Raises:
+            StoreDenied: the server accepts the login for nothing.
+            StoreError: it cannot be asked.
+        """
+        ...
+
+    def renew_token(self) -> bool:
+        """Renew the login now; return whether it lives longer for it.
+
+        Raises:
+            StoreError: the server would not, or cannot be asked.
+        """
+        ...
 
 
 class KeyStore(Protocol):

@@ -22,8 +22,7 @@ def client_id_of(store: KeyStore, tenant_host: str, client: str) -> str:
     """
     if CLIENT_ID.fullmatch(client):
         return client
-    summaries = (store.summary(tenant_host, client_id) for client_id in store.client_ids(tenant_host))
-    found = [summary.client_id for summary in summaries if summary and summary.client_name == client]
+    found = client_ids_named(store, tenant_host, client)
     if len(found) == 1:
         return found[0]
     problem = "No client" if not found else f"{len(found)} clients"
@@ -33,3 +32,13 @@ def client_id_of(store: KeyStore, tenant_host: str, client: str) -> str:
         if found
         else "`qlik-keys clients` shows who has.",
     )
+
+
+def client_ids_named(store: KeyStore, tenant_host: str, name: str) -> list[str]:
+    """Return the ids of the clients of that name that have a key in the store.
+
+    Raises:
+        StoreError: the store cannot be asked.
+    """
+    summaries = (store.summary(tenant_host, client_id) for client_id in store.client_ids(tenant_host))
+    return [summary.client_id for summary in summaries if summary and summary.client_name == name]

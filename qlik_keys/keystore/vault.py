@@ -16,6 +16,7 @@ from qlik_keys.keystore.vault_api import VaultApi
 from qlik_keys.keystore.vault_connection import VaultConnection
 from qlik_keys.keystore.vault_documents import CUSTODIES, check_folder
 from qlik_keys.keystore.vault_folder import VaultFolder
+from qlik_keys.keystore.vault_health import health
 from qlik_keys.keystore.vault_kv import KvKeys
 from qlik_keys.keystore.vault_login import AppRole, JwtLogin, KubernetesLogin, UserPass
 from qlik_keys.keystore.vault_sweep import sweep
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         StagedClient,
         StoreCall,
         StoredKey,
+        StoreHealth,
     )
     from qlik_keys.keystore.vault_login import Login
 
@@ -115,6 +117,7 @@ class VaultKeyStore:
         self._api = VaultApi(
             self._url, namespace=self._namespace, ca_cert=ca_cert, timeout_seconds=float(timeout_seconds)
         )
+        self._clock = clock
         self._keeper = TokenKeeper(self._api, token=given, login=login, clock=clock)
         connection = VaultConnection(self._api, self._keeper, mount=self._mount, folder=self._prefix, clock=clock)
         self._keys = KvKeys(VaultFolder(connection), prefix=self._prefix, clock=clock)
@@ -307,6 +310,24 @@ class VaultKeyStore:
             StoreError: there is no usable token.
         """
         return self._keeper.status()
+
+    def health(self, tenant_host: str, client_id: str) -> StoreHealth:
+        """Return how long the Vault token lives at this moment, and what it may do with a client's secret.
+
+        Raises:
+            StoreDenied: Vault accepts the token for nothing, or refuses the login.
+            StoreError: Vault cannot be asked.
+        """
+        path = f"{self._mount}/data/{self._prefix}/{tenant_host}/{client_id}"
+        return health(self._api, self._keeper, path=path, clock=self._clock)
+
+    def renew_token(self) -> bool:
+        """Renew the Vault token now, or log in anew with `login`; return whether it lives longer for it.
+
+        Raises:
+            StoreError: Vault would not, or cannot be asked.
+        """
+        return self._keeper.renew()
 
     def revoke_token(self) -> bool:
         """Revoke the token that our own `login` got; a token that was passed in is left alone.

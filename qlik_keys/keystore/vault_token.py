@@ -52,6 +52,7 @@ class Lease:
         token: the token.
         expires_at: when it ends.
         renew_at: when it should be renewed.
+        life: how long it lives from a renewal on.
         renewable: whether Vault would renew it.
         ours: whether it comes of a login of ours.
         known: False when Vault would not tell us about it.
@@ -60,6 +61,7 @@ class Lease:
     token: Secret
     expires_at: float = math.inf
     renew_at: float = math.inf
+    life: float = math.inf
     renewable: bool = False
     ours: bool = False
     known: bool = True
@@ -120,6 +122,43 @@ class TokenKeeper:
             if self._lease is None or self._lease.token == refused.token:
                 self._lease = self._log_in(self._login)
             return True
+
+    @property
+    def can_log_in(self) -> bool:
+        """Whether another token can be fetched when this one ends."""
+        return self._login is not None
+
+    def look(self) -> Lease:
+        """Return the token in use as Vault describes it at this moment; it is asked each time.
+
+        Raises:
+            StoreError: there is no token, or Vault cannot be asked.
+        """
+        lease = self.ensure()
+        now = self._clock.time()
+        try:
+            seen = self._api.shielded(
+                lambda api: _looked_up(api.auth.token.lookup_self(), lease.token, now), path=_TOKEN_PATH
+            )
+        except StoreDenied:
+            return replace(lease, known=False)
+        return replace(seen, ours=lease.ours)
+
+    def renew(self) -> bool:
+        """Renew the token now, or fetch another by our own login; return whether it lives longer for it.
+
+        Raises:
+            StoreError: Vault would not, or cannot be asked.
+        """
+        with self._lock:
+            lease = self.look()
+            # By its whole life: without a figure Vault repeats the last renewal's, and that may have been a short one.
+            renewed = self._renew(lease, increment=f"{lease.life:.0f}s") if lease.renewable else None
+            if renewed is None and self._login is not None:
+                renewed = self._log_in(self._login)
+            if renewed is not None:
+                self._lease = renewed
+            return renewed is not None
 
     def revoke(self) -> bool:
         """Revoke the token of our own login; a given token is left alone. Return whether one was revoked.
@@ -195,11 +234,13 @@ class TokenKeeper:
         self._api.use_token(lease.token)
         return lease
 
-    def _renew(self, lease: Lease) -> Lease | None:
+    def _renew(self, lease: Lease, *, increment: str | None = None) -> Lease | None:
         """Return the lease renewed, None when that no longer makes it longer."""
         now = self._clock.time()
         renewed = self._api.shielded(
-            lambda api: _granted(api.auth.token.renew_self(), now, ours=lease.ours, token=lease.token),
+            lambda api: _granted(
+                api.auth.token.renew_self(increment=increment), now, ours=lease.ours, token=lease.token
+            ),
             path=_TOKEN_PATH,
         )
         return renewed if renewed.expires_at - lease.expires_at > _LEAST_GAIN_SECONDS else None
@@ -255,7 +296,7 @@ def _granted(answer: Any, now: float, *, ours: bool, token: Secret | None = None
 def _lease(token: Secret, now: float, remaining: float, life: float, *, renewable: bool, ours: bool) -> Lease:
     expires_at = now + remaining
     renew_at = expires_at - life * (1 - _RENEW_AT) if renewable or ours else math.inf
-    return Lease(token=token, expires_at=expires_at, renew_at=renew_at, renewable=renewable, ours=ours)
+    return Lease(token=token, expires_at=expires_at, renew_at=renew_at, life=life, renewable=renewable, ours=ours)
 
 
 def _seconds(value: object) -> float:

@@ -8,7 +8,7 @@ store are the only journal (design.md, "Lifecycle").
 from qlik_keys.lifecycle.events import StepEvent
 from qlik_keys.lifecycle.fleet import FleetError, FleetResult, rotate_due
 from qlik_keys.lifecycle.key_operations import Rotated, adopt, delete, retire_due, revoke, rotate
-from qlik_keys.lifecycle.operations import Resumed, provision, resume
+from qlik_keys.lifecycle.operations import Resumed, provision, resume, resume_client
 from qlik_keys.lifecycle.plan import Action, Conflict, Done, Provision, Step, StoreState, TenantState, plan
 from qlik_keys.lifecycle.previews import PlannedStep, Preview, preview
 from qlik_keys.lifecycle.proof import Proof
@@ -39,6 +39,7 @@ __all__ = [
     "preview",
     "provision",
     "resume",
+    "resume_client",
     "retire_due",
     "revoke",
     "rotate",

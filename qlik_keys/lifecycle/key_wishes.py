@@ -129,7 +129,7 @@ def adopt(
             f"{client.client_name!r} is no machine-to-machine client: it lacks the grant {_MACHINE}.",
             hint="Add Machine-to-machine to it first, or choose another client.",
         )
-    if _staged_of(work, client):
+    if staged_of(work, client):
         raise NeedsPerson(
             f"{client.client_name!r} is one of ours that is being made, and is not finished.",
             hint="Finish it: ask `resume`, or `provision` with the same name.",
@@ -164,7 +164,7 @@ def delete(work: Workplace, client_id: str, *, confirm: str, keep_secret: bool =
 
     staged: list[StagedClient] = []
     with contextlib.suppress(TenantNotFound):
-        staged = _staged_of(work, work.tenant.oauth_clients.get(client_id))
+        staged = staged_of(work, work.tenant.oauth_clients.get(client_id))
     # Before the client: else `resume` would make it anew. Without a claim nobody else knows whose it was.
     for each in staged:
         work.step("delete", Action.UNSTAGE, each.name, lambda each=each: _unstage(work, each))  # type: ignore[misc]
@@ -178,7 +178,7 @@ def delete(work: Workplace, client_id: str, *, confirm: str, keep_secret: bool =
         work.step("delete", "delete_record", client_id, lambda: work.store.delete(work.tenant.host, client_id))
 
 
-def _staged_of(work: Workplace, client: OAuthClient) -> list[StagedClient]:
+def staged_of(work: Workplace, client: OAuthClient) -> list[StagedClient]:
     """Return what is staged of a client that is being made: it bears its id, or its key is registered there."""
     kids = {key.kid for key in client.public_keys}
     return [

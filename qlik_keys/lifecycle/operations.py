@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from qlik_keys.clock import SYSTEM_CLOCK
 from qlik_keys.errors import LifecycleError, QlikKeysError, StoreConflict, StoreNotFound, TenantNotFound
 from qlik_keys.keys import KeySpec, PrivateKey
-from qlik_keys.lifecycle.key_wishes import Rotated, finish, is_under_way
+from qlik_keys.lifecycle.key_wishes import Rotated, finish, is_under_way, staged_of
 from qlik_keys.lifecycle.plan import Action
 from qlik_keys.lifecycle.specification import ClientSpecification
 from qlik_keys.lifecycle.workplace import Workplace
@@ -164,18 +164,51 @@ def resume(
     return resume_in(Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock))
 
 
+def resume_client(
+    tenant: QlikTenant,
+    store: KeyStore,
+    client_id: str,
+    *,
+    on_step: Callable[[StepEvent], None] | None = None,
+    cancel: threading.Event | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> list[Resumed]:
+    """Finish what was cut off of one client, and touch no other.
+
+    Returns:
+        One entry an operation; none when nothing had been cut off.
+
+    Raises:
+        ResumeError: it could not be finished; its `results` has why.
+        Interrupted: cancelled between two steps.
+        TenantError, StoreError: the tenant or the store could not be asked at all.
+    """
+    work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
+    staged = staged_of(work, tenant.oauth_clients.get(client_id))
+    results = _finish_staged(work, staged) + _finish_rotations(work, [client_id])
+    if any(item.error for item in results):
+        raise ResumeError(results)
+    return results
+
+
 def resume_in(work: Workplace) -> list[Resumed]:
     """See `resume`."""
-    results: list[Resumed] = []
-    for staged in work.store.staged(work.tenant.host):
-        item = Resumed(operation="provision", name=staged.name)
-        results.append(_tried(work, item, lambda staged=staged: _provisioned_again(work, staged)))  # type: ignore[misc]
-    results += _finish_rotations(work)
+    results = _finish_staged(work, work.store.staged(work.tenant.host))
+    results += _finish_rotations(work, work.store.client_ids(work.tenant.host))
     results += _remove_duplicates(work)
     if not work.rehearses:
         work.store.sweep(work.tenant.host)
     if any(item.error for item in results):
         raise ResumeError(results)
+    return results
+
+
+def _finish_staged(work: Workplace, all_staged: Iterable[StagedClient]) -> list[Resumed]:
+    """Finish clients that are being made."""
+    results = []
+    for staged in all_staged:
+        item = Resumed(operation="provision", name=staged.name)
+        results.append(_tried(work, item, lambda staged=staged: _provisioned_again(work, staged)))  # type: ignore[misc]
     return results
 
 
@@ -198,10 +231,10 @@ def _tried(work: Workplace, item: Resumed, finish_it: Callable[[], Provisioned |
     return replace(item, client_id=result.client_id, result=result)
 
 
-def _finish_rotations(work: Workplace) -> list[Resumed]:
+def _finish_rotations(work: Workplace, client_ids: Iterable[str]) -> list[Resumed]:
     """Finish what was begun with the keys of clients that are there."""
     results = []
-    for client_id in work.store.client_ids(work.tenant.host):
+    for client_id in client_ids:
         try:
             record = work.store.read(work.tenant.host, client_id)
         except (StoreNotFound, StoreConflict):

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from qlik_keys.tenant.budget import RateBudget, TierSnapshot
     from qlik_keys.tenant.calls import Exchange, RetryPolicy
     from qlik_keys.tenant.credentials import ApiKey, Credential
+    from qlik_keys.tenant.discovery import Discovery
     from qlik_keys.tenant.models import (
         AuthorizationServerMetadata,
         ClientOverview,
@@ -33,6 +34,7 @@ _HOMES = {
     "CreatedClientSecret": "models",
     "CreatedOAuthClient": "models",
     "Credential": "credentials",
+    "Discovery": "discovery",
     "Exchange": "calls",
     "NewOAuthClient": "requests",
     "OAuthClient": "models",
@@ -57,6 +59,7 @@ __all__ = [
     "CreatedClientSecret",
     "CreatedOAuthClient",
     "Credential",
+    "Discovery",
     "Exchange",
     "NewOAuthClient",
     "OAuthClient",

@@ -11,6 +11,7 @@ from qlik_keys.clock import SYSTEM_CLOCK, Clock
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.tenant.calls import Call
 from qlik_keys.tenant.clients import OAuthClients
+from qlik_keys.tenant.discovery import METADATA_PATH, discover
 from qlik_keys.tenant.models import AuthorizationServerMetadata, parse
 from qlik_keys.tenant.raw import raw_call
 from qlik_keys.tenant.session import Session
@@ -25,9 +26,8 @@ if TYPE_CHECKING:
     from qlik_keys.tenant.budget import RateBudget
     from qlik_keys.tenant.calls import Exchange, RetryPolicy
     from qlik_keys.tenant.credentials import Credential
+    from qlik_keys.tenant.discovery import Discovery
     from qlik_keys.tenant.raw import RawAnswer
-
-_METADATA_PATH = "/.well-known/oauth-authorization-server"
 
 
 class QlikTenant:
@@ -119,8 +119,16 @@ class QlikTenant:
         Raises:
             TenantError: no answer, or not a tenant's.
         """
-        answer = self.http.send(Call(method="GET", path=_METADATA_PATH, tier=1, again="always"), None)
-        return parse(AuthorizationServerMetadata, answer.content, "GET", _METADATA_PATH)
+        answer = self.http.send(Call(method="GET", path=METADATA_PATH, tier=1, again="always"), None)
+        return parse(AuthorizationServerMetadata, answer.content, "GET", METADATA_PATH)
+
+    def discover(self) -> Discovery:
+        """Return what the tenant answers when asked about its OAuth endpoints, be it an error, and what time it has.
+
+        Raises:
+            TenantError: there was no answer, or one that says that the tenant cannot answer now.
+        """
+        return discover(self.http)
 
     def raw(
         self,

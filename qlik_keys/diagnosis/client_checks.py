@@ -1,0 +1,239 @@
+"""Pure checks of the client on the tenant, and of its registered key against the store's.
+
+Where the caller is not shown a field, the check says so: only an administrator sees all of a client.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qlik_keys.diagnosis.facts import METHOD
+from qlik_keys.diagnosis.results import failed, not_checked, passed, see
+from qlik_keys.errors import KeyMaterialError, StoreDenied, StoreNotFound, TenantAuthError, TenantThrottled, TokenError
+from qlik_keys.keys import thumbprint
+from qlik_keys.tenant.oauth import CLIENT_CREDENTIALS, IMPERSONATION
+from qlik_keys.tenant.scopes import covers
+
+if TYPE_CHECKING:
+    from qlik_keys.diagnosis.facts import Facts
+    from qlik_keys.diagnosis.results import Check
+
+_OFFLINE = "offline_access"  # never granted without being asked for (qlik-cloud-contract, "POST /oauth/token")
+_NOT_SHOWN = "The tenant does not show this to the caller: ask with the credential of a Tenant Admin."
+
+
+def check_exists(facts: Facts) -> Check:
+    """Say whether the tenant has the client."""
+    name, client, problem = "client-exists", facts.client.value, facts.client.problem
+    if client is not None:
+        return passed(name, f"It is {client.client_name or 'there'} ({client.client_id}), of type {client.app_type}.")
+    if facts.client.skipped:
+        return see(name, *facts.client.skipped)
+    if facts.is_absent and not facts.client_id and facts.staged is not None:
+        return not_checked(name, "It is still to be made: see store-record.")
+    if facts.is_absent:
+        known = "The store has a key of it: it was deleted here, or is another tenant's." if facts.record.value else ""
+        return failed(
+            name,
+            f"{facts.tenant_url} has no client {facts.asked_for!r}. {known}".strip(),
+            "Check the id or name and the tenant; `qlik-keys clients` shows who is there."
+            + (" Make it anew with `provision`, and delete what is left in the store." if known else ""),
+        )
+    if isinstance(problem, TokenError) and problem.client_id == facts.client_id:
+        return not_checked(name, "The tenant is asked as this client itself, which gets no token: see login.")
+    if isinstance(problem, TenantAuthError):
+        return not_checked(name, f"The tenant shows clients to a Tenant Admin alone. {problem.message} {problem.hint}")
+    if isinstance(problem, TenantThrottled):
+        return see(name, "rate-budget")
+    return not_checked(name, problem.message if problem is not None else "Nobody was asked.")
+
+
+def check_enabled(facts: Facts) -> Check:
+    """Say whether the tenant has disabled or deleted the client."""
+    client = facts.client.value
+    if client is None:
+        return see("client-enabled", "client-exists")
+    if client.deleted_at is not None:
+        why = f"The tenant marks it as deleted since {client.deleted_at:%Y-%m-%d %H:%M} UTC."
+        return failed("client-enabled", why, "Make it anew with `provision`.")
+    if client.disable_tag:
+        return failed(
+            "client-enabled",
+            f"The tenant has disabled it ({client.disable_tag}).",
+            "Find out who disabled it and why: a Tenant Admin in Qlik's console, or Qlik's support.",
+        )
+    return passed("client-enabled", "It is neither disabled nor deleted.")
+
+
+def check_machine(facts: Facts) -> Check:
+    """Say whether the client has the grants that a machine needs."""
+    name, client = "machine-to-machine", facts.client.value
+    if client is None:
+        return see(name, "client-exists")
+    if not facts.shows("allowed_grant_types"):
+        return not_checked(name, _NOT_SHOWN)
+    lacks = [
+        grant
+        for grant, is_needed in ((CLIENT_CREDENTIALS, True), (IMPERSONATION, facts.user is not None))
+        if is_needed and grant not in client.allowed_grant_types
+    ]
+    if not lacks:
+        return passed(name, f"It has the grants {', '.join(client.allowed_grant_types)}.")
+    why = f"It lacks the grant {' and '.join(lacks)}."
+    if client.app_type not in ("web", ""):
+        return failed(name, f"{why} It is of type {client.app_type}.", "Only a client of type web can be: make one.")
+    if CLIENT_CREDENTIALS not in lacks:
+        advice = "Allow user impersonation on it in Qlik's console, if it shall act for users."
+        return failed(name, why, advice)
+    return failed(name, why, "Tick Machine-to-machine on it.", mend="machine-to-machine")
+
+
+def check_consent(facts: Facts) -> Check:
+    """Say whether the client is trusted, without which no machine logs in."""
+    consent, problem = facts.consent.value, facts.consent.problem
+    if facts.client.value is None:
+        return see("consent", "client-exists")
+    if consent is not None:
+        if consent.consent_method == "trusted":
+            return passed("consent", "Its consent method is trusted.")
+        why = f"Its consent method is {consent.consent_method!r}: a machine has nobody to ask for consent."
+        return failed("consent", why, "Set its consent method to trusted.", mend="trust")
+    if isinstance(problem, TenantAuthError):
+        return not_checked("consent", _NOT_SHOWN)
+    if facts.consent.problem is not None and facts.consent_is_gone:
+        why = "It has no connection configuration on this tenant, so it is not trusted."
+        return failed("consent", why, "Set its consent method to trusted.", mend="trust")
+    return not_checked("consent", problem.message if problem is not None else "Nobody was asked.")
+
+
+def check_method(facts: Facts) -> Check:
+    """Say whether the client may log in by private-key JWT."""
+    name, client = "method", facts.client.value
+    if client is None:
+        return see(name, "client-exists")
+    if facts.current is None:
+        return _without_key(name, facts)
+    if not facts.shows("allowed_auth_methods"):
+        return not_checked(name, _NOT_SHOWN)
+    if METHOD in client.allowed_auth_methods:
+        return passed(name, f"It may log in by {', '.join(client.allowed_auth_methods)}.")
+    allowed = ", ".join(client.allowed_auth_methods) or "nothing"
+    why = f"It may log in by {allowed}, and not by {METHOD}."
+    if registers_our_key(facts):
+        return failed(name, why, "Allow the method: its public key is registered already.", mend="method")
+    advice = "Put the key right first (kid-registered, same-key) and ask the doctor again: then it can be allowed."
+    return failed(name, why, advice)
+
+
+def check_kid(facts: Facts) -> Check:
+    """Say whether the store's current key is registered, by its name."""
+    name, client, current = "kid-registered", facts.client.value, facts.current
+    if client is None:
+        return see(name, "client-exists")
+    if current is None:
+        return _without_key(name, facts)
+    if not facts.shows("public_keys"):
+        return not_checked(name, _NOT_SHOWN)
+    if facts.registered is not None:
+        return passed(name, f"The key {current.kid} is registered.")
+    others = ", ".join(key.kid for key in client.public_keys) or "no key at all"
+    return failed(
+        name,
+        f"The store's key {current.kid} is not registered with the client, which has {others}.",
+        "Revoke: it registers a new key in its place and lets the consumers in again.",
+    )
+
+
+def check_same_key(facts: Facts) -> Check:
+    """Say whether the store signs with the key that is registered under the kid that it names."""
+    name, current, registered = "same-key", facts.current, facts.registered
+    if current is None:
+        return see(name, "client-exists") if facts.client.value is None else _without_key(name, facts)
+    problem = facts.signing.problem
+    if isinstance(problem, StoreDenied):
+        return see(name, "vault-rights")
+    if isinstance(problem, StoreNotFound):
+        why = f"The Vault's engine no longer has the key {current.kid} ({current.reference})."
+        return failed(name, why, _REPLACE)
+    if problem is not None:
+        return not_checked(name, f"The store did not sign: {problem.message}")
+    if facts.signing.value is False:
+        why = f"What the store signs with {current.kid} is not signed with the key that its record names."
+        return failed(name, f"{why} Its engine may have been told to rotate that key.", _REPLACE)
+    if registered is None:
+        return see(name, "kid-registered" if facts.client.value is not None else "client-exists")
+    if _thumbprint(registered.to_dict()) != current.public.thumbprint:
+        return failed(name, f"Under the name {current.kid} another key is registered than the store holds.", _REPLACE)
+    return passed(name, f"The thumbprint of both is {current.public.thumbprint}, and the store signs with it.")
+
+
+def check_alg(facts: Facts) -> Check:
+    """Say whether the registered key is pinned to the algorithm that the store signs by."""
+    name, current, registered = "alg", facts.current, facts.registered
+    if current is None:
+        return see(name, "client-exists") if facts.client.value is None else _without_key(name, facts)
+    if registered is None:
+        return see(name, "kid-registered" if facts.client.value is not None else "client-exists")
+    if registered.alg == current.alg:
+        return passed(name, f"It is {current.alg}.")
+    if _thumbprint(registered.to_dict()) != current.public.thumbprint:
+        return see(name, "same-key")
+    return failed(
+        name,
+        f"The key {current.kid} is registered for {registered.alg or 'no algorithm'}, and the store signs by "
+        f"{current.alg}.",
+        "Rotate the client's key: the new one is registered for what the store signs by.",
+    )
+
+
+def check_scopes(facts: Facts) -> Check:
+    """Say whether the client may have the scopes that are asked for, or any where none is."""
+    name, client = "scopes", facts.client.value
+    if client is None:
+        return see(name, "client-exists")
+    if not facts.shows("allowed_scopes"):
+        return not_checked(name, _NOT_SHOWN)
+    allowed = client.allowed_scopes
+    shown = " ".join(allowed) or "none"
+    lacks = [scope for scope in facts.scopes if scope not in allowed]
+    if facts.scopes and not lacks:
+        return passed(name, f"It may have {' '.join(facts.scopes)}.")
+    if not facts.scopes:
+        if set(allowed) - {_OFFLINE}:
+            return passed(name, f"It may have {shown}.")
+        return failed(name, f"It may have no scope (it has {shown}).", f"Give it the scopes that it needs. {_WHERE}")
+    if all(any(covers(parent, scope) for parent in allowed) for scope in lacks):
+        # Qlik publishes no rule whether a wider scope lets the narrower be asked for: the login tells.
+        return not_checked(
+            name, f"It lacks {' '.join(lacks)} by name, and has what covers it ({shown}): see what login says."
+        )
+    return failed(
+        name, f"It may not have {' '.join(lacks)}; it may have {shown}.", f"Ask for others, or give it these. {_WHERE}"
+    )
+
+
+def registers_our_key(facts: Facts) -> bool:
+    """Tell whether the key that is registered under the store's kid is the store's."""
+    current, registered = facts.current, facts.registered
+    if current is None or registered is None:
+        return False
+    return _thumbprint(registered.to_dict()) == current.public.thumbprint
+
+
+def _without_key(name: str, facts: Facts) -> Check:
+    if facts.by_secret_alone:
+        return not_checked(name, "The client logs in by client secret alone.")
+    return see(name, "store-record")
+
+
+def _thumbprint(members: dict[str, str]) -> str:
+    try:
+        return thumbprint(members)
+    except KeyMaterialError:
+        return ""
+
+
+_REPLACE = (
+    "Revoke: it makes a new key, registers it in the place of this one, proves it, and lets the consumers in again."
+)
+_WHERE = "A Tenant Admin changes them in Qlik's console."

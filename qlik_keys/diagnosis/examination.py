@@ -1,0 +1,101 @@
+"""The doctor: looks, judges, logs in, and puts the checks in their order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qlik_keys.clock import SYSTEM_CLOCK, utc_now
+from qlik_keys.diagnosis import client_checks, store_checks, tenant_checks
+from qlik_keys.diagnosis.login import check_login
+from qlik_keys.diagnosis.looking import look
+from qlik_keys.diagnosis.results import TITLES, Diagnosis
+from qlik_keys.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from qlik_keys.clock import Clock
+    from qlik_keys.diagnosis.facts import Facts
+    from qlik_keys.diagnosis.results import Check
+    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.tenant import Exchange, QlikTenant
+    from qlik_keys.tokens import UserLookup
+
+_CHECKS: tuple[Callable[[Facts], Check], ...] = (
+    tenant_checks.check_tenant_url,
+    tenant_checks.check_discovery,
+    tenant_checks.check_clock,
+    tenant_checks.check_audience,
+    client_checks.check_exists,
+    client_checks.check_enabled,
+    client_checks.check_machine,
+    client_checks.check_consent,
+    client_checks.check_method,
+    client_checks.check_kid,
+    client_checks.check_same_key,
+    client_checks.check_alg,
+    client_checks.check_scopes,
+    store_checks.check_record,
+    store_checks.check_token,
+    store_checks.check_rights,
+)
+_TOO_MANY_REQUESTS = 429
+
+
+def doctor(
+    tenant: QlikTenant,
+    store: KeyStore,
+    client: str,
+    *,
+    scopes: Iterable[str] = (),
+    user: UserLookup | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> Diagnosis:
+    """Find out why a client cannot log in, or that it can.
+
+    It changes nothing. It makes about ten requests, and gets one token, which it revokes; it does that for clients
+    alone that have a current key in the store, since a client's first login makes its bot user.
+
+    Args:
+        tenant: the tenant. Only a Tenant Admin's credential is shown all; with another one less is checked.
+        store: where the client's key is.
+        client: its id or name.
+        scopes: what a call that failed asked for; none for all that the client may have.
+        user: the user for whom it asked (impersonation).
+        clock: says when it was.
+
+    Returns:
+        Every check. What fails on the way is told there, not raised.
+
+    Raises:
+        ConfigurationError: no client is named, or several have that name.
+        TypeError: `scopes` is one text.
+
+    Example:
+        >>> print(doctor(tenant, store, "nightly-etl").words())  # doctest: +SKIP
+    """
+    if isinstance(scopes, str):
+        raise TypeError("scopes must be a list of texts, not one text")
+    if not client.strip():
+        raise ConfigurationError("No client is named.", hint="Give its id or its name.")
+    refused: set[int] = set()
+
+    def watch(exchange: Exchange) -> None:
+        if exchange.status == _TOO_MANY_REQUESTS:
+            refused.add(exchange.tier)
+
+    stop_watching = tenant.subscribe(watch)
+    try:
+        facts = look(tenant, store, client.strip(), scopes=tuple(scopes), user=user)
+        checks = [check(facts) for check in _CHECKS]
+        login = check_login(tenant, store, facts, checks)
+    finally:
+        stop_watching()
+    checks += [tenant_checks.check_rate_budget(facts.budget, refused), login]
+    return Diagnosis(
+        client_id=facts.client_id,
+        client_name=facts.client_name,
+        tenant_url=tenant.url,
+        at=utc_now(clock),
+        checks=tuple(sorted(checks, key=lambda check: [*TITLES].index(check.name))),
+    )

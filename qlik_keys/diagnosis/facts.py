@@ -1,0 +1,138 @@
+"""What the doctor has seen, as values, for the checks to judge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from qlik_keys.errors import TenantNotFound, TenantUnreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from qlik_keys.errors import QlikKeysError
+    from qlik_keys.keystore.base import ClientRecord, StagedClient, StoredKey, StoreHealth
+    from qlik_keys.tenant import ConnectionConfig, Discovery, OAuthClient, RegisteredKey, TierSnapshot
+    from qlik_keys.tokens import UserLookup
+
+Value = TypeVar("Value")
+# Who is shown one of these is shown all: a caller who is no administrator sees fewer fields (qlik-cloud-contract).
+_ADMINISTRATORS_FIELDS = frozenset({"allowed_auth_methods", "public_keys", "client_secrets"})
+METHOD = "private_key_jwt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look(Generic[Value]):
+    """What came of one look.
+
+    Attributes:
+        value: what was seen, None for nothing.
+        problem: why nothing was seen.
+        skipped: the names of the checks whose fault made the look needless.
+    """
+
+    value: Value | None = None
+    problem: QlikKeysError | None = None
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that was seen.
+
+    Attributes:
+        tenant_url: the tenant.
+        token_url: its token endpoint, which is the audience of our assertions.
+        notices: in words, what was mended in the tenant's URL.
+        asked_for: the client, as the doctor was asked for it.
+        client_id: its id, "" where nobody knows one of that name.
+        scopes: the scopes that are to be had, none for all that the client may have.
+        user: the user for whom a token is to be had, None for the client's own.
+        discovery: what the tenant says about itself.
+        client: the client on the tenant.
+        consent: how the client is allowed in.
+        record: the client's record in the store.
+        staged: what is staged of a client that has no record.
+        signing: whether the store signs with the key that its record names.
+        health: how the store's own login stands; no value and no problem where the store does not tell.
+        location: where the record lies, as a person would type it.
+        budget: the rate limit, by tier, as it stood when the looking began.
+    """
+
+    tenant_url: str
+    token_url: str
+    notices: tuple[str, ...]
+    asked_for: str
+    client_id: str
+    scopes: tuple[str, ...]
+    user: UserLookup | None
+    discovery: Look[Discovery]
+    client: Look[OAuthClient]
+    consent: Look[ConnectionConfig]
+    record: Look[ClientRecord]
+    staged: StagedClient | None
+    signing: Look[bool]
+    health: Look[StoreHealth]
+    location: str
+    budget: Mapping[int, TierSnapshot]
+
+    @property
+    def client_name(self) -> str:
+        """The client's name, by the tenant or else by the store; "" where nobody tells it."""
+        for known in (self.client.value, self.record.value):
+            if known is not None and known.client_name:
+                return known.client_name
+        return "" if self.asked_for == self.client_id else self.asked_for
+
+    @property
+    def is_alias(self) -> bool:
+        """Whether the tenant answers, and names another token endpoint than the URL in use leads to."""
+        seen = self.discovery.value
+        return seen is not None and seen.metadata is not None and seen.metadata.token_endpoint != self.token_url
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether the tenant says that it has no such client."""
+        return isinstance(self.client.problem, TenantNotFound)
+
+    @property
+    def consent_is_gone(self) -> bool:
+        """Whether the tenant has the client and no word on how it is allowed in."""
+        return self.client.value is not None and isinstance(self.consent.problem, TenantNotFound)
+
+    @property
+    def current(self) -> StoredKey | None:
+        """The key that the store has for consumers."""
+        return self.record.value.current if self.record.value is not None else None
+
+    @property
+    def by_secret_alone(self) -> bool:
+        """Whether the client is one of ours that was made without any key."""
+        record = self.record.value
+        return record is not None and not record.keys
+
+    @property
+    def registered(self) -> RegisteredKey | None:
+        """The registered key with the kid of the store's current key, None for none."""
+        client, current = self.client.value, self.current
+        if client is None or current is None:
+            return None
+        return next((key for key in client.public_keys if key.kid == current.kid), None)
+
+    def shows(self, field: str) -> bool:
+        """Tell whether the tenant shows us that field of its client, be it empty."""
+        client = self.client.value
+        if client is None:
+            return False
+        return field in client.model_fields_set or not _ADMINISTRATORS_FIELDS.isdisjoint(client.model_fields_set)
+
+
+def tenant_skip(discovery: Look[Discovery]) -> tuple[str, ...]:
+    """Return the checks that say why the tenant need not be asked anything more, none where it can be."""
+    if discovery.skipped:
+        return discovery.skipped
+    if discovery.problem is not None:
+        return ("tenant-url",) if isinstance(discovery.problem, TenantUnreachable) else ("discovery",)
+    if discovery.value is not None and discovery.value.metadata is None:
+        return ("discovery",)
+    return ()

@@ -1,0 +1,161 @@
+"""The last check: log in with what the store holds, which finds what nobody can look up.
+
+A disabled user, too many tokens, a key that the tenant does not see yet: only a refusal tells. It is read by its status
+alone, since Qlik's codes are not published. The token is revoked afterwards.
+
+A first login makes a client's bot user. So only a client is logged in whose key our store has as the current one: it
+was proved by a login when it got that key.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from qlik_keys.diagnosis.results import failed, not_checked, passed, see
+from qlik_keys.errors import (
+    AssertionRejected,
+    QlikKeysError,
+    ScopeRejected,
+    StoreDenied,
+    TenantAuthError,
+    TenantThrottled,
+)
+from qlik_keys.tokens import BearerAuth, TokenSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from qlik_keys.diagnosis.facts import Facts
+    from qlik_keys.diagnosis.results import Check
+    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.tenant import QlikTenant, User
+
+# Any of these lets a tenant refuse before it looks at what only a login finds. What is said of the record, the Vault
+# token's life, the audience in the record or the rate limit is no hindrance where the key could be read all the same.
+_STOPPERS = (
+    "tenant-url",
+    "discovery",
+    "clock",
+    "client-exists",
+    "client-enabled",
+    "machine-to-machine",
+    "consent",
+    "method",
+    "kid-registered",
+    "same-key",
+    "alg",
+    "vault-rights",
+)
+_NAME = "login"
+_TIER = 2
+_FORBIDDEN = 403
+
+
+def check_login(tenant: QlikTenant, store: KeyStore, facts: Facts, checks: Iterable[Check]) -> Check:
+    """Log in as the client, unless what was found already says that it cannot work.
+
+    Args:
+        tenant: the tenant.
+        store: the store.
+        facts: what was seen.
+        checks: the other checks.
+    """
+    failures = {check.name for check in checks if check.verdict == "failed"}
+    current = facts.current
+    if current is None:
+        return _without_key(facts, failures)
+    stoppers = [name for name in _STOPPERS if name in failures]
+    if stoppers:
+        return not_checked(_NAME, f"It cannot work before this is mended: see {', '.join(stoppers)}.")
+    if facts.discovery.skipped or facts.budget[_TIER].blocked_seconds > 0:
+        return see(_NAME, "rate-budget")
+    source = TokenSource(
+        tenant.token_url,
+        client_id=facts.client_id,
+        signer=store.signer(current),
+        scopes=facts.scopes,
+        user=facts.user,
+        http=tenant.http,
+    )
+    try:
+        return _log_in(tenant, source, facts)
+    except AssertionRejected as problem:
+        return _refused(problem, facts, failures)
+    except ScopeRejected as problem:
+        return see(_NAME, "scopes") if "scopes" in failures else failed(_NAME, problem.message, problem.hint)
+    except TenantThrottled:
+        return see(_NAME, "rate-budget")
+    except StoreDenied:
+        return see(_NAME, "vault-rights")
+    except QlikKeysError as problem:
+        return failed(_NAME, problem.message, problem.hint or "Ask again; if it stays so, have a person look at it.")
+    finally:
+        with contextlib.suppress(QlikKeysError):  # it ends by itself
+            source.revoke()
+
+
+def _log_in(tenant: QlikTenant, source: TokenSource, facts: Facts) -> Check:
+    """Get a token and ask whose it is.
+
+    Raises:
+        QlikKeysError: as tokens and tenant do.
+    """
+    token = source.token()
+    got = f"It got a token with the scope {token.scope or '(not told)'}"
+    user: User
+    try:
+        user = tenant.with_credential(BearerAuth(source)).users.me()
+    except TenantAuthError as problem:
+        if facts.scopes and problem.status == _FORBIDDEN:
+            return passed(_NAME, f"{got}. Who it is cannot be asked: users/me is not for a token of these scopes.")
+        return failed(_NAME, f"{got}, and users/me refuses it. {problem.message}", _LOOK_AT_USER)
+    if facts.user is None and user.client_id not in ("", facts.client_id):
+        return failed(
+            _NAME,
+            f"{got}, and it belongs to another client ({user.client_id}).",
+            "Do not use this client; tell Qlik's support.",
+        )
+    return passed(_NAME, f"{got}, as {user.name or user.subject} ({user.subject or user.id}).")
+
+
+def _refused(problem: AssertionRejected, facts: Facts, failures: set[str]) -> Check:
+    if problem.status == _FORBIDDEN:
+        who = "the user who is to be impersonated" if facts.user is not None else "the client's bot user"
+        return failed(
+            _NAME,
+            f"{problem.message} The key itself is accepted: {who} is disabled, or the client has too many tokens.",
+            _LOOK_AT_USER,
+        )
+    if "scopes" in failures:
+        return see(_NAME, "scopes")
+    trace = f" Qlik's support asks for the trace id {problem.trace_id}." if problem.trace_id else ""
+    if facts.client.value is None or not facts.shows("public_keys"):
+        return failed(_NAME, problem.message, f"{problem.hint} A Tenant Admin's credential lets the doctor see which.")
+    if facts.user is not None:
+        return failed(
+            _NAME,
+            problem.message,
+            f"Check that the tenant has a user with the {facts.user.field} {facts.user.value!r}.{trace}",
+        )
+    return failed(
+        _NAME,
+        f"{problem.message} All that can be looked up is right.",
+        f"If the key was registered just now, ask again in a minute: the tenant may not see it yet.{trace}",
+    )
+
+
+def _without_key(facts: Facts, failures: set[str]) -> Check:
+    if facts.by_secret_alone:
+        return not_checked(_NAME, "The client logs in by a client secret, which no store holds.")
+    causes = [name for name in ("client-exists", "store-record", "vault-token", "vault-rights") if name in failures]
+    return not_checked(
+        _NAME,
+        f"There is no key to log in with: see {', '.join(causes) or 'store-record'}. A client's first login also makes "
+        "its bot user, which nobody should do by the way.",
+    )
+
+
+_LOOK_AT_USER = (
+    "Look for the user under Users in the console and enable it; revoke tokens that nobody needs, or let them end."
+)

@@ -1,0 +1,144 @@
+"""The looking: what tenant and store say of a client, asked one by one, each failure kept as what it is.
+
+What an earlier failure makes needless is not asked: a tenant that cannot be reached is not asked again and again, and
+a tier that must wait is left alone. Nothing is judged here (`tenant_checks`, `client_checks`, `store_checks`).
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, TypeVar
+
+from qlik_keys.diagnosis.facts import Facts, Look, tenant_skip
+from qlik_keys.errors import (
+    ConfigurationError,
+    QlikKeysError,
+    StoreDeleted,
+    StoreNotFound,
+    StoreUnreachable,
+    TenantNotFound,
+)
+from qlik_keys.keystore.base import TellsHealth
+from qlik_keys.keystore.names import CLIENT_ID, client_ids_named
+from qlik_keys.tenant import eq
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from qlik_keys.keystore.base import ClientRecord, KeyStore, StagedClient, StoreHealth
+    from qlik_keys.tenant import ConnectionConfig, OAuthClient, QlikTenant
+    from qlik_keys.tokens import UserLookup
+
+Value = TypeVar("Value")
+
+
+def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[str], user: UserLookup | None) -> Facts:
+    """Ask tenant and store about a client.
+
+    Raises:
+        ConfigurationError: several clients have that name.
+    """
+    budget = tenant.budget.snapshot()
+    waiting = ("rate-budget",) if budget[1].blocked_seconds > 0 else ()
+    discovery = _tried(tenant.discover, waiting)
+    skipped = tenant_skip(discovery)
+    client_id, absence = _client_id(tenant, store, client, skipped)
+    seen: Look[OAuthClient] = absence if not client_id else _tried(lambda: tenant.oauth_clients.get(client_id), skipped)
+    consent: Look[ConnectionConfig] = Look(skipped=skipped)
+    if seen.value is not None:
+        consent = _tried(lambda: tenant.oauth_clients.connection_config(client_id), ())
+    record: Look[ClientRecord] = Look()
+    if client_id:
+        record = _tried(lambda: store.read(tenant.host, client_id), ())
+    name = seen.value.client_name if seen.value is not None else "" if client_id else client
+    return Facts(
+        tenant_url=tenant.url,
+        token_url=tenant.token_url,
+        notices=tenant.notices,
+        asked_for=client,
+        client_id=client_id,
+        scopes=tuple(scopes),
+        user=user,
+        discovery=discovery,
+        client=seen,
+        consent=consent,
+        record=record,
+        staged=_staged(tenant, store, record, client_id, name),
+        signing=_signing(store, record),
+        health=_health(tenant, store, client_id, record),
+        location=store.location(tenant.host, client_id) if client_id else "",
+        budget=budget,
+    )
+
+
+def _tried(ask: Callable[[], Value], skipped: tuple[str, ...]) -> Look[Value]:
+    if skipped:
+        return Look(skipped=skipped)
+    try:
+        return Look(value=ask())
+    except QlikKeysError as problem:
+        return Look(problem=problem)
+
+
+def _client_id(
+    tenant: QlikTenant, store: KeyStore, client: str, skipped: tuple[str, ...]
+) -> tuple[str, Look[OAuthClient]]:
+    """Return the id of the client with that id or name; for nobody "", and why.
+
+    The store is asked first: who only logs in is nobody on the tenant yet, and the keys that are used are the store's.
+
+    Raises:
+        ConfigurationError: several clients have that name.
+    """
+    if CLIENT_ID.fullmatch(client):
+        return client, Look()
+    in_store = _tried(lambda: client_ids_named(store, tenant.host, client), ())
+    if in_store.value:
+        return _only(in_store.value, client), Look()
+    on_tenant = _tried(lambda: tenant.oauth_clients.list(eq("clientName", client)), skipped)
+    if on_tenant.value:
+        return _only([each.client_id for each in on_tenant.value], client), Look()
+    if on_tenant.value is None:
+        return "", Look(problem=on_tenant.problem, skipped=on_tenant.skipped)
+    return "", Look(problem=TenantNotFound(f"The tenant has no client with the name {client!r}."))
+
+
+def _only(client_ids: Sequence[str], name: str) -> str:
+    if len(client_ids) > 1:
+        raise ConfigurationError(
+            f"{len(client_ids)} clients have the name {name!r}.", hint=f"Give the id of one: {', '.join(client_ids)}."
+        )
+    return client_ids[0]
+
+
+def _staged(
+    tenant: QlikTenant, store: KeyStore, record: Look[ClientRecord], client_id: str, name: str
+) -> StagedClient | None:
+    """Return what is staged of a client that has no record: its making was cut off."""
+    has_none = isinstance(record.problem, StoreNotFound) and not isinstance(record.problem, StoreDeleted)
+    if not name or not (has_none or not client_id):
+        return None
+    found = _tried(lambda: store.read_staged(tenant.host, name), ()).value
+    return found if found is not None and found.client_id in ("", client_id) else None
+
+
+def _signing(store: KeyStore, record: Look[ClientRecord]) -> Look[bool]:
+    """Have the store sign something, and see whether it did so with the key that the record names.
+
+    What is signed is of chance and is no token. Where Vault signs, this is the only way to see its key with a
+    consumer's rights: its engine may have been told to rotate the key, or may have lost it.
+    """
+    key = record.value.current if record.value is not None else None
+    if key is None:
+        return Look()
+    data = f"qlik_keys doctor {uuid.uuid4()}".encode()
+    return _tried(lambda: key.public.verifies(data, store.signer(key).sign(data)), ())
+
+
+def _health(tenant: QlikTenant, store: KeyStore, client_id: str, record: Look[ClientRecord]) -> Look[StoreHealth]:
+    if not isinstance(store, TellsHealth):
+        return Look()
+    if isinstance(record.problem, StoreUnreachable):
+        return Look(problem=record.problem)  # each further question would wait for its time-out too
+    # Of a client that nobody knows, the rights on any path of its kind are as good.
+    return _tried(lambda: store.health(tenant.host, client_id or "unknown"), ())

@@ -1,0 +1,192 @@
+"""What the doctor says: a check, and all of them together, as values and as text for people."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from html import escape
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+Verdict = Literal["passed", "failed", "not_checked"]
+
+# In the order in which they are told: what the others stand on comes first.
+TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "tenant-url": "The tenant can be reached at its URL",
+        "discovery": "A Qlik tenant answers there",
+        "clock": "This machine's clock agrees with the tenant's",
+        "audience": "The assertion is made for this tenant's token endpoint",
+        "client-exists": "The tenant has the client",
+        "client-enabled": "The client is enabled",
+        "machine-to-machine": "The client is machine-to-machine",
+        "consent": "The client is trusted",
+        "method": "The client may log in by private-key JWT",
+        "kid-registered": "The store's key is registered with the client",
+        "same-key": "The store's key and the registered key are the same",
+        "alg": "Both name the same algorithm",
+        "scopes": "The client may have the scopes",
+        "store-record": "The store has the client's key",
+        "vault-token": "The Vault token lives long enough",
+        "vault-rights": "The Vault token may use the client's key",
+        "rate-budget": "The tenant's rate limit leaves room",
+        "login": "The client gets a token and is who it should be",
+    }
+)
+# Each can be taken back, and takes nothing away; who asks for it has seen these words.
+MENDS: Mapping[str, str] = MappingProxyType(
+    {
+        "trust": "Sets the client's consent method to trusted.",
+        "machine-to-machine": "Adds the grant client_credentials to the client.",
+        "method": "Adds private_key_jwt to the client's authentication methods.",
+        "token-url": "Writes this tenant's token endpoint into the store's record, as a new version.",
+        "resume": "Finishes what was cut off of this client, and touches no other.",
+        "renew-vault-token": "Renews the Vault token.",
+    }
+)
+_SIGNS: Mapping[Verdict, str] = {"passed": "✓", "failed": "✗", "not_checked": "\u2013"}
+_WORDS: Mapping[Verdict, str] = {"passed": "passed", "failed": "failed", "not_checked": "not checked"}
+_MOST_CHARACTERS = 1000
+# No style of the page: it is shown in JupyterLab, Voila and exported notebooks, light or dark.
+_LEFT = "text-align: left; vertical-align: top"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes:
+        name: a stable name, one of `TITLES`.
+        title: what should be so, in words.
+        verdict: "passed", "failed" or "not_checked".
+        why: what was seen; why it failed; why it was not checked.
+        advice: what to do, "" unless it failed.
+        mend: the name of the mend that puts it right in one click, one of `MENDS`; "" for none.
+    """
+
+    name: str
+    title: str
+    verdict: Verdict
+    why: str
+    advice: str = ""
+    mend: str = ""
+
+    def __post_init__(self) -> None:
+        # Names of clients and words of a tenant come in here: no control character may reach somebody's terminal.
+        for name in ("why", "advice"):
+            object.__setattr__(self, name, _printable(getattr(self, name)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """What the doctor found of one client.
+
+    Attributes:
+        client_id: the client, "" where neither store nor tenant knows one of that name.
+        client_name: its name, "" where nobody told it.
+        tenant_url: the tenant.
+        at: when, UTC.
+        checks: all of them, in the order of `TITLES`.
+
+    Example:
+        >>> doctor(tenant, store, "nightly-etl").is_healthy  # doctest: +SKIP
+        True
+    """
+
+    client_id: str
+    client_name: str
+    tenant_url: str
+    at: datetime
+    checks: tuple[Check, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("client_id", "client_name"):
+            object.__setattr__(self, name, _printable(getattr(self, name)))
+
+    @property
+    def findings(self) -> tuple[Check, ...]:
+        """The checks that failed."""
+        return tuple(check for check in self.checks if check.verdict == "failed")
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether no check failed; some may not have been checked."""
+        return not self.findings
+
+    def words(self) -> str:
+        """Return it for people: a line a check, and beneath those that failed what to do."""
+        lines = [self._heading()]
+        for check in self.checks:
+            lines.append(
+                f"{_SIGNS[check.verdict]} {_WORDS[check.verdict]:<11}  {check.title} ({check.name}): {check.why}"
+            )
+            if check.advice:
+                lines.append(f"{'':15}What to do: {check.advice}")
+            if check.mend:
+                lines.append(f"{'':15}One click: {_mend_words(check.mend)}")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON-ready values."""
+        return {
+            "client_id": self.client_id,
+            "client_name": self.client_name,
+            "tenant_url": self.tenant_url,
+            "at": self.at.isoformat().replace("+00:00", "Z"),
+            "is_healthy": self.is_healthy,
+            "findings": [check.name for check in self.findings],
+            "checks": [asdict(check) for check in self.checks],
+        }
+
+    def _heading(self) -> str:
+        count = len(self.findings)
+        found = "no finding" if not count else "1 finding" if count == 1 else f"{count} findings"
+        who = f"{self.client_name} ({self.client_id})" if self.client_name and self.client_id else ""
+        who = who or self.client_name or self.client_id
+        return f"{who} on {self.tenant_url}, {self.at:%Y-%m-%d %H:%M} UTC: {found}"
+
+    def __repr__(self) -> str:
+        failed = ", ".join(check.name for check in self.findings) or "no finding"
+        return f"<Diagnosis {self.client_id or self.client_name}: {failed}>"
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for check in self.checks:
+            told = [check.why, check.advice, check.mend and f"One click: {_mend_words(check.mend)}"]
+            verdict = f"{_SIGNS[check.verdict]} {_WORDS[check.verdict]}"
+            title = f"{escape(check.title)}<br><code>{escape(check.name)}</code>"
+            cells = [escape(verdict), title, "<br>".join(escape(text) for text in told if text)]
+            rows.append("<tr>" + "".join(f'<td style="{_LEFT}">{cell}</td>' for cell in cells) + "</tr>")
+        return f"<table><caption>{escape(self._heading())}</caption><tbody>{''.join(rows)}</tbody></table>"
+
+
+def passed(name: str, why: str) -> Check:
+    """Return a check that passed."""
+    return Check(name=name, title=TITLES[name], verdict="passed", why=why)
+
+
+def failed(name: str, why: str, advice: str, *, mend: str = "") -> Check:
+    """Return a check that failed."""
+    return Check(name=name, title=TITLES[name], verdict="failed", why=why, advice=advice, mend=mend)
+
+
+def not_checked(name: str, why: str) -> Check:
+    """Return a check that could not be made."""
+    return Check(name=name, title=TITLES[name], verdict="not_checked", why=why)
+
+
+def see(name: str, *others: str) -> Check:
+    """Return a check that could not be made because of what others say."""
+    return not_checked(name, f"See {', '.join(others)}.")
+
+
+def _mend_words(mend: str) -> str:
+    return f"{mend}. {MENDS[mend]}"
+
+
+def _printable(text: str) -> str:
+    shown = "".join(letter if letter.isprintable() else " " for letter in text)
+    return shown if len(shown) <= _MOST_CHARACTERS else shown[: _MOST_CHARACTERS - 1] + "…"

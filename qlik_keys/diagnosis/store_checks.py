@@ -1,0 +1,147 @@
+"""Pure checks of the store: the client's record, the Vault token's life, and its rights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qlik_keys.diagnosis.facts import tenant_skip
+from qlik_keys.diagnosis.results import failed, not_checked, passed, see
+from qlik_keys.errors import StoreDeleted, StoreDenied, StoreError, StoreNotFound
+from qlik_keys.lifecycle.key_wishes import is_under_way
+
+if TYPE_CHECKING:
+    from qlik_keys.diagnosis.facts import Facts
+    from qlik_keys.diagnosis.results import Check
+    from qlik_keys.keystore.base import ClientRecord, StoreHealth
+
+# A token of less life than this may end under a run that begins now; one that is made so short-lived is meant so.
+SOON_SECONDS = 600.0
+
+
+def check_record(facts: Facts) -> Check:
+    """Say whether the store has a key of the client for consumers."""
+    name, problem = "store-record", facts.record.problem
+    if facts.record.value is not None:
+        return _check_keys(facts.record.value, facts)
+    if facts.staged is not None:
+        return failed(
+            name,
+            f"Making {facts.staged.name!r} was cut off; its key waits in the store.",
+            "Resume: it goes on from where it was cut off.",
+            mend="resume" if facts.client.value is not None else "",
+        )
+    if not facts.client_id:
+        return see(name, "client-exists")
+    if isinstance(problem, StoreDenied):
+        return see(name, _denier(facts))
+    if isinstance(problem, StoreDeleted):
+        return failed(name, problem.message, problem.hint)
+    if isinstance(problem, StoreNotFound):
+        return _check_absence(problem, facts)
+    if problem is not None:
+        return failed(name, problem.message, problem.hint or "Check the Vault, its address and its mount.")
+    return not_checked(name, "Nobody was asked.")
+
+
+def check_token(facts: Facts) -> Check:
+    """Say whether the store's own login lives on."""
+    name, health, problem = "vault-token", facts.health.value, facts.health.problem
+    if isinstance(problem, StoreDenied):
+        return failed(name, problem.message, problem.hint)
+    if problem is not None:
+        return see(name, "store-record") if _tells_of_reach(facts) else not_checked(name, problem.message)
+    if health is None:
+        return not_checked(name, "This store tells nothing of its own login.")
+    return _check_life(health)
+
+
+def check_rights(facts: Facts) -> Check:
+    """Say whether the Vault token may do what a login needs: read the record, and have Vault sign."""
+    name, record, signing = "vault-rights", facts.record, facts.signing
+    if isinstance(facts.health.problem, StoreDenied):
+        return see(name, "vault-token")
+    if isinstance(record.problem, StoreDenied):
+        return failed(name, record.problem.message, f"{record.problem.hint} {_POLICY}")
+    if isinstance(signing.problem, StoreDenied):
+        return failed(name, signing.problem.message, f"{signing.problem.hint} {_POLICY}")
+    if not facts.client_id:
+        return see(name, "client-exists")
+    if record.problem is not None and not isinstance(record.problem, StoreNotFound):
+        return see(name, "store-record")
+    health = facts.health.value
+    held = health.capabilities if health is not None else None
+    told = f" (its policy gives {', '.join(held)} there)" if held else ""
+    signs = ", and have Vault sign" if facts.current is not None and facts.current.reference else ""
+    return passed(name, f"It may read {facts.location}{told}{signs}.")
+
+
+def _check_keys(record: ClientRecord, facts: Facts) -> Check:
+    name, current = "store-record", record.current
+    if is_under_way(record):
+        return failed(
+            name,
+            "A change of its keys was begun and is not finished; perhaps somebody is at it just now.",
+            "If nobody is: resume, which goes on from where it was cut off.",
+            mend="resume" if facts.client.value is not None else "",
+        )
+    if current is not None:
+        return passed(name, f"{facts.location} has the key {current.kid}, custody {current.custody}.")
+    if not record.keys:
+        return passed(
+            name, f"{facts.location} has no key: the client logs in by a client secret, which no store holds."
+        )
+    return failed(name, f"{facts.location} has keys, and none of them is current.", "Rotate: it makes one that is.")
+
+
+def _check_absence(problem: StoreNotFound, facts: Facts) -> Check:
+    name = "store-record"
+    elsewhere = ("discovery",) if facts.is_alias else tenant_skip(facts.discovery)
+    if elsewhere and "rate-budget" not in elsewhere:
+        why = f"There is none for this address. Records are filed by the tenant's host: see {', '.join(elsewhere)}."
+        return not_checked(name, why)
+    if facts.is_absent:
+        return see(name, "client-exists")
+    where = "" if facts.location in problem.message else f" ({facts.location})"
+    return failed(
+        name,
+        f"{problem.message}{where}",
+        "Check tenant, mount and prefix; if the client was made elsewhere, adopt it: that gives it a key of ours.",
+    )
+
+
+def _check_life(health: StoreHealth) -> Check:
+    name, left, life = "vault-token", health.seconds_left, health.life_seconds
+    if not health.known:
+        return not_checked(
+            name, "Vault accepts it, and does not tell it how long it lives (it lacks the policy default)."
+        )
+    if left is None or life is None:
+        return passed(name, "It does not end.")
+    ends = f"It ends in {_words(left)}"
+    if health.replaceable:
+        return passed(name, f"{ends}; then the store logs in anew.")
+    if left >= SOON_SECONDS or (health.renewable and life < SOON_SECONDS):
+        return passed(name, f"{ends}; {'it is renewed on use' if health.renewable else 'it cannot be renewed'}.")
+    if health.renewable:
+        why = f"{ends} unless the store is used before."
+        return failed(name, why, "Renew it, or run `vault token renew`.", mend="renew-vault-token")
+    return failed(name, f"{ends} and cannot be renewed.", "Log in again (`vault login`) and pass the new token.")
+
+
+def _denier(facts: Facts) -> str:
+    return "vault-token" if isinstance(facts.health.problem, StoreDenied) else "vault-rights"
+
+
+def _tells_of_reach(facts: Facts) -> bool:
+    """Tell whether the record's check says already that the store cannot be asked."""
+    return isinstance(facts.record.problem, StoreError) and type(facts.record.problem) is type(facts.health.problem)
+
+
+def _words(seconds: float) -> str:
+    for unit, length in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
+_POLICY = "`qlik-keys vault-policy consumer` prints the least policy for it."

@@ -1,0 +1,131 @@
+"""Pure checks of what is asked, where and when: address, discovery, clock, audience, rate limit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qlik_keys.diagnosis.results import failed, not_checked, passed, see
+from qlik_keys.errors import TenantThrottled, TenantUnavailable, TenantUnreachable
+from qlik_keys.tenant.oauth import TOLERATED_SKEW_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from qlik_keys.diagnosis.facts import Facts
+    from qlik_keys.diagnosis.results import Check
+    from qlik_keys.tenant import TierSnapshot
+
+_NEARLY_USED_UP = 0.9
+
+
+def check_tenant_url(facts: Facts) -> Check:
+    """Say whether something answers at the tenant's URL."""
+    problem, skipped = facts.discovery.problem, facts.discovery.skipped
+    if skipped:
+        return see("tenant-url", *skipped)
+    if isinstance(problem, TenantUnreachable):
+        advice = f"{problem.hint} Check the tenant's URL, {facts.tenant_url}, the network, and the proxy.".lstrip()
+        return failed("tenant-url", problem.message, advice)
+    mended = f" In the URL that was given: {'; '.join(facts.notices)}." if facts.notices else ""
+    return passed("tenant-url", f"{facts.tenant_url} answers.{mended}")
+
+
+def check_discovery(facts: Facts) -> Check:
+    """Say whether a Qlik tenant answers there, under this very name."""
+    name, problem, skipped = "discovery", facts.discovery.problem, facts.discovery.skipped
+    if skipped:
+        return see(name, *skipped)
+    if isinstance(problem, TenantUnreachable):
+        return see(name, "tenant-url")
+    if isinstance(problem, TenantThrottled):
+        return see(name, "rate-budget")
+    if isinstance(problem, TenantUnavailable):
+        return failed(name, problem.message, problem.hint)
+    seen = facts.discovery.value
+    if problem is not None or seen is None:
+        return failed(name, problem.message if problem else "Nothing was said.", _OTHER_URL)
+    if seen.metadata is None:
+        return failed(name, seen.problem.message if seen.problem else "Nothing was said.", _OTHER_URL)
+    if facts.is_alias:
+        return failed(
+            name,
+            f"The tenant names {seen.metadata.token_endpoint} as its token endpoint, and the URL in use leads to "
+            f"{facts.token_url}: it is another name of the tenant.",
+            "Use the tenant's own host name, the one of its token endpoint: assertions are made for it.",
+        )
+    return passed(name, f"Its token endpoint is {facts.token_url}.")
+
+
+def check_clock(facts: Facts) -> Check:
+    """Say how far our clock is from the server's `Date`."""
+    if facts.discovery.skipped or facts.discovery.problem is not None:
+        return _as_discovery_says("clock", facts)
+    skew = facts.discovery.value.skew_seconds if facts.discovery.value is not None else None
+    if skew is None:
+        return not_checked("clock", "The tenant's answer has no date.")
+    way = f"{abs(skew):.0f} seconds {'ahead of' if skew > 0 else 'behind'} the tenant's"
+    if abs(skew) > TOLERATED_SKEW_SECONDS:
+        return failed(
+            "clock",
+            f"This machine's clock is {way}; an assertion carries its time, and is refused for it.",
+            "Set the clock right: switch on NTP (timedatectl set-ntp true), or have the machine's operator do so.",
+        )
+    return passed("clock", f"It is {way}." if abs(skew) >= 1 else "They agree to the second.")
+
+
+def check_audience(facts: Facts) -> Check:
+    """Say whether ours, the record's and the tenant's own token endpoint are one and the same text."""
+    record = facts.record.value
+    if record is not None and record.token_url != facts.token_url:
+        return failed(
+            "audience",
+            f"The store's record names {record.token_url or 'nothing'} as the token endpoint, and this tenant's is "
+            f"{facts.token_url}: whoever takes the audience from the record is refused.",
+            "Write the right one into the record; the audience is compared letter by letter, with no slash at the end.",
+            mend="token-url",
+        )
+    discovery = facts.discovery.value
+    if discovery is None or discovery.metadata is None or facts.is_alias:
+        return _as_discovery_says("audience", facts)
+    where = "the tenant names the same, and so does the store's record" if record else "the tenant names the same"
+    return passed("audience", f"It is {facts.token_url}; {where}.")
+
+
+def check_rate_budget(budget: Mapping[int, TierSnapshot], refused: Iterable[int]) -> Check:
+    """Say whether requests of either tier are left.
+
+    Args:
+        budget: as it stood when the looking began.
+        refused: the tiers of which a request was answered with 429 meanwhile.
+    """
+    blocked = [
+        f"tier {tier} for {one.blocked_seconds:.0f} seconds" for tier, one in budget.items() if one.blocked_seconds
+    ]
+    met = [f"tier {tier}" for tier in sorted(set(refused))]
+    used = ", ".join(f"tier {tier}: {one.used} of {one.limit}" for tier, one in budget.items())
+    window = f"in {budget[1].window_seconds / 60:.0f} minutes, as far as this session counts"
+    if blocked:
+        return failed("rate-budget", f"The tenant has asked to wait: {', '.join(blocked)}.", _SLOWER)
+    if met:
+        return failed("rate-budget", f"The tenant has just answered 429, too many requests: {', '.join(met)}.", _SLOWER)
+    if any(one.used >= _NEARLY_USED_UP * one.limit for one in budget.values()):
+        return failed("rate-budget", f"The requests are nearly used up ({used}, {window}).", _SLOWER)
+    return passed("rate-budget", f"{used}, {window}.")
+
+
+def _as_discovery_says(name: str, facts: Facts) -> Check:
+    if facts.discovery.skipped:
+        return see(name, *facts.discovery.skipped)
+    if isinstance(facts.discovery.problem, TenantUnreachable):
+        return see(name, "tenant-url")
+    return see(name, "rate-budget" if isinstance(facts.discovery.problem, TenantThrottled) else "discovery")
+
+
+_OTHER_URL = (
+    "Check the tenant's URL, https://<tenant>.<region>.qlikcloud.com, and that no proxy or login page answers in its "
+    "place."
+)
+_SLOWER = (
+    "Wait, and ask less often: one token serves for hours, and one session per process counts its own requests. "
+    "Other programs of the same user count too."
+)

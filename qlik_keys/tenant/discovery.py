@@ -1,0 +1,65 @@
+"""What a tenant says about itself to anybody: its OAuth endpoints (RFC 8414), and by its `Date` what time it has.
+
+For people and for checks. No audience and no address is ever taken from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qlik_keys.errors import TenantError
+from qlik_keys.tenant.calls import Call
+from qlik_keys.tenant.failures import status_error
+from qlik_keys.tenant.models import AuthorizationServerMetadata, parse
+from qlik_keys.tenant.oauth import skew_seconds
+
+if TYPE_CHECKING:
+    from qlik_keys.tenant.session import Session
+
+METADATA_PATH = "/.well-known/oauth-authorization-server"
+# Not 429, which lets the tier wait, and no 5xx, which may pass: those are repeated.
+_REFUSALS = frozenset(range(400, 500)) - {408, 429}
+_FIRST_ERROR = 400
+_HINT = "Check the tenant URL: what answers there does not seem to be a Qlik Cloud tenant."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovery:
+    """An answer to the question for the metadata, whatever it was.
+
+    Attributes:
+        metadata: what the tenant says, None where it says nothing that can be read.
+        problem: why not, None where it does.
+        skew_seconds: our clock minus the server's, None where its answer has no date.
+    """
+
+    metadata: AuthorizationServerMetadata | None
+    problem: TenantError | None
+    skew_seconds: float | None
+
+
+def discover(http: Session) -> Discovery:
+    """Ask for the metadata without a credential.
+
+    Raises:
+        TenantError: there was no answer, or one that says that the tenant cannot answer now.
+    """
+    answer = http.send(Call(method="GET", path=METADATA_PATH, tier=1, again="always", accept=_REFUSALS), None)
+    metadata, problem = None, None
+    if answer.status >= _FIRST_ERROR:
+        problem = status_error(
+            answer.status,
+            answer.problem,
+            host=http.host,
+            method="GET",
+            path=METADATA_PATH,
+            retry_after=None,
+            hints=dict.fromkeys(_REFUSALS, _HINT),
+        )
+    else:
+        try:
+            metadata = parse(AuthorizationServerMetadata, answer.content, "GET", METADATA_PATH)
+        except TenantError as error:
+            problem = error
+    return Discovery(metadata=metadata, problem=problem, skew_seconds=skew_seconds(answer))

@@ -1,0 +1,33 @@
+"""Patients, and what they are made ill with."""
+
+from __future__ import annotations
+
+import hvac
+import pytest
+from patient import Patient
+
+import qlik_keys as qk
+
+
+@pytest.fixture(scope="session")
+def vault_operator(box):
+    client = hvac.Client(url=box.vault_url, token=box.vault_token)
+    yield client
+    client.adapter.close()
+
+
+@pytest.fixture
+def custody():
+    return "kv"
+
+
+@pytest.fixture
+def patient(box, custody, vault_operator):
+    """A patient who has no client yet: `make` or `register` gives it one."""
+    with (
+        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
+        qk.VaultKeyStore(box.vault_url, token=box.vault_token, custody=custody) as store,
+    ):
+        made = Patient(box=box, tenant=tenant, store=store, operator=vault_operator)
+        yield made
+        made.forget()

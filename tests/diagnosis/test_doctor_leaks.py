@@ -1,0 +1,134 @@
+"""The doctor in health and in every illness, and each mend that fails: no secret shows in what is said or logged."""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from urllib.parse import parse_qs
+
+import httpx
+import pytest
+from canaries import find_canaries
+from illnesses import ILLNESSES, IN_TRANSIT, MORE
+from IPython.core.ultratb import VerboseTB
+
+import qlik_keys as qk
+from qlik_keys.diagnosis import MENDS
+from qlik_keys.errors import QlikKeysError
+
+pytestmark = pytest.mark.openbao
+CASES = {"healthy": None, **ILLNESSES, **MORE}
+
+
+class Listening(httpx.BaseTransport):
+    """The network, and a note of every token and assertion that goes over it."""
+
+    def __init__(self):
+        self._network = httpx.HTTPTransport()
+        self.heard = {}
+
+    def handle_request(self, request):
+        response = self._network.handle_request(request)
+        if request.url.path == "/oauth/token":
+            [assertion] = parse_qs(request.read().decode())["client_assertion"]
+            self.heard[f"assertion {len(self.heard)}"] = assertion.split(".")[2]
+            body = json.loads(response.read())
+            if "access_token" in body:
+                self.heard[f"token {len(self.heard)}"] = body["access_token"]
+        return response
+
+    def close(self):
+        self._network.close()
+
+
+@pytest.fixture
+def heard(patient):
+    """The tokens and assertions that the doctor's session sends and gets."""
+    patient.transport = Listening()
+    return patient.transport.heard
+
+
+def secrets_of(patient, *keys):
+    secrets = {"API key": patient.box.api_key, "Vault token": patient.box.vault_token, **patient.transport.heard}
+    secrets |= {f"Vault token {number}": token for number, token in enumerate(patient.tokens)}
+    for number, key in enumerate(key for key in keys if key is not None):
+        secrets |= {
+            f"key {number} {name}": value for name, value in json.loads(key.reveal("jwk")).items() if name == "d"
+        }
+        lines = key.reveal().splitlines()[1:-1]
+        secrets |= {f"key {number} PEM {at}": line for at, line in enumerate(lines) if len(line) >= 24}
+    return secrets
+
+
+def told(diagnosis):
+    texts = [diagnosis.words(), json.dumps(diagnosis.to_dict()), diagnosis._repr_html_(), repr(diagnosis)]
+    return "\n".join([*texts, str(diagnosis), repr(diagnosis.checks), repr(diagnosis.findings)])
+
+
+def shown(error):
+    kind, trace = type(error), error.__traceback__
+    verbose = "\n".join(VerboseTB(theme_name="nocolor").structured_traceback(kind, error, trace))
+    summary = traceback.TracebackException(kind, error, trace, capture_locals=True)
+    ours = [frame for frame in summary.stack if "/qlik_keys/" in frame.filename and "/tests/" not in frame.filename]
+    return "\n".join([verbose, repr(error), repr(vars(error)), *(f"{frame.name} {frame.locals}" for frame in ours)])
+
+
+def mends_that_fail(patient, tenant, store):
+    """Try every mend as somebody who may not; yield what Python and IPython show of it."""
+    tenant = tenant.with_credential(qk.ApiKey("nobodys-api-key-at-all"))
+    for name in MENDS:
+        try:
+            qk.mend(tenant, store, patient.client_id, name)
+        except QlikKeysError as error:
+            yield shown(error)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_no_secret_shows(patient, heard, client_keys, caplog, name):
+    caplog.set_level(logging.DEBUG)
+    illness = CASES[name]
+    patient.make(key=client_keys["RS256"] if illness and illness.is_rsa else qk.KeySpec("ES384"))
+    key = patient.record.current.private
+    if illness is not None:
+        illness.inflict(patient)
+    caplog.clear()  # what was logged before, is not the doctor's
+    tenant, store = patient.doctors()
+    left = told(qk.doctor(tenant, store, patient.client_id, **patient.seen))
+    left += "\n".join(mends_that_fail(patient, tenant, store))
+    assert "HTTP Request" in caplog.text or "Starting new HTTP connection" in caplog.text  # it was really heard
+    assert find_canaries(left + caplog.text, secrets_of(patient, key)) == []
+    if name in ("healthy", "bot disabled", "too many tokens"):
+        assert "assertion 0" in heard
+    assert (name != "healthy") or "token 1" in heard
+
+
+@pytest.mark.parametrize("custody", ["transit"])
+@pytest.mark.parametrize("name", ["healthy", *IN_TRANSIT])
+def test_no_secret_shows_where_vault_signs(patient, heard, caplog, name):
+    caplog.set_level(logging.DEBUG)
+    patient.make()
+    if name != "healthy":
+        IN_TRANSIT[name].inflict(patient)
+    tenant, store = patient.doctors()
+    left = told(qk.doctor(tenant, store, patient.client_id))
+    left += "\n".join(mends_that_fail(patient, tenant, store))
+    assert find_canaries(left + caplog.text, secrets_of(patient)) == []
+
+
+def test_an_interrupt_shows_none_either(patient, heard):
+    patient.make()
+    key = patient.record.current.private
+    tenant, store = patient.doctors()
+
+    def interrupt(exchange):
+        if exchange.path == "/api/v1/users/me":
+            raise KeyboardInterrupt
+
+    tenant.subscribe(interrupt)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        qk.doctor(tenant, store, patient.client_id)
+    left = shown(caught.value)
+    assert "check_login" in left
+    assert "token 1" in heard
+    assert find_canaries(left, secrets_of(patient, key)) == []

@@ -1,0 +1,77 @@
+"""Each finding is made for real on the sandbox and named rightly, alone and beside another; health has none."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from illnesses import ILLNESSES, IN_TRANSIT, MORE
+from patient import check_of, found
+
+from qlik_keys.diagnosis import MENDS, TITLES
+
+pytestmark = pytest.mark.openbao
+ALL = {**ILLNESSES, **MORE}
+
+
+def make(patient, client_keys, *illnesses, **wishes):
+    if any(illness.is_rsa for illness in illnesses):
+        wishes["key"] = client_keys["RS256"]
+    patient.make(**wishes)
+    for illness in illnesses:
+        illness.inflict(patient)
+
+
+def assert_told_once(diagnosis, *illnesses):
+    """Every illness is named, nothing else is, and what it hides is said not to be checked."""
+    wanted = [illness.finding for illness in illnesses]
+    assert sorted(found(diagnosis)) == sorted(wanted), diagnosis.words()
+    for illness in illnesses:
+        check = check_of(diagnosis, illness.finding)
+        assert check.why
+        assert check.advice
+        # One illness may stand in the way of the other's mend, never bring a mend of its own.
+        assert check.mend == illness.mend or (len(illnesses) > 1 and not check.mend)
+        assert check.mend in {"", *MENDS}
+        for hidden in illness.hides:
+            assert check_of(diagnosis, hidden).verdict != "failed", hidden
+    assert [check.name for check in diagnosis.checks] == list(TITLES)
+    assert all(check.why for check in diagnosis.checks)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_one_fault_is_one_finding(patient, client_keys, name):
+    make(patient, client_keys, ALL[name])
+    diagnosis = patient.diagnose()
+    assert_told_once(diagnosis, ALL[name])
+    assert not diagnosis.is_healthy
+
+
+@pytest.mark.parametrize("custody", ["transit"])
+@pytest.mark.parametrize("name", [*IN_TRANSIT, "another key", "under its name", "no record", "cut off", "bot disabled"])
+def test_one_fault_is_one_finding_where_vault_signs(patient, client_keys, name):
+    illness = {**ALL, **IN_TRANSIT}[name]
+    make(patient, client_keys, illness)
+    assert_told_once(patient.diagnose(), illness)
+
+
+def visible(first, second):
+    return first.finding != second.finding and first.finding not in second.hides and second.finding not in first.hides
+
+
+PAIRS = [
+    (one, other) for one, other in itertools.combinations(ILLNESSES, 2) if visible(ILLNESSES[one], ILLNESSES[other])
+]
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_of_two_faults_both_are_named(patient, client_keys, one, other):
+    pair = [ILLNESSES[one], ILLNESSES[other]]
+    make(patient, client_keys, *in_order(pair))
+    assert_told_once(patient.diagnose(), *pair)
+
+
+def in_order(pair):
+    """What takes something away comes last: after it there may be nothing left to change."""
+    last = ("store-record", "client-exists", "tenant-url", "clock")
+    return sorted(pair, key=lambda illness: last.index(illness.finding) if illness.finding in last else -1)

@@ -1,0 +1,294 @@
+"""A healthy client has no finding, whoever asks, wherever its key is; what the caller cannot see is said."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from datetime import timedelta
+
+import pytest
+from patient import ALL, check_of, found
+
+import qlik_keys as qk
+from qlik_keys.diagnosis import TITLES
+from qlik_keys.errors import ConfigurationError
+from qlik_keys.keystore.vault import UserPass
+
+pytestmark = pytest.mark.openbao
+SEEN_BY_ADMINISTRATORS = {"consent", "method", "kid-registered"}
+BOTH = pytest.mark.parametrize("custody", ["kv", "transit"])
+
+
+def unchecked(diagnosis):
+    return {check.name for check in diagnosis.checks if check.verdict == "not_checked"}
+
+
+def consumer(patient, custody):
+    return qk.vault_policy(
+        "consumer",
+        tenant_host=patient.tenant.host,
+        client_id=patient.client_id,
+        client_name=patient.name,
+        custody=custody,
+    )
+
+
+def as_itself(patient):
+    source = qk.TokenSource.from_store(patient.store, tenant_url=patient.tenant.url, client_id=patient.client_id)
+    patient.stack.enter_context(source)
+    return qk.PrivateKeyJwtAuth(source)
+
+
+@BOTH
+@pytest.mark.parametrize("asked", ["id", "name"])
+def test_everything_is_seen_by_an_administrator(patient, custody, asked):
+    patient.make()
+    patient.asked_for = patient.name if asked == "name" else ""
+    diagnosis = patient.diagnose()
+    assert (found(diagnosis), unchecked(diagnosis)) == ([], set())
+    assert diagnosis.is_healthy
+    assert (diagnosis.client_id, diagnosis.client_name) == (patient.client_id, patient.name)
+    assert [check.name for check in diagnosis.checks] == list(TITLES)
+    assert not any(check.advice or check.mend for check in diagnosis.checks)
+
+
+@BOTH
+@pytest.mark.parametrize("default", [True, False], ids=["with default", "without default"])
+def test_a_consumer_in_the_vault(patient, custody, default):
+    patient.make()
+    patient.rules = consumer(patient, custody)
+    patient.token_options = {"no_default_policy": not default}
+    diagnosis = patient.diagnose()
+    assert found(diagnosis) == []
+    # Without `default` Vault does not tell a token how long it lives.
+    assert unchecked(diagnosis) == (set() if default else {"vault-token"})
+    assert ("read" in check_of(diagnosis, "vault-rights").why) is True
+
+
+@BOTH
+def test_the_client_itself_without_any_right_on_the_tenant(patient, custody):
+    patient.make()
+    patient.rules = consumer(patient, custody)
+    patient.credential = as_itself(patient)
+    diagnosis = patient.diagnose()
+    assert found(diagnosis) == []
+    assert check_of(diagnosis, "login").verdict == "passed"
+    assert "Tenant Admin" in check_of(diagnosis, "client-exists").why
+    assert {"consent", "method", "kid-registered", "scopes", "alg"} <= unchecked(diagnosis)
+
+
+def test_the_client_itself_as_an_administrator(patient):
+    patient.make(scopes=["admin_classic", "user_default"])
+    patient.credential = as_itself(patient)
+    diagnosis = patient.diagnose()
+    assert (found(diagnosis), unchecked(diagnosis)) == ([], set())
+
+
+def test_a_person_who_is_no_administrator(patient):
+    patient.make()
+    patient.credential = qk.ApiKey(patient.control("users", {"name": "Ada", "subject": "ada"})["apiKey"])
+    diagnosis = patient.diagnose()
+    assert found(diagnosis) == []
+    assert unchecked(diagnosis) >= SEEN_BY_ADMINISTRATORS
+    for name in ("client-exists", "client-enabled", "machine-to-machine", "scopes", "login"):
+        assert check_of(diagnosis, name).verdict == "passed", name
+
+
+def test_a_credential_that_is_not_accepted_is_told_where_it_matters(patient):
+    patient.make()
+    patient.credential = qk.ApiKey("wrong-api-key")
+    diagnosis = patient.diagnose()
+    assert found(diagnosis) == []
+    assert "401" in check_of(diagnosis, "client-exists").why
+
+
+@pytest.mark.parametrize("illness", ["consent", "method"])
+def test_as_a_client_that_cannot_log_in_the_login_is_the_finding(patient, illness):
+    patient.make(scopes=["admin_classic"])
+    if illness == "consent":
+        patient.tenant.oauth_clients.set_consent(patient.client_id, "required")
+    else:
+        patient.patch("/allowedAuthMethods", ["client_secret"])
+    patient.credential = as_itself(patient)
+    diagnosis = patient.diagnose()
+    assert found(diagnosis) == ["login"]
+    assert "see login" in check_of(diagnosis, "client-exists").why
+    assert "Tenant Admin's credential" in check_of(diagnosis, "login").advice
+
+
+def test_a_login_of_the_stores_own_is_replaced_and_so_may_end(patient):
+    patient.make()
+    operator = patient.operator
+    if "patients/" not in operator.sys.list_auth_methods()["data"]:
+        operator.sys.enable_auth_method("userpass", path="patients")
+    operator.sys.create_or_update_policy("patients", ALL)
+    operator.auth.userpass.create_or_update_user(
+        "ada", "correct horse battery", mount_point="patients", token_policies=["patients"], token_ttl="2m",
+        token_max_ttl="2m",
+    )  # fmt: skip
+    patient.store_options = {"login": UserPass("ada", "correct horse battery", mount="patients")}
+    diagnosis = patient.diagnose()
+    assert (found(diagnosis), unchecked(diagnosis)) == ([], set())
+    assert "logs in anew" in check_of(diagnosis, "vault-token").why
+
+
+@pytest.mark.parametrize(
+    "life",
+    [{"ttl": "5m", "renewable": True}, {"ttl": "1h", "renewable": False}, {"period": "30m"}, {"ttl": "20m"}],
+    ids=str,
+)
+def test_a_token_that_lives_long_enough(patient, life):
+    patient.make()
+    patient.token_options = life
+    assert patient.diagnose().is_healthy
+
+
+def test_a_root_token_does_not_end(patient):
+    patient.make()
+    patient.rules = ""
+    assert "does not end" in check_of(patient.diagnose(), "vault-token").why
+
+
+@BOTH
+def test_in_the_overlap_of_a_rotation(patient, custody):
+    patient.make()
+    qk.rotate(patient.tenant, patient.store, patient.client_id, overlap=timedelta(hours=1))
+    assert patient.diagnose().is_healthy
+
+
+def test_a_client_by_secret_alone_has_no_key_to_be_looked_at(patient):
+    patient.make(key=None, client_secret=True)
+    diagnosis = patient.diagnose()
+    assert found(diagnosis) == []
+    assert unchecked(diagnosis) == {"method", "kid-registered", "same-key", "alg", "login"}
+    assert "secret" in check_of(diagnosis, "login").why
+
+
+def test_for_a_user_and_with_scopes(patient):
+    patient.make(impersonation=True, scopes=["user_default", "apps:read"])
+    subject = f"ada-{patient.name}"
+    patient.control("users", {"name": "Ada", "subject": subject})
+    patient.seen = {"user": qk.UserLookup("subject", subject), "scopes": ["apps:read"]}
+    diagnosis = patient.diagnose()
+    assert (found(diagnosis), unchecked(diagnosis)) == ([], set())
+    assert subject in check_of(diagnosis, "login").why
+    patient.seen["user"] = qk.UserLookup("subject", "nobody-of-that-name")
+    diagnosis = patient.diagnose()
+    assert found(diagnosis) == ["login"]
+    assert "nobody-of-that-name" in check_of(diagnosis, "login").advice
+
+
+@pytest.mark.parametrize("style", ["qlik", "rfc6749"])
+def test_a_scope_that_another_covers_is_left_to_the_login(patient, style):
+    patient.make(scopes=["apps"])
+    patient.box.configure(oauth_error_style=style)
+    patient.seen["scopes"] = ["apps:read"]
+    diagnosis = patient.diagnose()
+    assert found(diagnosis) == ["login"]  # this tenant goes by the name
+    assert "covers" in check_of(diagnosis, "scopes").why
+
+
+class OnlyAKeyStore:
+    """Somebody's store that offers what the Protocol asks for, and no more."""
+
+    def __init__(self, store):
+        self._store = store
+
+    def __getattr__(self, name):
+        if name in ("health", "renew_token"):
+            raise AttributeError(name)
+        return getattr(self._store, name)
+
+
+def test_a_store_that_tells_nothing_of_its_login(patient):
+    patient.make()
+    tenant, store = patient.doctors()
+    diagnosis = qk.doctor(tenant, OnlyAKeyStore(store), patient.client_id)
+    assert (found(diagnosis), unchecked(diagnosis)) == ([], {"vault-token"})
+    with pytest.raises(ConfigurationError):
+        qk.mend(tenant, OnlyAKeyStore(store), patient.client_id, "renew-vault-token")
+
+
+def test_it_leaves_no_token_and_changes_nothing(patient):
+    patient.make()
+    patient.box.configure(maximum_tokens=2)  # one is the proof's
+    before = patient.tenant.oauth_clients.get(patient.client_id), patient.record.version
+    for _ in range(3):
+        assert patient.diagnose().is_healthy
+    assert (patient.tenant.oauth_clients.get(patient.client_id), patient.record.version) == before
+
+
+def test_a_client_that_was_never_ours_is_not_logged_in(patient):
+    patient.register()
+    before = len([line for line in patient.box.requests() if line["path"] == "/oauth/token"])
+    diagnosis = patient.diagnose()
+    assert found(diagnosis) == ["store-record"]
+    assert "adopt" in check_of(diagnosis, "store-record").advice
+    assert "bot user" in check_of(diagnosis, "login").why
+    assert len([line for line in patient.box.requests() if line["path"] == "/oauth/token"]) == before
+
+
+def test_nobody_of_that_name(patient):
+    patient.make()
+    patient.asked_for = f"{patient.name}-misspelt"
+    diagnosis = patient.diagnose()
+    assert found(diagnosis) == ["client-exists"]
+    assert (diagnosis.client_id, diagnosis.client_name) == ("", patient.asked_for)
+
+
+def test_several_of_one_name_and_no_name_at_all(patient):
+    first = patient.make().client_id
+    second = patient.tenant.oauth_clients.create  # a second one of that name, by somebody else
+    created = patient.register(client_name=patient.name) if second else None
+    assert created is not None
+    tenant, store = patient.doctors()
+    # The store has one of them, and that one is meant.
+    name = patient.tenant.oauth_clients.get(first).client_name
+    assert qk.doctor(tenant, store, name).client_id == first
+    patient.store.delete(patient.tenant.host, first)
+    with pytest.raises(ConfigurationError) as caught:
+        qk.doctor(tenant, store, name)
+    assert first in caught.value.hint
+    assert created.client.client_id in caught.value.hint
+    for nobody in ("", "  "):
+        with pytest.raises(ConfigurationError):
+            qk.doctor(tenant, store, nobody)
+    with pytest.raises(TypeError):
+        qk.doctor(tenant, store, first, scopes="user_default")
+    patient.tenant.oauth_clients.delete(first)
+
+
+def test_it_can_be_shown(patient):
+    patient.make()
+    patient.patch("/clientName", "<b>evil\u202e\x1b[31m name</b>")
+    patient.tenant.oauth_clients.set_consent(patient.client_id, "required")
+    diagnosis = patient.diagnose()
+    words = diagnosis.words()
+    assert words.count("\n") == len(TITLES) + 1 + 1  # the advice, and the mend
+    assert "✗ failed       The client is trusted (consent): " in words
+    assert "What to do: Set its consent method to trusted." in words
+    assert "One click: trust." in words
+    assert "\x1b" not in words
+    assert "\u202e" not in words
+    html = diagnosis._repr_html_()
+    assert "<b>" not in html
+    assert "&lt;b&gt;" in html
+    document = json.loads(json.dumps(diagnosis.to_dict()))
+    assert document["findings"] == ["consent"]
+    assert document["is_healthy"] is False
+    assert {check["verdict"] for check in document["checks"]} == {"passed", "failed", "not_checked"}
+    assert repr(diagnosis) == f"<Diagnosis {patient.client_id}: consent>"
+    patient.tenant.oauth_clients.delete(patient.client_id)
+
+
+def test_the_function_stays_a_function_when_its_package_is_loaded():
+    import qlik_keys.diagnosis.examination as module
+
+    assert qk.doctor is module.doctor
+    assert callable(qk.mend)
+    assert {"doctor", "mend", "Diagnosis", "Check", "UserLookup"} <= set(qk.__all__)
+
+
+def test_every_title_is_a_check():
+    assert len(set(TITLES.values())) == len(TITLES)
+    assert not any(a == b for a, b in itertools.combinations(TITLES, 2))

@@ -1,0 +1,114 @@
+"""Each mend does mend: the next diagnosis is healthy. None touches what it should not."""
+
+from __future__ import annotations
+
+import pytest
+from illnesses import ILLNESSES, MORE, stop_at
+from patient import check_of, found, other_key_as
+
+import qlik_keys as qk
+from qlik_keys.diagnosis import MENDS
+from qlik_keys.errors import ConfigurationError, NeedsPerson, StoreDenied
+
+pytestmark = pytest.mark.openbao
+MENDABLE = {name: illness for name, illness in {**ILLNESSES, **MORE}.items() if illness.mend}
+BOTH = pytest.mark.parametrize("custody", ["kv", "transit"])
+
+
+@BOTH
+@pytest.mark.parametrize("name", MENDABLE)
+def test_a_mend_mends(patient, custody, name):
+    patient.make()
+    MENDABLE[name].inflict(patient)
+    tenant, store = patient.doctors()
+    [finding] = qk.doctor(tenant, store, patient.client_id).findings
+    assert finding.mend == MENDABLE[name].mend
+    assert qk.mend(tenant, store, patient.client_id, finding.mend)
+    assert qk.doctor(tenant, store, patient.client_id).findings == ()
+    # A second click finds nothing to do, and harms nothing.
+    assert qk.mend(tenant, store, patient.client_id, finding.mend)
+    assert qk.doctor(tenant, store, patient.client_id).findings == ()
+
+
+def test_every_mend_is_tried_here():
+    assert {illness.mend for illness in MENDABLE.values()} == set(MENDS)
+
+
+@BOTH
+@pytest.mark.parametrize("step", ["claim", "record", "prove", "unstage"])
+def test_a_client_whose_making_was_cut_off_is_finished(patient, custody, step):
+    patient.name = f"patient-cut-off-before-{step}-{custody}"
+    wishes = {"name": patient.name, "scopes": ["user_default"]}
+    stop_at(patient, step, lambda **told: qk.provision(patient.tenant, patient.store, **wishes, **told))
+    [client] = [each for each in patient.tenant.oauth_clients.list() if each.client_name == patient.name]
+    patient.client_id = client.client_id
+    tenant, store = patient.doctors()
+    finding = check_of(qk.doctor(tenant, store, patient.client_id), "store-record")
+    if finding.verdict == "failed":
+        assert finding.mend == "resume"
+    qk.mend(tenant, store, patient.client_id, "resume")
+    assert qk.doctor(tenant, store, patient.client_id).findings == ()
+    assert patient.store.staged(patient.tenant.host) == []
+
+
+def test_a_client_that_was_never_registered_is_told_by_its_name(patient):
+    patient.name = patient.asked_for = "patient-never-registered"
+    wishes = {"name": patient.name, "scopes": ["user_default"]}
+    stop_at(patient, "register", lambda **told: qk.provision(patient.tenant, patient.store, **wishes, **told))
+    diagnosis = patient.diagnose()
+    assert found(diagnosis) == ["store-record"]
+    assert not check_of(diagnosis, "store-record").mend  # it has no id that a mend could be given
+    qk.resume(patient.tenant, patient.store)
+    assert patient.diagnose().is_healthy
+
+
+def test_resume_touches_no_other_client(patient):
+    patient.make()
+    other = qk.provision(patient.tenant, patient.store, name=f"{patient.name}-other", scopes=["user_default"])
+    for client_id in (patient.client_id, other.client_id):
+        stop_at(patient, "publish", lambda i=client_id, **told: qk.rotate(patient.tenant, patient.store, i, **told))
+    qk.mend(patient.tenant, patient.store, patient.client_id, "resume")
+    assert not patient.record.in_state("next")
+    assert patient.store.read(patient.tenant.host, other.client_id).in_state("next")
+    qk.delete(patient.tenant, patient.store, other.client_id, confirm=other.client_id)
+
+
+def test_what_is_not_safe_is_refused(patient):
+    patient.make()
+    tenant, store, client_id = patient.tenant, patient.store, patient.client_id
+    for unknown in ("", "revoke", "client-exists"):
+        with pytest.raises(ConfigurationError) as caught:
+            qk.mend(tenant, store, client_id, unknown)
+        assert "trust" in caught.value.hint
+    # Another key under our key's name: with the method, its owner could log in.
+    patient.patch("/publicKeys", [other_key_as(patient.record.current.kid)])
+    patient.patch("/allowedAuthMethods", ["client_secret"])
+    with pytest.raises(NeedsPerson):
+        qk.mend(tenant, store, client_id, "method")
+    assert tenant.oauth_clients.get(client_id).allowed_auth_methods == ("client_secret",)
+    page = patient.register(
+        app_type="spa", allowed_grant_types=(), allowed_auth_methods=(), consent_method=None,
+        redirect_uris=("https://example.com/",),
+    ).client.client_id  # fmt: skip
+    with pytest.raises(NeedsPerson):
+        qk.mend(tenant, store, page, "machine-to-machine")
+    finding = check_of(qk.doctor(tenant, store, page), "machine-to-machine")
+    assert (finding.verdict, finding.mend) == ("failed", "")
+    tenant.oauth_clients.delete(client_id)
+
+
+def test_a_token_that_cannot_be_renewed_says_so(patient):
+    patient.make()
+    patient.token_options = {"ttl": "5m", "renewable": False}
+    tenant, store = patient.doctors()
+    with pytest.raises(StoreDenied):
+        qk.mend(tenant, store, patient.client_id, "renew-vault-token")
+
+
+def test_the_lists_keep_what_they_had(patient):
+    patient.make(impersonation=True)
+    patient.patch("/allowedGrantTypes", ["urn:qlik:oauth:user-impersonation"])
+    said = qk.mend(patient.tenant, patient.store, patient.client_id, "machine-to-machine")
+    assert "client_credentials" in said
+    client = patient.tenant.oauth_clients.get(patient.client_id)
+    assert set(client.allowed_grant_types) == {"urn:qlik:oauth:user-impersonation", "client_credentials"}

@@ -1,0 +1,303 @@
+"""Every fault that the doctor should name, made for real on a sandbox; each is data for several tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from patient import Patient, other_key_as, with_token_url
+from sandbox_door import serving
+
+import qlik_keys as qk
+from qlik_keys.keystore.vault import UserPass
+from qlik_keys.sandbox.tenant import SandboxTenant
+from qlik_keys.tenant import RateBudget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+KEY_CHECKS = frozenset({"method", "kid-registered", "same-key", "alg"})
+CLIENT_CHECKS = frozenset({"client-enabled", "machine-to-machine", "consent", "scopes"}) | KEY_CHECKS
+TENANT_CHECKS = frozenset({"discovery", "clock", "client-exists", "login"}) | CLIENT_CHECKS
+SIGNED_OUT = frozenset({"login"})  # a tenant refuses before it gets to what only a login finds
+
+
+@dataclass(frozen=True)
+class Illness:
+    """One fault.
+
+    Attributes:
+        finding: the check that must fail for it, and no other.
+        inflict: makes it.
+        hides: checks that cannot be made while it lasts.
+        mend: the mend that the finding must name.
+        is_rsa: it needs a client with an RSA key.
+    """
+
+    finding: str
+    inflict: Callable[[Patient], None]
+    hides: frozenset[str] = frozenset()
+    mend: str = ""
+    is_rsa: bool = False
+
+
+def nothing_listens(patient):
+    """The tenant is gone from its own address, so that what the store files under it is still found."""
+    with serving(SandboxTenant) as (_, address):
+        patient.url = address
+    # The record lies under the host of the shared sandbox; one is written for the host that is gone.
+    host = address.removeprefix("http://")
+    record = patient.record
+    token_url = record.token_url.replace(patient.tenant.url, address)
+    patient.store.write(replace(record, tenant_host=host, token_url=token_url, version=0))
+
+
+def other_website(patient):
+    patient.url = patient.box.vault_url
+
+
+def alias(patient):
+    patient.url = patient.box.tenant_url.replace("127.0.0.1", "localhost")
+
+
+def server_error(patient):
+    fault = {"fault": 503, "path": "/.well-known/*", "times": 1}
+    patient.box.configure(fail_next=[fault])
+
+
+def clock_ahead(patient):
+    patient.box.configure(clock_skew_seconds=-300)
+
+
+def clock_behind(patient):
+    patient.box.configure(clock_skew_seconds=300)
+
+
+def other_audience(patient):
+    patient.store.write(with_token_url(patient.record, f"{patient.tenant.token_url}/"))
+
+
+def deleted(patient):
+    patient.tenant.oauth_clients.delete(patient.client_id)
+
+
+def disabled(patient):
+    patient.control(f"clients/{patient.client_id}/disable")
+
+
+def no_machine(patient):
+    patient.patch("/allowedGrantTypes", [])
+
+
+def no_impersonation(patient):
+    patient.seen["user"] = qk.UserLookup("subject", "somebody")
+
+
+def not_trusted(patient):
+    patient.tenant.oauth_clients.set_consent(patient.client_id, "required")
+
+
+def consent_deleted(patient):
+    patient.tenant.oauth_clients.delete_connection_config(patient.client_id)
+
+
+def by_secret_only(patient):
+    patient.patch("/allowedAuthMethods", ["client_secret"])
+
+
+def other_key_registered(patient):
+    patient.patch("/publicKeys", [qk.generate(qk.KeySpec("ES384")).public])
+
+
+def other_key_under_its_name(patient):
+    current = patient.record.current
+    patient.patch("/publicKeys", [other_key_as(current.kid, current.alg)])
+
+
+def key_rotated_in_the_engine(patient):
+    patient.operator.secrets.transit.rotate_key(patient.record.current.reference)
+
+
+def key_gone_from_the_engine(patient):
+    reference = patient.record.current.reference
+    patient.operator.secrets.transit.update_key_configuration(reference, deletion_allowed=True)
+    patient.operator.secrets.transit.delete_key(reference)
+
+
+def other_algorithm(patient):
+    registered = patient.tenant.oauth_clients.get(patient.client_id).public_keys[0].to_dict()
+    patient.patch("/publicKeys", [{**registered, "alg": "RS512"}])
+
+
+def scopes_not_allowed(patient):
+    patient.seen["scopes"] = ["apps:read", "user_default"]
+
+
+def no_scopes(patient):
+    patient.patch("/allowedScopes", [])
+
+
+def no_record(patient):
+    patient.store.delete(patient.tenant.host, patient.client_id)
+
+
+def record_soft_deleted(patient):
+    patient.operator.secrets.kv.v2.delete_latest_version_of_secret(patient.path)
+
+
+def record_of_somebody_else(patient):
+    patient.operator.secrets.kv.v2.create_or_update_secret(patient.path, secret={"password": "correct horse"})
+
+
+def wrong_key_written(patient):
+    patient.edit_record(private_key=qk.generate(qk.KeySpec("RS256", bits=2048)).reveal())
+
+
+def vault_gone(patient):
+    patient.store_options = {"url": "http://127.0.0.1:9", "token": patient.box.vault_token}
+
+
+def mount_unseen(patient):
+    patient.store_options["mount"] = "secrets"
+
+
+def mount_wrong(patient):
+    patient.rules = ""  # the root token, which sees every mount
+    patient.store_options["mount"] = "secrets"
+
+
+def rotation_cut_off(patient):
+    stop_at(patient, "publish", lambda **told: qk.rotate(patient.tenant, patient.store, patient.client_id, **told))
+
+
+def token_ends_soon(patient):
+    patient.token_options |= {"ttl": "5m", "renewable": False}
+
+
+def token_ends_soon_and_can_be_renewed(patient):
+    patient.token_options |= {"ttl": "20m", "renewable": True, "shorten_to": "8m"}
+
+
+def token_revoked(patient):
+    token = patient.token()
+    patient.operator.auth.token.revoke(token)
+    patient.store_options["token"] = token
+
+
+def login_refused(patient):
+    if "patients/" not in patient.operator.sys.list_auth_methods()["data"]:
+        patient.operator.sys.enable_auth_method("userpass", path="patients")
+    patient.store_options["login"] = UserPass("nobody", "wrong horse battery", mount="patients")
+
+
+def may_not_read(patient):
+    patient.rules = patient.rules.replace('"read", ', "")
+
+
+def may_not_sign(patient):
+    host, kid = patient.tenant.host, patient.client_id
+    patient.rules = qk.vault_policy("consumer", tenant_host=host, client_id=kid, client_name=patient.name, custody="kv")
+
+
+def waits_after_a_429(patient):
+    patient.budget = RateBudget()
+    patient.budget.block(2, 45)
+
+
+def nearly_used_up(patient):
+    patient.budget = RateBudget(limits_per_minute={1: 1000, 2: 100})
+    for _ in range(460):
+        patient.budget.count(2)
+
+
+def answers_429(patient):
+    fault = {"fault": 429, "path": "/.well-known/*", "retry_after": 0}
+    patient.box.configure(fail_next=[fault])
+
+
+def bot_disabled(patient):
+    patient.control(f"users/{patient.bot_user}/disable")
+
+
+def too_many_tokens(patient):
+    patient.box.configure(maximum_tokens=1)
+
+
+def key_not_seen_yet(patient):
+    patient.box.configure(key_propagation_seconds=3600)
+
+
+def led_elsewhere(patient):
+    patient.box.configure(users_me_redirect="http://127.0.0.1:9/")
+
+
+class Stopped(Exception):
+    pass
+
+
+def stop_at(patient, step, operation):
+    """Cut an operation off before a step."""
+
+    def stop(event):
+        if event.step == step and event.phase == "before":
+            raise Stopped
+
+    try:
+        operation(on_step=stop)
+    except Stopped:
+        return
+    raise AssertionError(f"it has no step {step}")
+
+
+NO_KEY = KEY_CHECKS | {"audience", "login"}
+# What may strike any client, in the order in which it is told; two of them at a time are tried too.
+ILLNESSES = {
+    "nothing listens": Illness("tenant-url", nothing_listens, TENANT_CHECKS),
+    "ahead": Illness("clock", clock_ahead, SIGNED_OUT),
+    "audience": Illness("audience", other_audience, mend="token-url"),
+    "deleted": Illness("client-exists", deleted, CLIENT_CHECKS | SIGNED_OUT),
+    "disabled": Illness("client-enabled", disabled, SIGNED_OUT),
+    "no machine": Illness("machine-to-machine", no_machine, SIGNED_OUT, mend="machine-to-machine"),
+    "not trusted": Illness("consent", not_trusted, SIGNED_OUT, mend="trust"),
+    "by secret only": Illness("method", by_secret_only, SIGNED_OUT, mend="method"),
+    "another key": Illness("kid-registered", other_key_registered, SIGNED_OUT | {"same-key", "alg"}),
+    "under its name": Illness("same-key", other_key_under_its_name, SIGNED_OUT | {"alg"}),
+    "algorithm": Illness("alg", other_algorithm, SIGNED_OUT, is_rsa=True),
+    "scopes": Illness("scopes", scopes_not_allowed),
+    "no record": Illness("store-record", no_record, NO_KEY | {"tenant-url", "client-exists"}),
+    "cut off": Illness("store-record", rotation_cut_off, mend="resume"),
+    "token ends": Illness("vault-token", token_ends_soon),
+    "may not read": Illness("vault-rights", may_not_read, NO_KEY | {"store-record"}),
+    "nearly used up": Illness("rate-budget", nearly_used_up),
+    "bot disabled": Illness("login", bot_disabled),
+}
+NO_ANSWER = TENANT_CHECKS - {"discovery"}
+# Other ways to the same findings.
+MORE = {
+    "another website": Illness("discovery", other_website, NO_ANSWER | NO_KEY | {"store-record"}),
+    "another name of the tenant": Illness("discovery", alias, NO_KEY | {"store-record"}),
+    "a server error": Illness("discovery", server_error, NO_ANSWER),
+    "behind": Illness("clock", clock_behind, SIGNED_OUT),
+    "no impersonation": Illness("machine-to-machine", no_impersonation, SIGNED_OUT),
+    "consent deleted": Illness("consent", consent_deleted, SIGNED_OUT, mend="trust"),
+    "no scopes": Illness("scopes", no_scopes),
+    "soft-deleted": Illness("store-record", record_soft_deleted, NO_KEY),
+    "somebody else's": Illness("store-record", record_of_somebody_else, NO_KEY),
+    "wrong key written": Illness("store-record", wrong_key_written, NO_KEY),
+    "Vault gone": Illness("store-record", vault_gone, NO_KEY),
+    "renewable": Illness("vault-token", token_ends_soon_and_can_be_renewed, mend="renew-vault-token"),
+    "revoked": Illness("vault-token", token_revoked, NO_KEY),
+    "login refused": Illness("vault-token", login_refused, NO_KEY),
+    "wrong mount": Illness("store-record", mount_wrong, NO_KEY),
+    "unseen mount": Illness("vault-rights", mount_unseen, NO_KEY | {"store-record"}),
+    "429 before": Illness("rate-budget", waits_after_a_429, SIGNED_OUT),
+    "429 now": Illness("rate-budget", answers_429),
+    "too many tokens": Illness("login", too_many_tokens),
+    "not seen yet": Illness("login", key_not_seen_yet),
+    "led elsewhere": Illness("login", led_elsewhere),
+}
+IN_TRANSIT = {
+    "rotated in the engine": Illness("same-key", key_rotated_in_the_engine, SIGNED_OUT),
+    "gone from the engine": Illness("same-key", key_gone_from_the_engine, SIGNED_OUT),
+    "may not sign": Illness("vault-rights", may_not_sign, SIGNED_OUT | {"same-key"}),
+}
