@@ -130,6 +130,35 @@ class Explained:
     rule: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Called:
+    """A call, or a request for a token, that was made; neither bodies nor secrets are kept.
+
+    Attributes:
+        time: when, UTC.
+        client_id: as which client.
+        client: its name.
+        method: HTTP method.
+        path: path with the query.
+        status: HTTP status, None when no answer came.
+        milliseconds: how long it took, with repeats and redirects.
+        trace_id: what Qlik's support asks for, "" where the tenant did not say.
+        retry_after: seconds that the tenant asks to wait, None for none.
+        error: the name of the error's class, "" for success.
+    """
+
+    time: datetime
+    client_id: str
+    client: str
+    method: str
+    path: str
+    status: int | None
+    milliseconds: float
+    trace_id: str = ""
+    retry_after: float | None = None
+    error: str = ""
+
+
 def prepare(
     tenant: QlikTenant,
     store: KeyStore,
