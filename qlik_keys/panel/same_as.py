@@ -123,7 +123,7 @@ def _curl(request: ShownRequest, bearer: str, body: _Body) -> str:
     words.append(f'-H "Authorization: Bearer ${bearer}"')
     if request.method == "GET":
         words.append("--location")
-    client_id = _deleted_client(request)
+    client_id = deleted_client(request)
     if client_id:
         words.append(shlex.join(["-H", f"qlik-confirm-delete: {client_id}"]))
     if request.body:
@@ -133,7 +133,7 @@ def _curl(request: ShownRequest, bearer: str, body: _Body) -> str:
 
 def _python(request: ShownRequest, bearer: str, body: _Body) -> str:
     headers = f'{{"Authorization": f"Bearer {{os.environ[\'{bearer}\']}}"'
-    client_id = _deleted_client(request)
+    client_id = deleted_client(request)
     if client_id:
         headers += f', "qlik-confirm-delete": {client_id!r}'
     argument = f",\n    json={body.python}" if request.body else ""
@@ -163,11 +163,11 @@ def _raw_words(request: ShownRequest, body: _Body) -> list[str]:
 
 
 def _confirmation(request: ShownRequest) -> list[str]:
-    client_id = _deleted_client(request)
+    client_id = deleted_client(request)
     return ["--headers", f"qlik-confirm-delete={client_id}"] if client_id else []
 
 
-def _deleted_client(request: ShownRequest) -> str:
+def deleted_client(request: ShownRequest) -> str:
     """Return the id of the client that the request deletes, which a header must repeat; "" for any other request."""
     found = re.fullmatch(_CLIENT, urlsplit(request.address).path) if request.method == "DELETE" else None
     return found["id"] if found else ""
