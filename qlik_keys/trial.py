@@ -278,7 +278,7 @@ def explain(header: Mapping[str, Any], claims: Mapping[str, Any]) -> tuple[Expla
     explained = []
     for part, members in (("header", header), ("claims", claims)):
         for name, value in members.items():
-            meaning, rule = _MEANINGS.get((part, name), ("not a member that Qlik asks for", ""))
+            meaning, rule = _MEANINGS.get((part, name), ("Not a member that Qlik asks for", ""))
             rule += lifetime if name == "exp" else ""
             explained.append(Explained(name=name, value=_in_words(name, value), meaning=meaning, rule=rule))
     return tuple(explained)
@@ -306,23 +306,23 @@ def moment_in_words(value: Any) -> str:
 
 _MEANINGS: Mapping[tuple[str, str], tuple[str, str]] = {
     ("header", "alg"): (
-        "how it is signed",
+        "How it is signed",
         "RS256, RS512 or ES384, and the one that the key was registered for: the tenant never lets the sender choose.",
     ),
     ("header", "kid"): (
-        "which key signed it",
+        "Which key signed it",
         "Required by Qlik: it picks the registered key. Qlik's own tutorial code forgets it.",
     ),
-    ("header", "typ"): ("what this is", "JWT, by custom (RFC 7519, 5.1)."),
-    ("claims", "iss"): ("who made it: the client", "Exactly the client id (RFC 7523, 3)."),
-    ("claims", "sub"): ("whom it is about: the client", "The same as iss: a client speaks for itself."),
+    ("header", "typ"): ("What this is", "JWT, by custom (RFC 7519, 5.1)."),
+    ("claims", "iss"): ("Who made it: the client", "Exactly the client id (RFC 7523, 3)."),
+    ("claims", "sub"): ("Whom it is about: the client", "The same as iss: a client speaks for itself."),
     ("claims", "aud"): (
-        "whom it is for: the token endpoint",
+        "Whom it is for: the token endpoint",
         "Exactly <tenant>/oauth/token, with no slash at the end, one text and no list.",
     ),
-    ("claims", "jti"): ("its own number", "A fresh UUID for each request: a second use is refused."),
-    ("claims", "iat"): ("when it was made", "Required by Qlik. Clocks that are wrong are refused."),
-    ("claims", "exp"): ("when it ends", f"At most {MAXIMUM_LIFETIME_SECONDS} s after iat."),
+    ("claims", "jti"): ("Its own number", "A fresh UUID for each request: a second use is refused."),
+    ("claims", "iat"): ("When it was made", "Required by Qlik. Clocks that are wrong are refused."),
+    ("claims", "exp"): ("When it ends", f"At most {MAXIMUM_LIFETIME_SECONDS} s after iat."),
 }
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from qlik_keys.trial import Called
 
 _OK, _ERRORS = 200, 400
+_WRONG = "<span class='qk-wrong'>✗ wrong on purpose</span> "
 
 
 def assertion(shown: ShownAssertion | None) -> str:
@@ -24,26 +25,25 @@ def assertion(shown: ShownAssertion | None) -> str:
     from qlik_keys.trial import FAULTS  # noqa: PLC0415  # brings httpx
 
     fault = FAULTS.get(shown.fault)
-    rows = []
+    members = []
     for each in shown.members:
         is_wrong = fault is not None and each.name == fault.member
-        sign = "<span class='qk-wrong'>✗ wrong on purpose</span> " if is_wrong else ""
-        rows.append(
-            f"<tr{' class=qk-wrong-row' if is_wrong else ''}><th scope='row'><code>{escape(each.name)}</code></th>"
-            f"<td><code>{escape(each.value)}</code></td>"
-            f"<td>{sign}<b>{escape(each.meaning)}.</b> {escape(each.rule)}</td></tr>"
+        members.append(
+            f"<li{' class=qk-wrong-member' if is_wrong else ''}><p><b>{escape(each.name)}</b> "
+            f"<code>{escape(each.value)}</code></p>"
+            f"<p class='qk-muted'>{_WRONG if is_wrong else ''}{escape(each.meaning)}. {escape(each.rule)}</p></li>"
         )
-    unsigned = (
-        "<span class='qk-wrong'>✗ wrong on purpose</span> by a key made just now, which nobody registered"
-        if fault is not None and not fault.member
-        else "by the private key, which stays where it is; the tenant verifies it with the registered public key"
+    is_forged = fault is not None and not fault.member
+    signed = "a key made just now, which nobody registered" if is_forged else "the private key, which stays where it is"
+    members.append(
+        f"<li{' class=qk-wrong-member' if is_forged else ''}><p><b>signature</b></p>"
+        f"<p class='qk-muted'>{_WRONG if is_forged else ''}by {signed}. Not shown: whoever has the whole assertion "
+        "first logs in with it. The tenant verifies it with the registered public key.</p></li>"
     )
     title = f"The assertion: {fault.title}" if fault is not None else "The assertion"
     return (
-        f"<details class='qk-preview' open><summary><b>{escape(title)}</b></summary><div class='qk-wide' tabindex='0' "
-        f"role='region' aria-label='The assertion'><table class='qk-differences qk-members'><thead><tr><th>Member</th>"
-        f"<th>Here</th><th>What it is, and the rule</th></tr></thead><tbody>{''.join(rows)}<tr><th scope='row'>"
-        f"signature</th><td>not shown</td><td>{unsigned}.</td></tr></tbody></table></div></details>"
+        f"<details class='qk-preview' open><summary><b>{escape(title)}</b></summary>"
+        f"<ul class='qk-members'>{''.join(members)}</ul></details>"
     )
 
 
@@ -67,8 +67,13 @@ def lesson(learnt: ShownLesson | None) -> str:
     )
 
 
-def token(shown: ShownToken | None) -> str:
-    """Return what is known of the token at hand, or nothing."""
+def token(shown: ShownToken | None, *, is_old: bool = False) -> str:
+    """Return what is known of the token at hand, or nothing.
+
+    Args:
+        shown: the token.
+        is_old: something else was tried since.
+    """
     if shown is None:
         return ""
     form = shown.form
@@ -81,7 +86,9 @@ def token(shown: ShownToken | None) -> str:
         ("Key id", shown.kid),
     ]
     facts = "".join(f"<dt>{name}</dt><dd><code>{escape(value)}</code></dd>" for name, value in rows if value)
-    title = "✗ This token is revoked" if shown.is_revoked else f"✓ {escape(shown.client_name)} logged in"
+    whose = escape(shown.client_name)
+    title = f"The token from before is still at hand: {whose}" if is_old else f"✓ {whose} logged in"
+    title = f"✗ The token of {whose} is revoked" if shown.is_revoked else title
     kind = "qk-good" if not shown.is_revoked else "qk-error"
     after = "<p>Call anything with it: the tenant answers 401.</p>" if shown.is_revoked else ""
     return f"<div class='{kind}' role='status'><p><b>{title}.</b></p><dl>{facts}</dl>{after}</div>"

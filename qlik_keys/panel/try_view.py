@@ -108,10 +108,9 @@ class TryView:
             words("<h3>Call with the token</h3>"), self._bar, self._answer, self._calls, classes="qk-card"
         )
         self.widget = box(
-            box(form, result, classes="qk-new"),
             self._doctor_card,
+            box(box(form, self._assertion_card, classes="qk-pane"), result, classes="qk-new"),
             self._call_card,
-            self._assertion_card,
             classes="qk-pane",
         )
         self._client.observe(self._chose, names="value")
@@ -147,7 +146,8 @@ class TryView:
         put(self._steps, markup.steps(state.steps) if is_ours and state.steps else "")
         put(self._lesson, trial_markup.lesson(state.lesson))
         token = state.token
-        put(self._result, trial_markup.token(token) or (_NOTHING_YET if state.lesson is None else ""))
+        is_old = state.lesson is not None and state.lesson.fault != "replayed"
+        put(self._result, trial_markup.token(token, is_old=is_old) or ("" if state.lesson else _NOTHING_YET))
         put(self._parts, trial_markup.token_parts(token))
         is_alive = token is not None and not token.is_revoked
         self._countdown.count_to(token.expires_at if is_alive and token is not None else None)
@@ -162,8 +162,8 @@ class TryView:
         self._answer.show(state.answer)
         put(self._calls, trial_markup.calls(state.calls))
         self._checks.disabled = bool(state.work)
-        self._checks.show(state.diagnosis, state.mended)
         show(self._doctor_card, visible=state.diagnosis is not None)
+        self._checks.show(state.diagnosis, state.mended)
 
     def _draw_clients(self, state: PanelState) -> None:
         """Offer the clients that have a key; the one that is selected in the table is chosen here too."""

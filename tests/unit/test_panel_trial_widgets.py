@@ -73,7 +73,7 @@ def test_an_answer_goes_by_message_and_is_in_no_state():
 
 
 def test_an_answer_that_is_too_large_says_where_it_is():
-    rows = [random.Random(at).randbytes(400).hex() for at in range(3000)]  # noqa: S311  # only not compressible
+    rows = [random.Random(at).randbytes(400).hex() for at in range(3000)]  # only not compressible
     whole = packed(answer_of(rows))
     told = json.loads(zlib.decompress(whole))
     assert len(whole) < 10_000

@@ -254,7 +254,7 @@ def test_each_member_is_explained():
     assert explained["iat"].value == "1800000000 (2027-01-15 08:00:00 UTC)"
     [odd] = trial.explain({}, {"odd": ["x"]})
     assert (odd.value, odd.rule) == ('["x"]', "")
-    assert "not a member" in odd.meaning
+    assert "Not a member" in odd.meaning
 
 
 @pytest.mark.parametrize("value", [True, None, "1800000000", -1, 1e300, float("nan"), float("inf"), []])

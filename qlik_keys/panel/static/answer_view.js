@@ -18,14 +18,15 @@ function make(tag, className = "", words = "") {
 }
 
 const isBranch = (value) => value !== null && typeof value === "object";
-const leafWords = (value) => (typeof value === "string" ? `"${value}"` : String(value));
+const isEmpty = (value) => isBranch(value) && !Object.keys(value).length;
+const leafWords = (value) => (typeof value === "string" || isEmpty(value) ? JSON.stringify(value) : String(value));
 
 // What is inside is made when it is opened: an answer may have ten thousand rows.
 function nodeOf(name, value, depth) {
-  if (!isBranch(value)) {
+  if (!isBranch(value) || isEmpty(value)) {
     const leaf = make("div", "qk-leaf");
     if (name !== "") leaf.append(make("span", "qk-key", name), ": ");
-    leaf.append(make("span", `qk-value qk-is-${value === null ? "null" : typeof value}`, leafWords(value)));
+    leaf.append(make("span", `qk-value qk-is-${value === null || isEmpty(value) ? "null" : typeof value}`, leafWords(value)));
     return leaf;
   }
   const entries = Object.entries(value);
@@ -117,7 +118,7 @@ function codeOf(text, label) {
 
 function render({ model, el }) {
   let answer = null;
-  let view = "";
+  let chosen = ""; // by a click; else a list is a table, and everything else a tree
   el.classList.add("qk-answer-view");
 
   const rowsOf = () => {
@@ -165,7 +166,7 @@ function render({ model, el }) {
     if (!answer.size) return [make("p", "qk-muted", "The answer has no body.")];
     const rows = rowsOf();
     const views = { Tree: answer.is_json, Table: rows !== null, Raw: true };
-    if (!views[view]) view = rows?.length ? "Table" : answer.is_json ? "Tree" : "Raw";
+    const view = views[chosen] ? chosen : rows?.length ? "Table" : answer.is_json ? "Tree" : "Raw";
     const bar = make("div", "qk-views");
     bar.setAttribute("role", "group");
     bar.setAttribute("aria-label", "Show the answer as");
@@ -175,7 +176,7 @@ function render({ model, el }) {
       button.type = "button";
       button.setAttribute("aria-pressed", name === view ? "true" : "false");
       button.addEventListener("click", () => {
-        view = name;
+        chosen = name;
         draw();
         [...el.querySelectorAll(".qk-views button")].find((each) => each.textContent === name)?.focus();
       });

@@ -46,13 +46,12 @@ function render({ model, el }) {
   };
   const draw = () => {
     const found = model.get("found");
-    const focused = el.contains(document.activeElement);
     el.replaceChildren();
-    if (!found.checks) return;
+    if (!found.checks) return undefined;
     const failed = found.checks.filter((check) => check.verdict === "failed");
     const unknown = found.checks.filter((check) => check.verdict === "not_checked");
     const passed = found.checks.filter((check) => check.verdict === "passed");
-    const title = make("h3", "", `What is wrong with ${found.client}`);
+    const title = make("h3", "", `What the doctor found: ${found.client}`);
     title.tabIndex = -1;
     const count = `${failed.length} finding${failed.length === 1 ? "" : "s"}`;
     const words = failed.length ? `✗ ${count}` : "✓ Nothing was found: the login works";
@@ -70,16 +69,21 @@ function render({ model, el }) {
     const row = make("div", "qk-actions");
     row.append(button("Look again", { kind: "again" }), button("Put away", { kind: "drop" }));
     el.append(row);
-    if (focused) title.focus(); // the button that had it is gone
+    return title;
+  };
+  // Whoever asked is taken there, wherever on the page they asked; it is shown a moment after it is filled.
+  const drawAnew = () => {
+    const title = draw();
+    if (title) setTimeout(() => title.focus(), 50);
   };
   const disable = () => {
     for (const each of el.querySelectorAll("button")) each.disabled = model.get("disabled");
   };
-  model.on("change:found", draw);
+  model.on("change:found", drawAnew);
   model.on("change:disabled", disable);
   draw();
   return () => {
-    model.off("change:found", draw);
+    model.off("change:found", drawAnew);
     model.off("change:disabled", disable);
   };
 }
