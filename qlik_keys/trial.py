@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from qlik_keys.access_token import mint
 from qlik_keys.assertion import DEFAULT_LIFETIME_SECONDS, MAXIMUM_LIFETIME_SECONDS, client_assertion
 from qlik_keys.clock import SYSTEM_CLOCK, Clock
 from qlik_keys.errors import ConfigurationError
@@ -25,19 +26,19 @@ from qlik_keys.secret import Secret
 from qlik_keys.tenant.calls import Call
 from qlik_keys.tenant.credentials import BearerOnce
 from qlik_keys.tenant.oauth import ByAssertion, revoke_token
-from qlik_keys.token_source import mint, stored_signer
+from qlik_keys.token_source import stored_signer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import httpx
 
+    from qlik_keys.access_token import Token
     from qlik_keys.assertion import Signer
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.tenant import QlikTenant
     from qlik_keys.tenant.oauth import UserLookup
     from qlik_keys.tenant.session import Session
-    from qlik_keys.token_source import Token
 
 UNOFFICIAL = "unofficial, may change"
 _SANDBOX_HEADER = "x-qlik-keys-sandbox"

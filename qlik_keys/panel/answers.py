@@ -113,18 +113,18 @@ def shown_answer(
         return refusal, None
     values |= {"status": answer.status, "size": len(answer.content), "content_type": answer.content_type}
     try:
-        document = answer.json()
+        # Read twice: no frame holds the document as it came, since a verbose traceback prints those.
+        guarded, struck = guarded_document(answer.json()), struck_document(answer.json())
     except (TenantProtocolError, RecursionError):
         return ShownAnswer(raw=_without(token, _text(answer)), **values), None
-    struck = struck_document(document)
-    came_with = guarded_document(document)
-    is_struck = struck != document
+    is_struck = guarded != struck
     raw = json.dumps(struck, indent=2, ensure_ascii=False) if is_struck else _text(answer)
     shown = ShownAnswer(
         is_json=bool(answer.content), document=struck, raw=_without(token, raw), struck=is_struck, **values
     )
-    secrets = came_with.values() if isinstance(came_with, dict) else ()
-    return shown, next((value for value in secrets if isinstance(value, Secret)), None)
+    # What is read can be read again; what a change answers is told this once.
+    told = guarded.values() if isinstance(guarded, dict) and request.method != "GET" else ()
+    return shown, next((value for value in told if isinstance(value, Secret)), None)
 
 
 def _text(answer: RawAnswer) -> str:

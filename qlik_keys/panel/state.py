@@ -63,7 +63,7 @@ class ShownRequest:
     method: str
     path: str
     address: str
-    body: str
+    body: str = field(repr=False)
     status: int | None
     milliseconds: float
     attempt: int = 1

@@ -145,7 +145,7 @@ class ShownAnswer:
     """
 
     request: ShownRequest
-    ways: tuple[tuple[str, str], ...]
+    ways: tuple[tuple[str, str], ...] = field(repr=False)
     status: int
     milliseconds: float
     size: int = 0

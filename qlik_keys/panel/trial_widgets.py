@@ -66,6 +66,10 @@ class CallBar(anywidget.AnyWidget):
             fields = {name: str(content.pop(name, "")) for name in ("method", "path", "body", "confirm")}
             self._send_call(CallForm(**fields))
 
+    def clear(self) -> None:
+        """Empty the body in the page."""
+        self.send({"kind": "clear"})
+
     def __repr__(self) -> str:
         return "<CallBar>"
 

@@ -165,6 +165,10 @@ class TryView:
         show(self._doctor_card, visible=state.diagnosis is not None)
         self._checks.show(state.diagnosis, state.mended)
 
+    def forget(self) -> None:
+        """Empty the body that was typed: it may hold a password."""
+        self._bar.clear()
+
     def _draw_clients(self, state: PanelState) -> None:
         """Offer the clients that have a key; the one that is selected in the table is chosen here too."""
         if state.clients is not self._frame:

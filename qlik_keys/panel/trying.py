@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from qlik_keys.access_token import Token
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.panel.trial_state import CallForm
     from qlik_keys.tenant import QlikTenant
     from qlik_keys.tenant.oauth import UserLookup
     from qlik_keys.tenant.raw import RawAnswer
-    from qlik_keys.token_source import Token
     from qlik_keys.trial import Called, Prepared
 
     Result = TypeVar("Result")
@@ -47,6 +47,7 @@ class Trying(Session):
         super().__init__(**options)
         self._token: Token | None = None
         self._tried: TryForm | None = None
+        self._triable: tuple[pd.DataFrame | None, tuple[ClientToTry, ...]] = (None, ())
         self._history: deque[Called] = deque(maxlen=_REMEMBERED_CALLS)
         self.last_answer: RawAnswer | None = None
 
@@ -61,8 +62,12 @@ class Trying(Session):
     def clients_to_try(self) -> tuple[ClientToTry, ...]:
         """Return the clients whose key is in the store, as the table has them; none before it was asked for."""
         frame = self._state.clients
-        if frame is None:
-            return ()
+        if frame is not self._triable[0]:
+            self._triable = (frame, () if frame is None else self._with_key(frame))
+        return self._triable[1]
+
+    @staticmethod
+    def _with_key(frame: pd.DataFrame) -> tuple[ClientToTry, ...]:
         known = frame[frame["current_kid"].fillna("") != ""]
         columns = (known[name].tolist() for name in ("client_id", "name", "scopes", "grant_types"))
         return tuple(

@@ -211,6 +211,12 @@ def test_a_call_is_copied(page, trying):
         copied = page.evaluate("() => navigator.clipboard.readText()")
         assert copied.startswith(begins)
         expect(panel.get_by_text("✓ Copied")).to_have_count(0)
+    sent = panel.locator(".qk-step").filter(has_text="Send it to the token endpoint")
+    sent.locator("summary").click()
+    button(sent, "Copy the code").nth(1).click()
+    expect(panel.get_by_text("✓ Copied")).to_have_count(1)
+    assert page.evaluate("() => navigator.clipboard.readText()").startswith('curl "$QLIK_TENANT_URL"/oauth/token')
+    expect(panel.get_by_text("✓ Copied")).to_have_count(0)
     # A page without a clipboard selects and copies by the old way.
     page.evaluate("() => navigator.clipboard.writeText('')")
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }")
@@ -244,6 +250,10 @@ def test_nothing_of_a_call_is_left_behind(page, lab, trying):
     button(panel, "I have stored it").click()
     expect(output).to_have_text("")
     assert find_canaries(page.content(), {"client secret": secret}) == []
+    button(panel, "End session").click()
+    expect(panel.locator(".qk-badge")).to_have_text("Not connected")
+    values = page.evaluate("() => [...document.querySelectorAll('input, textarea')].map(each => each.value)")
+    assert find_canaries(page.content() + "\n".join(values), {"body": canary, "client secret": secret}) == []
 
 
 def test_the_tab_by_keyboard(page, trying):

@@ -149,7 +149,7 @@ function render({ model, el }) {
       hint.append(make("b", "", "What to do: "), answer.hint);
       head.append(hint);
     }
-    if (answer.struck) head.append(make("p", "qk-muted", "••• stands where a secret was struck out."));
+    if (answer.struck) head.append(make("p", "qk-muted", "••• stands where a secret was struck out; panel.last_answer has it whole."));
     if (!isGood) {
       head.append(make("p", "qk-muted", answer.error));
       const doctor = make("button", "qk-quiet", "What is wrong?");

@@ -60,9 +60,17 @@ function render({ model, el }) {
   for (const each of [method, path]) each.addEventListener("input", draw);
   // JupyterLab's own shortcuts are not meant for what is typed here.
   el.addEventListener("keydown", (event) => event.stopPropagation());
+  const received = (message) => {
+    if (message.kind === "clear") body.value = confirm.value = "";
+  };
   model.on("change", draw);
+  model.on("msg:custom", received);
   draw();
-  return () => model.off("change", draw);
+  return () => {
+    body.value = "";
+    model.off("change", draw);
+    model.off("msg:custom", received);
+  };
 }
 
 export default { render };
