@@ -54,7 +54,7 @@ class TryView:
         self._scopes = ScopePicker([], none="None chosen: all that the client may have.")
         self._for_user = checkbox("For a user (impersonation)", value=False)
         self._user_field = choice("Looked up by", {"user id": "userId", "subject": "subject"})
-        self._user_value = text("User", placeholder="the id or the subject")
+        self._user_value = text("Whose token", placeholder="the id or the subject")
         self._fault = choice("Assertion", FAULT_CHOICES, kind=widgets.Dropdown)
         self._inputs = (
             self._client,

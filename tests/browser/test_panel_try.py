@@ -187,7 +187,7 @@ def test_a_token_of_a_user(page, trying):
     me = re.search(r"me is (\w+)", printed.inner_text())[1]
     panel.get_by_label("For a user (impersonation)").check()
     expect(panel).to_contain_text("Type whose token it shall be.")
-    panel.get_by_label("User", exact=True).press_sequentially(me)
+    panel.get_by_label("Whose token", exact=True).press_sequentially(me)
     get_token(panel)
     expect(panel.locator(".qk-result:visible")).to_contain_text("sandbox\\administrator")
     expect(panel.locator(".qk-result:visible")).to_contain_text(f"userId {me}")
