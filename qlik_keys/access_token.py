@@ -56,6 +56,15 @@ class Token:
     lifetime: float
     lifetime_known: bool
     token_type: str
+    _ends_at: float = field(init=False, repr=False, compare=False)
+    _renew_at: float = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Worked out once: a source asks at every request.
+        ends_at = self.expires_at.timestamp()
+        margin = min(_RENEW_BEFORE_SECONDS, self.lifetime * _RENEW_BEFORE_SHARE)
+        object.__setattr__(self, "_ends_at", ends_at)
+        object.__setattr__(self, "_renew_at", ends_at - margin)
 
     def reveal(self) -> str:
         """Return the token in the clear. Whoever calls it answers for where it goes."""
@@ -63,11 +72,10 @@ class Token:
 
     def freshness(self, clock: Clock = SYSTEM_CLOCK) -> Freshness:
         """Return whether it is fresh, wants renewal (a minute or a tenth of its life before its end), or is over."""
-        left = self.expires_at.timestamp() - clock.time()
-        if left <= 0:
-            return Freshness.EXPIRED
-        margin = min(_RENEW_BEFORE_SECONDS, self.lifetime * _RENEW_BEFORE_SHARE)
-        return Freshness.RENEW if left <= margin else Freshness.FRESH
+        now = clock.time()
+        if now < self._renew_at:
+            return Freshness.FRESH
+        return Freshness.RENEW if now < self._ends_at else Freshness.EXPIRED
 
 
 def mint(

@@ -1,4 +1,7 @@
-"""The contexts of qlik-cli, read as they are and never changed (qlik-cloud-contract, "qlik-cli").
+"""The contexts of qlik-cli, read as they are (qlik-cloud-contract, "qlik-cli").
+
+Nothing of them is changed here: `context use` keeps its choice in a file of our own, and the one context that is ever
+written, a token's, is written by `context_writing`.
 
 The file holds API keys in the clear, so an error says what is wrong and where the file is, and quotes nothing but names
 of contexts. Secrets become `Secret` as they are read; names and servers can be shown without them.
@@ -10,7 +13,7 @@ and no YAML tag is obeyed. Merge keys are not.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 CONTEXT_VARIABLE = "QLIK_CLI_USER_HOME_DIR"
 _MAXIMUM_BYTES = 1_000_000
+_MAXIMUM_NAME = 1024
 _FILE_NAME = "contexts.yml"
 _FOLDER_NAME = ".qlik"
 
@@ -59,7 +63,7 @@ class ContextFile:
 
     Attributes:
         path: where it is.
-        current: the name of the current context, "" for none.
+        current: the name of the current context, "" for none: the one chosen by `choose_context`, or qlik-cli's own.
         contexts: all of them by name.
     """
 
@@ -76,12 +80,12 @@ class ContextFile:
         wanted = name or self.current
         if not wanted:
             raise ConfigurationError(
-                f"{self.path} has no current context.", hint="Choose one with: qlik context use <name>"
+                f"{self.path} has no current context.", hint="Choose one with: qlik-keys context use NAME"
             )
         if wanted not in self.contexts:
             raise ConfigurationError(
                 f"There is no qlik-cli context {wanted!r} in {self.path}.",
-                hint=f"There are: {', '.join(sorted(self.contexts)) or 'none'}.",
+                hint=f"There are: {', '.join(sorted(self.contexts)) or 'none'}. Choose: qlik-keys context use NAME.",
             )
         return self.contexts[wanted]
 
@@ -103,6 +107,55 @@ def find_context_file(home: Path, override: str = "") -> Path | None:
 def users_context_file() -> Path | None:
     """Return where this user's qlik-cli keeps its contexts, None where it has none."""
     return find_context_file(Path.home(), os.environ.get(CONTEXT_VARIABLE, "").strip())
+
+
+def new_context_file() -> Path:
+    """Return where this user's qlik-cli would look for its contexts, for a user who has none yet."""
+    override = os.environ.get(CONTEXT_VARIABLE, "").strip()
+    place = Path(override).expanduser() if override else Path.home()
+    return place if place.suffix in (".yml", ".yaml") else place / _FOLDER_NAME / _FILE_NAME
+
+
+def users_contexts() -> ContextFile | None:
+    """Read this user's contexts; the current one is the one chosen here, or else qlik-cli's. None where there are none.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or is not such a file. Its content is not quoted.
+    """
+    path = users_context_file()
+    if path is None:
+        return None
+    found = load_contexts(path)
+    return replace(found, current=_chosen_context() or found.current)
+
+
+def choose_context(name: str) -> None:
+    """Make a context the current one for this package from now on; qlik-cli's own choice stays as it is.
+
+    Raises:
+        ConfigurationError: there is none of that name, or the choice cannot be kept.
+    """
+    contexts = users_contexts()
+    if contexts is None:
+        raise no_contexts(name)
+    contexts.get(name)
+    path = _choice_file()
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_text(f"{name}\n", encoding="utf-8")
+    except OSError as error:
+        problem = type(error).__name__
+    else:
+        return
+    raise ConfigurationError(f"The choice cannot be kept in {path} ({problem}).", hint="Name it each time: --context.")
+
+
+def no_contexts(name: str) -> ConfigurationError:
+    """Return the error for a context that is wanted where qlik-cli has none."""
+    return ConfigurationError(
+        f"There is no qlik-cli context {name!r}: qlik-cli has no contexts here.",
+        hint=f"It keeps them in ~/.qlik/contexts.yml; {CONTEXT_VARIABLE} names another place.",
+    )
 
 
 def load_contexts(path: Path) -> ContextFile:
@@ -130,6 +183,21 @@ def known_contexts() -> dict[str, str]:
 
 
 # Below, nothing raises: a frame that has the file's content among its names is in no traceback.
+
+
+def _choice_file() -> Path:
+    base = os.environ.get("XDG_CONFIG_HOME", "").strip()
+    return (Path(base) if base else Path.home() / ".config") / "qlik-keys" / "context"
+
+
+def _chosen_context() -> str:
+    """Return the name that `choose_context` kept, "" for none."""
+    try:
+        with _choice_file().open(encoding="utf-8") as file:
+            name = file.read(_MAXIMUM_NAME).strip()
+    except (OSError, ValueError, RuntimeError):  # ValueError: no text; RuntimeError: no home
+        return ""
+    return name if name.isprintable() else ""
 
 
 def _is_file(path: Path) -> bool:

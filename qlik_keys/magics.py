@@ -1,7 +1,7 @@
 """`%load_ext qlik_keys`: `%qlik` and `%%qlik` run the command line's tree, `%qlik_keys` shows the panel.
 
-What a command comes to is the magic's value: a list of objects is a DataFrame, anything else is as it came. What would
-be a token is never a value: that command has no place in a notebook.
+What a command comes to is the magic's value: a list of objects is a DataFrame, anything else is as it came, secrets
+hidden. What would be a token is never a value: that command has no place in a notebook.
 """
 
 from __future__ import annotations
@@ -9,41 +9,57 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-import typer
-from IPython.core.error import UsageError
-from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
+from IPython.core.error import TryNext, UsageError
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
-from qlik_keys.cli.app import app as tree
-from qlik_keys.cli.results import collected
+from qlik_keys.cli.app import UsageProblem, run
+from qlik_keys.cli.completion import complete_line
+from qlik_keys.cli.results import Notebook, running_in
 from qlik_keys.errors import QlikKeysError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from IPython.core.interactiveshell import InteractiveShell
 
     from qlik_keys.panel import Panel
 
 _NOT_HERE = ("token", "demo", "sandbox", "lab")
+_JSON = ("--body", "--value")
+_LINE = r".*%qlik\s"
 
 
 @magics_class
 class QlikMagics(Magics):
     """The magics of `%load_ext qlik_keys`."""
 
+    def __init__(self, shell: InteractiveShell) -> None:
+        super().__init__(shell)
+        self._expand: Callable[[str], object] = shell.var_expand
+        self._notebook = Notebook()
+
+    @no_var_expand
     @line_cell_magic
     def qlik(self, line: str, cell: str | None = None) -> Any:
-        """Call the tenant in qlik-cli's words: `%qlik user me`, `df = %qlik oauth-client ls`, `%qlik --help`.
+        """Call the tenant in qlik-cli's words.
 
-        As `%%qlik` the cell is the JSON body: `%%qlik raw post v1/…`.
+        Try `%qlik user me`, `df = %qlik oauth-client ls`, `%qlik context use NAME`, `%qlik --help`. As `%%qlik` the
+        cell is the JSON body: `%%qlik raw post v1/…`. `{name}` stands for a variable's value, as in every magic, but
+        not in `--body` and `--value`, where it is JSON.
         """
         try:
             words = shlex.split(line)
         except ValueError:
             raise UsageError("A quote in that line is not closed.") from None
+        words = [
+            word if before in _JSON else str(self._expand(word))
+            for before, word in zip(["", *words], words, strict=False)
+        ]
         if words and words[0] in _NOT_HERE:
             raise UsageError(f"`{words[0]}` is for a shell: qlik-keys {words[0]}")
         if cell is not None:
             words += ["--body", cell]
-        return run(words)
+        return self._run(words)
 
     @line_magic
     def qlik_keys(self, line: str) -> Panel:
@@ -53,40 +69,48 @@ class QlikMagics(Magics):
         del line
         return Panel()
 
-
-def run(words: list[str]) -> Any:
-    """Run the tree and return what it came to, None for nothing.
-
-    Raises:
-        UsageError: the words are wrong, or what they ask for failed; says what to do.
-    """
-    problem = ""
-    with collected() as results:
+    def complete(self, _shell: object, event: Any) -> list[str]:
+        """Return what may stand at the cursor: words of the tree, options, names of contexts and clients."""
+        line = event.text_until_cursor.rpartition("%qlik")[2]
         try:
-            typer.main.get_command(tree).main(words, prog_name="%qlik", standalone_mode=False)
-        except (typer.Exit, typer.Abort, SystemExit):
-            pass  # --help, and what was said already
-        except QlikKeysError as error:
-            problem = f"{error.message} What to do: {error.hint}" if error.hint else error.message
-        except Exception as error:
-            # typer brings a click of its own, whose errors have no public name.
-            if not hasattr(error, "format_message"):
-                raise
-            problem = error.format_message()
-    if problem:
-        raise UsageError(problem)
-    return _value(results[-1]) if results else None
+            words = shlex.split(line)
+        except ValueError:
+            raise TryNext from None
+        incomplete = words.pop() if words and not line[-1:].isspace() else ""
+        with running_in(self._notebook):
+            found = complete_line(words, incomplete)
+        return [each for each in found if words or each not in _NOT_HERE]
 
+    def _run(self, words: list[str]) -> Any:
+        """Run the tree and return what it came to, None for nothing.
 
-def _value(document: Any) -> Any:
-    listed = document.get("data") if isinstance(document, dict) else document
-    if isinstance(listed, list) and listed and all(isinstance(each, dict) for each in listed):
-        import pandas as pd  # noqa: PLC0415  # takes a while, and is not needed for one object
+        Raises:
+            UsageError: the words are wrong, or what they ask for failed; says what to do.
+        """
+        problem = ""
+        results = self._notebook.results = []
+        with running_in(self._notebook):
+            try:
+                run(words, prog_name="%qlik")
+            except QlikKeysError as error:
+                problem = f"{error.message} What to do: {error.hint}" if error.hint else error.message
+            except UsageProblem as error:
+                problem = f"{error.message} {error.usage}".strip()
+        if problem:
+            raise UsageError(problem)
+        return self._value(results[-1]) if results else None
 
-        return pd.json_normalize(listed)
-    return document
+    def _value(self, document: Any) -> Any:
+        listed = document.get("data") if isinstance(document, dict) else document
+        if isinstance(listed, list) and listed and all(isinstance(each, dict) for each in listed):
+            from qlik_keys.frames import records_frame  # noqa: PLC0415  # pandas takes a while
+
+            return records_frame(listed, tenant_url=self._notebook.tenant_url)
+        return document
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Register the magics; `%load_ext qlik_keys` calls it."""
-    shell.register_magics(QlikMagics)
+    """Register the magics and their completion; `%load_ext qlik_keys` calls it."""
+    magics = QlikMagics(shell)
+    shell.register_magics(magics)
+    shell.set_hook("complete_command", magics.complete, re_key=_LINE)  # type: ignore[no-untyped-call]

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from qlik_keys.contexts import CONTEXT_VARIABLE, load_contexts, users_context_file
+from qlik_keys.contexts import no_contexts, users_contexts
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.origins import require_https, same_origin
 from qlik_keys.secret import Secret
@@ -145,6 +145,11 @@ class Settings:
             values["vault_ca_cert"] = _readable_file(values["vault_ca_cert"], search.sources["vault_ca_cert"])
         return cls(**values, sources=MappingProxyType(search.sources), notices=tuple(search.notices))
 
+    @property
+    def has_credential(self) -> bool:
+        """Whether there is a login for the tenant."""
+        return self.api_key is not None or self.client_secret is not None
+
     def tenant(self, **options: Any) -> QlikTenant:
         """Return the tenant's client, logged in as these settings say; nothing is sent yet.
 
@@ -250,15 +255,11 @@ class _Search:
 
     def take_context(self, name: str) -> None:
         """Take server and login of the named qlik-cli context; without a name of the current one, if there is one."""
-        path = users_context_file()
-        if path is None:
+        contexts = users_contexts()
+        if contexts is None:
             if name:
-                raise ConfigurationError(
-                    f"There is no qlik-cli context {name!r}: qlik-cli has no contexts here.",
-                    hint=f"It keeps them in ~/.qlik/contexts.yml; {CONTEXT_VARIABLE} names another place.",
-                )
+                raise no_contexts(name)
             return
-        contexts = load_contexts(path)
         if not name and not contexts.current:
             return
         context = contexts.get(name)

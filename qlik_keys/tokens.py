@@ -33,6 +33,7 @@ __all__ = [
     "UserLookup",
 ]
 _UNAUTHORIZED = 401
+_OWN_PORTS = {b"https": 443, b"http": 80}
 
 
 class BearerAuth(httpx.Auth):
@@ -49,17 +50,17 @@ class BearerAuth(httpx.Auth):
 
     def __init__(self, source: TokenSource) -> None:
         self._source = source
+        self._origin = _origin(httpx.URL(source.token_url))
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Yield the request with a token, and once more with a new one after a 401."""
-        origin = self._source.token_url
-        if not same_origin(str(request.url), origin):
+        if _origin(request.url) != self._origin:
             yield request
             return
         token = self._source.token()
         request.headers["authorization"] = f"Bearer {token.reveal()}"
         response = yield request
-        if response.status_code != _UNAUTHORIZED or not same_origin(str(response.request.url), origin):
+        if response.status_code != _UNAUTHORIZED or _origin(response.request.url) != self._origin:
             return
         if not isinstance(request.stream, httpx.ByteStream):
             self._source.forget(token)
@@ -83,6 +84,15 @@ class BearerAuth(httpx.Auth):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} client_id={self._source.client_id}>"
+
+
+def _origin(url: httpx.URL) -> tuple[bytes, bytes, int | None]:
+    """Return scheme, host and port as httpx connects by them, in lower case.
+
+    `origins.same_origin` would parse the same address another time for every request, and by other rules than httpx's.
+    """
+    port = url.port  # None is the scheme's own, which may be written out as well
+    return url.raw_scheme, url.raw_host, _OWN_PORTS.get(url.raw_scheme) if port is None else port
 
 
 class PrivateKeyJwtAuth(BearerAuth):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from support import ManualClock
+from support import ManualClock, environment_of
 
 import qlik_keys as qk
 
@@ -40,6 +40,24 @@ def box():
     """A whole sandbox: .tenant_url .api_key .vault_url .vault_token."""
     with qk.sandbox.start() as started:
         yield started
+
+
+@pytest.fixture
+def shell(box, monkeypatch, tmp_path):
+    """A real IPython with the magics loaded, in the environment of somebody who uses the sandbox."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    InteractiveShell.clear_instance()
+    config = Config()
+    config.HistoryManager.enabled = False
+    shell = InteractiveShell.instance(config=config)
+    shell.run_line_magic("load_ext", "qlik_keys")
+    for name, value in {**environment_of(box), "HOME": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    yield shell
+    InteractiveShell.clear_instance()
 
 
 @pytest.fixture(scope="session")

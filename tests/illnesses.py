@@ -30,6 +30,7 @@ class Illness:
         finding: the check that must fail for it, and no other.
         inflict: makes it.
         hides: checks that cannot be made while it lasts.
+        never_with: findings that cannot be seen while it lasts, though the check can be made in part.
         mend: the mend that the finding must name.
         is_rsa: it needs a client with an RSA key.
     """
@@ -37,6 +38,7 @@ class Illness:
     finding: str
     inflict: Callable[[Patient], None]
     hides: frozenset[str] = frozenset()
+    never_with: frozenset[str] = frozenset()
     mend: str = ""
     is_rsa: bool = False
 
@@ -204,6 +206,11 @@ def waits_after_a_429(patient):
     patient.budget.block(2, 45)
 
 
+def waits_before_anything(patient):
+    patient.budget = RateBudget()
+    patient.budget.block(1, 45)
+
+
 def nearly_used_up(patient):
     patient.budget = RateBudget(limits_per_minute={1: 1000, 2: 100})
     for _ in range(460):
@@ -213,6 +220,17 @@ def nearly_used_up(patient):
 def answers_429(patient):
     fault = {"fault": 429, "path": "/.well-known/*", "retry_after": 0}
     patient.box.configure(fail_next=[fault])
+
+
+def answers_429_to_the_login(patient):
+    patient.box.configure(fail_next=[{"fault": 429, "path": "/oauth/token", "retry_after": 0}])
+
+
+def no_current_key(patient):
+    record = patient.operator.secrets.kv.v2.read_secret_version(patient.path, raise_on_deleted_version=True)
+    keys = record["data"]["data"]["keys"]
+    old = {kid: {**entry, "state": "previous"} for kid, entry in keys.items()}
+    patient.edit_record(keys=old, private_key="", kid="", alg="")
 
 
 def bot_disabled(patient):
@@ -249,7 +267,8 @@ def stop_at(patient, step, operation):
     raise AssertionError(f"it has no step {step}")
 
 
-NO_KEY = KEY_CHECKS | {"audience", "login"}
+NO_KEY = KEY_CHECKS | {"login"}
+IN_THE_RECORD = frozenset({"audience"})
 # What may strike any client, in the order in which it is told; two of them at a time are tried too.
 ILLNESSES = {
     "nothing listens": Illness("tenant-url", nothing_listens, TENANT_CHECKS),
@@ -261,21 +280,21 @@ ILLNESSES = {
     "not trusted": Illness("consent", not_trusted, SIGNED_OUT, mend="trust"),
     "by secret only": Illness("method", by_secret_only, SIGNED_OUT, mend="method"),
     "another key": Illness("kid-registered", other_key_registered, SIGNED_OUT | {"same-key", "alg"}),
-    "under its name": Illness("same-key", other_key_under_its_name, SIGNED_OUT | {"alg"}),
+    "under its name": Illness("same-key", other_key_under_its_name, SIGNED_OUT, frozenset({"alg"})),
     "algorithm": Illness("alg", other_algorithm, SIGNED_OUT, is_rsa=True),
     "scopes": Illness("scopes", scopes_not_allowed),
-    "no record": Illness("store-record", no_record, NO_KEY | {"tenant-url", "client-exists"}),
+    "no record": Illness("store-record", no_record, NO_KEY, IN_THE_RECORD | {"tenant-url", "client-exists"}),
     "cut off": Illness("store-record", rotation_cut_off, mend="resume"),
     "token ends": Illness("vault-token", token_ends_soon),
-    "may not read": Illness("vault-rights", may_not_read, NO_KEY | {"store-record"}),
+    "may not read": Illness("vault-rights", may_not_read, NO_KEY | {"store-record"}, IN_THE_RECORD),
     "nearly used up": Illness("rate-budget", nearly_used_up),
     "bot disabled": Illness("login", bot_disabled),
 }
 NO_ANSWER = TENANT_CHECKS - {"discovery"}
 # Other ways to the same findings.
 MORE = {
-    "another website": Illness("discovery", other_website, NO_ANSWER | NO_KEY | {"store-record"}),
-    "another name of the tenant": Illness("discovery", alias, NO_KEY | {"store-record"}),
+    "another website": Illness("discovery", other_website, NO_ANSWER - {"clock"} | NO_KEY | {"store-record"}),
+    "another name of the tenant": Illness("discovery", alias, NO_KEY | {"store-record", "audience"}),
     "a server error": Illness("discovery", server_error, NO_ANSWER),
     "behind": Illness("clock", clock_behind, SIGNED_OUT),
     "no impersonation": Illness("machine-to-machine", no_impersonation, SIGNED_OUT),
@@ -291,7 +310,10 @@ MORE = {
     "wrong mount": Illness("store-record", mount_wrong, NO_KEY),
     "unseen mount": Illness("vault-rights", mount_unseen, NO_KEY | {"store-record"}),
     "429 before": Illness("rate-budget", waits_after_a_429, SIGNED_OUT),
+    "429 before, for everything": Illness("rate-budget", waits_before_anything, TENANT_CHECKS | {"tenant-url"}),
     "429 now": Illness("rate-budget", answers_429),
+    "429 to the login": Illness("rate-budget", answers_429_to_the_login, SIGNED_OUT),
+    "no current key": Illness("store-record", no_current_key, KEY_CHECKS | SIGNED_OUT),
     "too many tokens": Illness("login", too_many_tokens),
     "not seen yet": Illness("login", key_not_seen_yet),
     "led elsewhere": Illness("login", led_elsewhere),

@@ -1,8 +1,11 @@
-"""What several tests share: a clock that is moved by hand."""
+"""What several tests share: a clock that is moved by hand, a client on a sandbox, qlik-cli contexts for it."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
+
+import qlik_keys as qk
 
 
 class ManualClock:
@@ -37,3 +40,30 @@ def environment_of(box):
         "VAULT_ADDR": box.vault_url,
         "VAULT_TOKEN": box.vault_token,
     }
+
+
+@contextlib.contextmanager
+def made_client(box, name, **options):
+    """A client on a sandbox, with its key in the Vault, for as long as the block."""
+    with (
+        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
+        qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
+    ):
+        made = qk.provision(tenant, store, name=name, **{"scopes": ["user_default"], **options})
+        yield made
+        qk.delete(tenant, store, made.client_id, confirm=made.client_id)
+
+
+def write_contexts(home, box):
+    """Write qlik-cli contexts, "practice" for a sandbox and "elsewhere" for no tenant of ours; return the file."""
+    folder = home / ".qlik"
+    folder.mkdir()
+    file = folder / "contexts.yml"
+    file.write_text(
+        f"current-context: elsewhere\ncontexts:\n"
+        f"  practice:\n    server: {box.tenant_url}\n    comment: for exercises\n"
+        f"    headers:\n      Authorization: Bearer {box.api_key}\n"
+        "  elsewhere:\n    server: https://acme.eu.qlikcloud.com\n    oauth-client-id: abc\n"
+        "    oauth-client-secret: canary-of-a-client-secret\n"
+    )
+    return file

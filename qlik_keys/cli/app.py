@@ -1,45 +1,210 @@
-"""The tree of commands, and how an error is told to a person."""
+"""The tree of commands, and how an error is told to a person or a program.
+
+A command's module loads when the command is called: `--help` shows the tree without any of them. Help is plain text
+(no rich): half of the time, the same in a pipe, in the README and in a notebook.
+"""
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
 import sys
-from pathlib import Path  # noqa: TC003  # typer reads the annotations at run time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
+from typer.core import TyperGroup
 
 from qlik_keys import __version__
 from qlik_keys.errors import QlikKeysError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qlik_keys.lifecycle import StepEvent
 
+TENANT_HELP = "Tenant and Vault come from QLIK_TENANT_URL, QLIK_API_KEY, VAULT_ADDR, VAULT_TOKEN and the like (README)."
 # Locals in a traceback would show keys and tokens (reliability-facts, section 3).
+_LOOK: dict[str, Any] = {
+    "rich_markup_mode": None,
+    "pretty_exceptions_enable": False,
+    "context_settings": {"max_content_width": 110},
+}
+_USAGE = 2
+_INTERRUPTED = 130
+
+
+class Entry(NamedTuple):
+    """One word of the tree: the module that has its command or group, and what `--help` says of it."""
+
+    module: str
+    words: str
+
+
+# The order is that of `--help`; a test holds the words to those of the commands themselves.
+TREE: dict[str, dict[str, Entry]] = {
+    "Begin": {
+        "demo": Entry("demo", "Do the main job on the sandbox: two clients, keys in a real OpenBao, tokens, a table."),
+        "sandbox": Entry("sandbox", "Run the sandbox, a strict Qlik Cloud tenant and a real OpenBao, until Ctrl-C."),
+        "lab": Entry("lab", "Open JupyterLab at the quickstart notebook."),
+        "vault-policy": Entry("vault_policy", "Print the least Vault policy for a role, ready to paste."),
+    },
+    "Keys": {
+        "provision": Entry("keys", "Make a machine-to-machine client whose private key lives in Vault."),
+        "rotate": Entry("keys", "Replace a client's key without downtime."),
+        "retire": Entry("keys", "Take away the old keys whose overlap is over."),
+        "revoke": Entry("keys", "The key is out: replace it now, and take every older one away."),
+        "adopt": Entry("keys", "Give a client that was made elsewhere a key of ours."),
+        "delete": Entry("keys", "Delete a client for good, and then its keys in the Vault."),
+        "resume": Entry("keys", "Finish every operation on the tenant that was cut off."),
+    },
+    "Look": {
+        "clients": Entry("overviews", "List the tenant's clients with what Vault knows of their keys."),
+        "audit": Entry("overviews", "List what there is to say of the clients and their keys, the weightiest first."),
+        "doctor": Entry("doctor", "Say why a client cannot log in, or that nothing is wrong with it."),
+    },
+    "In qlik-cli's words": {
+        "token": Entry("token", "Get a token of a client with its private key, for a pipe or for a program."),
+        "user": Entry("users", "Who the caller is."),
+        "raw": Entry("raw", "Any call to the tenant's REST API."),
+        "oauth-client": Entry("oauth_clients", "The tenant's OAuth clients."),
+        "oauth-token": Entry("oauth_tokens", "The OAuth tokens that users have on the tenant."),
+        "context": Entry("contexts", "The contexts of qlik-cli: who calls, and where."),
+    },
+}
+
+
+class Tree(TyperGroup):
+    """The root of the tree; a command is imported when it is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the words of the tree in the order of the help."""
+        del ctx
+        return [name for entries in TREE.values() for name in entries]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command or a group, None where there is none of that name."""
+        del ctx
+        entry = next((entries[cmd_name] for entries in TREE.values() if cmd_name in entries), None)
+        if entry is None:
+            return None
+        module = importlib.import_module(f"qlik_keys.cli.{entry.module}")
+        command: Any = typer.main.get_command(module.app)
+        # A module of one group is that group; one of several commands holds them under their names.
+        return command if command.name == cmd_name else command.commands[cmd_name]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the tree into the help, without loading it."""
+        del ctx
+        width = max(len(name) for entries in TREE.values() for name in entries)
+        for title, entries in TREE.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), entry.words) for name, entry in entries.items()])
+
+
+def new_group(*, name: str | None = None, words: str | None = None) -> typer.Typer:
+    """Return a group of commands: one with a name of its own, or a mere holder of commands.
+
+    Args:
+        name: the group's word in the tree.
+        words: what it is about, for its help.
+    """
+    group = typer.Typer(name=name, help=words, no_args_is_help=True, add_completion=False, **_LOOK)
+    if name is not None:
+        group.callback()(_begin)  # else a group of one command would be that command
+    return group
+
+
+def _begin() -> None:
+    pass
+
+
 app = typer.Typer(
     name="qlik-keys",
-    help="Key management for Qlik Cloud: private-key-JWT clients with their keys in Vault.",
+    cls=Tree,
     no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
+    **_LOOK,
 )
 
-TENANT_HELP = "Tenant and Vault come from QLIK_TENANT_URL, QLIK_API_KEY, VAULT_ADDR, VAULT_TOKEN and the like (README)."
+
+@app.callback(
+    invoke_without_command=True,
+    epilog="Every command says more with --help. In a notebook the same words follow %qlik (%load_ext qlik_keys).",
+)
+def root(
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Key management for Qlik Cloud: private-key-JWT clients with their keys in Vault."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+class UsageProblem(Exception):
+    """The words are wrong.
+
+    Attributes:
+        message: what is wrong.
+        usage: how the command is used, "" where that is not known.
+    """
+
+    def __init__(self, message: str, usage: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.usage = usage
+
+
+def run(words: Sequence[str], *, prog_name: str) -> int:
+    """Run the tree and return the exit code of what ended early, else 0.
+
+    Raises:
+        QlikKeysError: what was asked for failed.
+        UsageProblem: the words are wrong.
+        KeyboardInterrupt: it was interrupted, or a question was not answered.
+    """
+    problem: UsageProblem | None = None
+    try:
+        code = typer.main.get_command(app).main(words, prog_name=prog_name, standalone_mode=False)
+    except typer.Abort:
+        problem = None
+    except Exception as error:
+        # typer brings a click of its own, whose errors have no public name.
+        if not hasattr(error, "format_message"):
+            raise
+        context = getattr(error, "ctx", None)
+        if type(error).__name__ == "NoArgsIsHelpError":
+            typer.echo(context.get_help() if context else error.format_message(), err=True)
+            return _USAGE
+        problem = UsageProblem(error.format_message(), context.get_usage() if context else "")
+    else:
+        if code == _INTERRUPTED:
+            raise KeyboardInterrupt
+        return code if isinstance(code, int) else 0
+    if problem is None:
+        raise KeyboardInterrupt
+    raise problem
 
 
 def main() -> None:
-    """Run the command line; errors of ours are told in two lines, or as JSON, and end with exit code 1."""
+    """Run the command line; what went wrong is told on standard error, in words or, with `--json`, as JSON."""
+    words = sys.argv[1:]
+    as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
     try:
-        app()
+        code = run(words, prog_name=os.path.basename(sys.argv[0]).removesuffix(".py"))  # noqa: PTH119
     except QlikKeysError as problem:
-        if "--json" in sys.argv:
-            typer.echo(json.dumps(error_document(problem)), err=True)
+        code = 1
+        tell_json(error_document(problem)) if as_json else tell_error(problem)
+    except UsageProblem as problem:
+        code = _USAGE
+        if as_json:
+            tell_json(error_document(QlikKeysError(problem.message, hint=problem.usage)) | {"error": "Usage"})
         else:
-            tell_error(problem)
-        sys.exit(1)
+            typer.echo(f"{problem.usage}\nError: {problem.message}".lstrip(), err=True)
     except KeyboardInterrupt:
+        code = 1
         typer.echo("Interrupted. What is done stays done; the same command goes on from there.", err=True)
-        sys.exit(1)
+    sys.exit(code)
 
 
 def tell_error(problem: QlikKeysError) -> None:
@@ -52,10 +217,17 @@ def tell_error(problem: QlikKeysError) -> None:
         typer.echo(f"Trace id for Qlik's support: {trace_id}", err=True)
 
 
+def tell_json(document: dict[str, object]) -> None:
+    """Print an error's document on standard error."""
+    typer.echo(json.dumps(document), err=True)
+
+
 def error_document(problem: QlikKeysError) -> dict[str, object]:
-    """Return an error as JSON-ready values."""
+    """Return an error as JSON-ready values; `status` and `title` are the names that qlik-cli gives them."""
     return {
         "error": type(problem).__name__,
+        "status": getattr(problem, "status", None),
+        "title": getattr(problem, "title", "") or problem.message,
         "message": problem.message,
         "hint": problem.hint,
         "retryable": problem.retryable,
@@ -75,93 +247,3 @@ def tell_step(event: StepEvent, *, err: bool = False) -> None:
         typer.echo(f"    {event.title} … ", nl=False, err=err)
     else:
         typer.echo("done" if event.phase == "after" else "failed", err=err)
-
-
-@app.callback(invoke_without_command=True)
-def root(
-    *,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    """Key management for Qlik Cloud: private-key-JWT clients with their keys in Vault."""
-    if version:
-        typer.echo(__version__)
-        raise typer.Exit
-
-
-@app.command()
-def demo() -> None:
-    """Do the main job on the sandbox: two clients, keys in a real OpenBao, tokens, a table. Needs nothing."""
-    from qlik_keys.cli.demo import run
-
-    run()
-
-
-@app.command()
-def sandbox(
-    env_file: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write QLIK_TENANT_URL, QLIK_API_KEY, VAULT_ADDR and VAULT_TOKEN to this new file (mode 0600)."
-        ),
-    ] = None,
-) -> None:
-    """Run the sandbox, a strict Qlik Cloud tenant and a real OpenBao on loopback, until Ctrl-C."""
-    from qlik_keys.cli.sandbox import run
-
-    run(env_file)
-
-
-@app.command()
-def lab(
-    *,
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser; print the address.")] = False,
-) -> None:
-    """Open JupyterLab at the quickstart notebook."""
-    from qlik_keys.cli.lab import run
-
-    sys.exit(run(no_browser=no_browser))
-
-
-@app.command(epilog=TENANT_HELP)
-def clients(
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON records instead of a table.")] = False,
-) -> None:
-    """List the tenant's clients with what Vault knows of their keys."""
-    from qlik_keys.cli.table import as_text
-    from qlik_keys.inventory import clients as list_clients
-    from qlik_keys.settings import Settings
-
-    settings = Settings.resolve()
-    with settings.tenant() as tenant, settings.store() as store:
-        frame = list_clients(tenant, store)
-    typer.echo(
-        frame.to_json(orient="records", date_format="iso", date_unit="s", indent=2) if as_json else as_text(frame)
-    )
-
-
-@app.command(epilog=TENANT_HELP)
-def audit(
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON records instead of a table.")] = False,
-    fail_on: Annotated[
-        str, typer.Option(help="Exit code 1 for a finding of this weight or more: high, medium, low.")
-    ] = "",
-) -> None:
-    """List what there is to say of the tenant's clients and their keys, the weightiest first.
-
-    Example: qlik-keys audit --fail-on high
-    """
-    from qlik_keys.cli.table import audit_as_text
-    from qlik_keys.findings import SEVERITIES
-    from qlik_keys.inventory import audit as look
-    from qlik_keys.settings import Settings
-
-    if fail_on and fail_on not in SEVERITIES:
-        raise typer.BadParameter(f"choose one of {', '.join(SEVERITIES)}", param_hint="--fail-on")
-    settings = Settings.resolve()
-    with settings.tenant() as tenant, settings.store() as store:
-        frame = look(tenant, store)
-    typer.echo(frame.to_json(orient="records", indent=2) if as_json else audit_as_text(frame))
-    if fail_on and (frame["severity"] <= fail_on).any():
-        raise typer.Exit(1)

@@ -9,7 +9,7 @@ import httpx
 import typer
 
 from qlik_keys import sandbox
-from qlik_keys.cli.app import tell_step
+from qlik_keys.cli.app import new_group, tell_step
 from qlik_keys.cli.table import as_text
 from qlik_keys.keys import KeySpec
 from qlik_keys.keystore.vault import VaultKeyStore
@@ -24,11 +24,16 @@ if TYPE_CHECKING:
 _WISHES = {"nightly-etl": KeySpec("ES384"), "monthly-report": KeySpec("RS256", bits=4096)}
 
 
-def run() -> None:
-    """Start the sandbox, make two clients, use each key from the Vault, list the clients, stop the sandbox.
+app = new_group()
 
-    Raises:
-        QlikKeysError: a step failed; the sandbox is stopped all the same.
+
+@app.command()
+def demo() -> None:
+    """Do the main job on the sandbox: two clients, keys in a real OpenBao, tokens, a table.
+
+    It needs no tenant, no Vault and no answer, and stops everything again.
+
+    Example: qlik-keys demo
     """
     began = time.monotonic()
     typer.echo("Starting the sandbox: a strict Qlik Cloud tenant and a real OpenBao server, on this machine only …")

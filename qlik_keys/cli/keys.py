@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qlik_keys.cli.app import TENANT_HELP, app, tell_step
+from qlik_keys.cli.app import TENANT_HELP, new_group, tell_step
+from qlik_keys.cli.completion import complete_clients
 from qlik_keys.errors import ConfigurationError, KeyMaterialError, TenantNotFound
 from qlik_keys.keystore.names import CLIENT_ID
 
@@ -25,7 +26,14 @@ if TYPE_CHECKING:
     from qlik_keys.lifecycle import Provisioned, Resumed, Rotated
     from qlik_keys.tenant import QlikTenant
 
-Client = Annotated[str, typer.Argument(metavar="CLIENT", help="The client's id, or its name where one has it.")]
+app = new_group()
+
+Client = Annotated[
+    str,
+    typer.Argument(
+        metavar="CLIENT", help="The client's id, or its name where one has it.", autocompletion=complete_clients
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan; change nothing.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result, the plan or the error as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Do not tell the steps.")]
@@ -44,7 +52,9 @@ RotateAfter = Annotated[int, typer.Option(min=1, help="How many days the key sho
 def provision(
     name: Annotated[str, typer.Argument(help="The client's name.")],
     *,
-    scope: Annotated[list[str] | None, typer.Option(help="A scope; may be given several times.")] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(metavar="SCOPE", help="A scope; may be given several times.")
+    ] = None,
     alg: Annotated[str, typer.Option(help="ES384, RS256 or RS512.")] = "ES384",
     bits: Bits = None,
     description: Annotated[str, typer.Option(help="Shown in Qlik's console.")] = "",
@@ -55,7 +65,12 @@ def provision(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make a machine-to-machine client whose private key lives in Vault; asked again, finish it or find it."""
+    """Make a machine-to-machine client whose private key lives in Vault.
+
+    Asked again, it finishes the same client, or finds it made.
+
+    Example: qlik-keys provision nightly-etl --scope user_default
+    """
     from qlik_keys import lifecycle
 
     options: dict[str, Any] = {
@@ -85,7 +100,12 @@ def rotate(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Replace a client's key without downtime: both keys log in until the overlap is over."""
+    """Replace a client's key without downtime.
+
+    Both keys log in until the overlap is over.
+
+    Example: qlik-keys rotate nightly-etl --overlap-hours 24
+    """
     from qlik_keys import lifecycle
 
     options: dict[str, Any] = {
@@ -112,7 +132,10 @@ def retire(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Take away the old keys whose overlap is over."""
+    """Take away the old keys whose overlap is over.
+
+    Example: qlik-keys retire --dry-run
+    """
     from qlik_keys import lifecycle
 
     options: dict[str, Any] = {"force": force}
@@ -137,7 +160,10 @@ def revoke(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """The key is out: replace it now, and take every older one away."""
+    """The key is out: replace it now, and take every older one away.
+
+    Example: qlik-keys revoke nightly-etl
+    """
     from qlik_keys import lifecycle
 
     options: dict[str, Any] = {"key": _key_spec(alg, bits), "allow_swap": allow_swap}
@@ -162,7 +188,10 @@ def adopt(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Give a client that was made elsewhere a key of ours."""
+    """Give a client that was made elsewhere a key of ours.
+
+    Example: qlik-keys adopt 0123456789abcdef0123456789abcdef --remove-secrets
+    """
     from qlik_keys import lifecycle
 
     options: dict[str, Any] = {
@@ -186,7 +215,12 @@ def delete(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Delete a client for good, and then its keys in the Vault. Nobody can undo it."""
+    """Delete a client for good, and then its keys in the Vault.
+
+    Nobody can undo it.
+
+    Example: qlik-keys delete nightly-etl
+    """
     from qlik_keys import lifecycle
 
     if confirm is None and not dry_run:
@@ -212,7 +246,10 @@ def resume(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Finish every operation on the tenant that was cut off."""
+    """Finish every operation on the tenant that was cut off.
+
+    Example: qlik-keys resume
+    """
     from qlik_keys import lifecycle
 
     work = _Command("resume", custody=custody, dry_run=dry_run, as_json=as_json, quiet=quiet)
@@ -247,9 +284,9 @@ class _Command:
         Raises:
             QlikKeysError: as the operation does.
         """
-        from qlik_keys.settings import Settings
+        from qlik_keys.cli.options import resolved
 
-        settings = Settings.resolve(custody=self._custody)
+        settings = resolved("", "", custody=self._custody)
         with settings.tenant() as tenant, settings.store() as store:
             client_id = _find(tenant, client)
             if self._dry_run:

@@ -7,19 +7,29 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
+from qlik_keys.cli.app import new_group
 from qlik_keys.errors import ConfigurationError
 
 NOTEBOOK = Path("notebooks/01-quickstart.ipynb")
 
 
-def run(*, no_browser: bool) -> int:
-    """Run JupyterLab in the foreground and return its exit code.
+app = new_group()
 
-    Raises:
-        ConfigurationError: JupyterLab is not installed, or this is not the project's folder.
+
+@app.command()
+def lab(
+    *,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser; print the address.")] = False,
+) -> None:
+    """Open JupyterLab at the quickstart notebook.
+
+    It runs in the foreground, in a clone of the project.
+
+    Example: qlik-keys lab --no-browser
     """
     if importlib.util.find_spec("jupyterlab") is None:
         raise ConfigurationError("JupyterLab is not installed here.", hint='pip install "qlik_keys[sandbox,lab]"')
@@ -32,6 +42,7 @@ def run(*, no_browser: bool) -> int:
         command.append("--no-browser")
     typer.echo("Opening JupyterLab at the quickstart; Ctrl-C twice here ends it.")
     try:
-        return subprocess.run(command, check=False).returncode  # noqa: S603  # our own interpreter and a fixed list
+        code = subprocess.run(command, check=False).returncode  # noqa: S603  # our own interpreter and a fixed list
     except KeyboardInterrupt:
-        return 0
+        code = 0
+    raise typer.Exit(code)

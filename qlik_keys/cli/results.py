@@ -1,44 +1,155 @@
-"""What a command came to: printed in a shell, handed over where a notebook's magic runs the same tree."""
+"""What a command came to: a table for people, JSON for pipes, a value where a notebook's magic runs the same tree.
+
+In a notebook a value may be shown and saved, so whatever in it is named like a secret is a `Secret` there, which does
+not show itself. In a shell the answer is printed as it is: a new client secret is shown this once, as Qlik does.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-_results: ContextVar[list[Any] | None] = ContextVar("qlik_keys_results", default=None)
+
+@dataclass(slots=True)
+class Notebook:
+    """The notebook in which the tree runs.
+
+    Attributes:
+        context: the qlik-cli context that was chosen in it, "" for none.
+        tenant_url: the tenant that was called last, "" for none.
+        results: what commands came to.
+    """
+
+    context: str = ""
+    tenant_url: str = ""
+    results: list[Any] = field(default_factory=list)
+
+
+_notebook: ContextVar[Notebook | None] = ContextVar("qlik_keys_notebook", default=None)
 
 
 @contextmanager
-def collected() -> Iterator[list[Any]]:
-    """Collect what commands come to, in place of printing it."""
-    results: list[Any] = []
-    token = _results.set(results)
+def running_in(notebook: Notebook) -> Iterator[None]:
+    """Hand what commands come to over to a notebook, in place of printing it."""
+    token = _notebook.set(notebook)
     try:
-        yield results
+        yield
     finally:
-        _results.reset(token)
+        _notebook.reset(token)
 
 
-def show(document: Any, *, quiet: bool = False) -> None:
-    """Print a document as JSON, or the ids in it alone; in a notebook, hand it over."""
+def current_notebook() -> Notebook | None:
+    """Return the notebook in which the tree runs, None in a shell."""
+    return _notebook.get()
+
+
+def notebook_context() -> str:
+    """Return the qlik-cli context that was chosen in the notebook, "" for none."""
+    notebook = _notebook.get()
+    return notebook.context if notebook is not None else ""
+
+
+def show(
+    document: Any,
+    *,
+    quiet: bool = False,
+    as_json: bool = False,
+    as_it_came: bool = False,
+    columns: Sequence[str] = (),
+    nothing: str = "There is nothing to list.",
+) -> None:
+    """Show a document.
+
+    Args:
+        document: JSON-ready values.
+        quiet: the ids in it alone, a line each.
+        as_json: as JSON also on a terminal.
+        as_it_came: it is a text that is printed as it is.
+        columns: what a table shows; all by default.
+        nothing: what is said on a terminal where a list is empty.
+    """
     if quiet:
-        listed = document.get("data", [document]) if isinstance(document, dict) else document
-        document = [
-            each.get("id") or each.get("clientId") or ""
-            for each in (listed if isinstance(listed, list) else [listed])
-            if isinstance(each, dict)
-        ]
-    results = _results.get()
-    if results is not None:
-        results.append(document)
+        _tell_of_secrets(document)
+        document = ids_of(document)
+    notebook = _notebook.get()
+    if notebook is not None:
+        notebook.results.append(_for_a_notebook(document, as_it_came=as_it_came))
+    elif as_it_came:
+        typer.echo(document, nl=False)
     elif quiet:
-        typer.echo("\n".join(document))
+        typer.echo("".join(f"{each}\n" for each in document), nl=False)
+    elif as_json or not sys.stdout.isatty():
+        typer.echo(_json_text(document))
     else:
-        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        from qlik_keys.cli.table import document_as_text
+
+        typer.echo(document_as_text(document, columns, nothing=nothing))
+
+
+def show_value(value: Any, *, text: Callable[[], str], document: Callable[[], Any], as_json: bool) -> None:
+    """Show a value of ours: as a text to people, as JSON to pipes, as itself in a notebook.
+
+    Args:
+        value: without a secret in it.
+        text: returns it for people.
+        document: returns it as JSON-ready values.
+        as_json: as JSON also on a terminal.
+    """
+    notebook = _notebook.get()
+    if notebook is not None:
+        notebook.results.append(value)
+    elif as_json or not sys.stdout.isatty():
+        typer.echo(_json_text(document()))
+    else:
+        typer.echo(text())
+
+
+def _for_a_notebook(document: Any, *, as_it_came: bool) -> Any:
+    """Return a document whose secrets do not show themselves; a text that has one in it is a secret as a whole."""
+    from qlik_keys.secret import Secret
+    from qlik_keys.tenant.guarded import guarded_document, struck_document
+
+    if not as_it_came:
+        return guarded_document(document)
+    try:
+        inside = json.loads(document)
+    except (ValueError, RecursionError):
+        return document
+    if struck_document(inside) == inside:
+        return document
+    return Secret(document, what="answer with a secret in it", any_text=True)
+
+
+def _json_text(document: Any) -> str:
+    """Return JSON with every letter as it is, but no control character: a client's name is somebody else's text."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    return "".join(letter if letter.isprintable() or letter == "\n" else json.dumps(letter)[1:-1] for letter in text)
+
+
+def _tell_of_secrets(document: Any) -> None:
+    """Say so where the ids alone leave out a secret that is shown only once."""
+    from qlik_keys.tenant.guarded import struck_document
+
+    if struck_document(document) != document:
+        typer.echo("Note: the answer has a secret in it, which --quiet leaves out. It is not shown again.", err=True)
+
+
+def ids_of(document: Any) -> list[str]:
+    """Return the ids in a list of objects, in a page of them, or of one object."""
+    listed = document.get("data", [document]) if isinstance(document, dict) else document
+    ids = []
+    for each in listed if isinstance(listed, list) else [listed]:
+        names = ("id", "clientId", "name") if isinstance(each, dict) else ()
+        found = next((each[name] for name in names if isinstance(each.get(name), str | int)), None)
+        if found is not None:
+            ids.append(str(found))
+    return ids

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path  # typer reads the annotations at run time
+from typing import Annotated
 
 import typer
 
-from qlik_keys import sandbox
+from qlik_keys.cli.app import new_group
 from qlik_keys.errors import ConfigurationError
+from qlik_keys.sandbox import start
 
-if TYPE_CHECKING:
-    from pathlib import Path
+app = new_group()
+EnvFile = Annotated[
+    Path | None,
+    typer.Option(help="Write QLIK_TENANT_URL, QLIK_API_KEY, VAULT_ADDR and VAULT_TOKEN to this new file (mode 0600)."),
+]
 
 
-def run(env_file: Path | None) -> None:
-    """Start the sandbox, say where it is, and wait.
+@app.command()
+def sandbox(env_file: EnvFile = None) -> None:
+    """Run the sandbox, a strict Qlik Cloud tenant and a real OpenBao, until Ctrl-C.
 
-    Args:
-        env_file: a new file for the addresses and the sandbox's credentials, mode 0600; removed at the end.
+    Both listen on this machine's loopback alone. The file with their credentials is removed at the end.
 
-    Raises:
-        ConfigurationError: the file exists, or cannot be made.
+    Example: qlik-keys sandbox --env-file sandbox.env
     """
-    with sandbox.start() as box:
+    with start() as box:
         typer.echo(f"Sandbox tenant  {box.tenant_url}\nSandbox Vault   {box.vault_url}")
         if env_file is None:
             typer.echo("Its credentials are not printed: give --env-file to have them in a file that you can source.")

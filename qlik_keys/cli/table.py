@@ -1,20 +1,25 @@
-"""The tables of clients and of findings for a terminal."""
+"""Tables for a terminal: of clients, of findings, of whatever the tenant answers.
+
+A client's name is somebody else's text: no escape sequence of theirs reaches the terminal.
+"""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import pandas as pd
 
 _SHOWN = ("name", "client_id", "auth_methods", "scopes", "algs", "current_kid", "custody", "rotate_by", "findings")
-
 _FOUND = ("severity", "finding", "name", "client_id", "command")
 
 
 def as_text(frame: pd.DataFrame) -> str:
-    """Return the columns that matter at a glance, lists joined, dates as days, control characters shown as escapes."""
-    return _aligned(frame, _SHOWN) if len(frame) else "The tenant has no clients."
+    """Return the columns that matter at a glance, lists joined, dates as days."""
+    return _aligned({name: [*frame[name]] for name in _SHOWN}) if len(frame) else "The tenant has no clients."
 
 
 def audit_as_text(frame: pd.DataFrame) -> str:
@@ -24,26 +29,70 @@ def audit_as_text(frame: pd.DataFrame) -> str:
     kinds = frame.drop_duplicates("finding")
     words = zip(kinds["finding"], kinds["meaning"], kinds["advice"], strict=True)
     return "\n".join(
-        [_aligned(frame, _FOUND), "", *(f"{finding}: {meaning} {advice}" for finding, meaning, advice in words)]
+        [
+            _aligned({name: [*frame[name]] for name in _FOUND}),
+            "",
+            *(f"{finding}: {meaning} {advice}" for finding, meaning, advice in words),
+        ]
     )
 
 
-def _aligned(frame: pd.DataFrame, columns: tuple[str, ...]) -> str:
-    shown = [[column, *(_cell(value) for value in frame[column])] for column in columns]
+def document_as_text(document: Any, columns: Sequence[str] = (), *, nothing: str) -> str:
+    """Return what the tenant answered as a table: a row an object of a list, or a row a field of one object.
+
+    Args:
+        document: JSON-ready values.
+        columns: what a list's table shows, where the objects have it; by default whatever is no object itself.
+        nothing: what an empty list is told as.
+    """
+    listed = document.get("data") if isinstance(document, dict) else document
+    if not isinstance(listed, list):
+        if isinstance(document, dict):
+            return "\n".join(_pair(name, value, max(map(len, document))) for name, value in document.items())
+        return _cell(document)
+    total = document.get("totalResults") if isinstance(document, dict) else None
+    counted = "" if total is None else f"\n{len(listed)} of {total}"
+    if not listed:
+        return nothing + counted
+    if not all(isinstance(each, dict) for each in listed):
+        return "\n".join(_cell(each) for each in listed) + counted
+    return _aligned({name: [each.get(name) for each in listed] for name in _columns(listed, columns)}) + counted
+
+
+def _columns(listed: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[str]:
+    """Return the columns of a table: those that were named and are there, else what is no object in any row."""
+    there = dict.fromkeys(name for each in listed for name in each)
+    named = [name for name in columns if name in there]
+    return named or [
+        name for name in there if not any(isinstance(each.get(name), dict | list) and each[name] for each in listed)
+    ]
+
+
+def _pair(name: str, value: Any, width: int) -> str:
+    return f"{_cell(name).ljust(width)}  {_cell(value)}"
+
+
+def _aligned(columns: Mapping[str, Sequence[Any]]) -> str:
+    shown = [[name, *map(_cell, values)] for name, values in columns.items()]
     widths = [max(map(len, column)) for column in shown]
     head, *rows = zip(*shown, strict=True)
     lines = [head, tuple("-" * width for width in widths), *rows]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list) and all(isinstance(each, str) for each in value):
         text = ", ".join(value)
     elif value is None or value != value:  # noqa: PLR0124  # NaT is not itself
         text = ""
+    elif isinstance(value, dict | list):
+        text = json.dumps(value, ensure_ascii=False)
+    elif isinstance(value, bool):
+        text = "yes" if value else "no"
     elif hasattr(value, "date"):
         text = value.date().isoformat()
     else:
         text = str(value)
-    # A client's name is somebody else's text: no escape sequence of theirs reaches the terminal.
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-from qlik_keys.cli.app import app
+from qlik_keys.cli.app import new_group
+
+app = new_group()
 
 
 @app.command("vault-policy")
@@ -21,7 +23,7 @@ def vault_policy(
     prefix: Annotated[str, typer.Option(help="The folder in it.")] = "qlik-keys",
     transit_mount: Annotated[str, typer.Option(help="The Transit engine.")] = "transit",
 ) -> None:
-    """Print the least Vault policy for a role.
+    """Print the least Vault policy for a role, ready to paste.
 
     Example: qlik-keys vault-policy --role admin | vault policy write qlik-keys-admin -
     """

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qlik_keys.diagnosis.facts import METHOD
 from qlik_keys.diagnosis.results import failed, not_checked, passed, see
 from qlik_keys.errors import KeyMaterialError, StoreDenied, StoreNotFound, TenantAuthError, TenantThrottled, TokenError
 from qlik_keys.keys import thumbprint
+from qlik_keys.lifecycle.specification import PRIVATE_KEY_JWT
 from qlik_keys.tenant.oauth import CLIENT_CREDENTIALS, IMPERSONATION
 from qlik_keys.tenant.scopes import covers
 
@@ -39,6 +39,9 @@ def check_exists(facts: Facts) -> Check:
             "Check the id or name and the tenant; `qlik-keys clients` shows who is there."
             + (" Make it anew with `provision`, and delete what is left in the store." if known else ""),
         )
+    if not facts.client_id and problem is not None:
+        why = f"Neither store nor tenant tells which client has the name {facts.asked_for!r}: give its id."
+        return not_checked(name, f"{why} {problem.message}")
     if isinstance(problem, TokenError) and problem.client_id == facts.client_id:
         return not_checked(name, "The tenant is asked as this client itself, which gets no token: see login.")
     if isinstance(problem, TenantAuthError):
@@ -115,10 +118,10 @@ def check_method(facts: Facts) -> Check:
         return _without_key(name, facts)
     if not facts.shows("allowed_auth_methods"):
         return not_checked(name, _NOT_SHOWN)
-    if METHOD in client.allowed_auth_methods:
+    if PRIVATE_KEY_JWT in client.allowed_auth_methods:
         return passed(name, f"It may log in by {', '.join(client.allowed_auth_methods)}.")
     allowed = ", ".join(client.allowed_auth_methods) or "nothing"
-    why = f"It may log in by {allowed}, and not by {METHOD}."
+    why = f"It may log in by {allowed}, and not by {PRIVATE_KEY_JWT}."
     if registers_our_key(facts):
         return failed(name, why, "Allow the method: its public key is registered already.", mend="method")
     advice = "Put the key right first (kid-registered, same-key) and ask the doctor again: then it can be allowed."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from qlik_keys.errors import TenantNotFound, TenantUnreachable
+from qlik_keys.errors import TenantNotFound, TenantThrottled, TenantUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 # Who is shown one of these is shown all: a caller who is no administrator sees fewer fields (qlik-cloud-contract).
 _ADMINISTRATORS_FIELDS = frozenset({"allowed_auth_methods", "public_keys", "client_secrets"})
-METHOD = "private_key_jwt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +130,8 @@ def tenant_skip(discovery: Look[Discovery]) -> tuple[str, ...]:
     """Return the checks that say why the tenant need not be asked anything more, none where it can be."""
     if discovery.skipped:
         return discovery.skipped
+    if isinstance(discovery.problem, TenantThrottled):
+        return ("rate-budget",)
     if discovery.problem is not None:
         return ("tenant-url",) if isinstance(discovery.problem, TenantUnreachable) else ("discovery",)
     if discovery.value is not None and discovery.value.metadata is None:

@@ -20,6 +20,7 @@ from qlik_keys.errors import (
 )
 from qlik_keys.keystore.base import TellsHealth
 from qlik_keys.keystore.names import CLIENT_ID, client_ids_named
+from qlik_keys.lifecycle.key_wishes import is_staged_of
 from qlik_keys.tenant import eq
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
     record: Look[ClientRecord] = Look()
     if client_id:
         record = _tried(lambda: store.read(tenant.host, client_id), ())
-    name = seen.value.client_name if seen.value is not None else "" if client_id else client
     return Facts(
         tenant_url=tenant.url,
         token_url=tenant.token_url,
@@ -63,7 +63,7 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
         client=seen,
         consent=consent,
         record=record,
-        staged=_staged(tenant, store, record, client_id, name),
+        staged=_staged(tenant, store, record, seen, "" if client_id else client),
         signing=_signing(store, record),
         health=_health(tenant, store, client_id, record),
         location=store.location(tenant.host, client_id) if client_id else "",
@@ -112,14 +112,23 @@ def _only(client_ids: Sequence[str], name: str) -> str:
 
 
 def _staged(
-    tenant: QlikTenant, store: KeyStore, record: Look[ClientRecord], client_id: str, name: str
+    tenant: QlikTenant, store: KeyStore, record: Look[ClientRecord], seen: Look[OAuthClient], unknown: str
 ) -> StagedClient | None:
-    """Return what is staged of a client that has no record: its making was cut off."""
+    """Return what is staged of a client that has no record: its making was cut off.
+
+    Args:
+        tenant: the tenant.
+        store: the store.
+        record: what came of looking for the record.
+        seen: the client on the tenant.
+        unknown: the name of a client that nobody knows, "" for one that has an id.
+    """
     has_none = isinstance(record.problem, StoreNotFound) and not isinstance(record.problem, StoreDeleted)
-    if not name or not (has_none or not client_id):
+    name = seen.value.client_name if seen.value is not None and has_none else unknown
+    if not name:
         return None
     found = _tried(lambda: store.read_staged(tenant.host, name), ()).value
-    return found if found is not None and found.client_id in ("", client_id) else None
+    return found if found is not None and (seen.value is None or is_staged_of(found, seen.value)) else None
 
 
 def _signing(store: KeyStore, record: Look[ClientRecord]) -> Look[bool]:

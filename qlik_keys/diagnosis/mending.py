@@ -10,12 +10,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qlik_keys.clock import SYSTEM_CLOCK
-from qlik_keys.diagnosis.facts import METHOD
 from qlik_keys.diagnosis.results import MENDS
 from qlik_keys.errors import ConfigurationError, NeedsPerson, StoreDenied, TenantConflict
 from qlik_keys.keys import thumbprint
 from qlik_keys.keystore.base import TellsHealth
 from qlik_keys.lifecycle import resume_client
+from qlik_keys.lifecycle.specification import PRIVATE_KEY_JWT
 from qlik_keys.tenant import PatchOperation
 from qlik_keys.tenant.oauth import CLIENT_CREDENTIALS
 
@@ -86,7 +86,7 @@ def _method(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -
             f"No key of ours is registered with {client.client_name!r}, so the method would let somebody else in.",
             hint="Adopt the client: that registers a key and allows the method.",
         )
-    return _add(tenant, client, "/allowedAuthMethods", client.allowed_auth_methods, METHOD)
+    return _add(tenant, client, "/allowedAuthMethods", client.allowed_auth_methods, PRIVATE_KEY_JWT)
 
 
 def _token_url(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:

@@ -90,7 +90,11 @@ def _check_keys(record: ClientRecord, facts: Facts) -> Check:
         return passed(
             name, f"{facts.location} has no key: the client logs in by a client secret, which no store holds."
         )
-    return failed(name, f"{facts.location} has keys, and none of them is current.", "Rotate: it makes one that is.")
+    return failed(
+        name,
+        f"{facts.location} has keys, and none of them is current.",
+        "No operation leaves it so: have the Vault's operator bring back its last good version (vault kv rollback).",
+    )
 
 
 def _check_absence(problem: StoreNotFound, facts: Facts) -> Check:

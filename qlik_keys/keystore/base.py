@@ -221,7 +221,7 @@ class TellsHealth(Protocol):
         ...
 
     def renew_token(self) -> bool:
-        """Renew the login now; return whether it lives longer for it.
+        """Renew the login now; return whether it has its whole life before it, or does not end.
 
         Raises:
             StoreError: the server would not, or cannot be asked.

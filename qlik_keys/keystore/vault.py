@@ -322,7 +322,7 @@ class VaultKeyStore:
         return health(self._api, self._keeper, path=path, clock=self._clock)
 
     def renew_token(self) -> bool:
-        """Renew the Vault token now, or log in anew with `login`; return whether it lives longer for it.
+        """Renew the Vault token now, or log in anew; return whether it has its whole life before it, or does not end.
 
         Raises:
             StoreError: Vault would not, or cannot be asked.

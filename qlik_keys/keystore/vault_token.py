@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _RENEW_AT = 2 / 3
 _LEAST_GAIN_SECONDS = 1.0  # a renewal that gives less has met the token's maximum life
 _LEAST_PAUSE_SECONDS = 1.0
+_ROUNDED_SECONDS = 2.0  # Vault tells whole seconds
 _TOKEN_PATH = "auth/token"  # noqa: S105  # a path
 
 
@@ -145,20 +146,21 @@ class TokenKeeper:
         return replace(seen, ours=lease.ours)
 
     def renew(self) -> bool:
-        """Renew the token now, or fetch another by our own login; return whether it lives longer for it.
+        """Renew the token now, or fetch another by our own login; return whether it has its whole life before it.
 
         Raises:
             StoreError: Vault would not, or cannot be asked.
         """
         with self._lock:
             lease = self.look()
-            # By its whole life: without a figure Vault repeats the last renewal's, and that may have been a short one.
-            renewed = self._renew(lease, increment=f"{lease.life:.0f}s") if lease.renewable else None
-            if renewed is None and self._login is not None:
-                renewed = self._log_in(self._login)
-            if renewed is not None:
-                self._lease = renewed
-            return renewed is not None
+            if lease.renewable:
+                # Without a figure Vault repeats the last renewal's, and that may have been a short one.
+                self._lease = self._renewed(lease, increment=f"{lease.life:.0f}s")
+                if self._lease.life > lease.life - _ROUNDED_SECONDS:
+                    return True
+            if self._login is not None:
+                self._lease = self._log_in(self._login)
+            return self._login is not None or (lease.known and lease.expires_at == math.inf)
 
     def revoke(self) -> bool:
         """Revoke the token of our own login; a given token is left alone. Return whether one was revoked.
@@ -234,16 +236,20 @@ class TokenKeeper:
         self._api.use_token(lease.token)
         return lease
 
-    def _renew(self, lease: Lease, *, increment: str | None = None) -> Lease | None:
+    def _renew(self, lease: Lease) -> Lease | None:
         """Return the lease renewed, None when that no longer makes it longer."""
+        renewed = self._renewed(lease)
+        return renewed if renewed.expires_at - lease.expires_at > _LEAST_GAIN_SECONDS else None
+
+    def _renewed(self, lease: Lease, *, increment: str | None = None) -> Lease:
+        """Return the lease renewed, however long it lives then."""
         now = self._clock.time()
-        renewed = self._api.shielded(
+        return self._api.shielded(
             lambda api: _granted(
                 api.auth.token.renew_self(increment=increment), now, ours=lease.ours, token=lease.token
             ),
             path=_TOKEN_PATH,
         )
-        return renewed if renewed.expires_at - lease.expires_at > _LEAST_GAIN_SECONDS else None
 
     def _prolong(self, lease: Lease) -> Lease:
         """Return a lease that lasts: this one renewed, or a new login; else this one, to be tried again or to end."""

@@ -179,13 +179,15 @@ def delete(work: Workplace, client_id: str, *, confirm: str, keep_secret: bool =
 
 
 def staged_of(work: Workplace, client: OAuthClient) -> list[StagedClient]:
-    """Return what is staged of a client that is being made: it bears its id, or its key is registered there."""
-    kids = {key.kid for key in client.public_keys}
-    return [
-        staged
-        for staged in work.store.staged(work.tenant.host)
-        if staged.client_id == client.client_id or (staged.key is not None and staged.key.kid in kids)
-    ]
+    """Return what is staged of a client that is being made."""
+    return [staged for staged in work.store.staged(work.tenant.host) if is_staged_of(staged, client)]
+
+
+def is_staged_of(staged: StagedClient, client: OAuthClient) -> bool:
+    """Tell whether what is staged is that client: it bears its id, or its key is registered there."""
+    if staged.client_id == client.client_id:
+        return True
+    return staged.key is not None and any(key.kid == staged.key.kid for key in client.public_keys)
 
 
 def _unstage(work: Workplace, staged: StagedClient) -> None:

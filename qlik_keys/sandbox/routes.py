@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+_TOKENS = "/api/v1/oauth-tokens"
 _CLIENT = r"/api/v1/oauth-clients/([0-9a-f]{32})"
 
 
@@ -32,6 +33,7 @@ class Route:
 
 ROUTES = (
     Route("metadata", re.compile(r"/\.well-known/oauth-authorization-server"), {"GET": 1}, public=True),
+    Route("jwks", re.compile(r"/\.well-known/jwks\.json"), {"GET": 1}, public=True),
     Route("token", re.compile("/oauth/token"), {"POST": 2}, public=True),
     Route("revoke", re.compile("/oauth/revoke"), {"POST": 2}, public=True),
     Route("me", re.compile("/api/v1/users/me"), {"GET": 1}),
@@ -47,6 +49,8 @@ ROUTES = (
         {"GET": 1, "PATCH": 2, "DELETE": 2},
         administers=True,
     ),
+    Route("tokens", re.compile(_TOKENS), {"GET": 1}),
+    Route("one_token", re.compile(_TOKENS + "/([A-Za-z0-9_-]{32})"), {"DELETE": 2}),
 )
 
 

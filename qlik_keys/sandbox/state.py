@@ -1,18 +1,18 @@
-"""What the sandbox tenant remembers: clients, users, secrets, tokens, and every `jti` that was used.
+"""What the sandbox tenant remembers: clients, users, secrets, and every `jti` that was used.
 
-In memory, and gone with the process. Secrets and tokens are kept as SHA-256 digests, so that nothing that shows the
-state can show them. The caller holds the tenant's lock; nothing here is safe without it.
+In memory, and gone with the process. Secrets are kept as SHA-256 digests, so that nothing that shows the state can show
+them. The caller holds the tenant's lock; nothing here is safe without it. Access tokens are in `access_tokens`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from qlik_keys.sandbox.access_tokens import AccessTokens, digest
 from qlik_keys.sandbox.messages import Refusal
 
 if TYPE_CHECKING:
@@ -97,19 +97,6 @@ class Caller:
         return TENANT_ADMIN in self.user.roles and (self.scopes is None or "admin_classic" in self.scopes)
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    user_id: str
-    client_id: str
-    scopes: tuple[str, ...]
-    expires_at: float
-
-
-def digest(secret: str) -> bytes:
-    """Return what is kept of a secret."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
-
-
 def timestamp(seconds: float) -> str:
     """Return a time as Qlik writes it: ISO 8601, UTC, milliseconds."""
     return datetime.fromtimestamp(seconds, tz=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -126,18 +113,19 @@ class State:
     Args:
         clock: the true time.
         tenant_id: the tenant's own id.
+        base_url: its address, which is the audience of its tokens.
     """
 
-    def __init__(self, *, clock: Clock, tenant_id: str) -> None:
+    def __init__(self, *, clock: Clock, tenant_id: str, base_url: str) -> None:
         self.tenant_id = tenant_id
         self.clock_skew_seconds = 0.0
         self.clients: dict[str, OAuthClient] = {}
         self.users: dict[str, User] = {}
+        self.tokens = AccessTokens(audience=base_url)
         self.version = 0
         self._clock = clock
         self._sequence = 0
         self._api_keys: dict[bytes, str] = {}
-        self._tokens: dict[bytes, _Token] = {}
         self._used_jtis: defaultdict[str, dict[str, float]] = defaultdict(dict)
 
     def now(self) -> float:
@@ -183,36 +171,13 @@ class State:
 
     def caller(self, credential: str) -> Caller | None:
         """Return who a bearer credential stands for, None when it is unknown, expired or revoked."""
-        key = digest(credential)
-        user_id = self._api_keys.get(key)
+        user_id = self._api_keys.get(digest(credential))
         if user_id is not None:
             return Caller(user=self.users[user_id])
-        token = self._tokens.get(key)
-        if token is None or token.expires_at <= self.now():
+        token = self.tokens.use(credential, now=self.now())
+        if token is None:
             return None
         return Caller(user=self.users[token.user_id], client_id=token.client_id, scopes=token.scopes)
-
-    def make_token(
-        self, client: OAuthClient, user: User, scopes: tuple[str, ...], *, lifetime_seconds: float, maximum: int | None
-    ) -> tuple[str, float]:
-        """Return a new access token and when it expires.
-
-        Raises:
-            Refusal: the client has too many tokens.
-        """
-        now = self.now()
-        self._tokens = {key: one for key, one in self._tokens.items() if one.expires_at > now}
-        if maximum is not None:
-            live = sum(one.client_id == client.client_id for one in self._tokens.values())
-            if live >= maximum:
-                raise Refusal(403, "too_many_tokens", "Too many tokens", f"A client may have {maximum} at a time.")
-        token = f"sandbox.{secrets.token_urlsafe(48)}"
-        self._tokens[digest(token)] = _Token(user.user_id, client.client_id, scopes, now + lifetime_seconds)
-        return token, now + lifetime_seconds
-
-    def revoke_token(self, token: str) -> None:
-        """Forget a token; an unknown one is as good as revoked (RFC 7009 2.2)."""
-        self._tokens.pop(digest(token), None)
 
     def make_secret(self, client: OAuthClient, *, created_by: str) -> tuple[str, ClientSecret]:
         """Give a client one more secret, and return its text, which is kept nowhere, with its record.
@@ -278,7 +243,7 @@ class State:
         """Remove a client for good, with its bot user's access and its tokens."""
         del self.clients[client.client_id]
         self._used_jtis.pop(client.client_id, None)
-        self._tokens = {key: one for key, one in self._tokens.items() if one.client_id != client.client_id}
+        self.tokens.revoke_client(client.client_id)
         for user in self.users.values():
             if user.client_id == client.client_id:
                 user.status = "deleted"

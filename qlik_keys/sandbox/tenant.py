@@ -35,13 +35,17 @@ from qlik_keys.sandbox.rates import RateLimits
 from qlik_keys.sandbox.routes import Route, find_route
 from qlik_keys.sandbox.state import TENANT_ADMIN, Caller, State, User, random_id
 from qlik_keys.sandbox.token_endpoint import TokenEndpoint
+from qlik_keys.sandbox.token_list import PARAMETERS, TokenList
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _logger = logging.getLogger(__name__)
 _STRUCK_OUT = "•••"
-_LOGGED_QUERY = frozenset({"filter", "limit", "next", "prev", "sort", "totalResults"})
+_LOGGED_QUERY = {
+    "clients": frozenset({"filter", "limit", "next", "prev", "sort", "totalResults"}),
+    "tokens": PARAMETERS,
+}
 _REMEMBERED_REQUESTS = 10_000
 _BEARER_CHALLENGE = (("www-authenticate", "Bearer"),)
 
@@ -97,9 +101,10 @@ class SandboxTenant:
         self.clock = clock
         self._lock = threading.RLock()
         self._knobs = Knobs()
-        self._state = State(clock=clock, tenant_id=self.tenant_id)
+        self._state = State(clock=clock, tenant_id=self.tenant_id, base_url=self.base_url)
         self._clients = ClientsEndpoint(self._state, address=f"{self.base_url}/api/v1/oauth-clients")
         self._tokens = TokenEndpoint(self._state, address=f"{self.base_url}/oauth/token")
+        self._token_list = TokenList(self._state, address=f"{self.base_url}/api/v1/oauth-tokens")
         self._rates = RateLimits()
         self._requests: deque[LoggedRequest] = deque(maxlen=_REMEMBERED_REQUESTS)
         self._admin = self._state.add_user(
@@ -215,6 +220,7 @@ class SandboxTenant:
         clients = self._clients
         return {
             ("metadata", "GET"): lambda _request, _ids, _caller: json_response(200, self._metadata()),
+            ("jwks", "GET"): lambda _request, _ids, _caller: json_response(200, self._state.tokens.jwks()),
             ("token", "POST"): lambda request, _ids, _caller: self._tokens.token(request, self._knobs),
             ("revoke", "POST"): lambda request, _ids, _caller: self._tokens.revoke(request),
             ("me", "GET"): lambda _request, _ids, caller: self._redirect_to(caller.user),
@@ -230,6 +236,8 @@ class SandboxTenant:
             ("config", "GET"): lambda _request, ids, _caller: clients.connection_config(ids[0]),
             ("config", "PATCH"): lambda request, ids, _caller: clients.patch_connection_config(ids[0], request),
             ("config", "DELETE"): lambda _request, ids, _caller: clients.delete_connection_config(ids[0]),
+            ("tokens", "GET"): lambda request, _ids, caller: self._token_list.list(request, caller),
+            ("one_token", "DELETE"): lambda _request, ids, caller: self._token_list.revoke(ids[0], caller),
         }
 
     def _admit(
@@ -366,12 +374,13 @@ def _raise_fault(fault: Fault | None, *, after_effect: bool) -> None:
 
 
 def _loggable_query(request: Request, route: Route | None) -> dict[str, str]:
-    if route is None or route.name != "clients" or request.method != "GET":
+    known = _LOGGED_QUERY.get(route.name) if route is not None and request.method == "GET" else None
+    if known is None:
         return {_STRUCK_OUT: _STRUCK_OUT} if request.query else {}
     try:
         pairs = parse_qsl(request.query, keep_blank_values=True, max_num_fields=64)
     except ValueError:
         return {_STRUCK_OUT: _STRUCK_OUT}
-    return {name: value for name, value in pairs if name in _LOGGED_QUERY} | (
-        {_STRUCK_OUT: _STRUCK_OUT} if any(name not in _LOGGED_QUERY for name, _ in pairs) else {}
+    return {name: value for name, value in pairs if name in known} | (
+        {_STRUCK_OUT: _STRUCK_OUT} if any(name not in known for name, _ in pairs) else {}
     )

@@ -11,10 +11,11 @@ from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
+from qlik_keys.sandbox.access_tokens import digest
 from qlik_keys.sandbox.client_fields import GRANT_TYPES, IMPERSONATION
 from qlik_keys.sandbox.gate import GateError, check_claims, read_claims, take_apart, verify
 from qlik_keys.sandbox.messages import Refusal, Request, Response, json_response, parameters, strict_json
-from qlik_keys.sandbox.state import digest, timestamp
+from qlik_keys.sandbox.state import timestamp
 
 if TYPE_CHECKING:
     from qlik_keys.sandbox.knobs import Knobs
@@ -54,8 +55,13 @@ class TokenEndpoint:
         if user.status != "active":
             raise Refusal(403, "access_denied", "User disabled", "The user for whom the token would be is disabled.")
         scopes = _scopes(_text(sent, "scope"), client.fields["allowedScopes"])
-        token, expires_at = self._state.make_token(
-            client, user, scopes, lifetime_seconds=knobs.token_lifetime_seconds, maximum=knobs.maximum_tokens
+        token, expires_at = self._state.tokens.make(
+            user_id=user.user_id,
+            client_id=client.client_id,
+            scopes=scopes,
+            now=self._state.now(),
+            lifetime_seconds=knobs.token_lifetime_seconds,
+            maximum=knobs.maximum_tokens,
         )
         answer: dict[str, Any] = {"access_token": token, "token_type": knobs.token_type, "scope": " ".join(scopes)}
         if knobs.expiry_style != "expires_at":
@@ -71,7 +77,7 @@ class TokenEndpoint:
         if not token:
             raise _invalid_request("token is missing.")
         _text(sent, "token_type_hint")
-        self._state.revoke_token(token)
+        self._state.tokens.revoke(token)
         return Response(status=200)
 
     def claimed_client(self, request: Request) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from qlik_keys.tenant.budget import RateBudget, TierSnapshot
     from qlik_keys.tenant.calls import Exchange, RetryPolicy
-    from qlik_keys.tenant.credentials import ApiKey, Credential
+    from qlik_keys.tenant.credentials import Anonymous, ApiKey, Credential
     from qlik_keys.tenant.discovery import Discovery
     from qlik_keys.tenant.models import (
         AuthorizationServerMetadata,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from qlik_keys.tenant.url import normalise_tenant_url
 
 _HOMES = {
+    "Anonymous": "credentials",
     "ApiKey": "credentials",
     "AuthorizationServerMetadata": "models",
     "ClientOverview": "models",
@@ -51,6 +52,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Anonymous",
     "ApiKey",
     "AuthorizationServerMetadata",
     "ClientOverview",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from qlik_keys.errors import TenantProtocolError
 from qlik_keys.tenant.calls import Call
 from qlik_keys.tenant.models import (
     ClientPage,
@@ -18,7 +17,7 @@ from qlik_keys.tenant.models import (
     SecretPart,
     parse,
 )
-from qlik_keys.tenant.url import target_on
+from qlik_keys.tenant.paging import each_page
 
 if TYPE_CHECKING:
     import builtins
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 _PATH = "/api/v1/oauth-clients"
 _MAXIMUM_PAGE_SIZE = 100
-_MAXIMUM_PAGES = 100_000
 _CONFLICT = 409
 
 
@@ -200,33 +198,15 @@ class OAuthClients:
                     yield client
 
     def _pages(self, model: type[PageType], query: dict[str, str]) -> Iterator[PageType]:
-        seen_pages: set[tuple[tuple[str, str], ...]] = set()
-        while True:
-            seen_pages.add(tuple(sorted(query.items())))
-            answer = self._session.send(Call(method="GET", path=_PATH, tier=1, query=query, again="always"), self._auth)
+        def fetch(asked: dict[str, str]) -> tuple[PageType, str]:
+            answer = self._session.send(Call(method="GET", path=_PATH, tier=1, query=asked, again="always"), self._auth)
             page = parse(model, answer.content, "GET", _PATH)
-            yield page
-            if page.links.next is None or not page.links.next.href:
-                return
-            query = self._next_query(page.links.next.href)
-            if tuple(sorted(query.items())) in seen_pages or len(seen_pages) > _MAXIMUM_PAGES:
-                raise _lost("The pages of the tenant's client list go in a circle.")
+            return page, page.links.next.href if page.links.next is not None else ""
 
-    def _next_query(self, href: str) -> dict[str, str]:
-        # `next.href` is the whole next address; only what it asks for is taken, so that no bearer follows it away.
-        target = target_on(self._session.url, _PATH, href)
-        if target is None or target[0].rstrip("/") != _PATH:
-            raise _lost("The tenant's client list goes on at another address than it began.")
-        return target[1]
+        return each_page(self._session.url, _PATH, query, fetch)
 
 
 def _path(client_id: str, more: str = "") -> str:
     if not client_id:
         raise ValueError("client_id must not be empty")
     return f"{_PATH}/{quote(client_id, safe='')}" + (f"/{more}" if more else "")
-
-
-def _lost(message: str) -> TenantProtocolError:
-    return TenantProtocolError(
-        message, hint="Use the tenant's own host name, not an alias, and ask again.", method="GET", path=_PATH
-    )

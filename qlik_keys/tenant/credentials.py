@@ -67,6 +67,24 @@ class ApiKey:
         return "<ApiKey>"
 
 
+class Anonymous:
+    """Nobody: what may be asked without logging in, or a tenant that gets its credential by `with_credential`."""
+
+    __slots__ = ()
+
+    def describe(self) -> str:
+        """Return "nobody"."""
+        return "nobody"
+
+    def auth(self, session: Session, /) -> httpx.Auth:
+        """Return what puts nothing on any request."""
+        del session
+        return httpx.Auth()
+
+    def __repr__(self) -> str:
+        return "<Anonymous>"
+
+
 class BearerOnce(httpx.Auth):
     """Puts a bearer on requests to one origin, and on no others."""
 

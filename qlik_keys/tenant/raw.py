@@ -11,10 +11,11 @@ from urllib.parse import parse_qsl, urlsplit
 from qlik_keys.errors import ConfigurationError, TenantProtocolError
 from qlik_keys.origins import same_origin
 from qlik_keys.tenant.calls import Call
+from qlik_keys.tenant.paging import each_page
 from qlik_keys.tenant.redirects import send_following
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import httpx
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 METHODS: tuple[Method, ...] = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2
 _VERSIONED = re.compile(r"v\d+(/|$)")
 
 
@@ -49,7 +51,7 @@ class RawAnswer:
             return None
         try:
             return json.loads(self.content)
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
         raise TenantProtocolError(
             f"The answer is no JSON ({self.content_type or 'of no type'}).", hint="Take it raw.", status=self.status
@@ -76,12 +78,55 @@ def raw_call(
         path=place,
         tier=1 if verb == "GET" else 2,
         query={**asked, **(query or {})},
-        headers=dict(headers or {}),
+        headers=_checked_headers(headers or {}),
         body=body,
         again="always" if verb == "GET" else "if_not_applied",
     )
     answer = send_following(session, call, auth) if verb == "GET" else session.send(call, auth)
     return RawAnswer(status=answer.status, content=answer.content, content_type=answer.headers.get("content-type", ""))
+
+
+def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers; HTTP libraries quote in their errors what they refuse, so it is refused here, unquoted."""
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not value.isascii() or not value.isprintable():
+            raise ConfigurationError(
+                "A header has a character that no header may carry.", hint="Write it as NAME=value, in plain letters."
+            )
+        if name.lower() == "authorization":
+            raise ConfigurationError(
+                "The credential is not given as a header.",
+                hint="Name a client or a context, or set QLIK_API_KEY: command lines end up in histories and logs.",
+            )
+    return dict(headers)
+
+
+def raw_pages(
+    session: Session,
+    auth: httpx.Auth,
+    path: str,
+    *,
+    query: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Yield the pages of a listing; see `QlikTenant.raw_pages`."""
+    place, asked = api_path(session.url, path)
+
+    def fetch(asked: dict[str, str]) -> tuple[dict[str, Any], str]:
+        page = raw_call(session, auth, "get", place, query=asked, headers=headers).json()
+        if not isinstance(page, dict) or not isinstance(page.get("data"), list):
+            raise TenantProtocolError(
+                f"The tenant answered GET {place} with something that is no list.",
+                hint="Ask for it raw, to see what it is.",
+                method="GET",
+                path=place,
+            )
+        links = page.get("links")
+        following = links.get("next") if isinstance(links, dict) else None
+        address = following.get("href") if isinstance(following, dict) else None
+        return page, address if isinstance(address, str) else ""
+
+    return each_page(session.url, place, {**asked, **(query or {})}, fetch)
 
 
 def api_path(tenant_url: str, path: str) -> tuple[str, dict[str, str]]:

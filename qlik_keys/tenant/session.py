@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 import httpx
 import tenacity
@@ -351,11 +351,14 @@ def _may_repeat(call: Call, state: _Attempts, error: BaseException) -> bool:
 
 
 def _sent_secrets(request: httpx.Request, call: Call) -> list[str]:
+    """Return what was sent in confidence, as it was encoded and as a server reads it: it may say back either."""
     secrets = [request.headers.get("authorization", "")]
     if secrets[0].startswith("Basic "):
-        secrets.append(b64decode(secrets[0].removeprefix("Basic ")).decode())
+        pair = b64decode(secrets[0].removeprefix("Basic ")).decode()
+        secrets += [pair, unquote_plus(pair)]
     if call.form is not None:
-        secrets.append(request.content.decode())
+        content = request.content.decode()
+        secrets += [content, *(value for _, value in parse_qsl(content))]
     return secrets
 
 

@@ -13,13 +13,13 @@ from qlik_keys.tenant.calls import Call
 from qlik_keys.tenant.clients import OAuthClients
 from qlik_keys.tenant.discovery import METADATA_PATH, discover
 from qlik_keys.tenant.models import AuthorizationServerMetadata, parse
-from qlik_keys.tenant.raw import raw_call
+from qlik_keys.tenant.raw import raw_call, raw_pages
 from qlik_keys.tenant.session import Session
 from qlik_keys.tenant.url import checked_tenant_url
 from qlik_keys.tenant.users import Users
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import httpx
 
@@ -159,6 +159,23 @@ class QlikTenant:
             >>> tenant.raw("get", "v1/users/me").json()["subject"]  # doctest: +SKIP
         """
         return raw_call(self.http, self._auth, method, path, query=query, body=body, headers=headers)
+
+    def raw_pages(
+        self, path: str, *, query: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the pages of a listing as they come, each with its `data`.
+
+        Args:
+            path: `v1/oauth-clients`, or `/api/v1/oauth-clients`.
+            query: the query's fields for the first page; never a secret.
+            headers: further headers; never a secret.
+
+        Raises:
+            ConfigurationError: no path of this tenant.
+            TenantProtocolError: it is no listing, or its pages go in a circle or to another address.
+            TenantError: the tenant refuses it, or cannot be asked.
+        """
+        return raw_pages(self.http, self._auth, path, query=query, headers=headers)
 
     def subscribe(self, callback: Callable[[Exchange], None]) -> Callable[[], None]:
         """Call back with every exchange with the tenant, secrets struck out; return what ends that.

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
-from dataclasses import dataclass
 
 import pytest
+from cli_terminal import in_a_pipe, on_a_terminal
 from support import environment_of
 
 import qlik_keys as qk
-
-
-@dataclass
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture
@@ -29,16 +19,26 @@ def settings(box, tmp_path):
 
 @pytest.fixture
 def qlik_keys(settings):
-    """Run `qlik-keys` in a process of its own."""
+    """Run `qlik-keys` in a process of its own; a setting that is None is not there."""
 
     def run(*words, stdin="", **more):
-        command = [sys.executable, "-W", "error", "-c", "from qlik_keys.cli import main; main()", *words]
-        ended = subprocess.run(
-            command, env={**settings, **more}, input=stdin, capture_output=True, text=True, timeout=120, check=False
-        )
-        return Ended(ended.returncode, ended.stdout, ended.stderr)
+        return in_a_pipe(words, _environment(settings, more), stdin=stdin)
 
     return run
+
+
+@pytest.fixture
+def terminal(settings):
+    """Run `qlik-keys` on a terminal."""
+
+    def run(*words, typed="", **more):
+        return on_a_terminal(words, _environment(settings, more), typed=typed)
+
+    return run
+
+
+def _environment(settings, more):
+    return {name: value for name, value in {**settings, **more}.items() if value is not None}
 
 
 @pytest.fixture

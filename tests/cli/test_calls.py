@@ -1,161 +1,209 @@
-"""qlik-cli's words in a shell, on the sandbox: as the administrator, as a context, as a client by its private key."""
+"""Who calls, how often, and what is told when it does not work: the options that every call has."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-import sys
 
 import pytest
 from canaries import find_canaries
-from support import environment_of
+from cli_terminal import PROGRAM
+from support import made_client, write_contexts
 
 import qlik_keys as qk
+from qlik_keys.tenant import NewOAuthClient
 
 pytestmark = pytest.mark.openbao
 
 
 @pytest.fixture(scope="module")
 def made(box):
-    with (
-        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
-        qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
-    ):
-        made = qk.provision(tenant, store, name="called", scopes=["user_default"])
+    with made_client(box, "called") as made:
         yield made
-        qk.delete(tenant, store, made.client_id, confirm=made.client_id)
 
 
-@pytest.fixture
-def shell(box, tmp_path, made):
-    """Run a command as a person does; QLIK_API_KEY can be taken away."""
+def test_the_administrator_a_context_and_a_client_call(qlik_keys, box, made, tmp_path):
+    def name(*words, **more):
+        ended = qlik_keys("user", "me", *words, **more)
+        assert ended.code == 0, ended.err
+        return json.loads(ended.out)["name"]
 
-    def run(*words, api_key=box.api_key, **more):
-        environment = {
-            "PATH": "/usr/bin:/bin",
-            "HOME": str(tmp_path),
-            **environment_of(box),
-            **more,
-        }
-        if not api_key:
-            del environment["QLIK_API_KEY"]
-        code = "import sys; from qlik_keys.cli import main; main()"
-        done = subprocess.run(
-            [sys.executable, "-c", code, *words], env=environment, capture_output=True, text=True, check=False
-        )
-        assert find_canaries(done.stderr, [box.api_key, box.vault_token]) == []
-        return done
-
-    return run
+    assert name() == "Sandbox administrator (no real tenant)"
+    assert name("--client", "called", QLIK_API_KEY=None) == "called"
+    assert name("--client", made.client_id, "-s", box.tenant_url, QLIK_API_KEY=None, QLIK_TENANT_URL=None) == "called"
+    write_contexts(tmp_path, box)
+    nothing = {"QLIK_API_KEY": None, "QLIK_TENANT_URL": None}
+    assert name("--context", "practice", **nothing) == "Sandbox administrator (no real tenant)"
+    assert name("--context", "practice", "--client", "called", **nothing) == "called"
 
 
-def test_user_me_as_the_administrator_and_as_a_client(shell, made):
-    assert json.loads(shell("user", "me").stdout)["name"].startswith("Sandbox administrator")
-    for name in ("called", made.client_id):
-        done = shell("user", "me", "--client", name, api_key="")
-        assert json.loads(done.stdout)["subject"] == f"qlikbot\\{made.client_id}"
-    assert shell("user", "me", "-q", "--client", "called").stdout.strip()
+def test_a_client_calls_as_a_user_where_it_may(qlik_keys, box, tenant, store):
+    ada = box.add_user("Ada Practice", "sandbox\\ada")
+    made = qk.provision(tenant, store, name="embedded", scopes=["user_default"], impersonation=True)
+    for words in (("--as-user", ada.user_id), ("--as-subject", "sandbox\\ada")):
+        ended = qlik_keys("user", "me", "--client", "embedded", *words, QLIK_API_KEY=None)
+        assert json.loads(ended.out)["name"] == "Ada Practice", ended.err
+    ended = qlik_keys("user", "me", "--client", "embedded", "--as-subject", "nobody")
+    assert (ended.code, ended.out) == (1, "")
+    assert "no such user" in ended.err
+    qk.delete(tenant, store, made.client_id, confirm=made.client_id)
 
 
-def test_raw_get_with_a_query_raw_and_quiet(shell, made):
-    words = ("raw", "get", "v1/oauth-clients", "--query", f'filter=clientId eq "{made.client_id}"')
-    assert [each["clientId"] for each in json.loads(shell(*words).stdout)["data"]] == [made.client_id]
-    assert shell(*words, "-q").stdout == f"{made.client_id}\n"
-    as_it_came = shell(*words, "--raw").stdout
-    assert json.loads(as_it_came)["data"]
-    assert "\n" not in as_it_came
+def test_a_client_that_may_not_impersonate_is_told_so(qlik_keys, made):
+    ended = qlik_keys("user", "me", "--client", "called", "--as-subject", "sandbox\\administrator", "--json")
+    assert ended.code == 1
+    told = json.loads(ended.err)
+    assert (told["error"], told["status"]) == ("AssertionRejected", 400)
+    assert qlik_keys("user", "me", "--as-user", "x").code == 1
+    both = qlik_keys("user", "me", "--client", "called", "--as-user", "x", "--as-subject", "y")
+    assert (both.code, "one user" in both.err) == (2, True)
 
 
-def test_a_client_is_made_patched_and_deleted_raw(shell, tmp_path):
-    body = {
-        "appType": "web",
-        "clientName": "raw",
-        "allowedScopes": ["user_default"],
-        "allowedGrantTypes": ["client_credentials"],
-    }
-    body |= {"allowedAuthMethods": ["client_secret"], "redirectUris": []}
-    file = tmp_path / "body.json"
-    file.write_text(json.dumps(body))
-    created = shell("raw", "post", "v1/oauth-clients", "--body-file", str(file))
-    client_id = json.loads(created.stdout)["clientId"]
-    patch = '[{"op": "add", "path": "/description", "value": "patched"}]'
-    assert shell("raw", "patch", f"v1/oauth-clients/{client_id}", "--body", patch).returncode == 0
-    assert json.loads(shell("oauth-client", "get", client_id).stdout)["description"] == "patched"
-    refused = shell("raw", "delete", f"v1/oauth-clients/{client_id}")
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert shell("oauth-client", "get", client_id).returncode == 0  # no way around the confirmation
-    gone = shell("raw", "delete", f"v1/oauth-clients/{client_id}", "--headers", f"qlik-confirm-delete={client_id}")
-    assert (gone.returncode, gone.stdout) == (0, "")
-    missing = shell("oauth-client", "get", client_id, "--json")
-    assert missing.returncode == 1
-    assert json.loads(missing.stderr)["error"] == "TenantNotFound"
+WRONG = [
+    (["raw", "get", "https://elsewhere.example/api/v1/users/me"], 1, "the credential stays here"),
+    (["raw", "get", "v1/../secrets"], 1, "no `..`"),
+    (["raw", "get", "v1/users/me", "--query", "limit"], 1, "name=value"),
+    (["raw", "post", "v1/oauth-clients", "--body", "{'a': 1}"], 1, "no JSON"),
+    (["raw", "post", "v1/oauth-clients", "--body-file", "/nowhere"], 1, "cannot be read"),
+    (["raw", "post", "v1/oauth-clients", "--body", "{}", "--body-file", "x"], 1, "two bodies"),
+    (["raw", "get", "v1/nothing"], 1, "404"),
+    (["raw", "put", "v1/oauth-clients", "--body", "{}"], 1, "405"),
+    (["raw", "get", "v1/users/me", "--headers", "Authorization=Bearer abc"], 1, "not given as a header"),
+    (["raw", "get", "v1/users/me", "--headers", "X-A=a\nb"], 1, "no header may carry"),
+    (["raw", "get", "v1/users/me", "--output-file", "/nowhere/x"], 1, "cannot be written"),
+    (["raw", "fetch", "v1/users/me"], 2, "No such command"),
+    (["raw", "--method", "delete", "v1/users/me"], 2, "No such option"),
+    (["user", "me", "--client", "nobody"], 1, "No client with the name 'nobody'"),
+    (["user", "me", "--context", "nowhere"], 1, "no contexts here"),
+    (["user", "me", "--retry", "11"], 2, "--retry"),
+    (["user", "me", "--interval", "0"], 2, "--interval"),
+    (["user", "me", "--insecure"], 1, "Certificates are always verified"),
+    (["user"], 2, "Usage: qlik-keys user"),
+    (["oauth-client", "ls", "--filter", "nonsense"], 1, "400"),
+    (["oauth-client", "patch", "0" * 32], 1, "nothing to change"),
+    (["oauth-client", "patch", "0" * 32, "--op", "add", "--path", "/a", "--value", "[1"], 1, "begins like JSON"),
+    (["oauth-client", "create", "--publicKeys-kty", "EC", "--appType", "web"], 1, "400"),
+    (["oauth-client", "get"], 2, "Missing argument"),
+    (["oauth-token", "rm", "x"], 1, "404"),
+    (["context", "get"], 1, "no contexts here"),
+    (["context", "use", "nowhere"], 1, "no contexts here"),
+    (["doctor"], 2, "--client"),
+    (["nonsense"], 2, "No such command"),
+]
 
 
-def test_oauth_client_ls(shell, made):
-    found = json.loads(shell("oauth-client", "ls", "--filter", 'clientName eq "called"').stdout)
-    assert [each["clientId"] for each in found] == [made.client_id]
-    assert len(shell("oauth-client", "ls", "-q", "--limit", "1").stdout.split()) == 1
+@pytest.mark.parametrize(("words", "code", "told"), WRONG, ids=[" ".join(case[0]) for case in WRONG])
+def test_what_is_wrong_is_told_in_words_and_as_json(words, code, told, qlik_keys, box):
+    ended = qlik_keys(*words)
+    assert (ended.code, ended.out) == (code, "")
+    assert told in ended.err
+    assert "Traceback" not in ended.err
+    as_json = qlik_keys(*words, "--json")
+    if len(words) > 1:  # a group by itself has no such option
+        document = json.loads(as_json.err)
+        assert told in document["message"] + document["hint"]
+        assert document["title"]
+        assert (as_json.code, document["outcome"]) == (code, "not_applied")
+    assert find_canaries(ended.err + as_json.err, [box.api_key, box.vault_token]) == []
 
 
-def test_a_context_is_a_caller(shell, box, tmp_path):
-    folder = tmp_path / ".qlik"
-    folder.mkdir()
-    (folder / "contexts.yml").write_text(
-        f"contexts:\n  practice:\n    server: {box.tenant_url}\n"
-        f"    headers:\n      Authorization: Bearer {box.api_key}\n"
+def test_a_private_key_is_never_registered(qlik_keys, tmp_path, tenant):
+    key = qk.generate(qk.KeySpec("ES384"))
+    body = tmp_path / "body.json"
+    private = {**json.loads(key.reveal("jwk")), "kid": key.kid, "alg": "ES384", "use": "sig"}
+    body.write_text(json.dumps({"appType": "web", "clientName": "private", "publicKeys": [private]}))
+    before = len(tenant.oauth_clients.list())
+    ended = qlik_keys("oauth-client", "create", "--file", str(body))
+    assert (ended.code, "private key was about to be registered" in ended.err) == (1, True)
+    patch = tmp_path / "patch.json"
+    patch.write_text(json.dumps([{"op": "replace", "path": "/publicKeys", "value": [private]}]))
+    refused = qlik_keys("oauth-client", "patch", "0" * 32, "--file", str(patch))
+    assert (refused.code, "private key was about to be registered" in refused.err) == (1, True)
+    assert len(tenant.oauth_clients.list()) == before
+    assert find_canaries(ended.err + refused.err, [private["d"]]) == []
+
+
+def test_a_client_is_deleted_by_whoever_types_its_id(qlik_keys, terminal, tenant, box):
+    def new():
+        words = ("oauth-client", "create", "--appType", "web", "--clientName", "doomed", "-q")
+        words += ("--allowedAuthMethods", "client_secret", "--allowedScopes", "user_default")
+        return qlik_keys(*words, "--allowedGrantTypes", "client_credentials").out.strip()
+
+    client_id = new()
+    paths = [f"v1/oauth-clients/{client_id}", f"/api/v1/oauth-clients/{client_id}/?a=b"]
+    paths += [f"{box.tenant_url}/api/v1//oauth-clients/{client_id}", f"v1/oauth%2Dclients/{client_id}"]
+    for words in [("oauth-client", "rm", client_id), *(("raw", "delete", path) for path in paths)]:
+        before = len(box.requests())
+        ended = qlik_keys(*words)
+        assert (ended.code, ended.out, len(box.requests()) - before) == (2, "", 0), words
+        assert f"qlik-confirm-delete={client_id}" in ended.err
+        asked = terminal(*words, typed="something else\n")
+        assert (asked.code, "nothing is deleted" in asked.err) == (1, True)
+    wrong = qlik_keys("oauth-client", "rm", client_id, "--confirm", "0" * 32)
+    assert (wrong.code, "nothing is deleted" in wrong.err) == (1, True)
+    assert tenant.oauth_clients.get(client_id)
+    for verb in (("oauth-client", "rm"), ("raw", "delete")):
+        place = client_id if verb[0] == "oauth-client" else f"v1/oauth-clients/{client_id}"
+        assert terminal(*verb, place, typed=f"{client_id}\n").code == 0
+        with pytest.raises(qk.errors.TenantNotFound):
+            tenant.oauth_clients.get(client_id)
+        client_id = new()
+    assert qlik_keys("oauth-client", "rm", client_id, "--confirm", client_id).code == 0
+
+
+def test_requests_are_told_and_no_secret_among_them(qlik_keys, box, made):
+    ended = qlik_keys("user", "me", "--client", "called", "-v")
+    lines = ended.err.splitlines()
+    assert [line for line in lines if line.startswith("> ")][:2] == ["> POST /oauth/token", "> GET /api/v1/users/me"]
+    assert lines[1].startswith("< 200 in ")
+    assert find_canaries(ended.err, [box.api_key, box.vault_token]) == []
+    assert qlik_keys("user", "me", "-v", "--json").err == ""
+    listed = qlik_keys("oauth-client", "ls", "--limit", "1", "-v")
+    assert "> GET /api/v1/oauth-clients?limit=1\n" in listed.err
+
+
+def test_a_call_is_tried_again_as_often_as_was_asked(qlik_keys, box):
+    fault = {"method": "GET", "path": "/api/v1/users/*", "fault": 503}
+    try:
+        box.configure(fail_next=[{**fault, "times": 9}])
+        ended = qlik_keys("user", "me", "--retry", "0", "-v")
+        assert (ended.code, ended.err.count("< 503")) == (1, 1)
+        box.configure(fail_next=[{**fault, "times": 1}])
+        ended = qlik_keys("user", "me", "--retry", "1", "--interval", "1", "-v")
+        assert (ended.code, ended.err.count("< 503"), "attempt 2" in ended.err) == (0, 1, True)
+    finally:
+        box.configure(fail_next=[])
+
+
+def test_an_answer_goes_to_a_file(qlik_keys, tmp_path):
+    file = tmp_path / "me.json"
+    ended = qlik_keys("raw", "get", "v1/users/me", "--output-file", str(file))
+    assert (ended.code, ended.out) == (0, "")
+    assert json.loads(file.read_text())["roles"] == ["TenantAdmin"]
+
+
+def test_a_pipe_that_is_closed_early_is_no_crash(settings):
+    first = subprocess.Popen(
+        [*PROGRAM, "oauth-client", "ls"], env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    done = shell("user", "me", "--context", "practice", api_key="", QLIK_TENANT_URL="")
-    assert json.loads(done.stdout)["name"].startswith("Sandbox administrator")
+    first.stdout.close()
+    assert first.wait(60) in (0, 1)
+    assert b"Traceback" not in first.stderr.read()
+    first.stderr.close()
 
 
-@pytest.mark.parametrize(
-    ("words", "code", "told"),
-    [
-        (["raw", "get", "https://elsewhere.example/api/v1/users/me"], 1, "the credential stays here"),
-        (["raw", "get", "v1/../secrets"], 1, "no `..`"),
-        (["raw", "get", "v1/users/me", "--query", "limit"], 1, "name=value"),
-        (["raw", "post", "v1/oauth-clients", "--body", "{'a': 1}"], 1, "no JSON"),
-        (["raw", "get", "v1/nothing"], 1, "404"),
-        (["user", "me", "--client", "nobody"], 1, "No client with the name 'nobody'"),
-        (["raw", "fetch", "v1/users/me"], 2, "No such command"),
-        (["token", "--client", "called"], 2, "Say where the token may go"),
-        (["token", "--client", "called", "--stdout", "--exec"], 2, "Say where the token may go"),
-        (["token", "--client", "called", "--exec"], 2, "Name the program"),
-        (["token", "--client", "called", "--exec", "--", "no-such-program"], 1, "cannot be run"),
-    ],
-)
-def test_what_is_wrong_is_told(shell, words, code, told):
-    done = shell(*words)
-    assert (done.returncode, done.stdout) == (code, "")
-    assert told in " ".join(done.stderr.replace("│", " ").split())
-
-
-def test_a_token_goes_down_a_pipe(shell, box, made):
-    done = shell("token", "--client", "called", "--stdout", api_key="")
-    token = done.stdout.strip()
-    assert "scope user_default" in done.stderr
-    assert token not in done.stderr
-    with qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(token)) as tenant:
-        assert tenant.users.me().subject == f"qlikbot\\{made.client_id}"
-
-
-def test_a_program_gets_a_token_by_environment_and_by_a_context_that_is_gone_afterwards(shell, made, box):
-    code = (
-        "import os, sys, json, pathlib, stat, yaml\n"
-        "path = pathlib.Path(os.environ['QLIK_CLI_USER_HOME_DIR'], '.qlik', 'contexts.yml')\n"
-        "document = yaml.safe_load(path.read_text())\n"
-        "entry = document['contexts'][document['current-context']]\n"
-        "same = entry['headers']['Authorization'] == 'Bearer ' + os.environ['QLIK_API_KEY']\n"
-        "print(json.dumps([str(path), oct(stat.S_IMODE(path.stat().st_mode)), entry['server'], same]))\n"
-        "sys.exit(7)"
+def test_text_of_strangers_reaches_no_terminal(terminal, tenant):
+    new = NewOAuthClient(
+        app_type="web",
+        client_name="evil\x1b[31m\x9bname",
+        allowed_scopes=("user_default",),
+        allowed_grant_types=("client_credentials",),
+        allowed_auth_methods=("client_secret",),
     )
-    done = shell("token", "--client", "called", "--exec", "--", sys.executable, "-c", code, api_key="")
-    path, mode, server, same = json.loads(done.stdout)
-    assert (done.returncode, mode, server, same) == (7, "0o600", box.tenant_url, True)
-    from pathlib import Path
-
-    assert not Path(path).exists()
-    # The program is ours here: it asks as whom it was let in.
-    inner = "from qlik_keys.cli import main; main()"
-    asked = shell("token", "--client", "called", "--exec", "--", sys.executable, "-c", inner, "user", "me", api_key="")
-    assert json.loads(asked.stdout)["subject"] == f"qlikbot\\{made.client_id}"
+    client_id = tenant.oauth_clients.create(new).client.client_id
+    for words in (("oauth-client", "ls"), ("oauth-client", "get", client_id), ("oauth-client", "ls", "--json")):
+        out = terminal(*words).out
+        assert "evil" in out
+        assert "\x1b" not in out
+        assert "\x9b" not in out
+    tenant.oauth_clients.delete(client_id)

@@ -68,6 +68,8 @@ def told(diagnosis):
 
 def shown(error):
     kind, trace = type(error), error.__traceback__
+    while "/tests/" in trace.tb_frame.f_code.co_filename:  # the test's own frames hold the secrets to look for
+        trace = trace.tb_next
     verbose = "\n".join(VerboseTB(theme_name="nocolor").structured_traceback(kind, error, trace))
     summary = traceback.TracebackException(kind, error, trace, capture_locals=True)
     ours = [frame for frame in summary.stack if "/qlik_keys/" in frame.filename and "/tests/" not in frame.filename]
@@ -95,7 +97,8 @@ def test_no_secret_shows(patient, heard, client_keys, caplog, name):
     caplog.clear()  # what was logged before, is not the doctor's
     tenant, store = patient.doctors()
     left = told(qk.doctor(tenant, store, patient.client_id, **patient.seen))
-    left += "\n".join(mends_that_fail(patient, tenant, store))
+    if not name.startswith("429 before"):  # a mend would wait for the tier, in earnest
+        left += "\n".join(mends_that_fail(patient, tenant, store))
     assert "HTTP Request" in caplog.text or "Starting new HTTP connection" in caplog.text  # it was really heard
     assert find_canaries(left + caplog.text, secrets_of(patient, key)) == []
     if name in ("healthy", "bot disabled", "too many tokens"):

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from patient import ALL, check_of, found
+from vault_server import VaultServer
 
 import qlik_keys as qk
 from qlik_keys.diagnosis import TITLES
@@ -292,3 +293,56 @@ def test_the_function_stays_a_function_when_its_package_is_loaded():
 def test_every_title_is_a_check():
     assert len(set(TITLES.values())) == len(TITLES)
     assert not any(a == b for a, b in itertools.combinations(TITLES, 2))
+
+
+def test_who_may_not_look_a_name_up_is_told_to_give_the_id(patient):
+    patient.make()
+    patient.rules = consumer(patient, "kv")
+    patient.credential = as_itself(patient)
+    patient.asked_for = patient.name
+    diagnosis = patient.diagnose()
+    assert found(diagnosis) == []
+    assert diagnosis.client_id == ""
+    assert "give its id" in check_of(diagnosis, "client-exists").why
+
+
+@pytest.mark.parametrize("scopes", [(), ("user_default",)], ids=["all scopes", "some scopes"])
+def test_a_token_that_may_not_ask_who_it_is(patient, scopes):
+    patient.make()
+    patient.seen["scopes"] = scopes
+    patient.box.configure(fail_next=[{"fault": 403, "path": "/api/v1/users/me"}])
+    # Of few scopes that is no wonder.
+    diagnosis = patient.diagnose()
+    assert found(diagnosis) == ([] if scopes else ["login"])
+    assert "users/me" in check_of(diagnosis, "login").why
+
+
+def test_what_the_tenant_fails_to_tell_is_not_guessed(patient):
+    patient.make()
+    patient.box.configure(fail_next=[{"fault": 400, "path": "*/connection-configs/me"}])
+    diagnosis = patient.diagnose()
+    assert (found(diagnosis), unchecked(diagnosis)) == ([], {"consent"})
+    assert "400" in check_of(diagnosis, "consent").why
+    patient.box.configure(fail_next=[{"fault": 500, "path": "/api/v1/oauth-clients/*"}])
+    diagnosis = patient.diagnose()
+    assert found(diagnosis) == []
+    assert "500" in check_of(diagnosis, "client-exists").why
+
+
+def test_a_vault_that_is_sealed(patient, tmp_path):
+    patient.make()
+    with VaultServer(tmp_path) as vault:
+        vault.initialise()
+        patient.store_options = {"url": vault.url, "token": vault.client.token}
+        diagnosis = patient.diagnose()
+    assert found(diagnosis) == ["store-record"]
+    assert "sealed" in check_of(diagnosis, "store-record").why
+    assert {"vault-token", "vault-rights", "login"} <= unchecked(diagnosis)
+
+
+def test_a_login_goes_on_to_what_a_wrong_scope_does_not_explain(patient):
+    patient.make()
+    patient.seen["scopes"] = ["apps:read"]
+    diagnosis = patient.diagnose()
+    assert found(diagnosis) == ["scopes"]
+    assert check_of(diagnosis, "login").why == "See scopes."

@@ -112,3 +112,14 @@ def test_the_lists_keep_what_they_had(patient):
     assert "client_credentials" in said
     client = patient.tenant.oauth_clients.get(patient.client_id)
     assert set(client.allowed_grant_types) == {"urn:qlik:oauth:user-impersonation", "client_credentials"}
+
+
+def test_another_client_of_the_same_name_as_one_that_is_being_made(patient):
+    wishes = {"name": "patient-of-two", "scopes": ["user_default"]}
+    stop_at(patient, "register", lambda **told: qk.provision(patient.tenant, patient.store, **wishes, **told))
+    patient.register(client_name="patient-of-two")
+    finding = check_of(patient.diagnose(), "store-record")
+    assert (finding.verdict, finding.mend) == ("failed", "")
+    assert "adopt" in finding.advice
+    patient.store.unstage(patient.store.read_staged(patient.tenant.host, "patient-of-two"))
+    patient.tenant.oauth_clients.delete(patient.client_id)

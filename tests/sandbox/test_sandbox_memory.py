@@ -14,7 +14,7 @@ MANY = 2000
 
 
 def test_a_jti_is_remembered_while_its_assertion_may_live_however_many_come_after(clock):
-    state = State(clock=clock, tenant_id="t")
+    state = State(clock=clock, tenant_id="t", base_url="https://t")
     until = clock.time() + 310
     assert state.use_jti("c", "first", remember_until=until)
     for number in range(MANY):
@@ -27,7 +27,7 @@ def test_a_jti_is_remembered_while_its_assertion_may_live_however_many_come_afte
 
 
 def test_a_jti_is_its_client_s_own_and_is_forgotten_with_it(clock):
-    state = State(clock=clock, tenant_id="t")
+    state = State(clock=clock, tenant_id="t", base_url="https://t")
     fields = {"clientName": "n", "allowedAuthMethods": []}
     client = state.add_client(fields=fields, created_by="u", created_by_type="user")
     until = clock.time() + 300

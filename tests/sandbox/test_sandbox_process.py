@@ -16,10 +16,12 @@ from urllib.parse import urlsplit
 import httpx
 import psutil
 import pytest
+from canaries import find_canaries
 from jupyter_client.manager import start_new_kernel
 
 import qlik_keys as qk
-from qlik_keys.errors import ConfigurationError, TenantRejected, TenantUnreachable
+from qlik_keys.errors import AssertionRejected, ConfigurationError, TenantRejected, TenantUnreachable
+from qlik_keys.tenant import NewOAuthClient
 
 pytestmark = pytest.mark.openbao
 
@@ -166,6 +168,61 @@ class TestControls:
             box.configure(latency_minutes=1)
         with pytest.raises(ConfigurationError, match="no such knob: latency_minutes"):
             qk.sandbox.start(knobs={"latency_minutes": 1})
+
+    def test_a_person_is_added_who_may_call_and_does_not_show_the_api_key(self, box):
+        ada, root = box.add_user("Ada", "idp\\ada"), box.add_user("Root", "idp\\root", roles=["TenantAdmin"])
+        for person, roles in ((ada, ()), (root, ("TenantAdmin",))):
+            with qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(person.api_key)) as tenant:
+                me = tenant.users.me()
+            assert (me.id, me.name, me.subject, me.roles) == (person.user_id, person.name, person.subject, roles)
+        assert not find_canaries(repr(ada) + str(ada), [ada.api_key])
+
+    def test_a_person_is_disabled_and_enabled(self, box):
+        ada = box.add_user("Ada", "idp\\ada")
+        headers = {"authorization": f"Bearer {ada.api_key}"}
+        statuses = []
+        for disabled in (True, False):
+            box.set_user_disabled(ada.user_id, disabled=disabled)
+            statuses.append(
+                httpx.get(f"{box.tenant_url}/api/v1/users/me", headers=headers, follow_redirects=True).status_code
+            )
+        assert statuses == [403, 200]
+
+    def test_a_client_and_its_bot_are_disabled_and_enabled(self, box):
+        new = NewOAuthClient(
+            app_type="web",
+            client_name="to be disabled",
+            allowed_scopes=("user_default",),
+            allowed_grant_types=("client_credentials",),
+            consent_method="trusted",
+        )
+        with qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant:
+            made = tenant.oauth_clients.create(new)
+        client_id = made.client.client_id
+
+        def log_in():
+            credential = qk.ClientSecret(client_id, made.client_secret.reveal())
+            with qk.QlikTenant(box.tenant_url, credential=credential) as tenant:
+                return tenant.users.me().id
+
+        bot = log_in()
+        for change, status in (
+            (lambda disabled: box.set_user_disabled(bot, disabled=disabled), 403),
+            (lambda disabled: box.set_client_disabled(client_id, disabled=disabled), 401),
+        ):
+            change(True)
+            with pytest.raises(AssertionRejected) as caught:
+                log_in()
+            assert caught.value.status == status
+            change(False)
+            assert log_in() == bot
+
+    @pytest.mark.parametrize("stranger", ["0" * 24, "x/../y", ""])
+    def test_who_is_not_there_cannot_be_disabled(self, box, stranger):
+        for change in (box.set_user_disabled, box.set_client_disabled):
+            with pytest.raises(TenantRejected) as caught:
+                change(stranger, disabled=True)
+            assert caught.value.status == 404
 
     def test_the_controls_need_the_control_token(self, box):
         url = f"{box.tenant_url}/__sandbox__/requests"
@@ -320,3 +377,20 @@ class TestMissingPackage:
         assert last.startswith("qlik_keys.errors.ConfigurationError")
         assert f"not installed: {package}." in last
         assert "qlik_keys[sandbox]" in last
+
+
+def test_it_is_the_environment_s_tenant_until_it_stops(monkeypatch):
+    monkeypatch.setenv("QLIK_TENANT_URL", "https://acme.eu.qlikcloud.com")
+    monkeypatch.setenv("QLIK_CLIENT_ID", "abc")
+    monkeypatch.setenv("QLIK_CLIENT_SECRET", "def")
+    monkeypatch.delenv("QLIK_API_KEY", raising=False)
+    monkeypatch.delenv("VAULT_TOKEN", raising=False)
+    before = dict(os.environ)
+    with qk.sandbox.start() as box:
+        box.set_environment()
+        box.set_environment()
+        settings = qk.Settings.resolve()
+        with settings.tenant() as tenant, settings.store() as store:
+            assert tenant.users.me().name.startswith("Sandbox administrator")
+            assert store.client_ids(tenant.host) == []
+    assert dict(os.environ) == before

@@ -6,7 +6,9 @@ import json
 from base64 import b64encode
 from datetime import UTC, datetime
 
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from qlik_keys.sandbox.tenant import SandboxTenant
 
@@ -234,6 +236,45 @@ class TestImpersonation:
         lookup = json.dumps({"field": "userId", "value": somebody.user_id})
         answer = by_secret(knock, knock.client(), grant_type=IMPERSONATION, user_lookup=lookup)
         assert code(answer) == (400, "unauthorized_client")
+
+
+class TestForm:
+    """Tokens have the form that Qlik's have been seen in, and say nothing of whom they are for."""
+
+    def test_its_parts(self, knock):
+        client = knock.client()
+        first, second = (by_secret(knock, client).json()["access_token"] for _ in range(2))
+        claims = jwt.decode(first, options={"verify_signature": False})
+        assert list(claims) == ["subType", "purpose", "jti", "iat", "exp", "aud", "iss"]
+        assert (claims["subType"], claims["purpose"], claims["iss"]) == ("user", "accessToken", "qlik.api")
+        assert claims["aud"] == knock.tenant.base_url
+        assert (claims["iat"], claims["exp"]) == (knock.now(), knock.now() + LIFETIME_SECONDS)
+        assert len(claims["jti"]) == 32
+        assert jwt.decode(second, options={"verify_signature": False})["jti"] != claims["jti"]
+        assert client.client_id not in json.dumps(claims)
+
+    def test_it_is_really_signed_and_the_key_is_where_the_metadata_say(self, knock):
+        token = by_secret(knock, knock.client()).json()["access_token"]
+        address = knock.http.get("/.well-known/oauth-authorization-server").json()["jwks_uri"]
+        (jwk,) = knock.http.get(address).json()["keys"]
+        assert jwk.keys() == {"kty", "crv", "x", "y", "kid", "alg", "use"}
+        key = jwt.PyJWK(jwk)
+        header = jwt.get_unverified_header(token)
+        assert header == {"alg": "ES384", "kid": jwk["kid"], "typ": "JWT"}
+        options = {"verify_exp": False, "verify_iat": False}
+        jwt.decode(token, key, algorithms=["ES384"], audience=knock.tenant.base_url, options=options)
+        signing_input, _, signature = token.rpartition(".")
+        changed = f"{signing_input}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}"
+        with pytest.raises(jwt.InvalidSignatureError):
+            jwt.decode(changed, key, algorithms=["ES384"], audience=knock.tenant.base_url, options=options)
+        assert me(knock, changed).status_code == 401
+
+    def test_one_that_was_not_given_out_is_worth_nothing_whatever_it_says(self, knock):
+        token = by_secret(knock, knock.client()).json()["access_token"]
+        own = ec.generate_private_key(ec.SECP384R1())
+        forged = jwt.encode(jwt.decode(token, options={"verify_signature": False}), own, algorithm="ES384")
+        assert me(knock, forged).status_code == 401
+        assert me(knock, token).status_code == 200
 
 
 class TestTokens:

@@ -270,3 +270,21 @@ def test_any_document_gives_a_key_or_our_own_error(document):
 def test_any_bytes_give_a_key_or_our_own_error(data):
     with pytest.raises(KeyMaterialError):
         PrivateKey.from_pem(data)
+
+
+@pytest.mark.parametrize("alg", ["RS256", "RS512", "ES384"])
+def test_a_signature_is_verified_for_this_key_and_these_bytes_alone(alg, client_keys):
+    key = client_keys[alg]
+    signature = key.signer().sign(b"data")
+    assert key.public.verifies(b"data", signature)
+    assert not key.public.verifies(b"date", signature)
+    for wrong in (
+        b"",
+        b"\0" * len(signature),
+        signature[:-1],
+        signature + b"\0",
+        bytes([signature[0] ^ 1]) + signature[1:],
+    ):
+        assert not key.public.verifies(b"data", wrong)
+    others = {**client_keys, alg: generate(KeySpec(alg, bits=2048) if alg != "ES384" else KeySpec(alg))}
+    assert not any(other.public.verifies(b"data", signature) for other in others.values())

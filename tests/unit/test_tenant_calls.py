@@ -250,6 +250,34 @@ def test_an_id_cannot_leave_its_place_in_the_path(tenant_on, client_id):
     assert "?" not in wire.sent[0].url
 
 
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (httpx.Response(404, text="no such page"), errors.TenantNotFound),
+        (httpx.Response(403, json={"errors": [{"code": "X", "title": "No"}]}), errors.TenantAuthError),
+        (httpx.Response(200, text="<html>log in</html>"), errors.TenantProtocolError),
+    ],
+    ids=["404", "403", "a page"],
+)
+def test_discovery_tells_the_time_with_any_answer(tenant_on, clock, reply, kind):
+    clock.now = 1_800_000_090.0
+    reply.headers["date"] = "Fri, 15 Jan 2027 08:00:00 GMT"  # 1_800_000_000
+    tenant, wire = tenant_on(reply)
+    seen = tenant.discover()
+    assert (seen.metadata, seen.skew_seconds) == (None, 90.0)
+    assert isinstance(seen.problem, kind)
+    assert "authorization" not in wire.sent[0].headers
+
+
+def test_discovery_without_a_date_and_without_an_answer(tenant_on):
+    document = {"issuer": URL, "token_endpoint": f"{URL}/oauth/token"}
+    tenant, _ = tenant_on(httpx.Response(200, json=document), *[httpx.Response(503)] * 5)
+    seen = tenant.discover()
+    assert (seen.metadata.token_endpoint, seen.problem, seen.skew_seconds) == (f"{URL}/oauth/token", None, None)
+    with pytest.raises(errors.TenantUnavailable):
+        tenant.discover()
+
+
 def test_an_empty_id_is_the_callers_mistake(tenant_on):
     tenant, wire = tenant_on(httpx.Response(204))
     with pytest.raises(ValueError, match="client_id"):

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createQlikApi } from "@qlik/api";
 
 const { host, apiKey, publicKey } = JSON.parse(readFileSync(0, "utf8"));
-const { oauthClients, users } = createQlikApi({ hostConfig: { authType: "apikey", host, apiKey } });
+const { oauthClients, oauthTokens, users } = createQlikApi({ hostConfig: { authType: "apikey", host, apiKey } });
 const fresh = { noCache: true };
 const machine = {
   appType: "web",
@@ -57,6 +57,19 @@ const bot = loggedIn(clientId, clientSecret);
 seen.token = await bot.token();
 seen.bot = (await bot.users.getMyUser(fresh)).data;
 seen.impersonated = (await loggedIn(clientId, clientSecret, { userId: seen.admin.id }).users.getMyUser(fresh)).data;
+
+// Its tokens, listed and ended by an administrator.
+await loggedIn(clientId, clientSecret).token();
+seen.tokenPages = [];
+let tokens = await oauthTokens.getOauthTokens({ userId: seen.bot.id, limit: 1, sort: "userId" }, fresh);
+while (tokens) {
+  seen.tokenPages.push(tokens.data.data);
+  tokens = await tokens.next?.(fresh);
+}
+seen.tokensDeleted = [];
+for (const [row] of seen.tokenPages) seen.tokensDeleted.push((await oauthTokens.deleteOauthToken(row.id)).status);
+const withDeadToken = createQlikApi({ hostConfig: { authType: "apikey", host, apiKey: seen.token } });
+seen.afterDelete = await refusal(withDeadToken.users.getMyUser(fresh));
 seen.wrongSecret = await refusal(loggedIn(clientId, "0".repeat(64)).token());
 
 // Change.

@@ -1,0 +1,114 @@
+"""`context ls|get|use`: qlik-cli's contexts, read as they are; their secrets are never shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qlik_keys.cli.app import new_group
+from qlik_keys.cli.completion import complete_contexts
+from qlik_keys.cli.options import JsonOption, QuietOption  # noqa: TC001  # typer reads the annotations at run time
+from qlik_keys.cli.results import current_notebook, show
+
+if TYPE_CHECKING:
+    from qlik_keys.contexts import Context, ContextFile
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The context's name.", autocompletion=complete_contexts)]
+
+app = new_group(name="context", words="The contexts of qlik-cli: who calls, and where.")
+
+
+@app.command("ls")
+def ls(*, quiet: QuietOption = False, as_json: JsonOption = False) -> None:
+    """List the contexts of qlik-cli, without their secrets.
+
+    Example: qlik-keys context ls
+    """
+    contexts = _contexts()
+    rows = [] if contexts is None else [_shown(each, contexts) for each in contexts.contexts.values()]
+    show(rows, quiet=quiet, as_json=as_json, nothing="qlik-cli has no contexts here (~/.qlik/contexts.yml).")
+
+
+@app.command("get")
+def get(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME]", help="The context's name; the current one by default.", autocompletion=complete_contexts
+        ),
+    ] = None,
+    *,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one context, the current one by default.
+
+    Example: qlik-keys context get practice
+    """
+    from qlik_keys.contexts import no_contexts
+
+    contexts = _contexts()
+    if contexts is None:
+        raise no_contexts(name or "")
+    show(_shown(contexts.get(name or ""), contexts), quiet=quiet, as_json=as_json)
+
+
+@app.command("use")
+def use(name: Name, *, quiet: QuietOption = False, as_json: JsonOption = False) -> None:
+    """Call as this context from now on; in a notebook, for that notebook.
+
+    qlik-cli's own file is not changed: its current context stays what it was.
+
+    Example: qlik-keys context use practice
+    """
+    from qlik_keys.contexts import choose_context, no_contexts
+
+    notebook = current_notebook()
+    contexts = _contexts()
+    if contexts is None:
+        raise no_contexts(name)
+    chosen = contexts.get(name)
+    if notebook is not None:
+        notebook.context = name
+    else:
+        choose_context(name)
+        _tell_what_outranks_it()
+    show(_shown(chosen, contexts) | {"current": True}, quiet=quiet, as_json=as_json)
+
+
+def _contexts() -> ContextFile | None:
+    """Return the contexts; in a notebook the current one is the one that was chosen in it."""
+    from dataclasses import replace
+
+    from qlik_keys.contexts import users_contexts
+
+    found = users_contexts()
+    notebook = current_notebook()
+    return (
+        found if found is None or notebook is None or not notebook.context else replace(found, current=notebook.context)
+    )
+
+
+def _shown(context: Context, contexts: ContextFile) -> dict[str, Any]:
+    login = "none"
+    if context.client_id and context.client_secret:
+        login = f"client secret of {context.client_id}"
+    elif context.api_key:
+        login = "bearer"
+    return {
+        "name": context.name,
+        "current": context.name == contexts.current,
+        "server": context.server,
+        "login": login,
+        "comment": context.comment,
+        "problems": list(context.problems),
+    }
+
+
+def _tell_what_outranks_it() -> None:
+    import os
+
+    set_here = [name for name in ("QLIK_TENANT_URL", "QLIK_API_KEY", "QLIK_CLIENT_ID") if os.environ.get(name)]
+    if set_here:
+        typer.echo(f"Note: {' and '.join(set_here)} in the environment outrank it; --context outranks both.", err=True)

@@ -1,0 +1,79 @@
+"""`qlik-keys doctor`: why a client cannot log in, check by check, and what to do about it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qlik_keys.cli.app import TENANT_HELP, new_group
+from qlik_keys.cli.options import (
+    AsSubjectOption,
+    AsUserOption,
+    ClientOption,
+    JsonOption,
+    QuietOption,
+    ServerOption,
+    lookup,
+    nobody,
+    resolved,
+)
+from qlik_keys.cli.results import show, show_value
+
+if TYPE_CHECKING:
+    from qlik_keys.diagnosis import Diagnosis
+
+app = new_group()
+
+
+@app.command(epilog=TENANT_HELP)
+def doctor(
+    *,
+    client: ClientOption,
+    scope: Annotated[
+        list[str] | None, typer.Option(metavar="SCOPE", help="A scope that a failed call asked for; all by default.")
+    ] = None,
+    as_user: AsUserOption = "",
+    as_subject: AsSubjectOption = "",
+    mend: Annotated[
+        bool, typer.Option("--mend", help="Do what is safe about the findings, and look again; it takes nothing away.")
+    ] = False,
+    server: ServerOption = "",
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say why a client cannot log in, or that nothing is wrong with it.
+
+    Each check passed, failed (why, what to do) or could not be made (why). The administrator's credential of the
+    environment looks at the client; without one less can be checked. Exit code 1 for a finding.
+
+    Example: qlik-keys doctor --client nightly-etl
+    """
+    from qlik_keys import diagnosis
+
+    user = lookup(as_user, as_subject)
+    settings = resolved("", server)
+    with ExitStack() as stack:
+        store = stack.enter_context(settings.store())
+        if settings.has_credential:
+            tenant = stack.enter_context(settings.tenant())
+        else:
+            tenant = stack.enter_context(nobody(settings))
+        options: dict[str, Any] = {"scopes": scope or (), "user": user}
+        found = diagnosis.doctor(tenant, store, client, **options)
+        mends = [check.mend for check in found.findings if check.mend] if mend else []
+        for name in dict.fromkeys(mends):
+            typer.echo(f"{name}: {diagnosis.mend(tenant, store, found.client_id, name)}", err=True)
+        if mends:
+            found = diagnosis.doctor(tenant, store, client, **options)
+    _show(found, quiet=quiet, as_json=as_json)
+    if not found.is_healthy:
+        raise typer.Exit(1)
+
+
+def _show(found: Diagnosis, *, quiet: bool, as_json: bool) -> None:
+    if quiet:
+        show([{"name": check.name} for check in found.findings], quiet=True)
+    else:
+        show_value(found, text=found.words, document=found.to_dict, as_json=as_json)

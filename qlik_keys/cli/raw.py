@@ -1,0 +1,46 @@
+"""`raw get|post|put|patch|delete`: any call to the tenant's REST API, in qlik-cli's words."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003  # typer reads the annotations at run time
+from typing import Annotated
+
+import typer
+
+from qlik_keys.cli.app import TENANT_HELP, new_group
+from qlik_keys.cli.inputs import document_of, pairs
+from qlik_keys.cli.options import Call, calling
+
+app = new_group(name="raw", words="Any call to the tenant's REST API.")
+
+_EXAMPLES = {
+    "get": "qlik-keys raw get v1/oauth-clients --query limit=1",
+    "post": "qlik-keys raw post v1/oauth-clients --body-file client.json",
+    "put": "qlik-keys raw put v1/apps/ID --body-file app.json",
+    "patch": """qlik-keys raw patch v1/oauth-clients/ID --body '[{"op": "remove", "path": "/description"}]'""",
+    "delete": "qlik-keys raw delete v1/oauth-clients/ID --headers qlik-confirm-delete=ID",
+}
+
+
+def _command(method: str) -> None:
+    def send(
+        call: Call,
+        path: Annotated[str, typer.Argument(help="For instance v1/users/me.")],
+        *,
+        query: Annotated[
+            list[str] | None,
+            typer.Option(metavar="NAME=VALUE", help="A field of the query; may be given several times."),
+        ] = None,
+        body: Annotated[str, typer.Option(help="The JSON body.")] = "",
+        body_file: Annotated[Path | None, typer.Option(help="A file with the JSON body.")] = None,
+        output_file: Annotated[Path | None, typer.Option(help="Write the answer to this file as it came.")] = None,
+    ) -> None:
+        document = document_of(body, body_file)
+        call.send(method, path, query=pairs(query, "--query"), body=document, output=output_file)
+
+    send.__doc__ = f"{method.title()} any path of the REST API.\n\n    Example: {_EXAMPLES[method]}\n"
+    app.command(method, epilog=TENANT_HELP)(calling(send))
+
+
+for _method in _EXAMPLES:
+    _command(_method)

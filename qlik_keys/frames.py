@@ -1,0 +1,48 @@
+"""What the tenant answered as a DataFrame: a list of objects, with real dtypes.
+
+Not done here: the clients' table and the audit, whose columns are ours (`inventory`).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from qlik_keys.clock import SYSTEM_CLOCK, Clock, utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_MOMENTS = ("At", "created", "lastUpdated", "lastUsed", "expiry")
+
+
+def records_frame(
+    records: Sequence[Mapping[str, Any]], *, tenant_url: str = "", clock: Clock = SYSTEM_CLOCK
+) -> pd.DataFrame:
+    """Return a row an object; fields of objects in it have their names joined by dots, lists stay lists.
+
+    Args:
+        records: JSON-ready objects; a `Secret` in one stays one.
+        tenant_url: whose they are, for `attrs`.
+        clock: says when that was, for `attrs`.
+
+    Returns:
+        Columns that are named like times ("createdAt") and hold nothing else are times in UTC. `attrs` has "tenant"
+        and "time" (ISO, UTC).
+    """
+    frame = pd.json_normalize([dict(each) for each in records])
+    for name in frame.columns:
+        if str(name).rpartition(".")[2].endswith(_MOMENTS):
+            moments = pd.to_datetime(frame[name], utc=True, errors="coerce", format="ISO8601")
+            if moments.notna().equals(frame[name].notna()):
+                frame[name] = moments
+    frame.attrs = {"tenant": tenant_url, "time": utc_now(clock).isoformat()}
+    return frame
+
+
+def records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a table's rows as JSON-ready objects, times in ISO form to the second."""
+    records: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", date_format="iso", date_unit="s"))
+    return records

@@ -1,0 +1,69 @@
+"""`qlik-keys --help` and `qlik-keys token`, in fresh interpreters, against bare Python, httpx's import and Typer.
+
+Typer's own empty program is what a command line made with Typer costs at least. It is there twice: as Typer makes it,
+with rich, and without rich; ours is compared with both. `token` is the whole command against a sandbox: the settings,
+the key from the Vault, the assertion, the token.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from measure import interleaved, report
+
+import qlik_keys as qk
+
+GOAL = 1.3
+ROUNDS = 25
+NAME = "measured"
+OURS = "from qlik_keys.cli import main; main()"
+EMPTY = "import typer\napp = typer.Typer({})\n@app.command()\ndef main() -> None:\n    pass\napp()"
+PYTHON, HTTPX = "floor: python -c pass", "peer: import httpx"
+HELP, TOKEN = "qlik-keys --help", "qlik-keys token --stdout"
+RICH, PLAIN = "Typer's empty program, --help", "the same, rich_markup_mode=None"
+
+
+def fresh(code: str, *arguments: str, **environment: str) -> None:
+    """Run a program in a fresh interpreter, its output into a pipe as a script would have it."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], env={**os.environ, **environment}, capture_output=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(done.stderr.decode())
+
+
+def main() -> None:
+    with (
+        qk.sandbox.start() as box,
+        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
+        qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
+    ):
+        client_id = qk.provision(tenant, store, name=NAME, scopes=["user_default"]).client_id
+        settings = {
+            "QLIK_TENANT_URL": box.tenant_url,
+            "QLIK_API_KEY": box.api_key,
+            "VAULT_ADDR": box.vault_url,
+            "VAULT_TOKEN": box.vault_token,
+        }
+        variants = {
+            PYTHON: lambda: fresh("pass"),
+            HTTPX: lambda: fresh("import httpx"),
+            RICH: lambda: fresh(EMPTY.format(""), "--help"),
+            PLAIN: lambda: fresh(EMPTY.format("rich_markup_mode=None"), "--help"),
+            HELP: lambda: fresh(OURS, "--help"),
+            TOKEN: lambda: fresh(OURS, "token", "--client", client_id, "--stdout", **settings),
+        }
+        seconds = interleaved(variants, ROUNDS)
+
+    def compared(*names: str) -> dict[str, list[float]]:
+        return {name: seconds[name] for name in names}
+
+    report("Help, against Typer's empty program as Typer makes it", compared(RICH, HELP, PYTHON, HTTPX), goal=GOAL)
+    report("Help, against Typer's empty program without rich", compared(PLAIN, HELP, PYTHON, HTTPX), goal=GOAL)
+    report("A token, the whole command (no goal)", compared(PYTHON, TOKEN, HTTPX, HELP))
+
+
+if __name__ == "__main__":
+    main()

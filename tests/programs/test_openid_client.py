@@ -1,0 +1,53 @@
+"""A stock OAuth library of another world, openid-client on node, logs in at the sandbox with keys that we made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from other_programs import installed_by_npm, node
+
+from qlik_keys.tenant import NewOAuthClient
+
+pytestmark = [pytest.mark.openbao, pytest.mark.registry]
+
+ALGORITHMS = ["RS256", "RS512", "ES384"]
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory, box, tenant, client_keys):
+    """What it saw of a client of each algorithm: {algorithm: …}."""
+    clients = []
+    for alg in ALGORITHMS:
+        key = client_keys[alg]
+        new = NewOAuthClient(
+            app_type="web",
+            client_name=f"for openid-client, {alg}",
+            allowed_scopes=("user_default",),
+            allowed_grant_types=("client_credentials",),
+            allowed_auth_methods=("private_key_jwt",),
+            public_keys=(key.public,),
+            consent_method="trusted",
+        )
+        client_id = tenant.oauth_clients.create(new).client.client_id
+        clients.append({"clientId": client_id, "kid": key.kid, "alg": alg, "pem": key.reveal()})
+    folder = installed_by_npm(Path(__file__).parent / "openid_client", tmp_path_factory.mktemp("npm"))
+    told = json.loads(
+        node("log_in.mjs", cwd=folder, input=json.dumps({"tenantUrl": box.tenant_url, "clients": clients}))
+    )
+    return {one["alg"]: {**one, **saw} for one, saw in zip(clients, told, strict=True)}
+
+
+@pytest.mark.parametrize("alg", ALGORITHMS)
+def test_it_finds_the_endpoints_gets_a_token_and_ends_it(seen, alg):
+    saw = seen[alg]
+    assert saw["scope"] == "user_default"
+    assert saw["expiresIn"] > 0
+    assert saw["me"]["subject"] == f"qlikbot\\{saw['clientId']}"
+    assert saw["afterRevoke"]["status"] == 401
+
+
+@pytest.mark.parametrize("alg", ALGORITHMS)
+def test_its_own_audience_the_issuer_is_not_the_one_that_qlik_wants(seen, alg):
+    assert seen[alg]["itsOwnAudience"]["status"] == 401
