@@ -103,7 +103,7 @@ def token_parts(shown: ShownToken | None) -> str:
     form = shown.form
     user = (form.user_field, form.user_value.strip()) if form.user_field else None
     use = use_in_cell(form.client_id, scopes=form.scopes, user=user)
-    summary = f"<summary>The token's own parts <span class='qk-badge qk-badge-off'>{UNOFFICIAL}</span></summary>"
+    summary = f"<summary>The token's own parts <span class='qk-finding qk-severity-low'>{UNOFFICIAL}</span></summary>"
     reserve = (
         "<p class='qk-muted'>Officially an access token is opaque: its scope and its end come from the answer that "
         "brought it, and whose it is says <code>users/me</code>. Build nothing on what stands in it.</p>"
