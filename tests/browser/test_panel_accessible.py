@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from panel_actions import button, create_client, go_to
+from panel_actions import button, create_client, go_to, tab_to
 from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]
@@ -125,41 +125,29 @@ def test_axe_finds_nothing_grave_in_a_login_taken_apart(page, request, open_pane
 def test_the_whole_job_by_keyboard(page, lab, open_panel):
     panel, _ = open_panel(lab)
 
-    def tab_to(name, *, most=60):
-        """Press Tab until the control of that name has the focus; return how it was reached."""
-        for _ in range(most):
-            page.keyboard.press("Tab")
-            label = page.evaluate(
-                "() => { const e = document.activeElement; return (e.getAttribute('aria-label') || e.innerText ||"
-                " (e.labels && [...e.labels].map(each => each.innerText).join(' ')) || '').trim(); }"
-            )
-            if label == name:
-                return
-        pytest.fail(f"Tab does not reach {name!r}")
-
     button(panel.locator(".qk-tabs"), "Connect").focus()
-    tab_to("Start the sandbox")
+    tab_to(page, "Start the sandbox")
     page.keyboard.press("Enter")
     expect(panel).to_contain_text("Connected to")
     button(panel.locator(".qk-tabs"), "Connect").focus()
-    tab_to("New client")
+    tab_to(page, "New client")
     page.keyboard.press("Enter")
-    tab_to("Name")
+    tab_to(page, "Name")
     page.keyboard.type("by-keyboard")
-    tab_to("Create client", most=160)
+    tab_to(page, "Create client", most=160)
     page.keyboard.press("Enter")
     expect(panel).to_contain_text("by-keyboard is made.")
     button(panel.locator(".qk-tabs"), "New client").focus()
-    tab_to("Clients")
+    tab_to(page, "Clients")
     page.keyboard.press("Enter")
     row = panel.get_by_label("Select by-keyboard")
     expect(row).to_be_checked()  # the client that was just made is the selected one
-    tab_to("Select by-keyboard")
+    tab_to(page, "Select by-keyboard")
     expect(button(panel, "Rotate")).to_be_enabled()
-    tab_to("Rotate")
+    tab_to(page, "Rotate")
     page.keyboard.press("Enter")
     expect(panel.locator(".qk-plan-title")).to_contain_text("The plan: rotate")
-    tab_to("Do it")
+    tab_to(page, "Do it")
     page.keyboard.press("Enter")
     expect(panel.locator(".qk-changed")).to_contain_text("The old key logs in until")
 

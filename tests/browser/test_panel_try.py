@@ -9,7 +9,7 @@ import signal
 import psutil
 import pytest
 from canaries import find_canaries, find_canaries_in_files
-from panel_actions import button, create_client, go_to
+from panel_actions import button, create_client, go_to, tab_to
 from playwright.sync_api import expect
 
 from qlik_keys.panel.words import FAULT_CHOICES
@@ -259,28 +259,17 @@ def test_nothing_of_a_call_is_left_behind(page, lab, trying):
 def test_the_tab_by_keyboard(page, trying):
     panel, _ = trying
 
-    def tab_to(name, *, most=60):
-        for _ in range(most):
-            page.keyboard.press("Tab")
-            label = page.evaluate(
-                "() => { const e = document.activeElement; return (e.getAttribute('aria-label') || e.innerText ||"
-                " (e.labels && [...e.labels].map(each => each.innerText).join(' ')) || '').trim(); }"
-            )
-            if label == name:
-                return
-        pytest.fail(f"Tab does not reach {name!r}")
-
     button(panel.locator(".qk-tabs"), "Try a token").focus()
-    tab_to("Get a token")
+    tab_to(page, "Get a token")
     page.keyboard.press("Enter")
     expect(panel).to_contain_text("to-be-tried logged in.")
     settle(panel)
-    tab_to("Path", most=80)
+    tab_to(page, "Path", most=80)
     page.keyboard.press("Control+a")
     page.keyboard.type("v1/oauth-clients")
     page.keyboard.press("Enter")
     expect(panel.locator(".qk-rows")).to_be_visible()
-    tab_to("Raw")
+    tab_to(page, "Raw")
     page.keyboard.press("Space")
     expect(panel.locator(".qk-shown pre")).to_be_visible()
     expect(button(panel, "Raw")).to_be_focused()

@@ -1,5 +1,6 @@
 // What the doctor found: what failed first, each with its advice and, where one click can put it right, a button.
 const SIGNS = { failed: "✗", not_checked: "–", passed: "✓" };
+const LOOKS = { failed: "failed", not_checked: "waiting", passed: "done" }; // those of steps
 const WORDS = { failed: "failed", not_checked: "not checked", passed: "passed" };
 
 function render({ model, el }) {
@@ -19,7 +20,7 @@ function render({ model, el }) {
     return made;
   };
   const checkOf = (check) => {
-    const line = make("li", `qk-check qk-${check.verdict}`);
+    const line = make("li", `qk-step qk-check qk-${LOOKS[check.verdict]}`);
     const sign = make("span", "qk-sign", SIGNS[check.verdict]);
     sign.setAttribute("aria-hidden", "true");
     const text = make("div", "");
