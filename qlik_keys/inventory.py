@@ -6,6 +6,8 @@ kid of our form (`<UTC date>_<thumbprint>`). No private key is read for it: the 
 The table is made column by column, since that is several times faster than row by row and a tenant may have ten
 thousand clients. The pages are fetched one after the other: each names the next.
 
+A history of calls (`calls_frame`) becomes a table here too, for the same reason: pandas stays in one place.
+
 Not done here: changing anything; showing the table (`panel`, `cli`).
 """
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from qlik_keys.clock import Clock
     from qlik_keys.keystore.base import KeyStore, KeySummary
     from qlik_keys.tenant import ClientOverview, QlikTenant
+    from qlik_keys.trial import Called
 
 COLUMNS = (
     "client_id",
@@ -74,6 +77,18 @@ CONSENT_LOOKUPS = 100
 _EARLIEST, _LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _MOST_KEYS = 2  # a rotation needs two at a time
 
+CALL_COLUMNS = (
+    "time",
+    "client_id",
+    "client",
+    "method",
+    "path",
+    "status",
+    "milliseconds",
+    "trace_id",
+    "retry_after",
+    "error",
+)
 AUDIT_COLUMNS = ("severity", "finding", "client_id", "name", "meaning", "advice", "command")
 
 
@@ -174,6 +189,28 @@ def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataF
     found["severity"] = pd.Categorical(found["severity"], categories=[*SEVERITIES], ordered=True)
     found.attrs = dict(frame.attrs)
     return found
+
+
+def calls_frame(calls: Sequence[Called], *, tenant_url: str, clock: Clock = SYSTEM_CLOCK) -> pd.DataFrame:
+    """Return a history of calls, a row a call, oldest first; no body and no secret is in it.
+
+    Args:
+        calls: what was called.
+        tenant_url: the tenant.
+        clock: says what now is.
+
+    Returns:
+        The columns of `CALL_COLUMNS` with real dtypes: "time" in UTC, "retry_after" in seconds. `attrs` as for
+        `clients`.
+    """
+    columns = {name: [getattr(call, name) for call in calls] for name in CALL_COLUMNS}
+    kinds = dict.fromkeys(CALL_COLUMNS, "string")
+    kinds |= {"time": "datetime64[us, UTC]", "status": "Int64", "milliseconds": "float64", "retry_after": "Float64"}
+    for name in ("trace_id", "error"):
+        columns[name] = [value or None for value in columns[name]]
+    frame = pd.DataFrame({name: pd.Series(values, dtype=kinds[name]) for name, values in columns.items()})
+    frame.attrs = {"tenant": tenant_url, "time": utc_now(clock).isoformat()}
+    return frame
 
 
 def _command(finding: str, client_id: str) -> str:

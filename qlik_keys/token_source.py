@@ -1,24 +1,21 @@
-"""Access tokens: minted, kept, renewed in time, revoked.
+"""Access tokens: kept, renewed in time, revoked.
 
-An access token is opaque (qlik-cloud-contract): its scope and life come from the answer that brought it, and nothing is
-read out of it. One request for a token is under way however many threads ask. The key comes from a signer, or anew from
-the key store when the tenant refuses the one at hand, so that a rotation elsewhere is no outage here.
+One request for a token is under way however many threads ask. The key comes from a signer, or anew from the key store
+when the tenant refuses the one at hand, so that a rotation elsewhere is no outage here.
 
-Not done here: the requests themselves (`qlik_keys.tenant.oauth`), assertions (`qlik_keys.assertion`), putting tokens
-on requests (`qlik_keys.tokens`).
+Not done here: the request itself (`access_token`, `qlik_keys.tenant.oauth`), assertions (`qlik_keys.assertion`),
+putting tokens on requests (`qlik_keys.tokens`).
 """
 
 from __future__ import annotations
 
 import logging
-import math
 import threading
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, Self, TypedDict, Unpack
 from urllib.parse import urlsplit
 
+from qlik_keys.access_token import Freshness, Token, mint
 from qlik_keys.assertion import DEFAULT_LIFETIME_SECONDS, MAXIMUM_LIFETIME_SECONDS
 from qlik_keys.clock import SYSTEM_CLOCK, Clock
 from qlik_keys.errors import (
@@ -31,15 +28,7 @@ from qlik_keys.errors import (
 )
 from qlik_keys.origins import same_origin
 from qlik_keys.secret import guarded
-from qlik_keys.tenant.oauth import (
-    TOLERATED_SKEW_SECONDS,
-    BySecret,
-    BySigner,
-    UserLookup,
-    request_token,
-    revoke_token,
-    skew_seconds,
-)
+from qlik_keys.tenant.oauth import BySecret, BySigner, UserLookup, revoke_token
 from qlik_keys.tenant.session import Session
 from qlik_keys.tenant.url import TOKEN_PATH, checked_tenant_url, tenant_host, token_url_of
 
@@ -51,63 +40,9 @@ if TYPE_CHECKING:
     from qlik_keys.assertion import Signer
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.secret import Secret
-    from qlik_keys.tenant.calls import Answer
-    from qlik_keys.tenant.models import TokenAnswer
 
 _logger = logging.getLogger(__name__)
-UNKNOWN_LIFETIME_SECONDS = 60.0
-_LONGEST_LIFETIME_SECONDS = 366 * 86_400.0
-_RENEW_BEFORE_SECONDS = 60.0
-_RENEW_BEFORE_SHARE = 0.1
 _PATIENCE_SECONDS = 300.0
-
-
-class Freshness(StrEnum):
-    """What a token is good for."""
-
-    FRESH = "fresh"
-    RENEW = "renew"
-    EXPIRED = "expired"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
-    """An access token that does not show itself.
-
-    Attributes:
-        scope: the scopes that were granted, with blanks between; "" where the tenant did not say.
-        expires_at: when it ends, UTC.
-        lifetime: its whole life in seconds.
-        lifetime_known: False where the tenant did not say: it is then taken to be one minute.
-        token_type: "Bearer", as the tenant wrote it.
-    """
-
-    secret: Secret = field(repr=False)
-    scope: str
-    expires_at: datetime
-    lifetime: float
-    lifetime_known: bool
-    token_type: str
-    _ends_at: float = field(init=False, repr=False, compare=False)
-    _renew_at: float = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        # Worked out once: a source asks at every request.
-        ends_at = self.expires_at.timestamp()
-        margin = min(_RENEW_BEFORE_SECONDS, self.lifetime * _RENEW_BEFORE_SHARE)
-        object.__setattr__(self, "_ends_at", ends_at)
-        object.__setattr__(self, "_renew_at", ends_at - margin)
-
-    def reveal(self) -> str:
-        """Return the token in the clear. Whoever calls it answers for where it goes."""
-        return self.secret.reveal()
-
-    def freshness(self, clock: Clock = SYSTEM_CLOCK) -> Freshness:
-        """Return whether it is fresh, wants renewal (a minute or a tenth of its life before its end), or is over."""
-        now = clock.time()
-        if now < self._renew_at:
-            return Freshness.FRESH
-        return Freshness.RENEW if now < self._ends_at else Freshness.EXPIRED
 
 
 @dataclass(slots=True)
@@ -296,7 +231,7 @@ class TokenSource:
         """
         if self._store is None:
             return False
-        old, new = self._signer, self._stored_signer(self._store)
+        old, new = self._signer, stored_signer(self._store, tenant_host(self._http.url), self.client_id)
         self._signer = new
         return old is None or old.kid != new.kid
 
@@ -369,45 +304,22 @@ class TokenSource:
         return BySigner(signer=self._signer, lifetime_seconds=self._assertion_seconds)
 
     def _request(self, proof: BySigner | BySecret) -> Token:
-        answer, envelope = request_token(
-            self._http, client_id=self.client_id, proof=proof, scopes=self.scopes, user=self._user
-        )
-        lifetime = _lifetime_seconds(answer, envelope)
-        known = UNKNOWN_LIFETIME_SECONDS if lifetime is None else lifetime
-        return Token(
-            secret=answer.access_token,
-            scope=answer.scope,
-            expires_at=datetime.fromtimestamp(envelope.sent_at + known, tz=UTC),
-            lifetime=known,
-            lifetime_known=lifetime is not None,
-            token_type=answer.token_type,
-        )
-
-    def _stored_signer(self, store: KeyStore) -> Signer:
-        current = store.read(tenant_host(self._http.url), self.client_id).current
-        if current is None:
-            raise StoreNotFound(
-                f"The store holds no key of client {self.client_id}.",
-                hint="It logs in by client secret, or was made elsewhere: adopt it first.",
-            )
-        return store.signer(current)
+        return mint(self._http, client_id=self.client_id, proof=proof, scopes=self.scopes, user=self._user)
 
 
-def _lifetime_seconds(answer: TokenAnswer, envelope: Answer) -> float | None:
-    """Return how long the token lives, counted from when it was asked for; None where the tenant does not say.
+def stored_signer(store: KeyStore, host: str, client_id: str) -> Signer:
+    """Return what signs with the key that consumers of a client use, read from the store now.
 
-    `expires_in` counts first, since it needs no clock; `expires_at` is the tenant's time, so where the clocks are far
-    apart it is counted from the tenant's `Date`.
+    Raises:
+        StoreError: it could not be read, or there is none.
     """
-    seconds = answer.expires_in
-    if seconds is None or not math.isfinite(seconds):
-        if answer.expires_at is None:
-            return None
-        skew = skew_seconds(envelope)
-        if skew is None or abs(skew) <= TOLERATED_SKEW_SECONDS:
-            skew = 0.0
-        seconds = answer.expires_at.timestamp() + skew - envelope.sent_at
-    return min(max(seconds, 0.0), _LONGEST_LIFETIME_SECONDS)
+    current = store.read(host, client_id).current
+    if current is None:
+        raise StoreNotFound(
+            f"The store holds no key of client {client_id}.",
+            hint="It logs in by client secret, or was made elsewhere: adopt it first.",
+        )
+    return store.signer(current)
 
 
 def _twin(error: QlikKeysError) -> QlikKeysError:

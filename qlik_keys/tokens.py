@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Literal
 
 import httpx
 
+from qlik_keys.access_token import UNKNOWN_LIFETIME_SECONDS, Freshness, Token
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.origins import same_origin
 from qlik_keys.secret import guarded
 from qlik_keys.tenant.oauth import UserLookup
-from qlik_keys.token_source import UNKNOWN_LIFETIME_SECONDS, Freshness, Token, TokenSource
+from qlik_keys.token_source import TokenSource
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import expect
 
 
@@ -29,3 +30,16 @@ def create_client(panel, name):
     field.click()  # waits until it is in sight: keys without a focus are JupyterLab's commands
     field.press_sequentially(name)
     button(panel, "Create client").click()
+
+
+def tab_to(page, name, *, most=60):
+    """Press Tab until the control of that name has the focus."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        label = page.evaluate(
+            "() => { const e = document.activeElement; return (e.getAttribute('aria-label') || e.innerText ||"
+            " (e.labels && [...e.labels].map(each => each.innerText).join(' ')) || '').trim(); }"
+        )
+        if label == name:
+            return
+    pytest.fail(f"Tab does not reach {name!r}")

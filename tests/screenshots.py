@@ -16,7 +16,9 @@ from panel_actions import button, create_client, go_to
 from playwright.sync_api import expect, sync_playwright
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from collections.abc import Callable
+
+    from playwright.sync_api import Browser, Locator, Page
 
 PICTURES = NOTEBOOKS.parent / "build" / "screenshots"
 LOOKS = {"light": ("JupyterLab Light", 1400), "dark": ("JupyterLab Dark", 1400), "narrow": ("JupyterLab Light", 460)}
@@ -25,7 +27,7 @@ OF_README = {
     "light-6-clients.png": "panel-clients.png",
     "dark-9-audit.png": "panel-audit.png",
 }
-HEIGHT = 2400
+HEIGHT = 5600
 PATIENCE_MILLISECONDS = 60_000
 PRACTICE_FLEET = 60
 
@@ -90,8 +92,7 @@ def _walk(page: Page, lab: JupyterLab, look: str) -> None:
     go_to(panel, "Clients")
     button(panel, "Refresh").click()
     expect(panel.locator(".qk-clients")).to_contain_text(f"{PRACTICE_FLEET + 1} clients")
-    panel.locator(".qk-table tbody tr").first.click()
-    button(panel, "Rotate").click()
+    button(panel, "Rotate").click()  # the client that was made is the selected one
     expect(panel.locator(".qk-plan-title")).to_be_visible()
     take("6-clients")
     button(panel, "Do it").click()
@@ -102,6 +103,40 @@ def _walk(page: Page, lab: JupyterLab, look: str) -> None:
     button(panel, "Look through all clients").click()
     expect(panel.locator(".qk-ages")).to_be_visible()
     take("9-audit")
+    _try_a_token(page, panel, take)
+
+
+def _try_a_token(page: Page, panel: Locator, take: Callable[[str], None]) -> None:
+    """Take a login apart, call with its token, break it, and ask the doctor."""
+    go_to(panel, "New client")
+    for name in ("apps:read", "user_default"):
+        if button(panel, f"Remove {name}").is_visible():
+            button(panel, f"Remove {name}").click()
+    panel.locator('input[data-scope="admin_classic"]:visible').check()
+    panel.get_by_label("May impersonate users").check()
+    panel.get_by_label("Name", exact=True).fill("api-explorer")
+    button(panel, "Create client").click()
+    expect(panel).to_contain_text("api-explorer is made.")
+    expect(panel.locator(".qk-work")).to_have_count(0)
+    go_to(panel, "Try a token")
+    button(panel, "Get a token").click()
+    expect(panel).to_contain_text("api-explorer logged in.")
+    button(panel, "Send").click()
+    expect(panel.locator(".qk-status")).to_contain_text("200")
+    take("10-token")
+    panel.get_by_label("Path", exact=True).fill("v1/oauth-clients?limit=20")
+    button(panel, "Send").click()
+    expect(panel.locator(".qk-rows")).to_be_visible()
+    panel.get_by_text("The same call by hand").click()
+    take("11-call")
+    panel.get_by_label("Assertion", exact=True).select_option(index=2)
+    button(panel, "Get a token").click()
+    expect(panel).to_contain_text("Refused, as it must be")
+    take("12-broken")
+    run_cell(page, 1, "panel.tenant.oauth_clients.set_consent(panel.last_made.client_id, 'required')")
+    button(panel, "What is wrong?").first.click()
+    expect(panel).to_contain_text("What the doctor found")
+    take("13-doctor")
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import ipywidgets as widgets
 from qlik_keys.panel.fields import FormButton
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from qlik_keys.panel.presenter import Presenter
     from qlik_keys.panel.state import PanelState
@@ -117,7 +117,7 @@ def words(markup_of_ours: str) -> widgets.HTML:
     return place
 
 
-def choice(label: str, options: dict[str, str], *, kind: Any = widgets.RadioButtons) -> Any:
+def choice(label: str, options: Mapping[str, str], *, kind: Any = widgets.RadioButtons) -> Any:
     """Return a choice of one among several, with its label above it."""
     field = kind(options=list(options.items()), description=label)
     field.add_class("qk-field")

@@ -204,26 +204,40 @@ class Pulse(anywidget.AnyWidget):
 
 
 class ScopePicker(anywidget.AnyWidget):
-    """Chooses OAuth scopes by search, in groups, with their meanings; a scope that another one covers is shown so."""
+    """Chooses OAuth scopes by search, in groups, with their meanings; a scope that another one covers is shown so.
+
+    Args:
+        value: what is chosen.
+        none: a word for when nothing is.
+    """
 
     _esm = _STATIC / "scope_picker.js"
     options: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
     value = traitlets.List(traitlets.Unicode()).tag(sync=True)
     disabled = traitlets.Bool(default_value=False).tag(sync=True)
+    none = traitlets.Unicode("").tag(sync=True)
 
-    def __init__(self, value: list[str]) -> None:
-        scopes = known_scopes()
-        options = [
-            {
-                "name": scope.name,
-                "group": scope.group,
-                "meaning": scope.meaning,
-                "parents": [parent for parent in scopes if parent != scope.name and covers(parent, scope.name)],
-            }
-            # The least first: what a job of a user needs stands above what an administrator may do.
-            for scope in sorted(scopes.values(), key=lambda scope: scope.group == "admin")
-        ]
-        super().__init__(options=options, value=value)
+    def __init__(self, value: list[str], *, none: str = "None chosen yet.") -> None:
+        super().__init__(options=_options([*known_scopes()]), value=value, none=none)
+
+    def offer(self, names: Sequence[str]) -> None:
+        """Offer these scopes, and no others that Qlik publishes."""
+        self.options = _options(names)
 
     def __repr__(self) -> str:
         return f"<ScopePicker {', '.join(self.value)}>"
+
+
+def _options(names: Sequence[str]) -> list[dict[str, Any]]:
+    scopes = known_scopes()
+    options = [
+        {
+            "name": name,
+            "group": scopes[name].group if name in scopes else "user",
+            "meaning": scopes[name].meaning if name in scopes else "",
+            "parents": [parent for parent in names if parent != name and covers(parent, name)],
+        }
+        for name in names
+    ]
+    # The least first: what a job of a user needs stands above what an administrator may do.
+    return sorted(options, key=lambda option: option["group"] == "admin")

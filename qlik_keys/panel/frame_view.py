@@ -30,6 +30,8 @@ class FrameView:
         self._tabs = tabs
         self._header, self._work, self._error = html("qk-header"), html(), html()
         self._dismiss = button("Put away", presenter, presenter.dismiss_error, kind="qk-quiet")
+        self._doctor = button("What is wrong?", presenter, self._examine, kind="qk-quiet")
+        self._doctor.tooltip = "Looks at everything that a login of this client needs"
 
         def end() -> None:
             ending()
@@ -49,7 +51,7 @@ class FrameView:
             box(words("<b class='qk-mark'>qlik_keys</b>"), self._header, self._end, classes="qk-top"),
             box(*self._buttons.values(), self._stepwise, classes="qk-tabs"),
             self._work,
-            box(self._error, self._dismiss, classes="qk-error-row"),
+            box(self._error, box(self._doctor, self._dismiss, classes="qk-actions"), classes="qk-error-row"),
             self._once,
             *(view.widget for view in tabs.values()),
             classes="qk-panel",
@@ -67,8 +69,14 @@ class FrameView:
         put(self._work, markup.work(state))
         put(self._error, markup.error(state.error))
         show(self._dismiss, visible=state.error is not None)
+        show(self._doctor, visible=state.error is not None and bool(state.error.client_id) and not state.work)
         if state.secret_of:
-            self._once.label = f"Client secret of {state.secret_of}"
+            self._once.label = f"{state.secret_what} of {state.secret_of}"
         show(self._once, visible=bool(state.secret_of))
         show(self._end, visible=state.connection is not None)
         self._end.disabled = bool(state.work)
+
+    def _examine(self) -> None:
+        error = self._presenter.state.error
+        if error is not None:
+            self._presenter.examine(error.client_id)

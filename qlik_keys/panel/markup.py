@@ -135,8 +135,8 @@ def warnings(texts: Iterable[str]) -> str:
 def preview(text: str, code: str) -> str:
     """Return the registration's JSON, and the same in Python, both folded up."""
     return (
-        f"<details class='qk-preview'><summary>What will be sent to the tenant</summary>{_code(text)}</details>"
-        f"<details class='qk-preview'><summary>The same in Python</summary>{_code(code)}</details>"
+        f"<details class='qk-preview'><summary>What will be sent to the tenant</summary>{code_block(text)}</details>"
+        f"<details class='qk-preview'><summary>The same in Python</summary>{code_block(code)}</details>"
     )
 
 
@@ -171,33 +171,30 @@ def made(client: MadeClient | None) -> str:
     )
 
 
-def tried(client: MadeClient | None) -> str:
-    """Return what a token came to, or nothing."""
-    if client is None:
-        return ""
-    rows = [
-        ("The tenant says you are", client.subject),
-        ("Scope", client.scope),
-        ("The token ends", moment(client.expires_at)),
-        ("Key id", client.kid),
-    ]
-    facts = "".join(f"<dt>{name}</dt><dd><code>{escape(value)}</code></dd>" for name, value in rows if value)
-    return f"<div class='qk-good' role='status'><p><b>✓ {escape(client.name)} logged in.</b></p><dl>{facts}</dl></div>"
-
-
 def first_use(client: MadeClient | None) -> str:
     """Return the code of the client's first use from a cell, or nothing."""
-    if client is None or not client.kid:
-        return ""
+    return "" if client is None or not client.kid else use_in_cell(client.client_id)
+
+
+def use_in_cell(client_id: str, *, scopes: Sequence[str] = (), user: tuple[str, str] | None = None) -> str:
+    """Return the code that logs in as a client from a cell, folded up.
+
+    Args:
+        client_id: the client.
+        scopes: what to ask for, none for all.
+        user: how a user is looked up for whom the token is, and the value; None for the client's own.
+    """
+    options = f"    scopes={[*scopes]!r},\n" if scopes else ""
+    options += f"    user=UserLookup({user[0]!r}, {user[1]!r}),\n" if user else ""
     code = (
-        "import httpx\nimport qlik_keys as qk\n\n"
+        f"import httpx\nimport qlik_keys as qk\n{'from qlik_keys.tokens import UserLookup' if user else ''}\n"
         "source = qk.TokenSource.from_store(\n"
-        f'    panel.store, tenant_url=panel.tenant.url, client_id="{client.client_id}"\n)\n'
+        f'    panel.store, tenant_url=panel.tenant.url, client_id="{client_id}",\n{options})\n'
         "auth = qk.PrivateKeyJwtAuth(source)\n"
         "with httpx.Client(base_url=panel.tenant.url, auth=auth, follow_redirects=True) as api:\n"
         '    print(api.get("/api/v1/users/me").json())'
     )
-    return f"<details class='qk-preview'><summary>Use it in the next cell</summary>{_code(code)}</details>"
+    return f"<details class='qk-preview'><summary>Use it in the next cell</summary>{code_block(code)}</details>"
 
 
 def listed_at(at: datetime | None) -> str:
@@ -266,9 +263,10 @@ def _request(request: ShownRequest, *, by_client: bool) -> str:
         f"<span class='qk-system'>{request.system}</span><code>{escape(request.method)} {escape(request.path)}</code>"
         f"<span class='qk-answer'>{status} · {request.milliseconds:.0f} ms{again}</span>"
     )
-    body = f"<p class='qk-way'>Body (body.json)</p>{_code(request.body)}" if request.body else ""
+    body = f"<p class='qk-way'>Body (body.json)</p>{code_block(request.body)}" if request.body else ""
     ways = "".join(
-        f"<p class='qk-way'>{escape(name)}</p>{_code(code)}" for name, code in same_as(request, by_client=by_client)
+        f"<p class='qk-way'>{escape(name)}</p>{code_block(code)}"
+        for name, code in same_as(request, by_client=by_client)
     )
     return (
         f"<li><details class='qk-request'><summary title='the same with curl, qlik-cli, Python'>{line}</summary>"
@@ -285,8 +283,12 @@ def _count(clients: int) -> str:
     return f"{clients:,} client{'' if clients == 1 else 's'}"
 
 
-def _code(text: str) -> str:
-    return f"<pre tabindex='0'><code>{escape(text)}</code></pre>"
+def code_block(text: str) -> str:
+    """Return code with a button that copies it, which `pulse.js` minds."""
+    return (
+        f"<div class='qk-code'><pre tabindex='0'><code>{escape(text)}</code></pre>"
+        "<button type='button' class='qk-quiet qk-copy' aria-label='Copy the code'>Copy</button></div>"
+    )
 
 
 def _badge(kind: str, words: str) -> str:

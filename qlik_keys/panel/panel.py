@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from qlik_keys.panel.state import PanelState
     from qlik_keys.sandbox import Sandbox
     from qlik_keys.tenant import QlikTenant
+    from qlik_keys.tenant.raw import RawAnswer
 
 _STYLE = Path(__file__).parent / "static" / "panel.css"
 
@@ -121,6 +122,16 @@ class Panel:
     def findings(self) -> pd.DataFrame | None:
         """The table of the tab "Audit", None before it was asked for (`qlik_keys.audit`)."""
         return self._presenter.state.audit
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """The calls and the requests for tokens of the tab "Try a token", oldest first, at most a thousand."""
+        return self._presenter.history()
+
+    @property
+    def last_answer(self) -> RawAnswer | None:
+        """The newest answer to a call there, whole: `panel.last_answer.json()`. It may hold a secret."""
+        return self._presenter.last_answer
 
     @property
     def last_made(self) -> Provisioned | None:

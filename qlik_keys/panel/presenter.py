@@ -1,7 +1,7 @@
 """The panel without widgets: what can be done with it once it is connected.
 
-`work` runs one thing at a time and keeps the state, `session` connects; here are the actions on clients. Nothing here
-knows how it is drawn; nothing here is written to a notebook.
+`work` runs one thing at a time and keeps the state, `session` connects, `trying` takes a login apart; here are the
+actions on clients. Nothing here knows how it is drawn; nothing here is written to a notebook.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from qlik_keys.clock import utc_now
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.findings import FINDINGS
-from qlik_keys.panel.session import Session
 from qlik_keys.panel.showing import made_client, specification_of, waiting_steps
-from qlik_keys.panel.state import NOTHING_DONE, ChangeForm, MadeClient
+from qlik_keys.panel.state import NOTHING_DONE, ChangeForm
+from qlik_keys.panel.trying import Trying
 from qlik_keys.panel.words import KEY_CHOICES, OWN_KEY
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _TYPING_PAUSE_SECONDS = 0.4
 
 
-class Presenter(Session):
+class Presenter(Trying):
     """The panel's state and actions; safe to use from several threads.
 
     Args:
@@ -217,45 +217,6 @@ class Presenter(Session):
     def drop_plan(self) -> None:
         """Put a plan away."""
         self._set(**NOTHING_DONE)
-
-    # --- a token ---
-
-    def problem_of_trying(self) -> str:
-        """Return why no token can be tried, in words, or "" if one can."""
-        if self._state.connection is None:
-            return "Connect first."
-        if len(self._state.selected) != 1:
-            return "Select one client in the tab Clients."
-        return ""
-
-    def try_token(self) -> None:
-        """Log in as the selected client with what the store holds, and ask the tenant who that is."""
-        self._work("Getting a token", self._try_token)
-
-    def _try_token(self) -> None:
-        from qlik_keys.lifecycle import Action, StepEvent  # noqa: PLC0415  # brings httpx
-        from qlik_keys.lifecycle.events import TITLES  # noqa: PLC0415  # brings httpx
-        from qlik_keys.lifecycle.proof import prove  # noqa: PLC0415  # brings httpx
-
-        tenant, store = self._connected()
-        [client_id] = self._state.selected
-        self._set(**NOTHING_DONE | {"steps_in": "try"})
-        summary = store.summary(tenant.host, client_id)
-        name = summary.client_name if summary else client_id
-        event = StepEvent(operation="try", step="prove", title=TITLES[Action.PROVE], phase="before", client_name=name)
-        self._saw_step(event)
-        proof = prove(tenant, store, client_id, clock=self._clock, cancel=self._cancel, is_hopeless=lambda: True)
-        self._saw_step(replace(event, phase="after"))
-        tried = MadeClient(
-            name=name,
-            client_id=client_id,
-            kid=summary.current_kid if summary else "",
-            created=False,
-            subject=proof.user.subject,
-            scope=proof.scope,
-            expires_at=proof.expires_at,
-        )
-        self._set(tried=tried)
 
     # --- the table and the audit ---
 

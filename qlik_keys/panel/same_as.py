@@ -1,12 +1,15 @@
 """What a request is the same as: for curl, for qlik-cli or Vault's own command, and in Python.
 
-Credentials are shell variables here, never values. What qlik-cli can do is in qlik-cloud-contract, "qlik-cli".
+Credentials are shell variables here, never values. What qlik-cli can do is in qlik-cloud-contract, "qlik-cli". A call
+that a person made (`ways_of_call`) runs as it is copied; of a step's request the body is told beside it.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -38,6 +41,61 @@ _VAULT_WORDS = {"GET": "read", "LIST": "list", "DELETE": "delete"}
 _VAULT_CALLS = {"GET": "vault.read({path})", "LIST": "vault.list({path})", "DELETE": "vault.delete({path})"}
 
 
+_LONGEST_INLINE_CHARACTERS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """How a request's body is written in each of the ways.
+
+    Attributes:
+        curl: the words for curl.
+        flags: the words for qlik-cli and for our own command.
+        python: the value in Python.
+    """
+
+    curl: str
+    flags: tuple[str, ...]
+    python: str
+
+
+_IN_FILE = _Body(
+    curl="--data @body.json", flags=("--body-file", "body.json"), python='json.loads(Path("body.json").read_text())'
+)
+
+
+def ways_of_call(request: ShownRequest, *, client: str, tenant_url: str) -> Sequence[Way]:
+    """Return ways to send a client's call by hand, each of which runs as it is, after the first: it gets the token.
+
+    Args:
+        request: the call.
+        client: the client, by a word that `--client` takes.
+        tenant_url: the tenant.
+    """
+    is_long = len(request.body) > _LONGEST_INLINE_CHARACTERS
+    body = _IN_FILE if is_long or not request.body else _inline(request.body)
+    curl, python = _curl(request, "TOKEN", body), _python(request, "TOKEN", body)
+    token = shlex.join(["qlik-keys", "token", "--client", client])
+    first = f'export QLIK_TENANT_URL={shlex.quote(tenant_url)}\nexport TOKEN="$({token} --stdout)"'
+    imports = "import os\n\nimport httpx\n\n"
+    if is_long:
+        imports = f"import json\n{imports.replace('import httpx', 'from pathlib import Path')}import httpx\n\n"
+    raw = shlex.join(["qlik-keys", *_raw_words(request, body), *_confirmation(request), "--client", client])
+    return (
+        ("Once, in your shell" + (", beside the file body.json" if is_long else ""), first),
+        ("curl", curl),
+        ("qlik-keys", raw),
+        ("qlik-cli", f"{token} --exec -- {_qlik_cli(request, body)}"),
+        ("Python", f"{imports}answer = {python}\nprint(answer.status_code, answer.text)"),
+    )
+
+
+def _inline(text: str) -> _Body:
+    document = json.loads(text)
+    compact = json.dumps(document, ensure_ascii=False)
+    return _Body(curl=f"--data {shlex.quote(compact)}", flags=("--body", compact), python=repr(document))
+
+
 def same_as(request: ShownRequest, *, by_client: bool) -> Sequence[Way]:
     """Return ways to send a request by hand: what with, and the code.
 
@@ -53,36 +111,66 @@ def same_as(request: ShownRequest, *, by_client: bool) -> Sequence[Way]:
 
 
 def _of_tenant(request: ShownRequest, *, bearer: str) -> Sequence[Way]:
-    path = urlsplit(request.address).path
-    client_id = path.rsplit("/", 1)[-1]
-    curl = [f'curl -X {request.method} "$QLIK_TENANT_URL"{shlex.quote(request.address)}']
-    curl.append(f'-H "Authorization: Bearer ${bearer}"')
-    headers = f'{{"Authorization": f"Bearer {{os.environ[\'{bearer}\']}}"'
-    if request.method == "DELETE" and re.fullmatch(_CLIENT, path):
-        curl.append(shlex.join(["-H", f"qlik-confirm-delete: {client_id}"]))
-        headers += f', "qlik-confirm-delete": {client_id!r}'
-    if request.body:
-        curl.append("-H 'Content-Type: application/json' --data @body.json")
-    json_argument = ',\n    json=json.loads(Path("body.json").read_text())' if request.body else ""
-    python = (
-        f"httpx.request(\n    {request.method!r}, os.environ['QLIK_TENANT_URL'] + {request.address!r},\n"
-        f"    headers={headers}}}{json_argument}, follow_redirects=True,\n)"
+    return (
+        ("curl", _curl(request, bearer, _IN_FILE)),
+        ("qlik-cli", _qlik_cli(request, _IN_FILE)),
+        ("Python", _python(request, bearer, _IN_FILE)),
     )
-    return (("curl", " \\\n  ".join(curl)), ("qlik-cli", _qlik_cli(request)), ("Python", python))
 
 
-def _qlik_cli(request: ShownRequest) -> str:
+def _curl(request: ShownRequest, bearer: str, body: _Body) -> str:
+    words = [f'curl -X {request.method} "$QLIK_TENANT_URL"{shlex.quote(request.address)}']
+    words.append(f'-H "Authorization: Bearer ${bearer}"')
+    if request.method == "GET":
+        words.append("--location")
+    client_id = deleted_client(request)
+    if client_id:
+        words.append(shlex.join(["-H", f"qlik-confirm-delete: {client_id}"]))
+    if request.body:
+        words.append(f"-H 'Content-Type: application/json' {body.curl}")
+    return " \\\n  ".join(words)
+
+
+def _python(request: ShownRequest, bearer: str, body: _Body) -> str:
+    headers = f'{{"Authorization": f"Bearer {{os.environ[\'{bearer}\']}}"'
+    client_id = deleted_client(request)
+    if client_id:
+        headers += f', "qlik-confirm-delete": {client_id!r}'
+    argument = f",\n    json={body.python}" if request.body else ""
+    return (
+        f"httpx.request(\n    {request.method!r}, os.environ['QLIK_TENANT_URL'] + {request.address!r},\n"
+        f"    headers={headers}}}{argument}, follow_redirects=True,\n)"
+    )
+
+
+def _qlik_cli(request: ShownRequest, body: _Body) -> str:
     parts = urlsplit(request.address)
-    query = parse_qsl(parts.query)
     if not request.body:
         for method, pattern, words in _QLIK_CLI:
             found = pattern.fullmatch(parts.path)
             if method == request.method and found:
-                flags = [f"--{name}={value}" for name, value in query]
+                flags = [f"--{name}={value}" for name, value in parse_qsl(parts.query)]
                 return shlex.join([*words.format(**found.groupdict()).split(), *flags])
-    raw = ["qlik", "raw", request.method.lower(), parts.path.removeprefix("/api/")]
-    raw += [part for name, value in query for part in ("--query", f"{name}={value}")]
-    return shlex.join([*raw, *(["--body-file", "body.json"] if request.body else [])])
+    return shlex.join(["qlik", *_raw_words(request, body)])
+
+
+def _raw_words(request: ShownRequest, body: _Body) -> list[str]:
+    parts = urlsplit(request.address)
+    words = ["raw", request.method.lower(), parts.path.removeprefix("/api/")]
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    words += [part for name, value in query for part in ("--query", f"{name}={value}")]
+    return [*words, *(body.flags if request.body else ())]
+
+
+def _confirmation(request: ShownRequest) -> list[str]:
+    client_id = deleted_client(request)
+    return ["--headers", f"qlik-confirm-delete={client_id}"] if client_id else []
+
+
+def deleted_client(request: ShownRequest) -> str:
+    """Return the id of the client that the request deletes, which a header must repeat; "" for any other request."""
+    found = re.fullmatch(_CLIENT, urlsplit(request.address).path) if request.method == "DELETE" else None
+    return found["id"] if found else ""
 
 
 def _of_token() -> Sequence[Way]:

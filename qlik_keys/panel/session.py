@@ -169,9 +169,9 @@ class Session(Worker):
         """Forget the client secret: the person has it."""
         self._keep_secret(None, "")
 
-    def _keep_secret(self, secret: Secret | None, client_name: str) -> None:
+    def _keep_secret(self, secret: Secret | None, of: str, *, what: str = "Client secret") -> None:
         self._client_secret = secret
-        self._set(secret_of=client_name if secret is not None else "")
+        self._set(secret_of=of if secret is not None else "", secret_what=what)
 
     def _connected(self) -> tuple[QlikTenant, KeyStore]:
         if self.tenant is None or self.store is None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus, urlencode
 
-from qlik_keys.errors import ConfigurationError, LifecycleError, NeedsPerson, QlikKeysError
+from qlik_keys.errors import ConfigurationError, LifecycleError, NeedsPerson, QlikKeysError, TokenError
 from qlik_keys.panel.state import ErrorCard, MadeClient, ShownRequest, ShownStep
 from qlik_keys.panel.words import BY_HAND, NEW_CLIENT_STEPS, OUTCOMES
 
@@ -143,6 +143,7 @@ def error_card(error: BaseException, doing: str) -> ErrorCard:
         outcome=OUTCOMES[error.outcome] if changed else "",
         kind=type(error).__name__,
         trace_id=str(getattr(error, "trace_id", "")),
+        client_id=error.client_id if isinstance(error, TokenError) else "",
         differences=tuple((name, str(asked), str(there)) for name, (asked, there) in differences.items()),
     )
 

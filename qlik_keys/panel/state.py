@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from qlik_keys.diagnosis import Diagnosis
     from qlik_keys.keystore.base import Custody
+    from qlik_keys.panel.trial_state import ShownAnswer, ShownAssertion, ShownLesson, ShownToken
+    from qlik_keys.trial import Called
 
 Mode = Literal["sandbox", "real"]
 StepPhase = Literal["waiting", "running", "done", "failed"]
@@ -60,7 +63,7 @@ class ShownRequest:
     method: str
     path: str
     address: str
-    body: str
+    body: str = field(repr=False)
     status: int | None
     milliseconds: float
     attempt: int = 1
@@ -96,6 +99,7 @@ class ErrorCard:
         outcome: what is known of the effect, in words, or "".
         kind: the name of the error's class.
         trace_id: what Qlik's support asks for, or "".
+        client_id: the client whose login failed, for the doctor; "" for none.
         differences: field -> (asked for, there), for a conflict.
     """
 
@@ -105,6 +109,7 @@ class ErrorCard:
     outcome: str
     kind: str
     trace_id: str = ""
+    client_id: str = ""
     differences: tuple[tuple[str, str, str], ...] = ()
 
 
@@ -208,15 +213,22 @@ class PanelState:
         plan: the change that is planned and not done.
         changed: what the newest change came to, in words.
         made: the newest client.
-        tried: the client whose token was tried last, with what came of it.
         made_here: all clients that were made since it was connected.
-        secret_of: the client whose secret waits to be shown, "" for none.
+        secret_of: whose secret waits to be shown, "" for none.
+        secret_what: what kind of secret it is.
         clients: the clients' table, None before it was asked for.
         clients_at: when it was asked for, UTC.
         selected: ids of the clients that are selected in it.
         selected_here: counts the selections that the panel made itself; the table makes the others.
         finding: the finding that it is narrowed to, "" for all.
         audit: the findings, None before they were asked for.
+        assertion: the newest assertion that was tried.
+        lesson: what the tenant said to one that was broken on purpose.
+        token: the token at hand.
+        answer: the newest answer to a call with it.
+        calls: the newest calls and requests for tokens, oldest first.
+        diagnosis: what the doctor found.
+        mended: what was put right on the doctor's word.
     """
 
     tab: str = "Connect"
@@ -232,15 +244,22 @@ class PanelState:
     plan: ShownPlan | None = None
     changed: str = ""
     made: MadeClient | None = None
-    tried: MadeClient | None = None
     made_here: tuple[MadeClient, ...] = ()
     secret_of: str = ""
+    secret_what: str = ""
     clients: pd.DataFrame | None = field(default=None, compare=False)
     clients_at: datetime | None = None
     selected: tuple[str, ...] = ()
     selected_here: int = 0
     finding: str = ""
     audit: pd.DataFrame | None = field(default=None, compare=False)
+    assertion: ShownAssertion | None = None
+    lesson: ShownLesson | None = None
+    token: ShownToken | None = None
+    answer: ShownAnswer | None = None
+    calls: tuple[Called, ...] = ()
+    diagnosis: Diagnosis | None = None
+    mended: str = ""
 
 
 # What was done or planned last; another thing takes its place.
@@ -250,7 +269,16 @@ NOTHING_DONE: dict[str, Any] = {
     "plan": None,
     "changed": "",
     "made": None,
-    "tried": None,
+}
+# What was tried with a client's login; another connection begins anew.
+NOTHING_TRIED: dict[str, Any] = {
+    "assertion": None,
+    "lesson": None,
+    "token": None,
+    "answer": None,
+    "calls": (),
+    "diagnosis": None,
+    "mended": "",
 }
 # What is known of a tenant; another tenant's takes its place.
 NOTHING_KNOWN: dict[str, Any] = {

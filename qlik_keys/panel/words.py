@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 
 # The steps that every client takes, in their order.
 NEW_CLIENT_STEPS = ("check", "stage", "register", "claim", "record", "prove", "unstage")
+# What a login is made of, when it is taken apart.
+TRY_STEPS: Mapping[str, str] = {
+    "sign": "Sign an assertion with the key in the Vault",
+    "ask": "Send it to the token endpoint",
+    "ask_again": "Send the same assertion a second time",
+    "prove": "Ask the tenant whose token it is",
+}
 # What a person does instead of a step (qlik-cloud-contract, "The console's words", and Qlik's tutorial "Create a M2M
 # OAuth2 client").
 BY_HAND: Mapping[str, str] = {
@@ -25,6 +32,9 @@ BY_HAND: Mapping[str, str] = {
     "trust": "Console, steps 8 and 9: the three dots, Change consent method, Trusted.",
     "prove": "Terminal: qlik context create, then qlik user me. With a private key qlik-cli cannot do it at all.",
     "unstage": "Terminal: delete the key file that was left behind.",
+    "sign": "Terminal: a script of your own with a JOSE library. The one in Qlik's tutorial forgets the kid.",
+    "ask": "Terminal: curl, with what the script printed, within two minutes. qlik-cli knows client secrets only.",
+    "ask_again": "Terminal: curl once more.",
     "make_next": "Terminal: make another key pair with OpenSSL, and a JWK by a script.",
     "publish": "Console: open the client, paste the new JWK below the old one, Save. Forget the old one, and every job "
     "that still uses it is locked out.",
@@ -42,6 +52,17 @@ BY_HAND: Mapping[str, str] = {
     "publish_client": "Console: the three dots, Publish.",
     "add_secret": "Console: open the client, Generate secret, copy it before the window closes.",
     "remove_secret": "Console: open the client, delete the secret.",
+}
+# Those of `tenant.raw`, which brings httpx.
+CALL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+# How the assertion of a trial is made; the names are those of `trial.FAULTS`.
+FAULT_CHOICES: Mapping[str, str] = {
+    "genuine, as every login makes it": "",
+    "broken: a kid that nobody registered": "wrong-kid",
+    "broken: a slash at the end of the audience": "wrong-audience",
+    "broken: made an hour ago": "expired",
+    "broken: signed with another key": "another-key",
+    "broken: a good one, sent twice": "replayed",
 }
 OWN_KEY = "own"
 OWN_KEY_ADVICE = "RSA of 2048, 3072 or 4096 bits, or EC on P-384. It is checked, and its kid gets today's date."

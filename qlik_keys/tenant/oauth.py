@@ -63,6 +63,19 @@ class BySigner:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ByAssertion:
+    """A client that proves itself by an assertion that is ready: it is sent as it is, and its `jti` serves once.
+
+    Attributes:
+        assertion: the compact JWS.
+        kid: the key that it names.
+    """
+
+    assertion: Secret
+    kid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BySecret:
     """A client that proves itself by its secret, in the form or by HTTP Basic (RFC 6749 2.3.1)."""
 
@@ -70,15 +83,20 @@ class BySecret:
     style: Literal["form", "basic"]
 
 
+Proof = BySigner | ByAssertion | BySecret
+
+
 def request_token(
     http: Session,
     *,
     client_id: str,
-    proof: BySigner | BySecret,
+    proof: Proof,
     scopes: Sequence[str],
     user: UserLookup | None,
 ) -> tuple[TokenAnswer, Answer]:
     """Ask for a token; each attempt carries a fresh assertion, so repeating it is safe.
+
+    An assertion that was ready is repeated only where nobody can have seen its `jti`.
 
     Raises:
         AssertionRejected: the tenant refuses the client's proof.
@@ -105,6 +123,8 @@ def request_token(
     def form() -> dict[str, str]:
         if isinstance(proof, BySecret):
             return fields if auth is not None else {**fields, "client_secret": proof.secret.reveal()}
+        if isinstance(proof, ByAssertion):
+            return {**fields, "client_assertion": proof.assertion.reveal()}
         return {
             **fields,
             "client_assertion": client_assertion(
@@ -116,7 +136,8 @@ def request_token(
             ),
         }
 
-    call = Call(method="POST", path=TOKEN_PATH, tier=2, form=form, shown=shown, again="always", accept=_REFUSALS)
+    again: Literal["always", "if_not_applied"] = "if_not_applied" if isinstance(proof, ByAssertion) else "always"
+    call = Call(method="POST", path=TOKEN_PATH, tier=2, form=form, shown=shown, again=again, accept=_REFUSALS)
     answer = http.send(call, auth)
     if answer.status in _REFUSALS:
         raise _refusal(answer, client_id=client_id, proof=proof, scopes=scopes)
@@ -146,7 +167,7 @@ def skew_seconds(answer: Answer) -> float | None:
         return None
 
 
-def _refusal(answer: Answer, *, client_id: str, proof: BySigner | BySecret, scopes: Sequence[str]) -> TokenError:
+def _refusal(answer: Answer, *, client_id: str, proof: Proof, scopes: Sequence[str]) -> TokenError:
     """Tell a refusal by its status and RFC 6749's `error`; Qlik's own codes are not published and never matched."""
     problem = answer.problem
     fields: dict[str, Any] = {
@@ -164,7 +185,7 @@ def _refusal(answer: Answer, *, client_id: str, proof: BySigner | BySecret, scop
             **fields,
         )
     skew = skew_seconds(answer)
-    if isinstance(proof, BySigner) and skew is not None and abs(skew) > TOLERATED_SKEW_SECONDS:
+    if not isinstance(proof, BySecret) and skew is not None and abs(skew) > TOLERATED_SKEW_SECONDS:
         return ClockSkewError(
             f"The tenant refuses the assertion of client {client_id}{said}, and this machine's clock is "
             f"{abs(skew):.0f} seconds {'ahead of' if skew > 0 else 'behind'} the tenant's.",
@@ -172,10 +193,13 @@ def _refusal(answer: Answer, *, client_id: str, proof: BySigner | BySecret, scop
             hint="Set the clock right (NTP) and ask again.",
             **fields,
         )
-    what = f"the key {proof.signer.kid}" if isinstance(proof, BySigner) else "the client secret"
+    if isinstance(proof, BySecret):
+        what = "the client secret"
+    else:
+        what = f"the key {proof.signer.kid if isinstance(proof, BySigner) else proof.kid}"
     if answer.status == _FORBIDDEN:
         hint = "The client's bot user is disabled, or has too many tokens: look for it under Users in the console."
-    elif isinstance(proof, BySigner):
+    elif not isinstance(proof, BySecret):
         hint = (
             "Check that the client exists and is not disabled, that this key is registered with it, and that it is"
             " Machine-to-machine with private key JWT, trusted, and may have the scopes."

@@ -112,7 +112,7 @@ def test_the_button_says_what_is_missing(lab, open_panel):
 def test_scopes_are_found_by_their_meaning_and_parents_cover_children(lab, open_panel):
     panel, _ = open_panel(lab)
     go_to(panel, "New client")
-    scopes = panel.locator(".qk-scopes")
+    scopes = panel.locator(".qk-scopes:visible")
     scopes.get_by_role("searchbox").fill("admin.apps")
     expect(scopes.locator(".qk-option")).to_have_count(3)
     scopes.get_by_role("checkbox", name="admin.apps manage").check()

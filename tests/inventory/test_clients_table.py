@@ -10,11 +10,12 @@ import pytest
 
 import qlik_keys as qk
 from qlik_keys.findings import FINDINGS
-from qlik_keys.inventory import COLUMNS
+from qlik_keys.inventory import CALL_COLUMNS, COLUMNS, calls_frame
 from qlik_keys.keys import KeySpec, generate
 from qlik_keys.keystore.base import KeySummary
 from qlik_keys.tenant import ConnectionConfig, OAuthClient
 from qlik_keys.tenant.models import OverviewPage
+from qlik_keys.trial import Called
 
 NOW = 1_800_000_000.0
 TODAY = datetime.fromtimestamp(NOW, tz=UTC)
@@ -212,3 +213,41 @@ def test_on_the_sandbox(box):
     assert (row["current_kid"], row["custody"], row["consent"], row["findings"]) == (made.kid, "kv", "trusted", ())
     assert row["key_age_days"] == 0
     assert row["created"] <= pd.Timestamp.now(tz="UTC")
+
+
+def test_a_history_of_calls_has_real_dtypes(clock):
+    calls = [
+        Called(
+            time=TODAY, client_id="c1", client="etl", method="GET", path="/api/v1/x?a=b", status=200, milliseconds=4.5
+        ),
+        Called(
+            time=TODAY,
+            client_id="c1",
+            client="etl",
+            method="POST",
+            path="/oauth/token",
+            status=429,
+            milliseconds=9.0,
+            trace_id="t",
+            retry_after=3.0,
+            error="TenantThrottled",
+        ),
+        Called(time=TODAY, client_id="c1", client="etl", method="GET", path="/x", status=None, milliseconds=1.0),
+    ]
+    for rows in (calls, []):
+        frame = calls_frame(rows, tenant_url="https://acme.eu.qlikcloud.com", clock=clock)
+        assert tuple(frame.columns) == CALL_COLUMNS
+        assert {name: str(frame[name].dtype) for name in CALL_COLUMNS} == {
+            **dict.fromkeys(CALL_COLUMNS, "string"),
+            "time": "datetime64[us, UTC]",
+            "status": "Int64",
+            "milliseconds": "float64",
+            "retry_after": "Float64",
+        }
+        assert frame.attrs["tenant"] == "https://acme.eu.qlikcloud.com"
+        assert frame.attrs["time"]
+    frame = calls_frame(calls, tenant_url="https://acme.eu.qlikcloud.com")
+    assert list(frame["status"].isna()) == [False, False, True]
+    assert list(frame["retry_after"].isna()) == [True, False, True]
+    assert list(frame["error"].dropna()) == ["TenantThrottled"]
+    assert frame["time"].iloc[0] == TODAY

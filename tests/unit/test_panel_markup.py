@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from qlik_keys.inventory import COLUMNS
-from qlik_keys.panel import markup
+from qlik_keys.panel import markup, trial_markup
 from qlik_keys.panel.state import (
     ChangeForm,
     Connection,
@@ -23,6 +23,8 @@ from qlik_keys.panel.state import (
     ShownStep,
 )
 from qlik_keys.panel.summary import summary
+from qlik_keys.panel.trial_state import ShownAssertion, ShownLesson, ShownToken, TryForm
+from qlik_keys.trial import FAULTS, Called, explain
 
 HOSTILE = "<img src=x onerror=alert(1)>'\"&</td></details><script>alert(2)</script>"
 MOMENT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
@@ -98,6 +100,28 @@ PLAN = ShownPlan(
     hint=HOSTILE,
 )
 
+TOKEN = ShownToken(
+    form=TryForm(client_id="c", scopes=(HOSTILE,), user_field="userId", user_value=HOSTILE),
+    client_name=HOSTILE,
+    kid=HOSTILE,
+    scope=HOSTILE,
+    expires_at=MOMENT,
+    lifetime_known=True,
+    subject=HOSTILE,
+    parts={"header": {HOSTILE: HOSTILE}, "claims": {"exp": 1_800_000_000, "list": [HOSTILE]}},
+)
+CALLED = Called(
+    time=MOMENT,
+    client_id="c",
+    client=HOSTILE,
+    method=HOSTILE,
+    path=HOSTILE,
+    status=404,
+    milliseconds=3.4,
+    trace_id=HOSTILE,
+    error=HOSTILE,
+)
+
 
 @pytest.mark.parametrize(
     "html",
@@ -118,7 +142,14 @@ PLAN = ShownPlan(
         markup.steps([STEP]),
         markup.made(MADE),
         markup.first_use(MADE),
-        markup.tried(MADE),
+        markup.use_in_cell("c", scopes=(HOSTILE,), user=("userId", HOSTILE)),
+        trial_markup.assertion(ShownAssertion(members=explain({"kid": HOSTILE}, {HOSTILE: HOSTILE, "iat": 3}))),
+        trial_markup.assertion(ShownAssertion(members=explain({"kid": HOSTILE}, {}), fault="wrong-kid")),
+        trial_markup.lesson(ShownLesson(fault="expired", status=401, said=HOSTILE, trace_id=HOSTILE)),
+        trial_markup.token(TOKEN),
+        trial_markup.token(replace(TOKEN, is_revoked=True, lifetime_known=False)),
+        trial_markup.token_parts(TOKEN),
+        trial_markup.calls((CALLED, replace(CALLED, status=None, retry_after=3.0))),
     ],
 )
 def test_no_text_becomes_markup(html):
@@ -192,4 +223,32 @@ def test_the_summary_has_what_was_made_and_the_table_and_hides_itself():
 def test_nothing_to_show_is_nothing():
     assert markup.error(None) == markup.made(None) == markup.first_use(None) == markup.connected(None) == ""
     assert markup.work(PanelState()) == markup.warnings([]) == ""
-    assert markup.listed_at(None) == markup.tried(None) == markup.changed("") == markup.plan(None, "") == ""
+    assert markup.listed_at(None) == markup.changed("") == markup.plan(None, "") == ""
+    assert trial_markup.assertion(None) == trial_markup.lesson(None) == trial_markup.token(None) == ""
+    assert trial_markup.token_parts(None) == trial_markup.calls(()) == ""
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_broken_on_purpose_is_marked_in_words(fault):
+    members = explain({"alg": "ES384", "kid": "k", "typ": "JWT"}, {"aud": "a", "jti": "j", "iat": 1, "exp": 2})
+    shown = trial_markup.assertion(ShownAssertion(members=members, fault=fault))
+    assert shown.count("wrong on purpose") == 1
+    assert "wrong on purpose" not in trial_markup.assertion(ShownAssertion(members=members))
+    refused = trial_markup.lesson(ShownLesson(fault=fault, status=401, said="no"))
+    assert "Refused, as it must be" in refused
+    assert "should not have" in trial_markup.lesson(ShownLesson(fault=fault, status=200, said=""))
+
+
+def test_a_tokens_own_parts_are_under_reserve():
+    shown = trial_markup.token_parts(TOKEN)
+    assert "unofficial, may change" in shown
+    assert "2027-01-15 08:00:00 UTC" in shown
+    opaque = trial_markup.token_parts(replace(TOKEN, parts=None))
+    assert "unofficial, may change" in opaque
+    assert "no JWT" in opaque
+    assert "from qlik_keys.tokens import UserLookup" in opaque
+
+
+def test_a_revoked_token_says_so():
+    assert "is revoked" in trial_markup.token(replace(TOKEN, is_revoked=True))
+    assert "guessed" in trial_markup.token(replace(TOKEN, lifetime_known=False))

@@ -479,25 +479,6 @@ def test_an_audit_leads_to_the_plan_of_what_mends_it(connected):
         connected.tenant.oauth_clients.delete(client_id)
 
 
-def test_a_token_of_the_selected_client_is_tried(connected, box):
-    assert connected.problem_of_trying() == "Select one client in the tab Clients."
-    connected.make_client(client("tried"))
-    assert connected.problem_of_trying() == ""
-    connected.try_token()
-    tried = connected.state.tried
-    assert (tried.name, tried.scope, tried.kid) == ("tried", "user_default", connected.last_made.kid)
-    assert tried.subject == f"qlikbot\\{connected.last_made.client_id}"
-    [step] = connected.state.steps
-    assert [request.status for request in step.requests] == [200, 200, 307, 200]
-    connected.tenant.oauth_clients.set_consent(connected.last_made.client_id, "required")
-    connected.try_token()
-    assert connected.state.error.kind == "AssertionRejected"
-    assert connected.state.tried is None
-    assert connected.state.steps[0].phase == "failed"
-    connected.end_session()
-    assert connected.problem_of_trying() == "Connect first."
-
-
 def test_a_new_sandbox_takes_the_place_of_the_one_before(presenter):
     presenter.start_sandbox(wait=True)
     first = presenter.sandbox

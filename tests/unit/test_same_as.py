@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
 import pytest
+from support import environment_of
 
 import qlik_keys as qk
-from qlik_keys.panel.same_as import same_as
+from qlik_keys.panel.same_as import same_as, ways_of_call
 from qlik_keys.panel.showing import tenant_request, vault_request
 from qlik_keys.panel.state import ShownRequest
 
@@ -93,3 +96,116 @@ def test_the_code_sends_the_same_requests(box, monkeypatch, tmp_path):
         assert confirmed == (each.method == "DELETE") == ("qlik-confirm-delete" in options["headers"])
     assert {each.system for each in seen} == {"tenant", "vault"}
     assert "DELETE" in {each.method for each in seen if each.system == "tenant"}
+
+
+ODD = 'it\'s "odd" $HOME `id` \\n é\n%20'
+
+
+@pytest.fixture(scope="module")
+def administrator(box):
+    """A client that may do all that a call of it is tried with."""
+    with (
+        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
+        qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
+    ):
+        made = qk.provision(tenant, store, name="it's the $ame", scopes=["admin_classic"])
+        yield tenant, made
+
+
+@pytest.fixture
+def shell(box, tmp_path):
+    """Run a script as a person does who has copied it, with `qlik-keys`, and a `qlik` that says what it was told."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    python = f"import sys; sys.path[:0] = {sys.path!r}; from qlik_keys.cli import main; main()"
+    (programs / "qlik-keys").write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, "-c", python])} "$@"\n')
+    (programs / "qlik").write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
+    for program in programs.iterdir():
+        program.chmod(0o700)
+
+    def run(script):
+        environment = {**environment_of(box), "PATH": f"{programs}:/usr/bin:/bin", "HOME": str(tmp_path)}
+        ended = subprocess.run(
+            ["/bin/sh", "-ec", script],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    run.folder = tmp_path
+    return run
+
+
+def body_of(name, **changes):
+    fields = {
+        "appType": "web",
+        "clientName": name,
+        "allowedScopes": ["user_default"],
+        "allowedGrantTypes": ["client_credentials"],
+        "allowedAuthMethods": ["client_secret"],
+        "redirectUris": [],
+        "connectionConfig": {"consentMethod": "trusted"},
+    }
+    return json.dumps({**fields, **changes}, indent=2, ensure_ascii=False)
+
+
+@pytest.mark.openbao
+@pytest.mark.parametrize("way", ["curl", "qlik-keys", "Python"])
+def test_a_call_that_is_copied_runs_as_it_is(administrator, box, shell, way):
+    tenant, made = administrator
+    name = f"{ODD} by {way}"
+
+    def send(method, address, body=""):
+        ways = dict(ways_of_call(request(method, address, body=body), client=made.name, tenant_url=box.tenant_url))
+        first = next(code for title, code in ways.items() if title.startswith("Once"))
+        if "body.json" in ways[way]:
+            (shell.folder / "body.json").write_text(body)
+        if way == "Python":
+            (shell.folder / "call.py").write_text(ways["Python"])
+            said = shell(f"{first}\n{sys.executable} call.py")
+            status, _, answer = said.partition(" ")
+            assert 200 <= int(status) < 300, said
+        else:
+            answer = shell(f"{first}\n{ways[way]}")
+        return json.loads(answer) if answer.strip() else None
+
+    def there(name):
+        return [each for each in tenant.oauth_clients.iterate() if each.client_name == name]
+
+    assert send("GET", "/api/v1/users/me")["clientId"] == made.client_id
+    found = send("GET", "/api/v1/oauth-clients?limit=1&filter=clientName+eq+%22it%27s+the+%24ame%22")
+    assert [each["clientId"] for each in found["data"]] == [made.client_id]
+    assert send("POST", "/api/v1/oauth-clients", body_of(name))["clientName"] == name
+    [client] = there(name)
+    one = f"/api/v1/oauth-clients/{client.client_id}"
+    patch = json.dumps([{"op": "add", "path": "/description", "value": ODD}])
+    assert send("PATCH", one, patch) is None
+    assert tenant.oauth_clients.get(client.client_id).description == ODD
+    long = f"long by {way}"
+    send("POST", "/api/v1/oauth-clients", body_of(long, description="x" * 3000))
+    assert there(long)[0].description == "x" * 3000
+    assert send("DELETE", one) is None
+    assert there(name) == []
+
+
+@pytest.mark.openbao
+def test_a_copied_call_of_qlik_cli_gets_the_clients_token(administrator, box, shell):
+    _, made = administrator
+    call = request("POST", "/api/v1/items?name=a+b", body='{"a": "it\'s"}')
+    ways = dict(ways_of_call(call, client=made.name, tenant_url=box.tenant_url))
+    told = shell(ways["qlik-cli"]).splitlines()
+    assert told == ["raw", "post", "v1/items", "--query", "name=a b", "--body", '{"a": "it\'s"}']
+
+
+def test_no_way_has_a_token_in_it():
+    ways = ways_of_call(request("GET", "/api/v1/users/me"), client="c", tenant_url="https://acme.eu.qlikcloud.com")
+    assert [title for title, _ in ways] == ["Once, in your shell", "curl", "qlik-keys", "qlik-cli", "Python"]
+    code = "\n".join(code for _, code in ways)
+    assert "$TOKEN" in code
+    assert "os.environ['TOKEN']" in code
+    assert "eyJ" not in code

@@ -48,7 +48,7 @@ function render({ model, el }) {
         return chip;
       }),
     );
-    if (!chosen().length) chips.append(element("span", "qk-note", "None chosen yet."));
+    if (!chosen().length) chips.append(element("span", "qk-note", model.get("none")));
   };
   const option = ({ name, meaning, parents }) => {
     const row = element("label", "qk-option", "");

@@ -1,0 +1,224 @@
+// An answer: as a tree, as a table where it is a list, and raw. It comes as one compressed message, and nothing of it is
+// in the model's state.
+const MORE = 100;
+const MOST_ROWS = 200;
+const MOST_COLUMNS = 30;
+
+async function unpack(view) {
+  if (!view.byteLength) return null;
+  const stream = new Blob([view]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(stream).json();
+}
+
+function make(tag, className = "", words = "") {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (words) made.textContent = words;
+  return made;
+}
+
+const isBranch = (value) => value !== null && typeof value === "object";
+const isEmpty = (value) => isBranch(value) && !Object.keys(value).length;
+const leafWords = (value) => (typeof value === "string" || isEmpty(value) ? JSON.stringify(value) : String(value));
+
+// What is inside is made when it is opened: an answer may have ten thousand rows.
+function nodeOf(name, value, depth) {
+  if (!isBranch(value) || isEmpty(value)) {
+    const leaf = make("div", "qk-leaf");
+    if (name !== "") leaf.append(make("span", "qk-key", name), ": ");
+    leaf.append(make("span", `qk-value qk-is-${value === null || isEmpty(value) ? "null" : typeof value}`, leafWords(value)));
+    return leaf;
+  }
+  const entries = Object.entries(value);
+  const branch = make("details", "qk-branch");
+  const summary = make("summary");
+  const isList = Array.isArray(value);
+  const count = `${entries.length.toLocaleString("en")} ${isList ? "item" : "member"}${entries.length === 1 ? "" : "s"}`;
+  summary.append(make("span", "qk-key", name === "" ? "the answer" : name), make("span", "qk-muted", ` ${isList ? "[ ]" : "{ }"} ${count}`));
+  branch.append(summary);
+  let filled = 0;
+  const fill = () => {
+    const inside = entries.slice(filled, filled + MORE).map(([key, each]) => nodeOf(key, each, depth + 1));
+    filled += inside.length;
+    branch.append(...inside);
+    if (filled < entries.length) {
+      const more = make("button", "qk-quiet", `Show more: ${(entries.length - filled).toLocaleString("en")} are left`);
+      more.type = "button";
+      more.addEventListener("click", () => {
+        const next = branch.children.length - 1;
+        more.remove();
+        fill();
+        branch.children[next]?.querySelector("summary")?.focus();
+      });
+      branch.append(more);
+    }
+  };
+  branch.addEventListener("toggle", () => branch.open && !filled && fill());
+  if (depth < 1 || (depth < 2 && entries.length <= 12)) {
+    branch.open = true;
+    fill();
+  }
+  return branch;
+}
+
+function tableOf(rows) {
+  const records = rows.slice(0, MOST_ROWS);
+  const names = new Set();
+  for (const row of records) for (const name of isBranch(row) ? Object.keys(row) : ["value"]) names.add(name);
+  const columns = [...names].slice(0, MOST_COLUMNS);
+  const region = make("div", "qk-scroll");
+  const table = make("table", "qk-differences qk-rows");
+  const head = make("tr");
+  head.append(...columns.map((name) => Object.assign(make("th", "", name), { scope: "col" })));
+  const cellOf = (row, name) => {
+    const value = isBranch(row) ? row[name] : row;
+    const words = value === undefined ? "" : isBranch(value) ? JSON.stringify(value) : String(value);
+    const cell = make("td");
+    const cut = make("div", "qk-cut", words);
+    cut.title = words.slice(0, 1000);
+    cell.append(cut);
+    return cell;
+  };
+  const body = make("tbody");
+  for (const row of records) {
+    const line = make("tr");
+    line.append(...columns.map((name) => cellOf(row, name)));
+    body.append(line);
+  }
+  const thead = make("thead");
+  thead.append(head);
+  table.append(thead, body);
+  region.append(table);
+  region.tabIndex = 0;
+  region.setAttribute("role", "region");
+  region.setAttribute("aria-label", "The answer as a table");
+  const shown = make("div");
+  const left = [];
+  if (rows.length > records.length) left.push(`the first ${MOST_ROWS} of ${rows.length.toLocaleString("en")} rows`);
+  if (names.size > columns.length) left.push(`the first ${MOST_COLUMNS} of ${names.size} columns`);
+  const all = `${rows.length.toLocaleString("en")} row${rows.length === 1 ? "" : "s"}`;
+  shown.append(make("p", "qk-muted", left.length ? `Shown: ${left.join(", ")}. All: panel.last_answer.json()` : all));
+  if (rows.length) shown.append(region);
+  return shown;
+}
+
+function codeOf(text, label) {
+  const made = make("div", "qk-code");
+  const pre = make("pre");
+  pre.tabIndex = 0;
+  pre.setAttribute("role", "region");
+  pre.setAttribute("aria-label", label);
+  pre.append(make("code", "", text));
+  const copy = make("button", "qk-quiet qk-copy", "Copy");
+  copy.type = "button";
+  copy.setAttribute("aria-label", `Copy: ${label}`);
+  made.append(pre, copy);
+  return made;
+}
+
+function render({ model, el }) {
+  let answer = null;
+  let chosen = ""; // by a click; else a list is a table, and everything else a tree
+  el.classList.add("qk-answer-view");
+
+  const rowsOf = () => {
+    const document = answer.document;
+    const rows = Array.isArray(document) ? document : document?.data;
+    return answer.is_json && Array.isArray(rows) ? rows : null;
+  };
+  const headOf = () => {
+    const isGood = answer.status < 400;
+    const head = make("div", isGood ? "qk-good" : "qk-error");
+    head.setAttribute("role", "status");
+    const line = make("p", "qk-status");
+    line.append(
+      make("b", "", `${isGood ? "✓" : "✗"} ${answer.status || "no answer"}`),
+      make("code", "", `${answer.method} ${answer.path}`),
+      make("span", "qk-muted", `${Math.round(answer.milliseconds)} ms`),
+    );
+    if (isGood) line.append(make("span", "qk-muted", `${answer.size.toLocaleString("en")} bytes`));
+    if (answer.trace_id) {
+      const trace = make("span", "qk-muted", "trace id ");
+      trace.append(make("code", "", answer.trace_id));
+      line.append(trace);
+    }
+    head.append(line);
+    if (answer.problem) head.append(make("p", "", answer.problem));
+    if (answer.hint) {
+      const hint = make("p");
+      hint.append(make("b", "", "What to do: "), answer.hint);
+      head.append(hint);
+    }
+    if (answer.struck) head.append(make("p", "qk-muted", "••• stands where a secret was struck out; panel.last_answer has it whole."));
+    if (!isGood) {
+      head.append(make("p", "qk-muted", answer.error));
+      const doctor = make("button", "qk-quiet", "What is wrong?");
+      doctor.type = "button";
+      doctor.disabled = model.get("disabled");
+      doctor.title = "The doctor looks at everything that a login of this client needs";
+      doctor.addEventListener("click", () => model.send({ kind: "doctor" }));
+      head.append(doctor);
+    }
+    return head;
+  };
+  const bodyOf = () => {
+    if (answer.problem) return [];
+    if (!answer.size) return [make("p", "qk-muted", "The answer has no body.")];
+    const rows = rowsOf();
+    const views = { Tree: answer.is_json, Table: rows !== null, Raw: true };
+    const view = views[chosen] ? chosen : rows?.length ? "Table" : answer.is_json ? "Tree" : "Raw";
+    const bar = make("div", "qk-views");
+    bar.setAttribute("role", "group");
+    bar.setAttribute("aria-label", "Show the answer as");
+    for (const [name, there] of Object.entries(views)) {
+      if (!there) continue;
+      const button = make("button", "qk-quiet", name);
+      button.type = "button";
+      button.setAttribute("aria-pressed", name === view ? "true" : "false");
+      button.addEventListener("click", () => {
+        chosen = name;
+        draw();
+        [...el.querySelectorAll(".qk-views button")].find((each) => each.textContent === name)?.focus();
+      });
+      bar.append(button);
+    }
+    const shown = make("div", "qk-shown");
+    if (view === "Tree") shown.append(nodeOf("", answer.document, 0));
+    else if (view === "Table") shown.append(tableOf(rows));
+    else shown.append(codeOf(answer.raw, "the answer as it came"));
+    return [bar, shown];
+  };
+  const waysOf = () => {
+    const ways = make("details", "qk-preview");
+    ways.append(make("summary", "", "The same call by hand"));
+    for (const [name, code] of answer.ways) ways.append(make("p", "qk-way", name), codeOf(code, name));
+    return ways;
+  };
+  const draw = () => {
+    const wasOpen = el.querySelector("details.qk-preview")?.open;
+    el.replaceChildren();
+    if (!answer) return;
+    const ways = waysOf();
+    ways.open = Boolean(wasOpen);
+    el.append(headOf(), ...bodyOf(), ways);
+  };
+  const received = async (message, buffers) => {
+    if (message.kind !== "answer") return;
+    answer = await unpack(buffers[0]);
+    draw();
+  };
+  const disable = () => {
+    for (const button of el.querySelectorAll(".qk-error button")) button.disabled = model.get("disabled");
+  };
+  // JupyterLab's own shortcuts are not meant for what is pressed here.
+  el.addEventListener("keydown", (event) => event.stopPropagation());
+  model.on("msg:custom", received);
+  model.on("change:disabled", disable);
+  model.send({ kind: "ready" });
+  return () => {
+    model.off("msg:custom", received);
+    model.off("change:disabled", disable);
+  };
+}
+
+export default { render };

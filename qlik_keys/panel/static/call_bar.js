@@ -1,0 +1,76 @@
+// Where a call is typed. Nothing of it is set on the model, whose state is saved with the notebook: a body may hold a
+// password. A click sends all of it in one message.
+const PATHS = ["v1/users/me", "v1/items", "v1/apps", "v1/spaces", "v1/reloads", "v1/oauth-clients"];
+const DELETES_CLIENT = /oauth-clients\/[0-9A-Za-z_-]+\/?$/;
+
+function render({ model, el }) {
+  // By chance: every widget loads this module anew, so a counter would count to one.
+  const id = `qk-call-${Math.random().toString(36).slice(2)}`;
+  const make = (tag, className = "", words = "") => {
+    const made = document.createElement(tag);
+    made.className = className;
+    made.textContent = words;
+    return made;
+  };
+  const field = (words, control, name) => {
+    const made = make("div", `qk-field qk-call-${name}`);
+    const label = make("label", "", words);
+    label.htmlFor = control.id = `${id}-${name}`;
+    made.append(label, control);
+    return made;
+  };
+  const method = make("select");
+  const path = make("input");
+  const body = make("textarea");
+  const confirm = make("input");
+  const known = make("datalist");
+  const send = make("button", "qk-primary", "Send");
+  const why = make("p", "qk-note");
+  const row = make("div", "qk-call-row");
+  for (const name of model.get("methods")) method.append(make("option", "", name));
+  path.type = confirm.type = "text";
+  path.value = PATHS[0];
+  path.autocomplete = confirm.autocomplete = "off";
+  path.spellcheck = body.spellcheck = confirm.spellcheck = false;
+  known.id = `${id}-known`;
+  path.setAttribute("list", known.id);
+  for (const each of PATHS) known.append(Object.assign(make("option"), { value: each }));
+  body.rows = 5;
+  body.placeholder = '{"name": "value"}';
+  send.type = "button";
+  const bodyField = field("Body (JSON)", body, "body");
+  const confirmField = field("The client's id once more: nothing brings it back", confirm, "confirm");
+  row.append(field("Method", method, "method"), field("Path", path, "path"), send);
+  el.classList.add("qk-call");
+  el.append(row, known, bodyField, confirmField, why);
+
+  const draw = () => {
+    send.disabled = model.get("disabled");
+    why.textContent = model.get("why");
+    bodyField.hidden = method.value === "GET";
+    confirmField.hidden = method.value !== "DELETE" || !DELETES_CLIENT.test(path.value.trim());
+  };
+  const call = () => {
+    if (send.disabled || !path.value.trim()) return;
+    model.send({ kind: "call", method: method.value, path: path.value, body: body.value, confirm: confirm.value });
+    confirm.value = "";
+  };
+  send.addEventListener("click", call);
+  path.addEventListener("keydown", (event) => event.key === "Enter" && call());
+  for (const each of [method, path]) each.addEventListener("input", draw);
+  // JupyterLab's own shortcuts are not meant for what is typed here.
+  el.addEventListener("keydown", (event) => event.stopPropagation());
+  const received = (message) => {
+    if (message.kind === "clear") body.value = confirm.value = "";
+  };
+  model.on("change", draw);
+  model.on("msg:custom", received);
+  draw();
+  return () => {
+    body.value = "";
+    model.off("change", draw);
+    model.off("msg:custom", received);
+  };
+}
+
+export default { render };

@@ -1,0 +1,92 @@
+// What the doctor found: what failed first, each with its advice and, where one click can put it right, a button.
+const SIGNS = { failed: "✗", not_checked: "–", passed: "✓" };
+const LOOKS = { failed: "failed", not_checked: "waiting", passed: "done" }; // those of steps
+const WORDS = { failed: "failed", not_checked: "not checked", passed: "passed" };
+
+function render({ model, el }) {
+  el.classList.add("qk-findings");
+  const make = (tag, className, words = "") => {
+    const made = document.createElement(tag);
+    made.className = className;
+    made.textContent = words;
+    return made;
+  };
+  const button = (words, message, title = "", kind = "qk-quiet") => {
+    const made = make("button", kind, words);
+    made.type = "button";
+    made.title = title;
+    made.disabled = model.get("disabled");
+    made.addEventListener("click", () => model.send(message));
+    return made;
+  };
+  const checkOf = (check) => {
+    const line = make("li", `qk-step qk-check qk-${LOOKS[check.verdict]}`);
+    const sign = make("span", "qk-sign", SIGNS[check.verdict]);
+    sign.setAttribute("aria-hidden", "true");
+    const text = make("div", "");
+    const title = make("p", "qk-step-title", `${check.title} `);
+    title.append(make("span", "qk-word", WORDS[check.verdict]));
+    text.append(title, make("p", "qk-why", check.why));
+    if (check.advice) {
+      const advice = make("p", "");
+      advice.append(make("b", "", "What to do: "), check.advice);
+      text.append(advice);
+    }
+    if (check.mend) {
+      const row = make("p", "qk-actions");
+      row.append(button("Put it right", { kind: "mend", mend: check.mend }, check.does, "qk-primary"), make("span", "qk-muted", check.does));
+      text.append(row);
+    }
+    line.append(sign, text);
+    return line;
+  };
+  const listOf = (checks) => {
+    const list = make("ul", "qk-checks");
+    list.append(...checks.map(checkOf));
+    return list;
+  };
+  const draw = () => {
+    const found = model.get("found");
+    el.replaceChildren();
+    if (!found.checks) return undefined;
+    const failed = found.checks.filter((check) => check.verdict === "failed");
+    const unknown = found.checks.filter((check) => check.verdict === "not_checked");
+    const passed = found.checks.filter((check) => check.verdict === "passed");
+    const title = make("h3", "", `What the doctor found: ${found.client}`);
+    title.tabIndex = -1;
+    const count = `${failed.length} finding${failed.length === 1 ? "" : "s"}`;
+    const words = failed.length ? `✗ ${count}` : "✓ Nothing was found: the login works";
+    const sum = make("p", "", `${words}, as of ${found.at}.`);
+    sum.setAttribute("role", "status");
+    el.append(title);
+    if (found.mended) el.append(make("p", "qk-changed", `✓ ${found.mended}`));
+    el.append(sum, listOf(failed));
+    for (const [checks, what] of [[unknown, "not checked"], [passed, "passed"]]) {
+      if (!checks.length) continue;
+      const rest = make("details", "qk-preview");
+      rest.append(make("summary", "", `${checks.length} ${what}`), listOf(checks));
+      el.append(rest);
+    }
+    const row = make("div", "qk-actions");
+    row.append(button("Look again", { kind: "again" }), button("Put away", { kind: "drop" }));
+    el.append(row);
+    return title;
+  };
+  // Whoever asked is taken there, wherever on the page they asked; it is shown a moment after it is filled.
+  const drawAnew = () => {
+    const title = draw();
+    if (title) setTimeout(() => title.focus(), 50);
+  };
+  const disable = () => {
+    for (const each of el.querySelectorAll("button")) each.disabled = model.get("disabled");
+  };
+  model.on("change:found", drawAnew);
+  model.on("change:disabled", disable);
+  draw();
+  return () => {
+    model.off("change:found", drawAnew);
+    model.off("change:disabled", disable);
+  };
+}
+
+export default { render };

@@ -1,0 +1,199 @@
+"""The tab "Try a token"'s own widgets: a countdown, the call that is typed, its answer, the doctor's checks.
+
+What is called and what is answered goes by message alone: a body may hold a password, an answer anything, and a synced
+trait is saved with the notebook (reliability-facts, section 3).
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+
+from qlik_keys.panel.trial_state import CallForm
+from qlik_keys.panel.words import CALL_METHODS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from qlik_keys.diagnosis import Diagnosis
+    from qlik_keys.panel.trial_state import ShownAnswer
+
+_STATIC = Path(__file__).parent / "static"
+_FAST = 1  # zlib: the least work
+# A notebook server cuts a kernel off that sends more than a megabyte a second.
+_LARGEST_MESSAGE_BYTES = 700_000
+
+
+class Countdown(anywidget.AnyWidget):
+    """Says how long something still lives, second by second; the page counts, so it needs no kernel."""
+
+    _esm = _STATIC / "countdown.js"
+    ends_at = traitlets.Unicode("").tag(sync=True)
+
+    def count_to(self, moment: datetime | None) -> None:
+        """Count down to a moment, None for nothing."""
+        self.ends_at = "" if moment is None else moment.isoformat()
+
+    def __repr__(self) -> str:
+        return f"<Countdown to {self.ends_at or 'nothing'}>"
+
+
+class CallBar(anywidget.AnyWidget):
+    """Where a call is typed: method, path, body; a click brings all of it in one message.
+
+    Args:
+        send: called with what was typed.
+    """
+
+    _esm = _STATIC / "call_bar.js"
+    methods: traitlets.List[str] = traitlets.List([*CALL_METHODS]).tag(sync=True)
+    disabled = traitlets.Bool(default_value=True).tag(sync=True)
+    why = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(self, *, send: Callable[[CallForm], None]) -> None:
+        super().__init__()
+        self._send_call = send
+        self.on_msg(self._received)
+
+    def _received(self, _: object, content: dict[str, Any], __: object) -> None:
+        if content.get("kind") == "call" and not self.disabled:
+            fields = {name: str(content.pop(name, "")) for name in ("method", "path", "body", "confirm")}
+            self._send_call(CallForm(**fields))
+
+    def clear(self) -> None:
+        """Empty the body in the page."""
+        self.send({"kind": "clear"})
+
+    def __repr__(self) -> str:
+        return "<CallBar>"
+
+
+class AnswerView(anywidget.AnyWidget):
+    """Shows an answer as a tree, as a table where it is a list, and raw, with the same call by hand.
+
+    Args:
+        examine: called when somebody asks what is wrong.
+    """
+
+    _esm = _STATIC / "answer_view.js"
+    disabled = traitlets.Bool(default_value=False).tag(sync=True)
+
+    def __init__(self, *, examine: Callable[[], None]) -> None:
+        super().__init__()
+        self._examine = examine
+        self._answer: ShownAnswer | None = None
+        self.on_msg(self._received)
+
+    def show(self, answer: ShownAnswer | None) -> None:
+        """Show an answer, None for none."""
+        if answer is not self._answer:
+            self._answer = answer
+            self._send_answer()
+
+    def _received(self, _: object, content: dict[str, Any], __: object) -> None:
+        if content.get("kind") == "ready":  # a page was opened, and has nothing yet
+            self._send_answer()
+        elif content.get("kind") == "doctor" and not self.disabled:
+            self._examine()
+
+    def _send_answer(self) -> None:
+        self.send({"kind": "answer"}, [packed(self._answer)])
+
+    def __repr__(self) -> str:
+        return f"<AnswerView {self._answer.status if self._answer else 'of nothing'}>"
+
+
+class CheckList(anywidget.AnyWidget):
+    """Shows what the doctor found, the failed checks first, each with a button for its mend.
+
+    Args:
+        mend: called with the name of a mend.
+        again: called when the doctor shall look again.
+        drop: called when it is to be put away.
+    """
+
+    _esm = _STATIC / "check_list.js"
+    found: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    disabled = traitlets.Bool(default_value=False).tag(sync=True)
+
+    def __init__(self, *, mend: Callable[[str], None], again: Callable[[], None], drop: Callable[[], None]) -> None:
+        super().__init__()
+        self._actions: dict[str, Callable[[], None]] = {"again": again, "drop": drop}
+        self._mend = mend
+        self.on_msg(self._received)
+
+    def show(self, diagnosis: Diagnosis | None, mended: str) -> None:
+        """Show what was found, None for nothing, and what was put right before."""
+        self.found = {} if diagnosis is None else found_of(diagnosis, mended)
+
+    def _received(self, _: object, content: dict[str, Any], __: object) -> None:
+        kind = content.get("kind")
+        if self.disabled:
+            return
+        if kind == "mend":
+            self._mend(str(content.get("mend")))
+        elif kind in self._actions:
+            self._actions[kind]()
+
+    def __repr__(self) -> str:
+        return f"<CheckList, {len(self.found.get('checks', ()))} checks>"
+
+
+def found_of(diagnosis: Diagnosis, mended: str) -> dict[str, Any]:
+    """Return a diagnosis as the page shows it."""
+    from qlik_keys.diagnosis import MENDS  # noqa: PLC0415  # brings httpx
+
+    order = {"failed": 0, "not_checked": 1, "passed": 2}
+    return {
+        "client": diagnosis.client_name or diagnosis.client_id,
+        "at": f"{diagnosis.at:%H:%M:%S} UTC",
+        "mended": mended,
+        "checks": [
+            {
+                "name": check.name,
+                "title": check.title,
+                "verdict": check.verdict,
+                "why": check.why,
+                "advice": check.advice,
+                "mend": check.mend,
+                "does": MENDS.get(check.mend, ""),
+            }
+            for check in sorted(diagnosis.checks, key=lambda check: order[check.verdict])
+        ],
+    }
+
+
+def packed(answer: ShownAnswer | None) -> bytes:
+    """Return an answer as compressed JSON; one that is too large for the page says so in its own place."""
+    if answer is None:
+        return b""
+    told = {
+        "method": answer.request.method,
+        "path": answer.request.address,
+        "ways": answer.ways,
+        "status": answer.status,
+        "milliseconds": answer.milliseconds,
+        "size": answer.size,
+        "content_type": answer.content_type,
+        "trace_id": answer.trace_id,
+        "problem": answer.problem,
+        "hint": answer.hint,
+        "error": answer.kind,
+        "struck": answer.struck,
+    }
+    body = {"is_json": answer.is_json, "document": answer.document, "raw": answer.raw}
+    whole = _compressed({**told, **body})
+    if len(whole) <= _LARGEST_MESSAGE_BYTES:
+        return whole
+    note = f"{answer.size:,} bytes are too many for this page. In a cell: panel.last_answer.json()"
+    return _compressed({**told, "is_json": False, "document": None, "raw": note})
+
+
+def _compressed(document: Any) -> bytes:
+    return zlib.compress(json.dumps(document).encode(), _FAST)

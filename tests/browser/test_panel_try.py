@@ -1,0 +1,275 @@
+"""Try a token in a real JupyterLab: a login taken apart, broken, called with, mended, revoked; nothing of it stays."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+
+import psutil
+import pytest
+from canaries import find_canaries, find_canaries_in_files
+from panel_actions import button, create_client, go_to, tab_to
+from playwright.sync_api import expect
+
+from qlik_keys.panel.words import FAULT_CHOICES
+from qlik_keys.trial import FAULTS
+
+pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]
+
+
+@pytest.fixture
+def trying(page, lab, open_panel):
+    """The tab, with an administrator's client in it that may act for users; and the notebook's path."""
+    panel, path = open_panel(lab)
+    button(panel, "Start the sandbox").click()
+    expect(panel).to_contain_text("Connected to")
+    go_to(panel, "New client")
+    panel.get_by_label("May impersonate users").check()
+    button(panel, "Remove user_default").click()
+    panel.locator('input[data-scope="admin_classic"]').check()
+    create_client(panel, "to-be-tried")
+    expect(panel).to_contain_text("to-be-tried is made.")
+    go_to(panel, "Try a token")
+    return panel, path
+
+
+def settle(panel):
+    expect(panel.locator(".qk-work")).to_have_count(0)
+
+
+def get_token(panel):
+    button(panel, "Get a token").click()
+    expect(panel.locator(".qk-result:visible")).to_contain_text("to-be-tried logged in.")
+    settle(panel)
+
+
+def call(panel, path, *, method="GET", body=""):
+    panel.get_by_label("Method", exact=True).select_option(method)
+    panel.get_by_label("Path", exact=True).fill(path)
+    if body:
+        panel.get_by_label("Body (JSON)").fill(body)
+    button(panel, "Send").click()
+    settle(panel)
+    return panel.locator(".qk-status:visible")
+
+
+def run_code(page, code):
+    """Run code in the notebook's second cell."""
+    cell = page.locator(".jp-CodeCell").nth(1)
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(code)
+    page.keyboard.press("Shift+Enter")
+    return cell.locator(".jp-OutputArea-output")
+
+
+def test_a_login_is_taken_apart_and_calls_are_made_with_its_token(page, trying):
+    panel, _ = trying
+    expect(panel.get_by_label("Client", exact=True)).to_have_value("to-be-tried")
+    expect(panel).to_contain_text("None chosen: all that the client may have.")
+    get_token(panel)
+    members = panel.locator(".qk-members li")
+    expect(members).to_have_count(10)
+    expect(members.filter(has_text="aud")).to_contain_text("no slash at the end")
+    expect(panel.locator(".qk-step.qk-done:visible")).to_have_count(3)
+    panel.get_by_text("The token's own parts").click()
+    expect(panel.locator(".qk-result:visible")).to_contain_text("unofficial, may change")
+    countdown = panel.locator(".qk-countdown")
+    expect(countdown).to_contain_text("The token ends in 5 h 59 min")
+
+    expect(call(panel, "v1/users/me")).to_contain_text("200")
+    tree = panel.locator(".qk-branch").first
+    expect(tree).to_contain_text('"to-be-tried"')
+    links = tree.locator("summary").filter(has_text="assignedRoles")
+    expect(tree.locator("summary").filter(has_text="4 members")).to_be_visible()
+    links.focus()
+    page.keyboard.press("Enter")
+    expect(tree.locator("summary").filter(has_text="4 members")).to_be_hidden()
+    button(panel, "Raw").click()
+    expect(panel.locator(".qk-shown pre")).to_contain_text('"subject":')
+
+    expect(call(panel, "v1/oauth-clients")).to_contain_text("200")
+    button(panel, "Table").click()
+    table = panel.locator(".qk-rows")
+    expect(table.locator("tbody tr")).to_have_count(1)
+    expect(table).to_contain_text("to-be-tried")
+    call(panel, "v1/oauth-clients/nobody")
+    expect(panel.locator(".qk-status:visible")).to_contain_text(re.compile("404.*trace id [0-9a-f]{32}"))
+    panel.get_by_text("What was called, the newest first").click()
+    expect(panel.get_by_role("region", name="Calls").locator("tbody tr")).to_have_count(5)
+    frame = run_code(page, "panel.history[['method', 'path', 'status']]").locator("tbody tr")
+    expect(frame).to_have_count(5)
+    expect(frame.last).to_contain_text("404")
+
+
+def test_the_countdown_needs_no_kernel_and_ends_in_words(page, trying):
+    panel, _ = trying
+    run_code(page, "panel.sandbox.configure(token_lifetime_seconds=12); import os; print('pid', os.getpid())")
+    printed = page.locator(".jp-OutputArea-output").filter(has_text="pid ")
+    kernel = psutil.Process(int(re.search(r"pid (\d+)", printed.inner_text())[1]))
+    get_token(panel)
+    countdown = panel.locator(".qk-countdown")
+    expect(countdown).to_contain_text(re.compile(r"ends in 1?\d s"))
+    kernel.suspend()  # it answers nobody, as one that is dead
+    try:
+        seen = {countdown.text_content()}
+        for _ in range(30):
+            page.wait_for_timeout(100)
+            seen.add(countdown.text_content())
+        assert len(seen) >= 3
+        expect(countdown).to_contain_text("The token is over")
+    finally:
+        kernel.resume()
+    expect(call(panel, "v1/users/me")).to_contain_text("401")
+    get_token(panel)
+    countdown = page.locator(".qk-countdown")
+    before = countdown.text_content()
+    kernel.send_signal(signal.SIGKILL)
+    page.wait_for_timeout(2500)
+    assert countdown.text_content() != before
+
+
+def test_what_is_broken_on_purpose_is_refused_and_explained(trying):
+    panel, _ = trying
+    for place, (words, fault) in enumerate(FAULT_CHOICES.items()):
+        if not fault:
+            continue
+        panel.get_by_label("Assertion", exact=True).select_option(index=place)
+        button(panel, "Get a token").click()
+        lesson = panel.locator(".qk-result:visible .qk-good").first
+        expect(lesson).to_contain_text(f"Refused, as it must be: {FAULTS[fault].title}")
+        expect(lesson).to_contain_text("The tenant answered 401")
+        expect(panel.locator(".qk-wrong:visible")).to_have_count(1)
+        expect(panel.get_by_role("alert")).to_have_count(0)
+        settle(panel)
+        token = panel.locator(".qk-result:visible").get_by_text("to-be-tried logged in.")
+        assert token.count() == (1 if fault == "replayed" else 0), words
+
+
+def test_what_fails_is_examined_and_mended_by_a_click(page, trying):
+    panel, _ = trying
+    expect(button(panel, "What is wrong?")).to_be_enabled()
+    run_code(page, "panel.tenant.oauth_clients.set_consent(panel.last_made.client_id, 'required')")
+    button(panel, "Get a token").click()
+    card = panel.locator(".qk-error-row")
+    expect(card.get_by_role("alert")).to_contain_text("Getting a token did not work")
+    button(card, "What is wrong?").click()
+    doctor = panel.locator(".qk-checks").first
+    expect(doctor.locator(".qk-check")).to_have_count(1)
+    expect(doctor).to_contain_text("The client is trusted failed")
+    expect(doctor).to_contain_text("What to do: Set its consent method to trusted.")
+    expect(panel.get_by_role("heading", name="What the doctor found: to-be-tried")).to_be_focused()
+    button(panel, "Put it right").click()
+    expect(panel).to_contain_text("Nothing was found: the login works")
+    expect(panel).to_contain_text("✓ The consent method is trusted now.")
+    button(panel, "Put away").click()
+    expect(doctor).to_be_hidden()
+    get_token(panel)
+    call(panel, "v1/oauth-clients/nobody")
+    button(panel.locator(".qk-answer-view"), "What is wrong?").click()
+    expect(panel).to_contain_text("Nothing was found: the login works")
+
+
+def test_a_revoked_token_is_refused(trying):
+    panel, _ = trying
+    get_token(panel)
+    button(panel, "Revoke the token").click()
+    expect(panel).to_contain_text("The token of to-be-tried is revoked")
+    expect(panel.locator(".qk-countdown")).to_be_hidden()
+    expect(call(panel, "v1/users/me")).to_contain_text("401")
+
+
+def test_a_token_of_a_user(page, trying):
+    panel, _ = trying
+    run_code(page, "print('me is', panel.tenant.users.me().id)")
+    printed = page.locator(".jp-OutputArea-output").filter(has_text="me is ")
+    me = re.search(r"me is (\w+)", printed.inner_text())[1]
+    panel.get_by_label("For a user (impersonation)").check()
+    expect(panel).to_contain_text("Type whose token it shall be.")
+    panel.get_by_label("Whose token", exact=True).press_sequentially(me)
+    get_token(panel)
+    expect(panel.locator(".qk-result:visible")).to_contain_text("sandbox\\administrator")
+    expect(panel.locator(".qk-result:visible")).to_contain_text(f"userId {me}")
+
+
+def test_a_call_is_copied(page, trying):
+    panel, _ = trying
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    get_token(panel)
+    body = '{"name": "it\'s"}'
+    call(panel, "v1/oauth-clients", method="POST", body=body)
+    panel.get_by_text("The same call by hand").click()
+    expected = {
+        "curl": 'curl -X POST "$QLIK_TENANT_URL"/api/v1/oauth-clients \\\n  -H "Authorization: Bearer $TOKEN"',
+        "qlik-keys": "qlik-keys raw post v1/oauth-clients --body",
+        "Python": "import os\n\nimport httpx",
+    }
+    for name, begins in expected.items():
+        button(panel, f"Copy: {name}").click()
+        expect(panel.get_by_text("✓ Copied")).to_have_count(1)
+        copied = page.evaluate("() => navigator.clipboard.readText()")
+        assert copied.startswith(begins)
+        expect(panel.get_by_text("✓ Copied")).to_have_count(0)
+    sent = panel.locator(".qk-step").filter(has_text="Send it to the token endpoint")
+    sent.locator("summary").click()
+    button(sent, "Copy the code").nth(1).click()
+    expect(panel.get_by_text("✓ Copied")).to_have_count(1)
+    assert page.evaluate("() => navigator.clipboard.readText()").startswith('curl "$QLIK_TENANT_URL"/oauth/token')
+    expect(panel.get_by_text("✓ Copied")).to_have_count(0)
+    # A page without a clipboard selects and copies by the old way.
+    page.evaluate("() => navigator.clipboard.writeText('')")
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }")
+    button(panel, "Copy: curl").click()
+    expect(panel.get_by_text("✓ Copied")).to_have_count(1)
+    assert page.evaluate("() => navigator.clipboard.readText()").startswith("curl")
+
+
+def test_nothing_of_a_call_is_left_behind(page, lab, trying):
+    panel, path = trying
+    get_token(panel)
+    canary = "body-canary-0123456789-abcdefghij"
+    name = {"clientName": "made-by-a-call", "appType": "web", "allowedScopes": ["user_default"], "redirectUris": []}
+    methods = {"allowedGrantTypes": ["client_credentials"], "allowedAuthMethods": ["client_secret"]}
+    call(panel, "v1/oauth-clients", method="POST", body=json.dumps({**name, **methods, "description": canary}))
+    expect(panel.locator(".qk-status:visible")).to_contain_text("201")
+    expect(panel.locator(".qk-answer-view")).to_contain_text("stands where a secret was struck out")
+    button(panel, "Show it").click()
+    output = panel.locator(".qk-once output")
+    expect(output).to_have_text(re.compile(r".{20,}"))
+    secret = output.inner_text()
+    page.locator(".jp-CodeCell .cm-content").first.click()
+    page.keyboard.press("Control+s")
+    page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')")
+    saved = path.read_text()
+    assert "to-be-tried" in saved, "the notebook was not saved, so this test shows nothing"
+    assert "widgets" in json.loads(saved)["metadata"]
+    answered = "made-by-a-call"
+    assert answered not in saved
+    assert find_canaries_in_files(lab.notebooks, {"client secret": secret, "body": canary}) == {}
+    button(panel, "I have stored it").click()
+    expect(output).to_have_text("")
+    assert find_canaries(page.content(), {"client secret": secret}) == []
+    button(panel, "End session").click()
+    expect(panel.locator(".qk-badge")).to_have_text("Not connected")
+    values = page.evaluate("() => [...document.querySelectorAll('input, textarea')].map(each => each.value)")
+    assert find_canaries(page.content() + "\n".join(values), {"body": canary, "client secret": secret}) == []
+
+
+def test_the_tab_by_keyboard(page, trying):
+    panel, _ = trying
+
+    button(panel.locator(".qk-tabs"), "Try a token").focus()
+    tab_to(page, "Get a token")
+    page.keyboard.press("Enter")
+    expect(panel).to_contain_text("to-be-tried logged in.")
+    settle(panel)
+    tab_to(page, "Path", most=80)
+    page.keyboard.press("Control+a")
+    page.keyboard.type("v1/oauth-clients")
+    page.keyboard.press("Enter")
+    expect(panel.locator(".qk-rows")).to_be_visible()
+    tab_to(page, "Raw")
+    page.keyboard.press("Space")
+    expect(panel.locator(".qk-shown pre")).to_be_visible()
+    expect(button(panel, "Raw")).to_be_focused()

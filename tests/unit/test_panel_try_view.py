@@ -1,0 +1,98 @@
+"""The tab "Try a token" between widgets and presenter: the client chosen is the one selected, and a fleet stays out."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from qlik_keys.inventory import COLUMNS
+from qlik_keys.panel.panel import Panel
+from qlik_keys.panel.state import Connection
+from qlik_keys.panel.try_view import CLIENTS_SHOWN
+from qlik_keys.settings import Settings
+
+
+def frame_of(count, *, keyless=0):
+    rows = []
+    for number in range(count + keyless):
+        record = dict.fromkeys(COLUMNS)
+        record |= {"client_id": f"id-{number}", "name": f"name-{number}", "scopes": (f"scope-{number}", "apps")}
+        grants = ("client_credentials", "urn:qlik:oauth:user-impersonation") if number == 1 else ("client_credentials",)
+        record |= {"grant_types": grants, "current_kid": f"kid-{number}" if number < count else pd.NA}
+        record |= {"auth_methods": (), "algs": (), "findings": (), "kids": ()}
+        rows.append(record)
+    frame = pd.DataFrame(rows)
+    texts = {name: frame[name].astype("string") for name in ("client_id", "name", "current_kid", "consent", "custody")}
+    return frame.assign(**texts, key_made=pd.NaT, rotate_by=pd.NaT)
+
+
+@pytest.fixture
+def panel():
+    made = Panel(settings=Settings())
+    connection = Connection(mode="sandbox", tenant_url="http://127.0.0.1:1", tenant_host="127.0.0.1:1", identity="me")
+    made._presenter._set(connection=connection)
+    return made
+
+
+def view_of(panel):
+    return panel._views["Try a token"]
+
+
+def test_the_client_that_is_selected_in_the_table_is_chosen_and_the_other_way_round(panel):
+    presenter, view = panel._presenter, view_of(panel)
+    presenter._set(clients=frame_of(3, keyless=1))
+    assert [value for _, value in view._client.options] == ["", "id-0", "id-1", "id-2"]
+    presenter.select(["id-2"])
+    assert view.form.client_id == "id-2"
+    assert [option["name"] for option in view._scopes.options] == ["scope-2", "apps"]
+    view._scopes.value = ["apps"]
+    view._client.value = "id-1"
+    assert presenter.state.selected == ("id-1",)
+    assert panel._views["Clients"]._table.selected == ["id-1"]
+    assert view.form.scopes == ()  # another client's scopes are another choice
+    presenter.select(["id-1", "id-2"])
+    assert view.form.client_id == ""
+    presenter.select(["id-3"])
+    assert view.form.client_id == ""  # its key is not here
+    assert view._try.disabled
+
+
+def test_a_fleet_is_not_offered_by_name(panel):
+    presenter, view = panel._presenter, view_of(panel)
+    presenter._set(clients=frame_of(500))
+    assert len(view._client.options) == CLIENTS_SHOWN + 1
+    assert "the first 50 of 500" in view._client.options[0][0]
+    presenter.select(["id-400"])
+    assert view.form.client_id == "id-400"
+    assert len(view._client.options) == CLIENTS_SHOWN + 2
+    assert "name-300" not in json.dumps(view._client.get_state(), default=str)
+
+
+def test_impersonation_is_offered_where_it_is_allowed(panel):
+    presenter, view = panel._presenter, view_of(panel)
+    presenter._set(clients=frame_of(3))
+    presenter.select(["id-0"])
+    view._for_user.value = True
+    view._user_value.value = "somebody"
+    assert "may not act for users" in view._user_note.value
+    assert view.form.user_field == ""
+    presenter.select(["id-1"])
+    assert view._user_note.value == ""
+    assert (view.form.user_field, view.form.user_value) == ("userId", "somebody")
+    view._user_value.value = " "
+    assert view._try.disabled
+
+
+def test_nothing_is_broken_on_purpose_on_a_real_tenant(panel):
+    presenter, view = panel._presenter, view_of(panel)
+    presenter._set(clients=frame_of(1))
+    presenter.select(["id-0"])
+    view._fault.value = "expired"
+    assert view.form.fault == "expired"
+    real = Connection(mode="real", tenant_url="https://a.eu.qlikcloud.com", tenant_host="a", identity="me")
+    presenter._set(connection=real)
+    assert view.form.fault == ""
+    assert view._fault.layout.display == "none"
+    assert "on the sandbox only" in view._fault_note.value
