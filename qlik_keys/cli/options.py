@@ -69,6 +69,9 @@ class Call:
     """Who calls, how often it is tried, and how the answer is shown: the options that every call has."""
 
     client: ClientOption = ""
+    scope: Annotated[
+        list[str] | None, typer.Option(metavar="SCOPE", help="With --client: ask for this scope alone; or for several.")
+    ] = field(default=None)
     as_user: AsUserOption = ""
     as_subject: AsSubjectOption = ""
     context: Annotated[
@@ -102,6 +105,8 @@ class Call:
         user = lookup(self.as_user, self.as_subject)
         if user is not None and not self.client:
             raise ConfigurationError("Only a client can impersonate.", hint="Name one: --client NAME.")
+        if self.scope and not self.client:
+            raise ConfigurationError("Only a client can ask for scopes.", hint="Name one: --client NAME.")
         settings = resolved(self.context, self.server)
         notebook = current_notebook()
         if notebook is not None:
@@ -109,7 +114,14 @@ class Call:
         with ExitStack() as stack:
             if self.client:
                 tenant, source = stack.enter_context(
-                    as_client(self.client, settings, user=user, retry=self._policy(), watch=self._watch)
+                    as_client(
+                        self.client,
+                        settings,
+                        user=user,
+                        scopes=self.scope or (),
+                        retry=self._policy(),
+                        watch=self._watch,
+                    )
                 )
                 from qlik_keys.tokens import PrivateKeyJwtAuth
 

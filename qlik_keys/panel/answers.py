@@ -16,8 +16,10 @@ from qlik_keys.tenant.guarded import guarded_document, struck_document
 from qlik_keys.tenant.raw import METHODS, api_path
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qlik_keys.errors import TenantError
-    from qlik_keys.panel.trial_state import CallForm
+    from qlik_keys.panel.trial_state import CallForm, TryForm
     from qlik_keys.tenant.raw import RawAnswer
 
 _TEXTS = ("json", "text/", "xml", "javascript", "x-www-form-urlencoded")
@@ -77,11 +79,23 @@ def headers_of(request: ShownRequest) -> dict[str, str]:
     return {"qlik-confirm-delete": client_id} if client_id else {}
 
 
+def login_words(form: TryForm, client: str) -> tuple[str, ...]:
+    """Return in the words of `qlik-keys` how the token at hand was got.
+
+    Args:
+        form: what was asked for.
+        client: the client, by a word that `--client` takes.
+    """
+    scopes = [word for scope in form.scopes for word in ("--scope", scope)]
+    user = {"userId": ["--as-user", form.user_value], "subject": ["--as-subject", form.user_value]}
+    return ("--client", client, *scopes, *user.get(form.user_field, []))
+
+
 def shown_answer(
     answer: RawAnswer | TenantError,
     request: ShownRequest,
     *,
-    client: str,
+    login: Sequence[str],
     tenant_url: str,
     milliseconds: float,
     token: Secret,
@@ -91,14 +105,14 @@ def shown_answer(
     Args:
         answer: what came, or the refusal.
         request: the call.
-        client: the client, by a word that `--client` takes.
+        login: whose call it was, in the words of `qlik-keys token`.
         tenant_url: the tenant.
         milliseconds: how long it took.
         token: what the call was made with; it is struck out too.
     """
     values: dict[str, Any] = {
         "request": request,
-        "ways": tuple(ways_of_call(request, client=client, tenant_url=tenant_url)),
+        "ways": tuple(ways_of_call(request, login=login, tenant_url=tenant_url)),
         "milliseconds": milliseconds,
     }
     if isinstance(answer, Exception):

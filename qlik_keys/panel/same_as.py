@@ -30,11 +30,12 @@ _QLIK_CLI: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("GET", re.compile(_CLIENT), "qlik oauth-client get {id}"),
     ("DELETE", re.compile(_CLIENT), "qlik oauth-client rm {id} --headers=QLIK-CONFIRM-DELETE={id}"),
     ("POST", re.compile(_CLIENT + "/actions/publish"), "qlik oauth-client publish {id}"),
-    ("POST", re.compile(_SECRETS), "qlik oauth-client client-secret create {id}"),
+    ("GET", re.compile(_CLIENT + "/connection-configs/me"), "qlik oauth-client connection-config ls {id}"),
+    ("POST", re.compile(_SECRETS), "qlik oauth-client client-secret create --oauth-clientId {id}"),
     (
         "DELETE",
         re.compile(_SECRETS + "/(?P<hint>[^/]+)"),
-        "qlik oauth-client client-secret rm {id} {hint}",
+        "qlik oauth-client client-secret rm {hint} --oauth-clientId {id}",
     ),
 )
 _VAULT_WORDS = {"GET": "read", "LIST": "list", "DELETE": "delete"}
@@ -64,23 +65,23 @@ _IN_FILE = _Body(
 )
 
 
-def ways_of_call(request: ShownRequest, *, client: str, tenant_url: str) -> Sequence[Way]:
+def ways_of_call(request: ShownRequest, *, login: Sequence[str], tenant_url: str) -> Sequence[Way]:
     """Return ways to send a client's call by hand, each of which runs as it is, after the first: it gets the token.
 
     Args:
         request: the call.
-        client: the client, by a word that `--client` takes.
+        login: whose call it is, in the words of `qlik-keys token`: `--client`, and perhaps scopes and a user.
         tenant_url: the tenant.
     """
     is_long = len(request.body) > _LONGEST_INLINE_CHARACTERS
     body = _IN_FILE if is_long or not request.body else _inline(request.body)
     curl, python = _curl(request, "TOKEN", body), _python(request, "TOKEN", body)
-    token = shlex.join(["qlik-keys", "token", "--client", client])
+    token = shlex.join(["qlik-keys", "token", *login])
     first = f'export QLIK_TENANT_URL={shlex.quote(tenant_url)}\nexport TOKEN="$({token} --stdout)"'
     imports = "import os\n\nimport httpx\n\n"
     if is_long:
         imports = f"import json\n{imports.replace('import httpx', 'from pathlib import Path')}import httpx\n\n"
-    raw = shlex.join(["qlik-keys", *_raw_words(request, body), *_confirmation(request), "--client", client])
+    raw = shlex.join(["qlik-keys", *_raw_words(request, body), *_confirmation(request), *login])
     return (
         ("Once, in your shell" + (", beside the file body.json" if is_long else ""), first),
         ("curl", curl),

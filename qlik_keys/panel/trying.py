@@ -180,7 +180,13 @@ class Trying(Session):
         self._work(f"{form.method.upper()} {form.path.strip()}", functools.partial(self._call, form))
 
     def _call(self, form: CallForm) -> None:
-        from qlik_keys.panel.answers import body_of, headers_of, request_of, shown_answer  # noqa: PLC0415  # httpx
+        from qlik_keys.panel.answers import (  # noqa: PLC0415  # brings httpx
+            body_of,
+            headers_of,
+            login_words,
+            request_of,
+            shown_answer,
+        )
 
         tenant, _ = self._connected()
         token, shown = self._token_at_hand()
@@ -206,7 +212,7 @@ class Trying(Session):
         what, secret = shown_answer(
             answer,
             request,
-            client=self._word_for(client_id),
+            login=login_words(shown.form, self._word_for(client_id)),
             tenant_url=tenant.url,
             milliseconds=milliseconds,
             token=token.secret,

@@ -7,16 +7,19 @@ import os
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
-from support import environment_of
+from support import environment_of, made_client
 
 import qlik_keys as qk
+from qlik_keys.panel.answers import login_words
 from qlik_keys.panel.same_as import same_as, ways_of_call
 from qlik_keys.panel.showing import tenant_request, vault_request
 from qlik_keys.panel.state import ShownRequest
+from qlik_keys.panel.trial_state import TryForm
 
 ID = "0123456789abcdef0123456789abcdef"
 
@@ -41,8 +44,18 @@ def request(method, address, *, body="", system="tenant"):
         ("GET", f"/api/v1/oauth-clients/{ID}", "", f"qlik oauth-client get {ID}"),
         ("DELETE", f"/api/v1/oauth-clients/{ID}", "", f"qlik oauth-client rm {ID} --headers=QLIK-CONFIRM-DELETE={ID}"),
         ("POST", f"/api/v1/oauth-clients/{ID}/actions/publish", "", f"qlik oauth-client publish {ID}"),
-        ("POST", f"/api/v1/oauth-clients/{ID}/client-secrets", "", f"qlik oauth-client client-secret create {ID}"),
-        ("DELETE", f"/api/v1/oauth-clients/{ID}/client-secrets/ab", "", f"qlik oauth-client client-secret rm {ID} ab"),
+        (
+            "POST",
+            f"/api/v1/oauth-clients/{ID}/client-secrets",
+            "",
+            f"qlik oauth-client client-secret create --oauth-clientId {ID}",
+        ),
+        (
+            "DELETE",
+            f"/api/v1/oauth-clients/{ID}/client-secrets/ab",
+            "",
+            f"qlik oauth-client client-secret rm ab --oauth-clientId {ID}",
+        ),
         ("POST", "/api/v1/oauth-clients", "{}", "qlik raw post v1/oauth-clients --body-file body.json"),
         ("PATCH", f"/api/v1/oauth-clients/{ID}", "[]", f"qlik raw patch v1/oauth-clients/{ID} --body-file body.json"),
         ("GET", "/api/v1/items?sort=-x&limit=1", "", "qlik raw get v1/items --query sort=-x --query limit=1"),
@@ -161,7 +174,9 @@ def test_a_call_that_is_copied_runs_as_it_is(administrator, box, shell, way):
     name = f"{ODD} by {way}"
 
     def send(method, address, body=""):
-        ways = dict(ways_of_call(request(method, address, body=body), client=made.name, tenant_url=box.tenant_url))
+        ways = dict(
+            ways_of_call(request(method, address, body=body), login=("--client", made.name), tenant_url=box.tenant_url)
+        )
         first = next(code for title, code in ways.items() if title.startswith("Once"))
         if "body.json" in ways[way]:
             (shell.folder / "body.json").write_text(body)
@@ -194,16 +209,37 @@ def test_a_call_that_is_copied_runs_as_it_is(administrator, box, shell, way):
 
 
 @pytest.mark.openbao
+def test_a_copied_call_is_still_the_user_s_and_asks_for_the_same_scopes(box, shell):
+    ada = box.add_user("Ada Copied", "sandbox\\ada-copied")
+    with made_client(box, "copied-for-a-user", impersonation=True, scopes=["user_default", "apps:read"]) as made:
+        form = TryForm(
+            client_id=made.client_id, scopes=("apps:read",), user_field="subject", user_value="sandbox\\ada-copied"
+        )
+        login = login_words(form, made.name)
+        assert login_words(replace(form, user_field="userId", user_value=ada.user_id), "c")[-2:] == (
+            "--as-user",
+            ada.user_id,
+        )
+        ways = dict(ways_of_call(request("GET", "/api/v1/users/me"), login=login, tenant_url=box.tenant_url))
+        first = ways["Once, in your shell"]
+        assert "--scope apps:read" in first
+        for way in ("curl", "qlik-keys"):
+            assert json.loads(shell(f"{first}\n{ways[way]}"))["name"] == "Ada Copied"
+
+
+@pytest.mark.openbao
 def test_a_copied_call_of_qlik_cli_gets_the_clients_token(administrator, box, shell):
     _, made = administrator
     call = request("POST", "/api/v1/items?name=a+b", body='{"a": "it\'s"}')
-    ways = dict(ways_of_call(call, client=made.name, tenant_url=box.tenant_url))
+    ways = dict(ways_of_call(call, login=("--client", made.name), tenant_url=box.tenant_url))
     told = shell(ways["qlik-cli"]).splitlines()
     assert told == ["raw", "post", "v1/items", "--query", "name=a b", "--body", '{"a": "it\'s"}']
 
 
 def test_no_way_has_a_token_in_it():
-    ways = ways_of_call(request("GET", "/api/v1/users/me"), client="c", tenant_url="https://acme.eu.qlikcloud.com")
+    ways = ways_of_call(
+        request("GET", "/api/v1/users/me"), login=("--client", "c"), tenant_url="https://acme.eu.qlikcloud.com"
+    )
     assert [title for title, _ in ways] == ["Once, in your shell", "curl", "qlik-keys", "qlik-cli", "Python"]
     code = "\n".join(code for _, code in ways)
     assert "$TOKEN" in code
