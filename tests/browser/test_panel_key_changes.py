@@ -75,7 +75,7 @@ def test_rotate_retire_revoke_and_delete_by_clicking(lab, open_panel, own):
     plan(panel, "Delete")
     button(panel, "Do it").click()
     expect(panel.locator(".qk-error")).to_contain_text("was not repeated")
-    panel.get_by_label("The client's id once more").fill(made.client_id)
+    panel.get_by_label("The client's id once more", exact=True).fill(made.client_id)
     do_it(panel)
     expect(panel.locator(".qk-changed")).to_contain_text("Deleted")
     assert tenant.oauth_clients.list() == []

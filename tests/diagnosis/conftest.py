@@ -9,7 +9,14 @@ from patient import Patient
 import qlik_keys as qk
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+def box():
+    """A sandbox of its own: documents that nobody can read are in its Vault, and would stop everybody else's sweeps."""
+    with qk.sandbox.start() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
 def vault_operator(box):
     client = hvac.Client(url=box.vault_url, token=box.vault_token)
     yield client
