@@ -26,6 +26,7 @@ OF_README = {
     "light-4-made.png": "panel.png",
     "light-6-clients.png": "panel-clients.png",
     "dark-9-audit.png": "panel-audit.png",
+    "light-11-call.png": "panel-try.png",
 }
 HEIGHT = 5600
 PATIENCE_MILLISECONDS = 60_000

@@ -19,6 +19,9 @@ function make(tag, className = "", words = "") {
 
 const isBranch = (value) => value !== null && typeof value === "object";
 const isEmpty = (value) => isBranch(value) && !Object.keys(value).length;
+const isListOfTexts = (value) => Array.isArray(value) && value.every((each) => typeof each === "string");
+const cellWords = (value) =>
+  value === undefined ? "" : isListOfTexts(value) ? value.join(", ") : isBranch(value) ? JSON.stringify(value) : String(value);
 const leafWords = (value) => (typeof value === "string" || isEmpty(value) ? JSON.stringify(value) : String(value));
 
 // What is inside is made when it is opened: an answer may have ten thousand rows.
@@ -72,7 +75,7 @@ function tableOf(rows) {
   head.append(...columns.map((name) => Object.assign(make("th", "", name), { scope: "col" })));
   const cellOf = (row, name) => {
     const value = isBranch(row) ? row[name] : row;
-    const words = value === undefined ? "" : isBranch(value) ? JSON.stringify(value) : String(value);
+    const words = cellWords(value);
     const cell = make("td");
     const cut = make("div", "qk-cut", words);
     cut.title = words.slice(0, 1000);
