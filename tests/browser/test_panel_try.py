@@ -124,6 +124,7 @@ def test_the_countdown_needs_no_kernel_and_ends_in_words(page, trying):
     expect(call(panel, "v1/users/me")).to_contain_text("401")
     get_token(panel)
     countdown = page.locator(".qk-countdown")
+    expect(countdown).to_contain_text("ends in")  # the new token's: "over" was the one before
     before = countdown.text_content()
     kernel.send_signal(signal.SIGKILL)
     page.wait_for_timeout(2500)
