@@ -13,7 +13,7 @@ import re
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 from urllib.parse import unquote
 
 import typer
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 CONFIRMATION = "qlik-confirm-delete"
 MAXIMUM_RETRIES = 10
+_PAGE = 100
 _CLIENT_PATH = re.compile(r"/+api/+v1/+oauth-clients/+(?P<id>[^/]+)/*", re.IGNORECASE)
 
 
@@ -139,7 +140,6 @@ class Call:
         query: Mapping[str, str] | None = None,
         body: Any = None,
         confirm: str | None = None,
-        columns: Sequence[str] = (),
         output: Path | None = None,
     ) -> None:
         """Send one call and show its answer.
@@ -150,7 +150,6 @@ class Call:
             query: the query's fields.
             body: JSON-ready values.
             confirm: the id of a client that is to be deleted, once more; None where none was given.
-            columns: what a table shows; all by default.
             output: a file for the answer, in place of showing it.
 
         Raises:
@@ -166,7 +165,7 @@ class Call:
         elif self.as_it_came:
             show(answer.content.decode(errors="replace"), as_it_came=True)
         elif answer.content:
-            show(answer.json(), quiet=self.quiet, as_json=self.as_json, columns=columns)
+            show(answer.json(), quiet=self.quiet, as_json=self.as_json)
 
     def list_all(
         self,
@@ -224,9 +223,6 @@ class Call:
     def _watch(self, tenant: QlikTenant) -> None:
         if self.verbose and not self.as_json:  # as with qlik-cli, where --json is for programs
             tenant.subscribe(_tell_exchange)
-
-
-_PAGE = 100
 
 
 def calling(command: Callable[..., None]) -> Callable[..., None]:
@@ -357,11 +353,10 @@ def _write(path: Path, content: bytes) -> None:
         problem = type(error).__name__
     else:
         return
-    _refuse(f"The answer cannot be written to {path} ({problem}).")
-
-
-def _refuse(words: str) -> NoReturn:
-    raise ConfigurationError(words, hint="Name a file in a folder of yours; the call itself was sent.")
+    raise ConfigurationError(
+        f"The answer cannot be written to {path} ({problem}).",
+        hint="Name a file in a folder of yours; the call itself was sent.",
+    )
 
 
 def _tell_exchange(exchange: Exchange) -> None:
