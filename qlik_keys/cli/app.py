@@ -176,7 +176,10 @@ def run(words: Sequence[str], *, prog_name: str) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             typer.echo(context.get_help() if context else error.format_message(), err=True)
             return _USAGE
-        problem = UsageProblem(error.format_message(), context.get_usage() if context else "")
+        message = error.format_message()
+        if not getattr(error, "option_name", "--").startswith("--"):  # -Q may be an option, or the start of an id
+            message += "; a value that begins with - comes last, behind --"
+        problem = UsageProblem(message, context.get_usage() if context else "")
     else:
         if code == _INTERRUPTED:
             raise KeyboardInterrupt

@@ -23,7 +23,7 @@ from qlik_keys.sandbox.messages import Refusal
 
 _ALGORITHM = "ES384"
 _CURVE = "P-384"
-_ID_BYTES = 24
+_ID_BYTES = 16
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,7 +93,7 @@ class AccessTokens:
         self._sequence += 1
         expires_at = now + lifetime_seconds
         token = AccessToken(
-            token_id=secrets.token_urlsafe(_ID_BYTES),
+            token_id=secrets.token_hex(_ID_BYTES),
             sequence=self._sequence,
             user_id=user_id,
             client_id=client_id,

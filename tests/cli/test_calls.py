@@ -85,6 +85,7 @@ WRONG = [
     (["oauth-client", "create", "--publicKeys-kty", "EC", "--appType", "web"], 1, "400"),
     (["oauth-client", "get"], 2, "Missing argument"),
     (["oauth-token", "rm", "x"], 1, "404"),
+    (["oauth-token", "rm", "-Qx"], 2, "No such option: -Q; a value that begins with - comes last, behind --"),
     (["context", "get"], 1, "no contexts here"),
     (["context", "use", "nowhere"], 1, "no contexts here"),
     (["doctor"], 2, "--client"),
@@ -105,6 +106,11 @@ def test_what_is_wrong_is_told_in_words_and_as_json(words, code, told, qlik_keys
         assert document["title"]
         assert (as_json.code, document["outcome"]) == (code, "not_applied")
     assert find_canaries(ended.err + as_json.err, [box.api_key, box.vault_token]) == []
+
+
+def test_an_id_that_begins_with_a_dash_comes_behind_two(qlik_keys):
+    ended = qlik_keys("oauth-token", "rm", "--json", "--", "-Qx")
+    assert (ended.code, json.loads(ended.err)["status"]) == (1, 404)
 
 
 def test_a_private_key_is_never_registered(qlik_keys, tmp_path, tenant):
