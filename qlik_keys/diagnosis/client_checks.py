@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qlik_keys.diagnosis.ownership import is_same_key
 from qlik_keys.diagnosis.results import failed, not_checked, passed, see
-from qlik_keys.errors import KeyMaterialError, StoreDenied, StoreNotFound, TenantAuthError, TenantThrottled, TokenError
-from qlik_keys.keys import thumbprint
+from qlik_keys.errors import StoreDenied, StoreNotFound, TenantAuthError, TenantThrottled, TokenError
 from qlik_keys.lifecycle.specification import PRIVATE_KEY_JWT
 from qlik_keys.tenant.oauth import CLIENT_CREDENTIALS, IMPERSONATION
 from qlik_keys.tenant.scopes import covers
@@ -88,25 +88,37 @@ def check_machine(facts: Facts) -> Check:
     if CLIENT_CREDENTIALS not in lacks:
         advice = "Allow user impersonation on it in Qlik's console, if it shall act for users."
         return failed(name, why, advice)
-    return failed(name, why, "Tick Machine-to-machine on it.", mend="machine-to-machine")
+    if facts.is_ours_alone:
+        return failed(name, why, "Tick Machine-to-machine on it.", mend="machine-to-machine")
+    return failed(
+        name, why, f"If it shall be a machine, tick Machine-to-machine on it in Qlik's console. {_OTHERS_TOO}"
+    )
 
 
 def check_consent(facts: Facts) -> Check:
     """Say whether the client is trusted, without which no machine logs in."""
+    name, client = "consent", facts.client.value
     consent, problem = facts.consent.value, facts.consent.problem
-    if facts.client.value is None:
-        return see("consent", "client-exists")
+    if client is None:
+        return see(name, "client-exists")
+    if client.app_type not in ("web", ""):
+        return not_checked(name, f"A client of type {client.app_type} is no machine: it may ask people for consent.")
+    has_grant = not facts.shows("allowed_grant_types") or CLIENT_CREDENTIALS in client.allowed_grant_types
+    if facts.record.value is None and not has_grant:
+        return not_checked(name, "It is no machine, and has no key of ours: it may ask people for consent.")
+    if consent is not None and consent.consent_method == "trusted":
+        return passed(name, "Its consent method is trusted.")
     if consent is not None:
-        if consent.consent_method == "trusted":
-            return passed("consent", "Its consent method is trusted.")
         why = f"Its consent method is {consent.consent_method!r}: a machine has nobody to ask for consent."
-        return failed("consent", why, "Set its consent method to trusted.", mend="trust")
-    if isinstance(problem, TenantAuthError):
-        return not_checked("consent", _NOT_SHOWN)
-    if facts.consent.problem is not None and facts.consent_is_gone:
+    elif isinstance(problem, TenantAuthError):
+        return not_checked(name, _NOT_SHOWN)
+    elif facts.consent_is_gone:
         why = "It has no connection configuration on this tenant, so it is not trusted."
-        return failed("consent", why, "Set its consent method to trusted.", mend="trust")
-    return not_checked("consent", problem.message if problem is not None else "Nobody was asked.")
+    else:
+        return not_checked(name, problem.message if problem is not None else "Nobody was asked.")
+    if facts.is_ours_alone:
+        return failed(name, why, "Set its consent method to trusted.", mend="trust")
+    return failed(name, why, f"Set its consent method to trusted in Qlik's console, if it may log in. {_OTHERS_TOO}")
 
 
 def check_method(facts: Facts) -> Check:
@@ -122,8 +134,10 @@ def check_method(facts: Facts) -> Check:
         return passed(name, f"It may log in by {', '.join(client.allowed_auth_methods)}.")
     allowed = ", ".join(client.allowed_auth_methods) or "nothing"
     why = f"It may log in by {allowed}, and not by {PRIVATE_KEY_JWT}."
-    if registers_our_key(facts):
+    if facts.is_ours_alone:
         return failed(name, why, "Allow the method: its public key is registered already.", mend="method")
+    if facts.registered is not None and is_same_key(facts.registered, facts.current):
+        return failed(name, why, f"Allow the method in Qlik's console. {_OTHERS_TOO}")
     advice = "Put the key right first (kid-registered, same-key) and ask the doctor again: then it can be allowed."
     return failed(name, why, advice)
 
@@ -165,7 +179,7 @@ def check_same_key(facts: Facts) -> Check:
         return failed(name, f"{why} Its engine may have been told to rotate that key.", _REPLACE)
     if registered is None:
         return see(name, "kid-registered" if facts.client.value is not None else "client-exists")
-    if _thumbprint(registered.to_dict()) != current.public.thumbprint:
+    if not is_same_key(registered, current):
         return failed(name, f"Under the name {current.kid} another key is registered than the store holds.", _REPLACE)
     return passed(name, f"The thumbprint of both is {current.public.thumbprint}, and the store signs with it.")
 
@@ -179,7 +193,7 @@ def check_alg(facts: Facts) -> Check:
         return see(name, "kid-registered" if facts.client.value is not None else "client-exists")
     if registered.alg == current.alg:
         return passed(name, f"It is {current.alg}.")
-    if _thumbprint(registered.to_dict()) != current.public.thumbprint:
+    if not is_same_key(registered, current):
         return see(name, "same-key")
     return failed(
         name,
@@ -215,28 +229,17 @@ def check_scopes(facts: Facts) -> Check:
     )
 
 
-def registers_our_key(facts: Facts) -> bool:
-    """Tell whether the key that is registered under the store's kid is the store's."""
-    current, registered = facts.current, facts.registered
-    if current is None or registered is None:
-        return False
-    return _thumbprint(registered.to_dict()) == current.public.thumbprint
-
-
 def _without_key(name: str, facts: Facts) -> Check:
     if facts.by_secret_alone:
         return not_checked(name, "The client logs in by client secret alone.")
     return see(name, "store-record")
 
 
-def _thumbprint(members: dict[str, str]) -> str:
-    try:
-        return thumbprint(members)
-    except KeyMaterialError:
-        return ""
-
-
 _REPLACE = (
     "Revoke: it makes a new key, registers it in the place of this one, proves it, and lets the consumers in again."
+)
+_OTHERS_TOO = (
+    "First make sure that nobody else has a key or a secret of it, who could then log in too: it is not known to have "
+    "our key alone."
 )
 _WHERE = "A Tenant Admin changes them in Qlik's console."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from qlik_keys.diagnosis.ownership import is_ours_alone, is_same_key
 from qlik_keys.errors import TenantNotFound, TenantThrottled, TenantUnreachable
 
 if TYPE_CHECKING:
@@ -112,11 +113,17 @@ class Facts:
 
     @property
     def registered(self) -> RegisteredKey | None:
-        """The registered key with the kid of the store's current key, None for none."""
+        """The registered key with the kid of the store's current key, None for none; of several, the store's own."""
         client, current = self.client.value, self.current
         if client is None or current is None:
             return None
-        return next((key for key in client.public_keys if key.kid == current.kid), None)
+        named = [key for key in client.public_keys if key.kid == current.kid]
+        return next((key for key in named if is_same_key(key, current)), named[0] if named else None)
+
+    @property
+    def is_ours_alone(self) -> bool:
+        """Whether the client has our current key, and none that the record does not know."""
+        return self.client.value is not None and is_ours_alone(self.client.value, self.record.value)
 
     def shows(self, field: str) -> bool:
         """Tell whether the tenant shows us that field of its client, be it empty."""

@@ -1,5 +1,8 @@
 """The mends: what a finding names and one click does. Each can be taken back, and none takes anything away.
 
+A mend looks for itself whether it is safe: it may be called without a finding, or long after it. What widens a client's
+rights is done only where our key alone is registered: whoever else has a key or a secret of it would log in too.
+
 A client's lists are replaced whole and unguarded (no ETag), so what was written is read back and compared. Not done
 here: what destroys or replaces a key (`rotate`, `revoke`, `adopt`), which a person should decide with a plan in sight.
 """
@@ -10,9 +13,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qlik_keys.clock import SYSTEM_CLOCK
+from qlik_keys.diagnosis.ownership import is_ours_alone
 from qlik_keys.diagnosis.results import MENDS
-from qlik_keys.errors import ConfigurationError, NeedsPerson, StoreDenied, TenantConflict
-from qlik_keys.keys import thumbprint
+from qlik_keys.errors import ConfigurationError, NeedsPerson, StoreConflict, StoreDenied, StoreNotFound, TenantConflict
 from qlik_keys.keystore.base import TellsHealth
 from qlik_keys.lifecycle import resume_client
 from qlik_keys.lifecycle.specification import PRIVATE_KEY_JWT
@@ -55,13 +58,32 @@ def mend(tenant: QlikTenant, store: KeyStore, client_id: str, name: str, *, cloc
 
 
 def _trust(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
-    del store, clock
+    del clock
+    _ours(tenant, store, client_id)
     tenant.oauth_clients.set_consent(client_id, "trusted")
     return "The consent method is trusted now."
 
 
 def _machine_to_machine(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
-    del store, clock
+    del clock
+    client = _ours(tenant, store, client_id)
+    return _add(tenant, client, "/allowedGrantTypes", client.allowed_grant_types, CLIENT_CREDENTIALS)
+
+
+def _method(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
+    del clock
+    client = _ours(tenant, store, client_id)
+    return _add(tenant, client, "/allowedAuthMethods", client.allowed_auth_methods, PRIVATE_KEY_JWT)
+
+
+def _ours(tenant: QlikTenant, store: KeyStore, client_id: str) -> OAuthClient:
+    """Return the client, if it may be given a wider right.
+
+    Raises:
+        NeedsPerson: the store has no key of it, or not the registered one, or somebody else's is registered too; or it
+            is of a type that no machine has.
+        TenantError, StoreError: tenant or store could not be asked.
+    """
     client = tenant.oauth_clients.get(client_id)
     if client.app_type != "web":
         raise NeedsPerson(
@@ -69,24 +91,16 @@ def _machine_to_machine(tenant: QlikTenant, store: KeyStore, client_id: str, clo
             "machine-to-machine.",
             hint="The type is fixed for ever: make another client.",
         )
-    return _add(tenant, client, "/allowedGrantTypes", client.allowed_grant_types, CLIENT_CREDENTIALS)
-
-
-def _method(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
-    del clock
-    client = tenant.oauth_clients.get(client_id)
-    current = store.read(tenant.host, client_id).current
-    ours = [
-        key
-        for key in client.public_keys
-        if current is not None and key.kid == current.kid and thumbprint(key.to_dict()) == current.public.thumbprint
-    ]
-    if not ours:
+    try:
+        record = store.read(tenant.host, client_id)
+    except (StoreNotFound, StoreConflict):
+        record = None
+    if not is_ours_alone(client, record):
         raise NeedsPerson(
-            f"No key of ours is registered with {client.client_name!r}, so the method would let somebody else in.",
-            hint="Adopt the client: that registers a key and allows the method.",
+            f"{client.client_name!r} does not have our key alone, so a wider right would let somebody else in.",
+            hint="Look in Qlik's console whose keys and secrets it has; a Tenant Admin may change it there.",
         )
-    return _add(tenant, client, "/allowedAuthMethods", client.allowed_auth_methods, PRIVATE_KEY_JWT)
+    return client
 
 
 def _token_url(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:

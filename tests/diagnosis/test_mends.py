@@ -97,6 +97,94 @@ def test_what_is_not_safe_is_refused(patient):
     tenant.oauth_clients.delete(client_id)
 
 
+RIGHTS = ("trust", "machine-to-machine", "method")
+
+
+def a_colleagues_web_app(patient):
+    patient.register(allowed_grant_types=(), consent_method=None, redirect_uris=("https://app.example.com/",))
+
+
+def a_colleagues_page(patient):
+    patient.register(
+        app_type="spa", allowed_grant_types=(), allowed_auth_methods=(), consent_method=None,
+        redirect_uris=("https://example.com/",),
+    )  # fmt: skip
+
+
+def a_machine_that_logs_in_by_secret(patient):
+    patient.register(consent_method=None)
+
+
+def ours_with_a_strangers_key_alone(patient):
+    patient.make()
+    patient.patch("/publicKeys", [other_key_as("a-strangers")])
+    weaken(patient)
+
+
+def ours_with_a_strangers_key_beside(patient):
+    patient.make()
+    [ours] = patient.tenant.oauth_clients.get(patient.client_id).public_keys
+    patient.patch("/publicKeys", [ours, other_key_as("a-strangers")])
+    weaken(patient)
+
+
+def ours_whose_record_is_gone(patient):
+    patient.make()
+    patient.store.delete(patient.tenant.host, patient.client_id)
+    weaken(patient)
+
+
+def ours_in_whose_place_another_document_lies(patient):
+    patient.make()
+    patient.operator.secrets.kv.v2.create_or_update_secret(patient.path, secret={"password": "correct horse"})
+    weaken(patient)
+
+
+def weaken(patient):
+    patient.patch("/allowedGrantTypes", ["urn:qlik:oauth:user-impersonation"])
+    patient.patch("/allowedAuthMethods", ["client_secret"])
+    patient.tenant.oauth_clients.set_consent(patient.client_id, "required")
+
+
+def rights_of(patient):
+    client = patient.tenant.oauth_clients.get(patient.client_id)
+    consent = patient.tenant.oauth_clients.connection_config(patient.client_id).consent_method
+    return client.allowed_grant_types, client.allowed_auth_methods, consent
+
+
+@pytest.mark.parametrize(
+    "strangers",
+    [
+        a_colleagues_web_app,
+        a_colleagues_page,
+        a_machine_that_logs_in_by_secret,
+        ours_with_a_strangers_key_alone,
+        ours_with_a_strangers_key_beside,
+        ours_whose_record_is_gone,
+        ours_in_whose_place_another_document_lies,
+    ],
+)
+def test_nobody_elses_key_or_secret_gets_more_rights(patient, strangers):
+    strangers(patient)
+    before = rights_of(patient)
+    diagnosis = patient.diagnose()
+    assert not {check.mend for check in diagnosis.findings} & set(RIGHTS)
+    assert all(check.advice for check in diagnosis.findings)
+    tenant, store = patient.doctors()
+    for name in RIGHTS:
+        with pytest.raises(NeedsPerson) as caught:
+            qk.mend(tenant, store, patient.client_id, name)
+        assert caught.value.hint
+    assert rights_of(patient) == before
+    patient.tenant.oauth_clients.delete(patient.client_id)
+
+
+@pytest.mark.parametrize("strangers", [a_colleagues_web_app, a_colleagues_page])
+def test_who_lets_people_in_may_ask_them_for_consent(patient, strangers):
+    strangers(patient)
+    assert check_of(patient.diagnose(), "consent").verdict == "not_checked"
+
+
 def test_a_token_that_cannot_be_renewed_says_so(patient):
     patient.make()
     patient.token_options = {"ttl": "5m", "renewable": False}
