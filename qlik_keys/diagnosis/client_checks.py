@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from qlik_keys.diagnosis.facts import Facts
     from qlik_keys.diagnosis.results import Check
 
-_OFFLINE = "offline_access"  # never granted without being asked for (qlik-cloud-contract, "POST /oauth/token")
 _NOT_SHOWN = "The tenant does not show this to the caller: ask with the credential of a Tenant Admin."
 
 
@@ -216,9 +215,10 @@ def check_scopes(facts: Facts) -> Check:
     if facts.scopes and not lacks:
         return passed(name, f"It may have {' '.join(facts.scopes)}.")
     if not facts.scopes:
-        if set(allowed) - {_OFFLINE}:
-            return passed(name, f"It may have {shown}.")
-        return failed(name, f"It may have no scope (it has {shown}).", f"Give it the scopes that it needs. {_WHERE}")
+        if facts.has_no_scope:
+            why = f"It may have no scope (it has {shown})."
+            return failed(name, why, f"Give it the scopes that it needs. {_WHERE}")
+        return passed(name, f"It may have {shown}.")
     if all(any(covers(parent, scope) for parent in allowed) for scope in lacks):
         # Qlik publishes no rule whether a wider scope lets the narrower be asked for: the login tells.
         return not_checked(

@@ -108,6 +108,12 @@ def _token_url(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock
     record = store.read(tenant.host, client_id)
     if record.token_url == tenant.token_url:
         return "The record has the right token endpoint already."
+    named = tenant.discover().metadata
+    if named is None or named.token_endpoint != tenant.token_url:
+        raise NeedsPerson(
+            f"The tenant does not itself name {tenant.token_url} as its token endpoint: the record stays as it is.",
+            hint="Check the tenant's URL: it may be another name of the tenant, or nothing of Qlik's.",
+        )
     store.write(replace(record, token_url=tenant.token_url))
     return f"The record's token endpoint is {tenant.token_url} now; it was {record.token_url or 'empty'}."
 

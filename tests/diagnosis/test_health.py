@@ -5,8 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 from datetime import timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 
+import httpx
 import pytest
+from illnesses import MORE, clock_ahead_by
 from patient import ALL, check_of, found
 from vault_server import VaultServer
 
@@ -142,6 +145,58 @@ def test_a_token_that_lives_long_enough(patient, life):
     patient.make()
     patient.token_options = life
     assert patient.diagnose().is_healthy
+
+
+@pytest.mark.parametrize("seconds", [8, -11, -30, -59])
+def test_a_clock_that_a_strict_tenant_takes(patient, seconds):
+    patient.make()
+    clock_ahead_by(seconds)(patient)
+    diagnosis = patient.diagnose()
+    assert diagnosis.is_healthy
+    assert ("ahead of" if seconds > 0 else "behind") in check_of(diagnosis, "clock").why
+    # Where the login is refused all the same, the clock is named beside what else it may be.
+    patient.box.configure(key_propagation_seconds=3600)
+    diagnosis = patient.diagnose()
+    assert found(diagnosis) == ["login"]
+    assert "clock" in check_of(diagnosis, "login").advice
+
+
+@pytest.mark.parametrize("illness", ["another issuer", "discovery refused"])
+def test_a_login_does_not_need_what_the_tenant_says_of_itself(patient, illness):
+    patient.make()
+    MORE[illness].inflict(patient)
+    diagnosis = patient.diagnose()
+    assert check_of(diagnosis, "login").verdict == "passed"
+    assert "evil.example.com" not in check_of(diagnosis, "audience").why
+
+
+def test_something_else_that_refuses_is_not_taken_for_a_tenant(patient):
+    patient.make()
+
+    def refused(request, response):
+        del request, response
+        return httpx.Response(403, text="<html>Forbidden</html>")
+
+    patient.on_its_way = refused
+    diagnosis = patient.diagnose()
+    assert found(diagnosis) == ["discovery"]
+    assert "See discovery" in check_of(diagnosis, "login").why
+
+
+def test_a_date_from_a_cache_counts_with_its_age(patient):
+    patient.make()
+
+    def aged(request, response):
+        if request.url.path.startswith("/.well-known/"):
+            date = parsedate_to_datetime(response.headers["date"]) - timedelta(seconds=600)
+            headers = {"date": format_datetime(date, usegmt=True), "age": "600"}
+            return httpx.Response(200, headers=headers, content=response.read())
+        return response
+
+    patient.on_its_way = aged
+    diagnosis = patient.diagnose()
+    assert diagnosis.is_healthy
+    assert check_of(diagnosis, "clock").verdict == "passed"
 
 
 def test_a_root_token_does_not_end(patient):
@@ -345,4 +400,5 @@ def test_a_login_goes_on_to_what_a_wrong_scope_does_not_explain(patient):
     patient.seen["scopes"] = ["apps:read"]
     diagnosis = patient.diagnose()
     assert found(diagnosis) == ["scopes"]
-    assert check_of(diagnosis, "login").why == "See scopes."
+    login = check_of(diagnosis, "login")
+    assert (login.verdict, "Without the scopes" in login.why) == ("passed", True)

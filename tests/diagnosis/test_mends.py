@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from illnesses import ILLNESSES, IN_TRANSIT, MORE, stop_at
 from patient import check_of, found, other_key_as
 
 import qlik_keys as qk
 from qlik_keys.diagnosis import MENDS
-from qlik_keys.errors import ConfigurationError, NeedsPerson, StoreDenied
+from qlik_keys.errors import ConfigurationError, NeedsPerson, StoreDenied, TenantUnreachable
 
 pytestmark = pytest.mark.openbao
 MENDABLE = {name: illness for name, illness in {**ILLNESSES, **MORE}.items() if illness.mend}
@@ -95,6 +97,34 @@ def test_what_is_not_safe_is_refused(patient):
     finding = check_of(qk.doctor(tenant, store, page), "machine-to-machine")
     assert (finding.verdict, finding.mend) == ("failed", "")
     tenant.oauth_clients.delete(client_id)
+
+
+def by_tls(patient):
+    """The tenant's address with https, where it speaks http: it cannot be reached."""
+    patient.url = patient.box.tenant_url.replace("http:", "https:")
+
+
+@pytest.mark.parametrize(
+    ("astray", "kind"),
+    [
+        (by_tls, TenantUnreachable),
+        (ILLNESSES["nothing listens"].inflict, TenantUnreachable),
+        (MORE["a record under another name"].inflict, NeedsPerson),
+        (MORE["another path"].inflict, NeedsPerson),
+        (MORE["discovery refused"].inflict, NeedsPerson),
+    ],
+)
+def test_a_right_record_is_not_written_for_a_tenant_that_does_not_say_so(patient, astray, kind):
+    patient.make()
+    astray(patient)
+    tenant, store = patient.doctors()
+    before = store.read(tenant.host, patient.client_id)
+    [finding] = qk.doctor(tenant, store, patient.client_id).findings
+    assert (finding.name in ("tenant-url", "discovery"), finding.mend) == (True, "")
+    store.write(replace(before, token_url=f"{before.token_url}/"))
+    with pytest.raises(kind):
+        qk.mend(tenant, store, patient.client_id, "token-url")
+    assert store.read(tenant.host, patient.client_id).token_url == f"{before.token_url}/"
 
 
 RIGHTS = ("trust", "machine-to-machine", "method")
