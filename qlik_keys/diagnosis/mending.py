@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 from qlik_keys.clock import SYSTEM_CLOCK
 from qlik_keys.diagnosis.ownership import is_ours_alone
 from qlik_keys.diagnosis.results import MENDS
+from qlik_keys.diagnosis.under_way import begun, takes_nothing_away
 from qlik_keys.errors import ConfigurationError, NeedsPerson, StoreConflict, StoreDenied, StoreNotFound, TenantConflict
 from qlik_keys.keystore.base import TellsHealth
 from qlik_keys.lifecycle import resume_client
+from qlik_keys.lifecycle.key_wishes import is_under_way
 from qlik_keys.lifecycle.specification import PRIVATE_KEY_JWT
 from qlik_keys.tenant import PatchOperation
 from qlik_keys.tenant.oauth import CLIENT_CREDENTIALS
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from qlik_keys.clock import Clock
-    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.keystore.base import ClientRecord, KeyStore
     from qlik_keys.tenant import OAuthClient, QlikTenant
 
 
@@ -91,11 +93,7 @@ def _ours(tenant: QlikTenant, store: KeyStore, client_id: str) -> OAuthClient:
             "machine-to-machine.",
             hint="The type is fixed for ever: make another client.",
         )
-    try:
-        record = store.read(tenant.host, client_id)
-    except (StoreNotFound, StoreConflict):
-        record = None
-    if not is_ours_alone(client, record):
+    if not is_ours_alone(client, _record(tenant, store, client_id)):
         raise NeedsPerson(
             f"{client.client_name!r} does not have our key alone, so a wider right would let somebody else in.",
             hint="Look in Qlik's console whose keys and secrets it has; a Tenant Admin may change it there.",
@@ -119,10 +117,17 @@ def _token_url(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock
 
 
 def _resume(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
+    record = _record(tenant, store, client_id)
+    what = begun(record) if record is not None and is_under_way(record) else ""
+    if record is not None and what and not takes_nothing_away(record):
+        raise NeedsPerson(
+            f"{what} was cut off: to finish it takes keys of {record.client_name!r} away at once.",
+            hint="`qlik-keys resume` finishes it; `qlik-keys resume --dry-run` shows its plan.",
+        )
     results = resume_client(tenant, store, client_id, clock=clock)
     if not results:
         return "Nothing of this client had been cut off."
-    return f"Finished what had been cut off: {', '.join(result.operation for result in results)}."
+    return f"Finished: {what or 'making the client'}."
 
 
 def _renew_vault_token(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
@@ -135,6 +140,14 @@ def _renew_vault_token(tenant: QlikTenant, store: KeyStore, client_id: str, cloc
             hint="Log in again (`vault login`) and pass the new token.",
         )
     return "The Vault token was renewed."
+
+
+def _record(tenant: QlikTenant, store: KeyStore, client_id: str) -> ClientRecord | None:
+    """Return our record of the client, None where there is none."""
+    try:
+        return store.read(tenant.host, client_id)
+    except (StoreNotFound, StoreConflict):
+        return None
 
 
 def _add(tenant: QlikTenant, client: OAuthClient, path: str, values: tuple[str, ...], added: str) -> str:

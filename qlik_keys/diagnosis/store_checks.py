@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qlik_keys.diagnosis.facts import tenant_skip
-from qlik_keys.diagnosis.results import failed, not_checked, passed, see
+from qlik_keys.diagnosis.results import duration, failed, not_checked, passed, see
+from qlik_keys.diagnosis.under_way import begun, takes_nothing_away
 from qlik_keys.errors import StoreDeleted, StoreDenied, StoreError, StoreNotFound
 from qlik_keys.lifecycle.key_wishes import is_under_way
 
@@ -27,7 +28,7 @@ def check_record(facts: Facts) -> Check:
         return failed(
             name,
             f"Making {facts.staged.name!r} was cut off; its key waits in the store.",
-            "Resume: it goes on from where it was cut off.",
+            _RESUME,
             mend="resume" if facts.client.value is not None else "",
         )
     if not facts.client_id:
@@ -78,12 +79,11 @@ def check_rights(facts: Facts) -> Check:
 def _check_keys(record: ClientRecord, facts: Facts) -> Check:
     name, current = "store-record", record.current
     if is_under_way(record):
-        return failed(
-            name,
-            "A change of its keys was begun and is not finished; perhaps somebody is at it just now.",
-            "If nobody is: resume, which goes on from where it was cut off.",
-            mend="resume" if facts.client.value is not None else "",
-        )
+        why = f"{begun(record)} was begun and is not finished; perhaps somebody is at it just now."
+        if takes_nothing_away(record):
+            mend = "resume" if facts.client.value is not None else ""
+            return failed(name, why, f"If nobody is: {_RESUME}", mend=mend)
+        return failed(name, why, f"If nobody is: {_RESUME} It takes keys away at once, so the doctor does not do it.")
     if current is not None:
         return passed(name, f"{facts.location} has the key {current.kid}, custody {current.custody}.")
     if not record.keys:
@@ -121,7 +121,7 @@ def _check_life(health: StoreHealth) -> Check:
         )
     if left is None or life is None:
         return passed(name, "It does not end.")
-    ends = f"It ends in {_words(left)}"
+    ends = f"It ends in {duration(left)}"
     if health.replaceable:
         return passed(name, f"{ends}; then the store logs in anew.")
     if left >= SOON_SECONDS or (health.renewable and life < SOON_SECONDS):
@@ -141,11 +141,5 @@ def _tells_of_reach(facts: Facts) -> bool:
     return isinstance(facts.record.problem, StoreError) and type(facts.record.problem) is type(facts.health.problem)
 
 
-def _words(seconds: float) -> str:
-    for unit, length in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} seconds"
-
-
+_RESUME = "`qlik-keys resume` goes on with whatever was cut off on this tenant."
 _POLICY = "`qlik-keys vault-policy consumer` prints the least policy for it."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from illnesses import ILLNESSES, IN_TRANSIT, MORE, stop_at
@@ -73,6 +75,52 @@ def test_resume_touches_no_other_client(patient):
     assert not patient.record.in_state("next")
     assert patient.store.read(patient.tenant.host, other.client_id).in_state("next")
     qk.delete(patient.tenant, patient.store, other.client_id, confirm=other.client_id)
+
+
+def keys_of(patient):
+    registered = {key.kid for key in patient.tenant.oauth_clients.get(patient.client_id).public_keys}
+    return registered, patient.record
+
+
+AT_ONCE = functools.partial(qk.rotate, overlap=timedelta(0))
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("operation", "step", "words"),
+    [
+        (qk.revoke, "publish", "revoke, or rotate without overlap"),
+        (qk.revoke, "promote", "revoke, or rotate without overlap"),
+        (qk.revoke, "unpublish", "Taking its old key away"),
+        (qk.revoke, "retire", "Taking its old key away"),
+        (qk.revoke, "purge", "versions of its record"),
+        (AT_ONCE, "promote", "revoke, or rotate without overlap"),
+    ],
+)
+def test_what_takes_a_key_away_is_finished_by_a_person(patient, custody, operation, step, words):
+    patient.make()
+    tenant, store, client_id = patient.tenant, patient.store, patient.client_id
+    stop_at(patient, step, lambda **told: operation(tenant, store, client_id, **told))
+    before = keys_of(patient)
+    [finding] = patient.diagnose().findings
+    assert (finding.name, finding.mend) == ("store-record", "")
+    assert words in finding.why
+    assert "`qlik-keys resume`" in finding.advice
+    with pytest.raises(NeedsPerson):
+        qk.mend(tenant, store, client_id, "resume")
+    assert keys_of(patient) == before
+    qk.resume(tenant, store)
+    assert patient.diagnose().is_healthy
+
+
+def test_a_first_key_takes_nothing_away(patient):
+    patient.register()
+    tenant, store, client_id = patient.tenant, patient.store, patient.client_id
+    stop_at(patient, "publish", lambda **told: qk.adopt(tenant, store, client_id, **told))
+    [finding] = patient.diagnose().findings
+    assert (finding.name, finding.mend) == ("store-record", "resume")
+    assert "adopt" in qk.mend(tenant, store, client_id, "resume")
+    assert patient.diagnose().is_healthy
 
 
 def test_what_is_not_safe_is_refused(patient):
