@@ -40,14 +40,16 @@ def check_exists(facts: Facts) -> Check:
         )
     if not facts.client_id and problem is not None:
         why = f"Neither store nor tenant tells which client has the name {facts.asked_for!r}: give its id."
-        return not_checked(name, f"{why} {problem.message}")
+        return not_checked(name, f"{why} {problem.message} {problem.hint}".rstrip())
     if isinstance(problem, TokenError) and problem.client_id == facts.client_id:
         return not_checked(name, "The tenant is asked as this client itself, which gets no token: see login.")
     if isinstance(problem, TenantAuthError):
         return not_checked(name, f"The tenant shows clients to a Tenant Admin alone. {problem.message} {problem.hint}")
     if isinstance(problem, TenantThrottled):
         return see(name, "rate-budget")
-    return not_checked(name, problem.message if problem is not None else "Nobody was asked.")
+    return not_checked(
+        name, f"{problem.message} {problem.hint}".rstrip() if problem is not None else "Nobody was asked."
+    )
 
 
 def check_enabled(facts: Facts) -> Check:

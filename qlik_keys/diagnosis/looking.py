@@ -44,7 +44,9 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
     discovery = _tried(tenant.discover, waiting)
     skipped = tenant_skip(discovery)
     client_id, absence = _client_id(tenant, store, client, skipped)
-    seen: Look[OAuthClient] = absence if not client_id else _tried(lambda: tenant.oauth_clients.get(client_id), skipped)
+    seen: Look[OAuthClient] = absence
+    if client_id:
+        seen = _tried(lambda: _as_somebody(tenant).oauth_clients.get(client_id), skipped)
     consent: Look[ConnectionConfig] = Look(skipped=skipped)
     if seen.value is not None:
         consent = _tried(lambda: tenant.oauth_clients.connection_config(client_id), ())
@@ -95,12 +97,26 @@ def _client_id(
     in_store = _tried(lambda: client_ids_named(store, tenant.host, client), ())
     if in_store.value:
         return _only(in_store.value, client), Look()
-    on_tenant = _tried(lambda: tenant.oauth_clients.list(eq("clientName", client)), skipped)
+    on_tenant = _tried(lambda: _as_somebody(tenant).oauth_clients.list(eq("clientName", client)), skipped)
     if on_tenant.value:
         return _only([each.client_id for each in on_tenant.value], client), Look()
     if on_tenant.value is None:
         return "", Look(problem=on_tenant.problem, skipped=on_tenant.skipped)
     return "", Look(problem=TenantNotFound(f"The tenant has no client with the name {client!r}."))
+
+
+def _as_somebody(tenant: QlikTenant) -> QlikTenant:
+    """Return the tenant, unless nobody would be asking.
+
+    Raises:
+        ConfigurationError: there is no credential.
+    """
+    if not tenant.has_credential:
+        raise ConfigurationError(
+            "No administrator's credential is set, so the tenant is not asked for its clients.",
+            hint="Set QLIK_API_KEY, or QLIK_CLIENT_ID and QLIK_CLIENT_SECRET.",
+        )
+    return tenant
 
 
 def _only(client_ids: Sequence[str], name: str) -> str:

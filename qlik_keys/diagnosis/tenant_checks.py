@@ -80,9 +80,7 @@ def check_audience(facts: Facts) -> Check:
         )
         if named != facts.token_url:
             return failed("audience", why, "First put right what discovery says; then the record can be.")
-        advice = (
-            "Write the right one into the record; the audience is compared letter by letter, with no slash at the end."
-        )
+        advice = "Write the right one into the record: it is compared letter by letter, with no slash at the end."
         return failed("audience", why, advice, mend="token-url")
     if named != facts.token_url:
         return see("audience", "discovery")

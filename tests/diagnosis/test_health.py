@@ -218,6 +218,9 @@ def test_a_client_by_secret_alone_has_no_key_to_be_looked_at(patient):
     assert found(diagnosis) == []
     assert unchecked(diagnosis) == {"method", "kid-registered", "same-key", "alg", "login"}
     assert "secret" in check_of(diagnosis, "login").why
+    assert not diagnosis.is_healthy  # nobody has seen it log in
+    assert "no finding, but the login was not tried: The client logs in by a client secret" in diagnosis.words()
+    assert repr(diagnosis).endswith("no finding, but the login was not tried>")
 
 
 def test_for_a_user_and_with_scopes(patient):
