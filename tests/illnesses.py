@@ -151,6 +151,18 @@ def key_gone_from_the_engine(patient):
     patient.operator.secrets.transit.delete_key(reference)
 
 
+def key_of_another_kind_in_the_engine(patient):
+    reference = patient.record.current.reference
+    key_gone_from_the_engine(patient)
+    patient.operator.secrets.transit.create_key(reference, key_type="aes256-gcm96")
+
+
+def no_engine(patient):
+    """As if the Transit engine were not mounted, which would be the end of other patients' keys."""
+    patient.rules = ""  # the root token, which sees every mount
+    patient.store_options["transit_mount"] = "transfer"
+
+
 def other_algorithm(patient):
     registered = patient.tenant.oauth_clients.get(patient.client_id).public_keys[0].to_dict()
     patient.patch("/publicKeys", [{**registered, "alg": "RS512"}])
@@ -258,6 +270,26 @@ def no_current_key(patient):
     patient.edit_record(keys=old, private_key="", kid="", alg="")
 
 
+def key_field_emptied(patient):
+    patient.edit_record(private_key="")
+
+
+def record_destroyed(patient):
+    patient.operator.secrets.kv.v2.destroy_secret_versions(patient.path, list(range(1, 9)))
+
+
+def tenant_for_vault(patient):
+    patient.store_options = {"url": patient.box.tenant_url, "token": patient.box.vault_token}
+
+
+def token_reaches_its_longest_life(patient):
+    patient.token_options |= {"ttl": "8m", "explicit_max_ttl": "9m", "renewable": True}
+
+
+def token_of_few_uses(patient):
+    patient.token_options |= {"num_uses": 12, "ttl": "1h"}
+
+
 def bot_disabled(patient):
     patient.control(f"users/{patient.bot_user}/disable")
 
@@ -335,6 +367,11 @@ MORE = {
     "soft-deleted": Illness("store-record", record_soft_deleted, NO_KEY),
     "somebody else's": Illness("store-record", record_of_somebody_else, NO_KEY),
     "wrong key written": Illness("store-record", wrong_key_written, NO_KEY),
+    "private key emptied": Illness("store-record", key_field_emptied, NO_KEY),
+    "destroyed": Illness("store-record", record_destroyed, NO_KEY),
+    "the tenant for a Vault": Illness("store-record", tenant_for_vault, NO_KEY),
+    "longest life": Illness("vault-token", token_reaches_its_longest_life),
+    "few uses": Illness("vault-token", token_of_few_uses),
     "Vault gone": Illness("store-record", vault_gone, NO_KEY),
     "renewable": Illness("vault-token", token_ends_soon_and_can_be_renewed, mend="renew-vault-token"),
     "revoked": Illness("vault-token", token_revoked, NO_KEY),
@@ -353,5 +390,7 @@ MORE = {
 IN_TRANSIT = {
     "rotated in the engine": Illness("same-key", key_rotated_in_the_engine, SIGNED_OUT),
     "gone from the engine": Illness("same-key", key_gone_from_the_engine, SIGNED_OUT),
+    "of another kind in the engine": Illness("same-key", key_of_another_kind_in_the_engine, SIGNED_OUT),
+    "no engine": Illness("same-key", no_engine, SIGNED_OUT),
     "may not sign": Illness("vault-rights", may_not_sign, SIGNED_OUT | {"same-key"}),
 }

@@ -171,13 +171,13 @@ def check_same_key(facts: Facts) -> Check:
     if isinstance(problem, StoreDenied):
         return see(name, "vault-rights")
     if isinstance(problem, StoreNotFound):
-        why = f"The Vault's engine no longer has the key {current.kid} ({current.reference})."
-        return failed(name, why, _REPLACE)
+        why = f"{problem.message} Its name there is {current.reference}, and {current.kid} on the tenant."
+        return failed(name, f"The store did not sign: {why}", _REPLACE)
     if problem is not None:
-        return not_checked(name, f"The store did not sign: {problem.message}")
+        return failed(name, f"The store did not sign: {problem.message}", problem.hint or _ASK_OPERATOR)
     if facts.signing.value is False:
         why = f"What the store signs with {current.kid} is not signed with the key that its record names."
-        return failed(name, f"{why} Its engine may have been told to rotate that key.", _REPLACE)
+        return failed(name, f"{why} Its engine may have been told to rotate that key, or to make another.", _REPLACE)
     if registered is None:
         return see(name, "kid-registered" if facts.client.value is not None else "client-exists")
     if not is_same_key(registered, current):
@@ -237,6 +237,7 @@ def _without_key(name: str, facts: Facts) -> Check:
     return see(name, "store-record")
 
 
+_ASK_OPERATOR = "Ask the Vault's operator to look at its engine."
 _REPLACE = (
     "Revoke: it makes a new key, registers it in the place of this one, proves it, and lets the consumers in again."
 )

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # A token of less life than this may end under a run that begins now; one that is made so short-lived is meant so.
 SOON_SECONDS = 600.0
+# A login takes up to five requests: a look at the token, at the mount, the record, and the signature.
+FEW_USES = 10
 
 
 def check_record(facts: Facts) -> Check:
@@ -119,17 +121,23 @@ def _check_life(health: StoreHealth) -> Check:
         return not_checked(
             name, "Vault accepts it, and does not tell it how long it lives (it lacks the policy default)."
         )
+    if health.uses_left is not None and health.uses_left < FEW_USES and not health.replaceable:
+        why = f"Vault takes no more than {health.uses_left} further requests with it; each login needs several."
+        return failed(name, why, _LOG_IN)
     if left is None or life is None:
         return passed(name, "It does not end.")
     ends = f"It ends in {duration(left)}"
     if health.replaceable:
         return passed(name, f"{ends}; then the store logs in anew.")
+    if health.longest_seconds is not None and health.longest_seconds < SOON_SECONDS:
+        why = f"It ends in {duration(health.longest_seconds)} at the latest: it was given a longest life."
+        return failed(name, why, _LOG_IN)
     if left >= SOON_SECONDS or (health.renewable and life < SOON_SECONDS):
         return passed(name, f"{ends}; {'it is renewed on use' if health.renewable else 'it cannot be renewed'}.")
     if health.renewable:
         why = f"{ends} unless the store is used before."
         return failed(name, why, "Renew it, or run `vault token renew`.", mend="renew-vault-token")
-    return failed(name, f"{ends} and cannot be renewed.", "Log in again (`vault login`) and pass the new token.")
+    return failed(name, f"{ends} and cannot be renewed.", _LOG_IN)
 
 
 def _denier(facts: Facts) -> str:
@@ -142,4 +150,5 @@ def _tells_of_reach(facts: Facts) -> bool:
 
 
 _RESUME = "`qlik-keys resume` goes on with whatever was cut off on this tenant."
+_LOG_IN = "Log in again (`vault login`) and pass the new token."
 _POLICY = "`qlik-keys vault-policy consumer` prints the least policy for it."

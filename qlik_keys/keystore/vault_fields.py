@@ -20,9 +20,9 @@ def not_ours(path: str) -> StoreConflict:
 
 
 def damaged(path: str, what: str) -> StoreProtocolError:
-    """Return the error for a document of ours that cannot be read."""
+    """Return the error for a document of ours that cannot be read; `what` may be another error's message."""
     return StoreProtocolError(
-        f"The document at {path} is damaged: {what}.",
+        f"The document at {path} is damaged: {what.rstrip('.')}.",
         path=path,
         hint="Somebody has edited it. An earlier version may be whole: `vault kv rollback` brings it back.",
     )

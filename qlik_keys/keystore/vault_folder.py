@@ -234,7 +234,7 @@ def _raise_unless_absent(error: hvac.exceptions.InvalidPath, path: str) -> None:
         raise StoreNotFound(
             f"The document at {path} was destroyed: its keys are gone for good.",
             path=path,
-            hint="Remove what is left of it: vault kv metadata delete; then make the client's key anew.",
+            hint=f"Remove what is left of it: `vault kv metadata delete {path}`; then make the client's key anew.",
         )
     raise StoreDeleted(
         f"The document at {path} was soft-deleted.",

@@ -48,11 +48,22 @@ def test_one_fault_is_one_finding(patient, client_keys, name):
 
 
 @pytest.mark.parametrize("custody", ["transit"])
-@pytest.mark.parametrize("name", [*IN_TRANSIT, "another key", "under its name", "no record", "cut off", "bot disabled"])
+@pytest.mark.parametrize(
+    "name", [*IN_TRANSIT, "another key", "destroyed", "under its name", "no record", "cut off", "bot disabled"]
+)
 def test_one_fault_is_one_finding_where_vault_signs(patient, client_keys, name):
     illness = {**ALL, **IN_TRANSIT}[name]
     make(patient, client_keys, illness)
     assert_told_once(patient.diagnose(), illness)
+
+
+@pytest.mark.parametrize("custody", ["transit"])
+@pytest.mark.parametrize("other", ["no machine", "not trusted", "scopes"])
+@pytest.mark.parametrize("one", IN_TRANSIT)
+def test_of_two_faults_both_are_named_where_vault_signs(patient, client_keys, one, other):
+    pair = [ILLNESSES[other], IN_TRANSIT[one]]
+    make(patient, client_keys, *pair)
+    assert_told_once(patient.diagnose(), *pair)
 
 
 def visible(first, second):

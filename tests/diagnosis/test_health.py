@@ -10,7 +10,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 import httpx
 import pytest
 from illnesses import MORE, clock_ahead_by
-from patient import ALL, check_of, found
+from patient import ALL, check_of, found, other_key_as
 from vault_server import VaultServer
 
 import qlik_keys as qk
@@ -138,7 +138,14 @@ def test_a_login_of_the_stores_own_is_replaced_and_so_may_end(patient):
 
 @pytest.mark.parametrize(
     "life",
-    [{"ttl": "5m", "renewable": True}, {"ttl": "1h", "renewable": False}, {"period": "30m"}, {"ttl": "20m"}],
+    [
+        {"ttl": "5m", "renewable": True},
+        {"ttl": "1h", "renewable": False},
+        {"period": "30m"},
+        {"ttl": "20m"},
+        {"ttl": "20m", "explicit_max_ttl": "1h"},
+        {"ttl": "1h", "num_uses": 100},
+    ],
     ids=str,
 )
 def test_a_token_that_lives_long_enough(patient, life):
@@ -181,6 +188,40 @@ def test_something_else_that_refuses_is_not_taken_for_a_tenant(patient):
     diagnosis = patient.diagnose()
     assert found(diagnosis) == ["discovery"]
     assert "See discovery" in check_of(diagnosis, "login").why
+
+
+def seen_with(patient, **changes):
+    """The client as its tenant might show it, were it another one than the sandbox."""
+
+    def changed(request, response):
+        if request.method != "GET" or request.url.path != f"/api/v1/oauth-clients/{patient.client_id}":
+            return response
+        document = json.loads(response.read())
+        more = {name: change(document) for name, change in changes.items()}
+        return httpx.Response(200, headers={"date": response.headers["date"]}, json={**document, **more})
+
+    patient.on_its_way = changed
+
+
+@pytest.mark.parametrize("tag", [True, 1, {"reason": "abuse"}, ["abuse"], "abuse"], ids=str)
+def test_a_mark_of_any_kind_disables(patient, tag):
+    patient.make()
+    seen_with(patient, disableTag=lambda _: tag)
+    assert found(patient.diagnose()) == ["client-enabled"]
+
+
+@pytest.mark.parametrize("tag", [None, False, "", 0], ids=str)
+def test_no_mark_does_not(patient, tag):
+    patient.make()
+    seen_with(patient, disableTag=lambda _: tag)
+    assert patient.diagnose().is_healthy
+
+
+def test_of_two_keys_under_one_name_ours_is_compared(patient):
+    patient.make()
+    other = other_key_as(patient.record.current.kid)
+    seen_with(patient, publicKeys=lambda document: [other, *document["publicKeys"]])
+    assert check_of(patient.diagnose(), "same-key").verdict == "passed"
 
 
 def test_a_date_from_a_cache_counts_with_its_age(patient):
