@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qlik_keys.diagnosis.commands import command, make_anew
 from qlik_keys.diagnosis.ownership import is_same_key
 from qlik_keys.diagnosis.results import failed, not_checked, passed, see
 from qlik_keys.errors import StoreDenied, StoreNotFound, TenantAuthError, TenantThrottled, TokenError
@@ -31,13 +32,12 @@ def check_exists(facts: Facts) -> Check:
     if facts.is_absent and not facts.client_id and facts.staged is not None:
         return not_checked(name, "It is still to be made: see store-record.")
     if facts.is_absent:
-        known = "The store has a key of it: it was deleted here, or is another tenant's." if facts.record.value else ""
-        return failed(
-            name,
-            f"{facts.tenant_url} has no client {facts.asked_for!r}. {known}".strip(),
-            "Check the id or name and the tenant; `qlik-keys clients` shows who is there."
-            + (" Make it anew with `provision`, and delete what is left in the store." if known else ""),
-        )
+        why = f"{facts.tenant_url} has no client {facts.asked_for!r}."
+        advice = f"Check the id or name and the tenant; {command('clients')} shows who is there."
+        if facts.record.value is None:
+            return failed(name, why, advice)
+        why += " The store has a key of it: it was deleted here, or is another tenant's."
+        return failed(name, why, f"{advice} If it was deleted here: {make_anew(facts)}")
     if not facts.client_id and problem is not None:
         why = f"Neither store nor tenant tells which client has the name {facts.asked_for!r}: give its id."
         return not_checked(name, f"{why} {problem.message} {problem.hint}".rstrip())
@@ -59,7 +59,7 @@ def check_enabled(facts: Facts) -> Check:
         return see("client-enabled", "client-exists")
     if client.deleted_at is not None:
         why = f"The tenant marks it as deleted since {client.deleted_at:%Y-%m-%d %H:%M} UTC."
-        return failed("client-enabled", why, "Make it anew with `provision`.")
+        return failed("client-enabled", why, f"If it shall log in again: {make_anew(facts)}")
     if client.disable_tag:
         return failed(
             "client-enabled",
@@ -158,7 +158,7 @@ def check_kid(facts: Facts) -> Check:
     return failed(
         name,
         f"The store's key {current.kid} is not registered with the client, which has {others}.",
-        "Revoke: it registers a new key in its place and lets the consumers in again.",
+        _replace(facts),
     )
 
 
@@ -172,16 +172,20 @@ def check_same_key(facts: Facts) -> Check:
         return see(name, "vault-rights")
     if isinstance(problem, StoreNotFound):
         why = f"{problem.message} Its name there is {current.reference}, and {current.kid} on the tenant."
-        return failed(name, f"The store did not sign: {why}", _REPLACE)
+        return failed(name, f"The store did not sign: {why}", _replace(facts))
     if problem is not None:
         return failed(name, f"The store did not sign: {problem.message}", problem.hint or _ASK_OPERATOR)
     if facts.signing.value is False:
         why = f"What the store signs with {current.kid} is not signed with the key that its record names."
-        return failed(name, f"{why} Its engine may have been told to rotate that key, or to make another.", _REPLACE)
+        return failed(
+            name, f"{why} Its engine may have been told to rotate that key, or to make another.", _replace(facts)
+        )
     if registered is None:
         return see(name, "kid-registered" if facts.client.value is not None else "client-exists")
     if not is_same_key(registered, current):
-        return failed(name, f"Under the name {current.kid} another key is registered than the store holds.", _REPLACE)
+        return failed(
+            name, f"Under the name {current.kid} another key is registered than the store holds.", _replace(facts)
+        )
     return passed(name, f"The thumbprint of both is {current.public.thumbprint}, and the store signs with it.")
 
 
@@ -200,7 +204,7 @@ def check_alg(facts: Facts) -> Check:
         name,
         f"The key {current.kid} is registered for {registered.alg or 'no algorithm'}, and the store signs by "
         f"{current.alg}.",
-        "Rotate the client's key: the new one is registered for what the store signs by.",
+        f"{command('rotate', facts.client_id)} makes a new key, which is registered for what the store signs by.",
     )
 
 
@@ -231,6 +235,13 @@ def check_scopes(facts: Facts) -> Check:
     )
 
 
+def _replace(facts: Facts) -> str:
+    return (
+        f"{command('revoke', facts.client_id)} makes a new key, registers it in the place of this one, proves it, and "
+        "lets the consumers in again."
+    )
+
+
 def _without_key(name: str, facts: Facts) -> Check:
     if facts.by_secret_alone:
         return not_checked(name, "The client logs in by client secret alone.")
@@ -238,9 +249,6 @@ def _without_key(name: str, facts: Facts) -> Check:
 
 
 _ASK_OPERATOR = "Ask the Vault's operator to look at its engine."
-_REPLACE = (
-    "Revoke: it makes a new key, registers it in the place of this one, proves it, and lets the consumers in again."
-)
 _OTHERS_TOO = (
     "First make sure that nobody else has a key or a secret of it, who could then log in too: it is not known to have "
     "our key alone."

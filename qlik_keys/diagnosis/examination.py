@@ -92,7 +92,7 @@ def doctor(
         login = check_login(tenant, store, facts, checks)
     finally:
         stop_watching()
-    checks += [tenant_checks.check_rate_budget(facts.budget, refused), login]
+    checks += [tenant_checks.check_rate_budget(tenant.budget.snapshot(), refused), login]
     return Diagnosis(
         client_id=facts.client_id,
         client_name=facts.client_name,

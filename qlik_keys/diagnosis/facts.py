@@ -10,8 +10,6 @@ from qlik_keys.errors import TenantAuthError, TenantNotFound, TenantThrottled, T
 from qlik_keys.origins import same_origin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from qlik_keys.errors import QlikKeysError
     from qlik_keys.keystore.base import ClientRecord, StagedClient, StoredKey, StoreHealth
     from qlik_keys.tenant import (
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
         Discovery,
         OAuthClient,
         RegisteredKey,
-        TierSnapshot,
     )
     from qlik_keys.tokens import UserLookup
 
@@ -65,7 +62,7 @@ class Facts:
         signing: whether the store signs with the key that its record names.
         health: how the store's own login stands; no value and no problem where the store does not tell.
         location: where the record lies, as a person would type it.
-        budget: the rate limit, by tier, as it stood when the looking began.
+        proxy: host and port of the proxy that the environment names for the tenant, "" for none.
     """
 
     tenant_url: str
@@ -83,7 +80,7 @@ class Facts:
     signing: Look[bool]
     health: Look[StoreHealth]
     location: str
-    budget: Mapping[int, TierSnapshot]
+    proxy: str
 
     @property
     def client_name(self) -> str:

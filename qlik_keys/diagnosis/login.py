@@ -53,7 +53,6 @@ _STOPPERS = (
 # Why there may be no key to log in with.
 _KEYLESS = ("tenant-url", "discovery", "client-exists", "store-record", "vault-token", "vault-rights")
 _NAME = "login"
-_TIER = 2
 _FORBIDDEN = 403
 
 
@@ -73,7 +72,7 @@ def check_login(tenant: QlikTenant, store: KeyStore, facts: Facts, checks: Itera
     stoppers = [name for name in _STOPPERS if name in failures and not (name == "discovery" and facts.has_endpoint)]
     if stoppers:
         return not_checked(_NAME, f"It is not tried before this is mended: see {', '.join(stoppers)}.")
-    if facts.discovery.skipped or facts.budget[_TIER].blocked_seconds > 0:
+    if any(tier.blocked_seconds > 0 for tier in tenant.budget.snapshot().values()):
         return see(_NAME, "rate-budget")
     # Scopes that it may not have would be all that a refusal is about, and hide what else there is.
     scopes = () if "scopes" in failures else facts.scopes

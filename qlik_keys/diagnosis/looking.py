@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import uuid
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from qlik_keys.diagnosis.facts import Facts, Look, tenant_skip
 from qlik_keys.errors import (
@@ -21,6 +23,7 @@ from qlik_keys.errors import (
 from qlik_keys.keystore.base import TellsHealth
 from qlik_keys.keystore.names import CLIENT_ID, client_ids_named
 from qlik_keys.lifecycle.key_wishes import is_staged_of
+from qlik_keys.origins import is_loopback
 from qlik_keys.tenant import eq
 
 if TYPE_CHECKING:
@@ -39,8 +42,7 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
     Raises:
         ConfigurationError: several clients have that name.
     """
-    budget = tenant.budget.snapshot()
-    waiting = ("rate-budget",) if budget[1].blocked_seconds > 0 else ()
+    waiting = ("rate-budget",) if tenant.budget.snapshot()[1].blocked_seconds > 0 else ()
     discovery = _tried(tenant.discover, waiting)
     skipped = tenant_skip(discovery)
     client_id, absence = _client_id(tenant, store, client, skipped)
@@ -69,7 +71,7 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
         signing=_signing(store, record),
         health=_health(tenant, store, client_id, record),
         location=store.location(tenant.host, client_id) if client_id else "",
-        budget=budget,
+        proxy=_proxy_of(tenant.url),
     )
 
 
@@ -125,6 +127,20 @@ def _only(client_ids: Sequence[str], name: str) -> str:
             f"{len(client_ids)} clients have the name {name!r}.", hint=f"Give the id of one: {', '.join(client_ids)}."
         )
     return client_ids[0]
+
+
+def _proxy_of(url: str) -> str:
+    """Return host and port of the proxy through which the environment sends calls to that URL, "" for none.
+
+    As `Session` and httpx have it; a proxy's URL may hold a password, so no more of it is told.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if is_loopback(host) or proxy_bypass(host):
+        return ""
+    proxies = getproxies()
+    address = proxies.get(parts.scheme) or proxies.get("all", "")
+    return address.rpartition("://")[2].partition("/")[0].rpartition("@")[2]
 
 
 def _staged(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qlik_keys.diagnosis.commands import command, policy
 from qlik_keys.diagnosis.facts import tenant_skip
 from qlik_keys.diagnosis.results import duration, failed, not_checked, passed, see
 from qlik_keys.diagnosis.under_way import begun, takes_nothing_away
 from qlik_keys.errors import StoreDeleted, StoreDenied, StoreError, StoreNotFound
+from qlik_keys.keystore.vault_fields import roll_back
 from qlik_keys.lifecycle.key_wishes import is_under_way
+from qlik_keys.tenant.oauth import CLIENT_CREDENTIALS
 
 if TYPE_CHECKING:
     from qlik_keys.diagnosis.facts import Facts
@@ -64,9 +67,9 @@ def check_rights(facts: Facts) -> Check:
     if isinstance(facts.health.problem, StoreDenied):
         return see(name, "vault-token")
     if isinstance(record.problem, StoreDenied):
-        return failed(name, record.problem.message, f"{record.problem.hint} {_POLICY}")
+        return failed(name, record.problem.message, f"{record.problem.hint} {policy(facts)} prints the least.")
     if isinstance(signing.problem, StoreDenied):
-        return failed(name, signing.problem.message, f"{signing.problem.hint} {_POLICY}")
+        return failed(name, signing.problem.message, f"{signing.problem.hint} {policy(facts)} prints the least.")
     if not facts.client_id:
         return see(name, "client-exists")
     if record.problem is not None and not isinstance(record.problem, StoreNotFound):
@@ -95,7 +98,8 @@ def _check_keys(record: ClientRecord, facts: Facts) -> Check:
     return failed(
         name,
         f"{facts.location} has keys, and none of them is current.",
-        "No operation leaves it so: have the Vault's operator bring back its last good version (vault kv rollback).",
+        "No operation leaves it so: have the Vault's operator bring back its last good version. "
+        f"{roll_back(facts.location)}",
     )
 
 
@@ -108,11 +112,10 @@ def _check_absence(problem: StoreNotFound, facts: Facts) -> Check:
     if facts.is_absent:
         return see(name, "client-exists")
     where = "" if facts.location in problem.message else f" ({facts.location})"
-    return failed(
-        name,
-        f"{problem.message}{where}",
-        "Check tenant, mount and prefix; if the client was made elsewhere, adopt it: that gives it a key of ours.",
-    )
+    client, advice = facts.client.value, problem.hint or "Check tenant, mount and prefix."
+    if client is None or CLIENT_CREDENTIALS in client.allowed_grant_types:
+        advice += f" If it shall have a key of ours, {command('adopt', facts.client_id)} gives it one."
+    return failed(name, f"{problem.message}{where}", advice)
 
 
 def _check_life(health: StoreHealth) -> Check:
@@ -149,6 +152,5 @@ def _tells_of_reach(facts: Facts) -> bool:
     return isinstance(facts.record.problem, StoreError) and type(facts.record.problem) is type(facts.health.problem)
 
 
-_RESUME = "`qlik-keys resume` goes on with whatever was cut off on this tenant."
+_RESUME = f"{command('resume')} goes on with whatever was cut off on this tenant."
 _LOG_IN = "Log in again (`vault login`) and pass the new token."
-_POLICY = "`qlik-keys vault-policy consumer` prints the least policy for it."

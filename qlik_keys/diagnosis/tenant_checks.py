@@ -24,7 +24,10 @@ def check_tenant_url(facts: Facts) -> Check:
     if skipped:
         return see("tenant-url", *skipped)
     if isinstance(problem, TenantUnreachable):
-        advice = f"{problem.hint} Check the tenant's URL, {facts.tenant_url}, the network, and the proxy.".lstrip()
+        advice = problem.hint or f"Check the tenant's URL, {facts.tenant_url}, and the network."
+        if facts.proxy:
+            by_proxy = f"The environment sends calls through the proxy {facts.proxy}: check that, or set NO_PROXY."
+            advice = f"{by_proxy} {advice}"
         return failed("tenant-url", problem.message, advice)
     mended = f" In the URL that was given: {'; '.join(facts.notices)}." if facts.notices else ""
     return passed("tenant-url", f"{facts.tenant_url} answers.{mended}")
@@ -92,7 +95,7 @@ def check_rate_budget(budget: Mapping[int, TierSnapshot], refused: Iterable[int]
     """Say whether requests of either tier are left.
 
     Args:
-        budget: as it stood when the looking began.
+        budget: as it stands when all is done.
         refused: the tiers of which a request was answered with 429 meanwhile.
     """
     blocked = [
@@ -104,7 +107,8 @@ def check_rate_budget(budget: Mapping[int, TierSnapshot], refused: Iterable[int]
     if blocked:
         return failed("rate-budget", f"The tenant has asked to wait: {', '.join(blocked)}.", _SLOWER)
     if met:
-        return failed("rate-budget", f"The tenant has just answered 429, too many requests: {', '.join(met)}.", _SLOWER)
+        why = f"The tenant has just answered 429, too many requests: {', '.join(met)}; the pause it asked for is over."
+        return failed("rate-budget", why, _SLOWER)
     if any(one.used >= _NEARLY_USED_UP * one.limit for one in budget.values()):
         return failed("rate-budget", f"The requests are nearly used up ({used}, {window}).", _SLOWER)
     return passed("rate-budget", f"{used}, {window}.")

@@ -240,7 +240,8 @@ def _raise_unless_absent(error: hvac.exceptions.InvalidPath, path: str) -> None:
         f"The document at {path} was soft-deleted.",
         path=path,
         deletion_time=parse_time(metadata.get("deletion_time")),
-        hint="Its keys are still there: vault kv undelete brings them back, vault kv metadata delete removes them.",
+        hint=f"Its keys are still there: `vault kv undelete -versions={metadata.get('version', 'N')} {path}` brings "
+        f"them back, `vault kv metadata delete {path}` removes them.",
     )
 
 

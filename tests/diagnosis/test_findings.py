@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
 from illnesses import ILLNESSES, IN_TRANSIT, MORE
+from own_commands import assert_commands_parse
 from patient import check_of, found
 
 from qlik_keys.diagnosis import MENDS, TITLES
@@ -37,6 +39,9 @@ def assert_told_once(diagnosis, *illnesses):
             assert check_of(diagnosis, hidden).verdict == "not_checked", hidden
     assert [check.name for check in diagnosis.checks] == list(TITLES)
     assert all(check.why for check in diagnosis.checks)
+    for check in diagnosis.checks:
+        assert_commands_parse(check.why, check.advice)
+        assert not re.search(r"\.\.(?!\.)|\bNone\b", f"{check.why} {check.advice}")
 
 
 @pytest.mark.parametrize("name", ALL)
