@@ -106,7 +106,7 @@ def check_consent(facts: Facts) -> Check:
         return not_checked(name, f"A client of type {client.app_type} is no machine: it may ask people for consent.")
     has_grant = not facts.shows("allowed_grant_types") or CLIENT_CREDENTIALS in client.allowed_grant_types
     if facts.record.value is None and not has_grant:
-        return not_checked(name, "It is no machine, and has no key of ours: it may ask people for consent.")
+        return not_checked(name, "It is no machine, and no key of ours is known: it may ask people for consent.")
     if consent is not None and consent.consent_method == "trusted":
         return passed(name, "Its consent method is trusted.")
     if consent is not None:

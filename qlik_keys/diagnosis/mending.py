@@ -121,7 +121,7 @@ def _resume(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -
     what = begun(record) if record is not None and is_under_way(record) else ""
     if record is not None and what and not takes_nothing_away(record):
         raise NeedsPerson(
-            f"{what} was cut off: to finish it takes keys of {record.client_name!r} away at once.",
+            f"What was cut off takes keys of {record.client_name!r} away at once: {what}.",
             hint="`qlik-keys resume` finishes it; `qlik-keys resume --dry-run` shows its plan.",
         )
     results = resume_client(tenant, store, client_id, clock=clock)

@@ -84,7 +84,7 @@ def check_rights(facts: Facts) -> Check:
 def _check_keys(record: ClientRecord, facts: Facts) -> Check:
     name, current = "store-record", record.current
     if is_under_way(record):
-        why = f"{begun(record)} was begun and is not finished; perhaps somebody is at it just now."
+        why = f"Begun and not finished: {begun(record)}. Perhaps somebody is at it just now."
         if takes_nothing_away(record):
             mend = "resume" if facts.client.value is not None else ""
             return failed(name, why, f"If nobody is: {_RESUME}", mend=mend)

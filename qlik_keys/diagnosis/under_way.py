@@ -24,10 +24,10 @@ def begun(record: ClientRecord) -> str:
     """Return in words what was begun; a revocation and a rotation without overlap look the same."""
     if record.in_state("next"):
         if record.current is None:
-            return "Giving it a first key (adopt)"
+            return "giving it a first key (adopt)"
         if record.overlap_seconds:
-            return f"A rotation of its key with an overlap of {duration(record.overlap_seconds)}"
-        return "A replacement of its key at once (revoke, or rotate without overlap)"
+            return f"a rotation of its key with an overlap of {duration(record.overlap_seconds)}"
+        return "a replacement of its key at once (revoke, or rotate without overlap)"
     if record.in_state("previous"):
-        return "Taking its old key away"
-    return "Destroying the versions of its record that show a key which was taken away"
+        return "taking its old key away"
+    return "destroying the versions of its record that show a key which was taken away"

@@ -91,8 +91,8 @@ AT_ONCE = functools.partial(qk.rotate, overlap=timedelta(0))
     [
         (qk.revoke, "publish", "revoke, or rotate without overlap"),
         (qk.revoke, "promote", "revoke, or rotate without overlap"),
-        (qk.revoke, "unpublish", "Taking its old key away"),
-        (qk.revoke, "retire", "Taking its old key away"),
+        (qk.revoke, "unpublish", "taking its old key away"),
+        (qk.revoke, "retire", "taking its old key away"),
         (qk.revoke, "purge", "versions of its record"),
         (AT_ONCE, "promote", "revoke, or rotate without overlap"),
     ],
