@@ -1,9 +1,12 @@
 """Writes the one qlik-cli context that this package makes: a token's, for qlik-cli to call with.
 
 qlik-cli logs in by client secret only; a context whose bearer is a short-lived token lets it call as a client that has
-a private key. Everything else in the file stays: other entries, comments and unknown keys (a round-trip YAML library),
-and the result is read back and compared before it takes the file's place, at once and whole. A context that somebody
-else made is never replaced unless that was asked for by name: its credential would be lost.
+a private key. Everything else in the file stays, letter by letter (`context_text`), and the new file takes the old
+one's place at once and whole. A context that somebody else made, or added to, is never replaced unless that was asked
+for by name: its credential would be lost.
+
+Writers take turns by a lock that ends with its process, however that ends; its file stays, since whoever waits for it
+would else wait for another one than the next writer takes.
 
 The file holds secrets in the clear, so nothing of it is quoted, and no function that has it among its names raises.
 """
@@ -11,34 +14,26 @@ The file holds secrets in the clear, so nothing of it is quoted, and no function
 from __future__ import annotations
 
 import contextlib
-import io
 import os
-import re
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import yaml
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import YAMLError
-
-from qlik_keys.contexts import load_contexts
+from qlik_keys.context_text import entry_of, with_entry
+from qlik_keys.contexts import TOKEN_MARK, load_contexts
 from qlik_keys.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from qlik_keys.secret import Secret
 
-_MARK = "qlik-keys: "
 _LOGINS = ("headers", "oauth-client-id", "oauth-client-secret")
+_OURS = frozenset({"server", "server-type", "comment", "headers"})
 _LOCK_PATIENCE_SECONDS = 5.0
-_STALE_LOCK_SECONDS = 30.0
-_PAUSE_SECONDS = 0.02
-_NESTED = re.compile(r"^[^\s#-][^\n]*:[ \t]*\n( +)[^\s#]", re.MULTILINE)
 
 
 def write_token_context(
-    path: Path, name: str, *, server: str, token: Secret, remark: str, replace: bool = False
+    path: Path, name: str, *, server: str, token: Secret, comment: str, replace: bool = False
 ) -> None:
     """Put a context with a token into the file, which is made where there is none; its mode becomes 0600.
 
@@ -47,7 +42,7 @@ def write_token_context(
         name: the context's name; one that an earlier call made is renewed.
         server: the tenant's URL.
         token: the bearer.
-        remark: whose token, and when it ends; it is the context's comment.
+        comment: the context's comment, which begins with `TOKEN_MARK`.
         replace: also replace the login of a context that somebody else made; its unknown keys stay.
 
     Raises:
@@ -58,54 +53,54 @@ def write_token_context(
     target = Path(os.path.realpath(path))  # a link to the file stays one
     problem = _make_folder(target.parent)
     if not problem:
-        with _locked(target) as lock:
-            problem = "another program is writing it" if lock is None else ""
-            if lock is not None:
-                known = load_contexts(target).contexts.get(name) if target.exists() else None
-                if known is not None and not replace and not known.comment.startswith(_MARK):
-                    raise ConfigurationError(
-                        f"There is a context {name!r} already that was not made for a token; its login would be lost.",
-                        hint="Give another name, or say --replace if that is what you want.",
-                    )
-                entry = {"server": server, "server-type": "cloud", "comment": f"{_MARK}{remark}"}
-                problem = _write(target, lock, name, entry, token)
+        with _turn(target) as in_the_way:
+            problem = in_the_way or _renew(target, name, server=server, token=token, comment=comment, replace=replace)
     if problem:
         raise ConfigurationError(
             f"The context cannot be written to {path}: {problem}.", hint="The file is as it was. Mend that, ask again."
         )
 
 
+def _renew(target: Path, name: str, *, server: str, token: Secret, comment: str, replace: bool) -> str:
+    is_known = target.exists() and name in load_contexts(target).contexts
+    if is_known and not replace and not _is_ours(target, name):
+        raise ConfigurationError(
+            f"There is a context {name!r} already that was not made for a token alone; its login would be lost.",
+            hint="Give another name, or say --replace if that is what you want.",
+        )
+    return _write(target, name, {"server": server, "server-type": "cloud", "comment": comment}, token)
+
+
 @contextlib.contextmanager
-def _locked(target: Path) -> Any:
-    """Yield a new file beside the target that only one writer can make, None where another one holds it."""
-    lock = target.with_name(f".{target.name}.qlik-keys")
-    give_up_at = time.monotonic() + _LOCK_PATIENCE_SECONDS
-    descriptor = -1
-    while descriptor < 0:
+def locked(path: Path, *, patience_seconds: float = _LOCK_PATIENCE_SECONDS) -> Iterator[None]:
+    """Hold the lock that a file stands for, which is made where there is none and stays.
+
+    Args:
+        path: the file.
+        patience_seconds: how long to wait for whoever holds it.
+
+    Raises:
+        TimeoutError: another process holds it for longer than that.
+        OSError: the file cannot be opened.
+    """
+    from filelock import FileLock  # noqa: PLC0415  # for those who write alone
+
+    with FileLock(path, timeout=patience_seconds, mode=0o600):
+        yield
+
+
+@contextlib.contextmanager
+def _turn(target: Path) -> Iterator[str]:
+    """Yield "" when it is our turn to write the file, else what is in the way."""
+    with contextlib.ExitStack() as stack:
+        problem = ""
         try:
-            descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            with contextlib.suppress(OSError):
-                # Its writer was killed: nobody takes that long.
-                if time.time() - lock.stat().st_mtime > _STALE_LOCK_SECONDS:
-                    lock.unlink()
-            if time.monotonic() > give_up_at:
-                break
-            time.sleep(_PAUSE_SECONDS)
-        except OSError:
-            break
-    if descriptor < 0:
-        yield None
-        return
-    ours = os.fstat(descriptor)
-    os.close(descriptor)
-    try:
-        yield lock
-    finally:
-        # Once it has taken the file's place, what is there by now is the next writer's.
-        with contextlib.suppress(OSError):
-            if os.path.samestat(lock.stat(), ours):
-                lock.unlink()
+            stack.enter_context(locked(target.with_name(f".{target.name}.qlik-keys-lock")))
+        except TimeoutError:
+            problem = "another program is writing it"
+        except OSError as error:
+            problem = type(error).__name__
+        yield problem
 
 
 # Below, nothing raises but what is no error of ours to tell: see the module's docstring.
@@ -119,50 +114,44 @@ def _make_folder(folder: Path) -> str:
     return "" if os.access(folder, os.W_OK) else "its folder cannot be written to"
 
 
-def _write(target: Path, lock: Path, name: str, entry: dict[str, str], token: Secret) -> str:
-    """Write the file anew beside itself and put it in place; return what was in the way, "" for nothing."""
+def _is_ours(target: Path, name: str) -> bool:
+    """Whether the context is one that this module wrote, and nobody added to."""
     try:
-        old = target.read_text(encoding="utf-8") if target.exists() else ""
-        new = _with_entry(old, name, entry, token)
+        entry = entry_of(_read(target), name)
+    except (OSError, UnicodeError):
+        return False
+    headers = entry.get("headers") if isinstance(entry, dict) else None
+    return (
+        isinstance(entry, dict)
+        and entry.keys() <= _OURS
+        and str(entry.get("comment")).startswith(TOKEN_MARK)
+        and isinstance(headers, dict)
+        and [*headers] == ["Authorization"]
+    )
+
+
+def _read(target: Path) -> str:
+    return target.read_bytes().decode()  # line ends as they are
+
+
+def _write(target: Path, name: str, entry: dict[str, str], token: Secret) -> str:
+    """Write the file anew beside itself and put it in place; return what was in the way, "" for nothing."""
+    beside = target.with_name(f".{target.name}.qlik-keys-new")
+    try:
+        old = _read(target) if target.exists() else ""
+        fields = entry | {"headers": {"Authorization": f"Bearer {token.reveal()}"}}
+        new = with_entry(old, name, fields, without=_LOGINS)
         if new is None:
             return "its YAML is of a kind that cannot be kept as it is"
-        with lock.open("w", encoding="utf-8") as file:
-            file.write(new)
+        beside.unlink(missing_ok=True)  # of a writer that was killed
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor
+            file.write(new.encode())
             file.flush()
             os.fsync(file.fileno())
-        lock.replace(target)
+        beside.replace(target)
     except (OSError, UnicodeError) as error:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
         return type(error).__name__
     return ""
-
-
-def _with_entry(old: str, name: str, entry: dict[str, str], token: Secret) -> str | None:
-    """Return the file's text with the entry, None where everything else would not be just as it was."""
-    library = YAML(typ="rt")
-    library.preserve_quotes = True
-    library.width = 1_000_000
-    nested = _NESTED.search(old)
-    if nested is not None:
-        library.indent(mapping=len(nested[1]))
-    out = io.StringIO()
-    try:
-        before = yaml.load(old, Loader=yaml.BaseLoader) or {}  # noqa: S506  # texts only
-        document = library.load(old) or CommentedMap()
-        if document.get("contexts") is None:
-            document["contexts"] = CommentedMap()
-        known = document["contexts"].get(name)
-        made = known if isinstance(known, CommentedMap) else CommentedMap()
-        for login in _LOGINS:
-            made.pop(login, None)
-        made.update(entry)
-        made["headers"] = CommentedMap({"Authorization": f"Bearer {token.reveal()}"})
-        document["contexts"][name] = made
-        library.dump(document, out)
-        new = out.getvalue()
-        after = yaml.load(new, Loader=yaml.BaseLoader)  # noqa: S506  # texts only
-    except (YAMLError, yaml.YAMLError, RecursionError, ValueError, TypeError, AttributeError, KeyError, OverflowError):
-        return None
-    contexts = before.get("contexts") or {}
-    kept = {field: value for field, value in (contexts.get(name) or {}).items() if field not in _LOGINS}
-    kept |= entry | {"headers": {"Authorization": f"Bearer {token.reveal()}"}}
-    return new if after == before | {"contexts": contexts | {name: kept}} else None

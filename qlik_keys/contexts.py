@@ -7,13 +7,15 @@ The file holds API keys in the clear, so an error says what is wrong and where t
 of contexts. Secrets become `Secret` as they are read; names and servers can be shown without them.
 
 Every value is read as text (YAML's own notion of a number or a date would turn a secret of digits into something else),
-and no YAML tag is obeyed. Merge keys are not.
+and neither YAML's tags nor its merge keys are obeyed; a context that has one says so among its problems.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,9 +29,12 @@ if TYPE_CHECKING:
 
 CONTEXT_VARIABLE = "QLIK_CLI_USER_HOME_DIR"
 _MAXIMUM_BYTES = 1_000_000
-_MAXIMUM_NAME = 1024
+_MAXIMUM_CHOICE = 8192
 _FILE_NAME = "contexts.yml"
 _FOLDER_NAME = ".qlik"
+TOKEN_MARK = "qlik-keys: "  # noqa: S105  # begins the comment of what this package wrote
+_END = "%Y-%m-%d %H:%M:%S"
+_TOKEN_COMMENT = re.compile(re.escape(TOKEN_MARK) + r"a token, ends (?P<end>[-0-9]{10} [:0-9]{8}) UTC; (?P<renew>.+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +60,28 @@ class Context:
     client_secret: Secret | None = None
     insecure: bool = False
     problems: tuple[str, ...] = ()
+
+    @property
+    def token(self) -> tuple[datetime, str] | None:
+        """When its token ends, UTC, and what renews it; None where its comment does not say so (`token_comment`)."""
+        found = _TOKEN_COMMENT.fullmatch(self.comment)
+        if found is None or not self.comment.isprintable():
+            return None
+        try:
+            return datetime.strptime(found["end"], _END).replace(tzinfo=UTC), found["renew"]
+        except ValueError:
+            return None
+
+
+def token_comment(renew: str, ends_at: datetime | None) -> str:
+    """Return the comment of a context that holds a token; `Context.token` reads it.
+
+    Args:
+        renew: the command that renews it.
+        ends_at: when the token ends, UTC, None where that is not known.
+    """
+    end = "end unknown" if ends_at is None else f"ends {ends_at.astimezone(UTC):{_END}} UTC"
+    return f"{TOKEN_MARK}a token, {end}; {renew}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,14 +117,27 @@ class ContextFile:
         return self.contexts[wanted]
 
 
-def find_context_file(home: Path, override: str = "") -> Path | None:
+def home_folder() -> Path | None:
+    """Return the user's home folder, None for a user who has none (a container's, without an entry in passwd)."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
+
+
+def find_context_file(home: Path | None, override: str = "") -> Path | None:
     """Return where qlik-cli keeps its contexts, None where there is no such file.
 
     Args:
-        home: the user's home folder.
+        home: the user's home folder, None for none.
         override: the value of `QLIK_CLI_USER_HOME_DIR`: a folder, or the file itself.
+
+    Raises:
+        ConfigurationError: the override names the home folder of a user who is not there.
     """
-    folder = Path(override).expanduser() if override else home
+    folder = _overriding(override) if override else home
+    if folder is None:
+        return None
     candidates = [folder / _FOLDER_NAME / _FILE_NAME]
     if override:
         candidates += [folder / _FILE_NAME, folder]
@@ -105,15 +145,37 @@ def find_context_file(home: Path, override: str = "") -> Path | None:
 
 
 def users_context_file() -> Path | None:
-    """Return where this user's qlik-cli keeps its contexts, None where it has none."""
-    return find_context_file(Path.home(), os.environ.get(CONTEXT_VARIABLE, "").strip())
+    """Return where this user's qlik-cli keeps its contexts, None where it has none.
+
+    Raises:
+        ConfigurationError: `QLIK_CLI_USER_HOME_DIR` names the home folder of a user who is not there.
+    """
+    return find_context_file(home_folder(), os.environ.get(CONTEXT_VARIABLE, "").strip())
 
 
 def new_context_file() -> Path:
-    """Return where this user's qlik-cli would look for its contexts, for a user who has none yet."""
+    """Return where this user's qlik-cli would look for its contexts, for a user who has none yet.
+
+    Raises:
+        ConfigurationError: there is no home folder, or `QLIK_CLI_USER_HOME_DIR` names one that is not there.
+    """
     override = os.environ.get(CONTEXT_VARIABLE, "").strip()
-    place = Path(override).expanduser() if override else Path.home()
+    place = _overriding(override) if override else home_folder()
+    if place is None:
+        raise ConfigurationError(
+            "There is no home folder for a file of contexts.", hint=f"Set HOME, or {CONTEXT_VARIABLE} to a folder."
+        )
     return place if place.suffix in (".yml", ".yaml") else place / _FOLDER_NAME / _FILE_NAME
+
+
+def _overriding(override: str) -> Path:
+    try:
+        return Path(override).expanduser()
+    except RuntimeError:
+        pass
+    raise ConfigurationError(
+        f"{CONTEXT_VARIABLE} names a home folder that is not there.", hint="Write the whole path, without the ~."
+    )
 
 
 def users_contexts() -> ContextFile | None:
@@ -126,11 +188,13 @@ def users_contexts() -> ContextFile | None:
     if path is None:
         return None
     found = load_contexts(path)
-    return replace(found, current=_chosen_context() or found.current)
+    return replace(found, current=_chosen_context(path) or found.current)
 
 
 def choose_context(name: str) -> None:
     """Make a context the current one for this package from now on; qlik-cli's own choice stays as it is.
+
+    The choice holds for the file that it was made in: where `QLIK_CLI_USER_HOME_DIR` names another one, it does not.
 
     Raises:
         ConfigurationError: there is none of that name, or the choice cannot be kept.
@@ -140,10 +204,14 @@ def choose_context(name: str) -> None:
         raise no_contexts(name)
     contexts.get(name)
     path = _choice_file()
+    if path is None:
+        raise ConfigurationError(
+            "There is no home folder to keep the choice in.", hint="Set HOME, or name the context each time: --context."
+        )
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.write_text(f"{name}\n", encoding="utf-8")
-    except OSError as error:
+        path.write_text(f"{name}\n{contexts.path.absolute()}\n", encoding="utf-8")
+    except (OSError, ValueError) as error:
         problem = type(error).__name__
     else:
         return
@@ -174,7 +242,10 @@ def load_contexts(path: Path) -> ContextFile:
 
 def known_contexts() -> dict[str, str]:
     """Return name -> server of the qlik-cli contexts that have a server and a login; {} where there are none."""
-    path = users_context_file()
+    try:
+        path = users_context_file()
+    except ConfigurationError:
+        return {}
     found = None if path is None else _read(path)
     if not isinstance(found, ContextFile):
         return {}
@@ -185,19 +256,24 @@ def known_contexts() -> dict[str, str]:
 # Below, nothing raises: a frame that has the file's content among its names is in no traceback.
 
 
-def _choice_file() -> Path:
-    base = os.environ.get("XDG_CONFIG_HOME", "").strip()
-    return (Path(base) if base else Path.home() / ".config") / "qlik-keys" / "context"
+def _choice_file() -> Path | None:
+    base, home = os.environ.get("XDG_CONFIG_HOME", "").strip(), home_folder()
+    if not base and home is None:
+        return None
+    return (Path(base) if base or home is None else home / ".config") / "qlik-keys" / "context"
 
 
-def _chosen_context() -> str:
-    """Return the name that `choose_context` kept, "" for none."""
+def _chosen_context(contexts: Path) -> str:
+    """Return the name that `choose_context` kept for that file, "" for none."""
+    path = _choice_file()
     try:
-        with _choice_file().open(encoding="utf-8") as file:
-            name = file.read(_MAXIMUM_NAME).strip()
-    except (OSError, ValueError, RuntimeError):  # ValueError: no text; RuntimeError: no home
+        if path is None:
+            return ""
+        with path.open(encoding="utf-8") as file:
+            name, _, where = file.read(_MAXIMUM_CHOICE).removesuffix("\n").partition("\n")
+    except (OSError, ValueError):  # ValueError: no text
         return ""
-    return name if name.isprintable() else ""
+    return name if name.isprintable() and where == str(contexts.absolute()) else ""
 
 
 def _is_file(path: Path) -> bool:
@@ -236,6 +312,8 @@ def _read(path: Path) -> ContextFile | str:
 
 def _context(name: str, fields: Mapping[object, object]) -> Context:
     problems: list[str] = []
+    if "<<" in fields:
+        problems.append("it has a YAML merge key (<<), which is not obeyed: write its fields out")
     headers = fields.get("headers")
     bearer = _bearer(headers if isinstance(headers, dict) else {}, problems)
     secret = _text(fields, "oauth-client-secret")

@@ -8,24 +8,21 @@ Nothing is asked over the network here; `tenant()` and `store()` build what asks
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
 
-from qlik_keys.contexts import no_contexts, users_contexts
+from qlik_keys.contexts import home_folder, no_contexts, users_contexts
 from qlik_keys.errors import ConfigurationError
-from qlik_keys.origins import require_https, same_origin
-from qlik_keys.secret import Secret
-from qlik_keys.tenant.url import normalise_tenant_url
+from qlik_keys.origins import same_origin
+from qlik_keys.setting_levels import NORMALISERS, Level, add_login, capitalised, read_level, read_token_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from qlik_keys.contexts import Context
     from qlik_keys.keystore.vault import VaultKeyStore
+    from qlik_keys.secret import Secret
     from qlik_keys.tenant import QlikTenant
 
 _VARIABLES = {
@@ -41,11 +38,9 @@ _VARIABLES = {
     "vault_prefix": "QLIK_KEYS_PREFIX",
     "custody": "QLIK_KEYS_CUSTODY",
 }
-_SECRETS = {"api_key": "API key", "client_secret": "client secret", "vault_token": "Vault token"}
 _CREDENTIAL = ("api_key", "client_id", "client_secret")
+LOGIN_VARIABLES = tuple(_VARIABLES[name] for name in (*_CREDENTIAL, "vault_token"))
 _TOKEN_FILE = ".vault-token"  # noqa: S105 - a file name
-_MAXIMUM_TOKEN_BYTES = 65_536
-_VAULT_EXAMPLE = "Write it as https://vault.example.com:8200."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +93,7 @@ class Settings:
         vault_ca_cert: str | Path | None = None,
         custody: str | None = None,
         context: str | None = None,
+        login: bool = True,
     ) -> Self:
         """Look the settings up.
 
@@ -112,10 +108,14 @@ class Settings:
             vault_ca_cert: a file in PEM.
             custody: who holds the keys that are made from now on, "kv" or "transit".
             context: a qlik-cli context; named here, it outranks the environment.
+            login: False where nobody logs in by these settings: a context then serves for the tenant's address alone,
+                and the current one is not looked at where that is known.
+
+        An argument that is None is not given. An empty one is refused: it would mean whatever the environment has.
 
         Raises:
-            ConfigurationError: a value is malformed or unsafe, two contradict each other, or a file cannot be read.
-                No secret is quoted.
+            ConfigurationError: a value is empty, malformed or unsafe, two contradict each other, or a file cannot be
+                read. No secret is quoted.
         """
         search = _Search()
         given = {
@@ -129,17 +129,20 @@ class Settings:
             "vault_ca_cert": None if vault_ca_cert is None else str(vault_ca_cert),
             "custody": custody,
         }
-        arguments = _read_level({name: (f"the argument {name}", value) for name, value in given.items()})
+        arguments = read_level(
+            {name: (f"the argument {name}", value) for name, value in given.items()}, may_be_empty=False
+        )
         # What was typed is Secret now; the names that still hold it plain would stand in a traceback.
         del given, api_key, client_secret, vault_token
         search.take(arguments)
-        if context:
-            search.take_context(context)
-        search.take(_read_level({name: (variable, os.environ.get(variable)) for name, variable in _VARIABLES.items()}))
+        if context is not None:
+            search.take_context(_named(context), login=login)
+        search.take(read_level({name: (variable, os.environ.get(variable)) for name, variable in _VARIABLES.items()}))
         if "vault_url" in search.values and "vault_token" not in search.values:
-            search.take(_read_token_file(Path.home() / _TOKEN_FILE))
-        if not context and not (search.has_tenant and search.has_credential):
-            search.take_context("")
+            home = home_folder()
+            search.take(Level() if home is None else read_token_file(home / _TOKEN_FILE))
+        if context is None and not (search.has_tenant and (search.has_credential or not login)):
+            search.take_context("", login=login)
         values: dict[str, Any] = search.values
         if "vault_ca_cert" in values:
             values["vault_ca_cert"] = _readable_file(values["vault_ca_cert"], search.sources["vault_ca_cert"])
@@ -203,16 +206,6 @@ class Settings:
         return VaultKeyStore(self.vault_url, namespace=self.vault_namespace or None, ca_cert=ca_cert, **options)
 
 
-@dataclass(slots=True)
-class _Level:
-    """What one source has: the values, where each stands, and what is to be said of them."""
-
-    values: dict[str, str | Secret] = field(default_factory=dict)
-    sources: dict[str, str] = field(default_factory=dict)
-    notices: list[str] = field(default_factory=list)
-    problems: dict[str, str] = field(default_factory=dict)
-
-
 class _Search:
     """What has been found so far; an earlier level outranks a later one."""
 
@@ -229,31 +222,31 @@ class _Search:
     def has_credential(self) -> bool:
         return any(name in self.values for name in _CREDENTIAL)
 
-    def take(self, level: _Level) -> None:
+    def take(self, level: Level) -> None:
         """Take from a level what is not known yet; refuse what is wrong or contradicts itself."""
         taken = {*self.values, *(_CREDENTIAL if self.has_credential else ())}
         for name, problem in level.problems.items():
             if name not in taken:
-                raise ConfigurationError(f"{problem}.", hint="Copy it again, whole and alone.")
+                raise problem
         if not self.has_credential:
             _refuse_contradiction(level)
         self.notices += level.notices
         for name in [name for name in level.values if name not in taken]:
             value, source = level.values[name], level.sources[name]
-            if name in _NORMALISERS:
+            if name in NORMALISERS:
                 value = self._normalised(name, str(value), source)
             self.values[name] = value
             self.sources[name] = source
 
     def _normalised(self, name: str, text: str, source: str) -> str:
         try:
-            url, notices = _NORMALISERS[name](text)
+            url, notices = NORMALISERS[name](text)
         except ConfigurationError as error:
-            raise ConfigurationError(f"{_capitalised(source)}: {error.message}", hint=error.hint) from None
+            raise ConfigurationError(f"{capitalised(source)}: {error.message}", hint=error.hint) from None
         self.notices += [f"{source}: {notice}" for notice in notices]
         return url
 
-    def take_context(self, name: str) -> None:
+    def take_context(self, name: str, *, login: bool) -> None:
         """Take server and login of the named qlik-cli context; without a name of the current one, if there is one."""
         contexts = users_contexts()
         if contexts is None:
@@ -270,7 +263,7 @@ class _Search:
                 f"The {source} cannot be used: {problem}.", hint="Make it again with: qlik context create"
             )
         server = self._normalised("tenant_url", context.server, source)
-        level = _Level(values={"tenant_url": server}, sources={"tenant_url": source})
+        level = Level(values={"tenant_url": server}, sources={"tenant_url": source})
         if self.has_tenant and not same_origin(self.values["tenant_url"], server):
             if name:
                 raise ConfigurationError(
@@ -279,27 +272,20 @@ class _Search:
                 )
             self.notices.append(f"left the {source} aside, which is for another tenant")
             return
-        if not self.has_credential:
-            _add_login(level, context, source)
+        if login and not self.has_credential:
+            add_login(level, context, source)
         if context.insecure:
             level.notices.append(f"{source}: certificates are verified, though it says `insecure`")
         self.take(level)
 
 
-def _add_login(level: _Level, context: Context, source: str) -> None:
-    """Add a context's login to a level; its own client before a bearer, which may be a token that has expired."""
-    if context.client_id and context.client_secret:
-        level.values |= {"client_id": context.client_id, "client_secret": context.client_secret}
-    elif context.api_key:
-        level.values["api_key"] = context.api_key
-    elif context.problems:
-        level.problems["api_key"] = f"The {source} cannot be used: {context.problems[0]}"
-    elif context.client_id:
-        level.problems["client_id"] = f"The {source} has a client id, but no client secret"
-    level.sources |= dict.fromkeys(level.values, source)
+def _named(context: str) -> str:
+    if not context.strip():
+        raise ConfigurationError("The context's name is empty.", hint="Name one, or leave it out.")
+    return context
 
 
-def _refuse_contradiction(level: _Level) -> None:
+def _refuse_contradiction(level: Level) -> None:
     where = level.sources
     if "api_key" in where and ("client_id" in where or "client_secret" in where):
         other = where.get("client_id") or where["client_secret"]
@@ -315,88 +301,11 @@ def _refuse_contradiction(level: _Level) -> None:
         )
 
 
-def _normalise_vault_url(text: str) -> tuple[str, tuple[str, ...]]:
-    """Return a Vault's address without a trailing slash, and in words what had to be mended."""
-    notices = []
-    if not text.isprintable() or " " in text:
-        raise ConfigurationError("The Vault address has a blank or a control character in it.", hint=_VAULT_EXAMPLE)
-    if "://" not in text:
-        text = f"https://{text}"
-        notices.append("added https://")
-    require_https(text, what="Vault address")
-    parts = urlsplit(text)
-    if parts.query or parts.fragment:
-        notices.append("left out what follows the path")
-    path = _VAULT_PAGES.sub("", parts.path)
-    if path != parts.path:
-        notices.append("left out the path of the API or the user interface")
-    return f"{parts.scheme}://{parts.netloc}{path.rstrip('/')}", tuple(notices)
-
-
-# What a person copies from a browser or from an API's description, behind the address.
-_VAULT_PAGES = re.compile(r"/(v1|ui)(/.*)?$")
-_NORMALISERS: Mapping[str, Callable[[str], tuple[str, tuple[str, ...]]]] = {
-    "tenant_url": normalise_tenant_url,
-    "vault_url": _normalise_vault_url,
-}
-
-
 def _readable_file(name: str, source: str) -> Path:
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))  # noqa: PTH111  # the other one raises where there is no such user
     if not (path.is_file() and os.access(path, os.R_OK)):
         raise ConfigurationError(
             f"{source} names {path}, which is no file that can be read.",
             hint="It is a file in PEM with the certificate authority of the Vault.",
         )
     return path
-
-
-# Below, nothing raises: a frame that has a plain secret among its names is in no traceback.
-
-
-def _read_level(found: Mapping[str, tuple[str, object]]) -> _Level:
-    """Return what arguments or variables say, with blanks cut off and secrets wrapped."""
-    level = _Level()
-    for name, (source, given) in found.items():
-        if given is None or given == "":
-            continue
-        if isinstance(given, Secret):
-            level.values[name] = given
-            level.sources[name] = source
-            continue
-        if not isinstance(given, str):
-            level.problems[name] = f"{_capitalised(source)} is not text"
-            continue
-        text = given.strip()
-        if text != given:
-            level.notices.append(f"{source}: {'cut off the blanks around it' if text else 'is blank, left aside'}")
-        if not text:
-            continue
-        if name in _NORMALISERS and "@" in text:
-            level.problems[name] = f"{_capitalised(source)} has a user or a password in it"
-            continue
-        try:
-            level.values[name] = Secret(text, what=_SECRETS[name]) if name in _SECRETS else text
-            level.sources[name] = source
-        except ConfigurationError:
-            level.problems[name] = f"{_capitalised(source)} has a character that no HTTP header may carry"
-    return level
-
-
-def _read_token_file(path: Path) -> _Level:
-    """Return the token that `vault login` left, if there is one."""
-    source = f"~/{path.name}"
-    try:
-        with path.open(encoding="utf-8") as file:
-            text = file.read(_MAXIMUM_TOKEN_BYTES)
-    except FileNotFoundError:
-        return _Level()
-    except (OSError, UnicodeDecodeError) as error:
-        return _Level(problems={"vault_token": f"{source} cannot be read ({type(error).__name__})"})
-    level = _read_level({"vault_token": (source, text)})
-    level.notices.clear()  # a file ends in a line end
-    return level
-
-
-def _capitalised(text: str) -> str:
-    return text[0].upper() + text[1:]

@@ -183,6 +183,7 @@ class TokenSource:
             TokenError: the tenant refuses the credential, its scopes, or the clock.
             TenantError: the tenant could not be asked.
             StoreError: the key could not be read.
+            ValueError: a scope is empty.
         """
         held = self._token
         if held is None or force:

@@ -32,7 +32,7 @@ def complete_clients(incomplete: str) -> list[str]:
 
     names = set()
     try:
-        settings = Settings.resolve(context=notebook_context() or None)
+        settings = Settings.resolve(context=notebook_context() or None, login=False)
         if not settings.tenant_url:
             return []
         host = tenant_host(settings.tenant_url)

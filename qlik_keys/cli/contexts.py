@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,6 +23,8 @@ app = new_group(name="context", words="The contexts of qlik-cli: who calls, and 
 @app.command("ls")
 def ls(*, quiet: QuietOption = False, as_json: JsonOption = False) -> None:
     """List the contexts of qlik-cli, without their secrets.
+
+    They are read as they are written: YAML's merge keys (<<) are not obeyed, and a context that has one says so.
 
     Example: qlik-keys context ls
     """
@@ -96,13 +99,16 @@ def _shown(context: Context, contexts: ContextFile) -> dict[str, Any]:
         login = f"client secret of {context.client_id}"
     elif context.api_key:
         login = "bearer"
+    problems = [*context.problems]
+    if context.insecure:
+        problems.append("it says `insecure`, which is not obeyed: certificates are always verified")
     return {
         "name": context.name,
         "current": context.name == contexts.current,
-        "server": context.server,
+        "server": re.split("[?#]", context.server, maxsplit=1)[0],  # what stands behind may be a key
         "login": login,
         "comment": context.comment,
-        "problems": list(context.problems),
+        "problems": problems,
     }
 
 

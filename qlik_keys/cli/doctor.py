@@ -11,20 +11,22 @@ from qlik_keys.cli.app import TENANT_HELP, error_document, new_group, tell_error
 from qlik_keys.cli.options import (
     AsSubjectOption,
     AsUserOption,
-    ClientOption,
     JsonOption,
+    NeededClientOption,
     QuietOption,
     ServerOption,
     lookup,
     nobody,
+    refuse_empty,
     resolved,
 )
 from qlik_keys.cli.results import show, show_value
-from qlik_keys.errors import QlikKeysError
+from qlik_keys.errors import ConfigurationError, QlikKeysError
 
 if TYPE_CHECKING:
     from qlik_keys.diagnosis import Diagnosis
     from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.settings import Settings
     from qlik_keys.tenant import QlikTenant
 
 app = new_group()
@@ -33,16 +35,19 @@ app = new_group()
 @app.command(epilog=TENANT_HELP)
 def doctor(
     *,
-    client: ClientOption,
+    client: NeededClientOption,
     scope: Annotated[
-        list[str] | None, typer.Option(metavar="SCOPE", help="A scope that a failed call asked for; all by default.")
+        list[str] | None,
+        typer.Option(
+            metavar="SCOPE", help="A scope that a failed call asked for; all by default.", callback=refuse_empty
+        ),
     ] = None,
-    as_user: AsUserOption = "",
-    as_subject: AsSubjectOption = "",
+    as_user: AsUserOption = None,
+    as_subject: AsSubjectOption = None,
     mend: Annotated[
         bool, typer.Option("--mend", help="Do what is safe about the findings, and look again; it takes nothing away.")
     ] = False,
-    server: ServerOption = "",
+    server: ServerOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -57,7 +62,7 @@ def doctor(
     from qlik_keys import diagnosis
 
     user = lookup(as_user, as_subject)
-    settings = resolved("", server)
+    settings = _settings(server, as_json=as_json)
     with ExitStack() as stack:
         store = stack.enter_context(settings.store())
         if settings.has_credential:
@@ -100,3 +105,15 @@ def _show(found: Diagnosis, *, quiet: bool, as_json: bool) -> None:
         show([{"name": check.name} for check in found.findings], quiet=True)
     else:
         show_value(found, text=found.words, document=found.to_dict, as_json=as_json)
+
+
+def _settings(server: str | None, *, as_json: bool) -> Settings:
+    """Return the settings; with an administrator's login if there is one that can be used."""
+    try:
+        return resolved(server=server, as_json=as_json)
+    except ConfigurationError as error:
+        problem = error
+    settings = resolved(server=server, login=False, as_json=as_json)
+    if not as_json:
+        typer.echo(f"Note: nobody's login is used. {problem.message}", err=True)
+    return settings

@@ -286,7 +286,7 @@ class _Command:
         """
         from qlik_keys.cli.options import resolved
 
-        settings = resolved("", "", custody=self._custody)
+        settings = resolved(custody=self._custody, as_json=self._as_json)
         with settings.tenant() as tenant, settings.store() as store:
             client_id = _find(tenant, client)
             if self._dry_run:

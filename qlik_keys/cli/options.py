@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.settings import Settings
     from qlik_keys.tenant import Exchange, QlikTenant, RetryPolicy
+    from qlik_keys.tenant.raw import RawAnswer
     from qlik_keys.tokens import TokenSource, UserLookup
 
 CONFIRMATION = "qlik-confirm-delete"
@@ -45,21 +46,47 @@ def _refuse_insecure(value: bool) -> None:  # noqa: FBT001  # typer's callbacks 
         )
 
 
-ClientOption = Annotated[
-    str,
+def refuse_empty(value: str | list[str] | None) -> str | list[str] | None:
+    """Return what an option was given, None for nothing.
+
+    An empty text is mostly a shell's variable that is not set. Taken for "not given", it would have the call made by
+    somebody else, who may do more.
+
+    Raises:
+        typer.BadParameter: it was given an empty text.
+    """
+    given = [value] if isinstance(value, str) else value or []
+    if not all(text.strip() for text in given):
+        raise typer.BadParameter("it is empty: name one, or leave the option out; is a shell's variable not set?")
+    return value
+
+
+_CLIENT = typer.Option(
+    "--client",
+    metavar="NAME",
+    help="Call as this client, by name or id; its key is read from the Vault.",
+    autocompletion=complete_clients,
+    callback=refuse_empty,
+)
+ClientOption = Annotated[str | None, _CLIENT]
+NeededClientOption = Annotated[str, _CLIENT]
+ServerOption = Annotated[
+    str | None, typer.Option("--server", "-s", metavar="URL", help="The tenant's address.", callback=refuse_empty)
+]
+AsUserOption = Annotated[
+    str | None,
     typer.Option(
-        "--client",
-        metavar="NAME",
-        help="Call as this client, by name or id; its key is read from the Vault.",
-        autocompletion=complete_clients,
+        "--as-user", metavar="ID", help="With --client: impersonate the user with this id.", callback=refuse_empty
     ),
 ]
-ServerOption = Annotated[str, typer.Option("--server", "-s", metavar="URL", help="The tenant's address.")]
-AsUserOption = Annotated[
-    str, typer.Option("--as-user", metavar="ID", help="With --client: impersonate the user with this id.")
-]
 AsSubjectOption = Annotated[
-    str, typer.Option("--as-subject", metavar="SUBJECT", help="With --client: impersonate the user with this subject.")
+    str | None,
+    typer.Option(
+        "--as-subject",
+        metavar="SUBJECT",
+        help="With --client: impersonate the user with this subject.",
+        callback=refuse_empty,
+    ),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print ids or names only, a line each.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answers and errors as JSON, also on a terminal.")]
@@ -69,16 +96,25 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Answers and errors as 
 class Call:
     """Who calls, how often it is tried, and how the answer is shown: the options that every call has."""
 
-    client: ClientOption = ""
+    client: ClientOption = None
     scope: Annotated[
-        list[str] | None, typer.Option(metavar="SCOPE", help="With --client: ask for this scope alone; or for several.")
+        list[str] | None,
+        typer.Option(
+            metavar="SCOPE", help="With --client: ask for this scope alone; or for several.", callback=refuse_empty
+        ),
     ] = field(default=None)
-    as_user: AsUserOption = ""
-    as_subject: AsSubjectOption = ""
+    as_user: AsUserOption = None
+    as_subject: AsSubjectOption = None
     context: Annotated[
-        str, typer.Option(metavar="NAME", help="Call as this qlik-cli context.", autocompletion=complete_contexts)
-    ] = ""
-    server: ServerOption = ""
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Call as this qlik-cli context.",
+            autocompletion=complete_contexts,
+            callback=refuse_empty,
+        ),
+    ] = None
+    server: ServerOption = None
     headers: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="A further header; may be given several times.")
     ] = field(default=None)
@@ -104,16 +140,16 @@ class Call:
             ConfigurationError: tenant, credential or Vault is missing, or nobody has that name.
         """
         user = lookup(self.as_user, self.as_subject)
-        if user is not None and not self.client:
+        if user is not None and self.client is None:
             raise ConfigurationError("Only a client can impersonate.", hint="Name one: --client NAME.")
-        if self.scope and not self.client:
+        if self.scope and self.client is None:
             raise ConfigurationError("Only a client can ask for scopes.", hint="Name one: --client NAME.")
-        settings = resolved(self.context, self.server)
+        settings = resolved(self.context, self.server, login=self.client is None, as_json=self.as_json)
         notebook = current_notebook()
         if notebook is not None:
             notebook.tenant_url = settings.tenant_url
         with ExitStack() as stack:
-            if self.client:
+            if self.client is not None:
                 tenant, source = stack.enter_context(
                     as_client(
                         self.client,
@@ -161,7 +197,7 @@ class Call:
                 headers |= _confirmed(tenant.url, path, headers, confirm)
             answer = tenant.raw(method, path, query=query, body=body, headers=headers)
         if output is not None:
-            _write(output, answer.content)
+            _write(output, answer)
         elif self.as_it_came:
             show(answer.content.decode(errors="replace"), as_it_came=True)
         elif answer.content:
@@ -245,13 +281,36 @@ def calling(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def resolved(context: str, server: str, *, custody: str | None = None) -> Settings:
-    """Return the settings by these options; in a notebook, `%qlik context use` counts like `--context`."""
+def resolved(
+    context: str | None = None,
+    server: str | None = None,
+    *,
+    custody: str | None = None,
+    login: bool = True,
+    as_json: bool = False,
+) -> Settings:
+    """Return the settings by these options, and tell on standard error what of them was mended or left aside.
+
+    In a notebook, `%qlik context use` counts like `--context`.
+
+    Args:
+        context: of `--context`.
+        server: of `--server`.
+        custody: of `--custody`.
+        login: False for a client, which needs nobody's login but its own key.
+        as_json: nothing is told: on standard error a program looks for an error's document.
+
+    Raises:
+        ConfigurationError: as `Settings.resolve`.
+    """
     from qlik_keys.settings import Settings
 
-    if not context and not server:
-        context = notebook_context()
-    return Settings.resolve(context=context or None, tenant_url=server or None, custody=custody)
+    if context is None and server is None:
+        context = notebook_context() or None
+    settings = Settings.resolve(context=context, tenant_url=server, custody=custody, login=login)
+    for notice in () if as_json else settings.notices:
+        typer.echo(f"Note: {notice}.", err=True)
+    return settings
 
 
 @contextmanager
@@ -266,7 +325,7 @@ def as_client(
 ) -> Iterator[tuple[QlikTenant, TokenSource]]:
     """Yield the tenant without a credential, and what gets tokens of a client with its key in the Vault.
 
-    No administrator's credential is needed.
+    No administrator's credential is needed, so settings that were resolved without a login will do.
 
     Raises:
         ConfigurationError: tenant or Vault is missing, or no client of that name has a key there.
@@ -298,19 +357,21 @@ def nobody(settings: Settings, *, retry: RetryPolicy | None = None) -> QlikTenan
     return QlikTenant(settings.tenant_url, credential=Anonymous(), retry=retry)
 
 
-def lookup(user_id: str, subject: str) -> UserLookup | None:
+def lookup(user_id: str | None, subject: str | None) -> UserLookup | None:
     """Return whom to impersonate, None for nobody.
 
     Raises:
         typer.BadParameter: two are named.
     """
-    if user_id and subject:
+    if user_id is not None and subject is not None:
         raise typer.BadParameter("name one user, by id or by subject", param_hint="--as-user / --as-subject")
-    if not user_id and not subject:
+    if user_id is None and subject is None:
         return None
     from qlik_keys.tokens import UserLookup
 
-    return UserLookup("userId", user_id) if user_id else UserLookup("subject", subject)
+    if subject is not None:
+        return UserLookup("subject", subject)
+    return None if user_id is None else UserLookup("userId", user_id)
 
 
 def ask_for_id(client_id: str) -> str:
@@ -346,9 +407,20 @@ def _confirmed(tenant_url: str, path: str, headers: Mapping[str, str], confirm: 
     return {CONFIRMATION: found["id"]}
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, answer: RawAnswer) -> None:
+    """Write an answer to a file as it came; one with a secret in it is its owner's alone."""
+    import os
+    import stat
+
+    from qlik_keys.tenant.guarded import has_secret
+
+    is_private = has_secret(answer.content)
     try:
-        path.write_bytes(content)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600 if is_private else 0o666)
+        with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor
+            if is_private and stat.S_ISREG(os.fstat(descriptor).st_mode):  # there was such a file before
+                os.fchmod(descriptor, 0o600)
+            file.write(answer.content)
     except OSError as error:
         problem = type(error).__name__
     else:

@@ -23,7 +23,7 @@ def clients(*, as_json: JsonOption = False) -> None:
     from qlik_keys.frames import records_of
     from qlik_keys.inventory import clients as list_clients
 
-    settings = resolved("", "")
+    settings = resolved(as_json=as_json)
     with settings.tenant() as tenant, settings.store() as store:
         frame = list_clients(tenant, store)
     show_value(frame, text=lambda: as_text(frame), document=lambda: records_of(frame), as_json=as_json)
@@ -48,7 +48,7 @@ def audit(
 
     if fail_on and fail_on not in SEVERITIES:
         raise typer.BadParameter(f"choose one of {', '.join(SEVERITIES)}", param_hint="--fail-on")
-    settings = resolved("", "")
+    settings = resolved(as_json=as_json)
     with settings.tenant() as tenant, settings.store() as store:
         frame = look(tenant, store)
     show_value(frame, text=lambda: audit_as_text(frame), document=lambda: records_of(frame), as_json=as_json)

@@ -95,4 +95,10 @@ def _cell(value: Any) -> str:
         text = value.date().isoformat()
     else:
         text = str(value)
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    return printable(text)
+
+
+def printable(text: str, longest: int | None = None) -> str:
+    """Return somebody else's text without control characters, cut short where it is longer than that."""
+    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[:longest])
+    return shown if longest is None or len(text) <= longest else f"{shown}…"

@@ -7,161 +7,172 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
-import subprocess
-import tempfile
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+import shlex
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qlik_keys.cli.app import TENANT_HELP, new_group
+from qlik_keys.cli.app import TENANT_HELP, error_document, new_group, tell_error, tell_json
 from qlik_keys.cli.options import (
     AsSubjectOption,
     AsUserOption,
-    ClientOption,
     JsonOption,
+    NeededClientOption,
     ServerOption,
     as_client,
     lookup,
+    refuse_empty,
     resolved,
 )
+from qlik_keys.cli.table import printable
 from qlik_keys.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from qlik_keys.tokens import Token
 
 app = new_group()
 
-_CONTEXT = "qlik-keys"
-_MINUTE, _HOUR = 60, 3600
+_UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+_LONGEST_SCOPE = 400
 
 
 @app.command(epilog=TENANT_HELP, context_settings={"allow_interspersed_args": True})
 def token(
     program: Annotated[list[str] | None, typer.Argument(metavar="[-- PROGRAM …]", help="With --exec.")] = None,
     *,
-    client: ClientOption,
+    client: NeededClientOption,
     stdout: Annotated[bool, typer.Option("--stdout", help="Print the token, for a pipe.")] = False,
     run: Annotated[bool, typer.Option("--exec", help="Run the program with the token in its environment.")] = False,
     context: Annotated[
-        str, typer.Option(metavar="NAME", help="Write a qlik-cli context of this name that holds the token.")
-    ] = "",
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Write a qlik-cli context of this name that holds the token.", callback=refuse_empty
+        ),
+    ] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="With --context: also in the place of a login that somebody made.")
     ] = False,
     scope: Annotated[
-        list[str] | None, typer.Option(metavar="SCOPE", help="A scope; by default all that the client may have.")
+        list[str] | None,
+        typer.Option(metavar="SCOPE", help="A scope; by default all that the client may have.", callback=refuse_empty),
     ] = None,
-    as_user: AsUserOption = "",
-    as_subject: AsSubjectOption = "",
-    server: ServerOption = "",
+    as_user: AsUserOption = None,
+    as_subject: AsSubjectOption = None,
+    server: ServerOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Get a token of a client with its private key, for a pipe or for a program.
 
     It is printed nowhere unless you say where it may go. A program that is run with it finds it in QLIK_API_KEY, the
-    tenant in QLIK_TENANT_URL, and both in a qlik-cli context of its own.
+    tenant in QLIK_TENANT_URL, and both in a qlik-cli context of its own; your own logins (QLIK_CLIENT_SECRET,
+    VAULT_TOKEN) are not in its environment.
 
     Example: qlik-keys token --client nightly-etl --exec -- qlik user me
     """
-    del as_json  # main() looks at it
-    if sum((stdout, run, bool(context))) != 1:
+    if sum((stdout, run, context is not None)) != 1:
         raise typer.BadParameter(
             "Say where the token may go: --stdout for a pipe, --exec -- PROGRAM to run a program with it, or"
             " --context NAME for a qlik-cli context.",
             param_hint="--stdout / --exec / --context",
         )
+    if stdout and sys.stdout is None:
+        raise _no_output("it is closed")
     if run and not program:
         raise typer.BadParameter("Name the program: --exec -- qlik user me", param_hint="--exec")
     if program and not run:
         raise typer.BadParameter("A program is for --exec.", param_hint="--exec")
-    with as_client(client, resolved("", server), user=lookup(as_user, as_subject), scopes=scope or ()) as (
-        tenant,
-        source,
-    ):
+    user, settings = lookup(as_user, as_subject), resolved(server=server, login=False, as_json=as_json)
+    with as_client(client, settings, user=user, scopes=scope or ()) as (tenant, source):
         made = source.token()
         tenant_url = tenant.url
-    life = _life(made)
+    # The scope is the tenant's text.
+    told = f"a token of {client} {_life(made)}, scope {printable(made.scope, _LONGEST_SCOPE) or 'not told'}."
+    if context is None:
+        typer.echo(f"{told[0].upper()}{told[1:]}", err=True)
     if stdout:
-        typer.echo(f"A token of {client} {life}, scope {made.scope}.", err=True)
-        typer.echo(made.reveal())
-    elif run:
-        typer.echo(f"A token of {client} {life}, scope {made.scope}.", err=True)
-        raise typer.Exit(run_with_token(program or [], made, tenant_url))
+        _print(made)
+    elif context is None:
+        _run(program or [], made, tenant_url=tenant_url, as_json=as_json)
     else:
-        from qlik_keys.context_writing import write_token_context
-        from qlik_keys.contexts import new_context_file, users_context_file
-
-        path = users_context_file() or new_context_file()
-        remark = f"token of {client}, ends {made.expires_at:%Y-%m-%d %H:%M} UTC"
-        write_token_context(path, context, server=tenant_url, token=made.secret, remark=remark, replace=replace)
-        typer.echo(
-            f"The qlik-cli context {context!r} in {path} holds a token of {client} {life}, scope {made.scope}.\n"
-            f"Use it: qlik --context {context} user me. Renew it: this command again.",
-            err=True,
-        )
+        options = {"--client": [client], "--scope": scope, "--as-user": [as_user], "--as-subject": [as_subject]}
+        options |= {"--server": [server], "--context": [context]}
+        words = [word for name, values in options.items() for value in values or () if value for word in (name, value)]
+        _write_context(context, made, tenant_url=tenant_url, replace=replace, renewal=words, told=told)
 
 
 def _life(made: Token) -> str:
-    """Say how long a token lives."""
+    """Say how long a token lives, in the two largest units, rounded down."""
     if not made.lifetime_known:
         return "whose life the tenant does not tell"
-    left = round(made.lifetime)
-    size, unit = (_HOUR, "hour") if left >= _HOUR else (_MINUTE, "minute") if left >= _MINUTE else (1, "second")
-    count = round(left / size)
-    return f"that lives {count} {unit}{'' if count == 1 else 's'}, until {made.expires_at:%Y-%m-%d %H:%M} UTC"
+    left, parts = int(made.lifetime), []
+    for size, unit in _UNITS:
+        count, left = divmod(left, size)
+        parts.append(f"{count} {unit}{'' if count == 1 else 's'}" if count else "")
+    first = next((at for at, part in enumerate(parts) if part), len(parts) - 1)
+    lives = " ".join(filter(None, parts[first : first + 2])) or "0 seconds"
+    return f"that lives {lives}, until {made.expires_at:%Y-%m-%d %H:%M} UTC"
 
 
-def run_with_token(program: list[str], made: Token, tenant_url: str) -> int:
-    """Run a program with the token in QLIK_API_KEY, and in a qlik-cli context that is gone afterwards; return its code.
+def _print(made: Token) -> None:
+    """Print the token on standard output, whole.
 
     Raises:
-        ConfigurationError: there is no such program.
+        ConfigurationError: that cannot be written to.
+    """
+    try:
+        sys.stdout.write(f"{made.reveal()}\n")
+        sys.stdout.flush()
+    except OSError as error:
+        problem = type(error).__name__
+    else:
+        return
+    with contextlib.suppress(OSError, ValueError):
+        # What is left of it would be written when Python ends, and fail once more.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    raise _no_output(problem)
+
+
+def _no_output(problem: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The token cannot be written to standard output ({problem}).", hint="Ask again where somebody reads it."
+    )
+
+
+def _run(program: list[str], made: Token, *, tenant_url: str, as_json: bool) -> None:
+    """Run a program with the token, and end with its exit code.
+
+    Raises:
+        SystemExit: always; typer would take a program's 130 for an interruption of ours.
+    """
+    from qlik_keys.cli.program import ProgramProblem, run_with_token
+
+    try:
+        code = run_with_token(program, made, tenant_url)
+    except ProgramProblem as problem:
+        code = problem.code
+        error = ConfigurationError(str(problem), hint="Check its name and its rights.")
+        tell_json(error_document(error)) if as_json else tell_error(error)
+    raise SystemExit(code)
+
+
+def _write_context(context: str, made: Token, *, tenant_url: str, replace: bool, renewal: list[str], told: str) -> None:
+    """Write the token into the user's qlik-cli context, and say how it is used and renewed.
+
+    Raises:
+        ConfigurationError: the name is somebody's already, or the file cannot be read or written.
     """
     from qlik_keys.context_writing import write_token_context
+    from qlik_keys.contexts import new_context_file, token_comment, users_context_file
 
-    with tempfile.TemporaryDirectory(prefix="qlik-keys-") as home:  # 0700, and so is what is in it to others
-        path = Path(home, ".qlik", "contexts.yml")
-        write_token_context(path, _CONTEXT, server=tenant_url, token=made.secret, remark="a token")
-        path.write_text(f"current-context: {_CONTEXT}\n{path.read_text(encoding='utf-8')}", encoding="utf-8")
-        # The token takes the place of every other login; both at once would contradict each other.
-        environment = {
-            name: value for name, value in os.environ.items() if name not in ("QLIK_CLIENT_ID", "QLIK_CLIENT_SECRET")
-        }
-        environment |= {
-            "QLIK_TENANT_URL": tenant_url,
-            "QLIK_API_KEY": made.reveal(),
-            "QLIK_CLI_USER_HOME_DIR": home,
-        }
-        try:
-            process = subprocess.Popen(program, env=environment)  # noqa: S603  # the user's own program
-        except (OSError, ValueError) as error:
-            problem = type(error).__name__
-        else:
-            with _handing_on_the_end(process):
-                code = process.wait()
-            return code if code >= 0 else 128 - code
-    raise ConfigurationError(f"{program[0]!r} cannot be run ({problem}).", hint="Check its name and its rights.")
-
-
-@contextlib.contextmanager
-def _handing_on_the_end(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """End the program when this one is told to end, so that the folder with the token is removed in any case."""
-
-    def end(number: int, _: Any) -> None:
-        process.send_signal(number)
-
-    # A Ctrl-C reaches the program by itself, which may well go on after it (a shell, an editor).
-    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, end), signal.SIGINT: signal.signal(signal.SIGINT, _ignore)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _ignore(_number: int, _frame: Any) -> None:
-    pass
+    path = users_context_file() or new_context_file()
+    renew = shlex.join(["qlik-keys", "token", *renewal])
+    comment = token_comment(renew, made.expires_at if made.lifetime_known else None)
+    write_token_context(path, context, server=tenant_url, token=made.secret, comment=comment, replace=replace)
+    typer.echo(
+        f"The qlik-cli context {context!r} in {path} holds {told}\n"
+        f"Use it: qlik --context {shlex.quote(context)} user me. Renew it: this command again.",
+        err=True,
+    )

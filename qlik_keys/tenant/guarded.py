@@ -1,11 +1,13 @@
 """Secrets inside an answer: found by the names of their fields, before anybody shows or logs it.
 
 A few calls answer with a secret, once: a new client's `clientSecret`, an API key, a token. Who sends any call cannot
-know which, so every answer is looked through by name. A secret under another name is not found: no text is read here.
+know which, so every answer is looked through by name, or rather by how names end: an API that is made tomorrow will
+have its `executionToken` too. A secret under another name is not found: no text is read here.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from qlik_keys.secret import Secret
@@ -16,20 +18,33 @@ if TYPE_CHECKING:
 
     Replace = Callable[[str, str], object]
 
-_NAMES = frozenset(
-    {
-        "accesstoken",
-        "apikey",
-        "clientassertion",
-        "clientsecret",
-        "idtoken",
-        "password",
-        "privatekey",
-        "refreshtoken",
-        "secret",
-        "token",
-    }
+# As a name ends, without - and _, in lower case: accessToken, webhook_secret, X-API-Key, private_key_pem.
+_ENDINGS = (
+    "token",
+    "tokens",
+    "secret",
+    "secrets",
+    "secretkey",
+    "accesskey",
+    "signingkey",
+    "encryptionkey",
+    "apikey",
+    "apikeys",
+    "privatekey",
+    "privatekeys",
+    "privatekeypem",
+    "password",
+    "passwords",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "authorization",
+    "assertion",
+    "credential",
+    "credentials",
 )
+# Where a listing goes on, which is in its links as well.
+_NO_SECRETS = ("pagetoken", "continuationtoken", "nexttoken", "prevtoken")
 _PRIVATE_JWK_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})  # RFC 7518 6.2.2, 6.3.2, 6.4.1
 _SHORTEST = 8  # what is shorter protects nothing, and is a word rather than a secret
 
@@ -60,6 +75,16 @@ def struck_document(document: Any) -> Any:
     return _replaced(document, lambda _name, _text: STRUCK)
 
 
+def has_secret(content: bytes) -> bool:
+    """Whether an answer's body is JSON with a secret text in it."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    struck: bool = struck_document(document) != document
+    return struck
+
+
 def _replaced(document: Any, replace: Replace) -> Any:
     if isinstance(document, list):
         return [_replaced(each, replace) for each in document]
@@ -84,4 +109,5 @@ def _value(name: str, value: Any, replace: Replace) -> Any:
 
 
 def _is_secret(name: str) -> bool:
-    return name.replace("_", "").replace("-", "").lower() in _NAMES
+    folded = name.replace("_", "").replace("-", "").lower()
+    return folded.endswith(_ENDINGS) and not folded.endswith(_NO_SECRETS)

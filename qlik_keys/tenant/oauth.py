@@ -55,7 +55,7 @@ class UserLookup:
     value: str
 
     def __post_init__(self) -> None:
-        if self.field not in ("userId", "subject") or not self.value:
+        if self.field not in ("userId", "subject") or not self.value.strip():
             raise ValueError("a user is looked up by a userId or a subject that is not empty")
 
 
@@ -109,7 +109,10 @@ def request_token(
         ClockSkewError: it refuses the assertion, and its clock and ours are far apart.
         TenantError: it could not be asked, or answered something else.
         KeyMaterialError, StoreError: the signer could not sign.
+        ValueError: a scope is empty, which would ask for all of them.
     """
+    if not all(scope.strip() for scope in scopes):
+        raise ValueError("a scope is empty; no scopes at all ask for all that the client may have")
     fields = {"grant_type": CLIENT_CREDENTIALS if user is None else IMPERSONATION, "client_id": client_id}
     if scopes:
         fields["scope"] = " ".join(scopes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import subprocess
 
 import pytest
@@ -75,6 +76,15 @@ WRONG = [
     (["raw", "--method", "delete", "v1/users/me"], 2, "No such option"),
     (["user", "me", "--client", "nobody"], 1, "No client with the name 'nobody'"),
     (["user", "me", "--context", "nowhere"], 1, "no contexts here"),
+    (["user", "me", "--client", ""], 2, "'--client': it is empty"),
+    (["user", "me", "--client", "called", "--as-user", ""], 2, "'--as-user': it is empty"),
+    (["user", "me", "--client", "called", "--as-subject", " "], 2, "'--as-subject': it is empty"),
+    (["user", "me", "--client", "called", "--scope", ""], 2, "'--scope': it is empty"),
+    (["user", "me", "--context", ""], 2, "'--context': it is empty"),
+    (["user", "me", "-s", ""], 2, "'--server' / '-s': it is empty"),
+    (["doctor", "--client", ""], 2, "'--client': it is empty"),
+    (["doctor", "--client", "called", "--as-user", ""], 2, "'--as-user': it is empty"),
+    (["doctor", "--client", "called", "--scope", ""], 2, "'--scope': it is empty"),
     (["user", "me", "--retry", "11"], 2, "--retry"),
     (["user", "me", "--interval", "0"], 2, "--interval"),
     (["user", "me", "--insecure"], 1, "Certificates are always verified"),
@@ -186,6 +196,43 @@ def test_an_answer_goes_to_a_file(qlik_keys, tmp_path):
     ended = qlik_keys("raw", "get", "v1/users/me", "--output-file", str(file))
     assert (ended.code, ended.out) == (0, "")
     assert json.loads(file.read_text())["roles"] == ["TenantAdmin"]
+
+
+def test_an_answer_with_a_secret_goes_to_a_file_of_its_owner_s_alone(qlik_keys, tmp_path, tenant):
+    files = [tmp_path / name for name in ("new.json", "old.json", "me.json")]
+    for file in files[1:]:
+        file.write_text("")
+        file.chmod(0o644)
+    client = {"appType": "web", "clientName": "filed", "allowedScopes": ["user_default"]}
+    client |= {"allowedGrantTypes": ["client_credentials"], "allowedAuthMethods": ["client_secret"]}
+    for file in files[:2]:
+        body = ["--body", json.dumps(client), "--output-file", str(file)]
+        assert qlik_keys("raw", "post", "v1/oauth-clients", *body).code == 0
+        made = json.loads(file.read_text())
+        assert made["clientSecret"]
+        tenant.oauth_clients.delete(made["clientId"])
+    assert qlik_keys("raw", "get", "v1/users/me", "--output-file", str(files[2])).code == 0
+    assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600, 0o600, 0o644]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "{",
+        "current-context: gone\n",
+        "current-context: a\ncontexts: {a: {comment: x}}\n",
+        "current-context: a\ncontexts: {a: {server: acme.eu.qlikcloud.com, oauth-client-id: x}}\n",
+        "current-context: a\ncontexts: {a: {server: acme.eu.qlikcloud.com, headers: {Authorization: Basic x}}}\n",
+    ],
+    ids=["no YAML", "gone", "no server", "no secret", "no bearer"],
+)
+def test_who_has_a_key_needs_no_context(document, qlik_keys, made, tmp_path):
+    (tmp_path / ".qlik").mkdir()
+    (tmp_path / ".qlik" / "contexts.yml").write_text(document)
+    assert json.loads(qlik_keys("user", "me", "--client", "called", QLIK_API_KEY=None).out)["name"] == "called"
+    assert qlik_keys("token", "--client", "called", "--exec", "--", "true", QLIK_API_KEY=None).code == 0
+    ended = qlik_keys("doctor", "--client", "called", QLIK_API_KEY=None)
+    assert (ended.code, "Note: " in ended.err) == (0, True)
 
 
 def test_a_pipe_that_is_closed_early_is_no_crash(settings):

@@ -47,3 +47,38 @@ def test_a_context_that_is_gone_is_told_and_not_replaced_by_another(file, qlik_k
     ended = qlik_keys("user", "me", **alone)
     assert (ended.code, "no qlik-cli context 'practice'" in ended.err) == (1, True)
     assert "qlik-keys context use NAME" in ended.err
+
+
+def test_what_is_read_but_not_obeyed_is_told(qlik_keys, box, tmp_path):
+    (tmp_path / ".qlik").mkdir()
+    (tmp_path / ".qlik" / "contexts.yml").write_text(
+        f"current-context: a\nbase: &b {{comment: x}}\ncontexts:\n"
+        f"  a:\n    <<: *b\n    server: {box.tenant_url}?token=canary-in-a-query\n    insecure: true\n"
+        f"    headers: {{Authorization: Bearer {box.api_key}}}\n"
+    )
+    listed = qlik_keys("context", "ls")
+    (shown,) = json.loads(listed.out)
+    assert json.loads(qlik_keys("context", "get").out) == shown
+    assert shown["server"] == box.tenant_url
+    merge, insecure = shown["problems"]
+    assert "merge key (<<), which is not obeyed" in merge
+    assert "`insecure`, which is not obeyed" in insecure
+    me = qlik_keys("user", "me", QLIK_TENANT_URL=None, QLIK_API_KEY=None)
+    assert me.code == 0
+    assert me.err.count("certificates are verified, though it says `insecure`") == 1
+    assert "canary" not in me.err + listed.out
+
+
+def test_inside_a_program_with_a_token_its_own_context_is_the_current_one(file, qlik_keys, box):
+    alone = {"QLIK_TENANT_URL": None, "QLIK_API_KEY": None}
+    assert qlik_keys("context", "use", "practice", **alone).code == 0
+    elsewhere = file.with_name("of-a-program.yml")
+    elsewhere.write_text(file.read_text())
+    assert current(qlik_keys("context", "ls", QLIK_CLI_USER_HOME_DIR=str(elsewhere))) == ["elsewhere"]
+    assert current(qlik_keys("context", "ls")) == ["practice"]
+
+
+def test_a_home_of_nobody_is_told(qlik_keys):
+    ended = qlik_keys("context", "ls", QLIK_CLI_USER_HOME_DIR="~nosuchuser/x")
+    assert (ended.code, "Traceback" in ended.err) == (1, False)
+    assert "QLIK_CLI_USER_HOME_DIR names a home folder that is not there" in ended.err

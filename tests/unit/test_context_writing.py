@@ -4,24 +4,57 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import stat
-import time
 
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qlik_keys.context_writing import write_token_context
+from qlik_keys.context_writing import locked, write_token_context
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.secret import Secret
 
 TOKEN = "canary-of-an-access-token"
 SERVER = "https://acme.eu.qlikcloud.com"
+FILES = {"contexts.yml", ".contexts.yml.qlik-keys-lock"}
+ORDINARY = {
+    "null": "contexts:\n  a:\n    server: x\n    comment: null\n",
+    "nothing is current": "current-context: ~\ncontexts:\n  a:\n    server: x\n",
+    "True": "contexts:\n  a:\n    server: x\n    insecure: True\n",
+    "a timestamp": "contexts:\n  a:\n    made: 2024-01-01 10:00:00 +02:00\n    on: 2024-01-01\n",
+    "figures": "contexts:\n  a:\n    v: 1.50\n    w: 1e3\n    x: 0x1F\n    y: 1_000\n    z: .5\n    m: 007\n",
+    "carriage returns": "current-context: a\r\ncontexts:\r\n  a:\r\n    server: x\r\n",
+    "a byte order mark": "\ufeffcurrent-context: a\ncontexts:\n  a:\n    server: x\n",
+    "a document's begin and end": "---\ncontexts:\n  a: {server: x}\n...\n",
+    "aligned": "contexts:\n  a:\n    server:      x    # aligned\n    comment:     y    # aligned\n",
+    "indented by four": "contexts:\n    a:\n        certificates:\n            - a\n        server: x\n",
+    "blocks of text": "contexts:\n  a:\n    comment: >\n      aaa\n      bbb\n    other: |\n      x\n\nrest: 1\n",
+    "a block of text that keeps its end": "contexts:\n  a:\n    other: |+\n      x\n\n\n# end\n",
+    "escapes": 'contexts:\n  "\\u00e9":\n    comment: "a\\\n      b\\t\\u00e9"\n    c: 😀\n',
+    "no end of the last line": "contexts:\n  a: {server: x}",
+    "comments": "# mine\ncontexts: # all\n  # first\n  a:\n    server: x # of a\n  # last\n\nrest: 1\n# end",
+    "anchors": "base: &b\n  server: x\ncontexts:\n  a:\n    <<: *b\n  c: &x\n    server: y\n  d: *x\n",
+    "a tag": "contexts:\n  a: !!python/object:os.system {server: x}\n",
+    "in braces": "{contexts: {a: {server: x}}, rest: [1, 2]}\n",
+    "in braces without contexts": "{current-context: a}\n",
+    "contexts in braces": "contexts: {a: {server: x}}   # mine\nrest: 1\n",
+    "without contexts": "current-context: a\nrest:\n  - 1\n# end\n",
+    "contexts of nothing": "contexts: # none\nrest: 1\n",
+    "comments alone": "# nothing yet\n",
+    "nothing": "",
+}
 
 
 def write(path, name="made", **options):
-    write_token_context(path, name, server=SERVER, token=Secret(TOKEN), remark="token of etl", **options)
+    write_token_context(path, name, server=SERVER, token=Secret(TOKEN), comment="qlik-keys: a token", **options)
+
+
+def is_spliced(old, new):
+    """Whether the new text is the old one with one piece put in."""
+    pieces = ((old[:at], old[at:]) for at in range(len(old) + 1))
+    return len(new) > len(old) and any(new.startswith(before) and new.endswith(behind) for before, behind in pieces)
 
 
 def read(path):
@@ -56,7 +89,88 @@ def test_everything_else_is_just_as_it_was(document, style, indent, tmp_path_fac
     assert entry["headers"] == {"Authorization": f"Bearer {TOKEN}"}
     before["contexts"] = before["contexts"] or {}
     assert after == before
-    assert os.listdir(path.parent) == ["contexts.yml"]  # noqa: PTH208
+    assert is_spliced(text.replace(b"contexts: {}", b"contexts: "), path.read_bytes())
+    assert {*os.listdir(path.parent)} == FILES  # noqa: PTH208
+
+
+@pytest.mark.parametrize("text", ORDINARY.values(), ids=ORDINARY)
+def test_no_letter_of_an_ordinary_file_changes(text, tmp_path):
+    path = tmp_path / "contexts.yml"
+    path.write_bytes(text.encode())
+    write(path)
+    assert is_spliced(text.encode(), path.read_bytes())
+    entry = {"server": SERVER, "server-type": "cloud", "comment": "qlik-keys: a token"}
+    assert read(path)["contexts"]["made"] == {**entry, "headers": {"Authorization": f"Bearer {TOKEN}"}}
+    assert (b"\r\n" in text.encode()) == (path.read_bytes().count(b"\n") == path.read_bytes().count(b"\r\n"))
+    # It is renewed where it stands, and taken away nothing is left of it.
+    before = path.read_bytes()
+    write_token_context(path, "made", server=SERVER, token=Secret("another-token"), comment="qlik-keys: a token")
+    assert path.read_bytes() == before.replace(TOKEN.encode(), b"another-token")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (
+            "contexts:\n  a:  # me\n    k: 1  # kept\n    server: x\n    # a word\n    oauth-client-id: |\n      z\n",
+            "contexts:\n  a:  # me\n{lines}    k: 1  # kept\n    # a word\n",
+        ),
+        ("contexts:\n  2024:\n    server: x\n    k: v\n", "contexts:\n  2024:\n{lines}    k: v\n"),
+        ("contexts:\n  a: {server: x, k: ~}  # mine\nb: 1\n", "contexts:\n  a: {{{words}, k: ~}}  # mine\nb: 1\n"),
+        ("contexts: {a: {k: ~, server: x}}\n", "contexts: {{a: {{{words}, k: ~}}}}\n"),
+        ("contexts: {a: [1, 2], b: 1}\n", "contexts: {{a:  {{{words}}}, b: 1}}\n"),
+        ("contexts:\n  a: text\n  b: 1\n", "contexts:\n  a:\n{lines}  b: 1\n"),
+        ("contexts:\n  a:\n  - 1\n  - 2\n  b: 1\n", "contexts:\n  a:\n{lines}  b: 1\n"),
+        ("contexts:\n  a:\n  b: 1\n", "contexts:\n  a:\n{lines}  b: 1\n"),
+    ],
+)
+def test_of_somebody_s_own_context_the_login_alone_is_replaced(old, new, tmp_path):
+    path = tmp_path / "contexts.yml"
+    path.write_text(old)
+    name = "2024" if "2024" in old else "a"
+    with pytest.raises(ConfigurationError, match="login would be lost"):
+        write(path, name)
+    assert path.read_text() == old
+    write(path, name, replace=True)
+    lines = [f"server: {SERVER}", "server-type: cloud", "comment: 'qlik-keys: a token'", "headers:"]
+    shown = "".join(f"    {line}\n" for line in [*lines, f"  Authorization: Bearer {TOKEN}"])
+    words = (
+        f'"server": "{SERVER}", "server-type": "cloud", "comment": "qlik-keys: a token", '
+        f'"headers": {{"Authorization": "Bearer {TOKEN}"}}'
+    )
+    assert path.read_text() == new.format(lines=shown, words=words)
+
+
+@pytest.mark.parametrize(
+    "added",
+    ["oauth-client-secret: theirs", "oauth-client-id: theirs", "certificates: [a]", "headers: {X: y}", "headers: x"],
+)
+def test_a_context_with_more_in_it_than_we_write_is_not_ours(added, tmp_path):
+    path = tmp_path / "contexts.yml"
+    path.write_text(f"contexts:\n  made:\n    comment: 'qlik-keys: not really'\n    {added}\n")
+    before = path.read_text()
+    with pytest.raises(ConfigurationError, match="login would be lost"):
+        write(path)
+    assert path.read_text() == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "contexts:\n  a: 1\n  a: 2\n",
+        "contexts:\n  a: {server: x, server: y}\n",
+        "a: 1\na: 2\n",
+        "contexts: ''\n",
+        "contexts:\n  made: &x {server: y}\n  b: *x\n  ? [1]\n  : 2\n",
+        "&a {contexts: {}, a: *a}",
+    ],
+)
+def test_what_cannot_be_kept_as_it_is_is_not_written(text, tmp_path):
+    path = tmp_path / "contexts.yml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError):
+        write(path, replace=True)
+    assert path.read_text() == text
 
 
 @settings(max_examples=300, deadline=None)
@@ -98,18 +212,28 @@ def test_a_folder_that_cannot_be_written_to_is_told(tmp_path):
         write(tmp_path / "contexts.yml", "a\nb")
 
 
-def test_the_lock_of_a_writer_that_was_killed_is_broken_a_living_one_s_is_not(tmp_path):
+def _hold(path, held):
+    with locked(path):
+        held.set()
+        signal.pause()
+
+
+def test_a_writer_waits_for_a_living_one_and_not_for_one_that_was_killed(tmp_path):
     path = tmp_path / "contexts.yml"
-    lock = tmp_path / ".contexts.yml.qlik-keys"
-    lock.write_text("")
-    os.utime(lock, (time.time() - 60,) * 2)
+    fork = multiprocessing.get_context("fork")
+    held = fork.Event()
+    other = fork.Process(target=_hold, args=(tmp_path / ".contexts.yml.qlik-keys-lock", held))
+    other.start()
+    assert held.wait(60)
+    with pytest.raises(ConfigurationError, match="another program is writing it"):
+        write(path)
+    assert not path.exists()
+    other.kill()
+    other.join(60)
+    (tmp_path / ".contexts.yml.qlik-keys-new").write_text("half of a file")
     write(path)
     assert [*read(path)["contexts"]] == ["made"]
-    assert not lock.exists()
-    lock.write_text("")
-    with pytest.raises(ConfigurationError, match="another program is writing it"):
-        write(path, "other")
-    assert lock.exists()
+    assert {*os.listdir(tmp_path)} == FILES  # noqa: PTH208
 
 
 def _writer(path, name, begin):

@@ -28,6 +28,16 @@ NAMES = (
     "token",
     "privateKey",
     "client_assertion",
+    "executionToken",
+    "tokens",
+    "webhook_secret",
+    "oldSecrets",
+    "smtpPassword",
+    "passphrase",
+    "private_key_pem",
+    "X-API-Keys",
+    "Authorization",
+    "secretAccessKey",
 )
 
 
@@ -70,6 +80,14 @@ def test_the_secret_can_be_had():
         {},
         {"hint": CANARY, "clientSecrets": [{"hint": CANARY, "createdAt": "2026-11-25"}]},
         {"tokenType": "Bearer-of-tokens", "token_endpoint": "https://acme.eu.qlikcloud.com/oauth/token"},
+        {"tokenTypes": ["Bearer-of-tokens"], "tokens": 12345678, "maximumTokens": [1, 2], "secretsCount": CANARY},
+        {
+            "passwordPolicy": {"minimum": CANARY},
+            "passwordChangedAt": CANARY,
+            "apiKeyHint": CANARY,
+            "secretHint": CANARY,
+        },
+        {"nextPageToken": CANARY, "publicKey": CANARY, "authorizationEndpoint": CANARY, "key": CANARY},
         {"token": "", "password": None, "secret": 12345678901, "apiKey": True},
         {"token": "seven77"},
         {"d": CANARY, "k": CANARY, "p": [CANARY]},

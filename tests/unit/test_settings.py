@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import traceback
 
@@ -9,7 +10,7 @@ import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from qlik_keys.contexts import find_context_file, load_contexts
+from qlik_keys.contexts import choose_context, find_context_file, known_contexts, load_contexts, new_context_file
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.settings import Settings
 
@@ -259,6 +260,11 @@ class TestRefusals:
             ({"api_key": "schlüssel"}, "no HTTP header"),
             ({"api_key": 7}, "not text"),
             ({"vault_ca_cert": "/nowhere/ca.pem"}, "no file that can be read"),
+            ({"vault_ca_cert": "~nosuchuser/ca.pem"}, "no file that can be read"),
+            ({"tenant_url": ""}, "argument tenant_url is empty"),
+            ({"api_key": " "}, "argument api_key is empty"),
+            ({"vault_token": ""}, "argument vault_token is empty"),
+            ({"context": ""}, "name is empty"),
         ],
     )
     def test_an_argument_is_refused_with_the_reason(self, arguments, reason):
@@ -278,8 +284,47 @@ class TestRefusals:
 
     def test_a_context_with_half_a_client(self, contexts):
         contexts(one_context(**{"server": TENANT, "oauth-client-id": "abc"}))
-        with pytest.raises(ConfigurationError, match="no client secret"):
+        with pytest.raises(ConfigurationError, match="no client secret") as caught:
             Settings.resolve()
+        assert "--client NAME" in caught.value.hint
+
+    @pytest.mark.parametrize(
+        "document",
+        [
+            "{",
+            {"current-context": "gone"},
+            one_context(headers={"Authorization": "Bearer x"}),
+            one_context(**{"server": TENANT, "oauth-client-id": "abc"}),
+            one_context(server=TENANT, headers={"Authorization": "Basic x"}),
+        ],
+    )
+    def test_where_no_login_is_needed_no_context_is_in_the_way(self, contexts, monkeypatch, document):
+        contexts(document)
+        monkeypatch.setenv("QLIK_TENANT_URL", TENANT)
+        with pytest.raises(ConfigurationError):
+            Settings.resolve()
+        found = Settings.resolve(login=False)
+        assert (found.tenant_url, found.has_credential, found.notices) == (TENANT, False, ())
+
+    @pytest.mark.parametrize(
+        "login", [{}, {"oauth-client-id": "abc"}, {"headers": {"Authorization": "Basic x"}}], ids=str
+    )
+    def test_where_no_login_is_needed_a_context_without_one_names_the_tenant(self, contexts, login):
+        contexts(one_context(server=TENANT, **login))
+        for named in (None, "prod"):
+            found = Settings.resolve(login=False, context=named)
+            assert (found.tenant_url, found.has_credential) == (TENANT, False)
+
+    def test_a_token_that_is_over_says_what_renews_it(self, contexts):
+        comment = "qlik-keys: a token, ends 2026-01-31 10:00:30 UTC; qlik-keys token --client a --context prod"
+        bearer = {"headers": {"Authorization": "Bearer x"}}
+        contexts(one_context(server=TENANT, comment=comment, **bearer))
+        with pytest.raises(ConfigurationError, match="ended on 2026-01-31 at 10:00:30 UTC") as caught:
+            Settings.resolve()
+        assert caught.value.hint == "Renew it: qlik-keys token --client a --context prod"
+        for other in ("2099-01-31 10:00:30", "9999-99-99 99:99:99"):
+            contexts(one_context(server=TENANT, comment=comment.replace("2026-01-31 10:00:30", other), **bearer))
+            assert Settings.resolve().has_credential
 
     def test_a_context_with_another_scheme_than_bearer(self, contexts):
         contexts(one_context(server=TENANT, headers={"Authorization": f"Basic {CANARY}"}))
@@ -355,6 +400,44 @@ class TestContexts:
         )
         found = Settings.resolve()
         assert (found.api_key, found.client_id) == (None, "abc")
+
+    def test_a_merge_key_is_not_obeyed_and_it_is_said(self, contexts):
+        contexts(f"base: &b {{server: '{TENANT}'}}\ncurrent-context: a\ncontexts:\n  a:\n    <<: *b\n")
+        with pytest.raises(ConfigurationError, match="merge key"):
+            Settings.resolve()
+
+    def test_a_home_that_is_not_there(self, monkeypatch):
+        monkeypatch.setenv("QLIK_CLI_USER_HOME_DIR", "~nosuchuser/x")
+        with pytest.raises(ConfigurationError, match="home folder that is not there") as caught:
+            Settings.resolve()
+        assert caught.value.hint
+        assert known_contexts() == {}
+
+    def test_a_user_without_a_home_has_no_files(self, monkeypatch):
+        def nobody(number):
+            raise KeyError(number)
+
+        monkeypatch.delenv("HOME")
+        monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+        monkeypatch.setattr(pwd, "getpwuid", nobody)
+        found = Settings.resolve(vault_url="https://vault.example")
+        assert (found.tenant_url, found.vault_token, known_contexts()) == ("", None, {})
+        with pytest.raises(ConfigurationError, match="no contexts here"):
+            choose_context("prod")
+        with pytest.raises(ConfigurationError, match="no home folder"):
+            new_context_file()
+
+    def test_a_choice_holds_for_the_file_that_it_was_made_in(self, contexts, monkeypatch, tmp_path):
+        both = {name: {"server": TENANT, "headers": {"Authorization": f"Bearer {name}"}} for name in ("prod", "dev")}
+        mine = contexts({"current-context": "prod", "contexts": both})
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+        choose_context("dev")
+        assert Settings.resolve().api_key.reveal() == "dev"
+        (tmp_path / "other.yml").write_text(mine.read_text())
+        monkeypatch.setenv("QLIK_CLI_USER_HOME_DIR", str(tmp_path / "other.yml"))
+        assert Settings.resolve().api_key.reveal() == "prod"
+        monkeypatch.delenv("QLIK_CLI_USER_HOME_DIR")
+        assert Settings.resolve().api_key.reveal() == "dev"
 
     def test_certificates_are_verified_all_the_same(self, contexts):
         contexts(one_context(server=TENANT, insecure=True, headers={"Authorization": "Bearer theirs"}))
