@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _CONTEXTS = "contexts"
 _STEP = 2
 _ONE_LINE = 1_000_000
+_MOST_VALUES = 1_000_000  # with aliases written out: a few hundred letters can stand for billions
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +85,24 @@ def with_entry(old: str, name: str, fields: Mapping[str, Any], *, without: Colle
 def _is_kept(old: str, new: str, name: str, fields: Mapping[str, Any], without: Collection[str]) -> bool:
     """Whether the new text says what the old one says and has the entry, each key once."""
     before, after = (yaml.load(text, Loader=yaml.BaseLoader) or {} for text in (old, new))  # noqa: S506  # texts only
+    if _size(before, {}) > _MOST_VALUES:
+        return False
     contexts, root = before.get(_CONTEXTS) or {}, _root(new)
     known = contexts.get(name)
     kept = {field: value for field, value in known.items() if field not in without} if isinstance(known, dict) else {}
     expected = before | {_CONTEXTS: contexts | {name: kept | {**fields}}}
     return after == expected and root is not None and not root.repeats_a_key
+
+
+def _size(value: Any, known: dict[int, int]) -> int:
+    """Return how many values there are to compare; too many for one that holds itself."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = _MOST_VALUES
+        children = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_size(each, known) for each in children)
+    return known[id(value)]
 
 
 def _root(text: str) -> _Node | None:

@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from qlik_keys.tenant import OAuthClient
 
 DEFAULT_OVERLAP = timedelta(hours=24)
-# What nobody can call back (qlik-cloud-contract: tokens of others are not listed, and live their own life).
-TOKENS_LIVE_ON = "Access tokens that were issued before live on until their own end: Qlik has no call that lists them."
+LONGEST_OVERLAP = timedelta(days=3660)
+# Taking away a key ends no token (qlik-cloud-contract); that machines' tokens are in the list too is an assumption.
+TOKENS_LIVE_ON = (
+    "Access tokens that were issued before live on until their own end: look for them with `qlik-keys oauth-token ls`."
+)
 _MACHINE = "client_credentials"
 
 
@@ -66,8 +69,10 @@ def rotate(
     rotate_after: timedelta = ROTATE_AFTER,
 ) -> Rotated:
     """See `key_operations.rotate`."""
-    if overlap < timedelta(0):
-        raise ConfigurationError("The overlap is negative.", hint="Zero retires the old key at once.")
+    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
+        raise ConfigurationError(
+            "The overlap is negative, or longer than ten years.", hint="Zero retires the old key at once."
+        )
     record = work.store.read(work.tenant.host, client_id)
     intent = KeyIntent(
         now=utc_now(work.clock),
