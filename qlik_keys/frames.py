@@ -19,12 +19,17 @@ _MOMENTS = ("At", "created", "lastUpdated", "lastUsed", "expiry")
 
 
 def records_frame(
-    records: Sequence[Mapping[str, Any]], *, tenant_url: str = "", clock: Clock = SYSTEM_CLOCK
+    records: Sequence[Mapping[str, Any]],
+    *,
+    columns: Sequence[str] = (),
+    tenant_url: str = "",
+    clock: Clock = SYSTEM_CLOCK,
 ) -> pd.DataFrame:
     """Return a row an object; fields of objects in it have their names joined by dots, lists stay lists.
 
     Args:
         records: JSON-ready objects; a `Secret` in one stays one.
+        columns: what the table has where there is no object, whose fields would say it.
         tenant_url: whose they are, for `attrs`.
         clock: says when that was, for `attrs`.
 
@@ -32,7 +37,7 @@ def records_frame(
         Columns that are named like times ("createdAt") and hold nothing else are times in UTC. `attrs` has "tenant"
         and "time" (ISO, UTC).
     """
-    frame = pd.json_normalize([dict(each) for each in records])
+    frame = pd.json_normalize([dict(each) for each in records]) if records else pd.DataFrame(columns=[*columns])
     for name in frame.columns:
         if str(name).rpartition(".")[2].endswith(_MOMENTS):
             moments = pd.to_datetime(frame[name], utc=True, errors="coerce", format="ISO8601")

@@ -1,7 +1,8 @@
 """Where the tenant, the credential and the Vault come from.
 
 In this order: arguments, then the environment, then qlik-cli's context. Each value carries the name of its source. A
-credential is taken as a whole from one source, and a context's credential goes to that context's server alone.
+credential is taken as a whole from one source. A context's goes to that context's server alone, and the environment's,
+where QLIK_TENANT_URL stands beside it, to that tenant alone.
 Nothing is asked over the network here; `tenant()` and `store()` build what asks.
 """
 
@@ -40,6 +41,7 @@ _VARIABLES = {
 }
 _CREDENTIAL = ("api_key", "client_id", "client_secret")
 LOGIN_VARIABLES = tuple(_VARIABLES[name] for name in (*_CREDENTIAL, "vault_token"))
+_OF_ANOTHER_TENANT = "which QLIK_TENANT_URL says is for another tenant"
 _TOKEN_FILE = ".vault-token"  # noqa: S105 - a file name
 
 
@@ -137,7 +139,10 @@ class Settings:
         search.take(arguments)
         if context is not None:
             search.take_context(_named(context), login=login)
-        search.take(read_level({name: (variable, os.environ.get(variable)) for name, variable in _VARIABLES.items()}))
+        level = read_level({name: (variable, os.environ.get(variable)) for name, variable in _VARIABLES.items()})
+        if search.has_tenant:
+            _leave_login_of_another_tenant(level, search.values["tenant_url"], tell=login)
+        search.take(level)
         if "vault_url" in search.values and "vault_token" not in search.values:
             home = home_folder()
             search.take(Level() if home is None else read_token_file(home / _TOKEN_FILE))
@@ -173,10 +178,10 @@ class Settings:
             return QlikTenant(self.tenant_url, credential=ApiKey(self.api_key), **options)
         if self.client_secret is not None:
             return QlikTenant(self.tenant_url, credential=ClientSecret(self.client_id, self.client_secret), **options)
-        raise ConfigurationError(
-            f"No credential is set for {self.tenant_url}.",
-            hint="Set QLIK_API_KEY, or QLIK_CLIENT_ID and QLIK_CLIENT_SECRET.",
-        )
+        hint = "Set QLIK_API_KEY, or QLIK_CLIENT_ID and QLIK_CLIENT_SECRET."
+        if any(notice.endswith(_OF_ANOTHER_TENANT) for notice in self.notices):
+            hint = "The environment's is for QLIK_TENANT_URL: set both for this tenant, or use a context that logs in."
+        raise ConfigurationError(f"No credential is set for {self.tenant_url}.", hint=hint)
 
     def store(self, **options: Any) -> VaultKeyStore:
         """Return the key store in the Vault; nothing is sent yet.
@@ -283,6 +288,24 @@ def _named(context: str) -> str:
     if not context.strip():
         raise ConfigurationError("The context's name is empty.", hint="Name one, or leave it out.")
     return context
+
+
+def _leave_login_of_another_tenant(level: Level, tenant_url: str, *, tell: bool) -> None:
+    """Take the login out of the environment's level where that names a tenant too, and another one than is called."""
+    login = [name for name in _CREDENTIAL if name in level.values or name in level.problems]
+    named = level.values.get("tenant_url")
+    if not login or (named is None and "tenant_url" not in level.problems):
+        return
+    try:
+        if named is not None and same_origin(NORMALISERS["tenant_url"](str(named))[0], tenant_url):
+            return
+    except ConfigurationError:  # it is nobody's address, so not this tenant's
+        pass
+    for name in login:
+        for found in (level.values, level.sources, level.problems):
+            found.pop(name, None)
+    if tell:
+        level.notices.append(f"left {' and '.join(_VARIABLES[name] for name in login)} aside, {_OF_ANOTHER_TENANT}")
 
 
 def _refuse_contradiction(level: Level) -> None:

@@ -3,6 +3,21 @@
 Not done here: anything that the functions do not do. Exit codes: 0 done, 1 failed, 2 wrong usage.
 """
 
-from qlik_keys.cli.app import main
+from __future__ import annotations
+
+import sys
 
 __all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line; Ctrl-C is told in a line also while the program is being loaded."""
+    try:
+        from qlik_keys.cli.app import main as run
+
+        run()
+    except KeyboardInterrupt:
+        from qlik_keys.cli.app import asks_for_json, tell_interrupted
+
+        tell_interrupted(as_json=asks_for_json(sys.argv[1:]))
+        sys.exit(1)

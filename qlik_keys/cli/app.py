@@ -6,6 +6,8 @@ A command's module loads when the command is called: `--help` shows the tree wit
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
 import json
 import os
@@ -16,7 +18,8 @@ import typer
 from typer.core import TyperGroup
 
 from qlik_keys import __version__
-from qlik_keys.errors import QlikKeysError
+from qlik_keys.cli.results import current_notebook
+from qlik_keys.errors import Interrupted, Outcome, QlikKeysError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +33,13 @@ _LOOK: dict[str, Any] = {
     "pretty_exceptions_enable": False,
     "context_settings": {"max_content_width": 110},
 }
+# What has no place in a notebook: it prints tokens, runs servers, or changes the shell's own files.
+SHELL_ONLY = ("token", "demo", "sandbox", "lab")
+COMPLETION_OPTIONS = ("--show-completion", "--install-completion")
+INTERRUPTED = "Interrupted. What is done stays done; the same command goes on from there."
 _USAGE = 2
-_INTERRUPTED = 130
+_SIGINT = 130
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class Entry(NamedTuple):
@@ -78,9 +86,16 @@ class Tree(TyperGroup):
     """The root of the tree; a command is imported when it is called."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Return the words of the tree in the order of the help."""
+        """Return the words of the tree in the order of the help, in a notebook without those of a shell."""
         del ctx
-        return [name for entries in TREE.values() for name in entries]
+        return [name for entries in TREE.values() for name in entries if not _is_elsewhere(name)]
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the options of the root, in a notebook without a shell's completion."""
+        params: list[Any] = super().get_params(ctx)
+        if current_notebook() is None:
+            return params
+        return [each for each in params if not any(name in COMPLETION_OPTIONS for name in each.opts)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command or a group, None where there is none of that name."""
@@ -95,11 +110,17 @@ class Tree(TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the tree into the help, without loading it."""
-        del ctx
-        width = max(len(name) for entries in TREE.values() for name in entries)
+        names = self.list_commands(ctx)
+        width = max(map(len, names))
         for title, entries in TREE.items():
-            with formatter.section(title):
-                formatter.write_dl([(name.ljust(width), entry.words) for name, entry in entries.items()])
+            rows = [(name.ljust(width), entry.words) for name, entry in entries.items() if name in names]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+def _is_elsewhere(name: str) -> bool:
+    return name in SHELL_ONLY and current_notebook() is not None
 
 
 def new_group(*, name: str | None = None, words: str | None = None) -> typer.Typer:
@@ -164,6 +185,8 @@ def run(words: Sequence[str], *, prog_name: str) -> int:
         KeyboardInterrupt: it was interrupted, or a question was not answered.
     """
     problem: UsageProblem | None = None
+    if len(words) > 1 and words[0] in COMPLETION_OPTIONS:
+        raise UsageProblem(f"{words[0]} takes no value: it is for the shell that it is typed in.", "")
     try:
         code = typer.main.get_command(app).main(words, prog_name=prog_name, standalone_mode=False)
     except typer.Abort:
@@ -181,7 +204,7 @@ def run(words: Sequence[str], *, prog_name: str) -> int:
             message += "; a value that begins with - comes last, behind --"
         problem = UsageProblem(message, context.get_usage() if context else "")
     else:
-        if code == _INTERRUPTED:
+        if code == _SIGINT:
             raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
     if problem is None:
@@ -192,9 +215,16 @@ def run(words: Sequence[str], *, prog_name: str) -> int:
 def main() -> None:
     """Run the command line; what went wrong is told on standard error, in words or, with `--json`, as JSON."""
     words = sys.argv[1:]
-    as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
+    as_json = asks_for_json(words)
+    prog_name = os.path.basename(sys.argv[0]).removesuffix(".py")  # noqa: PTH119
+    asked = os.environ.get(f"_{prog_name}_COMPLETE".replace("-", "_").upper(), "")
     try:
-        code = run(words, prog_name=os.path.basename(sys.argv[0]).removesuffix(".py"))  # noqa: PTH119
+        if asked.startswith("complete_"):
+            sys.exit(_complete(asked.removeprefix("complete_")))
+        _refuse_what_is_no_text(words)
+        code = run(words, prog_name=prog_name)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except QlikKeysError as problem:
         code = 1
         tell_json(error_document(problem)) if as_json else tell_error(problem)
@@ -204,15 +234,69 @@ def main() -> None:
             tell_json(error_document(QlikKeysError(problem.message, hint=problem.usage)) | {"error": "Usage"})
         else:
             typer.echo(f"{problem.usage}\nError: {problem.message}".lstrip(), err=True)
+    except OSError as problem:
+        if problem.errno not in _UNWRITABLE:
+            raise
+        code = 1
+        _tell_of_a_full_disk(problem, as_json=as_json)
     except KeyboardInterrupt:
         code = 1
-        typer.echo("Interrupted. What is done stays done; the same command goes on from there.", err=True)
+        tell_interrupted(as_json=as_json)
     sys.exit(code)
+
+
+def asks_for_json(words: Sequence[str]) -> bool:
+    """Return whether `--json` is among the options of a command line."""
+    return "--json" in (words[: words.index("--")] if "--" in words else words)
+
+
+def _refuse_what_is_no_text(words: Sequence[str]) -> None:
+    """Refuse bytes that are no UTF-8, which Python lets through as halves of letters.
+
+    Raises:
+        UsageProblem: a word has some.
+    """
+    for number, word in enumerate(words, 1):
+        if any("\ud800" <= letter <= "\udfff" for letter in word):
+            raise UsageProblem(f"Word {number} of the command is not text in UTF-8.", "")
+
+
+def _tell_of_a_full_disk(problem: OSError, *, as_json: bool) -> None:
+    """Say that the result could not be written, and have nobody try again when the program ends."""
+    error = QlikKeysError(
+        f"The output cannot be written ({problem.strerror}).",
+        hint="Make room, or write elsewhere. What was asked for may be done all the same: look first.",
+        outcome=Outcome.UNKNOWN,
+    )
+    with contextlib.suppress(OSError):
+        tell_json(error_document(error)) if as_json else tell_error(error)
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _complete(shell: str) -> int:
+    """Print what a shell may offer, in the place of typer, which does not quote it; return the exit code."""
+    from qlik_keys.cli.completion_lines import answer_to_a_shell
+
+    told, code = answer_to_a_shell(shell, os.environ)
+    typer.echo(told)
+    return code
+
+
+def tell_interrupted(*, as_json: bool) -> None:
+    """Say on standard error that it was interrupted."""
+    error = Interrupted(INTERRUPTED, outcome=Outcome.UNKNOWN)
+    tell_json(error_document(error)) if as_json else typer.echo(INTERRUPTED, err=True)
 
 
 def tell_error(problem: QlikKeysError) -> None:
     """Print what happened and what to do, on standard error."""
-    typer.secho(f"Error: {problem.message}", err=True, fg=typer.colors.RED)
+    told = f"Error: {problem.message}"
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"  # https://no-color.org
+    typer.echo(told if plain else typer.style(told, fg=typer.colors.RED), err=True)
     if problem.hint:
         typer.echo(f"What to do: {problem.hint}", err=True)
     trace_id = getattr(problem, "trace_id", "")

@@ -1,11 +1,12 @@
-"""What a shell or a notebook offers while one types: names of contexts and of clients.
+"""What a shell or a notebook offers while one types: words of the tree, options, names of contexts and of clients.
 
 It is a help, so it is quick and quiet: whatever goes wrong, nothing is offered. Names alone are read, never a key.
+How an offer is written on the line, so that it is one word there and nothing that is run: `completion_lines`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
@@ -16,6 +17,13 @@ _MOST_CLIENTS = 100
 _PATIENCE_SECONDS = 2.0
 
 
+class Offer(NamedTuple):
+    """A word that may stand there, and what it is about, "" for nothing."""
+
+    value: str
+    words: str = ""
+
+
 def complete_contexts(incomplete: str) -> list[str]:
     """Return the names of qlik-cli's contexts that begin like this."""
     from qlik_keys.contexts import known_contexts
@@ -23,16 +31,25 @@ def complete_contexts(incomplete: str) -> list[str]:
     return sorted(name for name in known_contexts() if name.startswith(incomplete))
 
 
-def complete_clients(incomplete: str) -> list[str]:
-    """Return the names of clients whose key is in the Vault that begin like this, of the first hundred of them."""
+def complete_clients(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the names of clients whose key is in the Vault that begin like this, of the first hundred of them.
+
+    Args:
+        ctx: what stands on the line already; its `--context` and `--server` count.
+        incomplete: the beginning.
+    """
     from qlik_keys.cli.results import notebook_context
     from qlik_keys.errors import QlikKeysError
     from qlik_keys.settings import Settings
     from qlik_keys.tenant.url import tenant_host
 
     names = set()
+    asked = ctx.params if ctx.info_name != "token" else ctx.params | {"context": None}  # which writes that context
+    context, server = asked.get("context") or None, asked.get("server") or None
+    if context is None and server is None:
+        context = notebook_context() or None
     try:
-        settings = Settings.resolve(context=notebook_context() or None, login=False)
+        settings = Settings.resolve(context=context, tenant_url=server, login=False)
         if not settings.tenant_url:
             return []
         host = tenant_host(settings.tenant_url)
@@ -46,8 +63,8 @@ def complete_clients(incomplete: str) -> list[str]:
     return sorted(names)
 
 
-def complete_line(words: Sequence[str], incomplete: str) -> list[str]:
-    """Return what may stand at the end of a line of the tree, as a shell's own completion finds it.
+def complete_line(words: Sequence[str], incomplete: str) -> list[Offer]:
+    """Return what may stand at the end of a line of the tree; for `--option=beginning` the values alone.
 
     Args:
         words: the whole words before, without the program's name.
@@ -56,24 +73,51 @@ def complete_line(words: Sequence[str], incomplete: str) -> list[str]:
     from qlik_keys.cli.app import app
 
     command: Any = typer.main.get_command(app)
+    given: list[str] = []
     for word in words:
-        if hasattr(command, "list_commands"):
+        if not hasattr(command, "list_commands"):
+            given.append(word)
+        elif not word.startswith("-"):
             command = command.get_command(None, word)
-        if command is None:
-            return []
-    if hasattr(command, "list_commands"):
-        names = [*command.list_commands(None), "--help"]
-        return [name for name in names if name.startswith(incomplete)]
-    context = command.make_context(command.name, [], resilient_parsing=True)
-    options = {name: each for each in command.params if each.param_type_name == "option" for name in each.opts}
-    asked = options.get(words[-1]) if words else None
+            if command is None:
+                return []
+    if incomplete.startswith("--") and "=" in incomplete and "--" not in given:
+        name, _, incomplete = incomplete.partition("=")
+        given.append(name)
+    context = command.make_context(command.name, [*given], resilient_parsing=True)
+    options = {
+        name: each
+        for each in command.get_params(context)
+        if each.param_type_name == "option" and not each.hidden
+        for name in each.opts
+    }
+    asked = options.get(given[-1]) if given and "--" not in given else None
     if asked is not None and not asked.is_flag:
         return _values(asked, context, incomplete)
-    if incomplete.startswith("-"):
-        return [*(name for name, each in options.items() if not each.hidden and name.startswith(incomplete))]
+    if incomplete.startswith("-") and "--" not in given:
+        return [Offer(name, each.help or "") for name, each in options.items() if name.startswith(incomplete)]
+    if hasattr(command, "list_commands"):
+        return [
+            Offer(name, _words_of(command, name)) for name in command.list_commands(None) if name.startswith(incomplete)
+        ]
     arguments = [each for each in command.params if each.param_type_name == "argument"]
-    return [value for each in arguments for value in _values(each, context, incomplete)]
+    free = (each for each in arguments if context.params.get(each.name) is None)
+    return [offer for each in free for offer in _values(each, context, incomplete)]
 
 
-def _values(parameter: Any, context: Any, incomplete: str) -> list[str]:
-    return [item.value for item in parameter.shell_complete(context, incomplete)]
+def _words_of(group: Any, name: str) -> str:
+    """Return what a group's help says of a command, without loading the tree for it."""
+    from qlik_keys.cli.app import TREE, Tree
+
+    if isinstance(group, Tree):
+        return next(entries[name].words for entries in TREE.values() if name in entries)
+    return str(group.get_command(None, name).get_short_help_str())
+
+
+def _values(parameter: Any, context: Any, incomplete: str) -> list[Offer]:
+    """Return a parameter's values; where it is a file, nothing: the shell knows better.
+
+    A name of several lines cannot be typed, and one that begins with a dash would be an option.
+    """
+    found = [item.value for item in parameter.shell_complete(context, incomplete) if item.type == "plain"]
+    return [Offer(value) for value in found if value and value.isprintable() and not value.startswith("-")]

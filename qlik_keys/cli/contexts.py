@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The context's name.", autocompletion=complete_contexts)]
 
+_COLUMNS = ("name", "current", "server", "login", "comment", "problems")
+
 app = new_group(name="context", words="The contexts of qlik-cli: who calls, and where.")
 
 
@@ -30,7 +32,8 @@ def ls(*, quiet: QuietOption = False, as_json: JsonOption = False) -> None:
     """
     contexts = _contexts()
     rows = [] if contexts is None else [_shown(each, contexts) for each in contexts.contexts.values()]
-    show(rows, quiet=quiet, as_json=as_json, nothing="qlik-cli has no contexts here (~/.qlik/contexts.yml).")
+    nothing = "qlik-cli has no contexts here (~/.qlik/contexts.yml)."
+    show(rows, quiet=quiet, as_json=as_json, columns=_COLUMNS, nothing=nothing)
 
 
 @app.command("get")

@@ -2,56 +2,113 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from typing import TYPE_CHECKING, Any
+import re
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
 
+import typer
+
+from qlik_keys.cli.results import current_notebook
 from qlik_keys.errors import ConfigurationError
 
-if TYPE_CHECKING:
-    from pathlib import Path
+_STDIN = Path("-")
+_PIECE = r"""(?:[^,"']|"[^"]*"|'[^']*')+"""
+_PIECES = re.compile(f"{_PIECE}(?:,{_PIECE})*")
 
 
-def document_of(body: str, body_file: Path | None) -> Any:
-    """Return the body as JSON-ready values, None for none.
+def document_of(body: str | None, body_file: Path | None) -> Any:
+    """Return the body as JSON-ready values, `JSON_NULL` for a null, None where there is none.
+
+    Args:
+        body: of `--body`, or a notebook's cell.
+        body_file: of `--body-file`; "-" is standard input.
 
     Raises:
-        ConfigurationError: both are given, or it is no JSON, or the file cannot be read.
+        typer.BadParameter: both are given.
+        ConfigurationError: it is no JSON, or the file cannot be read.
     """
-    if body and body_file:
-        raise ConfigurationError("There are two bodies.", hint="Give --body or --body-file.")
+    if body is not None and body_file is not None:
+        raise typer.BadParameter("there are two bodies: give one of them", param_hint="--body / --body-file")
+    if body_file is not None:
+        hint = "Check what is in it."
+        text = _read(body_file)
+    else:
+        has_cell = (notebook := current_notebook()) is not None and notebook.has_cell
+        hint = "Check the cell." if has_cell else "Check the quotes: a shell takes some of them away. Or use a file."
+        text = body or ""
+    text = text.removeprefix("\ufeff")  # a byte order mark, which editors on Windows write
+    if not text.strip():
+        return None
     try:
-        text = body_file.read_text(encoding="utf-8") if body_file else body
-        return json.loads(text) if text.strip() else None
-    except OSError as error:
-        problem = f"The file with the body cannot be read ({type(error).__name__})."
-    except (ValueError, RecursionError):
-        problem = "The body is no JSON."
-    raise ConfigurationError(problem, hint="Check the quotes: a shell takes some of them away. Or use --body-file.")
+        document = json_of(text)
+    except ValueError:
+        document = ...
+    if document is ...:
+        raise ConfigurationError("The body is no JSON.", hint=hint)
+    if document is None:
+        from qlik_keys.tenant.calls import JSON_NULL
+
+        return JSON_NULL
+    return document
 
 
-def pairs(given: list[str] | None, option: str) -> dict[str, str]:
-    """Return name=value pairs; like qlik-cli, several may stand in one text with commas between.
+def json_of(text: str) -> Any:
+    """Return what a JSON text says.
 
     Raises:
-        ConfigurationError: one is none.
+        ValueError: it is none, or nests too deep.
     """
-    found = {}
+    try:
+        return json.loads(text, parse_constant=_no_number)
+    except RecursionError:
+        pass
+    raise ValueError
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(name)  # NaN and Infinity: RFC 8259 6 knows none
+
+
+def _read(file: Path) -> str:
+    """Return a file's text.
+
+    Raises:
+        ConfigurationError: it cannot be read.
+    """
+    try:
+        if file != _STDIN:
+            return file.read_text(encoding="utf-8")
+        if sys.stdin is not None:
+            return sys.stdin.read()
+        problem = "there is no standard input"
+    except UnicodeDecodeError:
+        problem = "it is no text in UTF-8"
+    except OSError as error:
+        problem = type(error).__name__
+    raise ConfigurationError(f"The file with the body cannot be read ({problem}).", hint="Name a file in UTF-8.")
+
+
+def pairs(given: list[str] | None, option: str) -> list[tuple[str, str]]:
+    """Return name=value pairs; like with qlik-cli, several may stand in one text with commas between.
+
+    Raises:
+        typer.BadParameter: one is none.
+    """
+    found = []
     for text in given or []:
         for each in _parts(text):
             name, equals, value = each.partition("=")
             if not name.strip() or not equals:
-                raise ConfigurationError(f"{option} wants name=value.", hint=f"For instance {option} limit=1.")
-            found[name.strip()] = value
+                raise typer.BadParameter(f"it wants name=value, for instance {option} limit=1", param_hint=option)
+            found.append((name.strip(), value))
     return found
 
 
 def _parts(text: str) -> list[str]:
-    """Split `a=1,b=2`, but not `filter=a,b`, nor a text whose pieces are no pairs."""
-    if text.count("=") < 2:  # noqa: PLR2004  # one pair, whatever commas its value has
+    """Split `a=1,b=2`, but not `filter=a,b`, nor within quotes, nor a text whose pieces are no pairs."""
+    if not _PIECES.fullmatch(text):
         return [text]
-    try:
-        parts = next(csv.reader([text]))
-    except (csv.Error, StopIteration):
-        return [text]
+    parts = [re.sub(r'^"([^"]*)"$', r"\1", piece) for piece in re.findall(_PIECE, text)]
     return parts if all("=" in part for part in parts) else [text]

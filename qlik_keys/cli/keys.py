@@ -8,13 +8,18 @@ from __future__ import annotations
 import functools
 import json
 import sys
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group, tell_step
+from qlik_keys.cli.callers import resolved
 from qlik_keys.cli.completion import complete_clients
+from qlik_keys.cli.option_groups import with_options
+from qlik_keys.cli.options import ContextOption, ServerOption, refuse_empty
+from qlik_keys.cli.results import is_terminal
 from qlik_keys.errors import ConfigurationError, KeyMaterialError, TenantNotFound
 from qlik_keys.keystore.names import CLIENT_ID
 
@@ -31,12 +36,12 @@ app = new_group()
 Client = Annotated[
     str,
     typer.Argument(
-        metavar="CLIENT", help="The client's id, or its name where one has it.", autocompletion=complete_clients
+        metavar="CLIENT",
+        help="The client's id, or its name where one has it.",
+        autocompletion=complete_clients,
+        callback=refuse_empty,
     ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan; change nothing.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result, the plan or the error as JSON.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Do not tell the steps.")]
 Custody = Annotated[
     str | None, typer.Option(help="Who holds new keys: kv, or transit (Vault signs). Or QLIK_KEYS_CUSTODY.")
 ]
@@ -48,8 +53,21 @@ AllowSwap = Annotated[
 RotateAfter = Annotated[int, typer.Option(min=1, help="How many days the key should serve.")]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """Where it is done, whether it is done or only planned, and how it is told: what all of these commands share."""
+
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan; change nothing.")] = False
+    context: ContextOption = None
+    server: ServerOption = None
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result, the plan or the error as JSON.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not tell the steps.")] = False
+
+
 @app.command(epilog=TENANT_HELP)
+@with_options(Way)
 def provision(
+    way: Way,
     name: Annotated[str, typer.Argument(help="The client's name.")],
     *,
     scope: Annotated[
@@ -61,9 +79,6 @@ def provision(
     impersonation: Annotated[bool, typer.Option("--impersonation", help="Also allow user impersonation.")] = False,
     rotate_after_days: RotateAfter = 90,
     custody: Custody = None,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Make a machine-to-machine client whose private key lives in Vault.
 
@@ -81,12 +96,14 @@ def provision(
         "impersonation": impersonation,
         "rotate_after": timedelta(days=rotate_after_days),
     }
-    work = _Command("provision", custody=custody, dry_run=dry_run, as_json=as_json, quiet=quiet)
-    work.run("", options, lambda tenant, store, _, **told: _made(lifecycle.provision(tenant, store, **options, **told)))
+    work = _Command("provision", way, custody=custody)
+    work.run("", options, lambda tenant, store, _, **told: [lifecycle.provision(tenant, store, **options, **told)])
 
 
 @app.command(epilog=TENANT_HELP)
+@with_options(Way)
 def rotate(
+    way: Way,
     client: Client,
     *,
     overlap_hours: Annotated[float, typer.Option(min=0, help="How long the old key goes on beside the new one.")] = 24,
@@ -96,9 +113,6 @@ def rotate(
     allow_swap: AllowSwap = False,
     rotate_after_days: RotateAfter = 90,
     custody: Custody = None,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Replace a client's key without downtime.
 
@@ -114,23 +128,28 @@ def rotate(
         "allow_swap": allow_swap,
         "rotate_after": timedelta(days=rotate_after_days),
     }
-    work = _Command("rotate", custody=custody, dry_run=dry_run, as_json=as_json, quiet=quiet)
+    work = _Command("rotate", way, custody=custody)
     work.run(
         client, options, lambda tenant, store, id_, **told: [lifecycle.rotate(tenant, store, id_, **options, **told)]
     )
 
 
 @app.command(epilog=TENANT_HELP)
+@with_options(Way)
 def retire(
+    way: Way,
     client: Annotated[
-        str | None, typer.Argument(metavar="[CLIENT]", help="One client's id or name; by default all.")
+        str | None,
+        typer.Argument(
+            metavar="[CLIENT]",
+            help="One client's id or name; by default all.",
+            autocompletion=complete_clients,
+            callback=refuse_empty,
+        ),
     ] = None,
     *,
     force: Annotated[bool, typer.Option("--force", help="Also where the overlap is not over.")] = False,
     custody: Custody = None,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Take away the old keys whose overlap is over.
 
@@ -139,7 +158,7 @@ def retire(
     from qlik_keys import lifecycle
 
     options: dict[str, Any] = {"force": force}
-    work = _Command("retire", custody=custody, dry_run=dry_run, as_json=as_json, quiet=quiet)
+    work = _Command("retire", way, custody=custody)
     work.run(
         client or "",
         options,
@@ -149,16 +168,15 @@ def retire(
 
 
 @app.command(epilog=TENANT_HELP)
+@with_options(Way)
 def revoke(
+    way: Way,
     client: Client,
     *,
     alg: Alg = None,
     bits: Bits = None,
     allow_swap: AllowSwap = False,
     custody: Custody = None,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """The key is out: replace it now, and take every older one away.
 
@@ -167,14 +185,16 @@ def revoke(
     from qlik_keys import lifecycle
 
     options: dict[str, Any] = {"key": _key_spec(alg, bits), "allow_swap": allow_swap}
-    work = _Command("revoke", custody=custody, dry_run=dry_run, as_json=as_json, quiet=quiet)
+    work = _Command("revoke", way, custody=custody)
     work.run(
         client, options, lambda tenant, store, id_, **told: [lifecycle.revoke(tenant, store, id_, **options, **told)]
     )
 
 
 @app.command(epilog=TENANT_HELP)
+@with_options(Way)
 def adopt(
+    way: Way,
     client: Client,
     *,
     remove_secrets: Annotated[
@@ -184,9 +204,6 @@ def adopt(
     bits: Bits = None,
     rotate_after_days: RotateAfter = 90,
     custody: Custody = None,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Give a client that was made elsewhere a key of ours.
 
@@ -199,21 +216,20 @@ def adopt(
         "remove_secrets": remove_secrets,
         "rotate_after": timedelta(days=rotate_after_days),
     }
-    work = _Command("adopt", custody=custody, dry_run=dry_run, as_json=as_json, quiet=quiet)
+    work = _Command("adopt", way, custody=custody)
     work.run(
         client, options, lambda tenant, store, id_, **told: [lifecycle.adopt(tenant, store, id_, **options, **told)]
     )
 
 
 @app.command(epilog=TENANT_HELP)
+@with_options(Way)
 def delete(
+    way: Way,
     client: Client,
     *,
     confirm: Annotated[str | None, typer.Option(help="The client's id once more.")] = None,
     keep_secret: Annotated[bool, typer.Option("--keep-secret", help="Leave its keys in the Vault.")] = False,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Delete a client for good, and then its keys in the Vault.
 
@@ -223,8 +239,8 @@ def delete(
     """
     from qlik_keys import lifecycle
 
-    if confirm is None and not dry_run:
-        if not sys.stdin.isatty():
+    if confirm is None and not way.dry_run:
+        if not is_terminal(sys.stdin):
             raise typer.BadParameter("say which client by its id once more: --confirm ID", param_hint="--confirm")
         confirm = typer.prompt("Nobody can undo it. The client's id once more")
     typed = confirm or ""
@@ -234,17 +250,16 @@ def delete(
         lifecycle.delete(tenant, store, client_id, confirm=typed, keep_secret=keep_secret, **told)
         return [{"operation": "delete", "client_id": client_id, "keys_kept": keep_secret}]
 
-    work = _Command("delete", custody=None, dry_run=dry_run, as_json=as_json, quiet=quiet)
+    work = _Command("delete", way, custody=None)
     work.run(client, {"keep_secret": keep_secret}, perform)
 
 
 @app.command(epilog=TENANT_HELP)
+@with_options(Way)
 def resume(
+    way: Way,
     *,
     custody: Custody = None,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Finish every operation on the tenant that was cut off.
 
@@ -252,7 +267,7 @@ def resume(
     """
     from qlik_keys import lifecycle
 
-    work = _Command("resume", custody=custody, dry_run=dry_run, as_json=as_json, quiet=quiet)
+    work = _Command("resume", way, custody=custody)
     work.run(
         "",
         {},
@@ -264,12 +279,11 @@ def resume(
 class _Command:
     """What the commands share: connections, the client's id, the plan or the deed, and how the result is told."""
 
-    def __init__(self, operation: str, *, custody: str | None, dry_run: bool, as_json: bool, quiet: bool) -> None:
+    def __init__(self, operation: str, way: Way, *, custody: str | None) -> None:
         self._operation = operation
         self._custody = custody
-        self._dry_run = dry_run
-        self._as_json = as_json
-        self._told: dict[str, Any] = {} if quiet else {"on_step": functools.partial(tell_step, err=True)}
+        self._way = way
+        self._told: dict[str, Any] = {} if way.quiet else {"on_step": functools.partial(tell_step, err=True)}
 
     def run(
         self,
@@ -284,16 +298,14 @@ class _Command:
         Raises:
             QlikKeysError: as the operation does.
         """
-        from qlik_keys.cli.options import resolved
-
-        settings = resolved(custody=self._custody, as_json=self._as_json)
+        settings = resolved(self._way.context, self._way.server, custody=self._custody, as_json=self._way.as_json)
         with settings.tenant() as tenant, settings.store() as store:
             client_id = _find(tenant, client)
-            if self._dry_run:
+            if self._way.dry_run:
                 self._show_plan(tenant, store, client_id, options)
                 return
             results = [_document(self._operation, item) for item in perform(tenant, store, client_id, **self._told)]
-        if self._as_json:
+        if self._way.as_json:
             typer.echo(json.dumps(results, indent=2))
             return
         for result in results:
@@ -305,7 +317,7 @@ class _Command:
         from qlik_keys.lifecycle import preview
 
         plan = preview(tenant, store, self._operation, client_id, **options)  # type: ignore[arg-type]
-        typer.echo(json.dumps(plan.to_dict(), indent=2) if self._as_json else plan.words())
+        typer.echo(json.dumps(plan.to_dict(), indent=2) if self._way.as_json else plan.words())
         if plan.blocked:
             raise typer.Exit(1)
 
@@ -342,10 +354,6 @@ def _key_spec(alg: str | None, bits: int | None) -> KeySpec | None:
     except KeyMaterialError as problem:
         message = f"{problem.message} {problem.hint}"
     raise typer.BadParameter(message, param_hint="--alg/--bits")
-
-
-def _made(result: Provisioned) -> list[Provisioned]:
-    return [result]
 
 
 def _document(operation: str, result: Provisioned | Rotated | Resumed | dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ These are single calls to the tenant, as qlik-cli sends them; a client with its 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path  # typer reads the annotations at run time
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -13,16 +12,16 @@ from urllib.parse import quote
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
-from qlik_keys.cli.inputs import document_of
+from qlik_keys.cli.inputs import document_of, json_of
 from qlik_keys.cli.options import Call, calling
 from qlik_keys.errors import ConfigurationError
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The client's id.")]
 OfClient = Annotated[str, typer.Option("--oauth-clientId", metavar="ID", help="The client's id.")]
 File = Annotated[Path | None, typer.Option("--file", "-f", help="A file with the JSON body.")]
-Body = Annotated[str, typer.Option(help="A JSON Patch (RFC 6902), in the place of --op, --path and --value.")]
+Body = Annotated[str | None, typer.Option(help="A JSON Patch (RFC 6902), in the place of --op, --path and --value.")]
 Op = Annotated[str, typer.Option(help="add, remove or replace.")]
-Value = Annotated[str, typer.Option(help="JSON, or a text.")]
+Value = Annotated[str | None, typer.Option(help="JSON, or a text.")]
 Texts = list[str] | None
 _LIST = "TEXTS"
 
@@ -107,6 +106,7 @@ def create(
     crv: str = _member("crv", "of EC: P-384"),
     x: str = _member("x", "of EC"),
     y: str = _member("y", "of EC"),
+    body: Annotated[str | None, typer.Option(help="The client as JSON; the flags outrank what is in it.")] = None,
     file: File = None,
 ) -> None:
     """Create an OAuth client. Lists take commas, or the flag several times.
@@ -119,7 +119,7 @@ def create(
     """
     members = {"kty": kty, "use": use, "alg": alg, "kid": kid, "n": n, "e": e, "crv": crv, "x": x, "y": y}
     key = {name: value for name, value in members.items() if value}
-    body = _file(file) | {
+    client = _object(body, file) | {
         name: value
         for name, value in {
             "appType": app_type,
@@ -137,8 +137,8 @@ def create(
         }.items()
         if value
     }
-    _refuse_private(body.get("publicKeys"))
-    call.send("post", _PATH, body=body)
+    _refuse_private(client.get("publicKeys"))
+    call.send("post", _PATH, body=client)
 
 
 @app.command("patch", epilog=TENANT_HELP)
@@ -149,8 +149,8 @@ def patch(
     *,
     op: Op = "",
     path: Annotated[str, typer.Option(help="For instance /description.")] = "",
-    value: Value = "",
-    body: Body = "",
+    value: Value = None,
+    body: Body = None,
     file: File = None,
 ) -> None:
     """Change an OAuth client.
@@ -230,16 +230,18 @@ def set_consent(
     call: Call,
     client_id: Id,
     *,
-    op: Op = "replace",
-    path: Annotated[str, typer.Option(help="/consentMethod.")] = "/consentMethod",
-    value: Annotated[str, typer.Option(help="trusted, which a machine needs, or required.")] = "",
-    body: Body = "",
+    op: Annotated[str, typer.Option(help="replace.")] = "",
+    path: Annotated[str, typer.Option(help="/consentMethod.")] = "",
+    value: Annotated[str | None, typer.Option(help="trusted, which a machine needs, or required.")] = None,
+    body: Body = None,
     file: File = None,
 ) -> None:
     """Set how a client is allowed in.
 
     Example: qlik-keys oauth-client connection-config patch ID --value trusted
     """
+    if value is not None:
+        op, path = op or "replace", path or "/consentMethod"
     call.send("patch", _of(client_id, "connection-configs/me"), body=_operations(op, path, value, body, file))
 
 
@@ -262,31 +264,33 @@ def _texts(given: list[str] | None) -> list[str]:
     return [text.strip() for each in given or [] for text in each.split(",") if text.strip()]
 
 
-def _file(file: Path | None) -> dict[str, Any]:
-    document = document_of("", file)
+def _object(body: str | None, file: Path | None) -> dict[str, Any]:
+    document = document_of(body, file)
     if document is None:
         return {}
     if not isinstance(document, dict):
-        raise ConfigurationError(f"{file} holds no JSON object.", hint='A client is an object: {"appType": "web", …}.')
+        raise ConfigurationError("The body is no JSON object.", hint='A client is an object: {"appType": "web", …}.')
     return document
 
 
-def _operations(op: str, path: str, value: str, body: str, file: Path | None) -> Any:
+def _operations(op: str, path: str, value: str | None, body: str | None, file: Path | None) -> Any:
     """Return the JSON Patch that was given in one of three ways.
 
     Raises:
-        ConfigurationError: it was given in none.
+        typer.BadParameter: it was given in none, or in two.
     """
     given = document_of(body, file)
     if given is not None:
+        if op or path or value is not None:
+            raise typer.BadParameter("there are two changes: give one of them", param_hint="--op / --body / --file")
         return given
     if op not in ("add", "remove", "replace") or not path:
-        raise ConfigurationError(
-            "There is nothing to change.", hint="Give --op, --path and --value, or --body, or --file."
+        raise typer.BadParameter(
+            "there is nothing to change: give --op, --path and --value, or --body, or --file", param_hint="--op"
         )
     operation: dict[str, Any] = {"op": op, "path": path}
     if op != "remove":
-        operation["value"] = _value(value)
+        operation["value"] = _value(value or "")
     return [operation]
 
 
@@ -294,8 +298,8 @@ def _value(text: str) -> Any:
     """Return what `--value` says: JSON where it is a list, an object, or a text in quotes; else the text itself."""
     if text[:1] in ("[", "{", '"'):
         try:
-            return json.loads(text)
-        except (ValueError, RecursionError):
+            return json_of(text)
+        except ValueError:
             pass
         raise ConfigurationError("The value begins like JSON and is none.", hint="Check the quotes.")
     return text

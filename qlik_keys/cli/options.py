@@ -6,31 +6,29 @@ Who calls: the environment's credential, a qlik-cli context (`--context`), or a 
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-import inspect
 import re
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import unquote, urlencode
 
 import typer
 
+from qlik_keys.cli.callers import as_client, lookup, resolved
 from qlik_keys.cli.completion import complete_clients, complete_contexts
 from qlik_keys.cli.inputs import pairs
-from qlik_keys.cli.results import current_notebook, notebook_context, show
-from qlik_keys.errors import ConfigurationError
+from qlik_keys.cli.option_groups import with_options
+from qlik_keys.cli.results import current_notebook, is_terminal, show
+from qlik_keys.errors import ConfigurationError, TenantProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from qlik_keys.settings import Settings
     from qlik_keys.tenant import Exchange, QlikTenant, RetryPolicy
     from qlik_keys.tenant.raw import RawAnswer
-    from qlik_keys.tokens import TokenSource, UserLookup
+    from qlik_keys.tenant.url import Query
 
 CONFIRMATION = "qlik-confirm-delete"
 MAXIMUM_RETRIES = 10
@@ -40,9 +38,8 @@ _CLIENT_PATH = re.compile(r"/+api/+v1/+oauth-clients/+(?P<id>[^/]+)/*", re.IGNOR
 
 def _refuse_insecure(value: bool) -> None:  # noqa: FBT001  # typer's callbacks are called like this
     if value:
-        raise ConfigurationError(
-            "Certificates are always verified.",
-            hint="Point SSL_CERT_FILE to the certificate of your own authority, and leave --insecure out.",
+        raise typer.BadParameter(
+            "certificates are always verified; point SSL_CERT_FILE to the certificate of your own authority"
         )
 
 
@@ -72,6 +69,16 @@ ClientOption = Annotated[str | None, _CLIENT]
 NeededClientOption = Annotated[str, _CLIENT]
 ServerOption = Annotated[
     str | None, typer.Option("--server", "-s", metavar="URL", help="The tenant's address.", callback=refuse_empty)
+]
+ContextOption = Annotated[
+    str | None,
+    typer.Option(
+        "--context",
+        metavar="NAME",
+        help="Call as this qlik-cli context.",
+        autocompletion=complete_contexts,
+        callback=refuse_empty,
+    ),
 ]
 AsUserOption = Annotated[
     str | None,
@@ -105,27 +112,24 @@ class Call:
     ] = field(default=None)
     as_user: AsUserOption = None
     as_subject: AsSubjectOption = None
-    context: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Call as this qlik-cli context.",
-            autocompletion=complete_contexts,
-            callback=refuse_empty,
-        ),
-    ] = None
+    context: ContextOption = None
     server: ServerOption = None
     headers: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="A further header; may be given several times.")
     ] = field(default=None)
     retry: Annotated[
-        int | None, typer.Option(min=0, max=MAXIMUM_RETRIES, metavar="N", help="How often to try again, at most 10.")
+        int | None,
+        typer.Option(
+            min=0, max=MAXIMUM_RETRIES, metavar="N", help="How often to try again where that is safe, at most 10."
+        ),
     ] = None
     interval: Annotated[
-        int | None, typer.Option(min=1, metavar="SECONDS", help="How long to wait before that, at least 1.")
+        int | None, typer.Option(min=1, metavar="SECONDS", help="How long to wait before that at least, 1 or more.")
     ] = None
     quiet: QuietOption = False
-    as_it_came: Annotated[bool, typer.Option("--raw", help="Print the answer as it came.")] = False
+    as_it_came: Annotated[
+        bool, typer.Option("--raw", help="Print the answer as it came; of a list the first page.")
+    ] = False
     as_json: JsonOption = False
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Tell each request on standard error, without secrets.")
@@ -137,13 +141,16 @@ class Call:
         """Yield the tenant, asked as whoever was named.
 
         Raises:
+            typer.BadParameter: what only a client can have is asked for, and none is named.
             ConfigurationError: tenant, credential or Vault is missing, or nobody has that name.
         """
         user = lookup(self.as_user, self.as_subject)
         if user is not None and self.client is None:
-            raise ConfigurationError("Only a client can impersonate.", hint="Name one: --client NAME.")
+            raise typer.BadParameter(
+                "only a client can impersonate: --client NAME", param_hint="--as-user / --as-subject"
+            )
         if self.scope and self.client is None:
-            raise ConfigurationError("Only a client can ask for scopes.", hint="Name one: --client NAME.")
+            raise typer.BadParameter("only a client can ask for scopes: --client NAME", param_hint="--scope")
         settings = resolved(self.context, self.server, login=self.client is None, as_json=self.as_json)
         notebook = current_notebook()
         if notebook is not None:
@@ -173,12 +180,12 @@ class Call:
         method: str,
         path: str,
         *,
-        query: Mapping[str, str] | None = None,
+        query: Query | None = None,
         body: Any = None,
         confirm: str | None = None,
         output: Path | None = None,
-    ) -> None:
-        """Send one call and show its answer.
+    ) -> RawAnswer:
+        """Send one call, show its answer and return it.
 
         Args:
             method: get, post, put, patch or delete.
@@ -202,6 +209,7 @@ class Call:
             show(answer.content.decode(errors="replace"), as_it_came=True)
         elif answer.content:
             show(answer.json(), quiet=self.quiet, as_json=self.as_json)
+        return answer
 
     def list_all(
         self,
@@ -227,7 +235,9 @@ class Call:
         asked = {name: value for name, value in query.items() if value}
         asked["limit"] = str(min(limit or _PAGE, _PAGE))
         if self.as_it_came:
-            self.send("get", path, query=asked)
+            answer = self.send("get", path, query=asked)
+            if (limit is None or limit > _PAGE) and _goes_on(answer):
+                typer.echo("Note: this is the first page, and there are more: leave --raw out to get them.", err=True)
             return
         found: list[Any] = []
         total = None
@@ -242,7 +252,7 @@ class Call:
         show(document, quiet=self.quiet, as_json=self.as_json, columns=columns, nothing=nothing)
 
     def _headers(self) -> dict[str, str]:
-        return pairs(self.headers, "--headers")
+        return {name.lower(): value for name, value in pairs(self.headers, "--headers")}
 
     def _policy(self) -> RetryPolicy | None:
         """Return how calls are repeated; between `--interval` and twice as long, so that many do not come at once."""
@@ -261,117 +271,8 @@ class Call:
             tenant.subscribe(_tell_exchange)
 
 
-def calling(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of a `Call`, which it gets as its first argument."""
-    own = [*inspect.signature(command, eval_str=True).parameters.values()][1:]
-    hints = get_type_hints(Call, include_extras=True)
-    shared = [
-        inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=hints[each.name])
-        for each in dataclasses.fields(Call)
-    ]
-
-    @functools.wraps(command)
-    def run(**given: Any) -> None:
-        call = Call(**{each.name: given.pop(each.name) for each in shared})
-        command(call, **given)
-
-    del run.__wrapped__  # typer would look at it, and find the argument `call`
-    run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
-    run.__annotations__ = {each.name: each.annotation for each in (*own, *shared)}
-    return run
-
-
-def resolved(
-    context: str | None = None,
-    server: str | None = None,
-    *,
-    custody: str | None = None,
-    login: bool = True,
-    as_json: bool = False,
-) -> Settings:
-    """Return the settings by these options, and tell on standard error what of them was mended or left aside.
-
-    In a notebook, `%qlik context use` counts like `--context`.
-
-    Args:
-        context: of `--context`.
-        server: of `--server`.
-        custody: of `--custody`.
-        login: False for a client, which needs nobody's login but its own key.
-        as_json: nothing is told: on standard error a program looks for an error's document.
-
-    Raises:
-        ConfigurationError: as `Settings.resolve`.
-    """
-    from qlik_keys.settings import Settings
-
-    if context is None and server is None:
-        context = notebook_context() or None
-    settings = Settings.resolve(context=context, tenant_url=server, custody=custody, login=login)
-    for notice in () if as_json else settings.notices:
-        typer.echo(f"Note: {notice}.", err=True)
-    return settings
-
-
-@contextmanager
-def as_client(
-    client: str,
-    settings: Settings,
-    *,
-    user: UserLookup | None = None,
-    scopes: Sequence[str] = (),
-    retry: RetryPolicy | None = None,
-    watch: Callable[[QlikTenant], None] = lambda _: None,
-) -> Iterator[tuple[QlikTenant, TokenSource]]:
-    """Yield the tenant without a credential, and what gets tokens of a client with its key in the Vault.
-
-    No administrator's credential is needed, so settings that were resolved without a login will do.
-
-    Raises:
-        ConfigurationError: tenant or Vault is missing, or no client of that name has a key there.
-    """
-    from qlik_keys.keystore.names import client_id_of
-    from qlik_keys.tokens import TokenSource
-
-    with nobody(settings, retry=retry) as tenant, settings.store() as store:
-        watch(tenant)
-        client_id = client_id_of(store, tenant.host, client)
-        yield (
-            tenant,
-            TokenSource.from_store(
-                store, tenant_url=tenant.url, client_id=client_id, scopes=scopes, user=user, http=tenant.http
-            ),
-        )
-
-
-def nobody(settings: Settings, *, retry: RetryPolicy | None = None) -> QlikTenant:
-    """Return the tenant asked without a credential.
-
-    Raises:
-        ConfigurationError: no tenant is set.
-    """
-    from qlik_keys.tenant import Anonymous, QlikTenant
-
-    if not settings.tenant_url:
-        raise ConfigurationError("No tenant is set.", hint="Set QLIK_TENANT_URL, or give --server or --context.")
-    return QlikTenant(settings.tenant_url, credential=Anonymous(), retry=retry)
-
-
-def lookup(user_id: str | None, subject: str | None) -> UserLookup | None:
-    """Return whom to impersonate, None for nobody.
-
-    Raises:
-        typer.BadParameter: two are named.
-    """
-    if user_id is not None and subject is not None:
-        raise typer.BadParameter("name one user, by id or by subject", param_hint="--as-user / --as-subject")
-    if user_id is None and subject is None:
-        return None
-    from qlik_keys.tokens import UserLookup
-
-    if subject is not None:
-        return UserLookup("subject", subject)
-    return None if user_id is None else UserLookup("userId", user_id)
+# The decorator of a command that calls the tenant: it gets a `Call` as its first argument.
+calling = with_options(Call)
 
 
 def ask_for_id(client_id: str) -> str:
@@ -380,7 +281,7 @@ def ask_for_id(client_id: str) -> str:
     Raises:
         typer.BadParameter: nobody can be asked.
     """
-    if not sys.stdin.isatty():
+    if not is_terminal(sys.stdin):
         raise typer.BadParameter(
             f"deleting a client wants its id once more: --headers {CONFIRMATION}={client_id}",
             param_hint="--headers",
@@ -399,12 +300,22 @@ def _confirmed(tenant_url: str, path: str, headers: Mapping[str, str], confirm: 
     from qlik_keys.tenant.raw import api_path
 
     found = _CLIENT_PATH.fullmatch(unquote(api_path(tenant_url, path)[0]))
-    if found is None or any(name.lower() == CONFIRMATION for name in headers):
+    if found is None or CONFIRMATION in headers:
         return {}
     typed = ask_for_id(found["id"]) if confirm is None else confirm
     if typed.strip() != found["id"]:
         raise ConfigurationError("That is not the id of the client: nothing is deleted.", hint="Ask again.")
     return {CONFIRMATION: found["id"]}
+
+
+def _goes_on(answer: RawAnswer) -> bool:
+    """Return whether a page of a listing, as it came, is followed by another one."""
+    from qlik_keys.tenant.raw import next_page
+
+    try:
+        return bool(next_page(answer.json()))
+    except TenantProtocolError:  # it is no JSON, and was printed as it is
+        return False
 
 
 def _write(path: Path, answer: RawAnswer) -> None:
@@ -432,7 +343,7 @@ def _write(path: Path, answer: RawAnswer) -> None:
 
 
 def _tell_exchange(exchange: Exchange) -> None:
-    asked = "&".join(f"{name}={value}" for name, value in exchange.query.items())
+    asked = urlencode(exchange.query, doseq=True)
     status = exchange.error if exchange.status is None else str(exchange.status)
     again = f", attempt {exchange.attempt}" if exchange.attempt > 1 else ""
     trace = f", trace id {exchange.trace_id}" if exchange.trace_id else ""

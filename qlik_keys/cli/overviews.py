@@ -2,36 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
-from qlik_keys.cli.options import JsonOption, resolved
-from qlik_keys.cli.results import show_value
+from qlik_keys.cli.callers import resolved
+from qlik_keys.cli.options import (  # typer reads the annotations at run time
+    ContextOption,  # noqa: TC001
+    JsonOption,  # noqa: TC001
+    QuietOption,  # noqa: TC001
+    ServerOption,  # noqa: TC001
+)
+from qlik_keys.cli.results import show, show_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
 
 app = new_group()
 
 
 @app.command(epilog=TENANT_HELP)
-def clients(*, as_json: JsonOption = False) -> None:
+def clients(
+    *,
+    context: ContextOption = None,
+    server: ServerOption = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
     """List the tenant's clients with what Vault knows of their keys.
 
     Example: qlik-keys clients --json
     """
     from qlik_keys.cli.table import as_text
-    from qlik_keys.frames import records_of
     from qlik_keys.inventory import clients as list_clients
 
-    settings = resolved(as_json=as_json)
+    settings = resolved(context, server, as_json=as_json)
     with settings.tenant() as tenant, settings.store() as store:
         frame = list_clients(tenant, store)
-    show_value(frame, text=lambda: as_text(frame), document=lambda: records_of(frame), as_json=as_json)
+    _show(frame, as_text, quiet=quiet, as_json=as_json)
 
 
 @app.command(epilog=TENANT_HELP)
 def audit(
     *,
+    context: ContextOption = None,
+    server: ServerOption = None,
+    quiet: QuietOption = False,
     as_json: JsonOption = False,
     fail_on: Annotated[
         str, typer.Option(help="Exit code 1 for a finding of this weight or more: high, medium, low.")
@@ -43,14 +62,23 @@ def audit(
     """
     from qlik_keys.cli.table import audit_as_text
     from qlik_keys.findings import SEVERITIES
-    from qlik_keys.frames import records_of
     from qlik_keys.inventory import audit as look
 
     if fail_on and fail_on not in SEVERITIES:
         raise typer.BadParameter(f"choose one of {', '.join(SEVERITIES)}", param_hint="--fail-on")
-    settings = resolved(as_json=as_json)
+    settings = resolved(context, server, as_json=as_json)
     with settings.tenant() as tenant, settings.store() as store:
         frame = look(tenant, store)
-    show_value(frame, text=lambda: audit_as_text(frame), document=lambda: records_of(frame), as_json=as_json)
+    _show(frame, audit_as_text, quiet=quiet, as_json=as_json)
     if fail_on and (frame["severity"] <= fail_on).any():
         raise typer.Exit(1)
+
+
+def _show(frame: pd.DataFrame, text: Callable[[pd.DataFrame], str], *, quiet: bool, as_json: bool) -> None:
+    """Show a table; with `quiet` the ids of its clients, each once."""
+    from qlik_keys.frames import records_of
+
+    if quiet:
+        show([{"id": each} for each in dict.fromkeys(frame["client_id"]) if each], quiet=True)
+    else:
+        show_value(frame, text=lambda: text(frame), document=lambda: records_of(frame), as_json=as_json)

@@ -10,6 +10,7 @@ import typer
 from qlik_keys.cli.app import TENANT_HELP, new_group
 from qlik_keys.cli.inputs import document_of, pairs
 from qlik_keys.cli.options import Call, calling
+from qlik_keys.tenant.url import query_fields
 
 app = new_group(name="raw", words="Any call to the tenant's REST API.")
 
@@ -31,12 +32,12 @@ def _command(method: str) -> None:
             list[str] | None,
             typer.Option(metavar="NAME=VALUE", help="A field of the query; may be given several times."),
         ] = None,
-        body: Annotated[str, typer.Option(help="The JSON body.")] = "",
-        body_file: Annotated[Path | None, typer.Option(help="A file with the JSON body.")] = None,
+        body: Annotated[str | None, typer.Option(help="The JSON body.")] = None,
+        body_file: Annotated[Path | None, typer.Option(help="A file with the JSON body; - is standard input.")] = None,
         output_file: Annotated[Path | None, typer.Option(help="Write the answer to this file as it came.")] = None,
     ) -> None:
         document = document_of(body, body_file)
-        call.send(method, path, query=pairs(query, "--query"), body=document, output=output_file)
+        call.send(method, path, query=query_fields(pairs(query, "--query")), body=document, output=output_file)
 
     send.__doc__ = f"{method.title()} any path of the REST API.\n\n    Example: {_EXAMPLES[method]}\n"
     app.command(method, epilog=TENANT_HELP)(calling(send))

@@ -11,12 +11,27 @@ import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
+from qlik_keys.errors import TenantProtocolError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a command came to in a notebook.
+
+    Attributes:
+        value: secrets in it do not show themselves.
+        columns: those of a table that is empty; None where it is no table, whatever it looks like.
+    """
+
+    value: Any
+    columns: Sequence[str] | None = None
 
 
 @dataclass(slots=True)
@@ -26,12 +41,14 @@ class Notebook:
     Attributes:
         context: the qlik-cli context that was chosen in it, "" for none.
         tenant_url: the tenant that was called last, "" for none.
+        has_cell: the JSON body is the cell.
         results: what commands came to.
     """
 
     context: str = ""
     tenant_url: str = ""
-    results: list[Any] = field(default_factory=list)
+    has_cell: bool = False
+    results: list[Result] = field(default_factory=list)
 
 
 _notebook: ContextVar[Notebook | None] = ContextVar("qlik_keys_notebook", default=None)
@@ -82,17 +99,41 @@ def show(
         document = ids_of(document)
     notebook = _notebook.get()
     if notebook is not None:
-        notebook.results.append(_for_a_notebook(document, as_it_came=as_it_came))
+        value = _for_a_notebook(document, as_it_came=as_it_came)
+        notebook.results.append(Result(value, None if quiet or as_it_came else columns))
     elif as_it_came:
         typer.echo(document, nl=False)
     elif quiet:
-        typer.echo("".join(f"{each}\n" for each in document), nl=False)
-    elif as_json or not sys.stdout.isatty():
-        typer.echo(_json_text(document))
-    else:
-        from qlik_keys.cli.table import document_as_text
+        from qlik_keys.cli.table import printable
 
-        typer.echo(document_as_text(document, columns, nothing=nothing))
+        typer.echo("".join(f"{printable(each)}\n" for each in document), nl=False)
+    else:
+        _print(document, as_json=as_json, columns=columns, nothing=nothing)
+
+
+def _print(document: Any, *, as_json: bool, columns: Sequence[str], nothing: str) -> None:
+    """Print a document: as JSON to pipes, as a table to people.
+
+    Raises:
+        TenantProtocolError: it nests too deep for either.
+    """
+    from qlik_keys.cli.table import document_as_text
+
+    try:
+        if as_json or not is_terminal(sys.stdout):
+            text = _json_text(document)
+        else:
+            text = document_as_text(document, columns, nothing=nothing)
+    except RecursionError:
+        text = None
+    if text is None:
+        raise TenantProtocolError("The answer nests too deep to be shown.", hint="Take it as it came: --raw.")
+    typer.echo(text)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return whether a person is there; a program may be started without the stream, which is None then."""
+    return stream is not None and stream.isatty()
 
 
 def show_value(value: Any, *, text: Callable[[], str], document: Callable[[], Any], as_json: bool) -> None:
@@ -106,8 +147,8 @@ def show_value(value: Any, *, text: Callable[[], str], document: Callable[[], An
     """
     notebook = _notebook.get()
     if notebook is not None:
-        notebook.results.append(value)
-    elif as_json or not sys.stdout.isatty():
+        notebook.results.append(Result(value))
+    elif as_json or not is_terminal(sys.stdout):
         typer.echo(_json_text(document()))
     else:
         typer.echo(text())

@@ -54,9 +54,10 @@ def document_as_text(document: Any, columns: Sequence[str] = (), *, nothing: str
     counted = "" if total is None else f"\n{len(listed)} of {total}"
     if not listed:
         return nothing + counted
-    if not all(isinstance(each, dict) for each in listed):
+    shown = _columns(listed, columns) if all(isinstance(each, dict) for each in listed) else []
+    if not shown:
         return "\n".join(_cell(each) for each in listed) + counted
-    return _aligned({name: [each.get(name) for each in listed] for name in _columns(listed, columns)}) + counted
+    return _aligned({name: [each.get(name) for each in listed] for name in shown}) + counted
 
 
 def _columns(listed: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[str]:

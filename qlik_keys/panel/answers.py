@@ -36,7 +36,7 @@ def request_of(form: CallForm, tenant_url: str) -> ShownRequest:
     if method not in METHODS:
         raise ConfigurationError(f"There is no method {method!r}.", hint=f"Use one of: {', '.join(METHODS)}.")
     place, query = api_path(tenant_url, form.path)
-    address = place + (f"?{urlencode(query)}" if query else "")
+    address = place + (f"?{urlencode(query, doseq=True)}" if query else "")
     request = ShownRequest(
         system="tenant",
         method=method,

@@ -13,14 +13,13 @@ from qlik_keys.panel.state import ErrorCard, MadeClient, ShownRequest, ShownStep
 from qlik_keys.panel.words import BY_HAND, NEW_CLIENT_STEPS, OUTCOMES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from qlik_keys.keys import KeySpec, PrivateKey
     from qlik_keys.keystore.base import StoreCall
     from qlik_keys.lifecycle import Provisioned, StepEvent
     from qlik_keys.lifecycle.specification import ClientSpecification
     from qlik_keys.panel.state import ClientForm, StepPhase
     from qlik_keys.tenant import Exchange
+    from qlik_keys.tenant.url import Query
 
 
 _PHASES: dict[str, StepPhase] = {"before": "running", "after": "done", "failed": "failed"}
@@ -148,8 +147,8 @@ def error_card(error: BaseException, doing: str) -> ErrorCard:
     )
 
 
-def _address(path: str, query: Mapping[str, str]) -> str:
-    return path + (f"?{urlencode(query)}" if query else "")
+def _address(path: str, query: Query) -> str:
+    return path + (f"?{urlencode(query, doseq=True)}" if query else "")
 
 
 def _readable(address: str) -> str:

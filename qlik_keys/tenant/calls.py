@@ -13,6 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from qlik_keys.tenant.url import Query
+
+
+class _Null:
+    """JSON's null as a body, where None is no body."""
+
+    def __repr__(self) -> str:
+        return "JSON_NULL"
+
+
+JSON_NULL = _Null()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
@@ -51,7 +63,7 @@ class Exchange:
 
     method: str
     path: str
-    query: Mapping[str, str]
+    query: Query
     request_body: Any
     status: int | None
     elapsed_seconds: float
@@ -72,7 +84,7 @@ class Call:
         tier: rate-limit tier.
         query: the query's fields; never a secret, since URLs are logged.
         headers: further headers; never a secret.
-        body: JSON-ready values without secrets, shown to who watches as they are.
+        body: JSON-ready values without secrets, shown to who watches as they are; `JSON_NULL` for a null.
         form: makes the fields of a form with secrets, anew for each attempt.
         shown: what to show in the place of the form.
         again: "always" where a second time has no second effect, "if_not_applied" elsewhere.
@@ -83,7 +95,7 @@ class Call:
     method: str
     path: str
     tier: Literal[1, 2]
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Query = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = field(default=None, repr=False)
     form: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)

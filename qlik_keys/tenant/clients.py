@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from qlik_keys.tenant.models import ClientOverview, PageType
     from qlik_keys.tenant.requests import ConsentMethod, NewOAuthClient, PatchOperation
     from qlik_keys.tenant.session import Session
+    from qlik_keys.tenant.url import Query
 
 _PATH = "/api/v1/oauth-clients"
 _MAXIMUM_PAGE_SIZE = 100
@@ -198,7 +199,7 @@ class OAuthClients:
                     yield client
 
     def _pages(self, model: type[PageType], query: dict[str, str]) -> Iterator[PageType]:
-        def fetch(asked: dict[str, str]) -> tuple[PageType, str]:
+        def fetch(asked: Query) -> tuple[PageType, str]:
             answer = self._session.send(Call(method="GET", path=_PATH, tier=1, query=asked, again="always"), self._auth)
             page = parse(model, answer.content, "GET", _PATH)
             return page, page.links.next.href if page.links.next is not None else ""

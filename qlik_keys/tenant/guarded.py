@@ -46,6 +46,7 @@ _ENDINGS = (
 # Where a listing goes on, which is in its links as well.
 _NO_SECRETS = ("pagetoken", "continuationtoken", "nexttoken", "prevtoken")
 _PRIVATE_JWK_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})  # RFC 7518 6.2.2, 6.3.2, 6.4.1
+_DEEPEST = 100  # levels; a hostile answer must not end in a RecursionError
 _SHORTEST = 8  # what is shorter protects nothing, and is a word rather than a secret
 
 
@@ -76,36 +77,48 @@ def struck_document(document: Any) -> Any:
 
 
 def has_secret(content: bytes) -> bool:
-    """Whether an answer's body is JSON with a secret text in it."""
+    """Whether an answer's body is JSON with a secret text in it, or nests too deep for anybody to know."""
     try:
         document = json.loads(content)
-    except (ValueError, RecursionError):
+    except ValueError:
         return False
+    except RecursionError:
+        return True
     struck: bool = struck_document(document) != document
     return struck
 
 
-def _replaced(document: Any, replace: Replace) -> Any:
+def _replaced(document: Any, replace: Replace, depth: int = 0) -> Any:
+    """Return the document with its secrets replaced; what nests too deep to be looked through is one."""
+    if depth > _DEEPEST and isinstance(document, list | dict):
+        return replace("too deep", _text_of(document))
     if isinstance(document, list):
-        return [_replaced(each, replace) for each in document]
+        return [_replaced(each, replace, depth + 1) for each in document]
     if not isinstance(document, dict):
         return document
     is_jwk = "kty" in document
     return {
-        name: _value(name, value, replace)
+        name: _value(name, value, replace, depth + 1)
         if _is_secret(name) or (is_jwk and name in _PRIVATE_JWK_MEMBERS)
-        else _replaced(value, replace)
+        else _replaced(value, replace, depth + 1)
         for name, value in document.items()
     }
 
 
-def _value(name: str, value: Any, replace: Replace) -> Any:
+def _value(name: str, value: Any, replace: Replace, depth: int) -> Any:
     """Return what stands under a secret's name: a text or a list of texts is one, anything else is looked through."""
     if isinstance(value, str):
         return replace(name, value) if len(value) >= _SHORTEST else value
-    if isinstance(value, list):
-        return [_value(name, each, replace) for each in value]
-    return _replaced(value, replace)
+    if isinstance(value, list) and depth <= _DEEPEST:
+        return [_value(name, each, replace, depth + 1) for each in value]
+    return _replaced(value, replace, depth)
+
+
+def _text_of(document: Any) -> str:
+    try:
+        return json.dumps(document)
+    except RecursionError:
+        return "nests too deep for JSON"
 
 
 def _is_secret(name: str) -> bool:

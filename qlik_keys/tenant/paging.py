@@ -8,14 +8,16 @@ from qlik_keys.errors import TenantProtocolError
 from qlik_keys.tenant.url import target_on
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
+
+    from qlik_keys.tenant.url import Query, QueryFields
 
 Page = TypeVar("Page")
 _MAXIMUM_PAGES = 100_000
 
 
 def each_page(
-    tenant_url: str, path: str, query: Mapping[str, str], fetch: Callable[[dict[str, str]], tuple[Page, str]]
+    tenant_url: str, path: str, query: Query, fetch: Callable[[QueryFields], tuple[Page, str]]
 ) -> Iterator[Page]:
     """Yield the pages of a listing.
 
@@ -29,7 +31,7 @@ def each_page(
         TenantProtocolError: the pages go in a circle, or lead to another address.
     """
     asked = dict(query)
-    seen: set[tuple[tuple[str, str], ...]] = set()
+    seen: set[tuple[tuple[str, str | tuple[str, ...]], ...]] = set()
     while True:
         seen.add(tuple(sorted(asked.items())))
         page, address = fetch(asked)

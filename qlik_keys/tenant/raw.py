@@ -13,6 +13,7 @@ from qlik_keys.origins import same_origin
 from qlik_keys.tenant.calls import Call
 from qlik_keys.tenant.paging import each_page
 from qlik_keys.tenant.redirects import send_following
+from qlik_keys.tenant.url import query_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,11 +21,17 @@ if TYPE_CHECKING:
     import httpx
 
     from qlik_keys.tenant.session import Session
+    from qlik_keys.tenant.url import Query, QueryFields
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 METHODS: tuple[Method, ...] = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2
 _VERSIONED = re.compile(r"v\d+(/|$)")
+_FRAMING = frozenset({"connection", "content-length", "host", "transfer-encoding"})  # RFC 9110 7.2, 8.6; RFC 9112
+_LOOK_FIRST = dict.fromkeys(
+    range(500, 600),
+    "Whether it took effect is unknown: look first. The fault is Qlik Cloud's: see status.qlikcloud.com.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +71,7 @@ def raw_call(
     method: str,
     path: str,
     *,
-    query: Mapping[str, str] | None = None,
+    query: Query | None = None,
     body: Any = None,
     headers: Mapping[str, str] | None = None,
 ) -> RawAnswer:
@@ -81,6 +88,7 @@ def raw_call(
         headers=_checked_headers(headers or {}),
         body=body,
         again="always" if verb == "GET" else "if_not_applied",
+        hints={} if verb == "GET" else _LOOK_FIRST,
     )
     answer = send_following(session, call, auth) if verb == "GET" else session.send(call, auth)
     return RawAnswer(status=answer.status, content=answer.content, content_type=answer.headers.get("content-type", ""))
@@ -98,7 +106,11 @@ def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
                 "The credential is not given as a header.",
                 hint="Name a client or a context, or set QLIK_API_KEY: command lines end up in histories and logs.",
             )
-    return dict(headers)
+        if name.lower() in _FRAMING:
+            raise ConfigurationError(
+                f"The header {name} is not given: the connection makes it itself.", hint="Leave it out."
+            )
+    return {name.lower(): value for name, value in headers.items()}  # one of a name, however it is written
 
 
 def raw_pages(
@@ -106,13 +118,13 @@ def raw_pages(
     auth: httpx.Auth,
     path: str,
     *,
-    query: Mapping[str, str] | None = None,
+    query: Query | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield the pages of a listing; see `QlikTenant.raw_pages`."""
     place, asked = api_path(session.url, path)
 
-    def fetch(asked: dict[str, str]) -> tuple[dict[str, Any], str]:
+    def fetch(asked: QueryFields) -> tuple[dict[str, Any], str]:
         page = raw_call(session, auth, "get", place, query=asked, headers=headers).json()
         if not isinstance(page, dict) or not isinstance(page.get("data"), list):
             raise TenantProtocolError(
@@ -121,23 +133,30 @@ def raw_pages(
                 method="GET",
                 path=place,
             )
-        links = page.get("links")
-        following = links.get("next") if isinstance(links, dict) else None
-        address = following.get("href") if isinstance(following, dict) else None
-        return page, address if isinstance(address, str) else ""
+        return page, next_page(page)
 
     return each_page(session.url, place, {**asked, **(query or {})}, fetch)
 
 
-def api_path(tenant_url: str, path: str) -> tuple[str, dict[str, str]]:
+def next_page(page: Any) -> str:
+    """Return the address of the page that follows a page of a listing, "" where none does."""
+    links = page.get("links") if isinstance(page, dict) else None
+    following = links.get("next") if isinstance(links, dict) else None
+    address = following.get("href") if isinstance(following, dict) else None
+    return address if isinstance(address, str) else ""
+
+
+def api_path(tenant_url: str, path: str) -> tuple[str, QueryFields]:
     """Return path and query of a call: `v1/items` and `/api/v1/items` are the same.
 
     Raises:
-        ConfigurationError: it is empty, or an address of another origin.
+        ConfigurationError: it is empty, or an address of another origin, or has a fragment.
     """
     given = path.strip()
     if not given or not given.isprintable() or "\\" in given:
         raise ConfigurationError("That is no path of the API.", hint="Write it as v1/users/me.")
+    if "#" in given:
+        raise ConfigurationError("A path of the API has no `#` in it.", hint="Inside a name it is written %23.")
     if "://" in given or given.startswith("//"):
         if not same_origin(given, tenant_url):
             raise ConfigurationError(
@@ -152,4 +171,4 @@ def api_path(tenant_url: str, path: str) -> tuple[str, dict[str, str]]:
         place = f"/api{place}"
     if ".." in place.split("/"):
         raise ConfigurationError("A path of the API has no `..` in it.", hint="Write it as v1/users/me.")
-    return place, dict(parse_qsl(parts.query, keep_blank_values=True))
+    return place, query_fields(parse_qsl(parts.query, keep_blank_values=True))

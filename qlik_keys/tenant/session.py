@@ -38,7 +38,7 @@ from qlik_keys.errors import (
 )
 from qlik_keys.origins import is_loopback
 from qlik_keys.tenant.budget import RateBudget
-from qlik_keys.tenant.calls import Answer, Call, Exchange, RetryPolicy
+from qlik_keys.tenant.calls import JSON_NULL, Answer, Call, Exchange, RetryPolicy
 from qlik_keys.tenant.failures import (
     CAUGHT,
     Problem,
@@ -184,7 +184,7 @@ class Session:
 
     def _exchange(self, call: Call, auth: httpx.Auth | None, sent_at: float, state: _Attempts) -> Answer:
         http = self._client()
-        content = None if call.body is None else json.dumps(call.body).encode()
+        content = None if call.body is None else json.dumps(None if call.body is JSON_NULL else call.body).encode()
         headers = {**call.headers} if content is None else {"content-type": "application/json", **call.headers}
         deadline = self.clock.monotonic() + _DEADLINE_FACTOR * self._timeout_seconds
         failure: QlikKeysError | None = None
@@ -284,7 +284,7 @@ class Session:
             method=call.method,
             path=call.path,
             query=dict(call.query),
-            request_body=call.body if call.form is None else call.shown,
+            request_body=None if call.body is JSON_NULL else call.body if call.form is None else call.shown,
             status=answer.status if answer is not None else None,
             elapsed_seconds=self.clock.monotonic() - started,
             attempt=attempt,
@@ -332,7 +332,7 @@ class Session:
     def _wait_seconds(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome is not None else None
         if isinstance(error, TenantThrottled):
-            return error.retry_after
+            return max(error.retry_after, self._retry.first_wait_seconds / 2)  # the shortest that was asked for
         longest = min(
             self._retry.first_wait_seconds * 2 ** (state.attempt_number - 1), self._retry.longest_wait_seconds
         )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from qlik_keys.tenant.credentials import Credential
     from qlik_keys.tenant.discovery import Discovery
     from qlik_keys.tenant.raw import RawAnswer
+    from qlik_keys.tenant.url import Query
 
 
 class QlikTenant:
@@ -138,7 +139,7 @@ class QlikTenant:
         method: str,
         path: str,
         *,
-        query: Mapping[str, str] | None = None,
+        query: Query | None = None,
         body: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> RawAnswer:
@@ -150,7 +151,7 @@ class QlikTenant:
         Args:
             method: get, post, put, patch or delete.
             path: `v1/users/me`, or `/api/v1/users/me`.
-            query: the query's fields; never a secret.
+            query: the query's fields; a tuple has all values of one; never a secret.
             body: JSON-ready values, None for none.
             headers: further headers; never a secret.
 
@@ -164,7 +165,7 @@ class QlikTenant:
         return raw_call(self.http, self._auth, method, path, query=query, body=body, headers=headers)
 
     def raw_pages(
-        self, path: str, *, query: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+        self, path: str, *, query: Query | None = None, headers: Mapping[str, str] | None = None
     ) -> Iterator[dict[str, Any]]:
         """Yield the pages of a listing as they come, each with its `data`.
 

@@ -9,10 +9,17 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qsl, urljoin, urlsplit
 
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.origins import is_loopback, same_origin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    Query = Mapping[str, str | tuple[str, ...]]  # a tuple has all values of a name that is given several times
+    QueryFields = dict[str, str | tuple[str, ...]]
 
 TOKEN_PATH = "/oauth/token"  # noqa: S105  # a path
 _QLIK_DOMAINS = (".qlikcloud.com", ".qlikcloudgov.com")
@@ -99,7 +106,16 @@ def token_url_of(tenant_url: str) -> str:
     return tenant_url + TOKEN_PATH
 
 
-def target_on(tenant_url: str, path: str, address: str) -> tuple[str, dict[str, str]] | None:
+def query_fields(pairs: Iterable[tuple[str, str]]) -> QueryFields:
+    """Return a query by its names; where one is given several times, all of its values in their order."""
+    fields: QueryFields = {}
+    for name, value in pairs:
+        before = fields.get(name, ())
+        fields[name] = (*((before,) if isinstance(before, str) else before), value) if name in fields else value
+    return fields
+
+
+def target_on(tenant_url: str, path: str, address: str) -> tuple[str, QueryFields] | None:
     """Return path and query of an address that an answer named, None where it is not on the tenant's own origin.
 
     Args:
@@ -111,7 +127,7 @@ def target_on(tenant_url: str, path: str, address: str) -> tuple[str, dict[str, 
         absolute = urljoin(tenant_url + path, address)
         if same_origin(absolute, tenant_url):
             parts = urlsplit(absolute)
-            return parts.path, dict(parse_qsl(parts.query, keep_blank_values=True))
+            return parts.path, query_fields(parse_qsl(parts.query, keep_blank_values=True))
     except ValueError:
         pass
     return None

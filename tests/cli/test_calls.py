@@ -55,7 +55,7 @@ def test_a_client_that_may_not_impersonate_is_told_so(qlik_keys, made):
     assert ended.code == 1
     told = json.loads(ended.err)
     assert (told["error"], told["status"]) == ("AssertionRejected", 400)
-    assert qlik_keys("user", "me", "--as-user", "x").code == 1
+    assert qlik_keys("user", "me", "--as-user", "x").code == 2
     both = qlik_keys("user", "me", "--client", "called", "--as-user", "x", "--as-subject", "y")
     assert (both.code, "one user" in both.err) == (2, True)
 
@@ -63,10 +63,15 @@ def test_a_client_that_may_not_impersonate_is_told_so(qlik_keys, made):
 WRONG = [
     (["raw", "get", "https://elsewhere.example/api/v1/users/me"], 1, "the credential stays here"),
     (["raw", "get", "v1/../secrets"], 1, "no `..`"),
-    (["raw", "get", "v1/users/me", "--query", "limit"], 1, "name=value"),
+    (["raw", "get", "v1/users/me", "--query", "limit"], 2, "name=value"),
     (["raw", "post", "v1/oauth-clients", "--body", "{'a': 1}"], 1, "no JSON"),
     (["raw", "post", "v1/oauth-clients", "--body-file", "/nowhere"], 1, "cannot be read"),
-    (["raw", "post", "v1/oauth-clients", "--body", "{}", "--body-file", "x"], 1, "two bodies"),
+    (["raw", "post", "v1/oauth-clients", "--body", "{}", "--body-file", "x"], 2, "two bodies"),
+    (["raw", "post", "v1/oauth-clients", "--body", '{"a": NaN}'], 1, "no JSON"),
+    (["raw", "get", "v1/users/me#x"], 1, "no `#`"),
+    (["raw", "get", "v1/users/me", "--headers", "Host=elsewhere"], 1, "the connection makes it itself"),
+    (["user", "me", "--scope", "user_default"], 2, "only a client"),
+    (["--show-completion", "zsh"], 2, "takes no value"),
     (["raw", "get", "v1/nothing"], 1, "404"),
     (["raw", "put", "v1/oauth-clients", "--body", "{}"], 1, "405"),
     (["raw", "get", "v1/users/me", "--headers", "Authorization=Bearer abc"], 1, "not given as a header"),
@@ -87,11 +92,14 @@ WRONG = [
     (["doctor", "--client", "called", "--scope", ""], 2, "'--scope': it is empty"),
     (["user", "me", "--retry", "11"], 2, "--retry"),
     (["user", "me", "--interval", "0"], 2, "--interval"),
-    (["user", "me", "--insecure"], 1, "Certificates are always verified"),
+    (["user", "me", "--insecure"], 2, "certificates are always verified"),
     (["user"], 2, "Usage: qlik-keys user"),
     (["oauth-client", "ls", "--filter", "nonsense"], 1, "400"),
-    (["oauth-client", "patch", "0" * 32], 1, "nothing to change"),
+    (["oauth-client", "patch", "0" * 32], 2, "nothing to change"),
     (["oauth-client", "patch", "0" * 32, "--op", "add", "--path", "/a", "--value", "[1"], 1, "begins like JSON"),
+    (["oauth-client", "patch", "0" * 32, "--op", "remove", "--path", "/a", "--body", "[]"], 2, "two changes"),
+    (["oauth-client", "connection-config", "patch", "0" * 32], 2, "nothing to change"),
+    (["oauth-client", "create", "--body", "[]"], 1, "no JSON object"),
     (["oauth-client", "create", "--publicKeys-kty", "EC", "--appType", "web"], 1, "400"),
     (["oauth-client", "get"], 2, "Missing argument"),
     (["oauth-token", "rm", "x"], 1, "404"),

@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 from canaries import find_canaries
+from support import write_contexts
 
 import qlik_keys as qk
 from qlik_keys.errors import StoreNotFound, TenantNotFound
@@ -190,3 +191,43 @@ def test_nothing_secret_is_printed(qlik_keys, box, tenant, store, name):
     assert len(keys) >= 3
     for text in said:
         assert find_canaries(text, {**keys, "API key": box.api_key, "Vault token": box.vault_token}) == []
+
+
+IN_A_PLACE = [
+    ["provision", "NAME"],
+    ["rotate", "NAME", "--dry-run"],
+    ["retire", "NAME"],
+    ["revoke", "NAME", "--dry-run"],
+    ["adopt", "NAME", "--dry-run"],
+    ["delete", "NAME", "--dry-run"],
+    ["resume", "--dry-run"],
+    ["clients"],
+    ["audit"],
+]
+
+
+@pytest.mark.parametrize("words", IN_A_PLACE, ids=" ".join)
+def test_the_place_may_be_a_context_or_an_address(words, made, qlik_keys, box, tmp_path):
+    write_contexts(tmp_path, box)
+    words = [made.name if word == "NAME" else word for word in words]
+    for place, missing in (
+        (["--context", "practice"], ["QLIK_TENANT_URL", "QLIK_API_KEY"]),
+        (["-s", box.tenant_url], ["QLIK_TENANT_URL"]),
+    ):
+        ended = qlik_keys(*words, *place, "--json", **dict.fromkeys(missing))
+        assert ended.code == 0, ended.err
+        assert json.loads(ended.out) is not None
+    assert qlik_keys(*words, "--context", "", "--json").code == 2
+
+
+def test_tables_of_ours_by_ids_alone(made, qlik_keys):
+    assert made.client_id in qlik_keys("clients", "-q").out.splitlines()
+    found = qlik_keys("audit", "-q").out.splitlines()
+    assert len(found) == len({*found})
+
+
+@pytest.mark.parametrize("words", [["retire", ""], ["adopt", " "], ["rotate", ""]], ids=repr)
+def test_an_empty_name_is_nobody_and_not_everybody(words, qlik_keys, box):
+    before = len(box.requests())
+    ended = qlik_keys(*words)
+    assert (ended.code, "is empty" in ended.err, len(box.requests()) - before) == (2, True, 0)

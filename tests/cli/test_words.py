@@ -146,7 +146,12 @@ CASES = [
         ("<id>",),
         frame={"clientName": ["<name>"]},
     ),
-    Case("oauth-client ls --filter 'clientId eq \"none\"'", [], ("The tenant has no such clients.",), ()),
+    Case(
+        "oauth-client ls --filter 'clientId eq \"none\"'",
+        [],
+        ("The tenant has no such clients.",),
+        frame={"clientId": [], "clientName": []},
+    ),
     Case("oauth-client get <id>", CLIENT, ("clientName  <name>", "allowedScopes  user_default"), ("<id>",), raw=CLIENT),
     Case(
         "oauth-client create --appType web --clientName 'made by words' --allowedScopes user_default"
@@ -156,6 +161,7 @@ CASES = [
         ("clientId  <new-id>", "clientSecret  <secret>"),
         ("<new-id>",),
     ),
+    Case("oauth-client create", MADE, ("clientId  <new-id>",), ("<new-id>",), body=BODY),
     Case("oauth-client patch <id> --op add --path /description --value described"),
     Case("oauth-client patch <id>", body=DESCRIBE),
     Case("oauth-client publish <id>", {"publishedAt": "<time>"}, ("publishedAt  <time>",)),

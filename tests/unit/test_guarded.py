@@ -108,3 +108,16 @@ def test_the_private_members_of_a_jwk_are_secrets(spec):
     kept = {name: value for name, value in struck.items() if value != "•••"}
     assert kept == public.to_dict()
     assert struck.keys() == jwk.keys()
+
+
+@pytest.mark.parametrize("depth", [101, 600, 900])
+@pytest.mark.parametrize(
+    "wrap", [lambda inside: [inside], lambda inside: {"a": inside}, lambda inside: {"token": inside}]
+)
+def test_what_nests_too_deep_to_be_looked_through_is_one_secret(depth, wrap):
+    document = {"clientSecret": CANARY}
+    for _ in range(depth):
+        document = wrap(document)
+    guarded, struck = repr(guarded_document(document)), repr(struck_document(document))
+    assert find_canaries(guarded + struck, [CANARY]) == []
+    assert "•••" in struck

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 
 import pandas as pd
 import pytest
 from canaries import find_canaries
 from IPython.core.completer import provisionalcompleter
 from IPython.core.error import UsageError
+from loopback import HANG, Loopback
 from support import made_client, write_contexts
 
 import qlik_keys as qk
@@ -16,9 +19,13 @@ import qlik_keys as qk
 pytestmark = pytest.mark.openbao
 
 
+# Names of clients, which are somebody else's text; IPython evaluates what stands in braces.
+STRANGE, EVALUATED = "strange blanks", "strange {open('pwned', 'w')}"
+
+
 @pytest.fixture(scope="module")
 def made(box):
-    with made_client(box, "by-magic") as made:
+    with made_client(box, STRANGE), made_client(box, EVALUATED), made_client(box, "by-magic") as made:
         yield made
 
 
@@ -53,6 +60,85 @@ def test_variables_go_in_and_json_stays_json(shell, made):
     body = json.dumps([{"op": "add", "path": "/description", "value": "{client}"}])
     shell.run_line_magic("qlik", f"oauth-client patch {made.client_id} --body '{body}'")
     assert shell.run_line_magic("qlik", f"oauth-client get {made.client_id}")["description"] == "{client}"
+
+
+@pytest.mark.parametrize("name", ["name", "line", "words", "word", "before", "cell", "self", "local_ns"])
+def test_a_variable_is_the_user_s_whatever_it_is_called(shell, made, name):
+    shell.user_ns[name] = made.client_id
+    for field in (f"{{{name}}}", f"${name}"):
+        shell.run_cell(f"found = %qlik oauth-client get {field} -q").raise_error()
+        assert shell.user_ns["found"] == [made.client_id]
+
+
+def test_a_variable_of_a_function_counts_before_the_notebook_s(shell, made):
+    shell.user_ns["given"] = "0" * 32
+    lines = ["def ids(given):", "    found = %qlik oauth-client get {given} -q", "    return found"]
+    shell.run_cell("\n".join([*lines, f"found = ids('{made.client_id}')"])).raise_error()
+    assert shell.user_ns["found"] == [made.client_id]
+
+
+@pytest.mark.parametrize("field", ["{d['k']}", '{d["k"]}', "{ d['k'] }", "\"{d['k']}\"", "'{d[\"k\"]}'"])
+def test_a_field_may_have_quotes_in_it(shell, made, field):
+    shell.user_ns["d"] = {"k": made.client_id}
+    assert shell.run_line_magic("qlik", f"oauth-client get {field} -q") == [made.client_id]
+
+
+@pytest.mark.parametrize("words", ["--body={}", "--body {}"])
+def test_json_stays_json_however_it_is_given(shell, made, words):
+    shell.user_ns["client"] = made
+    body = json.dumps([{"op": "add", "path": "/description", "value": "$client {client}"}])
+    shell.run_line_magic("qlik", f"oauth-client patch {made.client_id} " + words.format(f"'{body}'"))
+    assert shell.run_line_magic("qlik", f"oauth-client get {made.client_id}")["description"] == "$client {client}"
+    shell.run_line_magic(
+        "qlik", f"oauth-client patch {made.client_id} --op add --path /description '--value=${{client}}'"
+    )
+    assert shell.run_line_magic("qlik", f"oauth-client get {made.client_id}")["description"] == "${client}"
+
+
+def test_a_cell_is_the_body_also_behind_two_dashes(shell, made):
+    body = json.dumps([{"op": "add", "path": "/description", "value": "by cell"}])
+    shell.run_cell_magic("qlik", f"oauth-client patch -- {made.client_id}", body)
+    assert shell.run_line_magic("qlik", f"oauth-client get {made.client_id}")["description"] == "by cell"
+
+
+@pytest.mark.parametrize(
+    ("words", "column"),
+    [
+        ("oauth-client ls --filter 'clientName eq \"none\"'", "clientId"),
+        ("oauth-token ls --userId none", "id"),
+        ("oauth-client ls --totalResults --filter 'clientName eq \"none\"'", "createdAt"),
+        ("context ls", "server"),
+    ],
+)
+def test_where_there_is_nothing_the_table_has_its_columns(shell, words, column):
+    frame = shell.run_line_magic("qlik", words)
+    assert isinstance(frame, pd.DataFrame)
+    assert (len(frame), [*frame[column]]) == (0, [])
+    assert column != "createdAt" or str(frame[column].dtype).startswith("datetime64")
+    assert frame.attrs.get("totalResults") == (0 if "totalResults" in words else None)
+    assert shell.run_line_magic("qlik", f"{words} -q") == []
+
+
+def test_how_many_there_are_stands_beside_the_table(shell, made):
+    words = f"oauth-client ls --limit 1 --totalResults --filter 'clientId eq \"{made.client_id}\"'"
+    assert shell.run_line_magic("qlik", words).attrs["totalResults"] == 1
+
+
+def test_an_interrupt_is_one_line(shell, monkeypatch, capsys):
+    def interrupt(_):
+        os.kill(os.getpid(), signal.SIGINT)
+        return HANG
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with Loopback(interrupt) as slow:
+            monkeypatch.setenv("QLIK_TENANT_URL", slow.url)
+            shell.run_cell("%qlik raw get v1/users/me")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    said = capsys.readouterr()
+    assert "UsageError: Interrupted." in said.err + said.out
+    assert "Traceback" not in said.out + said.err
 
 
 def test_a_new_secret_does_not_show_itself(shell, box):
@@ -90,6 +176,9 @@ def test_a_context_is_chosen_for_the_notebook_alone(shell, contexts, box, monkey
         ("raw get v1/nothing", "404"),
         ("user who", "No such command"),
         ("raw get 'v1", "not closed"),
+        ("--show-completion", "is for a shell"),
+        ("--install-completion=zsh", "is for a shell"),
+        ("oauth-client create --body {", "Check the quotes"),
         ("token --client x --stdout", "is for a shell"),
         ("raw get //elsewhere.example/v1/users/me", "the credential stays here"),
         ("oauth-client rm 00000000000000000000000000000000", "qlik-confirm-delete="),
@@ -108,7 +197,10 @@ def test_what_is_wrong_is_one_line_and_no_traceback(shell, box, line, told, caps
 
 def test_help_is_printed(shell, capsys):
     assert shell.run_line_magic("qlik", "--help") is None
-    assert "In qlik-cli's words:" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "In qlik-cli's words:" in told
+    for elsewhere in ("-completion", "sandbox", "  demo", "  lab", "  token"):
+        assert elsewhere not in told
     assert shell.run_line_magic("qlik", "raw --help") is None
     assert "Any call to the tenant's REST API" in capsys.readouterr().out
 
@@ -136,6 +228,15 @@ def offered(shell, line):
         ("%qlik context use pr", {"practice"}, {"elsewhere"}),
         ("%qlik rotate by-m", {"by-magic"}, set()),
         ("%qlik nonsense ", set(), {"user"}),
+        ("%qlik --", {"--help", "--version"}, {"--show-completion", "abs"}),
+        ("%qlik raw get v1/users/me --", {"--query", "--client", "--help"}, {"--insecure", "abs"}),
+        ("%qlik user me --client=by-", {"by-magic"}, set()),
+        ("%qlik user me --client str", {f"'{STRANGE}'"}, {EVALUATED}),
+        ("%qlik user me --client 'str", {f"'{STRANGE}'"}, set()),
+        ('%qlik user me --client "strange bl', {f'"{STRANGE}"'}, set()),
+        ("%qlik rotate ", {f"'{STRANGE}'", "by-magic"}, {EVALUATED, f"'{EVALUATED}'", "and"}),
+        ("%qlik user me --context nowhere --client by-", set(), {"by-magic"}),
+        ("%qlik user me --context practice --client by-", {"by-magic"}, set()),
     ],
 )
 @pytest.mark.usefixtures("made", "contexts")
@@ -143,6 +244,14 @@ def test_completion(shell, line, some, none):
     found = offered(shell, line)
     assert some <= found
     assert not none & found
+
+
+def test_what_completes_a_line_replaces_what_was_typed(shell, made):
+    line = "%qlik user me -q --client 'strange bl"
+    with provisionalcompleter():
+        [found] = [*shell.Completer.completions(line, len(line))]
+    shell.run_cell(line[: found.start] + found.text + line[found.end :]).raise_error()
+    assert len(shell.user_ns["_"]) == 1
 
 
 def test_completion_is_quiet_where_nothing_can_be_asked(shell, made, monkeypatch, capsys):

@@ -571,3 +571,34 @@ class TestWiring:
     def test_a_store_reaches_the_vault(self, openbao):
         with Settings.resolve(vault_url=openbao.url + "/", vault_token=openbao.token).store() as store:
             assert store.client_ids("acme.eu.qlikcloud.com") == []
+
+
+@pytest.mark.parametrize("address", [TENANT, "not an address", "https://me@acme.eu.qlikcloud.com"])
+@pytest.mark.parametrize("login", [{"QLIK_API_KEY": CANARY}, {"QLIK_CLIENT_ID": "abc", "QLIK_CLIENT_SECRET": CANARY}])
+def test_the_environment_s_login_stays_with_the_tenant_that_stands_beside_it(address, login, monkeypatch, contexts):
+    contexts({"current-context": "", "contexts": {"bare": {"server": OTHER}}})
+    for name, value in {"QLIK_TENANT_URL": address, **login}.items():
+        monkeypatch.setenv(name, value)
+    for asked in ({"tenant_url": OTHER}, {"context": "bare"}):
+        found = Settings.resolve(**asked)
+        assert (found.tenant_url, found.has_credential) == (OTHER, False)
+        assert f"left {' and '.join(login)} aside" in found.notices[-1]
+        with pytest.raises(ConfigurationError) as caught:
+            found.tenant()
+        assert "QLIK_TENANT_URL" in caught.value.hint
+        assert CANARY not in everything(caught.value)
+    assert Settings.resolve(tenant_url=OTHER, api_key="given-with-it").has_credential
+
+
+def test_a_login_that_belongs_to_the_other_tenant_is_taken_in_its_place(monkeypatch, contexts):
+    contexts(one_context(server=OTHER, headers={"Authorization": "Bearer of-the-context"}))
+    monkeypatch.setenv("QLIK_TENANT_URL", TENANT)
+    monkeypatch.setenv("QLIK_API_KEY", CANARY)
+    assert Settings.resolve(tenant_url=OTHER).sources["api_key"] == "qlik-cli context 'prod'"
+
+
+def test_the_environment_s_login_goes_with_its_own_tenant_and_where_none_is_named(monkeypatch):
+    monkeypatch.setenv("QLIK_API_KEY", CANARY)
+    assert Settings.resolve(tenant_url=OTHER).sources["api_key"] == "QLIK_API_KEY"
+    monkeypatch.setenv("QLIK_TENANT_URL", "acme.eu.qlikcloud.com/")
+    assert Settings.resolve(tenant_url=TENANT).sources["api_key"] == "QLIK_API_KEY"

@@ -93,6 +93,14 @@ def test_after_a_429_every_call_waits_as_asked_and_is_repeated(tenant_on, clock,
     assert caught.value.outcome is Outcome.NOT_APPLIED
 
 
+@pytest.mark.parametrize(("retry_after", "waits"), [("3", 5), ("7", 7)])
+def test_after_a_429_the_longer_of_two_waits_counts(tenant_on, clock, retry_after, waits):
+    retry = RetryPolicy(attempts=2, first_wait_seconds=10, longest_wait_seconds=10)
+    tenant, _ = tenant_on(qlik_error(429, retry_after=retry_after), FOUND, retry=retry)
+    tenant.oauth_clients.get("c1")
+    assert clock.slept == [waits]
+
+
 def test_a_success_after_failures_is_a_success(tenant_on, clock):
     tenant, wire = tenant_on(qlik_error(429, retry_after="3"), httpx.ConnectError("x"), MADE)
     assert tenant.oauth_clients.create(NEW).client.client_id == "c1"
