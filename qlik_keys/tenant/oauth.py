@@ -16,8 +16,8 @@ import httpx
 from qlik_keys.assertion import CLIENT_ASSERTION_TYPE, client_assertion
 from qlik_keys.errors import AssertionRejected, ClockSkewError, ScopeRejected
 from qlik_keys.tenant.calls import Call
-from qlik_keys.tenant.failures import STRUCK
 from qlik_keys.tenant.models import TokenAnswer, parse
+from qlik_keys.tenant.striking import STRUCK
 from qlik_keys.tenant.url import TOKEN_PATH
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ IMPERSONATION = "urn:qlik:oauth:user-impersonation"
 TOLERATED_SKEW_SECONDS = 60.0
 _REFUSALS = frozenset({400, 401, 403})
 _FORBIDDEN = 403
+_LONGEST_SCOPE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,13 @@ def request_token(
     answer = http.send(call, auth)
     if answer.status in _REFUSALS:
         raise _refusal(answer, client_id=client_id, proof=proof, scopes=scopes)
-    return parse(TokenAnswer, answer.content, "POST", TOKEN_PATH), answer
+    told = parse(TokenAnswer, answer.content, "POST", TOKEN_PATH)
+    http.striker.learn([told.access_token.reveal()])
+    words = {
+        "scope": http.striker.out(told.scope[:_LONGEST_SCOPE]),
+        "token_type": http.striker.text(told.token_type),
+    }
+    return told.model_copy(update=words), answer
 
 
 def revoke_token(http: Session, token: Secret) -> None:
