@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import httpx
 from patient import Patient, other_key_as, with_token_url
 from sandbox_door import serving
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 KEY_CHECKS = frozenset({"method", "kid-registered", "same-key", "alg"})
 CLIENT_CHECKS = frozenset({"client-enabled", "machine-to-machine", "consent", "scopes"}) | KEY_CHECKS
-TENANT_CHECKS = frozenset({"discovery", "clock", "client-exists", "login"}) | CLIENT_CHECKS
+TENANT_CHECKS = frozenset({"discovery", "clock", "audience", "client-exists", "login"}) | CLIENT_CHECKS
 SIGNED_OUT = frozenset({"login"})  # a tenant refuses before it gets to what only a login finds
 
 
@@ -67,12 +69,35 @@ def server_error(patient):
     patient.box.configure(fail_next=[fault])
 
 
-def clock_ahead(patient):
-    patient.box.configure(clock_skew_seconds=-300)
+def clock_ahead_by(seconds):
+    return lambda patient: patient.box.configure(clock_skew_seconds=-seconds)
 
 
-def clock_behind(patient):
-    patient.box.configure(clock_skew_seconds=300)
+def says_of_itself(**words):
+    """The tenant's answer about itself is changed on its way, as a proxy might do."""
+
+    def change(patient):
+        def changed(request, response):
+            if not request.url.path.startswith("/.well-known/"):
+                return response
+            told = {name: text.format(url=patient.tenant.url) for name, text in words.items()}
+            document = {**json.loads(response.read()), **told}
+            return httpx.Response(200, headers={"date": response.headers["date"]}, json=document)
+
+        patient.on_its_way = changed
+
+    return change
+
+
+def discovery_refused(patient):
+    patient.box.configure(fail_next=[{"fault": 403, "path": "/.well-known/*", "times": 5}])
+
+
+def alias_with_a_record(patient):
+    """Somebody has made the client by another name of the tenant; its key lies under that, and is good there."""
+    alias(patient)
+    host = patient.url.removeprefix("http://")
+    patient.store.write(replace(patient.record, tenant_host=host, version=0))
 
 
 def other_audience(patient):
@@ -124,6 +149,18 @@ def key_gone_from_the_engine(patient):
     reference = patient.record.current.reference
     patient.operator.secrets.transit.update_key_configuration(reference, deletion_allowed=True)
     patient.operator.secrets.transit.delete_key(reference)
+
+
+def key_of_another_kind_in_the_engine(patient):
+    reference = patient.record.current.reference
+    key_gone_from_the_engine(patient)
+    patient.operator.secrets.transit.create_key(reference, key_type="aes256-gcm96")
+
+
+def no_engine(patient):
+    """As if the Transit engine were not mounted, which would be the end of other patients' keys."""
+    patient.rules = ""  # the root token, which sees every mount
+    patient.store_options["transit_mount"] = "transfer"
 
 
 def other_algorithm(patient):
@@ -233,6 +270,26 @@ def no_current_key(patient):
     patient.edit_record(keys=old, private_key="", kid="", alg="")
 
 
+def key_field_emptied(patient):
+    patient.edit_record(private_key="")
+
+
+def record_destroyed(patient):
+    patient.operator.secrets.kv.v2.destroy_secret_versions(patient.path, list(range(1, 9)))
+
+
+def tenant_for_vault(patient):
+    patient.store_options = {"url": patient.box.tenant_url, "token": patient.box.vault_token}
+
+
+def token_reaches_its_longest_life(patient):
+    patient.token_options |= {"ttl": "8m", "explicit_max_ttl": "9m", "renewable": True}
+
+
+def token_of_few_uses(patient):
+    patient.token_options |= {"num_uses": 12, "ttl": "1h"}
+
+
 def bot_disabled(patient):
     patient.control(f"users/{patient.bot_user}/disable")
 
@@ -272,7 +329,7 @@ IN_THE_RECORD = frozenset({"audience"})
 # What may strike any client, in the order in which it is told; two of them at a time are tried too.
 ILLNESSES = {
     "nothing listens": Illness("tenant-url", nothing_listens, TENANT_CHECKS),
-    "ahead": Illness("clock", clock_ahead, SIGNED_OUT),
+    "ahead": Illness("clock", clock_ahead_by(30), SIGNED_OUT),
     "audience": Illness("audience", other_audience, mend="token-url"),
     "deleted": Illness("client-exists", deleted, CLIENT_CHECKS | SIGNED_OUT),
     "disabled": Illness("client-enabled", disabled, SIGNED_OUT),
@@ -296,13 +353,25 @@ MORE = {
     "another website": Illness("discovery", other_website, NO_ANSWER - {"clock"} | NO_KEY | {"store-record"}),
     "another name of the tenant": Illness("discovery", alias, NO_KEY | {"store-record", "audience"}),
     "a server error": Illness("discovery", server_error, NO_ANSWER),
-    "behind": Illness("clock", clock_behind, SIGNED_OUT),
+    "a record under another name": Illness("discovery", alias_with_a_record, SIGNED_OUT | {"audience"}),
+    "another issuer": Illness("discovery", says_of_itself(issuer="https://evil.example.com")),
+    "another path": Illness("discovery", says_of_itself(token_endpoint="{url}/api/token"), SIGNED_OUT | {"audience"}),
+    "discovery refused": Illness("discovery", discovery_refused, NO_ANSWER - {"clock", "login"}),
+    "just ahead": Illness("clock", clock_ahead_by(11), SIGNED_OUT),
+    "a minute ahead": Illness("clock", clock_ahead_by(59), SIGNED_OUT),
+    "far ahead": Illness("clock", clock_ahead_by(300), SIGNED_OUT),
+    "behind": Illness("clock", clock_ahead_by(-300), SIGNED_OUT),
     "no impersonation": Illness("machine-to-machine", no_impersonation, SIGNED_OUT),
     "consent deleted": Illness("consent", consent_deleted, SIGNED_OUT, mend="trust"),
     "no scopes": Illness("scopes", no_scopes),
     "soft-deleted": Illness("store-record", record_soft_deleted, NO_KEY),
     "somebody else's": Illness("store-record", record_of_somebody_else, NO_KEY),
     "wrong key written": Illness("store-record", wrong_key_written, NO_KEY),
+    "private key emptied": Illness("store-record", key_field_emptied, NO_KEY),
+    "destroyed": Illness("store-record", record_destroyed, NO_KEY),
+    "the tenant for a Vault": Illness("store-record", tenant_for_vault, NO_KEY),
+    "longest life": Illness("vault-token", token_reaches_its_longest_life),
+    "few uses": Illness("vault-token", token_of_few_uses),
     "Vault gone": Illness("store-record", vault_gone, NO_KEY),
     "renewable": Illness("vault-token", token_ends_soon_and_can_be_renewed, mend="renew-vault-token"),
     "revoked": Illness("vault-token", token_revoked, NO_KEY),
@@ -321,5 +390,7 @@ MORE = {
 IN_TRANSIT = {
     "rotated in the engine": Illness("same-key", key_rotated_in_the_engine, SIGNED_OUT),
     "gone from the engine": Illness("same-key", key_gone_from_the_engine, SIGNED_OUT),
+    "of another kind in the engine": Illness("same-key", key_of_another_kind_in_the_engine, SIGNED_OUT),
+    "no engine": Illness("same-key", no_engine, SIGNED_OUT),
     "may not sign": Illness("vault-rights", may_not_sign, SIGNED_OUT | {"same-key"}),
 }

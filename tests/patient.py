@@ -6,6 +6,7 @@ import contextlib
 import uuid
 from dataclasses import dataclass, field, replace
 
+import httpx
 import hvac
 
 import qlik_keys as qk
@@ -24,6 +25,20 @@ WELL = {
 }
 
 
+class Changing(httpx.BaseTransport):
+    """The network, and somebody on the way who changes what the tenant answers."""
+
+    def __init__(self, network, change):
+        self._network = network
+        self._change = change
+
+    def handle_request(self, request):
+        return self._change(request, self._network.handle_request(request))
+
+    def close(self):
+        self._network.close()
+
+
 @dataclass
 class Patient:
     """What is asked about, and with what; a fault changes it, or the tenant, or the Vault.
@@ -32,6 +47,7 @@ class Patient:
         tenant, store: of whoever made the client, with all rights: faults are made by them.
         tenant_options, store_options: how the doctor's own differ from these.
         seen: what the doctor is called with besides the client.
+        on_its_way: makes another answer of a request and the tenant's answer to it; None for none.
     """
 
     box: object
@@ -51,6 +67,7 @@ class Patient:
     asked_for: str = ""
     tokens: list = field(default_factory=list)
     transport: object = None
+    on_its_way: object = None
     stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     def make(self, **wishes):
@@ -114,12 +131,15 @@ class Patient:
 
     def doctors(self):
         """The tenant and the store that the doctor looks at."""
+        transport = self.transport
+        if self.on_its_way is not None:
+            transport = Changing(transport or httpx.HTTPTransport(), self.on_its_way)
         tenant = qk.QlikTenant(
             self.url or self.box.tenant_url,
             credential=self.credential or qk.ApiKey(self.box.api_key),
             retry=ONE_TRY,
             budget=self.budget,
-            transport=self.transport,
+            transport=transport,
         )
         options = {"url": self.box.vault_url, "token": None, **self.store_options}
         url, token = options.pop("url"), options.pop("token")

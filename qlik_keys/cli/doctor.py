@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qlik_keys.cli.app import TENANT_HELP, new_group
+from qlik_keys.cli.app import TENANT_HELP, error_document, new_group, tell_error, tell_json
 from qlik_keys.cli.options import (
     AsSubjectOption,
     AsUserOption,
@@ -21,11 +21,13 @@ from qlik_keys.cli.options import (
     resolved,
 )
 from qlik_keys.cli.results import show, show_value
-from qlik_keys.errors import ConfigurationError
+from qlik_keys.errors import ConfigurationError, QlikKeysError
 
 if TYPE_CHECKING:
     from qlik_keys.diagnosis import Diagnosis
+    from qlik_keys.keystore.base import KeyStore
     from qlik_keys.settings import Settings
+    from qlik_keys.tenant import QlikTenant
 
 app = new_group()
 
@@ -52,7 +54,8 @@ def doctor(
     """Say why a client cannot log in, or that nothing is wrong with it.
 
     Each check passed, failed (why, what to do) or could not be made (why). The administrator's credential of the
-    environment looks at the client; without one less can be checked. Exit code 1 for a finding.
+    environment looks at the client; without one less can be checked. Exit code 1 for a finding, for a mend that failed,
+    and where the login could not be tried.
 
     Example: qlik-keys doctor --client nightly-etl
     """
@@ -68,14 +71,33 @@ def doctor(
             tenant = stack.enter_context(nobody(settings))
         options: dict[str, Any] = {"scopes": scope or (), "user": user}
         found = diagnosis.doctor(tenant, store, client, **options)
-        mends = [check.mend for check in found.findings if check.mend] if mend else []
-        for name in dict.fromkeys(mends):
-            typer.echo(f"{name}: {diagnosis.mend(tenant, store, found.client_id, name)}", err=True)
+        mends = dict.fromkeys(check.mend for check in found.findings if check.mend and mend)
+        done = [_mend(name, tenant, store, found.client_id, as_json=as_json) for name in mends]
         if mends:
             found = diagnosis.doctor(tenant, store, client, **options)
     _show(found, quiet=quiet, as_json=as_json)
-    if not found.is_healthy:
+    if not found.is_healthy or not all(done):
         raise typer.Exit(1)
+
+
+def _mend(name: str, tenant: QlikTenant, store: KeyStore, client_id: str, *, as_json: bool) -> bool:
+    """Do one mend, and tell on standard error what came of it; return whether it was done."""
+    from qlik_keys import diagnosis
+
+    try:
+        words = diagnosis.mend(tenant, store, client_id, name)
+    except QlikKeysError as problem:
+        if as_json:
+            tell_json({"mend": name, **error_document(problem)})
+        else:
+            typer.echo(f"{name}: not done.", err=True)
+            tell_error(problem)
+        return False
+    if as_json:
+        tell_json({"mend": name, "done": words})
+    else:
+        typer.echo(f"{name}: {words}", err=True)
+    return True
 
 
 def _show(found: Diagnosis, *, quiet: bool, as_json: bool) -> None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qlik_keys.diagnosis.commands import command, make_anew
+from qlik_keys.diagnosis.ownership import is_same_key
 from qlik_keys.diagnosis.results import failed, not_checked, passed, see
-from qlik_keys.errors import KeyMaterialError, StoreDenied, StoreNotFound, TenantAuthError, TenantThrottled, TokenError
-from qlik_keys.keys import thumbprint
+from qlik_keys.errors import StoreDenied, StoreNotFound, TenantAuthError, TenantThrottled, TokenError
 from qlik_keys.lifecycle.specification import PRIVATE_KEY_JWT
 from qlik_keys.tenant.oauth import CLIENT_CREDENTIALS, IMPERSONATION
 from qlik_keys.tenant.scopes import covers
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from qlik_keys.diagnosis.facts import Facts
     from qlik_keys.diagnosis.results import Check
 
-_OFFLINE = "offline_access"  # never granted without being asked for (qlik-cloud-contract, "POST /oauth/token")
 _NOT_SHOWN = "The tenant does not show this to the caller: ask with the credential of a Tenant Admin."
 
 
@@ -32,23 +32,24 @@ def check_exists(facts: Facts) -> Check:
     if facts.is_absent and not facts.client_id and facts.staged is not None:
         return not_checked(name, "It is still to be made: see store-record.")
     if facts.is_absent:
-        known = "The store has a key of it: it was deleted here, or is another tenant's." if facts.record.value else ""
-        return failed(
-            name,
-            f"{facts.tenant_url} has no client {facts.asked_for!r}. {known}".strip(),
-            "Check the id or name and the tenant; `qlik-keys clients` shows who is there."
-            + (" Make it anew with `provision`, and delete what is left in the store." if known else ""),
-        )
+        why = f"{facts.tenant_url} has no client {facts.asked_for!r}."
+        advice = f"Check the id or name and the tenant; {command('clients')} shows who is there."
+        if facts.record.value is None:
+            return failed(name, why, advice)
+        why += " The store has a key of it: it was deleted here, or is another tenant's."
+        return failed(name, why, f"{advice} If it was deleted here: {make_anew(facts)}")
     if not facts.client_id and problem is not None:
         why = f"Neither store nor tenant tells which client has the name {facts.asked_for!r}: give its id."
-        return not_checked(name, f"{why} {problem.message}")
+        return not_checked(name, f"{why} {problem.message} {problem.hint}".rstrip())
     if isinstance(problem, TokenError) and problem.client_id == facts.client_id:
         return not_checked(name, "The tenant is asked as this client itself, which gets no token: see login.")
     if isinstance(problem, TenantAuthError):
         return not_checked(name, f"The tenant shows clients to a Tenant Admin alone. {problem.message} {problem.hint}")
     if isinstance(problem, TenantThrottled):
         return see(name, "rate-budget")
-    return not_checked(name, problem.message if problem is not None else "Nobody was asked.")
+    return not_checked(
+        name, f"{problem.message} {problem.hint}".rstrip() if problem is not None else "Nobody was asked."
+    )
 
 
 def check_enabled(facts: Facts) -> Check:
@@ -58,7 +59,7 @@ def check_enabled(facts: Facts) -> Check:
         return see("client-enabled", "client-exists")
     if client.deleted_at is not None:
         why = f"The tenant marks it as deleted since {client.deleted_at:%Y-%m-%d %H:%M} UTC."
-        return failed("client-enabled", why, "Make it anew with `provision`.")
+        return failed("client-enabled", why, f"If it shall log in again: {make_anew(facts)}")
     if client.disable_tag:
         return failed(
             "client-enabled",
@@ -88,25 +89,37 @@ def check_machine(facts: Facts) -> Check:
     if CLIENT_CREDENTIALS not in lacks:
         advice = "Allow user impersonation on it in Qlik's console, if it shall act for users."
         return failed(name, why, advice)
-    return failed(name, why, "Tick Machine-to-machine on it.", mend="machine-to-machine")
+    if facts.is_ours_alone:
+        return failed(name, why, "Tick Machine-to-machine on it.", mend="machine-to-machine")
+    return failed(
+        name, why, f"If it shall be a machine, tick Machine-to-machine on it in Qlik's console. {_OTHERS_TOO}"
+    )
 
 
 def check_consent(facts: Facts) -> Check:
     """Say whether the client is trusted, without which no machine logs in."""
+    name, client = "consent", facts.client.value
     consent, problem = facts.consent.value, facts.consent.problem
-    if facts.client.value is None:
-        return see("consent", "client-exists")
+    if client is None:
+        return see(name, "client-exists")
+    if client.app_type not in ("web", ""):
+        return not_checked(name, f"A client of type {client.app_type} is no machine: it may ask people for consent.")
+    has_grant = not facts.shows("allowed_grant_types") or CLIENT_CREDENTIALS in client.allowed_grant_types
+    if facts.record.value is None and not has_grant:
+        return not_checked(name, "It is no machine, and no key of ours is known: it may ask people for consent.")
+    if consent is not None and consent.consent_method == "trusted":
+        return passed(name, "Its consent method is trusted.")
     if consent is not None:
-        if consent.consent_method == "trusted":
-            return passed("consent", "Its consent method is trusted.")
         why = f"Its consent method is {consent.consent_method!r}: a machine has nobody to ask for consent."
-        return failed("consent", why, "Set its consent method to trusted.", mend="trust")
-    if isinstance(problem, TenantAuthError):
-        return not_checked("consent", _NOT_SHOWN)
-    if facts.consent.problem is not None and facts.consent_is_gone:
+    elif isinstance(problem, TenantAuthError):
+        return not_checked(name, _NOT_SHOWN)
+    elif facts.consent_is_gone:
         why = "It has no connection configuration on this tenant, so it is not trusted."
-        return failed("consent", why, "Set its consent method to trusted.", mend="trust")
-    return not_checked("consent", problem.message if problem is not None else "Nobody was asked.")
+    else:
+        return not_checked(name, problem.message if problem is not None else "Nobody was asked.")
+    if facts.is_ours_alone:
+        return failed(name, why, "Set its consent method to trusted.", mend="trust")
+    return failed(name, why, f"Set its consent method to trusted in Qlik's console, if it may log in. {_OTHERS_TOO}")
 
 
 def check_method(facts: Facts) -> Check:
@@ -122,8 +135,10 @@ def check_method(facts: Facts) -> Check:
         return passed(name, f"It may log in by {', '.join(client.allowed_auth_methods)}.")
     allowed = ", ".join(client.allowed_auth_methods) or "nothing"
     why = f"It may log in by {allowed}, and not by {PRIVATE_KEY_JWT}."
-    if registers_our_key(facts):
+    if facts.is_ours_alone:
         return failed(name, why, "Allow the method: its public key is registered already.", mend="method")
+    if facts.registered is not None and is_same_key(facts.registered, facts.current):
+        return failed(name, why, f"Allow the method in Qlik's console. {_OTHERS_TOO}")
     advice = "Put the key right first (kid-registered, same-key) and ask the doctor again: then it can be allowed."
     return failed(name, why, advice)
 
@@ -143,7 +158,7 @@ def check_kid(facts: Facts) -> Check:
     return failed(
         name,
         f"The store's key {current.kid} is not registered with the client, which has {others}.",
-        "Revoke: it registers a new key in its place and lets the consumers in again.",
+        _replace(facts),
     )
 
 
@@ -156,17 +171,21 @@ def check_same_key(facts: Facts) -> Check:
     if isinstance(problem, StoreDenied):
         return see(name, "vault-rights")
     if isinstance(problem, StoreNotFound):
-        why = f"The Vault's engine no longer has the key {current.kid} ({current.reference})."
-        return failed(name, why, _REPLACE)
+        why = f"{problem.message} Its name there is {current.reference}, and {current.kid} on the tenant."
+        return failed(name, f"The store did not sign: {why}", _replace(facts))
     if problem is not None:
-        return not_checked(name, f"The store did not sign: {problem.message}")
+        return failed(name, f"The store did not sign: {problem.message}", problem.hint or _ASK_OPERATOR)
     if facts.signing.value is False:
         why = f"What the store signs with {current.kid} is not signed with the key that its record names."
-        return failed(name, f"{why} Its engine may have been told to rotate that key.", _REPLACE)
+        return failed(
+            name, f"{why} Its engine may have been told to rotate that key, or to make another.", _replace(facts)
+        )
     if registered is None:
         return see(name, "kid-registered" if facts.client.value is not None else "client-exists")
-    if _thumbprint(registered.to_dict()) != current.public.thumbprint:
-        return failed(name, f"Under the name {current.kid} another key is registered than the store holds.", _REPLACE)
+    if not is_same_key(registered, current):
+        return failed(
+            name, f"Under the name {current.kid} another key is registered than the store holds.", _replace(facts)
+        )
     return passed(name, f"The thumbprint of both is {current.public.thumbprint}, and the store signs with it.")
 
 
@@ -179,13 +198,13 @@ def check_alg(facts: Facts) -> Check:
         return see(name, "kid-registered" if facts.client.value is not None else "client-exists")
     if registered.alg == current.alg:
         return passed(name, f"It is {current.alg}.")
-    if _thumbprint(registered.to_dict()) != current.public.thumbprint:
+    if not is_same_key(registered, current):
         return see(name, "same-key")
     return failed(
         name,
         f"The key {current.kid} is registered for {registered.alg or 'no algorithm'}, and the store signs by "
         f"{current.alg}.",
-        "Rotate the client's key: the new one is registered for what the store signs by.",
+        f"{command('rotate', facts.client_id)} makes a new key, which is registered for what the store signs by.",
     )
 
 
@@ -202,9 +221,10 @@ def check_scopes(facts: Facts) -> Check:
     if facts.scopes and not lacks:
         return passed(name, f"It may have {' '.join(facts.scopes)}.")
     if not facts.scopes:
-        if set(allowed) - {_OFFLINE}:
-            return passed(name, f"It may have {shown}.")
-        return failed(name, f"It may have no scope (it has {shown}).", f"Give it the scopes that it needs. {_WHERE}")
+        if facts.has_no_scope:
+            why = f"It may have no scope (it has {shown})."
+            return failed(name, why, f"Give it the scopes that it needs. {_WHERE}")
+        return passed(name, f"It may have {shown}.")
     if all(any(covers(parent, scope) for parent in allowed) for scope in lacks):
         # Qlik publishes no rule whether a wider scope lets the narrower be asked for: the login tells.
         return not_checked(
@@ -215,12 +235,11 @@ def check_scopes(facts: Facts) -> Check:
     )
 
 
-def registers_our_key(facts: Facts) -> bool:
-    """Tell whether the key that is registered under the store's kid is the store's."""
-    current, registered = facts.current, facts.registered
-    if current is None or registered is None:
-        return False
-    return _thumbprint(registered.to_dict()) == current.public.thumbprint
+def _replace(facts: Facts) -> str:
+    return (
+        f"{command('revoke', facts.client_id)} makes a new key, registers it in the place of this one, proves it, and "
+        "lets the consumers in again."
+    )
 
 
 def _without_key(name: str, facts: Facts) -> Check:
@@ -229,14 +248,9 @@ def _without_key(name: str, facts: Facts) -> Check:
     return see(name, "store-record")
 
 
-def _thumbprint(members: dict[str, str]) -> str:
-    try:
-        return thumbprint(members)
-    except KeyMaterialError:
-        return ""
-
-
-_REPLACE = (
-    "Revoke: it makes a new key, registers it in the place of this one, proves it, and lets the consumers in again."
+_ASK_OPERATOR = "Ask the Vault's operator to look at its engine."
+_OTHERS_TOO = (
+    "First make sure that nobody else has a key or a secret of it, who could then log in too: it is not known to have "
+    "our key alone."
 )
 _WHERE = "A Tenant Admin changes them in Qlik's console."

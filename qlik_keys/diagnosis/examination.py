@@ -60,7 +60,7 @@ def doctor(
         tenant: the tenant. Only a Tenant Admin's credential is shown all; with another one less is checked.
         store: where the client's key is.
         client: its id or name.
-        scopes: what a call that failed asked for; none for all that the client may have.
+        scopes: what a call that failed asked for, one or several to a text; none for all that the client may have.
         user: the user for whom it asked (impersonation).
         clock: says when it was.
 
@@ -78,6 +78,7 @@ def doctor(
         raise TypeError("scopes must be a list of texts, not one text")
     if not client.strip():
         raise ConfigurationError("No client is named.", hint="Give its id or its name.")
+    asked = tuple(dict.fromkeys(scope for text in scopes for scope in text.split()))
     refused: set[int] = set()
 
     def watch(exchange: Exchange) -> None:
@@ -86,12 +87,12 @@ def doctor(
 
     stop_watching = tenant.subscribe(watch)
     try:
-        facts = look(tenant, store, client.strip(), scopes=tuple(scopes), user=user)
+        facts = look(tenant, store, client.strip(), scopes=asked, user=user)
         checks = [check(facts) for check in _CHECKS]
         login = check_login(tenant, store, facts, checks)
     finally:
         stop_watching()
-    checks += [tenant_checks.check_rate_budget(facts.budget, refused), login]
+    checks += [tenant_checks.check_rate_budget(tenant.budget.snapshot(), refused), login]
     return Diagnosis(
         client_id=facts.client_id,
         client_name=facts.client_name,

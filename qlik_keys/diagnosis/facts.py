@@ -5,17 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from qlik_keys.errors import TenantNotFound, TenantThrottled, TenantUnreachable
+from qlik_keys.diagnosis.ownership import is_ours_alone, is_same_key
+from qlik_keys.errors import TenantAuthError, TenantNotFound, TenantThrottled, TenantUnreachable
+from qlik_keys.origins import same_origin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from qlik_keys.errors import QlikKeysError
     from qlik_keys.keystore.base import ClientRecord, StagedClient, StoredKey, StoreHealth
-    from qlik_keys.tenant import ConnectionConfig, Discovery, OAuthClient, RegisteredKey, TierSnapshot
+    from qlik_keys.tenant import (
+        AuthorizationServerMetadata,
+        ConnectionConfig,
+        Discovery,
+        OAuthClient,
+        RegisteredKey,
+    )
     from qlik_keys.tokens import UserLookup
 
 Value = TypeVar("Value")
+OFFLINE = "offline_access"  # never granted without being asked for (qlik-cloud-contract, "POST /oauth/token")
 # Who is shown one of these is shown all: a caller who is no administrator sees fewer fields (qlik-cloud-contract).
 _ADMINISTRATORS_FIELDS = frozenset({"allowed_auth_methods", "public_keys", "client_secrets"})
 
@@ -55,7 +62,7 @@ class Facts:
         signing: whether the store signs with the key that its record names.
         health: how the store's own login stands; no value and no problem where the store does not tell.
         location: where the record lies, as a person would type it.
-        budget: the rate limit, by tier, as it stood when the looking began.
+        proxy: host and port of the proxy that the environment names for the tenant, "" for none.
     """
 
     tenant_url: str
@@ -73,7 +80,7 @@ class Facts:
     signing: Look[bool]
     health: Look[StoreHealth]
     location: str
-    budget: Mapping[int, TierSnapshot]
+    proxy: str
 
     @property
     def client_name(self) -> str:
@@ -84,10 +91,36 @@ class Facts:
         return "" if self.asked_for == self.client_id else self.asked_for
 
     @property
+    def metadata(self) -> AuthorizationServerMetadata | None:
+        """What the tenant says about itself, None where it says nothing that can be read."""
+        return self.discovery.value.metadata if self.discovery.value is not None else None
+
+    @property
     def is_alias(self) -> bool:
-        """Whether the tenant answers, and names another token endpoint than the URL in use leads to."""
+        """Whether the tenant answers, and names a token endpoint on another host than that of the URL in use."""
+        return self.metadata is not None and not same_origin(self.metadata.token_endpoint, self.token_url)
+
+    @property
+    def has_endpoint(self) -> bool:
+        """Whether our token endpoint may be asked for a token.
+
+        Not so where the tenant names another one, or where something else seems to answer. Where the question alone is
+        refused it may: the endpoint is known by the tenant's URL (qlik-cloud-contract, "Hosts").
+        """
+        return self.is_discovery_refused or (
+            self.metadata is not None and self.metadata.token_endpoint == self.token_url
+        )
+
+    @property
+    def is_discovery_refused(self) -> bool:
+        """Whether the tenant's address answers that it does not tell what it is."""
         seen = self.discovery.value
-        return seen is not None and seen.metadata is not None and seen.metadata.token_endpoint != self.token_url
+        return seen is not None and isinstance(seen.problem, TenantAuthError | TenantNotFound)
+
+    @property
+    def skew_seconds(self) -> float | None:
+        """Our clock minus the server's, None where nobody knows."""
+        return self.discovery.value.skew_seconds if self.discovery.value is not None else None
 
     @property
     def is_absent(self) -> bool:
@@ -112,11 +145,23 @@ class Facts:
 
     @property
     def registered(self) -> RegisteredKey | None:
-        """The registered key with the kid of the store's current key, None for none."""
+        """The registered key with the kid of the store's current key, None for none; of several, the store's own."""
         client, current = self.client.value, self.current
         if client is None or current is None:
             return None
-        return next((key for key in client.public_keys if key.kid == current.kid), None)
+        named = [key for key in client.public_keys if key.kid == current.kid]
+        return next((key for key in named if is_same_key(key, current)), named[0] if named else None)
+
+    @property
+    def is_ours_alone(self) -> bool:
+        """Whether the client has our current key, and none that the record does not know."""
+        return self.client.value is not None and is_ours_alone(self.client.value, self.record.value)
+
+    @property
+    def has_no_scope(self) -> bool:
+        """Whether the client may have no scope by which it could call anything."""
+        client = self.client.value
+        return client is not None and self.shows("allowed_scopes") and not set(client.allowed_scopes) - {OFFLINE}
 
     def shows(self, field: str) -> bool:
         """Tell whether the tenant shows us that field of its client, be it empty."""

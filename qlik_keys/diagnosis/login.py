@@ -21,7 +21,9 @@ from qlik_keys.errors import (
     StoreNotFound,
     TenantAuthError,
     TenantThrottled,
+    TokenError,
 )
+from qlik_keys.tenant.oauth import clock_suspicion
 from qlik_keys.tokens import BearerAuth, TokenSource
 
 if TYPE_CHECKING:
@@ -51,7 +53,6 @@ _STOPPERS = (
 # Why there may be no key to log in with.
 _KEYLESS = ("tenant-url", "discovery", "client-exists", "store-record", "vault-token", "vault-rights")
 _NAME = "login"
-_TIER = 2
 _FORBIDDEN = 403
 
 
@@ -68,37 +69,38 @@ def check_login(tenant: QlikTenant, store: KeyStore, facts: Facts, checks: Itera
     current = facts.current
     if current is None:
         return _without_key(facts, failures)
-    stoppers = [name for name in _STOPPERS if name in failures]
+    stoppers = [name for name in _STOPPERS if name in failures and not (name == "discovery" and facts.has_endpoint)]
     if stoppers:
-        return not_checked(_NAME, f"It cannot work before this is mended: see {', '.join(stoppers)}.")
-    if facts.discovery.skipped or facts.budget[_TIER].blocked_seconds > 0:
+        return not_checked(_NAME, f"It is not tried before this is mended: see {', '.join(stoppers)}.")
+    if any(tier.blocked_seconds > 0 for tier in tenant.budget.snapshot().values()):
         return see(_NAME, "rate-budget")
+    # Scopes that it may not have would be all that a refusal is about, and hide what else there is.
+    scopes = () if "scopes" in failures else facts.scopes
     source = TokenSource(
         tenant.token_url,
         client_id=facts.client_id,
         signer=store.signer(current),
-        scopes=facts.scopes,
+        scopes=scopes,
         user=facts.user,
         http=tenant.http,
     )
     try:
-        return _log_in(tenant, source, facts)
-    except AssertionRejected as problem:
-        return _refused(problem, facts, failures)
-    except ScopeRejected as problem:
-        return see(_NAME, "scopes") if "scopes" in failures else failed(_NAME, problem.message, problem.hint)
+        check = _log_in(tenant, source, facts, scopes)
     except TenantThrottled:
         return see(_NAME, "rate-budget")
     except StoreDenied:
         return see(_NAME, "vault-rights")
     except QlikKeysError as problem:
-        return failed(_NAME, problem.message, problem.hint or "Ask again; if it stays so, have a person look at it.")
+        return _failed(problem, facts)
     finally:
         with contextlib.suppress(QlikKeysError):  # it ends by itself
             source.revoke()
+    if check.verdict == "passed" and scopes != facts.scopes:
+        return passed(_NAME, f"Without the scopes that it may not have: {check.why}")
+    return check
 
 
-def _log_in(tenant: QlikTenant, source: TokenSource, facts: Facts) -> Check:
+def _log_in(tenant: QlikTenant, source: TokenSource, facts: Facts, scopes: tuple[str, ...]) -> Check:
     """Get a token and ask whose it is.
 
     Raises:
@@ -110,7 +112,7 @@ def _log_in(tenant: QlikTenant, source: TokenSource, facts: Facts) -> Check:
     try:
         user = tenant.with_credential(BearerAuth(source)).users.me()
     except TenantAuthError as problem:
-        if facts.scopes and problem.status == _FORBIDDEN:
+        if scopes and problem.status == _FORBIDDEN:
             return passed(_NAME, f"{got}. Who it is cannot be asked: users/me is not for a token of these scopes.")
         return failed(_NAME, f"{got}, and users/me refuses it. {problem.message}", _LOOK_AT_USER)
     if facts.user is None and user.client_id not in ("", facts.client_id):
@@ -122,7 +124,18 @@ def _log_in(tenant: QlikTenant, source: TokenSource, facts: Facts) -> Check:
     return passed(_NAME, f"{got}, as {user.name or user.subject} ({user.subject or user.id}).")
 
 
-def _refused(problem: AssertionRejected, facts: Facts, failures: set[str]) -> Check:
+def _failed(problem: QlikKeysError, facts: Facts) -> Check:
+    has_words = isinstance(problem, TokenError) and bool(problem.code or problem.detail)
+    if facts.is_discovery_refused and not has_words:  # whatever answers there is no token endpoint
+        return not_checked(_NAME, f"It was tried all the same, and failed: {problem.message} See discovery.")
+    if isinstance(problem, AssertionRejected | ScopeRejected) and problem.status != _FORBIDDEN and facts.has_no_scope:
+        return see(_NAME, "scopes")
+    if isinstance(problem, AssertionRejected):
+        return _refused(problem, facts)
+    return failed(_NAME, problem.message, problem.hint or "Ask again; if it stays so, have a person look at it.")
+
+
+def _refused(problem: AssertionRejected, facts: Facts) -> Check:
     if problem.status == _FORBIDDEN:
         who = "the user who is to be impersonated" if facts.user is not None else "the client's bot user"
         return failed(
@@ -130,22 +143,16 @@ def _refused(problem: AssertionRejected, facts: Facts, failures: set[str]) -> Ch
             f"{problem.message} The key itself is accepted: {who} is disabled, or the client has too many tokens.",
             _LOOK_AT_USER,
         )
-    if "scopes" in failures:
-        return see(_NAME, "scopes")
-    trace = f" Qlik's support asks for the trace id {problem.trace_id}." if problem.trace_id else ""
     if facts.client.value is None or not facts.shows("public_keys"):
         return failed(_NAME, problem.message, f"{problem.hint} A Tenant Admin's credential lets the doctor see which.")
+    why, clock = problem.message, clock_suspicion(facts.skew_seconds)
     if facts.user is not None:
-        return failed(
-            _NAME,
-            problem.message,
-            f"Check that the tenant has a user with the {facts.user.field} {facts.user.value!r}.{trace}",
-        )
-    return failed(
-        _NAME,
-        f"{problem.message} All that can be looked up is right.",
-        f"If the key was registered just now, ask again in a minute: the tenant may not see it yet.{trace}",
-    )
+        advice = f"Check that the tenant has a user with the {facts.user.field} {facts.user.value!r}."
+    else:
+        why += "" if clock else " All that can be looked up is right."
+        advice = "If the key was registered just now, ask again in a minute: the tenant may not see it yet."
+    trace = f" Qlik's support asks for the trace id {problem.trace_id}." if problem.trace_id else ""
+    return failed(_NAME, why, f"{clock}{advice}{trace}")
 
 
 def _without_key(facts: Facts, failures: set[str]) -> Check:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import uuid
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from qlik_keys.diagnosis.facts import Facts, Look, tenant_skip
 from qlik_keys.errors import (
@@ -21,6 +23,7 @@ from qlik_keys.errors import (
 from qlik_keys.keystore.base import TellsHealth
 from qlik_keys.keystore.names import CLIENT_ID, client_ids_named
 from qlik_keys.lifecycle.key_wishes import is_staged_of
+from qlik_keys.origins import is_loopback
 from qlik_keys.tenant import eq
 
 if TYPE_CHECKING:
@@ -39,12 +42,13 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
     Raises:
         ConfigurationError: several clients have that name.
     """
-    budget = tenant.budget.snapshot()
-    waiting = ("rate-budget",) if budget[1].blocked_seconds > 0 else ()
+    waiting = ("rate-budget",) if tenant.budget.snapshot()[1].blocked_seconds > 0 else ()
     discovery = _tried(tenant.discover, waiting)
     skipped = tenant_skip(discovery)
     client_id, absence = _client_id(tenant, store, client, skipped)
-    seen: Look[OAuthClient] = absence if not client_id else _tried(lambda: tenant.oauth_clients.get(client_id), skipped)
+    seen: Look[OAuthClient] = absence
+    if client_id:
+        seen = _tried(lambda: _as_somebody(tenant).oauth_clients.get(client_id), skipped)
     consent: Look[ConnectionConfig] = Look(skipped=skipped)
     if seen.value is not None:
         consent = _tried(lambda: tenant.oauth_clients.connection_config(client_id), ())
@@ -67,7 +71,7 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
         signing=_signing(store, record),
         health=_health(tenant, store, client_id, record),
         location=store.location(tenant.host, client_id) if client_id else "",
-        budget=budget,
+        proxy=_proxy_of(tenant.url),
     )
 
 
@@ -95,12 +99,26 @@ def _client_id(
     in_store = _tried(lambda: client_ids_named(store, tenant.host, client), ())
     if in_store.value:
         return _only(in_store.value, client), Look()
-    on_tenant = _tried(lambda: tenant.oauth_clients.list(eq("clientName", client)), skipped)
+    on_tenant = _tried(lambda: _as_somebody(tenant).oauth_clients.list(eq("clientName", client)), skipped)
     if on_tenant.value:
         return _only([each.client_id for each in on_tenant.value], client), Look()
     if on_tenant.value is None:
         return "", Look(problem=on_tenant.problem, skipped=on_tenant.skipped)
     return "", Look(problem=TenantNotFound(f"The tenant has no client with the name {client!r}."))
+
+
+def _as_somebody(tenant: QlikTenant) -> QlikTenant:
+    """Return the tenant, unless nobody would be asking.
+
+    Raises:
+        ConfigurationError: there is no credential.
+    """
+    if not tenant.has_credential:
+        raise ConfigurationError(
+            "No administrator's credential is set, so the tenant is not asked for its clients.",
+            hint="Set QLIK_API_KEY, or QLIK_CLIENT_ID and QLIK_CLIENT_SECRET.",
+        )
+    return tenant
 
 
 def _only(client_ids: Sequence[str], name: str) -> str:
@@ -109,6 +127,20 @@ def _only(client_ids: Sequence[str], name: str) -> str:
             f"{len(client_ids)} clients have the name {name!r}.", hint=f"Give the id of one: {', '.join(client_ids)}."
         )
     return client_ids[0]
+
+
+def _proxy_of(url: str) -> str:
+    """Return host and port of the proxy through which the environment sends calls to that URL, "" for none.
+
+    As `Session` and httpx have it; a proxy's URL may hold a password, so no more of it is told.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if is_loopback(host) or proxy_bypass(host):
+        return ""
+    proxies = getproxies()
+    address = proxies.get(parts.scheme) or proxies.get("all", "")
+    return address.rpartition("://")[2].partition("/")[0].rpartition("@")[2]
 
 
 def _staged(

@@ -1,5 +1,8 @@
 """The mends: what a finding names and one click does. Each can be taken back, and none takes anything away.
 
+A mend looks for itself whether it is safe: it may be called without a finding, or long after it. What widens a client's
+rights is done only where our key alone is registered: whoever else has a key or a secret of it would log in too.
+
 A client's lists are replaced whole and unguarded (no ETag), so what was written is read back and compared. Not done
 here: what destroys or replaces a key (`rotate`, `revoke`, `adopt`), which a person should decide with a plan in sight.
 """
@@ -10,11 +13,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qlik_keys.clock import SYSTEM_CLOCK
+from qlik_keys.diagnosis.ownership import is_ours_alone
 from qlik_keys.diagnosis.results import MENDS
-from qlik_keys.errors import ConfigurationError, NeedsPerson, StoreDenied, TenantConflict
-from qlik_keys.keys import thumbprint
+from qlik_keys.diagnosis.under_way import begun, takes_nothing_away
+from qlik_keys.errors import ConfigurationError, NeedsPerson, StoreConflict, StoreDenied, StoreNotFound, TenantConflict
 from qlik_keys.keystore.base import TellsHealth
 from qlik_keys.lifecycle import resume_client
+from qlik_keys.lifecycle.key_wishes import is_under_way
 from qlik_keys.lifecycle.specification import PRIVATE_KEY_JWT
 from qlik_keys.tenant import PatchOperation
 from qlik_keys.tenant.oauth import CLIENT_CREDENTIALS
@@ -23,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from qlik_keys.clock import Clock
-    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.keystore.base import ClientRecord, KeyStore
     from qlik_keys.tenant import OAuthClient, QlikTenant
 
 
@@ -55,13 +60,32 @@ def mend(tenant: QlikTenant, store: KeyStore, client_id: str, name: str, *, cloc
 
 
 def _trust(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
-    del store, clock
+    del clock
+    _ours(tenant, store, client_id)
     tenant.oauth_clients.set_consent(client_id, "trusted")
     return "The consent method is trusted now."
 
 
 def _machine_to_machine(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
-    del store, clock
+    del clock
+    client = _ours(tenant, store, client_id)
+    return _add(tenant, client, "/allowedGrantTypes", client.allowed_grant_types, CLIENT_CREDENTIALS)
+
+
+def _method(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
+    del clock
+    client = _ours(tenant, store, client_id)
+    return _add(tenant, client, "/allowedAuthMethods", client.allowed_auth_methods, PRIVATE_KEY_JWT)
+
+
+def _ours(tenant: QlikTenant, store: KeyStore, client_id: str) -> OAuthClient:
+    """Return the client, if it may be given a wider right.
+
+    Raises:
+        NeedsPerson: the store has no key of it, or not the registered one, or somebody else's is registered too; or it
+            is of a type that no machine has.
+        TenantError, StoreError: tenant or store could not be asked.
+    """
     client = tenant.oauth_clients.get(client_id)
     if client.app_type != "web":
         raise NeedsPerson(
@@ -69,24 +93,12 @@ def _machine_to_machine(tenant: QlikTenant, store: KeyStore, client_id: str, clo
             "machine-to-machine.",
             hint="The type is fixed for ever: make another client.",
         )
-    return _add(tenant, client, "/allowedGrantTypes", client.allowed_grant_types, CLIENT_CREDENTIALS)
-
-
-def _method(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
-    del clock
-    client = tenant.oauth_clients.get(client_id)
-    current = store.read(tenant.host, client_id).current
-    ours = [
-        key
-        for key in client.public_keys
-        if current is not None and key.kid == current.kid and thumbprint(key.to_dict()) == current.public.thumbprint
-    ]
-    if not ours:
+    if not is_ours_alone(client, _record(tenant, store, client_id)):
         raise NeedsPerson(
-            f"No key of ours is registered with {client.client_name!r}, so the method would let somebody else in.",
-            hint="Adopt the client: that registers a key and allows the method.",
+            f"{client.client_name!r} does not have our key alone, so a wider right would let somebody else in.",
+            hint="Look in Qlik's console whose keys and secrets it has; a Tenant Admin may change it there.",
         )
-    return _add(tenant, client, "/allowedAuthMethods", client.allowed_auth_methods, PRIVATE_KEY_JWT)
+    return client
 
 
 def _token_url(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
@@ -94,15 +106,28 @@ def _token_url(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock
     record = store.read(tenant.host, client_id)
     if record.token_url == tenant.token_url:
         return "The record has the right token endpoint already."
+    named = tenant.discover().metadata
+    if named is None or named.token_endpoint != tenant.token_url:
+        raise NeedsPerson(
+            f"The tenant does not itself name {tenant.token_url} as its token endpoint: the record stays as it is.",
+            hint="Check the tenant's URL: it may be another name of the tenant, or nothing of Qlik's.",
+        )
     store.write(replace(record, token_url=tenant.token_url))
     return f"The record's token endpoint is {tenant.token_url} now; it was {record.token_url or 'empty'}."
 
 
 def _resume(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
+    record = _record(tenant, store, client_id)
+    what = begun(record) if record is not None and is_under_way(record) else ""
+    if record is not None and what and not takes_nothing_away(record):
+        raise NeedsPerson(
+            f"What was cut off takes keys of {record.client_name!r} away at once: {what}.",
+            hint="`qlik-keys resume` finishes it; `qlik-keys resume --dry-run` shows its plan.",
+        )
     results = resume_client(tenant, store, client_id, clock=clock)
     if not results:
         return "Nothing of this client had been cut off."
-    return f"Finished what had been cut off: {', '.join(result.operation for result in results)}."
+    return f"Finished: {what or 'making the client'}."
 
 
 def _renew_vault_token(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
@@ -115,6 +140,14 @@ def _renew_vault_token(tenant: QlikTenant, store: KeyStore, client_id: str, cloc
             hint="Log in again (`vault login`) and pass the new token.",
         )
     return "The Vault token was renewed."
+
+
+def _record(tenant: QlikTenant, store: KeyStore, client_id: str) -> ClientRecord | None:
+    """Return our record of the client, None where there is none."""
+    try:
+        return store.read(tenant.host, client_id)
+    except (StoreNotFound, StoreConflict):
+        return None
 
 
 def _add(tenant: QlikTenant, client: OAuthClient, path: str, values: tuple[str, ...], added: str) -> str:

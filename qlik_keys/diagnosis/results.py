@@ -43,7 +43,7 @@ MENDS: Mapping[str, str] = MappingProxyType(
         "machine-to-machine": "Adds the grant client_credentials to the client.",
         "method": "Adds private_key_jwt to the client's authentication methods.",
         "token-url": "Writes this tenant's token endpoint into the store's record, as a new version.",
-        "resume": "Finishes what was cut off of this client, and touches no other.",
+        "resume": "Finishes what was cut off of this client, takes no key away, and touches no other client.",
         "renew-vault-token": "Renews the Vault token.",
     }
 )
@@ -113,8 +113,13 @@ class Diagnosis:
 
     @property
     def is_healthy(self) -> bool:
-        """Whether no check failed; some may not have been checked."""
-        return not self.findings
+        """Whether no check failed and the client did log in; others may not have been checked."""
+        return not self.findings and self.login.verdict == "passed"
+
+    @property
+    def login(self) -> Check:
+        """The login, which is the last check."""
+        return next(check for check in self.checks if check.name == "login")
 
     def words(self) -> str:
         """Return it for people: a line a check, and beneath those that failed what to do."""
@@ -137,19 +142,23 @@ class Diagnosis:
             "tenant_url": self.tenant_url,
             "at": self.at.isoformat().replace("+00:00", "Z"),
             "is_healthy": self.is_healthy,
+            "login": self.login.verdict,
             "findings": [check.name for check in self.findings],
             "checks": [asdict(check) for check in self.checks],
         }
 
     def _heading(self) -> str:
         count = len(self.findings)
-        found = "no finding" if not count else "1 finding" if count == 1 else f"{count} findings"
+        found = "1 finding" if count == 1 else f"{count} findings" if count else "no finding"
+        if not count and not self.is_healthy:
+            found += f", but the login was not tried: {self.login.why}"
         who = f"{self.client_name} ({self.client_id})" if self.client_name and self.client_id else ""
         who = who or self.client_name or self.client_id
         return f"{who} on {self.tenant_url}, {self.at:%Y-%m-%d %H:%M} UTC: {found}"
 
     def __repr__(self) -> str:
         failed = ", ".join(check.name for check in self.findings) or "no finding"
+        failed += "" if self.findings or self.is_healthy else ", but the login was not tried"
         return f"<Diagnosis {self.client_id or self.client_name}: {failed}>"
 
     def _repr_html_(self) -> str:
@@ -181,6 +190,14 @@ def not_checked(name: str, why: str) -> Check:
 def see(name: str, *others: str) -> Check:
     """Return a check that could not be made because of what others say."""
     return not_checked(name, f"See {', '.join(others)}.")
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words."""
+    for unit, length in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
 
 
 def _mend_words(mend: str) -> str:

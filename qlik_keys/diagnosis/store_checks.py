@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qlik_keys.diagnosis.commands import command, policy
 from qlik_keys.diagnosis.facts import tenant_skip
-from qlik_keys.diagnosis.results import failed, not_checked, passed, see
+from qlik_keys.diagnosis.results import duration, failed, not_checked, passed, see
+from qlik_keys.diagnosis.under_way import begun, takes_nothing_away
 from qlik_keys.errors import StoreDeleted, StoreDenied, StoreError, StoreNotFound
+from qlik_keys.keystore.vault_fields import roll_back
 from qlik_keys.lifecycle.key_wishes import is_under_way
+from qlik_keys.tenant.oauth import CLIENT_CREDENTIALS
 
 if TYPE_CHECKING:
     from qlik_keys.diagnosis.facts import Facts
@@ -16,6 +20,8 @@ if TYPE_CHECKING:
 
 # A token of less life than this may end under a run that begins now; one that is made so short-lived is meant so.
 SOON_SECONDS = 600.0
+# A login takes up to five requests: a look at the token, at the mount, the record, and the signature.
+FEW_USES = 10
 
 
 def check_record(facts: Facts) -> Check:
@@ -27,7 +33,7 @@ def check_record(facts: Facts) -> Check:
         return failed(
             name,
             f"Making {facts.staged.name!r} was cut off; its key waits in the store.",
-            "Resume: it goes on from where it was cut off.",
+            _RESUME,
             mend="resume" if facts.client.value is not None else "",
         )
     if not facts.client_id:
@@ -61,9 +67,9 @@ def check_rights(facts: Facts) -> Check:
     if isinstance(facts.health.problem, StoreDenied):
         return see(name, "vault-token")
     if isinstance(record.problem, StoreDenied):
-        return failed(name, record.problem.message, f"{record.problem.hint} {_POLICY}")
+        return failed(name, record.problem.message, f"{record.problem.hint} {policy(facts)} prints the least.")
     if isinstance(signing.problem, StoreDenied):
-        return failed(name, signing.problem.message, f"{signing.problem.hint} {_POLICY}")
+        return failed(name, signing.problem.message, f"{signing.problem.hint} {policy(facts)} prints the least.")
     if not facts.client_id:
         return see(name, "client-exists")
     if record.problem is not None and not isinstance(record.problem, StoreNotFound):
@@ -78,12 +84,11 @@ def check_rights(facts: Facts) -> Check:
 def _check_keys(record: ClientRecord, facts: Facts) -> Check:
     name, current = "store-record", record.current
     if is_under_way(record):
-        return failed(
-            name,
-            "A change of its keys was begun and is not finished; perhaps somebody is at it just now.",
-            "If nobody is: resume, which goes on from where it was cut off.",
-            mend="resume" if facts.client.value is not None else "",
-        )
+        why = f"Begun and not finished: {begun(record)}. Perhaps somebody is at it just now."
+        if takes_nothing_away(record):
+            mend = "resume" if facts.client.value is not None else ""
+            return failed(name, why, f"If nobody is: {_RESUME}", mend=mend)
+        return failed(name, why, f"If nobody is: {_RESUME} It takes keys away at once, so the doctor does not do it.")
     if current is not None:
         return passed(name, f"{facts.location} has the key {current.kid}, custody {current.custody}.")
     if not record.keys:
@@ -93,7 +98,8 @@ def _check_keys(record: ClientRecord, facts: Facts) -> Check:
     return failed(
         name,
         f"{facts.location} has keys, and none of them is current.",
-        "No operation leaves it so: have the Vault's operator bring back its last good version (vault kv rollback).",
+        "No operation leaves it so: have the Vault's operator bring back its last good version. "
+        f"{roll_back(facts.location)}",
     )
 
 
@@ -106,11 +112,10 @@ def _check_absence(problem: StoreNotFound, facts: Facts) -> Check:
     if facts.is_absent:
         return see(name, "client-exists")
     where = "" if facts.location in problem.message else f" ({facts.location})"
-    return failed(
-        name,
-        f"{problem.message}{where}",
-        "Check tenant, mount and prefix; if the client was made elsewhere, adopt it: that gives it a key of ours.",
-    )
+    client, advice = facts.client.value, problem.hint or "Check tenant, mount and prefix."
+    if client is None or CLIENT_CREDENTIALS in client.allowed_grant_types:
+        advice += f" If it shall have a key of ours, {command('adopt', facts.client_id)} gives it one."
+    return failed(name, f"{problem.message}{where}", advice)
 
 
 def _check_life(health: StoreHealth) -> Check:
@@ -119,17 +124,23 @@ def _check_life(health: StoreHealth) -> Check:
         return not_checked(
             name, "Vault accepts it, and does not tell it how long it lives (it lacks the policy default)."
         )
+    if health.uses_left is not None and health.uses_left < FEW_USES and not health.replaceable:
+        why = f"Vault takes no more than {health.uses_left} further requests with it; each login needs several."
+        return failed(name, why, _LOG_IN)
     if left is None or life is None:
         return passed(name, "It does not end.")
-    ends = f"It ends in {_words(left)}"
+    ends = f"It ends in {duration(left)}"
     if health.replaceable:
         return passed(name, f"{ends}; then the store logs in anew.")
+    if health.longest_seconds is not None and health.longest_seconds < SOON_SECONDS:
+        why = f"It ends in {duration(health.longest_seconds)} at the latest: it was given a longest life."
+        return failed(name, why, _LOG_IN)
     if left >= SOON_SECONDS or (health.renewable and life < SOON_SECONDS):
         return passed(name, f"{ends}; {'it is renewed on use' if health.renewable else 'it cannot be renewed'}.")
     if health.renewable:
         why = f"{ends} unless the store is used before."
         return failed(name, why, "Renew it, or run `vault token renew`.", mend="renew-vault-token")
-    return failed(name, f"{ends} and cannot be renewed.", "Log in again (`vault login`) and pass the new token.")
+    return failed(name, f"{ends} and cannot be renewed.", _LOG_IN)
 
 
 def _denier(facts: Facts) -> str:
@@ -141,11 +152,5 @@ def _tells_of_reach(facts: Facts) -> bool:
     return isinstance(facts.record.problem, StoreError) and type(facts.record.problem) is type(facts.health.problem)
 
 
-def _words(seconds: float) -> str:
-    for unit, length in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} seconds"
-
-
-_POLICY = "`qlik-keys vault-policy consumer` prints the least policy for it."
+_RESUME = f"{command('resume')} goes on with whatever was cut off on this tenant."
+_LOG_IN = "Log in again (`vault login`) and pass the new token."

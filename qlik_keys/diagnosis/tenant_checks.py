@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from qlik_keys.diagnosis.results import failed, not_checked, passed, see
 from qlik_keys.errors import TenantThrottled, TenantUnavailable, TenantUnreachable
-from qlik_keys.tenant.oauth import TOLERATED_SKEW_SECONDS
+from qlik_keys.tenant.oauth import clock_words, is_clock_off
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from qlik_keys.diagnosis.facts import Facts
     from qlik_keys.diagnosis.results import Check
-    from qlik_keys.tenant import TierSnapshot
+    from qlik_keys.tenant import AuthorizationServerMetadata, TierSnapshot
 
 _NEARLY_USED_UP = 0.9
 
@@ -24,7 +24,10 @@ def check_tenant_url(facts: Facts) -> Check:
     if skipped:
         return see("tenant-url", *skipped)
     if isinstance(problem, TenantUnreachable):
-        advice = f"{problem.hint} Check the tenant's URL, {facts.tenant_url}, the network, and the proxy.".lstrip()
+        advice = problem.hint or f"Check the tenant's URL, {facts.tenant_url}, and the network."
+        if facts.proxy:
+            by_proxy = f"The environment sends calls through the proxy {facts.proxy}: check that, or set NO_PROXY."
+            advice = f"{by_proxy} {advice}"
         return failed("tenant-url", problem.message, advice)
     mended = f" In the URL that was given: {'; '.join(facts.notices)}." if facts.notices else ""
     return passed("tenant-url", f"{facts.tenant_url} answers.{mended}")
@@ -46,47 +49,44 @@ def check_discovery(facts: Facts) -> Check:
         return failed(name, problem.message if problem else "Nothing was said.", _OTHER_URL)
     if seen.metadata is None:
         return failed(name, seen.problem.message if seen.problem else "Nothing was said.", _OTHER_URL)
-    if facts.is_alias:
-        return failed(
-            name,
-            f"The tenant names {seen.metadata.token_endpoint} as its token endpoint, and the URL in use leads to "
-            f"{facts.token_url}: it is another name of the tenant.",
-            "Use the tenant's own host name, the one of its token endpoint: assertions are made for it.",
-        )
-    return passed(name, f"Its token endpoint is {facts.token_url}.")
+    return _check_metadata(seen.metadata, facts)
 
 
 def check_clock(facts: Facts) -> Check:
     """Say how far our clock is from the server's `Date`."""
     if facts.discovery.skipped or facts.discovery.problem is not None:
         return _as_discovery_says("clock", facts)
-    skew = facts.discovery.value.skew_seconds if facts.discovery.value is not None else None
+    skew = facts.skew_seconds
     if skew is None:
         return not_checked("clock", "The tenant's answer has no date.")
-    way = f"{abs(skew):.0f} seconds {'ahead of' if skew > 0 else 'behind'} the tenant's"
-    if abs(skew) > TOLERATED_SKEW_SECONDS:
+    words = clock_words(skew)
+    if is_clock_off(skew):
         return failed(
             "clock",
-            f"This machine's clock is {way}; an assertion carries its time, and is refused for it.",
+            f"{words[0].upper()}{words[1:]}; an assertion carries its time, and is refused for it.",
             "Set the clock right: switch on NTP (timedatectl set-ntp true), or have the machine's operator do so.",
         )
-    return passed("clock", f"It is {way}." if abs(skew) >= 1 else "They agree to the second.")
+    return passed("clock", f"{words[0].upper()}{words[1:]}." if abs(skew) >= 1 else "They agree to the second.")
 
 
 def check_audience(facts: Facts) -> Check:
     """Say whether ours, the record's and the tenant's own token endpoint are one and the same text."""
     record = facts.record.value
-    if record is not None and record.token_url != facts.token_url:
-        return failed(
-            "audience",
-            f"The store's record names {record.token_url or 'nothing'} as the token endpoint, and this tenant's is "
-            f"{facts.token_url}: whoever takes the audience from the record is refused.",
-            "Write the right one into the record; the audience is compared letter by letter, with no slash at the end.",
-            mend="token-url",
-        )
-    discovery = facts.discovery.value
-    if discovery is None or discovery.metadata is None or facts.is_alias:
+    if facts.metadata is None:
         return _as_discovery_says("audience", facts)
+    named = facts.metadata.token_endpoint
+    # A record that was written under another name of the tenant has that name's: discovery tells it.
+    if record is not None and record.token_url not in (named, facts.token_url):
+        why = (
+            f"The store's record names {record.token_url or 'nothing'} as the token endpoint, and this tenant's is "
+            f"{named}: whoever takes the audience from the record is refused."
+        )
+        if named != facts.token_url:
+            return failed("audience", why, "First put right what discovery says; then the record can be.")
+        advice = "Write the right one into the record: it is compared letter by letter, with no slash at the end."
+        return failed("audience", why, advice, mend="token-url")
+    if named != facts.token_url:
+        return see("audience", "discovery")
     where = "the tenant names the same, and so does the store's record" if record else "the tenant names the same"
     return passed("audience", f"It is {facts.token_url}; {where}.")
 
@@ -95,7 +95,7 @@ def check_rate_budget(budget: Mapping[int, TierSnapshot], refused: Iterable[int]
     """Say whether requests of either tier are left.
 
     Args:
-        budget: as it stood when the looking began.
+        budget: as it stands when all is done.
         refused: the tiers of which a request was answered with 429 meanwhile.
     """
     blocked = [
@@ -107,10 +107,33 @@ def check_rate_budget(budget: Mapping[int, TierSnapshot], refused: Iterable[int]
     if blocked:
         return failed("rate-budget", f"The tenant has asked to wait: {', '.join(blocked)}.", _SLOWER)
     if met:
-        return failed("rate-budget", f"The tenant has just answered 429, too many requests: {', '.join(met)}.", _SLOWER)
+        why = f"The tenant has just answered 429, too many requests: {', '.join(met)}; the pause it asked for is over."
+        return failed("rate-budget", why, _SLOWER)
     if any(one.used >= _NEARLY_USED_UP * one.limit for one in budget.values()):
         return failed("rate-budget", f"The requests are nearly used up ({used}, {window}).", _SLOWER)
     return passed("rate-budget", f"{used}, {window}.")
+
+
+def _check_metadata(metadata: AuthorizationServerMetadata, facts: Facts) -> Check:
+    name, named, issuer = "discovery", metadata.token_endpoint, metadata.issuer
+    if named == facts.token_url and issuer.rstrip("/") == facts.tenant_url:
+        return passed(name, f"Its token endpoint is {facts.token_url}.")
+    if facts.is_alias:
+        return failed(
+            name,
+            f"The tenant names {named} as its token endpoint, and the URL in use leads to {facts.token_url}: it is "
+            "another name of the tenant.",
+            "Use the tenant's own host name, the one of its token endpoint: assertions are made for it.",
+        )
+    if named != facts.token_url:
+        return failed(
+            name,
+            f"The tenant names {named} as its token endpoint, and assertions are made for {facts.token_url}, which "
+            "must be the same letter by letter.",
+            "Check that no proxy rewrites the tenant's answers; else ask Qlik's support.",
+        )
+    # RFC 8414 3.3: an issuer must be the one that was asked.
+    return failed(name, f"What answers at {facts.tenant_url} calls itself {issuer}.", _OTHER_URL)
 
 
 def _as_discovery_says(name: str, facts: Facts) -> Check:

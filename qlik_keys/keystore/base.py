@@ -196,6 +196,8 @@ class StoreHealth:
         replaceable: whether the store logs in anew by itself when it ends.
         path: where the client's record lies, as the server's rules name it.
         capabilities: what the login may do there, as the server names it; None when it does not tell.
+        longest_seconds: how long it lives at most, however often it is renewed; None for no such end.
+        uses_left: how many requests it is good for, None for any number.
     """
 
     known: bool
@@ -205,6 +207,8 @@ class StoreHealth:
     replaceable: bool
     path: str
     capabilities: tuple[str, ...] | None
+    longest_seconds: float | None = None
+    uses_left: int | None = None
 
 
 @runtime_checkable

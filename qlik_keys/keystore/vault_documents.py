@@ -149,6 +149,9 @@ def decode_record(document: Any, *, host: str, client_id: str, version: int, pat
         current.custody,
     ):
         raise damaged(path, "the fields of its current key are another key's")
+    elif not current.reference and not document.get("private_key"):
+        # What consumers read; the same key under `keys` does not log them in.
+        raise damaged(path, "its field private_key is empty")
     return record
 
 

@@ -84,7 +84,7 @@ _MOUNT = (
     "Check `mount`, the path of a KV version 2 secrets engine, and for custody transit `transit_mount`, the path of a "
     "Transit engine, as `vault secrets list` shows them."
 )
-_NO_KEY = "Somebody has deleted it there; rotate the client's key to get another."
+_NO_KEY = "Somebody has deleted or replaced it there; rotate the client's key to get another."
 
 TIMED_OUT = Failure(StoreUnreachable, "did not answer in time", _BLOCKED, retryable=True, unknown=True)
 SEALED = Failure(StoreSealed, "is sealed", _UNSEAL, retryable=True)
@@ -102,6 +102,9 @@ _GATEWAY = Failure(StoreUnreachable, "is not reached by the gateway before it", 
 _LIMITED = Failure(StoreUnreachable, "asks for fewer calls, or is a standby", _LATER, retryable=True)
 _ODD = Failure(StoreProtocolError, "gave an answer that is not Vault's", _NOT_VAULT, unknown=True)
 
+# What the taking apart of an answer raises that lacks what Vault's has.
+_NOT_AS_EXPECTED = (TypeError, LookupError, AttributeError)
+
 # The server's own words, in lower case, that decide before status and class; stable for years in Vault and OpenBao.
 PHRASES: tuple[tuple[str, Failure], ...] = (
     ("check-and-set parameter did not match", CAS_LOST),
@@ -117,6 +120,10 @@ PHRASES: tuple[tuple[str, Failure], ...] = (
         ),
     ),
     ("signing key not found", Failure(StoreNotFound, "has no such key in its Transit engine", _NO_KEY)),
+    (
+        "does not support signing",
+        Failure(StoreNotFound, "has a key of another kind under that name in its Transit engine", _NO_KEY),
+    ),
     ("no handler for route", Failure(StoreMisconfigured, "has nothing mounted there", _MOUNT)),
     ("unsupported path", Failure(StoreMisconfigured, "has another kind of engine there", _MOUNT)),
     ("unsupported operation", Failure(StoreMisconfigured, "has another kind of engine there", _MOUNT)),
@@ -191,6 +198,8 @@ def tell(error: Exception, *, host: str, path: str, status: int | None) -> Store
     if isinstance(error, RedirectRefused):
         return _redirected(error, host=host, path=path)
     failure = _failure(error, status)
+    if failure is None and status is not None and isinstance(error, _NOT_AS_EXPECTED):
+        failure = _ODD
     if failure is None:
         # Whatever else a library lets through (a codec's error, say) may quote what it could not handle.
         return StoreProtocolError(

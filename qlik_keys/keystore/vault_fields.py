@@ -20,12 +20,17 @@ def not_ours(path: str) -> StoreConflict:
 
 
 def damaged(path: str, what: str) -> StoreProtocolError:
-    """Return the error for a document of ours that cannot be read."""
+    """Return the error for a document of ours that cannot be read; `what` may be another error's message."""
     return StoreProtocolError(
-        f"The document at {path} is damaged: {what}.",
+        f"The document at {path} is damaged: {what.rstrip('.')}.",
         path=path,
-        hint="Somebody has edited it. An earlier version may be whole: `vault kv rollback` brings it back.",
+        hint=f"Somebody has edited it. An earlier version may be whole: {roll_back(path)}",
     )
+
+
+def roll_back(path: str) -> str:
+    """Return how a person brings back an earlier version of a document."""
+    return f"`vault kv metadata get {path}` lists them, `vault kv rollback -version=N {path}` brings back number N."
 
 
 def text_of(document: dict[str, Any], name: str, path: str) -> str:

@@ -234,13 +234,14 @@ def _raise_unless_absent(error: hvac.exceptions.InvalidPath, path: str) -> None:
         raise StoreNotFound(
             f"The document at {path} was destroyed: its keys are gone for good.",
             path=path,
-            hint="Remove what is left of it: vault kv metadata delete; then make the client's key anew.",
+            hint=f"Remove what is left of it: `vault kv metadata delete {path}`; then make the client's key anew.",
         )
     raise StoreDeleted(
         f"The document at {path} was soft-deleted.",
         path=path,
         deletion_time=parse_time(metadata.get("deletion_time")),
-        hint="Its keys are still there: vault kv undelete brings them back, vault kv metadata delete removes them.",
+        hint=f"Its keys are still there: `vault kv undelete -versions={metadata.get('version', 'N')} {path}` brings "
+        f"them back, `vault kv metadata delete {path}` removes them.",
     )
 
 

@@ -35,4 +35,6 @@ def health(api: VaultApi, keeper: TokenKeeper, *, path: str, clock: Clock) -> St
         replaceable=keeper.can_log_in,
         path=path,
         capabilities=grant.capabilities,
+        longest_seconds=max(lease.ends_at - now, 0.0) if lease.ends_at != math.inf else None,
+        uses_left=lease.uses_left,
     )

@@ -16,6 +16,7 @@ import hvac.exceptions
 
 from qlik_keys.errors import StoreDenied, StoreError, StoreMisconfigured, StoreProtocolError, StoreSealed
 from qlik_keys.errors import StoreUnreachable as Unreachable
+from qlik_keys.keystore.vault_fields import parse_time
 from qlik_keys.secret import Secret
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class Lease:
         renewable: whether Vault would renew it.
         ours: whether it comes of a login of ours.
         known: False when Vault would not tell us about it.
+        ends_at: when it ends however often it is renewed (explicit_max_ttl).
+        uses_left: how many requests Vault takes with it from now on (num_uses), None for any number.
     """
 
     token: Secret
@@ -66,6 +69,8 @@ class Lease:
     renewable: bool = False
     ours: bool = False
     known: bool = True
+    ends_at: float = math.inf
+    uses_left: int | None = None
 
 
 class TokenKeeper:
@@ -281,10 +286,23 @@ def _looked_up(answer: Any, token: Secret, now: float) -> Lease:
     if not isinstance(data, dict):
         raise StoreProtocolError("Vault's answer about its token cannot be read.")
     remaining = _seconds(data.get("ttl"))
+    # Vault has counted this very look-up; what was the last of them reads as a negative number.
+    uses = data.get("num_uses")
+    uses_left = max(uses, 0) if isinstance(uses, int) and uses else None
     if remaining == 0:
-        return Lease(token=token)  # a root token, which does not end
+        return Lease(token=token, uses_left=uses_left)  # a root token, which does not end
     life = max(_seconds(data.get("period")) or _seconds(data.get("creation_ttl")), remaining)
-    return _lease(token, now, remaining, life, renewable=data.get("renewable") is True, ours=False)
+    lease = _lease(token, now, remaining, life, renewable=data.get("renewable") is True, ours=False)
+    return replace(lease, ends_at=now + _longest(data, remaining), uses_left=uses_left)
+
+
+def _longest(data: dict[str, Any], remaining: float) -> float:
+    """Return how many seconds a token lives at most by its explicit maximum, in the server's own time."""
+    longest, created = _seconds(data.get("explicit_max_ttl")), _seconds(data.get("creation_time"))
+    ends = parse_time(data.get("expire_time"))
+    if not longest or not created or ends is None:
+        return math.inf
+    return max(created + longest - (ends.timestamp() - remaining), 0.0)
 
 
 def _granted(answer: Any, now: float, *, ours: bool, token: Secret | None = None) -> Lease:

@@ -152,10 +152,11 @@ def network_error(error: Exception, *, host: str, method: str, path: str) -> Ten
     kind = next(base for base in type(error).__mro__ if base in NETWORK_FAILURES)
     failure = NETWORK_FAILURES[kind]
     reason, hint = _connect_reason(error)
+    may_have_effect = failure.outcome is _UNKNOWN and method != "GET"
     sort = TenantUnreachable if failure.unreachable else TenantProtocolError
     return sort(
         f"The tenant {host} {failure.words} ({reason or type(error).__name__}).",
-        hint=hint or ("Whether it took effect is unknown: look first." if failure.outcome is _UNKNOWN else ""),
+        hint=hint or ("Whether it took effect is unknown: look first." if may_have_effect else ""),
         retryable=failure.unreachable and not hint.startswith("Its certificate"),
         outcome=failure.outcome,
         method=method,

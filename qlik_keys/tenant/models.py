@@ -39,6 +39,17 @@ class _OddIs:
         return core_schema.with_default_schema(handler(source), default=self._default, on_error="default")
 
 
+class _Tag:
+    """A mark that is there or not: a text, or any other value, of which only that it is there is read."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        del source, handler
+        other = core_schema.no_info_plain_validator_function(
+            lambda value: "for a reason that is no text" if value else ""
+        )
+        return core_schema.union_schema([core_schema.str_schema(strict=True), other], mode="left_to_right")
+
+
 class _InUtc:
     """A date that is aware and in UTC, whatever zone it was written in; without a zone it is UTC."""
 
@@ -77,6 +88,7 @@ def _utc(value: datetime) -> datetime:
 
 Text = Annotated[str, _OddIs("")]
 Texts = Annotated[tuple[str, ...], _OddIs(())]
+Tag = Annotated[str, _Tag(), _OddIs("")]
 Flag = Annotated[bool, _OddIs(default=False)]
 _Aware = Annotated[datetime, _InUtc()]
 Moment = Annotated[datetime | None, _InUtc(), _OddIs(None)]
@@ -197,7 +209,7 @@ class OAuthClient(Model):
     deleted_at: Moment = None
     published_at: Moment = None
     created_by_type: Text = ""
-    disable_tag: Text = ""
+    disable_tag: Tag = ""
     tenant_id: Text = ""
 
 
@@ -231,7 +243,7 @@ class ClientOverview(TypedDict, total=False):
     created_at: Text
     updated_at: Text
     created_by_type: Text
-    disable_tag: Text
+    disable_tag: Tag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

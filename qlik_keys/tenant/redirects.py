@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qlik_keys.errors import TenantProtocolError
-from qlik_keys.tenant.url import target_on
+from qlik_keys.tenant.url import host_of, target_on
 
 if TYPE_CHECKING:
     import httpx
@@ -33,8 +33,10 @@ def send_following(session: Session, call: Call, auth: httpx.Auth) -> Answer:
             return answer
         target = target_on(session.url, call.path, answer.headers.get("location", ""))
         if target is None:
+            host = session.striker.text(host_of(session.url, call.path, answer.headers.get("location", "")))
+            where = f" ({host})" if host else ""
             raise TenantProtocolError(
-                f"The tenant {session.host} redirects {first} to another origin; the credential stays here.",
+                f"The tenant {session.host} redirects {first} to another origin{where}; the credential stays here.",
                 hint="Use the tenant's own host name, not an alias, and check the proxy in between.",
                 status=answer.status,
                 method="GET",

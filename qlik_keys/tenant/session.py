@@ -48,7 +48,7 @@ from qlik_keys.tenant.failures import (
     status_error,
 )
 from qlik_keys.tenant.striking import STRUCK, Striker
-from qlik_keys.tenant.url import checked_tenant_url, tenant_host, token_url_of
+from qlik_keys.tenant.url import checked_tenant_url, host_of, tenant_host, token_url_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -264,8 +264,10 @@ class Session:
     def _refusal(self, call: Call, answer: Answer) -> TenantError:
         shown = self._shown(call)
         if answer.status < _ERRORS:
+            host = self.striker.text(host_of(self.url, call.path, answer.headers.get("location", "")))
+            where = f" to {host}" if host else ""
             return TenantProtocolError(
-                f"The tenant {self.host} redirects {call.method} {shown}, which the contract does not know.",
+                f"The tenant {self.host} redirects {call.method} {shown}{where}, which the contract does not know.",
                 hint="Use the address to which the tenant redirects in a browser, or check the proxy in between.",
                 outcome=Outcome.UNKNOWN if call.method != "GET" else Outcome.NOT_APPLIED,
                 status=answer.status,

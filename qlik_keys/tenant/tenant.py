@@ -11,6 +11,7 @@ from qlik_keys.clock import SYSTEM_CLOCK, Clock
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.tenant.calls import Call
 from qlik_keys.tenant.clients import OAuthClients
+from qlik_keys.tenant.credentials import Anonymous
 from qlik_keys.tenant.discovery import METADATA_PATH, discover
 from qlik_keys.tenant.models import AuthorizationServerMetadata, parse
 from qlik_keys.tenant.raw import raw_call, raw_pages
@@ -51,6 +52,7 @@ class QlikTenant:
         http: the conversation with the tenant; a `TokenSource` can share it.
         notices: in words, what was mended in the URL.
         budget: how many requests of each tier were sent.
+        has_credential: whether somebody asks, and not nobody.
         oauth_clients: the tenant's OAuth clients.
         users: the tenant's users.
 
@@ -96,6 +98,7 @@ class QlikTenant:
         self.budget = session.budget
         self._owns_session = owns_session
         self._kind = credential.describe()
+        self.has_credential = not isinstance(credential, Anonymous)
         self._auth = auth = credential.auth(session)
         self.oauth_clients = OAuthClients(session, auth)
         self.users = Users(session, auth)

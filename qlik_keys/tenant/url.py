@@ -117,6 +117,23 @@ def target_on(tenant_url: str, path: str, address: str) -> tuple[str, dict[str, 
     return None
 
 
+def host_of(tenant_url: str, path: str, address: str) -> str:
+    """Return host and port to which an answer leads, "" where it cannot be told; nothing else of it is fit to show.
+
+    Args:
+        tenant_url: the normalised tenant URL.
+        path: the path of the request that was answered.
+        address: absolute or relative, as the tenant wrote it, "" for none.
+    """
+    try:
+        parts = urlsplit(urljoin(tenant_url + path, address)) if address else None
+        host = parts.hostname if parts is not None else None
+        port = f":{parts.port}" if parts is not None and parts.port else ""
+    except ValueError:
+        return ""
+    return f"{host}{port}" if host and host.isprintable() else ""
+
+
 def _split(text: str) -> tuple[SplitResult, int | None]:
     try:
         parts = urlsplit(text)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
 from illnesses import ILLNESSES, IN_TRANSIT, MORE
+from own_commands import assert_commands_parse
 from patient import check_of, found
 
 from qlik_keys.diagnosis import MENDS, TITLES
@@ -37,6 +39,9 @@ def assert_told_once(diagnosis, *illnesses):
             assert check_of(diagnosis, hidden).verdict == "not_checked", hidden
     assert [check.name for check in diagnosis.checks] == list(TITLES)
     assert all(check.why for check in diagnosis.checks)
+    for check in diagnosis.checks:
+        assert_commands_parse(check.why, check.advice)
+        assert not re.search(r"\.\.(?!\.)|\bNone\b", f"{check.why} {check.advice}")
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -48,11 +53,22 @@ def test_one_fault_is_one_finding(patient, client_keys, name):
 
 
 @pytest.mark.parametrize("custody", ["transit"])
-@pytest.mark.parametrize("name", [*IN_TRANSIT, "another key", "under its name", "no record", "cut off", "bot disabled"])
+@pytest.mark.parametrize(
+    "name", [*IN_TRANSIT, "another key", "destroyed", "under its name", "no record", "cut off", "bot disabled"]
+)
 def test_one_fault_is_one_finding_where_vault_signs(patient, client_keys, name):
     illness = {**ALL, **IN_TRANSIT}[name]
     make(patient, client_keys, illness)
     assert_told_once(patient.diagnose(), illness)
+
+
+@pytest.mark.parametrize("custody", ["transit"])
+@pytest.mark.parametrize("other", ["no machine", "not trusted", "scopes"])
+@pytest.mark.parametrize("one", IN_TRANSIT)
+def test_of_two_faults_both_are_named_where_vault_signs(patient, client_keys, one, other):
+    pair = [ILLNESSES[other], IN_TRANSIT[one]]
+    make(patient, client_keys, *pair)
+    assert_told_once(patient.diagnose(), *pair)
 
 
 def visible(first, second):
@@ -65,11 +81,13 @@ def visible(first, second):
 PAIRS = [
     (one, other) for one, other in itertools.combinations(ILLNESSES, 2) if visible(ILLNESSES[one], ILLNESSES[other])
 ]
+# Two that the tenant refuses alike: the one that can be looked up does not swallow the one that cannot.
+PAIRS += [("scopes", "not seen yet"), ("scopes", "too many tokens"), ("scopes", "led elsewhere")]
 
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_of_two_faults_both_are_named(patient, client_keys, one, other):
-    pair = [ILLNESSES[one], ILLNESSES[other]]
+    pair = [ALL[one], ALL[other]]
     make(patient, client_keys, *in_order(pair))
     assert_told_once(patient.diagnose(), *pair)
 

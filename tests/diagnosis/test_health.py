@@ -5,9 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 from datetime import timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 
+import httpx
 import pytest
-from patient import ALL, check_of, found
+from illnesses import MORE, clock_ahead_by
+from patient import ALL, check_of, found, other_key_as
 from vault_server import VaultServer
 
 import qlik_keys as qk
@@ -135,13 +138,106 @@ def test_a_login_of_the_stores_own_is_replaced_and_so_may_end(patient):
 
 @pytest.mark.parametrize(
     "life",
-    [{"ttl": "5m", "renewable": True}, {"ttl": "1h", "renewable": False}, {"period": "30m"}, {"ttl": "20m"}],
+    [
+        {"ttl": "5m", "renewable": True},
+        {"ttl": "1h", "renewable": False},
+        {"period": "30m"},
+        {"ttl": "20m"},
+        {"ttl": "20m", "explicit_max_ttl": "1h"},
+        {"ttl": "1h", "num_uses": 100},
+    ],
     ids=str,
 )
 def test_a_token_that_lives_long_enough(patient, life):
     patient.make()
     patient.token_options = life
     assert patient.diagnose().is_healthy
+
+
+@pytest.mark.parametrize("seconds", [8, -11, -30, -59])
+def test_a_clock_that_a_strict_tenant_takes(patient, seconds):
+    patient.make()
+    clock_ahead_by(seconds)(patient)
+    diagnosis = patient.diagnose()
+    assert diagnosis.is_healthy
+    assert ("ahead of" if seconds > 0 else "behind") in check_of(diagnosis, "clock").why
+    # Where the login is refused all the same, the clock is named beside what else it may be.
+    patient.box.configure(key_propagation_seconds=3600)
+    diagnosis = patient.diagnose()
+    assert found(diagnosis) == ["login"]
+    assert "clock" in check_of(diagnosis, "login").advice
+
+
+@pytest.mark.parametrize("illness", ["another issuer", "discovery refused"])
+def test_a_login_does_not_need_what_the_tenant_says_of_itself(patient, illness):
+    patient.make()
+    MORE[illness].inflict(patient)
+    diagnosis = patient.diagnose()
+    assert check_of(diagnosis, "login").verdict == "passed"
+    assert "evil.example.com" not in check_of(diagnosis, "audience").why
+
+
+def test_something_else_that_refuses_is_not_taken_for_a_tenant(patient):
+    patient.make()
+
+    def refused(request, response):
+        del request, response
+        return httpx.Response(403, text="<html>Forbidden</html>")
+
+    patient.on_its_way = refused
+    diagnosis = patient.diagnose()
+    assert found(diagnosis) == ["discovery"]
+    assert "See discovery" in check_of(diagnosis, "login").why
+
+
+def seen_with(patient, **changes):
+    """The client as its tenant might show it, were it another one than the sandbox."""
+
+    def changed(request, response):
+        if request.method != "GET" or request.url.path != f"/api/v1/oauth-clients/{patient.client_id}":
+            return response
+        document = json.loads(response.read())
+        more = {name: change(document) for name, change in changes.items()}
+        return httpx.Response(200, headers={"date": response.headers["date"]}, json={**document, **more})
+
+    patient.on_its_way = changed
+
+
+@pytest.mark.parametrize("tag", [True, 1, {"reason": "abuse"}, ["abuse"], "abuse"], ids=str)
+def test_a_mark_of_any_kind_disables(patient, tag):
+    patient.make()
+    seen_with(patient, disableTag=lambda _: tag)
+    assert found(patient.diagnose()) == ["client-enabled"]
+
+
+@pytest.mark.parametrize("tag", [None, False, "", 0], ids=str)
+def test_no_mark_does_not(patient, tag):
+    patient.make()
+    seen_with(patient, disableTag=lambda _: tag)
+    assert patient.diagnose().is_healthy
+
+
+def test_of_two_keys_under_one_name_ours_is_compared(patient):
+    patient.make()
+    other = other_key_as(patient.record.current.kid)
+    seen_with(patient, publicKeys=lambda document: [other, *document["publicKeys"]])
+    assert check_of(patient.diagnose(), "same-key").verdict == "passed"
+
+
+def test_a_date_from_a_cache_counts_with_its_age(patient):
+    patient.make()
+
+    def aged(request, response):
+        if request.url.path.startswith("/.well-known/"):
+            date = parsedate_to_datetime(response.headers["date"]) - timedelta(seconds=600)
+            headers = {"date": format_datetime(date, usegmt=True), "age": "600"}
+            return httpx.Response(200, headers=headers, content=response.read())
+        return response
+
+    patient.on_its_way = aged
+    diagnosis = patient.diagnose()
+    assert diagnosis.is_healthy
+    assert check_of(diagnosis, "clock").verdict == "passed"
 
 
 def test_a_root_token_does_not_end(patient):
@@ -163,6 +259,9 @@ def test_a_client_by_secret_alone_has_no_key_to_be_looked_at(patient):
     assert found(diagnosis) == []
     assert unchecked(diagnosis) == {"method", "kid-registered", "same-key", "alg", "login"}
     assert "secret" in check_of(diagnosis, "login").why
+    assert not diagnosis.is_healthy  # nobody has seen it log in
+    assert "no finding, but the login was not tried: The client logs in by a client secret" in diagnosis.words()
+    assert repr(diagnosis).endswith("no finding, but the login was not tried>")
 
 
 def test_for_a_user_and_with_scopes(patient):
@@ -345,4 +444,5 @@ def test_a_login_goes_on_to_what_a_wrong_scope_does_not_explain(patient):
     patient.seen["scopes"] = ["apps:read"]
     diagnosis = patient.diagnose()
     assert found(diagnosis) == ["scopes"]
-    assert check_of(diagnosis, "login").why == "See scopes."
+    login = check_of(diagnosis, "login")
+    assert (login.verdict, "Without the scopes" in login.why) == ("passed", True)

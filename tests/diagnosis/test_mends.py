@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from illnesses import ILLNESSES, IN_TRANSIT, MORE, stop_at
 from patient import check_of, found, other_key_as
 
 import qlik_keys as qk
 from qlik_keys.diagnosis import MENDS
-from qlik_keys.errors import ConfigurationError, NeedsPerson, StoreDenied
+from qlik_keys.errors import ConfigurationError, NeedsPerson, StoreDenied, TenantUnreachable
 
 pytestmark = pytest.mark.openbao
 MENDABLE = {name: illness for name, illness in {**ILLNESSES, **MORE}.items() if illness.mend}
@@ -73,6 +77,52 @@ def test_resume_touches_no_other_client(patient):
     qk.delete(patient.tenant, patient.store, other.client_id, confirm=other.client_id)
 
 
+def keys_of(patient):
+    registered = {key.kid for key in patient.tenant.oauth_clients.get(patient.client_id).public_keys}
+    return registered, patient.record
+
+
+AT_ONCE = functools.partial(qk.rotate, overlap=timedelta(0))
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("operation", "step", "words"),
+    [
+        (qk.revoke, "publish", "revoke, or rotate without overlap"),
+        (qk.revoke, "promote", "revoke, or rotate without overlap"),
+        (qk.revoke, "unpublish", "taking its old key away"),
+        (qk.revoke, "retire", "taking its old key away"),
+        (qk.revoke, "purge", "versions of its record"),
+        (AT_ONCE, "promote", "revoke, or rotate without overlap"),
+    ],
+)
+def test_what_takes_a_key_away_is_finished_by_a_person(patient, custody, operation, step, words):
+    patient.make()
+    tenant, store, client_id = patient.tenant, patient.store, patient.client_id
+    stop_at(patient, step, lambda **told: operation(tenant, store, client_id, **told))
+    before = keys_of(patient)
+    [finding] = patient.diagnose().findings
+    assert (finding.name, finding.mend) == ("store-record", "")
+    assert words in finding.why
+    assert "`qlik-keys resume`" in finding.advice
+    with pytest.raises(NeedsPerson):
+        qk.mend(tenant, store, client_id, "resume")
+    assert keys_of(patient) == before
+    qk.resume(tenant, store)
+    assert patient.diagnose().is_healthy
+
+
+def test_a_first_key_takes_nothing_away(patient):
+    patient.register()
+    tenant, store, client_id = patient.tenant, patient.store, patient.client_id
+    stop_at(patient, "publish", lambda **told: qk.adopt(tenant, store, client_id, **told))
+    [finding] = patient.diagnose().findings
+    assert (finding.name, finding.mend) == ("store-record", "resume")
+    assert "adopt" in qk.mend(tenant, store, client_id, "resume")
+    assert patient.diagnose().is_healthy
+
+
 def test_what_is_not_safe_is_refused(patient):
     patient.make()
     tenant, store, client_id = patient.tenant, patient.store, patient.client_id
@@ -95,6 +145,122 @@ def test_what_is_not_safe_is_refused(patient):
     finding = check_of(qk.doctor(tenant, store, page), "machine-to-machine")
     assert (finding.verdict, finding.mend) == ("failed", "")
     tenant.oauth_clients.delete(client_id)
+
+
+def by_tls(patient):
+    """The tenant's address with https, where it speaks http: it cannot be reached."""
+    patient.url = patient.box.tenant_url.replace("http:", "https:")
+
+
+@pytest.mark.parametrize(
+    ("astray", "kind"),
+    [
+        (by_tls, TenantUnreachable),
+        (ILLNESSES["nothing listens"].inflict, TenantUnreachable),
+        (MORE["a record under another name"].inflict, NeedsPerson),
+        (MORE["another path"].inflict, NeedsPerson),
+        (MORE["discovery refused"].inflict, NeedsPerson),
+    ],
+)
+def test_a_right_record_is_not_written_for_a_tenant_that_does_not_say_so(patient, astray, kind):
+    patient.make()
+    astray(patient)
+    tenant, store = patient.doctors()
+    before = store.read(tenant.host, patient.client_id)
+    [finding] = qk.doctor(tenant, store, patient.client_id).findings
+    assert (finding.name in ("tenant-url", "discovery"), finding.mend) == (True, "")
+    store.write(replace(before, token_url=f"{before.token_url}/"))
+    with pytest.raises(kind):
+        qk.mend(tenant, store, patient.client_id, "token-url")
+    assert store.read(tenant.host, patient.client_id).token_url == f"{before.token_url}/"
+
+
+RIGHTS = ("trust", "machine-to-machine", "method")
+
+
+def a_colleagues_web_app(patient):
+    patient.register(allowed_grant_types=(), consent_method=None, redirect_uris=("https://app.example.com/",))
+
+
+def a_colleagues_page(patient):
+    patient.register(
+        app_type="spa", allowed_grant_types=(), allowed_auth_methods=(), consent_method=None,
+        redirect_uris=("https://example.com/",),
+    )  # fmt: skip
+
+
+def a_machine_that_logs_in_by_secret(patient):
+    patient.register(consent_method=None)
+
+
+def ours_with_a_strangers_key_alone(patient):
+    patient.make()
+    patient.patch("/publicKeys", [other_key_as("a-strangers")])
+    weaken(patient)
+
+
+def ours_with_a_strangers_key_beside(patient):
+    patient.make()
+    [ours] = patient.tenant.oauth_clients.get(patient.client_id).public_keys
+    patient.patch("/publicKeys", [ours, other_key_as("a-strangers")])
+    weaken(patient)
+
+
+def ours_whose_record_is_gone(patient):
+    patient.make()
+    patient.store.delete(patient.tenant.host, patient.client_id)
+    weaken(patient)
+
+
+def ours_in_whose_place_another_document_lies(patient):
+    patient.make()
+    patient.operator.secrets.kv.v2.create_or_update_secret(patient.path, secret={"password": "correct horse"})
+    weaken(patient)
+
+
+def weaken(patient):
+    patient.patch("/allowedGrantTypes", ["urn:qlik:oauth:user-impersonation"])
+    patient.patch("/allowedAuthMethods", ["client_secret"])
+    patient.tenant.oauth_clients.set_consent(patient.client_id, "required")
+
+
+def rights_of(patient):
+    client = patient.tenant.oauth_clients.get(patient.client_id)
+    consent = patient.tenant.oauth_clients.connection_config(patient.client_id).consent_method
+    return client.allowed_grant_types, client.allowed_auth_methods, consent
+
+
+@pytest.mark.parametrize(
+    "strangers",
+    [
+        a_colleagues_web_app,
+        a_colleagues_page,
+        a_machine_that_logs_in_by_secret,
+        ours_with_a_strangers_key_alone,
+        ours_with_a_strangers_key_beside,
+        ours_whose_record_is_gone,
+        ours_in_whose_place_another_document_lies,
+    ],
+)
+def test_nobody_elses_key_or_secret_gets_more_rights(patient, strangers):
+    strangers(patient)
+    before = rights_of(patient)
+    diagnosis = patient.diagnose()
+    assert not {check.mend for check in diagnosis.findings} & set(RIGHTS)
+    assert all(check.advice for check in diagnosis.findings)
+    tenant, store = patient.doctors()
+    for name in RIGHTS:
+        with pytest.raises(NeedsPerson) as caught:
+            qk.mend(tenant, store, patient.client_id, name)
+        assert caught.value.hint
+    assert rights_of(patient) == before
+    patient.tenant.oauth_clients.delete(patient.client_id)
+
+
+@pytest.mark.parametrize("strangers", [a_colleagues_web_app, a_colleagues_page])
+def test_who_lets_people_in_may_ask_them_for_consent(patient, strangers):
+    strangers(patient)
+    assert check_of(patient.diagnose(), "consent").verdict == "not_checked"
 
 
 def test_a_token_that_cannot_be_renewed_says_so(patient):

@@ -117,6 +117,17 @@ def test_in_a_redirect(place, then, form, caplog):
     assert shows_no(API_KEY, shown, caplog.text)
 
 
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_in_the_host_of_a_redirect(method, form):
+    def answer(_):
+        return Reply(302, headers={"location": f"https://{urllib.parse.quote(form(API_KEY))}.example/"})
+
+    with tenant_that(answer) as tenant:
+        shown, error = told(lambda: tenant.raw(method, "v1/things"), tenant)
+    assert "redirects" in error.message
+    assert shows_no(API_KEY, shown)
+
+
 def test_in_the_link_to_the_next_page(form, caplog):
     caplog.set_level(logging.INFO)
 

@@ -55,7 +55,9 @@ function render({ model, el }) {
     const title = make("h3", "", `What the doctor found: ${found.client}`);
     title.tabIndex = -1;
     const count = `${failed.length} finding${failed.length === 1 ? "" : "s"}`;
-    const words = failed.length ? `✗ ${count}` : "✓ Nothing was found: the login works";
+    const worked = found.checks.some((check) => check.name === "login" && check.verdict === "passed");
+    const well = worked ? "✓ Nothing was found: the login works" : "Nothing was found, but the login was not tried";
+    const words = failed.length ? `✗ ${count}` : well;
     const sum = make("p", "", `${words}, as of ${found.at}.`);
     sum.setAttribute("role", "status");
     el.append(title);

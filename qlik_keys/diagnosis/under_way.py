@@ -1,0 +1,33 @@
+"""What was begun with a client's keys and is not finished, as far as its record tells. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qlik_keys.diagnosis.results import duration
+
+if TYPE_CHECKING:
+    from qlik_keys.keystore.base import ClientRecord
+
+
+def takes_nothing_away(record: ClientRecord) -> bool:
+    """Tell whether finishing it leaves every key in use that can log in now.
+
+    So it is where a first key is given to a client, and where an old one goes on beside the new one for a while.
+    """
+    if record.unpurged or record.in_state("previous") or not record.in_state("next"):
+        return False
+    return record.current is None or bool(record.overlap_seconds)
+
+
+def begun(record: ClientRecord) -> str:
+    """Return in words what was begun; a revocation and a rotation without overlap look the same."""
+    if record.in_state("next"):
+        if record.current is None:
+            return "giving it a first key (adopt)"
+        if record.overlap_seconds:
+            return f"a rotation of its key with an overlap of {duration(record.overlap_seconds)}"
+        return "a replacement of its key at once (revoke, or rotate without overlap)"
+    if record.in_state("previous"):
+        return "taking its old key away"
+    return "destroying the versions of its record that show a key which was taken away"
