@@ -50,7 +50,7 @@ def test_what_was_and_was_not_done_is_told_beside_the_diagnosis(qlik_keys, weak)
     assert (ran.code, ran.out) == (0, "")
 
 
-@pytest.mark.parametrize("scopes", [["user_default apps:read"], [" user_default"], [""], ["user_default", "apps:read"]])
+@pytest.mark.parametrize("scopes", [["user_default apps:read"], [" user_default"], ["user_default", "apps:read"]])
 def test_scopes_as_a_token_takes_them(qlik_keys, client, scopes):
     options = [word for scope in scopes for word in ("--scope", scope)]
     ran = qlik_keys("doctor", "--client", client.client_id, "-q", *options)
