@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, error_document, new_group, tell_error, tell_json
+from qlik_keys.cli.callers import lookup, nobody, resolved
 from qlik_keys.cli.options import (
     AsSubjectOption,
     AsUserOption,
@@ -15,10 +16,7 @@ from qlik_keys.cli.options import (
     NeededClientOption,
     QuietOption,
     ServerOption,
-    lookup,
-    nobody,
     refuse_empty,
-    resolved,
 )
 from qlik_keys.cli.results import show, show_value
 from qlik_keys.errors import ConfigurationError, QlikKeysError

@@ -284,7 +284,7 @@ class _Command:
         Raises:
             QlikKeysError: as the operation does.
         """
-        from qlik_keys.cli.options import resolved
+        from qlik_keys.cli.callers import resolved
 
         settings = resolved(custody=self._custody, as_json=self._as_json)
         with settings.tenant() as tenant, settings.store() as store:

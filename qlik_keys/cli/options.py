@@ -18,19 +18,18 @@ from urllib.parse import unquote
 
 import typer
 
+from qlik_keys.cli.callers import as_client, lookup, resolved
 from qlik_keys.cli.completion import complete_clients, complete_contexts
 from qlik_keys.cli.inputs import pairs
-from qlik_keys.cli.results import current_notebook, notebook_context, show
+from qlik_keys.cli.results import current_notebook, show
 from qlik_keys.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from qlik_keys.settings import Settings
     from qlik_keys.tenant import Exchange, QlikTenant, RetryPolicy
     from qlik_keys.tenant.raw import RawAnswer
-    from qlik_keys.tokens import TokenSource, UserLookup
 
 CONFIRMATION = "qlik-confirm-delete"
 MAXIMUM_RETRIES = 10
@@ -279,99 +278,6 @@ def calling(command: Callable[..., None]) -> Callable[..., None]:
     run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in (*own, *shared)}
     return run
-
-
-def resolved(
-    context: str | None = None,
-    server: str | None = None,
-    *,
-    custody: str | None = None,
-    login: bool = True,
-    as_json: bool = False,
-) -> Settings:
-    """Return the settings by these options, and tell on standard error what of them was mended or left aside.
-
-    In a notebook, `%qlik context use` counts like `--context`.
-
-    Args:
-        context: of `--context`.
-        server: of `--server`.
-        custody: of `--custody`.
-        login: False for a client, which needs nobody's login but its own key.
-        as_json: nothing is told: on standard error a program looks for an error's document.
-
-    Raises:
-        ConfigurationError: as `Settings.resolve`.
-    """
-    from qlik_keys.settings import Settings
-
-    if context is None and server is None:
-        context = notebook_context() or None
-    settings = Settings.resolve(context=context, tenant_url=server, custody=custody, login=login)
-    for notice in () if as_json else settings.notices:
-        typer.echo(f"Note: {notice}.", err=True)
-    return settings
-
-
-@contextmanager
-def as_client(
-    client: str,
-    settings: Settings,
-    *,
-    user: UserLookup | None = None,
-    scopes: Sequence[str] = (),
-    retry: RetryPolicy | None = None,
-    watch: Callable[[QlikTenant], None] = lambda _: None,
-) -> Iterator[tuple[QlikTenant, TokenSource]]:
-    """Yield the tenant without a credential, and what gets tokens of a client with its key in the Vault.
-
-    No administrator's credential is needed, so settings that were resolved without a login will do.
-
-    Raises:
-        ConfigurationError: tenant or Vault is missing, or no client of that name has a key there.
-    """
-    from qlik_keys.keystore.names import client_id_of
-    from qlik_keys.tokens import TokenSource
-
-    with nobody(settings, retry=retry) as tenant, settings.store() as store:
-        watch(tenant)
-        client_id = client_id_of(store, tenant.host, client)
-        yield (
-            tenant,
-            TokenSource.from_store(
-                store, tenant_url=tenant.url, client_id=client_id, scopes=scopes, user=user, http=tenant.http
-            ),
-        )
-
-
-def nobody(settings: Settings, *, retry: RetryPolicy | None = None) -> QlikTenant:
-    """Return the tenant asked without a credential.
-
-    Raises:
-        ConfigurationError: no tenant is set.
-    """
-    from qlik_keys.tenant import Anonymous, QlikTenant
-
-    if not settings.tenant_url:
-        raise ConfigurationError("No tenant is set.", hint="Set QLIK_TENANT_URL, or give --server or --context.")
-    return QlikTenant(settings.tenant_url, credential=Anonymous(), retry=retry)
-
-
-def lookup(user_id: str | None, subject: str | None) -> UserLookup | None:
-    """Return whom to impersonate, None for nobody.
-
-    Raises:
-        typer.BadParameter: two are named.
-    """
-    if user_id is not None and subject is not None:
-        raise typer.BadParameter("name one user, by id or by subject", param_hint="--as-user / --as-subject")
-    if user_id is None and subject is None:
-        return None
-    from qlik_keys.tokens import UserLookup
-
-    if subject is not None:
-        return UserLookup("subject", subject)
-    return None if user_id is None else UserLookup("userId", user_id)
 
 
 def ask_for_id(client_id: str) -> str:

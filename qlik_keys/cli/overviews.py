@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
-from qlik_keys.cli.options import JsonOption, resolved
+from qlik_keys.cli.callers import resolved
+from qlik_keys.cli.options import JsonOption  # noqa: TC001  # typer reads the annotations at run time
 from qlik_keys.cli.results import show_value
 
 app = new_group()

@@ -14,16 +14,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, error_document, new_group, tell_error, tell_json
+from qlik_keys.cli.callers import as_client, lookup, resolved
 from qlik_keys.cli.options import (
     AsSubjectOption,
     AsUserOption,
     JsonOption,
     NeededClientOption,
     ServerOption,
-    as_client,
-    lookup,
     refuse_empty,
-    resolved,
 )
 from qlik_keys.cli.table import printable
 from qlik_keys.errors import ConfigurationError
