@@ -54,6 +54,9 @@ class Secret:
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError(f"a {self.what} is neither pickled nor copied; use reveal() where it is needed")
 
+    def __getstate__(self) -> NoReturn:
+        self.__reduce_ex__(None)  # the inherited one returns the text
+
 
 def guarded(value: str | Secret, *, what: str) -> Secret | ConfigurationError:
     """Return the secret wrapped, or the error that says why it is none, to be raised when the plain text is gone.

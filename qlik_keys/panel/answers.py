@@ -11,9 +11,9 @@ from qlik_keys.panel.same_as import deleted_client, ways_of_call
 from qlik_keys.panel.state import ShownRequest
 from qlik_keys.panel.trial_state import ShownAnswer
 from qlik_keys.secret import Secret
-from qlik_keys.tenant.failures import STRUCK
 from qlik_keys.tenant.guarded import guarded_document, struck_document
 from qlik_keys.tenant.raw import METHODS, api_path
+from qlik_keys.tenant.striking import STRUCK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

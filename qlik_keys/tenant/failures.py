@@ -2,13 +2,13 @@
 
 A foreign network error keeps its request, with bearer and assertion (reliability-facts 0.3), and its text may quote a
 header; only its class is copied. A server's body is read for known fields, cut short, and whatever of it was sent by
-us as a secret is struck out, never pasted (qlik-cloud-contract, "POST /oauth/token": three kinds of bodies).
+us as a secret is struck out (`striking`), never pasted (qlik-cloud-contract, "POST /oauth/token": three kinds of
+bodies).
 """
 
 from __future__ import annotations
 
 import json
-import re
 import socket
 import ssl
 from dataclasses import dataclass
@@ -30,14 +30,12 @@ from qlik_keys.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-STRUCK = "•••"
-MAXIMUM_TEXT = 300
+    from qlik_keys.tenant.striking import Striker
+
 DEFAULT_RETRY_AFTER_SECONDS = 10.0
 MAXIMUM_RETRY_AFTER_SECONDS = 86_400.0
-_PIECE = 12
-_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.?[A-Za-z0-9_-]*")
 _THROTTLED, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _SERVER = 429, 401, 403, 404, 409, 500
 
 
@@ -123,7 +121,7 @@ class Problem:
         return ": ".join(dict.fromkeys(parts)) + (f" [{self.code}]" if self.code else "")
 
 
-def read_problem(content: bytes, secrets: Iterable[str] = ()) -> Problem:
+def read_problem(content: bytes, strike: Striker) -> Problem:
     """Read an error body of any of the three kinds; whatever is not understood is left out."""
     try:
         document = json.loads(content)
@@ -131,7 +129,6 @@ def read_problem(content: bytes, secrets: Iterable[str] = ()) -> Problem:
         document = None
     if not isinstance(document, dict):
         return Problem()
-    strike = _Striker(secrets)
     trace_id = strike.text(document.get("traceId"))
     errors = document.get("errors")
     if isinstance(errors, list) and errors and isinstance(errors[0], dict):
@@ -213,32 +210,6 @@ def read_retry_after(value: str | None) -> float | None:
     if not text.isascii() or not text.isdigit():
         return None
     return min(float(text[:20]), MAXIMUM_RETRY_AFTER_SECONDS)
-
-
-def strike_out(text: str, secrets: Iterable[str]) -> str:
-    """Return the text without any piece of the secrets and without anything that looks like a JWT."""
-    return _Striker(secrets).text(text)
-
-
-class _Striker:
-    """Strikes out every piece of a secret that is long enough to tell something."""
-
-    def __init__(self, secrets: Iterable[str]) -> None:
-        self._pieces = {secret[at : at + _PIECE] for secret in secrets for at in range(len(secret) - _PIECE + 1)}
-
-    def text(self, value: object) -> str:
-        """Return a short, printable text without secrets; "" for what is no text."""
-        if not isinstance(value, str):
-            return ""
-        text = "".join(character if character.isprintable() else " " for character in value[: 10 * MAXIMUM_TEXT])
-        text = _JWT.sub(STRUCK, text)
-        hit = [False] * len(text)
-        for at in range(len(text) - _PIECE + 1):
-            if text[at : at + _PIECE] in self._pieces:
-                hit[at : at + _PIECE] = [True] * _PIECE
-        shown = "".join("\0" if hidden else character for character, hidden in zip(text, hit, strict=True))
-        shown = re.sub("\0+", STRUCK, shown).strip()
-        return shown if len(shown) <= MAXIMUM_TEXT else shown[: MAXIMUM_TEXT - 1] + "…"
 
 
 def _connect_reason(error: BaseException) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from qlik_keys.secret import Secret
-from qlik_keys.tenant.failures import STRUCK
+from qlik_keys.tenant.striking import STRUCK
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,8 +16,8 @@ import httpx
 from qlik_keys.assertion import CLIENT_ASSERTION_TYPE, client_assertion
 from qlik_keys.errors import AssertionRejected, ClockSkewError, ScopeRejected
 from qlik_keys.tenant.calls import Call
-from qlik_keys.tenant.failures import STRUCK
 from qlik_keys.tenant.models import TokenAnswer, parse
+from qlik_keys.tenant.striking import STRUCK
 from qlik_keys.tenant.url import TOKEN_PATH
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ TOLERATED_AHEAD_SECONDS = 10.0
 _NOTED_SKEW_SECONDS = 5.0
 _REFUSALS = frozenset({400, 401, 403})
 _FORBIDDEN = 403
+_LONGEST_SCOPE = 10_000
 _MOST_DIGITS = 9
 
 
@@ -148,8 +149,14 @@ def request_token(
     call = Call(method="POST", path=TOKEN_PATH, tier=2, form=form, shown=shown, again=again, accept=_REFUSALS)
     answer = http.send(call, auth)
     if answer.status in _REFUSALS:
-        raise _refusal(answer, client_id=client_id, proof=proof, scopes=scopes)
-    return parse(TokenAnswer, answer.content, "POST", TOKEN_PATH), answer
+        raise _refusal(answer, client_id=client_id, proof=proof, scopes=scopes, user=user)
+    told = parse(TokenAnswer, answer.content, "POST", TOKEN_PATH)
+    http.striker.learn([told.access_token.reveal()])
+    words = {
+        "scope": http.striker.out(told.scope[:_LONGEST_SCOPE]),
+        "token_type": http.striker.text(told.token_type),
+    }
+    return told.model_copy(update=words), answer
 
 
 def revoke_token(http: Session, token: Secret) -> None:
@@ -198,7 +205,9 @@ def clock_suspicion(skew: float | None) -> str:
     return f"Set the clock right (NTP) and ask again: {clock_words(skew)}, which a strict tenant may refuse. "
 
 
-def _refusal(answer: Answer, *, client_id: str, proof: Proof, scopes: Sequence[str]) -> TokenError:
+def _refusal(
+    answer: Answer, *, client_id: str, proof: Proof, scopes: Sequence[str], user: UserLookup | None
+) -> TokenError:
     """Tell a refusal by its status and RFC 6749's `error`; Qlik's own codes are not published and never matched."""
     problem = answer.problem
     fields: dict[str, Any] = {
@@ -227,7 +236,10 @@ def _refusal(answer: Answer, *, client_id: str, proof: Proof, scopes: Sequence[s
         what = "the client secret"
     else:
         what = f"the key {proof.signer.kid if isinstance(proof, BySigner) else proof.kid}"
-    if answer.status == _FORBIDDEN:
+    asked = "" if user is None else f", which asks for a token of the user with the {user.field} {user.value!r},"
+    if user is not None and answer.status == _FORBIDDEN:
+        hint = "That user is disabled, or has too many tokens: look for them under Users in the console."
+    elif answer.status == _FORBIDDEN:
         hint = "The client's bot user is disabled, or has too many tokens: look for it under Users in the console."
     elif not isinstance(proof, BySecret):
         hint = clock_suspicion(skew) + (
@@ -239,6 +251,11 @@ def _refusal(answer: Answer, *, client_id: str, proof: Proof, scopes: Sequence[s
             "Check that the client exists and is not disabled, that the secret is whole and was not deleted, and that"
             " it is Machine-to-machine with client secret, trusted, and may have the scopes."
         )
+    if user is not None and answer.status != _FORBIDDEN:
+        hint = (
+            f"Check that the client may impersonate (the grant {IMPERSONATION}), and that there is a user with just"
+            f" this {user.field}, who is not disabled. If so: {hint[0].lower()}{hint[1:]}"
+        )
     return AssertionRejected(
-        f"The tenant refuses {what} of client {client_id} with {answer.status}{said}.", hint=hint, **fields
+        f"The tenant refuses {what} of client {client_id}{asked} with {answer.status}{said}.", hint=hint, **fields
     )

@@ -91,7 +91,8 @@ def raw_call(
         hints={} if verb == "GET" else _LOOK_FIRST,
     )
     answer = send_following(session, call, auth) if verb == "GET" else session.send(call, auth)
-    return RawAnswer(status=answer.status, content=answer.content, content_type=answer.headers.get("content-type", ""))
+    content_type = session.striker.text(answer.headers.get("content-type", ""))
+    return RawAnswer(status=answer.status, content=answer.content, content_type=content_type)
 
 
 def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:

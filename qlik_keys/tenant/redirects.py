@@ -33,7 +33,7 @@ def send_following(session: Session, call: Call, auth: httpx.Auth) -> Answer:
             return answer
         target = target_on(session.url, call.path, answer.headers.get("location", ""))
         if target is None:
-            host = host_of(session.url, call.path, answer.headers.get("location", ""))
+            host = session.striker.text(host_of(session.url, call.path, answer.headers.get("location", "")))
             where = f" ({host})" if host else ""
             raise TenantProtocolError(
                 f"The tenant {session.host} redirects {first} to another origin{where}; the credential stays here.",

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote_plus, urlsplit
+from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
 
 import httpx
 import tenacity
@@ -47,10 +47,11 @@ from qlik_keys.tenant.failures import (
     read_retry_after,
     status_error,
 )
+from qlik_keys.tenant.striking import STRUCK, Striker
 from qlik_keys.tenant.url import checked_tenant_url, host_of, tenant_host, token_url_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _logger = logging.getLogger(__name__)
 _MAXIMUM_ANSWER_BYTES = 64 * 1024 * 1024
@@ -71,6 +72,9 @@ class Session:
         clock: measures and waits.
         retry: how failed calls are repeated.
         budget: counts requests; a new one by default.
+
+    Attributes:
+        striker: knows the secrets that were sent last, and strikes them out of what the tenant says.
 
     Raises:
         ConfigurationError: the URL is no tenant's.
@@ -101,6 +105,7 @@ class Session:
         self.token_url = token_url_of(self.url)
         self.clock = clock
         self.budget = budget or RateBudget(clock=clock)
+        self.striker = Striker()
         self._timeout_seconds = timeout_seconds
         self._transport = transport
         self._retry = retry or RetryPolicy()
@@ -160,6 +165,7 @@ class Session:
         raise failure
 
     def _attempt(self, call: Call, auth: httpx.Auth | None, state: _Attempts) -> Answer:
+        self._refuse_secrets_in_the_address(call)
         self.budget.acquire(call.tier, patience_seconds=self._retry.total_seconds)
         state.count += 1
         answer: Answer | None = None
@@ -181,6 +187,25 @@ class Session:
             raise failure
         assert answer is not None
         return answer
+
+    def _refuse_secrets_in_the_address(self, call: Call) -> None:
+        """Raise where a redirect or a link leads to an address that has one in it: addresses are logged."""
+        values = [" ".join([value] if isinstance(value, str) else value) for value in call.query.values()]
+        address = " ".join([call.path, *call.query, *values])
+        if self.striker.knows(address) or self.striker.knows(unquote(address)):
+            shown = self.striker.out(unquote(call.path))
+            raise TenantProtocolError(
+                f"The address of {call.method} {shown} has a secret in it: nothing was sent there.",
+                hint="If the tenant led there, check the proxy in between; if not, leave the secret out.",
+                method=call.method,
+                path=shown,
+            )
+
+    def _shown(self, call: Call) -> str:
+        return self.striker.out(call.path)
+
+    def _struck(self, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        return self.striker.out(value) if isinstance(value, str) else tuple(map(self.striker.out, value))
 
     def _exchange(self, call: Call, auth: httpx.Auth | None, sent_at: float, state: _Attempts) -> Answer:
         http = self._client()
@@ -204,7 +229,7 @@ class Session:
             finally:
                 response.close()
         except CAUGHT as error:
-            failure = network_error(error, host=self.host, method=call.method, path=call.path)
+            failure = network_error(error, host=self.host, method=call.method, path=self._shown(call))
         except QlikKeysError as error:
             # A token or a signature could not be had: this call was not sent, or answered with 401.
             state.has_no_credential = True
@@ -219,13 +244,12 @@ class Session:
             raise failure
         for _ in response.history:
             self.budget.count(call.tier)
+        self.striker.learn(_sent_secrets(response, call))
         return Answer(
             status=response.status_code,
             headers=response.headers,
             content=body,
-            problem=read_problem(body, _sent_secrets(response.request, call))
-            if response.status_code >= _ERRORS
-            else Problem(),
+            problem=read_problem(body, self.striker) if response.status_code >= _ERRORS else Problem(),
             sent_at=sent_at,
             received_at=self.clock.time(),
         )
@@ -242,23 +266,24 @@ class Session:
         return b"".join(parts)
 
     def _refusal(self, call: Call, answer: Answer) -> TenantError:
+        shown = self._shown(call)
         if answer.status < _ERRORS:
-            host = host_of(self.url, call.path, answer.headers.get("location", ""))
+            host = self.striker.text(host_of(self.url, call.path, answer.headers.get("location", "")))
             where = f" to {host}" if host else ""
             return TenantProtocolError(
-                f"The tenant {self.host} redirects {call.method} {call.path}{where}, which the contract does not know.",
+                f"The tenant {self.host} redirects {call.method} {shown}{where}, which the contract does not know.",
                 hint="Use the address to which the tenant redirects in a browser, or check the proxy in between.",
                 outcome=Outcome.UNKNOWN if call.method != "GET" else Outcome.NOT_APPLIED,
                 status=answer.status,
                 method=call.method,
-                path=call.path,
+                path=shown,
             )
         error = status_error(
             answer.status,
             answer.problem,
             host=self.host,
             method=call.method,
-            path=call.path,
+            path=shown,
             retry_after=read_retry_after(answer.headers.get("retry-after")),
             hints=call.hints,
         )
@@ -282,8 +307,8 @@ class Session:
             return
         exchange = Exchange(
             method=call.method,
-            path=call.path,
-            query=dict(call.query),
+            path=self._shown(call),
+            query={self.striker.out(name): self._struck(value) for name, value in call.query.items()},
             request_body=None if call.body is JSON_NULL else call.body if call.form is None else call.shown,
             status=answer.status if answer is not None else None,
             elapsed_seconds=self.clock.monotonic() - started,
@@ -352,16 +377,17 @@ def _may_repeat(call: Call, state: _Attempts, error: BaseException) -> bool:
     return call.again == "always" or error.outcome is Outcome.NOT_APPLIED
 
 
-def _sent_secrets(request: httpx.Request, call: Call) -> list[str]:
-    """Return what was sent in confidence, as it was encoded and as a server reads it: it may say back either."""
-    secrets = [request.headers.get("authorization", "")]
-    if secrets[0].startswith("Basic "):
-        pair = b64decode(secrets[0].removeprefix("Basic ")).decode()
-        secrets += [pair, unquote_plus(pair)]
-    if call.form is not None:
-        content = request.content.decode()
-        secrets += [content, *(value for _, value in parse_qsl(content))]
-    return secrets
+def _sent_secrets(response: httpx.Response, call: Call) -> Iterator[str]:
+    """Yield what was sent in confidence, as it was encoded and as a server reads it: it may say back either."""
+    for request in (*(each.request for each in response.history), response.request):
+        scheme, _, value = request.headers.get("authorization", "").partition(" ")
+        yield value
+        if scheme == "Basic":
+            secret = b64decode(value).decode().partition(":")[2]
+            yield from (secret, unquote_plus(secret))
+        if call.form is not None:
+            form = dict(parse_qsl(request.content.decode()))
+            yield from (form.get(name, "") for name, shown in call.shown.items() if shown == STRUCK)
 
 
 @functools.cache

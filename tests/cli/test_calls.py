@@ -55,6 +55,7 @@ def test_a_client_that_may_not_impersonate_is_told_so(qlik_keys, made):
     assert ended.code == 1
     told = json.loads(ended.err)
     assert (told["error"], told["status"]) == ("AssertionRejected", 400)
+    assert told["hint"].startswith("Check that the client may impersonate")
     assert qlik_keys("user", "me", "--as-user", "x").code == 2
     both = qlik_keys("user", "me", "--client", "called", "--as-user", "x", "--as-subject", "y")
     assert (both.code, "one user" in both.err) == (2, True)

@@ -19,7 +19,7 @@ import pytest
 import yaml
 from canaries import find_canaries
 from cli_terminal import PROGRAM
-from hostile import hostile
+from hostile import TOKEN, hostile
 from support import made_client
 
 import qlik_keys as qk
@@ -275,6 +275,20 @@ def test_a_pipe_that_nobody_reads_is_told(where, told, settings, made):
 def test_a_life_is_told_in_two_units(seconds, told, bridge, tenant_of):
     with tenant_of({"expires_in": seconds}) as tenant:
         assert f"that lives {told} until 20" in bridge("--stdout", QLIK_TENANT_URL=tenant.url).err
+
+
+@pytest.mark.parametrize("words", [["--stdout"], ["--exec", "--", "true"], ["--context", "x"]])
+def test_the_tenant_s_words_are_printable_short_and_without_the_token(words, bridge, tenant_of):
+    scope = f"user\x1b]0;owned\x07\x9b31m\nline two {TOKEN} {TOKEN.encode().hex()} " + "x" * 9000
+    with tenant_of({"scope": scope, "token_type": f"\x1b[31m{TOKEN}", "expires_in": 60}) as tenant:
+        ended = bridge(*words, QLIK_TENANT_URL=tenant.url)
+    assert ended.code == 0
+    assert "scope user" in ended.err
+    assert all(line.isprintable() for line in ended.err.splitlines())
+    assert len(ended.err) < 1500
+    assert find_canaries(ended.err, [TOKEN]) == []
+    with tenant_of({"scope": ""}) as tenant:
+        assert "scope not told." in bridge(*words, QLIK_TENANT_URL=tenant.url).err
 
 
 def test_a_life_that_nobody_tells_is_unknown(bridge, tenant_of, tmp_path):

@@ -25,6 +25,7 @@ from qlik_keys.tenant import ApiKey, NewOAuthClient, QlikTenant, RetryPolicy
 from qlik_keys.tenant.failures import read_problem
 from qlik_keys.tenant.models import AuthorizationServerMetadata, ClientPage, OAuthClient, TokenAnswer, User, parse
 from qlik_keys.tenant.session import Session
+from qlik_keys.tenant.striking import Striker
 from qlik_keys.tokens import TokenSource, UserLookup
 
 URL = "https://acme.eu.qlikcloud.com"
@@ -241,6 +242,6 @@ def test_any_bytes_are_a_value_or_a_protocol_error(content):
 @given(BODIES, st.lists(SECRETS, max_size=2))
 def test_any_error_body_is_read(content, secrets):
     mark = json.dumps(ECHO)[1:-1].encode()
-    problem = read_problem(content.replace(mark, json.dumps(" ".join(secrets))[1:-1].encode()), secrets)
+    problem = read_problem(content.replace(mark, json.dumps(" ".join(secrets))[1:-1].encode()), Striker(secrets))
     assert find_canaries(repr(problem), secrets) == []
     assert all(len(one) <= 300 for one in (problem.code, problem.title, problem.detail, problem.trace_id))

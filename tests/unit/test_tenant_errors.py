@@ -17,13 +17,12 @@ from qlik_keys import errors
 from qlik_keys.errors import Outcome
 from qlik_keys.tenant.failures import (
     CAUGHT,
-    MAXIMUM_TEXT,
     NETWORK_FAILURES,
     network_error,
     read_problem,
     read_retry_after,
-    strike_out,
 )
+from qlik_keys.tenant.striking import MAXIMUM_TEXT, Striker, strike_out
 
 HTTPX_ERRORS = [thing for _, thing in inspect.getmembers(httpx, inspect.isclass) if issubclass(thing, BaseException)]
 SECRET = "eyJhbGciOiJFUzM4NCJ9-the-canary-of-a-bearer_0123456789"
@@ -105,14 +104,16 @@ def body(document) -> bytes:
 
 def test_qliks_own_error_body():
     document = {"errors": [{"code": "OAUTH-1", "title": "No", "detail": "why", "meta": {"x": SECRET}}], "traceId": "t"}
-    problem = read_problem(body(document))
+    problem = read_problem(body(document), Striker())
     assert (problem.code, problem.title, problem.detail, problem.trace_id) == ("OAUTH-1", "No", "why", "t")
     assert not problem.is_rfc6749
     assert problem.words == "No: why [OAUTH-1]"
 
 
 def test_an_rfc_6749_body():
-    problem = read_problem(body({"error": "invalid_client", "error_description": "who?", "error_uri": SECRET}))
+    problem = read_problem(
+        body({"error": "invalid_client", "error_description": "who?", "error_uri": SECRET}), Striker()
+    )
     assert (problem.code, problem.detail, problem.is_rfc6749) == ("invalid_client", "who?", True)
     assert SECRET not in repr(problem)
 
@@ -121,12 +122,12 @@ def test_an_rfc_6749_body():
     "content", [b"<html>" + SECRET.encode(), b"", b"[]", b"null", b'"x"', b"{", b"\xff\xfe", b"[" * 9999]
 )
 def test_a_body_that_is_none_of_them_tells_nothing(content):
-    assert read_problem(content).words == ""
+    assert read_problem(content, Striker()).words == ""
 
 
 @pytest.mark.parametrize("errors_", [[], [7], ["x"], {}, None, [{"code": 7, "title": None, "detail": {"a": 1}}]])
 def test_odd_errors_tell_nothing(errors_):
-    assert read_problem(body({"errors": errors_})).words == ""
+    assert read_problem(body({"errors": errors_}), Striker()).words == ""
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ def test_odd_errors_tell_nothing(errors_):
 )
 @pytest.mark.parametrize("name", ["code", "title", "detail"])
 def test_a_secret_that_the_tenant_echoes_is_struck_out(name, echo):
-    problem = read_problem(body({"errors": [{name: echo}], "traceId": echo}), [f"Bearer {SECRET}"])
+    problem = read_problem(body({"errors": [{name: echo}], "traceId": echo}), Striker([SECRET]))
     assert find_canaries(repr(problem), [SECRET[:25], SECRET[25:]]) == []
     assert "•••" in repr(problem)
 
@@ -151,7 +152,7 @@ def test_what_is_no_secret_stays():
 
 
 def test_texts_are_cut_short_and_printable():
-    problem = read_problem(body({"errors": [{"title": "a\x1b[31m\nb" + "x" * 5000}]}))
+    problem = read_problem(body({"errors": [{"title": "a\x1b[31m\nb" + "x" * 5000}]}), Striker())
     assert len(problem.title) <= MAXIMUM_TEXT
     assert problem.title.isprintable()
 
@@ -178,7 +179,7 @@ JSON = st.recursive(
 
 @given(JSON.map(body) | st.binary(max_size=200))
 def test_any_body_is_read_without_an_error_and_without_the_secret(content):
-    problem = read_problem(content, [f"Bearer {SECRET}"])
+    problem = read_problem(content, Striker([SECRET]))
     assert SECRET[:12] not in repr(problem)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import pickle
 import threading
@@ -391,6 +392,33 @@ def test_a_refused_proof_is_an_assertion_rejected(source_on, signer, status, err
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
+@pytest.mark.parametrize("by", [{}, {"secret": "the-client-secret"}], ids=["by key", "by secret"])
+def test_refused_impersonation_is_told_of_the_user(source_on, status, by):
+    source, _ = source_on(rfc6749(status, "invalid_grant"), user=UserLookup("subject", "acme\\ada"), **by)
+    with pytest.raises(errors.AssertionRejected) as caught:
+        source.token()
+    rejected = caught.value
+    assert repr("acme\\ada") in rejected.message
+    assert "bot user" not in rejected.hint
+    if status == 403:
+        assert rejected.hint.startswith("That user is disabled")
+    else:
+        assert rejected.hint.startswith("Check that the client may impersonate (the grant urn:qlik:oauth:user-imp")
+        assert "a user with just this subject, who is not disabled" in rejected.hint
+        assert "If so: check that the client exists" in rejected.hint
+
+
+def test_what_would_mean_another_user_or_all_scopes_is_refused(source_on):
+    for value in ("", " "):
+        with pytest.raises(ValueError, match="not empty"):
+            UserLookup("userId", value)
+    source, wire = source_on(granted(), scopes=["apps", ""])
+    with pytest.raises(ValueError, match="a scope is empty"):
+        source.token()
+    assert wire.sent == []
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
 def test_refused_scopes_are_told_by_rfc_6749(source_on, status):
     source, _ = source_on(rfc6749(status, "invalid_scope"), scopes=["apps"])
     with pytest.raises(errors.ScopeRejected) as caught:
@@ -584,6 +612,9 @@ def test_a_token_does_not_show_itself(source_on):
     assert "canary" not in repr(token) + str(token) + f"{token}" + repr(source) + repr(vars(source))
     with pytest.raises(TypeError):
         pickle.dumps(token)
+    for way in (token.secret.__getstate__, token.secret.__reduce__, lambda: copy.copy(token.secret)):
+        with pytest.raises(TypeError, match="neither pickled nor copied"):
+            way()
     assert "canary" not in repr(replace(token, scope="x"))
 
 

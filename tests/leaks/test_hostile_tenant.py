@@ -1,0 +1,230 @@
+"""A tenant that says back what it was sent, in any form and at any place: what we tell of it has no secret in it."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import logging
+import traceback
+import urllib.parse
+
+import pytest
+from canaries import find_canaries
+from hostile import TOKEN, hostile
+from loopback import CUT, Loopback, Reply
+from support import made_client
+
+import qlik_keys as qk
+from qlik_keys.tenant import RetryPolicy
+
+API_KEY = "canary-apikey-ZZx81kd93jfkQpLmNbVc72~Yq"
+CLIENT_SECRET = "canary/client+secret=Ha8s7d6f5g4h3j2k1"
+
+
+def in_base64(text, lead, encode=base64.b64encode):
+    return encode(b"?" * lead + text.encode() + b"?").decode()
+
+
+FORMS = {
+    "as it is": lambda text: text,
+    "in part": lambda text: text[3:30],
+    "in capitals": str.upper,
+    "with blanks": lambda text: " ".join(text[at : at + 8] for at in range(0, len(text), 8)),
+    "with letters that take no room": lambda text: "\u200b".join(text[at : at + 8] for at in range(0, len(text), 8)),
+    "for a URL": lambda text: urllib.parse.quote(text, safe=""),
+    "for a URL, each letter": lambda text: "".join(f"%{byte:02X}" for byte in text.encode()),
+    "in hex": lambda text: text.encode().hex(),
+    "in hex, in capitals": lambda text: text.encode().hex().upper(),
+    **{f"in base64, {lead} letters behind": lambda text, lead=lead: in_base64(text, lead) for lead in range(3)},
+    **{
+        f"in base64url, {lead} letters behind": lambda text, lead=lead: in_base64(text, lead, base64.urlsafe_b64encode)
+        for lead in range(3)
+    },
+}
+
+
+@pytest.fixture(params=FORMS.values(), ids=FORMS)
+def form(request):
+    return request.param
+
+
+def shows_no(secret, *texts):
+    """Whether a secret is in the texts in no form, nor in small letters and without the blanks."""
+    text = "".join(texts)
+    squeezed = "".join(letter for letter in text.lower() if letter.isprintable() and not letter.isspace())
+    return find_canaries(text, [secret]) == find_canaries(squeezed, [secret.lower()]) == []
+
+
+def told(act, tenant):
+    """Return all that is told of what is done with a tenant: the error with its attributes, and the exchanges."""
+    seen = []
+    tenant.subscribe(lambda exchange: seen.append(repr(exchange)))
+    error = None
+    try:
+        act()
+    except qk.errors.QlikKeysError as failure:
+        error = failure
+    shown = [] if error is None else [str(error), repr(vars(error)), "".join(traceback.format_exception(error))]
+    return "\n".join([*shown, *seen]), error
+
+
+@contextlib.contextmanager
+def tenant_that(answer, **credential):
+    with Loopback(answer) as server:
+        options = credential or {"credential": qk.ApiKey(API_KEY)}
+        with qk.QlikTenant(server.url, retry=RetryPolicy(attempts=1), **options) as tenant:
+            yield tenant
+
+
+def problem(text):
+    return {"errors": [{"code": text, "title": text, "detail": f"got {text}!"}], "traceId": text}
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 429, 500])
+def test_in_an_error(status, form):
+    with tenant_that(lambda _: Reply(status, problem(form(API_KEY)))) as tenant:
+        shown, error = told(tenant.users.me, tenant)
+    assert (error.status, "•••" in error.detail) == (status, True)
+    assert shows_no(API_KEY, shown)
+
+
+@pytest.mark.parametrize("style", ["form", "basic"])
+def test_a_client_secret_in_an_error(style, form):
+    with (
+        Loopback(lambda _: Reply(401, problem(form(CLIENT_SECRET)))) as server,
+        qk.TokenSource(
+            f"{server.url}/oauth/token", client_id="abc", secret=CLIENT_SECRET, secret_style=style
+        ) as source,
+    ):
+        shown, error = told(source.token, source._http)
+    assert error.status == 401
+    assert shows_no(CLIENT_SECRET, shown)
+
+
+@pytest.mark.parametrize("place", ["/api/v1/users/{}", "/api/v1/users/x?t={}", "/api/v1/users/x?{}=1", "/{}/me"])
+@pytest.mark.parametrize("then", [Reply(404, problem("no")), CUT, Reply(302, headers={"location": "/elsewhere"})])
+def test_in_a_redirect(place, then, form, caplog):
+    caplog.set_level(logging.INFO)
+
+    def answer(call):
+        if call.path == "/api/v1/users/me":
+            return Reply(302, headers={"location": place.format(urllib.parse.quote(form(API_KEY), safe="%"))})
+        return then
+
+    with tenant_that(answer) as tenant:
+        shown, error = told(tenant.users.me, tenant)
+    assert isinstance(error, qk.errors.TenantProtocolError)
+    assert shows_no(API_KEY, shown, caplog.text)
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_in_the_host_of_a_redirect(method, form):
+    def answer(_):
+        return Reply(302, headers={"location": f"https://{urllib.parse.quote(form(API_KEY))}.example/"})
+
+    with tenant_that(answer) as tenant:
+        shown, error = told(lambda: tenant.raw(method, "v1/things"), tenant)
+    assert "redirects" in error.message
+    assert shows_no(API_KEY, shown)
+
+
+def test_in_the_link_to_the_next_page(form, caplog):
+    caplog.set_level(logging.INFO)
+
+    def answer(call):
+        following = f"http://{call.headers['Host']}{call.path}?next={urllib.parse.quote(form(API_KEY))}"
+        return Reply(200, {"data": [{"id": "1"}], "links": {"next": {"href": following}}})
+
+    with tenant_that(answer) as tenant:
+        shown, error = told(lambda: [*tenant.raw_pages("v1/things")], tenant)
+    assert isinstance(error, qk.errors.TenantProtocolError)
+    assert shows_no(API_KEY, shown, caplog.text)
+
+
+def test_in_a_media_type(form):
+    kind = "text/" + form(API_KEY).encode("ascii", "replace").decode()
+    with tenant_that(lambda _: Reply(200, b"<html>", {"content-type": kind})) as tenant:
+        answer = tenant.raw("get", "v1/users/me")
+        shown, error = told(answer.json, tenant)
+    assert "no JSON" in error.message
+    assert shows_no(API_KEY, shown, repr(answer))
+
+
+@pytest.mark.parametrize("field", ["scope", "token_type"])
+@pytest.mark.parametrize("secret", [TOKEN, CLIENT_SECRET], ids=["the token", "the client secret"])
+def test_in_the_answer_that_brings_a_token(field, secret, form):
+    document = {"access_token": TOKEN, "token_type": "Bearer", "scope": "user_default", "expires_in": 60}
+    with (
+        Loopback(lambda _: Reply(200, {**document, field: f"user_default {form(secret)}"})) as server,
+        qk.TokenSource(f"{server.url}/oauth/token", client_id="abc", secret=CLIENT_SECRET) as source,
+    ):
+        token = source.token()
+    assert token.reveal() == TOKEN
+    assert shows_no(secret, repr(token))
+    said = {"scope": token.scope, "token_type": token.token_type}[field]
+    assert (said.startswith("user_default "), "•••" in said) == (True, True)
+
+
+def test_what_was_sent_before_is_known_as_well():
+    """A bearer of yesterday's is no less a secret in today's answer."""
+    said = ["nothing"]
+    with tenant_that(lambda _: Reply(404, problem(said[0]))) as tenant:
+        told(tenant.users.me, tenant)
+        said[0] = API_KEY
+        other = tenant.with_credential(qk.ApiKey("canary-of-another-api-key"))
+        shown, _ = told(other.users.me, tenant)
+    assert shows_no(API_KEY, shown)
+
+
+def test_what_is_no_secret_stays():
+    """What else is in a form is no secret: the client's id, the scopes, the grant."""
+    scope = "user_default admin_classic"
+    document = {"access_token": TOKEN, "token_type": "Bearer", "scope": scope, "expires_in": 60}
+    with (
+        Loopback(lambda _: Reply(200, document)) as server,
+        qk.TokenSource(
+            f"{server.url}/oauth/token", client_id="a" * 32, secret=CLIENT_SECRET, scopes=scope.split()
+        ) as source,
+    ):
+        assert source.token().scope == scope
+    words = f"client {'a' * 32} may not have client_credentials with {scope}"
+    with (
+        Loopback(lambda _: Reply(400, problem(words))) as server,
+        qk.TokenSource(
+            f"{server.url}/oauth/token",
+            client_id="a" * 32,
+            secret=CLIENT_SECRET,
+            secret_style="basic",
+            scopes=scope.split(),
+        ) as source,
+    ):
+        shown, _ = told(source.token, source._http)
+    assert words in shown
+
+
+@pytest.fixture(scope="module")
+def made(box):
+    with made_client(box, "echoed") as made:
+        yield made
+
+
+@pytest.fixture
+def store(box):
+    with qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store:
+        yield store
+
+
+@pytest.mark.openbao
+def test_an_assertion_in_an_error(form, box, store, made):
+    sent = []
+
+    def answer(call):
+        sent.append(urllib.parse.parse_qs(call.body.decode())["client_assertion"][0])
+        return Reply(401, problem(form(sent[-1])))
+
+    with hostile(box, store, made, answer) as server:
+        source = qk.TokenSource.from_store(store, tenant_url=server.url, client_id=made.client_id)
+        with source:
+            shown, _ = told(source.token, source._http)
+    for assertion in sent:
+        assert shows_no(assertion.rpartition(".")[2], shown)
