@@ -63,8 +63,9 @@ class QlikMagics(Magics):
         not in `--body` and `--value`, where it is JSON.
         """
         words = _expanded(_split(line), {**self._variables, **(local_ns or {})})
-        if words and words[0] in SHELL_ONLY:
-            raise UsageError(f"`{words[0]}` is for a shell: qlik-keys {words[0]}")
+        command = next((word for word in words if not word.startswith("-")), "")  # `-- token` is `token`
+        if command in SHELL_ONLY:
+            raise UsageError(f"`{command}` is for a shell: qlik-keys {command}")
         for word in takewhile(lambda each: each.startswith("-"), words):
             if word.partition("=")[0] in COMPLETION_OPTIONS:
                 raise UsageError(f"`{word}` is for a shell: a notebook completes by itself.")

@@ -9,6 +9,9 @@ from support import ManualClock, environment_of
 
 import qlik_keys as qk
 
+# The servers are on this machine: a proxy of somebody's environment has no part in it.
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost,::1"
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
@@ -53,6 +56,8 @@ def shell(box, monkeypatch, tmp_path):
     config.HistoryManager.enabled = False
     shell = InteractiveShell.instance(config=config)
     shell.run_line_magic("load_ext", "qlik_keys")
+    for name in [each for each in os.environ if each.startswith(("QLIK_", "VAULT_"))]:
+        monkeypatch.delenv(name)
     for name, value in {**environment_of(box), "HOME": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)

@@ -50,7 +50,7 @@ Bits = Annotated[int | None, typer.Option(help="RSA size: 2048, 3072 or 4096.")]
 AllowSwap = Annotated[
     bool, typer.Option("--allow-swap", help="Where the tenant takes one key only, put the new one in its place.")
 ]
-RotateAfter = Annotated[int, typer.Option(min=1, help="How many days the key should serve.")]
+RotateAfter = Annotated[int, typer.Option(min=1, max=3660, help="How many days the key should serve.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +123,7 @@ def rotate(
     from qlik_keys import lifecycle
 
     options: dict[str, Any] = {
-        "overlap": timedelta(0) if at_once else timedelta(hours=overlap_hours),
+        "overlap": timedelta(0) if at_once else _overlap(overlap_hours),
         "key": _key_spec(alg, bits),
         "allow_swap": allow_swap,
         "rotate_after": timedelta(days=rotate_after_days),
@@ -337,6 +337,18 @@ def _find(tenant: QlikTenant, client: str) -> str:
         ids = ", ".join(each.client_id for each in found)
         raise ConfigurationError(f"The tenant has {len(found)} clients named {client!r}.", hint=f"Give one id: {ids}.")
     return found[0].client_id
+
+
+def _overlap(hours: float) -> timedelta:
+    """Return the overlap.
+
+    Raises:
+        typer.BadParameter: the hours are no span of time.
+    """
+    try:
+        return timedelta(hours=hours)
+    except (OverflowError, ValueError):
+        raise typer.BadParameter("that is no number of hours.", param_hint="--overlap-hours") from None
 
 
 def _key_spec(alg: str | None, bits: int | None) -> KeySpec | None:

@@ -16,6 +16,8 @@ from qlik_keys.keys import KeySpec, PrivateKey
 from qlik_keys.keystore.base import ClientRecord
 from qlik_keys.lifecycle.key_plan import KeyIntent, leaving
 from qlik_keys.lifecycle.plan import Action
+from qlik_keys.lifecycle.record_changes import LONGEST
+from qlik_keys.lifecycle.specification import refuse_unserviceable
 from qlik_keys.lifecycle.workplace import ROTATE_AFTER
 
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from qlik_keys.tenant import OAuthClient
 
 DEFAULT_OVERLAP = timedelta(hours=24)
-LONGEST_OVERLAP = timedelta(days=3660)
 # Taking away a key ends no token (qlik-cloud-contract); that machines' tokens are in the list too is an assumption.
 TOKENS_LIVE_ON = (
     "Access tokens that were issued before live on until their own end: look for them with `qlik-keys oauth-token ls`."
@@ -69,10 +70,11 @@ def rotate(
     rotate_after: timedelta = ROTATE_AFTER,
 ) -> Rotated:
     """See `key_operations.rotate`."""
-    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
+    if not timedelta(0) <= overlap <= LONGEST:
         raise ConfigurationError(
             "The overlap is negative, or longer than ten years.", hint="Zero retires the old key at once."
         )
+    refuse_unserviceable(rotate_after)
     record = work.store.read(work.tenant.host, client_id)
     intent = KeyIntent(
         now=utc_now(work.clock),
@@ -128,6 +130,7 @@ def adopt(
     rotate_after: timedelta = ROTATE_AFTER,
 ) -> Rotated:
     """See `key_operations.adopt`."""
+    refuse_unserviceable(rotate_after)
     client = work.tenant.oauth_clients.get(client_id)
     if _MACHINE not in client.allowed_grant_types:
         raise NeedsPerson(

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from qlik_keys.keystore.base import ClientRecord, StoredKey
     from qlik_keys.lifecycle.key_plan import KeyIntent
 
+LONGEST = timedelta(days=3660)  # of an overlap, and of a key's service: further away a date could not be told
+
 
 def with_next(record: ClientRecord, key: StoredKey, intent: KeyIntent) -> ClientRecord:
     """Return the record with the key that comes next."""
@@ -34,7 +36,7 @@ def promoted(
     """
     [upcoming] = record.in_state("next")
     old = record.current
-    overlap = record.overlap_seconds or 0
+    overlap = min(record.overlap_seconds or 0, int(LONGEST.total_seconds()))
     new = replace(upcoming, state="current", promoted_at=now)
     changed = replace(record.with_key(new), custody=new.custody)
     if old is not None:

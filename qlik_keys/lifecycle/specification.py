@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from qlik_keys.errors import ConfigurationError, NeedsPerson
 from qlik_keys.keys import KeySpec, PrivateKey
+from qlik_keys.lifecycle.record_changes import LONGEST
 from qlik_keys.tenant import NewOAuthClient
 
 if TYPE_CHECKING:
@@ -93,8 +94,7 @@ class ClientSpecification:
                 "The client could not log in: neither a key nor a client secret was asked for.",
                 hint="Give `key=KeySpec(…)`, or `client_secret=True`, or both.",
             )
-        if rotate_after < timedelta(days=1):
-            raise ConfigurationError("A key must serve for a day at least.", hint="Give a longer `rotate_after`.")
+        refuse_unserviceable(rotate_after)
         return cls(
             name=name,
             scopes=chosen,
@@ -189,3 +189,15 @@ class ClientSpecification:
         elif self.key is not None:
             pairs["key"] = (str(self.key), None)
         return {field: (asked, there) for field, (asked, there) in pairs.items() if asked != there}
+
+
+def refuse_unserviceable(rotate_after: timedelta) -> None:
+    """Raise where a key would serve for too short or too long.
+
+    Raises:
+        ConfigurationError: under a day, or over ten years.
+    """
+    if not timedelta(days=1) <= rotate_after <= LONGEST:
+        raise ConfigurationError(
+            "A key must serve for a day at least, and for ten years at most.", hint="Give another `rotate_after`."
+        )

@@ -141,6 +141,8 @@ WRONG = {
     "no such client": (["rotate", "nobody-has-this-name"], 1, "no client named"),
     "no such id": (["revoke", "0" * 32], 1, "no key of client"),
     "no such option": (["rotate", "x", "--gently"], 2, "--gently"),
+    "an endless overlap": (["rotate", "x", "--overlap-hours", "inf"], 2, "overlap-hours"),
+    "an overlap that is no number": (["rotate", "x", "--overlap-hours", "nan"], 2, "overlap-hours"),
     "a negative overlap": (["rotate", "x", "--overlap-hours", "-1"], 2, "overlap-hours"),
 }
 

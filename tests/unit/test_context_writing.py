@@ -51,6 +51,16 @@ def write(path, name="made", **options):
     write_token_context(path, name, server=SERVER, token=Secret(TOKEN), comment="qlik-keys: a token", **options)
 
 
+def test_aliases_that_stand_for_billions_are_refused_at_once(tmp_path):
+    path = tmp_path / "contexts.yml"
+    levels = "".join(f"  l{level}: &l{level} [{', '.join([f'*l{level - 1}'] * 9)}]\n" for level in range(1, 14))
+    path.write_text(f"rest:\n  l0: &l0 [x]\n{levels}contexts:\n  a: {{server: x}}\n")
+    before = path.read_text()
+    with pytest.raises(ConfigurationError, match="cannot be kept as it is"):
+        write(path)
+    assert path.read_text() == before
+
+
 def is_spliced(old, new):
     """Whether the new text is the old one with one piece put in."""
     pieces = ((old[:at], old[at:]) for at in range(len(old) + 1))

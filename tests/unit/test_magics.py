@@ -180,6 +180,7 @@ def test_a_context_is_chosen_for_the_notebook_alone(shell, contexts, box, monkey
         ("--install-completion=zsh", "is for a shell"),
         ("oauth-client create --body {", "Check the quotes"),
         ("token --client x --stdout", "is for a shell"),
+        ("-- token --client x --stdout", "is for a shell"),
         ("raw get //elsewhere.example/v1/users/me", "the credential stays here"),
         ("oauth-client rm 00000000000000000000000000000000", "qlik-confirm-delete="),
         ("user me --client nobody", "No client with the name 'nobody'"),
