@@ -12,6 +12,7 @@ from qlik_keys.cli.callers import lookup, nobody, resolved
 from qlik_keys.cli.options import (
     AsSubjectOption,
     AsUserOption,
+    ContextOption,
     JsonOption,
     NeededClientOption,
     QuietOption,
@@ -45,6 +46,7 @@ def doctor(
     mend: Annotated[
         bool, typer.Option("--mend", help="Do what is safe about the findings, and look again; it takes nothing away.")
     ] = False,
+    context: ContextOption = None,
     server: ServerOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -60,7 +62,7 @@ def doctor(
     from qlik_keys import diagnosis
 
     user = lookup(as_user, as_subject)
-    settings = _settings(server, as_json=as_json)
+    settings = _settings(context, server, as_json=as_json)
     with ExitStack() as stack:
         store = stack.enter_context(settings.store())
         if settings.has_credential:
@@ -105,13 +107,13 @@ def _show(found: Diagnosis, *, quiet: bool, as_json: bool) -> None:
         show_value(found, text=found.words, document=found.to_dict, as_json=as_json)
 
 
-def _settings(server: str | None, *, as_json: bool) -> Settings:
+def _settings(context: str | None, server: str | None, *, as_json: bool) -> Settings:
     """Return the settings; with an administrator's login if there is one that can be used."""
     try:
-        return resolved(server=server, as_json=as_json)
+        return resolved(context, server, as_json=as_json)
     except ConfigurationError as error:
         problem = error
-    settings = resolved(server=server, login=False, as_json=as_json)
+    settings = resolved(context, server, login=False, as_json=as_json)
     if not as_json:
         typer.echo(f"Note: nobody's login is used. {problem.message}", err=True)
     return settings

@@ -203,6 +203,7 @@ IN_A_PLACE = [
     ["resume", "--dry-run"],
     ["clients"],
     ["audit"],
+    ["doctor", "--client", "NAME"],
 ]
 
 
