@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import csv
-import json
 from typing import TYPE_CHECKING, Any
 
 from qlik_keys.errors import ConfigurationError
+from qlik_keys.tenant.bodies import read_body
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def document_of(body: str, body_file: Path | None) -> Any:
-    """Return the body as JSON-ready values, None for none.
+    """Return the body as JSON-ready values, None for none (`tenant.bodies`).
 
     Raises:
         ConfigurationError: both are given, or it is no JSON, or the file cannot be read.
@@ -22,11 +22,13 @@ def document_of(body: str, body_file: Path | None) -> Any:
         raise ConfigurationError("There are two bodies.", hint="Give --body or --body-file.")
     try:
         text = body_file.read_text(encoding="utf-8") if body_file else body
-        return json.loads(text) if text.strip() else None
+        document, problem = read_body(text)
     except OSError as error:
         problem = f"The file with the body cannot be read ({type(error).__name__})."
-    except (ValueError, RecursionError):
+    except UnicodeDecodeError:
         problem = "The body is no JSON."
+    if not problem:
+        return document
     raise ConfigurationError(problem, hint="Check the quotes: a shell takes some of them away. Or use --body-file.")
 
 

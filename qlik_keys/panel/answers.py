@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from qlik_keys.errors import ConfigurationError, TenantProtocolError
 from qlik_keys.panel.same_as import deleted_client, ways_of_call
 from qlik_keys.panel.state import ShownRequest
 from qlik_keys.panel.trial_state import ShownAnswer
 from qlik_keys.secret import Secret
+from qlik_keys.tenant.bodies import read_body
+from qlik_keys.tenant.deleting import CONFIRMATION
 from qlik_keys.tenant.failures import STRUCK
 from qlik_keys.tenant.guarded import guarded_document, struck_document
 from qlik_keys.tenant.raw import METHODS, api_path
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from qlik_keys.panel.trial_state import CallForm, TryForm
     from qlik_keys.tenant.raw import RawAnswer
 
+_ESCAPED = re.compile(r"(%[0-9A-Fa-f]{2})")
 _TEXTS = ("json", "text/", "xml", "javascript", "x-www-form-urlencoded")
 
 
@@ -36,12 +40,12 @@ def request_of(form: CallForm, tenant_url: str) -> ShownRequest:
     if method not in METHODS:
         raise ConfigurationError(f"There is no method {method!r}.", hint=f"Use one of: {', '.join(METHODS)}.")
     place, query = api_path(tenant_url, form.path)
-    address = place + (f"?{urlencode(query)}" if query else "")
+    asked = f"?{urlencode(query)}" if query else ""
     request = ShownRequest(
         system="tenant",
         method=method,
-        path=address,
-        address=address,
+        path=place + asked,
+        address=_encoded(place) + asked,
         body=form.body.strip() if method != "GET" else "",
         status=None,
         milliseconds=0.0,
@@ -55,28 +59,31 @@ def request_of(form: CallForm, tenant_url: str) -> ShownRequest:
     return request
 
 
+def _encoded(path: str) -> str:
+    """Return a path as it goes over the wire: what is encoded stays, what RFC 3986 does not allow there becomes so.
+
+    Also brackets and braces, which curl would take for several addresses.
+    """
+    parts = _ESCAPED.split(path)  # every other one is a group of the pattern
+    return "".join(part if at % 2 else quote(part, safe="/:@!$&'()*+,;=~") for at, part in enumerate(parts))
+
+
 def body_of(request: ShownRequest) -> Any:
-    """Return a call's body as JSON-ready values, None for none.
+    """Return a call's body as `tenant.raw` takes it, None for none.
 
     Raises:
         ConfigurationError: it is no JSON.
     """
-    if not request.body:
-        return None
-    where = ""
-    try:
-        return json.loads(request.body)
-    except json.JSONDecodeError as error:
-        where = f" (line {error.lineno}, column {error.colno})"
-    except (ValueError, RecursionError):
-        pass
-    raise ConfigurationError(f"The body is no JSON{where}.", hint='Write it like {"name": "value"}, or leave it empty.')
+    document, problem = read_body(request.body)
+    if problem:
+        raise ConfigurationError(problem, hint='Write it like {"name": "value"}, or leave it empty.')
+    return document
 
 
 def headers_of(request: ShownRequest) -> dict[str, str]:
     """Return the headers that a call needs beside the credential: the deletion of a client is said twice."""
     client_id = deleted_client(request)
-    return {"qlik-confirm-delete": client_id} if client_id else {}
+    return {CONFIRMATION: client_id} if client_id else {}
 
 
 def login_words(form: TryForm, client: str) -> tuple[str, ...]:

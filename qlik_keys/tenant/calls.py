@@ -72,7 +72,7 @@ class Call:
         tier: rate-limit tier.
         query: the query's fields; never a secret, since URLs are logged.
         headers: further headers; never a secret.
-        body: JSON-ready values without secrets, shown to who watches as they are.
+        body: JSON-ready values without secrets, shown to who watches as they are; `bodies.JSON_NULL` for null.
         form: makes the fields of a form with secrets, anew for each attempt.
         shown: what to show in the place of the form.
         again: "always" where a second time has no second effect, "if_not_applied" elsewhere.

@@ -10,7 +10,6 @@ Not done here: what is asked for (`clients`, `users`, `oauth`), and who asks (`c
 from __future__ import annotations
 
 import functools
-import json
 import logging
 import random
 import ssl
@@ -37,6 +36,7 @@ from qlik_keys.errors import (
     TenantThrottled,
 )
 from qlik_keys.origins import is_loopback
+from qlik_keys.tenant.bodies import encoded_body, shown_body
 from qlik_keys.tenant.budget import RateBudget
 from qlik_keys.tenant.calls import Answer, Call, Exchange, RetryPolicy
 from qlik_keys.tenant.failures import (
@@ -184,7 +184,7 @@ class Session:
 
     def _exchange(self, call: Call, auth: httpx.Auth | None, sent_at: float, state: _Attempts) -> Answer:
         http = self._client()
-        content = None if call.body is None else json.dumps(call.body).encode()
+        content = encoded_body(call.body)
         headers = {**call.headers} if content is None else {"content-type": "application/json", **call.headers}
         deadline = self.clock.monotonic() + _DEADLINE_FACTOR * self._timeout_seconds
         failure: QlikKeysError | None = None
@@ -282,7 +282,7 @@ class Session:
             method=call.method,
             path=call.path,
             query=dict(call.query),
-            request_body=call.body if call.form is None else call.shown,
+            request_body=shown_body(call.body) if call.form is None else call.shown,
             status=answer.status if answer is not None else None,
             elapsed_seconds=self.clock.monotonic() - started,
             attempt=attempt,

@@ -148,7 +148,7 @@ class QlikTenant:
             method: get, post, put, patch or delete.
             path: `v1/users/me`, or `/api/v1/users/me`.
             query: the query's fields; never a secret.
-            body: JSON-ready values, None for none.
+            body: JSON-ready values, None for none (`tenant.bodies.JSON_NULL` is the body null).
             headers: further headers; never a secret.
 
         Raises:

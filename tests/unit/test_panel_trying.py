@@ -218,7 +218,10 @@ def test_calls_are_answered_with_what_can_be_shown(presenter, administrator):
         (CallForm(method="GET", path=" "), "no path"),
         (CallForm(method="GET", path="https://elsewhere.example/api"), "not the tenant's"),
         (CallForm(method="POST", path="v1/x", body="{'a': 1}"), "no JSON (line 1, column 2)"),
+        (CallForm(method="POST", path="v1/x", body="[NaN]"), "no JSON: NaN"),
+        (CallForm(method="POST", path="v1/x", body="1e400"), "no JSON: a number in it is too large"),
         (CallForm(method="DELETE", path=f"v1/oauth-clients/{'a' * 32}"), "Nothing brings the client"),
+        (CallForm(method="DELETE", path=f"v1/oauth-clients/{'a' * 32}/?x=1"), "Nothing brings the client"),
         (CallForm(method="DELETE", path=f"v1/oauth-clients/{'a' * 32}", confirm="a"), "Nothing brings the client"),
     ],
 )
