@@ -78,6 +78,7 @@ class Call:
         again: "always" where a second time has no second effect, "if_not_applied" elsewhere.
         accept: error statuses that the caller wants as an answer.
         hints: status -> what to do, where the general hint would not help.
+        on_refusal: called with each answer that is refused, before the error is raised, which has no body.
     """
 
     method: str
@@ -91,6 +92,7 @@ class Call:
     again: Literal["always", "if_not_applied"] = "if_not_applied"
     accept: frozenset[int] = frozenset()
     hints: Mapping[int, str] = field(default_factory=dict)
+    on_refusal: Callable[[Answer], None] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,10 +15,11 @@ from qlik_keys.tenant.paging import each_page
 from qlik_keys.tenant.redirects import send_following
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import httpx
 
+    from qlik_keys.tenant.calls import Answer
     from qlik_keys.tenant.session import Session
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -67,6 +68,7 @@ def raw_call(
     query: Mapping[str, str] | None = None,
     body: Any = None,
     headers: Mapping[str, str] | None = None,
+    on_refusal: Callable[[RawAnswer], None] | None = None,
 ) -> RawAnswer:
     """Send one call; see `QlikTenant.raw`."""
     verb = method.upper()
@@ -81,8 +83,12 @@ def raw_call(
         headers=_checked_headers(headers or {}),
         body=body,
         again="always" if verb == "GET" else "if_not_applied",
+        on_refusal=None if on_refusal is None else lambda answer: on_refusal(_raw(answer)),
     )
-    answer = send_following(session, call, auth) if verb == "GET" else session.send(call, auth)
+    return _raw(send_following(session, call, auth) if verb == "GET" else session.send(call, auth))
+
+
+def _raw(answer: Answer) -> RawAnswer:
     return RawAnswer(status=answer.status, content=answer.content, content_type=answer.headers.get("content-type", ""))
 
 

@@ -112,6 +112,11 @@ class Session:
     def __repr__(self) -> str:
         return f"<Session {self.url}>"
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it cannot be used any more."""
+        return self._closed
+
     def subscribe(self, callback: Callable[[Exchange], None]) -> Callable[[], None]:
         """Call back with every exchange, in the thread that made it; return what ends that."""
         with self._lock:
@@ -173,6 +178,8 @@ class Session:
             failure = error
         if answer is not None and answer.status >= _REDIRECTS and answer.status not in call.accept:
             failure = self._refusal(call, answer)
+            if call.on_refusal is not None:
+                call.on_refusal(answer)
         self._tell(call, answer, failure, attempt=state.count, started=started, sent_at=sent_at)
         if failure is not None:
             if failure.outcome is Outcome.UNKNOWN:
