@@ -119,12 +119,14 @@ class Explained:
     """A member of an assertion with what it means.
 
     Attributes:
+        part: "header" or "claims".
         name: the member.
         value: what stands there, as text; a date in words too.
         meaning: what it is.
         rule: what Qlik asks of it, and where that is written.
     """
 
+    part: str
     name: str
     value: str
     meaning: str
@@ -281,7 +283,7 @@ def explain(header: Mapping[str, Any], claims: Mapping[str, Any]) -> tuple[Expla
         for name, value in members.items():
             meaning, rule = _MEANINGS.get((part, name), ("Not a member that Qlik asks for", ""))
             rule += lifetime if name == "exp" else ""
-            explained.append(Explained(name=name, value=_in_words(name, value), meaning=meaning, rule=rule))
+            explained.append(Explained(part=part, name=name, value=_in_words(name, value), meaning=meaning, rule=rule))
     return tuple(explained)
 
 
@@ -341,15 +343,22 @@ def _read_part(part: str) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
+def is_sandbox(tenant: QlikTenant) -> bool:
+    """Return whether a tenant is the sandbox, by its address and by its own word: a proxy to a real one may be here.
+
+    Raises:
+        TenantError: it could not be asked.
+    """
+    if not is_loopback(urlsplit(tenant.url).hostname or ""):
+        return False
+    call = Call(method="GET", path=_METADATA_PATH, tier=1, again="always")
+    return bool(tenant.http.send(call, None).headers.get(_SANDBOX_HEADER) == "true")
+
+
 def _require_sandbox(tenant: QlikTenant, fault: str) -> None:
-    """Raise unless the tenant is the sandbox by its address and by its own word: a proxy to a real one may be here."""
     if fault not in FAULTS:
         raise ConfigurationError(f"There is no fault {fault!r}.", hint=f"There are: {', '.join(FAULTS)}.")
-    is_sandbox = False
-    if is_loopback(urlsplit(tenant.url).hostname or ""):
-        call = Call(method="GET", path=_METADATA_PATH, tier=1, again="always")
-        is_sandbox = tenant.http.send(call, None).headers.get(_SANDBOX_HEADER) == "true"
-    if not is_sandbox:
+    if not is_sandbox(tenant):
         raise ConfigurationError(
             f"{tenant.host} is not the sandbox, and no real tenant is sent what is broken on purpose.",
             hint="Start the sandbox to see what a tenant refuses.",

@@ -83,3 +83,31 @@ def write_contexts(home, box):
         "    oauth-client-secret: canary-of-a-client-secret\n"
     )
     return file
+
+
+def connected_presenter(box):
+    """The panel without widgets, connected to a sandbox; what it does is done when its call returns."""
+    from qlik_keys.panel.presenter import Presenter
+    from qlik_keys.panel.state import ConnectForm
+    from qlik_keys.secret import Secret
+    from qlik_keys.settings import Settings
+
+    presenter = Presenter(settings=Settings(), run=lambda task: task())
+    form = ConnectForm(
+        tenant_url=box.tenant_url,
+        credential="api_key",
+        api_key=Secret(box.api_key),
+        vault_url=box.vault_url,
+        vault_token=Secret(box.vault_token),
+    )
+    presenter.connect(lambda: form)
+    return presenter
+
+
+def made_in_panel(presenter, name, *, scopes=("user_default",), **changes):
+    """The id of a client that the panel has made."""
+    from qlik_keys.panel.state import ClientForm
+
+    presenter.make_client(ClientForm(name=name, scopes=scopes, **changes))
+    assert presenter.state.error is None
+    return presenter.last_made.client_id

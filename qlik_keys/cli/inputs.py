@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import typer
 
 from qlik_keys.cli.results import current_notebook
 from qlik_keys.errors import ConfigurationError
+from qlik_keys.tenant.bodies import read_body
 
 _STDIN = Path("-")
 _PIECE = r"""(?:[^,"']|"[^"]*"|'[^']*')+"""
@@ -19,7 +19,7 @@ _PIECES = re.compile(f"{_PIECE}(?:,{_PIECE})*")
 
 
 def document_of(body: str | None, body_file: Path | None) -> Any:
-    """Return the body as JSON-ready values, `JSON_NULL` for a null, None where there is none.
+    """Return the body as JSON-ready values, None where there is none (`tenant.bodies`).
 
     Args:
         body: of `--body`, or a notebook's cell.
@@ -38,37 +38,11 @@ def document_of(body: str | None, body_file: Path | None) -> Any:
         has_cell = (notebook := current_notebook()) is not None and notebook.has_cell
         hint = "Check the cell." if has_cell else "Check the quotes: a shell takes some of them away. Or use a file."
         text = body or ""
-    text = text.removeprefix("\ufeff")  # a byte order mark, which editors on Windows write
-    if not text.strip():
-        return None
-    try:
-        document = json_of(text)
-    except ValueError:
-        document = ...
-    if document is ...:
-        raise ConfigurationError("The body is no JSON.", hint=hint)
-    if document is None:
-        from qlik_keys.tenant.calls import JSON_NULL
-
-        return JSON_NULL
+    # A byte order mark, which editors on Windows write, is none of the body's.
+    document, problem = read_body(text.removeprefix("\ufeff"))
+    if problem:
+        raise ConfigurationError(problem, hint=hint)
     return document
-
-
-def json_of(text: str) -> Any:
-    """Return what a JSON text says.
-
-    Raises:
-        ValueError: it is none, or nests too deep.
-    """
-    try:
-        return json.loads(text, parse_constant=_no_number)
-    except RecursionError:
-        pass
-    raise ValueError
-
-
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(name)  # NaN and Infinity: RFC 8259 6 knows none
 
 
 def _read(file: Path) -> str:

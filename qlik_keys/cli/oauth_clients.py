@@ -12,9 +12,10 @@ from urllib.parse import quote
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
-from qlik_keys.cli.inputs import document_of, json_of
+from qlik_keys.cli.inputs import document_of
 from qlik_keys.cli.options import Call, calling
 from qlik_keys.errors import ConfigurationError
+from qlik_keys.tenant.bodies import strict_json
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The client's id.")]
 OfClient = Annotated[str, typer.Option("--oauth-clientId", metavar="ID", help="The client's id.")]
@@ -298,8 +299,8 @@ def _value(text: str) -> Any:
     """Return what `--value` says: JSON where it is a list, an object, or a text in quotes; else the text itself."""
     if text[:1] in ("[", "{", '"'):
         try:
-            return json_of(text)
-        except ValueError:
+            return strict_json(text)
+        except (ValueError, RecursionError):
             pass
         raise ConfigurationError("The value begins like JSON and is none.", hint="Check the quotes.")
     return text

@@ -6,12 +6,11 @@ Who calls: the environment's credential, a qlik-cli context (`--context`), or a 
 
 from __future__ import annotations
 
-import re
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import urlencode
 
 import typer
 
@@ -21,6 +20,7 @@ from qlik_keys.cli.inputs import pairs
 from qlik_keys.cli.option_groups import with_options
 from qlik_keys.cli.results import current_notebook, is_terminal, show
 from qlik_keys.errors import ConfigurationError, TenantProtocolError
+from qlik_keys.tenant.deleting import CONFIRMATION, deleted_client_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,10 +30,8 @@ if TYPE_CHECKING:
     from qlik_keys.tenant.raw import RawAnswer
     from qlik_keys.tenant.url import Query
 
-CONFIRMATION = "qlik-confirm-delete"
 MAXIMUM_RETRIES = 10
 _PAGE = 100
-_CLIENT_PATH = re.compile(r"/+api/+v1/+oauth-clients/+(?P<id>[^/]+)/*", re.IGNORECASE)
 
 
 def _refuse_insecure(value: bool) -> None:  # noqa: FBT001  # typer's callbacks are called like this
@@ -299,13 +297,13 @@ def _confirmed(tenant_url: str, path: str, headers: Mapping[str, str], confirm: 
     """
     from qlik_keys.tenant.raw import api_path
 
-    found = _CLIENT_PATH.fullmatch(unquote(api_path(tenant_url, path)[0]))
-    if found is None or CONFIRMATION in headers:
+    client_id = deleted_client_id("delete", api_path(tenant_url, path)[0])
+    if not client_id or any(name.lower() == CONFIRMATION for name in headers):
         return {}
-    typed = ask_for_id(found["id"]) if confirm is None else confirm
-    if typed.strip() != found["id"]:
+    typed = ask_for_id(client_id) if confirm is None else confirm
+    if typed.strip() != client_id:
         raise ConfigurationError("That is not the id of the client: nothing is deleted.", hint="Ask again.")
-    return {CONFIRMATION: found["id"]}
+    return {CONFIRMATION: client_id}
 
 
 def _goes_on(answer: RawAnswer) -> bool:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+from email.message import Message
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
-from qlik_keys.errors import ConfigurationError, TenantProtocolError
-from qlik_keys.panel.same_as import deleted_client, ways_of_call
+from qlik_keys.errors import ConfigurationError, Outcome
+from qlik_keys.panel.same_as import deleted_client
 from qlik_keys.panel.state import ShownRequest
 from qlik_keys.panel.trial_state import ShownAnswer
+from qlik_keys.panel.words import LOST_CALL
 from qlik_keys.secret import Secret
+from qlik_keys.tenant.bodies import read_body, strict_json
+from qlik_keys.tenant.deleting import CONFIRMATION
 from qlik_keys.tenant.guarded import guarded_document, struck_document
 from qlik_keys.tenant.raw import METHODS, api_path
 from qlik_keys.tenant.striking import STRUCK
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
     from qlik_keys.panel.trial_state import CallForm, TryForm
     from qlik_keys.tenant.raw import RawAnswer
 
+_ESCAPED = re.compile(r"(%[0-9A-Fa-f]{2})")
 _TEXTS = ("json", "text/", "xml", "javascript", "x-www-form-urlencoded")
 
 
@@ -36,12 +42,12 @@ def request_of(form: CallForm, tenant_url: str) -> ShownRequest:
     if method not in METHODS:
         raise ConfigurationError(f"There is no method {method!r}.", hint=f"Use one of: {', '.join(METHODS)}.")
     place, query = api_path(tenant_url, form.path)
-    address = place + (f"?{urlencode(query, doseq=True)}" if query else "")
+    asked = f"?{urlencode(query, doseq=True)}" if query else ""
     request = ShownRequest(
         system="tenant",
         method=method,
-        path=address,
-        address=address,
+        path=place + asked,
+        address=_encoded(place) + asked,
         body=form.body.strip() if method != "GET" else "",
         status=None,
         milliseconds=0.0,
@@ -55,28 +61,31 @@ def request_of(form: CallForm, tenant_url: str) -> ShownRequest:
     return request
 
 
+def _encoded(path: str) -> str:
+    """Return a path as it goes over the wire: what is encoded stays, what RFC 3986 does not allow there becomes so.
+
+    Also brackets and braces, which curl would take for several addresses.
+    """
+    parts = _ESCAPED.split(path)  # every other one is a group of the pattern
+    return "".join(part if at % 2 else quote(part, safe="/:@!$&'()*+,;=~") for at, part in enumerate(parts))
+
+
 def body_of(request: ShownRequest) -> Any:
-    """Return a call's body as JSON-ready values, None for none.
+    """Return a call's body as `tenant.raw` takes it, None for none.
 
     Raises:
         ConfigurationError: it is no JSON.
     """
-    if not request.body:
-        return None
-    where = ""
-    try:
-        return json.loads(request.body)
-    except json.JSONDecodeError as error:
-        where = f" (line {error.lineno}, column {error.colno})"
-    except (ValueError, RecursionError):
-        pass
-    raise ConfigurationError(f"The body is no JSON{where}.", hint='Write it like {"name": "value"}, or leave it empty.')
+    document, problem = read_body(request.body)
+    if problem:
+        raise ConfigurationError(problem, hint='Write it like {"name": "value"}, or leave it empty.')
+    return document
 
 
 def headers_of(request: ShownRequest) -> dict[str, str]:
     """Return the headers that a call needs beside the credential: the deletion of a client is said twice."""
     client_id = deleted_client(request)
-    return {"qlik-confirm-delete": client_id} if client_id else {}
+    return {CONFIRMATION: client_id} if client_id else {}
 
 
 def login_words(form: TryForm, client: str) -> tuple[str, ...]:
@@ -91,61 +100,109 @@ def login_words(form: TryForm, client: str) -> tuple[str, ...]:
     return ("--client", client, *scopes, *user.get(form.user_field, []))
 
 
+def not_sent(form: CallForm, refusal: ConfigurationError) -> ShownAnswer:
+    """Return what is shown of a call that was refused before it was sent."""
+    path = form.path.strip()
+    request = ShownRequest(
+        system="tenant", method=form.method, path=path, address=path, body="", status=None, milliseconds=0.0
+    )
+    return ShownAnswer(
+        request=request,
+        status=None,
+        sent=False,
+        problem=refusal.message,
+        hint=refusal.hint,
+        kind=type(refusal).__name__,
+    )
+
+
 def shown_answer(
-    answer: RawAnswer | TenantError,
+    answer: RawAnswer | None,
+    problem: TenantError | None,
     request: ShownRequest,
     *,
-    login: Sequence[str],
-    tenant_url: str,
+    ways: Sequence[tuple[str, str]],
+    needs: str,
     milliseconds: float,
     token: Secret,
 ) -> tuple[ShownAnswer, Secret | None]:
     """Return what is shown of an answer, and the secret that came in it, None for none.
 
     Args:
-        answer: what came, or the refusal.
+        answer: what came, be it a refusal; None for no answer.
+        problem: what went wrong, None for nothing.
         request: the call.
-        login: whose call it was, in the words of `qlik-keys token`.
-        tenant_url: the tenant.
+        ways: the same by hand.
+        needs: what these need, in words.
         milliseconds: how long it took.
         token: what the call was made with; it is struck out too.
     """
-    values: dict[str, Any] = {
-        "request": request,
-        "ways": tuple(ways_of_call(request, login=login, tenant_url=tenant_url)),
-        "milliseconds": milliseconds,
-    }
-    if isinstance(answer, Exception):
-        refusal = ShownAnswer(
-            status=answer.status or 0,
-            trace_id=answer.trace_id,
-            problem=answer.message,
-            hint=answer.hint,
-            kind=type(answer).__name__,
-            **values,
-        )
-        return refusal, None
+    values: dict[str, Any] = {"request": request, "ways": tuple(ways), "needs": needs, "milliseconds": milliseconds}
+    if problem is not None:
+        values |= {
+            "trace_id": problem.trace_id,
+            "problem": problem.message,
+            "hint": _advice(problem, request.method),
+            "kind": type(problem).__name__,
+        }
+    if answer is None:
+        return ShownAnswer(status=problem.status if problem is not None else None, **values), None
     values |= {"status": answer.status, "size": len(answer.content), "content_type": answer.content_type}
+    text = _without(token, _text(answer))
     try:
         # Read twice: no frame holds the document as it came, since a verbose traceback prints those.
-        guarded, struck = guarded_document(answer.json()), struck_document(answer.json())
-    except (TenantProtocolError, RecursionError):
-        return ShownAnswer(raw=_without(token, _text(answer)), **values), None
+        guarded, struck = guarded_document(_document(text)), struck_document(_document(text))
+    except (ValueError, RecursionError):
+        return ShownAnswer(raw=text, **values), None
     is_struck = guarded != struck
-    raw = json.dumps(struck, indent=2, ensure_ascii=False) if is_struck else _text(answer)
-    shown = ShownAnswer(
-        is_json=bool(answer.content), document=struck, raw=_without(token, raw), struck=is_struck, **values
-    )
+    if is_struck:
+        text = json.dumps(struck, indent=2, ensure_ascii=False)
     # What is read can be read again; what a change answers is told this once.
     told = guarded.values() if isinstance(guarded, dict) and request.method != "GET" else ()
-    return shown, next((value for value in told if isinstance(value, Secret)), None)
+    secret = next((value for value in told if isinstance(value, Secret)), None)
+    values |= {"raw": text, "struck": is_struck}
+    if text and not _is_strict(text):
+        note = "It is no JSON by the standard: it has NaN, Infinity or a number that is too large. It is shown raw."
+        return ShownAnswer(note=note, **values), secret
+    return ShownAnswer(is_json=bool(text), document=struck, **values), secret
+
+
+def _advice(problem: TenantError, method: str) -> str:
+    if problem.outcome is not Outcome.UNKNOWN:
+        return problem.hint
+    if problem.status is None:
+        return "Send it again." if method == "GET" else LOST_CALL
+    return problem.hint if method == "GET" else f"{LOST_CALL} {problem.hint}"
+
+
+def _is_strict(text: str) -> bool:
+    try:
+        strict_json(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _document(text: str) -> Any:
+    return json.loads(text) if text else None
 
 
 def _text(answer: RawAnswer) -> str:
-    if answer.content_type and not any(kind in answer.content_type for kind in _TEXTS):
+    """Return an answer's body as text, by its charset (RFC 9110, 8.3.2), which JSON shows by its first bytes."""
+    if answer.content_type and not any(kind in answer.content_type.lower() for kind in _TEXTS):
         size = f"{len(answer.content):,} bytes of {answer.content_type}"
         return f"{size}, which is no text. In a cell: panel.last_answer.content"
-    return answer.content.decode("utf-8", "replace")
+    head = Message()
+    head["content-type"] = answer.content_type
+    charset = json.detect_encoding(answer.content) if _is_json(answer) else head.get_content_charset("utf-8")
+    try:
+        return answer.content.decode(charset, "replace")
+    except (LookupError, ValueError):  # no charset that there is, or none of texts
+        return answer.content.decode("utf-8", "replace")
+
+
+def _is_json(answer: RawAnswer) -> bool:
+    return not answer.content_type or "json" in answer.content_type.lower()
 
 
 def _without(token: Secret, text: str) -> str:

@@ -101,8 +101,8 @@ def error(card: ErrorCard | None) -> str:
     hint = f"<p><b>What to do:</b> {escape(card.hint)}</p>" if card.hint else ""
     trace = f" · trace id <code>{escape(card.trace_id)}</code>" if card.trace_id else ""
     return (
-        f"<div class='qk-error' role='alert'><p class='qk-error-title'>✗ {escape(card.doing)} did not work</p>"
-        f"<p>{escape(card.what)}</p>{table}{outcome}{hint}"
+        f"<div class='qk-error' role='alert'><p class='qk-error-title' tabindex='-1'>✗ {escape(card.doing)} did not "
+        f"work</p><p>{escape(card.what)}</p>{table}{outcome}{hint}"
         f"<p class='qk-muted'>{escape(card.kind)}{trace}</p></div>"
     )
 

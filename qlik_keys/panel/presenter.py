@@ -1,7 +1,8 @@
 """The panel without widgets: what can be done with it once it is connected.
 
-`work` runs one thing at a time and keeps the state, `session` connects, `trying` takes a login apart; here are the
-actions on clients. Nothing here knows how it is drawn; nothing here is written to a notebook.
+`work` runs one thing at a time and keeps the state, `session` connects, `trying` takes a login apart, `calling` calls
+with its token; here are the actions on clients. Nothing here knows how it is drawn; nothing here is written to a
+notebook.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from typing import TYPE_CHECKING
 from qlik_keys.clock import utc_now
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.findings import FINDINGS
+from qlik_keys.panel.calling import Calling
 from qlik_keys.panel.showing import made_client, specification_of, waiting_steps
 from qlik_keys.panel.state import NOTHING_DONE, ChangeForm
-from qlik_keys.panel.trying import Trying
 from qlik_keys.panel.words import KEY_CHOICES, OWN_KEY
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _TYPING_PAUSE_SECONDS = 0.4
 
 
-class Presenter(Trying):
+class Presenter(Calling):
     """The panel's state and actions; safe to use from several threads.
 
     Args:

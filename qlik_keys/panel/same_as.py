@@ -6,12 +6,15 @@ that a person made (`ways_of_call`) runs as it is copied; of a step's request th
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from qlik_keys.tenant.deleting import CONFIRMATION, deleted_client_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,6 +41,9 @@ _QLIK_CLI: tuple[tuple[str, re.Pattern[str], str], ...] = (
         "qlik oauth-client client-secret rm {hint} --oauth-clientId {id}",
     ),
 )
+# Its flags that stand for a field of the query, by the words in front of them; empty values have none.
+_QLIK_CLI_FLAGS = {"qlik oauth-client ls": frozenset({"filter", "limit", "sort", "totalResults"})}
+_VERSIONED = re.compile(r"/api/(?=v\d+(/|$))")
 _VAULT_WORDS = {"GET": "read", "LIST": "list", "DELETE": "delete"}
 _VAULT_CALLS = {"GET": "vault.read({path})", "LIST": "vault.list({path})", "DELETE": "vault.delete({path})"}
 
@@ -52,7 +58,7 @@ class _Body:
     Attributes:
         curl: the words for curl.
         flags: the words for qlik-cli and for our own command.
-        python: the value in Python.
+        python: the argument for httpx.
     """
 
     curl: str
@@ -61,7 +67,9 @@ class _Body:
 
 
 _IN_FILE = _Body(
-    curl="--data @body.json", flags=("--body-file", "body.json"), python='json.loads(Path("body.json").read_text())'
+    curl="--data @body.json",
+    flags=("--body-file", "body.json"),
+    python='content=Path("body.json").read_bytes()',
 )
 
 
@@ -80,7 +88,7 @@ def ways_of_call(request: ShownRequest, *, login: Sequence[str], tenant_url: str
     first = f'export QLIK_TENANT_URL={shlex.quote(tenant_url)}\nexport TOKEN="$({token} --stdout)"'
     imports = "import os\n\nimport httpx\n\n"
     if is_long:
-        imports = f"import json\n{imports.replace('import httpx', 'from pathlib import Path')}import httpx\n\n"
+        imports = "import os\nfrom pathlib import Path\n\nimport httpx\n\n"
     raw = shlex.join(["qlik-keys", *_raw_words(request, body), *_confirmation(request), *login])
     return (
         ("Once, in your shell" + (", beside the file body.json" if is_long else ""), first),
@@ -94,7 +102,24 @@ def ways_of_call(request: ShownRequest, *, login: Sequence[str], tenant_url: str
 def _inline(text: str) -> _Body:
     document = json.loads(text)
     compact = json.dumps(document, ensure_ascii=False)
-    return _Body(curl=f"--data {shlex.quote(compact)}", flags=("--body", compact), python=repr(document))
+    if not _is_encodable(compact):
+        compact = json.dumps(document)
+    is_literal = document is not None and _is_encodable(json.dumps(document, ensure_ascii=False)) and _runs(document)
+    python = f"json={document!r}" if is_literal else f"content={compact!r}"
+    return _Body(curl=f"--data {shlex.quote(compact)}", flags=("--body", compact), python=python)
+
+
+def _is_encodable(text: str) -> bool:
+    """Return whether no half of a surrogate pair is in it: neither a terminal nor httpx's own JSON takes one."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def _runs(document: Any) -> bool:
+    """Return whether Python reads its own literal of it: it does not read what is nested too deep."""
+    try:
+        return bool(ast.literal_eval(repr(document)) == document)
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return False
 
 
 def same_as(request: ShownRequest, *, by_client: bool) -> Sequence[Way]:
@@ -126,7 +151,7 @@ def _curl(request: ShownRequest, bearer: str, body: _Body) -> str:
         words.append("--location")
     client_id = deleted_client(request)
     if client_id:
-        words.append(shlex.join(["-H", f"qlik-confirm-delete: {client_id}"]))
+        words.append(shlex.join(["-H", f"{CONFIRMATION}: {client_id}"]))
     if request.body:
         words.append(f"-H 'Content-Type: application/json' {body.curl}")
     return " \\\n  ".join(words)
@@ -136,8 +161,10 @@ def _python(request: ShownRequest, bearer: str, body: _Body) -> str:
     headers = f'{{"Authorization": f"Bearer {{os.environ[\'{bearer}\']}}"'
     client_id = deleted_client(request)
     if client_id:
-        headers += f', "qlik-confirm-delete": {client_id!r}'
-    argument = f",\n    json={body.python}" if request.body else ""
+        headers += f', "{CONFIRMATION}": {client_id!r}'
+    argument = f",\n    {body.python}" if request.body else ""
+    if argument and body.python.startswith("content="):
+        headers += ', "Content-Type": "application/json"'
     return (
         f"httpx.request(\n    {request.method!r}, os.environ['QLIK_TENANT_URL'] + {request.address!r},\n"
         f"    headers={headers}}}{argument}, follow_redirects=True,\n)"
@@ -146,32 +173,46 @@ def _python(request: ShownRequest, bearer: str, body: _Body) -> str:
 
 def _qlik_cli(request: ShownRequest, body: _Body) -> str:
     parts = urlsplit(request.address)
+    query = parse_qsl(parts.query, keep_blank_values=True)
     if not request.body:
         for method, pattern, words in _QLIK_CLI:
             found = pattern.fullmatch(parts.path)
-            if method == request.method and found:
-                flags = [f"--{name}={value}" for name, value in parse_qsl(parts.query)]
-                return shlex.join([*words.format(**found.groupdict()).split(), *flags])
+            if method == request.method and found and _are_flags(query, _QLIK_CLI_FLAGS.get(words, frozenset())):
+                given = {name: unquote(value) for name, value in found.groupdict().items()}
+                flags = [f"--{name}={value}" for name, value in query]
+                return shlex.join([*(word.format(**given) for word in words.split()), *flags])
     return shlex.join(["qlik", *_raw_words(request, body)])
+
+
+def _are_flags(query: Sequence[tuple[str, str]], flags: frozenset[str]) -> bool:
+    names = [name for name, _ in query]
+    return flags.issuperset(names) and len({*names}) == len(names) and all(value for _, value in query)
 
 
 def _raw_words(request: ShownRequest, body: _Body) -> list[str]:
     parts = urlsplit(request.address)
-    words = ["raw", request.method.lower(), parts.path.removeprefix("/api/")]
+    # Without a version both commands send a path as it is.
+    words = ["raw", request.method.lower(), _VERSIONED.sub("", parts.path, count=1)]
     query = parse_qsl(parts.query, keep_blank_values=True)
-    words += [part for name, value in query for part in ("--query", f"{name}={value}")]
+    words += [part for name, value in query for part in ("--query", _pair(name, value))]
     return [*words, *(body.flags if request.body else ())]
+
+
+def _pair(name: str, value: str) -> str:
+    """Return a pair as both commands read it, which split a text with several = at its commas, unless it is quoted."""
+    pair = f"{name}={value}"
+    is_split = pair.count("=") > 1 and ("," in pair or '"' in pair)
+    return '"{}"'.format(pair.replace('"', '""')) if is_split else pair
 
 
 def _confirmation(request: ShownRequest) -> list[str]:
     client_id = deleted_client(request)
-    return ["--headers", f"qlik-confirm-delete={client_id}"] if client_id else []
+    return ["--headers", f"{CONFIRMATION}={client_id}"] if client_id else []
 
 
 def deleted_client(request: ShownRequest) -> str:
     """Return the id of the client that the request deletes, which a header must repeat; "" for any other request."""
-    found = re.fullmatch(_CLIENT, urlsplit(request.address).path) if request.method == "DELETE" else None
-    return found["id"] if found else ""
+    return deleted_client_id(request.method, urlsplit(request.address).path)
 
 
 def _of_token() -> Sequence[Way]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import functools
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from qlik_keys.clock import SYSTEM_CLOCK
-from qlik_keys.errors import ConfigurationError
-from qlik_keys.origins import is_loopback
+from qlik_keys.errors import ConfigurationError, TenantError
 from qlik_keys.panel.showing import tenant_request, vault_request
 from qlik_keys.panel.state import NOTHING_DONE, NOTHING_KNOWN, Connection
 from qlik_keys.panel.work import Worker, in_thread
@@ -119,7 +117,7 @@ class Session(Worker):
         user = tenant.users.me()
         store.client_ids(tenant.host)
         connection = Connection(
-            mode="sandbox" if is_loopback(urlsplit(tenant.url).hostname or "") else "real",
+            mode="sandbox" if _is_sandbox(tenant) else "real",
             tenant_url=tenant.url,
             tenant_host=tenant.host,
             identity=user.name or user.subject,
@@ -176,4 +174,18 @@ class Session(Worker):
     def _connected(self) -> tuple[QlikTenant, KeyStore]:
         if self.tenant is None or self.store is None:
             raise ConfigurationError("Nothing is connected.", hint="Start the sandbox, or connect to a tenant.")
+        if self.tenant.http.is_closed:
+            raise ConfigurationError(
+                "The connection to the tenant was closed by the cell or the panel that made it.",
+                hint="Connect again, or run that cell again.",
+            )
         return self.tenant, self.store
+
+
+def _is_sandbox(tenant: QlikTenant) -> bool:
+    from qlik_keys.trial import is_sandbox  # noqa: PLC0415  # brings httpx
+
+    try:
+        return is_sandbox(tenant)
+    except TenantError:
+        return False  # the sandbox would have answered

@@ -8,7 +8,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus, urlencode
 
-from qlik_keys.errors import ConfigurationError, LifecycleError, NeedsPerson, QlikKeysError, TokenError
+from qlik_keys.errors import (
+    ConfigurationError,
+    LifecycleError,
+    NeedsPerson,
+    Outcome,
+    QlikKeysError,
+    StoreError,
+    TenantError,
+    TokenError,
+)
 from qlik_keys.panel.state import ErrorCard, MadeClient, ShownRequest, ShownStep
 from qlik_keys.panel.words import BY_HAND, NEW_CLIENT_STEPS, OUTCOMES
 
@@ -122,8 +131,15 @@ def made_client(made: Provisioned, vault_path: str) -> MadeClient:
     )
 
 
-def error_card(error: BaseException, doing: str) -> ErrorCard:
-    """Return an error as it is shown."""
+def error_card(error: BaseException, doing: str, *, client_id: str = "", lost: str = "") -> ErrorCard:
+    """Return an error as it is shown.
+
+    Args:
+        error: what went wrong.
+        doing: what was being done, in words.
+        client_id: whose login it was done with, for the doctor, where tenant or store failed.
+        lost: what is known of the effect when an answer was lost; "" for the words of the lifecycle.
+    """
     if not isinstance(error, QlikKeysError):
         # The text of somebody else's exception may hold anything: its class is told, the rest is in `last_error`.
         return ErrorCard(
@@ -135,14 +151,16 @@ def error_card(error: BaseException, doing: str) -> ErrorCard:
         )
     differences = error.differences if isinstance(error, NeedsPerson) else {}
     changed = not isinstance(error, ConfigurationError | LifecycleError)
+    outcome = lost if lost and error.outcome is Outcome.UNKNOWN else OUTCOMES[error.outcome]
+    whose = client_id if isinstance(error, TenantError | StoreError) else ""
     return ErrorCard(
         doing=doing,
         what=error.message,
         hint=error.hint,
-        outcome=OUTCOMES[error.outcome] if changed else "",
+        outcome=outcome if changed else "",
         kind=type(error).__name__,
         trace_id=str(getattr(error, "trace_id", "")),
-        client_id=error.client_id if isinstance(error, TokenError) else "",
+        client_id=error.client_id if isinstance(error, TokenError) else whose,
         differences=tuple((name, str(asked), str(there)) for name, (asked, there) in differences.items()),
     )
 

@@ -24,7 +24,7 @@ class Connection:
     """What the panel is connected to.
 
     Attributes:
-        mode: "sandbox" where the tenant is on this machine's loopback, which no real one is.
+        mode: "sandbox" where the tenant is on this machine's loopback and says that it is one.
         tenant_url: the tenant's address.
         tenant_host: its host.
         identity: the caller's name on the tenant.
@@ -229,6 +229,7 @@ class PanelState:
         calls: the newest calls and requests for tokens, oldest first.
         diagnosis: what the doctor found.
         mended: what was put right on the doctor's word.
+        examined: what the doctor says of the token at hand, or of the call that failed; or "".
     """
 
     tab: str = "Connect"
@@ -260,6 +261,7 @@ class PanelState:
     calls: tuple[Called, ...] = ()
     diagnosis: Diagnosis | None = None
     mended: str = ""
+    examined: str = ""
 
 
 # What was done or planned last; another thing takes its place.
@@ -279,6 +281,7 @@ NOTHING_TRIED: dict[str, Any] = {
     "calls": (),
     "diagnosis": None,
     "mended": "",
+    "examined": "",
 }
 # What is known of a tenant; another tenant's takes its place.
 NOTHING_KNOWN: dict[str, Any] = {

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from qlik_keys.panel.markup import moment, use_in_cell
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from datetime import datetime
 
-    from qlik_keys.panel.trial_state import ShownAssertion, ShownLesson, ShownToken
-    from qlik_keys.trial import Called
+    from qlik_keys.panel.trial_state import ClientToTry, ShownAssertion, ShownLesson, ShownToken
+    from qlik_keys.trial import Explained, Fault
 
-_OK, _ERRORS = 200, 400
-_WRONG = "<span class='qk-wrong'>✗ wrong on purpose</span> "
+_OK = 200
+_PARTS = {"header": "Header", "claims": "Claims"}
 
 
 def assertion(shown: ShownAssertion | None) -> str:
@@ -25,25 +25,33 @@ def assertion(shown: ShownAssertion | None) -> str:
     from qlik_keys.trial import FAULTS  # noqa: PLC0415  # brings httpx
 
     fault = FAULTS.get(shown.fault)
-    members = []
-    for each in shown.members:
-        is_wrong = fault is not None and each.name == fault.member
-        members.append(
-            f"<li{' class=qk-wrong-member' if is_wrong else ''}><p><b>{escape(each.name)}</b> "
-            f"<code>{escape(each.value)}</code></p>"
-            f"<p class='qk-muted'>{_WRONG if is_wrong else ''}{escape(each.meaning)}. {escape(each.rule)}</p></li>"
-        )
+    wrong = _wrong(shown.fault)
+    parts = []
+    for part, heading in _PARTS.items():
+        members = "".join(_member(each, fault, wrong) for each in shown.members if each.part == part)
+        parts.append(f"<h4>{heading}</h4><ul class='qk-members'>{members}</ul>")
     is_forged = fault is not None and not fault.member
     signed = "a key made just now, which nobody registered" if is_forged else "the private key, which stays where it is"
-    members.append(
-        f"<li{' class=qk-wrong-member' if is_forged else ''}><p><b>signature</b></p>"
-        f"<p class='qk-muted'>{_WRONG if is_forged else ''}by {signed}. Not shown: whoever has the whole assertion "
-        "first logs in with it. The tenant verifies it with the registered public key.</p></li>"
+    parts.append(
+        f"<h4>Signature</h4><ul class='qk-members'><li{' class=qk-wrong-member' if is_forged else ''}>"
+        f"<p class='qk-muted'>{wrong if is_forged else ''}By {signed}. Not shown: whoever has the whole assertion "
+        "first logs in with it. The tenant verifies it with the registered public key.</p></li></ul>"
     )
     title = f"The assertion: {fault.title}" if fault is not None else "The assertion"
+    return f"<details class='qk-preview' open><summary><b>{escape(title)}</b></summary>{''.join(parts)}</details>"
+
+
+def _wrong(fault: str) -> str:
+    words = "used twice on purpose" if fault == "replayed" else "wrong on purpose"
+    return f"<span class='qk-wrong'>✗ {words}</span> "
+
+
+def _member(each: Explained, fault: Fault | None, wrong: str) -> str:
+    is_wrong = fault is not None and each.name == fault.member
     return (
-        f"<details class='qk-preview' open><summary><b>{escape(title)}</b></summary>"
-        f"<ul class='qk-members'>{''.join(members)}</ul></details>"
+        f"<li{' class=qk-wrong-member' if is_wrong else ''}><p><b>{escape(each.name)}</b> "
+        f"<code>{escape(each.value)}</code></p>"
+        f"<p class='qk-muted'>{wrong if is_wrong else ''}{escape(each.meaning)}. {escape(each.rule)}</p></li>"
     )
 
 
@@ -67,11 +75,12 @@ def lesson(learnt: ShownLesson | None) -> str:
     )
 
 
-def token(shown: ShownToken | None, *, is_old: bool = False) -> str:
+def token(shown: ShownToken | None, *, now: datetime, is_old: bool = False) -> str:
     """Return what is known of the token at hand, or nothing.
 
     Args:
         shown: the token.
+        now: what time it is, UTC.
         is_old: something else was tried since.
     """
     if shown is None:
@@ -88,10 +97,12 @@ def token(shown: ShownToken | None, *, is_old: bool = False) -> str:
     facts = "".join(f"<dt>{name}</dt><dd><code>{escape(value)}</code></dd>" for name, value in rows if value)
     whose = escape(shown.client_name)
     title = f"The token from before is still at hand: {whose}" if is_old else f"✓ {whose} logged in"
-    title = f"✗ The token of {whose} is revoked" if shown.is_revoked else title
-    kind = "qk-good" if not shown.is_revoked else "qk-error"
-    after = "<p>Call anything with it: the tenant answers 401.</p>" if shown.is_revoked else ""
-    return f"<div class='{kind}' role='status'><p><b>{title}.</b></p><dl>{facts}</dl>{after}</div>"
+    is_over = shown.is_revoked or shown.expires_at <= now
+    if is_over:
+        title = f"✗ The token of {whose} is {'revoked' if shown.is_revoked else 'over'}"
+    kind = "qk-error" if is_over else "qk-good"
+    after = "<p>Call anything with it: the tenant answers 401.</p>" if is_over else ""
+    return f"<div class='{kind} qk-token' role='status'><p><b>{title}.</b></p><dl>{facts}</dl>{after}</div>"
 
 
 def token_parts(shown: ShownToken | None) -> str:
@@ -125,27 +136,17 @@ def token_parts(shown: ShownToken | None) -> str:
     return f"<details class='qk-preview'>{summary}{reserve}{inside}</details>{use}"
 
 
-def calls(made: Sequence[Called]) -> str:
-    """Return the newest calls, the newest first, or nothing."""
-    if not made:
-        return ""
-    rows = "".join(_called(each) for each in reversed(made))
-    return (
-        f"<details class='qk-preview'><summary>What was called, the newest first</summary><div class='qk-wide' "
-        f"tabindex='0' role='region' aria-label='Calls'><table class='qk-differences'><thead><tr><th>Time (UTC)</th>"
-        f"<th>As</th><th>Call</th><th>Answer</th><th>Trace id</th></tr></thead><tbody>{rows}</tbody></table></div>"
-        f"<p class='qk-muted'>All of them as a DataFrame, in a cell: <code>panel.history</code></p></details>"
-    )
+def call_heading(shown: ShownToken | None, chosen: ClientToTry | None) -> str:
+    """Return the heading over the call, which says whose token is in use, also where another client is chosen by now.
 
-
-def _called(call: Called) -> str:
-    status = "no answer" if call.status is None else str(call.status)
-    is_bad = call.status is None or call.status >= _ERRORS
-    sign = "✗" if is_bad else "✓"
-    again = f", again in {call.retry_after:.0f} s" if call.retry_after is not None else ""
-    return (
-        f"<tr><td>{call.time:%H:%M:%S}</td><td>{escape(call.client)}</td>"
-        f"<td><code>{escape(call.method)} {escape(call.path)}</code></td>"
-        f"<td{' class=qk-problem' if is_bad else ''}>{sign} {status} · {call.milliseconds:.0f} ms{again}</td>"
-        f"<td><code>{escape(call.trace_id)}</code></td></tr>"
-    )
+    Args:
+        shown: the token at hand, None for none.
+        chosen: the client that is chosen, None for none.
+    """
+    if shown is None:
+        return "<h3>Call with a token</h3>"
+    whose = escape(shown.client_name)
+    note = ""
+    if chosen is not None and chosen.client_id != shown.form.client_id:
+        note = f"<p class='qk-note'>To call as {escape(chosen.name)}, get a token of it first.</p>"
+    return f"<h3>Call with the token of {whose}</h3>{note}"

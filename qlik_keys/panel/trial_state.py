@@ -125,29 +125,34 @@ class ShownLesson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownAnswer:
-    """What a call was answered, with secrets struck out.
+    """What a call was answered, or why it was not, with secrets struck out.
 
     Attributes:
         request: the call.
-        ways: the same by hand: what with, and the code.
-        status: HTTP status.
+        ways: the same by hand: what with, and the code; none where it was not sent.
+        needs: what the first of them needs, in words.
+        status: HTTP status, None when no answer came.
+        sent: whether the call was sent at all.
         milliseconds: how long it took, with repeats and redirects.
         size: bytes of the body.
         content_type: its media type.
         trace_id: what Qlik's support asks for, or "".
-        problem: what the tenant said against it, "" for success.
+        problem: what the tenant said against it, or why it was not sent or not answered; "" for success.
         hint: what to do about that.
         kind: the name of the error's class, "" for success.
         is_json: whether there is a document.
         document: the JSON-ready body.
+        note: why there is none, where one was to be expected; or "".
         raw: the body as text.
         struck: whether a secret was struck out in it.
     """
 
     request: ShownRequest
-    ways: tuple[tuple[str, str], ...] = field(repr=False)
-    status: int
-    milliseconds: float
+    status: int | None
+    ways: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    needs: str = ""
+    sent: bool = True
+    milliseconds: float = 0.0
     size: int = 0
     content_type: str = ""
     trace_id: str = ""
@@ -156,5 +161,6 @@ class ShownAnswer:
     kind: str = ""
     is_json: bool = False
     document: Any = field(default=None, repr=False, compare=False)
+    note: str = ""
     raw: str = field(default="", repr=False, compare=False)
     struck: bool = False

@@ -18,16 +18,19 @@ from qlik_keys.panel.trial_state import CallForm
 from qlik_keys.panel.words import CALL_METHODS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from qlik_keys.diagnosis import Diagnosis
     from qlik_keys.panel.trial_state import ShownAnswer
+    from qlik_keys.trial import Called
 
 _STATIC = Path(__file__).parent / "static"
 _FAST = 1  # zlib: the least work
 # A notebook server cuts a kernel off that sends more than a megabyte a second.
 _LARGEST_MESSAGE_BYTES = 700_000
+_LARGEST_INTEGER = 2**53 - 1  # of a double (RFC 8259, 6)
+_NUMBER = "\0"  # the one member of what stands for a number in `answer_view.js`
 
 
 class Countdown(anywidget.AnyWidget):
@@ -75,7 +78,7 @@ class CallBar(anywidget.AnyWidget):
 
 
 class AnswerView(anywidget.AnyWidget):
-    """Shows an answer as a tree, as a table where it is a list, and raw, with the same call by hand.
+    """Shows an answer as a tree, a table or raw, with the same call by hand, and the calls before it.
 
     Args:
         examine: called when somebody asks what is wrong.
@@ -88,22 +91,30 @@ class AnswerView(anywidget.AnyWidget):
         super().__init__()
         self._examine = examine
         self._answer: ShownAnswer | None = None
+        self._calls: Sequence[Called] = ()
         self.on_msg(self._received)
 
-    def show(self, answer: ShownAnswer | None) -> None:
-        """Show an answer, None for none."""
+    def show(self, answer: ShownAnswer | None, calls: Sequence[Called]) -> None:
+        """Show an answer, None for none, and the calls that were made, the oldest first."""
         if answer is not self._answer:
             self._answer = answer
             self._send_answer()
+        if calls != self._calls:
+            self._calls = calls
+            self._send_calls()
 
     def _received(self, _: object, content: dict[str, Any], __: object) -> None:
         if content.get("kind") == "ready":  # a page was opened, and has nothing yet
             self._send_answer()
+            self._send_calls()
         elif content.get("kind") == "doctor" and not self.disabled:
             self._examine()
 
     def _send_answer(self) -> None:
         self.send({"kind": "answer"}, [packed(self._answer)])
+
+    def _send_calls(self) -> None:
+        self.send({"kind": "calls"}, [_compressed([_told_call(each) for each in self._calls])])
 
     def __repr__(self) -> str:
         return f"<AnswerView {self._answer.status if self._answer else 'of nothing'}>"
@@ -128,9 +139,9 @@ class CheckList(anywidget.AnyWidget):
         self._mend = mend
         self.on_msg(self._received)
 
-    def show(self, diagnosis: Diagnosis | None, mended: str) -> None:
-        """Show what was found, None for nothing, and what was put right before."""
-        self.found = {} if diagnosis is None else found_of(diagnosis, mended)
+    def show(self, diagnosis: Diagnosis | None, mended: str, examined: str) -> None:
+        """Show what was found, None for nothing, what was put right before, and what is said of a token or a call."""
+        self.found = {} if diagnosis is None else found_of(diagnosis, mended, examined)
 
     def _received(self, _: object, content: dict[str, Any], __: object) -> None:
         kind = content.get("kind")
@@ -145,7 +156,7 @@ class CheckList(anywidget.AnyWidget):
         return f"<CheckList, {len(self.found.get('checks', ()))} checks>"
 
 
-def found_of(diagnosis: Diagnosis, mended: str) -> dict[str, Any]:
+def found_of(diagnosis: Diagnosis, mended: str, examined: str) -> dict[str, Any]:
     """Return a diagnosis as the page shows it."""
     from qlik_keys.diagnosis import MENDS  # noqa: PLC0415  # brings httpx
 
@@ -154,6 +165,8 @@ def found_of(diagnosis: Diagnosis, mended: str) -> dict[str, Any]:
         "client": diagnosis.client_name or diagnosis.client_id,
         "at": f"{diagnosis.at:%H:%M:%S} UTC",
         "mended": mended,
+        "examined": examined,
+        "logged_in": any(check.name == "login" and check.verdict == "passed" for check in diagnosis.checks),
         "checks": [
             {
                 "name": check.name,
@@ -177,7 +190,9 @@ def packed(answer: ShownAnswer | None) -> bytes:
         "method": answer.request.method,
         "path": answer.request.address,
         "ways": answer.ways,
+        "needs": answer.needs,
         "status": answer.status,
+        "sent": answer.sent,
         "milliseconds": answer.milliseconds,
         "size": answer.size,
         "content_type": answer.content_type,
@@ -186,13 +201,42 @@ def packed(answer: ShownAnswer | None) -> bytes:
         "hint": answer.hint,
         "error": answer.kind,
         "struck": answer.struck,
+        "note": answer.note,
     }
-    body = {"is_json": answer.is_json, "document": answer.document, "raw": answer.raw}
-    whole = _compressed({**told, **body})
+    raw = {"is_json": False, "document": None, "raw": answer.raw}
+    try:
+        whole = _compressed({**told, **raw, "is_json": answer.is_json, "document": _for_page(answer.document)})
+    except RecursionError:  # so deep that it was only just read
+        whole = _compressed({**told, **raw})
     if len(whole) <= _LARGEST_MESSAGE_BYTES:
         return whole
     note = f"{answer.size:,} bytes are too many for this page. In a cell: panel.last_answer.json()"
-    return _compressed({**told, "is_json": False, "document": None, "raw": note})
+    return _compressed({**told, **raw, "raw": note})
+
+
+def _for_page(value: Any) -> Any:
+    """Return a document whose numbers a page shows as they are: JavaScript has doubles alone, and writes 1.0 as 1."""
+    if isinstance(value, dict):
+        return {name: _for_page(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_for_page(each) for each in value]
+    is_exact = isinstance(value, bool) or not isinstance(value, int | float)
+    is_exact = is_exact or (isinstance(value, int) and abs(value) <= _LARGEST_INTEGER)
+    return value if is_exact else {_NUMBER: json.dumps(value)}
+
+
+def _told_call(call: Called) -> dict[str, Any]:
+    return {
+        "time": f"{call.time:%H:%M:%S}",
+        "client": call.client,
+        "method": call.method,
+        "path": call.path,
+        "status": call.status,
+        "is_good": not call.error,
+        "milliseconds": call.milliseconds,
+        "retry_after": call.retry_after,
+        "trace_id": call.trace_id,
+    }
 
 
 def _compressed(document: Any) -> bytes:

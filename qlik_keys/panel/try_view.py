@@ -70,7 +70,7 @@ class TryView:
         self._controls = StepControls(presenter, "try")
         self._user_note, self._fault_note, self._why = html("qk-note"), html("qk-note"), html("qk-note")
         self._result, self._lesson, self._assertion, self._parts = html(), html(), html(), html()
-        self._steps, self._calls = html("qk-live"), html()
+        self._steps, self._call_heading = html("qk-live"), html()
         self._countdown = Countdown()
         self._revoke = button("Revoke the token", presenter, presenter.revoke_token, kind="qk-quiet")
         self._bar = CallBar(send=presenter.call)
@@ -104,9 +104,7 @@ class TryView:
             classes="qk-card qk-result",
         )
         self._assertion_card = box(self._assertion, classes="qk-card")
-        self._call_card = box(
-            words("<h3>Call with the token</h3>"), self._bar, self._answer, self._calls, classes="qk-card"
-        )
+        self._call_card = box(self._call_heading, self._bar, self._answer, classes="qk-card")
         self.widget = box(
             self._doctor_card,
             box(box(form, self._assertion_card, classes="qk-pane"), result, classes="qk-new"),
@@ -134,7 +132,7 @@ class TryView:
         """Draw a state."""
         self._draw_clients(state)
         is_connected = state.connection is not None
-        show(self._find, visible=is_connected and state.clients is None)
+        show(self._find, visible=is_connected and not self._clients)
         self._find.disabled = bool(state.work)
         self._draw_choices()
         why = state.work or self._presenter.problem_of_trying(self.form)
@@ -147,7 +145,9 @@ class TryView:
         put(self._lesson, trial_markup.lesson(state.lesson))
         token = state.token
         is_old = state.lesson is not None and state.lesson.fault != "replayed"
-        put(self._result, trial_markup.token(token, is_old=is_old) or ("" if state.lesson else _NOTHING_YET))
+        now = self._presenter.now()
+        is_begun = state.lesson is not None or (is_ours and bool(state.steps))
+        put(self._result, trial_markup.token(token, now=now, is_old=is_old) or ("" if is_begun else _NOTHING_YET))
         put(self._parts, trial_markup.token_parts(token))
         is_alive = token is not None and not token.is_revoked
         self._countdown.count_to(token.expires_at if is_alive and token is not None else None)
@@ -159,11 +159,11 @@ class TryView:
         self._bar.why = state.work or ("" if token is not None else "Get a token first.")
         self._bar.disabled = bool(self._bar.why)
         self._answer.disabled = bool(state.work)
-        self._answer.show(state.answer)
-        put(self._calls, trial_markup.calls(state.calls))
+        self._answer.show(state.answer, state.calls)
+        put(self._call_heading, trial_markup.call_heading(token, self._clients.get(self._client.value or "")))
         self._checks.disabled = bool(state.work)
         show(self._doctor_card, visible=state.diagnosis is not None)
-        self._checks.show(state.diagnosis, state.mended)
+        self._checks.show(state.diagnosis, state.mended, state.examined)
 
     def forget(self) -> None:
         """Empty the body that was typed: it may hold a password."""
@@ -230,7 +230,7 @@ class TryView:
     def _examine_token(self) -> None:
         token = self._presenter.state.token
         if token is not None:
-            self._presenter.examine(token.form.client_id)
+            self._presenter.examine(token.form.client_id, after_call=True)
 
     def _examine_again(self) -> None:
         diagnosis = self._presenter.state.diagnosis

@@ -1,4 +1,4 @@
-"""The panel's part that takes a login apart: an assertion, the token that comes of it, calls with it, and the doctor.
+"""The panel's part that takes a login apart: an assertion, and the token that comes of it.
 
 The token is held here, in memory, and never renewed by itself: its end is to be seen. What is shown is in `state`.
 """
@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from qlik_keys.clock import utc_now
-from qlik_keys.errors import ConfigurationError, QlikKeysError, TenantError, TenantThrottled, TokenError
+from qlik_keys.errors import ConfigurationError, Interrupted, QlikKeysError, TenantError, TenantThrottled, TokenError
 from qlik_keys.panel.session import Session
 from qlik_keys.panel.state import NOTHING_DONE, NOTHING_TRIED, ShownStep
 from qlik_keys.panel.trial_state import ClientToTry, ShownAssertion, ShownLesson, ShownToken, TryForm
-from qlik_keys.panel.words import BY_HAND, TRY_STEPS
+from qlik_keys.panel.words import BY_HAND, LOST_LOGIN, LOST_REVOCATION, TRY_STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from qlik_keys.access_token import Token
     from qlik_keys.keystore.base import KeyStore
-    from qlik_keys.panel.trial_state import CallForm
     from qlik_keys.tenant import QlikTenant
     from qlik_keys.tenant.oauth import UserLookup
     from qlik_keys.tenant.raw import RawAnswer
@@ -41,7 +40,7 @@ _TOKEN_ADDRESS = "/oauth/token"  # noqa: S105  # a path
 
 
 class Trying(Session):
-    """What can be tried with a client's login; `settings`, `run` and `clock` are as for `Session`."""
+    """A client's login, taken apart; `settings`, `run` and `clock` are as for `Session`."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -80,6 +79,8 @@ class Trying(Session):
         if self._state.connection is None:
             return "Connect first."
         if not form.client_id:
+            if self._state.clients is not None and not self.clients_to_try():
+                return "No client here has its key in the Vault: make one in the tab New client."
             return "Choose a client whose key is in the Vault."
         if form.user_field and not form.user_value.strip():
             return "Type whose token it shall be."
@@ -89,7 +90,8 @@ class Trying(Session):
 
     def try_token(self, form: TryForm) -> None:
         """Sign an assertion with what the store holds, send it, and ask the tenant whose the token is."""
-        self._work("Getting a token", functools.partial(self._try_token, form))
+        task = functools.partial(self._try_token, form)
+        self._work("Getting a token", task, client_id=form.client_id, lost=LOST_LOGIN)
 
     def _try_token(self, form: TryForm) -> None:
         from qlik_keys import trial  # noqa: PLC0415  # brings httpx
@@ -118,15 +120,14 @@ class Trying(Session):
     def _asked(self, step: str, tenant: QlikTenant, prepared: Prepared, form: TryForm) -> Token:
         from qlik_keys import trial  # noqa: PLC0415  # brings httpx
 
-        user = _user_of(form)
+        user = user_of(form)
         with self._doing(step):
-            token, _ = self._noted(
+            return self._noted(
                 form.client_id,
                 "POST",
                 _TOKEN_ADDRESS,
                 lambda: trial.send(tenant, prepared, scopes=form.scopes, user=user),
             )
-        return token
 
     def _learn(self, step: str, tenant: QlikTenant, prepared: Prepared, form: TryForm) -> None:
         """Send what is broken on purpose; that it is refused is what it is for."""
@@ -157,13 +158,15 @@ class Trying(Session):
     def _ask_who(self, tenant: QlikTenant, form: TryForm) -> None:
         caller = self._caller(tenant, form.client_id)
         with self._doing("prove"):
-            user, _ = self._noted(form.client_id, "GET", "/api/v1/users/me", caller.users.me)
+            user = self._noted(form.client_id, "GET", "/api/v1/users/me", caller.users.me)
         if self._state.token is not None:
             self._set(token=replace(self._state.token, subject=user.subject))
 
     def revoke_token(self) -> None:
         """End the token at hand on the tenant; it stays at hand, so that the next call shows what that means."""
-        self._work("Revoking the token", self._revoke_token)
+        token = self._state.token
+        client_id = token.form.client_id if token is not None else ""
+        self._work("Revoking the token", self._revoke_token, client_id=client_id, lost=LOST_REVOCATION)
 
     def _revoke_token(self) -> None:
         from qlik_keys import trial  # noqa: PLC0415  # brings httpx
@@ -172,102 +175,6 @@ class Trying(Session):
         token, shown = self._token_at_hand()
         self._noted(shown.form.client_id, "POST", "/oauth/revoke", lambda: trial.revoke(tenant, token))
         self._set(token=replace(shown, is_revoked=True))
-
-    # --- calls ---
-
-    def call(self, form: CallForm) -> None:
-        """Call the tenant with the token at hand; an answer that refuses it is an answer."""
-        self._work(f"{form.method.upper()} {form.path.strip()}", functools.partial(self._call, form))
-
-    def _call(self, form: CallForm) -> None:
-        from qlik_keys.panel.answers import (  # noqa: PLC0415  # brings httpx
-            body_of,
-            headers_of,
-            login_words,
-            request_of,
-            shown_answer,
-        )
-
-        tenant, _ = self._connected()
-        token, shown = self._token_at_hand()
-        client_id = shown.form.client_id
-        request = request_of(form, tenant.url)
-        caller = self._caller(tenant, client_id)
-        self._set(answer=None)
-        self.last_answer = None
-        answer: RawAnswer | TenantError
-        try:
-            answered, milliseconds = self._noted(
-                client_id,
-                request.method,
-                request.address,
-                lambda: caller.raw(request.method, request.address, body=body_of(request), headers=headers_of(request)),
-            )
-            self.last_answer = answer = answered
-        except TenantError as refusal:
-            if refusal.status is None:
-                raise
-            self.last_error = answer = refusal
-            milliseconds = self._history[-1].milliseconds
-        what, secret = shown_answer(
-            answer,
-            request,
-            login=login_words(shown.form, self._word_for(client_id)),
-            tenant_url=tenant.url,
-            milliseconds=milliseconds,
-            token=token.secret,
-        )
-        if secret is not None:
-            self._keep_secret(secret, request.path, what=secret.what)
-        self._set(answer=what)
-
-    def history(self) -> pd.DataFrame:
-        """Return the calls and the requests for tokens since the panel was connected, as a DataFrame."""
-        from qlik_keys.inventory import calls_frame  # noqa: PLC0415  # brings pandas
-
-        connection = self._state.connection
-        return calls_frame(
-            tuple(self._history), tenant_url=connection.tenant_url if connection else "", clock=self._clock
-        )
-
-    # --- the doctor ---
-
-    def examine(self, client_id: str) -> None:
-        """Look what is wrong with a client's login, and show it beside the token."""
-        self._set(tab="Try a token")
-        self._work("Looking what is wrong", functools.partial(self._examine, client_id))
-
-    def _examine(self, client_id: str) -> None:
-        from qlik_keys.diagnosis import doctor  # noqa: PLC0415  # brings httpx
-
-        tenant, store = self._connected()
-        self._set(diagnosis=None, mended="")
-        self._diagnose(doctor, tenant, store, client_id)
-
-    def mend_login(self, mend: str) -> None:
-        """Do what one of the doctor's findings names, and ask the doctor again."""
-        self._work("Putting it right", functools.partial(self._mend_login, mend))
-
-    def _mend_login(self, name: str) -> None:
-        from qlik_keys.diagnosis import doctor, mend  # noqa: PLC0415  # brings httpx
-
-        tenant, store = self._connected()
-        if self._state.diagnosis is None:
-            raise ConfigurationError("Nothing was looked at yet.", hint="Ask the doctor first.")
-        client_id = self._state.diagnosis.client_id
-        self._set(mended=mend(tenant, store, client_id, name, clock=self._clock))
-        self._diagnose(doctor, tenant, store, client_id)
-
-    def _diagnose(self, doctor: Callable[..., Any], tenant: QlikTenant, store: Any, client_id: str) -> None:
-        tried = self._tried
-        if tried is None or tried.client_id != client_id:
-            tried = TryForm(client_id=client_id)
-        found = doctor(tenant, store, client_id, scopes=tried.scopes, user=_user_of(tried), clock=self._clock)
-        self._set(diagnosis=found)
-
-    def drop_diagnosis(self) -> None:
-        """Put what the doctor found away."""
-        self._set(diagnosis=None, mended="")
 
     # --- inside ---
 
@@ -315,7 +222,11 @@ class Trying(Session):
         from qlik_keys.lifecycle import StepEvent  # noqa: PLC0415  # brings httpx
 
         event = StepEvent(operation="try", step=step, title=TRY_STEPS[step], phase="before", client_name="")
-        self._saw_step(event)
+        try:
+            self._saw_step(event)
+        except Interrupted as cancelled:
+            # Nothing of a login is kept: it does not go on where it was left.
+            raise Interrupted(cancelled.message, hint="Get a token again: it begins anew.") from None
         try:
             yield
         except QlikKeysError as problem:
@@ -323,8 +234,8 @@ class Trying(Session):
             raise
         self._saw_step(replace(event, phase="after"))
 
-    def _noted(self, client_id: str, method: str, address: str, call: Callable[[], Result]) -> tuple[Result, float]:
-        """Make a call and note it in the history, however it ends; return what came, and the milliseconds."""
+    def _noted(self, client_id: str, method: str, address: str, call: Callable[[], Result]) -> Result:
+        """Make a call and note it in the history, however it ends; return what came."""
         from qlik_keys.tenant.raw import RawAnswer  # noqa: PLC0415  # brings httpx
         from qlik_keys.trial import Called  # noqa: PLC0415  # brings httpx
 
@@ -354,10 +265,11 @@ class Trying(Session):
             )
             self._history.append(called)
             self._set(calls=tuple(self._history)[-_SHOWN_CALLS:])
-        return result, milliseconds
+        return result
 
 
-def _user_of(form: TryForm) -> UserLookup | None:
+def user_of(form: TryForm) -> UserLookup | None:
+    """Return for whom a token is asked, None for the client's own."""
     from qlik_keys.tenant.oauth import UserLookup  # noqa: PLC0415  # brings httpx
 
     return UserLookup(form.user_field, form.user_value.strip()) if form.user_field else None

@@ -118,3 +118,29 @@ OUTCOMES: Mapping[Outcome, str] = {
     Outcome.UNKNOWN: "Whether it took effect is not known. Ask again: it is looked up before anything is repeated.",
     Outcome.APPLIED: "It took effect.",
 }
+# What is known after an answer was lost where nothing looks it up: a call of the person's own, and a token's two ends.
+LOST_CALL = "It may have taken effect: look with a GET before you send it again."
+LOST_LOGIN = "At most the tenant gave a token, which ends by itself: get another one."
+LOST_REVOCATION = "The token may be revoked: call anything with it to see, or revoke it again."
+# What "The same call by hand" begins with.
+NEEDS = (
+    "The first part reads the key from the Vault: your shell needs VAULT_ADDR, and VAULT_TOKEN or another of the "
+    "Vault's logins."
+)
+NEEDS_OF_SANDBOX = (
+    "The first part reads the key from the Vault, by VAULT_ADDR and VAULT_TOKEN. For this sandbox: run "
+    "panel.sandbox.set_environment() in a cell, then both the first part and the call in one cell that begins with "
+    "%%bash."
+)
+# What the doctor says of a call that failed, where the login works.
+UNAUTHORIZED_CALL = (
+    "The tenant does not take the token at hand for this call: it may have been revoked elsewhere, or the path wants "
+    "another kind of login. Get another token and try again."
+)
+REFUSED_CALL = (
+    "This call was refused for another reason: read what the tenant says of it, and look at its path, its body, the "
+    "token's scope, and what the token's user may do."
+)
+UNANSWERED_CALL = (
+    "The call got no answer, and the tenant answers now. Unless it was a GET, look first what became of it."
+)

@@ -10,13 +10,14 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qlik_keys.clock import SYSTEM_CLOCK
+from qlik_keys.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.errors import ConfigurationError, Interrupted
 from qlik_keys.panel.showing import error_card, with_event, with_request
 from qlik_keys.panel.state import PanelState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from qlik_keys.clock import Clock
     from qlik_keys.lifecycle import StepEvent
@@ -54,6 +55,10 @@ class Worker:
         """What the panel shows now."""
         return self._state
 
+    def now(self) -> datetime:
+        """Return what time it is, UTC."""
+        return utc_now(self._clock)
+
     def listen(self, listener: Listener) -> None:
         """Tell a listener every new state, one after the other."""
         with self._lock:
@@ -84,13 +89,13 @@ class Worker:
         """Put the error card away; the exception stays in `last_error`."""
         self._set(error=None)
 
-    def fail(self, error: BaseException, doing: str) -> None:
-        """Put an error on a card and keep it."""
+    def fail(self, error: BaseException, doing: str, **told: str) -> None:
+        """Put an error on a card and keep it; `told` is what `error_card` takes beside it."""
         self.last_error = error
         steps = tuple(replace(step, phase="failed") if step.phase == "running" else step for step in self._state.steps)
-        self._set(error=error_card(error, doing), steps=steps)
+        self._set(error=error_card(error, doing, **told), steps=steps)
 
-    def _work(self, doing: str, task: Callable[[], None], *, wait: bool = False) -> None:
+    def _work(self, doing: str, task: Callable[[], None], *, wait: bool = False, **told: str) -> None:
         with self._lock:
             if self._state.work:
                 busy = ConfigurationError(f"The panel is busy: {self._state.work}.", hint="Wait, or cancel it.")
@@ -105,7 +110,7 @@ class Worker:
             try:
                 task()
             except BaseException as error:
-                self.fail(error, doing)
+                self.fail(error, doing, **told)
                 if wait:
                     raise
             finally:

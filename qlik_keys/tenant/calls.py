@@ -16,16 +16,6 @@ if TYPE_CHECKING:
     from qlik_keys.tenant.url import Query
 
 
-class _Null:
-    """JSON's null as a body, where None is no body."""
-
-    def __repr__(self) -> str:
-        return "JSON_NULL"
-
-
-JSON_NULL = _Null()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
     """How often and how long a failed call is repeated.
@@ -84,12 +74,13 @@ class Call:
         tier: rate-limit tier.
         query: the query's fields; never a secret, since URLs are logged.
         headers: further headers; never a secret.
-        body: JSON-ready values without secrets, shown to who watches as they are; `JSON_NULL` for a null.
+        body: JSON-ready values without secrets, shown to who watches as they are; `bodies.JSON_NULL` for null.
         form: makes the fields of a form with secrets, anew for each attempt.
         shown: what to show in the place of the form.
         again: "always" where a second time has no second effect, "if_not_applied" elsewhere.
         accept: error statuses that the caller wants as an answer.
         hints: status -> what to do, where the general hint would not help.
+        on_refusal: called with each answer that is refused, before the error is raised, which has no body.
     """
 
     method: str
@@ -103,6 +94,7 @@ class Call:
     again: Literal["always", "if_not_applied"] = "if_not_applied"
     accept: frozenset[int] = frozenset()
     hints: Mapping[int, str] = field(default_factory=dict)
+    on_refusal: Callable[[Answer], None] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,10 +16,11 @@ from qlik_keys.tenant.redirects import send_following
 from qlik_keys.tenant.url import query_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import httpx
 
+    from qlik_keys.tenant.calls import Answer
     from qlik_keys.tenant.session import Session
     from qlik_keys.tenant.url import Query, QueryFields
 
@@ -74,6 +75,7 @@ def raw_call(
     query: Query | None = None,
     body: Any = None,
     headers: Mapping[str, str] | None = None,
+    on_refusal: Callable[[RawAnswer], None] | None = None,
 ) -> RawAnswer:
     """Send one call; see `QlikTenant.raw`."""
     verb = method.upper()
@@ -89,8 +91,12 @@ def raw_call(
         body=body,
         again="always" if verb == "GET" else "if_not_applied",
         hints={} if verb == "GET" else _LOOK_FIRST,
+        on_refusal=None if on_refusal is None else lambda answer: on_refusal(_raw(session, answer)),
     )
-    answer = send_following(session, call, auth) if verb == "GET" else session.send(call, auth)
+    return _raw(session, send_following(session, call, auth) if verb == "GET" else session.send(call, auth))
+
+
+def _raw(session: Session, answer: Answer) -> RawAnswer:
     content_type = session.striker.text(answer.headers.get("content-type", ""))
     return RawAnswer(status=answer.status, content=answer.content, content_type=content_type)
 

@@ -10,7 +10,6 @@ Not done here: what is asked for (`clients`, `users`, `oauth`), and who asks (`c
 from __future__ import annotations
 
 import functools
-import json
 import logging
 import random
 import ssl
@@ -37,8 +36,9 @@ from qlik_keys.errors import (
     TenantThrottled,
 )
 from qlik_keys.origins import is_loopback
+from qlik_keys.tenant.bodies import encoded_body, shown_body
 from qlik_keys.tenant.budget import RateBudget
-from qlik_keys.tenant.calls import JSON_NULL, Answer, Call, Exchange, RetryPolicy
+from qlik_keys.tenant.calls import Answer, Call, Exchange, RetryPolicy
 from qlik_keys.tenant.failures import (
     CAUGHT,
     Problem,
@@ -117,6 +117,11 @@ class Session:
     def __repr__(self) -> str:
         return f"<Session {self.url}>"
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it cannot be used any more."""
+        return self._closed
+
     def subscribe(self, callback: Callable[[Exchange], None]) -> Callable[[], None]:
         """Call back with every exchange, in the thread that made it; return what ends that."""
         with self._lock:
@@ -179,6 +184,8 @@ class Session:
             failure = error
         if answer is not None and answer.status >= _REDIRECTS and answer.status not in call.accept:
             failure = self._refusal(call, answer)
+            if call.on_refusal is not None:
+                call.on_refusal(answer)
         self._tell(call, answer, failure, attempt=state.count, started=started, sent_at=sent_at)
         if failure is not None:
             if failure.outcome is Outcome.UNKNOWN:
@@ -209,7 +216,7 @@ class Session:
 
     def _exchange(self, call: Call, auth: httpx.Auth | None, sent_at: float, state: _Attempts) -> Answer:
         http = self._client()
-        content = None if call.body is None else json.dumps(None if call.body is JSON_NULL else call.body).encode()
+        content = encoded_body(call.body)
         headers = {**call.headers} if content is None else {"content-type": "application/json", **call.headers}
         deadline = self.clock.monotonic() + _DEADLINE_FACTOR * self._timeout_seconds
         failure: QlikKeysError | None = None
@@ -309,7 +316,7 @@ class Session:
             method=call.method,
             path=self._shown(call),
             query={self.striker.out(name): self._struck(value) for name, value in call.query.items()},
-            request_body=None if call.body is JSON_NULL else call.body if call.form is None else call.shown,
+            request_body=shown_body(call.body) if call.form is None else call.shown,
             status=answer.status if answer is not None else None,
             elapsed_seconds=self.clock.monotonic() - started,
             attempt=attempt,

@@ -142,6 +142,7 @@ class QlikTenant:
         query: Query | None = None,
         body: Any = None,
         headers: Mapping[str, str] | None = None,
+        on_refusal: Callable[[RawAnswer], None] | None = None,
     ) -> RawAnswer:
         """Send any call to the REST API, as `qlik raw` does.
 
@@ -152,8 +153,9 @@ class QlikTenant:
             method: get, post, put, patch or delete.
             path: `v1/users/me`, or `/api/v1/users/me`.
             query: the query's fields; a tuple has all values of one; never a secret.
-            body: JSON-ready values, None for none.
+            body: JSON-ready values, None for none (`tenant.bodies.JSON_NULL` is the body null).
             headers: further headers; never a secret.
+            on_refusal: called with each answer that is refused, whose body no error has: it may hold anything.
 
         Raises:
             ConfigurationError: no such method, or no path of this tenant.
@@ -162,7 +164,9 @@ class QlikTenant:
         Example:
             >>> tenant.raw("get", "v1/users/me").json()["subject"]  # doctest: +SKIP
         """
-        return raw_call(self.http, self._auth, method, path, query=query, body=body, headers=headers)
+        return raw_call(
+            self.http, self._auth, method, path, query=query, body=body, headers=headers, on_refusal=on_refusal
+        )
 
     def raw_pages(
         self, path: str, *, query: Query | None = None, headers: Mapping[str, str] | None = None

@@ -103,6 +103,117 @@ def test_a_login_is_taken_apart_and_calls_are_made_with_its_token(page, trying):
     expect(frame.last).to_contain_text("404")
 
 
+SHOW = """
+from qlik_keys.panel.answers import shown_answer
+from qlik_keys.panel.state import ShownRequest
+from qlik_keys.secret import Secret
+from qlik_keys.tenant.raw import RawAnswer
+asked = ShownRequest(system='tenant', method='GET', path='/odd', address='/odd', body='', status=None, milliseconds=0)
+def answer(content):
+    came = RawAnswer(status=200, content=content, content_type='application/json')
+    shown, _ = shown_answer(came, None, asked, ways=(), needs='', milliseconds=1, token=Secret('not-in-it-0123'))
+    panel._presenter._set(answer=shown)
+    print('shown', len(content))
+"""
+
+
+def test_an_answer_is_shown_truly(page, trying):
+    panel, _ = trying
+    get_token(panel)
+    run_code(page, SHOW)
+
+    def show(content):
+        cell = run_code(page, f"answer({content!r})")
+        expect(cell).to_contain_text(f"shown {len(content)}")
+        return panel.locator(".qk-shown")
+
+    shown = show(b'{"id": 12345678901234567890, "f": 1.0, "n": 7}')
+    expect(shown).to_contain_text("id: 12345678901234567890")
+    expect(shown).to_contain_text("f: 1.0")
+    expect(shown.locator(".qk-is-number")).to_have_count(3)
+    shown = show(b'[1, "a", null, {"x": 1.0, "deep": {"n": [12345678901234567890]}}, {"constructor": 2}]')
+    button(panel, "Table").click()
+    expect(shown.locator("th")).to_have_text(["value", "x", "deep", "constructor"])
+    rows = [line.locator("td").all_inner_texts() for line in shown.locator("tbody tr").all()]
+    assert rows == [
+        ["1", "", "", ""],
+        ["a", "", "", ""],
+        ["null", "", "", ""],
+        ["", "1.0", '{"n":[12345678901234567890]}', ""],
+        ["", "", "", "2"],
+    ]
+    shown = show(b'{"a": NaN}')
+    expect(shown.locator("pre")).to_have_text('{"a": NaN}')
+    expect(panel.locator(".qk-answer-view")).to_contain_text("no JSON by the standard")
+    expect(panel.locator(".qk-views button")).to_have_text(["Raw"])
+    # Whatever a page cannot read, it says so.
+    run_code(page, "panel._views['Try a token']._answer.send({'kind': 'answer'}, [b'no deflate'])")
+    expect(panel.locator(".qk-answer-view")).to_contain_text("This page cannot show it")
+
+
+def test_a_call_that_fails_is_told_beside_its_form(page, trying):
+    panel, _ = trying
+    get_token(panel)
+    head = call(panel, "v1/users/me")
+    expect(head).to_contain_text("200")
+    view = panel.locator(".qk-answer-view")
+    expect(call(panel, "v1/x", method="POST", body="{a")).to_contain_text("✗ not sent")
+    expect(view).to_contain_text("The body is no JSON (line 1, column 2)")
+    expect(button(view, "What is wrong?")).to_have_count(0)
+    expect(panel.get_by_role("alert")).to_have_count(0)
+    panel.get_by_label("Body (JSON)").fill("")
+    client = "0" * 32
+    confirm = panel.get_by_label("The client's id once more: nothing brings it back")
+    for path in (f"v1/oauth-clients/{client}/?x=1", f"/api//v1/oauth-clients%2F{client}"):
+        expect(call(panel, path, method="DELETE")).to_contain_text(f"✗ not sentDELETE {path}")
+        settle(panel)
+        expect(button(panel, "Send")).to_be_enabled()
+        expect(confirm).to_be_visible()
+    confirm.fill(client)
+    button(panel, "Send").click()
+    settle(panel)
+    expect(head).to_contain_text("404")
+    button(view, "Tree").click()
+    expect(view.locator(".qk-shown")).to_contain_text("traceId")
+    lose = "[{'fault': 'lost_answer', 'path': '/api/v1/oauth-clients', 'method': 'POST'}]"
+    done = run_code(page, f"panel.sandbox.configure(fail_next={lose}); print('armed')")
+    expect(done).to_contain_text("armed")
+    expect(call(panel, "v1/oauth-clients", method="POST", body="{}")).to_contain_text("✗ no answer")
+    expect(view).to_contain_text("It may have taken effect: look with a GET before you send it again.")
+    button(view, "What is wrong?").click()
+    expect(panel.locator(".qk-examined")).to_contain_text("the tenant answers now")
+
+
+def test_who_works_by_keyboard_stays_where_they_were_and_is_taken_to_an_error(page, trying):
+    panel, _ = trying
+    settle(panel)
+    expect(button(panel, "Get a token")).to_be_enabled()
+    button(panel, "Get a token").focus()
+    page.keyboard.press("Enter")
+    expect(panel.locator(".qk-result:visible")).to_contain_text("to-be-tried logged in.")
+    settle(panel)
+    expect(button(panel, "Get a token")).to_be_focused()
+    button(panel, "Send").focus()
+    page.keyboard.press("Enter")
+    expect(panel.locator(".qk-status:visible")).to_contain_text("200")
+    settle(panel)
+    expect(button(panel, "Send")).to_be_focused()
+    refuse = "[{'fault': 400, 'path': '/oauth/revoke'}]"
+    expect(run_code(page, f"panel.sandbox.configure(fail_next={refuse}); print('armed')")).to_contain_text("armed")
+    button(panel, "Revoke the token").focus()
+    page.keyboard.press("Enter")
+    title = panel.locator(".qk-error-title")
+    expect(title).to_have_text("✗ Revoking the token did not work")
+    expect(title).to_be_focused()
+    expect(title).to_be_in_viewport()
+    settle(panel)
+    expect(button(panel.locator(".qk-error-row"), "What is wrong?")).to_be_visible()
+    button(panel, "Put away").focus()
+    page.keyboard.press("Enter")
+    expect(title).to_have_count(0)
+    expect(button(panel, "Revoke the token")).to_be_focused()
+
+
 def test_the_countdown_needs_no_kernel_and_ends_in_words(page, trying):
     panel, _ = trying
     run_code(page, "panel.sandbox.configure(token_lifetime_seconds=12); import os; print('pid', os.getpid())")
@@ -119,6 +230,7 @@ def test_the_countdown_needs_no_kernel_and_ends_in_words(page, trying):
             seen.add(countdown.text_content())
         assert len(seen) >= 3
         expect(countdown).to_contain_text("The token is over")
+        expect(panel.locator(".qk-token-over")).to_be_visible()
     finally:
         kernel.resume()
     expect(call(panel, "v1/users/me")).to_contain_text("401")
@@ -229,7 +341,10 @@ def test_a_call_is_copied(page, trying):
 def test_nothing_of_a_call_is_left_behind(page, lab, trying):
     panel, path = trying
     get_token(panel)
-    canary = "body-canary-0123456789-abcdefghij"
+    canary, query = "body-canary-0123456789-abcdefghij", "query-canary-0123456789-abcdefghij"
+    for typed in (f"https://elsewhere.example/{query}", f"v1/items?filter={query}"):
+        call(panel, typed)
+        expect(panel.locator(".qk-status:visible")).to_contain_text(query)
     name = {"clientName": "made-by-a-call", "appType": "web", "allowedScopes": ["user_default"], "redirectUris": []}
     methods = {"allowedGrantTypes": ["client_credentials"], "allowedAuthMethods": ["client_secret"]}
     call(panel, "v1/oauth-clients", method="POST", body=json.dumps({**name, **methods, "description": canary}))
@@ -247,12 +362,16 @@ def test_nothing_of_a_call_is_left_behind(page, lab, trying):
     assert "widgets" in json.loads(saved)["metadata"]
     answered = "made-by-a-call"
     assert answered not in saved
-    assert find_canaries_in_files(lab.notebooks, {"client secret": secret, "body": canary}) == {}
+    assert query in panel.locator(".qk-calls").text_content()
+    canaries = {"client secret": secret, "body": canary, "query": query}
+    assert find_canaries_in_files(lab.notebooks, canaries) == {}
     button(panel, "I have stored it").click()
     expect(output).to_have_text("")
     assert find_canaries(page.content(), {"client secret": secret}) == []
     button(panel, "End session").click()
     expect(panel.locator(".qk-badge")).to_have_text("Not connected")
+    expect(panel.locator(".qk-answer-view")).to_have_text("")
+    expect(panel.get_by_label("Body (JSON)")).to_have_value("")
     values = page.evaluate("() => [...document.querySelectorAll('input, textarea')].map(each => each.value)")
     assert find_canaries(page.content() + "\n".join(values), {"body": canary, "client secret": secret}) == []
 

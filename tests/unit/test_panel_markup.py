@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
 import pandas as pd
@@ -23,8 +23,8 @@ from qlik_keys.panel.state import (
     ShownStep,
 )
 from qlik_keys.panel.summary import summary
-from qlik_keys.panel.trial_state import ShownAssertion, ShownLesson, ShownToken, TryForm
-from qlik_keys.trial import FAULTS, Called, explain
+from qlik_keys.panel.trial_state import ClientToTry, ShownAssertion, ShownLesson, ShownToken, TryForm
+from qlik_keys.trial import FAULTS, explain
 
 HOSTILE = "<img src=x onerror=alert(1)>'\"&</td></details><script>alert(2)</script>"
 MOMENT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
@@ -110,17 +110,6 @@ TOKEN = ShownToken(
     subject=HOSTILE,
     parts={"header": {HOSTILE: HOSTILE}, "claims": {"exp": 1_800_000_000, "list": [HOSTILE]}},
 )
-CALLED = Called(
-    time=MOMENT,
-    client_id="c",
-    client=HOSTILE,
-    method=HOSTILE,
-    path=HOSTILE,
-    status=404,
-    milliseconds=3.4,
-    trace_id=HOSTILE,
-    error=HOSTILE,
-)
 
 
 @pytest.mark.parametrize(
@@ -146,10 +135,10 @@ CALLED = Called(
         trial_markup.assertion(ShownAssertion(members=explain({"kid": HOSTILE}, {HOSTILE: HOSTILE, "iat": 3}))),
         trial_markup.assertion(ShownAssertion(members=explain({"kid": HOSTILE}, {}), fault="wrong-kid")),
         trial_markup.lesson(ShownLesson(fault="expired", status=401, said=HOSTILE, trace_id=HOSTILE)),
-        trial_markup.token(TOKEN),
-        trial_markup.token(replace(TOKEN, is_revoked=True, lifetime_known=False)),
+        trial_markup.token(TOKEN, now=MOMENT),
+        trial_markup.token(replace(TOKEN, is_revoked=True, lifetime_known=False), now=MOMENT),
         trial_markup.token_parts(TOKEN),
-        trial_markup.calls((CALLED, replace(CALLED, status=None, retry_after=3.0))),
+        trial_markup.call_heading(TOKEN, None),
     ],
 )
 def test_no_text_becomes_markup(html):
@@ -224,16 +213,21 @@ def test_nothing_to_show_is_nothing():
     assert markup.error(None) == markup.made(None) == markup.first_use(None) == markup.connected(None) == ""
     assert markup.work(PanelState()) == markup.warnings([]) == ""
     assert markup.listed_at(None) == markup.changed("") == markup.plan(None, "") == ""
-    assert trial_markup.assertion(None) == trial_markup.lesson(None) == trial_markup.token(None) == ""
-    assert trial_markup.token_parts(None) == trial_markup.calls(()) == ""
+    assert trial_markup.assertion(None) == trial_markup.lesson(None) == trial_markup.token_parts(None) == ""
+    assert trial_markup.token(None, now=MOMENT) == ""
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_is_broken_on_purpose_is_marked_in_words(fault):
     members = explain({"alg": "ES384", "kid": "k", "typ": "JWT"}, {"aud": "a", "jti": "j", "iat": 1, "exp": 2})
     shown = trial_markup.assertion(ShownAssertion(members=members, fault=fault))
-    assert shown.count("wrong on purpose") == 1
-    assert "wrong on purpose" not in trial_markup.assertion(ShownAssertion(members=members))
+    assert shown.count("used twice on purpose" if fault == "replayed" else "wrong on purpose") == 1
+    assert "on purpose" not in trial_markup.assertion(ShownAssertion(members=members))
+    assert [part for part in ("Header", "Claims", "Signature") if f"<h4>{part}</h4>" in shown] == [
+        "Header",
+        "Claims",
+        "Signature",
+    ]
     refused = trial_markup.lesson(ShownLesson(fault=fault, status=401, said="no"))
     assert "Refused, as it must be" in refused
     assert "should not have" in trial_markup.lesson(ShownLesson(fault=fault, status=200, said=""))
@@ -249,6 +243,19 @@ def test_a_tokens_own_parts_are_under_reserve():
     assert "from qlik_keys.tokens import UserLookup" in opaque
 
 
-def test_a_revoked_token_says_so():
-    assert "is revoked" in trial_markup.token(replace(TOKEN, is_revoked=True))
-    assert "guessed" in trial_markup.token(replace(TOKEN, lifetime_known=False))
+def test_a_token_that_is_revoked_or_over_says_so():
+    assert "is revoked" in trial_markup.token(replace(TOKEN, is_revoked=True), now=MOMENT)
+    assert "guessed" in trial_markup.token(replace(TOKEN, lifetime_known=False), now=MOMENT)
+    assert "qk-good" in trial_markup.token(TOKEN, now=TOKEN.expires_at - timedelta(seconds=1))
+    over = trial_markup.token(TOKEN, now=TOKEN.expires_at)
+    assert "is over" in over
+    assert "qk-good" not in over
+
+
+def test_a_call_says_whose_token_it_is_made_with():
+    other = ClientToTry(client_id="another", name="other", scopes=(), may_impersonate=False)
+    token = replace(TOKEN, client_name="etl")
+    assert "with the token of etl" in trial_markup.call_heading(token, None)
+    assert "To call as other, get a token of it first" in trial_markup.call_heading(token, other)
+    own = replace(other, client_id=token.form.client_id)
+    assert "get a token" not in trial_markup.call_heading(token, own)

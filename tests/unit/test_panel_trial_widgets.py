@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import zlib
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -14,8 +15,21 @@ from qlik_keys.diagnosis import MENDS, TITLES, Check, Diagnosis
 from qlik_keys.panel.state import ShownRequest
 from qlik_keys.panel.trial_state import CallForm, ShownAnswer
 from qlik_keys.panel.trial_widgets import AnswerView, CallBar, CheckList, Countdown, packed
+from qlik_keys.trial import Called
 
 CANARY = "canary-body-0123456789-abcdefghijklmnop"
+
+CALLED = Called(
+    time=datetime(2027, 1, 15, 8, tzinfo=UTC),
+    client_id="c",
+    client="etl",
+    method="GET",
+    path=f"/x?y={CANARY}",
+    status=404,
+    milliseconds=3.4,
+    trace_id="ab",
+    error="TenantNotFound",
+)
 
 
 def arrive(widget, content):
@@ -56,20 +70,49 @@ def test_a_call_comes_in_one_message_and_is_in_no_state():
 def test_an_answer_goes_by_message_and_is_in_no_state():
     view = AnswerView(examine=lambda: None)
     sent = sent_by(view)
-    view.show(None)
+    view.show(None, ())
     assert sent == []
     answer = answer_of({"data": [{"a": CANARY}]})
-    view.show(answer)
-    view.show(answer)
-    arrive(view, {"kind": "ready"})
-    assert [content for content, _ in sent] == [{"kind": "answer"}] * 2
+    view.show(answer, ())
+    view.show(answer, ())
+    assert [content for content, _ in sent] == [{"kind": "answer"}]
     told = json.loads(zlib.decompress(sent[0][1][0]))
     assert told["document"] == {"data": [{"a": CANARY}]}
     assert told["ways"] == [["curl", CANARY]]
-    view.show(None)
+    view.show(None, ())
     assert sent[-1] == ({"kind": "answer"}, [b""])
-    view.show(answer)
+    view.show(answer, (CALLED,))
+    assert sent[-1][0] == {"kind": "calls"}
+    [call] = json.loads(zlib.decompress(sent[-1][1][0]))
+    assert (call["path"], call["status"], call["is_good"]) == (f"/x?y={CANARY}", 404, False)
+    sent.clear()
+    arrive(view, {"kind": "ready"})  # another page, which has nothing yet
+    assert [content for content, _ in sent] == [{"kind": "answer"}, {"kind": "calls"}]
     assert find_canaries(json.dumps(view.get_state(), default=str) + repr(view), [CANARY]) == []
+
+
+def test_numbers_that_a_double_would_falsify_go_as_text():
+    numbers = [1, 2**53 - 1, 2**53, -(10**20), 1.0, 0.1, True, None, "1"]
+    told = json.loads(zlib.decompress(packed(answer_of({"n": numbers}))))["document"]["n"]
+    assert told == [
+        1,
+        2**53 - 1,
+        {"\0": "9007199254740992"},
+        {"\0": "-100000000000000000000"},
+        {"\0": "1.0"},
+        {"\0": "0.1"},
+        True,
+        None,
+        "1",
+    ]
+
+
+def test_an_answer_that_is_too_deep_for_the_page_is_raw():
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    told = json.loads(zlib.decompress(packed(replace(answer_of([]), document=deep, raw="[[…"))))
+    assert (told["is_json"], told["document"], told["raw"]) == (False, None, "[[…")
 
 
 def test_an_answer_that_is_too_large_says_where_it_is():
@@ -121,16 +164,17 @@ def diagnosis():
 def test_what_failed_comes_first_with_what_a_click_does(diagnosis):
     done = []
     view = CheckList(mend=done.append, again=lambda: done.append("again"), drop=lambda: done.append("drop"))
-    view.show(diagnosis, "trusted now")
+    view.show(diagnosis, "trusted now", "the token is over")
     checks = view.found["checks"]
     assert [check["verdict"] for check in checks][:3] == ["failed", "not_checked", "passed"]
     assert (checks[0]["mend"], checks[0]["does"]) == ("trust", MENDS["trust"])
     assert (view.found["client"], view.found["mended"]) == ("etl", "trusted now")
+    assert (view.found["examined"], view.found["logged_in"]) == ("the token is over", True)
     for message in ({"kind": "mend", "mend": "trust"}, {"kind": "again"}, {"kind": "drop"}, {"kind": "other"}):
         arrive(view, message)
     assert done == ["trust", "again", "drop"]
     view.disabled = True
     arrive(view, {"kind": "again"})
     assert len(done) == 3
-    view.show(None, "")
+    view.show(None, "", "")
     assert view.found == {}

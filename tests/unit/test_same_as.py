@@ -9,17 +9,19 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import httpx
 import pytest
+from loopback import Loopback, Reply
 from support import environment_of, made_client
 
 import qlik_keys as qk
-from qlik_keys.panel.answers import login_words
+from qlik_keys.panel.answers import body_of, headers_of, login_words, request_of
 from qlik_keys.panel.same_as import same_as, ways_of_call
 from qlik_keys.panel.showing import tenant_request, vault_request
 from qlik_keys.panel.state import ShownRequest
-from qlik_keys.panel.trial_state import TryForm
+from qlik_keys.panel.trial_state import CallForm, TryForm
 
 ID = "0123456789abcdef0123456789abcdef"
 
@@ -59,6 +61,30 @@ def request(method, address, *, body="", system="tenant"):
         ("POST", "/api/v1/oauth-clients", "{}", "qlik raw post v1/oauth-clients --body-file body.json"),
         ("PATCH", f"/api/v1/oauth-clients/{ID}", "[]", f"qlik raw patch v1/oauth-clients/{ID} --body-file body.json"),
         ("GET", "/api/v1/items?sort=-x&limit=1", "", "qlik raw get v1/items --query sort=-x --query limit=1"),
+        # What its commands have no flag for, or no flag without a value, goes by `raw`.
+        ("GET", "/api/v1/users/me?fields=x", "", "qlik raw get v1/users/me --query fields=x"),
+        ("GET", "/api/v1/oauth-clients?next=ab", "", "qlik raw get v1/oauth-clients --query next=ab"),
+        ("GET", "/api/v1/oauth-clients?filter=", "", "qlik raw get v1/oauth-clients --query filter="),
+        (
+            "GET",
+            "/api/v1/oauth-clients?sort=a&sort=b",
+            "",
+            "qlik raw get v1/oauth-clients --query sort=a --query sort=b",
+        ),
+        ("GET", "/api/foo/bar", "", "qlik raw get /api/foo/bar"),
+        ("GET", "/api/v1/items?f=a%2Cb%3Dc", "", "qlik raw get v1/items --query '\"f=a,b=c\"'"),
+        (
+            "DELETE",
+            f"/api/v1/oauth-clients/{ID}/client-secrets/a%20b",
+            "",
+            f"qlik oauth-client client-secret rm 'a b' --oauth-clientId {ID}",
+        ),
+        (
+            "DELETE",
+            f"/api/v1/oauth-clients/{ID}/?x=1",
+            "",
+            f"qlik raw delete v1/oauth-clients/{ID}/ --query x=1",
+        ),
     ],
 )
 def test_qlik_clis_words(method, address, body, words):
@@ -104,7 +130,7 @@ def test_the_code_sends_the_same_requests(box, monkeypatch, tmp_path):
         method, url, options = sent.pop()
         assert (method, url) == (each.method, base + each.address)
         assert options["headers"]["Authorization"] == f"Bearer {box.api_key}"
-        assert options.get("json") == (json.loads(each.body) if each.body else None)
+        assert json.loads(options.get("content") or "null") == json.loads(each.body or "null")
         confirmed = f"qlik-confirm-delete: {made.client_id}" in words
         assert confirmed == (each.method == "DELETE") == ("qlik-confirm-delete" in options["headers"])
     assert {each.system for each in seen} == {"tenant", "vault"}
@@ -154,7 +180,7 @@ def shell(box, tmp_path):
     return run
 
 
-def body_of(name, **changes):
+def registration_of(name, **changes):
     fields = {
         "appType": "web",
         "clientName": name,
@@ -195,17 +221,79 @@ def test_a_call_that_is_copied_runs_as_it_is(administrator, box, shell, way):
     assert send("GET", "/api/v1/users/me")["clientId"] == made.client_id
     found = send("GET", "/api/v1/oauth-clients?limit=1&filter=clientName+eq+%22it%27s+the+%24ame%22")
     assert [each["clientId"] for each in found["data"]] == [made.client_id]
-    assert send("POST", "/api/v1/oauth-clients", body_of(name))["clientName"] == name
+    assert send("POST", "/api/v1/oauth-clients", registration_of(name))["clientName"] == name
     [client] = there(name)
     one = f"/api/v1/oauth-clients/{client.client_id}"
     patch = json.dumps([{"op": "add", "path": "/description", "value": ODD}])
     assert send("PATCH", one, patch) is None
     assert tenant.oauth_clients.get(client.client_id).description == ODD
     long = f"long by {way}"
-    send("POST", "/api/v1/oauth-clients", body_of(long, description="x" * 3000))
+    send("POST", "/api/v1/oauth-clients", registration_of(long, description="x" * 3000))
     assert there(long)[0].description == "x" * 3000
     assert send("DELETE", one) is None
     assert there(name) == []
+
+
+TYPED = [
+    ("GET", "v1/items/a b", ""),
+    ("GET", "v1/items/é日/[1]/{id}", ""),
+    ("GET", "v1/items/a%20b%2Fc/100%", ""),
+    ("GET", "v1/items/it's $HOME `id`!x", ""),
+    ("GET", 'v1/items?name[]=x&q={y}&e=&f=a,b=c&s=a+b&p=100%25&n=name eq "x=y"', ""),
+    ("GET", "/api/foo/bar", ""),
+    ("GET", "/.well-known/oauth-authorization-server", ""),
+    ("POST", "v1/x", '{"a": "it\'s \\"q\\" $HOME `id` !x \\\\ \\n \U0001f600 \\u2028 \\u0000"}'),
+    ("POST", "v1/x", '{"a": "half \\ud800", "n": 12345678901234567890123, "f": 1.50}'),
+    ("POST", "v1/x", "[" * 300 + "]" * 300),
+    ("PUT", "v1/x", "null"),
+    ("PATCH", "v1/x", '"@/etc/passwd"'),
+    ("DELETE", "v1/x", '{"ids": [1]}'),
+    ("DELETE", f"v1/oauth-clients/{ID}", ""),
+    ("DELETE", f"v1/oauth-clients/{ID}/?x=1", ""),
+    ("POST", "v1/x", json.dumps({"t": "x'$!" * 900, "half": "\ud800"})),
+]
+
+
+def told(calls):
+    """What a tenant reads of calls: it decodes paths, queries and bodies."""
+    read = []
+    for call in calls:
+        path, _, query = call.target.partition("?")
+        headers = {name.lower(): value for name, value in call.headers.items()}
+        body = json.loads(call.body) if call.body else "none"
+        confirmed = headers.get("qlik-confirm-delete")
+        read.append((call.method, path, parse_qsl(query, keep_blank_values=True), body, confirmed))
+    return read
+
+
+@pytest.mark.openbao
+@pytest.mark.parametrize("way", ["curl", "qlik-keys", "Python"])
+def test_whatever_was_typed_the_copied_call_sends_the_same(shell, way):
+    with Loopback(lambda _: Reply(200, b"{}", {"content-type": "application/json"})) as elsewhere:
+        tenant = qk.QlikTenant(elsewhere.url, credential=qk.ApiKey("key-0123456789"))
+        codes = []
+        for method, path, body in TYPED:
+            form = CallForm(method=method, path=path, body=body, confirm=ID)
+            call = request_of(form, tenant.url)
+            tenant.raw(call.method, call.address, body=body_of(call), headers=headers_of(call))
+            if len(body) > 2000:
+                (shell.folder / "body.json").write_text(body)
+            codes.append(dict(ways_of_call(call, login=(), tenant_url=tenant.url))[way])
+        tenant.close()
+        typed = told(elsewhere.calls)
+        assert [(method, body if body != "none" else "") for method, _, _, body, _ in typed] == [
+            (method, json.loads(body) if body else "") for method, _, body in TYPED
+        ]
+        assert typed[0][1] == "/api/v1/items/a%20b"
+        assert typed[2][1] == "/api/v1/items/a%20b%2Fc/100%25"
+        elsewhere.calls.clear()
+        script = "\n".join(codes)
+        if way == "Python":
+            (shell.folder / "calls.py").write_text(script)
+            script = f"{sys.executable} calls.py"
+        shell(f"export QLIK_TENANT_URL={elsewhere.url} TOKEN=key-0123456789\n{script}")
+        for typed_call, copied in zip(typed, told(elsewhere.calls), strict=True):
+            assert copied == typed_call
 
 
 @pytest.mark.openbao

@@ -10,7 +10,7 @@ from wire import Wire, qlik_error
 
 from qlik_keys.errors import ConfigurationError, Outcome, TenantUnavailable
 from qlik_keys.tenant import ApiKey, QlikTenant, RetryPolicy
-from qlik_keys.tenant.calls import JSON_NULL
+from qlik_keys.tenant.bodies import JSON_NULL
 from qlik_keys.tenant.raw import RawAnswer, api_path
 
 URL = "https://acme.eu.qlikcloud.com"

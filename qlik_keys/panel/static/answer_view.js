@@ -1,8 +1,9 @@
-// An answer: as a tree, as a table where it is a list, and raw. It comes as one compressed message, and nothing of it is
-// in the model's state.
+// An answer: as a tree, as a table where it is a list, and raw; and the calls that were made. Each comes as one compressed
+// message, and nothing of it is in the model's state: a path, a query and an answer may hold anything.
 const MORE = 100;
 const MOST_ROWS = 200;
 const MOST_COLUMNS = 30;
+const NUMBER = "\0"; // the one member of what stands for a number that a double would falsify
 
 async function unpack(view) {
   if (!view.byteLength) return null;
@@ -17,19 +18,26 @@ function make(tag, className = "", words = "") {
   return made;
 }
 
-const isBranch = (value) => value !== null && typeof value === "object";
+const isNumber = (value) => value !== null && typeof value === "object" && typeof value[NUMBER] === "string";
+const isBranch = (value) => value !== null && typeof value === "object" && !isNumber(value);
 const isEmpty = (value) => isBranch(value) && !Object.keys(value).length;
 const isListOfTexts = (value) => Array.isArray(value) && value.every((each) => typeof each === "string");
+const written = (value) => {
+  if (isNumber(value)) return value[NUMBER];
+  if (!isBranch(value)) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(written).join(",")}]`;
+  return `{${Object.entries(value).map(([name, each]) => `${JSON.stringify(name)}:${written(each)}`).join(",")}}`;
+};
 const cellWords = (value) =>
-  value === undefined ? "" : isListOfTexts(value) ? value.join(", ") : isBranch(value) ? JSON.stringify(value) : String(value);
-const leafWords = (value) => (typeof value === "string" || isEmpty(value) ? JSON.stringify(value) : String(value));
+  value === undefined ? "" : typeof value === "string" ? value : isListOfTexts(value) ? value.join(", ") : written(value);
+const kindOf = (value) => (value === null || isEmpty(value) ? "null" : isNumber(value) ? "number" : typeof value);
 
 // What is inside is made when it is opened: an answer may have ten thousand rows.
 function nodeOf(name, value, depth) {
   if (!isBranch(value) || isEmpty(value)) {
     const leaf = make("div", "qk-leaf");
     if (name !== "") leaf.append(make("span", "qk-key", name), ": ");
-    leaf.append(make("span", `qk-value qk-is-${value === null || isEmpty(value) ? "null" : typeof value}`, leafWords(value)));
+    leaf.append(make("span", `qk-value qk-is-${kindOf(value)}`, written(value)));
     return leaf;
   }
   const entries = Object.entries(value);
@@ -74,7 +82,7 @@ function tableOf(rows) {
   const head = make("tr");
   head.append(...columns.map((name) => Object.assign(make("th", "", name), { scope: "col" })));
   const cellOf = (row, name) => {
-    const value = isBranch(row) ? row[name] : row;
+    const value = !isBranch(row) ? (name === "value" ? row : undefined) : Object.hasOwn(row, name) ? row[name] : undefined;
     const words = cellWords(value);
     const cell = make("td");
     const cut = make("div", "qk-cut", words);
@@ -105,6 +113,39 @@ function tableOf(rows) {
   return shown;
 }
 
+function callsOf(calls) {
+  const list = make("details", "qk-preview qk-calls");
+  list.append(make("summary", "", "What was called, the newest first"));
+  const region = make("div", "qk-wide");
+  region.tabIndex = 0;
+  region.setAttribute("role", "region");
+  region.setAttribute("aria-label", "Calls");
+  const table = make("table", "qk-differences");
+  const head = make("tr");
+  const titles = ["Time (UTC)", "As", "Call", "Answer", "Trace id"];
+  head.append(...titles.map((title) => Object.assign(make("th", "", title), { scope: "col" })));
+  const body = make("tbody");
+  for (const call of [...calls].reverse()) {
+    const line = make("tr");
+    const asked = make("td");
+    asked.append(make("code", "", `${call.method} ${call.path}`));
+    const again = call.retry_after === null ? "" : `, again in ${Math.round(call.retry_after)} s`;
+    const said = `${call.is_good ? "✓" : "✗"} ${call.status ?? "no answer"} · ${Math.round(call.milliseconds)} ms${again}`;
+    const trace = make("td");
+    if (call.trace_id) trace.append(make("code", "", call.trace_id));
+    line.append(make("td", "", call.time), make("td", "", call.client), asked, make("td", call.is_good ? "" : "qk-problem", said), trace);
+    body.append(line);
+  }
+  const thead = make("thead");
+  thead.append(head);
+  table.append(thead, body);
+  region.append(table);
+  const all = make("p", "qk-muted", "All of them as a DataFrame, in a cell: ");
+  all.append(make("code", "", "panel.history"));
+  list.append(region, all);
+  return list;
+}
+
 function codeOf(text, label) {
   const made = make("div", "qk-code");
   const pre = make("pre");
@@ -121,6 +162,7 @@ function codeOf(text, label) {
 
 function render({ model, el }) {
   let answer = null;
+  let calls = [];
   let chosen = ""; // by a click; else a list is a table, and everything else a tree
   el.classList.add("qk-answer-view");
 
@@ -130,16 +172,16 @@ function render({ model, el }) {
     return answer.is_json && Array.isArray(rows) ? rows : null;
   };
   const headOf = () => {
-    const isGood = answer.status < 400;
+    const isGood = !answer.problem;
     const head = make("div", isGood ? "qk-good" : "qk-error");
     head.setAttribute("role", "status");
     const line = make("p", "qk-status");
     line.append(
-      make("b", "", `${isGood ? "✓" : "✗"} ${answer.status || "no answer"}`),
+      make("b", "", `${isGood ? "✓" : "✗"} ${answer.status ?? (answer.sent ? "no answer" : "not sent")}`),
       make("code", "", `${answer.method} ${answer.path}`),
-      make("span", "qk-muted", `${Math.round(answer.milliseconds)} ms`),
     );
-    if (isGood) line.append(make("span", "qk-muted", `${answer.size.toLocaleString("en")} bytes`));
+    if (answer.sent) line.append(make("span", "qk-muted", `${Math.round(answer.milliseconds)} ms`));
+    if (isGood || answer.size) line.append(make("span", "qk-muted", `${answer.size.toLocaleString("en")} bytes`));
     if (answer.trace_id) {
       const trace = make("span", "qk-muted", "trace id ");
       trace.append(make("code", "", answer.trace_id));
@@ -152,9 +194,12 @@ function render({ model, el }) {
       hint.append(make("b", "", "What to do: "), answer.hint);
       head.append(hint);
     }
+    if (answer.note) head.append(make("p", "qk-muted", answer.note));
     if (answer.struck) head.append(make("p", "qk-muted", "••• stands where a secret was struck out; panel.last_answer has it whole."));
     if (!isGood) {
       head.append(make("p", "qk-muted", answer.error));
+    }
+    if (!isGood && answer.sent) {
       const doctor = make("button", "qk-quiet", "What is wrong?");
       doctor.type = "button";
       doctor.disabled = model.get("disabled");
@@ -165,8 +210,7 @@ function render({ model, el }) {
     return head;
   };
   const bodyOf = () => {
-    if (answer.problem) return [];
-    if (!answer.size) return [make("p", "qk-muted", "The answer has no body.")];
+    if (!answer.size) return answer.problem ? [] : [make("p", "qk-muted", "The answer has no body.")];
     const rows = rowsOf();
     const views = { Tree: answer.is_json, Table: rows !== null, Raw: true };
     const view = views[chosen] ? chosen : rows?.length ? "Table" : answer.is_json ? "Tree" : "Raw";
@@ -192,23 +236,30 @@ function render({ model, el }) {
     return [bar, shown];
   };
   const waysOf = () => {
-    const ways = make("details", "qk-preview");
-    ways.append(make("summary", "", "The same call by hand"));
+    if (!answer.ways.length) return [];
+    const ways = make("details", "qk-preview qk-ways");
+    ways.append(make("summary", "", "The same call by hand"), make("p", "qk-muted", answer.needs));
     for (const [name, code] of answer.ways) ways.append(make("p", "qk-way", name), codeOf(code, name));
-    return ways;
+    return [ways];
   };
+  const isOpen = {}; // by its class: what somebody opened stays open for the next answer
   const draw = () => {
-    const wasOpen = el.querySelector("details.qk-preview")?.open;
+    for (const each of el.querySelectorAll("details.qk-preview")) isOpen[each.className] = each.open;
     el.replaceChildren();
-    if (!answer) return;
-    const ways = waysOf();
-    ways.open = Boolean(wasOpen);
-    el.append(headOf(), ...bodyOf(), ways);
+    if (answer) el.append(headOf(), ...bodyOf(), ...waysOf());
+    if (calls.length) el.append(callsOf(calls));
+    for (const each of el.querySelectorAll("details.qk-preview")) each.open = Boolean(isOpen[each.className]);
   };
   const received = async (message, buffers) => {
-    if (message.kind !== "answer") return;
-    answer = await unpack(buffers[0]);
-    draw();
+    try {
+      if (message.kind === "calls") calls = (await unpack(buffers[0])) ?? [];
+      else if (message.kind === "answer") answer = await unpack(buffers[0]);
+      else return;
+      draw();
+    } catch (error) {
+      const words = `This page cannot show it (${error.name}). In a cell: panel.last_answer`;
+      el.replaceChildren(Object.assign(make("p", "qk-error", words), { role: "alert" }));
+    }
   };
   const disable = () => {
     for (const button of el.querySelectorAll(".qk-error button")) button.disabled = model.get("disabled");

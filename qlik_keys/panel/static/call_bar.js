@@ -1,7 +1,17 @@
 // Where a call is typed. Nothing of it is set on the model, whose state is saved with the notebook: a body may hold a
 // password. A click sends all of it in one message.
 const PATHS = ["v1/users/me", "v1/items", "v1/apps", "v1/spaces", "v1/reloads", "v1/oauth-clients"];
-const DELETES_CLIENT = /oauth-clients\/[0-9A-Za-z_-]+\/?$/;
+// As `tenant.deleting` reads a path, which asks for the confirmation: in any spelling.
+const DELETES_CLIENT = /\bv1\/+oauth-clients\/+[^/]+\/*$/i;
+
+function deletesClient(path) {
+  const place = path.trim().split(/[?#]/)[0];
+  try {
+    return DELETES_CLIENT.test(decodeURIComponent(place));
+  } catch {
+    return DELETES_CLIENT.test(place); // a % that encodes nothing
+  }
+}
 
 function render({ model, el }) {
   // By chance: every widget loads this module anew, so a counter would count to one.
@@ -48,7 +58,7 @@ function render({ model, el }) {
     send.disabled = model.get("disabled");
     why.textContent = model.get("why");
     bodyField.hidden = method.value === "GET";
-    confirmField.hidden = method.value !== "DELETE" || !DELETES_CLIENT.test(path.value.trim());
+    confirmField.hidden = method.value !== "DELETE" || !deletesClient(path.value);
   };
   const call = () => {
     if (send.disabled || !path.value.trim()) return;

@@ -55,13 +55,13 @@ function render({ model, el }) {
     const title = make("h3", "", `What the doctor found: ${found.client}`);
     title.tabIndex = -1;
     const count = `${failed.length} finding${failed.length === 1 ? "" : "s"}`;
-    const worked = found.checks.some((check) => check.name === "login" && check.verdict === "passed");
-    const well = worked ? "✓ Nothing was found: the login works" : "Nothing was found, but the login was not tried";
+    const well = found.logged_in ? "✓ Nothing was found: the login works" : "– Nothing was found, and the login was not tried";
     const words = failed.length ? `✗ ${count}` : well;
     const sum = make("p", "", `${words}, as of ${found.at}.`);
     sum.setAttribute("role", "status");
     el.append(title);
     if (found.mended) el.append(make("p", "qk-changed", `✓ ${found.mended}`));
+    if (found.examined) el.append(make("p", "qk-examined", found.examined));
     el.append(sum, listOf(failed));
     for (const [checks, what] of [[unknown, "not checked"], [passed, "passed"]]) {
       if (!checks.length) continue;

@@ -1,6 +1,6 @@
 // Marks the panel as alive as long as its kernel is: a page that restores a saved notebook draws the widgets too, and
 // nothing in them would answer. The style sheet shows a panel that is alive, and its summary otherwise.
-// It also copies code for every button of the panel that stands beside some.
+// It also copies code for every button of the panel that stands beside some, and keeps who works by keyboard in place.
 async function copy(button) {
   const code = button.parentElement.querySelector("code");
   const said = button.textContent;
@@ -20,10 +20,49 @@ async function copy(button) {
   setTimeout(() => (button.textContent = said), 2000);
 }
 
+// A button is disabled while its work is done, and a page takes the focus off what is disabled: it comes back here. An
+// error's card stands at the panel's top, perhaps out of sight: who asked for what failed is taken there, and back.
+function followFocus(root) {
+  let asked = null; // what was pressed last
+  let before = null; // what was pressed before the card came
+  let card = root.querySelector(".qk-error-title");
+  const isFree = () => document.activeElement === document.body || document.activeElement === asked;
+  const pressed = (event) => {
+    if (event.type === "click" || event.key === "Enter") asked = event.target.closest?.("button, input");
+  };
+  const look = () => {
+    const shown = root.querySelector(".qk-error-title");
+    if (shown && !shown.offsetParent) return; // filled, and shown a moment later
+    if (shown !== card) {
+      card = shown;
+      if (card && isFree()) {
+        before = asked;
+        card.focus();
+        return;
+      }
+    }
+    if (document.activeElement !== document.body || root.querySelector(".qk-work")) return;
+    const last = asked?.offsetParent ? asked : before; // the card's own button goes with it
+    if (!last?.offsetParent || last.disabled) return;
+    last.focus({ preventScroll: last === asked });
+    asked = before = null;
+  };
+  const watch = new MutationObserver(look);
+  watch.observe(root, { subtree: true, childList: true, attributeFilter: ["disabled", "style"] });
+  root.addEventListener("click", pressed);
+  root.addEventListener("keydown", pressed, true); // before those who keep JupyterLab's shortcuts away stop it
+  return () => {
+    watch.disconnect();
+    root.removeEventListener("click", pressed);
+    root.removeEventListener("keydown", pressed, true);
+  };
+}
+
 function render({ model, el }) {
   el.style.display = "none";
   let own;
   let root;
+  let unfollow;
   const clicked = (event) => {
     const button = event.target.closest?.("button.qk-copy");
     if (button && button.textContent === "Copy") copy(button);
@@ -34,6 +73,7 @@ function render({ model, el }) {
     if (!root) {
       root = found;
       root.addEventListener("click", clicked);
+      unfollow = followFocus(root);
     }
     return root.classList.toggle("qk-alive", Boolean(own.comm_live));
   };
@@ -45,6 +85,7 @@ function render({ model, el }) {
   return () => {
     own?.off("comm_live_update", tell);
     root?.removeEventListener("click", clicked);
+    unfollow?.();
   };
 }
 

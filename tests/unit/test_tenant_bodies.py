@@ -1,0 +1,51 @@
+"""Bodies as they are typed: what is no JSON by the standard is refused with words, and null is a body."""
+
+from __future__ import annotations
+
+import pytest
+
+from qlik_keys.cli.inputs import document_of
+from qlik_keys.errors import ConfigurationError
+from qlik_keys.tenant.bodies import JSON_NULL, encoded_body, read_body, shown_body
+from qlik_keys.tenant.deleting import deleted_client_id
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{'a': 1}", "The body is no JSON (line 1, column 2)."),
+        ("[NaN]", "The body is no JSON: NaN is no number there."),
+        ('{"a": -Infinity}', "The body is no JSON: -Infinity is no number there."),
+        ("1e400", "The body is no JSON: a number in it is too large."),
+        ("[" * 100_000, "The body is no JSON."),
+        ("1" * 5000, "The body is no JSON."),
+    ],
+)
+def test_what_is_no_json_is_told_with_its_reason(text, words):
+    assert read_body(text) == (None, words)
+    with pytest.raises(ConfigurationError) as refused:
+        document_of(text, None)
+    assert refused.value.message == words
+
+
+def test_null_is_a_body_and_nothing_is_none():
+    assert read_body(" \n") == (None, "")
+    assert read_body(" null ") == (JSON_NULL, "")
+    assert document_of("null", None) is JSON_NULL
+    assert (encoded_body(None), encoded_body(JSON_NULL), encoded_body(0)) == (None, b"null", b"0")
+    assert (shown_body(JSON_NULL), shown_body([1])) == (None, [1])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "client_id"),
+    [
+        ("DELETE", "/api/v1/oauth-clients/ab", "ab"),
+        ("delete", "/api//v1/OAuth-Clients/ab//", "ab"),
+        ("DELETE", "/api/v1/oauth%2Dclients%2Fab", "ab"),
+        ("DELETE", "/api/v1/oauth-clients/ab/client-secrets/x", ""),
+        ("DELETE", "/api/v1/oauth-clients", ""),
+        ("GET", "/api/v1/oauth-clients/ab", ""),
+    ],
+)
+def test_a_client_that_is_deleted_is_seen_in_any_spelling(method, path, client_id):
+    assert deleted_client_id(method, path) == client_id
