@@ -49,3 +49,8 @@ SYSTEM_CLOCK: Clock = SystemClock()
 def utc_now(clock: Clock) -> datetime:
     """Return the clock's time as an aware UTC datetime, in whole seconds as Qlik and Vault's metadata show it."""
     return datetime.fromtimestamp(int(clock.time()), tz=UTC)
+
+
+def in_seconds(seconds: float) -> str:
+    """Return a time in words, in whole seconds."""
+    return "1 second" if round(seconds) == 1 else f"{seconds:.0f} seconds"

@@ -6,7 +6,12 @@ A client's name is somebody else's text: no escape sequence of theirs reaches th
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from typing import TYPE_CHECKING, Any
+from unicodedata import combining, east_asian_width
+
+from qlik_keys.cli.results import is_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,6 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SHOWN = ("name", "client_id", "auth_methods", "scopes", "algs", "current_kid", "custody", "rotate_by", "findings")
+_BETWEEN = "  "
+_COPIED = frozenset({"id", "clientId", "client_id", "command"})
+_NARROWEST = 12
 _FOUND = ("severity", "finding", "name", "client_id", "command")
 
 
@@ -48,7 +56,10 @@ def document_as_text(document: Any, columns: Sequence[str] = (), *, nothing: str
     listed = document.get("data") if isinstance(document, dict) else document
     if not isinstance(listed, list):
         if isinstance(document, dict):
-            return "\n".join(_pair(name, value, max(map(len, document))) for name, value in document.items())
+            names = [_cell(name) for name in document]
+            width = max(map(_width, names), default=0)
+            cells = map(_cell, document.values())
+            return "\n".join(f"{_padded(name, width)}{_BETWEEN}{cell}" for name, cell in zip(names, cells, strict=True))
         return _cell(document)
     total = document.get("totalResults") if isinstance(document, dict) else None
     counted = "" if total is None else f"\n{len(listed)} of {total}"
@@ -69,18 +80,45 @@ def _columns(listed: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> lis
     ]
 
 
-def _pair(name: str, value: Any, width: int) -> str:
-    return f"{_cell(name).ljust(width)}  {_cell(value)}"
-
-
 def _aligned(columns: Mapping[str, Sequence[Any]]) -> str:
-    shown = [[name, *map(_cell, values)] for name, values in columns.items()]
-    widths = [max(map(len, column)) for column in shown]
-    head, *rows = zip(*shown, strict=True)
-    lines = [head, tuple("-" * width for width in widths), *rows]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    shown = {name: [name, *map(_cell, values)] for name, values in columns.items()}
+    widths = _fitted({name: max(map(_width, cells)) for name, cells in shown.items()})
+    rows = [
+        _BETWEEN.join(_padded(cell, widths[name]) for name, cell in zip(shown, row, strict=True)).rstrip()
+        for row in zip(*shown.values(), strict=True)
+    ]
+    return "\n".join([rows[0], _BETWEEN.join("-" * width for width in widths.values()), *rows[1:]])
+
+
+def _fitted(widths: dict[str, int]) -> dict[str, int]:
+    """Return the widths of columns that fit on the terminal, the widest cut first; what is copied is never cut."""
+    if not is_terminal(sys.stdout):
+        return widths
+    fitted = dict(widths)
+    room = shutil.get_terminal_size().columns - len(_BETWEEN) * (len(widths) - 1)
+    while sum(fitted.values()) > room:
+        widest = max((name for name in fitted if name not in _COPIED), key=lambda name: fitted[name], default=None)
+        if widest is None or fitted[widest] <= _NARROWEST:
+            break
+        fitted[widest] -= 1
+    return fitted
+
+
+def _padded(text: str, width: int) -> str:
+    """Return a text that takes so many places, cut short where it would take more."""
+    if _width(text) > width:
+        text = text[:width]
+        while _width(text) >= width:
+            text = text[:-1]
+        text += "…"
+    return text + " " * (width - _width(text))
+
+
+def _width(text: str) -> int:
+    """Return how many places a text takes on a terminal: two a letter of Chinese, none a mark over another letter."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if combining(letter) else 2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def _cell(value: Any) -> str:

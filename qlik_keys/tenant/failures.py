@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from qlik_keys.clock import in_seconds
 from qlik_keys.errors import (
     Outcome,
     TenantAuthError,
@@ -189,7 +190,7 @@ def status_error(
     message += f": {problem.words}." if problem.words else "."
     if status == _THROTTLED:
         wait = DEFAULT_RETRY_AFTER_SECONDS if retry_after is None else retry_after
-        fields["hint"] = f"Ask again in {wait:.0f} seconds."
+        fields["hint"] = f"Ask again in {in_seconds(wait)}."
         return TenantThrottled(message, retry_after=wait, retryable=True, **fields)
     if status >= _SERVER:
         fields["hint"] = fields["hint"] or "Qlik Cloud has a fault there; ask again later, see status.qlikcloud.com."

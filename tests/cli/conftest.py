@@ -31,8 +31,8 @@ def qlik_keys(settings):
 def terminal(settings):
     """Run `qlik-keys` on a terminal."""
 
-    def run(*words, typed="", **more):
-        return on_a_terminal(words, _environment(settings, more), typed=typed)
+    def run(*words, typed="", columns=400, **more):
+        return on_a_terminal(words, _environment(settings, more), typed=typed, columns=columns)
 
     return run
 

@@ -16,6 +16,12 @@ SHAPES = {
     "/api/v1/empty-row": [{}],
     "/api/v1/rows-of-objects": {"data": [{"a": {"b": 1}}, {"a": {"b": 2}}]},
     "/api/v1/ids": {"data": [{"id": "a\nb"}, {"name": "\x1b[31mred"}, {"id": "\ud800"}, {"id": 7}]},
+    "/api/v1/wide": {
+        "data": [
+            {"id": "1" * 24, "name": "日本語の名前", "note": "n" * 70, "short": "x"},
+            {"id": "2" * 24, "name": "e\u0301te\u0301", "note": "", "short": "y"},
+        ]
+    },
     "/api/v1/pages": {"data": [{"id": "1"}], "links": {"next": {"href": "?next=2"}}},
 }
 
@@ -107,6 +113,23 @@ def test_any_shape_is_shown_on_a_terminal(terminal, qlik_keys):
             if ended.code:
                 assert "--raw" in ended.err or "Take it raw" in ended.err
     assert qlik_keys("raw", "get", "v1/deep3000", "--raw").out.encode() == nested(3000)
+
+
+@pytest.mark.usefixtures("tenant")
+def test_a_table_is_as_wide_as_the_terminal_and_cut_where_nobody_copies(terminal, qlik_keys):
+    def lines(columns):
+        return terminal("raw", "get", "v1/wide", columns=columns).out.splitlines()
+
+    one, two = "1" * 24, "2" * 24
+    assert lines(400) == [
+        f"id{' ' * 22}  name          note{' ' * 66}  short",
+        f"{'-' * 24}  {'-' * 12}  {'-' * 70}  -----",
+        f"{one}  日本語の名前  {'n' * 70}  x",
+        f"{two}  e\u0301te\u0301           {' ' * 70}  y",
+    ]
+    assert lines(80)[2] == f"{one}  日本語の名前  {'n' * 32}…  x"
+    assert lines(20)[2] == f"{one}  日本語の名前  {'n' * 11}…  x"
+    assert json.loads(qlik_keys("raw", "get", "v1/wide").out) == SHAPES["/api/v1/wide"]
 
 
 @pytest.mark.usefixtures("tenant")

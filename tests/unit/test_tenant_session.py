@@ -101,6 +101,14 @@ def test_after_a_429_the_longer_of_two_waits_counts(tenant_on, clock, retry_afte
     assert clock.slept == [waits]
 
 
+@pytest.mark.parametrize(("retry_after", "words"), [("1", "in 1 second."), ("2", "in 2 seconds.")])
+def test_a_wait_is_told_in_words(tenant_on, retry_after, words):
+    tenant, _ = tenant_on(qlik_error(429, retry_after=retry_after), retry=RetryPolicy(attempts=1))
+    with pytest.raises(errors.TenantThrottled) as caught:
+        tenant.oauth_clients.get("c1")
+    assert caught.value.hint == f"Ask again {words}"
+
+
 def test_a_success_after_failures_is_a_success(tenant_on, clock):
     tenant, wire = tenant_on(qlik_error(429, retry_after="3"), httpx.ConnectError("x"), MADE)
     assert tenant.oauth_clients.create(NEW).client.client_id == "c1"
