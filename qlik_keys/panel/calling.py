@@ -40,7 +40,7 @@ class Calling(Trying):
     def _call(self, form: CallForm) -> None:
         from qlik_keys.panel.answers import not_sent, request_of, shown_answer  # noqa: PLC0415  # brings httpx
 
-        self._set(answer=None)
+        self._set(answer=None, examined="")
         self.last_answer = None
         tenant, _ = self._connected()
         token, _ = self._token_at_hand()

@@ -102,7 +102,7 @@ def token(shown: ShownToken | None, *, now: datetime, is_old: bool = False) -> s
         title = f"✗ The token of {whose} is {'revoked' if shown.is_revoked else 'over'}"
     kind = "qk-error" if is_over else "qk-good"
     after = "<p>Call anything with it: the tenant answers 401.</p>" if is_over else ""
-    return f"<div class='{kind} qk-token' role='status'><p><b>{title}.</b></p><dl>{facts}</dl>{after}</div>"
+    return f"<div class='{kind}' role='status'><p><b>{title}.</b></p><dl>{facts}</dl>{after}</div>"
 
 
 def token_parts(shown: ShownToken | None) -> str:

@@ -34,10 +34,23 @@ _NUMBER = "\0"  # the one member of what stands for a number in `answer_view.js`
 
 
 class Countdown(anywidget.AnyWidget):
-    """Says how long something still lives, second by second; the page counts, so it needs no kernel."""
+    """Says how long something still lives, second by second; the page counts, so it needs no kernel.
+
+    Args:
+        over: called when a page has counted to the end.
+    """
 
     _esm = _STATIC / "countdown.js"
     ends_at = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(self, *, over: Callable[[], None]) -> None:
+        super().__init__()
+        self._over = over
+        self.on_msg(self._received)
+
+    def _received(self, _: object, content: dict[str, Any], __: object) -> None:
+        if content.get("kind") == "over":
+            self._over()
 
     def count_to(self, moment: datetime | None) -> None:
         """Count down to a moment, None for nothing."""

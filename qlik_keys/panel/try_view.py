@@ -71,7 +71,7 @@ class TryView:
         self._user_note, self._fault_note, self._why = html("qk-note"), html("qk-note"), html("qk-note")
         self._result, self._lesson, self._assertion, self._parts = html(), html(), html(), html()
         self._steps, self._call_heading = html("qk-live"), html()
-        self._countdown = Countdown()
+        self._countdown = Countdown(over=presenter.redraw)
         self._revoke = button("Revoke the token", presenter, presenter.revoke_token, kind="qk-quiet")
         self._bar = CallBar(send=presenter.call)
         self._answer = AnswerView(examine=self._examine_token)

@@ -194,7 +194,7 @@ class Trying(Session):
 
     def _forget_token(self) -> None:
         self._token = self.last_answer = None
-        self._set(token=None, answer=None)
+        self._set(token=None, answer=None, examined="")
 
     def _token_at_hand(self) -> tuple[Token, ShownToken]:
         if self._token is None or self._state.token is None:

@@ -128,8 +128,10 @@ def test_a_revoked_token_is_refused_from_then_on(presenter, administrator):
     presenter.examine(administrator, after_call=True)
     assert presenter.state.diagnosis.is_healthy
     assert "was revoked" in presenter.state.examined
+    presenter.try_token(TryForm(client_id=administrator))
+    assert presenter.state.examined == ""  # it was of the token before
     presenter.drop_diagnosis()
-    assert presenter.state.examined == ""
+    assert presenter.state.diagnosis is None
 
 
 def test_the_history_is_a_frame_without_bodies_and_secrets(presenter, administrator, box):

@@ -134,12 +134,15 @@ def test_a_failed_call_has_a_button_for_the_doctor():
 
 
 def test_a_countdown_knows_its_end_and_nothing_else():
-    countdown = Countdown()
+    ended = []
+    countdown = Countdown(over=lambda: ended.append(True))
     assert countdown.ends_at == ""
     countdown.count_to(datetime(2027, 1, 15, 8, tzinfo=UTC))
     assert countdown.ends_at == "2027-01-15T08:00:00+00:00"
     countdown.count_to(None)
     assert countdown.ends_at == ""
+    arrive(countdown, {"kind": "over"})
+    assert ended == [True]
 
 
 @pytest.fixture

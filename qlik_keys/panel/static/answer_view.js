@@ -230,7 +230,7 @@ function render({ model, el }) {
       bar.append(button);
     }
     const shown = make("div", "qk-shown");
-    if (view === "Tree") shown.append(nodeOf("", answer.document, 0));
+    if (view === "Tree") shown.append(nodeOf("", answer.document, answer.problem ? -1 : 0));
     else if (view === "Table") shown.append(tableOf(rows));
     else shown.append(codeOf(answer.raw, "the answer as it came"));
     return [bar, shown];

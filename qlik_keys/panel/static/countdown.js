@@ -19,9 +19,9 @@ function render({ model, el }) {
     const left = Math.ceil((end - Date.now()) / 1000);
     words.hidden = Number.isNaN(end);
     words.classList.toggle("qk-over", left <= 0);
-    el.closest(".qk-result")?.classList.toggle("qk-token-over", left <= 0);
     words.textContent = left > 0 ? `◷ The token ends in ${spell(left)}.` : "✗ The token is over: get another one.";
     if (words.hidden || left <= 0) clearInterval(timer);
+    if (left <= 0) model.send({ kind: "over" }); // a kernel that listens says the same beside it
   };
   const begin = () => {
     clearInterval(timer);
