@@ -152,7 +152,7 @@ class TestTokens:
         assert token is None or token.expires_at.tzinfo is not None
 
     @FREELY
-    @given(ANSWERS, st.none() | st.builds(UserLookup, st.just("subject"), st.text(min_size=1)))
+    @given(ANSWERS, st.none() | st.builds(UserLookup, st.just("subject"), st.text(min_size=1).filter(str.strip)))
     @example((400, {}, SAYS_BACK), None)
     def test_an_assertion_is_not_shown(self, client_keys, answer, user):
         transport = Echo(answer)
