@@ -17,6 +17,7 @@ import typer
 from qlik_keys.cli.app import TENANT_HELP, new_group, tell_step
 from qlik_keys.cli.callers import resolved
 from qlik_keys.cli.completion import complete_clients
+from qlik_keys.cli.key_results import document_of_result, tell_result
 from qlik_keys.cli.option_groups import with_options
 from qlik_keys.cli.options import ContextOption, ServerOption, refuse_empty
 from qlik_keys.cli.results import is_terminal
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from qlik_keys.keys import KeySpec
     from qlik_keys.keystore.base import KeyStore
-    from qlik_keys.lifecycle import Provisioned, Resumed, Rotated
     from qlik_keys.tenant import QlikTenant
 
 app = new_group()
@@ -304,12 +304,14 @@ class _Command:
             if self._way.dry_run:
                 self._show_plan(tenant, store, client_id, options)
                 return
-            results = [_document(self._operation, item) for item in perform(tenant, store, client_id, **self._told)]
+            results = [
+                document_of_result(self._operation, item) for item in perform(tenant, store, client_id, **self._told)
+            ]
         if self._way.as_json:
             typer.echo(json.dumps(results, indent=2))
             return
         for result in results:
-            _tell(result)
+            tell_result(result)
         if not results:
             typer.echo(nothing)
 
@@ -366,45 +368,3 @@ def _key_spec(alg: str | None, bits: int | None) -> KeySpec | None:
     except KeyMaterialError as problem:
         message = f"{problem.message} {problem.hint}"
     raise typer.BadParameter(message, param_hint="--alg/--bits")
-
-
-def _document(operation: str, result: Provisioned | Rotated | Resumed | dict[str, Any]) -> dict[str, Any]:
-    """Return a result as JSON-ready values; none of them is secret."""
-    from qlik_keys.lifecycle import Provisioned, Resumed
-
-    if isinstance(result, dict):
-        return result
-    if isinstance(result, Resumed):
-        inner = {} if result.result is None else _document(result.operation, result.result)
-        return {**inner, "operation": result.operation, "name": result.name, "client_id": result.client_id}
-    common = {
-        "operation": operation,
-        "client_id": result.client_id,
-        "name": result.name,
-        "kid": result.kid,
-        "warnings": list(result.warnings),
-    }
-    if isinstance(result, Provisioned):
-        return {**common, "created": result.created}
-    return {
-        **common,
-        "old_kids": list(result.old_kids),
-        "retired": list(result.retired),
-        "retire_at": None if result.retire_at is None else result.retire_at.isoformat(),
-    }
-
-
-def _tell(result: dict[str, Any]) -> None:
-    """Print a result for people."""
-    for warning in result.get("warnings", ()):
-        typer.echo(f"Note: {warning}", err=True)
-    name, client_id = result.get("name", ""), result["client_id"]
-    done = {"provision": "Made" if result.get("created", True) else "Found", "delete": "Deleted"}
-    words = f"{done.get(result['operation'], result['operation'])} {name or 'client'}: client id {client_id}"
-    if result.get("kid"):
-        words += f", key {result['kid']}"
-    if result.get("retire_at"):
-        words += f"; the old key logs in until {result['retire_at']}"
-    if result.get("retired"):
-        words += f"; retired {', '.join(result['retired'])}"
-    typer.echo(words)

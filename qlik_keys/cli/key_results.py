@@ -1,0 +1,52 @@
+"""What came of a command that makes clients or changes their keys, for people and programs; nothing of it is secret."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from qlik_keys.lifecycle import Provisioned, Resumed, Rotated
+
+
+def document_of_result(operation: str, result: Provisioned | Rotated | Resumed | dict[str, Any]) -> dict[str, Any]:
+    """Return a result as JSON-ready values; none of them is secret."""
+    from qlik_keys.lifecycle import Provisioned, Resumed
+
+    if isinstance(result, dict):
+        return result
+    if isinstance(result, Resumed):
+        inner = {} if result.result is None else document_of_result(result.operation, result.result)
+        return {**inner, "operation": result.operation, "name": result.name, "client_id": result.client_id}
+    common = {
+        "operation": operation,
+        "client_id": result.client_id,
+        "name": result.name,
+        "kid": result.kid,
+        "warnings": list(result.warnings),
+    }
+    if isinstance(result, Provisioned):
+        return {**common, "created": result.created}
+    return {
+        **common,
+        "old_kids": list(result.old_kids),
+        "retired": list(result.retired),
+        "retire_at": None if result.retire_at is None else result.retire_at.isoformat(),
+    }
+
+
+def tell_result(result: dict[str, Any]) -> None:
+    """Print a result for people."""
+    for warning in result.get("warnings", ()):
+        typer.echo(f"Note: {warning}", err=True)
+    name, client_id = result.get("name", ""), result["client_id"]
+    done = {"provision": "Made" if result.get("created", True) else "Found", "delete": "Deleted"}
+    words = f"{done.get(result['operation'], result['operation'])} {name or 'client'}: client id {client_id}"
+    if result.get("kid"):
+        words += f", key {result['kid']}"
+    if result.get("retire_at"):
+        words += f"; the old key logs in until {result['retire_at']}"
+    if result.get("retired"):
+        words += f"; retired {', '.join(result['retired'])}"
+    typer.echo(words)
