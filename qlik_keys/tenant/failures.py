@@ -153,11 +153,12 @@ def network_error(error: Exception, *, host: str, method: str, path: str) -> Ten
     kind = next(base for base in type(error).__mro__ if base in NETWORK_FAILURES)
     failure = NETWORK_FAILURES[kind]
     reason, hint = _connect_reason(error)
-    may_have_effect = failure.outcome is _UNKNOWN and method != "GET"
+    if not hint and failure.outcome is _UNKNOWN and method != "GET":
+        hint = "Whether it took effect is unknown: look first."
     sort = TenantUnreachable if failure.unreachable else TenantProtocolError
     return sort(
         f"The tenant {host} {failure.words} ({reason or type(error).__name__}).",
-        hint=hint or ("Whether it took effect is unknown: look first." if may_have_effect else ""),
+        hint=hint or "Ask again; if it stays so, check the network and what stands in between.",
         retryable=failure.unreachable and not hint.startswith("Its certificate"),
         outcome=failure.outcome,
         method=method,
