@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from support import environment_of
 
 import qlik_keys as qk
 
+A_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.")  # a listed key may have these three letters by chance
 pytestmark = pytest.mark.openbao
 
 
@@ -80,7 +82,7 @@ def test_no_secret_is_printed_whatever_happens(fault, world, box):
             box.configure(fail_next=[] if fault is None else [fault])
             ended = in_a_pipe([*given[:place], *more, *given[place:]], environment)
             assert find_canaries(ended.out + ended.err, canaries) == [], words
-            assert "eyJ" not in ended.out + ended.err, words
+            assert not A_JWT.search(ended.out + ended.err), words
             assert "Traceback" not in ended.err, words
     box.configure(fail_next=[])
 
