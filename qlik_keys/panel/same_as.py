@@ -89,7 +89,7 @@ def ways_of_call(request: ShownRequest, *, login: Sequence[str], tenant_url: str
     imports = "import os\n\nimport httpx\n\n"
     if is_long:
         imports = "import os\nfrom pathlib import Path\n\nimport httpx\n\n"
-    raw = shlex.join(["qlik-keys", *_raw_words(request, body), *_confirmation(request), *login])
+    raw = shlex.join(["qlik-keys", *_raw_words(request, body, is_ours=True), *_confirmation(request), *login])
     return (
         ("Once, in your shell" + (", beside the file body.json" if is_long else ""), first),
         ("curl", curl),
@@ -189,20 +189,26 @@ def _are_flags(query: Sequence[tuple[str, str]], flags: frozenset[str]) -> bool:
     return flags.issuperset(names) and len({*names}) == len(names) and all(value for _, value in query)
 
 
-def _raw_words(request: ShownRequest, body: _Body) -> list[str]:
+def _raw_words(request: ShownRequest, body: _Body, *, is_ours: bool = False) -> list[str]:
+    """Return the words after the program: qlik-cli's, or our own command's, which takes a query in the path as well."""
     parts = urlsplit(request.address)
     # Without a version both commands send a path as it is.
-    words = ["raw", request.method.lower(), _VERSIONED.sub("", parts.path, count=1)]
-    query = parse_qsl(parts.query, keep_blank_values=True)
-    words += [part for name, value in query for part in ("--query", _pair(name, value))]
-    return [*words, *(body.flags if request.body else ())]
+    path = _VERSIONED.sub("", parts.path, count=1)
+    query = [f"{name}={value}" for name, value in parse_qsl(parts.query, keep_blank_values=True)]
+    if is_ours and any(map(_is_split, query)):
+        path, query = f"{path}?{parts.query}", []
+    fields = [word for pair in query for word in ("--query", _quoted(pair) if _is_split(pair) else pair)]
+    return ["raw", request.method.lower(), path, *fields, *(body.flags if request.body else ())]
 
 
-def _pair(name: str, value: str) -> str:
-    """Return a pair as both commands read it, which split a text with several = at its commas, unless it is quoted."""
-    pair = f"{name}={value}"
-    is_split = pair.count("=") > 1 and ("," in pair or '"' in pair)
-    return '"{}"'.format(pair.replace('"', '""')) if is_split else pair
+def _is_split(pair: str) -> bool:
+    """Return whether a command may read several pairs in it, at its commas and around its quotes."""
+    return pair.count("=") > 1 and any(letter in pair for letter in ",\"'")
+
+
+def _quoted(pair: str) -> str:
+    """Return a pair as a line of CSV (RFC 4180), which qlik-cli's flags are."""
+    return '"{}"'.format(pair.replace('"', '""'))
 
 
 def _confirmation(request: ShownRequest) -> list[str]:

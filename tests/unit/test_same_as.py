@@ -240,6 +240,7 @@ TYPED = [
     ("GET", "v1/items/a%20b%2Fc/100%", ""),
     ("GET", "v1/items/it's $HOME `id`!x", ""),
     ("GET", 'v1/items?name[]=x&q={y}&e=&f=a,b=c&s=a+b&p=100%25&n=name eq "x=y"', ""),
+    ("GET", 'v1/items?f=say "x", b=c&g=\'h,i=j', ""),
     ("GET", "/api/foo/bar", ""),
     ("GET", "/.well-known/oauth-authorization-server", ""),
     ("POST", "v1/x", '{"a": "it\'s \\"q\\" $HOME `id` !x \\\\ \\n \U0001f600 \\u2028 \\u0000"}'),
