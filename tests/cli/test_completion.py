@@ -15,6 +15,8 @@ import pytest
 from canaries import find_canaries
 from support import made_client, write_contexts
 
+import qlik_keys as qk
+
 pytestmark = pytest.mark.openbao
 SCRIPT = """
 eval "$(qlik-keys --show-completion)" || exit 9
@@ -31,6 +33,13 @@ WITH_BLANKS, DOLLAR, BACKTICK, QUOTES, DASH = (
     "quo'te \"s",
     "--dash",
 )
+
+
+@pytest.fixture(scope="module")
+def box():
+    """A sandbox of its own: every client of its Vault is offered, and the first hundred alone."""
+    with qk.sandbox.start() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
