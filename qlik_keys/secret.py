@@ -19,6 +19,7 @@ class Secret:
 
     Raises:
         ConfigurationError: it is empty, or has a character that no header may carry. The text is not quoted.
+        TypeError: it is no text. The value is not quoted.
 
     Example:
         >>> Secret(" abc ", what="API key")
@@ -28,6 +29,11 @@ class Secret:
     __slots__ = ("__value", "what")
 
     def __init__(self, value: str | Secret, *, what: str = "secret", any_text: bool = False) -> None:
+        self.what = what  # first: a traceback with its locals shows an object that was refused, by its repr
+        if not isinstance(value, str | Secret):
+            kind = type(value)
+            del value
+            raise wrong_type(kind, what=what)
         text = value.reveal() if isinstance(value, Secret) else value if any_text else value.strip()
         del value
         usable = bool(text) and (any_text or (text.isascii() and text.isprintable() and " " not in text))
@@ -36,7 +42,6 @@ class Secret:
             del text
             raise ConfigurationError(f"The {what} {reason}.", hint="Copy it again, whole and alone.")
         self.__value = text
-        self.what = what
 
     def reveal(self) -> str:
         """Return the text in the clear. Whoever calls it answers for where it goes."""
@@ -58,19 +63,36 @@ class Secret:
         self.__reduce_ex__(None)  # the inherited one returns the text
 
 
-def guarded(value: str | Secret, *, what: str) -> Secret | ConfigurationError:
+def guarded(value: str | Secret, *, what: str, any_text: bool = False) -> Secret | ConfigurationError | TypeError:
     """Return the secret wrapped, or the error that says why it is none, to be raised when the plain text is gone.
 
     A verbose traceback prints the arguments of every frame, so no frame of ours may hold the text when it is raised.
+
+    Args:
+        value: the text.
+        what: what it is, for the repr and for the error.
+        any_text: as for `Secret`.
     """
-    failure: ConfigurationError
+    failure: ConfigurationError | TypeError
     try:
-        return Secret(value, what=what)
-    except ConfigurationError as error:
+        return Secret(value, what=what, any_text=any_text)
+    except (ConfigurationError, TypeError) as error:
         failure = error
     finally:
         del value
     return failure.with_traceback(None)
+
+
+def wrong_type(kind: type, *, what: str, wanted: str = "text (str)") -> TypeError:
+    """Return the error for a secret, or for what should hold one, of a type that is not accepted.
+
+    Args:
+        kind: the type that was given; of the value itself nothing is kept.
+        what: what it should be, for instance "API key".
+        wanted: the types that are accepted, in words.
+    """
+    advice = "; decode it first" if kind in (bytes, bytearray) and "bytes" not in wanted else ""
+    return TypeError(f"the {what} must be {wanted}, not {kind.__name__}{advice}")
 
 
 def _bytes(secret: Secret) -> bytes:

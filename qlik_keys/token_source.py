@@ -27,7 +27,7 @@ from qlik_keys.errors import (
     TokenError,
 )
 from qlik_keys.origins import same_origin
-from qlik_keys.secret import guarded
+from qlik_keys.secret import guarded, wrong_type
 from qlik_keys.tenant.oauth import BySecret, BySigner, UserLookup, revoke_token
 from qlik_keys.tenant.session import Session
 from qlik_keys.tenant.url import TOKEN_PATH, checked_tenant_url, tenant_host, token_url_of
@@ -87,7 +87,8 @@ class TokenSource:
 
     Raises:
         ConfigurationError: the URL is no token endpoint, or `http` belongs to another tenant.
-        TypeError: there is not exactly one of `signer`, `secret` and `store`, or `scopes` is one text.
+        TypeError: there is not exactly one of `signer`, `secret` and `store`, one of them is of another type (it is
+            not quoted), or `scopes` is one text.
         ValueError: the assertion's life is out of bounds, or the client id is empty.
     """
 
@@ -116,10 +117,14 @@ class TokenSource:
         address = checked_tenant_url(token_url)
         is_endpoint = isinstance(address, tuple) and urlsplit(token_url.strip()).path.rstrip("/") == TOKEN_PATH
         del token_url  # it may hold a password
-        if isinstance(hidden, ConfigurationError):
+        if isinstance(hidden, Exception):
             raise hidden
         if isinstance(address, ConfigurationError):
             raise address
+        wrong = _wrong_way_in(signer, store)
+        if wrong is not None:
+            del signer, store
+            raise wrong
         if sum(way is not None for way in (signer, hidden, store)) != 1:
             raise TypeError("give one of signer, secret and store")
         if isinstance(scopes, str):
@@ -163,9 +168,14 @@ class TokenSource:
 
         Raises:
             ConfigurationError: the tenant URL is none, or `http` belongs to another tenant.
+            TypeError: the store is none; it is not quoted.
         """
         checked = checked_tenant_url(tenant_url)
+        wrong = _wrong_way_in(None, store)
         del tenant_url
+        if wrong is not None:
+            del store
+            raise wrong
         if isinstance(checked, ConfigurationError):
             raise checked
         return cls(token_url_of(checked[0]), client_id=client_id, store=store, **options)
@@ -328,3 +338,12 @@ def _twin(error: QlikKeysError) -> QlikKeysError:
     twin = error.__class__.__new__(error.__class__, *error.args)
     twin.__dict__.update(error.__dict__)
     return twin
+
+
+def _wrong_way_in(signer: object, store: object) -> TypeError | None:
+    """Return the error for a signer or a store that is none, for instance the text of a key; it is not quoted."""
+    if signer is not None and not callable(getattr(signer, "sign", None)):
+        return wrong_type(type(signer), what="signer", wanted="a Signer, for instance PrivateKey.signer()")
+    if store is not None and not callable(getattr(store, "signer", None)):
+        return wrong_type(type(store), what="store", wanted="a KeyStore")
+    return None

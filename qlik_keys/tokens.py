@@ -12,7 +12,7 @@ import httpx
 from qlik_keys.access_token import UNKNOWN_LIFETIME_SECONDS, Freshness, Token
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.origins import same_origin
-from qlik_keys.secret import guarded
+from qlik_keys.secret import guarded, wrong_type
 from qlik_keys.tenant.oauth import UserLookup
 from qlik_keys.token_source import TokenSource
 
@@ -46,10 +46,23 @@ class BearerAuth(httpx.Auth):
 
     Args:
         source: where the tokens come from.
+
+    Attributes:
+        client_id: the client that logs in.
+
+    Raises:
+        TypeError: it is no `TokenSource`; it is not quoted.
     """
 
+    client_id: str = ""  # a verbose traceback shows an object whose constructor refused its arguments, too
+
     def __init__(self, source: TokenSource) -> None:
+        if not isinstance(source, TokenSource):
+            kind = type(source)
+            del source  # a token or a key may have been handed over in its place
+            raise wrong_type(kind, what="source of tokens", wanted="a TokenSource")
         self._source = source
+        self.client_id = source.client_id
         self._origin = _origin(httpx.URL(source.token_url))
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
@@ -83,7 +96,7 @@ class BearerAuth(httpx.Auth):
         return self
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} client_id={self._source.client_id}>"
+        return f"<{type(self).__name__} client_id={self.client_id}>"
 
 
 def _origin(url: httpx.URL) -> tuple[bytes, bytes, int | None]:
@@ -119,6 +132,7 @@ class ClientSecret:
 
     Raises:
         ConfigurationError: the secret is empty or has a character that no secret has; it is not quoted.
+        TypeError: the secret is no text; it is not quoted.
 
     Example:
         >>> ClientSecret("a1b2", "s3cret")
@@ -138,7 +152,7 @@ class ClientSecret:
         self.client_id = client_id
         hidden = guarded(secret, what="client secret")
         del secret
-        if isinstance(hidden, ConfigurationError):
+        if isinstance(hidden, Exception):
             raise hidden
         self._secret = hidden
         self._scopes = tuple(scopes)

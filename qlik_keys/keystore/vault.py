@@ -23,7 +23,7 @@ from qlik_keys.keystore.vault_sweep import sweep
 from qlik_keys.keystore.vault_token import TokenKeeper, TokenStatus
 from qlik_keys.keystore.vault_transit import TransitKeys, swept
 from qlik_keys.origins import require_https
-from qlik_keys.secret import Secret, guarded
+from qlik_keys.secret import Secret, guarded, wrong_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,7 +72,7 @@ class VaultKeyStore:
         clock: time.
 
     Raises:
-        TypeError: there is not exactly one of `token` and `login`.
+        TypeError: there is not exactly one of `token` and `login`, or it is of another type; it is not quoted.
         ValueError: the custody is not known, or the time-out is not positive.
         ConfigurationError: address, token, mount or prefix is malformed or unsafe.
 
@@ -100,10 +100,14 @@ class VaultKeyStore:
         given = None if token is None else guarded(token, what="Vault token")
         address = _checked_url(url)
         del token, url
-        if isinstance(given, ConfigurationError):
+        if isinstance(given, Exception):
             raise given
         if isinstance(address, ConfigurationError):
             raise address
+        if login is not None and not callable(getattr(login, "perform", None)):
+            kind = type(login)
+            del login
+            raise wrong_type(kind, what="login", wanted="AppRole, UserPass, KubernetesLogin or JwtLogin")
         if (given is None) == (login is None):
             raise TypeError("give exactly one of token and login")
         if custody not in CUSTODIES:
@@ -364,6 +368,10 @@ class VaultKeyStore:
 
 def _checked_url(url: str) -> str | ConfigurationError:
     """Return Vault's address without a trailing slash, or the error that refuses it, to be raised when it is gone."""
+    if not isinstance(url, str):
+        return ConfigurationError(
+            f"The Vault address must be text (str), not {type(url).__name__}.", hint="Write it as https://host:port."
+        )
     address = url.strip().rstrip("/")
     try:
         require_https(address, what="Vault address")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from urllib.parse import quote
 
 from qlik_keys.errors import ConfigurationError
-from qlik_keys.secret import Secret, guarded
+from qlik_keys.secret import Secret, guarded, wrong_type
 
 if TYPE_CHECKING:
     from qlik_keys.keystore.vault_api import VaultApi
@@ -52,6 +52,7 @@ class AppRole(_Opaque):
 
     Raises:
         ConfigurationError: a value is empty or has a blank in it.
+        TypeError: a value is no text; it is not quoted.
 
     Example:
         >>> AppRole("3f6b…", "b1c2…")
@@ -65,9 +66,9 @@ class AppRole(_Opaque):
         role = guarded(role_id, what="AppRole role id")
         secret = None if secret_id is None else guarded(secret_id, what="AppRole secret id")
         del role_id, secret_id
-        if isinstance(role, ConfigurationError):
+        if isinstance(role, Exception):
             raise role
-        if isinstance(secret, ConfigurationError):
+        if isinstance(secret, Exception):
             raise secret
         self.__role_id = role
         self.__secret_id = secret
@@ -95,6 +96,7 @@ class UserPass(_Opaque):
 
     Raises:
         ConfigurationError: a value is empty.
+        TypeError: a value is no text; it is not quoted.
 
     Example:
         >>> UserPass("ada", "correct horse")
@@ -104,11 +106,17 @@ class UserPass(_Opaque):
     __slots__ = ("__password", "mount", "username")
 
     def __init__(self, username: str, password: str | Secret, *, mount: str = "userpass") -> None:
-        self.username = username.strip()
         self.mount = mount
-        held = Secret(password, what="password", any_text=True) if password else None
-        del password
-        if held is None or not self.username:
+        is_named = isinstance(username, str)
+        self.username = username.strip() if is_named else ""
+        held = guarded(password, what="password", any_text=True)
+        kind = type(username)
+        del username, password  # either may be the password
+        if not is_named:
+            raise wrong_type(kind, what="username")
+        if isinstance(held, TypeError):
+            raise held
+        if isinstance(held, ConfigurationError) or not self.username:
             raise ConfigurationError("A Vault login by user and password needs both.", hint="Give the one that lacks.")
         self.__password = held
 
@@ -126,15 +134,13 @@ class _TokenLogin(_Opaque):
 
     __slots__ = ("_file", "_token", "mount", "role")
 
-    def __init__(
-        self, role: str, given: Secret | ConfigurationError | None, token_file: str | Path | None, mount: str
-    ) -> None:
+    def __init__(self, role: str, given: Secret | Exception | None, token_file: str | Path | None, mount: str) -> None:
         # First, since a traceback with its locals shows an object that was refused by its repr.
         self.role = role
         self.mount = mount
         if (given is None) == (token_file is None):
             raise TypeError("give either the token or its file")
-        if isinstance(given, ConfigurationError):
+        if isinstance(given, Exception):
             raise given
         self._token = given
         self._file = None if token_file is None else Path(token_file)

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import httpx
 
-from qlik_keys.errors import ConfigurationError
 from qlik_keys.origins import same_origin
-from qlik_keys.secret import guarded
+from qlik_keys.secret import guarded, wrong_type
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -32,6 +31,18 @@ class Credential(Protocol):
         ...
 
 
+def wrong_credential(credential: object) -> TypeError | None:
+    """Return the error for what is no credential, without its value; None for one.
+
+    A text is refused with the class that it belongs in: many hand over the API key itself.
+    """
+    if callable(getattr(credential, "describe", None)) and callable(getattr(credential, "auth", None)):
+        return None
+    return wrong_type(
+        type(credential), what="credential", wanted="ApiKey(...), ClientSecret(...) or PrivateKeyJwtAuth(...)"
+    )
+
+
 class ApiKey:
     """An API key of a user, made in the profile settings of the tenant.
 
@@ -40,6 +51,7 @@ class ApiKey:
 
     Raises:
         ConfigurationError: it is empty or has a character that no API key has; it is not quoted.
+        TypeError: it is no text; it is not quoted.
 
     Example:
         >>> ApiKey("eyJ0")
@@ -51,7 +63,7 @@ class ApiKey:
     def __init__(self, value: str | Secret) -> None:
         secret = guarded(value, what="API key")
         del value
-        if isinstance(secret, ConfigurationError):
+        if isinstance(secret, Exception):
             raise secret
         self._secret = secret
 

@@ -11,7 +11,7 @@ from qlik_keys.clock import SYSTEM_CLOCK, Clock
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.tenant.calls import Call
 from qlik_keys.tenant.clients import OAuthClients
-from qlik_keys.tenant.credentials import Anonymous
+from qlik_keys.tenant.credentials import Anonymous, wrong_credential
 from qlik_keys.tenant.discovery import METADATA_PATH, discover
 from qlik_keys.tenant.models import AuthorizationServerMetadata, parse
 from qlik_keys.tenant.raw import raw_call, raw_pages
@@ -59,6 +59,7 @@ class QlikTenant:
 
     Raises:
         ConfigurationError: the URL is no tenant's, or the credential is for another one.
+        TypeError: the credential is none, for instance the text of an API key; it is not quoted.
 
     Example:
         >>> from qlik_keys.tenant import ApiKey, QlikTenant
@@ -82,7 +83,11 @@ class QlikTenant:
         budget: RateBudget | None = None,
     ) -> None:
         checked = checked_tenant_url(url)
+        wrong = wrong_credential(credential)
         del url  # it may hold a password, and a verbose traceback prints the arguments of every frame
+        if wrong is not None:
+            del credential
+            raise wrong
         if isinstance(checked, ConfigurationError):
             raise checked
         address, notices = checked
@@ -112,7 +117,12 @@ class QlikTenant:
 
         Raises:
             ConfigurationError: the credential is for another tenant.
+            TypeError: the credential is none; it is not quoted.
         """
+        wrong = wrong_credential(credential)
+        if wrong is not None:
+            del credential
+            raise wrong
         other = object.__new__(QlikTenant)
         other._set_up(self.http, credential, owns_session=False)
         return other

@@ -54,6 +54,8 @@ def normalise_tenant_url(text: str) -> tuple[str, tuple[str, ...]]:
 def checked_tenant_url(text: str) -> tuple[str, tuple[str, ...]] | ConfigurationError:
     """Return what `normalise_tenant_url` does, or the error, to be raised by who has let go of the text first."""
     failure: ConfigurationError
+    if not isinstance(text, str):
+        return ConfigurationError(f"The tenant URL must be text (str), not {type(text).__name__}.", hint=_EXAMPLE)
     try:
         return _normalised(text)
     except ConfigurationError as error:
