@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
+import hypothesis
 import pytest
 from support import ManualClock, environment_of
 
@@ -12,6 +13,13 @@ import qlik_keys as qk
 
 # The servers are on this machine: a proxy of somebody's environment has no part in it.
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost,::1"
+# The machine may be busy with something else: a slow example is no fault. Fixtures are shared by a test's examples.
+hypothesis.settings.register_profile(
+    "shared",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
+)
+hypothesis.settings.load_profile("shared")
 # A shell's background job ignores these, and so would the programs that the tests interrupt.
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
     if signal.getsignal(number) == signal.SIG_IGN:

@@ -8,7 +8,7 @@ import string
 
 import pytest
 import typer
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import environment_of
 
@@ -77,7 +77,7 @@ lines = st.builds(
 )
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=250, deadline=None)
 @given(words=lines)
 def test_any_command_line(words, box, monkeypatch, tmp_path):
     for name, value in {**environment_of(box), "HOME": str(tmp_path)}.items():

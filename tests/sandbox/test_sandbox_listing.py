@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sandbox_door import CLIENTS, base64url
 from support import ManualClock
@@ -228,7 +228,7 @@ class TestFilters:
         assert answer.json()["errors"][0]["title"] == "Invalid filter"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None)
 @given(
     client_names=st.lists(st.text(min_size=1, max_size=3).filter(str.strip), max_size=9),
     sort=st.sampled_from(["+clientName", "-clientName", "+createdAt", "-clientId", "+appType"]),

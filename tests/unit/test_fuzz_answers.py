@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote_plus
 import httpx
 import pytest
 from canaries import find_canaries
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sandbox_door import Knock
 from support import ManualClock
@@ -31,7 +31,7 @@ from qlik_keys.tokens import TokenSource, UserLookup
 URL = "https://acme.eu.qlikcloud.com"
 CLIENT_ID = "0123456789abcdef0123456789abcdef"
 ONCE = RetryPolicy(attempts=1)
-FREELY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+FREELY = settings(deadline=None)
 
 # What a header may carry (RFC 9110 5.5), blanks excepted, and carets and tildes, by which a traceback underlines. Long
 # enough that a slice of it is found.

@@ -7,7 +7,7 @@ import traceback
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from qlik_keys.contexts import choose_context, find_context_file, known_contexts, load_contexts, new_context_file
@@ -491,7 +491,7 @@ class TestContexts:
         contexts("")
         assert Settings.resolve().tenant_url == ""
 
-    @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=300, deadline=None)
     @given(st.data())
     def test_any_file_gives_settings_or_our_own_error(self, contexts, data):
         words = st.sampled_from(

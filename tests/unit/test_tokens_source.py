@@ -13,7 +13,7 @@ from email.utils import format_datetime
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support import ManualClock
 from wire import Wire, qlik_error
@@ -631,7 +631,6 @@ ANSWERS = st.dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     content=ANSWERS.map(lambda document: json.dumps(document).encode()) | st.binary(max_size=60),
     status=st.sampled_from([200, 201, 302, 400, 401, 403, 404, 409, 422, 501]),
