@@ -1,10 +1,13 @@
-"""`qlik-keys lab`: JupyterLab at the quickstart notebook."""
+"""`qlik-keys lab`: JupyterLab at the quickstart notebook.
+
+JupyterLab runs in this very process, so that however this command ends, no server is left behind; its kernels end with
+it, since each watches its parent.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -35,14 +38,14 @@ def lab(
         raise ConfigurationError("JupyterLab is not installed here.", hint='pip install "qlik_keys[sandbox,lab]"')
     if not NOTEBOOK.exists():
         raise ConfigurationError(f"There is no {NOTEBOOK} in this folder.", hint="Run it in a clone of the project.")
-    command = [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", str(NOTEBOOK)]
+    arguments = ["--ServerApp.ip=127.0.0.1", str(NOTEBOOK)]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        command.append("--allow-root")  # in a container there is often nobody else; it listens on loopback alone
+        arguments.append("--allow-root")  # in a container there is often nobody else; it listens on loopback alone
     if no_browser:
-        command.append("--no-browser")
+        arguments.append("--no-browser")
+    # The commands of this environment, for the notebooks' shell cells: nobody need have activated it.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     typer.echo("Opening JupyterLab at the quickstart; Ctrl-C twice here ends it.")
-    try:
-        code = subprocess.run(command, check=False).returncode  # noqa: S603  # our own interpreter and a fixed list
-    except KeyboardInterrupt:
-        code = 0
-    raise typer.Exit(code)
+    from jupyterlab.labapp import LabApp  # takes a second
+
+    LabApp.launch_instance(arguments)
