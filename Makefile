@@ -38,8 +38,8 @@ format: $(VENV)/ready-dev  ## put the format right, and what the linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/ready-dev  ## print speed and memory, as ratios against a floor or a peer of the same run
-	@for file in tests/benchmarks/bench_*.py; do $(BIN)/python "$$file" $(ARGS) || exit 1; done
+bench: $(VENV)/ready-dev  ## measure speed against floors and peers of the same run; ARGS=--quick within a minute
+	@$(BIN)/python tests/benchmarks/run.py $(ARGS)
 
 soak: $(VENV)/ready-dev  ## run 10,000 random schedules of two actors under faults; ARGS="--seed N --count 1" repeats one
 	@$(BIN)/python tests/soak.py $(ARGS)

@@ -10,17 +10,23 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
-from measure import interleaved, report
+from measure import Seconds, compared, interleaved, main
 
 import qlik_keys as qk
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from measure import Row
+
 GOAL = 1.3
-ROUNDS = 25
+ROUNDS, QUICK_ROUNDS = 25, 3
 NAME = "measured"
 OURS = "from qlik_keys.cli import main; main()"
 EMPTY = "import typer\napp = typer.Typer({})\n@app.command()\ndef main() -> None:\n    pass\napp()"
-PYTHON, HTTPX = "floor: python -c pass", "peer: import httpx"
+PYTHON, HTTPX = "python -c pass", "import httpx"
 HELP, TOKEN = "qlik-keys --help", "qlik-keys token --stdout"
 RICH, PLAIN = "Typer's empty program, --help", "the same, rich_markup_mode=None"
 
@@ -34,7 +40,7 @@ def fresh(code: str, *arguments: str, **environment: str) -> None:
         raise SystemExit(done.stderr.decode())
 
 
-def main() -> None:
+def rows(quick: bool) -> Iterator[Row]:
     with (
         qk.sandbox.start() as box,
         qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
@@ -55,15 +61,15 @@ def main() -> None:
             HELP: lambda: fresh(OURS, "--help"),
             TOKEN: lambda: fresh(OURS, "token", "--client", client_id, "--stdout", **settings),
         }
-        seconds = interleaved(variants, ROUNDS)
+        seconds = interleaved(variants, QUICK_ROUNDS if quick else ROUNDS)
 
-    def compared(*names: str) -> dict[str, list[float]]:
+    def only(*names: str) -> Seconds:
         return {name: seconds[name] for name in names}
 
-    report("Help, against Typer's empty program as Typer makes it", compared(RICH, HELP, PYTHON, HTTPX), goal=GOAL)
-    report("Help, against Typer's empty program without rich", compared(PLAIN, HELP, PYTHON, HTTPX), goal=GOAL)
-    report("A token, the whole command (no goal)", compared(PYTHON, TOKEN, HTTPX, HELP))
+    yield compared("qlik-keys --help, to Typer's empty program as Typer makes it", only(RICH, HELP), goal=GOAL)
+    yield compared("qlik-keys --help, to the same without rich", only(PLAIN, HELP), goal=GOAL)
+    yield compared("qlik-keys token --stdout, to bare Python", only(PYTHON, TOKEN, HTTPX))
 
 
 if __name__ == "__main__":
-    main()
+    main(rows)

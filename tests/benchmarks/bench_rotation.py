@@ -13,13 +13,14 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import hvac
 from bench_provision import Floor, assertion, public_jwk
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from measure import interleaved, report
+from measure import Row, compared, interleaved, main
 
 sys.path.append(str(Path(__file__).parents[1]))
 from support import ManualClock
@@ -32,9 +33,15 @@ from qlik_keys.sandbox.tenant import SandboxTenant
 from qlik_keys.sandbox.transport import SandboxTransport
 from qlik_keys.tenant import RateBudget
 
-ROUNDS = 30
-FLEET = 200
-UNDER_LIMITS = 600
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GOAL = 1.15
+REQUESTS = 22
+GOAL_OF_THE_FLEET = 0.90
+ROUNDS, QUICK_ROUNDS = 30, 4
+FLEET, QUICK_FLEET = 200, 12
+UNDER_LIMITS, QUICK_UNDER_LIMITS = 600, 200
 GOAL_OF_THE_ALLOWED_RATE = 0.95
 AT_ONCE = timedelta(0)
 
@@ -113,7 +120,8 @@ def boundless() -> RateBudget:
     return RateBudget(limits_per_minute={1: 10**6, 2: 10**6})
 
 
-def one_client_and_a_fleet() -> None:
+def one_client_and_a_fleet(quick: bool) -> Iterator[Row]:
+    fleet = QUICK_FLEET if quick else FLEET
     with start() as box:
         vault = hvac.Client(url=box.vault_url, token=box.vault_token)
         with (
@@ -125,33 +133,41 @@ def one_client_and_a_fleet() -> None:
             floor.begin("floor")
             made = qk.provision(tenant, store, name="ours", scopes=["user_default"])
             variants = {
-                "floor: httpx, hvac, cryptography": floor.rotate,
+                "httpx, hvac, cryptography": floor.rotate,
                 "qk.rotate, no overlap": lambda: qk.rotate(tenant, store, made.client_id, overlap=AT_ONCE),
             }
-            seconds = interleaved(variants, ROUNDS)
-            report("one client rotated without overlap", seconds)
-            for name, runs in seconds.items():
-                print(f"  {name:<44} {60 * len(runs) / sum(runs):10.0f} rotations a minute")
-            for number in range(FLEET - 1):
+            asked: list[object] = []
+            unsubscribe = [tenant.subscribe(asked.append), store.subscribe(asked.append)]
+            qk.rotate(tenant, store, made.client_id, overlap=AT_ONCE)
+            for end in unsubscribe:
+                end()
+            yield Row(name="requests to rotate a client", ours=len(asked), unit="requests", goal=REQUESTS)
+            seconds = interleaved(variants, QUICK_ROUNDS if quick else ROUNDS)
+            yield compared("a client rotated without overlap", seconds, goal=GOAL)
+            for number in range(fleet - 1):
                 qk.provision(tenant, store, name=f"fleet-{number}", scopes=["user_default"])
             began = time.perf_counter()
-            for _ in range(FLEET):
+            for _ in range(fleet):
                 floor.rotate()
             bare_seconds = time.perf_counter() - began
-            print(f"\na fleet of {FLEET} clients rotated without overlap")
-            print(f"  {'floor: one after the other':<44} {60 * FLEET / bare_seconds:10.0f} rotations a minute")
-            for workers in (1, 4):
+            for workers in (4,) if quick else (1, 4):
                 time.sleep(1.1)  # dates are in whole seconds
                 moment, began = datetime.now(UTC), time.perf_counter()
                 results = qk.rotate_due(tenant, store, before=moment, overlap=AT_ONCE, workers=workers)
                 took = time.perf_counter() - began
-                assert [item.outcome for item in results] == ["rotated"] * FLEET
-                rate, ratio = 60 * FLEET / took, took / bare_seconds
-                print(f"  {f'qk.rotate_due, {workers} workers':<44} {rate:10.0f} rotations a minute  {ratio:6.3f}")
+                assert [item.outcome for item in results] == ["rotated"] * fleet
+                yield Row(
+                    name=f"a fleet of {fleet} rotated, {workers} workers, to the calls one after another",
+                    floor=1e3 * bare_seconds,
+                    ours=1e3 * took,
+                    ratio=took / bare_seconds,
+                    goal=GOAL_OF_THE_FLEET if workers > 1 else None,
+                )
         vault.adapter.close()
 
 
-def under_limits() -> None:
+def under_limits(quick: bool) -> Row:
+    rotations = QUICK_UNDER_LIMITS if quick else UNDER_LIMITS
     clock = ManualClock()
     simulator = SandboxTenant("https://bench.eu.qlikcloud.com", clock=clock, knobs=Knobs(enforce_rate_limits=True))
     answers = []
@@ -169,7 +185,7 @@ def under_limits() -> None:
         clock.advance(300.0)
         tenant.subscribe(answers.append)
         began = clock.time()
-        for _ in range(UNDER_LIMITS):
+        for _ in range(rotations):
             qk.rotate(tenant, store, made.client_id, overlap=AT_ONCE, clock=clock)
         minutes = (clock.time() - began) / 60
     of_tier_2 = sum(exchange.tier == 2 for exchange in answers)
@@ -177,16 +193,21 @@ def under_limits() -> None:
     # The first window's share may be spent at once; after that, as many go as the window forgets.
     allowed_seconds = (of_tier_2 - 1) // 500 * 300
     share = allowed_seconds / (minutes * 60)
-    told = "met" if share >= GOAL_OF_THE_ALLOWED_RATE and not refused else "MISSED"
-    print(f"\nunder the enforced limits: {UNDER_LIMITS} rotations, {of_tier_2} requests of tier 2, simulated time")
-    print(f"  took {minutes:.1f} minutes where the limit allows {allowed_seconds / 60:.1f}: {share:.3f} of the rate, ")
-    print(f"  {refused} answers 429   goal {GOAL_OF_THE_ALLOWED_RATE} and none: {told}")
+    if refused:
+        raise RuntimeError(f"{refused} answers 429: the budget was not kept")
+    return Row(
+        name=f"share of the allowed rate, {rotations} rotations in simulated time",
+        ours=share,
+        unit="",
+        goal=GOAL_OF_THE_ALLOWED_RATE,
+        direction="at least",
+    )
 
 
-def main() -> None:
-    one_client_and_a_fleet()
-    under_limits()
+def rows(quick: bool) -> Iterator[Row]:
+    yield from one_client_and_a_fleet(quick)
+    yield under_limits(quick)
 
 
 if __name__ == "__main__":
-    main()
+    main(rows)

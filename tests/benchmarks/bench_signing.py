@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from base64 import urlsafe_b64encode
+from typing import TYPE_CHECKING
 
 import jwt
 from authlib.oauth2.rfc7523 import private_key_jwt_sign
@@ -13,10 +14,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from joserfc import jwk as joserfc_jwk
 from joserfc import jwt as joserfc_jwt
-from measure import interleaved, report
+from measure import compared, interleaved, main
 
 from qlik_keys.assertion import client_assertion
 from qlik_keys.keys import KeySpec, PrivateKey, generate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from measure import Row
 
 CLIENT_ID = "0123456789abcdef0123456789abcdef"
 AUDIENCE = "https://acme.eu.qlikcloud.com/oauth/token"
@@ -52,7 +58,7 @@ def bare(native, alg):
     return lambda: native.sign(ready, scheme, digest)
 
 
-def main() -> None:
+def rows(quick: bool) -> Iterator[Row]:
     for spec, rounds, goal in CASES:
         key = generate(spec)
         pem = key.reveal()
@@ -60,30 +66,28 @@ def main() -> None:
         signer, alg, header = key.signer(), key.alg, {"kid": key.kid}
         imported = joserfc_jwk.import_key(pem, "EC" if alg == "ES384" else "RSA")
         variants = {
-            "floor: cryptography signs ready bytes": bare(native, alg),
+            "cryptography signs ready bytes": bare(native, alg),
             "qlik_keys": lambda signer=signer: client_assertion(signer, client_id=CLIENT_ID, audience=AUDIENCE),
-            "PyJWT, key held": lambda native=native, alg=alg, header=header: jwt.encode(
+            "PyJWT": lambda native=native, alg=alg, header=header: jwt.encode(
                 claims(), native, algorithm=alg, headers=header
             ),
-            "joserfc, key held": lambda imported=imported, alg=alg, header=header: joserfc_jwt.encode(
+            "joserfc": lambda imported=imported, alg=alg, header=header: joserfc_jwt.encode(
                 {"alg": alg, **header}, claims(), imported, algorithms=[alg]
             ),
-            "Authlib, key held": lambda imported=imported, alg=alg, header=header: private_key_jwt_sign(
+            "Authlib": lambda imported=imported, alg=alg, header=header: private_key_jwt_sign(
                 imported, CLIENT_ID, AUDIENCE, alg=alg, header=header
             ),
         }
-        report(f"An assertion with {spec}", interleaved(variants, rounds), goal=goal)
+        yield compared(f"an assertion, {spec}", interleaved(variants, rounds // 10 if quick else rounds), goal=goal)
     key = generate(KeySpec("RS256", bits=4096))
     pem, kid, signer = key.reveal(), key.kid, key.signer()
     once = {
-        "floor: one signature with the held key": lambda: client_assertion(
-            signer, client_id=CLIENT_ID, audience=AUDIENCE
-        ),
-        "qlik_keys: the same PEM in this process": lambda: PrivateKey.from_pem(pem, kid=kid),
-        "cryptography alone: loads it again": lambda: serialization.load_pem_private_key(pem.encode(), password=None),
+        "one signature with the held key": lambda: client_assertion(signer, client_id=CLIENT_ID, audience=AUDIENCE),
+        "qlik_keys, the same PEM": lambda: PrivateKey.from_pem(pem, kid=kid),
+        "cryptography loads it again": lambda: serialization.load_pem_private_key(pem.encode(), password=None),
     }
-    report("An RSA-4096 key read from the store a second time", interleaved(once, 10))
+    yield compared("an RSA-4096 key read a second time", interleaved(once, 2 if quick else 10))
 
 
 if __name__ == "__main__":
-    main()
+    main(rows)

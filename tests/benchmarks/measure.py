@@ -1,23 +1,74 @@
-"""How the benchmarks measure: variants interleaved in one run, medians, ratios to the first one (the floor).
+"""How the benchmarks measure, and the row that each figure becomes.
 
-These machines are shared and noisy, so no figure is compared between runs, and no test asserts one.
+The variants of a figure are interleaved in one run, so that a slow moment hits them all, and the ratio to the floor is
+the median of the rounds' ratios. These machines are shared and noisy: no figure is compared between runs, and no test
+asserts one.
+
+A benchmark is a file `bench_*.py` with a function `rows(quick)`, which yields a `Row` when it is measured. It runs by
+itself (`python tests/benchmarks/bench_listing.py --quick`) and in the runner (`run.py`).
 """
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
 import gc
+import json
 import statistics
-import sys
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+Seconds = dict[str, list[float]]
 
 
-def interleaved(variants: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Run each variant once a round, so that a slow moment hits them all; return the seconds of each run."""
-    seconds: dict[str, list[float]] = {name: [] for name in variants}
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One figure.
+
+    Attributes:
+        name: what is measured.
+        ours: what it is with qlik_keys, in `unit`.
+        unit: of `floor`, `peer` and `ours`: "ms", "requests", "a minute", or "" for a plain number.
+        floor: the least that does the job, None where there is none.
+        peer: the best of the others that do the same job, None where there is none.
+        peer_name: which one that is.
+        ratio: `ours` to `floor`, measured pairwise; None where the figure stands by itself.
+        goal: for the ratio where there is one, else for `ours`; None for a figure that is only told.
+        direction: on which side of the goal it is met.
+    """
+
+    name: str
+    ours: float
+    unit: str = "ms"
+    floor: float | None = None
+    peer: float | None = None
+    peer_name: str = ""
+    ratio: float | None = None
+    goal: float | None = None
+    direction: Literal["at most", "at least"] = "at most"
+
+    @property
+    def verdict(self) -> str:
+        """Return "met", "MISSED", or "" where there is no goal."""
+        if self.goal is None:
+            return ""
+        figure = self.ours if self.ratio is None else self.ratio
+        # What is shown is what is compared: three places.
+        is_met = round(figure, 3) <= self.goal if self.direction == "at most" else round(figure, 3) >= self.goal
+        return "met" if is_met else "MISSED"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row as JSON-ready values, its verdict with it."""
+        return {**dataclasses.asdict(self), "verdict": self.verdict}
+
+
+def interleaved(variants: Mapping[str, Callable[[], object]], rounds: int) -> Seconds:
+    """Run each variant once a round; return the seconds of each run."""
+    seconds: Seconds = {name: [] for name in variants}
     names = list(variants)
     for run in variants.values():  # warm
         run()
@@ -35,21 +86,81 @@ def interleaved(variants: Mapping[str, Callable[[], object]], rounds: int) -> di
     return seconds
 
 
-def ratios(seconds: Mapping[str, list[float]]) -> dict[str, float]:
-    """Return each variant's ratio to the first one: the median of the rounds' ratios, since a round has one weather."""
-    floor = next(iter(seconds.values()))
-    return {
-        name: statistics.median(ours / bare for ours, bare in zip(runs, floor, strict=True))
-        for name, runs in seconds.items()
-    }
+def compared(
+    name: str, seconds: Mapping[str, list[float]], *, goal: float | None = None, others: Sequence[str] = ()
+) -> Row:
+    """Return the row of an interleaved measurement: the first variant is the floor, the second is ours.
+
+    Args:
+        name: what is measured.
+        seconds: of each variant's runs.
+        goal: for the ratio to the floor.
+        others: variants that do less than the job, and are told in the progress only; the rest are peers.
+    """
+    floor, ours, *rest = seconds
+    medians = {each: statistics.median(runs) * 1e3 for each, runs in seconds.items()}
+    peer = min((each for each in rest if each not in others), key=medians.__getitem__, default="")
+    for other in others:
+        print(f"    {other}: {medians[other]:.3f} ms", flush=True)
+    return Row(
+        name=name,
+        floor=medians[floor],
+        ours=medians[ours],
+        peer=medians[peer] if peer else None,
+        peer_name=peer,
+        ratio=ratio_of(seconds[ours], seconds[floor]),
+        goal=goal,
+    )
 
 
-def report(title: str, seconds: Mapping[str, list[float]], *, goal: float | None = None) -> None:
-    """Print the medians and the ratios to the first variant; the second one is ours and has the goal."""
-    print(f"\n{title}")
-    for position, (name, ratio) in enumerate(ratios(seconds).items()):
-        told = f"  {name:<44} {statistics.median(seconds[name]) * 1e3:10.3f} ms  {ratio:6.3f}"
-        if position == 1 and goal is not None:
-            told += f"   goal {goal:.2f}: {'met' if ratio <= goal else 'MISSED'}"
-        print(told)
-    sys.stdout.flush()
+def ratio_of(ours: Sequence[float], floor: Sequence[float]) -> float:
+    """Return the median of the rounds' ratios, since one round has one weather."""
+    return statistics.median(a / b for a, b in zip(ours, floor, strict=True))
+
+
+def table(rows: Iterable[Row]) -> str:
+    """Return rows as a table for people."""
+    heads = ("figure", "floor", "best peer", "ours", "ratio", "goal", "")
+    lines = [heads, *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
+    shown = [
+        "  ".join(cell.ljust(width) if column == 0 else cell.rjust(width) for column, (cell, width) in enumerate(cells))
+        for cells in ([*zip(line, widths, strict=True)] for line in lines)
+    ]
+    return "\n".join(line.rstrip() for line in shown)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    sign = "<=" if row.direction == "at most" else ">="
+    return (
+        row.name,
+        _amount(row.floor, row.unit),
+        f"{_amount(row.peer, row.unit)} ({row.peer_name})" if row.peer_name else "",
+        _amount(row.ours, row.unit),
+        "" if row.ratio is None else f"{row.ratio:.3f}",
+        "" if row.goal is None else f"{sign} {row.goal:g}",
+        row.verdict,
+    )
+
+
+def _amount(value: float | None, unit: str) -> str:
+    return "" if value is None else f"{value:.4g} {unit}".rstrip()
+
+
+def main(rows: Callable[[bool], Iterator[Row]], arguments: Sequence[str] | None = None) -> None:
+    """Measure one benchmark by itself: each row is printed as soon as it is there, and all of them at the end."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true", help="few rounds: does it run, and roughly what comes of it")
+    parser.add_argument("--rows", type=Path, help="append each row to this file, a line of JSON each; for the runner")
+    options = parser.parse_args(arguments)
+    measured = []
+    for row in rows(options.quick):
+        measured.append(row)
+        if options.rows is None:
+            print(f"  {row.name}", flush=True)
+        else:
+            print(f"  {'  '.join(cell for cell in _cells(row) if cell)}", flush=True)
+            with options.rows.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row.to_json()) + "\n")
+    if options.rows is None:
+        print(f"\n{table(measured)}")
