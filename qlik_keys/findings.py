@@ -79,6 +79,12 @@ FINDINGS: Mapping[str, Finding] = {
         "Retire takes away the old ones; a key that nobody knows is for a person to look at.",
         "retire",
     ),
+    "not-checked": Finding(
+        "medium",
+        "The store did not tell about this client's key, or the tenant about its consent: what they hide is not known.",
+        "Look at the client with the doctor: it says which of them failed, and why.",
+        "doctor",
+    ),
     "no-key-in-store": Finding(
         "low",
         "The tenant has a public key whose private half is not in this store.",

@@ -1,12 +1,10 @@
 """The tenant's clients as a table, with what the key store knows of their keys.
 
-The one place that touches pandas. Qlik keeps no date per key, so a key's age comes from the store's metadata, or from a
+Qlik keeps no date per key, so a key's age comes from the store's metadata, or from a
 kid of our form (`<UTC date>_<thumbprint>`). No private key is read for it: the store's summaries are enough.
 
 The table is made column by column, since that is several times faster than row by row and a tenant may have ten
 thousand clients. The pages are fetched one after the other: each names the next.
-
-A history of calls (`calls_frame`) becomes a table here too, for the same reason: pandas stays in one place.
 
 Not done here: changing anything; showing the table (`panel`, `cli`).
 """
@@ -17,22 +15,27 @@ import functools
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, time
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
 from qlik_keys.clock import SYSTEM_CLOCK, utc_now
+from qlik_keys.errors import QlikKeysError, TenantNotFound
 from qlik_keys.findings import DUE_SOON, FINDINGS, SEVERITIES
 from qlik_keys.keys import kid_made_on
+from qlik_keys.side_by_side import side_by_side
+from qlik_keys.tenant.budget import LIMITS_PER_MINUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from qlik_keys.clock import Clock
     from qlik_keys.keystore.base import KeyStore, KeySummary
     from qlik_keys.tenant import ClientOverview, QlikTenant
-    from qlik_keys.trial import Called
 
+    Progress = Callable[[str, int, int], None]
+
+Value = TypeVar("Value")
 COLUMNS = (
     "client_id",
     "name",
@@ -69,39 +72,39 @@ _LOOKED_AT = (
     "rotate_by",
     "created_by",
     "disabled",
+    "unread",
+    "untold",
 )
 _WRITTEN_TIMES = ("created", "updated")
 _NUMBERS = ("key_age_days", "secrets")
-# Qlik tells the consent by a call per client: a listing of a large tenant must not spend the tenant's rate limit on it.
-CONSENT_LOOKUPS = 100
+# Qlik tells the consent by a call per client. Unasked, a listing spends on it no more than one minute's allowance.
+CONSENT_LOOKUPS = LIMITS_PER_MINUTE[1]
 _EARLIEST, _LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_MACHINE = "client_credentials"
 _MOST_KEYS = 2  # a rotation needs two at a time
 
-CALL_COLUMNS = (
-    "time",
-    "client_id",
-    "client",
-    "method",
-    "path",
-    "status",
-    "milliseconds",
-    "trace_id",
-    "retry_after",
-    "error",
-)
 AUDIT_COLUMNS = ("severity", "finding", "client_id", "name", "meaning", "advice", "command")
 
 
 def clients(
-    tenant: QlikTenant, store: KeyStore | None = None, *, consent: bool | None = None, clock: Clock = SYSTEM_CLOCK
+    tenant: QlikTenant,
+    store: KeyStore | None = None,
+    *,
+    consent: bool | None = None,
+    on_progress: Progress | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> pd.DataFrame:
     """Return the tenant's clients, a row a client, sorted as the tenant sorts them.
+
+    The store and the tenant are asked about eight clients at a time. A client that one of them fails to tell about is a
+    row like the others, with the finding "not-checked" and missing values.
 
     Args:
         tenant: the tenant, with a TenantAdmin's credential.
         store: adds what the store knows of the keys: current kid, custody, dates.
-        consent: look up each machine's consent method, which takes a call per client; by default only where the
-            tenant has at most 100 clients, and the column is empty otherwise.
+        consent: look up each machine's consent method, which takes a call per machine; by default only where there are
+            at most 1,000 machines, and the column is empty otherwise.
+        on_progress: told what is looked up ("keys", "consent"), how many are done, and of how many.
         clock: says what now is.
 
     Returns:
@@ -113,13 +116,13 @@ def clients(
     """
     columns = _listed(tenant.oauth_clients.overviews())
     client_ids = columns["client_id"]
-    found = {} if store is None else _summaries(store, tenant.host, set(client_ids))
-    look_up = len(client_ids) <= CONSENT_LOOKUPS if consent is None else consent
-    columns["consent"] = (
-        [_consent(tenant, *of) for of in zip(client_ids, columns["grant_types"], strict=True)]
-        if look_up
-        else [None] * len(client_ids)
-    )
+    found, unread = ({}, set()) if store is None else _summaries(store, tenant.host, client_ids, on_progress)
+    machines = [of for of, grants in zip(client_ids, columns["grant_types"], strict=True) if _MACHINE in grants]
+    look_up = len(machines) <= CONSENT_LOOKUPS if consent is None else consent
+    consents, untold = _consents(tenant, machines, on_progress) if look_up else ({}, set())
+    columns["consent"] = [consents.get(client_id) for client_id in client_ids]
+    columns["unread"] = [client_id in unread for client_id in client_ids]
+    columns["untold"] = [client_id in untold for client_id in client_ids]
     now = utc_now(clock)
     columns |= _of_keys([found.get(client_id) for client_id in client_ids], columns["kids"], now)
     columns["findings"] = _findings(columns, now, store_known=store is not None)
@@ -129,7 +132,12 @@ def clients(
 
 
 def audit(
-    tenant: QlikTenant, store: KeyStore, *, consent: bool | None = None, clock: Clock = SYSTEM_CLOCK
+    tenant: QlikTenant,
+    store: KeyStore,
+    *,
+    consent: bool | None = None,
+    on_progress: Progress | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> pd.DataFrame:
     """Return what there is to say of the tenant's clients and their keys, a row a finding, the weightiest first.
 
@@ -139,6 +147,7 @@ def audit(
         tenant: the tenant, with a TenantAdmin's credential.
         store: where the keys are.
         consent: as for `clients`.
+        on_progress: as for `clients`.
         clock: says what now is.
 
     Returns:
@@ -152,7 +161,7 @@ def audit(
         >>> found = audit(tenant, store)
         >>> found[found.severity == "high"]  # doctest: +SKIP
     """
-    return audit_of(clients(tenant, store, consent=consent, clock=clock), store, tenant.host)
+    return audit_of(clients(tenant, store, consent=consent, on_progress=on_progress, clock=clock), store, tenant.host)
 
 
 def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataFrame:
@@ -170,10 +179,12 @@ def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataF
     rows += [("unfinished", waiting.client_id, waiting.name) for waiting in staged]
     # A client that is just being made may have its record already, and no row yet.
     known = {*frame["client_id"], *(waiting.client_id for waiting in staged)}
-    for client_id in store.client_ids(tenant_host):
-        if client_id not in known:
-            summary = store.summary(tenant_host, client_id)
-            rows.append(("orphaned-record", client_id, summary.client_name if summary else ""))
+    orphans = [client_id for client_id in store.client_ids(tenant_host) if client_id not in known]
+    for client_id, summary in zip(
+        orphans, side_by_side(lambda each: store.summary(tenant_host, each), orphans), strict=True
+    ):
+        name = "" if summary is None or isinstance(summary, QlikKeysError) else summary.client_name
+        rows.append(("orphaned-record", client_id, name))
     order = {name: place for place, name in enumerate(FINDINGS)}
     rows.sort(key=lambda row: (SEVERITIES.index(FINDINGS[row[0]].severity), order[row[0]], row[2], row[1]))
     columns = {
@@ -189,28 +200,6 @@ def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataF
     found["severity"] = pd.Categorical(found["severity"], categories=[*SEVERITIES], ordered=True)
     found.attrs = dict(frame.attrs)
     return found
-
-
-def calls_frame(calls: Sequence[Called], *, tenant_url: str, clock: Clock = SYSTEM_CLOCK) -> pd.DataFrame:
-    """Return a history of calls, a row a call, oldest first; no body and no secret is in it.
-
-    Args:
-        calls: what was called.
-        tenant_url: the tenant.
-        clock: says what now is.
-
-    Returns:
-        The columns of `CALL_COLUMNS` with real dtypes: "time" in UTC, "retry_after" in seconds. `attrs` as for
-        `clients`.
-    """
-    columns = {name: [getattr(call, name) for call in calls] for name in CALL_COLUMNS}
-    kinds = dict.fromkeys(CALL_COLUMNS, "string")
-    kinds |= {"time": "datetime64[us, UTC]", "status": "Int64", "milliseconds": "float64", "retry_after": "Float64"}
-    for name in ("trace_id", "error"):
-        columns[name] = [value or None for value in columns[name]]
-    frame = pd.DataFrame({name: pd.Series(values, dtype=kinds[name]) for name, values in columns.items()})
-    frame.attrs = {"tenant": tenant_url, "time": utc_now(clock).isoformat()}
-    return frame
 
 
 def _command(finding: str, client_id: str) -> str:
@@ -244,17 +233,46 @@ def _listed(pages: Iterable[Sequence[ClientOverview]]) -> dict[str, list[Any]]:
     return columns
 
 
-def _summaries(store: KeyStore, tenant_host: str, wanted: set[str]) -> dict[str, KeySummary]:
-    found = (
-        store.summary(tenant_host, client_id) for client_id in store.client_ids(tenant_host) if client_id in wanted
+def _summaries(
+    store: KeyStore, tenant_host: str, wanted: Sequence[str], on_progress: Progress | None
+) -> tuple[dict[str, KeySummary], set[str]]:
+    """Return what the store shows of those clients that it has, and the ids of those that it failed to tell about."""
+    has = set(store.client_ids(tenant_host))
+    return _looked_up(
+        lambda client_id: store.summary(tenant_host, client_id),
+        [client_id for client_id in wanted if client_id in has],
+        what="keys",
+        on_progress=on_progress,
     )
-    return {summary.client_id: summary for summary in found if summary is not None}
 
 
-def _consent(tenant: QlikTenant, client_id: str, grant_types: tuple[str, ...]) -> str | None:
-    if "client_credentials" not in grant_types:
-        return None
-    return tenant.oauth_clients.connection_config(client_id).consent_method
+def _consents(
+    tenant: QlikTenant, machines: Sequence[str], on_progress: Progress | None
+) -> tuple[dict[str, str], set[str]]:
+    """Return the machines' consent methods, "" for none, and the ids of those that the tenant failed to tell about."""
+
+    def look_up(client_id: str) -> str:
+        try:
+            return tenant.oauth_clients.connection_config(client_id).consent_method
+        except TenantNotFound:
+            return ""  # without a connection configuration nothing is trusted
+
+    return _looked_up(look_up, machines, what="consent", on_progress=on_progress)
+
+
+def _looked_up(
+    look_up: Callable[[str], Value | None], client_ids: Sequence[str], *, what: str, on_progress: Progress | None
+) -> tuple[dict[str, Value], set[str]]:
+    told = None if on_progress is None else functools.partial(on_progress, what)
+    found: dict[str, Value] = {}
+    failed = set()
+    answers = side_by_side(look_up, client_ids, on_progress=told)
+    for client_id, answer in zip(client_ids, answers, strict=True):
+        if isinstance(answer, QlikKeysError):
+            failed.add(client_id)
+        elif answer is not None:
+            found[client_id] = answer
+    return found, failed
 
 
 def _of_keys(
@@ -293,9 +311,9 @@ def _findings(  # noqa: C901, PLR0912
     shared = {kid for kid, count in Counter(chain.from_iterable(columns["kids"])).items() if count > 1}
     findings = []
     looked_at = (columns[name] for name in _LOOKED_AT)
-    for grants, methods, scopes, consent, kids, current, custody, made, rotate_by, by, disabled in zip(
-        *looked_at, strict=True
-    ):
+    for (
+        grants, methods, scopes, consent, kids, current, custody, made, rotate_by, by, disabled, unread, untold
+    ) in zip(*looked_at, strict=True):  # fmt: skip
         found = []
         if current and current not in kids:
             found.append("locked-out")
@@ -303,7 +321,7 @@ def _findings(  # noqa: C901, PLR0912
             found.append("shared-key")
         if rotate_by and rotate_by < now:
             found.append("rotation-overdue")
-        if "private_key_jwt" not in methods and "client_credentials" in grants:
+        if "private_key_jwt" not in methods and _MACHINE in grants:
             found.append("secret-only")
         if "admin_classic" in scopes:
             found.append("admin-scope")
@@ -311,11 +329,13 @@ def _findings(  # noqa: C901, PLR0912
             found.append("consent-not-trusted")
         if len(kids) > _MOST_KEYS:
             found.append("many-keys")
-        if kids and store_known and custody is None:
+        if unread or untold:
+            found.append("not-checked")
+        if kids and store_known and custody is None and not unread:
             found.append("no-key-in-store")
         if rotate_by and now <= rotate_by <= due_at:
             found.append("rotation-due")
-        if kids and made is None:
+        if kids and made is None and not unread:
             found.append("key-age-unknown")
         if by == "dcr":
             found.append("dynamic-registration")

@@ -292,7 +292,7 @@ class VaultKeyStore:
     def subscribe(self, callback: Callable[[StoreCall], None]) -> Callable[[], None]:
         """Call back with every request to the Vault, without headers and bodies; return what ends that.
 
-        The callback runs in the thread that made the request.
+        The callback runs in the thread that made the request; it is never called by two threads at a time.
         """
         return self._api.subscribe(callback)
 

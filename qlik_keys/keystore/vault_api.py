@@ -52,10 +52,11 @@ class VaultSession(requests.Session):
         self.mount("https://", pool)
         self.mount("http://", pool)
         self._seen = threading.local()
+        self._telling = threading.RLock()  # who is told may ask the store something itself
         self._watchers: tuple[Callable[[StoreCall], None], ...] = ()
 
     def subscribe(self, callback: Callable[[StoreCall], None]) -> Callable[[], None]:
-        """Call back with every request, in the thread that made it; return what ends that."""
+        """Call back with every request, in the thread that made it, one at a time; return what ends that."""
         self._watchers += (callback,)
 
         def unsubscribe() -> None:
@@ -108,11 +109,12 @@ class VaultSession(requests.Session):
             status=self.status,
             elapsed_seconds=elapsed_seconds,
         )
-        for watcher in self._watchers:
-            try:
-                watcher(call)
-            except Exception as error:  # noqa: BLE001  # a watcher must not turn what was done into a failure
-                _logger.warning("a subscriber to the store's calls failed with %s", type(error).__name__)
+        with self._telling:
+            for watcher in self._watchers:
+                try:
+                    watcher(call)
+                except Exception as error:  # noqa: BLE001  # a watcher must not turn what was done into a failure
+                    _logger.warning("a subscriber to the store's calls failed with %s", type(error).__name__)
 
 
 def _joined(address: str, location: str) -> str:

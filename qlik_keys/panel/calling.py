@@ -101,7 +101,7 @@ class Calling(Trying):
 
     def history(self) -> pd.DataFrame:
         """Return the calls and the requests for tokens since the panel was connected, as a DataFrame."""
-        from qlik_keys.inventory import calls_frame  # noqa: PLC0415  # brings pandas
+        from qlik_keys.frames import calls_frame  # noqa: PLC0415  # brings pandas
 
         connection = self._state.connection
         return calls_frame(

@@ -110,6 +110,7 @@ class Session:
         self._transport = transport
         self._retry = retry or RetryPolicy()
         self._lock = threading.Lock()
+        self._telling = threading.RLock()  # who is told may ask the tenant something itself
         self._http: httpx.Client | None = None
         self._closed = False
         self._subscribers: list[Callable[[Exchange], None]] = []
@@ -123,7 +124,7 @@ class Session:
         return self._closed
 
     def subscribe(self, callback: Callable[[Exchange], None]) -> Callable[[], None]:
-        """Call back with every exchange, in the thread that made it; return what ends that."""
+        """Call back with every exchange, in the thread that made it, one at a time; return what ends that."""
         with self._lock:
             self._subscribers.append(callback)
 
@@ -325,11 +326,12 @@ class Session:
             error=type(failure).__name__ if failure is not None else "",
             started_at=datetime.fromtimestamp(sent_at, tz=UTC),
         )
-        for callback in subscribers:
-            try:
-                callback(exchange)
-            except Exception as error:  # noqa: BLE001  # a watcher must not turn what was done into a failure
-                _logger.warning("a subscriber to exchanges failed with %s", type(error).__name__)
+        with self._telling:
+            for callback in subscribers:
+                try:
+                    callback(exchange)
+                except Exception as error:  # noqa: BLE001  # a watcher must not turn what was done into a failure
+                    _logger.warning("a subscriber to exchanges failed with %s", type(error).__name__)
 
     def _client(self) -> httpx.Client:
         with self._lock:

@@ -198,7 +198,8 @@ class QlikTenant:
     def subscribe(self, callback: Callable[[Exchange], None]) -> Callable[[], None]:
         """Call back with every exchange with the tenant, secrets struck out; return what ends that.
 
-        The callback runs in the thread that made the request, also for tenants made by `with_credential`.
+        The callback runs in the thread that made the request, also for tenants made by `with_credential`; it is never
+        called by two threads at a time.
         """
         return self.http.subscribe(callback)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -9,11 +11,23 @@ import pandas as pd
 import pytest
 
 import qlik_keys as qk
+from qlik_keys.errors import (
+    StoreDenied,
+    StoreProtocolError,
+    StoreUnreachable,
+    TenantAuthError,
+    TenantNotFound,
+    TenantUnavailable,
+)
 from qlik_keys.findings import FINDINGS
-from qlik_keys.inventory import CALL_COLUMNS, COLUMNS, calls_frame
+from qlik_keys.frames import CALL_COLUMNS, calls_frame
+from qlik_keys.inventory import COLUMNS, CONSENT_LOOKUPS
 from qlik_keys.keys import KeySpec, generate
 from qlik_keys.keystore.base import KeySummary
-from qlik_keys.tenant import ConnectionConfig, OAuthClient
+from qlik_keys.sandbox.knobs import Knobs
+from qlik_keys.sandbox.tenant import SandboxTenant
+from qlik_keys.sandbox.transport import SandboxTransport
+from qlik_keys.tenant import ConnectionConfig, OAuthClient, RateBudget
 from qlik_keys.tenant.models import OverviewPage
 from qlik_keys.trial import Called
 
@@ -62,13 +76,20 @@ class Tenant:
     url, host = "https://acme.eu.qlikcloud.com", "acme.eu.qlikcloud.com"
 
     def __init__(self, clients, consent="trusted"):
-        self.consents_asked = 0
+        self._asked = []
 
-        def connection_config(_):
-            self.consents_asked += 1
-            return ConnectionConfig(consent_method=consent)
+        def connection_config(client_id):
+            self._asked.append(client_id)  # from several threads
+            found = consent.get(client_id, "trusted") if isinstance(consent, dict) else consent
+            if isinstance(found, Exception):
+                raise found
+            return ConnectionConfig(consent_method=found)
 
         self.oauth_clients = SimpleNamespace(overviews=lambda: [clients], connection_config=connection_config)
+
+    @property
+    def consents_asked(self):
+        return len(self._asked)
 
 
 class Store:
@@ -180,12 +201,19 @@ def test_empty_texts_are_texts_and_only_what_is_not_known_is_missing(clock):
 
 
 def test_a_big_tenant_is_not_asked_a_call_a_client(clock):
-    many = [client(f"{number:032x}") for number in range(101)]
+    many = [client(f"{number:032x}") for number in range(CONSENT_LOOKUPS + 1)]
     tenant = Tenant(many)
     assert qk.clients(tenant, clock=clock)["consent"].isna().all()
     assert tenant.consents_asked == 0
-    qk.clients(tenant, consent=True, clock=clock)
-    assert tenant.consents_asked == 101
+    assert (qk.clients(tenant, consent=True, clock=clock)["consent"] == "trusted").all()
+    assert tenant.consents_asked == CONSENT_LOOKUPS + 1
+
+
+def test_what_a_minute_allows_is_looked_up_unasked_and_only_machines_count(clock):
+    people = [client(f"{number:032x}", allowedGrantTypes=[]) for number in range(5000, 5500)]
+    tenant = Tenant([client(f"{number:032x}") for number in range(CONSENT_LOOKUPS)] + people)
+    qk.clients(tenant, clock=clock)
+    assert tenant.consents_asked == CONSENT_LOOKUPS == 1000
 
 
 def test_only_machines_have_a_consent_to_look_up(clock):
@@ -251,3 +279,102 @@ def test_a_history_of_calls_has_real_dtypes(clock):
     assert list(frame["retry_after"].isna()) == [True, False, True]
     assert list(frame["error"].dropna()) == ["TenantThrottled"]
     assert frame["time"].iloc[0] == TODAY
+
+
+IDS = [f"{number:032x}" for number in range(5)]
+
+
+class PartlyReadable(Store):
+    """A store that fails to tell about some of its clients."""
+
+    def __init__(self, *summaries, failures):
+        super().__init__(*summaries)
+        self._failures = failures
+
+    def summary(self, host, client_id):
+        if client_id in self._failures:
+            raise self._failures[client_id]
+        return super().summary(host, client_id)
+
+
+def by_id(frame, column):
+    return dict(zip(frame["client_id"], frame[column], strict=True))
+
+
+def test_a_record_that_cannot_be_read_is_not_checked_and_stops_no_other_row(clock):
+    clients = [client(each, publicKeys=[]) for each in IDS]
+    clients[1] = client(IDS[1], publicKeys=[ODD_KEY])
+    tells = [summary(client_id=each, current_kid="") for each in IDS]
+    for failure in (StoreDenied("not this one"), StoreUnreachable("cut", retryable=True), StoreProtocolError("odd")):
+        frame = qk.clients(Tenant(clients), PartlyReadable(*tells, failures={IDS[1]: failure}), clock=clock)
+        assert by_id(frame, "findings") == {each: ("not-checked",) if each == IDS[1] else () for each in IDS}
+        assert [custody is pd.NA for custody in frame["custody"]] == [False, True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("failure", "consent", "findings"),
+    [
+        (TenantUnavailable("later", status=503, retryable=True), None, ("not-checked",)),
+        (TenantAuthError("not this one", status=403), None, ("not-checked",)),
+        # The doctor says so too: without a connection configuration nothing is trusted.
+        (TenantNotFound("none", status=404), "", ("consent-not-trusted",)),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_a_consent_that_cannot_be_had_is_not_checked_and_stops_no_other_row(failure, consent, findings, clock):
+    clients = [client(each, publicKeys=[]) for each in IDS]
+    tenant = Tenant(clients, consent={IDS[3]: failure})
+    frame = qk.clients(tenant, clock=clock)
+    assert by_id(frame, "findings") == {each: findings if each == IDS[3] else () for each in IDS}
+    told = by_id(frame, "consent")
+    assert told.pop(IDS[3]) is pd.NA if consent is None else told.pop(IDS[3]) == consent
+    assert set(told.values()) == {"trusted"}
+
+
+def test_a_tenant_or_a_store_that_tells_nothing_is_an_error(clock):
+    clients = [client(each) for each in IDS]
+    failures = {each: StoreDenied("no") for each in IDS}
+    with pytest.raises(StoreDenied):
+        qk.clients(
+            Tenant(clients), PartlyReadable(*[summary(client_id=each) for each in IDS], failures=failures), clock=clock
+        )
+    with pytest.raises(TenantUnavailable):
+        qk.clients(Tenant(clients, TenantUnavailable("later", retryable=True)), clock=clock)
+
+
+def test_progress_says_what_is_looked_up(clock):
+    told = []
+    store = Store(*[summary(client_id=each) for each in IDS])
+    qk.clients(
+        Tenant([client(each) for each in IDS]), store, clock=clock, on_progress=lambda *words: told.append(words)
+    )
+    assert told[-1] == ("consent", 5, 5)
+    assert ("keys", 5, 5) in told
+
+
+def test_look_ups_side_by_side_keep_to_the_rate_limit_and_tell_subscribers_one_at_a_time(clock):
+    knobs = Knobs(enforce_rate_limits=True, tier1_per_minute=6)  # 30 in five minutes
+    simulator = SandboxTenant("https://acme.eu.qlikcloud.com", clock=clock, knobs=knobs)
+    simulator.seed_clients(100)
+    at_work, told = threading.Lock(), []
+
+    def watch(exchange):
+        assert at_work.acquire(blocking=False)  # a failure is a warning in the log, and this one is missing below
+        time.sleep(0.0005)  # another thread may come
+        told.append((exchange.status, exchange.started_at))
+        at_work.release()
+
+    with qk.QlikTenant(
+        simulator.base_url,
+        credential=qk.ApiKey(simulator.api_key),
+        transport=SandboxTransport(simulator),
+        budget=RateBudget(limits_per_minute={1: 6, 2: 100}, clock=clock),
+        clock=clock,
+    ) as tenant:
+        tenant.subscribe(watch)
+        frame = qk.clients(tenant, clock=clock)
+    assert frame["consent"].notna().all()
+    assert [status for status, _ in told] == [200] * 101
+    moments = sorted(moment for _, moment in told)
+    for first, thirty_first in zip(moments, moments[30:], strict=False):
+        assert thirty_first - first >= timedelta(seconds=300)

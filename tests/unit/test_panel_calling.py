@@ -11,7 +11,7 @@ from support import connected_presenter, made_in_panel
 
 import qlik_keys as qk
 from qlik_keys.errors import TenantAuthError
-from qlik_keys.inventory import CALL_COLUMNS
+from qlik_keys.frames import CALL_COLUMNS
 from qlik_keys.panel.presenter import Presenter
 from qlik_keys.panel.trial_state import CallForm, TryForm
 from qlik_keys.panel.words import LOST_CALL, LOST_LOGIN, UNANSWERED_CALL

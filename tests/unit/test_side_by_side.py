@@ -1,0 +1,134 @@
+"""Many requests side by side: how many at a time, in what order they are told, what a failure stops and what not."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from qlik_keys.errors import StoreDenied, StoreSealed, StoreUnreachable, TenantAuthError, TenantNotFound
+from qlik_keys.side_by_side import WORKERS, side_by_side
+
+WAIT = 60  # never waited for; a test that hangs ends
+
+
+def test_as_many_as_there_are_workers_run_at_a_time_and_the_order_is_that_of_the_items():
+    together = threading.Barrier(WORKERS, timeout=WAIT)
+    threads = set()
+
+    def work(number):
+        together.wait()  # passes only where eight are here at once
+        threads.add(threading.get_ident())
+        return number * 2
+
+    assert side_by_side(work, range(WORKERS * 5)) == [number * 2 for number in range(WORKERS * 5)]
+    assert len(threads) == WORKERS
+
+
+def test_nothing_to_do_and_one_thing_to_do_need_no_thread():
+    assert side_by_side(threading.get_ident, []) == []
+    assert side_by_side(lambda _: threading.get_ident(), ["one"]) == [threading.get_ident()]
+
+
+def test_an_item_that_fails_stands_in_its_place_and_stops_no_other():
+    lost = {3: StoreDenied("no"), 7: TenantNotFound("gone"), 40: StoreUnreachable("cut", retryable=True)}
+
+    def work(number):
+        if number in lost:
+            raise lost[number]
+        return number
+
+    assert side_by_side(work, range(60)) == [lost.get(number, number) for number in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("failure", "most_asked"),
+    [
+        (TenantAuthError("who are you", status=401), 8),
+        (StoreSealed("sealed"), 8),
+        (StoreUnreachable("no connection", retryable=True), 16),
+        (StoreDenied("no"), 40),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_concerns_all_ends_it_soon(failure, most_asked):
+    asked = []
+
+    def work(number):
+        asked.append(number)
+        raise failure
+
+    with pytest.raises(type(failure)) as caught:
+        side_by_side(work, range(1000))
+    assert caught.value is failure
+    assert len(asked) <= most_asked
+
+
+def test_a_failure_of_every_item_is_raised_however_few_they_are():
+    def work(number):
+        raise StoreDenied(str(number))
+
+    with pytest.raises(StoreDenied):
+        side_by_side(work, range(2))
+
+
+def test_one_client_that_may_not_be_seen_is_not_all():
+    def work(number):
+        if number == 5:
+            raise TenantAuthError("not this one", status=403)
+        return number
+
+    found = side_by_side(work, range(10))
+    assert isinstance(found[5], TenantAuthError)
+    assert [each for each in found if not isinstance(each, Exception)] == [0, 1, 2, 3, 4, 6, 7, 8, 9]
+
+
+def test_another_error_is_raised_as_it_is_and_nothing_more_is_begun():
+    asked = []
+
+    def work(number):
+        asked.append(number)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        side_by_side(work, range(1000))
+    assert len(asked) <= WORKERS
+
+
+def test_an_interrupt_waits_for_nobody_and_nothing_more_is_begun():
+    may_end, asked = threading.Event(), []
+
+    def work(number):
+        asked.append(number)
+        may_end.wait(WAIT)  # as in the middle of a wait for the rate budget
+
+    def interrupted(_done, _total):
+        raise KeyboardInterrupt
+
+    before = set(threading.enumerate())
+    with pytest.raises(KeyboardInterrupt):
+        side_by_side(work, range(1000), on_progress=interrupted)
+    workers = set(threading.enumerate()) - before
+    assert len(workers) == WORKERS
+    assert all(each.daemon for each in workers)  # the process can end
+    may_end.set()
+    for each in workers:
+        each.join(WAIT)
+    assert len(asked) == WORKERS
+
+
+def test_progress_is_told_in_the_calling_thread_and_its_last_word_is_all():
+    may_end, told = threading.Event(), []
+
+    def on_progress(done, total):
+        told.append((done, total, threading.get_ident()))
+        may_end.set()
+
+    def work(number):
+        if number:
+            may_end.wait(WAIT)
+
+    side_by_side(work, range(30), on_progress=on_progress)
+    assert len(told) > 1
+    assert told[-1] == (30, 30, threading.get_ident())
+    assert {(total, thread) for _, total, thread in told} == {(30, threading.get_ident())}
