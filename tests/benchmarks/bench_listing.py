@@ -77,7 +77,8 @@ def with_keys(box: qk.sandbox.Sandbox, bare: httpx.Client, tenant: qk.QlikTenant
 
         def seed(client_id: str) -> None:
             """Write what a summary reads, and a document of a record's size."""
-            metadata = {"client_name": "seeded", "custody": "kv", "kid": "2026-11-01_x", "made_on": "2026-11-01"}
+            dates = {"made_on": "2026-11-01T00:00:00Z", "rotate_by": "2027-11-01T00:00:00Z"}
+            metadata = {"client_name": "seeded", "custody": "kv", "kid": "2026-11-01_x", **dates}
             vault.secrets.kv.v2.update_metadata(f"{folder}/{client_id}", custom_metadata=metadata)
             vault.secrets.kv.v2.create_or_update_secret(f"{folder}/{client_id}", secret={"keys": "k" * 600}, cas=0)
 
