@@ -4,12 +4,33 @@ The one package that touches jwcrypto, whose `JWK` is a mapping that shows its p
 (reliability-facts 0.10); it never leaves here. What a tenant accepts is in qlik-cloud-contract, "Keys that a client may
 register": RS256 and RS512 with RSA of 2048 bits or more, ES384 with P-384.
 
+The names load lazily: to say what kind of key is wanted (`KeySpec`) brings neither cryptography nor jwcrypto.
+
 Not done here: storing keys (`keystore`), building assertions (`assertion`).
 """
 
-from qlik_keys.keys.private import LocalSigner, PrivateKey, generate
-from qlik_keys.keys.public import PublicJwk, kid_made_on, thumbprint
-from qlik_keys.keys.spec import ALGORITHMS, RSA_SIZES, Algorithm, KeySpec
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qlik_keys.keys.private import LocalSigner, PrivateKey, generate
+    from qlik_keys.keys.public import PublicJwk, kid_made_on, thumbprint
+    from qlik_keys.keys.spec import ALGORITHMS, RSA_SIZES, Algorithm, KeySpec
+
+_HOMES = {
+    "ALGORITHMS": "spec",
+    "Algorithm": "spec",
+    "KeySpec": "spec",
+    "LocalSigner": "private",
+    "PrivateKey": "private",
+    "PublicJwk": "public",
+    "RSA_SIZES": "spec",
+    "generate": "private",
+    "kid_made_on": "public",
+    "thumbprint": "public",
+}
 
 __all__ = [
     "ALGORITHMS",
@@ -23,3 +44,15 @@ __all__ = [
     "kid_made_on",
     "thumbprint",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'qlik_keys.keys' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"qlik_keys.keys.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -14,7 +14,7 @@ from qlik_keys.lifecycle.key_wishes import Rotated, finish, is_under_way, staged
 from qlik_keys.lifecycle.plan import Action
 from qlik_keys.lifecycle.specification import ClientSpecification
 from qlik_keys.lifecycle.workplace import Workplace
-from qlik_keys.tenant.scopes import unknown
+from qlik_keys.tenant.scopes import scope_warnings
 
 if TYPE_CHECKING:
     import threading
@@ -92,17 +92,6 @@ def provision(
     work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
     made = work.provisioning(specification, key).run()
     return replace(made, warnings=(*scope_warnings(specification.scopes), *made.warnings))
-
-
-def scope_warnings(scopes: Iterable[str]) -> tuple[str, ...]:
-    """Return what a person should know about these scopes, a sentence each."""
-    chosen = list(scopes)
-    warnings = [
-        f"{scope!r} is not among the scopes that Qlik publishes: check its spelling." for scope in unknown(chosen)
-    ]
-    if "admin_classic" in chosen:
-        warnings.append("admin_classic lets this client administer the whole tenant.")
-    return tuple(warnings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

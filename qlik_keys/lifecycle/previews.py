@@ -13,11 +13,12 @@ from qlik_keys.clock import SYSTEM_CLOCK
 from qlik_keys.errors import ConfigurationError, LifecycleError, TenantNotFound
 from qlik_keys.keys import KeySpec
 from qlik_keys.lifecycle import key_wishes
-from qlik_keys.lifecycle.operations import resume_in, scope_warnings
+from qlik_keys.lifecycle.operations import resume_in
 from qlik_keys.lifecycle.plan import Action
 from qlik_keys.lifecycle.rehearsal import KeyRehearsal, Memory, ProvisioningRehearsal
 from qlik_keys.lifecycle.specification import ClientSpecification
 from qlik_keys.lifecycle.workplace import ROTATE_AFTER, Workplace
+from qlik_keys.tenant.scopes import scope_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

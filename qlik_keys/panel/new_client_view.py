@@ -157,6 +157,9 @@ class NewClientView:
         advice = OWN_KEY_ADVICE if is_own else KEY_CHOICES[form.key_choice].advice
         put(self._advice, markup.plain(advice) if form.private_key_jwt else "")
         put(self._warnings, markup.warnings(presenter.warnings_of(form)))
+        if not form.name.strip():
+            put(self._preview, "")  # nothing to preview, and an opened panel needs nothing of what makes clients
+            return
         try:
             put(self._preview, markup.preview(presenter.preview(form), presenter.code_of(form)))
         except ConfigurationError:

@@ -19,6 +19,7 @@ from qlik_keys.panel.calling import Calling
 from qlik_keys.panel.showing import made_client, specification_of, waiting_steps
 from qlik_keys.panel.state import NOTHING_DONE, ChangeForm
 from qlik_keys.panel.words import KEY_CHOICES, OWN_KEY
+from qlik_keys.tenant.scopes import scope_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -94,8 +95,6 @@ class Presenter(Calling):
 
     def warnings_of(self, form: ClientForm) -> tuple[str, ...]:
         """Return what a person should know of these choices, a sentence each."""
-        from qlik_keys.lifecycle.operations import scope_warnings  # noqa: PLC0415  # brings httpx
-
         warnings = list(scope_warnings(form.scopes))
         if not form.trusted:
             warnings.append("Without trusted consent a machine cannot log in, so the client will not be proved.")
@@ -228,7 +227,13 @@ class Presenter(Calling):
     def _refresh(self) -> None:
         from qlik_keys.inventory import clients  # noqa: PLC0415  # brings pandas
 
-        frame: pd.DataFrame = clients(*self._connected(), clock=self._clock)
+        doing = self._state.work
+
+        def tell(what: str, done: int, total: int) -> None:
+            if done < total:
+                self._set(work=f"{doing}: {what}, {done:,} of {total:,} clients")
+
+        frame: pd.DataFrame = clients(*self._connected(), on_progress=tell, clock=self._clock)
         there = set(frame["client_id"])
         selected = tuple(each for each in self._state.selected if each in there)
         self._set(clients=frame, clients_at=utc_now(self._clock), selected=selected, audit=None)

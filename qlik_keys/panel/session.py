@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from qlik_keys.clock import SYSTEM_CLOCK
@@ -114,6 +115,8 @@ class Session(Worker):
             raise
 
     def _connect(self, tenant: QlikTenant, store: KeyStore, notices: tuple[str, ...]) -> None:
+        # An opened panel does without it, and a form's first letter must not wait for it: here nobody waits.
+        importlib.import_module("qlik_keys.lifecycle")
         user = tenant.users.me()
         store.client_ids(tenant.host)
         connection = Connection(

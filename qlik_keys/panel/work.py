@@ -146,4 +146,6 @@ class Worker:
 
     def _add_request(self, request: ShownRequest) -> None:
         with self._lock:
-            self._set(steps=with_request(self._state.steps, request))
+            steps = with_request(self._state.steps, request)
+            if steps != self._state.steps:  # a listing sends a thousand that no step shows: nothing is drawn for them
+                self._set(steps=steps)

@@ -83,3 +83,14 @@ def __getattr__(name: str) -> Mapping[str, Scope]:
     if name == "KNOWN_SCOPES":
         return known_scopes()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def scope_warnings(scopes: Iterable[str]) -> tuple[str, ...]:
+    """Return what a person should know about these scopes, a sentence each."""
+    chosen = list(scopes)
+    warnings = [
+        f"{scope!r} is not among the scopes that Qlik publishes: check its spelling." for scope in unknown(chosen)
+    ]
+    if ALL_OF_ADMINISTRATION in chosen:
+        warnings.append("admin_classic lets this client administer the whole tenant.")
+    return tuple(warnings)

@@ -13,6 +13,7 @@ import qlik_keys as qk
 from qlik_keys.errors import AssertionRejected, Interrupted, NeedsPerson, QlikKeysError, TenantUnavailable
 from qlik_keys.lifecycle import operations
 from qlik_keys.tenant import NewOAuthClient, PatchOperation, eq
+from qlik_keys.tenant.scopes import scope_warnings
 
 pytestmark = pytest.mark.openbao
 
@@ -105,7 +106,7 @@ def test_an_untrusted_client_is_made_and_said_to_be_unproved(world, name):
     [(["user_defualt"], "user_defualt"), (["admin_classic"], "administer"), (["user_default"], None)],
 )
 def test_scopes_pass_with_a_word_of_warning(scopes, words):
-    warnings = operations.scope_warnings(scopes)
+    warnings = scope_warnings(scopes)
     assert bool(warnings) is bool(words)
     assert words is None or words in warnings[0]
 
