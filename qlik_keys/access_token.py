@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from qlik_keys.secret import Secret
     from qlik_keys.tenant.calls import Answer
-    from qlik_keys.tenant.models import TokenAnswer
     from qlik_keys.tenant.oauth import Proof, UserLookup
     from qlik_keys.tenant.session import Session
+    from qlik_keys.tenant.token_answer import TokenAnswer
 
 UNKNOWN_LIFETIME_SECONDS = 60.0
 _LONGEST_LIFETIME_SECONDS = 366 * 86_400.0

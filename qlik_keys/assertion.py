@@ -17,6 +17,10 @@ from qlik_keys.clock import SYSTEM_CLOCK, Clock
 CLIENT_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 DEFAULT_LIFETIME_SECONDS = 120
 MAXIMUM_LIFETIME_SECONDS = 300
+# `iat` is that much in the past, so that a tenant whose clock is behind ours does not see an assertion of the future
+# (RFC 7519 4.1.6 only says when it was issued; GitHub asks its users for the same minute). `nbf` is not sent: Qlik asks
+# for none, and it would have to be right as well.
+BACKDATED_SECONDS = 60
 
 
 class Signer(Protocol):
@@ -51,7 +55,8 @@ def client_assertion(
         signer: signs, and names its key and algorithm.
         client_id: `iss` and `sub`.
         audience: the token endpoint, `<tenant>/oauth/token`.
-        lifetime_seconds: from now, 1 to 300.
+        lifetime_seconds: from now, 1 to 300. `iat` is a minute back, and `exp` is at most 300 s after it
+            (qlik-cloud-contract, "The client assertion"): more than 240 end as 240 do.
         clock: says what now is.
 
     Raises:
@@ -63,9 +68,11 @@ def client_assertion(
     if not client_id or not audience:
         raise ValueError("client_id and audience must not be empty")
     now = int(clock.time())
+    issued_at = now - BACKDATED_SECONDS
+    expires_at = min(now + lifetime_seconds, issued_at + MAXIMUM_LIFETIME_SECONDS)
     claims = (
         f'{{"iss":{_text(client_id)},"sub":{_text(client_id)},"aud":{_text(audience)},'
-        f'"jti":"{uuid.uuid4()}","iat":{now},"exp":{now + lifetime_seconds}}}'
+        f'"jti":"{uuid.uuid4()}","iat":{issued_at},"exp":{expires_at}}}'
     )
     signing_input = _header(signer.alg, signer.kid) + b"." + _base64url(claims.encode())
     return (signing_input + b"." + _base64url(signer.sign(signing_input))).decode()

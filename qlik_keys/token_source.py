@@ -77,7 +77,7 @@ class TokenSource:
         store: a key store that has the client's key, as `from_store` does.
         scopes: what to ask for; none asks for all that the client may have.
         user: ask for a token of that user (impersonation) instead of the client's own bot user.
-        assertion_seconds: how long an assertion lives, 1 to 300.
+        assertion_seconds: how long an assertion is good for from now, 1 to 300; more than 240 end as 240 do.
         secret_style: where the secret goes, "form" or HTTP "basic".
         timeout_seconds: for connecting, sending and each wait for bytes of the answer.
         clock: measures and waits.

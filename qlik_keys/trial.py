@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from qlik_keys.access_token import mint
-from qlik_keys.assertion import DEFAULT_LIFETIME_SECONDS, MAXIMUM_LIFETIME_SECONDS, client_assertion
+from qlik_keys.assertion import BACKDATED_SECONDS, DEFAULT_LIFETIME_SECONDS, MAXIMUM_LIFETIME_SECONDS, client_assertion
 from qlik_keys.clock import SYSTEM_CLOCK, Clock
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.keys import KeySpec, generate
@@ -178,7 +178,7 @@ def prepare(
         store: where the key is.
         client_id: the client.
         fault: how to break it on purpose, a name of `FAULTS`; "" for a genuine one.
-        lifetime_seconds: from now, 1 to 300.
+        lifetime_seconds: from now, 1 to 300; more than 240 end as 240 do.
         clock: says what now is.
 
     Raises:
@@ -324,7 +324,10 @@ _MEANINGS: Mapping[tuple[str, str], tuple[str, str]] = {
         "Exactly <tenant>/oauth/token, with no slash at the end, one text and no list.",
     ),
     ("claims", "jti"): ("Its own number", "A fresh UUID for each request: a second use is refused."),
-    ("claims", "iat"): ("When it was made", "Required by Qlik. Clocks that are wrong are refused."),
+    ("claims", "iat"): (
+        "When it was made, less a minute",
+        f"Required by Qlik. Set {BACKDATED_SECONDS} s back: clocks differ, and a time in the future is refused.",
+    ),
     ("claims", "exp"): ("When it ends", f"At most {MAXIMUM_LIFETIME_SECONDS} s after iat."),
 }
 

@@ -329,7 +329,7 @@ IN_THE_RECORD = frozenset({"audience"})
 # What may strike any client, in the order in which it is told; two of them at a time are tried too.
 ILLNESSES = {
     "nothing listens": Illness("tenant-url", nothing_listens, TENANT_CHECKS),
-    "ahead": Illness("clock", clock_ahead_by(30), SIGNED_OUT),
+    "ahead": Illness("clock", clock_ahead_by(90), SIGNED_OUT),
     "audience": Illness("audience", other_audience, mend="token-url"),
     "deleted": Illness("client-exists", deleted, CLIENT_CHECKS | SIGNED_OUT),
     "disabled": Illness("client-enabled", disabled, SIGNED_OUT),
@@ -357,8 +357,8 @@ MORE = {
     "another issuer": Illness("discovery", says_of_itself(issuer="https://evil.example.com")),
     "another path": Illness("discovery", says_of_itself(token_endpoint="{url}/api/token"), SIGNED_OUT | {"audience"}),
     "discovery refused": Illness("discovery", discovery_refused, NO_ANSWER - {"clock", "login"}),
-    "just ahead": Illness("clock", clock_ahead_by(11), SIGNED_OUT),
-    "a minute ahead": Illness("clock", clock_ahead_by(59), SIGNED_OUT),
+    "just ahead": Illness("clock", clock_ahead_by(71), SIGNED_OUT),
+    "two minutes ahead": Illness("clock", clock_ahead_by(119), SIGNED_OUT),
     "far ahead": Illness("clock", clock_ahead_by(300), SIGNED_OUT),
     "behind": Illness("clock", clock_ahead_by(-300), SIGNED_OUT),
     "no impersonation": Illness("machine-to-machine", no_impersonation, SIGNED_OUT),

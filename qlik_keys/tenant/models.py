@@ -93,7 +93,6 @@ Flag = Annotated[bool, _OddIs(default=False)]
 _Aware = Annotated[datetime, _InUtc()]
 Moment = Annotated[datetime | None, _InUtc(), _OddIs(None)]
 ClientSecretText = Annotated[Secret, _AsSecret("client secret")]
-AccessTokenText = Annotated[Secret, _AsSecret("access token")]
 
 
 _TOLERANT = ConfigDict(
@@ -354,18 +353,6 @@ class OverviewPage(Page):
     """The same page, as a table needs it."""
 
     data: tuple[ClientOverview, ...]
-
-
-class TokenAnswer(BaseModel):
-    """What the token endpoint answers; both ways to tell a lifetime are optional."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, arbitrary_types_allowed=True)
-
-    access_token: AccessTokenText
-    token_type: Text = "Bearer"  # noqa: S105  # the name of a kind
-    expires_in: Annotated[float | None, _OddIs(None)] = None
-    expires_at: Moment = None
-    scope: Text = ""
 
 
 def parse(model: type[ModelType], content: bytes, method: str, path: str) -> ModelType:

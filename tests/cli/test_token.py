@@ -280,7 +280,7 @@ def test_a_life_is_told_in_two_units(seconds, told, bridge, tenant_of):
 @pytest.mark.parametrize("words", [["--stdout"], ["--exec", "--", "true"], ["--context", "x"]])
 def test_the_tenant_s_words_are_printable_short_and_without_the_token(words, bridge, tenant_of):
     scope = f"user\x1b]0;owned\x07\x9b31m\nline two {TOKEN} {TOKEN.encode().hex()} " + "x" * 9000
-    with tenant_of({"scope": scope, "token_type": f"\x1b[31m{TOKEN}", "expires_in": 60}) as tenant:
+    with tenant_of({"scope": scope, "expires_in": 60}) as tenant:
         ended = bridge(*words, QLIK_TENANT_URL=tenant.url)
     assert ended.code == 0
     assert "scope user" in ended.err

@@ -15,6 +15,7 @@ from loopback import CUT, Loopback, Reply
 from support import made_client
 
 import qlik_keys as qk
+from qlik_keys.errors import TokenError
 from qlik_keys.tenant import RetryPolicy
 
 API_KEY = "canary-apikey-ZZx81kd93jfkQpLmNbVc72~Yq"
@@ -150,19 +151,30 @@ def test_in_a_media_type(form):
     assert shows_no(API_KEY, shown, repr(answer))
 
 
-@pytest.mark.parametrize("field", ["scope", "token_type"])
 @pytest.mark.parametrize("secret", [TOKEN, CLIENT_SECRET], ids=["the token", "the client secret"])
-def test_in_the_answer_that_brings_a_token(field, secret, form):
+def test_in_the_answer_that_brings_a_token(secret, form):
     document = {"access_token": TOKEN, "token_type": "Bearer", "scope": "user_default", "expires_in": 60}
     with (
-        Loopback(lambda _: Reply(200, {**document, field: f"user_default {form(secret)}"})) as server,
+        Loopback(lambda _: Reply(200, {**document, "scope": f"user_default {form(secret)}"})) as server,
         qk.TokenSource(f"{server.url}/oauth/token", client_id="abc", secret=CLIENT_SECRET) as source,
     ):
         token = source.token()
     assert token.reveal() == TOKEN
     assert shows_no(secret, repr(token))
-    said = {"scope": token.scope, "token_type": token.token_type}[field]
-    assert (said.startswith("user_default "), "•••" in said) == (True, True)
+    assert (token.scope.startswith("user_default "), "•••" in token.scope) == (True, True)
+
+
+@pytest.mark.parametrize("secret", [TOKEN, CLIENT_SECRET], ids=["the token", "the client secret"])
+def test_in_the_type_of_a_token(secret, form):
+    document = {"access_token": TOKEN, "token_type": f"bearer {form(secret)}", "expires_in": 60}
+    with (
+        Loopback(lambda _: Reply(200, document)) as server,
+        qk.TokenSource(f"{server.url}/oauth/token", client_id="abc", secret=CLIENT_SECRET) as source,
+        pytest.raises(TokenError) as caught,
+    ):
+        source.token()
+    assert shows_no(secret, repr(caught.value), str(caught.value), str(vars(caught.value)))
+    assert shows_no(TOKEN, str(caught.value), str(vars(caught.value)))
 
 
 def test_what_was_sent_before_is_known_as_well():

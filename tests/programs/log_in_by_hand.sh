@@ -29,7 +29,7 @@ signature() {
 now=$(date +%s)
 header=$(printf '{"alg":"%s","kid":"%s","typ":"JWT"}' "$ALG" "$KID" | base64url)
 claims=$(printf '{"iss":"%s","sub":"%s","aud":"%s","jti":"%s","iat":%s,"exp":%s}' \
-    "$CLIENT_ID" "$CLIENT_ID" "$TOKEN_URL" "$(openssl rand -hex 16)" "$now" "$((now + 120))" | base64url)
+    "$CLIENT_ID" "$CLIENT_ID" "$TOKEN_URL" "$(openssl rand -hex 16)" "$((now - 60))" "$((now + 120))" | base64url)
 signed=$(printf '%s.%s' "$header" "$claims" | signature | base64url)
 
 # By standard input: what stands in the arguments, every user of the machine can read.

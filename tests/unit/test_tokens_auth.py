@@ -22,7 +22,9 @@ def tokens():
 
     def reply(_):
         given.append(1)
-        return httpx.Response(200, json={"access_token": f"token-{len(given)}", "expires_in": 3600})
+        return httpx.Response(
+            200, json={"access_token": f"token-{len(given)}", "token_type": "Bearer", "expires_in": 3600}
+        )
 
     return Wire(reply)
 

@@ -23,7 +23,7 @@ from qlik_keys import errors
 from qlik_keys.keystore.base import ClientRecord, StoredKey
 from qlik_keys.tenant import ApiKey, QlikTenant
 from qlik_keys.tenant.oauth import UserLookup
-from qlik_keys.tokens import Freshness, TokenSource
+from qlik_keys.tokens import Freshness, PrivateKeyJwtAuth, TokenSource
 
 URL = "https://acme.eu.qlikcloud.com"
 TOKEN_URL = URL + "/oauth/token"
@@ -107,7 +107,7 @@ def test_the_constructor_asks_nothing_and_the_request_is_the_contracts(source_on
     assert header == {"alg": "ES384", "kid": signer.kid, "typ": "JWT"}
     assert claims.pop("jti")
     now = int(clock.time())
-    assert claims == {"iss": "c1", "sub": "c1", "aud": TOKEN_URL, "iat": now, "exp": now + 120}
+    assert claims == {"iss": "c1", "sub": "c1", "aud": TOKEN_URL, "iat": now - 60, "exp": now + 120}
 
 
 def test_each_attempt_has_an_assertion_of_its_own(source_on):
@@ -153,6 +153,10 @@ def test_a_secret_goes_by_basic_where_that_is_asked_for(source_on):
         ({}, 60, False),
         ({"expires_in": None, "expires_at": None}, 60, False),
         ({"expires_in": "soon", "expires_at": "later"}, 60, False),
+        ({"expires_in": True}, 60, False),
+        ({"expires_in": [3600], "expires_at": {}}, 60, False),
+        ({"expires_in": "1" * 400}, 60, False),
+        ({"expires_at": "NOW+21600 as a number"}, 21600, True),
         ({"expires_in": -5}, 0, True),
         ({"expires_in": 1e300}, 366 * 86400, True),
         ({"expires_at": "9999-12-31T23:59:59Z"}, 366 * 86400, True),
@@ -164,14 +168,98 @@ def test_either_way_to_tell_the_life_of_a_token_is_understood_and_none_assumed(
 ):
     now = datetime.fromtimestamp(clock.time(), tz=UTC)
     told = {
-        name: (now + timedelta(seconds=int(value[3:]))).isoformat() if str(value).startswith("NOW") else value
-        for name, value in fields.items()
+        **fields,
+        **{
+            name: (now + timedelta(seconds=int(value[3:].split()[0]))).isoformat()
+            for name, value in fields.items()
+            if str(value).startswith("NOW")
+        },
     }
+    if str(fields.get("expires_at", "")).endswith("number"):
+        told["expires_at"] = datetime.fromisoformat(told["expires_at"]).timestamp()
     source, _ = source_on(granted(**told))
     token = source.token()
     assert (token.lifetime, token.lifetime_known) == (seconds, known)
     assert token.expires_at == now + timedelta(seconds=seconds)
     assert (token.scope, token.token_type, token.reveal()) == ("apps", "Bearer", "access-token-1")
+
+
+@pytest.mark.parametrize("kind", ["Bearer", "bearer", "BEARER"])
+def test_bearer_in_any_letters_is_bearer(source_on, kind):
+    source, _ = source_on(granted(token_type=kind))
+    assert source.token().token_type == kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("mac", "of the type MAC"),
+        ("DPoP", "of the type DPoP"),
+        ("N_A", "of the type N_A"),
+        ("Bearer access-token-1", "of an unknown type"),
+        ("", "of an unknown type"),
+        (None, "without `token_type`"),
+        (["Bearer"], "whose `token_type` is not text"),
+        (7, "whose `token_type` is not text"),
+    ],
+)
+def test_a_token_of_another_kind_is_refused_and_never_used(source_on, clock, kind, words):
+    source, wire = source_on(granted(token_type=kind), granted("good"))
+    api = Wire(httpx.Response(200))
+    with (
+        httpx.Client(base_url=URL, auth=PrivateKeyJwtAuth(source), transport=api) as client,
+        pytest.raises(errors.TokenError, match=words) as caught,
+    ):
+        client.get("/api/v1/users/me")
+    error = caught.value
+    assert type(error) is errors.TokenError
+    assert (error.outcome, error.status, error.client_id, error.retryable) == ("applied", 200, "c1", False)
+    assert "access-token-1" not in f"{error} {vars(error)}"
+    assert (api.sent, len(wire.sent)) == ([], 1)
+    assert source.token().reveal() == "good"
+
+
+def test_an_answer_without_the_type_of_the_token_is_refused(source_on):
+    source, _ = source_on(httpx.Response(200, json={"access_token": "access-token-1"}))
+    with pytest.raises(errors.TokenError, match="without `token_type`"):
+        source.token()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b'"access-token-1"',
+        b"{}",
+        b'{"access_token": null, "token_type": "Bearer"}',
+        b'{"access_token": "", "token_type": "Bearer"}',
+        b'{"access_token": ["access-token-1"], "token_type": "Bearer"}',
+        b'{"access_token": 17, "token_type": "Bearer"}',
+        b'{"access_token": "access-token-1\\u00e9", "token_type": "Bearer"}',
+        b'{"access_token": "access-token-1\\r\\nx: y", "token_type": "Bearer"}',
+        b'{"access_token": "access-token-1", "token_type": "Bearer"',
+        b"\xff\xfe",
+        b"[" * 20_000,
+    ],
+)
+def test_an_answer_that_is_no_token_is_named_and_not_quoted(source_on, content):
+    source, _ = source_on(httpx.Response(200, content=content))
+    with pytest.raises(errors.TenantProtocolError, match="something else than the contract says") as caught:
+        source.token()
+    assert caught.value.outcome is errors.Outcome.UNKNOWN
+    assert "access-token-1" not in f"{caught.value} {vars(caught.value)}"
+
+
+@pytest.mark.parametrize(
+    ("scope", "told"),
+    [(["apps", "users"], ""), (None, ""), (7, ""), ("a\ud800b", "a?b"), ("apps users", "apps users")],
+)
+def test_a_scope_that_is_no_text_is_not_told(source_on, scope, told):
+    content = json.dumps({"access_token": "a", "token_type": "Bearer", "scope": scope})  # as \\u escapes
+    source, _ = source_on(httpx.Response(200, content=content))
+    assert source.token().scope == told
 
 
 def test_where_the_clocks_differ_expires_at_is_counted_from_the_tenants_date(source_on, clock):
@@ -441,8 +529,8 @@ def test_qliks_own_words_are_shown_but_decide_nothing(source_on):
         (-61, errors.ClockSkewError),
         (-60, errors.AssertionRejected),
         (0, errors.AssertionRejected),
-        (10, errors.AssertionRejected),
-        (11, errors.ClockSkewError),
+        (70, errors.AssertionRejected),
+        (71, errors.ClockSkewError),
         (3600, errors.ClockSkewError),
     ],
 )

@@ -83,7 +83,7 @@ def test_a_genuine_assertion_is_shown_as_it_is_sent(tenant, logins, custody, alg
     assert prepared.header == {"alg": alg, "kid": kid, "typ": "JWT"}
     assert prepared.claims["iss"] == prepared.claims["sub"] == client_id
     assert prepared.claims["aud"] == tenant.token_url
-    assert prepared.claims["exp"] - prepared.claims["iat"] == 120
+    assert prepared.claims["exp"] - prepared.claims["iat"] == 180
     assert find_canaries(repr(prepared), [prepared.assertion.reveal()]) == []
     sent = [json.loads(base64.urlsafe_b64decode(part + "==")) for part in prepared.assertion.reveal().split(".")[:2]]
     assert sent == [prepared.header, prepared.claims]
@@ -236,7 +236,7 @@ def test_an_assertion_is_not_sent_again_when_the_tenant_may_have_seen_it(client_
         assert len(wire.sent) == 1
         wire.replies = [
             httpx.Response(429, headers={"retry-after": "3"}),
-            httpx.Response(200, json={"access_token": "t" * 20, "expires_in": 60}),
+            httpx.Response(200, json={"access_token": "t" * 20, "token_type": "Bearer", "expires_in": 60}),
         ]
         assert trial.send(tenant, prepared).lifetime == 60
         assert [sent.form["client_assertion"] for sent in wire.sent[1:]] == ["a.b.c", "a.b.c"]
@@ -251,6 +251,7 @@ def test_each_member_is_explained():
     assert "no slash at the end" in explained["aud"].rule
     assert "300 s" in explained["exp"].rule
     assert "Here: 120 s." in explained["exp"].rule
+    assert "60 s back" in explained["iat"].rule
     assert explained["iat"].value == "1800000000 (2027-01-15 08:00:00 UTC)"
     [odd] = trial.explain({}, {"odd": ["x"]})
     assert (odd.value, odd.rule) == ('["x"]', "")
