@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from qlik_keys import errors, sandbox
     from qlik_keys.diagnosis import Check, Diagnosis, doctor, mend
     from qlik_keys.errors import QlikKeysError
+    from qlik_keys.frames import flat
     from qlik_keys.inventory import audit, clients
     from qlik_keys.keys import KeySpec, PrivateKey, PublicJwk, generate
     from qlik_keys.keystore.vault import AppRole, JwtLogin, KubernetesLogin, UserPass, VaultKeyStore
@@ -71,6 +72,7 @@ _HOMES = {
     "audit": "inventory",
     "clients": "inventory",
     "doctor": "diagnosis",
+    "flat": "frames",
     "generate": "keys",
     "mend": "diagnosis",
     "Rotated": "lifecycle",
@@ -119,6 +121,7 @@ __all__ = [
     "delete",
     "doctor",
     "errors",
+    "flat",
     "generate",
     "mend",
     "preview",

@@ -6,7 +6,8 @@ Not done here: the clients' table and the audit, whose columns are ours (`invent
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import pandas as pd
 
@@ -29,6 +30,12 @@ CALL_COLUMNS = (
     "retry_after",
     "error",
 )
+Target = Literal["excel", "csv", "sql", "parquet"]
+_SPREADSHEETS = ("excel", "csv")
+# What a spreadsheet takes for a formula (OWASP, "CSV Injection"); some drop blanks before it, and some know the wide
+# forms.
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _MOMENTS = ("At", "created", "lastUpdated", "lastUsed", "expiry")
 
 
@@ -87,3 +94,80 @@ def calls_frame(calls: Sequence[Called], *, tenant_url: str, clock: Clock = SYST
     frame = pd.DataFrame({name: pd.Series(values, dtype=kinds[name]) for name, values in columns.items()})
     frame.attrs = {"tenant": tenant_url, "time": utc_now(clock).isoformat()}
     return frame
+
+
+def flat(frame: pd.DataFrame, target: Target) -> pd.DataFrame:
+    """Return a copy of a table that pandas can write: what the target cannot hold is put in another form.
+
+    Moments become UTC without a zone and lists of texts become one text with commas; a Parquet file keeps both as they
+    are. Anything nested becomes JSON, a category its text. In "excel" and "csv" a text that a spreadsheet would run as
+    a formula gets an apostrophe before it: a client's name may be anybody's text. Column names and the index are
+    treated alike.
+
+    Args:
+        frame: of `clients`, `audit`, a listing, or any other.
+        target: "excel", "csv", "sql" or "parquet".
+
+    Raises:
+        ValueError: there is no such target.
+
+    Example:
+        >>> flat(clients(tenant), "excel").to_excel("clients.xlsx", index=False)  # doctest: +SKIP
+        >>> flat(clients(tenant), "csv").to_csv("clients.csv", index=False)  # doctest: +SKIP
+        >>> flat(clients(tenant), "sql").to_sql("clients", connection, index=False)  # doctest: +SKIP
+        >>> flat(clients(tenant), "parquet").to_parquet("clients.parquet", index=False)  # doctest: +SKIP
+    """
+    if target not in get_args(Target):
+        raise ValueError(f"target must be one of {', '.join(get_args(Target))}, not {target!r}")
+    # By position: a table may have two columns of one name.
+    series = [_flat_series(frame.iloc[:, place], target) for place in range(frame.shape[1])]
+    found = pd.concat(series, axis=1) if series else pd.DataFrame(index=frame.index)
+    found.columns = pd.Index([_flat_value(str(name), target) for name in frame.columns])
+    if not isinstance(frame.index, pd.RangeIndex):
+        levels = flat(frame.index.to_frame(index=False), target)
+        found.index = pd.MultiIndex.from_frame(levels) if levels.shape[1] > 1 else pd.Index(levels.iloc[:, 0])
+        found.index.names = frame.index.names
+    found.attrs = dict(frame.attrs)
+    return found
+
+
+def _flat_series(series: pd.Series[Any], target: Target) -> pd.Series[Any]:
+    kind = series.dtype
+    if isinstance(kind, pd.DatetimeTZDtype):
+        return series if target == "parquet" else series.dt.tz_convert("UTC").dt.tz_localize(None)
+    if isinstance(kind, pd.CategoricalDtype):
+        series = series.astype("object")
+    elif not (pd.api.types.is_object_dtype(kind) or pd.api.types.is_string_dtype(kind)):
+        return series
+    values = [None if _is_missing(value) else value for value in series]
+    if target == "parquet" and all(value is None or _is_texts(value) for value in values):
+        values = [None if value is None else [*value] for value in values]
+        return pd.Series(values, index=series.index, dtype="object")
+    flat_values = [None if value is None else _flat_value(value, target) for value in values]
+    return pd.Series(flat_values, index=series.index, dtype="string")
+
+
+def _flat_value(value: Any, target: Target) -> str:
+    if _is_texts(value):
+        text = ", ".join(value)
+    elif isinstance(value, str):
+        text = value
+    elif isinstance(value, dict | list | tuple):
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    else:
+        text = str(value)  # of a `Secret` its name
+    if not text.isprintable():
+        text = text.encode("utf-8", "replace").decode()  # a lone surrogate is in no encoding
+    if target not in _SPREADSHEETS:
+        return text
+    # A worksheet has no control characters; and pandas does not quote a carriage return, behind which a new row begins.
+    text = _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)  # noqa: PLR0124  # NaN
