@@ -240,6 +240,21 @@ def load_contexts(path: Path) -> ContextFile:
     return found
 
 
+def config_context(path: Path) -> tuple[Context, dict[str, str], dict[str, str]]:
+    """Read qlik-cli's config file (`-c`), whose top has what a context has, and options.
+
+    Returns:
+        What is there of a context, the texts at the top without secrets, and the headers without the login.
+
+    Raises:
+        ConfigurationError: it cannot be read, or is not such a file. Its content is not quoted.
+    """
+    found = _read_config(path)
+    if isinstance(found, str):
+        raise ConfigurationError(f"The config file {path} {found}.", hint="It is YAML: server, headers, and options.")
+    return found
+
+
 def known_contexts() -> dict[str, str]:
     """Return name -> server of the qlik-cli contexts that have a server and a login; {} where there are none."""
     try:
@@ -283,8 +298,43 @@ def _is_file(path: Path) -> bool:
         return False
 
 
+def _read_config(path: Path) -> tuple[Context, dict[str, str], dict[str, str]] | str:
+    """Return what a config file holds, or what is wrong with it."""
+    document = _document(path)
+    if isinstance(document, str):
+        return document
+    headers = document.get("headers")
+    others = {
+        name: value
+        for name, value in (headers.items() if isinstance(headers, dict) else ())
+        if isinstance(name, str) and isinstance(value, str) and name.strip().lower() != "authorization"
+    }
+    texts = {
+        name: value.strip() if isinstance(value, str) else ""
+        for name, value in document.items()
+        if isinstance(name, str) and name != "oauth-client-secret"
+    }
+    return _context("", document), texts, others
+
+
 def _read(path: Path) -> ContextFile | str:
     """Return what the file holds, or what is wrong with it."""
+    document = _document(path)
+    if isinstance(document, str):
+        return document
+    listed = document.get("contexts") or {}
+    if not isinstance(listed, dict):
+        return "is not a file of contexts: `contexts` has no names"
+    contexts = {
+        name: _context(name, fields if isinstance(fields, dict) else {})
+        for name, fields in listed.items()
+        if isinstance(name, str) and name.isprintable()
+    }
+    return ContextFile(path=path, current=_text(document, "current-context"), contexts=contexts)
+
+
+def _document(path: Path) -> dict[object, object] | str:
+    """Return what a file of YAML has at its top, every value as text, or what is wrong with it."""
     try:
         if path.stat().st_size > _MAXIMUM_BYTES:
             return "is too large to be a file of contexts"
@@ -297,17 +347,7 @@ def _read(path: Path) -> ContextFile | str:
         return "is not valid YAML"
     if document is None or document == "":
         document = {}
-    if not isinstance(document, dict):
-        return "is not a file of contexts: it has no names at its top"
-    listed = document.get("contexts") or {}
-    if not isinstance(listed, dict):
-        return "is not a file of contexts: `contexts` has no names"
-    contexts = {
-        name: _context(name, fields if isinstance(fields, dict) else {})
-        for name, fields in listed.items()
-        if isinstance(name, str) and name.isprintable()
-    }
-    return ContextFile(path=path, current=_text(document, "current-context"), contexts=contexts)
+    return document if isinstance(document, dict) else "is not a file of contexts: it has no names at its top"
 
 
 def _context(name: str, fields: Mapping[object, object]) -> Context:

@@ -23,7 +23,7 @@ from IPython.core.magic import (
 )
 from IPython.utils.text import DollarFormatter
 
-from qlik_keys.cli.app import COMPLETION_OPTIONS, SHELL_ONLY, UsageProblem, run
+from qlik_keys.cli.app import COMPLETION_OPTIONS, SHELL_ONLY, UsageProblem, in_tree_order, run
 from qlik_keys.cli.completion_lines import offers_in_a_notebook
 from qlik_keys.cli.results import Notebook, Result, running_in
 from qlik_keys.errors import QlikKeysError
@@ -62,9 +62,9 @@ class QlikMagics(Magics):
         cell is the JSON body: `%%qlik raw post v1/…`. `{name}` stands for a variable's value, as in every magic, but
         not in `--body` and `--value`, where it is JSON.
         """
-        words = _expanded(_split(line), {**self._variables, **(local_ns or {})})
-        command = next((word for word in words if not word.startswith("-")), "")  # `-- token` is `token`
-        if command in SHELL_ONLY:
+        words = in_tree_order(_expanded(_split(line), {**self._variables, **(local_ns or {})}))
+        verbs = [word for word in words if not word.startswith("-")]  # `-- token` is `token`
+        for command in SHELL_ONLY.intersection([*verbs[:1], " ".join(verbs[:2])]):
             raise UsageError(f"`{command}` is for a shell: qlik-keys {command}")
         for word in takewhile(lambda each: each.startswith("-"), words):
             if word.partition("=")[0] in COMPLETION_OPTIONS:
@@ -120,16 +120,15 @@ class QlikMagics(Magics):
         return self._value(results[-1]) if results else None
 
     def _value(self, result: Result) -> Any:
-        document = result.value
-        listed: Any = document.get("data") if isinstance(document, dict) else document
+        listed = result.value
         is_table = isinstance(listed, list) and all(isinstance(each, dict) for each in listed)
         if result.columns is None or not is_table:
-            return document
+            return listed
         from qlik_keys.frames import records_frame  # noqa: PLC0415  # pandas takes a while
 
         frame = records_frame(listed, columns=result.columns, tenant_url=self._notebook.tenant_url)
-        if isinstance(document, dict) and "totalResults" in document:
-            frame.attrs["totalResults"] = document["totalResults"]
+        if result.total is not None:
+            frame.attrs["totalResults"] = result.total
         return frame
 
 

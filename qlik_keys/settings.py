@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
-from qlik_keys.contexts import home_folder, no_contexts, users_contexts
+from qlik_keys.contexts import Context, home_folder, no_contexts, users_contexts
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.origins import same_origin
 from qlik_keys.setting_levels import NORMALISERS, Level, add_login, capitalised, read_level, read_token_file
@@ -94,7 +94,7 @@ class Settings:
         vault_namespace: str | None = None,
         vault_ca_cert: str | Path | None = None,
         custody: str | None = None,
-        context: str | None = None,
+        context: str | Context | None = None,
         login: bool = True,
     ) -> Self:
         """Look the settings up.
@@ -109,7 +109,7 @@ class Settings:
             vault_namespace: the Vault's namespace.
             vault_ca_cert: a file in PEM.
             custody: who holds the keys that are made from now on, "kv" or "transit".
-            context: a qlik-cli context; named here, it outranks the environment.
+            context: a qlik-cli context, by its name or as it was read; named here, it outranks the environment.
             login: False where nobody logs in by these settings: a context then serves for the tenant's address alone,
                 and the current one is not looked at where that is known.
 
@@ -138,7 +138,7 @@ class Settings:
         del given, api_key, client_secret, vault_token
         search.take(arguments)
         if context is not None:
-            search.take_context(_named(context), login=login)
+            search.take_context(context if isinstance(context, Context) else _named(context), login=login)
         level = read_level({name: (variable, os.environ.get(variable)) for name, variable in _VARIABLES.items()})
         if search.has_tenant:
             _leave_login_of_another_tenant(level, search.values["tenant_url"], tell=login)
@@ -251,17 +251,12 @@ class _Search:
         self.notices += [f"{source}: {notice}" for notice in notices]
         return url
 
-    def take_context(self, name: str, *, login: bool) -> None:
+    def take_context(self, name: str | Context, *, login: bool) -> None:
         """Take server and login of the named qlik-cli context; without a name of the current one, if there is one."""
-        contexts = users_contexts()
-        if contexts is None:
-            if name:
-                raise no_contexts(name)
+        context = name if isinstance(name, Context) else _context_of(name)
+        if context is None:
             return
-        if not name and not contexts.current:
-            return
-        context = contexts.get(name)
-        source = f"qlik-cli context {context.name!r}"
+        source = f"qlik-cli context {context.name!r}" if context.name else "config file"
         if not context.server:
             problem = next(iter(context.problems), "it has no server")
             raise ConfigurationError(
@@ -282,6 +277,15 @@ class _Search:
         if context.insecure:
             level.notices.append(f"{source}: certificates are verified, though it says `insecure`")
         self.take(level)
+
+
+def _context_of(name: str) -> Context | None:
+    contexts = users_contexts()
+    if contexts is None:
+        if name:
+            raise no_contexts(name)
+        return None
+    return contexts.get(name) if name or contexts.current else None
 
 
 def _named(context: str) -> str:

@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from qlik_keys import __version__
 from qlik_keys.cli.results import current_notebook
+from qlik_keys.cli.word_order import in_order
 from qlik_keys.errors import Interrupted, Outcome, QlikKeysError
 
 if TYPE_CHECKING:
@@ -33,8 +34,11 @@ _LOOK: dict[str, Any] = {
     "pretty_exceptions_enable": False,
     "context_settings": {"max_content_width": 110},
 }
-# What has no place in a notebook: it prints tokens, runs servers, or changes the shell's own files.
-SHELL_ONLY = ("token", "demo", "sandbox", "lab")
+# What has no place in a notebook: it prints tokens, takes keys that the history would keep, runs servers, or changes
+# the shell's own files.
+SHELL_ONLY = frozenset(
+    {"token", "demo", "sandbox", "lab", "completion", "context create", "context init", "context update"}
+)
 COMPLETION_OPTIONS = ("--show-completion", "--install-completion")
 INTERRUPTED = "Interrupted. What is done stays done; the same command goes on from there."
 _USAGE = 2
@@ -73,17 +77,54 @@ TREE: dict[str, dict[str, Entry]] = {
     },
     "In qlik-cli's words": {
         "token": Entry("token", "Get a token of a client with its private key, for a pipe or for a program."),
-        "user": Entry("users", "Who the caller is."),
+        "user": Entry("users", "Who the caller is, and the tenant's users."),
+        "tenant": Entry("tenants", "The tenant itself."),
+        "api-key": Entry("api_keys", "The API keys that users have on the tenant."),
         "raw": Entry("raw", "Any call to the tenant's REST API."),
         "oauth-client": Entry("oauth_clients", "The tenant's OAuth clients."),
         "oauth-token": Entry("oauth_tokens", "The OAuth tokens that users have on the tenant."),
         "context": Entry("contexts", "The contexts of qlik-cli: who calls, and where."),
+        "alias": Entry("aliases", "Short names for commands."),
+        "status": Entry("about", "Say which tenant is called, and who calls."),
+        "version": Entry("about", "Print the version."),
+        "completion": Entry("about", "Print a shell's completion, ready to be sourced."),
     },
 }
 
 
-class Tree(TyperGroup):
+class Group(TyperGroup):
+    """A group of commands; what qlik-cli has and this program has not is refused by name."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the words of the group, in a notebook without those of a shell."""
+        return [name for name in super().list_commands(ctx) if not _is_elsewhere(f"{self.name} {name}")]
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that the words name.
+
+        Raises:
+            UsageProblem: it is one of qlik-cli's that has no place here.
+        """
+        if args and self.get_command(ctx, args[0]) is None:
+            from qlik_keys.cli.not_here import reason_against
+
+            reason = reason_against("" if isinstance(self, Tree) else str(self.name), args[0])
+            if reason:
+                raise UsageProblem(reason, "")
+        return super().resolve_command(ctx, args)
+
+
+class Tree(Group):
     """The root of the tree; a command is imported when it is called."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._loaded: dict[str, Any] = {}
+
+    @staticmethod
+    def knows(name: str) -> bool:
+        """Return whether there is a command or a group of that name, without loading it."""
+        return any(name in entries for entries in TREE.values())
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the words of the tree in the order of the help, in a notebook without those of a shell."""
@@ -103,10 +144,12 @@ class Tree(TyperGroup):
         entry = next((entries[cmd_name] for entries in TREE.values() if cmd_name in entries), None)
         if entry is None:
             return None
-        module = importlib.import_module(f"qlik_keys.cli.{entry.module}")
-        command: Any = typer.main.get_command(module.app)
-        # A module of one group is that group; one of several commands holds them under their names.
-        return command if command.name == cmd_name else command.commands[cmd_name]
+        if cmd_name not in self._loaded:
+            module = importlib.import_module(f"qlik_keys.cli.{entry.module}")
+            command: Any = typer.main.get_command(module.app)
+            # A module of one group is that group; one of several commands holds them under their names.
+            self._loaded[cmd_name] = command if command.name == cmd_name else command.commands[cmd_name]
+        return self._loaded[cmd_name]
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the tree into the help, without loading it."""
@@ -123,14 +166,15 @@ def _is_elsewhere(name: str) -> bool:
     return name in SHELL_ONLY and current_notebook() is not None
 
 
-def new_group(*, name: str | None = None, words: str | None = None) -> typer.Typer:
+def new_group(*, name: str | None = None, words: str | None = None, cls: type[Group] = Group) -> typer.Typer:
     """Return a group of commands: one with a name of its own, or a mere holder of commands.
 
     Args:
         name: the group's word in the tree.
         words: what it is about, for its help.
+        cls: what finds its commands.
     """
-    group = typer.Typer(name=name, help=words, no_args_is_help=True, add_completion=False, **_LOOK)
+    group = typer.Typer(name=name, cls=cls, help=words, no_args_is_help=True, add_completion=False, **_LOOK)
     if name is not None:
         group.callback()(_begin)  # else a group of one command would be that command
     return group
@@ -176,6 +220,11 @@ class UsageProblem(Exception):
         self.usage = usage
 
 
+def in_tree_order(words: Sequence[str]) -> list[str]:
+    """Return the words of a line with options behind the verb, where qlik-cli takes them before it too."""
+    return in_order(words, typer.main.get_command(app))
+
+
 def run(words: Sequence[str], *, prog_name: str) -> int:
     """Run the tree and return the exit code of what ended early, else 0.
 
@@ -188,7 +237,8 @@ def run(words: Sequence[str], *, prog_name: str) -> int:
     if len(words) > 1 and words[0] in COMPLETION_OPTIONS:
         raise UsageProblem(f"{words[0]} takes no value: it is for the shell that it is typed in.", "")
     try:
-        code = typer.main.get_command(app).main(words, prog_name=prog_name, standalone_mode=False)
+        root = typer.main.get_command(app)
+        code = root.main(in_order(words, root), prog_name=prog_name, standalone_mode=False)
     except typer.Abort:
         problem = None
     except Exception as error:

@@ -13,13 +13,14 @@ from qlik_keys.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from qlik_keys.contexts import Context
     from qlik_keys.settings import Settings
     from qlik_keys.tenant import QlikTenant, RetryPolicy
     from qlik_keys.tokens import TokenSource, UserLookup
 
 
 def resolved(
-    context: str | None = None,
+    context: str | Context | None = None,
     server: str | None = None,
     *,
     custody: str | None = None,
@@ -31,7 +32,7 @@ def resolved(
     In a notebook, `%qlik context use` counts like `--context`.
 
     Args:
-        context: of `--context`.
+        context: of `--context`, or what `--config` has in its place.
         server: of `--server`.
         custody: of `--custody`.
         login: False for a client, which needs nobody's login but its own key.

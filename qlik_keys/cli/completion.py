@@ -71,10 +71,11 @@ def complete_line(words: Sequence[str], incomplete: str) -> list[Offer]:
         incomplete: what the last word begins with, "" for nothing.
     """
     from qlik_keys.cli.app import app
+    from qlik_keys.cli.word_order import in_order
 
     command: Any = typer.main.get_command(app)
     given: list[str] = []
-    for word in words:
+    for word in in_order(words, command):
         if not hasattr(command, "list_commands"):
             given.append(word)
         elif not word.startswith("-"):

@@ -18,19 +18,24 @@ _PIECE = r"""(?:[^,"']|"[^"]*"|'[^']*')+"""
 _PIECES = re.compile(f"{_PIECE}(?:,{_PIECE})*")
 
 
-def document_of(body: str | None, body_file: Path | None) -> Any:
+def document_of(body: str | None, body_file: Path | None, body_values: list[str] | None = None) -> Any:
     """Return the body as JSON-ready values, None where there is none (`tenant.bodies`).
 
     Args:
         body: of `--body`, or a notebook's cell.
         body_file: of `--body-file`; "-" is standard input.
+        body_values: of `--body-values`.
 
     Raises:
-        typer.BadParameter: both are given.
+        typer.BadParameter: several are given, or a value is malformed.
         ConfigurationError: it is no JSON, or the file cannot be read.
     """
-    if body is not None and body_file is not None:
+    if sum(given is not None for given in (body, body_file, body_values or None)) > 1:
         raise typer.BadParameter("there are two bodies: give one of them", param_hint="--body / --body-file")
+    if body_values:
+        from qlik_keys.cli.body_values import body_of_values
+
+        body = body_of_values(body_values)
     if body_file is not None:
         hint = "Check what is in it."
         text = _read(body_file)

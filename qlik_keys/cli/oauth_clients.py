@@ -13,6 +13,7 @@ import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
 from qlik_keys.cli.inputs import document_of
+from qlik_keys.cli.list_options import LimitOption, NextOption, PrevOption, TotalOption  # noqa: TC001  # typer reads them
 from qlik_keys.cli.options import Call, calling
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.tenant.bodies import strict_json
@@ -47,15 +48,18 @@ def ls(
     call: Call,
     *,
     filter_: Annotated[str, typer.Option("--filter", help="A SCIM filter: 'clientName eq \"nightly-etl\"'.")] = "",
-    limit: Annotated[int | None, typer.Option(min=1, help="How many at most; all by default.")] = None,
+    limit: LimitOption = None,
+    next_: NextOption = "",
+    prev: PrevOption = "",
     sort: Annotated[str, typer.Option(help="+ or - and clientId, clientName, appType, createdAt …")] = "",
-    total_results: Annotated[bool, typer.Option("--totalResults", help="Also tell how many there are.")] = False,
+    total_results: TotalOption = False,
 ) -> None:
     """List the tenant's OAuth clients.
 
     Example: qlik-keys oauth-client ls --sort +clientName --limit 10
     """
-    query = {"filter": filter_, "sort": sort, "totalResults": "true" if total_results else ""}
+    total = "true" if total_results else ""
+    query = {"filter": filter_, "next": next_, "prev": prev, "sort": sort, "totalResults": total}
     call.list_all(_PATH, query=query, limit=limit, columns=_COLUMNS, nothing="The tenant has no such clients.")
 
 

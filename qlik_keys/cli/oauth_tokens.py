@@ -11,6 +11,7 @@ from urllib.parse import quote
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
+from qlik_keys.cli.list_options import LimitOption  # noqa: TC001  # typer reads the annotations at run time
 from qlik_keys.cli.options import Call, calling
 
 app = new_group(name="oauth-token", words="The OAuth tokens that users have on the tenant.")
@@ -24,7 +25,7 @@ _COLUMNS = ("id", "userId", "deviceType", "description", "lastUsed")
 def ls(
     call: Call,
     *,
-    limit: Annotated[int | None, typer.Option(min=1, help="How many at most; all by default.")] = None,
+    limit: LimitOption = None,
     page: Annotated[str, typer.Option(help="The page to begin with.")] = "",
     sort: Annotated[str, typer.Option(help="userId.")] = "",
     user_id: Annotated[str, typer.Option("--userId", metavar="ID", help="Of this user alone.")] = "",

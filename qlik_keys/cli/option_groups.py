@@ -15,12 +15,14 @@ def with_options(group: type[Any]) -> Callable[[Callable[..., None]], Callable[.
     """Return a decorator that gives a command these options, behind its own; they are its first argument.
 
     Args:
-        group: a dataclass whose fields are annotated as typer wants it.
+        group: a dataclass whose fields are annotated as typer wants it, but for those with the metadata `option`
+            False. Its method `completed`, if it has one, returns the options that the command gets.
     """
+    fields = [each for each in dataclasses.fields(group) if each.metadata.get("option", True)]
     hints = get_type_hints(group, include_extras=True)
     shared = [
         inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=hints[each.name])
-        for each in dataclasses.fields(group)
+        for each in fields
     ]
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -29,7 +31,7 @@ def with_options(group: type[Any]) -> Callable[[Callable[..., None]], Callable[.
         @functools.wraps(command)
         def run(**given: Any) -> None:
             options = group(**{each.name: given.pop(each.name) for each in shared})
-            command(options, **given)
+            command(options.completed() if hasattr(options, "completed") else options, **given)
 
         del run.__wrapped__  # typer would look at it, and find the argument
         run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path  # noqa: TC003  # typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
@@ -17,14 +18,14 @@ import typer
 from qlik_keys.cli.callers import as_client, lookup, resolved
 from qlik_keys.cli.completion import complete_clients, complete_contexts
 from qlik_keys.cli.inputs import pairs
+from qlik_keys.cli.list_options import InsecureOption, ServerTypeOption  # noqa: TC001  # typer reads annotations
 from qlik_keys.cli.option_groups import with_options
-from qlik_keys.cli.results import current_notebook, is_terminal, show
+from qlik_keys.cli.results import current_notebook, is_terminal, listed_in, show
 from qlik_keys.errors import ConfigurationError, TenantProtocolError
 from qlik_keys.tenant.deleting import CONFIRMATION, deleted_client_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from qlik_keys.tenant import Exchange, QlikTenant, RetryPolicy
     from qlik_keys.tenant.raw import RawAnswer
@@ -32,13 +33,6 @@ if TYPE_CHECKING:
 
 MAXIMUM_RETRIES = 10
 _PAGE = 100
-
-
-def _refuse_insecure(value: bool) -> None:  # noqa: FBT001  # typer's callbacks are called like this
-    if value:
-        raise typer.BadParameter(
-            "certificates are always verified; point SSL_CERT_FILE to the certificate of your own authority"
-        )
 
 
 def refuse_empty(value: str | list[str] | None) -> str | list[str] | None:
@@ -99,7 +93,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Answers and errors as 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """Who calls, how often it is tried, and how the answer is shown: the options that every call has."""
+    """Who calls, how often it is tried, and how the answer is shown: the options that every call has.
+
+    `connection` is no option: a name or a `Context`, which the config file has in the place of `--context`.
+    """
 
     client: ClientOption = None
     scope: Annotated[
@@ -125,14 +122,45 @@ class Call:
         int | None, typer.Option(min=1, metavar="SECONDS", help="How long to wait before that at least, 1 or more.")
     ] = None
     quiet: QuietOption = False
+    human: Annotated[bool, typer.Option("--human", help="Print ids and names only, as a table.")] = False
     as_it_came: Annotated[
-        bool, typer.Option("--raw", help="Print the answer as it came; of a list the first page.")
+        bool, typer.Option("--raw", help="Print the answer unmodified; of a list the first page, with its links.")
     ] = False
     as_json: JsonOption = False
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Tell each request on standard error, without secrets.")
     ] = False
-    insecure: Annotated[bool, typer.Option("--insecure", hidden=True, callback=_refuse_insecure)] = False
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", metavar="FILE", help="Take these options from a file of YAML.")
+    ] = None
+    server_type: ServerTypeOption = None
+    insecure: InsecureOption = False
+
+    def completed(self) -> Call:
+        """Return these options with those of the config file, if one is named; what was typed outranks it.
+
+        Raises:
+            ConfigurationError: the file cannot be read, or is no such file.
+            typer.BadParameter: it asks for what this program does not do.
+        """
+        if self.config is None:
+            return self
+        from qlik_keys.cli.config_file import read_config
+
+        found = read_config(self.config, as_json=self.as_json)
+        return replace(
+            self,
+            connection=found.connection if self.context is None else None,
+            headers=[*found.headers, *(self.headers or ())] or None,
+            retry=found.numbers.get("retry") if self.retry is None else self.retry,
+            interval=found.numbers.get("interval") if self.interval is None else self.interval,
+            quiet=self.quiet or "quiet" in found.flags,
+            as_it_came=self.as_it_came or "raw" in found.flags,
+            as_json=self.as_json or "json" in found.flags,
+            verbose=self.verbose or "verbose" in found.flags,
+        )
+
+    connection: Any = field(default=None, metadata={"option": False})
 
     @contextmanager
     def tenant(self) -> Iterator[QlikTenant]:
@@ -149,7 +177,8 @@ class Call:
             )
         if self.scope and self.client is None:
             raise typer.BadParameter("only a client can ask for scopes: --client NAME", param_hint="--scope")
-        settings = resolved(self.context, self.server, login=self.client is None, as_json=self.as_json)
+        context = self.connection or self.context
+        settings = resolved(context, self.server, login=self.client is None, as_json=self.as_json)
         notebook = current_notebook()
         if notebook is not None:
             notebook.tenant_url = settings.tenant_url
@@ -206,7 +235,11 @@ class Call:
         elif self.as_it_came:
             show(answer.content.decode(errors="replace"), as_it_came=True)
         elif answer.content:
-            show(answer.json(), quiet=self.quiet, as_json=self.as_json)
+            document = answer.json()
+            listed = listed_in(document)
+            show(listed, quiet=self.quiet, human=self.human, as_json=self.as_json)
+            if listed is not document and _goes_on(document) and not self.as_json:
+                typer.echo("Note: there are more; the cursor in links.next (--raw) goes into --query next=…", err=True)
         return answer
 
     def list_all(
@@ -234,7 +267,7 @@ class Call:
         asked["limit"] = str(min(limit or _PAGE, _PAGE))
         if self.as_it_came:
             answer = self.send("get", path, query=asked)
-            if (limit is None or limit > _PAGE) and _goes_on(answer):
+            if (limit is None or limit > _PAGE) and _goes_on(_json_or_none(answer)) and not self.as_json:
                 typer.echo("Note: this is the first page, and there are more: leave --raw out to get them.", err=True)
             return
         found: list[Any] = []
@@ -243,11 +276,17 @@ class Call:
             for page in tenant.raw_pages(path, query=asked, headers=self._headers()):
                 total = page.get("totalResults", total)
                 found += page["data"]
-                if limit and len(found) >= limit:
+                if (limit and len(found) >= limit) or "prev" in asked:  # behind that page is what was seen
                     break
-        found = found[:limit]
-        document = {"data": found, "totalResults": total} if "totalResults" in asked else found
-        show(document, quiet=self.quiet, as_json=self.as_json, columns=columns, nothing=nothing)
+        show(
+            found[:limit],
+            quiet=self.quiet,
+            human=self.human,
+            as_json=self.as_json,
+            columns=columns,
+            nothing=nothing,
+            total=total if "totalResults" in asked else None,
+        )
 
     def _headers(self) -> dict[str, str]:
         return {name.lower(): value for name, value in pairs(self.headers, "--headers")}
@@ -306,14 +345,19 @@ def _confirmed(tenant_url: str, path: str, headers: Mapping[str, str], confirm: 
     return {CONFIRMATION: client_id}
 
 
-def _goes_on(answer: RawAnswer) -> bool:
-    """Return whether a page of a listing, as it came, is followed by another one."""
+def _goes_on(page: Any) -> bool:
+    """Return whether a page of a listing is followed by another one."""
     from qlik_keys.tenant.raw import next_page
 
+    return bool(next_page(page))
+
+
+def _json_or_none(answer: RawAnswer) -> Any:
+    """Return an answer as JSON-ready values, None where it is no JSON: it was printed as it is."""
     try:
-        return bool(next_page(answer.json()))
-    except TenantProtocolError:  # it is no JSON, and was printed as it is
-        return False
+        return answer.json()
+    except TenantProtocolError:
+        return None
 
 
 def _write(path: Path, answer: RawAnswer) -> None:

@@ -20,6 +20,9 @@ from qlik_keys.errors import TenantProtocolError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+_IDS = ("id", "clientId", "name")
+_NAMES = ("name", "clientName", "displayName", "title", "description", "subject")
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -28,10 +31,12 @@ class Result:
     Attributes:
         value: secrets in it do not show themselves.
         columns: those of a table that is empty; None where it is no table, whatever it looks like.
+        total: how many objects there are in all, where that was asked for.
     """
 
     value: Any
     columns: Sequence[str] | None = None
+    total: int | None = None
 
 
 @dataclass(slots=True)
@@ -81,26 +86,30 @@ def show(
     quiet: bool = False,
     as_json: bool = False,
     as_it_came: bool = False,
+    human: bool = False,
     columns: Sequence[str] = (),
     nothing: str = "There is nothing to list.",
+    total: int | None = None,
 ) -> None:
     """Show a document.
 
     Args:
         document: JSON-ready values.
-        quiet: the ids in it alone, a line each.
+        quiet: the ids in it alone, a line each; outranks `human`.
         as_json: as JSON also on a terminal.
         as_it_came: it is a text that is printed as it is.
+        human: ids and names alone, as a table also in a pipe.
         columns: what a table shows; all by default.
         nothing: what is said on a terminal where a list is empty.
+        total: how many objects of a list there are in all, None where nobody asked.
     """
-    if quiet:
+    if quiet or human:
         _tell_of_secrets(document)
-        document = ids_of(document)
+        document, columns = (ids_of(document), ()) if quiet else (names_of(document), ("id", "name"))
     notebook = _notebook.get()
     if notebook is not None:
         value = _for_a_notebook(document, as_it_came=as_it_came)
-        notebook.results.append(Result(value, None if quiet or as_it_came else columns))
+        notebook.results.append(Result(value, None if quiet or as_it_came else columns, total))
     elif as_it_came:
         typer.echo(document, nl=False)
     elif quiet:
@@ -108,10 +117,13 @@ def show(
 
         typer.echo("".join(f"{printable(each)}\n" for each in document), nl=False)
     else:
-        _print(document, as_json=as_json, columns=columns, nothing=nothing)
+        as_table = not as_json and (human or is_terminal(sys.stdout))
+        _print(document, as_table=as_table, columns=columns, nothing=nothing, total=total)
+        if total is not None and not as_table and not as_json:  # a list of JSON has no place for it
+            typer.echo(f"Note: {len(document)} of {total}.", err=True)
 
 
-def _print(document: Any, *, as_json: bool, columns: Sequence[str], nothing: str) -> None:
+def _print(document: Any, *, as_table: bool, columns: Sequence[str], nothing: str, total: int | None) -> None:
     """Print a document: as JSON to pipes, as a table to people.
 
     Raises:
@@ -120,10 +132,7 @@ def _print(document: Any, *, as_json: bool, columns: Sequence[str], nothing: str
     from qlik_keys.cli.table import document_as_text
 
     try:
-        if as_json or not is_terminal(sys.stdout):
-            text = _json_text(document)
-        else:
-            text = document_as_text(document, columns, nothing=nothing)
+        text = document_as_text(document, columns, nothing=nothing, total=total) if as_table else _json_text(document)
     except RecursionError:
         text = None
     if text is None:
@@ -177,20 +186,32 @@ def _json_text(document: Any) -> str:
 
 
 def _tell_of_secrets(document: Any) -> None:
-    """Say so where the ids alone leave out a secret that is shown only once."""
+    """Say so where ids or names alone leave out a secret that is shown only once."""
     from qlik_keys.tenant.guarded import struck_document
 
     if struck_document(document) != document:
-        typer.echo("Note: the answer has a secret in it, which --quiet leaves out. It is not shown again.", err=True)
+        left_out = "Note: the answer has a secret in it, which --quiet and --human leave out. It is not shown again."
+        typer.echo(left_out, err=True)
+
+
+def listed_in(document: Any) -> Any:
+    """Return the list that a page of a listing holds in `data`, as qlik-cli prints it; any other document as it is."""
+    listed = document.get("data") if isinstance(document, dict) else None
+    return listed if isinstance(listed, list) else document
 
 
 def ids_of(document: Any) -> list[str]:
-    """Return the ids in a list of objects, in a page of them, or of one object."""
-    listed = document.get("data", [document]) if isinstance(document, dict) else document
-    ids = []
-    for each in listed if isinstance(listed, list) else [listed]:
-        names = ("id", "clientId", "name") if isinstance(each, dict) else ()
-        found = next((each[name] for name in names if isinstance(each.get(name), str | int)), None)
-        if found is not None:
-            ids.append(str(found))
-    return ids
+    """Return the ids in a list of objects, or of one object."""
+    listed = document if isinstance(document, list) else [document]
+    return [found for found in (_first_of(each, _IDS) for each in listed) if found is not None]
+
+
+def names_of(document: Any) -> list[dict[str, str]]:
+    """Return id and name of each object in a list, or of one object; "" for what it has not."""
+    listed = document if isinstance(document, list) else [document]
+    return [{"id": _first_of(each, _IDS) or "", "name": _first_of(each, _NAMES) or ""} for each in listed]
+
+
+def _first_of(document: Any, names: Sequence[str]) -> str | None:
+    fields = document if isinstance(document, dict) else {}
+    return next((str(fields[name]) for name in names if isinstance(fields.get(name), str | int)), None)

@@ -45,30 +45,29 @@ def audit_as_text(frame: pd.DataFrame) -> str:
     )
 
 
-def document_as_text(document: Any, columns: Sequence[str] = (), *, nothing: str) -> str:
+def document_as_text(document: Any, columns: Sequence[str] = (), *, nothing: str, total: int | None = None) -> str:
     """Return what the tenant answered as a table: a row an object of a list, or a row a field of one object.
 
     Args:
         document: JSON-ready values.
         columns: what a list's table shows, where the objects have it; by default whatever is no object itself.
         nothing: what an empty list is told as.
+        total: how many objects there are in all, None where that is not known.
     """
-    listed = document.get("data") if isinstance(document, dict) else document
-    if not isinstance(listed, list):
+    if not isinstance(document, list):
         if isinstance(document, dict):
             names = [_cell(name) for name in document]
             width = max(map(_width, names), default=0)
             cells = map(_cell, document.values())
             return "\n".join(f"{_padded(name, width)}{_BETWEEN}{cell}" for name, cell in zip(names, cells, strict=True))
         return _cell(document)
-    total = document.get("totalResults") if isinstance(document, dict) else None
-    counted = "" if total is None else f"\n{len(listed)} of {total}"
-    if not listed:
+    counted = "" if total is None else f"\n{len(document)} of {total}"
+    if not document:
         return nothing + counted
-    shown = _columns(listed, columns) if all(isinstance(each, dict) for each in listed) else []
+    shown = _columns(document, columns) if all(isinstance(each, dict) for each in document) else []
     if not shown:
-        return "\n".join(_cell(each) for each in listed) + counted
-    return _aligned({name: [each.get(name) for each in listed] for name in shown}) + counted
+        return "\n".join(_cell(each) for each in document) + counted
+    return _aligned({name: [each.get(name) for each in document] for name in shown}) + counted
 
 
 def _columns(listed: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[str]:

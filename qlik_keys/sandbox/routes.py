@@ -38,6 +38,12 @@ ROUTES = (
     Route("revoke", re.compile("/oauth/revoke"), {"POST": 2}, public=True),
     Route("me", re.compile("/api/v1/users/me"), {"GET": 1}),
     Route("user", re.compile("/api/v1/users/([0-9a-f]{24})"), {"GET": 1}),
+    Route("users", re.compile("/api/v1/users"), {"GET": 1}),
+    Route("count", re.compile("/api/v1/users/actions/count"), {"GET": 1}),
+    Route("my_tenant", re.compile("/api/v1/tenants/me"), {"GET": 1}),
+    Route("tenant", re.compile("/api/v1/tenants/([A-Za-z0-9_-]{32})"), {"GET": 1}),
+    Route("api_keys", re.compile("/api/v1/api-keys"), {"GET": 1}),
+    Route("api_key", re.compile("/api/v1/api-keys/([0-9a-f]{24})"), {"GET": 1}),
     Route("clients", re.compile("/api/v1/oauth-clients"), {"GET": 1, "POST": 2}, administers=True),
     Route("client", re.compile(_CLIENT), {"GET": 1, "PATCH": 2, "DELETE": 2}, administers=True),
     Route("publish", re.compile(_CLIENT + "/actions/publish"), {"POST": 2}, administers=True),
@@ -52,6 +58,9 @@ ROUTES = (
     Route("tokens", re.compile(_TOKENS), {"GET": 1}),
     Route("one_token", re.compile(_TOKENS + "/([A-Za-z0-9_-]{32})"), {"DELETE": 2}),
 )
+
+# What the sandbox says of a path that it does not know.
+KNOWN_PATHS = "api-keys, oauth-clients, oauth-tokens, tenants and users, and /oauth/token and /oauth/revoke"
 
 
 def find_route(path: str) -> tuple[Route | None, tuple[str, ...]]:

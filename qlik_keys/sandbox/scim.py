@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     Predicate = Callable[[Mapping[str, str]], bool]
+    Attributes = Mapping[str, tuple[str, ...]]
 
 ATTRIBUTES = ("clientId", "clientName", "appType", "tenantId", "createdByType")
 
-_BY_LOWER_NAME = {name.lower(): name for name in ATTRIBUTES}
 _MAXIMUM_CHARACTERS = 4096
 _MAXIMUM_DEPTH = 32
 _TOKEN = re.compile(
@@ -36,17 +36,22 @@ _COMPARISONS: dict[str, Callable[[str, str], bool]] = {
     "lt": lambda own, wanted: own < wanted,
     "le": lambda own, wanted: own <= wanted,
 }
+OF_CLIENTS: Attributes = dict.fromkeys(ATTRIBUTES, (*_COMPARISONS, "pr"))
 
 
-def parse(text: str) -> Predicate:
+def parse(text: str, *, attributes: Attributes = OF_CLIENTS) -> Predicate:
     """Return the predicate that the filter stands for.
+
+    Args:
+        text: the filter.
+        attributes: what can be filtered by, and with which operators.
 
     Raises:
         Refusal: it is malformed, or names an attribute that cannot be filtered by.
     """
     if len(text) > _MAXIMUM_CHARACTERS:
         raise _malformed("it is too long")
-    parser = _Parser(_tokens(text))
+    parser = _Parser(_tokens(text), attributes)
     predicate = parser.alternatives(0)
     if parser.left():
         raise _malformed("there is something after its end")
@@ -54,8 +59,9 @@ def parse(text: str) -> Predicate:
 
 
 class _Parser:
-    def __init__(self, tokens: list[tuple[str, str]]) -> None:
+    def __init__(self, tokens: list[tuple[str, str]], attributes: Attributes) -> None:
         self._tokens = tokens
+        self._attributes = {name.lower(): (name, operators) for name, operators in attributes.items()}
         self._position = 0
 
     def left(self) -> bool:
@@ -88,15 +94,15 @@ class _Parser:
         return self._comparison(value)
 
     def _comparison(self, name: str) -> Predicate:
-        attribute = _BY_LOWER_NAME.get(name.lower())
-        if attribute is None:
-            raise _malformed("the attributes are " + ", ".join(ATTRIBUTES))
+        if name.lower() not in self._attributes:
+            raise _malformed("the attributes are " + ", ".join(known for known, _ in self._attributes.values()))
+        attribute, operators = self._attributes[name.lower()]
         kind, operator = self._next()
-        if kind == "word" and operator.lower() == "pr":
+        if kind != "word" or operator.lower() not in operators:
+            raise _malformed(f"the operators of {attribute} are {', '.join(operators)}")
+        if operator.lower() == "pr":
             return lambda row: bool(row.get(attribute))
-        compare = _COMPARISONS.get(operator.lower()) if kind == "word" else None
-        if compare is None:
-            raise _malformed("the operators are eq, ne, co, sw, ew, gt, ge, lt, le and pr")
+        compare = _COMPARISONS[operator.lower()]
         kind, literal = self._next()
         if kind != "string":
             raise _malformed("a value is a text in double quotes")

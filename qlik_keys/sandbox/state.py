@@ -23,6 +23,7 @@ TENANT_ADMIN = "TenantAdmin"
 MAXIMUM_SECRETS = 5
 _HINT_CHARACTERS = 6
 _JTI_PRUNE_AT = 1024
+_API_KEY_SECONDS = 90 * 24 * 3600
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,6 +76,19 @@ class User:
     client_id: str = ""
     roles: tuple[str, ...] = ()
     status: str = "active"
+    email: str = ""
+    sequence: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKeyRecord:
+    """What the tenant tells of an API key: everything but the key."""
+
+    key_id: str
+    user_id: str
+    description: str
+    created_at: str
+    expiry: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +139,7 @@ class State:
         self.version = 0
         self._clock = clock
         self._sequence = 0
+        self.api_keys: list[ApiKeyRecord] = []
         self._api_keys: dict[bytes, str] = {}
         self._used_jtis: defaultdict[str, dict[str, float]] = defaultdict(dict)
 
@@ -138,7 +153,9 @@ class State:
 
     # users
 
-    def add_user(self, *, name: str, subject: str, roles: tuple[str, ...] = (), client_id: str = "") -> User:
+    def add_user(
+        self, *, name: str, subject: str, roles: tuple[str, ...] = (), client_id: str = "", email: str = ""
+    ) -> User:
         """Add a user."""
         user = User(
             user_id=secrets.token_hex(12),
@@ -147,13 +164,23 @@ class State:
             created_at=self.stamp(),
             client_id=client_id,
             roles=roles,
+            email=email,
+            sequence=len(self.users),
         )
         self.users[user.user_id] = user
         return user
 
-    def add_api_key(self, user: User, api_key: str) -> None:
+    def add_api_key(self, user: User, api_key: str, *, description: str = "practice key") -> None:
         """Let an API key stand for a user."""
         self._api_keys[digest(api_key)] = user.user_id
+        record = ApiKeyRecord(
+            key_id=secrets.token_hex(12),
+            user_id=user.user_id,
+            description=description,
+            created_at=self.stamp(),
+            expiry=timestamp(self.now() + _API_KEY_SECONDS),
+        )
+        self.api_keys.append(record)
 
     def bot_user(self, client: OAuthClient) -> User:
         """Return the client's bot user; the first token makes it."""

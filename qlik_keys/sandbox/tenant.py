@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl
 
 from qlik_keys.clock import SYSTEM_CLOCK, Clock
 from qlik_keys.sandbox.clients_endpoint import ClientsEndpoint
+from qlik_keys.sandbox.directory import KEY_PARAMETERS, USER_PARAMETERS, Directory
 from qlik_keys.sandbox.knobs import LOST_ANSWER, LOST_REQUEST, Fault, Knobs
 from qlik_keys.sandbox.messages import (
     MAXIMUM_BODY_BYTES,
@@ -29,10 +30,9 @@ from qlik_keys.sandbox.messages import (
     Request,
     Response,
     json_response,
-    not_found,
 )
 from qlik_keys.sandbox.rates import RateLimits
-from qlik_keys.sandbox.routes import Route, find_route
+from qlik_keys.sandbox.routes import KNOWN_PATHS, Route, find_route
 from qlik_keys.sandbox.state import TENANT_ADMIN, Caller, State, User, random_id
 from qlik_keys.sandbox.token_endpoint import TokenEndpoint
 from qlik_keys.sandbox.token_list import PARAMETERS, TokenList
@@ -45,8 +45,12 @@ _STRUCK_OUT = "•••"
 _LOGGED_QUERY = {
     "clients": frozenset({"filter", "limit", "next", "prev", "sort", "totalResults"}),
     "tokens": PARAMETERS,
+    "users": USER_PARAMETERS,
+    "api_keys": KEY_PARAMETERS,
 }
 _REMEMBERED_REQUESTS = 10_000
+# Who is on the tenant besides the administrator; nobody knows their keys.
+_PEOPLE: dict[str, tuple[str, ...]] = {"Grace Example": (), "Linus Example": ("Developer",)}
 _BEARER_CHALLENGE = (("www-authenticate", "Bearer"),)
 
 
@@ -105,12 +109,19 @@ class SandboxTenant:
         self._clients = ClientsEndpoint(self._state, address=f"{self.base_url}/api/v1/oauth-clients")
         self._tokens = TokenEndpoint(self._state, address=f"{self.base_url}/oauth/token")
         self._token_list = TokenList(self._state, address=f"{self.base_url}/api/v1/oauth-tokens")
+        self._directory = Directory(self._state, base_url=self.base_url)
         self._rates = RateLimits()
         self._requests: deque[LoggedRequest] = deque(maxlen=_REMEMBERED_REQUESTS)
         self._admin = self._state.add_user(
             name="Sandbox administrator (no real tenant)", subject="sandbox\\administrator", roles=(TENANT_ADMIN,)
         )
-        self._state.add_api_key(self._admin, self.api_key)
+        self._state.add_api_key(self._admin, self.api_key, description="the administrator's")
+        for name, roles in _PEOPLE.items():
+            first = name.partition(" ")[0].lower()
+            person = self._state.add_user(
+                name=name, subject=f"sandbox\\{first}", roles=roles, email=f"{first}@sandbox.example"
+            )
+            self._state.add_api_key(person, secrets.token_urlsafe(48), description=f"{first}'s")
         self._calls = self._table()
         self.configure(**{name: getattr(knobs, name) for name in Knobs.__slots__} if knobs else {})
 
@@ -217,14 +228,20 @@ class SandboxTenant:
     # inside
 
     def _table(self) -> dict[tuple[str, str], Callable[[Request, tuple[str, ...], Caller], Response]]:
-        clients = self._clients
+        clients, directory = self._clients, self._directory
         return {
             ("metadata", "GET"): lambda _request, _ids, _caller: json_response(200, self._metadata()),
             ("jwks", "GET"): lambda _request, _ids, _caller: json_response(200, self._state.tokens.jwks()),
             ("token", "POST"): lambda request, _ids, _caller: self._tokens.token(request, self._knobs),
             ("revoke", "POST"): lambda request, _ids, _caller: self._tokens.revoke(request),
             ("me", "GET"): lambda _request, _ids, caller: self._redirect_to(caller.user),
-            ("user", "GET"): lambda _request, ids, caller: self._user(ids[0], caller),
+            ("user", "GET"): lambda request, ids, caller: directory.user(ids[0], request, caller),
+            ("users", "GET"): lambda request, _ids, caller: directory.users(request, caller),
+            ("count", "GET"): lambda _request, _ids, caller: directory.count(caller),
+            ("my_tenant", "GET"): lambda _request, _ids, _caller: directory.my_tenant(),
+            ("tenant", "GET"): lambda _request, ids, _caller: directory.tenant(ids[0]),
+            ("api_keys", "GET"): lambda request, _ids, caller: directory.api_keys(request, caller),
+            ("api_key", "GET"): lambda _request, ids, caller: directory.api_key(ids[0], caller),
             ("clients", "GET"): lambda request, _ids, caller: clients.list(request, caller),
             ("clients", "POST"): lambda request, _ids, caller: clients.create(request, caller, self._knobs),
             ("client", "GET"): lambda _request, ids, caller: clients.get(ids[0], caller),
@@ -245,7 +262,7 @@ class SandboxTenant:
     ) -> tuple[str, Callable[[Request, tuple[str, ...]], Response]]:
         """Let a request in: known path and method, credential, role, rate limit; return the caller and the call."""
         if route is None:
-            raise not_found()
+            raise Refusal(404, "HTTP-404", "Not found", f"The sandbox knows /api/v1/ {KNOWN_PATHS}.")
         if request.method not in route.tiers:
             raise Refusal(405, "HTTP-405", "Method not allowed", headers=(("allow", ", ".join(route.tiers)),))
         call, tier = self._calls[route.name, request.method], route.tiers[request.method]
@@ -292,31 +309,6 @@ class SandboxTenant:
     def _redirect_to(self, user: User) -> Response:
         address = self._knobs.users_me_redirect or f"{self.base_url}/api/v1/users/{user.user_id}"
         return Response(status=307, headers=(("location", address),))
-
-    def _user(self, user_id: str, caller: Caller) -> Response:
-        user = self._state.users.get(user_id)
-        if user is None or (user is not caller.user and not caller.is_admin):
-            raise not_found()
-        level = {"name": "TenantAdmin", "type": "default", "level": "admin"}
-        document: dict[str, Any] = {
-            "id": user.user_id,
-            "tenantId": self.tenant_id,
-            "status": user.status,
-            "subject": user.subject,
-            "name": user.name,
-            "roles": list(user.roles),
-            "assignedRoles": [{"id": f"role-{role}", **level, "name": role} for role in user.roles],
-            "assignedGroups": [],
-            "groups": [],
-            "created": user.created_at,
-            "createdAt": user.created_at,
-            "lastUpdated": user.created_at,
-            "lastUpdatedAt": user.created_at,
-            "links": {"self": {"href": f"{self.base_url}/api/v1/users/{user.user_id}"}},
-        }
-        if user.client_id:
-            document["clientId"] = user.client_id
-        return json_response(200, document)
 
     def _next_fault(self, request: Request) -> Fault | None:
         for position, fault in enumerate(self._knobs.fail_next):
