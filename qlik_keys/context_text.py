@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, cast
 import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
-_CONTEXTS = "contexts"
+_CONTEXTS, _CURRENT = "contexts", "current-context"
 _STEP = 2
 _ONE_LINE = 1_000_000
 _MOST_VALUES = 1_000_000  # with aliases written out: a few hundred letters can stand for billions
@@ -80,6 +80,95 @@ def with_entry(old: str, name: str, fields: Mapping[str, Any], *, without: Colle
     except (yaml.YAMLError, RecursionError, ValueError, OverflowError, AttributeError):
         return None
     return new if is_kept else None
+
+
+def without_entry(old: str, name: str) -> str | None:
+    """Return the text without the entry of that name, None where all else would not be just as it was."""
+
+    def spliced(root: _Node) -> str:
+        contexts, key, value = _entry_in(root, name)
+        if not contexts.is_flow:
+            return old[: _line_start(old, key.start)] + old[_line_end(old, max(key.end, value.end)) :]
+        others = [(key, value) for key, value in contexts.fields or () if key.text != name]
+        inner = ", ".join(old[key.start : value.end] for key, value in others)
+        return old[: contexts.inside] + inner + old[contexts.end - 1 :]
+
+    def expected(document: dict[str, Any]) -> dict[str, Any]:
+        kept = {key: value for key, value in document[_CONTEXTS].items() if key != name}
+        return document | {_CONTEXTS: kept}
+
+    return _checked(old, spliced, expected)
+
+
+def with_other_name(old: str, name: str, new_name: str) -> str | None:
+    """Return the text with the entry under another name, None where all else would not be just as it was."""
+
+    def spliced(root: _Node) -> str:
+        _, key, _ = _entry_in(root, name)
+        return old[: key.start] + _scalar(new_name) + old[key.end :]
+
+    def expected(document: dict[str, Any]) -> dict[str, Any]:
+        named = {new_name if key == name else key: value for key, value in document[_CONTEXTS].items()}
+        return document | {_CONTEXTS: named}
+
+    return _checked(old, spliced, expected)
+
+
+def with_current(old: str, name: str) -> str | None:
+    """Return the text with that context as the current one, "" for none; None where all else would be changed."""
+
+    def spliced(root: _Node) -> str:
+        place = root.field(_CURRENT)
+        if place is None and root.is_flow:
+            return _in_braces(old, root, {_CURRENT: name})
+        if place is None:
+            newline = "\r\n" if "\r\n" in old else "\n"
+            start = _line_start(old, (root.fields or ())[0][0].start)
+            return old[:start] + _lines({_CURRENT: name}, root.column, _STEP, newline) + old[start:]
+        value = place[1]
+        blank = " " if old[value.start - 1 : value.start] == ":" else ""
+        return old[: value.start] + blank + _scalar(name) + old[value.end :]
+
+    return _checked(old, spliced, lambda document: document | {_CURRENT: name})
+
+
+def _checked(
+    old: str, spliced: Callable[[_Node], str], expected: Callable[[dict[str, Any]], dict[str, Any]]
+) -> str | None:
+    """Return a text that was changed, None where it does not say just what is expected of it."""
+    try:
+        root = _root(old)
+        if root is None or not root.fields:
+            return None
+        before = yaml.load(old, Loader=yaml.BaseLoader)  # noqa: S506  # texts only
+        if _size(before, {}) > _MOST_VALUES:
+            return None
+        new = spliced(root)
+        after, root = yaml.load(new, Loader=yaml.BaseLoader), _root(new)  # noqa: S506  # texts only
+        wanted = expected(before)
+        is_kept = after == wanted or after == wanted | {_CONTEXTS: wanted.get(_CONTEXTS) or ""}
+    except (yaml.YAMLError, RecursionError, ValueError, OverflowError, AttributeError, LookupError, TypeError):
+        return None
+    return new if is_kept and root is not None and not root.repeats_a_key else None
+
+
+def _entry_in(root: _Node, name: str) -> tuple[_Node, _Node, _Node]:
+    """Return the contexts, and the key and the value of one of them.
+
+    Raises:
+        LookupError: there is none of that name.
+    """
+    contexts = root.field(_CONTEXTS)
+    found = contexts[1].field(name) if contexts is not None else None
+    if contexts is None or found is None:
+        raise LookupError
+    return contexts[1], *found
+
+
+def _scalar(text: str) -> str:
+    """Return a text as YAML writes it, in a block as in braces."""
+    written: str = yaml.safe_dump([text], default_flow_style=True, allow_unicode=True, width=_ONE_LINE)
+    return written.strip()[1:-1]
 
 
 def _is_kept(old: str, new: str, name: str, fields: Mapping[str, Any], without: Collection[str]) -> bool:

@@ -23,8 +23,9 @@ from qlik_keys.contexts import TOKEN_MARK, load_contexts
 from qlik_keys.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from qlik_keys.contexts import ContextFile
     from qlik_keys.secret import Secret
 
 _LOGINS = ("headers", "oauth-client-id", "oauth-client-secret")
@@ -50,25 +51,45 @@ def write_token_context(
     """
     if not name.strip() or not name.isprintable():
         raise ConfigurationError("That is no name for a context.", hint="Give it one of plain letters.")
+    fields = {"server": server, "server-type": "cloud", "comment": comment}
+
+    def check(target: Path, known: ContextFile | None) -> None:
+        if known is not None and name in known.contexts and not replace and not _is_ours(target, name):
+            raise ConfigurationError(
+                f"There is a context {name!r} already that was not made for a token alone; its login would be lost.",
+                hint="Give another name, or say --replace if that is what you want.",
+            )
+
+    def edit(old: str) -> str | None:
+        return with_entry(old, name, fields | {"headers": {"Authorization": _bearer(token)}}, without=_LOGINS)
+
+    change_contexts(path, check=check, edit=edit)
+
+
+def change_contexts(
+    path: Path, *, check: Callable[[Path, ContextFile | None], None], edit: Callable[[str], str | None]
+) -> None:
+    """Change the file of contexts, which is made where there is none; its mode becomes 0600.
+
+    Args:
+        path: the file.
+        check: raises where it is not to be changed; it gets the file, and what it holds, None where there is none.
+        edit: returns its new text, None where the old one cannot be kept; it does not raise.
+
+    Raises:
+        ConfigurationError: the file cannot be read or written; it is as it was then. Or what `check` raises.
+    """
     target = Path(os.path.realpath(path))  # a link to the file stays one
     problem = _make_folder(target.parent)
     if not problem:
         with _turn(target) as in_the_way:
-            problem = in_the_way or _renew(target, name, server=server, token=token, comment=comment, replace=replace)
+            if not in_the_way:
+                check(target, load_contexts(target) if target.exists() else None)
+            problem = in_the_way or _write(target, edit)
     if problem:
         raise ConfigurationError(
             f"The context cannot be written to {path}: {problem}.", hint="The file is as it was. Mend that, ask again."
         )
-
-
-def _renew(target: Path, name: str, *, server: str, token: Secret, comment: str, replace: bool) -> str:
-    is_known = target.exists() and name in load_contexts(target).contexts
-    if is_known and not replace and not _is_ours(target, name):
-        raise ConfigurationError(
-            f"There is a context {name!r} already that was not made for a token alone; its login would be lost.",
-            hint="Give another name, or say --replace if that is what you want.",
-        )
-    return _write(target, name, {"server": server, "server-type": "cloud", "comment": comment}, token)
 
 
 @contextlib.contextmanager
@@ -134,13 +155,15 @@ def _read(target: Path) -> str:
     return target.read_bytes().decode()  # line ends as they are
 
 
-def _write(target: Path, name: str, entry: dict[str, str], token: Secret) -> str:
+def _bearer(token: Secret) -> str:
+    return f"Bearer {token.reveal()}"
+
+
+def _write(target: Path, edit: Callable[[str], str | None]) -> str:
     """Write the file anew beside itself and put it in place; return what was in the way, "" for nothing."""
     beside = target.with_name(f".{target.name}.qlik-keys-new")
     try:
-        old = _read(target) if target.exists() else ""
-        fields = entry | {"headers": {"Authorization": f"Bearer {token.reveal()}"}}
-        new = with_entry(old, name, fields, without=_LOGINS)
+        new = edit(_read(target) if target.exists() else "")
         if new is None:
             return "its YAML is of a kind that cannot be kept as it is"
         beside.unlink(missing_ok=True)  # of a writer that was killed

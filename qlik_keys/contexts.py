@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from qlik_keys.context_choice import chosen_context, home_folder, keep_choice
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.secret import Secret
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 CONTEXT_VARIABLE = "QLIK_CLI_USER_HOME_DIR"
 _MAXIMUM_BYTES = 1_000_000
-_MAXIMUM_CHOICE = 8192
 _FILE_NAME = "contexts.yml"
 _FOLDER_NAME = ".qlik"
 TOKEN_MARK = "qlik-keys: "  # noqa: S105  # begins the comment of what this package wrote
@@ -117,14 +117,6 @@ class ContextFile:
         return self.contexts[wanted]
 
 
-def home_folder() -> Path | None:
-    """Return the user's home folder, None for a user who has none (a container's, without an entry in passwd)."""
-    try:
-        return Path.home()
-    except RuntimeError:
-        return None
-
-
 def find_context_file(home: Path | None, override: str = "") -> Path | None:
     """Return where qlik-cli keeps its contexts, None where there is no such file.
 
@@ -188,7 +180,7 @@ def users_contexts() -> ContextFile | None:
     if path is None:
         return None
     found = load_contexts(path)
-    return replace(found, current=_chosen_context(path) or found.current)
+    return replace(found, current=chosen_context(path) or found.current)
 
 
 def choose_context(name: str) -> None:
@@ -203,19 +195,7 @@ def choose_context(name: str) -> None:
     if contexts is None:
         raise no_contexts(name)
     contexts.get(name)
-    path = _choice_file()
-    if path is None:
-        raise ConfigurationError(
-            "There is no home folder to keep the choice in.", hint="Set HOME, or name the context each time: --context."
-        )
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.write_text(f"{name}\n{contexts.path.absolute()}\n", encoding="utf-8")
-    except (OSError, ValueError) as error:
-        problem = type(error).__name__
-    else:
-        return
-    raise ConfigurationError(f"The choice cannot be kept in {path} ({problem}).", hint="Name it each time: --context.")
+    keep_choice(contexts.path, name)
 
 
 def no_contexts(name: str) -> ConfigurationError:
@@ -269,26 +249,6 @@ def known_contexts() -> dict[str, str]:
 
 
 # Below, nothing raises: a frame that has the file's content among its names is in no traceback.
-
-
-def _choice_file() -> Path | None:
-    base, home = os.environ.get("XDG_CONFIG_HOME", "").strip(), home_folder()
-    if not base and home is None:
-        return None
-    return (Path(base) if base or home is None else home / ".config") / "qlik-keys" / "context"
-
-
-def _chosen_context(contexts: Path) -> str:
-    """Return the name that `choose_context` kept for that file, "" for none."""
-    path = _choice_file()
-    try:
-        if path is None:
-            return ""
-        with path.open(encoding="utf-8") as file:
-            name, _, where = file.read(_MAXIMUM_CHOICE).removesuffix("\n").partition("\n")
-    except (OSError, ValueError):  # ValueError: no text
-        return ""
-    return name if name.isprintable() and where == str(contexts.absolute()) else ""
 
 
 def _is_file(path: Path) -> bool:

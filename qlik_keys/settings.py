@@ -14,7 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
-from qlik_keys.contexts import Context, home_folder, no_contexts, users_contexts
+from qlik_keys.context_choice import home_folder
+from qlik_keys.contexts import Context, no_contexts, users_contexts
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.origins import same_origin
 from qlik_keys.setting_levels import NORMALISERS, Level, add_login, capitalised, read_level, read_token_file

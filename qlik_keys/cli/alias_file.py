@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from qlik_keys.contexts import home_folder
+from qlik_keys.context_choice import own_folder
 from qlik_keys.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _MAXIMUM_BYTES = 200_000
 
@@ -50,7 +52,5 @@ def keep_aliases(aliases: dict[str, list[str]]) -> None:
 
 
 def _file() -> Path | None:
-    base, home = os.environ.get("XDG_CONFIG_HOME", "").strip(), home_folder()
-    if not base and home is None:
-        return None
-    return (Path(base) if base or home is None else home / ".config") / "qlik-keys" / "aliases.json"
+    folder = own_folder()
+    return None if folder is None else folder / "aliases.json"

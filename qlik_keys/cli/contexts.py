@@ -1,4 +1,7 @@
-"""`context ls|get|use`: qlik-cli's contexts, read as they are; their secrets are never shown."""
+"""`context …`: qlik-cli's contexts. They are read as they are; their secrets are never shown.
+
+What changes qlik-cli's own file is in `context_commands`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ import typer
 
 from qlik_keys.cli.app import new_group
 from qlik_keys.cli.completion import complete_contexts
+from qlik_keys.cli.context_commands import COMMANDS
+from qlik_keys.cli.list_options import Inherited
+from qlik_keys.cli.option_groups import with_options
 from qlik_keys.cli.options import JsonOption, QuietOption  # noqa: TC001  # typer reads the annotations at run time
 from qlik_keys.cli.results import current_notebook, show
 
@@ -23,7 +29,8 @@ app = new_group(name="context", words="The contexts of qlik-cli: who calls, and 
 
 
 @app.command("ls")
-def ls(*, quiet: QuietOption = False, as_json: JsonOption = False) -> None:
+@with_options(Inherited)
+def ls(_inherited: Inherited, *, quiet: QuietOption = False, as_json: JsonOption = False) -> None:
     """List the contexts of qlik-cli, without their secrets.
 
     They are read as they are written: YAML's merge keys (<<) are not obeyed, and a context that has one says so.
@@ -37,7 +44,9 @@ def ls(*, quiet: QuietOption = False, as_json: JsonOption = False) -> None:
 
 
 @app.command("get")
+@with_options(Inherited)
 def get(
+    _inherited: Inherited,
     name: Annotated[
         str | None,
         typer.Argument(
@@ -52,16 +61,12 @@ def get(
 
     Example: qlik-keys context get practice
     """
-    from qlik_keys.contexts import no_contexts
-
-    contexts = _contexts()
-    if contexts is None:
-        raise no_contexts(name or "")
-    show(_shown(contexts.get(name or ""), contexts), quiet=quiet, as_json=as_json)
+    show_context(name or "", quiet=quiet, as_json=as_json)
 
 
 @app.command("use")
-def use(name: Name, *, quiet: QuietOption = False, as_json: JsonOption = False) -> None:
+@with_options(Inherited)
+def use(_inherited: Inherited, name: Name, *, quiet: QuietOption = False, as_json: JsonOption = False) -> None:
     """Call as this context from now on; in a notebook, for that notebook.
 
     qlik-cli's own file is not changed: its current context stays what it was.
@@ -81,6 +86,24 @@ def use(name: Name, *, quiet: QuietOption = False, as_json: JsonOption = False) 
         choose_context(name)
         _tell_what_outranks_it()
     show(_shown(chosen, contexts) | {"current": True}, quiet=quiet, as_json=as_json)
+
+
+for _name, _command in COMMANDS.items():
+    app.command(_name)(_command)
+
+
+def show_context(name: str, *, quiet: bool, as_json: bool) -> None:
+    """Show a context, the current one for "".
+
+    Raises:
+        ConfigurationError: there is none of that name, or the file cannot be read.
+    """
+    from qlik_keys.contexts import no_contexts
+
+    contexts = _contexts()
+    if contexts is None:
+        raise no_contexts(name)
+    show(_shown(contexts.get(name), contexts), quiet=quiet, as_json=as_json)
 
 
 def _contexts() -> ContextFile | None:

@@ -51,13 +51,19 @@ InsecureOption = Annotated[bool, typer.Option("--insecure", hidden=True, callbac
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inherited:
-    """Options that qlik-cli takes with every command; a command that calls no tenant does nothing with them."""
+class InheritedRest:
+    """Options that qlik-cli takes with every command, but server and headers; see `Inherited`."""
 
     config: Annotated[Path | None, typer.Option("--config", "-c", hidden=True)] = None
     context: Annotated[str | None, typer.Option("--context", hidden=True)] = None
-    headers: Annotated[list[str] | None, typer.Option(hidden=True)] = field(default=None)
-    server: Annotated[str | None, typer.Option("--server", "-s", hidden=True)] = None
     server_type: ServerTypeOption = None
     verbose: Annotated[bool, typer.Option("--verbose", "-v", hidden=True)] = False
     insecure: InsecureOption = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inherited(InheritedRest):
+    """Options that qlik-cli takes with every command; a command that calls no tenant does nothing with them."""
+
+    headers: Annotated[list[str] | None, typer.Option(hidden=True)] = field(default=None)
+    server: Annotated[str | None, typer.Option("--server", "-s", hidden=True)] = None
