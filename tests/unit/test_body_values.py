@@ -1,0 +1,63 @@
+"""`--body-values`: a JSON object of pairs, typed as they say."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import typer
+
+from qlik_keys.cli.body_values import body_of_values
+
+READ = [
+    (["a=1"], {"a": "1"}),
+    (["a:number=1,b:bool=true,c=x"], {"a": 1, "b": True, "c": "x"}),
+    (["a.b.c:number=-1.5e3"], {"a": {"b": {"c": -1500.0}}}),
+    (["a.b=x", "a.c:boolean=FALSE"], {"a": {"b": "x", "c": False}}),
+    (["a:null="], {"a": None}),
+    (["a:null=null", "b:string=true"], {"a": None, "b": "true"}),
+    (['a:json=["x","y"]'], {"a": ["x", "y"]}),
+    (['a:json={"b": [1, null]}'], {"a": {"b": [1, None]}}),
+    (["a=x,y"], {"a": "x,y"}),
+    (["a=", "b=ü=ü"], {"a": "", "b": "ü=ü"}),
+    (
+        ["connectionConfig.consentMethod=trusted,appType=web"],
+        {"connectionConfig": {"consentMethod": "trusted"}, "appType": "web"},
+    ),
+]
+REFUSED = [
+    (["a"], "name=value"),
+    (["a:number=one"], "the value of 'a' is no number"),
+    (["a:number=01"], "no number"),
+    (["a:number=NaN"], "no number"),
+    (["a:number=1e999"], "too large"),
+    (["a:bool=maybe"], "no bool"),
+    (["a:null=x"], "no null"),
+    (["a:json=[1"], "no json"),
+    (["a:int=1"], "unknown type"),
+    (["a..b=1"], "empty name"),
+    (["=1"], "name=value"),
+    (["a=1", "a.b=2"], "inside of a value that is no object"),
+    (["a.b=1", "a=2"], "given twice"),
+    (["a=1", "a=2"], "given twice"),
+]
+
+
+@pytest.mark.parametrize(("given", "body"), READ, ids=[" ".join(case[0]) for case in READ])
+def test_pairs_are_a_body(given, body):
+    read = json.loads(body_of_values(given))
+    assert read == body
+    assert json.dumps(read) == json.dumps(body)  # 1 is not true
+
+
+@pytest.mark.parametrize(("given", "told"), REFUSED, ids=[" ".join(case[0]) for case in REFUSED])
+def test_what_is_no_body_is_refused_unquoted(given, told):
+    with pytest.raises(typer.BadParameter) as refused:
+        body_of_values([*given, "secret=canary"])
+    assert told in refused.value.format_message()
+    assert "canary" not in refused.value.format_message()
+
+
+def test_nothing_is_no_body():
+    assert body_of_values(None) is None
+    assert body_of_values([]) is None

@@ -1,0 +1,104 @@
+"""Options before the verb, flags with a value, `help` and aliases: what the tree gets to read."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import pytest
+import typer
+
+from qlik_keys.cli.app import TREE, app
+from qlik_keys.cli.word_order import GROUPS, in_order
+
+WORDS = [
+    ("user me", "user me"),
+    ("--json user me", "user me --json"),
+    ("-v --context prod user me -q", "user me -v --context prod -q"),
+    ("--context user user me", "user me --context user"),
+    ("-s https://a.example -c x.yml raw get v1/users/me", "raw get -s https://a.example -c x.yml v1/users/me"),
+    ("-shttps://a.example user me", "user me -shttps://a.example"),
+    ("-qv user me", "user me -qv"),
+    ("--server=https://a.example user ls", "user ls --server=https://a.example"),
+    ("user --json ls --limit 2", "user ls --json --limit 2"),
+    ("--headers a=b raw --query c=d GET v1/items", "raw GET --headers a=b --query c=d v1/items"),
+    (
+        "oauth-client --json client-secret --oauth-clientId ID create -q",
+        "oauth-client client-secret create --json --oauth-clientId ID -q",
+    ),
+    ("--client x token --stdout", "token --client x --stdout"),
+    ("--json provision etl", "provision --json etl"),
+    ("user ls --totalResults=true", "user ls --totalResults"),
+    ("user ls --totalResults=false", "user ls"),
+    ("user ls --totalResults --totalResults=F", "user ls"),
+    ("user ls --raw=1 --json=TRUE -q=t", "user ls --raw --json -q"),
+    ("--json=true user me", "user me --json"),
+    ("raw get v1/a --query a=true", "raw get v1/a --query a=true"),
+    ("raw post v1/a --body=true", "raw post v1/a --body=true"),
+    (
+        "oauth-client patch ID --op add --path /a --value --raw=true",
+        "oauth-client patch ID --op add --path /a --value --raw=true",
+    ),
+    ("user ls --raw=maybe", "user ls --raw=maybe"),
+    ("user get -- --json=true", "user get -- --json=true"),
+    ("help user ls", "user ls --help"),
+    ("help", "--help"),
+    ("--help", "--help"),
+    ("--version", "--version"),
+    ("--json nonsense", "nonsense"),
+    ("--bogus user me", "--bogus user me"),
+    ("--context", "--context"),
+    ("-- token", "-- token"),
+    ("context --json create x", "context create --json x"),
+    ("alias add new user ls --json", "alias add new user ls --json"),
+    ("", ""),
+]
+
+
+@pytest.fixture
+def tree():
+    return typer.main.get_command(app)
+
+
+@pytest.mark.parametrize(("typed", "read"), WORDS, ids=[case[0] for case in WORDS])
+def test_the_tree_reads_what_qlik_cli_takes(typed, read, tree):
+    assert shlex.join(in_order(shlex.split(typed), tree)) == read
+    assert shlex.join(in_order(shlex.split(read), tree)) == read
+
+
+def test_a_line_that_is_in_order_loads_no_command(tree):
+    in_order(["user", "me", "--json"], tree)
+    in_order(["raw", "get", "v1/users/me", "--query", "a=b"], tree)
+    assert tree._loaded == {}
+
+
+def test_the_groups_are_those_of_the_tree(tree):
+    def groups(command):
+        for name in command.list_commands(None):
+            below = command.get_command(None, name)
+            if hasattr(below, "list_commands"):
+                yield name
+                yield from groups(below)
+
+    assert {*groups(tree)} == GROUPS
+    assert {name for entries in TREE.values() for name in entries} >= {"user", "raw"}
+
+
+def test_an_alias_is_read_as_its_command(tree, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "qlik-keys").mkdir()
+    aliases = {"newest": ["--json", "user", "ls", "--sort", "-createdAt"], "user": ["token"], "bad": "x"}
+    (tmp_path / "qlik-keys" / "aliases.json").write_text(json.dumps(aliases))
+    assert in_order(["newest", "--limit", "1"], tree) == [
+        "user",
+        "ls",
+        "--json",
+        "--sort",
+        "-createdAt",
+        "--limit",
+        "1",
+    ]
+    assert in_order(["user", "me"], tree) == ["user", "me"]
+    assert in_order(["bad"], tree) == ["bad"]
+    (tmp_path / "qlik-keys" / "aliases.json").write_text("[")
+    assert in_order(["newest"], tree) == ["newest"]
