@@ -81,6 +81,13 @@ class QlikKeysError(Exception):
         return str(self.args[0])
 
 
+def twin_of(error: QlikKeysError) -> QlikKeysError:
+    """Return an equal error that is another object: one that is raised in two threads mixes their tracebacks."""
+    twin = error.__class__.__new__(error.__class__, *error.args)
+    twin.__dict__.update(error.__dict__)
+    return twin
+
+
 class ConfigurationError(QlikKeysError, ValueError):
     """A setting is missing, contradictory or unsafe."""
 

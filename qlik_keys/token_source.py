@@ -9,6 +9,7 @@ putting tokens on requests (`qlik_keys.tokens`).
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from qlik_keys.errors import (
     QlikKeysError,
     StoreNotFound,
     TokenError,
+    twin_of,
 )
 from qlik_keys.origins import same_origin
 from qlik_keys.secret import guarded, wrong_type
@@ -195,12 +197,11 @@ class TokenSource:
             StoreError: the key could not be read.
             ValueError: a scope is empty.
         """
+        if not force and (ready := self.ready()) is not None:
+            return ready
         held = self._token
         if held is None or force:
             return self._another(held)
-        freshness = held.freshness(self._clock)
-        if freshness is Freshness.FRESH or (freshness is Freshness.RENEW and self._flight is not None):
-            return held
         try:
             return self._another(held)
         except QlikKeysError as error:
@@ -208,6 +209,40 @@ class TokenSource:
                 raise
             _logger.warning("client %s: no new token (%s), the old one is still good", self.client_id, type(error))
         return held
+
+    def ready(self) -> Token | None:
+        """Return the current token where it may be used without asking anybody, else None; never waits."""
+        held = self._token
+        if held is None:
+            return None
+        freshness = held.freshness(self._clock)
+        is_good = freshness is Freshness.FRESH or (freshness is Freshness.RENEW and self._flight is not None)
+        return held if is_good else None
+
+    async def token_async(self, *, force: bool = False) -> Token:
+        """Return what `token` returns, without holding the event loop up (asyncio or trio).
+
+        Args:
+            force: get a new one, or the one that is being got at the moment.
+
+        Raises:
+            TokenError, TenantError, StoreError, ValueError: as for `token`.
+        """
+        if not force and (ready := self.ready()) is not None:
+            return ready
+        from qlik_keys.async_tokens import in_a_thread  # noqa: PLC0415  # who calls no coroutine needs no anyio
+
+        return await in_a_thread(functools.partial(self.token, force=force), self, force)
+
+    async def renew_async(self, rejected: Token) -> Token:
+        """Return what `renew` returns, without holding the event loop up.
+
+        Raises:
+            TokenError, TenantError, StoreError: as for `token`.
+        """
+        from qlik_keys.async_tokens import in_a_thread  # noqa: PLC0415
+
+        return await in_a_thread(functools.partial(self.renew, rejected), self, rejected)
 
     def renew(self, rejected: Token) -> Token:
         """Return a token other than the one that was rejected; of many threads that ask, one gets it for all.
@@ -278,7 +313,7 @@ class TokenSource:
             if flight.token is not None:
                 return flight.token
             if flight.failure is not None:
-                raise _twin(flight.failure)
+                raise twin_of(flight.failure)
             # The thread that asked was interrupted: this one takes over.
 
     def _lead(self, flight: _Flight) -> Token:
@@ -331,13 +366,6 @@ def stored_signer(store: KeyStore, host: str, client_id: str) -> Signer:
             hint="It logs in by client secret, or was made elsewhere: adopt it first.",
         )
     return store.signer(current)
-
-
-def _twin(error: QlikKeysError) -> QlikKeysError:
-    """Return an error of its own for another thread: raising one object in two threads mixes their tracebacks."""
-    twin = error.__class__.__new__(error.__class__, *error.args)
-    twin.__dict__.update(error.__dict__)
-    return twin
 
 
 def _wrong_way_in(signer: object, store: object) -> TypeError | None:

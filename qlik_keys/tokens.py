@@ -17,7 +17,7 @@ from qlik_keys.tenant.oauth import UserLookup
 from qlik_keys.token_source import TokenSource
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import AsyncGenerator, Generator, Iterable
 
     from qlik_keys.secret import Secret
     from qlik_keys.tenant.session import Session
@@ -42,7 +42,7 @@ class BearerAuth(httpx.Auth):
     A request to another origin goes out without it, and after a redirect to one no token is tried there. A body that
     cannot be sent twice (a stream) is not: the 401 is returned then, and the next request has a new token.
 
-    It is a credential of `QlikTenant` too.
+    It is a credential of `QlikTenant` too, and serves `httpx.AsyncClient` without holding its event loop up.
 
     Args:
         source: where the tokens come from.
@@ -73,13 +73,31 @@ class BearerAuth(httpx.Auth):
         token = self._source.token()
         request.headers["authorization"] = f"Bearer {token.reveal()}"
         response = yield request
+        if self._wants_another_token(token, request, response):
+            request.headers["authorization"] = f"Bearer {self._source.renew(token).reveal()}"
+            yield request
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """Do the same for `httpx.AsyncClient`: what may wait (store, signature, tenant) waits in a worker thread."""
+        if _origin(request.url) != self._origin:
+            yield request
+            return
+        token = await self._source.token_async()
+        request.headers["authorization"] = f"Bearer {token.reveal()}"
+        response = yield request
+        if self._wants_another_token(token, request, response):
+            renewed = await self._source.renew_async(token)
+            request.headers["authorization"] = f"Bearer {renewed.reveal()}"
+            yield request
+
+    def _wants_another_token(self, token: Token, request: httpx.Request, response: httpx.Response) -> bool:
+        """Tell whether the request is to be sent again; forget a token that was refused where it cannot be."""
         if response.status_code != _UNAUTHORIZED or _origin(response.request.url) != self._origin:
-            return
-        if not isinstance(request.stream, httpx.ByteStream):
-            self._source.forget(token)
-            return
-        request.headers["authorization"] = f"Bearer {self._source.renew(token).reveal()}"
-        yield request
+            return False
+        if isinstance(request.stream, httpx.ByteStream):
+            return True
+        self._source.forget(token)
+        return False
 
     def describe(self) -> str:
         """Return the kind of credential and the client."""
