@@ -6,10 +6,9 @@ a tier that must wait is left alone. Nothing is judged here (`tenant_checks`, `c
 
 from __future__ import annotations
 
+import os
 import uuid
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from qlik_keys.diagnosis.facts import Facts, Look, tenant_skip
 from qlik_keys.errors import (
@@ -23,7 +22,7 @@ from qlik_keys.errors import (
 from qlik_keys.keystore.base import TellsHealth
 from qlik_keys.keystore.names import CLIENT_ID, client_ids_named
 from qlik_keys.lifecycle.key_wishes import is_staged_of
-from qlik_keys.origins import is_loopback
+from qlik_keys.proxies import proxy_for
 from qlik_keys.tenant import eq
 
 if TYPE_CHECKING:
@@ -130,17 +129,12 @@ def _only(client_ids: Sequence[str], name: str) -> str:
 
 
 def _proxy_of(url: str) -> str:
-    """Return host and port of the proxy through which the environment sends calls to that URL, "" for none.
-
-    As `Session` and httpx have it; a proxy's URL may hold a password, so no more of it is told.
-    """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if is_loopback(host) or proxy_bypass(host):
+    """Return host and port of the proxy through which the tenant is called, "" for none or one that is not usable."""
+    try:
+        proxy = proxy_for(url, os.environ, library="httpx")
+    except ConfigurationError:
         return ""
-    proxies = getproxies()
-    address = proxies.get(parts.scheme) or proxies.get("all", "")
-    return address.rpartition("://")[2].partition("/")[0].rpartition("@")[2]
+    return "" if proxy is None else proxy.shown
 
 
 def _staged(

@@ -8,10 +8,10 @@ store"; how, in the modules beside this one.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit
 
 from qlik_keys.clock import SYSTEM_CLOCK
 from qlik_keys.errors import ConfigurationError
+from qlik_keys.keystore.vault_adapter import VaultNetwork, checked_address
 from qlik_keys.keystore.vault_api import VaultApi
 from qlik_keys.keystore.vault_connection import VaultConnection
 from qlik_keys.keystore.vault_documents import CUSTODIES, check_folder
@@ -22,7 +22,6 @@ from qlik_keys.keystore.vault_login import AppRole, JwtLogin, KubernetesLogin, U
 from qlik_keys.keystore.vault_sweep import sweep
 from qlik_keys.keystore.vault_token import TokenKeeper, TokenStatus
 from qlik_keys.keystore.vault_transit import TransitKeys, swept
-from qlik_keys.origins import require_https
 from qlik_keys.secret import Secret, guarded, wrong_type
 
 if TYPE_CHECKING:
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
         StoreHealth,
     )
     from qlik_keys.keystore.vault_login import Login
+    from qlik_keys.tls import Place
 
 __all__ = ["AppRole", "JwtLogin", "KubernetesLogin", "TokenStatus", "UserPass", "VaultKeyStore"]
 
@@ -66,8 +66,13 @@ class VaultKeyStore:
         custody: who holds the keys that are made from now on: "kv", the store gives them to who may read it; or
             "transit", Vault makes them, signs with them and never gives them out.
         transit_mount: the path of the Transit engine; nothing is asked of it unless there is a key in it.
-        ca_cert: a file with the certificate authority of the Vault; without it, those that requests brings. A file that
-            VAULT_CACERT or REQUESTS_CA_BUNDLE names is not looked for here: `Settings` passes the former.
+        ca_cert: a file or folder with the certificate authority of the Vault, or its text in PEM; without it, what
+            SSL_CERT_FILE and its like name, else those that certifi brings. `Settings` passes what VAULT_CACERT names.
+        client_cert: a file with a client certificate, where the Vault wants one.
+        client_key: a file with its private key, where that is not in the same file.
+        tls_server_name: the name that the Vault's certificate must have, where it is not the address's.
+        proxy: the URL of a proxy; without it, what HTTPS_PROXY and NO_PROXY say. Nothing on loopback goes through one
+            unless it is given here.
         timeout_seconds: how long to wait for a connection, and then for an answer.
         clock: time.
 
@@ -92,14 +97,19 @@ class VaultKeyStore:
         namespace: str | None = None,
         custody: Custody = "kv",
         transit_mount: str = "transit",
-        ca_cert: str | None = None,
+        ca_cert: str | Place | None = None,
+        client_cert: str | Place | None = None,
+        client_key: str | Place | None = None,
+        tls_server_name: str = "",
+        proxy: str | Secret | None = None,
         timeout_seconds: float = 10.0,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         # No frame of ours holds the plain text when something is refused: see `guarded`.
         given = None if token is None else guarded(token, what="Vault token")
-        address = _checked_url(url)
-        del token, url
+        address = checked_address(url)
+        named = proxy if proxy is None or isinstance(proxy, Secret) else guarded(proxy, what="The argument proxy")
+        del token, url, proxy
         if isinstance(given, Exception):
             raise given
         if isinstance(address, ConfigurationError):
@@ -108,6 +118,8 @@ class VaultKeyStore:
             kind = type(login)
             del login
             raise wrong_type(kind, what="login", wanted="AppRole, UserPass, KubernetesLogin or JwtLogin")
+        if isinstance(named, Exception):
+            raise named
         if (given is None) == (login is None):
             raise TypeError("give exactly one of token and login")
         if custody not in CUSTODIES:
@@ -119,7 +131,16 @@ class VaultKeyStore:
         self._prefix = check_folder(prefix, what="prefix")
         self._namespace = (namespace or "").strip("/ ") or None
         self._api = VaultApi(
-            self._url, namespace=self._namespace, ca_cert=ca_cert, timeout_seconds=float(timeout_seconds)
+            self._url,
+            namespace=self._namespace,
+            network=VaultNetwork(
+                ca_cert=ca_cert,
+                client_cert=client_cert,
+                client_key=client_key,
+                server_name=tls_server_name,
+                proxy=named,
+            ),
+            timeout_seconds=float(timeout_seconds),
         )
         self._clock = clock
         self._keeper = TokenKeeper(self._api, token=given, login=login, clock=clock)
@@ -364,23 +385,3 @@ class VaultKeyStore:
             return "<VaultKeyStore, not made>"
         namespace = f" namespace={self._namespace}" if self._namespace else ""
         return f"<VaultKeyStore {self._url} {self._mount}/{self._prefix}{namespace} custody={self.custody}>"
-
-
-def _checked_url(url: str) -> str | ConfigurationError:
-    """Return Vault's address without a trailing slash, or the error that refuses it, to be raised when it is gone."""
-    if not isinstance(url, str):
-        return ConfigurationError(
-            f"The Vault address must be text (str), not {type(url).__name__}.", hint="Write it as https://host:port."
-        )
-    address = url.strip().rstrip("/")
-    try:
-        require_https(address, what="Vault address")
-    except ConfigurationError as error:
-        return error.with_traceback(None)
-    parts = urlsplit(address)
-    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        return ConfigurationError(
-            "The Vault address has a user, a password, a query or a fragment in it.",
-            hint="Write it as https://host:port, and pass the token as `token`.",
-        )
-    return address

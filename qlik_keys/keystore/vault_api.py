@@ -17,22 +17,22 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import hvac.adapters
 import hvac.api
 import requests
-import requests.adapters
 
 from qlik_keys.errors import QlikKeysError, StoreSealed
 from qlik_keys.keystore.base import StoreCall
+from qlik_keys.keystore.vault_adapter import VaultAdapter
 from qlik_keys.keystore.vault_failures import NOT_INITIALISED, RedirectRefused, tell
 from qlik_keys.origins import same_origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from qlik_keys.keystore.vault_adapter import VaultNetwork
     from qlik_keys.secret import Secret
 
 _logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 _MOST_REDIRECTS = 3
-_POOL_SIZE = 8
 # 307 and 308 keep method and body; a standby sends 307. The others would turn a write into a read.
 _FOLLOWED, _FIRST_REDIRECT, _FIRST_ERROR = (307, 308), 300, 400
 
@@ -41,16 +41,21 @@ class VaultSession(requests.Session):
     """A requests session that follows a redirect within the same origin and refuses any other.
 
     Args:
-        ca_cert: file of the certificate authority, None for those that requests brings.
+        url: Vault's address.
+        network: how it is reached.
+
+    Attributes:
+        connections: the connections.
+        sent: how many requests were sent so far.
     """
 
-    def __init__(self, ca_cert: str | None) -> None:
+    def __init__(self, url: str, network: VaultNetwork) -> None:
         super().__init__()
-        self.trust_env = False  # no proxy, no netrc, no other certificates than what was given
-        self.verify = ca_cert or True
-        pool = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=_POOL_SIZE)
-        self.mount("https://", pool)
-        self.mount("http://", pool)
+        self.trust_env = False  # no netrc; authorities and proxy are the adapter's business
+        self.connections = VaultAdapter(url, network)
+        self.mount("https://", self.connections)
+        self.mount("http://", self.connections)
+        self.sent = 0
         self._seen = threading.local()
         self._telling = threading.RLock()  # who is told may ask the store something itself
         self._watchers: tuple[Callable[[StoreCall], None], ...] = ()
@@ -80,6 +85,7 @@ class VaultSession(requests.Session):
         address = url.decode() if isinstance(url, bytes) else url
         for _ in range(_MOST_REDIRECTS + 1):
             self._seen.status = None
+            self.sent += 1
             started = time.monotonic()
             try:
                 answer = super().request(method, address, *args, **options)
@@ -146,12 +152,11 @@ class VaultApi:
         host: the server's host and port.
     """
 
-    def __init__(self, url: str, *, namespace: str | None, ca_cert: str | None, timeout_seconds: float) -> None:
-        self._session = VaultSession(ca_cert)
+    def __init__(self, url: str, *, namespace: str | None, network: VaultNetwork, timeout_seconds: float) -> None:
+        self._session = VaultSession(url, network)
         self.host = urlsplit(url).netloc
         self.adapter: Any = hvac.adapters.JSONAdapter(
             base_uri=url,
-            verify=self._session.verify,
             timeout=timeout_seconds,
             allow_redirects=False,
             session=self._session,
@@ -165,6 +170,11 @@ class VaultApi:
         self.system: Any = hvac.api.SystemBackend(adapter=self.adapter)
         # Who never closes a store in a notebook gets no warning of an unclosed socket: it is closed when forgotten.
         weakref.finalize(self, self._session.close)
+
+    @property
+    def sent(self) -> int:
+        """How many requests were sent so far."""
+        return self._session.sent
 
     def subscribe(self, callback: Callable[[StoreCall], None]) -> Callable[[], None]:
         """Call back with every request; return what ends that."""
@@ -194,7 +204,17 @@ class VaultApi:
         except QlikKeysError as error:
             failure = error
         except Exception as error:  # noqa: BLE001  # whatever it is, it may hold a secret: see above
-            failure = tell(error, host=self.host, path=path, status=self._session.status)
+            connections = self._session.connections
+            if self._session.status is None:
+                connections.doubt()
+            failure = tell(
+                error,
+                host=self.host,
+                path=path,
+                status=self._session.status,
+                proxy=connections.proxy,
+                has_certificate=connections.has_certificate,
+            )
             if isinstance(failure, StoreSealed) and self._is_new():
                 failure = NOT_INITIALISED.error(host=self.host, path=path)
         except BaseException as error:  # noqa: BLE001  # raised again below, without its frames

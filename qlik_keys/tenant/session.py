@@ -12,15 +12,12 @@ from __future__ import annotations
 import functools
 import logging
 import random
-import ssl
 import threading
-import weakref
 from base64 import b64decode
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
+from urllib.parse import parse_qsl, unquote, unquote_plus
 
 import httpx
 import tenacity
@@ -35,14 +32,13 @@ from qlik_keys.errors import (
     TenantProtocolError,
     TenantThrottled,
 )
-from qlik_keys.origins import is_loopback
 from qlik_keys.tenant.bodies import encoded_body, shown_body
 from qlik_keys.tenant.budget import RateBudget
 from qlik_keys.tenant.calls import Answer, Call, Exchange, RetryPolicy
+from qlik_keys.tenant.connections import Connections
 from qlik_keys.tenant.failures import (
     CAUGHT,
     Problem,
-    network_error,
     read_problem,
     read_retry_after,
     status_error,
@@ -107,12 +103,10 @@ class Session:
         self.budget = budget or RateBudget(clock=clock)
         self.striker = Striker()
         self._timeout_seconds = timeout_seconds
-        self._transport = transport
+        self._connections = Connections(self.url, timeout_seconds=timeout_seconds, transport=transport)
         self._retry = retry or RetryPolicy()
         self._lock = threading.Lock()
         self._telling = threading.RLock()  # who is told may ask the tenant something itself
-        self._http: httpx.Client | None = None
-        self._closed = False
         self._subscribers: list[Callable[[Exchange], None]] = []
 
     def __repr__(self) -> str:
@@ -121,7 +115,7 @@ class Session:
     @property
     def is_closed(self) -> bool:
         """Whether it cannot be used any more."""
-        return self._closed
+        return self._connections.is_closed
 
     def subscribe(self, callback: Callable[[Exchange], None]) -> Callable[[], None]:
         """Call back with every exchange, in the thread that made it, one at a time; return what ends that."""
@@ -137,10 +131,7 @@ class Session:
 
     def close(self) -> None:
         """Close the connections; the session cannot be used any more."""
-        with self._lock:
-            http, self._http, self._closed = self._http, None, True
-        if http is not None:
-            http.close()
+        self._connections.close()
 
     def send(self, call: Call, auth: httpx.Auth | None) -> Answer:
         """Send a call, repeating it where that is safe, and return its answer.
@@ -216,11 +207,12 @@ class Session:
         return self.striker.out(value) if isinstance(value, str) else tuple(map(self.striker.out, value))
 
     def _exchange(self, call: Call, auth: httpx.Auth | None, sent_at: float, state: _Attempts) -> Answer:
-        http = self._client()
+        http = self._connections.client()
         content = encoded_body(call.body)
         headers = {**call.headers} if content is None else {"content-type": "application/json", **call.headers}
         deadline = self.clock.monotonic() + _DEADLINE_FACTOR * self._timeout_seconds
         failure: QlikKeysError | None = None
+        request: httpx.Request | None = None
         interrupted = False
         try:
             request = http.build_request(
@@ -231,13 +223,14 @@ class Session:
                 content=content,
                 data=call.form() if call.form is not None else None,
             )
+            self._connections.follow(request)
             response = http.send(request, auth=auth, stream=True)
             try:
                 body = self._read(response, deadline)
             finally:
                 response.close()
         except CAUGHT as error:
-            failure = network_error(error, host=self.host, method=call.method, path=self._shown(call))
+            failure = self._connections.failure(error, request, method=call.method, path=self._shown(call))
         except QlikKeysError as error:
             # A token or a signature could not be had: this call was not sent, or answered with 401.
             state.has_no_credential = True
@@ -333,30 +326,6 @@ class Session:
                 except Exception as error:  # noqa: BLE001  # a watcher must not turn what was done into a failure
                     _logger.warning("a subscriber to exchanges failed with %s", type(error).__name__)
 
-    def _client(self) -> httpx.Client:
-        with self._lock:
-            if self._closed:
-                raise RuntimeError("the tenant's session is closed")
-            if self._http is None:
-                from qlik_keys import __version__  # noqa: PLC0415  # the package's front is lazy and above this
-
-                parts = urlsplit(self.url)
-                self._http = httpx.Client(
-                    transport=self._transport,
-                    verify=_tls() if parts.scheme == "https" else _no_tls(),
-                    trust_env=not is_loopback(parts.hostname or ""),
-                    timeout=self._timeout_seconds,
-                    follow_redirects=False,
-                    # A session cookie of one credential must not speak for another one.
-                    cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
-                    headers={"accept": "application/json", "user-agent": f"qlik_keys/{__version__}"},
-                )
-                if self._transport is None:
-                    # A notebook forgets its tenants: their sockets must not be left to a warning. A transport that was
-                    # passed in may be in use elsewhere.
-                    weakref.finalize(self, self._http.close)
-            return self._http
-
     def _is_enough(self, started: float, state: tenacity.RetryCallState) -> bool:
         elapsed = self.clock.monotonic() - started
         return (
@@ -397,15 +366,3 @@ def _sent_secrets(response: httpx.Response, call: Call) -> Iterator[str]:
         if call.form is not None:
             form = dict(parse_qsl(request.content.decode()))
             yield from (form.get(name, "") for name, shown in call.shown.items() if shown == STRUCK)
-
-
-@functools.cache
-def _tls() -> ssl.SSLContext:
-    # 37 ms each (reliability-facts 0.6): one per process.
-    return httpx.create_ssl_context()
-
-
-@functools.cache
-def _no_tls() -> ssl.SSLContext:
-    # For plain http on loopback: trusts nobody, and reads no certificates.
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

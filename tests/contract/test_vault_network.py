@@ -56,7 +56,7 @@ def test_https_to_a_server_of_plain_http(openbao, open_vault, host):
     with pytest.raises(StoreMisconfigured) as caught:
         store.client_ids(host)
     assert "does not speak TLS" in caught.value.message
-    assert "ca_cert" in caught.value.hint
+    assert "plain http" in caught.value.hint
 
 
 @dataclass

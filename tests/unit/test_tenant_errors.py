@@ -82,7 +82,7 @@ def test_a_kind_that_a_later_httpx_may_add_is_told_as_its_base():
 @pytest.mark.parametrize(
     ("behind", "words", "retryable"),
     [
-        (ssl.SSLCertVerificationError(1, SECRET), "certificate not trusted", False),
+        (ssl.SSLCertVerificationError(1, SECRET), "its certificate is refused", False),
         (ssl.SSLError(1, SECRET), "TLS failed", True),
         (socket.gaierror(-2, SECRET), "no such host name", True),
         (ConnectionRefusedError(111, SECRET), "connection refused", True),

@@ -1,0 +1,144 @@
+"""Which proxy an address is called through, by the environment; and that its login is never shown."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import qlik_keys as qk
+from qlik_keys.errors import ConfigurationError
+from qlik_keys.proxies import bypasses, proxy_for, read_proxy
+
+URL = "https://acme.eu.qlikcloud.com"
+
+
+def found(url=URL, **environment):
+    proxy = proxy_for(url, environment, library="httpx")
+    return None if proxy is None else (proxy.url, proxy.source)
+
+
+@pytest.mark.parametrize(
+    ("environment", "proxy"),
+    [
+        ({}, None),
+        ({"HTTPS_PROXY": "http://p:3128"}, ("http://p:3128", "HTTPS_PROXY")),
+        ({"HTTPS_PROXY": "p:3128"}, ("http://p:3128", "HTTPS_PROXY")),
+        ({"HTTPS_PROXY": " http://p/ "}, ("http://p:80", "HTTPS_PROXY")),
+        ({"HTTPS_PROXY": "https://p"}, ("https://p:443", "HTTPS_PROXY")),
+        ({"HTTPS_PROXY": "http://[::1]:3128"}, ("http://[::1]:3128", "HTTPS_PROXY")),
+        ({"https_proxy": "http://small", "HTTPS_PROXY": "http://big"}, ("http://small:80", "https_proxy")),
+        ({"https_proxy": "", "HTTPS_PROXY": "http://big"}, None),
+        ({"ALL_PROXY": "http://all"}, ("http://all:80", "ALL_PROXY")),
+        ({"ALL_PROXY": "http://all", "HTTPS_PROXY": "http://p"}, ("http://p:80", "HTTPS_PROXY")),
+        ({"HTTP_PROXY": "nonsense://"}, None),  # it is not for https
+        ({"HTTPS_PROXY": "http://p", "NO_PROXY": "acme.eu.qlikcloud.com"}, None),
+        ({"HTTPS_PROXY": "nonsense://", "NO_PROXY": "*"}, None),
+    ],
+)
+def test_the_environment_decides(environment, proxy):
+    assert found(**environment) == proxy
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8123", "https://localhost:8123", "https://[::1]:1", "https://127.9.9.9"]
+)
+def test_loopback_is_never_called_through_a_proxy(url):
+    assert found(url, HTTPS_PROXY="nonsense", ALL_PROXY="http://p") is None
+
+
+@pytest.mark.parametrize(
+    ("listed", "host", "port", "bypassed"),
+    [
+        ("acme.com", "acme.com", 443, True),
+        ("acme.com", "vault.acme.com", 443, True),
+        ("acme.com", "evilacme.com", 443, False),
+        (".acme.com", "vault.acme.com", 443, True),
+        (".acme.com", "acme.com", 443, True),
+        ("*.acme.com", "vault.acme.com", 443, True),
+        ("ACME.com", "acme.COM", 443, True),
+        ("acme.com.", "acme.com", 443, True),
+        ("acme.com:8443", "acme.com", 443, False),
+        ("acme.com:8443", "acme.com", 8443, True),
+        ("a.com acme.com", "acme.com", 443, True),
+        ("a.com,, ,acme.com,", "acme.com", 443, True),
+        ("[::1]", "acme.com", 443, False),
+        ("[2001:db8::1]", "2001:db8::1", 443, True),
+        ("2001:DB8:0::1", "2001:db8::1", 443, True),
+        ("[2001:db8::1]:8200", "2001:db8::1", 443, False),
+        ("[2001:db8::1]:8200", "2001:db8::1", 8200, True),
+        ("10.0.0.0/8", "10.1.2.3", 443, True),
+        ("10.0.0.0/8", "11.1.2.3", 443, False),
+        ("2001:db8::/32", "2001:db8::7", 443, True),
+        ("10.0.0.0/99", "10.1.2.3", 443, False),
+        ("0.0.1", "10.0.0.1", 443, False),
+        ("https://acme.com", "acme.com", 443, True),
+        ("*", "acme.com", 443, True),
+        ("", "acme.com", 443, False),
+    ],
+)
+def test_no_proxy_as_curl_reads_it(listed, host, port, bypassed):
+    assert bypasses(listed, host, port) is bypassed
+
+
+@given(st.text(max_size=60), st.sampled_from(["acme.com", "10.0.0.1", "2001:db8::1"]))
+def test_any_no_proxy_is_read_without_an_error(listed, host):
+    assert bypasses(listed, host, 443) in (True, False)
+
+
+SECRET = "hunter22canary"
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (f"socks5://ada:{SECRET}@p:1080", "SOCKS"),
+        (f"socks5h://ada:{SECRET}@p", "SOCKS"),
+        (f"socks4://ada:{SECRET}@p", "kind that is not known (socks4)"),
+        (f"{SECRET}://p", "kind that is not known"),
+        (f"http://ada:{SECRET}@", "is not the address of a proxy"),
+        (f"http://ada:{SECRET}@p:port", "is not the address of a proxy"),
+        (f"http://ada:{SECRET}@p:0", "is not the address of a proxy"),
+        (f"http://ada:{SECRET}@p:99999", "is not the address of a proxy"),
+        (f"http://ada:{SECRET}@[::1", "is not the address of a proxy"),
+        (f"http://ada:{SECRET}@a b", "is not the address of a proxy"),
+        (f"http://ada:{SECRET}@héé", "is not the address of a proxy"),
+        (f"http:///{SECRET}", "is not the address of a proxy"),
+        ("http://", "is not the address of a proxy"),
+    ],
+)
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "all_proxy"])
+def test_what_names_no_proxy_is_refused_by_the_variables_name(monkeypatch, name, value, reason):
+    for other in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, value)
+    with qk.QlikTenant(URL, credential=qk.ApiKey("k")) as tenant, pytest.raises(ConfigurationError) as caught:
+        tenant.metadata()
+    store = qk.VaultKeyStore("https://vault.acme.example", token="t")
+    with store, pytest.raises(ConfigurationError) as of_vault:
+        store.client_ids("acme.eu.qlikcloud.com")
+    for error in (caught.value, of_vault.value):
+        assert error.message.startswith(name)
+        assert reason in error.message
+        assert SECRET not in str(error)
+        assert error.hint
+        assert error.__context__ is None
+
+
+@pytest.mark.parametrize("password", ["a#b", "a/b", "a?b", "a@b", "a:b", "p://x", "ä", "%23"])
+def test_a_password_ends_at_the_last_at(password):
+    proxy = read_proxy(f"http://ada:{password}@p:3128", source="HTTPS_PROXY", library="httpx")
+    assert (proxy.user, proxy.host, proxy.port) == ("ada", "p", 3128)
+    assert proxy.password.reveal() == {"%23": "#"}.get(password, password)
+    assert password not in repr(proxy)
+    assert "ada" not in repr(proxy)
+
+
+@given(st.text(max_size=40))
+def test_any_value_is_a_proxy_or_a_configuration_error(value):
+    try:
+        proxy = read_proxy(value, source="HTTPS_PROXY", library="httpx")
+    except ConfigurationError:
+        return
+    assert proxy.url.isascii()
+    assert proxy.authorization.isascii()

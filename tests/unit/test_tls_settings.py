@@ -1,0 +1,121 @@
+"""What names authorities and certificates, and is no good: refused by name before anything is sent."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+import qlik_keys as qk
+from qlik_keys.errors import ConfigurationError
+from qlik_keys.sandbox.authority import Authority
+
+TRUST = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch):
+    for name in (*TRUST, "QLIK_KEYS_TENANT_CERT", "QLIK_KEYS_TENANT_KEY", "HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def refused(**options):
+    """What tenant and Vault say; nobody is called."""
+    tenant = qk.QlikTenant("https://acme.eu.qlikcloud.com", credential=qk.ApiKey("k"))
+    with tenant, pytest.raises(ConfigurationError) as from_tenant:
+        tenant.metadata()
+    with (
+        qk.VaultKeyStore("https://vault.invalid:8200", token="t", **options) as store,
+        pytest.raises(ConfigurationError) as from_vault,
+    ):
+        store.client_ids("acme.eu.qlikcloud.com")
+    return from_tenant.value, from_vault.value
+
+
+@pytest.fixture
+def bad(tmp_path):
+    """{what is wrong: (path, words)}."""
+    (tmp_path / "garbage").write_text("hunter22")
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "binary").write_bytes(b"\x00\xff" * 50)
+    (tmp_path / "cut").write_bytes(Authority().pem[:200])
+    (tmp_path / "no-certificates").mkdir()
+    (tmp_path / "no-certificates" / "readme").write_text("none")
+    (tmp_path / "round").symlink_to("round")
+    return {
+        "missing": (tmp_path / "no" / "such", "cannot be read (no such file or directory)"),
+        "garbage": (tmp_path / "garbage", "without a certificate"),
+        "empty": (tmp_path / "empty", "without a certificate"),
+        "binary": (tmp_path / "binary", "without a certificate"),
+        "cut": (tmp_path / "cut", "without a certificate"),
+        "a folder without any": (tmp_path / "no-certificates", "without any certificate"),
+        "a link to itself": (tmp_path / "round", "cannot be read ("),
+    }
+
+
+@pytest.mark.parametrize("name", TRUST)
+@pytest.mark.parametrize(
+    "kind", ["missing", "garbage", "empty", "binary", "cut", "a folder without any", "a link to itself"]
+)
+def test_an_authority_that_is_none_is_refused_by_the_variables_name(monkeypatch, bad, name, kind):
+    path, words = bad[kind]
+    monkeypatch.setenv(name, str(path))
+    for error in refused():
+        assert error.message.startswith(f"{name} names a f")
+        assert name == "SSL_CERT_DIR" or words in error.message
+        assert "hunter22" not in str(error)
+        assert str(path) not in str(error)
+        assert f"Correct {name}, or unset it." in error.hint
+        assert error.__context__ is None
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_authority_that_may_not_be_read(monkeypatch, tmp_path):
+    file = tmp_path / "ca.pem"
+    file.write_bytes(Authority().pem)
+    file.chmod(0)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    for error in refused():
+        assert "permission denied" in error.message
+
+
+def test_a_vaults_authority_is_refused_by_its_own_name(bad):
+    with (
+        qk.VaultKeyStore("https://vault.invalid", token="t", ca_cert=str(bad["garbage"][0])) as store,
+        pytest.raises(ConfigurationError, match=r"^ca_cert names a file without a certificate"),
+    ):
+        store.client_ids("acme.eu.qlikcloud.com")
+
+
+@pytest.mark.parametrize("case", ["missing", "no key", "another's key", "encrypted", "key alone"])
+def test_a_client_certificate_that_is_no_good(monkeypatch, tmp_path, case):
+    authority = Authority()
+    one, other = (authority.issue([name]).write(tmp_path, name) for name in ("one", "other"))
+    plain = tmp_path / "encrypted.key"
+    if case == "encrypted":
+        command = ["openssl", "pkey", "-aes256", "-passout", "pass:hunter22", "-in", one.key, "-out", plain]
+        subprocess.run(command, check=True, capture_output=True)
+    certificate, key, words = {
+        "missing": (tmp_path / "nothing", one.key, "QLIK_KEYS_TENANT_CERT names a file that cannot be read"),
+        "no key": (one.certificate, None, "no certificate with its private key"),
+        "another's key": (one.certificate, other.key, "do not belong together"),
+        "encrypted": (one.certificate, plain, "is encrypted"),
+        "key alone": (None, one.key, "no certificate beside it"),
+    }[case]
+    for name, value in (("QLIK_KEYS_TENANT_CERT", certificate), ("QLIK_KEYS_TENANT_KEY", key)):
+        if value is not None:
+            monkeypatch.setenv(name, str(value))
+    tenant = qk.QlikTenant("https://acme.eu.qlikcloud.com", credential=qk.ApiKey("k"))
+    with tenant, pytest.raises(ConfigurationError) as caught:
+        tenant.metadata()
+    assert words in caught.value.message
+    assert "QLIK_KEYS_TENANT" in caught.value.message
+
+
+def test_plain_http_on_loopback_reads_no_certificates(monkeypatch, box):
+    monkeypatch.setenv("SSL_CERT_FILE", "/no/such/file")
+    with qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant:
+        assert tenant.users.me().status == "active"
+    with qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store:
+        assert store.client_ids("acme.eu.qlikcloud.com") == []
