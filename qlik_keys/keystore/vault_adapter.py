@@ -110,7 +110,7 @@ class VaultAdapter(requests.adapters.HTTPAdapter):
         self._url = url
         self._network = network
         self._guard = threading.Lock()
-        self._manager: urllib3.PoolManager | None = None
+        self.poolmanager: Any = None
         self._made_of: object = None
         self._is_doubtful = False
         self.proxy: Proxy | None = None
@@ -131,9 +131,9 @@ class VaultAdapter(requests.adapters.HTTPAdapter):
             ConfigurationError: a setting cannot be obeyed; it is named, its value is not.
         """
         with self._guard:
-            if self._manager is None or self._is_doubtful:
+            if self.poolmanager is None or self._is_doubtful:
                 self._make()
-            manager = self._manager
+            manager = self.poolmanager
         assert manager is not None
         return manager.connection_from_url(str(request.url))
 
@@ -147,18 +147,18 @@ class VaultAdapter(requests.adapters.HTTPAdapter):
     def close(self) -> None:
         """Close the connections; a later request makes others."""
         with self._guard:
-            if self._manager is not None:
-                self._manager.clear()
+            if self.poolmanager is not None:
+                self.poolmanager.clear()
 
     def _make(self) -> None:
         secure = self._url.startswith("https:")
         proxy = self._network.proxy_to(self._url) if secure else None
         settings = self._network.tls()
         made_of = (proxy, state_of(settings) if secure else None)
-        if self._manager is None or made_of != self._made_of:
-            self._manager = self._new_manager(settings, proxy, secure=secure)
+        if self.poolmanager is None or made_of != self._made_of:
+            self.poolmanager = self._new_manager(settings, proxy, secure=secure)
             if proxy is None or not proxy.scheme.startswith("socks"):
-                self._manager.pool_classes_by_scheme = {"http": urllib3.HTTPConnectionPool, "https": _Pool}
+                self.poolmanager.pool_classes_by_scheme = {"http": urllib3.HTTPConnectionPool, "https": _Pool}
             self._made_of, self.proxy = made_of, proxy
         self._is_doubtful = False
 
