@@ -1,0 +1,78 @@
+"""A simulator in this process, a real OpenBao, and the two ways to ask both: bare, and by qlik_keys."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx
+import hvac
+import pytest
+from counted_work import Counter, UncountedTransport
+
+import qlik_keys as qk
+from qlik_keys.sandbox.tenant import SandboxTenant
+from qlik_keys.sandbox.transport import SandboxTransport
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))  # the bare jobs are those that `make bench` measures
+
+
+@dataclass
+class Place:
+    """Where work is counted.
+
+    Attributes:
+        counter: counts it.
+        bare: httpx alone, with an administrator's key.
+        vault: hvac alone.
+        tenant: the tenant by qlik_keys.
+        store: the store by qlik_keys, custody kv.
+        transit: the same with custody transit.
+        simulator: the tenant itself.
+        names: names for clients, none twice.
+    """
+
+    counter: Counter
+    bare: httpx.Client
+    vault: hvac.Client
+    tenant: qk.QlikTenant
+    store: qk.VaultKeyStore
+    transit: qk.VaultKeyStore
+    simulator: SandboxTenant
+    names: itertools.count = field(default_factory=itertools.count)
+
+    def name(self):
+        return f"counted-{next(self.names)}"
+
+    @property
+    def box(self):
+        """What the bare jobs want to know of a sandbox."""
+        return SimpleNamespace(tenant_url=self.simulator.base_url)
+
+
+@pytest.fixture(scope="session")
+def place(openbao):
+    counter = Counter()
+    simulator = SandboxTenant("https://counted.eu.qlikcloud.com")
+    transport = UncountedTransport(SandboxTransport(simulator), counter)
+    vault = hvac.Client(url=openbao.url, token=openbao.token)
+    vault.adapter.session.hooks["response"] = lambda answer, **_: counter.requests.append(answer.request.method)
+    with (
+        httpx.Client(
+            base_url=simulator.base_url,
+            transport=transport,
+            headers={"Authorization": f"Bearer {simulator.api_key}"},
+        ) as bare,
+        qk.QlikTenant(simulator.base_url, credential=qk.ApiKey(simulator.api_key), transport=transport) as tenant,
+        qk.VaultKeyStore(openbao.url, token=openbao.token) as store,
+        qk.VaultKeyStore(openbao.url, token=openbao.token, custody="transit") as transit,
+    ):
+        for each in (store, transit):
+            each.subscribe(lambda call: counter.requests.append(f"{call.method} {call.path}"))
+        yield Place(
+            counter=counter, bare=bare, vault=vault, tenant=tenant, store=store, transit=transit, simulator=simulator
+        )
+    vault.adapter.close()
