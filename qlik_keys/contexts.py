@@ -34,6 +34,11 @@ _FILE_NAME = "contexts.yml"
 _FOLDER_NAME = ".qlik"
 TOKEN_MARK = "qlik-keys: "  # noqa: S105  # begins the comment of what this package wrote
 _END = "%Y-%m-%d %H:%M:%S"
+# What qlik-cli can call beside Qlik Cloud, by a context's `server-type`.
+_OTHER_SERVERS = {
+    "windows": "Qlik Sense Enterprise on Windows (server-type windows)",
+    "engine": "a Qlik engine (server-type engine)",
+}
 _TOKEN_COMMENT = re.compile(re.escape(TOKEN_MARK) + r"a token, ends (?P<end>[-0-9]{10} [:0-9]{8}) UTC; (?P<renew>.+)")
 
 
@@ -43,7 +48,7 @@ class Context:
 
     Attributes:
         name: what the user calls it.
-        server: the tenant's URL as it is written there, "" for none.
+        server: the tenant's URL as it is written there, "" for none, and for a server that is no tenant.
         comment: the user's own remark.
         api_key: the bearer of its Authorization header: an API key, or a token that `qlik context login` got.
         client_id: its OAuth client, "" for none.
@@ -317,10 +322,15 @@ def _context(name: str, fields: Mapping[object, object]) -> Context:
     headers = fields.get("headers")
     bearer = _bearer(headers if isinstance(headers, dict) else {}, problems)
     secret = _text(fields, "oauth-client-secret")
-    server = _text(fields, "server")
+    server, kind = _text(fields, "server"), _text(fields, "server-type").lower()
     if "@" in server:
         server = ""
-        problems.append("its server has a user or a password in it")
+        problems.insert(0, "its server has a user or a password in it")
+    if kind not in ("", "cloud"):
+        # Not even the address is handed on: whoever has that would send the login there.
+        server = ""
+        other = _OTHER_SERVERS.get(kind, "another kind of server")
+        problems.insert(0, f"it is for {other}, not for a Qlik Cloud tenant")
     return Context(
         name=name,
         server=server,

@@ -261,7 +261,9 @@ class _Search:
         if not context.server:
             problem = next(iter(context.problems), "it has no server")
             raise ConfigurationError(
-                f"The {source} cannot be used: {problem}.", hint="Make it again with: qlik context create"
+                f"The {source} cannot be used: {problem}.",
+                hint="Name one of a Qlik Cloud tenant (--context NAME), set QLIK_TENANT_URL, or make it again with: "
+                "qlik context create",
             )
         server = self._normalised("tenant_url", context.server, source)
         level = Level(values={"tenant_url": server}, sources={"tenant_url": source})

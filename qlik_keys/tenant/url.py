@@ -23,6 +23,22 @@ if TYPE_CHECKING:
 
 TOKEN_PATH = "/oauth/token"  # noqa: S105  # a path
 _QLIK_DOMAINS = (".qlikcloud.com", ".qlikcloudgov.com")
+_REGION = re.compile(r"[a-z]{2}")
+_SERVICES = ("console", "login", "account")
+_OTHER_HOSTS = {
+    "console.qlikcloud.com": "the console of an organization, whose OAuth clients are not a tenant's",
+    "console.qlikcloudgov.com": "the console of an organization, whose OAuth clients are not a tenant's",
+    "login.qlikcloud.com": "where people log in to Qlik Cloud",
+    "account.qlikcloud.com": "where people log in to Qlik Cloud",
+    "status.qlikcloud.com": "the page that tells how Qlik Cloud is",
+    "qlik.dev": "Qlik's site for developers",
+    "qlik.com": "Qlik's own site",
+    "account.qlik.com": "where people log in to Qlik, by a Qlik account",
+    "login.qlik.com": "where people log in to Qlik, by a Qlik account",
+    "qlikid.qlik.com": "where people log in to Qlik, by a Qlik account",
+    "account.myqlik.qlik.com": "My Qlik, the portal for a Qlik account",
+    "myqlik.qlik.com": "My Qlik, the portal for a Qlik account",
+}
 _EXAMPLE = "Write it as https://<tenant>.<region>.qlikcloud.com."
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -92,6 +108,9 @@ def _normalised(text: str) -> tuple[str, tuple[str, ...]]:
         notices.append("left out the slash at the end")
     if parts.query or parts.fragment:
         notices.append("left out what stood behind ? or #")
+    other = _other_server(host)
+    if other:
+        raise ConfigurationError(f"{host} is no tenant: it is {other}.", hint=_EXAMPLE)
     if not is_loopback(host) and not host.endswith(_QLIK_DOMAINS):
         notices.append(f"{host} is not a host of qlikcloud.com: make sure that it is your tenant")
     shown = f"[{host}]" if ":" in host else host
@@ -150,6 +169,32 @@ def host_of(tenant_url: str, path: str, address: str) -> str:
     except ValueError:
         return ""
     return f"{host}{port}" if host and host.isprintable() else ""
+
+
+def _other_server(host: str) -> str:
+    """Say what a host of Qlik's is that is no tenant, "" for any other (qlik-cloud-contract, "Host names").
+
+    Some of them answer as a tenant does, and would be sent a login that is a tenant's.
+    """
+    known = _OTHER_HOSTS.get(host)
+    if known:
+        return known
+    for domain in _QLIK_DOMAINS:
+        name = host.removesuffix(domain)
+        if f".{name}" == domain:
+            return "the domain that all tenants are in"
+        if name == host:
+            continue
+        labels = name.split(".")
+        if _REGION.fullmatch(labels[-1]) and len(labels) == 1:
+            return f"the region {name}, where tenants are: put your tenant's name before it"
+        if len(labels) == 1:
+            return "a host without a region, and a tenant's host has one"
+        if labels[0] in _SERVICES:
+            return f"a service of Qlik's ({labels[0]}) that all tenants share"
+    if host.endswith((".qlik.com", ".qlik.dev")):
+        return "a site of Qlik's, where people log in or read"
+    return ""
 
 
 def _split(text: str) -> tuple[SplitResult, int | None]:

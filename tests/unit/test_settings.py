@@ -282,6 +282,34 @@ class TestRefusals:
         with pytest.raises(ConfigurationError, match="it has no server"):
             Settings.resolve()
 
+    @pytest.mark.parametrize(
+        ("kind", "words"),
+        [
+            ("windows", "Qlik Sense Enterprise on Windows"),
+            ("Windows", "Qlik Sense Enterprise on Windows"),
+            ("engine", "a Qlik engine"),
+            ("somethingelse", "another kind of server"),
+        ],
+    )
+    def test_a_context_of_another_kind_of_server_is_refused(self, contexts, monkeypatch, kind, words):
+        fields = {"server": "https://sense.acme.example", "server-type": kind}
+        path = contexts(one_context(**fields, headers={"Authorization": f"Bearer {CANARY}"}))
+        for context in (None, "prod"):
+            with pytest.raises(ConfigurationError, match=f"cannot be used: it is for {words}") as caught:
+                Settings.resolve(context=context)
+            assert "QLIK_TENANT_URL" in caught.value.hint
+            assert CANARY not in everything(caught.value)
+        assert load_contexts(path).contexts["prod"].server == ""
+        assert known_contexts() == {}
+        monkeypatch.setenv("QLIK_TENANT_URL", TENANT)
+        with pytest.raises(ConfigurationError, match=words):
+            Settings.resolve()
+
+    @pytest.mark.parametrize("kind", ["cloud", "Cloud", ""])
+    def test_a_context_of_qlik_cloud_says_so_or_nothing(self, contexts, kind):
+        contexts(one_context(**{"server": TENANT, "server-type": kind}, headers={"Authorization": f"Bearer {CANARY}"}))
+        assert Settings.resolve().tenant_url == TENANT
+
     def test_a_context_with_half_a_client(self, contexts):
         contexts(one_context(**{"server": TENANT, "oauth-client-id": "abc"}))
         with pytest.raises(ConfigurationError, match="no client secret") as caught:

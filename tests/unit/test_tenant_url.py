@@ -29,6 +29,8 @@ TENANT = "https://acme.eu.qlikcloud.com"
         (TENANT + ":8443", TENANT + ":8443", []),
         (TENANT + ".", TENANT, []),
         ("https://acme.us.qlikcloudgov.com", "https://acme.us.qlikcloudgov.com", []),
+        ("https://acme.xx.qlikcloud.com", "https://acme.xx.qlikcloud.com", []),
+        ("https://eu.us.qlikcloud.com", "https://eu.us.qlikcloud.com", []),
         ("http://127.0.0.1:8123", "http://127.0.0.1:8123", []),
         ("http://localhost:80/", "http://localhost", ["left out the port 80, which is the default", "left out the sl"]),
         ("http://[::1]:9000", "http://[::1]:9000", []),
@@ -69,6 +71,26 @@ def test_nearly_right_is_mended_and_said(typed, url, notices):
         ("https://аcme.eu.qlikcloud.com", "letters outside a-z"),  # noqa: RUF001  # a Cyrillic letter
         ("https://1.2.3", "neither a host name nor an address"),
         ("https://<script>.com", "is not a host name"),
+        ("https://console.qlikcloud.com", "console.qlikcloud.com is no tenant: it is the console of an organization"),
+        ("https://console.qlikcloud.com/oauth/token", "is no tenant: it is the console of an organization"),
+        ("Console.QlikCloud.com.", "is no tenant: it is the console of an organization"),
+        *[
+            (f"https://{region}.qlikcloud.com", f"{region}.qlikcloud.com is no tenant: it is the region {region}")
+            for region in ("us", "eu", "de", "uk", "fr", "se", "ap", "sg", "jp", "in", "ae", "il", "xx")
+        ],
+        ("https://us.qlikcloudgov.com", "us.qlikcloudgov.com is no tenant: it is the region us"),
+        ("https://console.qlikcloudgov.com", "is no tenant"),
+        ("qlikcloud.com", "is no tenant: it is the domain"),
+        ("qlikcloudgov.com", "is no tenant: it is the domain"),
+        ("https://acme.qlikcloud.com", "is no tenant: it is a host without a region"),
+        ("https://login.qlikcloud.com", "is no tenant: it is where people log in"),
+        ("https://login.eu.qlikcloud.com", "is no tenant: it is a service of Qlik's (login)"),
+        ("https://status.qlikcloud.com", "is no tenant"),
+        ("https://qlik.dev/apis/rest/oauth", "is no tenant: it is Qlik's site for developers"),
+        ("https://www.qlik.dev", "is no tenant: it is a site of Qlik's"),
+        ("https://account.qlik.com", "is no tenant: it is where people log in to Qlik"),
+        ("https://account.myqlik.qlik.com", "is no tenant: it is My Qlik"),
+        ("https://help.qlik.com", "is no tenant: it is a site of Qlik's"),
     ],
 )
 def test_wrong_is_refused_with_the_reason(typed, reason):
