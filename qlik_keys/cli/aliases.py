@@ -13,6 +13,7 @@ import typer
 from qlik_keys.cli.alias_file import keep_aliases, known_aliases
 from qlik_keys.cli.app import new_group
 from qlik_keys.cli.list_options import Inherited
+from qlik_keys.cli.not_here import reason_against
 from qlik_keys.cli.option_groups import with_options
 from qlik_keys.cli.options import JsonOption, QuietOption  # noqa: TC001  # typer reads the annotations at run time
 from qlik_keys.cli.results import show
@@ -87,7 +88,8 @@ def _keep(aliases: dict[str, list[str]], name: str, words: list[str]) -> None:
     if tree.knows(name) or not name.isprintable() or name.startswith("-") or name.strip() != name or name == "help":
         raise typer.BadParameter("that is a command, or no name for one", param_hint="NAME")
     if not tree.knows(words[0]):
-        raise typer.BadParameter("an alias is for a command of this program", param_hint="COMMAND")
+        reason = reason_against("", words[0]) or "an alias is for a command of this program"
+        raise typer.BadParameter(reason, param_hint="COMMAND")
     if any(word.partition("=")[0] in _SECRETS for word in words):
         raise typer.BadParameter("an alias is kept in the clear: no option with a secret", param_hint="COMMAND")
     keep_aliases(aliases | {name: words})

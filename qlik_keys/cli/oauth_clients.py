@@ -32,6 +32,10 @@ def _member(name: str, words: str) -> Any:
     return typer.Option("", f"--publicKeys-{name}", help=f"Of the public key: {words}.")
 
 
+def _null(name: str) -> Any:
+    return typer.Option(f"--{name}-null", hidden=True)
+
+
 app = new_group(name="oauth-client", words="The tenant's OAuth clients.")
 client_secret = new_group(name="client-secret", words="The secrets of a client.")
 connection_config = new_group(name="connection-config", words="How a client is allowed in: its consent method.")
@@ -83,6 +87,9 @@ def create(
     description: Annotated[str, typer.Option(help="Shown in Qlik's console.")] = "",
     client_uri: Annotated[str, typer.Option("--clientUri", help="Its home page.")] = "",
     logo_uri: Annotated[str, typer.Option("--logoUri", help="Its logo.")] = "",
+    description_null: Annotated[bool, _null("description")] = False,
+    client_uri_null: Annotated[bool, _null("clientUri")] = False,
+    logo_uri_null: Annotated[bool, _null("logoUri")] = False,
     redirect_uris: Annotated[
         Texts, typer.Option("--redirectUris", metavar=_LIST, help="Where a login may lead.")
     ] = None,
@@ -142,6 +149,8 @@ def create(
         }.items()
         if value
     }
+    nulls = {"description": description_null, "clientUri": client_uri_null, "logoUri": logo_uri_null}
+    client |= {name: None for name, is_null in nulls.items() if is_null}
     _refuse_private(client.get("publicKeys"))
     call.send("post", _PATH, body=client)
 
@@ -155,6 +164,7 @@ def patch(
     op: Op = "",
     path: Annotated[str, typer.Option(help="For instance /description.")] = "",
     value: Value = None,
+    value_null: Annotated[bool, _null("value")] = False,
     body: Body = None,
     file: File = None,
 ) -> None:
@@ -162,7 +172,9 @@ def patch(
 
     Example: qlik-keys oauth-client patch ID --op add --path /description --value 'made by hand'
     """
-    operations = _operations(op, path, value, body, file)
+    operations = _operations(op, path, "null" if value_null else value, body, file)
+    if value_null:
+        operations[0]["value"] = None
     for each in operations if isinstance(operations, list) else []:
         if isinstance(each, dict) and each.get("path") == "/publicKeys":
             _refuse_private(each.get("value"))

@@ -5,17 +5,15 @@ The verbs are taken in capitals too, as public scripts write them.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path  # noqa: TC003  # typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import unquote
 
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, Group, new_group
 from qlik_keys.cli.inputs import document_of, pairs
 from qlik_keys.cli.options import Call, calling
-from qlik_keys.tenant.url import query_fields
+from qlik_keys.tenant.url import plain_value, query_fields
 
 if TYPE_CHECKING:
     from qlik_keys.tenant.url import QueryFields
@@ -36,8 +34,6 @@ _EXAMPLES = {
     "patch": """qlik-keys raw patch v1/oauth-clients/ID --body '[{"op": "remove", "path": "/description"}]'""",
     "delete": "qlik-keys raw delete v1/oauth-clients/ID --headers qlik-confirm-delete=ID",
 }
-# A value as it stands in an address: scripts cut a cursor out of links.next.href.
-_ENCODED = re.compile(r"(?:[A-Za-z0-9._~*+-]|%[0-9A-Fa-f]{2})*%[0-9A-Fa-f]{2}(?:[A-Za-z0-9._~*+-]|%[0-9A-Fa-f]{2})*")
 
 
 def _command(method: str) -> None:
@@ -66,16 +62,7 @@ def _command(method: str) -> None:
 
 def _query(given: list[str] | None) -> QueryFields:
     """Return the fields of a query; a value that is encoded for an address already is not encoded again."""
-    return query_fields((name, _decoded(value)) for name, value in pairs(given, "--query"))
-
-
-def _decoded(value: str) -> str:
-    if not _ENCODED.fullmatch(value):
-        return value
-    try:
-        return unquote(value, errors="strict")
-    except UnicodeDecodeError:
-        return value
+    return query_fields((name, plain_value(value)) for name, value in pairs(given, "--query"))
 
 
 for _method in _EXAMPLES:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from qlik_keys.tenant.deleting import CONFIRMATION, deleted_client_id
+from qlik_keys.tenant.url import escaped_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -194,7 +195,8 @@ def _raw_words(request: ShownRequest, body: _Body, *, is_ours: bool = False) -> 
     parts = urlsplit(request.address)
     # Without a version both commands send a path as it is.
     path = _VERSIONED.sub("", parts.path, count=1)
-    query = [f"{name}={value}" for name, value in parse_qsl(parts.query, keep_blank_values=True)]
+    given = parse_qsl(parts.query, keep_blank_values=True)
+    query = [f"{name}={escaped_value(value)}" for name, value in given]
     if is_ours and any(map(_is_split, query)):
         path, query = f"{path}?{parts.query}", []
     fields = [word for pair in query for word in ("--query", _quoted(pair) if _is_split(pair) else pair)]

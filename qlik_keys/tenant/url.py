@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, parse_qsl, urljoin, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urljoin, urlsplit
 
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.origins import is_loopback, same_origin
@@ -42,6 +42,7 @@ _OTHER_HOSTS = {
 _EXAMPLE = "Write it as https://<tenant>.<region>.qlikcloud.com."
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_AS_IN_AN_ADDRESS = re.compile(r"(?:[A-Za-z0-9._~*+-]|%[0-9A-Fa-f]{2})*")
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _MAXIMUM_HOST_LENGTH = 253
 
@@ -134,6 +135,24 @@ def query_fields(pairs: Iterable[tuple[str, str]]) -> QueryFields:
         before = fields.get(name, ())
         fields[name] = (*((before,) if isinstance(before, str) else before), value) if name in fields else value
     return fields
+
+
+def plain_value(text: str) -> str:
+    """Return a value of a query without the escapes that an address has, where it is written as there.
+
+    Scripts cut a cursor out of `links.next.href` and hand it on as it is; qlik-cli takes that too.
+    """
+    if "%" not in text or not _AS_IN_AN_ADDRESS.fullmatch(text):
+        return text
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        return text
+
+
+def escaped_value(text: str) -> str:
+    """Return a text of which `plain_value` makes just this value."""
+    return text.replace("%", "%25") if plain_value(text) != text else text
 
 
 def target_on(tenant_url: str, path: str, address: str) -> tuple[str, QueryFields] | None:
