@@ -371,7 +371,8 @@ def _write(path: Path, answer: RawAnswer) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600 if is_private else 0o666)
         with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor
-            if is_private and stat.S_ISREG(os.fstat(descriptor).st_mode):  # there was such a file before
+            # There may have been such a file before; Windows knows no modes.
+            if is_private and hasattr(os, "fchmod") and stat.S_ISREG(os.fstat(descriptor).st_mode):
                 os.fchmod(descriptor, 0o600)
             file.write(answer.content)
     except OSError as error:

@@ -2,6 +2,8 @@
 
 Whoever tells this command to end, or closes its terminal, ends the program by that, and the folder goes in any case.
 What cannot be heeded is `kill -9`: such a folder is removed by the next program that is run like this.
+
+Windows has no hang-up, no SIGQUIT and no user ids; what it has of these is used, and the rest is left out.
 """
 
 from __future__ import annotations
@@ -89,7 +91,14 @@ class _Ending:
         told: the signal that came last, 0 for none.
     """
 
-    _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
+    # Those that end a process here; Ctrl-Break is Windows's own.
+    _SIGNALS: tuple[int, ...] = tuple(
+        getattr(signal, name)
+        for name in ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGINT", "SIGBREAK")
+        if hasattr(signal, name)
+    )
+    # A key on the keyboard reaches the program by itself, which may well go on after it (a shell, an editor).
+    _KEYS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGBREAK") if hasattr(signal, name))
 
     def __init__(self) -> None:
         self.told = 0
@@ -113,12 +122,12 @@ class _Ending:
         """Hand on to the program what comes from now on, and what came while it was started."""
         self._process = process
         if self.told:
-            process.send_signal(self.told)
+            # It was not there yet when the key was pressed. Windows can send a process no key, but end it.
+            process.send_signal(signal.SIGTERM if os.name == "nt" else self.told)
 
     def _tell(self, number: int, _frame: object) -> None:
         self.told = number
-        # A Ctrl-C reaches the program by itself, which may well go on after it (a shell, an editor).
-        if self._process is not None and number != signal.SIGINT:
+        if self._process is not None and number not in self._KEYS:
             self._process.send_signal(number)
 
 
@@ -135,6 +144,13 @@ def _sweep(place: Path) -> None:
     for folder in place.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):  # in use, or somebody else's
             # A folder is locked before anything is put into it, so an empty one may be somebody's who just begins.
-            if folder.lstat().st_uid == os.getuid() and (folder / _FOLDER).is_dir():
+            if _is_mine(folder) and (folder / _FOLDER).is_dir():
                 with locked(folder / _LOCK, patience_seconds=0):
-                    shutil.rmtree(folder)
+                    shutil.rmtree(folder / _FOLDER)
+                shutil.rmtree(folder, ignore_errors=True)  # Windows removes no lock file that is open
+
+
+def _is_mine(folder: Path) -> bool:
+    """Tell whether a folder is this user's; on Windows, where temporary files are each user's own, it is."""
+    user = getattr(os, "getuid", None)
+    return user is None or folder.lstat().st_uid == user()

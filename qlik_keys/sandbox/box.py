@@ -261,6 +261,7 @@ def start(*, knobs: Mapping[str, object] | None = None, timeout_seconds: float =
         stderr=subprocess.DEVNULL,
         # A Ctrl-C or an interrupted cell is meant for the work, not for the sandbox.
         start_new_session=True,
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
     )
     patience = threading.Timer(timeout_seconds, process.kill)
     patience.daemon = True

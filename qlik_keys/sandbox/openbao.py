@@ -255,6 +255,7 @@ def _launch(program: str, port: int, token: Secret, options: Sequence[str]) -> s
         },
         # A Ctrl-C in the terminal or the notebook is meant for the work, not for the server.
         start_new_session=True,
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
     )
 
 

@@ -1,0 +1,157 @@
+"""What Windows lacks is not needed: no module asks for it when it is imported, and the commands run without it.
+
+Windows itself is not here: its `os`, `signal` and modules are this machine's with what it lacks taken out.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import qlik_keys
+
+PACKAGE = Path(qlik_keys.__file__).parent
+# docs.python.org, "Availability: Unix": what the package might be tempted to use.
+MISSING_IN_OS = """
+    chown chroot ctermid fchdir fchmod fchown fdatasync fork forkpty fpathconf getegid geteuid getgid getgroups
+    getloadavg getpgid getpgrp getpriority getsid getuid initgroups killpg lchown lockf mkfifo mknod nice
+    openpty pathconf pidfd_open pipe2 posix_spawn pread pwrite register_at_fork sched_getaffinity sendfile
+    setegid seteuid setgid setgroups setpgid setpriority setsid setuid statvfs sync sysconf tcgetpgrp tcsetpgrp
+    ttyname uname wait wait3 wait4 waitid O_CLOEXEC O_NOFOLLOW O_DIRECTORY O_NONBLOCK O_SYNC O_NOCTTY WNOHANG
+"""
+MISSING_IN_SIGNAL = """
+    SIGHUP SIGQUIT SIGKILL SIGUSR1 SIGUSR2 SIGALRM SIGCHLD SIGPIPE SIGCONT SIGSTOP SIGTSTP SIGTTIN SIGTTOU
+    SIGWINCH SIGIO SIGURG SIGPROF SIGVTALRM alarm setitimer getitimer pause pthread_kill pthread_sigmask sigwait
+    sigpending siginterrupt
+"""
+MISSING = {
+    "os": set(MISSING_IN_OS.split()),
+    "signal": set(MISSING_IN_SIGNAL.split()),
+    "select": {"poll", "epoll", "POLLIN"},
+    "socket": {"AF_UNIX"},
+    "time": {"tzset", "pthread_getcpuclockid"},
+}
+# Other packages, which on this machine are those for this machine, need these when they run.
+NEEDED_HERE = {"fchmod", "O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "WNOHANG", "waitid", "poll", "POLLIN"}
+MODULES = {"fcntl", "pwd", "grp", "termios", "tty", "pty", "resource", "syslog", "posix", "crypt", "spwd", "curses"}
+# Behind a question whether it is there.
+GUARDED = {"sandbox/server.py": {"poll", "POLLIN"}}
+FAKE = """
+import {imports}
+import fcntl, sys
+for module, names in {missing!r}.items():
+    for name in names:
+        if hasattr(sys.modules[module], name):
+            delattr(sys.modules[module], name)
+for name in {modules!r}:
+    sys.modules[name] = None  # importing it fails
+"""
+# Other packages know how to do without, or are their own affair; the standard library is built for this machine.
+THERE = """
+    anyio anywidget asyncio contextlib cryptography filelock getpass http.server httpx hvac importlib IPython
+    ipywidgets joserfc.jwk json jwcrypto.jwk multiprocessing os pandas pkgutil pydantic random requests select
+    shutil signal socket subprocess tempfile tenacity threading time typer uvicorn webbrowser yaml
+"""
+
+
+def without_posix(code, *arguments):
+    missing = {module: sorted(names - NEEDED_HERE) for module, names in MISSING.items()}
+    begin = FAKE.format(imports=", ".join(THERE.split()), missing=missing, modules=sorted(MODULES))
+    return subprocess.run(
+        [sys.executable, "-c", begin + code, *arguments], capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def test_each_module_can_be_imported():
+    names = sorted(
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        for path in PACKAGE.rglob("*.py")
+        if path.name != "__init__.py"
+    )
+    done = without_posix("for name in sys.argv[1:]:\n    importlib.import_module(name)", *names)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_nothing_that_windows_lacks_is_asked_for_without_a_question_first():
+    found = []
+    for path in PACKAGE.rglob("*.py"):
+        text, where = path.read_text(), path.relative_to(PACKAGE).as_posix()
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                module, name = node.value.id, node.attr
+                asked = f'hasattr({module}, "{name}")' in text or name in GUARDED.get(where, ())
+                if name in MISSING.get(module, ()) and not asked:
+                    found.append(f"{where}:{node.lineno} {module}.{name}")
+            elif isinstance(node, ast.Import):
+                found += [f"{where}:{node.lineno} {alias.name}" for alias in node.names if alias.name in MODULES]
+            elif isinstance(node, ast.ImportFrom) and node.module in MODULES:
+                found.append(f"{where}:{node.lineno} {node.module}")
+    assert found == []
+
+
+RUN = """
+from datetime import UTC, datetime
+from pathlib import Path
+from qlik_keys.access_token import Token
+from qlik_keys.cli import program
+from qlik_keys.secret import Secret
+tempfile.tempdir = sys.argv[1]
+made = Token(
+    secret=Secret("canary-token"), scope="", expires_at=datetime.now(UTC), lifetime=60.0, lifetime_known=True,
+    token_type="Bearer",
+)
+dead = Path(sys.argv[1], "qlik-keys-exec-dead")
+(dead / ".qlik").mkdir(parents=True)
+(dead / ".qlik" / "contexts.yml").write_text("canary-of-a-dead-run")
+code = program.run_with_token([sys.executable, "-c", sys.argv[2]], made, "https://acme.eu.qlikcloud.com")
+print(json.dumps({"code": code, "left": [str(path) for path in Path(sys.argv[1]).rglob("*")]}))
+"""
+PROGRAM = """
+import os, pathlib, sys
+text = pathlib.Path(os.environ["QLIK_CLI_USER_HOME_DIR"], ".qlik", "contexts.yml").read_text()
+sys.exit(7 if os.environ["QLIK_API_KEY"] == "canary-token" and "Bearer canary-token" in text else 1)
+"""
+
+
+def test_a_program_runs_with_a_token_and_none_is_left_behind(tmp_path):
+    done = without_posix(RUN, str(tmp_path), PROGRAM)
+    assert done.stderr == ""
+    assert json.loads(done.stdout) == {"code": 7, "left": []}
+
+
+@pytest.mark.parametrize(("number", "is_handed_on"), [("SIGTERM", True), ("SIGINT", False), ("SIGBREAK", False)])
+def test_what_ends_it_is_told_to_the_program_and_a_key_reaches_it_by_itself(number, is_handed_on):
+    code = f"""
+signal.SIGBREAK = getattr(signal, "SIGBREAK", 21)
+from qlik_keys.cli.program import _Ending
+
+class Program:
+    sent = []
+    send_signal = sent.append
+
+with _Ending() as ending:
+    ending.hand_on_to(Program)
+    signal.raise_signal(signal.{number})
+    print(ending.told == signal.{number}, Program.sent == [signal.{number}])
+"""
+    done = without_posix(code)
+    assert (done.stdout.split(), done.stderr) == (["True", str(is_handed_on)], "")
+
+
+def test_an_answer_with_a_secret_is_written_without_modes(tmp_path):
+    code = """
+del os.fchmod
+from pathlib import Path
+from qlik_keys.cli.options import _write
+from types import SimpleNamespace
+_write(Path(sys.argv[1]), SimpleNamespace(content=b'{"clientId": "c", "clientSecret": "canary"}'))
+"""
+    path = tmp_path / "answer.json"
+    path.write_text("what was there before")
+    assert without_posix(code, str(path)).stderr == ""
+    assert path.read_text() == '{"clientId": "c", "clientSecret": "canary"}'
