@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path  # typer reads the annotations at run time
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -18,18 +19,23 @@ EnvFile = Annotated[
     Path | None,
     typer.Option(help="Write QLIK_TENANT_URL, QLIK_API_KEY, VAULT_ADDR and VAULT_TOKEN to this new file (mode 0600)."),
 ]
+Tls = Annotated[
+    bool, typer.Option("--tls", help="Speak TLS, by an authority that is made for this start; its file is printed.")
+]
 
 
 @app.command()
-def sandbox(env_file: EnvFile = None) -> None:
+def sandbox(*, env_file: EnvFile = None, tls: Tls = False) -> None:
     """Run the sandbox, a strict Qlik Cloud tenant and a real OpenBao, until Ctrl-C.
 
     Both listen on this machine's loopback alone. The file with their credentials is removed at the end.
 
     Example: qlik-keys sandbox --env-file sandbox.env
     """
-    with start() as box:
+    with start(tls=tls) as box:
         typer.echo(f"Sandbox tenant  {box.tenant_url}\nSandbox Vault   {box.vault_url}")
+        if box.ca_file is not None:
+            typer.echo(f"Their authority {box.ca_file}\nPoint SSL_CERT_FILE and VAULT_CACERT to that file.")
         if env_file is None:
             typer.echo("Its credentials are not printed: give --env-file to have them in a file that you can source.")
         else:
@@ -39,7 +45,9 @@ def sandbox(env_file: EnvFile = None) -> None:
                 "VAULT_ADDR": box.vault_url,
                 "VAULT_TOKEN": box.vault_token,
             }
-            _write_private(env_file, "".join(f"export {name}={value}\n" for name, value in settings.items()))
+            if box.ca_file is not None:
+                settings |= {"SSL_CERT_FILE": box.ca_file, "VAULT_CACERT": box.ca_file}
+            _write_private(env_file, "".join(f"export {name}={quote(value)}\n" for name, value in settings.items()))
             typer.echo(f"Settings for another shell:  . {env_file}")
         typer.echo("Ctrl-C stops it.")
         try:

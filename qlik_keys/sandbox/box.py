@@ -14,6 +14,7 @@ import http.client
 import importlib.util
 import json
 import os
+import ssl
 import subprocess
 import sys
 import threading
@@ -62,6 +63,8 @@ class Sandbox:
     Attributes:
         tenant_url: the tenant's base URL.
         vault_url: OpenBao's address.
+        ca_file: the certificate of the authority that was made for this start, where both speak TLS; else None. Point
+            SSL_CERT_FILE and VAULT_CACERT to it.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], ready: Mapping[str, Any]) -> None:
@@ -69,6 +72,7 @@ class Sandbox:
         self._lock = threading.Lock()
         self.tenant_url: str = ready["tenant_url"]
         self.vault_url: str = ready["vault_url"]
+        self.ca_file: str | None = ready.get("ca_file")
         self._api_key = Secret(ready["api_key"], what="API key")
         self._vault_token = Secret(ready["vault_token"], what="Vault token")
         self._control_token = Secret(ready["control_token"], what="control token")
@@ -167,6 +171,8 @@ class Sandbox:
             "VAULT_TOKEN": self.vault_token,
             "VAULT_NAMESPACE": None,
         }
+        if self.ca_file is not None:
+            values |= {"SSL_CERT_FILE": self.ca_file, "VAULT_CACERT": self.ca_file}
         with self._lock:
             for name in values:
                 self._replaced.setdefault(name, os.environ.get(name))
@@ -198,7 +204,11 @@ class Sandbox:
 
     def _control(self, method: str, path: str, body: object = None) -> Any:
         address = urlsplit(self.tenant_url)
-        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=_CONTROL_TIMEOUT_SECONDS)
+        host, patience = str(address.hostname), _CONTROL_TIMEOUT_SECONDS
+        connection = http.client.HTTPConnection(host, address.port, timeout=patience)
+        if self.ca_file is not None:
+            trusted = ssl.create_default_context(cafile=self.ca_file)
+            connection = http.client.HTTPSConnection(host, address.port, timeout=patience, context=trusted)
         status, content = 0, b""
         try:
             connection.request(
@@ -231,11 +241,12 @@ class Sandbox:
         return json.loads(content) if content else None
 
 
-def start(*, knobs: Mapping[str, object] | None = None, timeout_seconds: float = 30.0) -> Sandbox:
+def start(*, knobs: Mapping[str, object] | None = None, tls: bool = False, timeout_seconds: float = 30.0) -> Sandbox:
     """Start a sandbox: a strict Qlik Cloud tenant and a real OpenBao server, on free ports of loopback.
 
     Args:
         knobs: how the tenant behaves (`qlik_keys.sandbox.knobs.Knobs`), for instance `{"latency_seconds": 0.3}`.
+        tls: whether both speak TLS, with certificates of an authority that is made for this start (`Sandbox.ca_file`).
         timeout_seconds: how long the start may take.
 
     Raises:
@@ -252,7 +263,7 @@ def start(*, knobs: Mapping[str, object] | None = None, timeout_seconds: float =
             f"The sandbox needs packages that are not installed: {', '.join(missing)}.",
             hint="Install them with: pip install 'qlik_keys[sandbox]'",
         )
-    greeting = json.dumps({"parent": os.getpid(), "knobs": dict(knobs or {})}, default=asdict).encode()
+    greeting = json.dumps({"parent": os.getpid(), "knobs": dict(knobs or {}), "tls": tls}, default=asdict).encode()
     process = subprocess.Popen(
         # -P: a file in the working directory must not stand in for a module of the server.
         [sys.executable, "-P", "-m", "qlik_keys.sandbox.server"],
