@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from qlik_keys.clock import SYSTEM_CLOCK, Clock
+from qlik_keys.core.redaction import readable_scope
 from qlik_keys.tenant.oauth import TOLERATED_SKEW_SECONDS, request_token, skew_seconds
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def mint(
     known = UNKNOWN_LIFETIME_SECONDS if lifetime is None else lifetime
     return Token(
         secret=answer.access_token,
-        scope=answer.scope,
+        scope=readable_scope(answer.scope),
         expires_at=datetime.fromtimestamp(envelope.sent_at + known, tz=UTC),
         lifetime=known,
         lifetime_known=lifetime is not None,

@@ -182,6 +182,11 @@ class TokenSource:
             raise checked
         return cls(token_url_of(checked[0]), client_id=client_id, store=store, **options)
 
+    def current_secret(self) -> Secret | None:
+        """Return the current token's text, None where there is no token yet; nothing is asked."""
+        held = self._token
+        return None if held is None else held.secret
+
     def token(self, *, force: bool = False) -> Token:
         """Return a token that is good for use, the one at hand or a new one.
 

@@ -111,6 +111,7 @@ class BearerAuth(httpx.Auth):
         """
         if not same_origin(session.url, self._source.token_url):
             raise ConfigurationError(f"The token is for another tenant than {session.host}.")
+        session.redactor.know(self._source.current_secret)
         return self
 
     def __repr__(self) -> str:

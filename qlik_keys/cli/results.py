@@ -166,7 +166,7 @@ def show_value(value: Any, *, text: Callable[[], str], document: Callable[[], An
 def _for_a_notebook(document: Any, *, as_it_came: bool) -> Any:
     """Return a document whose secrets do not show themselves; a text that has one in it is a secret as a whole."""
     from qlik_keys.secret import Secret
-    from qlik_keys.tenant.guarded import guarded_document, struck_document
+    from qlik_keys.tenant.guarded import guarded_document, redacted_document
 
     if not as_it_came:
         return guarded_document(document)
@@ -174,7 +174,7 @@ def _for_a_notebook(document: Any, *, as_it_came: bool) -> Any:
         inside = json.loads(document)
     except (ValueError, RecursionError):
         return document
-    if struck_document(inside) == inside:
+    if redacted_document(inside) == inside:
         return document
     return Secret(document, what="answer with a secret in it", any_text=True)
 
@@ -187,9 +187,9 @@ def _json_text(document: Any) -> str:
 
 def _tell_of_secrets(document: Any) -> None:
     """Say so where ids or names alone leave out a secret that is shown only once."""
-    from qlik_keys.tenant.guarded import struck_document
+    from qlik_keys.tenant.guarded import redacted_document
 
-    if struck_document(document) != document:
+    if redacted_document(document) != document:
         left_out = "Note: the answer has a secret in it, which --quiet and --human leave out. It is not shown again."
         typer.echo(left_out, err=True)
 

@@ -1,4 +1,4 @@
-"""From what was typed for a call to a request, and from its answer to what is shown of it; secrets are struck out."""
+"""From what was typed for a call to a request, and from its answer to what is shown of it; secrets are redacted."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from email.message import Message
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from qlik_keys.core.redaction import REDACTED
 from qlik_keys.errors import ConfigurationError, Outcome
 from qlik_keys.panel.same_as import deleted_client
 from qlik_keys.panel.state import ShownRequest
@@ -16,9 +17,8 @@ from qlik_keys.panel.words import LOST_CALL
 from qlik_keys.secret import Secret
 from qlik_keys.tenant.bodies import read_body, strict_json
 from qlik_keys.tenant.deleting import CONFIRMATION
-from qlik_keys.tenant.guarded import guarded_document, struck_document
+from qlik_keys.tenant.guarded import guarded_document, redacted_document
 from qlik_keys.tenant.raw import METHODS, api_path
-from qlik_keys.tenant.striking import STRUCK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,7 +135,7 @@ def shown_answer(
         ways: the same by hand.
         needs: what these need, in words.
         milliseconds: how long it took.
-        token: what the call was made with; it is struck out too.
+        token: what the call was made with; it is redacted too.
     """
     values: dict[str, Any] = {"request": request, "ways": tuple(ways), "needs": needs, "milliseconds": milliseconds}
     if problem is not None:
@@ -151,20 +151,20 @@ def shown_answer(
     text = _without(token, _text(answer))
     try:
         # Read twice: no frame holds the document as it came, since a verbose traceback prints those.
-        guarded, struck = guarded_document(_document(text)), struck_document(_document(text))
+        guarded, redacted = guarded_document(_document(text)), redacted_document(_document(text))
     except (ValueError, RecursionError):
         return ShownAnswer(raw=text, **values), None
-    is_struck = guarded != struck
-    if is_struck:
-        text = json.dumps(struck, indent=2, ensure_ascii=False)
+    is_redacted = guarded != redacted
+    if is_redacted:
+        text = json.dumps(redacted, indent=2, ensure_ascii=False)
     # What is read can be read again; what a change answers is told this once.
     told = guarded.values() if isinstance(guarded, dict) and request.method != "GET" else ()
     secret = next((value for value in told if isinstance(value, Secret)), None)
-    values |= {"raw": text, "struck": is_struck}
+    values |= {"raw": text, "struck": is_redacted}
     if text and not _is_strict(text):
         note = "It is no JSON by the standard: it has NaN, Infinity or a number that is too large. It is shown raw."
         return ShownAnswer(note=note, **values), secret
-    return ShownAnswer(is_json=bool(text), document=struck, **values), secret
+    return ShownAnswer(is_json=bool(text), document=redacted, **values), secret
 
 
 def _advice(problem: TenantError, method: str) -> str:
@@ -206,4 +206,4 @@ def _is_json(answer: RawAnswer) -> bool:
 
 
 def _without(token: Secret, text: str) -> str:
-    return text.replace(token.reveal(), STRUCK)
+    return text.replace(token.reveal(), REDACTED)

@@ -35,7 +35,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """One request as it went over the wire, and what came back; secrets were struck out before it was made.
+    """One request as it went over the wire, and what came back; secrets were redacted before it was made.
 
     Attributes:
         method: HTTP method.
@@ -77,6 +77,7 @@ class Call:
         body: JSON-ready values without secrets, shown to who watches as they are; `bodies.JSON_NULL` for null.
         form: makes the fields of a form with secrets, anew for each attempt.
         shown: what to show in the place of the form.
+        public: ids that a server may name and people may see, beside those that the path, query and body show.
         again: "always" where a second time has no second effect, "if_not_applied" elsewhere.
         accept: error statuses that the caller wants as an answer.
         hints: status -> what to do, where the general hint would not help.
@@ -91,6 +92,7 @@ class Call:
     body: Any = field(default=None, repr=False)
     form: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)
     shown: Any = field(default=None, repr=False)
+    public: tuple[str, ...] = ()
     again: Literal["always", "if_not_applied"] = "if_not_applied"
     accept: frozenset[int] = frozenset()
     hints: Mapping[int, str] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from qlik_keys.tenant.calls import Call
@@ -204,10 +204,14 @@ class OAuthClients:
             page = parse(model, answer.content, "GET", _PATH)
             return page, page.links.next.href if page.links.next is not None else ""
 
-        return each_page(self._session.url, _PATH, query, fetch)
+        return each_page(self._session, _PATH, query, fetch, ids=_ids)
 
 
 def _path(client_id: str, more: str = "") -> str:
     if not client_id:
         raise ValueError("client_id must not be empty")
     return f"{_PATH}/{quote(client_id, safe='')}" + (f"/{more}" if more else "")
+
+
+def _ids(page: Any) -> list[str]:
+    return [client["client_id"] if isinstance(client, dict) else client.client_id for client in page.data]

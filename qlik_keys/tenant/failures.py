@@ -2,7 +2,7 @@
 
 A foreign network error keeps its request, with bearer and assertion (reliability-facts 0.3), and its text may quote a
 header; only its class is copied. A server's body is read for known fields, cut short, and whatever of it was sent by
-us as a secret is struck out (`striking`), never pasted (qlik-cloud-contract, "POST /oauth/token": three kinds of
+us as a secret is redacted (`core.redaction`), never pasted (qlik-cloud-contract, "POST /oauth/token": three kinds of
 bodies).
 """
 
@@ -35,8 +35,8 @@ from qlik_keys.tls import TENANT_CERTIFICATE, TENANT_KEY, causes, tls_trouble
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from qlik_keys.core.redaction import Redactor
     from qlik_keys.proxies import Proxy
-    from qlik_keys.tenant.striking import Striker
     from qlik_keys.tls import TlsTrouble
 
 DEFAULT_RETRY_AFTER_SECONDS = 10.0
@@ -104,7 +104,7 @@ _HINTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """The known fields of an error body, cut short and with secrets struck out; "" where there is none.
+    """The known fields of an error body, cut short and redacted; "" where there is none.
 
     Attributes:
         code: Qlik's code, or the `error` of RFC 6749.
@@ -127,27 +127,34 @@ class Problem:
         return ": ".join(dict.fromkeys(parts)) + (f" [{self.code}]" if self.code else "")
 
 
-def read_problem(content: bytes, strike: Striker) -> Problem:
-    """Read an error body of any of the three kinds; whatever is not understood is left out."""
+def read_problem(content: bytes, redactor: Redactor, *, public: str = "") -> Problem:
+    """Read an error body of any of the three kinds; whatever is not understood is left out.
+
+    Args:
+        content: the body.
+        redactor: knows the secrets that were sent.
+        public: what the request itself shows, whose ids are no secrets.
+    """
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
         return Problem()
-    trace_id = strike.text(document.get("traceId"))
+    trace_id = redactor.trace_id(document.get("traceId"))
+    public = f"{public}\n{trace_id}"
     errors = document.get("errors")
     if isinstance(errors, list) and errors and isinstance(errors[0], dict):
         first = errors[0]
         return Problem(
-            code=strike.text(first.get("code")),
-            title=strike.text(first.get("title")),
-            detail=strike.text(first.get("detail")),
+            code=redactor.server_text(first.get("code"), public=public),
+            title=redactor.server_text(first.get("title"), public=public),
+            detail=redactor.server_text(first.get("detail"), public=public),
             trace_id=trace_id,
         )
     return Problem(
-        code=strike.text(document.get("error")),
-        detail=strike.text(document.get("error_description")),
+        code=redactor.server_text(document.get("error"), public=public),
+        detail=redactor.server_text(document.get("error_description"), public=public),
         trace_id=trace_id,
         is_rfc6749=isinstance(document.get("error"), str),
     )

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from qlik_keys.core.redaction import REDACTED
 from qlik_keys.secret import Secret
-from qlik_keys.tenant.striking import STRUCK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,17 +63,17 @@ def guarded_document(document: Any) -> Any:
     return _replaced(document, lambda name, text: Secret(text, what=name, any_text=True))
 
 
-def struck_document(document: Any) -> Any:
-    """Return a JSON-ready document with every secret text in it struck out, to be shown.
+def redacted_document(document: Any) -> Any:
+    """Return a JSON-ready document with every secret text in it redacted, to be shown.
 
     Args:
         document: what `json.loads` returns.
 
     Example:
-        >>> struck_document({"clientId": "a1b2", "clientSecret": "s3cret-s3cret"})
+        >>> redacted_document({"clientId": "a1b2", "clientSecret": "s3cret-s3cret"})
         {'clientId': 'a1b2', 'clientSecret': '•••'}
     """
-    return _replaced(document, lambda _name, _text: STRUCK)
+    return _replaced(document, lambda _name, _text: REDACTED)
 
 
 def has_secret(content: bytes) -> bool:
@@ -84,8 +84,8 @@ def has_secret(content: bytes) -> bool:
         return False
     except RecursionError:
         return True
-    struck: bool = struck_document(document) != document
-    return struck
+    shows_less: bool = redacted_document(document) != document
+    return shows_less
 
 
 def _replaced(document: Any, replace: Replace, depth: int = 0) -> Any:

@@ -6,7 +6,7 @@ Not done here: caching and renewing (`qlik_keys.tokens`), building assertions (`
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote_plus
@@ -14,9 +14,9 @@ from urllib.parse import quote_plus
 import httpx
 
 from qlik_keys.assertion import BACKDATED_SECONDS, CLIENT_ASSERTION_TYPE, client_assertion
+from qlik_keys.core.redaction import REDACTED
 from qlik_keys.errors import AssertionRejected, ClockSkewError, ScopeRejected
 from qlik_keys.tenant.calls import Call
-from qlik_keys.tenant.striking import STRUCK
 from qlik_keys.tenant.token_answer import read_token_answer
 from qlik_keys.tenant.url import TOKEN_PATH
 
@@ -40,7 +40,6 @@ TOLERATED_AHEAD_SECONDS = BACKDATED_SECONDS + 10.0
 _NOTED_SKEW_SECONDS = 5.0
 _REFUSALS = frozenset({400, 401, 403})
 _FORBIDDEN = 403
-_LONGEST_SCOPE = 10_000
 _MOST_DIGITS = 9
 
 
@@ -126,10 +125,10 @@ def request_token(
         if proof.style == "basic":
             auth = httpx.BasicAuth(quote_plus(client_id), quote_plus(proof.secret.reveal()))
         else:
-            shown["client_secret"] = STRUCK
+            shown["client_secret"] = REDACTED
     else:
         fields["client_assertion_type"] = shown["client_assertion_type"] = CLIENT_ASSERTION_TYPE
-        shown["client_assertion"] = STRUCK
+        shown["client_assertion"] = REDACTED
 
     def form() -> dict[str, str]:
         if isinstance(proof, BySecret):
@@ -148,13 +147,16 @@ def request_token(
         }
 
     again: Literal["always", "if_not_applied"] = "if_not_applied" if isinstance(proof, ByAssertion) else "always"
-    call = Call(method="POST", path=TOKEN_PATH, tier=2, form=form, shown=shown, again=again, accept=_REFUSALS)
+    kid = (proof.signer.kid,) if isinstance(proof, BySigner) else ()
+    call = Call(
+        method="POST", path=TOKEN_PATH, tier=2, form=form, shown=shown, public=kid, again=again, accept=_REFUSALS
+    )
     answer = http.send(call, auth)
     if answer.status in _REFUSALS:
         raise _refusal(answer, client_id=client_id, proof=proof, scopes=scopes, user=user)
     told = read_token_answer(answer.content, client_id=client_id, status=answer.status, method="POST", path=TOKEN_PATH)
-    http.striker.learn([told.access_token.reveal()])
-    return replace(told, scope=http.striker.out(told.scope[:_LONGEST_SCOPE])), answer
+    http.redactor.know(told.access_token)
+    return told, answer
 
 
 def revoke_token(http: Session, token: Secret) -> None:
@@ -167,7 +169,7 @@ def revoke_token(http: Session, token: Secret) -> None:
     def form() -> dict[str, str]:
         return {"token": token.reveal(), "token_type_hint": "access_token"}
 
-    shown = {"token": STRUCK, "token_type_hint": "access_token"}
+    shown = {"token": REDACTED, "token_type_hint": "access_token"}
     http.send(Call(method="POST", path=REVOKE_PATH, tier=2, form=form, shown=shown, again="always"), None)
 
 

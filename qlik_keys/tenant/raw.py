@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
+from qlik_keys.core.redaction import Redactor
 from qlik_keys.errors import ConfigurationError, TenantProtocolError
 from qlik_keys.origins import same_origin
 from qlik_keys.tenant.calls import Call
@@ -43,11 +44,13 @@ class RawAnswer:
         status: HTTP status.
         content: the body as it came.
         content_type: its media type.
+        redactor: redacts the media type where it is shown.
     """
 
     status: int
     content: bytes = field(repr=False)
-    content_type: str = ""
+    content_type: str = field(default="", repr=False)
+    redactor: Redactor = field(default_factory=Redactor, repr=False, compare=False)
 
     def json(self) -> Any:
         """Return the body as JSON-ready values, None for an empty one.
@@ -61,9 +64,8 @@ class RawAnswer:
             return json.loads(self.content)
         except (ValueError, RecursionError):
             pass
-        raise TenantProtocolError(
-            f"The answer is no JSON ({self.content_type or 'of no type'}).", hint="Take it raw.", status=self.status
-        )
+        kind = self.redactor.server_text(self.content_type) or "of no type"
+        raise TenantProtocolError(f"The answer is no JSON ({kind}).", hint="Take it raw.", status=self.status)
 
 
 def raw_call(
@@ -97,8 +99,12 @@ def raw_call(
 
 
 def _raw(session: Session, answer: Answer) -> RawAnswer:
-    content_type = session.striker.text(answer.headers.get("content-type", ""))
-    return RawAnswer(status=answer.status, content=answer.content, content_type=content_type)
+    return RawAnswer(
+        status=answer.status,
+        content=answer.content,
+        content_type=answer.headers.get("content-type", ""),
+        redactor=session.redactor,
+    )
 
 
 def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -142,7 +148,7 @@ def raw_pages(
             )
         return page, next_page(page)
 
-    return each_page(session.url, place, {**asked, **(query or {})}, fetch)
+    return each_page(session, place, {**asked, **(query or {})}, fetch, ids=lambda page: map(json.dumps, page["data"]))
 
 
 def next_page(page: Any) -> str:

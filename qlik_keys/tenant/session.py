@@ -10,6 +10,7 @@ Not done here: what is asked for (`clients`, `users`, `oauth`), and who asks (`c
 from __future__ import annotations
 
 import functools
+import json
 import logging
 import random
 import threading
@@ -23,6 +24,7 @@ import httpx
 import tenacity
 
 from qlik_keys.clock import SYSTEM_CLOCK, Clock
+from qlik_keys.core.redaction import REDACTED, Redactor
 from qlik_keys.errors import (
     ConfigurationError,
     Outcome,
@@ -32,6 +34,7 @@ from qlik_keys.errors import (
     TenantProtocolError,
     TenantThrottled,
 )
+from qlik_keys.secret import Secret
 from qlik_keys.tenant.bodies import encoded_body, shown_body
 from qlik_keys.tenant.budget import RateBudget
 from qlik_keys.tenant.calls import Answer, Call, Exchange, RetryPolicy
@@ -43,7 +46,8 @@ from qlik_keys.tenant.failures import (
     read_retry_after,
     status_error,
 )
-from qlik_keys.tenant.striking import STRUCK, Striker
+from qlik_keys.tenant.guarded import redacted_document
+from qlik_keys.tenant.http_logs import redact_http_logs
 from qlik_keys.tenant.url import checked_tenant_url, host_of, tenant_host, token_url_of
 
 if TYPE_CHECKING:
@@ -70,7 +74,7 @@ class Session:
         budget: counts requests; a new one by default.
 
     Attributes:
-        striker: knows the secrets that were sent last, and strikes them out of what the tenant says.
+        redactor: knows the secrets that were sent last, and redacts what the tenant says.
 
     Raises:
         ConfigurationError: the URL is no tenant's.
@@ -101,7 +105,8 @@ class Session:
         self.token_url = token_url_of(self.url)
         self.clock = clock
         self.budget = budget or RateBudget(clock=clock)
-        self.striker = Striker()
+        self.redactor = Redactor()
+        redact_http_logs(self.redactor)
         self._timeout_seconds = timeout_seconds
         self._connections = Connections(self.url, timeout_seconds=timeout_seconds, transport=transport)
         self._retry = retry or RetryPolicy()
@@ -162,7 +167,6 @@ class Session:
         raise failure
 
     def _attempt(self, call: Call, auth: httpx.Auth | None, state: _Attempts) -> Answer:
-        self._refuse_secrets_in_the_address(call)
         self.budget.acquire(call.tier, patience_seconds=self._retry.total_seconds)
         state.count += 1
         answer: Answer | None = None
@@ -187,24 +191,19 @@ class Session:
         assert answer is not None
         return answer
 
-    def _refuse_secrets_in_the_address(self, call: Call) -> None:
-        """Raise where a redirect or a link leads to an address that has one in it: addresses are logged."""
-        values = [" ".join([value] if isinstance(value, str) else value) for value in call.query.values()]
-        address = " ".join([call.path, *call.query, *values])
-        if self.striker.knows(address) or self.striker.knows(unquote(address)):
-            shown = self.striker.out(unquote(call.path))
-            raise TenantProtocolError(
-                f"The address of {call.method} {shown} has a secret in it: nothing was sent there.",
-                hint="If the tenant led there, check the proxy in between; if not, leave the secret out.",
-                method=call.method,
-                path=shown,
-            )
-
     def _shown(self, call: Call) -> str:
-        return self.striker.out(call.path)
+        return self.redactor.redact(call.path)
 
-    def _struck(self, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
-        return self.striker.out(value) if isinstance(value, str) else tuple(map(self.striker.out, value))
+    def _redacted(self, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        return self.redactor.redact(value) if isinstance(value, str) else tuple(map(self.redactor.redact, value))
+
+    def _public(self, call: Call) -> str:
+        """Return what a request shows: what a server quotes of it is no secret."""
+        values = [" ".join([value] if isinstance(value, str) else value) for value in call.query.values()]
+        body = shown_body(call.body) if call.form is None else call.shown
+        shown = json.dumps(redacted_document(body), ensure_ascii=False, default=str)
+        parts = [self.host, unquote(call.path), *call.query, *values, *call.public, shown]
+        return self.redactor.redact("\n".join(parts))
 
     def _exchange(self, call: Call, auth: httpx.Auth | None, sent_at: float, state: _Attempts) -> Answer:
         http = self._connections.client()
@@ -245,12 +244,16 @@ class Session:
             raise failure
         for _ in response.history:
             self.budget.count(call.tier)
-        self.striker.learn(_sent_secrets(response, call))
+        problem = Problem()
+        if response.status_code >= _REDIRECTS:  # a success says nothing that is shown
+            self.redactor.know(*(Secret(text, any_text=True) for text in _sent_secrets(response, call) if text))
+        if response.status_code >= _ERRORS:
+            problem = read_problem(body, self.redactor, public=self._public(call))
         return Answer(
             status=response.status_code,
             headers=response.headers,
             content=body,
-            problem=read_problem(body, self.striker) if response.status_code >= _ERRORS else Problem(),
+            problem=problem,
             sent_at=sent_at,
             received_at=self.clock.time(),
         )
@@ -269,7 +272,8 @@ class Session:
     def _refusal(self, call: Call, answer: Answer) -> TenantError:
         shown = self._shown(call)
         if answer.status < _ERRORS:
-            host = self.striker.text(host_of(self.url, call.path, answer.headers.get("location", "")))
+            host = host_of(self.url, call.path, answer.headers.get("location", ""))
+            host = self.redactor.server_text(host, public=self.host)
             where = f" to {host}" if host else ""
             return TenantProtocolError(
                 f"The tenant {self.host} redirects {call.method} {shown}{where}, which the contract does not know.",
@@ -309,7 +313,7 @@ class Session:
         exchange = Exchange(
             method=call.method,
             path=self._shown(call),
-            query={self.striker.out(name): self._struck(value) for name, value in call.query.items()},
+            query={self.redactor.redact(name): self._redacted(value) for name, value in call.query.items()},
             request_body=shown_body(call.body) if call.form is None else call.shown,
             status=answer.status if answer is not None else None,
             elapsed_seconds=self.clock.monotonic() - started,
@@ -365,4 +369,4 @@ def _sent_secrets(response: httpx.Response, call: Call) -> Iterator[str]:
             yield from (secret, unquote_plus(secret))
         if call.form is not None:
             form = dict(parse_qsl(request.content.decode()))
-            yield from (form.get(name, "") for name, shown in call.shown.items() if shown == STRUCK)
+            yield from (form.get(name, "") for name, shown in call.shown.items() if shown == REDACTED)

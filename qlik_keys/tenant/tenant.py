@@ -196,7 +196,7 @@ class QlikTenant:
         return raw_pages(self.http, self._auth, path, query=query, headers=headers)
 
     def subscribe(self, callback: Callable[[Exchange], None]) -> Callable[[], None]:
-        """Call back with every exchange with the tenant, secrets struck out; return what ends that.
+        """Call back with every exchange with the tenant, redacted; return what ends that.
 
         The callback runs in the thread that made the request, also for tenants made by `with_credential`; it is never
         called by two threads at a time.

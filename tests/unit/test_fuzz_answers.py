@@ -18,14 +18,15 @@ from hypothesis import strategies as st
 from sandbox_door import Knock
 from support import ManualClock
 
+from qlik_keys.core.redaction import Redactor
 from qlik_keys.errors import QlikKeysError, TenantProtocolError, TokenError
 from qlik_keys.sandbox.tenant import SandboxTenant
 from qlik_keys.sandbox.transport import SandboxTransport
+from qlik_keys.secret import Secret
 from qlik_keys.tenant import ApiKey, NewOAuthClient, QlikTenant, RetryPolicy
 from qlik_keys.tenant.failures import read_problem
 from qlik_keys.tenant.models import AuthorizationServerMetadata, ClientPage, OAuthClient, User, parse
 from qlik_keys.tenant.session import Session
-from qlik_keys.tenant.striking import Striker
 from qlik_keys.tenant.token_answer import read_token_answer
 from qlik_keys.tokens import TokenSource, UserLookup
 
@@ -248,6 +249,10 @@ def test_any_bytes_are_a_value_or_a_protocol_error(content):
 @given(BODIES, st.lists(SECRETS, max_size=2))
 def test_any_error_body_is_read(content, secrets):
     mark = json.dumps(ECHO)[1:-1].encode()
-    problem = read_problem(content.replace(mark, json.dumps(" ".join(secrets))[1:-1].encode()), Striker(secrets))
+    known = Redactor(*(Secret(each, any_text=True) for each in secrets if each))
+    problem = read_problem(
+        content.replace(mark, json.dumps(" ".join(secrets))[1:-1].encode()),
+        known,
+    )
     assert find_canaries(repr(problem), secrets) == []
     assert all(len(one) <= 300 for one in (problem.code, problem.title, problem.detail, problem.trace_id))

@@ -10,7 +10,7 @@ from canaries import find_canaries
 
 import qlik_keys as qk
 from qlik_keys.secret import Secret
-from qlik_keys.tenant.guarded import guarded_document, struck_document
+from qlik_keys.tenant.guarded import guarded_document, redacted_document
 
 CANARY = "canary-secret-0123456789-abcdefghijklmnop"
 NAMES = (
@@ -58,8 +58,8 @@ def test_a_secret_is_found_by_its_name(name, wrap):
     before = copy.deepcopy(document)
     assert find_canaries(repr(guarded_document(document)), [CANARY]) == []
     assert f"<{name}>" in repr(guarded_document(document))
-    assert find_canaries(json.dumps(struck_document(document)), [CANARY]) == []
-    assert "•••" in json.dumps(struck_document(document), ensure_ascii=False)
+    assert find_canaries(json.dumps(redacted_document(document)), [CANARY]) == []
+    assert "•••" in json.dumps(redacted_document(document), ensure_ascii=False)
     assert document == before
 
 
@@ -97,14 +97,14 @@ def test_the_secret_can_be_had():
 )
 def test_what_is_no_secret_stays(document):
     assert guarded_document(document) == document
-    assert struck_document(document) == document
+    assert redacted_document(document) == document
 
 
 @pytest.mark.parametrize("spec", [qk.KeySpec("ES384"), qk.KeySpec("RS256", bits=2048)], ids=str)
 def test_the_private_members_of_a_jwk_are_secrets(spec):
     jwk = json.loads(qk.generate(spec).reveal("jwk"))
     public = qk.PublicJwk.from_jwk({name: jwk[name] for name in jwk if name not in ("d", "p", "q", "dp", "dq", "qi")})
-    struck = struck_document({"keys": [jwk]})["keys"][0]
+    struck = redacted_document({"keys": [jwk]})["keys"][0]
     kept = {name: value for name, value in struck.items() if value != "•••"}
     assert kept == public.to_dict()
     assert struck.keys() == jwk.keys()
@@ -118,6 +118,6 @@ def test_what_nests_too_deep_to_be_looked_through_is_one_secret(depth, wrap):
     document = {"clientSecret": CANARY}
     for _ in range(depth):
         document = wrap(document)
-    guarded, struck = repr(guarded_document(document)), repr(struck_document(document))
+    guarded, struck = repr(guarded_document(document)), repr(redacted_document(document))
     assert find_canaries(guarded + struck, [CANARY]) == []
     assert "•••" in struck

@@ -1,0 +1,79 @@
+"""The main job on a tenant with more clients than one page holds, with the same objects that made them."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+
+import pytest
+
+import qlik_keys as qk
+from qlik_keys.core import redaction
+
+PAGE = 100
+
+
+@pytest.fixture(scope="module")
+def large_box():
+    with qk.sandbox.start() as box:
+        box.seed_clients(2 * PAGE + 50)
+        yield box
+
+
+@pytest.fixture
+def tenant(large_box):
+    with qk.QlikTenant(large_box.tenant_url, credential=qk.ApiKey(large_box.api_key)) as tenant:
+        yield tenant
+
+
+@pytest.fixture
+def store(large_box):
+    with qk.VaultKeyStore(large_box.vault_url, token=large_box.vault_token) as store:
+        yield store
+
+
+@pytest.mark.openbao
+@pytest.mark.parametrize("watched", [False, True])
+@pytest.mark.parametrize("custody", ["kv", "transit"])
+def test_the_readmes_lines_work_after_clients_were_made(large_box, tenant, store, custody, watched):
+    """A paging cursor shares dates, ids and claim names with tokens, kids and assertions."""
+    seen = []
+    if watched:
+        tenant.subscribe(seen.append)
+    with qk.VaultKeyStore(large_box.vault_url, token=large_box.vault_token, custody=custody) as keys:
+        made = [
+            qk.provision(tenant, keys, name=f"etl-{custody}-{watched}-{number}", scopes=["user_default"])
+            for number in range(5)
+        ]
+        qk.rotate(tenant, keys, made[0].client_id, overlap=timedelta(0))
+    frame = qk.clients(tenant, store)
+    assert {each.client_id for each in made} <= set(frame["client_id"])
+    assert len(frame) >= 2 * PAGE + 55
+    assert (qk.audit(tenant, store)["client_id"] != "").any()
+    assert qk.resume(tenant, store) == []
+    cursors = {exchange.query["next"] for exchange in seen if "next" in exchange.query}
+    assert bool(cursors) is watched
+    assert not any(redaction.REDACTED in cursor for cursor in cursors)  # and they are shown as they are
+
+
+@pytest.mark.openbao
+def test_nothing_is_redacted_on_a_successful_call_that_nobody_watches(tenant, store):
+    made = qk.provision(tenant, store, name="not-watched", scopes=["user_default"])
+    with qk.TokenSource.from_store(store, tenant_url=tenant.url, client_id=made.client_id) as source:
+        source.token()
+    tenant.oauth_clients.list()  # the encodings of the credential are made once
+    seen = set()
+
+    def profile(frame, event, _):
+        if event == "call" and frame.f_code.co_filename == redaction.__file__:
+            seen.add(frame.f_code.co_name)
+
+    sys.setprofile(profile)
+    try:
+        tenant.oauth_clients.get(made.client_id)
+        assert len(tenant.oauth_clients.list()) > PAGE
+        tenant.raw("get", "v1/oauth-clients", query={"limit": "5"})
+    finally:
+        sys.setprofile(None)
+    # The one thing that is looked at: whether the tenant's own next address holds a whole secret.
+    assert seen <= {"finds", "_forms", "<genexpr>"}
