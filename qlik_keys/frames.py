@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+import numpy as np
 import pandas as pd
 
 from qlik_keys.clock import SYSTEM_CLOCK, Clock, utc_now
@@ -36,6 +38,9 @@ _SPREADSHEETS = ("excel", "csv")
 # forms.
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+# The form that Qlik writes, each on a line of its own.
+_QLIKS_DATES = re.compile(r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3})?Z\n)*+")
+_EARLIEST, _LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _MOMENTS = ("At", "created", "lastUpdated", "lastUsed", "expiry")
 
 
@@ -129,6 +134,27 @@ def flat(frame: pd.DataFrame, target: Target) -> pd.DataFrame:
         found.index.names = frame.index.names
     found.attrs = dict(frame.attrs)
     return found
+
+
+def read_times(written: list[str]) -> pd.Series[Any]:
+    """Return dates as the tenant wrote them as times: UTC without a zone, missing where it is no date of a calendar."""
+    quickly = _in_qliks_form(written)
+    if quickly is not None:
+        return quickly
+    times = pd.Series(pd.to_datetime(written, format="ISO8601", utc=True, errors="coerce"), dtype="datetime64[us, UTC]")
+    # pandas knows years that Python's dates do not, and then fails at showing them.
+    return times.where(times.between(_EARLIEST, _LATEST))
+
+
+def _in_qliks_form(written: list[str]) -> pd.Series[Any] | None:
+    """Return dates that are all in the form that Qlik writes, in a quarter of the time; None for others among them."""
+    if not _QLIKS_DATES.fullmatch("\n".join([*written, ""])):
+        return None
+    try:
+        moments = np.array([text[:-1] for text in written], dtype="datetime64[us]")
+    except ValueError:
+        return None  # no date of a calendar
+    return pd.Series(pd.DatetimeIndex(moments).tz_localize("UTC"))
 
 
 def _flat_series(series: pd.Series[Any], target: Target) -> pd.Series[Any]:

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import functools
 from collections import Counter, defaultdict
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
 from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
@@ -22,7 +23,8 @@ import pandas as pd
 from qlik_keys.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.errors import QlikKeysError, TenantNotFound
 from qlik_keys.findings import DUE_SOON, FINDINGS, SEVERITIES
-from qlik_keys.keys import kid_made_on
+from qlik_keys.frames import read_times
+from qlik_keys.keys.public import KID, kid_made_on
 from qlik_keys.side_by_side import side_by_side
 from qlik_keys.tenant.budget import LIMITS_PER_MINUTE
 
@@ -75,11 +77,25 @@ _LOOKED_AT = (
     "unread",
     "untold",
 )
+_FIELDS = itemgetter(
+    "client_id",
+    "client_name",
+    "app_type",
+    "allowed_grant_types",
+    "allowed_auth_methods",
+    "allowed_scopes",
+    "public_keys",
+    "client_secrets",
+    "created_at",
+    "updated_at",
+    "created_by_type",
+    "disable_tag",
+)
 _WRITTEN_TIMES = ("created", "updated")
-_NUMBERS = ("key_age_days", "secrets")
+_NUMBERS = ("secrets",)
 # Qlik tells the consent by a call per client. Unasked, a listing spends on it no more than one minute's allowance.
 CONSENT_LOOKUPS = LIMITS_PER_MINUTE[1]
-_EARLIEST, _LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_DATE_LETTERS = len("2026-11-24")
 _MACHINE = "client_credentials"
 _MOST_KEYS = 2  # a rotation needs two at a time
 
@@ -124,9 +140,9 @@ def clients(
     columns["unread"] = [client_id in unread for client_id in client_ids]
     columns["untold"] = [client_id in untold for client_id in client_ids]
     now = utc_now(clock)
-    columns |= _of_keys([found.get(client_id) for client_id in client_ids], columns["kids"], now)
+    columns |= _of_keys([found.get(client_id) for client_id in client_ids], columns["kids"])
     columns["findings"] = _findings(columns, now, store_known=store is not None)
-    frame = _frame(columns)
+    frame = _frame(columns, now)
     frame.attrs = {"tenant": tenant.url, "time": now.isoformat()}
     return frame
 
@@ -217,19 +233,24 @@ def _listed(pages: Iterable[Sequence[ClientOverview]]) -> dict[str, list[Any]]:
     """Return the columns that a listing fills; no page is held longer than it takes."""
     columns: defaultdict[str, list[Any]] = defaultdict(list)
     for page in pages:
-        columns["client_id"] += [client["client_id"] for client in page]
-        columns["name"] += [client["client_name"] for client in page]
-        columns["app_type"] += [client["app_type"] for client in page]
-        columns["grant_types"] += [client["allowed_grant_types"] for client in page]
-        columns["auth_methods"] += [client["allowed_auth_methods"] for client in page]
-        columns["scopes"] += [client["allowed_scopes"] for client in page]
-        columns["kids"] += [tuple([key["kid"] for key in client["public_keys"]]) for client in page]
-        columns["algs"] += [tuple([key["alg"] for key in client["public_keys"]]) for client in page]
-        columns["secrets"] += [len(client["client_secrets"]) for client in page]
-        columns["created"] += [client["created_at"] for client in page]
-        columns["updated"] += [client["updated_at"] for client in page]
-        columns["created_by"] += [client["created_by_type"] for client in page]
-        columns["disabled"] += [bool(client["disable_tag"]) for client in page]
+        if not page:
+            continue
+        ids, names, types, grants, methods, scopes, keys, secrets, created, updated, by, tags = zip(
+            *map(_FIELDS, page), strict=True
+        )
+        columns["client_id"] += ids
+        columns["name"] += names
+        columns["app_type"] += types
+        columns["grant_types"] += grants
+        columns["auth_methods"] += methods
+        columns["scopes"] += scopes
+        columns["kids"] += [tuple([key["kid"] for key in each]) for each in keys]
+        columns["algs"] += [tuple([key["alg"] for key in each]) for each in keys]
+        columns["secrets"] += map(len, secrets)
+        columns["created"] += created
+        columns["updated"] += updated
+        columns["created_by"] += by
+        columns["disabled"] += map(bool, tags)
     return columns
 
 
@@ -275,31 +296,34 @@ def _looked_up(
     return found, failed
 
 
-def _of_keys(
-    summaries: Sequence[KeySummary | None], kids: Sequence[tuple[str, ...]], now: datetime
-) -> dict[str, list[Any]]:
-    made = [summary.made_at if summary else _newest_date(names) for summary, names in zip(summaries, kids, strict=True)]
+def _of_keys(summaries: Sequence[KeySummary | None], kids: Sequence[tuple[str, ...]]) -> dict[str, list[Any]]:
+    dates: dict[str, datetime | None] = {}
+    made = [
+        summary.made_at if summary else _newest_date(names, dates) if names else None
+        for summary, names in zip(summaries, kids, strict=True)
+    ]
     return {
         "current_kid": [summary.current_kid if summary else None for summary in summaries],
         "custody": [summary.custody if summary else None for summary in summaries],
         "key_made": made,
-        "key_age_days": [(now - made_at).days if made_at else None for made_at in made],
         "rotate_by": [summary.rotate_by if summary else None for summary in summaries],
     }
 
 
-def _newest_date(kids: Iterable[str]) -> datetime | None:
-    newest: date | None = None
+def _newest_date(kids: Iterable[str], dates: dict[str, datetime | None]) -> datetime | None:
+    """Return the newest date in kids of our form; `dates` keeps those that were read: a fleet has few."""
+    newest: datetime | None = None
     for kid in kids:
-        made_on = kid_made_on(kid)
-        if made_on is not None and (newest is None or made_on > newest):
-            newest = made_on
-    return None if newest is None else _midnight(newest)
-
-
-@functools.cache
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), tzinfo=UTC)
+        if not KID.fullmatch(kid):
+            continue
+        day = kid[:_DATE_LETTERS]
+        if day not in dates:
+            made_on = kid_made_on(kid)
+            dates[day] = None if made_on is None else datetime.combine(made_on, time(), tzinfo=UTC)
+        made_at = dates[day]
+        if made_at is not None and (newest is None or made_at > newest):
+            newest = made_at
+    return newest
 
 
 # One flat list of checks: ten thousand rows go through it, and a call for each check would double the time.
@@ -345,9 +369,12 @@ def _findings(  # noqa: C901, PLR0912
     return findings
 
 
-def _frame(columns: dict[str, list[Any]]) -> pd.DataFrame:
+def _frame(columns: dict[str, list[Any]], now: datetime) -> pd.DataFrame:
     series: dict[str, pd.Series[Any]] = {}
     for name in COLUMNS:
+        if name == "key_age_days":  # behind key_made
+            series[name] = (pd.Timestamp(now) - series["key_made"]).dt.days.astype("Int64")
+            continue
         values = columns[name]
         if name in _TEXTS and values.count(None) == len(values):
             # pandas looks at each missing value; without a store there are three such columns.
@@ -357,7 +384,7 @@ def _frame(columns: dict[str, list[Any]]) -> pd.DataFrame:
         elif name in _TIMES:
             series[name] = pd.Series(values, dtype="datetime64[us, UTC]")
         elif name in _WRITTEN_TIMES:
-            series[name] = _read_times(values)
+            series[name] = read_times(values)
         elif name in _NUMBERS:
             series[name] = pd.Series(values, dtype="Int64")
         elif name == "disabled":
@@ -365,10 +392,3 @@ def _frame(columns: dict[str, list[Any]]) -> pd.DataFrame:
         else:
             series[name] = pd.Series(values, dtype="object")
     return pd.DataFrame(series, copy=False)
-
-
-def _read_times(written: list[str]) -> pd.Series[Any]:
-    """Return dates as the tenant wrote them as times: UTC without a zone, missing where it is no date of a calendar."""
-    times = pd.Series(pd.to_datetime(written, format="ISO8601", utc=True, errors="coerce"), dtype="datetime64[us, UTC]")
-    # pandas knows years that Python's dates do not, and then fails at showing them.
-    return times.where(times.between(_EARLIEST, _LATEST))

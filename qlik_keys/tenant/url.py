@@ -164,8 +164,13 @@ def target_on(tenant_url: str, path: str, address: str) -> tuple[str, QueryField
         address: absolute or relative, as the tenant wrote it.
     """
     try:
-        absolute = urljoin(tenant_url + path, address)
-        if same_origin(absolute, tenant_url):
+        if address.startswith(f"{tenant_url}/") and "/." not in address:
+            absolute = address  # as Qlik writes it: a listing has a hundred, and the other way parses each five times
+            is_own = True
+        else:
+            absolute = urljoin(tenant_url + path, address)
+            is_own = same_origin(absolute, tenant_url)
+        if is_own:
             parts = urlsplit(absolute)
             return parts.path, query_fields(parse_qsl(parts.query, keep_blank_values=True))
     except ValueError:
