@@ -126,9 +126,14 @@ def read_level(found: Mapping[str, tuple[str, object]], *, may_be_empty: bool = 
     return level
 
 
-def read_token_file(path: Path) -> Level:
-    """Return the token that `vault login` left, if there is one."""
-    source = f"~/{path.name}"
+def read_token_file(path: Path, *, source: str = "") -> Level:
+    """Return the token that `vault login` left, if there is one.
+
+    Args:
+        path: the file.
+        source: what names it, "" for its usual place.
+    """
+    source = source or f"~/{path.name}"
     try:
         with path.open(encoding="utf-8") as file:
             text = file.read(_MAXIMUM_TOKEN_BYTES)

@@ -19,6 +19,8 @@ from qlik_keys.contexts import Context, no_contexts, users_contexts
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.origins import same_origin
 from qlik_keys.setting_levels import NORMALISERS, Level, add_login, capitalised, read_level, read_token_file
+from qlik_keys.vault_environment import LOGIN_VARIABLES as VAULT_LOGIN_VARIABLES
+from qlik_keys.vault_environment import METHOD, VaultEnvironment, read_vault_environment, spellings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,16 +34,17 @@ _VARIABLES = {
     "api_key": "QLIK_API_KEY",
     "client_id": "QLIK_CLIENT_ID",
     "client_secret": "QLIK_CLIENT_SECRET",
-    "vault_url": "VAULT_ADDR",
-    "vault_token": "VAULT_TOKEN",
-    "vault_namespace": "VAULT_NAMESPACE",
-    "vault_ca_cert": "VAULT_CACERT",
     "vault_mount": "QLIK_KEYS_MOUNT",
     "vault_prefix": "QLIK_KEYS_PREFIX",
     "custody": "QLIK_KEYS_CUSTODY",
 }
 _CREDENTIAL = ("api_key", "client_id", "client_secret")
-LOGIN_VARIABLES = tuple(_VARIABLES[name] for name in (*_CREDENTIAL, "vault_token"))
+# What a program that is started with a token of its own does not get.
+LOGIN_VARIABLES = (
+    *(_VARIABLES[name] for name in _CREDENTIAL),
+    *(spelling for name in VAULT_LOGIN_VARIABLES for spelling in spellings(name)),
+    METHOD,
+)
 _OF_ANOTHER_TENANT = "which QLIK_TENANT_URL says is for another tenant"
 _TOKEN_FILE = ".vault-token"  # noqa: S105 - a file name
 
@@ -59,6 +62,7 @@ class Settings:
         vault_token: the Vault token.
         vault_namespace: the Vault's namespace, "" for none.
         vault_ca_cert: a file with the certificate authority of the Vault.
+        vault: what else the environment says of the Vault: TLS, proxy, time-out, and how to log in.
         sources: where each value came from, by its name here: "argument", a variable's name, a file, or a context.
         notices: in words, what was mended or left aside.
 
@@ -79,6 +83,7 @@ class Settings:
     vault_mount: str = ""
     vault_prefix: str = ""
     custody: str = ""
+    vault: VaultEnvironment = field(default_factory=VaultEnvironment)
     sources: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
 
@@ -140,19 +145,23 @@ class Settings:
         search.take(arguments)
         if context is not None:
             search.take_context(context if isinstance(context, Context) else _named(context), login=login)
-        level = read_level({name: (variable, os.environ.get(variable)) for name, variable in _VARIABLES.items()})
+        vault = read_vault_environment(os.environ)
+        level = read_level(
+            {name: (variable, os.environ.get(variable)) for name, variable in _VARIABLES.items()} | vault.level()
+        )
         if search.has_tenant:
             _leave_login_of_another_tenant(level, search.values["tenant_url"], tell=login)
         search.take(level)
-        if "vault_url" in search.values and "vault_token" not in search.values:
-            home = home_folder()
-            search.take(Level() if home is None else read_token_file(home / _TOKEN_FILE))
+        if "vault_url" in search.values:
+            search.notices += vault.notices
+            if "vault_token" not in search.values and vault.named(METHOD)[1] in (None, "token"):
+                search.take(_token_file(vault))
         if context is None and not (search.has_tenant and (search.has_credential or not login)):
             search.take_context("", login=login)
         values: dict[str, Any] = search.values
         if "vault_ca_cert" in values:
             values["vault_ca_cert"] = _readable_file(values["vault_ca_cert"], search.sources["vault_ca_cert"])
-        return cls(**values, sources=MappingProxyType(search.sources), notices=tuple(search.notices))
+        return cls(**values, vault=vault, sources=MappingProxyType(search.sources), notices=tuple(search.notices))
 
     @property
     def has_credential(self) -> bool:
@@ -198,18 +207,61 @@ class Settings:
         if not self.vault_url:
             raise ConfigurationError("No Vault is set.", hint="Set VAULT_ADDR, or use the sandbox.")
         if "login" not in options:
-            if self.vault_token is None:
-                raise ConfigurationError(
-                    f"No token is set for the Vault at {self.vault_url}.",
-                    hint="Set VAULT_TOKEN, or run `vault login`, which writes ~/.vault-token.",
-                )
-            options["token"] = self.vault_token
+            options |= self.vault_login()
         if self.custody not in ("", "kv", "transit"):
             raise ConfigurationError("The custody is unknown.", hint='Set QLIK_KEYS_CUSTODY to "kv" or "transit".')
         ours = {"mount": self.vault_mount, "prefix": self.vault_prefix, "custody": self.custody}
         options = {name: value for name, value in ours.items() if value} | options
-        ca_cert = None if self.vault_ca_cert is None else str(self.vault_ca_cert)
-        return VaultKeyStore(self.vault_url, namespace=self.vault_namespace or None, ca_cert=ca_cert, **options)
+        options = self.vault_network() | options
+        return VaultKeyStore(self.vault_url, namespace=self.vault_namespace or None, **options)
+
+    def vault_network(self) -> dict[str, Any]:
+        """Return the arguments of `VaultKeyStore` that say how the Vault is reached.
+
+        Raises:
+            ConfigurationError: a variable of the environment is refused, or is not understood.
+        """
+        options = self.vault.options()
+        source = self.sources.get("vault_ca_cert", "")
+        if self.vault_ca_cert is not None and (
+            source.startswith("the argument") or self.vault.named("VAULT_CACERT_BYTES")[1] is None
+        ):
+            from qlik_keys.tls import Place  # noqa: PLC0415 - brings ssl
+
+            options["ca_cert"] = Place(str(self.vault_ca_cert), capitalised(source or "ca_cert"))
+        return options
+
+    def vault_login(self) -> dict[str, Any]:
+        """Return the arguments of `VaultKeyStore` that log in: a token that was given, or the environment's login.
+
+        Raises:
+            ConfigurationError: there is none, or there are two.
+        """
+        source = self.sources.get("vault_token", "")
+        login = None if source.startswith("the argument") else self.vault.login()
+        if login is not None and self.vault_token is not None:
+            raise ConfigurationError(
+                f"{METHOD} names a login, and {source} is set: only one of them can log in.",
+                hint=f"Leave one of them out; {METHOD}=token means the token.",
+            )
+        if login is not None:
+            return {"login": login}
+        if self.vault_token is None:
+            raise ConfigurationError(
+                f"No token is set for the Vault at {self.vault_url}.",
+                hint="Set VAULT_TOKEN, or run `vault login`, which writes ~/.vault-token; or name another login in "
+                f"{METHOD}: approle, kubernetes, jwt, userpass.",
+            )
+        return {"token": self.vault_token}
+
+
+def _token_file(vault: VaultEnvironment) -> Level:
+    """Return the token that `vault login` or `bao login` left, if there is one."""
+    variable, path = vault.named("VAULT_TOKEN_PATH")
+    if path:
+        return read_token_file(Path(os.path.expanduser(path)), source=variable)  # noqa: PTH111  # as below
+    home = home_folder()
+    return Level() if home is None else read_token_file(home / _TOKEN_FILE)
 
 
 class _Search:

@@ -69,7 +69,7 @@ def shell(box, monkeypatch, tmp_path):
     config.HistoryManager.enabled = False
     shell = InteractiveShell.instance(config=config)
     shell.run_line_magic("load_ext", "qlik_keys")
-    for name in [each for each in os.environ if each.startswith(("QLIK_", "VAULT_"))]:
+    for name in [each for each in os.environ if each.startswith(("QLIK_", "VAULT_", "BAO_"))]:
         monkeypatch.delenv(name)
     for name, value in {**environment_of(box), "HOME": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)

@@ -13,6 +13,7 @@ import typer
 from qlik_keys.cli.app import new_group
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.sandbox import start
+from qlik_keys.sandbox.box import OUTRANKING
 
 app = new_group()
 EnvFile = Annotated[
@@ -47,7 +48,10 @@ def sandbox(*, env_file: EnvFile = None, tls: Tls = False) -> None:
             }
             if box.ca_file is not None:
                 settings |= {"SSL_CERT_FILE": box.ca_file, "VAULT_CACERT": box.ca_file}
-            _write_private(env_file, "".join(f"export {name}={quote(value)}\n" for name, value in settings.items()))
+            lines = f"unset {' '.join(OUTRANKING)}\n"
+            _write_private(
+                env_file, lines + "".join(f"export {name}={quote(value)}\n" for name, value in settings.items())
+            )
             typer.echo(f"Settings for another shell:  . {env_file}")
         typer.echo("Ctrl-C stops it.")
         try:

@@ -66,7 +66,7 @@ def build_store(form: ConnectForm, settings: Settings) -> VaultKeyStore:
         prefix=form.prefix,
         namespace=form.namespace.strip() or None,
         custody=form.custody,
-        ca_cert=str(settings.vault_ca_cert) if is_known and settings.vault_ca_cert else None,
+        **(settings.vault_network() if is_known else {}),
     )
     if form.vault_login == "approle":
         return build(login=AppRole(form.role_id.strip(), form.secret_id))
@@ -76,7 +76,7 @@ def build_store(form: ConnectForm, settings: Settings) -> VaultKeyStore:
         return build(login=UserPass(form.role_id, form.secret_id))
     token = form.vault_token
     if token is None and is_known:
-        token = settings.vault_token
+        return build(**settings.vault_login())
     if token is None:
         raise ConfigurationError("There is no token for that Vault.", hint="Type it, or choose another login.")
     return build(token=token)

