@@ -254,7 +254,7 @@ class KeyStore(Protocol):
         ...
 
     def stage(self, staged: StagedClient) -> StagedClient:
-        """Write a staged document with compare-and-set, read it back, and return it with its new version.
+        """Write a staged document with compare-and-set, and return it with its new version; a new one is read back.
 
         Raises:
             StoreConflict: another writer was first, and what is there is not what was to be written.
@@ -296,8 +296,12 @@ class KeyStore(Protocol):
         """
         ...
 
-    def write(self, record: ClientRecord) -> ClientRecord:
-        """Write a record with compare-and-set, read it back, compare, and return it with its new version.
+    def write(self, record: ClientRecord, *, read_back: bool = True, is_first: bool = False) -> ClientRecord:
+        """Write a record with compare-and-set, read it back, compare, and return what was read, with its new version.
+
+        Without `read_back`, for a record that brings no key and makes none current, the answer to the write is enough;
+        what is returned is then what was to be written. With `is_first` the client was made just now: nothing can be
+        in the place of its record, so a store need not look before it writes there.
 
         Raises:
             StoreConflict: another writer was first, and what is there is not what was to be written.
@@ -317,7 +321,7 @@ class KeyStore(Protocol):
         ...
 
     def purge(self, record: ClientRecord) -> None:
-        """Destroy every version older than the record's, so that none shows a key that the record lacks."""
+        """Destroy every version older than the record's, once that one is seen, so that none shows a retired key."""
         ...
 
     def delete(self, tenant_host: str, client_id: str) -> None:

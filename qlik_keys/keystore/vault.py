@@ -242,16 +242,23 @@ class VaultKeyStore:
         """
         return self._keys.read(tenant_host, client_id)
 
-    def write(self, record: ClientRecord) -> ClientRecord:
-        """Write a record and what people see of it, read both back, and return it with its new version.
+    def write(self, record: ClientRecord, *, read_back: bool = True, is_first: bool = False) -> ClientRecord:
+        """Write a record and what people see of it, read both back, and return what was read.
+
+        Args:
+            record: it has the version that was read.
+            read_back: False where the record brings no key and makes none current: the answer to the write is enough.
+            is_first: the client was made just now, so there can be nothing in its place, and nobody looks.
 
         Raises:
             StoreConflict: another writer was first.
             StoreError: it was not written, or by `outcome` may have been.
             ValueError: it cannot be written: a key without private half, two current keys.
         """
-        written = self._keys.write(record)
-        if record.version == 0 and any(self._was_swept(key) for key in record.keys.values()):
+        written = self._keys.write(record, read_back=read_back, is_first=is_first)
+        # A key that is current in a new record was staged before, and named there, so that no sweep has met it.
+        new = [key for key in record.keys.values() if key.state == "next"] if record.version == 0 else []
+        if any(self._was_swept(key) for key in new):
             self._keys.delete(record.tenant_host, record.client_id)
             raise swept()
         return written

@@ -45,6 +45,19 @@ class Found(Generic[Content]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Put:
+    """What the answer to a write says.
+
+    Attributes:
+        version: the document's new version.
+        metadata: its custom metadata, None where the server does not tell them (Vault before 1.9).
+    """
+
+    version: int
+    metadata: Mapping[str, str] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """What Vault keeps of a document besides its data.
 
@@ -103,8 +116,8 @@ class VaultFolder:
 
         return self._connection.call(read, rights.READ, path)
 
-    def put(self, path: str, make: Callable[[], dict[str, Any]], *, cas: int) -> int:
-        """Write a document if its newest version is still the one that was read; return its new version.
+    def put(self, path: str, make: Callable[[], dict[str, Any]], *, cas: int) -> Put:
+        """Write a document if its newest version is still the one that was read; return what the answer says.
 
         Args:
             path: where in the mount.
@@ -117,14 +130,15 @@ class VaultFolder:
         """
         full_path = self.full_path(path)
 
-        def write(api: VaultApi) -> int:
+        def write(api: VaultApi) -> Put:
             answer = api.kv.create_or_update_secret(path, secret=make(), cas=cas, mount_point=self._mount)
             if not isinstance(answer, dict):
                 raise _unreadable(full_path)
             data = answer.get("data")
             if not isinstance(data, dict):
                 raise _not_version_2(full_path)
-            return _number(data.get("version"), full_path)
+            told = _texts(data.get("custom_metadata")) if "custom_metadata" in data else None
+            return Put(version=_number(data.get("version"), full_path), metadata=told)
 
         return self._connection.call(write, rights.WRITE, path, repeatable=False)
 

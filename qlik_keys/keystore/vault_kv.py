@@ -1,7 +1,8 @@
 """The key store's documents in Vault's KV version 2, and the keys that it keeps itself.
 
-Every write carries the version that was read (compare-and-set) and is read back and compared before it is believed. A
-write whose answer was lost, or that met a conflict, is looked at: what is there may be what was to be written.
+Every write carries the version that was read (compare-and-set). One that brings a key, or makes another key current,
+is read back and compared before it is believed; of the others the answer is enough (docs/requests.md). A write whose
+answer was lost, or that met a conflict, is looked at: what is there may be what was to be written.
 
 Not done here: what the documents look like (`vault_documents`), what failures mean (`vault_failures`).
 """
@@ -26,14 +27,15 @@ from qlik_keys.keystore import vault_documents as documents
 from qlik_keys.keystore.base import ClientRecord, KeySummary, StagedClient, StoredKey, staged_document_name
 from qlik_keys.keystore.vault_failures import ConnectionCut
 from qlik_keys.keystore.vault_fields import moment_made, not_ours
+from qlik_keys.keystore.vault_folder import Found, Put
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from qlik_keys.assertion import Signer
     from qlik_keys.clock import Clock
     from qlik_keys.keys import KeySpec, PrivateKey
-    from qlik_keys.keystore.vault_folder import Found, VaultFolder
+    from qlik_keys.keystore.vault_folder import VaultFolder
 
 Content = TypeVar("Content", ClientRecord, StagedClient)
 _METADATA_ROUNDS = 3
@@ -75,17 +77,22 @@ class KvKeys:
     # --- staged clients ---
 
     def stage(self, staged: StagedClient) -> StagedClient:
-        """Write a staged client and read it back."""
+        """Write a staged client, and read it back when it comes with its key; later writes only note its id."""
         documents.check_staged(staged)
         path = self._staged_path(staged.tenant_host, staged_document_name(staged.name))
-        found = self._write(
-            path,
-            cas=staged.version,
-            make=lambda: documents.encode_staged(staged),
-            read=lambda version: self._find_staged(staged.tenant_host, staged_document_name(staged.name), version),
-            is_wanted=lambda there: documents.same_staged(there, staged),
+
+        def read(version: int | None) -> Found[StagedClient] | None:
+            return self._find_staged(staged.tenant_host, staged_document_name(staged.name), version)
+
+        def is_wanted(there: StagedClient) -> bool:
+            return documents.same_staged(there, staged)
+
+        put = self._write(
+            path, cas=staged.version, make=lambda: documents.encode_staged(staged), read=read, is_wanted=is_wanted
         )
-        return replace(staged, version=found.version)
+        if staged.version == 0 and isinstance(put, Put):
+            self._read_back(path, lambda: read(put.version), is_wanted)
+        return replace(staged, version=put.version)
 
     def staged(self, tenant_host: str) -> Sequence[StagedClient]:
         """Return what is staged, oldest first; documents that are not ours, or were deleted, are passed over."""
@@ -138,19 +145,22 @@ class KvKeys:
             )
         return found.content
 
-    def write(self, record: ClientRecord) -> ClientRecord:
-        """Write a record and its metadata, and read both back."""
+    def write(self, record: ClientRecord, *, read_back: bool = True, is_first: bool = False) -> ClientRecord:
+        """Write a record and its metadata; return it as it was read back."""
         documents.check_record(record)
         path = self._record_path(record.tenant_host, record.client_id)
-        announced = record.version == 0 and self._announce(path, record)
+
+        def read(version: int | None) -> Found[ClientRecord] | None:
+            return self._find_record(record.tenant_host, record.client_id, version)
+
+        def is_wanted(there: ClientRecord) -> bool:
+            return documents.same_record(there, record)
+
+        announced = record.version == 0 and self._announce(path, record, is_first=is_first)
         conflict: StoreConflict | None = None
         try:
-            found = self._write(
-                path,
-                cas=record.version,
-                make=lambda: documents.encode_record(record),
-                read=lambda version: self._find_record(record.tenant_host, record.client_id, version),
-                is_wanted=lambda there: documents.same_record(there, record),
+            put = self._write(
+                path, cas=record.version, make=lambda: documents.encode_record(record), read=read, is_wanted=is_wanted
             )
         except StoreConflict as error:
             conflict = error
@@ -158,8 +168,19 @@ class KvKeys:
             if announced:
                 self._take_back(path, record)
             raise conflict
-        self._fit_metadata(path, found)
-        return replace(record, version=found.version)
+        if isinstance(put, Found):
+            self._fit_metadata(path, put)
+            return put.content
+        wanted = documents.metadata_of(record)
+        is_fit = put.metadata is not None and documents.own_metadata(put.metadata) == wanted
+        if is_fit and not read_back:
+            return replace(record, version=put.version)
+        if put.metadata is not None and not is_fit:
+            # The answer tells others' metadata, which are kept, so that one look afterwards serves both.
+            self._set_metadata(path, {**documents.others_metadata(put.metadata), **wanted})
+        newest = self._read_back(path, lambda: read(None), is_wanted, superseded=lambda: read(put.version))
+        self._fit_metadata(path, newest)
+        return newest.content if newest.version == put.version else replace(record, version=put.version)
 
     def client_ids(self, tenant_host: str) -> Sequence[str]:
         """Return the names of the documents of that tenant."""
@@ -175,15 +196,20 @@ class KvKeys:
     def purge(self, record: ClientRecord) -> None:
         """Destroy every version older than the record's, soft-deleted ones too."""
         path = self._record_path(record.tenant_host, record.client_id)
-        old = self._kept_before(path, record.version)
+        full_path = self._folder.full_path(path)
+        history = self._folder.history(path, now=utc_now(self._clock))
+        if history is None or history.current_version < record.version:
+            # What is written is not read back where it brings no key; nothing older goes before it is seen.
+            raise self._not_there(path)
+        old = tuple(number for number in history.kept if number < record.version)
         if not old:
             return
         self._folder.destroy(path, old)
-        left = self._kept_before(path, record.version)
-        if left or self._can_be_read(path, old[-1]):
+        history = self._folder.history(path, now=utc_now(self._clock))
+        if history is not None and any(number < record.version for number in history.kept):
             raise StoreProtocolError(
-                f"Old versions of {self._folder.full_path(path)} are still there after they were destroyed.",
-                path=self._folder.full_path(path),
+                f"Old versions of {full_path} are still there after they were destroyed.",
+                path=full_path,
                 hint="Ask again; if it stays so, have the Vault's operator look.",
                 outcome=Outcome.UNKNOWN,
             )
@@ -225,20 +251,18 @@ class KvKeys:
         make: Callable[[], dict[str, Any]],
         read: Callable[[int | None], Found[Content] | None],
         is_wanted: Callable[[Content], bool],
-    ) -> Found[Content]:
-        """Write a document, and return it as it was read back."""
+    ) -> Put | Found[Content]:
+        """Write a document; return what the answer says, or what was found where there was no answer."""
         for may_repeat in (True, False):
             problem: StoreError
             try:
-                version = self._folder.put(path, make, cas=cas)
+                return self._folder.put(path, make, cas=cas)
             except StoreConflict as error:
                 problem = error
             except StoreError as error:
                 if error.outcome is Outcome.NOT_APPLIED:
                     raise
                 problem = error
-            else:
-                return self._read_back(path, version, read, is_wanted)
             found, was_seen = self._look(read, problem)
             if not was_seen:
                 if not may_repeat:
@@ -269,24 +293,42 @@ class KvKeys:
     def _read_back(
         self,
         path: str,
-        version: int,
-        read: Callable[[int | None], Found[Content] | None],
+        read: Callable[[], Found[Content] | None],
         is_wanted: Callable[[Content], bool],
+        *,
+        superseded: Callable[[], Found[Content] | None] | None = None,
     ) -> Found[Content]:
+        """Return what is there after a write, once what was written is seen.
+
+        Args:
+            path: where in the mount.
+            read: reads it.
+            is_wanted: tells whether that is what was written.
+            superseded: reads the version that was written, where `read` gives what somebody else has made of it since.
+
+        Raises:
+            StoreProtocolError: it is not there.
+        """
         try:
-            found = read(version)
+            found = read()
+            seen = found
+            if superseded is not None and found is not None and not is_wanted(found.content):
+                seen = superseded()
         except StoreError as error:
             error.outcome = Outcome.UNKNOWN  # of the write, which nobody has seen
             raise
-        if found is None or not is_wanted(found.content):
-            full_path = self._folder.full_path(path)
-            raise StoreProtocolError(
-                f"What was written to {full_path} is not there when it is read back.",
-                path=full_path,
-                hint="Check that the address is one Vault, not several that do not share their storage.",
-                outcome=Outcome.UNKNOWN,
-            )
+        if found is None or seen is None or not is_wanted(seen.content):
+            raise self._not_there(path)
         return found
+
+    def _not_there(self, path: str) -> StoreProtocolError:
+        full_path = self._folder.full_path(path)
+        return StoreProtocolError(
+            f"What was written to {full_path} is not there when it is read back.",
+            path=full_path,
+            hint="Check that the address is one Vault, not several that do not share their storage.",
+            outcome=Outcome.UNKNOWN,
+        )
 
     def _lost(self, path: str, cas: int, there: int) -> StoreConflict:
         full_path = self._folder.full_path(path)
@@ -304,8 +346,8 @@ class KvKeys:
             wanted = documents.metadata_of(found.content)
             if documents.own_metadata(found.metadata) == wanted:
                 return
+            self._set_metadata(path, {**documents.others_metadata(found.metadata), **wanted})
             try:
-                self._folder.set_metadata(path, {**documents.others_metadata(found.metadata), **wanted})
                 newest = self._find_record(found.content.tenant_host, found.content.client_id)
             except StoreError as error:
                 error.outcome = Outcome.APPLIED  # of the record; its metadata are for display
@@ -321,16 +363,18 @@ class KvKeys:
             outcome=Outcome.APPLIED,
         )
 
-    def _announce(self, path: str, record: ClientRecord) -> bool:
+    def _announce(self, path: str, record: ClientRecord, *, is_first: bool) -> bool:
         """Set the metadata of a record that is about to be made; return whether that was done.
 
         Before the data, so that no crash leaves a record that `summary` does not see; where a policy forbids it, that
         comes out before a key is stored. Where a document is already, its metadata are not touched: it may be foreign.
         """
-        history = self._folder.history(path, now=utc_now(self._clock))
-        if history is not None and history.current_version > 0:
-            return False
-        others = {} if history is None else documents.others_metadata(history.metadata)
+        others: Mapping[str, str] = {}
+        if not is_first:
+            history = self._folder.history(path, now=utc_now(self._clock))
+            if history is not None and history.current_version > 0:
+                return False
+            others = {} if history is None else documents.others_metadata(history.metadata)
         self._folder.set_metadata(path, {**others, **documents.metadata_of(record)})
         return True
 
@@ -341,7 +385,14 @@ class KvKeys:
             if found is not None:
                 self._fit_metadata(path, found)
         except StoreError:
-            return  # the conflict is what is to be told; the winner's next write mends its metadata
+            return  # the conflict is what is to be told; the winner's next write fits its metadata
+
+    def _set_metadata(self, path: str, metadata: Mapping[str, str]) -> None:
+        try:
+            self._folder.set_metadata(path, metadata)
+        except StoreError as error:
+            error.outcome = Outcome.APPLIED  # of the record; its metadata are for display
+            raise
 
     def _delete(self, path: str) -> None:
         self._folder.delete(path)
@@ -353,16 +404,6 @@ class KvKeys:
                 hint="Ask again.",
                 outcome=Outcome.UNKNOWN,
             )
-
-    def _kept_before(self, path: str, version: int) -> tuple[int, ...]:
-        history = self._folder.history(path, now=utc_now(self._clock))
-        return () if history is None else tuple(number for number in history.kept if number < version)
-
-    def _can_be_read(self, path: str, version: int) -> bool:
-        try:
-            return self._folder.read(path, lambda _, number: number, version=version) is not None
-        except StoreNotFound:
-            return False
 
     def _find_record(self, tenant_host: str, client_id: str, version: int | None = None) -> Found[ClientRecord] | None:
         path = self._record_path(tenant_host, client_id)

@@ -77,16 +77,18 @@ class TransitKeys:
         name = self._new_name(owner)
         kind = _kind_of(spec)
 
-        def make(api: VaultApi) -> None:
+        def make(api: VaultApi) -> str:
             # Neither ever: what can be exported or backed up can leave.
-            api.transit.create_key(
+            answer = api.transit.create_key(
                 name, key_type=kind, exportable=False, allow_plaintext_backup=False, mount_point=self._mount
             )
+            # Older servers answer without a body.
+            return _newest_public(answer) if isinstance(answer, dict) and answer.get("data") else ""
 
         # The name is of chance, so doing it twice is doing it once.
-        self._connection.call(make, rights.MAKE_KEY, name)
+        pem = self._connection.call(make, rights.MAKE_KEY, name) or self._new_public_pem(name)
         made_at = utc_now(self._clock)
-        public = PublicJwk.from_pem(self._new_public_pem(name), alg=spec.alg, made_on=made_at.date())
+        public = PublicJwk.from_pem(pem, alg=spec.alg, made_on=made_at.date())
         return StoredKey(public=public, state="next", made_at=made_at, reference=name)
 
     def take(self, key: PrivateKey, owner: KeyOwner) -> StoredKey:
@@ -205,8 +207,7 @@ class TransitKeys:
                     f"There is no key {name} in the Transit engine at {self._mount!r}.",
                     path=f"{self._mount}/keys/{name}",
                 )
-            versions = answer["data"]["keys"]
-            return str(versions[max(versions, key=int)]["public_key"])
+            return _newest_public(answer)
 
         return self._connection.call(read, rights.READ_KEY, name)
 
@@ -272,6 +273,12 @@ class TransitSigner:
 def swept() -> StoreConflict:
     """Return the error for a new key that was destroyed as one that nobody names."""
     return StoreConflict("Somebody else tidied up at this moment and removed the new key.", hint="Ask again.")
+
+
+def _newest_public(answer: Any) -> str:
+    """Return the public half of a key's newest version, PEM, from what the engine tells of the key."""
+    versions = answer["data"]["keys"]
+    return str(versions[max(versions, key=int)]["public_key"])
 
 
 def _kind_of(spec: KeySpec) -> str:

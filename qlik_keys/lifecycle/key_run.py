@@ -83,6 +83,7 @@ class KeyRun(Run):
         self._key = key
         self._made: StoredKey | None = None
         self._rotate_after = rotate_after
+        self._record_is_new = True
         self._client: OAuthClient | None = None
         self._refusal: NeedsPerson | None = None
         self._seen = set(record.keys)
@@ -112,11 +113,28 @@ class KeyRun(Run):
 
     def _observe(self) -> None:
         self._client = self._tenant.oauth_clients.get(self.record.client_id)
-        if self.record.version:
+        if self.record.version and not self._record_is_new:  # else it was read just before this run began
             self.record = self._store.read(self.record.tenant_host, self.record.client_id)
+            self._seen |= self.record.keys.keys()
 
     def _plan(self) -> Step | Done | Conflict:
-        return plan_keys(self._there, self.record, self.intent)
+        if self._strays():
+            return Step(Action.UNPUBLISH, self.record.client_id)
+        step = plan_keys(self._there, self.record, self.intent)
+        if isinstance(step, Conflict) and self._record_is_new:
+            # The record is older than the look at the tenant: somebody may have changed both in between.
+            self._record_is_new = False
+            self._observe()
+            step = plan_keys(self._there, self.record, self.intent)
+        self._record_is_new = False
+        return step
+
+    def _strays(self) -> set[str]:
+        """Return the kids that this run has seen in the record, that are gone from it, and are still registered.
+
+        Somebody else has retired them, and a list that this run wrote meanwhile may have put them back.
+        """
+        return (self._seen - self.record.keys.keys()) & {key.kid for key in self._there.public_keys}
 
     def _actions(self) -> Mapping[Action, Callable[[str], None]]:
         return {
@@ -185,12 +203,14 @@ class KeyRun(Run):
     def _retire(self, _: str) -> None:
         key = leaving(self.record, self.intent)
         assert key is not None
-        self.record = self._store.write(changes.retired(self.record, self.intent))
+        # `purge` sees it before anything is destroyed.
+        self.record = self._store.write(changes.retired(self.record, self.intent), read_back=False)
         self._store.discard_key(key)
 
     def _purge(self, _: str) -> None:
         self._store.purge(self.record)
-        self.record = self._store.write(changes.purged(self.record))
+        # Were it lost, the next run would purge once more.
+        self.record = self._store.write(changes.purged(self.record), read_back=False)
 
     # --- the tenant ---
 
@@ -219,10 +239,10 @@ class KeyRun(Run):
 
     def _unpublish(self, _: str) -> None:
         key = leaving(self.record, self.intent)
-        assert key is not None
-        self._put_keys(without=key.kid)
+        # A key that leaves is then retired by compare-and-set on the record that is known: it tells of any change.
+        self._put_keys(without="" if key is None else key.kid, is_fenced=key is not None)
 
-    def _put_keys(self, *, without: str) -> None:
+    def _put_keys(self, *, without: str, is_fenced: bool = False) -> None:
         """Let the tenant's list have the keys of the store's record, and keys of others as they are.
 
         The list is replaced whole and has no guard: what is written may undo what somebody else has written since it
@@ -230,10 +250,13 @@ class KeyRun(Run):
 
         Args:
             without: the kid of a key of the record that must not be in the list.
+            is_fenced: the next step writes the record by compare-and-set, so it need not be read again here; where
+                that meets a conflict, the plan begins anew from what is there.
         """
         client_id = self.record.client_id
         for round_ in range(_ROUNDS):
-            self.record = self._store.read(self.record.tenant_host, client_id)
+            if round_ > 0 and not is_fenced:  # at first it is as it was just read or written
+                self.record = self._store.read(self.record.tenant_host, client_id)
             # What this run has seen in the record and what is no longer there must not be left on the tenant.
             gone = self._seen - self.record.keys.keys()
             self._seen |= self.record.keys.keys()
@@ -275,7 +298,7 @@ class KeyRun(Run):
         [upcoming] = self.record.in_state("next")
         problem: AssertionRejected | None = None
         try:
-            self._prove(client_id, upcoming.kid)
+            self._prove(client_id, upcoming)
         except AssertionRejected as error:
             problem = error
         if problem is None:
@@ -289,8 +312,8 @@ class KeyRun(Run):
     def _prove_current(self, client_id: str) -> None:
         current = self.record.current
         assert current is not None
-        self._prove(client_id, current.kid)
+        self._prove(client_id, current)
 
-    def _prove(self, client_id: str, kid: str) -> None:
-        self.proof = prove(self._tenant, self._store, client_id, kid=kid, cancel=self._cancel, clock=self._clock)
-        self.intent = replace(self.intent, proved=self.intent.proved | {kid})
+    def _prove(self, client_id: str, key: StoredKey) -> None:
+        self.proof = prove(self._tenant, self._store, client_id, key=key, cancel=self._cancel, clock=self._clock)
+        self.intent = replace(self.intent, proved=self.intent.proved | {key.kid})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qlik_keys.errors import AssertionRejected, Interrupted, LifecycleError, StoreConflict
+from qlik_keys.errors import AssertionRejected, Interrupted, LifecycleError
 from qlik_keys.tokens import BearerAuth, TokenSource
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from qlik_keys.clock import Clock
-    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.keystore.base import KeyStore, StoredKey
     from qlik_keys.secret import Secret
     from qlik_keys.tenant import QlikTenant, User
 
@@ -45,17 +45,27 @@ def prove(
     store: KeyStore,
     client_id: str,
     *,
-    kid: str = "",
+    key: StoredKey | None = None,
     client_secret: Secret | None = None,
     clock: Clock,
     cancel: threading.Event | None = None,
     is_hopeless: Callable[[], bool] = lambda: False,
 ) -> Proof:
-    """Log in as the client with what the store holds: read the key back, sign, get a token, ask `users/me`.
+    """Log in as the client with what the store holds: sign with the key that it returned, get a token, ask `users/me`.
 
-    It is the current key, or the one with that `kid`. A client that has no key proves itself by its secret, which no
-    store holds. The tenant may need time to see
-    a new key, so a refused credential is tried again for up to a minute, unless that is hopeless.
+    A client that has no key proves itself by its secret, which no store holds. The tenant may need time to see a new
+    key, so a refused credential is tried again for up to a minute, unless that is hopeless.
+
+    Args:
+        tenant: the tenant.
+        store: signs with the key.
+        client_id: the client.
+        key: as the store returned it in this run (`KeyStore.read`, or what `KeyStore.write` has read back), never a
+            key that is only in memory; or
+        client_secret: the secret of a client that has no key.
+        clock: time.
+        cancel: when set, waiting ends.
+        is_hopeless: tells whether asking again makes no sense.
 
     Raises:
         AssertionRejected: still refused after that, or hopeless.
@@ -63,13 +73,8 @@ def prove(
         Interrupted: cancelled while waiting.
         TenantError, TokenError, StoreError: as they say.
     """
-    if kid:
-        stored = store.read(tenant.host, client_id).keys.get(kid)
-        if stored is None:
-            raise StoreConflict(f"The store no longer has the key {kid}.", hint="Somebody else is at it: ask again.")
-        source = TokenSource(tenant.token_url, client_id=client_id, signer=store.signer(stored), http=tenant.http)
-    elif client_secret is None:
-        source = TokenSource.from_store(store, tenant_url=tenant.url, client_id=client_id, http=tenant.http)
+    if key is not None:
+        source = TokenSource(tenant.token_url, client_id=client_id, signer=store.signer(key), http=tenant.http)
     else:
         source = TokenSource(tenant.token_url, client_id=client_id, secret=client_secret, http=tenant.http)
     as_client = tenant.with_credential(BearerAuth(source))

@@ -131,8 +131,11 @@ class Provisioning(Run):
 
         In this order: a document that was there before the tenant was asked says what its clients are.
         """
+        self._observe_beside(self._store.read_staged(self._tenant.host, self._specification.name))
+
+    def _observe_beside(self, staged: StagedClient | None) -> None:
+        """Look at the tenant and then at the records, beside that staged document."""
         name = self._specification.name
-        staged = self._store.read_staged(self._tenant.host, name)
         # The name is compared here as well: how a tenant's filter treats upper case is not published.
         found = {
             client.client_id: client
@@ -215,10 +218,11 @@ class Provisioning(Run):
     def _register(self, _: str) -> None:
         if self._name_was_free_before_staging:
             # Another actor may have done it all between that look and the staging. From now on nobody else can: the
-            # name is looked up once more, and then only clients of this document can come.
+            # name is looked up once more, and then only clients of this document can come. What is staged was just read
+            # back; whoever has gone on with it since has made a client that this look shows, or wins at the claim.
             self._name_was_free_before_staging = False
-            self._observe()
-            if self._store_state.staged is None or self._tenant_state.clients:
+            self._observe_beside(self._staged)
+            if self._tenant_state.clients:
                 return  # and the plan decides anew
         key = self._staged.key
         public = None if key is None else key.public
@@ -264,7 +268,8 @@ class Provisioning(Run):
                 custody=self._store.custody if staged.key is None else staged.key.custody,
                 keys=keys,
                 rotate_by=now + timedelta(days=self._specification.rotate_after_days) if keys else None,
-            )
+            ),
+            is_first=client_id in self._intent.registered,
         )
         self._store_state = replace(self._store_state, records={**self._store_state.records, client_id: record})
 
@@ -306,7 +311,8 @@ class Provisioning(Run):
                 self._tenant,
                 self._store,
                 client_id,
-                client_secret=self._client_secret if self._specification.key is None else None,
+                key=self._store_state.records[client_id].current,
+                client_secret=self._client_secret,
                 cancel=self._cancel,
                 is_hopeless=lambda: self._secret_is_gone(client_id),
                 clock=self._clock,
