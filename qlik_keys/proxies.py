@@ -31,7 +31,7 @@ _SOCKS = {"httpx": "socksio", "requests": "socks"}
 _LOGIN_WANTED, _FAILED = 407, 500
 _OTHERS = ("socks4", "socks4a", "socks", "ftp", "quic", "ws", "wss")
 _HOST = re.compile(r"[A-Za-z0-9._-]+")
-_HINT = "Write it as http://user:password@host:port, with # / ? @ and % of a password as %23 %2F %3F %40 %25."
+PROXY_FORM = "Write it as http://user:password@host:port, with # / ? @ and % of a password as %23 %2F %3F %40 %25."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,13 +152,13 @@ def _read(value: str, source: str, library: str) -> Proxy | ConfigurationError:
         host, port = "", None
     good = bool(_HOST.fullmatch(host)) or (":" in host and _is_address(host))
     if not good or (port == 0):
-        return ConfigurationError(f"{source} is not the address of a proxy.", hint=_HINT)
+        return ConfigurationError(f"{source} is not the address of a proxy.", hint=PROXY_FORM)
     user, _, password = login.partition(":") if at else ("", "", "")
     try:
         held = Secret(unquote(password), what="proxy password", any_text=True) if password else None
         unquote(user).encode("utf-8")
     except (ConfigurationError, ValueError):
-        return ConfigurationError(f"{source} has a login that cannot be sent.", hint=_HINT)
+        return ConfigurationError(f"{source} has a login that cannot be sent.", hint=PROXY_FORM)
     return Proxy(
         scheme=scheme,
         host=host,
@@ -249,7 +249,7 @@ def refused(proxy: Proxy, status: int, host: str) -> tuple[str, str, bool]:
     if status == _LOGIN_WANTED:
         had = proxy.user or proxy.password is not None
         words = "does not accept its login" if had else "wants a login"
-        return f"{words} ({status})", f"Write user and password into {proxy.source}. {_HINT}", False
+        return f"{words} ({status})", f"Write user and password into {proxy.source}. {PROXY_FORM}", False
     if status >= _FAILED:
         words = f"does not reach {host} ({status})"
         return words, f"Check the host's name; else ask the proxy's operator. {_bypass(host)}", True

@@ -7,13 +7,14 @@ store"; how, in the modules beside this one.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Self
 
 from qlik_keys.clock import SYSTEM_CLOCK
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.keystore.vault_adapter import VaultNetwork, checked_address
 from qlik_keys.keystore.vault_api import VaultApi
-from qlik_keys.keystore.vault_connection import VaultConnection
+from qlik_keys.keystore.vault_connection import VaultConnection, after_effect
 from qlik_keys.keystore.vault_documents import CUSTODIES, check_folder
 from qlik_keys.keystore.vault_folder import VaultFolder
 from qlik_keys.keystore.vault_health import health
@@ -306,10 +307,12 @@ class VaultKeyStore:
         references = self._keys.references(tenant_host, client_id)
         # A client that was made twice has two records for a while, of one key, which what is staged names too.
         kept = {each.key.reference for each in self._keys.staged(tenant_host) if each.key} if references else set()
-        for reference in references:
-            if reference not in kept:
-                self._transit.destroy(reference)
-        self._keys.delete(tenant_host, client_id)
+        with contextlib.ExitStack() as stack:
+            for reference in references:
+                if reference not in kept:
+                    self._transit.destroy(reference)
+                    stack.enter_context(after_effect())
+            self._keys.delete(tenant_host, client_id)
 
     # --- for people who watch or look it up ---
 
@@ -326,7 +329,8 @@ class VaultKeyStore:
 
     def _was_swept(self, key: StoredKey) -> bool:
         """Tell whether a key that was to be named for the first time was destroyed as one that nobody names."""
-        return bool(key.reference) and not self._transit.has(key.reference)
+        with after_effect():
+            return bool(key.reference) and not self._transit.has(key.reference)
 
     # --- the token and the connection ---
 

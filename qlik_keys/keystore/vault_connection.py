@@ -6,6 +6,7 @@ call, by the same endpoint as `vault kv` uses; it needs no right on `sys/mounts`
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,7 +15,7 @@ from qlik_keys.keystore.vault_failures import ConnectionCut
 from qlik_keys.keystore.vault_refusals import check_mount, denied, granted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from qlik_keys.clock import Clock
     from qlik_keys.keystore.vault_api import VaultApi
@@ -22,6 +23,21 @@ if TYPE_CHECKING:
     from qlik_keys.keystore.vault_token import Lease, TokenKeeper
 
 Result = TypeVar("Result")
+
+
+@contextlib.contextmanager
+def after_effect() -> Iterator[None]:
+    """Have a failure say that its effect is unknown: a part of the work was done before, or may have been.
+
+    Raises:
+        StoreError: what fails in the block.
+    """
+    try:
+        yield
+    except StoreError as error:
+        if error.outcome is Outcome.NOT_APPLIED:
+            error.outcome = Outcome.UNKNOWN
+        raise
 
 
 class VaultConnection:
@@ -68,7 +84,7 @@ class VaultConnection:
         grant = granted(self._api, f"{self.mount}/{right.branch}/{path}".rstrip("/"))
         if not grant.valid and self._keeper.replace(lease):
             return self._send(operation, path, repeatable=repeatable)
-        raise denied(grant, right, host=self.host, mount=self.mount, path=path, lease=lease, now=self._clock.time())
+        raise denied(self._api, grant, right, mount=self.mount, path=path, lease=lease, now=self._clock.time())
 
     def _send(self, operation: Callable[[VaultApi], Result], path: str, *, repeatable: bool) -> Result:
         full_path = f"{self.mount}/{path}"
@@ -78,7 +94,8 @@ class VaultConnection:
             if not repeatable:
                 raise
         # A pooled connection that a load balancer closed while the notebook slept: the next one is fresh.
-        return self._api.shielded(operation, path=full_path)
+        with after_effect():  # of the first, perhaps
+            return self._api.shielded(operation, path=full_path)
 
     def _ready(self) -> Lease:
         """Return the token's lease, on a mount that is known to be good.

@@ -40,6 +40,10 @@ class ConnectionCut(StoreUnreachable):
     """The server, or something before it, cut the connection: a fresh one may work."""
 
 
+class PolicyDenied(StoreDenied):
+    """The token was accepted, and its policies forbid the call: Vault says that in other words than of a bad token."""
+
+
 class RedirectRefused(Exception):
     """A redirect that is not followed; `origin` is where it leads, "" if that cannot be told."""
 
@@ -105,6 +109,7 @@ SEALED = Failure(StoreSealed, "is sealed", _UNSEAL, retryable=True)
 NOT_INITIALISED = Failure(StoreSealed, "is not initialised", "Its operator must initialise it: `vault operator init`.")
 STANDBY = Failure(StoreUnreachable, "is a standby that cannot reach its leader", _LATER, retryable=True)
 DENIED = Failure(StoreDenied, "refuses the call", "Ask its operator for a token or a policy that allows it.")
+_FORBIDDEN = Failure(PolicyDenied, DENIED.words, DENIED.hint)
 CAS_LOST = Failure(StoreConflict, "has another version there than the one that was read", "Read it again.")
 _CUT = Failure(ConnectionCut, "cut the connection before its answer was whole", _LATER, retryable=True, unknown=True)
 _NOT_REACHED = Failure(StoreUnreachable, "cannot be reached", _ADDRESS, retryable=True)
@@ -293,6 +298,8 @@ def _proxy_error(
 def _failure(error: Exception, status: int | None) -> Failure | None:
     if isinstance(error, hvac.exceptions.VaultError):
         said = said_by(error)
+        if "1 error occurred" in said and "permission denied" in said:
+            return _FORBIDDEN
         for phrase, failure in PHRASES:
             if phrase in said:
                 return failure

@@ -25,7 +25,7 @@ def health(api: VaultApi, keeper: TokenKeeper, *, path: str, clock: Clock) -> St
     grant = granted(api, path)
     now = clock.time()
     if not grant.valid:
-        raise refused_token(host=api.host, path=path, lease=lease, now=now)
+        raise refused_token(api, path=path, lease=lease, now=now)
     ends = lease.known and lease.expires_at != math.inf
     return StoreHealth(
         known=lease.known,

@@ -25,6 +25,7 @@ from qlik_keys.errors import (
 from qlik_keys.keys import generate
 from qlik_keys.keystore import vault_documents as documents
 from qlik_keys.keystore.base import ClientRecord, KeySummary, StagedClient, StoredKey, staged_document_name
+from qlik_keys.keystore.vault_connection import after_effect
 from qlik_keys.keystore.vault_failures import ConnectionCut
 from qlik_keys.keystore.vault_fields import moment_made, not_ours
 from qlik_keys.keystore.vault_folder import Found, Put
@@ -205,7 +206,8 @@ class KvKeys:
         if not old:
             return
         self._folder.destroy(path, old)
-        history = self._folder.history(path, now=utc_now(self._clock))
+        with after_effect():
+            history = self._folder.history(path, now=utc_now(self._clock))
         if history is not None and any(number < record.version for number in history.kept):
             raise StoreProtocolError(
                 f"Old versions of {full_path} are still there after they were destroyed.",

@@ -83,11 +83,13 @@ def _read_capabilities(answer: Any, path: str) -> Grant:
     return Grant(valid=True, capabilities=tuple(str(name) for name in found if name != "deny"))
 
 
-def denied(grant: Grant, right: Right, *, host: str, mount: str, path: str, lease: Lease, now: float) -> StoreDenied:
+def denied(
+    api: VaultApi, grant: Grant, right: Right, *, mount: str, path: str, lease: Lease, now: float
+) -> StoreDenied:
     """Return the error that says what is missing for a call that was refused."""
     full_path = f"{mount}/{path}"
     if not grant.valid:
-        return refused_token(host=host, path=full_path, lease=lease, now=now)
+        return refused_token(api, path=full_path, lease=lease, now=now)
     rule = f"{mount}/{right.branch}/{path}"
     needed = " and ".join(right.capabilities)
     if grant.capabilities is None:
@@ -103,14 +105,26 @@ def denied(grant: Grant, right: Right, *, host: str, mount: str, path: str, leas
     return StoreDenied(message, path=full_path, hint=hint)
 
 
-def refused_token(*, host: str, path: str, lease: Lease, now: float) -> StoreDenied:
+def refused_token(api: VaultApi, *, path: str, lease: Lease, now: float) -> StoreDenied:
     """Return the error for a token that is accepted for nothing."""
-    if now >= lease.expires_at:
+    hint = "Log in again (`vault login`) and pass the new token."
+    if lease.is_used_up(api.sent):
+        limited = "its number of uses (num_uses) is spent"
+        if lease.uses_left is None:
+            # It was good for the one request that asked about it.
+            limited = "it was good for one call, as a wrapping token is, and that is spent"
+            hint = "Unwrap a wrapping token first (`vault unwrap`), and pass what is in it; have this one made again."
+        else:
+            hint = "Pass a token without a limit of uses: each operation takes many requests."
+        message = f"The Vault at {api.host} does not accept the token any more: {limited}."
+    elif now >= lease.expires_at:
         ended = datetime.fromtimestamp(int(lease.expires_at), tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         message = f"The Vault token expired at {ended}."
     else:
-        message = f"The Vault at {host} does not accept the token: it is expired, revoked, or not of this Vault."
-    return StoreDenied(message, path=path, hint="Log in again (`vault login`) and pass the new token.")
+        message = (
+            f"The Vault at {api.host} does not accept the token: it is expired, revoked, used up, or not of this Vault."
+        )
+    return StoreDenied(message, path=path, hint=hint)
 
 
 def check_mount(api: VaultApi, *, mount: str, folder: str, lease: Lease, now: float) -> None:
@@ -177,7 +191,7 @@ def _unseen_mount(api: VaultApi, *, mount: str, folder: str, lease: Lease, now: 
     """Say why Vault will not tell about a mount."""
     grant = granted(api, f"{mount}/data/{folder}/x")
     if not grant.valid:
-        return refused_token(host=api.host, path=mount, lease=lease, now=now)
+        return refused_token(api, path=mount, lease=lease, now=now)
     seen = _seen_mounts(api)
     hint = f"KV version 2 mounts that this token sees: {', '.join(seen)}." if seen else "It sees no KV version 2 mount."
     if grant.capabilities:

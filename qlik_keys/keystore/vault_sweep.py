@@ -8,9 +8,11 @@ looks after the first write whether the key is still there (`VaultKeyStore.stage
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from qlik_keys.errors import StoreConflict, StoreDeleted, StoreNotFound
+from qlik_keys.keystore.vault_connection import after_effect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +29,7 @@ def sweep(documents: KvKeys, transit: TransitKeys, tenant_host: str) -> Sequence
     """
     names = transit.names(tenant_host)  # before the documents: what is made from now on is not looked at
     named, is_whole = _named(documents, tenant_host) if names else (set(), True)
-    destroyed = []
+    destroyed: list[str] = []
     for name in sorted(set(names) - named):
         parsed = transit.parse(name, tenant_host)
         # What cannot be read may name any key that was made before its client was.
@@ -35,9 +37,10 @@ def sweep(documents: KvKeys, transit: TransitKeys, tenant_host: str) -> Sequence
             continue
         if not _fenced(documents, transit, tenant_host, parsed):
             continue
-        if name not in _named(documents, tenant_host)[0]:
-            transit.destroy(name)
-            destroyed.append(name)
+        with after_effect() if destroyed else contextlib.nullcontext():
+            if name not in _named(documents, tenant_host)[0]:
+                transit.destroy(name)
+                destroyed.append(name)
     return destroyed
 
 

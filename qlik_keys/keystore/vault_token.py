@@ -16,6 +16,7 @@ import hvac.exceptions
 
 from qlik_keys.errors import StoreDenied, StoreError, StoreMisconfigured, StoreProtocolError, StoreSealed
 from qlik_keys.errors import StoreUnreachable as Unreachable
+from qlik_keys.keystore.vault_failures import PolicyDenied
 from qlik_keys.keystore.vault_fields import parse_time
 from qlik_keys.secret import Secret
 
@@ -60,6 +61,8 @@ class Lease:
         known: False when Vault would not tell us about it.
         ends_at: when it ends however often it is renewed (explicit_max_ttl).
         uses_left: how many requests Vault takes with it from now on (num_uses), None for any number.
+        sent: how many requests had been sent when that was told.
+        was_accepted: whether Vault knew it, though it would not tell about it.
     """
 
     token: Secret
@@ -71,6 +74,14 @@ class Lease:
     known: bool = True
     ends_at: float = math.inf
     uses_left: int | None = None
+    sent: int = 0
+    was_accepted: bool = False
+
+    def is_used_up(self, sent: int) -> bool:
+        """Return whether a token that is refused now has no uses left, when that many requests have been sent."""
+        if self.uses_left is not None:
+            return sent - self.sent > self.uses_left
+        return self.was_accepted and not self.known
 
 
 class TokenKeeper:
@@ -213,12 +224,13 @@ class TokenKeeper:
         self._api.use_token(token)
         now = self._clock.time()
         try:
-            return self._api.shielded(
+            seen = self._api.shielded(
                 lambda api: _looked_up(api.auth.token.lookup_self(), token, now), path=_TOKEN_PATH
             )
-        except StoreDenied:
+        except StoreDenied as error:
             # A token without the policy `default` may not look itself up, and may still do its work.
-            return Lease(token=token, known=False)
+            return Lease(token=token, known=False, was_accepted=isinstance(error, PolicyDenied))
+        return replace(seen, sent=self._api.sent)
 
     def _log_in(self, login: Login) -> Lease:
         def perform(api: VaultApi) -> Lease:

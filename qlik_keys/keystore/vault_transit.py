@@ -25,6 +25,7 @@ from qlik_keys.errors import KeyMaterialError, Outcome, StoreConflict, StoreErro
 from qlik_keys.keys import PublicJwk
 from qlik_keys.keystore import vault_refusals as rights
 from qlik_keys.keystore.base import KeyOwner, StoredKey, staged_document_name
+from qlik_keys.keystore.vault_connection import after_effect
 from qlik_keys.keystore.vault_fields import moment_made
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ class TransitKeys:
 
     def _new_public_pem(self, name: str) -> str:
         """Return the public half of a key that was just made, and that somebody's sweep may have met already."""
-        with contextlib.suppress(StoreNotFound):
+        with contextlib.suppress(StoreNotFound), after_effect():
             return self._public_pem(name)
         raise swept()
 

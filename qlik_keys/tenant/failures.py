@@ -29,7 +29,7 @@ from qlik_keys.errors import (
     TenantUnavailable,
     TenantUnreachable,
 )
-from qlik_keys.proxies import proxy_words, refused, unreachable
+from qlik_keys.proxies import PROXY_FORM, proxy_words, refused, unreachable
 from qlik_keys.tls import TENANT_CERTIFICATE, TENANT_KEY, causes, tls_trouble
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 DEFAULT_RETRY_AFTER_SECONDS = 10.0
 MAXIMUM_RETRY_AFTER_SECONDS = 86_400.0
+_PROXY_LOGIN, _PORTAL = 407, 511
 _THROTTLED, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _SERVER = 429, 401, 403, 404, 409, 500
 
 
@@ -98,6 +99,8 @@ _HINTS = {
     _FORBIDDEN: "The credential is known but may not do this: OAuth clients need the role Tenant Admin"
     " (a machine-to-machine client needs the scope admin_classic).",
     _NOT_FOUND: "Check the id, and that the tenant URL is the one that it belongs to.",
+    _PROXY_LOGIN: f"A proxy in between wants a login, not the tenant: {PROXY_FORM}",
+    _PORTAL: "The network in between wants a login, as in a hotel: open any page in a browser first.",
     _CONFLICT: "Something there is in the way; a client has at most five secrets at a time.",
 }
 

@@ -20,9 +20,11 @@ from qlik_keys.secret import Secret
 from qlik_keys.tenant.failures import (
     CAUGHT,
     NETWORK_FAILURES,
+    Problem,
     network_error,
     read_problem,
     read_retry_after,
+    status_error,
 )
 
 HTTPX_ERRORS = [thing for _, thing in inspect.getmembers(httpx, inspect.isclass) if issubclass(thing, BaseException)]
@@ -185,3 +187,11 @@ JSON = st.recursive(
 def test_any_body_is_read_without_an_error_and_without_the_secret(content):
     problem = read_problem(content, Redactor(Secret(SECRET, any_text=True)))
     assert SECRET[:24] not in repr(problem)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(407, "A proxy in between wants a login"), (511, "The network in between")]
+)
+def test_who_stands_in_between_and_wants_a_login_is_not_taken_for_the_tenant(status, words):
+    error = status_error(status, Problem(), host="acme", method="GET", path="/p", retry_after=None, hints={})
+    assert words in error.hint
