@@ -23,7 +23,7 @@ from IPython.core.magic import (
 )
 from IPython.utils.text import DollarFormatter
 
-from qlik_keys.cli.app import COMPLETION_OPTIONS, SHELL_ONLY, UsageProblem, in_tree_order, run
+from qlik_keys.cli.app import COMPLETION_OPTIONS, UsageProblem, run
 from qlik_keys.cli.completion_lines import offers_in_a_notebook
 from qlik_keys.cli.results import Notebook, Result, running_in
 from qlik_keys.errors import QlikKeysError
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.panel import Panel
 
-_JSON = ("--body", "--value")
+_JSON = ("--body", "--body-values", "--value")
 _LINE = re.compile(r".*%qlik\s", re.DOTALL)
 # Quoted texts come first: a brace in one belongs to it.
 _FIELD = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.|(\{[^{}]*\})""")
@@ -60,12 +60,9 @@ class QlikMagics(Magics):
 
         Try `%qlik user me`, `df = %qlik oauth-client ls`, `%qlik context use NAME`, `%qlik --help`. As `%%qlik` the
         cell is the JSON body: `%%qlik raw post v1/…`. `{name}` stands for a variable's value, as in every magic, but
-        not in `--body` and `--value`, where it is JSON.
+        not in `--body`, `--body-values` and `--value`, where it is JSON.
         """
-        words = in_tree_order(_expanded(_split(line), {**self._variables, **(local_ns or {})}))
-        verbs = [word for word in words if not word.startswith("-")]  # `-- token` is `token`
-        for command in SHELL_ONLY.intersection([*verbs[:1], " ".join(verbs[:2])]):
-            raise UsageError(f"`{command}` is for a shell: qlik-keys {command}")
+        words = _expanded(_split(line), {**self._variables, **(local_ns or {})})
         for word in takewhile(lambda each: each.startswith("-"), words):
             if word.partition("=")[0] in COMPLETION_OPTIONS:
                 raise UsageError(f"`{word}` is for a shell: a notebook completes by itself.")

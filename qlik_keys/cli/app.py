@@ -97,14 +97,19 @@ class Group(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the words of the group, in a notebook without those of a shell."""
-        return [name for name in super().list_commands(ctx) if not _is_elsewhere(f"{self.name} {name}")]
+        return [name for name in super().list_commands(ctx) if not _is_elsewhere(self._path_of(name))]
+
+    def _path_of(self, name: str) -> str:
+        return f"{self.name} {name}"
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command that the words name.
 
         Raises:
-            UsageProblem: it is one of qlik-cli's that has no place here.
+            UsageProblem: it is one of qlik-cli's that has no place here, or one of a shell's in a notebook.
         """
+        if args and _is_elsewhere(self._path_of(args[0])):
+            raise UsageProblem(f"`{self._path_of(args[0])}` is for a shell: qlik-keys {self._path_of(args[0])}", "")
         if args and self.get_command(ctx, args[0]) is None:
             from qlik_keys.cli.not_here import reason_against
 
@@ -120,6 +125,9 @@ class Tree(Group):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._loaded: dict[str, Any] = {}
+
+    def _path_of(self, name: str) -> str:
+        return name
 
     @staticmethod
     def knows(name: str) -> bool:
@@ -218,11 +226,6 @@ class UsageProblem(Exception):
         super().__init__(message)
         self.message = message
         self.usage = usage
-
-
-def in_tree_order(words: Sequence[str]) -> list[str]:
-    """Return the words of a line with options behind the verb, where qlik-cli takes them before it too."""
-    return in_order(words, typer.main.get_command(app))
 
 
 def run(words: Sequence[str], *, prog_name: str) -> int:

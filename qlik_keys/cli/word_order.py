@@ -24,21 +24,22 @@ _TRUE, _FALSE = frozenset({"1", "t", "true"}), frozenset({"0", "f", "false"})
 _SET_FLAG = re.compile(r"(--?[A-Za-z][\w-]*)=(\w+)")
 
 
-def in_order(words: Sequence[str], root: Any) -> list[str]:
+def in_order(words: Sequence[str], root: Any, *, may_be_alias: bool = True) -> list[str]:
     """Return the words of a line as the tree reads them; what is wrong with them is left to it.
 
     Args:
         words: without the program's name.
         root: the tree.
+        may_be_alias: False for the words of an alias, which is of no other one.
     """
     words = _without_help_word(words)
-    if words and not words[0].startswith("-") and not root.knows(words[0]):
+    if may_be_alias and words and not words[0].startswith("-") and not root.knows(words[0]):
         words = _expanded(words)
     if not (_has_option_before_verb(words) or any(map(_sets_flag, words))):
         return words
     found = _command_of(root, words)
     if found is None:
-        return _without_leading_options(root, words)
+        return _without_leading_options(root, words, may_be_alias=may_be_alias)
     command, at = found
     last = at[-1] if at else -1
     verb, before = [words[each] for each in at], [words[each] for each in range(last + 1) if each not in at]
@@ -148,13 +149,19 @@ def _with_flags(words: Sequence[str], takes_value: Mapping[str, bool]) -> list[s
     return [*written, *words[place:]]
 
 
-def _without_leading_options(root: Any, words: list[str]) -> list[str]:
+def _without_leading_options(root: Any, words: list[str], *, may_be_alias: bool) -> list[str]:
     """Return the words from the first on that is no option of calls, so that it is what is reported.
 
-    Options that the root knows itself stay.
+    Options that the root knows itself stay. Where that word is an alias, the options are its command's.
     """
     if not words[0].startswith("-"):
         return words
     call = root.get_command(None, "user").get_command(None, "me")
     end = _options_end(words, {name: value for name, value in _takes_value(call).items() if name not in _ALWAYS})
-    return words[end:] if words[end:] and not words[end].startswith("-") else words
+    rest = words[end:]
+    if not rest or rest[0].startswith("-"):
+        return words
+    command = _expanded(rest[:1]) if may_be_alias else rest[:1]
+    if command == rest[:1]:
+        return rest
+    return in_order([*command, *words[:end], *rest[1:]], root, may_be_alias=False)

@@ -170,6 +170,31 @@ def test_a_context_is_chosen_for_the_notebook_alone(shell, contexts, box, monkey
     assert not (contexts.parents[1] / ".config").exists()
 
 
+def test_an_alias_does_not_open_a_shell_s_command(shell, contexts, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(contexts.parents[1] / ".config"))
+    shell.run_line_magic("qlik", "alias add mine token --client x --stdout")
+    for line in ("mine", "--json mine", "-v mine --json", "-- mine"):
+        with pytest.raises(UsageError, match=r"`token` is for a shell|No such command 'mine'"):
+            shell.run_line_magic("qlik", line)
+    shell.run_line_magic("qlik", "alias update mine user ls --limit 1")
+    assert len(shell.run_line_magic("qlik", "--raw=false mine")) == 1
+
+
+def test_contexts_are_renamed_and_removed_for_the_notebook_too(shell, contexts, monkeypatch):
+    for name in ("QLIK_TENANT_URL", "QLIK_API_KEY"):
+        monkeypatch.delenv(name)
+    shell.run_line_magic("qlik", "context use practice")
+    shell.run_line_magic("qlik", "context rename practice training")
+    assert shell.run_line_magic("qlik", "user me")["name"].startswith("Sandbox administrator")
+    frame = shell.run_line_magic("qlik", "raw GET v1/users --query limit=1,sort=name")
+    assert (type(frame).__name__, list(frame["name"])) == ("DataFrame", ["Grace Example"])
+    shell.run_line_magic("qlik", "context rm training elsewhere")
+    assert len(shell.run_line_magic("qlik", "context ls")) == 0
+    assert "canary" not in contexts.read_text()
+    with pytest.raises(UsageError, match="No tenant is set"):
+        shell.run_line_magic("qlik", "user me")
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [
@@ -181,6 +206,14 @@ def test_a_context_is_chosen_for_the_notebook_alone(shell, contexts, box, monkey
         ("oauth-client create --body {", "Check the quotes"),
         ("token --client x --stdout", "is for a shell"),
         ("-- token --client x --stdout", "is for a shell"),
+        ("-s https://a.example token --client x --stdout", "is for a shell"),
+        ("--client token token --stdout", "is for a shell"),
+        ("help token", "is for a shell"),
+        ("completion bash", "is for a shell"),
+        ("context create x --server https://a.example --api-key canary", "`context create` is for a shell"),
+        ("context --json update x --api-key canary", "`context update` is for a shell"),
+        ("-v context init", "`context init` is for a shell"),
+        ("app ls", "`app` of qlik-cli is not here"),
         ("raw get //elsewhere.example/v1/users/me", "the credential stays here"),
         ("oauth-client rm 00000000000000000000000000000000", "qlik-confirm-delete="),
         ("user me --client nobody", "No client with the name 'nobody'"),
@@ -202,6 +235,10 @@ def test_help_is_printed(shell, capsys):
     assert "In qlik-cli's words:" in told
     for elsewhere in ("-completion", "sandbox", "  demo", "  lab", "  token"):
         assert elsewhere not in told
+    assert shell.run_line_magic("qlik", "context --help") is None
+    told = capsys.readouterr().out
+    assert "rename" in told
+    assert not any(f"  {each}" in told for each in ("create", "init", "update"))
     assert shell.run_line_magic("qlik", "raw --help") is None
     assert "Any call to the tenant's REST API" in capsys.readouterr().out
 

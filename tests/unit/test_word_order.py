@@ -87,7 +87,12 @@ def test_the_groups_are_those_of_the_tree(tree):
 def test_an_alias_is_read_as_its_command(tree, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     (tmp_path / "qlik-keys").mkdir()
-    aliases = {"newest": ["--json", "user", "ls", "--sort", "-createdAt"], "user": ["token"], "bad": "x"}
+    aliases = {
+        "newest": ["--json", "user", "ls", "--sort", "-createdAt"],
+        "user": ["token"],
+        "bad": "x",
+        "loop": ["--json", "loop"],
+    }
     (tmp_path / "qlik-keys" / "aliases.json").write_text(json.dumps(aliases))
     assert in_order(["newest", "--limit", "1"], tree) == [
         "user",
@@ -98,7 +103,9 @@ def test_an_alias_is_read_as_its_command(tree, tmp_path, monkeypatch):
         "--limit",
         "1",
     ]
+    assert in_order(["--raw=true", "newest"], tree) == ["user", "ls", "--json", "--sort", "-createdAt", "--raw"]
     assert in_order(["user", "me"], tree) == ["user", "me"]
     assert in_order(["bad"], tree) == ["bad"]
+    assert in_order(["-v", "loop"], tree) == ["loop", "-v"]
     (tmp_path / "qlik-keys" / "aliases.json").write_text("[")
     assert in_order(["newest"], tree) == ["newest"]
