@@ -17,7 +17,9 @@ import requests.adapters
 import urllib3
 import urllib3.connection
 
+from qlik_keys.core.bounded import ACCEPTED_ENCODINGS
 from qlik_keys.errors import ConfigurationError
+from qlik_keys.keystore.vault_http import BoundedResponse, HttpPool, exchanged
 from qlik_keys.origins import require_https
 from qlik_keys.proxies import Proxy, proxy_for, read_proxy
 from qlik_keys.tls import Place, TlsSettings, causes, context_for, environment_trust, state_of
@@ -75,6 +77,8 @@ _CONNECTING = "qlik_keys_connecting"
 
 class _Connection(urllib3.connection.HTTPSConnection):
     """A connection that marks what fails before a request is sent on it; through a proxy, that is the proxy's."""
+
+    response_class = BoundedResponse
 
     def connect(self) -> None:
         """Connect, to the proxy first if there is one."""
@@ -144,6 +148,19 @@ class VaultAdapter(requests.adapters.HTTPAdapter):
         """Return the path: what goes through a proxy goes through a tunnel."""
         return request.path_url
 
+    def send(
+        self, request: requests.PreparedRequest, *_: Any, timeout: Any = None, stream: bool = False, **options: Any
+    ) -> requests.Response:
+        """Send a request and read its answer, within bounds of bytes and time (`vault_http.exchanged`).
+
+        Raises:
+            requests.exceptions.RequestException: as requests does.
+        """
+        del stream
+        request.headers["accept-encoding"] = ACCEPTED_ENCODINGS
+        send = super().send
+        return exchanged(lambda: send(request, stream=True, timeout=timeout, **options), timeout=timeout)
+
     def close(self) -> None:
         """Close the connections; a later request makes others."""
         with self._guard:
@@ -158,7 +175,7 @@ class VaultAdapter(requests.adapters.HTTPAdapter):
         if self.poolmanager is None or made_of != self._made_of:
             self.poolmanager = self._new_manager(settings, proxy, secure=secure)
             if proxy is None or not proxy.scheme.startswith("socks"):
-                self.poolmanager.pool_classes_by_scheme = {"http": urllib3.HTTPConnectionPool, "https": _Pool}
+                self.poolmanager.pool_classes_by_scheme = {"http": HttpPool, "https": _Pool}
             self._made_of, self.proxy = made_of, proxy
         self._is_doubtful = False
 

@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from qlik_keys.core.bounded import ACCEPTED_ENCODINGS
 from qlik_keys.proxies import Proxy, proxy_for
+from qlik_keys.tenant.deadlines import with_deadlines
 from qlik_keys.tls import TlsSettings, context_for, plain_context, state_of, tenant_settings
 
 if TYPE_CHECKING:
@@ -120,10 +122,15 @@ class Connections:
             follow_redirects=False,
             # A session cookie of one credential must not speak for another one.
             cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
-            headers={"accept": "application/json", "user-agent": f"qlik_keys/{__version__}"},
+            headers={
+                "accept": "application/json",
+                "accept-encoding": ACCEPTED_ENCODINGS,
+                "user-agent": f"qlik_keys/{__version__}",
+            },
             **options,
         )
         if self._transport is None:
+            with_deadlines(http)
             # A notebook forgets its tenants: their sockets must not be left to a warning. A transport that was passed
             # in may be in use elsewhere.
             weakref.finalize(self, http.close)

@@ -24,6 +24,7 @@ import httpx
 import tenacity
 
 from qlik_keys.clock import SYSTEM_CLOCK, Clock
+from qlik_keys.core.bounded import AnswerNotDecodable, AnswerTooLong, decoded
 from qlik_keys.core.redaction import REDACTED, Redactor
 from qlik_keys.errors import (
     ConfigurationError,
@@ -39,6 +40,7 @@ from qlik_keys.tenant.bodies import encoded_body, shown_body
 from qlik_keys.tenant.budget import RateBudget
 from qlik_keys.tenant.calls import Answer, Call, Exchange, RetryPolicy
 from qlik_keys.tenant.connections import Connections
+from qlik_keys.tenant.deadlines import DEADLINE_FACTOR, within
 from qlik_keys.tenant.failures import (
     CAUGHT,
     Problem,
@@ -54,8 +56,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _logger = logging.getLogger(__name__)
-_MAXIMUM_ANSWER_BYTES = 64 * 1024 * 1024
-_DEADLINE_FACTOR = 4
 _NO_CONTENT, _REDIRECTS, _ERRORS, _THROTTLED = 204, 300, 400, 429
 
 
@@ -209,7 +209,7 @@ class Session:
         http = self._connections.client()
         content = encoded_body(call.body)
         headers = {**call.headers} if content is None else {"content-type": "application/json", **call.headers}
-        deadline = self.clock.monotonic() + _DEADLINE_FACTOR * self._timeout_seconds
+        deadline = self.clock.monotonic() + DEADLINE_FACTOR * self._timeout_seconds
         failure: QlikKeysError | None = None
         request: httpx.Request | None = None
         interrupted = False
@@ -223,11 +223,12 @@ class Session:
                 data=call.form() if call.form is not None else None,
             )
             self._connections.follow(request)
-            response = http.send(request, auth=auth, stream=True)
-            try:
-                body = self._read(response, deadline)
-            finally:
-                response.close()
+            with within(DEADLINE_FACTOR * self._timeout_seconds):
+                response = http.send(request, auth=auth, stream=True)
+                try:
+                    body = self._read(response, deadline)
+                finally:
+                    response.close()
         except CAUGHT as error:
             failure = self._connections.failure(error, request, method=call.method, path=self._shown(call))
         except QlikKeysError as error:
@@ -259,15 +260,20 @@ class Session:
         )
 
     def _read(self, response: httpx.Response, deadline: float) -> bytes:
-        parts, length = [], 0
-        for part in response.iter_bytes():
-            parts.append(part)
-            length += len(part)
-            if length > _MAXIMUM_ANSWER_BYTES:
-                raise httpx.DecodingError("too long", request=response.request)
+        try:
+            if response.is_stream_consumed:  # by a transport of somebody's own, which has decoded it
+                return decoded(response.iter_bytes(), "")
+            return decoded(self._pieces(response, deadline), response.headers.get("content-encoding", ""))
+        except (AnswerTooLong, AnswerNotDecodable) as error:
+            failure = httpx.DecodingError(str(error), request=response.request)
+        raise failure
+
+    def _pieces(self, response: httpx.Response, deadline: float) -> Iterator[bytes]:
+        for piece in response.iter_raw():
+            # A transport of somebody's own looks at no deadline.
             if self.clock.monotonic() > deadline:
                 raise httpx.ReadTimeout("too slow", request=response.request)
-        return b"".join(parts)
+            yield piece
 
     def _refusal(self, call: Call, answer: Answer) -> TenantError:
         shown = self._shown(call)
