@@ -100,7 +100,8 @@ class SandboxTenant:
         self, base_url: str, *, api_key: str | None = None, clock: Clock = SYSTEM_CLOCK, knobs: Knobs | None = None
     ) -> None:
         self.base_url = base_url.rstrip("/")
-        self.tenant_id = secrets.token_urlsafe(24)
+        # No dash, which would make an option of it on a command line.
+        self.tenant_id = secrets.token_urlsafe(24).replace("-", "_")
         self.api_key = api_key or secrets.token_urlsafe(48)
         self.clock = clock
         self._lock = threading.RLock()
