@@ -28,6 +28,7 @@ from qlik_keys.errors import (
     TokenError,
     twin_of,
 )
+from qlik_keys.keystore.lookup import client_id_in_store
 from qlik_keys.origins import same_origin
 from qlik_keys.secret import guarded, wrong_type
 from qlik_keys.tenant.oauth import BySecret, BySigner, UserLookup, revoke_token
@@ -142,7 +143,7 @@ class TokenSource:
         self._owns_http = http is None
         self._http = http or Session(address[0], timeout_seconds=timeout_seconds, transport=transport, clock=clock)
         self.token_url = self._http.token_url
-        self.client_id = client_id
+        self.client_id = self._asked_for = client_id
         self.scopes = tuple(scopes)
         self._user = user
         self._assertion_seconds = assertion_seconds
@@ -165,7 +166,8 @@ class TokenSource:
         Args:
             store: where the key is.
             tenant_url: the tenant.
-            client_id: the client.
+            client_id: the client's id or name; a name is looked up in the store when it is first read, and the source's
+                `client_id` is the id from then on.
             **options: as for the constructor.
 
         Raises:
@@ -282,7 +284,10 @@ class TokenSource:
         """
         if self._store is None:
             return False
-        old, new = self._signer, stored_signer(self._store, tenant_host(self._http.url), self.client_id)
+        host = tenant_host(self._http.url)
+        # A name each time anew: the client may have been deleted and made again, with another id.
+        self.client_id = client_id_in_store(self._store, host, self._asked_for)
+        old, new = self._signer, stored_signer(self._store, host, self.client_id)
         self._signer = new
         return old is None or old.kid != new.kid
 

@@ -373,6 +373,19 @@ def error_document(problem: QlikKeysError) -> dict[str, object]:
         "retryable": problem.retryable,
         "outcome": str(problem.outcome),
         "trace_id": getattr(problem, "trace_id", ""),
+        **_failures(problem),
+    }
+
+
+def _failures(problem: QlikKeysError) -> dict[str, object]:
+    """Return what failed of many items, each with its own error, where the error is about many."""
+    failures = getattr(problem, "failures", None)
+    if failures is None:
+        return {}
+    return {
+        "failures": [
+            {"client_id": item.client_id, "name": item.name, **error_document(item.error)} for item in failures
+        ]
     }
 
 

@@ -68,12 +68,12 @@ def as_client(
     Raises:
         ConfigurationError: tenant or Vault is missing, or no client of that name has a key there.
     """
-    from qlik_keys.keystore.names import client_id_of
+    from qlik_keys.keystore.lookup import client_id_in_store
     from qlik_keys.tokens import TokenSource
 
     with nobody(settings, retry=retry) as tenant, settings.store() as store:
         watch(tenant)
-        client_id = client_id_of(store, tenant.host, client)
+        client_id = client_id_in_store(store, tenant.host, client)
         yield (
             tenant,
             TokenSource.from_store(

@@ -8,6 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from qlik_keys.lifecycle import Provisioned, Resumed, Rotated
+    from qlik_keys.lifecycle.many import PartlyFailed
 
 
 def document_of_result(operation: str, result: Provisioned | Rotated | Resumed | dict[str, Any]) -> dict[str, Any]:
@@ -34,6 +35,20 @@ def document_of_result(operation: str, result: Provisioned | Rotated | Resumed |
         "retired": list(result.retired),
         "retire_at": None if result.retire_at is None else result.retire_at.isoformat(),
     }
+
+
+def done_of(error: PartlyFailed[Any]) -> list[Any]:
+    """Return what was done of many items of which others failed."""
+    from qlik_keys.lifecycle import Resumed
+
+    done = [item for item in error.results if item.error is None]
+    return [item if isinstance(item, Resumed) else item.result for item in done if _is_told(item)]
+
+
+def _is_told(item: Any) -> bool:
+    from qlik_keys.lifecycle import Resumed
+
+    return isinstance(item, Resumed) or item.result is not None
 
 
 def tell_result(result: dict[str, Any]) -> None:

@@ -17,18 +17,19 @@ import typer
 from qlik_keys.cli.app import TENANT_HELP, new_group, tell_step
 from qlik_keys.cli.callers import resolved
 from qlik_keys.cli.completion import complete_clients
-from qlik_keys.cli.key_results import document_of_result, tell_result
+from qlik_keys.cli.key_results import document_of_result, done_of, tell_result
 from qlik_keys.cli.option_groups import with_options
 from qlik_keys.cli.options import ContextOption, ServerOption, refuse_empty
 from qlik_keys.cli.results import is_terminal
-from qlik_keys.errors import ConfigurationError, KeyMaterialError, TenantNotFound
-from qlik_keys.keystore.names import CLIENT_ID
+from qlik_keys.errors import KeyMaterialError
+from qlik_keys.keystore.lookup import client_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qlik_keys.keys import KeySpec
     from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.lifecycle.many import PartlyFailed
     from qlik_keys.tenant import QlikTenant
 
 app = new_group()
@@ -295,24 +296,33 @@ class _Command:
     ) -> None:
         """Do it or show its plan, and print the outcome.
 
+        What was done of many is printed before the error that lists what failed.
+
         Raises:
             QlikKeysError: as the operation does.
         """
+        from qlik_keys.lifecycle.many import PartlyFailed
+
         settings = resolved(self._way.context, self._way.server, custody=self._custody, as_json=self._way.as_json)
         with settings.tenant() as tenant, settings.store() as store:
-            client_id = _find(tenant, client)
+            client_id = client_id_of(tenant, store, client) if client else ""
             if self._way.dry_run:
                 self._show_plan(tenant, store, client_id, options)
                 return
-            results = [
-                document_of_result(self._operation, item) for item in perform(tenant, store, client_id, **self._told)
-            ]
+            problem: PartlyFailed[Any] | None = None
+            try:
+                done = perform(tenant, store, client_id, **self._told)
+            except PartlyFailed as error:
+                done, problem = done_of(error), error
+            results = [document_of_result(self._operation, item) for item in done]
         if self._way.as_json:
             typer.echo(json.dumps(results, indent=2))
-            return
-        for result in results:
-            tell_result(result)
-        if not results:
+        else:
+            for result in results:
+                tell_result(result)
+        if problem is not None:
+            raise problem
+        if not results and not self._way.as_json:
             typer.echo(nothing)
 
     def _show_plan(self, tenant: QlikTenant, store: KeyStore, client_id: str, options: dict[str, Any]) -> None:
@@ -322,23 +332,6 @@ class _Command:
         typer.echo(json.dumps(plan.to_dict(), indent=2) if self._way.as_json else plan.words())
         if plan.blocked:
             raise typer.Exit(1)
-
-
-def _find(tenant: QlikTenant, client: str) -> str:
-    """Return the id of the client that a person names."""
-    from qlik_keys.tenant import eq
-
-    if not client or CLIENT_ID.fullmatch(client):
-        return client
-    found = [
-        each for each in tenant.oauth_clients.iterate(filter=eq("clientName", client)) if each.client_name == client
-    ]
-    if not found:
-        raise TenantNotFound(f"The tenant has no client named {client!r}.", hint="`qlik-keys clients` lists them.")
-    if len(found) > 1:
-        ids = ", ".join(each.client_id for each in found)
-        raise ConfigurationError(f"The tenant has {len(found)} clients named {client!r}.", hint=f"Give one id: {ids}.")
-    return found[0].client_id
 
 
 def _overlap(hours: float) -> timedelta:

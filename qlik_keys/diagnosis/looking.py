@@ -20,10 +20,9 @@ from qlik_keys.errors import (
     TenantNotFound,
 )
 from qlik_keys.keystore.base import TellsHealth
-from qlik_keys.keystore.names import CLIENT_ID, client_ids_named
+from qlik_keys.keystore.lookup import CLIENT_ID, ids_on_tenant, only
 from qlik_keys.lifecycle.key_wishes import is_staged_of
 from qlik_keys.proxies import proxy_for
-from qlik_keys.tenant import eq
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -95,12 +94,12 @@ def _client_id(
     """
     if CLIENT_ID.fullmatch(client):
         return client, Look()
-    in_store = _tried(lambda: client_ids_named(store, tenant.host, client), ())
+    in_store = _tried(lambda: store.ids_named(tenant.host, client), ())
     if in_store.value:
-        return _only(in_store.value, client), Look()
-    on_tenant = _tried(lambda: _as_somebody(tenant).oauth_clients.list(eq("clientName", client)), skipped)
+        return only(in_store.value, client), Look()
+    on_tenant = _tried(lambda: ids_on_tenant(_as_somebody(tenant), client), skipped)
     if on_tenant.value:
-        return _only([each.client_id for each in on_tenant.value], client), Look()
+        return only(on_tenant.value, client), Look()
     if on_tenant.value is None:
         return "", Look(problem=on_tenant.problem, skipped=on_tenant.skipped)
     return "", Look(problem=TenantNotFound(f"The tenant has no client with the name {client!r}."))
@@ -118,14 +117,6 @@ def _as_somebody(tenant: QlikTenant) -> QlikTenant:
             hint="Set QLIK_API_KEY, or QLIK_CLIENT_ID and QLIK_CLIENT_SECRET.",
         )
     return tenant
-
-
-def _only(client_ids: Sequence[str], name: str) -> str:
-    if len(client_ids) > 1:
-        raise ConfigurationError(
-            f"{len(client_ids)} clients have the name {name!r}.", hint=f"Give the id of one: {', '.join(client_ids)}."
-        )
-    return client_ids[0]
 
 
 def _proxy_of(url: str) -> str:

@@ -18,6 +18,7 @@ from qlik_keys.diagnosis.results import MENDS
 from qlik_keys.diagnosis.under_way import begun, takes_nothing_away
 from qlik_keys.errors import ConfigurationError, NeedsPerson, StoreConflict, StoreDenied, StoreNotFound, TenantConflict
 from qlik_keys.keystore.base import TellsHealth
+from qlik_keys.keystore.lookup import client_id_of
 from qlik_keys.lifecycle import resume_client
 from qlik_keys.lifecycle.key_wishes import is_under_way
 from qlik_keys.lifecycle.specification import PRIVATE_KEY_JWT
@@ -40,7 +41,7 @@ def mend(tenant: QlikTenant, store: KeyStore, client_id: str, name: str, *, cloc
     Args:
         tenant: the tenant, with a Tenant Admin's credential.
         store: where the client's key is.
-        client_id: the client.
+        client_id: the client, by id or name.
         name: the finding's `mend`, one of `MENDS`.
         clock: time.
 
@@ -56,7 +57,7 @@ def mend(tenant: QlikTenant, store: KeyStore, client_id: str, name: str, *, cloc
     """
     if name not in _MENDERS:
         raise ConfigurationError(f"There is no mend {name!r}.", hint=f"One of: {', '.join(MENDS)}.")
-    return _MENDERS[name](tenant, store, client_id, clock)
+    return _MENDERS[name](tenant, store, client_id_of(tenant, store, client_id), clock)
 
 
 def _trust(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from qlik_keys.assertion import Signer
+    from qlik_keys.errors import StoreError
     from qlik_keys.keys import Algorithm, KeySpec, PrivateKey, PublicJwk
 
 KeyState = Literal["next", "current", "previous"]
@@ -261,8 +262,15 @@ class KeyStore(Protocol):
         """
         ...
 
-    def staged(self, tenant_host: str) -> Sequence[StagedClient]:
-        """Return everything that is staged for that tenant, oldest first."""
+    def staged(
+        self, tenant_host: str, *, on_damaged: Callable[[StoreError], None] | None = None
+    ) -> Sequence[StagedClient]:
+        """Return everything that is staged for that tenant and can be read, oldest first.
+
+        Args:
+            tenant_host: host of the tenant.
+            on_damaged: told of each document of ours that cannot be read, which hides none of the others.
+        """
         ...
 
     def read_staged(self, tenant_host: str, name: str) -> StagedClient | None:
@@ -325,7 +333,18 @@ class KeyStore(Protocol):
         ...
 
     def delete(self, tenant_host: str, client_id: str) -> None:
-        """Destroy a client's record with all its versions and keys; quiet when there is none."""
+        """Destroy a client's record with all its versions, keys and name entry; quiet when there is none."""
+        ...
+
+    def ids_named(self, tenant_host: str, name: str) -> Sequence[str]:
+        """Return the ids of the clients whose records bear exactly that name, by a constant number of requests.
+
+        A record that is there and cannot be read counts: what it suffers from is told to whoever reads it.
+        """
+        ...
+
+    def set_names_right(self, tenant_host: str, names: Mapping[str, str]) -> None:
+        """Write the name entries that are missing: `names` has the name in each record, by client id."""
         ...
 
     def location(self, tenant_host: str, client_id: str) -> str:

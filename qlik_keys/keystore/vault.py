@@ -26,11 +26,12 @@ from qlik_keys.keystore.vault_transit import TransitKeys, swept
 from qlik_keys.secret import Secret, guarded, wrong_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
     from qlik_keys.assertion import Signer
     from qlik_keys.clock import Clock
+    from qlik_keys.errors import StoreError
     from qlik_keys.keys import KeySpec, PrivateKey
     from qlik_keys.keystore.base import (
         ClientRecord,
@@ -190,13 +191,19 @@ class VaultKeyStore:
             raise swept()
         return written
 
-    def staged(self, tenant_host: str) -> Sequence[StagedClient]:
-        """Return everything that is staged for that tenant, oldest first.
+    def staged(
+        self, tenant_host: str, *, on_damaged: Callable[[StoreError], None] | None = None
+    ) -> Sequence[StagedClient]:
+        """Return everything that is staged for that tenant and can be read, oldest first.
+
+        Args:
+            tenant_host: host of the tenant.
+            on_damaged: told of each document of ours that cannot be read, which hides none of the others.
 
         Raises:
-            StoreError: it cannot be read.
+            StoreError: the documents cannot be listed, or Vault cannot be asked for one.
         """
-        return self._keys.staged(tenant_host)
+        return self._keys.staged(tenant_host, on_damaged=on_damaged)
 
     def read_staged(self, tenant_host: str, name: str) -> StagedClient | None:
         """Return what is staged for that client name, None for nothing.
@@ -297,7 +304,7 @@ class VaultKeyStore:
         self._keys.purge(record)
 
     def delete(self, tenant_host: str, client_id: str) -> None:
-        """Destroy a client's record with all its versions and keys; quiet when there is none.
+        """Destroy a client's record with all its versions, keys and name entry; quiet when there is none.
 
         Raises:
             StoreConflict: the document at that path is not ours.
@@ -313,6 +320,26 @@ class VaultKeyStore:
                     self._transit.destroy(reference)
                     stack.enter_context(after_effect())
             self._keys.delete(tenant_host, client_id)
+
+    def ids_named(self, tenant_host: str, name: str) -> Sequence[str]:
+        """Return the ids of the clients whose records bear exactly that name: a list, and a read for each in it.
+
+        Raises:
+            StoreError: they cannot be listed.
+        """
+        return self._keys.ids_named(tenant_host, name)
+
+    def set_names_right(self, tenant_host: str, names: Mapping[str, str]) -> None:
+        """Write the name entries that are missing.
+
+        Args:
+            tenant_host: host of the tenant.
+            names: the name in each record, by client id.
+
+        Raises:
+            StoreError: one could not be written.
+        """
+        self._keys.set_names_right(tenant_host, names)
 
     # --- for people who watch or look it up ---
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 STAGED_FOLDER = ".staged"
+NAMES_FOLDER = ".names"
 _SEGMENT = re.compile(r"[A-Za-z0-9_\[][A-Za-z0-9._:\[\]-]*")
 _MOST_METADATA_BYTES = 512  # Vault's own limit on a value
 CUSTODIES: tuple[Custody, ...] = get_args(Custody)
@@ -160,6 +161,14 @@ def is_record_of(document: Any, client_id: str) -> bool:
     return _is_ours(document) and document.get("client_id") == client_id
 
 
+def owner_of(document: Any, client_id: str) -> str | None:
+    """Return the name in our record of that client, "" where it is damaged; None for a document that is not ours."""
+    if not is_record_of(document, client_id):
+        return None
+    name = document.get("client_name")
+    return name if isinstance(name, str) else ""
+
+
 def same_record(first: ClientRecord, second: ClientRecord) -> bool:
     """Tell whether two records say the same, whatever their versions; keys are compared by their numbers."""
     return _comparable(first) == _comparable(second)
@@ -243,7 +252,7 @@ def metadata_of(record: ClientRecord) -> dict[str, str]:
         "rotate_by": time_text(record.rotate_by),
         "custody": record.custody,
     }
-    return {name: value for name, text in shown.items() if (value := _presentable(text))}
+    return {name: value for name, text in shown.items() if (value := presentable(text))}
 
 
 def own_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
@@ -271,7 +280,7 @@ def summary_of(metadata: Mapping[str, str], *, client_id: str) -> KeySummary | N
     )
 
 
-def _presentable(text: str) -> str:
+def presentable(text: str) -> str:
     """Return a text as Vault takes it in custom metadata: printable, and of limited length."""
     printable = "".join(letter if letter.isprintable() else " " for letter in text).strip()
     return printable.encode()[:_MOST_METADATA_BYTES].decode(errors="ignore")

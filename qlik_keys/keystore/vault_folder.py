@@ -179,6 +179,17 @@ class VaultFolder:
         Raises:
             StoreError: it cannot be listed.
         """
+        return [name for name in self._listed(path) if not name.endswith("/")]
+
+    def folders(self, path: str) -> list[str]:
+        """Return the names of the folders in a folder; none for a folder that is not there.
+
+        Raises:
+            StoreError: it cannot be listed.
+        """
+        return [name.rstrip("/") for name in self._listed(path) if name.endswith("/")]
+
+    def _listed(self, path: str) -> list[str]:
         full_path = self.full_path(path)
 
         def read(api: VaultApi) -> list[str]:
@@ -192,7 +203,7 @@ class VaultFolder:
             found = data.get("keys") if isinstance(data, dict) else None
             if not isinstance(found, list):
                 raise _unreadable(full_path)
-            return sorted(name for name in found if isinstance(name, str) and not name.endswith("/"))
+            return sorted(name for name in found if isinstance(name, str))
 
         return self._connection.call(read, rights.LIST, f"{path}/")
 

@@ -16,6 +16,7 @@ from qlik_keys.clock import utc_now
 from qlik_keys.errors import (
     Outcome,
     StoreConflict,
+    StoreDenied,
     StoreError,
     StoreNotFound,
     StoreProtocolError,
@@ -29,6 +30,7 @@ from qlik_keys.keystore.vault_connection import after_effect
 from qlik_keys.keystore.vault_failures import ConnectionCut
 from qlik_keys.keystore.vault_fields import moment_made, not_ours
 from qlik_keys.keystore.vault_folder import Found, Put
+from qlik_keys.keystore.vault_names import NameEntries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -55,6 +57,7 @@ class KvKeys:
         self._folder = folder
         self._prefix = prefix
         self._clock = clock
+        self._names = NameEntries(folder, prefix=prefix)
 
     # --- keys ---
 
@@ -95,13 +98,19 @@ class KvKeys:
             self._read_back(path, lambda: read(put.version), is_wanted)
         return replace(staged, version=put.version)
 
-    def staged(self, tenant_host: str) -> Sequence[StagedClient]:
+    def staged(
+        self, tenant_host: str, *, on_damaged: Callable[[StoreError], None] | None = None
+    ) -> Sequence[StagedClient]:
         """Return what is staged, oldest first; documents that are not ours, or were deleted, are passed over."""
         found = []
         for name in self._folder.names(f"{self._host_path(tenant_host)}/{documents.STAGED_FOLDER}"):
             try:
                 there = self._find_staged(tenant_host, name)
             except (StoreNotFound, StoreConflict):
+                continue
+            except (StoreProtocolError, StoreDenied) as problem:
+                if on_damaged is not None:
+                    on_damaged(problem)
                 continue
             if there is not None:
                 found.append(there.content)
@@ -125,7 +134,8 @@ class KvKeys:
                 path=self._folder.full_path(path),
                 hint="Let that one finish.",
             )
-        self._delete(path)
+        # What were still there would be finished, and removed, by the next `resume`: it is not looked for.
+        self._folder.delete(path)
 
     def staged_as(self, tenant_host: str, document_name: str) -> StagedClient | None:
         """Return what is staged in the document of that name (`staged_document_name`), None for nothing."""
@@ -225,23 +235,45 @@ class KvKeys:
         return [] if found is None else [key.reference for key in found.content.keys.values() if key.reference]
 
     def delete(self, tenant_host: str, client_id: str) -> None:
-        """Destroy a client's record with all its versions, if it is ours; quiet when there is none."""
+        """Destroy a client's record with all its versions and its name entry, if it is ours."""
         path = self._record_path(tenant_host, client_id)
         try:
-            found = self._folder.read(path, lambda document, _: documents.is_record_of(document, client_id))
+            found = self._folder.read(path, lambda document, _: documents.owner_of(document, client_id))
         except StoreNotFound:
             found = None
         if found is not None:
-            is_ours = found.content
+            name = found.content
         else:
             # Nothing to read: never written, or its newest version is gone. Its metadata tell whose it was.
             history = self._folder.history(path, now=utc_now(self._clock))
             if history is None:
                 return
             is_ours = history.metadata.get("custody") in documents.CUSTODIES
-        if not is_ours:
+            name = history.metadata.get("client_name", "") if is_ours else None
+        if name is None:
             raise not_ours(self._folder.full_path(path))
         self._delete(path)
+        if name:
+            self._names.remove(tenant_host, name, client_id)
+
+    # --- names ---
+
+    def ids_named(self, tenant_host: str, name: str) -> Sequence[str]:
+        """Return the ids under the name entry, without those whose records are gone or say another name."""
+        return [each for each in self._names.ids(tenant_host, name) if self._may_be_named(tenant_host, each, name)]
+
+    def set_names_right(self, tenant_host: str, names: Mapping[str, str]) -> None:
+        """Write the name entries that are missing; one that no record bears is harmless and stays."""
+        self._names.complete(tenant_host, names)
+
+    def _may_be_named(self, tenant_host: str, client_id: str, name: str) -> bool:
+        try:
+            found = self._find_record(tenant_host, client_id)
+        except (StoreNotFound, StoreProtocolError, StoreDenied):
+            return True  # it is there: who reads it is told what it suffers from
+        except StoreConflict:
+            return False  # somebody else's document
+        return found is not None and found.content.client_name == name
 
     # --- how ---
 
@@ -378,6 +410,8 @@ class KvKeys:
                 return False
             others = {} if history is None else documents.others_metadata(history.metadata)
         self._folder.set_metadata(path, {**others, **documents.metadata_of(record)})
+        # No crash leaves a record that nobody finds by its name; an entry without a record is harmless.
+        self._names.add(record.tenant_host, record.client_name, record.client_id)
         return True
 
     def _take_back(self, path: str, record: ClientRecord) -> None:

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.keystore.base import staged_document_name
-from qlik_keys.keystore.vault_documents import check_folder, check_segment
+from qlik_keys.keystore.vault_documents import NAMES_FOLDER, check_folder, check_segment
 from qlik_keys.keystore.vault_transit import plain
 
 Role = Literal["admin", "consumer", "auditor"]
@@ -47,7 +47,7 @@ def vault_policy(
             clients have keys, of what age, and never a key.
         tenant_host: for the clients of one tenant; by default of all.
         client_id: for a consumer of one client alone; with its `tenant_host`.
-        client_name: that client's name, by which its keys in Transit are found.
+        client_name: that client's name, by which its keys in Transit are found, and it itself by `--client NAME`.
         custody: "kv", "transit" or "both".
         mount: the path of the KV version 2 engine.
         prefix: the folder in it under which ours lie.
@@ -85,6 +85,9 @@ def vault_policy(
         in_kv = [
             _Rule("Read a client's secret: the key, or where Vault keeps it.", f"{kv}/data/{place}/{client}", _READ)
         ]
+        if client_name or not client_id:
+            entry = f"{kv}/metadata/{place}/{NAMES_FOLDER}/{staged_document_name(client_name) if client_id else '+'}/"
+            in_kv.append(_Rule("Find the client by its name.", entry, ("list",)))
         in_transit = [_Rule("Have Vault sign with its key.", f"{engine}/sign/{its}*", ("update",))]
     else:
         in_kv = [

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from qlik_keys.errors import StoreConflict, StoreDeleted, StoreNotFound
+from qlik_keys.errors import StoreConflict, StoreDeleted, StoreDenied, StoreError, StoreNotFound, StoreProtocolError
 from qlik_keys.keystore.vault_connection import after_effect
 
 if TYPE_CHECKING:
@@ -49,13 +49,15 @@ def _named(documents: KvKeys, tenant_host: str) -> tuple[set[str], bool]:
 
     Staged documents first: a name goes from there to a record, and is in both for a while.
     """
-    named = {staged.key.reference for staged in documents.staged(tenant_host) if staged.key is not None}
-    is_whole = True
+    damaged: list[StoreError] = []
+    all_staged = documents.staged(tenant_host, on_damaged=damaged.append)
+    named = {staged.key.reference for staged in all_staged if staged.key is not None}
+    is_whole = not damaged
     for client_id in documents.client_ids(tenant_host):
         try:
             record = documents.read(tenant_host, client_id)
-        except (StoreDeleted, StoreConflict):
-            is_whole = False  # it could be undeleted, or is somebody else's
+        except (StoreDeleted, StoreConflict, StoreProtocolError, StoreDenied):
+            is_whole = False  # it could be undeleted or rolled back, or is somebody else's
         except StoreNotFound:
             continue  # announced and never written, or gone for good
         else:
@@ -74,8 +76,8 @@ def _fenced(documents: KvKeys, transit: TransitKeys, tenant_host: str, name: Tra
             staged = documents.staged_as(tenant_host, name.document_name)
             if staged is not None:
                 documents.stage(staged)
-    except (StoreDeleted, StoreConflict):
-        return False  # somebody is at it, or it could be undeleted: another time
+    except (StoreDeleted, StoreConflict, StoreProtocolError, StoreDenied):
+        return False  # somebody is at it, or it could be undeleted or rolled back: another time
     return True
 
 

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from qlik_keys.clock import SYSTEM_CLOCK, utc_now
-from qlik_keys.errors import Interrupted, LifecycleError, QlikKeysError, StoreSealed, TenantAuthError
+from qlik_keys.errors import Interrupted, QlikKeysError
+from qlik_keys.keystore.lookup import client_id_of
 from qlik_keys.lifecycle import key_wishes
 from qlik_keys.lifecycle.key_wishes import DEFAULT_OVERLAP, Rotated, is_under_way
+from qlik_keys.lifecycle.many import Hopeless, PartlyFailed
 from qlik_keys.lifecycle.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
     from qlik_keys.tenant import QlikTenant
 
 DEFAULT_WORKERS = 4
-# What concerns every client alike: going on would only repeat it.
-_CONCERN_ALL = (TenantAuthError, StoreSealed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,34 +39,26 @@ class FleetResult:
     Attributes:
         client_id: the client.
         name: its name, "" where its record could not be read.
-        outcome: "rotated"; "finished", a rotation that had been begun; "skipped", it was not due; or "failed".
-        result: what `rotate` returned.
+        outcome: "rotated"; "finished", a rotation that had been begun; "retired", it lost old keys; "skipped", it was
+            not due; or "failed".
+        result: what `rotate` returned, or what became of its keys.
         error: why it failed.
     """
 
     client_id: str
     name: str = ""
-    outcome: Literal["rotated", "finished", "skipped", "failed"]
+    outcome: Literal["rotated", "finished", "retired", "skipped", "failed"]
     result: Rotated | None = None
     error: QlikKeysError | None = None
 
 
-class FleetError(LifecycleError):
-    """Some clients could not be rotated.
+class FleetError(PartlyFailed[FleetResult]):
+    """Some clients could not be rotated, or their old keys not be retired; the others were.
 
     Attributes:
-        results: all that were looked at, the rotated ones too.
+        results: all that were looked at, those that were done too.
+        failures: those that failed.
     """
-
-    def __init__(self, results: list[FleetResult]) -> None:
-        failed = [item for item in results if item.error is not None]
-        first = failed[0]
-        super().__init__(
-            f"{len(failed)} of {len(results)} clients could not be rotated. {first.name or first.client_id}: "
-            f"{first.error}",
-            hint="Mend the cause and ask again with the same `before`: what is rotated is left alone.",
-        )
-        self.results = results
 
 
 def rotate_due(
@@ -88,7 +80,7 @@ def rotate_due(
     Args:
         tenant: the tenant, with a TenantAdmin's credential.
         store: where the keys are.
-        client_ids: which to look at; by default all that the store has for this tenant.
+        client_ids: which to look at, by id or name; by default all that the store has for this tenant.
         before: due is whose current key came into use before this moment, in whole seconds; by default whose
             `rotate_by` is over.
             For "rotate them all", give the moment of the first attempt, and the same one again after a crash.
@@ -114,15 +106,14 @@ def rotate_due(
     if before is not None and before.tzinfo is None:
         raise ValueError("`before` must know its time zone")
     cancel = cancel or threading.Event()
-    hopeless = threading.Event()
+    hopeless = Hopeless(store, tenant.host, in_a_row=max(workers, DEFAULT_WORKERS))
     work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
 
     def treat(client_id: str) -> FleetResult | None:
-        if cancel.is_set() or hopeless.is_set():
+        if cancel.is_set() or hopeless.found:
             return None
         done = _treated(work, client_id, before=before, overlap=overlap, allow_swap=allow_swap)
-        if isinstance(done.error, _CONCERN_ALL):
-            hopeless.set()
+        hopeless.saw(done.client_id, done.error)
         if on_client is not None:
             on_client(done)
         return done
@@ -135,8 +126,39 @@ def rotate_due(
             f"Cancelled: {len(results)} of {len(wanted)} clients were looked at.", hint="Ask again: it goes on."
         )
     if any(item.error is not None for item in results):
-        raise FleetError(results)
+        raise FleetError(results, what="clients could not be rotated.", left=len(wanted) - len(results))
     return results
+
+
+def retire_due(work: Workplace, *, force: bool) -> list[Rotated]:
+    """Retire what is due of all clients; see `key_operations.retire_due`."""
+    results: list[FleetResult] = []
+    hopeless = Hopeless(work.store, work.tenant.host)
+    wanted = list(work.store.client_ids(work.tenant.host))
+    for number, client_id in enumerate(wanted):
+        if work.cancel is not None and work.cancel.is_set():
+            raise Interrupted(
+                f"Cancelled: {number} of {len(wanted)} clients were looked at.", hint="Ask again: it goes on."
+            )
+        name = ""
+        try:
+            record = work.store.read(work.tenant.host, client_id)
+            name = record.client_name
+            result = key_wishes.retire_of(work, record, force=force)
+        except Interrupted:
+            raise
+        except QlikKeysError as problem:
+            results.append(FleetResult(client_id=client_id, name=name, outcome="failed", error=problem))
+            if hopeless.saw(client_id, problem):
+                break
+        else:
+            hopeless.saw(client_id, None)
+            outcome: Literal["retired", "skipped"] = "skipped" if result is None else "retired"
+            results.append(FleetResult(client_id=client_id, name=name, outcome=outcome, result=result))
+    if any(item.error is not None for item in results):
+        left = len(wanted) - len(results)
+        raise FleetError(results, what="clients could not be looked after: their old keys stay.", left=left)
+    return [item.result for item in results if item.result is not None]
 
 
 def _treated(
@@ -144,6 +166,7 @@ def _treated(
 ) -> FleetResult:
     name = ""
     try:
+        client_id = client_id_of(work.tenant, work.store, client_id)
         record = work.store.read(work.tenant.host, client_id)
         name = record.client_name
         was_begun = is_under_way(record)

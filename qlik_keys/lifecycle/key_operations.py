@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qlik_keys.clock import SYSTEM_CLOCK
-from qlik_keys.lifecycle import key_wishes
+from qlik_keys.lifecycle import fleet, key_wishes
 from qlik_keys.lifecycle.key_wishes import DEFAULT_OVERLAP, Rotated
 from qlik_keys.lifecycle.workplace import ROTATE_AFTER, Workplace
 
@@ -44,7 +44,7 @@ def rotate(
     Args:
         tenant: the tenant, with a TenantAdmin's credential.
         store: where the client's key is.
-        client_id: the client.
+        client_id: the client, by id or name.
         key: the kind of key to make, or a key to bring along; by default one of the same kind.
         overlap: how long the old key goes on; zero takes it away at once.
         allow_swap: where the tenant takes only one key at a time, put the new one in the old one's place; until it is
@@ -105,7 +105,7 @@ def retire_due(
     Args:
         tenant: the tenant, with a TenantAdmin's credential.
         store: where the keys are.
-        client_id: one client; by default all that the store has for this tenant.
+        client_id: one client, by id or name; by default all that the store has for this tenant.
         force: also those whose overlap is not over.
         on_step: told before and after each step.
         cancel: when set, the run stops between two steps.
@@ -115,12 +115,16 @@ def retire_due(
         One entry for each client that lost a key.
 
     Raises:
+        FleetError: of all clients, some could not be looked after; its `results` has all, and the others lost their old
+            keys, unless what failed concerns all. Asked for again, none is retired twice.
         NeedsPerson: that one client's overlap is not over (it says how long is left), or its current key is not
             registered, so that nothing may be taken away.
         TenantError, TokenError, StoreError: as they say.
     """
     work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
-    return key_wishes.retire_due(work, client_id, force=force)
+    if client_id is None:
+        return fleet.retire_due(work, force=force)
+    return key_wishes.retire(work, client_id, force=force)
 
 
 def adopt(
@@ -162,13 +166,14 @@ def delete(
     Args:
         tenant: the tenant, with a TenantAdmin's credential.
         store: where its keys are.
-        client_id: the client.
-        confirm: its id once more.
+        client_id: the client, by id or name.
+        confirm: its id once more, also where it is named.
         keep_secret: leave the store's record.
         on_step: told before and after each step.
 
     Raises:
-        ConfigurationError: `confirm` is not the client's id.
+        ConfigurationError: `confirm` is not the client's id; or several clients have that name.
+        TenantNotFound: there is nothing to delete, on the tenant or in the store.
         StoreConflict: the store's document is not ours.
         TenantError, StoreError: as they say; asked for again, it goes on from there.
     """

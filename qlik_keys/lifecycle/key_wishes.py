@@ -14,6 +14,7 @@ from qlik_keys.clock import utc_now
 from qlik_keys.errors import ConfigurationError, NeedsPerson, StoreNotFound, TenantNotFound
 from qlik_keys.keys import KeySpec, PrivateKey
 from qlik_keys.keystore.base import ClientRecord
+from qlik_keys.keystore.lookup import CLIENT_ID, by_id_or_name, ids_on_tenant
 from qlik_keys.lifecycle.key_plan import KeyIntent, leaving
 from qlik_keys.lifecycle.plan import Action
 from qlik_keys.lifecycle.record_changes import LONGEST
@@ -62,7 +63,7 @@ class Rotated:
 
 def rotate(
     work: Workplace,
-    client_id: str,
+    client: str,
     *,
     key: KeySpec | PrivateKey | None = None,
     overlap: timedelta = DEFAULT_OVERLAP,
@@ -75,6 +76,25 @@ def rotate(
             "The overlap is negative, or longer than ten years.", hint="Zero retires the old key at once."
         )
     refuse_unserviceable(rotate_after)
+    return by_id_or_name(
+        work.tenant,
+        work.store,
+        client,
+        lambda client_id: _rotate(
+            work, client_id, key=key, overlap=overlap, allow_swap=allow_swap, rotate_after=rotate_after
+        ),
+    )
+
+
+def _rotate(
+    work: Workplace,
+    client_id: str,
+    *,
+    key: KeySpec | PrivateKey | None,
+    overlap: timedelta,
+    allow_swap: bool,
+    rotate_after: timedelta,
+) -> Rotated:
     record = work.store.read(work.tenant.host, client_id)
     intent = KeyIntent(
         now=utc_now(work.clock),
@@ -87,9 +107,15 @@ def rotate(
 
 
 def revoke(
-    work: Workplace, client_id: str, *, key: KeySpec | PrivateKey | None = None, allow_swap: bool = False
+    work: Workplace, client: str, *, key: KeySpec | PrivateKey | None = None, allow_swap: bool = False
 ) -> Rotated:
     """See `key_operations.revoke`."""
+    return by_id_or_name(
+        work.tenant, work.store, client, lambda client_id: _revoke(work, client_id, key=key, allow_swap=allow_swap)
+    )
+
+
+def _revoke(work: Workplace, client_id: str, *, key: KeySpec | PrivateKey | None, allow_swap: bool) -> Rotated:
     record = work.store.read(work.tenant.host, client_id)
     # A key in state "next" was made before the alarm: it is finished and then replaced like the current one.
     for begin in (False, True) if record.in_state("next") else (True,):
@@ -100,30 +126,41 @@ def revoke(
     return replace(result, warnings=(*result.warnings, TOKENS_LIVE_ON))
 
 
-def retire_due(work: Workplace, client_id: str | None = None, *, force: bool = False) -> list[Rotated]:
-    """See `key_operations.retire_due`."""
-    results = []
-    for each in [client_id] if client_id is not None else list(work.store.client_ids(work.tenant.host)):
-        record = work.store.read(work.tenant.host, each)
+def retire(work: Workplace, client: str, *, force: bool = False) -> list[Rotated]:
+    """Retire what is due of one client; see `key_operations.retire_due`."""
+
+    def perform(client_id: str) -> list[Rotated]:
+        record = work.store.read(work.tenant.host, client_id)
         now = utc_now(work.clock)
-        intent = KeyIntent(now=now, force_retire=force)
         moments = [key.retire_at for key in record.in_state("previous") if key.retire_at is not None]
         waiting = [moment for moment in moments if moment > now]
-        if waiting and not force and client_id is not None:
+        if waiting and not force:
             raise NeedsPerson(
                 f"The old key of {record.client_name!r} may go in {_words(max(waiting) - now)}, not before.",
                 hint="Wait for it, or force it, which locks out whoever still uses the old key.",
             )
-        forced = force and record.in_state("previous")
-        if record.in_state("next") or not (record.unpurged or leaving(record, intent) or forced):
-            continue  # nothing is due, or a rotation is under way, which `resume` finishes
-        results.append(_finished(work.key_run(record, intent, operation="retire"), record))
-    return results
+        result = retire_of(work, record, force=force)
+        return [] if result is None else [result]
+
+    return by_id_or_name(work.tenant, work.store, client, perform)
+
+
+def retire_of(work: Workplace, record: ClientRecord, *, force: bool) -> Rotated | None:
+    """Retire what is due of a client's keys; return None where nothing is.
+
+    Raises:
+        QlikKeysError: as `key_operations.retire_due`, of one client.
+    """
+    intent = KeyIntent(now=utc_now(work.clock), force_retire=force)
+    forced = force and record.in_state("previous")
+    if record.in_state("next") or not (record.unpurged or leaving(record, intent) or forced):
+        return None  # nothing is due, or a rotation is in progress, which `resume` finishes
+    return _finished(work.key_run(record, intent, operation="retire"), record)
 
 
 def adopt(
     work: Workplace,
-    client_id: str,
+    client: str,
     *,
     key: KeySpec | PrivateKey | None = None,
     remove_secrets: bool = False,
@@ -131,6 +168,22 @@ def adopt(
 ) -> Rotated:
     """See `key_operations.adopt`."""
     refuse_unserviceable(rotate_after)
+    return by_id_or_name(
+        work.tenant,
+        work.store,
+        client,
+        lambda client_id: _adopt(work, client_id, key=key, remove_secrets=remove_secrets, rotate_after=rotate_after),
+    )
+
+
+def _adopt(
+    work: Workplace,
+    client_id: str,
+    *,
+    key: KeySpec | PrivateKey | None,
+    remove_secrets: bool,
+    rotate_after: timedelta,
+) -> Rotated:
     client = work.tenant.oauth_clients.get(client_id)
     if _MACHINE not in client.allowed_grant_types:
         raise NeedsPerson(
@@ -163,16 +216,37 @@ def adopt(
     return replace(result, warnings=(*result.warnings, *warnings))
 
 
-def delete(work: Workplace, client_id: str, *, confirm: str, keep_secret: bool = False) -> None:
-    """See `key_operations.delete`."""
-    if confirm != client_id:
-        raise ConfigurationError(
-            "The client's id was not repeated, so nothing was deleted.", hint=f"Pass confirm={client_id!r}."
-        )
+def delete(work: Workplace, client: str, *, confirm: str | None, keep_secret: bool = False) -> str:
+    """See `key_operations.delete`; None as `confirm` is for a plan, which needs none. Returns the client's id."""
 
+    def perform(client_id: str) -> str:
+        if confirm is not None and confirm != client_id:
+            whose = "" if client == client_id else f", which for {client!r} is {client_id},"
+            raise ConfigurationError(
+                f"The client's id{whose} was not repeated, so nothing was deleted.", hint=f"Pass confirm={client_id!r}."
+            )
+        _delete(work, client_id, keep_secret=keep_secret)
+        return client_id
+
+    # A name may look like an id; the id that is repeated tells which client is meant, before anything is looked for.
+    if confirm is not None and confirm != client and CLIENT_ID.fullmatch(client):
+        client = confirm if ids_on_tenant(work.tenant, client) == [confirm] else client
+    return by_id_or_name(work.tenant, work.store, client, perform)
+
+
+def _delete(work: Workplace, client_id: str, *, keep_secret: bool) -> None:
     staged: list[StagedClient] = []
-    with contextlib.suppress(TenantNotFound):
+    was_there = True
+    try:
         staged = staged_of(work, work.tenant.oauth_clients.get(client_id))
+    except TenantNotFound:
+        was_there = False
+    if not was_there and (keep_secret or client_id not in work.store.client_ids(work.tenant.host)):
+        raise TenantNotFound(
+            f"There is nothing to delete: the tenant has no client {client_id}"
+            + (", and its keys in the store shall stay." if keep_secret else ", and the store no keys of it."),
+            hint="Check the id and the tenant; if it was deleted before, all is done.",
+        )
     # Before the client: else `resume` would make it anew. Without a claim nobody else knows whose it was.
     for each in staged:
         work.step("delete", Action.UNSTAGE, each.name, lambda each=each: _unstage(work, each))  # type: ignore[misc]
@@ -181,9 +255,12 @@ def delete(work: Workplace, client_id: str, *, confirm: str, keep_secret: bool =
         with contextlib.suppress(TenantNotFound):
             work.tenant.oauth_clients.delete(client_id)
 
+    def delete_record() -> None:
+        work.store.delete(work.tenant.host, client_id)
+
     work.step("delete", "delete_client", client_id, delete_client)
     if not keep_secret:
-        work.step("delete", "delete_record", client_id, lambda: work.store.delete(work.tenant.host, client_id))
+        work.step("delete", "delete_record", client_id, delete_record)
 
 
 def staged_of(work: Workplace, client: OAuthClient) -> list[StagedClient]:

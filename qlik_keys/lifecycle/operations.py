@@ -11,6 +11,7 @@ from qlik_keys.clock import SYSTEM_CLOCK
 from qlik_keys.errors import LifecycleError, QlikKeysError, StoreConflict, StoreNotFound, TenantNotFound
 from qlik_keys.keys import KeySpec, PrivateKey
 from qlik_keys.lifecycle.key_wishes import Rotated, finish, is_under_way, staged_of
+from qlik_keys.lifecycle.many import Hopeless, PartlyFailed
 from qlik_keys.lifecycle.plan import Action
 from qlik_keys.lifecycle.specification import ClientSpecification
 from qlik_keys.lifecycle.workplace import Workplace
@@ -18,9 +19,10 @@ from qlik_keys.tenant.scopes import scope_warnings
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from qlik_keys.clock import Clock
+    from qlik_keys.errors import StoreError
     from qlik_keys.keystore.base import KeyStore, StagedClient
     from qlik_keys.lifecycle.events import StepEvent
     from qlik_keys.lifecycle.run import Provisioned
@@ -113,20 +115,18 @@ class Resumed:
     error: QlikKeysError | None = None
 
 
-class ResumeError(LifecycleError):
-    """Some operations could not be finished.
+class ResumeError(PartlyFailed[Resumed]):
+    """Some operations could not be finished; the others were.
 
     Attributes:
         results: all of them, the finished ones too.
+        failures: those that could not be finished.
     """
 
-    def __init__(self, results: list[Resumed]) -> None:
-        failed = [f"{item.name}: {item.error}" for item in results if item.error]
-        super().__init__(
-            f"{len(failed)} of {len(results)} cut-off operations could not be finished. " + " ".join(failed),
-            hint="Mend the cause and ask again; what is finished stays so.",
-        )
-        self.results = results
+
+def _raise_failures(results: list[Resumed], *, left: int = 0) -> None:
+    if any(item.error for item in results):
+        raise ResumeError(results, what="interrupted operations could not be finished.", left=left)
 
 
 def resume(
@@ -174,30 +174,56 @@ def resume_client(
     """
     work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
     staged = staged_of(work, tenant.oauth_clients.get(client_id))
-    results = _finish_staged(work, staged) + _finish_rotations(work, [client_id])
-    if any(item.error for item in results):
-        raise ResumeError(results)
+    results = _finish_staged(work, staged, Hopeless(store, tenant.host))
+    results += _finish_rotations(work, [client_id], Hopeless(store, tenant.host))[0]
+    _raise_failures(results)
     return results
 
 
 def resume_in(work: Workplace) -> list[Resumed]:
     """See `resume`."""
-    results = _finish_staged(work, work.store.staged(work.tenant.host))
-    results += _finish_rotations(work, work.store.client_ids(work.tenant.host))
-    results += _remove_duplicates(work)
-    if not work.rehearses:
-        work.store.sweep(work.tenant.host)
-    if any(item.error for item in results):
-        raise ResumeError(results)
+    store, host = work.store, work.tenant.host
+    hopeless = Hopeless(store, host)
+    damaged: list[StoreError] = []
+    all_staged = store.staged(host, on_damaged=damaged.append)
+    results = [Resumed(operation="provision", name=problem.path, error=problem) for problem in damaged]
+    results += _finish_staged(work, all_staged, hopeless)
+    client_ids = store.client_ids(host)
+    finished, names = _finish_rotations(work, client_ids, hopeless)
+    results += finished
+    if not hopeless.found:
+        results += _remove_duplicates(work)
+        results += _set_right(work, names)
+    _raise_failures(results)
     return results
 
 
-def _finish_staged(work: Workplace, all_staged: Iterable[StagedClient]) -> list[Resumed]:
+def _set_right(work: Workplace, names: Mapping[str, str]) -> list[Resumed]:
+    """Write the name entries that are missing, and destroy the keys that no document names."""
+    if work.rehearses:
+        return []
+    failures = []
+    jobs: dict[str, Callable[[], object]] = {
+        "name_entries": lambda: work.store.set_names_right(work.tenant.host, names),
+        "sweep": lambda: work.store.sweep(work.tenant.host),
+    }
+    for operation, perform in jobs.items():
+        try:
+            perform()
+        except QlikKeysError as problem:
+            failures.append(Resumed(operation=operation, name=operation, error=problem))
+    return failures
+
+
+def _finish_staged(work: Workplace, all_staged: Iterable[StagedClient], hopeless: Hopeless) -> list[Resumed]:
     """Finish clients that are being made."""
     results = []
     for staged in all_staged:
-        item = Resumed(operation="provision", name=staged.name)
+        if hopeless.found:
+            break
+        item = Resumed(operation="provision", name=staged.name, client_id=staged.client_id)
         results.append(_tried(work, item, lambda staged=staged: _provisioned_again(work, staged)))  # type: ignore[misc]
+        hopeless.saw(staged.client_id, results[-1].error)
     return results
 
 
@@ -220,18 +246,29 @@ def _tried(work: Workplace, item: Resumed, finish_it: Callable[[], Provisioned |
     return replace(item, client_id=result.client_id, result=result)
 
 
-def _finish_rotations(work: Workplace, client_ids: Iterable[str]) -> list[Resumed]:
-    """Finish what was begun with the keys of clients that are there."""
-    results = []
+def _finish_rotations(
+    work: Workplace, client_ids: Iterable[str], hopeless: Hopeless
+) -> tuple[list[Resumed], dict[str, str]]:
+    """Finish what was begun with the keys of clients that are there; return it, and the name in each record."""
+    results, names = [], {}
     for client_id in client_ids:
+        if hopeless.found:
+            break
+        item = Resumed(operation="rotate", name="", client_id=client_id)
         try:
             record = work.store.read(work.tenant.host, client_id)
         except (StoreNotFound, StoreConflict):
-            continue  # soft-deleted, or somebody else's
+            continue  # deleted, or somebody else's: it does not say that anything was begun
+        except QlikKeysError as problem:
+            results.append(replace(item, error=problem))
+            hopeless.saw(client_id, problem)
+            continue
+        names[client_id] = record.client_name
         if is_under_way(record):
-            item = Resumed(operation="rotate", name=record.client_name, client_id=client_id)
+            item = replace(item, name=record.client_name)
             results.append(_tried(work, item, lambda record=record: finish(work, record)))  # type: ignore[misc]
-    return results
+            hopeless.saw(client_id, results[-1].error)
+    return results, names
 
 
 def _remove_duplicates(work: Workplace) -> list[Resumed]:
@@ -244,22 +281,28 @@ def _remove_duplicates(work: Workplace) -> list[Resumed]:
     for client in tenant.oauth_clients.iterate():
         for key in client.public_keys:
             holders[client.client_name, key.kid].append(client)
-    removed = []
+    results = []
     for (name, kid), clients in holders.items():
         if len(clients) == 1:
             continue
-        ours = [client for client in clients if _holds(store, tenant.host, client.client_id, kid)]
-        if len(ours) != 1:
+        item = Resumed(operation="remove_duplicate", name=name)
+        try:
+            ours = [client for client in clients if _holds(store, tenant.host, client.client_id, kid)]
+            extra = [client for client in clients if not _has_record(store, tenant.host, client.client_id)]
+        except QlikKeysError as problem:
+            results.append(replace(item, error=problem))
             continue
-        for client in clients:
-            if client is ours[0] or _has_record(store, tenant.host, client.client_id):
-                continue
+        for client in extra if len(ours) == 1 else ():
+            item = replace(item, client_id=client.client_id)
             try:
                 work.step("resume", Action.REMOVE_DUPLICATE, name, lambda client=client: _delete(tenant, client))  # type: ignore[misc]
             except TenantNotFound:
                 continue
-            removed.append(Resumed(operation="remove_duplicate", name=name, client_id=client.client_id))
-    return removed
+            except QlikKeysError as problem:
+                results.append(replace(item, error=problem))
+                continue
+            results.append(item)
+    return results
 
 
 def _delete(tenant: QlikTenant, client: OAuthClient) -> None:

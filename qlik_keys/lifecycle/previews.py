@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from qlik_keys.clock import SYSTEM_CLOCK
 from qlik_keys.errors import ConfigurationError, LifecycleError, TenantNotFound
 from qlik_keys.keys import KeySpec
-from qlik_keys.lifecycle import key_wishes
+from qlik_keys.keystore.lookup import client_id_of
+from qlik_keys.lifecycle import fleet, key_wishes
 from qlik_keys.lifecycle.operations import resume_in
 from qlik_keys.lifecycle.plan import Action
 from qlik_keys.lifecycle.rehearsal import KeyRehearsal, Memory, ProvisioningRehearsal
@@ -134,7 +135,7 @@ def preview(
         tenant: the tenant.
         store: where the keys are.
         operation: "provision", "rotate", "retire", "revoke", "adopt", "delete" or "resume".
-        client_id: the client; none for "provision" and "resume", and for "retire" of all that is due.
+        client_id: the client, by id or name; none for "provision" and "resume", and for "retire" of all that is due.
         clock: time.
         **options: the operation's own arguments, e.g. `overlap` for "rotate" or `name` and `scopes` for "provision".
 
@@ -151,6 +152,8 @@ def preview(
         raise ConfigurationError(f"There is no operation {operation!r}.", hint=f"One of: {', '.join(_OPERATIONS)}.")
     if not client_id and operation in ("rotate", "revoke", "adopt", "delete"):
         raise ConfigurationError(f"{operation} is about one client.", hint="Give its id.")
+    if client_id:
+        client_id = client_id_of(tenant, store, client_id)
     memory: Memory = {}
     steps: list[PlannedStep] = []
 
@@ -237,7 +240,8 @@ def _revoke(work: Workplace, client_id: str, **options: Any) -> tuple[str, ...]:
 
 
 def _retire(work: Workplace, client_id: str, **options: Any) -> tuple[str, ...]:
-    results = key_wishes.retire_due(work, client_id or None, **options)
+    force = bool(options.get("force"))
+    results = key_wishes.retire(work, client_id, force=force) if client_id else fleet.retire_due(work, force=force)
     return tuple(f"{result.name} loses {', '.join(result.retired)}." for result in results if result.retired)
 
 
@@ -254,7 +258,7 @@ def _delete(
         work.tenant.oauth_clients.get(client_id)
     except TenantNotFound:
         there = False
-    key_wishes.delete(work, client_id, confirm=client_id, keep_secret=keep_secret)
+    key_wishes.delete(work, client_id, confirm=None, keep_secret=keep_secret)
     where = work.store.location(work.tenant.host, client_id)
     return (
         "To do it, the client's id must be repeated.",

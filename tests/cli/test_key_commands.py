@@ -138,7 +138,7 @@ WRONG = {
     "no such size": (["provision", "x", "--alg", "RS256", "--bits", "1024"], 2, "1024"),
     "a size for P-384": (["provision", "x", "--alg", "ES384", "--bits", "2048"], 2, "P-384"),
     "no client": (["rotate"], 2, "CLIENT"),
-    "no such client": (["rotate", "nobody-has-this-name"], 1, "no client named"),
+    "no such client": (["rotate", "nobody-has-this-name"], 1, "Neither the tenant nor the store has a client named"),
     "no such id": (["revoke", "0" * 32], 1, "no key of client"),
     "no such option": (["rotate", "x", "--gently"], 2, "--gently"),
     "an endless overlap": (["rotate", "x", "--overlap-hours", "inf"], 2, "overlap-hours"),

@@ -6,6 +6,7 @@ same keys, nothing is under way, and the same wish again finds its end (reliabil
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -17,7 +18,7 @@ from key_changes import CHANGES
 from support import ManualClock
 
 import qlik_keys as qk
-from qlik_keys.errors import Interrupted, QlikKeysError
+from qlik_keys.errors import Interrupted, QlikKeysError, TenantNotFound
 from qlik_keys.lifecycle.key_wishes import is_under_way
 
 pytestmark = pytest.mark.openbao
@@ -199,7 +200,8 @@ def test_delete_lost_at_any_call_and_asked_for_again(loss, world, between, name)
         assert all(problem.hint for problem in problems)
         struck = number < len(between.calls)
         between.strike()
-        qk.delete(world.tenant, world.store, client_id, confirm=client_id)
+        with contextlib.suppress(TenantNotFound):  # all was done, and the answer was lost
+            qk.delete(world.tenant, world.store, client_id, confirm=client_id)
         assert world.is_untouched(each), f"{loss} at call {number}"
         assert keys_of(world, client_id) is None
         number += 1
@@ -234,7 +236,8 @@ def test_delete_killed_at_any_call_and_asked_for_again(world, actors, between):
         return qk.provision(world.tenant, world.store, name=each, scopes=["user_default"]).client_id
 
     for each, client_id, where in killed_at_every_call(world, actors, between, "delete", prepare_client):
-        qk.delete(world.tenant, world.store, client_id, confirm=client_id)
+        with contextlib.suppress(TenantNotFound):  # all was done when it was killed
+            qk.delete(world.tenant, world.store, client_id, confirm=client_id)
         assert world.is_untouched(each), where
         assert keys_of(world, client_id) is None, where
 

@@ -23,6 +23,7 @@ WORDS = (
     (r"/oauth/token", "oauth/token"),
     (rf"/v1/secret/(data|metadata|destroy)/qlik-keys/[^/]+/\.staged/{HEX}(\?version=\d+)?", r"\1 staged"),
     (rf"/v1/secret/(data|metadata|destroy)/qlik-keys/[^/]+/{HEX}(\?version=\d+)?", r"\1 record"),
+    (rf"/v1/secret/(data|metadata|destroy)/qlik-keys/[^/]+/\.names/{HEX}/{HEX}", r"\1 name"),
     (r"/v1/transit/keys/[^/]+/config", "key config"),
     (r"/v1/transit/keys/[^/]+", "key"),
     (r"/v1/transit/sign/[^/]+", "sign"),

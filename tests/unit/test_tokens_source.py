@@ -576,7 +576,7 @@ def other_key():
 
 def test_the_store_is_read_once_and_the_audience_is_not_taken_from_it(clock, client_keys):
     store, wire = OneKeyStore(client_keys["ES384"]), Wire(granted("one", expires_in=1))
-    source = TokenSource.from_store(store, tenant_url=URL, client_id="c1", clock=clock, transport=wire)
+    source = TokenSource.from_store(store, tenant_url=URL, client_id="c" * 32, clock=clock, transport=wire)
     assert store.reads == 0
     source.token()
     source.token(force=True)
@@ -588,7 +588,7 @@ def test_when_the_stores_key_has_changed_the_new_one_is_tried_once(clock, client
     old, new = client_keys["ES384"], other_key
     store = OneKeyStore(old)
     wire = Wire(granted("one"), rfc6749(401, "invalid_client"), granted("two"))
-    source = TokenSource.from_store(store, tenant_url=URL, client_id="c1", clock=clock, transport=wire)
+    source = TokenSource.from_store(store, tenant_url=URL, client_id="c" * 32, clock=clock, transport=wire)
     source.token()
     store.key = new
     assert source.token(force=True).reveal() == "two"
@@ -598,7 +598,7 @@ def test_when_the_stores_key_has_changed_the_new_one_is_tried_once(clock, client
 
 def test_when_the_stores_key_is_the_same_the_refusal_stands(clock, client_keys):
     store, wire = OneKeyStore(client_keys["ES384"]), Wire(rfc6749(401, "invalid_client"))
-    source = TokenSource.from_store(store, tenant_url=URL, client_id="c1", clock=clock, transport=wire)
+    source = TokenSource.from_store(store, tenant_url=URL, client_id="c" * 32, clock=clock, transport=wire)
     with pytest.raises(errors.AssertionRejected) as caught:
         source.token()
     assert len(wire.sent) == 1
@@ -609,7 +609,7 @@ def test_when_the_stores_key_is_the_same_the_refusal_stands(clock, client_keys):
 def test_when_the_new_key_is_refused_too_there_is_no_third_try(clock, client_keys, other_key):
     store = OneKeyStore(client_keys["ES384"])
     wire = Wire(granted("one"), rfc6749(401, "invalid_client"))
-    source = TokenSource.from_store(store, tenant_url=URL, client_id="c1", clock=clock, transport=wire)
+    source = TokenSource.from_store(store, tenant_url=URL, client_id="c" * 32, clock=clock, transport=wire)
     source.token()
     store.key = other_key
     with pytest.raises(errors.AssertionRejected, match=other_key.kid):
@@ -619,7 +619,7 @@ def test_when_the_new_key_is_refused_too_there_is_no_third_try(clock, client_key
 
 def test_refresh_signer_says_whether_the_key_changed(clock, client_keys, other_key, source_on):
     store = OneKeyStore(client_keys["ES384"])
-    source = TokenSource.from_store(store, tenant_url=URL, client_id="c1", clock=clock, transport=Wire(granted()))
+    source = TokenSource.from_store(store, tenant_url=URL, client_id="c" * 32, clock=clock, transport=Wire(granted()))
     assert source.refresh_signer()
     assert not source.refresh_signer()
     store.key = other_key
@@ -629,14 +629,14 @@ def test_refresh_signer_says_whether_the_key_changed(clock, client_keys, other_k
 
 def test_a_store_that_fails_is_told_as_it_is(clock):
     store, wire = OneKeyStore(errors.StoreSealed("The Vault is sealed.")), Wire(granted())
-    source = TokenSource.from_store(store, tenant_url=URL, client_id="c1", clock=clock, transport=wire)
+    source = TokenSource.from_store(store, tenant_url=URL, client_id="c" * 32, clock=clock, transport=wire)
     with pytest.raises(errors.StoreSealed):
         source.token()
     assert wire.sent == []
 
 
 def test_a_record_without_a_key_is_told(clock):
-    source = TokenSource.from_store(OneKeyStore(None), tenant_url=URL, client_id="c1", clock=clock)
+    source = TokenSource.from_store(OneKeyStore(None), tenant_url=URL, client_id="c" * 32, clock=clock)
     with pytest.raises(errors.StoreNotFound, match="no key of client c1"):
         source.token()
 

@@ -1,0 +1,126 @@
+"""Many items, of which some fail: every other one is done, and then one error lists all that failed.
+
+What concerns all of them alike stops the rest early, since to go on would only repeat it: a sealed Vault, a caller
+whose login is refused, a server that cannot be reached.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from qlik_keys.errors import (
+    LifecycleError,
+    Outcome,
+    QlikKeysError,
+    StoreDenied,
+    StoreSealed,
+    StoreUnreachable,
+    TenantAuthError,
+    TenantUnreachable,
+    TokenError,
+)
+from qlik_keys.keystore.base import TellsHealth
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qlik_keys.keystore.base import KeyStore
+
+_UNAUTHORIZED = 401
+_MOST_IN_A_ROW = 4
+
+
+class Item(Protocol):
+    """What became of one item."""
+
+    @property
+    def client_id(self) -> str: ...  # noqa: D102
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def error(self) -> QlikKeysError | None: ...  # noqa: D102
+
+
+Some = TypeVar("Some", bound=Item)
+
+
+class PartlyFailed(LifecycleError, Generic[Some]):
+    """Some items failed; the others were done, and what is done is never done twice.
+
+    Attributes:
+        results: all items that were looked at, in order.
+        failures: those of them that failed.
+    """
+
+    def __init__(self, results: Sequence[Some], *, what: str, left: int = 0) -> None:
+        self.results = list(results)
+        self.failures = [item for item in results if item.error is not None]
+        count = f"{len(self.failures)} of {len(results) + left} {what}"
+        lines = [f"{_called(item)}: {_told(item.error)}" for item in self.failures if item.error is not None]
+        if left:
+            lines.append(f"{left} were not looked at: the last failure concerns them too.")
+        retryable = all(item.error is not None and item.error.retryable for item in self.failures)
+        outcomes = {item.error.outcome for item in self.failures if item.error is not None}
+        unclear = Outcome.UNKNOWN if Outcome.UNKNOWN in outcomes else Outcome.NOT_APPLIED
+        done = len(self.failures) < len(results) or Outcome.APPLIED in outcomes
+        super().__init__(
+            "\n".join([count, *lines]),
+            hint="Fix the causes and ask again: what is done is left alone.",
+            retryable=retryable,
+            outcome=Outcome.APPLIED if done else unclear,
+        )
+
+
+class Hopeless:
+    """Tells when a failure concerns all items; may be told from several threads.
+
+    Args:
+        store: where the keys are.
+        tenant_host: host of the tenant.
+        in_a_row: how many items in a row that meet an unreachable server are enough.
+    """
+
+    def __init__(self, store: KeyStore, tenant_host: str, *, in_a_row: int = _MOST_IN_A_ROW) -> None:
+        self._store = store
+        self._host = tenant_host
+        self._most = in_a_row
+        self._lock = threading.Lock()
+        self._unreached = 0
+        self.found = False
+
+    def saw(self, client_id: str, error: QlikKeysError | None) -> bool:
+        """Take note of what became of an item; return whether the others need not be tried."""
+        unreached = isinstance(error, StoreUnreachable | TenantUnreachable)
+        with self._lock:
+            self._unreached = self._unreached + 1 if unreached else 0
+            many = self._unreached >= self._most
+        self.found = self.found or many or (error is not None and self._concerns_all(client_id, error))
+        return self.found
+
+    def _concerns_all(self, client_id: str, error: QlikKeysError) -> bool:
+        if isinstance(error, StoreSealed):
+            return True
+        if isinstance(error, TenantAuthError):
+            return error.status == _UNAUTHORIZED
+        if isinstance(error, TokenError):
+            # A client's own login fails where its key is verified; the caller's, who is another, at every call.
+            return error.client_id not in ("", client_id)
+        if isinstance(error, StoreDenied) and isinstance(self._store, TellsHealth):
+            try:
+                self._store.health(self._host, client_id or "unknown")
+            except StoreDenied:
+                return True  # the Vault accepts the login for nothing; else one path is forbidden
+            except QlikKeysError:
+                return False
+        return False
+
+
+def _called(item: Item) -> str:
+    return f"{item.name} ({item.client_id})" if item.name and item.client_id else item.name or item.client_id
+
+
+def _told(error: QlikKeysError) -> str:
+    return f"{error.message} {error.hint}".rstrip()
