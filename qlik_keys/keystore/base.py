@@ -277,8 +277,12 @@ class KeyStore(Protocol):
         """Return what is staged for that client name, None for nothing."""
         ...
 
-    def unstage(self, staged: StagedClient) -> None:
-        """Destroy a staged document with all its versions; quiet when there is none."""
+    def unstage(self, staged: StagedClient, *, look_after: bool = True) -> None:
+        """Destroy a staged document with all its versions, and look that it is gone; quiet when there is none.
+
+        Where its client is finished, a store need not look (`look_after` False): what were still there would be seen,
+        and removed, by the next `resume`.
+        """
         ...
 
     def discard_key(self, key: StoredKey) -> None:

@@ -214,14 +214,14 @@ class VaultKeyStore:
         """
         return self._keys.read_staged(tenant_host, name)
 
-    def unstage(self, staged: StagedClient) -> None:
-        """Destroy a staged document with all its versions; quiet when there is none.
+    def unstage(self, staged: StagedClient, *, look_after: bool = True) -> None:
+        """Destroy a staged document with all its versions, and look that it is gone; quiet when there is none.
 
         Raises:
             StoreConflict: another attempt at that client is staged by now; it is left alone.
             StoreError: it may still be there.
         """
-        self._keys.unstage(staged)
+        self._keys.unstage(staged, look_after=look_after)
 
     def discard_key(self, key: StoredKey) -> None:
         """Destroy a key that no document names any more; nothing is to be done where it was in a document alone.

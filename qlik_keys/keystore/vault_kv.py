@@ -121,7 +121,7 @@ class KvKeys:
         found = self._find_staged(tenant_host, staged_document_name(name))
         return None if found is None else found.content
 
-    def unstage(self, staged: StagedClient) -> None:
+    def unstage(self, staged: StagedClient, *, look_after: bool = True) -> None:
         """Destroy a staged document with all its versions, unless it is another attempt's by now."""
         document_name = staged_document_name(staged.name)
         found = self._find_staged(staged.tenant_host, document_name)
@@ -134,8 +134,10 @@ class KvKeys:
                 path=self._folder.full_path(path),
                 hint="Let that one finish.",
             )
-        # What were still there would be finished, and removed, by the next `resume`: it is not looked for.
-        self._folder.delete(path)
+        if look_after:
+            self._delete(path)
+        else:
+            self._folder.delete(path)
 
     def staged_as(self, tenant_host: str, document_name: str) -> StagedClient | None:
         """Return what is staged in the document of that name (`staged_document_name`), None for nothing."""

@@ -329,7 +329,7 @@ class Provisioning(Run):
 
     def _unstage(self, client_id: str) -> None:
         staged = self._staged
-        self._store.unstage(staged)
+        self._store.unstage(staged, look_after=not client_id)
         # Somebody may have finished what this run had staged: then the key is a client's by now.
         named = {kid for record in self._store_state.records.values() for kid in record.keys}
         if not client_id and staged.key is not None and staged.key.kid not in named:
