@@ -167,7 +167,15 @@ class TenantThrottled(TenantError):
 
 
 class TenantUnavailable(TenantError):
-    """5xx after all the retries that the bound allows."""
+    """5xx after all the retries that the bound allows.
+
+    Attributes:
+        retry_after: seconds that the tenant asks to wait, None where it does not say.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **fields: object) -> None:
+        super().__init__(message, **fields)  # type: ignore[arg-type]
+        self.retry_after = retry_after
 
 
 class TenantProtocolError(TenantError):

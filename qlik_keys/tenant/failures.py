@@ -12,6 +12,7 @@ import json
 import re
 import socket
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -260,7 +261,7 @@ def status_error(
         return TenantThrottled(message, retry_after=wait, retryable=True, **fields)
     if status >= _SERVER:
         fields["hint"] = fields["hint"] or "Qlik Cloud has a fault there; ask again later, see status.qlikcloud.com."
-        return TenantUnavailable(message, retryable=True, outcome=_UNKNOWN, **fields)
+        return TenantUnavailable(message, retry_after=retry_after, retryable=True, outcome=_UNKNOWN, **fields)
     fields["hint"] = fields["hint"] or "The request itself is refused: change what the tenant's words name, ask again."
     sorts: dict[int, type[TenantError]] = {
         _UNAUTHORIZED: TenantAuthError,
@@ -271,12 +272,30 @@ def status_error(
     return sorts.get(status, TenantRejected)(message, **fields)
 
 
-def read_retry_after(value: str | None) -> float | None:
-    """Return the whole seconds that `retry-after` names, bounded to a day; None for anything else."""
+def read_retry_after(value: str | None, *, date: str | None = None, now: float = 0.0) -> float | None:
+    """Return the seconds that `retry-after` names (RFC 9110 10.2.3), bounded to a day; None for anything else.
+
+    Args:
+        value: the header: whole seconds, or a moment.
+        date: the answer's `date`, from which a moment is counted: the two clocks may differ.
+        now: our own time, in seconds since 1970, where the answer has no date.
+    """
     text = (value or "").strip()
-    if not text.isascii() or not text.isdigit():
+    if text.isascii() and text.isdigit():
+        return min(float(text[:20]), MAXIMUM_RETRY_AFTER_SECONDS)
+    moment = _moment(text)
+    if moment is None:
         return None
-    return min(float(text[:20]), MAXIMUM_RETRY_AFTER_SECONDS)
+    sent = _moment(date or "")
+    return min(max(moment - (now if sent is None else sent), 0.0), MAXIMUM_RETRY_AFTER_SECONDS)
+
+
+def _moment(text: str) -> float | None:
+    """Return the seconds since 1970 of a date of HTTP (RFC 9110 5.6.7), None for anything else."""
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _connect_reason(error: BaseException) -> tuple[str, str]:

@@ -34,6 +34,7 @@ from qlik_keys.errors import (
     TenantNotFound,
     TenantProtocolError,
     TenantThrottled,
+    TenantUnavailable,
 )
 from qlik_keys.secret import Secret
 from qlik_keys.tenant.bodies import encoded_body, shown_body
@@ -295,7 +296,9 @@ class Session:
             host=self.host,
             method=call.method,
             path=shown,
-            retry_after=read_retry_after(answer.headers.get("retry-after")),
+            retry_after=read_retry_after(
+                answer.headers.get("retry-after"), date=answer.headers.get("date"), now=answer.received_at
+            ),
             hints=call.hints,
         )
         if isinstance(error, TenantThrottled):
@@ -344,8 +347,9 @@ class Session:
 
     def _wait_seconds(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome is not None else None
-        if isinstance(error, TenantThrottled):
-            return max(error.retry_after, self._retry.first_wait_seconds / 2)  # the shortest that was asked for
+        asked = error.retry_after if isinstance(error, TenantThrottled | TenantUnavailable) else None
+        if asked is not None:
+            return max(asked, self._retry.first_wait_seconds / 2)  # the shortest that was asked for
         longest = min(
             self._retry.first_wait_seconds * 2 ** (state.attempt_number - 1), self._retry.longest_wait_seconds
         )

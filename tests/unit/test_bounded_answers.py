@@ -10,6 +10,7 @@ import tracemalloc
 import zlib
 
 import pytest
+from loopback import Loopback, Reply
 from raw_server import DRIP_SECONDS, RawServer, chunk, endless, head
 
 import qlik_keys as qk
@@ -123,3 +124,25 @@ def test_an_answer_that_is_packed_once_is_read(encoding):
             assert store._api.adapter.get("/v1/anything") == json.loads(BODY)
         with qk.QlikTenant(server.url, credential=qk.ApiKey("a" * 20), timeout_seconds=5) as tenant:
             assert tenant.raw("get", "v1/anything").content == BODY
+
+
+@pytest.mark.parametrize("page", [[], [{"clientId": "a" * 32, "id": "1"}]], ids=["empty", "the same"])
+@pytest.mark.parametrize("listing", ["clients", "overviews", "raw"])
+def test_a_listing_that_brings_nothing_new_for_ever_ends(listing, page):
+    """Each page has another cursor, so that it goes in no circle."""
+    asked = []
+
+    def answer(call):
+        asked.append(call.target)
+        address = f"http://{call.headers['Host']}{call.path}?limit=100&next=cursor-{len(asked)}"
+        return Reply(200, {"data": page, "links": {"next": {"href": address}}})
+
+    ways = {
+        "clients": lambda tenant: tenant.oauth_clients.list(),
+        "overviews": lambda tenant: [*tenant.oauth_clients.overviews()],
+        "raw": lambda tenant: [*tenant.raw_pages("v1/oauth-clients")],
+    }
+    with Loopback(answer) as server, qk.QlikTenant(server.url, credential=qk.ApiKey("a" * 20)) as tenant:
+        with pytest.raises(TenantError, match="brings nothing new for 10 pages"):
+            ways[listing](tenant)
+    assert len(asked) <= 12

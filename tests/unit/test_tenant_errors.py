@@ -6,6 +6,7 @@ import inspect
 import json
 import socket
 import ssl
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -169,6 +170,26 @@ def test_texts_are_cut_short_and_printable():
 )
 def test_retry_after_is_whole_seconds_and_bounded(value, seconds):
     assert read_retry_after(value) == seconds
+
+
+NOON = "Sat, 28 Nov 2026 12:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("value", "date", "seconds"),
+    [
+        ("Sat, 28 Nov 2026 12:00:30 GMT", NOON, 30),
+        ("Saturday, 28-Nov-26 12:00:30 GMT", NOON, 30),  # the old form of RFC 9110 5.6.7
+        ("Sat, 28 Nov 2026 11:59:00 GMT", NOON, 0),
+        ("Mon, 30 Nov 2026 12:00:00 GMT", NOON, 86_400),
+        ("Sat, 28 Nov 2026 12:00:30 GMT", None, 20),
+        ("Sat, 28 Nov 2026 12:00:30 GMT", "soon", 20),
+        ("Sat, 99 Nov 2026 12:00:30 GMT", NOON, None),
+    ],
+)
+def test_retry_after_may_be_a_moment_by_the_servers_clock(value, date, seconds):
+    ours = datetime(2026, 11, 28, 12, 0, 10, tzinfo=UTC).timestamp()
+    assert read_retry_after(value, date=date, now=ours) == seconds
 
 
 JSON = st.recursive(

@@ -101,6 +101,15 @@ def test_after_a_429_the_longer_of_two_waits_counts(tenant_on, clock, retry_afte
     assert clock.slept == [waits]
 
 
+@pytest.mark.parametrize("retry_after", ["7", "Sat, 28 Nov 2026 12:00:07 GMT"])
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_wait_that_the_tenant_asks_for_counts_however_it_is_said(tenant_on, clock, status, retry_after):
+    date = "Sat, 28 Nov 2026 12:00:00 GMT"
+    tenant, _ = tenant_on(qlik_error(status, retry_after=retry_after, date=date), FOUND)
+    tenant.oauth_clients.get("c1")
+    assert clock.slept == [7]
+
+
 @pytest.mark.parametrize(("retry_after", "words"), [("1", "in 1 second."), ("2", "in 2 seconds.")])
 def test_a_wait_is_told_in_words(tenant_on, retry_after, words):
     tenant, _ = tenant_on(qlik_error(429, retry_after=retry_after), retry=RetryPolicy(attempts=1))
