@@ -9,7 +9,7 @@ Nothing is asked over the network here; `tenant()` and `store()` build what asks
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
@@ -160,7 +160,7 @@ class Settings:
             search.take_context("", login=login)
         values: dict[str, Any] = search.values
         if "vault_ca_cert" in values:
-            values["vault_ca_cert"] = _readable_file(values["vault_ca_cert"], search.sources["vault_ca_cert"])
+            values["vault_ca_cert"] = _file(values["vault_ca_cert"], search.sources["vault_ca_cert"])
         return cls(**values, vault=vault, sources=MappingProxyType(search.sources), notices=tuple(search.notices))
 
     @property
@@ -222,14 +222,16 @@ class Settings:
             ConfigurationError: a variable of the environment is refused, or is not understood.
         """
         options = self.vault.options()
-        source = self.sources.get("vault_ca_cert", "")
-        if self.vault_ca_cert is not None and (
-            source.startswith("the argument") or self.vault.named("VAULT_CACERT_BYTES")[1] is None
-        ):
+        source = self.sources.get("vault_ca_cert", "ca_cert")
+        if self.vault_ca_cert is not None and (source.startswith("the argument") or "ca_cert" not in options):
             from qlik_keys.tls import Place  # noqa: PLC0415 - brings ssl
 
-            options["ca_cert"] = Place(str(self.vault_ca_cert), capitalised(source or "ca_cert"))
+            options["ca_cert"] = Place(str(self.vault_ca_cert), capitalised(source))
         return options
+
+    def refreshed(self) -> Self:
+        """Return these with what the environment says of the way to the Vault at this moment."""
+        return replace(self, vault=read_vault_environment(os.environ))
 
     def vault_login(self) -> dict[str, Any]:
         """Return the arguments of `VaultKeyStore` that log in: a token that was given, or the environment's login.
@@ -383,9 +385,10 @@ def _refuse_contradiction(level: Level) -> None:
         )
 
 
-def _readable_file(name: str, source: str) -> Path:
+def _file(name: str, source: str) -> Path:
+    """Return the path of a file; one that is an argument must be there, a variable's is looked at when it is needed."""
     path = Path(os.path.expanduser(name))  # noqa: PTH111  # the other one raises where there is no such user
-    if not (path.is_file() and os.access(path, os.R_OK)):
+    if source.startswith("the argument") and not (path.is_file() and os.access(path, os.R_OK)):
         raise ConfigurationError(
             f"{source} names {path}, which is no file that can be read.",
             hint="It is a file in PEM with the certificate authority of the Vault.",

@@ -182,9 +182,9 @@ def _trust_text(context: ssl.SSLContext, pem: str, source: str) -> Configuration
 
 def _trust(context: ssl.SSLContext, place: Place) -> ConfigurationError | None:
     """Have the context trust a file, or each of some folders; return what is wrong with them."""
-    if place.source != "SSL_CERT_DIR" and not Path(place.path).expanduser().is_dir():
-        return _trust_file(context, Path(place.path).expanduser(), place.source)
-    folders = [Path(part).expanduser() for part in place.path.split(os.pathsep) if part]
+    if place.source != "SSL_CERT_DIR" and not _expanded(place.path).is_dir():
+        return _trust_file(context, _expanded(place.path), place.source)
+    folders = [_expanded(part) for part in place.path.split(os.pathsep) if part]
     found = 0
     for folder in folders:
         try:
@@ -237,15 +237,13 @@ def _own_certificate(context: ssl.SSLContext, settings: TlsSettings) -> Configur
 
     for place in (certificate, *((key,) if key else ())):
         try:
-            with Path(place.path).expanduser().open("rb") as file:
+            with _expanded(place.path).open("rb") as file:
                 file.read(1)
         except OSError as error:
             return _unusable(place.source, f"a file that cannot be read ({_reason(error)})", hint=_OWN)
     names = f"{certificate.source} and {key.source}" if key else certificate.source
     try:
-        context.load_cert_chain(
-            Path(certificate.path).expanduser(), Path(key.path).expanduser() if key else None, password
-        )
+        context.load_cert_chain(_expanded(certificate.path), _expanded(key.path) if key else None, password)
     except (ssl.SSLError, OSError, ValueError) as error:
         mismatch = getattr(error, "reason", "") == "KEY_VALUES_MISMATCH"
     else:
@@ -268,6 +266,10 @@ def _unusable(source: str, what: str, *, hint: str = _AUTHORITY) -> Configuratio
     return ConfigurationError(f"{source} names {what}.", hint=f"{hint} Correct {source}, or unset it.")
 
 
+def _expanded(path: str) -> Path:
+    return Path(os.path.expanduser(path))  # noqa: PTH111  # the other one raises where there is no such user
+
+
 def _reason(error: OSError) -> str:
     return (error.strerror or type(error).__name__).lower()
 
@@ -275,7 +277,7 @@ def _reason(error: OSError) -> str:
 def _stamps(path: str) -> Iterator[object]:
     """Yield what changes when a file, or one in a folder, is replaced."""
     for part in path.split(os.pathsep):
-        place = Path(part).expanduser()
+        place = _expanded(part)
         yield _stamp(place)
         if place.is_dir():
             try:
@@ -290,7 +292,7 @@ def _stamps(path: str) -> Iterator[object]:
 def _stamp(path: Path) -> object:
     try:
         state = path.stat()
-    except OSError:
+    except (OSError, ValueError):
         return None
     return state.st_mtime_ns, state.st_size, state.st_ino
 

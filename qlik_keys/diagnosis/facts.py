@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from qlik_keys.diagnosis.ownership import is_ours_alone, is_same_key
-from qlik_keys.errors import TenantAuthError, TenantNotFound, TenantThrottled, TenantUnreachable
+from qlik_keys.errors import ConfigurationError, TenantAuthError, TenantNotFound, TenantThrottled, TenantUnreachable
 from qlik_keys.origins import same_origin
 
 if TYPE_CHECKING:
@@ -40,6 +40,10 @@ class Look(Generic[Value]):
     value: Value | None = None
     problem: QlikKeysError | None = None
     skipped: tuple[str, ...] = ()
+
+
+# The tenant was not reached, or a setting lets nobody call it.
+NOT_ASKED = (TenantUnreachable, ConfigurationError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +182,7 @@ def tenant_skip(discovery: Look[Discovery]) -> tuple[str, ...]:
     if isinstance(discovery.problem, TenantThrottled):
         return ("rate-budget",)
     if discovery.problem is not None:
-        return ("tenant-url",) if isinstance(discovery.problem, TenantUnreachable) else ("discovery",)
+        return ("tenant-url",) if isinstance(discovery.problem, NOT_ASKED) else ("discovery",)
     if discovery.value is not None and discovery.value.metadata is None:
         return ("discovery",)
     return ()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qlik_keys.diagnosis.facts import NOT_ASKED
 from qlik_keys.diagnosis.results import failed, not_checked, passed, see
-from qlik_keys.errors import TenantThrottled, TenantUnavailable, TenantUnreachable
+from qlik_keys.errors import TenantThrottled, TenantUnavailable
 from qlik_keys.tenant.oauth import clock_words, is_clock_off
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def check_tenant_url(facts: Facts) -> Check:
     problem, skipped = facts.discovery.problem, facts.discovery.skipped
     if skipped:
         return see("tenant-url", *skipped)
-    if isinstance(problem, TenantUnreachable):
+    if isinstance(problem, NOT_ASKED):
         advice = problem.hint or f"Check the tenant's URL, {facts.tenant_url}, and the network."
         if facts.proxy:
             by_proxy = f"The environment sends calls through the proxy {facts.proxy}: check that, or set NO_PROXY."
@@ -38,7 +39,7 @@ def check_discovery(facts: Facts) -> Check:
     name, problem, skipped = "discovery", facts.discovery.problem, facts.discovery.skipped
     if skipped:
         return see(name, *skipped)
-    if isinstance(problem, TenantUnreachable):
+    if isinstance(problem, NOT_ASKED):
         return see(name, "tenant-url")
     if isinstance(problem, TenantThrottled):
         return see(name, "rate-budget")
@@ -139,7 +140,7 @@ def _check_metadata(metadata: AuthorizationServerMetadata, facts: Facts) -> Chec
 def _as_discovery_says(name: str, facts: Facts) -> Check:
     if facts.discovery.skipped:
         return see(name, *facts.discovery.skipped)
-    if isinstance(facts.discovery.problem, TenantUnreachable):
+    if isinstance(facts.discovery.problem, NOT_ASKED):
         return see(name, "tenant-url")
     return see(name, "rate-budget" if isinstance(facts.discovery.problem, TenantThrottled) else "discovery")
 

@@ -99,7 +99,7 @@ class Session(Worker):
         form = fill_in()
         tenant = build_tenant(form, self._settings)
         try:
-            store = build_store(form, self._settings)
+            store = build_store(form, self._settings.refreshed())
         except BaseException:
             tenant.close()
             raise

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import hashlib
 import socket
 import ssl
-import subprocess
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -83,9 +83,16 @@ def certificates(tmp_path_factory):
 
 def subject_hash(ca):
     """The name that OpenSSL looks a certificate up by; Python has no function for it."""
-    return subprocess.run(
-        ["openssl", "x509", "-hash", "-noout", "-in", ca], capture_output=True, check=True, text=True
-    ).stdout.strip()
+    from cryptography import x509
+
+    subject = x509.load_pem_x509_certificate(ca.read_bytes()).subject
+    (name,) = subject
+    text = name.value.lower().encode()
+    value = b"\x0c" + bytes([len(text)]) + text  # UTF8String; all lengths here are below 128
+    inner = b"\x06\x03\x55\x04\x03" + value  # 2.5.4.3, commonName
+    pair = b"\x30" + bytes([len(inner)]) + inner
+    canonical = b"\x31" + bytes([len(pair)]) + pair
+    return hashlib.sha1(canonical).digest()[:4][::-1].hex()
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,18 @@ import os
 
 import pytest
 from support import ManualClock
-from tls_servers import TlsFront
+from tls_servers import ConnectProxy, TlsFront
 
 import qlik_keys as qk
-from qlik_keys.errors import Outcome, StoreError, StoreMisconfigured, StoreUnreachable, TenantError, TenantUnreachable
+from qlik_keys.errors import (
+    ConfigurationError,
+    Outcome,
+    StoreError,
+    StoreMisconfigured,
+    StoreUnreachable,
+    TenantError,
+    TenantUnreachable,
+)
 from qlik_keys.tenant import RetryPolicy
 
 HOST = "acme.eu.qlikcloud.com"
@@ -257,3 +265,57 @@ def test_a_connection_that_ends_within_a_request_may_have_had_its_effect(monkeyp
         ):
             store.client_ids(HOST)
         assert "cut the connection" in failed.value.message
+
+
+# --- by Vault's own variables ---
+
+
+@pytest.mark.openbao
+@pytest.mark.parametrize("prefix", ["VAULT", "BAO"])
+def test_a_vault_by_its_variables_alone(monkeypatch, certificates, tls_openbao, tmp_path, prefix):
+    for name in [each for each in os.environ if each.startswith(("QLIK_", "VAULT_", "BAO_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    def store(**variables):
+        for name, value in variables.items():
+            monkeypatch.setenv(f"{prefix}_{name}", str(value))
+        return qk.Settings.resolve().store()
+
+    client = {"CLIENT_CERT": certificates.client.certificate, "CLIENT_KEY": certificates.client.key}
+    address = {"ADDR": tls_openbao.urls["client certificate"], "TOKEN": tls_openbao.token}
+    with store(**address, **client, CAPATH=certificates.ca_folder) as by_folder:
+        assert by_folder.client_ids(HOST) == []
+    with store(
+        ADDR=tls_openbao.urls["other name"], CACERT=certificates.ca, TLS_SERVER_NAME="other.acme.example"
+    ) as named:
+        assert named.client_ids(HOST) == []
+    with store(CACERT="/no/such/file", CACERT_BYTES=certificates.ca.read_text()) as by_text:
+        assert by_text.client_ids(HOST) == []
+    with store(CACERT_BYTES="") as broken, pytest.raises(ConfigurationError) as caught:
+        broken.client_ids(HOST)
+    assert caught.value.message == f"{prefix}_CACERT names a file that cannot be read (no such file or directory)."
+    targets = {"other.acme.example:8200": int(tls_openbao.urls["other name"].rpartition(":")[2])}
+    with ConnectProxy(targets, login="ada:secret") as proxy:
+        variables = {
+            "CACERT": certificates.ca,
+            "PROXY_ADDR": f"http://ada:secret@{proxy.address}",
+            "TLS_SERVER_NAME": "",
+        }
+        with store(ADDR="https://other.acme.example:8200", **variables) as by_proxy:
+            assert by_proxy.client_ids(HOST) == []
+        assert proxy.connects == list(targets)
+
+
+@pytest.mark.openbao
+def test_the_doctor_names_a_variable_that_lets_nobody_call(monkeypatch, certificates, tenant_fronts, tls_openbao):
+    monkeypatch.setenv("SSL_CERT_FILE", "/no/such/file")
+    with (
+        qk.QlikTenant(tenant_fronts["good"], credential=qk.ApiKey("k")) as tenant,
+        qk.VaultKeyStore(tls_openbao.urls["good"], token="t", ca_cert=str(certificates.ca)) as store,
+    ):
+        seen = {check.name: check for check in qk.doctor(tenant, store, "a" * 32).checks}
+    assert seen["tenant-url"].verdict == "failed"
+    assert "SSL_CERT_FILE names a file that cannot be read" in seen["tenant-url"].why
+    assert "unset it" in seen["tenant-url"].advice
+    assert seen["discovery"].verdict == "not_checked"

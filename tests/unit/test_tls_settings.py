@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 import qlik_keys as qk
 from qlik_keys.errors import ConfigurationError
@@ -94,8 +99,8 @@ def test_a_client_certificate_that_is_no_good(monkeypatch, tmp_path, case):
     one, other = (authority.issue([name]).write(tmp_path, name) for name in ("one", "other"))
     plain = tmp_path / "encrypted.key"
     if case == "encrypted":
-        command = ["openssl", "pkey", "-aes256", "-passout", "pass:hunter22", "-in", one.key, "-out", plain]
-        subprocess.run(command, check=True, capture_output=True)
+        key = load_pem_private_key(one.key.read_bytes(), None)
+        plain.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"hunter22")))
     certificate, key, words = {
         "missing": (tmp_path / "nothing", one.key, "QLIK_KEYS_TENANT_CERT names a file that cannot be read"),
         "no key": (one.certificate, None, "no certificate with its private key"),
