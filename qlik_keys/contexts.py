@@ -19,8 +19,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
 from qlik_keys.context_choice import chosen_context, home_folder, keep_choice
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.secret import Secret
@@ -300,6 +298,8 @@ def _read(path: Path) -> ContextFile | str:
 
 def _document(path: Path) -> dict[object, object] | str:
     """Return what a file of YAML has at its top, every value as text, or what is wrong with it."""
+    import yaml  # noqa: PLC0415  # for those who have such a file
+
     try:
         if path.stat().st_size > _MAXIMUM_BYTES:
             return "is too large to be a file of contexts"

@@ -97,6 +97,7 @@ class TokenSource:
 
     client_id: str = ""  # a verbose traceback shows a source whose constructor refused its arguments, too
     token_url: str = ""
+    tenant_url: str = ""
 
     def __init__(
         self,
@@ -143,6 +144,7 @@ class TokenSource:
         self._owns_http = http is None
         self._http = http or Session(address[0], timeout_seconds=timeout_seconds, transport=transport, clock=clock)
         self.token_url = self._http.token_url
+        self.tenant_url = self._http.url
         self.client_id = self._asked_for = client_id
         self.scopes = tuple(scopes)
         self._user = user

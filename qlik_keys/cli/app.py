@@ -18,6 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from qlik_keys import __version__
+from qlik_keys.cli.lean import leave_out_httpx_command_line, take_texts_as_they_are
 from qlik_keys.cli.results import current_notebook
 from qlik_keys.cli.word_order import in_order
 from qlik_keys.errors import Interrupted, Outcome, QlikKeysError
@@ -156,7 +157,8 @@ class Tree(Group):
             module = importlib.import_module(f"qlik_keys.cli.{entry.module}")
             command: Any = typer.main.get_command(module.app)
             # A module of one group is that group; one of several commands holds them under their names.
-            self._loaded[cmd_name] = command if command.name == cmd_name else command.commands[cmd_name]
+            found = command if command.name == cmd_name else command.commands[cmd_name]
+            self._loaded[cmd_name] = take_texts_as_they_are(found)
         return self._loaded[cmd_name]
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -240,7 +242,7 @@ def run(words: Sequence[str], *, prog_name: str) -> int:
     if len(words) > 1 and words[0] in COMPLETION_OPTIONS:
         raise UsageProblem(f"{words[0]} takes no value: it is for the shell that it is typed in.", "")
     try:
-        root = typer.main.get_command(app)
+        root = take_texts_as_they_are(typer.main.get_command(app))
         code = root.main(in_order(words, root), prog_name=prog_name, standalone_mode=False)
     except typer.Abort:
         problem = None
@@ -267,6 +269,7 @@ def run(words: Sequence[str], *, prog_name: str) -> int:
 
 def main() -> None:
     """Run the command line; what went wrong is told on standard error, in words or, with `--json`, as JSON."""
+    leave_out_httpx_command_line()
     words = sys.argv[1:]
     as_json = asks_for_json(words)
     prog_name = os.path.basename(sys.argv[0]).removesuffix(".py")  # noqa: PTH119

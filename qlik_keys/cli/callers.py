@@ -82,6 +82,25 @@ def as_client(
         )
 
 
+@contextmanager
+def token_source(
+    client: str, settings: Settings, *, user: UserLookup | None = None, scopes: Sequence[str] = ()
+) -> Iterator[TokenSource]:
+    """Yield what gets tokens of a client with its key in the Vault, for who wants tokens and nothing else.
+
+    Raises:
+        ConfigurationError: tenant or Vault is missing, or no client of that name has a key there.
+    """
+    from qlik_keys.token_source import TokenSource
+
+    url = _tenant_url(settings)
+    with (
+        settings.store() as store,
+        TokenSource.from_store(store, tenant_url=url, client_id=client, scopes=scopes, user=user) as source,
+    ):
+        yield source
+
+
 def nobody(settings: Settings, *, retry: RetryPolicy | None = None) -> QlikTenant:
     """Return the tenant asked without a credential.
 
@@ -90,9 +109,18 @@ def nobody(settings: Settings, *, retry: RetryPolicy | None = None) -> QlikTenan
     """
     from qlik_keys.tenant import Anonymous, QlikTenant
 
+    return QlikTenant(_tenant_url(settings), credential=Anonymous(), retry=retry)
+
+
+def _tenant_url(settings: Settings) -> str:
+    """Return the tenant's address.
+
+    Raises:
+        ConfigurationError: none is set.
+    """
     if not settings.tenant_url:
         raise ConfigurationError("No tenant is set.", hint="Set QLIK_TENANT_URL, or give --server or --context.")
-    return QlikTenant(settings.tenant_url, credential=Anonymous(), retry=retry)
+    return settings.tenant_url
 
 
 def lookup(user_id: str | None, subject: str | None) -> UserLookup | None:

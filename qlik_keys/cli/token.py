@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, error_document, new_group, tell_error, tell_json
-from qlik_keys.cli.callers import as_client, lookup, resolved
+from qlik_keys.cli.callers import lookup, resolved, token_source
 from qlik_keys.cli.options import (
     AsSubjectOption,
     AsUserOption,
@@ -81,9 +81,9 @@ def token(
     if program and not run:
         raise typer.BadParameter("A program is for --exec.", param_hint="--exec")
     user, settings = lookup(as_user, as_subject), resolved(server=server, login=False, as_json=as_json)
-    with as_client(client, settings, user=user, scopes=scope or ()) as (tenant, source):
+    with token_source(client, settings, user=user, scopes=scope or ()) as source:
         made = source.token()
-        tenant_url = tenant.url
+        tenant_url = source.tenant_url
     # The scope is the tenant's text.
     told = f"a token of {client} {_life(made)}, scope {printable(made.scope, _LONGEST_SCOPE) or 'not told'}."
     if context is None:

@@ -1,5 +1,8 @@
 """Raw key material: reading it, judging it, and never validating the same key twice in a process.
 
+A private key is cryptography's own object here. jwcrypto makes keys and reads those that come as a JWK; it is loaded
+for that alone, since its import (with X.509 and all) costs more than a token's signature and both its requests.
+
 Functions here return what is wrong instead of raising it wherever private members are at hand: a traceback prints the
 arguments of its frames (`%xmode Verbose`), so no frame that holds them may be part of one.
 """
@@ -10,18 +13,25 @@ import hashlib
 import json
 import re
 import threading
-from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from jwcrypto.common import JWException
-from jwcrypto.jwk import JWK
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_der_private_key,
+    load_der_public_key,
+    load_pem_private_key,
+)
 
 from qlik_keys.errors import KeyMaterialError
+from qlik_keys.keys import formats
 from qlik_keys.keys.spec import WANTED
 
 if TYPE_CHECKING:
@@ -29,31 +39,35 @@ if TYPE_CHECKING:
 
     from qlik_keys.keys.spec import Algorithm
 
+Native = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 MINIMUM_RSA_BITS = 2048
 MINIMUM_EXPONENT = 65537  # NIST SP 800-56B 6.2: 2**16 < e; smaller ones invite attacks on sloppy verifiers
 PUBLIC_MEMBERS = {"RSA": ("n", "e"), "EC": ("crv", "x", "y")}
 PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
 _LOADED_KEYS = 512
+_MOST_BITS = 16_384
+_CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+_P384_BYTES = 48
 
-_loaded: OrderedDict[bytes, JWK] = OrderedDict()
+_loaded: OrderedDict[bytes, Native] = OrderedDict()
 _loaded_lock = threading.Lock()
 
 
-def remember(jwk: JWK, *forms: bytes) -> None:
+def remember(native: Native, *forms: bytes) -> None:
     """Remember a validated key by the digests of its written forms, so that this process never validates it again.
 
     Args:
-        jwk: the key.
+        native: the key.
         forms: its PEM, or `canonical` of its private JWK.
     """
     with _loaded_lock:
         for form in forms:
-            _loaded[hashlib.sha256(form).digest()] = jwk
+            _loaded[hashlib.sha256(form).digest()] = native
         while len(_loaded) > _LOADED_KEYS:
             _loaded.popitem(last=False)
 
 
-def _remembered(form: bytes) -> JWK | None:
+def _remembered(form: bytes) -> Native | None:
     with _loaded_lock:
         return _loaded.get(hashlib.sha256(form).digest())
 
@@ -64,34 +78,85 @@ def canonical(members: Mapping[str, Any]) -> bytes:
     return json.dumps([[name, members.get(name)] for name in names]).encode()
 
 
-def load_pem(data: bytes, passphrase: bytes | None) -> tuple[JWK | None, str, str]:
-    """Return the key, or why there is none and what to do; never raises, so that no traceback holds the PEM."""
+Loaded = tuple[Native | None, str, str]
+
+
+def load(content: str | bytes, passphrase: bytes | None) -> tuple[Native | None, str, str, dict[str, Any]]:
+    """Return the key in what somebody handed in, or why there is none and what to do, and a JWK's `alg` and `kid`.
+
+    Never raises, so that no traceback holds the key.
+    """
+    known = _remembered(content) if passphrase is None and isinstance(content, bytes) else None
+    if known is not None:
+        return known, "", "", {}
+    handed = formats.tell_apart(content)
+    if handed.kind == "jwk":
+        if passphrase is not None:
+            return None, "A JWK is not encrypted, and a passphrase was given.", "Leave the passphrase out.", {}
+        return load_jwk(handed.members)
+    if handed.kind == "pem":
+        return *_load_pem(handed.data, passphrase), {}
+    if handed.kind == "der":
+        return *_load_der(handed.data, passphrase), {}
+    return None, handed.problem, handed.hint, {}
+
+
+def _load_pem(data: bytes, passphrase: bytes | None) -> Loaded:
     known = _remembered(data) if passphrase is None else None
     if known is not None:
         return known, "", ""
-    jwk = JWK()
     try:
-        jwk.import_from_pem(data, password=passphrase)
+        native = load_pem_private_key(data, passphrase)
     except TypeError:
         if passphrase is None:
             return None, "The PEM is encrypted.", "Give its passphrase."
         return None, "The PEM is not encrypted, and a passphrase was given.", "Leave the passphrase out."
-    except (ValueError, JWException) as problem:
+    except ValueError as problem:
         if b"ENCRYPTED" in data and passphrase is not None:
             return None, "The passphrase does not open this PEM, or the PEM is damaged.", "Check the passphrase."
-        reason = "it is not PEM at all" if b"-----BEGIN" not in data else _weakness_of_pem(problem)
-        return None, f"No private key could be read: {reason}.", WANTED
+        return None, f"No private key could be read: {_weakness_of_pem(problem)}.", WANTED
     except Exception as problem:  # noqa: BLE001  # cryptography has its own class for each kind it cannot do
         return None, f"This kind of key is not supported ({type(problem).__name__}).", WANTED
-    if not jwk.has_private:
-        return None, "This PEM is a public key, and a private key is needed here.", "Give the private key's PEM."
-    weakness = _weakness(jwk)
-    if weakness:
+    weakness = _weakness_of(native)
+    if weakness or not isinstance(native, Native):
         return None, weakness, WANTED
-    jwk.unsafe_skip_rsa_key_validation = True  # validated by the import, a line above
     if passphrase is None:
-        remember(jwk, data)
-    return jwk, "", ""
+        remember(native, data)
+    return native, "", ""
+
+
+def _load_der(data: bytes, passphrase: bytes | None) -> Loaded:
+    native: Any = None
+    try:
+        native = load_der_private_key(data, passphrase)
+    except TypeError:
+        if passphrase is None:
+            return None, "The key is in DER and encrypted.", "Give its passphrase."
+        return None, "The key is in DER and not encrypted, and a passphrase was given.", "Leave the passphrase out."
+    except Exception:  # noqa: BLE001  # cryptography has its own class for each kind it cannot do
+        if passphrase is not None:
+            return None, "The passphrase does not open this key in DER, or it is damaged.", "Check the passphrase."
+        return None, *_what_der_is(data)
+    weakness = _weakness_of(native)
+    return (None, weakness, WANTED) if weakness else (native, "", "")
+
+
+def _what_der_is(data: bytes) -> tuple[str, str]:
+    """Say what DER that is no private key is, and what to do."""
+    from cryptography import x509  # noqa: PLC0415  # a fifth of a token's time, for an error
+
+    give = "Give the private key's file."
+    for read, what in (
+        (load_der_public_key, "a public key in DER, and a private key is needed here"),
+        (x509.load_der_x509_certificate, "a certificate in DER, which has the public key alone"),
+        (x509.load_der_x509_csr, "a certificate request in DER, which has the public key alone"),
+    ):
+        try:
+            read(data)
+        except Exception:  # noqa: BLE001, S112  # it is something else
+            continue
+        return f"This is {what}.", give
+    return "No private key could be read: it is binary (DER), and damaged or no key.", WANTED
 
 
 def _weakness_of_pem(problem: Exception) -> str:
@@ -100,8 +165,24 @@ def _weakness_of_pem(problem: Exception) -> str:
     return "it is an RSA key with an impossible exponent" if "exponent" in text or " e " in text else "it is damaged"
 
 
-def load_jwk(members: dict[str, Any]) -> tuple[JWK | None, str, str]:
-    """Return the key, or why there is none and what to do; never raises, so that no traceback holds the members."""
+def load_jwk(members: dict[str, Any]) -> tuple[Native | None, str, str, dict[str, Any]]:
+    """Return the key in a JWK, or why there is none and what to do, and its `alg` and `kid`.
+
+    Never raises, so that no traceback holds the members; they are emptied.
+    """
+    names = {name: members.get(name) for name in ("alg", "kid")}
+    problem = _problem_of(members)
+    if not problem and "d" not in members:
+        problem = "This JWK is a public key, and a private key is needed here."
+    hint = "Give the JWK that has the private member `d`."
+    native = None
+    if not problem:
+        native, problem, hint = _native_of(members)
+    members.clear()
+    return native, problem, hint, names
+
+
+def _native_of(members: dict[str, Any]) -> Loaded:
     try:
         form = canonical(members)
     except (TypeError, ValueError):
@@ -109,78 +190,165 @@ def load_jwk(members: dict[str, Any]) -> tuple[JWK | None, str, str]:
     known = _remembered(form)
     if known is not None:
         return known, "", ""
+    from jwcrypto.jwk import JWK  # noqa: PLC0415  # see above
+
     kept = {name: value for name, value in members.items() if name not in ("alg", "use", "key_ops", "kid")}
     try:
+        if kept["kty"] == "RSA" and not {"p", "q", "dp", "dq", "qi"} <= kept.keys():
+            kept |= _primes(kept)
         jwk = JWK(**kept)
     except Exception:  # noqa: BLE001  # jwcrypto lets binascii's and struct's errors through
         return None, "The JWK is damaged: a member is missing or malformed.", WANTED
-    weakness = _weakness(jwk)
+    weakness = _weakness(dict(jwk.export_public(as_dict=True)))
     if weakness:
         return None, weakness, WANTED
     try:
-        jwk.get_op_key("sign")  # cryptography validates the numbers here
+        native: Native = jwk.get_op_key("sign")  # cryptography validates the numbers here
     except Exception:  # noqa: BLE001  # ValueError, or a class of the backend's
         return None, "The JWK's numbers do not make a key.", "Check that it was copied whole."
-    jwk.unsafe_skip_rsa_key_validation = True
-    remember(jwk, form)
-    return jwk, "", ""
+    remember(native, form)
+    return native, "", ""
+
+
+def _primes(members: Mapping[str, Any]) -> dict[str, str]:
+    """Return the members of an RSA key that follow from `n`, `e` and `d` (RFC 7518 6.3.2: a producer may omit them).
+
+    Raises:
+        ValueError: the three do not belong together.
+    """
+    n, e, d = (_number(members, name) for name in ("n", "e", "d"))
+    if n.bit_length() > _MOST_BITS:
+        raise ValueError("too large")
+    p, q = rsa.rsa_recover_prime_factors(n, e, d)
+    rest = {"p": p, "q": q, "dp": rsa.rsa_crt_dmp1(d, p), "dq": rsa.rsa_crt_dmq1(d, q), "qi": rsa.rsa_crt_iqmp(p, q)}
+    return {name: _text(value) for name, value in rest.items()}
 
 
 def parse_jwk(document: Mapping[str, Any] | str) -> tuple[dict[str, Any], str]:
     """Return the JWK's members, or {} and what is wrong with it."""
-    try:
-        parsed: Any = json.loads(document) if isinstance(document, str) else document
-        members = {str(name): value for name, value in parsed.items()}
-    except (ValueError, AttributeError, RecursionError):
-        return {}, "This is not a JWK: it is no JSON object."
+    handed = formats.jwk_of(document)
+    problem = handed.problem or _problem_of(handed.members)
+    return ({}, problem) if problem else (handed.members, "")
+
+
+def _problem_of(members: Mapping[str, Any]) -> str:
+    """Say why these members are no public half of a key that a tenant accepts, or ""."""
     kty = str(members.get("kty"))
     if kty == "oct" or "k" in members:
-        return {}, "This JWK is a symmetric key, and a client key is a key pair."
+        return "This JWK is a symmetric key, and a client key is a key pair."
     if kty == "OKP":
-        return {}, "This JWK is on an Edwards or Montgomery curve (Ed25519 and the like)."
+        return "This JWK is on an Edwards or Montgomery curve (Ed25519 and the like)."
     if kty not in PUBLIC_MEMBERS:
-        return {}, "This JWK's `kty` is neither RSA nor EC."
+        return "This JWK's `kty` is neither RSA nor EC."
     if kty == "EC" and members.get("crv") != "P-384":
-        return {}, "This JWK is on another curve than P-384."
+        return "This JWK is on another curve than P-384."
+    if "oth" in members:
+        return "This JWK is an RSA key with more than two primes."
     missing = [name for name in PUBLIC_MEMBERS[kty] if not isinstance(members.get(name), str) or not members[name]]
     if missing:
-        return {}, f"This JWK lacks the member `{missing[0]}`."
+        return f"This JWK lacks the member `{missing[0]}`."
     for name in PUBLIC_MEMBERS[kty]:
         if name != "crv" and not re.fullmatch(r"[A-Za-z0-9_-]+", members[name]):
-            return {}, f"The member `{name}` is not base64url."
-    return members, ""
+            return f"The member `{name}` is not base64url."
+    return ""
 
 
-def import_public(members: Mapping[str, Any]) -> JWK:
-    """Return the public key of these members, checked.
+def generate(*, kty: str, bits: int | None) -> Native:
+    """Return a new key."""
+    from jwcrypto.jwk import JWK  # noqa: PLC0415  # see above
+
+    if kty == "EC":
+        jwk = JWK.generate(kty="EC", crv="P-384")
+    else:
+        jwk = JWK.generate(kty="RSA", size=bits, public_exponent=MINIMUM_EXPONENT)
+    # This process made it a moment ago: the key check (40 to 290 ms, holding the GIL) would tell us nothing.
+    jwk.unsafe_skip_rsa_key_validation = True
+    native: Native = jwk.get_op_key("sign")
+    return native
+
+
+def private_pem(native: Native) -> str:
+    """Return the key as PKCS#8 PEM in the clear, and remember that form."""
+    pem = native.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    remember(native, pem)
+    return pem.decode()
+
+
+def private_members(native: Native) -> dict[str, str]:
+    """Return the members of the private JWK in the clear (RFC 7518 6.2.2, 6.3.2), and remember that form."""
+    members = public_members(native)
+    if isinstance(native, rsa.RSAPrivateKey):
+        numbers = native.private_numbers()
+        values = {"d": numbers.d, "p": numbers.p, "q": numbers.q}
+        values |= {"dp": numbers.dmp1, "dq": numbers.dmq1, "qi": numbers.iqmp}
+        members |= {name: _text(value) for name, value in values.items()}
+    else:
+        members["d"] = _text(native.private_numbers().private_value, _P384_BYTES)
+    remember(native, canonical(members))
+    return members
+
+
+def public_members(native: Native) -> dict[str, str]:
+    """Return `kty` and the public numbers (RFC 7518 6.2.1, 6.3.1)."""
+    if isinstance(native, rsa.RSAPrivateKey):
+        public = native.public_key().public_numbers()
+        return {"kty": "RSA", "n": _text(public.n), "e": _text(public.e)}
+    point = native.public_key().public_numbers()
+    return {"kty": "EC", "crv": "P-384", "x": _text(point.x, _P384_BYTES), "y": _text(point.y, _P384_BYTES)}
+
+
+def thumbprint(members: Mapping[str, str]) -> str:
+    """Return the RFC 7638 SHA-256 thumbprint of checked public members, base64url."""
+    names = sorted(("kty", *PUBLIC_MEMBERS[members["kty"]]))
+    text = json.dumps({name: members[name] for name in names}, separators=(",", ":"))
+    return _base64url(hashlib.sha256(text.encode()).digest())
+
+
+def _text(number: int, length: int | None = None) -> str:
+    return _base64url(number.to_bytes(length or (number.bit_length() + 7) // 8 or 1, "big"))
+
+
+def _base64url(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def import_public(members: Mapping[str, Any]) -> dict[str, str]:
+    """Return `kty` and the public numbers of these members, checked.
 
     Raises:
         KeyMaterialError: the numbers make no key that a tenant accepts.
     """
-    kty = members.get("kty")
-    names = PUBLIC_MEMBERS.get(str(kty))
+    kty = str(members.get("kty"))
+    names = PUBLIC_MEMBERS.get(kty)
     if names is None:
         raise KeyMaterialError("This JWK's `kty` is neither RSA nor EC.", hint=WANTED)
-    public = {name: members[name] for name in names if name in members}
+    public = {"kty": kty, **{name: members[name] for name in names if name in members}}
     del members
     try:
-        jwk = JWK(kty=kty, **public)
-        weakness = _weakness(jwk)
+        weakness = _weakness(public)
         if not weakness:
-            jwk.get_op_key("verify")  # puts the point on the curve
-    except Exception:  # noqa: BLE001  # jwcrypto lets binascii's, struct's and cryptography's errors through
+            _public_key(public)  # puts the point on the curve
+    except Exception:  # noqa: BLE001  # binascii's, jwcrypto's and cryptography's errors
         weakness = "The JWK's public numbers do not make a key."
     if weakness:
         raise KeyMaterialError(weakness, hint=WANTED)
-    return jwk
+    return public
 
 
-def load_public_pem(pem: str) -> JWK:
-    """Return the public key in a PEM text, checked.
+def _public_key(members: Mapping[str, str]) -> Any:
+    from jwcrypto.jwk import JWK  # noqa: PLC0415  # see above
+
+    return JWK(**members).get_op_key("verify")
+
+
+def load_public_pem(pem: str) -> dict[str, str]:
+    """Return `kty` and the public numbers in a PEM text, checked.
 
     Raises:
         KeyMaterialError: there is none, or none that a tenant accepts.
     """
+    from jwcrypto.jwk import JWK  # noqa: PLC0415  # see above
+
     try:
         members = JWK.from_pem(pem.encode()).export_public(as_dict=True)
     except Exception:  # noqa: BLE001  # jwcrypto lets cryptography's errors through
@@ -188,15 +356,9 @@ def load_public_pem(pem: str) -> JWK:
     return import_public(members)
 
 
-def public_members(jwk: JWK) -> dict[str, str]:
-    """Return `kty` and the public numbers."""
-    kty = jwk["kty"]
-    return {"kty": kty, **{name: jwk[name] for name in PUBLIC_MEMBERS[kty]}}
-
-
-def verifies(jwk: JWK, alg: Algorithm, data: bytes, signature: bytes) -> bool:
+def verifies(members: Mapping[str, str], alg: Algorithm, data: bytes, signature: bytes) -> bool:
     """Tell whether a JWS signature of these bytes is right (RFC 7518 3.3, 3.4)."""
-    key = jwk.get_op_key("verify")
+    key = _public_key(members)
     try:
         if alg == "ES384":
             half = len(signature) // 2
@@ -210,28 +372,35 @@ def verifies(jwk: JWK, alg: Algorithm, data: bytes, signature: bytes) -> bool:
     return True
 
 
-def modulus_bits(jwk: JWK) -> int:
+def modulus_bits(members: Mapping[str, str]) -> int:
     """Return the size of an RSA key's modulus."""
-    return _number(jwk, "n").bit_length()
+    return _number(members, "n").bit_length()
 
 
-def _number(jwk: JWK, name: str) -> int:
-    text = jwk[name]
+def _number(members: Mapping[str, Any], name: str) -> int:
+    text = members[name]
     return int.from_bytes(urlsafe_b64decode(text + "=" * (-len(text) % 4)), "big")
 
 
-def _weakness(jwk: JWK) -> str:
-    """Say why no tenant should be given this key, or ""."""
-    kty = jwk["kty"]
+def _weakness_of(native: Any) -> str:
+    """Say why no tenant should be given this key, or "" for one that is `Native` and sound."""
+    if isinstance(native, ec.EllipticCurvePrivateKey):
+        curve = _CURVES.get(native.curve.name, native.curve.name)
+        return "" if curve == "P-384" else f"The key is on the curve {curve}, not on P-384."
+    if isinstance(native, rsa.RSAPrivateKey):
+        return _weakness(public_members(native))
+    kind = type(native).__name__.lstrip("_").removesuffix("PrivateKey")
+    if kind.startswith(("Ed", "X")):
+        return f"The key is on an Edwards or Montgomery curve (Ed25519 and the like): it is {kind}."
+    return f"Keys of type {kind} are not for client assertions."
+
+
+def _weakness(members: Mapping[str, Any]) -> str:
+    """Say why no tenant should be given the key with these public members, or ""."""
+    kty = members["kty"]
     if kty == "EC":
-        return "" if jwk["crv"] == "P-384" else f"The key is on the curve {jwk['crv']}, not on P-384."
-    if kty != "RSA":
-        return (
-            "The key is on an Edwards or Montgomery curve (Ed25519 and the like)."
-            if kty == "OKP"
-            else (f"Keys of type {kty} are not for client assertions.")
-        )
-    modulus, exponent = _number(jwk, "n"), _number(jwk, "e")
+        return "" if members["crv"] == "P-384" else f"The key is on the curve {members['crv']}, not on P-384."
+    modulus, exponent = _number(members, "n"), _number(members, "e")
     if modulus.bit_length() < MINIMUM_RSA_BITS:
         return f"The RSA key has {modulus.bit_length()} bits, fewer than {MINIMUM_RSA_BITS}."
     if exponent % 2 == 0:

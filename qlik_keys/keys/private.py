@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from jwcrypto.jwk import JWK
 
 from qlik_keys.errors import KeyMaterialError
-from qlik_keys.keys import material
+from qlik_keys.keys import formats, material
 from qlik_keys.keys.public import KID, PublicJwk, check_kid, make_kid
 from qlik_keys.keys.spec import ALGORITHMS, WANTED, Algorithm, KeySpec
 
@@ -32,18 +31,17 @@ class PrivateKey:
         public: the public half.
     """
 
-    __slots__ = ("__jwk", "__native", "alg", "kid", "public")
+    __slots__ = ("__native", "alg", "kid", "public")
 
     kid: str
     alg: Algorithm
     public: PublicJwk
 
-    def __init__(self, jwk: JWK, *, alg: Algorithm, kid: str) -> None:
-        self.__jwk = jwk
-        self.__native = jwk.get_op_key("sign")
+    def __init__(self, native: material.Native, *, alg: Algorithm, kid: str) -> None:
+        self.__native = native
         self.kid = kid
         self.alg = alg
-        self.public = PublicJwk.of(jwk, alg=alg, kid=kid)
+        self.public = PublicJwk.of(material.public_members(native), alg=alg, kid=kid)
 
     @classmethod
     def from_pem(
@@ -55,13 +53,17 @@ class PrivateKey:
         kid: str | None = None,
         made_on: date | None = None,
     ) -> PrivateKey:
-        """Load a private key from PEM: PKCS#8, PKCS#1 or SEC1, encrypted or not.
+        r"""Load a private key from PEM: PKCS#8, PKCS#1 or SEC1, encrypted or not.
+
+        What has one reading is taken too: PEM with its line ends written out as `\n` or on one line, in UTF-16, with
+        text or a certificate around it; DER; base64 of these; a JWK. Other formats are named, with the command that
+        converts them.
 
         The load validates the key, which costs 40 ms for RSA-2048 and 290 ms for RSA-4096, and happens once per
         process for a given PEM.
 
         Args:
-            pem: the PEM text.
+            pem: the PEM text, or a file's bytes.
             passphrase: for an encrypted key.
             alg: "RS256" (the default for RSA) or "RS512"; "ES384" for P-384.
             kid: the key's name; without it, one is made of `made_on` and the thumbprint.
@@ -70,14 +72,13 @@ class PrivateKey:
         Raises:
             KeyMaterialError: no private key, the wrong passphrase, or a key that no tenant accepts.
         """
-        data = pem.encode() if isinstance(pem, str) else bytes(pem)
         secret = passphrase.encode() if isinstance(passphrase, str) else passphrase
-        jwk, problem, hint = material.load_pem(data, secret)
+        native, problem, hint, names = material.load(pem if isinstance(pem, str) else bytes(pem), secret)
         # IPython's %xmode Verbose prints the arguments of every frame of a traceback.
-        del data, secret, pem, passphrase
-        if jwk is None:
+        del secret, pem, passphrase
+        if native is None:
             raise KeyMaterialError(problem, hint=hint)
-        return cls._named(jwk, alg=alg, kid=kid, made_on=made_on)
+        return cls._of_document(native, names, alg=alg, kid=kid, made_on=made_on)
 
     @classmethod
     def from_jwk(
@@ -88,10 +89,10 @@ class PrivateKey:
         kid: str | None = None,
         made_on: date | None = None,
     ) -> PrivateKey:
-        """Load a private key from a JWK, given as a mapping or as JSON text.
+        """Load a private key from a JWK, given as a mapping or as JSON text; `n`, `e` and `d` are enough of RSA.
 
         Args:
-            document: the JWK.
+            document: the JWK, or a set with one.
             alg: overrides the JWK's own `alg`, which is used when it has one.
             kid: the key's name; without it the JWK's own `kid` is kept if it is one of ours, else a new one is made.
             made_on: UTC date for a new kid, today by default.
@@ -99,38 +100,55 @@ class PrivateKey:
         Raises:
             KeyMaterialError: not a private JWK, or a key that no tenant accepts.
         """
-        members, problem = material.parse_jwk(document)
-        del document
-        if not problem and members.get("kty") in material.PUBLIC_MEMBERS and "d" not in members:
-            problem = "This JWK is a public key, and a private key is needed here."
-        own_alg, own_kid = members.get("alg"), members.get("kid")
-        if problem:
-            jwk, hint = None, "Give the JWK that has the private member `d`."
+        if isinstance(document, str):
+            native, problem, hint, names = material.load(document, None)
         else:
-            jwk, problem, hint = material.load_jwk(members)
-        members.clear()
-        if jwk is None:
+            handed = formats.jwk_of(document)
+            problem, hint = handed.problem, handed.hint
+            native, names = None, {}
+            if not problem:
+                native, problem, hint, names = material.load_jwk(handed.members)
+            del handed
+        del document
+        if native is None:
             raise KeyMaterialError(problem, hint=hint)
+        return cls._of_document(native, names, alg=alg, kid=kid, made_on=made_on)
+
+    @classmethod
+    def _of_document(
+        cls,
+        native: material.Native,
+        names: Mapping[str, Any],
+        *,
+        alg: Algorithm | None,
+        kid: str | None,
+        made_on: date | None,
+    ) -> PrivateKey:
+        """Return the key under the `alg` and `kid` that its JWK has, where none are given."""
+        own_alg, own_kid = names.get("alg"), names.get("kid")
         if alg is None and own_alg is not None:
             if own_alg not in ALGORITHMS:
                 raise KeyMaterialError("The JWK's `alg` is none that a tenant accepts.", hint=WANTED)
             alg = own_alg
         if kid is None and isinstance(own_kid, str) and KID.fullmatch(own_kid):
             kid = own_kid
-        return cls._named(jwk, alg=alg, kid=kid, made_on=made_on)
+        return cls._named(native, alg=alg, kid=kid, made_on=made_on)
 
     @classmethod
-    def _named(cls, jwk: JWK, *, alg: Algorithm | None, kid: str | None, made_on: date | None) -> PrivateKey:
-        kty = jwk["kty"]
+    def _named(
+        cls, native: material.Native, *, alg: Algorithm | None, kid: str | None, made_on: date | None
+    ) -> PrivateKey:
+        members = material.public_members(native)
+        kty = members["kty"]
         if alg is None:
             alg = "ES384" if kty == "EC" else "RS256"
         if (alg == "ES384") != (kty == "EC"):
             raise KeyMaterialError(f"{alg} does not go with a key of type {kty}.", hint=WANTED)
         if kid is None:
-            kid = make_kid(material.public_members(jwk), made_on=made_on or datetime.now(tz=UTC).date())
+            kid = make_kid(members, made_on=made_on or datetime.now(tz=UTC).date())
         else:
-            check_kid(kid, material.public_members(jwk))
-        return cls(jwk, alg=alg, kid=kid)
+            check_kid(kid, members)
+        return cls(native, alg=alg, kid=kid)
 
     def signer(self) -> LocalSigner:
         """Return a signer over this key; it holds the loaded key, so that signing never loads it again."""
@@ -142,12 +160,9 @@ class PrivateKey:
         The one way out. Whoever calls it answers for where the text goes.
         """
         if form == "pem":
-            pem: bytes = self.__jwk.export_to_pem(private_key=True, password=None)
-            material.remember(self.__jwk, pem)
-            return pem.decode()
-        document = json.loads(self.__jwk.export_private())
-        material.remember(self.__jwk, material.canonical(document))
-        return json.dumps({**document, "kid": self.kid, "alg": self.alg, "use": "sig"}, separators=(",", ":"))
+            return material.private_pem(self.__native)
+        members = material.private_members(self.__native)
+        return json.dumps({**members, "kid": self.kid, "alg": self.alg, "use": "sig"}, separators=(",", ":"))
 
     def __repr__(self) -> str:
         return f"<PrivateKey kid={self.kid} alg={self.alg}>"
@@ -218,11 +233,6 @@ def generate(spec: KeySpec | None = None, *, made_on: date | None = None) -> Pri
         'ES384'
     """
     spec = spec or KeySpec()
-    if spec.alg == "ES384":
-        jwk = JWK.generate(kty="EC", crv="P-384")
-    else:
-        jwk = JWK.generate(kty="RSA", size=spec.bits, public_exponent=material.MINIMUM_EXPONENT)
-    # This process made it a moment ago: the key check (40 to 290 ms, holding the GIL) would tell us nothing.
-    jwk.unsafe_skip_rsa_key_validation = True
-    kid = make_kid(material.public_members(jwk), made_on=made_on or datetime.now(tz=UTC).date())
-    return PrivateKey(jwk, alg=spec.alg, kid=kid)
+    native = material.generate(kty="EC" if spec.alg == "ES384" else "RSA", bits=spec.bits)
+    kid = make_kid(material.public_members(native), made_on=made_on or datetime.now(tz=UTC).date())
+    return PrivateKey(native, alg=spec.alg, kid=kid)

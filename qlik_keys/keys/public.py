@@ -14,8 +14,6 @@ from qlik_keys.keys.spec import ALGORITHMS, RSA_SIZES, WANTED, Algorithm, KeySpe
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jwcrypto.jwk import JWK
-
 KID = re.compile(r"(?P<made_on>\d{4}-\d{2}-\d{2})_(?P<thumbprint>[A-Za-z0-9_-]{43})")
 
 
@@ -79,22 +77,21 @@ class PublicJwk:
         Raises:
             KeyMaterialError: it is no public key that a tenant accepts.
         """
-        jwk = material.load_public_pem(pem)
-        members = material.public_members(jwk)
-        return cls.of(jwk, alg=alg, kid=kid or make_kid(members, made_on=made_on or datetime.now(UTC).date()))
+        members = material.load_public_pem(pem)
+        return cls.of(members, alg=alg, kid=kid or make_kid(members, made_on=made_on or datetime.now(UTC).date()))
 
     @classmethod
-    def of(cls, jwk: JWK, *, alg: Algorithm, kid: str) -> PublicJwk:
-        """Return the public half of a checked key; for this package alone, since `JWK` does not leave it.
+    def of(cls, members: Mapping[str, str], *, alg: Algorithm, kid: str) -> PublicJwk:
+        """Return the public half with these checked members; for this package alone.
 
         Raises:
             KeyMaterialError: the algorithm does not go with the type of key.
         """
-        kty = jwk["kty"]
+        kty = members["kty"]
         if (alg == "ES384") != (kty == "EC"):
             raise KeyMaterialError(f"{alg} does not go with a key of type {kty}.", hint=WANTED)
-        members = material.public_members(jwk)
-        return cls(kid=kid, alg=alg, kty=kty, members=tuple(item for item in members.items() if item[0] != "kty"))
+        kind: Literal["RSA", "EC"] = "RSA" if kty == "RSA" else "EC"
+        return cls(kid=kid, alg=alg, kty=kind, members=tuple(item for item in members.items() if item[0] != "kty"))
 
     def to_dict(self) -> dict[str, str]:
         """Return the JWK as a new dict, the members that the contract lists and no other."""
@@ -130,22 +127,22 @@ def thumbprint(members: Mapping[str, str]) -> str:
     Raises:
         KeyMaterialError: the members are no RSA or EC key.
     """
-    return str(material.import_public(members).thumbprint())
+    return material.thumbprint(material.import_public(members))
 
 
 def make_kid(members: Mapping[str, str], *, made_on: date) -> str:
-    """Return `<UTC date>_<thumbprint>`: Qlik keeps no date per key, so the date travels in the name."""
-    return f"{made_on.isoformat()}_{thumbprint(members)}"
+    """Return `<UTC date>_<thumbprint>` of checked members: Qlik keeps no date per key, so the name has it."""
+    return f"{made_on.isoformat()}_{material.thumbprint(members)}"
 
 
 def check_kid(kid: str, members: Mapping[str, str]) -> None:
-    """Refuse a kid of our form that names another key; kids of other forms are left alone.
+    """Refuse a kid of our form that names another key than these checked members; other forms are left alone.
 
     Raises:
         KeyMaterialError: the thumbprint in the kid is not the key's.
     """
     found = KID.fullmatch(kid)
-    if found and found["thumbprint"] != thumbprint(members):
+    if found and found["thumbprint"] != material.thumbprint(members):
         raise KeyMaterialError(
             f"The kid {kid} carries another key's thumbprint.", hint="The key and its name were mixed up: check both."
         )

@@ -25,6 +25,4 @@ def load_own_key(content: Secret | None, passphrase: Secret | None) -> PrivateKe
     if content is None:
         raise ConfigurationError("No file with a key was chosen.", hint="Choose a PEM or a JWK file.")
     # Nothing of it gets a name here: a traceback in "Verbose" prints those.
-    if content.reveal().lstrip().startswith("{"):
-        return PrivateKey.from_jwk(content.reveal())
     return PrivateKey.from_pem(content.reveal(), passphrase=None if passphrase is None else passphrase.reveal())

@@ -9,7 +9,6 @@ Not done here: what is asked for (`clients`, `users`, `oauth`), and who asks (`c
 
 from __future__ import annotations
 
-import functools
 import json
 import logging
 import random
@@ -21,7 +20,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, unquote_plus
 
 import httpx
-import tenacity
 
 from qlik_keys.clock import SYSTEM_CLOCK, Clock
 from qlik_keys.core.bounded import AnswerNotDecodable, AnswerTooLong, decoded
@@ -148,18 +146,20 @@ class Session:
             TenantError: the subclass that fits; `outcome` holds for all attempts together.
         """
         state = _Attempts()
-        again = tenacity.Retrying(
-            sleep=self.clock.sleep,
-            stop=functools.partial(self._is_enough, self.clock.monotonic()),
-            wait=self._wait_seconds,
-            retry=tenacity.retry_if_exception(functools.partial(_may_repeat, call, state)),
-            reraise=True,
-        )
-        failure: TenantError | None = None
-        try:
-            return again(self._attempt, call, auth, state)
-        except TenantError as error:
-            failure = error
+        started, number = self.clock.monotonic(), 0
+        while True:
+            number += 1
+            failure: TenantError
+            try:
+                return self._attempt(call, auth, state)
+            except TenantError as error:
+                failure = error
+            if number >= self._retry.attempts or not _may_repeat(call, state, failure):
+                break
+            wait_seconds = self._wait_seconds(failure, number)
+            if self.clock.monotonic() - started + wait_seconds > self._retry.total_seconds:
+                break
+            self.clock.sleep(wait_seconds)
         if call.method == "DELETE" and state.may_be_applied and isinstance(failure, TenantNotFound):
             return Answer(status=_NO_CONTENT)
         if state.may_be_applied:
@@ -339,20 +339,12 @@ class Session:
                 except Exception as error:  # noqa: BLE001  # a watcher must not turn what was done into a failure
                     _logger.warning("a subscriber to exchanges failed with %s", type(error).__name__)
 
-    def _is_enough(self, started: float, state: tenacity.RetryCallState) -> bool:
-        elapsed = self.clock.monotonic() - started
-        return (
-            state.attempt_number >= self._retry.attempts or elapsed + state.upcoming_sleep > self._retry.total_seconds
-        )
-
-    def _wait_seconds(self, state: tenacity.RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome is not None else None
-        asked = error.retry_after if isinstance(error, TenantThrottled | TenantUnavailable) else None
+    def _wait_seconds(self, failure: TenantError, number: int) -> float:
+        """Return how long to wait after the attempt of that number, 1 for the first."""
+        asked = failure.retry_after if isinstance(failure, TenantThrottled | TenantUnavailable) else None
         if asked is not None:
             return max(asked, self._retry.first_wait_seconds / 2)  # the shortest that was asked for
-        longest = min(
-            self._retry.first_wait_seconds * 2 ** (state.attempt_number - 1), self._retry.longest_wait_seconds
-        )
+        longest = min(self._retry.first_wait_seconds * 2 ** (number - 1), self._retry.longest_wait_seconds)
         return random.uniform(longest / 2, longest)  # noqa: S311  # spreads repeats, protects nothing
 
 

@@ -62,7 +62,7 @@ def endpoint():
 
 def source_at(endpoint, client_keys, clock, **options):
     by = options or {"signer": client_keys["ES384"].signer()}
-    return TokenSource(TOKEN_URL, client_id="c1", clock=clock, transport=endpoint, **by)
+    return TokenSource(TOKEN_URL, client_id="c" * 32, clock=clock, transport=endpoint, **by)
 
 
 @pytest.fixture

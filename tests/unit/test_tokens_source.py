@@ -257,7 +257,7 @@ def test_an_answer_that_is_no_token_is_named_and_not_quoted(source_on, content):
     [(["apps", "users"], ""), (None, ""), (7, ""), ("a\ud800b", "•••"), ("apps users", "apps users")],
 )
 def test_a_scope_that_is_no_text_is_not_told(source_on, scope, told):
-    content = json.dumps({"access_token": "a", "token_type": "Bearer", "scope": scope})  # as \\u escapes
+    content = json.dumps({"access_token": "access-token-1", "token_type": "Bearer", "scope": scope})  # as \\u escapes
     source, _ = source_on(httpx.Response(200, content=content))
     assert source.token().scope == told
 
@@ -637,7 +637,7 @@ def test_a_store_that_fails_is_told_as_it_is(clock):
 
 def test_a_record_without_a_key_is_told(clock):
     source = TokenSource.from_store(OneKeyStore(None), tenant_url=URL, client_id="c" * 32, clock=clock)
-    with pytest.raises(errors.StoreNotFound, match="no key of client c1"):
+    with pytest.raises(errors.StoreNotFound, match="no key of client c{32}"):
         source.token()
 
 

@@ -55,7 +55,7 @@ for name in {modules!r}:
 THERE = """
     anyio anywidget asyncio contextlib cryptography filelock getpass http.server httpx hvac importlib IPython
     ipywidgets joserfc.jwk json jwcrypto.jwk multiprocessing os pandas pkgutil pydantic random requests select
-    shutil signal socket subprocess tempfile tenacity threading time typer uvicorn webbrowser yaml
+    shutil signal socket subprocess tempfile threading time typer uvicorn webbrowser yaml
 """
 
 
@@ -149,9 +149,9 @@ del os.fchmod
 from pathlib import Path
 from qlik_keys.cli.options import _write
 from types import SimpleNamespace
-_write(Path(sys.argv[1]), SimpleNamespace(content=b'{"clientId": "c", "clientSecret": "canary"}'))
+_write(Path(sys.argv[1]), SimpleNamespace(content=b'{"clientSecret": "canary-of-a-client-secret-0123456789"}'))
 """
     path = tmp_path / "answer.json"
     path.write_text("what was there before")
     assert without_posix(code, str(path)).stderr == ""
-    assert path.read_text() == '{"clientId": "c", "clientSecret": "canary"}'
+    assert json.loads(path.read_text()) == {"clientSecret": "canary-of-a-client-secret-0123456789"}

@@ -1,0 +1,232 @@
+r"""What somebody handed in as a private key: its format, and what of it is the key. Pure; nothing is loaded here.
+
+Taken is whatever has one reading: PEM however it was pasted (line ends written out as `\n`, one line, UTF-16, text
+around it), DER, base64 of either, a JWK, a set with one JWK. What is another format is named, with the command that
+converts it.
+
+Functions here return what is wrong instead of raising it, and quote nothing: the text is, or may be, a key.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+import re
+from base64 import b64decode
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from qlik_keys.keys.spec import WANTED
+
+_PRIVATE_LABELS = frozenset({"PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"})
+_GIVE_PRIVATE = "Give the private key's file."
+# What a block of PEM may hold besides a key that can be read (RFC 7468, OpenSSL, OpenSSH), and what to do.
+_OTHER_LABELS = {
+    "OPENSSH PRIVATE KEY": (
+        "This is an OpenSSH private key, and a key in PEM (PKCS#8) is needed here.",
+        "Convert a copy of the file, in place: ssh-keygen -p -m pkcs8 -f COPY",
+    ),
+    "PUBLIC KEY": ("This PEM is a public key, and a private key is needed here.", "Give the private key's PEM."),
+    "RSA PUBLIC KEY": ("This PEM is a public key, and a private key is needed here.", "Give the private key's PEM."),
+    "CERTIFICATE": ("This is a certificate, which has the public key alone.", _GIVE_PRIVATE),
+    "X509 CERTIFICATE": ("This is a certificate, which has the public key alone.", _GIVE_PRIVATE),
+    "TRUSTED CERTIFICATE": ("This is a certificate, which has the public key alone.", _GIVE_PRIVATE),
+    "CERTIFICATE REQUEST": ("This is a certificate request, which has the public key alone.", _GIVE_PRIVATE),
+    "NEW CERTIFICATE REQUEST": ("This is a certificate request, which has the public key alone.", _GIVE_PRIVATE),
+    "PKCS7": ("This is a PKCS#7 bundle of certificates, which has no private key.", _GIVE_PRIVATE),
+    "DSA PRIVATE KEY": ("This is a DSA key.", WANTED),
+    "EC PARAMETERS": ("These are the parameters of a curve without a key.", _GIVE_PRIVATE),
+    "PGP PRIVATE KEY BLOCK": ("This is a PGP key.", f"It cannot be converted: make a new key. {WANTED}"),
+    "PGP PUBLIC KEY BLOCK": ("This is a public PGP key.", f"It cannot be converted: make a new key. {WANTED}"),
+}
+_PUTTY = (
+    "This is a PuTTY key (.ppk), and a key in PEM is needed here.",
+    "Convert it: puttygen KEY.ppk -O private-openssh -o key.pem && ssh-keygen -p -m pkcs8 -f key.pem",
+)
+_SSH_PUBLIC = (
+    "This is a public key of OpenSSH, and a private key is needed here.",
+    "Give the file without .pub, converted: ssh-keygen -p -m pkcs8 -f COPY",
+)
+_SSH2 = (
+    "This is a key in the format of SSH.com (RFC 4716), and a key in PEM is needed here.",
+    "Convert it: ssh-keygen -i -f KEY > key.pem",
+)
+_PKCS12 = (
+    "This is a PKCS#12 file (.p12, .pfx), and a key in PEM is needed here.",
+    "Take the key out of it: openssl pkcs12 -in KEY.p12 -nocerts -nodes -out key.pem",
+)
+_KEYSTORE = (
+    "This is a Java key store (.jks), and a key in PEM is needed here.",
+    "Convert it: keytool -importkeystore -srckeystore KEY.jks -destkeystore key.p12 -deststoretype PKCS12",
+)
+_NO_PEM = ("No private key could be read: it is not PEM at all, and no JWK.", WANTED)
+_CUT = (
+    "No private key could be read: it is damaged, without a proper END line.",
+    "Copy it again, whole.",
+)
+_ALPHABET = re.compile(r"[A-Za-z0-9+/_=\s-]{40,}")
+_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
+_ENCRYPTED_HEADERS = re.compile(
+    r"\s*Proc-Type:\s*4,ENCRYPTED\s+DEK-Info:\s*([A-Za-z0-9-]+,[0-9A-Fa-f]+)(.*)", re.DOTALL
+)
+_LINE = 64
+_SEQUENCE = 0x30  # of ASN.1, with which every key in DER begins
+_OID_OF_PKCS7_DATA = bytes.fromhex("06092a864886f70d010701")
+_DEEPEST = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """What was handed in, told apart.
+
+    Attributes:
+        kind: what `data` or `members` hold, "" for nothing that can be loaded.
+        data: PEM or DER.
+        members: those of a JWK.
+        problem: why there is nothing, "" where there is.
+        hint: what to do.
+    """
+
+    kind: Literal["pem", "der", "jwk", ""] = ""
+    data: bytes = field(default=b"", repr=False)
+    members: dict[str, Any] = field(default_factory=dict, repr=False)
+    problem: str = ""
+    hint: str = ""
+
+
+def tell_apart(content: str | bytes, depth: int = 0) -> Handed:
+    """Return what somebody handed in as a private key; never raises.
+
+    Args:
+        content: a file's bytes, or a text.
+        depth: how often something was unpacked already.
+    """
+    if isinstance(content, bytes) and content[:1] == bytes([_SEQUENCE]) and not _is_utf16(content):
+        return _in_der(content)
+    if isinstance(content, bytes) and content[:4] in (b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce"):
+        return _nothing(_KEYSTORE)
+    text = content if isinstance(content, str) else _as_text(content)
+    if text is None:
+        return _nothing(("No private key could be read: it is not PEM at all, but some binary file.", WANTED))
+    # UTF-16 that was taken for another encoding has a zero byte next to each letter.
+    text = text.replace("\0", "").strip().strip("\ufeff\ufffe\ufffd\u200b\u00ff\u00fe").strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"`" and not text.startswith('"-----BEGIN PGP'):
+        text = text[1:-1].strip()  # as a shell or a program writes a text
+    if text.startswith("PuTTY-User-Key-File-"):
+        return _nothing(_PUTTY)
+    if text.startswith(("ssh-rsa ", "ssh-ed25519 ", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-", "ssh-dss ")):
+        return _nothing(_SSH_PUBLIC)
+    if text.startswith("---- BEGIN SSH2"):
+        return _nothing(_SSH2)
+    if "-----BEGIN" in text and not text.startswith("{"):
+        return _in_pem(text)
+    if text.startswith(("{", "[")):
+        return jwk_of(text)
+    if depth < _DEEPEST and _ALPHABET.fullmatch(text):
+        return _in_base64(text, depth)
+    return _nothing(_NO_PEM)
+
+
+def jwk_of(document: Any) -> Handed:
+    """Return the members of a JWK, as a mapping or as JSON text, or of the one JWK in a set; never raises."""
+    try:
+        parsed: Any = json.loads(document) if isinstance(document, str) else document
+        members = {str(name): value for name, value in parsed.items()}
+    except (ValueError, AttributeError, RecursionError):
+        return _nothing(("This is not a JWK: it is no JSON object.", WANTED))
+    if "kty" not in members and isinstance(members.get("keys"), list | tuple):
+        keys = [each for each in members["keys"] if hasattr(each, "items")]
+        if len(keys) == 1:
+            return jwk_of(keys[0])
+        return _nothing(
+            (
+                f"This is a JWK set with {len(keys)} keys, and it does not say which one is meant.",
+                'Give one of them alone: the JSON object in "keys" that is this client\'s key.',
+            )
+        )
+    if "kty" not in members and {"ciphertext", "protected"} <= members.keys():
+        return _nothing(("This is an encrypted JWK (a JWE).", "Decrypt it, and give the JWK that is in it."))
+    if "kty" not in members and "-----BEGIN" in str(members.get("private_key")):
+        return _nothing(
+            (
+                "This is not a JWK, but a JSON document with a key in its field private_key.",
+                "Give what stands in that field alone.",
+            )
+        )
+    if "kty" not in members:
+        for kty, names in (("RSA", ("n", "e", "d")), ("EC", ("crv", "x", "y", "d"))):
+            if all(isinstance(members.get(name), str) for name in names):
+                members["kty"] = kty
+    return Handed(kind="jwk", members=members)
+
+
+def _nothing(said: tuple[str, str]) -> Handed:
+    return Handed(problem=said[0], hint=said[1])
+
+
+def _is_utf16(data: bytes) -> bool:
+    """Tell UTF-16 without a mark: one half of each of the first letters, which are all of ASCII, is zero."""
+    start = data[:40]
+    return len(start) > 3 and (not any(start[0::2]) or not any(start[1::2]))  # noqa: PLR2004  # two letters
+
+
+def _as_text(data: bytes) -> str | None:
+    if data[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
+        encoding = "utf-32"
+    elif data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encoding = "utf-16"
+    elif _is_utf16(data):
+        encoding = "utf-16-be" if data[0] == 0 else "utf-16-le"
+    else:
+        encoding = "utf-8-sig"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        # Text around a key, a comment for instance, may be in an old encoding: the key itself is ASCII.
+        return data.decode("latin-1") if b"-----BEGIN" in data else None
+
+
+def _in_pem(text: str) -> Handed:
+    if "\\n" in text:
+        text = text.replace("\\r", "").replace("\\n", "\n")
+    blocks = _BLOCK.findall(text)
+    keys = [(label, body) for label, body in blocks if label in _PRIVATE_LABELS]
+    if len(keys) > 1:
+        count = len(keys)
+        return _nothing((f"There are {count} private keys in this PEM.", "Give one alone, from its BEGIN to its END."))
+    if keys:
+        return Handed(kind="pem", data=_written_well(*keys[0]).encode())
+    for label, _ in blocks:
+        if label in _OTHER_LABELS:
+            return _nothing(_OTHER_LABELS[label])
+    if blocks:
+        return _nothing(("This PEM holds no private key.", _GIVE_PRIVATE))
+    return _nothing(_CUT)
+
+
+def _written_well(label: str, body: str) -> str:
+    """Return a block as RFC 7468 has it, whatever line ends and blanks it came with."""
+    headers = ""
+    encrypted = _ENCRYPTED_HEADERS.fullmatch(body)
+    if encrypted:
+        headers, body = f"Proc-Type: 4,ENCRYPTED\nDEK-Info: {encrypted[1]}\n\n", encrypted[2]
+    letters = "".join(body.split())
+    lines = "".join(f"{letters[at : at + _LINE]}\n" for at in range(0, len(letters), _LINE))
+    return f"-----BEGIN {label}-----\n{headers}{lines}-----END {label}-----\n"
+
+
+def _in_der(data: bytes) -> Handed:
+    # PKCS#12 (RFC 7292 4): SEQUENCE { INTEGER 3, SEQUENCE { OBJECT IDENTIFIER pkcs7-data ...
+    if b"\x02\x01\x03" in data[:10] and _OID_OF_PKCS7_DATA in data[:40]:
+        return _nothing(_PKCS12)
+    return Handed(kind="der", data=data)
+
+
+def _in_base64(text: str, depth: int) -> Handed:
+    letters = "".join(text.split()).translate({ord("-"): "+", ord("_"): "/"}).rstrip("=")
+    try:
+        inside = b64decode(letters + "=" * (-len(letters) % 4), validate=True)
+    except (ValueError, binascii.Error):
+        return _nothing(_NO_PEM)
+    found = tell_apart(inside, depth + 1)
+    return _nothing(_NO_PEM) if found.problem == _NO_PEM[0] or "binary file" in found.problem else found
