@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 _SOCKS = {"httpx": "socksio", "requests": "socks"}
 _LOGIN_WANTED, _FAILED = 407, 500
+_NO_PROXY_AT_ALL = (301, 302, 307, 308, 400, 404, 405)  # what a web server answers to CONNECT
 _OTHERS = ("socks4", "socks4a", "socks", "ftp", "quic", "ws", "wss")
 _HOST = re.compile(r"[A-Za-z0-9._-]+")
 PROXY_FORM = "Write it as http://user:password@host:port, with # / ? @ and % of a password as %23 %2F %3F %40 %25."
@@ -254,6 +255,8 @@ def refused(proxy: Proxy, status: int, host: str) -> tuple[str, str, bool]:
         words = f"does not reach {host} ({status})"
         return words, f"Check the host's name; else ask the proxy's operator. {_bypass(host)}", True
     words = f"does not let calls through to {host} ({status})"
+    if status in _NO_PROXY_AT_ALL:
+        return words, f"Check that {proxy.source} names a proxy: what listens there may be none. {_bypass(host)}", False
     return words, f"Ask the proxy's operator to allow that host. {_bypass(host)}", False
 
 

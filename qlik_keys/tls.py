@@ -185,12 +185,14 @@ def _trust(context: ssl.SSLContext, place: Place) -> ConfigurationError | None:
     if place.source != "SSL_CERT_DIR" and not _expanded(place.path).is_dir():
         return _trust_file(context, _expanded(place.path), place.source)
     folders = [_expanded(part) for part in place.path.split(os.pathsep) if part]
-    found = 0
+    found, problem = 0, _unusable(place.source, "a folder without any certificate")
     for folder in folders:
         try:
             names = sorted(entry.name for entry in os.scandir(folder))
         except OSError as error:
-            return _unusable(place.source, f"a folder that cannot be read ({_reason(error)})")
+            # One of several may be missing: distributions list what others have.
+            problem = _unusable(place.source, f"a folder that cannot be read ({_reason(error)})")
+            continue
         if any(map(_HASHED.fullmatch, names)):
             # As `openssl rehash` leaves it: OpenSSL looks for the one that it needs.
             context.load_verify_locations(capath=str(folder))
@@ -199,7 +201,7 @@ def _trust(context: ssl.SSLContext, place: Place) -> ConfigurationError | None:
         # Vault's own programs read each file of such a folder, whatever it is called.
         for name in names[:_MOST_FILES]:
             found += (folder / name).is_file() and _trust_file(context, folder / name, place.source) is None
-    return None if found else _unusable(place.source, "a folder without any certificate")
+    return None if found else problem
 
 
 def _trust_file(context: ssl.SSLContext, path: Path, source: str) -> ConfigurationError | None:

@@ -240,6 +240,10 @@ def tell(
             return _proxy_error(error, proxy, trouble, host=host, path=path)
         if trouble is not None:
             return _tls_error(trouble, host=host, path=path)
+        if failed_to_connect(error):
+            timed_out = isinstance(error, network.Timeout)
+            connecting = REQUESTS_FAILURES[network.ConnectTimeout] if timed_out else _NOT_REACHED
+            return connecting.error(host=host, path=path)
     failure = _failure(error, status)
     if failure is None and status is not None and isinstance(error, _NOT_AS_EXPECTED):
         failure = _ODD

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 
 import pytest
 from support import ManualClock
@@ -99,7 +100,7 @@ def authority_variables(certificates):
         ("SSL_CERT_FILE", certificates.ca),
         ("SSL_CERT_DIR", certificates.ca_folder),
         ("SSL_CERT_DIR", plain),
-        ("SSL_CERT_DIR", f"{empty}{os.pathsep}{certificates.ca_folder}"),
+        ("SSL_CERT_DIR", f"{empty}{os.pathsep}/no/such{os.pathsep}{certificates.ca_folder}"),
         ("REQUESTS_CA_BUNDLE", certificates.ca),
         ("REQUESTS_CA_BUNDLE", certificates.ca_folder),
         ("CURL_CA_BUNDLE", certificates.ca),
@@ -319,3 +320,18 @@ def test_the_doctor_names_a_variable_that_lets_nobody_call(monkeypatch, certific
     assert "SSL_CERT_FILE names a file that cannot be read" in seen["tenant-url"].why
     assert "unset it" in seen["tenant-url"].advice
     assert seen["discovery"].verdict == "not_checked"
+
+
+# --- a server that listens and says nothing ---
+
+
+def test_a_handshake_that_is_never_answered_sent_nothing():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        tenant = qk.QlikTenant(url, credential=qk.ApiKey("k"), retry=RetryPolicy(attempts=1), timeout_seconds=0.2)
+        with tenant, pytest.raises(TenantUnreachable, match="in time") as caught:
+            tenant.oauth_clients.delete("a" * 32)
+        assert caught.value.outcome is Outcome.NOT_APPLIED
+        error = failed_store(url, timeout_seconds=0.2)
+    assert "could not be connected to in time" in error.message
+    assert (error.outcome, error.retryable) == (Outcome.NOT_APPLIED, True)

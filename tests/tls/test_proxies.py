@@ -6,6 +6,7 @@ import socket
 from urllib.parse import quote, urlsplit
 
 import pytest
+from loopback import Loopback
 from support import ManualClock
 from tls_servers import TENANT_NAME, VAULT_NAME, ConnectProxy, TlsFront
 
@@ -101,6 +102,7 @@ def test_a_proxy_that_is_spoken_to_by_tls(monkeypatch, trusted, certificates, ta
     [
         (403, "does not let calls through to", "NO_PROXY", False),
         (407, "wants a login (407)", "Write user and password into HTTPS_PROXY", False),
+        (405, "does not let calls through to", "may be none", False),
         (502, "does not reach", "NO_PROXY", True),
         (-1, "", "HTTPS_PROXY", True),
     ],
@@ -179,3 +181,30 @@ def test_a_proxy_that_is_corrected_holds_for_the_same_objects(monkeypatch, trust
         monkeypatch.setenv("HTTPS_PROXY", proxy.address)
         assert tenant.metadata().issuer
         assert store.client_ids(TENANT_NAME) == []
+
+
+def test_a_proxy_that_never_answers(monkeypatch, trusted):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setenv("HTTPS_PROXY", address)
+        retry = RetryPolicy(attempts=1)
+        tenant = qk.QlikTenant(TENANT_URL, credential=qk.ApiKey("k"), retry=retry, timeout_seconds=0.2)
+        with tenant, pytest.raises(TenantUnreachable) as from_tenant:
+            tenant.oauth_clients.delete("a" * 32)
+        with (
+            qk.VaultKeyStore(VAULT_URL, token="t", timeout_seconds=0.2) as store,
+            pytest.raises(StoreError) as from_vault,
+        ):
+            store.client_ids(TENANT_NAME)
+    for caught in (from_tenant, from_vault):
+        assert caught.value.message.startswith(f"The proxy {address} does not answer in time")
+        assert caught.value.outcome is Outcome.NOT_APPLIED
+
+
+def test_a_proxy_that_is_called_by_tls_and_does_not_speak_it(monkeypatch, trusted):
+    with Loopback() as plain:
+        monkeypatch.setenv("HTTPS_PROXY", plain.url.replace("http", "https"))
+        address = plain.url.removeprefix("http://")
+        for error in failures():
+            assert error.message.startswith(f"The proxy {address} could not be connected to (it does not speak TLS)")
+            assert error.outcome is Outcome.NOT_APPLIED

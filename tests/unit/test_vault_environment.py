@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import qlik_keys
 from qlik_keys.environment import VARIABLES, as_markdown
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.settings import LOGIN_VARIABLES, Settings
@@ -17,7 +16,7 @@ from qlik_keys.vault_environment import METHODS, read_vault_environment, spellin
 
 ADDRESS = "https://vault.acme.example:8200"
 CANARY = "canary-5f1c9e"
-ROOT = Path(qlik_keys.__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
