@@ -16,7 +16,7 @@ from qlik_keys.cli.completion import complete_contexts
 from qlik_keys.cli.inputs import pairs
 from qlik_keys.cli.list_options import Inherited, InheritedRest
 from qlik_keys.cli.option_groups import with_options
-from qlik_keys.cli.options import JsonOption, QuietOption, ServerOption  # noqa: TC001  # typer reads the annotations
+from qlik_keys.cli.options import JsonOption, QuietOption, ServerOption, refuse_empty
 from qlik_keys.cli.results import current_notebook, is_terminal
 from qlik_keys.context_changes import (
     Entry,
@@ -38,10 +38,16 @@ _NAME = typer.Argument(metavar="NAME", help="The context's name.")
 _KNOWN_NAME = typer.Argument(metavar="NAME", help="The context's name.", autocompletion=complete_contexts)
 _ENVIRONMENT = "env:"
 _SOURCES = "- asks for it or reads standard input, env:NAME a variable"
-ApiKeyOption = Annotated[str | None, typer.Option("--api-key", metavar="KEY", help=f"An API key: {_SOURCES}.")]
-ClientIdOption = Annotated[str, typer.Option("--oauth-client-id", metavar="ID", help="An OAuth client.")]
+ApiKeyOption = Annotated[
+    str | None, typer.Option("--api-key", metavar="KEY", help=f"An API key: {_SOURCES}.", callback=refuse_empty)
+]
+ClientIdOption = Annotated[
+    str | None,
+    typer.Option("--oauth-client-id", metavar="ID", help="An OAuth client, by its id.", callback=refuse_empty),
+]
 ClientSecretOption = Annotated[
-    str | None, typer.Option("--oauth-client-secret", metavar="SECRET", help=f"Its secret: {_SOURCES}.")
+    str | None,
+    typer.Option("--oauth-client-secret", metavar="SECRET", help=f"Its secret: {_SOURCES}.", callback=refuse_empty),
 ]
 CommentOption = Annotated[str | None, typer.Option("--comment", metavar="TEXT", help="A remark.")]
 HeadersOption = Annotated[
@@ -56,7 +62,7 @@ def create(
     *,
     server: ServerOption = None,
     api_key: ApiKeyOption = None,
-    client_id: ClientIdOption = "",
+    client_id: ClientIdOption = None,
     client_secret: ClientSecretOption = None,
     comment: CommentOption = None,
     headers: HeadersOption = None,
@@ -91,7 +97,7 @@ def update(
     *,
     server: ServerOption = None,
     api_key: ApiKeyOption = None,
-    client_id: ClientIdOption = "",
+    client_id: ClientIdOption = None,
     client_secret: ClientSecretOption = None,
     comment: CommentOption = None,
     headers: HeadersOption = None,
@@ -231,7 +237,7 @@ def _entry(
     *,
     server: str | None,
     api_key: str | None,
-    client_id: str,
+    client_id: str | None,
     client_secret: str | None,
     comment: str | None,
     headers: list[str] | None,
@@ -259,7 +265,7 @@ def _entry(
         server="" if server is None else _normalised(server),
         comment=comment,
         api_key=key,
-        client_id=client_id.strip(),
+        client_id=(client_id or "").strip(),
         client_secret=secret,
         headers=named,
     )
@@ -293,7 +299,16 @@ def _asked(what: str) -> Secret:
 
 
 def _from_stdin() -> str:
-    return "" if sys.stdin is None else sys.stdin.read()
+    """Return what standard input has, "" for nothing.
+
+    Raises:
+        ConfigurationError: it cannot be read, or is no text. It is not quoted.
+    """
+    try:
+        return "" if sys.stdin is None else sys.stdin.read()
+    except (OSError, ValueError) as error:
+        problem = type(error).__name__
+    raise ConfigurationError(f"Standard input cannot be read ({problem}).", hint="Give the secret as text in UTF-8.")
 
 
 def _made(text: str, what: str) -> Secret:
