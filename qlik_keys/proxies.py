@@ -7,6 +7,7 @@ errors of their own that show a proxy's password; so they are handed the result.
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import sys
@@ -66,25 +67,38 @@ class Proxy:
         return f"{self.scheme}://{self.shown}"
 
     @property
+    def login(self) -> tuple[str, str] | None:
+        """User and password in the clear, None without a login."""
+        if not self.user and self.password is None:
+            return None
+        return self.user, "" if self.password is None else self.password.reveal()
+
+    @property
     def authorization(self) -> str:
         """What a `Proxy-Authorization` header says (RFC 7617), "" without a login. It is a secret."""
-        if not self.user and self.password is None:
-            return ""
-        login = f"{self.user}:{'' if self.password is None else self.password.reveal()}"
-        return "Basic " + b64encode(login.encode()).decode()
+        return "" if self.login is None else "Basic " + b64encode(":".join(self.login).encode()).decode()
 
 
-def proxy_for(url: str, environment: Mapping[str, str], *, library: str) -> Proxy | None:
+def proxy_for(url: str, environment: Mapping[str, str] | None = None, *, library: str) -> Proxy | None:
     """Return the proxy through which a URL is called, None where it is called directly.
 
     Args:
         url: an absolute URL.
-        environment: the variables.
+        environment: the variables, None for those of this process.
         library: what will call it, "httpx" or "requests", for a SOCKS proxy.
 
     Raises:
         ConfigurationError: the variable that counts names no proxy; it is named, its value is not.
     """
+    found = _found(url, os.environ if environment is None else environment, library)
+    del environment  # a verbose traceback would print all of it
+    if isinstance(found, ConfigurationError):
+        raise found
+    return found
+
+
+def _found(url: str, environment: Mapping[str, str], library: str) -> Proxy | ConfigurationError | None:
+    """Return the proxy or what is wrong with it: no frame that has the environment raises."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if is_loopback(host):
@@ -96,13 +110,14 @@ def proxy_for(url: str, environment: Mapping[str, str], *, library: str) -> Prox
         if environment.get(name, "").strip():
             if bypasses(bypass, host, port):
                 return None
-            return read_proxy(environment[name], source=name, library=library)
+            return _read(environment[name], name, library)
     if sys.platform in ("darwin", "win32"):
         # Where the environment says nothing, the system's own settings count there.
         found = getproxies()
         if value := found.get(parts.scheme, ""):
-            named = read_proxy(value, source="The system's proxy setting", library=library)
-            return None if bypasses(str(found.get("no", "")), host, port) else named
+            if bypasses(str(found.get("no", "")), host, port):
+                return None
+            return _read(value, "The system's proxy setting", library)
     return None
 
 

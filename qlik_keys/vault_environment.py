@@ -116,12 +116,9 @@ class VaultEnvironment:
         Raises:
             ConfigurationError: a variable is refused, or cannot be understood.
         """
-        for name, (why, hint) in REFUSED.items():
-            variable, value = self.named(name)
-            if value and not (name in _SWITCHES and value in _FALSE):
-                wrong = name in _SWITCHES and value not in _TRUE
-                reason = "is neither true nor false, and could not be obeyed" if wrong else "is not obeyed"
-                raise ConfigurationError(f"{variable} {reason}: {why}.", hint=hint)
+        refusal = next(filter(None, map(self._refusal, REFUSED)), None)
+        if refusal is not None:
+            raise refusal
         from qlik_keys.tls import Place  # noqa: PLC0415 - brings ssl
 
         found: dict[str, Any] = {}
@@ -139,6 +136,16 @@ class VaultEnvironment:
         if patience:
             found["timeout_seconds"] = _seconds(patience, variable)
         return found
+
+    def _refusal(self, name: str) -> ConfigurationError | None:
+        """Return the error for a variable that is refused, None where it is not set, or off; it may hold a secret."""
+        variable, value = self.named(name)
+        if not value or (name in _SWITCHES and value in _FALSE):
+            return None
+        wrong = name in _SWITCHES and value not in _TRUE
+        reason = "is neither true nor false, and could not be obeyed" if wrong else "is not obeyed"
+        why, hint = REFUSED[name]
+        return ConfigurationError(f"{variable} {reason}: {why}.", hint=hint)
 
     def login(self) -> Login | None:
         """Return the login that QLIK_KEYS_VAULT_AUTH names, None for a token.

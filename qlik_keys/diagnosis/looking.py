@@ -6,7 +6,6 @@ a tier that must wait is left alone. Nothing is judged here (`tenant_checks`, `c
 
 from __future__ import annotations
 
-import os
 import uuid
 from typing import TYPE_CHECKING, TypeVar
 
@@ -122,7 +121,7 @@ def _as_somebody(tenant: QlikTenant) -> QlikTenant:
 def _proxy_of(url: str) -> str:
     """Return host and port of the proxy through which the tenant is called, "" for none or one that is not usable."""
     try:
-        proxy = proxy_for(url, os.environ, library="httpx")
+        proxy = proxy_for(url, library="httpx")
     except ConfigurationError:
         return ""
     return "" if proxy is None else proxy.shown

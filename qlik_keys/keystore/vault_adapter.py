@@ -68,7 +68,7 @@ class VaultNetwork:
             ConfigurationError: what names it is not understood.
         """
         if self.proxy is None:
-            return proxy_for(url, os.environ, library="requests")
+            return proxy_for(url, library="requests")
         return read_proxy(self.proxy, source=self.proxy.what, library="requests")
 
 
@@ -190,12 +190,14 @@ class VaultAdapter(requests.adapters.HTTPAdapter):
         if proxy.scheme.startswith("socks"):
             from urllib3.contrib.socks import SOCKSProxyManager  # noqa: PLC0415 - needs a package of its own
 
-            password = proxy.password.reveal() if proxy.password else None
-            return SOCKSProxyManager(proxy.url, username=proxy.user or None, password=password, **options)
+            if proxy.login is None:
+                return SOCKSProxyManager(proxy.url, **options)
+            return SOCKSProxyManager(proxy.url, username=proxy.login[0], password=proxy.login[1], **options)
         if proxy.scheme == "https":
             options["proxy_ssl_context"] = context_for(settings, for_proxy=True)
-        login = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else None
-        return urllib3.ProxyManager(proxy.url, proxy_headers=login, **options)
+        if proxy.login is None:
+            return urllib3.ProxyManager(proxy.url, **options)
+        return urllib3.ProxyManager(proxy.url, proxy_headers={"Proxy-Authorization": proxy.authorization}, **options)
 
 
 def _place(given: str | Place | None, source: str) -> Place | None:

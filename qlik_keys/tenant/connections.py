@@ -97,7 +97,7 @@ class Connections:
         parts = urlsplit(self._url)
         secure = parts.scheme == "https" and self._transport is None
         settings = tenant_settings(os.environ) if secure else TlsSettings()
-        proxy = None if self._transport else proxy_for(self._url, os.environ, library="httpx")
+        proxy = None if self._transport else proxy_for(self._url, library="httpx")
         made_of = (proxy, state_of(settings) if secure else None)
         if self._http is None or made_of != self._made_of:
             # Who still uses the client before it may finish with it.
@@ -112,9 +112,9 @@ class Connections:
         if self._transport is not None:
             options["transport"] = self._transport
         if proxy is not None:
-            login = None if not proxy.authorization else (proxy.user, proxy.password.reveal() if proxy.password else "")
             tls = context_for(settings, for_proxy=True) if proxy.scheme == "https" else None
-            options["proxy"] = httpx.Proxy(proxy.url, auth=login, ssl_context=tls)
+            # No name of this frame holds the plain password.
+            options["proxy"] = httpx.Proxy(proxy.url, auth=proxy.login, ssl_context=tls)
         http = httpx.Client(
             verify=context_for(settings) if secure else plain_context(),
             trust_env=False,

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import qlik_keys as qk
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.proxies import bypasses, proxy_for, read_proxy
+from qlik_keys.settings import Settings
 
 URL = "https://acme.eu.qlikcloud.com"
 
@@ -142,3 +143,36 @@ def test_any_value_is_a_proxy_or_a_configuration_error(value):
         return
     assert proxy.url.isascii()
     assert proxy.authorization.isascii()
+
+
+def test_a_verbose_traceback_shows_neither_the_proxys_login_nor_the_environment(monkeypatch):
+    """IPython's %xmode Verbose prints the arguments of each frame, and the names on its line, os.environ too."""
+    for other in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv("QLIK_API_KEY", SECRET)
+    monkeypatch.setenv("VAULT_MFA", SECRET)
+    monkeypatch.setenv("HTTPS_PROXY", f"socks4://ada:{SECRET}@p")
+    vault = {"vault_url": "https://vault.acme.example", "vault_token": "t"}
+    with qk.QlikTenant(URL, credential=qk.ApiKey("k")) as tenant:
+        shown = [verbose(tenant.metadata)]
+    settings = Settings.resolve(tenant_url=URL, **vault)
+    shown.append(verbose(settings.store))
+    monkeypatch.delenv("VAULT_MFA")
+    with Settings.resolve(tenant_url=URL, **vault).store() as store:
+        shown.append(verbose(lambda: store.client_ids("acme.eu.qlikcloud.com")))
+    assert "HTTPS_PROXY names" in shown[0]
+    assert "VAULT_MFA is not obeyed" in shown[1]
+    assert "HTTPS_PROXY names" in shown[2]
+    for text in shown:
+        assert SECRET not in text
+
+
+def verbose(call):
+    """What IPython prints of a failure."""
+    from IPython.core.ultratb import VerboseTB
+
+    try:
+        call()
+    except ConfigurationError as error:
+        return VerboseTB(theme_name="nocolor").text(type(error), error, error.__traceback__)
+    raise AssertionError("it did not fail")
