@@ -53,6 +53,17 @@ FINDINGS: Mapping[str, Finding] = {
     "rotation-overdue": Finding(
         "high", "The key is past the date by which it should have been replaced.", "Rotate it.", "rotate"
     ),
+    "key-can-leave": Finding(
+        "high",
+        "Vault's Transit engine may give this key out: it was made exportable, or may be backed up in plain text.",
+        "That cannot be taken back: revoke gives the client a key that cannot leave, and then look who set it.",
+        "revoke",
+    ),
+    "custody-changed": Finding(
+        "medium",
+        "The key before this one was held by another custody: it moved between KV and Transit at the last rotation.",
+        "If nobody asked for that, rotate with --custody and the one before. The next rotation ends this note.",
+    ),
     "unfinished": Finding(
         "medium", "Making this client was cut off; its key waits in the store.", "Resume finishes it.", "resume"
     ),

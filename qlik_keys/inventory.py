@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pandas as pd
 
 from qlik_keys.clock import SYSTEM_CLOCK, utc_now
+from qlik_keys.engine_keys import ways_out
 from qlik_keys.errors import QlikKeysError, TenantNotFound
 from qlik_keys.findings import DUE_SOON, FINDINGS, SEVERITIES
 from qlik_keys.frames import read_times
@@ -70,6 +71,7 @@ _LOOKED_AT = (
     "kids",
     "current_kid",
     "custody",
+    "custody_before",
     "key_made",
     "rotate_by",
     "created_by",
@@ -191,6 +193,8 @@ def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataF
         for client_id, name, findings in zip(frame["client_id"], frame["name"], frame["findings"], strict=True)
         for finding in findings
     ]
+    in_engine = frame.loc[frame["custody"] == "transit", ["client_id", "name"]]
+    rows += ways_out(store, tenant_host, [*in_engine.itertuples(index=False, name=None)])
     staged = store.staged(tenant_host)
     rows += [("unfinished", waiting.client_id, waiting.name) for waiting in staged]
     # A client that is just being made may have its record already, and no row yet.
@@ -305,6 +309,7 @@ def _of_keys(summaries: Sequence[KeySummary | None], kids: Sequence[tuple[str, .
     return {
         "current_kid": [summary.current_kid if summary else None for summary in summaries],
         "custody": [summary.custody if summary else None for summary in summaries],
+        "custody_before": [summary.custody_before if summary else None for summary in summaries],
         "key_made": made,
         "rotate_by": [summary.rotate_by if summary else None for summary in summaries],
     }
@@ -336,7 +341,7 @@ def _findings(  # noqa: C901, PLR0912
     findings = []
     looked_at = (columns[name] for name in _LOOKED_AT)
     for (
-        grants, methods, scopes, consent, kids, current, custody, made, rotate_by, by, disabled, unread, untold
+        grants, methods, scopes, consent, kids, current, custody, before, made, rotate_by, by, disabled, unread, untold
     ) in zip(*looked_at, strict=True):  # fmt: skip
         found = []
         if current and current not in kids:
@@ -345,6 +350,8 @@ def _findings(  # noqa: C901, PLR0912
             found.append("shared-key")
         if rotate_by and rotate_by < now:
             found.append("rotation-overdue")
+        if before:
+            found.append("custody-changed")
         if "private_key_jwt" not in methods and _MACHINE in grants:
             found.append("secret-only")
         if "admin_classic" in scopes:

@@ -128,6 +128,7 @@ def rotate(
         "key": _key_spec(alg, bits),
         "allow_swap": allow_swap,
         "rotate_after": timedelta(days=rotate_after_days),
+        "custody": custody,
     }
     work = _Command("rotate", way, custody=custody)
     work.run(
@@ -185,7 +186,7 @@ def revoke(
     """
     from qlik_keys import lifecycle
 
-    options: dict[str, Any] = {"key": _key_spec(alg, bits), "allow_swap": allow_swap}
+    options: dict[str, Any] = {"key": _key_spec(alg, bits), "allow_swap": allow_swap, "custody": custody}
     work = _Command("revoke", way, custody=custody)
     work.run(
         client, options, lambda tenant, store, id_, **told: [lifecycle.revoke(tenant, store, id_, **options, **told)]
@@ -216,6 +217,7 @@ def adopt(
         "key": _key_spec(alg, bits),
         "remove_secrets": remove_secrets,
         "rotate_after": timedelta(days=rotate_after_days),
+        "custody": custody,
     }
     work = _Command("adopt", way, custody=custody)
     work.run(

@@ -10,6 +10,8 @@ from qlik_keys.errors import ConfigurationError, TenantAuthError, TenantNotFound
 from qlik_keys.origins import same_origin
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qlik_keys.errors import QlikKeysError
     from qlik_keys.keystore.base import ClientRecord, StagedClient, StoredKey, StoreHealth
     from qlik_keys.tenant import (
@@ -64,6 +66,7 @@ class Facts:
         record: the client's record in the store.
         staged: what is staged of a client that has no record.
         signing: whether the store signs with the key that its record names.
+        ways_out: how the current key could leave the engine that keeps it; nothing where the store holds it itself.
         health: how the store's own login stands; no value and no problem where the store does not tell.
         location: where the record lies, as a person would type it.
         proxy: host and port of the proxy that the environment names for the tenant, "" for none.
@@ -82,6 +85,7 @@ class Facts:
     record: Look[ClientRecord]
     staged: StagedClient | None
     signing: Look[bool]
+    ways_out: Look[Sequence[str]]
     health: Look[StoreHealth]
     location: str
     proxy: str

@@ -18,7 +18,7 @@ from qlik_keys.errors import (
     StoreUnreachable,
     TenantNotFound,
 )
-from qlik_keys.keystore.base import TellsHealth
+from qlik_keys.keystore.base import TellsHealth, TellsWaysOut
 from qlik_keys.keystore.lookup import CLIENT_ID, ids_on_tenant, only
 from qlik_keys.lifecycle.key_wishes import is_staged_of
 from qlik_keys.proxies import proxy_for
@@ -66,6 +66,7 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
         record=record,
         staged=_staged(tenant, store, record, seen, "" if client_id else client),
         signing=_signing(store, record),
+        ways_out=_ways_out(store, record),
         health=_health(tenant, store, client_id, record),
         location=store.location(tenant.host, client_id) if client_id else "",
         proxy=_proxy_of(tenant.url),
@@ -158,6 +159,14 @@ def _signing(store: KeyStore, record: Look[ClientRecord]) -> Look[bool]:
         return Look()
     data = f"qlik_keys doctor {uuid.uuid4()}".encode()
     return _tried(lambda: key.public.verifies(data, store.signer(key).sign(data)), ())
+
+
+def _ways_out(store: KeyStore, record: Look[ClientRecord]) -> Look[Sequence[str]]:
+    key = record.value.current if record.value is not None else None
+    if key is None or not key.reference or not isinstance(store, TellsWaysOut):
+        return Look()
+    teller, name = store, key.reference
+    return _tried(lambda: teller.ways_out(name), ())
 
 
 def _health(tenant: QlikTenant, store: KeyStore, client_id: str, record: Look[ClientRecord]) -> Look[StoreHealth]:

@@ -89,8 +89,17 @@ def _check_keys(record: ClientRecord, facts: Facts) -> Check:
             mend = "resume" if facts.client.value is not None else ""
             return failed(name, why, f"If nobody is: {_RESUME}", mend=mend)
         return failed(name, why, f"If nobody is: {_RESUME} It takes keys away at once, so the doctor does not do it.")
+    if current is not None and facts.ways_out.value:
+        ways = " and ".join(facts.ways_out.value)
+        return failed(
+            name,
+            f"Vault's Transit engine may give the key {current.kid} out ({ways}), which cannot be taken back.",
+            f"{command('revoke', facts.client_id)} gives the client one that cannot leave; then look who set it.",
+        )
     if current is not None:
-        return passed(name, f"{facts.location} has the key {current.kid}, custody {current.custody}.")
+        moved = f"; the key before it was in custody {record.custody_before}" if record.custody_before else ""
+        unseen = " The token may not see whether it could leave Transit." if facts.ways_out.problem else ""
+        return passed(name, f"{facts.location} has the key {current.kid}, custody {current.custody}{moved}.{unseen}")
     if not record.keys:
         return passed(
             name, f"{facts.location} has no key: the client logs in by a client secret, which no store holds."

@@ -92,6 +92,7 @@ class ClientRecord:
         rotate_by: when its current key should have been replaced, UTC.
         overlap_seconds: the overlap of the rotation that is under way, None for none.
         unpurged: an older version of this record may still show a key that this one lacks.
+        custody_before: who held the current key's predecessor, where that was another custody; else None.
         version: the compare-and-set version that was read; 0 for a record that must not exist yet.
     """
 
@@ -104,6 +105,7 @@ class ClientRecord:
     rotate_by: datetime | None = None
     overlap_seconds: int | None = None
     unpurged: bool = False
+    custody_before: Custody | None = None
     version: int = 0
 
     def in_state(self, state: KeyState) -> list[StoredKey]:
@@ -158,6 +160,8 @@ class KeySummary:
         current_kid: the key that consumers use, "" for none.
         made_at: when that key was made, UTC.
         rotate_by: when it should have been replaced, UTC.
+        custody_before: who held that key's predecessor, where that was another custody; else None.
+        reference: the key's name in the store's engine, "" where the store itself holds it, or it was not noted.
     """
 
     client_id: str
@@ -166,6 +170,8 @@ class KeySummary:
     current_kid: str
     made_at: datetime | None
     rotate_by: datetime | None
+    custody_before: Custody | None = None
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +240,19 @@ class TellsHealth(Protocol):
         ...
 
 
+@runtime_checkable
+class TellsWaysOut(Protocol):
+    """What a `KeyStore` may offer besides: how a key could leave the engine that keeps it. No store needs to."""
+
+    def ways_out(self, reference: str) -> Sequence[str]:
+        """Return how the private half of a key of that name could be got out of the engine, none where it cannot.
+
+        Raises:
+            StoreError: the engine cannot be asked, or does not tell.
+        """
+        ...
+
+
 class KeyStore(Protocol):
     """A place for private keys.
 
@@ -243,15 +262,21 @@ class KeyStore(Protocol):
 
     @property
     def custody(self) -> Custody:
-        """Who holds the private keys that are made from now on; those that are there stay where they are."""
+        """Who holds a client's first key; those that follow stay in its custody unless another one is asked for."""
         ...
 
-    def make_key(self, spec: KeySpec, owner: KeyOwner) -> StoredKey:
-        """Make a key in state "next"; where the engine makes it, it is there already, else it is in memory only."""
+    def make_key(self, spec: KeySpec, owner: KeyOwner, *, custody: Custody | None = None) -> StoredKey:
+        """Make a key in state "next"; where the engine makes it, it is there already, else it is in memory only.
+
+        Args:
+            spec: the kind of key.
+            owner: whose.
+            custody: who shall hold it; by default as for a client's first key.
+        """
         ...
 
-    def import_key(self, key: PrivateKey, owner: KeyOwner) -> StoredKey:
-        """Take a key that was made elsewhere, in state "next"."""
+    def import_key(self, key: PrivateKey, owner: KeyOwner, *, custody: Custody | None = None) -> StoredKey:
+        """Take a key that was made elsewhere, in state "next"; `custody` as for `make_key`."""
         ...
 
     def stage(self, staged: StagedClient) -> StagedClient:

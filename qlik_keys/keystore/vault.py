@@ -149,6 +149,7 @@ class VaultKeyStore:
         connection = VaultConnection(self._api, self._keeper, mount=self._mount, folder=self._prefix, clock=clock)
         self._keys = KvKeys(VaultFolder(connection), prefix=self._prefix, clock=clock)
         self._custody: Custody = custody
+        self._uses_transit = custody == "transit"
         engine = check_folder(transit_mount, what="transit_mount")
         signing = VaultConnection(self._api, self._keeper, mount=engine, folder=None, clock=clock)
         self._transit = TransitKeys(signing, prefix=self._prefix, clock=clock)
@@ -157,25 +158,41 @@ class VaultKeyStore:
 
     @property
     def custody(self) -> Custody:
-        """Who holds the private keys that are made from now on: "kv" or "transit"."""
+        """Who holds a client's first key: "kv" or "transit". Those that follow stay in the custody of the first."""
         return self._custody
 
-    def make_key(self, spec: KeySpec, owner: KeyOwner) -> StoredKey:
+    def make_key(self, spec: KeySpec, owner: KeyOwner, *, custody: Custody | None = None) -> StoredKey:
         """Make a key in state "next": with custody kv in memory, until `stage` or `write` stores it; else in Vault.
+
+        Args:
+            spec: the kind of key.
+            owner: whose.
+            custody: who shall hold it; by default the store's.
 
         Raises:
             StoreError: Vault did not make it.
         """
-        return self._transit.make(spec, owner) if self._custody == "transit" else self._keys.make_key(spec)
+        in_transit = (custody or self._custody) == "transit"
+        return self._transit.make(spec, owner) if in_transit else self._keys.make_key(spec)
 
-    def import_key(self, key: PrivateKey, owner: KeyOwner) -> StoredKey:
+    def import_key(self, key: PrivateKey, owner: KeyOwner, *, custody: Custody | None = None) -> StoredKey:
         """Take a key that was made elsewhere, in state "next"; where its kid has its date, that counts.
 
         Raises:
             KeyMaterialError: Transit has no such kind of key.
             StoreError: Vault did not take it.
         """
-        return self._transit.take(key, owner) if self._custody == "transit" else self._keys.import_key(key)
+        in_transit = (custody or self._custody) == "transit"
+        return self._transit.take(key, owner) if in_transit else self._keys.import_key(key)
+
+    def ways_out(self, reference: str) -> Sequence[str]:
+        """Return how the key of that name could be got out of Transit: "exportable", "plaintext backup".
+
+        Raises:
+            StoreNotFound: the key is no longer there.
+            StoreError: Vault cannot be asked, or its policy does not let us see.
+        """
+        return self._transit.ways_out(reference)
 
     def stage(self, staged: StagedClient) -> StagedClient:
         """Write a staged document, read it back, and return it with its new version.
@@ -233,12 +250,14 @@ class VaultKeyStore:
             self._transit.destroy(key.reference)
 
     def sweep(self, tenant_host: str) -> Sequence[str]:
-        """Destroy the keys in Transit that no document of that tenant names; with custody kv nothing is looked at.
+        """Destroy the keys in Transit that no document of that tenant names.
+
+        Nothing is looked at with custody kv, unless this store has met a key in Transit.
 
         Raises:
             StoreError: Vault cannot be asked, or one may still be there.
         """
-        return sweep(self._keys, self._transit, tenant_host) if self._custody == "transit" else []
+        return sweep(self._keys, self._transit, tenant_host) if self._uses_transit else []
 
     def read(self, tenant_host: str, client_id: str) -> ClientRecord:
         """Return a client's record.
@@ -248,7 +267,9 @@ class VaultKeyStore:
             StoreConflict: the document at that path is not ours.
             StoreError: it cannot be read.
         """
-        return self._keys.read(tenant_host, client_id)
+        record = self._keys.read(tenant_host, client_id)
+        self._uses_transit = self._uses_transit or any(key.reference for key in record.keys.values())
+        return record
 
     def write(self, record: ClientRecord, *, read_back: bool = True, is_first: bool = False) -> ClientRecord:
         """Write a record and what people see of it, read both back, and return what was read.

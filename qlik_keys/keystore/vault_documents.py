@@ -33,7 +33,9 @@ NAMES_FOLDER = ".names"
 _SEGMENT = re.compile(r"[A-Za-z0-9_\[][A-Za-z0-9._:\[\]-]*")
 _MOST_METADATA_BYTES = 512  # Vault's own limit on a value
 CUSTODIES: tuple[Custody, ...] = get_args(Custody)
-METADATA_NAMES = frozenset({"client_name", "tenant", "kid", "made_on", "rotate_by", "custody"})
+METADATA_NAMES = frozenset(
+    {"client_name", "tenant", "kid", "made_on", "rotate_by", "custody", "custody_before", "transit_key"}
+)
 
 
 def check_segment(text: str, *, what: str) -> str:
@@ -103,6 +105,7 @@ def encode_record(record: ClientRecord) -> dict[str, Any]:
         "rotate_by": time_text(record.rotate_by),
         "overlap_seconds": "" if record.overlap_seconds is None else str(record.overlap_seconds),
         "unpurged": "yes" if record.unpurged else "",
+        "custody_before": record.custody_before or "",
         "keys": {kid: encode_key(key) for kid, key in record.keys.items()},
     }
     current = record.current
@@ -135,6 +138,7 @@ def decode_record(document: Any, *, host: str, client_id: str, version: int, pat
         rotate_by=time_of(document.get("rotate_by"), path),
         overlap_seconds=seconds_of(document.get("overlap_seconds"), path),
         unpurged=bool(document.get("unpurged")),
+        custody_before=_custody_named(document.get("custody_before")),
         version=version,
     )
     if len(record.in_state("current")) > 1:
@@ -176,7 +180,8 @@ def same_record(first: ClientRecord, second: ClientRecord) -> bool:
 
 def _comparable(record: ClientRecord) -> tuple[object, ...]:
     names = (record.tenant_host, record.client_id, record.client_name, record.token_url, record.custody)
-    return (*names, record.rotate_by, record.overlap_seconds, record.unpurged, dict(record.keys))
+    state = (record.rotate_by, record.overlap_seconds, record.unpurged, record.custody_before)
+    return (*names, *state, dict(record.keys))
 
 
 # --- staged clients ---
@@ -251,6 +256,8 @@ def metadata_of(record: ClientRecord) -> dict[str, str]:
         "made_on": time_text(current.made_at) if current else "",
         "rotate_by": time_text(record.rotate_by),
         "custody": record.custody,
+        "custody_before": record.custody_before or "",
+        "transit_key": current.reference if current else "",
     }
     return {name: value for name, text in shown.items() if (value := presentable(text))}
 
@@ -267,7 +274,7 @@ def others_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
 
 def summary_of(metadata: Mapping[str, str], *, client_id: str) -> KeySummary | None:
     """Return what custom metadata tells of a client, None if it is not ours."""
-    custody = next((known for known in CUSTODIES if known == metadata.get("custody")), None)
+    custody = _custody_named(metadata.get("custody"))
     if custody is None:
         return None
     return KeySummary(
@@ -277,6 +284,8 @@ def summary_of(metadata: Mapping[str, str], *, client_id: str) -> KeySummary | N
         current_kid=metadata.get("kid", ""),
         made_at=parse_time(metadata.get("made_on")),
         rotate_by=parse_time(metadata.get("rotate_by")),
+        custody_before=_custody_named(metadata.get("custody_before")),
+        reference=metadata.get("transit_key", ""),
     )
 
 
@@ -284,6 +293,10 @@ def presentable(text: str) -> str:
     """Return a text as Vault takes it in custom metadata: printable, and of limited length."""
     printable = "".join(letter if letter.isprintable() else " " for letter in text).strip()
     return printable.encode()[:_MOST_METADATA_BYTES].decode(errors="ignore")
+
+
+def _custody_named(text: object) -> Custody | None:
+    return next((known for known in CUSTODIES if known == text), None)
 
 
 def _custody_of(document: dict[str, Any], path: str) -> Custody:

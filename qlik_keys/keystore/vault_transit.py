@@ -140,6 +140,17 @@ class TransitKeys:
             return False
         return True
 
+    def ways_out(self, name: str) -> Sequence[str]:
+        """Return how a key could be got out of the engine: "exportable", "plaintext backup"; none where it cannot.
+
+        Raises:
+            StoreNotFound: there is no such key.
+            StoreError: Vault cannot be asked.
+        """
+        told = self._read(name)
+        ways = {"exportable": told.get("exportable"), "plaintext backup": told.get("allow_plaintext_backup")}
+        return [way for way, is_open in ways.items() if is_open]
+
     def destroy(self, name: str) -> None:
         """Destroy a key for good; quiet when there is none.
 
@@ -196,7 +207,12 @@ class TransitKeys:
         return TransitSigner(self._connection, key)
 
     def _public_pem(self, name: str) -> str:
-        def read(api: VaultApi) -> str:
+        return _newest_public({"data": self._read(name)})
+
+    def _read(self, name: str) -> dict[str, Any]:
+        """Return what the engine tells of a key."""
+
+        def read(api: VaultApi) -> dict[str, Any]:
             try:
                 answer = api.transit.read_key(name, mount_point=self._mount)
             except hvac.exceptions.InvalidPath as error:
@@ -208,7 +224,7 @@ class TransitKeys:
                     f"There is no key {name} in the Transit engine at {self._mount!r}.",
                     path=f"{self._mount}/keys/{name}",
                 )
-            return _newest_public(answer)
+            return dict(answer["data"])
 
         return self._connection.call(read, rights.READ_KEY, name)
 

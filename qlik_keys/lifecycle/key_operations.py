@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.clock import Clock
     from qlik_keys.keys import KeySpec, PrivateKey
-    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.keystore.base import Custody, KeyStore
     from qlik_keys.lifecycle.events import StepEvent
     from qlik_keys.tenant import QlikTenant
 
@@ -32,6 +32,7 @@ def rotate(
     overlap: timedelta = DEFAULT_OVERLAP,
     allow_swap: bool = False,
     rotate_after: timedelta = ROTATE_AFTER,
+    custody: Custody | None = None,
     on_step: Callable[[StepEvent], None] | None = None,
     cancel: threading.Event | None = None,
     clock: Clock = SYSTEM_CLOCK,
@@ -50,6 +51,7 @@ def rotate(
         allow_swap: where the tenant takes only one key at a time, put the new one in the old one's place; until it is
             proved, a login with the old key fails.
         rotate_after: how long the new key should serve.
+        custody: who shall hold the new key, "kv" or "transit"; by default who holds the current one.
         on_step: told before and after each step.
         cancel: when set, the run stops between two steps.
         clock: time.
@@ -64,7 +66,13 @@ def rotate(
     """
     work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
     return key_wishes.rotate(
-        work, client_id, key=key, overlap=overlap, allow_swap=allow_swap, rotate_after=rotate_after
+        work,
+        client_id,
+        key=key,
+        overlap=overlap,
+        allow_swap=allow_swap,
+        rotate_after=rotate_after,
+        custody=custody,
     )
 
 
@@ -75,17 +83,20 @@ def revoke(
     *,
     key: KeySpec | PrivateKey | None = None,
     allow_swap: bool = False,
+    custody: Custody | None = None,
     on_step: Callable[[StepEvent], None] | None = None,
     cancel: threading.Event | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Rotated:
     """Replace a client's key now, because it is out: no overlap, and every older key goes too.
 
+    The new key stays in the custody of the old one unless `custody` asks for another.
+
     Raises:
         The same as `rotate`.
     """
     work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
-    return key_wishes.revoke(work, client_id, key=key, allow_swap=allow_swap)
+    return key_wishes.revoke(work, client_id, key=key, allow_swap=allow_swap, custody=custody)
 
 
 def retire_due(
@@ -135,13 +146,15 @@ def adopt(
     key: KeySpec | PrivateKey | None = None,
     remove_secrets: bool = False,
     rotate_after: timedelta = ROTATE_AFTER,
+    custody: Custody | None = None,
     on_step: Callable[[StepEvent], None] | None = None,
     cancel: threading.Event | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Rotated:
     """Give a client that was made elsewhere a key of ours; once that is proved and if asked for, take its secrets away.
 
-    Keys of others that are registered with the client are kept, and named in the warnings.
+    Keys of others that are registered with the client are kept, and named in the warnings. The store's custody holds
+    the key, or the one that `custody` asks for.
 
     Raises:
         NeedsPerson: the client is no machine, or the tenant takes no further key.
@@ -149,7 +162,9 @@ def adopt(
         TenantError, TokenError, StoreError: a step failed; asked for again, it goes on from there.
     """
     work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
-    return key_wishes.adopt(work, client_id, key=key, remove_secrets=remove_secrets, rotate_after=rotate_after)
+    return key_wishes.adopt(
+        work, client_id, key=key, remove_secrets=remove_secrets, rotate_after=rotate_after, custody=custody
+    )
 
 
 def delete(

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.clock import Clock
     from qlik_keys.keys import KeySpec
-    from qlik_keys.keystore.base import ClientRecord, KeyStore, StoredKey
+    from qlik_keys.keystore.base import ClientRecord, Custody, KeyStore, StoredKey
     from qlik_keys.lifecycle.events import StepEvent
     from qlik_keys.tenant import OAuthClient, QlikTenant
 
@@ -55,6 +55,7 @@ class KeyRun(Run):
         intent: what is wished for.
         key: what to make the next key of; None where none is made.
         rotate_after: how long the next key should serve.
+        custody: who shall hold the next key; by default as for a client's first key.
         on_step: told before and after each step.
         cancel: when set, the run stops between two steps.
         clock: time.
@@ -70,6 +71,7 @@ class KeyRun(Run):
         intent: KeyIntent,
         key: KeySpec | PrivateKey | None,
         rotate_after: timedelta,
+        custody: Custody | None,
         on_step: Callable[[StepEvent], None] | None,
         cancel: threading.Event | None,
         clock: Clock,
@@ -83,6 +85,7 @@ class KeyRun(Run):
         self._key = key
         self._made: StoredKey | None = None
         self._rotate_after = rotate_after
+        self._custody = custody
         self._record_is_new = True
         self._client: OAuthClient | None = None
         self._refusal: NeedsPerson | None = None
@@ -159,7 +162,7 @@ class KeyRun(Run):
             is_given = isinstance(self._key, PrivateKey)
             owner = KeyOwner(self.record.tenant_host, self.record.client_name, self.record.client_id)
             make = self._store.import_key if is_given else self._store.make_key
-            self._made = make(self._key, owner)  # type: ignore[arg-type]
+            self._made = make(self._key, owner, custody=self._custody)  # type: ignore[arg-type]
         wanted = changes.with_next(self.record, self._made, self.intent)
         lost = False
         try:

@@ -22,7 +22,9 @@ from qlik_keys.lifecycle.specification import refuse_unserviceable
 from qlik_keys.lifecycle.workplace import ROTATE_AFTER
 
 if TYPE_CHECKING:
-    from qlik_keys.keystore.base import StagedClient
+    from collections.abc import Mapping
+
+    from qlik_keys.keystore.base import Custody, StagedClient
     from qlik_keys.lifecycle.key_run import KeyRun
     from qlik_keys.lifecycle.proof import Proof
     from qlik_keys.lifecycle.workplace import Workplace
@@ -34,6 +36,10 @@ TOKENS_LIVE_ON = (
     "Access tokens that were issued before live on until their own end: look for them with `qlik-keys oauth-token ls`."
 )
 _MACHINE = "client_credentials"
+CUSTODY_WORDS: Mapping[Custody, str] = {
+    "kv": "kv (readable by whoever may read the secret)",
+    "transit": "transit (Vault signs and never gives the key out)",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +75,7 @@ def rotate(
     overlap: timedelta = DEFAULT_OVERLAP,
     allow_swap: bool = False,
     rotate_after: timedelta = ROTATE_AFTER,
+    custody: Custody | None = None,
 ) -> Rotated:
     """See `key_operations.rotate`."""
     if not timedelta(0) <= overlap <= LONGEST:
@@ -76,12 +83,19 @@ def rotate(
             "The overlap is negative, or longer than ten years.", hint="Zero retires the old key at once."
         )
     refuse_unserviceable(rotate_after)
+    checked_custody(custody)
     return by_id_or_name(
         work.tenant,
         work.store,
         client,
         lambda client_id: _rotate(
-            work, client_id, key=key, overlap=overlap, allow_swap=allow_swap, rotate_after=rotate_after
+            work,
+            client_id,
+            key=key,
+            overlap=overlap,
+            allow_swap=allow_swap,
+            rotate_after=rotate_after,
+            custody=custody,
         ),
     )
 
@@ -94,36 +108,60 @@ def _rotate(
     overlap: timedelta,
     allow_swap: bool,
     rotate_after: timedelta,
+    custody: Custody | None,
 ) -> Rotated:
     record = work.store.read(work.tenant.host, client_id)
+    kept = custody_of_next(work, record, custody)
     intent = KeyIntent(
         now=utc_now(work.clock),
         new_key=not is_under_way(record),
         overlap_seconds=int(overlap.total_seconds()),
         allow_swap=allow_swap,
     )
-    run = work.key_run(record, intent, operation="rotate", key=key or _same_kind(record), rotate_after=rotate_after)
+    if not intent.new_key:
+        _refuse_other_custody(record, custody)
+    run = work.key_run(
+        record,
+        intent,
+        operation="rotate",
+        key=key or _same_kind(record),
+        rotate_after=rotate_after,
+        custody=kept,
+    )
     return _finished(run, record)
 
 
 def revoke(
-    work: Workplace, client: str, *, key: KeySpec | PrivateKey | None = None, allow_swap: bool = False
+    work: Workplace,
+    client: str,
+    *,
+    key: KeySpec | PrivateKey | None = None,
+    allow_swap: bool = False,
+    custody: Custody | None = None,
 ) -> Rotated:
     """See `key_operations.revoke`."""
+    checked_custody(custody)
     return by_id_or_name(
-        work.tenant, work.store, client, lambda client_id: _revoke(work, client_id, key=key, allow_swap=allow_swap)
+        work.tenant,
+        work.store,
+        client,
+        lambda client_id: _revoke(work, client_id, key=key, allow_swap=allow_swap, custody=custody),
     )
 
 
-def _revoke(work: Workplace, client_id: str, *, key: KeySpec | PrivateKey | None, allow_swap: bool) -> Rotated:
-    record = work.store.read(work.tenant.host, client_id)
+def _revoke(
+    work: Workplace, client_id: str, *, key: KeySpec | PrivateKey | None, allow_swap: bool, custody: Custody | None
+) -> Rotated:
+    before = record = work.store.read(work.tenant.host, client_id)
+    kept = custody_of_next(work, record, custody)
     # A key in state "next" was made before the alarm: it is finished and then replaced like the current one.
     for begin in (False, True) if record.in_state("next") else (True,):
         intent = KeyIntent(now=utc_now(work.clock), new_key=begin, allow_swap=allow_swap, force_retire=True)
-        run = work.key_run(record, intent, operation="revoke", key=key or _same_kind(record))
+        run = work.key_run(record, intent, operation="revoke", key=key or _same_kind(record), custody=kept)
         result = _finished(run, record)
         record = run.record
-    return replace(result, warnings=(*result.warnings, TOKENS_LIVE_ON))
+    warnings = dict.fromkeys((*custody_change(before, record), *result.warnings, TOKENS_LIVE_ON))
+    return replace(result, warnings=tuple(warnings))
 
 
 def retire(work: Workplace, client: str, *, force: bool = False) -> list[Rotated]:
@@ -165,14 +203,18 @@ def adopt(
     key: KeySpec | PrivateKey | None = None,
     remove_secrets: bool = False,
     rotate_after: timedelta = ROTATE_AFTER,
+    custody: Custody | None = None,
 ) -> Rotated:
     """See `key_operations.adopt`."""
     refuse_unserviceable(rotate_after)
+    checked_custody(custody)
     return by_id_or_name(
         work.tenant,
         work.store,
         client,
-        lambda client_id: _adopt(work, client_id, key=key, remove_secrets=remove_secrets, rotate_after=rotate_after),
+        lambda client_id: _adopt(
+            work, client_id, key=key, remove_secrets=remove_secrets, rotate_after=rotate_after, custody=custody
+        ),
     )
 
 
@@ -183,6 +225,7 @@ def _adopt(
     key: KeySpec | PrivateKey | None,
     remove_secrets: bool,
     rotate_after: timedelta,
+    custody: Custody | None,
 ) -> Rotated:
     client = work.tenant.oauth_clients.get(client_id)
     if _MACHINE not in client.allowed_grant_types:
@@ -203,11 +246,20 @@ def _adopt(
             client_id=client_id,
             client_name=client.client_name,
             token_url=work.tenant.token_url,
-            custody=work.store.custody,
+            custody=custody or work.store.custody,
             keys={},
         )
+    if record.keys:
+        _refuse_other_custody(record, custody)
     intent = KeyIntent(now=utc_now(work.clock), new_key=not record.keys, remove_secrets=remove_secrets)
-    run = work.key_run(record, intent, operation="adopt", key=key or KeySpec("ES384"), rotate_after=rotate_after)
+    run = work.key_run(
+        record,
+        intent,
+        operation="adopt",
+        key=key or KeySpec("ES384"),
+        rotate_after=rotate_after,
+        custody=custody_of_next(work, record, custody),
+    )
     result = _finished(run, record)
     theirs = [other.kid for other in client.public_keys if other.kid not in run.record.keys]
     warnings = [f"Somebody else's key {kid!r} is registered too, and was left alone." for kid in theirs]
@@ -298,6 +350,55 @@ def finish(work: Workplace, record: ClientRecord) -> Rotated:
     return _finished(work.key_run(record, KeyIntent(now=utc_now(work.clock)), operation="rotate"), record)
 
 
+def checked_custody(custody: str | None) -> None:
+    """Refuse a custody that there is not.
+
+    Raises:
+        ConfigurationError: it is neither "kv" nor "transit".
+    """
+    if custody is not None and custody not in CUSTODY_WORDS:
+        raise ConfigurationError(f"There is no custody {custody!r}.", hint='Give "kv" or "transit".')
+
+
+def custody_of_next(work: Workplace, record: ClientRecord, asked: Custody | None) -> Custody:
+    """Return who shall hold the next key: who is asked for, else who holds the current one.
+
+    The store's own custody is that of first keys: a store that was made for another purpose moves no key.
+
+    Raises:
+        ConfigurationError: there is no such custody.
+    """
+    checked_custody(asked)
+    if asked is not None:
+        return asked
+    held = record.current or next(iter(record.keys.values()), None)
+    return work.store.custody if held is None else held.custody
+
+
+def custody_change(before: ClientRecord, after: ClientRecord) -> tuple[str, ...]:
+    """Return a sentence where the current key has another custody than the one before it, else none."""
+    old, new = before.current, after.current
+    if old is None or new is None or old.custody == new.custody:
+        return ()
+    return (f"The key's custody changes from {CUSTODY_WORDS[old.custody]} to {CUSTODY_WORDS[new.custody]}.",)
+
+
+def _refuse_other_custody(record: ClientRecord, asked: Custody | None) -> None:
+    """Refuse a custody that no new key is made for.
+
+    Raises:
+        NeedsPerson: the key that is there has another one.
+    """
+    newest = next(iter(record.in_state("next")), None) or record.current
+    if asked is None or newest is None or newest.custody == asked:
+        return
+    raise NeedsPerson(
+        f"{record.client_name!r} has its key in {newest.custody} custody, and no new key is made now, so it cannot move"
+        f" to {asked}.",
+        hint=f"Finish what was begun (resume); then rotate with custody {asked}.",
+    )
+
+
 def _finished(run: KeyRun, before: ClientRecord) -> Rotated:
     run.run()
     record = run.record
@@ -310,7 +411,7 @@ def _finished(run: KeyRun, before: ClientRecord) -> Rotated:
         retired=tuple(kid for kid in before.keys if kid not in record.keys),
         retire_at=max((key.retire_at for key in old if key.retire_at is not None), default=None),
         proof=run.proof,
-        warnings=tuple(run.warnings),
+        warnings=(*custody_change(before, record), *run.warnings),
     )
 
 

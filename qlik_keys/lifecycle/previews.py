@@ -231,8 +231,9 @@ def _rotate(work: Workplace, client_id: str, **options: Any) -> tuple[str, ...]:
     overlap = options.get("overlap", key_wishes.DEFAULT_OVERLAP)
     risk = _SWAP if options.get("allow_swap") else _ONE_KEY
     if not overlap or result.retire_at is None:
-        return (risk,)
-    return (f"Both keys log in until {result.retire_at:%Y-%m-%d %H:%M} UTC; then retire the old one.", risk)
+        return (*result.warnings, risk)
+    both = f"Both keys log in until {result.retire_at:%Y-%m-%d %H:%M} UTC; then retire the old one."
+    return (*result.warnings, both, risk)
 
 
 def _revoke(work: Workplace, client_id: str, **options: Any) -> tuple[str, ...]:

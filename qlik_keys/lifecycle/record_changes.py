@@ -38,7 +38,8 @@ def promoted(
     old = record.current
     overlap = min(record.overlap_seconds or 0, int(LONGEST.total_seconds()))
     new = replace(upcoming, state="current", promoted_at=now)
-    changed = replace(record.with_key(new), custody=new.custody)
+    before = old.custody if old is not None and old.custody != new.custody else None
+    changed = replace(record.with_key(new), custody=new.custody, custody_before=before)
     if old is not None:
         retire_at = now + timedelta(seconds=overlap) if old.kid in registered else now
         changed = changed.with_key(replace(old, state="previous", retire_at=retire_at))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.keystore.base import Custody
 
 TO_BE_MADE = "to be made"  # in the place of an id or a kid that only the real run will know
 # What a rehearsal has imagined of a client, for the next one of the same operation.
@@ -77,7 +77,10 @@ class KeyRehearsal(KeyRun):
     def _imagine_next(self) -> ClientRecord:
         assert self._key is not None
         self.intent = replace(self.intent, new_key=False)
-        return changes.with_next(self.record, imagined_key(self._key, self._store, self.intent.now), self.intent)
+        return changes.with_next(self.record, self._imagined_key(self._key), self.intent)
+
+    def _imagined_key(self, wish: KeySpec | PrivateKey) -> StoredKey:
+        return imagined_key(wish, self._custody or self._store.custody, self.intent.now)
 
     def _imagine_keys(self, without: str) -> None:
         wanted = [
@@ -142,7 +145,7 @@ class ProvisioningRehearsal(Provisioning):
             name=self._specification.name,
             specification=self._specification.to_document(),
             staged_at=now,
-            key=None if self._key is None else imagined_key(self._key, self._store, now),
+            key=None if self._key is None else imagined_key(self._key, self._store.custody, now),
         )
         self._imagine_store(staged=staged)
 
@@ -193,12 +196,10 @@ class ProvisioningRehearsal(Provisioning):
         self._tenant_state = TenantState(clients=rest)
 
 
-def imagined_key(wish: KeySpec | PrivateKey, store: KeyStore, now: datetime) -> StoredKey:
+def imagined_key(wish: KeySpec | PrivateKey, custody: Custody, now: datetime) -> StoredKey:
     """Return a key as it would be made, without its numbers; a key that is brought along is known already."""
     if isinstance(wish, PrivateKey):
         public = wish.public
     else:
         public = PublicJwk(kid=TO_BE_MADE, alg=wish.alg, kty="EC" if wish.alg == "ES384" else "RSA", members=())
-    return StoredKey(
-        public=public, state="next", made_at=now, reference=TO_BE_MADE if store.custody == "transit" else ""
-    )
+    return StoredKey(public=public, state="next", made_at=now, reference=TO_BE_MADE if custody == "transit" else "")

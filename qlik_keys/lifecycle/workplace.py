@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.clock import Clock
     from qlik_keys.keys import KeySpec, PrivateKey
-    from qlik_keys.keystore.base import ClientRecord, KeyStore
+    from qlik_keys.keystore.base import ClientRecord, Custody, KeyStore
     from qlik_keys.lifecycle.key_plan import KeyIntent
     from qlik_keys.lifecycle.specification import ClientSpecification
     from qlik_keys.tenant import QlikTenant
@@ -38,6 +38,7 @@ class MakesKeyRuns(Protocol):
         intent: KeyIntent,
         key: KeySpec | PrivateKey | None,
         rotate_after: timedelta,
+        custody: Custody | None,
         on_step: Callable[[StepEvent], None] | None,
         cancel: threading.Event | None,
         clock: Clock,
@@ -92,6 +93,7 @@ class Workplace:
         operation: str,
         key: KeySpec | PrivateKey | None = None,
         rotate_after: timedelta = ROTATE_AFTER,
+        custody: Custody | None = None,
     ) -> KeyRun:
         """Return a run for the keys of a client."""
         return self.make_key_run(
@@ -102,6 +104,7 @@ class Workplace:
             intent=intent,
             key=key,
             rotate_after=rotate_after,
+            custody=custody,
             on_step=self.on_step,
             cancel=self.cancel,
             clock=self.clock,

@@ -214,7 +214,7 @@ def test_a_client_moves_from_one_custody_to_the_other_by_a_rotation(world, made)
     there = {"kv": "transit", "transit": "kv"}[world.custody]
     old = key_of(world, made)
     with qk.VaultKeyStore(world.box.vault_url, token=world.box.vault_token, custody=there) as store:
-        qk.rotate(world.tenant, store, made.client_id)
+        qk.rotate(world.tenant, store, made.client_id, custody=there)
         new = key_of(world, made)
         assert (old.custody, new.custody) == (world.custody, there)
         assert can_log_in(world, made, old)
