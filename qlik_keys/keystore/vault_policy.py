@@ -94,9 +94,7 @@ def vault_policy(
             _Rule("See which clients have keys.", f"{kv}/metadata/{place}/", ("list",)),
             _Rule("See their names, kids, ages and custody; no key is in these.", f"{kv}/metadata/{place}/+", _READ),
         ]
-        in_transit = [
-            _Rule("See whether a key could leave Vault; its public half is shown too.", f"{engine}/keys/{name}*", _READ)
-        ]
+        in_transit = []
     # A key in Transit is named by a document in KV, so the rules for KV are needed with either custody.
     rules = in_kv + (in_transit if custody != "kv" else [])
     of_whom = f" of client {client_id}" if client_id else ""
