@@ -21,7 +21,7 @@ def rows(quick: bool) -> Iterator[Row]:
         "qlik_keys, with kid and thumbprint": lambda: generate(KeySpec("ES384")),
     }
     yield compared("a P-384 key made", interleaved(variants, 50 if quick else 300))
-    for bits, rounds in ((2048, 10 if quick else 60), (4096, 2 if quick else 15)):
+    for bits, rounds in ((2048, 5 if quick else 60), (4096, 1 if quick else 15)):
         variants = {
             "cryptography": lambda bits=bits: rsa.generate_private_key(public_exponent=65537, key_size=bits),
             "qlik_keys, with kid and thumbprint": lambda bits=bits: generate(KeySpec("RS256", bits=bits)),
