@@ -14,6 +14,7 @@ _APIS = """
     item knowledgebase license lineage-graph login ml natural-language note note-settings notification question
     questions quota reload reload-task report report-template role self-service-payment sharing-task space task
     temp-content tenant-settings theme transport ui-config web-integration web-notification webhook workflow
+    automl-experiment data-product data-quality di-gateway ip-policy lineage pinned-link policy script
 """
 _PATHS = {
     "data-set": "v1/data-sets",

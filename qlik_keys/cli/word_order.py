@@ -47,7 +47,8 @@ def in_order(words: Sequence[str], root: Any, *, may_be_alias: bool = True) -> l
 
 
 def _without_help_word(words: Sequence[str]) -> list[str]:
-    return [*words[1:], "--help"] if words[:1] == ["help"] else [*words]
+    asked = next((place for place, word in enumerate(words) if word != "help"), len(words))
+    return [*words[asked:], "--help"] if asked else [*words]
 
 
 def _expanded(words: list[str]) -> list[str]:
@@ -163,5 +164,5 @@ def _without_leading_options(root: Any, words: list[str], *, may_be_alias: bool)
         return words
     command = _expanded(rest[:1]) if may_be_alias else rest[:1]
     if command == rest[:1]:
-        return rest
+        return in_order(rest, root, may_be_alias=may_be_alias) if end else rest
     return in_order([*command, *words[:end], *rest[1:]], root, may_be_alias=False)

@@ -7,6 +7,8 @@ import shlex
 
 import pytest
 import typer
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from qlik_keys.cli.app import TREE, app
 from qlik_keys.cli.word_order import GROUPS, in_order
@@ -82,6 +84,46 @@ def test_the_groups_are_those_of_the_tree(tree):
 
     assert {*groups(tree)} == GROUPS
     assert {name for entries in TREE.values() for name in entries} >= {"user", "raw"}
+
+
+VOCABULARY = [
+    "user",
+    "me",
+    "ls",
+    "raw",
+    "GET",
+    "get",
+    "context",
+    "create",
+    "token",
+    "oauth-client",
+    "client-secret",
+    "rm",
+]
+VOCABULARY += [
+    "--json",
+    "--json=true",
+    "-q",
+    "-qv",
+    "-q=false",
+    "--context",
+    "--context=x",
+    "-s",
+    "--query",
+    "-c",
+    "--",
+    "-",
+]
+VOCABULARY += ["help", "--help", "--raw=0", "--bogus", "v1/users", "a=b", "", "--limit", "3", "=", "--=true", "-="]
+
+
+@settings(max_examples=150, deadline=None)
+@given(words=st.lists(st.sampled_from(VOCABULARY), max_size=7))
+def test_what_is_in_order_stays_so_and_no_word_is_made_up(words):
+    tree = typer.main.get_command(app)
+    read = in_order(words, tree)
+    assert in_order(read, tree) == read
+    assert {*read} <= {*words, "--help"} | {each.partition("=")[0] for each in words}
 
 
 def test_an_alias_is_read_as_its_command(tree, tmp_path, monkeypatch):
