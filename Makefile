@@ -72,6 +72,7 @@ EXTRAS_dev := dev
 $(VENV)/ready-%: pyproject.toml constraints.txt | $(BIN)/python
 	@echo 'Installing into $(VENV): qlik_keys[$(EXTRAS_$*)]. The first time takes a minute or two.'
 	@$(PIP) install --constraint constraints.txt --editable '.[$(EXTRAS_$*)]'
+	@$(BIN)/python -m compileall -q qlik_keys  # as pip does for what it installs; an editable package has none
 	@touch $@
 
 $(BIN)/python:

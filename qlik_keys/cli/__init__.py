@@ -13,6 +13,9 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line; Ctrl-C is told in a line also while the program is being loaded."""
     try:
+        from qlik_keys.cli.lean import collect_garbage_seldom
+
+        collect_garbage_seldom()
         from qlik_keys.cli.app import main as run
 
         run()

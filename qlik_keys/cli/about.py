@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
+from qlik_keys.cli.common_options import JsonOption  # noqa: TC001  # typer reads the annotations at run time
 from qlik_keys.cli.list_options import Inherited
 from qlik_keys.cli.option_groups import with_options
-from qlik_keys.cli.options import Call, JsonOption, calling  # typer reads the annotations at run time
+from qlik_keys.cli.options import Call, calling  # typer reads the annotations at run time
 from qlik_keys.cli.results import current_notebook, show, show_value
 
 app = new_group()

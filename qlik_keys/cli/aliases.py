@@ -12,10 +12,10 @@ import typer
 
 from qlik_keys.cli.alias_file import keep_aliases, known_aliases
 from qlik_keys.cli.app import new_group
+from qlik_keys.cli.common_options import JsonOption, QuietOption  # noqa: TC001  # typer reads the annotations at run time
 from qlik_keys.cli.list_options import Inherited
 from qlik_keys.cli.not_here import reason_against
 from qlik_keys.cli.option_groups import with_options
-from qlik_keys.cli.options import JsonOption, QuietOption  # noqa: TC001  # typer reads the annotations at run time
 from qlik_keys.cli.results import show
 
 app = new_group(name="alias", words="Short names for commands.")

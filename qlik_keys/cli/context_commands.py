@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from qlik_keys.cli.common_options import JsonOption, QuietOption, ServerOption, refuse_empty
 from qlik_keys.cli.completion import complete_contexts
 from qlik_keys.cli.inputs import pairs
 from qlik_keys.cli.list_options import Inherited, InheritedRest
 from qlik_keys.cli.option_groups import with_options
-from qlik_keys.cli.options import JsonOption, QuietOption, ServerOption, refuse_empty
 from qlik_keys.cli.results import current_notebook, is_terminal
 from qlik_keys.context_changes import (
     Entry,

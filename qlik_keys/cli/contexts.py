@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qlik_keys.cli.app import new_group
+from qlik_keys.cli.common_options import JsonOption, QuietOption  # noqa: TC001  # typer reads the annotations at run time
 from qlik_keys.cli.completion import complete_contexts
 from qlik_keys.cli.context_commands import COMMANDS
 from qlik_keys.cli.list_options import Inherited
 from qlik_keys.cli.option_groups import with_options
-from qlik_keys.cli.options import JsonOption, QuietOption  # noqa: TC001  # typer reads the annotations at run time
 from qlik_keys.cli.results import current_notebook, show
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group, tell_step
 from qlik_keys.cli.callers import resolved
+from qlik_keys.cli.common_options import ContextOption, ServerOption, refuse_empty
 from qlik_keys.cli.completion import complete_clients
 from qlik_keys.cli.key_results import document_of_result, done_of, tell_result
 from qlik_keys.cli.option_groups import with_options
-from qlik_keys.cli.options import ContextOption, ServerOption, refuse_empty
 from qlik_keys.cli.results import is_terminal
 from qlik_keys.errors import KeyMaterialError
 from qlik_keys.keystore.lookup import client_id_of

@@ -16,7 +16,16 @@ from urllib.parse import urlencode
 import typer
 
 from qlik_keys.cli.callers import as_client, lookup, resolved
-from qlik_keys.cli.completion import complete_clients, complete_contexts
+from qlik_keys.cli.common_options import (
+    AsSubjectOption,
+    AsUserOption,
+    ClientOption,
+    ContextOption,
+    JsonOption,
+    QuietOption,
+    ServerOption,
+    refuse_empty,
+)
 from qlik_keys.cli.inputs import pairs
 from qlik_keys.cli.list_options import InsecureOption, ServerTypeOption  # noqa: TC001  # typer reads annotations
 from qlik_keys.cli.option_groups import with_options
@@ -33,62 +42,6 @@ if TYPE_CHECKING:
 
 MAXIMUM_RETRIES = 10
 _PAGE = 100
-
-
-def refuse_empty(value: str | list[str] | None) -> str | list[str] | None:
-    """Return what an option was given, None for nothing.
-
-    An empty text is mostly a shell's variable that is not set. Taken for "not given", it would have the call made by
-    somebody else, who may do more.
-
-    Raises:
-        typer.BadParameter: it was given an empty text.
-    """
-    given = [value] if isinstance(value, str) else value or []
-    if not all(text.strip() for text in given):
-        raise typer.BadParameter("it is empty: name one, or leave the option out; is a shell's variable not set?")
-    return value
-
-
-_CLIENT = typer.Option(
-    "--client",
-    metavar="NAME",
-    help="Call as this client, by name or id; its key is read from the Vault.",
-    autocompletion=complete_clients,
-    callback=refuse_empty,
-)
-ClientOption = Annotated[str | None, _CLIENT]
-NeededClientOption = Annotated[str, _CLIENT]
-ServerOption = Annotated[
-    str | None, typer.Option("--server", "-s", metavar="URL", help="The tenant's address.", callback=refuse_empty)
-]
-ContextOption = Annotated[
-    str | None,
-    typer.Option(
-        "--context",
-        metavar="NAME",
-        help="Call as this qlik-cli context.",
-        autocompletion=complete_contexts,
-        callback=refuse_empty,
-    ),
-]
-AsUserOption = Annotated[
-    str | None,
-    typer.Option(
-        "--as-user", metavar="ID", help="With --client: impersonate the user with this id.", callback=refuse_empty
-    ),
-]
-AsSubjectOption = Annotated[
-    str | None,
-    typer.Option(
-        "--as-subject",
-        metavar="SUBJECT",
-        help="With --client: impersonate the user with this subject.",
-        callback=refuse_empty,
-    ),
-]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print ids or names only, a line each.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Answers and errors as JSON, also on a terminal.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

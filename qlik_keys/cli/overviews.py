@@ -8,7 +8,7 @@ import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
 from qlik_keys.cli.callers import resolved
-from qlik_keys.cli.options import (  # typer reads the annotations at run time
+from qlik_keys.cli.common_options import (
     ContextOption,  # noqa: TC001
     JsonOption,  # noqa: TC001
     QuietOption,  # noqa: TC001
@@ -36,10 +36,15 @@ def clients(
 
     Example: qlik-keys clients --json
     """
+    settings = resolved(context, server, as_json=as_json)
+    if quiet:  # ids are the tenant's alone: neither the Vault nor pandas is needed
+        with settings.tenant() as tenant:
+            ids = [each["client_id"] for page in tenant.oauth_clients.overviews() for each in page]
+        show([{"id": each} for each in ids], quiet=True)
+        return
     from qlik_keys.cli.table import as_text
     from qlik_keys.inventory import clients as list_clients
 
-    settings = resolved(context, server, as_json=as_json)
     with settings.tenant() as tenant, settings.store() as store:
         frame = list_clients(tenant, store)
     _show(frame, as_text, quiet=quiet, as_json=as_json)

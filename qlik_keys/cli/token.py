@@ -15,7 +15,7 @@ import typer
 
 from qlik_keys.cli.app import TENANT_HELP, error_document, new_group, tell_error, tell_json
 from qlik_keys.cli.callers import lookup, resolved, token_source
-from qlik_keys.cli.options import (
+from qlik_keys.cli.common_options import (
     AsSubjectOption,
     AsUserOption,
     JsonOption,

@@ -637,7 +637,7 @@ def test_a_store_that_fails_is_told_as_it_is(clock):
 
 def test_a_record_without_a_key_is_told(clock):
     source = TokenSource.from_store(OneKeyStore(None), tenant_url=URL, client_id="c" * 32, clock=clock)
-    with pytest.raises(errors.StoreNotFound, match="no key of client c{32}"):
+    with pytest.raises(errors.StoreNotFound, match=r"no key of client c{32}"):
         source.token()
 
 
