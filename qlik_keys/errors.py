@@ -286,12 +286,20 @@ class StoreDeleted(StoreNotFound):
         self.deletion_time = deletion_time
 
 
+class StoreDestroyed(StoreNotFound):
+    """A record of ours was there, and its newest version is destroyed: nothing brings that one back."""
+
+
 class StoreConflict(StoreError):
     """Somebody else wrote there first (compare-and-set lost), or what is there is not ours."""
 
 
 class StoreProtocolError(StoreError):
     """An answer that is not Vault's, or a write that is not there when read back."""
+
+
+class StoreDamaged(StoreProtocolError):
+    """A document of ours that cannot be read: somebody has edited it."""
 
 
 class LifecycleError(QlikKeysError):

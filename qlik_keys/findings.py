@@ -26,8 +26,8 @@ class Finding:
             unfinished piece of work; "low": good to know.
         meaning: what it means, in words.
         advice: what to do.
-        operation: the operation that mends it ("rotate", "revoke", "adopt", "retire", "delete", "resume", "trust"), ""
-            where a person has to look first.
+        operation: the operation that fixes it ("rotate", "revoke", "adopt", "retire", "delete", "resume", "trust"; or
+            "undelete" and "keep", by Vault's own program), "" where a person has to look first.
     """
 
     severity: Severity
@@ -43,6 +43,24 @@ FINDINGS: Mapping[str, Finding] = {
         "The key that the store holds is not registered on the tenant: consumers cannot log in.",
         "Revoke: it registers a new key and lets the consumers in again.",
         "revoke",
+    ),
+    "record-destroyed": Finding(
+        "high",
+        "The client's record in the store was destroyed: consumers cannot log in, and nothing brings its key back.",
+        "Adopt gives it a new key; if an older version is whole, the doctor says how it is rolled back to.",
+        "adopt",
+    ),
+    "record-deleted": Finding(
+        "high",
+        "The client's record in the store was soft-deleted: consumers cannot log in. Its key is still there.",
+        "Undelete it.",
+        "undelete",
+    ),
+    "record-expires": Finding(
+        "high",
+        "Vault deletes the client's record by itself (delete_version_after of mount or path): then its key is gone.",
+        "Take the limit away from mount and path, and undelete the version, which carries the old limit.",
+        "keep",
     ),
     "shared-key": Finding(
         "high",
@@ -63,6 +81,18 @@ FINDINGS: Mapping[str, Finding] = {
         "medium",
         "The key before this one was held by another custody: it moved between KV and Transit at the last rotation.",
         "If nobody asked for that, rotate with --custody and the one before. The next rotation ends this note.",
+    ),
+    "overlap-over": Finding(
+        "medium",
+        "The overlap of the last rotation is over, and the old key still logs in.",
+        "Retire takes it away.",
+        "retire",
+    ),
+    "damaged-pending": Finding(
+        "medium",
+        "A document that waits for a client to be made cannot be read: resume cannot finish that client.",
+        "Resume says what is wrong with it; an older version may be whole.",
+        "resume",
     ),
     "unfinished": Finding(
         "medium", "Making this client was cut off; its key waits in the store.", "Resume finishes it.", "resume"

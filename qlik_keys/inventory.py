@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from qlik_keys.clock import Clock
+    from qlik_keys.errors import StoreError
     from qlik_keys.keystore.base import KeyStore, KeySummary
     from qlik_keys.tenant import ClientOverview, QlikTenant
 
@@ -78,7 +79,10 @@ _LOOKED_AT = (
     "disabled",
     "unread",
     "untold",
+    "of_record",
 )
+_ORDER = {name: place for place, name in enumerate(FINDINGS)}
+_BY_VAULT = ("undelete", "keep")  # what Vault's own program does, and no operation of ours
 _FIELDS = itemgetter(
     "client_id",
     "client_name",
@@ -143,9 +147,13 @@ def clients(
     columns["untold"] = [client_id in untold for client_id in client_ids]
     now = utc_now(clock)
     columns |= _of_keys([found.get(client_id) for client_id in client_ids], columns["kids"])
+    columns["of_record"] = [_of_record(found.get(client_id), now) for client_id in client_ids]
     columns["findings"] = _findings(columns, now, store_known=store is not None)
     frame = _frame(columns, now)
     frame.attrs = {"tenant": tenant.url, "time": now.isoformat()}
+    details = {client_id: told for client_id, summary in found.items() if (told := _detail(summary))}
+    if details:
+        frame.attrs["details"] = details
     return frame
 
 
@@ -195,7 +203,9 @@ def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataF
     ]
     in_engine = frame.loc[frame["custody"] == "transit", ["client_id", "name"]]
     rows += ways_out(store, tenant_host, [*in_engine.itertuples(index=False, name=None)])
-    staged = store.staged(tenant_host)
+    damaged: list[StoreError] = []
+    staged = store.staged(tenant_host, on_damaged=damaged.append)
+    rows += [("damaged-pending", "", problem.path) for problem in damaged]
     rows += [("unfinished", waiting.client_id, waiting.name) for waiting in staged]
     # A client that is just being made may have its record already, and no row yet.
     known = {*frame["client_id"], *(waiting.client_id for waiting in staged)}
@@ -205,16 +215,16 @@ def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataF
     ):
         name = "" if summary is None or isinstance(summary, QlikKeysError) else summary.client_name
         rows.append(("orphaned-record", client_id, name))
-    order = {name: place for place, name in enumerate(FINDINGS)}
-    rows.sort(key=lambda row: (SEVERITIES.index(FINDINGS[row[0]].severity), order[row[0]], row[2], row[1]))
+    rows.sort(key=lambda row: (SEVERITIES.index(FINDINGS[row[0]].severity), _ORDER[row[0]], row[2], row[1]))
+    details = frame.attrs.get("details", {})
     columns = {
         "severity": [FINDINGS[finding].severity for finding, _, _ in rows],
         "finding": [finding for finding, _, _ in rows],
         "client_id": [client_id for _, client_id, _ in rows],
         "name": [name for _, _, name in rows],
-        "meaning": [FINDINGS[finding].meaning for finding, _, _ in rows],
+        "meaning": [_meaning(finding, client_id, details) for finding, client_id, _ in rows],
         "advice": [FINDINGS[finding].advice for finding, _, _ in rows],
-        "command": [_command(finding, client_id) for finding, client_id, _ in rows],
+        "command": [_command(finding, client_id, details) for finding, client_id, _ in rows],
     }
     found = pd.DataFrame({name: pd.Series(values, dtype="string") for name, values in columns.items()})
     found["severity"] = pd.Categorical(found["severity"], categories=[*SEVERITIES], ordered=True)
@@ -222,8 +232,18 @@ def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataF
     return found
 
 
-def _command(finding: str, client_id: str) -> str:
+def _meaning(finding: str, client_id: str, details: Mapping[str, Mapping[str, str]]) -> str:
+    meaning = FINDINGS[finding].meaning
+    is_of_moment = FINDINGS[finding].operation in _BY_VAULT and client_id in details
+    return f"{meaning} {details[client_id]['meaning']}" if is_of_moment else meaning
+
+
+def _command(finding: str, client_id: str, details: Mapping[str, Mapping[str, str]]) -> str:
     operation = FINDINGS[finding].operation
+    if operation in _BY_VAULT:
+        # As text for a shell: the quotes of a hint are not part of it.
+        told = details.get(client_id, {}).get("command", "")
+        return " && ".join(told.split("`")[1::2])
     commands = {
         "": "",
         "resume": "qlik-keys resume",
@@ -331,6 +351,28 @@ def _newest_date(kids: Iterable[str], dates: dict[str, datetime | None]) -> date
     return newest
 
 
+def _of_record(summary: KeySummary | None, now: datetime) -> tuple[str, ...]:
+    """Return what is to be said of a client's record, for most nothing."""
+    if summary is None or not (summary.gone or summary.gone_at or summary.retire_at):
+        return ()
+    found = []
+    if summary.gone:
+        found.append(f"record-{summary.gone}")
+    elif summary.gone_at:
+        found.append("record-expires")
+    if summary.retire_at and summary.retire_at <= now:
+        found.append("overlap-over")
+    return tuple(found)
+
+
+def _detail(summary: KeySummary) -> dict[str, str]:
+    """Return the moment and the command of what happens to a record, as JSON-ready values; nothing for most."""
+    if summary.gone_at is None:
+        return {}
+    verb = "Deleted" if summary.gone else "To be deleted"
+    return {"meaning": f"{verb} at {summary.gone_at:%Y-%m-%d %H:%M} UTC.", "command": summary.remedy}
+
+
 # One flat list of checks: ten thousand rows go through it, and a call for each check would double the time.
 def _findings(  # noqa: C901, PLR0912
     columns: Mapping[str, Sequence[Any]], now: datetime, *, store_known: bool
@@ -341,7 +383,8 @@ def _findings(  # noqa: C901, PLR0912
     findings = []
     looked_at = (columns[name] for name in _LOOKED_AT)
     for (
-        grants, methods, scopes, consent, kids, current, custody, before, made, rotate_by, by, disabled, unread, untold
+        grants, methods, scopes, consent, kids, current, custody, before, made, rotate_by, by, disabled, unread,
+        untold, told
     ) in zip(*looked_at, strict=True):  # fmt: skip
         found = []
         if current and current not in kids:
@@ -372,6 +415,8 @@ def _findings(  # noqa: C901, PLR0912
             found.append("dynamic-registration")
         if disabled:
             found.append("disabled")
+        if told:
+            found = sorted([*found, *told], key=_ORDER.__getitem__)
         findings.append(tuple(found))
     return findings
 

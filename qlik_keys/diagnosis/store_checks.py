@@ -8,8 +8,8 @@ from qlik_keys.diagnosis.commands import command, policy
 from qlik_keys.diagnosis.facts import tenant_skip
 from qlik_keys.diagnosis.results import duration, failed, not_checked, passed, see
 from qlik_keys.diagnosis.under_way import begun, takes_nothing_away
-from qlik_keys.errors import StoreDeleted, StoreDenied, StoreError, StoreNotFound
-from qlik_keys.keystore.vault_fields import roll_back
+from qlik_keys.errors import StoreDeleted, StoreDenied, StoreDestroyed, StoreError, StoreNotFound
+from qlik_keys.keystore.vault_fields import moment_words, roll_back
 from qlik_keys.lifecycle.key_wishes import is_under_way
 from qlik_keys.tenant.oauth import CLIENT_CREDENTIALS
 
@@ -40,7 +40,7 @@ def check_record(facts: Facts) -> Check:
         return see(name, "client-exists")
     if isinstance(problem, StoreDenied):
         return see(name, _denier(facts))
-    if isinstance(problem, StoreDeleted):
+    if isinstance(problem, StoreDeleted | StoreDestroyed):
         return failed(name, problem.message, problem.hint)
     if isinstance(problem, StoreNotFound):
         return _check_absence(problem, facts)
@@ -96,6 +96,9 @@ def _check_keys(record: ClientRecord, facts: Facts) -> Check:
             f"Vault's Transit engine may give the key {current.kid} out ({ways}), which cannot be taken back.",
             f"{command('revoke', facts.client_id)} gives the client one that cannot leave; then look who set it.",
         )
+    if record.gone_at is not None:
+        why = f"Vault deletes it by itself at {moment_words(record.gone_at)}: then the key is gone."
+        return failed(name, f"{why} A delete_version_after of its mount or path says so.", f"{record.remedy} keep it.")
     if current is not None:
         moved = f"; the key before it was in custody {record.custody_before}" if record.custody_before else ""
         unseen = " The token may not see whether it could leave Transit." if facts.ways_out.problem else ""

@@ -93,6 +93,8 @@ class ClientRecord:
         overlap_seconds: the overlap of the rotation that is under way, None for none.
         unpurged: an older version of this record may still show a key that this one lacks.
         custody_before: who held the current key's predecessor, where that was another custody; else None.
+        gone_at: when the store deletes what was read, or written, by itself, UTC; None for never.
+        remedy: the command lines that keep it there.
         version: the compare-and-set version that was read; 0 for a record that must not exist yet.
     """
 
@@ -106,6 +108,8 @@ class ClientRecord:
     overlap_seconds: int | None = None
     unpurged: bool = False
     custody_before: Custody | None = None
+    gone_at: datetime | None = field(default=None, compare=False)
+    remedy: str = field(default="", compare=False)
     version: int = 0
 
     def in_state(self, state: KeyState) -> list[StoredKey]:
@@ -162,6 +166,10 @@ class KeySummary:
         rotate_by: when it should have been replaced, UTC.
         custody_before: who held that key's predecessor, where that was another custody; else None.
         reference: the key's name in the store's engine, "" where the store itself holds it, or it was not noted.
+        retire_at: when its old keys may be retired, UTC; None where it has none, or a rotation is in progress.
+        gone: "deleted" for a record that can be brought back, "destroyed" for one that cannot, else "".
+        gone_at: when it was deleted, or when the store deletes it by itself, UTC.
+        remedy: the command lines that bring it back, or keep it there; "" where nothing is wrong.
     """
 
     client_id: str
@@ -172,6 +180,10 @@ class KeySummary:
     rotate_by: datetime | None
     custody_before: Custody | None = None
     reference: str = ""
+    retire_at: datetime | None = None
+    gone: Literal["", "deleted", "destroyed"] = ""
+    gone_at: datetime | None = None
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

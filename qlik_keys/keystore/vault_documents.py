@@ -27,6 +27,7 @@ from qlik_keys.keystore.vault_key_entries import check_keys, decode_keys, encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
 STAGED_FOLDER = ".staged"
 NAMES_FOLDER = ".names"
@@ -34,7 +35,7 @@ _SEGMENT = re.compile(r"[A-Za-z0-9_\[][A-Za-z0-9._:\[\]-]*")
 _MOST_METADATA_BYTES = 512  # Vault's own limit on a value
 CUSTODIES: tuple[Custody, ...] = get_args(Custody)
 METADATA_NAMES = frozenset(
-    {"client_name", "tenant", "kid", "made_on", "rotate_by", "custody", "custody_before", "transit_key"}
+    {"client_name", "tenant", "kid", "made_on", "rotate_by", "custody", "custody_before", "transit_key", "retire_at"}
 )
 
 
@@ -258,8 +259,16 @@ def metadata_of(record: ClientRecord) -> dict[str, str]:
         "custody": record.custody,
         "custody_before": record.custody_before or "",
         "transit_key": current.reference if current else "",
+        "retire_at": time_text(_old_keys_end(record)),
     }
     return {name: value for name, text in shown.items() if (value := presentable(text))}
+
+
+def _old_keys_end(record: ClientRecord) -> datetime | None:
+    """Return when the last old key may be retired; None where a run that is in progress retires it."""
+    if record.overlap_seconds is not None:
+        return None
+    return max((key.retire_at for key in record.in_state("previous") if key.retire_at is not None), default=None)
 
 
 def own_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
@@ -286,6 +295,7 @@ def summary_of(metadata: Mapping[str, str], *, client_id: str) -> KeySummary | N
         rotate_by=parse_time(metadata.get("rotate_by")),
         custody_before=_custody_named(metadata.get("custody_before")),
         reference=metadata.get("transit_key", ""),
+        retire_at=parse_time(metadata.get("retire_at")),
     )
 
 

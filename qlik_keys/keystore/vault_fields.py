@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
 from datetime import UTC, datetime, time
 from typing import Any
 
-from qlik_keys.errors import StoreConflict, StoreProtocolError
+from qlik_keys.errors import StoreConflict, StoreDamaged
 from qlik_keys.keys import kid_made_on
 
 
@@ -19,9 +20,9 @@ def not_ours(path: str) -> StoreConflict:
     )
 
 
-def damaged(path: str, what: str) -> StoreProtocolError:
+def damaged(path: str, what: str) -> StoreDamaged:
     """Return the error for a document of ours that cannot be read; `what` may be another error's message."""
-    return StoreProtocolError(
+    return StoreDamaged(
         f"The document at {path} is damaged: {what.rstrip('.')}.",
         path=path,
         hint=f"Somebody has edited it. An earlier version may be whole: {roll_back(path)}",
@@ -31,6 +32,40 @@ def damaged(path: str, what: str) -> StoreProtocolError:
 def roll_back(path: str) -> str:
     """Return how a person brings back an earlier version of a document."""
     return f"`vault kv metadata get {path}` lists them, `vault kv rollback -version=N {path}` brings back number N."
+
+
+def command(*words: str) -> str:
+    """Return a command line of Vault's own program, as a shell takes it; `bao` takes the same words."""
+    return f"`{shlex.join(('vault', *words))}`"
+
+
+def undelete(mount: str, path: str, version: object) -> str:
+    """Return what brings a soft-deleted version back, and takes its end of life away."""
+    return command("kv", "undelete", f"-mount={mount}", f"-versions={version}", path)
+
+
+def roll_back_to(mount: str, path: str, version: int) -> str:
+    """Return what makes an older version the newest again."""
+    return command("kv", "rollback", f"-mount={mount}", f"-version={version}", path)
+
+
+def remove_all(mount: str, path: str) -> str:
+    """Return what removes whatever is left of a document."""
+    return command("kv", "metadata", "delete", f"-mount={mount}", path)
+
+
+def keep_for_ever(mount: str, path: str, version: object) -> str:
+    """Return what ends `delete_version_after` for a mount and a document, and for the version that is there."""
+    return (
+        f"{command('write', f'{mount}/config', 'delete_version_after=0s')} and "
+        f"{command('write', f'{mount}/metadata/{path}', 'delete_version_after=0s')}, then "
+        f"{undelete(mount, path, version)}"
+    )
+
+
+def moment_words(moment: datetime) -> str:
+    """Return a moment for people, in UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def text_of(document: dict[str, Any], name: str, path: str) -> str:

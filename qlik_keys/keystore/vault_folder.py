@@ -14,10 +14,10 @@ from urllib.parse import quote
 
 import hvac.exceptions
 
-from qlik_keys.errors import Outcome, StoreDeleted, StoreMisconfigured, StoreNotFound, StoreProtocolError
+from qlik_keys.errors import Outcome, StoreDeleted, StoreDestroyed, StoreMisconfigured, StoreProtocolError
 from qlik_keys.keystore import vault_refusals as rights
 from qlik_keys.keystore.vault_failures import said_by
-from qlik_keys.keystore.vault_fields import parse_time
+from qlik_keys.keystore.vault_fields import command, moment_words, parse_time, remove_all, undelete
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,11 +37,13 @@ class Found(Generic[Content]):
         content: what it says.
         version: its version.
         metadata: its custom metadata.
+        gone_at: when the server deletes that version by itself, UTC; None for never.
     """
 
     content: Content
     version: int
     metadata: Mapping[str, str]
+    gone_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +53,12 @@ class Put:
     Attributes:
         version: the document's new version.
         metadata: its custom metadata, None where the server does not tell them (Vault before 1.9).
+        gone_at: when the server deletes that version by itself, UTC; None for never.
     """
 
     version: int
     metadata: Mapping[str, str] | None
+    gone_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +69,16 @@ class History:
         metadata: its custom metadata.
         current_version: the newest version, 0 when none was ever written.
         current_is_gone: the newest version was deleted (softly, or by its age) or destroyed.
+        current_is_destroyed: it is destroyed.
+        gone_at: when the newest version was deleted, or will be by its age, UTC; None for never.
         kept: the versions whose data is still there, soft-deleted ones too.
     """
 
     metadata: Mapping[str, str]
     current_version: int
     current_is_gone: bool
+    current_is_destroyed: bool
+    gone_at: datetime | None
     kept: tuple[int, ...]
 
 
@@ -83,7 +91,7 @@ class VaultFolder:
 
     def __init__(self, connection: VaultConnection) -> None:
         self._connection = connection
-        self._mount = connection.mount
+        self._mount = self.mount = connection.mount
 
     def read(
         self, path: str, parse: Callable[[Any, int], Content], *, version: int | None = None
@@ -97,7 +105,7 @@ class VaultFolder:
 
         Raises:
             StoreDeleted: that version was soft-deleted.
-            StoreNotFound: that version was destroyed.
+            StoreDestroyed: that version was destroyed.
             StoreError: it cannot be read.
         """
         full_path = self.full_path(path)
@@ -108,11 +116,16 @@ class VaultFolder:
                     path, version=version, mount_point=self._mount, raise_on_deleted_version=True
                 )
             except hvac.exceptions.InvalidPath as error:
-                _raise_unless_absent(error, full_path)
+                _raise_unless_absent(error, self._mount, path)
                 return None
             data, metadata = _data_and_metadata(answer, full_path)
             number = _number(metadata.get("version"), full_path)
-            return Found(content=parse(data, number), version=number, metadata=_texts(metadata.get("custom_metadata")))
+            return Found(
+                content=parse(data, number),
+                version=number,
+                metadata=_texts(metadata.get("custom_metadata")),
+                gone_at=parse_time(metadata.get("deletion_time")),
+            )
 
         return self._connection.call(read, rights.READ, path)
 
@@ -138,7 +151,8 @@ class VaultFolder:
             if not isinstance(data, dict):
                 raise _not_version_2(full_path)
             told = _texts(data.get("custom_metadata")) if "custom_metadata" in data else None
-            return Put(version=_number(data.get("version"), full_path), metadata=told)
+            gone_at = parse_time(data.get("deletion_time"))
+            return Put(version=_number(data.get("version"), full_path), metadata=told, gone_at=gone_at)
 
         return self._connection.call(write, rights.WRITE, path, repeatable=False)
 
@@ -239,12 +253,12 @@ def _is_plain_absence(error: hvac.exceptions.InvalidPath) -> bool:
     return not said_by(error) or error.errors == []
 
 
-def _raise_unless_absent(error: hvac.exceptions.InvalidPath, path: str) -> None:
+def _raise_unless_absent(error: hvac.exceptions.InvalidPath, mount: str, path: str) -> None:
     """Return if there is nothing; raise what is to be said of a version that is gone.
 
     Raises:
         StoreDeleted: it was soft-deleted.
-        StoreNotFound: it was destroyed.
+        StoreDestroyed: it was destroyed.
         hvac.exceptions.InvalidPath: the answer means something else.
     """
     try:
@@ -255,18 +269,22 @@ def _raise_unless_absent(error: hvac.exceptions.InvalidPath, path: str) -> None:
         if _is_plain_absence(error):
             return
         raise error
+    full_path = f"{mount}/{path}"
     if metadata.get("destroyed") is True:
-        raise StoreNotFound(
-            f"The document at {path} was destroyed: its keys are gone for good.",
-            path=path,
-            hint=f"Remove what is left of it: `vault kv metadata delete {path}`; then make the client's key anew.",
+        raise StoreDestroyed(
+            f"The newest version of the document at {full_path} was destroyed: what was in it is gone for good.",
+            path=full_path,
+            hint="If an older version is whole, it can be made the newest again; "
+            f"{command('kv', 'metadata', 'get', f'-mount={mount}', path)} lists them.",
         )
+    deleted_at = parse_time(metadata.get("deletion_time"))
+    when = "" if deleted_at is None else f" at {moment_words(deleted_at)}"
     raise StoreDeleted(
-        f"The document at {path} was soft-deleted.",
-        path=path,
-        deletion_time=parse_time(metadata.get("deletion_time")),
-        hint=f"Its keys are still there: `vault kv undelete -versions={metadata.get('version', 'N')} {path}` brings "
-        f"them back, `vault kv metadata delete {path}` removes them.",
+        f"The document at {full_path} was soft-deleted{when}.",
+        path=full_path,
+        deletion_time=deleted_at,
+        hint=f"Its keys are still there: {undelete(mount, path, metadata.get('version', 'N'))} brings them back, "
+        f"{remove_all(mount, path)} removes them.",
     )
 
 
@@ -294,6 +312,8 @@ def _history(answer: Any, now: datetime, path: str) -> History:
         metadata=_texts(data.get("custom_metadata")),
         current_version=current if isinstance(current, int) else 0,
         current_is_gone=newest.get("destroyed") is True or has_passed,
+        current_is_destroyed=newest.get("destroyed") is True,
+        gone_at=deleted_at,
         kept=tuple(sorted(int(number) for number, about in versions.items() if about.get("destroyed") is not True)),
     )
 

@@ -16,7 +16,9 @@ from qlik_keys.clock import utc_now
 from qlik_keys.errors import (
     Outcome,
     StoreConflict,
+    StoreDamaged,
     StoreDenied,
+    StoreDestroyed,
     StoreError,
     StoreNotFound,
     StoreProtocolError,
@@ -28,9 +30,10 @@ from qlik_keys.keystore import vault_documents as documents
 from qlik_keys.keystore.base import ClientRecord, KeySummary, StagedClient, StoredKey, staged_document_name
 from qlik_keys.keystore.vault_connection import after_effect
 from qlik_keys.keystore.vault_failures import ConnectionCut
-from qlik_keys.keystore.vault_fields import moment_made, not_ours
+from qlik_keys.keystore.vault_fields import keep_for_ever, moment_made, not_ours
 from qlik_keys.keystore.vault_folder import Found, Put
 from qlik_keys.keystore.vault_names import NameEntries
+from qlik_keys.keystore.vault_wounds import Wounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -58,6 +61,7 @@ class KvKeys:
         self._prefix = prefix
         self._clock = clock
         self._names = NameEntries(folder, prefix=prefix)
+        self._wounds = Wounds(folder, clock=clock)
 
     # --- keys ---
 
@@ -147,16 +151,25 @@ class KvKeys:
     # --- records ---
 
     def read(self, tenant_host: str, client_id: str) -> ClientRecord:
-        """Return a client's record."""
-        found = self._find_record(tenant_host, client_id)
-        if found is None:
-            path = self._folder.full_path(self._record_path(tenant_host, client_id))
-            raise StoreNotFound(
-                f"There is no key of client {client_id} at {path}.",
-                path=path,
-                hint="Check tenant, `mount` and `prefix`.",
-            )
-        return found.content
+        """Return a client's record; what is gone or damaged is told with what brings it back."""
+        path = self._record_path(tenant_host, client_id)
+        problem: StoreDestroyed | StoreDamaged | StoreConflict
+        try:
+            found = self._find_record(tenant_host, client_id)
+        except (StoreDestroyed, StoreDamaged, StoreConflict) as error:
+            problem = error
+        else:
+            if found is None:
+                full_path = self._folder.full_path(path)
+                raise StoreNotFound(
+                    f"There is no key of client {client_id} at {full_path}.",
+                    path=full_path,
+                    hint="Check tenant, `mount` and `prefix`.",
+                )
+            return found.content
+        raise self._wounds.told(
+            problem, path, client_id, lambda version: self._find_record(tenant_host, client_id, version)
+        )
 
     def write(self, record: ClientRecord, *, read_back: bool = True, is_first: bool = False) -> ClientRecord:
         """Write a record and its metadata; return it as it was read back."""
@@ -187,7 +200,7 @@ class KvKeys:
         wanted = documents.metadata_of(record)
         is_fit = put.metadata is not None and documents.own_metadata(put.metadata) == wanted
         if is_fit and not read_back:
-            return replace(record, version=put.version)
+            return self._with_end(replace(record, version=put.version), path, put)
         if put.metadata is not None and not is_fit:
             # The answer tells others' metadata, which are kept, so that one look afterwards serves both.
             self._set_metadata(path, {**documents.others_metadata(put.metadata), **wanted})
@@ -201,10 +214,14 @@ class KvKeys:
 
     def summary(self, tenant_host: str, client_id: str) -> KeySummary | None:
         """Return what the custom metadata tells; the data is not touched."""
-        history = self._folder.history(self._record_path(tenant_host, client_id), now=utc_now(self._clock))
-        if history is None or history.current_version == 0 or history.current_is_gone:
+        path = self._record_path(tenant_host, client_id)
+        history = self._folder.history(path, now=utc_now(self._clock))
+        if history is None or history.current_version == 0:
             return None
-        return documents.summary_of(history.metadata, client_id=client_id)
+        summary = documents.summary_of(history.metadata, client_id=client_id)
+        if summary is None or not (history.current_is_gone or history.gone_at):
+            return summary
+        return self._wounds.shown(summary, history, path)
 
     def purge(self, record: ClientRecord) -> None:
         """Destroy every version older than the record's, soft-deleted ones too."""
@@ -446,13 +463,21 @@ class KvKeys:
     def _find_record(self, tenant_host: str, client_id: str, version: int | None = None) -> Found[ClientRecord] | None:
         path = self._record_path(tenant_host, client_id)
         full_path = self._folder.full_path(path)
-        return self._folder.read(
+        found = self._folder.read(
             path,
             lambda document, number: documents.decode_record(
                 document, host=tenant_host, client_id=client_id, version=number, path=full_path
             ),
             version=version,
         )
+        return found if found is None else replace(found, content=self._with_end(found.content, path, found))
+
+    def _with_end(self, record: ClientRecord, path: str, told: Put | Found[Any]) -> ClientRecord:
+        """Return the record with the moment at which Vault deletes it by itself, which every answer tells."""
+        remedy = keep_for_ever(self._folder.mount, path, told.version) if told.gone_at is not None else ""
+        if (record.gone_at, record.remedy) == (told.gone_at, remedy):
+            return record
+        return replace(record, gone_at=told.gone_at, remedy=remedy)
 
     def _find_staged(
         self, tenant_host: str, document_name: str, version: int | None = None

@@ -11,13 +11,20 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from qlik_keys.clock import utc_now
-from qlik_keys.errors import ConfigurationError, NeedsPerson, StoreNotFound, TenantNotFound
+from qlik_keys.errors import (
+    ConfigurationError,
+    NeedsPerson,
+    StoreDeleted,
+    StoreDestroyed,
+    StoreNotFound,
+    TenantNotFound,
+)
 from qlik_keys.keys import KeySpec, PrivateKey
 from qlik_keys.keystore.base import ClientRecord
 from qlik_keys.keystore.lookup import CLIENT_ID, by_id_or_name, ids_on_tenant
 from qlik_keys.lifecycle.key_plan import KeyIntent, leaving
 from qlik_keys.lifecycle.plan import Action
-from qlik_keys.lifecycle.record_changes import LONGEST
+from qlik_keys.lifecycle.record_changes import LONGEST, loss_warnings
 from qlik_keys.lifecycle.specification import refuse_unserviceable
 from qlik_keys.lifecycle.workplace import ROTATE_AFTER
 
@@ -227,6 +234,7 @@ def _adopt(
     rotate_after: timedelta,
     custody: Custody | None,
 ) -> Rotated:
+    host = work.tenant.host
     client = work.tenant.oauth_clients.get(client_id)
     if _MACHINE not in client.allowed_grant_types:
         raise NeedsPerson(
@@ -240,7 +248,11 @@ def _adopt(
         )
     try:
         record = work.store.read(work.tenant.host, client_id)
-    except StoreNotFound:
+    except StoreDeleted:
+        raise  # it can be brought back; a new record would bury its keys
+    except StoreNotFound as problem:
+        if isinstance(problem, StoreDestroyed):
+            work.step("adopt", "delete_record", client.client_name, lambda: work.store.delete(host, client_id))
         record = ClientRecord(
             tenant_host=work.tenant.host,
             client_id=client_id,
@@ -411,7 +423,7 @@ def _finished(run: KeyRun, before: ClientRecord) -> Rotated:
         retired=tuple(kid for kid in before.keys if kid not in record.keys),
         retire_at=max((key.retire_at for key in old if key.retire_at is not None), default=None),
         proof=run.proof,
-        warnings=(*custody_change(before, record), *run.warnings),
+        warnings=(*custody_change(before, record), *run.warnings, *loss_warnings(record)),
     )
 
 

@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 LONGEST = timedelta(days=3660)  # of an overlap, and of a key's service: further away a date could not be told
 
 
+def loss_warnings(record: ClientRecord) -> tuple[str, ...]:
+    """Return what is to be said of a record that its store deletes by itself; nothing of one that stays."""
+    if record.gone_at is None:
+        return ()
+    when = f"{record.gone_at:%Y-%m-%d %H:%M} UTC (delete_version_after of its mount or path)"
+    loss = "then the key is gone, and the client cannot log in"
+    return (f"The store deletes this record by itself at {when}: {loss}. To keep it: {record.remedy}.",)
+
+
 def with_next(record: ClientRecord, key: StoredKey, intent: KeyIntent) -> ClientRecord:
     """Return the record with the key that comes next."""
     return replace(record.with_key(key), overlap_seconds=intent.overlap_seconds)

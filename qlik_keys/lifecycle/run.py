@@ -16,6 +16,8 @@ from qlik_keys.errors import (
     NeedsPerson,
     QlikKeysError,
     StoreConflict,
+    StoreDeleted,
+    StoreDestroyed,
     StoreNotFound,
     TenantError,
     TenantNotFound,
@@ -25,6 +27,7 @@ from qlik_keys.keystore.base import ClientRecord, KeyOwner, KeyStore, StagedClie
 from qlik_keys.lifecycle.engine import Run
 from qlik_keys.lifecycle.plan import DISCARD, Action, Conflict, Done, Provision, Step, StoreState, TenantState, plan
 from qlik_keys.lifecycle.proof import Proof, prove
+from qlik_keys.lifecycle.record_changes import loss_warnings
 from qlik_keys.tenant import eq
 
 if TYPE_CHECKING:
@@ -162,6 +165,8 @@ class Provisioning(Run):
     def _record(self, client_id: str) -> ClientRecord | None:
         try:
             return self._store.read(self._tenant.host, client_id)
+        except (StoreDeleted, StoreDestroyed):
+            raise  # it is ours, and its error says what brings it back
         except StoreNotFound:
             return None
 
@@ -342,8 +347,9 @@ class Provisioning(Run):
         return self._store_state.staged
 
     def _result(self, client_id: str, *, created: bool) -> Provisioned:
-        current = self._store_state.records[client_id].current
-        warnings = []
+        record = self._store_state.records[client_id]
+        current = record.current
+        warnings = [*loss_warnings(record)]
         if not self._specification.trusted:
             warnings.append("The consent method is not trusted, so the client cannot log in yet, and was not proved.")
         with contextlib.suppress(TenantError):  # all is done: a secret that is shown once is not lost for a doubt
