@@ -143,6 +143,7 @@ class VaultKeyStore:
                 proxy=named,
             ),
             timeout_seconds=float(timeout_seconds),
+            clock=clock,
         )
         self._clock = clock
         self._keeper = TokenKeeper(self._api, token=given, login=login, clock=clock)

@@ -7,6 +7,7 @@ hvac follows redirects with token and key, and with redirects switched off it re
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -21,12 +22,14 @@ import requests
 from qlik_keys.errors import QlikKeysError, StoreSealed
 from qlik_keys.keystore.base import StoreCall
 from qlik_keys.keystore.vault_adapter import VaultAdapter
-from qlik_keys.keystore.vault_failures import NOT_INITIALISED, RedirectRefused, tell
+from qlik_keys.keystore.vault_failures import NOT_INITIALISED, RedirectRefused, tell, was_not_sent
+from qlik_keys.keystore.vault_repeats import wait_after_answer, wait_after_no_connection
 from qlik_keys.origins import same_origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from qlik_keys.clock import Clock
     from qlik_keys.keystore.vault_adapter import VaultNetwork
     from qlik_keys.secret import Secret
 
@@ -43,14 +46,17 @@ class VaultSession(requests.Session):
     Args:
         url: Vault's address.
         network: how it is reached.
+        clock: for waiting.
 
     Attributes:
         connections: the connections.
         sent: how many requests were sent so far.
     """
 
-    def __init__(self, url: str, network: VaultNetwork) -> None:
+    def __init__(self, url: str, network: VaultNetwork, *, clock: Clock) -> None:
         super().__init__()
+        self._clock = clock
+        self._has_answered = False
         self.trust_env = False  # no netrc; authorities and proxy are the adapter's business
         self.connections = VaultAdapter(url, network)
         self.mount("https://", self.connections)
@@ -84,14 +90,7 @@ class VaultSession(requests.Session):
         options["allow_redirects"] = False
         address = url.decode() if isinstance(url, bytes) else url
         for _ in range(_MOST_REDIRECTS + 1):
-            self._seen.status = None
-            self.sent += 1
-            started = time.monotonic()
-            try:
-                answer = super().request(method, address, *args, **options)
-                self._seen.status = answer.status_code
-            finally:
-                self._tell(method, address, options.get("params"), time.monotonic() - started)
+            answer = self._repeated(method, address, *args, **options)
             if not _FIRST_REDIRECT <= answer.status_code < _FIRST_ERROR:
                 return answer
             target = _joined(address, answer.headers.get("location", ""))
@@ -100,6 +99,46 @@ class VaultSession(requests.Session):
             address = target
             options["params"] = None  # they are in the Location already
         raise RedirectRefused("")
+
+    def _repeated(self, method: str | bytes, address: str, *args: Any, **options: Any) -> requests.Response:
+        """Send a request, again where that is safe and likely to help (`vault_repeats`), and return its answer."""
+        verb = method.decode() if isinstance(method, bytes) else method.upper()
+        begun = self._clock.monotonic()
+        for attempt in itertools.count(1):
+            try:
+                answer = self._once(method, address, *args, **options)
+            except requests.exceptions.ConnectionError as error:
+                # A Vault that never answered has a wrong address; one that did may be changing its leader.
+                wait = None
+                if self._has_answered and was_not_sent(error):
+                    wait = wait_after_no_connection(attempt=attempt, elapsed_seconds=self._clock.monotonic() - begun)
+                if wait is None:
+                    raise
+            else:
+                self._has_answered = True
+                wait = wait_after_answer(
+                    verb,
+                    answer.status_code,
+                    answer.headers,
+                    answer.content,
+                    attempt=attempt,
+                    elapsed_seconds=self._clock.monotonic() - begun,
+                )
+                if wait is None:
+                    return answer
+            self._clock.sleep(wait)
+        raise AssertionError("unreachable")
+
+    def _once(self, method: str | bytes, address: str, *args: Any, **options: Any) -> requests.Response:
+        self._seen.status = None
+        self.sent += 1
+        started = time.monotonic()
+        try:
+            answer = super().request(method, address, *args, **options)
+            self._seen.status = answer.status_code
+        finally:
+            self._tell(method, address, options.get("params"), time.monotonic() - started)
+        return answer
 
     def resolve_redirects(self, *_: Any, **__: Any) -> Iterator[requests.Response]:
         """Yield nothing: requests builds the next request from any Location, even one that it is told not to follow."""
@@ -152,8 +191,10 @@ class VaultApi:
         host: the server's host and port.
     """
 
-    def __init__(self, url: str, *, namespace: str | None, network: VaultNetwork, timeout_seconds: float) -> None:
-        self._session = VaultSession(url, network)
+    def __init__(
+        self, url: str, *, namespace: str | None, network: VaultNetwork, timeout_seconds: float, clock: Clock
+    ) -> None:
+        self._session = VaultSession(url, network, clock=clock)
         self.host = urlsplit(url).netloc
         self.adapter: Any = hvac.adapters.JSONAdapter(
             base_uri=url,

@@ -309,7 +309,7 @@ def _failure(error: Exception, status: int | None) -> Failure | None:
                 return failure
         if status in STATUSES:
             return STATUSES[status]
-    if isinstance(error, network.ConnectionError) and _never_connected(error):
+    if isinstance(error, network.ConnectionError) and was_not_sent(error):
         return _NOT_REACHED
     if type(error) is network.ConnectionError and isinstance(_reason(error), urllib3.exceptions.ReadTimeoutError):
         return TIMED_OUT  # after the head of the answer; requests has no class of its own for that
@@ -326,7 +326,7 @@ def said_by(error: hvac.exceptions.VaultError) -> str:
     return " ".join(map(str, said)).lower() if isinstance(said, list) else str(said or error.text or "").lower()
 
 
-def _never_connected(error: network.ConnectionError) -> bool:
+def was_not_sent(error: network.ConnectionError) -> bool:
     """Tell a connection that was never made from one that was cut: only the latter may have had its effect."""
     if isinstance(error, network.SSLError | network.Timeout | network.ProxyError):
         return False

@@ -29,7 +29,6 @@ from qlik_keys.keys import generate
 from qlik_keys.keystore import vault_documents as documents
 from qlik_keys.keystore.base import ClientRecord, KeySummary, StagedClient, StoredKey, staged_document_name
 from qlik_keys.keystore.vault_connection import after_effect
-from qlik_keys.keystore.vault_failures import ConnectionCut
 from qlik_keys.keystore.vault_fields import keep_for_ever, moment_made, not_ours
 from qlik_keys.keystore.vault_folder import Found, Put
 from qlik_keys.keystore.vault_names import NameEntries
@@ -327,7 +326,7 @@ class KvKeys:
             if isinstance(problem, StoreConflict) or there != cas:
                 raise self._lost(path, cas, there)
             # Compare-and-set makes it safe to send it once more: should the first still land, this one does not.
-            if not (may_repeat and isinstance(problem, ConnectionCut)):
+            if not (may_repeat and problem.retryable and not isinstance(problem, StoreSealed)):
                 raise problem
         raise AssertionError("unreachable")
 

@@ -142,7 +142,10 @@ def test_a_listing_that_brings_nothing_new_for_ever_ends(listing, page):
         "overviews": lambda tenant: [*tenant.oauth_clients.overviews()],
         "raw": lambda tenant: [*tenant.raw_pages("v1/oauth-clients")],
     }
-    with Loopback(answer) as server, qk.QlikTenant(server.url, credential=qk.ApiKey("a" * 20)) as tenant:
-        with pytest.raises(TenantError, match="brings nothing new for 10 pages"):
-            ways[listing](tenant)
+    with (
+        Loopback(answer) as server,
+        qk.QlikTenant(server.url, credential=qk.ApiKey("a" * 20)) as tenant,
+        pytest.raises(TenantError, match="brings nothing new for 10 pages"),
+    ):
+        ways[listing](tenant)
     assert len(asked) <= 12
