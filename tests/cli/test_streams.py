@@ -145,6 +145,16 @@ def test_the_first_page_as_it_came_says_that_there_are_more(qlik_keys):
         assert ("there are more" in ended.err) == told
 
 
+@pytest.mark.usefixtures("tenant")
+def test_raw_prints_the_list_of_a_page_and_says_that_there_are_more(qlik_keys):
+    ended = qlik_keys("raw", "get", "v1/pages")
+    assert json.loads(ended.out) == SHAPES["/api/v1/pages"]["data"]
+    assert ended.err == "Note: there are more; the cursor in links.next (--raw) goes into --query next=…\n"
+    assert qlik_keys("raw", "get", "v1/pages", "--json").err == ""
+    whole = qlik_keys("raw", "get", "v1/pages", "--raw")
+    assert (json.loads(whole.out), whole.err) == (SHAPES["/api/v1/pages"], "")
+
+
 @pytest.mark.parametrize(
     ("words", "target"),
     [
@@ -154,6 +164,7 @@ def test_the_first_page_as_it_came_says_that_there_are_more(qlik_keys):
         (("--query", 'filter=name eq "x,y=1",limit=2'), "?filter=name+eq+%22x%2Cy%3D1%22&limit=2"),
         (("--query", '"a=1,b=2",c=3'), "?a=1%2Cb%3D2&c=3"),
         (("--query", "a=it's,b=2"), "?a=it%27s%2Cb%3D2"),
+        (("--query", "limit=1,next=a%2Fb%3D%3D"), "?limit=1&next=a%2Fb%3D%3D"),
     ],
 )
 @pytest.mark.usefixtures("tenant")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qlik_keys.errors import ConfigurationError
-from qlik_keys.tenant.url import normalise_tenant_url, tenant_host, token_url_of
+from qlik_keys.tenant.url import escaped_value, normalise_tenant_url, plain_value, tenant_host, token_url_of
 
 TENANT = "https://acme.eu.qlikcloud.com"
 
@@ -126,3 +126,26 @@ def test_whatever_is_typed_is_a_safe_url_or_a_configuration_error(typed):
     assert url.isprintable()
     assert normalise_tenant_url(url)[0] == url
     assert url.startswith("https://") or tenant_host(url).startswith(("localhost", "127.", "[::1]"))
+
+
+@pytest.mark.parametrize(
+    ("given", "plain"),
+    [
+        ("a%2Fb%3D%3D", "a/b=="),  # a cursor that a script cut out of links.next.href
+        ("a%2525b", "a%25b"),
+        ("50%", "50%"),
+        ("100% of it", "100% of it"),
+        ('name co "%41"', 'name co "%41"'),
+        ("%ff", "%ff"),
+        ("%zz", "%zz"),
+        ("abc-_.~*+", "abc-_.~*+"),
+        ("", ""),
+    ],
+)
+def test_a_value_that_is_encoded_already_is_not_encoded_again(given, plain):
+    assert plain_value(given) == plain
+    assert plain_value(escaped_value(given)) == given
+
+
+def test_a_long_value_is_read_at_once():
+    assert plain_value("%41" * 100_000 + "!").endswith("%41!")
