@@ -78,7 +78,9 @@ def provision(
     bits: Bits = None,
     description: Annotated[str, typer.Option(help="Shown in Qlik's console.")] = "",
     impersonation: Annotated[bool, typer.Option("--impersonation", help="Also allow user impersonation.")] = False,
-    rotate_after_days: RotateAfter = 90,
+    rotate_after_days: Annotated[
+        int | None, typer.Option(min=1, max=3660, help="How many days the key should serve; 90 for a new client.")
+    ] = None,
     custody: Custody = None,
 ) -> None:
     """Make a machine-to-machine client whose private key lives in Vault.
@@ -95,7 +97,7 @@ def provision(
         "key": _key_spec(alg, bits),
         "description": description,
         "impersonation": impersonation,
-        "rotate_after": timedelta(days=rotate_after_days),
+        "rotate_after": None if rotate_after_days is None else timedelta(days=rotate_after_days),
     }
     work = _Command("provision", way, custody=custody)
     work.run("", options, lambda tenant, store, _, **told: [lifecycle.provision(tenant, store, **options, **told)])

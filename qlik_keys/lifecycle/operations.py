@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from qlik_keys.clock import SYSTEM_CLOCK
@@ -20,6 +19,7 @@ from qlik_keys.tenant.scopes import scope_warnings
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable, Mapping
+    from datetime import timedelta
 
     from qlik_keys.clock import Clock
     from qlik_keys.errors import StoreError
@@ -42,7 +42,7 @@ def provision(
     description: str = "",
     impersonation: bool = False,
     trusted: bool = True,
-    rotate_after: timedelta = timedelta(days=90),
+    rotate_after: timedelta | None = None,
     on_step: Callable[[StepEvent], None] | None = None,
     cancel: threading.Event | None = None,
     clock: Clock = SYSTEM_CLOCK,
@@ -63,7 +63,8 @@ def provision(
         description: shown in Qlik's console.
         impersonation: also allow the user-impersonation grant.
         trusted: set the consent method to trusted, without which a machine cannot log in.
-        rotate_after: how long the key should serve, at least a day.
+        rotate_after: how long the key should serve, at least a day; by default 90 days, and for a client that is there
+            already what it has.
         on_step: told before and after each step.
         cancel: when set, the run stops between two steps.
         clock: time.

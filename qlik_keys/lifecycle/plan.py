@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from qlik_keys.keystore.base import ClientRecord, StagedClient
+    from qlik_keys.keystore.base import ClientRecord, Custody, StagedClient
     from qlik_keys.lifecycle.specification import ClientSpecification
     from qlik_keys.tenant import OAuthClient
 
@@ -46,9 +46,15 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantState:
-    """What the tenant says: the clients that bear the name or hold the staged key, oldest first."""
+    """What the tenant says.
+
+    Attributes:
+        clients: the clients that bear the name or hold the staged key, oldest first.
+        consents: the consent method of each of them that was asked for, by client id.
+    """
 
     clients: Sequence[OAuthClient] = ()
+    consents: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +76,7 @@ class Provision:
 
     Attributes:
         specification: what the client should be.
+        custody: who shall hold its key.
         registered: ids of the clients that this run has registered.
         secret_known: this run holds the client secret, which the tenant shows once.
         consent_known: the tenant is known to have the consent that was asked for.
@@ -77,6 +84,7 @@ class Provision:
     """
 
     specification: ClientSpecification
+    custody: Custody = "kv"
     registered: frozenset[str] = frozenset()
     secret_known: bool = False
     consent_known: bool = False
@@ -147,12 +155,18 @@ def _plan_unstaged(tenant: TenantState, store: StoreState, intent: Provision) ->
         ids = ", ".join(client.client_id for client in tenant.clients)
         return Conflict(f"The tenant has {len(tenant.clients)} clients named {name!r}: {ids}.", "Rename all but one.")
     client = ours[0]
-    differences = intent.specification.differences(client, store.records[client.client_id])
+    differences = intent.specification.differences(
+        client,
+        store.records[client.client_id],
+        custody=intent.custody,
+        consent=tenant.consents.get(client.client_id),
+    )
     if differences:
         told = "; ".join(f"{key}: asked for {asked!r}, there {there!r}" for key, (asked, there) in differences.items())
         return Conflict(
             f"The client {name!r} exists with another specification. {told}.",
-            "Ask for what is there, choose another name, or change the client.",
+            "Ask for what is there, choose another name, or change the client: `rotate` changes key, custody and "
+            "how long it serves; the rest is changed in Qlik's console.",
             differences,
         )
     return Done(client.client_id)

@@ -18,7 +18,7 @@ from qlik_keys.lifecycle.operations import resume_in
 from qlik_keys.lifecycle.plan import Action
 from qlik_keys.lifecycle.rehearsal import KeyRehearsal, Memory, ProvisioningRehearsal
 from qlik_keys.lifecycle.specification import ClientSpecification
-from qlik_keys.lifecycle.workplace import ROTATE_AFTER, Workplace
+from qlik_keys.lifecycle.workplace import Workplace
 from qlik_keys.tenant.scopes import scope_warnings
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def _provision(
     description: str = "",
     impersonation: bool = False,
     trusted: bool = True,
-    rotate_after: timedelta = ROTATE_AFTER,
+    rotate_after: timedelta | None = None,
 ) -> tuple[str, ...]:
     specification = ClientSpecification.of(
         name=name,

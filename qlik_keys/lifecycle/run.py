@@ -96,7 +96,10 @@ class Provisioning(Run):
         self._made_key: StoredKey | None = None
         # An untrusted client cannot log in, so there is nothing to prove and no consent to set.
         self._intent = Provision(
-            specification=specification, consent_known=not specification.trusted, proved=not specification.trusted
+            specification=specification,
+            custody=store.custody,
+            consent_known=not specification.trusted,
+            proved=not specification.trusted,
         )
         self._tenant_state = TenantState()
         self._store_state = StoreState()
@@ -152,6 +155,9 @@ class Provisioning(Run):
         clients = sorted(found.values(), key=_age)
         self._tenant_state = TenantState(clients=clients)
         records = {client.client_id: self._record(client.client_id) for client in clients}
+        if staged is None and len(clients) == 1 and records[clients[0].client_id] is not None:
+            # It seems to be there: whether all that was asked for is, too, is only known with its consent.
+            self._tenant_state = replace(self._tenant_state, consents=self._consents(clients[0].client_id))
         self._store_state = StoreState(
             staged=staged, records={client_id: record for client_id, record in records.items() if record is not None}
         )
@@ -161,6 +167,12 @@ class Provisioning(Run):
             return self._tenant.oauth_clients.get(client_id)
         except TenantNotFound:
             return None
+
+    def _consents(self, client_id: str) -> dict[str, str]:
+        try:
+            return {client_id: self._tenant.oauth_clients.connection_config(client_id).consent_method}
+        except TenantNotFound:
+            return {client_id: ""}  # without a connection configuration nothing is trusted
 
     def _record(self, client_id: str) -> ClientRecord | None:
         try:

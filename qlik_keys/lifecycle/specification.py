@@ -6,7 +6,7 @@ built from, and what an existing client is compared with (qlik-cloud-contract, "
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ IMPERSONATION = "urn:qlik:oauth:user-impersonation"
 CLIENT_SECRET = "client_secret"  # noqa: S105  # the name of a method
 PRIVATE_KEY_JWT = "private_key_jwt"
 MAXIMUM_NAME_LENGTH = 512
+DEFAULT_SERVICE = timedelta(days=90)
 MAXIMUM_DESCRIPTION_LENGTH = 4096
 
 
@@ -44,6 +45,7 @@ class ClientSpecification:
         impersonation: may ask for tokens of users as well.
         trusted: consent method "trusted", without which a machine cannot log in.
         rotate_after_days: how long a key should serve.
+        is_service_asked: whether that was asked for, and is not the default, which an existing client need not have.
     """
 
     name: str
@@ -54,6 +56,7 @@ class ClientSpecification:
     impersonation: bool = False
     trusted: bool = True
     rotate_after_days: int = 90
+    is_service_asked: bool = field(default=False, compare=False)
 
     @classmethod
     def of(
@@ -66,7 +69,7 @@ class ClientSpecification:
         description: str,
         impersonation: bool,
         trusted: bool,
-        rotate_after: timedelta,
+        rotate_after: timedelta | None,
     ) -> ClientSpecification:
         """Check what was asked for and return it as a specification.
 
@@ -94,7 +97,8 @@ class ClientSpecification:
                 "The client could not log in: neither a key nor a client secret was asked for.",
                 hint="Give `key=KeySpec(…)`, or `client_secret=True`, or both.",
             )
-        refuse_unserviceable(rotate_after)
+        service = DEFAULT_SERVICE if rotate_after is None else rotate_after
+        refuse_unserviceable(service)
         return cls(
             name=name,
             scopes=chosen,
@@ -103,7 +107,8 @@ class ClientSpecification:
             description=description.strip(),
             impersonation=impersonation,
             trusted=trusted,
-            rotate_after_days=rotate_after.days,
+            rotate_after_days=service.days,
+            is_service_asked=rotate_after is not None,
         )
 
     @property
@@ -171,8 +176,17 @@ class ClientSpecification:
             consent_method="trusted" if self.trusted else None,
         )
 
-    def differences(self, client: OAuthClient, record: ClientRecord) -> dict[str, tuple[object, object]]:
-        """Return what differs between this and a client that exists: field -> (asked for, there)."""
+    def differences(
+        self, client: OAuthClient, record: ClientRecord, *, custody: str, consent: str | None
+    ) -> dict[str, tuple[object, object]]:
+        """Return what differs between this and a client that exists: field -> (asked for, there).
+
+        Args:
+            client: the client on the tenant.
+            record: its record.
+            custody: who shall hold its key.
+            consent: its consent method; None where nobody asked for it.
+        """
         pairs: dict[str, tuple[object, object]] = {
             "app_type": (APP_TYPE, client.app_type),
             "scopes": (list(self.scopes), sorted(client.allowed_scopes)),
@@ -188,7 +202,18 @@ class ClientSpecification:
             pairs["key"] = (str(self.key), str(current.public.spec or current.alg))
         elif self.key is not None:
             pairs["key"] = (str(self.key), None)
-        return {field: (asked, there) for field, (asked, there) in pairs.items() if asked != there}
+        if self.key is not None and current is not None:
+            pairs["custody"] = (custody, current.custody)
+            if self.is_service_asked and record.rotate_by is not None:
+                served = record.rotate_by - (current.promoted_at or current.made_at)
+                pairs["rotate_after"] = (f"{self.rotate_after_days} days", f"{served.days} days")
+        if consent is not None:
+            pairs["consent"] = (_consent(trusted=self.trusted), _consent(trusted=consent == "trusted"))
+        return {name: (asked, there) for name, (asked, there) in pairs.items() if asked != there}
+
+
+def _consent(*, trusted: bool) -> str:
+    return "trusted" if trusted else "not trusted"
 
 
 def refuse_unserviceable(rotate_after: timedelta) -> None:

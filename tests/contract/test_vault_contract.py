@@ -40,7 +40,8 @@ class TestWithTheRootToken(KeyStoreContract):
             assert caught.value.deletion_time is not None
             assert caught.value.path == f"secret/{path}"
             assert "undelete" in caught.value.hint
-        assert store.summary(record.tenant_host, record.client_id) is None
+        summary = store.summary(record.tenant_host, record.client_id)
+        assert (summary.gone, summary.gone_at) == ("deleted", caught.value.deletion_time)
         backdoor.kv.undelete_secret_versions(path, versions=[written.version])
         assert store.read(record.tenant_host, record.client_id) == written
 

@@ -80,12 +80,10 @@ def test_what_is_left_of_a_client_that_is_gone_is_cleared_away_first(patient):
     patient.client_id = made.client_id
 
 
-def test_a_record_that_was_destroyed_is_cleared_away_before_a_new_key(patient):
+def test_a_record_that_was_destroyed_is_replaced_as_the_advice_says(patient):
     patient.make()
     MORE["destroyed"].inflict(patient)
     advice = check_of(patient.diagnose(), "store-record").advice
-    assert f"`vault kv metadata delete secret/{patient.path}`" in advice
-    patient.operator.secrets.kv.v2.delete_metadata_and_all_versions(patient.path)
     assert commands_in(advice) == [["adopt", patient.client_id]]
     qk.adopt(patient.tenant, patient.store, patient.client_id)
     assert patient.diagnose().is_healthy

@@ -139,6 +139,49 @@ def test_ours_with_another_specification_says_what_differs(world, name):
     world.assert_settled(name)
 
 
+@pytest.mark.parametrize(
+    ("wish", "field", "expected"),
+    [
+        ({"rotate_after": timedelta(days=30)}, "rotate_after", ("30 days", "90 days")),
+        ({"description": "another"}, "description", ("another", "one")),
+        ({"trusted": False}, "consent", ("not trusted", "trusted")),
+        ({"impersonation": True}, "grant_types", None),
+        ({"client_secret": True}, "auth_methods", None),
+        ({"key": qk.KeySpec("RS256", bits=2048)}, "key", ("RS256 (2048 bits)", "ES384")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_every_difference_that_is_asked_for_is_named_and_nothing_is_changed(world, name, wish, field, expected):
+    there = {"name": name, "scopes": ["user_default"], "description": "one"}
+    made = qk.provision(world.tenant, world.store, **there)
+    with pytest.raises(NeedsPerson, match=field) as caught:
+        qk.provision(world.tenant, world.store, **{**there, **wish})
+    assert list(caught.value.differences) == [field]
+    assert expected in (None, caught.value.differences[field])
+    again = qk.provision(world.tenant, world.store, **there)
+    assert (again.client_id, again.kid, again.created) == (made.client_id, made.kid, False)
+
+
+def test_another_custody_and_a_consent_taken_away_are_named(world, name):
+    made = qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
+    with (
+        qk.VaultKeyStore(world.box.vault_url, token=world.box.vault_token, custody="transit") as store,
+        pytest.raises(NeedsPerson) as caught,
+    ):
+        qk.provision(world.tenant, store, name=name, scopes=["user_default"])
+    assert caught.value.differences == {"custody": ("transit", "kv")}
+    world.tenant.oauth_clients.set_consent(made.client_id, "required")
+    with pytest.raises(NeedsPerson) as caught:
+        qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
+    assert caught.value.differences == {"consent": ("trusted", "not trusted")}
+
+
+def test_a_client_whose_key_serves_longer_by_a_rotation_is_found_by_who_asks_for_no_time(world, name):
+    qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
+    qk.rotate(world.tenant, world.store, name, overlap=timedelta(0), rotate_after=timedelta(days=7))
+    assert not qk.provision(world.tenant, world.store, name=name, scopes=["user_default"]).created
+
+
 FAULTS = [
     {"method": "POST", "path": "/api/v1/oauth-clients", "fault": "lost_answer"},
     {"method": "POST", "path": "/api/v1/oauth-clients", "fault": 500},
