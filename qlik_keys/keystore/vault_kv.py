@@ -10,7 +10,7 @@ Not done here: what the documents look like (`vault_documents`), what failures m
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from qlik_keys.clock import utc_now
 from qlik_keys.errors import (
@@ -22,8 +22,6 @@ from qlik_keys.errors import (
     StoreError,
     StoreNotFound,
     StoreProtocolError,
-    StoreSealed,
-    StoreUnreachable,
 )
 from qlik_keys.keys import generate
 from qlik_keys.keystore import vault_documents as documents
@@ -33,6 +31,7 @@ from qlik_keys.keystore.vault_fields import keep_for_ever, moment_made, not_ours
 from qlik_keys.keystore.vault_folder import Found, Put
 from qlik_keys.keystore.vault_names import NameEntries
 from qlik_keys.keystore.vault_wounds import Wounds
+from qlik_keys.keystore.vault_writes import CarefulWrites
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
     from qlik_keys.keys import KeySpec, PrivateKey
     from qlik_keys.keystore.vault_folder import VaultFolder
 
-Content = TypeVar("Content", ClientRecord, StagedClient)
 _METADATA_ROUNDS = 3
 
 
@@ -59,6 +57,7 @@ class KvKeys:
         self._folder = folder
         self._prefix = prefix
         self._clock = clock
+        self._writes = CarefulWrites(folder)
         self._names = NameEntries(folder, prefix=prefix)
         self._wounds = Wounds(folder, clock=clock)
 
@@ -94,11 +93,11 @@ class KvKeys:
         def is_wanted(there: StagedClient) -> bool:
             return documents.same_staged(there, staged)
 
-        put = self._write(
+        put = self._writes.write(
             path, cas=staged.version, make=lambda: documents.encode_staged(staged), read=read, is_wanted=is_wanted
         )
         if staged.version == 0 and isinstance(put, Put):
-            self._read_back(path, lambda: read(put.version), is_wanted)
+            self._writes.read_back(path, lambda: read(put.version), is_wanted)
         return replace(staged, version=put.version)
 
     def staged(
@@ -184,7 +183,7 @@ class KvKeys:
         announced = record.version == 0 and self._announce(path, record, is_first=is_first)
         conflict: StoreConflict | None = None
         try:
-            put = self._write(
+            put = self._writes.write(
                 path, cas=record.version, make=lambda: documents.encode_record(record), read=read, is_wanted=is_wanted
             )
         except StoreConflict as error:
@@ -203,7 +202,7 @@ class KvKeys:
         if put.metadata is not None and not is_fit:
             # The answer tells others' metadata, which are kept, so that one look afterwards serves both.
             self._set_metadata(path, {**documents.others_metadata(put.metadata), **wanted})
-        newest = self._read_back(path, lambda: read(None), is_wanted, superseded=lambda: read(put.version))
+        newest = self._writes.read_back(path, lambda: read(None), is_wanted, superseded=lambda: read(put.version))
         self._fit_metadata(path, newest)
         return newest.content if newest.version == put.version else replace(record, version=put.version)
 
@@ -229,7 +228,7 @@ class KvKeys:
         history = self._folder.history(path, now=utc_now(self._clock))
         if history is None or history.current_version < record.version:
             # What is written is not read back where it brings no key; nothing older goes before it is seen.
-            raise self._not_there(path)
+            raise self._writes.not_there(path)
         old = tuple(number for number in history.kept if number < record.version)
         if not old:
             return
@@ -294,103 +293,6 @@ class KvKeys:
         return found is not None and found.content.client_name == name
 
     # --- how ---
-
-    def _write(
-        self,
-        path: str,
-        *,
-        cas: int,
-        make: Callable[[], dict[str, Any]],
-        read: Callable[[int | None], Found[Content] | None],
-        is_wanted: Callable[[Content], bool],
-    ) -> Put | Found[Content]:
-        """Write a document; return what the answer says, or what was found where there was no answer."""
-        for may_repeat in (True, False):
-            problem: StoreError
-            try:
-                return self._folder.put(path, make, cas=cas)
-            except StoreConflict as error:
-                problem = error
-            except StoreError as error:
-                if error.outcome is Outcome.NOT_APPLIED:
-                    raise
-                problem = error
-            found, was_seen = self._look(read, problem)
-            if not was_seen:
-                if not may_repeat:
-                    problem.outcome = Outcome.UNKNOWN  # even a conflict: it may be with our own first attempt
-                raise problem
-            if found is not None and is_wanted(found.content):
-                return found  # the conflict was with our own write, whose answer was lost
-            there = 0 if found is None else found.version
-            if isinstance(problem, StoreConflict) or there != cas:
-                raise self._lost(path, cas, there)
-            # Compare-and-set makes it safe to send it once more: should the first still land, this one does not.
-            if not (may_repeat and problem.retryable and not isinstance(problem, StoreSealed)):
-                raise problem
-        raise AssertionError("unreachable")
-
-    def _look(
-        self, read: Callable[[int | None], Found[Content] | None], problem: StoreError
-    ) -> tuple[Found[Content] | None, bool]:
-        """Return what is there after a write that failed with that problem, and whether it could be seen."""
-        try:
-            return read(None), True
-        except (StoreUnreachable, StoreSealed):
-            return None, False
-        except StoreError as error:
-            error.outcome = problem.outcome  # of the write
-            raise
-
-    def _read_back(
-        self,
-        path: str,
-        read: Callable[[], Found[Content] | None],
-        is_wanted: Callable[[Content], bool],
-        *,
-        superseded: Callable[[], Found[Content] | None] | None = None,
-    ) -> Found[Content]:
-        """Return what is there after a write, once what was written is seen.
-
-        Args:
-            path: where in the mount.
-            read: reads it.
-            is_wanted: tells whether that is what was written.
-            superseded: reads the version that was written, where `read` gives what somebody else has made of it since.
-
-        Raises:
-            StoreProtocolError: it is not there.
-        """
-        try:
-            found = read()
-            seen = found
-            if superseded is not None and found is not None and not is_wanted(found.content):
-                seen = superseded()
-        except StoreError as error:
-            error.outcome = Outcome.UNKNOWN  # of the write, which nobody has seen
-            raise
-        if found is None or seen is None or not is_wanted(seen.content):
-            raise self._not_there(path)
-        return found
-
-    def _not_there(self, path: str) -> StoreProtocolError:
-        full_path = self._folder.full_path(path)
-        return StoreProtocolError(
-            f"What was written to {full_path} is not there when it is read back.",
-            path=full_path,
-            hint="Check that the address is one Vault, not several that do not share their storage.",
-            outcome=Outcome.UNKNOWN,
-        )
-
-    def _lost(self, path: str, cas: int, there: int) -> StoreConflict:
-        full_path = self._folder.full_path(path)
-        if there == 0:
-            what = "was removed meanwhile"
-        elif cas == 0:
-            what = f"is there already (version {there})"
-        else:
-            what = f"was changed meanwhile (version {there}, and version {cas} was read)"
-        return StoreConflict(f"The document at {full_path} {what}.", path=full_path, hint="Read it again.")
 
     def _fit_metadata(self, path: str, found: Found[ClientRecord]) -> None:
         """Make the custom metadata say what the newest version says, and keep what others have put there."""
