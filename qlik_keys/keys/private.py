@@ -37,11 +37,13 @@ class PrivateKey:
     alg: Algorithm
     public: PublicJwk
 
-    def __init__(self, native: material.Native, *, alg: Algorithm, kid: str) -> None:
+    def __init__(
+        self, native: material.Native, *, alg: Algorithm, kid: str, members: Mapping[str, str] | None = None
+    ) -> None:
         self.__native = native
         self.kid = kid
         self.alg = alg
-        self.public = PublicJwk.of(material.public_members(native), alg=alg, kid=kid)
+        self.public = PublicJwk.of(material.public_members(native) if members is None else members, alg=alg, kid=kid)
 
     @classmethod
     def from_pem(
@@ -148,7 +150,7 @@ class PrivateKey:
             kid = make_kid(members, made_on=made_on or datetime.now(tz=UTC).date())
         else:
             check_kid(kid, members)
-        return cls(native, alg=alg, kid=kid)
+        return cls(native, alg=alg, kid=kid, members=members)
 
     def signer(self) -> LocalSigner:
         """Return a signer over this key; it holds the loaded key, so that signing never loads it again."""
@@ -234,5 +236,6 @@ def generate(spec: KeySpec | None = None, *, made_on: date | None = None) -> Pri
     """
     spec = spec or KeySpec()
     native = material.generate(kty="EC" if spec.alg == "ES384" else "RSA", bits=spec.bits)
-    kid = make_kid(material.public_members(native), made_on=made_on or datetime.now(tz=UTC).date())
-    return PrivateKey(native, alg=spec.alg, kid=kid)
+    members = material.public_members(native)
+    kid = make_kid(members, made_on=made_on or datetime.now(tz=UTC).date())
+    return PrivateKey(native, alg=spec.alg, kid=kid, members=members)

@@ -301,7 +301,9 @@ def summary_of(metadata: Mapping[str, str], *, client_id: str) -> KeySummary | N
 
 def presentable(text: str) -> str:
     """Return a text as Vault takes it in custom metadata: printable, and of limited length."""
-    printable = "".join(letter if letter.isprintable() else " " for letter in text).strip()
+    if not text.isprintable():
+        text = "".join(letter if letter.isprintable() else " " for letter in text)
+    printable = text.strip()
     return printable.encode()[:_MOST_METADATA_BYTES].decode(errors="ignore")
 
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import itertools
 import json
 import time
 import uuid
 from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
 
 import httpx
 import requests
@@ -99,12 +101,14 @@ class Floor:
 
     def __init__(self, box: object, tenant: httpx.Client, vault: Vault) -> None:
         self._box, self._tenant, self._vault = box, tenant, vault
+        self._folder = f"bare-keys/{quote(urlsplit(box.tenant_url).netloc)}"  # as long as ours
 
     def _look(self, name: str) -> None:
         self._tenant.get("/api/v1/oauth-clients", params={"filter": f'clientName eq "{name}"', "limit": "100"}).json()
 
     def make(self, name: str) -> None:
-        staged = f"floor/.staged/{name}"
+        named = hashlib.sha256(name.encode()).hexdigest()[:32]
+        staged = f"{self._folder}/.staged/{named}"
         self._vault.read(staged)
         self._look(name)
         key = ec.generate_private_key(ec.SECP384R1())
@@ -130,9 +134,9 @@ class Floor:
         ).json()
         client_id = made["clientId"]
         self._vault.write(staged, {**document, "client_id": client_id}, 1)
-        path = f"floor/{client_id}"
+        path = f"{self._folder}/{client_id}"
         self._vault.show(path, {"client_name": name, "kid": kid})
-        self._vault.show(f"floor/.names/{name}", {"client_id": client_id})
+        self._vault.show(f"{self._folder}/.names/{named}", {"client_id": client_id})
         self._vault.write(path, {**document, "private_key": pem, "kid": kid, "alg": "ES384"}, 0)
         there = self._vault.read(path)["data"]["data"]
         held = serialization.load_pem_private_key(there["private_key"].encode(), None)

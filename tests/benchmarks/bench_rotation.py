@@ -65,7 +65,7 @@ class RotationFloor(Floor):
         self._version, self._made = 1, 0
 
     def _path(self) -> str:
-        return f"floor/{self._id}"
+        return f"{self._folder}/{self._id}"
 
     def _put(self, document: dict) -> None:
         self._vault.write(self._path(), document, self._version)
