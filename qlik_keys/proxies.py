@@ -11,13 +11,13 @@ import os
 import re
 import socket
 import sys
+import urllib.request
 from base64 import b64encode
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies
 
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.origins import is_loopback
@@ -113,10 +113,8 @@ def _found(url: str, environment: Mapping[str, str], library: str) -> Proxy | Co
             return _read(environment[name], name, library)
     if sys.platform in ("darwin", "win32"):
         # Where the environment says nothing, the system's own settings count there.
-        found = getproxies()
-        if value := found.get(parts.scheme, ""):
-            if bypasses(str(found.get("no", "")), host, port):
-                return None
+        value = urllib.request.getproxies().get(parts.scheme, "")
+        if value and not bypasses(bypass, host, port) and not urllib.request.proxy_bypass(host):
             return _read(value, "The system's proxy setting", library)
     return None
 

@@ -48,7 +48,7 @@ ASIDE = {
 }
 REFUSED = {
     "VAULT_SKIP_VERIFY": (
-        "certificates are always verified: private keys are sent to whoever answers",
+        "certificates are always verified, since private keys are sent to the server that answers",
         "Unset it, and point VAULT_CACERT to the certificate of the Vault's authority.",
     ),
     "VAULT_SRV_LOOKUP": (

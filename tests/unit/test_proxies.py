@@ -176,3 +176,23 @@ def verbose(call):
     except ConfigurationError as error:
         return VerboseTB(theme_name="nocolor").text(type(error), error, error.__traceback__)
     raise AssertionError("it did not fail")
+
+
+@pytest.mark.parametrize(
+    ("proxies", "is_excepted", "proxy"),
+    [
+        ({"https": "http://p:3128"}, False, ("http://p:3128", "The system's proxy setting")),
+        ({"https": "http://p:3128"}, True, None),
+        ({"http": "http://p:3128"}, False, None),
+    ],
+)
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_where_the_environment_says_nothing_the_systems_own_setting_counts(
+    monkeypatch, platform, proxies, is_excepted, proxy
+):
+    monkeypatch.setattr("sys.platform", platform)
+    monkeypatch.setattr("urllib.request.getproxies", lambda: proxies)
+    monkeypatch.setattr("urllib.request.proxy_bypass", lambda _: is_excepted)
+    assert found() == proxy
+    assert found(NO_PROXY="*") is None
+    assert found(HTTPS_PROXY="http://ours") == ("http://ours:80", "HTTPS_PROXY")
