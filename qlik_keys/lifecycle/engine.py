@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from qlik_keys.tenant import QlikTenant
 
 _LOOKS_PER_ACTION = 4
+_LOGINS = (Action.PROVE, Action.PROVE_NEXT, Action.PROVE_CURRENT)
 _MOST_STEPS = (
     60  # an operation takes about seven; more than this means that the two sides contradict each other for ever
 )
@@ -37,9 +38,14 @@ class Run(ABC):
         on_step: told before and after each step.
         cancel: when set, the run stops between two steps.
         clock: time.
+
+    Attributes:
+        operation: what it does.
+        has_effect: False where each step is only imagined.
     """
 
     operation: ClassVar[str]
+    has_effect: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -55,6 +61,7 @@ class Run(ABC):
         self._on_step = on_step
         self._cancel = cancel
         self._clock = clock
+        self._acted = False
 
     @property
     @abstractmethod
@@ -81,12 +88,22 @@ class Run(ABC):
     def _drive(self) -> Done:
         """Perform step after step until nothing is left to do.
 
+        After the first step that changed something no failure says that nothing was applied.
+
         Raises:
             NeedsPerson: the plan leaves it to a person.
             Interrupted: cancelled between two steps.
             TenantError, TokenError, StoreError: a step failed; asked for again, it goes on from there.
             LifecycleError: it does not come to an end.
         """
+        try:
+            return self._step_by_step()
+        except QlikKeysError as problem:
+            if self._acted and problem.outcome is Outcome.NOT_APPLIED:
+                problem.outcome = Outcome.UNKNOWN
+            raise
+
+    def _step_by_step(self) -> Done:
         self._told("check", self._observe)
         looks: Counter[Action] = Counter()
         for _ in range(_MOST_STEPS):
@@ -121,6 +138,7 @@ class Run(ABC):
             self._told(step.action, lambda: perform(step.client_id))
         except QlikKeysError as problem:
             return problem
+        self._acted = self._acted or (self.has_effect and step.action not in _LOGINS)
         return None
 
     def _told(self, step: str, perform: Callable[[], None]) -> None:

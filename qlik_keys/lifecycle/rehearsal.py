@@ -41,6 +41,8 @@ class KeyRehearsal(KeyRun):
         **options: as for `KeyRun`.
     """
 
+    has_effect = False
+
     def __init__(self, *places: Any, memory: Memory, **options: Any) -> None:
         super().__init__(*places, **options)
         self._memory = memory
@@ -118,6 +120,8 @@ class KeyRehearsal(KeyRun):
 
 class ProvisioningRehearsal(Provisioning):
     """A `Provisioning` that changes nothing."""
+
+    has_effect = False
 
     def _actions(self) -> Mapping[Action, Callable[[str], None]]:
         return {
