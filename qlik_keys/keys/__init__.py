@@ -15,7 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qlik_keys.keys.private import LocalSigner, PrivateKey, generate
+    from qlik_keys.keys.private import LocalSigner, PrivateKey, generate, wrong_key
     from qlik_keys.keys.public import PublicJwk, kid_made_on, thumbprint
     from qlik_keys.keys.spec import ALGORITHMS, RSA_SIZES, Algorithm, KeySpec
 
@@ -30,6 +30,7 @@ _HOMES = {
     "generate": "private",
     "kid_made_on": "public",
     "thumbprint": "public",
+    "wrong_key": "private",
 }
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "generate",
     "kid_made_on",
     "thumbprint",
+    "wrong_key",
 ]
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
@@ -14,9 +15,7 @@ from qlik_keys.errors import KeyMaterialError
 from qlik_keys.keys import formats, material
 from qlik_keys.keys.public import KID, PublicJwk, check_kid, make_kid
 from qlik_keys.keys.spec import ALGORITHMS, WANTED, Algorithm, KeySpec
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from qlik_keys.secret import wrong_type
 
 
 class PrivateKey:
@@ -73,7 +72,13 @@ class PrivateKey:
 
         Raises:
             KeyMaterialError: no private key, the wrong passphrase, or a key that no tenant accepts.
+            TypeError: the key or the passphrase is neither text nor bytes; it is not quoted.
         """
+        wrong = _wrong_input(pem, str | bytes | bytearray | memoryview, "PEM", "text or bytes")
+        wrong = wrong or _wrong_input(passphrase, str | bytes | None, "passphrase", "text or bytes")
+        if wrong is not None:
+            del pem, passphrase
+            raise wrong
         secret = passphrase.encode() if isinstance(passphrase, str) else passphrase
         native, problem, hint, names = material.load(pem if isinstance(pem, str) else bytes(pem), secret)
         # IPython's %xmode Verbose prints the arguments of every frame of a traceback.
@@ -101,7 +106,12 @@ class PrivateKey:
 
         Raises:
             KeyMaterialError: not a private JWK, or a key that no tenant accepts.
+            TypeError: it is neither a mapping nor text; it is not quoted.
         """
+        wrong = _wrong_input(document, str | Mapping, "JWK", "a mapping or text")
+        if wrong is not None:
+            del document
+            raise wrong
         if isinstance(document, str):
             native, problem, hint, names = material.load(document, None)
         else:
@@ -219,6 +229,19 @@ class LocalSigner:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a signer holds a private key: it is neither pickled nor copied")
+
+
+def wrong_key(key: object) -> TypeError | None:
+    """Return the error for what an operation cannot take as its key, for instance a PEM text; it is not quoted.
+
+    A verbose traceback prints the arguments of every frame, so it is raised when the value is gone.
+    """
+    wanted = "KeySpec(...), or PrivateKey.from_pem(...) for a key of your own"
+    return _wrong_input(key, KeySpec | PrivateKey | None, "key", wanted)
+
+
+def _wrong_input(value: object, accepted: Any, what: str, wanted: str) -> TypeError | None:
+    return None if isinstance(value, accepted) else wrong_type(type(value), what=what, wanted=wanted)
 
 
 def generate(spec: KeySpec | None = None, *, made_on: date | None = None) -> PrivateKey:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qlik_keys.clock import SYSTEM_CLOCK
+from qlik_keys.keys import wrong_key
 from qlik_keys.lifecycle import fleet, key_wishes
 from qlik_keys.lifecycle.key_wishes import DEFAULT_OVERLAP, Rotated
 from qlik_keys.lifecycle.workplace import ROTATE_AFTER, Workplace
@@ -63,7 +64,12 @@ def rotate(
         AssertionRejected: the new key cannot log in; the old one still can.
         Interrupted: cancelled between two steps.
         TenantError, TokenError, StoreError: a step failed; asked for again, it goes on from there.
+        TypeError: the key is none, for instance a PEM text; it is not quoted.
     """
+    wrong = wrong_key(key)
+    if wrong is not None:
+        del key
+        raise wrong
     work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
     return key_wishes.rotate(
         work,
@@ -95,6 +101,10 @@ def revoke(
     Raises:
         The same as `rotate`.
     """
+    wrong = wrong_key(key)
+    if wrong is not None:
+        del key
+        raise wrong
     work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
     return key_wishes.revoke(work, client_id, key=key, allow_swap=allow_swap, custody=custody)
 
@@ -160,7 +170,12 @@ def adopt(
         NeedsPerson: the client is no machine, or the tenant takes no further key.
         TenantNotFound: the tenant has no such client.
         TenantError, TokenError, StoreError: a step failed; asked for again, it goes on from there.
+        TypeError: the key is none, for instance a PEM text; it is not quoted.
     """
+    wrong = wrong_key(key)
+    if wrong is not None:
+        del key
+        raise wrong
     work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
     return key_wishes.adopt(
         work, client_id, key=key, remove_secrets=remove_secrets, rotate_after=rotate_after, custody=custody

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from qlik_keys.clock import SYSTEM_CLOCK
 from qlik_keys.errors import LifecycleError, QlikKeysError, StoreConflict, StoreNotFound, TenantNotFound
-from qlik_keys.keys import KeySpec, PrivateKey
+from qlik_keys.keys import KeySpec, PrivateKey, wrong_key
 from qlik_keys.lifecycle.key_wishes import Rotated, finish, is_under_way, staged_of
 from qlik_keys.lifecycle.many import Hopeless, PartlyFailed
 from qlik_keys.lifecycle.plan import Action
@@ -74,6 +74,7 @@ def provision(
 
     Raises:
         ConfigurationError: a value is out of bounds.
+        TypeError: the key is none, for instance a PEM text; it is not quoted.
         NeedsPerson: a client of that name is not ours, or is ours with another specification.
         Interrupted: cancelled between two steps.
         TenantError, TokenError, StoreError: a step failed; asked for again, it goes on from there.
@@ -82,6 +83,10 @@ def provision(
         >>> made = provision(tenant, store, name="nightly-etl", scopes=["user_default"], key=KeySpec("ES384"))
         ... # doctest: +SKIP
     """
+    wrong = wrong_key(key)
+    if wrong is not None:
+        del key
+        raise wrong
     specification = ClientSpecification.of(
         name=name,
         scopes=scopes,

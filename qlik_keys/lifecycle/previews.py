@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from qlik_keys.clock import SYSTEM_CLOCK
 from qlik_keys.errors import ConfigurationError, LifecycleError, TenantNotFound
-from qlik_keys.keys import KeySpec
+from qlik_keys.keys import KeySpec, wrong_key
 from qlik_keys.keystore.lookup import client_id_of
 from qlik_keys.lifecycle import fleet, key_wishes
 from qlik_keys.lifecycle.operations import resume_in
@@ -142,11 +142,15 @@ def preview(
     Raises:
         ConfigurationError: there is no such operation, or it wants a client id.
         TenantError, StoreError: tenant or store cannot be asked, or have no such client.
-        TypeError: the operation has no such argument.
+        TypeError: the operation has no such argument, or the key is none; it is not quoted.
 
     Example:
         >>> print(preview(tenant, store, "rotate", client_id).words())  # doctest: +SKIP
     """
+    wrong = wrong_key(options.get("key"))
+    if wrong is not None:
+        options.clear()
+        raise wrong
     perform = _OPERATIONS.get(operation)
     if perform is None:
         raise ConfigurationError(f"There is no operation {operation!r}.", hint=f"One of: {', '.join(_OPERATIONS)}.")

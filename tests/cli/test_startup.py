@@ -26,8 +26,8 @@ with open({path!r}, "w") as file:
 MOST_MODULES = 650
 # Each is a tenth to a third of the time of the whole command.
 NOT_FOR_A_TOKEN = {
-    "IPython", "asyncio", "click", "cryptography.x509", "filelock", "jwcrypto", "pandas", "pydantic", "rich", "tenacity",
-    "tornado", "yaml", "qlik_keys.cli.options", "qlik_keys.inventory", "qlik_keys.tenant.models",
+    "IPython", "asyncio", "click", "cryptography.x509", "filelock", "jwcrypto", "pandas", "pydantic", "rich",
+    "tenacity", "tornado", "yaml", "qlik_keys.cli.options", "qlik_keys.inventory", "qlik_keys.tenant.models",
 }  # fmt: skip
 
 

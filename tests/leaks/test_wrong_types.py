@@ -50,9 +50,22 @@ HOLDERS = {
     "store of from_store": lambda wrong: TokenSource.from_store(wrong, tenant_url=URL, client_id="a"),
     "PrivateKeyJwtAuth": qk.PrivateKeyJwtAuth,
     "BearerAuth": BearerAuth,
+    "provision": lambda wrong: qk.provision(None, None, name="a", scopes=["b"], key=wrong),
+    "rotate": lambda wrong: qk.rotate(None, None, "a", key=wrong),
+    "revoke": lambda wrong: qk.revoke(None, None, "a", key=wrong),
+    "adopt": lambda wrong: qk.adopt(None, None, "a", key=wrong),
+    "preview": lambda wrong: qk.preview(None, None, "rotate", "a", key=wrong),
+}
+INPUTS = {
+    "PEM": (qk.PrivateKey.from_pem, {"str", "bytes", "bytearray"}),
+    "passphrase": (lambda wrong: qk.PrivateKey.from_pem(b"", passphrase=wrong), {"str", "bytes"}),
+    "JWK": (qk.PrivateKey.from_jwk, {"str", "dict"}),
 }
 CASES = [(place, call, kind, WRONG[kind]) for place, call in {**SECRETS, **HOLDERS}.items() for kind in WRONG]
 CASES += [(place, call, "str", CANARY) for place, call in HOLDERS.items()]
+CASES += [
+    (place, call, kind, WRONG[kind]) for place, (call, right) in INPUTS.items() for kind in WRONG if kind not in right
+]
 CASES += [(place, call, "NoneType", None) for place, call in SECRETS.items() if "secret id" not in place]
 CASES = [case for case in CASES if case[2] != "NoneType" or case[0] in ("Secret", "ApiKey", "ClientSecret")]
 
