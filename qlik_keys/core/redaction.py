@@ -34,7 +34,8 @@ MAXIMUM_TEXT = 300  # letters of a server's text that are shown
 OPAQUE_RUN = 24  # letters of base64 or hex from which on a run is opaque, unless it reads like words
 _SHORTEST = 8  # a shorter text protects nothing and may be a word
 _MOST_SECRETS = 16
-_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.?[A-Za-z0-9_-]*")
+# With what stands before the dot in front of it: the end of a quoted token's first part.
+_JWT = re.compile(r"(?:(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{1,23}\.)?eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.?[A-Za-z0-9_-]*")
 _TOKEN = re.compile(rf"[^\s\"'<>(){{}}\[\],;]{{{OPAQUE_RUN},}}")
 _PART = re.compile(rf"[^\s\"'<>(){{}}\[\],;:?&#!]{{{OPAQUE_RUN},}}")
 _RUN = re.compile(rf"[A-Za-z0-9+/_-]{{{OPAQUE_RUN},}}={{0,2}}")
@@ -93,6 +94,14 @@ class Redactor:
             text = forms.pattern.sub(REDACTED, text)
         text = _JWT.sub(REDACTED, text)
         return _PART.sub(self._without_pieces, text)
+
+    def without_secrets(self, text: str) -> str:
+        """Return the body of an answer without whole secrets; nothing else of it is changed."""
+        folded = text.lower()
+        for forms in self._forms(len(text)):
+            if any(form in folded for form in forms.folded.split("\n")):
+                text = forms.pattern.sub(REDACTED, text)
+        return text
 
     def server_text(self, value: object, *, public: str = "") -> str:
         """Return a server's text for people: redacted, without long opaque runs, and short.
@@ -197,7 +206,9 @@ def _encodings(secret: str) -> Iterator[str]:
 
 def _reads_like_words(run: str) -> bool:
     """Tell whether a run of letters, digits, hyphens and the like is made of words rather than of chance."""
-    parts = re.split("[-_/+=.:*]", run)
+    parts = [part for part in re.split("[-_/+=.:*]", run) if part]
+    if not parts:
+        return True  # a line that is drawn
     changes = {part: _changes(part) for part in parts}
     if any(len(part) >= _SHORTEST and changes[part] > _CHANGES_OF_PART * len(part) for part in parts):
         return False

@@ -8,7 +8,7 @@ from email.message import Message
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from qlik_keys.core.redaction import REDACTED
+from qlik_keys.core.redaction import Redactor
 from qlik_keys.errors import ConfigurationError, Outcome
 from qlik_keys.panel.same_as import deleted_client
 from qlik_keys.panel.state import ShownRequest
@@ -147,7 +147,7 @@ def shown_answer(
         }
     if answer is None:
         return ShownAnswer(status=problem.status if problem is not None else None, **values), None
-    values |= {"status": answer.status, "size": len(answer.content), "content_type": answer.content_type}
+    values |= {"status": answer.status, "size": len(answer.content), "content_type": _without(token, _kind(answer))}
     text = _without(token, _text(answer))
     try:
         # Read twice: no frame holds the document as it came, since a verbose traceback prints those.
@@ -190,7 +190,7 @@ def _document(text: str) -> Any:
 def _text(answer: RawAnswer) -> str:
     """Return an answer's body as text, by its charset (RFC 9110, 8.3.2), which JSON shows by its first bytes."""
     if answer.content_type and not any(kind in answer.content_type.lower() for kind in _TEXTS):
-        size = f"{len(answer.content):,} bytes of {answer.content_type}"
+        size = f"{len(answer.content):,} bytes of {_kind(answer)}"
         return f"{size}, which is no text. In a cell: panel.last_answer.content"
     head = Message()
     head["content-type"] = answer.content_type
@@ -205,5 +205,9 @@ def _is_json(answer: RawAnswer) -> bool:
     return not answer.content_type or "json" in answer.content_type.lower()
 
 
+def _kind(answer: RawAnswer) -> str:
+    return answer.redactor.server_text(answer.content_type)
+
+
 def _without(token: Secret, text: str) -> str:
-    return text.replace(token.reveal(), REDACTED)
+    return Redactor(token).without_secrets(text)

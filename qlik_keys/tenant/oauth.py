@@ -148,8 +148,9 @@ def request_token(
 
     again: Literal["always", "if_not_applied"] = "if_not_applied" if isinstance(proof, ByAssertion) else "always"
     kid = (proof.signer.kid,) if isinstance(proof, BySigner) else ()
+    public = (client_id, *kid)
     call = Call(
-        method="POST", path=TOKEN_PATH, tier=2, form=form, shown=shown, public=kid, again=again, accept=_REFUSALS
+        method="POST", path=TOKEN_PATH, tier=2, form=form, shown=shown, public=public, again=again, accept=_REFUSALS
     )
     answer = http.send(call, auth)
     if answer.status in _REFUSALS:

@@ -140,11 +140,12 @@ def raw_pages(
     def fetch(asked: QueryFields) -> tuple[dict[str, Any], str]:
         page = raw_call(session, auth, "get", place, query=asked, headers=headers).json()
         if not isinstance(page, dict) or not isinstance(page.get("data"), list):
+            shown = session.redactor.redact(place)
             raise TenantProtocolError(
-                f"The tenant answered GET {place} with something that is no list.",
+                f"The tenant answered GET {shown} with something that is no list.",
                 hint="Ask for it raw, to see what it is.",
                 method="GET",
-                path=place,
+                path=shown,
             )
         return page, next_page(page)
 

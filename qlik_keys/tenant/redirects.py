@@ -58,6 +58,7 @@ def send_following(session: Session, call: Call, auth: httpx.Auth) -> Answer:
         if target is None:
             host = session.redactor.server_text(host_of(session.url, call.path, location), public=session.host)
             where = f" ({host})" if host else ""
+            first = session.redactor.redact(first)
             raise TenantProtocolError(
                 f"The tenant {session.host} redirects {first} to another origin{where}; the credential stays here.",
                 hint="Use the tenant's own host name, not an alias, and check the proxy in between.",
@@ -67,6 +68,7 @@ def send_following(session: Session, call: Call, auth: httpx.Auth) -> Answer:
             )
         refuse_secret_in(session, location, path=first)
         call = replace(call, path=target[0], query=target[1])
+    first = session.redactor.redact(first)
     raise TenantProtocolError(
         f"The tenant {session.host} redirects {first} round and round.",
         hint="Ask again later; if it stays so, ask Qlik's support.",

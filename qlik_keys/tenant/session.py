@@ -14,6 +14,7 @@ import logging
 import random
 import threading
 from base64 import b64decode
+from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _logger = logging.getLogger(__name__)
+_MOST_CALLS_NAMED = 64  # whose public ids a server may quote
 _NO_CONTENT, _REDIRECTS, _ERRORS, _THROTTLED = 204, 300, 400, 429
 
 
@@ -112,6 +114,7 @@ class Session:
         self._lock = threading.Lock()
         self._telling = threading.RLock()  # who is told may ask the tenant something itself
         self._subscribers: list[Callable[[Exchange], None]] = []
+        self._named: deque[tuple[str, ...]] = deque(maxlen=_MOST_CALLS_NAMED)  # paths and public ids of the last calls
 
     def __repr__(self) -> str:
         return f"<Session {self.url}>"
@@ -170,6 +173,7 @@ class Session:
     def _attempt(self, call: Call, auth: httpx.Auth | None, state: _Attempts) -> Answer:
         self.budget.acquire(call.tier, patience_seconds=self._retry.total_seconds)
         state.count += 1
+        self._named.append((call.path, *call.public))
         answer: Answer | None = None
         failure: TenantError | None = None
         started, sent_at = self.clock.monotonic(), self.clock.time()
@@ -199,11 +203,12 @@ class Session:
         return self.redactor.redact(value) if isinstance(value, str) else tuple(map(self.redactor.redact, value))
 
     def _public(self, call: Call) -> str:
-        """Return what a request shows: what a server quotes of it is no secret."""
+        """Return what this request and the last ones show: what a server quotes of it is no secret."""
         values = [" ".join([value] if isinstance(value, str) else value) for value in call.query.values()]
         body = shown_body(call.body) if call.form is None else call.shown
         shown = json.dumps(redacted_document(body), ensure_ascii=False, default=str)
-        parts = [self.host, unquote(call.path), *call.query, *values, *call.public, shown]
+        parts = [self.host, unquote(call.path), *call.query, *values, shown]
+        parts += {unquote(each) for named in tuple(self._named) for each in named}
         return self.redactor.redact("\n".join(parts))
 
     def _exchange(self, call: Call, auth: httpx.Auth | None, sent_at: float, state: _Attempts) -> Answer:

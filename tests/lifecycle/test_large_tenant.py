@@ -9,6 +9,10 @@ import pytest
 
 import qlik_keys as qk
 from qlik_keys.core import redaction
+from qlik_keys.panel.presenter import Presenter
+from qlik_keys.panel.state import ClientForm, ConnectForm
+from qlik_keys.secret import Secret
+from qlik_keys.settings import Settings
 
 PAGE = 100
 
@@ -77,3 +81,28 @@ def test_nothing_is_redacted_on_a_successful_call_that_nobody_watches(tenant, st
         sys.setprofile(None)
     # The one thing that is looked at: whether the tenant's own next address holds a whole secret.
     assert seen <= {"finds", "_forms", "<genexpr>"}
+
+
+@pytest.mark.openbao
+def test_the_panel_shows_a_client_that_it_made_among_many(large_box):
+    """It reads the tenant's list anew after a client was made, with the same credential."""
+    presenter = Presenter(settings=Settings(), run=lambda task: task())
+    try:
+        presenter.connect(
+            lambda: ConnectForm(
+                tenant_url=large_box.tenant_url,
+                credential="api_key",
+                api_key=Secret(large_box.api_key, what="API key"),
+                vault_url=large_box.vault_url,
+                vault_token=Secret(large_box.vault_token, what="Vault token"),
+            )
+        )
+        presenter.make_client(ClientForm(name="made-in-the-panel", scopes=("user_default",)))
+        assert {step.phase for step in presenter.state.steps} == {"done"}
+        assert presenter.state.error is None
+        assert presenter.state.made.client_id in set(presenter.state.clients["client_id"])
+        presenter.refresh(wait=True)
+        assert presenter.state.error is None
+        assert len(presenter.state.clients) > 2 * PAGE
+    finally:
+        presenter.end_session()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
+
 import pytest
 from canaries import find_canaries
 
@@ -81,3 +84,17 @@ def test_a_redirect_elsewhere_is_a_problem_though_its_status_is_none_of_errors()
     problem = TenantProtocolError("It redirects to another origin.", status=302, outcome=Outcome.NOT_APPLIED)
     answer, _ = shown(None, problem=problem, method="GET")
     assert (answer.status, bool(answer.problem), answer.sent) == (302, True, True)
+
+
+ENCODINGS = [str, lambda text: b64encode(text.encode()).decode(), lambda text: text.encode().hex()]
+
+
+@pytest.mark.parametrize("encode", ENCODINGS)
+def test_the_token_is_shown_in_no_encoding_neither_in_the_body_nor_in_the_media_type(encode):
+    said = encode(TOKEN)
+    answers = ((json.dumps({"got": said}).encode(), JSON), (said.encode(), "text/plain"), (b"x", f"image/{said}"))
+    for content, kind in answers:
+        answer, _ = shown(content, kind)
+        text = "".join([repr(answer), answer.raw, repr(answer.document), answer.content_type])
+        assert find_canaries(text, [TOKEN]) == []
+        assert "•••" in text

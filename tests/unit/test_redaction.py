@@ -108,6 +108,7 @@ TEXTS = [
     "QLIK_CLOUD_TENANT_ADMIN_PRODUCTION is missing; Donaudampfschifffahrtsgesellschaftskapitän",
     "id 123e4567-e89b-12d3-a456-426614174000, sfo3-k8s-v12-analytics-prod-sync-job",
     "s3-bucket-2024-eu-west-1a-backup-job is not there",
+    "Bad request ------------------------------ see ________________________________",
 ]
 
 
@@ -178,6 +179,26 @@ def test_a_secret_that_nobody_knows_is_gone_as_well(raw):
     assume(len(set(raw)) > 12)  # of chance, as secrets are
     for encoded in (base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode(), raw.hex()):
         assert REDACTED in Redactor().server_text(f"The secret {encoded} is bad.")
+
+
+@pytest.mark.parametrize("name", ["API key", "access token"])
+def test_a_quote_that_begins_within_the_first_part_of_a_token_leaves_none_of_it(name):
+    head = KNOWN[name].index(".")
+    for before in range(OPAQUE_RUN):
+        quote = KNOWN[name][head - before : head + 200]
+        for said in SAID:
+            assert find_canaries(REDACTOR.server_text(said.format(quote, quote)), [quote]) == []
+
+
+def test_the_body_of_an_answer_loses_whole_secrets_and_nothing_else():
+    body = '{\n\t"a": "%s",\n\t"b": "eyJhbGciOiJFUzM4NCJ9.eyJzdWIiOiJ4In0.c2ln", "c": "é"\n}'
+    assert REDACTOR.without_secrets(body) == body
+    for encode in ENCODINGS.values():
+        for secret in KNOWN.values():
+            shown = REDACTOR.without_secrets(body % encode(secret.encode()))
+            assert find_canaries(shown, [secret]) == []
+            assert shown.startswith('{\n\t"a": ')
+            assert shown.endswith((body % "")[-60:])
 
 
 @pytest.mark.parametrize("name", [name for name in KNOWN if name != "password"])  # whose blanks end a part

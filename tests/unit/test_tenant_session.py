@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
+from base64 import b64encode
 
 import httpx
 import pytest
@@ -349,3 +351,84 @@ def test_a_proxy_from_the_environment_is_used_but_not_for_loopback(monkeypatch, 
         server.join()
     assert requests[0].startswith(heard)
     assert bool(requests[0]) is bool(heard)
+
+
+KEY = "Kp2mV9qLx7Rt4bWc8NzYh3Jd6FgS1uEa-Qo5"
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (httpx.Response(302, headers={"location": "https://elsewhere.example/"}), "another origin"),
+        (httpx.Response(302, headers={"location": "?again"}), "round and round"),
+        (httpx.Response(200, json={"data": []}), None),
+        (httpx.Response(200, json={"data": 1}), "no list"),
+        (httpx.Response(200, json={"data": [], "links": {"next": {"href": "/other"}}}), "another address"),
+        (httpx.Response(200, json={"data": [], "links": {"next": {"href": "?"}}}), "in a circle"),
+        (httpx.Response(404), "404"),
+        (httpx.ConnectTimeout("x"), "in time"),
+    ],
+)
+def test_a_path_of_the_users_own_is_sent_as_it_is_and_shown_without_the_key(reply, words, clock):
+    sent = []
+
+    def answer(request):
+        sent.append(request.url.path)
+        if isinstance(reply, Exception):
+            raise reply
+        return httpx.Response(reply.status_code, headers=reply.headers, content=reply.content)
+
+    with QlikTenant(
+        URL,
+        credential=ApiKey(KEY),
+        transport=httpx.MockTransport(answer),
+        clock=clock,
+        retry=RetryPolicy(attempts=1),
+    ) as tenant:
+        error = None
+        try:
+            list(tenant.raw_pages(f"v1/things/{KEY}"))
+        except errors.TenantError as failure:
+            error = failure
+    assert sent[0] == f"/api/v1/things/{KEY}"
+    assert (error is None) is (words is None)
+    if error is not None:
+        assert words in str(error)
+        assert KEY not in str(error) + repr(vars(error))
+        assert "•••" in error.path
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_a_cursor_that_shares_its_parts_with_a_token_is_followed_and_shown(watched, clock):
+    """A tenant's keys are JWTs, its cursors base64 JSON: the same date, tenant, client and key stand in both."""
+    parts = {"iat": "2026-11-28T00:00:00Z", "tenantId": "tenant-0123456789abcdef", "clientId": "3f2a9c0d11e44b7b8f6a"}
+
+    def encoded(document):
+        return b64encode(json.dumps(document).encode()).decode().rstrip("=")
+
+    key = f"{encoded({'alg': 'ES384', 'kid': '20261128_key'})}.{encoded(parts)}.c2lnbmF0dXJl"
+    cursors = [encoded({**parts, "page": page}) for page in range(3)] + [encoded(parts), encoded(parts)[4:]]
+    asked, seen = [], []
+
+    def answer(request):
+        asked.append(request.url.params.get("next"))
+        page = {"data": [{"clientId": f"c{len(asked)}"}]}
+        if len(asked) <= len(cursors):
+            page["links"] = {"next": {"href": f"{URL}/api/v1/oauth-clients?next={cursors[len(asked) - 1]}"}}
+        return httpx.Response(200, json=page)
+
+    with QlikTenant(URL, credential=ApiKey(key), transport=httpx.MockTransport(answer), clock=clock) as tenant:
+        if watched:
+            tenant.subscribe(seen.append)
+        assert len(tenant.oauth_clients.list()) == len(cursors) + 1
+    assert asked == [None, *cursors]
+    # The last two are nothing but a part of the key: they are followed, and not shown.
+    assert [each.query["next"] for each in seen[1:]] == ([*cursors[:3], "•••", "•••"] if watched else [])
+
+
+def test_a_server_may_name_a_client_that_an_earlier_call_named(tenant_on):
+    client_id = "3f2a9c0d11e44b7b8f6a1c2d3e4f5a6b"
+    tenant, _ = tenant_on(httpx.Response(200, json=CLIENT), qlik_error(409, title=f"client {client_id} has that name"))
+    tenant.oauth_clients.get(client_id)
+    with pytest.raises(errors.TenantConflict, match=client_id):
+        tenant.oauth_clients.create(NEW)
