@@ -12,22 +12,25 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from measure import Seconds, compared, interleaved, main
+from measure import Row, Seconds, compared, interleaved, main
 
 import qlik_keys as qk
+from qlik_keys.keystore.lookup import client_id_in_store, client_id_of
+from qlik_keys.tenant import RateBudget
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from measure import Row
 
 GOAL = 1.3
 ROUNDS, QUICK_ROUNDS = 25, 3
+NAMES, QUICK_NAMES = 200, 10
 NAME = "measured"
+BOUNDLESS = RateBudget(limits_per_minute={1: 10**6, 2: 10**6})  # the sandbox sets no limit here
 OURS = "from qlik_keys.cli import main; main()"
 EMPTY = "import typer\napp = typer.Typer({})\n@app.command()\ndef main() -> None:\n    pass\napp()"
 PYTHON, HTTPX, PARTS = "python -c pass", "import httpx", "import httpx, hvac"
-HELP, TOKEN = "qlik-keys --help", "qlik-keys token --stdout"
+HELP, TOKEN, IDS = "qlik-keys --help", "qlik-keys token --stdout", "qlik-keys clients -q"
 RICH, PLAIN = "Typer's empty program, --help", "the same, rich_markup_mode=None"
 
 
@@ -42,10 +45,21 @@ def fresh(code: str, *arguments: str, **environment: str) -> None:
         raise SystemExit(done.stderr.decode())
 
 
+def requests_by_name(tenant: qk.QlikTenant, store: qk.VaultKeyStore, name: str) -> int:
+    """Count what is asked for a client's id: by who has the store alone, and by an administrator."""
+    asked: list[object] = []
+    unsubscribe = [tenant.subscribe(asked.append), store.subscribe(asked.append)]
+    client_id_in_store(store, tenant.host, name)
+    client_id_of(tenant, store, name)
+    for end in unsubscribe:
+        end()
+    return len(asked)
+
+
 def rows(quick: bool) -> Iterator[Row]:
     with (
         qk.sandbox.start() as box,
-        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
+        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key), budget=BOUNDLESS) as tenant,
         qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
     ):
         client_id = qk.provision(tenant, store, name=NAME, scopes=["user_default"]).client_id
@@ -63,16 +77,31 @@ def rows(quick: bool) -> Iterator[Row]:
             PLAIN: lambda: fresh(EMPTY.format("rich_markup_mode=None"), "--help"),
             HELP: lambda: fresh(OURS, "--help"),
             TOKEN: lambda: fresh(OURS, "token", "--client", client_id, "--stdout", **settings),
+            IDS: lambda: fresh(OURS, "clients", "-q", **settings),
         }
         seconds = interleaved(variants, QUICK_ROUNDS if quick else ROUNDS)
+        names = QUICK_NAMES if quick else NAMES
+        few = requests_by_name(tenant, store, NAME)
+        for number in range(names - 1):
+            qk.provision(tenant, store, name=f"{NAME}-{number}", scopes=["user_default"])
+        many = requests_by_name(tenant, store, NAME)
 
     def only(*names: str) -> Seconds:
         return {name: seconds[name] for name in names}
 
+    yield Row(
+        name=f"requests to find a client by name among {names}, to those among one",
+        floor=few,
+        ours=many,
+        unit="requests",
+        ratio=many / few,
+        goal=1,
+    )
     yield compared("qlik-keys --help, to Typer's empty program as Typer makes it", only(RICH, HELP), goal=GOAL)
     yield compared("qlik-keys --help, to the same without rich", only(PLAIN, HELP), goal=GOAL)
     yield compared("qlik-keys token --stdout, to the import of httpx and hvac", only(PARTS, TOKEN), goal=GOAL)
     yield compared("qlik-keys token --stdout, to bare Python", only(PYTHON, TOKEN, HTTPX))
+    yield compared("qlik-keys clients -q, to the import of httpx and hvac", only(PARTS, IDS))
 
 
 if __name__ == "__main__":
