@@ -283,7 +283,7 @@ def test_the_tenant_s_words_are_printable_short_and_without_the_token(words, bri
     with tenant_of({"scope": scope, "expires_in": 60}) as tenant:
         ended = bridge(*words, QLIK_TENANT_URL=tenant.url)
     assert ended.code == 0
-    assert "scope user" in ended.err
+    assert "scope ••• line two" in ended.err
     assert all(line.isprintable() for line in ended.err.splitlines())
     assert len(ended.err) < 1500
     assert find_canaries(ended.err, [TOKEN]) == []

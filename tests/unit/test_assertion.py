@@ -41,7 +41,11 @@ def test_it_says_what_the_contract_asks_and_another_library_verifies_it(alg, cli
 def test_each_assertion_serves_once(client_keys, clock):
     signer = client_keys["ES384"].signer()
     said = [client_assertion(signer, client_id=CLIENT_ID, audience=AUDIENCE, clock=clock) for _ in range(50)]
-    assert len({decoded(assertion.split(".")[1])["jti"] for assertion in said}) == 50
+    numbers = {decoded(assertion.split(".")[1])["jti"] for assertion in said}
+    assert len(numbers) == 50
+    for number in numbers:
+        found = uuid.UUID(number)
+        assert (found.version, found.variant, str(found)) == (4, uuid.RFC_4122, number)
 
 
 @pytest.mark.parametrize(("lifetime_seconds", "ends"), [(1, 1), (120, 120), (240, 240), (241, 240), (300, 240)])
