@@ -306,7 +306,7 @@ class KeyStore(Protocol):
 
         Args:
             tenant_host: host of the tenant.
-            on_damaged: told of each document of ours that cannot be read, which hides none of the others.
+            on_damaged: told of each document of ours that is damaged or gone, which hides none of the others.
         """
         ...
 

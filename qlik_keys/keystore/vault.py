@@ -216,7 +216,7 @@ class VaultKeyStore:
 
         Args:
             tenant_host: host of the tenant.
-            on_damaged: told of each document of ours that cannot be read, which hides none of the others.
+            on_damaged: told of each document of ours that is damaged or gone, which hides none of the others.
 
         Raises:
             StoreError: the documents cannot be listed, or Vault cannot be asked for one.

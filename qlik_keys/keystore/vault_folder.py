@@ -275,7 +275,8 @@ def _raise_unless_absent(error: hvac.exceptions.InvalidPath, mount: str, path: s
             f"The newest version of the document at {full_path} was destroyed: what was in it is gone for good.",
             path=full_path,
             hint="If an older version is whole, it can be made the newest again; "
-            f"{command('kv', 'metadata', 'get', f'-mount={mount}', path)} lists them.",
+            f"{command('kv', 'metadata', 'get', f'-mount={mount}', path)} lists them. Else {remove_all(mount, path)} "
+            "removes what is left.",
         )
     deleted_at = parse_time(metadata.get("deletion_time"))
     when = "" if deleted_at is None else f" at {moment_words(deleted_at)}"

@@ -103,14 +103,14 @@ class KvKeys:
     def staged(
         self, tenant_host: str, *, on_damaged: Callable[[StoreError], None] | None = None
     ) -> Sequence[StagedClient]:
-        """Return what is staged, oldest first; documents that are not ours, or were deleted, are passed over."""
+        """Return what is staged, oldest first; documents that are not ours, or cannot be read, are passed over."""
         found = []
         for name in self._folder.names(f"{self._host_path(tenant_host)}/{documents.STAGED_FOLDER}"):
             try:
                 there = self._find_staged(tenant_host, name)
-            except (StoreNotFound, StoreConflict):
-                continue
-            except (StoreProtocolError, StoreDenied) as problem:
+            except StoreConflict:
+                continue  # somebody else's
+            except (StoreNotFound, StoreProtocolError, StoreDenied) as problem:
                 if on_damaged is not None:
                     on_damaged(problem)
                 continue

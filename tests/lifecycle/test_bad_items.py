@@ -168,6 +168,24 @@ def test_what_was_begun_is_finished_around_a_damaged_record_and_a_damaged_pendin
     assert all(item.result.retired for item in caught.value.results if item.result)
 
 
+@pytest.mark.parametrize("how", ["soft-deleted", "destroyed"])
+def test_a_pending_document_that_is_gone_is_told_by_resume_and_audit(world, vault, name, how):
+    path = f"qlik-keys/{world.tenant.host}/.staged/{staged_document_name(name)}"
+    kv = vault.secrets.kv.v2
+    kv.create_or_update_secret(path, secret={"name": name, "keys": {}})
+    kv.delete_latest_version_of_secret(path) if how == "soft-deleted" else kv.destroy_secret_versions(path, [1])
+    try:
+        with pytest.raises(ResumeError, match=how.removeprefix("soft-")) as caught:
+            qk.resume(world.tenant, world.store)
+        assert "-mount=secret" in caught.value.failures[0].error.hint
+        found = qk.audit(world.tenant, world.store)
+        assert list(found[found["finding"] == "damaged-pending"]["name"]) == [f"secret/{path}"]
+        made = qk.provision(world.tenant, world.store, name=f"{name} other", scopes=["user_default"])
+        qk.delete(world.tenant, world.store, made.client_id, confirm=made.client_id)  # nobody else is kept from work
+    finally:
+        kv.delete_metadata_and_all_versions(path)
+
+
 class Refusing:
     """A store of which one call fails, for some clients or for all."""
 
