@@ -394,9 +394,18 @@ def test_every_title_is_a_check():
     assert not any(a == b for a, b in itertools.combinations(TITLES, 2))
 
 
-def test_who_may_not_look_a_name_up_is_told_to_give_the_id(patient):
+def test_a_consumer_is_found_by_its_name(patient):
     patient.make()
     patient.rules = consumer(patient, "kv")
+    patient.credential = as_itself(patient)
+    patient.asked_for = patient.name
+    diagnosis = patient.diagnose()
+    assert (diagnosis.client_id, found(diagnosis)) == (patient.client_id, [])
+
+
+def test_who_may_not_look_a_name_up_is_told_to_give_the_id(patient):
+    patient.make()
+    patient.rules = consumer(patient, "kv").replace('"list"', '"deny"')
     patient.credential = as_itself(patient)
     patient.asked_for = patient.name
     diagnosis = patient.diagnose()
