@@ -335,7 +335,10 @@ class Schedule:
             ) as source:  # fmt: skip
                 assert source.token().reveal()
         assert self._listed(vault.secrets.kv.v2.list_secrets, f"{self.prefix}/{self.host}/.staged") == []
-        kept = set(self._listed(vault.secrets.kv.v2.list_secrets, f"{self.prefix}/{self.host}")) - {".staged/"}
+        kept = set(self._listed(vault.secrets.kv.v2.list_secrets, f"{self.prefix}/{self.host}")) - {
+            ".staged/",
+            ".names/",
+        }
         assert kept <= {client.client_id for client in clients}, "keys of clients that are gone"
         if any(actor.custody == "transit" for actor in self.actors):
             assert self._in_transit(vault) == references, "keys in Transit that nothing names, or the other way round"
