@@ -76,7 +76,7 @@ class Provision:
 
     Attributes:
         specification: what the client should be.
-        custody: who shall hold its key.
+        custody: who shall hold its key; None where nobody says so: a resumed run takes what is there.
         registered: ids of the clients that this run has registered.
         secret_known: this run holds the client secret, which the tenant shows once.
         consent_known: the tenant is known to have the consent that was asked for.
@@ -84,7 +84,7 @@ class Provision:
     """
 
     specification: ClientSpecification
-    custody: Custody = "kv"
+    custody: Custody | None = None
     registered: frozenset[str] = frozenset()
     secret_known: bool = False
     consent_known: bool = False

@@ -97,7 +97,7 @@ class Provisioning(Run):
         # An untrusted client cannot log in, so there is nothing to prove and no consent to set.
         self._intent = Provision(
             specification=specification,
-            custody=store.custody,
+            custody=None if key is None else store.custody,
             consent_known=not specification.trusted,
             proved=not specification.trusted,
         )
@@ -364,6 +364,8 @@ class Provisioning(Run):
         warnings = [*loss_warnings(record)]
         if not self._specification.trusted:
             warnings.append("The consent method is not trusted, so the client cannot log in yet, and was not proved.")
+        if current is not None and self._intent.custody not in (None, current.custody):
+            warnings.append(f"Its key was made before this run, in custody {current.custody}, and stays there.")
         with contextlib.suppress(TenantError):  # all is done: a secret that is shown once is not lost for a doubt
             if self._secret_is_gone(client_id):
                 self._client_secret = None

@@ -177,14 +177,14 @@ class ClientSpecification:
         )
 
     def differences(
-        self, client: OAuthClient, record: ClientRecord, *, custody: str, consent: str | None
+        self, client: OAuthClient, record: ClientRecord, *, custody: str | None, consent: str | None
     ) -> dict[str, tuple[object, object]]:
         """Return what differs between this and a client that exists: field -> (asked for, there).
 
         Args:
             client: the client on the tenant.
             record: its record.
-            custody: who shall hold its key.
+            custody: who shall hold its key; None where nobody says so.
             consent: its consent method; None where nobody asked for it.
         """
         pairs: dict[str, tuple[object, object]] = {
@@ -203,7 +203,7 @@ class ClientSpecification:
         elif self.key is not None:
             pairs["key"] = (str(self.key), None)
         if self.key is not None and current is not None:
-            pairs["custody"] = (custody, current.custody)
+            pairs["custody"] = (custody or current.custody, current.custody)
             if self.is_service_asked and record.rotate_by is not None:
                 served = record.rotate_by - (current.promoted_at or current.made_at)
                 pairs["rotate_after"] = (f"{self.rotate_after_days} days", f"{served.days} days")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import hvac
@@ -72,6 +73,39 @@ def test_a_rotation_that_was_interrupted_is_finished_where_it_was_begun(world, m
     assert finished.error is None
     assert custodies(world, made) == {world.custody}
     world.assert_settled(made.name)
+
+
+@pytest.mark.parametrize("by", ["provision", "resume"])
+def test_a_client_that_was_begun_is_finished_in_the_custody_of_its_key(world, stranger, name, by):
+    def stop(event):
+        if event.step == "register" and event.phase == "after":
+            raise Interrupted("stop")
+
+    with pytest.raises(Interrupted):
+        qk.provision(world.tenant, world.store, name=name, scopes=["user_default"], on_step=stop)
+    if by == "resume":
+        assert [item.error for item in qk.resume(world.tenant, stranger)] == [None]
+    else:
+        made = qk.provision(world.tenant, stranger, name=name, scopes=["user_default"])
+        assert any(f"in custody {world.custody}, and stays there" in warning for warning in made.warnings)
+    world.assert_settled(name)
+
+
+def test_resume_compares_no_custody_with_what_another_has_finished(world, stranger, name):
+    """What is left of the second attempt is cleared away, whoever resumes."""
+
+    def stop(event):
+        if event.step == "register" and event.phase == "before":
+            raise Interrupted("stop")
+
+    with pytest.raises(Interrupted):
+        qk.provision(world.tenant, stranger, name=name, scopes=["user_default"], on_step=stop)
+    left = stranger.read_staged(world.tenant.host, name)
+    stranger.unstage(left)
+    qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
+    stranger.stage(replace(left, version=0))
+    assert [item.error for item in qk.resume(world.tenant, stranger)] == [None]
+    world.assert_settled(name)
 
 
 def test_a_key_in_transit_that_a_kv_store_had_made_is_found_by_resume(world, made, stranger):
