@@ -40,6 +40,7 @@ _JSON = ("--body", "--body-values", "--value")
 _LINE = re.compile(r".*%qlik\s", re.DOTALL)
 # Quoted texts come first: a brace in one belongs to it.
 _FIELD = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.|(\{[^{}]*\})""")
+_BRACES = re.compile(r"(?<!\{)\{[^{}]+\}(?!\})")
 _KEPT = re.compile("\0(\\d+)\0")
 
 
@@ -166,7 +167,13 @@ def _expanded(words: list[str], variables: Mapping[str, Any]) -> list[str]:
             return word
         try:
             return str(formatter.vformat(word, [], variables))
-        except Exception:  # noqa: BLE001  # as IPython does: what is no variable stays as it is
+        except (NameError, AttributeError, LookupError, TypeError) as error:
+            # IPython hands on what it cannot put in; here that would reach the tenant as a name or a path.
+            if _BRACES.search(word) is None:
+                return word  # a $ of a query's own ($filter) is none of ours
+            missing = f"{error}"
+        except Exception:  # noqa: BLE001  # JSON, or a text with braces: no expression
             return word
+        raise UsageError(f"{word!r} has no value: {missing}. To have braces as they are, write them twice.")
 
     return [expanded(word, before) for before, word in zip(["", *words], words, strict=False)]

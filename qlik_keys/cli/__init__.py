@@ -1,6 +1,7 @@
 """The command line `qlik-keys`: one tree of commands over the same functions that notebooks call.
 
-Not done here: anything that the functions do not do. Exit codes: 0 done, 1 failed, 2 wrong usage.
+Not done here: anything that the functions do not do. Exit codes: 0 done, 1 failed or could not look,
+2 wrong usage, 3 there are findings (audit, doctor).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ def main() -> None:
 
         run()
     except KeyboardInterrupt:
-        from qlik_keys.cli.app import asks_for_json, tell_interrupted
+        from qlik_keys.cli.telling import asks_for_json, tell_interrupted
 
         tell_interrupted(as_json=asks_for_json(sys.argv[1:]))
         sys.exit(1)

@@ -56,6 +56,8 @@ def version(_inherited: Inherited, *, as_json: JsonOption = False) -> None:
 def completion(
     _inherited: Inherited,
     shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh, fish, powershell or ps.")],
+    *,
+    as_json: JsonOption = False,
 ) -> None:
     """Print a shell's completion, ready to be sourced.
 
@@ -67,4 +69,8 @@ def completion(
     if name is None:
         raise typer.BadParameter(f"there are {', '.join(_SHELLS)}", param_hint="SHELL")
     program = "qlik-keys"
-    typer.echo(get_completion_script(prog_name=program, complete_var="_QLIK_KEYS_COMPLETE", shell=name))
+    script = get_completion_script(prog_name=program, complete_var="_QLIK_KEYS_COMPLETE", shell=name)
+    if as_json:
+        show({"shell": name, "script": script}, as_json=True)
+    else:
+        typer.echo(script)

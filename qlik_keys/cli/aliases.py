@@ -65,7 +65,10 @@ def update(name: Name, words: Words) -> None:
 @app.command("rm")
 @with_options(Inherited)
 def rm(
-    _inherited: Inherited, names: Annotated[list[str], typer.Argument(metavar="NAME…", help="The aliases.")]
+    _inherited: Inherited,
+    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="The aliases.")],
+    *,
+    as_json: JsonOption = False,
 ) -> None:
     """Remove aliases.
 
@@ -75,6 +78,8 @@ def rm(
     if any(name not in aliases for name in names):
         raise typer.BadParameter("there is no such alias: alias ls lists them", param_hint="NAME")
     keep_aliases({name: words for name, words in aliases.items() if name not in names})
+    if as_json:
+        show({"removed": names}, as_json=True)
 
 
 def _keep(aliases: dict[str, list[str]], name: str, words: list[str]) -> None:

@@ -6,12 +6,10 @@ A command's module loads when the command is called: `--help` shows the tree wit
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import importlib
-import json
 import os
 import sys
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -20,8 +18,18 @@ from typer.core import TyperGroup
 from qlik_keys import __version__
 from qlik_keys.cli.lean import leave_out_httpx_command_line, take_texts_as_they_are
 from qlik_keys.cli.results import current_notebook
+from qlik_keys.cli.streams import make_streams_safe, note_effect
+from qlik_keys.cli.telling import (
+    asks_for_json,
+    error_document,
+    silence_libraries,
+    tell_error,
+    tell_interrupted,
+    tell_json,
+    tell_unexpected,
+)
 from qlik_keys.cli.word_order import in_order
-from qlik_keys.errors import Interrupted, Outcome, QlikKeysError
+from qlik_keys.errors import QlikKeysError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +41,7 @@ TENANT_HELP = "Tenant and Vault come from QLIK_TENANT_URL, QLIK_API_KEY, VAULT_A
 _LOOK: dict[str, Any] = {
     "rich_markup_mode": None,
     "pretty_exceptions_enable": False,
-    "context_settings": {"max_content_width": 110},
+    "context_settings": {"max_content_width": 110, "help_option_names": ["-h", "--help"]},
 }
 # What has no place in a notebook: it prints tokens, takes keys that the history would keep, runs servers, or changes
 # the shell's own files.
@@ -41,10 +49,9 @@ SHELL_ONLY = frozenset(
     {"token", "demo", "sandbox", "lab", "completion", "context create", "context init", "context update"}
 )
 COMPLETION_OPTIONS = ("--show-completion", "--install-completion")
-INTERRUPTED = "Interrupted. What is done stays done; the same command goes on from there."
 _USAGE = 2
+FINDINGS = 3
 _SIGINT = 130
-_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class Entry(NamedTuple):
@@ -117,6 +124,10 @@ class Group(TyperGroup):
             reason = reason_against("" if isinstance(self, Tree) else str(self.name), args[0])
             if reason:
                 raise UsageProblem(reason, "")
+            if not args[0].startswith("-"):
+                meant = get_close_matches(args[0], self.list_commands(ctx), 1)
+                asked = f" Did you mean {meant[0]!r}?" if meant else ""
+                raise UsageProblem(f"No such command {args[0]!r}.{asked}", ctx.get_usage())
         return super().resolve_command(ctx, args)
 
 
@@ -251,11 +262,16 @@ def run(words: Sequence[str], *, prog_name: str) -> int:
         if not hasattr(error, "format_message"):
             raise
         context = getattr(error, "ctx", None)
-        if type(error).__name__ == "NoArgsIsHelpError":
+        if type(error).__name__ == "NoArgsIsHelpError" and not asks_for_json(words):
             typer.echo(context.get_help() if context else error.format_message(), err=True)
             return _USAGE
-        message = error.format_message()
-        if not getattr(error, "option_name", "--").startswith("--"):  # -Q may be an option, or the start of an id
+        option = getattr(error, "option_name", None) or "--"
+        # Without a word the message is the whole help; `--json` alone is no option of a group.
+        is_bare = type(error).__name__ == "NoArgsIsHelpError" or (
+            option == "--json" and isinstance(getattr(context, "command", None), TyperGroup)
+        )
+        message = "A command is missing." if is_bare else _with_what_was_meant(error)
+        if not option.startswith("--"):  # -Q may be an option, or the start of an id
             message += "; a value that begins with - comes last, behind --"
         problem = UsageProblem(message, context.get_usage() if context else "")
     else:
@@ -267,11 +283,22 @@ def run(words: Sequence[str], *, prog_name: str) -> int:
     raise problem
 
 
+def _with_what_was_meant(error: Any) -> str:
+    """Return the words of an error of usage, with the option that is like the one that was typed."""
+    likely = getattr(error, "possibilities", None) or ()
+    meant = get_close_matches(getattr(error, "option_name", ""), likely, 1)
+    return f"{error.message}. Did you mean {meant[0]}?" if meant else str(error.format_message())
+
+
 def main() -> None:
     """Run the command line; what went wrong is told on standard error, in words or, with `--json`, as JSON."""
     leave_out_httpx_command_line()
     words = sys.argv[1:]
+    make_streams_safe()
+    note_effect("")
     as_json = asks_for_json(words)
+    if as_json:
+        silence_libraries()
     prog_name = os.path.basename(sys.argv[0]).removesuffix(".py")  # noqa: PTH119
     asked = os.environ.get(f"_{prog_name}_COMPLETE".replace("-", "_").upper(), "")
     try:
@@ -290,20 +317,14 @@ def main() -> None:
             tell_json(error_document(QlikKeysError(problem.message, hint=problem.usage)) | {"error": "Usage"})
         else:
             typer.echo(f"{problem.usage}\nError: {problem.message}".lstrip(), err=True)
-    except OSError as problem:
-        if problem.errno not in _UNWRITABLE:
-            raise
+    except Exception as problem:
         code = 1
-        _tell_of_a_full_disk(problem, as_json=as_json)
+        if not tell_unexpected(problem, as_json=as_json):
+            raise
     except KeyboardInterrupt:
         code = 1
         tell_interrupted(as_json=as_json)
     sys.exit(code)
-
-
-def asks_for_json(words: Sequence[str]) -> bool:
-    """Return whether `--json` is among the options of a command line."""
-    return "--json" in (words[: words.index("--")] if "--" in words else words)
 
 
 def _refuse_what_is_no_text(words: Sequence[str]) -> None:
@@ -317,22 +338,6 @@ def _refuse_what_is_no_text(words: Sequence[str]) -> None:
             raise UsageProblem(f"Word {number} of the command is not text in UTF-8.", "")
 
 
-def _tell_of_a_full_disk(problem: OSError, *, as_json: bool) -> None:
-    """Say that the result could not be written, and have nobody try again when the program ends."""
-    error = QlikKeysError(
-        f"The output cannot be written ({problem.strerror}).",
-        hint="Make room, or write elsewhere. What was asked for may be done all the same: look first.",
-        outcome=Outcome.UNKNOWN,
-    )
-    with contextlib.suppress(OSError):
-        tell_json(error_document(error)) if as_json else tell_error(error)
-    for stream in filter(None, (sys.stdout, sys.stderr)):
-        try:
-            stream.flush()
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
 def _complete(shell: str) -> int:
     """Print what a shell may offer, in the place of typer, which does not quote it; return the exit code."""
     from qlik_keys.cli.completion_lines import answer_to_a_shell
@@ -340,56 +345,6 @@ def _complete(shell: str) -> int:
     told, code = answer_to_a_shell(shell, os.environ)
     typer.echo(told)
     return code
-
-
-def tell_interrupted(*, as_json: bool) -> None:
-    """Say on standard error that it was interrupted."""
-    error = Interrupted(INTERRUPTED, outcome=Outcome.UNKNOWN)
-    tell_json(error_document(error)) if as_json else typer.echo(INTERRUPTED, err=True)
-
-
-def tell_error(problem: QlikKeysError) -> None:
-    """Print what happened and what to do, on standard error."""
-    told = f"Error: {problem.message}"
-    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"  # https://no-color.org
-    typer.echo(told if plain else typer.style(told, fg=typer.colors.RED), err=True)
-    if problem.hint:
-        typer.echo(f"What to do: {problem.hint}", err=True)
-    trace_id = getattr(problem, "trace_id", "")
-    if trace_id:
-        typer.echo(f"Trace id for Qlik's support: {trace_id}", err=True)
-
-
-def tell_json(document: dict[str, object]) -> None:
-    """Print an error's document on standard error."""
-    typer.echo(json.dumps(document), err=True)
-
-
-def error_document(problem: QlikKeysError) -> dict[str, object]:
-    """Return an error as JSON-ready values; `status` and `title` are the names that qlik-cli gives them."""
-    return {
-        "error": type(problem).__name__,
-        "status": getattr(problem, "status", None),
-        "title": getattr(problem, "title", "") or problem.message,
-        "message": problem.message,
-        "hint": problem.hint,
-        "retryable": problem.retryable,
-        "outcome": str(problem.outcome),
-        "trace_id": getattr(problem, "trace_id", ""),
-        **_failures(problem),
-    }
-
-
-def _failures(problem: QlikKeysError) -> dict[str, object]:
-    """Return what failed of many items, each with its own error, where the error is about many."""
-    failures = getattr(problem, "failures", None)
-    if failures is None:
-        return {}
-    return {
-        "failures": [
-            {"client_id": item.client_id, "name": item.name, **error_document(item.error)} for item in failures
-        ]
-    }
 
 
 def tell_step(event: StepEvent, *, err: bool = False) -> None:

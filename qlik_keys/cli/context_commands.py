@@ -17,7 +17,7 @@ from qlik_keys.cli.completion import complete_contexts
 from qlik_keys.cli.inputs import pairs
 from qlik_keys.cli.list_options import Inherited, InheritedRest
 from qlik_keys.cli.option_groups import with_options
-from qlik_keys.cli.results import current_notebook, is_terminal
+from qlik_keys.cli.results import current_notebook, is_terminal, show
 from qlik_keys.context_changes import (
     Entry,
     clear_current,
@@ -141,7 +141,7 @@ def init(
     from qlik_keys.contexts import users_contexts
     from qlik_keys.tenant.url import tenant_host
 
-    if not is_terminal(sys.stdin):
+    if as_json or not is_terminal(sys.stdin):
         raise typer.BadParameter(
             "it asks questions, on a terminal; in a script: context create NAME --server URL --api-key -",
             param_hint="context init",
@@ -165,13 +165,20 @@ def init(
 
 
 @with_options(Inherited)
-def rename(_inherited: Inherited, name: Annotated[str, _KNOWN_NAME], new_name: Annotated[str, _NAME]) -> None:
+def rename(
+    _inherited: Inherited,
+    name: Annotated[str, _KNOWN_NAME],
+    new_name: Annotated[str, _NAME],
+    *,
+    as_json: JsonOption = False,
+) -> None:
     """Give a context another name in qlik-cli's file.
 
     Example: qlik-keys context rename practice training
     """
     rename_context(_file(), name, new_name)
     _choose_in_notebook({name: new_name})
+    _tell({"renamed": name, "name": new_name}, as_json=as_json)
 
 
 @with_options(Inherited)
@@ -180,6 +187,8 @@ def remove(
     names: Annotated[
         list[str], typer.Argument(metavar="NAME…", help="The contexts.", autocompletion=complete_contexts)
     ],
+    *,
+    as_json: JsonOption = False,
 ) -> None:
     """Remove contexts from qlik-cli's file, with their logins.
 
@@ -187,10 +196,11 @@ def remove(
     """
     remove_contexts(_file(), names)
     _choose_in_notebook(dict.fromkeys(names, ""))
+    _tell({"removed": names}, as_json=as_json)
 
 
 @with_options(Inherited)
-def clear(_inherited: Inherited) -> None:
+def clear(_inherited: Inherited, *, as_json: JsonOption = False) -> None:
     """Make no context the current one, for qlik-cli and here.
 
     Example: qlik-keys context clear
@@ -203,6 +213,7 @@ def clear(_inherited: Inherited) -> None:
     path = users_context_file()
     if path is not None:
         clear_current(path)
+    _tell({"current": None}, as_json=as_json)
 
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -225,6 +236,12 @@ def _show(name: str, *, quiet: bool, as_json: bool) -> None:
     from qlik_keys.cli.contexts import show_context
 
     show_context(name, quiet=quiet, as_json=as_json)
+
+
+def _tell(done: dict[str, Any], *, as_json: bool) -> None:
+    """Say what was done, where it is asked for as JSON: else these commands are silent, as qlik-cli's are."""
+    if as_json:
+        show(done, as_json=True)
 
 
 def _choose_in_notebook(names: dict[str, str]) -> None:
@@ -282,7 +299,7 @@ def _secret(given: str | None, what: str, option: str, *, as_json: bool) -> Secr
     if given is None:
         return None
     if given == "-":
-        return _asked(what) if is_terminal(sys.stdin) else _made(_from_stdin(), what)
+        return _asked(what) if is_terminal(sys.stdin) and not as_json else _made(_from_stdin(), what)
     if given.startswith(_ENVIRONMENT):
         return _made(os.environ.get(given.removeprefix(_ENVIRONMENT), ""), what)
     if not as_json:

@@ -84,7 +84,8 @@ def use(_inherited: Inherited, name: Name, *, quiet: QuietOption = False, as_jso
         notebook.context = name
     else:
         choose_context(name)
-        _tell_what_outranks_it()
+        if not as_json:
+            _tell_what_outranks_it()
     show(_shown(chosen, contexts) | {"current": True}, quiet=quiet, as_json=as_json)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qlik_keys.cli.app import TENANT_HELP, error_document, new_group, tell_error, tell_json
+from qlik_keys.cli.app import FINDINGS, TENANT_HELP, new_group
 from qlik_keys.cli.callers import lookup, nobody, resolved
 from qlik_keys.cli.common_options import (
     AsSubjectOption,
@@ -20,6 +20,7 @@ from qlik_keys.cli.common_options import (
     refuse_empty,
 )
 from qlik_keys.cli.results import show, show_value
+from qlik_keys.cli.telling import error_document, tell_error, tell_json
 from qlik_keys.errors import ConfigurationError, QlikKeysError
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ def doctor(
     """Say why a client cannot log in, or that nothing is wrong with it.
 
     Each check passed, failed (why, what to do) or could not be made (why). The administrator's credential of the
-    environment looks at the client; without one less can be checked. Exit code 1 for a finding, for a mend that failed,
-    and where the login could not be tried.
+    environment looks at the client; without one less can be checked. Exit code 3 for a
+    finding, 1 for a mend that failed and where the login could not be tried.
 
     Example: qlik-keys doctor --client nightly-etl
     """
@@ -76,7 +77,11 @@ def doctor(
         if mends:
             found = diagnosis.doctor(tenant, store, client, **options)
     _show(found, quiet=quiet, as_json=as_json)
-    if not found.is_healthy or not all(done):
+    if not all(done):
+        raise typer.Exit(1)
+    if found.findings:
+        raise typer.Exit(FINDINGS)
+    if not found.is_healthy:
         raise typer.Exit(1)
 
 
@@ -102,7 +107,7 @@ def _mend(name: str, tenant: QlikTenant, store: KeyStore, client_id: str, *, as_
 
 def _show(found: Diagnosis, *, quiet: bool, as_json: bool) -> None:
     if quiet:
-        show([{"name": check.name} for check in found.findings], quiet=True)
+        show([{"name": check.name} for check in found.findings], quiet=True, as_json=as_json)
     else:
         show_value(found, text=found.words, document=found.to_dict, as_json=as_json)
 

@@ -55,6 +55,11 @@ def tell_result(result: dict[str, Any]) -> None:
     """Print a result for people."""
     for warning in result.get("warnings", ()):
         typer.echo(f"Note: {warning}", err=True)
+    typer.echo(words_of_result(result))
+
+
+def words_of_result(result: dict[str, Any]) -> str:
+    """Return a result in a line for people."""
     name, client_id = result.get("name", ""), result["client_id"]
     done = {"provision": "Made" if result.get("created", True) else "Found", "delete": "Deleted"}
     words = f"{done.get(result['operation'], result['operation'])} {name or 'client'}: client id {client_id}"
@@ -64,4 +69,4 @@ def tell_result(result: dict[str, Any]) -> None:
         words += f"; the old key logs in until {result['retire_at']}"
     if result.get("retired"):
         words += f"; retired {', '.join(result['retired'])}"
-    typer.echo(words)
+    return words

@@ -18,9 +18,10 @@ from qlik_keys.cli.app import TENANT_HELP, new_group, tell_step
 from qlik_keys.cli.callers import resolved
 from qlik_keys.cli.common_options import ContextOption, ServerOption, refuse_empty
 from qlik_keys.cli.completion import complete_clients
-from qlik_keys.cli.key_results import document_of_result, done_of, tell_result
+from qlik_keys.cli.key_results import document_of_result, done_of, tell_result, words_of_result
 from qlik_keys.cli.option_groups import with_options
-from qlik_keys.cli.results import is_terminal
+from qlik_keys.cli.results import Result, current_notebook, is_terminal
+from qlik_keys.cli.streams import note_effect
 from qlik_keys.errors import KeyMaterialError
 from qlik_keys.keystore.lookup import client_id_of
 
@@ -52,6 +53,9 @@ AllowSwap = Annotated[
     bool, typer.Option("--allow-swap", help="Where the tenant takes one key only, put the new one in its place.")
 ]
 RotateAfter = Annotated[int, typer.Option(min=1, max=3660, help="How many days the key should serve.")]
+
+
+_HOW_TO_LOOK = "`qlik-keys clients` shows how it stands; no secret was to be shown."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +249,7 @@ def delete(
     from qlik_keys import lifecycle
 
     if confirm is None and not way.dry_run:
-        if not is_terminal(sys.stdin):
+        if way.as_json or not is_terminal(sys.stdin):
             raise typer.BadParameter("say which client by its id once more: --confirm ID", param_hint="--confirm")
         confirm = typer.prompt("Nobody can undo it. The client's id once more")
     typed = confirm or ""
@@ -288,7 +292,9 @@ class _Command:
         self._operation = operation
         self._custody = custody
         self._way = way
-        self._told: dict[str, Any] = {} if way.quiet else {"on_step": functools.partial(tell_step, err=True)}
+        self._is_of_one = operation not in ("retire", "resume")
+        silent = way.quiet or way.as_json
+        self._told: dict[str, Any] = {} if silent else {"on_step": functools.partial(tell_step, err=True)}
 
     def run(
         self,
@@ -319,20 +325,29 @@ class _Command:
             except PartlyFailed as error:
                 done, problem = done_of(error), error
             results = [document_of_result(self._operation, item) for item in done]
-        if self._way.as_json:
+        if results:
+            note_effect("; ".join(map(words_of_result, results)), _HOW_TO_LOOK)
+        notebook = current_notebook()
+        if notebook is not None:
+            notebook.results.append(Result(done[0] if self._is_of_one and done else done))
+        elif self._way.as_json:
             typer.echo(json.dumps(results, indent=2))
         else:
             for result in results:
                 tell_result(result)
         if problem is not None:
             raise problem
-        if not results and not self._way.as_json:
+        if not results and notebook is None and not self._way.as_json:
             typer.echo(nothing)
 
     def _show_plan(self, tenant: QlikTenant, store: KeyStore, client_id: str, options: dict[str, Any]) -> None:
         from qlik_keys.lifecycle import preview
 
         plan = preview(tenant, store, self._operation, client_id, **options)  # type: ignore[arg-type]
+        notebook = current_notebook()
+        if notebook is not None:
+            notebook.results.append(Result(plan))
+            return
         typer.echo(json.dumps(plan.to_dict(), indent=2) if self._way.as_json else plan.words())
         if plan.blocked:
             raise typer.Exit(1)

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 import typer
 
+from qlik_keys.cli.answers import effect_of, json_or_none, refuse_unwritable, write_answer
 from qlik_keys.cli.callers import as_client, lookup, resolved
 from qlik_keys.cli.common_options import (
     AsSubjectOption,
@@ -30,7 +31,8 @@ from qlik_keys.cli.inputs import pairs
 from qlik_keys.cli.list_options import InsecureOption, ServerTypeOption  # noqa: TC001  # typer reads annotations
 from qlik_keys.cli.option_groups import with_options
 from qlik_keys.cli.results import current_notebook, is_terminal, listed_in, show
-from qlik_keys.errors import ConfigurationError, TenantProtocolError
+from qlik_keys.cli.streams import note_effect
+from qlik_keys.errors import ConfigurationError
 from qlik_keys.tenant.deleting import CONFIRMATION, deleted_client_id
 
 if TYPE_CHECKING:
@@ -181,10 +183,14 @@ class Call:
         headers = self._headers()
         with self.tenant() as tenant:
             if method == "delete":
-                headers |= _confirmed(tenant.url, path, headers, confirm)
+                headers |= _confirmed(tenant.url, path, headers, confirm, as_json=self.as_json)
+            if output is not None and method != "get":
+                refuse_unwritable(output)
             answer = tenant.raw(method, path, query=query, body=body, headers=headers)
+        if method not in ("get", "head", "options"):
+            note_effect(*effect_of(method, path, answer))
         if output is not None:
-            _write(output, answer)
+            write_answer(output, answer)
         elif self.as_it_came:
             show(answer.content.decode(errors="replace"), as_it_came=True)
         elif answer.content:
@@ -220,7 +226,7 @@ class Call:
         asked["limit"] = str(min(limit or _PAGE, _PAGE))
         if self.as_it_came:
             answer = self.send("get", path, query=asked)
-            if (limit is None or limit > _PAGE) and _goes_on(_json_or_none(answer)) and not self.as_json:
+            if (limit is None or limit > _PAGE) and _goes_on(json_or_none(answer)) and not self.as_json:
                 typer.echo("Note: this is the first page, and there are more: leave --raw out to get them.", err=True)
             return
         found: list[Any] = []
@@ -265,13 +271,13 @@ class Call:
 calling = with_options(Call)
 
 
-def ask_for_id(client_id: str) -> str:
+def ask_for_id(client_id: str, *, as_json: bool = False) -> str:
     """Ask a person on a terminal for the client's id once more; where nobody can answer, say how to confirm.
 
     Raises:
         typer.BadParameter: nobody can be asked.
     """
-    if not is_terminal(sys.stdin):
+    if as_json or not is_terminal(sys.stdin):
         raise typer.BadParameter(
             f"deleting a client wants its id once more: --headers {CONFIRMATION}={client_id}",
             param_hint="--headers",
@@ -280,7 +286,9 @@ def ask_for_id(client_id: str) -> str:
     return answer
 
 
-def _confirmed(tenant_url: str, path: str, headers: Mapping[str, str], confirm: str | None) -> dict[str, str]:
+def _confirmed(
+    tenant_url: str, path: str, headers: Mapping[str, str], confirm: str | None, *, as_json: bool
+) -> dict[str, str]:
     """Return the header that confirms the deletion of a client, which asks for the id; {} for any other path.
 
     Raises:
@@ -292,7 +300,7 @@ def _confirmed(tenant_url: str, path: str, headers: Mapping[str, str], confirm: 
     client_id = deleted_client_id("delete", api_path(tenant_url, path)[0])
     if not client_id or any(name.lower() == CONFIRMATION for name in headers):
         return {}
-    typed = ask_for_id(client_id) if confirm is None else confirm
+    typed = ask_for_id(client_id, as_json=as_json) if confirm is None else confirm
     if typed.strip() != client_id:
         raise ConfigurationError("That is not the id of the client: nothing is deleted.", hint="Ask again.")
     return {CONFIRMATION: client_id}
@@ -303,39 +311,6 @@ def _goes_on(page: Any) -> bool:
     from qlik_keys.tenant.raw import next_page
 
     return bool(next_page(page))
-
-
-def _json_or_none(answer: RawAnswer) -> Any:
-    """Return an answer as JSON-ready values, None where it is no JSON: it was printed as it is."""
-    try:
-        return answer.json()
-    except TenantProtocolError:
-        return None
-
-
-def _write(path: Path, answer: RawAnswer) -> None:
-    """Write an answer to a file as it came; one with a secret in it is its owner's alone."""
-    import os
-    import stat
-
-    from qlik_keys.tenant.guarded import has_secret
-
-    is_private = has_secret(answer.content)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600 if is_private else 0o666)
-        with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor
-            # There may have been such a file before; Windows knows no modes.
-            if is_private and hasattr(os, "fchmod") and stat.S_ISREG(os.fstat(descriptor).st_mode):
-                os.fchmod(descriptor, 0o600)
-            file.write(answer.content)
-    except OSError as error:
-        problem = type(error).__name__
-    else:
-        return
-    raise ConfigurationError(
-        f"The answer cannot be written to {path} ({problem}).",
-        hint="Name a file in a folder of yours; the call itself was sent.",
-    )
 
 
 def _tell_exchange(exchange: Exchange) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qlik_keys.cli.app import TENANT_HELP, new_group
+from qlik_keys.cli.app import FINDINGS, TENANT_HELP, new_group
 from qlik_keys.cli.callers import resolved
 from qlik_keys.cli.common_options import (
     ContextOption,  # noqa: TC001
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 app = new_group()
+_NEVER = "never"
 
 
 @app.command(epilog=TENANT_HELP)
@@ -58,10 +59,12 @@ def audit(
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     fail_on: Annotated[
-        str, typer.Option(help="Exit code 1 for a finding of this weight or more: high, medium, low.")
-    ] = "",
+        str, typer.Option(help="Exit code 3 only for a finding of this weight or more: high, medium, low; or never.")
+    ] = "low",
 ) -> None:
     """List what there is to say of the clients and their keys, the weightiest first.
+
+    Exit code 3 where there are findings.
 
     Example: qlik-keys audit --fail-on high
     """
@@ -69,14 +72,14 @@ def audit(
     from qlik_keys.findings import SEVERITIES
     from qlik_keys.inventory import audit as look
 
-    if fail_on and fail_on not in SEVERITIES:
-        raise typer.BadParameter(f"choose one of {', '.join(SEVERITIES)}", param_hint="--fail-on")
+    if fail_on not in (*SEVERITIES, _NEVER):
+        raise typer.BadParameter(f"choose one of {', '.join((*SEVERITIES, _NEVER))}", param_hint="--fail-on")
     settings = resolved(context, server, as_json=as_json)
     with settings.tenant() as tenant, settings.store() as store:
         frame = look(tenant, store)
     _show(frame, audit_as_text, quiet=quiet, as_json=as_json)
-    if fail_on and (frame["severity"] <= fail_on).any():
-        raise typer.Exit(1)
+    if fail_on != _NEVER and (frame["severity"] <= fail_on).any():
+        raise typer.Exit(FINDINGS)
 
 
 def _show(frame: pd.DataFrame, text: Callable[[pd.DataFrame], str], *, quiet: bool, as_json: bool) -> None:
@@ -84,6 +87,6 @@ def _show(frame: pd.DataFrame, text: Callable[[pd.DataFrame], str], *, quiet: bo
     from qlik_keys.frames import records_of
 
     if quiet:
-        show([{"id": each} for each in dict.fromkeys(frame["client_id"]) if each], quiet=True)
+        show([{"id": each} for each in dict.fromkeys(frame["client_id"]) if each], quiet=True, as_json=as_json)
     else:
         show_value(frame, text=lambda: text(frame), document=lambda: records_of(frame), as_json=as_json)

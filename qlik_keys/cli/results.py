@@ -95,7 +95,7 @@ def show(
 
     Args:
         document: JSON-ready values.
-        quiet: the ids in it alone, a line each; outranks `human`.
+        quiet: the ids in it alone, a line each, as JSON a list; outranks `human`.
         as_json: as JSON also on a terminal.
         as_it_came: it is a text that is printed as it is.
         human: ids and names alone, as a table also in a pipe.
@@ -104,7 +104,8 @@ def show(
         total: how many objects of a list there are in all, None where nobody asked.
     """
     if quiet or human:
-        _tell_of_secrets(document)
+        if not as_json:
+            _tell_of_secrets(document)
         document, columns = (ids_of(document), ()) if quiet else (names_of(document), ("id", "name"))
     notebook = _notebook.get()
     if notebook is not None:
@@ -112,7 +113,7 @@ def show(
         notebook.results.append(Result(value, None if quiet or as_it_came else columns, total))
     elif as_it_came:
         typer.echo(document, nl=False)
-    elif quiet:
+    elif quiet and not as_json:
         from qlik_keys.cli.table import printable
 
         typer.echo("".join(f"{printable(each)}\n" for each in document), nl=False)

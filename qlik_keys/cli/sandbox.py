@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 
 from qlik_keys.cli.app import new_group
+from qlik_keys.cli.common_options import JsonOption  # noqa: TC001  # typer reads the annotations at run time
+from qlik_keys.cli.results import show
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.sandbox import start
 from qlik_keys.sandbox.box import OUTRANKING
@@ -26,7 +28,7 @@ Tls = Annotated[
 
 
 @app.command()
-def sandbox(*, env_file: EnvFile = None, tls: Tls = False) -> None:
+def sandbox(*, env_file: EnvFile = None, tls: Tls = False, as_json: JsonOption = False) -> None:
     """Run the sandbox, a strict Qlik Cloud tenant and a real OpenBao, until Ctrl-C.
 
     Both listen on this machine's loopback alone. The file with their credentials is removed at the end.
@@ -34,11 +36,12 @@ def sandbox(*, env_file: EnvFile = None, tls: Tls = False) -> None:
     Example: qlik-keys sandbox --env-file sandbox.env
     """
     with start(tls=tls) as box:
-        typer.echo(f"Sandbox tenant  {box.tenant_url}\nSandbox Vault   {box.vault_url}")
+        tell = _nothing if as_json else typer.echo
+        tell(f"Sandbox tenant  {box.tenant_url}\nSandbox Vault   {box.vault_url}")
         if box.ca_file is not None:
-            typer.echo(f"Their authority {box.ca_file}\nPoint SSL_CERT_FILE and VAULT_CACERT to that file.")
+            tell(f"Their authority {box.ca_file}\nPoint SSL_CERT_FILE and VAULT_CACERT to that file.")
         if env_file is None:
-            typer.echo("Its credentials are not printed: give --env-file to have them in a file that you can source.")
+            tell("Its credentials are not printed: give --env-file to have them in a file that you can source.")
         else:
             settings = {
                 "QLIK_TENANT_URL": box.tenant_url,
@@ -52,15 +55,22 @@ def sandbox(*, env_file: EnvFile = None, tls: Tls = False) -> None:
             _write_private(
                 env_file, lines + "".join(f"export {name}={quote(value)}\n" for name, value in settings.items())
             )
-            typer.echo(f"Settings for another shell:  . {env_file}")
-        typer.echo("Ctrl-C stops it.")
+            tell(f"Settings for another shell:  . {env_file}")
+        tell("Ctrl-C stops it.")
+        if as_json:
+            files = {"ca_file": box.ca_file and str(box.ca_file), "env_file": env_file and str(env_file)}
+            show({"tenant_url": box.tenant_url, "vault_url": box.vault_url, **files}, as_json=True)
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
-            typer.echo("\nStopped.")
+            tell("\nStopped.")
         finally:
             if env_file is not None:
                 env_file.unlink(missing_ok=True)
+
+
+def _nothing(_: str) -> None:
+    pass
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -5,15 +5,14 @@ A token on the screen is a token in somebody's scrollback, so it goes nowhere un
 
 from __future__ import annotations
 
-import contextlib
-import os
+import json
 import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qlik_keys.cli.app import TENANT_HELP, error_document, new_group, tell_error, tell_json
+from qlik_keys.cli.app import TENANT_HELP, new_group
 from qlik_keys.cli.callers import lookup, resolved, token_source
 from qlik_keys.cli.common_options import (
     AsSubjectOption,
@@ -23,7 +22,10 @@ from qlik_keys.cli.common_options import (
     ServerOption,
     refuse_empty,
 )
+from qlik_keys.cli.results import show
+from qlik_keys.cli.streams import abandon
 from qlik_keys.cli.table import printable
+from qlik_keys.cli.telling import error_document, tell_error, tell_json
 from qlik_keys.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -86,17 +88,17 @@ def token(
         tenant_url = source.tenant_url
     # The scope is the tenant's text.
     told = f"a token of {client} {_life(made)}, scope {printable(made.scope, _LONGEST_SCOPE) or 'not told'}."
-    if context is None:
+    if context is None and not as_json:
         typer.echo(f"{told[0].upper()}{told[1:]}", err=True)
     if stdout:
-        _print(made)
+        _print(json.dumps(_document(made, client), indent=2) if as_json else made.reveal())
     elif context is None:
         _run(program or [], made, tenant_url=tenant_url, as_json=as_json)
     else:
         options = {"--client": [client], "--scope": scope, "--as-user": [as_user], "--as-subject": [as_subject]}
         options |= {"--server": [server], "--context": [context]}
         words = [word for name, values in options.items() for value in values or () if value for word in (name, value)]
-        _write_context(context, made, tenant_url=tenant_url, replace=replace, renewal=words, told=told)
+        _write_context(context, made, tenant_url=tenant_url, replace=replace, renewal=words, told=told, as_json=as_json)
 
 
 def _life(made: Token) -> str:
@@ -112,25 +114,34 @@ def _life(made: Token) -> str:
     return f"that lives {lives}, until {made.expires_at:%Y-%m-%d %H:%M} UTC"
 
 
-def _print(made: Token) -> None:
-    """Print the token on standard output, whole.
+def _print(text: str) -> None:
+    """Print the token, or the JSON with it, on standard output, whole.
 
     Raises:
         ConfigurationError: that cannot be written to.
     """
     try:
-        sys.stdout.write(f"{made.reveal()}\n")
+        sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
     except OSError as error:
         problem = type(error).__name__
     else:
         return
-    with contextlib.suppress(OSError, ValueError):
-        # What is left of it would be written when Python ends, and fail once more.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+    abandon(sys.stdout)
     raise _no_output(problem)
+
+
+def _document(made: Token, client: str) -> dict[str, object]:
+    """Return the token with the fields of RFC 6749 5.1, and when it ends (UTC, None where nobody tells)."""
+    ends = made.expires_at.isoformat().replace("+00:00", "Z") if made.lifetime_known else None
+    return {
+        "access_token": made.reveal(),
+        "token_type": "Bearer",
+        "expires_in": int(made.lifetime) if made.lifetime_known else None,
+        "expires_at": ends,
+        "scope": made.scope,
+        "client": client,
+    }
 
 
 def _no_output(problem: str) -> ConfigurationError:
@@ -156,7 +167,9 @@ def _run(program: list[str], made: Token, *, tenant_url: str, as_json: bool) -> 
     raise SystemExit(code)
 
 
-def _write_context(context: str, made: Token, *, tenant_url: str, replace: bool, renewal: list[str], told: str) -> None:
+def _write_context(
+    context: str, made: Token, *, tenant_url: str, replace: bool, renewal: list[str], told: str, as_json: bool
+) -> None:
     """Write the token into the user's qlik-cli context, and say how it is used and renewed.
 
     Raises:
@@ -169,6 +182,10 @@ def _write_context(context: str, made: Token, *, tenant_url: str, replace: bool,
     renew = shlex.join(["qlik-keys", "token", *renewal])
     comment = token_comment(renew, made.expires_at if made.lifetime_known else None)
     write_token_context(path, context, server=tenant_url, token=made.secret, comment=comment, replace=replace)
+    if as_json:
+        ends = made.expires_at.isoformat().replace("+00:00", "Z") if made.lifetime_known else None
+        show({"context": context, "file": str(path), "expires_at": ends}, as_json=True)
+        return
     typer.echo(
         f"The qlik-cli context {context!r} in {path} holds {told}\n"
         f"Use it: qlik --context {shlex.quote(context)} user me. Renew it: this command again.",

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from qlik_keys.cli.app import new_group
+from qlik_keys.cli.common_options import JsonOption  # noqa: TC001  # typer reads the annotations at run time
+from qlik_keys.cli.results import show
 
 app = new_group()
 
@@ -22,6 +24,7 @@ def vault_policy(
     mount: Annotated[str, typer.Option(help="The KV version 2 engine.")] = "secret",
     prefix: Annotated[str, typer.Option(help="The folder in it.")] = "qlik-keys",
     transit_mount: Annotated[str, typer.Option(help="The Transit engine.")] = "transit",
+    as_json: JsonOption = False,
 ) -> None:
     """Print the least Vault policy for a role, ready to paste.
 
@@ -41,4 +44,7 @@ def vault_policy(
         prefix=prefix,
         transit_mount=transit_mount,
     )
-    typer.echo(text, nl=False)
+    if as_json:
+        show({"role": role, "policy": text}, as_json=True)
+    else:
+        typer.echo(text, nl=False)

@@ -108,14 +108,14 @@ def test_a_fleet_with_everything_wrong(world, monkeypatch):
         monkeypatch.setenv(name, value)
     run = CliRunner().invoke
     told = on_a_terminal(["audit"], {**os.environ, "PYTHONPATH": ":".join(sys.path)})
-    assert told.code == 0
+    assert told.code == 3
     assert "medium    admin-scope  admin" in told.out
     assert FINDINGS["admin-scope"].advice in told.out
     records = json.loads(run(app, ["audit", "--json"]).stdout)
     assert [(each["severity"], each["name"]) for each in records] == [("medium", "admin")]
     assert run(app, ["audit", "--fail-on", "high"]).exit_code == 0
-    assert run(app, ["audit", "--fail-on", "medium"]).exit_code == 1
-    assert run(app, ["audit", "--fail-on", "low"]).exit_code == 1
+    assert run(app, ["audit", "--fail-on", "medium"]).exit_code == 3
+    assert run(app, ["audit", "--fail-on", "low"]).exit_code == 3
     assert run(app, ["audit", "--fail-on", "worst"]).exit_code == 2
 
 

@@ -299,3 +299,33 @@ def test_completion_is_quiet_where_nothing_can_be_asked(shell, made, monkeypatch
     monkeypatch.delenv("VAULT_ADDR")
     assert made.name not in offered(shell, "%qlik user me --client b")
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_key_command_returns_its_result(shell):
+    shell.run_cell("made = %qlik provision returned-by-the-magic").raise_error()
+    made = shell.user_ns["made"]
+    assert isinstance(made, qk.Provisioned)
+    assert (made.name, made.created) == ("returned-by-the-magic", True)
+    plan = shell.run_line_magic("qlik", "rotate {made.client_id} --dry-run")
+    assert (plan.operation, plan.blocked) == ("rotate", "")
+    assert isinstance(shell.run_line_magic("qlik", "rotate {made.client_id} --at-once"), qk.Rotated)
+    assert shell.run_line_magic("qlik", "retire") == []
+    deleted = shell.run_line_magic("qlik", "delete {made.client_id} --confirm {made.client_id}")
+    assert (deleted["operation"], deleted["client_id"]) == ("delete", made.client_id)
+
+
+@pytest.mark.parametrize("field", ["{undefined_name}", "{box.nothing}", "x{undefined_name}y", "{d[9]}", "{d + 'x'}"])
+def test_a_field_without_a_value_is_an_error_and_reaches_nobody(shell, box, field):
+    shell.user_ns["d"], before = [], len(box.requests())
+    with pytest.raises(UsageError, match="has no value"):
+        shell.run_line_magic("qlik", f"raw get v1/{field}")
+    with pytest.raises(UsageError, match="has no value"):
+        shell.run_line_magic("qlik", f"oauth-client ls --filter '{field}'")
+    assert len(box.requests()) == before
+
+
+@pytest.mark.parametrize("word", ["{}", "{1", "$filter", "{{x}}", '{"a": 1}'])
+def test_braces_that_are_no_field_stay(shell, word):
+    with pytest.raises(UsageError) as caught:
+        shell.run_line_magic("qlik", f"frobnicate '{word}'")
+    assert "has no value" not in str(caught.value)
