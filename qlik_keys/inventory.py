@@ -97,6 +97,7 @@ _FIELDS = itemgetter(
     "created_by_type",
     "disable_tag",
 )
+_KID, _ALG = itemgetter("kid"), itemgetter("alg")
 _WRITTEN_TIMES = ("created", "updated")
 _NUMBERS = ("secrets",)
 # Qlik tells the consent by a call per client. Unasked, a listing spends on it no more than one minute's allowance.
@@ -147,11 +148,12 @@ def clients(
     columns["untold"] = [client_id in untold for client_id in client_ids]
     now = utc_now(clock)
     columns |= _of_keys([found.get(client_id) for client_id in client_ids], columns["kids"])
-    columns["of_record"] = [_of_record(found.get(client_id), now) for client_id in client_ids]
+    told = {client_id: _of_record(summary, now) for client_id, summary in found.items()}
+    columns["of_record"] = [told.get(client_id, ()) for client_id in client_ids]
     columns["findings"] = _findings(columns, now, store_known=store is not None)
     frame = _frame(columns, now)
     frame.attrs = {"tenant": tenant.url, "time": now.isoformat()}
-    details = {client_id: told for client_id, summary in found.items() if (told := _detail(summary))}
+    details = {client_id: detail for client_id, summary in found.items() if (detail := _detail(summary))}
     if details:
         frame.attrs["details"] = details
     return frame
@@ -268,8 +270,8 @@ def _listed(pages: Iterable[Sequence[ClientOverview]]) -> dict[str, list[Any]]:
         columns["grant_types"] += grants
         columns["auth_methods"] += methods
         columns["scopes"] += scopes
-        columns["kids"] += [tuple([key["kid"] for key in each]) for each in keys]
-        columns["algs"] += [tuple([key["alg"] for key in each]) for each in keys]
+        columns["kids"] += [tuple(map(_KID, each)) for each in keys]
+        columns["algs"] += [tuple(map(_ALG, each)) for each in keys]
         columns["secrets"] += map(len, secrets)
         columns["created"] += created
         columns["updated"] += updated
@@ -351,9 +353,9 @@ def _newest_date(kids: Iterable[str], dates: dict[str, datetime | None]) -> date
     return newest
 
 
-def _of_record(summary: KeySummary | None, now: datetime) -> tuple[str, ...]:
+def _of_record(summary: KeySummary, now: datetime) -> tuple[str, ...]:
     """Return what is to be said of a client's record, for most nothing."""
-    if summary is None or not (summary.gone or summary.gone_at or summary.retire_at):
+    if not (summary.gone or summary.gone_at or summary.retire_at):
         return ()
     found = []
     if summary.gone:
