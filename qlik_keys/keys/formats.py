@@ -51,6 +51,11 @@ _SSH2 = (
     "This is a key in the format of SSH.com (RFC 4716), and a key in PEM is needed here.",
     "Convert it: ssh-keygen -i -f KEY > key.pem",
 )
+_OTHERS_BY_BEGINNING = {
+    ("PuTTY-User-Key-File-",): _PUTTY,
+    ("ssh-rsa ", "ssh-ed25519 ", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-", "ssh-dss "): _SSH_PUBLIC,
+    ("---- BEGIN SSH2",): _SSH2,
+}
 _PKCS12 = (
     "This is a PKCS#12 file (.p12, .pfx), and a key in PEM is needed here.",
     "Take the key out of it: openssl pkcs12 -in KEY.p12 -nocerts -nodes -out key.pem",
@@ -58,6 +63,10 @@ _PKCS12 = (
 _KEYSTORE = (
     "This is a Java key store (.jks), and a key in PEM is needed here.",
     "Convert it: keytool -importkeystore -srckeystore KEY.jks -destkeystore key.p12 -deststoretype PKCS12",
+)
+_READ_AS_TEXT = (
+    "This is a binary file (DER, or PKCS#12 as .p12 and .pfx) that was read as text, and a key in PEM is needed here.",
+    "Convert it: openssl pkey -inform DER -in KEY -out key.pem, or openssl pkcs12 -in KEY -nocerts -nodes -out key.pem",
 )
 _NO_PEM = ("No private key could be read: it is not PEM at all, and no JWK.", WANTED)
 _CUT = (
@@ -112,16 +121,15 @@ def tell_apart(content: str | bytes, depth: int = 0) -> Handed:
     text = text.replace("\0", "").strip().strip("\ufeff\ufffe\ufffd\u200b\u00ff\u00fe").strip()
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"`" and not text.startswith('"-----BEGIN PGP'):
         text = text[1:-1].strip()  # as a shell or a program writes a text
-    if text.startswith("PuTTY-User-Key-File-"):
-        return _nothing(_PUTTY)
-    if text.startswith(("ssh-rsa ", "ssh-ed25519 ", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-", "ssh-dss ")):
-        return _nothing(_SSH_PUBLIC)
-    if text.startswith("---- BEGIN SSH2"):
-        return _nothing(_SSH2)
+    for beginnings, said in _OTHERS_BY_BEGINNING.items():
+        if text.startswith(beginnings):
+            return _nothing(said)
     if "-----BEGIN" in text and not text.startswith("{"):
         return _in_pem(text)
     if text.startswith(("{", "[")):
         return jwk_of(text)
+    if isinstance(content, str) and "\ufffd" in content[:20]:
+        return _nothing(_READ_AS_TEXT)  # as a page does with a file that is chosen
     if depth < _DEEPEST and _ALPHABET.fullmatch(text):
         return _in_base64(text, depth)
     return _nothing(_NO_PEM)

@@ -204,6 +204,11 @@ def refused(native_rsa, native_ec, certificate):
             "PKCS#12",
             "openssl pkcs12 -in KEY.p12 -nocerts -nodes -out key.pem",
         ),
+        "DER that was read as text": (
+            bytes_of(native_ec, encoding=der).decode("utf-8", "replace"),
+            "binary file (DER, or PKCS#12",
+            "openssl pkey -inform DER",
+        ),
         "Java": (b"\xfe\xed\xfe\xed\0\0\0\2", "Java key store", "keytool"),
         "a public key": (public.public_bytes(pem, spki), "public key", "private key's PEM"),
         "a public key, PKCS#1": (public.public_bytes(pem, serialization.PublicFormat.PKCS1), "public key", "private"),
