@@ -325,6 +325,7 @@ def stop_at(patient, step, operation):
 
 
 NO_KEY = KEY_CHECKS | {"login"}
+UNUSABLE = NO_KEY - {"method"}  # there is, or was, a record of ours: the client is meant to have a key
 IN_THE_RECORD = frozenset({"audience"})
 # What may strike any client, in the order in which it is told; two of them at a time are tried too.
 ILLNESSES = {
@@ -364,11 +365,11 @@ MORE = {
     "no impersonation": Illness("machine-to-machine", no_impersonation, SIGNED_OUT),
     "consent deleted": Illness("consent", consent_deleted, SIGNED_OUT, mend="trust"),
     "no scopes": Illness("scopes", no_scopes),
-    "soft-deleted": Illness("store-record", record_soft_deleted, NO_KEY),
+    "soft-deleted": Illness("store-record", record_soft_deleted, UNUSABLE),
     "somebody else's": Illness("store-record", record_of_somebody_else, NO_KEY),
-    "wrong key written": Illness("store-record", wrong_key_written, NO_KEY),
-    "private key emptied": Illness("store-record", key_field_emptied, NO_KEY),
-    "destroyed": Illness("store-record", record_destroyed, NO_KEY),
+    "wrong key written": Illness("store-record", wrong_key_written, UNUSABLE),
+    "private key emptied": Illness("store-record", key_field_emptied, UNUSABLE),
+    "destroyed": Illness("store-record", record_destroyed, UNUSABLE),
     "the tenant for a Vault": Illness("store-record", tenant_for_vault, NO_KEY),
     "longest life": Illness("vault-token", token_reaches_its_longest_life),
     "few uses": Illness("vault-token", token_of_few_uses),

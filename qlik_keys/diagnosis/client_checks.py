@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from qlik_keys.diagnosis.facts import Facts
     from qlik_keys.diagnosis.results import Check
 
+_UNAUTHORIZED = 401
 _NOT_SHOWN = "The tenant does not show this to the caller: ask with the credential of a Tenant Admin."
 
 
@@ -38,11 +39,23 @@ def check_exists(facts: Facts) -> Check:
             return failed(name, why, advice)
         why += " The store has a key of it: it was deleted here, or is another tenant's."
         return failed(name, why, f"{advice} If it was deleted here: {make_anew(facts)}")
+    return _unseen(facts)
+
+
+def _unseen(facts: Facts) -> Check:
+    """Say why nobody was seen: a credential that does not reach is a finding, one that may not see is none."""
+    name, problem = "client-exists", facts.client.problem
     if not facts.client_id and problem is not None:
         why = f"Neither store nor tenant tells which client has the name {facts.asked_for!r}: give its id."
         return not_checked(name, f"{why} {problem.message} {problem.hint}".rstrip())
     if isinstance(problem, TokenError) and problem.client_id == facts.client_id:
         return not_checked(name, "The tenant is asked as this client itself, which gets no token: see login.")
+    if isinstance(problem, TenantAuthError) and (problem.status == _UNAUTHORIZED or _names_a_scope(problem)):
+        why = f"The administrator's credential cannot look at the client. {problem.message}"
+        return failed(name, why, problem.hint or "Give a credential that the tenant accepts.")
+    if isinstance(problem, TokenError):
+        why = f"The administrator's credential gets no token, so nobody looks at the client. {problem.message}"
+        return failed(name, why, problem.hint or "Give a credential that the tenant accepts.")
     if isinstance(problem, TenantAuthError):
         return not_checked(name, f"The tenant shows clients to a Tenant Admin alone. {problem.message} {problem.hint}")
     if isinstance(problem, TenantThrottled):
@@ -50,6 +63,11 @@ def check_exists(facts: Facts) -> Check:
     return not_checked(
         name, f"{problem.message} {problem.hint}".rstrip() if problem is not None else "Nobody was asked."
     )
+
+
+def _names_a_scope(problem: TenantAuthError) -> bool:
+    """Tell whether a refusal's own text says that a scope is missing, which another role would not change."""
+    return "scope" in f"{problem.code} {problem.title} {problem.detail}".casefold()
 
 
 def check_enabled(facts: Facts) -> Check:
@@ -127,7 +145,7 @@ def check_method(facts: Facts) -> Check:
     name, client = "method", facts.client.value
     if client is None:
         return see(name, "client-exists")
-    if facts.current is None:
+    if facts.current is None and not facts.has_unusable_record:
         return _without_key(name, facts)
     if not facts.shows("allowed_auth_methods"):
         return not_checked(name, _NOT_SHOWN)
@@ -137,6 +155,8 @@ def check_method(facts: Facts) -> Check:
     why = f"It may log in by {allowed}, and not by {PRIVATE_KEY_JWT}."
     if facts.is_ours_alone:
         return failed(name, why, "Allow the method: its public key is registered already.", mend="method")
+    if facts.current is None:
+        return failed(name, why, "Put the record right first (store-record) and ask the doctor again.")
     if facts.registered is not None and is_same_key(facts.registered, facts.current):
         return failed(name, why, f"Allow the method in Qlik's console. {_OTHERS_TOO}")
     advice = "Put the key right first (kid-registered, same-key) and ask the doctor again: then it can be allowed."

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from qlik_keys.diagnosis.ownership import is_ours_alone, is_same_key
-from qlik_keys.errors import ConfigurationError, TenantAuthError, TenantNotFound, TenantThrottled, TenantUnreachable
+from qlik_keys.errors import (
+    ConfigurationError,
+    StoreDamaged,
+    StoreDeleted,
+    StoreDestroyed,
+    TenantAuthError,
+    TenantNotFound,
+    TenantThrottled,
+    TenantUnreachable,
+)
 from qlik_keys.origins import same_origin
 
 if TYPE_CHECKING:
@@ -144,6 +153,11 @@ class Facts:
     def current(self) -> StoredKey | None:
         """The key that the store has for consumers."""
         return self.record.value.current if self.record.value is not None else None
+
+    @property
+    def has_unusable_record(self) -> bool:
+        """Whether the store has, or had, a record of ours that cannot be used: the client is meant to have a key."""
+        return isinstance(self.record.problem, StoreDamaged | StoreDeleted | StoreDestroyed)
 
     @property
     def by_secret_alone(self) -> bool:

@@ -69,7 +69,10 @@ def check_login(tenant: QlikTenant, store: KeyStore, facts: Facts, checks: Itera
     current = facts.current
     if current is None:
         return _without_key(facts, failures)
-    stoppers = [name for name in _STOPPERS if name in failures and not (name == "discovery" and facts.has_endpoint)]
+    # A client that the administrator's credential cannot look at may log in all the same.
+    unseen = {"client-exists"} if facts.client.value is None and not facts.is_absent else set()
+    unseen |= {"discovery"} if facts.has_endpoint else set()
+    stoppers = [name for name in _STOPPERS if name in failures - unseen]
     if stoppers:
         return not_checked(_NAME, f"It is not tried before this is mended: see {', '.join(stoppers)}.")
     if any(tier.blocked_seconds > 0 for tier in tenant.budget.snapshot().values()):
@@ -114,7 +117,9 @@ def _log_in(tenant: QlikTenant, source: TokenSource, facts: Facts, scopes: tuple
     except TenantAuthError as problem:
         if scopes and problem.status == _FORBIDDEN:
             return passed(_NAME, f"{got}. Who it is cannot be asked: users/me is not for a token of these scopes.")
-        return failed(_NAME, f"{got}, and users/me refuses it. {problem.message}", _LOOK_AT_USER)
+        names_scope = "scope" in f"{problem.code} {problem.title} {problem.detail}".casefold()
+        advice = _LACKS_SCOPE if names_scope else _LOOK_AT_USER
+        return failed(_NAME, f"{got}, and users/me refuses it. {problem.message}", advice)
     if facts.user is None and user.client_id not in ("", facts.client_id):
         return failed(
             _NAME,
@@ -165,6 +170,7 @@ def _without_key(facts: Facts, failures: set[str]) -> Check:
     return not_checked(_NAME, why)
 
 
+_LACKS_SCOPE = "Give the client the scope that the tenant names, in Qlik's console, or ask for a token without --scope."
 _LOOK_AT_USER = (
     "Look for the user under Users in the console and enable it; revoke tokens that nobody needs, or let them end."
 )

@@ -82,6 +82,9 @@ PAIRS = [
     (one, other) for one, other in itertools.combinations(ILLNESSES, 2) if visible(ILLNESSES[one], ILLNESSES[other])
 ]
 # Two that the tenant refuses alike: the one that can be looked up does not swallow the one that cannot.
+PAIRS += [
+    ("by secret only", other) for other in ("wrong key written", "private key emptied", "soft-deleted", "destroyed")
+]
 PAIRS += [("scopes", "not seen yet"), ("scopes", "too many tokens"), ("scopes", "led elsewhere")]
 
 

@@ -102,8 +102,27 @@ def test_a_credential_that_is_not_accepted_is_told_where_it_matters(patient):
     patient.make()
     patient.credential = qk.ApiKey("wrong-api-key")
     diagnosis = patient.diagnose()
-    assert found(diagnosis) == []
+    assert found(diagnosis) == ["client-exists"]
     assert "401" in check_of(diagnosis, "client-exists").why
+    assert check_of(diagnosis, "client-exists").advice
+    assert check_of(diagnosis, "login").verdict == "passed"
+
+
+def test_a_refused_look_whose_text_names_the_missing_scope_is_a_finding(patient):
+    patient.make()
+    words = {"errors": [{"code": "OAUTH-15", "title": "Forbidden", "detail": "Missing scope: admin.oauth-clients"}]}
+
+    def refused(request, response):
+        if "/oauth-clients/" not in request.url.path:
+            return response
+        response.read()
+        return httpx.Response(403, json=words)
+
+    patient.on_its_way = refused
+    diagnosis = patient.diagnose()
+    assert found(diagnosis) == ["client-exists"]
+    assert "admin.oauth-clients" in check_of(diagnosis, "client-exists").why
+    assert check_of(diagnosis, "login").verdict == "passed"
 
 
 @pytest.mark.parametrize("illness", ["consent", "method"])
