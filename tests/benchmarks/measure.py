@@ -14,6 +14,7 @@ import argparse
 import dataclasses
 import gc
 import json
+import signal
 import statistics
 import time
 from pathlib import Path
@@ -153,6 +154,8 @@ def main(rows: Callable[[bool], Iterator[Row]], arguments: Sequence[str] | None 
     parser.add_argument("--quick", action="store_true", help="few rounds: does it run, and roughly what comes of it")
     parser.add_argument("--rows", type=Path, help="append each row to this file, a line of JSON each; for the runner")
     options = parser.parse_args(arguments)
+    # The runner ends what hangs by an interrupt, which a job in the background would ignore.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     measured = []
     for row in rows(options.quick):
         measured.append(row)

@@ -126,6 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, default=REPOSITORY / "build" / "bench.json", help="where the figures go")
     parser.add_argument("--limit", type=float, help="seconds that one benchmark may take")
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what runs is stopped, as by an interrupt
     limit = LIMIT_SECONDS[options.quick] if options.limit is None else options.limit
     result = run_all(options.folder, quick=options.quick, only=options.only, limit_seconds=limit)
     options.json.parent.mkdir(parents=True, exist_ok=True)
