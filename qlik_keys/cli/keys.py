@@ -45,7 +45,8 @@ Client = Annotated[
     ),
 ]
 Custody = Annotated[
-    str | None, typer.Option(help="Who holds new keys: kv, or transit (Vault signs). Or QLIK_KEYS_CUSTODY.")
+    str | None,
+    typer.Option(help="Who holds new keys: kv, or transit (Vault signs). First keys: also by QLIK_KEYS_CUSTODY."),
 ]
 Alg = Annotated[str | None, typer.Option(help="ES384, RS256 or RS512; by default the kind that there is.")]
 Bits = Annotated[int | None, typer.Option(help="RSA size: 2048, 3072 or 4096.")]

@@ -89,11 +89,16 @@ def test_adopt_and_then_without_the_secret(qlik_keys, tenant, store, name):
     assert tenant.oauth_clients.get(client_id).allowed_auth_methods == ("private_key_jwt",)
 
 
-def test_a_move_to_transit_by_option_and_by_environment(qlik_keys, tenant, store, made):
+def test_a_move_to_transit_by_option_alone(qlik_keys, tenant, store, made):
+    assert qlik_keys("rotate", made.client_id, "--at-once", QLIK_KEYS_CUSTODY="transit").code == 0
+    assert store.read(tenant.host, made.client_id).custody == "kv"  # the environment is for first keys
+    planned = qlik_keys("revoke", made.client_id, "--dry-run", "--custody", "transit")
+    assert "custody changes from kv (" in planned.out
     assert qlik_keys("rotate", made.client_id, "--at-once", "--custody", "transit").code == 0
     assert store.read(tenant.host, made.client_id).custody == "transit"
-    assert qlik_keys("rotate", made.client_id, "--at-once", QLIK_KEYS_CUSTODY="transit").code == 0
-    assert store.read(tenant.host, made.client_id).custody == "transit"
+    for words in (("rotate", made.client_id, "--at-once"), ("revoke", made.client_id)):
+        assert qlik_keys(*words).code == 0
+        assert store.read(tenant.host, made.client_id).custody == "transit"
     ended = qlik_keys("rotate", made.client_id, "--custody", "safe")
     assert (ended.code, "QLIK_KEYS_CUSTODY" in ended.err) == (1, True)
 
