@@ -299,7 +299,15 @@ class StoreProtocolError(StoreError):
 
 
 class StoreDamaged(StoreProtocolError):
-    """A document of ours that cannot be read: somebody has edited it."""
+    """A document of ours that cannot be read: somebody has edited it.
+
+    Attributes:
+        kid: the current key's id that it names all the same, or "".
+        token_url: the token endpoint that it names all the same, or "".
+    """
+
+    kid: str = ""
+    token_url: str = ""
 
 
 class LifecycleError(QlikKeysError):

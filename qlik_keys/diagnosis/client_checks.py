@@ -18,6 +18,7 @@ from qlik_keys.tenant.scopes import covers
 if TYPE_CHECKING:
     from qlik_keys.diagnosis.facts import Facts
     from qlik_keys.diagnosis.results import Check
+    from qlik_keys.tenant import OAuthClient
 
 _UNAUTHORIZED = 401
 _NOT_SHOWN = "The tenant does not show this to the caller: ask with the credential of a Tenant Admin."
@@ -25,7 +26,7 @@ _NOT_SHOWN = "The tenant does not show this to the caller: ask with the credenti
 
 def check_exists(facts: Facts) -> Check:
     """Say whether the tenant has the client."""
-    name, client, problem = "client-exists", facts.client.value, facts.client.problem
+    name, client = "client-exists", facts.client.value
     if client is not None:
         return passed(name, f"It is {client.client_name or 'there'} ({client.client_id}), of type {client.app_type}.")
     if facts.client.skipped:
@@ -169,7 +170,7 @@ def check_kid(facts: Facts) -> Check:
     if client is None:
         return see(name, "client-exists")
     if current is None:
-        return _without_key(name, facts)
+        return _check_named_kid(client, facts)
     if not facts.shows("public_keys"):
         return not_checked(name, _NOT_SHOWN)
     if facts.registered is not None:
@@ -180,6 +181,16 @@ def check_kid(facts: Facts) -> Check:
         f"The store's key {current.kid} is not registered with the client, which has {others}.",
         _replace(facts),
     )
+
+
+def _check_named_kid(client: OAuthClient, facts: Facts) -> Check:
+    """Say whether the kid that a damaged record names is registered: the key itself cannot be compared."""
+    name, kid = "kid-registered", facts.named_kid
+    if not kid or not facts.shows("public_keys") or any(key.kid == kid for key in client.public_keys):
+        return _without_key(name, facts)
+    others = ", ".join(key.kid for key in client.public_keys) or "no key at all"
+    why = f"The store's damaged record names the key {kid}, which is not registered with the client; it has {others}."
+    return failed(name, why, "Put the record right first (store-record) and ask the doctor again.")
 
 
 def check_same_key(facts: Facts) -> Check:

@@ -160,6 +160,18 @@ class Facts:
         return isinstance(self.record.problem, StoreDamaged | StoreDeleted | StoreDestroyed)
 
     @property
+    def named_token_url(self) -> str | None:
+        """The token endpoint that the record names, also a damaged one; None where there is none to read."""
+        if self.record.value is not None:
+            return self.record.value.token_url
+        return (self.record.problem.token_url or None) if isinstance(self.record.problem, StoreDamaged) else None
+
+    @property
+    def named_kid(self) -> str:
+        """The current kid that a damaged record names, "" for none."""
+        return self.record.problem.kid if isinstance(self.record.problem, StoreDamaged) else ""
+
+    @property
     def by_secret_alone(self) -> bool:
         """Whether the client is one of ours that was made without any key."""
         record = self.record.value

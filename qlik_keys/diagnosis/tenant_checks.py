@@ -72,18 +72,20 @@ def check_clock(facts: Facts) -> Check:
 
 def check_audience(facts: Facts) -> Check:
     """Say whether ours, the record's and the tenant's own token endpoint are one and the same text."""
-    record = facts.record.value
+    record, in_record = facts.record.value, facts.named_token_url
     if facts.metadata is None:
         return _as_discovery_says("audience", facts)
     named = facts.metadata.token_endpoint
     # A record that was written under another name of the tenant has that name's: discovery tells it.
-    if record is not None and record.token_url not in (named, facts.token_url):
+    if in_record is not None and in_record not in (named, facts.token_url):
         why = (
-            f"The store's record names {record.token_url or 'nothing'} as the token endpoint, and this tenant's is "
+            f"The store's record names {in_record or 'nothing'} as the token endpoint, and this tenant's is "
             f"{named}: whoever takes the audience from the record is refused."
         )
         if named != facts.token_url:
             return failed("audience", why, "First put right what discovery says; then the record can be.")
+        if record is None:
+            return failed("audience", why, "First put right what store-record says; then ask the doctor again.")
         advice = "Write the right one into the record: it is compared letter by letter, with no slash at the end."
         return failed("audience", why, advice, mend="token-url")
     if named != facts.token_url:

@@ -11,7 +11,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, get_args
 
-from qlik_keys.errors import ConfigurationError
+from qlik_keys.errors import ConfigurationError, StoreDamaged
 from qlik_keys.keystore.base import ClientRecord, Custody, KeySummary, StagedClient, staged_document_name
 from qlik_keys.keystore.vault_fields import (
     damaged,
@@ -128,6 +128,17 @@ def decode_record(document: Any, *, host: str, client_id: str, version: int, pat
     """
     if not is_record_of(document, client_id):
         raise not_ours(path)
+    try:
+        return _decoded(document, host=host, client_id=client_id, version=version, path=path)
+    except StoreDamaged as error:
+        # Neither is secret, and what they say may be wrong too: the doctor looks.
+        for name in ("kid", "token_url"):
+            if isinstance(document.get(name), str):
+                setattr(error, name, document[name])
+        raise
+
+
+def _decoded(document: Any, *, host: str, client_id: str, version: int, path: str) -> ClientRecord:
     keys = decode_keys(document, path)
     record = ClientRecord(
         tenant_host=host,

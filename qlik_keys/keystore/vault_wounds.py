@@ -88,7 +88,10 @@ class Wounds:
         else:
             clear = "" if is_lost else f"{remove_all(mount, path)} removes what is left, then "
             hint = f"No version is whole, its keys are lost: {clear}`qlik-keys adopt {client_id}` gives it a new one."
-        return kind(message, path=full_path, hint=hint)
+        told = kind(message, path=full_path, hint=hint)
+        if isinstance(told, StoreDamaged) and isinstance(problem, StoreDamaged):
+            told.kid, told.token_url = problem.kid, problem.token_url
+        return told
 
     def _older(self, history: History) -> list[int]:
         older = [number for number in reversed(history.kept) if number < history.current_version]
