@@ -67,14 +67,23 @@ class Row:
         return {**dataclasses.asdict(self), "verdict": self.verdict}
 
 
-def interleaved(variants: Mapping[str, Callable[[], object]], rounds: int) -> Seconds:
-    """Run each variant once a round; return the seconds of each run."""
+def interleaved(
+    variants: Mapping[str, Callable[[], object]], rounds: int, *, collects_garbage: bool = False
+) -> Seconds:
+    """Run each variant once a round; return the seconds of each run.
+
+    Args:
+        variants: what to run, by name.
+        rounds: how often.
+        collects_garbage: leave Python's garbage collector on, as it is for users; it counts for many objects.
+    """
     seconds: Seconds = {name: [] for name in variants}
     names = list(variants)
     for run in variants.values():  # warm
         run()
     gc.collect()
-    gc.disable()
+    if not collects_garbage:
+        gc.disable()
     try:
         for number in range(rounds):
             shift = number % len(names)  # no variant always comes after the same one
