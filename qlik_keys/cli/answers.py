@@ -23,7 +23,7 @@ def json_or_none(answer: RawAnswer) -> Any:
         return None
 
 
-def write_answer(path: Path, answer: RawAnswer) -> None:
+def write_answer(path: Path, answer: RawAnswer, *, is_change: bool) -> None:
     """Write an answer to a file as it came; one with a secret in it is its owner's alone."""
     from qlik_keys.tenant.guarded import has_secret
 
@@ -42,7 +42,7 @@ def write_answer(path: Path, answer: RawAnswer) -> None:
     raise ConfigurationError(
         f"The answer cannot be written to {path} ({problem}).",
         hint=f"Name a file in a folder of yours; the call itself was sent. {effect_of('', '', answer)[1]}".rstrip(),
-        outcome=Outcome.APPLIED,
+        outcome=Outcome.APPLIED if is_change else Outcome.NOT_APPLIED,
     )
 
 

@@ -190,7 +190,7 @@ class Call:
         if method not in ("get", "head", "options"):
             note_effect(*effect_of(method, path, answer))
         if output is not None:
-            write_answer(output, answer)
+            write_answer(output, answer, is_change=method != "get")
         elif self.as_it_came:
             show(answer.content.decode(errors="replace"), as_it_came=True)
         elif answer.content:
