@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 # Say `make PYTHON=/path/to/python ...` to choose; otherwise the first of these that will do.
 PYTHON_CANDIDATES := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-FRESH := build/constraints
+FRESH := build/pins
+PINNED := sandbox lab dev
 # Arguments for the target's program: make test ARGS="tests/unit -x"
 ARGS :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test check format bench soak screenshots venv constraints clean
+.PHONY: help demo lab test check format bench soak screenshots venv pins clean
 
 help:  ## list the targets
 	@echo 'qlik_keys: make <target>'
@@ -50,29 +51,28 @@ screenshots: $(VENV)/ready-dev  ## take pictures of the panel in each state, lig
 
 venv: $(VENV)/ready-dev  ## build .venv with everything for developers
 
-constraints: | $(BIN)/python  ## write constraints.txt anew, with today's newest versions
+pins: | $(BIN)/python  ## write requirements/ again, with today's newest versions and their hashes
 	@rm -rf $(FRESH)
 	@$(BIN)/python -m venv $(FRESH)
-	@$(FRESH)/bin/python -m pip --quiet --disable-pip-version-check install '.[dev]'
-	@{ echo '# Exact versions of everything in the extras, for .venv, Binder and CI alike, on Python 3.11 to 3.13.'; \
-		echo '# Written by `make constraints`.'; \
-		$(FRESH)/bin/python -m pip freeze --exclude qlik_keys; } > constraints.txt
+	@$(FRESH)/bin/python -m pip --quiet --disable-pip-version-check install uv
+	@set -eu; for name in $(PINNED); do \
+		echo "requirements/$$name.txt"; \
+		case $$name in lab) extras='--extra sandbox --extra lab' ;; *) extras="--extra $$name" ;; esac; \
+		$(FRESH)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11.5 --generate-hashes \
+			--no-annotate --no-header --output-file requirements/$$name.txt $$extras pyproject.toml requirements/build.in; \
+	done
 	@rm -rf $(FRESH)
-	@echo "constraints.txt: $$(grep -c '==' constraints.txt) packages"
 
 clean:  ## remove .venv and what the tools left
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage dist build
 	find qlik_keys tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# One environment, filled as far as the target needs: the extras are sandbox, lab (with the sandbox) and dev.
-EXTRAS_sandbox := sandbox
-EXTRAS_lab := sandbox,lab
-EXTRAS_dev := dev
-
-$(VENV)/ready-%: pyproject.toml constraints.txt | $(BIN)/python
-	@echo 'Installing into $(VENV): qlik_keys[$(EXTRAS_$*)]. The first time takes a minute or two.'
-	@$(PIP) install --constraint constraints.txt --editable '.[$(EXTRAS_$*)]'
-	@$(BIN)/python -m compileall -q qlik_keys  # as pip does for what it installs; an editable package has none
+# One environment, filled as far as the target needs: sandbox, lab (with the sandbox) or dev. Whatever is installed is
+# pinned with its hashes; the package itself, which has none, is built with what is pinned.
+$(VENV)/ready-%: pyproject.toml requirements/%.txt | $(BIN)/python
+	@echo 'Installing into $(VENV): qlik_keys and requirements/$*.txt. The first time takes a minute or two.'
+	@$(PIP) install --require-hashes --requirement requirements/$*.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(BIN)/python:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -45,6 +46,7 @@ class Binder:
             "-r",
             "binder/requirements.txt",
         )
+        self.run("sh", "binder/postBuild")
 
     def environ(self, **more):
         """A session has nothing to fill in: no setting of whoever runs the tests."""
@@ -53,7 +55,8 @@ class Binder:
             for name, value in os.environ.items()
             if not name.startswith(("QLIK", "VAULT", "BAO", "JUPYTER"))
         }
-        return {**kept, "HOME": str(self.home), "JUPYTER_RUNTIME_DIR": str(self.home / "runtime"), **more}
+        path = os.pathsep.join([str(self.python.parent), kept["PATH"]])
+        return {**kept, "HOME": str(self.home), "PATH": path, "JUPYTER_RUNTIME_DIR": str(self.home / "runtime"), **more}
 
     def run(self, *arguments):
         return subprocess.run(arguments, cwd=self.repository, env=self.environ(), check=True, stdout=subprocess.PIPE)
@@ -121,23 +124,26 @@ def session(binder):
         server.communicate()
 
 
-def test_the_constraints_name_no_index(binder):
-    lines = (binder.repository / "constraints.txt").read_text().splitlines()
-    pinned = [line for line in lines if line and not line.startswith("#")]
+@pytest.mark.parametrize("name", ["sandbox", "lab", "dev"])
+def test_what_is_pinned_has_hashes_and_names_no_index(name):
+    text = (ROOT / "requirements" / f"{name}.txt").read_text().replace("\\\n", " ")
+    pinned = [line for line in text.splitlines() if line and not line.startswith("#")]
     assert len(pinned) > 50
     for line in pinned:
-        name, _, version = line.partition("==")
-        assert name
-        assert version
+        assert re.fullmatch(r"[\w.-]+==[\w.+!]+( ; [^#]+?)?( +--hash=sha256:[0-9a-f]{64})+", line), line
         assert "/" not in line
 
 
 def test_everything_installed_is_pinned(binder):
-    pinned = set((binder.repository / "constraints.txt").read_text().lower().splitlines())
-    frozen = (
-        binder.run(binder.python, "-m", "pip", "freeze", "--exclude", "qlik_keys").stdout.decode().lower().splitlines()
+    pinned = set(
+        re.findall(r"^[\w.-]+==[\w.+!]+", (binder.repository / "requirements/lab.txt").read_text(), re.MULTILINE)
     )
-    assert set(frozen) <= pinned
+    frozen = binder.run(binder.python, "-m", "pip", "freeze", "--exclude", "qlik_keys").stdout.decode().splitlines()
+    assert {normal(line) for line in frozen} <= {normal(line) for line in pinned}
+
+
+def normal(line):
+    return re.sub(r"[-_.]+", "-", line.partition("==")[0]).lower(), line.partition("==")[2]
 
 
 def test_the_quickstart_runs(binder):
