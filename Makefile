@@ -59,7 +59,7 @@ pins: | $(BIN)/python  ## write requirements/ again, with today's newest version
 		echo "requirements/$$name.txt"; \
 		case $$name in lab) extras='--extra sandbox --extra lab' ;; *) extras="--extra $$name" ;; esac; \
 		$(FRESH)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11.5 --generate-hashes \
-			--no-annotate --no-header --output-file requirements/$$name.txt $$extras pyproject.toml requirements/build.in; \
+			--no-annotate --no-header --no-strip-extras --output-file requirements/$$name.txt $$extras pyproject.toml requirements/build.in; \
 	done
 	@rm -rf $(FRESH)
 

@@ -130,7 +130,7 @@ def test_what_is_pinned_has_hashes_and_names_no_index(name):
     pinned = [line for line in text.splitlines() if line and not line.startswith("#")]
     assert len(pinned) > 50
     for line in pinned:
-        assert re.fullmatch(r"[\w.-]+==[\w.+!]+( ; [^#]+?)?( +--hash=sha256:[0-9a-f]{64})+", line), line
+        assert re.fullmatch(r"[\w.-]+(\[[\w,-]+\])?==[\w.+!]+( ; [^#]+?)?( +--hash=sha256:[0-9a-f]{64})+", line), line
         assert "/" not in line
 
 
