@@ -6,6 +6,7 @@ import base64
 import json
 import secrets
 import urllib.parse
+import uuid
 from datetime import UTC, datetime
 
 import pytest
@@ -118,7 +119,7 @@ def test_an_error_text_of_words_is_shown_as_it_is(text):
 
 
 @pytest.mark.parametrize(
-    "trace_id", [secrets.token_hex(16), secrets.token_hex(8), "123e4567-e89b-12d3-a456-426614174000"]
+    "trace_id", [secrets.token_hex(16), secrets.token_hex(8), str(uuid.uuid4())], ids=["32 letters", "16", "UUID"]
 )
 def test_a_trace_id_is_shown(trace_id):
     assert REDACTOR.trace_id(trace_id) == trace_id
