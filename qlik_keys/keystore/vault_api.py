@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 _MOST_REDIRECTS = 3
+_LONGEST_INDEX = 1000
 # 307 and 308 keep method and body; a standby sends 307. The others would turn a write into a read.
 _FOLLOWED, _FIRST_REDIRECT, _FIRST_ERROR = (307, 308), 300, 400
 
@@ -57,6 +58,7 @@ class VaultSession(requests.Session):
         super().__init__()
         self._clock = clock
         self._has_answered = False
+        self._index = ""  # of the last write, as the server names it
         self.trust_env = False  # no netrc; authorities and proxy are the adapter's business
         self.connections = VaultAdapter(url, network)
         self.mount("https://", self.connections)
@@ -115,30 +117,57 @@ class VaultSession(requests.Session):
                 if wait is None:
                     raise
             else:
-                self._has_answered = True
-                wait = wait_after_answer(
-                    verb,
-                    answer.status_code,
-                    answer.headers,
-                    answer.content,
-                    attempt=attempt,
-                    elapsed_seconds=self._clock.monotonic() - begun,
-                )
+                elapsed = self._clock.monotonic() - begun
+                if self._has_answered and self._leads_elsewhere(answer, address):
+                    # A standby whose leader has just gone still names it; soon there is another one.
+                    wait = wait_after_no_connection(attempt=attempt, elapsed_seconds=elapsed)
+                else:
+                    wait = wait_after_answer(
+                        verb,
+                        answer.status_code,
+                        answer.headers,
+                        answer.content,
+                        attempt=attempt,
+                        elapsed_seconds=elapsed,
+                    )
+                self._has_answered = self._has_answered or answer.ok
                 if wait is None:
                     return answer
             self._clock.sleep(wait)
         raise AssertionError("unreachable")
+
+    @staticmethod
+    def _leads_elsewhere(answer: requests.Response, address: str) -> bool:
+        location = answer.headers.get("location", "")
+        return answer.status_code in _FOLLOWED and not same_origin(_joined(address, location), address)
 
     def _once(self, method: str | bytes, address: str, *args: Any, **options: Any) -> requests.Response:
         self._seen.status = None
         self.sent += 1
         started = time.monotonic()
         try:
-            answer = super().request(method, address, *args, **options)
+            answer = super().request(method, address, *args, **self._consistent(options))
             self._seen.status = answer.status_code
+            self._note_index(answer)
         finally:
             self._tell(method, address, options.get("params"), time.monotonic() - started)
         return answer
+
+    def _consistent(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Ask for an answer that has seen our own writes: a cluster's standbys answer reads themselves, a little late.
+
+        Whoever serves the request waits for that index or hands it to the leader (OpenBao, "Eventual consistency").
+        """
+        if not self._index:
+            return options
+        wanted = {"X-Vault-Index": self._index, "X-Vault-Inconsistent": "forward-active-node"}
+        return {**options, "headers": {**(options.get("headers") or {}), **wanted}}
+
+    def _note_index(self, answer: requests.Response) -> None:
+        index = answer.headers.get("x-vault-index", "")
+        is_write = answer.request.method not in ("GET", "LIST", "HEAD")
+        if is_write and answer.ok and 0 < len(index) <= _LONGEST_INDEX and index.isascii() and index.isprintable():
+            self._index = index
 
     def resolve_redirects(self, *_: Any, **__: Any) -> Iterator[requests.Response]:
         """Yield nothing: requests builds the next request from any Location, even one that it is told not to follow."""
