@@ -82,7 +82,7 @@ class SafeStream:
             OSError: the stream takes no more, and is not optional.
             QlikKeysError: so it is, and an effect was noted before.
         """
-        self._try(lambda: self._stream.write(showable(text, getattr(self._stream, "encoding", None) or "utf-8")))
+        self._try(lambda: self._stream.write(showable(text, self.real_encoding)))
         return len(text)
 
     def flush(self) -> None:
@@ -107,6 +107,11 @@ class SafeStream:
         abandon(self._stream)
         raise lost_result(reason)
 
+    @property
+    def real_encoding(self) -> str:
+        """What the stream beneath encodes by."""
+        return getattr(self._stream, "encoding", None) or "utf-8"
+
     def writelines(self, lines: Any) -> None:
         """Write texts."""
         for line in lines:
@@ -126,6 +131,12 @@ def showable(text: str, encoding: str) -> str:
     if _fits(text, encoding):
         return text
     return "".join(letter if _fits(letter, encoding) else _escaped(letter) for letter in text)
+
+
+def as_shown(text: str) -> str:
+    """Return a text as standard output will have it, for whoever counts its letters."""
+    stream = sys.stdout
+    return showable(text, getattr(stream, "real_encoding", None) or getattr(stream, "encoding", None) or "utf-8")
 
 
 def _fits(text: str, encoding: str) -> bool:

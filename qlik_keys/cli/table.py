@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, Any
 from unicodedata import combining, east_asian_width
 
 from qlik_keys.cli.results import is_terminal
+from qlik_keys.cli.streams import as_shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
 
-_SHOWN = ("name", "client_id", "auth_methods", "scopes", "algs", "current_kid", "custody", "rotate_by", "findings")
+# What matters most stands first: a narrow terminal has no room for the last ones.
+_SHOWN = ("name", "client_id", "findings", "rotate_by", "custody", "scopes", "auth_methods", "algs", "current_kid")
 _BETWEEN = "  "
 _COPIED = frozenset({"id", "clientId", "client_id", "command"})
 _NARROWEST = 12
+_CUT = "…"
 _FOUND = ("severity", "finding", "name", "client_id", "command")
 
 
@@ -36,9 +39,17 @@ def audit_as_text(frame: pd.DataFrame) -> str:
         return "Nothing was found."
     kinds = frame.drop_duplicates("finding")
     words = zip(kinds["finding"], kinds["meaning"], kinds["advice"], strict=True)
+    columns = {name: [*frame[name]] for name in _FOUND}
+    commands = [_cell(command) for command in dict.fromkeys(columns["command"]) if command]
+    if "command" in _fitted(_widths(columns)):
+        commands = []
+    else:  # they are to be copied whole, so without room for the column they stand below
+        del columns["command"]
+        commands = ["", *commands]
     return "\n".join(
         [
-            _aligned({name: [*frame[name]] for name in _FOUND}),
+            _aligned(columns),
+            *commands,
             "",
             *(f"{finding}: {meaning} {advice}" for finding, meaning, advice in words),
         ]
@@ -80,36 +91,56 @@ def _columns(listed: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> lis
 
 
 def _aligned(columns: Mapping[str, Sequence[Any]]) -> str:
-    shown = {name: [name, *map(_cell, values)] for name, values in columns.items()}
-    widths = _fitted({name: max(map(_width, cells)) for name, cells in shown.items()})
+    widths = _fitted(_widths(columns))
+    shown = [[name, *map(_cell, columns[name])] for name in widths]
     rows = [
-        _BETWEEN.join(_padded(cell, widths[name]) for name, cell in zip(shown, row, strict=True)).rstrip()
-        for row in zip(*shown.values(), strict=True)
+        _BETWEEN.join(_padded(cell, width) for cell, width in zip(row, widths.values(), strict=True)).rstrip()
+        for row in zip(*shown, strict=True)
     ]
-    return "\n".join([rows[0], _BETWEEN.join("-" * width for width in widths.values()), *rows[1:]])
+    rows.insert(1, _BETWEEN.join("-" * width for width in widths.values()))
+    left_out = [name for name in columns if name not in widths]
+    if left_out:
+        rows += ["", f"No room for: {', '.join(map(_cell, left_out))}. --json has all."]
+    return "\n".join(rows)
+
+
+def _widths(columns: Mapping[str, Sequence[Any]]) -> dict[str, int]:
+    return {name: max(map(_width, [name, *map(_cell, values)])) for name, values in columns.items()}
 
 
 def _fitted(widths: dict[str, int]) -> dict[str, int]:
-    """Return the widths of columns that fit on the terminal, the widest cut first; what is copied is never cut."""
+    """Return the widths of the columns that fit on the terminal: the widest are cut, then the last ones left out.
+
+    What is copied is never cut; so the first column stays, however narrow the terminal is.
+    """
     if not is_terminal(sys.stdout):
         return widths
+    room = shutil.get_terminal_size().columns
+    least = {name: width if name in _COPIED else min(width, _NARROWEST) for name, width in widths.items()}
     fitted = dict(widths)
-    room = shutil.get_terminal_size().columns - len(_BETWEEN) * (len(widths) - 1)
-    while sum(fitted.values()) > room:
-        widest = max((name for name in fitted if name not in _COPIED), key=lambda name: fitted[name], default=None)
-        if widest is None or fitted[widest] <= _NARROWEST:
+    while len(fitted) > 1 and _whole(least[name] for name in fitted) > room:
+        fitted.popitem()
+    while _whole(fitted.values()) > room:
+        widest = max((name for name in fitted if fitted[name] > least[name]), key=lambda name: fitted[name], default="")
+        if not widest:
             break
         fitted[widest] -= 1
     return fitted
 
 
+def _whole(widths: Iterable[int]) -> int:
+    each = [*widths]
+    return sum(each) + len(_BETWEEN) * (len(each) - 1)
+
+
 def _padded(text: str, width: int) -> str:
     """Return a text that takes so many places, cut short where it would take more."""
     if _width(text) > width:
+        mark = _CUT if as_shown(_CUT) == _CUT else "..."
         text = text[:width]
-        while _width(text) >= width:
+        while _width(text) + len(mark) > width:
             text = text[:-1]
-        text += "…"
+        text += mark
     return text + " " * (width - _width(text))
 
 
@@ -123,7 +154,7 @@ def _width(text: str) -> int:
 def _cell(value: Any) -> str:
     if isinstance(value, tuple | list) and all(isinstance(each, str) for each in value):
         text = ", ".join(value)
-    elif value is None or value != value:  # noqa: PLR0124  # NaT is not itself
+    elif _is_missing(value):
         text = ""
     elif isinstance(value, dict | list):
         text = json.dumps(value, ensure_ascii=False)
@@ -133,7 +164,15 @@ def _cell(value: Any) -> str:
         text = value.date().isoformat()
     else:
         text = str(value)
-    return printable(text)
+    return as_shown(printable(text))
+
+
+def _is_missing(value: Any) -> bool:
+    """Return whether a value is None or one of pandas's marks, which is not loaded here for that."""
+    try:
+        return value is None or bool(value != value)  # noqa: PLR0124  # NaN and NaT are not themselves
+    except TypeError:  # NA is neither itself nor not
+        return True
 
 
 def printable(text: str, longest: int | None = None) -> str:
