@@ -266,6 +266,10 @@ class StoreDenied(StoreError):
     """The Vault token may not do this, or is expired."""
 
 
+class StoreSpared(StoreError):
+    """Nothing was asked: the last uses of the login (Vault's num_uses) are left to somebody who needs them more."""
+
+
 class StoreMisconfigured(StoreError):
     """No such mount, KV version 1 at that mount, or a redirect to another origin."""
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 KEY_CHECKS = frozenset({"method", "kid-registered", "same-key", "alg"})
-CLIENT_CHECKS = frozenset({"client-enabled", "machine-to-machine", "consent", "scopes"}) | KEY_CHECKS
+CLIENT_CHECKS = frozenset({"client-enabled", "machine-to-machine", "consent", "user", "scopes"}) | KEY_CHECKS
 TENANT_CHECKS = frozenset({"discovery", "clock", "audience", "client-exists", "login"}) | CLIENT_CHECKS
 SIGNED_OUT = frozenset({"login"})  # a tenant refuses before it gets to what only a login finds
 
@@ -346,7 +346,7 @@ ILLNESSES = {
     "token ends": Illness("vault-token", token_ends_soon),
     "may not read": Illness("vault-rights", may_not_read, NO_KEY | {"store-record"}, IN_THE_RECORD),
     "nearly used up": Illness("rate-budget", nearly_used_up),
-    "bot disabled": Illness("login", bot_disabled),
+    "bot disabled": Illness("user", bot_disabled, SIGNED_OUT),
 }
 NO_ANSWER = TENANT_CHECKS - {"discovery"}
 # Other ways to the same findings.
@@ -366,7 +366,7 @@ MORE = {
     "consent deleted": Illness("consent", consent_deleted, SIGNED_OUT, mend="trust"),
     "no scopes": Illness("scopes", no_scopes),
     "soft-deleted": Illness("store-record", record_soft_deleted, UNUSABLE),
-    "somebody else's": Illness("store-record", record_of_somebody_else, NO_KEY),
+    "somebody else's": Illness("store-record", record_of_somebody_else, UNUSABLE),
     "wrong key written": Illness("store-record", wrong_key_written, UNUSABLE),
     "private key emptied": Illness("store-record", key_field_emptied, UNUSABLE),
     "destroyed": Illness("store-record", record_destroyed, UNUSABLE),

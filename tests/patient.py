@@ -129,6 +129,18 @@ class Patient:
         self.tokens.append(token)
         return token
 
+    def limited_token(self, uses):
+        """A Vault token that is good for so many requests."""
+        self.token_options |= {"num_uses": uses, "ttl": "1h"}
+        return self.token()
+
+    def uses_left(self, token):
+        """How many uses Vault says that a token has left, 0 for one that it no longer knows."""
+        try:
+            return self.operator.auth.token.lookup(token)["data"]["num_uses"]
+        except (hvac.exceptions.Forbidden, hvac.exceptions.InvalidPath):
+            return 0
+
     def doctors(self):
         """The tenant and the store that the doctor looks at."""
         transport = self.transport

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from qlik_keys.diagnosis.commands import command, make_anew
 from qlik_keys.diagnosis.ownership import is_same_key
 from qlik_keys.diagnosis.results import failed, not_checked, passed, see
-from qlik_keys.errors import StoreDenied, StoreNotFound, TenantAuthError, TenantThrottled, TokenError
+from qlik_keys.errors import StoreDenied, StoreNotFound, StoreSpared, TenantAuthError, TenantThrottled, TokenError
 from qlik_keys.lifecycle.specification import PRIVATE_KEY_JWT
 from qlik_keys.tenant.oauth import CLIENT_CREDENTIALS, IMPERSONATION
 from qlik_keys.tenant.scopes import covers
@@ -141,6 +141,29 @@ def check_consent(facts: Facts) -> Check:
     return failed(name, why, f"Set its consent method to trusted in Qlik's console, if it may log in. {_OTHERS_TOO}")
 
 
+def check_user(facts: Facts) -> Check:
+    """Say whether the user is enabled for whom the client gets its tokens."""
+    name, holder, problem = "user", facts.holder.value, facts.holder.problem
+    if facts.client.value is None:
+        return see(name, "client-exists")
+    who = "The client's bot user" if facts.user is None else f"The user with the {facts.user.field} {facts.user.value}"
+    if isinstance(problem, TenantThrottled):
+        return see(name, "rate-budget")
+    if problem is not None and not isinstance(problem, TenantAuthError):
+        return not_checked(name, f"{who} cannot be looked up. {problem.message}")
+    if holder is None and not facts.is_shown_all:
+        return not_checked(name, _NOT_SHOWN)
+    if problem is not None:
+        return not_checked(name, f"The tenant does not show its users to the caller. {problem.message}")
+    if holder is None and facts.user is None:
+        return passed(name, "It has no bot user yet: its first login makes one.")
+    if holder is None:
+        return not_checked(name, f"{who} is not among the tenant's users: see what login says.")
+    if holder.status not in _NO_USERS:
+        return passed(name, f"{who} is {holder.status or 'there, and its status is not told'}.")
+    return failed(name, f"{who} ({holder.name or holder.id}) is {holder.status}.", _ENABLE)
+
+
 def check_method(facts: Facts) -> Check:
     """Say whether the client may log in by private-key JWT."""
     name, client = "method", facts.client.value
@@ -199,8 +222,8 @@ def check_same_key(facts: Facts) -> Check:
     if current is None:
         return see(name, "client-exists") if facts.client.value is None else _without_key(name, facts)
     problem = facts.signing.problem
-    if isinstance(problem, StoreDenied):
-        return see(name, "vault-rights")
+    if isinstance(problem, StoreDenied | StoreSpared):
+        return see(name, "vault-rights" if isinstance(problem, StoreDenied) else "vault-token")
     if isinstance(problem, StoreNotFound):
         why = f"{problem.message} Its name there is {current.reference}, and {current.kid} on the tenant."
         return failed(name, f"The store did not sign: {why}", _replace(facts))
@@ -279,6 +302,8 @@ def _without_key(name: str, facts: Facts) -> Check:
     return see(name, "store-record")
 
 
+_NO_USERS = ("disabled", "deleted")
+_ENABLE = "Find out who did that and why; a Tenant Admin enables users in Qlik's console, under Users."
 _ASK_OPERATOR = "Ask the Vault's operator to look at its engine."
 _OTHERS_TOO = (
     "First make sure that nobody else has a key or a secret of it, who could then log in too: it is not known to have "

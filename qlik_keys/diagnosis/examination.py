@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qlik_keys.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.diagnosis import client_checks, store_checks, tenant_checks
 from qlik_keys.diagnosis.login import check_login
 from qlik_keys.diagnosis.looking import look
-from qlik_keys.diagnosis.results import TITLES, Diagnosis
+from qlik_keys.diagnosis.results import TITLES, Diagnosis, see
 from qlik_keys.errors import ConfigurationError
+from qlik_keys.keystore.base import SparesUses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,6 +33,7 @@ _CHECKS: tuple[Callable[[Facts], Check], ...] = (
     client_checks.check_enabled,
     client_checks.check_machine,
     client_checks.check_consent,
+    client_checks.check_user,
     client_checks.check_method,
     client_checks.check_kid,
     client_checks.check_same_key,
@@ -39,6 +43,8 @@ _CHECKS: tuple[Callable[[Facts], Check], ...] = (
     store_checks.check_token,
     store_checks.check_rights,
 )
+# A login takes up to five requests: a look at the token, at the mount, the record, and the signature.
+LOGIN_USES = 5
 _TOO_MANY_REQUESTS = 429
 
 
@@ -53,8 +59,9 @@ def doctor(
 ) -> Diagnosis:
     """Find out why a client cannot log in, or that it can.
 
-    It changes nothing. It makes about ten requests, and gets one token, which it revokes; it does that for clients
-    alone that have a current key in the store, since a client's first login makes its bot user.
+    It changes nothing. It makes about a dozen requests, and gets one token, which it revokes; it does that for clients
+    alone that have a current key in the store, since a client's first login makes its bot user. Of a Vault token that
+    is good for few requests alone (num_uses) it leaves those that a login needs, and says what it did not look at.
 
     Args:
         tenant: the tenant. Only a Tenant Admin's credential is shown all; with another one less is checked.
@@ -85,13 +92,16 @@ def doctor(
         if exchange.status == _TOO_MANY_REQUESTS:
             refused.add(exchange.tier)
 
-    stop_watching = tenant.subscribe(watch)
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(tenant.subscribe(watch))
+        if isinstance(store, SparesUses):
+            stack.enter_context(store.sparing(LOGIN_USES))
         facts = look(tenant, store, client.strip(), scopes=asked, user=user)
         checks = [check(facts) for check in _CHECKS]
         login = check_login(tenant, store, facts, checks)
-    finally:
-        stop_watching()
+        if isinstance(store, SparesUses):
+            facts = replace(facts, uses_left=store.uses_left, is_login_spared=login == see("login", "vault-token"))
+            checks = [check(facts) for check in _CHECKS]  # the login takes uses too
     checks += [tenant_checks.check_rate_budget(tenant.budget.snapshot(), refused), login]
     return Diagnosis(
         client_id=facts.client_id,

@@ -10,7 +10,10 @@ from qlik_keys.errors import (
     ConfigurationError,
     StoreDamaged,
     StoreDeleted,
+    StoreDenied,
     StoreDestroyed,
+    StoreNotFound,
+    StoreSpared,
     TenantAuthError,
     TenantNotFound,
     TenantThrottled,
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
         Discovery,
         OAuthClient,
         RegisteredKey,
+        User,
     )
     from qlik_keys.tokens import UserLookup
 
@@ -72,13 +76,16 @@ class Facts:
         discovery: what the tenant says about itself.
         client: the client on the tenant.
         consent: how the client is allowed in.
+        holder: who its tokens stand for, its bot user or whom it shall act for; no value where none is seen.
         record: the client's record in the store.
         staged: what is staged of a client that has no record.
         signing: whether the store signs with the key that its record names.
         ways_out: how the current key could leave the engine that keeps it; nothing where the store holds it itself.
         health: how the store's own login stands; no value and no problem where the store does not tell.
+        uses_left: how many requests the store's login is still good for, None for any number.
         location: where the record lies, as a person would type it.
         proxy: host and port of the proxy that the environment names for the tenant, "" for none.
+        is_login_spared: whether the login was not tried so that the store's login keeps its last uses.
     """
 
     tenant_url: str
@@ -91,13 +98,16 @@ class Facts:
     discovery: Look[Discovery]
     client: Look[OAuthClient]
     consent: Look[ConnectionConfig]
+    holder: Look[User]
     record: Look[ClientRecord]
     staged: StagedClient | None
     signing: Look[bool]
     ways_out: Look[Sequence[str]]
     health: Look[StoreHealth]
+    uses_left: int | None
     location: str
     proxy: str
+    is_login_spared: bool = False
 
     @property
     def client_name(self) -> str:
@@ -160,6 +170,27 @@ class Facts:
         return isinstance(self.record.problem, StoreDamaged | StoreDeleted | StoreDestroyed)
 
     @property
+    def is_readable(self) -> bool:
+        """Whether the store's login may read the record, be there none or one that is damaged."""
+        return self.record.value is not None or isinstance(self.record.problem, StoreNotFound | StoreDamaged)
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether the store's login itself is why the record was not read."""
+        return isinstance(self.record.problem, StoreDenied | StoreSpared)
+
+    @property
+    def spared(self) -> tuple[str, ...]:
+        """The checks that were not made, or not wholly, so that the store's login keeps its last uses."""
+        asked = {
+            "store-record": self.record.problem or self.ways_out.problem,
+            "same-key": self.signing.problem,
+            "vault-rights": self.health.problem,
+        }
+        names = [name for name, problem in asked.items() if isinstance(problem, StoreSpared)]
+        return (*names, "login") if self.is_login_spared else tuple(names)
+
+    @property
     def named_token_url(self) -> str | None:
         """The token endpoint that the record names, also a damaged one; None where there is none to read."""
         if self.record.value is not None:
@@ -197,12 +228,16 @@ class Facts:
         client = self.client.value
         return client is not None and self.shows("allowed_scopes") and not set(client.allowed_scopes) - {OFFLINE}
 
+    @property
+    def is_shown_all(self) -> bool:
+        """Whether the caller is an administrator, by what the tenant shows of its client."""
+        client = self.client.value
+        return client is not None and not _ADMINISTRATORS_FIELDS.isdisjoint(client.model_fields_set)
+
     def shows(self, field: str) -> bool:
         """Tell whether the tenant shows us that field of its client, be it empty."""
         client = self.client.value
-        if client is None:
-            return False
-        return field in client.model_fields_set or not _ADMINISTRATORS_FIELDS.isdisjoint(client.model_fields_set)
+        return client is not None and (field in client.model_fields_set or self.is_shown_all)
 
 
 def tenant_skip(discovery: Look[Discovery]) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from qlik_keys.errors import (
     ScopeRejected,
     StoreDenied,
     StoreNotFound,
+    StoreSpared,
     TenantAuthError,
     TenantThrottled,
     TokenError,
@@ -44,6 +45,7 @@ _STOPPERS = (
     "client-enabled",
     "machine-to-machine",
     "consent",
+    "user",
     "method",
     "kid-registered",
     "same-key",
@@ -93,6 +95,8 @@ def check_login(tenant: QlikTenant, store: KeyStore, facts: Facts, checks: Itera
         return see(_NAME, "rate-budget")
     except StoreDenied:
         return see(_NAME, "vault-rights")
+    except StoreSpared:
+        return see(_NAME, "vault-token")
     except QlikKeysError as problem:
         return _failed(problem, facts)
     finally:
@@ -163,7 +167,7 @@ def _refused(problem: AssertionRejected, facts: Facts) -> Check:
 def _without_key(facts: Facts, failures: set[str]) -> Check:
     if facts.by_secret_alone:
         return not_checked(_NAME, "The client logs in by a client secret, which no store holds.")
-    causes = [name for name in _KEYLESS if name in failures]
+    causes = [name for name in _KEYLESS if name in failures and (name != "vault-token" or facts.is_unread)]
     why = f"There is no key to log in with: see {', '.join(causes) or 'store-record'}."
     if isinstance(facts.record.problem, StoreNotFound):
         why += " A first login would also make the client's bot user, which nobody should do by the way."

@@ -18,7 +18,7 @@ from qlik_keys.errors import (
     StoreUnreachable,
     TenantNotFound,
 )
-from qlik_keys.keystore.base import TellsHealth, TellsWaysOut
+from qlik_keys.keystore.base import SparesUses, TellsHealth, TellsWaysOut
 from qlik_keys.keystore.lookup import CLIENT_ID, ids_on_tenant, only
 from qlik_keys.lifecycle.key_wishes import is_staged_of
 from qlik_keys.proxies import proxy_for
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from qlik_keys.keystore.base import ClientRecord, KeyStore, StagedClient, StoreHealth
-    from qlik_keys.tenant import ConnectionConfig, OAuthClient, QlikTenant
+    from qlik_keys.tenant import ConnectionConfig, OAuthClient, QlikTenant, User
     from qlik_keys.tokens import UserLookup
 
 Value = TypeVar("Value")
@@ -49,9 +49,15 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
     consent: Look[ConnectionConfig] = Look(skipped=skipped)
     if seen.value is not None:
         consent = _tried(lambda: tenant.oauth_clients.connection_config(client_id), ())
+    holder: Look[User] = Look(skipped=skipped)
+    if seen.value is not None:
+        holder = _tried(lambda: _holder(tenant, client_id, user), ())
     record: Look[ClientRecord] = Look()
     if client_id:
         record = _tried(lambda: store.read(tenant.host, client_id), ())
+    staged = _staged(tenant, store, record, seen, "" if client_id else client)
+    signing, ways_out = _signing(store, record), _ways_out(store, record)
+    health = _health(tenant, store, client_id, record)
     return Facts(
         tenant_url=tenant.url,
         token_url=tenant.token_url,
@@ -63,17 +69,19 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
         discovery=discovery,
         client=seen,
         consent=consent,
+        holder=holder,
         record=record,
-        staged=_staged(tenant, store, record, seen, "" if client_id else client),
-        signing=_signing(store, record),
-        ways_out=_ways_out(store, record),
-        health=_health(tenant, store, client_id, record),
+        staged=staged,
+        signing=signing,
+        ways_out=ways_out,
+        health=health,
+        uses_left=store.uses_left if isinstance(store, SparesUses) else None,
         location=store.location(tenant.host, client_id) if client_id else "",
         proxy=_proxy_of(tenant.url),
     )
 
 
-def _tried(ask: Callable[[], Value], skipped: tuple[str, ...]) -> Look[Value]:
+def _tried(ask: Callable[[], Value | None], skipped: tuple[str, ...]) -> Look[Value]:
     if skipped:
         return Look(skipped=skipped)
     try:
@@ -117,6 +125,17 @@ def _as_somebody(tenant: QlikTenant) -> QlikTenant:
             hint="Set QLIK_API_KEY, or QLIK_CLIENT_ID and QLIK_CLIENT_SECRET.",
         )
     return tenant
+
+
+def _holder(tenant: QlikTenant, client_id: str, user: UserLookup | None) -> User | None:
+    """Return whose the client's tokens are, None where the tenant shows nobody.
+
+    Raises:
+        TenantError: it cannot be asked.
+    """
+    if user is None:
+        return tenant.users.find("subject", rf"qlikbot\{client_id}")  # qlik-cloud-contract, "What outlives a client"
+    return tenant.users.find("id" if user.field == "userId" else "subject", user.value)
 
 
 def _proxy_of(url: str) -> str:

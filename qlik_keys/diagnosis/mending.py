@@ -16,7 +16,15 @@ from qlik_keys.clock import SYSTEM_CLOCK
 from qlik_keys.diagnosis.ownership import is_ours_alone
 from qlik_keys.diagnosis.results import MENDS
 from qlik_keys.diagnosis.under_way import begun, takes_nothing_away
-from qlik_keys.errors import ConfigurationError, NeedsPerson, StoreConflict, StoreDenied, StoreNotFound, TenantConflict
+from qlik_keys.errors import (
+    ConfigurationError,
+    NeedsPerson,
+    StoreConflict,
+    StoreDamaged,
+    StoreDenied,
+    StoreNotFound,
+    TenantConflict,
+)
 from qlik_keys.keystore.base import TellsHealth
 from qlik_keys.keystore.lookup import client_id_of
 from qlik_keys.lifecycle import resume_client
@@ -94,7 +102,14 @@ def _ours(tenant: QlikTenant, store: KeyStore, client_id: str) -> OAuthClient:
             "machine-to-machine.",
             hint="The type is fixed for ever: make another client.",
         )
-    if not is_ours_alone(client, _record(tenant, store, client_id)):
+    try:
+        record = _record(tenant, store, client_id)
+    except StoreDamaged as damaged:
+        raise NeedsPerson(
+            f"Nobody knows whether {client.client_name!r} has our key alone: its record is damaged.",
+            hint=f"{damaged.message} {damaged.hint}".rstrip(),
+        ) from None
+    if not is_ours_alone(client, record):
         raise NeedsPerson(
             f"{client.client_name!r} does not have our key alone, so a wider right would let somebody else in.",
             hint="Look in Qlik's console whose keys and secrets it has; a Tenant Admin may change it there.",

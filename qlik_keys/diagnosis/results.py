@@ -24,6 +24,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "client-enabled": "The client is enabled",
         "machine-to-machine": "The client is machine-to-machine",
         "consent": "The client is trusted",
+        "user": "The user of its tokens is enabled",
         "method": "The client may log in by private-key JWT",
         "kid-registered": "The store's key is registered with the client",
         "same-key": "The store's key and the registered key are the same",

@@ -8,7 +8,7 @@ from qlik_keys.diagnosis.commands import command, policy
 from qlik_keys.diagnosis.facts import tenant_skip
 from qlik_keys.diagnosis.results import duration, failed, not_checked, passed, see
 from qlik_keys.diagnosis.under_way import begun, takes_nothing_away
-from qlik_keys.errors import StoreDeleted, StoreDenied, StoreDestroyed, StoreError, StoreNotFound
+from qlik_keys.errors import StoreDeleted, StoreDenied, StoreDestroyed, StoreError, StoreNotFound, StoreSpared
 from qlik_keys.keystore.vault_fields import moment_words, roll_back
 from qlik_keys.lifecycle.key_wishes import is_under_way
 from qlik_keys.tenant.oauth import CLIENT_CREDENTIALS
@@ -40,6 +40,8 @@ def check_record(facts: Facts) -> Check:
         return see(name, "client-exists")
     if isinstance(problem, StoreDenied):
         return see(name, _denier(facts))
+    if isinstance(problem, StoreSpared):
+        return see(name, "vault-token")
     if isinstance(problem, StoreDeleted | StoreDestroyed):
         return failed(name, problem.message, problem.hint)
     if isinstance(problem, StoreNotFound):
@@ -54,6 +56,8 @@ def check_token(facts: Facts) -> Check:
     name, health, problem = "vault-token", facts.health.value, facts.health.problem
     if isinstance(problem, StoreDenied):
         return failed(name, problem.message, problem.hint)
+    if facts.uses_left is not None and (facts.spared or facts.uses_left < FEW_USES):
+        return _few_uses(facts, facts.uses_left)
     if problem is not None:
         return see(name, "store-record") if _tells_of_reach(facts) else not_checked(name, problem.message)
     if health is None:
@@ -64,7 +68,7 @@ def check_token(facts: Facts) -> Check:
 def check_rights(facts: Facts) -> Check:
     """Say whether the Vault token may do what a login needs: read the record, and have Vault sign."""
     name, record, signing = "vault-rights", facts.record, facts.signing
-    if isinstance(facts.health.problem, StoreDenied):
+    if isinstance(facts.health.problem, StoreDenied) or "store-record" in facts.spared:
         return see(name, "vault-token")
     if isinstance(record.problem, StoreDenied):
         return failed(name, record.problem.message, f"{record.problem.hint} {policy(facts)} prints the least.")
@@ -72,11 +76,14 @@ def check_rights(facts: Facts) -> Check:
         return failed(name, signing.problem.message, f"{signing.problem.hint} {policy(facts)} prints the least.")
     if not facts.client_id:
         return see(name, "client-exists")
-    if record.problem is not None and not isinstance(record.problem, StoreNotFound):
+    if not facts.is_readable:
         return see(name, "store-record")
+    if {"same-key", "vault-rights"} & {*facts.spared}:
+        return not_checked(name, f"It may read {facts.location}; for what else it may, see vault-token.")
     health = facts.health.value
     held = health.capabilities if health is not None else None
     told = f" (its policy gives {', '.join(held)} there)" if held else ""
+    # Whether Vault signs is not asked where the record names no key to sign with.
     signs = ", and have Vault sign" if facts.current is not None and facts.current.reference else ""
     return passed(name, f"It may read {facts.location}{told}{signs}.")
 
@@ -130,15 +137,20 @@ def _check_absence(problem: StoreNotFound, facts: Facts) -> Check:
     return failed(name, f"{problem.message}{where}", advice)
 
 
+def _few_uses(facts: Facts, left: int) -> Check:
+    requests = "request" if left == 1 else "requests"
+    why = f"It is good for {left} more {requests} to Vault (num_uses); each login needs several."
+    if facts.spared:
+        why += f" They were left to you, so not all was looked at: see {', '.join(facts.spared)}."
+    return failed("vault-token", why, f"Pass a token without a limit of uses. {_LOG_IN}")
+
+
 def _check_life(health: StoreHealth) -> Check:
     name, left, life = "vault-token", health.seconds_left, health.life_seconds
     if not health.known:
         return not_checked(
             name, "Vault accepts it, and does not tell it how long it lives (it lacks the policy default)."
         )
-    if health.uses_left is not None and health.uses_left < FEW_USES and not health.replaceable:
-        why = f"Vault takes no more than {health.uses_left} further requests with it; each login needs several."
-        return failed(name, why, _LOG_IN)
     if left is None or life is None:
         return passed(name, "It does not end.")
     ends = f"It ends in {duration(left)}"

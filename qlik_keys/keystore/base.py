@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from qlik_keys.assertion import Signer
@@ -248,6 +249,24 @@ class TellsHealth(Protocol):
 
         Raises:
             StoreError: the server would not, or cannot be asked.
+        """
+        ...
+
+
+@runtime_checkable
+class SparesUses(Protocol):
+    """What a `KeyStore` may offer besides: to leave the last uses of a login that is good for so many alone."""
+
+    @property
+    def uses_left(self) -> int | None:
+        """How many requests the login is still good for; None for any number, or where nobody knows. Asks nothing."""
+        ...
+
+    def sparing(self, reserve: int) -> AbstractContextManager[None]:
+        """Have every call that this thread makes in the block raise `StoreSpared` sooner than leave fewer uses.
+
+        Args:
+            reserve: how many requests the login shall be good for afterwards, unless it was not from the beginning.
         """
         ...
 

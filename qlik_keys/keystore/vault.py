@@ -27,6 +27,7 @@ from qlik_keys.secret import Secret, guarded, wrong_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from types import TracebackType
 
     from qlik_keys.assertion import Signer
@@ -405,6 +406,25 @@ class VaultKeyStore:
         """
         path = f"{self._mount}/data/{self._prefix}/{tenant_host}/{client_id}"
         return health(self._api, self._keeper, path=path, clock=self._clock)
+
+    @property
+    def uses_left(self) -> int | None:
+        """How many requests a Vault token of limited uses (num_uses) is still good for, None for any number.
+
+        It is known from the first request on, and counts what this store has sent since. Asks nothing.
+        """
+        return self._api.uses_left
+
+    def sparing(self, reserve: int) -> AbstractContextManager[None]:
+        """Have every call that this thread makes in the block raise `StoreSpared` sooner than leave fewer uses.
+
+        A token that we log in anew for is replaced when it is used up, and not spared.
+
+        Args:
+            reserve: how many requests the Vault token shall be good for afterwards. The first look at it, by which
+                that is known, is made in any case.
+        """
+        return self._api.sparing(reserve)
 
     def renew_token(self) -> bool:
         """Renew the Vault token now, or log in anew; return whether it has its whole life before it, or does not end.

@@ -7,6 +7,7 @@ hvac follows redirects with token and key, and with redirects switched off it re
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import threading
@@ -19,7 +20,7 @@ import hvac.adapters
 import hvac.api
 import requests
 
-from qlik_keys.errors import QlikKeysError, StoreSealed
+from qlik_keys.errors import QlikKeysError, StoreSealed, StoreSpared
 from qlik_keys.keystore.base import StoreCall
 from qlik_keys.keystore.vault_adapter import VaultAdapter
 from qlik_keys.keystore.vault_failures import NOT_INITIALISED, RedirectRefused, tell, was_not_sent
@@ -28,6 +29,7 @@ from qlik_keys.origins import same_origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from qlik_keys.clock import Clock
     from qlik_keys.keystore.vault_adapter import VaultNetwork
@@ -39,6 +41,8 @@ _MOST_REDIRECTS = 3
 _LONGEST_INDEX = 1000
 # 307 and 308 keep method and body; a standby sends 307. The others would turn a write into a read.
 _FOLLOWED, _FIRST_REDIRECT, _FIRST_ERROR = (307, 308), 300, 400
+# Vault answers these to anybody, and takes no use of a token (num_uses) that comes along.
+_FREE = ("/v1/sys/internal/ui/mounts", "/v1/sys/seal-status")
 
 
 class VaultSession(requests.Session):
@@ -51,7 +55,8 @@ class VaultSession(requests.Session):
 
     Attributes:
         connections: the connections.
-        sent: how many requests were sent so far.
+        sent: how many requests were sent so far that take a use of the token.
+        good_until: how many of them may have been sent in all when the token's uses are spent; None for any number.
     """
 
     def __init__(self, url: str, network: VaultNetwork, *, clock: Clock) -> None:
@@ -64,6 +69,7 @@ class VaultSession(requests.Session):
         self.mount("https://", self.connections)
         self.mount("http://", self.connections)
         self.sent = 0
+        self.good_until: int | None = None
         self._seen = threading.local()
         self._telling = threading.RLock()  # who is told may ask the store something itself
         self._watchers: tuple[Callable[[StoreCall], None], ...] = ()
@@ -76,6 +82,21 @@ class VaultSession(requests.Session):
             self._watchers = tuple(watcher for watcher in self._watchers if watcher is not callback)
 
         return unsubscribe
+
+    @property
+    def uses_left(self) -> int | None:
+        """How many requests the token is still good for, as far as it is known; None for any number."""
+        return None if self.good_until is None else max(self.good_until - self.sent, 0)
+
+    @contextlib.contextmanager
+    def sparing(self, reserve: int) -> Iterator[None]:
+        """Have this thread send nothing, while it is in the block, that would leave the token fewer uses than that."""
+        before = getattr(self._seen, "reserve", None)
+        self._seen.reserve = reserve
+        try:
+            yield
+        finally:
+            self._seen.reserve = before
 
     @property
     def status(self) -> int | None:
@@ -143,7 +164,7 @@ class VaultSession(requests.Session):
 
     def _once(self, method: str | bytes, address: str, *args: Any, **options: Any) -> requests.Response:
         self._seen.status = None
-        self.sent += 1
+        self._count(address.decode() if isinstance(address, bytes) else address)
         started = time.monotonic()
         try:
             answer = super().request(method, address, *args, **self._consistent(options))
@@ -168,6 +189,22 @@ class VaultSession(requests.Session):
         is_write = answer.request.method not in ("GET", "LIST", "HEAD")
         if is_write and answer.ok and 0 < len(index) <= _LONGEST_INDEX and index.isascii() and index.isprintable():
             self._index = index
+
+    def _count(self, address: str) -> None:
+        """Count a request that takes a use of the token.
+
+        Raises:
+            StoreSpared: this thread leaves the token's last uses.
+        """
+        if urlsplit(address).path.startswith(_FREE):
+            return
+        reserve, left = getattr(self._seen, "reserve", None), self.uses_left
+        if reserve is not None and left is not None and left <= reserve:
+            raise StoreSpared(
+                f"The Vault token is good for {left} more requests, which are left to whoever logs in with it.",
+                hint="Pass a token without a limit of uses.",
+            )
+        self.sent += 1
 
     def resolve_redirects(self, *_: Any, **__: Any) -> Iterator[requests.Response]:
         """Yield nothing: requests builds the next request from any Location, even one that it is told not to follow."""
@@ -243,8 +280,21 @@ class VaultApi:
 
     @property
     def sent(self) -> int:
-        """How many requests were sent so far."""
+        """How many requests were sent so far that take a use of the token."""
         return self._session.sent
+
+    @property
+    def uses_left(self) -> int | None:
+        """How many requests the token is still good for, as far as it is known; None for any number."""
+        return self._session.uses_left
+
+    def know_uses(self, uses_left: int | None) -> None:
+        """Take it from Vault's last answer how many requests the token is good for from now on, None for any number."""
+        self._session.good_until = None if uses_left is None else self._session.sent + uses_left
+
+    def sparing(self, reserve: int) -> AbstractContextManager[None]:
+        """Have this thread send nothing, while it is in the block, that would leave the token fewer uses than that."""
+        return self._session.sparing(reserve)
 
     def subscribe(self, callback: Callable[[StoreCall], None]) -> Callable[[], None]:
         """Call back with every request; return what ends that."""
@@ -252,6 +302,7 @@ class VaultApi:
 
     def use_token(self, token: Secret | None) -> None:
         """Send that token from now on."""
+        self.know_uses(None)
         self.adapter.token = None if token is None else token.reveal()
 
     def shielded(self, operation: Callable[[VaultApi], Result], *, path: str) -> Result:

@@ -159,6 +159,7 @@ class TokenKeeper:
             )
         except StoreDenied:
             return replace(lease, known=False)
+        self._know_uses(seen)
         return replace(seen, ours=lease.ours)
 
     def renew(self) -> bool:
@@ -230,7 +231,12 @@ class TokenKeeper:
         except StoreDenied as error:
             # A token without the policy `default` may not look itself up, and may still do its work.
             return Lease(token=token, known=False, was_accepted=isinstance(error, PolicyDenied))
+        self._know_uses(seen)
         return replace(seen, sent=self._api.sent)
+
+    def _know_uses(self, seen: Lease) -> None:
+        # The token of our own login is replaced when its uses are spent: there is nothing to spare.
+        self._api.know_uses(None if self.can_log_in else seen.uses_left)
 
     def _log_in(self, login: Login) -> Lease:
         def perform(api: VaultApi) -> Lease:

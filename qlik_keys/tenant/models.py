@@ -349,6 +349,12 @@ class ClientPage(Page):
     data: tuple[OAuthClient, ...]
 
 
+class UserPage(Page):
+    """One page of a listing of users."""
+
+    data: tuple[User, ...]
+
+
 class OverviewPage(Page):
     """The same page, as a table needs it."""
 

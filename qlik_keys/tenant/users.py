@@ -1,11 +1,12 @@
-"""Who the caller is (qlik-cloud-contract, "Hosts")."""
+"""Who the caller is, and who else is there (qlik-cloud-contract, "Hosts" and "What outlives a client")."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Literal
 
 from qlik_keys.tenant.calls import Call
-from qlik_keys.tenant.models import User, parse
+from qlik_keys.tenant.models import User, UserPage, parse
 from qlik_keys.tenant.redirects import send_following
 
 if TYPE_CHECKING:
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
     from qlik_keys.tenant.session import Session
 
-_PATH = "/api/v1/users/me"
+_USERS = "/api/v1/users"
+_PATH = f"{_USERS}/me"
 
 
 class Users:
@@ -36,3 +38,23 @@ class Users:
         call = Call(method="GET", path=_PATH, tier=1, again="always")
         answer = send_following(self._session, call, self._auth)
         return parse(User, answer.content, "GET", _PATH)
+
+    def find(self, attribute: Literal["id", "subject"], value: str) -> User | None:
+        r"""Return the user with that id or subject, None where the caller sees none: others are an administrator's.
+
+        Args:
+            attribute: "id" or "subject".
+            value: its whole value.
+
+        Raises:
+            TenantAuthError: the credential is not accepted.
+            TenantError: any other failure.
+
+        Example:
+            >>> bot = tenant.users.find("subject", rf"qlikbot\{client_id}")  # doctest: +SKIP
+        """
+        query = {"filter": f"{attribute} eq {json.dumps(value, ensure_ascii=False)}", "limit": "1"}
+        answer = self._session.send(Call(method="GET", path=_USERS, tier=1, query=query, again="always"), self._auth)
+        users = parse(UserPage, answer.content, "GET", _USERS).data
+        # A server that knows no filters answers with anybody.
+        return next((user for user in users if getattr(user, attribute) == value), None)

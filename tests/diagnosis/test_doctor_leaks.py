@@ -101,7 +101,7 @@ def test_no_secret_shows(patient, heard, client_keys, caplog, name):
         left += "\n".join(mends_that_fail(patient, tenant, store))
     assert "HTTP Request" in caplog.text or "Starting new HTTP connection" in caplog.text  # it was really heard
     assert find_canaries(left + caplog.text, secrets_of(patient, key)) == []
-    if name in ("healthy", "bot disabled", "too many tokens"):
+    if name in ("healthy", "too many tokens"):
         assert "assertion 0" in heard
     assert (name != "healthy") or "token 1" in heard
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 
@@ -15,7 +16,7 @@ from vault_server import VaultServer
 
 import qlik_keys as qk
 from qlik_keys.diagnosis import TITLES
-from qlik_keys.errors import ConfigurationError
+from qlik_keys.errors import ConfigurationError, StoreSpared
 from qlik_keys.keystore.vault import UserPass
 
 pytestmark = pytest.mark.openbao
@@ -307,6 +308,135 @@ def test_a_scope_that_another_covers_is_left_to_the_login(patient, style):
     assert "covers" in check_of(diagnosis, "scopes").why
 
 
+@pytest.mark.parametrize(("custody", "uses"), [(one, uses) for one in ("kv", "transit") for uses in (2, 3, 5, 8, 12)])
+def test_the_last_uses_of_a_vault_token_are_left_and_what_was_not_looked_at_is_said(patient, uses):
+    patient.make()
+    patient.store_options["token"] = patient.limited_token(uses)
+    diagnosis = patient.diagnose()
+    left = patient.uses_left(patient.store_options["token"])
+    assert left >= min(uses - 1, 5)  # what a login needs, or all but the look that told of it
+    assert found(diagnosis) == ["vault-token"]
+    token = check_of(diagnosis, "vault-token")
+    assert f"good for {left} more request" in token.why
+    assert "without a limit of uses" in token.advice
+    unseen = unchecked(diagnosis)
+    assert ("store-record" in unseen) == (uses <= 6)
+    if unseen:
+        first = next(name for name in ("store-record", "same-key", "vault-rights") if name in unseen)
+        assert "vault-token" in check_of(diagnosis, first).why
+        assert "not all was looked at" in token.why
+    else:
+        assert check_of(diagnosis, "login").verdict == "passed"
+
+
+def test_a_token_good_for_its_own_look_up_alone_is_named(patient):
+    patient.make()
+    patient.store_options["token"] = patient.limited_token(1)
+    diagnosis = patient.diagnose()
+    assert found(diagnosis) == ["vault-token"]
+    assert "login" in unchecked(diagnosis)
+
+
+def test_the_tokens_of_a_login_of_the_stores_own_are_not_spared(patient):
+    patient.make()
+    operator = patient.operator
+    if "patients/" not in operator.sys.list_auth_methods()["data"]:
+        operator.sys.enable_auth_method("userpass", path="patients")
+    operator.sys.create_or_update_policy("patients", ALL)
+    operator.auth.userpass.create_or_update_user(
+        "eve", "correct horse battery", mount_point="patients", token_policies=["patients"], token_ttl="1h",
+        token_num_uses=4,
+    )  # fmt: skip
+    patient.store_options = {"login": UserPass("eve", "correct horse battery", mount="patients")}
+    assert patient.diagnose().is_healthy
+
+
+@pytest.mark.parametrize("uses", [3, 12])
+def test_somebody_elses_work_with_the_same_store_is_not_spared_meanwhile(patient, uses):
+    patient.make()
+    patient.store_options["token"] = patient.limited_token(uses)
+    _, store = patient.doctors()
+    with store.sparing(100), ThreadPoolExecutor(1) as pool:
+        with pytest.raises(StoreSpared):
+            store.read(patient.tenant.host, patient.client_id)
+        assert store.uses_left == uses - 1
+        other = pool.submit(store.read, patient.tenant.host, patient.client_id)
+        if uses == 12:
+            assert other.result().client_id == patient.client_id
+    # The mount, the record: nothing else was asked, and nothing is held back any more.
+    if uses == 12:
+        assert store.read(patient.tenant.host, patient.client_id).client_id == patient.client_id
+
+
+@BOTH
+@pytest.mark.parametrize("fault", ["consent", "method", "scopes"])
+def test_a_disabled_bot_is_named_beside_what_keeps_its_client_out(patient, fault):
+    patient.make()
+    patient.control(f"users/{patient.bot_user}/disable")
+    if fault == "consent":
+        patient.tenant.oauth_clients.set_consent(patient.client_id, "required")
+    elif fault == "method":
+        patient.patch("/allowedAuthMethods", ["client_secret"])
+    else:
+        patient.patch("/allowedScopes", [])
+    diagnosis = patient.diagnose()
+    assert set(found(diagnosis)) == {fault, "user"}
+    assert "bot user" in check_of(diagnosis, "user").why
+    assert "disabled" in check_of(diagnosis, "user").why
+    assert "under Users" in check_of(diagnosis, "user").advice
+
+
+def test_a_disabled_user_for_whom_a_token_is_asked_is_named(patient):
+    patient.make(impersonation=True)
+    subject = f"ada-{patient.name}"
+    made = patient.control("users", {"name": "Ada", "subject": subject})
+    patient.control(f"users/{made['id']}/disable")
+    patient.control(f"users/{patient.bot_user}/disable")  # of no account here
+    for user in (qk.UserLookup("subject", subject), qk.UserLookup("userId", made["id"])):
+        patient.seen["user"] = user
+        diagnosis = patient.diagnose()
+        assert found(diagnosis) == ["user"]
+        assert user.value in check_of(diagnosis, "user").why
+
+
+def test_who_is_not_shown_the_users_reads_of_a_disabled_bot_by_the_login(patient):
+    patient.make()
+    patient.control(f"users/{patient.bot_user}/disable")
+    patient.credential = qk.ApiKey(patient.control("users", {"name": "Ada", "subject": "ada-2"})["apiKey"])
+    diagnosis = patient.diagnose()
+    assert found(diagnosis) == ["login"]
+    assert "Tenant Admin" in check_of(diagnosis, "user").why
+    assert "bot user is disabled" in check_of(diagnosis, "login").why
+
+
+def test_a_tenant_that_refuses_to_list_its_users_hides_nothing_else(patient):
+    patient.make()
+    patient.box.configure(fail_next=[{"fault": 403, "path": "/api/v1/users", "times": 5}])
+    diagnosis = patient.diagnose()
+    assert (found(diagnosis), unchecked(diagnosis)) == ([], {"user"})
+    assert diagnosis.is_healthy
+
+
+def test_a_client_that_never_logged_in_has_no_bot_user_yet(patient):
+    patient.register()
+    assert "no bot user yet" in check_of(patient.diagnose(), "user").why
+
+
+@pytest.mark.parametrize(
+    ("name", "custody"),
+    [(name, one) for one in ("kv", "transit") for name in ("wrong key written", "soft-deleted", "destroyed")]
+    + [("private key emptied", "kv")],
+)
+def test_who_could_read_a_damaged_record_has_the_right_to_read(patient, name):
+    patient.make()
+    MORE[name].inflict(patient)
+    diagnosis = patient.diagnose()
+    assert "store-record" in found(diagnosis)
+    rights = check_of(diagnosis, "vault-rights")
+    assert (rights.verdict, "may read" in rights.why) == ("passed", True)
+    assert "have Vault sign" not in rights.why  # nobody asked it to
+
+
 class OnlyAKeyStore:
     """Somebody's store that offers what the Protocol asks for, and no more."""
 
@@ -314,7 +444,7 @@ class OnlyAKeyStore:
         self._store = store
 
     def __getattr__(self, name):
-        if name in ("health", "renew_token"):
+        if name in ("health", "renew_token", "sparing", "uses_left"):
             raise AttributeError(name)
         return getattr(self._store, name)
 
