@@ -9,7 +9,6 @@ Not done here: what is said of an answer beyond its bounds (`tenant.failures`, `
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 import zlib
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
 
 MAXIMUM_ANSWER_BYTES = 64 * 1024 * 1024  # ten thousand clients are some 15 MB
 ACCEPTED_ENCODINGS = "gzip, deflate"
@@ -36,6 +36,22 @@ class DeadlinePassed(TimeoutError):  # the same
     """A whole exchange takes longer than it may."""
 
 
+class _Exchange:
+    """A block with an end; a class, since a generator costs more than the look at the clock."""
+
+    __slots__ = ("_end", "_local")
+
+    def __init__(self, local: threading.local, end: float) -> None:
+        self._local = local
+        self._end = end
+
+    def __enter__(self) -> None:
+        self._local.end = self._end
+
+    def __exit__(self, *_: object) -> None:
+        self._local.end = None
+
+
 class Deadline:
     """The end of the exchange that this thread is in, for whatever reads the socket for it.
 
@@ -47,14 +63,9 @@ class Deadline:
         self._monotonic = monotonic
         self._local = threading.local()
 
-    @contextlib.contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
-        """Let everything that this thread reads inside the block be over after that many seconds."""
-        self._local.end = self._monotonic() + seconds
-        try:
-            yield
-        finally:
-            self._local.end = None
+    def within(self, seconds: float) -> AbstractContextManager[None]:
+        """Return a block in which everything that this thread reads is over after that many seconds."""
+        return _Exchange(self._local, self._monotonic() + seconds)
 
     def wait_seconds(self, timeout: float | None) -> float | None:
         """Return how long the next read may wait: its own time-out in seconds, or less near the end.

@@ -115,6 +115,7 @@ class VaultAdapter(requests.adapters.HTTPAdapter):
         self._network = network
         self._guard = threading.Lock()
         self.poolmanager: Any = None
+        self._pool: Any = None
         self._made_of: object = None
         self._is_doubtful = False
         self.proxy: Proxy | None = None
@@ -128,7 +129,7 @@ class VaultAdapter(requests.adapters.HTTPAdapter):
     def init_poolmanager(self, *_: Any, **__: Any) -> None:
         """Make nothing: the pool is made when it is first needed."""
 
-    def get_connection_with_tls_context(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> Any:
+    def get_connection_with_tls_context(self, *_: Any, **__: Any) -> Any:
         """Return the pool for a request.
 
         Raises:
@@ -137,9 +138,9 @@ class VaultAdapter(requests.adapters.HTTPAdapter):
         with self._guard:
             if self.poolmanager is None or self._is_doubtful:
                 self._make()
-            manager = self.poolmanager
-        assert manager is not None
-        return manager.connection_from_url(str(request.url))
+            if self._pool is None:  # all requests go to the one Vault: its address is read once
+                self._pool = self.poolmanager.connection_from_url(self._url)
+            return self._pool
 
     def cert_verify(self, *_: Any, **__: Any) -> None:
         """Leave the pool as it is: its context trusts whom it shall, and nobody beside."""
@@ -166,6 +167,7 @@ class VaultAdapter(requests.adapters.HTTPAdapter):
         with self._guard:
             if self.poolmanager is not None:
                 self.poolmanager.clear()
+                self._pool = None
 
     def _make(self) -> None:
         secure = self._url.startswith("https:")
@@ -174,6 +176,7 @@ class VaultAdapter(requests.adapters.HTTPAdapter):
         made_of = (proxy, state_of(settings) if secure else None)
         if self.poolmanager is None or made_of != self._made_of:
             self.poolmanager = self._new_manager(settings, proxy, secure=secure)
+            self._pool = None
             if proxy is None or not proxy.scheme.startswith("socks"):
                 self.poolmanager.pool_classes_by_scheme = {"http": HttpPool, "https": _Pool}
             self._made_of, self.proxy = made_of, proxy

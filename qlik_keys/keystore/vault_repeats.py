@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 8
 TOTAL_SECONDS = 30.0  # no repeat begins later than this after the first attempt
+_LEADER_SECONDS = 10.0
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.25, 5.0
 _READS = frozenset({"GET", "LIST", "HEAD"})
 _LIMITED, _ERROR, _GATEWAYS = 429, 500, frozenset({502, 503, 504})
@@ -44,6 +45,15 @@ def wait_after_answer(
     asked = headers.get("retry-after", "").strip()
     wait = float(asked) if asked.isascii() and asked.isdigit() and len(asked) <= 4 else None  # noqa: PLR2004
     return _bounded(wait, attempt=attempt, elapsed_seconds=elapsed_seconds)
+
+
+def wait_for_a_leader(*, attempt: int, elapsed_seconds: float) -> float | None:
+    """Return the seconds to wait where a standby still names a leader that is gone, None for no more.
+
+    Less than elsewhere: an address that always leads to another origin is a setting to correct.
+    """
+    wait = wait_after_no_connection(attempt=attempt, elapsed_seconds=elapsed_seconds)
+    return None if wait is None or elapsed_seconds + wait > _LEADER_SECONDS else wait
 
 
 def wait_after_no_connection(*, attempt: int, elapsed_seconds: float) -> float | None:

@@ -6,7 +6,6 @@ thread is in (`core.bounded.Deadline`).
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any
 
 import httpcore
@@ -15,7 +14,8 @@ from qlik_keys.core.bounded import Deadline, DeadlinePassed
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
+    from contextlib import AbstractContextManager
 
     import httpx
 
@@ -24,7 +24,7 @@ _PIECE = 16_384
 _deadline = Deadline()
 
 
-def within(seconds: float) -> contextlib.AbstractContextManager[None]:
+def within(seconds: float) -> AbstractContextManager[None]:
     """Let everything that this thread exchanges inside the block be over after that many seconds."""
     return _deadline.within(seconds)
 
@@ -42,12 +42,13 @@ def with_deadlines(client: httpx.Client) -> httpx.Client:
     return client
 
 
-@contextlib.contextmanager
-def _told_as(kind: type[httpcore.TimeoutException]) -> Iterator[None]:
+def _wait(timeout: float | None, kind: type[httpcore.TimeoutException]) -> float | None:
+    """Return how long to wait, in seconds; after the end of the exchange raise httpcore's error for it."""
     try:
-        yield
+        return _deadline.wait_seconds(timeout)
     except DeadlinePassed as error:
-        raise kind(str(error)) from None
+        words = str(error)
+    raise kind(words)
 
 
 class _Backend(httpcore.NetworkBackend):
@@ -62,8 +63,7 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        with _told_as(httpcore.ConnectTimeout):
-            wait = _deadline.wait_seconds(timeout)
+        wait = _wait(timeout, httpcore.ConnectTimeout)
         return _Stream(self._inner.connect_tcp(host, port, wait, local_address, socket_options))
 
     def connect_unix_socket(
@@ -80,15 +80,12 @@ class _Stream(httpcore.NetworkStream):
         self._inner = inner
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        with _told_as(httpcore.ReadTimeout):
-            wait = _deadline.wait_seconds(timeout)
-        return self._inner.read(max_bytes, wait)
+        return self._inner.read(max_bytes, _wait(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         for at in range(0, len(buffer), _PIECE):
-            with _told_as(httpcore.WriteTimeout):
-                wait = _deadline.wait_seconds(timeout)
-            self._inner.write(buffer[at : at + _PIECE], wait)
+            piece = buffer if len(buffer) <= _PIECE else buffer[at : at + _PIECE]
+            self._inner.write(piece, _wait(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
         self._inner.close()
@@ -96,8 +93,7 @@ class _Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        with _told_as(httpcore.ConnectTimeout):
-            wait = _deadline.wait_seconds(timeout)
+        wait = _wait(timeout, httpcore.ConnectTimeout)
         return _Stream(self._inner.start_tls(ssl_context, server_hostname, wait))
 
     def get_extra_info(self, info: str) -> Any:
