@@ -14,6 +14,7 @@ from qlik_keys.tenant import NewOAuthClient, PatchOperation, RetryPolicy
 
 ALL = 'path "secret/*" { capabilities = ["create", "read", "update", "delete", "list"] }\n'
 ALL += 'path "transit/*" { capabilities = ["create", "read", "update", "delete", "list"] }\n'
+EVERYTHING = 'path "*" { capabilities = ["create", "read", "update", "delete", "list"] }\n'
 ONE_TRY = RetryPolicy(attempts=1)
 WELL = {
     "clock_skew_seconds": 0,
@@ -65,6 +66,7 @@ class Patient:
     store_options: dict = field(default_factory=dict)
     seen: dict = field(default_factory=dict)
     asked_for: str = ""
+    faults: list = field(default_factory=list)
     tokens: list = field(default_factory=list)
     transport: object = None
     on_its_way: object = None
@@ -113,12 +115,17 @@ class Patient:
     def control(self, path, body=None):
         return self.box._control("POST", path, body)
 
+    def fail_next(self, fault):
+        """Have the tenant fail once more, beside what it shall fail at already."""
+        self.faults.append(fault)
+        self.box.configure(fail_next=self.faults)
+
     def token(self):
         """A Vault token with the patient's rights and life; every one is kept, to be looked for in what was said."""
         if not self.rules and not self.token_options:
             return self.box.vault_token
         name = f"patient-{uuid.uuid4().hex[:10]}"
-        self.operator.sys.create_or_update_policy(name, self.rules)
+        self.operator.sys.create_or_update_policy(name, self.rules or EVERYTHING)
         options = {"no_parent": True, **self.token_options}
         shorten = options.pop("shorten_to", None)
         token = self.operator.auth.token.create(policies=[name], **options)["auth"]["client_token"]

@@ -46,6 +46,8 @@ def check_exists(facts: Facts) -> Check:
 def _unseen(facts: Facts) -> Check:
     """Say why nobody was seen: a credential that does not reach is a finding, one that may not see is none."""
     name, problem = "client-exists", facts.client.problem
+    if facts.is_discovery_refused:
+        return see(name, "discovery")
     if not facts.client_id and problem is not None:
         why = f"Neither store nor tenant tells which client has the name {facts.asked_for!r}: give its id."
         return not_checked(name, f"{why} {problem.message} {problem.hint}".rstrip())

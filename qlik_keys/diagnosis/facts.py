@@ -248,6 +248,8 @@ def tenant_skip(discovery: Look[Discovery]) -> tuple[str, ...]:
         return ("rate-budget",)
     if discovery.problem is not None:
         return ("tenant-url",) if isinstance(discovery.problem, NOT_ASKED) else ("discovery",)
-    if discovery.value is not None and discovery.value.metadata is None:
+    seen = discovery.value
+    # An address that refuses this question alone is a tenant's all the same, as far as its other answers tell.
+    if seen is not None and seen.metadata is None and not isinstance(seen.problem, TenantAuthError):
         return ("discovery",)
     return ()

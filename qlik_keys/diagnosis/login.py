@@ -77,7 +77,8 @@ def check_login(tenant: QlikTenant, store: KeyStore, facts: Facts, checks: Itera
     stoppers = [name for name in _STOPPERS if name in failures - unseen]
     if stoppers:
         return not_checked(_NAME, f"It is not tried before this is mended: see {', '.join(stoppers)}.")
-    if any(tier.blocked_seconds > 0 for tier in tenant.budget.snapshot().values()):
+    is_throttled = isinstance(facts.discovery.problem, TenantThrottled)
+    if is_throttled or any(tier.blocked_seconds > 0 for tier in tenant.budget.snapshot().values()):
         return see(_NAME, "rate-budget")
     # Scopes that it may not have would be all that a refusal is about, and hide what else there is.
     scopes = () if "scopes" in failures else facts.scopes

@@ -17,6 +17,7 @@ from qlik_keys.errors import (
     StoreNotFound,
     StoreUnreachable,
     TenantNotFound,
+    TenantThrottled,
 )
 from qlik_keys.keystore.base import SparesUses, TellsHealth, TellsWaysOut
 from qlik_keys.keystore.lookup import CLIENT_ID, ids_on_tenant, only
@@ -41,6 +42,8 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
     """
     waiting = ("rate-budget",) if tenant.budget.snapshot()[1].blocked_seconds > 0 else ()
     discovery = _tried(tenant.discover, waiting)
+    if isinstance(discovery.problem, TenantThrottled) and not tenant.budget.snapshot()[1].blocked_seconds:
+        discovery = _tried(tenant.discover, ())  # the pause that it asked for is over
     skipped = tenant_skip(discovery)
     client_id, absence = _client_id(tenant, store, client, skipped)
     seen: Look[OAuthClient] = absence

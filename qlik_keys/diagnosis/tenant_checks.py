@@ -90,6 +90,9 @@ def check_audience(facts: Facts) -> Check:
         return failed("audience", why, advice, mend="token-url")
     if named != facts.token_url:
         return see("audience", "discovery")
+    if record is None and in_record is None and facts.record.problem is not None:
+        why = f"The tenant names {facts.token_url}, as it should; what the store's record names is not known: see"
+        return not_checked("audience", f"{why} store-record.")
     where = "the tenant names the same, and so does the store's record" if record else "the tenant names the same"
     return passed("audience", f"It is {facts.token_url}; {where}.")
 
