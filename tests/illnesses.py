@@ -306,6 +306,20 @@ def led_elsewhere(patient):
     patient.box.configure(users_me_redirect="http://127.0.0.1:9/")
 
 
+def make(patient, client_keys, *illnesses, **wishes):
+    if any(illness.is_rsa for illness in illnesses):
+        wishes["key"] = client_keys["RS256"]
+    patient.make(**wishes)
+    for illness in illnesses:
+        illness.inflict(patient)
+
+
+def in_order(pair):
+    """What takes something away comes last: after it there may be nothing left to change."""
+    last = ("store-record", "client-exists", "tenant-url", "clock")
+    return sorted(pair, key=lambda illness: last.index(illness.finding) if illness.finding in last else -1)
+
+
 class Stopped(Exception):
     pass
 

@@ -32,7 +32,7 @@ from qlik_keys.cli.list_options import InsecureOption, ServerTypeOption  # noqa:
 from qlik_keys.cli.option_groups import with_options
 from qlik_keys.cli.results import current_notebook, is_terminal, listed_in, show
 from qlik_keys.cli.streams import note_effect
-from qlik_keys.errors import ConfigurationError
+from qlik_keys.errors import ConfigurationError, Outcome, TenantProtocolError
 from qlik_keys.tenant.deleting import CONFIRMATION, deleted_client_id
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from qlik_keys.tenant.url import Query
 
 MAXIMUM_RETRIES = 10
+_READING = ("get", "head", "options")
 _PAGE = 100
 
 
@@ -187,14 +188,14 @@ class Call:
             if output is not None and method != "get":
                 refuse_unwritable(output)
             answer = tenant.raw(method, path, query=query, body=body, headers=headers)
-        if method not in ("get", "head", "options"):
+        if method not in _READING:
             note_effect(*effect_of(method, path, answer))
         if output is not None:
             write_answer(output, answer, is_change=method != "get")
         elif self.as_it_came:
             show(answer.content.decode(errors="replace"), as_it_came=True)
         elif answer.content:
-            document = answer.json()
+            document = _document(answer, method, path)
             listed = listed_in(document)
             show(listed, quiet=self.quiet, human=self.human, as_json=self.as_json)
             if listed is not document and _goes_on(document) and not self.as_json:
@@ -284,6 +285,22 @@ def ask_for_id(client_id: str, *, as_json: bool = False) -> str:
         )
     answer: str = typer.prompt("Nobody can undo it. The client's id once more", err=True)
     return answer
+
+
+def _document(answer: RawAnswer, method: str, path: str) -> Any:
+    """Return an answer as JSON-ready values.
+
+    Raises:
+        TenantProtocolError: it is no JSON; of a call that changes something it says that it may have done so.
+    """
+    try:
+        return answer.json()
+    except TenantProtocolError as error:
+        if method not in _READING:
+            error.outcome = Outcome.UNKNOWN
+            done = f"{method.upper()} {path} was answered with {answer.status}"
+            error.hint = f"{done}: it took effect, unless something else answers in the tenant's place. Look first."
+        raise
 
 
 def _confirmed(

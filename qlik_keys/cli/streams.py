@@ -44,6 +44,11 @@ def note_effect(done: str, advice: str = "") -> None:
     _effect.done, _effect.advice = done, advice
 
 
+def noted_effect() -> tuple[str, str]:
+    """Return what was changed, "" for nothing, and how to get at what was not shown."""
+    return _effect.done, _effect.advice
+
+
 def lost_result(reason: str) -> QlikKeysError:
     """Return the error for a result that cannot be written after the effect that was noted.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from qlik_keys.cli.streams import abandon
+from qlik_keys.cli.streams import abandon, noted_effect
 from qlik_keys.errors import Interrupted, Outcome, QlikKeysError
 
 if TYPE_CHECKING:
@@ -78,9 +78,14 @@ def _tell_of_a_full_disk(problem: OSError, *, as_json: bool) -> None:
 
 
 def tell_interrupted(*, as_json: bool) -> None:
-    """Say on standard error that it was interrupted."""
+    """Say on standard error that it was interrupted, and what was done before, with its ids."""
+    done, advice = noted_effect()
     error = Interrupted(INTERRUPTED, outcome=Outcome.UNKNOWN)
-    tell_json(error_document(error)) if as_json else typer.echo(INTERRUPTED, err=True)
+    if done:
+        message = f"Interrupted. What was asked for is done all the same: {done}."
+        error = Interrupted(message, hint=advice, outcome=Outcome.APPLIED)
+    told = f"{error.message} {error.hint}".rstrip()
+    tell_json(error_document(error)) if as_json else typer.echo(told, err=True)
 
 
 def tell_error(problem: QlikKeysError) -> None:

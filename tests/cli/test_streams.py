@@ -256,3 +256,35 @@ def test_colours_are_left_out_where_they_are_not_wanted(more, coloured, settings
     os.close(ours)
     assert (b"\x1b[" in told) == coloured
     assert b"Error: " in told
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)], ids=["words", "json"])
+def test_an_interrupt_between_an_effect_and_its_output_tells_what_was_made(settings, more):
+    # More than a pipe holds: the program waits for its reader in the middle of the output.
+    made = {"id": "made-4711", "note": "n" * 300_000}
+    with Loopback(lambda _: Reply(status=201, body=made)) as tenant:
+        begun = subprocess.Popen(
+            [*PROGRAM, "raw", "post", "v1/things", "--body", "{}", *more],
+            env={**settings, "QLIK_TENANT_URL": tenant.url},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert begun.stdout.read(1)
+        begun.send_signal(signal.SIGINT)
+        err = begun.communicate(timeout=60)[1]
+    assert begun.returncode == 1
+    told = json.loads(err) if more else {"message": err, "outcome": "applied", "error": "Interrupted"}
+    assert "POST v1/things (id made-4711)" in told["message"]
+    assert (told["error"], told["outcome"]) == ("Interrupted", "applied")
+
+
+@pytest.mark.parametrize(("method", "outcome"), [("post", "unknown"), ("patch", "unknown"), ("get", "not_applied")])
+def test_an_answer_to_a_change_that_is_no_json_says_that_it_took_effect(settings, qlik_keys, method, outcome):
+    with Loopback(lambda _: Reply(status=201, body=b"<html>Created</html>")) as tenant:
+        settings["QLIK_TENANT_URL"] = tenant.url
+        ended = qlik_keys("raw", method, "v1/things", *(() if method == "get" else ("--body", "{}")), "--json")
+    told = json.loads(ended.err)
+    assert (ended.code, told["outcome"]) == (1, outcome)
+    assert ("it took effect" in told["hint"]) == (method != "get")
+    assert (f"{method.upper()} v1/things was answered with 201" in told["hint"]) == (method != "get")

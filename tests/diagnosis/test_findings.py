@@ -6,7 +6,7 @@ import itertools
 import re
 
 import pytest
-from illnesses import ILLNESSES, IN_TRANSIT, MORE
+from illnesses import ILLNESSES, IN_TRANSIT, MORE, in_order, make
 from own_commands import assert_commands_parse
 from patient import check_of, found
 
@@ -14,14 +14,6 @@ from qlik_keys.diagnosis import MENDS, TITLES
 
 pytestmark = pytest.mark.openbao
 ALL = {**ILLNESSES, **MORE}
-
-
-def make(patient, client_keys, *illnesses, **wishes):
-    if any(illness.is_rsa for illness in illnesses):
-        wishes["key"] = client_keys["RS256"]
-    patient.make(**wishes)
-    for illness in illnesses:
-        illness.inflict(patient)
 
 
 def assert_told_once(diagnosis, *illnesses):
@@ -94,9 +86,3 @@ def test_of_two_faults_both_are_named(patient, client_keys, one, other):
     pair = [ALL[one], ALL[other]]
     make(patient, client_keys, *in_order(pair))
     assert_told_once(patient.diagnose(), *pair)
-
-
-def in_order(pair):
-    """What takes something away comes last: after it there may be nothing left to change."""
-    last = ("store-record", "client-exists", "tenant-url", "clock")
-    return sorted(pair, key=lambda illness: last.index(illness.finding) if illness.finding in last else -1)

@@ -7,9 +7,8 @@ import os
 import re
 
 import pytest
-from illnesses import ILLNESSES, MORE
+from illnesses import ILLNESSES, MORE, in_order, make
 from patient import check_of, found
-from test_findings import in_order, make
 
 from qlik_keys.diagnosis import TITLES
 
