@@ -203,8 +203,9 @@ def choose_context(name: str) -> None:
 
 def no_contexts(name: str) -> ConfigurationError:
     """Return the error for a context that is wanted where qlik-cli has none."""
+    wanted = f"There is no qlik-cli context {name!r}: " if name else ""
     return ConfigurationError(
-        f"There is no qlik-cli context {name!r}: qlik-cli has no contexts here.",
+        f"{wanted}qlik-cli has no contexts here.",
         hint=f"It keeps them in ~/.qlik/contexts.yml; {CONTEXT_VARIABLE} names another place.",
     )
 

@@ -167,13 +167,13 @@ def _expanded(words: list[str], variables: Mapping[str, Any]) -> list[str]:
             return word
         try:
             return str(formatter.vformat(word, [], variables))
-        except (NameError, AttributeError, LookupError, TypeError) as error:
+        except (SyntaxError, ValueError):  # JSON, or a text with braces: no expression
+            return word
+        except Exception as error:  # noqa: BLE001  # whatever an expression of the user's own raises
             # IPython hands on what it cannot put in; here that would reach the tenant as a name or a path.
             if _BRACES.search(word) is None:
                 return word  # a $ of a query's own ($filter) is none of ours
             missing = f"{error}"
-        except Exception:  # noqa: BLE001  # JSON, or a text with braces: no expression
-            return word
         raise UsageError(f"{word!r} has no value: {missing}. To have braces as they are, write them twice.")
 
     return [expanded(word, before) for before, word in zip(["", *words], words, strict=False)]

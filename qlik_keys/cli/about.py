@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
-from qlik_keys.cli.common_options import JsonOption  # noqa: TC001  # typer reads the annotations at run time
+from qlik_keys.cli.common_options import JsonOption, refuse_empty
 from qlik_keys.cli.list_options import Inherited
 from qlik_keys.cli.option_groups import with_options
 from qlik_keys.cli.options import Call, calling  # typer reads the annotations at run time
@@ -55,7 +55,9 @@ def version(_inherited: Inherited, *, as_json: JsonOption = False) -> None:
 @with_options(Inherited)
 def completion(
     _inherited: Inherited,
-    shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh, fish, powershell or ps.")],
+    shell: Annotated[
+        str, typer.Argument(metavar="SHELL", help="bash, zsh, fish, powershell or ps.", callback=refuse_empty)
+    ],
     *,
     as_json: JsonOption = False,
 ) -> None:

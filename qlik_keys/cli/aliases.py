@@ -12,7 +12,7 @@ import typer
 
 from qlik_keys.cli.alias_file import keep_aliases, known_aliases
 from qlik_keys.cli.app import new_group
-from qlik_keys.cli.common_options import JsonOption, QuietOption  # noqa: TC001  # typer reads the annotations at run time
+from qlik_keys.cli.common_options import JsonOption, QuietOption, refuse_empty
 from qlik_keys.cli.list_options import Inherited
 from qlik_keys.cli.not_here import reason_against
 from qlik_keys.cli.option_groups import with_options
@@ -24,7 +24,7 @@ _SECRETS = ("--api-key", "--oauth-client-secret", "--password", "--headers")
 # The command's own options belong to it, not to `alias`.
 _TAKEN_WHOLE = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 Words = Annotated[list[str], typer.Argument(metavar="COMMAND…", help="The command and its options.")]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The alias.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The alias.", callback=refuse_empty)]
 
 
 @app.command("ls")
@@ -66,7 +66,7 @@ def update(name: Name, words: Words) -> None:
 @with_options(Inherited)
 def rm(
     _inherited: Inherited,
-    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="The aliases.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="The aliases.", callback=refuse_empty)],
     *,
     as_json: JsonOption = False,
 ) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
+from qlik_keys.cli.common_options import refuse_empty
 from qlik_keys.cli.list_options import LimitOption  # noqa: TC001  # typer reads the annotations at run time
 from qlik_keys.cli.options import Call, calling
 
@@ -51,7 +52,10 @@ def ls(
 
 @app.command("get", epilog=TENANT_HELP)
 @calling
-def get(call: Call, key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, no key itself.")]) -> None:
+def get(
+    call: Call,
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, no key itself.", callback=refuse_empty)],
+) -> None:
     """Show one API key, without the key itself.
 
     Example: qlik-keys api-key get ID

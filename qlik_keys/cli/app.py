@@ -22,6 +22,7 @@ from qlik_keys.cli.streams import make_streams_safe, note_effect
 from qlik_keys.cli.telling import (
     asks_for_json,
     error_document,
+    note_file,
     silence_libraries,
     tell_error,
     tell_interrupted,
@@ -296,8 +297,8 @@ def main() -> None:
     words = sys.argv[1:]
     make_streams_safe()
     note_effect("")
-    as_json = asks_for_json(words)
-    if as_json:
+    note_file(asks_for_json=False)
+    if asks_for_json(words):
         silence_libraries()
     prog_name = os.path.basename(sys.argv[0]).removesuffix(".py")  # noqa: PTH119
     asked = os.environ.get(f"_{prog_name}_COMPLETE".replace("-", "_").upper(), "")
@@ -310,20 +311,20 @@ def main() -> None:
             sys.stdout.flush()
     except QlikKeysError as problem:
         code = 1
-        tell_json(error_document(problem)) if as_json else tell_error(problem)
+        tell_json(error_document(problem)) if asks_for_json(words) else tell_error(problem)
     except UsageProblem as problem:
         code = _USAGE
-        if as_json:
+        if asks_for_json(words):
             tell_json(error_document(QlikKeysError(problem.message, hint=problem.usage)) | {"error": "Usage"})
         else:
             typer.echo(f"{problem.usage}\nError: {problem.message}".lstrip(), err=True)
     except Exception as problem:
         code = 1
-        if not tell_unexpected(problem, as_json=as_json):
+        if not tell_unexpected(problem, as_json=asks_for_json(words)):
             raise
     except KeyboardInterrupt:
         code = 1
-        tell_interrupted(as_json=as_json)
+        tell_interrupted(as_json=asks_for_json(words))
     sys.exit(code)
 
 

@@ -13,7 +13,7 @@ from qlik_keys.cli.completion import complete_clients, complete_contexts
 
 
 def refuse_empty(value: str | list[str] | None) -> str | list[str] | None:
-    """Return what an option was given, None for nothing.
+    """Return what an option or an argument was given, None for nothing.
 
     An empty text is mostly a shell's variable that is not set. Taken for "not given", it would have the call made by
     somebody else, who may do more.
@@ -23,7 +23,7 @@ def refuse_empty(value: str | list[str] | None) -> str | list[str] | None:
     """
     given = [value] if isinstance(value, str) else value or []
     if not all(text.strip() for text in given):
-        raise typer.BadParameter("it is empty: name one, or leave the option out; is a shell's variable not set?")
+        raise typer.BadParameter("it is empty: name one, or leave it out; is a shell's variable not set?")
     return value
 
 

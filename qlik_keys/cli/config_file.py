@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from qlik_keys.cli.list_options import refuse_insecure, refuse_other_servers
+from qlik_keys.cli.results import current_notebook
+from qlik_keys.cli.telling import note_file
 from qlik_keys.contexts import Context, config_context
 from qlik_keys.errors import ConfigurationError
 
@@ -51,6 +53,10 @@ def read_config(path: Path, *, as_json: bool) -> Config:
         typer.BadParameter: it asks for what this program does not do.
     """
     context, fields, headers = config_context(path)
+    flags = frozenset(name for name in _FLAGS if fields.get(name, "").lower() == "true")
+    if "json" in flags and current_notebook() is None:
+        as_json = True
+        note_file(asks_for_json=True)
     refuse_insecure(context.insecure)
     refuse_other_servers(fields.get("server-type"))
     others = sorted(name for name in fields.keys() - _KNOWN if name.isprintable())
@@ -65,7 +71,7 @@ def read_config(path: Path, *, as_json: bool) -> Config:
         connection=context if has_connection else fields.get("context") or None,
         headers=[f"{name}={value}" for name, value in headers.items()],
         numbers={name: _number(fields[name], name) for name in ("retry", "interval") if name in fields},
-        flags=frozenset(name for name in _FLAGS if fields.get(name, "").lower() == "true"),
+        flags=flags,
     )
 
 

@@ -34,8 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-_NAME = typer.Argument(metavar="NAME", help="The context's name.")
-_KNOWN_NAME = typer.Argument(metavar="NAME", help="The context's name.", autocompletion=complete_contexts)
+_NAME = typer.Argument(metavar="NAME", help="The context's name.", callback=refuse_empty)
+_KNOWN_NAME = typer.Argument(
+    metavar="NAME", help="The context's name.", autocompletion=complete_contexts, callback=refuse_empty
+)
 _ENVIRONMENT = "env:"
 _SOURCES = "- asks for it or reads standard input, env:NAME a variable"
 ApiKeyOption = Annotated[
@@ -127,7 +129,8 @@ def update(
 def init(
     _inherited: InheritedRest,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="The name; the tenant's host by default.")
+        str | None,
+        typer.Argument(metavar="[NAME]", help="The name; the tenant's host by default.", callback=refuse_empty),
     ] = None,
     *,
     server: ServerOption = None,
@@ -185,7 +188,8 @@ def rename(
 def remove(
     _inherited: Inherited,
     names: Annotated[
-        list[str], typer.Argument(metavar="NAME…", help="The contexts.", autocompletion=complete_contexts)
+        list[str],
+        typer.Argument(metavar="NAME…", help="The contexts.", autocompletion=complete_contexts, callback=refuse_empty),
     ],
     *,
     as_json: JsonOption = False,

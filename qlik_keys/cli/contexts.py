@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qlik_keys.cli.app import new_group
-from qlik_keys.cli.common_options import JsonOption, QuietOption  # noqa: TC001  # typer reads the annotations at run time
+from qlik_keys.cli.common_options import JsonOption, QuietOption, refuse_empty
 from qlik_keys.cli.completion import complete_contexts
 from qlik_keys.cli.context_commands import COMMANDS
 from qlik_keys.cli.list_options import Inherited
@@ -21,7 +21,10 @@ from qlik_keys.cli.results import current_notebook, show
 if TYPE_CHECKING:
     from qlik_keys.contexts import Context, ContextFile
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The context's name.", autocompletion=complete_contexts)]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="The context's name.", autocompletion=complete_contexts, callback=refuse_empty),
+]
 
 _COLUMNS = ("name", "current", "server", "login", "comment", "problems")
 
@@ -50,7 +53,10 @@ def get(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME]", help="The context's name; the current one by default.", autocompletion=complete_contexts
+            metavar="[NAME]",
+            help="The context's name; the current one by default.",
+            autocompletion=complete_contexts,
+            callback=refuse_empty,
         ),
     ] = None,
     *,

@@ -44,9 +44,20 @@ Client = Annotated[
         callback=refuse_empty,
     ),
 ]
+
+
+def _known_custody(custody: str | None) -> str | None:
+    if custody in (None, "kv", "transit"):
+        return custody
+    raise typer.BadParameter("choose kv or transit")
+
+
 Custody = Annotated[
     str | None,
-    typer.Option(help="Who holds new keys: kv, or transit (Vault signs). First keys: also by QLIK_KEYS_CUSTODY."),
+    typer.Option(
+        help="Who holds new keys: kv, or transit (Vault signs). First keys: also by QLIK_KEYS_CUSTODY.",
+        callback=_known_custody,
+    ),
 ]
 Alg = Annotated[str | None, typer.Option(help="ES384, RS256 or RS512; by default the kind that there is.")]
 Bits = Annotated[int | None, typer.Option(help="RSA size: 2048, 3072 or 4096.")]
@@ -74,10 +85,11 @@ class Way:
 @with_options(Way)
 def provision(
     way: Way,
-    name: Annotated[str, typer.Argument(help="The client's name.")],
+    name: Annotated[str, typer.Argument(help="The client's name.", callback=refuse_empty)],
     *,
     scope: Annotated[
-        list[str] | None, typer.Option(metavar="SCOPE", help="A scope; may be given several times.")
+        list[str] | None,
+        typer.Option(metavar="SCOPE", help="A scope; may be given several times.", callback=refuse_empty),
     ] = None,
     alg: Annotated[str, typer.Option(help="ES384, RS256 or RS512.")] = "ES384",
     bits: Bits = None,

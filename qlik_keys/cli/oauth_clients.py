@@ -12,14 +12,17 @@ from urllib.parse import quote
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
+from qlik_keys.cli.common_options import refuse_empty
 from qlik_keys.cli.inputs import document_of
 from qlik_keys.cli.list_options import LimitOption, NextOption, PrevOption, TotalOption  # noqa: TC001  # typer reads them
 from qlik_keys.cli.options import Call, calling
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.tenant.bodies import strict_json
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="The client's id.")]
-OfClient = Annotated[str, typer.Option("--oauth-clientId", metavar="ID", help="The client's id.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="The client's id.", callback=refuse_empty)]
+OfClient = Annotated[
+    str, typer.Option("--oauth-clientId", metavar="ID", help="The client's id.", callback=refuse_empty)
+]
 File = Annotated[Path | None, typer.Option("--file", "-f", help="A file with the JSON body.")]
 Body = Annotated[str | None, typer.Option(help="A JSON Patch (RFC 6902), in the place of --op, --path and --value.")]
 Op = Annotated[str, typer.Option(help="add, remove or replace.")]
@@ -220,7 +223,10 @@ def create_secret(call: Call, *, client_id: OfClient) -> None:
 @calling
 def remove_secret(
     call: Call,
-    hint: Annotated[str, typer.Argument(metavar="HINT", help="The secret's hint, as oauth-client get shows it.")],
+    hint: Annotated[
+        str,
+        typer.Argument(metavar="HINT", help="The secret's hint, as oauth-client get shows it.", callback=refuse_empty),
+    ],
     *,
     client_id: OfClient,
 ) -> None:

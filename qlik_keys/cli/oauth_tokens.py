@@ -11,6 +11,7 @@ from urllib.parse import quote
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
+from qlik_keys.cli.common_options import refuse_empty
 from qlik_keys.cli.list_options import LimitOption  # noqa: TC001  # typer reads the annotations at run time
 from qlik_keys.cli.options import Call, calling
 
@@ -41,7 +42,10 @@ def ls(
 @app.command("rm", epilog=TENANT_HELP)
 @calling
 def rm(
-    call: Call, token_id: Annotated[str, typer.Argument(metavar="ID", help="The token's id, no token itself.")]
+    call: Call,
+    token_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The token's id, no token itself.", callback=refuse_empty)
+    ],
 ) -> None:
     """Revoke an OAuth token by its id.
 

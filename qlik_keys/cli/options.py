@@ -31,7 +31,7 @@ from qlik_keys.cli.inputs import pairs
 from qlik_keys.cli.list_options import InsecureOption, ServerTypeOption  # noqa: TC001  # typer reads annotations
 from qlik_keys.cli.option_groups import with_options
 from qlik_keys.cli.results import current_notebook, is_terminal, listed_in, show
-from qlik_keys.cli.streams import note_effect
+from qlik_keys.cli.streams import note_effect, refuse_nowhere
 from qlik_keys.errors import ConfigurationError, Outcome, TenantProtocolError
 from qlik_keys.tenant.deleting import CONFIRMATION, deleted_client_id
 
@@ -189,7 +189,10 @@ class Call:
                 refuse_unwritable(output)
             answer = tenant.raw(method, path, query=query, body=body, headers=headers)
         if method not in _READING:
-            note_effect(*effect_of(method, path, answer))
+            done, secret_advice = effect_of(method, path, answer)
+            note_effect(done, secret_advice)
+            if secret_advice and output is None and current_notebook() is None:
+                refuse_nowhere()
         if output is not None:
             write_answer(output, answer, is_change=method != "get")
         elif self.as_it_came:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, Group, new_group
+from qlik_keys.cli.common_options import refuse_empty
 from qlik_keys.cli.inputs import document_of, pairs
 from qlik_keys.cli.options import Call, calling
 from qlik_keys.tenant.url import plain_value, query_fields
@@ -39,7 +40,7 @@ _EXAMPLES = {
 def _command(method: str) -> None:
     def send(
         call: Call,
-        path: Annotated[str, typer.Argument(help="For instance v1/users/me.")],
+        path: Annotated[str, typer.Argument(help="For instance v1/users/me.", callback=refuse_empty)],
         *,
         query: Annotated[
             list[str] | None,

@@ -64,6 +64,16 @@ def lost_result(reason: str) -> QlikKeysError:
     )
 
 
+def refuse_nowhere() -> None:
+    """Tell of an answer with a one-time secret that has nowhere to go, since there is no standard output.
+
+    Raises:
+        QlikKeysError: so it is.
+    """
+    if sys.stdout is None:
+        raise lost_result("standard output is closed")
+
+
 class SafeStream:
     """A text stream that takes any text: what its encoding lacks is escaped as JSON does, so that JSON stays JSON.
 

@@ -7,11 +7,13 @@ import errno
 import json
 import os
 import sys
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import typer
 
 from qlik_keys.cli.streams import abandon, noted_effect
+from qlik_keys.cli.word_order import FALSE
 from qlik_keys.errors import Interrupted, Outcome, QlikKeysError
 
 if TYPE_CHECKING:
@@ -21,9 +23,22 @@ INTERRUPTED = "Interrupted. What is done stays done; the same command goes on fr
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
+# A file of `-c` that was read asks for JSON, so its errors are told as that, too.
+_file_asks: ContextVar[bool] = ContextVar("qlik_keys_file_asks_for_json", default=False)
+
+
 def asks_for_json(words: Sequence[str]) -> bool:
-    """Return whether `--json` is among the options of a command line."""
-    return "--json" in (words[: words.index("--")] if "--" in words else words)
+    """Return whether a command line asks for JSON: `--json`, `--json=` with anything but false, or a file of `-c`."""
+    options = words[: words.index("--")] if "--" in words else words
+    asked = [word for word in options if word == "--json" or word.startswith("--json=")]
+    return _file_asks.get() or (bool(asked) and asked[-1].partition("=")[2].lower() not in FALSE)
+
+
+def note_file(*, asks_for_json: bool) -> None:
+    """Note whether the file of `-c` asks for JSON."""
+    _file_asks.set(asks_for_json)
+    if asks_for_json:
+        silence_libraries()
 
 
 def silence_libraries() -> None:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
+from qlik_keys.cli.common_options import refuse_empty
 from qlik_keys.cli.options import Call, calling
 
 app = new_group(name="tenant", words="The tenant itself.")
@@ -25,7 +26,9 @@ def me(call: Call) -> None:
 
 @app.command("get", epilog=TENANT_HELP)
 @calling
-def get(call: Call, tenant_id: Annotated[str, typer.Argument(metavar="ID", help="The tenant's id.")]) -> None:
+def get(
+    call: Call, tenant_id: Annotated[str, typer.Argument(metavar="ID", help="The tenant's id.", callback=refuse_empty)]
+) -> None:
     """Show the tenant with that id.
 
     Example: qlik-keys tenant get ID

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
+from qlik_keys.cli.common_options import refuse_empty
 from qlik_keys.cli.list_options import LimitOption, NextOption, PrevOption, TotalOption  # noqa: TC001  # typer reads them
 from qlik_keys.cli.options import Call, calling
 
@@ -71,7 +72,7 @@ def ls(
 @calling
 def get(
     call: Call,
-    user_id: Annotated[str, typer.Argument(metavar="ID", help="The user's id.")],
+    user_id: Annotated[str, typer.Argument(metavar="ID", help="The user's id.", callback=refuse_empty)],
     *,
     fields: FieldsOption = "",
 ) -> None:

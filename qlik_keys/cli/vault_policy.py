@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from qlik_keys.cli.app import new_group
+from qlik_keys.cli.app import UsageProblem, new_group
 from qlik_keys.cli.common_options import JsonOption  # noqa: TC001  # typer reads the annotations at run time
 from qlik_keys.cli.results import show
+from qlik_keys.errors import ConfigurationError
 
 app = new_group()
 
@@ -33,17 +34,20 @@ def vault_policy(
     from qlik_keys.keystore.vault_policy import vault_policy as policy_text
     from qlik_keys.tenant.url import normalise_tenant_url, tenant_host
 
-    host = tenant_host(normalise_tenant_url(tenant)[0]) if "://" in tenant else tenant
-    text = policy_text(
-        role,  # type: ignore[arg-type]  # it refuses what it does not know
-        tenant_host=host,
-        client_id=client_id,
-        client_name=client_name,
-        custody=custody,  # type: ignore[arg-type]
-        mount=mount,
-        prefix=prefix,
-        transit_mount=transit_mount,
-    )
+    try:
+        host = tenant_host(normalise_tenant_url(tenant)[0]) if "://" in tenant else tenant
+        text = policy_text(
+            role,  # type: ignore[arg-type]  # it refuses what it does not know
+            tenant_host=host,
+            client_id=client_id,
+            client_name=client_name,
+            custody=custody,  # type: ignore[arg-type]
+            mount=mount,
+            prefix=prefix,
+            transit_mount=transit_mount,
+        )
+    except ConfigurationError as error:  # it knows nothing but these options
+        raise UsageProblem(f"{error.message} {error.hint}".strip(), "") from None
     if as_json:
         show({"role": role, "policy": text}, as_json=True)
     else:

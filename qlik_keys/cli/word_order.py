@@ -8,6 +8,7 @@ command.
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ GROUPS = frozenset(
 )
 _ALWAYS = {"--help": False, "-h": False}
 # What Go's strconv.ParseBool reads, which qlik-cli's flags go by.
-_TRUE, _FALSE = frozenset({"1", "t", "true"}), frozenset({"0", "f", "false"})
+TRUE, FALSE = frozenset({"1", "t", "true"}), frozenset({"0", "f", "false"})
 _SET_FLAG = re.compile(r"(--?[A-Za-z][\w-]*)=(\w+)")
 
 
@@ -32,6 +33,8 @@ def in_order(words: Sequence[str], root: Any, *, may_be_alias: bool = True) -> l
         root: the tree.
         may_be_alias: False for the words of an alias, which is of no other one.
     """
+    if len(words) > 1 and "--version" in takewhile(lambda word: word.startswith("-"), words):
+        words = ["version", *(word for word in words if word == "--json" or word.startswith("--json="))]
     words = _without_help_word(words)
     if may_be_alias and words and not words[0].startswith("-") and not root.knows(words[0]):
         words = _expanded(words)
@@ -64,7 +67,7 @@ def _has_option_before_verb(words: Sequence[str]) -> bool:
 
 def _sets_flag(word: str) -> bool:
     found = _SET_FLAG.fullmatch(word)
-    return found is not None and found[2].lower() in _TRUE | _FALSE
+    return found is not None and found[2].lower() in TRUE | FALSE
 
 
 def _command_of(root: Any, words: Sequence[str]) -> tuple[Any, tuple[int, ...]] | None:
@@ -142,7 +145,7 @@ def _with_flags(words: Sequence[str], takes_value: Mapping[str, bool]) -> list[s
             written += words[place:end]
             place = end
             continue
-        if found[2].lower() in _TRUE:
+        if found[2].lower() in TRUE:
             written.append(found[1])
         else:
             written = [each for each in written if each != found[1]]

@@ -201,3 +201,48 @@ def test_what_was_meant_is_asked(run, words, told):
     assert (code, out) == (2, "")
     assert told in err
     assert err.startswith("Usage: qlik-keys")
+
+
+@pytest.mark.parametrize("words", [("--json=true",), ("--json=1",), ("--json=maybe",), ("--json=false", "--json")])
+def test_json_is_asked_for_in_any_of_its_forms(run, words):
+    for line in (("user", "bogus", *words), ("user", "get", "nobody", *words)):
+        _, lines = documents(*run(*line))
+        assert len(lines) == 1
+
+
+def test_a_config_file_asks_for_json_in_errors_too(run, tmp_path):
+    path = tmp_path / "config.yml"
+    path.write_text("json: true\nunknown: x\n")
+    for line in (("user", "get", "nobody"), ("--context", "nobody", "user", "me"), ("user", "ls", "--sort", "bogus")):
+        code, out, err = run("-c", str(path), *line)
+        assert (code, out) == (1, "")
+        assert len(documents(code, out, err)[1]) == 1
+    assert run("user", "get", "nobody")[2].startswith("Error: ")  # of that run alone
+    assert run("user", "get", "nobody", "--json", "--json=false")[2].startswith("Error: ")
+
+
+@pytest.mark.parametrize("words", [("--version", "--json"), ("--json", "--version"), ("--json=true", "--version")])
+def test_the_version_is_json_where_that_is_asked_for(run, words):
+    document, lines = documents(*run(*words))
+    assert ([*document], lines) == (["version"], [])
+    assert run("-v", "--version")[:2] == (0, f"{document['version']}\n")
+
+
+def test_no_word_of_a_command_may_be_empty(run):
+    free = {"token": "PROGRAM", "alias add": "COMMAND", "alias update": "COMMAND"}
+    for name, command in LEAVES.items():
+        for place, param in enumerate(each for each in command.params if each.param_type_name == "argument"):
+            if name in free and (name == "token" or place):
+                continue
+            code, out, err = run(*name.split(), *["x"] * place, "", "--json")
+            assert (code, out) == (2, ""), (name, param.name, err)
+    for line in ("oauth-client rm", "delete", "oauth-client client-secret rm --oauth-clientId x"):
+        assert "it is empty" in run(*line.split(), "  ")[2]
+
+
+@pytest.mark.parametrize(
+    "line", ["provision x --custody zz", "rotate x --custody zz", "vault-policy --role zz", "provision x --scope="]
+)
+def test_a_value_that_an_option_does_not_know_is_wrong_usage(run, line):
+    code, out, lines = (*(ended := run(*line.split(), "--json"))[:2], documents(*ended)[1])
+    assert (code, out, lines[0]["error"]) == (2, "", "Usage")

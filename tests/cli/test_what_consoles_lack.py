@@ -154,3 +154,21 @@ def test_the_processs_own_streams_are_made_safe_once(monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
     streams.make_streams_safe()
     assert sys.stdout is None
+
+
+@pytest.mark.openbao
+def test_a_one_time_secret_that_has_nowhere_to_go_is_told(settings, tenant):
+    name = f"closed-{uuid.uuid4().hex[:6]}"
+    for more in ((), ("--raw",)):
+        done = subprocess.run(
+            ["/bin/sh", "-c", '"$@" >&-', "sh", *PROGRAM, *CREATE, name, "--json", *more],
+            env=settings,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        told = json.loads(done.stderr)
+        assert (done.returncode, done.stdout, told["outcome"]) == (1, b"", "applied")
+        assert "client-secret create --oauth-clientId" in told["hint"]
+    made = [client for client in tenant.oauth_clients.iterate() if client.client_name == name]
+    assert len(made) == 2

@@ -314,7 +314,9 @@ def test_a_key_command_returns_its_result(shell):
     assert (deleted["operation"], deleted["client_id"]) == ("delete", made.client_id)
 
 
-@pytest.mark.parametrize("field", ["{undefined_name}", "{box.nothing}", "x{undefined_name}y", "{d[9]}", "{d + 'x'}"])
+@pytest.mark.parametrize(
+    "field", ["{undefined_name}", "{box.nothing}", "x{undefined_name}y", "{d[9]}", "{d + 'x'}", "{1/0}"]
+)
 def test_a_field_without_a_value_is_an_error_and_reaches_nobody(shell, box, field):
     shell.user_ns["d"], before = [], len(box.requests())
     with pytest.raises(UsageError, match="has no value"):
