@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Severity = Literal["high", "medium", "low"]
-SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
+Severity = Literal["critical", "high", "medium", "low"]
+SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low")
 DUE_SOON = timedelta(days=14)
 
 
@@ -22,8 +22,8 @@ class Finding:
     """A kind of finding.
 
     Attributes:
-        severity: "high": somebody is locked out, or a key may be in other hands; "medium": a weaker login or an
-            unfinished piece of work; "low": good to know.
+        severity: "critical": a key that is known to be compromised may still log in; "high": somebody is locked out, or
+            a key may be in other hands; "medium": a weaker login or an unfinished piece of work; "low": good to know.
         meaning: what it means, in words.
         advice: what to do.
         operation: the operation that fixes it ("rotate", "revoke", "adopt", "retire", "delete", "resume", "trust"; or
@@ -82,6 +82,12 @@ FINDINGS: Mapping[str, Finding] = {
         "The key before this one was held by another custody: it moved between KV and Transit at the last rotation.",
         "If nobody asked for that, rotate with --custody and the one before. The next rotation ends this note.",
     ),
+    "operation-interrupted": Finding(
+        "medium",
+        "An operation on this client was started and is not at its end.",
+        "If nobody is at it just now: resume finishes it as it was meant.",
+        "resume",
+    ),
     "overlap-over": Finding(
         "medium",
         "The overlap of the last rotation is over, and the old key still logs in.",
@@ -131,6 +137,11 @@ FINDINGS: Mapping[str, Finding] = {
         "The tenant has a public key whose private half is not in this store.",
         "Adopt gives it a key of ours; or find out who keeps its own.",
         "adopt",
+    ),
+    "secret-beside-key": Finding(
+        "low",
+        "A machine with a key has a client secret too, which logs in as well.",
+        "If no consumer uses it: adopt with --remove-secrets takes it away.",
     ),
     "orphaned-record": Finding(
         "low",

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.clock import Clock
     from qlik_keys.errors import StoreError
+    from qlik_keys.findings import Severity
     from qlik_keys.keystore.base import KeyStore, KeySummary
     from qlik_keys.tenant import ClientOverview, QlikTenant
 
@@ -80,6 +81,7 @@ _LOOKED_AT = (
     "unread",
     "untold",
     "of_record",
+    "secrets",
 )
 _ORDER = {name: place for place, name in enumerate(FINDINGS)}
 _BY_VAULT = ("undelete", "keep")  # what Vault's own program does, and no operation of ours
@@ -156,6 +158,9 @@ def clients(
     details = {client_id: detail for client_id, summary in found.items() if (detail := _detail(summary))}
     if details:
         frame.attrs["details"] = details
+    operations = {client_id: _operation(summary) for client_id, summary in found.items() if summary.is_in_progress}
+    if operations:
+        frame.attrs["operations"] = operations
     return frame
 
 
@@ -179,8 +184,8 @@ def audit(
         clock: says what now is.
 
     Returns:
-        The columns of `AUDIT_COLUMNS`; "severity" is an ordered category (high, medium, low), "command" what mends it
-        in a shell, "" where a person has to look first. `attrs` as for `clients`.
+        The columns of `AUDIT_COLUMNS`; "severity" is an ordered category (critical, high, medium, low), "command" what
+        mends it in a shell, "" where a person has to look first. `attrs` as for `clients`.
 
     Raises:
         TenantError, StoreError: one of them could not be asked.
@@ -204,6 +209,7 @@ def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataF
         for finding in findings
     ]
     in_engine = frame.loc[frame["custody"] == "transit", ["client_id", "name"]]
+    operations: dict[str, Any] = dict(frame.attrs.get("operations", {}))
     rows += ways_out(store, tenant_host, [*in_engine.itertuples(index=False, name=None)])
     damaged: list[StoreError] = []
     staged = store.staged(tenant_host, on_damaged=damaged.append)
@@ -215,16 +221,25 @@ def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataF
     for client_id, summary in zip(
         orphans, side_by_side(lambda each: store.summary(tenant_host, each), orphans), strict=True
     ):
-        name = "" if summary is None or isinstance(summary, QlikKeysError) else summary.client_name
+        known_summary = None if isinstance(summary, QlikKeysError) else summary
+        name = "" if known_summary is None else known_summary.client_name
         rows.append(("orphaned-record", client_id, name))
-    rows.sort(key=lambda row: (SEVERITIES.index(FINDINGS[row[0]].severity), _ORDER[row[0]], row[2], row[1]))
+        if known_summary is not None and known_summary.is_in_progress:
+            operations[client_id] = _operation(known_summary)
+            rows.append(("operation-interrupted", client_id, name))
+
+    def severity_of(finding: str, client_id: str) -> Severity:
+        told = operations.get(client_id) if finding == "operation-interrupted" else None
+        return FINDINGS[finding].severity if told is None else told["severity"]
+
+    rows.sort(key=lambda row: (SEVERITIES.index(severity_of(*row[:2])), _ORDER[row[0]], row[2], row[1]))
     details = frame.attrs.get("details", {})
     columns = {
-        "severity": [FINDINGS[finding].severity for finding, _, _ in rows],
+        "severity": [severity_of(finding, client_id) for finding, client_id, _ in rows],
         "finding": [finding for finding, _, _ in rows],
         "client_id": [client_id for _, client_id, _ in rows],
         "name": [name for _, _, name in rows],
-        "meaning": [_meaning(finding, client_id, details) for finding, client_id, _ in rows],
+        "meaning": [_meaning(finding, client_id, details, operations) for finding, client_id, _ in rows],
         "advice": [FINDINGS[finding].advice for finding, _, _ in rows],
         "command": [_command(finding, client_id, details) for finding, client_id, _ in rows],
     }
@@ -234,8 +249,27 @@ def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataF
     return found
 
 
-def _meaning(finding: str, client_id: str, details: Mapping[str, Mapping[str, str]]) -> str:
+def _operation(summary: KeySummary) -> dict[str, str]:
+    """Return what is in progress with a client and how severe it is if it was interrupted, as JSON-ready values.
+
+    A rotation or a retirement is not named in what the store shows: it takes nothing away that somebody counts on.
+    """
+    operation = summary.operation
+    if operation is None:
+        return {"severity": "medium", "meaning": "It is a rotation or a retirement; the doctor says who started it."}
+    severity = "critical" if operation.name == "revoke" else "high"
+    return {"severity": severity, "meaning": f"It is: {operation.to_text()}."}
+
+
+def _meaning(
+    finding: str,
+    client_id: str,
+    details: Mapping[str, Mapping[str, str]],
+    operations: Mapping[str, Mapping[str, str]],
+) -> str:
     meaning = FINDINGS[finding].meaning
+    if finding == "operation-interrupted":
+        return f"{meaning} {operations[client_id]['meaning']}"
     is_of_moment = FINDINGS[finding].operation in _BY_VAULT and client_id in details
     return f"{meaning} {details[client_id]['meaning']}" if is_of_moment else meaning
 
@@ -355,13 +389,15 @@ def _newest_date(kids: Iterable[str], dates: dict[str, datetime | None]) -> date
 
 def _of_record(summary: KeySummary, now: datetime) -> tuple[str, ...]:
     """Return what is to be said of a client's record, for most nothing."""
-    if not (summary.gone or summary.gone_at or summary.retire_at):
+    if not (summary.gone or summary.gone_at or summary.retire_at or summary.is_in_progress):
         return ()
     found = []
     if summary.gone:
         found.append(f"record-{summary.gone}")
     elif summary.gone_at:
         found.append("record-expires")
+    if summary.is_in_progress:
+        found.append("operation-interrupted")
     if summary.retire_at and summary.retire_at <= now:
         found.append("overlap-over")
     return tuple(found)
@@ -386,7 +422,7 @@ def _findings(  # noqa: C901, PLR0912
     looked_at = (columns[name] for name in _LOOKED_AT)
     for (
         grants, methods, scopes, consent, kids, current, custody, before, made, rotate_by, by, disabled, unread,
-        untold, told
+        untold, told, secrets
     ) in zip(*looked_at, strict=True):  # fmt: skip
         found = []
         if current and current not in kids:
@@ -409,6 +445,8 @@ def _findings(  # noqa: C901, PLR0912
             found.append("not-checked")
         if kids and store_known and custody is None and not unread:
             found.append("no-key-in-store")
+        if secrets and current and "client_secret" in methods:
+            found.append("secret-beside-key")
         if rotate_by and now <= rotate_by <= due_at:
             found.append("rotation-due")
         if kids and made is None and not unread:

@@ -23,7 +23,6 @@ from support import ManualClock
 import qlik_keys as qk
 from qlik_keys.errors import QlikKeysError, TenantNotFound
 from qlik_keys.keystore.base import staged_document_name
-from qlik_keys.lifecycle.key_wishes import is_under_way
 from qlik_keys.sandbox.tenant import SandboxTenant
 from qlik_keys.sandbox.transport import SandboxTransport
 from qlik_keys.tenant import NewOAuthClient
@@ -90,31 +89,37 @@ class TenantDoor(httpx.BaseTransport):
         fault = self._ether.next(request.method, is_vault=False)
         if fault == "refused":
             raise httpx.ConnectError("connection refused", request=request)
-        if fault in {"429", "500", "503"}:
+        if fault in {"429", "500", "503", "denied"}:
+            fault = "403" if fault == "denied" else fault
             body = {"errors": [{"code": f"HTTP-{fault}", "title": "struck"}], "traceId": "t"}
             return httpx.Response(int(fault), headers={"retry-after": "1"}, json=body, request=request)
         answer = self._door.handle_request(request)
         if fault == "lost":
             raise httpx.RemoteProtocolError("Server disconnected without sending a response.", request=request)
+        if fault == "interrupted after":
+            raise KeyboardInterrupt
         return answer
 
 
-class VaultDoor(requests.adapters.HTTPAdapter):
-    def __init__(self, ether):
-        super().__init__(pool_connections=1, pool_maxsize=2)
-        self._ether = ether
+class VaultDoor:
+    """Stands in the place of the `send` of a store's connections."""
 
-    def send(self, request, **options):
+    def __init__(self, ether, send):
+        self._ether, self._send = ether, send
+
+    def __call__(self, request, **options):
         fault = self._ether.next(request.method, is_vault=True)
         if fault == "refused":
             raise requests.exceptions.ConnectTimeout(request=request)
         status = {"sealed": 503, "denied": 403, "429": 429, "500": 500, "503": 503}.get(fault)
         if status is not None:
             return struck(request, status, _ANSWERS["503" if fault == "sealed" else fault])
-        answer = super().send(request, **options)
+        answer = self._send(request, **options)
         if fault == "lost":
             answer.close()
             raise requests.exceptions.ConnectionError("Connection aborted.", request=request)
+        if fault == "interrupted after":
+            raise KeyboardInterrupt
         return answer
 
 
@@ -145,8 +150,8 @@ class SkewedClock:
 class Actor:
     """One person with connections of their own."""
 
-    def __init__(self, schedule, custody):
-        self.ether, self.clock, self.custody = Ether(), SkewedClock(schedule.clock), custody
+    def __init__(self, schedule, custody, ether=None):
+        self.ether, self.clock, self.custody = ether or Ether(), SkewedClock(schedule.clock), custody
         self.tenant = qk.QlikTenant(
             schedule.simulator.base_url,
             credential=qk.ApiKey(schedule.simulator.api_key),
@@ -156,7 +161,8 @@ class Actor:
         self.store = qk.VaultKeyStore(
             schedule.vault.url, token=schedule.vault.token, custody=custody, clock=self.clock, prefix=schedule.prefix
         )
-        self.store._api._session.mount("http://", VaultDoor(self.ether))
+        connections = self.store._api._session.connections
+        connections.send = VaultDoor(self.ether, connections.send)
 
     def close(self):
         self.tenant.close()
@@ -326,7 +332,7 @@ class Schedule:
                 assert "private_key_jwt" not in client.allowed_auth_methods, f"{client.client_name} is an orphan"
                 continue
             waits = bool(record.in_state("previous"))
-            assert not is_under_way(record) or (waits and record.overlap_seconds), client.client_name
+            assert not record.is_in_progress or (waits and record.overlap_seconds), client.client_name
             assert {key.kid for key in client.public_keys} == set(record.keys), client.client_name
             references |= {key.reference for key in record.keys.values()} - {""}
             with qk.TokenSource.from_store(

@@ -2,6 +2,7 @@
 
 make soak ARGS="--count 500 --seed 42"
 make soak ARGS="--count 1 --seed 1234567"     the one that failed
+make soak ARGS=--intents                      each operation, interrupted at each call by each kind of fault
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent))
+from intents import FAULTS, MOST_CALLS, STATES, Sides, interrupt
 from schedules import Schedule
 
 from qlik_keys.sandbox.openbao import OpenBao
@@ -46,12 +48,49 @@ def run_some(url: str, token: str, seeds: list[int]) -> list[str]:
     return [failure for seed in seeds if (failure := run_one(vault, seed))]
 
 
+def interrupt_each(vault: Where, custody: str, operation: str, state: str, fault: str) -> list[str]:
+    """Interrupt an operation at each of its calls; return what failed."""
+    failures = []
+    sides = Sides(vault, custody)
+    try:
+        for number in range(MOST_CALLS):
+            try:
+                if not interrupt(sides, operation, state, number, fault):
+                    break
+            except Exception:  # noqa: BLE001  # as for a schedule
+                failures.append(f"{operation} {state} {fault} {number} {custody}\n{traceback.format_exc()}")
+    finally:
+        sides.close()
+    return failures
+
+
+def all_intents(processes: int) -> int:
+    """Run the whole matrix; return 1 where something failed."""
+    kinds = [(operation, state) for operation, states in STATES.items() for state in states]
+    began, failures = time.monotonic(), []
+    with OpenBao.start() as vault, ProcessPoolExecutor(processes) as pool:
+        running = [
+            pool.submit(interrupt_each, Where(vault.url, vault.token), custody, operation, state, fault)
+            for custody in ("kv", "transit")
+            for operation, state in kinds
+            for fault in FAULTS
+        ]
+        for ended in as_completed(running):
+            failures += ended.result()
+    print("\n".join(failures))
+    print(f"{len(failures)} failed of {len(running)} operations at all calls; {time.monotonic() - began:.0f} s")
+    return bool(failures)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Random schedules of two actors under faults.")
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=None, help="of the first schedule; the others count on from it")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument("--intents", action="store_true", help="interrupt each operation at each call instead")
     told = parser.parse_args()
+    if told.intents:
+        return all_intents(told.processes)
     first = random.SystemRandom().randrange(10**9) if told.seed is None else told.seed
     seeds = list(range(first, first + told.count))
     print(f"{told.count} schedules of {STEPS} steps, seeds from {first}, {told.processes} processes", flush=True)

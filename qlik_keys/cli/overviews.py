@@ -59,7 +59,8 @@ def audit(
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     fail_on: Annotated[
-        str, typer.Option(help="Exit code 3 only for a finding of this weight or more: high, medium, low; or never.")
+        str,
+        typer.Option(help="Exit code 3 only for a finding this severe or more: critical, high, medium, low; or never."),
     ] = "low",
 ) -> None:
     """List what there is to say of the clients and their keys, the weightiest first.

@@ -28,7 +28,6 @@ from qlik_keys.errors import (
 from qlik_keys.keystore.base import TellsHealth
 from qlik_keys.keystore.lookup import client_id_of
 from qlik_keys.lifecycle import resume_client
-from qlik_keys.lifecycle.key_wishes import is_under_way
 from qlik_keys.lifecycle.specification import PRIVATE_KEY_JWT
 from qlik_keys.tenant import PatchOperation
 from qlik_keys.tenant.oauth import CLIENT_CREDENTIALS
@@ -134,7 +133,7 @@ def _token_url(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock
 
 def _resume(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
     record = _record(tenant, store, client_id)
-    what = begun(record) if record is not None and is_under_way(record) else ""
+    what = begun(record) if record is not None and record.is_in_progress else ""
     if record is not None and what and not takes_nothing_away(record):
         raise NeedsPerson(
             f"What was cut off takes keys of {record.client_name!r} away at once: {what}.",

@@ -10,7 +10,6 @@ from qlik_keys.diagnosis.results import duration, failed, not_checked, passed, s
 from qlik_keys.diagnosis.under_way import begun, takes_nothing_away
 from qlik_keys.errors import StoreDeleted, StoreDenied, StoreDestroyed, StoreError, StoreNotFound, StoreSpared
 from qlik_keys.keystore.vault_fields import moment_words, roll_back
-from qlik_keys.lifecycle.key_wishes import is_under_way
 from qlik_keys.tenant.oauth import CLIENT_CREDENTIALS
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ def check_rights(facts: Facts) -> Check:
 
 def _check_keys(record: ClientRecord, facts: Facts) -> Check:
     name, current = "store-record", record.current
-    if is_under_way(record):
+    if record.is_in_progress:
         why = f"Begun and not finished: {begun(record)}. Perhaps somebody is at it just now."
         if takes_nothing_away(record):
             mend = "resume" if facts.client.value is not None else ""

@@ -15,13 +15,18 @@ def takes_nothing_away(record: ClientRecord) -> bool:
 
     So it is where a first key is given to a client, and where an old one goes on beside the new one for a while.
     """
+    started = record.operation
+    if started is not None and started.is_serious:
+        return False
     if record.unpurged or record.in_state("previous") or not record.in_state("next"):
         return False
     return record.current is None or bool(record.overlap_seconds)
 
 
 def begun(record: ClientRecord) -> str:
-    """Return in words what was begun; a revocation and a rotation without overlap look the same."""
+    """Return in words what was started, by whom and when, as far as the record tells."""
+    if record.operation is not None:
+        return record.operation.to_text()
     if record.in_state("next"):
         if record.current is None:
             return "giving it a first key (adopt)"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 KeyState = Literal["next", "current", "previous"]
 Custody = Literal["kv", "transit"]
+OperationName = Literal["rotate", "retire", "revoke", "adopt", "delete"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,48 @@ class StoredKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StartedOperation:
+    """An operation on a client that is in progress: what another process needs to finish it as it was meant.
+
+    Attributes:
+        name: which.
+        started_at: when, UTC.
+        started_by: user and machine, for people; nothing secret.
+        compromised: kids that must not log in when it is done (revoke).
+        remove_secrets: client secrets go once a key is verified.
+        keep_secret: the record stays when the client is deleted.
+        allow_swap: where the tenant takes one key at a time, the new one may take the place of the old one.
+        custody: who shall hold the next key; None for who holds the current one.
+        key: the kind of the next key, e.g. "ES384" or "RS256 4096"; "" for the kind of the current one.
+        rotate_after_seconds: how long the next key should serve; None for the default.
+        replaced: weaker operations that were in progress when this one took over.
+    """
+
+    name: OperationName
+    started_at: datetime
+    started_by: str = ""
+    compromised: frozenset[str] = frozenset()
+    remove_secrets: bool = False
+    keep_secret: bool = False
+    allow_swap: bool = False
+    custody: Custody | None = None
+    key: str = ""
+    rotate_after_seconds: int | None = None
+    replaced: tuple[OperationName, ...] = ()
+
+    @property
+    def is_serious(self) -> bool:
+        """Whether somebody counts on its end: a key, a secret or a client still works that is to be gone."""
+        return self.name in ("revoke", "delete") or self.remove_secrets
+
+    def to_text(self) -> str:
+        """Return for people which it is, who started it and when."""
+        who = f" by {self.started_by}" if self.started_by else ""
+        over = f" (in place of {', '.join(self.replaced)})" if self.replaced else ""
+        return f"{self.name}{over}, started{who} at {self.started_at:%Y-%m-%d %H:%M} UTC"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClientRecord:
     """What the store keeps of one client.
 
@@ -94,8 +137,10 @@ class ClientRecord:
         overlap_seconds: the overlap of the rotation that is under way, None for none.
         unpurged: an older version of this record may still show a key that this one lacks.
         custody_before: who held the current key's predecessor, where that was another custody; else None.
+        operation: the operation that is in progress, None for none.
         gone_at: when the store deletes what was read, or written, by itself, UTC; None for never.
         remedy: the command lines that keep it there.
+        is_shown_wrong: `summary` tells something else than this record; `show` corrects it.
         version: the compare-and-set version that was read; 0 for a record that must not exist yet.
     """
 
@@ -109,9 +154,17 @@ class ClientRecord:
     overlap_seconds: int | None = None
     unpurged: bool = False
     custody_before: Custody | None = None
+    operation: StartedOperation | None = None
     gone_at: datetime | None = field(default=None, compare=False)
     remedy: str = field(default="", compare=False)
+    is_shown_wrong: bool = field(default=False, compare=False)
     version: int = 0
+
+    @property
+    def is_in_progress(self) -> bool:
+        """Whether an operation on its keys was started and is not at its end."""
+        marks = (self.overlap_seconds is not None, self.unpurged, self.operation is not None)
+        return bool(self.in_state("next")) or any(marks)
 
     def in_state(self, state: KeyState) -> list[StoredKey]:
         """Return the keys in that state, oldest first."""
@@ -168,6 +221,8 @@ class KeySummary:
         custody_before: who held that key's predecessor, where that was another custody; else None.
         reference: the key's name in the store's engine, "" where the store itself holds it, or it was not noted.
         retire_at: when its old keys may be retired, UTC; None where it has none, or a rotation is in progress.
+        is_in_progress: an operation on its keys was started and is not at its end; its record says which.
+        operation: that operation, with its name, its start and whether secrets go, where it is serious; else None.
         gone: "deleted" for a record that can be brought back, "destroyed" for one that cannot, else "".
         gone_at: when it was deleted, or when the store deletes it by itself, UTC.
         remedy: the command lines that bring it back, or keep it there; "" where nothing is wrong.
@@ -182,6 +237,8 @@ class KeySummary:
     custody_before: Custody | None = None
     reference: str = ""
     retire_at: datetime | None = None
+    is_in_progress: bool = False
+    operation: StartedOperation | None = None
     gone: Literal["", "deleted", "destroyed"] = ""
     gone_at: datetime | None = None
     remedy: str = ""
@@ -382,6 +439,10 @@ class KeyStore(Protocol):
 
     def summary(self, tenant_host: str, client_id: str) -> KeySummary | None:
         """Return what may be shown of a client without reading its keys, None when there is no record."""
+        ...
+
+    def show(self, record: ClientRecord) -> None:
+        """Let `summary` tell what a record says that was read with `is_shown_wrong`."""
         ...
 
     def signer(self, key: StoredKey) -> Signer:

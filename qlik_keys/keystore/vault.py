@@ -318,6 +318,14 @@ class VaultKeyStore:
         """
         return self._transit.signer(key) if key.reference else self._keys.signer(key)
 
+    def show(self, record: ClientRecord) -> None:
+        """Let the custom metadata tell what a record says that was read with `is_shown_wrong`.
+
+        Raises:
+            StoreError: they may still tell something else.
+        """
+        self._keys.show(record)
+
     def purge(self, record: ClientRecord) -> None:
         """Destroy every version older than the record's, so that none shows a key that the record lacks.
 

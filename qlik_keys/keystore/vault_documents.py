@@ -24,6 +24,13 @@ from qlik_keys.keystore.vault_fields import (
     time_text,
 )
 from qlik_keys.keystore.vault_key_entries import check_keys, decode_keys, encode_key
+from qlik_keys.keystore.vault_operations import (
+    check_operation,
+    decode_operation,
+    encode_operation,
+    operation_shown,
+    shown_operation,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +42,19 @@ _SEGMENT = re.compile(r"[A-Za-z0-9_\[][A-Za-z0-9._:\[\]-]*")
 _MOST_METADATA_BYTES = 512  # Vault's own limit on a value
 CUSTODIES: tuple[Custody, ...] = get_args(Custody)
 METADATA_NAMES = frozenset(
-    {"client_name", "tenant", "kid", "made_on", "rotate_by", "custody", "custody_before", "transit_key", "retire_at"}
+    {
+        "client_name",
+        "tenant",
+        "kid",
+        "made_on",
+        "rotate_by",
+        "custody",
+        "custody_before",
+        "transit_key",
+        "retire_at",
+        "done_at_version",
+        "operation",
+    }
 )
 
 
@@ -78,6 +97,7 @@ def check_record(record: ClientRecord) -> None:
     """
     check_keys(record.keys)
     time_text(record.rotate_by)
+    check_operation(record.operation)
     if len(record.in_state("current")) > 1:
         raise ValueError("a record has one current key at most")
     if record.current is not None and record.custody != record.current.custody:
@@ -107,6 +127,7 @@ def encode_record(record: ClientRecord) -> dict[str, Any]:
         "overlap_seconds": "" if record.overlap_seconds is None else str(record.overlap_seconds),
         "unpurged": "yes" if record.unpurged else "",
         "custody_before": record.custody_before or "",
+        "operation": encode_operation(record.operation),
         "keys": {kid: encode_key(key) for kid, key in record.keys.items()},
     }
     current = record.current
@@ -151,6 +172,7 @@ def _decoded(document: Any, *, host: str, client_id: str, version: int, path: st
         overlap_seconds=seconds_of(document.get("overlap_seconds"), path),
         unpurged=bool(document.get("unpurged")),
         custody_before=_custody_named(document.get("custody_before")),
+        operation=decode_operation(document.get("operation"), path),
         version=version,
     )
     if len(record.in_state("current")) > 1:
@@ -192,7 +214,7 @@ def same_record(first: ClientRecord, second: ClientRecord) -> bool:
 
 def _comparable(record: ClientRecord) -> tuple[object, ...]:
     names = (record.tenant_host, record.client_id, record.client_name, record.token_url, record.custody)
-    state = (record.rotate_by, record.overlap_seconds, record.unpurged, record.custody_before)
+    state = (record.rotate_by, record.overlap_seconds, record.unpurged, record.custody_before, record.operation)
     return (*names, *state, dict(record.keys))
 
 
@@ -258,8 +280,13 @@ def _comparable_staged(staged: StagedClient) -> tuple[object, ...]:
 # --- custom metadata ---
 
 
-def metadata_of(record: ClientRecord) -> dict[str, str]:
-    """Return what people who browse Vault are shown, and what `summary` reads."""
+def metadata_of(record: ClientRecord, version: int) -> dict[str, str]:
+    """Return what people who browse Vault are shown, and what `summary` reads.
+
+    Args:
+        record: the record.
+        version: the version of its document.
+    """
     current = record.current
     shown = {
         "client_name": record.client_name,
@@ -271,8 +298,37 @@ def metadata_of(record: ClientRecord) -> dict[str, str]:
         "custody_before": record.custody_before or "",
         "transit_key": current.reference if current else "",
         "retire_at": time_text(_old_keys_end(record)),
+        "done_at_version": str(_done_at(record, version)),
+        "operation": shown_operation(record.operation),
     }
     return {name: value for name, text in shown.items() if (value := presentable(text))}
+
+
+def _done_at(record: ClientRecord, version: int) -> int:
+    """Return the version at which nothing is in progress any more, 0 where that is not known yet.
+
+    So that who reads metadata alone sees by the number of the current version whether an operation is in progress,
+    while most of its writes leave the metadata alone. A wrong guess costs one more write of the metadata at the end.
+    """
+    if not record.is_in_progress:
+        return version
+    operation = record.operation
+    is_open = operation is not None and operation.is_serious and record.overlap_seconds is None and not record.unpurged
+    if record.in_state("next") or is_open:
+        return 0
+    if record.overlap_seconds is not None:
+        return version + len(record.in_state("previous")) + 1  # each is retired, then older versions are destroyed
+    return version + 1
+
+
+def shows(metadata: Mapping[str, str], record: ClientRecord, version: int) -> bool:
+    """Tell whether custom metadata says what a record of that version says."""
+    found, wanted = own_metadata(metadata), metadata_of(record, version)
+    if found == wanted:
+        return True
+    told = found.pop("done_at_version", "")
+    del wanted["done_at_version"]
+    return found == wanted and record.is_in_progress and told not in ("", str(version))
 
 
 def _old_keys_end(record: ClientRecord) -> datetime | None:
@@ -292,8 +348,8 @@ def others_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in metadata.items() if name not in METADATA_NAMES}
 
 
-def summary_of(metadata: Mapping[str, str], *, client_id: str) -> KeySummary | None:
-    """Return what custom metadata tells of a client, None if it is not ours."""
+def summary_of(metadata: Mapping[str, str], *, client_id: str, version: int) -> KeySummary | None:
+    """Return what custom metadata tells of a client whose document has that version, None if it is not ours."""
     custody = _custody_named(metadata.get("custody"))
     if custody is None:
         return None
@@ -307,6 +363,8 @@ def summary_of(metadata: Mapping[str, str], *, client_id: str) -> KeySummary | N
         custody_before=_custody_named(metadata.get("custody_before")),
         reference=metadata.get("transit_key", ""),
         retire_at=parse_time(metadata.get("retire_at")),
+        is_in_progress=metadata.get("done_at_version", str(version)) != str(version),
+        operation=operation_shown(metadata.get("operation")),
     )
 
 

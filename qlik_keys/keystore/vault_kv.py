@@ -194,9 +194,9 @@ class KvKeys:
             raise conflict
         if isinstance(put, Found):
             self._fit_metadata(path, put)
-            return put.content
-        wanted = documents.metadata_of(record)
-        is_fit = put.metadata is not None and documents.own_metadata(put.metadata) == wanted
+            return replace(put.content, is_shown_wrong=False)
+        wanted = documents.metadata_of(record, put.version)
+        is_fit = put.metadata is not None and documents.shows(put.metadata, record, put.version)
         if is_fit and not read_back:
             return self._with_end(replace(record, version=put.version), path, put)
         if put.metadata is not None and not is_fit:
@@ -204,7 +204,8 @@ class KvKeys:
             self._set_metadata(path, {**documents.others_metadata(put.metadata), **wanted})
         newest = self._writes.read_back(path, lambda: read(None), is_wanted, superseded=lambda: read(put.version))
         self._fit_metadata(path, newest)
-        return newest.content if newest.version == put.version else replace(record, version=put.version)
+        written = newest.content if newest.version == put.version else replace(record, version=put.version)
+        return replace(written, is_shown_wrong=False)
 
     def client_ids(self, tenant_host: str) -> Sequence[str]:
         """Return the names of the documents of that tenant."""
@@ -216,10 +217,16 @@ class KvKeys:
         history = self._folder.history(path, now=utc_now(self._clock))
         if history is None or history.current_version == 0:
             return None
-        summary = documents.summary_of(history.metadata, client_id=client_id)
+        summary = documents.summary_of(history.metadata, client_id=client_id, version=history.current_version)
         if summary is None or not (history.current_is_gone or history.gone_at):
             return summary
         return self._wounds.shown(summary, history, path)
+
+    def show(self, record: ClientRecord) -> None:
+        """Let the metadata say what the newest version of a record says."""
+        found = self._find_record(record.tenant_host, record.client_id)
+        if found is not None:
+            self._fit_metadata(self._record_path(record.tenant_host, record.client_id), found)
 
     def purge(self, record: ClientRecord) -> None:
         """Destroy every version older than the record's, soft-deleted ones too."""
@@ -297,9 +304,9 @@ class KvKeys:
     def _fit_metadata(self, path: str, found: Found[ClientRecord]) -> None:
         """Make the custom metadata say what the newest version says, and keep what others have put there."""
         for _ in range(_METADATA_ROUNDS):
-            wanted = documents.metadata_of(found.content)
-            if documents.own_metadata(found.metadata) == wanted:
+            if documents.shows(found.metadata or {}, found.content, found.version):
                 return
+            wanted = documents.metadata_of(found.content, found.version)
             self._set_metadata(path, {**documents.others_metadata(found.metadata), **wanted})
             try:
                 newest = self._find_record(found.content.tenant_host, found.content.client_id)
@@ -329,7 +336,7 @@ class KvKeys:
             if history is not None and history.current_version > 0:
                 return False
             others = {} if history is None else documents.others_metadata(history.metadata)
-        self._folder.set_metadata(path, {**others, **documents.metadata_of(record)})
+        self._folder.set_metadata(path, {**others, **documents.metadata_of(record, 1)})
         # No crash leaves a record that nobody finds by its name; an entry without a record is harmless.
         self._names.add(record.tenant_host, record.client_name, record.client_id)
         return True
@@ -371,7 +378,11 @@ class KvKeys:
             ),
             version=version,
         )
-        return found if found is None else replace(found, content=self._with_end(found.content, path, found))
+        if found is None:
+            return None
+        record = self._with_end(found.content, path, found)
+        is_wrong = version is None and not documents.shows(found.metadata, record, found.version)
+        return replace(found, content=replace(record, is_shown_wrong=is_wrong) if is_wrong else record)
 
     def _with_end(self, record: ClientRecord, path: str, told: Put | Found[Any]) -> ClientRecord:
         """Return the record with the moment at which Vault deletes it by itself, which every answer tells."""

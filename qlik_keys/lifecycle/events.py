@@ -34,6 +34,8 @@ TITLES: dict[str, str] = {
     Action.RETIRE: "Take the old private half out of the key store",
     Action.PURGE: "Destroy every older version that shows the old private half",
     Action.REMOVE_SECRETS: "Remove the client secrets and their login",
+    Action.NOTE: "Write to the record what is started, so that it is finished whatever interrupts it",
+    Action.SETTLE: "Write to the record that the operation is done",
     "delete_client": "Delete the client on the tenant; nobody can undo it",
     "delete_record": "Destroy the client's keys in the key store, every version",
 }

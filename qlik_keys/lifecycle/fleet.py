@@ -16,7 +16,7 @@ from qlik_keys.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.errors import Interrupted, QlikKeysError
 from qlik_keys.keystore.lookup import client_id_of
 from qlik_keys.lifecycle import key_wishes
-from qlik_keys.lifecycle.key_wishes import DEFAULT_OVERLAP, Rotated, is_under_way
+from qlik_keys.lifecycle.key_wishes import DEFAULT_OVERLAP, Rotated
 from qlik_keys.lifecycle.many import Hopeless, PartlyFailed
 from qlik_keys.lifecycle.workplace import Workplace
 
@@ -142,7 +142,7 @@ def retire_due(work: Workplace, *, force: bool) -> list[Rotated]:
             )
         name = ""
         try:
-            record = work.store.read(work.tenant.host, client_id)
+            record = work.read(client_id)
             name = record.client_name
             result = key_wishes.retire_of(work, record, force=force)
         except Interrupted:
@@ -167,9 +167,9 @@ def _treated(
     name = ""
     try:
         client_id = client_id_of(work.tenant, work.store, client_id)
-        record = work.store.read(work.tenant.host, client_id)
+        record = work.read(client_id)
         name = record.client_name
-        was_begun = is_under_way(record)
+        was_begun = record.is_in_progress
         if not was_begun and not is_due(record, before=before, now=utc_now(work.clock)):
             return FleetResult(client_id=client_id, name=name, outcome="skipped")
         result = key_wishes.rotate(work, client_id, overlap=overlap, allow_swap=allow_swap)

@@ -1,8 +1,8 @@
 """What to do next with the keys of a client that is there: a pure function, as `plan` is for making one.
 
-The record in the store is the journal: a key in state "next" is a rotation that was begun, `overlap_seconds` one that
-has not come to its end, `unpurged` a key whose last traces are still to be destroyed. Whoever reads it goes on from
-there, on any machine.
+The record in the store is the journal: `operation` says which operation was started and with which options, a key in
+state "next" is a rotation that was begun, `overlap_seconds` one that has not come to its end, `unpurged` a key whose
+last traces are still to be destroyed. Whoever reads it goes on from there, on any machine.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from qlik_keys.keystore.base import ClientRecord, StoredKey
+    from qlik_keys.keystore.base import ClientRecord, StartedOperation, StoredKey
     from qlik_keys.tenant import OAuthClient
+
+# Steps that write the record before anything is changed elsewhere, and the operation with it.
+_NOTED_WITH = (Action.MAKE_NEXT, Action.END_OVERLAP, Action.SETTLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,7 @@ class KeyIntent:
 
     Attributes:
         now: the time.
+        operation: the operation that is in progress, or is to be started, as the record shall tell it.
         new_key: a new key is wished for, and this run has not begun it.
         overlap_seconds: how long the old key shall go on beside the new one.
         allow_swap: where the tenant takes one key at a time, the old one may go off it before the new one is proved.
@@ -37,6 +41,7 @@ class KeyIntent:
     """
 
     now: datetime
+    operation: StartedOperation | None = None
     new_key: bool = False
     overlap_seconds: int = 0
     allow_swap: bool = False
@@ -46,18 +51,51 @@ class KeyIntent:
     one_key_only: bool = False
     given_up: bool = False
 
+    @property
+    def revokes(self) -> bool:
+        """Whether no key that was there before may log in at the end."""
+        return self.operation is not None and self.operation.name == "revoke"
+
+    @property
+    def forces(self) -> bool:
+        """Whether old keys go though their overlap is not over."""
+        return self.force_retire or self.revokes
+
+    @property
+    def takes_secrets(self) -> bool:
+        """Whether client secrets go once a key is verified."""
+        return self.remove_secrets or (self.operation is not None and self.operation.remove_secrets)
+
 
 def plan_keys(client: OAuthClient, record: ClientRecord, intent: KeyIntent) -> Step | Done | Conflict:
     """Return the next step with a client's keys, or that it is done, or why a person must decide."""
+    step = _plan(client, record, intent)
+    started = intent.operation
+    if isinstance(step, Done) and record.operation is not None and not (intent.given_up and intent.revokes):
+        return Step(Action.SETTLE, client.client_id)
+    if isinstance(step, Step) and started is not None and record.version and record.operation != started:
+        # A rotation's or a retirement's first write has it; whatever takes over, or takes away, is noted before.
+        is_noted_first = started.is_serious or record.operation is not None
+        if is_noted_first and step.action not in _NOTED_WITH:
+            return Step(Action.NOTE, client.client_id)
+    return step
+
+
+def is_settled(client: OAuthClient, record: ClientRecord, intent: KeyIntent) -> bool:
+    """Tell whether nothing but its note is left to do of a record's operation."""
+    return plan_keys(client, record, intent) == Step(Action.SETTLE, client.client_id)
+
+
+def _plan(client: OAuthClient, record: ClientRecord, intent: KeyIntent) -> Step | Done | Conflict:
     registered = frozenset(key.kid for key in client.public_keys)
     step = _plan_next(client, record, registered, intent) or _plan_old(client, record, registered, intent)
     if step is not None:
         return step
     if record.unpurged:
         return Step(Action.PURGE, client.client_id)
-    if intent.new_key:
+    if intent.new_key or _is_compromised(record, intent):
         return _plan_new(client, record)
-    if intent.remove_secrets and "client_secret" in client.allowed_auth_methods:
+    if intent.takes_secrets and "client_secret" in client.allowed_auth_methods:
         current = record.current
         if current is None or current.kid not in registered:
             return _locked_out(client, record)
@@ -65,6 +103,14 @@ def plan_keys(client: OAuthClient, record: ClientRecord, intent: KeyIntent) -> S
             return Step(Action.PROVE_CURRENT, client.client_id)
         return Step(Action.REMOVE_SECRETS, client.client_id)
     return Done(client.client_id)
+
+
+def _is_compromised(record: ClientRecord, intent: KeyIntent) -> bool:
+    """Tell whether a revocation must still replace the current key."""
+    if intent.operation is None or not intent.revokes or intent.given_up:
+        return False
+    current = record.current
+    return current is None or current.kid in intent.operation.compromised
 
 
 def _plan_new(client: OAuthClient, record: ClientRecord) -> Step | Conflict:
@@ -102,14 +148,16 @@ def _plan_old(
     """Return what an old key needs that may go, None where none may."""
     due = next((key for key in record.in_state("previous") if is_due(key, intent)), None)
     early = next((key for key in record.in_state("previous") if not is_due(key, intent)), None)
-    leaves = due or (early if intent.force_retire else None)
+    leaves = due or (early if intent.forces else None)
     if leaves is None:
         return None
     current = record.current
     if leaves.kid in registered and (current is None or current.kid not in registered):
+        if _is_compromised(record, intent):
+            return Step(Action.MAKE_NEXT, client.client_id)  # the current key is replaced anyway: first, then
         return _locked_out(client, record)
     # Noted before anything is taken away: what is cut off from here on is under way, and `resume` finishes it.
-    if (early is not None and intent.force_retire) or record.overlap_seconds is None:
+    if (early is not None and intent.forces) or record.overlap_seconds is None:
         return Step(Action.END_OVERLAP, client.client_id)
     if leaves.kid not in registered:
         return Step(Action.RETIRE, client.client_id)

@@ -7,6 +7,7 @@ where somebody else has written in between. Keys that are not ours are kept word
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,18 +16,21 @@ from qlik_keys.errors import (
     AssertionRejected,
     NeedsPerson,
     Outcome,
+    QlikKeysError,
     StoreConflict,
     StoreNotFound,
     TenantConflict,
+    TenantNotFound,
     TenantRejected,
 )
-from qlik_keys.keys import PrivateKey
+from qlik_keys.keys import KeySpec, PrivateKey
 from qlik_keys.keystore.base import KeyOwner
 from qlik_keys.lifecycle import record_changes as changes
 from qlik_keys.lifecycle.engine import Run
-from qlik_keys.lifecycle.key_plan import KeyIntent, is_due, leaving, plan_keys
+from qlik_keys.lifecycle.key_plan import KeyIntent, is_due, is_settled, leaving, plan_keys
 from qlik_keys.lifecycle.plan import Action, Conflict, Done, Step
 from qlik_keys.lifecycle.proof import Proof, prove
+from qlik_keys.lifecycle.started import merged
 from qlik_keys.tenant import PatchOperation
 
 if TYPE_CHECKING:
@@ -35,7 +39,6 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from qlik_keys.clock import Clock
-    from qlik_keys.keys import KeySpec
     from qlik_keys.keystore.base import ClientRecord, Custody, KeyStore, StoredKey
     from qlik_keys.lifecycle.events import StepEvent
     from qlik_keys.tenant import OAuthClient, QlikTenant
@@ -84,12 +87,15 @@ class KeyRun(Run):
         self.warnings: list[str] = []
         self._key = key
         self._made: StoredKey | None = None
+        self.made_kid = ""  # of the newest key that this run itself has brought into the record
         self._rotate_after = rotate_after
         self._custody = custody
         self._record_is_new = True
         self._client: OAuthClient | None = None
         self._refusal: NeedsPerson | None = None
         self._seen = set(record.keys)
+        if intent.operation is not None:
+            self._seen |= intent.operation.compromised
 
     def run(self) -> None:
         """Perform step after step until nothing is left to do.
@@ -101,13 +107,40 @@ class KeyRun(Run):
             Interrupted: cancelled between two steps.
             TenantError, TokenError, StoreError: a step failed; asked for again, it goes on from there.
         """
-        self._drive()
+        if self.intent.revokes and self.record.operation != self.intent.operation:
+            # Before anything else: a revocation that fails at its first look is one that `resume` finishes.
+            self._note_first()
+        try:
+            self._drive()
+        except TenantNotFound:
+            self._forget_of_gone_client()
+            raise
         if self._refusal is not None:
             raise self._refusal
+
+    def _note_first(self) -> None:
+        try:
+            self._told(Action.NOTE, lambda: self._actions()[Action.NOTE](self.record.client_id))
+        except StoreConflict:
+            self._record_is_new = False  # it has changed meanwhile: it is read again, and noted then
+        else:
+            self._acted = self.has_effect
+
+    def _forget_of_gone_client(self) -> None:
+        """Take back the note of a revocation of a client that the tenant does not have: no key of it logs in."""
+        if not (self.has_effect and self._acted and self._client is None and self.intent.revokes):
+            return
+        with contextlib.suppress(QlikKeysError):  # that there is no such client is what is to be told
+            self._store.write(replace(self.record, operation=None), read_back=False)
 
     @property
     def _client_name(self) -> str:
         return self.record.client_name
+
+    @property
+    def client(self) -> OAuthClient | None:
+        """The client as the tenant last told of it."""
+        return self._client
 
     @property
     def _there(self) -> OAuthClient:
@@ -119,6 +152,26 @@ class KeyRun(Run):
         if self.record.version and not self._record_is_new:  # else it was read just before this run began
             self.record = self._store.read(self.record.tenant_host, self.record.client_id)
             self._seen |= self.record.keys.keys()
+            self._heed_others()
+
+    def _heed_others(self) -> None:
+        """Take note of an operation that another process has written to the record since this run read it.
+
+        Raises:
+            NeedsPerson: it is a stronger one.
+        """
+        held, ours = self.record.operation, self.intent.operation
+        if held is None or ours is None or held == ours:
+            return
+        together = merged(held, ours)
+        if together is None or (together == held and together.name != ours.name):
+            raise NeedsPerson(
+                f"Another operation on {self._client_name!r} is in progress: {held.to_text()}. It takes precedence.",
+                hint="Let it end, or finish it (`qlik-keys resume`); then ask again.",
+                retryable=True,
+            )
+        self.intent = replace(self.intent, operation=together)
+        self._seen |= together.compromised
 
     def _plan(self) -> Step | Done | Conflict:
         if self._strays():
@@ -152,18 +205,34 @@ class KeyRun(Run):
             Action.RETIRE: self._retire,
             Action.PURGE: self._purge,
             Action.REMOVE_SECRETS: self._remove_secrets,
+            Action.NOTE: self._note,
+            Action.SETTLE: self._settle,
         }
 
     # --- the store ---
 
+    def _noted(self, changed: ClientRecord) -> ClientRecord:
+        """Return a record that is to be written with the operation in progress, without it where this is the end."""
+        changed = replace(changed, operation=self.intent.operation)
+        return replace(changed, operation=None) if is_settled(self._there, changed, self.intent) else changed
+
+    def _note(self, _: str) -> None:
+        self.intent = replace(self.intent, operation=changes.noted(self.record, self.intent))
+        self.record = self._store.write(replace(self.record, operation=self.intent.operation), read_back=False)
+
+    def _settle(self, _: str) -> None:
+        self.record = self._store.write(replace(self.record, operation=None), read_back=False)
+
     def _make_next(self, _: str) -> None:
         if self._made is None:
             assert self._key is not None
+            if isinstance(self._key, PrivateKey) and self._key.public.kid in self._seen:
+                self._key = self._key.public.spec or KeySpec("ES384")  # it is compromised by now
             is_given = isinstance(self._key, PrivateKey)
             owner = KeyOwner(self.record.tenant_host, self.record.client_name, self.record.client_id)
             make = self._store.import_key if is_given else self._store.make_key
             self._made = make(self._key, owner, custody=self._custody)  # type: ignore[arg-type]
-        wanted = changes.with_next(self.record, self._made, self.intent)
+        wanted = self._noted(changes.with_next(self.record, self._made, self.intent))
         lost = False
         try:
             self.record = self._store.write(wanted)
@@ -179,7 +248,9 @@ class KeyRun(Run):
                 hint="Ask again in a minute.",
                 retryable=True,
             )
-        self._seen.add(self._made.kid)
+        self.made_kid = self._made.kid
+        self._seen.add(self.made_kid)
+        self._made = None
         self.intent = replace(self.intent, new_key=False)
 
     def _has_same_keys(self) -> bool:
@@ -194,26 +265,27 @@ class KeyRun(Run):
         now = utc_now(self._clock)
         registered = {key.kid for key in self._there.public_keys}
         wanted = changes.promoted(self.record, registered=registered, now=now, rotate_after=self._rotate_after)
-        self.record = self._store.write(wanted)
         self.intent = replace(self.intent, now=now, new_key=False)
+        self.record = self._store.write(self._noted(wanted))
 
     def _end_overlap(self, _: str) -> None:
         # Noted in the store, so that whoever goes on after a crash takes the old keys away too.
         now = utc_now(self._clock)
-        self.record = self._store.write(changes.overlap_ended(self.record, now=now))
         self.intent = replace(self.intent, now=now)
+        self.record = self._store.write(self._noted(changes.overlap_ended(self.record, now=now)))
 
     def _retire(self, _: str) -> None:
         key = leaving(self.record, self.intent)
         assert key is not None
+        self.intent = changes.without(self.intent, key.kid)
         # `purge` sees it before anything is destroyed.
-        self.record = self._store.write(changes.retired(self.record, self.intent), read_back=False)
+        self.record = self._store.write(self._noted(changes.retired(self.record, key, self.intent)), read_back=False)
         self._store.discard_key(key)
 
     def _purge(self, _: str) -> None:
         self._store.purge(self.record)
         # Were it lost, the next run would purge once more.
-        self.record = self._store.write(changes.purged(self.record), read_back=False)
+        self.record = self._store.write(self._noted(changes.purged(self.record)), read_back=False)
 
     # --- the tenant ---
 

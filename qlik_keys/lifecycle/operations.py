@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from qlik_keys.clock import SYSTEM_CLOCK
 from qlik_keys.errors import LifecycleError, QlikKeysError, StoreConflict, StoreNotFound, TenantNotFound
 from qlik_keys.keys import KeySpec, PrivateKey, wrong_key
-from qlik_keys.lifecycle.key_wishes import Rotated, finish, is_under_way, staged_of
+from qlik_keys.lifecycle.key_wishes import Rotated, finish, staged_of
 from qlik_keys.lifecycle.many import Hopeless, PartlyFailed
 from qlik_keys.lifecycle.plan import Action
 from qlik_keys.lifecycle.specification import ClientSpecification
@@ -107,10 +107,11 @@ class Resumed:
     """One operation that had been cut off, and what became of it.
 
     Attributes:
-        operation: "provision", "rotate", or "remove_duplicate".
+        operation: "provision", "remove_duplicate", or the operation that was started: "rotate", "retire", "revoke",
+            "adopt" or "delete".
         name: the client's name.
         client_id: the client that is there now, or that was removed; "" when it failed before there was one.
-        result: what `provision` or `rotate` would have returned.
+        result: what that operation would have returned; None for "delete" and "remove_duplicate".
         error: why it could not be finished.
     """
 
@@ -143,10 +144,10 @@ def resume(
     cancel: threading.Event | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> list[Resumed]:
-    """Finish every operation on this tenant that was cut off, whoever began it.
+    """Finish every operation on this tenant that was interrupted, as it was meant, whoever started it.
 
-    It finishes the staged clients and the rotations that were begun, then lists the tenant's clients once and removes
-    those that a lost answer made of a key that is already another client's.
+    It finishes the staged clients and the operation that each client's record tells, then lists the tenant's clients
+    once and removes those that a lost answer made of a key that is already another client's.
 
     Returns:
         One entry an operation; none when nothing had been cut off.
@@ -179,11 +180,25 @@ def resume_client(
         TenantError, StoreError: the tenant or the store could not be asked at all.
     """
     work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
-    staged = staged_of(work, tenant.oauth_clients.get(client_id))
-    results = _finish_staged(work, staged, Hopeless(store, tenant.host))
+    results: list[Resumed] = []
+    try:
+        client = tenant.oauth_clients.get(client_id)
+    except TenantNotFound:
+        if not _is_being_deleted(work, client_id):
+            raise
+    else:
+        results = _finish_staged(work, staged_of(work, client), Hopeless(store, tenant.host))
     results += _finish_rotations(work, [client_id], Hopeless(store, tenant.host))[0]
     _raise_failures(results)
     return results
+
+
+def _is_being_deleted(work: Workplace, client_id: str) -> bool:
+    try:
+        record = work.read(client_id)
+    except StoreNotFound:
+        return False
+    return record.operation is not None and record.operation.name == "delete"
 
 
 def resume_in(work: Workplace) -> list[Resumed]:
@@ -237,7 +252,7 @@ def _provisioned_again(work: Workplace, staged: StagedClient) -> Provisioned:
     return work.provisioning(ClientSpecification.from_document(staged.specification), None).run()
 
 
-def _tried(work: Workplace, item: Resumed, finish_it: Callable[[], Provisioned | Rotated]) -> Resumed:
+def _tried(work: Workplace, item: Resumed, finish_it: Callable[[], Provisioned | Rotated | None]) -> Resumed:
     """Return what became of one operation.
 
     Raises:
@@ -249,13 +264,13 @@ def _tried(work: Workplace, item: Resumed, finish_it: Callable[[], Provisioned |
         if isinstance(problem, LifecycleError) and work.cancel is not None and work.cancel.is_set():
             raise
         return replace(item, error=problem)
-    return replace(item, client_id=result.client_id, result=result)
+    return item if result is None else replace(item, client_id=result.client_id, result=result)
 
 
 def _finish_rotations(
     work: Workplace, client_ids: Iterable[str], hopeless: Hopeless
 ) -> tuple[list[Resumed], dict[str, str]]:
-    """Finish what was begun with the keys of clients that are there; return it, and the name in each record."""
+    """Finish what each client's record says is in progress; return it, and the name in each record that stays."""
     results, names = [], {}
     for client_id in client_ids:
         if hopeless.found:
@@ -270,10 +285,19 @@ def _finish_rotations(
             hopeless.saw(client_id, problem)
             continue
         names[client_id] = record.client_name
-        if is_under_way(record):
-            item = replace(item, name=record.client_name)
+        if record.is_in_progress:
+            operation = "rotate" if record.operation is None else record.operation.name
+            item = replace(item, name=record.client_name, operation=operation)
+            if operation == "delete":
+                del names[client_id]
             results.append(_tried(work, item, lambda record=record: finish(work, record)))  # type: ignore[misc]
             hopeless.saw(client_id, results[-1].error)
+        elif record.is_shown_wrong and not work.rehearses:
+            try:
+                work.store.show(record)
+            except QlikKeysError as problem:
+                results.append(replace(item, operation="show", name=record.client_name, error=problem))
+                hopeless.saw(client_id, problem)
     return results, names
 
 

@@ -42,6 +42,8 @@ class Action(StrEnum):
     RETIRE = "retire"
     PURGE = "purge"
     REMOVE_SECRETS = "remove_secrets"  # the name of a step
+    NOTE = "note"
+    SETTLE = "settle"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from qlik_keys.lifecycle.key_plan import is_due, leaving
+from qlik_keys.lifecycle.key_plan import is_due
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
-    from qlik_keys.keystore.base import ClientRecord, StoredKey
+    from qlik_keys.keystore.base import ClientRecord, StartedOperation, StoredKey
     from qlik_keys.lifecycle.key_plan import KeyIntent
 
 LONGEST = timedelta(days=3660)  # of an overlap, and of a key's service: further away a date could not be told
@@ -25,6 +25,22 @@ def loss_warnings(record: ClientRecord) -> tuple[str, ...]:
     when = f"{record.gone_at:%Y-%m-%d %H:%M} UTC (delete_version_after of its mount or path)"
     loss = "then the key is gone, and the client cannot log in"
     return (f"The store deletes this record by itself at {when}: {loss}. To keep it: {record.remedy}.",)
+
+
+def noted(record: ClientRecord, intent: KeyIntent) -> StartedOperation | None:
+    """Return the operation as it is to be written to a record: a revocation is of every key that the record has."""
+    started = intent.operation
+    if started is None or started.name != "revoke" or record.operation == started:
+        return started
+    return replace(started, compromised=started.compromised | record.keys.keys())
+
+
+def abandoned(record: ClientRecord) -> ClientRecord:
+    """Return the record of a client that is deleted, and whose keys stay, with nothing in progress."""
+    changed = replace(record, operation=None, overlap_seconds=None, unpurged=False)
+    for key in record.in_state("next"):
+        changed = changed.with_key(replace(key, state="previous"))
+    return changed
 
 
 def with_next(record: ClientRecord, key: StoredKey, intent: KeyIntent) -> ClientRecord:
@@ -65,10 +81,16 @@ def overlap_ended(record: ClientRecord, *, now: datetime) -> ClientRecord:
     return changed
 
 
-def retired(record: ClientRecord, intent: KeyIntent) -> ClientRecord:
-    """Return the record without the key that leaves next."""
-    key = leaving(record, intent)
-    assert key is not None  # the plan asks for it only then
+def without(intent: KeyIntent, kid: str) -> KeyIntent:
+    """Return the intent for a record that the key has left: nothing names it any more."""
+    started = intent.operation
+    if started is None or kid not in started.compromised:
+        return intent
+    return replace(intent, operation=replace(started, compromised=started.compromised - {kid}))
+
+
+def retired(record: ClientRecord, key: StoredKey, intent: KeyIntent) -> ClientRecord:
+    """Return the record without a key that leaves."""
     changed = record.without_key(key.kid)
     more = any(is_due(other, intent) for other in changed.in_state("previous"))
     return replace(changed, unpurged=True, overlap_seconds=0 if more else None)

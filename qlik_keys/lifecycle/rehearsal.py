@@ -59,22 +59,35 @@ class KeyRehearsal(KeyRun):
 
     def _imagine(self, effect: Callable[[], ClientRecord | None]) -> None:
         self.record = effect() or self.record
-        self._memory[self.record.client_id] = (self._there, self.record)
+        if self._client is not None:
+            self._memory[self.record.client_id] = (self._client, self.record)
 
     def _effects(self) -> Mapping[Action, Callable[[], ClientRecord | None]]:
         return {
-            Action.MAKE_NEXT: self._imagine_next,
+            Action.NOTE: self._imagine_note,
+            Action.SETTLE: lambda: replace(self.record, operation=None),
+            Action.MAKE_NEXT: lambda: self._noted(self._imagine_next()),
             Action.PUBLISH: lambda: self._imagine_keys(""),
             Action.SWAP: lambda: self._imagine_keys(self.record.current.kid if self.record.current else ""),
             Action.PROVE_NEXT: lambda: self._imagine_proof("next"),
             Action.PROMOTE: self._imagine_promotion,
-            Action.END_OVERLAP: lambda: changes.overlap_ended(self.record, now=self.intent.now),
+            Action.END_OVERLAP: lambda: self._noted(changes.overlap_ended(self.record, now=self.intent.now)),
             Action.PROVE_CURRENT: lambda: self._imagine_proof("current"),
             Action.UNPUBLISH: self._imagine_unpublished,
-            Action.RETIRE: lambda: changes.retired(self.record, self.intent),
-            Action.PURGE: lambda: changes.purged(self.record),
+            Action.RETIRE: self._imagine_retired,
+            Action.PURGE: lambda: self._noted(changes.purged(self.record)),
             Action.REMOVE_SECRETS: self._imagine_no_secrets,
         }
+
+    def _imagine_retired(self) -> ClientRecord:
+        key = leaving(self.record, self.intent)
+        assert key is not None
+        self.intent = changes.without(self.intent, key.kid)
+        return self._noted(changes.retired(self.record, key, self.intent))
+
+    def _imagine_note(self) -> ClientRecord:
+        self.intent = replace(self.intent, operation=changes.noted(self.record, self.intent))
+        return replace(self.record, operation=self.intent.operation)
 
     def _imagine_next(self) -> ClientRecord:
         assert self._key is not None
@@ -104,9 +117,10 @@ class KeyRehearsal(KeyRun):
 
     def _imagine_promotion(self) -> ClientRecord:
         registered = {key.kid for key in self._there.public_keys}
-        return changes.promoted(
+        changed = changes.promoted(
             self.record, registered=registered, now=self.intent.now, rotate_after=self._rotate_after
         )
+        return self._noted(changed)
 
     def _imagine_unpublished(self) -> None:
         key = leaving(self.record, self.intent)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from qlik_keys.clock import SYSTEM_CLOCK
+from qlik_keys.clock import SYSTEM_CLOCK, utc_now
+from qlik_keys.errors import StoreError
+from qlik_keys.keystore.base import StartedOperation
 from qlik_keys.lifecycle.events import TITLES, Phase, StepEvent
 from qlik_keys.lifecycle.key_run import KeyRun
 from qlik_keys.lifecycle.run import Provisioning
+from qlik_keys.lifecycle.started import actor
 
 if TYPE_CHECKING:
     import threading
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.clock import Clock
     from qlik_keys.keys import KeySpec, PrivateKey
-    from qlik_keys.keystore.base import ClientRecord, Custody, KeyStore
+    from qlik_keys.keystore.base import ClientRecord, Custody, KeyStore, OperationName
     from qlik_keys.lifecycle.key_plan import KeyIntent
     from qlik_keys.lifecycle.specification import ClientSpecification
     from qlik_keys.tenant import QlikTenant
@@ -84,6 +88,22 @@ class Workplace:
     make_key_run: MakesKeyRuns = KeyRun
     make_provisioning: MakesProvisionings = Provisioning
     rehearses: bool = False
+
+    def read(self, client_id: str) -> ClientRecord:
+        """Return a client's record; where the store shows something else of it, correct what it shows.
+
+        Raises:
+            StoreError: as `KeyStore.read`.
+        """
+        record = self.store.read(self.tenant.host, client_id)
+        if record.is_shown_wrong and not self.rehearses:
+            with contextlib.suppress(StoreError):  # it is for display: whoever may write it corrects it
+                self.store.show(record)
+        return record
+
+    def started(self, name: OperationName, **options: Any) -> StartedOperation:
+        """Return an operation that this process starts now; `options` are fields of `StartedOperation`."""
+        return StartedOperation(name=name, started_at=utc_now(self.clock), started_by=actor(), **options)
 
     def key_run(
         self,

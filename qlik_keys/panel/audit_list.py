@@ -59,18 +59,18 @@ class AuditList(anywidget.AnyWidget):
 def groups_of(audit: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the findings of `qlik_keys.audit` by kind, as the page shows them."""
     groups = []
-    for finding, rows in audit.groupby("finding", sort=False):
+    for (finding, severity), rows in audit.groupby(["finding", "severity"], sort=False, observed=True):
         kind = FINDINGS[str(finding)]
         first = rows.head(CLIENTS_SHOWN)
         groups.append(
             {
                 "finding": finding,
-                "severity": kind.severity,
+                "severity": severity,
                 "meaning": kind.meaning,
                 "advice": kind.advice,
                 "action": _ACTIONS.get(kind.operation, ""),
                 "count": len(rows),
-                "in_table": finding not in ("unfinished", "orphaned-record"),
+                "in_table": finding not in ("unfinished", "orphaned-record"),  # which may have no row there
                 "clients": [
                     {"client_id": client_id, "name": name}
                     for client_id, name in zip(first["client_id"], first["name"], strict=True)

@@ -118,6 +118,7 @@ class TestWithTheRootToken(KeyStoreContract):
             "made_on": "2026-11-24T03:42:35Z",
             "rotate_by": "2027-02-22T03:42:35Z",
             "custody": "kv",
+            "done_at_version": "1",
         }
         # Vault's audit log hashes strings and shows all else in the clear.
         waiting = [document]

@@ -89,12 +89,12 @@ AT_ONCE = functools.partial(qk.rotate, overlap=timedelta(0))
 @pytest.mark.parametrize(
     ("operation", "step", "words"),
     [
-        (qk.revoke, "publish", "revoke, or rotate without overlap"),
-        (qk.revoke, "promote", "revoke, or rotate without overlap"),
-        (qk.revoke, "unpublish", "taking its old key away"),
-        (qk.revoke, "retire", "taking its old key away"),
-        (qk.revoke, "purge", "versions of its record"),
-        (AT_ONCE, "promote", "revoke, or rotate without overlap"),
+        (qk.revoke, "publish", "revoke, started by "),
+        (qk.revoke, "promote", "revoke, started by "),
+        (qk.revoke, "unpublish", "revoke, started by "),
+        (qk.revoke, "retire", "revoke, started by "),
+        (qk.revoke, "purge", "revoke, started by "),
+        (AT_ONCE, "promote", "rotate, started by "),
     ],
 )
 def test_what_takes_a_key_away_is_finished_by_a_person(patient, custody, operation, step, words):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
+import socket
 import sys
+from datetime import timedelta
 
 import pandas as pd
 import pytest
@@ -102,6 +105,13 @@ def test_a_fleet_with_everything_wrong(world, monkeypatch):
     qk.adopt(tenant, store, shared)
     qk.delete(tenant, store, orphan.client_id, confirm=orphan.client_id)
     qk.resume(tenant, store)
+    found = qk.audit(tenant, store)
+    # An adoption that was not told to remove the secret leaves it.
+    assert list(zip(found["finding"], found["client_id"], strict=True)) == [
+        ("admin-scope", admin.client_id),
+        ("secret-beside-key", secret),
+    ]
+    qk.adopt(tenant, store, secret, remove_secrets=True)
     assert list(qk.audit(tenant, store)["finding"]) == ["admin-scope"]
 
     for name, value in environment_of(box).items():
@@ -122,3 +132,49 @@ def test_a_fleet_with_everything_wrong(world, monkeypatch):
 def test_findings_stand_in_the_order_of_their_weight():
     weights = [SEVERITIES.index(finding.severity) for finding in FINDINGS.values()]
     assert weights == sorted(weights)
+
+
+def test_an_interrupted_operation_says_which_who_and_when(world):
+    """A revocation is critical; a deletion and an adoption that takes a secret away are high; a rotation is medium."""
+    _, tenant, store = world
+
+    def stopping_at(step):
+        def stop(event):
+            if (event.step, event.phase) == (step, "before"):
+                raise Stop
+
+        return stop
+
+    def made(name, operation, step, **options):
+        client_id = qk.provision(tenant, store, name=name, scopes=["user_default"]).client_id
+        with pytest.raises(Stop):
+            operation(tenant, store, client_id, on_step=stopping_at(step), **options)
+        return client_id
+
+    revoked = made("revoked", qk.revoke, "promote")
+    rotated = made("rotated", qk.rotate, "publish")
+    at_once = made("at-once", qk.rotate, "unpublish", overlap=timedelta(0))
+    secret = registered(tenant, "secret", allowed_auth_methods=("client_secret",))
+    with pytest.raises(Stop):
+        qk.adopt(tenant, store, secret, remove_secrets=True, on_step=stopping_at("remove_secrets"))
+    deleted = qk.provision(tenant, store, name="deleted", scopes=["user_default"]).client_id
+    with pytest.raises(Stop):
+        qk.delete(tenant, store, deleted, confirm=deleted, on_step=stopping_at("delete_record"))
+
+    found = qk.audit(tenant, store)
+    interrupted = found[found["finding"] == "operation-interrupted"].set_index("client_id")
+    assert dict(interrupted["severity"]) == {
+        revoked: "critical", secret: "high", deleted: "high", rotated: "medium", at_once: "medium",
+    }  # fmt: skip
+    assert set(interrupted["command"]) == {"qlik-keys resume"}
+    who = f"{getpass.getuser()} on {socket.gethostname()}"
+    for client_id, operation in {revoked: "revoke", secret: "adopt", deleted: "delete"}.items():
+        assert f"{operation}, started by {who} at 20" in interrupted["meaning"][client_id]
+    table = qk.clients(tenant, store).set_index("client_id")["findings"]
+    for client_id in (revoked, rotated, at_once, secret):
+        assert "operation-interrupted" in table[client_id]
+
+    done = {item.client_id: item.operation for item in qk.resume(tenant, store)}
+    assert done == {revoked: "revoke", rotated: "rotate", at_once: "rotate", secret: "adopt", deleted: "delete"}
+    assert "operation-interrupted" not in set(qk.audit(tenant, store)["finding"])
+    assert qk.resume(tenant, store) == []

@@ -19,7 +19,6 @@ from support import ManualClock
 
 import qlik_keys as qk
 from qlik_keys.errors import Interrupted, QlikKeysError, TenantNotFound
-from qlik_keys.lifecycle.key_wishes import is_under_way
 
 pytestmark = pytest.mark.openbao
 BOTH = pytest.mark.parametrize("custody", ["kv", "transit"])
@@ -63,7 +62,7 @@ def assert_end(world, client_id, where):
         return
     client = world.tenant.oauth_clients.get(client_id)
     assert sorted(key.kid for key in client.public_keys) == sorted(record.keys), where
-    assert not is_under_way(record), where
+    assert not record.is_in_progress, where
     assert record.current is not None, where
     assert len(record.keys) <= 2, where
     assert qk.resume(world.tenant, world.store) == [], where

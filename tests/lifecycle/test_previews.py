@@ -102,8 +102,10 @@ CASES = {
     "an alarm during a rotation": ("revoke", cut_off, {}, None),
     "an alarm during an overlap": ("revoke", rotated, {}, None),
     "an adoption": ("adopt", with_secret, {}, ROTATION),
-    "an adoption without the secret": ("adopt", with_secret, {"remove_secrets": True}, [*ROTATION, "remove_secrets"]),
-    "an end": ("delete", made, {}, ["delete_client", "delete_record"]),
+    "an adoption without the secret": (
+        "adopt", with_secret, {"remove_secrets": True}, [*ROTATION, "remove_secrets", "settle"],
+    ),
+    "an end": ("delete", made, {}, ["note", "delete_client", "delete_record"]),
     "an end that keeps the keys": ("delete", made, {"keep_secret": True}, ["delete_client"]),
     "a client to finish": ("resume", half_made, {}, ["claim", "record", "trust", "prove", "unstage"]),
     "a rotation to finish": ("resume", cut_off, {}, ROTATION[2:]),

@@ -110,7 +110,9 @@ def test_provision_and_rotations_send_what_the_page_explains(world, watcher, cus
     assert sent == overlap + at_once
     assert counted(sent) == counts
     qk.revoke(world.tenant, world.store, made.client_id)
-    assert watcher.taken() == sent
+    # That it is a revocation is written, and shown to those who may not read keys, first of all and until the end.
+    noted = [("V", "POST data record"), ("V", "POST metadata record"), ("V", "GET data record")]
+    assert watcher.taken() == [sent[0], *noted, *sent[1:], *noted[1:]]
 
 
 def test_the_page_keeps_the_goals():

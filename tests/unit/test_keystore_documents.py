@@ -175,13 +175,14 @@ def test_a_part_of_a_path_may_not_be(text):
 
 
 def test_metadata_fit_vault_s_limits(record):
-    shown = documents.metadata_of(replace(record, client_name="ü" * 400 + "\n"))
+    shown = documents.metadata_of(replace(record, client_name="ü" * 400 + "\n"), 4)
     assert all(len(text.encode()) <= 512 and text.isprintable() and text for text in shown.values())
-    assert documents.metadata_of(replace(record, client_name="", rotate_by=None, keys={})) == {
+    assert documents.metadata_of(replace(record, client_name="", rotate_by=None, keys={}), 4) == {
         "tenant": HOST,
         "custody": "kv",
+        "done_at_version": "4",
     }
-    assert documents.summary_of({"custody": "somebody else's"}, client_id=CLIENT) is None
+    assert documents.summary_of({"custody": "somebody else's"}, client_id=CLIENT, version=4) is None
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 // The findings, the weightiest first; a button beside each client goes to the plan of what mends it.
-const SIGNS = { high: "✗", medium: "⚠", low: "ℹ" };
-const WORDS = { high: "High", medium: "Medium", low: "Low" };
+const SIGNS = { critical: "✗", high: "✗", medium: "⚠", low: "ℹ" };
+const WORDS = { critical: "Critical", high: "High", medium: "Medium", low: "Low" };
 
 function render({ model, el }) {
   el.classList.add("qk-findings");

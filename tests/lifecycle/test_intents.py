@@ -1,0 +1,194 @@
+"""Revoke, adopt with removal, delete and retire, interrupted at each call: one resume finishes what was meant.
+
+Here each call is struck by one kind of fault, in turn; `make soak ARGS=--intents` strikes each call by all of them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+
+import httpx
+import pytest
+from intents import FAULTS, MOST_CALLS, STATES, Sides, interrupt
+
+import qlik_keys as qk
+from qlik_keys.errors import NeedsPerson, QlikKeysError, StoreDenied
+from qlik_keys.sandbox.transport import SandboxTransport
+
+pytestmark = pytest.mark.openbao
+CASES = [(operation, state) for operation, states in STATES.items() for state in states]
+
+
+@pytest.mark.parametrize("custody", ["kv", "transit"])
+@pytest.mark.parametrize(("operation", "state"), CASES)
+def test_interrupted_at_each_call(operation, state, custody, openbao):
+    sides = Sides(openbao, custody)
+    faults = itertools.cycle(FAULTS)
+    # The two custodies, and the states, begin with different kinds of fault.
+    for _ in range(CASES.index((operation, state)) + 2 * (custody == "transit")):
+        next(faults)
+    try:
+        # Every other call with each custody, whose calls to the tenant are the same.
+        numbers = range(custody == "transit", MOST_CALLS, 2)
+        ends = (interrupt(sides, operation, state, number, next(faults)) for number in numbers)
+        calls = 2 * sum(1 for _ in itertools.takewhile(bool, ends))
+    finally:
+        sides.close()
+    assert 8 < calls < MOST_CALLS
+
+
+@pytest.fixture
+def sides(openbao):
+    sides = Sides(openbao, "kv")
+    yield sides
+    sides.close()
+
+
+def test_a_revocation_that_failed_is_finished_as_one(sides):
+    """A rotation with an overlap, a tenant that answers 503 to a PATCH, a revocation that fails, then a resume."""
+    client_id, _ = sides.prepare("overlap")
+    keys = sides.keys(client_id)
+
+    class NoPatch(SandboxTransport):
+        def handle_request(self, request):
+            if request.method == "PATCH":
+                return httpx.Response(503, json={"errors": [{"code": "HTTP-503", "title": "down"}]}, request=request)
+            return super().handle_request(request)
+
+    url, credential = sides.simulator.base_url, qk.ApiKey(sides.simulator.api_key)
+    with (
+        qk.QlikTenant(url, credential=credential, transport=NoPatch(sides.simulator), clock=sides.clock) as tenant,
+        pytest.raises(QlikKeysError),
+    ):
+        qk.revoke(tenant, sides.actor.store, client_id, clock=sides.clock)
+    assert all(sides.logs_in(client_id, kid, parts) for kid, parts in keys.items())
+    [done] = sides.resume()
+    assert (done.operation, done.client_id, done.error) == ("revoke", client_id, None)
+    assert set(done.result.retired) == set(keys)
+    assert not any(sides.logs_in(client_id, kid, parts) for kid, parts in keys.items())
+    assert sides.resume() == []
+
+
+def test_others_finish_an_interrupted_revocation_first(sides):
+    client_id, _ = sides.prepare("plain")
+    keys = sides.keys(client_id)
+    sides.actor.ether.set(2, "down")
+    assert isinstance(sides.perform("revoke", client_id), QlikKeysError)
+    rotated = qk.rotate(sides.other.tenant, sides.other.store, client_id, clock=sides.clock)
+    assert "Another operation was in progress and is finished: revoke, started by" in rotated.warnings[0]
+    assert set(rotated.retired) == set(keys)
+    assert not any(sides.logs_in(client_id, kid, parts) for kid, parts in keys.items())
+    assert sides.resume() == []
+
+
+def test_a_stronger_operation_takes_over_and_is_remembered(sides):
+    client_id, _ = sides.prepare("publish")
+    sides.actor.ether.set(3, "interrupted")
+    assert isinstance(sides.perform("revoke", client_id), KeyboardInterrupt)
+    started = sides.other.store.read(sides.host, client_id).operation
+    assert (started.name, started.replaced) == ("revoke", ("rotate",))
+    sides.actor.ether.set(5, "interrupted")
+    assert isinstance(sides.perform("delete", client_id), KeyboardInterrupt)
+    started = sides.other.store.read(sides.host, client_id).operation
+    assert (started.name, started.replaced) == ("delete", ("rotate", "revoke"))
+    for operation in ("revoke", "retire", "adopt"):
+        sides.actor.ether.calm()
+        refusal = sides.perform(operation, client_id)
+        assert isinstance(refusal, QlikKeysError), operation
+        assert "resume" in refusal.hint or sides.client(client_id) is None, operation
+    [done] = sides.resume()
+    assert (done.operation, done.client_id, done.result) == ("delete", client_id, None)
+    assert sides.client(client_id) is None
+    assert sides.document(client_id) is None
+
+
+def test_a_deletion_that_keeps_the_keys_leaves_nothing_in_progress(sides):
+    client_id, _ = sides.prepare("publish")
+    tenant, store = sides.other.tenant, sides.other.store
+    qk.delete(tenant, store, client_id, confirm=client_id, keep_secret=True)
+    assert len(sides.keys(client_id)) == 2
+    assert sides.resume() == []
+
+
+def test_a_revocation_of_a_client_that_is_gone_leaves_no_note(sides):
+    client_id, _ = sides.prepare("plain")
+    sides.other.tenant.oauth_clients.delete(client_id)
+    with pytest.raises(qk.errors.TenantNotFound):
+        qk.revoke(sides.other.tenant, sides.other.store, client_id, clock=sides.clock)
+    assert sides.resume() == []
+
+
+def _shown(sides, client_id):
+    return sides.metadata(client_id)["custom_metadata"]
+
+
+def _rotated_with_old_metadata(sides):
+    """Return a client whose rotation failed at the one write of the metadata after the promotion."""
+    client_id, _ = sides.prepare("plain")
+    sides.actor.ether.set(12, "denied")
+    with pytest.raises(StoreDenied):
+        qk.rotate(sides.actor.tenant, sides.actor.store, client_id, clock=sides.clock)
+    sides.actor.ether.calm()
+    assert _shown(sides, client_id)["kid"] != sides.document(client_id)["kid"]
+    return client_id
+
+
+@pytest.mark.parametrize("look", ["resume", "rotate_due", "retire_due", "resume_client"])
+def test_metadata_that_were_not_written_are_set_right(look, sides):
+    client_id = _rotated_with_old_metadata(sides)
+    tenant, store, clock = sides.other.tenant, sides.other.store, sides.clock
+    looks = {
+        "resume": lambda: qk.resume(tenant, store, clock=clock),
+        "rotate_due": lambda: qk.rotate_due(tenant, store, clock=clock),
+        "retire_due": lambda: qk.retire_due(tenant, store, clock=clock),
+        "resume_client": lambda: qk.lifecycle.resume_client(tenant, store, client_id, clock=clock),
+    }
+    assert all(getattr(item, "outcome", "") == "skipped" for item in looks[look]())
+    shown, document = _shown(sides, client_id), sides.document(client_id)
+    assert (shown["kid"], shown["rotate_by"]) == (document["kid"], document["rotate_by"])
+    writes = sides.other.ether.writes
+    assert qk.resume(tenant, store, clock=clock) == []
+    assert sides.other.ether.writes == writes
+
+
+@pytest.mark.parametrize("custody", ["kv", "transit"])
+def test_eight_rotate_one_client_at_once(custody, openbao):
+    """One makes the key; each of the others is told that it finished that one's rotation, or is refused."""
+    sides = Sides(openbao, custody)
+    client_id, _ = sides.prepare("plain")
+    url, credential = sides.simulator.base_url, qk.ApiKey(sides.simulator.api_key)
+    start = Barrier(8)
+
+    def rotate(_):
+        with (
+            qk.QlikTenant(url, credential=credential, transport=SandboxTransport(sides.simulator)) as tenant,
+            qk.VaultKeyStore(openbao.url, token=openbao.token, custody=custody, prefix=sides.prefix) as store,
+        ):
+            start.wait()
+            try:
+                return qk.rotate(tenant, store, client_id, overlap=timedelta(hours=1))
+            except QlikKeysError as problem:
+                return problem
+
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(rotate, range(8)))
+        done = [answer for answer in answers if not isinstance(answer, QlikKeysError)]
+        made = [answer.kid for answer in done if answer.made_key]
+        assert len(made) == 1
+        for answer in done:
+            assert answer.kid == made[0]
+            assert answer.made_key or "no further key was made" in answer.warnings[0]
+        refused = [answer for answer in answers if isinstance(answer, QlikKeysError)]
+        assert all(isinstance(answer, NeedsPerson) and answer.hint for answer in refused), refused
+        assert sides.resume() == []
+        document, client = sides.document(client_id), sides.client(client_id)
+        assert document["kid"] == made[0]
+        assert len(document["keys"]) == 2
+        assert {key["kid"] for key in client["publicKeys"]} == set(document["keys"])
+        assert sides.logs_in(client_id, made[0], sides.keys(client_id)[made[0]])
+    finally:
+        sides.close()
