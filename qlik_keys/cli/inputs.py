@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import sys
 from pathlib import Path
@@ -51,22 +52,28 @@ def document_of(body: str | None, body_file: Path | None, body_values: list[str]
 
 
 def _read(file: Path) -> str:
-    """Return a file's text.
+    """Return a file's text, whatever encoding the console has: UTF-8, or UTF-16 where it begins so (PowerShell's `>`).
 
     Raises:
         ConfigurationError: it cannot be read.
     """
     try:
         if file != _STDIN:
-            return file.read_text(encoding="utf-8")
+            return _decoded(file.read_bytes())
         if sys.stdin is not None:
-            return sys.stdin.read()
+            buffer = getattr(sys.stdin, "buffer", None)
+            return sys.stdin.read() if buffer is None else _decoded(buffer.read())
         problem = "there is no standard input"
     except UnicodeDecodeError:
         problem = "it is no text in UTF-8"
     except OSError as error:
         problem = type(error).__name__
     raise ConfigurationError(f"The file with the body cannot be read ({problem}).", hint="Name a file in UTF-8.")
+
+
+def _decoded(content: bytes) -> str:
+    is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_utf_16 else "utf-8")
 
 
 def pairs(given: list[str] | None, option: str) -> list[tuple[str, str]]:

@@ -172,3 +172,25 @@ def test_a_one_time_secret_that_has_nowhere_to_go_is_told(settings, tenant):
         assert "client-secret create --oauth-clientId" in told["hint"]
     made = [client for client in tenant.oauth_clients.iterate() if client.client_name == name]
     assert len(made) == 2
+
+
+@pytest.mark.openbao
+@pytest.mark.parametrize("written", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_body_is_read_by_its_own_encoding_and_not_the_console_s(settings, tenant, tmp_path, written):
+    name = f"日本 é {uuid.uuid4().hex[:6]}"
+    body = json.dumps(
+        {"appType": "native", "clientName": name, "redirectUris": ["https://a.example"]}, ensure_ascii=False
+    )
+    path = tmp_path / "client.json"
+    path.write_bytes(body.encode(written))
+    for file in ("-", str(path)):
+        done = subprocess.run(
+            [*PROGRAM, "raw", "post", "v1/oauth-clients", "--body-file", file, "-q"],
+            env={**settings, "PYTHONIOENCODING": "cp1252"},
+            input=path.read_bytes(),
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert tenant.oauth_clients.get(done.stdout.decode().strip()).client_name == name
