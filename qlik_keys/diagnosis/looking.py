@@ -21,7 +21,7 @@ from qlik_keys.errors import (
 )
 from qlik_keys.keystore.base import SparesUses, TellsHealth, TellsWaysOut
 from qlik_keys.keystore.lookup import CLIENT_ID, ids_on_tenant, only
-from qlik_keys.lifecycle.key_wishes import is_staged_of
+from qlik_keys.lifecycle.deletion import is_staged_of
 from qlik_keys.proxies import proxy_for
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from qlik_keys.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.errors import Interrupted, QlikKeysError
 from qlik_keys.keystore.lookup import client_id_of
 from qlik_keys.lifecycle import key_wishes
-from qlik_keys.lifecycle.key_wishes import DEFAULT_OVERLAP, Rotated
+from qlik_keys.lifecycle.key_wishes import DEFAULT_OVERLAP
 from qlik_keys.lifecycle.many import Hopeless, PartlyFailed
 from qlik_keys.lifecycle.workplace import Workplace
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from qlik_keys.clock import Clock
     from qlik_keys.keystore.base import ClientRecord, KeyStore
     from qlik_keys.lifecycle.events import StepEvent
+    from qlik_keys.lifecycle.finishing import Rotated
     from qlik_keys.tenant import QlikTenant
 
 DEFAULT_WORKERS = 4

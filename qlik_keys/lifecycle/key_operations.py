@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from qlik_keys.clock import SYSTEM_CLOCK
 from qlik_keys.keys import wrong_key
-from qlik_keys.lifecycle import fleet, key_wishes
-from qlik_keys.lifecycle.key_wishes import DEFAULT_OVERLAP, Rotated
+from qlik_keys.lifecycle import deletion, fleet, key_wishes
+from qlik_keys.lifecycle.finishing import Rotated
+from qlik_keys.lifecycle.key_wishes import DEFAULT_OVERLAP
 from qlik_keys.lifecycle.workplace import ROTATE_AFTER, Workplace
 
 if TYPE_CHECKING:
@@ -208,4 +209,4 @@ def delete(
         TenantError, StoreError: as they say; asked for again, it goes on from there.
     """
     work = Workplace(tenant=tenant, store=store, on_step=on_step)
-    key_wishes.delete(work, client_id, confirm=confirm, keep_secret=keep_secret)
+    deletion.delete(work, client_id, confirm=confirm, keep_secret=keep_secret)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from qlik_keys.clock import SYSTEM_CLOCK
 from qlik_keys.errors import LifecycleError, QlikKeysError, StoreConflict, StoreNotFound, TenantNotFound
 from qlik_keys.keys import KeySpec, PrivateKey, wrong_key
-from qlik_keys.lifecycle.key_wishes import Rotated, finish, staged_of
+from qlik_keys.lifecycle.deletion import staged_of
+from qlik_keys.lifecycle.finishing import Rotated, finish
 from qlik_keys.lifecycle.many import Hopeless, PartlyFailed
 from qlik_keys.lifecycle.plan import Action
 from qlik_keys.lifecycle.specification import ClientSpecification

@@ -13,7 +13,7 @@ from qlik_keys.clock import SYSTEM_CLOCK
 from qlik_keys.errors import ConfigurationError, LifecycleError, TenantNotFound
 from qlik_keys.keys import KeySpec, wrong_key
 from qlik_keys.keystore.lookup import client_id_of
-from qlik_keys.lifecycle import fleet, key_wishes
+from qlik_keys.lifecycle import deletion, fleet, key_wishes
 from qlik_keys.lifecycle.operations import resume_in
 from qlik_keys.lifecycle.plan import Action
 from qlik_keys.lifecycle.rehearsal import KeyRehearsal, Memory, ProvisioningRehearsal
@@ -263,7 +263,7 @@ def _delete(
         work.tenant.oauth_clients.get(client_id)
     except TenantNotFound:
         there = False
-    key_wishes.delete(work, client_id, confirm=None, keep_secret=keep_secret)
+    deletion.delete(work, client_id, confirm=None, keep_secret=keep_secret)
     where = work.store.location(work.tenant.host, client_id)
     return (
         "To do it, the client's id must be repeated.",

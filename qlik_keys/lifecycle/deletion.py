@@ -1,0 +1,137 @@
+"""Deleting a client and its keys: what is interrupted is finished, since the record says that it was to be deleted."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from qlik_keys.errors import (
+    ConfigurationError,
+    StoreConflict,
+    StoreNotFound,
+    StoreProtocolError,
+    TenantNotFound,
+)
+from qlik_keys.keystore.lookup import CLIENT_ID, by_id_or_name, ids_on_tenant
+from qlik_keys.lifecycle.plan import Action
+from qlik_keys.lifecycle.record_changes import abandoned
+from qlik_keys.lifecycle.started import merged
+
+if TYPE_CHECKING:
+    from qlik_keys.keystore.base import ClientRecord, StagedClient
+    from qlik_keys.lifecycle.workplace import Workplace
+    from qlik_keys.tenant import OAuthClient
+
+
+def delete(work: Workplace, client: str, *, confirm: str | None, keep_secret: bool = False) -> str:
+    """See `key_operations.delete`; None as `confirm` is for a plan, which needs none. Returns the client's id."""
+
+    def perform(client_id: str) -> str:
+        if confirm is not None and confirm != client_id:
+            whose = "" if client == client_id else f", which for {client!r} is {client_id},"
+            raise ConfigurationError(
+                f"The client's id{whose} was not repeated, so nothing was deleted.", hint=f"Pass confirm={client_id!r}."
+            )
+        delete_client(work, client_id, keep_secret=keep_secret)
+        return client_id
+
+    # A name may look like an id; the id that is repeated tells which client is meant, before anything is looked for.
+    if confirm is not None and confirm != client and CLIENT_ID.fullmatch(client):
+        client = confirm if ids_on_tenant(work.tenant, client) == [confirm] else client
+    return by_id_or_name(work.tenant, work.store, client, perform)
+
+
+def delete_client(work: Workplace, client_id: str, *, keep_secret: bool, is_resumed: bool = False) -> None:
+    """Delete a client and, unless they shall stay, its keys; `is_resumed` is quiet where nothing is left of it.
+
+    Raises:
+        TenantNotFound: there is nothing to delete.
+        QlikKeysError: as `key_operations.delete`.
+    """
+    staged: list[StagedClient] = []
+    was_there = True
+    try:
+        staged = staged_of(work, work.tenant.oauth_clients.get(client_id))
+    except TenantNotFound:
+        was_there = False
+    if not was_there and not is_resumed and (keep_secret or client_id not in work.store.client_ids(work.tenant.host)):
+        raise TenantNotFound(
+            f"There is nothing to delete: the tenant has no client {client_id}"
+            + (", and its keys in the store shall stay." if keep_secret else ", and the store no keys of it."),
+            hint="Check the id and the tenant; if it was deleted before, all is done.",
+        )
+    record = _noted_deletion(work, client_id, keep_secret=keep_secret)
+    # Before the client: else `resume` would make it anew. Without a claim nobody else knows whose it was.
+    for each in staged:
+        work.step("delete", Action.UNSTAGE, each.name, lambda each=each: _unstage(work, each))  # type: ignore[misc]
+
+    def delete_there() -> None:
+        with contextlib.suppress(TenantNotFound):
+            work.tenant.oauth_clients.delete(client_id)
+
+    def delete_record() -> None:
+        work.store.delete(work.tenant.host, client_id)
+
+    work.step("delete", "delete_client", client_id, delete_there)
+    if not keep_secret:
+        work.step("delete", "delete_record", client_id, delete_record)
+    elif record is not None and record.is_in_progress:
+        work.step("delete", Action.SETTLE, record.client_name, lambda: _abandon(work, record))
+
+
+def _noted_deletion(work: Workplace, client_id: str, *, keep_secret: bool) -> ClientRecord | None:
+    """Write to the client's record that it is being deleted; return the record, None where none can be read.
+
+    A record that stays and has nothing in progress needs no note: the deletion is one request.
+    """
+    for is_last in (False, False, True):
+        try:
+            record = work.read(client_id)
+        except (StoreNotFound, StoreProtocolError):
+            return None  # nothing to note it in: what is damaged, or deleted softly, may be deleted all the same
+        wanted = work.started("delete", keep_secret=keep_secret)
+        started = wanted if record.operation is None else merged(record.operation, wanted)
+        if started is None or started == record.operation or (keep_secret and not record.is_in_progress):
+            return record
+        noted = replace(record, operation=started)
+
+        def note(noted: ClientRecord = noted) -> None:
+            work.store.write(noted, read_back=False)
+
+        try:
+            work.step("delete", Action.NOTE, record.client_name, note)
+        except StoreConflict:
+            if is_last:
+                raise
+        else:
+            return noted
+    raise AssertionError("the last round returns or raises")
+
+
+def _abandon(work: Workplace, record: ClientRecord) -> None:
+    record = work.store.read(record.tenant_host, record.client_id)
+    if record.unpurged:
+        work.store.purge(record)
+    work.store.write(abandoned(record), read_back=False)
+
+
+def staged_of(work: Workplace, client: OAuthClient) -> list[StagedClient]:
+    """Return what is staged of a client that is being made."""
+    return [staged for staged in work.store.staged(work.tenant.host) if is_staged_of(staged, client)]
+
+
+def is_staged_of(staged: StagedClient, client: OAuthClient) -> bool:
+    """Tell whether what is staged is that client: it bears its id, or its key is registered there."""
+    if staged.client_id == client.client_id:
+        return True
+    return staged.key is not None and any(key.kid == staged.key.kid for key in client.public_keys)
+
+
+def _unstage(work: Workplace, staged: StagedClient) -> None:
+    work.store.unstage(staged)
+    named = set()
+    with contextlib.suppress(StoreNotFound):
+        named = set(work.store.read(work.tenant.host, staged.client_id).keys) if staged.client_id else set()
+    if staged.key is not None and staged.key.kid not in named:
+        work.store.discard_key(staged.key)
