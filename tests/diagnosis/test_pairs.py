@@ -26,6 +26,9 @@ APART = [
     ({"another website"}, CLOCKS),
     (STORES, TOKENS | STORES),
     ({"429 now"}, FIRST_ANSWERS),
+    ({"another key"}, {"algorithm"}),
+    # That there is no record for that address is known without the tenant.
+    ({"another website"}, {"429 before, for everything"}),
 ]
 
 
