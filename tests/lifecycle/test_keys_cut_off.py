@@ -122,14 +122,22 @@ def test_killed_at_any_call(operation, world, actors, between, name):
     while not finished:
         each = f"{name}-{number}"
         client_id = prepare(world, operation, each)
+        kids = set() if operation == "adopt" else set(keys_of(world, client_id).keys)
         between.strike(number, "after", kill)
         [end] = actors.run({**wish, "name": each, "client_id": client_id})
         finished = end["returncode"] == 0
         where = f"{operation}: killed after call {number}, {between.calls[-1]}"
         between.strike()
         assert_somebody_logs_in(world, client_id, where)
-        qk.resume(world.tenant, world.store)
+        noted = getattr(keys_of(world, client_id), "operation", None)
+        told = [item.operation for item in qk.resume(world.tenant, world.store) if item.client_id == client_id]
+        assert noted is None or told == [noted.name], where
         assert_end(world, client_id, where)
+        client = world.tenant.oauth_clients.get(client_id)
+        if operation == "revoke" and (finished or noted is not None):
+            assert kids.isdisjoint(key.kid for key in client.public_keys), where
+        if operation == "adopt" and (finished or noted is not None):
+            assert client.client_secrets == (), where
         world.forget(each)
         number += 1
     assert number > 5
@@ -235,7 +243,11 @@ def test_delete_killed_at_any_call_and_asked_for_again(world, actors, between):
         return qk.provision(world.tenant, world.store, name=each, scopes=["user_default"]).client_id
 
     for each, client_id, where in killed_at_every_call(world, actors, between, "delete", prepare_client):
-        with contextlib.suppress(TenantNotFound):  # all was done when it was killed
+        record = keys_of(world, client_id)
+        if record is not None and record.operation is not None:
+            assert [item.operation for item in qk.resume(world.tenant, world.store)] == ["delete"], where
+            assert world.is_untouched(each), where
+        with contextlib.suppress(TenantNotFound):  # all was done by now
             qk.delete(world.tenant, world.store, client_id, confirm=client_id)
         assert world.is_untouched(each), where
         assert keys_of(world, client_id) is None, where
