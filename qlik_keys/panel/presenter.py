@@ -168,7 +168,9 @@ class Presenter(Calling):
             selected=(made.client_id,),
             made_here=(*(each for each in self._state.made_here if each.client_id != made.client_id), shown),
         )
-        self._refresh()
+        note = self._refresh_after()
+        if note:
+            self._set(made=replace(shown, warnings=(*shown.warnings, note)))
 
     # --- a client that is there ---
 
@@ -212,7 +214,11 @@ class Presenter(Calling):
         if secret is not None:
             self._keep_secret(secret, plan.client_name if plan else form.client_id)
         self._set(plan=None, changed=words)
-        self._refresh()
+        if form.operation == "delete":
+            self._set(made_here=tuple(each for each in self._state.made_here if each.client_id != form.client_id))
+        note = self._refresh_after()
+        if note:
+            self._set(changed=f"{words} {note}")
 
     def drop_plan(self) -> None:
         """Put a plan away."""
@@ -237,6 +243,15 @@ class Presenter(Calling):
         there = set(frame["client_id"])
         selected = tuple(each for each in self._state.selected if each in there)
         self._set(clients=frame, clients_at=utc_now(self._clock), selected=selected, audit=None)
+
+    def _refresh_after(self) -> str:
+        """List the clients again after a change; return what to say where that fails: the change itself succeeded."""
+        try:
+            self._refresh()
+        except Exception as error:  # noqa: BLE001  # no error may come between an effect and its report
+            self.last_error = error
+            return "The list of clients could not be refreshed: refresh it in the tab Clients."
+        return ""
 
     def audit(self, *, wait: bool = False) -> None:
         """Look through all clients and keys for what there is to say of them."""

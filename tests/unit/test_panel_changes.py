@@ -8,7 +8,7 @@ import pytest
 
 import qlik_keys as qk
 from qlik_keys.panel.presenter import Presenter
-from qlik_keys.panel.state import ChangeForm
+from qlik_keys.panel.state import ChangeForm, ClientForm
 from qlik_keys.settings import Settings
 
 pytestmark = pytest.mark.openbao
@@ -189,3 +189,40 @@ def test_a_setting_that_fails_is_a_card(presenter, tenant, made, box):
     presenter.change(form)
     assert presenter.state.error.kind == "TenantAuthError"
     assert [step.phase for step in presenter.state.steps] == ["failed"]
+
+
+NOT_REFRESHED = "The list of clients could not be refreshed: refresh it in the tab Clients."
+
+
+def test_a_client_that_was_made_is_a_success_where_the_list_cannot_be_refreshed(presenter, tenant):
+    presenter.listen(lambda state: tenant.close() if state.made else None)
+    presenter.make_client(ClientForm(name=f"panel-{uuid.uuid4().hex[:10]}", scopes=("user_default",)))
+    state = presenter.state
+    assert (state.error, state.work) == (None, "")
+    assert state.made.created
+    assert state.made.warnings[-1:] == (NOT_REFRESHED,)
+    assert {step.phase for step in state.steps} == {"done"}
+
+
+@pytest.mark.parametrize("operation", ["rotate", "delete"])
+def test_a_change_that_was_made_is_a_success_where_the_list_cannot_be_refreshed(presenter, tenant, made, operation):
+    form = ChangeForm(operation=operation, client_id=made.client_id, confirm=made.client_id)
+    presenter.plan_change(form)
+    presenter.listen(lambda state: tenant.close() if state.changed else None)
+    presenter.change(form)
+    state = presenter.state
+    assert (state.error, state.work, state.plan) == (None, "", None)
+    assert state.changed.endswith(f" {NOT_REFRESHED}")
+    assert made.client_id in state.changed or made.name in state.changed
+
+
+def test_a_deleted_client_is_no_longer_among_those_made_here(presenter):
+    names = [f"panel-{uuid.uuid4().hex[:10]}" for _ in range(2)]
+    for name in names:
+        presenter.make_client(ClientForm(name=name, scopes=("user_default",)))
+    first, second = presenter.state.made_here
+    form = ChangeForm(operation="delete", client_id=first.client_id, confirm=first.client_id)
+    presenter.plan_change(form)
+    presenter.change(form)
+    assert presenter.state.error is None
+    assert presenter.state.made_here == (second,)
