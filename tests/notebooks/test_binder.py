@@ -139,7 +139,7 @@ def test_everything_installed_is_pinned(binder):
         re.findall(r"^[\w.-]+==[\w.+!]+", (binder.repository / "requirements/lab.txt").read_text(), re.MULTILINE)
     )
     frozen = binder.run(binder.python, "-m", "pip", "freeze", "--exclude", "qlik_keys").stdout.decode().splitlines()
-    assert {normal(line) for line in frozen} <= {normal(line) for line in pinned}
+    assert {normal(line) for line in frozen} <= {normal(name + version) for name, version in pinned}
 
 
 def normal(line):

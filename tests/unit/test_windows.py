@@ -147,9 +147,10 @@ def test_an_answer_with_a_secret_is_written_without_modes(tmp_path):
     code = """
 del os.fchmod
 from pathlib import Path
-from qlik_keys.cli.options import _write
+from qlik_keys.cli.answers import write_answer
 from types import SimpleNamespace
-_write(Path(sys.argv[1]), SimpleNamespace(content=b'{"clientSecret": "canary-of-a-client-secret-0123456789"}'))
+answer = SimpleNamespace(content=b'{"clientSecret": "canary-of-a-client-secret-0123456789"}')
+write_answer(Path(sys.argv[1]), answer, is_change=False)
 """
     path = tmp_path / "answer.json"
     path.write_text("what was there before")
