@@ -264,8 +264,8 @@ class VaultKeyStore:
         try:
             return sweep(self._keys, self._transit, tenant_host)
         except StoreDenied:
-            # A token for custody kv has no rights in Transit, and can have left nothing there; a neighbour's key that it
-            # has met is no reason to fail.
+            # A token for custody kv has no rights in Transit, and can have left nothing there; that it has met another
+            # client's key is no reason to fail.
             if self._custody == "transit":
                 raise
         return []
