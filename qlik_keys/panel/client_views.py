@@ -27,7 +27,7 @@ from qlik_keys.panel.words import KEY_CHOICES
 
 if TYPE_CHECKING:
     from qlik_keys.panel.presenter import Presenter
-    from qlik_keys.panel.state import PanelState
+    from qlik_keys.panel.state import PanelState, ShownPlan
 
 _KEYS = {
     "rotate": ("Rotate", "A new key beside the old one, without downtime: both log in until the overlap is over."),
@@ -105,6 +105,8 @@ class ClientChangesView:
             self._hint: ("remove_secret",),
             self._confirm: ("delete",),
         }
+        self._defaults = {field: field.value for field in self._options}
+        self._planned_for = ("", "")
         self._hints: tuple[str, ...] = ()
         fields: tuple[Any, ...] = (table, *self._options)
         self._buttons = {}
@@ -135,6 +137,7 @@ class ClientChangesView:
     def draw(self, state: PanelState) -> None:
         """Draw a state."""
         plan, chosen = state.plan, len(state.selected)
+        self._follow(plan, is_busy=bool(state.work))
         why = state.work or ("Connect first." if state.connection is None else "")
         for name, each in self._buttons.items():
             each.disabled = bool(why) or (chosen != 1 and name != "resume")
@@ -173,14 +176,32 @@ class ClientChangesView:
             confirm=self._confirm.value,
         )
 
+    def _follow(self, plan: ShownPlan | None, *, is_busy: bool) -> None:
+        """Put the choices back to their defaults once their plan is gone, or is another client's."""
+        if plan is not None and (plan.form.operation, plan.form.client_id) != self._planned_for:
+            self._planned_for = (plan.form.operation, plan.form.client_id)
+            self._start_over()
+        elif plan is None and not is_busy:
+            self._start_over()
+
+    def _start_over(self) -> None:
+        # A tick left by the client before must never force, swap or delete anything for the next one.
+        for field, default in self._defaults.items():
+            field.value = default
+
     def _plan(self, operation: str) -> None:
-        self._confirm.value = ""
+        self._start_over()
         self._presenter.plan_change(self._form(operation))
 
     def _carry_out(self) -> None:
         plan = self._presenter.state.plan
-        if plan is not None:
-            self._presenter.change(self._form(plan.form.operation))
+        if plan is None:
+            return
+        form = self._form(plan.form.operation)
+        if form.client_id == plan.form.client_id:
+            self._presenter.change(form)
+        else:  # another client was selected since
+            self._plan(plan.form.operation)
 
 
 def _may_be_done(plan: Any) -> bool:

@@ -7,6 +7,8 @@ import uuid
 import pytest
 
 import qlik_keys as qk
+from qlik_keys.panel.client_table import ClientTable
+from qlik_keys.panel.client_views import ClientChangesView
 from qlik_keys.panel.presenter import Presenter
 from qlik_keys.panel.state import ChangeForm, ClientForm
 from qlik_keys.settings import Settings
@@ -37,6 +39,11 @@ def presenter(tenant, store):
 @pytest.fixture
 def made(tenant, store):
     return qk.provision(tenant, store, name=f"panel-{uuid.uuid4().hex[:10]}", scopes=["user_default"])
+
+
+@pytest.fixture
+def made_and_other(tenant, store, made):
+    return made, qk.provision(tenant, store, name=f"panel-{uuid.uuid4().hex[:10]}", scopes=["user_default"])
 
 
 def current(tenant, store, made):
@@ -226,3 +233,43 @@ def test_a_deleted_client_is_no_longer_among_those_made_here(presenter):
     presenter.change(form)
     assert presenter.state.error is None
     assert presenter.state.made_here == (second,)
+
+
+def descendants(widget):
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from descendants(child)
+
+
+def described(view, words):
+    return next(each for each in descendants(view.widget) if getattr(each, "description", "").startswith(words))
+
+
+def press(view, words):
+    button = described(view, words)
+    ids = {each.model_id: each for each in descendants(view.widget) if hasattr(each, "model_id")}
+    values = [getattr(ids[model], trait) if model in ids else [] for model, trait in button.fields]
+    button._handle_custom_msg({"kind": "click", "values": values}, [])
+
+
+@pytest.mark.parametrize(
+    ("operation", "words", "option"),
+    [
+        ("Retire", "By force", "force"),
+        ("Adopt", "Then take", "remove_secrets"),
+        ("Rotate", "Swap", "allow_swap"),
+        ("Delete", "Leave its keys", "keep_secret"),
+    ],
+)
+def test_each_plan_starts_from_the_defaults(presenter, made_and_other, operation, words, option):
+    table = ClientTable()
+    view = ClientChangesView(presenter, table)
+    presenter.listen(view.draw)
+    for each in made_and_other:
+        presenter.select([each.client_id])
+        table.selected = [each.client_id]
+        press(view, operation)
+        assert presenter.state.plan.form.client_id == each.client_id
+        assert getattr(presenter.state.plan.form, option) is False
+        assert described(view, words).value is False
+        described(view, words).value = True
