@@ -71,7 +71,9 @@ class FrameView:
         show(self._dismiss, visible=state.error is not None)
         show(self._doctor, visible=state.error is not None and bool(state.error.client_id) and not state.work)
         if state.secret_of:
-            self._once.label = f"{state.secret_what} of {state.secret_of}"
+            # The label changes with each that is stored, so that the page hides the one before.
+            more = f" (1 of {state.secrets_waiting} that wait to be stored)" if state.secrets_waiting > 1 else ""
+            self._once.label = f"{state.secret_what} of {state.secret_of}{more}"
         show(self._once, visible=bool(state.secret_of))
         show(self._end, visible=state.connection is not None)
         self._end.disabled = bool(state.work)

@@ -142,7 +142,6 @@ class Presenter(Calling):
         from qlik_keys.lifecycle import provision  # noqa: PLC0415  # brings httpx
 
         tenant, store = self._connected()
-        self._keep_secret(None, "")
         key = _loaded_key(form)
         specification = specification_of(form, key)
         self._set(**NOTHING_DONE | {"steps": waiting_steps()}, name_note="")

@@ -41,7 +41,8 @@ class Session(Worker):
         self._box: Sandbox | None = None
         self._owned: list[Any] = []
         self._unsubscribe: list[Callable[[], None]] = []
-        self._client_secret: Secret | None = None
+        self._waiting: list[tuple[Secret, str, str]] = []  # secrets that are shown once, whose, and of what kind
+        self._was_warned = False
         self.tenant: QlikTenant | None = None
         self.store: KeyStore | None = None
         self.last_made: Provisioned | None = None
@@ -137,10 +138,22 @@ class Session(Worker):
         self._set(connection=connection, **NOTHING_KNOWN, **NOTHING_DONE)
 
     def end_session(self, *, wait: bool = False) -> None:
-        """Let go of everything: secrets, connections, the Vault token if the panel logged in, the sandbox."""
+        """Let go of everything: secrets, connections, the Vault token if the panel logged in, the sandbox.
+
+        While a secret that is shown once waits to be stored, the first time is a warning and nothing ends.
+        """
         self._work("Ending the session", self._end, wait=wait)
 
     def _end(self) -> None:
+        if self._waiting and not self._was_warned:
+            self._was_warned = True
+            names = ", ".join(f"{what.lower()} of {of}" for _, of, what in self._waiting)
+            raise ConfigurationError(
+                f"Not ended: a secret that is shown once would be lost ({names}).",
+                hint="Show it, store it and press I have stored it; or end the session once more.",
+            )
+        self._was_warned, self._waiting = False, []
+        self._tell_of_secrets()
         self._let_go()
         self._set(connection=None, error=None, **NOTHING_KNOWN, **NOTHING_DONE)
 
@@ -150,8 +163,8 @@ class Session(Worker):
         owned, self._owned, self._unsubscribe = self._owned, [], []
         box, self._box = self._box, None
         self.tenant = self.store = None
-        self.last_error = self.last_made = self._client_secret = None
-        self._set(connection=None, secret_of="")
+        self.last_error = self.last_made = None
+        self._set(connection=None)
         try:
             for part in owned:
                 if hasattr(part, "revoke_token"):
@@ -163,16 +176,25 @@ class Session(Worker):
                 box.stop()
 
     def client_secret(self) -> Secret | None:
-        """Return the client secret that waits to be shown, None for none."""
-        return self._client_secret
+        """Return the first secret that waits to be stored, None for none."""
+        return self._waiting[0][0] if self._waiting else None
 
     def client_secret_is_stored(self) -> None:
-        """Forget the client secret: the person has it."""
-        self._keep_secret(None, "")
+        """Forget the first secret that waits: the person has it. The next one is shown then."""
+        self._waiting = self._waiting[1:]
+        self._was_warned = False
+        self._tell_of_secrets()
 
     def _keep_secret(self, secret: Secret | None, of: str, *, what: str = "Client secret") -> None:
-        self._client_secret = secret
-        self._set(secret_of=of if secret is not None else "", secret_what=what)
+        """Let a secret wait until the person says that it is stored: no later one takes its place."""
+        if secret is not None:
+            self._waiting = [*self._waiting, (secret, of, what)]
+            self._was_warned = False
+            self._tell_of_secrets()
+
+    def _tell_of_secrets(self) -> None:
+        _, of, what = self._waiting[0] if self._waiting else (None, "", "")
+        self._set(secret_of=of, secret_what=what, secrets_waiting=len(self._waiting))
 
     def _connected(self) -> tuple[QlikTenant, KeyStore]:
         if self.tenant is None or self.store is None:

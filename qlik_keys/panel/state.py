@@ -216,6 +216,7 @@ class PanelState:
         made_here: all clients that were made since it was connected.
         secret_of: whose secret waits to be shown, "" for none.
         secret_what: what kind of secret it is.
+        secrets_waiting: how many wait, that one included.
         clients: the clients' table, None before it was asked for.
         clients_at: when it was asked for, UTC.
         selected: ids of the clients that are selected in it.
@@ -248,6 +249,7 @@ class PanelState:
     made_here: tuple[MadeClient, ...] = ()
     secret_of: str = ""
     secret_what: str = ""
+    secrets_waiting: int = 0
     clients: pd.DataFrame | None = field(default=None, compare=False)
     clients_at: datetime | None = None
     selected: tuple[str, ...] = ()

@@ -171,6 +171,34 @@ def test_a_client_secret_waits_until_it_is_stored(connected):
     assert connected.state.secret_of == ""
 
 
+def test_a_second_secret_waits_behind_the_first_and_ending_the_session_warns(connected):
+    names = ("panel-secret-one", "panel-secret-two", "panel-secret-three")
+    for name in names:
+        connected.make_client(client(name, private_key_jwt=False, client_secret=True))
+    seen = []
+    for number, name in enumerate(names):
+        assert (connected.state.secret_of, connected.state.secrets_waiting) == (name, 3 - number)
+        seen.append(connected.client_secret().reveal())
+        with pytest.raises(ConfigurationError, match=name):
+            connected.end_session(wait=True)
+        assert connected.state.connection is not None
+        assert seen[-1] not in repr(connected.state)
+        connected.client_secret_is_stored()
+    assert len(set(seen)) == 3
+    assert (connected.client_secret(), connected.state.secrets_waiting) == (None, 0)
+    connected.end_session(wait=True)
+    assert connected.state.connection is None
+
+
+def test_a_session_with_a_waiting_secret_ends_when_it_is_asked_twice(connected):
+    connected.make_client(client("panel-secret-left", private_key_jwt=False, client_secret=True))
+    with pytest.raises(ConfigurationError, match="panel-secret-left"):
+        connected.end_session(wait=True)
+    assert connected.client_secret() is not None
+    connected.end_session(wait=True)
+    assert (connected.state.connection, connected.client_secret()) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("form", "words"),
     [
