@@ -22,7 +22,7 @@ import pandas as pd
 
 from qlik_keys.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.engine_keys import ways_out
-from qlik_keys.errors import QlikKeysError, TenantNotFound
+from qlik_keys.errors import QlikKeysError, StoreDenied, TenantNotFound
 from qlik_keys.findings import DUE_SOON, FINDINGS, SEVERITIES
 from qlik_keys.frames import read_times
 from qlik_keys.keys.public import KID, kid_made_on
@@ -213,7 +213,11 @@ def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataF
     rows += ways_out(store, tenant_host, [*in_engine.itertuples(index=False, name=None)])
     damaged: list[StoreError] = []
     staged = store.staged(tenant_host, on_damaged=damaged.append)
-    rows += [("damaged-pending", "", problem.path) for problem in damaged]
+    # An auditor may list these documents and read none, since keys are in them: that one is there is all it can tell.
+    rows += [
+        ("unfinished" if isinstance(problem, StoreDenied) else "damaged-pending", "", problem.path)
+        for problem in damaged
+    ]
     rows += [("unfinished", waiting.client_id, waiting.name) for waiting in staged]
     # A client that is just being made may have its record already, and no row yet.
     known = {*frame["client_id"], *(waiting.client_id for waiting in staged)}

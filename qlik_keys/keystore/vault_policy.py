@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.keystore.base import staged_document_name
-from qlik_keys.keystore.vault_documents import NAMES_FOLDER, check_folder, check_segment
+from qlik_keys.keystore.vault_documents import NAMES_FOLDER, STAGED_FOLDER, check_folder, check_segment
 from qlik_keys.keystore.vault_transit import plain
 
 Role = Literal["admin", "consumer", "auditor"]
@@ -93,8 +93,12 @@ def vault_policy(
         in_kv = [
             _Rule("See which clients have keys.", f"{kv}/metadata/{place}/", ("list",)),
             _Rule("See their names, kids, ages and custody; no key is in these.", f"{kv}/metadata/{place}/+", _READ),
+            # Not their content: until a client is made, its private key is in there.
+            _Rule("See how many clients wait to be made.", f"{kv}/metadata/{place}/{STAGED_FOLDER}/", ("list",)),
         ]
-        in_transit = []
+        in_transit = [
+            _Rule("See whether a key could leave Vault; only public halves are told.", f"{engine}/keys/{name}*", _READ)
+        ]
     # A key in Transit is named by a document in KV, so the rules for KV are needed with either custody.
     rules = in_kv + (in_transit if custody != "kv" else [])
     of_whom = f" of client {client_id}" if client_id else ""

@@ -197,9 +197,40 @@ def test_an_auditor_sees_the_table_and_no_key(world, token_for, custody, name):
     reference = world.store.read(world.tenant.host, made.client_id).current.reference or "qlik-keys.x"
     calls = [*forbidden(folder, made.client_id, reference), ("GET", f"secret/data/{folder}/{made.client_id}")]
     assert_all_refused(world, token, [*calls, ("POST", f"transit/sign/{reference}")])
+
+
+@pytest.mark.parametrize("custody", ["kv", "transit"])
+def test_an_auditor_audits(world, token_for, root, custody, name):
+    made = qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
+    cancel = threading.Event()
+    with pytest.raises(Interrupted):
+        qk.provision(
+            world.tenant,
+            world.store,
+            name=f"{name} waits",
+            scopes=["user_default"],
+            cancel=cancel,
+            on_step=lambda event: cancel.set() if event.step == "register" else None,
+        )
+    wanted = {"unfinished": 1}
+    if custody == "transit":
+        reference = world.store.read(world.tenant.host, made.client_id).current.reference
+        root.secrets.transit.update_key_configuration(reference, exportable=True)
+        wanted["key-can-leave"] = 1
+
+    def told(rules):
+        with store_with(world, token_for(rules), "kv") as store:
+            frame = qk.audit(world.tenant, store, consent=False)
+        ours = frame[(frame["client_id"] == made.client_id) | (frame["finding"] == "unfinished")]
+        return ours["finding"].value_counts().to_dict()
+
+    rules = qk.vault_policy("auditor", tenant_host=world.tenant.host)
+    assert told(rules) == wanted
     for what, weak in weaker(rules):
-        with store_with(world, token_for(weak), "kv") as store:
-            assert fails(lambda store=store: qk.clients(world.tenant, store, consent=False)), f"{what} is needless"
+        if what.startswith("read on transit/"):
+            assert told(weak) == {"unfinished": 1, **({"not-checked": 1} if custody == "transit" else {})}
+        else:
+            assert fails(lambda weak=weak: told(weak)) or told(weak) != wanted, f"{what} is needless"
 
 
 BAD = ["a*", "+", "..", 'x" { capabilities = ["sudo"] }', "a\nb", "a/b", "*", " "]
