@@ -92,7 +92,9 @@ class KeyRehearsal(KeyRun):
     def _imagine_next(self) -> ClientRecord:
         assert self._key is not None
         self.intent = replace(self.intent, new_key=False)
-        return changes.with_next(self.record, self._imagined_key(self._key), self.intent)
+        key = self._imagined_key(self._key)
+        self.made_kid = key.kid  # else the plan would say that another call had made it
+        return changes.with_next(self.record, key, self.intent)
 
     def _imagined_key(self, wish: KeySpec | PrivateKey) -> StoredKey:
         return imagined_key(wish, self._custody or self._store.custody, self.intent.now)

@@ -178,6 +178,16 @@ def test_an_alarm_says_what_cannot_be_called_back(world, name):
     assert [step.action for step in plan.steps if step.irreversible] == ["retire", "purge"]
 
 
+def test_a_plan_says_that_a_rotation_is_in_progress_only_where_one_is(world, name):
+    def notes():
+        return [note for note in qk.preview(world.tenant, world.store, "rotate", client_id).notes if "was in" in note]
+
+    client_id = made(world, name)
+    assert notes() == []
+    client_id = cut_off(world, f"{name} too")
+    assert len(notes()) == 1
+
+
 def test_a_question_without_sense_is_refused(world):
     with pytest.raises(ConfigurationError, match="no operation"):
         qk.preview(world.tenant, world.store, "polish")
