@@ -11,8 +11,8 @@ from qlik_keys.diagnosis import client_checks, store_checks, tenant_checks
 from qlik_keys.diagnosis.login import check_login
 from qlik_keys.diagnosis.looking import look
 from qlik_keys.diagnosis.results import TITLES, Diagnosis, see
-from qlik_keys.errors import ConfigurationError
 from qlik_keys.keystore.base import SparesUses
+from qlik_keys.keystore.lookup import checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -83,8 +83,7 @@ def doctor(
     """
     if isinstance(scopes, str):
         raise TypeError("scopes must be a list of texts, not one text")
-    if not client.strip():
-        raise ConfigurationError("No client is named.", hint="Give its id or its name.")
+    client = checked(client)
     asked = tuple(dict.fromkeys(scope for text in scopes for scope in text.split()))
     refused: set[int] = set()
 
@@ -96,7 +95,7 @@ def doctor(
         stack.callback(tenant.subscribe(watch))
         if isinstance(store, SparesUses):
             stack.enter_context(store.sparing(LOGIN_USES))
-        facts = look(tenant, store, client.strip(), scopes=asked, user=user)
+        facts = look(tenant, store, client, scopes=asked, user=user)
         checks = [check(facts) for check in _CHECKS]
         login = check_login(tenant, store, facts, checks)
         if isinstance(store, SparesUses):

@@ -142,12 +142,19 @@ def only(client_ids: Sequence[str], name: str) -> str:
     return client_ids[0]
 
 
-def checked(client: str) -> str:
+def checked(client: object) -> str:
     """Return an id without the blanks around it, and a name as it is.
 
     Raises:
-        ConfigurationError: it is blank.
+        ConfigurationError: it is blank, or no text.
     """
+    if client is None:
+        client = ""
+    if not isinstance(client, str):
+        raise ConfigurationError(
+            f"A client is named by a text, not by a value of type {type(client).__name__}.",
+            hint="Give its id or its name; what `provision` returns has the id as `client_id`.",
+        )
     if not client.strip():
         raise ConfigurationError("No client is named.", hint="Give its id or its name.")
     return client.strip() if CLIENT_ID.fullmatch(client.strip()) else client

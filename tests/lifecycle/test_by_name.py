@@ -31,6 +31,16 @@ def test_a_client_is_deleted_by_its_name_when_its_id_is_repeated(world, made):
         world.store.read(world.tenant.host, made.client_id)
 
 
+@pytest.mark.parametrize("wrong", [None, 5, b"nightly-etl", "", " ", ("a",), object()])
+def test_what_is_no_text_names_no_client(world, wrong):
+    for call in (qk.rotate, qk.revoke, qk.adopt, qk.retire_due, qk.doctor):
+        if call is not qk.retire_due or wrong is not None:  # without a client it is about all
+            with pytest.raises(ConfigurationError, match="named"):
+                call(world.tenant, world.store, wrong)
+    with pytest.raises(ConfigurationError, match="named"):
+        qk.delete(world.tenant, world.store, wrong, confirm=wrong)
+
+
 @pytest.mark.parametrize("who", ["nobody-of-that-name", "0" * 32])
 def test_nobody_is_never_deleted_with_success(world, who):
     with pytest.raises(TenantNotFound):
