@@ -278,8 +278,20 @@ class KeyRun(Run):
         key = leaving(self.record, self.intent)
         assert key is not None
         self.intent = changes.without(self.intent, key.kid)
-        # `purge` sees it before anything is destroyed.
-        self.record = self._store.write(self._noted(changes.retired(self.record, key, self.intent)), read_back=False)
+        conflict: StoreConflict | None = None
+        try:
+            # `purge` sees it before anything is destroyed.
+            self.record = self._store.write(
+                self._noted(changes.retired(self.record, key, self.intent)), read_back=False
+            )
+        except StoreConflict as error:
+            conflict = error
+        if conflict is not None:
+            # Whoever changed the record may have published a key since we read the tenant's list, which our write of
+            # that list, fenced by this one alone, has taken away again: it goes back at once.
+            self.record = self._store.read(self.record.tenant_host, self.record.client_id)
+            self._put_keys(without="")
+            raise conflict
         self._store.discard_key(key)
 
     def _purge(self, _: str) -> None:
