@@ -264,6 +264,8 @@ class Schedule:
     def _revoke(self, tenant, store, client_id, clock):
         record = self._record(client_id)
         before = set() if record is None else set(record.keys)
+        if record is not None and record.operation is not None and record.operation.name == "revoke":
+            before = set(record.operation.compromised)  # asked again it is finished; the key that it has made stays
         try:
             qk.revoke(tenant, store, client_id, clock=clock)
         except (QlikKeysError, Killed):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from dataclasses import replace
 from datetime import timedelta
@@ -13,10 +14,17 @@ from patient import check_of, found, other_key_as
 import qlik_keys as qk
 from qlik_keys.diagnosis import MENDS
 from qlik_keys.errors import ConfigurationError, NeedsPerson, StoreDenied, TenantUnreachable
+from qlik_keys.lifecycle.operations import ResumeError
 
 pytestmark = pytest.mark.openbao
 MENDABLE = {name: illness for name, illness in {**ILLNESSES, **MORE}.items() if illness.mend}
 BOTH = pytest.mark.parametrize("custody", ["kv", "transit"])
+
+
+def resume_ours(tenant, store):
+    """Finish what can be: the sandbox is shared, and other tests leave damaged records in it on purpose."""
+    with contextlib.suppress(ResumeError):
+        qk.resume(tenant, store)
 
 
 @BOTH
@@ -62,7 +70,7 @@ def test_a_client_that_was_never_registered_is_told_by_its_name(patient):
     diagnosis = patient.diagnose()
     assert found(diagnosis) == ["store-record"]
     assert not check_of(diagnosis, "store-record").mend  # it has no id that a mend could be given
-    qk.resume(patient.tenant, patient.store)
+    resume_ours(patient.tenant, patient.store)
     assert patient.diagnose().is_healthy
 
 
@@ -109,7 +117,7 @@ def test_what_takes_a_key_away_is_finished_by_a_person(patient, custody, operati
     with pytest.raises(NeedsPerson):
         qk.mend(tenant, store, client_id, "resume")
     assert keys_of(patient) == before
-    qk.resume(tenant, store)
+    resume_ours(tenant, store)
     assert patient.diagnose().is_healthy
 
 
