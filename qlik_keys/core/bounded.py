@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 MAXIMUM_ANSWER_BYTES = 64 * 1024 * 1024  # ten thousand clients are some 15 MB
+DEADLINE_FACTOR = 4  # a whole exchange may take that many time-outs
 ACCEPTED_ENCODINGS = "gzip, deflate"
 _GZIP, _ZLIB, _RAW = 31, 15, -15  # window bits of zlib: with a header of gzip, of zlib, of none
 _PIECE = 65_536
@@ -39,17 +40,19 @@ class DeadlinePassed(TimeoutError):  # the same
 class _Exchange:
     """A block with an end; a class, since a generator costs more than the look at the clock."""
 
-    __slots__ = ("_end", "_local")
+    __slots__ = ("_before", "_end", "_local")
 
     def __init__(self, local: threading.local, end: float) -> None:
         self._local = local
         self._end = end
 
     def __enter__(self) -> None:
+        # An exchange may hold another one: a call that has to get a token first.
+        self._before = getattr(self._local, "end", None)
         self._local.end = self._end
 
     def __exit__(self, *_: object) -> None:
-        self._local.end = None
+        self._local.end = self._before
 
 
 class Deadline:

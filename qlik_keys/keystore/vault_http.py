@@ -16,13 +16,12 @@ import urllib3
 import urllib3.connection
 import urllib3.connectionpool
 
-from qlik_keys.core.bounded import AnswerNotDecodable, AnswerTooLong, Deadline, decoded
+from qlik_keys.core.bounded import DEADLINE_FACTOR, AnswerNotDecodable, AnswerTooLong, Deadline, decoded
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-DEADLINE_FACTOR = 4  # a whole exchange may take that many time-outs
 _PIECE = 65_536
 _deadline = Deadline()
 

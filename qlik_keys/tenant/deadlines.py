@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     import httpx
 
-DEADLINE_FACTOR = 4  # a whole exchange may take that many time-outs
 _PIECE = 16_384
 _deadline = Deadline()
 

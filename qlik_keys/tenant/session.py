@@ -23,7 +23,7 @@ from urllib.parse import parse_qsl, unquote, unquote_plus
 import httpx
 
 from qlik_keys.clock import SYSTEM_CLOCK, Clock
-from qlik_keys.core.bounded import AnswerNotDecodable, AnswerTooLong, decoded
+from qlik_keys.core.bounded import DEADLINE_FACTOR, AnswerNotDecodable, AnswerTooLong, decoded
 from qlik_keys.core.redaction import REDACTED, Redactor
 from qlik_keys.errors import (
     ConfigurationError,
@@ -40,7 +40,7 @@ from qlik_keys.tenant.bodies import encoded_body, shown_body
 from qlik_keys.tenant.budget import RateBudget
 from qlik_keys.tenant.calls import Answer, Call, Exchange, RetryPolicy
 from qlik_keys.tenant.connections import Connections
-from qlik_keys.tenant.deadlines import DEADLINE_FACTOR, within
+from qlik_keys.tenant.deadlines import within
 from qlik_keys.tenant.failures import (
     CAUGHT,
     Problem,

@@ -101,3 +101,13 @@ def test_a_read_waits_no_longer_than_is_left_of_the_whole_exchange():
         with pytest.raises(DeadlinePassed):
             deadline.wait_seconds(5.0)
     assert deadline.wait_seconds(5.0) == 5.0
+
+
+def test_an_exchange_inside_another_leaves_the_outer_one_its_end():
+    now = [100.0]
+    deadline = Deadline(lambda: now[0])
+    with deadline.within(8.0):
+        with deadline.within(3.0):
+            assert deadline.wait_seconds(5.0) == 3.0
+        assert deadline.wait_seconds(None) == 8.0
+    assert deadline.wait_seconds(5.0) == 5.0
