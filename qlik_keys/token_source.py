@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 _PATIENCE_SECONDS = 300.0
+# How many keys of the store are tried in a row, each current when it was read.
+_KEYS_TRIED = 5
 
 
 @dataclass(slots=True)
@@ -347,15 +349,16 @@ class TokenSource:
             return self._request(self._by_secret)
         if self._signer is None:
             self.refresh_signer()
-        refused: AssertionRejected | StoreNotFound
-        try:
-            return self._request(self._by_signer())
-        except (AssertionRejected, StoreNotFound) as error:  # the latter where Vault signs, and the key is gone there
-            refused = error
-        # Once: somebody may have rotated the key since it was read.
-        if not self.refresh_signer():
-            raise refused
-        return self._request(self._by_signer())
+        keys = 1
+        while True:
+            try:
+                return self._request(self._by_signer())
+            except (AssertionRejected, StoreNotFound) as error:  # the latter where Vault signs, and has the key no more
+                refused = error
+            # Somebody may have rotated the key since it was read, and again while this thread waited for its turn.
+            if keys == _KEYS_TRIED or not self.refresh_signer():
+                raise refused
+            keys += 1
 
     def _by_signer(self) -> BySigner:
         assert self._signer is not None

@@ -176,6 +176,35 @@ def test_a_consumer_sees_no_failed_call_during_fifty_rotations(world, made):
     world.assert_settled(made.name)
 
 
+class RotatedAfterReads:
+    """A store whose client is rotated right after it was read, some times: what a reader may meet who has to wait."""
+
+    def __init__(self, world, client_id, rotations):
+        self._world, self._client_id, self._rotations = world, client_id, rotations
+
+    def __getattr__(self, name):
+        return getattr(self._world.store, name)
+
+    def read(self, host, client_id):
+        record = self._world.store.read(host, client_id)
+        if self._rotations:
+            self._rotations -= 1
+            qk.rotate(self._world.tenant, self._world.store, self._client_id, overlap=AT_ONCE)
+        return record
+
+
+@pytest.mark.parametrize(("rotations", "gets_a_token"), [(1, True), (3, True), (99, False)])
+def test_a_consumer_outlasts_rotations_that_overtake_it(world, made, rotations, gets_a_token):
+    store = RotatedAfterReads(world, made.client_id, rotations)
+    with qk.TokenSource.from_store(store, tenant_url=world.tenant.url, client_id=made.client_id) as source:
+        if gets_a_token:
+            assert source.token().reveal()
+        else:  # and ends, though there is always another key
+            with pytest.raises((AssertionRejected, StoreNotFound)):
+                source.token()
+    world.assert_settled(made.name)
+
+
 def test_where_the_tenant_takes_one_key_the_swap_is_offered_and_never_made_by_itself(world, made):
     old = key_of(world, made)
     world.box.configure(maximum_public_keys=1)
