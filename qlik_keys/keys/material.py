@@ -15,6 +15,7 @@ import re
 import threading
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidSignature
@@ -49,25 +50,48 @@ _MOST_BITS = 16_384
 _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 _P384_BYTES = 48
 
-_loaded: OrderedDict[bytes, Native] = OrderedDict()
+
+@dataclass(frozen=True, slots=True)
+class LoadedKey:
+    """A validated private key, and what follows from it and is asked for again and again.
+
+    Attributes:
+        native: the key.
+        members: `kty` and the public numbers (RFC 7518 6.2.1, 6.3.1).
+        thumbprint: RFC 7638, SHA-256, base64url.
+    """
+
+    native: Native = field(repr=False)
+    members: Mapping[str, str]
+    thumbprint: str
+
+    @classmethod
+    def of(cls, native: Native) -> LoadedKey:
+        """Return a validated key with its public half."""
+        members = public_members(native)
+        return cls(native, members, thumbprint(members))
+
+
+_loaded: OrderedDict[bytes, LoadedKey] = OrderedDict()
 _loaded_lock = threading.Lock()
 
 
-def remember(native: Native, *forms: bytes) -> None:
+def remember(key: LoadedKey, *forms: bytes) -> None:
     """Remember a validated key by the digests of its written forms, so that this process never validates it again.
 
     Args:
-        native: the key.
-        forms: its PEM, or `canonical` of its private JWK.
+        key: the key.
+        forms: its PEM, the text of its private JWK, or `canonical` of that JWK.
     """
     with _loaded_lock:
         for form in forms:
-            _loaded[hashlib.sha256(form).digest()] = native
+            _loaded[hashlib.sha256(form).digest()] = key
         while len(_loaded) > _LOADED_KEYS:
             _loaded.popitem(last=False)
 
 
-def _remembered(form: bytes) -> Native | None:
+def remembered(form: bytes) -> LoadedKey | None:
+    """Return the key that was written in that form before, None for none."""
     with _loaded_lock:
         return _loaded.get(hashlib.sha256(form).digest())
 
@@ -78,15 +102,15 @@ def canonical(members: Mapping[str, Any]) -> bytes:
     return json.dumps([[name, members.get(name)] for name in names]).encode()
 
 
-Loaded = tuple[Native | None, str, str]
+Loaded = tuple[LoadedKey | None, str, str]
 
 
-def load(content: str | bytes, passphrase: bytes | None) -> tuple[Native | None, str, str, dict[str, Any]]:
+def load(content: str | bytes, passphrase: bytes | None) -> tuple[LoadedKey | None, str, str, dict[str, Any]]:
     """Return the key in what somebody handed in, or why there is none and what to do, and a JWK's `alg` and `kid`.
 
     Never raises, so that no traceback holds the key.
     """
-    known = _remembered(content) if passphrase is None and isinstance(content, bytes) else None
+    known = remembered(content) if passphrase is None and isinstance(content, bytes) else None
     if known is not None:
         return known, "", "", {}
     handed = formats.tell_apart(content)
@@ -102,7 +126,7 @@ def load(content: str | bytes, passphrase: bytes | None) -> tuple[Native | None,
 
 
 def _load_pem(data: bytes, passphrase: bytes | None) -> Loaded:
-    known = _remembered(data) if passphrase is None else None
+    known = remembered(data) if passphrase is None else None
     if known is not None:
         return known, "", ""
     try:
@@ -120,9 +144,11 @@ def _load_pem(data: bytes, passphrase: bytes | None) -> Loaded:
     weakness = _weakness_of(native)
     if weakness or not isinstance(native, Native):
         return None, weakness, WANTED
+    key = LoadedKey.of(native)
     if passphrase is None:
-        remember(native, data)
-    return native, "", ""
+        # Under its numbers too: where a document has the same key as a JWK, it is not validated again.
+        remember(key, data, canonical(_private_members(key)))
+    return key, "", ""
 
 
 def _load_der(data: bytes, passphrase: bytes | None) -> Loaded:
@@ -138,7 +164,7 @@ def _load_der(data: bytes, passphrase: bytes | None) -> Loaded:
             return None, "The passphrase does not open this key in DER, or it is damaged.", "Check the passphrase."
         return None, *_what_der_is(data)
     weakness = _weakness_of(native)
-    return (None, weakness, WANTED) if weakness else (native, "", "")
+    return (None, weakness, WANTED) if weakness else (LoadedKey.of(native), "", "")
 
 
 def _what_der_is(data: bytes) -> tuple[str, str]:
@@ -165,7 +191,7 @@ def _weakness_of_pem(problem: Exception) -> str:
     return "it is an RSA key with an impossible exponent" if "exponent" in text or " e " in text else "it is damaged"
 
 
-def load_jwk(members: dict[str, Any]) -> tuple[Native | None, str, str, dict[str, Any]]:
+def load_jwk(members: dict[str, Any]) -> tuple[LoadedKey | None, str, str, dict[str, Any]]:
     """Return the key in a JWK, or why there is none and what to do, and its `alg` and `kid`.
 
     Never raises, so that no traceback holds the members; they are emptied.
@@ -175,19 +201,19 @@ def load_jwk(members: dict[str, Any]) -> tuple[Native | None, str, str, dict[str
     if not problem and "d" not in members:
         problem = "This JWK is a public key, and a private key is needed here."
     hint = "Give the JWK that has the private member `d`."
-    native = None
+    key = None
     if not problem:
-        native, problem, hint = _native_of(members)
+        key, problem, hint = _key_of(members)
     members.clear()
-    return native, problem, hint, names
+    return key, problem, hint, names
 
 
-def _native_of(members: dict[str, Any]) -> Loaded:
+def _key_of(members: dict[str, Any]) -> Loaded:
     try:
         form = canonical(members)
     except (TypeError, ValueError):
         return None, "The JWK is damaged: a member is malformed.", WANTED
-    known = _remembered(form)
+    known = remembered(form)
     if known is not None:
         return known, "", ""
     from jwcrypto.jwk import JWK  # noqa: PLC0415  # see above
@@ -206,8 +232,9 @@ def _native_of(members: dict[str, Any]) -> Loaded:
         native: Native = jwk.get_op_key("sign")  # cryptography validates the numbers here
     except Exception:  # noqa: BLE001  # ValueError, or a class of the backend's
         return None, "The JWK's numbers do not make a key.", "Check that it was copied whole."
-    remember(native, form)
-    return native, "", ""
+    key = LoadedKey.of(native)
+    remember(key, form)
+    return key, "", ""
 
 
 def _primes(members: Mapping[str, Any]) -> dict[str, str]:
@@ -253,7 +280,7 @@ def _problem_of(members: Mapping[str, Any]) -> str:
     return ""
 
 
-def generate(*, kty: str, bits: int | None) -> Native:
+def generate(*, kty: str, bits: int | None) -> LoadedKey:
     """Return a new key."""
     from jwcrypto.jwk import JWK  # noqa: PLC0415  # see above
 
@@ -263,29 +290,33 @@ def generate(*, kty: str, bits: int | None) -> Native:
         jwk = JWK.generate(kty="RSA", size=bits, public_exponent=MINIMUM_EXPONENT)
     # This process made it a moment ago: the key check (40 to 290 ms, holding the GIL) would tell us nothing.
     jwk.unsafe_skip_rsa_key_validation = True
-    native: Native = jwk.get_op_key("sign")
-    return native
+    key = LoadedKey.of(jwk.get_op_key("sign"))
+    remember(key, canonical(_private_members(key)))
+    return key
 
 
-def private_pem(native: Native) -> str:
+def private_pem(key: LoadedKey) -> str:
     """Return the key as PKCS#8 PEM in the clear, and remember that form."""
-    pem = native.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    remember(native, pem)
+    pem = key.native.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    remember(key, pem)
     return pem.decode()
 
 
-def private_members(native: Native) -> dict[str, str]:
-    """Return the members of the private JWK in the clear (RFC 7518 6.2.2, 6.3.2), and remember that form."""
-    members = public_members(native)
-    if isinstance(native, rsa.RSAPrivateKey):
-        numbers = native.private_numbers()
+def private_jwk(key: LoadedKey, *, kid: str, alg: Algorithm) -> str:
+    """Return the key as the text of a private JWK in the clear, and remember that form."""
+    text = json.dumps({**_private_members(key), "kid": kid, "alg": alg, "use": "sig"}, separators=(",", ":"))
+    remember(key, text.encode())
+    return text
+
+
+def _private_members(key: LoadedKey) -> dict[str, str]:
+    """Return the members of the private JWK in the clear (RFC 7518 6.2.2, 6.3.2)."""
+    if isinstance(key.native, rsa.RSAPrivateKey):
+        numbers = key.native.private_numbers()
         values = {"d": numbers.d, "p": numbers.p, "q": numbers.q}
         values |= {"dp": numbers.dmp1, "dq": numbers.dmq1, "qi": numbers.iqmp}
-        members |= {name: _text(value) for name, value in values.items()}
-    else:
-        members["d"] = _text(native.private_numbers().private_value, _P384_BYTES)
-    remember(native, canonical(members))
-    return members
+        return {**key.members, **{name: _text(value) for name, value in values.items()}}
+    return {**key.members, "d": _text(key.native.private_numbers().private_value, _P384_BYTES)}
 
 
 def public_members(native: Native) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any, Literal, NoReturn
@@ -30,19 +29,17 @@ class PrivateKey:
         public: the public half.
     """
 
-    __slots__ = ("__native", "alg", "kid", "public")
+    __slots__ = ("__loaded", "alg", "kid", "public")
 
     kid: str
     alg: Algorithm
     public: PublicJwk
 
-    def __init__(
-        self, native: material.Native, *, alg: Algorithm, kid: str, members: Mapping[str, str] | None = None
-    ) -> None:
-        self.__native = native
+    def __init__(self, loaded: material.LoadedKey, *, alg: Algorithm, kid: str) -> None:
+        self.__loaded = loaded
         self.kid = kid
         self.alg = alg
-        self.public = PublicJwk.of(material.public_members(native) if members is None else members, alg=alg, kid=kid)
+        self.public = PublicJwk.of(loaded.members, alg=alg, kid=kid)
 
     @classmethod
     def from_pem(
@@ -80,12 +77,12 @@ class PrivateKey:
             del pem, passphrase
             raise wrong
         secret = passphrase.encode() if isinstance(passphrase, str) else passphrase
-        native, problem, hint, names = material.load(pem if isinstance(pem, str) else bytes(pem), secret)
+        loaded, problem, hint, names = material.load(pem if isinstance(pem, str) else bytes(pem), secret)
         # IPython's %xmode Verbose prints the arguments of every frame of a traceback.
         del secret, pem, passphrase
-        if native is None:
+        if loaded is None:
             raise KeyMaterialError(problem, hint=hint)
-        return cls._of_document(native, names, alg=alg, kid=kid, made_on=made_on)
+        return cls._of_document(loaded, names, alg=alg, kid=kid, made_on=made_on)
 
     @classmethod
     def from_jwk(
@@ -112,24 +109,34 @@ class PrivateKey:
         if wrong is not None:
             del document
             raise wrong
-        if isinstance(document, str):
-            native, problem, hint, names = material.load(document, None)
-        else:
+        # A text that this process wrote or read need not be parsed again where its names are not asked for.
+        is_named = alg is not None and kid is not None
+        loaded = (
+            material.remembered(document.encode(errors="surrogatepass"))
+            if is_named and isinstance(document, str)
+            else None
+        )
+        problem, hint = "", ""
+        names: dict[str, Any] = {}
+        if loaded is None and isinstance(document, str):
+            loaded, problem, hint, names = material.load(document, None)
+            if loaded is not None:
+                material.remember(loaded, document.encode(errors="surrogatepass"))
+        elif loaded is None:
             handed = formats.jwk_of(document)
             problem, hint = handed.problem, handed.hint
-            native, names = None, {}
             if not problem:
-                native, problem, hint, names = material.load_jwk(handed.members)
+                loaded, problem, hint, names = material.load_jwk(handed.members)
             del handed
         del document
-        if native is None:
+        if loaded is None:
             raise KeyMaterialError(problem, hint=hint)
-        return cls._of_document(native, names, alg=alg, kid=kid, made_on=made_on)
+        return cls._of_document(loaded, names, alg=alg, kid=kid, made_on=made_on)
 
     @classmethod
     def _of_document(
         cls,
-        native: material.Native,
+        loaded: material.LoadedKey,
         names: Mapping[str, Any],
         *,
         alg: Algorithm | None,
@@ -144,27 +151,26 @@ class PrivateKey:
             alg = own_alg
         if kid is None and isinstance(own_kid, str) and KID.fullmatch(own_kid):
             kid = own_kid
-        return cls._named(native, alg=alg, kid=kid, made_on=made_on)
+        return cls._named(loaded, alg=alg, kid=kid, made_on=made_on)
 
     @classmethod
     def _named(
-        cls, native: material.Native, *, alg: Algorithm | None, kid: str | None, made_on: date | None
+        cls, loaded: material.LoadedKey, *, alg: Algorithm | None, kid: str | None, made_on: date | None
     ) -> PrivateKey:
-        members = material.public_members(native)
-        kty = members["kty"]
+        kty = loaded.members["kty"]
         if alg is None:
             alg = "ES384" if kty == "EC" else "RS256"
         if (alg == "ES384") != (kty == "EC"):
             raise KeyMaterialError(f"{alg} does not go with a key of type {kty}.", hint=WANTED)
         if kid is None:
-            kid = make_kid(members, made_on=made_on or datetime.now(tz=UTC).date())
+            kid = make_kid(loaded.thumbprint, made_on=made_on or datetime.now(tz=UTC).date())
         else:
-            check_kid(kid, members)
-        return cls(native, alg=alg, kid=kid, members=members)
+            check_kid(kid, loaded.thumbprint)
+        return cls(loaded, alg=alg, kid=kid)
 
     def signer(self) -> LocalSigner:
         """Return a signer over this key; it holds the loaded key, so that signing never loads it again."""
-        return LocalSigner(self.__native, kid=self.kid, alg=self.alg)
+        return LocalSigner(self.__loaded.native, kid=self.kid, alg=self.alg)
 
     def reveal(self, form: Literal["pem", "jwk"] = "pem") -> str:
         """Return the private key in the clear: PKCS#8 PEM, or the private JWK as JSON text.
@@ -172,9 +178,8 @@ class PrivateKey:
         The one way out. Whoever calls it answers for where the text goes.
         """
         if form == "pem":
-            return material.private_pem(self.__native)
-        members = material.private_members(self.__native)
-        return json.dumps({**members, "kid": self.kid, "alg": self.alg, "use": "sig"}, separators=(",", ":"))
+            return material.private_pem(self.__loaded)
+        return material.private_jwk(self.__loaded, kid=self.kid, alg=self.alg)
 
     def __repr__(self) -> str:
         return f"<PrivateKey kid={self.kid} alg={self.alg}>"
@@ -258,7 +263,6 @@ def generate(spec: KeySpec | None = None, *, made_on: date | None = None) -> Pri
         'ES384'
     """
     spec = spec or KeySpec()
-    native = material.generate(kty="EC" if spec.alg == "ES384" else "RSA", bits=spec.bits)
-    members = material.public_members(native)
-    kid = make_kid(members, made_on=made_on or datetime.now(tz=UTC).date())
-    return PrivateKey(native, alg=spec.alg, kid=kid, members=members)
+    loaded = material.generate(kty="EC" if spec.alg == "ES384" else "RSA", bits=spec.bits)
+    kid = make_kid(loaded.thumbprint, made_on=made_on or datetime.now(tz=UTC).date())
+    return PrivateKey(loaded, alg=spec.alg, kid=kid)

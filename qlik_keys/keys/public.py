@@ -78,7 +78,8 @@ class PublicJwk:
             KeyMaterialError: it is no public key that a tenant accepts.
         """
         members = material.load_public_pem(pem)
-        return cls.of(members, alg=alg, kid=kid or make_kid(members, made_on=made_on or datetime.now(UTC).date()))
+        made_on = made_on or datetime.now(UTC).date()
+        return cls.of(members, alg=alg, kid=kid or make_kid(material.thumbprint(members), made_on=made_on))
 
     @classmethod
     def of(cls, members: Mapping[str, str], *, alg: Algorithm, kid: str) -> PublicJwk:
@@ -130,19 +131,19 @@ def thumbprint(members: Mapping[str, str]) -> str:
     return material.thumbprint(material.import_public(members))
 
 
-def make_kid(members: Mapping[str, str], *, made_on: date) -> str:
-    """Return `<UTC date>_<thumbprint>` of checked members: Qlik keeps no date per key, so the name has it."""
-    return f"{made_on.isoformat()}_{material.thumbprint(members)}"
+def make_kid(thumbprint: str, *, made_on: date) -> str:
+    """Return `<UTC date>_<thumbprint>`: Qlik keeps no date per key, so the name has it."""
+    return f"{made_on.isoformat()}_{thumbprint}"
 
 
-def check_kid(kid: str, members: Mapping[str, str]) -> None:
-    """Refuse a kid of our form that names another key than these checked members; other forms are left alone.
+def check_kid(kid: str, thumbprint: str) -> None:
+    """Refuse a kid of our form that names another key than the one with this thumbprint; other forms are left alone.
 
     Raises:
         KeyMaterialError: the thumbprint in the kid is not the key's.
     """
     found = KID.fullmatch(kid)
-    if found and found["thumbprint"] != material.thumbprint(members):
+    if found and found["thumbprint"] != thumbprint:
         raise KeyMaterialError(
             f"The kid {kid} carries another key's thumbprint.", hint="The key and its name were mixed up: check both."
         )
