@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
+from qlik_keys.keys.spec import ROTATE_AFTER
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Severity = Literal["critical", "high", "medium", "low"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low")
 DUE_SOON = timedelta(days=14)
+# Those that say "this key is old": the panel's chart of ages draws as old what has one of them, and nothing else.
+OLD_KEY = ("rotation-overdue", "key-old")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,12 @@ FINDINGS: Mapping[str, Finding] = {
         "medium",
         "admin_classic: this client may administer the whole tenant.",
         "Give it the scopes that it needs, in Qlik's console; or make sure that its key is well kept.",
+    ),
+    "key-old": Finding(
+        "medium",
+        f"The key is older than {ROTATE_AFTER.days} days, and no date is known by which it should be replaced.",
+        "Adopt gives the client a key of ours with such a date; where the store has its record, rotate does.",
+        "adopt",
     ),
     "consent-not-trusted": Finding(
         "medium",

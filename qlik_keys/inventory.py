@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter, defaultdict
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,6 +26,7 @@ from qlik_keys.errors import QlikKeysError, StoreDenied, TenantNotFound
 from qlik_keys.findings import DUE_SOON, FINDINGS, SEVERITIES
 from qlik_keys.frames import read_times
 from qlik_keys.keys.public import KID, kid_made_on
+from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.side_by_side import side_by_side
 from qlik_keys.tenant.budget import LIMITS_PER_MINUTE
 
@@ -421,6 +422,7 @@ def _findings(  # noqa: C901, PLR0912
 ) -> list[tuple[str, ...]]:
     """Return what there is to say of each client, in the order of `FINDINGS`."""
     due_at = now + DUE_SOON
+    old_before = now - ROTATE_AFTER - timedelta(days=1)  # in whole days, as ages are told
     shared = {kid for kid, count in Counter(chain.from_iterable(columns["kids"])).items() if count > 1}
     findings = []
     looked_at = (columns[name] for name in _LOOKED_AT)
@@ -441,6 +443,8 @@ def _findings(  # noqa: C901, PLR0912
             found.append("secret-only")
         if "admin_classic" in scopes:
             found.append("admin-scope")
+        if store_known and kids and made and not rotate_by and made <= old_before:
+            found.append("key-old")
         if consent is not None and consent != "trusted":
             found.append("consent-not-trusted")
         if len(kids) > _MOST_KEYS:

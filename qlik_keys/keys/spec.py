@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 from qlik_keys.errors import KeyMaterialError
@@ -11,6 +12,7 @@ Algorithm = Literal["RS256", "RS512", "ES384"]
 
 ALGORITHMS: tuple[Algorithm, ...] = ("RS256", "RS512", "ES384")
 RSA_SIZES = (2048, 3072, 4096)
+ROTATE_AFTER = timedelta(days=90)  # unless its owner chose another time
 WANTED = "A Qlik tenant accepts RS256 and RS512 with RSA of 2048 bits or more, and ES384 with P-384."
 
 

@@ -12,11 +12,11 @@ from qlik_keys.errors import (
     NeedsPerson,
 )
 from qlik_keys.keys import KeySpec, PrivateKey
+from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.lifecycle.deletion import delete_client
 from qlik_keys.lifecycle.key_plan import KeyIntent
 from qlik_keys.lifecycle.record_changes import loss_warnings
 from qlik_keys.lifecycle.started import merged, spec_of
-from qlik_keys.lifecycle.workplace import ROTATE_AFTER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

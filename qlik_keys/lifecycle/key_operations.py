@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from qlik_keys.clock import SYSTEM_CLOCK
 from qlik_keys.keys import wrong_key
+from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.lifecycle import deletion, fleet, key_wishes
 from qlik_keys.lifecycle.finishing import Rotated
 from qlik_keys.lifecycle.key_wishes import DEFAULT_OVERLAP
-from qlik_keys.lifecycle.workplace import ROTATE_AFTER, Workplace
+from qlik_keys.lifecycle.workplace import Workplace
 
 if TYPE_CHECKING:
     import threading

@@ -18,6 +18,7 @@ from qlik_keys.errors import (
     StoreNotFound,
 )
 from qlik_keys.keys import KeySpec, PrivateKey
+from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.keystore.base import ClientRecord
 from qlik_keys.keystore.lookup import by_id_or_name
 from qlik_keys.lifecycle.deletion import staged_of
@@ -38,7 +39,6 @@ from qlik_keys.lifecycle.key_plan import KeyIntent, leaving
 from qlik_keys.lifecycle.record_changes import LONGEST
 from qlik_keys.lifecycle.specification import refuse_unserviceable
 from qlik_keys.lifecycle.started import kind_of
-from qlik_keys.lifecycle.workplace import ROTATE_AFTER
 
 if TYPE_CHECKING:
     from qlik_keys.keystore.base import Custody

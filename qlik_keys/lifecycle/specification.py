@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from qlik_keys.errors import ConfigurationError, NeedsPerson
 from qlik_keys.keys import KeySpec, PrivateKey
+from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.lifecycle.record_changes import LONGEST
 from qlik_keys.tenant import NewOAuthClient
 
@@ -28,7 +29,6 @@ IMPERSONATION = "urn:qlik:oauth:user-impersonation"
 CLIENT_SECRET = "client_secret"  # noqa: S105  # the name of a method
 PRIVATE_KEY_JWT = "private_key_jwt"
 MAXIMUM_NAME_LENGTH = 512
-DEFAULT_SERVICE = timedelta(days=90)
 MAXIMUM_DESCRIPTION_LENGTH = 4096
 
 
@@ -97,7 +97,7 @@ class ClientSpecification:
                 "The client could not log in: neither a key nor a client secret was asked for.",
                 hint="Give `key=KeySpec(…)`, or `client_secret=True`, or both.",
             )
-        service = DEFAULT_SERVICE if rotate_after is None else rotate_after
+        service = ROTATE_AFTER if rotate_after is None else rotate_after
         refuse_unserviceable(service)
         return cls(
             name=name,

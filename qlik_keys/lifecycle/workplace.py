@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qlik_keys.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.errors import StoreError
+from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.keystore.base import StartedOperation
 from qlik_keys.lifecycle.events import TITLES, Phase, StepEvent
 from qlik_keys.lifecycle.key_run import KeyRun
@@ -18,6 +18,7 @@ from qlik_keys.lifecycle.started import actor
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
+    from datetime import timedelta
 
     from qlik_keys.clock import Clock
     from qlik_keys.keys import KeySpec, PrivateKey
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from qlik_keys.lifecycle.key_plan import KeyIntent
     from qlik_keys.lifecycle.specification import ClientSpecification
     from qlik_keys.tenant import QlikTenant
-
-ROTATE_AFTER = timedelta(days=90)
 
 
 class MakesKeyRuns(Protocol):

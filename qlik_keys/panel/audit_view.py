@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qlik_keys.findings import SEVERITIES
+from qlik_keys.findings import OLD_KEY, SEVERITIES
 from qlik_keys.panel import markup
 from qlik_keys.panel.audit_list import AuditList, groups_of
 from qlik_keys.panel.controls import box, button, html, put, show, words
@@ -58,13 +58,15 @@ class AuditView:
         self._list.groups = groups_of(state.audit)
 
 
-def ages_of(frame: pd.DataFrame) -> dict[str, int]:
-    """Return how many clients with a key have one of each age."""
-    counts = dict.fromkeys([*(name for _, name in _AGES), _OLDER, _UNKNOWN], 0)
-    for kids, age in zip(frame["kids"], frame["key_age_days"].tolist(), strict=True):
+def ages_of(frame: pd.DataFrame) -> dict[str, tuple[int, int]]:
+    """Return how many clients with a key have one of each age, and of how many a finding says that it is old."""
+    counts = {name: [0, 0] for name in [*(name for _, name in _AGES), _OLDER, _UNKNOWN]}
+    for kids, age, findings in zip(frame["kids"], frame["key_age_days"].tolist(), frame["findings"], strict=True):
         if kids:
-            counts[_age_name(age)] += 1
-    return counts
+            count = counts[_age_name(age)]
+            count[0] += 1
+            count[1] += not set(OLD_KEY).isdisjoint(findings)
+    return {name: (all_of_it, old) for name, (all_of_it, old) in counts.items()}
 
 
 def _age_name(days: object) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from qlik_keys.findings import OLD_KEY
+from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.panel.same_as import same_as
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.panel.state import Connection, ErrorCard, MadeClient, PanelState, ShownPlan, ShownRequest, ShownStep
 
-OLD_AGES = ("91-180", "181-365", "over 365")
+_BAR_PIXELS = 90
 _PHASES = {
     "waiting": ("○", "to do"),
     "running": ("◐", "doing"),
@@ -220,19 +222,37 @@ def chosen(rows: pd.DataFrame | None, client_ids: Sequence[str], why: str) -> st
     return f"<p>{name}<code>{escape(client_ids[0])}</code></p>"
 
 
-def ages(counts: Mapping[str, int]) -> str:
-    """Return how old the current keys are, as bars with their figures."""
-    most = max(counts.values(), default=0) or 1
-    bars = "".join(
-        f"<li class='qk-age'><span class='qk-age-count'>{count:,}</span>"
-        f"<span class='qk-age-bar{' qk-age-old' if name in OLD_AGES else ''}' "
-        f"style='height:{round(90 * count / most)}px'></span><span class='qk-age-name'>{escape(name)}</span></li>"
-        for name, count in counts.items()
-    )
+def ages(counts: Mapping[str, tuple[int, int]]) -> str:
+    """Return how old the current keys are, as bars with their figures.
+
+    Args:
+        counts: age -> how many keys, and how many of them are old by a finding.
+    """
+    most = max((count for count, _ in counts.values()), default=0) or 1
+    bars = "".join(_age(name, count, old, most) for name, (count, old) in counts.items())
     return (
         f"<h3>How old the keys are, in days</h3><ul class='qk-ages'>{bars}</ul>"
-        "<p class='qk-muted'>A key should be replaced within 90 days, unless you chose another time.</p>"
+        "<p class='qk-muted'><span class='qk-age-key qk-age-old' aria-hidden='true'></span> Old: past the date by "
+        f"which the key should have been replaced, or older than {ROTATE_AFTER.days} days without such a date. "
+        f"The findings {_old_findings()} list these clients.</p>"
     )
+
+
+def _age(name: str, count: int, old: int, most: int) -> str:
+    height = round(_BAR_PIXELS * count / most)
+    # Hatched from its foot: as much of the bar as has a finding.
+    old_height = max(round(height * old / count), 2) if old else 0
+    old_part = f"<span class='qk-age-bar qk-age-old' style='height:{old_height}px'></span>" if old else ""
+    told = f"<span class='qk-age-told'>{old:,} old</span>" if old else ""
+    return (
+        f"<li class='qk-age'><span class='qk-age-count'>{count:,}</span>{told}"
+        f"<span class='qk-age-bar' style='height:{max(height - old_height, 0 if old else 2)}px'></span>{old_part}"
+        f"<span class='qk-age-name'>{escape(name)}</span></li>"
+    )
+
+
+def _old_findings() -> str:
+    return " and ".join(f"<b>{escape(name)}</b>" for name in OLD_KEY)
 
 
 def audit_words(found: Mapping[str, int], clients: int) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus, urlencode
 
@@ -61,7 +60,7 @@ def specification_of(form: ClientForm, key: KeySpec | PrivateKey | str | None) -
         description=form.description,
         impersonation=form.impersonation,
         trusted=form.trusted,
-        rotate_after=timedelta(days=90),
+        rotate_after=None,
     )
 
 

@@ -24,6 +24,7 @@ from qlik_keys.frames import CALL_COLUMNS, calls_frame
 from qlik_keys.inventory import COLUMNS, CONSENT_LOOKUPS
 from qlik_keys.keys import KeySpec, generate
 from qlik_keys.keystore.base import KeySummary
+from qlik_keys.panel.audit_view import ages_of
 from qlik_keys.sandbox.knobs import Knobs
 from qlik_keys.sandbox.tenant import SandboxTenant
 from qlik_keys.sandbox.transport import SandboxTransport
@@ -133,6 +134,33 @@ def test_without_a_store_the_age_comes_from_the_kid(clock):
     assert frame["current_kid"].isna().all()
 
 
+def aged(client_id, days):
+    """Return a client whose key was made that many days ago, by its kid."""
+    made_on = f"{TODAY - timedelta(days=days):%Y-%m-%d}"
+    return client(client_id * 32, publicKeys=[{**KEY.public.to_dict(), "kid": f"{made_on}_{client_id * 43}"}])
+
+
+def test_every_key_that_the_chart_draws_as_old_has_a_finding_that_says_so(clock):
+    def ours(client_id, **dates):
+        return client(client_id * 32), summary(client_id=client_id * 32, **dates)
+
+    overdue, overdue_summary = ours("a", made_at=TODAY - timedelta(days=40), rotate_by=TODAY - timedelta(days=10))
+    patient, patient_summary = ours("b", made_at=TODAY - timedelta(days=200), rotate_by=TODAY + timedelta(days=165))
+    undated, undated_summary = ours("c", made_at=TODAY - timedelta(days=100), rotate_by=None)
+    frame = table(
+        [overdue, patient, undated, aged("d", 500), aged("e", 90), aged("f", 91)],
+        *(overdue_summary, patient_summary, undated_summary),
+        clock=clock,
+    )
+    explained = {
+        client_id[0] for client_id, found in zip(frame["client_id"], frame["findings"], strict=True)
+        if {"rotation-overdue", "key-old"} & {*found}
+    }  # fmt: skip
+    assert explained == {"a", "c", "d", "f"}
+    drawn = {name: counts for name, counts in ages_of(frame).items() if counts[0]}
+    assert drawn == {"31-60": (1, 1), "61-90": (1, 0), "91-180": (2, 2), "181-365": (1, 0), "over 365": (1, 1)}
+
+
 OTHERS = [generate(KeySpec("ES384")).public.to_dict() for _ in range(2)]
 ODD_KEY = {**KEY.public.to_dict(), "kid": "by-hand"}
 FOUND = {
@@ -141,6 +169,7 @@ FOUND = {
     "rotation-due": ([client()], [summary(rotate_by=TODAY + timedelta(days=14))], "trusted"),
     "shared-key": ([client(), client("b" * 32)], [summary(), summary(client_id="b" * 32)], "trusted"),
     "many-keys": ([client(publicKeys=[KEY.public.to_dict(), *OTHERS])], [summary()], "trusted"),
+    "key-old": ([client()], [summary(made_at=TODAY - timedelta(days=91), rotate_by=None)], "trusted"),
     "secret-only": ([client(publicKeys=[], allowedAuthMethods=["client_secret"])], [], "trusted"),
     "admin-scope": ([client(allowedScopes=["admin_classic"])], [summary()], "trusted"),
     "consent-not-trusted": ([client()], [summary()], "required"),

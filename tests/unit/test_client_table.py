@@ -89,7 +89,7 @@ def test_a_click_on_a_finding_is_passed_on_unless_it_is_busy():
 def test_ages_have_an_end_each_and_clients_without_a_key_none():
     ages = [0, 30, 31, 90, 91, 365, 366, None]
     frame = frame_of(*({"key_age_days": age} for age in ages), {"kids": ()})
-    assert ages_of(frame) == {
+    assert {name: count for name, (count, _) in ages_of(frame).items()} == {
         "0-30": 2,
         "31-60": 1,
         "61-90": 1,
@@ -98,3 +98,14 @@ def test_ages_have_an_end_each_and_clients_without_a_key_none():
         "over 365": 1,
         "unknown": 1,
     }
+
+
+def test_old_in_the_chart_is_what_a_finding_says_is_old():
+    rows = [
+        {"key_age_days": 40, "findings": ("rotation-overdue",)},  # to be replaced after 30 days
+        {"key_age_days": 200, "findings": ()},  # to be replaced after a year
+        {"key_age_days": 200, "findings": ("no-key-in-store", "key-old")},
+        {"key_age_days": 400, "findings": ("secret-only",), "kids": ()},
+    ]
+    ages = ages_of(frame_of(*rows))
+    assert {name: counts for name, counts in ages.items() if counts[0]} == {"31-60": (1, 1), "181-365": (2, 1)}

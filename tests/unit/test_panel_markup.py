@@ -186,10 +186,16 @@ def test_an_audit_is_told_in_a_line():
 
 
 def test_ages_are_bars_with_their_figures():
-    shown = markup.ages({"0-30": 4, "91-180": 2, "unknown": 0})
-    assert re.findall(r"height:(\d+)px", shown) == ["90", "45", "0"]
-    assert re.findall(r"qk-age-count'>(\d+)", shown) == ["4", "2", "0"]
-    assert shown.count("qk-age-old") == 1
+    shown = markup.ages({"0-30": (4, 0), "31-60": (2, 2), "91-180": (2, 1), "unknown": (0, 0)})
+    assert re.findall(r"qk-age-bar( qk-age-old)?' style='height:(\d+)px", shown) == [
+        ("", "90"),
+        *(("", "0"), (" qk-age-old", "45")),
+        *(("", "23"), (" qk-age-old", "22")),
+        ("", "2"),
+    ]
+    assert re.findall(r"qk-age-count'>(\d+)", shown) == ["4", "2", "2", "0"]
+    assert re.findall(r"(\d+) old<", shown) == ["2", "1"]
+    assert "<b>rotation-overdue</b> and <b>key-old</b>" in shown
 
 
 def test_the_summary_has_what_was_made_and_the_table_and_hides_itself():
