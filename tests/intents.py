@@ -18,7 +18,7 @@ import requests
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from schedules import Actor, Ether
+from schedules import Actor, Ether, Killed
 from support import ManualClock, machine_client
 
 import qlik_keys as qk
@@ -26,7 +26,7 @@ from qlik_keys.errors import QlikKeysError
 from qlik_keys.sandbox.tenant import SandboxTenant
 from qlik_keys.sandbox.transport import SandboxTransport
 
-FAULTS = ("down", "denied", "lost", "interrupted", "interrupted after")
+FAULTS = ("down", "denied", "lost", "interrupted", "interrupted after", "killed", "killed after")
 MOST_CALLS = 60
 P384 = ec.SECP384R1()
 OVERLAP = timedelta(hours=24)
@@ -36,10 +36,11 @@ class Interrupting(Ether):
     """Strikes at one call of an operation, and tells whether it was reached.
 
     A server that is down answers 503 from that call on, one that denies 403; an answer is lost once; Ctrl-C comes
-    before a call is sent, or after its effect.
+    before a call is sent, or after its effect. So does kill -9, after which the process makes no further call, whatever
+    it would have done at its end.
     """
 
-    number, fault, reached, down = -1, "", False, None
+    number, fault, reached, down, dead = -1, "", False, None, False
 
     def set(self, number, fault):
         self.calm()
@@ -47,9 +48,11 @@ class Interrupting(Ether):
 
     def calm(self):
         super().calm()
-        self.number, self.fault, self.reached, self.down = -1, "", False, None
+        self.number, self.fault, self.reached, self.down, self.dead = -1, "", False, None, False
 
     def next(self, method, *, is_vault):
+        if self.dead:
+            raise Killed
         number, self.calls = self.calls, self.calls + 1
         self.writes += method not in {"GET", "LIST"}
         if self.down is is_vault:
@@ -60,8 +63,11 @@ class Interrupting(Ether):
         if self.fault in {"down", "denied"}:
             self.down = is_vault
             return "503" if self.fault == "down" else "denied"
+        self.dead = self.fault.startswith("killed")
         if self.fault == "interrupted":
             raise KeyboardInterrupt
+        if self.fault == "killed":
+            raise Killed
         return self.fault
 
 
@@ -161,25 +167,35 @@ class Sides:
         return made.client_id, made.client_secret and made.client_secret.reveal()
 
     def rotate(self, client_id, *, until=None):
-        def stop(event):
-            if (event.step, event.phase) == (until, "after"):
-                raise KeyboardInterrupt
+        self.change(qk.rotate, client_id, until=until, overlap=OVERLAP)
+
+    def change(self, operation, client_id, *, until=None, **options):
+        """Run an operation, until a step is done if one is named; return which steps were done."""
+        done = []
+
+        def see(event):
+            if event.phase == "after":
+                done.append(event.step)
+                if event.step == until:
+                    raise KeyboardInterrupt
 
         try:
-            qk.rotate(self.other.tenant, self.other.store, client_id, overlap=OVERLAP, on_step=stop, clock=self.clock)
+            operation(self.other.tenant, self.other.store, client_id, on_step=see, clock=self.clock, **options)
         except KeyboardInterrupt:
             assert until
+        return done
 
     def prepare(self, state):
         """Make a client in a state; return its id and its client secret, None for none."""
         if state == "secret only":
             made = self.other.tenant.oauth_clients.create(machine_client(f"etl-{uuid.uuid4().hex[:8]}"))
             return made.client.client_id, made.client_secret.reveal()
-        client_id, secret = self.provision(client_secret=state == "secret")
-        if state == "overlap":
+        client_id, secret = self.provision(client_secret="secret" in state)
+        rotation = state.removeprefix("secret").strip()
+        if rotation == "overlap":
             self.rotate(client_id)
-        elif state in {"make_next", "publish"}:
-            self.rotate(client_id, until=state)
+        elif rotation in {"make_next", "publish"}:
+            self.rotate(client_id, until=rotation)
         return client_id, secret
 
     # --- the operation ---
@@ -195,7 +211,7 @@ class Sides:
         }
         try:
             operations[operation]()
-        except (QlikKeysError, KeyboardInterrupt) as problem:
+        except (QlikKeysError, KeyboardInterrupt, Killed) as problem:
             return problem
         return None
 
@@ -213,6 +229,13 @@ STATES = {
     "adopt": ("secret only", "secret"),
     "delete": ("plain", "publish"),
     "retire": ("overlap",),
+}
+# The further ones of `make soak ARGS=--intents`.
+MORE_STATES = {
+    "revoke": ("secret make_next", "secret publish", "secret overlap"),
+    "adopt": ("secret make_next", "secret publish", "secret overlap"),
+    "delete": ("make_next", "overlap", "secret"),
+    "retire": ("secret overlap",),
 }
 # How many calls may be over before the operation is noted: to read the record, to ask which client, to write the note.
 BEFORE_THE_NOTE = {"revoke": 1, "adopt": 8, "delete": 3, "retire": 2}

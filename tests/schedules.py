@@ -43,6 +43,9 @@ class Killed(BaseException):
     """What a kill -9 is in one process: nothing that is written for errors sees it."""
 
 
+ENDS = {"interrupted after": KeyboardInterrupt, "killed after": Killed}
+
+
 @dataclass
 class Ether:
     """What stands between one actor and the two servers.
@@ -96,8 +99,8 @@ class TenantDoor(httpx.BaseTransport):
         answer = self._door.handle_request(request)
         if fault == "lost":
             raise httpx.RemoteProtocolError("Server disconnected without sending a response.", request=request)
-        if fault == "interrupted after":
-            raise KeyboardInterrupt
+        if fault.endswith(" after"):
+            raise ENDS[fault]
         return answer
 
 
@@ -118,8 +121,8 @@ class VaultDoor:
         if fault == "lost":
             answer.close()
             raise requests.exceptions.ConnectionError("Connection aborted.", request=request)
-        if fault == "interrupted after":
-            raise KeyboardInterrupt
+        if fault.endswith(" after"):
+            raise ENDS[fault]
         return answer
 
 
@@ -264,8 +267,6 @@ class Schedule:
     def _revoke(self, tenant, store, client_id, clock):
         record = self._record(client_id)
         before = set() if record is None else set(record.keys)
-        if record is not None and record.operation is not None and record.operation.name == "revoke":
-            before = set(record.operation.compromised)  # asked again it is finished; the key that it has made stays
         try:
             qk.revoke(tenant, store, client_id, clock=clock)
         except (QlikKeysError, Killed):

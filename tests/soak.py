@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent))
-from intents import FAULTS, MOST_CALLS, STATES, Sides, interrupt
+from intents import FAULTS, MORE_STATES, MOST_CALLS, STATES, Sides, interrupt
 from schedules import Schedule
 
 from qlik_keys.sandbox.openbao import OpenBao
@@ -48,12 +48,13 @@ def run_some(url: str, token: str, seeds: list[int]) -> list[str]:
     return [failure for seed in seeds if (failure := run_one(vault, seed))]
 
 
-def interrupt_each(vault: Where, custody: str, operation: str, state: str, fault: str) -> list[str]:
-    """Interrupt an operation at each of its calls; return what failed."""
-    failures = []
+def interrupt_each(vault: Where, custody: str, operation: str, state: str, fault: str) -> tuple[int, list[str]]:
+    """Interrupt an operation at each of its calls; return how many cases that were, and what failed."""
+    failures, cases = [], 0
     sides = Sides(vault, custody)
     try:
         for number in range(MOST_CALLS):
+            cases += 1
             try:
                 if not interrupt(sides, operation, state, number, fault):
                     break
@@ -61,13 +62,13 @@ def interrupt_each(vault: Where, custody: str, operation: str, state: str, fault
                 failures.append(f"{operation} {state} {fault} {number} {custody}\n{traceback.format_exc()}")
     finally:
         sides.close()
-    return failures
+    return cases, failures
 
 
 def all_intents(processes: int) -> int:
     """Run the whole matrix; return 1 where something failed."""
-    kinds = [(operation, state) for operation, states in STATES.items() for state in states]
-    began, failures = time.monotonic(), []
+    kinds = [(of, state) for states in (STATES, MORE_STATES) for of, some in states.items() for state in some]
+    began, cases, failures = time.monotonic(), 0, []
     with OpenBao.start() as vault, ProcessPoolExecutor(processes) as pool:
         running = [
             pool.submit(interrupt_each, Where(vault.url, vault.token), custody, operation, state, fault)
@@ -75,10 +76,16 @@ def all_intents(processes: int) -> int:
             for operation, state in kinds
             for fault in FAULTS
         ]
-        for ended in as_completed(running):
-            failures += ended.result()
-    print("\n".join(failures))
-    print(f"{len(failures)} failed of {len(running)} operations at all calls; {time.monotonic() - began:.0f} s")
+        for done, ended in enumerate(as_completed(running), 1):
+            some, failed = ended.result()
+            cases += some
+            failures += failed
+            print("".join(f"\n{failure}" for failure in failed), end="", flush=True)
+            print(f"\r{done} of {len(running)} series, {cases} cases, {len(failures)} failed ", end="", flush=True)
+    print(
+        f"\nintents: {len(kinds)} operations and states, {len(FAULTS)} faults, 2 custodies, at each call: "
+        f"{cases} cases, {len(failures)} failed, {time.monotonic() - began:.0f} s"
+    )
     return bool(failures)
 
 

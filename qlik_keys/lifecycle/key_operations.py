@@ -96,7 +96,12 @@ def revoke(
     cancel: threading.Event | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Rotated:
-    """Replace a client's key now, because it is out: no overlap, and every older key goes too.
+    """Replace a client's key now, because it is compromised: no overlap, and every older key goes too.
+
+    When it succeeds, no key that was registered before the call logs in, except one that the call itself brings along
+    as `key`. That includes a key that an earlier, interrupted revocation has made: it may be compromised as well, so
+    another `revoke` replaces it, while `resume` finishes the earlier revocation and leaves it in place. A compromised
+    key that is not registered any more, or not yet, is not registered again.
 
     The new key stays in the custody of the old one unless `custody` asks for another.
 

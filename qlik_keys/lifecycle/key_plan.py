@@ -56,6 +56,10 @@ class KeyIntent:
         """Whether no key that was there before may log in at the end."""
         return self.operation is not None and self.operation.name == "revoke"
 
+    def is_compromised(self, kid: str) -> bool:
+        """Tell whether that key must not log in at the end."""
+        return self.operation is not None and self.revokes and kid in self.operation.compromised
+
     @property
     def forces(self) -> bool:
         """Whether old keys go though their overlap is not over."""
@@ -110,7 +114,7 @@ def _is_compromised(record: ClientRecord, intent: KeyIntent) -> bool:
     if intent.operation is None or not intent.revokes or intent.given_up:
         return False
     current = record.current
-    return current is None or current.kid in intent.operation.compromised
+    return current is None or intent.is_compromised(current.kid)
 
 
 def _plan_new(client: OAuthClient, record: ClientRecord) -> Step | Conflict:
@@ -131,7 +135,10 @@ def _plan_next(
     upcoming = next(iter(record.in_state("next")), None)
     if upcoming is None:
         return None
-    if intent.given_up:
+    current = record.current
+    is_only_login = upcoming.kid in registered and (current is None or current.kid not in registered)
+    if intent.given_up or (intent.is_compromised(upcoming.kid) and not is_only_login):
+        # Consumers do not use it yet. Where a swap has left nothing else registered it is promoted, and then replaced.
         return Step(Action.UNPUBLISH if upcoming.kid in registered else Action.RETIRE, client.client_id)
     if upcoming.kid not in registered:
         if not intent.one_key_only:
@@ -172,9 +179,10 @@ def is_due(key: StoredKey, intent: KeyIntent) -> bool:
 
 
 def leaving(record: ClientRecord, intent: KeyIntent) -> StoredKey | None:
-    """Return the key that goes next, None for none: the next one that was given up, or an old one that is due."""
-    if intent.given_up and record.in_state("next"):
-        return record.in_state("next")[0]
+    """Return the key that goes next, None for none: a next one that is not wanted, or an old one that is due."""
+    upcoming = next(iter(record.in_state("next")), None)
+    if upcoming is not None and (intent.given_up or intent.is_compromised(upcoming.kid)):
+        return upcoming
     return next((key for key in record.in_state("previous") if is_due(key, intent)), None)
 
 

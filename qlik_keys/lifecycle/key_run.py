@@ -27,7 +27,7 @@ from qlik_keys.keys import KeySpec, PrivateKey
 from qlik_keys.keystore.base import KeyOwner
 from qlik_keys.lifecycle import record_changes as changes
 from qlik_keys.lifecycle.engine import Run
-from qlik_keys.lifecycle.key_plan import KeyIntent, is_due, is_settled, leaving, plan_keys
+from qlik_keys.lifecycle.key_plan import KeyIntent, is_settled, leaving, plan_keys
 from qlik_keys.lifecycle.plan import Action, Conflict, Done, Step
 from qlik_keys.lifecycle.proof import Proof, prove
 from qlik_keys.lifecycle.started import merged
@@ -325,11 +325,11 @@ class KeyRun(Run):
         self._put_keys(without=current.kid if current else "")
 
     def _unpublish(self, _: str) -> None:
-        key = leaving(self.record, self.intent)
+        key = None if self._strays() else leaving(self.record, self.intent)
         # A key that leaves is then retired by compare-and-set on the record that is known: it tells of any change.
         self._put_keys(without="" if key is None else key.kid, is_fenced=key is not None)
 
-    def _put_keys(self, *, without: str, is_fenced: bool = False) -> None:
+    def _put_keys(self, *, without: str, is_fenced: bool = False, restores: bool = False) -> None:
         """Let the tenant's list have the keys of the store's record, and keys of others as they are.
 
         The list is replaced whole and has no guard: what is written may undo what somebody else has written since it
@@ -339,6 +339,7 @@ class KeyRun(Run):
             without: the kid of a key of the record that must not be in the list.
             is_fenced: the next step writes the record by compare-and-set, so it need not be read again here; where
                 that meets a conflict, the plan begins anew from what is there.
+            restores: as for `to_register`.
         """
         client_id = self.record.client_id
         for round_ in range(_ROUNDS):
@@ -347,11 +348,7 @@ class KeyRun(Run):
             # What this run has seen in the record and what is no longer there must not be left on the tenant.
             gone = self._seen - self.record.keys.keys()
             self._seen |= self.record.keys.keys()
-            wanted = [
-                key
-                for key in self.record.keys.values()
-                if key.kid != without and not (key.state == "previous" and is_due(key, self.intent))
-            ]
+            wanted = changes.to_register(self.record, self.intent, without=without, restores=restores)
             self._client = client = self._tenant.oauth_clients.get(client_id)
             keys: list[Any] = [key for key in client.public_keys if key.kid != without and key.kid not in gone]
             missing = [key for key in wanted if key.kid not in {there.kid for there in client.public_keys}]
@@ -393,7 +390,7 @@ class KeyRun(Run):
         current = self.record.current
         if current is not None and current.kid not in {key.kid for key in self._there.public_keys}:
             # It was a swap: the old key gets its place back, for nothing else can log in.
-            self._put_keys(without=upcoming.kid)
+            self._put_keys(without=upcoming.kid, restores=True)
         raise problem
 
     def _prove_current(self, client_id: str) -> None:

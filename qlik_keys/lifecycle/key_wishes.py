@@ -154,9 +154,9 @@ def _revoke(
 ) -> Rotated:
     record = work.read(client_id)
     started = together(record, work.started("revoke", allow_swap=allow_swap, custody=custody, key=kind_of(key)))
-    held = record.operation
-    if started != held and not _is_being_made(record, key):
-        # A key in state "next" was made before the alarm: it is finished and then replaced like the current one.
+    if not _is_being_made(record, key):
+        # Every key that there is, also one that an interrupted revocation has made: who asks for another revocation,
+        # and not for `resume`, may know that this key is compromised too.
         started = replace(started, compromised=started.compromised | record.keys.keys())
     kept = custody_of_next(work, record, custody or started.custody)
     return revoked(work, record, started, key=key or kind_for(record, started), custody=kept)

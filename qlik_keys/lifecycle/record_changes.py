@@ -29,10 +29,30 @@ def loss_warnings(record: ClientRecord) -> tuple[str, ...]:
 
 def noted(record: ClientRecord, intent: KeyIntent) -> StartedOperation | None:
     """Return the operation as it is to be written to a record: a revocation is of every key that the record has."""
-    started = intent.operation
-    if started is None or started.name != "revoke" or record.operation == started:
+    started, held = intent.operation, record.operation
+    if started is None or started.name != "revoke" or held == started:
         return started
+    if held is not None and held.name == "revoke":
+        return started  # the keys that this one has made since are for `revoke` to judge
     return replace(started, compromised=started.compromised | record.keys.keys())
+
+
+def to_register(record: ClientRecord, intent: KeyIntent, *, without: str, restores: bool = False) -> list[StoredKey]:
+    """Return the keys of a record that are put into the tenant's list where they are missing.
+
+    Args:
+        record: the client's record.
+        intent: what is asked for; a key that it says is compromised is not registered again.
+        without: the kid of a key that must not be in the list, "" for none.
+        restores: a compromised key is put back too, since the key that took its place cannot log in.
+    """
+    return [
+        key
+        for key in record.keys.values()
+        if key.kid != without
+        and not (key.state == "previous" and is_due(key, intent))
+        and (restores or not intent.is_compromised(key.kid))
+    ]
 
 
 def abandoned(record: ClientRecord) -> ClientRecord:

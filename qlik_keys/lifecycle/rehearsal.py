@@ -14,7 +14,7 @@ from qlik_keys.clock import utc_now
 from qlik_keys.keys import KeySpec, PrivateKey, PublicJwk
 from qlik_keys.keystore.base import ClientRecord, StagedClient, StoredKey
 from qlik_keys.lifecycle import record_changes as changes
-from qlik_keys.lifecycle.key_plan import is_due, leaving
+from qlik_keys.lifecycle.key_plan import leaving
 from qlik_keys.lifecycle.key_run import KeyRun
 from qlik_keys.lifecycle.plan import Action, TenantState
 from qlik_keys.lifecycle.run import Provisioning
@@ -100,11 +100,7 @@ class KeyRehearsal(KeyRun):
         return imagined_key(wish, self._custody or self._store.custody, self.intent.now)
 
     def _imagine_keys(self, without: str) -> None:
-        wanted = [
-            key.kid
-            for key in self.record.keys.values()
-            if key.kid != without and not (key.state == "previous" and is_due(key, self.intent))
-        ]
+        wanted = [key.kid for key in changes.to_register(self.record, self.intent, without=without)]
         kept = [key for key in self._there.public_keys if key.kid != without]
         missing = [kid for kid in wanted if kid not in {key.kid for key in kept}]
         methods = [*self._there.allowed_auth_methods]

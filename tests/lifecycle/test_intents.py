@@ -17,6 +17,7 @@ from intents import FAULTS, MOST_CALLS, STATES, Sides, interrupt
 import qlik_keys as qk
 from qlik_keys.errors import NeedsPerson, QlikKeysError, StoreDenied
 from qlik_keys.sandbox.transport import SandboxTransport
+from qlik_keys.tenant import PatchOperation
 
 pytestmark = pytest.mark.openbao
 CASES = [(operation, state) for operation, states in STATES.items() for state in states]
@@ -70,6 +71,61 @@ def test_a_revocation_that_failed_is_finished_as_one(sides):
     assert set(done.result.retired) == set(keys)
     assert not any(sides.logs_in(client_id, kid, parts) for kid, parts in keys.items())
     assert sides.resume() == []
+
+
+SECOND_REVOCATIONS = {
+    # The key that is not registered yet never is; one that consumers do not use yet goes first.
+    "make_next": ["retire", "purge"],
+    "publish": ["unpublish", "retire", "purge"],
+    "promote": ["prove_current", "unpublish", "retire", "purge"],
+}
+WHOLE = ["make_next", "publish", "prove_next", "promote", "unpublish", "retire", "purge"]
+
+
+@pytest.mark.parametrize("until", SECOND_REVOCATIONS)
+def test_a_second_revocation_replaces_what_the_first_has_made_and_resume_keeps_it(until, sides):
+    for again in ("revoke", "resume"):
+        client_id, _ = sides.prepare("plain")
+        [old] = sides.keys(client_id)
+        sides.change(qk.revoke, client_id, until=until)
+        keys = sides.keys(client_id)
+        [new] = set(keys) - {old}
+        if again == "resume":
+            [done] = sides.resume()
+            assert (done.operation, done.result.kid) == ("revoke", new)
+            alive = {new}
+        else:
+            steps = sides.change(qk.revoke, client_id)
+            assert steps == ["note", "check", *SECOND_REVOCATIONS[until], *WHOLE]
+            alive = set()
+        assert {kid for kid, parts in keys.items() if sides.logs_in(client_id, kid, parts)} == alive
+        now = sides.keys(client_id)
+        [current] = now
+        assert sides.logs_in(client_id, current, now[current])
+        assert sides.resume() == []
+
+
+def test_a_revocation_registers_no_compromised_key_again(sides):
+    """Somebody has taken the key off the tenant in the console, and then asks for a revocation."""
+    client_id, _ = sides.prepare("overlap")
+    keys = sides.keys(client_id)
+    current = sides.document(client_id)["kid"]
+    there = sides.other.tenant.oauth_clients.get(client_id).public_keys
+    kept = [key for key in there if key.kid != current]
+    sides.other.tenant.oauth_clients.patch(client_id, [PatchOperation("replace", "/publicKeys", kept)])
+    sides.change(qk.revoke, client_id, until="publish")
+    assert current not in {key["kid"] for key in sides.client(client_id)["publicKeys"]}
+    assert not sides.logs_in(client_id, current, keys[current])
+    sides.resume()
+    assert not any(sides.logs_in(client_id, kid, parts) for kid, parts in keys.items())
+
+
+def test_a_key_that_is_brought_along_twice_stays(sides):
+    client_id, _ = sides.prepare("plain")
+    own = qk.generate(qk.KeySpec("ES384"))
+    sides.change(qk.revoke, client_id, until="publish", key=own)
+    sides.change(qk.revoke, client_id, key=own, allow_swap=True)
+    assert list(sides.keys(client_id)) == [own.kid]
 
 
 def test_others_finish_an_interrupted_revocation_first(sides):
