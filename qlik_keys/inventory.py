@@ -27,6 +27,7 @@ from qlik_keys.findings import DUE_SOON, FINDINGS, SEVERITIES
 from qlik_keys.frames import read_times
 from qlik_keys.keys.public import KID, kid_made_on
 from qlik_keys.keys.spec import ROTATE_AFTER
+from qlik_keys.keystore.lookup import check_sides
 from qlik_keys.side_by_side import side_by_side
 from qlik_keys.tenant.budget import LIMITS_PER_MINUTE
 
@@ -140,6 +141,7 @@ def clients(
     Raises:
         TenantError, StoreError: one of them could not be asked.
     """
+    check_sides(tenant, store, may_lack_store=True)
     columns = _listed(tenant.oauth_clients.overviews())
     client_ids = columns["client_id"]
     found, unread = ({}, set()) if store is None else _summaries(store, tenant.host, client_ids, on_progress)
@@ -195,6 +197,7 @@ def audit(
         >>> found = audit(tenant, store)
         >>> found[found.severity == "high"]  # doctest: +SKIP
     """
+    check_sides(tenant, store)
     return audit_of(clients(tenant, store, consent=consent, on_progress=on_progress, clock=clock), store, tenant.host)
 
 

@@ -111,8 +111,9 @@ class QlikMagics(Magics):
                 problem = f"{error.message} What to do: {error.hint}" if error.hint else error.message
             except UsageProblem as error:
                 problem = f"{error.message} {error.usage}".strip()
-            except KeyboardInterrupt:
-                problem = "Interrupted. What is done stays done; run the cell again to go on from there."
+            except KeyboardInterrupt as interrupt:
+                begun = " ".join(getattr(interrupt, "__notes__", ()))
+                problem = f"Interrupted. {begun or 'What is done stays done; run the cell again to go on from there.'}"
         if problem:
             raise UsageError(problem)
         return self._value(results[-1]) if results else None

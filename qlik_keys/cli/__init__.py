@@ -20,8 +20,8 @@ def main() -> None:
         from qlik_keys.cli.app import main as run
 
         run()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         from qlik_keys.cli.telling import asks_for_json, tell_interrupted
 
-        tell_interrupted(as_json=asks_for_json(sys.argv[1:]))
+        tell_interrupted(interrupt, as_json=asks_for_json(sys.argv[1:]))
         sys.exit(1)

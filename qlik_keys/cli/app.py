@@ -6,6 +6,7 @@ A command's module loads when the command is called: `--help` shows the tree wit
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import sys
@@ -33,7 +34,7 @@ from qlik_keys.cli.word_order import in_order
 from qlik_keys.errors import QlikKeysError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from qlik_keys.lifecycle import StepEvent
 
@@ -251,10 +252,12 @@ def run(words: Sequence[str], *, prog_name: str) -> int:
         KeyboardInterrupt: it was interrupted, or a question was not answered.
     """
     problem: UsageProblem | None = None
+    interrupts: list[KeyboardInterrupt] = []  # typer makes an exit code of one, and its notes would be lost
     if len(words) > 1 and words[0] in COMPLETION_OPTIONS:
         raise UsageProblem(f"{words[0]} takes no value: it is for the shell that it is typed in.", "")
     try:
         root = take_texts_as_they_are(typer.main.get_command(app))
+        root.invoke = functools.partial(_invoked, root.invoke, interrupts)
         code = root.main(in_order(words, root), prog_name=prog_name, standalone_mode=False)
     except typer.Abort:
         problem = None
@@ -277,11 +280,20 @@ def run(words: Sequence[str], *, prog_name: str) -> int:
         problem = UsageProblem(message, context.get_usage() if context else "")
     else:
         if code == _SIGINT:
-            raise KeyboardInterrupt
+            raise interrupts.pop() if interrupts else KeyboardInterrupt()
         return code if isinstance(code, int) else 0
     if problem is None:
         raise KeyboardInterrupt
     raise problem
+
+
+def _invoked(invoke: Callable[[Any], Any], interrupts: list[KeyboardInterrupt], context: Any) -> Any:
+    """Run a command, and keep the interrupt that ends it."""
+    try:
+        return invoke(context)
+    except KeyboardInterrupt as interrupt:
+        interrupts.append(interrupt)
+        raise
 
 
 def _with_what_was_meant(error: Any) -> str:
@@ -322,9 +334,9 @@ def main() -> None:
         code = 1
         if not tell_unexpected(problem, as_json=asks_for_json(words)):
             raise
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         code = 1
-        tell_interrupted(as_json=asks_for_json(words))
+        tell_interrupted(interrupt, as_json=asks_for_json(words))
     sys.exit(code)
 
 

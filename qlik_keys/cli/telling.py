@@ -92,10 +92,11 @@ def _tell_of_a_full_disk(problem: OSError, *, as_json: bool) -> None:
         abandon(stream)
 
 
-def tell_interrupted(*, as_json: bool) -> None:
-    """Say on standard error that it was interrupted, and what was done before, with its ids."""
+def tell_interrupted(interrupt: KeyboardInterrupt, *, as_json: bool) -> None:
+    """Say on standard error that it was interrupted, and what was done or begun before, with its ids."""
     done, advice = noted_effect()
-    error = Interrupted(INTERRUPTED, outcome=Outcome.UNKNOWN)
+    begun = " ".join(getattr(interrupt, "__notes__", ()))
+    error = Interrupted(f"Interrupted. {begun}" if begun else INTERRUPTED, outcome=Outcome.UNKNOWN)
     if done:
         message = f"Interrupted. What was asked for is done all the same: {done}."
         error = Interrupted(message, hint=advice, outcome=Outcome.APPLIED)

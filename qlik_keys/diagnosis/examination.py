@@ -12,7 +12,7 @@ from qlik_keys.diagnosis.login import check_login
 from qlik_keys.diagnosis.looking import look
 from qlik_keys.diagnosis.results import TITLES, Diagnosis, see
 from qlik_keys.keystore.base import SparesUses
-from qlik_keys.keystore.lookup import checked
+from qlik_keys.keystore.lookup import check_sides, checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -81,6 +81,7 @@ def doctor(
     Example:
         >>> print(doctor(tenant, store, "nightly-etl").words())  # doctest: +SKIP
     """
+    check_sides(tenant, store)
     if isinstance(scopes, str):
         raise TypeError("scopes must be a list of texts, not one text")
     client = checked(client)

@@ -22,6 +22,26 @@ CLIENT_ID = re.compile(r"[0-9a-f]{32}")
 Result = TypeVar("Result")
 
 
+def check_sides(tenant: object, store: object, *, may_lack_store: bool = False) -> None:
+    """Refuse what is no tenant or no key store, for instance the two in the wrong order.
+
+    Args:
+        tenant: what was given as the tenant.
+        store: what was given as the store.
+        may_lack_store: None is accepted as the store.
+
+    Raises:
+        TypeError: it names the argument and the type that was given.
+    """
+    for side, name, wanted, needed in (
+        (tenant, "tenant", "a QlikTenant", "oauth_clients"),
+        (store, "store", "a KeyStore, for instance a VaultKeyStore", "client_ids"),
+    ):
+        if not hasattr(side, needed) and not (may_lack_store and side is store is None):
+            kind = type(side).__name__
+            raise TypeError(f"{name} must be {wanted}, not {kind}: the tenant comes first, then the store")
+
+
 def client_id_of(tenant: QlikTenant, store: KeyStore, client: str) -> str:
     """Return the id of the client with that id or name, for an administrator.
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.tenant import QlikTenant
 
+_LOOK = "check"
 _LOOKS_PER_ACTION = 4
 _LOGINS = (Action.PROVE, Action.PROVE_NEXT, Action.PROVE_CURRENT)
 _MOST_STEPS = (
@@ -62,6 +63,8 @@ class Run(ABC):
         self._cancel = cancel
         self._clock = clock
         self._acted = False
+        self._step = ""
+        self._client_id = ""
 
     @property
     @abstractmethod
@@ -98,13 +101,24 @@ class Run(ABC):
         """
         try:
             return self._step_by_step()
+        except KeyboardInterrupt as interrupt:
+            if self._acted or self._step != _LOOK:
+                interrupt.add_note(self._words_of_interruption())
+            raise
         except QlikKeysError as problem:
             if self._acted and problem.outcome is Outcome.NOT_APPLIED:
                 problem.outcome = Outcome.UNKNOWN
             raise
 
+    def _words_of_interruption(self) -> str:
+        named = f"client {self._client_id}" if self._client_id else "no id known yet"
+        return (
+            f"The operation {self.operation!r} on {self._client_name!r} ({named}) was interrupted in its step "
+            f"{self._step!r}. `qlik-keys resume` finishes it; so does asking for the same again."
+        )
+
     def _step_by_step(self) -> Done:
-        self._told("check", self._observe)
+        self._told(_LOOK, self._observe)
         looks: Counter[Action] = Counter()
         for _ in range(_MOST_STEPS):
             step = self._plan()
@@ -126,7 +140,7 @@ class Run(ABC):
             if not unclear or looks[step.action] >= _LOOKS_PER_ACTION:
                 raise problem
             self._clock.sleep(float(looks[step.action] - 1))
-            self._told("check", self._observe)
+            self._told(_LOOK, self._observe)
         raise LifecycleError(
             f"{self._client_name!r} is not settled after {_MOST_STEPS} steps.",
             hint="Somebody else seems to be changing the same client: agree on one, then ask again.",
@@ -134,6 +148,7 @@ class Run(ABC):
 
     def _attempt(self, step: Step) -> QlikKeysError | None:
         perform = self._actions()[step.action]
+        self._client_id = step.client_id
         try:
             self._told(step.action, lambda: perform(step.client_id))
         except QlikKeysError as problem:
@@ -142,6 +157,7 @@ class Run(ABC):
         return None
 
     def _told(self, step: str, perform: Callable[[], None]) -> None:
+        self._step = str(step)
         self._tell(step, "before")
         try:
             perform()

@@ -107,8 +107,8 @@ def rotate_due(
     if before is not None and before.tzinfo is None:
         raise ValueError("`before` must know its time zone")
     cancel = cancel or threading.Event()
-    hopeless = Hopeless(store, tenant.host, in_a_row=max(workers, DEFAULT_WORKERS))
     work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
+    hopeless = Hopeless(store, tenant.host, in_a_row=max(workers, DEFAULT_WORKERS))
 
     def treat(client_id: str) -> FleetResult | None:
         if cancel.is_set() or hopeless.found:

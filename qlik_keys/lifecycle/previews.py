@@ -155,9 +155,7 @@ def preview(
     if perform is None:
         raise ConfigurationError(f"There is no operation {operation!r}.", hint=f"One of: {', '.join(_OPERATIONS)}.")
     if not client_id and operation in ("rotate", "revoke", "adopt", "delete"):
-        raise ConfigurationError(f"{operation} is about one client.", hint="Give its id.")
-    if client_id:
-        client_id = client_id_of(tenant, store, client_id)
+        raise ConfigurationError(f"{operation} is about one client.", hint="Give its id or its name.")
     memory: Memory = {}
     steps: list[PlannedStep] = []
 
@@ -174,6 +172,8 @@ def preview(
         make_provisioning=ProvisioningRehearsal,
         rehearses=True,
     )
+    if client_id:
+        client_id = client_id_of(tenant, store, client_id)
     notes: tuple[str, ...] = ()
     blocked = hint = ""
     try:

@@ -10,6 +10,7 @@ from qlik_keys.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.errors import StoreError
 from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.keystore.base import StartedOperation
+from qlik_keys.keystore.lookup import check_sides
 from qlik_keys.lifecycle.events import TITLES, Phase, StepEvent
 from qlik_keys.lifecycle.key_run import KeyRun
 from qlik_keys.lifecycle.run import Provisioning
@@ -87,6 +88,10 @@ class Workplace:
     make_key_run: MakesKeyRuns = KeyRun
     make_provisioning: MakesProvisionings = Provisioning
     rehearses: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a tenant and a store that are none."""
+        check_sides(self.tenant, self.store)
 
     def read(self, client_id: str) -> ClientRecord:
         """Return a client's record; where the store shows something else of it, correct what it shows.

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
 from datetime import timedelta
 
 import pytest
+from cli_terminal import PROGRAM
 
 import qlik_keys as qk
 from qlik_keys.errors import Outcome, QlikKeysError
@@ -46,3 +51,55 @@ def test_a_preview_has_no_effect_to_tell_of(world, name):
     with pytest.raises(QlikKeysError) as caught:
         qk.preview(world.tenant, world.store, "rotate", made.client_id)
     assert caught.value.outcome is Outcome.NOT_APPLIED
+
+
+@pytest.mark.parametrize("stage", [(4, False), (8, True)], ids=["staged", "registered"])
+@pytest.mark.parametrize("more", [(), ("--json",)], ids=["words", "json"])
+def test_an_interrupt_tells_what_was_begun_and_with_which_id(world, name, between, more, stage):
+    """At that call to the Vault the key is staged and nothing registered, or the tenant has the client."""
+    (call, is_registered), begun = stage, []
+    between.strike(at=call, phase="before", strike=lambda: begun[0].send_signal(signal.SIGINT))
+    settings = {
+        "QLIK_TENANT_URL": world.tenant.url,
+        "QLIK_API_KEY": world.box.api_key,
+        "VAULT_ADDR": between.url,
+        "VAULT_TOKEN": world.box.vault_token,
+    }
+    begun.append(
+        subprocess.Popen(
+            [*PROGRAM, "provision", name, "--scope", "user_default", *more],
+            env={**os.environ, **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    )
+    err = begun[0].communicate(timeout=60)[1]
+    told = json.loads(err)["message"] if more else err
+    ids = [client.client_id for client in world.clients_named(name)]
+    assert (begun[0].returncode, len(ids)) == (1, int(is_registered))
+    assert f"Interrupted. The operation 'provision' on {name!r}" in told
+    assert "qlik-keys resume" in told
+    assert all(client_id in told for client_id in ids)
+    qk.resume(world.tenant, world.store)
+    world.assert_settled(name)
+
+
+def test_an_interrupt_in_a_notebook_has_the_same_as_a_note(world, name):
+    def stop_at(step, phase):
+        def stop(event):
+            if (event.step, event.phase) == (step, phase):
+                raise KeyboardInterrupt
+
+        return stop
+
+    made = qk.provision(world.tenant, world.store, name=name, scopes=["user_default"], key=ES384)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        qk.rotate(world.tenant, world.store, made.client_id, on_step=stop_at("promote", "after"))
+    [note] = caught.value.__notes__
+    assert made.client_id in note
+    assert "'rotate'" in note
+    qk.resume(world.tenant, world.store)
+    with pytest.raises(KeyboardInterrupt) as caught:  # before anything was done there is nothing to tell
+        qk.retire_due(world.tenant, world.store, made.client_id, force=True, on_step=stop_at("check", "after"))
+    assert not hasattr(caught.value, "__notes__")
