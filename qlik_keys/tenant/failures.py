@@ -104,6 +104,10 @@ _HINTS = {
     _PORTAL: "The network in between wants a login, as in a hotel: open any page in a browser first.",
     _CONFLICT: "Something there is in the way; a client has at most five secrets at a time.",
 }
+_NO_TENANT = (
+    "The answer is not in Qlik Cloud's form: check that the URL is a tenant's (https://<tenant>.<region>.qlikcloud.com),"
+    " not a Vault's or another server's; else check the id or the path."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +257,9 @@ def status_error(
         "path": path,
         "hint": hints.get(status, _HINTS.get(status, "")),
     }
+    if status == _NOT_FOUND and status not in hints and problem == Problem():
+        # Qlik tells why in a form of its own; a Vault, a proxy's or a web server's page does not.
+        fields["hint"] = _NO_TENANT
     message = f"The tenant {host} answered {method} {path} with {status}"
     message += f": {problem.words}." if problem.words else "."
     if status == _THROTTLED:

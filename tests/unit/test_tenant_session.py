@@ -221,6 +221,24 @@ def test_a_refusal_is_told_by_its_status_and_never_repeated(tenant_on, call, sta
     assert "Not so: because [AUTH-1]" in error.message
 
 
+@pytest.mark.parametrize(
+    ("reply", "is_of_qlik"),
+    [
+        (httpx.Response(404, json={"errors": []}), False),  # a Vault
+        (httpx.Response(404, json={"errors": ["no handler for route 'api/v1/x'"]}), False),
+        (httpx.Response(404, text="<html>nginx</html>"), False),
+        (httpx.Response(404), False),
+        (qlik_error(404), True),
+    ],
+    ids=["vault", "vault's words", "page", "empty", "qlik"],
+)
+def test_a_404_of_another_kind_of_server_advises_to_check_the_address(tenant_on, reply, is_of_qlik):
+    tenant, _ = tenant_on(reply)
+    with pytest.raises(errors.TenantNotFound) as caught:
+        tenant.oauth_clients.list()
+    assert ("not a Vault's" in caught.value.hint) is not is_of_qlik
+
+
 @pytest.mark.parametrize("status", [301, 302, 304, 307, 308])
 @pytest.mark.parametrize("location", ["https://evil.example/take", "/api/v1/oauth-clients/c2"])
 def test_a_redirect_that_the_contract_does_not_know_is_refused_and_not_followed(tenant_on, status, location):
