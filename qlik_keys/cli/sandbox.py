@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import threading
 from pathlib import Path  # typer reads the annotations at run time
 from shlex import quote
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +18,9 @@ from qlik_keys.cli.results import show
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.sandbox import start
 from qlik_keys.sandbox.box import OUTRANKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 app = new_group()
 EnvFile = Annotated[
@@ -35,12 +40,15 @@ def sandbox(*, env_file: EnvFile = None, tls: Tls = False, as_json: JsonOption =
 
     Example: qlik-keys sandbox --env-file sandbox.env
     """
-    with start(tls=tls) as box:
-        tell = _nothing if as_json else typer.echo
+    tell = _nothing if as_json else typer.echo
+    with contextlib.ExitStack() as stack:
+        # Before the servers are started: a file that cannot be made needs none.
+        write = None if env_file is None else stack.enter_context(_private_file(env_file))
+        box = stack.enter_context(start(tls=tls))
         tell(f"Sandbox tenant  {box.tenant_url}\nSandbox Vault   {box.vault_url}")
         if box.ca_file is not None:
             tell(f"Their authority {box.ca_file}\nPoint SSL_CERT_FILE and VAULT_CACERT to that file.")
-        if env_file is None:
+        if write is None:
             tell("Its credentials are not printed: give --env-file to have them in a file that you can source.")
         else:
             settings = {
@@ -51,10 +59,8 @@ def sandbox(*, env_file: EnvFile = None, tls: Tls = False, as_json: JsonOption =
             }
             if box.ca_file is not None:
                 settings |= {"SSL_CERT_FILE": box.ca_file, "VAULT_CACERT": box.ca_file}
-            lines = f"unset {' '.join(OUTRANKING)}\n"
-            _write_private(
-                env_file, lines + "".join(f"export {name}={quote(value)}\n" for name, value in settings.items())
-            )
+            exports = "".join(f"export {name}={quote(value)}\n" for name, value in settings.items())
+            write(f"unset {' '.join(OUTRANKING)}\n{exports}")
             tell(f"Settings for another shell:  . {env_file}")
         tell("Ctrl-C stops it.")
         if as_json:
@@ -64,23 +70,38 @@ def sandbox(*, env_file: EnvFile = None, tls: Tls = False, as_json: JsonOption =
             threading.Event().wait()
         except KeyboardInterrupt:
             tell("\nStopped.")
-        finally:
-            if env_file is not None:
-                env_file.unlink(missing_ok=True)
 
 
 def _nothing(_: str) -> None:
     pass
 
 
-def _write_private(path: Path, text: str) -> None:
+@contextlib.contextmanager
+def _private_file(path: Path) -> Iterator[Callable[[str], None]]:
+    """Yield what writes a new file, once, that only its owner may read; the file is removed at the end.
+
+    That it can be made is found out at once; it appears when it is written, whole, for who waits for it.
+
+    Raises:
+        ConfigurationError: it cannot be made, or is there already.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    reason = os.strerror(errno.EEXIST) if path.exists() else ""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        if not reason:
+            os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as problem:
-        reason = problem.strerror
-    else:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-        return
-    del text
-    raise ConfigurationError(f"{path} cannot be made: {reason}.", hint="Name a new file in a folder of yours.")
+        reason = problem.strerror or type(problem).__name__
+    if reason:
+        raise ConfigurationError(f"{path} cannot be made: {reason}.", hint="Name a new file in a folder of yours.")
+    made = [draft]
+
+    def write(text: str) -> None:
+        draft.write_text(text)
+        made[:] = [draft.rename(path)]
+
+    try:
+        yield write
+    finally:
+        for file in made:
+            file.unlink(missing_ok=True)
