@@ -48,8 +48,11 @@ class FrameView:
             label="Client secret", secret=presenter.client_secret, stored=presenter.client_secret_is_stored
         )
         self.widget = box(
-            box(words("<b class='qk-mark'>qlik_keys</b>"), self._header, self._end, classes="qk-top"),
-            box(*self._buttons.values(), self._stepwise, classes="qk-tabs"),
+            box(
+                box(words("<b class='qk-mark'>qlik_keys</b>"), self._header, self._end, classes="qk-top"),
+                box(*self._buttons.values(), self._stepwise, classes="qk-tabs"),
+                classes="qk-masthead",
+            ),
             self._work,
             box(self._error, box(self._doctor, self._dismiss, classes="qk-actions"), classes="qk-error-row"),
             self._once,

@@ -61,15 +61,19 @@ def header(state: PanelState) -> str:
     if connection is None:
         return _badge("off", "Not connected") + "<span class='qk-muted'>No tenant and no Vault yet.</span>"
     if connection.mode == "sandbox":
-        badge = _badge("sandbox", "Sandbox: nothing here is real")
+        badge = _badge("sandbox", "Sandbox", ": nothing here is real")
     else:
         badge = _badge("real", "Real tenant")
-    roles = f" ({', '.join(connection.roles)})" if connection.roles else ""
+    roles = f" <span class='qk-roles'>({escape(', '.join(connection.roles))})</span>" if connection.roles else ""
     keeper = ", keys in Transit" if connection.custody == "transit" else ""
-    vault = f"<span>Vault <code>{escape(connection.vault_url)}</code>{keeper}</span>" if connection.vault_url else ""
+    vault = (
+        f"<span class='qk-vault'>Vault <code>{escape(connection.vault_url)}</code>{keeper}</span>"
+        if connection.vault_url
+        else ""
+    )
     return (
         f"{badge}<span>Tenant <code>{escape(connection.tenant_host)}</code></span>"
-        f"<span>as <b>{escape(connection.identity)}</b>{escape(roles)}</span>{vault}"
+        f"<span>as <b>{escape(connection.identity)}</b>{roles}</span>{vault}"
     )
 
 
@@ -311,5 +315,7 @@ def code_block(text: str) -> str:
     )
 
 
-def _badge(kind: str, words: str) -> str:
-    return f"<span class='qk-badge qk-badge-{kind}'>{escape(words)}</span>"
+def _badge(kind: str, words: str, more: str = "") -> str:
+    """Return a badge; `more` is left out where there is little room."""
+    rest = f"<span class='qk-more'>{escape(more)}</span>" if more else ""
+    return f"<span class='qk-badge qk-badge-{kind}'>{escape(words)}{rest}</span>"
