@@ -69,6 +69,7 @@ class ClientsEndpoint:
         answer: dict[str, Any] = {}
         if "client_secret" in fields["allowedAuthMethods"]:
             answer["clientSecret"], _ = self._state.make_secret(client, created_by=caller.user.user_id)
+        self._state.note_client("created", client, caller)
         return json_response(201, {**self.document(client), **answer})
 
     def get(self, client_id: str, caller: Caller) -> Response:
@@ -96,17 +97,20 @@ class ClientsEndpoint:
         if not has:
             client.secrets.clear()
         self._state.touch(client)
+        self._state.note_client("updated", client, caller)
         if has and not had:
             secret, _ = self._state.make_secret(client, created_by=caller.user.user_id)
+            self._state.note_client("secret.created", client, caller)
             return json_response(202, {"clientSecret": secret})
         return _NO_CONTENT
 
-    def delete(self, client_id: str, request: Request) -> Response:
+    def delete(self, client_id: str, request: Request, caller: Caller) -> Response:
         """Answer DELETE /{id}, which needs the id a second time, in a header."""
         client = self._find(client_id)
         if request.header(CONFIRM_HEADER) != client.client_id:
             raise bad_request(f"The header {CONFIRM_HEADER} must be the id of the client.", title="Not confirmed")
         self._state.remove_client(client)
+        self._state.note_client("deleted", client, caller)
         return _NO_CONTENT
 
     def publish(self, client_id: str) -> Response:
@@ -123,10 +127,11 @@ class ClientsEndpoint:
         if "client_secret" not in client.fields["allowedAuthMethods"]:
             raise bad_request("allowedAuthMethods of this client do not have client_secret.")
         secret, record = self._state.make_secret(client, created_by=caller.user.user_id)
+        self._state.note_client("secret.created", client, caller)
         answer = {"clientId": client.client_id, "clientSecret": secret, "hint": record.hint}
         return json_response(201, {**answer, "createdAt": record.created_at, "createdBy": record.created_by})
 
-    def delete_secret(self, client_id: str, hint: str) -> Response:
+    def delete_secret(self, client_id: str, hint: str, caller: Caller) -> Response:
         """Answer DELETE /{id}/client-secrets/{hint}."""
         client = self._find(client_id)
         kept = [one for one in client.secrets if one.hint != hint]
@@ -134,6 +139,7 @@ class ClientsEndpoint:
             raise not_found()
         client.secrets = kept
         self._state.touch(client)
+        self._state.note_client("secret.deleted", client, caller)
         return _NO_CONTENT
 
     def connection_config(self, client_id: str) -> Response:

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 _TOKENS = "/api/v1/oauth-tokens"
+_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _CLIENT = r"/api/v1/oauth-clients/([0-9a-f]{32})"
 
 
@@ -44,6 +45,17 @@ ROUTES = (
     Route("tenant", re.compile("/api/v1/tenants/([A-Za-z0-9_-]{32})"), {"GET": 1}),
     Route("api_keys", re.compile("/api/v1/api-keys"), {"GET": 1}),
     Route("api_key", re.compile("/api/v1/api-keys/([0-9a-f]{24})"), {"GET": 1}),
+    Route("spaces", re.compile("/api/v1/spaces"), {"GET": 1}),
+    Route("space", re.compile("/api/v1/spaces/([0-9a-f]{24})"), {"GET": 1}),
+    Route("apps", re.compile("/api/v1/apps"), {"GET": 1}),
+    Route("app", re.compile(f"/api/v1/apps/({_UUID})"), {"GET": 1}),
+    Route("items", re.compile("/api/v1/items"), {"GET": 1}),
+    Route("item", re.compile("/api/v1/items/([0-9a-f]{24})"), {"GET": 1}),
+    Route("reloads", re.compile("/api/v1/reloads"), {"GET": 1}),
+    Route("reload", re.compile("/api/v1/reloads/([0-9a-f]{24})"), {"GET": 1}),
+    Route("audits", re.compile("/api/v1/audits"), {"GET": 1}, administers=True),
+    Route("audit_types", re.compile("/api/v1/audits/types"), {"GET": 1}, administers=True),
+    Route("audit", re.compile(f"/api/v1/audits/({_UUID})"), {"GET": 1}, administers=True),
     Route("clients", re.compile("/api/v1/oauth-clients"), {"GET": 1, "POST": 2}, administers=True),
     Route("client", re.compile(_CLIENT), {"GET": 1, "PATCH": 2, "DELETE": 2}, administers=True),
     Route("publish", re.compile(_CLIENT + "/actions/publish"), {"POST": 2}, administers=True),
@@ -60,7 +72,10 @@ ROUTES = (
 )
 
 # What the sandbox says of a path that it does not know.
-KNOWN_PATHS = "api-keys, oauth-clients, oauth-tokens, tenants and users, and /oauth/token and /oauth/revoke"
+KNOWN_PATHS = (
+    "This is the sandbox, not a tenant. It knows /oauth/token, /oauth/revoke and, below /api/v1/, api-keys, apps,"
+    " audits, items, oauth-clients, oauth-tokens, reloads, spaces, tenants and users; each list and its rows by id."
+)
 
 
 def find_route(path: str) -> tuple[Route | None, tuple[str, ...]]:

@@ -7,10 +7,11 @@ them. The caller holds the tenant's lock; nothing here is safe without it. Acces
 from __future__ import annotations
 
 import secrets
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from qlik_keys.sandbox.access_tokens import AccessTokens, digest
 from qlik_keys.sandbox.messages import Refusal
@@ -23,6 +24,7 @@ TENANT_ADMIN = "TenantAdmin"
 MAXIMUM_SECRETS = 5
 _HINT_CHARACTERS = 6
 _JTI_PRUNE_AT = 1024
+_REMEMBERED_EVENTS = 10_000
 _API_KEY_SECONDS = 90 * 24 * 3600
 
 
@@ -92,6 +94,27 @@ class ApiKeyRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened on the tenant.
+
+    Attributes:
+        event_id: its own id.
+        time: when, in the tenant's time, seconds since 1970.
+        event_type: as `eventType` names it.
+        source: which service tells it.
+        user_id: who did it.
+        data: more about it, without a secret.
+    """
+
+    event_id: str
+    time: float
+    event_type: str
+    source: str
+    user_id: str
+    data: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """Who sends a bearer credential.
 
@@ -137,6 +160,7 @@ class State:
         self.users: dict[str, User] = {}
         self.tokens = AccessTokens(audience=base_url)
         self.version = 0
+        self.events: deque[Event] = deque(maxlen=_REMEMBERED_EVENTS)
         self._clock = clock
         self._sequence = 0
         self.api_keys: list[ApiKeyRecord] = []
@@ -150,6 +174,28 @@ class State:
     def stamp(self) -> str:
         """Return the tenant's own time as a timestamp."""
         return timestamp(self.now())
+
+    def note(self, event_type: str, *, source: str, user_id: str, seconds_ago: float = 0.0, **data: Any) -> None:
+        """Note an event; the oldest is forgotten when there are many."""
+        event = Event(
+            event_id=str(UUID(random_id())),
+            time=self.now() - seconds_ago,
+            event_type=event_type,
+            source=source,
+            user_id=user_id,
+            data=tuple(data.items()),
+        )
+        self.events.append(event)
+
+    def note_client(self, what: str, client: OAuthClient, caller: Caller) -> None:
+        """Note what was done to a client: "created", "updated", "deleted", "secret.created" or "secret.deleted"."""
+        self.note(
+            f"com.qlik.v1.oauth-client.{what}",
+            source="com.qlik/oauth-clients",
+            user_id=caller.user.user_id,
+            clientId=client.client_id,
+            clientName=client.fields["clientName"],
+        )
 
     # users
 

@@ -19,7 +19,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from qlik_keys.clock import SYSTEM_CLOCK, Clock
+from qlik_keys.sandbox.audits import PARAMETERS as AUDIT_PARAMETERS
+from qlik_keys.sandbox.audits import Audits
 from qlik_keys.sandbox.clients_endpoint import ClientsEndpoint
+from qlik_keys.sandbox.content import APP_PARAMETERS, ITEM_PARAMETERS, RELOAD_PARAMETERS, SPACE_PARAMETERS, Content
 from qlik_keys.sandbox.directory import KEY_PARAMETERS, USER_PARAMETERS, Directory
 from qlik_keys.sandbox.knobs import LOST_ANSWER, LOST_REQUEST, Fault, Knobs
 from qlik_keys.sandbox.messages import (
@@ -47,6 +50,11 @@ _LOGGED_QUERY = {
     "tokens": PARAMETERS,
     "users": USER_PARAMETERS,
     "api_keys": KEY_PARAMETERS,
+    "spaces": SPACE_PARAMETERS,
+    "apps": APP_PARAMETERS,
+    "items": ITEM_PARAMETERS,
+    "reloads": RELOAD_PARAMETERS,
+    "audits": AUDIT_PARAMETERS,
 }
 _REMEMBERED_REQUESTS = 10_000
 # Who is on the tenant besides the administrator; nobody knows their keys.
@@ -123,6 +131,8 @@ class SandboxTenant:
                 name=name, subject=f"sandbox\\{first}", roles=roles, email=f"{first}@sandbox.example"
             )
             self._state.add_api_key(person, secrets.token_urlsafe(48), description=f"{first}'s")
+        self._content = Content(self._state, base_url=self.base_url)
+        self._audits = Audits(self._state, base_url=self.base_url)
         self._calls = self._table()
         self.configure(**{name: getattr(knobs, name) for name in Knobs.__slots__} if knobs else {})
 
@@ -229,7 +239,7 @@ class SandboxTenant:
     # inside
 
     def _table(self) -> dict[tuple[str, str], Callable[[Request, tuple[str, ...], Caller], Response]]:
-        clients, directory = self._clients, self._directory
+        clients, directory, content, audits = self._clients, self._directory, self._content, self._audits
         return {
             ("metadata", "GET"): lambda _request, _ids, _caller: json_response(200, self._metadata()),
             ("jwks", "GET"): lambda _request, _ids, _caller: json_response(200, self._state.tokens.jwks()),
@@ -243,14 +253,25 @@ class SandboxTenant:
             ("tenant", "GET"): lambda _request, ids, _caller: directory.tenant(ids[0]),
             ("api_keys", "GET"): lambda request, _ids, caller: directory.api_keys(request, caller),
             ("api_key", "GET"): lambda _request, ids, caller: directory.api_key(ids[0], caller),
+            ("spaces", "GET"): lambda request, _ids, caller: content.spaces(request, caller),
+            ("space", "GET"): lambda _request, ids, caller: content.space(ids[0], caller),
+            ("apps", "GET"): lambda request, _ids, caller: content.apps(request, caller),
+            ("app", "GET"): lambda _request, ids, caller: content.app(ids[0], caller),
+            ("items", "GET"): lambda request, _ids, caller: content.items(request, caller),
+            ("item", "GET"): lambda _request, ids, caller: content.item(ids[0], caller),
+            ("reloads", "GET"): lambda request, _ids, caller: content.reloads(request, caller),
+            ("reload", "GET"): lambda _request, ids, caller: content.reload(ids[0], caller),
+            ("audits", "GET"): lambda request, _ids, _caller: audits.list(request),
+            ("audit_types", "GET"): lambda _request, _ids, _caller: audits.types(),
+            ("audit", "GET"): lambda _request, ids, _caller: audits.one(ids[0]),
             ("clients", "GET"): lambda request, _ids, caller: clients.list(request, caller),
             ("clients", "POST"): lambda request, _ids, caller: clients.create(request, caller, self._knobs),
             ("client", "GET"): lambda _request, ids, caller: clients.get(ids[0], caller),
             ("client", "PATCH"): lambda request, ids, caller: clients.patch(ids[0], request, caller, self._knobs),
-            ("client", "DELETE"): lambda request, ids, _caller: clients.delete(ids[0], request),
+            ("client", "DELETE"): lambda request, ids, caller: clients.delete(ids[0], request, caller),
             ("publish", "POST"): lambda _request, ids, _caller: clients.publish(ids[0]),
             ("secrets", "POST"): lambda _request, ids, caller: clients.create_secret(ids[0], caller),
-            ("secret", "DELETE"): lambda _request, ids, _caller: clients.delete_secret(*ids),
+            ("secret", "DELETE"): lambda _request, ids, caller: clients.delete_secret(ids[0], ids[1], caller),
             ("config", "GET"): lambda _request, ids, _caller: clients.connection_config(ids[0]),
             ("config", "PATCH"): lambda request, ids, _caller: clients.patch_connection_config(ids[0], request),
             ("config", "DELETE"): lambda _request, ids, _caller: clients.delete_connection_config(ids[0]),
@@ -263,7 +284,7 @@ class SandboxTenant:
     ) -> tuple[str, Callable[[Request, tuple[str, ...]], Response]]:
         """Let a request in: known path and method, credential, role, rate limit; return the caller and the call."""
         if route is None:
-            raise Refusal(404, "HTTP-404", "Not found", f"The sandbox knows /api/v1/ {KNOWN_PATHS}.")
+            raise Refusal(404, "SANDBOX-404", "Not on the sandbox", KNOWN_PATHS)
         if request.method not in route.tiers:
             raise Refusal(405, "HTTP-405", "Method not allowed", headers=(("allow", ", ".join(route.tiers)),))
         call, tier = self._calls[route.name, request.method], route.tiers[request.method]

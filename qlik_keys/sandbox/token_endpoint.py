@@ -63,6 +63,15 @@ class TokenEndpoint:
             lifetime_seconds=knobs.token_lifetime_seconds,
             maximum=knobs.maximum_tokens,
         )
+        self._state.note(
+            "com.qlik.oauth-token.issued",
+            source="com.qlik/edge-auth",
+            user_id=user.user_id,
+            issuedToClientId=client.client_id,
+            grantType=grant,
+            scopes=scopes,
+            originIp="127.0.0.1",
+        )
         answer: dict[str, Any] = {"access_token": token, "token_type": knobs.token_type, "scope": " ".join(scopes)}
         if knobs.expiry_style != "expires_at":
             answer["expires_in"] = knobs.token_lifetime_seconds

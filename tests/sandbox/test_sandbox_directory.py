@@ -102,10 +102,3 @@ def test_the_tenant_is_found_by_a_redirect_to_itself(knock):
     document = knock.http.get(f"{TENANTS}/me", headers=knock.admin, follow_redirects=True).json()
     assert (document["id"], document["hostnames"]) == (knock.tenant.tenant_id, ["acme.eu.qlikcloud.com"])
     assert knock.http.get(f"{TENANTS}/{'x' * 32}", headers=knock.admin).status_code == 404
-
-
-def test_an_unknown_path_is_told_which_there_are(knock):
-    answer = knock.http.get("/api/v1/items", headers=knock.admin)
-    assert answer.status_code == 404
-    (error,) = answer.json()["errors"]
-    assert error["detail"].startswith("The sandbox knows /api/v1/ api-keys, oauth-clients")
