@@ -71,24 +71,33 @@ def complete_line(words: Sequence[str], incomplete: str) -> list[Offer]:
         incomplete: what the last word begins with, "" for nothing.
     """
     from qlik_keys.cli.app import app
-    from qlik_keys.cli.word_order import in_order
+    from qlik_keys.cli.word_order import call_of, in_order, leading_options
 
-    command: Any = typer.main.get_command(app)
+    root: Any = typer.main.get_command(app)
+    command = root
     given: list[str] = []
-    for word in in_order(words, command):
-        if not hasattr(command, "list_commands"):
-            given.append(word)
-        elif not word.startswith("-"):
-            command = command.get_command(None, word)
+    left = in_order(words, root)
+    while left and hasattr(command, "list_commands"):
+        if left[0].startswith("-"):  # options that come before the verb: they will be the command's
+            end = leading_options(root, left)
+            if not end:
+                return []
+            given, left = [*given, *left[:end]], left[end:]
+        else:
+            command = command.get_command(None, left.pop(0))
             if command is None:
                 return []
+    given += left
     if incomplete.startswith("--") and "=" in incomplete and "--" not in given:
         name, _, incomplete = incomplete.partition("=")
         given.append(name)
-    context = command.make_context(command.name, [*given], resilient_parsing=True)
+    is_group = hasattr(command, "list_commands")
+    # What stands before the verb, or may, are options of calls; a group has hardly any of its own.
+    target = call_of(root) if is_group and (given or incomplete.startswith("-")) else command
+    context = target.make_context(target.name, [*given], resilient_parsing=True)
     options = {
         name: each
-        for each in command.get_params(context)
+        for each in dict.fromkeys((*target.get_params(context), *command.get_params(context)))
         if each.param_type_name == "option" and not each.hidden
         for name in each.opts
     }
@@ -97,7 +106,7 @@ def complete_line(words: Sequence[str], incomplete: str) -> list[Offer]:
         return _values(asked, context, incomplete)
     if incomplete.startswith("-") and "--" not in given:
         return [Offer(name, each.help or "") for name, each in options.items() if name.startswith(incomplete)]
-    if hasattr(command, "list_commands"):
+    if is_group:
         return [
             Offer(name, _words_of(command, name)) for name in command.list_commands(None) if name.startswith(incomplete)
         ]

@@ -79,6 +79,17 @@ def _command_of(root: Any, words: Sequence[str]) -> tuple[Any, tuple[int, ...]] 
     return None
 
 
+def call_of(root: Any) -> Any:
+    """Return a command that has the options of calls, which may stand before the verb, and no other."""
+    return root.get_command(None, "user").get_command(None, "me")
+
+
+def leading_options(root: Any, words: Sequence[str]) -> int:
+    """Return where the options of calls at the beginning of the words end; beyond them where a value is missing."""
+    takes_value = _takes_value(call_of(root))
+    return _options_end(words, {name: value for name, value in takes_value.items() if name not in _ALWAYS})
+
+
 def _commands(
     command: Any, words: Sequence[str], start: int, at: tuple[int, ...]
 ) -> Iterator[tuple[Any, tuple[int, ...]]]:
@@ -160,8 +171,7 @@ def _without_leading_options(root: Any, words: list[str], *, may_be_alias: bool)
     """
     if not words[0].startswith("-"):
         return words
-    call = root.get_command(None, "user").get_command(None, "me")
-    end = _options_end(words, {name: value for name, value in _takes_value(call).items() if name not in _ALWAYS})
+    end = leading_options(root, words)
     rest = words[end:]
     if not rest or rest[0].startswith("-"):
         return words

@@ -94,6 +94,14 @@ def contexts(box, tmp_path):
         ("qlik-keys user me --client '\"bla'", {f'"{WITH_BLANKS}"'}, set()),
         ("qlik-keys user me --client '\"dollar'", set(), {DOLLAR, f'"{DOLLAR}"', f"'{DOLLAR}'"}),
         ("qlik-keys rotate ''", {"completed", "colon:ed"}, {DASH}),
+        ("qlik-keys --context practice us", {"user"}, {"raw"}),
+        ("qlik-keys --json user l", {"ls"}, {"me"}),
+        ("qlik-keys user --json l", {"ls"}, {"me"}),
+        ("qlik-keys --context p", {"practice"}, {"elsewhere"}),
+        ("qlik-keys -c practice --client comp", {"completed"}, set()),
+        ("qlik-keys --con", {"--context"}, {"--client"}),
+        ("qlik-keys --ver", {"--version"}, set()),
+        ("qlik-keys --context practice rotate comp", {"completed"}, set()),
     ],
 )
 @pytest.mark.usefixtures("made", "contexts")
