@@ -15,7 +15,7 @@ import traitlets
 
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.secret import Secret
-from qlik_keys.tenant.scopes import covers, known_scopes
+from qlik_keys.tenant.scopes import explanation, known_scopes, parents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -229,13 +229,13 @@ class ScopePicker(anywidget.AnyWidget):
 
 
 def _options(names: Sequence[str]) -> list[dict[str, Any]]:
-    scopes = known_scopes()
+    scopes, offered = known_scopes(), frozenset(names)
     options = [
         {
             "name": name,
             "group": scopes[name].group if name in scopes else "user",
-            "meaning": scopes[name].meaning if name in scopes else "",
-            "parents": [parent for parent in names if parent != name and covers(parent, name)],
+            "meaning": explanation(name),
+            "parents": [parent for parent in parents(name) if parent in offered],
         }
         for name in names
     ]

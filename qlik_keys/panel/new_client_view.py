@@ -22,6 +22,7 @@ from qlik_keys.panel.controls import (
     words,
 )
 from qlik_keys.panel.fields import ScopePicker, SecretField
+from qlik_keys.panel.scope_calls import ScopeCalls
 from qlik_keys.panel.state import ClientForm
 from qlik_keys.panel.words import KEY_CHOICES, OWN_KEY, OWN_KEY_ADVICE
 
@@ -39,6 +40,7 @@ class NewClientView:
         self._name_note = html("qk-note")
         self._description = text("Description", placeholder="optional; shown in Qlik's console")
         self._scopes = ScopePicker(["user_default"])
+        self._scope_calls = ScopeCalls(self._scopes)
         self._private_key_jwt = checkbox("Private key JWT", value=True)
         self._key_choice = choice(
             "Key",
@@ -82,6 +84,7 @@ class NewClientView:
             self._name_note,
             self._description,
             self._scopes,
+            self._scope_calls.widget,
             words("<p class='qk-label'>Authentication method</p>"),
             self._private_key_jwt,
             self._key_choice,

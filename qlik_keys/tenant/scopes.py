@@ -1,11 +1,12 @@
 """The OAuth scopes that Qlik Cloud publishes: their meanings, and which one covers which.
 
 The list is data (`oauth-scopes.tsv`), read once when it is first asked for. A tenant may know scopes that it lacks, so
-an unknown scope is worth a warning and never a refusal.
+an unknown scope is worth a warning and never a refusal. Which scopes a call needs is in `scope_proposal`.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -16,6 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 ALL_OF_ADMINISTRATION = "admin_classic"
+_ADMINISTRATION = "admin."
+# What the names do not show, but Qlik's meanings of these scopes do: the first is "all", the others a part of it.
+_COVERED_BY_MEANING = {
+    "apps.data:export": ("apps.image:export",),
+    "apps.report:all": ("apps.report:export",),
+    "geo-operations": ("geo-operations.limited",),
+    "glossary:all": ("glossary:manage", "glossary:update"),
+    "glossary:manage": ("glossary:update",),
+    "sprints:all": ("sprints:contribute",),
+}
+_WORD = re.compile(r"[a-z][a-z_.:-]*[a-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +37,7 @@ class Scope:
     Attributes:
         name: what is asked for, for instance "apps:read".
         group: "admin" or "user".
-        meaning: in Qlik's words; where several scopes share a line there, the meanings stand in their order.
+        meaning: one sentence: what it allows, and what it does not.
     """
 
     name: str
@@ -51,11 +63,80 @@ def covers(parent: str, child: str) -> bool:
         >>> covers("spaces.shared", "spaces.shared:read"), covers("apps:read", "apps")
         (True, False)
     """
-    if parent == child:
-        return True
-    if parent == ALL_OF_ADMINISTRATION:
-        return child.startswith("admin.")
-    return ":" not in parent and child.startswith(parent + ":")
+    return parent == child or parent in parents(child)
+
+
+def parents(name: str) -> tuple[str, ...]:
+    """Return the scopes that give all that this one gives, and more, published or not.
+
+    Example:
+        >>> parents("apps:read"), parents("admin.apps:read")
+        (('apps',), ('admin_classic', 'admin.apps'))
+    """
+    found = [ALL_OF_ADMINISTRATION] if name.startswith(_ADMINISTRATION) else []
+    if ":" in name:
+        found.append(name.partition(":")[0])
+    return (*found, *(parent for parent, covered in _COVERED_BY_MEANING.items() if name in covered))
+
+
+@cache
+def _children() -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for child in known_scopes():
+        for parent in parents(child):
+            found.setdefault(parent, []).append(child)
+    return {parent: tuple(covered) for parent, covered in found.items()}
+
+
+def children(name: str) -> tuple[str, ...]:
+    """Return the published scopes of which this one gives all.
+
+    Example:
+        >>> children("apps")
+        ('apps:read', 'apps:export', 'apps:manage')
+    """
+    return _children().get(name, ())
+
+
+def explanation(name: str) -> str:
+    """Return the scope's meaning, with the scopes around it; "" for one that Qlik does not publish.
+
+    Example:
+        >>> explanation("apps:export").endswith("Included in apps.")
+        True
+    """
+    scope = known_scopes().get(name)
+    if scope is None:
+        return ""
+    parts = [scope.meaning]
+    if name != ALL_OF_ADMINISTRATION and children(name):  # its own meaning says which
+        parts.append(f"Includes {', '.join(children(name))}.")
+    published = [parent for parent in parents(name) if parent in known_scopes()]
+    if published:
+        parts.append(f"Included in {', '.join(published)}.")
+    return " ".join(parts)
+
+
+def named_in(text: str) -> tuple[str, ...]:
+    """Return the published scopes that a server's text names, in its order.
+
+    A name that is a plain word too ("apps", "users") counts only where the text speaks of scopes.
+
+    Example:
+        >>> named_in("Missing permission: apps:read"), named_in("The apps are locked.")
+        (('apps:read',), ())
+    """
+    speaks_of_scopes = "scope" in text.casefold()
+    found = (word for word in _WORD.findall(text) if word in known_scopes())
+    return tuple(dict.fromkeys(one for one in found if speaks_of_scopes or not one.replace("-", "").isalpha()))
+
+
+def lacks_scope(text: str) -> bool:
+    """Tell whether a server's refusal says that a scope is missing, in any of the wordings that are met.
+
+    `admin_classic` alone says nothing: a text that names it asks for the role just as well.
+    """
+    return "scope" in text.casefold() or any(one != ALL_OF_ADMINISTRATION for one in named_in(text))
 
 
 def unknown(scopes: Iterable[str]) -> list[str]:

@@ -13,6 +13,7 @@ from ipywidgets.embed import embed_snippet
 from qlik_keys.panel import Panel
 from qlik_keys.panel.controls import button
 from qlik_keys.panel.fields import FormButton, ScopePicker, SecretField, SecretOnce
+from qlik_keys.panel.scope_calls import ScopeCalls
 from qlik_keys.secret import Secret
 from qlik_keys.settings import Settings
 
@@ -130,6 +131,7 @@ def test_scopes_come_with_what_covers_them():
     assert options["apps:read"]["parents"] == ["apps"]
     assert "admin_classic" in options["admin.apps:read"]["parents"]
     assert options["user_default"]["parents"] == []
+    assert options["apps:read"]["meaning"].endswith("Included in apps.")
 
 
 def test_a_panel_says_in_words_what_it_is_without_a_kernel():
@@ -160,3 +162,18 @@ def test_a_handler_that_raises_leaves_a_card():
     button("Divide", panel._presenter, lambda: 1 / 0).click()
     assert isinstance(panel.last_error, ZeroDivisionError)
     assert "ZeroDivisionError" in panel._presenter.state.error.what
+
+
+def test_the_least_scopes_of_typed_calls_are_shown_and_chosen():
+    picker = ScopePicker(["user_default"])
+    view = ScopeCalls(picker)
+    assert (view.result.value, view.use.layout.display) == ("", "none")
+    view.calls.value = "GET /v1/apps\n<b>brew</b> tea"
+    assert "<code>GET /v1/apps</code> needs <code>apps:read</code>" in view.result.value
+    assert "<code>&lt;b&gt;brew&lt;/b&gt; tea</code> <span class='qk-muted'>unknown" in view.result.value
+    assert "The least scopes: <code>apps:read</code>. 1 of the calls is not in it." in view.result.value
+    assert picker.value == ["user_default"]
+    view.use.click()
+    assert picker.value == ["apps:read"]
+    view.calls.value = "user me"
+    assert (view.use.layout.display, "every token may" in view.result.value) == ("none", True)
