@@ -13,7 +13,7 @@ from qlik_keys.diagnosis.results import failed, not_checked, passed, see
 from qlik_keys.errors import StoreDenied, StoreNotFound, StoreSpared, TenantAuthError, TenantThrottled, TokenError
 from qlik_keys.lifecycle.specification import PRIVATE_KEY_JWT
 from qlik_keys.tenant.oauth import CLIENT_CREDENTIALS, IMPERSONATION
-from qlik_keys.tenant.scopes import covers
+from qlik_keys.tenant.scopes import covers, lacks_scope
 
 if TYPE_CHECKING:
     from qlik_keys.diagnosis.facts import Facts
@@ -70,7 +70,7 @@ def _unseen(facts: Facts) -> Check:
 
 def _names_a_scope(problem: TenantAuthError) -> bool:
     """Tell whether a refusal's own text says that a scope is missing, which another role would not change."""
-    return "scope" in f"{problem.code} {problem.title} {problem.detail}".casefold()
+    return lacks_scope(f"{problem.code} {problem.title} {problem.detail}")
 
 
 def check_enabled(facts: Facts) -> Check:

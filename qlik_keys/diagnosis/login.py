@@ -25,6 +25,7 @@ from qlik_keys.errors import (
     TokenError,
 )
 from qlik_keys.tenant.oauth import clock_suspicion
+from qlik_keys.tenant.scopes import lacks_scope
 from qlik_keys.tokens import BearerAuth, TokenSource
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _log_in(tenant: QlikTenant, source: TokenSource, facts: Facts, scopes: tuple
     except TenantAuthError as problem:
         if scopes and problem.status == _FORBIDDEN:
             return passed(_NAME, f"{got}. Who it is cannot be asked: users/me is not for a token of these scopes.")
-        names_scope = "scope" in f"{problem.code} {problem.title} {problem.detail}".casefold()
+        names_scope = lacks_scope(f"{problem.code} {problem.title} {problem.detail}")
         advice = _LACKS_SCOPE if names_scope else _LOOK_AT_USER
         return failed(_NAME, f"{got}, and users/me refuses it. {problem.message}", advice)
     if facts.user is None and user.client_id not in ("", facts.client_id):

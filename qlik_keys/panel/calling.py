@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from qlik_keys.tenant import QlikTenant
     from qlik_keys.tenant.raw import RawAnswer
 
-_UNAUTHORIZED = 401
+_UNAUTHORIZED, _FORBIDDEN = 401, 403
 
 
 class Calling(Trying):
@@ -149,8 +149,8 @@ class Calling(Trying):
             tried = TryForm(client_id=client_id)
         found = doctor(tenant, store, client_id, scopes=tried.scopes, user=user_of(tried), clock=self._clock)
         examined = self._words_of_token(client_id)
-        if not examined and after_call and found.is_healthy:
-            examined = self._words_of_call()
+        if not examined and after_call:
+            examined = self._words_of_scope(client_id) or (self._words_of_call() if found.is_healthy else "")
         self._set(diagnosis=found, examined=examined)
 
     def _words_of_token(self, client_id: str) -> str:
@@ -163,6 +163,25 @@ class Calling(Trying):
         if shown.expires_at <= self.now():
             return f"The token at hand ended at {shown.expires_at:%H:%M:%S} UTC: get another one."
         return ""
+
+    def _words_of_scope(self, client_id: str) -> str:
+        """Return which scope the refused call lacked, and whether the client may have it; "" for another reason."""
+        from qlik_keys.tenant.scopes import covers, lacks_scope, named_in, wanted_scope  # noqa: PLC0415  # of a refusal alone
+
+        problem, answer = self.last_error, self._state.answer
+        if not isinstance(problem, TenantError) or answer is None or answer.status != _FORBIDDEN:
+            return ""
+        text = f"{problem.code} {problem.title} {problem.detail}"
+        if not lacks_scope(text):
+            return ""
+        allowed = next((one.scopes for one in self.clients_to_try() if one.client_id == client_id), ())
+        has = [scope for scope in named_in(text) if any(covers(parent, scope) for parent in allowed)]
+        if has:
+            return f"The token lacks a scope. The client may have {has[0]}: get a token that asks for it."
+        return (
+            f"The token lacks a scope that the client may not have: add {wanted_scope(text)} to the client's scopes in "
+            "Qlik's console, then get a new token."
+        )
 
     def _words_of_call(self) -> str:
         answer = self._state.answer

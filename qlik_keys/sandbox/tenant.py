@@ -302,7 +302,9 @@ class SandboxTenant:
         if not route.public and caller.user.status != "active":
             raise Refusal(403, "HTTP-403", "Forbidden", "The user is disabled.")
         if route.administers and not caller.is_admin and not self._may_look(request, route, caller):
-            raise Refusal(403, "HTTP-403", "Forbidden", "This needs the role TenantAdmin, and a token's admin_classic.")
+            if TENANT_ADMIN in caller.user.roles:
+                raise Refusal(403, "HTTP-403", "Forbidden", "The token lacks the scope admin_classic.")
+            raise Refusal(403, "HTTP-403", "Forbidden", "This needs the role TenantAdmin.")
         return counted_as, lambda sent, variables: call(sent, variables, caller)
 
     @staticmethod

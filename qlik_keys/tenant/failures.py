@@ -95,6 +95,7 @@ NETWORK_FAILURES: dict[type[Exception], NetworkFailure] = {
 CAUGHT = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
 
 _OWN_CERTIFICATE = f"{TENANT_CERTIFICATE} and {TENANT_KEY}"
+_OF_SANDBOX = "SANDBOX-404"  # the sandbox's own word for a path that it does not have
 _HINTS = {
     _UNAUTHORIZED: "The credential is not accepted: check that it is whole, not expired, and of this tenant.",
     _FORBIDDEN: "The credential is known but may not do this: OAuth clients need the role Tenant Admin"
@@ -260,6 +261,12 @@ def status_error(
     if status == _NOT_FOUND and status not in hints and problem == Problem():
         # Qlik tells why in a form of its own; a Vault, a proxy's or a web server's page does not.
         fields["hint"] = _NO_TENANT
+    if status == _FORBIDDEN:
+        from qlik_keys.tenant.scopes import missing_scope_hint  # noqa: PLC0415  # of a refusal alone
+
+        fields["hint"] = missing_scope_hint(f"{problem.code} {problem.title} {problem.detail}") or fields["hint"]
+    elif problem.code == _OF_SANDBOX:
+        fields["hint"] = "Practise with one of these paths; a real tenant has more."
     message = f"The tenant {host} answered {method} {path} with {status}"
     message += f": {problem.words}." if problem.words else "."
     if status == _THROTTLED:

@@ -139,6 +139,30 @@ def lacks_scope(text: str) -> bool:
     return "scope" in text.casefold() or any(one != ALL_OF_ADMINISTRATION for one in named_in(text))
 
 
+def missing_scope_hint(text: str) -> str:
+    """Return what to do about a refusal that says that a scope is missing; "" for any other refusal.
+
+    Args:
+        text: what the tenant says: code, title and detail.
+    """
+    if not lacks_scope(text):
+        return ""
+    return f"The token lacks a scope: let the client have {wanted_scope(text)}, and get a new token that asks for it."
+
+
+def wanted_scope(text: str) -> str:
+    """Return the scope that a refusal wants, in words: the first that it names.
+
+    Example:
+        >>> wanted_scope("needs a scope: apps:read, apps"), wanted_scope("insufficient_scope")
+        ('apps:read (or another that the tenant names)', 'the scope that the tenant means')
+    """
+    named = named_in(text)
+    if not named:
+        return "the scope that the tenant means"
+    return named[0] if len(named) == 1 else f"{named[0]} (or another that the tenant names)"
+
+
 def unknown(scopes: Iterable[str]) -> list[str]:
     """Return those of the scopes that Qlik does not publish, in their order."""
     return [scope for scope in scopes if scope not in known_scopes()]

@@ -191,6 +191,26 @@ def test_where_nothing_is_found_the_doctor_says_what_else_to_look_at(presenter, 
     assert "does not take the token" in presenter.state.examined
 
 
+def test_of_a_call_that_lacks_a_scope_the_doctor_names_it_and_where_to_get_it(presenter):
+    client_id = made_in_panel(presenter, "few scopes", scopes=("apps:read", "spaces.shared:read"))
+    presenter.try_token(TryForm(client_id=client_id, scopes=("apps:read",)))
+    presenter.call(CallForm(method="GET", path="v1/apps"))
+    assert presenter.state.answer.document["data"][0]["name"] == "Sales overview"
+    presenter.call(CallForm(method="GET", path="v1/spaces"))
+    assert presenter.state.answer.hint.startswith("The token lacks a scope: let the client have spaces.data:read (or")
+    presenter.examine(client_id, after_call=True)
+    assert presenter.state.diagnosis.is_healthy
+    assert presenter.state.examined == (
+        "The token lacks a scope. The client may have spaces.shared:read: get a token that asks for it."
+    )
+    presenter.call(CallForm(method="GET", path="v1/oauth-clients"))
+    presenter.examine(client_id, after_call=True)
+    assert presenter.state.examined == (
+        "The token lacks a scope that the client may not have: add admin_classic to the client's scopes in Qlik's "
+        "console, then get a new token."
+    )
+
+
 def test_a_lost_answer_is_told_beside_the_form_and_not_as_if_it_were_looked_up(presenter, administrator, box):
     presenter.call(CallForm(method="GET", path="v1/users/me"))
     box.configure(fail_next=[{"fault": "lost_answer", "path": "/api/v1/oauth-clients", "method": "POST"}])

@@ -216,3 +216,18 @@ def test_any_body_is_read_without_an_error_and_without_the_secret(content):
 def test_who_stands_in_between_and_wants_a_login_is_not_taken_for_the_tenant(status, words):
     error = status_error(status, Problem(), host="acme", method="GET", path="/p", retry_after=None, hints={})
     assert words in error.hint
+
+
+@pytest.mark.parametrize(
+    ("problem", "wanted"),
+    [
+        (Problem(code="HTTP-403", title="Forbidden", detail="Missing permission apps:read."), "apps:read"),
+        (Problem(code="insufficient_scope", detail="spaces.shared:read or user_default"), "spaces.shared:read (or"),
+        (Problem(title="Insufficient scopes"), "the scope that the tenant means"),
+        (Problem(title="Not permitted", detail="the users may not do this"), ""),
+    ],
+)
+def test_a_403_that_names_a_scope_says_what_to_do_about_it(problem, wanted):
+    error = status_error(403, problem, host="acme", method="GET", path="/p", retry_after=None, hints={})
+    assert ("The token lacks a scope: let the client have " + wanted in error.hint) is bool(wanted)
+    assert ("Tenant Admin" in error.hint) is not bool(wanted)
