@@ -28,7 +28,9 @@ APART = [
     ({"429 now"}, FIRST_ANSWERS),
     ({"another key"}, {"algorithm"}),
     # That there is no record for that address is known without the tenant.
-    ({"another website"}, {"429 before, for everything"}),
+    ({"another website", "another name of the tenant"}, {"429 before, for everything"}),
+    # The second registers the store's kid again.
+    ({"another key"}, {"under its name"}),
 ]
 
 
