@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from qlik_keys.context_choice import chosen_context, drop_choice, keep_choice
 from qlik_keys.context_text import entry_of, with_current, with_entry, with_other_name, without_entry
 from qlik_keys.context_writing import change_contexts
+from qlik_keys.core.names import name_problem
 from qlik_keys.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -185,8 +186,11 @@ def _known(known: ContextFile | None, name: str) -> Any:
 
 
 def _check_name(name: str) -> None:
-    if not name.strip() or not name.isprintable() or name.strip() != name:
-        raise ConfigurationError("That is no name for a context.", hint="Give it one of plain letters.")
+    problem = name_problem(name)
+    if not problem and name.strip() != name:
+        problem = "has a blank before or behind it"
+    if problem:
+        raise ConfigurationError(f"The context's name {problem}.", hint="Give it one of plain letters.")
 
 
 # Below, nothing raises: a frame that has the file's content among its names is in no traceback.

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from qlik_keys.context_text import entry_of, with_entry
 from qlik_keys.contexts import TOKEN_MARK, load_contexts
+from qlik_keys.core.names import name_problem
 from qlik_keys.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -49,8 +50,9 @@ def write_token_context(
     Raises:
         ConfigurationError: the name is taken, or the file cannot be read or written; it is as it was then.
     """
-    if not name.strip() or not name.isprintable():
-        raise ConfigurationError("That is no name for a context.", hint="Give it one of plain letters.")
+    problem = name_problem(name)
+    if problem:
+        raise ConfigurationError(f"The context's name {problem}.", hint="Give it one of plain letters.")
     fields = {"server": server, "server-type": "cloud", "comment": comment}
 
     def check(target: Path, known: ContextFile | None) -> None:

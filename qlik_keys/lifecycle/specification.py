@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from qlik_keys.core.names import name_problem
 from qlik_keys.errors import ConfigurationError, NeedsPerson
 from qlik_keys.keys import KeySpec, PrivateKey
 from qlik_keys.keys.spec import ROTATE_AFTER
@@ -79,19 +80,24 @@ class ClientSpecification:
         """
         if isinstance(scopes, str):
             raise TypeError("scopes must be a list of texts, not one text")
+        problem = name_problem(name, longest=MAXIMUM_NAME_LENGTH)
+        if problem:
+            raise ConfigurationError(f"The client's name {problem}.", hint="Give a name of letters that can be shown.")
         name = name.strip()
-        if not name or len(name) > MAXIMUM_NAME_LENGTH or not name.isprintable():
-            raise ConfigurationError(
-                "The client's name is empty, unprintable, or longer than 512 characters.", hint="Give a short name."
-            )
         if len(description) > MAXIMUM_DESCRIPTION_LENGTH:
-            raise ConfigurationError("The description is longer than 4096 characters.", hint="Shorten it.")
+            raise ConfigurationError(
+                f"The description has {len(description)} characters; {MAXIMUM_DESCRIPTION_LENGTH} are the most.",
+                hint="Shorten it.",
+            )
         chosen = tuple(sorted({scope.strip() for scope in scopes} - {""}))
         if not chosen:
             raise ConfigurationError("The client has no scope.", hint='Give at least one, for instance "user_default".')
         broken = [scope for scope in chosen if not scope.isascii() or not scope.isprintable() or " " in scope]
         if broken:
-            raise ConfigurationError(f"{broken[0]!r} is not one scope.", hint="Give each scope as a text of its own.")
+            raise ConfigurationError(
+                f"{broken[0]!r} is not one scope{_odd_letter(broken[0])}.",
+                hint="Give each scope as a text of its own, in plain letters.",
+            )
         if key is None and not client_secret:
             raise ConfigurationError(
                 "The client could not log in: neither a key nor a client secret was asked for.",
@@ -210,6 +216,13 @@ class ClientSpecification:
         if consent is not None:
             pairs["consent"] = (_consent(trusted=self.trusted), _consent(trusted=consent == "trusted"))
         return {name: (asked, there) for name, (asked, there) in pairs.items() if asked != there}
+
+
+def _odd_letter(scope: str) -> str:
+    """Return which character keeps a text from being one scope, and where it stands."""
+    place, letter = next((place, letter) for place, letter in enumerate(scope, 1) if not "!" <= letter <= "~")
+    named = "a blank" if letter == " " else f"the character {letter!a}"
+    return f": it has {named} as its character {place}"
 
 
 def _consent(*, trusted: bool) -> str:

@@ -12,6 +12,7 @@ import pytest
 import qlik_keys as qk
 from qlik_keys.errors import AssertionRejected, Interrupted, NeedsPerson, QlikKeysError, TenantUnavailable
 from qlik_keys.lifecycle import operations
+from qlik_keys.lifecycle.specification import ClientSpecification
 from qlik_keys.tenant import NewOAuthClient, PatchOperation, eq
 from qlik_keys.tenant.scopes import scope_warnings
 
@@ -109,6 +110,30 @@ def test_scopes_pass_with_a_word_of_warning(scopes, words):
     warnings = scope_warnings(scopes)
     assert bool(warnings) is bool(words)
     assert words is None or words in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"name": ""}, "The client's name is empty."),
+        ({"name": " \t"}, "The client's name is empty."),
+        ({"name": "x" * 513}, "The client's name has 513 characters; 512 are the most."),
+        ({"name": "  night\tly"}, "The client's name has a tab (U+0009) as its character 8, which cannot be shown."),
+        ({"name": "a\nb"}, "has a line break (U+000A) as its character 2,"),
+        ({"name": "zero\u200bwidth"}, "has the character U+200B (ZERO WIDTH SPACE) as its character 5,"),
+        ({"name": "hard\xa0space"}, "has the character U+00A0 (NO-BREAK SPACE) as its character 5,"),
+        ({"name": "half\ud83d"}, "has the character U+D83D as its character 5,"),
+        ({"description": "x" * 5000}, "The description has 5000 characters; 4096 are the most."),
+        ({"scopes": ["apps users"]}, "'apps users' is not one scope: it has a blank as its character 5."),
+        ({"scopes": ["äpps"]}, r"is not one scope: it has the character '\xe4' as its character 1."),
+    ],
+)
+def test_what_is_wrong_with_a_name_is_said_with_the_character_and_its_place(wrong, told):
+    choices = {"name": "etl", "scopes": ["user_default"], "key": None, "client_secret": True, "description": ""}
+    rest = {"impersonation": False, "trusted": True, "rotate_after": None}
+    with pytest.raises(qk.errors.ConfigurationError) as refused:
+        ClientSpecification.of(**choices | rest | wrong)
+    assert told in refused.value.message
 
 
 def test_a_client_of_that_name_that_is_not_ours_is_left_alone(world, name):

@@ -68,8 +68,8 @@ def test_a_context_is_made_and_no_other_letter_changes(path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with pytest.raises(ConfigurationError, match="'new' already"):
         create_context(path, "new", Entry(server=SERVER))
-    for name in ("", " ", "a\nb", " a"):
-        with pytest.raises(ConfigurationError, match="no name"):
+    for name, told in (("", "is empty"), (" ", "is empty"), ("a\nb", "a line break"), (" a", "a blank before")):
+        with pytest.raises(ConfigurationError, match=told):
             create_context(path, name, Entry(server=SERVER))
 
 
@@ -116,7 +116,12 @@ def test_a_context_is_renamed_where_it_stands(path):
     )
     rename_context(path, "a", "2024")
     assert list(read(path)["contexts"]) == ["2024", "with: colon", "c"]
-    for old, new, told in (("c", "2024", "already"), ("nowhere", "x", "no qlik-cli context"), ("c", " ", "no name")):
+    for old, new, told in (
+        ("c", "2024", "already"),
+        ("nowhere", "x", "no qlik-cli context"),
+        ("c", " ", "is empty"),
+        ("c", "a\tb", "a tab .U.0009. as its character 2"),
+    ):
         with pytest.raises(ConfigurationError, match=told):
             rename_context(path, old, new)
 

@@ -206,7 +206,7 @@ def test_a_session_with_a_waiting_secret_ends_when_it_is_asked_twice(connected):
         (ClientForm(name="any"), "The client has no scope."),
         (client("any", private_key_jwt=False), "could not log in"),
         (client("n" * 513), "longer than 512"),
-        (client("any", description="d" * 4097), "longer than 4096"),
+        (client("any", description="d" * 4097), "has 4097 characters"),
     ],
 )
 def test_why_a_client_cannot_be_made(connected, form, words):
