@@ -218,7 +218,7 @@ def test_a_folder_that_cannot_be_written_to_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match="cannot be made"):
         write(tmp_path / "file" / "contexts.yml")
-    with pytest.raises(ConfigurationError, match="no name"):
+    with pytest.raises(ConfigurationError, match="a line break"):
         write(tmp_path / "contexts.yml", "a\nb")
 
 
