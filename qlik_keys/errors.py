@@ -8,6 +8,7 @@ QlikKeysError                    hint, retryable, outcome
 │   ├── TenantUnreachable        no connection, or an answer that was cut off
 │   ├── TenantAuthError          401, 403
 │   ├── TenantNotFound           404
+│   │   └── ClientGone           of a client that the store still has a record of
 │   ├── TenantConflict           409
 │   ├── TenantRejected           any other 4xx: the request itself is wrong
 │   ├── TenantThrottled          429, retry_after in seconds
@@ -144,6 +145,10 @@ class TenantAuthError(TenantError):
 
 class TenantNotFound(TenantError):
     """404."""
+
+
+class ClientGone(TenantNotFound):
+    """404 of a client whose record is still in the store."""
 
 
 class TenantConflict(TenantError):

@@ -60,6 +60,12 @@ FINDINGS: Mapping[str, Finding] = {
         "Undelete it.",
         "undelete",
     ),
+    "record-damaged": Finding(
+        "high",
+        "Somebody has edited the client's record in the store: it cannot be read, and consumers may be locked out.",
+        "The doctor says what is wrong with it, and which older version is whole.",
+        "doctor",
+    ),
     "record-expires": Finding(
         "high",
         "Vault deletes the client's record by itself (delete_version_after of mount or path): then its key is gone.",
@@ -158,6 +164,17 @@ FINDINGS: Mapping[str, Finding] = {
         "The store keeps the keys of a client that the tenant does not have any more.",
         "Delete destroys the keys, every version.",
         "delete",
+    ),
+    "foreign-document": Finding(
+        "low",
+        "Among the records of this tenant lies a document that is not ours. No operation reads or changes it.",
+        "Find out who put it there, and move it away; or use another mount or prefix.",
+    ),
+    "metadata-differ": Finding(
+        "low",
+        "What Vault shows of the client's record (its custom metadata) is not what the record says.",
+        "The table has what the record says. Resume corrects what is shown.",
+        "resume",
     ),
     "rotation-due": Finding("low", f"The key should be replaced within {DUE_SOON.days} days.", "Rotate it.", "rotate"),
     "key-age-unknown": Finding(

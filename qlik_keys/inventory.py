@@ -1,7 +1,8 @@
 """The tenant's clients as a table, with what the key store knows of their keys.
 
 Qlik keeps no date per key, so a key's age comes from the store's metadata, or from a
-kid of our form (`<UTC date>_<thumbprint>`). No private key is read for it: the store's summaries are enough.
+kid of our form (`<UTC date>_<thumbprint>`). The store's summaries are enough for it; records are read
+only where these cannot tell how one stands (`record_states`).
 
 The table is made column by column, since that is several times faster than row by row and a tenant may have ten
 thousand clients. The pages are fetched one after the other: each names the next.
@@ -27,7 +28,8 @@ from qlik_keys.findings import DUE_SOON, FINDINGS, SEVERITIES
 from qlik_keys.frames import read_times
 from qlik_keys.keys.public import KID, kid_made_on
 from qlik_keys.keys.spec import ROTATE_AFTER
-from qlik_keys.keystore.lookup import check_sides
+from qlik_keys.keystore.lookup import CLIENT_ID, check_sides
+from qlik_keys.record_states import RecordStates, foreign_documents, record_states
 from qlik_keys.side_by_side import side_by_side
 from qlik_keys.tenant.budget import LIMITS_PER_MINUTE
 
@@ -144,7 +146,7 @@ def clients(
     check_sides(tenant, store, may_lack_store=True)
     columns = _listed(tenant.oauth_clients.overviews())
     client_ids = columns["client_id"]
-    found, unread = ({}, set()) if store is None else _summaries(store, tenant.host, client_ids, on_progress)
+    shown, unread, foreign = _summaries(store, tenant.host, client_ids, on_progress)
     machines = [of for of, grants in zip(client_ids, columns["grant_types"], strict=True) if _MACHINE in grants]
     look_up = len(machines) <= CONSENT_LOOKUPS if consent is None else consent
     consents, untold = _consents(tenant, machines, on_progress) if look_up else ({}, set())
@@ -152,8 +154,16 @@ def clients(
     columns["unread"] = [client_id in unread for client_id in client_ids]
     columns["untold"] = [client_id in untold for client_id in client_ids]
     now = utc_now(clock)
+    registered = dict(zip(client_ids, columns["kids"], strict=True))
+
+    def is_doubtful(summary: KeySummary) -> bool:
+        return bool(summary.current_kid) and summary.current_kid not in registered[summary.client_id]
+
+    states = RecordStates({}) if store is None else record_states(store, tenant.host, shown, is_doubtful)
+    found = states.summaries
     columns |= _of_keys([found.get(client_id) for client_id in client_ids], columns["kids"])
-    told = {client_id: _of_record(summary, now) for client_id, summary in found.items()}
+    told = {client_id: _of_record(summary, now, states) for client_id, summary in found.items()}
+    told |= dict.fromkeys(foreign, ("foreign-document",))
     columns["of_record"] = [told.get(client_id, ()) for client_id in client_ids]
     columns["findings"] = _findings(columns, now, store_known=store is not None)
     frame = _frame(columns, now)
@@ -161,7 +171,7 @@ def clients(
     details = {client_id: detail for client_id, summary in found.items() if (detail := _detail(summary))}
     if details:
         frame.attrs["details"] = details
-    operations = {client_id: _operation(summary) for client_id, summary in found.items() if summary.is_in_progress}
+    operations = {of: _operation(summary, states) for of, summary in found.items() if summary.is_in_progress}
     if operations:
         frame.attrs["operations"] = operations
     return frame
@@ -226,15 +236,10 @@ def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataF
     # A client that is just being made may have its record already, and no row yet.
     known = {*frame["client_id"], *(waiting.client_id for waiting in staged)}
     orphans = [client_id for client_id in store.client_ids(tenant_host) if client_id not in known]
-    for client_id, summary in zip(
-        orphans, side_by_side(lambda each: store.summary(tenant_host, each), orphans), strict=True
-    ):
-        known_summary = None if isinstance(summary, QlikKeysError) else summary
-        name = "" if known_summary is None else known_summary.client_name
-        rows.append(("orphaned-record", client_id, name))
-        if known_summary is not None and known_summary.is_in_progress:
-            operations[client_id] = _operation(known_summary)
-            rows.append(("operation-interrupted", client_id, name))
+    for client_id, name, findings, operation in _orphans(store, tenant_host, orphans):
+        rows += [(finding, client_id, name) for finding in findings]
+        if operation:
+            operations[client_id] = operation
 
     def severity_of(finding: str, client_id: str) -> Severity:
         told = operations.get(client_id) if finding == "operation-interrupted" else None
@@ -257,15 +262,48 @@ def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataF
     return found
 
 
-def _operation(summary: KeySummary) -> dict[str, str]:
+def _orphans(
+    store: KeyStore, tenant_host: str, names: Sequence[str]
+) -> list[tuple[str, str, tuple[str, ...], dict[str, str]]]:
+    """Return what there is to say of documents without a client: name, client's name, findings, operation."""
+    ids = [name for name in names if CLIENT_ID.fullmatch(name)]
+    answers = dict(zip(ids, side_by_side(lambda each: store.summary(tenant_host, each), ids), strict=True))
+    shown = {of: told for of, told in answers.items() if told is not None and not isinstance(told, QlikKeysError)}
+    states = record_states(store, tenant_host, shown)
+    foreign = foreign_documents(store, tenant_host, [name for name in names if answers.get(name) is None])
+    found: list[tuple[str, str, tuple[str, ...], dict[str, str]]] = []
+    for name in names:
+        if name in foreign:
+            # Its name may be anything; only a client's id stands in the column of ids.
+            is_id = CLIENT_ID.fullmatch(name) is not None
+            found.append((name if is_id else "", "" if is_id else name, ("foreign-document",), {}))
+            continue
+        summary = states.summaries.get(name)
+        if summary is None or not summary.is_in_progress:
+            client_name = "" if summary is None else summary.client_name
+            damaged = ("record-damaged",) if name in states.damaged else ()
+            found.append((name, client_name, ("orphaned-record", *damaged), {}))
+            continue
+        findings = ("orphaned-record", "operation-interrupted")
+        found.append((name, summary.client_name, findings, _operation(summary, states)))
+    return found
+
+
+def _operation(summary: KeySummary, states: RecordStates) -> dict[str, str]:
     """Return what is in progress with a client and how severe it is if it was interrupted, as JSON-ready values.
 
     A rotation or a retirement is not named in what the store shows: it takes nothing away that somebody counts on.
     """
     operation = summary.operation
+    if operation is None and summary.client_id in states.unread:
+        return {
+            "severity": "medium",
+            "meaning": "It is a rotation or a retirement, or somebody has edited the record: this login may not read "
+            "which.",
+        }
     if operation is None:
-        return {"severity": "medium", "meaning": "It is a rotation or a retirement; the doctor says who started it."}
-    severity = "critical" if operation.name == "revoke" else "high"
+        return {"severity": "medium", "meaning": "It is a rotation or a retirement."}
+    severity = "critical" if operation.name == "revoke" else "high" if operation.is_serious else "medium"
     return {"severity": severity, "meaning": f"It is: {operation.to_text()}."}
 
 
@@ -323,16 +361,22 @@ def _listed(pages: Iterable[Sequence[ClientOverview]]) -> dict[str, list[Any]]:
 
 
 def _summaries(
-    store: KeyStore, tenant_host: str, wanted: Sequence[str], on_progress: Progress | None
-) -> tuple[dict[str, KeySummary], set[str]]:
-    """Return what the store shows of those clients that it has, and the ids of those that it failed to tell about."""
+    store: KeyStore | None, tenant_host: str, wanted: Sequence[str], on_progress: Progress | None
+) -> tuple[dict[str, KeySummary], set[str], set[str]]:
+    """Return what the store shows of those clients that it has.
+
+    Returns:
+        What it shows by client id; the ids of those that it failed to tell about; those whose documents are not ours.
+    """
+    if store is None:
+        return {}, set(), set()
     has = set(store.client_ids(tenant_host))
-    return _looked_up(
-        lambda client_id: store.summary(tenant_host, client_id),
-        [client_id for client_id in wanted if client_id in has],
-        what="keys",
-        on_progress=on_progress,
+    there = [client_id for client_id in wanted if client_id in has]
+    found, failed = _looked_up(
+        lambda client_id: store.summary(tenant_host, client_id), there, what="keys", on_progress=on_progress
     )
+    unknown = [client_id for client_id in there if client_id not in found and client_id not in failed]
+    return found, failed, foreign_documents(store, tenant_host, unknown)
 
 
 def _consents(
@@ -395,11 +439,14 @@ def _newest_date(kids: Iterable[str], dates: dict[str, datetime | None]) -> date
     return newest
 
 
-def _of_record(summary: KeySummary, now: datetime) -> tuple[str, ...]:
+def _of_record(summary: KeySummary, now: datetime, states: RecordStates) -> tuple[str, ...]:
     """Return what is to be said of a client's record, for most nothing."""
-    if not (summary.gone or summary.gone_at or summary.retire_at or summary.is_in_progress):
+    is_odd = summary.client_id in states.damaged or summary.client_id in states.shown_wrong
+    if not (summary.gone or summary.gone_at or summary.retire_at or summary.is_in_progress or is_odd):
         return ()
     found = []
+    if is_odd:
+        found.append("record-damaged" if summary.client_id in states.damaged else "metadata-differ")
     if summary.gone:
         found.append(f"record-{summary.gone}")
     elif summary.gone_at:

@@ -140,6 +140,8 @@ def _resume(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -
             hint="`qlik-keys resume` finishes it; `qlik-keys resume --dry-run` shows its plan.",
         )
     results = resume_client(tenant, store, client_id, clock=clock)
+    if not results and record is not None and record.is_shown_wrong:
+        return "What Vault shows of the record is what the record says now."
     if not results:
         return "Nothing of this client had been cut off."
     return f"Finished: {what or 'making the client'}."

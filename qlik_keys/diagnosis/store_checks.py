@@ -105,6 +105,9 @@ def _check_keys(record: ClientRecord, facts: Facts) -> Check:
     if record.gone_at is not None:
         why = f"Vault deletes it by itself at {moment_words(record.gone_at)}: then the key is gone."
         return failed(name, f"{why} A delete_version_after of its mount or path says so.", f"{record.remedy} keep it.")
+    if record.is_shown_wrong and (current is not None or not record.keys):
+        why = f"Vault's custom metadata at {facts.location} show something else than the record says, which counts."
+        return failed(name, why, f"{command('resume')} corrects them.", mend="resume")
     if current is not None:
         moved = f"; the key before it was in custody {record.custody_before}" if record.custody_before else ""
         unseen = " The token may not see whether it could leave Transit." if facts.ways_out.problem else ""

@@ -11,7 +11,15 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from qlik_keys.errors import StoreConflict, StoreDeleted, StoreDenied, StoreError, StoreNotFound, StoreProtocolError
+from qlik_keys.errors import (
+    ConfigurationError,
+    StoreConflict,
+    StoreDeleted,
+    StoreDenied,
+    StoreError,
+    StoreNotFound,
+    StoreProtocolError,
+)
 from qlik_keys.keystore.vault_connection import after_effect
 
 if TYPE_CHECKING:
@@ -56,7 +64,7 @@ def _named(documents: KvKeys, tenant_host: str) -> tuple[set[str], bool]:
     for client_id in documents.client_ids(tenant_host):
         try:
             record = documents.read(tenant_host, client_id)
-        except (StoreDeleted, StoreConflict, StoreProtocolError, StoreDenied):
+        except (StoreDeleted, StoreConflict, StoreProtocolError, StoreDenied, ConfigurationError):
             is_whole = False  # it could be undeleted or rolled back, or is somebody else's
         except StoreNotFound:
             continue  # announced and never written, or gone for good

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from qlik_keys.clock import SYSTEM_CLOCK, utc_now
-from qlik_keys.errors import Interrupted, QlikKeysError
-from qlik_keys.keystore.lookup import client_id_of
+from qlik_keys.errors import ConfigurationError, Interrupted, QlikKeysError, StoreConflict
+from qlik_keys.keystore.lookup import CLIENT_ID, client_id_of
 from qlik_keys.lifecycle import key_wishes
 from qlik_keys.lifecycle.key_wishes import DEFAULT_OVERLAP
 from qlik_keys.lifecycle.many import Hopeless, PartlyFailed
@@ -41,14 +41,14 @@ class FleetResult:
         client_id: the client.
         name: its name, "" where its record could not be read.
         outcome: "rotated"; "finished", a rotation that had been begun; "retired", it lost old keys; "skipped", it was
-            not due; or "failed".
+            not due; "foreign", the document of that name in the store is not ours and was left alone; or "failed".
         result: what `rotate` returned, or what became of its keys.
         error: why it failed.
     """
 
     client_id: str
     name: str = ""
-    outcome: Literal["rotated", "finished", "retired", "skipped", "failed"]
+    outcome: Literal["rotated", "finished", "retired", "skipped", "foreign", "failed"]
     result: Rotated | None = None
     error: QlikKeysError | None = None
 
@@ -94,9 +94,11 @@ def rotate_due(
         clock: time.
 
     Returns:
-        One entry a client, in the order of their ids.
+        One entry a client, in the order of their ids. A document among the records that is not ours is no client and
+        no failure: its outcome is "foreign", and `audit` has the finding "foreign-document".
 
     Raises:
+        ConfigurationError: the overlap is negative, or longer than ten years.
         FleetError: some failed; its `results` has all. The others were rotated, unless what failed concerns all.
         Interrupted: cancelled.
         ValueError: there is no worker, or `before` has no time zone.
@@ -106,6 +108,7 @@ def rotate_due(
         raise ValueError("there must be a worker")
     if before is not None and before.tzinfo is None:
         raise ValueError("`before` must know its time zone")
+    key_wishes.refuse_overlap(overlap)
     cancel = cancel or threading.Event()
     work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
     hopeless = Hopeless(store, tenant.host, in_a_row=max(workers, DEFAULT_WORKERS))
@@ -113,7 +116,8 @@ def rotate_due(
     def treat(client_id: str) -> FleetResult | None:
         if cancel.is_set() or hopeless.found:
             return None
-        done = _treated(work, client_id, before=before, overlap=overlap, allow_swap=allow_swap)
+        is_listed = client_ids is None
+        done = _treated(work, client_id, is_listed=is_listed, before=before, overlap=overlap, allow_swap=allow_swap)
         hopeless.saw(done.client_id, done.error)
         if on_client is not None:
             on_client(done)
@@ -127,13 +131,15 @@ def rotate_due(
             f"Cancelled: {len(results)} of {len(wanted)} clients were looked at.", hint="Ask again: it goes on."
         )
     if any(item.error is not None for item in results):
-        raise FleetError(results, what="clients could not be rotated.", left=len(wanted) - len(results))
+        ours = [item for item in results if item.outcome != "foreign"]
+        raise FleetError(ours, what="clients could not be rotated.", left=len(wanted) - len(results))
     return results
 
 
 def retire_due(work: Workplace, *, force: bool) -> list[Rotated]:
     """Retire what is due of all clients; see `key_operations.retire_due`."""
     results: list[FleetResult] = []
+    foreign = 0
     hopeless = Hopeless(work.store, work.tenant.host)
     wanted = list(work.store.client_ids(work.tenant.host))
     for number, client_id in enumerate(wanted):
@@ -143,7 +149,10 @@ def retire_due(work: Workplace, *, force: bool) -> list[Rotated]:
             )
         name = ""
         try:
-            record = work.read(client_id)
+            record = _read_of_list(work, client_id)
+            if record is None:
+                foreign += 1
+                continue
             name = record.client_name
             result = key_wishes.retire_of(work, record, force=force)
         except Interrupted:
@@ -157,23 +166,43 @@ def retire_due(work: Workplace, *, force: bool) -> list[Rotated]:
             outcome: Literal["retired", "skipped"] = "skipped" if result is None else "retired"
             results.append(FleetResult(client_id=client_id, name=name, outcome=outcome, result=result))
     if any(item.error is not None for item in results):
-        left = len(wanted) - len(results)
+        left = len(wanted) - len(results) - foreign
         raise FleetError(results, what="clients could not be looked after: their old keys stay.", left=left)
     return [item.result for item in results if item.result is not None]
 
 
+def _read_of_list(work: Workplace, client_id: str) -> ClientRecord | None:
+    """Return the record of that name in the tenant's folder, None for a document that is not ours.
+
+    Raises:
+        StoreError: it is a record, or may be one, and cannot be read.
+    """
+    try:
+        return work.read(client_id)
+    except StoreConflict:
+        return None
+    except ConfigurationError:
+        if CLIENT_ID.fullmatch(client_id):
+            raise
+        return None  # a name that no record of ours can have
+
+
 def _treated(
-    work: Workplace, client_id: str, *, before: datetime | None, overlap: timedelta, allow_swap: bool
+    work: Workplace, client_id: str, *, is_listed: bool, before: datetime | None, overlap: timedelta, allow_swap: bool
 ) -> FleetResult:
+    """Rotate one client if it is due; `is_listed` is one of the store's list, which no caller has named."""
     name = ""
     try:
-        client_id = client_id_of(work.tenant, work.store, client_id)
-        record = work.read(client_id)
+        if not is_listed:
+            client_id = client_id_of(work.tenant, work.store, client_id)
+        record = _read_of_list(work, client_id) if is_listed else work.read(client_id)
+        if record is None:
+            return FleetResult(client_id=client_id, outcome="foreign")
         name = record.client_name
         was_begun = record.is_in_progress
         if not was_begun and not is_due(record, before=before, now=utc_now(work.clock)):
             return FleetResult(client_id=client_id, name=name, outcome="skipped")
-        result = key_wishes.rotate(work, client_id, overlap=overlap, allow_swap=allow_swap)
+        result = key_wishes.rotate_of(work, record, overlap=overlap, allow_swap=allow_swap)
     except QlikKeysError as problem:
         return FleetResult(client_id=client_id, name=name, outcome="failed", error=problem)
     return FleetResult(client_id=client_id, name=name, outcome="finished" if was_begun else "rotated", result=result)

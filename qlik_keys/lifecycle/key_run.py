@@ -7,7 +7,6 @@ where somebody else has written in between. Keys that are not ours are kept word
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +26,7 @@ from qlik_keys.keys import KeySpec, PrivateKey
 from qlik_keys.keystore.base import KeyOwner
 from qlik_keys.lifecycle import record_changes as changes
 from qlik_keys.lifecycle.engine import Run
+from qlik_keys.lifecycle.gone import gone_on_tenant
 from qlik_keys.lifecycle.key_plan import KeyIntent, is_settled, leaving, plan_keys
 from qlik_keys.lifecycle.plan import Action, Conflict, Done, Step
 from qlik_keys.lifecycle.proof import Proof, prove
@@ -93,6 +93,7 @@ class KeyRun(Run):
         self._record_is_new = True
         self._client: OAuthClient | None = None
         self._refusal: NeedsPerson | None = None
+        self._found_operation = record.operation
         self._seen = set(record.keys)
         if intent.operation is not None:
             self._seen |= intent.operation.compromised
@@ -110,11 +111,19 @@ class KeyRun(Run):
         if self.intent.revokes and self.record.operation != self.intent.operation:
             # Before anything else: a revocation that fails at its first look is one that `resume` finishes.
             self._note_first()
+        missing: TenantNotFound | None = None
         try:
             self._drive()
-        except TenantNotFound:
-            self._forget_of_gone_client()
-            raise
+        except TenantNotFound as error:
+            missing = error
+        if missing is not None:
+            if self._forget_of_gone_client():
+                missing.outcome = Outcome.NOT_APPLIED
+            if self.record.version:
+                missing = gone_on_tenant(
+                    missing, self._store, self._tenant.host, self.record.client_id, name=self._client_name
+                )
+            raise missing
         if self._refusal is not None:
             raise self._refusal
 
@@ -126,12 +135,18 @@ class KeyRun(Run):
         else:
             self._acted = self.has_effect
 
-    def _forget_of_gone_client(self) -> None:
-        """Take back the note of a revocation of a client that the tenant does not have: no key of it logs in."""
+    def _forget_of_gone_client(self) -> bool:
+        """Take back the note of a revocation of a client that the tenant does not have; return whether that was done.
+
+        No key of such a client logs in.
+        """
         if not (self.has_effect and self._acted and self._client is None and self.intent.revokes):
-            return
-        with contextlib.suppress(QlikKeysError):  # that there is no such client is what is to be told
-            self._store.write(replace(self.record, operation=None), read_back=False)
+            return False
+        try:
+            self._store.write(replace(self.record, operation=self._found_operation), read_back=False)
+        except QlikKeysError:
+            return False  # that there is no such client is what is to be told
+        return True
 
     @property
     def _client_name(self) -> str:

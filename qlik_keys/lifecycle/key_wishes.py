@@ -16,6 +16,7 @@ from qlik_keys.errors import (
     StoreDeleted,
     StoreDestroyed,
     StoreNotFound,
+    TenantNotFound,
 )
 from qlik_keys.keys import KeySpec, PrivateKey
 from qlik_keys.keys.spec import ROTATE_AFTER
@@ -35,6 +36,7 @@ from qlik_keys.lifecycle.finishing import (
     same_kind,
     together,
 )
+from qlik_keys.lifecycle.gone import gone_or_unknown
 from qlik_keys.lifecycle.key_plan import KeyIntent, leaving
 from qlik_keys.lifecycle.record_changes import LONGEST
 from qlik_keys.lifecycle.specification import refuse_unserviceable
@@ -59,19 +61,16 @@ def rotate(
     custody: Custody | None = None,
 ) -> Rotated:
     """See `key_operations.rotate`."""
-    if not timedelta(0) <= overlap <= LONGEST:
-        raise ConfigurationError(
-            "The overlap is negative, or longer than ten years.", hint="Zero retires the old key at once."
-        )
+    refuse_overlap(overlap)
     refuse_unserviceable(rotate_after)
     checked_custody(custody)
     return by_id_or_name(
         work.tenant,
         work.store,
         client,
-        lambda client_id: _rotate(
+        lambda client_id: rotate_of(
             work,
-            client_id,
+            work.read(client_id),
             key=key,
             overlap=overlap,
             allow_swap=allow_swap,
@@ -81,17 +80,29 @@ def rotate(
     )
 
 
-def _rotate(
+def refuse_overlap(overlap: timedelta) -> None:
+    """Refuse an overlap that there cannot be.
+
+    Raises:
+        ConfigurationError: it is negative, or longer than ten years.
+    """
+    if not timedelta(0) <= overlap <= LONGEST:
+        raise ConfigurationError(
+            "The overlap is negative, or longer than ten years.", hint="Zero retires the old key at once."
+        )
+
+
+def rotate_of(
     work: Workplace,
-    client_id: str,
+    record: ClientRecord,
     *,
-    key: KeySpec | PrivateKey | None,
     overlap: timedelta,
-    allow_swap: bool,
-    rotate_after: timedelta,
-    custody: Custody | None,
+    key: KeySpec | PrivateKey | None = None,
+    allow_swap: bool = False,
+    rotate_after: timedelta = ROTATE_AFTER,
+    custody: Custody | None = None,
 ) -> Rotated:
-    record = work.read(client_id)
+    """Rotate a client whose record was just read; see `key_operations.rotate`."""
     wanted = work.started(
         "rotate",
         allow_swap=allow_swap,
@@ -242,7 +253,10 @@ def _adopt(
     custody: Custody | None,
 ) -> Rotated:
     host = work.tenant.host
-    client = work.tenant.oauth_clients.get(client_id)
+    try:
+        client = work.tenant.oauth_clients.get(client_id)
+    except TenantNotFound as problem:
+        raise gone_or_unknown(problem, work.store, host, client_id) from None
     if _MACHINE not in client.allowed_grant_types:
         raise NeedsPerson(
             f"{client.client_name!r} is no machine-to-machine client: it lacks the grant {_MACHINE}.",

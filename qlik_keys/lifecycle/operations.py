@@ -7,10 +7,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qlik_keys.clock import SYSTEM_CLOCK
-from qlik_keys.errors import LifecycleError, QlikKeysError, StoreConflict, StoreNotFound, TenantNotFound
+from qlik_keys.errors import (
+    ConfigurationError,
+    LifecycleError,
+    QlikKeysError,
+    StoreConflict,
+    StoreNotFound,
+    TenantNotFound,
+)
 from qlik_keys.keys import KeySpec, PrivateKey, wrong_key
+from qlik_keys.keystore.lookup import CLIENT_ID
 from qlik_keys.lifecycle.deletion import staged_of
 from qlik_keys.lifecycle.finishing import Rotated, finish
+from qlik_keys.lifecycle.gone import gone_or_unknown
 from qlik_keys.lifecycle.many import Hopeless, PartlyFailed
 from qlik_keys.lifecycle.plan import Action
 from qlik_keys.lifecycle.specification import ClientSpecification
@@ -184,9 +193,9 @@ def resume_client(
     results: list[Resumed] = []
     try:
         client = tenant.oauth_clients.get(client_id)
-    except TenantNotFound:
+    except TenantNotFound as problem:
         if not _is_being_deleted(work, client_id):
-            raise
+            raise gone_or_unknown(problem, store, tenant.host, client_id) from None
     else:
         results = _finish_staged(work, staged_of(work, client), Hopeless(store, tenant.host))
     results += _finish_rotations(work, [client_id], Hopeless(store, tenant.host))[0]
@@ -281,6 +290,10 @@ def _finish_rotations(
             record = work.store.read(work.tenant.host, client_id)
         except (StoreNotFound, StoreConflict):
             continue  # deleted, or somebody else's: it does not say that anything was begun
+        except ConfigurationError:
+            if CLIENT_ID.fullmatch(client_id):
+                raise
+            continue  # a name that no record of ours can have
         except QlikKeysError as problem:
             results.append(replace(item, error=problem))
             hopeless.saw(client_id, problem)

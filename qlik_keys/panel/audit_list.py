@@ -26,6 +26,7 @@ _ACTIONS = {
     "resume": "Resume …",
     "trust": "Set trusted …",
 }
+_WITHOUT_ROW = ("unfinished", "orphaned-record", "foreign-document")  # there may be none in the table
 
 
 class AuditList(anywidget.AnyWidget):
@@ -70,7 +71,7 @@ def groups_of(audit: pd.DataFrame) -> list[dict[str, Any]]:
                 "advice": kind.advice,
                 "action": _ACTIONS.get(kind.operation, ""),
                 "count": len(rows),
-                "in_table": finding not in ("unfinished", "orphaned-record"),  # which may have no row there
+                "in_table": finding not in _WITHOUT_ROW,
                 "clients": [
                     {"client_id": client_id, "name": name}
                     for client_id, name in zip(first["client_id"], first["name"], strict=True)

@@ -9,6 +9,7 @@ import socket
 import sys
 from datetime import timedelta
 
+import hvac
 import pandas as pd
 import pytest
 from cli_terminal import on_a_terminal
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 
 import qlik_keys as qk
 from qlik_keys.cli.app import app
+from qlik_keys.errors import StoreDenied
 from qlik_keys.findings import FINDINGS, SEVERITIES
 from qlik_keys.inventory import AUDIT_COLUMNS
 from qlik_keys.tenant import NewOAuthClient, PatchOperation
@@ -53,6 +55,14 @@ class Stop(Exception):
 def stop_at_register(event):
     if event.step == "register":
         raise Stop
+
+
+def stopping_at(step):
+    def stop(event):
+        if (event.step, event.phase) == (step, "before"):
+            raise Stop
+
+    return stop
 
 
 def test_a_fleet_with_everything_wrong(world, monkeypatch):
@@ -138,13 +148,6 @@ def test_an_interrupted_operation_says_which_who_and_when(world):
     """A revocation is critical; a deletion and an adoption that takes a secret away are high; a rotation is medium."""
     _, tenant, store = world
 
-    def stopping_at(step):
-        def stop(event):
-            if (event.step, event.phase) == (step, "before"):
-                raise Stop
-
-        return stop
-
     def made(name, operation, step, **options):
         client_id = qk.provision(tenant, store, name=name, scopes=["user_default"]).client_id
         with pytest.raises(Stop):
@@ -178,3 +181,68 @@ def test_an_interrupted_operation_says_which_who_and_when(world):
     assert done == {revoked: "revoke", rotated: "rotate", at_once: "rotate", secret: "adopt", deleted: "delete"}
     assert "operation-interrupted" not in set(qk.audit(tenant, store)["finding"])
     assert qk.resume(tenant, store) == []
+
+
+def test_a_record_that_was_edited_by_hand_is_no_interrupted_operation(world):
+    """Vault's metadata show both alike, by the version; whoever may read the record is told which of them it is."""
+    box, tenant, store = world
+    made = {
+        name: qk.provision(tenant, store, name=name, scopes=["user_default"])
+        for name in ("noted", "broken", "no keys", "shown wrong", "begun")
+    }
+    ids = {name: each.client_id for name, each in made.items()}
+    folder = f"qlik-keys/{tenant.host}"
+    with pytest.raises(Stop):
+        qk.rotate(tenant, store, ids["begun"], on_step=stopping_at("publish"))
+    vault = hvac.Client(url=box.vault_url, token=box.vault_token)
+    kv = vault.secrets.kv.v2
+    try:
+        for name, change in {"noted": {"note": "ours"}, "broken": {"kid": "another"}, "no keys": {"keys": ""}}.items():
+            path = f"{folder}/{ids[name]}"
+            document = kv.read_secret_version(path, raise_on_deleted_version=True)["data"]["data"]
+            kv.create_or_update_secret(path, secret={**document, **change})
+        shown = kv.read_secret_metadata(f"{folder}/{ids['shown wrong']}")["data"]["custom_metadata"]
+        kv.update_metadata(f"{folder}/{ids['shown wrong']}", custom_metadata={**shown, "kid": "another"})
+
+        expected = {
+            "noted": {"metadata-differ"}, "broken": {"record-damaged"}, "no keys": {"record-damaged"},
+            "shown wrong": {"metadata-differ"}, "begun": {"operation-interrupted"},
+        }  # fmt: skip
+        found = qk.audit(tenant, store)
+        for name, findings in expected.items():
+            assert set(found[found["client_id"] == ids[name]]["finding"]) == findings, name
+        table = qk.clients(tenant, store).set_index("client_id")
+        assert table["current_kid"][ids["shown wrong"]] == made["shown wrong"].kid  # the record's word
+        [begun] = found[found["client_id"] == ids["begun"]].itertuples()
+        assert f"rotate, started by {getpass.getuser()} on {socket.gethostname()} at 20" in begun.meaning
+        for name in ("noted", "shown wrong"):
+            [finding] = qk.doctor(tenant, store, ids[name]).findings
+            assert (finding.name, finding.mend) == ("store-record", "resume"), name
+            assert "custom metadata" in finding.why
+        assert "record says now" in qk.mend(tenant, store, ids["noted"], "resume")
+        assert qk.doctor(tenant, store, ids["noted"]).findings == ()
+
+        class Auditor:
+            def __getattr__(self, name):
+                return getattr(store, name)
+
+            def read(self, host, client_id):
+                raise StoreDenied("No read.", path="", hint="Ask.")
+
+        found = qk.audit(tenant, Auditor())
+        for name in ("broken", "no keys", "begun"):
+            [row] = found[found["client_id"] == ids[name]].itertuples()
+            assert (row.finding, row.severity) == ("operation-interrupted", "medium"), name
+            assert "or somebody has edited the record" in row.meaning
+
+        with pytest.raises(qk.lifecycle.operations.ResumeError) as caught:
+            qk.resume(tenant, store)
+        assert {item.client_id for item in caught.value.failures} == {ids["broken"], ids["no keys"]}
+        found = qk.audit(tenant, store)
+        for name in ("noted", "shown wrong"):
+            assert found[found["client_id"] == ids[name]].empty, name
+    finally:
+        for client_id in ids.values():
+            tenant.oauth_clients.delete(client_id)
+            kv.delete_metadata_and_all_versions(f"{folder}/{client_id}")
+        vault.adapter.close()

@@ -13,7 +13,15 @@ from support import environment_of
 import qlik_keys as qk
 from qlik_keys.cli.app import main
 from qlik_keys.clock import SYSTEM_CLOCK
-from qlik_keys.errors import Outcome, StoreDenied, StoreSealed, TenantAuthError
+from qlik_keys.errors import (
+    ClientGone,
+    Outcome,
+    StoreConflict,
+    StoreDenied,
+    StoreNotFound,
+    StoreSealed,
+    TenantAuthError,
+)
 from qlik_keys.keystore.base import staged_document_name
 from qlik_keys.lifecycle import FleetError
 from qlik_keys.lifecycle.operations import ResumeError
@@ -90,7 +98,7 @@ def fleet(world, vault, name):
     made.heal()
 
 
-@pytest.mark.parametrize("how", ["soft-deleted", "destroyed", "foreign", "deleted in the console", "damaged key"])
+@pytest.mark.parametrize("how", ["soft-deleted", "destroyed", "deleted in the console", "damaged key"])
 def test_every_other_client_loses_its_old_key_and_one_error_lists_what_failed(world, fleet, how):
     fleet.strike(how)
     with pytest.raises(FleetError) as caught:
@@ -184,6 +192,96 @@ def test_a_pending_document_that_is_gone_is_told_by_resume_and_audit(world, vaul
         qk.delete(world.tenant, world.store, made.client_id, confirm=made.client_id)  # nobody else is kept from work
     finally:
         kv.delete_metadata_and_all_versions(path)
+
+
+def test_a_document_that_is_not_ours_is_no_failure_and_a_finding(world, fleet, vault):
+    """One under a client's id, one under a name of its own, and one whose name no record can have."""
+    fleet.strike("foreign")
+    folder = f"qlik-keys/{world.tenant.host}"
+    others = ["notes", "team notes (old)"]
+    for other in others:
+        vault.secrets.kv.v2.create_or_update_secret(f"{folder}/{other}", secret={"password": "theirs"})
+    try:
+        retired = qk.retire_due(world.tenant, world.store, clock=Later())
+        assert {item.client_id for item in retired} == {made.client_id for made in fleet.good}
+        results = qk.rotate_due(world.tenant, world.store, clock=Later())
+        foreign = {item.client_id for item in results if item.outcome == "foreign"}
+        assert foreign == {fleet.bad.client_id, *others}
+        assert all(item.error is None and item.result is None for item in results)
+        assert qk.resume(world.tenant, world.store) == []
+        with pytest.raises(FleetError) as caught:  # named by the caller, it is that caller's failure
+            qk.rotate_due(world.tenant, world.store, client_ids=[fleet.bad.client_id])
+        assert [type(item.error) for item in caught.value.failures] == [StoreConflict]
+        found = qk.audit(world.tenant, world.store)
+        rows = found[found["finding"] == "foreign-document"]
+        assert {row.client_id or row.name for row in rows.itertuples()} == foreign
+        assert set(rows["command"]) == {""}
+        assert not set(found[found["finding"] == "orphaned-record"]["client_id"]) & foreign
+        for other in others:
+            document = vault.secrets.kv.v2.read_secret_version(f"{folder}/{other}", raise_on_deleted_version=True)
+            assert document["data"]["data"] == {"password": "theirs"}
+    finally:
+        for other in others:
+            vault.secrets.kv.v2.delete_metadata_and_all_versions(f"{folder}/{other}")
+
+
+def test_a_client_that_was_deleted_in_the_console_is_told_and_delete_removes_the_rest(world, made):
+    world.tenant.oauth_clients.delete(made.client_id)
+    before = world.store.read(world.tenant.host, made.client_id)
+    operations = {
+        "rotate": lambda: qk.rotate(world.tenant, world.store, made.client_id),
+        "revoke": lambda: qk.revoke(world.tenant, world.store, made.client_id),
+        "adopt": lambda: qk.adopt(world.tenant, world.store, made.client_id),
+        "resume": lambda: qk.lifecycle.resume_client(world.tenant, world.store, made.client_id),
+        "preview": lambda: qk.preview(world.tenant, world.store, "rotate", made.client_id),
+    }
+    for name, perform in operations.items():
+        with pytest.raises(ClientGone) as caught:
+            perform()
+        assert (caught.value.status, caught.value.outcome) == (404, Outcome.NOT_APPLIED), name
+        assert "still in the store" in caught.value.message, name
+        assert f"`qlik-keys delete {made.client_id}`" in caught.value.hint, name
+        assert world.store.read(world.tenant.host, made.client_id).keys == before.keys, name
+    [due] = [item for item in due_results(world) if item.client_id == made.client_id]
+    assert isinstance(due.error, ClientGone)
+    # What was in progress stays in progress, and resume says the same of it.
+    record = world.store.read(world.tenant.host, made.client_id)
+    world.store.write(replace(record, overlap_seconds=0, operation=None))
+    with pytest.raises(ClientGone):
+        qk.revoke(world.tenant, world.store, made.client_id)
+    with pytest.raises(ResumeError) as caught:
+        qk.resume(world.tenant, world.store)
+    assert [type(item.error) for item in caught.value.failures] == [ClientGone]
+    qk.delete(world.tenant, world.store, made.client_id, confirm=made.client_id)
+    assert made.client_id not in world.store.client_ids(world.tenant.host)
+    with pytest.raises(StoreNotFound):
+        qk.rotate(world.tenant, world.store, made.client_id)
+
+
+def due_results(world):
+    with pytest.raises(FleetError) as caught:
+        qk.rotate_due(world.tenant, world.store, before=datetime.now(UTC) + timedelta(days=1))
+    return caught.value.results
+
+
+@pytest.fixture
+def made(world, name):
+    return qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
+
+
+def test_a_record_that_is_due_is_read_no_more_often_than_by_a_rotation(world, made):
+    def reads(perform):
+        paths = []
+        stop = world.store.subscribe(lambda call: paths.append(f"{call.method} {call.path}"))
+        perform()
+        stop()
+        return sum(path.startswith("GET") and "/data/" in path and made.client_id in path for path in paths)
+
+    alone = reads(lambda: qk.rotate(world.tenant, world.store, made.client_id, overlap=timedelta(0)))
+    due = datetime.now(UTC) + timedelta(days=1)
+    ids = [made.client_id]
+    in_fleet = lambda: qk.rotate_due(world.tenant, world.store, client_ids=ids, before=due, overlap=timedelta(0))  # noqa: E731
+    assert reads(in_fleet) == alone > 0
 
 
 class Refusing:
