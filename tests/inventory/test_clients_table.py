@@ -105,6 +105,9 @@ class Store:
         self.asked.append(client_id)
         return self.summaries[client_id]
 
+    def read(self, _, client_id):
+        raise StoreDenied(f"{client_id} may not be read")
+
 
 def table(clients, *summaries, consent="trusted", clock=None, **options):
     return qk.clients(Tenant(clients, consent), Store(*summaries), clock=clock, **options)

@@ -104,7 +104,7 @@ def fleet(place):
         kv = place.vault.secrets.kv.v2
         for client_id in client_ids[:WITH_KEYS]:
             path = f"qlik-keys/{tenant.host}/{client_id}"
-            kv.update_metadata(path, custom_metadata={"client_name": "x", "custody": "kv", "kid": "2026-11-01_x"})
+            kv.update_metadata(path, custom_metadata={"client_name": "x", "custody": "kv"})
             kv.create_or_update_secret(path, secret={"keys": "k"}, cas=0)
         yield bare, tenant
 
