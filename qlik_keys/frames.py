@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from qlik_keys.clock import SYSTEM_CLOCK, Clock, utc_now
+from qlik_keys.core.arguments import TEXT, Kind, require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -114,6 +115,7 @@ def flat(frame: pd.DataFrame, target: Target) -> pd.DataFrame:
         target: "excel", "csv", "sql" or "parquet".
 
     Raises:
+        TypeError: the frame is no DataFrame, or the target no text.
         ValueError: there is no such target.
 
     Example:
@@ -122,6 +124,8 @@ def flat(frame: pd.DataFrame, target: Target) -> pd.DataFrame:
         >>> flat(clients(tenant), "sql").to_sql("clients", connection, index=False)  # doctest: +SKIP
         >>> flat(clients(tenant), "parquet").to_parquet("clients.parquet", index=False)  # doctest: +SKIP
     """
+    require(Kind((pd.DataFrame,), "a DataFrame"), frame=frame)
+    require(TEXT, target=target)
     if target not in get_args(Target):
         raise ValueError(f"target must be one of {', '.join(get_args(Target))}, not {target!r}")
     # By position: a table may have two columns of one name.

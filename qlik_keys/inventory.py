@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pandas as pd
 
 from qlik_keys.clock import SYSTEM_CLOCK, utc_now
+from qlik_keys.core.arguments import CALLBACK, CLOCK, FLAG, optional, require
 from qlik_keys.engine_keys import ways_out
 from qlik_keys.errors import QlikKeysError, StoreDenied, TenantNotFound
 from qlik_keys.findings import DUE_SOON, FINDINGS, SEVERITIES
@@ -142,8 +143,12 @@ def clients(
 
     Raises:
         TenantError, StoreError: one of them could not be asked.
+        TypeError: an argument is of another type.
     """
     check_sides(tenant, store, may_lack_store=True)
+    optional(FLAG, consent=consent)
+    optional(CALLBACK, on_progress=on_progress)
+    require(CLOCK, clock=clock)
     columns = _listed(tenant.oauth_clients.overviews())
     client_ids = columns["client_id"]
     shown, unread, foreign = _summaries(store, tenant.host, client_ids, on_progress)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from qlik_keys.context_choice import home_folder
 from qlik_keys.contexts import Context, no_contexts, users_contexts
+from qlik_keys.core.arguments import TEXT, require
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.origins import same_origin
 from qlik_keys.setting_levels import NORMALISERS, Level, add_login, capitalised, read_level, read_token_file
@@ -346,6 +347,7 @@ def _context_of(name: str) -> Context | None:
 
 
 def _named(context: str) -> str:
+    require(TEXT, context=context)
     if not context.strip():
         raise ConfigurationError("The context's name is empty.", hint="Name one, or leave it out.")
     return context

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from qlik_keys.access_token import Freshness, Token, mint
 from qlik_keys.assertion import DEFAULT_LIFETIME_SECONDS, MAXIMUM_LIFETIME_SECONDS
 from qlik_keys.clock import SYSTEM_CLOCK, Clock
+from qlik_keys.core.arguments import TEXT, WHOLE_NUMBER, Kind, optional, require, texts
 from qlik_keys.errors import (
     AssertionRejected,
     ConfigurationError,
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from qlik_keys.secret import Secret
 
 _logger = logging.getLogger(__name__)
+_USER = Kind((UserLookup,), "a UserLookup")
+_SESSION = Kind((Session,), "a tenant's `http`")
 _PATIENCE_SECONDS = 300.0
 # How many keys of the store are tried in a row, each current when it was read.
 _KEYS_TRIED = 5
@@ -93,7 +96,7 @@ class TokenSource:
     Raises:
         ConfigurationError: the URL is no token endpoint, or `http` belongs to another tenant.
         TypeError: there is not exactly one of `signer`, `secret` and `store`, one of them is of another type (it is
-            not quoted), or `scopes` is one text.
+            not quoted), `scopes` is one text, or another argument is of another type.
         ValueError: the assertion's life is out of bounds, or the client id is empty.
     """
 
@@ -133,10 +136,15 @@ class TokenSource:
             raise wrong
         if sum(way is not None for way in (signer, hidden, store)) != 1:
             raise TypeError("give one of signer, secret and store")
-        if isinstance(scopes, str):
-            raise TypeError("scopes must be a list of texts, not one text")
-        if not client_id:
+        require(TEXT, client_id=client_id, secret_style=secret_style)
+        require(WHOLE_NUMBER, assertion_seconds=assertion_seconds)
+        optional(_USER, user=user)
+        optional(_SESSION, http=http)
+        chosen = texts("scopes", scopes)
+        if not client_id.strip():
             raise ValueError("client_id must not be empty")
+        if secret_style not in ("form", "basic"):
+            raise ValueError(f"secret_style must be 'form' or 'basic', not {secret_style!r}")
         if not 1 <= assertion_seconds <= MAXIMUM_LIFETIME_SECONDS:
             raise ValueError(f"assertion_seconds must be 1 to {MAXIMUM_LIFETIME_SECONDS}, not {assertion_seconds}")
         if not is_endpoint:
@@ -148,7 +156,7 @@ class TokenSource:
         self.token_url = self._http.token_url
         self.tenant_url = self._http.url
         self.client_id = self._asked_for = client_id
-        self.scopes = tuple(scopes)
+        self.scopes = chosen
         self._user = user
         self._assertion_seconds = assertion_seconds
         self._clock = self._http.clock

@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qlik_keys.clock import SYSTEM_CLOCK, utc_now
+from qlik_keys.core.arguments import CLOCK, Kind, optional, require, texts
 from qlik_keys.diagnosis import client_checks, store_checks, tenant_checks
 from qlik_keys.diagnosis.login import check_login
 from qlik_keys.diagnosis.looking import look
 from qlik_keys.diagnosis.results import TITLES, Diagnosis, see
 from qlik_keys.keystore.base import SparesUses
 from qlik_keys.keystore.lookup import check_sides, checked
+from qlik_keys.tenant.oauth import UserLookup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from qlik_keys.diagnosis.results import Check
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.tenant import Exchange, QlikTenant
-    from qlik_keys.tokens import UserLookup
 
 _CHECKS: tuple[Callable[[Facts], Check], ...] = (
     tenant_checks.check_tenant_url,
@@ -76,16 +77,17 @@ def doctor(
 
     Raises:
         ConfigurationError: no client is named, or several have that name.
-        TypeError: `scopes` is one text.
+        TypeError: `scopes` is one text, or an argument is of another type.
 
     Example:
         >>> print(doctor(tenant, store, "nightly-etl").words())  # doctest: +SKIP
     """
     check_sides(tenant, store)
-    if isinstance(scopes, str):
-        raise TypeError("scopes must be a list of texts, not one text")
+    given = texts("scopes", scopes)
+    optional(Kind((UserLookup,), "a UserLookup"), user=user)
+    require(CLOCK, clock=clock)
     client = checked(client)
-    asked = tuple(dict.fromkeys(scope for text in scopes for scope in text.split()))
+    asked = tuple(dict.fromkeys(scope for text in given for scope in text.split()))
     refused: set[int] = set()
 
     def watch(exchange: Exchange) -> None:

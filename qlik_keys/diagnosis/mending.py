@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qlik_keys.clock import SYSTEM_CLOCK
+from qlik_keys.core.arguments import CLOCK, TEXT, require
 from qlik_keys.diagnosis.ownership import is_ours_alone
 from qlik_keys.diagnosis.results import MENDS
 from qlik_keys.diagnosis.under_way import begun, takes_nothing_away
@@ -62,6 +63,8 @@ def mend(tenant: QlikTenant, store: KeyStore, client_id: str, name: str, *, cloc
         ...     if finding.mend:
         ...         print(mend(tenant, store, client_id, finding.mend))
     """
+    require(TEXT, name=name)
+    require(CLOCK, clock=clock)
     if name not in _MENDERS:
         raise ConfigurationError(f"There is no mend {name!r}.", hint=f"One of: {', '.join(MENDS)}.")
     return _MENDERS[name](tenant, store, client_id_of(tenant, store, client_id), clock)

@@ -10,11 +10,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from qlik_keys.core.arguments import DAY, TEXT, Kind, optional, require
 from qlik_keys.errors import KeyMaterialError
 from qlik_keys.keys import formats, material
 from qlik_keys.keys.public import KID, PublicJwk, check_kid, make_kid
 from qlik_keys.keys.spec import ALGORITHMS, WANTED, Algorithm, KeySpec
 from qlik_keys.secret import wrong_type
+
+_SPEC = Kind((KeySpec,), 'a KeySpec, for instance KeySpec("RS256")')
 
 
 class PrivateKey:
@@ -144,6 +147,8 @@ class PrivateKey:
         made_on: date | None,
     ) -> PrivateKey:
         """Return the key under the `alg` and `kid` that its JWK has, where none are given."""
+        optional(TEXT, alg=alg, kid=kid)
+        optional(DAY, made_on=made_on)
         own_alg, own_kid = names.get("alg"), names.get("kid")
         if alg is None and own_alg is not None:
             if own_alg not in ALGORITHMS:
@@ -177,8 +182,11 @@ class PrivateKey:
 
         The one way out. Whoever calls it answers for where the text goes.
         """
+        require(TEXT, form=form)
         if form == "pem":
             return material.private_pem(self.__loaded)
+        if form != "jwk":
+            raise ValueError(f"form must be 'pem' or 'jwk', not {form!r}")
         return material.private_jwk(self.__loaded, kid=self.kid, alg=self.alg)
 
     def __repr__(self) -> str:
@@ -262,6 +270,8 @@ def generate(spec: KeySpec | None = None, *, made_on: date | None = None) -> Pri
         >>> generate(KeySpec("ES384")).alg
         'ES384'
     """
+    optional(_SPEC, spec=spec)
+    optional(DAY, made_on=made_on)
     spec = spec or KeySpec()
     loaded = material.generate(kty="EC" if spec.alg == "ES384" else "RSA", bits=spec.bits)
     kid = make_kid(loaded.thumbprint, made_on=made_on or datetime.now(tz=UTC).date())

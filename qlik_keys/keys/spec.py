@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from qlik_keys.core.arguments import TEXT, WHOLE_NUMBER, optional, require
 from qlik_keys.errors import KeyMaterialError
 
 Algorithm = Literal["RS256", "RS512", "ES384"]
@@ -26,6 +27,7 @@ class KeySpec:
 
     Raises:
         KeyMaterialError: a tenant does not accept that kind.
+        TypeError: a value is of another type.
 
     Example:
         >>> KeySpec("RS256").bits
@@ -36,6 +38,8 @@ class KeySpec:
     bits: int | None = None
 
     def __post_init__(self) -> None:
+        require(TEXT, alg=self.alg)
+        optional(WHOLE_NUMBER, bits=self.bits)
         if self.alg not in ALGORITHMS:
             raise KeyMaterialError(f"{self.alg!r} is not an algorithm for client keys.", hint=WANTED)
         if self.alg == "ES384":

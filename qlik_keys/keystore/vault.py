@@ -8,9 +8,11 @@ store"; how, in the modules beside this one.
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import TYPE_CHECKING, Self
 
 from qlik_keys.clock import SYSTEM_CLOCK
+from qlik_keys.core.arguments import CLOCK, TEXT, Kind, optional, require, require_timeout
 from qlik_keys.errors import ConfigurationError, StoreDenied
 from qlik_keys.keystore.vault_adapter import VaultNetwork, checked_address
 from qlik_keys.keystore.vault_api import VaultApi
@@ -24,10 +26,12 @@ from qlik_keys.keystore.vault_sweep import sweep
 from qlik_keys.keystore.vault_token import TokenKeeper, TokenStatus
 from qlik_keys.keystore.vault_transit import TransitKeys, swept
 from qlik_keys.secret import Secret, guarded, wrong_type
+from qlik_keys.tls import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
     from types import TracebackType
 
     from qlik_keys.assertion import Signer
@@ -45,7 +49,8 @@ if TYPE_CHECKING:
         StoreHealth,
     )
     from qlik_keys.keystore.vault_login import Login
-    from qlik_keys.tls import Place
+
+_FILE = Kind((str, os.PathLike, Place), "a path (str or Path)")
 
 __all__ = ["AppRole", "JwtLogin", "KubernetesLogin", "TokenStatus", "UserPass", "VaultKeyStore"]
 
@@ -80,8 +85,8 @@ class VaultKeyStore:
         clock: time.
 
     Raises:
-        TypeError: there is not exactly one of `token` and `login`, or it is of another type; it is not quoted.
-        ValueError: the custody is not known, or the time-out is not positive.
+        TypeError: there is not exactly one of `token` and `login`, or a value is of another type; it is not quoted.
+        ValueError: the custody is not known, or the time-out is not positive, or above a day.
         ConfigurationError: address, token, mount or prefix is malformed or unsafe.
 
     Example:
@@ -100,9 +105,9 @@ class VaultKeyStore:
         namespace: str | None = None,
         custody: Custody = "kv",
         transit_mount: str = "transit",
-        ca_cert: str | Place | None = None,
-        client_cert: str | Place | None = None,
-        client_key: str | Place | None = None,
+        ca_cert: str | Path | Place | None = None,
+        client_cert: str | Path | Place | None = None,
+        client_key: str | Path | Place | None = None,
         tls_server_name: str = "",
         proxy: str | Secret | None = None,
         timeout_seconds: float = 10.0,
@@ -111,7 +116,7 @@ class VaultKeyStore:
         # No frame of ours holds the plain text when something is refused: see `guarded`.
         given = None if token is None else guarded(token, what="Vault token")
         address = checked_address(url)
-        named = proxy if proxy is None or isinstance(proxy, Secret) else guarded(proxy, what="The argument proxy")
+        named = proxy if proxy is None or isinstance(proxy, Secret) else guarded(proxy, what="argument proxy")
         del token, url, proxy
         if isinstance(given, Exception):
             raise given
@@ -125,10 +130,14 @@ class VaultKeyStore:
             raise named
         if (given is None) == (login is None):
             raise TypeError("give exactly one of token and login")
+        require(TEXT, mount=mount, prefix=prefix, custody=custody, transit_mount=transit_mount)
+        require(TEXT, tls_server_name=tls_server_name)
+        optional(TEXT, namespace=namespace)
+        optional(_FILE, ca_cert=ca_cert, client_cert=client_cert, client_key=client_key)
+        require_timeout(timeout_seconds)
+        require(CLOCK, clock=clock)
         if custody not in CUSTODIES:
             raise ValueError(f"custody must be 'kv' or 'transit', not {custody!r}")
-        if timeout_seconds <= 0:
-            raise ValueError("timeout_seconds must be positive")
         self._url = address
         self._mount = check_folder(mount, what="mount")
         self._prefix = check_folder(prefix, what="prefix")

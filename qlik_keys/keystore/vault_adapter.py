@@ -25,6 +25,8 @@ from qlik_keys.proxies import Proxy, proxy_for, read_proxy
 from qlik_keys.tls import Place, TlsSettings, causes, context_for, environment_trust, state_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from qlik_keys.secret import Secret
 
 _POOL_SIZE = 8
@@ -43,9 +45,9 @@ class VaultNetwork:
         proxy: the proxy's URL, its `what` says who named it; None for the environment's.
     """
 
-    ca_cert: str | Place | None = None
-    client_cert: str | Place | None = None
-    client_key: str | Place | None = None
+    ca_cert: str | Path | Place | None = None
+    client_cert: str | Path | Place | None = None
+    client_key: str | Path | Place | None = None
     server_name: str = ""
     proxy: Secret | None = None
 
@@ -203,7 +205,7 @@ class VaultAdapter(requests.adapters.HTTPAdapter):
         return urllib3.ProxyManager(proxy.url, proxy_headers={"Proxy-Authorization": proxy.authorization}, **options)
 
 
-def _place(given: str | Place | None, source: str) -> Place | None:
+def _place(given: str | Path | Place | None, source: str) -> Place | None:
     return given if given is None or isinstance(given, Place) else Place(str(given), source)
 
 

@@ -6,10 +6,12 @@ one does with the token that comes of it is in `vault_token`.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from urllib.parse import quote
 
+from qlik_keys.core.arguments import TEXT, Kind, optional, require
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.secret import Secret, guarded, wrong_type
 
@@ -19,6 +21,12 @@ if TYPE_CHECKING:
 KUBERNETES_TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105  # a file's name
 _MAXIMUM_TOKEN_BYTES = 65_536
 _JWT = "login JWT"
+_PATH = Kind((str, os.PathLike), "a path (str or Path)")
+
+
+def _checked_mount(mount: str) -> str:
+    require(TEXT, mount=mount)
+    return mount
 
 
 class Login(Protocol):
@@ -62,7 +70,7 @@ class AppRole(_Opaque):
     __slots__ = ("__role_id", "__secret_id", "mount")
 
     def __init__(self, role_id: str | Secret, secret_id: str | Secret | None = None, *, mount: str = "approle") -> None:
-        self.mount = mount
+        self.mount = _checked_mount(mount)
         role = guarded(role_id, what="AppRole role id")
         secret = None if secret_id is None else guarded(secret_id, what="AppRole secret id")
         del role_id, secret_id
@@ -106,7 +114,7 @@ class UserPass(_Opaque):
     __slots__ = ("__password", "mount", "username")
 
     def __init__(self, username: str, password: str | Secret, *, mount: str = "userpass") -> None:
-        self.mount = mount
+        self.mount = _checked_mount(mount)
         is_named = isinstance(username, str)
         self.username = username.strip() if is_named else ""
         held = guarded(password, what="password", any_text=True)
@@ -136,8 +144,14 @@ class _TokenLogin(_Opaque):
 
     def __init__(self, role: str, given: Secret | Exception | None, token_file: str | Path | None, mount: str) -> None:
         # First, since a traceback with its locals shows an object that was refused by its repr.
-        self.role = role
-        self.mount = mount
+        self.role = role if isinstance(role, str) else ""
+        self.mount = mount if isinstance(mount, str) else ""
+        if not isinstance(role, str):
+            kind = type(role)
+            del role  # it may be the token
+            raise wrong_type(kind, what="role")
+        _checked_mount(mount)
+        optional(_PATH, token_file=token_file)
         if (given is None) == (token_file is None):
             raise TypeError("give either the token or its file")
         if isinstance(given, Exception):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from qlik_keys.core.arguments import TEXT, require
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.keystore.base import staged_document_name
 from qlik_keys.keystore.vault_documents import NAMES_FOLDER, STAGED_FOLDER, check_folder, check_segment
@@ -59,6 +60,8 @@ def vault_policy(
     Example:
         >>> print(vault_policy("auditor", tenant_host="acme.eu.qlikcloud.com"))  # doctest: +SKIP
     """
+    require(TEXT, role=role, tenant_host=tenant_host, client_id=client_id, client_name=client_name, custody=custody)
+    require(TEXT, mount=mount, prefix=prefix, transit_mount=transit_mount)
     if role not in ROLES:
         raise ConfigurationError(f"There is no role {role!r}.", hint=f"One of: {', '.join(ROLES)}.")
     if custody not in ENGINES:

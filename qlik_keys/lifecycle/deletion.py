@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from qlik_keys.core.arguments import FLAG, TEXT, optional, require
 from qlik_keys.errors import (
     ConfigurationError,
     StoreConflict,
@@ -13,7 +14,7 @@ from qlik_keys.errors import (
     StoreProtocolError,
     TenantNotFound,
 )
-from qlik_keys.keystore.lookup import CLIENT_ID, by_id_or_name, ids_on_tenant
+from qlik_keys.keystore.lookup import CLIENT_ID, by_id_or_name, checked, ids_on_tenant
 from qlik_keys.lifecycle.plan import Action
 from qlik_keys.lifecycle.record_changes import abandoned
 from qlik_keys.lifecycle.started import merged
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 def delete(work: Workplace, client: str, *, confirm: str | None, keep_secret: bool = False) -> str:
     """See `key_operations.delete`; None as `confirm` is for a plan, which needs none. Returns the client's id."""
+    client = checked(client)
+    optional(TEXT, confirm=confirm)
+    require(FLAG, keep_secret=keep_secret)
 
     def perform(client_id: str) -> str:
         if confirm is not None and confirm != client_id:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from qlik_keys.clock import utc_now
+from qlik_keys.core.arguments import TEXT, optional
 from qlik_keys.errors import (
     ConfigurationError,
     NeedsPerson,
@@ -211,7 +212,9 @@ def checked_custody(custody: str | None) -> None:
 
     Raises:
         ConfigurationError: it is neither "kv" nor "transit".
+        TypeError: it is no text.
     """
+    optional(TEXT, custody=custody)
     if custody is not None and custody not in CUSTODY_WORDS:
         raise ConfigurationError(f"There is no custody {custody!r}.", hint='Give "kv" or "transit".')
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from qlik_keys.clock import SYSTEM_CLOCK, utc_now
+from qlik_keys.core.arguments import CALLBACK, FLAG, MOMENT, WHOLE_NUMBER, optional, require, texts
 from qlik_keys.errors import ConfigurationError, Interrupted, QlikKeysError, StoreConflict
 from qlik_keys.keystore.lookup import CLIENT_ID, client_id_of
 from qlik_keys.lifecycle import key_wishes
@@ -101,11 +102,17 @@ def rotate_due(
         ConfigurationError: the overlap is negative, or longer than ten years.
         FleetError: some failed; its `results` has all. The others were rotated, unless what failed concerns all.
         Interrupted: cancelled.
+        TypeError: an argument is of another type.
         ValueError: there is no worker, or `before` has no time zone.
         StoreError: the clients could not be listed.
     """
+    require(WHOLE_NUMBER, workers=workers)
+    optional(MOMENT, before=before)
+    optional(CALLBACK, on_client=on_client)
+    require(FLAG, allow_swap=allow_swap)
+    asked = None if client_ids is None else texts("client_ids", client_ids)
     if workers < 1:
-        raise ValueError("there must be a worker")
+        raise ValueError(f"workers must be 1 or more, not {workers}")
     if before is not None and before.tzinfo is None:
         raise ValueError("`before` must know its time zone")
     key_wishes.refuse_overlap(overlap)
@@ -123,7 +130,7 @@ def rotate_due(
             on_client(done)
         return done
 
-    wanted = sorted(set(store.client_ids(tenant.host) if client_ids is None else client_ids))
+    wanted = sorted(set(store.client_ids(tenant.host) if asked is None else asked))
     with ThreadPoolExecutor(workers) as pool:
         results = [done for done in pool.map(treat, wanted) if done is not None]
     if cancel.is_set():

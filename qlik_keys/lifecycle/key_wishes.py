@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from qlik_keys.clock import utc_now
+from qlik_keys.core.arguments import DURATION, FLAG, require
 from qlik_keys.errors import (
     ConfigurationError,
     NeedsPerson,
@@ -61,6 +62,7 @@ def rotate(
     custody: Custody | None = None,
 ) -> Rotated:
     """See `key_operations.rotate`."""
+    require(FLAG, allow_swap=allow_swap)
     refuse_overlap(overlap)
     refuse_unserviceable(rotate_after)
     checked_custody(custody)
@@ -85,7 +87,9 @@ def refuse_overlap(overlap: timedelta) -> None:
 
     Raises:
         ConfigurationError: it is negative, or longer than ten years.
+        TypeError: it is no timedelta.
     """
+    require(DURATION, overlap=overlap)
     if not timedelta(0) <= overlap <= LONGEST:
         raise ConfigurationError(
             "The overlap is negative, or longer than ten years.", hint="Zero retires the old key at once."
@@ -151,6 +155,7 @@ def revoke(
     custody: Custody | None = None,
 ) -> Rotated:
     """See `key_operations.revoke`."""
+    require(FLAG, allow_swap=allow_swap)
     checked_custody(custody)
     return by_id_or_name(
         work.tenant,

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from qlik_keys.clock import SYSTEM_CLOCK
+from qlik_keys.core.arguments import TEXT, require
 from qlik_keys.errors import ConfigurationError, LifecycleError, TenantNotFound
 from qlik_keys.keys import KeySpec, wrong_key
 from qlik_keys.keystore.lookup import client_id_of
@@ -151,6 +152,7 @@ def preview(
     if wrong is not None:
         options.clear()
         raise wrong
+    require(TEXT, operation=operation, client_id=client_id)
     perform = _OPERATIONS.get(operation)
     if perform is None:
         raise ConfigurationError(f"There is no operation {operation!r}.", hint=f"One of: {', '.join(_OPERATIONS)}.")

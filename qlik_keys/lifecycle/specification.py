@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from qlik_keys.core.arguments import DURATION, FLAG, TEXT, require, texts
 from qlik_keys.core.names import name_problem
 from qlik_keys.errors import ConfigurationError, NeedsPerson
 from qlik_keys.keys import KeySpec, PrivateKey
@@ -76,10 +77,11 @@ class ClientSpecification:
 
         Raises:
             ConfigurationError: a value is out of the contract's bounds; says which and what to do.
-            TypeError: `scopes` is one text instead of a list.
+            TypeError: a value is of another type, for instance `scopes` one text instead of a list.
         """
-        if isinstance(scopes, str):
-            raise TypeError("scopes must be a list of texts, not one text")
+        require(TEXT, name=name, description=description)
+        require(FLAG, client_secret=client_secret, impersonation=impersonation, trusted=trusted)
+        asked = texts("scopes", scopes)
         problem = name_problem(name, longest=MAXIMUM_NAME_LENGTH)
         if problem:
             raise ConfigurationError(f"The client's name {problem}.", hint="Give a name of letters that can be shown.")
@@ -89,7 +91,7 @@ class ClientSpecification:
                 f"The description has {len(description)} characters; {MAXIMUM_DESCRIPTION_LENGTH} are the most.",
                 hint="Shorten it.",
             )
-        chosen = tuple(sorted({scope.strip() for scope in scopes} - {""}))
+        chosen = tuple(sorted({scope.strip() for scope in asked} - {""}))
         if not chosen:
             raise ConfigurationError("The client has no scope.", hint='Give at least one, for instance "user_default".')
         broken = [scope for scope in chosen if not scope.isascii() or not scope.isprintable() or " " in scope]
@@ -234,7 +236,9 @@ def refuse_unserviceable(rotate_after: timedelta) -> None:
 
     Raises:
         ConfigurationError: under a day, or over ten years.
+        TypeError: it is no timedelta.
     """
+    require(DURATION, rotate_after=rotate_after)
     if not timedelta(days=1) <= rotate_after <= LONGEST:
         raise ConfigurationError(
             "A key must serve for a day at least, and for ten years at most.", hint="Give another `rotate_after`."

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qlik_keys.clock import SYSTEM_CLOCK, utc_now
+from qlik_keys.core.arguments import CALLBACK, CLOCK, EVENT, optional, require
 from qlik_keys.errors import StoreError
 from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.keystore.base import StartedOperation
@@ -90,8 +91,11 @@ class Workplace:
     rehearses: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a tenant and a store that are none."""
+        """Refuse what is of another type."""
         check_sides(self.tenant, self.store)
+        optional(CALLBACK, on_step=self.on_step)
+        optional(EVENT, cancel=self.cancel)
+        require(CLOCK, clock=self.clock)
 
     def read(self, client_id: str) -> ClientRecord:
         """Return a client's record; where the store shows something else of it, correct what it shows.

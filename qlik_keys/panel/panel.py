@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
+from qlik_keys.core.arguments import Kind, optional
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.panel.audit_view import AuditView
 from qlik_keys.panel.client_views import ClientsView
@@ -63,6 +64,9 @@ class Panel:
     ) -> None:
         if (tenant is None) != (store is None):
             raise TypeError("give both tenant and store, or neither")
+        optional(Kind((), "a QlikTenant", methods=("with_credential",)), tenant=tenant)
+        optional(Kind((), "a KeyStore", methods=("client_ids",)), store=store)
+        optional(Kind((Settings,), "Settings"), settings=settings)
         problem: ConfigurationError | None = None
         if settings is None:
             try:

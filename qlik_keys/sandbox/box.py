@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlsplit
 
+from qlik_keys.core.arguments import FLAG, MAPPING, optional, require, require_timeout
 from qlik_keys.errors import ConfigurationError, TenantRejected, TenantUnreachable
 from qlik_keys.secret import Secret
 
@@ -265,6 +266,9 @@ def start(*, knobs: Mapping[str, object] | None = None, tls: bool = False, timeo
         >>> with start() as box:
         ...     tenant = QlikTenant(box.tenant_url, credential=ApiKey(box.api_key))
     """
+    optional(MAPPING, knobs=knobs)
+    require(FLAG, tls=tls)
+    require_timeout(timeout_seconds)
     missing = [name for module, name in _NEEDED_PACKAGES.items() if importlib.util.find_spec(module) is None]
     if missing:
         raise ConfigurationError(

@@ -56,8 +56,21 @@ def strict_json(text: str) -> Any:
 
 
 def encoded_body(body: Any) -> bytes | None:
-    """Return JSON-ready values, or `JSON_NULL`, as they are sent; None for no body."""
-    return None if body is None else json.dumps(shown_body(body)).encode()
+    """Return JSON-ready values, or `JSON_NULL`, as they are sent; None for no body.
+
+    Raises:
+        TypeError: something in it is none, for instance bytes or a moment; it is not quoted.
+        ValueError: a number in it is not finite, or it holds itself.
+    """
+    if body is None:
+        return None
+    wrong: type[TypeError | ValueError]
+    try:
+        return json.dumps(shown_body(body), allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        wrong = TypeError if isinstance(error, TypeError) else ValueError
+    del body  # it may hold a secret, and a verbose traceback prints the arguments of every frame
+    raise wrong("body must be JSON-ready: dict, list, str, int, bool, None, and finite float")
 
 
 def shown_body(body: Any) -> Any:

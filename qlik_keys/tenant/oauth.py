@@ -14,6 +14,7 @@ from urllib.parse import quote_plus
 import httpx
 
 from qlik_keys.assertion import BACKDATED_SECONDS, CLIENT_ASSERTION_TYPE, client_assertion
+from qlik_keys.core.arguments import TEXT, require
 from qlik_keys.core.redaction import REDACTED
 from qlik_keys.errors import AssertionRejected, ClockSkewError, ScopeRejected
 from qlik_keys.tenant.calls import Call
@@ -56,6 +57,7 @@ class UserLookup:
     value: str
 
     def __post_init__(self) -> None:
+        require(TEXT, field=self.field, value=self.value)
         if self.field not in ("userId", "subject") or not self.value.strip():
             raise ValueError("a user is looked up by a userId or a subject that is not empty")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
+from qlik_keys.core.arguments import CALLBACK, MAPPING, TEXT, optional, require
 from qlik_keys.core.redaction import Redactor
 from qlik_keys.errors import ConfigurationError, TenantProtocolError
 from qlik_keys.origins import same_origin
@@ -80,6 +81,9 @@ def raw_call(
     on_refusal: Callable[[RawAnswer], None] | None = None,
 ) -> RawAnswer:
     """Send one call; see `QlikTenant.raw`."""
+    require(TEXT, method=method, path=path)
+    optional(MAPPING, query=query, headers=headers)
+    optional(CALLBACK, on_refusal=on_refusal)
     verb = method.upper()
     if verb not in METHODS:
         raise ConfigurationError(f"There is no method {method!r}.", hint=f"Use one of: {', '.join(METHODS).lower()}.")
@@ -88,7 +92,7 @@ def raw_call(
         method=verb,
         path=place,
         tier=1 if verb == "GET" else 2,
-        query={**asked, **(query or {})},
+        query={**asked, **_checked_query(query or {})},
         headers=_checked_headers(headers or {}),
         body=body,
         again="always" if verb == "GET" else "if_not_applied",
@@ -107,9 +111,22 @@ def _raw(session: Session, answer: Answer) -> RawAnswer:
     )
 
 
+def _checked_query(query: Mapping[str, Any]) -> QueryFields:
+    """Return the fields as texts; what is neither a text nor a number would be sent as Python writes it."""
+    fields: QueryFields = {}
+    for name, value in query.items():
+        values = value if isinstance(value, list | tuple) else (value,)
+        if not isinstance(name, str) or not all(isinstance(one, str | int | float) for one in values):
+            raise TypeError("query must be a mapping of texts to texts or numbers, or to lists of these")
+        written = tuple(one if isinstance(one, str) else json.dumps(one) for one in values)
+        fields[name] = written if isinstance(value, list | tuple) else written[0]
+    return fields
+
+
 def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers; HTTP libraries quote in their errors what they refuse, so it is refused here, unquoted."""
     for name, value in headers.items():
+        require(TEXT, **{"a header's name": name, "a header's value": value})
         if not _HEADER_NAME.fullmatch(name) or not value.isascii() or not value.isprintable():
             raise ConfigurationError(
                 "A header has a character that no header may carry.", hint="Write it as NAME=value, in plain letters."
@@ -135,6 +152,8 @@ def raw_pages(
     headers: Mapping[str, str] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield the pages of a listing; see `QlikTenant.raw_pages`."""
+    require(TEXT, path=path)
+    optional(MAPPING, query=query, headers=headers)
     place, asked = api_path(session.url, path)
 
     def fetch(asked: QueryFields) -> tuple[dict[str, Any], str]:
@@ -149,7 +168,9 @@ def raw_pages(
             )
         return page, next_page(page)
 
-    return each_page(session, place, {**asked, **(query or {})}, fetch, ids=lambda page: map(json.dumps, page["data"]))
+    return each_page(
+        session, place, {**asked, **_checked_query(query or {})}, fetch, ids=lambda page: map(json.dumps, page["data"])
+    )
 
 
 def next_page(page: Any) -> str:

@@ -23,6 +23,7 @@ from urllib.parse import parse_qsl, unquote, unquote_plus
 import httpx
 
 from qlik_keys.clock import SYSTEM_CLOCK, Clock
+from qlik_keys.core.arguments import CLOCK, Kind, optional, require, require_timeout
 from qlik_keys.core.bounded import DEADLINE_FACTOR, AnswerNotDecodable, AnswerTooLong, decoded
 from qlik_keys.core.redaction import REDACTED, Redactor
 from qlik_keys.errors import (
@@ -57,6 +58,9 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 _MOST_CALLS_NAMED = 64  # whose public ids a server may quote
+_TRANSPORT = Kind((), "an httpx.BaseTransport", methods=("handle_request",))
+_RETRY = Kind((RetryPolicy,), "a RetryPolicy")
+_BUDGET = Kind((), "a RateBudget", methods=("acquire", "snapshot"))
 _NO_CONTENT, _REDIRECTS, _ERRORS, _THROTTLED = 204, 300, 400, 429
 
 
@@ -79,7 +83,8 @@ class Session:
 
     Raises:
         ConfigurationError: the URL is no tenant's.
-        ValueError: the time-out is not positive.
+        TypeError: an argument is of another type.
+        ValueError: the time-out is not positive, or above a day.
     """
 
     # A verbose traceback shows an object whose constructor refused its arguments, too.
@@ -99,8 +104,11 @@ class Session:
         del url
         if isinstance(checked, ConfigurationError):
             raise checked
-        if not timeout_seconds > 0:
-            raise ValueError(f"timeout_seconds must be positive, not {timeout_seconds}")
+        require_timeout(timeout_seconds)
+        require(CLOCK, clock=clock)
+        optional(_TRANSPORT, transport=transport)
+        optional(_RETRY, retry=retry)
+        optional(_BUDGET, budget=budget)
         self.url, self.notices = checked
         self.host = tenant_host(self.url)
         self.token_url = token_url_of(self.url)
