@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.diagnosis import Diagnosis
     from qlik_keys.keystore.base import Custody
-    from qlik_keys.panel.trial_state import ShownAnswer, ShownAssertion, ShownLesson, ShownToken
+    from qlik_keys.panel.trial_state import FoundUser, ShownAnswer, ShownAssertion, ShownLesson, ShownToken
     from qlik_keys.trial import Called
 
 Mode = Literal["sandbox", "real"]
@@ -230,6 +230,7 @@ class PanelState:
         calls: the newest calls and requests for tokens, oldest first.
         diagnosis: what the doctor found.
         mended: what was put right on the doctor's word.
+        found_users: the users that the newest search found, None before one.
         examined: what the doctor says of the token at hand, or of the call that failed; or "".
     """
 
@@ -263,6 +264,7 @@ class PanelState:
     calls: tuple[Called, ...] = ()
     diagnosis: Diagnosis | None = None
     mended: str = ""
+    found_users: tuple[FoundUser, ...] | None = None
     examined: str = ""
 
 
@@ -283,6 +285,7 @@ NOTHING_TRIED: dict[str, Any] = {
     "calls": (),
     "diagnosis": None,
     "mended": "",
+    "found_users": None,
     "examined": "",
 }
 # What is known of a tenant; another tenant's takes its place.

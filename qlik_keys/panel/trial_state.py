@@ -33,6 +33,19 @@ class TryForm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FoundUser:
+    """A user of the tenant that a search found.
+
+    Attributes:
+        user_id: the id.
+        label: name, e-mail address and subject, as far as there are any.
+    """
+
+    user_id: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallForm:
     """A call with the token at hand, as it was typed.
 

@@ -18,12 +18,12 @@ from qlik_keys.panel.controls import (
     html,
     put,
     show,
-    text,
     words,
 )
 from qlik_keys.panel.fields import ScopePicker
 from qlik_keys.panel.trial_state import TryForm
 from qlik_keys.panel.trial_widgets import AnswerView, CallBar, CheckList, Countdown
+from qlik_keys.panel.user_choice import UserChoice
 from qlik_keys.panel.words import FAULT_CHOICES
 
 if TYPE_CHECKING:
@@ -53,15 +53,13 @@ class TryView:
         self._find = button("Find the clients with a key", presenter, presenter.refresh)
         self._scopes = ScopePicker([], none="None chosen: all that the client may have.")
         self._for_user = checkbox("For a user (impersonation)", value=False)
-        self._user_field = choice("Looked up by", {"user id": "userId", "subject": "subject"})
-        self._user_value = text("Whose token", placeholder="the id or the subject")
+        self._user = UserChoice(presenter)
         self._fault = choice("Assertion", FAULT_CHOICES, kind=widgets.Dropdown)
         self._inputs = (
             self._client,
             self._scopes,
             self._for_user,
-            self._user_field,
-            self._user_value,
+            *self._user.fields,
             self._fault,
         )
         self._try = form_button("Get a token", presenter, lambda: presenter.try_token(self.form), fields=self._inputs)
@@ -87,8 +85,7 @@ class TryView:
             self._scopes,
             self._for_user,
             self._user_note,
-            self._user_field,
-            self._user_value,
+            self._user.widget,
             self._fault,
             self._fault_note,
             box(self._try, self._doctor, *self._controls.buttons, self._why, classes="qk-actions"),
@@ -112,9 +109,8 @@ class TryView:
             classes="qk-pane",
         )
         self._client.observe(self._chose, names="value")
-        for field in (self._for_user, self._user_value, self._fault):
+        for field in (self._for_user, self._fault):
             field.observe(lambda _: presenter.redraw(), names="value")
-        self._user_value.continuous_update = True
 
     @property
     def form(self) -> TryForm:
@@ -123,8 +119,8 @@ class TryView:
         return TryForm(
             client_id=self._client.value or "",
             scopes=tuple(self._scopes.value),
-            user_field=self._user_field.value if is_for_user else "",
-            user_value=self._user_value.value if is_for_user else "",
+            user_field=self._user.field if is_for_user else "",
+            user_value=self._user.value.value if is_for_user else "",
             fault=self._fault.value if self._is_sandbox() else "",
         )
 
@@ -203,8 +199,7 @@ class TryView:
         may = self._may_impersonate()
         show(self._for_user, visible=may)
         put(self._user_note, markup.plain(_WHY_NO_USER) if self._client.value and not may else "")
-        for field in (self._user_field, self._user_value):
-            show(field, visible=may and self._for_user.value)
+        self._user.draw(self._presenter.state, visible=may and self._for_user.value)
         is_sandbox = self._is_sandbox()
         show(self._fault, visible=is_sandbox)
         note = ""

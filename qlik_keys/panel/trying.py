@@ -15,7 +15,7 @@ from qlik_keys.clock import utc_now
 from qlik_keys.errors import ConfigurationError, Interrupted, QlikKeysError, TenantError, TenantThrottled, TokenError
 from qlik_keys.panel.session import Session
 from qlik_keys.panel.state import NOTHING_DONE, NOTHING_TRIED, ShownStep
-from qlik_keys.panel.trial_state import ClientToTry, ShownAssertion, ShownLesson, ShownToken, TryForm
+from qlik_keys.panel.trial_state import ClientToTry, FoundUser, ShownAssertion, ShownLesson, ShownToken, TryForm
 from qlik_keys.panel.words import BY_HAND, LOST_LOGIN, LOST_REVOCATION, TRY_STEPS
 
 if TYPE_CHECKING:
@@ -85,6 +85,23 @@ class Trying(Session):
         if form.user_field and not form.user_value.strip():
             return "Type whose token it shall be."
         return ""
+
+    def find_users(self, text: str) -> None:
+        """Search the tenant's users, as the administrator, by a part of what they are called or by the id."""
+        self._work("Searching users", functools.partial(self._find_users, text.strip()))
+
+    def _find_users(self, text: str) -> None:
+        self._set(found_users=None)
+        tenant, _ = self._connected()
+        if not text:
+            raise ConfigurationError("There is nothing to search for.", hint="Type a part of the user's name.")
+        # A client's bot user cannot be impersonated.
+        people = [user for user in tenant.users.search(text) if not user.client_id]
+        labels = {
+            user.id: " · ".join(dict.fromkeys(one for one in (user.name, user.email, user.subject) if one)) or user.id
+            for user in people
+        }
+        self._set(found_users=tuple(FoundUser(user_id=user_id, label=label) for user_id, label in labels.items()))
 
     # --- a token ---
 

@@ -10,6 +10,8 @@ from qlik_keys.tenant.models import User, UserPage, parse
 from qlik_keys.tenant.redirects import send_following
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import httpx
 
     from qlik_keys.tenant.session import Session
@@ -58,3 +60,26 @@ class Users:
         users = parse(UserPage, answer.content, "GET", _USERS).data
         # A server that knows no filters answers with anybody.
         return next((user for user in users if getattr(user, attribute) == value), None)
+
+    def search(self, text: str, *, limit: int = 20) -> Sequence[User]:
+        """Return users with that text in the name, the e-mail address or the subject, or with that id.
+
+        Args:
+            text: any part of it, in any case; not empty.
+            limit: the most users, up to 100.
+
+        Raises:
+            ValueError: the text is empty.
+            TenantAuthError: the credential is not accepted.
+            TenantError: any other failure.
+
+        Example:
+            >>> tenant.users.search("ada")  # doctest: +SKIP
+        """
+        if not text.strip():
+            raise ValueError("users are searched by a text that is not empty")
+        quoted = json.dumps(text.strip(), ensure_ascii=False)
+        parts = [*(f"{attribute} co {quoted}" for attribute in ("name", "email", "subject")), f"id eq {quoted}"]
+        query = {"filter": " or ".join(parts), "limit": str(limit)}
+        answer = self._session.send(Call(method="GET", path=_USERS, tier=1, query=query, again="always"), self._auth)
+        return parse(UserPage, answer.content, "GET", _USERS).data

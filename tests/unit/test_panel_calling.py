@@ -211,6 +211,24 @@ def test_of_a_call_that_lacks_a_scope_the_doctor_names_it_and_where_to_get_it(pr
     )
 
 
+def test_users_are_searched_by_any_part_of_what_they_are_called(presenter, box):
+    made_in_panel(presenter, "grace's job")
+    for typed in ("GRACE", "race@sandbox", "sandbox\\grace", ' grace" or id eq "'):
+        presenter.find_users(typed)
+        labels = [user.label for user in presenter.state.found_users]
+        expected = [] if '"' in typed else ["Grace Example · grace@sandbox.example · sandbox\\grace"]
+        assert labels == expected, typed
+    presenter.find_users("grace")
+    (grace,) = presenter.state.found_users
+    presenter.find_users(grace.user_id)
+    assert presenter.state.found_users == (grace,)
+    client_id = made_in_panel(presenter, "acts for users", impersonation=True)
+    presenter.try_token(TryForm(client_id=client_id, user_field="userId", user_value=grace.user_id))
+    assert "sandbox\\grace" in presenter.state.token.subject
+    presenter.find_users(" ")
+    assert "There is nothing to search for" in str(presenter.last_error)
+
+
 def test_a_lost_answer_is_told_beside_the_form_and_not_as_if_it_were_looked_up(presenter, administrator, box):
     presenter.call(CallForm(method="GET", path="v1/users/me"))
     box.configure(fail_next=[{"fault": "lost_answer", "path": "/api/v1/oauth-clients", "method": "POST"}])

@@ -10,7 +10,9 @@ import pytest
 from qlik_keys.inventory import COLUMNS
 from qlik_keys.panel.panel import Panel
 from qlik_keys.panel.state import Connection
+from qlik_keys.panel.trial_state import FoundUser
 from qlik_keys.panel.try_view import CLIENTS_SHOWN
+from qlik_keys.panel.user_choice import detected_field
 from qlik_keys.settings import Settings
 
 
@@ -75,14 +77,55 @@ def test_impersonation_is_offered_where_it_is_allowed(panel):
     presenter._set(clients=frame_of(3))
     presenter.select(["id-0"])
     view._for_user.value = True
-    view._user_value.value = "somebody"
+    view._user.value.value = "somebody"
     assert "may not act for users" in view._user_note.value
     assert view.form.user_field == ""
     presenter.select(["id-1"])
     assert view._user_note.value == ""
-    assert (view.form.user_field, view.form.user_value) == ("userId", "somebody")
-    view._user_value.value = " "
+    assert (view.form.user_field, view.form.user_value) == ("subject", "somebody")
+    assert "Taken as a subject" in view._user.note.value
+    view._user.value.value = " 64ef645b3b7009d55dee5a2b"
+    assert view.form.user_field == "userId"
+    assert "Taken as a user id, by its form." in view._user.note.value
+    view._user.by.value = "subject"
+    assert view.form.user_field == "subject"
+    view._user.value.value = " "
     assert view._try.disabled
+
+
+@pytest.mark.parametrize(
+    ("typed", "field"),
+    [
+        ("64ef645b3b7009d55dee5a2b", "userId"),
+        ("xkC-Dw1uMHWMXpHFl0i4_hLkpIbE0WWu", "userId"),
+        ("64EF645B3B7009D55DEE5A2B", "subject"),
+        ("64ef645b3b7009d55dee5a2", "subject"),
+        ("acme\\ada", "subject"),
+        ("auth0|5f0c8a3d0f0c8a3d0f0c8a3d", "subject"),
+        ("ada@acme.example", "subject"),
+        ("a" * 32, "subject"),
+    ],
+)
+def test_an_id_is_told_from_a_subject_by_its_form(typed, field):
+    assert detected_field(typed) == field
+
+
+def test_a_user_that_was_found_is_chosen_by_id(panel):
+    presenter, view = panel._presenter, view_of(panel)
+    presenter._set(clients=frame_of(3))
+    presenter.select(["id-1"])
+    view._for_user.value = True
+    view._user.value.value = "ada"
+    found = (FoundUser(user_id="0123456789abcdef01234567", label="Ada"), FoundUser(user_id="odd id", label="Adam"))
+    presenter._set(found_users=found)
+    assert [label for label, _ in view._user.found.options][1:] == ["Ada", "Adam"]
+    view._user.found.value = found[0].user_id
+    assert (view.form.user_field, view.form.user_value) == ("userId", found[0].user_id)
+    assert "Taken as the id of Ada." in view._user.note.value
+    view._user.found.value = "odd id"
+    assert (view.form.user_field, view.form.user_value) == ("userId", "odd id")
+    presenter._set(found_users=())
+    assert (view._user.found.layout.display, "No user of the tenant" in view._user.note.value) == ("none", True)
 
 
 def test_nothing_is_broken_on_purpose_on_a_real_tenant(panel):
