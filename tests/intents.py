@@ -1,34 +1,25 @@
 """An operation interrupted at one of its calls, then one resume, then a look at both sides without the product.
 
 What is checked is the *intent*: after a revocation no key that was there before logs in, after an adoption that removes
-secrets no secret does, after a deletion neither client nor key is there, after a retirement the old key is gone. The
-checker speaks HTTP to the tenant and the Vault by itself, and signs its assertions by `cryptography` alone.
+secrets no secret does, after a deletion neither client nor key is there, after a retirement the old key is gone.
 """
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
-from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from datetime import timedelta
 
-import httpx
-import requests
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from both_sides import BothSides, operation_in
 from schedules import Actor, Ether, Killed
 from support import ManualClock, machine_client
 
 import qlik_keys as qk
 from qlik_keys.errors import QlikKeysError
 from qlik_keys.sandbox.tenant import SandboxTenant
-from qlik_keys.sandbox.transport import SandboxTransport
 
 FAULTS = ("down", "denied", "lost", "interrupted", "interrupted after", "killed", "killed after")
 MOST_CALLS = 60
-P384 = ec.SECP384R1()
 OVERLAP = timedelta(hours=24)
 
 
@@ -71,7 +62,7 @@ class Interrupting(Ether):
         return self.fault
 
 
-class Sides:
+class Sides(BothSides):
     """A tenant of its own and a Vault; one actor who is interrupted, and another who resumes.
 
     Args:
@@ -89,73 +80,12 @@ class Sides:
         self.other = Actor(self, custody)
         self.host = self.actor.tenant.host
         assert list(self.actor.store.client_ids(self.host)) == []  # what only the first use asks
-        self.http = httpx.Client(transport=SandboxTransport(self.simulator), base_url=self.simulator.base_url)
+        super().__init__(vault, self.simulator, clock=self.clock, prefix=self.prefix)
 
     def close(self):
         self.actor.close()
         self.other.close()
-        self.http.close()
-
-    # --- without the product ---
-
-    def ask_vault(self, method, path, **options):
-        headers = {"X-Vault-Token": self.vault.token}
-        return requests.request(method, f"{self.vault.url}/v1/{path}", headers=headers, timeout=30, **options)
-
-    def document(self, client_id):
-        answer = self.ask_vault("GET", f"secret/data/{self.prefix}/{self.host}/{client_id}")
-        return answer.json()["data"]["data"] if answer.status_code == 200 else None
-
-    def metadata(self, client_id):
-        answer = self.ask_vault("GET", f"secret/metadata/{self.prefix}/{self.host}/{client_id}")
-        return answer.json()["data"] if answer.status_code == 200 else None
-
-    def client(self, client_id):
-        headers = {"authorization": f"Bearer {self.simulator.api_key}"}
-        answer = self.http.get(f"/api/v1/oauth-clients/{client_id}", headers=headers)
-        return answer.json() if answer.status_code == 200 else None
-
-    def keys(self, client_id):
-        """Whatever the Vault has of a client's keys: kid -> (private number, None) or (None, name in Transit)."""
-        document = self.document(client_id) or {"keys": {}}
-        return {kid: self._parts(entry) for kid, entry in document["keys"].items()}
-
-    def _parts(self, entry):
-        if entry.get("reference"):
-            return None, entry["reference"]
-        number = json.loads(entry["private_jwk"])["d"]
-        return int.from_bytes(urlsafe_b64decode(number + "=" * (-len(number) % 4))), None
-
-    def logs_in(self, client_id, kid, parts):
-        url = f"{self.simulator.base_url}/oauth/token"
-        now = int(self.clock.time())
-        claims = {"iss": client_id, "sub": client_id, "aud": url, "iat": now, "exp": now + 60, "jti": uuid.uuid4().hex}
-        header = {"alg": "ES384", "typ": "JWT", "kid": kid}
-        signed = b".".join(encoded(json.dumps(part).encode()) for part in (header, claims))
-        signature = self._signature(signed, *parts)
-        if signature is None:
-            return False  # the Vault does not have that key any more
-        form = {
-            "grant_type": "client_credentials",
-            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-            "client_id": client_id,
-            "client_assertion": (signed + b"." + signature).decode(),
-        }
-        return self.http.post("/oauth/token", data=form).status_code == 200
-
-    def _signature(self, signed, number, reference):
-        if number is not None:
-            der = ec.derive_private_key(number, P384).sign(signed, ec.ECDSA(hashes.SHA384()))
-            return encoded(b"".join(half.to_bytes(48) for half in decode_dss_signature(der)))
-        body = {"input": b64encode(signed).decode(), "marshaling_algorithm": "jws"}
-        answer = self.ask_vault("POST", f"transit/sign/{reference}/sha2-384", json=body)
-        if answer.status_code != 200:
-            return None
-        return answer.json()["data"]["signature"].rpartition(":")[2].rstrip("=").encode()
-
-    def secret_logs_in(self, client_id, secret):
-        form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
-        return self.http.post("/oauth/token", data=form).status_code == 200
+        super().close()
 
     # --- before ---
 
@@ -217,10 +147,6 @@ class Sides:
 
     def resume(self):
         return qk.resume(self.other.tenant, self.other.store, clock=self.clock)
-
-
-def encoded(content):
-    return urlsafe_b64encode(content).rstrip(b"=")
 
 
 # Operation -> the states in which it finds a client.
@@ -301,7 +227,7 @@ def interrupt(sides, operation, state, number, fault):
     reached = sides.actor.ether.reached
     sides.actor.ether.calm()
     document = sides.document(client_id)
-    noted = json.loads(document.get("operation") or "{}").get("name") if document else None
+    noted = operation_in(document).get("name")
     may_be_forgotten = problem is not None and noted != operation and number <= BEFORE_THE_NOTE[operation]
     results = sides.resume()
     told = [item.operation for item in results if item.client_id == client_id]

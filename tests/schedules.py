@@ -16,13 +16,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import httpx
-import hvac
 import requests
+from both_sides import BothSides, keys_in, operation_in
 from support import ManualClock
 
 import qlik_keys as qk
 from qlik_keys.errors import QlikKeysError, TenantNotFound
-from qlik_keys.keystore.base import staged_document_name
 from qlik_keys.sandbox.tenant import SandboxTenant
 from qlik_keys.sandbox.transport import SandboxTransport
 from qlik_keys.tenant import NewOAuthClient
@@ -187,11 +186,14 @@ class Schedule:
         self.simulator = SandboxTenant(f"https://t{uuid.uuid4().hex}.eu.qlikcloud.com", clock=self.clock)
         kinds = ("kv", "transit")
         self.actors = [Actor(self, custody) for custody in custodies or (choose(kinds), choose(kinds))]
-        # The referee sees both sides as they are; nothing strikes at it.
-        self.referee = Actor(self, "kv")
-        self.host = self.referee.tenant.host
+        # What is looked at is looked at without the product; the helper makes strangers and clears away.
+        self.sides = BothSides(vault, self.simulator, clock=self.clock, prefix=self.prefix)
+        self.helper = Actor(self, "kv")
+        self.host = self.helper.tenant.host
         self.could_log_in, self.doomed, self.told = set(), set(), []
         self.compromised = set()  # kids that a revocation was told of, or that had one that has succeeded
+        self.seen = {}  # kid -> (client id, the key), of all keys that were ever seen in the Vault
+        self.secrets, self.secretless = {}, set()  # client secrets; clients that an adoption was to take theirs from
 
     def run(self, *, steps):
         """Do so many steps, then let the faults stop, resume, and look at the end.
@@ -230,11 +232,11 @@ class Schedule:
             self.clock.advance(90_000.0)  # overlaps are over
 
     def _client(self):
-        known = sorted(client.client_name for client in self._clients())
+        known = sorted(client["clientName"] for client in self.sides.clients())
         return self.choose(known) if known else ""
 
     def _perform(self, actor, operation, client):
-        ids = [each.client_id for each in self._clients() if each.client_name == client]
+        ids = [each["clientId"] for each in self.sides.clients() if each["clientName"] == client]
         try:
             self._do(actor, operation, ids[0] if ids else "")
         except QlikKeysError as problem:
@@ -250,7 +252,7 @@ class Schedule:
         elif operation == "resume":
             qk.resume(tenant, store, clock=clock)
         elif operation == "adopt":
-            qk.adopt(tenant, store, client_id or self._stranger(), remove_secrets=True, clock=clock)
+            self._adopt(tenant, store, client_id or self._stranger(), clock)
         elif not client_id:
             return
         elif operation == "delete":
@@ -265,16 +267,24 @@ class Schedule:
             qk.rotate(tenant, store, client_id, overlap=overlap, clock=clock)
 
     def _revoke(self, tenant, store, client_id, clock):
-        record = self._record(client_id)
-        before = set() if record is None else set(record.keys)
+        before = set(self.sides.keys(client_id))
         try:
             qk.revoke(tenant, store, client_id, clock=clock)
         except (QlikKeysError, Killed):
-            record = self._record(client_id)
-            if record is not None and record.operation is not None and record.operation.name == "revoke":
-                self.compromised |= record.operation.compromised
+            started = operation_in(self.sides.document(client_id))
+            if started.get("name") == "revoke":
+                self.compromised |= set(started["compromised"])
             raise
         self.compromised |= before
+
+    def _adopt(self, tenant, store, client_id, clock):
+        try:
+            qk.adopt(tenant, store, client_id, remove_secrets=True, clock=clock)
+        except (QlikKeysError, Killed):
+            if operation_in(self.sides.document(client_id)).get("remove_secrets"):
+                self.secretless.add(client_id)
+            raise
+        self.secretless.add(client_id)
 
     def _stranger(self):
         new = NewOAuthClient(
@@ -285,48 +295,34 @@ class Schedule:
             allowed_auth_methods=("client_secret",),
             consent_method="trusted",
         )
-        return self.referee.tenant.oauth_clients.create(new).client.client_id
+        made = self.helper.tenant.oauth_clients.create(new)
+        self.secrets[made.client.client_id] = made.client_secret.reveal()
+        return made.client.client_id
 
     # --- what must be true ---
 
-    def _clients(self):
-        return self.referee.tenant.oauth_clients.list()
-
-    def _record(self, client_id):
-        try:
-            return self.referee.store.read(self.host, client_id)
-        except qk.errors.StoreNotFound:
-            return None
-
     def _check_nobody_is_locked_out(self):
-        there = {client.client_id: client for client in self._clients()}
+        there = {client["clientId"]: client for client in self.sides.clients()}
         for client_id in self.could_log_in - self.doomed:
             assert client_id in there, f"{client_id} is gone, and nobody has deleted it"
-        for client in there.values():
-            record = self._record(client.client_id)
-            registered = {key.kid for key in client.public_keys}
-            held = set() if record is None else {key.kid for key in record.keys.values() if self._signs(key)}
-            if record is not None and client.client_id in self.could_log_in - self.doomed:
-                assert record.current is not None, f"{client.client_name} has no current key any more"
-                assert record.current.kid in registered & held, f"{client.client_name}: its current key cannot log in"
-            elif client.client_id in self.could_log_in - self.doomed:
-                raise AssertionError(f"the keys of {client.client_name} are gone from the store")
-            if record is not None and record.current is not None and record.current.kid in registered:
-                self.could_log_in.add(client.client_id)
-
-    def _signs(self, key):
-        try:
-            return bool(self.referee.store.signer(key).sign(b"header.claims"))
-        except qk.errors.StoreNotFound:
-            return False
+        for client_id, client in there.items():
+            name, document = client["clientName"], self.sides.document(client_id)
+            keys = keys_in(document)
+            self.seen |= {kid: (client_id, parts) for kid, parts in keys.items()}
+            current = (document or {}).get("kid")
+            if client_id in self.could_log_in - self.doomed:
+                assert document is not None, f"the keys of {name} are gone from the store"
+                assert current, f"{name} has no current key any more"
+                assert self.sides.logs_in(client_id, current, keys[current]), f"{name}: its current key cannot log in"
+            elif current in {key["kid"] for key in client.get("publicKeys", [])}:
+                self.could_log_in.add(client_id)
 
     def _finish(self):
         for actor in self.actors:
             actor.ether.calm()
         # A deletion that was interrupted before its note is asked for again; the others are what `resume` finishes.
         for client_id in self.doomed:
-            record = self._record(client_id)
-            if record is not None and record.operation is not None and record.operation.name == "delete":
+            if operation_in(self.sides.document(client_id)).get("name") == "delete":
                 continue
             with contextlib.suppress(TenantNotFound):
                 qk.delete(self.actors[0].tenant, self.actors[0].store, client_id, confirm=client_id)
@@ -341,69 +337,53 @@ class Schedule:
             assert actor.ether.writes == writes, "a second resume has written"
 
     def _check_end(self):
-        vault = hvac.Client(url=self.vault.url, token=self.vault.token)
-        clients, references = self._clients(), set()
-        assert self.doomed.isdisjoint(client.client_id for client in clients), "what was deleted is there"
-        names = Counter(client.client_name for client in clients)
+        clients, references = self.sides.clients(), set()
+        assert self.doomed.isdisjoint(client["clientId"] for client in clients), "what was deleted is there"
+        names = Counter(client["clientName"] for client in clients)
         assert max(names.values(), default=0) <= 1, f"doubles: {names}"
         for client in clients:
-            record = self._record(client.client_id)
-            if record is None:
-                assert "private_key_jwt" not in client.allowed_auth_methods, f"{client.client_name} is an orphan"
+            document = self.sides.document(client["clientId"])
+            if document is None:
+                methods = client["allowedAuthMethods"]
+                assert "private_key_jwt" not in methods, f"{client['clientName']} is an orphan"
                 continue
-            waits = bool(record.in_state("previous"))
-            assert not record.is_in_progress or (waits and record.overlap_seconds), client.client_name
-            assert {key.kid for key in client.public_keys} == set(record.keys), client.client_name
-            revived = self.compromised & {*record.keys, *(key.kid for key in client.public_keys)}
-            assert not revived, f"{client.client_name}: revoked keys are there: {revived}"
-            references |= {key.reference for key in record.keys.values()} - {""}
-            with qk.TokenSource.from_store(
-                self.referee.store, tenant_url=self.simulator.base_url, client_id=client.client_id,
-                http=self.referee.tenant.http,
-            ) as source:  # fmt: skip
-                assert source.token().reveal()
-        assert self._listed(vault.secrets.kv.v2.list_secrets, f"{self.prefix}/{self.host}/.staged") == []
-        kept = set(self._listed(vault.secrets.kv.v2.list_secrets, f"{self.prefix}/{self.host}")) - {
-            ".staged/",
-            ".names/",
-        }
-        assert kept <= {client.client_id for client in clients}, "keys of clients that are gone"
+            self._check_client(client, document)
+            references |= {entry.get("reference", "") for entry in document["keys"].values()} - {""}
+        for kid in self.compromised & self.seen.keys():
+            client_id, parts = self.seen[kid]
+            assert not self.sides.logs_in(client_id, kid, parts), f"the revoked key {kid} logs in"
+        assert self.sides.documents("/.staged") == []
+        kept = set(self.sides.documents()) - {".staged/", ".names/"}
+        assert kept <= {client["clientId"] for client in clients}, "keys of clients that are gone"
         if any(actor.custody == "transit" for actor in self.actors):
-            assert self._in_transit(vault) == references, "keys in Transit that nothing names, or the other way round"
-        vault.adapter.close()
+            named = self.sides.names_in_transit()
+            assert named == references, "keys in Transit that nothing names, or the other way round"
 
-    def _listed(self, list_them, path):
-        try:
-            return list_them(path)["data"]["keys"]
-        except hvac.exceptions.InvalidPath:
-            return []
-
-    def _in_transit(self, vault):
-        try:
-            names = vault.secrets.transit.list_keys()["data"]["keys"]
-        except hvac.exceptions.InvalidPath:
-            return set()
-        return {name for name in names if name.startswith(f"{self.prefix}.{self.host}.")}
+    def _check_client(self, client, document):
+        client_id, name, keys = client["clientId"], client["clientName"], document["keys"]
+        states = Counter(entry["state"] for entry in keys.values())
+        overlap = int(document["overlap_seconds"] or 0)
+        marks = (document["overlap_seconds"], document["unpurged"], document.get("operation"), states["next"])
+        assert not any(marks) or (states["previous"] and overlap), f"{name} is in progress: {marks}"
+        registered = {key["kid"] for key in client.get("publicKeys", [])}
+        assert registered == set(keys), name
+        revived = self.compromised & {*keys, *registered}
+        assert not revived, f"{name}: revoked keys are there: {revived}"
+        assert self.sides.logs_in(client_id, document["kid"], keys_in(document)[document["kid"]]), name
+        shown = self.sides.metadata(client_id)["custom_metadata"]
+        assert (shown["kid"], shown.get("rotate_by", "")) == (document["kid"], document["rotate_by"]), name
+        if client_id in self.secretless:
+            assert not client.get("clientSecrets"), f"{name} still has the secret that an adoption was to remove"
+            secret = self.secrets.get(client_id)
+            assert not secret or not self.sides.secret_logs_in(client_id, secret), f"the secret of {name} logs in"
 
     def _clean(self):
-        with hvac_client(self.vault) as vault:
-            for name in self._in_transit(vault):
-                self.referee.store._transit.destroy(name)
-        for client_id in self.referee.store.client_ids(self.host):
-            self.referee.store.delete(self.host, client_id)
-        for staged in self.referee.store.staged(self.host):
-            assert staged_document_name(staged.name)
-            self.referee.store.unstage(staged)
-        for actor in (*self.actors, self.referee):
+        for name in self.sides.names_in_transit():
+            self.helper.store._transit.destroy(name)
+        for client_id in self.helper.store.client_ids(self.host):
+            self.helper.store.delete(self.host, client_id)
+        for staged in self.helper.store.staged(self.host):
+            self.helper.store.unstage(staged)
+        self.sides.close()
+        for actor in (*self.actors, self.helper):
             actor.close()
-
-
-class hvac_client:  # noqa: N801  # used as a function
-    def __init__(self, vault):
-        self._client = hvac.Client(url=vault.url, token=vault.token)
-
-    def __enter__(self):
-        return self._client
-
-    def __exit__(self, *_):
-        self._client.adapter.close()

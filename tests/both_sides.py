@@ -1,0 +1,136 @@
+"""A look at tenant and Vault without the product: for checkers that must not share its mistakes.
+
+It speaks HTTP to both, reads the documents as they lie in the Vault, and signs assertions by `cryptography` alone.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
+
+import httpx
+import requests
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from qlik_keys.sandbox.transport import SandboxTransport
+
+P384 = ec.SECP384R1()
+
+
+class BothSides:
+    """The clients of a tenant, and what the Vault has of them; all keys are ES384.
+
+    Args:
+        vault: a real OpenBao: .url and .token.
+        simulator: the tenant.
+        clock: time.
+        prefix: the folder in the Vault's mount.
+    """
+
+    def __init__(self, vault, simulator, *, clock, prefix):
+        self._vault, self._simulator, self._clock = vault, simulator, clock
+        self._host = simulator.base_url.removeprefix("https://")
+        self._folder, self._prefix = f"{prefix}/{self._host}", prefix
+        self._http = httpx.Client(transport=SandboxTransport(simulator), base_url=simulator.base_url)
+        self._requests = requests.Session()
+
+    def close(self):
+        self._http.close()
+        self._requests.close()
+
+    # --- the Vault ---
+
+    def ask_vault(self, method, path, **options):
+        headers = {"X-Vault-Token": self._vault.token}
+        return self._requests.request(method, f"{self._vault.url}/v1/{path}", headers=headers, timeout=30, **options)
+
+    def document(self, client_id):
+        answer = self.ask_vault("GET", f"secret/data/{self._folder}/{client_id}")
+        return answer.json()["data"]["data"] if answer.status_code == 200 else None
+
+    def metadata(self, client_id):
+        answer = self.ask_vault("GET", f"secret/metadata/{self._folder}/{client_id}")
+        return answer.json()["data"] if answer.status_code == 200 else None
+
+    def _listed(self, path):
+        answer = self.ask_vault("LIST", path)
+        return answer.json()["data"]["keys"] if answer.status_code == 200 else []
+
+    def documents(self, folder=""):
+        return self._listed(f"secret/metadata/{self._folder}{folder}")
+
+    def names_in_transit(self):
+        return {name for name in self._listed("transit/keys") if name.startswith(f"{self._prefix}.{self._host}.")}
+
+    # --- the tenant ---
+
+    @property
+    def _as_administrator(self):
+        return {"authorization": f"Bearer {self._simulator.api_key}"}
+
+    def client(self, client_id):
+        answer = self._http.get(f"/api/v1/oauth-clients/{client_id}", headers=self._as_administrator)
+        return answer.json() if answer.status_code == 200 else None
+
+    def clients(self):
+        return self._http.get("/api/v1/oauth-clients?limit=100", headers=self._as_administrator).json()["data"]
+
+    # --- keys and logins ---
+
+    def keys(self, client_id):
+        """Whatever the Vault has of a client's keys: kid -> (private number, None) or (None, name in Transit)."""
+        return keys_in(self.document(client_id))
+
+    def logs_in(self, client_id, kid, parts):
+        url = f"{self._simulator.base_url}/oauth/token"
+        now = int(self._clock.time())
+        claims = {"iss": client_id, "sub": client_id, "aud": url, "iat": now, "exp": now + 60, "jti": uuid.uuid4().hex}
+        header = {"alg": "ES384", "typ": "JWT", "kid": kid}
+        signed = b".".join(encoded(json.dumps(part).encode()) for part in (header, claims))
+        signature = self._signature(signed, *parts)
+        if signature is None:
+            return False  # the Vault does not have that key any more
+        form = {
+            "grant_type": "client_credentials",
+            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            "client_id": client_id,
+            "client_assertion": (signed + b"." + signature).decode(),
+        }
+        return self._http.post("/oauth/token", data=form).status_code == 200
+
+    def _signature(self, signed, number, reference):
+        if number is not None:
+            der = ec.derive_private_key(number, P384).sign(signed, ec.ECDSA(hashes.SHA384()))
+            return encoded(b"".join(half.to_bytes(48) for half in decode_dss_signature(der)))
+        body = {"input": b64encode(signed).decode(), "marshaling_algorithm": "jws"}
+        answer = self.ask_vault("POST", f"transit/sign/{reference}/sha2-384", json=body)
+        if answer.status_code != 200:
+            return None
+        return answer.json()["data"]["signature"].rpartition(":")[2].rstrip("=").encode()
+
+    def secret_logs_in(self, client_id, secret):
+        form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
+        return self._http.post("/oauth/token", data=form).status_code == 200
+
+
+def keys_in(document):
+    return {kid: _parts(entry) for kid, entry in (document or {"keys": {}})["keys"].items()}
+
+
+def _parts(entry):
+    if entry.get("reference"):
+        return None, entry["reference"]
+    number = json.loads(entry["private_jwk"])["d"]
+    return int.from_bytes(urlsafe_b64decode(number + "=" * (-len(number) % 4))), None
+
+
+def operation_in(document):
+    """Return the operation that a document says is in progress, {} for none."""
+    return json.loads((document or {}).get("operation") or "{}")
+
+
+def encoded(content):
+    return urlsafe_b64encode(content).rstrip(b"=")
