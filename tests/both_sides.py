@@ -6,6 +6,7 @@ It speaks HTTP to both, reads the documents as they lie in the Vault, and signs 
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 
@@ -15,8 +16,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from qlik_keys.sandbox.transport import SandboxTransport
-
 P384 = ec.SECP384R1()
 
 
@@ -25,16 +24,18 @@ class BothSides:
 
     Args:
         vault: a real OpenBao: .url and .token.
-        simulator: the tenant.
+        tenant_url: the tenant.
+        api_key: of its administrator.
+        transport: what reaches it, None for the network.
         clock: time.
         prefix: the folder in the Vault's mount.
     """
 
-    def __init__(self, vault, simulator, *, clock, prefix):
-        self._vault, self._simulator, self._clock = vault, simulator, clock
-        self._host = simulator.base_url.removeprefix("https://")
+    def __init__(self, vault, tenant_url, api_key, *, transport=None, clock=time, prefix="qlik-keys"):
+        self._vault, self._tenant_url, self._api_key, self._clock = vault, tenant_url, api_key, clock
+        self._host = httpx.URL(tenant_url).netloc.decode()
         self._folder, self._prefix = f"{prefix}/{self._host}", prefix
-        self._http = httpx.Client(transport=SandboxTransport(simulator), base_url=simulator.base_url)
+        self._http = httpx.Client(transport=transport, base_url=tenant_url, timeout=30)
         self._requests = requests.Session()
 
     def close(self):
@@ -69,7 +70,7 @@ class BothSides:
 
     @property
     def _as_administrator(self):
-        return {"authorization": f"Bearer {self._simulator.api_key}"}
+        return {"authorization": f"Bearer {self._api_key}"}
 
     def client(self, client_id):
         answer = self._http.get(f"/api/v1/oauth-clients/{client_id}", headers=self._as_administrator)
@@ -85,7 +86,7 @@ class BothSides:
         return keys_in(self.document(client_id))
 
     def logs_in(self, client_id, kid, parts):
-        url = f"{self._simulator.base_url}/oauth/token"
+        url = f"{self._tenant_url}/oauth/token"
         now = int(self._clock.time())
         claims = {"iss": client_id, "sub": client_id, "aud": url, "iat": now, "exp": now + 60, "jti": uuid.uuid4().hex}
         header = {"alg": "ES384", "typ": "JWT", "kid": kid}

@@ -17,6 +17,7 @@ from support import ManualClock, machine_client
 import qlik_keys as qk
 from qlik_keys.errors import QlikKeysError
 from qlik_keys.sandbox.tenant import SandboxTenant
+from qlik_keys.sandbox.transport import SandboxTransport
 
 FAULTS = ("down", "denied", "lost", "interrupted", "interrupted after", "killed", "killed after")
 MOST_CALLS = 60
@@ -80,7 +81,9 @@ class Sides(BothSides):
         self.other = Actor(self, custody)
         self.host = self.actor.tenant.host
         assert list(self.actor.store.client_ids(self.host)) == []  # what only the first use asks
-        super().__init__(vault, self.simulator, clock=self.clock, prefix=self.prefix)
+        transport = SandboxTransport(self.simulator)
+        url, api_key = self.simulator.base_url, self.simulator.api_key
+        super().__init__(vault, url, api_key, transport=transport, clock=self.clock, prefix=self.prefix)
 
     def close(self):
         self.actor.close()

@@ -187,7 +187,10 @@ class Schedule:
         kinds = ("kv", "transit")
         self.actors = [Actor(self, custody) for custody in custodies or (choose(kinds), choose(kinds))]
         # What is looked at is looked at without the product; the helper makes strangers and clears away.
-        self.sides = BothSides(vault, self.simulator, clock=self.clock, prefix=self.prefix)
+        self.sides = BothSides(
+            vault, self.simulator.base_url, self.simulator.api_key,
+            transport=SandboxTransport(self.simulator), clock=self.clock, prefix=self.prefix,
+        )  # fmt: skip
         self.helper = Actor(self, "kv")
         self.host = self.helper.tenant.host
         self.could_log_in, self.doomed, self.told = set(), set(), []

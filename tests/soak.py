@@ -3,11 +3,13 @@
 make soak ARGS="--count 500 --seed 42"
 make soak ARGS="--count 1 --seed 1234567"     the one that failed
 make soak ARGS=--intents                      each operation, interrupted at each call by each kind of fault
+make soak ARGS="--together 200"               eight processes rotate one client at the same time, so many clients
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import sys
@@ -17,9 +19,11 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent))
+from actors import TOGETHER, Actors, rotate_together
 from intents import FAULTS, MORE_STATES, MOST_CALLS, STATES, Sides, interrupt
 from schedules import Schedule
 
+import qlik_keys as qk
 from qlik_keys.sandbox.openbao import OpenBao
 
 STEPS = 6
@@ -89,13 +93,40 @@ def all_intents(processes: int) -> int:
     return bool(failures)
 
 
+def all_together(rounds: int) -> int:
+    """Have eight processes rotate a client, for so many clients with each custody; return 1 where something failed."""
+    began, failures, successes = time.monotonic(), 0, 0
+    with (
+        qk.sandbox.start() as box,
+        contextlib.closing(Actors(box)) as actors,
+        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
+    ):
+        for custody in ("kv", "transit"):
+            with qk.VaultKeyStore(box.vault_url, token=box.vault_token, custody=custody) as store:
+                for done in range(1, rounds + 1):
+                    try:
+                        successes += rotate_together(box, actors, tenant, store)
+                    except Exception:  # noqa: BLE001  # as for a schedule
+                        failures += 1
+                        print(f"\n{traceback.format_exc()}", flush=True)
+                    print(f"\r{custody}: {done} of {rounds} clients, {failures} failed ", end="", flush=True)
+    print(
+        f"\ntogether: {TOGETHER} processes, {rounds} clients, 2 custodies: {failures} failed, "
+        f"{successes / (2 * rounds):.1f} of {TOGETHER} report the new key, {time.monotonic() - began:.0f} s"
+    )
+    return bool(failures)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Random schedules of two actors under faults.")
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=None, help="of the first schedule; the others count on from it")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--intents", action="store_true", help="interrupt each operation at each call instead")
+    parser.add_argument("--together", type=int, default=0, help="let processes rotate so many clients at once instead")
     told = parser.parse_args()
+    if told.together:
+        return all_together(told.together)
     if told.intents:
         return all_intents(told.processes)
     first = random.SystemRandom().randrange(10**9) if told.seed is None else told.seed
@@ -112,8 +143,10 @@ def main() -> int:
             done += len(running[ended])
             rate = done / (time.monotonic() - began)
             print(f"\r{done} done, {len(failures)} failed, {rate:.1f} a second ", end="", flush=True)
-    print()
-    print(f"{len(failures)} of {told.count} failed; seeds from {first}; {time.monotonic() - began:.0f} s")
+    print(
+        f"\nsoak: {told.count} schedules of {STEPS} steps, seeds {first} to {first + told.count - 1}: "
+        f"{len(failures)} failed, {time.monotonic() - began:.0f} s"
+    )
     return bool(failures)
 
 

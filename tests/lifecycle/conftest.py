@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import uuid
-from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
 
 import hvac
 import pytest
+from actors import Actors
 from between import Between
 
 import qlik_keys as qk
@@ -105,35 +101,6 @@ class World:
         assert self.staged() == []
         self.assert_no_orphan(name, record)
         return client
-
-
-class Actors:
-    """Provisions in processes of their own (killed.py)."""
-
-    def __init__(self, box):
-        self._where = {
-            "tenant_url": box.tenant_url,
-            "api_key": box.api_key,
-            "vault_url": box.vault_url,
-            "vault_token": box.vault_token,
-        }
-        script = Path(__file__).with_name("killed.py")
-        self._process = subprocess.Popen([sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.pids = Future()
-
-    def run(self, *wishes):
-        """Start a process for each wish, all at once; return how they ended. `pids` is set when they start."""
-        told = [{**self._where, "key": "ES384", "client_secret": False, **wish} for wish in wishes]
-        self.pids = Future()
-        self._process.stdin.write(json.dumps(told).encode() + b"\n")
-        self._process.stdin.flush()
-        self.pids.set_result(json.loads(self._process.stdout.readline()))
-        return json.loads(self._process.stdout.readline())
-
-    def close(self):
-        self._process.stdin.close()
-        self._process.stdout.close()
-        assert self._process.wait(10) == 0
 
 
 @pytest.fixture

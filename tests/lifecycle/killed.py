@@ -53,10 +53,12 @@ def act(told: dict) -> dict:
 
 def change_keys(tenant: QlikTenant, store: vault.VaultKeyStore, told: dict, on_step: object) -> dict:
     try:
-        {**CHANGES, **OTHERS}[told["operation"]](tenant, store, told["client_id"], on_step=on_step)
+        done = {**CHANGES, **OTHERS}[told["operation"]](tenant, store, told["client_id"], on_step=on_step)
     except qk.QlikKeysError as problem:
-        return {"error": type(problem).__name__, "hint": problem.hint}
-    return {}
+        return {"error": type(problem).__name__, "hint": problem.hint, "message": problem.message}
+    if told["operation"] != "rotate":
+        return {}
+    return {"kid": done.kid, "made_key": done.made_key, "warnings": done.warnings}
 
 
 def child(told: dict, gun: int, mouth: int) -> None:

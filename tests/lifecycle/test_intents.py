@@ -6,16 +6,14 @@ Here each call is struck by one kind of fault, in turn; `make soak ARGS=--intent
 from __future__ import annotations
 
 import itertools
-from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
-from threading import Barrier
 
 import httpx
 import pytest
+from actors import rotate_together
 from intents import FAULTS, MOST_CALLS, STATES, Sides, interrupt
 
 import qlik_keys as qk
-from qlik_keys.errors import NeedsPerson, QlikKeysError, StoreDenied
+from qlik_keys.errors import QlikKeysError, StoreDenied
 from qlik_keys.sandbox.transport import SandboxTransport
 from qlik_keys.tenant import PatchOperation
 
@@ -211,40 +209,6 @@ def test_metadata_that_were_not_written_are_set_right(look, sides):
 
 
 @pytest.mark.parametrize("custody", ["kv", "transit"])
-def test_eight_rotate_one_client_at_once(custody, openbao):
+def test_eight_processes_rotate_one_client_at_once(world, actors):
     """One makes the key; each of the others is told that it finished that one's rotation, or is refused."""
-    sides = Sides(openbao, custody)
-    client_id, _ = sides.prepare("plain")
-    url, credential = sides.simulator.base_url, qk.ApiKey(sides.simulator.api_key)
-    start = Barrier(8)
-
-    def rotate(_):
-        with (
-            qk.QlikTenant(url, credential=credential, transport=SandboxTransport(sides.simulator)) as tenant,
-            qk.VaultKeyStore(openbao.url, token=openbao.token, custody=custody, prefix=sides.prefix) as store,
-        ):
-            start.wait()
-            try:
-                return qk.rotate(tenant, store, client_id, overlap=timedelta(hours=1))
-            except QlikKeysError as problem:
-                return problem
-
-    try:
-        with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(rotate, range(8)))
-        done = [answer for answer in answers if not isinstance(answer, QlikKeysError)]
-        made = [answer.kid for answer in done if answer.made_key]
-        assert len(made) == 1
-        for answer in done:
-            assert answer.kid == made[0]
-            assert answer.made_key or "no further key was made" in answer.warnings[0]
-        refused = [answer for answer in answers if isinstance(answer, QlikKeysError)]
-        assert all(isinstance(answer, NeedsPerson) and answer.hint for answer in refused), refused
-        assert sides.resume() == []
-        document, client = sides.document(client_id), sides.client(client_id)
-        assert document["kid"] == made[0]
-        assert len(document["keys"]) == 2
-        assert {key["kid"] for key in client["publicKeys"]} == set(document["keys"])
-        assert sides.logs_in(client_id, made[0], sides.keys(client_id)[made[0]])
-    finally:
-        sides.close()
+    assert rotate_together(world.box, actors, world.tenant, world.store) >= 1
