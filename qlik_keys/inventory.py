@@ -301,15 +301,13 @@ def _operation(summary: KeySummary, states: RecordStates) -> dict[str, str]:
     """
     operation = summary.operation
     if operation is None and summary.client_id in states.unread:
-        return {
-            "severity": "medium",
-            "meaning": "It is a rotation or a retirement, or somebody has edited the record: this login may not read "
-            "which.",
-        }
+        what = "a rotation or a retirement, or somebody has edited the record: this login may not read which"
+        return {"severity": "medium", "meaning": f"It is {what}.", "words": what}
     if operation is None:
-        return {"severity": "medium", "meaning": "It is a rotation or a retirement."}
+        what = "a rotation or a retirement"
+        return {"severity": "medium", "meaning": f"It is {what}.", "words": what}
     severity = "critical" if operation.name == "revoke" else "high" if operation.is_serious else "medium"
-    return {"severity": severity, "meaning": f"It is: {operation.to_text()}."}
+    return {"severity": severity, "meaning": f"It is: {operation.to_text()}.", "words": operation.to_text()}
 
 
 def _meaning(

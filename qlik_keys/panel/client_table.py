@@ -20,18 +20,26 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _STATIC = Path(__file__).parent / "static"
-_LISTS = ("auth_methods", "scopes", "algs", "findings")
+_LISTS = ("auth_methods", "scopes", "kids", "algs", "findings")
 _TEXTS = ("client_id", "name", "consent", "current_kid", "custody")
-_DAYS = ("key_made", "rotate_by")
+_TIMES = ("created", "updated", "key_made", "rotate_by")
+_SCRIPTS = ("client_search.js", "client_rows.js", "client_table.js")  # one module: a widget has but one
 _FAST = 1  # zlib: the least work; it halves the message twice already
 
 
 class ClientTable(anywidget.AnyWidget):
-    """A table of `qlik_keys.clients`; `selected` has the ids of the rows that are ticked."""
+    """A table of `qlik_keys.clients`.
 
-    _esm = _STATIC / "client_table.js"
+    Attributes:
+        selected: the ids of the rows that are ticked.
+        finding: the finding that it is narrowed to, "" for all.
+        columns: the columns that were chosen, none for as many as fit; kept as long as the kernel lives.
+    """
+
+    _esm = "".join((_STATIC / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     selected: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
     finding = traitlets.Unicode("").tag(sync=True)
+    columns: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
     severities: traitlets.Dict[str, str] = traitlets.Dict().tag(sync=True)
     form_trait = "selected"
 
@@ -60,8 +68,21 @@ class ClientTable(anywidget.AnyWidget):
 
 
 def packed(frame: pd.DataFrame) -> bytes:
-    """Return the columns that the page shows, as compressed JSON."""
-    columns: dict[str, list[Any]] = {name: frame[name].tolist() for name in _LISTS}
+    """Return what the page shows and searches, as compressed JSON: columns, times in seconds, None for missing ones."""
+    columns: dict[str, Any] = {name: frame[name].tolist() for name in _LISTS}
     columns |= {name: frame[name].fillna("").tolist() for name in _TEXTS}
-    columns |= {name: frame[name].dt.strftime("%Y-%m-%d").fillna("").tolist() for name in _DAYS}
+    columns |= {name: _seconds(frame[name]) for name in _TIMES}
+    columns["key_age_days"] = _or_none(frame["key_age_days"].tolist(), frame["key_age_days"])
+    columns["operations"] = {
+        client_id: {"severity": told["severity"], "words": told["words"]}
+        for client_id, told in frame.attrs.get("operations", {}).items()
+    }
     return zlib.compress(json.dumps(columns, ensure_ascii=False).encode(), _FAST)
+
+
+def _seconds(times: pd.Series[Any]) -> list[int | None]:
+    return _or_none(times.astype("datetime64[s, UTC]").astype("int64").tolist(), times)
+
+
+def _or_none(values: list[int], of: pd.Series[Any]) -> list[int | None]:
+    return [None if is_missing else value for value, is_missing in zip(values, of.isna(), strict=True)]

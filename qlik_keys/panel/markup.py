@@ -223,7 +223,13 @@ def chosen(rows: pd.DataFrame | None, client_ids: Sequence[str], why: str) -> st
             "<code>panel.selected</code>.</p>"
         )
     name = "" if rows is None or rows.empty else f"<b>{escape(str(rows['name'].iloc[0]))}</b> "
-    return f"<p>{name}<code>{escape(client_ids[0])}</code></p>"
+    told = None if rows is None else rows.attrs.get("operations", {}).get(client_ids[0])
+    interrupted = (
+        warnings([f"In progress, or interrupted: {told['words']}. Resume finishes it, if nobody is at it now."])
+        if told
+        else ""
+    )
+    return f"<p>{name}<code>{escape(client_ids[0])}</code></p>{interrupted}"
 
 
 def ages(counts: Mapping[str, tuple[int, int]]) -> str:

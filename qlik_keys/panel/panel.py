@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from qlik_keys.tenant import QlikTenant
     from qlik_keys.tenant.raw import RawAnswer
 
-_STYLE = Path(__file__).parent / "static" / "panel.css"
+_STATIC = Path(__file__).parent / "static"
+_STYLES = ("panel.css", "client_table.css")
 
 
 class Panel:
@@ -85,7 +86,8 @@ class Panel:
         self._id = secrets.token_hex(4)
         self._summary = ""
         self._summaries: list[DisplayHandle] = []
-        style = widgets.HTML(f"<style>{_STYLE.read_text(encoding='utf-8')}{hiding(self._id)}</style>")
+        looks = "".join((_STATIC / name).read_text(encoding="utf-8") for name in _STYLES)
+        style = widgets.HTML(f"<style>{looks}{hiding(self._id)}</style>")
         style.layout.display = "none"
         self._root = widgets.VBox([style, Pulse(), self._frame.widget])
         self._root.add_class("qk-root")

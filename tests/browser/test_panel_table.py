@@ -68,7 +68,7 @@ def test_ten_thousand_rows_are_searched_sorted_filtered_and_selected(page, panel
     table.get_by_label("Search").press_sequentially("AA-")
     expect(table).to_contain_text(f"2 of {MANY + 2:,} clients")
     expect(rows(panel)).to_have_count(2)
-    table.get_by_label("Search").fill(made[0].kid)
+    table.get_by_label("Search").fill(made[0].kid[11:])
     expect(rows(panel)).to_have_count(1)
     table.get_by_label("Search").fill("nothing like it")
     expect(table).to_contain_text("No client has that.")

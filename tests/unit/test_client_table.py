@@ -33,7 +33,7 @@ def frame_of(*rows):
         "findings": (),
     }
     frame = pd.DataFrame([dict.fromkeys(COLUMNS) | given | row for row in rows])
-    for name in ("key_made", "rotate_by"):
+    for name in ("created", "updated", "key_made", "rotate_by"):
         frame[name] = pd.Series(frame[name], dtype="datetime64[us, UTC]")
     frame["key_age_days"] = frame["key_age_days"].astype("Int64")
     return frame
@@ -43,12 +43,24 @@ def unpacked(rows):
     return json.loads(zlib.decompress(rows))
 
 
-def test_rows_are_packed_with_days_and_without_missing_values():
-    columns = unpacked(packed(frame_of({}, {"name": None, "key_made": None})))
+def test_rows_are_packed_with_their_moments_and_missing_values_as_missing():
+    frame = frame_of({"created": MOMENT}, {"name": None, "key_made": None, "key_age_days": None})
+    columns = unpacked(packed(frame))
     assert columns["name"] == ["nightly <b>etl</b>", ""]
-    assert columns["key_made"] == ["2026-03-01", ""]
-    assert columns["rotate_by"] == columns["consent"] == ["", ""]
+    assert columns["key_made"] == columns["created"] == [int(MOMENT.timestamp()), None]
+    assert columns["rotate_by"] == columns["updated"] == [None, None]
+    assert columns["key_age_days"] == [3, None]
+    assert columns["consent"] == ["", ""]
     assert columns["scopes"][0] == ["user_default", "apps:read"]
+    assert columns["kids"] == [["k"], ["k"]]
+    assert columns["operations"] == {}
+
+
+def test_an_interrupted_operation_is_packed_with_who_and_when():
+    frame = frame_of({})
+    told = {"severity": "critical", "words": "revoke, started by ann on host at 2026-03-01 12:30 UTC"}
+    frame.attrs["operations"] = {"c" * 32: {**told, "meaning": "It is: …"}}
+    assert unpacked(packed(frame))["operations"] == {"c" * 32: told}
 
 
 def test_the_rows_are_in_a_message_and_in_no_state():

@@ -1,18 +1,24 @@
 // The table of clients. The rows come as one compressed message; search, filter, order and selection happen here, and
-// only the rows in sight are in the page.
-const ROW = 56;
+// only the rows in sight are in the page. What the search understands is in client_search.js, which stands before this.
 const SPARE = 6;
-const COLUMNS = [
-  { key: "name", title: "Client", width: 250 },
-  { key: "auth_methods", title: "Logs in by", width: 125 },
-  { key: "scopes", title: "Scopes", width: 125 },
-  { key: "current_kid", title: "Current key", width: 160 },
-  { key: "key_made", title: "Key made", width: 98 },
-  { key: "rotate_by", title: "Rotate by", width: 98 },
-  { key: "consent", title: "Consent", width: 90 },
-  { key: "findings", title: "Findings", width: 210 },
-];
-const METHODS = { private_key_jwt: "private key JWT", client_secret: "client secret" };
+const TICK_WIDTH = 44;
+const ROW_HEIGHT = 58;
+const CARD_HEIGHT = 136;
+const CARD_LINE = 20;
+const LOW_WINDOW = 640;
+const ORDERS = {
+  "created-down": "newest first",
+  "created-up": "oldest first",
+  "name-up": "by name",
+  "findings-up": "by severity of findings",
+  "key_made-up": "oldest keys first",
+  "rotate_by-up": "by date to rotate",
+};
+const HELP =
+  "Words in any order, all of which must fit: of name, id, key id, scope, login, finding; in quotes, words in a row. " +
+  "2026-11 is a date of the row; >2026-10-01, <2026-11 and 2026-10..2026-11 are about the day the client was created. " +
+  "For one field alone: name:etl, scope:apps, finding:secret, login:secret, created:2026-11, updated:>2026-10, " +
+  "key:<2026-06 (when the key was made), rotate:<2026-12.";
 
 async function unpack(view) {
   if (!view.byteLength) return null;
@@ -20,107 +26,145 @@ async function unpack(view) {
   return new Response(stream).json();
 }
 
-function make(tag, className = "", words = "") {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (words) made.textContent = words;
-  return made;
-}
-
 function render({ model, el }) {
   const id = `qk-table-${Math.random().toString(36).slice(2)}`;
-  const bar = make("div", "qk-bar");
-  const searchField = make("div", "qk-field");
-  const searchLabel = make("label", "", "Search");
+  const field = (words, control, name) => {
+    const made = make("div", "qk-field");
+    const label = make("label", "", words);
+    control.id = label.htmlFor = `${id}-${name}`;
+    made.append(label, control);
+    return made;
+  };
   const search = make("input");
-  const filterField = make("div", "qk-field");
-  const filterLabel = make("label", "", "Finding");
-  const filter = make("select");
-  const caption = make("p", "qk-muted");
-  const scroller = make("div", "qk-scroll");
-  const table = make("table", "qk-table");
-  const head = make("tr");
-  const body = make("tbody");
-  el.classList.add("qk-clients");
   search.type = "search";
-  search.id = searchLabel.htmlFor = `${id}-search`;
   search.autocomplete = "off";
-  search.placeholder = "name, id, scope, key, finding …";
-  filter.id = filterLabel.htmlFor = `${id}-filter`;
-  caption.setAttribute("aria-live", "polite");
+  search.placeholder = "words and dates: etl >2026-10-01";
+  const filter = make("select");
+  const orderChoice = make("select");
+  const orderField = field("Order", orderChoice, "order");
+  const columnChooser = make("details", "qk-columns");
+  const columnSummary = make("summary");
+  const columnList = make("div", "qk-column-list");
+  columnChooser.append(columnSummary, columnList);
+  const bar = make("div", "qk-bar");
+  bar.append(field("Search", search, "search"), field("Finding", filter, "filter"), orderField, columnChooser);
+  const help = make("details", "qk-help qk-muted");
+  help.append(make("summary", "", "What the search understands"), make("p", "", HELP));
+  const caption = make("div", "qk-caption qk-muted");
+  const captionWords = make("p");
+  captionWords.setAttribute("aria-live", "polite");
+  const reveal = button("Show what is selected", () => {
+    search.value = "";
+    if (model.get("finding")) {
+      model.set("finding", "");
+      model.save_changes();
+    } else narrow();
+  });
+  caption.append(captionWords, reveal);
+  const scroller = make("div", "qk-scroll");
   scroller.tabIndex = 0;
   scroller.setAttribute("role", "region");
   scroller.setAttribute("aria-label", "Clients");
-  searchField.append(searchLabel, search);
-  filterField.append(filterLabel, filter);
-  bar.append(searchField, filterField);
+  const table = make("table", "qk-table");
   const group = make("colgroup");
-  for (const width of [44, ...COLUMNS.map((column) => column.width)]) {
-    const column = make("col");
-    column.style.width = `${width}px`;
-    group.append(column);
-  }
+  const head = make("tr");
   const thead = make("thead");
+  const body = make("tbody");
   thead.append(head);
   table.append(group, thead, body);
   scroller.append(table);
-  el.append(bar, caption, scroller);
+  const pager = make("div", "qk-pager");
+  const before = button("Previous", () => turn(-1));
+  const after = button("Next rows", () => turn(1));
+  const pagerWords = make("span", "qk-muted");
+  pager.append(before, pagerWords, after);
+  el.classList.add("qk-clients");
+  el.append(bar, help, caption, scroller, pager);
 
   let columns = null;
-  let texts = [];
+  let searched = {};
+  let lines = {};
   let shown = [];
-  let order = { key: "", down: false };
+  let problems = [];
+  let order = { key: "created", down: true }; // newest first
   let selected = new Set(model.get("selected"));
   let focused = 0;
   let drawn = "";
+  let inCards = false;
+  let isPaged = false;
+  let visible = COLUMNS;
 
   const count = () => (columns ? columns.client_id.length : 0);
-  const say = (value) => (Array.isArray(value) ? value.map((each) => METHODS[each] || each).join(", ") : value);
+  const rowHeight = () => (inCards ? CARD_HEIGHT + CARD_LINE * visible.filter((each) => !each.isNeeded).length : ROW_HEIGHT);
 
-  // Findings are ordered by their weight, everything else by its words.
+  // --- which rows, and in which order ---
+
+  // Findings are ordered by their severity, dates by time, everything else by its words.
   const sortable = (row) => {
+    if (TIMES.includes(order.key)) return columns[order.key][row] ?? "";
     if (order.key !== "findings") return say(columns[order.key][row]).toLowerCase();
     const [first] = columns.findings[row];
     return first ? String(Object.keys(model.get("severities")).indexOf(first)).padStart(3, "0") : "";
   };
   const narrow = () => {
-    const wanted = search.value.trim().toLowerCase();
+    const parsed = parseSearch(search.value);
     const finding = model.get("finding");
+    problems = parsed.problems;
     shown = [];
     for (let row = 0; row < count(); row += 1) {
       if (finding && !columns.findings[row].includes(finding)) continue;
-      if (!wanted || texts[row].includes(wanted)) shown.push(row);
+      if (fitsSearch(parsed.terms, searched, row)) shown.push(row);
     }
-    if (order.key) {
-      const values = shown.map(sortable);
-      const places = shown.map((_, place) => place);
-      const sign = order.down ? -1 : 1;
-      // What is missing stands at the end either way.
-      places.sort((a, b) => {
-        if (!values[a] !== !values[b]) return values[a] ? -1 : 1;
-        return values[a] < values[b] ? -sign : values[a] > values[b] ? sign : a - b;
-      });
-      shown = places.map((place) => shown[place]);
-    }
+    const values = shown.map(sortable);
+    const places = shown.map((_, place) => place);
+    const sign = order.down ? -1 : 1;
+    // What is missing stands at the end either way.
+    places.sort((a, b) => {
+      if ((values[a] === "") !== (values[b] === "")) return values[a] === "" ? 1 : -1;
+      return values[a] < values[b] ? -sign : values[a] > values[b] ? sign : a - b;
+    });
+    shown = places.map((place) => shown[place]);
+    scroller.scrollTop = 0;
     focused = 0;
-    drawn = "";
-    draw();
-    tell();
+    keepInSight();
+    redraw();
+  };
+  const keepInSight = () => {
+    if (!columns || !selected.size) return;
+    const place = shown.findIndex((row) => selected.has(columns.client_id[row]));
+    if (place < 0) return;
+    focused = place;
+    scrollTo(place);
   };
   const tell = () => {
-    const all = `${count().toLocaleString("en")} client${count() === 1 ? "" : "s"}`;
-    const some = shown.length < count() ? `${shown.length.toLocaleString("en")} of ${all}` : all;
-    const ticked = selected.size ? ` · ${selected.size.toLocaleString("en")} selected` : "";
-    caption.textContent = columns ? `${some}${ticked}` : "Not asked for yet: Refresh.";
-    scroller.hidden = bar.hidden = !columns;
+    scroller.hidden = bar.hidden = help.hidden = !columns;
+    pager.hidden = !columns || !isPaged || shown.length <= perPage();
+    reveal.hidden = true;
+    if (!columns) {
+      captionWords.textContent = "Not asked for yet: Refresh.";
+      return;
+    }
+    const all = plural(count(), "client");
+    const parts = [shown.length < count() ? `${shown.length.toLocaleString("en")} of ${all}` : all];
+    const direction = `${order.key}-${order.down ? "down" : "up"}`;
+    const title = COLUMNS.find((each) => each.key === order.key).title.toLowerCase();
+    parts.push(ORDERS[direction] || `by ${title}${order.down ? ", downwards" : ""}`);
+    if (selected.size) {
+      let inSight = 0;
+      for (const row of shown) if (selected.has(columns.client_id[row])) inSight += 1;
+      const hidden = selected.size - inSight;
+      reveal.hidden = !hidden;
+      const left = hidden ? ` (${hidden === selected.size ? "" : `${hidden.toLocaleString("en")} of them `}not in this list)` : "";
+      parts.push(`${selected.size.toLocaleString("en")} selected${left}`);
+    }
+    const wrong = problems.map((each) => `${each} is no date: 2026, 2026-11 or 2026-11-05`);
+    captionWords.textContent = [parts.join(" · "), ...wrong].join(". ");
   };
   const select = (ids) => {
     selected = new Set(ids);
     model.set("selected", [...selected]);
     model.save_changes();
-    drawn = "";
-    draw();
-    tell();
+    redraw();
   };
   const toggle = (clientId) => {
     const next = new Set(selected);
@@ -128,99 +172,251 @@ function render({ model, el }) {
     select(next);
   };
 
-  const two = (first, second) => {
-    const cell = make("td");
-    const one = make("div", "qk-cut qk-first", first);
-    const other = make("div", "qk-cut qk-second", second);
-    one.title = first;
-    other.title = second;
-    cell.append(one, other);
-    return cell;
-  };
-  const chips = (names) => {
-    const cell = make("td");
-    const line = make("div", "qk-chip-line");
-    if (!names.length) line.append(make("span", "qk-none", "✓ none"));
-    for (const name of names) {
-      const severity = model.get("severities")[name] || "low";
-      line.append(make("span", `qk-finding qk-severity-${severity}`, `${severity === "low" ? "ℹ" : "⚠"} ${name}`));
+  // --- a row ---
+
+  const cardOf = (row) => {
+    const cell = make("td", "qk-card-cell");
+    cell.append(...lines.name(row), ...lines.key(row), ...lines.findings(row));
+    for (const { key: name, title, isNeeded } of visible) {
+      if (isNeeded) continue;
+      cell.append(line(`${title}: ${lines[name](row).map((each) => each.textContent).filter(Boolean).join(" · ") || "none"}`, "qk-second"));
     }
-    line.title = names.join(", ");
-    cell.append(line);
-    return cell;
+    return [cell];
   };
+  const cellsOf = (row) =>
+    visible.map(({ key }) => {
+      const cell = make("td");
+      cell.append(...lines[key](row));
+      return cell;
+    });
   const rowOf = (row, place) => {
     const clientId = columns.client_id[row];
-    const name = columns.name[row];
-    const line = make("tr", selected.has(clientId) ? "qk-ticked" : "");
-    line.setAttribute("aria-rowindex", place + 2);
+    const made = make("tr", selected.has(clientId) ? "qk-ticked" : "");
+    made.setAttribute("aria-rowindex", place + 2);
     const cell = make("td", "qk-tick-cell");
+    const label = make("label");
     const tick = make("input");
     tick.type = "checkbox";
     tick.checked = selected.has(clientId);
     tick.tabIndex = place === focused ? 0 : -1;
     tick.dataset.place = place;
-    tick.setAttribute("aria-label", `Select ${name}`);
+    tick.setAttribute("aria-label", `Select ${columns.name[row]}`);
     tick.addEventListener("change", () => {
       focused = place;
       toggle(clientId);
     });
-    cell.append(tick);
-    const kid = columns.current_kid[row];
-    const keeper = columns.custody[row] === "transit" ? " · in Transit" : "";
-    line.append(
-      cell,
-      two(name, clientId),
-      two(say(columns.auth_methods[row]), ""),
-      two(columns.scopes[row].join(", "), ""),
-      two(kid, [...new Set(columns.algs[row])].join(", ") + (kid ? keeper : "")),
-      two(columns.key_made[row], ""),
-      two(columns.rotate_by[row], ""),
-      two(columns.consent[row], ""),
-      chips(columns.findings[row]),
-    );
-    line.addEventListener("click", (event) => {
-      if (event.target === tick || String(getSelection()).trim()) return;
+    label.append(tick);
+    cell.append(label);
+    made.append(cell, ...(inCards ? cardOf(row) : cellsOf(row)));
+    made.addEventListener("click", (event) => {
+      if (cell.contains(event.target) || String(getSelection()).trim()) return;
       focused = place;
       select(selected.size === 1 && selected.has(clientId) ? [] : [clientId]);
     });
-    return line;
+    return made;
   };
-  const spacer = (rows) => {
-    const line = make("tr", "qk-spacer");
-    line.setAttribute("aria-hidden", "true");
-    const cell = make("td");
-    cell.colSpan = COLUMNS.length + 1;
-    cell.style.height = `${rows * ROW}px`;
-    line.append(cell);
-    return line;
+  const filler = (className, words, height) => {
+    const made = make("tr", className);
+    const cell = make("td", words ? "qk-nothing" : "", words);
+    cell.colSpan = inCards ? 2 : visible.length + 1;
+    if (height) {
+      made.setAttribute("aria-hidden", "true");
+      cell.style.height = `${height}px`;
+    }
+    made.append(cell);
+    return made;
+  };
+
+  // --- what is in the page ---
+
+  const redraw = () => {
+    drawn = "";
+    draw();
+    tell();
   };
   const draw = () => {
     if (!columns) return body.replaceChildren();
     const height = scroller.clientHeight || 480;
-    const first = Math.max(0, Math.floor(scroller.scrollTop / ROW) - SPARE);
-    const last = Math.min(shown.length, first + Math.ceil(height / ROW) + 2 * SPARE);
+    const first = Math.max(0, Math.floor(scroller.scrollTop / rowHeight()) - SPARE);
+    const last = Math.min(shown.length, first + Math.ceil(height / rowHeight()) + 2 * SPARE);
+    drawPager();
     const now = `${first}-${last}`;
     if (now === drawn) return undefined;
     drawn = now;
-    const hadFocus = document.activeElement?.dataset?.place;
+    const hadFocus = document.activeElement?.dataset?.place !== undefined && body.contains(document.activeElement);
     const rows = [];
-    if (first > 0) rows.push(spacer(first));
+    if (first > 0) rows.push(filler("qk-spacer", "", first * rowHeight()));
     for (let place = first; place < last; place += 1) rows.push(rowOf(shown[place], place));
-    if (last < shown.length) rows.push(spacer(shown.length - last));
-    if (!shown.length) {
-      const line = make("tr");
-      const cell = make("td", "qk-nothing", count() ? "No client has that." : "The tenant has no OAuth client yet.");
-      cell.colSpan = COLUMNS.length + 1;
-      line.append(cell);
-      rows.push(line);
-    }
+    if (last < shown.length) rows.push(filler("qk-spacer", "", (shown.length - last) * rowHeight()));
+    if (!shown.length) rows.push(filler("", count() ? "No client has that." : "The tenant has no OAuth client yet."));
     body.replaceChildren(...rows);
     table.setAttribute("aria-rowcount", shown.length + 1);
     all.checked = shown.length > 0 && shown.every((row) => selected.has(columns.client_id[row]));
-    if (hadFocus !== undefined) body.querySelector(`input[data-place="${focused}"]`)?.focus();
+    if (hadFocus) body.querySelector(`input[data-place="${focused}"]`)?.focus({ preventScroll: true });
     return undefined;
   };
+  const scrollTo = (place) => {
+    const top = place * rowHeight();
+    const room = scroller.clientHeight - thead.offsetHeight;
+    if (top < scroller.scrollTop) scroller.scrollTop = top;
+    else if (top + rowHeight() > scroller.scrollTop + room) {
+      // The room for it has to be there before it can be scrolled to.
+      if (scroller.scrollHeight < top + rowHeight()) redraw();
+      scroller.scrollTop = isPaged ? Math.floor(place / perPage()) * perPage() * rowHeight() : top + rowHeight() - room;
+    }
+  };
+  const moveTo = (place) => {
+    if (place < 0 || place >= shown.length) return;
+    focused = place;
+    scrollTo(place);
+    redraw();
+    body.querySelector(`input[data-place="${place}"]`)?.focus({ preventScroll: true });
+  };
+  const perPage = () => Math.max(3, Math.min(8, Math.floor((innerHeight * 0.55) / rowHeight())));
+  const turn = (pages) => {
+    scroller.scrollTop = (Math.round(scroller.scrollTop / rowHeight()) + pages * perPage()) * rowHeight();
+    draw();
+  };
+  const drawPager = () => {
+    if (!isPaged) return;
+    const first = Math.round(scroller.scrollTop / rowHeight());
+    const last = Math.min(shown.length, first + perPage());
+    pagerWords.textContent = `${(first + 1).toLocaleString("en")} to ${last.toLocaleString("en")} of ${shown.length.toLocaleString("en")}`;
+    before.disabled = first <= 0;
+    after.disabled = last >= shown.length;
+  };
+
+  // --- columns, cards, the height ---
+
+  const all = make("input");
+  all.type = "checkbox";
+  all.setAttribute("aria-label", "Select all that are shown");
+  all.addEventListener("change", () => select(all.checked ? shown.map((row) => columns.client_id[row]) : []));
+  const sortBy = (key, down) => {
+    order = { key, down };
+    drawHead();
+    narrow();
+  };
+  const headOf = ({ key, title }) => {
+    const cell = make("th");
+    cell.scope = "col";
+    if (order.key === key) cell.setAttribute("aria-sort", order.down ? "descending" : "ascending");
+    const made = button(title, () => {
+      // A press of the column by which it is ordered already turns it round.
+      sortBy(key, order.key === key ? !order.down : false);
+      head.querySelector(`button[data-key="${key}"]`)?.focus({ preventScroll: true });
+    }, "qk-sort");
+    made.dataset.key = key;
+    cell.append(made);
+    return cell;
+  };
+  const drawHead = () => {
+    const corner = make("th", "qk-tick-cell");
+    const label = make("label");
+    corner.scope = "col";
+    label.append(all);
+    corner.append(label);
+    const cells = inCards ? [make("th", "", "Clients")] : visible.map(headOf);
+    if (inCards) cells[0].scope = "col";
+    head.replaceChildren(corner, ...cells);
+    const widths = [TICK_WIDTH, ...(inCards ? [0] : visible.map((column) => column.width))];
+    group.replaceChildren(...widths.map((width) => {
+      const column = make("col");
+      if (width) column.style.width = `${width}px`;
+      return column;
+    }));
+    table.classList.toggle("qk-cards", inCards);
+    table.style.minWidth = inCards ? "" : `${widths.reduce((sum, width) => sum + width, 0)}px`;
+    table.style.setProperty("--qk-row", `${rowHeight()}px`);
+    orderField.hidden = !inCards;
+    orderChoice.value = `${order.key}-${order.down ? "down" : "up"}`;
+  };
+  const drawChooser = () => {
+    const chosen = model.get("columns");
+    columnSummary.textContent = `Columns (${visible.length} of ${COLUMNS.length})`;
+    if (!columnChooser.open) return columnList.replaceChildren();
+    const change = (keys) => {
+      model.set("columns", keys);
+      model.save_changes();
+    };
+    const fit = button("As many as fit", () => change([]));
+    fit.disabled = !chosen.length;
+    return columnList.replaceChildren(
+      ...COLUMNS.filter(({ key }) => key !== "name").map(({ key, title }) => {
+        const label = make("label");
+        const tick = make("input");
+        tick.type = "checkbox";
+        tick.dataset.key = key;
+        tick.checked = visible.some((each) => each.key === key);
+        tick.addEventListener("change", () => {
+          const now = COLUMNS.map((each) => each.key).filter((each) => (each === key ? tick.checked : visible.some((one) => one.key === each)));
+          change(now);
+          columnList.querySelector(`input[data-key="${key}"]`)?.focus();
+        });
+        label.append(tick, title);
+        return label;
+      }),
+      fit,
+    );
+  };
+  const layOut = () => {
+    const room = el.clientWidth - 2;
+    if (room <= 0) return; // its tab is not in front
+    const chosen = model.get("columns");
+    const needed = TICK_WIDTH + COLUMNS.filter((each) => each.isNeeded).reduce((sum, each) => sum + each.width, 0);
+    inCards = room < needed;
+    if (chosen.length) visible = COLUMNS.filter((each) => each.key === "name" || chosen.includes(each.key));
+    else {
+      let used = TICK_WIDTH;
+      // The first that does not fit ends it: a less important one would take its place.
+      const tooWide = COLUMNS.findIndex((each) => (used += each.width) > room);
+      visible = inCards || tooWide < 0 ? COLUMNS.filter((each) => !inCards || each.isNeeded) : COLUMNS.slice(0, tooWide);
+    }
+    isPaged = inCards || innerHeight < LOW_WINDOW;
+    el.classList.toggle("qk-paged", isPaged);
+    drawHead();
+    drawChooser();
+    scroller.style.height = isPaged && shown.length ? `${thead.offsetHeight + Math.min(shown.length, perPage()) * rowHeight() + 2}px` : "";
+    redraw();
+  };
+
+  // --- what happens ---
+
+  const keys = { ArrowDown: () => 1, ArrowUp: () => -1, PageDown: () => perPage(), PageUp: () => -perPage() };
+  body.addEventListener("keydown", (event) => {
+    if (event.target.dataset.place === undefined || !(event.key in keys || event.key === "Home" || event.key === "End")) return;
+    event.preventDefault();
+    const place = Number(event.target.dataset.place);
+    const to = { Home: 0, End: shown.length - 1 }[event.key] ?? place + keys[event.key]();
+    moveTo(Math.max(0, Math.min(shown.length - 1, to)));
+  });
+  // JupyterLab's own shortcuts are not meant for what is typed here.
+  el.addEventListener("keydown", (event) => event.stopPropagation());
+  columnChooser.addEventListener("toggle", drawChooser);
+  columnChooser.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    columnChooser.open = false;
+    columnSummary.focus();
+  });
+  columnChooser.addEventListener("focusout", (event) => {
+    if (event.relatedTarget && !columnChooser.contains(event.relatedTarget)) columnChooser.open = false;
+  });
+  search.addEventListener("input", () => narrowAndFit());
+  filter.addEventListener("change", () => {
+    model.set("finding", filter.value);
+    model.save_changes();
+  });
+  for (const [value, words] of Object.entries(ORDERS)) {
+    const option = make("option", "", words);
+    option.value = value;
+    orderChoice.append(option);
+  }
+  orderChoice.addEventListener("change", () => sortBy(...((value) => [value[0], value[1] === "down"])(orderChoice.value.split("-"))));
+  let frame = 0;
+  scroller.addEventListener("scroll", () => {
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(draw);
+  });
   const drawFilter = () => {
     const counts = new Map();
     if (columns) for (const names of columns.findings) for (const name of names) counts.set(name, (counts.get(name) || 0) + 1);
@@ -233,102 +429,61 @@ function render({ model, el }) {
     filter.replaceChildren(option("", "all clients"), ...names.map((name) => option(name, `${name} (${counts.get(name) || 0})`)));
     filter.value = model.get("finding");
   };
-  const moveTo = (place) => {
-    if (place < 0 || place >= shown.length) return;
-    focused = place;
-    const top = place * ROW;
-    const header = thead.offsetHeight;
-    if (top < scroller.scrollTop) scroller.scrollTop = top;
-    else if (top + ROW > scroller.scrollTop + scroller.clientHeight - header)
-      scroller.scrollTop = top + ROW - scroller.clientHeight + header;
-    drawn = "";
-    draw();
-    body.querySelector(`input[data-place="${place}"]`)?.focus();
-  };
-
-  const all = make("input");
-  all.type = "checkbox";
-  all.setAttribute("aria-label", "Select all that are shown");
-  all.addEventListener("change", () => select(all.checked ? shown.map((row) => columns.client_id[row]) : []));
-  const corner = make("th", "qk-tick-cell");
-  corner.scope = "col";
-  corner.append(all);
-  head.append(corner);
-  for (const { key, title } of COLUMNS) {
-    const cell = make("th");
-    const button = make("button", "qk-sort", title);
-    cell.scope = "col";
-    button.type = "button";
-    button.addEventListener("click", () => {
-      order = { key, down: order.key === key && !order.down };
-      for (const other of head.querySelectorAll("th")) other.removeAttribute("aria-sort");
-      cell.setAttribute("aria-sort", order.down ? "descending" : "ascending");
-      scroller.scrollTop = 0;
-      narrow();
-    });
-    cell.append(button);
-    head.append(cell);
-  }
-
-  const keys = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 };
-  body.addEventListener("keydown", (event) => {
-    if (event.target.dataset.place === undefined || !(event.key in keys || event.key === "Home" || event.key === "End")) return;
-    event.preventDefault();
-    const place = Number(event.target.dataset.place);
-    const to = { Home: 0, End: shown.length - 1 }[event.key] ?? place + keys[event.key];
-    moveTo(Math.max(0, Math.min(shown.length - 1, to)));
-  });
-  // JupyterLab's own shortcuts are not meant for what is typed here.
-  el.addEventListener("keydown", (event) => event.stopPropagation());
-  search.addEventListener("input", () => {
-    scroller.scrollTop = 0;
+  const narrowAndFit = () => {
     narrow();
-  });
-  filter.addEventListener("change", () => {
-    model.set("finding", filter.value);
-    model.save_changes();
-  });
-  let frame = 0;
-  scroller.addEventListener("scroll", () => {
-    cancelAnimationFrame(frame);
-    frame = requestAnimationFrame(draw);
-  });
-  const sized = new ResizeObserver(() => draw());
-  sized.observe(scroller);
+    if (isPaged) layOut();
+  };
+  let width = 0;
+  const resized = () => {
+    if (el.clientWidth === width) return;
+    const isFirst = !width;
+    width = el.clientWidth;
+    layOut();
+    if (isFirst) keepInSight(); // it was not in sight when the rows came
+  };
+  const sized = new ResizeObserver(resized);
+  sized.observe(el);
+  const windowSized = () => layOut();
+  addEventListener("resize", windowSized);
 
   const received = async (message, buffers) => {
     if (message.kind !== "rows") return;
     columns = await unpack(buffers[0]);
-    texts = [];
-    for (let row = 0; row < count(); row += 1) {
-      const parts = ["name", "client_id", "auth_methods", "scopes", "current_kid", "algs", "consent", "findings"];
-      texts.push(parts.map((key) => say(columns[key][row])).join(" ").toLowerCase());
+    searched = {};
+    if (columns) {
+      searched = searchedOf(columns);
+      lines = linesOf(columns, searched, model.get("severities"));
     }
     drawFilter();
-    tell();
     narrow();
+    layOut();
+    keepInSight();
   };
   const filtered = () => {
-    scroller.scrollTop = 0;
     drawFilter();
-    narrow();
+    narrowAndFit();
   };
   const chosen = () => {
-    selected = new Set(model.get("selected"));
-    drawn = "";
-    draw();
-    tell();
+    const now = model.get("selected");
+    if (now.length === selected.size && now.every((each) => selected.has(each))) return; // chosen here
+    selected = new Set(now);
+    keepInSight();
+    redraw();
   };
   model.on("msg:custom", received);
   model.on("change:finding", filtered);
   model.on("change:selected", chosen);
+  model.on("change:columns", layOut);
+  drawHead();
   tell();
   model.send({ kind: "ready" });
   return () => {
     sized.disconnect();
+    removeEventListener("resize", windowSized);
     model.off("msg:custom", received);
     model.off("change:finding", filtered);
     model.off("change:selected", chosen);
+    model.off("change:columns", layOut);
   };
 }
 
