@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qlik_keys.clock import SYSTEM_CLOCK
@@ -10,6 +11,7 @@ from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.lifecycle import deletion, fleet, key_wishes
 from qlik_keys.lifecycle.finishing import Rotated
 from qlik_keys.lifecycle.key_wishes import DEFAULT_OVERLAP
+from qlik_keys.lifecycle.shared_keys import shared_key_warnings
 from qlik_keys.lifecycle.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -73,7 +75,8 @@ def rotate(
         del key
         raise wrong
     work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
-    return key_wishes.rotate(
+    shared = shared_key_warnings(tenant, key, client_id)
+    result = key_wishes.rotate(
         work,
         client_id,
         key=key,
@@ -82,6 +85,7 @@ def rotate(
         rotate_after=rotate_after,
         custody=custody,
     )
+    return replace(result, warnings=(*result.warnings, *shared))
 
 
 def revoke(
@@ -113,7 +117,9 @@ def revoke(
         del key
         raise wrong
     work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
-    return key_wishes.revoke(work, client_id, key=key, allow_swap=allow_swap, custody=custody)
+    shared = shared_key_warnings(tenant, key, client_id)
+    result = key_wishes.revoke(work, client_id, key=key, allow_swap=allow_swap, custody=custody)
+    return replace(result, warnings=(*result.warnings, *shared))
 
 
 def retire_due(
@@ -184,9 +190,11 @@ def adopt(
         del key
         raise wrong
     work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
-    return key_wishes.adopt(
+    shared = shared_key_warnings(tenant, key, client_id)
+    result = key_wishes.adopt(
         work, client_id, key=key, remove_secrets=remove_secrets, rotate_after=rotate_after, custody=custody
     )
+    return replace(result, warnings=(*result.warnings, *shared))
 
 
 def delete(

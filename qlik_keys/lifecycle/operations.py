@@ -22,6 +22,7 @@ from qlik_keys.lifecycle.finishing import Rotated, finish
 from qlik_keys.lifecycle.gone import gone_or_unknown
 from qlik_keys.lifecycle.many import Hopeless, PartlyFailed
 from qlik_keys.lifecycle.plan import Action
+from qlik_keys.lifecycle.shared_keys import shared_key_warnings
 from qlik_keys.lifecycle.specification import ClientSpecification
 from qlik_keys.lifecycle.workplace import Workplace
 from qlik_keys.tenant.scopes import scope_warnings
@@ -108,8 +109,9 @@ def provision(
         rotate_after=rotate_after,
     )
     work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
+    shared = shared_key_warnings(tenant, key, specification.name)
     made = work.provisioning(specification, key).run()
-    return replace(made, warnings=(*scope_warnings(specification.scopes), *made.warnings))
+    return replace(made, warnings=(*scope_warnings(specification.scopes), *made.warnings, *shared))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from qlik_keys.lifecycle import deletion, fleet, key_wishes
 from qlik_keys.lifecycle.operations import resume_in
 from qlik_keys.lifecycle.plan import Action
 from qlik_keys.lifecycle.rehearsal import KeyRehearsal, Memory, ProvisioningRehearsal
+from qlik_keys.lifecycle.shared_keys import shared_key_warnings
 from qlik_keys.lifecycle.specification import ClientSpecification
 from qlik_keys.lifecycle.workplace import Workplace
 from qlik_keys.tenant.scopes import scope_warnings
@@ -183,6 +184,7 @@ def preview(
     except LifecycleError as problem:
         blocked, hint = problem.message, problem.hint
     names = {step.client_name for step in steps}
+    notes += shared_key_warnings(tenant, options.get("key"), client_id or str(options.get("name", "")))
     return Preview(
         operation=operation,
         client_id=client_id,

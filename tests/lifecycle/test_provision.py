@@ -86,6 +86,27 @@ def test_bring_your_own_key(world, name):
     assert set(caught.value.differences) == {"key"}
 
 
+def test_one_key_for_two_clients_is_warned_of(world, name):
+    key = qk.PrivateKey.from_pem(qk.generate(qk.KeySpec("ES384")).reveal())
+    wish = {"scopes": ["user_default"], "key": key}
+    first = qk.provision(world.tenant, world.store, name=name, **wish)
+    assert first.warnings == ()
+    assert qk.provision(world.tenant, world.store, name=name, **wish).warnings == ()  # it is the same client
+    second = f"{name}-2"
+    plan = qk.preview(world.tenant, world.store, "provision", name=second, **wish)
+    # The file's own name for the key is another one: the key counts, not what it is called.
+    renamed = qk.PrivateKey.from_pem(key.reveal(), kid="another-name")
+    made = qk.provision(world.tenant, world.store, name=second, scopes=["user_default"], key=renamed)
+    told = f"The client {name!r} ({first.client_id}) has the same key: whoever has it can log in as both."
+    assert [warning.startswith(told) for warning in made.warnings] == [True]
+    assert made.warnings[0] in plan.notes
+    other = qk.generate(qk.KeySpec("ES384"))
+    assert qk.rotate(world.tenant, world.store, second, key=other).warnings == ()
+    third = qk.provision(world.tenant, world.store, name=f"{name}-3", scopes=["user_default"])
+    rotated = qk.rotate(world.tenant, world.store, third.client_id, key=other)
+    assert [repr(second) in warning for warning in rotated.warnings] == [True]
+
+
 def test_impersonation_is_a_grant_of_its_own(world, name):
     qk.provision(world.tenant, world.store, name=name, scopes=["user_default"], impersonation=True)
     client = world.assert_settled(name)
