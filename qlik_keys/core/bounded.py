@@ -70,6 +70,11 @@ class Deadline:
         """Return a block in which everything that this thread reads is over after that many seconds."""
         return _Exchange(self._local, self._monotonic() + seconds)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether this thread is in such a block."""
+        return getattr(self._local, "end", None) is not None
+
     def wait_seconds(self, timeout: float | None) -> float | None:
         """Return how long the next read may wait: its own time-out in seconds, or less near the end.
 

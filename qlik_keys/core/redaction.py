@@ -112,9 +112,12 @@ class Redactor:
         """
         if not isinstance(value, str):
             return ""
-        text = self.redact(value[: 10 * MAXIMUM_TEXT])
-        text = _TOKEN.sub(lambda found: self._without_opaque(found[0], public), text).strip()
+        text = self.server_line(value[: 10 * MAXIMUM_TEXT], public=public).strip()
         return text if len(text) <= MAXIMUM_TEXT else text[: MAXIMUM_TEXT - 1] + "…"
+
+    def server_line(self, text: str, *, public: str = "") -> str:
+        """Return a text with a server's words in it, for a log: redacted, and without long opaque runs."""
+        return _TOKEN.sub(lambda found: self._without_opaque(found[0], public), self.redact(text))
 
     def trace_id(self, value: object) -> str:
         """Return what a server says is a trace id: 16 to 32 letters of hex or a UUID as it is, else as other text."""

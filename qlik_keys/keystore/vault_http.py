@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import logging
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -24,6 +25,25 @@ if TYPE_CHECKING:
 
 _PIECE = 65_536
 _deadline = Deadline()
+
+
+class _Wordless(logging.Filter):
+    """Leaves a server's words out of what urllib3 logs of our calls.
+
+    It warns of headers that it cannot parse, which a program without logging shows on standard error, and quotes them:
+    a gateway may have put back what was sent to it.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Take the error out of the record, whose text has the words; let it pass."""
+        if record.exc_info and _deadline.is_running:
+            record.msg, record.args = "An answer of Vault has headers that cannot be parsed.", ()
+            record.exc_info = record.exc_text = None
+        return True
+
+
+for _name in ("urllib3.connection", "urllib3.connectionpool"):
+    logging.getLogger(_name).addFilter(_Wordless())
 
 
 class _Reads(io.RawIOBase):

@@ -1,24 +1,30 @@
-"""The HTTP library's log: httpx writes the whole address of each request at INFO (reliability-facts, section 3).
+"""The HTTP libraries' logs: httpx writes addresses at INFO (reliability-facts, section 3), httpcore headers at DEBUG.
 
-An address that the tenant named may have a piece of a secret in it. What is logged of ours is redacted; where nobody
-listens at that level, nothing of this runs.
+An address that the tenant named, or a header that it sent, may have a secret in it. What is logged of ours is redacted;
+where nobody listens at that level, nothing of this runs.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import weakref
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from qlik_keys.core.redaction import Redactor
 
+# A logger's filter does not see what the loggers below it write.
+_LOGGERS = ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
+_HAS_WORDS = re.compile(r"headers\.complete return_value=|exception=")
 _redactors: weakref.WeakSet[Redactor] = weakref.WeakSet()
 
 
 class _Redacting(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Redact the record's texts and addresses; let it pass."""
+        if isinstance(record.msg, str) and not record.args:  # httpcore's texts, whose values are a server's words
+            record.msg = _redacted(record.msg, of_server=_HAS_WORDS.search(record.msg) is not None)
         if isinstance(record.args, tuple):
             record.args = tuple(each if isinstance(each, int) else _redacted(str(each)) for each in record.args)
         return True
@@ -28,12 +34,13 @@ _filter = _Redacting()
 
 
 def redact_http_logs(redactor: Redactor) -> None:
-    """Redact what httpx logs by this redactor too, for as long as it lives."""
+    """Redact what httpx and httpcore log by this redactor too, for as long as it lives."""
     _redactors.add(redactor)
-    logging.getLogger("httpx").addFilter(_filter)  # the same one again is no second one
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_filter)  # the same one again is no second one
 
 
-def _redacted(text: str) -> str:
+def _redacted(text: str, *, of_server: bool = False) -> str:
     for redactor in [*_redactors]:
-        text = redactor.redact(text)
+        text = redactor.server_line(text) if of_server else redactor.redact(text)
     return text

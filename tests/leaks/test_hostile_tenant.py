@@ -104,7 +104,7 @@ def test_a_client_secret_in_an_error(style, form):
 @pytest.mark.parametrize("place", ["/api/v1/users/{}", "/api/v1/users/x?t={}", "/api/v1/users/x?{}=1", "/{}/me"])
 @pytest.mark.parametrize("then", [Reply(404, problem("no")), CUT, Reply(302, headers={"location": "/elsewhere"})])
 def test_in_a_redirect(place, then, form, caplog):
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG)  # httpx has addresses at INFO, httpcore headers at DEBUG
 
     def answer(call):
         if call.path == "/api/v1/users/me":
@@ -130,7 +130,7 @@ def test_in_the_host_of_a_redirect(method, form):
 
 
 def test_in_the_link_to_the_next_page(form, caplog):
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG)  # httpx has addresses at INFO, httpcore headers at DEBUG
 
     def answer(call):
         following = f"http://{call.headers['Host']}{call.path}?next={urllib.parse.quote(form(API_KEY))}"
