@@ -268,6 +268,19 @@ class TestEnd:
         assert_gone(processes)
         assert_free(*urls)
 
+    @pytest.mark.parametrize("command", ["sandbox", "demo"])
+    def test_a_killed_command_leaves_nothing_behind(self, command, tmp_path):
+        program = Path(sys.executable).with_name("qlik-keys")
+        with subprocess.Popen([program, command], cwd=tmp_path, stdout=subprocess.PIPE, start_new_session=True) as run:
+            try:
+                processes = []
+                while "bao" not in [process.name() for process in processes]:
+                    assert run.poll() is None
+                    processes = psutil.Process(run.pid).children(recursive=True)
+            finally:
+                run.kill()
+        assert_gone(processes)
+
     @ON_LINUX
     def test_a_fork_that_outlives_the_parent_does_not_keep_it(self, parent):
         process, processes, _ = parent(
