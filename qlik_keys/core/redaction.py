@@ -39,7 +39,13 @@ _JWT = re.compile(r"(?:(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{1,23}\.)?eyJ[A-Za-z0-9_-]
 _TOKEN = re.compile(rf"[^\s\"'<>(){{}}\[\],;]{{{OPAQUE_RUN},}}")
 _PART = re.compile(rf"[^\s\"'<>(){{}}\[\],;:?&#!]{{{OPAQUE_RUN},}}")
 _RUN = re.compile(rf"[A-Za-z0-9+/_-]{{{OPAQUE_RUN},}}={{0,2}}")
-_ESCAPED_LETTER = re.compile(r"%(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")
+_ESCAPED_LETTER = re.compile(r"(?:%|\\x|\\u00)(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")
+# Letters written as numbers: bytes of hex with something between them, and a page's entities.
+_IN_NUMBERS = re.compile(
+    rf"\b(?:0x)?[0-9A-Fa-f]{{2}}(?:(?:[ :]|, ?)(?:0x)?[0-9A-Fa-f]{{2}}){{{OPAQUE_RUN // 2 - 1},}}\b"
+    rf"|(?:&#(?:[0-9]{{2,3}}|x[0-9A-Fa-f]{{2}});){{{_SHORTEST},}}"
+)
+_NO_DECIMALS = re.compile("[A-Fa-f&x:]")  # a list of numbers of two digits has none of these
 _SCOPE = re.compile(r"[A-Za-z0-9_.:*-]{1,100}")  # as Qlik's scopes are named
 _MOST_SCOPES = 500
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -92,8 +98,8 @@ class Redactor:
         text = "".join(character if character.isprintable() else " " for character in text)
         for forms in self._forms(len(text)):
             text = forms.pattern.sub(REDACTED, text)
-        text = _JWT.sub(REDACTED, text)
-        return _PART.sub(self._without_pieces, text)
+        # Pieces first: what is left of one beside the mark for a JWT would not be known for a piece.
+        return _JWT.sub(REDACTED, _PART.sub(self._without_pieces, text))
 
     def without_secrets(self, text: str) -> str:
         """Return the body of an answer without whole secrets; nothing else of it is changed."""
@@ -117,7 +123,8 @@ class Redactor:
 
     def server_line(self, text: str, *, public: str = "") -> str:
         """Return a text with a server's words in it, for a log: redacted, and without long opaque runs."""
-        return _TOKEN.sub(lambda found: self._without_opaque(found[0], public), self.redact(text))
+        text = _IN_NUMBERS.sub(self._without_numbers, self.redact(text))
+        return _TOKEN.sub(lambda found: self._without_opaque(found[0], public), text)
 
     def trace_id(self, value: object) -> str:
         """Return what a server says is a trace id: 16 to 32 letters of hex or a UUID as it is, else as other text."""
@@ -141,6 +148,12 @@ class Redactor:
         if plain != token and any(self._is_opaque(run[0], public) for run in _RUN.finditer(plain)):
             return REDACTED
         return _RUN.sub(lambda run: REDACTED if self._is_opaque(run[0], public) else run[0], token)
+
+    def _without_numbers(self, run: re.Match[str]) -> str:
+        """Return a list of numbers as it is, unless they stand for letters."""
+        if _NO_DECIMALS.search(run[0]):
+            return REDACTED
+        return REDACTED if self._is_piece(bytes.fromhex(re.sub("[ ,]", "", run[0])).decode("latin-1")) else run[0]
 
     def _is_opaque(self, run: str, public: str) -> bool:
         if run in public:

@@ -191,6 +191,45 @@ def test_a_quote_that_begins_within_the_first_part_of_a_token_leaves_none_of_it(
             assert find_canaries(REDACTOR.server_text(said.format(quote, quote)), [quote]) == []
 
 
+@pytest.mark.parametrize("name", ["API key", "access token"])
+def test_a_token_that_lacks_its_beginning_leaves_none_of_its_first_part(name):
+    head = KNOWN[name].index(".")
+    for before in range(OPAQUE_RUN, head):
+        assert find_canaries(REDACTOR.redact(f"/next?a={KNOWN[name][head - before :]}"), [KNOWN[name]]) == []
+
+
+WRITTEN_AS_NUMBERS = {
+    "for JSON, each letter": lambda raw: "".join(f"\\u{byte:04x}" for byte in raw),
+    "for a program, each letter": lambda raw: "".join(f"\\x{byte:02X}" for byte in raw),
+    "for a page, each letter": lambda raw: "".join(f"&#{byte};" for byte in raw),
+    "for a page, in hex": lambda raw: "".join(f"&#x{byte:02x};" for byte in raw),
+    "hex with colons": lambda raw: raw.hex(":"),
+    "hex with blanks": lambda raw: raw.hex(" ").upper(),
+    "a list of bytes": lambda raw: ", ".join(map(hex, raw)),
+}
+
+
+@pytest.mark.parametrize("encoding", WRITTEN_AS_NUMBERS)
+@pytest.mark.parametrize("name", KNOWN)
+def test_letters_that_are_written_as_numbers_are_not_shown(name, encoding):
+    quote = KNOWN[name][:OPAQUE_RUN]
+    written = WRITTEN_AS_NUMBERS[encoding](quote.encode())
+    for said in SAID:
+        shown = REDACTOR.server_text(said.format(written, written))
+        assert REDACTED in shown
+        assert written[:40] not in shown
+
+
+def test_numbers_that_say_what_they_are_stay():
+    for text in (
+        "Allowed are 10, 20, 30, 40, 50, 60, 70, 80, 90, 11, 12, 13, 14, 15 minutes.",
+        "from 2026-11-28 10:20:30 to 2026-11-28 11:20:30",
+        "2001:0db8:85a3:0000:0000:8a2e:0370:7334 and 00:1a:2b:3c:4d:5e",
+        "a &#8364; sign, &amp; and &#39;quotes&#39;",
+    ):
+        assert REDACTOR.server_text(text) == text
+
+
 def test_the_body_of_an_answer_loses_whole_secrets_and_nothing_else():
     body = '{\n\t"a": "%s",\n\t"b": "eyJhbGciOiJFUzM4NCJ9.eyJzdWIiOiJ4In0.c2ln", "c": "é"\n}'
     assert REDACTOR.without_secrets(body) == body
