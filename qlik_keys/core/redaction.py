@@ -42,7 +42,8 @@ _RUN = re.compile(rf"[A-Za-z0-9+/_-]{{{OPAQUE_RUN},}}={{0,2}}")
 _ESCAPED_LETTER = re.compile(r"(?:%|\\x|\\u00)(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")
 # Letters written as numbers: bytes of hex with something between them, and a page's entities.
 _IN_NUMBERS = re.compile(
-    rf"\b(?:0x)?[0-9A-Fa-f]{{2}}(?:(?:[ :]|, ?)(?:0x)?[0-9A-Fa-f]{{2}}){{{OPAQUE_RUN // 2 - 1},}}\b"
+    r"\b(?:0x)?[0-9A-Fa-f]{2}(?P<between>[ :]|, ?)(?:0x)?[0-9A-Fa-f]{2}"
+    rf"(?:(?P=between)(?:0x)?[0-9A-Fa-f]{{2}}){{{OPAQUE_RUN // 2 - 2},}}\b"
     rf"|(?:&#(?:[0-9]{{2,3}}|x[0-9A-Fa-f]{{2}});){{{_SHORTEST},}}"
 )
 _NO_DECIMALS = re.compile("[A-Fa-f&x:]")  # a list of numbers of two digits has none of these
