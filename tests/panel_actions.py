@@ -2,8 +2,35 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from playwright.sync_api import expect
+
+QUICKSTART = "01-quickstart.ipynb"
+PATIENCE_MILLISECONDS = 30_000
+
+
+def new_page(chromium):
+    """Return a page that fails its test where something asks (an injected alert does)."""
+    opened = chromium.new_page(viewport={"width": 1400, "height": 1000})
+    opened.set_default_timeout(PATIENCE_MILLISECONDS)
+    expect.set_options(timeout=PATIENCE_MILLISECONDS)
+    opened.on("dialog", lambda dialog: pytest.fail(f"a dialog came up: {dialog.type}"))
+    return opened
+
+
+def open_in(page, server, name):
+    """Open a copy of the quickstart, run its first cell, and return (the panel, the notebook's path)."""
+    path = server.notebooks / name
+    shutil.copy(server.notebooks / QUICKSTART, path)
+    page.goto(server.address_of(name))
+    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible()
+    page.locator(".jp-CodeCell .cm-content").first.click()
+    page.get_by_role("button", name="Run this cell and advance").click()
+    panel = page.locator(".qk-panel")
+    expect(panel).to_be_visible()
+    return panel, path
 
 
 def button(panel, name):

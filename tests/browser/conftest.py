@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 from browser_setup import launch_options
 from jupyter_lab import JupyterLab
-from playwright.sync_api import expect, sync_playwright
-
-QUICKSTART = "01-quickstart.ipynb"
-PATIENCE_MILLISECONDS = 30_000
+from panel_actions import new_page, open_in
+from playwright.sync_api import sync_playwright
 
 
 @pytest.fixture(scope="session")
@@ -37,11 +33,7 @@ def chromium():
 
 @pytest.fixture
 def page(chromium):
-    opened = chromium.new_page(viewport={"width": 1400, "height": 1000})
-    opened.set_default_timeout(PATIENCE_MILLISECONDS)
-    expect.set_options(timeout=PATIENCE_MILLISECONDS)
-    # Any page of ours that asks something (an injected alert does) fails its test.
-    opened.on("dialog", lambda dialog: pytest.fail(f"a dialog came up: {dialog.type}"))
+    opened = new_page(chromium)
     yield opened
     opened.close()
 
@@ -51,15 +43,6 @@ def open_panel(page, request):
     """Open a copy of the quickstart, run its first cell, and return (the panel, the notebook's path)."""
 
     def open_it(server):
-        name = f"{request.node.name.translate(str.maketrans('[]/ ', '----'))}.ipynb"
-        path = server.notebooks / name
-        shutil.copy(server.notebooks / QUICKSTART, path)
-        page.goto(server.address_of(name))
-        expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible()
-        page.locator(".jp-CodeCell .cm-content").first.click()
-        page.get_by_role("button", name="Run this cell and advance").click()
-        panel = page.locator(".qk-panel")
-        expect(panel).to_be_visible()
-        return panel, path
+        return open_in(page, server, f"{request.node.name.translate(str.maketrans('[]/ ', '----'))}.ipynb")
 
     return open_it

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
 import re
 
 import pytest
-from panel_actions import button, connect, go_to
+from panel_actions import button, connect, go_to, new_page, open_in
 from playwright.sync_api import expect
 
 import qlik_keys as qk
@@ -27,16 +28,39 @@ def crowd():
         yield box, tenant, store, made
 
 
-@pytest.fixture
-def panel(crowd, lab, open_panel):
+@pytest.fixture(scope="module")
+def crowd_page(crowd, lab, chromium):
+    """One page for all tests here, since listing ten thousand clients takes longer than what is done with them."""
     box, *_ = crowd
-    panel, _ = open_panel(lab)
+    opened = new_page(chromium)
+    panel, _ = open_in(opened, lab, "crowd.ipynb")
     connect(panel, box, api_key=box.api_key)
     expect(panel).to_contain_text("Connected to")
     go_to(panel, "Clients")
     expect(panel.locator(".qk-clients")).to_contain_text("Not asked for yet")
     button(panel, "Refresh").click()
     expect(panel.locator(".qk-clients")).to_contain_text(f"{MANY + 2:,} clients")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(crowd_page):
+    crowd_page.set_viewport_size({"width": 1400, "height": 1000})
+    return crowd_page
+
+
+@pytest.fixture
+def panel(page):
+    """The table with all clients, newest first, none of them selected."""
+    panel = page.locator(".qk-panel")
+    go_to(panel, "Clients")
+    table = panel.locator(".qk-clients")
+    table.get_by_label("Finding").select_option("")
+    table.get_by_label("Search").fill("nothing like it")
+    table.get_by_label("Select all that are shown").click()  # which is none
+    table.get_by_label("Search").fill("")
+    expect(table.locator(".qk-caption p")).not_to_contain_text("selected")
     return panel
 
 
@@ -107,6 +131,170 @@ def test_ten_thousand_rows_are_searched_sorted_filtered_and_selected(page, panel
     expect(table).to_contain_text("2 selected")
 
 
+def is_in_sight(row):
+    """Tell whether a row is inside the part of the table that is shown."""
+    return row.evaluate(
+        "row => { const [one, all] = [row, row.closest('.qk-scroll')].map(each => each.getBoundingClientRect());"
+        " return one.top >= all.top && one.bottom <= all.bottom + 1; }"
+    )
+
+
+def test_the_selected_row_stays_in_view(panel, crowd):
+    *_, made = crowd
+    table = panel.locator(".qk-clients")
+    search, caption = table.get_by_label("Search"), table.locator(".qk-caption")
+    expect(caption).to_contain_text("newest first")
+    expect(rows(panel).first).to_contain_text("aa-")  # made last
+    search.fill("seeded-07 user_default >2020-01-01")
+    expect(caption).to_contain_text("of 10,002 clients")
+    search.fill("user_default seeded-07777")
+    expect(rows(panel)).to_have_count(1)
+    rows(panel).first.click()
+    chosen = rows(panel).filter(has_text="seeded-07777")
+    for do in (
+        lambda: search.fill("seeded-07"),
+        lambda: search.fill(""),
+        lambda: button(table, "Client").click(),
+        lambda: button(table, "Client").click(),
+        lambda: button(table, "Key age").click(),
+        lambda: button(panel, "Refresh").click(),
+    ):
+        do()
+        expect(panel.locator(".qk-work")).to_have_count(0)
+        expect(chosen).to_have_count(1)
+        assert is_in_sight(chosen)
+    table.get_by_label("Finding").select_option("secret-only")
+    expect(caption).to_contain_text("1 selected (not in this list)")
+    search.fill("aa-")
+    button(table, "Show what is selected").click()
+    expect(chosen).to_have_count(1)
+    assert is_in_sight(chosen)
+    expect(table.get_by_label("Finding")).to_have_value("")
+    expect(button(table, "Show what is selected")).to_be_hidden()
+    search.fill("seeded created:soon")
+    expect(caption).to_contain_text("created:soon is no date: 2026, 2026-11 or 2026-11-05")
+    search.fill(f"aa- created:2000..{made[0].kid[:10]}")
+    expect(rows(panel)).to_have_count(2)
+
+
+def refresh(panel):
+    button(panel, "Refresh").click()
+    expect(panel.locator(".qk-work")).to_have_count(0)
+    expect(panel.locator(".qk-caption:visible")).to_contain_text(f"{MANY + 2:,} clients")
+
+
+def scroller_of(panel):
+    return panel.locator(".qk-clients .qk-scroll")
+
+
+def reaches_beyond(panel):
+    return scroller_of(panel).evaluate("each => each.scrollWidth - each.clientWidth")
+
+
+def is_whole(panel, words):
+    box, around = rows(panel).nth(3).get_by_text(words).first.bounding_box(), scroller_of(panel).bounding_box()
+    return around["x"] <= box["x"] and box["x"] + box["width"] <= around["x"] + around["width"] + 1
+
+
+def test_findings_are_in_sight_beside_the_file_browser_and_other_columns_on_request(page, panel):
+    table = panel.locator(".qk-clients")
+    table.get_by_label("Search").fill("seeded- secret-only")
+    expect(rows(panel).nth(3)).to_contain_text("secret-only")
+    page.locator('.jp-SideBar [data-id="filebrowser"]').first.click()
+    expect(page.locator("#filebrowser")).to_be_visible()
+    expect(table.get_by_text("Columns (6 of 10)")).to_be_visible()
+    titles = table.locator("th button").all_inner_texts()
+    assert titles[:4] == ["Client", "Findings", "Key age", "Rotate by"]
+    assert reaches_beyond(panel) == 0
+    assert is_whole(panel, "secret-only")
+    page.locator('.jp-SideBar [data-id="filebrowser"]').first.click()
+
+    # Other columns by keyboard; they stay chosen, and the client's name stays in sight beside them.
+    table.get_by_text("Columns (").focus()
+    page.keyboard.press("Enter")
+    table.get_by_label("Consent", exact=True).focus()
+    page.keyboard.press("Space")
+    expect(table.get_by_label("Consent", exact=True)).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(table.get_by_label("Consent", exact=True)).to_be_hidden()
+    go_to(panel, "Audit")
+    go_to(panel, "Clients")
+    button(panel, "Refresh").click()
+    expect(panel.locator(".qk-work")).to_have_count(0)
+    expect(button(table, "Consent")).to_be_visible()
+    page.set_viewport_size({"width": 1000, "height": 1000})
+    expect(button(table, "Consent")).to_be_attached()
+    assert reaches_beyond(panel) > 0
+    scroller_of(panel).evaluate("each => each.scrollTo(1000, 0)")
+    assert is_whole(panel, re.compile("^seeded-"))
+    table.get_by_text("Columns (").click()
+    button(table, "As many as fit").click()
+    table.get_by_text("Columns (").click()
+
+
+def test_a_narrow_or_enlarged_panel_has_cards_and_leaves_the_wheel_to_the_page(page, panel):
+    table, scroller = panel.locator(".qk-clients"), scroller_of(panel)
+    table.get_by_label("Search").fill("seeded- secret-only")
+    for width, height in ((700, 500), (360, 740)):  # 1400 by 1000 at 200 %, and a phone
+        page.set_viewport_size({"width": width, "height": height})
+        expect(table.locator(".qk-cards")).to_be_visible()
+        assert reaches_beyond(panel) == 0
+        assert is_whole(panel, "secret-only")
+        expect(rows(panel).first).to_contain_text("No key")
+        rows(panel).first.scroll_into_view_if_needed()
+        notebook = page.locator(".jp-WindowedPanel-outer")
+        before = notebook.evaluate("each => { each.scrollTop -= 600; return each.scrollTop; }")
+        scroller.hover()
+        page.mouse.wheel(0, 300)
+        page.wait_for_function(
+            "before => document.querySelector('.jp-WindowedPanel-outer').scrollTop > before + 100", arg=before
+        )
+        assert scroller.evaluate("each => each.scrollTop") == 0
+        expect(table.locator(".qk-pager")).to_contain_text("1 to 3 of 1,000")
+        button(table, "Next rows").click()
+        expect(table.locator(".qk-pager")).to_contain_text("4 to 6 of 1,000")
+        button(table, "Previous").click()
+        expect(button(table, "Previous")).to_be_disabled()
+        table.get_by_label("Order").select_option("oldest first")
+        expect(table.locator(".qk-caption")).to_contain_text("oldest first")
+        table.get_by_label("Order").select_option("newest first")
+        rows(panel).first.get_by_role("checkbox").focus()
+        page.keyboard.press("PageDown")
+        expect(rows(panel).nth(3).get_by_role("checkbox")).to_be_focused()
+        page.keyboard.press("Home")
+        # Tenant, mode and tabs are at the top of what is shown, wherever in the panel that is.
+        top = panel.locator(".qk-masthead")
+        assert abs(top.bounding_box()["y"] - notebook.bounding_box()["y"]) < 20
+        assert {"Sandbox", "127.0.0.1", "Clients"} <= {
+            word for word in ("Sandbox", "127.0.0.1", "Clients") if word in top.inner_text()
+        }
+
+
+def test_an_interrupted_operation_is_told_with_who_and_when(panel, crowd):
+    _, tenant, store, _ = crowd
+    made = qk.provision(tenant, store, name="zz-interrupted", scopes=["user_default"])
+
+    class Stop(Exception):
+        pass
+
+    def stop(event):
+        if event.step == "promote":
+            raise Stop
+
+    with pytest.raises(Stop):
+        qk.revoke(tenant, store, made.client_id, on_step=stop)
+    button(panel, "Refresh").click()
+    panel.locator(".qk-clients").get_by_label("Search").fill("revoke interrupted")
+    expect(rows(panel)).to_have_count(1)
+    told = re.compile(rf"revoke, started by {re.escape(getpass.getuser())} on .* at 20\d\d-")
+    expect(rows(panel).first).to_contain_text("operation-interrupted")
+    expect(rows(panel).first).to_contain_text(told)
+    rows(panel).first.click()
+    expect(panel.locator(".qk-warnings:visible")).to_contain_text(told)
+    qk.delete(tenant, store, made.client_id, confirm=made.client_id)
+    refresh(panel)
+
+
 def test_the_audit_leads_to_the_plan(panel, crowd):
     _, tenant, _, made = crowd
     kids = [key.kid for key in tenant.oauth_clients.get(made[1].client_id).public_keys]
@@ -164,3 +352,4 @@ def test_settings_by_clicking(panel, crowd):
     button(panel, "Never mind").click()
     expect(panel.locator(".qk-plan-title")).to_be_hidden()
     qk.delete(tenant, store, made.client_id, confirm=made.client_id)
+    refresh(panel)
