@@ -68,10 +68,10 @@ class ClientTable(anywidget.AnyWidget):
 
 
 def packed(frame: pd.DataFrame) -> bytes:
-    """Return what the page shows and searches, as compressed JSON: columns, times in seconds, None for missing ones."""
+    """Return what the page shows and searches, as compressed JSON: columns, times in milliseconds, None for missing ones."""
     columns: dict[str, Any] = {name: frame[name].tolist() for name in _LISTS}
     columns |= {name: frame[name].fillna("").tolist() for name in _TEXTS}
-    columns |= {name: _seconds(frame[name]) for name in _TIMES}
+    columns |= {name: _milliseconds(frame[name]) for name in _TIMES}
     columns["key_age_days"] = _or_none(frame["key_age_days"].tolist(), frame["key_age_days"])
     columns["operations"] = {
         client_id: {"severity": told["severity"], "words": told["words"]}
@@ -80,8 +80,8 @@ def packed(frame: pd.DataFrame) -> bytes:
     return zlib.compress(json.dumps(columns, ensure_ascii=False).encode(), _FAST)
 
 
-def _seconds(times: pd.Series[Any]) -> list[int | None]:
-    return _or_none(times.astype("datetime64[s, UTC]").astype("int64").tolist(), times)
+def _milliseconds(times: pd.Series[Any]) -> list[int | None]:
+    return _or_none(times.astype("datetime64[ms, UTC]").astype("int64").tolist(), times)
 
 
 def _or_none(values: list[int], of: pd.Series[Any]) -> list[int | None]:

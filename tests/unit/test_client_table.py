@@ -47,7 +47,7 @@ def test_rows_are_packed_with_their_moments_and_missing_values_as_missing():
     frame = frame_of({"created": MOMENT}, {"name": None, "key_made": None, "key_age_days": None})
     columns = unpacked(packed(frame))
     assert columns["name"] == ["nightly <b>etl</b>", ""]
-    assert columns["key_made"] == columns["created"] == [int(MOMENT.timestamp()), None]
+    assert columns["key_made"] == columns["created"] == [int(MOMENT.timestamp() * 1000), None]
     assert columns["rotate_by"] == columns["updated"] == [None, None]
     assert columns["key_age_days"] == [3, None]
     assert columns["consent"] == ["", ""]

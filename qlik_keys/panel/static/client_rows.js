@@ -1,5 +1,5 @@
 // What a row of the clients' table says, in a cell or in a card: client_table.js decides which, and where.
-const DAY = 86400;
+const DAY = 86400e3;
 // In the order in which they are given room. Those without which the table tells nothing are never left out by itself:
 // where they do not fit side by side, each row is a card.
 const COLUMNS = [
@@ -32,21 +32,21 @@ function button(words, onClick, className = "qk-quiet") {
 }
 
 // A key's date without a time comes from its id, and is the same day everywhere; a moment is told by the reader's clock.
-function dayOf(seconds) {
-  if (seconds === null) return "";
-  const moment = new Date(seconds * 1000);
-  if (seconds % DAY === 0) return moment.toISOString().slice(0, 10);
+function dayOf(milliseconds) {
+  if (milliseconds === null) return "";
+  const moment = new Date(milliseconds);
+  if (milliseconds % DAY === 0) return moment.toISOString().slice(0, 10);
   const two = (number) => String(number).padStart(2, "0");
   return `${moment.getFullYear()}-${two(moment.getMonth() + 1)}-${two(moment.getDate())}`;
 }
 
-function utcOf(seconds) {
-  return seconds === null ? "" : `${new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+function utcOf(milliseconds) {
+  return milliseconds === null ? "" : `${new Date(milliseconds).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }
 
-function daysTo(seconds) {
-  if (seconds === null) return "";
-  const days = Math.floor(seconds / DAY - Date.now() / 1000 / DAY);
+function daysTo(milliseconds) {
+  if (milliseconds === null) return "";
+  const days = Math.floor((milliseconds - Date.now()) / DAY);
   return days < 0 ? `${plural(-days, "day")} over` : days ? `in ${plural(days, "day")}` : "within a day";
 }
 
