@@ -93,7 +93,9 @@ def test_a_second_revocation_replaces_what_the_first_has_made_and_resume_keeps_i
             assert (done.operation, done.result.kid) == ("revoke", new)
             alive = {new}
         else:
+            preview = qk.preview(sides.other.tenant, sides.other.store, "revoke", client_id, clock=sides.clock)
             steps = sides.change(qk.revoke, client_id)
+            assert [step.action for step in preview.steps] == [step for step in steps if step != "check"]
             assert steps == ["note", "check", *SECOND_REVOCATIONS[until], *WHOLE]
             alive = set()
         assert {kid for kid, parts in keys.items() if sides.logs_in(client_id, kid, parts)} == alive

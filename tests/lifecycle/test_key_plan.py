@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 import qlik_keys as qk
-from qlik_keys.keystore.base import ClientRecord, StoredKey
-from qlik_keys.lifecycle.key_plan import KeyIntent, plan_keys
+from qlik_keys.keystore.base import ClientRecord, StartedOperation, StoredKey
+from qlik_keys.lifecycle.key_plan import KeyIntent, leaving, plan_keys
 from qlik_keys.lifecycle.plan import Conflict, Done, Step
+from qlik_keys.lifecycle.record_changes import to_register
 from qlik_keys.tenant import OAuthClient
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -96,6 +97,25 @@ def test_force_takes_a_key_whose_overlap_is_not_over(keys):
     held = record(stored(new, "current"), stored(old, "previous", retire_at=NOW + timedelta(hours=1)))
     assert next_step(client(old, new), held, INTENT) is Done
     assert next_step(client(old, new), held, replace(INTENT, force_retire=True)) == "end_overlap"
+
+
+def test_a_compromised_key_is_not_registered_and_not_made_current(keys):
+    old, new, newest = keys
+    operation = StartedOperation(name="revoke", started_at=NOW, compromised=frozenset({old.kid, new.kid}))
+    intent = replace(INTENT, operation=operation)
+    both = record(stored(old, "current"), stored(new, "next"), version=1, operation=operation)
+    assert next_step(client(old), both, intent) == "retire"
+    assert next_step(client(old, new), both, intent) == "unpublish"
+    assert leaving(both, intent).kid == new.kid
+    # After a swap it is all that logs in: it is promoted, and replaced then.
+    assert next_step(client(new), both, intent) == "prove_next"
+    first = record(stored(old, "current"), version=1, operation=operation)
+    assert next_step(client(old), first, intent) == "make_next"
+    sound = record(stored(old, "current"), stored(newest, "next"), version=1, operation=operation)
+    assert next_step(client(old), sound, intent) == "publish"
+    registered = [key.kid for key in to_register(sound, intent, without="")]
+    assert registered == [newest.kid]
+    assert [key.kid for key in to_register(sound, intent, without=newest.kid, restores=True)] == [old.kid]
 
 
 def test_the_overlap_ends_at_its_second(keys):
