@@ -68,7 +68,7 @@ class ClientTable(anywidget.AnyWidget):
 
 
 def packed(frame: pd.DataFrame) -> bytes:
-    """Return what the page shows and searches, as compressed JSON: columns, times in milliseconds, None for missing ones."""
+    """Return what the page shows and searches, as compressed JSON: columns, times in milliseconds, missing as None."""
     columns: dict[str, Any] = {name: frame[name].tolist() for name in _LISTS}
     columns |= {name: frame[name].fillna("").tolist() for name in _TEXTS}
     columns |= {name: _milliseconds(frame[name]) for name in _TIMES}

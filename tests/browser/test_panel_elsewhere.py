@@ -34,6 +34,18 @@ def make_one(panel, name):
     expect(panel).to_contain_text(f"{name} is made.")
     go_to(panel, "Clients")
     expect(panel.locator(".qk-table tbody tr")).to_have_count(1)
+    expect(panel.locator(".qk-table tbody tr")).to_contain_text(name)
+    go_to(panel, "Try a token")
+    button(panel, "Get a token").click()
+    expect(panel).to_contain_text(f"{name} logged in.")
+    button(panel, "Send").click()
+    expect(panel.locator(".qk-status")).to_contain_text("200")
+    # The header stays in sight, however far down it is scrolled.
+    page = panel.page
+    page.set_viewport_size({"width": 1000, "height": 500})
+    button(panel, "Send").scroll_into_view_if_needed()
+    expect(button(panel.locator(".qk-tabs"), "Clients")).to_be_in_viewport()
+    expect(panel.locator(".qk-header")).to_be_in_viewport()
     button(panel, "End session").click()
     expect(panel.locator(".qk-badge")).to_have_text("Not connected")
 
