@@ -191,11 +191,11 @@ def use_in_cell(client_id: str, *, scopes: Sequence[str] = (), user: tuple[str, 
         user: how a user is looked up for whom the token is, and the value; None for the client's own.
     """
     options = f"    scopes={[*scopes]!r},\n" if scopes else ""
-    options += f"    user=UserLookup({user[0]!r}, {user[1]!r}),\n" if user else ""
+    options += f"    user=qk.UserLookup({user[0]!r}, {user[1]!r}),\n" if user else ""
     code = (
-        f"import httpx\nimport qlik_keys as qk\n{'from qlik_keys.tokens import UserLookup' if user else ''}\n"
+        "import httpx\nimport qlik_keys as qk\n\n"
         "source = qk.TokenSource.from_store(\n"
-        f'    panel.store, tenant_url=panel.tenant.url, client_id="{client_id}",\n{options})\n'
+        f"    panel.store, tenant_url=panel.tenant.url, client_id={client_id!r},\n{options})\n"
         "auth = qk.PrivateKeyJwtAuth(source)\n"
         "with httpx.Client(base_url=panel.tenant.url, auth=auth, follow_redirects=True) as api:\n"
         '    print(api.get("/api/v1/users/me").json())'

@@ -91,7 +91,8 @@ class Presenter(Calling):
             "trusted": "" if specification.trusted else "False",
         }
         lines = "".join(f"    {name}={value},\n" for name, value in options.items() if value)
-        return f"made = qk.provision(\n    panel.tenant,\n    panel.store,\n{lines})"
+        imports = "from pathlib import Path\n\n" if isinstance(specification.key, str) else ""
+        return f"{imports}import qlik_keys as qk\n\nmade = qk.provision(\n    panel.tenant,\n    panel.store,\n{lines})"
 
     def warnings_of(self, form: ClientForm) -> tuple[str, ...]:
         """Return what a person should know of these choices, a sentence each."""

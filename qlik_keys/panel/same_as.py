@@ -1,7 +1,9 @@
 """What a request is the same as: for curl, for qlik-cli or Vault's own command, and in Python.
 
-Credentials are shell variables here, never values. What qlik-cli can do is in qlik-cloud-contract, "qlik-cli". A call
-that a person made (`ways_of_call`) runs as it is copied; of a step's request the body is told beside it.
+Credentials are variables here, never values. What qlik-cli can do is in qlik-cloud-contract, "qlik-cli". Each code runs
+as it is copied: for a shell or a cell that begins with `%%bash`, and in Python for a cell or a script. A variable that
+is missing or empty stops it (`${NAME:?}`, POSIX), as does a file that is not there: nothing is ever sent with an empty
+token or an empty body. It never says `set -e`, which would close the terminal that it is pasted into.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from qlik_keys.tenant.deleting import CONFIRMATION, deleted_client_id
 from qlik_keys.tenant.url import escaped_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from qlik_keys.panel.state import ShownRequest
 
@@ -72,6 +74,7 @@ _IN_FILE = _Body(
     flags=("--body-file", "body.json"),
     python='content=Path("body.json").read_bytes()',
 )
+_FIRST_PART = "run the first part first"
 
 
 def ways_of_call(request: ShownRequest, *, login: Sequence[str], tenant_url: str) -> Sequence[Way]:
@@ -82,22 +85,30 @@ def ways_of_call(request: ShownRequest, *, login: Sequence[str], tenant_url: str
         login: whose call it is, in the words of `qlik-keys token`: `--client`, and perhaps scopes and a user.
         tenant_url: the tenant.
     """
-    is_long = len(request.body) > _LONGEST_INLINE_CHARACTERS
-    body = _IN_FILE if is_long or not request.body else _inline(request.body)
-    curl, python = _curl(request, "TOKEN", body), _python(request, "TOKEN", body)
+    body = _body_of(request)
     token = shlex.join(["qlik-keys", "token", *login])
-    first = f'export QLIK_TENANT_URL={shlex.quote(tenant_url)}\nexport TOKEN="$({token} --stdout)"'
-    imports = "import os\n\nimport httpx\n\n"
-    if is_long:
-        imports = "import os\nfrom pathlib import Path\n\nimport httpx\n\n"
+    # Not in one with `export`, which would hide that there is no token.
+    first = (
+        f'export QLIK_TENANT_URL={shlex.quote(tenant_url)}\nunset TOKEN; TOKEN="$({token} --stdout)" && export TOKEN'
+    )
     raw = shlex.join(["qlik-keys", *_raw_words(request, body, is_ours=True), *_confirmation(request), *login])
+    beside = ", beside the file body.json" if request.body and body is _IN_FILE else ""
     return (
-        ("Once, in your shell" + (", beside the file body.json" if is_long else ""), first),
-        ("curl", curl),
+        (f"Once, in your shell{beside}", first),
+        ("curl", _curl(request, f"TOKEN:?{_FIRST_PART}", body)),
         ("qlik-keys", raw),
         ("qlik-cli", f"{token} --exec -- {_qlik_cli(request, body)}"),
-        ("Python", f"{imports}answer = {python}\nprint(answer.status_code, answer.text)"),
+        ("Python", _python_of_client(request, body, login, tenant_url)),
     )
+
+
+def _body_of(request: ShownRequest) -> _Body:
+    if not request.body or len(request.body) > _LONGEST_INLINE_CHARACTERS:
+        return _IN_FILE
+    try:
+        return _inline(request.body)
+    except ValueError:  # what is shown of a step is no JSON
+        return _IN_FILE
 
 
 def _inline(text: str) -> _Body:
@@ -138,16 +149,23 @@ def same_as(request: ShownRequest, *, by_client: bool) -> Sequence[Way]:
 
 
 def _of_tenant(request: ShownRequest, *, bearer: str) -> Sequence[Way]:
+    body = _body_of(request)
+    how = "qlik-keys token --stdout gives one" if bearer == "TOKEN" else "an API key of an administrator"
+    imports = "import os\nfrom pathlib import Path\n" if request.body and body is _IN_FILE else "import os\n"
+    url = f"os.environ['QLIK_TENANT_URL'] + {request.address!r}"
+    headers = {"Authorization": f"f\"Bearer {{os.environ['{bearer}']}}\""}
+    call = _request_in_python("httpx", request, body, url=url, headers=headers, follow=True)
     return (
-        ("curl", _curl(request, bearer, _IN_FILE)),
-        ("qlik-cli", _qlik_cli(request, _IN_FILE)),
-        ("Python", _python(request, bearer, _IN_FILE)),
+        ("curl", _curl(request, f"{bearer}:?{how}", body)),
+        ("qlik-cli", _qlik_cli(request, body)),
+        ("Python", f"{imports}\nimport httpx\n\nanswer = {call}\nprint(answer.status_code, answer.text)"),
     )
 
 
 def _curl(request: ShownRequest, bearer: str, body: _Body) -> str:
-    words = [f'curl -X {request.method} "$QLIK_TENANT_URL"{shlex.quote(request.address)}']
-    words.append(f'-H "Authorization: Bearer ${bearer}"')
+    first = "cat body.json >/dev/null && " if request.body and body is _IN_FILE else ""
+    address = '"${QLIK_TENANT_URL:?the address of the tenant}"' + shlex.quote(request.address)
+    words = [f"{first}curl -X {request.method} {address}", f'-H "Authorization: Bearer ${{{bearer}}}"']
     if request.method == "GET":
         words.append("--location")
     client_id = deleted_client(request)
@@ -158,18 +176,45 @@ def _curl(request: ShownRequest, bearer: str, body: _Body) -> str:
     return " \\\n  ".join(words)
 
 
-def _python(request: ShownRequest, bearer: str, body: _Body) -> str:
-    headers = f'{{"Authorization": f"Bearer {{os.environ[\'{bearer}\']}}"'
-    client_id = deleted_client(request)
-    if client_id:
-        headers += f', "{CONFIRMATION}": {client_id!r}'
-    argument = f",\n    {body.python}" if request.body else ""
-    if argument and body.python.startswith("content="):
-        headers += ', "Content-Type": "application/json"'
+def _python_of_client(request: ShownRequest, body: _Body, login: Sequence[str], tenant_url: str) -> str:
+    """Return a client's call as it is for a script or a cell: it gets the token itself."""
+    given: dict[str, list[str]] = {}
+    for option, value in zip(login[::2], login[1::2], strict=True):
+        given.setdefault(option, []).append(value)
+    options = [f"tenant_url={tenant_url!r}", f"client_id={given.get('--client', [''])[0]!r}"]
+    if "--scope" in given:
+        options.append(f"scopes={given['--scope']!r}")
+    for option, field in (("--as-user", "userId"), ("--as-subject", "subject")):
+        if option in given:
+            options.append(f"user=qk.UserLookup({field!r}, {given[option][0]!r})")
+    path = "from pathlib import Path\n\n" if request.body and body is _IN_FILE else ""
+    call = _request_in_python("api", request, body, url=repr(tenant_url + request.address), headers={}, follow=False)
+    source = "".join(f"    {option},\n" for option in options)
     return (
-        f"httpx.request(\n    {request.method!r}, os.environ['QLIK_TENANT_URL'] + {request.address!r},\n"
-        f"    headers={headers}}}{argument}, follow_redirects=True,\n)"
+        f"{path}import httpx\n\nimport qlik_keys as qk\n\n"
+        f"source = qk.TokenSource.from_store(\n    qk.Settings.resolve().store(),\n{source})\n"
+        "with httpx.Client(auth=qk.PrivateKeyJwtAuth(source), follow_redirects=True) as api:\n"
+        f"    answer = {call.replace(chr(10), chr(10) + '    ')}\n"
+        "print(answer.status_code, answer.text)"
     )
+
+
+def _request_in_python(
+    sender: str, request: ShownRequest, body: _Body, *, url: str, headers: Mapping[str, str], follow: bool
+) -> str:
+    """Return the call of httpx; `headers` has the code of each value."""
+    client_id = deleted_client(request)
+    sent = dict(headers) | ({CONFIRMATION: repr(client_id)} if client_id else {})
+    if request.body and body.python.startswith("content="):
+        sent["Content-Type"] = repr("application/json")
+    arguments = [f"{request.method!r}, {url}"]
+    if sent:
+        arguments.append("headers={" + ", ".join(f'"{name}": {code}' for name, code in sent.items()) + "}")
+    if request.body:
+        arguments.append(body.python)
+    if follow:
+        arguments.append("follow_redirects=True")
+    return f"{sender}.request(\n" + "".join(f"    {argument},\n" for argument in arguments) + ")"
 
 
 def _qlik_cli(request: ShownRequest, body: _Body) -> str:
@@ -225,13 +270,16 @@ def deleted_client(request: ShownRequest) -> str:
 
 def _of_token() -> Sequence[Way]:
     curl = (
-        'curl "$QLIK_TENANT_URL"/oauth/token -d grant_type=client_credentials \\\n'
+        'curl "${QLIK_TENANT_URL:?the address of the tenant}"/oauth/token -d grant_type=client_credentials \\\n'
         "  -d client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer \\\n"
-        '  -d client_id="$CLIENT_ID" -d client_assertion="$ASSERTION"'
+        '  -d client_id="${CLIENT_ID:?the id of the client}" \\\n'
+        '  -d client_assertion="${ASSERTION:?a JWT that the key of the client signs, once for each request}"'
     )
     python = (
-        'source = qk.TokenSource.from_store(store, tenant_url=tenant.url, client_id=os.environ["CLIENT_ID"])\n'
-        "source.token().expires_at"
+        "import os\n\nimport qlik_keys as qk\n\nsettings = qk.Settings.resolve()\n"
+        "source = qk.TokenSource.from_store(\n"
+        '    settings.store(), tenant_url=settings.tenant_url, client_id=os.environ["CLIENT_ID"]\n)\n'
+        "print(source.token().expires_at)"
     )
     return (("curl", curl), ("qlik-cli", "# cannot: it knows client secrets only"), ("Python", python))
 
@@ -239,11 +287,18 @@ def _of_token() -> Sequence[Way]:
 def _of_vault(request: ShownRequest) -> Sequence[Way]:
     path = unquote(urlsplit(request.address).path).removeprefix("/v1/")
     writes = request.method not in _VAULT_WORDS
-    document = " --data @document.json" if writes else ""
+    first, document = ("cat document.json >/dev/null && ", " --data @document.json") if writes else ("", "")
     curl = (
-        f'curl -X {request.method} "$VAULT_ADDR"{shlex.quote(request.address)} \\\n'
-        f'  -H "X-Vault-Token: $VAULT_TOKEN"{document}'
+        f'{first}curl -X {request.method} "${{VAULT_ADDR:?the address of the Vault}}"{shlex.quote(request.address)} '
+        f'\\\n  -H "X-Vault-Token: ${{VAULT_TOKEN:?a token of the Vault}}"{document}'
     )
     words = ["vault", _VAULT_WORDS.get(request.method, "write"), path, *(["@document.json"] if writes else [])]
     call: Callable[..., str] = _VAULT_CALLS.get(request.method, "vault.write_data({path}, data=document)").format
-    return (("curl", curl), ("vault or bao", shlex.join(words)), ("Python (hvac)", call(path=repr(path))))
+    imports = "import json\nimport os\nfrom pathlib import Path\n" if writes else "import os\n"
+    reading = 'document = json.loads(Path("document.json").read_text())\n' if writes else ""
+    python = (
+        f"{imports}\nimport hvac\n\n{reading}"
+        'vault = hvac.Client(url=os.environ["VAULT_ADDR"], token=os.environ["VAULT_TOKEN"])\n'
+        f"answer = {call(path=repr(path))}"  # and is not printed: a key may be in it
+    )
+    return (("curl", curl), ("vault or bao", first + shlex.join(words)), ("Python (hvac)", python))

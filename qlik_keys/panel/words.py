@@ -124,13 +124,13 @@ LOST_LOGIN = "At most the tenant gave a token, which ends by itself: get another
 LOST_REVOCATION = "The token may be revoked: call anything with it to see, or revoke it again."
 # What "The same call by hand" begins with.
 NEEDS = (
-    "The first part reads the key from the Vault: your shell needs VAULT_ADDR, and VAULT_TOKEN or another of the "
-    "Vault's logins."
+    "The key is read from the Vault: shell and kernel need VAULT_ADDR, and VAULT_TOKEN or another of the Vault's "
+    "logins. curl needs the first part before it, in the same shell; the others are whole."
 )
 NEEDS_OF_SANDBOX = (
-    "The first part reads the key from the Vault, by VAULT_ADDR and VAULT_TOKEN. For this sandbox: run "
-    "panel.sandbox.set_environment() in a cell, then both the first part and the call in one cell that begins with "
-    "%%bash."
+    "The key is read from the Vault, by VAULT_ADDR and VAULT_TOKEN. For this sandbox: run "
+    "panel.sandbox.set_environment() in a cell. Then Python runs in a cell of its own, and the others in a cell that "
+    "begins with %%bash: the first part and curl in one."
 )
 # What the doctor says of a call that failed, where the login works.
 UNAUTHORIZED_CALL = (

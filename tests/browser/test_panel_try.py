@@ -314,9 +314,9 @@ def test_a_call_is_copied(page, trying):
     call(panel, "v1/oauth-clients", method="POST", body=body)
     panel.get_by_text("The same call by hand").click()
     expected = {
-        "curl": 'curl -X POST "$QLIK_TENANT_URL"/api/v1/oauth-clients \\\n  -H "Authorization: Bearer $TOKEN"',
+        "curl": 'curl -X POST "${QLIK_TENANT_URL:?the address of the tenant}"/api/v1/oauth-clients \\\n  -H "Auth',
         "qlik-keys": "qlik-keys raw post v1/oauth-clients --body",
-        "Python": "import os\n\nimport httpx",
+        "Python": "import httpx\n\nimport qlik_keys as qk",
     }
     for name, begins in expected.items():
         button(panel, f"Copy: {name}").click()
@@ -328,7 +328,9 @@ def test_a_call_is_copied(page, trying):
     sent.locator("summary").click()
     button(sent, "Copy the code").nth(1).click()
     expect(panel.get_by_text("✓ Copied")).to_have_count(1)
-    assert page.evaluate("() => navigator.clipboard.readText()").startswith('curl "$QLIK_TENANT_URL"/oauth/token')
+    assert page.evaluate("() => navigator.clipboard.readText()").startswith(
+        'curl "${QLIK_TENANT_URL:?the address of the tenant}"/oauth/token'
+    )
     expect(panel.get_by_text("✓ Copied")).to_have_count(0)
     # A page without a clipboard selects and copies by the old way.
     page.evaluate("() => navigator.clipboard.writeText('')")

@@ -166,7 +166,7 @@ def test_a_request_shows_its_body_and_how_to_send_it_by_hand():
     shown = read(markup.steps([replace(STEP, requests=(replace(REQUEST, method="GET", address="/api/v1/users/me"),))]))
     text = "".join(shown.texts)
     assert "Body (body.json)" in text
-    assert 'curl -X GET "$QLIK_TENANT_URL"/api/v1/users/me' in text
+    assert 'curl -X GET "${QLIK_TENANT_URL:?the address of the tenant}"/api/v1/users/me' in text
     assert "Body" not in markup.steps([replace(STEP, requests=(replace(REQUEST, body=""),))])
 
 
@@ -246,7 +246,7 @@ def test_a_tokens_own_parts_are_under_reserve():
     opaque = trial_markup.token_parts(replace(TOKEN, parts=None))
     assert "unofficial, may change" in opaque
     assert "no JWT" in opaque
-    assert "from qlik_keys.tokens import UserLookup" in opaque
+    assert "user=qk.UserLookup(" in opaque
 
 
 def test_a_token_that_is_revoked_or_over_says_so():

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
@@ -17,6 +20,7 @@ from loopback import Loopback, Reply
 from support import environment_of, made_client
 
 import qlik_keys as qk
+from qlik_keys.keystore.base import ClientRecord, KeyOwner
 from qlik_keys.panel.answers import body_of, headers_of, login_words, request_of
 from qlik_keys.panel.same_as import same_as, ways_of_call
 from qlik_keys.panel.showing import tenant_request, vault_request
@@ -58,8 +62,9 @@ def request(method, address, *, body="", system="tenant"):
             "",
             f"qlik oauth-client client-secret rm ab --oauth-clientId {ID}",
         ),
-        ("POST", "/api/v1/oauth-clients", "{}", "qlik raw post v1/oauth-clients --body-file body.json"),
-        ("PATCH", f"/api/v1/oauth-clients/{ID}", "[]", f"qlik raw patch v1/oauth-clients/{ID} --body-file body.json"),
+        ("POST", "/api/v1/oauth-clients", "{}", "qlik raw post v1/oauth-clients --body '{}'"),
+        ("PATCH", f"/api/v1/oauth-clients/{ID}", "[]", f"qlik raw patch v1/oauth-clients/{ID} --body '[]'"),
+        ("PUT", "/api/v1/x", f'"{"x" * 2000}"', "qlik raw put v1/x --body-file body.json"),
         ("GET", "/api/v1/items?sort=-x&limit=1", "", "qlik raw get v1/items --query sort=-x --query limit=1"),
         # What its commands have no flag for, or no flag without a value, goes by `raw`.
         ("GET", "/api/v1/users/me?fields=x", "", "qlik raw get v1/users/me --query fields=x"),
@@ -114,25 +119,33 @@ def test_the_code_sends_the_same_requests(box, monkeypatch, tmp_path):
     }.items():
         monkeypatch.setenv(name, value)
     sent = []
-    monkeypatch.setattr(httpx, "request", lambda method, url, **options: sent.append((method, url, options)))
+
+    def note(method, url, **options):
+        sent.append((method, url, options))
+        return httpx.Response(200)
+
+    monkeypatch.setattr(httpx, "request", note)
     for each in seen:
         ways = dict(same_as(each, by_client=False))
         if each.address == "/oauth/token":
             assert "cannot" in ways["qlik-cli"]
             continue
-        words = shlex.split(os.path.expandvars(ways["curl"].replace("\\\n", " ")))
+        given = re.sub(r"\$\{(\w+):\?[^}]*\}", r"${\1}", ways["curl"].replace("\\\n", " "))
+        words = shlex.split(os.path.expandvars(given))
+        if each.system == "vault" and each.method in ("POST", "PUT"):
+            assert words[:3] == ["cat", "document.json", ">/dev/null"]
+            words = words[4:]
         base = box.tenant_url if each.system == "tenant" else box.vault_url
         assert words[:4] == ["curl", "-X", each.method, base + each.address]
         if each.system == "vault":
-            assert shlex.split(ways["vault or bao"])[0] == "vault"
+            assert shlex.split(ways["vault or bao"].rpartition("&& ")[2])[0] == "vault"
             continue
         assert f"Authorization: Bearer {box.api_key}" in words
-        (tmp_path / "body.json").write_text(each.body or "{}")
         exec(ways["Python"], {"httpx": httpx, "os": os, "json": json, "Path": Path})  # what is shown is what it says
         method, url, options = sent.pop()
         assert (method, url) == (each.method, base + each.address)
         assert options["headers"]["Authorization"] == f"Bearer {box.api_key}"
-        assert json.loads(options.get("content") or "null") == json.loads(each.body or "null")
+        assert options.get("json") == json.loads(each.body or "null")
         confirmed = f"qlik-confirm-delete: {made.client_id}" in words
         assert confirmed == (each.method == "DELETE") == ("qlik-confirm-delete" in options["headers"])
     assert {each.system for each in seen} == {"tenant", "vault"}
@@ -258,6 +271,26 @@ TYPED = [
 ]
 
 
+@contextlib.contextmanager
+def a_key_for(box, tenant_url):
+    """Have a key in the Vault for the client `ID` of a tenant that knows nothing of it."""
+    with qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store:
+        host = urlsplit(tenant_url).netloc
+        key = replace(store.make_key(qk.KeySpec("ES384"), KeyOwner(host, "typed")), state="current")
+        record = ClientRecord(
+            tenant_host=host,
+            client_id=ID,
+            client_name="typed",
+            token_url=f"{tenant_url}/oauth/token",
+            custody="kv",
+            keys={key.kid: key},
+            rotate_by=None,
+        )
+        store.write(record)
+        yield
+        store.delete(host, ID)
+
+
 def told(calls):
     """What a tenant reads of calls: it decodes paths, queries and bodies."""
     read = []
@@ -272,17 +305,23 @@ def told(calls):
 
 @pytest.mark.openbao
 @pytest.mark.parametrize("way", ["curl", "qlik-keys", "Python"])
-def test_whatever_was_typed_the_copied_call_sends_the_same(shell, way):
-    with Loopback(lambda _: Reply(200, b"{}", {"content-type": "application/json"})) as elsewhere:
+def test_whatever_was_typed_the_copied_call_sends_the_same(box, shell, way):
+    granted = json.dumps({"access_token": "token-of-the-client", "token_type": "bearer", "expires_in": 600}).encode()
+
+    def answer(call):
+        return Reply(200, granted if call.path == "/oauth/token" else b"{}", {"content-type": "application/json"})
+
+    with Loopback(answer) as elsewhere, a_key_for(box, elsewhere.url):
         tenant = qk.QlikTenant(elsewhere.url, credential=qk.ApiKey("key-0123456789"))
-        codes = []
+        # Only Python gets its token itself; the others are told.
+        login, codes = ("--client", ID) if way == "Python" else (), []
         for method, path, body in TYPED:
             form = CallForm(method=method, path=path, body=body, confirm=ID)
             call = request_of(form, tenant.url)
             tenant.raw(call.method, call.address, body=body_of(call), headers=headers_of(call))
             if len(body) > 2000:
                 (shell.folder / "body.json").write_text(body)
-            codes.append(dict(ways_of_call(call, login=(), tenant_url=tenant.url))[way])
+            codes.append(dict(ways_of_call(call, login=login, tenant_url=tenant.url))[way])
         tenant.close()
         typed = told(elsewhere.calls)
         assert [(method, body if body != "none" else "") for method, _, _, body, _ in typed] == [
@@ -296,6 +335,7 @@ def test_whatever_was_typed_the_copied_call_sends_the_same(shell, way):
             (shell.folder / "calls.py").write_text(script)
             script = f"{sys.executable} calls.py"
         shell(f"export QLIK_TENANT_URL={elsewhere.url} TOKEN=key-0123456789\n{script}")
+        elsewhere.calls[:] = [call for call in elsewhere.calls if call.path != "/oauth/token"]
         for typed_call, copied in zip(typed, told(elsewhere.calls), strict=True):
             assert copied == typed_call
 
@@ -334,6 +374,39 @@ def test_no_way_has_a_token_in_it():
     )
     assert [title for title, _ in ways] == ["Once, in your shell", "curl", "qlik-keys", "qlik-cli", "Python"]
     code = "\n".join(code for _, code in ways)
-    assert "$TOKEN" in code
-    assert "os.environ['TOKEN']" in code
-    assert "eyJ" not in code
+    assert "${TOKEN:?" in code
+    assert "PrivateKeyJwtAuth(source)" in code
+    assert re.search(r"\beyJ", code) is None
+
+
+@pytest.mark.openbao
+@pytest.mark.parametrize("program", ["sh", "bash", "dash"])
+def test_what_is_copied_stops_where_something_is_missing(shell, program):
+    """In each plain shell, as it is pasted and without `set -e`: no call with an empty token, none without its body."""
+    if shutil.which(program) is None:
+        pytest.skip(f"there is no {program} here")
+    with Loopback(lambda _: Reply(200, b"{}")) as elsewhere:
+        call = request("POST", "/api/v1/x", body=json.dumps("x" * 3000))
+        ways = dict(ways_of_call(call, login=("--client", "nobody"), tenant_url=elsewhere.url))
+        first = ways["Once, in your shell, beside the file body.json"]
+        step = dict(same_as(request("GET", "/api/v1/users/me"), by_client=False))["curl"]
+        vault = dict(same_as(request("POST", "/v1/secret/data/x", system="vault"), by_client=False))
+        token = dict(same_as(request("POST", "/oauth/token"), by_client=True))["curl"]
+        begin = f"export QLIK_TENANT_URL={elsewhere.url} VAULT_ADDR={elsewhere.url}"
+        for script, missing in {
+            # No program of that name, as where the environment is not on the path; and no client of that name.
+            f"export PATH=/usr/bin:/bin\n{first}\n{ways['curl']}": "run the first part first",
+            f"export TOKEN=of-another-client\n{first}\n{ways['curl']}": "run the first part first",
+            f"{begin} TOKEN=x\n{ways['curl']}": "body.json",
+            f"{begin} QLIK_API_KEY=\n{step}": "an API key of an administrator",
+            f"unset QLIK_TENANT_URL\n{step}": "the address of the tenant",
+            f"{begin} CLIENT_ID=x\n{token}": "a JWT that the key of the client signs",
+            f"{begin} VAULT_TOKEN=\ntouch document.json\n{vault['curl']}; rm -f document.json": "a token of the Vault",
+            f"{begin}\n{vault['curl']}": "document.json",
+            f"{begin}\n{vault['vault or bao']}": "document.json",
+        }.items():
+            if missing == "run the first part first":
+                (shell.folder / "body.json").write_text("{}")
+            told = shell(f"{program} -c {shlex.quote(script)} 2>&1 || echo; echo failed: $?; rm -f *.json")
+            assert missing in told, script
+        assert elsewhere.calls == []
