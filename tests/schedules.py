@@ -24,7 +24,6 @@ import qlik_keys as qk
 from qlik_keys.errors import QlikKeysError, TenantNotFound
 from qlik_keys.sandbox.tenant import SandboxTenant
 from qlik_keys.sandbox.transport import SandboxTransport
-from qlik_keys.tenant import NewOAuthClient
 
 NAMES = ("a", "b")
 FAULTS = ("429", "500", "503", "refused", "lost", "killed", "sealed", "denied", "intruder")
@@ -186,13 +185,11 @@ class Schedule:
         self.simulator = SandboxTenant(f"https://t{uuid.uuid4().hex}.eu.qlikcloud.com", clock=self.clock)
         kinds = ("kv", "transit")
         self.actors = [Actor(self, custody) for custody in custodies or (choose(kinds), choose(kinds))]
-        # What is looked at is looked at without the product; the helper makes strangers and clears away.
+        # What is looked at is looked at without the product.
         self.sides = BothSides(
             vault, self.simulator.base_url, self.simulator.api_key,
             transport=SandboxTransport(self.simulator), clock=self.clock, prefix=self.prefix,
         )  # fmt: skip
-        self.helper = Actor(self, "kv")
-        self.host = self.helper.tenant.host
         self.could_log_in, self.doomed, self.told = set(), set(), []
         self.compromised = set()  # kids that a revocation was told of, or that had one that has succeeded
         self.seen = {}  # kid -> (client id, the key), of all keys that were ever seen in the Vault
@@ -292,17 +289,9 @@ class Schedule:
         self.secretless.add(client_id)
 
     def _stranger(self):
-        new = NewOAuthClient(
-            app_type="web",
-            client_name=f"stranger {uuid.uuid4().hex[:6]}",
-            allowed_scopes=("user_default",),
-            allowed_grant_types=("client_credentials",),
-            allowed_auth_methods=("client_secret",),
-            consent_method="trusted",
-        )
-        made = self.helper.tenant.oauth_clients.create(new)
-        self.secrets[made.client.client_id] = made.client_secret.reveal()
-        return made.client.client_id
+        client_id, secret = self.sides.make_client(clientName=f"stranger {uuid.uuid4().hex[:6]}")
+        self.secrets[client_id] = secret
+        return client_id
 
     # --- what must be true ---
 
@@ -383,12 +372,7 @@ class Schedule:
             assert not secret or not self.sides.secret_logs_in(client_id, secret), f"the secret of {name} logs in"
 
     def _clean(self):
-        for name in self.sides.names_in_transit():
-            self.helper.store._transit.destroy(name)
-        for client_id in self.helper.store.client_ids(self.host):
-            self.helper.store.delete(self.host, client_id)
-        for staged in self.helper.store.staged(self.host):
-            self.helper.store.unstage(staged)
+        self.sides.clear()
         self.sides.close()
-        for actor in (*self.actors, self.helper):
+        for actor in self.actors:
             actor.close()
