@@ -51,9 +51,24 @@ _SSH2 = (
     "This is a key in the format of SSH.com (RFC 4716), and a key in PEM is needed here.",
     "Convert it: ssh-keygen -i -f KEY > key.pem",
 )
+_PAGE = (
+    "This is a web page, not a key: a sign-in page or an error, perhaps, in the place of a download.",
+    "Open the address in a browser, and save the key itself.",
+)
+_FILE_NAME = (
+    "This is a file's name or an address, and the key itself is needed here.",
+    'Give what is in the file: Path("key.pem").read_bytes().',
+)
+_JWT = ("This is a token (a JWT), not a key.", "Give the private key that signs tokens.")
+_JWE = ("This is an encrypted JWK (a JWE).", "Decrypt it, and give the JWK that is in it.")
 _OTHERS_BY_BEGINNING = {
+    ("<!doctype html", "<!DOCTYPE html", "<html", "<HTML"): _PAGE,
+    ("$ANSIBLE_VAULT;",): ("This file is encrypted by Ansible Vault.", "Decrypt it: ansible-vault view KEY > key.pem"),
+    ("version https://git-lfs",): ("This stands for a file in Git LFS, and is not the file.", "Get it: git lfs pull"),
+    ("AGE-SECRET-KEY-",): ("This is a key of age, which encrypts and cannot sign.", WANTED),
+    ("<RSAKeyValue",): ("This is a key in XML, as .NET writes it.", "Write it as PEM: ExportPkcs8PrivateKeyPem()."),
     ("PuTTY-User-Key-File-",): _PUTTY,
-    ("ssh-rsa ", "ssh-ed25519 ", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-", "ssh-dss "): _SSH_PUBLIC,
+    ("ssh-rsa ", "ssh-rsa-cert-", "ssh-ed25519", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-", "ssh-dss "): _SSH_PUBLIC,
     ("---- BEGIN SSH2",): _SSH2,
 }
 _PKCS12 = (
@@ -68,10 +83,15 @@ _READ_AS_TEXT = (
     "This is a binary file (DER, or PKCS#12 as .p12 and .pfx) that was read as text, and a key in PEM is needed here.",
     "Convert it: openssl pkey -inform DER -in KEY -out key.pem, or openssl pkcs12 -in KEY -nocerts -nodes -out key.pem",
 )
+_EMPTY = ("No private key could be read: there is nothing in it.", "Give the key's text, or its file's bytes.")
 _NO_PEM = ("No private key could be read: it is not PEM at all, and no JWK.", WANTED)
 _CUT = (
     "No private key could be read: it is damaged, without a proper END line.",
     "Copy it again, whole.",
+)
+_COMPACT = re.compile(r"eyJ[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){2}(?:(?:\.[A-Za-z0-9_-]*){2})?")
+_PLACE = re.compile(
+    r"(?:~|\.{0,2}/|[A-Za-z]:\\|https?://)?[^\n<>]{1,300}\.(?:pem|key|p8|der|p12|pfx|json|ppk|crt|cer|txt)"
 )
 _ALPHABET = re.compile(r"[A-Za-z0-9+/_=\s-]{40,}")
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
@@ -121,11 +141,11 @@ def tell_apart(content: str | bytes, depth: int = 0) -> Handed:
     text = text.replace("\0", "").strip().strip("\ufeff\ufffe\ufffd\u200b\u00ff\u00fe").strip()
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"`" and not text.startswith('"-----BEGIN PGP'):
         text = text[1:-1].strip()  # as a shell or a program writes a text
-    for beginnings, said in _OTHERS_BY_BEGINNING.items():
-        if text.startswith(beginnings):
-            return _nothing(said)
     if "-----BEGIN" in text and not text.startswith("{"):
         return _in_pem(text)
+    said = _other_format(text)
+    if said is not None:
+        return _nothing(said)
     if text.startswith(("{", "[")):
         return jwk_of(text)
     if isinstance(content, str) and "\ufffd" in content[:20]:
@@ -133,6 +153,18 @@ def tell_apart(content: str | bytes, depth: int = 0) -> Handed:
     if depth < _DEEPEST and _ALPHABET.fullmatch(text):
         return _in_base64(text, depth)
     return _nothing(_NO_PEM)
+
+
+def _other_format(text: str) -> tuple[str, str] | None:
+    """Return what a text is that is no key, and what to do; None where it may be one."""
+    if not text:
+        return _EMPTY
+    for beginnings, said in _OTHERS_BY_BEGINNING.items():
+        if text.startswith(beginnings):
+            return said
+    if _COMPACT.fullmatch(text):
+        return _JWE if text.count(".") > 2 else _JWT  # noqa: PLR2004  # five parts (RFC 7516 3.1), or three
+    return _FILE_NAME if _PLACE.fullmatch(text) else None
 
 
 def jwk_of(document: Any) -> Handed:
@@ -144,8 +176,11 @@ def jwk_of(document: Any) -> Handed:
         return _nothing(("This is not a JWK: it is no JSON object.", WANTED))
     if "kty" not in members and isinstance(members.get("keys"), list | tuple):
         keys = [each for each in members["keys"] if hasattr(each, "items")]
-        if len(keys) == 1:
-            return jwk_of(keys[0])
+        private = [each for each in keys if each.get("d")]
+        if len(keys) == 1 or len(private) == 1:
+            return jwk_of(private[0] if private else keys[0])
+        if not keys:
+            return _nothing(("This is a JWK set without a key.", "Give the JWK of this client's key."))
         return _nothing(
             (
                 f"This is a JWK set with {len(keys)} keys, and it does not say which one is meant.",
@@ -153,7 +188,7 @@ def jwk_of(document: Any) -> Handed:
             )
         )
     if "kty" not in members and {"ciphertext", "protected"} <= members.keys():
-        return _nothing(("This is an encrypted JWK (a JWE).", "Decrypt it, and give the JWK that is in it."))
+        return _nothing(_JWE)
     if "kty" not in members and "-----BEGIN" in str(members.get("private_key")):
         return _nothing(
             (
@@ -195,8 +230,9 @@ def _as_text(data: bytes) -> str | None:
 
 
 def _in_pem(text: str) -> Handed:
-    if "\\n" in text:
-        text = text.replace("\\r", "").replace("\\n", "\n")
+    # Line ends written out, once or more often: a text in JSON that is a text in JSON.
+    text = re.sub(r"\\+r", "", text)
+    text = re.sub(r"\\+n", "\n", text)
     blocks = _BLOCK.findall(text)
     keys = [(label, body) for label, body in blocks if label in _PRIVATE_LABELS]
     if len(keys) > 1:

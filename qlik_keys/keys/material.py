@@ -13,7 +13,7 @@ import hashlib
 import json
 import re
 import threading
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,7 @@ MINIMUM_RSA_BITS = 2048
 MINIMUM_EXPONENT = 65537  # NIST SP 800-56B 6.2: 2**16 < e; smaller ones invite attacks on sloppy verifiers
 PUBLIC_MEMBERS = {"RSA": ("n", "e"), "EC": ("crv", "x", "y")}
 PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
+_DAMAGED, _COPY = "it is damaged", "Copy it again, whole."
 _LOADED_KEYS = 512
 _MOST_BITS = 16_384
 _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
@@ -110,6 +111,7 @@ def load(content: str | bytes, passphrase: bytes | None) -> tuple[LoadedKey | No
 
     Never raises, so that no traceback holds the key.
     """
+    passphrase = passphrase or None  # an empty one is none: OpenSSL takes none either
     known = remembered(content) if passphrase is None and isinstance(content, bytes) else None
     if known is not None:
         return known, "", "", {}
@@ -138,7 +140,11 @@ def _load_pem(data: bytes, passphrase: bytes | None) -> Loaded:
     except ValueError as problem:
         if b"ENCRYPTED" in data and passphrase is not None:
             return None, "The passphrase does not open this PEM, or the PEM is damaged.", "Check the passphrase."
-        return None, f"No private key could be read: {_weakness_of_pem(problem)}.", WANTED
+        relabelled = _load_body(data)
+        if relabelled is not None:
+            return relabelled
+        weakness = _weakness_of_pem(problem)
+        return None, f"No private key could be read: {weakness}.", _COPY if weakness == _DAMAGED else WANTED
     except Exception as problem:  # noqa: BLE001  # cryptography has its own class for each kind it cannot do
         return None, f"This kind of key is not supported ({type(problem).__name__}).", WANTED
     weakness = _weakness_of(native)
@@ -149,6 +155,17 @@ def _load_pem(data: bytes, passphrase: bytes | None) -> Loaded:
         # Under its numbers too: where a document has the same key as a JWK, it is not validated again.
         remember(key, data, canonical(_private_members(key)))
     return key, "", ""
+
+
+def _load_body(data: bytes) -> Loaded | None:
+    """Return the key in a PEM whose label is another's: a body that was wrapped by hand, in PKCS#8 or PKCS#1."""
+    lines = data.split(b"\n")
+    try:
+        body = b64decode(b"".join(lines[1:-2]), validate=True)
+        load_der_private_key(body, None)
+    except Exception:  # noqa: BLE001  # it is damaged, encrypted, or no key
+        return None
+    return _load_der(body, None)
 
 
 def _load_der(data: bytes, passphrase: bytes | None) -> Loaded:
@@ -188,7 +205,7 @@ def _what_der_is(data: bytes) -> tuple[str, str]:
 def _weakness_of_pem(problem: Exception) -> str:
     # cryptography names the reason in its text and never quotes the key (reliability-facts, section 3).
     text = str(problem)
-    return "it is an RSA key with an impossible exponent" if "exponent" in text or " e " in text else "it is damaged"
+    return "it is an RSA key with an impossible exponent" if "exponent" in text or " e " in text else _DAMAGED
 
 
 def load_jwk(members: dict[str, Any]) -> tuple[LoadedKey | None, str, str, dict[str, Any]]:
@@ -198,9 +215,13 @@ def load_jwk(members: dict[str, Any]) -> tuple[LoadedKey | None, str, str, dict[
     """
     names = {name: members.get(name) for name in ("alg", "kid")}
     problem = _problem_of(members)
+    is_other = "kty" in members and (
+        str(members["kty"]) not in PUBLIC_MEMBERS or members.get("crv", "P-384") != "P-384"
+    )
+    hint = WANTED if is_other else "Give the whole JWK that has the private member `d`."
     if not problem and "d" not in members:
         problem = "This JWK is a public key, and a private key is needed here."
-    hint = "Give the JWK that has the private member `d`."
+        hint = "Give the JWK that has the private member `d`."
     key = None
     if not problem:
         key, problem, hint = _key_of(members)

@@ -98,6 +98,14 @@ TAKEN = {
     "JWK in UTF-16": lambda key: json.dumps(private_jwk(key)).encode("utf-16"),
     "JWK in base64": lambda key: base64.b64encode(json.dumps(private_jwk(key)).encode()).decode(),
     "JWK in base64url": lambda key: base64.urlsafe_b64encode(json.dumps(private_jwk(key)).encode()).rstrip(b"="),
+    "line ends written out twice": lambda key: json.dumps(json.dumps(bytes_of(key).decode())),
+    "the label of PKCS#1 around PKCS#8": lambda key: bytes_of(key).replace(b" PRIVATE", b" RSA PRIVATE"),
+    "the label of PKCS#8 around PKCS#1 or SEC1": lambda key: (
+        bytes_of(key, TRADITIONAL).replace(b" RSA", b"").replace(b" EC", b"")
+    ),
+    "a set with the public half of another": lambda key: json.dumps(
+        {"keys": [{"kty": "EC", "crv": "P-384", "x": "AA", "y": "AA"}, private_jwk(key)]}
+    ),
     "a set with one JWK": lambda key: json.dumps({"keys": [private_jwk(key)]}),
 }
 
@@ -126,7 +134,7 @@ def test_what_is_encrypted_is_opened_in_every_form(kind, form, native_rsa):
     changed = {"on one line": one_line, "written out": lambda pem: pem.replace(b"\n", b"\\n")}
     given = changed.get(form, lambda same: same)(given)
     assert PrivateKey.from_pem(given, passphrase="horse").public.kty == "RSA"
-    for passphrase, words in ((None, "encrypted"), ("mule", "does not open")):
+    for passphrase, words in ((None, "encrypted"), ("", "encrypted"), ("mule", "does not open")):
         with pytest.raises(KeyMaterialError, match=words) as caught:
             PrivateKey.from_pem(given, passphrase=passphrase)
         assert "assphrase" in caught.value.hint
@@ -219,7 +227,12 @@ def refused(native_rsa, native_ec, certificate):
         "a request in DER": (request.public_bytes(der), "certificate request in DER", "private key"),
         "two keys": (bytes_of(native_rsa) + bytes_of(native_ec), "2 private keys", "Give one alone"),
         "a set of two": (json.dumps({"keys": [jwk, other]}), "set with 2 keys", "one of them"),
-        "an empty set": (json.dumps({"keys": []}), "set with 0 keys", "one of them"),
+        "an empty set": (json.dumps({"keys": []}), "a JWK set without a key", "this client's key"),
+        "a set with two private keys and a public one": (
+            json.dumps({"keys": [jwk, other, only(jwk, "kty", "n", "e")]}),
+            "set with 3 keys",
+            "one of them",
+        ),
         "a set with one public key": (
             json.dumps({"keys": [only(jwk, "kty", "n", "e")]}),
             "public key",
@@ -255,10 +268,25 @@ def refused(native_rsa, native_ec, certificate):
             "2048",
         ),
         "cut off": (bytes_of(native_rsa)[:900], "damaged", "whole"),
-        "a letter lost": (bytes_of(native_rsa)[:200] + bytes_of(native_rsa)[203:], "damaged", "RS256"),
+        "a letter lost": (bytes_of(native_rsa)[:200] + bytes_of(native_rsa)[203:], "damaged", "whole"),
         "half of the DER": (bytes_of(native_rsa, encoding=der)[:600], "damaged", "RS256"),
         "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "binary", "RS256"),
         "JSON that is no key": ('{"a": 1}', "kty", "`d`"),
+        "nothing": (b" \n", "there is nothing in it", "file's bytes"),
+        "a web page": (b"<!DOCTYPE html><html><title>Sign in</title></html>", "a web page", "save the key itself"),
+        "a JWE in five parts": ("eyJhbGciOiJkaXIifQ..a-b.c_d.e", "encrypted JWK", "Decrypt"),
+        "a token": ("eyJhbGciOiJFUzM4NCJ9.eyJzdWIiOiJ4In0.c2ln", "a token (a JWT)", "private key"),
+        "a file's name": ("/home/ada/keys/client.pem", "a file's name", "read_bytes()"),
+        "a file's name on Windows": (r"C:\Users\Ada Lovelace\client key.PEM".lower(), "a file's name", "read_bytes()"),
+        "an address": ("https://acme.example/key.p8", "a file's name or an address", "read_bytes()"),
+        "Ansible Vault": (b"$ANSIBLE_VAULT;1.1;AES256\n6162\n", "Ansible Vault", "ansible-vault view"),
+        "Git LFS": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS", "git lfs pull"),
+        "XML": ("<RSAKeyValue><Modulus>AA==</Modulus></RSAKeyValue>", "in XML", "ExportPkcs8PrivateKeyPem"),
+        "a certificate of OpenSSH": (b"ssh-rsa-cert-v01@openssh.com AAAA", "a public key of OpenSSH", "without .pub"),
+        "a symmetric JWK": ('{"kty": "oct", "k": "AAAA"}', "symmetric", "RS256"),
+        "an Ed25519 JWK": ('{"kty": "OKP", "crv": "Ed25519", "d": "AAAA", "x": "AAAA"}', "Edwards", "RS256"),
+        "a P-256 JWK": ('{"kty": "EC", "crv": "P-256", "d": "AA", "x": "AA", "y": "AA"}', "curve", "P-384"),
+        "an encrypted key": (bytes_of(native_ec, passphrase=b"horse"), "encrypted", "Give its passphrase"),
         "words": ("my key", "not PEM", "RS256"),
         "base64 of words": (base64.b64encode(b"no key at all, but words in base64" * 3), "not PEM", "RS256"),
     }

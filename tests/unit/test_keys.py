@@ -133,7 +133,7 @@ def refusals(native_rsa, native_ec):
         "needless passphrase": (whole, {"passphrase": "correct horse"}, "not encrypted"),
         "cut": (whole[: len(whole) // 2], {}, "damaged"),
         "not PEM": (b"hello", {}, "not PEM"),
-        "empty": (b"", {}, "not PEM"),
+        "empty": (b"", {}, "nothing in it"),
         "RSA as ES384": (pem_of(native_rsa), {"alg": "ES384"}, "does not go with"),
         "another key's kid": (whole, {"kid": f"2026-11-24_{'A' * 43}"}, "thumbprint"),
     }
