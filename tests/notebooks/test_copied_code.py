@@ -1,0 +1,139 @@
+"""What the panel's copy buttons copy, run as it stands in the very place: a `%%bash` cell and a Python cell."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from support import connected_presenter, environment_of, made_in_panel
+
+from qlik_keys.panel import markup, trial_markup
+from qlik_keys.panel.state import ClientForm
+from qlik_keys.panel.trial_state import CallForm, TryForm
+
+pytestmark = [pytest.mark.openbao, pytest.mark.slow]
+# What every Python code may use is in the notebook that the panel is in.
+PANEL = """
+import os, qlik_keys as qk
+settings = qk.Settings.resolve()
+panel = qk.Panel(tenant=settings.tenant(), store=settings.store())
+"""
+
+
+class Copied(HTMLParser):
+    """Collects what the buttons of some markup copy."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.codes, self._inside = [], False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self._inside = tag == "code" or (self._inside and tag != "pre")
+        if tag == "code":
+            self.codes.append("")
+
+    def handle_endtag(self, tag):
+        if tag == "code":
+            self._inside = False
+
+    def handle_data(self, data):
+        if self._inside:
+            self.codes[-1] += data
+
+
+@pytest.fixture
+def presenter(box):
+    connected = connected_presenter(box)
+    yield connected
+    connected.end_session()
+
+
+def kernel_environment(box, folder, monkeypatch):
+    """Give kernels what a person has: the sandbox's variables, and the path that `qlik-keys lab` makes."""
+    for name, value in environment_of(box).items():
+        monkeypatch.setenv(name, value)
+    programs = folder / "bin"
+    programs.mkdir()
+    qlik = programs / "qlik"
+    qlik.write_text('#!/bin/sh\nprintf "qlik was told %s\\n" "$*"\n')
+    vault = programs / "vault"
+    bao = next(Path(sys.executable).parent.glob("bao"), None) or shutil.which("bao")
+    vault.write_text(f'#!/bin/sh\nexec {bao or "true"} "$@"\n')
+    for program in (qlik, vault):
+        program.chmod(0o700)
+    path = [str(Path(sys.executable).parent), str(programs), "/usr/bin", "/bin"]
+    monkeypatch.setenv("PATH", os.pathsep.join(path))
+    monkeypatch.setenv("HOME", str(folder))
+
+
+def run(cells, folder):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in cells])
+    resources = {"metadata": {"path": str(folder)}}
+    NotebookClient(notebook, timeout=120, kernel_name="python3", resources=resources, allow_errors=True).execute()
+    return ["\n".join(map(said, cell.outputs)) for cell in notebook.cells]
+
+
+def said(output):
+    text = output.get("text", "") or output.get("data", {}).get("text/plain", "")
+    return text + "\n".join(output.get("traceback", ()))
+
+
+def test_every_copied_code_runs_as_it_stands_in_a_cell(presenter, box, monkeypatch, tmp_path):
+    client_id = made_in_panel(presenter, "it's copied", scopes=("user_default", "admin_classic"))
+    steps = markup.steps(presenter.state.steps)
+    presenter.try_token(TryForm(client_id=client_id, scopes=("user_default",)))
+    tried = markup.steps(presenter.state.steps) + trial_markup.token_parts(presenter.state.token)
+    presenter.call(CallForm(method="GET", path="v1/spaces?name=sales"))
+    ways = dict(presenter.state.answer.ways)
+    form = ClientForm(name="made by the code", scopes=("apps:read",), description='it\'s "quoted"')
+    cells = {
+        "the panel": PANEL,
+        "curl in bash": f"%%bash\n{ways['Once, in your shell']}\n{ways['curl']}",
+        "qlik-keys": f"%%bash\n{ways['qlik-keys']}",
+        "qlik-cli": f"%%bash\n{ways['qlik-cli']}",
+        "Python": ways["Python"],
+        "use it": Copied(markup.first_use(presenter.state.made) or markup.use_in_cell(client_id)).codes[-1],
+        "the same in Python": presenter.code_of(form) + "\nprint(made.name)",
+        # As where the environment is not on the path: it ends before the call.
+        "no program": f"%%bash\nPATH=/usr/bin:/bin\n{ways['Once, in your shell']}\n{ways['curl']}",
+    }
+    # Of the steps: what reads what is still there runs; what would write the Vault stops without its document.
+    codes = [code for code in Copied(steps + tried).codes if re.search(r"^(curl|qlik |vault |cat|import )", code)]
+    reading = [code for code in dict.fromkeys(codes) if not re.search(r"POST|write|PUT|DELETE|delete|\.staged", code)]
+    writing = [code for code in dict.fromkeys(codes) if "document.json" in code]
+    assert len(reading) > 8
+    assert len(writing) > 3
+    shells = {f"read {place}": code for place, code in enumerate(reading)}
+    stops = {f"write {place}": code for place, code in enumerate(writing)}
+    prepare = "import subprocess, os\nos.environ['TOKEN'] = subprocess.run(['qlik-keys', 'token', '--client', "
+    prepare += f"{client_id!r}, '--stdout'], check=True, capture_output=True, text=True).stdout.strip()\n"
+    prepare += f"os.environ['CLIENT_ID'] = {client_id!r}\nrecord = panel.store.read(panel.tenant.host, {client_id!r})\n"
+    prepare += "signer, audience = panel.store.signer(record.current), panel.tenant.token_url\n"
+    prepare += "from qlik_keys.assertion import client_assertion\n"
+    prepare += f"os.environ['ASSERTION'] = client_assertion(signer, client_id={client_id!r}, audience=audience)"
+    cells["the variables"] = prepare
+    for name, code in (shells | stops).items():
+        cells[name] = code if code.startswith("import ") else f"%%bash\n{code}"
+    kernel_environment(box, tmp_path, monkeypatch)
+    box_requests = len(box.requests())
+    told = dict(zip(cells, run(cells.values(), tmp_path), strict=True))
+    assert box_requests < len(box.requests())
+    for name in ("curl in bash", "qlik-keys", "Python"):
+        assert '"Sales"' in told[name], (name, told[name])
+    assert "qlik was told raw get v1/spaces --query name=sales" in told["qlik-cli"]
+    assert f"'clientId': '{client_id}'" in told["use it"]
+    assert told["the same in Python"].strip() == "made by the code"
+    assert "run the first part first" in told["no program"]
+    for name, code in shells.items():
+        assert "Error" not in told[name], (code, told[name])
+    for name, code in stops.items():
+        assert "document.json" in told[name], (code, told[name])
+        assert "CalledProcessError" in told[name] or "FileNotFoundError" in told[name], (code, told[name])
