@@ -37,9 +37,19 @@ def button(panel, name):
     return panel.get_by_role("button", name=name, exact=True)
 
 
-def go_to(panel, tab):
-    button(panel.locator(".qk-tabs"), tab).click()
-    expect(panel.locator(".qk-chosen")).to_have_text(tab)
+def tab(panel, name):
+    return panel.get_by_role("tab", name=name, exact=True)
+
+
+def go_to(panel, name):
+    tab(panel, name).click()
+    expect(panel.locator(".qk-chosen")).to_have_text(name)
+    expect(panel.get_by_role("tabpanel", name=name, exact=True)).to_be_visible()
+
+
+def told(panel):
+    """Return the line or the card of what an action came to, in the tab in front."""
+    return panel.locator(".qk-result-place [data-result]:visible")
 
 
 def connect(panel, box, *, api_key):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from browser_setup import launch_options
 from jupyter_lab import NOTEBOOKS, JupyterLab
-from panel_actions import button, create_client, go_to
+from panel_actions import button, create_client, go_to, told
 from playwright.sync_api import expect, sync_playwright
 
 if TYPE_CHECKING:
@@ -82,13 +82,12 @@ def _walk(page: Page, lab: JupyterLab, look: str) -> None:
     expect(panel).to_contain_text("nightly-etl is made.")
     expect(panel.locator(".qk-work")).to_have_count(0)
     take("4-made")
-    button(panel.locator(".qk-tabs"), "New client").click()
     button(panel, "Remove user_default").click()
     panel.locator('input[data-scope="apps:read"]').check()
     button(panel, "Create client").click()
     expect(panel.get_by_role("alert")).to_be_visible()
     take("5-conflict")
-    button(panel, "Put away").click()
+    button(panel, "Dismiss").click()
     run_cell(page, 1, f"panel.sandbox.seed_clients({PRACTICE_FLEET})")
     go_to(panel, "Clients")
     button(panel, "Refresh").click()
@@ -96,8 +95,8 @@ def _walk(page: Page, lab: JupyterLab, look: str) -> None:
     button(panel, "Rotate").click()  # the client that was made is the selected one
     expect(panel.locator(".qk-plan-title")).to_be_visible()
     take("6-clients")
-    button(panel, "Do it").click()
-    expect(panel.locator(".qk-changed")).to_be_visible()
+    button(panel, "Rotate the key of nightly-etl").click()
+    expect(told(panel).filter(has_text="The old key logs in until")).to_be_visible()
     take("7-rotated")
     go_to(panel, "Audit")
     take("8-audit-before")

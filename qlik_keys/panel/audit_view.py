@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qlik_keys.findings import OLD_KEY, SEVERITIES
+from qlik_keys.findings import OLD_KEY
 from qlik_keys.panel import markup
 from qlik_keys.panel.audit_list import AuditList, groups_of
 from qlik_keys.panel.controls import box, button, html, put, show, words
+from qlik_keys.panel.result_place import ResultPlace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,8 @@ class AuditView:
 
     def __init__(self, presenter: Presenter) -> None:
         self._look = button("Look through all clients", presenter, presenter.audit, kind="qk-primary")
-        self._when, self._words, self._ages = html("qk-note"), html(), html()
+        self._when, self._ages = html("qk-note"), html()
+        self._told = ResultPlace(presenter, "audit")
         self._list = AuditList(mend=presenter.mend, show=presenter.show_finding)
         self._intro = words(
             "<div class='qk-empty'><p><b>Looks through every client and every key</b>: keys that are too old, shared, "
@@ -35,7 +37,7 @@ class AuditView:
         self._shown: pd.DataFrame | None = None
         result = box(self._list, self._ages, classes="qk-audit")
         self.widget = box(
-            box(self._look, self._when, classes="qk-actions"), self._intro, self._words, result, classes="qk-pane"
+            box(self._look, self._when, classes="qk-actions"), self._told, self._intro, result, classes="qk-pane"
         )
 
     def draw(self, state: PanelState) -> None:
@@ -43,17 +45,15 @@ class AuditView:
         self._look.disabled = bool(state.work) or state.connection is None
         self._list.disabled = bool(state.work)
         put(self._when, markup.listed_at(state.clients_at) if state.connection else "Connect first.")
+        self._told.draw(state)
         show(self._intro, visible=state.audit is None)
         if state.audit is self._shown:
             return
         self._shown = state.audit
         if state.audit is None or state.clients is None:
             self._list.groups = []
-            put(self._words, "")
             put(self._ages, "")
             return
-        counts = state.audit["severity"].value_counts()
-        put(self._words, markup.audit_words({name: int(counts[name]) for name in SEVERITIES}, len(state.clients)))
         put(self._ages, markup.ages(ages_of(state.clients)))
         self._list.groups = groups_of(state.audit)
 

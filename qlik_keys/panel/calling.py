@@ -35,10 +35,11 @@ class Calling(Trying):
 
     def call(self, form: CallForm) -> None:
         """Call the tenant with the token at hand; an answer that refuses it is an answer."""
-        self._work("Calling the tenant", functools.partial(self._call, form))
+        self._work("Calling the tenant", functools.partial(self._call, form), at="call")
 
     def _call(self, form: CallForm) -> None:
         from qlik_keys.panel.answers import not_sent, request_of, shown_answer  # noqa: PLC0415  # brings httpx
+        from qlik_keys.tenant.deleting import deleted_client_id  # noqa: PLC0415  # brings httpx
 
         self._set(answer=None, examined="")
         self.last_answer = None
@@ -66,6 +67,9 @@ class Calling(Trying):
         if secret is not None:
             self._keep_secret(secret, "an answer", what=secret.what)
         self._set(answer=shown)
+        deleted = "" if problem is not None else deleted_client_id(request.method, request.address.split("?")[0])
+        if deleted:
+            self._forget_client(deleted)
 
     def _answered(self, tenant: QlikTenant, request: ShownRequest) -> tuple[RawAnswer | None, TenantError | None]:
         """Send a call; return what came, be it a refusal, and what went wrong."""
@@ -118,7 +122,8 @@ class Calling(Trying):
             after_call: whether the newest call failed, which is why it is asked.
         """
         self._set(tab="Try a token")
-        self._work("Looking what is wrong", functools.partial(self._examine, client_id, after_call=after_call))
+        task = functools.partial(self._examine, client_id, after_call=after_call)
+        self._work("Looking what is wrong", task, at="try")
 
     def _examine(self, client_id: str, *, after_call: bool) -> None:
         from qlik_keys.diagnosis import doctor  # noqa: PLC0415  # brings httpx
@@ -129,7 +134,7 @@ class Calling(Trying):
 
     def mend_login(self, mend: str) -> None:
         """Do what one of the doctor's findings names, and ask the doctor again."""
-        self._work("Putting it right", functools.partial(self._mend_login, mend))
+        self._work("Putting it right", functools.partial(self._mend_login, mend), at="doctor")
 
     def _mend_login(self, name: str) -> None:
         from qlik_keys.diagnosis import doctor, mend  # noqa: PLC0415  # brings httpx
@@ -138,8 +143,14 @@ class Calling(Trying):
         if self._state.diagnosis is None:
             raise ConfigurationError("Nothing was looked at yet.", hint="Ask the doctor first.")
         client_id = self._state.diagnosis.client_id
-        self._set(mended=mend(tenant, store, client_id, name, clock=self._clock))
-        self._diagnose(doctor, tenant, store, client_id, after_call=False)
+        mended = mend(tenant, store, client_id, name, clock=self._clock)
+        self._set(mended=mended)
+        self._tell(mended)
+        try:
+            self._diagnose(doctor, tenant, store, client_id, after_call=False)
+        except Exception as error:  # noqa: BLE001  # no error may come between an effect and its report
+            self.last_error = error
+            self._tell(f"{mended} The doctor could not look again: press Look again.", kind="warning")
 
     def _diagnose(
         self, doctor: Callable[..., Diagnosis], tenant: QlikTenant, store: Any, client_id: str, *, after_call: bool

@@ -6,10 +6,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from qlik_keys import lifecycle
-from qlik_keys.errors import ConfigurationError
+from qlik_keys.errors import ConfigurationError, TenantError
 from qlik_keys.lifecycle import Rotated
+from qlik_keys.panel.change_state import ShownPlan
 from qlik_keys.panel.client_settings import SETTINGS, apply_setting, plan_setting
-from qlik_keys.panel.state import ShownPlan, ShownStep
+from qlik_keys.panel.state import ShownStep
 from qlik_keys.panel.words import BY_HAND, KEY_CHOICES
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from qlik_keys.clock import Clock
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.lifecycle import StepEvent
-    from qlik_keys.panel.state import ChangeForm
+    from qlik_keys.panel.change_state import ChangeForm
     from qlik_keys.secret import Secret
     from qlik_keys.tenant import QlikTenant
 
@@ -38,7 +39,7 @@ def plan_of(
     plan = lifecycle.preview(tenant, store, form.operation, form.client_id, clock=clock, **_options(form))  # type: ignore[arg-type]
     shown = ShownPlan(
         form=form,
-        client_name=plan.client_name,
+        client_name=_name_of(tenant, form.client_id, plan.client_name),
         notes=plan.notes,
         irreversible=tuple(dict.fromkeys(step.title for step in plan.steps if step.irreversible)),
         blocked=plan.blocked,
@@ -52,16 +53,36 @@ def plan_of(
     return shown, tuple(by_name.values())
 
 
+def _name_of(tenant: QlikTenant, client_id: str, known: str) -> str:
+    """Return a client's name, which a plan without steps does not tell, nor one that deletes; its id where none has."""
+    if not client_id or known not in ("", client_id):
+        return known
+    try:
+        return tenant.oauth_clients.get(client_id).client_name or client_id
+    except TenantError:  # the plan itself says what is wrong
+        return client_id
+
+
 def carry_out(
     tenant: QlikTenant,
     store: KeyStore,
     form: ChangeForm,
     *,
+    name: str,
     on_step: Callable[[StepEvent], None],
     cancel: threading.Event,
     clock: Clock,
 ) -> tuple[str, Secret | None]:
-    """Do it, and return in words what it came to, and the client secret that came of it, None for none.
+    """Make the change; return in words what it came to, and the client secret that came of it, None for none.
+
+    Args:
+        tenant: the tenant.
+        store: where the keys are.
+        form: what was planned.
+        name: the client's name, for the words.
+        on_step: called before and after each step.
+        cancel: stops the change between two steps when it is set.
+        clock: time.
 
     Raises:
         QlikKeysError: as the operation does.
@@ -71,12 +92,12 @@ def carry_out(
     told: dict[str, Any] = {"on_step": on_step}
     if form.operation == "delete":
         lifecycle.delete(tenant, store, form.client_id, confirm=form.confirm.strip(), **_options(form), **told)
-        return f"Deleted {form.client_id}.", None
+        return f"Deleted {name} ({form.client_id}).", None
     told |= {"cancel": cancel, "clock": clock}
     if form.operation == "resume":
         finished = lifecycle.resume(tenant, store, **told)
         names = ", ".join(item.name for item in finished)
-        return f"Finished: {names}." if names else "Nothing had been cut off.", None
+        return f"Finished: {names}." if names else "Nothing was interrupted.", None
     perform: dict[str, Callable[..., Rotated | list[Rotated]]] = {
         "rotate": lifecycle.rotate,
         "retire": lifecycle.retire_due,

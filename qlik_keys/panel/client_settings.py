@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from qlik_keys.errors import ConfigurationError, QlikKeysError
 from qlik_keys.lifecycle import StepEvent
-from qlik_keys.panel.state import ShownPlan, ShownStep
+from qlik_keys.panel.change_state import ShownPlan
+from qlik_keys.panel.state import ShownStep
 from qlik_keys.panel.words import BY_HAND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from qlik_keys.panel.state import ChangeForm
+    from qlik_keys.panel.change_state import ChangeForm
     from qlik_keys.secret import Secret
     from qlik_keys.tenant import OAuthClient, QlikTenant
 

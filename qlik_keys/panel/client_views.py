@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import threading
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
 from qlik_keys.panel import markup
+from qlik_keys.panel.change_state import ChangeForm
 from qlik_keys.panel.client_table import ClientTable
 from qlik_keys.panel.controls import (
     StepControls,
@@ -22,29 +24,17 @@ from qlik_keys.panel.controls import (
     text,
     words,
 )
-from qlik_keys.panel.state import ChangeForm
-from qlik_keys.panel.words import KEY_CHOICES
+from qlik_keys.panel.planning import AT
+from qlik_keys.panel.result_place import ResultPlace
+from qlik_keys.panel.words import KEY_CHOICES, KEY_OPERATIONS, OPERATIONS, SETTING_OPERATIONS
 
 if TYPE_CHECKING:
-    from qlik_keys.panel.presenter import Presenter
-    from qlik_keys.panel.state import PanelState, ShownPlan
+    from collections.abc import Mapping
 
-_KEYS = {
-    "rotate": ("Rotate", "A new key beside the old one, without downtime: both log in until the overlap is over."),
-    "retire": ("Retire", "Takes the old key away when its overlap is over."),
-    "revoke": ("Revoke", "The key is out: it is replaced now, and every older one goes."),
-    "adopt": ("Adopt", "Gives a client that was made elsewhere a key of ours."),
-    "delete": ("Delete", "Ends the client and then its keys, for good."),
-    "resume": ("Resume all", "Finishes whatever was cut off, of any client."),
-}
-_SETTINGS = {
-    "trust": ("Set trusted", "Consent method trusted: without it a machine cannot log in."),
-    "distrust": ("Set required", "Consent method required: the machine is locked out."),
-    "publish": ("Publish", "Lets other tenants use the client."),
-    "add_secret": ("Add secret", "A further client secret, shown once."),
-    "remove_secret": ("Delete secret", "Takes one client secret away."),
-}
-_OPERATIONS = _KEYS | _SETTINGS
+    from qlik_keys.panel.change_state import ShownPlan
+    from qlik_keys.panel.presenter import Presenter
+    from qlik_keys.panel.state import PanelState
+    from qlik_keys.panel.words import Operation
 
 
 class ClientsView:
@@ -55,9 +45,14 @@ class ClientsView:
         self._when = html("qk-note")
         self._table = ClientTable()
         self._selected_here = 0
+        self._told = ResultPlace(presenter, "clients")
         self._changes = ClientChangesView(presenter, self._table)
         self.widget = box(
-            box(self._refresh, self._when, classes="qk-actions"), self._table, self._changes.widget, classes="qk-pane"
+            box(self._refresh, self._when, classes="qk-actions"),
+            self._told,
+            self._table,
+            self._changes.widget,
+            classes="qk-pane",
         )
         self._table.observe(lambda change: presenter.select(change["new"]), names="selected")
         self._table.observe(lambda change: presenter.narrow(change["new"]), names="finding")
@@ -65,6 +60,7 @@ class ClientsView:
     def draw(self, state: PanelState) -> None:
         """Draw a state."""
         self._refresh.disabled = bool(state.work) or state.connection is None
+        self._told.draw(state)
         put(self._when, markup.listed_at(state.clients_at))
         self._table.show(state.clients)
         if state.selected_here != self._selected_here:
@@ -91,10 +87,10 @@ class ClientChangesView:
         self._key = choice("New key", kinds, kind=widgets.Dropdown)
         self._allow_swap = checkbox("Swap, where the tenant takes one key only (a moment's risk)", value=False)
         self._force = checkbox("By force, though the overlap is not over", value=False)
-        self._remove_secrets = checkbox("Then take its client secrets away", value=False)
+        self._remove_secrets = checkbox("Then delete its client secrets", value=False)
         self._keep_secret = checkbox("Leave its keys in the Vault", value=False)
         self._hint = choice("Which client secret", {"choose by its hint": ""}, kind=widgets.Dropdown)
-        self._confirm = text("The client's id once more")
+        self._confirm = text("The client's id, to confirm")
         self._options = {
             self._overlap: ("rotate",),
             self._key: ("rotate", "revoke", "adopt"),
@@ -105,67 +101,97 @@ class ClientChangesView:
             self._hint: ("remove_secret",),
             self._confirm: ("delete",),
         }
+        self._choices = [each for each in self._options if each not in (self._hint, self._confirm)]
         self._defaults = {field: field.value for field in self._options}
-        self._planned_for = ("", "")
+        self._opened = 0
+        self._resetting = 0  # the thread that does
         self._hints: tuple[str, ...] = ()
-        fields: tuple[Any, ...] = (table, *self._options)
         self._buttons = {}
-        for name, (label, meaning) in _OPERATIONS.items():
-            planned = functools.partial(self._plan, name)
-            self._buttons[name] = form_button(label, presenter, planned, fields=fields, tooltip=meaning)
-        self._do = form_button("Do it", presenter, self._carry_out, fields=fields)
-        self._drop = button("Never mind", presenter, presenter.drop_plan, kind="qk-quiet")
+        for name, operation in OPERATIONS.items():
+            self._buttons[name] = form_button(
+                operation.label,
+                presenter,
+                functools.partial(self._plan, name),
+                fields=(table,),
+                tooltip=operation.meaning,
+                submits=False,
+            )
+        self._do = form_button("Apply", presenter, self._carry_out, fields=tuple(self._options), missed=self._carry_out)
+        self._drop = button("Cancel", presenter, presenter.drop_plan)
         self._controls = StepControls(presenter, "clients")
-        self._whose, self._plan_words, self._steps, self._changed = html(), html(), html(), html()
-        self._card = box(
+        self._told = ResultPlace(presenter, AT)
+        self._whose, self._plan_words, self._steps, self._why = html(), html(), html(), html("qk-note")
+        planned = box(
             self._plan_words,
             *self._options,
-            box(self._do, self._drop, *self._controls.buttons, classes="qk-actions"),
-            self._changed,
-            self._steps,
-            classes="qk-card qk-form",
-        )
-        self.widget = box(
-            words("<h3>The selected client</h3>"),
-            self._whose,
-            box(words("<p class='qk-label'>Keys</p>"), *self._row(_KEYS), classes="qk-changes"),
-            box(words("<p class='qk-label'>Settings</p>"), *self._row(_SETTINGS), classes="qk-changes"),
-            self._card,
+            box(self._do, self._drop, self._why, classes="qk-actions"),
+            self._told,
             classes="qk-column",
         )
+        self._card = box(
+            planned,
+            box(self._controls.widget, self._steps, classes="qk-column"),
+            classes="qk-card qk-form qk-new qk-plan-card",
+        )
+        self._rows = box(
+            words("<h3>The selected client</h3>"),
+            self._whose,
+            box(words("<p class='qk-label'>Keys</p>"), *self._row(KEY_OPERATIONS), classes="qk-changes"),
+            box(words("<p class='qk-label'>Settings</p>"), *self._row(SETTING_OPERATIONS), classes="qk-changes"),
+            classes="qk-column",
+        )
+        self.widget = box(self._rows, self._card, classes="qk-column")
+        for field in self._options:
+            field.observe(lambda _: self._chose(), names="value")
 
     def draw(self, state: PanelState) -> None:
         """Draw a state."""
         plan, chosen = state.plan, len(state.selected)
-        self._follow(plan, is_busy=bool(state.work))
-        why = state.work or ("Connect first." if state.connection is None else "")
+        self._follow(plan)
+        why = "Connect first." if state.connection is None else ""
         for name, each in self._buttons.items():
-            each.disabled = bool(why) or (chosen != 1 and name != "resume")
+            each.disabled = bool(state.work or why) or (chosen != 1 and name != "resume")
         put(self._whose, markup.chosen(self._presenter.selected(), state.selected, why))
-        put(self._plan_words, markup.plan(plan, _OPERATIONS[plan.form.operation][1] if plan else ""))
+        is_changing = state.work_at == AT and plan is not None
+        put(self._plan_words, markup.plan_heading(plan))
         for field, operations in self._options.items():
-            show(field, visible=plan is not None and plan.form.operation in operations and not state.work)
-        if plan is not None and plan.hints != self._hints:
-            self._hints = plan.hints
-            self._hint.options = [("choose by its hint", ""), *((hint, hint) for hint in plan.hints)]
-            self._hint.value = ""
-        show(self._do, visible=_may_be_done(plan) or _may_be_changed(plan))
-        self._do.disabled = bool(state.work)
-        show(self._drop, visible=plan is not None and not state.work)
-        is_ours = state.steps_in == "clients"
+            show(field, visible=plan is not None and plan.form.operation in operations and not is_changing)
+        self._draw_button(state, plan, is_changing=is_changing)
         self._controls.draw(state)
-        put(self._changed, markup.changed(state.changed))
-        put(self._steps, markup.steps(state.steps if is_ours else ()))
-        show(self._card, visible=plan is not None or bool(state.changed) or (is_ours and bool(state.steps)))
+        self._told.draw(state)
+        steps = state.steps_of("clients")
+        # One piece, beside the choices: whatever it grows by, nothing that is pressed moves.
+        shown = markup.plan(plan, is_current=state.plan_is_current) if not is_changing else ""
+        put(self._steps, shown + (markup.steps(steps) if steps else ""))
+        is_told = AT in state.results or state.work_at == AT
+        show(self._card, visible=plan is not None or bool(steps) or is_told)
+        show(self._rows, visible=state.clients is not None)
 
-    def _row(self, operations: dict[str, tuple[str, str]]) -> list[Any]:
+    def _draw_button(self, state: PanelState, plan: ShownPlan | None, *, is_changing: bool) -> None:
+        """Draw the button that does what is planned: what it says is what it does, and to whom."""
+        show(self._do, visible=plan is not None and not is_changing)
+        show(self._drop, visible=plan is not None and not is_changing)
+        if plan is None:
+            put(self._why, "")
+            return
+        problem = self._presenter.problem_of_change(self._form(plan))
+        name = plan.client_name or plan.form.client_id
+        self._do.description = OPERATIONS[plan.form.operation].heading.format(name=name)
+        self._do.kind = "danger" if plan.irreversible else "primary"
+        if state.plan_is_current:
+            self._do.expect(self._choices)
+        self._do.disabled = bool(state.work or problem)
+        # What would be refused, and why, stands in the plan already.
+        put(self._why, markup.plain(problem) if not plan.blocked and not is_changing else "")
+
+    def _row(self, operations: Mapping[str, Operation]) -> list[Any]:
         return [self._buttons[name] for name in operations]
 
-    def _form(self, operation: str) -> ChangeForm:
-        selected = self._presenter.state.selected
+    def _form(self, plan: ShownPlan) -> ChangeForm:
+        """Return the choices as they are now, for the change that is open."""
         return ChangeForm(
-            operation=operation,
-            client_id="" if operation == "resume" or len(selected) != 1 else selected[0],
+            operation=plan.form.operation,
+            client_id=plan.form.client_id,
             overlap_hours=self._overlap.value,
             key_choice=self._key.value,
             allow_swap=self._allow_swap.value,
@@ -176,38 +202,35 @@ class ClientChangesView:
             confirm=self._confirm.value,
         )
 
-    def _follow(self, plan: ShownPlan | None, *, is_busy: bool) -> None:
-        """Put the choices back to their defaults once their plan is gone, or is another client's."""
-        if plan is not None and (plan.form.operation, plan.form.client_id) != self._planned_for:
-            self._planned_for = (plan.form.operation, plan.form.client_id)
-            self._start_over()
-        elif plan is None and not is_busy:
-            self._start_over()
+    def _follow(self, plan: ShownPlan | None) -> None:
+        """Put the choices back to their defaults for each plan that is opened, wherever from."""
+        opened = plan.opened if plan is not None else 0
+        hints = plan.hints if plan is not None else ()
+        if opened == self._opened and hints == self._hints:
+            return
+        self._resetting = threading.get_ident()
+        try:
+            if hints != self._hints:
+                self._hints = hints
+                self._hint.options = [("choose by its hint", ""), *((hint, hint) for hint in hints)]
+            if opened != self._opened:
+                self._opened = opened
+                for field, default in self._defaults.items():
+                    field.value = default
+        finally:
+            self._resetting = 0
 
-    def _start_over(self) -> None:
-        # A tick left by the client before must never force, swap or delete anything for the next one.
-        for field, default in self._defaults.items():
-            field.value = default
+    def _chose(self) -> None:
+        plan = self._presenter.state.plan
+        if plan is not None and self._resetting != threading.get_ident():
+            self._presenter.choose(self._form(plan))
 
     def _plan(self, operation: str) -> None:
-        self._start_over()
-        self._presenter.plan_change(self._form(operation))
+        selected = self._presenter.state.selected
+        client_id = "" if operation == "resume" or len(selected) != 1 else selected[0]
+        self._presenter.plan_change(ChangeForm(operation=operation, client_id=client_id))
 
     def _carry_out(self) -> None:
         plan = self._presenter.state.plan
-        if plan is None:
-            return
-        form = self._form(plan.form.operation)
-        if form.client_id == plan.form.client_id:
-            self._presenter.change(form)
-        else:  # another client was selected since
-            self._plan(plan.form.operation)
-
-
-def _may_be_done(plan: Any) -> bool:
-    return plan is not None and not plan.is_empty and not plan.blocked
-
-
-def _may_be_changed(plan: Any) -> bool:
-    """Tell whether another choice could let a plan be done that would be refused: by force, or by a swap."""
-    return plan is not None and bool(plan.blocked) and plan.form.operation in {"retire", "rotate", "revoke"}
+        if plan is not None:
+            self._presenter.change(self._form(plan))

@@ -15,8 +15,9 @@ from qlik_keys.contexts import known_contexts
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.origins import same_origin
 from qlik_keys.panel import markup
-from qlik_keys.panel.controls import box, button, checkbox, choice, form_button, html, put, show, text, words
+from qlik_keys.panel.controls import box, button, checkbox, choice, fill, form_button, html, put, show, text, words
 from qlik_keys.panel.fields import SecretField
+from qlik_keys.panel.result_place import ResultPlace
 from qlik_keys.panel.state import ConnectForm
 from qlik_keys.tenant.url import normalise_tenant_url
 
@@ -66,7 +67,8 @@ class ConnectView:
             {"KV: consumers read the key": "kv", "Transit: the Vault signs, and never gives it out": "transit"},
         )
         self._custody.value = settings.custody or "kv"
-        self._tenant_note, self._why, self._done = html("qk-note"), html("qk-note"), html()
+        self._tenant_note, self._why = html("qk-note", "qk-line"), html("qk-note")
+        self._started, self._connected = ResultPlace(presenter, "sandbox"), ResultPlace(presenter, "connect")
         self._binder = checkbox("This session runs on a public Binder. I know what I type here.", value=False)
         self._secrets = (self._api_key, self._client_secret, self._vault_token, self._secret_id, self._password)
         self._inputs = (
@@ -102,7 +104,6 @@ class ConnectView:
         else:
             self._binder.value = True
         self.widget = box(
-            self._done,
             box(
                 box(
                     words(
@@ -112,16 +113,19 @@ class ConnectView:
                     ),
                     self._sandbox_custody,
                     self._start,
+                    self._started,
                     classes="qk-card",
                 ),
                 box(
                     words(
                         "<h3>Your own tenant and Vault</h3><p>What you type as a secret goes to the kernel alone; "
-                        "the notebook never has it.</p>"
+                        "the notebook never has it. What is made here is made on a real tenant: a client's first "
+                        "token makes a bot user there, which in some subscriptions takes a licence.</p>"
                     ),
                     *own,
                     box(self._connect, self._why, classes="qk-actions"),
-                    classes="qk-card",
+                    self._connected,
+                    classes="qk-card qk-form",
                 ),
                 classes="qk-connect",
             ),
@@ -136,9 +140,12 @@ class ConnectView:
 
     def draw(self, state: PanelState) -> None:
         """Draw a state."""
-        put(self._done, markup.connected(state.connection))
+        self._started.draw(state)
+        self._connected.draw(state)
         self._start.disabled = bool(state.work)
-        self._start.description = "Start the sandbox" if state.connection is None else "Start a new sandbox"
+        replaces = self._presenter.sandbox is not None and state.connection is not None
+        self._start.description = "End this sandbox and start a new one" if replaces else "Start the sandbox"
+        (self._start.add_class if replaces else self._start.remove_class)("qk-danger")
         self._draw_form(state)
 
     def forget(self) -> None:
@@ -183,9 +190,9 @@ class ConnectView:
         show(self._secret_id, visible=login == "approle")
         show(self._password, visible=login == "userpass")
         self._role_id.description = "User" if login == "userpass" else "Role id"
-        put(self._tenant_note, self._address_note())
-        why = state.work or self._missing()
-        self._connect.disabled = bool(why)
+        fill(self._tenant_note, self._address_note())
+        why = self._missing()
+        self._connect.disabled = bool(state.work or why)
         put(self._why, markup.plain(why))
 
     def _address_note(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -27,6 +28,11 @@ def put(place: widgets.HTML, markup: str) -> None:
     """Fill a place with markup; without any it takes no room."""
     place.value = markup
     show(place, visible=bool(markup))
+
+
+def fill(place: widgets.HTML, markup: str) -> None:
+    """Fill a place that has its room also without any markup, so that nothing below it moves."""
+    place.value = markup
 
 
 def box(*children: widgets.Widget, classes: str = "") -> widgets.Box:
@@ -68,13 +74,16 @@ def form_button(
     *,
     fields: Sequence[widgets.Widget],
     tooltip: str = "",
+    missed: Callable[[], None] | None = None,
+    submits: bool = True,
 ) -> FormButton:
     """Return a button that brings the fields of its form with it, and leaves a card if its action raises."""
-    return FormButton(label, fields=fields, action=_guarded(label, presenter, action), tooltip=tooltip)
+    action = _guarded(label, presenter, action)
+    return FormButton(label, fields=fields, action=action, tooltip=tooltip, missed=missed, submits=submits)
 
 
 class StepControls:
-    """The buttons Next and Cancel for the steps of one tab.
+    """The step that waits, and the buttons Next and Cancel, which stand right above the steps of one tab.
 
     Args:
         presenter: what is drawn.
@@ -83,13 +92,18 @@ class StepControls:
 
     def __init__(self, presenter: Presenter, tab: str) -> None:
         self._tab = tab
+        self._waits = html("qk-waits")
         self._next = button("Next", presenter, presenter.next_step, kind="qk-primary")
+        self._next.add_class("qk-next")
         self._cancel = button("Cancel", presenter, presenter.cancel)
-        self.buttons = (self._next, self._cancel)
+        # Of one height, filled or not: the steps below stay where they are.
+        self.widget = box(self._waits, self._next, self._cancel, classes="qk-actions qk-step-controls")
 
     def draw(self, state: PanelState) -> None:
         """Draw a state."""
         is_ours = state.steps_in == self._tab
+        is_asked = bool(state.waits_for) and is_ours and not state.cancelling
+        fill(self._waits, f"Next step: <b>{escape(state.waits_for)}</b>" if is_asked else "<b>The steps</b>")
         show(self._next, visible=bool(state.waits_for) and is_ours)
         show(self._cancel, visible=bool(state.work) and is_ours and bool(state.steps))
         self._cancel.disabled = state.cancelling

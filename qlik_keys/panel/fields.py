@@ -123,32 +123,55 @@ class FormButton(anywidget.AnyWidget):
         fields: the widgets of the form.
         action: called with nothing after the fields have their values.
         tooltip: a word on what it does.
+        missed: called instead where the values that came with the click have disabled it; None for nothing.
+        submits: whether Enter in a field of the form that it stands in presses it.
     """
 
     _esm = _STATIC / "form_button.js"
     description = traitlets.Unicode("").tag(sync=True)
     disabled = traitlets.Bool(default_value=False).tag(sync=True)
     fields: traitlets.List[list[str]] = traitlets.List().tag(sync=True)
-
     tooltip = traitlets.Unicode("").tag(sync=True)
+    kind = traitlets.Unicode("primary").tag(sync=True)
+    submits = traitlets.Bool(default_value=False).tag(sync=True)
+    follows = traitlets.Bool(default_value=False).tag(sync=True)
+    expects: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
     def __init__(
-        self, description: str, *, fields: Sequence[Any], action: Callable[[], None], tooltip: str = ""
+        self,
+        description: str,
+        *,
+        fields: Sequence[Any],
+        action: Callable[[], None],
+        tooltip: str = "",
+        missed: Callable[[], None] | None = None,
+        submits: bool = False,
     ) -> None:
         self._fields = [(field, _trait_of(field)) for field in fields]
         pairs = [[field.model_id, trait] for field, trait in self._fields]
-        super().__init__(description=description, fields=pairs, tooltip=tooltip)
+        super().__init__(
+            description=description, fields=pairs, tooltip=tooltip, submits=submits, follows=missed is not None
+        )
         self._action = action
+        self._missed = missed
         self.on_msg(self._received)
+
+    def expect(self, fields: Sequence[Any]) -> None:
+        """Be pressed by a page only while these fields have the values that they have now."""
+        chosen = set(map(id, fields))
+        self.expects = [getattr(field, trait) if id(field) in chosen else None for field, trait in self._fields]
 
     def _received(self, _: object, content: dict[str, Any], __: object) -> None:
         if content.get("kind") != "click":
             return
+        was_enabled = not self.disabled
         for (field, trait), value in zip(self._fields, content["values"], strict=True):
             setattr(field, trait, value)
         # Asked after the values came: with them the form may be complete.
         if not self.disabled:
             self._action()
+        elif was_enabled and self._missed is not None:
+            self._missed()
 
     def __repr__(self) -> str:
         return f"<FormButton {self.description}>"
@@ -182,8 +205,8 @@ class SecretOnce(anywidget.AnyWidget):
             secret = self._ask()
             if secret is not None:
                 self.send({"kind": "secret", "value": secret.reveal()})
-        elif content.get("kind") == "stored":
-            self._stored()
+        elif content.get("kind") == "stored" and content.get("label") == self.label:
+            self._stored()  # never the next one, which nobody has seen yet
 
     def __repr__(self) -> str:
         return f"<SecretOnce {self.label}>"

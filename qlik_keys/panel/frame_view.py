@@ -1,13 +1,14 @@
-"""What is always in sight: the header, the tabs, the work in hand, an error's card, a secret until it is stored."""
+"""What is always in sight: the header, the tabs, the work in progress, a secret until it is stored."""
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 from qlik_keys.panel import markup
-from qlik_keys.panel.controls import box, button, checkbox, html, put, show, words
+from qlik_keys.panel.controls import box, button, checkbox, fill, html, put, show, words
 from qlik_keys.panel.fields import SecretOnce
+from qlik_keys.panel.result_place import ResultPlace
+from qlik_keys.panel.tabs import Tabs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class FrameView:
-    """What is always in sight: the header, the tabs, the work in hand, an error's card, a secret until it is stored.
+    """What is always in sight: the header, the tabs, the work in progress, a secret until it is stored.
 
     Args:
         presenter: what is drawn.
@@ -28,10 +29,8 @@ class FrameView:
     def __init__(self, presenter: Presenter, tabs: dict[str, Any], *, ending: Callable[[], None]) -> None:
         self._presenter = presenter
         self._tabs = tabs
-        self._header, self._work, self._error = html("qk-header"), html(), html()
-        self._dismiss = button("Put away", presenter, presenter.dismiss_error, kind="qk-quiet")
-        self._doctor = button("What is wrong?", presenter, self._examine, kind="qk-quiet")
-        self._doctor.tooltip = "Looks at everything that a login of this client needs"
+        self._header, self._work = html("qk-header"), html("qk-work-place")
+        self._result = ResultPlace(presenter, "top")
 
         def end() -> None:
             ending()
@@ -41,47 +40,39 @@ class FrameView:
         self._stepwise.tooltip = "Each step waits for Next"
         self._stepwise.observe(lambda change: presenter.go_step_by_step(wanted=change["new"]), names="value")
         self._end = button("End session", presenter, end, kind="qk-quiet")
-        self._buttons = {
-            title: button(title, presenter, functools.partial(presenter.go_to, title), kind="qk-tab") for title in tabs
-        }
+        self._titles = Tabs([*tabs], go_to=presenter.go_to)
+        for number, tab in enumerate(tabs.values()):
+            tab.widget.add_class(f"qk-tab-panel-{number}")
         self._once = SecretOnce(
             label="Client secret", secret=presenter.client_secret, stored=presenter.client_secret_is_stored
         )
         self.widget = box(
             box(
                 box(words("<b class='qk-mark'>qlik_keys</b>"), self._header, self._end, classes="qk-top"),
-                box(*self._buttons.values(), self._stepwise, classes="qk-tabs"),
+                self._titles,
+                box(self._work, self._stepwise, classes="qk-work-row"),
                 classes="qk-masthead",
             ),
-            self._work,
-            box(self._error, box(self._doctor, self._dismiss, classes="qk-actions"), classes="qk-error-row"),
-            self._once,
+            self._result,
             *(view.widget for view in tabs.values()),
+            self._once,  # last, where it moves nothing; it sticks to the window's lower edge
             classes="qk-panel",
         )
 
     def draw(self, state: PanelState) -> None:
         """Draw a state."""
+        if self._titles.chosen != state.tab:
+            self._titles.chosen = state.tab
         # What goes to the back goes first: never are two tabs in front.
-        for name, tab in sorted(self._buttons.items(), key=lambda each: each[0] == state.tab):
-            in_front = name == state.tab
-            (tab.add_class if in_front else tab.remove_class)("qk-chosen")
-            tab.tooltip = f"{name}, the tab in front" if in_front else f"Go to {name}"
-            show(self._tabs[name].widget, visible=in_front)
+        for name, tab in sorted(self._tabs.items(), key=lambda each: each[0] == state.tab):
+            show(tab.widget, visible=name == state.tab)
         put(self._header, markup.header(state))
-        put(self._work, markup.work(state))
-        put(self._error, markup.error(state.error))
-        show(self._dismiss, visible=state.error is not None)
-        show(self._doctor, visible=state.error is not None and bool(state.error.client_id) and not state.work)
+        fill(self._work, markup.work(state))
+        self._result.draw(state)
+        show(self._result, visible="top" in state.results)
         if state.secret_of:
             # The label changes with each that is stored, so that the page hides the one before.
             more = f" (1 of {state.secrets_waiting} that wait to be stored)" if state.secrets_waiting > 1 else ""
             self._once.label = f"{state.secret_what} of {state.secret_of}{more}"
         show(self._once, visible=bool(state.secret_of))
-        show(self._end, visible=state.connection is not None)
-        self._end.disabled = bool(state.work)
-
-    def _examine(self) -> None:
-        error = self._presenter.state.error
-        if error is not None:
-            self._presenter.examine(error.client_id)
+        self._end.disabled = bool(state.work) or state.connection is None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import TYPE_CHECKING
 
 from qlik_keys.findings import OLD_KEY
 from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.panel.same_as import same_as
+from qlik_keys.panel.words import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +17,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from qlik_keys.panel.state import Connection, ErrorCard, MadeClient, PanelState, ShownPlan, ShownRequest, ShownStep
+    from qlik_keys.panel.change_state import ShownPlan, ShownResult
+    from qlik_keys.panel.state import ErrorCard, MadeClient, PanelState, ShownRequest, ShownStep
 
 _BAR_PIXELS = 90
 _PHASES = {
@@ -31,28 +34,61 @@ def plain(words: str) -> str:
     return escape(words)
 
 
-def plan(planned: ShownPlan | None, meaning: str) -> str:
-    """Return what a change would do, before it is done, and what it is for; its steps stand below."""
+def plan_heading(planned: ShownPlan | None) -> str:
+    """Return what is planned and for which client, or nothing; the focus goes there when a plan is opened."""
     if planned is None:
         return ""
-    whose = f" <b>{escape(planned.client_name)}</b>" if planned.client_name else ""
-    title = f"<p class='qk-plan-title'>The plan: {escape(planned.form.operation)}{whose}. Nothing is changed yet.</p>"
-    title += f"<p class='qk-muted'>{escape(meaning)}</p>"
+    operation = OPERATIONS[planned.form.operation]
+    name = planned.client_name or planned.form.client_id
+    client_id = f"<p><code>{escape(planned.form.client_id)}</code></p>" if planned.form.client_id else ""
+    return (
+        f"<h3 class='qk-plan-title' tabindex='-1' data-result='plan-{planned.opened}'>"
+        f"{escape(operation.heading.format(name=name))}</h3>{client_id}"
+        f"<p class='qk-muted'>{escape(operation.meaning)}</p>"
+    )
+
+
+def plan(planned: ShownPlan | None, *, is_current: bool = True) -> str:
+    """Return what a change would do, before it is done; its steps stand below.
+
+    Args:
+        planned: the plan, None for none.
+        is_current: whether it is for the choices as they are now.
+    """
+    if planned is None:
+        return ""
+    state = "Nothing is changed yet." if is_current else "The plan is being updated for your last choice …"
+    title = f"<p class='qk-muted'>{state}</p>"
     if planned.blocked:
-        return (
-            f"<div class='qk-plan'>{title}<p>✗ It would be refused: {escape(planned.blocked)}</p>"
-            f"<p><b>What to do:</b> {escape(planned.hint)}</p></div>"
-        )
+        hint = f"<p><b>What to do:</b> {told(planned.hint)}</p>" if planned.hint else ""
+        return f"<div class='qk-plan'>{title}<p>✗ It would be refused: {told(planned.blocked)}</p>{hint}</div>"
     if planned.is_empty:
         return f"<div class='qk-plan'>{title}<p>There is nothing to do.</p></div>"
     undoable = "".join(f"<li>⚠ Cannot be undone: {escape(each)}</li>" for each in planned.irreversible)
-    notes = "".join(f"<li>{escape(note)}</li>" for note in planned.notes)
+    notes = "".join(f"<li>{told(note)}</li>" for note in planned.notes)
     return f"<div class='qk-plan'>{title}<ul>{undoable}{notes}</ul></div>"
 
 
-def changed(words: str) -> str:
-    """Return what a change came to, or nothing."""
-    return f"<p class='qk-changed' role='status'>✓ {escape(words)}</p>" if words else ""
+_RESULT_SIGNS = {"good": "✓", "warning": "⚠", "bad": "✗"}
+
+
+def result(shown: ShownResult) -> str:
+    """Return what an action came to: a line, or the card of what went wrong."""
+    if shown.card is not None:
+        return f"<div data-result='{shown.number}'>{error(shown.card)}</div>"
+    return (
+        f"<p class='qk-told qk-told-{shown.kind}' role='status' tabindex='-1' data-result='{shown.number}'>"
+        f"{_RESULT_SIGNS[shown.kind]} {told(shown.words)}</p>"
+    )
+
+
+def progress(state: PanelState, at: str) -> str:
+    """Return what is being done for the button at a place, or nothing."""
+    if not state.work or state.work_at != at:
+        return ""
+    spinner = "<span class='qk-spinner' aria-hidden='true'></span>"
+    doing = "It waits for you: press Next." if state.waits_for and not state.cancelling else _doing(state)
+    return f"<p class='qk-told qk-told-work' aria-hidden='true'>{spinner}{escape(doing)}</p>"
 
 
 def header(state: PanelState) -> str:
@@ -81,12 +117,14 @@ def work(state: PanelState) -> str:
     """Return what is being done, or nothing."""
     if not state.work:
         return ""
-    words = f"{state.work} …" if not state.cancelling else f"{state.work}: stopping after this step …"
-    if state.waits_for and not state.cancelling:
-        words = f"Next: {state.waits_for}"
-    return (
-        f"<div class='qk-work' role='status'><span class='qk-spinner' aria-hidden='true'></span>{escape(words)}</div>"
-    )
+    spinner = "<span class='qk-spinner' aria-hidden='true'></span>"
+    return f"<div class='qk-work' role='status'>{spinner}{escape(_doing(state))}</div>"
+
+
+def _doing(state: PanelState) -> str:
+    if state.cancelling:
+        return f"{state.work}: stopping after this step …"
+    return f"Next: {state.waits_for}" if state.waits_for else f"{state.work} …"
 
 
 def error(card: ErrorCard | None) -> str:
@@ -104,31 +142,12 @@ def error(card: ErrorCard | None) -> str:
         else ""
     )
     outcome = f"<p>{escape(card.outcome)}</p>" if card.outcome else ""
-    hint = f"<p><b>What to do:</b> {escape(card.hint)}</p>" if card.hint else ""
+    hint = f"<p><b>What to do:</b> {told(card.hint)}</p>" if card.hint else ""
     trace = f" · trace id <code>{escape(card.trace_id)}</code>" if card.trace_id else ""
     return (
         f"<div class='qk-error' role='alert'><p class='qk-error-title' tabindex='-1'>✗ {escape(card.doing)} did not "
-        f"work</p><p>{escape(card.what)}</p>{table}{outcome}{hint}"
+        f"work</p><p>{told(card.what)}</p>{table}{outcome}{hint}"
         f"<p class='qk-muted'>{escape(card.kind)}{trace}</p></div>"
-    )
-
-
-def connected(connection: Connection | None) -> str:
-    """Return what being connected means and what to do next, or nothing."""
-    if connection is None:
-        return ""
-    notices = "".join(f"<li>{escape(notice)}</li>" for notice in connection.notices)
-    listed = f"<p>The address was mended:</p><ul>{notices}</ul>" if notices else ""
-    words = (
-        "This is a practice tenant on this machine, as strict as Qlik Cloud, with a real OpenBao server for the keys. "
-        "Everything in it is gone when the kernel ends."
-        if connection.mode == "sandbox"
-        else "What is made here is made on a real tenant. A client's first token makes a bot user there, which in some "
-        "subscriptions takes a licence."
-    )
-    return (
-        f"<div class='qk-good' role='status'><p><b>✓ Connected to {escape(connection.tenant_host)} as "
-        f"{escape(connection.identity)}.</b></p><p>{words}</p>{listed}<p>Next: <b>New client</b>.</p></div>"
     )
 
 
@@ -157,10 +176,24 @@ def steps(shown: Sequence[ShownStep]) -> str:
     return f"<ol class='qk-steps'>{''.join(map(_step, shown))}</ol>"
 
 
-def made(client: MadeClient | None) -> str:
-    """Return the client that was made and the proof that it works, or nothing."""
-    if client is None:
+def made(clients: Sequence[MadeClient]) -> str:
+    """Return the clients that were made in this session, the newest first and open, each with its login verified."""
+    if not clients:
         return ""
+    newest, *others = reversed(clients)
+    listed = "".join(
+        f"<details class='qk-preview'><summary>{escape(each.name)}{_GONE if each.is_gone else ''}</summary>"
+        f"{_made(each)}</details>"
+        for each in others
+    )
+    before = f"<h4>Made before in this session</h4>{listed}" if listed else ""
+    return f"{_made(newest)}{before}"
+
+
+_GONE = " (not on the tenant any more)"
+
+
+def _made(client: MadeClient) -> str:
     title = "is made" if client.created else "was there already, just as asked for"
     proof = (
         f"<p class='qk-proof'>✓ <b>Proved:</b> it read its key back from the Vault, got a token and asked the tenant "
@@ -171,15 +204,12 @@ def made(client: MadeClient | None) -> str:
     )
     rows = [("Client id", client.client_id), ("Key id", client.kid), ("In the Vault", client.vault_path)]
     facts = "".join(f"<dt>{name}</dt><dd><code>{escape(value)}</code></dd>" for name, value in rows if value)
+    gone = "<p><b>The tenant has no such client any more.</b></p>" if client.is_gone else ""
+    use = use_in_cell(client.client_id) if client.kid and not client.is_gone else ""
     return (
-        f"<div class='qk-good' role='status'><p><b>✓ {escape(client.name)} {title}.</b></p><dl>{facts}</dl>{proof}"
-        f"{warnings(client.warnings)}</div>"
+        f"<div class='qk-good'><p><b>✓ {escape(client.name)} {title}.</b></p>{gone}<dl>{facts}</dl>{proof}"
+        f"{warnings(client.warnings)}</div>{use}"
     )
-
-
-def first_use(client: MadeClient | None) -> str:
-    """Return the code of the client's first use from a cell, or nothing."""
-    return "" if client is None or not client.kid else use_in_cell(client.client_id)
 
 
 def use_in_cell(client_id: str, *, scopes: Sequence[str] = (), user: tuple[str, str] | None = None) -> str:
@@ -265,14 +295,6 @@ def _old_findings() -> str:
     return " and ".join(f"<b>{escape(name)}</b>" for name in OLD_KEY)
 
 
-def audit_words(found: Mapping[str, int], clients: int) -> str:
-    """Return in a line what an audit came to."""
-    if not any(found.values()):
-        return f"<div class='qk-good' role='status'><p><b>✓ Nothing was found</b> in {_count(clients)}.</p></div>"
-    counts = ", ".join(f"{count:,} {severity}" for severity, count in found.items() if count)
-    return f"<p role='status'><b>{sum(found.values()):,} findings</b> in {_count(clients)}: {counts}.</p>"
-
-
 def _step(step: ShownStep) -> str:
     sign, word = _PHASES[step.phase]
     by_client = step.step.startswith("prove")
@@ -305,12 +327,20 @@ def _request(request: ShownRequest, *, by_client: bool) -> str:
 
 
 def moment(value: datetime | None) -> str:
-    """Return a time in UTC to the minute, "" for none."""
-    return f"{value:%Y-%m-%d %H:%M} UTC" if value else ""
+    """Return a time to the minute, "" for none: in UTC, which a living page shows in its own zone (`pulse.js`)."""
+    return _time(f"{value:%Y-%m-%d %H:%M}") if value else ""
 
 
-def _count(clients: int) -> str:
-    return f"{clients:,} client{'' if clients == 1 else 's'}"
+def told(words: str) -> str:
+    """Return a text that is no markup, with every time in it as `moment` gives it."""
+    return _TIME.sub(lambda found: _time(found[1]), escape(words))
+
+
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d) UTC")
+
+
+def _time(minute: str) -> str:
+    return f"<time datetime='{minute.replace(' ', 'T')}Z' title='{minute} UTC'>{minute} UTC</time>"
 
 
 def code_block(text: str) -> str:

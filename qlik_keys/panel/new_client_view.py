@@ -14,6 +14,7 @@ from qlik_keys.panel.controls import (
     box,
     checkbox,
     choice,
+    fill,
     form_button,
     html,
     put,
@@ -22,6 +23,7 @@ from qlik_keys.panel.controls import (
     words,
 )
 from qlik_keys.panel.fields import ScopePicker, SecretField
+from qlik_keys.panel.result_place import ResultPlace
 from qlik_keys.panel.scope_calls import ScopeCalls
 from qlik_keys.panel.state import ClientForm
 from qlik_keys.panel.words import KEY_CHOICES, OWN_KEY, OWN_KEY_ADVICE
@@ -37,7 +39,7 @@ class NewClientView:
     def __init__(self, presenter: Presenter) -> None:
         self._presenter = presenter
         self._name = text("Name", placeholder="nightly-etl")
-        self._name_note = html("qk-note")
+        self._name_note = html("qk-note", "qk-line")
         self._description = text("Description", placeholder="optional; shown in Qlik's console")
         self._scopes = ScopePicker(["user_default"])
         self._scope_calls = ScopeCalls(self._scopes)
@@ -75,9 +77,9 @@ class NewClientView:
             fields=(*self._inputs, *self._secrets),
         )
         self._controls = StepControls(presenter, "new")
-        self._steps, self._result, self._first_use = html(), html(), html()
-        self._steps.add_class("qk-live")
-        form = box(
+        self._told = ResultPlace(presenter, "new")
+        self._steps, self._result = html("qk-live"), html()
+        who = box(
             words("<h3>The choices of Qlik's tutorial</h3>"),
             words("<p class='qk-fixed'><b>Type:</b> Web. Only this type may be machine-to-machine.</p>"),
             self._name,
@@ -85,6 +87,9 @@ class NewClientView:
             self._description,
             self._scopes,
             self._scope_calls.widget,
+            classes="qk-card",
+        )
+        how = box(
             words("<p class='qk-label'>Authentication method</p>"),
             self._private_key_jwt,
             self._key_choice,
@@ -96,12 +101,17 @@ class NewClientView:
             self._impersonation,
             self._trusted,
             self._warnings,
-            self._preview,
-            box(self._create, *self._controls.buttons, self._why, classes="qk-actions"),
-            classes="qk-card qk-form",
+            classes="qk-card",
         )
-        result = box(self._result, self._first_use, self._steps, classes="qk-card qk-result")
-        self.widget = box(form, result, classes="qk-pane qk-new")
+        # The button, and below it what comes of it: what grows, grows at the end.
+        result = box(
+            self._preview,
+            box(self._create, self._why, classes="qk-actions"),
+            self._told,
+            box(box(self._controls.widget, self._steps, classes="qk-column"), self._result, classes="qk-new"),
+            classes="qk-card qk-result",
+        )
+        self.widget = box(box(who, how, classes="qk-new"), result, classes="qk-pane qk-form")
         for field in self._inputs:
             field.observe(lambda _: presenter.redraw(), names="value")
         for secret in self._secrets:
@@ -136,12 +146,11 @@ class NewClientView:
 
     def draw(self, state: PanelState) -> None:
         """Draw a state."""
-        is_ours = state.steps_in == "new"
+        self._told.draw(state)
         self._controls.draw(state)
-        put(self._steps, markup.steps(state.steps if is_ours else ()))
-        put(self._result, markup.made(state.made))
-        put(self._first_use, markup.first_use(state.made))
-        put(self._name_note, markup.plain(state.name_note))
+        put(self._steps, markup.steps(state.steps_of("new")))
+        put(self._result, markup.made(state.made_here))
+        fill(self._name_note, markup.plain(state.name_note))
         if state.made is not self._made:
             self._made = state.made
             if state.made is not None:
@@ -150,8 +159,8 @@ class NewClientView:
 
     def _draw_form(self, state: PanelState) -> None:
         form, presenter = self.form, self._presenter
-        why = state.work or presenter.problem_of(form)
-        self._create.disabled = bool(why)
+        why = presenter.problem_of(form)
+        self._create.disabled = bool(state.work or why)
         put(self._why, markup.plain(why))
         show(self._key_choice, visible=form.private_key_jwt)
         is_own = form.key_choice == OWN_KEY
@@ -161,9 +170,10 @@ class NewClientView:
         put(self._advice, markup.plain(advice) if form.private_key_jwt else "")
         put(self._warnings, markup.warnings(presenter.warnings_of(form)))
         if not form.name.strip():
-            put(self._preview, "")  # nothing to preview, and an opened panel needs nothing of what makes clients
+            # Nothing to preview, and an opened panel needs nothing of what makes clients.
+            put(self._preview, markup.preview(*["Give the client a name first."] * 2))
             return
         try:
             put(self._preview, markup.preview(presenter.preview(form), presenter.code_of(form)))
-        except ConfigurationError:
-            put(self._preview, "")
+        except ConfigurationError as problem:
+            put(self._preview, markup.preview(*[str(problem)] * 2))

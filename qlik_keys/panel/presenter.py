@@ -1,8 +1,8 @@
 """The panel without widgets: what can be done with it once it is connected.
 
 `work` runs one thing at a time and keeps the state, `session` connects, `trying` takes a login apart, `calling` calls
-with its token; here are the actions on clients. Nothing here knows how it is drawn; nothing here is written to a
-notebook.
+with its token, `planning` changes clients that are there; here a client is made. Nothing here knows how it is drawn;
+nothing here is written to a notebook.
 """
 
 from __future__ import annotations
@@ -12,27 +12,22 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from qlik_keys.clock import utc_now
 from qlik_keys.errors import ConfigurationError
-from qlik_keys.findings import FINDINGS
-from qlik_keys.panel.calling import Calling
+from qlik_keys.panel.planning import Planning
 from qlik_keys.panel.showing import made_client, specification_of, waiting_steps
-from qlik_keys.panel.state import NOTHING_DONE, ChangeForm
 from qlik_keys.panel.words import KEY_CHOICES, OWN_KEY
 from qlik_keys.tenant.scopes import scope_warnings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    import pandas as pd
+    from collections.abc import Callable
 
     from qlik_keys.keys import KeySpec, PrivateKey
-    from qlik_keys.panel.state import ClientForm
+    from qlik_keys.panel.state import ClientForm, MadeClient
 
 _TYPING_PAUSE_SECONDS = 0.4
 
 
-class Presenter(Calling):
+class Presenter(Planning):
     """The panel's state and actions; safe to use from several threads.
 
     Args:
@@ -45,7 +40,8 @@ class Presenter(Calling):
 
     def go_to(self, tab: str) -> None:
         """Bring a tab to the front."""
-        self._set(tab=tab)
+        if tab != self._state.tab:
+            self._set(tab=tab)
 
     # --- a client ---
 
@@ -137,7 +133,7 @@ class Presenter(Calling):
             complete: returns them with the secrets that were typed; it may wait for these, where the work is done.
         """
         filled = complete or (lambda: form)
-        self._work(f"Making the client {form.name.strip()!r}", lambda: self._make_client(filled()))
+        self._work(f"Making the client {form.name.strip()!r}", lambda: self._make_client(filled()), at="new")
 
     def _make_client(self, form: ClientForm) -> None:
         from qlik_keys.lifecycle import provision  # noqa: PLC0415  # brings httpx
@@ -145,7 +141,7 @@ class Presenter(Calling):
         tenant, store = self._connected()
         key = _loaded_key(form)
         specification = specification_of(form, key)
-        self._set(**NOTHING_DONE | {"steps": waiting_steps()}, name_note="")
+        self._set(plan=None, made=None, steps=waiting_steps(), steps_in="new", name_note="")
         made = provision(
             tenant,
             store,
@@ -163,124 +159,20 @@ class Presenter(Calling):
         self.last_made = replace(made, client_secret=None)
         shown = made_client(made, store.location(tenant.host, made.client_id))
         self._keep_secret(made.client_secret, made.name)
-        self._set(
-            made=shown,
-            selected=(made.client_id,),
-            made_here=(*(each for each in self._state.made_here if each.client_id != made.client_id), shown),
-        )
+        self._set(selected=(made.client_id,))
+        self._tell_of_made(shown)
         note = self._refresh_after()
         if note:
-            self._set(made=replace(shown, warnings=(*shown.warnings, note)))
+            self._tell_of_made(replace(shown, warnings=(*shown.warnings, note)))
 
-    # --- a client that is there ---
-
-    def select(self, client_ids: Sequence[str]) -> None:
-        """Note what is selected in the table."""
-        chosen = tuple(client_ids)
-        if chosen != self._state.selected:
-            self._set(selected=chosen, selected_here=self._state.selected_here)
-
-    def selected(self) -> pd.DataFrame | None:
-        """Return the selected rows of the table, None before it was asked for."""
-        frame = self._state.clients
-        return None if frame is None else frame[frame["client_id"].isin(self._state.selected)]
-
-    def plan_change(self, form: ChangeForm) -> None:
-        """Show what a change would do; nothing is changed."""
-        self._work(f"Looking at what {form.operation} would do", functools.partial(self._plan_change, form))
-
-    def _plan_change(self, form: ChangeForm) -> None:
-        from qlik_keys.panel.changing import plan_of  # noqa: PLC0415  # brings httpx
-
-        tenant, store = self._connected()
-        self._set(**NOTHING_DONE)
-        plan, steps = plan_of(tenant, store, form, clock=self._clock)
-        self._set(plan=plan, steps=steps, steps_in="clients")
-
-    def change(self, form: ChangeForm) -> None:
-        """Do what was planned; where something else is wished for by now, show that plan first."""
-        plan = self._state.plan
-        if plan is None or replace(plan.form, confirm="", hint="") != replace(form, confirm="", hint=""):
-            self.plan_change(form)
-            return
-        self._work(f"{form.operation} {plan.client_name}".strip(), functools.partial(self._change, form))
-
-    def _change(self, form: ChangeForm) -> None:
-        from qlik_keys.panel.changing import carry_out  # noqa: PLC0415  # brings httpx
-
-        tenant, store = self._connected()
-        plan = self._state.plan
-        words, secret = carry_out(tenant, store, form, on_step=self._saw_step, cancel=self._cancel, clock=self._clock)
-        if secret is not None:
-            self._keep_secret(secret, plan.client_name if plan else form.client_id)
-        self._set(plan=None, changed=words)
-        if form.operation == "delete":
-            self._set(made_here=tuple(each for each in self._state.made_here if each.client_id != form.client_id))
-        note = self._refresh_after()
-        if note:
-            self._set(changed=f"{words} {note}")
-
-    def drop_plan(self) -> None:
-        """Put a plan away."""
-        self._set(**NOTHING_DONE)
-
-    # --- the table and the audit ---
-
-    def refresh(self, *, wait: bool = False) -> None:
-        """Ask for the tenant's clients."""
-        self._work("Listing the tenant's clients", self._refresh, wait=wait)
-
-    def _refresh(self) -> None:
-        from qlik_keys.inventory import clients  # noqa: PLC0415  # brings pandas
-
-        doing = self._state.work
-
-        def tell(what: str, done: int, total: int) -> None:
-            if done < total:
-                self._set(work=f"{doing}: {what}, {done:,} of {total:,} clients")
-
-        frame: pd.DataFrame = clients(*self._connected(), on_progress=tell, clock=self._clock)
-        there = set(frame["client_id"])
-        selected = tuple(each for each in self._state.selected if each in there)
-        self._set(clients=frame, clients_at=utc_now(self._clock), selected=selected, audit=None)
-
-    def _refresh_after(self) -> str:
-        """List the clients again after a change; return what to say where that fails: the change itself succeeded."""
-        try:
-            self._refresh()
-        except Exception as error:  # noqa: BLE001  # no error may come between an effect and its report
-            self.last_error = error
-            return "The list of clients could not be refreshed: refresh it in the tab Clients."
-        return ""
-
-    def audit(self, *, wait: bool = False) -> None:
-        """Look through all clients and keys for what there is to say of them."""
-        self._work("Looking through the tenant's clients and their keys", self._audit, wait=wait)
-
-    def _audit(self) -> None:
-        from qlik_keys.inventory import audit_of  # noqa: PLC0415  # brings pandas
-
-        tenant, store = self._connected()
-        self._refresh()
-        assert self._state.clients is not None  # just asked for
-        self._set(audit=audit_of(self._state.clients, store, tenant.host))
-
-    def narrow(self, finding: str) -> None:
-        """Narrow the table to one finding, "" for all."""
-        if finding != self._state.finding:
-            self._set(finding=finding)
-
-    def show_finding(self, finding: str) -> None:
-        """Show the clients of one finding in the table."""
-        self._set(finding=finding, tab="Clients")
-
-    def mend(self, finding: str, client_id: str) -> None:
-        """Go to the client of a finding, with the plan of what mends it."""
-        operation = FINDINGS[finding].operation
-        of_all = operation == "resume"
-        self._set(tab="Clients", finding="", selected=() if of_all or not client_id else (client_id,))
-        if operation:
-            self.plan_change(ChangeForm(operation=operation, client_id="" if of_all else client_id))
+    def _tell_of_made(self, shown: MadeClient) -> None:
+        """Show a client that was made, beside those before it, and tell of it where its button stands."""
+        others = tuple(each for each in self._state.made_here if each.client_id != shown.client_id)
+        self._set(made=shown, made_here=(*others, shown))
+        what = "is made" if shown.created else "was there already, just as asked for"
+        verified = " Its login is verified." if shown.subject else ""
+        words = f"{shown.name} {what}.{verified} {' '.join(shown.warnings)}".strip()
+        self._tell(words, kind="warning" if shown.warnings else "good")
 
 
 def _key_of(form: ClientForm) -> KeySpec | str | None:

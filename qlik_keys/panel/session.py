@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from qlik_keys.clock import SYSTEM_CLOCK
-from qlik_keys.errors import ConfigurationError, TenantError
+from qlik_keys.errors import ConfigurationError, QlikKeysError, TenantError
 from qlik_keys.panel.showing import tenant_request, vault_request
 from qlik_keys.panel.state import NOTHING_DONE, NOTHING_KNOWN, Connection
 from qlik_keys.panel.work import Worker, in_thread
@@ -72,19 +72,19 @@ class Session(Worker):
         if not anew and self._box is not None and self._box.running and self._state.connection is not None:
             return
         doing = "Starting the sandbox: a practice tenant and a real OpenBao server"
-        self._work(doing, functools.partial(self._start_sandbox, custody), wait=wait)
+        self._work(doing, functools.partial(self._start_sandbox, custody), at="sandbox", wait=wait)
 
     def _start_sandbox(self, custody: Custody) -> None:
         from qlik_keys import sandbox  # noqa: PLC0415  # the extra [sandbox] may be missing
         from qlik_keys.keystore.vault import VaultKeyStore  # noqa: PLC0415  # brings hvac
         from qlik_keys.tenant import ApiKey, QlikTenant  # noqa: PLC0415  # brings httpx
 
-        self._let_go()
+        left = self._let_go()
         box = self._box = sandbox.start()
         tenant = QlikTenant(box.tenant_url, credential=ApiKey(box.api_key))
         store = VaultKeyStore(box.vault_url, token=box.vault_token, custody=custody)
         self._owned = [tenant, store]
-        self._connect_owned(tenant, store, ())
+        self._connect_owned(tenant, store, left)
 
     def connect(self, fill_in: Callable[[], ConnectForm]) -> None:
         """Connect to a tenant and a Vault of the person's own; both are asked before it counts as connected.
@@ -92,7 +92,7 @@ class Session(Worker):
         Args:
             fill_in: returns what was typed; it may wait for it, since it is called where the work is done.
         """
-        self._work("Connecting", functools.partial(self._connect_form, fill_in))
+        self._work("Connecting", functools.partial(self._connect_form, fill_in), at="connect")
 
     def _connect_form(self, fill_in: Callable[[], ConnectForm]) -> None:
         from qlik_keys.panel.connecting import build_store, build_tenant  # noqa: PLC0415  # brings httpx and hvac
@@ -104,9 +104,9 @@ class Session(Worker):
         except BaseException:
             tenant.close()
             raise
-        self._let_go()
+        left = self._let_go()
         self._owned = [tenant, store]
-        self._connect_owned(tenant, store, tenant.notices)
+        self._connect_owned(tenant, store, (*tenant.notices, *left))
 
     def _connect_owned(self, tenant: QlikTenant, store: KeyStore, notices: tuple[str, ...]) -> None:
         try:
@@ -135,7 +135,11 @@ class Session(Worker):
             tenant.subscribe(lambda exchange: self._add_request(tenant_request(exchange))),
             store.subscribe(lambda call: self._add_request(vault_request(call))),
         ]
-        self._set(connection=connection, **NOTHING_KNOWN, **NOTHING_DONE)
+        at = self._state.work_at
+        self._set(connection=connection, results={}, **NOTHING_KNOWN, **NOTHING_DONE)
+        if at != "top":  # nobody pressed a button for what a cell handed over
+            words = " ".join([f"Connected to {connection.tenant_host} as {connection.identity}.", *notices])
+            self._tell(f"{words} Next: the tab New client.", kind="warning" if notices else "good")
 
     def end_session(self, *, wait: bool = False) -> None:
         """Let go of everything: secrets, connections, the Vault token if the panel logged in, the sandbox.
@@ -154,10 +158,12 @@ class Session(Worker):
             )
         self._was_warned, self._waiting = False, []
         self._tell_of_secrets()
-        self._let_go()
-        self._set(connection=None, error=None, **NOTHING_KNOWN, **NOTHING_DONE)
+        left = self._let_go()
+        self._set(connection=None, error=None, results={}, **NOTHING_KNOWN, **NOTHING_DONE)
+        self._tell(" ".join(["The session is ended: nothing is connected.", *left]), kind="warning" if left else "good")
 
-    def _let_go(self) -> None:
+    def _let_go(self) -> tuple[str, ...]:
+        """Close what the panel opened; return what a person should know of it: it never stands in an end's way."""
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         owned, self._owned, self._unsubscribe = self._owned, [], []
@@ -165,15 +171,31 @@ class Session(Worker):
         self.tenant = self.store = None
         self.last_error = self.last_made = None
         self._set(connection=None)
-        try:
-            for part in owned:
+        left: tuple[str, ...] = ()
+        for part in owned:
+            try:
                 if hasattr(part, "revoke_token"):
                     part.revoke_token()
-        finally:
-            for part in owned:
+            except QlikKeysError as problem:
+                self.last_error = problem
+                left = ("The Vault token that the panel got could not be revoked: it ends by itself.",)
+            finally:
                 part.close()
-            if box is not None:
-                box.stop()
+        if box is not None:
+            box.stop()
+        return left
+
+    def _forget_client(self, client_id: str) -> None:
+        """Leave a client that was deleted out of all that is shown: it is offered nowhere any more."""
+        state = self._state
+        frame = state.clients
+        self._set(
+            made_here=tuple(each for each in state.made_here if each.client_id != client_id),
+            made=None if state.made is not None and state.made.client_id == client_id else state.made,
+            clients=None if frame is None else frame[frame["client_id"] != client_id],
+            audit=None,
+            selected=tuple(each for each in state.selected if each != client_id),
+        )
 
     def client_secret(self) -> Secret | None:
         """Return the first secret that waits to be stored, None for none."""

@@ -6,16 +6,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     import pandas as pd
 
     from qlik_keys.diagnosis import Diagnosis
     from qlik_keys.keystore.base import Custody
+    from qlik_keys.panel.change_state import ChangeForm, ShownPlan, ShownResult
     from qlik_keys.panel.trial_state import FoundUser, ShownAnswer, ShownAssertion, ShownLesson, ShownToken
     from qlik_keys.trial import Called
 
 Mode = Literal["sandbox", "real"]
+StepsIn = Literal["new", "clients", "try"]
 StepPhase = Literal["waiting", "running", "done", "failed"]
 
 
@@ -127,6 +130,7 @@ class MadeClient:
         scope: the scopes of the proof's token.
         expires_at: when that token ends, UTC.
         warnings: what a person should know.
+        is_gone: whether the tenant's list, where it was asked for since, lacks it.
     """
 
     name: str
@@ -138,61 +142,7 @@ class MadeClient:
     scope: str = ""
     expires_at: datetime | None = None
     warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeForm:
-    """A wish for the keys of a client that is there.
-
-    Attributes:
-        operation: "rotate", "retire", "revoke", "adopt", "delete", "resume" for all that was cut off, or one of
-            `client_settings.SETTINGS`.
-        client_id: which client, "" for "resume".
-        overlap_hours: how long the old key goes on, for "rotate".
-        key_choice: which kind of key, a name of `KEY_CHOICES`; "" for the kind that there is.
-        allow_swap: where the tenant takes one key only, put the new one in its place.
-        force: retire also where the overlap is not over.
-        remove_secrets: adopt, and then take the client secrets away.
-        keep_secret: delete, and leave the keys in the Vault.
-        hint: which client secret, for "remove_secret".
-        confirm: the client's id once more, for "delete".
-    """
-
-    operation: str
-    client_id: str = ""
-    overlap_hours: str = "24"
-    key_choice: str = ""
-    allow_swap: bool = False
-    force: bool = False
-    remove_secrets: bool = False
-    keep_secret: bool = False
-    hint: str = ""
-    confirm: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShownPlan:
-    """What an operation would do, before it is done.
-
-    Attributes:
-        form: what was wished for.
-        client_name: whose keys, "" for several.
-        notes: what a person should know.
-        irreversible: titles of the steps that nobody can take back.
-        blocked: why it would be refused now, "" if it would not.
-        hint: what to do about that.
-        is_empty: there is nothing to do.
-        hints: the client secrets to choose from, for "remove_secret".
-    """
-
-    form: ChangeForm
-    client_name: str
-    notes: tuple[str, ...]
-    irreversible: tuple[str, ...]
-    blocked: str
-    hint: str
-    is_empty: bool = False
-    hints: tuple[str, ...] = ()
+    is_gone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,17 +153,20 @@ class PanelState:
         tab: the tab in front.
         connection: what it is connected to, None for nothing.
         work: what is being done, "" for nothing.
+        work_at: where the button stands that asked for it, as `results` names it.
         cancelling: whether the work was asked to stop after its step.
         stepwise: whether each step waits for "Next".
         waits_for: the step that waits, in words, "" for none.
-        error: the newest error that was not put away.
+        error: the newest error that was not dismissed.
+        results: what the newest action came to at each place of a button.
         name_note: what the tenant says of the name that is typed for a new client.
         steps: the steps of the newest client, or of the newest change.
         steps_in: the tab that they belong to.
+        kept_steps: the steps that the other tabs have shown last.
         plan: the change that is planned and not done.
-        changed: what the newest change came to, in words.
+        wished: the choices for that change as they are now; the plan follows them.
         made: the newest client.
-        made_here: all clients that were made since it was connected.
+        made_here: all clients that were made since it was connected, the oldest first.
         secret_of: whose secret waits to be shown, "" for none.
         secret_what: what kind of secret it is.
         secrets_waiting: how many wait, that one included.
@@ -237,15 +190,18 @@ class PanelState:
     tab: str = "Connect"
     connection: Connection | None = None
     work: str = ""
+    work_at: str = ""
     cancelling: bool = False
     stepwise: bool = False
     waits_for: str = ""
     error: ErrorCard | None = None
+    results: Mapping[str, ShownResult] = field(default_factory=dict)
     name_note: str = ""
     steps: tuple[ShownStep, ...] = ()
-    steps_in: Literal["new", "clients", "try"] = "new"
+    steps_in: StepsIn = "new"
+    kept_steps: Mapping[str, tuple[ShownStep, ...]] = field(default_factory=dict)
     plan: ShownPlan | None = None
-    changed: str = ""
+    wished: ChangeForm | None = None
     made: MadeClient | None = None
     made_here: tuple[MadeClient, ...] = ()
     secret_of: str = ""
@@ -267,13 +223,23 @@ class PanelState:
     found_users: tuple[FoundUser, ...] | None = None
     examined: str = ""
 
+    def steps_of(self, tab: StepsIn) -> tuple[ShownStep, ...]:
+        """Return the steps that a tab shows: those of its own newest work."""
+        return self.steps if self.steps_in == tab else self.kept_steps.get(tab, ())
 
-# What was done or planned last; another thing takes its place.
+    @property
+    def plan_is_current(self) -> bool:
+        """Whether the plan that is shown is the one for the choices as they are now."""
+        return self.plan is not None and self.wished is not None and self.plan.is_for(self.wished)
+
+
+# What was done or planned in a session; the next one begins with nothing.
 NOTHING_DONE: dict[str, Any] = {
     "steps": (),
     "steps_in": "new",
+    "kept_steps": {},
     "plan": None,
-    "changed": "",
+    "wished": None,
     "made": None,
 }
 # What was tried with a client's login; another connection begins anew.

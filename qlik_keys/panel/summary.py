@@ -44,7 +44,8 @@ def summary(state: PanelState, panel_id: str) -> str:
     made = "".join(
         f"<li><b>{escape(each.name)}</b>, client id <code>{escape(each.client_id)}</code>"
         f"{f', key <code>{escape(each.kid)}</code>' if each.kid else ''}"
-        f"{f', in the Vault at <code>{escape(each.vault_path)}</code>' if each.vault_path else ''}</li>"
+        f"{f', in the Vault at <code>{escape(each.vault_path)}</code>' if each.vault_path else ''}"
+        f"{' (not on the tenant any more)' if each.is_gone else ''}</li>"
         for each in state.made_here
     )
     listed = f"<p>Clients that were made with it:</p><ul>{made}</ul>" if made else ""

@@ -6,7 +6,7 @@ import json
 from html import escape
 from typing import TYPE_CHECKING
 
-from qlik_keys.panel.markup import moment, use_in_cell
+from qlik_keys.panel.markup import told, use_in_cell
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -86,7 +86,9 @@ def token(shown: ShownToken | None, *, now: datetime, is_old: bool = False) -> s
     if shown is None:
         return ""
     form = shown.form
-    ends = moment(shown.expires_at) + ("" if shown.lifetime_known else ", guessed: the tenant did not say")
+    ends = f"{shown.expires_at:%Y-%m-%d %H:%M} UTC" + (
+        "" if shown.lifetime_known else ", guessed: the tenant did not say"
+    )
     rows = [
         ("The tenant says you are", shown.subject),
         ("Asked for the user", f"{form.user_field} {form.user_value}" if form.user_field else ""),
@@ -94,7 +96,7 @@ def token(shown: ShownToken | None, *, now: datetime, is_old: bool = False) -> s
         ("Ends", ends),
         ("Key id", shown.kid),
     ]
-    facts = "".join(f"<dt>{name}</dt><dd><code>{escape(value)}</code></dd>" for name, value in rows if value)
+    facts = "".join(f"<dt>{name}</dt><dd><code>{told(value)}</code></dd>" for name, value in rows if value)
     whose = escape(shown.client_name)
     title = f"The token from before is still at hand: {whose}" if is_old else f"✓ {whose} logged in"
     is_over = shown.is_revoked or shown.expires_at <= now

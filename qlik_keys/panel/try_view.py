@@ -21,6 +21,7 @@ from qlik_keys.panel.controls import (
     words,
 )
 from qlik_keys.panel.fields import ScopePicker
+from qlik_keys.panel.result_place import ResultPlace
 from qlik_keys.panel.trial_state import TryForm
 from qlik_keys.panel.trial_widgets import AnswerView, CallBar, CheckList, Countdown
 from qlik_keys.panel.user_choice import UserChoice
@@ -71,10 +72,13 @@ class TryView:
         self._steps, self._call_heading = html("qk-live"), html()
         self._countdown = Countdown(over=presenter.redraw)
         self._revoke = button("Revoke the token", presenter, presenter.revoke_token, kind="qk-quiet")
+        self._revoke.add_class("qk-danger")
+        self._places = [ResultPlace(presenter, at) for at in ("try", "token", "call", "doctor")]
+        tried, revoked, called, fixed = self._places
         self._bar = CallBar(send=presenter.call)
         self._answer = AnswerView(examine=self._examine_token)
         self._checks = CheckList(mend=presenter.mend_login, again=self._examine_again, drop=presenter.drop_diagnosis)
-        self._doctor_card = box(self._checks, classes="qk-card")
+        self._doctor_card = box(fixed, self._checks, classes="qk-card")
         form = box(
             words(
                 "<h3>Log in as a client</h3><p>Signs an assertion with the client's key in the Vault and gets a token "
@@ -88,23 +92,26 @@ class TryView:
             self._user.widget,
             self._fault,
             self._fault_note,
-            box(self._try, self._doctor, *self._controls.buttons, self._why, classes="qk-actions"),
+            box(self._try, self._doctor, self._why, classes="qk-actions"),
+            tried,
             classes="qk-card qk-form",
         )
         self._token_row = box(self._countdown, self._revoke, classes="qk-actions")
+        # The steps first: while they grow there is nothing yet below them.
         result = box(
+            self._controls.widget,
+            self._steps,
             self._lesson,
             self._result,
             self._token_row,
+            revoked,
             self._parts,
-            self._steps,
             classes="qk-card qk-result",
         )
         self._assertion_card = box(self._assertion, classes="qk-card")
-        self._call_card = box(self._call_heading, self._bar, self._answer, classes="qk-card")
+        self._call_card = box(self._call_heading, self._bar, called, self._answer, classes="qk-card")
         self.widget = box(
-            self._doctor_card,
-            box(box(form, self._assertion_card, classes="qk-pane"), result, classes="qk-new"),
+            box(box(form, self._doctor_card, self._assertion_card, classes="qk-pane"), result, classes="qk-new"),
             self._call_card,
             classes="qk-pane",
         )
@@ -131,18 +138,21 @@ class TryView:
         show(self._find, visible=is_connected and not self._clients)
         self._find.disabled = bool(state.work)
         self._draw_choices()
-        why = state.work or self._presenter.problem_of_trying(self.form)
-        self._try.disabled = bool(why)
+        why = self._presenter.problem_of_trying(self.form)
+        self._try.disabled = bool(state.work or why)
         self._doctor.disabled = bool(state.work) or not is_connected or not self._client.value
         put(self._why, markup.plain(why))
         self._controls.draw(state)
-        is_ours = state.steps_in == "try"
-        put(self._steps, markup.steps(state.steps) if is_ours and state.steps else "")
+        for place in self._places:
+            place.draw(state)
+        steps = state.steps_of("try")
+        put(self._steps, markup.steps(steps) if steps else "")
+        show(self._controls.widget, visible=bool(steps))
         put(self._lesson, trial_markup.lesson(state.lesson))
         token = state.token
         is_old = state.lesson is not None and state.lesson.fault != "replayed"
         now = self._presenter.now()
-        is_begun = state.lesson is not None or (is_ours and bool(state.steps))
+        is_begun = state.lesson is not None or bool(steps)
         put(self._result, trial_markup.token(token, now=now, is_old=is_old) or ("" if is_begun else _NOTHING_YET))
         put(self._parts, trial_markup.token_parts(token))
         is_alive = token is not None and not token.is_revoked
@@ -150,8 +160,9 @@ class TryView:
         show(self._token_row, visible=is_alive)
         self._revoke.disabled = bool(state.work)
         put(self._assertion, trial_markup.assertion(state.assertion))
-        show(self._assertion_card, visible=state.assertion is not None)
-        show(self._call_card, visible=token is not None or bool(state.calls))
+        # What the doctor found takes its place, below the button that asked for it.
+        show(self._assertion_card, visible=state.assertion is not None and state.diagnosis is None)
+        show(self._call_card, visible=(token is not None or bool(state.calls)) and state.work_at != "try")
         self._bar.why = state.work or ("" if token is not None else "Get a token first.")
         self._bar.disabled = bool(self._bar.why)
         self._answer.disabled = bool(state.work)

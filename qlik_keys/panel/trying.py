@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from qlik_keys.clock import utc_now
 from qlik_keys.errors import ConfigurationError, Interrupted, QlikKeysError, TenantError, TenantThrottled, TokenError
 from qlik_keys.panel.session import Session
-from qlik_keys.panel.state import NOTHING_DONE, NOTHING_TRIED, ShownStep
+from qlik_keys.panel.state import NOTHING_TRIED, ShownStep
 from qlik_keys.panel.trial_state import ClientToTry, FoundUser, ShownAssertion, ShownLesson, ShownToken, TryForm
 from qlik_keys.panel.words import BY_HAND, LOST_LOGIN, LOST_REVOCATION, TRY_STEPS
 
@@ -88,7 +88,7 @@ class Trying(Session):
 
     def find_users(self, text: str) -> None:
         """Search the tenant's users, as the administrator, by a part of what they are called or by the id."""
-        self._work("Searching users", functools.partial(self._find_users, text.strip()))
+        self._work("Searching users", functools.partial(self._find_users, text.strip()), at="try")
 
     def _find_users(self, text: str) -> None:
         self._set(found_users=None)
@@ -108,7 +108,7 @@ class Trying(Session):
     def try_token(self, form: TryForm) -> None:
         """Sign an assertion with what the store holds, send it, and ask the tenant whose the token is."""
         task = functools.partial(self._try_token, form)
-        self._work("Getting a token", task, client_id=form.client_id, lost=LOST_LOGIN)
+        self._work("Getting a token", task, at="try", client_id=form.client_id, lost=LOST_LOGIN)
 
     def _try_token(self, form: TryForm) -> None:
         from qlik_keys import trial  # noqa: PLC0415  # brings httpx
@@ -121,7 +121,7 @@ class Trying(Session):
         else:
             self._forget_token()
         steps = tuple(ShownStep(step=name, title=TRY_STEPS[name], by_hand=BY_HAND[name]) for name in names)
-        self._set(**NOTHING_DONE | {"steps_in": "try", "steps": steps}, assertion=None, lesson=None)
+        self._set(plan=None, wished=None, steps_in="try", steps=steps, assertion=None, lesson=None)
         with self._doing("sign"):
             prepared = trial.prepare(tenant, store, form.client_id, fault=form.fault, clock=self._clock)
         shown = ShownAssertion(members=trial.explain(prepared.header, prepared.claims), fault=form.fault)
@@ -130,6 +130,7 @@ class Trying(Session):
             self._learn("ask", tenant, prepared, form)
             return
         self._take_token(self._asked("ask", tenant, prepared, form), form, prepared)
+        self._tell(f"{self._name_of(form.client_id)} logged in.")
         if form.fault:
             self._learn("ask_again", tenant, prepared, form)
         self._ask_who(tenant, form)
@@ -174,8 +175,17 @@ class Trying(Session):
 
     def _ask_who(self, tenant: QlikTenant, form: TryForm) -> None:
         caller = self._caller(tenant, form.client_id)
-        with self._doing("prove"):
-            user = self._noted(form.client_id, "GET", "/api/v1/users/me", caller.users.me)
+        try:
+            with self._doing("prove"):
+                user = self._noted(form.client_id, "GET", "/api/v1/users/me", caller.users.me)
+        except TenantError as problem:
+            # The login succeeded, and its token is there: that nobody could be asked about it makes it no failure.
+            self.last_error = problem
+            words = (
+                f"{self._name_of(form.client_id)} logged in. Whose token it is could not be asked: {problem.message}"
+            )
+            self._tell(f"{words} {problem.hint}".strip(), kind="warning")
+            return
         if self._state.token is not None:
             self._set(token=replace(self._state.token, subject=user.subject))
 
@@ -183,7 +193,7 @@ class Trying(Session):
         """End the token at hand on the tenant; it stays at hand, so that the next call shows what that means."""
         token = self._state.token
         client_id = token.form.client_id if token is not None else ""
-        self._work("Revoking the token", self._revoke_token, client_id=client_id, lost=LOST_REVOCATION)
+        self._work("Revoking the token", self._revoke_token, at="token", client_id=client_id, lost=LOST_REVOCATION)
 
     def _revoke_token(self) -> None:
         from qlik_keys import trial  # noqa: PLC0415  # brings httpx
@@ -192,6 +202,7 @@ class Trying(Session):
         token, shown = self._token_at_hand()
         self._noted(shown.form.client_id, "POST", "/oauth/revoke", lambda: trial.revoke(tenant, token))
         self._set(token=replace(shown, is_revoked=True))
+        self._tell("The token is revoked.")
 
     # --- inside ---
 
@@ -199,9 +210,9 @@ class Trying(Session):
         self._forget_calls()
         super()._connect(tenant, store, notices)
 
-    def _let_go(self) -> None:
+    def _let_go(self) -> tuple[str, ...]:
         self._forget_calls()
-        super()._let_go()
+        return super()._let_go()
 
     def _forget_calls(self) -> None:
         self._history.clear()

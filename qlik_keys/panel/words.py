@@ -144,3 +144,82 @@ REFUSED_CALL = (
 UNANSWERED_CALL = (
     "The call got no answer, and the tenant answers now. Unless it was a GET, look first what became of it."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A change of a client that is there, in words; `{name}` is the client's.
+
+    Attributes:
+        label: the button that opens its plan.
+        meaning: what it is for.
+        heading: what stands over its plan, and on the button that does it.
+        doing: what is being done, for the line of progress and an error's card.
+    """
+
+    label: str
+    meaning: str
+    heading: str
+    doing: str
+
+
+KEY_OPERATIONS: Mapping[str, Operation] = {
+    "rotate": Operation(
+        "Rotate",
+        "A new key beside the old one, without downtime: both log in until the overlap is over.",
+        "Rotate the key of {name}",
+        "Rotating the key of {name}",
+    ),
+    "retire": Operation(
+        "Retire",
+        "Removes the old key when its overlap is over.",
+        "Retire the old key of {name}",
+        "Retiring the old key of {name}",
+    ),
+    "revoke": Operation(
+        "Revoke",
+        "The key is compromised: it is replaced now, and every older one goes.",
+        "Revoke the key of {name}",
+        "Revoking the key of {name}",
+    ),
+    "adopt": Operation(
+        "Adopt", "Gives a client that was made elsewhere a key of ours.", "Adopt {name}", "Adopting {name}"
+    ),
+    "delete": Operation(
+        "Delete", "Deletes the client and then its keys, permanently.", "Delete {name}", "Deleting {name}"
+    ),
+    "resume": Operation(
+        "Resume all",
+        "Finishes whatever was interrupted, of any client.",
+        "Resume what was interrupted",
+        "Resuming what was interrupted",
+    ),
+}
+SETTING_OPERATIONS: Mapping[str, Operation] = {
+    "trust": Operation(
+        "Set trusted",
+        "Consent method trusted: without it a machine cannot log in.",
+        "Set {name} to trusted",
+        "Setting {name} to trusted",
+    ),
+    "distrust": Operation(
+        "Set required",
+        "Consent method required: the machine is locked out.",
+        "Set {name} to required",
+        "Setting {name} to required",
+    ),
+    "publish": Operation("Publish", "Lets other tenants use the client.", "Publish {name}", "Publishing {name}"),
+    "add_secret": Operation(
+        "Add secret",
+        "A further client secret, shown once.",
+        "Add a client secret to {name}",
+        "Adding a client secret to {name}",
+    ),
+    "remove_secret": Operation(
+        "Delete secret",
+        "Deletes one client secret.",
+        "Delete a client secret of {name}",
+        "Deleting a client secret of {name}",
+    ),
+}
+OPERATIONS: Mapping[str, Operation] = {**KEY_OPERATIONS, **SETTING_OPERATIONS}

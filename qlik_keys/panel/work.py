@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from qlik_keys.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.errors import ConfigurationError, Interrupted
+from qlik_keys.panel.change_state import ShownResult
 from qlik_keys.panel.showing import error_card, with_event, with_request
 from qlik_keys.panel.state import PanelState
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.clock import Clock
     from qlik_keys.lifecycle import StepEvent
+    from qlik_keys.panel.change_state import ChangeForm, ResultKind
     from qlik_keys.panel.state import ShownRequest
 
     Listener = Callable[[PanelState], None]
@@ -48,6 +50,7 @@ class Worker:
         self._listeners: list[Listener] = []
         self._cancel = threading.Event()
         self._go_on = threading.Event()
+        self._results = 0  # so many there were
         self.last_error: BaseException | None = None
 
     @property
@@ -85,26 +88,60 @@ class Worker:
         """Do the step that waits."""
         self._go_on.set()
 
-    def dismiss_error(self) -> None:
-        """Put the error card away; the exception stays in `last_error`."""
-        self._set(error=None)
+    def dismiss(self, at: str) -> None:
+        """Put away what is told at a place; the exception of an error stays in `last_error`."""
+        with self._lock:
+            told = self._state.results.get(at)
+            is_newest = told is not None and told.card is self._state.error
+            left = {place: result for place, result in self._state.results.items() if place != at}
+            self._set(results=left, error=None if is_newest else self._state.error)
 
-    def fail(self, error: BaseException, doing: str, **told: str) -> None:
-        """Put an error on a card and keep it; `told` is what `error_card` takes beside it."""
+    def fail(
+        self, error: BaseException, doing: str, *, at: str = "", retry: ChangeForm | None = None, **told: str
+    ) -> None:
+        """Put an error on a card and keep it.
+
+        Args:
+            error: what went wrong.
+            doing: what was being done, in words.
+            at: where it is told; by default where the work in progress was asked for, else on top.
+            retry: the change that can be planned again.
+            **told: what `error_card` takes beside it.
+        """
         self.last_error = error
         steps = tuple(replace(step, phase="failed") if step.phase == "running" else step for step in self._state.steps)
-        self._set(error=error_card(error, doing, **told), steps=steps)
+        card = error_card(error, doing, **told)
+        with self._lock:
+            self._set(error=card, steps=steps)
+            self._tell("", kind="bad", card=card, retry=retry, at=at)
 
-    def _work(self, doing: str, task: Callable[[], None], *, wait: bool = False, **told: str) -> None:
+    def _tell(self, words: str, *, kind: ResultKind = "good", at: str = "", **more: Any) -> None:
+        """Tell what an action came to, where its button stands; it takes the place of what was told there before."""
+        with self._lock:
+            self._results += 1
+            told = ShownResult(kind=kind, words=words, number=self._results, **more)
+            self._set(results={**self._state.results, at or self._state.work_at or "top": told})
+
+    def _work(self, doing: str, task: Callable[[], None], *, at: str = "top", wait: bool = False, **told: Any) -> None:
+        """Do a piece of work, and put what goes wrong in it on a card.
+
+        Args:
+            doing: what it is, in words; an error's card says that this failed.
+            task: the work.
+            at: where the button stands that asked for it.
+            wait: return when it is done, and raise what goes wrong.
+            **told: what `fail` takes beside the error.
+        """
         with self._lock:
             if self._state.work:
                 busy = ConfigurationError(f"The panel is busy: {self._state.work}.", hint="Wait, or cancel it.")
-                self.fail(busy, doing)
+                self.fail(busy, doing, at=at)
                 if wait:
                     raise busy
                 return
             self._cancel.clear()
-            self._set(work=doing, cancelling=False, error=None)
+            left = {place: result for place, result in self._state.results.items() if place != at}
+            self._set(work=doing, work_at=at, cancelling=False, error=None, results=left)
 
         def guarded() -> None:
             try:
@@ -114,7 +151,7 @@ class Worker:
                 if wait:
                     raise
             finally:
-                self._set(work="", cancelling=False, waits_for="")
+                self._set(work="", work_at="", cancelling=False, waits_for="")
 
         if wait:
             guarded()
@@ -123,9 +160,14 @@ class Worker:
 
     def _set(self, **changes: Any) -> None:
         with self._lock:
+            before = self._state
             if "selected" in changes:
-                changes.setdefault("selected_here", self._state.selected_here + 1)
-            self._state = replace(self._state, **changes)
+                changes.setdefault("selected_here", before.selected_here + 1)
+            if changes.get("steps_in", before.steps_in) != before.steps_in:
+                # The steps of a plan that was not done go with it; what was done stays in its tab.
+                shown = () if before.plan is not None else before.steps
+                changes.setdefault("kept_steps", {**before.kept_steps, before.steps_in: shown})
+            self._state = replace(before, **changes)
             for listener in self._listeners:
                 listener(self._state)
 

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from panel_actions import button, create_client, go_to, tab_to
+from panel_actions import button, create_client, go_to, tab, tab_to, told
 from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]
@@ -64,12 +64,26 @@ def test_axe_finds_nothing_grave(page, request, open_panel, server):
     expect(panel.locator(".qk-cards")).to_be_visible()
     look("Clients, cards")
     page.set_viewport_size({"width": 1400, "height": 1000})
-    button(panel, "Do it").click()
+    button(panel, "Cancel").click()
+    fail = {"method": "POST", "path": "/api/v1/oauth-clients", "fault": 400}
+    page.locator(".jp-CodeCell").nth(1).locator(".cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(f"panel.sandbox.configure(fail_next=[{fail}]); print('armed')")
+    page.keyboard.press("Shift+Enter")
+    expect(page.locator(".jp-OutputArea-output").filter(has_text="armed")).to_be_visible()
+    create_client(panel, "-error")
     expect(panel.get_by_role("alert")).to_be_visible()
-    look("Clients, an error")
+    look("New client, an error")
+    button(panel, "Dismiss").click()
+    panel.get_by_label("Step by step").check()
+    button(panel, "Create client").click()
+    expect(button(panel, "Next")).to_be_visible()
+    look("New client, a step that waits")
+    panel.get_by_label("Step by step").uncheck()
+    expect(told(panel)).to_contain_text("is made.")
     go_to(panel, "Try a token")
     button(panel, "Get a token").click()
-    expect(panel).to_contain_text("axe logged in.")
+    expect(panel).to_contain_text("logged in.")
     look("Try a token")
     go_to(panel, "Audit")
     look("Audit, empty")
@@ -115,8 +129,8 @@ def test_axe_finds_nothing_grave_in_a_login_taken_apart(page, request, open_pane
     look("a table")
     panel.get_by_label("Method", exact=True).select_option("DELETE")
     path.fill(f"v1/oauth-clients/{'a' * 32}")
-    panel.get_by_label("The client's id once more: nothing brings it back").fill("a" * 32)
-    send.click()
+    panel.get_by_label("The client's id, to confirm: nothing brings it back").fill("a" * 32)
+    button(panel, "Delete this client").click()
     expect(status).to_contain_text("404")
     panel.get_by_text("What was called, the newest first").click()
     look("refused")
@@ -133,42 +147,47 @@ def test_axe_finds_nothing_grave_in_a_login_taken_apart(page, request, open_pane
 def test_the_whole_job_by_keyboard(page, lab, open_panel):
     panel, _ = open_panel(lab)
 
-    button(panel.locator(".qk-tabs"), "Connect").focus()
+    tab(panel, "Connect").focus()
     tab_to(page, "Start the sandbox")
     page.keyboard.press("Enter")
     expect(panel).to_contain_text("Connected to")
-    button(panel.locator(".qk-tabs"), "Connect").focus()
-    tab_to(page, "New client")
-    page.keyboard.press("Enter")
+    expect(told(panel)).to_be_focused()
+    tab(panel, "Connect").focus()
+    page.keyboard.press("End")
+    expect(tab(panel, "Audit")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(tab(panel, "Connect")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(tab(panel, "New client")).to_have_attribute("aria-selected", "true")
+    expect(panel.get_by_role("tabpanel", name="New client")).to_be_visible()
     tab_to(page, "Name")
     page.keyboard.type("by-keyboard")
-    tab_to(page, "Create client", most=160)
     page.keyboard.press("Enter")
-    expect(panel).to_contain_text("by-keyboard is made.")
-    button(panel.locator(".qk-tabs"), "New client").focus()
-    tab_to(page, "Clients")
-    page.keyboard.press("Enter")
+    expect(told(panel)).to_contain_text("by-keyboard is made.")
+    expect(told(panel)).to_be_focused()
+    tab(panel, "New client").focus()
+    page.keyboard.press("ArrowRight")
     row = panel.get_by_label("Select by-keyboard")
     expect(row).to_be_checked()  # the client that was just made is the selected one
     tab_to(page, "Select by-keyboard")
     expect(button(panel, "Rotate")).to_be_enabled()
     tab_to(page, "Rotate")
     page.keyboard.press("Enter")
-    expect(panel.locator(".qk-plan-title")).to_contain_text("The plan: rotate")
-    tab_to(page, "Do it")
+    expect(panel.locator(".qk-plan-title")).to_be_focused()
+    tab_to(page, "Rotate the key of by-keyboard")
     page.keyboard.press("Enter")
-    expect(panel.locator(".qk-changed")).to_contain_text("The old key logs in until")
+    expect(told(panel).filter(has_text="The old key logs in until")).to_be_focused()
 
 
 def test_the_order_of_the_keyboard_is_the_order_on_the_page(page, lab, open_panel):
     panel, _ = open_panel(lab)
-    for tab in ("Connect", "New client", "Clients", "Try a token", "Audit"):
-        go_to(panel, tab)
+    for name in ("Connect", "New client", "Clients", "Try a token", "Audit"):
+        go_to(panel, name)
         places = panel.evaluate(
             "panel => [...panel.querySelectorAll('button, input, select, summary')]"
-            ".filter(each => each.offsetParent && !each.disabled && !each.closest('.qk-scroll, .qk-options'))"
+            ".filter(each => each.offsetParent && !each.disabled && !each.closest('.qk-scroll, .qk-options, .qk-tabs'))"
             ".map(each => { const at = each.getBoundingClientRect();"
-            " const card = each.closest('.qk-card, .qk-top, .qk-tabs');"
+            " const card = each.closest('.qk-plan-card .qk-column, .qk-card, .qk-top, .qk-tabs');"
             " return [card ? Math.round(card.getBoundingClientRect().left) : 0, Math.round(at.top), each.tabIndex]; })"
         )
         assert {index for *_, index in places} <= {0}
@@ -178,8 +197,8 @@ def test_the_order_of_the_keyboard_is_the_order_on_the_page(page, lab, open_pane
 
 def test_every_control_has_a_name(lab, open_panel):
     panel, _ = open_panel(lab)
-    for tab in ("Connect", "New client", "Clients", "Try a token", "Audit"):
-        go_to(panel, tab)
+    for name in ("Connect", "New client", "Clients", "Try a token", "Audit"):
+        go_to(panel, name)
         nameless = panel.evaluate(
             "panel => [...panel.querySelectorAll('button, input, select')].filter(each => each.offsetParent"
             " && !each.getAttribute('aria-label') && !each.innerText.trim()"

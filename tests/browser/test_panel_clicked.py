@@ -154,7 +154,7 @@ def test_a_wrong_credential_is_a_card_with_what_to_do(box, lab, open_panel):
     expect(card).to_contain_text("What to do:")
     expect(card).to_contain_text("TenantAuthError")
     expect(panel.locator(".qk-badge")).to_have_text("Not connected")
-    button(panel, "Put away").click()
+    button(panel, "Dismiss").click()
     expect(card).to_have_count(0)
 
 

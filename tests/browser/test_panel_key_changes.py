@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from panel_actions import button, connect, go_to
+from panel_actions import button, connect, go_to, told
 from playwright.sync_api import expect
 
 import qlik_keys as qk
@@ -24,14 +24,32 @@ def own():
         yield box, tenant, store
 
 
-def plan(panel, operation):
+def plan(panel, operation, heading):
     button(panel, operation).click()
-    expect(panel.locator(".qk-plan-title")).to_contain_text(f"The plan: {operation.split()[0].lower()}")
+    expect(panel.locator(".qk-plan-title")).to_have_text(heading)
+    expect(panel.locator(".qk-plan-title")).to_be_focused()
+    expect(panel.locator(".qk-plan-title")).to_be_in_viewport()
 
 
-def do_it(panel):
-    button(panel, "Do it").click()
-    expect(panel.locator(".qk-changed")).to_be_visible()
+def apply(panel, heading, words):
+    button(panel, heading).click()
+    result = told(panel).filter(has_text=words)
+    expect(result).to_be_focused()
+    expect(result).to_be_in_viewport(ratio=1)
+
+
+def delete_by_keyboard(panel, made):
+    plan(panel, "Delete", "Delete nightly-etl")
+    delete, confirm = button(panel, "Delete nightly-etl"), panel.get_by_label("The client's id, to confirm", exact=True)
+    expect(delete).to_have_class("qk-danger")
+    for typed in ("", "nightly-etl", made.client_id[:-1]):
+        confirm.fill(typed)
+        expect(panel).to_contain_text("Type the client's id to confirm.")
+        expect(delete).to_be_disabled()
+    confirm.fill(made.client_id)
+    expect(delete).to_be_enabled()
+    confirm.press("Enter")
+    expect(told(panel).last).to_have_text(f"✓ Deleted nightly-etl ({made.client_id}).")
 
 
 def test_rotate_retire_revoke_and_delete_by_clicking(lab, open_panel, own):
@@ -50,33 +68,36 @@ def test_rotate_retire_revoke_and_delete_by_clicking(lab, open_panel, own):
     panel.get_by_label("Select nightly-etl").check()
     expect(button(panel, "Rotate")).to_be_enabled()
 
-    plan(panel, "Rotate")
-    expect(panel.locator(".qk-step")).to_have_count(4)
+    plan(panel, "Rotate", "Rotate the key of nightly-etl")
+    steps = panel.locator(".qk-step:visible")
+    expect(steps).to_have_count(4)
+    panel.get_by_label("Overlap in hours").fill("0")
+    expect(steps).to_have_count(7)
+    expect(button(panel, "Rotate the key of nightly-etl")).to_have_class("qk-danger")
+    panel.get_by_label("Overlap in hours").fill("one day")
+    expect(panel.locator(".qk-plan")).to_contain_text("The overlap is no number of hours.")
+    expect(button(panel, "Rotate the key of nightly-etl")).to_be_disabled()
+    panel.get_by_label("Overlap in hours").fill("24")
+    expect(steps).to_have_count(4)
     assert list(kids()) == [made.kid]
-    do_it(panel)
-    expect(panel.locator(".qk-changed")).to_contain_text("The old key logs in until")
+    apply(panel, "Rotate the key of nightly-etl", "The old key logs in until")
     assert kids().pop(made.kid) == "previous"
-    done = panel.locator(".qk-step.qk-done").filter(has_text="Register the next public half")
+    done = panel.locator(".qk-step.qk-done:visible").filter(has_text="Register the next public half")
     expect(done).to_contain_text("PATCH /api/v1/oauth-clients/")
 
-    plan(panel, "Retire")
+    plan(panel, "Retire", "Retire the old key of nightly-etl")
     expect(panel.locator(".qk-plan")).to_contain_text("It would be refused")
+    expect(button(panel, "Retire the old key of nightly-etl")).to_be_disabled()
     panel.get_by_label(re.compile("By force")).check()
-    button(panel, "Do it").click()
     expect(panel.locator(".qk-plan")).to_contain_text("Cannot be undone")
-    do_it(panel)
+    apply(panel, "Retire the old key of nightly-etl", "Retired")
     assert made.kid not in kids()
 
-    plan(panel, "Revoke")
+    plan(panel, "Revoke", "Revoke the key of nightly-etl")
     expect(panel.locator(".qk-plan")).to_contain_text("live on until their own end")
-    button(panel, "Never mind").click()
+    expect(button(panel, "Revoke the key of nightly-etl")).to_have_class("qk-danger")
+    button(panel, "Cancel").click()
     expect(panel.locator(".qk-plan-title")).to_be_hidden()
-
-    plan(panel, "Delete")
-    button(panel, "Do it").click()
-    expect(panel.locator(".qk-error")).to_contain_text("was not repeated")
-    panel.get_by_label("The client's id once more", exact=True).fill(made.client_id)
-    do_it(panel)
-    expect(panel.locator(".qk-changed")).to_contain_text("Deleted")
+    delete_by_keyboard(panel, made)
     assert tenant.oauth_clients.list() == []
     assert list(store.client_ids(tenant.host)) == []

@@ -6,7 +6,7 @@ import getpass
 import re
 
 import pytest
-from panel_actions import button, connect, go_to, new_page, open_in
+from panel_actions import button, connect, go_to, new_page, open_in, told
 from playwright.sync_api import expect
 
 import qlik_keys as qk
@@ -313,7 +313,7 @@ def test_the_audit_leads_to_the_plan(panel, crowd):
 
     go_to(panel, "Audit")
     group.get_by_role("button", name=re.compile("^Adopt")).first.click()
-    expect(panel.locator(".qk-plan-title")).to_contain_text("The plan: adopt")
+    expect(panel.locator(".qk-plan-title")).to_contain_text("Adopt ")
     expect(panel.locator(".qk-clients")).to_contain_text("1 selected")
     assert [key.kid for key in tenant.oauth_clients.get(made[1].client_id).public_keys] == kids
 
@@ -328,12 +328,12 @@ def test_settings_by_clicking(panel, crowd):
 
     button(panel, "Set required").click()
     expect(panel.locator(".qk-plan")).to_contain_text("cannot log in any more")
-    button(panel, "Do it").click()
-    expect(panel.locator(".qk-changed")).to_contain_text("required now")
+    button(panel, "Set zz-settings to required").click()
+    expect(told(panel).last).to_contain_text("required now")
     assert tenant.oauth_clients.connection_config(made.client_id).consent_method == "required"
 
     button(panel, "Add secret").click()
-    button(panel, "Do it").click()
+    button(panel, "Add a client secret to zz-settings").click()
     expect(panel.locator(".qk-once")).to_contain_text("Client secret of zz-settings")
     button(panel, "Show it").click()
     expect(panel.locator(".qk-once output")).to_have_text(re.compile(r".{20,}"))
@@ -342,14 +342,17 @@ def test_settings_by_clicking(panel, crowd):
 
     button(panel, "Delete secret").click()
     hints = [secret.hint for secret in tenant.oauth_clients.get(made.client_id).client_secrets]
+    delete = button(panel, "Delete a client secret of zz-settings")
+    expect(delete).to_be_disabled()
+    expect(panel).to_contain_text("Choose which client secret.")
     panel.get_by_label("Which client secret").select_option(hints[1])
-    button(panel, "Do it").click()
-    expect(panel.locator(".qk-changed")).to_contain_text(f"Deleted the client secret with the hint {hints[1]}")
+    delete.click()
+    expect(told(panel).last).to_contain_text(f"Deleted the client secret with the hint {hints[1]}")
     assert [each.hint for each in tenant.oauth_clients.get(made.client_id).client_secrets] == hints[:1]
 
     button(panel, "Publish").click()
     expect(panel.locator(".qk-plan")).to_contain_text("Cannot be undone: Publish the client")
-    button(panel, "Never mind").click()
+    button(panel, "Cancel").click()
     expect(panel.locator(".qk-plan-title")).to_be_hidden()
     qk.delete(tenant, store, made.client_id, confirm=made.client_id)
     refresh(panel)

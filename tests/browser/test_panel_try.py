@@ -9,7 +9,7 @@ import signal
 import psutil
 import pytest
 from canaries import find_canaries, find_canaries_in_files
-from panel_actions import button, create_client, go_to, tab_to
+from panel_actions import button, create_client, go_to, tab, tab_to, told
 from playwright.sync_api import expect
 
 from qlik_keys.panel.words import FAULT_CHOICES
@@ -163,14 +163,20 @@ def test_a_call_that_fails_is_told_beside_its_form(page, trying):
     expect(panel.get_by_role("alert")).to_have_count(0)
     panel.get_by_label("Body (JSON)").fill("")
     client = "0" * 32
-    confirm = panel.get_by_label("The client's id once more: nothing brings it back")
+    confirm = panel.get_by_label("The client's id, to confirm: nothing brings it back")
+    delete = button(panel, "Delete this client")
+    panel.get_by_label("Method", exact=True).select_option("DELETE")
     for path in (f"v1/oauth-clients/{client}/?x=1", f"/api//v1/oauth-clients%2F{client}"):
-        expect(call(panel, path, method="DELETE")).to_contain_text(f"✗ not sentDELETE {path}")
-        settle(panel)
-        expect(button(panel, "Send")).to_be_enabled()
+        panel.get_by_label("Path", exact=True).fill(path)
         expect(confirm).to_be_visible()
+        for typed in ("", client[:-1]):
+            confirm.fill(typed)
+            expect(delete).to_be_disabled()
+            confirm.press("Enter")
+        expect(view).to_contain_text("The body is no JSON")  # still the answer from before
     confirm.fill(client)
-    button(panel, "Send").click()
+    expect(delete).to_have_class("qk-danger")
+    confirm.press("Enter")
     settle(panel)
     expect(head).to_contain_text("404")
     button(view, "Tree").click()
@@ -192,7 +198,8 @@ def test_who_works_by_keyboard_stays_where_they_were_and_is_taken_to_an_error(pa
     page.keyboard.press("Enter")
     expect(panel.locator(".qk-result:visible")).to_contain_text("to-be-tried logged in.")
     settle(panel)
-    expect(button(panel, "Get a token")).to_be_focused()
+    expect(told(panel).first).to_be_focused()
+    expect(told(panel).first).to_be_in_viewport(ratio=1)
     button(panel, "Send").focus()
     page.keyboard.press("Enter")
     expect(panel.locator(".qk-status:visible")).to_contain_text("200")
@@ -207,8 +214,8 @@ def test_who_works_by_keyboard_stays_where_they_were_and_is_taken_to_an_error(pa
     expect(title).to_be_focused()
     expect(title).to_be_in_viewport()
     settle(panel)
-    expect(button(panel.locator(".qk-error-row"), "What is wrong?")).to_be_visible()
-    button(panel, "Put away").focus()
+    expect(button(panel.locator(".qk-has-card"), "What is wrong?")).to_be_visible()
+    button(panel, "Dismiss").focus()
     page.keyboard.press("Enter")
     expect(title).to_have_count(0)
     expect(button(panel, "Revoke the token")).to_be_focused()
@@ -265,7 +272,7 @@ def test_what_fails_is_examined_and_mended_by_a_click(page, trying):
     expect(button(panel, "What is wrong?")).to_be_enabled()
     run_code(page, "panel.tenant.oauth_clients.set_consent(panel.last_made.client_id, 'required')")
     button(panel, "Get a token").click()
-    card = panel.locator(".qk-error-row")
+    card = panel.locator(".qk-has-card")
     expect(card.get_by_role("alert")).to_contain_text("Getting a token did not work")
     button(card, "What is wrong?").click()
     doctor = panel.locator(".qk-checks").first
@@ -276,7 +283,7 @@ def test_what_fails_is_examined_and_mended_by_a_click(page, trying):
     button(panel, "Put it right").click()
     expect(panel).to_contain_text("Nothing was found: the login works")
     expect(panel).to_contain_text("✓ The consent method is trusted now.")
-    button(panel, "Put away").click()
+    button(panel, "Dismiss").click()
     expect(doctor).to_be_hidden()
     get_token(panel)
     call(panel, "v1/oauth-clients/nobody")
@@ -381,7 +388,7 @@ def test_nothing_of_a_call_is_left_behind(page, lab, trying):
 def test_the_tab_by_keyboard(page, trying):
     panel, _ = trying
 
-    button(panel.locator(".qk-tabs"), "Try a token").focus()
+    tab(panel, "Try a token").focus()
     tab_to(page, "Get a token")
     page.keyboard.press("Enter")
     expect(panel).to_contain_text("to-be-tried logged in.")

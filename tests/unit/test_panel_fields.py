@@ -121,8 +121,16 @@ def test_a_secret_is_shown_in_a_message_of_its_own():
     arrive(place, {"kind": "show"})
     assert sent == [{"kind": "secret", "value": CANARY}]
     assert find_canaries(json.dumps(place.get_state(), default=str) + repr(place), [CANARY]) == []
-    arrive(place, {"kind": "stored"})
+    arrive(place, {"kind": "stored", "label": "Client secret"})
     assert stored == [True]
+
+
+def test_a_page_that_is_behind_does_not_put_away_the_next_secret():
+    stored = []
+    place = SecretOnce(label="Client secret of a", secret=lambda: None, stored=lambda: stored.append(place.label))
+    for label, expected in (("Client secret of b", []), ("Client secret of a", ["Client secret of a"])):
+        arrive(place, {"kind": "stored", "label": label})
+        assert stored == expected
 
 
 def test_scopes_come_with_what_covers_them():

@@ -12,18 +12,18 @@ import pytest
 
 from qlik_keys.inventory import COLUMNS
 from qlik_keys.panel import markup, trial_markup
+from qlik_keys.panel.change_state import ChangeForm, ShownPlan, ShownResult
 from qlik_keys.panel.state import (
-    ChangeForm,
     Connection,
     ErrorCard,
     MadeClient,
     PanelState,
-    ShownPlan,
     ShownRequest,
     ShownStep,
 )
 from qlik_keys.panel.summary import summary
 from qlik_keys.panel.trial_state import ClientToTry, ShownAssertion, ShownLesson, ShownToken, TryForm
+from qlik_keys.panel.words import OPERATIONS
 from qlik_keys.trial import FAULTS, explain
 
 HOSTILE = "<img src=x onerror=alert(1)>'\"&</td></details><script>alert(2)</script>"
@@ -119,18 +119,21 @@ TOKEN = ShownToken(
         markup.header(PanelState(connection=replace(CONNECTION, mode="sandbox"))),
         markup.chosen(pd.DataFrame([row()]), (HOSTILE,), HOSTILE),
         markup.chosen(pd.DataFrame([row()]), (HOSTILE,), ""),
-        markup.plan(PLAN, HOSTILE),
-        markup.plan(replace(PLAN, blocked=HOSTILE), HOSTILE),
-        markup.changed(HOSTILE),
-        markup.connected(CONNECTION),
+        markup.plan_heading(PLAN),
+        markup.plan(PLAN),
+        markup.plan(PLAN, is_current=False),
+        markup.plan(replace(PLAN, blocked=HOSTILE, hint=HOSTILE)),
+        markup.result(ShownResult(kind="good", words=HOSTILE, number=1)),
+        markup.result(ShownResult(kind="bad", words="", number=2, card=CARD)),
+        markup.progress(PanelState(work=HOSTILE, work_at="new"), "new"),
+        markup.told(HOSTILE),
         markup.work(PanelState(work=HOSTILE)),
         markup.error(CARD),
         markup.warnings([HOSTILE]),
         markup.preview(HOSTILE, HOSTILE),
         markup.plain(HOSTILE),
         markup.steps([STEP]),
-        markup.made(MADE),
-        markup.first_use(MADE),
+        markup.made([MADE, replace(MADE, is_gone=True)]),
         markup.use_in_cell("c", scopes=(HOSTILE,), user=("userId", HOSTILE)),
         trial_markup.assertion(ShownAssertion(members=explain({"kid": HOSTILE}, {HOSTILE: HOSTILE, "iat": 3}))),
         trial_markup.assertion(ShownAssertion(members=explain({"kid": HOSTILE}, {}), fault="wrong-kid")),
@@ -179,12 +182,6 @@ def test_what_is_chosen_is_told_in_words():
     assert "e" * 32 in markup.chosen(frame[:0], ("e" * 32,), "")
 
 
-def test_an_audit_is_told_in_a_line():
-    assert "Nothing was found</b> in 1 client." in markup.audit_words({"high": 0}, 1)
-    words = markup.audit_words({"high": 1, "medium": 0, "low": 1200}, 10_000)
-    assert "1,201 findings</b> in 10,000 clients: 1 high, 1,200 low." in words
-
-
 def test_ages_are_bars_with_their_figures():
     shown = markup.ages({"0-30": (4, 0), "31-60": (2, 2), "91-180": (2, 1), "unknown": (0, 0)})
     assert re.findall(r"qk-age-bar( qk-age-old)?' style='height:(\d+)px", shown) == [
@@ -216,9 +213,9 @@ def test_the_summary_has_what_was_made_and_the_table_and_hides_itself():
 
 
 def test_nothing_to_show_is_nothing():
-    assert markup.error(None) == markup.made(None) == markup.first_use(None) == markup.connected(None) == ""
+    assert markup.error(None) == markup.made([]) == markup.progress(PanelState(work="w", work_at="a"), "b") == ""
     assert markup.work(PanelState()) == markup.warnings([]) == ""
-    assert markup.listed_at(None) == markup.changed("") == markup.plan(None, "") == ""
+    assert markup.listed_at(None) == markup.plan(None) == markup.plan_heading(None) == ""
     assert trial_markup.assertion(None) == trial_markup.lesson(None) == trial_markup.token_parts(None) == ""
     assert trial_markup.token(None, now=MOMENT) == ""
 
@@ -265,3 +262,26 @@ def test_a_call_says_whose_token_it_is_made_with():
     assert "To call as other, get a token of it first" in trial_markup.call_heading(token, other)
     own = replace(other, client_id=token.form.client_id)
     assert "get a token" not in trial_markup.call_heading(token, own)
+
+
+def test_every_time_is_told_in_a_way_that_the_page_can_put_in_its_own_zone():
+    told = "<time datetime='2026-03-01T12:30Z' title='2026-03-01 12:30 UTC'>2026-03-01 12:30 UTC</time>"
+    assert markup.moment(MOMENT) == told
+    assert markup.told("It logs in until 2026-03-01 12:30 UTC.") == f"It logs in until {told}."
+    words = "The old key logs in until 2026-03-01 12:30 UTC."
+    assert told in markup.result(ShownResult(kind="good", words=words, number=1))
+    assert told in markup.plan(replace(PLAN, notes=(words,), blocked=""))
+    assert told in markup.plan(replace(PLAN, blocked=words))
+    assert told in markup.error(replace(CARD, what=words))
+    assert told in markup.listed_at(MOMENT)
+    assert told in markup.made([replace(MADE, expires_at=MOMENT)])
+
+
+def test_an_operation_is_told_in_words():
+    for name in OPERATIONS:
+        shown = markup.plan_heading(replace(PLAN, form=ChangeForm(operation=name, client_id="c"), client_name="etl"))
+        text = "".join(read(shown).texts)
+        assert "_" not in text
+        assert ("etl" in text) or name == "resume"
+    shown = markup.plan_heading(ShownPlan(form=ChangeForm(operation="delete", client_id="c1"), client_name=""))
+    assert "Delete c1" in shown

@@ -2,15 +2,18 @@
 // password. A click sends all of it in one message.
 const PATHS = ["v1/users/me", "v1/items", "v1/apps", "v1/spaces", "v1/reloads", "v1/oauth-clients"];
 // As `tenant.deleting` reads a path, which asks for the confirmation: in any spelling.
-const DELETES_CLIENT = /\bv1\/+oauth-clients\/+[^/]+\/*$/i;
+const DELETES_CLIENT = /\bv1\/+oauth-clients\/+([^/]+)\/*$/i;
 
-function deletesClient(path) {
+// The id of the client that a DELETE of this path deletes, "" for none.
+function deletedClient(path) {
   const place = path.trim().split(/[?#]/)[0];
+  let read = place;
   try {
-    return DELETES_CLIENT.test(decodeURIComponent(place));
+    read = decodeURIComponent(place);
   } catch {
-    return DELETES_CLIENT.test(place); // a % that encodes nothing
+    // a % that encodes nothing
   }
+  return DELETES_CLIENT.exec(read)?.[1] ?? "";
 }
 
 function render({ model, el }) {
@@ -49,25 +52,30 @@ function render({ model, el }) {
   body.placeholder = '{"name": "value"}';
   send.type = "button";
   const bodyField = field("Body (JSON)", body, "body");
-  const confirmField = field("The client's id once more: nothing brings it back", confirm, "confirm");
+  const confirmField = field("The client's id, to confirm: nothing brings it back", confirm, "confirm");
   row.append(field("Method", method, "method"), field("Path", path, "path"), send);
   el.classList.add("qk-call");
   el.append(row, known, bodyField, confirmField, why);
 
   const draw = () => {
-    send.disabled = model.get("disabled");
-    why.textContent = model.get("why");
+    const client = method.value === "DELETE" ? deletedClient(path.value) : "";
+    const confirmed = !client || confirm.value.trim() === client;
+    send.disabled = model.get("disabled") || !confirmed;
+    send.className = method.value === "DELETE" ? "qk-danger" : "qk-primary";
+    send.textContent = client ? "Delete this client" : "Send";
+    why.textContent = model.get("why") || (confirmed ? "" : "Type the client's id to confirm.");
     bodyField.hidden = method.value === "GET";
-    confirmField.hidden = method.value !== "DELETE" || !deletesClient(path.value);
+    confirmField.hidden = !client;
   };
   const call = () => {
     if (send.disabled || !path.value.trim()) return;
     model.send({ kind: "call", method: method.value, path: path.value, body: body.value, confirm: confirm.value });
     confirm.value = "";
+    draw();
   };
   send.addEventListener("click", call);
-  path.addEventListener("keydown", (event) => event.key === "Enter" && call());
-  for (const each of [method, path]) each.addEventListener("input", draw);
+  for (const each of [path, confirm]) each.addEventListener("keydown", (event) => event.key === "Enter" && call());
+  for (const each of [method, path, confirm]) each.addEventListener("input", draw);
   // JupyterLab's own shortcuts are not meant for what is typed here.
   el.addEventListener("keydown", (event) => event.stopPropagation());
   const received = (message) => {

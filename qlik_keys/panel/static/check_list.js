@@ -70,7 +70,7 @@ function render({ model, el }) {
       el.append(rest);
     }
     const row = make("div", "qk-actions");
-    row.append(button("Look again", { kind: "again" }), button("Put away", { kind: "drop" }));
+    row.append(button("Look again", { kind: "again" }), button("Dismiss", { kind: "drop" }));
     el.append(row);
     return title;
   };

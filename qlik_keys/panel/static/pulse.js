@@ -1,6 +1,7 @@
 // Marks the panel as alive as long as its kernel is: a page that restores a saved notebook draws the widgets too, and
 // nothing in them would answer. The style sheet shows a panel that is alive, and its summary otherwise.
-// It also copies code for every button of the panel that stands beside some, and keeps who works by keyboard in place.
+// It also copies code for every button of the panel that stands beside some, takes whoever asked for something to its
+// result, and tells times in the page's own zone.
 async function copy(button) {
   const code = button.parentElement.querySelector("code");
   const said = button.textContent;
@@ -20,28 +21,54 @@ async function copy(button) {
   setTimeout(() => (button.textContent = said), 2000);
 }
 
-// A button is disabled while its work is done, and a page takes the focus off what is disabled: it comes back here. An
-// error's card stands at the panel's top, perhaps out of sight: who asked for what failed is taken there, and back.
+// A result stands where its button was pressed: it is brought into view, without a jump, and who asked for it is taken
+// there, and back when it is dismissed. A button is disabled while its work is done, and a page takes the focus off what
+// is disabled: it comes back. Whoever is busy elsewhere by then is left alone.
+const LATE_MILLISECONDS = 1500; // what is shown only then was told in another tab, and was not asked for here
+
+function bring(told) {
+  const card = told.closest(".qk-plan-card");
+  const place = card && card.offsetHeight < window.innerHeight * 0.8 ? card : told;
+  const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  place.scrollIntoView({ block: "nearest", behavior: isCalm ? "auto" : "smooth" });
+}
+
 function followFocus(root) {
   let asked = null; // what was pressed last
-  let before = null; // what was pressed before the card came
-  let card = root.querySelector(".qk-error-title");
+  let before = null; // what was pressed before the result came
+  const seen = new Set([...root.querySelectorAll("[data-result]")].map((told) => told.dataset.result));
+  const met = new Map(); // when a result was there first, be it hidden
   const isFree = () => document.activeElement === document.body || document.activeElement === asked;
   const pressed = (event) => {
+    if (!event.isTrusted) return; // Enter in a field presses its form's button: it is the field that asked
     if (event.type === "click" || event.key === "Enter") asked = event.target.closest?.("button, input");
   };
+  const take = (told) => {
+    const place = told.matches("[tabindex]") ? told : told.querySelector("[tabindex]");
+    before = asked;
+    place.focus({ preventScroll: true });
+    bring(told);
+  };
   const look = () => {
-    const shown = root.querySelector(".qk-error-title");
-    if (shown && !shown.offsetParent) return; // filled, and shown a moment later
-    if (shown !== card) {
-      card = shown;
-      if (card && isFree()) {
-        before = asked;
-        card.focus();
-        return;
-      }
+    for (const told of root.querySelectorAll("[data-result]")) {
+      const name = told.dataset.result;
+      if (seen.has(name)) continue;
+      const now = performance.now();
+      if (!met.has(name)) met.set(name, now);
+      if (!told.offsetParent) continue; // filled, and shown a moment later
+      seen.add(name);
+      if (now - met.get(name) > LATE_MILLISECONDS || !isFree()) continue;
+      take(told);
+      return;
     }
-    if (document.activeElement !== document.body || root.querySelector(".qk-work")) return;
+    if (document.activeElement !== document.body) return;
+    const next = [...root.querySelectorAll("button.qk-next")].find((each) => each.offsetParent && !each.disabled);
+    if (next && asked) {
+      next.focus({ preventScroll: true });
+      bring(next);
+      return;
+    }
+    if (root.querySelector(".qk-work")) return;
     const last = asked?.offsetParent ? asked : before; // the card's own button goes with it
     if (!last?.offsetParent || last.disabled) return;
     last.focus({ preventScroll: last === asked });
@@ -58,11 +85,35 @@ function followFocus(root) {
   };
 }
 
+// The kernel tells times in UTC; a person reads them in the zone of the page, with UTC in the tooltip.
+function inOwnZone(moment) {
+  const date = new Date(moment);
+  const two = (number) => String(number).padStart(2, "0");
+  const away = -date.getTimezoneOffset();
+  const hours = Math.floor(Math.abs(away) / 60);
+  const zone = away ? `${away < 0 ? "-" : "+"}${hours}${away % 60 ? `:${two(Math.abs(away) % 60)}` : ""}` : "";
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())} UTC${zone}`;
+}
+
+function tellTimes(root) {
+  const tell = () => {
+    for (const time of root.querySelectorAll("time[datetime]:not([data-told])")) {
+      time.dataset.told = "";
+      time.textContent = inOwnZone(time.dateTime);
+    }
+  };
+  const watch = new MutationObserver(tell);
+  watch.observe(root, { subtree: true, childList: true });
+  tell();
+  return () => watch.disconnect();
+}
+
 function render({ model, el }) {
   el.style.display = "none";
   let own;
   let root;
-  let unfollow;
+  let stop = [];
   const clicked = (event) => {
     const button = event.target.closest?.("button.qk-copy");
     if (button && button.textContent === "Copy") copy(button);
@@ -73,7 +124,7 @@ function render({ model, el }) {
     if (!root) {
       root = found;
       root.addEventListener("click", clicked);
-      unfollow = followFocus(root);
+      stop = [followFocus(root), tellTimes(root)];
     }
     return root.classList.toggle("qk-alive", Boolean(own.comm_live));
   };
@@ -85,7 +136,7 @@ function render({ model, el }) {
   return () => {
     own?.off("comm_live_update", tell);
     root?.removeEventListener("click", clicked);
-    unfollow?.();
+    for (const each of stop) each();
   };
 }
 

@@ -49,7 +49,7 @@ function render({ model, el }) {
   });
   stored.addEventListener("click", () => {
     hide();
-    model.send({ kind: "stored" });
+    model.send({ kind: "stored", label: model.get("label") }); // another page may have said so before
   });
   const relabel = () => {
     title.textContent = `${model.get("label")}: shown once`;
