@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qlik_keys.clock import SYSTEM_CLOCK
+from qlik_keys.core.arguments import TEXT, require
 from qlik_keys.keys import wrong_key
 from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.lifecycle import deletion, fleet, key_wishes
@@ -218,9 +219,11 @@ def delete(
 
     Raises:
         ConfigurationError: `confirm` is not the client's id; or several clients have that name.
+        TypeError: `confirm` is no text, for instance None.
         TenantNotFound: there is nothing to delete, on the tenant or in the store.
         StoreConflict: the store's document is not ours.
         TenantError, StoreError: as they say; asked for again, it goes on from there.
     """
+    require(TEXT, confirm=confirm)  # None is a plan's alone: a look-up that found nothing must not confirm
     work = Workplace(tenant=tenant, store=store, on_step=on_step)
     deletion.delete(work, client_id, confirm=confirm, keep_secret=keep_secret)

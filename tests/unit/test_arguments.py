@@ -73,7 +73,7 @@ CASES = {
     "on_step": (lambda value: qk.rotate(NEITHER, NEITHER, "n", on_step=value), ["print", 5], "a function"),
     "cancel": (lambda value: qk.rotate(NEITHER, NEITHER, "n", cancel=value), [True, threading.Event], "Event"),
     "clock": (lambda value: qk.rotate(NEITHER, NEITHER, "n", clock=value), [None, NOW], "a clock"),
-    "confirm": (lambda value: qk.delete(NEITHER, NEITHER, "n", confirm=value), [5, True], "text"),
+    "confirm": (lambda value: qk.delete(NEITHER, NEITHER, "n", confirm=value), [None, 5, True], "text"),
     "keep_secret": (
         lambda value: qk.delete(NEITHER, NEITHER, "n", confirm="n", keep_secret=value),
         ["no"],
