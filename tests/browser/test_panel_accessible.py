@@ -32,6 +32,27 @@ def looking(page, found):
     return look
 
 
+def look_at_results(page, panel, look):
+    """Let a client fail, and another one wait for each of its steps."""
+    button(panel, "Cancel").click()
+    fail = {"method": "POST", "path": "/api/v1/oauth-clients", "fault": 400}
+    page.locator(".jp-CodeCell").nth(1).locator(".cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(f"panel.sandbox.configure(fail_next=[{fail}]); print('armed')")
+    page.keyboard.press("Shift+Enter")
+    expect(page.locator(".jp-OutputArea-output").filter(has_text="armed")).to_be_visible()
+    create_client(panel, "-error")
+    expect(panel.get_by_role("alert")).to_be_visible()
+    look("New client, an error")
+    button(panel, "Dismiss").click()
+    panel.get_by_label("Step by step").check()
+    button(panel, "Create client").click()
+    expect(button(panel, "Next")).to_be_visible()
+    look("New client, a step that waits")
+    panel.get_by_label("Step by step").uncheck()
+    expect(told(panel)).to_contain_text("is made.")
+
+
 @pytest.mark.parametrize("server", ["lab", "dark_lab"])
 def test_axe_finds_nothing_grave(page, request, open_panel, server):
     panel, _ = open_panel(request.getfixturevalue(server))
@@ -64,23 +85,7 @@ def test_axe_finds_nothing_grave(page, request, open_panel, server):
     expect(panel.locator(".qk-cards")).to_be_visible()
     look("Clients, cards")
     page.set_viewport_size({"width": 1400, "height": 1000})
-    button(panel, "Cancel").click()
-    fail = {"method": "POST", "path": "/api/v1/oauth-clients", "fault": 400}
-    page.locator(".jp-CodeCell").nth(1).locator(".cm-content").click()
-    page.keyboard.press("Control+a")
-    page.keyboard.insert_text(f"panel.sandbox.configure(fail_next=[{fail}]); print('armed')")
-    page.keyboard.press("Shift+Enter")
-    expect(page.locator(".jp-OutputArea-output").filter(has_text="armed")).to_be_visible()
-    create_client(panel, "-error")
-    expect(panel.get_by_role("alert")).to_be_visible()
-    look("New client, an error")
-    button(panel, "Dismiss").click()
-    panel.get_by_label("Step by step").check()
-    button(panel, "Create client").click()
-    expect(button(panel, "Next")).to_be_visible()
-    look("New client, a step that waits")
-    panel.get_by_label("Step by step").uncheck()
-    expect(told(panel)).to_contain_text("is made.")
+    look_at_results(page, panel, look)
     go_to(panel, "Try a token")
     button(panel, "Get a token").click()
     expect(panel).to_contain_text("logged in.")
