@@ -1,5 +1,8 @@
 """The panel: how long it takes to open, to show and to filter 10,000 clients, and how long it holds up the kernel.
 
+And each action of the main path: how long from the click to what it came to, and how far it moves what is on the page
+(Chromium's layout shift, all of it: a click excuses none of it here).
+
 Opening is measured in processes of their own, since what is imported is most of it; the page in a real JupyterLab in
 Chromium; the kernel's stalls by a main thread that wants to wake every five milliseconds while the panel works.
 """
@@ -7,6 +10,7 @@ Chromium; the kernel's stalls by a main thread that wants to wake every five mil
 from __future__ import annotations
 
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -30,11 +34,14 @@ from qlik_keys.panel.state import ClientForm
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from playwright.sync_api import Browser, Locator, Page
+
     from qlik_keys.panel.presenter import Presenter
 
 CLIENTS = 10_000
 OPENING_GOAL = 1.5
 PAGE_GOAL_MILLISECONDS = 100
+SHIFT_GOAL = 0.02
 STALL_GOAL_MILLISECONDS = 100
 WAKE_SECONDS = 0.005
 OPENINGS = {
@@ -66,6 +73,44 @@ again = button("Show again", panel._presenter, table._send_rows)
 panel._views["Clients"].widget.children = (again, *panel._views["Clients"].widget.children)
 """
 
+# The page is left alone between the click and its result; what moves right after it counts, too.
+ACT = """async ([button, result]) => {
+  const isSeen = (each) => each.offsetParent && each.getClientRects().length;
+  const seen = (selector) => [...document.querySelectorAll(selector)].filter(isSeen);
+  const found = () => seen(result.selector).some((each) => each.textContent.includes(result.text));
+  const pressed = seen(button.selector).find((each) => !button.text || each.textContent.trim() === button.text);
+  let shift = 0;
+  const observer = new PerformanceObserver((list) => list.getEntries().forEach((each) => (shift += each.value)));
+  observer.observe({ type: 'layout-shift' });
+  const began = performance.now();
+  const wasThere = found();
+  pressed.click();
+  while (wasThere && !pressed.disabled) await new Promise(requestAnimationFrame);
+  while (wasThere && pressed.disabled) await new Promise(requestAnimationFrame);
+  while (!found() && performance.now() - began < 60000) await new Promise(requestAnimationFrame);
+  const elapsed = performance.now() - began;
+  const isThere = found();
+  await new Promise((waited) => setTimeout(waited, 200));
+  observer.disconnect();
+  return isThere ? [elapsed, shift] : null;
+}"""
+BUTTONS = ".qk-panel button"
+# What is pressed (a selector and the words), and what is to be seen then.
+ACTIONS = {
+    "Start the sandbox": ((BUTTONS, "Start the sandbox"), (".qk-panel", "Connected to")),
+    "go to New client": ((".qk-tabs button", "New client"), (".qk-chosen", "New client")),
+    "Create client": ((BUTTONS, "Create client"), (".qk-good", "is made.")),
+    "go to Clients": ((".qk-tabs button", "Clients"), (".qk-table tbody tr", "bench")),
+    "Refresh": ((BUTTONS, "Refresh"), (".qk-table tbody tr", "bench")),
+    "the plan of a rotation": ((BUTTONS, "Rotate"), (".qk-plan", "")),
+    "the rotation": ((".qk-card:has(.qk-plan) .qk-actions button", ""), (".qk-changed", "")),
+    "go to Try a token": ((".qk-tabs button", "Try a token"), (".qk-chosen", "Try a token")),
+    "Get a token": ((BUTTONS, "Get a token"), (".qk-countdown", "")),
+    "Send": ((BUTTONS, "Send"), (".qk-status", "200")),
+    "go to Audit": ((".qk-tabs button", "Audit"), (".qk-chosen", "Audit")),
+    "the audit": ((BUTTONS, "Look through all clients"), (".qk-ages", "")),
+}
+
 
 def opening(quick: bool) -> Row:
     def run(code: str) -> None:
@@ -82,13 +127,8 @@ def page(box: qk.sandbox.Sandbox, quick: bool) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         lab = JupyterLab(Path(folder) / "lab")
         browser = playwright.chromium.launch(**browser_setup.launch_options())
-        opened = browser.new_page(viewport={"width": 1400, "height": 1000})
         expect.set_options(timeout=60_000)
-        opened.goto(lab.address_of("01-quickstart.ipynb"))
-        expect(opened.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible()
-        opened.locator(".jp-CodeCell .cm-content").first.click()
-        opened.keyboard.press("Shift+Enter")
-        panel = opened.locator(".qk-panel")
+        opened, panel = opened_panel(browser, lab, "crowd.ipynb")
         connect(panel, box, api_key=box.api_key)
         expect(panel).to_contain_text("Connected to")
         go_to(panel, "Clients")
@@ -101,11 +141,42 @@ def page(box: qk.sandbox.Sandbox, quick: bool) -> Iterator[Row]:
         expect(button(panel, "Show again")).to_be_visible()
         shown = statistics.median(opened.evaluate(SHOWN) for _ in range(times))
         filtered = [time for _ in range(times) for time in opened.evaluate(FILTER)]
+        acted = [*actions(browser, lab)]
         browser.close()
         lab.close()
     yield Row(name=f"{CLIENTS:,} clients shown in Chromium, from the click to the rows", ours=shown)
     name = f"{CLIENTS:,} clients filtered in Chromium, to the painted page"
     yield Row(name=name, ours=statistics.median(filtered), goal=PAGE_GOAL_MILLISECONDS)
+    yield from acted
+
+
+def actions(browser: Browser, lab: JupyterLab) -> Iterator[Row]:
+    """Walk the main path once, in a notebook and a sandbox of its own, as a newcomer does."""
+    page, panel = opened_panel(browser, lab, "actions.ipynb")
+    for name, ((pressed, words), (selector, text)) in ACTIONS.items():
+        if name == "Create client":
+            panel.get_by_label("Name", exact=True).fill("bench")
+            expect(button(panel, "Create client")).to_be_enabled()
+        acted = page.evaluate(ACT, [{"selector": pressed, "text": words}, {"selector": selector, "text": text}])
+        if acted is None:
+            raise RuntimeError(f"{name}: {text or selector} did not come in sight")
+        expect(panel.locator(".qk-work")).to_have_count(0)
+        elapsed, shift = acted
+        yield Row(name=f"{name}, from the click to its result", ours=elapsed)
+        yield Row(name=f"{name}, layout shift", ours=shift, unit="", goal=SHIFT_GOAL)
+    page.close()
+
+
+def opened_panel(browser: Browser, lab: JupyterLab, name: str) -> tuple[Page, Locator]:
+    shutil.copy(lab.notebooks / "01-quickstart.ipynb", lab.notebooks / name)
+    opened = browser.new_page(viewport={"width": 1400, "height": 1000})
+    opened.goto(lab.address_of(name))
+    expect(opened.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible()
+    opened.locator(".jp-CodeCell .cm-content").first.click()
+    opened.keyboard.press("Shift+Enter")
+    panel = opened.locator(".qk-panel")
+    expect(panel).to_be_visible()
+    return opened, panel
 
 
 def longest_stall(presenter: Presenter, begin: Callable[[], None]) -> float:

@@ -84,6 +84,7 @@ function render({ model, el }) {
   let columns = null;
   let searched = {};
   let lines = {};
+  let ordered = [];
   let shown = [];
   let problems = [];
   let order = { key: "created", down: true }; // newest first
@@ -106,24 +107,22 @@ function render({ model, el }) {
     const [first] = columns.findings[row];
     return first ? String(Object.keys(model.get("severities")).indexOf(first)).padStart(3, "0") : "";
   };
+  // All rows are put in order once, since a search is made at every letter.
+  const putInOrder = () => {
+    ordered = [...Array(count()).keys()];
+    const values = ordered.map(sortable);
+    const sign = order.down ? -1 : 1;
+    // What is missing stands at the end either way.
+    ordered.sort((a, b) => {
+      if ((values[a] === "") !== (values[b] === "")) return values[a] === "" ? 1 : -1;
+      return values[a] < values[b] ? -sign : values[a] > values[b] ? sign : a - b;
+    });
+  };
   const narrow = () => {
     const parsed = parseSearch(search.value);
     const finding = model.get("finding");
     problems = parsed.problems;
-    shown = [];
-    for (let row = 0; row < count(); row += 1) {
-      if (finding && !columns.findings[row].includes(finding)) continue;
-      if (fitsSearch(parsed.terms, searched, row)) shown.push(row);
-    }
-    const values = shown.map(sortable);
-    const places = shown.map((_, place) => place);
-    const sign = order.down ? -1 : 1;
-    // What is missing stands at the end either way.
-    places.sort((a, b) => {
-      if ((values[a] === "") !== (values[b] === "")) return values[a] === "" ? 1 : -1;
-      return values[a] < values[b] ? -sign : values[a] > values[b] ? sign : a - b;
-    });
-    shown = places.map((place) => shown[place]);
+    shown = ordered.filter((row) => (!finding || columns.findings[row].includes(finding)) && fitsSearch(parsed.terms, searched, row));
     scroller.scrollTop = 0;
     focused = 0;
     keepInSight();
@@ -294,6 +293,7 @@ function render({ model, el }) {
   all.addEventListener("change", () => select(all.checked ? shown.map((row) => columns.client_id[row]) : []));
   const sortBy = (key, down) => {
     order = { key, down };
+    putInOrder();
     drawHead();
     narrow();
   };
@@ -455,6 +455,7 @@ function render({ model, el }) {
       lines = linesOf(columns, searched, model.get("severities"));
     }
     drawFilter();
+    putInOrder();
     narrow();
     layOut();
     keepInSight();
