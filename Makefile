@@ -45,7 +45,7 @@ bench: $(VENV)/ready-dev  ## measure speed against floors and peers of the same 
 soak: $(VENV)/ready-dev  ## run 10,000 random schedules of two actors under faults; ARGS="--seed N --count 1" repeats one
 	@$(BIN)/python tests/soak.py $(ARGS)
 
-screenshots: $(VENV)/ready-dev  ## take pictures of the panel in each state, light, dark and narrow (build/screenshots)
+screenshots: $(VENV)/ready-dev  ## take pictures of the panel in each state, light, dark, narrow and at 200 % (build/screenshots)
 	@$(BIN)/python tests/browser_setup.py
 	@$(BIN)/python tests/screenshots.py
 

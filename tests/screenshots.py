@@ -1,4 +1,4 @@
-"""Takes pictures of the panel in each state, light, dark and narrow: `make screenshots`.
+"""Takes pictures of the panel in each state, light, dark, narrow and at 200 %: `make screenshots`.
 
 All of them go to build/screenshots, to be looked at; the README's own are written to notebooks/ anew.
 """
@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
 PICTURES = NOTEBOOKS.parent / "build" / "screenshots"
-LOOKS = {"light": ("JupyterLab Light", 1400), "dark": ("JupyterLab Dark", 1400), "narrow": ("JupyterLab Light", 460)}
+# Theme, and width in CSS pixels: at 200 % a window of 1400 has 700 of them.
+LOOKS = {
+    "light": ("JupyterLab Light", 1400),
+    "dark": ("JupyterLab Dark", 1400),
+    "narrow": ("JupyterLab Light", 360),
+    "zoomed": ("JupyterLab Dark", 700),
+}
 OF_README = {
     "light-4-made.png": "panel.png",
     "light-6-clients.png": "panel-clients.png",
@@ -29,6 +35,7 @@ OF_README = {
     "light-11-call.png": "panel-try.png",
 }
 HEIGHT = 5600
+SCALES = {"zoomed": 2.0}
 PATIENCE_MILLISECONDS = 60_000
 PRACTICE_FLEET = 60
 
@@ -48,7 +55,9 @@ def walk(browser: Browser, look: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         lab = JupyterLab(Path(folder) / "lab", theme=theme)
         try:
-            page = browser.new_page(viewport={"width": width, "height": HEIGHT}, device_scale_factor=1.5)
+            page = browser.new_page(
+                viewport={"width": width, "height": HEIGHT}, device_scale_factor=SCALES.get(look, 1.5)
+            )
             _walk(page, lab, look)
             page.close()
         finally:
