@@ -257,7 +257,8 @@ def _own_certificate(context: ssl.SSLContext, settings: TlsSettings) -> Configur
         )
     if mismatch:
         return ConfigurationError(f"{names} do not belong together: the key is not the certificate's.", hint=_OWN)
-    return ConfigurationError(f"{names} hold no certificate with its private key in PEM.", hint=_OWN)
+    hold = "holds" if key is None else "hold"
+    return ConfigurationError(f"{names} {hold} no certificate with its private key in PEM.", hint=_OWN)
 
 
 _AUTHORITY = "It is the certificate of the authority that signed the server's, in PEM."

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 from qlik_keys.clock import SYSTEM_CLOCK
 from qlik_keys.core.arguments import CLOCK, TEXT, Kind, optional, require, require_timeout
 from qlik_keys.errors import ConfigurationError, StoreDenied
-from qlik_keys.keystore.vault_adapter import VaultNetwork, checked_address
+from qlik_keys.keystore.vault_adapter import VaultNetwork, checked_address, is_host
 from qlik_keys.keystore.vault_api import VaultApi
 from qlik_keys.keystore.vault_connection import VaultConnection, after_effect
 from qlik_keys.keystore.vault_documents import CUSTODIES, check_folder
@@ -133,6 +133,11 @@ class VaultKeyStore:
         require(TEXT, mount=mount, prefix=prefix, custody=custody, transit_mount=transit_mount)
         require(TEXT, tls_server_name=tls_server_name)
         optional(TEXT, namespace=namespace)
+        if tls_server_name and not is_host(tls_server_name):
+            raise ConfigurationError(
+                "The name that the Vault's certificate must have (VAULT_TLS_SERVER_NAME) is not a host name.",
+                hint="Write it as vault.acme.example, without scheme or port.",
+            )
         optional(_FILE, ca_cert=ca_cert, client_cert=client_cert, client_key=client_key)
         require_timeout(timeout_seconds)
         require(CLOCK, clock=clock)

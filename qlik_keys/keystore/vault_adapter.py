@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _POOL_SIZE = 8
 _BEGIN = "-----BEGIN"
+_LONGEST_HOST, _LONGEST_LABEL = 253, 63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,8 @@ class VaultNetwork:
     def tls(self) -> TlsSettings:
         """Return what its TLS context is made of."""
         trusted = _place(self.ca_cert, "ca_cert")
-        pem = trusted is not None and trusted.path.lstrip().startswith(_BEGIN)
+        # A variable for the authority itself never names a file.
+        pem = trusted is not None and (trusted.path.lstrip().startswith(_BEGIN) or trusted.source.endswith("_BYTES"))
         return TlsSettings(
             trusted=None if pem else trusted or environment_trust(os.environ),
             trusted_pem=trusted.path if pem and trusted is not None else "",
@@ -226,4 +228,13 @@ def checked_address(url: str) -> str | ConfigurationError:
             "The Vault address has a user, a password, a query or a fragment in it.",
             hint="Write it as https://host:port, and pass the token as `token`.",
         )
+    if not is_host(parts.hostname or ""):
+        return ConfigurationError("The Vault address's host is not a host name.", hint="Write it as https://host:port.")
     return address
+
+
+def is_host(name: str) -> bool:
+    """Tell whether a text can be a host's name or address (RFC 1035 2.3.4); a container's may have an underscore."""
+    labels = name.removesuffix(".").split(".")
+    is_short = len(name) <= _LONGEST_HOST and all(0 < len(label) <= _LONGEST_LABEL for label in labels)
+    return is_short and name.isprintable() and " " not in name

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 import qlik_keys as qk
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.sandbox.authority import Authority
+from qlik_keys.tls import Place
 
 TRUST = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
@@ -124,3 +125,36 @@ def test_plain_http_on_loopback_reads_no_certificates(monkeypatch, box):
         assert tenant.users.me().status == "active"
     with qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store:
         assert store.client_ids("acme.eu.qlikcloud.com") == []
+
+
+def test_an_authority_by_text_that_is_none_is_not_taken_for_a_file_s_name():
+    place = Place("MIIB, without its BEGIN", "VAULT_CACERT_BYTES")
+    with (
+        qk.VaultKeyStore("https://vault.invalid:8200", token="t", ca_cert=place) as store,
+        pytest.raises(ConfigurationError, match="VAULT_CACERT_BYTES has no certificate in PEM in it"),
+    ):
+        store.client_ids("acme.eu.qlikcloud.com")
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".example", ".".join(["a" * 60] * 5), "a..example", ".example"])
+def test_a_host_that_there_cannot_be_is_refused_before_anything_is_sent(host):
+    for call in (
+        lambda: qk.QlikTenant(f"https://{host}", credential=qk.ApiKey("k")),
+        lambda: qk.VaultKeyStore(f"https://{host}:8200", token="t"),
+        lambda: qk.VaultKeyStore("https://vault.invalid", token="t", tls_server_name=host),
+    ):
+        with pytest.raises(ConfigurationError, match="is not a host name"):
+            call()
+
+
+def test_hosts_as_they_are_in_networks_and_clusters_are_taken():
+    for host in ("a" * 63 + ".example", "vault_server", "vault.acme.example.", "[::1]", "127.0.0.1"):
+        qk.VaultKeyStore(f"https://{host}:8200", token="t", tls_server_name=host.strip("[]")).close()
+
+
+def test_a_certificate_without_its_key_is_told_of_one_file(monkeypatch, tmp_path):
+    path = tmp_path / "certificate.pem"
+    path.write_text("no certificate")
+    monkeypatch.setenv("QLIK_KEYS_TENANT_CERT", str(path))
+    for error in refused(client_cert=str(path)):
+        assert " holds no certificate with its private key" in error.message
