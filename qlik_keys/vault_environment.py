@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qlik_keys.core.arguments import MAXIMUM_TIMEOUT_SECONDS
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.origins import same_origin
 from qlik_keys.secret import Secret
@@ -267,9 +268,10 @@ def _seconds(text: str, variable: str) -> float:
     elif found and text:
         hours, minutes, rest, thousandths = (float(part or 0) for part in found.groups())
         seconds = hours * 3600 + minutes * 60 + rest + thousandths / 1000
-    if seconds <= 0:
+    if not 0 < seconds <= MAXIMUM_TIMEOUT_SECONDS:
         raise ConfigurationError(
-            f"{variable} is not a time that a call can wait.", hint="Write seconds, or a time such as 30s or 1m30s."
+            f"{variable} is not a time that a call can wait.",
+            hint="Write seconds, or a time such as 30s or 1m30s; a day at most.",
         )
     return seconds
 

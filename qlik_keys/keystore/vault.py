@@ -133,6 +133,11 @@ class VaultKeyStore:
         require(TEXT, mount=mount, prefix=prefix, custody=custody, transit_mount=transit_mount)
         require(TEXT, tls_server_name=tls_server_name)
         optional(TEXT, namespace=namespace)
+        if namespace and not namespace.isprintable():
+            raise ConfigurationError(
+                "The namespace (VAULT_NAMESPACE) has a character that no HTTP header may carry.",
+                hint="Write it as team/project.",
+            )
         if tls_server_name and not is_host(tls_server_name):
             raise ConfigurationError(
                 "The name that the Vault's certificate must have (VAULT_TLS_SERVER_NAME) is not a host name.",

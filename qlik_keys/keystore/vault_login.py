@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from qlik_keys.core.arguments import TEXT, Kind, optional, require
 from qlik_keys.errors import ConfigurationError
+from qlik_keys.keystore.vault_documents import check_folder
 from qlik_keys.secret import Secret, guarded, wrong_type
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _PATH = Kind((str, os.PathLike), "a path (str or Path)")
 
 def _checked_mount(mount: str) -> str:
     require(TEXT, mount=mount)
-    return mount
+    return check_folder(mount, what="mount of the login")  # what leads elsewhere would take a password along
 
 
 class Login(Protocol):
@@ -150,7 +151,7 @@ class _TokenLogin(_Opaque):
             kind = type(role)
             del role  # it may be the token
             raise wrong_type(kind, what="role")
-        _checked_mount(mount)
+        self.mount = _checked_mount(mount)
         optional(_PATH, token_file=token_file)
         if (given is None) == (token_file is None):
             raise TypeError("give either the token or its file")

@@ -175,6 +175,21 @@ def test_a_value_out_of_bounds_is_a_value_error_by_its_argument(call, words):
         call()
 
 
+def test_what_would_lead_elsewhere_or_break_a_header_is_refused():
+    logins = (
+        lambda mount: qk.UserPass("ada", "horse", mount=mount),
+        lambda mount: qk.AppRole("role", "secret", mount=mount),
+        lambda mount: qk.JwtLogin("ci", "jwt", mount=mount),
+    )
+    for login in logins:
+        for mount in ("../sys", "a/../../sys", "", "a//b", "a?b"):
+            with pytest.raises(qk.errors.ConfigurationError, match="mount of the login"):
+                login(mount)
+        assert login("/team/ldap/").mount == "team/ldap"
+    with pytest.raises(qk.errors.ConfigurationError, match="namespace"):
+        store(namespace="team\nproject")
+
+
 def test_what_is_right_passes():
     require(CLOCK, clock=tenant().http.clock)
     require(SECONDS, a=1, b=0.5)

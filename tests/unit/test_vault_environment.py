@@ -112,7 +112,7 @@ def test_a_time_out_as_vault_writes_it(text, seconds):
     assert options(VAULT_CLIENT_TIMEOUT=text)["timeout_seconds"] == seconds
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "soon", "30 s", "0s", "1s1m", "1d", "٣"])
+@pytest.mark.parametrize("text", ["0", "-1", "soon", "30 s", "0s", "1s1m", "1d", "٣", "86401", "100000h"])
 def test_a_time_out_that_is_none(text):
     with pytest.raises(ConfigurationError, match=r"^VAULT_CLIENT_TIMEOUT is not a time"):
         options(VAULT_CLIENT_TIMEOUT=text)
