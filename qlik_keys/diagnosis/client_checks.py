@@ -53,7 +53,9 @@ def _unseen(facts: Facts) -> Check:
         return not_checked(name, f"{why} {problem.message} {problem.hint}".rstrip())
     if isinstance(problem, TokenError) and problem.client_id == facts.client_id:
         return not_checked(name, "The tenant is asked as this client itself, which gets no token: see login.")
-    if isinstance(problem, TenantAuthError) and (problem.status == _UNAUTHORIZED or _names_a_scope(problem)):
+    if isinstance(problem, TenantAuthError) and (
+        problem.status == _UNAUTHORIZED or (_names_a_scope(problem) and not facts.is_asked_as_itself)
+    ):
         why = f"The administrator's credential cannot look at the client. {problem.message}"
         return failed(name, why, problem.hint or "Give a credential that the tenant accepts.")
     if isinstance(problem, TokenError):

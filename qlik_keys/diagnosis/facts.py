@@ -86,6 +86,7 @@ class Facts:
         location: where the record lies, as a person would type it.
         proxy: host and port of the proxy that the environment names for the tenant, "" for none.
         is_login_spared: whether the login was not tried so that the store's login keeps its last uses.
+        asker: who asks the tenant (`QlikTenant.asker`).
     """
 
     tenant_url: str
@@ -108,6 +109,12 @@ class Facts:
     location: str
     proxy: str
     is_login_spared: bool = False
+    asker: str = ""
+
+    @property
+    def is_asked_as_itself(self) -> bool:
+        """Whether the tenant is asked with this client's own credential."""
+        return bool(self.client_id) and self.asker.endswith(f"client {self.client_id}")
 
     @property
     def client_name(self) -> str:

@@ -65,6 +65,7 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
         tenant_url=tenant.url,
         token_url=tenant.token_url,
         notices=tenant.notices,
+        asker=tenant.asker,
         asked_for=client,
         client_id=client_id,
         scopes=tuple(scopes),

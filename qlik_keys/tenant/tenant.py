@@ -214,5 +214,10 @@ class QlikTenant:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def asker(self) -> str:
+        """Who asks: the kind of credential and, of a client's, its id; no secret."""
+        return self._kind
+
     def __repr__(self) -> str:
         return f"<QlikTenant {self.url} as {self._kind}>"
