@@ -24,7 +24,7 @@ class ScopeCalls:
     def __init__(self, picker: ScopePicker) -> None:
         self._picker = picker
         self.calls = widgets.Textarea(
-            description="Calls that it makes", placeholder="optional, a line each: GET /v1/apps, or: app reload", rows=2
+            description="Calls that it makes", placeholder="optional, a line each: GET /v1/apps, or: app reload", rows=3
         )
         self.calls.add_class("qk-field")
         self.calls.layout.height = "auto"
@@ -32,7 +32,7 @@ class ScopeCalls:
         self.use = widgets.Button(description="Choose these scopes")
         self.use.on_click(lambda _: self._choose())
         self.calls.observe(lambda _: self._draw(), names="value")
-        self.widget = box(self.calls, self.result, self.use, classes="qk-scope-calls")
+        self.widget = box(self.calls, self.result, self.use, classes="qk-stack")
         self._draw()
 
     def _proposal(self) -> ScopeProposal:

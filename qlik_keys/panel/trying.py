@@ -103,6 +103,10 @@ class Trying(Session):
         }
         self._set(found_users=tuple(FoundUser(user_id=user_id, label=label) for user_id, label in labels.items()))
 
+    def choose_user(self, user_id: str) -> None:
+        """Forget the users that were found besides that one: their names do not belong in a saved notebook."""
+        self._set(found_users=tuple(user for user in self._state.found_users or () if user.user_id == user_id))
+
     # --- a token ---
 
     def try_token(self, form: TryForm) -> None:

@@ -39,6 +39,7 @@ class UserChoice:
     """
 
     def __init__(self, presenter: Presenter) -> None:
+        self._presenter = presenter
         self._found: tuple[FoundUser, ...] | None = None
         self.by = choice("Looked up by", {"what it looks like": _DETECT, "user id": "userId", "subject": "subject"})
         self.value = text("Whose token", placeholder="the id or the subject; or a name or e-mail address to search for")
@@ -48,7 +49,7 @@ class UserChoice:
         self.found = widgets.Dropdown(options=[_NONE_CHOSEN], description="Users found")
         self.found.add_class("qk-field")
         self.fields = (self.by, self.value)
-        self.widget = box(self.by, self.value, self.note, self.search, self.found, classes="qk-user-choice")
+        self.widget = box(self.by, self.value, self.note, self.search, self.found, classes="qk-stack")
         self.found.observe(lambda change: self._take(change["new"]), names="value")
         for field in self.fields:
             field.observe(lambda _: presenter.redraw(), names="value")
@@ -67,6 +68,8 @@ class UserChoice:
             self._found = state.found_users
             labels = [(found.label, found.user_id) for found in self._found or ()]
             self.found.options = [_NONE_CHOSEN, *labels]
+            if self.value.value in dict(labels).values():
+                self.found.value = self.value.value
         show(self.found, visible=bool(self._found))
 
     def _note(self, state: PanelState) -> str:
@@ -84,6 +87,7 @@ class UserChoice:
         return f"Taken as a subject: it does not look like a user id.{hint} A search finds the user by any part of it."
 
     def _take(self, user_id: str) -> None:
-        if user_id:
+        if user_id and user_id != self.value.value:
             self.by.value = _DETECT if detected_field(user_id) == "userId" else "userId"
             self.value.value = user_id
+            self._presenter.choose_user(user_id)

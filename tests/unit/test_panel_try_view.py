@@ -27,7 +27,8 @@ def frame_of(count, *, keyless=0):
         rows.append(record)
     frame = pd.DataFrame(rows)
     texts = {name: frame[name].astype("string") for name in ("client_id", "name", "current_kid", "consent", "custody")}
-    return frame.assign(**texts, key_made=pd.NaT, rotate_by=pd.NaT)
+    moments = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[ns, UTC]")
+    return frame.assign(**texts, **dict.fromkeys(("created", "updated", "key_made", "rotate_by"), moments))
 
 
 @pytest.fixture
@@ -122,6 +123,10 @@ def test_a_user_that_was_found_is_chosen_by_id(panel):
     view._user.found.value = found[0].user_id
     assert (view.form.user_field, view.form.user_value) == ("userId", found[0].user_id)
     assert "Taken as the id of Ada." in view._user.note.value
+    # The names of the others are not kept, and so in no saved notebook.
+    assert [label for label, _ in view._user.found.options][1:] == ["Ada"]
+    assert view._user.found.value == found[0].user_id
+    presenter._set(found_users=found)
     view._user.found.value = "odd id"
     assert (view.form.user_field, view.form.user_value) == ("userId", "odd id")
     presenter._set(found_users=())
