@@ -84,7 +84,9 @@ class ClientSpecification:
         asked = texts("scopes", scopes)
         problem = name_problem(name, longest=MAXIMUM_NAME_LENGTH)
         if problem:
-            raise ConfigurationError(f"The client's name {problem}.", hint="Give a name of letters that can be shown.")
+            raise ConfigurationError(
+                f"The client's name {problem}.", hint="Give a short name of letters that can be shown."
+            )
         name = name.strip()
         if len(description) > MAXIMUM_DESCRIPTION_LENGTH:
             raise ConfigurationError(

@@ -205,7 +205,7 @@ def test_a_session_with_a_waiting_secret_ends_when_it_is_asked_twice(connected):
         (client("  "), "Give the client a name."),
         (ClientForm(name="any"), "The client has no scope."),
         (client("any", private_key_jwt=False), "could not log in"),
-        (client("n" * 513), "longer than 512"),
+        (client("n" * 513), "has 513 characters; 512 are the most"),
         (client("any", description="d" * 4097), "has 4097 characters"),
     ],
 )
