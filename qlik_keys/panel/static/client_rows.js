@@ -106,7 +106,7 @@ function linesOf(columns, searched, severities) {
   const keyOf = (row) => {
     const at = columns.rotate_by[row];
     const age = line(ageOf(row) ? `Key age ${ageOf(row)}` : "No key", "", utcOf(columns.key_made[row]));
-    return [age, line(at === null ? "" : `Rotate by ${searched.rotate_by[row]}, ${daysTo(at)}`, overClass(row), utcOf(at))];
+    return at === null ? [age] : [age, line(`Rotate by ${searched.rotate_by[row]}, ${daysTo(at)}`, overClass(row), utcOf(at))];
   };
   return {
     key: keyOf,
