@@ -1,0 +1,81 @@
+"""Results in sight: nothing jumps, every control is large enough to hit, and times are told in the page's zone."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from panel_actions import PATIENCE_MILLISECONDS, button, create_client, go_to, open_in, told
+from playwright.sync_api import expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]
+MOST_SHIFT = 0.02
+WATCH = (
+    "() => { window.qkShift = 0; new PerformanceObserver(list => { for (const each of list.getEntries())"
+    " if (!each.hadRecentInput) window.qkShift += each.value; }).observe({type: 'layout-shift'}); }"
+)
+# The boxes of a scope and the rows of code are text; all that is pressed is a control.
+SMALL = (
+    "panel => [...panel.querySelectorAll('button, input, select, summary, textarea, [role=tab]')]"
+    ".filter(each => each.offsetParent).map(each => [each, each.getBoundingClientRect()])"
+    ".filter(([, at]) => at.width < 24 || at.height < 24)"
+    ".map(([each, at]) => `${Math.round(at.width)}x${Math.round(at.height)} ${each.outerHTML.slice(0, 90)}`)"
+)
+
+
+@pytest.fixture
+def away(chromium):
+    """A page whose clock is five and a half hours ahead of UTC."""
+    context = chromium.new_context(timezone_id="Asia/Kolkata", viewport={"width": 1400, "height": 1000})
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MILLISECONDS)
+    expect.set_options(timeout=PATIENCE_MILLISECONDS)
+    yield page
+    context.close()
+
+
+def test_nothing_jumps_all_can_be_hit_and_times_are_local(away, lab):
+    panel, _ = open_in(away, lab, "results.ipynb")
+    away.wait_for_function("() => document.querySelector('.qk-panel').offsetHeight > 600")
+    away.evaluate(WATCH)
+    shifts, small = {}, {}
+
+    def measured(action):
+        small[action] = panel.evaluate(SMALL)
+        shifts[action] = away.evaluate("() => { const seen = window.qkShift; window.qkShift = 0; return seen; }")
+
+    button(panel, "Start the sandbox").click()
+    expect(told(panel)).to_contain_text("Connected to")
+    measured("connect")
+    create_client(panel, "in-sight")
+    expect(told(panel)).to_contain_text("in-sight is made.")
+    expect(told(panel)).to_be_in_viewport(ratio=1)
+    expect(told(panel)).to_be_focused()
+    expect(panel.locator(".qk-work")).to_have_count(0)
+    measured("create")
+    time = panel.locator(".qk-proof time")
+    expect(time).to_have_text(re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d UTC\+5:30$"))
+    expect(time).to_have_attribute("title", re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d UTC$"))
+    go_to(panel, "Clients")
+    button(panel, "Refresh").click()
+    expect(told(panel).first).to_have_text("✓ 1 client listed.")
+    measured("refresh")
+    for operation, heading in (("Rotate", "Rotate the key of in-sight"), ("Delete", "Delete in-sight")):
+        button(panel, operation).click()
+        expect(panel.locator(".qk-plan-title")).to_have_text(heading)
+        expect(panel.locator(".qk-plan-title")).to_be_in_viewport(ratio=1)
+        measured(f"plan to {operation}")
+        confirm = panel.get_by_label("The client's id, to confirm", exact=True)
+        if confirm.is_visible():
+            confirm.fill(panel.locator(".qk-plan-card code").first.inner_text())
+        button(panel, heading).click()
+        expect(panel.locator(".qk-plan-title")).to_be_hidden()
+        expect(told(panel).last).to_be_focused()
+        expect(told(panel).last).to_be_in_viewport(ratio=1)
+        expect(panel.locator(".qk-work")).to_have_count(0)
+        measured(operation)
+    for name in ("Audit", "Try a token", "New client"):
+        go_to(panel, name)
+        measured(name)
+    assert {action: controls for action, controls in small.items() if controls} == {}
+    assert {action: shift for action, shift in shifts.items() if shift >= MOST_SHIFT} == {}
