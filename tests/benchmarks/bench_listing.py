@@ -75,17 +75,19 @@ def with_keys(box: qk.sandbox.Sandbox, bare: httpx.Client, tenant: qk.QlikTenant
     adapter.init_poolmanager(1, WORKERS)
     with qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store:
         folder = f"qlik-keys/{tenant.host}"
-        client_ids = [client["client_id"] for page in tenant.oauth_clients.overviews() for client in page]
+        clients = [client for page in tenant.oauth_clients.overviews() for client in page]
 
-        def seed(client_id: str) -> None:
+        def seed(client: dict[str, Any]) -> None:
             """Write what a summary reads, and a document of a record's size."""
+            client_id, kid = client["client_id"], next((key["kid"] for key in client["public_keys"]), "")
             dates = {"made_on": "2026-11-01T00:00:00Z", "rotate_by": "2027-11-01T00:00:00Z"}
-            metadata = {"client_name": "seeded", "custody": "kv", "kid": "2026-11-01_x", **dates}
+            metadata = {"client_name": "seeded", "custody": "kv", "kid": kid, **dates}
+            metadata = {name: text for name, text in metadata.items() if text}
             vault.secrets.kv.v2.update_metadata(f"{folder}/{client_id}", custom_metadata=metadata)
             vault.secrets.kv.v2.create_or_update_secret(f"{folder}/{client_id}", secret={"keys": "k" * 600}, cas=0)
 
         with ThreadPoolExecutor(WORKERS) as pool:
-            [*pool.map(seed, client_ids)]
+            [*pool.map(seed, clients)]
 
         def floor() -> pd.DataFrame:
             rows = listed(bare)
