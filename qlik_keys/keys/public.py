@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,6 +15,7 @@ from qlik_keys.keys.spec import ALGORITHMS, RSA_SIZES, WANTED, Algorithm, KeySpe
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+BASE64URL = string.ascii_letters + string.digits + "-_"
 KID = re.compile(r"(?P<made_on>\d{4}-\d{2}-\d{2})_(?P<thumbprint>[A-Za-z0-9_-]{43})")
 
 
