@@ -543,3 +543,34 @@ def test_the_page_is_told_which_choices_the_plan_is_for(presenter, view, made):
     # What confirms it changes nothing of the plan.
     assert told[described(view, "The client's id").model_id] is None
     assert told[described(view, "Which client secret").model_id] is None
+
+
+def test_a_login_is_a_success_where_whose_token_it_is_could_not_be_asked(presenter, made, box):
+    box.configure(fail_next=[{"method": "GET", "path": "/api/v1/users/me", "fault": 400}])
+    presenter.try_token(TryForm(client_id=made.client_id))
+    state = presenter.state
+    assert state.error is None
+    assert state.token is not None
+    assert state.results["try"].kind == "warning"
+    assert "logged in. Whose token it is could not be asked:" in state.results["try"].words
+
+
+def test_a_session_ends_also_where_the_vault_token_cannot_be_revoked(presenter):
+    class Stubborn:
+        closed = False
+
+        def revoke_token(self):
+            raise qk.errors.StoreUnreachable("The Vault is away.")
+
+        def close(self):
+            self.closed = True
+
+    presenter.make_client(ClientForm(name=f"panel-{uuid.uuid4().hex[:10]}", scopes=("user_default",)))
+    stubborn = Stubborn()
+    presenter._owned = [stubborn]
+    presenter.end_session()
+    state = presenter.state
+    assert stubborn.closed
+    assert (state.error, state.connection, state.clients, state.made_here) == (None, None, None, ())
+    assert state.results["top"].kind == "warning"
+    assert "could not be revoked" in state.results["top"].words
