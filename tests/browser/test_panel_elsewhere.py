@@ -44,7 +44,7 @@ def make_one(panel, name):
     page = panel.page
     page.set_viewport_size({"width": 1000, "height": 500})
     button(panel, "Send").scroll_into_view_if_needed()
-    expect(button(panel.locator(".qk-tabs"), "Clients")).to_be_in_viewport()
+    expect(panel.get_by_role("tab", name="Clients")).to_be_in_viewport()
     expect(panel.locator(".qk-header")).to_be_in_viewport()
     button(panel, "End session").click()
     expect(panel.locator(".qk-badge")).to_have_text("Not connected")
