@@ -318,7 +318,7 @@ class VaultKeyStore:
         # A key that is current in a new record was staged before, and named there, so that no sweep has met it.
         new = [key for key in record.keys.values() if key.state == "next"] if record.version == 0 else []
         if any(self._was_swept(key) for key in new):
-            self._keys.delete(record.tenant_host, record.client_id)
+            self._keys.withdraw(written)
             raise swept()
         return written
 

@@ -341,6 +341,13 @@ class KvKeys:
         self._names.add(record.tenant_host, record.client_name, record.client_id)
         return True
 
+    def withdraw(self, record: ClientRecord) -> None:
+        """Delete a record that was written just now, unless somebody has changed it since: then it is theirs."""
+        path = self._record_path(record.tenant_host, record.client_id)
+        history = self._folder.history(path, now=utc_now(self._clock))
+        if history is not None and history.current_version == record.version:
+            self.delete(record.tenant_host, record.client_id)
+
     def _take_back(self, path: str, record: ClientRecord) -> None:
         """Let the metadata show the record that was written while this one, which lost, was announced."""
         try:

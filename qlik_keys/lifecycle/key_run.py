@@ -87,6 +87,7 @@ class KeyRun(Run):
         self.warnings: list[str] = []
         self._key = key
         self._made: StoredKey | None = None
+        self._made_for = 0  # the version of the record that it was to be written to
         self.made_kid = ""  # of the newest key that this run itself has brought into the record
         self._rotate_after = rotate_after
         self._custody = custody
@@ -239,6 +240,8 @@ class KeyRun(Run):
         self.record = self._store.write(replace(self.record, operation=None), read_back=False)
 
     def _make_next(self, _: str) -> None:
+        if self._made is not None and self._made_for != self.record.version:
+            self._give_up_made(self._made)
         if self._made is None:
             assert self._key is not None
             if isinstance(self._key, PrivateKey) and self._key.public.kid in self._seen:
@@ -247,6 +250,7 @@ class KeyRun(Run):
             owner = KeyOwner(self.record.tenant_host, self.record.client_name, self.record.client_id)
             make = self._store.import_key if is_given else self._store.make_key
             self._made = make(self._key, owner, custody=self._custody)  # type: ignore[arg-type]
+            self._made_for = self.record.version
         wanted = self._noted(changes.with_next(self.record, self._made, self.intent))
         lost = False
         try:
@@ -267,6 +271,25 @@ class KeyRun(Run):
         self._seen.add(self.made_kid)
         self._made = None
         self.intent = replace(self.intent, new_key=False)
+
+    def _give_up_made(self, made: StoredKey) -> None:
+        """Discard a key whose write had no certain answer, once the record has changed without it.
+
+        Either that write has failed for good, or the key was in the record and somebody has taken it away, perhaps
+        because it is compromised: it is not used again.
+
+        Raises:
+            NeedsPerson: the key was brought along, so none takes its place unasked.
+        """
+        self._seen.add(made.kid)
+        self._made = None
+        self._store.discard_key(made)
+        if isinstance(self._key, PrivateKey) and self._key.public.kid == made.kid:
+            raise NeedsPerson(
+                f"Somebody else has changed the keys of {self._client_name!r} while the key {made.kid} was written.",
+                hint="See whether that key was revoked; if not, ask again.",
+                retryable=True,
+            )
 
     def _has_same_keys(self) -> bool:
         """Tell whether the record, after a lost race, still has the keys that it had: then the step can be repeated."""
