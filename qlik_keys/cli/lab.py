@@ -38,7 +38,8 @@ def lab(
         raise ConfigurationError("JupyterLab is not installed here.", hint='pip install "qlik_keys[sandbox,lab]"')
     if not NOTEBOOK.exists():
         raise ConfigurationError(f"There is no {NOTEBOOK} in this folder.", hint="Run it in a clone of the project.")
-    arguments = ["--ServerApp.ip=127.0.0.1", str(NOTEBOOK)]
+    # The address that it prints leads to the notebook too: with --no-browser it is all there is.
+    arguments = ["--ServerApp.ip=127.0.0.1", f"--LabApp.default_url=/lab/tree/{NOTEBOOK.name}", str(NOTEBOOK)]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         arguments.append("--allow-root")  # in a container there is often nobody else; it listens on loopback alone
     if no_browser:

@@ -46,6 +46,7 @@ def test_a_killed_lab_leaves_no_server_and_no_kernel_and_kernels_find_our_comman
         )
     try:
         url = wait_for(lambda: re.search(r"http://127\.0\.0\.1:\d+/", log.read_text()), "no address in the log")[0]
+        assert f"{url}lab/tree/01-quickstart.ipynb?token=" in log.read_text()
         headers = {"authorization": f"token {environment['JUPYTER_TOKEN']}"}
         answer = httpx.post(f"{url}api/kernels", headers=headers, json={"name": "python3"}, timeout=PATIENCE_SECONDS)
         assert answer.status_code == httpx.codes.CREATED, answer.text
