@@ -134,7 +134,10 @@ IN_ORDER = [
         1,
         "✓ etl is there, and the Vault has its key. Its id is in `etl_id`",
     ),
+    (None, 1, "✓ etl is there"),  # the first cell once more: what was made stays
     ("", 2, "There is nothing in `me` yet"),
+    ('import pandas as pd\nme = pd.DataFrame({"subject": ["x"]})', 2, "`me` is of the type DataFrame, and shall be"),
+    ("me = ...", [2], "There is no exercise [2]: they are 1 to 8."),
     ("me = tenant.users.me()", 2, "`me` is of the type User"),
     ('me = tenant.raw("get", "v1/users/me").json()', 2, "That is the administrator, by an API key."),
     (
@@ -162,6 +165,7 @@ IN_ORDER = [
     ("rotated = qk.rotate(tenant, store, etl_id, overlap=timedelta(hours=1))", 4, "✓ Both keys log in"),
     ("qk.retire_due(tenant, store);", 5, "The tenant has 2 keys of etl still. The overlap is not over"),
     ("qk.retire_due(tenant, store, etl_id, force=True);", 5, "✓"),
+    ("", 4, "etl has one key, and the one before it is gone. If that was exercise 5, go on;"),
     ("", 6, "There is no client seeded-00003: run the cell with seed_clients first."),
     ("panel.sandbox.seed_clients(60)", 6, "There is nothing in `by_secret` yet"),
     (
@@ -195,6 +199,16 @@ IN_ORDER = [
     ('leaked_kid = "the key of etl"', 7, "is 'the key of etl', which is no kid."),
     ("leaked_kid = store.read(tenant.host, etl_id).current.kid\nqk.revoke(tenant, store, etl_id);", 7, "✓"),
     ("", 8, "There is no client with the name vault-only. Make it with a VaultKeyStore"),
+    (
+        (
+            "box = panel.sandbox\n"
+            'in_vault = qk.VaultKeyStore(box.vault_url, token=box.vault_token, custody="transit")\n'
+            'made = qk.provision(tenant, in_vault, name="vault-only", scopes=["user_default"], client_secret=True)'
+        ),
+        8,
+        "vault-only may also log in by a client secret, which can leak",
+    ),
+    ("qk.delete(tenant, in_vault, made.client_id, confirm=made.client_id);", 8, "There is no client with the name"),
     ('qk.provision(tenant, store, name="Vault-Only", scopes=["user_default"]);', 8, "a client 'Vault-Only'"),
     ('qk.provision(tenant, store, name="vault-only", scopes=["user_default"]);', 8, "There is a way back"),
     ("WAY BACK", 8, "✓ The Vault signs for it"),
