@@ -332,10 +332,11 @@ def moment(value: datetime | None) -> str:
 
 
 def told(words: str) -> str:
-    """Return a text that is no markup, with every time in it as `moment` gives it."""
-    return _TIME.sub(lambda found: _time(found[1]), escape(words))
+    """Return a text that is no markup, with every time in it as `moment` gives it, and backticks as code."""
+    return _CODE.sub(r"<code>\1</code>", _TIME.sub(lambda found: _time(found[1]), escape(words)))
 
 
+_CODE = re.compile(r"`([^`]+)`")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d) UTC")
 
 

@@ -12,6 +12,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from qlik_keys.core.names import name_problem
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.panel.planning import Planning
 from qlik_keys.panel.showing import made_client, specification_of, waiting_steps
@@ -109,8 +110,11 @@ class Presenter(Planning):
             self._run(functools.partial(self._check_name, self._name))
 
     def _check_name(self, name: str) -> None:
+        from qlik_keys.lifecycle.specification import MAXIMUM_NAME_LENGTH  # noqa: PLC0415  # brings httpx
         from qlik_keys.tenant import eq  # noqa: PLC0415  # brings httpx
 
+        if name_problem(name, longest=MAXIMUM_NAME_LENGTH):
+            return  # it is refused in words of its own, beside which "is free" would be a contradiction
         self._clock.sleep(_TYPING_PAUSE_SECONDS)
         tenant = self.tenant
         if tenant is None or name != self._name or self._state.work:
@@ -119,9 +123,9 @@ class Presenter(Planning):
             same = next(tenant.oauth_clients.iterate(eq("clientName", name), page_size=1), None)
         except Exception:  # noqa: BLE001  # it is a help while typing; making the client asks again, and tells
             return
-        note = f"✓ The name {name!r} is free."
+        note = f"✓ The name {name} is free."
         if same is not None:
-            note = f"There is a client {name!r} already: you get that one, or are told what differs."
+            note = f"There is a client {name} already: you get that one, or are told what differs."
         if name == self._name:
             self._set(name_note=note)
 
@@ -133,7 +137,7 @@ class Presenter(Planning):
             complete: returns them with the secrets that were typed; it may wait for these, where the work is done.
         """
         filled = complete or (lambda: form)
-        self._work(f"Making the client {form.name.strip()!r}", lambda: self._make_client(filled()), at="new")
+        self._work(f"Making the client {form.name.strip()}", lambda: self._make_client(filled()), at="new")
 
     def _make_client(self, form: ClientForm) -> None:
         from qlik_keys.lifecycle import provision  # noqa: PLC0415  # brings httpx

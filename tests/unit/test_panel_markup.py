@@ -268,6 +268,10 @@ def test_every_time_is_told_in_a_way_that_the_page_can_put_in_its_own_zone():
     told = "<time datetime='2026-03-01T12:30Z' title='2026-03-01 12:30 UTC'>2026-03-01 12:30 UTC</time>"
     assert markup.moment(MOMENT) == told
     assert markup.told("It logs in until 2026-03-01 12:30 UTC.") == f"It logs in until {told}."
+    assert (
+        markup.told("Look with `qlik-keys token`, `<b>`")
+        == "Look with <code>qlik-keys token</code>, <code>&lt;b&gt;</code>"
+    )
     words = "The old key logs in until 2026-03-01 12:30 UTC."
     assert told in markup.result(ShownResult(kind="good", words=words, number=1))
     assert told in markup.plan(replace(PLAN, notes=(words,), blocked=""))

@@ -463,11 +463,13 @@ def test_a_name_is_checked_beside_the_work(box, clock):
     presenter.connect(lambda: form_of(box))
     presenter.make_client(client("checked"))
     presenter.check_name(" checked ")
-    assert presenter.state.name_note.startswith("There is a client 'checked' already")
-    presenter.check_name("not-checked")
-    assert presenter.state.name_note == "✓ The name 'not-checked' is free."
-    presenter.check_name(" ")
-    assert presenter.state.name_note == ""
+    assert presenter.state.name_note.startswith("There is a client checked already")
+    presenter.check_name('not "checked" by O\'Brien \\ 日本')
+    assert presenter.state.name_note == '✓ The name not "checked" by O\'Brien \\ 日本 is free.'
+    # What is no name is not called free beside the line that refuses it.
+    for no_name in (" ", "a\tb", "zero\u200bwidth", "x" * 513):
+        presenter.check_name(no_name)
+        assert presenter.state.name_note == ""
     presenter.end_session()
 
 

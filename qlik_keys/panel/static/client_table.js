@@ -247,7 +247,7 @@ function render({ model, el }) {
     if (first > 0) rows.push(filler("qk-spacer", "", first * rowHeight()));
     for (let place = first; place < last; place += 1) rows.push(rowOf(shown[place], place));
     if (last < shown.length) rows.push(filler("qk-spacer", "", (shown.length - last) * rowHeight()));
-    if (!shown.length) rows.push(filler("", count() ? "No client has that." : "The tenant has no OAuth client yet."));
+    if (!shown.length) rows.push(filler("", count() ? "No client matches." : "The tenant has no OAuth client yet."));
     body.replaceChildren(...rows);
     table.setAttribute("aria-rowcount", shown.length + 1);
     all.checked = shown.length > 0 && shown.every((row) => selected.has(columns.client_id[row]));
