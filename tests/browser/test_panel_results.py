@@ -21,6 +21,18 @@ SMALL = (
     ".filter(([, at]) => at.width < 24 || at.height < 24)"
     ".map(([each, at]) => `${Math.round(at.width)}x${Math.round(at.height)} ${each.outerHTML.slice(0, 90)}`)"
 )
+BEGINS = (
+    "() => { const bottom = document.querySelector('.qk-masthead').getBoundingClientRect().bottom;"
+    " const shown = [...document.querySelectorAll('.qk-panel [role=tabpanel]')].find(each => each.offsetParent);"
+    " return shown.getBoundingClientRect().top > bottom - 2; }"
+)
+# A client secret that waits stands at the bottom of the window, and may not hide what an action came to.
+UNCOVERED = (
+    "() => { const told = [...document.querySelectorAll('.qk-result-place [data-result]')]"
+    ".find(each => each.offsetParent);"
+    " const bottom = document.querySelector('.qk-once').getBoundingClientRect().top;"
+    " return bottom > 0 && told.getBoundingClientRect().bottom <= bottom; }"
+)
 
 
 @pytest.fixture
@@ -75,7 +87,24 @@ def test_nothing_jumps_all_can_be_hit_and_times_are_local(away, lab):
         expect(panel.locator(".qk-work")).to_have_count(0)
         measured(operation)
     for name in ("Audit", "Try a token", "New client"):
+        panel.evaluate("panel => panel.scrollIntoView({block: 'end'})")
         go_to(panel, name)
         measured(name)
+        # It begins at its beginning, however far down the tab before it was.
+        away.wait_for_function(BEGINS)
+    no_waiting_secret_hides_a_result(away, panel)
     assert {action: controls for action, controls in small.items() if controls} == {}
     assert {action: shift for action, shift in shifts.items() if shift >= MOST_SHIFT} == {}
+
+
+def no_waiting_secret_hides_a_result(page, panel):
+    page.set_viewport_size({"width": 360, "height": 740})
+    panel.get_by_label("Client secret (shown once)").check()
+    panel.get_by_label("Name", exact=True).fill("with-a-secret")
+    button(panel, "Create client").click()
+    expect(told(panel)).to_contain_text("with-a-secret is made.")
+    page.wait_for_function(UNCOVERED)
+    go_to(panel, "Try a token")
+    button(panel, "Get a token").click()
+    expect(told(panel)).to_contain_text("with-a-secret logged in.")
+    page.wait_for_function(UNCOVERED)

@@ -58,8 +58,15 @@ function render({ model, el }) {
   model.on("msg:custom", received);
   model.on("change:label", relabel);
   draw();
+  // It covers the bottom of the window: what is scrolled to comes to stand above it (panel.css).
+  const covers = new ResizeObserver(() => {
+    el.closest(".qk-panel")?.style.setProperty("--qk-below", `${el.offsetHeight ? el.offsetHeight + 24 : 20}px`);
+    document.activeElement.closest(".qk-panel [data-result]")?.scrollIntoView({ block: "nearest" }); // it came before
+  });
+  covers.observe(el);
   return () => {
     code.textContent = "";
+    covers.disconnect();
     model.off("msg:custom", received);
     model.off("change:label", relabel);
   };

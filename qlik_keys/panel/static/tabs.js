@@ -10,6 +10,15 @@ function render({ model, el }) {
     model.set("chosen", title);
     model.save_changes();
     tabs[titles.indexOf(title)].focus();
+    begin(titles.indexOf(title), 300);
+  };
+  // A tab begins at its beginning: whoever had scrolled down in another would be in the middle of it, or below it.
+  const begin = (place, left) => {
+    const panel = panelOf(place);
+    if (panel?.offsetParent) {
+      const hidden = el.closest(".qk-masthead").getBoundingClientRect().bottom - panel.getBoundingClientRect().top;
+      if (hidden > 1) el.closest(".qk-panel").scrollIntoView({ block: "start" });
+    } else if (left && el.isConnected) requestAnimationFrame(() => begin(place, left - 1));
   };
   const tabs = titles.map((title, place) => {
     const tab = document.createElement("button");
