@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from panel_actions import PATIENCE_MILLISECONDS, button, create_client, go_to, open_in, told
+from panel_actions import PATIENCE_MILLISECONDS, button, create_client, go_to, open_in, tab_to, told
 from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]
@@ -99,8 +99,12 @@ def test_nothing_jumps_all_can_be_hit_and_times_are_local(away, lab):
 
 def no_waiting_secret_hides_a_result(page, panel):
     page.set_viewport_size({"width": 360, "height": 740})
-    panel.get_by_label("Client secret (shown once)").check()
     panel.get_by_label("Name", exact=True).fill("with-a-secret")
+    tab_to(page, "Client secret (shown once)", most=30)  # the hundred scopes are one stop, and arrows go among them
+    page.keyboard.press("Space")
+    panel.locator("input[data-scope=user_default]").focus()
+    page.keyboard.press("ArrowDown")
+    expect(panel.locator("input[data-scope=offline_access]")).to_be_focused()
     button(panel, "Create client").click()
     expect(told(panel)).to_contain_text("with-a-secret is made.")
     page.wait_for_function(UNCOVERED)

@@ -91,6 +91,9 @@ function render({ model, el }) {
       rows.push(element("p", "qk-note", "No scope has that in its name or meaning."));
     }
     list.replaceChildren(...rows);
+    const boxes = list.querySelectorAll("input:enabled");
+    const stop = [...boxes].find((each) => each.dataset.scope === focused) ?? boxes[0];
+    boxes.forEach((each) => (each.tabIndex = each === stop ? 0 : -1));
     list.scrollTop = scroll;
     if (focused) list.querySelector(`input[data-scope="${CSS.escape(focused)}"]`)?.focus();
   };
@@ -100,6 +103,19 @@ function render({ model, el }) {
     drawList();
   };
   search.addEventListener("input", drawList);
+  // One stop of the Tab key for a hundred boxes, and arrows, Home and End go from one to the next.
+  list.addEventListener("keydown", (event) => {
+    const boxes = [...list.querySelectorAll("input:enabled")];
+    const place = boxes.indexOf(event.target);
+    const to = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: boxes.length - 1 }[event.key];
+    if (place < 0 || to === undefined) return;
+    event.preventDefault();
+    event.stopPropagation(); // JupyterLab moves between cells by arrows
+    boxes[place].tabIndex = -1;
+    const next = boxes[Math.min(Math.max(to, 0), boxes.length - 1)];
+    next.tabIndex = 0;
+    next.focus();
+  });
   search.addEventListener("keydown", (event) => event.stopPropagation());
   model.on("change", draw);
   draw();
