@@ -255,13 +255,12 @@ def _finish_staged(work: Workplace, all_staged: Iterable[StagedClient], hopeless
         if hopeless.found:
             break
         item = Resumed(operation="provision", name=staged.name, client_id=staged.client_id)
-        results.append(_tried(work, item, lambda staged=staged: _provisioned_again(work, staged)))  # type: ignore[misc]
-        hopeless.saw(staged.client_id, results[-1].error)
+        run = work.provisioning(ClientSpecification.from_document(staged.specification), None)
+        finished = _tried(work, item, run.resume)
+        hopeless.saw(staged.client_id, finished.error)
+        if finished.result is not None or finished.error is not None:
+            results.append(finished)
     return results
-
-
-def _provisioned_again(work: Workplace, staged: StagedClient) -> Provisioned:
-    return work.provisioning(ClientSpecification.from_document(staged.specification), None).run()
 
 
 def _tried(work: Workplace, item: Resumed, finish_it: Callable[[], Provisioned | Rotated | None]) -> Resumed:

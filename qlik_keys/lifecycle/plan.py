@@ -180,10 +180,9 @@ def _duplicate(
     """Return a client that a second actor's run (or a lost answer) made of the same wish, None for none.
 
     It is ours for certain: this run registered it, or it bears the name *and* holds a key whose private half lies in
-    our store under the other client.
+    our store under the other client. Where there is no other, this run registered it from a document that somebody has
+    removed in the same moment, with the client that was there: nobody has its key.
     """
-    if not ours:
-        return None
     our_kids = {kid for client in ours for kid in store.records[client.client_id].keys}
     for client in others:
         if client.client_id in intent.registered or our_kids & {key.kid for key in client.public_keys}:

@@ -108,6 +108,8 @@ class Provisioning(Run):
         self._proof: Proof | None = None
         self._name_was_free_before_staging = False
         self._created = False
+        self._only_finishes = False
+        self._was_staged = False
 
     def run(self) -> Provisioned:
         """Perform step after step until nothing is left to do.
@@ -120,12 +122,30 @@ class Provisioning(Run):
         done = self._drive()
         return self._result(done.client_id, created=self._created)
 
+    def resume(self) -> Provisioned | None:
+        """Finish what is staged; return None where it is not staged any more, and change nothing.
+
+        Somebody else has finished it since it was listed, or has deleted the client.
+
+        Raises:
+            QlikKeysError: as `run`.
+        """
+        self._only_finishes = True
+        done = self._drive()
+        return self._result(done.client_id, created=self._created) if done.client_id else None
+
     @property
     def _client_name(self) -> str:
         return self._specification.name
 
     def _plan(self) -> Step | Done | Conflict:
-        return plan(self._tenant_state, self._store_state, self._intent)
+        self._was_staged = self._was_staged or self._store_state.staged is not None
+        if self._only_finishes and not self._was_staged:
+            return Done("")
+        step = plan(self._tenant_state, self._store_state, self._intent)
+        if self._only_finishes and isinstance(step, Step) and step.action is Action.STAGE:
+            return Done("")
+        return step
 
     def _is_last(self, step: Step) -> bool:
         return step.action is Action.UNSTAGE and step != DISCARD

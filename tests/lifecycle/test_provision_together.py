@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 
@@ -9,7 +10,7 @@ import pytest
 from support import ManualClock
 
 import qlik_keys as qk
-from qlik_keys.errors import NeedsPerson, QlikKeysError
+from qlik_keys.errors import Interrupted, NeedsPerson, QlikKeysError
 
 pytestmark = pytest.mark.openbao
 
@@ -89,6 +90,49 @@ def test_another_does_it_all_between_two_calls(variant, second, world, between, 
         if struck:
             points.append((len(points) - 1, "after"))
     assert len(points) > 15
+
+
+@pytest.mark.parametrize("other", ["delete", "resume"])
+def test_another_finishes_or_deletes_what_is_being_resumed(other, world, between, name):
+    """After each call of a `resume`, another actor finishes the same client, or deletes it: nothing is begun anew."""
+
+    def stop(event):
+        if (event.step, event.phase) == ("claim", "after"):
+            raise Interrupted("stop")
+
+    number, struck = 0, True
+    while struck:
+        each = f"{name}-{number}"
+        with pytest.raises(Interrupted):
+            qk.provision(world.tenant, world.store, name=each, scopes=["user_default"], on_step=stop)
+        [client] = world.clients_named(each)
+
+        def intrude(client_id=client.client_id):
+            if other == "resume":
+                qk.resume(world.tenant, world.store)
+            else:
+                qk.delete(world.tenant, world.store, client_id, confirm=client_id)
+
+        between.strike(number, "after", intrude)
+        clock = ManualClock(time.time())
+        options = {"credential": qk.ApiKey(world.box.api_key), "transport": between.transport(), "clock": clock}
+        with (
+            qk.QlikTenant(world.tenant.url, **options) as tenant,
+            qk.VaultKeyStore(between.url, token=world.box.vault_token, clock=clock) as store,
+            contextlib.suppress(QlikKeysError),  # a client that is gone under its hands is told
+        ):
+            qk.resume(tenant, store, clock=clock)
+        struck = number < len(between.calls)
+        between.strike()
+        if struck and other == "delete":
+            qk.resume(world.tenant, world.store)
+            assert world.is_untouched(each), number
+        else:
+            world.assert_settled(each)
+        assert qk.resume(world.tenant, world.store) == [], number
+        world.forget(each)
+        number += 1
+    assert number > 10
 
 
 def test_six_threads_at_once(world, name):
