@@ -142,7 +142,10 @@ def rotate_of(
     whose = f": {started.to_text()}" if record.operation is not None else ""
     return replace(
         result,
-        warnings=(f"A rotation was in progress{whose}. It is finished, and no further key was made.", *result.warnings),
+        warnings=(
+            f"A rotation was in progress{whose}. Rotating again finishes it and makes no further key.",
+            *result.warnings,
+        ),
     )
 
 
