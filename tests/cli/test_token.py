@@ -151,6 +151,8 @@ def begin(settings, made, temporary):
     def begin(*program, **options):
         environment = {name: text for name, text in settings.items() if name != "QLIK_API_KEY"}
         words = ["token", "--client", "bridged", "--exec", "--", *program]
+        # Whoever runs the tests under nohup ignores one of these, and children inherit that.
+        options = {"preexec_fn": lambda: [signal.signal(number, signal.SIG_DFL) for number in ENDINGS], **options}
         process = subprocess.Popen(
             [*PROGRAM, *words], env={**environment, "TMPDIR": str(temporary)}, stderr=subprocess.PIPE, **options
         )
@@ -204,6 +206,7 @@ def test_a_terminal_that_is_closed_leaves_no_token_behind(begin, temporary, tmp_
 
     def take_the_terminal():
         os.setsid()
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
 
     process = begin(*SLEEPER, str(tmp_path / "runs"), stdin=theirs, stdout=theirs, preexec_fn=take_the_terminal)

@@ -38,7 +38,7 @@ def test_what_is_no_text_names_no_client(world, wrong):
             with pytest.raises(ConfigurationError, match="named"):
                 call(world.tenant, world.store, wrong)
     with pytest.raises(ConfigurationError, match="named"):
-        qk.delete(world.tenant, world.store, wrong, confirm=wrong)
+        qk.delete(world.tenant, world.store, wrong, confirm="0" * 32)
 
 
 @pytest.mark.parametrize("who", ["nobody-of-that-name", "0" * 32])

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import hvac
 import pytest
 from own_commands import assert_commands_parse
+from support import ManualClock
 
 import qlik_keys as qk
 from qlik_keys.errors import StoreDamaged, StoreDeleted, StoreDestroyed
@@ -201,12 +202,10 @@ def test_an_old_key_whose_overlap_is_over_is_a_finding_until_it_is_retired(world
     qk.rotate(world.tenant, world.store, made.client_id, overlap=timedelta(hours=1))
     assert "overlap-over" not in record.audited()
 
-    class Later:
-        time = staticmethod(lambda: datetime.now(UTC).timestamp() + 7200)
-
-    frame = qk.audit(world.tenant, world.store, clock=Later())
+    later = ManualClock(datetime.now(UTC).timestamp() + 7200)
+    frame = qk.audit(world.tenant, world.store, clock=later)
     [row] = frame[(frame["client_id"] == made.client_id) & (frame["finding"] == "overlap-over")].itertuples()
     assert row.command == f"qlik-keys retire {made.client_id}"
     qk.retire_due(world.tenant, world.store, made.client_id, force=True)
-    frame = qk.audit(world.tenant, world.store, clock=Later())
+    frame = qk.audit(world.tenant, world.store, clock=later)
     assert frame[(frame["client_id"] == made.client_id) & (frame["finding"] == "overlap-over")].empty
