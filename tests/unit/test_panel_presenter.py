@@ -173,8 +173,12 @@ def test_a_client_secret_waits_until_it_is_stored(connected):
 
 def test_a_second_secret_waits_behind_the_first_and_ending_the_session_warns(connected):
     names = ("panel-secret-one", "panel-secret-two", "panel-secret-three")
+    warned = []
     for name in names:
-        connected.make_client(client(name, private_key_jwt=False, client_secret=True))
+        form = client(name, private_key_jwt=False, client_secret=True)
+        warned.append(any("wait to be stored already" in text for text in connected.warnings_of(form)))
+        connected.make_client(form)
+    assert warned == [False, False, True]
     seen = []
     for number, name in enumerate(names):
         assert (connected.state.secret_of, connected.state.secrets_waiting) == (name, 3 - number)
