@@ -43,7 +43,6 @@ def test_from_nothing_to_a_proved_client_in_the_table(request, open_panel, serve
     expect(row).to_have_count(1)
     expect(row).to_contain_text("nightly-etl")
     expect(row).to_contain_text("private key JWT")
-    expect(row).to_contain_text("trusted")
     expect(row).to_contain_text("✓ none")
 
     go_to(panel, "Try a token")  # the client that was just made is the selected one

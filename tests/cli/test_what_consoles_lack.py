@@ -45,7 +45,7 @@ class Broken:
 
     encoding = "utf-8"
 
-    def write(self, _):
+    def write(self, _=""):
         raise BrokenPipeError(32, "Broken pipe")
 
     flush = write
