@@ -91,7 +91,6 @@ def record_states(
 def summary_of(record: ClientRecord) -> KeySummary:
     """Return what a record says, in the form of what a store shows of it."""
     current = record.current
-    waiting = [key.retire_at for key in record.in_state("previous") if key.retire_at is not None]
     return KeySummary(
         client_id=record.client_id,
         client_name=record.client_name,
@@ -101,7 +100,7 @@ def summary_of(record: ClientRecord) -> KeySummary:
         rotate_by=record.rotate_by,
         custody_before=record.custody_before,
         reference="" if current is None else current.reference,
-        retire_at=max(waiting, default=None) if record.overlap_seconds is None else None,
+        retire_at=record.old_keys_end,
         is_in_progress=record.is_in_progress,
         operation=record.operation,
         gone_at=record.gone_at,

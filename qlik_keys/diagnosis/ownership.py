@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qlik_keys.errors import KeyMaterialError
-from qlik_keys.keys import thumbprint
-
 if TYPE_CHECKING:
     from qlik_keys.keystore.base import ClientRecord, StoredKey
     from qlik_keys.tenant import OAuthClient, RegisteredKey
 
 
 def is_same_key(registered: RegisteredKey, stored: StoredKey) -> bool:
-    """Tell whether a registered key is the store's, by its thumbprint (RFC 7638)."""
-    try:
-        return thumbprint(registered.to_dict()) == stored.public.thumbprint
-    except KeyMaterialError:
-        return False
+    """Tell whether a registered key is the store's, whatever its kid."""
+    return stored.public.is_same_as(registered.to_dict())
 
 
 def is_ours_alone(client: OAuthClient, record: ClientRecord | None) -> bool:

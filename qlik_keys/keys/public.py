@@ -105,6 +105,10 @@ class PublicJwk:
         """The key's RFC 7638 SHA-256 thumbprint, base64url."""
         return thumbprint(self.to_dict())
 
+    def is_same_as(self, document: Mapping[str, Any]) -> bool:
+        """Tell whether a JWK is this key, whatever it is called there: the members of RFC 7638 3.2 are the same."""
+        return document.get("kty") == self.kty and all(document.get(name) == value for name, value in self.members)
+
     def verifies(self, data: bytes, signature: bytes) -> bool:
         """Tell whether a JWS signature of these bytes was made with this key's private half (RFC 7518 3.3, 3.4)."""
         return material.verifies(material.import_public(self.to_dict()), self.alg, data, signature)

@@ -175,6 +175,13 @@ class ClientRecord:
         """The key that consumers use, None for a client that logs in by secret alone."""
         return next(iter(self.in_state("current")), None)
 
+    @property
+    def old_keys_end(self) -> datetime | None:
+        """When the last old key may be retired; None where a run that is in progress retires it."""
+        if self.overlap_seconds is not None:
+            return None
+        return max((key.retire_at for key in self.in_state("previous") if key.retire_at is not None), default=None)
+
     def with_key(self, key: StoredKey) -> ClientRecord:
         """Return the record with that key added, or put in the place of the one with its kid."""
         return replace(self, keys={**self.keys, key.kid: key})

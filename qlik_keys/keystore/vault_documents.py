@@ -34,7 +34,6 @@ from qlik_keys.keystore.vault_operations import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
 STAGED_FOLDER = ".staged"
 NAMES_FOLDER = ".names"
@@ -297,7 +296,7 @@ def metadata_of(record: ClientRecord, version: int) -> dict[str, str]:
         "custody": record.custody,
         "custody_before": record.custody_before or "",
         "transit_key": current.reference if current else "",
-        "retire_at": time_text(_old_keys_end(record)),
+        "retire_at": time_text(record.old_keys_end),
         "done_at_version": str(_done_at(record, version)),
         "operation": shown_operation(record.operation),
     }
@@ -329,13 +328,6 @@ def shows(metadata: Mapping[str, str], record: ClientRecord, version: int) -> bo
     told = found.pop("done_at_version", "")
     del wanted["done_at_version"]
     return found == wanted and record.is_in_progress and told not in ("", str(version))
-
-
-def _old_keys_end(record: ClientRecord) -> datetime | None:
-    """Return when the last old key may be retired; None where a run that is in progress retires it."""
-    if record.overlap_seconds is not None:
-        return None
-    return max((key.retire_at for key in record.in_state("previous") if key.retire_at is not None), default=None)
 
 
 def own_metadata(metadata: Mapping[str, str]) -> dict[str, str]:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Literal
 
 from qlik_keys.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.core.arguments import CALLBACK, FLAG, MOMENT, WHOLE_NUMBER, optional, require, texts
-from qlik_keys.errors import ConfigurationError, Interrupted, QlikKeysError, StoreConflict
-from qlik_keys.keystore.lookup import CLIENT_ID, client_id_of
+from qlik_keys.errors import Interrupted, QlikKeysError
+from qlik_keys.keystore.lookup import client_id_of
 from qlik_keys.lifecycle import key_wishes
 from qlik_keys.lifecycle.key_wishes import DEFAULT_OVERLAP
-from qlik_keys.lifecycle.many import Hopeless, PartlyFailed
+from qlik_keys.lifecycle.many import Hopeless, PartlyFailed, read_if_ours
 from qlik_keys.lifecycle.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def retire_due(work: Workplace, *, force: bool) -> list[Rotated]:
             )
         name = ""
         try:
-            record = _read_of_list(work, client_id)
+            record = read_if_ours(work.read, client_id)
             if record is None:
                 foreign += 1
                 continue
@@ -178,22 +178,6 @@ def retire_due(work: Workplace, *, force: bool) -> list[Rotated]:
     return [item.result for item in results if item.result is not None]
 
 
-def _read_of_list(work: Workplace, client_id: str) -> ClientRecord | None:
-    """Return the record of that name in the tenant's folder, None for a document that is not ours.
-
-    Raises:
-        StoreError: it is a record, or may be one, and cannot be read.
-    """
-    try:
-        return work.read(client_id)
-    except StoreConflict:
-        return None
-    except ConfigurationError:
-        if CLIENT_ID.fullmatch(client_id):
-            raise
-        return None  # a name that no record of ours can have
-
-
 def _treated(
     work: Workplace, client_id: str, *, is_listed: bool, before: datetime | None, overlap: timedelta, allow_swap: bool
 ) -> FleetResult:
@@ -202,7 +186,7 @@ def _treated(
     try:
         if not is_listed:
             client_id = client_id_of(work.tenant, work.store, client_id)
-        record = _read_of_list(work, client_id) if is_listed else work.read(client_id)
+        record = read_if_ours(work.read, client_id) if is_listed else work.read(client_id)
         if record is None:
             return FleetResult(client_id=client_id, outcome="foreign")
         name = record.client_name

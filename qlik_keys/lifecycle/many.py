@@ -10,9 +10,11 @@ import threading
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from qlik_keys.errors import (
+    ConfigurationError,
     LifecycleError,
     Outcome,
     QlikKeysError,
+    StoreConflict,
     StoreDenied,
     StoreSealed,
     StoreUnreachable,
@@ -21,14 +23,36 @@ from qlik_keys.errors import (
     TokenError,
 )
 from qlik_keys.keystore.base import TellsHealth
+from qlik_keys.keystore.lookup import CLIENT_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.keystore.base import ClientRecord, KeyStore
 
 _UNAUTHORIZED = 401
 _MOST_IN_A_ROW = 4
+
+
+def read_if_ours(read: Callable[[str], ClientRecord], client_id: str) -> ClientRecord | None:
+    """Return the record of that name in a tenant's folder, None for a document that is not ours.
+
+    Args:
+        read: reads a client's record.
+        client_id: a name of the store's list, which nobody has chosen.
+
+    Raises:
+        StoreError: it is a record, or may be one, and cannot be read.
+        ConfigurationError: it is a client's id, and cannot be part of a path all the same.
+    """
+    try:
+        return read(client_id)
+    except StoreConflict:
+        return None
+    except ConfigurationError:
+        if CLIENT_ID.fullmatch(client_id):
+            raise
+        return None  # a name that no record of ours can have
 
 
 class Item(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -11,16 +12,14 @@ from qlik_keys.errors import (
     ConfigurationError,
     LifecycleError,
     QlikKeysError,
-    StoreConflict,
     StoreNotFound,
     TenantNotFound,
 )
 from qlik_keys.keys import KeySpec, PrivateKey, wrong_key
-from qlik_keys.keystore.lookup import CLIENT_ID
 from qlik_keys.lifecycle.deletion import staged_of
 from qlik_keys.lifecycle.finishing import Rotated, finish
 from qlik_keys.lifecycle.gone import gone_or_unknown
-from qlik_keys.lifecycle.many import Hopeless, PartlyFailed
+from qlik_keys.lifecycle.many import Hopeless, PartlyFailed, read_if_ours
 from qlik_keys.lifecycle.plan import Action
 from qlik_keys.lifecycle.shared_keys import shared_key_warnings
 from qlik_keys.lifecycle.specification import ClientSpecification
@@ -288,16 +287,16 @@ def _finish_rotations(
             break
         item = Resumed(operation="rotate", name="", client_id=client_id)
         try:
-            record = work.store.read(work.tenant.host, client_id)
-        except (StoreNotFound, StoreConflict):
-            continue  # deleted, or somebody else's: it does not say that anything was begun
+            record = read_if_ours(functools.partial(work.store.read, work.tenant.host), client_id)
+        except StoreNotFound:
+            continue  # deleted: it does not say that anything was begun
         except ConfigurationError:
-            if CLIENT_ID.fullmatch(client_id):
-                raise
-            continue  # a name that no record of ours can have
+            raise
         except QlikKeysError as problem:
             results.append(replace(item, error=problem))
             hopeless.saw(client_id, problem)
+            continue
+        if record is None:
             continue
         names[client_id] = record.client_name
         if record.is_in_progress:

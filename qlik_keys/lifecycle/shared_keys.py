@@ -9,18 +9,15 @@ with it is passed over: the operation itself tells.
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qlik_keys.errors import QlikKeysError
 from qlik_keys.keys import PrivateKey
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from qlik_keys.keys import KeySpec
     from qlik_keys.tenant import QlikTenant
 
-_IDENTITY = ("kty", "n", "e", "crv", "x", "y")
 _CLIENTS_LOOKED_AT = 100  # one page: who uses a file twice mostly does so in a row, and `audit` looks at all clients
 
 
@@ -34,7 +31,6 @@ def shared_key_warnings(tenant: QlikTenant, key: KeySpec | PrivateKey | None, cl
     """
     if not isinstance(key, PrivateKey):
         return ()
-    wanted = _identity(key.public.to_dict())
     try:
         newest = [*islice(tenant.oauth_clients.iterate(sort="-createdAt"), _CLIENTS_LOOKED_AT)]
     except QlikKeysError:
@@ -44,10 +40,5 @@ def shared_key_warnings(tenant: QlikTenant, key: KeySpec | PrivateKey | None, cl
         "Give each client a key of its own, by rotate or revoke."
         for other in newest
         if client not in (other.client_id, other.client_name)
-        and any(_identity(registered.to_dict()) == wanted for registered in other.public_keys)
+        and any(key.public.is_same_as(registered.to_dict()) for registered in other.public_keys)
     )
-
-
-def _identity(jwk: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the members that make a key that key (RFC 7638 3.2), whatever it is called there."""
-    return {name: jwk.get(name) for name in _IDENTITY}

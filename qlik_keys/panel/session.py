@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -172,17 +173,18 @@ class Session(Worker):
         self.last_error = self.last_made = None
         self._set(connection=None)
         left: tuple[str, ...] = ()
-        for part in owned:
-            try:
-                if hasattr(part, "revoke_token"):
-                    part.revoke_token()
-            except QlikKeysError as problem:
-                self.last_error = problem
-                left = ("The Vault token that the panel got could not be revoked: it ends by itself.",)
-            finally:
-                part.close()
-        if box is not None:
-            box.stop()
+        with contextlib.ExitStack() as stack:  # all is closed, whatever fails before
+            if box is not None:
+                stack.callback(box.stop)
+            for part in owned:
+                stack.callback(part.close)
+            for part in owned:
+                try:
+                    if hasattr(part, "revoke_token"):
+                        part.revoke_token()
+                except QlikKeysError as problem:
+                    self.last_error = problem
+                    left = ("The Vault token that the panel got could not be revoked: it ends by itself.",)
         return left
 
     def _forget_client(self, client_id: str) -> None:
