@@ -54,6 +54,14 @@ class Broken:
         raise ValueError
 
 
+@pytest.fixture(autouse=True)
+def nothing_was_done():
+    """A command that another test ran in this process may have noted its effect."""
+    streams.note_effect("")
+    yield
+    streams.note_effect("")
+
+
 def test_notes_that_nobody_takes_stop_nothing():
     stream = SafeStream(Broken(), is_optional=True)
     stream.write("step … ")
@@ -66,7 +74,6 @@ def test_a_result_that_is_lost_after_an_effect_is_told(monkeypatch):
     streams.note_effect("POST v1/x (id 7)", "Make another one.")
     with pytest.raises(QlikKeysError) as caught:
         SafeStream(Broken(), is_optional=False).write("an answer")
-    streams.note_effect("")
     assert "Broken pipe" in caught.value.message
     assert "POST v1/x (id 7)" in caught.value.message
     assert (caught.value.hint, caught.value.outcome) == ("Make another one.", Outcome.APPLIED)

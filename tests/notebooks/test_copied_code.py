@@ -100,7 +100,7 @@ def test_every_copied_code_runs_as_it_stands_in_a_cell(presenter, box, monkeypat
         "qlik-keys": f"%%bash\n{ways['qlik-keys']}",
         "qlik-cli": f"%%bash\n{ways['qlik-cli']}",
         "Python": ways["Python"],
-        "use it": Copied(markup.first_use(presenter.state.made) or markup.use_in_cell(client_id)).codes[-1],
+        "use it": Copied(markup.use_in_cell(client_id)).codes[-1],
         "the same in Python": presenter.code_of(form) + "\nprint(made.name)",
         # As where the environment is not on the path: it ends before the call.
         "no program": f"%%bash\nPATH=/usr/bin:/bin\n{ways['Once, in your shell']}\n{ways['curl']}",
