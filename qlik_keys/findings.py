@@ -42,6 +42,12 @@ class Finding:
 
 # In the order of their weight.
 FINDINGS: Mapping[str, Finding] = {
+    "removed-key-registered": Finding(
+        "critical",
+        "A key that was taken away, perhaps because it was compromised, is registered on the tenant again.",
+        "Resume takes it away: somebody was interrupted after sending a list of keys that was out of date.",
+        "resume",
+    ),
     "locked-out": Finding(
         "high",
         "The key that the store holds is not registered on the tenant: consumers cannot log in.",

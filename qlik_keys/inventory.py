@@ -161,11 +161,7 @@ def clients(
     columns["untold"] = _column(client_ids, dict.fromkeys(untold, True), missing=False)
     now = utc_now(clock)
     registered = dict(zip(client_ids, columns["kids"], strict=True))
-
-    def is_doubtful(summary: KeySummary) -> bool:
-        return bool(summary.current_kid) and summary.current_kid not in registered[summary.client_id]
-
-    states = RecordStates({}) if store is None else record_states(store, tenant.host, shown, is_doubtful)
+    states = RecordStates({}) if store is None else record_states(store, tenant.host, shown, registered)
     found = states.summaries
     columns |= _of_keys(client_ids, found, columns["kids"])
     told = {client_id: _of_record(summary, now, states) for client_id, summary in found.items()}
@@ -275,7 +271,7 @@ def _orphans(
     ids = [name for name in names if CLIENT_ID.fullmatch(name)]
     answers = dict(zip(ids, side_by_side(lambda each: store.summary(tenant_host, each), ids), strict=True))
     shown = {of: told for of, told in answers.items() if told is not None and not isinstance(told, QlikKeysError)}
-    states = record_states(store, tenant_host, shown)
+    states = record_states(store, tenant_host, shown, {})
     foreign = foreign_documents(store, tenant_host, [name for name in names if answers.get(name) is None])
     found: list[tuple[str, str, tuple[str, ...], dict[str, str]]] = []
     for name in names:
@@ -454,12 +450,17 @@ def _newest_date(kids: Iterable[str], dates: dict[str, datetime | None]) -> date
 
 def _of_record(summary: KeySummary, now: datetime, states: RecordStates) -> tuple[str, ...]:
     """Return what is to be said of a client's record, for most nothing."""
-    is_odd = summary.client_id in states.damaged or summary.client_id in states.shown_wrong
+    is_returned = summary.client_id in states.returned
+    is_odd = is_returned or summary.client_id in states.damaged or summary.client_id in states.shown_wrong
     if not (summary.gone or summary.gone_at or summary.retire_at or summary.is_in_progress or is_odd):
         return ()
     found = []
-    if is_odd:
-        found.append("record-damaged" if summary.client_id in states.damaged else "metadata-differ")
+    if is_returned:
+        found.append("removed-key-registered")
+    if summary.client_id in states.damaged:
+        found.append("record-damaged")
+    if summary.client_id in states.shown_wrong:
+        found.append("metadata-differ")
     if summary.gone:
         found.append(f"record-{summary.gone}")
     elif summary.gone_at:

@@ -23,7 +23,7 @@ from qlik_keys.keystore.base import KeySummary
 from qlik_keys.side_by_side import side_by_side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from qlik_keys.keystore.base import ClientRecord, KeyStore
 
@@ -37,19 +37,21 @@ class RecordStates:
         damaged: ids of the records that cannot be read any more: somebody has edited them.
         shown_wrong: ids of the records of which the store shows something else than they say.
         unread: ids of the records that are in progress, or were edited: nobody was allowed to read which.
+        returned: ids of the clients of which a key is registered that their record says was taken away.
     """
 
     summaries: dict[str, KeySummary]
     damaged: set[str] = field(default_factory=set)
     shown_wrong: set[str] = field(default_factory=set)
     unread: set[str] = field(default_factory=set)
+    returned: set[str] = field(default_factory=set)
 
 
 def record_states(
     store: KeyStore,
     tenant_host: str,
     shown: Mapping[str, KeySummary],
-    is_doubtful: Callable[[KeySummary], bool] = lambda _: False,
+    registered: Mapping[str, Sequence[str]],
 ) -> RecordStates:
     """Return how records stand; those that are in progress or doubtful by what the store shows are read.
 
@@ -57,7 +59,7 @@ def record_states(
         store: where they are.
         tenant_host: of which tenant.
         shown: what the store shows, by client id.
-        is_doubtful: tells what is to be read besides.
+        registered: kids on the tenant, by client id; where they are not those that the store shows, its record is read.
 
     Raises:
         StoreError: the store is sealed or cannot be reached.
@@ -72,7 +74,11 @@ def record_states(
             return None, problem  # of this record alone: a policy that forbids all of them is an auditor's
 
     states = RecordStates(dict(shown))
-    wanted = [of for of, told in shown.items() if not told.gone and (told.is_in_progress or is_doubtful(told))]
+    wanted = [
+        of
+        for of, told in shown.items()
+        if not told.gone and (told.is_in_progress or _is_doubtful(told, registered.get(of)))
+    ]
     for client_id, answer in zip(wanted, side_by_side(read, wanted), strict=True):
         record, problem = (None, answer) if isinstance(answer, QlikKeysError) else answer
         told = shown[client_id]
@@ -80,12 +86,21 @@ def record_states(
             states.summaries[client_id] = summary_of(record)
             if record.is_shown_wrong and not record.is_in_progress:
                 states.shown_wrong.add(client_id)
+            if not {*record.removed_kids}.isdisjoint(registered.get(client_id, ())):
+                states.returned.add(client_id)
         elif isinstance(problem, StoreDamaged | StoreConflict):
             states.summaries[client_id] = replace(told, is_in_progress=False, operation=None)
             states.damaged.add(client_id)
         elif told.is_in_progress:
             states.unread.add(client_id)
     return states
+
+
+def _is_doubtful(told: KeySummary, kids: Sequence[str] | None) -> bool:
+    """Tell whether a client has other keys than what the store shows lets expect."""
+    if kids is None or not told.current_kid:
+        return False
+    return told.current_kid not in kids or len(kids) > (2 if told.retire_at else 1)
 
 
 def summary_of(record: ClientRecord) -> KeySummary:

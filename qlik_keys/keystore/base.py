@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 KeyState = Literal["next", "current", "previous"]
 Custody = Literal["kv", "transit"]
 OperationName = Literal["rotate", "retire", "revoke", "adopt", "delete"]
+MOST_REMOVED = 10  # kids of removed keys in a record: a call that was sent before ten rotations does not arrive now
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,8 @@ class ClientRecord:
         unpurged: an older version of this record may still show a key that this one lacks.
         custody_before: who held the current key's predecessor, where that was another custody; else None.
         operation: the operation that is in progress, None for none.
+        removed_kids: kids of keys that were taken away, oldest first, `MOST_REMOVED` at most: one that is registered on
+            the tenant again, by a list that was read before and written after, is taken away once more.
         gone_at: when the store deletes what was read, or written, by itself, UTC; None for never.
         remedy: the command lines that keep it there.
         is_shown_wrong: `summary` tells something else than this record; `show` corrects it.
@@ -155,6 +158,7 @@ class ClientRecord:
     unpurged: bool = False
     custody_before: Custody | None = None
     operation: StartedOperation | None = None
+    removed_kids: tuple[str, ...] = ()
     gone_at: datetime | None = field(default=None, compare=False)
     remedy: str = field(default="", compare=False)
     is_shown_wrong: bool = field(default=False, compare=False)
@@ -184,11 +188,13 @@ class ClientRecord:
 
     def with_key(self, key: StoredKey) -> ClientRecord:
         """Return the record with that key added, or put in the place of the one with its kid."""
-        return replace(self, keys={**self.keys, key.kid: key})
+        removed = tuple(kid for kid in self.removed_kids if kid != key.kid)
+        return replace(self, keys={**self.keys, key.kid: key}, removed_kids=removed)
 
     def without_key(self, kid: str) -> ClientRecord:
-        """Return the record without that key."""
-        return replace(self, keys={name: key for name, key in self.keys.items() if name != kid})
+        """Return the record without that key, and with its kid among the removed ones."""
+        keys = {name: key for name, key in self.keys.items() if name != kid}
+        return replace(self, keys=keys, removed_kids=(*self.removed_kids, kid)[-MOST_REMOVED:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -131,9 +131,11 @@ class KeyStoreContract(StagedContract):
         self, store: KeyStore, record: ClientRecord, overlap_seconds: int | None, *, unpurged: bool
     ) -> None:
         """Whoever goes on after a crash reads how far the other one was."""
-        written = store.write(replace(record, overlap_seconds=overlap_seconds, unpurged=unpurged))
+        removed = ('2026-01-01_é "x"', "2026-02-02") if unpurged else ()
+        wanted = replace(record, overlap_seconds=overlap_seconds, unpurged=unpurged, removed_kids=removed)
+        written = store.write(wanted)
         there = store.read(written.tenant_host, written.client_id)
-        assert (there.overlap_seconds, there.unpurged) == (overlap_seconds, unpurged)
+        assert (there.overlap_seconds, there.unpurged, there.removed_kids) == (overlap_seconds, unpurged, removed)
 
     def test_a_client_without_a_key_has_a_record_too(self, store: KeyStore, host: str) -> None:
         """A client that logs in by secret alone is kept as well."""
@@ -261,7 +263,7 @@ class KeyStoreContract(StagedContract):
         assert old is not None
         new = replace(make_key(store), state="current", made_at=ROTATE_BY)
         both = store.write(first.with_key(replace(old, state="previous")).with_key(new))
-        last = store.write(both.without_key(old.kid))
+        last = store.write(replace(both.without_key(old.kid), removed_kids=()))
         assert old.kid in backdoor.snapshot(record.tenant_host)
         store.purge(last)
         assert old.kid not in backdoor.snapshot(record.tenant_host)

@@ -20,6 +20,7 @@ from qlik_keys.keystore.vault_fields import (
     parsed,
     seconds_of,
     text_of,
+    texts_of,
     time_of,
     time_text,
 )
@@ -127,6 +128,7 @@ def encode_record(record: ClientRecord) -> dict[str, Any]:
         "unpurged": "yes" if record.unpurged else "",
         "custody_before": record.custody_before or "",
         "operation": encode_operation(record.operation),
+        "removed_kids": json.dumps(record.removed_kids) if record.removed_kids else "",
         "keys": {kid: encode_key(key) for kid, key in record.keys.items()},
     }
     current = record.current
@@ -172,6 +174,7 @@ def _decoded(document: Any, *, host: str, client_id: str, version: int, path: st
         unpurged=bool(document.get("unpurged")),
         custody_before=_custody_named(document.get("custody_before")),
         operation=decode_operation(document.get("operation"), path),
+        removed_kids=texts_of(document, "removed_kids", path),
         version=version,
     )
     if len(record.in_state("current")) > 1:
@@ -214,7 +217,7 @@ def same_record(first: ClientRecord, second: ClientRecord) -> bool:
 def _comparable(record: ClientRecord) -> tuple[object, ...]:
     names = (record.tenant_host, record.client_id, record.client_name, record.token_url, record.custody)
     state = (record.rotate_by, record.overlap_seconds, record.unpurged, record.custody_before, record.operation)
-    return (*names, *state, dict(record.keys))
+    return (*names, *state, record.removed_kids, dict(record.keys))
 
 
 # --- staged clients ---

@@ -80,6 +80,24 @@ def text_of(document: dict[str, Any], name: str, path: str) -> str:
     return value
 
 
+def texts_of(document: dict[str, Any], name: str, path: str) -> tuple[str, ...]:
+    """Return the texts in a field that is a JSON list of them; none where it is empty or missing.
+
+    Raises:
+        StoreProtocolError: it is something else.
+    """
+    text = document.get(name)
+    if text is None or text == "":
+        return ()
+    try:
+        values = json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        values = None
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise damaged(path, f"its field {name} is malformed")
+    return tuple(values)
+
+
 def parsed(text: str, path: str) -> dict[str, object]:
     """Return the JSON object in a text.
 

@@ -202,11 +202,16 @@ class KeyRun(Run):
         return step
 
     def _strays(self) -> set[str]:
-        """Return the kids that this run has seen in the record, that are gone from it, and are still registered.
+        """Return the kids of keys that were taken away, and are registered.
 
-        Somebody else has retired them, and a list that this run wrote meanwhile may have put them back.
+        A list that somebody read before that, and wrote after it, has put them back: this run, or another one that was
+        interrupted before it could see so.
         """
-        return (self._seen - self.record.keys.keys()) & {key.kid for key in self._there.public_keys}
+        return self._removed() & {key.kid for key in self._there.public_keys}
+
+    def _removed(self) -> set[str]:
+        """Return the kids that this run has seen in the record, or that the record names, and that it lacks by now."""
+        return (self._seen | {*self.record.removed_kids}) - self.record.keys.keys()
 
     def _actions(self) -> Mapping[Action, Callable[[str], None]]:
         return {
@@ -363,7 +368,12 @@ class KeyRun(Run):
         self._put_keys(without=current.kid if current else "")
 
     def _unpublish(self, _: str) -> None:
-        key = None if self._strays() else leaving(self.record, self.intent)
+        strays = self._strays()
+        self.warnings += [
+            f"The key {kid!r} was registered, though it had been taken away; it is off again."
+            for kid in sorted(strays & {*self.record.removed_kids})
+        ]
+        key = None if strays else leaving(self.record, self.intent)
         # A key that leaves is then retired by compare-and-set on the record that is known: it tells of any change.
         self._put_keys(without="" if key is None else key.kid, is_fenced=key is not None)
 
@@ -383,8 +393,8 @@ class KeyRun(Run):
         for round_ in range(_ROUNDS):
             if round_ > 0 and not is_fenced:  # at first it is as it was just read or written
                 self.record = self._store.read(self.record.tenant_host, client_id)
-            # What this run has seen in the record and what is no longer there must not be left on the tenant.
-            gone = self._seen - self.record.keys.keys()
+            # What was taken away must not be left on the tenant.
+            gone = self._removed()
             self._seen |= self.record.keys.keys()
             wanted = changes.to_register(self.record, self.intent, without=without, restores=restores)
             self._client = client = self._tenant.oauth_clients.get(client_id)

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from qlik_keys.clock import SYSTEM_CLOCK
+from qlik_keys.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.errors import (
     ConfigurationError,
     LifecycleError,
@@ -17,8 +17,9 @@ from qlik_keys.errors import (
 )
 from qlik_keys.keys import KeySpec, PrivateKey, wrong_key
 from qlik_keys.lifecycle.deletion import staged_of
-from qlik_keys.lifecycle.finishing import Rotated, finish
+from qlik_keys.lifecycle.finishing import Rotated, finish, finished
 from qlik_keys.lifecycle.gone import gone_or_unknown
+from qlik_keys.lifecycle.key_plan import KeyIntent
 from qlik_keys.lifecycle.many import Hopeless, PartlyFailed, read_if_ours
 from qlik_keys.lifecycle.plan import Action
 from qlik_keys.lifecycle.shared_keys import shared_key_warnings
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.clock import Clock
     from qlik_keys.errors import StoreError
-    from qlik_keys.keystore.base import KeyStore, StagedClient
+    from qlik_keys.keystore.base import ClientRecord, KeyStore, StagedClient
     from qlik_keys.lifecycle.events import StepEvent
     from qlik_keys.lifecycle.run import Provisioned
     from qlik_keys.tenant import OAuthClient, QlikTenant
@@ -157,8 +158,9 @@ def resume(
 ) -> list[Resumed]:
     """Finish every operation on this tenant that was interrupted, as it was meant, whoever started it.
 
-    It finishes the staged clients and the operation that each client's record tells, then lists the tenant's clients
-    once and removes those that a lost answer made of a key that is already another client's.
+    It finishes the staged clients and the operation that each client's record tells. Then it lists the tenant's clients
+    once, takes away again the keys that were taken away and are registered all the same, and removes the clients that a
+    lost answer made of a key that is already another client's.
 
     Returns:
         One entry an operation; none when nothing had been cut off.
@@ -192,14 +194,17 @@ def resume_client(
     """
     work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
     results: list[Resumed] = []
+    clients: list[OAuthClient] = []
     try:
-        client = tenant.oauth_clients.get(client_id)
+        clients.append(tenant.oauth_clients.get(client_id))
     except TenantNotFound as problem:
         if not _is_being_deleted(work, client_id):
             raise gone_or_unknown(problem, store, tenant.host, client_id) from None
     else:
-        results = _finish_staged(work, staged_of(work, client), Hopeless(store, tenant.host))
-    results += _finish_rotations(work, [client_id], Hopeless(store, tenant.host))[0]
+        results = _finish_staged(work, staged_of(work, clients[0]), Hopeless(store, tenant.host))
+    done, records = _finish_rotations(work, [client_id], Hopeless(store, tenant.host))
+    results += done
+    results += _take_away_again(work, clients, records)
     _raise_failures(results)
     return results
 
@@ -221,11 +226,13 @@ def resume_in(work: Workplace) -> list[Resumed]:
     results = [Resumed(operation="provision", name=problem.path, error=problem) for problem in damaged]
     results += _finish_staged(work, all_staged, hopeless)
     client_ids = store.client_ids(host)
-    finished, names = _finish_rotations(work, client_ids, hopeless)
+    finished, records = _finish_rotations(work, client_ids, hopeless)
     results += finished
     if not hopeless.found:
-        results += _remove_duplicates(work)
-        results += _set_right(work, names)
+        clients = list(work.tenant.oauth_clients.iterate())
+        results += _take_away_again(work, clients, records)
+        results += _remove_duplicates(work, clients)
+        results += _set_right(work, {client_id: record.client_name for client_id, record in records.items()})
     _raise_failures(results)
     return results
 
@@ -279,9 +286,10 @@ def _tried(work: Workplace, item: Resumed, finish_it: Callable[[], Provisioned |
 
 def _finish_rotations(
     work: Workplace, client_ids: Iterable[str], hopeless: Hopeless
-) -> tuple[list[Resumed], dict[str, str]]:
-    """Finish what each client's record says is in progress; return it, and the name in each record that stays."""
-    results, names = [], {}
+) -> tuple[list[Resumed], dict[str, ClientRecord]]:
+    """Finish what each client's record says is in progress; return it, and by client id each record that stays."""
+    results: list[Resumed] = []
+    records: dict[str, ClientRecord] = {}
     for client_id in client_ids:
         if hopeless.found:
             break
@@ -298,12 +306,12 @@ def _finish_rotations(
             continue
         if record is None:
             continue
-        names[client_id] = record.client_name
+        records[client_id] = record
         if record.is_in_progress:
             operation = "rotate" if record.operation is None else record.operation.name
             item = replace(item, name=record.client_name, operation=operation)
             if operation == "delete":
-                del names[client_id]
+                del records[client_id]
             results.append(_tried(work, item, lambda record=record: finish(work, record)))  # type: ignore[misc]
             hopeless.saw(client_id, results[-1].error)
         elif record.is_shown_wrong and not work.rehearses:
@@ -312,27 +320,47 @@ def _finish_rotations(
             except QlikKeysError as problem:
                 results.append(replace(item, operation="show", name=record.client_name, error=problem))
                 hopeless.saw(client_id, problem)
-    return results, names
+    return results, records
 
 
-def _remove_duplicates(work: Workplace) -> list[Resumed]:
+def _take_away_again(
+    work: Workplace, clients: Iterable[OAuthClient], records: Mapping[str, ClientRecord]
+) -> list[Resumed]:
+    """Take away keys that are registered though they had been taken away.
+
+    A list of keys that was read before that and arrives after it puts them back, and whoever sent it may have been
+    interrupted before it could see so: no record says that anything is in progress.
+    """
+    results = []
+    for client in clients:
+        record = records.get(client.client_id)
+        if record is None or {key.kid for key in client.public_keys}.isdisjoint(record.removed_kids):
+            continue
+        item = Resumed(operation="retire", name=record.client_name, client_id=client.client_id)
+        intent = KeyIntent(now=utc_now(work.clock))
+        run = functools.partial(work.key_run, record, intent, operation="retire")
+        results.append(_tried(work, item, lambda run=run, record=record: finished(run(), record)))  # type: ignore[misc]
+    return results
+
+
+def _remove_duplicates(work: Workplace, clients: Iterable[OAuthClient]) -> list[Resumed]:
     """Remove clients that hold a key of ours under another client's id, and bear its name.
 
     They come of an answer that was lost, or of two people who made the same client at once and of whom one was cut off.
     """
     tenant, store = work.tenant, work.store
     holders: dict[tuple[str, str], list[OAuthClient]] = defaultdict(list)
-    for client in tenant.oauth_clients.iterate():
+    for client in clients:
         for key in client.public_keys:
             holders[client.client_name, key.kid].append(client)
     results = []
-    for (name, kid), clients in holders.items():
-        if len(clients) == 1:
+    for (name, kid), alike in holders.items():
+        if len(alike) == 1:
             continue
         item = Resumed(operation="remove_duplicate", name=name)
         try:
-            ours = [client for client in clients if _holds(store, tenant.host, client.client_id, kid)]
-            extra = [client for client in clients if not _has_record(store, tenant.host, client.client_id)]
+            ours = [client for client in alike if _holds(store, tenant.host, client.client_id, kid)]
+            extra = [client for client in alike if not _has_record(store, tenant.host, client.client_id)]
         except QlikKeysError as problem:
             results.append(replace(item, error=problem))
             continue

@@ -63,8 +63,8 @@ def can_log_in(world, made, key):
 
 
 def secret_part(key):
-    """The number that is the key (the PEMs of two keys begin alike); of a key in Transit, its thumbprint."""
-    return key.public.thumbprint if key.reference else json.loads(key.private.reveal("jwk"))["d"]
+    """The number that is the key (the PEMs of two keys begin alike); of a key in Transit, its public one."""
+    return key.public.to_dict()["x"] if key.reference else json.loads(key.private.reveal("jwk"))["d"]
 
 
 def readable_versions(world, made):
@@ -428,3 +428,58 @@ def test_eight_who_rotate_at_once_make_one_key(world, made):
     assert {result.kid for result in results} == {record.current.kid}
     assert all(problem.hint for problem in problems)
     assert can_log_in(world, made, record.current)
+
+
+def test_a_list_that_arrives_too_late_brings_no_removed_key_back(world, made):
+    """Somebody reads the list of keys, sends it after the key was revoked, and is interrupted before a look at it."""
+    clients, store, host = world.tenant.oauth_clients, world.store, world.tenant.host
+    old = clients.get(made.client_id).public_keys
+    revoked = qk.revoke(world.tenant, store, made.client_id)
+    theirs = qk.generate(qk.KeySpec("ES384")).public
+    kept = [*clients.get(made.client_id).public_keys, theirs]
+    clients.patch(made.client_id, [PatchOperation("replace", "/publicKeys", [*old, *kept])])
+    assert store.read(host, made.client_id).removed_kids == (old[0].kid,)
+
+    found = qk.audit(world.tenant, store)
+    found = found[(found["client_id"] == made.client_id) & (found["finding"] == "removed-key-registered")]
+    assert [(row.severity, row.command) for row in found.itertuples()] == [("critical", "qlik-keys resume")]
+    [check] = [
+        check for check in qk.doctor(world.tenant, store, made.client_id).findings if check.name == "kid-registered"
+    ]
+    assert (old[0].kid in check.why, "qlik-keys resume" in check.advice) == (True, True)
+
+    [resumed] = [item for item in qk.resume(world.tenant, store) if item.client_id == made.client_id]
+    assert (resumed.operation, resumed.error, resumed.result.kid) == ("retire", None, revoked.kid)
+    assert f"The key {old[0].kid!r} was registered" in resumed.result.warnings[0]
+    assert [key.kid for key in clients.get(made.client_id).public_keys] == [revoked.kid, theirs.kid]
+    assert qk.resume(world.tenant, store) == []
+
+
+def test_a_rotation_takes_a_removed_key_away_again(world, made):
+    clients = world.tenant.oauth_clients
+    old = clients.get(made.client_id).public_keys
+    qk.rotate(world.tenant, world.store, made.client_id, overlap=AT_ONCE)
+    clients.patch(
+        made.client_id, [PatchOperation("replace", "/publicKeys", [*old, *clients.get(made.client_id).public_keys])]
+    )
+    again = qk.rotate(world.tenant, world.store, made.client_id, overlap=AT_ONCE)
+    assert [key.kid for key in clients.get(made.client_id).public_keys] == [again.kid]
+    assert len(world.store.read(world.tenant.host, made.client_id).removed_kids) == 2
+
+
+def test_a_key_that_is_brought_back_on_purpose_stays(world, made):
+    own = qk.generate(qk.KeySpec("ES384"))
+    for key in (own, None, own):
+        options = {} if key is None else {"key": key}
+        rotated = qk.rotate(world.tenant, world.store, made.client_id, overlap=AT_ONCE, **options)
+    assert rotated.kid == own.public.kid
+    assert own.public.kid not in world.store.read(world.tenant.host, made.client_id).removed_kids
+    assert qk.resume(world.tenant, world.store) == []
+    assert [key.kid for key in world.tenant.oauth_clients.get(made.client_id).public_keys] == [own.public.kid]
+
+
+def test_a_record_forgets_removed_keys_but_the_newest_ten(world, made):
+    record = world.store.read(world.tenant.host, made.client_id)
+    for number in range(12):
+        record = record.without_key(f"2026-01-{number + 1:02}")
+    assert record.removed_kids == tuple(f"2026-01-{number:02}" for number in range(3, 13))

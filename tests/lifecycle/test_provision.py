@@ -319,7 +319,23 @@ def test_a_client_deleted_by_hand_half_way_is_made_again(world, name):
     assert client.client_id not in world.store.client_ids(world.tenant.host)
 
 
-def test_a_duplicate_that_a_dead_run_left_is_removed(world, name):
+def test_a_duplicate_that_a_dead_run_left_is_removed_and_no_other_client(world, name):
+    other, without_key = (
+        NewOAuthClient(
+            app_type="web",
+            client_name=f"{name}-{what}",
+            allowed_scopes=("user_default",),
+            allowed_grant_types=("client_credentials",),
+            allowed_auth_methods=(method,),
+            public_keys=keys,
+            consent_method="trusted",
+        )
+        for what, method, keys in (
+            ("other", "private_key_jwt", (qk.generate(qk.KeySpec("ES384")).public,)),
+            ("secret", "client_secret", ()),
+        )
+    )
+    bystanders = [world.tenant.oauth_clients.create(each).client.client_id for each in (other, without_key)]
     made = qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
     key = world.store.read(world.tenant.host, made.client_id).current
     twin = world.tenant.oauth_clients.create(
@@ -336,6 +352,7 @@ def test_a_duplicate_that_a_dead_run_left_is_removed(world, name):
     [item] = qk.resume(world.tenant, world.store)
     assert (item.operation, item.client_id) == ("remove_duplicate", twin.client_id)
     assert world.assert_settled(name).client_id == made.client_id
+    assert [world.tenant.oauth_clients.get(each).client_id for each in bystanders] == bystanders
 
 
 def test_one_that_cannot_be_finished_does_not_keep_the_others_waiting(world, name):
