@@ -41,8 +41,8 @@ class Checks:
         self._answers = answers
         self._seen_kids: dict[str, None] = {}  # every kid that etl was seen with, in their order
 
-    def check(self, exercise: int) -> None:
-        """Print how far an exercise is."""
+    def check(self, exercise: object = None) -> None:
+        """Print how far an exercise is, or what to write where none is named."""
         checks: dict[int, Callable[[], str]] = {
             1: self._client_with_a_key,
             2: self._logged_in,
@@ -53,6 +53,9 @@ class Checks:
             7: self._revoked,
             8: self._kept_in_the_vault,
         }
+        if exercise is None:
+            _say("○", "Write which exercise: check(1) to check(8).")
+            return
         if type(exercise) is not int or exercise not in checks:
             _say("○", f"There is no exercise {exercise!r}: they are 1 to 8.")
             return

@@ -9,6 +9,7 @@ import unicodedata
 
 # The control characters have no name in Unicode's own table (category Cc), and these are the ones that people paste.
 _CONTROLS = {"\t": "a tab", "\n": "a line break", "\r": "a line break", "\0": "a zero byte", "\x1b": "an escape"}
+_JOINERS = "\u200c\u200d"  # zero width non-joiner and joiner: part of how a word or a picture is spelt
 
 
 def name_problem(name: str, *, longest: int | None = None) -> str:
@@ -27,11 +28,18 @@ def name_problem(name: str, *, longest: int | None = None) -> str:
     if not trimmed:
         return "is empty"
     for place, letter in enumerate(trimmed, start + 1):
-        if not letter.isprintable():
+        if not letter.isprintable() and not _joins(trimmed, place - start - 1):
             return f"has {_described(letter)} as its character {place}, which cannot be shown"
     if longest is not None and len(trimmed) > longest:
         return f"has {len(trimmed)} characters; {longest} are the most"
     return ""
+
+
+def _joins(text: str, place: int) -> bool:
+    """Tell whether a character is a joiner between two others, as Persian, Indic scripts and many emoji have them."""
+    if text[place] not in _JOINERS or place in (0, len(text) - 1):
+        return False
+    return all(text[beside].isprintable() and not text[beside].isspace() for beside in (place - 1, place + 1))
 
 
 def _described(letter: str) -> str:

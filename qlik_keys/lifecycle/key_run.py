@@ -245,6 +245,9 @@ class KeyRun(Run):
         self.record = self._store.write(replace(self.record, operation=None), read_back=False)
 
     def _make_next(self, _: str) -> None:
+        if self._made is not None and self._made.kid in self.record.keys:
+            self._has_arrived(self._made)
+            return
         if self._made is not None and self._made_for != self.record.version:
             self._give_up_made(self._made)
         if self._made is None:
@@ -263,17 +266,29 @@ class KeyRun(Run):
         except StoreConflict:
             lost = True
         if lost:
+            there = self._record_there()
+            if there is not None and self._made.kid in there.keys:
+                self.record = there
+                self._has_arrived(self._made)
+                return
             self._store.discard_key(self._made)
             self._made = None
-            if self._has_same_keys():
+            if self._has_same_keys(there):
                 raise StoreConflict(f"Somebody else looked after {self._client_name!r}.", hint="Ask again.")
             raise NeedsPerson(
                 f"Somebody else is changing the keys of {self._client_name!r} at this moment.",
                 hint="Ask again in a minute.",
                 retryable=True,
             )
-        self.made_kid = self._made.kid
-        self._seen.add(self.made_kid)
+        self._has_arrived(self._made)
+
+    def _has_arrived(self, made: StoredKey) -> None:
+        """Take note that the record has the key, perhaps by a write of which no answer came.
+
+        It is never discarded from then on: it may be what consumers use.
+        """
+        self.made_kid = made.kid
+        self._seen.add(made.kid)
         self._made = None
         self.intent = replace(self.intent, new_key=False)
 
@@ -296,11 +311,16 @@ class KeyRun(Run):
                 retryable=True,
             )
 
-    def _has_same_keys(self) -> bool:
-        """Tell whether the record, after a lost race, still has the keys that it had: then the step can be repeated."""
+    def _record_there(self) -> ClientRecord | None:
+        """Return the record as it is after a lost race, None where it is gone."""
         try:
-            there = self._store.read(self.record.tenant_host, self.record.client_id)
+            return self._store.read(self.record.tenant_host, self.record.client_id)
         except StoreNotFound:
+            return None
+
+    def _has_same_keys(self, there: ClientRecord | None) -> bool:
+        """Tell whether the record, after a lost race, still has the keys that it had: then the step can be repeated."""
+        if there is None:
             return not self.record.version
         return replace(there, version=self.record.version) == self.record
 

@@ -165,6 +165,7 @@ class ClientChangesView:
         put(self._steps, shown + (markup.steps(steps) if steps else ""))
         is_told = AT in state.results or state.work_at == AT
         show(self._card, visible=plan is not None or bool(steps) or is_told)
+        (self._card.add_class if plan is None or is_changing else self._card.remove_class)("qk-one-column")
         show(self._rows, visible=state.clients is not None)
 
     def _draw_button(self, state: PanelState, plan: ShownPlan | None, *, is_changing: bool) -> None:

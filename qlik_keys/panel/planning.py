@@ -142,8 +142,10 @@ class Planning(Calling):
             return plan.blocked
         if plan.is_empty:
             return "There is nothing to do."
-        if form.operation == "delete" and form.confirm.strip() != form.client_id:
+        if form.operation == "delete" and not form.confirm.strip():
             return "Type the client's id to confirm."
+        if form.operation == "delete" and form.confirm.strip() != form.client_id:
+            return f"That is not the client's id, which is {form.client_id}."
         if form.operation == "remove_secret" and form.hint not in plan.hints:
             return "Choose which client secret."
         return ""

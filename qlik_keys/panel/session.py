@@ -155,7 +155,7 @@ class Session(Worker):
             names = ", ".join(f"{what.lower()} of {of}" for _, of, what in self._waiting)
             raise ConfigurationError(
                 f"Not ended: a secret that is shown once would be lost ({names}).",
-                hint="Show it, store it and press I have stored it; or end the session once more.",
+                hint='Show it, store it and press "I have stored it"; or end the session once more.',
             )
         self._was_warned, self._waiting = False, []
         self._tell_of_secrets()

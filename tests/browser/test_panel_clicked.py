@@ -36,7 +36,7 @@ def test_from_nothing_to_a_proved_client_in_the_table(request, open_panel, serve
     expect(opened.locator("pre").first).to_contain_text('"allowedAuthMethods"')
     expect(opened).to_contain_text("qlik raw post v1/oauth-clients --body '{")
     expect(steps.filter(has_text="Make the key")).to_contain_text("POST /v1/secret/data/qlik-keys/")
-    expect(steps.filter(has_text="Prove it")).to_contain_text("POST /oauth/token")
+    expect(steps.filter(has_text="Verify it")).to_contain_text("POST /oauth/token")
 
     go_to(panel, "Clients")
     row = panel.locator(".qk-table tbody tr")

@@ -15,6 +15,7 @@ import uuid
 from threading import Event
 
 import pytest
+from between import CUT
 from key_changes import CHANGES
 from support import ManualClock
 
@@ -161,20 +162,25 @@ def other_actor(world, operation, client_id):
 
 
 @pytest.mark.parametrize(
-    ("custody", "operation", "other"),
+    ("custody", "operation", "other", "answer"),
     [
         *itertools.product(
             ["kv"],
             ["rotate", "rotate at once", "revoke", "retire"],
             ["rotate", "rotate at once", "revoke", "resume"],
+            [None],
         ),
-        ("kv", "adopt", "revoke"),
-        ("transit", "adopt", "revoke"),
-        ("transit", "adopt", "rotate"),
-        ("transit", "rotate at once", "revoke"),
+        ("kv", "adopt", "revoke", None),
+        ("transit", "adopt", "revoke", None),
+        ("transit", "adopt", "rotate", None),
+        ("transit", "rotate at once", "revoke", None),
+        ("transit", "rotate at once", "rotate at once", None),
+        ("transit", "rotate at once", "rotate at once", CUT),
+        ("transit", "revoke", "resume", CUT),
+        ("transit", "adopt", "rotate at once", CUT),
     ],
 )
-def test_another_actor_at_any_call(operation, other, world, between, name):
+def test_another_actor_at_any_call(operation, other, answer, *, world, between, name):
     """The other one runs from start to end between two calls: one wins, the other is told, nobody is locked out.
 
     No key that a revocation was told of is used again, and none that the tenant has is one that the store has not.
@@ -191,6 +197,7 @@ def test_another_actor_at_any_call(operation, other, world, between, name):
             act()
             if other == "revoke" and not heard and before is not None:
                 revoked.update(before.keys)
+            return answer
 
         between.strike(number, "after", intrude)
         problem = change_through(world, between, operation, client_id)

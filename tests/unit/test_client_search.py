@@ -68,10 +68,15 @@ UNDERSTOOD = {
     "login:secret": {"web"},
     "id:0a20": {"etl"},
     "nightly >2026-01-01 rotation": {"etl"},
+    "today": {"etl"},
+    "created:today": {"etl"},
+    "<today": {"old"},
+    ">yesterday etl": {"etl"},
+    "yesterday": set(),
     "name:": {"etl", "web", "old"},  # not typed to its end yet
 }
 NO_DATES = {
-    "created:yesterday": "created:yesterday",
+    "created:tomorrow": "created:tomorrow",
     ">2026-13": ">2026-13",
     "etl >1.10.2026": ">1.10.2026",
     "<": "<",
@@ -92,7 +97,7 @@ def answers(tmp_path_factory):
     searches = [*UNDERSTOOD, *NO_DATES]
     folder = tmp_path_factory.mktemp("search")
     program = (
-        f"{SCRIPT.read_text()}\nconst columns = {json.dumps(columns)};\n"
+        f"Date.now = () => Date.UTC(2026, 9, 1, 12);\n{SCRIPT.read_text()}\nconst columns = {json.dumps(columns)};\n"
         f"const told = {json.dumps(searches)}.map((text) => {{ const {{ terms, problems }} = parseSearch(text);"
         " return [[0, 1, 2].filter((row) => fitsSearch(terms, columns, row)), problems]; });\n"
         "console.log(JSON.stringify(told));\n"

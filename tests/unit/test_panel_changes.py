@@ -115,9 +115,14 @@ def test_delete_wants_the_id_once_more(presenter, tenant, made):
     form = ChangeForm(operation="delete", client_id=made.client_id)
     presenter.plan_change(form)
     assert "Delete the client" in presenter.state.plan.irreversible[0]
-    for wrong in ("", made.name, made.client_id[:-1]):
+    differs = f"That is not the client's id, which is {made.client_id}."
+    for wrong, why in (
+        ("", "Type the client's id to confirm."),
+        (made.name, differs),
+        (made.client_id[:-1], differs),
+    ):
         unconfirmed = ChangeForm(operation="delete", client_id=made.client_id, confirm=wrong)
-        assert presenter.problem_of_change(unconfirmed) == "Type the client's id to confirm."
+        assert presenter.problem_of_change(unconfirmed) == why
         presenter.change(unconfirmed)
         assert presenter.state.error.kind == "ConfigurationError"
         assert tenant.oauth_clients.get(made.client_id)

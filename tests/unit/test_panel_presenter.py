@@ -471,9 +471,23 @@ def test_a_name_is_checked_beside_the_work(box, clock):
     presenter.check_name('not "checked" by O\'Brien \\ 日本')
     assert presenter.state.name_note == '✓ The name not "checked" by O\'Brien \\ 日本 is free.'
     # What is no name is not called free beside the line that refuses it.
-    for no_name in (" ", "a\tb", "zero\u200bwidth", "x" * 513):
+    for no_name in (
+        " ",
+        "a\tb",
+        "zero\u200bwidth",
+        "joined\u200d",
+        "\u200cjoined",
+        "twice\u200d\u200djoined",
+        "x" * 513,
+    ):
         presenter.check_name(no_name)
         assert presenter.state.name_note == ""
+    # Joiners are part of how words and pictures are spelt.
+    for name in ("क्\u200cष", "क्\u200dष", "👩\u200d💻 etl"):
+        presenter.check_name(name)
+        assert presenter.state.name_note == f"✓ The name {name} is free."
+        presenter.make_client(client(name))
+        assert presenter.last_made.name == name
     presenter.end_session()
 
 

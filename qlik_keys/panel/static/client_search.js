@@ -23,28 +23,34 @@ function periodOf(word) {
   return { from, until: from + LAST };
 }
 
+const daysAgo = (days) => new Date(Date.now() - 86_400_000 * days).toISOString().slice(0, 10); // UTC, as the table's dates
+const RELATIVE = { today: 0, yesterday: 1 };
+const withDay = (word) =>
+  word.replace(/^((?:[a-z]+:)?(?:>=|<=|>|<)?)(today|yesterday)$/, (_, before, day) => before + daysAgo(RELATIVE[day]));
+
 export function parseSearch(text) {
   const terms = [];
   const problems = [];
-  for (const [, quoted, plain] of text.toLowerCase().matchAll(/"([^"]*)"?|(\S+)/g)) {
+  for (const [, quoted, typed] of text.toLowerCase().matchAll(/"([^"]*)"?|(\S+)/g)) {
     if (quoted !== undefined) {
       if (quoted.trim()) terms.push({ text: quoted.trim() });
       continue;
     }
+    const plain = withDay(typed);
     const [, field, value] = /^([a-z]+):(.*)$/.exec(plain) || [];
     if (field in DATE_FIELDS) {
       const period = periodOf(value);
       if (period) terms.push({ dates: [DATE_FIELDS[field]], ...period });
-      else problems.push(plain);
+      else problems.push(typed);
     } else if (field in TEXT_FIELDS) {
       if (value) terms.push({ field: TEXT_FIELDS[field], text: value.replaceAll('"', "") });
     } else if (/^[<>]/.test(plain) || /^\d{4}[\d-]*\.\./.test(plain)) {
       const period = periodOf(plain);
       if (period) terms.push({ dates: ["created"], ...period });
-      else problems.push(plain);
+      else problems.push(typed);
     } else if (DATE.test(plain)) {
       // A year is a piece of many an id, which is made of digits and letters by chance.
-      terms.push({ text: plain, dates: SEEN_DATES, ...periodOf(plain), isYear: plain.length === 4 });
+      terms.push({ text: typed, dates: SEEN_DATES, ...periodOf(plain), isYear: plain.length === 4 });
     } else terms.push({ text: plain });
   }
   return { terms, problems };

@@ -16,7 +16,7 @@ const ORDERS = {
 };
 const HELP =
   "Words in any order, all of which must fit: of name, id, key id, scope, login, finding; in quotes, words in a row. " +
-  "2026-11 is a date of the row; >2026-10-01, <2026-11 and 2026-10..2026-11 are about the day the client was created. " +
+  "2026-11, today and yesterday (UTC) are dates of the row; >2026-10-01, <2026-11 and 2026-10..2026-11 are about the day the client was created. " +
   "For one field alone: name:etl, scope:apps, finding:secret, login:secret, created:2026-11, updated:>2026-10, " +
   "key:<2026-06 (when the key was made), rotate:<2026-12.";
 
@@ -247,7 +247,7 @@ function render({ model, el }) {
     if (first > 0) rows.push(filler("qk-spacer", "", first * rowHeight()));
     for (let place = first; place < last; place += 1) rows.push(rowOf(shown[place], place));
     if (last < shown.length) rows.push(filler("qk-spacer", "", (shown.length - last) * rowHeight()));
-    if (!shown.length) rows.push(filler("", count() ? "No client matches." : "The tenant has no OAuth client yet."));
+    if (!shown.length) rows.push(filler("", count() ? "No client matches. Dates are written 2026-11-28, today or yesterday." : "The tenant has no OAuth client yet."));
     body.replaceChildren(...rows);
     table.setAttribute("aria-rowcount", shown.length + 1);
     all.checked = shown.length > 0 && shown.every((row) => selected.has(columns.client_id[row]));
