@@ -324,9 +324,15 @@ _UNKNOWN_AUTHORITY = (
     "its certificate is signed by an authority that this machine does not trust",
     _TRUST + "; behind a proxy that re-signs traffic that is the proxy's own.",
 )
+# A server that leaves out its intermediate certificate looks the same from here as one of an unknown authority.
+_NO_ISSUER = (
+    _UNKNOWN_AUTHORITY[0],
+    f"{_UNKNOWN_AUTHORITY[1]} If that is trusted already, the server leaves out its intermediate certificate, and its "
+    "operator must add it.",
+)
 # By OpenSSL's X509_V_ERR_*, which are part of its stable interface.
 _CERTIFICATES: dict[int, tuple[str, str]] = {
-    2: _UNKNOWN_AUTHORITY,
+    2: _NO_ISSUER,
     9: (
         "its certificate is not valid yet",
         "Check this machine's clock; if it is right, the server's operator must act.",
@@ -340,8 +346,8 @@ _CERTIFICATES: dict[int, tuple[str, str]] = {
         "Make sure that it is the right server; then point {trust} to that certificate itself.",
     ),
     19: _UNKNOWN_AUTHORITY,
-    20: _UNKNOWN_AUTHORITY,
-    21: _UNKNOWN_AUTHORITY,
+    20: _NO_ISSUER,
+    21: _NO_ISSUER,
     23: ("its certificate was revoked", "The server's operator must replace it."),
     62: (
         "its certificate is for another host name",

@@ -27,7 +27,7 @@ WRONG = {
     "not yet valid": ("its certificate is not valid yet", "clock"),
     "other name": ("its certificate is for another host name", "by its name"),
     "self-signed": ("its certificate is self-signed", "that certificate itself"),
-    "other authority": ("its certificate is signed by an authority that this machine does not trust", "Point"),
+    "other authority": ("its certificate is signed by an authority that this machine does not trust", "intermediate"),
 }
 
 
@@ -72,9 +72,9 @@ def test_without_its_authority_neither_is_trusted(tenant_fronts, tls_openbao):
     told = "signed by an authority that this machine does not trust"
     tenant, store = failed_tenant(tenant_fronts["good"]), failed_store(tls_openbao.urls["good"])
     assert told in tenant.message
-    assert "SSL_CERT_FILE" in tenant.hint
+    assert "Point SSL_CERT_FILE" in tenant.hint
     assert told in store.message
-    assert "VAULT_CACERT" in store.hint
+    assert "Point `ca_cert` (VAULT_CACERT)" in store.hint
 
 
 @pytest.mark.openbao
