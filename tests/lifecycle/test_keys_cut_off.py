@@ -174,7 +174,6 @@ def other_actor(world, operation, client_id):
         ("transit", "adopt", "revoke", None),
         ("transit", "adopt", "rotate", None),
         ("transit", "rotate at once", "revoke", None),
-        ("transit", "rotate at once", "rotate at once", None),
         ("transit", "rotate at once", "rotate at once", CUT),
         ("transit", "revoke", "resume", CUT),
         ("transit", "adopt", "rotate at once", CUT),
