@@ -105,7 +105,9 @@ def look_at_the_least_scopes(panel, look):
 
 
 def look_at_users_found(panel, look):
-    panel.get_by_label("Whose token", exact=True).press_sequentially("grace")
+    whose = panel.get_by_label("Whose token", exact=True)
+    expect(whose).to_be_visible()
+    whose.press_sequentially("grace")
     button(panel, "Search users").click()
     expect(panel.get_by_label("Users found")).to_be_visible()
     look("a user")
@@ -184,7 +186,15 @@ def test_the_whole_job_by_keyboard(page, lab, open_panel):
     page.keyboard.press("Enter")
     expect(told(panel)).to_contain_text("by-keyboard is made.")
     expect(told(panel)).to_be_focused()
+    # No key is a shortcut of JupyterLab's, which would insert, cut or delete cells.
+    cells = page.locator(".jp-Notebook .jp-Cell").count()
+    panel.get_by_label("Step by step").focus()
+    for key in "abcxvdd":
+        page.keyboard.press(key)
     tab(panel, "New client").focus()
+    for key in ("x", "d", "d", "Backspace"):
+        page.keyboard.press(key)
+    assert page.locator(".jp-Notebook .jp-Cell").count() == cells
     page.keyboard.press("ArrowRight")
     row = panel.get_by_label("Select by-keyboard")
     expect(row).to_be_checked()  # the client that was just made is the selected one

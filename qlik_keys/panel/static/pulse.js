@@ -85,6 +85,18 @@ function followFocus(root) {
   };
 }
 
+// In a notebook that is not being edited, JupyterLab takes single keys for itself wherever no text is typed: d twice on a
+// ticked box would delete the cell, and the panel with it. What goes with Ctrl, Alt or Cmd, and Shift+Enter, stays its.
+const MOVING = new Set(["Backspace", "Delete", "Home", "End", "PageUp", "PageDown"]);
+function keepKeys(root) {
+  const keep = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key.length === 1 || MOVING.has(event.key) || event.key.startsWith("Arrow")) event.stopPropagation();
+  };
+  root.addEventListener("keydown", keep);
+  return () => root.removeEventListener("keydown", keep);
+}
+
 // The kernel tells times in UTC; a person reads them in the zone of the page, with UTC in the tooltip.
 function inOwnZone(moment) {
   const date = new Date(moment);
@@ -124,7 +136,7 @@ function render({ model, el }) {
     if (!root) {
       root = found;
       root.addEventListener("click", clicked);
-      stop = [followFocus(root), tellTimes(root)];
+      stop = [followFocus(root), keepKeys(root), tellTimes(root)];
     }
     return root.classList.toggle("qk-alive", Boolean(own.comm_live));
   };
