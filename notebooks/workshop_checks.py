@@ -5,8 +5,8 @@ An answer is looked up by its name when a check runs, so a check before its answ
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import qlik_keys as qk
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
 _RUN_THE_FIRST = "Run the first cell of this notebook: it starts the sandbox, and where it has ended, another one."
 _NEED_ETL = "There is no client with the name etl: do exercise 1 first."
+_HOUR = timedelta(hours=1)
 _ROTATE = "qk.rotate(tenant, store, etl_id, overlap=timedelta(hours=1))"
-
-
-_KID = re.compile(r"\d{4}-\d\d-\d\d_[A-Za-z0-9_-]{43}")
 
 
 class NotYetError(Exception):
@@ -93,7 +91,8 @@ class Checks:
         me = self._answer("me")
         if not isinstance(me, Mapping):
             what = type(me).__name__
-            hint = " Take its .json()." if callable(getattr(me, "json", None)) else ""
+            is_answer = hasattr(me, "status_code")
+            hint = " Take its .json()." if is_answer else " Call with httpx and PrivateKeyJwtAuth."
             raise NotYetError(f"`me` is of the type {what}, and shall be what the tenant answers, a dict.{hint}")
         subject = me.get("subject")
         if subject is None:
@@ -111,6 +110,11 @@ class Checks:
         if isinstance(refused, type):
             raise NotYetError("`refused` is the class of an error, and shall be the error: `except … as error`.")
         if isinstance(refused, qk.errors.AssertionRejected):
+            etl_id = self._etl().client_id
+            if etl_id not in str(refused):
+                raise NotYetError(
+                    f"The tenant refused another client than etl: {refused} Ask with client_id=etl_id, which is its id."
+                )
             return f"Refused, as it should be. The hint of the error: {refused.hint}"
         if isinstance(refused, BaseException):
             raise NotYetError(
@@ -142,6 +146,14 @@ class Checks:
         missing = [kid for kid in kids if kid not in self._key_ids(client)]
         if missing:
             raise NotYetError(f"The key {missing[0]} is registered, but the Vault does not have it. {_again(client)}")
+        record = self._panel.store.read(self._panel.tenant.host, client.client_id)
+        ends, since = record.old_keys_end, record.current.promoted_at if record.current is not None else None
+        if ends is not None and since is not None and abs(ends - since - _HOUR) > _HOUR / 2:
+            hours = round((ends - since) / _HOUR, 1)
+            raise NotYetError(
+                f"The overlap is {hours:g} hours, and shall be one. Take the old key away, "
+                f"qk.retire_due(tenant, store, etl_id, force=True), and rotate it again: {_ROTATE}"
+            )
         self._note(client)
         return "Both keys log in until the overlap is over: nobody notices a rotation."
 
@@ -179,7 +191,7 @@ class Checks:
         if "client_secret" in adopted.allowed_auth_methods or adopted.client_secrets:
             raise NotYetError(
                 "seeded-00003 has a key now, and its client secret too. Take that away: "
-                'qk.adopt(tenant, store, "seeded-00003", remove_secrets=True)'
+                f'qk.adopt(tenant, store, "{adopted.client_id}", remove_secrets=True)'
             )
         if by_secret == left:
             raise NotYetError(
@@ -216,8 +228,12 @@ class Checks:
             )
         if leaked in kids:
             raise NotYetError("The tenant refuses that key, but the Vault still has it. Run qk.revoke again.")
-        if leaked not in self._seen_kids and not _KID.fullmatch(leaked):
-            raise NotYetError(f"`leaked_kid` is {leaked!r}, which is no kid. Take the current kid of the store.")
+        removed = self._panel.store.read(self._panel.tenant.host, client.client_id).removed_kids
+        if leaked not in (*self._seen_kids, *removed):
+            raise NotYetError(
+                f"`leaked_kid` is {leaked!r}, which is no kid that etl ever had. Note the current kid of the store, and "
+                "revoke it."
+            )
         return "Whoever has the old key is locked out; the job reads the new one."
 
     def _kept_in_the_vault(self) -> str:

@@ -90,6 +90,13 @@ def test_the_analysts_notebook_breaks_a_client_and_mends_it(real, box, monkeypat
         assert tenant.oauth_clients.list(eq("clientName", "qlik-keys-notebook-04")) == []
 
 
+def test_each_notebook_stands_in_the_readme_and_no_other_is_there():
+    readme = (NOTEBOOKS.parent / "README.md").read_text()
+    assert {path.name for path in NOTEBOOKS.glob("*.ipynb")} == set(
+        re.findall(r"^\| \[.*\]\(notebooks/(.*)\)", readme, re.MULTILINE)
+    )
+
+
 # What learners do wrong, in the order of one sitting: the cell, the exercise that is checked, what the check says.
 IN_ORDER = [
     ("", 1, "○ The sandbox is not running. Run the first cell"),
@@ -138,7 +145,7 @@ IN_ORDER = [
     ("", 2, "There is nothing in `me` yet"),
     ('import pandas as pd\nme = pd.DataFrame({"subject": ["x"]})', 2, "`me` is of the type DataFrame, and shall be"),
     ("me = ...", [2], "There is no exercise [2]: they are 1 to 8."),
-    ("me = tenant.users.me()", 2, "`me` is of the type User"),
+    ("me = tenant.users.me()", 2, "of the type User, and shall be what the tenant answers, a dict. Call with httpx"),
     ('me = tenant.raw("get", "v1/users/me").json()', 2, "That is the administrator, by an API key."),
     (
         (
@@ -154,6 +161,15 @@ IN_ORDER = [
     ("", 3, "There is nothing in `refused` yet"),
     ("refused = qk.errors.AssertionRejected", 3, "`refused` is the class of an error"),
     ("refused = source.token()", 3, "If there was none, the key that signed is registered"),
+    (
+        (
+            'by = {"client_id": "etl", "signer": qk.generate(qk.KeySpec("ES384")).signer()}\n'
+            'try:\n    qk.TokenSource(f"{tenant.url}/oauth/token", **by).token()\n'
+            "except qk.errors.AssertionRejected as error:\n    refused = error"
+        ),
+        3,
+        "The tenant refused another client than etl",
+    ),
     ('refused = ValueError("a typo")', 3, "`refused` is a ValueError, which says something else: a typo"),
     ("", 4, "etl still has its one key. Rotate it with an overlap"),
     (
@@ -162,7 +178,15 @@ IN_ORDER = [
         "overlap must be a timedelta, for instance timedelta(hours=24), not int\n○ Not yet. etl still has its one key.",
     ),
     ("qk.rotate(tenant, store, etl_id, overlap=timedelta(0));", 4, "the overlap was zero, so the old key went at once"),
-    ("rotated = qk.rotate(tenant, store, etl_id, overlap=timedelta(hours=1))", 4, "✓ Both keys log in"),
+    ("qk.rotate(tenant, store, etl_id);", 4, "The overlap is 24 hours, and shall be one. Take the old key away"),
+    (
+        (
+            "qk.retire_due(tenant, store, etl_id, force=True)\n"
+            "rotated = qk.rotate(tenant, store, etl_id, overlap=timedelta(hours=1))"
+        ),
+        4,
+        "✓ Both keys log in",
+    ),
     ("qk.retire_due(tenant, store);", 5, "The tenant has 2 keys of etl still. The overlap is not over"),
     ("qk.retire_due(tenant, store, etl_id, force=True);", 5, "✓"),
     ("", 4, "etl has one key, and the one before it is gone. If that was exercise 5, go on;"),
@@ -196,7 +220,8 @@ IN_ORDER = [
         7,
         "`leaked_kid` is the key that etl has now.",
     ),
-    ('leaked_kid = "the key of etl"', 7, "is 'the key of etl', which is no kid."),
+    ('leaked_kid = "the key of etl"', 7, "is 'the key of etl', which is no kid that etl ever had."),
+    (f'leaked_kid = "2026-11-28_{"x" * 43}"', 7, "which is no kid that etl ever had. Note the current kid"),
     ("leaked_kid = store.read(tenant.host, etl_id).current.kid\nqk.revoke(tenant, store, etl_id);", 7, "✓"),
     ("", 8, "There is no client with the name vault-only. Make it with a VaultKeyStore"),
     (
