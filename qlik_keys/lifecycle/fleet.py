@@ -145,6 +145,7 @@ def rotate_due(
 
 def retire_due(work: Workplace, *, force: bool) -> list[Rotated]:
     """Retire what is due of all clients; see `key_operations.retire_due`."""
+    require(FLAG, force=force)
     results: list[FleetResult] = []
     foreign = 0
     hopeless = Hopeless(work.store, work.tenant.host)

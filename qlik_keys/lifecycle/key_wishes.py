@@ -194,6 +194,7 @@ def _is_being_made(record: ClientRecord, key: KeySpec | PrivateKey | None) -> bo
 
 def retire(work: Workplace, client: str, *, force: bool = False) -> list[Rotated]:
     """Retire what is due of one client; see `key_operations.retire_due`."""
+    require(FLAG, force=force)
 
     def perform(client_id: str) -> list[Rotated]:
         record = work.read(client_id)
@@ -239,6 +240,7 @@ def adopt(
     custody: Custody | None = None,
 ) -> Rotated:
     """See `key_operations.adopt`."""
+    require(FLAG, remove_secrets=remove_secrets)
     refuse_unserviceable(rotate_after)
     checked_custody(custody)
     return by_id_or_name(
