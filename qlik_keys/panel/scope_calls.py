@@ -65,6 +65,8 @@ def proposal_markup(proposal: ScopeProposal) -> str:
 
 
 def _needs(call: NamedCall) -> str:
+    if not call.is_call:
+        return "<span class='qk-muted'>not understood: write it as GET /v1/apps, or as app ls</span>"
     if not call.is_known:
         return "<span class='qk-muted'>unknown: nothing that Qlik publishes says which scope this needs</span>"
     note = f" <span class='qk-muted'>({escape(call.note)})</span>" if call.note and call.scopes else ""

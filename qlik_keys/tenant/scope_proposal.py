@@ -65,7 +65,7 @@ _NOTES = {
 _NOUNS = {"item": "items", "glossary": "glossaries", "data-set": "data-sets", "dataset": "data-sets"}
 _NOUNS |= {"ml": "ml/experiments", "knowledgebase": "knowledgebases", "data-connection": "data-connections"}
 _READING_VERBS = frozenset({"count", "get", "ls", "me", "types"})
-_PROGRAMS = frozenset({"qlik", "qlik-keys", "%qlik", "%%qlik", "!qlik", "$"})
+_PROGRAMS = frozenset({"qlik", "qlik-keys", "%qlik", "%%qlik", "!qlik", "$", "curl"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +75,7 @@ class NamedCall:
     Attributes:
         text: as it was typed.
         is_known: whether the published meanings say what it needs.
+        is_call: whether it was understood as a call at all.
         scopes: the least that it needs; none where every token may.
         note: what else there is to say, or "".
     """
@@ -83,6 +84,7 @@ class NamedCall:
     is_known: bool
     scopes: tuple[str, ...] = ()
     note: str = ""
+    is_call: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +130,7 @@ def _named(line: str) -> NamedCall:
             note = _NOTES.get(root, "") if has_note else ""
             note = note or ("" if scopes else "every token may")
             return NamedCall(text=line, is_known=True, scopes=scopes, note=note)
-    return NamedCall(text=line, is_known=False)
+    return NamedCall(text=line, is_known=False, is_call=bool(path))
 
 
 def _read(line: str) -> tuple[str, str]:
@@ -147,7 +149,9 @@ def _read(line: str) -> tuple[str, str]:
         method, words = words[0].upper(), words[1:]
     if not words:
         return method, ""
-    path = urlsplit(words[0]).path if "://" in words[0] else words[0].partition("?")[0]
+    # In the panel's curl the path stands behind a variable with the tenant's address, which has a ? of its own.
+    address = words[0][max(words[0].find("/api/v"), 0) :]
+    path = urlsplit(address).path if "://" in address else address.partition("?")[0]
     found = _API.fullmatch(path)
     if found:
         return method, found["path"].strip("/")

@@ -135,6 +135,8 @@ def test_a_refusal_for_another_reason_is_none_for_want_of_a_scope(text):
         ("get https://acme.eu.qlikcloud.com/api/v1/apps/0-1", ["apps:read"]),
         ("POST /api/v1/reloads", ["apps"]),
         ("app reload", ["apps"]),
+        ("curl -X POST https://acme.eu.qlikcloud.com/api/v1/reloads", ["apps"]),
+        ('curl "${QLIK_TENANT_URL:?the address of the tenant}"/api/v1/apps --location', ["apps:read"]),
         ("qlik app ls --limit 5", ["apps:read"]),
         ("%qlik raw get v1/users --client etl", ["users:read"]),
         ("app export ID", ["apps:export"]),
@@ -169,6 +171,10 @@ def test_the_least_scopes_of_several_calls_leave_out_what_another_covers():
         ("app reload", True),
         ("user ls", True),
         ("brew tea", False),
+    ]
+    assert [call.is_call for call in least_scopes("GET\nblah\n'\nGET /v1/csp-origins\nuser ls").calls] == [
+        *[False] * 3,
+        *[True] * 2,
     ]
     assert least_scopes("").calls == least_scopes([]).calls == ()
 
