@@ -167,6 +167,18 @@ def shown_answer(
     return ShownAnswer(is_json=bool(text), document=redacted, **values), secret
 
 
+def owner_of(answer: RawAnswer | None, request: ShownRequest) -> str:
+    """Return whose the secret of an answer is: the client, by name and id as far as it says so, else the call."""
+    try:
+        document = redacted_document(_document(_text(answer))) if answer is not None else None
+    except (ValueError, RecursionError):
+        document = None
+    fields = document if isinstance(document, dict) else {}
+    found = (fields.get(key) for key in ("clientName", "name", "clientId", "id"))
+    words = dict.fromkeys(word for word in found if isinstance(word, str) and word)
+    return " · ".join([*words][:2]) or f"the answer to {request.method} {request.path.partition('?')[0]}"
+
+
 def _advice(problem: TenantError, method: str) -> str:
     if problem.outcome is not Outcome.UNKNOWN:
         return problem.hint

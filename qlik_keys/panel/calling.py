@@ -38,7 +38,7 @@ class Calling(Trying):
         self._work("Calling the tenant", functools.partial(self._call, form), at="call")
 
     def _call(self, form: CallForm) -> None:
-        from qlik_keys.panel.answers import not_sent, request_of, shown_answer  # noqa: PLC0415  # brings httpx
+        from qlik_keys.panel.answers import not_sent, owner_of, request_of, shown_answer  # noqa: PLC0415  # brings httpx
         from qlik_keys.tenant.deleting import deleted_client_id  # noqa: PLC0415  # brings httpx
 
         self._set(answer=None, examined="")
@@ -65,7 +65,7 @@ class Calling(Trying):
             token=token.secret,
         )
         if secret is not None:
-            self._keep_secret(secret, "an answer", what=secret.what)
+            self._keep_secret(secret, owner_of(answer, request), what=secret.what)
         self._set(answer=shown)
         deleted = "" if problem is not None else deleted_client_id(request.method, request.address.split("?")[0])
         if deleted:
@@ -114,22 +114,25 @@ class Calling(Trying):
 
     # --- the doctor ---
 
-    def examine(self, client_id: str, *, after_call: bool = False) -> None:
+    def examine(self, client_id: str, *, after_call: bool = False, form: TryForm | None = None) -> None:
         """Look what is wrong with a client's login, and show it beside the token.
 
         Args:
             client_id: the client.
             after_call: whether the newest call failed, which is why it is asked.
+            form: with which scopes and for whom; by default as at the token that was got last.
         """
         self._set(tab="Try a token")
-        task = functools.partial(self._examine, client_id, after_call=after_call)
+        task = functools.partial(self._examine, client_id, after_call=after_call, form=form)
         self._work("Looking what is wrong", task, at="try")
 
-    def _examine(self, client_id: str, *, after_call: bool) -> None:
+    def _examine(self, client_id: str, *, after_call: bool, form: TryForm | None) -> None:
         from qlik_keys.diagnosis import doctor  # noqa: PLC0415  # brings httpx
 
         tenant, store = self._connected()
         self._set(diagnosis=None, mended="", examined="")
+        if form is not None:
+            self._tried = form
         self._diagnose(doctor, tenant, store, client_id, after_call=after_call)
 
     def mend_login(self, mend: str) -> None:

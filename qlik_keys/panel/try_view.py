@@ -231,12 +231,12 @@ class TryView:
         return connection is not None and connection.mode == "sandbox"
 
     def _examine(self) -> None:
-        self._presenter.examine(self.form.client_id)
+        self._presenter.examine(self.form.client_id, form=self.form)
 
     def _examine_token(self) -> None:
         token = self._presenter.state.token
         if token is not None:
-            self._presenter.examine(token.form.client_id, after_call=True)
+            self._presenter.examine(token.form.client_id, after_call=True, form=token.form)
 
     def _examine_again(self) -> None:
         diagnosis = self._presenter.state.diagnosis

@@ -301,7 +301,8 @@ class Trying(Session):
 
 
 def user_of(form: TryForm) -> UserLookup | None:
-    """Return for whom a token is asked, None for the client's own."""
+    """Return for whom a token is asked, None for the client's own and where nobody is named yet."""
     from qlik_keys.tenant.oauth import UserLookup  # noqa: PLC0415  # brings httpx
 
-    return UserLookup(form.user_field, form.user_value.strip()) if form.user_field else None
+    who = form.user_value.strip()
+    return UserLookup(form.user_field, who) if form.user_field and who else None

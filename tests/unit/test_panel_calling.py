@@ -78,6 +78,7 @@ def test_calls_are_answered_with_what_can_be_shown(presenter, administrator):
     [
         (CallForm(method="TRACE", path="v1/users/me"), "no method 'TRACE'"),
         (CallForm(method="GET", path=" "), "no path"),
+        (CallForm(method="GET", path="GET v1/users/me"), "no method in it, and this one begins with GET"),
         (CallForm(method="GET", path="https://elsewhere.example/api"), "not the tenant's"),
         (CallForm(method="POST", path="v1/x", body="{'a': 1}"), "no JSON (line 1, column 2)"),
         (CallForm(method="POST", path="v1/x", body="[NaN]"), "no JSON: NaN"),
@@ -105,7 +106,7 @@ def test_a_secret_in_an_answer_is_struck_out_and_shown_once(presenter, administr
     assert (answer.status, answer.document["clientSecret"], answer.struck) == (201, "•••", True)
     secret = presenter.client_secret().reveal()
     assert json.loads(presenter.last_answer.content)["clientSecret"] == secret
-    assert (state.secret_what, state.secret_of) == ("clientSecret", "an answer")
+    assert (state.secret_what, state.secret_of) == ("clientSecret", f"by a call · {answer.document['clientId']}")
     assert find_canaries(repr(state) + answer.raw + repr(answer.document), [secret]) == []
     client_id = answer.document["clientId"]
     body = '[{"op": "replace", "path": "/clientName", "value": "renamed"}]'

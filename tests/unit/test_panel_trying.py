@@ -135,6 +135,21 @@ def test_the_doctor_asks_for_what_was_asked_for(presenter):
     assert "scopes" in [check.name for check in presenter.state.diagnosis.findings]
 
 
+def test_the_doctor_looks_at_what_the_form_says_now_and_not_at_what_was_tried_before(presenter):
+    client_id = made_in_panel(presenter, "other user", impersonation=True)
+    presenter.try_token(TryForm(client_id=client_id))
+    wrong = TryForm(client_id=client_id, user_field="subject", user_value="nobody@sandbox.example")
+    presenter.examine(client_id, form=wrong)
+    [finding] = presenter.state.diagnosis.findings
+    assert (finding.name, "nobody@sandbox.example" in finding.why) == ("login", True)
+    presenter.examine(client_id)  # Look again
+    assert not presenter.state.diagnosis.is_healthy
+    presenter.examine(client_id, form=presenter.state.token.form, after_call=True)
+    assert presenter.state.diagnosis.is_healthy
+    presenter.examine(client_id, form=TryForm(client_id=client_id, user_field="subject"))  # nobody is named yet
+    assert presenter.state.diagnosis.is_healthy
+
+
 def test_a_token_of_a_user(presenter):
     client_id = made_in_panel(presenter, "for users", impersonation=True)
     me = presenter.tenant.users.me()
