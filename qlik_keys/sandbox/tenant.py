@@ -284,9 +284,12 @@ class SandboxTenant:
     ) -> tuple[str, Callable[[Request, tuple[str, ...]], Response]]:
         """Let a request in: known path and method, credential, role, rate limit; return the caller and the call."""
         if route is None:
-            raise Refusal(404, "SANDBOX-404", "Not on the sandbox", KNOWN_PATHS)
+            slash = " A path ends without a slash." if request.path.endswith("/") else ""
+            raise Refusal(404, "SANDBOX-404", "Not on the sandbox", KNOWN_PATHS + slash)
         if request.method not in route.tiers:
-            raise Refusal(405, "HTTP-405", "Method not allowed", headers=(("allow", ", ".join(route.tiers)),))
+            allowed = ", ".join(route.tiers)
+            detail = f"The sandbox takes {allowed} here; a real tenant may take more."
+            raise Refusal(405, "HTTP-405", "Method not allowed", detail, headers=(("allow", allowed),))
         call, tier = self._calls[route.name, request.method], route.tiers[request.method]
         if len(request.body) > MAXIMUM_BODY_BYTES:
             raise Refusal(413, "HTTP-413", "Body too large", f"At most {MAXIMUM_BODY_BYTES} bytes.")

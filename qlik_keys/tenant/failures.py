@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 DEFAULT_RETRY_AFTER_SECONDS = 10.0
 MAXIMUM_RETRY_AFTER_SECONDS = 86_400.0
-_PROXY_LOGIN, _PORTAL = 407, 511
+_METHOD, _PROXY_LOGIN, _PORTAL = 405, 407, 511
 _THROTTLED, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _SERVER = 429, 401, 403, 404, 409, 500
 
 
@@ -101,6 +101,7 @@ _HINTS = {
     _FORBIDDEN: "The credential is known but may not do this: OAuth clients need the role Tenant Admin"
     " (a machine-to-machine client needs the scope admin_classic).",
     _NOT_FOUND: "Check the id, and that the tenant URL is the one that it belongs to.",
+    _METHOD: "This path does not take that method: check both.",
     _PROXY_LOGIN: f"A proxy in between wants a login, not the tenant: {PROXY_FORM}",
     _PORTAL: "The network in between wants a login, as in a hotel: open any page in a browser first.",
     _CONFLICT: "Something there is in the way; a client has at most five secrets at a time.",

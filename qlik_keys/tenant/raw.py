@@ -190,6 +190,12 @@ def api_path(tenant_url: str, path: str) -> tuple[str, QueryFields]:
     given = path.strip()
     if not given or not given.isprintable() or "\\" in given:
         raise ConfigurationError("That is no path of the API.", hint="Write it as v1/users/me.")
+    method = given.split()[0]
+    if method in METHODS and method != given:
+        raise ConfigurationError(
+            f"A path of the API has no method in it, and this one begins with {method}.",
+            hint="Write the path alone, v1/users/me; the method is chosen next to it.",
+        )
     if "#" in given:
         raise ConfigurationError("A path of the API has no `#` in it.", hint="Inside a name it is written %23.")
     if "://" in given or given.startswith("//"):

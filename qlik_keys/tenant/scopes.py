@@ -151,7 +151,7 @@ def missing_scope_hint(text: str) -> str:
 
 
 def wanted_scope(text: str) -> str:
-    """Return the scope that a refusal wants, in words: the first that it names.
+    """Return the scope that a refusal wants, in words: of those that it names the one that gives least.
 
     Example:
         >>> wanted_scope("needs a scope: apps:read, apps"), wanted_scope("insufficient_scope")
@@ -160,7 +160,10 @@ def wanted_scope(text: str) -> str:
     named = named_in(text)
     if not named:
         return "the scope that the tenant means"
-    return named[0] if len(named) == 1 else f"{named[0]} (or another that the tenant names)"
+    least = max(
+        named, key=lambda one: (not one.startswith(_ADMINISTRATION), sum(covers(parent, one) for parent in named))
+    )
+    return least if len(named) == 1 else f"{least} (or another that the tenant names)"
 
 
 def unknown(scopes: Iterable[str]) -> list[str]:

@@ -382,3 +382,5 @@ class TestAddresses:
         answer = knock.call("PUT", f"/{'0' * 32}", json={})
         assert answer.status_code == 405
         assert answer.headers["allow"] == "GET, PATCH, DELETE"
+        detail = "The sandbox takes GET, PATCH, DELETE here; a real tenant may take more."
+        assert answer.json()["errors"][0]["detail"] == detail

@@ -223,6 +223,7 @@ def test_who_stands_in_between_and_wants_a_login_is_not_taken_for_the_tenant(sta
     [
         (Problem(code="HTTP-403", title="Forbidden", detail="Missing permission apps:read."), "apps:read"),
         (Problem(code="insufficient_scope", detail="spaces.shared:read or user_default"), "spaces.shared:read (or"),
+        (Problem(detail="needs a scope: user_default, admin.users:read, users, users:read"), "users:read (or"),
         (Problem(title="Insufficient scopes"), "the scope that the tenant means"),
         (Problem(title="Not permitted", detail="the users may not do this"), ""),
     ],

@@ -60,15 +60,17 @@ function render({ model, el }) {
   const draw = () => {
     const client = method.value === "DELETE" ? deletedClient(path.value) : "";
     const confirmed = !client || confirm.value.trim() === client;
-    send.disabled = model.get("disabled") || !confirmed;
+    const typed = path.value.trim();
+    send.disabled = model.get("disabled") || !confirmed || !typed;
     send.className = method.value === "DELETE" ? "qk-danger" : "qk-primary";
     send.textContent = client ? "Delete this client" : "Send";
-    why.textContent = model.get("why") || (confirmed ? "" : "Type the client's id to confirm.");
+    const missing = typed ? "Type the client's id to confirm." : "Type a path.";
+    why.textContent = model.get("why") || (typed && confirmed ? "" : missing);
     bodyField.hidden = method.value === "GET";
     confirmField.hidden = !client;
   };
   const call = () => {
-    if (send.disabled || !path.value.trim()) return;
+    if (send.disabled) return;
     model.send({ kind: "call", method: method.value, path: path.value, body: body.value, confirm: confirm.value });
     confirm.value = "";
     draw();
