@@ -327,8 +327,10 @@ _UNKNOWN_AUTHORITY = (
 # A server that leaves out its intermediate certificate looks the same from here as one of an unknown authority.
 _NO_ISSUER = (
     _UNKNOWN_AUTHORITY[0],
-    f"{_UNKNOWN_AUTHORITY[1]} If that is trusted already, the server leaves out its intermediate certificate, and its "
-    "operator must add it.",
+    (
+        f"{_UNKNOWN_AUTHORITY[1]} If that is trusted already, the server leaves out its intermediate certificate, and "
+        "its operator must add it."
+    ),
 )
 # By OpenSSL's X509_V_ERR_*, which are part of its stable interface.
 _CERTIFICATES: dict[int, tuple[str, str]] = {

@@ -178,7 +178,9 @@ def test_the_least_scopes_of_typed_calls_are_shown_and_chosen():
     assert (view.result.value, view.use.layout.display) == ("", "none")
     view.calls.value = "GET /v1/apps\n<b>brew</b> tea"
     assert "<code>GET /v1/apps</code> needs <code>apps:read</code>" in view.result.value
-    assert "<code>&lt;b&gt;brew&lt;/b&gt; tea</code> <span class='qk-muted'>not understood: write it" in view.result.value
+    assert (
+        "<code>&lt;b&gt;brew&lt;/b&gt; tea</code> <span class='qk-muted'>not understood: write it" in view.result.value
+    )
     assert "The least scopes: <code>apps:read</code>. 1 of the calls is not in it." in view.result.value
     assert picker.value == ["user_default"]
     view.use.click()
