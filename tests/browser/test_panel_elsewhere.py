@@ -67,6 +67,9 @@ def test_in_notebook_7(page, lab, notebook, hosts):
     expect(panel).to_be_visible()
     expect(page.locator(".qk-summary")).to_be_hidden()
     make_one(panel, "in-notebook-7")
+    # It would put a long output into a box of 300 px that scrolls.
+    inside = "area => area.clientHeight >= area.querySelector('.qk-panel').offsetHeight"
+    assert page.locator(".jp-Cell-outputArea:has(.qk-panel)").evaluate(inside)
     assert hosts <= {"127.0.0.1", None}  # None: what is in the page itself
 
 

@@ -208,6 +208,16 @@ def test_who_works_by_keyboard_stays_where_they_were_and_is_taken_to_an_error(pa
     expect(panel.locator(".qk-status:visible")).to_contain_text("200")
     settle(panel)
     expect(button(panel, "Send")).to_be_focused()
+    # The answer comes into view, also where the form is the last that was in sight.
+    path = panel.get_by_label("Path", exact=True)
+    path.fill("v1/tenants/me")
+    path.evaluate("field => field.scrollIntoView({ block: 'end' })")
+    page.keyboard.press("Enter")
+    expect(panel.locator(".qk-status:visible")).to_contain_text("tenants/me")
+    settle(panel)
+    expect(panel.locator(".qk-status:visible")).to_be_in_viewport(ratio=1)
+    expect(path).to_be_focused()
+    button(panel, "Send").focus()
     refuse = "[{'fault': 400, 'path': '/oauth/revoke'}]"
     expect(run_code(page, f"panel.sandbox.configure(fail_next={refuse}); print('armed')")).to_contain_text("armed")
     button(panel, "Revoke the token").focus()

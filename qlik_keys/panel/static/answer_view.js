@@ -163,7 +163,10 @@ function codeOf(text, label) {
 function render({ model, el }) {
   let answer = null;
   let calls = [];
+  let number = 0; // of the answer: however often it is drawn, it is brought into view once
   let chosen = ""; // by a click; else a list is a table, and everything else a tree
+  // By chance: every widget loads this module anew, so a counter would count to one.
+  const id = Math.random().toString(36).slice(2);
   el.classList.add("qk-answer-view");
 
   const rowsOf = () => {
@@ -175,6 +178,7 @@ function render({ model, el }) {
     const isGood = !answer.problem;
     const head = make("div", isGood ? "qk-good" : "qk-error");
     head.setAttribute("role", "status");
+    head.dataset.answer = `${id}-${number}`;
     const line = make("p", "qk-status");
     line.append(
       make("b", "", `${isGood ? "✓" : "✗"} ${answer.status ?? (answer.sent ? "no answer" : "not sent")}`),
@@ -253,8 +257,10 @@ function render({ model, el }) {
   const received = async (message, buffers) => {
     try {
       if (message.kind === "calls") calls = (await unpack(buffers[0])) ?? [];
-      else if (message.kind === "answer") answer = await unpack(buffers[0]);
-      else return;
+      else if (message.kind === "answer") {
+        answer = await unpack(buffers[0]);
+        number += 1;
+      } else return;
       draw();
     } catch (error) {
       const words = `This page cannot show it (${error.name}). In a cell: panel.last_answer`;

@@ -61,6 +61,11 @@ function followFocus(root) {
       take(told);
       return;
     }
+    for (const head of root.querySelectorAll("[data-answer]")) {
+      if (seen.has(head.dataset.answer)) continue;
+      seen.add(head.dataset.answer);
+      if (asked && isFree()) bring(head); // who calls again and again stays at the form
+    }
     if (document.activeElement !== document.body) return;
     const next = [...root.querySelectorAll("button.qk-next")].find((each) => each.offsetParent && !each.disabled);
     if (next && asked) {
