@@ -121,6 +121,11 @@ class KeyRehearsal(KeyRun):
         return self._noted(changed)
 
     def _imagine_unpublished(self) -> None:
+        strays = self._strays()
+        if strays:  # keys that were removed and are back: they go before anything else
+            kept = tuple(key for key in self._there.public_keys if key.kid not in strays)
+            self._client = self._there.model_copy(update={"public_keys": kept})
+            return
         key = leaving(self.record, self.intent)
         assert key is not None
         self._imagine_keys(key.kid)

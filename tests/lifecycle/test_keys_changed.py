@@ -455,6 +455,22 @@ def test_a_list_that_arrives_too_late_brings_no_removed_key_back(world, made):
     assert qk.resume(world.tenant, store) == []
 
 
+def test_a_plan_says_that_a_removed_key_goes_again(world, made):
+    clients = world.tenant.oauth_clients
+    old = clients.get(made.client_id).public_keys
+    qk.revoke(world.tenant, world.store, made.client_id)
+    clients.patch(
+        made.client_id, [PatchOperation("replace", "/publicKeys", [*old, *clients.get(made.client_id).public_keys])]
+    )
+    plans = [qk.preview(world.tenant, world.store, "resume")]
+    plans += [qk.preview(world.tenant, world.store, operation, made.client_id) for operation in ("rotate", "revoke")]
+    mine = [[step.action for step in plan.steps if step.client_name == made.name] for plan in plans]
+    assert [plan.blocked for plan in plans] == [""] * 3
+    assert [actions.index("unpublish") for actions in mine] == [0, 0, 1]  # a revocation is noted first
+    assert [actions.count("unpublish") for actions in mine] == [1, 1, 2]
+    assert len(clients.get(made.client_id).public_keys) == 2
+
+
 def test_a_rotation_takes_a_removed_key_away_again(world, made):
     clients = world.tenant.oauth_clients
     old = clients.get(made.client_id).public_keys
