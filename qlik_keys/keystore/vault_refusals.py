@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _KV_TYPES = ("kv", "generic")
 _MOUNTS = "/v1/sys/internal/ui/mounts"
+_NO_MOUNT = "The token sees no KV version 2 mount; its operator makes one: vault secrets enable -path={mount} kv-v2"
 
 
 class Right(NamedTuple):
@@ -193,13 +194,13 @@ def _unseen_mount(api: VaultApi, *, mount: str, folder: str, lease: Lease, now: 
     if not grant.valid:
         return refused_token(api, path=mount, lease=lease, now=now)
     seen = _seen_mounts(api)
-    hint = f"KV version 2 mounts that this token sees: {', '.join(seen)}." if seen else "It sees no KV version 2 mount."
+    hint = f"KV version 2 mounts that this token sees: {', '.join(seen)}." if seen else _NO_MOUNT.format(mount=mount)
     if grant.capabilities:
         return StoreMisconfigured(f"The Vault at {api.host} has no mount {mount!r}.", path=mount, hint=hint)
     return StoreDenied(
         f"The Vault at {api.host} has no mount {mount!r}, or the token has no right in it.",
         path=mount,
-        hint=f"{hint} Check `mount`, or ask for a policy on `{mount}/data/{folder}/*` and "
+        hint=f"{hint.removesuffix('.')}. Check `mount`, or ask for a policy on `{mount}/data/{folder}/*` and "
         f"`{mount}/metadata/{folder}/*`.",
     )
 

@@ -88,7 +88,7 @@ def carry_out(
         QlikKeysError: as the operation does.
     """
     if form.operation in SETTINGS:
-        return apply_setting(tenant, form, on_step=on_step)
+        return apply_setting(tenant, form, name=name, on_step=on_step)
     told: dict[str, Any] = {"on_step": on_step}
     if form.operation == "delete":
         lifecycle.delete(tenant, store, form.client_id, confirm=form.confirm.strip(), **_options(form), **told)

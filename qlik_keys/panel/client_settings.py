@@ -87,9 +87,15 @@ def plan_setting(tenant: QlikTenant, form: ChangeForm) -> tuple[ShownPlan, tuple
 
 
 def apply_setting(
-    tenant: QlikTenant, form: ChangeForm, *, on_step: Callable[[StepEvent], None]
+    tenant: QlikTenant, form: ChangeForm, *, name: str, on_step: Callable[[StepEvent], None]
 ) -> tuple[str, Secret | None]:
     """Do it; return in words what it came to, and the client secret that came of it, None for none.
+
+    Args:
+        tenant: the tenant.
+        form: what was planned.
+        name: the client's name, for the words: they stay in sight when another client is selected.
+        on_step: called before and after the step.
 
     Raises:
         ConfigurationError: no client secret is chosen.
@@ -103,15 +109,16 @@ def apply_setting(
     try:
         if form.operation in ("trust", "distrust"):
             clients.set_consent(client_id, "trusted" if form.operation == "trust" else "required")
-            done = f"The consent method is {'trusted' if form.operation == 'trust' else 'required'} now."
+            done = f"{name}: the consent method is {'trusted' if form.operation == 'trust' else 'required'} now."
         elif form.operation == "publish":
-            done = f"Published at {clients.publish(client_id):%Y-%m-%d %H:%M} UTC."
+            done = f"{name}: published at {clients.publish(client_id):%Y-%m-%d %H:%M} UTC."
         elif form.operation == "add_secret":
             made = clients.create_secret(client_id)
-            secret, done = made.client_secret, f"Made the client secret with the hint {made.hint}. It is shown once."
+            secret = made.client_secret
+            done = f"{name}: made the client secret with the hint {made.hint}. It is shown once."
         else:
             clients.delete_secret(client_id, form.hint)
-            done = f"Deleted the client secret with the hint {form.hint}."
+            done = f"{name}: deleted the client secret with the hint {form.hint}."
     except QlikKeysError as problem:
         _tell(on_step, setting, form, "failed", problem)
         raise

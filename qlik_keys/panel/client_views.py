@@ -61,7 +61,7 @@ class ClientsView:
         """Draw a state."""
         self._refresh.disabled = bool(state.work) or state.connection is None
         self._told.draw(state)
-        put(self._when, markup.listed_at(state.clients_at))
+        put(self._when, markup.listed_at(state.clients_at, "clients", "selected"))
         self._table.show(state.clients)
         if state.selected_here != self._selected_here:
             # Never in answer to the table itself: a person may have selected something else since.
@@ -165,7 +165,6 @@ class ClientChangesView:
         put(self._steps, shown + (markup.steps(steps) if steps else ""))
         is_told = AT in state.results or state.work_at == AT
         show(self._card, visible=plan is not None or bool(steps) or is_told)
-        (self._card.add_class if plan is None or is_changing else self._card.remove_class)("qk-one-column")
         show(self._rows, visible=state.clients is not None)
 
     def _draw_button(self, state: PanelState, plan: ShownPlan | None, *, is_changing: bool) -> None:

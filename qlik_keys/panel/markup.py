@@ -233,11 +233,11 @@ def use_in_cell(client_id: str, *, scopes: Sequence[str] = (), user: tuple[str, 
     return f"<details class='qk-preview'><summary>Use it in the next cell</summary>{code_block(code)}</details>"
 
 
-def listed_at(at: datetime | None) -> str:
-    """Return when the clients were asked for, and where a cell finds them; nothing before."""
+def listed_at(at: datetime | None, *names: str) -> str:
+    """Return when the clients were asked for, and by which names a cell has them; nothing before."""
     if at is None:
         return ""
-    return f"As of {moment(at)}. In a cell: <code>panel.clients</code>, <code>panel.selected</code>"
+    return f"As of {moment(at)}. In a cell: {', '.join(f'<code>panel.{escape(name)}</code>' for name in names)}"
 
 
 def chosen(rows: pd.DataFrame | None, client_ids: Sequence[str], why: str) -> str:

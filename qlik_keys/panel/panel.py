@@ -116,8 +116,8 @@ class Panel:
 
     @property
     def clients(self) -> pd.DataFrame | None:
-        """The table of the tab "Clients", None before it was asked for (`qlik_keys.clients`)."""
-        return self._presenter.state.clients
+        """A copy of the table of the tab "Clients", None before it was asked for (`qlik_keys.clients`)."""
+        return _copy_of(self._presenter.state.clients)
 
     @property
     def selected(self) -> pd.DataFrame | None:
@@ -126,8 +126,8 @@ class Panel:
 
     @property
     def findings(self) -> pd.DataFrame | None:
-        """The table of the tab "Audit", None before it was asked for (`qlik_keys.audit`)."""
-        return self._presenter.state.audit
+        """A copy of the table of the tab "Audit", None before it was asked for (`qlik_keys.audit`)."""
+        return _copy_of(self._presenter.state.audit)
 
     @property
     def history(self) -> pd.DataFrame:
@@ -215,3 +215,8 @@ class Panel:
         connection = self._presenter.state.connection
         where = f"{connection.mode} {connection.tenant_host}" if connection else "not connected"
         return f"<qlik_keys.Panel, {where}>"
+
+
+def _copy_of(frame: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Return a frame that a cell may change: the panel's own stays as it was asked for."""
+    return None if frame is None else frame.copy()

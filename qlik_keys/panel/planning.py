@@ -76,6 +76,8 @@ class Planning(Calling):
         if chosen != self._state.selected:
             self._set(selected=chosen)
         plan, steps = plan_of(tenant, store, form, clock=self._clock)
+        if form.operation == "add_secret" and self.secrets_note():
+            plan = replace(plan, notes=(*plan.notes, self.secrets_note()))
         with self._lock:
             self._opened += 1
             self._set(plan=replace(plan, opened=self._opened), wished=form, steps=steps, steps_in="clients")

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from qlik_keys.keys import KeySpec, PrivateKey
     from qlik_keys.panel.state import ClientForm, MadeClient
 
-_MANY_SECRETS = 2
 _TYPING_PAUSE_SECONDS = 0.4
 
 
@@ -99,9 +98,8 @@ class Presenter(Planning):
             warnings.append("Without trusted consent a machine cannot log in, so the client will not be proved.")
         if form.client_secret and not form.private_key_jwt:
             warnings.append("A client secret alone is the weaker login: whoever sees it once has it.")
-        if form.client_secret and self._state.secrets_waiting >= _MANY_SECRETS:
-            waiting = self._state.secrets_waiting
-            warnings.append(f"{waiting} client secrets wait to be stored already. Store them first: ending loses all.")
+        if form.client_secret and self.secrets_note():
+            warnings.append(self.secrets_note())
         if form.impersonation:
             warnings.append("With impersonation the client can act as any user of the tenant.")
         return tuple(warnings)

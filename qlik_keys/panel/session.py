@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from qlik_keys.tenant import QlikTenant
 
 
+_MANY_SECRETS = 2  # as many wait before a further one is warned of
+
+
 class Session(Worker):
     """What the panel is connected to, and what it holds for that long.
 
@@ -199,9 +202,22 @@ class Session(Worker):
             selected=tuple(each for each in state.selected if each != client_id),
         )
 
+    def secrets_note(self) -> str:
+        """Return what to know before a further secret is made that is shown once, "" where few wait."""
+        waiting = len(self._waiting)
+        if waiting < _MANY_SECRETS:
+            return ""
+        return f"{waiting} client secrets wait to be stored already. Store them first: ending loses all."
+
     def client_secret(self) -> Secret | None:
         """Return the first secret that waits to be stored, None for none."""
         return self._waiting[0][0] if self._waiting else None
+
+    def dismiss(self, at: str) -> None:
+        """Put away what is told at a place; the next end of the session warns again where this was its warning."""
+        if at == "top":
+            self._was_warned = False
+        super().dismiss(at)
 
     def client_secret_is_stored(self) -> None:
         """Forget the first secret that waits: the person has it. The next one is shown then."""

@@ -354,7 +354,7 @@ def test_settings_by_clicking(panel, crowd):
     expect(panel).to_contain_text("Choose which client secret.")
     panel.get_by_label("Which client secret").select_option(hints[1])
     delete.click()
-    expect(told(panel).last).to_contain_text(f"Deleted the client secret with the hint {hints[1]}")
+    expect(told(panel).last).to_contain_text(f"zz-settings: deleted the client secret with the hint {hints[1]}")
     assert [each.hint for each in tenant.oauth_clients.get(made.client_id).client_secrets] == hints[:1]
 
     button(panel, "Publish").click()

@@ -234,9 +234,21 @@ def test_consent_is_set_after_its_plan_was_seen(presenter, tenant, made):
         assert before != consent
         presenter.change(form)
         assert tenant.oauth_clients.connection_config(made.client_id).consent_method == consent
-        assert told(presenter) == f"The consent method is {consent} now."
+        assert told(presenter) == f"{made.name}: the consent method is {consent} now."
         [step] = presenter.state.steps
         assert (step.phase, [request.status for request in step.requests]) == ("done", [204])
+
+
+def test_a_cell_may_change_the_tables_that_it_is_given(tenant, store, made):
+    panel = qk.Panel(settings=Settings())
+    panel._presenter.use(tenant, store, wait=True)
+    panel._presenter.audit(wait=True)
+    for name in ("clients", "findings"):
+        mine = getattr(panel, name)
+        mine["name"] = "changed"
+        mine.drop(columns="client_id", inplace=True)
+        assert getattr(panel, name)["client_id"].notna().all()
+    assert panel.clients.set_index("client_id")["name"][made.client_id] == made.name
 
 
 def test_publishing_cannot_be_undone(presenter, tenant, made):
@@ -244,17 +256,21 @@ def test_publishing_cannot_be_undone(presenter, tenant, made):
     presenter.plan_change(form)
     assert presenter.state.plan.irreversible == ("Publish the client",)
     presenter.change(form)
-    assert told(presenter).startswith("Published at 20")
+    assert told(presenter).startswith(f"{made.name}: published at 20")
 
 
 def test_client_secrets_are_made_shown_once_and_deleted(presenter, tenant, store):
     name = f"panel-{uuid.uuid4().hex[:10]}"
     made = qk.provision(tenant, store, name=name, scopes=["user_default"], client_secret=True)
     adding = ChangeForm(operation="add_secret", client_id=made.client_id)
+    warned = []
     for _ in range(4):
         presenter.plan_change(adding)
+        warned.append("wait to be stored already" in presenter.state.plan.notes[-1])
         presenter.change(adding)
         assert presenter.state.secret_of == name
+        assert told(presenter).startswith(f"{name}: made the client secret with the hint ")
+    assert warned == [False, False, True, True]
     secret = presenter.client_secret()
     assert secret.reveal() not in repr(presenter.state)
     for left in (3, 2, 1, 0):

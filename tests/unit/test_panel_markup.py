@@ -277,7 +277,7 @@ def test_every_time_is_told_in_a_way_that_the_page_can_put_in_its_own_zone():
     assert told in markup.plan(replace(PLAN, notes=(words,), blocked=""))
     assert told in markup.plan(replace(PLAN, blocked=words))
     assert told in markup.error(replace(CARD, what=words))
-    assert told in markup.listed_at(MOMENT)
+    assert told in markup.listed_at(MOMENT, "clients")
     assert told in markup.made([replace(MADE, expires_at=MOMENT)])
 
 

@@ -194,6 +194,16 @@ def test_a_second_secret_waits_behind_the_first_and_ending_the_session_warns(con
     assert connected.state.connection is None
 
 
+def test_a_warning_that_was_dismissed_is_given_again(connected):
+    connected.make_client(client("panel-secret-warned", private_key_jwt=False, client_secret=True))
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="panel-secret-warned"):
+            connected.end_session(wait=True)
+        connected.dismiss("top")
+    assert connected.client_secret() is not None
+    connected.client_secret_is_stored()
+
+
 def test_a_session_with_a_waiting_secret_ends_when_it_is_asked_twice(connected):
     connected.make_client(client("panel-secret-left", private_key_jwt=False, client_secret=True))
     with pytest.raises(ConfigurationError, match="panel-secret-left"):

@@ -10,9 +10,10 @@ const ORDERS = {
   "created-down": "newest first",
   "created-up": "oldest first",
   "name-up": "by name",
-  "findings-up": "by severity of findings",
+  "findings-up": "highest severity first",
   "key_made-up": "oldest keys first",
-  "rotate_by-up": "by date to rotate",
+  "key_made-down": "newest keys first",
+  "rotate_by-up": "first to rotate first",
 };
 const HELP =
   "Words in any order, all of which must fit: of name, id, key id, scope, login, finding; in quotes, words in a row. " +
@@ -139,6 +140,7 @@ function render({ model, el }) {
     scroller.hidden = bar.hidden = help.hidden = !columns;
     pager.hidden = !columns || !isPaged || shown.length <= perPage();
     reveal.hidden = true;
+    el.classList.toggle("qk-no-rows", !columns);
     if (!columns) {
       captionWords.textContent = "Not asked for yet: Refresh.";
       return;
@@ -147,7 +149,7 @@ function render({ model, el }) {
     const parts = [shown.length < count() ? `${shown.length.toLocaleString("en")} of ${all}` : all];
     const direction = `${order.key}-${order.down ? "down" : "up"}`;
     const title = COLUMNS.find((each) => each.key === order.key).title.toLowerCase();
-    parts.push(ORDERS[direction] || `by ${title}${order.down ? ", downwards" : ""}`);
+    parts.push(ORDERS[direction] || `by ${title}${order.down ? ", in reverse" : ""}`);
     if (selected.size) {
       let inSight = 0;
       for (const row of shown) if (selected.has(columns.client_id[row])) inSight += 1;

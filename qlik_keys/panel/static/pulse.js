@@ -24,13 +24,18 @@ async function copy(button) {
 // A result stands where its button was pressed: it is brought into view, without a jump, and who asked for it is taken
 // there, and back when it is dismissed. A button is disabled while its work is done, and a page takes the focus off what
 // is disabled: it comes back. Whoever is busy elsewhere by then is left alone.
+const BARS = 120; // what JupyterLab's own bars take of the window's height
 const LATE_MILLISECONDS = 1500; // what is shown only then was told in another tab, and was not asked for here
 
 function bring(told) {
   const card = told.closest(".qk-plan-card");
   const place = card && card.offsetHeight < window.innerHeight * 0.8 ? card : told;
   const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  place.scrollIntoView({ block: "nearest", behavior: isCalm ? "auto" : "smooth" });
+  // What is higher than the room for it is read from its beginning.
+  const { scrollMarginTop, scrollMarginBottom } = getComputedStyle(place);
+  const covered = Number.parseFloat(scrollMarginTop) + Number.parseFloat(scrollMarginBottom);
+  const block = place.offsetHeight > window.innerHeight - covered - BARS ? "start" : "nearest";
+  place.scrollIntoView({ block, behavior: isCalm ? "auto" : "smooth" });
 }
 
 function followFocus(root) {
@@ -126,6 +131,16 @@ function tellTimes(root) {
   return () => watch.disconnect();
 }
 
+// The masthead covers the top of the window, in a narrow panel more of it: what is scrolled to stands below (panel.css).
+function makeRoom(root) {
+  const masthead = root.querySelector(".qk-masthead");
+  const covers = new ResizeObserver(() => {
+    masthead.closest(".qk-panel").style.setProperty("--qk-above", `${masthead.offsetHeight + 12}px`);
+  });
+  covers.observe(masthead);
+  return () => covers.disconnect();
+}
+
 function render({ model, el }) {
   el.style.display = "none";
   let own;
@@ -141,7 +156,7 @@ function render({ model, el }) {
     if (!root) {
       root = found;
       root.addEventListener("click", clicked);
-      stop = [followFocus(root), keepKeys(root), tellTimes(root)];
+      stop = [followFocus(root), keepKeys(root), tellTimes(root), makeRoom(root)];
     }
     return root.classList.toggle("qk-alive", Boolean(own.comm_live));
   };
