@@ -246,7 +246,7 @@ def test_a_cell_may_change_the_tables_that_it_is_given(tenant, store, made):
     for name in ("clients", "findings"):
         mine = getattr(panel, name)
         mine["name"] = "changed"
-        mine.drop(columns="client_id", inplace=True)
+        del mine["client_id"]
         assert getattr(panel, name)["client_id"].notna().all()
     assert panel.clients.set_index("client_id")["name"][made.client_id] == made.name
 
