@@ -147,7 +147,8 @@ def call_heading(shown: ShownToken | None, chosen: ClientToTry | None) -> str:
     """
     if shown is None:
         return "<h3>Call with a token</h3>"
-    whose = escape(shown.client_name)
+    user = f" for the user {shown.subject or shown.form.user_value}" if shown.form.user_field else ""
+    whose = escape(f"{shown.client_name}{user}")
     note = ""
     if chosen is not None and chosen.client_id != shown.form.client_id:
         note = f"<p class='qk-note'>To call as {escape(chosen.name)}, get a token of it first.</p>"

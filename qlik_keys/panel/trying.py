@@ -134,7 +134,8 @@ class Trying(Session):
             self._learn("ask", tenant, prepared, form)
             return
         self._take_token(self._asked("ask", tenant, prepared, form), form, prepared)
-        self._tell(f"{self._name_of(form.client_id)} logged in.")
+        user = user_of(form)
+        self._tell(f"{self._name_of(form.client_id)} logged in{f' for the user {user.value}' if user else ''}.")
         if form.fault:
             self._learn("ask_again", tenant, prepared, form)
         self._ask_who(tenant, form)

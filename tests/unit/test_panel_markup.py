@@ -259,6 +259,8 @@ def test_a_call_says_whose_token_it_is_made_with():
     other = ClientToTry(client_id="another", name="other", scopes=(), may_impersonate=False)
     token = replace(TOKEN, client_name="etl")
     assert "with the token of etl" in trial_markup.call_heading(token, None)
+    for_user = replace(token, form=replace(token.form, user_field="userId", user_value="0-1"), subject="acme\\<ada>")
+    assert "the token of etl for the user acme\\&lt;ada&gt;</h3>" in trial_markup.call_heading(for_user, None)
     assert "To call as other, get a token of it first" in trial_markup.call_heading(token, other)
     own = replace(other, client_id=token.form.client_id)
     assert "get a token" not in trial_markup.call_heading(token, own)

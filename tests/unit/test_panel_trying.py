@@ -155,6 +155,7 @@ def test_a_token_of_a_user(presenter):
     me = presenter.tenant.users.me()
     presenter.try_token(TryForm(client_id=client_id, user_field="subject", user_value=f" {me.subject} "))
     assert presenter.state.token.subject == me.subject
+    assert presenter.state.results["try"].words == f"for users logged in for the user {me.subject}."
     presenter.try_token(TryForm(client_id=client_id, user_field="userId", user_value="nobody"))
     assert presenter.state.error.kind == "AssertionRejected"
     assert presenter.state.token is None
