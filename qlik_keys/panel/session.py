@@ -155,7 +155,7 @@ class Session(Worker):
     def _end(self) -> None:
         if self._waiting and not self._was_warned:
             self._was_warned = True
-            names = ", ".join(f"{what.lower()} of {of}" for _, of, what in self._waiting)
+            names = ", ".join(f"{what[:1].lower()}{what[1:]} of {of}" for _, of, what in self._waiting)
             raise ConfigurationError(
                 f"Not ended: a secret that is shown once would be lost ({names}).",
                 hint='Show it, store it and press "I have stored it"; or end the session once more.',

@@ -134,8 +134,6 @@ class Trying(Session):
             self._learn("ask", tenant, prepared, form)
             return
         self._take_token(self._asked("ask", tenant, prepared, form), form, prepared)
-        user = user_of(form)
-        self._tell(f"{self._name_of(form.client_id)} logged in{f' for the user {user.value}' if user else ''}.")
         if form.fault:
             self._learn("ask_again", tenant, prepared, form)
         self._ask_who(tenant, form)
@@ -193,6 +191,9 @@ class Trying(Session):
             return
         if self._state.token is not None:
             self._set(token=replace(self._state.token, subject=user.subject))
+        # Told when the last step is done: whoever goes step by step is taken to what is told, away from Next.
+        asked_for = f" for the user {form.user_value.strip()}" if form.user_field else ""
+        self._tell(f"{self._name_of(form.client_id)} logged in{asked_for}.")
 
     def revoke_token(self) -> None:
         """End the token at hand on the tenant; it stays at hand, so that the next call shows what that means."""

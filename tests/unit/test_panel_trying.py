@@ -190,6 +190,16 @@ def test_step_by_step_the_assertion_is_seen_before_it_is_sent(box):
         wait_until(presenter, lambda state: not state.work)
         assert presenter.state.error.kind == "Interrupted"
         assert presenter.state.token is None
+        presenter.try_token(TryForm(client_id=client_id))
+        for step in ("sign", "ask"):
+            wait_until(presenter, lambda state, step=step: state.waits_for == TRY_STEPS[step])
+            presenter.next_step()
+        wait_until(presenter, lambda state: state.waits_for == TRY_STEPS["prove"])
+        assert presenter.state.token is not None
+        assert "try" not in presenter.state.results  # or who works by keyboard is taken away from Next
+        presenter.next_step()
+        wait_until(presenter, lambda state: not state.work)
+        assert presenter.state.results["try"].words == "slowly logged in."
     finally:
         presenter.end_session(wait=True)
 
