@@ -152,7 +152,9 @@ class Trying(Session):
 
     def _learn(self, step: str, tenant: QlikTenant, prepared: Prepared, form: TryForm) -> None:
         """Send what is broken on purpose; that it is refused is what it is for."""
-        lesson = ShownLesson(fault=form.fault, status=200, said="")
+        from qlik_keys import trial  # noqa: PLC0415  # brings httpx
+
+        lesson = ShownLesson(fault=form.fault, status=_OK, said="")
         try:
             self._asked(step, tenant, prepared, form)
         except TokenError as refusal:
@@ -160,6 +162,11 @@ class Trying(Session):
                 fault=form.fault, status=refusal.status, said=refusal.detail, trace_id=refusal.trace_id
             )
         self._set(lesson=lesson)
+        if form.fault != "replayed":  # of which the first use is told
+            title = trial.FAULTS[form.fault].title
+            is_refused = lesson.status != _OK
+            words = f"Refused, as it must be: {title}." if is_refused else f"The tenant took it: {title}."
+            self._tell(words, kind="good" if is_refused else "warning")
 
     def _take_token(self, token: Token, form: TryForm, prepared: Prepared) -> None:
         from qlik_keys import trial  # noqa: PLC0415  # brings httpx

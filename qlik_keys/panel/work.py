@@ -183,7 +183,7 @@ class Worker:
             self._set(waits_for=event.title)
             self._go_on.wait()
         if self._cancel.is_set():
-            raise Interrupted(f"Cancelled before the step {event.step!r}.", hint="Ask again: it goes on from there.")
+            raise Interrupted(f'Cancelled before the step "{event.title}".', hint="Ask again: it goes on from there.")
         self._set(waits_for="")
 
     def _add_request(self, request: ShownRequest) -> None:

@@ -90,6 +90,7 @@ def test_what_is_broken_is_a_lesson_and_no_error(presenter, fault):
     assert (state.error, state.lesson.fault, state.lesson.status) == (None, fault, 401)
     assert state.lesson.said
     assert state.lesson.trace_id
+    assert state.results["try"].words == f"Refused, as it must be: {FAULTS[fault].title}."
     assert [(step.step, step.phase) for step in state.steps] == [("sign", "done"), ("ask", "failed")]
     assert state.assertion.fault == fault
     assert state.token == token  # the one at hand stays
@@ -189,6 +190,7 @@ def test_step_by_step_the_assertion_is_seen_before_it_is_sent(box):
         presenter.cancel()
         wait_until(presenter, lambda state: not state.work)
         assert presenter.state.error.kind == "Interrupted"
+        assert presenter.state.error.what == f'Cancelled before the step "{TRY_STEPS["ask"]}".'
         assert presenter.state.token is None
         presenter.try_token(TryForm(client_id=client_id))
         for step in ("sign", "ask"):
