@@ -128,7 +128,7 @@ class Run(ABC):
                 return step
             if self._cancel is not None and self._cancel.is_set():
                 raise Interrupted(
-                    f"Cancelled before the step {step.action.value!r}.", hint="Ask again: it goes on from there."
+                    f'Cancelled before the step "{TITLES[step.action]}".', hint="Ask again: it goes on from there."
                 )
             problem = self._attempt(step)
             if problem is None:

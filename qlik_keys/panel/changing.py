@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from qlik_keys import lifecycle
-from qlik_keys.errors import ConfigurationError, TenantError
+from qlik_keys.errors import ConfigurationError, StoreNotFound, TenantError
 from qlik_keys.lifecycle import Rotated
 from qlik_keys.panel.change_state import ShownPlan
 from qlik_keys.panel.client_settings import SETTINGS, apply_setting, plan_setting
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from qlik_keys.secret import Secret
     from qlik_keys.tenant import QlikTenant
 
+_NO_KEY = (
+    "Adopt gives the client a key of ours; a public key whose private half another user has is removed in Qlik's "
+    "console. If the Vault has its key, check the KV mount and the folder in the tab Connect."
+)
+
 
 def plan_of(
     tenant: QlikTenant, store: KeyStore, form: ChangeForm, *, clock: Clock
@@ -36,11 +41,18 @@ def plan_of(
     """
     if form.operation in SETTINGS:
         return plan_setting(tenant, form)
-    plan = lifecycle.preview(tenant, store, form.operation, form.client_id, clock=clock, **_options(form))  # type: ignore[arg-type]
+    try:
+        plan = lifecycle.preview(tenant, store, form.operation, form.client_id, clock=clock, **_options(form))  # type: ignore[arg-type]
+    except StoreNotFound as problem:
+        if type(problem) is not StoreNotFound:  # its record is deleted or destroyed: it says itself what to do
+            raise
+        name = tenant.oauth_clients.get(form.client_id).client_name
+        return ShownPlan(form=form, client_name=name, blocked=problem.message, hint=_NO_KEY), ()
+    names = sorted({step.client_name for step in plan.steps})
     shown = ShownPlan(
         form=form,
         client_name=_name_of(tenant, form.client_id, plan.client_name),
-        notes=plan.notes,
+        notes=(*plan.notes, *([f"What was interrupted: {', '.join(names)}."] if names and not form.client_id else [])),
         irreversible=tuple(dict.fromkeys(step.title for step in plan.steps if step.irreversible)),
         blocked=plan.blocked,
         hint=plan.hint,

@@ -213,7 +213,7 @@ class Planning(Calling):
         self._tell(f"{_counted(count, 'client')} listed.")
 
     def _refresh(self) -> None:
-        from qlik_keys.inventory import clients  # noqa: PLC0415  # brings pandas
+        from qlik_keys.inventory import audit_of, clients  # noqa: PLC0415  # brings pandas
 
         doing = self._state.work
 
@@ -221,12 +221,15 @@ class Planning(Calling):
             if done < total:
                 self._set(work=f"{doing}: {what}, {done:,} of {total:,} clients")
 
-        frame: pd.DataFrame = clients(*self._connected(), on_progress=tell, clock=self._clock)
+        tenant, store = self._connected()
+        frame: pd.DataFrame = clients(tenant, store, on_progress=tell, clock=self._clock)
         there = set(frame["client_id"])
         selected = tuple(each for each in self._state.selected if each in there)
         # Marked and not left out: a tenant's list may be a moment behind what was just made.
         made = tuple(replace(each, is_gone=each.client_id not in there) for each in self._state.made_here)
-        self._set(clients=frame, clients_at=utc_now(self._clock), audit=None, made_here=made, selected=selected)
+        # Who works through the findings finds those that are left, after each change.
+        found = None if self._state.audit is None else audit_of(frame, store, tenant.host)
+        self._set(clients=frame, clients_at=utc_now(self._clock), audit=found, made_here=made, selected=selected)
 
     def _refresh_after(self) -> str:
         """List the clients again after a change; return what to say where that fails: the change itself succeeded."""
@@ -246,6 +249,7 @@ class Planning(Calling):
         from qlik_keys.inventory import audit_of  # noqa: PLC0415  # brings pandas
 
         tenant, store = self._connected()
+        self._set(audit=None)
         self._refresh()
         assert self._state.clients is not None  # just asked for
         found = audit_of(self._state.clients, store, tenant.host)

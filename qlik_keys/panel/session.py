@@ -193,12 +193,12 @@ class Session(Worker):
     def _forget_client(self, client_id: str) -> None:
         """Leave a client that was deleted out of all that is shown: it is offered nowhere any more."""
         state = self._state
-        frame = state.clients
+        frame, found = state.clients, state.audit
         self._set(
             made_here=tuple(each for each in state.made_here if each.client_id != client_id),
             made=None if state.made is not None and state.made.client_id == client_id else state.made,
             clients=None if frame is None else frame[frame["client_id"] != client_id],
-            audit=None,
+            audit=None if found is None else found[found["client_id"] != client_id],
             selected=tuple(each for each in state.selected if each != client_id),
         )
 

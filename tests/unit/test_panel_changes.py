@@ -18,6 +18,7 @@ from qlik_keys.panel.summary import summary
 from qlik_keys.panel.trial_state import CallForm, TryForm
 from qlik_keys.panel.words import OPERATIONS
 from qlik_keys.settings import Settings
+from qlik_keys.tenant import PatchOperation
 
 pytestmark = pytest.mark.openbao
 
@@ -195,7 +196,7 @@ def test_a_plan_goes_when_another_client_is_selected(presenter, made_and_other):
 
 def test_what_is_wrong_is_a_card(presenter, made):
     presenter.plan_change(ChangeForm(operation="rotate", client_id="0" * 32))
-    assert presenter.state.error.kind == "StoreNotFound"
+    assert presenter.state.error.kind == "TenantNotFound"
     assert presenter.state.plan is None
 
 
@@ -249,6 +250,41 @@ def test_a_cell_may_change_the_tables_that_it_is_given(tenant, store, made):
         del mine["client_id"]
         assert getattr(panel, name)["client_id"].notna().all()
     assert panel.clients.set_index("client_id")["name"][made.client_id] == made.name
+
+
+def test_a_client_without_a_key_in_the_vault_is_pointed_to_adopt(presenter, tenant, store, made):
+    store.delete(tenant.host, made.client_id)
+    for operation in ("rotate", "revoke", "retire"):
+        presenter.plan_change(ChangeForm(operation=operation, client_id=made.client_id))
+        plan = presenter.state.plan
+        assert (presenter.state.error, plan.client_name, plan.form.operation) == (None, made.name, operation)
+        assert plan.blocked.startswith(f"There is no key of client {made.client_id}")
+        assert plan.hint.startswith("Adopt gives the client a key of ours")
+
+
+def test_findings_that_are_left_stay_after_a_change_and_a_resume_names_its_clients(presenter, tenant, store, made):
+    [old] = tenant.oauth_clients.get(made.client_id).public_keys
+    qk.revoke(tenant, store, made.client_id)
+    [new] = tenant.oauth_clients.get(made.client_id).public_keys
+    tenant.oauth_clients.patch(made.client_id, [PatchOperation("replace", "/publicKeys", [old, new])])
+    tenant.oauth_clients.set_consent(made.client_id, "required")
+
+    def found():
+        rows = presenter.state.audit
+        return list(rows[rows["client_id"] == made.client_id]["finding"])
+
+    presenter.audit()
+    assert found() == ["removed-key-registered", "consent-not-trusted"]
+    presenter.mend("consent-not-trusted", made.client_id)
+    presenter.change(presenter.state.plan.form)
+    assert found() == ["removed-key-registered"]
+    presenter.mend("removed-key-registered", made.client_id)
+    assert any(note.startswith("What was interrupted: ") and made.name in note for note in presenter.state.plan.notes)
+    presenter.change(presenter.state.plan.form)
+    assert found() == []
+    presenter.plan_change(ChangeForm(operation="delete", client_id=made.client_id, confirm=made.client_id))
+    presenter.change(presenter.state.plan.form)
+    assert found() == []
 
 
 def test_publishing_cannot_be_undone(presenter, tenant, made):

@@ -75,7 +75,7 @@ function followFocus(root) {
     const next = [...root.querySelectorAll("button.qk-next")].find((each) => each.offsetParent && !each.disabled);
     if (next && asked) {
       next.focus({ preventScroll: true });
-      bring(next);
+      bring(next.closest(".qk-step-controls") ?? next); // with the words that say which step waits
       return;
     }
     if (root.querySelector(".qk-work")) return;
