@@ -163,8 +163,8 @@ class TryView:
         # What the doctor found takes its place, below the button that asked for it.
         show(self._assertion_card, visible=state.assertion is not None and state.diagnosis is None)
         show(self._call_card, visible=(token is not None or bool(state.calls)) and state.work_at != "try")
-        self._bar.why = state.work or ("" if token is not None else "Get a token first.")
-        self._bar.disabled = bool(self._bar.why)
+        self._bar.why = "" if state.work or token is not None else "Get a token first."
+        self._bar.disabled = bool(state.work or self._bar.why)  # what is done is told at the place below it
         self._answer.disabled = bool(state.work)
         self._answer.show(state.answer, state.calls)
         put(self._call_heading, trial_markup.call_heading(token, self._clients.get(self._client.value or "")))
