@@ -229,7 +229,10 @@ class Planning(Calling):
         made = tuple(replace(each, is_gone=each.client_id not in there) for each in self._state.made_here)
         # Who works through the findings finds those that are left, after each change.
         found = None if self._state.audit is None else audit_of(frame, store, tenant.host)
-        self._set(clients=frame, clients_at=utc_now(self._clock), audit=found, made_here=made, selected=selected)
+        with self._lock:  # what an earlier listing came to is no longer so
+            left = {place: told for place, told in self._state.results.items() if place != "clients"}
+            known = {"clients": frame, "clients_at": utc_now(self._clock), "audit": found}
+            self._set(**known, made_here=made, selected=selected, results=left)
 
     def _refresh_after(self) -> str:
         """List the clients again after a change; return what to say where that fails: the change itself succeeded."""

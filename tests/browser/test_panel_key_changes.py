@@ -44,7 +44,8 @@ def delete_by_keyboard(panel, made):
     expect(delete).to_have_class("qk-danger")
     for typed in ("", "nightly-etl", made.client_id[:-1]):
         confirm.fill(typed)
-        expect(panel).to_contain_text("Type the client's id to confirm.")
+        why = "That is not the client's id, which is" if typed else "Type the client's id to confirm."
+        expect(panel).to_contain_text(why)
         expect(delete).to_be_disabled()
     confirm.fill(made.client_id)
     expect(delete).to_be_enabled()
@@ -52,7 +53,7 @@ def delete_by_keyboard(panel, made):
     expect(told(panel).last).to_have_text(f"✓ Deleted nightly-etl ({made.client_id}).")
 
 
-def test_rotate_retire_revoke_and_delete_by_clicking(lab, open_panel, own):
+def test_rotate_retire_revoke_and_delete_by_clicking(lab, page, open_panel, own):
     box, tenant, store = own
     made = qk.provision(tenant, store, name="nightly-etl", scopes=["user_default"])
 
@@ -98,6 +99,12 @@ def test_rotate_retire_revoke_and_delete_by_clicking(lab, open_panel, own):
     expect(button(panel, "Revoke the key of nightly-etl")).to_have_class("qk-danger")
     button(panel, "Cancel").click()
     expect(panel.locator(".qk-plan-title")).to_be_hidden()
-    delete_by_keyboard(panel, made)
+    # A second view of the panel: who acts there stays there.
+    page.locator(".jp-CodeCell").nth(1).locator(".cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text("panel")
+    page.keyboard.press("Shift+Enter")
+    expect(panel).to_have_count(2)
+    delete_by_keyboard(panel.nth(1), made)
     assert tenant.oauth_clients.list() == []
     assert list(store.client_ids(tenant.host)) == []

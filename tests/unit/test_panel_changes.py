@@ -282,9 +282,12 @@ def test_findings_that_are_left_stay_after_a_change_and_a_resume_names_its_clien
     assert any(note.startswith("What was interrupted: ") and made.name in note for note in presenter.state.plan.notes)
     presenter.change(presenter.state.plan.form)
     assert found() == []
+    presenter.refresh()
+    assert presenter.state.results["clients"].words.endswith(" listed.")
     presenter.plan_change(ChangeForm(operation="delete", client_id=made.client_id, confirm=made.client_id))
     presenter.change(presenter.state.plan.form)
     assert found() == []
+    assert "clients" not in presenter.state.results  # there are fewer by now
 
 
 def test_publishing_cannot_be_undone(presenter, tenant, made):

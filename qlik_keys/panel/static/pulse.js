@@ -44,8 +44,12 @@ function followFocus(root) {
   const seen = new Set([...root.querySelectorAll("[data-result]")].map((told) => told.dataset.result));
   const met = new Map(); // when a result was there first, be it hidden
   const isFree = () => document.activeElement === document.body || document.activeElement === asked;
+  // Of several views in the page the one where something was pressed last.
+  const isElsewhere = () => !root.dataset.asked && document.querySelector(".qk-root[data-asked]") !== null;
   const pressed = (event) => {
     if (!event.isTrusted) return; // Enter in a field presses its form's button: it is the field that asked
+    for (const other of document.querySelectorAll(".qk-root[data-asked]")) delete other.dataset.asked;
+    root.dataset.asked = "here";
     if (event.type === "click" || event.key === "Enter") asked = event.target.closest?.("button, input");
   };
   const take = (told) => {
@@ -62,7 +66,7 @@ function followFocus(root) {
       if (!met.has(name)) met.set(name, now);
       if (!told.offsetParent) continue; // filled, and shown a moment later
       seen.add(name);
-      if (now - met.get(name) > LATE_MILLISECONDS || !isFree()) continue;
+      if (now - met.get(name) > LATE_MILLISECONDS || !isFree() || isElsewhere()) continue;
       take(told);
       return;
     }
@@ -71,7 +75,7 @@ function followFocus(root) {
       seen.add(head.dataset.answer);
       if (asked && isFree()) bring(head); // who calls again and again stays at the form
     }
-    if (document.activeElement !== document.body) return;
+    if (document.activeElement !== document.body || isElsewhere()) return;
     const next = [...root.querySelectorAll("button.qk-next")].find((each) => each.offsetParent && !each.disabled);
     if (next && asked) {
       next.focus({ preventScroll: true });
