@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 from qlik_keys.core.redaction import Redactor
 from qlik_keys.errors import ConfigurationError, Outcome
+from qlik_keys.keystore.lookup import CLIENT_ID
 from qlik_keys.panel.same_as import deleted_client
 from qlik_keys.panel.state import ShownRequest
 from qlik_keys.panel.trial_state import ShownAnswer
@@ -22,6 +23,7 @@ from qlik_keys.tenant.raw import METHODS, api_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from qlik_keys.errors import TenantError
     from qlik_keys.panel.trial_state import CallForm, TryForm
@@ -167,16 +169,19 @@ def shown_answer(
     return ShownAnswer(is_json=bool(text), document=redacted, **values), secret
 
 
-def owner_of(answer: RawAnswer | None, request: ShownRequest) -> str:
-    """Return whose the secret of an answer is: the client, by name and id as far as it says so, else the call."""
+def owner_of(answer: RawAnswer | None, now: datetime) -> str:
+    """Return whose the secret of an answer is: the client's id, else when the call was made.
+
+    Nothing else of an answer may be in what is saved with the notebook, so no name is.
+    """
     try:
         document = redacted_document(_document(_text(answer))) if answer is not None else None
     except (ValueError, RecursionError):
         document = None
-    fields = document if isinstance(document, dict) else {}
-    found = (fields.get(key) for key in ("clientName", "name", "clientId", "id"))
-    words = dict.fromkeys(word for word in found if isinstance(word, str) and word)
-    return " · ".join([*words][:2]) or f"the answer to {request.method} {request.path.partition('?')[0]}"
+    client_id = document.get("clientId") if isinstance(document, dict) else None
+    if isinstance(client_id, str) and CLIENT_ID.fullmatch(client_id):
+        return f"client {client_id}"
+    return f"the call at {now:%H:%M:%S} UTC"
 
 
 def _advice(problem: TenantError, method: str) -> str:

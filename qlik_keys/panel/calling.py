@@ -65,7 +65,7 @@ class Calling(Trying):
             token=token.secret,
         )
         if secret is not None:
-            self._keep_secret(secret, owner_of(answer, request), what=secret.what)
+            self._keep_secret(secret, owner_of(answer, self.now()), what=secret.what)
         self._set(answer=shown)
         deleted = "" if problem is not None else deleted_client_id(request.method, request.address.split("?")[0])
         if deleted:

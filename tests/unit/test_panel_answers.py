@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from datetime import UTC, datetime
 
 import pytest
 from canaries import find_canaries
 
 from qlik_keys.errors import Outcome, TenantProtocolError, TenantRejected
-from qlik_keys.panel.answers import shown_answer
+from qlik_keys.panel.answers import owner_of, shown_answer
 from qlik_keys.panel.state import ShownRequest
 from qlik_keys.secret import Secret
 from qlik_keys.tenant.raw import RawAnswer
@@ -24,6 +25,22 @@ def shown(content, content_type=JSON, *, status=200, problem=None, method="POST"
     )
     answer = None if content is None else RawAnswer(status=status, content=content, content_type=content_type)
     return shown_answer(answer, problem, request, ways=(), needs="", milliseconds=1.0, token=Secret(TOKEN))
+
+
+@pytest.mark.parametrize(
+    ("content", "owner"),
+    [
+        (f'{{"clientId": "{"0a" * 16}", "clientName": "ada"}}'.encode(), f"client {'0a' * 16}"),
+        (b'{"clientId": "ada@acme.example"}', "the call at 12:30:05 UTC"),  # it would be saved with the notebook
+        (b'{"clientId": 5}', "the call at 12:30:05 UTC"),
+        (b"[1]", "the call at 12:30:05 UTC"),
+        (b"{", "the call at 12:30:05 UTC"),
+        (None, "the call at 12:30:05 UTC"),
+    ],
+)
+def test_a_secret_of_an_answer_is_told_apart_by_nothing_that_may_be_private(content, owner):
+    answer = None if content is None else RawAnswer(status=201, content=content, content_type=JSON)
+    assert owner_of(answer, datetime(2026, 11, 28, 12, 30, 5, tzinfo=UTC)) == owner
 
 
 @pytest.mark.parametrize("content", [b'{"a": NaN}', b"[Infinity, -Infinity]", b'{"a": [1e400]}'])

@@ -106,7 +106,7 @@ def test_a_secret_in_an_answer_is_struck_out_and_shown_once(presenter, administr
     assert (answer.status, answer.document["clientSecret"], answer.struck) == (201, "•••", True)
     secret = presenter.client_secret().reveal()
     assert json.loads(presenter.last_answer.content)["clientSecret"] == secret
-    assert (state.secret_what, state.secret_of) == ("clientSecret", f"by a call · {answer.document['clientId']}")
+    assert (state.secret_what, state.secret_of) == ("clientSecret", f"client {answer.document['clientId']}")
     assert find_canaries(repr(state) + answer.raw + repr(answer.document), [secret]) == []
     client_id = answer.document["clientId"]
     body = '[{"op": "replace", "path": "/clientName", "value": "renamed"}]'
