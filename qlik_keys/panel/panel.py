@@ -93,6 +93,7 @@ class Panel:
         self._root.add_class("qk-root")
         self._root.add_class(f"qk-root-{self._id}")
         presenter.listen(self._draw)
+        presenter.share_secrets()
         if problem is not None:
             presenter.fail(problem, "Looking for settings")
         if tenant is not None and store is not None:

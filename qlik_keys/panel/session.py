@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from qlik_keys.clock import SYSTEM_CLOCK
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 
 _MANY_SECRETS = 2  # as many wait before a further one is warned of
+_sessions: weakref.WeakSet[Session] = weakref.WeakSet()  # those of the panels of this kernel
 
 
 class Session(Worker):
@@ -221,9 +223,28 @@ class Session(Worker):
 
     def client_secret_is_stored(self) -> None:
         """Forget the first secret that waits: the person has it. The next one is shown then."""
-        self._waiting = self._waiting[1:]
-        self._was_warned = False
-        self._tell_of_secrets()
+        secret = self.client_secret()
+        if secret is None:
+            return
+        for each in {self, *_sessions}:
+            each.forget_secret(secret)
+
+    def forget_secret(self, secret: Secret) -> None:
+        """Let a secret wait no longer, whichever panel it was made in."""
+        left = [each for each in self._waiting if each[0] is not secret]
+        if len(left) < len(self._waiting):
+            self._waiting, self._was_warned = left, False
+            self._tell_of_secrets()
+
+    def share_secrets(self) -> None:
+        """Take over what waits in the kernel's other panels: a cell that is run again shows a new one instead."""
+        for other in _sessions - {self}:
+            for waiting in other._waiting:  # noqa: SLF001  # one of our own kind
+                if all(waiting[0] is not each[0] for each in self._waiting):
+                    self._waiting = [*self._waiting, waiting]
+        _sessions.add(self)
+        if self._waiting:
+            self._tell_of_secrets()
 
     def _keep_secret(self, secret: Secret | None, of: str, *, what: str = "Client secret") -> None:
         """Let a secret wait until the person says that it is stored: no later one takes its place."""

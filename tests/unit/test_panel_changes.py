@@ -240,6 +240,22 @@ def test_consent_is_set_after_its_plan_was_seen(presenter, tenant, made):
         assert (step.phase, [request.status for request in step.requests]) == ("done", [204])
 
 
+def test_a_secret_that_waits_is_in_the_panel_of_a_cell_that_is_run_again(tenant, store):
+    name = f"panel-{uuid.uuid4().hex[:10]}"
+    made = qk.provision(tenant, store, name=name, scopes=["user_default"], client_secret=True)
+    panel = qk.Panel(settings=Settings())
+    panel._presenter.use(tenant, store, wait=True)
+    form = ChangeForm(operation="add_secret", client_id=made.client_id)
+    panel._presenter._change(form, name)  # in this thread
+    again = qk.Panel(settings=Settings())
+    assert (again._presenter.state.secret_of, again._presenter.state.secrets_waiting) == (name, 1)
+    assert again._presenter.client_secret() is panel._presenter.client_secret()
+    again._presenter.client_secret_is_stored()
+    assert panel._presenter.client_secret() is again._presenter.client_secret() is None
+    assert panel._presenter.state.secret_of == ""
+    assert qk.Panel(settings=Settings())._presenter.state.secrets_waiting == 0
+
+
 def test_a_cell_may_change_the_tables_that_it_is_given(tenant, store, made):
     panel = qk.Panel(settings=Settings())
     panel._presenter.use(tenant, store, wait=True)
