@@ -29,7 +29,9 @@ const LATE_MILLISECONDS = 1500; // what is shown only then was told in another t
 
 function bring(told) {
   const card = told.closest(".qk-plan-card");
-  const place = card && card.offsetHeight < window.innerHeight * 0.8 ? card : told;
+  // A plan is shown from its title on, however high it is.
+  const isWhole = card && (card.offsetHeight < window.innerHeight * 0.8 || told.matches(".qk-plan-title"));
+  const place = isWhole ? card : told;
   const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   // What is higher than the room for it is read from its beginning.
   const { scrollMarginTop, scrollMarginBottom } = getComputedStyle(place);
