@@ -15,6 +15,7 @@ from qlik_keys.errors import (
     TenantNotFound,
 )
 from qlik_keys.keystore.lookup import CLIENT_ID, by_id_or_name, checked, ids_on_tenant
+from qlik_keys.lifecycle.duplicates import remove_duplicates_of
 from qlik_keys.lifecycle.plan import Action
 from qlik_keys.lifecycle.record_changes import abandoned
 from qlik_keys.lifecycle.started import merged
@@ -54,18 +55,21 @@ def delete_client(work: Workplace, client_id: str, *, keep_secret: bool, is_resu
         QlikKeysError: as `key_operations.delete`.
     """
     staged: list[StagedClient] = []
-    was_there = True
+    client: OAuthClient | None = None
     try:
-        staged = staged_of(work, work.tenant.oauth_clients.get(client_id))
+        client = work.tenant.oauth_clients.get(client_id)
+        staged = staged_of(work, client)
     except TenantNotFound:
-        was_there = False
-    if not was_there and not is_resumed and (keep_secret or client_id not in work.store.client_ids(work.tenant.host)):
+        pass
+    if client is None and not is_resumed and (keep_secret or client_id not in work.store.client_ids(work.tenant.host)):
         raise TenantNotFound(
             f"There is nothing to delete: the tenant has no client {client_id}"
             + (", and its keys in the store shall stay." if keep_secret else ", and the store no keys of it."),
             hint="Check the id and the tenant; if it was deleted before, all is done.",
         )
     record = _noted_deletion(work, client_id, keep_secret=keep_secret)
+    if client is not None and record is not None:
+        remove_duplicates_of(work, client, record, operation="delete")
     # Before the client: else `resume` would make it anew. Without a claim nobody else knows whose it was.
     for each in staged:
         work.step("delete", Action.UNSTAGE, each.name, lambda each=each: _unstage(work, each))  # type: ignore[misc]

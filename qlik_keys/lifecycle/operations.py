@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,11 +16,11 @@ from qlik_keys.errors import (
 )
 from qlik_keys.keys import KeySpec, PrivateKey, wrong_key
 from qlik_keys.lifecycle.deletion import staged_of
+from qlik_keys.lifecycle.duplicates import find_duplicates, remove_duplicate
 from qlik_keys.lifecycle.finishing import Rotated, finish, finished
 from qlik_keys.lifecycle.gone import gone_or_unknown
 from qlik_keys.lifecycle.key_plan import KeyIntent
 from qlik_keys.lifecycle.many import Hopeless, PartlyFailed, read_if_ours
-from qlik_keys.lifecycle.plan import Action
 from qlik_keys.lifecycle.shared_keys import shared_key_warnings
 from qlik_keys.lifecycle.specification import ClientSpecification
 from qlik_keys.lifecycle.workplace import Workplace
@@ -231,7 +230,7 @@ def resume_in(work: Workplace) -> list[Resumed]:
     if not hopeless.found:
         clients = list(work.tenant.oauth_clients.iterate())
         results += _take_away_again(work, clients, records)
-        results += _remove_duplicates(work, clients)
+        results += _remove_duplicates(work, clients, records)
         results += _set_right(work, {client_id: record.client_name for client_id, record in records.items()})
     _raise_failures(results)
     return results
@@ -343,54 +342,18 @@ def _take_away_again(
     return results
 
 
-def _remove_duplicates(work: Workplace, clients: Iterable[OAuthClient]) -> list[Resumed]:
-    """Remove clients that hold a key of ours under another client's id, and bear its name.
-
-    They come of an answer that was lost, or of two people who made the same client at once and of whom one was cut off.
-    """
-    tenant, store = work.tenant, work.store
-    holders: dict[tuple[str, str], list[OAuthClient]] = defaultdict(list)
-    for client in clients:
-        for key in client.public_keys:
-            holders[client.client_name, key.kid].append(client)
+def _remove_duplicates(
+    work: Workplace, clients: Iterable[OAuthClient], records: Mapping[str, ClientRecord]
+) -> list[Resumed]:
+    """Remove the clients that a second attempt made of a key of ours."""
     results = []
-    for (name, kid), alike in holders.items():
-        if len(alike) == 1:
-            continue
-        item = Resumed(operation="remove_duplicate", name=name)
+    for duplicate in find_duplicates(clients, records):
+        client = duplicate.client
+        item = Resumed(operation="remove_duplicate", name=client.client_name, client_id=client.client_id)
         try:
-            ours = [client for client in alike if _holds(store, tenant.host, client.client_id, kid)]
-            extra = [client for client in alike if not _has_record(store, tenant.host, client.client_id)]
+            was_there = remove_duplicate(work, duplicate, operation="resume")
         except QlikKeysError as problem:
             results.append(replace(item, error=problem))
-            continue
-        for client in extra if len(ours) == 1 else ():
-            item = replace(item, client_id=client.client_id)
-            try:
-                work.step("resume", Action.REMOVE_DUPLICATE, name, lambda client=client: _delete(tenant, client))  # type: ignore[misc]
-            except TenantNotFound:
-                continue
-            except QlikKeysError as problem:
-                results.append(replace(item, error=problem))
-                continue
-            results.append(item)
+        else:
+            results += [item] if was_there else []
     return results
-
-
-def _delete(tenant: QlikTenant, client: OAuthClient) -> None:
-    tenant.oauth_clients.delete(client.client_id)
-
-
-def _holds(store: KeyStore, host: str, client_id: str, kid: str) -> bool:
-    try:
-        return kid in store.read(host, client_id).keys
-    except StoreNotFound:
-        return False
-
-
-def _has_record(store: KeyStore, host: str, client_id: str) -> bool:
-    try:
-        store.read(host, client_id)
-    except StoreNotFound:
-        return False
-    return True
