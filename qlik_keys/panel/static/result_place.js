@@ -12,6 +12,7 @@ function render({ model, el }) {
   let shown;
   const draw = () => {
     const markup = model.get("markup");
+    const height = el.offsetHeight;
     if (markup !== shown) told.innerHTML = shown = markup; // escaped where it is made, in markup.py
     const buttons = model.get("actions").map(({ kind, words, tooltip }) => {
       const made = document.createElement("button");
@@ -26,6 +27,9 @@ function render({ model, el }) {
     row.replaceChildren(...buttons);
     row.hidden = !buttons.length;
     el.classList.toggle("qk-has-card", buttons.length > 0);
+    // While it is tried again, the room of what was told stays: what stands below would come and go.
+    const isInProgress = markup && !told.querySelector("[data-result]");
+    el.style.minHeight = isInProgress && height ? `${height}px` : "";
   };
   card.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !row.hidden) model.send({ kind: "dismiss" });
