@@ -27,6 +27,13 @@ def trying(page, lab, open_panel):
     go_to(panel, "New client")
     panel.get_by_label("May impersonate users").check()
     button(panel, "Remove user_default").click()
+    scopes = panel.get_by_placeholder("Search by name or meaning: apps, space, user …").first
+    scopes.fill("admin")
+    # What bears the word stands before what only says it in its meaning.
+    names = panel.locator(".qk-options:visible input[data-scope]").evaluate_all("all => all.map(e => e.dataset.scope)")
+    assert ["admin" in name for name in names] == sorted(("admin" in name for name in names), reverse=True)
+    assert names[0].startswith("admin")
+    scopes.fill("")
     panel.locator('input[data-scope="admin_classic"]').check()
     create_client(panel, "to-be-tried")
     expect(panel).to_contain_text("to-be-tried is made.")

@@ -66,18 +66,20 @@ function render({ model, el }) {
     const focused = document.activeElement?.dataset?.scope;
     const scroll = list.scrollTop;
     const wanted = search.value.trim().toLowerCase();
-    const found = model
-      .get("options")
-      .filter(({ name, meaning }) => name.toLowerCase().includes(wanted) || meaning.toLowerCase().includes(wanted));
+    const isNamed = ({ name }) => name.toLowerCase().includes(wanted);
+    const isMeant = ({ meaning }) => meaning.toLowerCase().includes(wanted);
+    const named = model.get("options").filter(isNamed);
     const rows = [];
     let group = "";
-    for (const each of found) {
+    for (const each of named) {
       if (each.group !== group) {
         group = each.group;
         rows.push(element("p", "qk-group", group === "admin" ? "Administration" : "Users"));
       }
       rows.push(option(each));
     }
+    const meant = model.get("options").filter((each) => !isNamed(each) && isMeant(each));
+    if (meant.length) rows.push(element("p", "qk-group", "In the meaning alone"), ...meant.map(option));
     const typed = search.value.trim();
     if (typed && !/\s/.test(typed) && !model.get("options").some(({ name }) => name === typed) && !chosen().includes(typed)) {
       const add = element("button", "qk-quiet", `Add “${typed}”, which is not among the scopes that Qlik publishes`);
