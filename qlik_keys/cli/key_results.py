@@ -66,7 +66,7 @@ def words_of_result(result: dict[str, Any]) -> str:
     if result.get("kid"):
         words += f", key {result['kid']}"
     if result.get("retire_at"):
-        words += f"; the old key logs in until {result['retire_at']}"
+        words += f"; the old key logs in until it is retired, from {result['retire_at']} on"
     if result.get("retired"):
         words += f"; retired {', '.join(result['retired'])}"
     return words

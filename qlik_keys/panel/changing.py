@@ -145,7 +145,7 @@ def _overlap(text: str) -> timedelta:
 def _words(result: Rotated) -> str:
     told = [f"{result.name}: current key {result.kid}."]
     if result.retire_at is not None:
-        told.append(f"The old key logs in until {result.retire_at:%Y-%m-%d %H:%M} UTC.")
+        told.append(f"The old key logs in until it is retired, from {result.retire_at:%Y-%m-%d %H:%M} UTC on.")
     if result.retired:
         told.append(f"Retired: {', '.join(result.retired)}.")
     return " ".join([*told, *result.warnings])

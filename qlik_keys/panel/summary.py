@@ -73,14 +73,15 @@ def _table(state: PanelState) -> str:
     if frame is None:
         return ""
     head = "".join(f"<th>{title}</th>" for title in _COLUMNS.values())
-    known = frame.loc[:, [*_COLUMNS]].head(ROWS_SHOWN)
+    newest = frame.sort_values("created", ascending=False, kind="stable")
+    known = newest.loc[:, [*_COLUMNS]].head(ROWS_SHOWN)
     shown = known.astype(object).where(known.notna(), None)
     columns = (shown[name] for name in _COLUMNS)
     rows = "".join(
         f"<tr>{''.join(f'<td>{escape(_words(value))}</td>' for value in row)}</tr>"
         for row in zip(*columns, strict=True)
     )
-    more = f", the first {ROWS_SHOWN} of them" if len(frame) > ROWS_SHOWN else ""
+    more = f", the newest {ROWS_SHOWN} of them" if len(frame) > ROWS_SHOWN else ""
     return (
         f"<p>The tenant's {len(frame):,} clients as of {moment(state.clients_at)}{more}:</p>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

@@ -197,6 +197,9 @@ def test_ages_are_bars_with_their_figures():
 
 def test_the_summary_has_what_was_made_and_the_table_and_hides_itself():
     state = PanelState(connection=CONNECTION, made_here=(MADE,), clients=pd.DataFrame([row()] * 51), clients_at=MOMENT)
+    rows = [row(name="old", created=MOMENT - timedelta(days=9)) for _ in range(50)]
+    aged = pd.DataFrame([*rows, row(name="made-last", created=MOMENT)])
+    assert summary(replace(state, clients=aged), "0a1b2c3d").count("made-last") == 1
     shown = summary(state, "0a1b2c3d")
     parsed = read(shown)
     text = "".join(parsed.texts)
@@ -204,7 +207,7 @@ def test_the_summary_has_what_was_made_and_the_table_and_hides_itself():
     assert "qk.Panel()" in text
     missing = pd.DataFrame([row()]).astype({"current_kid": "string"}).assign(current_kid=pd.NA)
     assert "NA" not in "".join(read(summary(replace(state, clients=missing), "0a1b2c3d")).texts)
-    assert "51 clients as of 2026-03-01 12:30 UTC, the first 50 of them" in text
+    assert "51 clients as of 2026-03-01 12:30 UTC, the newest 50 of them" in text
     assert shown.count("<tr>") == 51
     assert "2026-03-01" in text
     assert "NaT" not in text
