@@ -98,7 +98,9 @@ class TryView:
         )
         self._token_row = box(self._countdown, self._revoke, classes="qk-actions")
         # The steps first: while they grow there is nothing yet below them.
+        self._nothing_yet = words(_NOTHING_YET)
         result = box(
+            self._nothing_yet,
             self._controls.widget,
             self._steps,
             self._lesson,
@@ -146,14 +148,17 @@ class TryView:
         for place in self._places:
             place.draw(state)
         steps = state.steps_of("try")
-        put(self._steps, markup.steps(steps) if steps else "")
-        show(self._controls.widget, visible=bool(steps))
-        put(self._lesson, trial_markup.lesson(state.lesson))
         token = state.token
         is_old = state.lesson is not None and state.lesson.fault != "replayed"
         now = self._presenter.now()
         is_begun = state.lesson is not None or bool(steps)
-        put(self._result, trial_markup.token(token, now=now, is_old=is_old) or ("" if is_begun else _NOTHING_YET))
+        # What only kept the place goes before the steps come: nothing is in sight then that they could move.
+        show(self._nothing_yet, visible=token is None and not is_begun)
+        put(self._result, trial_markup.token(token, now=now, is_old=is_old))
+        show(self._places[1], visible=token is not None)
+        put(self._steps, markup.steps(steps) if steps else "")
+        show(self._controls.widget, visible=bool(steps))
+        put(self._lesson, trial_markup.lesson(state.lesson))
         put(self._parts, trial_markup.token_parts(token))
         is_alive = token is not None and not token.is_revoked
         self._countdown.count_to(token.expires_at if is_alive and token is not None else None)
