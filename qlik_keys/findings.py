@@ -45,7 +45,7 @@ FINDINGS: Mapping[str, Finding] = {
     "removed-key-registered": Finding(
         "critical",
         "A key that was taken away, perhaps because it was compromised, is registered on the tenant again.",
-        "Resume takes it away: somebody was interrupted after sending a list of keys that was out of date.",
+        "Resume takes it away: an operation that sent an outdated list of keys was interrupted.",
         "resume",
     ),
     "locked-out": Finding(

@@ -86,7 +86,7 @@ def record_states(
             states.summaries[client_id] = summary_of(record)
             if record.is_shown_wrong and not record.is_in_progress:
                 states.shown_wrong.add(client_id)
-            if not {*record.removed_kids}.isdisjoint(registered.get(client_id, ())):
+            if record.returned(registered.get(client_id, ())):
                 states.returned.add(client_id)
         elif isinstance(problem, StoreDamaged | StoreConflict):
             states.summaries[client_id] = replace(told, is_in_progress=False, operation=None)

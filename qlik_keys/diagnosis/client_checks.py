@@ -200,8 +200,8 @@ def check_kid(facts: Facts) -> Check:
         return _check_named_kid(client, facts)
     if not facts.shows("public_keys"):
         return not_checked(name, _NOT_SHOWN)
-    removed = () if facts.record.value is None else facts.record.value.removed_kids
-    returned = [key.kid for key in client.public_keys if key.kid in removed]
+    record = facts.record.value
+    returned = [] if record is None else record.returned(key.kid for key in client.public_keys)
     if returned:
         why = f"A key that was taken away is registered again, and whoever has it can log in: {', '.join(returned)}."
         return failed(name, why, f"{command('resume')} takes it away.")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -185,6 +185,10 @@ class ClientRecord:
         if self.overlap_seconds is not None:
             return None
         return max((key.retire_at for key in self.in_state("previous") if key.retire_at is not None), default=None)
+
+    def returned(self, registered: Iterable[str]) -> list[str]:
+        """Return those of the kids on the tenant whose keys were taken away."""
+        return [kid for kid in registered if kid in self.removed_kids]
 
     def with_key(self, key: StoredKey) -> ClientRecord:
         """Return the record with that key added, or put in the place of the one with its kid."""

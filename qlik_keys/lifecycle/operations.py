@@ -225,8 +225,8 @@ def resume_in(work: Workplace) -> list[Resumed]:
     results = [Resumed(operation="provision", name=problem.path, error=problem) for problem in damaged]
     results += _finish_staged(work, all_staged, hopeless)
     client_ids = store.client_ids(host)
-    finished, records = _finish_rotations(work, client_ids, hopeless)
-    results += finished
+    done, records = _finish_rotations(work, client_ids, hopeless)
+    results += done
     if not hopeless.found:
         clients = list(work.tenant.oauth_clients.iterate())
         results += _take_away_again(work, clients, records)
@@ -333,7 +333,7 @@ def _take_away_again(
     results = []
     for client in clients:
         record = records.get(client.client_id)
-        if record is None or {key.kid for key in client.public_keys}.isdisjoint(record.removed_kids):
+        if record is None or not record.returned(key.kid for key in client.public_keys):
             continue
         item = Resumed(operation="retire", name=record.client_name, client_id=client.client_id)
         intent = KeyIntent(now=utc_now(work.clock))

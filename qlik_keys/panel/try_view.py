@@ -97,8 +97,8 @@ class TryView:
             classes="qk-card qk-form",
         )
         self._token_row = box(self._countdown, self._revoke, classes="qk-actions")
-        # The steps first: while they grow there is nothing yet below them.
         self._nothing_yet = words(_NOTHING_YET)
+        # The steps first: while they grow there is nothing yet below them.
         result = box(
             self._nothing_yet,
             self._controls.widget,

@@ -88,6 +88,17 @@ def client(client_id, key, *, name="etl", made_at=MADE_AT):
     return OAuthClient.model_validate(told)
 
 
+def record_with(key, custody):
+    return ClientRecord(
+        tenant_host="acme.eu.qlikcloud.com",
+        client_id=OURS,
+        client_name="etl",
+        token_url="https://acme.eu.qlikcloud.com/oauth/token",
+        custody=custody,
+        keys={key.public.kid: StoredKey(public=key.public, private=key, state="current", made_at=MADE_AT)},
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "is_current", "is_found"),
     [
@@ -102,33 +113,15 @@ def client(client_id, key, *, name="etl", made_at=MADE_AT):
 )
 def test_a_removed_key_is_proof_only_beside_the_time(custody, changes, is_current, is_found):
     key, next_key = qk.generate(qk.KeySpec("ES384")), qk.generate(qk.KeySpec("ES384"))
-    stored = {
-        each.public.kid: StoredKey(public=each.public, private=each, state="current", made_at=MADE_AT)
-        for each in ([key] if is_current else [next_key])
-    }
-    record = ClientRecord(
-        tenant_host="acme.eu.qlikcloud.com",
-        client_id=OURS,
-        client_name="etl",
-        token_url="https://acme.eu.qlikcloud.com/oauth/token",
-        custody=custody,
-        keys=stored,
-        removed_kids=() if is_current else (key.public.kid,),
-    )
+    record = record_with(key if is_current else next_key, custody)
+    record = record if is_current else replace(record, removed_kids=(key.public.kid,))
     found = find_duplicates([client(OURS, next_key), client(OTHER, key, **changes)], {OURS: record})
     assert [each.client.client_id for each in found] == ([OTHER] if is_found else [])
 
 
 def test_of_two_possible_owners_none_is_taken(custody):
     key = qk.generate(qk.KeySpec("ES384"))
-    record = ClientRecord(
-        tenant_host="acme.eu.qlikcloud.com",
-        client_id=OURS,
-        client_name="etl",
-        token_url="https://acme.eu.qlikcloud.com/oauth/token",
-        custody=custody,
-        keys={key.public.kid: StoredKey(public=key.public, private=key, state="current", made_at=MADE_AT)},
-    )
+    record = record_with(key, custody)
     second = "1" * 32
     clients = [client(each, key) for each in (OURS, second, OTHER)]
     assert find_duplicates(clients, {OURS: record, second: replace(record, client_id=second)}) == []
