@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
+import re
 import threading
 import time
 import weakref
@@ -43,6 +44,9 @@ _LONGEST_INDEX = 1000
 _FOLLOWED, _FIRST_REDIRECT, _FIRST_ERROR = (307, 308), 300, 400
 # Vault answers these to anybody, and takes no use of a token (num_uses) that comes along.
 _FREE = ("/v1/sys/internal/ui/mounts", "/v1/sys/seal-status")
+
+# An address that requests would take apart, quote and put together again to the same text: no escape, no dot segment.
+_AS_IT_IS = re.compile(r"https?://[a-z0-9.:\[\]-]+(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+")
 
 
 class VaultSession(requests.Session):
@@ -167,22 +171,26 @@ class VaultSession(requests.Session):
         self._count(address)
         started = time.monotonic()
         try:
-            request = requests.Request(
-                verb,
-                address,
-                headers={**self._own_headers, **(options.get("headers") or {}), **self._consistency()},
-                params=options.get("params"),
-                json=options.get("json"),
-                data=options.get("data"),
-            )
             # Not by the session's own way, which merges cookies, hooks and settings that are never set here: a quarter
             # of the time of a call.
-            answer = self.connections.send(request.prepare(), timeout=options.get("timeout"))
+            answer = self.connections.send(self._prepared(verb, address, options), timeout=options.get("timeout"))
             self._seen.status = answer.status_code
             self._note_index(answer)
         finally:
             self._tell(verb, address, options.get("params"), time.monotonic() - started)
         return answer
+
+    def _prepared(self, verb: str, address: str, options: Mapping[str, Any]) -> requests.PreparedRequest:
+        request = requests.PreparedRequest()
+        request.method = verb
+        if options.get("params") or _AS_IT_IS.fullmatch(address) is None:
+            request.prepare_url(address, options.get("params"))
+        else:
+            request.url = address
+        request.prepare_headers({**self._own_headers, **(options.get("headers") or {}), **self._consistency()})
+        request.prepare_body(options.get("data"), None, options.get("json"))
+        request.prepare_hooks(None)
+        return request
 
     def _consistency(self) -> dict[str, str]:
         """Ask for an answer that has seen our own writes: a cluster's standbys answer reads themselves, a little late.

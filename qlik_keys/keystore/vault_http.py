@@ -52,13 +52,16 @@ class _Reads(io.RawIOBase):
     def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
         self._raw = raw
         self._socket = sock
-        self._timeout = sock.gettimeout()
+        self._timeout = self._set = sock.gettimeout()
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any, /) -> int | None:
-        self._socket.settimeout(_deadline.wait_seconds(self._timeout))
+        wait_seconds = _deadline.wait_seconds(self._timeout)
+        if wait_seconds != self._set:  # a call to the system, and the lock of all threads given away and taken again
+            self._socket.settimeout(wait_seconds)
+            self._set = wait_seconds
         return self._raw.readinto(buffer)
 
     def close(self) -> None:

@@ -28,17 +28,14 @@ def within(seconds: float) -> AbstractContextManager[None]:
     return _deadline.within(seconds)
 
 
-def with_deadlines(client: httpx.Client) -> httpx.Client:
-    """Return the client, whose connections look at the end of the exchange from now on.
+def with_deadlines(transport: httpx.HTTPTransport) -> httpx.HTTPTransport:
+    """Return the transport, whose connections look at the end of the exchange from now on.
 
-    httpx has no door for a network backend, so its pools are handed one where they keep it. What is no pool of httpx's,
-    for instance a transport of a test, is left as it is.
+    httpx has no door for a network backend, so its pool is handed one where it keeps it.
     """
-    for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001  # no door: see above
-        pool = getattr(transport, "_pool", None)
-        if isinstance(pool, httpcore.ConnectionPool):
-            pool._network_backend = _Backend(pool._network_backend)  # noqa: SLF001  # the same
-    return client
+    pool = transport._pool  # noqa: SLF001  # no door: see above
+    pool._network_backend = _Backend(pool._network_backend)  # noqa: SLF001  # the same
+    return transport
 
 
 def _wait(timeout: float | None, kind: type[httpcore.TimeoutException]) -> float | None:

@@ -220,29 +220,28 @@ class Session:
         return self.redactor.redact("\n".join(parts))
 
     def _exchange(self, call: Call, auth: httpx.Auth | None, sent_at: float, state: _Attempts) -> Answer:
-        http = self._connections.client()
+        transport = self._connections.transport()
         content = encoded_body(call.body)
-        headers = {**call.headers} if content is None else {"content-type": "application/json", **call.headers}
+        headers = {**self._connections.headers, **call.headers}
+        if content is not None:
+            headers.setdefault("content-type", "application/json")
         deadline = self.clock.monotonic() + DEADLINE_FACTOR * self._timeout_seconds
         failure: QlikKeysError | None = None
         request: httpx.Request | None = None
         interrupted = False
         try:
-            request = http.build_request(
+            request = httpx.Request(
                 call.method,
                 self.url + call.path,
                 params=call.query or None,
                 headers=headers,
                 content=content,
                 data=call.form() if call.form is not None else None,
+                extensions={**self._connections.extensions},
             )
             self._connections.follow(request)
             with within(DEADLINE_FACTOR * self._timeout_seconds):
-                response = http.send(request, auth=auth, stream=True)
-                try:
-                    body = self._read(response, deadline)
-                finally:
-                    response.close()
+                response, body = self._conversed(transport, request, auth or httpx.Auth(), deadline)
         except CAUGHT as error:
             failure = self._connections.failure(error, request, method=call.method, path=self._shown(call))
         except QlikKeysError as error:
@@ -272,6 +271,31 @@ class Session:
             sent_at=sent_at,
             received_at=self.clock.time(),
         )
+
+    def _conversed(
+        self, transport: httpx.BaseTransport, request: httpx.Request, auth: httpx.Auth, deadline: float
+    ) -> tuple[httpx.Response, bytes]:
+        """Send what the credential makes of a request; return the last answer, with those before it, and its body."""
+        flow = auth.sync_auth_flow(request)
+        history: list[httpx.Response] = []
+        try:
+            sent = next(flow)
+            while True:
+                response = transport.handle_request(sent)
+                response.request = sent
+                try:
+                    try:
+                        again = flow.send(response)
+                    except StopIteration:
+                        response.history = history
+                        return response, self._read(response, deadline)
+                    self._read(response, deadline)
+                finally:
+                    response.close()
+                history.append(response)
+                sent = again
+        finally:
+            flow.close()
 
     def _read(self, response: httpx.Response, deadline: float) -> bytes:
         try:
@@ -328,6 +352,9 @@ class Session:
         started: float,
         sent_at: float,
     ) -> None:
+        if _logger.isEnabledFor(logging.DEBUG):
+            result = type(failure).__name__ if answer is None else answer.status
+            _logger.debug("%s %s%s: %s", call.method, self.url, self._shown(call), result)
         with self._lock:
             subscribers = tuple(self._subscribers)
         if not subscribers:
