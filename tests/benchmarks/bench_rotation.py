@@ -20,6 +20,7 @@ import httpx
 from bench_provision import (
     GOAL_AWAY,
     LATENCY_SECONDS,
+    QUICK_ROUNDS_AWAY,
     ROUNDS_AWAY,
     Floor,
     Vault,
@@ -137,7 +138,7 @@ def one_client_and_a_fleet(quick: bool) -> Iterator[Row]:
                 "the round trips": lambda: round_trips(bare, vault, of_tenant=of_tenant, of_vault=of_vault),
                 "qk.rotate, no overlap": ours,
             }
-            seconds = interleaved(away, QUICK_ROUNDS if quick else ROUNDS_AWAY)
+            seconds = interleaved(away, QUICK_ROUNDS_AWAY if quick else ROUNDS_AWAY)
             yield compared("a client rotated, the tenant 50 ms away, to its round trips", seconds, goal=GOAL_AWAY)
             box.configure(latency_seconds=0)
             for number in range(fleet - 1):
