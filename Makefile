@@ -34,6 +34,7 @@ check: $(VENV)/ready-dev  ## lint, format, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 format: $(VENV)/ready-dev  ## put the format right, and what the linter can mend
 	$(BIN)/ruff check --fix .

@@ -17,15 +17,21 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from qlik_keys.core.version import __version__
+
 if TYPE_CHECKING:
     from qlik_keys import errors, sandbox
+    from qlik_keys.auth.http_auth import ClientSecret, PrivateKeyJwtAuth, Token, TokenSource, UserLookup
+    from qlik_keys.config.settings import Settings
     from qlik_keys.diagnosis import Check, Diagnosis, doctor, mend
     from qlik_keys.errors import QlikKeysError
-    from qlik_keys.frames import flat
-    from qlik_keys.inventory import audit, clients
+    from qlik_keys.fleet import rotate_due
+    from qlik_keys.inventory.frames import flat
+    from qlik_keys.inventory.tables import audit, clients
+    from qlik_keys.jupyter.panel import Panel
     from qlik_keys.keys import KeySpec, PrivateKey, PublicJwk, generate
-    from qlik_keys.keystore.vault import AppRole, JwtLogin, KubernetesLogin, UserPass, VaultKeyStore
-    from qlik_keys.keystore.vault_policy import vault_policy
+    from qlik_keys.keystore.vault.policy import vault_policy
+    from qlik_keys.keystore.vault.store import AppRole, JwtLogin, KubernetesLogin, UserPass, VaultKeyStore
     from qlik_keys.lifecycle import (
         Preview,
         Provisioned,
@@ -38,41 +44,36 @@ if TYPE_CHECKING:
         retire_due,
         revoke,
         rotate,
-        rotate_due,
     )
-    from qlik_keys.panel import Panel
-    from qlik_keys.settings import Settings
     from qlik_keys.tenant import ApiKey, QlikTenant
-    from qlik_keys.tokens import ClientSecret, PrivateKeyJwtAuth, Token, TokenSource, UserLookup
 
-__version__ = "0.1.0"
 
 _HOMES = {
     "ApiKey": "tenant",
-    "AppRole": "keystore.vault",
+    "AppRole": "keystore.vault.store",
     "Check": "diagnosis",
-    "ClientSecret": "tokens",
+    "ClientSecret": "auth.http_auth",
     "Diagnosis": "diagnosis",
-    "JwtLogin": "keystore.vault",
+    "JwtLogin": "keystore.vault.store",
     "KeySpec": "keys",
-    "KubernetesLogin": "keystore.vault",
-    "Panel": "panel",
+    "KubernetesLogin": "keystore.vault.store",
+    "Panel": "jupyter.panel",
     "PrivateKey": "keys",
-    "PrivateKeyJwtAuth": "tokens",
+    "PrivateKeyJwtAuth": "auth.http_auth",
     "Provisioned": "lifecycle",
     "PublicJwk": "keys",
     "QlikKeysError": "errors",
     "QlikTenant": "tenant",
-    "Settings": "settings",
-    "Token": "tokens",
-    "TokenSource": "tokens",
-    "UserLookup": "tokens",
-    "UserPass": "keystore.vault",
-    "VaultKeyStore": "keystore.vault",
-    "audit": "inventory",
-    "clients": "inventory",
+    "Settings": "config.settings",
+    "Token": "auth.http_auth",
+    "TokenSource": "auth.http_auth",
+    "UserLookup": "auth.http_auth",
+    "UserPass": "keystore.vault.store",
+    "VaultKeyStore": "keystore.vault.store",
+    "audit": "inventory.tables",
+    "clients": "inventory.tables",
     "doctor": "diagnosis",
-    "flat": "frames",
+    "flat": "inventory.frames",
     "generate": "keys",
     "mend": "diagnosis",
     "Rotated": "lifecycle",
@@ -82,11 +83,11 @@ _HOMES = {
     "preview": "lifecycle",
     "provision": "lifecycle",
     "resume": "lifecycle",
-    "vault_policy": "keystore.vault_policy",
+    "vault_policy": "keystore.vault.policy",
     "retire_due": "lifecycle",
     "revoke": "lifecycle",
     "rotate": "lifecycle",
-    "rotate_due": "lifecycle",
+    "rotate_due": "fleet",
 }
 _MODULES = ("errors", "sandbox")
 
@@ -148,7 +149,7 @@ def __getattr__(name: str) -> Any:
 
 def load_ipython_extension(shell: Any) -> None:
     """Register `%qlik`, `%%qlik` and `%qlik_keys`; `%load_ext qlik_keys` calls it."""
-    from qlik_keys.magics import load_ipython_extension as load  # noqa: PLC0415  # brings IPython
+    from qlik_keys.jupyter.magics import load_ipython_extension as load  # noqa: PLC0415  # brings IPython
 
     load(shell)
 

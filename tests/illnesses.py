@@ -11,8 +11,8 @@ from patient import Patient, other_key_as, with_token_url
 from sandbox_door import serving
 
 import qlik_keys as qk
-from qlik_keys.keystore.vault import UserPass
-from qlik_keys.sandbox.tenant import SandboxTenant
+from qlik_keys.keystore.vault.store import UserPass
+from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 from qlik_keys.tenant import RateBudget
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from support import ManualClock, machine_client
 
 import qlik_keys as qk
 from qlik_keys.errors import QlikKeysError
-from qlik_keys.sandbox.tenant import SandboxTenant
+from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 from qlik_keys.sandbox.transport import SandboxTransport
 
 FAULTS = ("down", "denied", "lost", "interrupted", "interrupted after", "killed", "killed after")

@@ -22,7 +22,7 @@ from support import ManualClock
 
 import qlik_keys as qk
 from qlik_keys.errors import QlikKeysError, TenantNotFound
-from qlik_keys.sandbox.tenant import SandboxTenant
+from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 from qlik_keys.sandbox.transport import SandboxTransport
 
 NAMES = ("a", "b")

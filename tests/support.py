@@ -87,10 +87,10 @@ def write_contexts(home, box):
 
 def connected_presenter(box):
     """The panel without widgets, connected to a sandbox; what it does is done when its call returns."""
-    from qlik_keys.panel.presenter import Presenter
-    from qlik_keys.panel.state import ConnectForm
-    from qlik_keys.secret import Secret
-    from qlik_keys.settings import Settings
+    from qlik_keys.config.settings import Settings
+    from qlik_keys.core.secret import Secret
+    from qlik_keys.jupyter.panel.controllers.presenter import Presenter
+    from qlik_keys.jupyter.panel.model.state import ConnectForm
 
     presenter = Presenter(settings=Settings(), run=lambda task: task())
     form = ConnectForm(
@@ -106,7 +106,7 @@ def connected_presenter(box):
 
 def made_in_panel(presenter, name, *, scopes=("user_default",), **changes):
     """The id of a client that the panel has made."""
-    from qlik_keys.panel.state import ClientForm
+    from qlik_keys.jupyter.panel.model.state import ClientForm
 
     presenter.make_client(ClientForm(name=name, scopes=scopes, **changes))
     assert presenter.state.error is None

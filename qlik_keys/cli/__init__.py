@@ -21,7 +21,7 @@ def main() -> None:
 
         run()
     except KeyboardInterrupt as interrupt:
-        from qlik_keys.cli.telling import asks_for_json, tell_interrupted
+        from qlik_keys.cli.output.errors import asks_for_json, tell_interrupted
 
         tell_interrupted(interrupt, as_json=asks_for_json(sys.argv[1:]))
         sys.exit(1)

@@ -16,11 +16,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 from typer.core import TyperGroup
 
-from qlik_keys import __version__
 from qlik_keys.cli.lean import leave_out_httpx_command_line, take_texts_as_they_are
-from qlik_keys.cli.results import current_notebook
-from qlik_keys.cli.streams import make_streams_safe, note_effect
-from qlik_keys.cli.telling import (
+from qlik_keys.cli.options.word_order import in_order
+from qlik_keys.cli.output.errors import (
     asks_for_json,
     error_document,
     note_file,
@@ -30,7 +28,9 @@ from qlik_keys.cli.telling import (
     tell_json,
     tell_unexpected,
 )
-from qlik_keys.cli.word_order import in_order
+from qlik_keys.cli.output.results import current_notebook
+from qlik_keys.cli.output.streams import make_streams_safe, note_effect
+from qlik_keys.core.version import __version__
 from qlik_keys.errors import QlikKeysError
 
 if TYPE_CHECKING:
@@ -87,17 +87,17 @@ TREE: dict[str, dict[str, Entry]] = {
     },
     "In qlik-cli's words": {
         "token": Entry("token", "Get a token of a client with its private key, for a pipe or for a program."),
-        "user": Entry("users", "Who the caller is, and the tenant's users."),
-        "tenant": Entry("tenants", "The tenant itself."),
-        "api-key": Entry("api_keys", "The API keys that users have on the tenant."),
-        "raw": Entry("raw", "Any call to the tenant's REST API."),
-        "oauth-client": Entry("oauth_clients", "The tenant's OAuth clients."),
-        "oauth-token": Entry("oauth_tokens", "The OAuth tokens that users have on the tenant."),
-        "context": Entry("contexts", "The contexts of qlik-cli: who calls, and where."),
-        "alias": Entry("aliases", "Short names for commands."),
-        "status": Entry("about", "Say which tenant is called, and who calls."),
-        "version": Entry("about", "Print the version."),
-        "completion": Entry("about", "Print a shell's completion, ready to be sourced."),
+        "user": Entry("qlik_cli.users", "Who the caller is, and the tenant's users."),
+        "tenant": Entry("qlik_cli.tenants", "The tenant itself."),
+        "api-key": Entry("qlik_cli.api_keys", "The API keys that users have on the tenant."),
+        "raw": Entry("qlik_cli.raw", "Any call to the tenant's REST API."),
+        "oauth-client": Entry("qlik_cli.oauth_clients", "The tenant's OAuth clients."),
+        "oauth-token": Entry("qlik_cli.oauth_tokens", "The OAuth tokens that users have on the tenant."),
+        "context": Entry("qlik_cli.contexts", "The contexts of qlik-cli: who calls, and where."),
+        "alias": Entry("qlik_cli.aliases", "Short names for commands."),
+        "status": Entry("qlik_cli.about", "Say which tenant is called, and who calls."),
+        "version": Entry("qlik_cli.about", "Print the version."),
+        "completion": Entry("qlik_cli.about", "Print a shell's completion, ready to be sourced."),
     },
 }
 
@@ -121,7 +121,7 @@ class Group(TyperGroup):
         if args and _is_elsewhere(self._path_of(args[0])):
             raise UsageProblem(f"`{self._path_of(args[0])}` is for a shell: qlik-keys {self._path_of(args[0])}", "")
         if args and self.get_command(ctx, args[0]) is None:
-            from qlik_keys.cli.not_here import reason_against
+            from qlik_keys.cli.commands.qlik_cli.refused import reason_against
 
             reason = reason_against("" if isinstance(self, Tree) else str(self.name), args[0])
             if reason:
@@ -167,7 +167,7 @@ class Tree(Group):
         if entry is None:
             return None
         if cmd_name not in self._loaded:
-            module = importlib.import_module(f"qlik_keys.cli.{entry.module}")
+            module = importlib.import_module(f"qlik_keys.cli.commands.{entry.module}")
             command: Any = typer.main.get_command(module.app)
             # A module of one group is that group; one of several commands holds them under their names.
             found = command if command.name == cmd_name else command.commands[cmd_name]
@@ -353,7 +353,7 @@ def _refuse_what_is_no_text(words: Sequence[str]) -> None:
 
 def _complete(shell: str) -> int:
     """Print what a shell may offer, in the place of typer, which does not quote it; return the exit code."""
-    from qlik_keys.cli.completion_lines import answer_to_a_shell
+    from qlik_keys.cli.completion.lines import answer_to_a_shell
 
     told, code = answer_to_a_shell(shell, os.environ)
     typer.echo(told)

@@ -46,7 +46,7 @@ MAPPING = Kind((Mapping,), "a mapping (dict) of texts")
 MAXIMUM_TIMEOUT_SECONDS = 86_400  # a day; much more overflows the sockets of some systems
 CALLBACK = Kind((), "a function", methods=("__call__",))
 EVENT = Kind((), "a threading.Event", methods=("is_set",))
-CLOCK = Kind((), "a clock (qlik_keys.clock.Clock)", methods=("time", "monotonic", "sleep"))
+CLOCK = Kind((), "a clock (qlik_keys.core.clock.Clock)", methods=("time", "monotonic", "sleep"))
 
 
 def require(kind: Kind, **arguments: object) -> None:

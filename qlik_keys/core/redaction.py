@@ -11,7 +11,7 @@ call that nobody watches nothing of it runs. Two rules:
   hex that do not read like words. The public ids of the conversation are kept: what the request itself shows (client
   ids, kids, names), and trace ids.
 
-Not done here: finding secrets in JSON by the names of their fields (`tenant.guarded`).
+Not done here: finding secrets in JSON by the names of their fields (`tenant.http.guarded`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import threading
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus, unquote
 
-from qlik_keys.secret import Secret
+from qlik_keys.core.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,15 +1,15 @@
 """The doctor: why does a login of this client fail? Every cause that can be looked up is looked at, and told apart.
 
-`doctor` looks at the tenant, the store and the clock (`looking`), judges what was seen by pure checks (`tenant_checks`,
-`client_checks`, `store_checks`), and at last logs in as the client (`login`), which finds what nobody can look up. The
+`doctor` looks at the tenant, the store and the clock (`collect`), judges what was seen by pure checks (`tenant`,
+`client`, `store`), and at last logs in as the client (`login`), which finds what nobody can look up. The
 checks do not wait for each other, so that two faults at once are both named; and one fault is told once: what cannot
 be known because of it says where to look.
 
 `mend` does the one safe thing that a finding names; it takes nothing away. Not done here: showing it (`cli`, `panel`).
 """
 
-from qlik_keys.diagnosis.examination import doctor
-from qlik_keys.diagnosis.mending import mend
+from qlik_keys.diagnosis.examine import doctor
+from qlik_keys.diagnosis.fixes import mend
 from qlik_keys.diagnosis.results import MENDS, TITLES, Check, Diagnosis, Verdict
 
 __all__ = ["MENDS", "TITLES", "Check", "Diagnosis", "Verdict", "doctor", "mend"]

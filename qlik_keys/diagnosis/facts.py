@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from qlik_keys.core.origins import same_origin
 from qlik_keys.diagnosis.ownership import is_ours_alone, is_same_key
 from qlik_keys.errors import (
     ConfigurationError,
@@ -19,11 +20,11 @@ from qlik_keys.errors import (
     TenantThrottled,
     TenantUnreachable,
 )
-from qlik_keys.origins import same_origin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from qlik_keys.auth.http_auth import UserLookup
     from qlik_keys.errors import QlikKeysError
     from qlik_keys.keystore.base import ClientRecord, StagedClient, StoredKey, StoreHealth
     from qlik_keys.tenant import (
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
         RegisteredKey,
         User,
     )
-    from qlik_keys.tokens import UserLookup
 
 Value = TypeVar("Value")
 OFFLINE = "offline_access"  # never granted without being asked for (qlik-cloud-contract, "POST /oauth/token")

@@ -12,6 +12,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from qlik_keys.auth.http_auth import BearerAuth, TokenSource
+from qlik_keys.auth.token_endpoint import clock_suspicion
 from qlik_keys.diagnosis.results import failed, not_checked, passed, see
 from qlik_keys.errors import (
     AssertionRejected,
@@ -24,9 +26,7 @@ from qlik_keys.errors import (
     TenantThrottled,
     TokenError,
 )
-from qlik_keys.tenant.oauth import clock_suspicion
-from qlik_keys.tenant.scopes import lacks_scope
-from qlik_keys.tokens import BearerAuth, TokenSource
+from qlik_keys.tenant.resources.scopes import lacks_scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

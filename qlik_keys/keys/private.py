@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from qlik_keys.core.arguments import DAY, TEXT, Kind, optional, require
+from qlik_keys.core.secret import wrong_type
 from qlik_keys.errors import KeyMaterialError
 from qlik_keys.keys import formats, material
 from qlik_keys.keys.public import KID, PublicJwk, check_kid, make_kid
 from qlik_keys.keys.spec import ALGORITHMS, WANTED, Algorithm, KeySpec
-from qlik_keys.secret import wrong_type
 
 _SPEC = Kind((KeySpec,), 'a KeySpec, for instance KeySpec("RS256")')
 

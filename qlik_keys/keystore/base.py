@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from qlik_keys.assertion import Signer
     from qlik_keys.errors import StoreError
     from qlik_keys.keys import Algorithm, KeySpec, PrivateKey, PublicJwk
+    from qlik_keys.keys.signer import Signer
 
 KeyState = Literal["next", "current", "previous"]
 Custody = Literal["kv", "transit"]

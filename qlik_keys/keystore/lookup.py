@@ -120,7 +120,7 @@ def ids_on_tenant(tenant: QlikTenant, name: str) -> list[str]:
     Raises:
         TenantError: the tenant cannot be asked.
     """
-    from qlik_keys.tenant.requests import eq  # noqa: PLC0415  # who only gets a token asks no tenant for clients
+    from qlik_keys.tenant.resources.requests import eq  # noqa: PLC0415  # who only gets a token asks no tenant for clients
 
     # How the filter treats upper case is not published, so the names are compared here too.
     found = tenant.oauth_clients.iterate(filter=eq("clientName", name))

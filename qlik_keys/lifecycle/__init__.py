@@ -6,22 +6,19 @@ store are the only journal (design.md, "Lifecycle").
 """
 
 from qlik_keys.lifecycle.events import StepEvent
-from qlik_keys.lifecycle.fleet import FleetError, FleetResult, rotate_due
-from qlik_keys.lifecycle.key_operations import Rotated, adopt, delete, retire_due, revoke, rotate
-from qlik_keys.lifecycle.operations import Resumed, provision, resume, resume_client
-from qlik_keys.lifecycle.plan import Action, Conflict, Done, Provision, Step, StoreState, TenantState, plan
 from qlik_keys.lifecycle.previews import PlannedStep, Preview, preview
-from qlik_keys.lifecycle.proof import Proof
-from qlik_keys.lifecycle.run import Provisioned
-from qlik_keys.lifecycle.specification import ClientSpecification
+from qlik_keys.lifecycle.provisioning.operations import Resumed, provision, resume, resume_client
+from qlik_keys.lifecycle.provisioning.plan import Action, Conflict, Done, Provision, Step, StoreState, TenantState, plan
+from qlik_keys.lifecycle.provisioning.run import Provisioned
+from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
+from qlik_keys.lifecycle.rotation.operations import Rotated, adopt, delete, retire_due, revoke, rotate
+from qlik_keys.lifecycle.verification import Proof
 
 __all__ = [
     "Action",
     "ClientSpecification",
     "Conflict",
     "Done",
-    "FleetError",
-    "FleetResult",
     "PlannedStep",
     "Preview",
     "Proof",
@@ -43,5 +40,4 @@ __all__ = [
     "retire_due",
     "revoke",
     "rotate",
-    "rotate_due",
 ]

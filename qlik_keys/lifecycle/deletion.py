@@ -16,18 +16,18 @@ from qlik_keys.errors import (
 )
 from qlik_keys.keystore.lookup import CLIENT_ID, by_id_or_name, checked, ids_on_tenant
 from qlik_keys.lifecycle.duplicates import remove_duplicates_of
-from qlik_keys.lifecycle.plan import Action
+from qlik_keys.lifecycle.in_progress import merged
+from qlik_keys.lifecycle.provisioning.plan import Action
 from qlik_keys.lifecycle.record_changes import abandoned
-from qlik_keys.lifecycle.started import merged
 
 if TYPE_CHECKING:
     from qlik_keys.keystore.base import ClientRecord, StagedClient
-    from qlik_keys.lifecycle.workplace import Workplace
+    from qlik_keys.lifecycle.context import Workplace
     from qlik_keys.tenant import OAuthClient
 
 
 def delete(work: Workplace, client: str, *, confirm: str | None, keep_secret: bool = False) -> str:
-    """See `key_operations.delete`; None as `confirm` is for a plan, which needs none. Returns the client's id."""
+    """See `operations.delete`; None as `confirm` is for a plan, which needs none. Returns the client's id."""
     client = checked(client)
     optional(TEXT, confirm=confirm)
     require(FLAG, keep_secret=keep_secret)
@@ -52,7 +52,7 @@ def delete_client(work: Workplace, client_id: str, *, keep_secret: bool, is_resu
 
     Raises:
         TenantNotFound: there is nothing to delete.
-        QlikKeysError: as `key_operations.delete`.
+        QlikKeysError: as `operations.delete`.
     """
     staged: list[StagedClient] = []
     client: OAuthClient | None = None

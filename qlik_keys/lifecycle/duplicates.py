@@ -11,14 +11,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from qlik_keys.errors import StoreNotFound, TenantNotFound
-from qlik_keys.lifecycle.plan import Action
-from qlik_keys.tenant.requests import eq
+from qlik_keys.lifecycle.provisioning.plan import Action
+from qlik_keys.tenant.resources.requests import eq
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from qlik_keys.keystore.base import ClientRecord
-    from qlik_keys.lifecycle.workplace import Workplace
+    from qlik_keys.lifecycle.context import Workplace
     from qlik_keys.tenant import OAuthClient
 
 _TOGETHER = timedelta(hours=1)  # two attempts at one client are made within seconds; a clock of ours plays no part

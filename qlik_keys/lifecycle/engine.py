@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from qlik_keys.errors import Interrupted, LifecycleError, NeedsPerson, Outcome, QlikKeysError, StoreConflict
 from qlik_keys.lifecycle.events import TITLES, Phase, StepEvent
-from qlik_keys.lifecycle.plan import Action, Conflict, Done, Step
+from qlik_keys.lifecycle.provisioning.plan import Action, Conflict, Done, Step
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping
 
-    from qlik_keys.clock import Clock
+    from qlik_keys.core.clock import Clock
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.tenant import QlikTenant
 

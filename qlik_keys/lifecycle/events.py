@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from qlik_keys.lifecycle.plan import Action
+from qlik_keys.lifecycle.provisioning.plan import Action
 
 if TYPE_CHECKING:
     from qlik_keys.errors import QlikKeysError

@@ -7,7 +7,8 @@ whose login is refused, a server that cannot be reached.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
 from qlik_keys.errors import (
     ConfigurationError,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from qlik_keys.keystore.base import ClientRecord, KeyStore
+    from qlik_keys.lifecycle.rotation.finishing import Rotated
 
 _UNAUTHORIZED = 401
 _MOST_IN_A_ROW = 4
@@ -96,6 +98,35 @@ class PartlyFailed(LifecycleError, Generic[Some]):
             retryable=retryable,
             outcome=Outcome.APPLIED if done else unclear,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetResult:
+    """What became of one client.
+
+    Attributes:
+        client_id: the client.
+        name: its name, "" where its record could not be read.
+        outcome: "rotated"; "finished", a rotation that had been begun; "retired", it lost old keys; "skipped", it was
+            not due; "foreign", the document of that name in the store is not ours and was left alone; or "failed".
+        result: what `rotate` returned, or what became of its keys.
+        error: why it failed.
+    """
+
+    client_id: str
+    name: str = ""
+    outcome: Literal["rotated", "finished", "retired", "skipped", "foreign", "failed"]
+    result: Rotated | None = None
+    error: QlikKeysError | None = None
+
+
+class FleetError(PartlyFailed[FleetResult]):
+    """Some clients could not be rotated, or their old keys not be retired; the others were.
+
+    Attributes:
+        results: all that were looked at, those that were done too.
+        failures: those that failed.
+    """
 
 
 class Hopeless:

@@ -9,25 +9,27 @@ import functools
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from qlik_keys.clock import SYSTEM_CLOCK
 from qlik_keys.core.arguments import TEXT, require
+from qlik_keys.core.clock import SYSTEM_CLOCK
 from qlik_keys.errors import ConfigurationError, LifecycleError, TenantNotFound
 from qlik_keys.keys import KeySpec, wrong_key
 from qlik_keys.keystore.lookup import client_id_of
-from qlik_keys.lifecycle import deletion, fleet, key_wishes
-from qlik_keys.lifecycle.operations import resume_in
-from qlik_keys.lifecycle.plan import Action
-from qlik_keys.lifecycle.rehearsal import KeyRehearsal, Memory, ProvisioningRehearsal
+from qlik_keys.lifecycle import deletion
+from qlik_keys.lifecycle.context import Workplace
+from qlik_keys.lifecycle.dry_run import KeyRehearsal, Memory, ProvisioningRehearsal
+from qlik_keys.lifecycle.provisioning.operations import resume_in
+from qlik_keys.lifecycle.provisioning.plan import Action
+from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
+from qlik_keys.lifecycle.rotation import options as rotation_options
+from qlik_keys.lifecycle.rotation import retirement
 from qlik_keys.lifecycle.shared_keys import shared_key_warnings
-from qlik_keys.lifecycle.specification import ClientSpecification
-from qlik_keys.lifecycle.workplace import Workplace
-from qlik_keys.tenant.scopes import scope_warnings
+from qlik_keys.tenant.resources.scopes import scope_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
 
-    from qlik_keys.clock import Clock
+    from qlik_keys.core.clock import Clock
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.lifecycle.events import StepEvent
     from qlik_keys.tenant import QlikTenant
@@ -235,8 +237,8 @@ def _provision(
 
 
 def _rotate(work: Workplace, client_id: str, **options: Any) -> tuple[str, ...]:
-    result = key_wishes.rotate(work, client_id, **options)
-    overlap = options.get("overlap", key_wishes.DEFAULT_OVERLAP)
+    result = rotation_options.rotate(work, client_id, **options)
+    overlap = options.get("overlap", rotation_options.DEFAULT_OVERLAP)
     risk = _SWAP if options.get("allow_swap") else _ONE_KEY
     if not overlap or result.retire_at is None:
         return (*result.warnings, risk)
@@ -245,17 +247,22 @@ def _rotate(work: Workplace, client_id: str, **options: Any) -> tuple[str, ...]:
 
 
 def _revoke(work: Workplace, client_id: str, **options: Any) -> tuple[str, ...]:
-    return (*key_wishes.revoke(work, client_id, **options).warnings, _SWAP if options.get("allow_swap") else _ONE_KEY)
+    return (
+        *rotation_options.revoke(work, client_id, **options).warnings,
+        _SWAP if options.get("allow_swap") else _ONE_KEY,
+    )
 
 
 def _retire(work: Workplace, client_id: str, **options: Any) -> tuple[str, ...]:
     force = bool(options.get("force"))
-    results = key_wishes.retire(work, client_id, force=force) if client_id else fleet.retire_due(work, force=force)
+    results = (
+        rotation_options.retire(work, client_id, force=force) if client_id else retirement.retire_due(work, force=force)
+    )
     return tuple(f"{result.name} loses {', '.join(result.retired)}." for result in results if result.retired)
 
 
 def _adopt(work: Workplace, client_id: str, **options: Any) -> tuple[str, ...]:
-    return key_wishes.adopt(work, client_id, **options).warnings
+    return rotation_options.adopt(work, client_id, **options).warnings
 
 
 def _delete(

@@ -6,14 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from qlik_keys.lifecycle.key_plan import is_due
+from qlik_keys.lifecycle.rotation.plan import is_due
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
     from qlik_keys.keystore.base import ClientRecord, StartedOperation, StoredKey
-    from qlik_keys.lifecycle.key_plan import KeyIntent
+    from qlik_keys.lifecycle.rotation.plan import KeyIntent
 
 LONGEST = timedelta(days=3660)  # of an overlap, and of a key's service: further away a date could not be told
 

@@ -6,6 +6,6 @@ sandbox's own process alone, and belong to the extra `sandbox`.
 
 from __future__ import annotations
 
-from qlik_keys.sandbox.box import Sandbox, SandboxUser, start
+from qlik_keys.sandbox.process import OUTRANKING, Sandbox, SandboxUser, start
 
-__all__ = ["Sandbox", "SandboxUser", "start"]
+__all__ = ["OUTRANKING", "Sandbox", "SandboxUser", "start"]

@@ -11,12 +11,12 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from qlik_keys.sandbox.control import CONTROL_PREFIX, Controls
-from qlik_keys.sandbox.messages import MAXIMUM_BODY_BYTES, Request, Response
+from qlik_keys.sandbox.simulator.messages import MAXIMUM_BODY_BYTES, Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from qlik_keys.sandbox.tenant import SandboxTenant
+    from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 
     Scope = dict[str, Any]
     Receive = Callable[[], Awaitable[dict[str, Any]]]

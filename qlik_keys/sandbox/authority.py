@@ -18,13 +18,13 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from qlik_keys.clock import SYSTEM_CLOCK
+from qlik_keys.core.clock import SYSTEM_CLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from qlik_keys.clock import Clock
+    from qlik_keys.core.clock import Clock
 
 _BACK = dt.timedelta(minutes=5)  # for a reader whose clock is behind
 _LIFE = dt.timedelta(days=30)

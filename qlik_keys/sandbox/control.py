@@ -12,7 +12,7 @@ import hmac
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from qlik_keys.sandbox.messages import (
+from qlik_keys.sandbox.simulator.messages import (
     SANDBOX_HEADER,
     Refusal,
     Request,
@@ -22,10 +22,10 @@ from qlik_keys.sandbox.messages import (
     json_response,
     not_found,
 )
-from qlik_keys.sandbox.tenant import log_document
+from qlik_keys.sandbox.simulator.tenant import log_document
 
 if TYPE_CHECKING:
-    from qlik_keys.sandbox.tenant import SandboxTenant
+    from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 
 CONTROL_PREFIX = "/__sandbox__/"
 _MAXIMUM_SEEDED = 100_000

@@ -27,15 +27,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from qlik_keys.clock import SYSTEM_CLOCK
+from qlik_keys.core.clock import SYSTEM_CLOCK
+from qlik_keys.core.secret import Secret
 from qlik_keys.errors import ConfigurationError, StoreUnreachable
-from qlik_keys.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
-    from qlik_keys.clock import Clock
+    from qlik_keys.core.clock import Clock
     from qlik_keys.sandbox.authority import CertificateFiles
 
 _HOST = "127.0.0.1"

@@ -22,7 +22,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qlik_keys.clock import SYSTEM_CLOCK
+from qlik_keys.core.clock import SYSTEM_CLOCK
 from qlik_keys.errors import ConfigurationError, QlikKeysError
 from qlik_keys.sandbox.openbao import OpenBao, TlsListener
 
@@ -87,8 +87,8 @@ def _build(
     import uvicorn  # noqa: PLC0415 - takes its time, beside OpenBao's start
 
     from qlik_keys.sandbox.asgi import UVICORN_OPTIONS, create_app  # noqa: PLC0415 - the same
-    from qlik_keys.sandbox.knobs import Knobs  # noqa: PLC0415 - the same
-    from qlik_keys.sandbox.tenant import SandboxTenant  # noqa: PLC0415 - the same
+    from qlik_keys.sandbox.simulator.settings import Knobs  # noqa: PLC0415 - the same
+    from qlik_keys.sandbox.simulator.tenant import SandboxTenant  # noqa: PLC0415 - the same
 
     try:
         turned = Knobs().turned(knobs)

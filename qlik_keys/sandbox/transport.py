@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from qlik_keys.sandbox.messages import Request
+from qlik_keys.sandbox.simulator.messages import Request
 
 if TYPE_CHECKING:
-    from qlik_keys.sandbox.tenant import SandboxTenant
+    from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 
 
 class SandboxTransport(httpx.BaseTransport):

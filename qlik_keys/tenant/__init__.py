@@ -6,11 +6,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qlik_keys.tenant.budget import RateBudget, TierSnapshot
-    from qlik_keys.tenant.calls import Exchange, RetryPolicy
     from qlik_keys.tenant.credentials import Anonymous, ApiKey, Credential
     from qlik_keys.tenant.discovery import Discovery
-    from qlik_keys.tenant.models import (
+    from qlik_keys.tenant.http.budget import RateBudget, TierSnapshot
+    from qlik_keys.tenant.http.calls import Exchange, RetryPolicy
+    from qlik_keys.tenant.resources.models import (
         AuthorizationServerMetadata,
         ClientOverview,
         ClientSecretInfo,
@@ -21,33 +21,33 @@ if TYPE_CHECKING:
         RegisteredKey,
         User,
     )
-    from qlik_keys.tenant.requests import NewOAuthClient, PatchOperation, both, eq
+    from qlik_keys.tenant.resources.requests import NewOAuthClient, PatchOperation, both, eq
     from qlik_keys.tenant.tenant import QlikTenant
     from qlik_keys.tenant.url import normalise_tenant_url
 
 _HOMES = {
     "Anonymous": "credentials",
     "ApiKey": "credentials",
-    "AuthorizationServerMetadata": "models",
-    "ClientOverview": "models",
-    "ClientSecretInfo": "models",
-    "ConnectionConfig": "models",
-    "CreatedClientSecret": "models",
-    "CreatedOAuthClient": "models",
+    "AuthorizationServerMetadata": "resources.models",
+    "ClientOverview": "resources.models",
+    "ClientSecretInfo": "resources.models",
+    "ConnectionConfig": "resources.models",
+    "CreatedClientSecret": "resources.models",
+    "CreatedOAuthClient": "resources.models",
     "Credential": "credentials",
     "Discovery": "discovery",
-    "Exchange": "calls",
-    "NewOAuthClient": "requests",
-    "OAuthClient": "models",
-    "PatchOperation": "requests",
+    "Exchange": "http.calls",
+    "NewOAuthClient": "resources.requests",
+    "OAuthClient": "resources.models",
+    "PatchOperation": "resources.requests",
     "QlikTenant": "tenant",
-    "RateBudget": "budget",
-    "RegisteredKey": "models",
-    "RetryPolicy": "calls",
-    "TierSnapshot": "budget",
-    "User": "models",
-    "both": "requests",
-    "eq": "requests",
+    "RateBudget": "http.budget",
+    "RegisteredKey": "resources.models",
+    "RetryPolicy": "http.calls",
+    "TierSnapshot": "http.budget",
+    "User": "resources.models",
+    "both": "resources.requests",
+    "eq": "resources.requests",
     "normalise_tenant_url": "url",
 }
 

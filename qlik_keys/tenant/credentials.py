@@ -1,6 +1,6 @@
 """Who asks: the Protocol of a credential, and the simplest one, an API key.
 
-The client secret and the private-key JWT need tokens and live in `qlik_keys.tokens`.
+The client secret and the private-key JWT need tokens and live in `qlik_keys.auth.http_auth`.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import httpx
 
-from qlik_keys.origins import same_origin
-from qlik_keys.secret import guarded, wrong_type
+from qlik_keys.core.origins import same_origin
+from qlik_keys.core.secret import guarded, wrong_type
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from qlik_keys.secret import Secret
-    from qlik_keys.tenant.session import Session
+    from qlik_keys.core.secret import Secret
+    from qlik_keys.tenant.http.session import Session
 
 
 class Credential(Protocol):

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qlik_keys.errors import TenantError
-from qlik_keys.tenant.calls import Call
-from qlik_keys.tenant.failures import status_error
-from qlik_keys.tenant.models import AuthorizationServerMetadata, parse
-from qlik_keys.tenant.oauth import skew_seconds
+from qlik_keys.tenant.http.calls import Call
+from qlik_keys.tenant.http.clock_skew import skew_seconds
+from qlik_keys.tenant.http.failures import status_error
+from qlik_keys.tenant.resources.models import AuthorizationServerMetadata, parse
 
 if TYPE_CHECKING:
-    from qlik_keys.tenant.session import Session
+    from qlik_keys.tenant.http.session import Session
 
 METADATA_PATH = "/.well-known/oauth-authorization-server"
 # Not 429, which lets the tier wait, and no 5xx, which may pass: those are repeated.

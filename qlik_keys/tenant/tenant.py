@@ -7,28 +7,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from qlik_keys.clock import SYSTEM_CLOCK, Clock
+from qlik_keys.core.clock import SYSTEM_CLOCK, Clock
 from qlik_keys.errors import ConfigurationError
-from qlik_keys.tenant.calls import Call
-from qlik_keys.tenant.clients import OAuthClients
 from qlik_keys.tenant.credentials import Anonymous, wrong_credential
 from qlik_keys.tenant.discovery import METADATA_PATH, discover
-from qlik_keys.tenant.models import AuthorizationServerMetadata, parse
-from qlik_keys.tenant.raw import raw_call, raw_pages
-from qlik_keys.tenant.session import Session
+from qlik_keys.tenant.http.calls import Call
+from qlik_keys.tenant.http.session import Session
+from qlik_keys.tenant.resources.clients import OAuthClients
+from qlik_keys.tenant.resources.models import AuthorizationServerMetadata, parse
+from qlik_keys.tenant.resources.raw import raw_call, raw_pages
+from qlik_keys.tenant.resources.users import Users
 from qlik_keys.tenant.url import checked_tenant_url
-from qlik_keys.tenant.users import Users
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     import httpx
 
-    from qlik_keys.tenant.budget import RateBudget
-    from qlik_keys.tenant.calls import Exchange, RetryPolicy
     from qlik_keys.tenant.credentials import Credential
     from qlik_keys.tenant.discovery import Discovery
-    from qlik_keys.tenant.raw import RawAnswer
+    from qlik_keys.tenant.http.budget import RateBudget
+    from qlik_keys.tenant.http.calls import Exchange, RetryPolicy
+    from qlik_keys.tenant.resources.raw import RawAnswer
     from qlik_keys.tenant.url import Query
 
 
@@ -163,7 +163,7 @@ class QlikTenant:
             method: get, post, put, patch or delete.
             path: `v1/users/me`, or `/api/v1/users/me`.
             query: the query's fields; a tuple has all values of one; never a secret.
-            body: JSON-ready values, None for none (`tenant.bodies.JSON_NULL` is the body null).
+            body: JSON-ready values, None for none (`tenant.http.bodies.JSON_NULL` is the body null).
             headers: further headers; never a secret.
             on_refusal: called with each answer that is refused, whose body no error has: it may hold anything.
 

@@ -12,8 +12,8 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qsl, unquote, urljoin, urlsplit
 
+from qlik_keys.core.origins import is_loopback, same_origin
 from qlik_keys.errors import ConfigurationError
-from qlik_keys.origins import is_loopback, same_origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

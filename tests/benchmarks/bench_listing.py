@@ -20,8 +20,8 @@ import pandas as pd
 from measure import compared, interleaved, main
 
 import qlik_keys as qk
-from qlik_keys.inventory import COLUMNS
-from qlik_keys.side_by_side import WORKERS
+from qlik_keys.core.side_by_side import WORKERS
+from qlik_keys.inventory.tables import COLUMNS
 from qlik_keys.tenant import RateBudget
 
 if TYPE_CHECKING:

@@ -31,14 +31,14 @@ from panel_actions import button, connect, go_to
 from playwright.sync_api import expect, sync_playwright
 
 import qlik_keys as qk
-from qlik_keys.panel.state import ClientForm
+from qlik_keys.jupyter.panel.model.state import ClientForm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser, Locator, Page
 
-    from qlik_keys.panel.presenter import Presenter
+    from qlik_keys.jupyter.panel.controllers.presenter import Presenter
 
 CLIENTS = 10_000
 OPENING_GOAL = 1.5
@@ -69,7 +69,7 @@ SHOWN = """() => new Promise((shown) => {
   [...document.querySelectorAll('.qk-panel button')].find((each) => each.textContent === 'Show again').click();
 })"""
 AGAIN = """
-from qlik_keys.panel.controls import button
+from qlik_keys.jupyter.panel.widgets.controls import button
 table = panel._views["Clients"]._table
 again = button("Show again", panel._presenter, table._send_rows)
 panel._views["Clients"].widget.children = (again, *panel._views["Clients"].widget.children)

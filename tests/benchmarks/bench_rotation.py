@@ -37,9 +37,9 @@ from support import ManualClock
 
 import qlik_keys as qk
 from qlik_keys.sandbox import start
-from qlik_keys.sandbox.knobs import Knobs
 from qlik_keys.sandbox.openbao import OpenBao
-from qlik_keys.sandbox.tenant import SandboxTenant
+from qlik_keys.sandbox.simulator.settings import Knobs
+from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 from qlik_keys.sandbox.transport import SandboxTransport
 from qlik_keys.tenant import RateBudget
 

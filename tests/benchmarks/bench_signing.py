@@ -16,7 +16,7 @@ from joserfc import jwk as joserfc_jwk
 from joserfc import jwt as joserfc_jwt
 from measure import compared, interleaved, main
 
-from qlik_keys.assertion import client_assertion
+from qlik_keys.auth.assertion import client_assertion
 from qlik_keys.keys import KeySpec, PrivateKey, generate
 
 if TYPE_CHECKING:

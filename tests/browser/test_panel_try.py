@@ -12,8 +12,8 @@ from canaries import find_canaries, find_canaries_in_files
 from panel_actions import button, create_client, go_to, tab, tab_to, told
 from playwright.sync_api import expect
 
-from qlik_keys.panel.words import FAULT_CHOICES
-from qlik_keys.trial import FAULTS
+from qlik_keys.auth.inspection import FAULTS
+from qlik_keys.jupyter.panel.model.words import FAULT_CHOICES
 
 pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]
 
@@ -111,10 +111,10 @@ def test_a_login_is_taken_apart_and_calls_are_made_with_its_token(page, trying):
 
 
 SHOW = """
-from qlik_keys.panel.answers import shown_answer
-from qlik_keys.panel.state import ShownRequest
-from qlik_keys.secret import Secret
-from qlik_keys.tenant.raw import RawAnswer
+from qlik_keys.jupyter.panel.model.answers import shown_answer
+from qlik_keys.jupyter.panel.model.state import ShownRequest
+from qlik_keys.core.secret import Secret
+from qlik_keys.tenant.resources.raw import RawAnswer
 asked = ShownRequest(system='tenant', method='GET', path='/odd', address='/odd', body='', status=None, milliseconds=0)
 def answer(content):
     came = RawAnswer(status=200, content=content, content_type='application/json')

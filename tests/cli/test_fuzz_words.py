@@ -14,7 +14,7 @@ from support import environment_of
 
 import qlik_keys as qk
 from qlik_keys.cli.app import TREE, UsageProblem, app, run
-from qlik_keys.cli.inputs import document_of, pairs
+from qlik_keys.cli.options.inputs import document_of, pairs
 from qlik_keys.errors import ConfigurationError, QlikKeysError
 
 pytestmark = pytest.mark.openbao

@@ -167,7 +167,7 @@ def test_a_fault_of_ours_is_json_without_its_words(run, monkeypatch):
         raise ValueError("canary-of-a-secret")
 
     monkeypatch.setattr("json.dumps", broken)  # not ours: a library that has a fault
-    monkeypatch.setattr("qlik_keys.cli.telling.json", SimpleNamespace(dumps=json.JSONEncoder().encode))
+    monkeypatch.setattr("qlik_keys.cli.output.errors.json", SimpleNamespace(dumps=json.JSONEncoder().encode))
     code, out, err = run("user", "me", "--json")
     monkeypatch.undo()
     document, [problem] = documents(code, out, err)

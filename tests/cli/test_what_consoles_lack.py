@@ -12,8 +12,8 @@ import uuid
 import pytest
 from cli_terminal import PROGRAM
 
-from qlik_keys.cli import streams
-from qlik_keys.cli.streams import SafeStream, showable
+from qlik_keys.cli.output import streams
+from qlik_keys.cli.output.streams import SafeStream, showable
 from qlik_keys.errors import Outcome, QlikKeysError
 
 CREATE = ("oauth-client", "create", "--appType", "web", "--allowedScopes", "user_default")

@@ -19,7 +19,7 @@ from support import write_contexts
 
 import qlik_keys as qk
 from qlik_keys.cli.app import TREE, app
-from qlik_keys.secret import Secret
+from qlik_keys.core.secret import Secret
 from qlik_keys.tenant import eq
 
 pytestmark = pytest.mark.openbao

@@ -13,7 +13,7 @@ import pytest
 
 import qlik_keys as qk
 
-pytest.register_assert_rewrite("qlik_keys.keystore.testing", "qlik_keys.keystore.testing_staged")
+pytest.register_assert_rewrite("qlik_keys.keystore.testing", "qlik_keys.keystore.testing.pending")
 
 _numbers = itertools.count(1)
 

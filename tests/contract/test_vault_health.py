@@ -9,7 +9,7 @@ from loopback import PASS, Loopback, Reply
 
 from qlik_keys.errors import StoreDenied, StoreUnreachable
 from qlik_keys.keystore.base import TellsHealth
-from qlik_keys.keystore.vault import UserPass
+from qlik_keys.keystore.vault.store import UserPass
 
 pytestmark = pytest.mark.openbao
 CLIENT_ID = "0" * 32

@@ -19,7 +19,7 @@ import qlik_keys as qk
 from qlik_keys.errors import QlikKeysError
 from qlik_keys.keystore.base import StoredKey
 from qlik_keys.keystore.testing import MADE_AT, OWNER, make_record, make_staged
-from qlik_keys.keystore.vault import AppRole, JwtLogin, KubernetesLogin, UserPass
+from qlik_keys.keystore.vault.store import AppRole, JwtLogin, KubernetesLogin, UserPass
 
 pytestmark = pytest.mark.openbao
 

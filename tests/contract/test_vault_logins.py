@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from loopback import Loopback, Reply
 
+from qlik_keys.config.settings import Settings
+from qlik_keys.core.secret import Secret
 from qlik_keys.errors import ConfigurationError, StoreDenied, StoreMisconfigured
 from qlik_keys.keystore.testing import make_record
-from qlik_keys.keystore.vault import AppRole, JwtLogin, KubernetesLogin, UserPass
-from qlik_keys.secret import Secret
-from qlik_keys.settings import Settings
+from qlik_keys.keystore.vault.store import AppRole, JwtLogin, KubernetesLogin, UserPass
 
 pytestmark = pytest.mark.openbao
 

@@ -163,7 +163,7 @@ def test_a_redirect_to_another_origin_gets_nothing(operator, open_vault, make_ba
 
 
 def test_a_login_is_not_redirected_either(openbao, open_vault, host):
-    from qlik_keys.keystore.vault import UserPass
+    from qlik_keys.keystore.vault.store import UserPass
 
     with Loopback(lambda _: Reply(200, {"auth": {"client_token": "t"}})) as elsewhere, Loopback() as vault:
         vault.answer = lambda call: Reply(307, b"", {"location": f"{elsewhere.url}{call.target}"})

@@ -10,7 +10,7 @@ from loopback import CUT_AFTER, PASS, Loopback, Reply
 
 import qlik_keys as qk
 from qlik_keys.errors import Outcome, StoreError, StoreSealed, StoreUnreachable
-from qlik_keys.keystore.testing_values import make_record
+from qlik_keys.keystore.testing.values import make_record
 
 pytestmark = pytest.mark.openbao
 

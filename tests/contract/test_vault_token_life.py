@@ -10,7 +10,7 @@ import pytest
 from loopback import CUT, PASS, Loopback, Reply
 
 from qlik_keys.errors import StoreDenied, StoreUnreachable
-from qlik_keys.keystore.vault import UserPass
+from qlik_keys.keystore.vault.store import UserPass
 
 pytestmark = pytest.mark.openbao
 

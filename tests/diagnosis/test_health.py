@@ -17,7 +17,7 @@ from vault_server import VaultServer
 import qlik_keys as qk
 from qlik_keys.diagnosis import TITLES
 from qlik_keys.errors import ConfigurationError, StoreSpared
-from qlik_keys.keystore.vault import UserPass
+from qlik_keys.keystore.vault.store import UserPass
 
 pytestmark = pytest.mark.openbao
 SEEN_BY_ADMINISTRATORS = {"consent", "method", "kid-registered"}
@@ -531,7 +531,7 @@ def test_it_can_be_shown(patient):
 
 
 def test_the_function_stays_a_function_when_its_package_is_loaded():
-    import qlik_keys.diagnosis.examination as module
+    import qlik_keys.diagnosis.examine as module
 
     assert qk.doctor is module.doctor
     assert callable(qk.mend)

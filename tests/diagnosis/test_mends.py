@@ -14,7 +14,7 @@ from patient import check_of, found, other_key_as
 import qlik_keys as qk
 from qlik_keys.diagnosis import MENDS
 from qlik_keys.errors import ConfigurationError, NeedsPerson, StoreDenied, TenantUnreachable
-from qlik_keys.lifecycle.operations import ResumeError
+from qlik_keys.lifecycle.provisioning.operations import ResumeError
 
 pytestmark = pytest.mark.openbao
 MENDABLE = {name: illness for name, illness in {**ILLNESSES, **MORE}.items() if illness.mend}

@@ -19,8 +19,8 @@ from typer.testing import CliRunner
 import qlik_keys as qk
 from qlik_keys.cli.app import app
 from qlik_keys.errors import StoreDenied
-from qlik_keys.findings import FINDINGS, SEVERITIES
-from qlik_keys.inventory import AUDIT_COLUMNS
+from qlik_keys.inventory.tables import AUDIT_COLUMNS
+from qlik_keys.rules.findings import FINDINGS, SEVERITIES
 from qlik_keys.tenant import NewOAuthClient, PatchOperation
 
 pytestmark = pytest.mark.openbao

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import qlik_keys as qk
+from qlik_keys.auth.inspection import Called
 from qlik_keys.errors import (
     StoreDenied,
     StoreProtocolError,
@@ -19,18 +20,17 @@ from qlik_keys.errors import (
     TenantNotFound,
     TenantUnavailable,
 )
-from qlik_keys.findings import FINDINGS
-from qlik_keys.frames import CALL_COLUMNS, calls_frame
-from qlik_keys.inventory import COLUMNS, CONSENT_LOOKUPS
+from qlik_keys.inventory.frames import CALL_COLUMNS, calls_frame
+from qlik_keys.inventory.tables import COLUMNS, CONSENT_LOOKUPS
+from qlik_keys.jupyter.panel.views.audit import ages_of
 from qlik_keys.keys import KeySpec, generate
 from qlik_keys.keystore.base import KeySummary
-from qlik_keys.panel.audit_view import ages_of
-from qlik_keys.sandbox.knobs import Knobs
-from qlik_keys.sandbox.tenant import SandboxTenant
+from qlik_keys.rules.findings import FINDINGS
+from qlik_keys.sandbox.simulator.settings import Knobs
+from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 from qlik_keys.sandbox.transport import SandboxTransport
 from qlik_keys.tenant import ConnectionConfig, OAuthClient, RateBudget
-from qlik_keys.tenant.models import OverviewPage
-from qlik_keys.trial import Called
+from qlik_keys.tenant.resources.models import OverviewPage
 
 NOW = 1_800_000_000.0
 TODAY = datetime.fromtimestamp(NOW, tz=UTC)

@@ -17,11 +17,11 @@ import pytest
 from other_programs import PATIENCE_SECONDS, run
 
 import qlik_keys as qk
-from qlik_keys.frames import records_frame
-from qlik_keys.inventory import COLUMNS
-from qlik_keys.sandbox.tenant import SandboxTenant
+from qlik_keys.core.secret import Secret
+from qlik_keys.inventory.frames import records_frame
+from qlik_keys.inventory.tables import COLUMNS
+from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 from qlik_keys.sandbox.transport import SandboxTransport
-from qlik_keys.secret import Secret
 
 NOW = datetime.fromtimestamp(1_800_000_000, tz=UTC)
 FORMULAS = [

@@ -12,7 +12,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 import qlik_keys as qk
-from qlik_keys.secret import Secret
+from qlik_keys.core.secret import Secret
 
 pytestmark = pytest.mark.openbao
 

@@ -12,9 +12,9 @@ from canaries import find_canaries
 from IPython.core.ultratb import VerboseTB
 
 import qlik_keys as qk
-from qlik_keys.keystore.vault import VaultKeyStore
-from qlik_keys.secret import Secret
-from qlik_keys.tokens import BearerAuth, TokenSource
+from qlik_keys.auth.http_auth import BearerAuth, TokenSource
+from qlik_keys.core.secret import Secret
+from qlik_keys.keystore.vault.store import VaultKeyStore
 
 CANARY = "canary-wrong-type-0123456789-abcdefghij"
 URL = "https://acme.eu.qlikcloud.com"

@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 
 import qlik_keys as qk
-from qlik_keys.keystore import vault
+from qlik_keys.keystore.vault import store as vault
 from qlik_keys.lifecycle import provision
 from qlik_keys.tenant import QlikTenant
 

@@ -12,7 +12,7 @@ from support import environment_of
 
 import qlik_keys as qk
 from qlik_keys.cli.app import main
-from qlik_keys.clock import SYSTEM_CLOCK
+from qlik_keys.core.clock import SYSTEM_CLOCK
 from qlik_keys.errors import (
     ClientGone,
     Outcome,
@@ -22,9 +22,9 @@ from qlik_keys.errors import (
     StoreSealed,
     TenantAuthError,
 )
+from qlik_keys.fleet import FleetError
 from qlik_keys.keystore.base import staged_document_name
-from qlik_keys.lifecycle import FleetError
-from qlik_keys.lifecycle.operations import ResumeError
+from qlik_keys.lifecycle.provisioning.operations import ResumeError
 
 pytestmark = pytest.mark.openbao
 SOON = timedelta(seconds=1)

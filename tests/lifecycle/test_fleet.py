@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 import qlik_keys as qk
-from qlik_keys.clock import SYSTEM_CLOCK
+from qlik_keys.core.clock import SYSTEM_CLOCK
 from qlik_keys.errors import Interrupted, StoreSealed
-from qlik_keys.lifecycle import FleetError
+from qlik_keys.fleet import FleetError
 
 pytestmark = [pytest.mark.openbao, pytest.mark.parametrize("custody", ["kv", "transit"])]
 AHEAD_SECONDS = 5

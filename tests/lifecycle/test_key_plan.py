@@ -9,9 +9,9 @@ import pytest
 
 import qlik_keys as qk
 from qlik_keys.keystore.base import ClientRecord, StartedOperation, StoredKey
-from qlik_keys.lifecycle.key_plan import KeyIntent, leaving, plan_keys
-from qlik_keys.lifecycle.plan import Conflict, Done, Step
+from qlik_keys.lifecycle.provisioning.plan import Conflict, Done, Step
 from qlik_keys.lifecycle.record_changes import to_register
+from qlik_keys.lifecycle.rotation.plan import KeyIntent, leaving, plan_keys
 from qlik_keys.tenant import OAuthClient
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ import pytest
 from canaries import find_canaries
 
 import qlik_keys as qk
-from qlik_keys.clock import SYSTEM_CLOCK
+from qlik_keys.core.clock import SYSTEM_CLOCK
 from qlik_keys.errors import (
     AssertionRejected,
     ConfigurationError,

@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 
 import qlik_keys as qk
+from qlik_keys.config.settings import Settings
 from qlik_keys.core import redaction
-from qlik_keys.panel.presenter import Presenter
-from qlik_keys.panel.state import ClientForm, ConnectForm
-from qlik_keys.secret import Secret
-from qlik_keys.settings import Settings
+from qlik_keys.core.secret import Secret
+from qlik_keys.jupyter.panel.controllers.presenter import Presenter
+from qlik_keys.jupyter.panel.model.state import ClientForm, ConnectForm
 
 PAGE = 100
 

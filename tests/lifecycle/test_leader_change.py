@@ -9,7 +9,7 @@ import pytest
 from vault_cluster import Cluster
 
 import qlik_keys as qk
-from qlik_keys.keystore.testing_values import make_record
+from qlik_keys.keystore.testing.values import make_record
 
 pytestmark = [pytest.mark.openbao, pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -11,10 +11,10 @@ import pytest
 
 import qlik_keys as qk
 from qlik_keys.errors import AssertionRejected, Interrupted, NeedsPerson, QlikKeysError, TenantUnavailable
-from qlik_keys.lifecycle import operations
-from qlik_keys.lifecycle.specification import ClientSpecification
+from qlik_keys.lifecycle.provisioning import operations
+from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
 from qlik_keys.tenant import NewOAuthClient, PatchOperation, eq
-from qlik_keys.tenant.scopes import scope_warnings
+from qlik_keys.tenant.resources.scopes import scope_warnings
 
 pytestmark = pytest.mark.openbao
 

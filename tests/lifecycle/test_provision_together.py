@@ -11,7 +11,7 @@ from support import ManualClock
 
 import qlik_keys as qk
 from qlik_keys.errors import Interrupted, NeedsPerson, QlikKeysError
-from qlik_keys.lifecycle.operations import resume_client
+from qlik_keys.lifecycle.provisioning.operations import resume_client
 
 pytestmark = pytest.mark.openbao
 

@@ -14,9 +14,10 @@ import pytest
 from nbclient import NotebookClient
 from support import connected_presenter, environment_of, made_in_panel
 
-from qlik_keys.panel import markup, trial_markup
-from qlik_keys.panel.state import ClientForm
-from qlik_keys.panel.trial_state import CallForm, TryForm
+from qlik_keys.jupyter.panel.model.inspection_state import CallForm, TryForm
+from qlik_keys.jupyter.panel.model.state import ClientForm
+from qlik_keys.jupyter.panel.views import inspection_markup as trial_markup
+from qlik_keys.jupyter.panel.views import markup
 
 pytestmark = [pytest.mark.openbao, pytest.mark.slow]
 # What every Python code may use is in the notebook that the panel is in.
@@ -117,7 +118,7 @@ def test_every_copied_code_runs_as_it_stands_in_a_cell(presenter, box, monkeypat
     prepare += f"{client_id!r}, '--stdout'], check=True, capture_output=True, text=True).stdout.strip()\n"
     prepare += f"os.environ['CLIENT_ID'] = {client_id!r}\nrecord = panel.store.read(panel.tenant.host, {client_id!r})\n"
     prepare += "signer, audience = panel.store.signer(record.current), panel.tenant.token_url\n"
-    prepare += "from qlik_keys.assertion import client_assertion\n"
+    prepare += "from qlik_keys.auth.assertion import client_assertion\n"
     prepare += f"os.environ['ASSERTION'] = client_assertion(signer, client_id={client_id!r}, audience=audience)"
     cells["the variables"] = prepare
     for name, code in (shells | stops).items():

@@ -24,12 +24,12 @@ from other_programs import NODE, installed_by_npm
 from sandbox_door import ASSERTION_TYPE, sign
 
 import qlik_keys as qk
-from qlik_keys.assertion import client_assertion
+from qlik_keys.auth.assertion import client_assertion
 from qlik_keys.errors import AssertionRejected
 from qlik_keys.keystore.base import KeyOwner
 
 if TYPE_CHECKING:
-    from qlik_keys.assertion import Signer
+    from qlik_keys.keys.signer import Signer
 
 pytestmark = [pytest.mark.openbao, pytest.mark.registry]
 

@@ -8,7 +8,7 @@ from sandbox_door import Knock, serving
 from support import ManualClock
 
 import qlik_keys as qk
-from qlik_keys.sandbox.tenant import SandboxTenant
+from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 from qlik_keys.sandbox.transport import SandboxTransport
 
 REAL_ADDRESS = "https://acme.eu.qlikcloud.com"

@@ -10,9 +10,9 @@ from sandbox_door import ASSERTION_TYPE
 from support import machine_client
 
 import qlik_keys as qk
-from qlik_keys.assertion import client_assertion
+from qlik_keys.auth.assertion import client_assertion
+from qlik_keys.auth.token_endpoint import CLIENT_CREDENTIALS, IMPERSONATION, UserLookup
 from qlik_keys.errors import AssertionRejected, TenantAuthError
-from qlik_keys.tenant.oauth import CLIENT_CREDENTIALS, IMPERSONATION, UserLookup
 
 pytestmark = pytest.mark.openbao
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qlik_keys.sandbox.routes import KNOWN_PATHS, ROUTES
+from qlik_keys.sandbox.simulator.routes import KNOWN_PATHS, ROUTES
 
 API = "/api/v1"
 OPEN = ["Sales", "Published reports", "Raw data"]

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from sandbox_door import CLIENTS, Knock, serving
 from support import ManualClock
 
-from qlik_keys.sandbox.messages import Request, strict_json
-from qlik_keys.sandbox.tenant import SandboxTenant
+from qlik_keys.sandbox.simulator.messages import Request, strict_json
+from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 
 BASE = "https://acme.eu.qlikcloud.com"
 

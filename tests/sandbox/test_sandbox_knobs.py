@@ -10,8 +10,8 @@ import pytest
 from sandbox_door import CLIENTS, Knock, serving
 from support import ManualClock
 
-from qlik_keys.sandbox.knobs import Fault, Knobs
-from qlik_keys.sandbox.tenant import SandboxTenant
+from qlik_keys.sandbox.simulator.settings import Fault, Knobs
+from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 
 TIER_1, TIER_2 = 5000, 500  # requests in five minutes
 

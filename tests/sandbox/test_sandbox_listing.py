@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sandbox_door import CLIENTS, base64url
 from support import ManualClock
 
-from qlik_keys.sandbox.messages import Request
-from qlik_keys.sandbox.tenant import SandboxTenant
+from qlik_keys.sandbox.simulator.messages import Request
+from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 
 
 def names(page):

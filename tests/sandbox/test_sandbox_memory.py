@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from sandbox_door import base64url
 
-from qlik_keys.sandbox.messages import Refusal, Request
-from qlik_keys.sandbox.rates import RateLimits
-from qlik_keys.sandbox.registration import register_all
-from qlik_keys.sandbox.state import State
+from qlik_keys.sandbox.simulator.messages import Refusal, Request
+from qlik_keys.sandbox.simulator.rules.rates import RateLimits
+from qlik_keys.sandbox.simulator.rules.registration import register_all
+from qlik_keys.sandbox.simulator.state import State
 
 MANY = 2000
 

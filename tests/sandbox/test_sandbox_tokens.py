@@ -10,7 +10,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from qlik_keys.sandbox.tenant import SandboxTenant
+from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 
 IMPERSONATION = "urn:qlik:oauth:user-impersonation"
 LIFETIME_SECONDS = 21600

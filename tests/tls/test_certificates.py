@@ -174,7 +174,7 @@ def test_a_variable_that_is_corrected_holds_for_the_same_store(monkeypatch, cert
 
 
 def test_a_context_is_made_once_for_the_same_settings(certificates):
-    from qlik_keys.tls import Place, TlsSettings, context_for
+    from qlik_keys.core.network.tls import Place, TlsSettings, context_for
 
     settings = TlsSettings(trusted=Place(str(certificates.ca), "SSL_CERT_FILE"))
     assert context_for(settings) is context_for(TlsSettings(trusted=Place(str(certificates.ca), "SSL_CERT_FILE")))

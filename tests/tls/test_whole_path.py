@@ -107,9 +107,9 @@ def named_tenant(certificates):
     """The simulator under the name of a real tenant: its API key and its port."""
     import uvicorn
 
-    from qlik_keys.clock import SYSTEM_CLOCK
+    from qlik_keys.core.clock import SYSTEM_CLOCK
     from qlik_keys.sandbox.asgi import UVICORN_OPTIONS, create_app
-    from qlik_keys.sandbox.tenant import SandboxTenant
+    from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 
     tenant = SandboxTenant(f"https://{TENANT_NAME}", clock=SYSTEM_CLOCK)
     files = certificates.files["good"]

@@ -9,7 +9,7 @@ import uuid
 import jwt
 import pytest
 
-from qlik_keys.assertion import client_assertion
+from qlik_keys.auth.assertion import client_assertion
 
 AUDIENCE = "https://acme.eu.qlikcloud.com/oauth/token"
 CLIENT_ID = "0123456789abcdef0123456789abcdef"

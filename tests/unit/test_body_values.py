@@ -7,7 +7,7 @@ import json
 import pytest
 import typer
 
-from qlik_keys.cli.body_values import body_of_values
+from qlik_keys.cli.options.body_values import body_of_values
 
 READ = [
     (["a=1"], {"a": "1"}),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qlik_keys.core.bounded import (
+from qlik_keys.core.network.bounded import (
     AnswerNotDecodable,
     AnswerTooLong,
     Deadline,

@@ -15,7 +15,7 @@ from raw_server import DRIP_SECONDS, RawServer, chunk, endless, head
 
 import qlik_keys as qk
 from qlik_keys.errors import Outcome, StoreError, TenantError
-from qlik_keys.keystore.vault import VaultKeyStore
+from qlik_keys.keystore.vault.store import VaultKeyStore
 from qlik_keys.tenant import RetryPolicy
 
 TIMEOUT_SECONDS = 0.1

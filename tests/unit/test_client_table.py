@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
-from qlik_keys.inventory import COLUMNS
-from qlik_keys.panel.audit_list import CLIENTS_SHOWN, AuditList, groups_of
-from qlik_keys.panel.audit_view import ages_of
-from qlik_keys.panel.client_table import ClientTable, packed
+from qlik_keys.inventory.tables import COLUMNS
+from qlik_keys.jupyter.panel.views.audit import ages_of
+from qlik_keys.jupyter.panel.widgets.audit_list import CLIENTS_SHOWN, AuditList, groups_of
+from qlik_keys.jupyter.panel.widgets.client_table import ClientTable, packed
 
 MOMENT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qlik_keys.context_changes import (
+from qlik_keys.config.qlik_cli.changes import (
     Entry,
     clear_current,
     create_context,
@@ -18,9 +18,9 @@ from qlik_keys.context_changes import (
     rename_context,
     update_context,
 )
-from qlik_keys.context_text import with_current, with_other_name, without_entry
+from qlik_keys.config.qlik_cli.text import with_current, with_other_name, without_entry
+from qlik_keys.core.secret import Secret
 from qlik_keys.errors import ConfigurationError
-from qlik_keys.secret import Secret
 
 SERVER = "https://acme.eu.qlikcloud.com"
 KEY, CLIENT_SECRET = "canary-of-an-api-key", "canary-of-a-client-secret"

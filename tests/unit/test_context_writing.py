@@ -12,9 +12,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qlik_keys.context_writing import locked, write_token_context
+from qlik_keys.config.qlik_cli.writing import locked, write_token_context
+from qlik_keys.core.secret import Secret
 from qlik_keys.errors import ConfigurationError
-from qlik_keys.secret import Secret
 
 TOKEN = "canary-of-an-access-token"
 SERVER = "https://acme.eu.qlikcloud.com"

@@ -18,17 +18,17 @@ from hypothesis import strategies as st
 from sandbox_door import Knock
 from support import ManualClock
 
+from qlik_keys.auth.http_auth import TokenSource, UserLookup
+from qlik_keys.auth.token_answer import read_token_answer
 from qlik_keys.core.redaction import Redactor
+from qlik_keys.core.secret import Secret
 from qlik_keys.errors import QlikKeysError, TenantProtocolError, TokenError
-from qlik_keys.sandbox.tenant import SandboxTenant
+from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 from qlik_keys.sandbox.transport import SandboxTransport
-from qlik_keys.secret import Secret
 from qlik_keys.tenant import ApiKey, NewOAuthClient, QlikTenant, RetryPolicy
-from qlik_keys.tenant.failures import read_problem
-from qlik_keys.tenant.models import AuthorizationServerMetadata, ClientPage, OAuthClient, User, parse
-from qlik_keys.tenant.session import Session
-from qlik_keys.tenant.token_answer import read_token_answer
-from qlik_keys.tokens import TokenSource, UserLookup
+from qlik_keys.tenant.http.failures import read_problem
+from qlik_keys.tenant.http.session import Session
+from qlik_keys.tenant.resources.models import AuthorizationServerMetadata, ClientPage, OAuthClient, User, parse
 
 URL = "https://acme.eu.qlikcloud.com"
 CLIENT_ID = "0123456789abcdef0123456789abcdef"

@@ -9,8 +9,8 @@ import pytest
 from canaries import find_canaries
 
 import qlik_keys as qk
-from qlik_keys.secret import Secret
-from qlik_keys.tenant.guarded import guarded_document, redacted_document
+from qlik_keys.core.secret import Secret
+from qlik_keys.tenant.http.guarded import guarded_document, redacted_document
 
 CANARY = "canary-secret-0123456789-abcdefghijklmnop"
 NAMES = (

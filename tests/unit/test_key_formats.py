@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from jwcrypto.jwk import JWK
 
+from qlik_keys.core.secret import Secret
 from qlik_keys.errors import KeyMaterialError
+from qlik_keys.jupyter.panel.controllers.own_key import load_own_key
 from qlik_keys.keys import PrivateKey
-from qlik_keys.panel.own_key import load_own_key
-from qlik_keys.secret import Secret
 
 PKCS8, TRADITIONAL = serialization.PrivateFormat.PKCS8, serialization.PrivateFormat.TraditionalOpenSSL
 OPENSSH = serialization.PrivateFormat.OpenSSH

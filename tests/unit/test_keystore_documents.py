@@ -10,8 +10,8 @@ import pytest
 from canaries import find_canaries
 
 from qlik_keys.errors import ConfigurationError, StoreConflict, StoreProtocolError
-from qlik_keys.keystore import vault_documents as documents
 from qlik_keys.keystore.base import ClientRecord, StagedClient, StoredKey, staged_document_name
+from qlik_keys.keystore.vault.documents import records as documents
 
 HOST, CLIENT = "acme.eu.qlikcloud.com", "0123456789abcdef0123456789abcdef"
 MADE_AT = datetime(2026, 11, 24, 3, 42, 35, tzinfo=UTC)

@@ -10,7 +10,7 @@ import requests.exceptions
 import urllib3.exceptions
 
 from qlik_keys.errors import Outcome, StoreError, StoreMisconfigured, StoreProtocolError, StoreUnreachable
-from qlik_keys.keystore.vault_failures import HVAC_FAILURES, REQUESTS_FAILURES, RedirectRefused, tell
+from qlik_keys.keystore.vault.http.failures import HVAC_FAILURES, REQUESTS_FAILURES, RedirectRefused, tell
 
 WHERE = {"host": "vault:8200", "path": "secret/x", "status": None}
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from qlik_keys.core.origins import is_loopback, require_https, same_origin
 from qlik_keys.errors import ConfigurationError
-from qlik_keys.origins import is_loopback, require_https, same_origin
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.8.9.10", "::1", "[::1]"])

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 import pytest
 from canaries import find_canaries
 
+from qlik_keys.core.secret import Secret
 from qlik_keys.errors import Outcome, TenantProtocolError, TenantRejected
-from qlik_keys.panel.answers import owner_of, shown_answer
-from qlik_keys.panel.state import ShownRequest
-from qlik_keys.secret import Secret
-from qlik_keys.tenant.raw import RawAnswer
+from qlik_keys.jupyter.panel.model.answers import owner_of, shown_answer
+from qlik_keys.jupyter.panel.model.state import ShownRequest
+from qlik_keys.tenant.resources.raw import RawAnswer
 
 TOKEN = "token-canary-0123456789-abcdefghijklmnop"
 JSON = "application/json"

@@ -10,12 +10,12 @@ from loopback import Loopback, Reply
 from support import connected_presenter, made_in_panel
 
 import qlik_keys as qk
+from qlik_keys.config.settings import Settings
 from qlik_keys.errors import TenantAuthError
-from qlik_keys.frames import CALL_COLUMNS
-from qlik_keys.panel.presenter import Presenter
-from qlik_keys.panel.trial_state import CallForm, TryForm
-from qlik_keys.panel.words import LOST_CALL, LOST_LOGIN, UNANSWERED_CALL
-from qlik_keys.settings import Settings
+from qlik_keys.inventory.frames import CALL_COLUMNS
+from qlik_keys.jupyter.panel.controllers.presenter import Presenter
+from qlik_keys.jupyter.panel.model.inspection_state import CallForm, TryForm
+from qlik_keys.jupyter.panel.model.words import LOST_CALL, LOST_LOGIN, UNANSWERED_CALL
 
 CANARY = "canary-call-0123456789-abcdefghijklmnop"
 pytestmark = pytest.mark.openbao

@@ -7,17 +7,17 @@ import uuid
 import pytest
 
 import qlik_keys as qk
-from qlik_keys.findings import FINDINGS
-from qlik_keys.panel import markup
-from qlik_keys.panel.change_state import ChangeForm
-from qlik_keys.panel.client_table import ClientTable
-from qlik_keys.panel.client_views import ClientChangesView
-from qlik_keys.panel.presenter import Presenter
-from qlik_keys.panel.state import ClientForm
-from qlik_keys.panel.summary import summary
-from qlik_keys.panel.trial_state import CallForm, TryForm
-from qlik_keys.panel.words import OPERATIONS
-from qlik_keys.settings import Settings
+from qlik_keys.config.settings import Settings
+from qlik_keys.jupyter.panel.controllers.presenter import Presenter
+from qlik_keys.jupyter.panel.model.change_state import ChangeForm
+from qlik_keys.jupyter.panel.model.inspection_state import CallForm, TryForm
+from qlik_keys.jupyter.panel.model.state import ClientForm
+from qlik_keys.jupyter.panel.model.summary import summary
+from qlik_keys.jupyter.panel.model.words import OPERATIONS
+from qlik_keys.jupyter.panel.views import markup
+from qlik_keys.jupyter.panel.views.clients import ClientChangesView
+from qlik_keys.jupyter.panel.widgets.client_table import ClientTable
+from qlik_keys.rules.findings import FINDINGS
 from qlik_keys.tenant import PatchOperation
 
 pytestmark = pytest.mark.openbao

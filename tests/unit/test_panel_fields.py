@@ -10,12 +10,12 @@ import pytest
 from canaries import find_canaries
 from ipywidgets.embed import embed_snippet
 
-from qlik_keys.panel import Panel
-from qlik_keys.panel.controls import button
-from qlik_keys.panel.fields import FormButton, ScopePicker, SecretField, SecretOnce
-from qlik_keys.panel.scope_calls import ScopeCalls
-from qlik_keys.secret import Secret
-from qlik_keys.settings import Settings
+from qlik_keys.config.settings import Settings
+from qlik_keys.core.secret import Secret
+from qlik_keys.jupyter.panel import Panel
+from qlik_keys.jupyter.panel.views.scope_calls import ScopeCalls
+from qlik_keys.jupyter.panel.widgets.controls import button
+from qlik_keys.jupyter.panel.widgets.fields import FormButton, ScopePicker, SecretField, SecretOnce
 
 CANARY = "canary-secret-0123456789-abcdefghijklmnop"
 

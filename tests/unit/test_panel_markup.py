@@ -10,10 +10,11 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from qlik_keys.inventory import COLUMNS
-from qlik_keys.panel import markup, trial_markup
-from qlik_keys.panel.change_state import ChangeForm, ShownPlan, ShownResult
-from qlik_keys.panel.state import (
+from qlik_keys.auth.inspection import FAULTS, explain
+from qlik_keys.inventory.tables import COLUMNS
+from qlik_keys.jupyter.panel.model.change_state import ChangeForm, ShownPlan, ShownResult
+from qlik_keys.jupyter.panel.model.inspection_state import ClientToTry, ShownAssertion, ShownLesson, ShownToken, TryForm
+from qlik_keys.jupyter.panel.model.state import (
     Connection,
     ErrorCard,
     MadeClient,
@@ -21,10 +22,10 @@ from qlik_keys.panel.state import (
     ShownRequest,
     ShownStep,
 )
-from qlik_keys.panel.summary import summary
-from qlik_keys.panel.trial_state import ClientToTry, ShownAssertion, ShownLesson, ShownToken, TryForm
-from qlik_keys.panel.words import OPERATIONS
-from qlik_keys.trial import FAULTS, explain
+from qlik_keys.jupyter.panel.model.summary import summary
+from qlik_keys.jupyter.panel.model.words import OPERATIONS
+from qlik_keys.jupyter.panel.views import inspection_markup as trial_markup
+from qlik_keys.jupyter.panel.views import markup
 
 HOSTILE = "<img src=x onerror=alert(1)>'\"&</td></details><script>alert(2)</script>"
 MOMENT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)

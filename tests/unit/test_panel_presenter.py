@@ -13,12 +13,12 @@ from cryptography.hazmat.primitives import serialization
 from IPython.core.ultratb import VerboseTB
 
 import qlik_keys as qk
+from qlik_keys.config.settings import Settings
+from qlik_keys.core.secret import Secret
 from qlik_keys.errors import ConfigurationError, NeedsPerson, TenantAuthError
-from qlik_keys.panel.presenter import Presenter
-from qlik_keys.panel.state import ClientForm, ConnectForm
-from qlik_keys.panel.words import BY_HAND, KEY_CHOICES, NEW_CLIENT_STEPS, OWN_KEY
-from qlik_keys.secret import Secret
-from qlik_keys.settings import Settings
+from qlik_keys.jupyter.panel.controllers.presenter import Presenter
+from qlik_keys.jupyter.panel.model.state import ClientForm, ConnectForm
+from qlik_keys.jupyter.panel.model.words import BY_HAND, KEY_CHOICES, NEW_CLIENT_STEPS, OWN_KEY
 from qlik_keys.tenant import NewOAuthClient
 
 pytestmark = pytest.mark.openbao
@@ -351,8 +351,8 @@ def test_the_error_of_a_refused_login_is_the_tenants(presenter, box):
 
 
 def test_every_step_has_a_word_on_what_it_is_by_hand():
+    from qlik_keys.jupyter.panel.controllers.client_settings import SETTINGS
     from qlik_keys.lifecycle.events import TITLES
-    from qlik_keys.panel.client_settings import SETTINGS
 
     ours = {
         "replace_secret",

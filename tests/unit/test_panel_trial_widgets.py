@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 import pytest
 from canaries import find_canaries
 
+from qlik_keys.auth.inspection import Called
 from qlik_keys.diagnosis import MENDS, TITLES, Check, Diagnosis
-from qlik_keys.panel.state import ShownRequest
-from qlik_keys.panel.trial_state import CallForm, ShownAnswer
-from qlik_keys.panel.trial_widgets import AnswerView, CallBar, CheckList, Countdown, packed
-from qlik_keys.trial import Called
+from qlik_keys.jupyter.panel.model.inspection_state import CallForm, ShownAnswer
+from qlik_keys.jupyter.panel.model.state import ShownRequest
+from qlik_keys.jupyter.panel.widgets.inspection import AnswerView, CallBar, CheckList, Countdown, packed
 
 CANARY = "canary-body-0123456789-abcdefghijklmnop"
 

@@ -7,13 +7,13 @@ import json
 import pandas as pd
 import pytest
 
-from qlik_keys.inventory import COLUMNS
-from qlik_keys.panel.panel import Panel
-from qlik_keys.panel.state import Connection
-from qlik_keys.panel.trial_state import FoundUser
-from qlik_keys.panel.try_view import CLIENTS_SHOWN
-from qlik_keys.panel.user_choice import detected_field
-from qlik_keys.settings import Settings
+from qlik_keys.config.settings import Settings
+from qlik_keys.inventory.tables import COLUMNS
+from qlik_keys.jupyter.panel.model.inspection_state import FoundUser
+from qlik_keys.jupyter.panel.model.state import Connection
+from qlik_keys.jupyter.panel.panel import Panel
+from qlik_keys.jupyter.panel.views.tokens import CLIENTS_SHOWN
+from qlik_keys.jupyter.panel.views.user_choice import detected_field
 
 
 def frame_of(count, *, keyless=0):

@@ -9,11 +9,11 @@ import pytest
 from canaries import find_canaries
 from support import connected_presenter, made_in_panel
 
-from qlik_keys.panel.state import ClientForm
-from qlik_keys.panel.trial_state import CallForm, TryForm
-from qlik_keys.panel.words import BY_HAND, CALL_METHODS, FAULT_CHOICES, TRY_STEPS
-from qlik_keys.tenant.raw import METHODS
-from qlik_keys.trial import FAULTS
+from qlik_keys.auth.inspection import FAULTS
+from qlik_keys.jupyter.panel.model.inspection_state import CallForm, TryForm
+from qlik_keys.jupyter.panel.model.state import ClientForm
+from qlik_keys.jupyter.panel.model.words import BY_HAND, CALL_METHODS, FAULT_CHOICES, TRY_STEPS
+from qlik_keys.tenant.resources.raw import METHODS
 
 pytestmark = pytest.mark.openbao
 

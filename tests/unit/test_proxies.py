@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import qlik_keys as qk
+from qlik_keys.config.settings import Settings
+from qlik_keys.core.network.proxies import bypasses, proxy_for, read_proxy
 from qlik_keys.errors import ConfigurationError
-from qlik_keys.proxies import bypasses, proxy_for, read_proxy
-from qlik_keys.settings import Settings
 
 URL = "https://acme.eu.qlikcloud.com"
 

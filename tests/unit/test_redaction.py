@@ -15,8 +15,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from qlik_keys.core.redaction import MAXIMUM_TEXT, OPAQUE_RUN, REDACTED, Redactor, readable_scope
-from qlik_keys.secret import Secret
-from qlik_keys.tenant.scopes import known_scopes
+from qlik_keys.core.secret import Secret
+from qlik_keys.tenant.resources.scopes import known_scopes
 
 HEX = "0123456789abcdef"
 B64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"

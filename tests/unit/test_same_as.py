@@ -20,12 +20,12 @@ from loopback import Loopback, Reply
 from support import environment_of, made_client
 
 import qlik_keys as qk
+from qlik_keys.jupyter.panel.model.answers import body_of, headers_of, login_words, request_of
+from qlik_keys.jupyter.panel.model.inspection_state import CallForm, TryForm
+from qlik_keys.jupyter.panel.model.showing import tenant_request, vault_request
+from qlik_keys.jupyter.panel.model.state import ShownRequest
+from qlik_keys.jupyter.panel.views.code_samples import same_as, ways_of_call
 from qlik_keys.keystore.base import ClientRecord, KeyOwner
-from qlik_keys.panel.answers import body_of, headers_of, login_words, request_of
-from qlik_keys.panel.same_as import same_as, ways_of_call
-from qlik_keys.panel.showing import tenant_request, vault_request
-from qlik_keys.panel.state import ShownRequest
-from qlik_keys.panel.trial_state import CallForm, TryForm
 
 ID = "0123456789abcdef0123456789abcdef"
 

@@ -10,9 +10,15 @@ import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from qlik_keys.contexts import choose_context, find_context_file, known_contexts, load_contexts, new_context_file
+from qlik_keys.config.qlik_cli.contexts import (
+    choose_context,
+    find_context_file,
+    known_contexts,
+    load_contexts,
+    new_context_file,
+)
+from qlik_keys.config.settings import Settings
 from qlik_keys.errors import ConfigurationError
-from qlik_keys.settings import Settings
 
 VARIABLES = (
     "QLIK_TENANT_URL",

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
+from qlik_keys.core.side_by_side import WORKERS, side_by_side
 from qlik_keys.errors import StoreDenied, StoreSealed, StoreUnreachable, TenantAuthError, TenantNotFound
-from qlik_keys.side_by_side import WORKERS, side_by_side
 
 WAIT = 60  # never waited for; a test that hangs ends
 

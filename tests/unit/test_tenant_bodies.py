@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from qlik_keys.cli.inputs import document_of
+from qlik_keys.cli.options.inputs import document_of
 from qlik_keys.errors import ConfigurationError
-from qlik_keys.tenant.bodies import JSON_NULL, encoded_body, read_body, shown_body
-from qlik_keys.tenant.deleting import deleted_client_id
+from qlik_keys.tenant.http.bodies import JSON_NULL, encoded_body, read_body, shown_body
+from qlik_keys.tenant.resources.deleting import deleted_client_id
 
 
 @pytest.mark.parametrize(

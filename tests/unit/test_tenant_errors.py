@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from qlik_keys import errors
 from qlik_keys.core.redaction import MAXIMUM_TEXT, Redactor
+from qlik_keys.core.secret import Secret
 from qlik_keys.errors import Outcome
-from qlik_keys.secret import Secret
-from qlik_keys.tenant.failures import (
+from qlik_keys.tenant.http.failures import (
     CAUGHT,
     NETWORK_FAILURES,
     Problem,

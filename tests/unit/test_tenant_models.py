@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from qlik_keys.errors import TenantProtocolError
-from qlik_keys.tenant.models import ClientPage, OAuthClient, OverviewPage, RegisteredKey, User, parse
+from qlik_keys.tenant.resources.models import ClientPage, OAuthClient, OverviewPage, RegisteredKey, User, parse
 
 FULL = {
     "clientId": "c1",

@@ -10,8 +10,8 @@ from wire import Wire, qlik_error
 
 from qlik_keys.errors import ConfigurationError, Outcome, TenantUnavailable
 from qlik_keys.tenant import ApiKey, QlikTenant, RetryPolicy
-from qlik_keys.tenant.bodies import JSON_NULL
-from qlik_keys.tenant.raw import RawAnswer, api_path
+from qlik_keys.tenant.http.bodies import JSON_NULL
+from qlik_keys.tenant.resources.raw import RawAnswer, api_path
 
 URL = "https://acme.eu.qlikcloud.com"
 

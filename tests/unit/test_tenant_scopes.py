@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from qlik_keys.tenant import scope_proposal, scopes
-from qlik_keys.tenant.scope_proposal import least_scopes
-from qlik_keys.tenant.scopes import (
+from qlik_keys.tenant.resources import scope_proposal, scopes
+from qlik_keys.tenant.resources.scope_proposal import least_scopes
+from qlik_keys.tenant.resources.scopes import (
     KNOWN_SCOPES,
     children,
     covers,

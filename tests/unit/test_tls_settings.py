@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 import qlik_keys as qk
+from qlik_keys.core.network.tls import Place
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.sandbox.authority import Authority
-from qlik_keys.tls import Place
 
 TRUST = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 

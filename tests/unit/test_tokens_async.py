@@ -13,8 +13,8 @@ from support import ManualClock
 from wire import Wire, qlik_error
 
 from qlik_keys import errors
+from qlik_keys.auth.http_auth import BearerAuth, PrivateKeyJwtAuth, TokenSource
 from qlik_keys.keystore.base import ClientRecord, StoredKey
-from qlik_keys.tokens import BearerAuth, PrivateKeyJwtAuth, TokenSource
 
 URL = "https://acme.eu.qlikcloud.com"
 TOKEN_URL = URL + "/oauth/token"

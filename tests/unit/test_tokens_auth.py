@@ -7,8 +7,8 @@ import pytest
 from wire import Wire, qlik_error
 
 from qlik_keys import errors
+from qlik_keys.auth.http_auth import ClientSecret, PrivateKeyJwtAuth, TokenSource
 from qlik_keys.tenant import ApiKey, QlikTenant, RetryPolicy
-from qlik_keys.tokens import ClientSecret, PrivateKeyJwtAuth, TokenSource
 
 URL = "https://acme.eu.qlikcloud.com"
 TOKEN_URL = URL + "/oauth/token"

@@ -20,10 +20,10 @@ from wire import Wire, qlik_error
 
 import qlik_keys as qk
 from qlik_keys import errors
+from qlik_keys.auth.http_auth import Freshness, PrivateKeyJwtAuth, TokenSource
+from qlik_keys.auth.token_endpoint import UserLookup
 from qlik_keys.keystore.base import ClientRecord, StoredKey
 from qlik_keys.tenant import ApiKey, QlikTenant
-from qlik_keys.tenant.oauth import UserLookup
-from qlik_keys.tokens import Freshness, PrivateKeyJwtAuth, TokenSource
 
 URL = "https://acme.eu.qlikcloud.com"
 TOKEN_URL = URL + "/oauth/token"

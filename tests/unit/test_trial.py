@@ -15,7 +15,10 @@ from canaries import find_canaries
 from wire import Wire
 
 import qlik_keys as qk
-from qlik_keys import trial
+from qlik_keys.auth import inspection as trial
+from qlik_keys.auth.http_auth import Token
+from qlik_keys.auth.token_endpoint import UserLookup
+from qlik_keys.core.secret import Secret
 from qlik_keys.errors import (
     AssertionRejected,
     ConfigurationError,
@@ -24,9 +27,6 @@ from qlik_keys.errors import (
     TenantAuthError,
     TenantUnavailable,
 )
-from qlik_keys.secret import Secret
-from qlik_keys.tenant.oauth import UserLookup
-from qlik_keys.tokens import Token
 
 SPECS = [qk.KeySpec("ES384"), qk.KeySpec("RS256", bits=2048), qk.KeySpec("RS512", bits=2048)]
 # What the sandbox says, which verifies by another library than the one that signs here.

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from qlik_keys.environment import VARIABLES, as_markdown
+from qlik_keys.config.environment import VARIABLES, as_markdown
+from qlik_keys.config.settings import LOGIN_VARIABLES, Settings
+from qlik_keys.config.vault_environment import METHODS, read_vault_environment, spellings
+from qlik_keys.core.network.tls import Place
 from qlik_keys.errors import ConfigurationError
-from qlik_keys.settings import LOGIN_VARIABLES, Settings
-from qlik_keys.tls import Place
-from qlik_keys.vault_environment import METHODS, read_vault_environment, spellings
 
 ADDRESS = "https://vault.acme.example:8200"
 CANARY = "canary-5f1c9e"

@@ -97,9 +97,9 @@ def test_nothing_that_windows_lacks_is_asked_for_without_a_question_first():
 RUN = """
 from datetime import UTC, datetime
 from pathlib import Path
-from qlik_keys.access_token import Token
-from qlik_keys.cli import program
-from qlik_keys.secret import Secret
+from qlik_keys.auth.access_token import Token
+from qlik_keys.cli.commands import run_program as program
+from qlik_keys.core.secret import Secret
 tempfile.tempdir = sys.argv[1]
 made = Token(
     secret=Secret("canary-token"), scope="", expires_at=datetime.now(UTC), lifetime=60.0, lifetime_known=True,
@@ -128,7 +128,7 @@ def test_a_program_runs_with_a_token_and_none_is_left_behind(tmp_path):
 def test_what_ends_it_is_told_to_the_program_and_a_key_reaches_it_by_itself(number, is_handed_on):
     code = f"""
 signal.SIGBREAK = getattr(signal, "SIGBREAK", 21)
-from qlik_keys.cli.program import _Ending
+from qlik_keys.cli.commands.run_program import _Ending
 
 class Program:
     sent = []
@@ -147,7 +147,7 @@ def test_an_answer_with_a_secret_is_written_without_modes(tmp_path):
     code = """
 del os.fchmod
 from pathlib import Path
-from qlik_keys.cli.answers import write_answer
+from qlik_keys.cli.output.answers import write_answer
 from types import SimpleNamespace
 answer = SimpleNamespace(content=b'{"clientSecret": "canary-of-a-client-secret-0123456789"}')
 write_answer(Path(sys.argv[1]), answer, is_change=False)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qlik_keys.cli.app import TREE, app
-from qlik_keys.cli.word_order import GROUPS, in_order
+from qlik_keys.cli.options.word_order import GROUPS, in_order
 
 WORDS = [
     ("user me", "user me"),

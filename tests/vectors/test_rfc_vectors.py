@@ -11,9 +11,9 @@ from vector_files import vector
 import qlik_keys as qk
 from qlik_keys.errors import KeyMaterialError
 from qlik_keys.keys import thumbprint
-from qlik_keys.sandbox import gate
-from qlik_keys.sandbox.messages import Refusal
-from qlik_keys.sandbox.registration import register_all
+from qlik_keys.sandbox.simulator.messages import Refusal
+from qlik_keys.sandbox.simulator.rules import gate
+from qlik_keys.sandbox.simulator.rules.registration import register_all
 
 BILBO = "bilbo.baggins@hobbiton.example"
 

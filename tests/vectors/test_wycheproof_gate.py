@@ -10,9 +10,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 from vector_files import vector_groups
 
-from qlik_keys.sandbox import gate
-from qlik_keys.sandbox.messages import Refusal
-from qlik_keys.sandbox.registration import register_all
+from qlik_keys.sandbox.simulator.messages import Refusal
+from qlik_keys.sandbox.simulator.rules import gate
+from qlik_keys.sandbox.simulator.rules.registration import register_all
 
 EMPTY = "an empty payload is no claim set"
 CONTRADICTION = "the key's alg contradicts the header's"

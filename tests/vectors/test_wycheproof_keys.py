@@ -12,8 +12,8 @@ from vector_files import vector_groups
 import qlik_keys as qk
 from qlik_keys.errors import KeyMaterialError
 from qlik_keys.keys.private import LocalSigner
-from qlik_keys.sandbox.messages import Refusal
-from qlik_keys.sandbox.registration import register_all
+from qlik_keys.sandbox.simulator.messages import Refusal
+from qlik_keys.sandbox.simulator.rules.registration import register_all
 
 # Every key of json_web_key_test, with the words by which the product and the sandbox refuse it; None: it is accepted.
 KEYS = {

@@ -14,7 +14,7 @@ import pytest
 from counted_work import Counter, UncountedTransport
 
 import qlik_keys as qk
-from qlik_keys.sandbox.tenant import SandboxTenant
+from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 from qlik_keys.sandbox.transport import SandboxTransport
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))  # the bare jobs are those that `make bench` measures

@@ -19,7 +19,7 @@ from counted_work import UncountedTransport, counted_program
 from support import environment_of, made_client
 
 import qlik_keys as qk
-from qlik_keys.sandbox.tenant import SandboxTenant
+from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 from qlik_keys.sandbox.transport import SandboxTransport
 from qlik_keys.tenant import RateBudget
 

@@ -1,0 +1,1 @@
+"""Logging in by tokens: assertions, token sources, and authentication for httpx."""

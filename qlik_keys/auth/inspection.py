@@ -1,0 +1,406 @@
+"""A login taken apart, to be looked at: the assertion, the token that comes of it, and calls with just this token.
+
+The assertion is made as every login makes it (`qlik_keys.auth.assertion`), or broken on purpose, which teaches what a tenant
+refuses and is done on the sandbox alone. What may be explained with authority is our own assertion; an access token is
+officially opaque (qlik-cloud-contract, "POST /oauth/token"), and what its parts say is told under that reserve.
+
+Not done here: keeping and renewing tokens (`token_source`), showing any of it (`panel`).
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64decode
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from qlik_keys.auth.access_token import mint
+from qlik_keys.auth.assertion import (
+    BACKDATED_SECONDS,
+    DEFAULT_LIFETIME_SECONDS,
+    MAXIMUM_LIFETIME_SECONDS,
+    client_assertion,
+)
+from qlik_keys.auth.token_endpoint import ByAssertion, revoke_token
+from qlik_keys.auth.token_source import stored_signer
+from qlik_keys.core.clock import SYSTEM_CLOCK, Clock
+from qlik_keys.core.origins import is_loopback
+from qlik_keys.core.secret import Secret
+from qlik_keys.errors import ConfigurationError
+from qlik_keys.keys import KeySpec, generate
+from qlik_keys.tenant.credentials import BearerOnce
+from qlik_keys.tenant.http.calls import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import httpx
+
+    from qlik_keys.auth.access_token import Token
+    from qlik_keys.auth.token_endpoint import UserLookup
+    from qlik_keys.keys.signer import Signer
+    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.tenant import QlikTenant
+    from qlik_keys.tenant.http.session import Session
+
+UNOFFICIAL = "unofficial, may change"
+_SANDBOX_HEADER = "x-qlik-keys-sandbox"
+_METADATA_PATH = "/.well-known/oauth-authorization-server"
+_LONG_AGO_SECONDS = 3600.0
+_LATEST = datetime.max.replace(tzinfo=UTC).timestamp()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A way to break an assertion on purpose.
+
+    Attributes:
+        title: what is done, in a few words.
+        member: the header's or claims' member that is wrong, "" where it is the signature.
+        lesson: why a tenant must refuse it.
+    """
+
+    title: str
+    member: str
+    lesson: str
+
+
+FAULTS: Mapping[str, Fault] = {
+    "wrong-kid": Fault(
+        title="a kid that nobody registered",
+        member="kid",
+        lesson="The kid alone says which registered key to verify with; without a match there is nothing to verify by.",
+    ),
+    "wrong-audience": Fault(
+        title="a slash at the end of the audience",
+        member="aud",
+        lesson="The audience is compared letter by letter, so that an assertion meant for one place is of no use at "
+        "another. A slash too many is the most common slip.",
+    ),
+    "expired": Fault(
+        title="made an hour ago",
+        member="exp",
+        lesson="An assertion that somebody finds in a log must be worthless: it ends 300 seconds after it was made at "
+        "the latest.",
+    ),
+    "another-key": Fault(
+        title="signed with a key that nobody registered",
+        member="",
+        lesson="Knowing the kid is not enough: the signature must fit the public key that was registered under it.",
+    ),
+    "replayed": Fault(
+        title="a good one, sent twice",
+        member="jti",
+        lesson="Each assertion serves one request: the tenant remembers its jti until it ends.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """An assertion that is ready to be sent.
+
+    Attributes:
+        client_id: whose it is.
+        token_url: where it is to be sent.
+        fault: how it was broken on purpose, a name of `FAULTS`; "" for a genuine one.
+        header: its header, for showing.
+        claims: its claims, for showing.
+        assertion: the compact JWS, which logs in whoever sends it first.
+    """
+
+    client_id: str
+    token_url: str
+    fault: str
+    header: Mapping[str, Any]
+    claims: Mapping[str, Any]
+    assertion: Secret = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """A member of an assertion with what it means.
+
+    Attributes:
+        part: "header" or "claims".
+        name: the member.
+        value: what stands there, as text; a date in words too.
+        meaning: what it is.
+        rule: what Qlik asks of it, and where that is written.
+    """
+
+    part: str
+    name: str
+    value: str
+    meaning: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Called:
+    """A call, or a request for a token, that was made; neither bodies nor secrets are kept.
+
+    Attributes:
+        time: when, UTC.
+        client_id: as which client.
+        client: its name.
+        method: HTTP method.
+        path: path with the query.
+        status: HTTP status, None when no answer came.
+        milliseconds: how long it took, with repeats and redirects.
+        trace_id: what Qlik's support asks for, "" where the tenant did not say.
+        retry_after: seconds that the tenant asks to wait, None for none.
+        error: the name of the error's class, "" for success.
+    """
+
+    time: datetime
+    client_id: str
+    client: str
+    method: str
+    path: str
+    status: int | None
+    milliseconds: float
+    trace_id: str = ""
+    retry_after: float | None = None
+    error: str = ""
+
+
+def prepare(
+    tenant: QlikTenant,
+    store: KeyStore,
+    client_id: str,
+    *,
+    fault: str = "",
+    lifetime_seconds: int = DEFAULT_LIFETIME_SECONDS,
+    clock: Clock = SYSTEM_CLOCK,
+) -> Prepared:
+    """Return a fresh assertion of a client, signed by the key that the store has for its consumers.
+
+    Args:
+        tenant: the tenant.
+        store: where the key is.
+        client_id: the client.
+        fault: how to break it on purpose, a name of `FAULTS`; "" for a genuine one.
+        lifetime_seconds: from now, 1 to 300; more than 240 end as 240 do.
+        clock: says what now is.
+
+    Raises:
+        ConfigurationError: there is no such fault, or the tenant is not the sandbox and it is to be broken.
+        StoreError, KeyMaterialError: the key could not be read, or could not sign.
+        TenantError: the tenant could not be asked whether it is the sandbox.
+    """
+    if fault:
+        _require_sandbox(tenant, fault)
+    signer: Signer = stored_signer(store, tenant.host, client_id)
+    audience = tenant.token_url
+    if fault == "wrong-kid":
+        signer = _Named(signer, kid=f"not-{signer.kid}")
+    elif fault == "wrong-audience":
+        audience += "/"
+    elif fault == "expired":
+        clock = _Earlier(clock, _LONG_AGO_SECONDS)
+    elif fault == "another-key":
+        signer = _Named(_throwaway(signer.alg), kid=signer.kid)
+    compact = client_assertion(
+        signer, client_id=client_id, audience=audience, lifetime_seconds=lifetime_seconds, clock=clock
+    )
+    header, claims = (_read_part(part) for part in compact.split(".")[:2])
+    assert header is not None  # our own
+    assert claims is not None
+    return Prepared(
+        client_id=client_id,
+        token_url=tenant.token_url,
+        fault=fault,
+        header=header,
+        claims=claims,
+        assertion=Secret(compact, what="client assertion"),
+    )
+
+
+def send(
+    tenant: QlikTenant, prepared: Prepared, *, scopes: Sequence[str] = (), user: UserLookup | None = None
+) -> Token:
+    """Send an assertion as it is, and return the token that comes of it. Once: a second time it is refused.
+
+    Args:
+        tenant: the tenant that it was prepared for.
+        prepared: the assertion.
+        scopes: what to ask for; none asks for all that the client may have.
+        user: ask for a token of that user (impersonation).
+
+    Raises:
+        ConfigurationError: it was prepared for another tenant.
+        TokenError: the tenant refuses it.
+        TenantError: the tenant could not be asked.
+    """
+    if prepared.token_url != tenant.token_url:
+        raise ConfigurationError(
+            f"The assertion was made for {prepared.token_url}.", hint="Prepare it for this tenant."
+        )
+    proof = ByAssertion(assertion=prepared.assertion, kid=str(prepared.header["kid"]))
+    return mint(tenant.http, client_id=prepared.client_id, proof=proof, scopes=scopes, user=user)
+
+
+def revoke(tenant: QlikTenant, token: Token) -> None:
+    """End a token before its time (RFC 7009); whoever uses it afterwards is told 401.
+
+    Raises:
+        TenantError: the tenant could not be asked, or refuses.
+    """
+    revoke_token(tenant.http, token.secret)
+
+
+class HeldToken:
+    """A credential that is exactly this token: it is never renewed, so that its end can be seen.
+
+    Args:
+        token: the token.
+        client_id: whose it is, for the repr.
+    """
+
+    __slots__ = ("_client_id", "_token")
+
+    def __init__(self, token: Token, *, client_id: str) -> None:
+        self._token = token
+        self._client_id = client_id
+
+    def describe(self) -> str:
+        """Return the kind of credential and the client."""
+        return f"one token of client {self._client_id}"
+
+    def auth(self, session: Session, /) -> httpx.Auth:
+        """Return what puts the token on requests to that tenant's origin."""
+        return BearerOnce(self._token.secret, session.url)
+
+    def __repr__(self) -> str:
+        return f"<HeldToken client_id={self._client_id}>"
+
+
+def explain(header: Mapping[str, Any], claims: Mapping[str, Any]) -> tuple[Explained, ...]:
+    """Return what each member of an assertion means, the header's first; of unknown ones, that they are unknown."""
+    lifetime = ""
+    if isinstance(claims.get("iat"), int) and isinstance(claims.get("exp"), int):
+        lifetime = f" Here: {claims['exp'] - claims['iat']} s."
+    explained = []
+    for part, members in (("header", header), ("claims", claims)):
+        for name, value in members.items():
+            meaning, rule = _MEANINGS.get((part, name), ("Not a member that Qlik asks for", ""))
+            rule += lifetime if name == "exp" else ""
+            explained.append(Explained(part=part, name=name, value=_in_words(name, value), meaning=meaning, rule=rule))
+    return tuple(explained)
+
+
+def token_parts(token: Token) -> dict[str, dict[str, Any]] | None:
+    """Return header and claims of an access token that looks like a JWT, never its signature; None for any other.
+
+    Nothing is verified, and nothing may be built on it: a tenant may make its tokens otherwise tomorrow (`UNOFFICIAL`).
+    Who the token is for says `users/me`; scope and life say the answer that brought it.
+    """
+    parts = token.reveal().split(".")
+    if len(parts) != 3:  # noqa: PLR2004  # header, claims, signature
+        return None
+    header, claims = _read_part(parts[0]), _read_part(parts[1])
+    return None if header is None or claims is None else {"header": header, "claims": claims}
+
+
+def moment_in_words(value: Any) -> str:
+    """Return a NumericDate (RFC 7519, 2) in words, "" for what is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _LATEST:
+        return ""
+    return f"{datetime.fromtimestamp(value, tz=UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+_MEANINGS: Mapping[tuple[str, str], tuple[str, str]] = {
+    ("header", "alg"): (
+        "How it is signed",
+        "RS256, RS512 or ES384, and the one that the key was registered for: the tenant never lets the sender choose.",
+    ),
+    ("header", "kid"): (
+        "Which key signed it",
+        "Required by Qlik: it picks the registered key. Qlik's own tutorial code forgets it.",
+    ),
+    ("header", "typ"): ("What this is", "JWT, by custom (RFC 7519, 5.1)."),
+    ("claims", "iss"): ("Who made it: the client", "Exactly the client id (RFC 7523, 3)."),
+    ("claims", "sub"): ("Whom it is about: the client", "The same as iss: a client speaks for itself."),
+    ("claims", "aud"): (
+        "Whom it is for: the token endpoint",
+        "Exactly <tenant>/oauth/token, with no slash at the end, one text and no list.",
+    ),
+    ("claims", "jti"): ("Its own number", "A fresh UUID for each request: a second use is refused."),
+    ("claims", "iat"): (
+        "When it was made, less a minute",
+        f"Required by Qlik. Set {BACKDATED_SECONDS} s back: clocks differ, and a time in the future is refused.",
+    ),
+    ("claims", "exp"): ("When it ends", f"At most {MAXIMUM_LIFETIME_SECONDS} s after iat."),
+}
+
+
+def _in_words(name: str, value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    moment = moment_in_words(value) if name in ("iat", "exp", "nbf") else ""
+    return f"{text} ({moment})" if moment else text
+
+
+def _read_part(part: str) -> dict[str, Any] | None:
+    try:
+        document = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def is_sandbox(tenant: QlikTenant) -> bool:
+    """Return whether a tenant is the sandbox, by its address and by its own word: a proxy to a real one may be here.
+
+    Raises:
+        TenantError: it could not be asked.
+    """
+    if not is_loopback(urlsplit(tenant.url).hostname or ""):
+        return False
+    call = Call(method="GET", path=_METADATA_PATH, tier=1, again="always")
+    return bool(tenant.http.send(call, None).headers.get(_SANDBOX_HEADER) == "true")
+
+
+def _require_sandbox(tenant: QlikTenant, fault: str) -> None:
+    if fault not in FAULTS:
+        raise ConfigurationError(f"There is no fault {fault!r}.", hint=f"There are: {', '.join(FAULTS)}.")
+    if not is_sandbox(tenant):
+        raise ConfigurationError(
+            f"{tenant.host} is not the sandbox, and no real tenant is sent what is broken on purpose.",
+            hint="Start the sandbox to see what a tenant refuses.",
+        )
+
+
+def _throwaway(alg: str) -> Signer:
+    return generate(KeySpec("ES384") if alg == "ES384" else KeySpec(alg, bits=2048)).signer()  # type: ignore[arg-type]
+
+
+class _Named:
+    """Signs as another signer does, under a kid of its own."""
+
+    def __init__(self, signer: Signer, *, kid: str) -> None:
+        self._signer = signer
+        self.kid = kid
+        self.alg = signer.alg
+
+    def sign(self, data: bytes, /) -> bytes:
+        return self._signer.sign(data)
+
+
+class _Earlier:
+    """A clock that is behind."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+
+    def time(self) -> float:
+        return self._clock.time() - self._seconds
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        self._clock.sleep(seconds)

@@ -1,0 +1,395 @@
+"""The commands that make clients and change their keys; each can show its plan first (`--dry-run`).
+
+The steps go to standard error, the result to standard output: a pipe gets the result alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qlik_keys.cli.app import TENANT_HELP, new_group, tell_step
+from qlik_keys.cli.commands.key_results import document_of_result, done_of, tell_result, words_of_result
+from qlik_keys.cli.completion.offers import complete_clients
+from qlik_keys.cli.options.callers import resolved
+from qlik_keys.cli.options.common import ContextOption, ServerOption, refuse_empty
+from qlik_keys.cli.options.groups import with_options
+from qlik_keys.cli.output.results import Result, current_notebook, is_terminal
+from qlik_keys.cli.output.streams import note_effect
+from qlik_keys.errors import KeyMaterialError
+from qlik_keys.keystore.lookup import client_id_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qlik_keys.keys import KeySpec
+    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.lifecycle.many import PartlyFailed
+    from qlik_keys.tenant import QlikTenant
+
+app = new_group()
+
+Client = Annotated[
+    str,
+    typer.Argument(
+        metavar="CLIENT",
+        help="The client's id, or its name where one has it.",
+        autocompletion=complete_clients,
+        callback=refuse_empty,
+    ),
+]
+
+
+def _known_custody(custody: str | None) -> str | None:
+    if custody in (None, "kv", "transit"):
+        return custody
+    raise typer.BadParameter("choose kv or transit")
+
+
+Custody = Annotated[
+    str | None,
+    typer.Option(
+        help="Who holds new keys: kv, or transit (Vault signs). First keys: also by QLIK_KEYS_CUSTODY.",
+        callback=_known_custody,
+    ),
+]
+Alg = Annotated[str | None, typer.Option(help="ES384, RS256 or RS512; by default the kind that there is.")]
+Bits = Annotated[int | None, typer.Option(help="RSA size: 2048, 3072 or 4096.")]
+AllowSwap = Annotated[
+    bool, typer.Option("--allow-swap", help="Where the tenant takes one key only, put the new one in its place.")
+]
+RotateAfter = Annotated[int, typer.Option(min=1, max=3660, help="How many days the key should serve.")]
+
+
+_HOW_TO_LOOK = "`qlik-keys clients` shows how it stands; no secret was to be shown."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """Where it is done, whether it is done or only planned, and how it is told: what all of these commands share."""
+
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan; change nothing.")] = False
+    context: ContextOption = None
+    server: ServerOption = None
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result, the plan or the error as JSON.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not tell the steps.")] = False
+
+
+@app.command(epilog=TENANT_HELP)
+@with_options(Way)
+def provision(
+    way: Way,
+    name: Annotated[str, typer.Argument(help="The client's name.", callback=refuse_empty)],
+    *,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SCOPE", help="A scope; may be given several times.", callback=refuse_empty),
+    ] = None,
+    alg: Annotated[str, typer.Option(help="ES384, RS256 or RS512.")] = "ES384",
+    bits: Bits = None,
+    description: Annotated[str, typer.Option(help="Shown in Qlik's console.")] = "",
+    impersonation: Annotated[bool, typer.Option("--impersonation", help="Also allow user impersonation.")] = False,
+    rotate_after_days: Annotated[
+        int | None, typer.Option(min=1, max=3660, help="How many days the key should serve; 90 for a new client.")
+    ] = None,
+    custody: Custody = None,
+) -> None:
+    """Make a machine-to-machine client whose private key lives in Vault.
+
+    Asked again, it finishes the same client, or finds it made.
+
+    Example: qlik-keys provision nightly-etl --scope user_default
+    """
+    from qlik_keys import lifecycle
+
+    options: dict[str, Any] = {
+        "name": name,
+        "scopes": scope or ["user_default"],
+        "key": _key_spec(alg, bits),
+        "description": description,
+        "impersonation": impersonation,
+        "rotate_after": None if rotate_after_days is None else timedelta(days=rotate_after_days),
+    }
+    work = _Command("provision", way, custody=custody)
+    work.run("", options, lambda tenant, store, _, **told: [lifecycle.provision(tenant, store, **options, **told)])
+
+
+@app.command(epilog=TENANT_HELP)
+@with_options(Way)
+def rotate(
+    way: Way,
+    client: Client,
+    *,
+    overlap_hours: Annotated[float, typer.Option(min=0, help="How long the old key goes on beside the new one.")] = 24,
+    at_once: Annotated[bool, typer.Option("--at-once", help="No overlap: the old key goes now.")] = False,
+    alg: Alg = None,
+    bits: Bits = None,
+    allow_swap: AllowSwap = False,
+    rotate_after_days: RotateAfter = 90,
+    custody: Custody = None,
+) -> None:
+    """Replace a client's key without downtime.
+
+    Both keys log in until the overlap is over.
+
+    Example: qlik-keys rotate nightly-etl --overlap-hours 24
+    """
+    from qlik_keys import lifecycle
+
+    options: dict[str, Any] = {
+        "overlap": timedelta(0) if at_once else _overlap(overlap_hours),
+        "key": _key_spec(alg, bits),
+        "allow_swap": allow_swap,
+        "rotate_after": timedelta(days=rotate_after_days),
+        "custody": custody,
+    }
+    work = _Command("rotate", way, custody=custody)
+    work.run(
+        client, options, lambda tenant, store, id_, **told: [lifecycle.rotate(tenant, store, id_, **options, **told)]
+    )
+
+
+@app.command(epilog=TENANT_HELP)
+@with_options(Way)
+def retire(
+    way: Way,
+    client: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[CLIENT]",
+            help="One client's id or name; by default all.",
+            autocompletion=complete_clients,
+            callback=refuse_empty,
+        ),
+    ] = None,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Also where the overlap is not over.")] = False,
+    custody: Custody = None,
+) -> None:
+    """Take away the old keys whose overlap is over.
+
+    Example: qlik-keys retire --dry-run
+    """
+    from qlik_keys import lifecycle
+
+    options: dict[str, Any] = {"force": force}
+    work = _Command("retire", way, custody=custody)
+    work.run(
+        client or "",
+        options,
+        lambda tenant, store, id_, **told: lifecycle.retire_due(tenant, store, id_ or None, **options, **told),
+        nothing="No old key is due.",
+    )
+
+
+@app.command(epilog=TENANT_HELP)
+@with_options(Way)
+def revoke(
+    way: Way,
+    client: Client,
+    *,
+    alg: Alg = None,
+    bits: Bits = None,
+    allow_swap: AllowSwap = False,
+    custody: Custody = None,
+) -> None:
+    """The key is out: replace it now, and take every older one away.
+
+    Example: qlik-keys revoke nightly-etl
+    """
+    from qlik_keys import lifecycle
+
+    options: dict[str, Any] = {"key": _key_spec(alg, bits), "allow_swap": allow_swap, "custody": custody}
+    work = _Command("revoke", way, custody=custody)
+    work.run(
+        client, options, lambda tenant, store, id_, **told: [lifecycle.revoke(tenant, store, id_, **options, **told)]
+    )
+
+
+@app.command(epilog=TENANT_HELP)
+@with_options(Way)
+def adopt(
+    way: Way,
+    client: Client,
+    *,
+    remove_secrets: Annotated[
+        bool, typer.Option("--remove-secrets", help="Once the key is proved, take the client secrets away.")
+    ] = False,
+    alg: Alg = None,
+    bits: Bits = None,
+    rotate_after_days: RotateAfter = 90,
+    custody: Custody = None,
+) -> None:
+    """Give a client that was made elsewhere a key of ours.
+
+    Example: qlik-keys adopt 0123456789abcdef0123456789abcdef --remove-secrets
+    """
+    from qlik_keys import lifecycle
+
+    options: dict[str, Any] = {
+        "key": _key_spec(alg, bits),
+        "remove_secrets": remove_secrets,
+        "rotate_after": timedelta(days=rotate_after_days),
+        "custody": custody,
+    }
+    work = _Command("adopt", way, custody=custody)
+    work.run(
+        client, options, lambda tenant, store, id_, **told: [lifecycle.adopt(tenant, store, id_, **options, **told)]
+    )
+
+
+@app.command(epilog=TENANT_HELP)
+@with_options(Way)
+def delete(
+    way: Way,
+    client: Client,
+    *,
+    confirm: Annotated[str | None, typer.Option(help="The client's id once more.")] = None,
+    keep_secret: Annotated[bool, typer.Option("--keep-secret", help="Leave its keys in the Vault.")] = False,
+) -> None:
+    """Delete a client for good, and then its keys in the Vault.
+
+    Nobody can undo it.
+
+    Example: qlik-keys delete nightly-etl
+    """
+    from qlik_keys import lifecycle
+
+    if confirm is None and not way.dry_run:
+        if way.as_json or not is_terminal(sys.stdin):
+            raise typer.BadParameter("say which client by its id once more: --confirm ID", param_hint="--confirm")
+        confirm = typer.prompt("Nobody can undo it. The client's id once more")
+    typed = confirm or ""
+
+    def perform(tenant: QlikTenant, store: KeyStore, client_id: str, **told: Any) -> list[Any]:
+        told.pop("cancel", None)
+        lifecycle.delete(tenant, store, client_id, confirm=typed, keep_secret=keep_secret, **told)
+        return [{"operation": "delete", "client_id": client_id, "keys_kept": keep_secret}]
+
+    work = _Command("delete", way, custody=None)
+    work.run(client, {"keep_secret": keep_secret}, perform)
+
+
+@app.command(epilog=TENANT_HELP)
+@with_options(Way)
+def resume(
+    way: Way,
+    *,
+    custody: Custody = None,
+) -> None:
+    """Finish every operation on the tenant that was cut off.
+
+    Example: qlik-keys resume
+    """
+    from qlik_keys import lifecycle
+
+    work = _Command("resume", way, custody=custody)
+    work.run(
+        "",
+        {},
+        lambda tenant, store, _, **told: lifecycle.resume(tenant, store, **told),
+        nothing="Nothing had been cut off.",
+    )
+
+
+class _Command:
+    """What the commands share: connections, the client's id, the plan or the deed, and how the result is told."""
+
+    def __init__(self, operation: str, way: Way, *, custody: str | None) -> None:
+        self._operation = operation
+        self._custody = custody
+        self._way = way
+        self._is_of_one = operation not in ("retire", "resume")
+        silent = way.quiet or way.as_json
+        self._told: dict[str, Any] = {} if silent else {"on_step": functools.partial(tell_step, err=True)}
+
+    def run(
+        self,
+        client: str,
+        options: dict[str, Any],
+        perform: Callable[..., list[Any]],
+        *,
+        nothing: str = "There was nothing to do.",
+    ) -> None:
+        """Do it or show its plan, and print the outcome.
+
+        What was done of many is printed before the error that lists what failed.
+
+        Raises:
+            QlikKeysError: as the operation does.
+        """
+        from qlik_keys.lifecycle.many import PartlyFailed
+
+        settings = resolved(self._way.context, self._way.server, custody=self._custody, as_json=self._way.as_json)
+        with settings.tenant() as tenant, settings.store() as store:
+            client_id = client_id_of(tenant, store, client) if client else ""
+            if self._way.dry_run:
+                self._show_plan(tenant, store, client_id, options)
+                return
+            problem: PartlyFailed[Any] | None = None
+            try:
+                done = perform(tenant, store, client_id, **self._told)
+            except PartlyFailed as error:
+                done, problem = done_of(error), error
+            results = [document_of_result(self._operation, item) for item in done]
+        if results:
+            note_effect("; ".join(map(words_of_result, results)), _HOW_TO_LOOK)
+        notebook = current_notebook()
+        if notebook is not None:
+            notebook.results.append(Result(done[0] if self._is_of_one and done else done))
+        elif self._way.as_json:
+            typer.echo(json.dumps(results, indent=2))
+        else:
+            for result in results:
+                tell_result(result)
+        if problem is not None:
+            raise problem
+        if not results and notebook is None and not self._way.as_json:
+            typer.echo(nothing)
+
+    def _show_plan(self, tenant: QlikTenant, store: KeyStore, client_id: str, options: dict[str, Any]) -> None:
+        from qlik_keys.lifecycle import preview
+
+        plan = preview(tenant, store, self._operation, client_id, **options)  # type: ignore[arg-type]
+        notebook = current_notebook()
+        if notebook is not None:
+            notebook.results.append(Result(plan))
+            return
+        typer.echo(json.dumps(plan.to_dict(), indent=2) if self._way.as_json else plan.words())
+        if plan.blocked:
+            raise typer.Exit(1)
+
+
+def _overlap(hours: float) -> timedelta:
+    """Return the overlap.
+
+    Raises:
+        typer.BadParameter: the hours are no span of time.
+    """
+    try:
+        return timedelta(hours=hours)
+    except (OverflowError, ValueError):
+        raise typer.BadParameter("that is no number of hours.", param_hint="--overlap-hours") from None
+
+
+def _key_spec(alg: str | None, bits: int | None) -> KeySpec | None:
+    """Return the kind of key that is wished for, None for the kind that there is.
+
+    Raises:
+        typer.BadParameter: there is no such kind.
+    """
+    from qlik_keys.keys import KeySpec
+
+    if alg is None and bits is None:
+        return None
+    try:
+        return KeySpec(alg or "RS256", bits=bits)  # type: ignore[arg-type]  # it refuses what it does not know
+    except KeyMaterialError as problem:
+        message = f"{problem.message} {problem.hint}"
+    raise typer.BadParameter(message, param_hint="--alg/--bits")

@@ -1,0 +1,93 @@
+"""The whole fleet at a glance: `clients` and `audit`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from qlik_keys.cli.app import FINDINGS, TENANT_HELP, new_group
+from qlik_keys.cli.options.callers import resolved
+from qlik_keys.cli.options.common import (
+    ContextOption,  # noqa: TC001
+    JsonOption,  # noqa: TC001
+    QuietOption,  # noqa: TC001
+    ServerOption,  # noqa: TC001
+)
+from qlik_keys.cli.output.results import show, show_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
+app = new_group()
+_NEVER = "never"
+
+
+@app.command(epilog=TENANT_HELP)
+def clients(
+    *,
+    context: ContextOption = None,
+    server: ServerOption = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List the tenant's clients with what Vault knows of their keys.
+
+    Example: qlik-keys clients --json
+    """
+    settings = resolved(context, server, as_json=as_json)
+    if quiet:  # ids are the tenant's alone: neither the Vault nor pandas is needed
+        with settings.tenant() as tenant:
+            ids = [each["client_id"] for page in tenant.oauth_clients.overviews() for each in page]
+        show([{"id": each} for each in ids], quiet=True)
+        return
+    from qlik_keys.cli.output.table import as_text
+    from qlik_keys.inventory.tables import clients as list_clients
+
+    with settings.tenant() as tenant, settings.store() as store:
+        frame = list_clients(tenant, store)
+    _show(frame, as_text, quiet=quiet, as_json=as_json)
+
+
+@app.command(epilog=TENANT_HELP)
+def audit(
+    *,
+    context: ContextOption = None,
+    server: ServerOption = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+    fail_on: Annotated[
+        str,
+        typer.Option(help="Exit code 3 only for a finding this severe or more: critical, high, medium, low; or never."),
+    ] = "low",
+) -> None:
+    """List what there is to say of the clients and their keys, the weightiest first.
+
+    Exit code 3 where there are findings.
+
+    Example: qlik-keys audit --fail-on high
+    """
+    from qlik_keys.cli.output.table import audit_as_text
+    from qlik_keys.inventory.tables import audit as look
+    from qlik_keys.rules.findings import SEVERITIES
+
+    if fail_on not in (*SEVERITIES, _NEVER):
+        raise typer.BadParameter(f"choose one of {', '.join((*SEVERITIES, _NEVER))}", param_hint="--fail-on")
+    settings = resolved(context, server, as_json=as_json)
+    with settings.tenant() as tenant, settings.store() as store:
+        frame = look(tenant, store)
+    _show(frame, audit_as_text, quiet=quiet, as_json=as_json)
+    if fail_on != _NEVER and (frame["severity"] <= fail_on).any():
+        raise typer.Exit(FINDINGS)
+
+
+def _show(frame: pd.DataFrame, text: Callable[[pd.DataFrame], str], *, quiet: bool, as_json: bool) -> None:
+    """Show a table; with `quiet` the ids of its clients, each once."""
+    from qlik_keys.inventory.frames import records_of
+
+    if quiet:
+        show([{"id": each} for each in dict.fromkeys(frame["client_id"]) if each], quiet=True, as_json=as_json)
+    else:
+        show_value(frame, text=lambda: text(frame), document=lambda: records_of(frame), as_json=as_json)

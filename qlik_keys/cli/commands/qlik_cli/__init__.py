@@ -1,0 +1,1 @@
+"""The commands in qlik-cli's words."""

@@ -1,0 +1,36 @@
+"""`tenant me|get`: the tenant itself, in qlik-cli's words (qlik.dev, "Tenants")."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+
+from qlik_keys.cli.app import TENANT_HELP, new_group
+from qlik_keys.cli.options.base import Call, calling
+from qlik_keys.cli.options.common import refuse_empty
+
+app = new_group(name="tenant", words="The tenant itself.")
+
+
+@app.command("me", epilog=TENANT_HELP)
+@calling
+def me(call: Call) -> None:
+    """Show the tenant: its id, its name and its host names.
+
+    Example: qlik-keys tenant me
+    """
+    call.send("get", "v1/tenants/me")
+
+
+@app.command("get", epilog=TENANT_HELP)
+@calling
+def get(
+    call: Call, tenant_id: Annotated[str, typer.Argument(metavar="ID", help="The tenant's id.", callback=refuse_empty)]
+) -> None:
+    """Show the tenant with that id.
+
+    Example: qlik-keys tenant get ID
+    """
+    call.send("get", f"v1/tenants/{quote(tenant_id, safe='')}")

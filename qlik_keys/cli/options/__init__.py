@@ -1,0 +1,1 @@
+"""What is typed: options, words, bodies."""

@@ -1,0 +1,68 @@
+"""The options that several commands have, each alone: who calls, where, and how it is shown.
+
+Those of a call, all together, are `cli.options.base`: a command that makes no call, as `token`, need not load them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from qlik_keys.cli.completion.offers import complete_clients, complete_contexts
+
+
+def refuse_empty(value: str | list[str] | None) -> str | list[str] | None:
+    """Return what an option or an argument was given, None for nothing.
+
+    An empty text is mostly a shell's variable that is not set. Taken for "not given", it would have the call made by
+    somebody else, who may do more.
+
+    Raises:
+        typer.BadParameter: it was given an empty text.
+    """
+    given = [value] if isinstance(value, str) else value or []
+    if not all(text.strip() for text in given):
+        raise typer.BadParameter("it is empty: name one, or leave it out; is a shell's variable not set?")
+    return value
+
+
+_CLIENT = typer.Option(
+    "--client",
+    metavar="NAME",
+    help="Call as this client, by name or id; its key is read from the Vault.",
+    autocompletion=complete_clients,
+    callback=refuse_empty,
+)
+ClientOption = Annotated[str | None, _CLIENT]
+NeededClientOption = Annotated[str, _CLIENT]
+ServerOption = Annotated[
+    str | None, typer.Option("--server", "-s", metavar="URL", help="The tenant's address.", callback=refuse_empty)
+]
+ContextOption = Annotated[
+    str | None,
+    typer.Option(
+        "--context",
+        metavar="NAME",
+        help="Call as this qlik-cli context.",
+        autocompletion=complete_contexts,
+        callback=refuse_empty,
+    ),
+]
+AsUserOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-user", metavar="ID", help="With --client: impersonate the user with this id.", callback=refuse_empty
+    ),
+]
+AsSubjectOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-subject",
+        metavar="SUBJECT",
+        help="With --client: impersonate the user with this subject.",
+        callback=refuse_empty,
+    ),
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print ids or names only, a line each.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Answers and errors as JSON, also on a terminal.")]

@@ -1,0 +1,100 @@
+"""What is typed in qlik-cli's manner: a JSON body, and name=value pairs."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from qlik_keys.cli.output.results import current_notebook
+from qlik_keys.errors import ConfigurationError
+from qlik_keys.tenant.http.bodies import read_body
+
+_STDIN = Path("-")
+_PIECE = r"""(?:[^,"']|"[^"]*"|'[^']*')+"""
+_PIECES = re.compile(f"{_PIECE}(?:,{_PIECE})*")
+
+
+def document_of(body: str | None, body_file: Path | None, body_values: list[str] | None = None) -> Any:
+    """Return the body as JSON-ready values, None where there is none (`tenant.http.bodies`).
+
+    Args:
+        body: of `--body`, or a notebook's cell.
+        body_file: of `--body-file`; "-" is standard input.
+        body_values: of `--body-values`.
+
+    Raises:
+        typer.BadParameter: several are given, or a value is malformed.
+        ConfigurationError: it is no JSON, or the file cannot be read.
+    """
+    if sum(given is not None for given in (body, body_file, body_values or None)) > 1:
+        raise typer.BadParameter("there are two bodies: give one of them", param_hint="--body / --body-file")
+    if body_values:
+        from qlik_keys.cli.options.body_values import body_of_values
+
+        body = body_of_values(body_values)
+    if body_file is not None:
+        hint = "Check what is in it."
+        text = _read(body_file)
+    else:
+        has_cell = (notebook := current_notebook()) is not None and notebook.has_cell
+        hint = "Check the cell." if has_cell else "Check the quotes: a shell takes some of them away. Or use a file."
+        text = body or ""
+    # A byte order mark, which editors on Windows write, is none of the body's.
+    document, problem = read_body(text.removeprefix("\ufeff"))
+    if problem:
+        raise ConfigurationError(problem, hint=hint)
+    return document
+
+
+def _read(file: Path) -> str:
+    """Return a file's text, whatever encoding the console has: UTF-8, or UTF-16 where it begins so (PowerShell's `>`).
+
+    Raises:
+        ConfigurationError: it cannot be read.
+    """
+    try:
+        if file != _STDIN:
+            return _decoded(file.read_bytes())
+        if sys.stdin is not None:
+            buffer = getattr(sys.stdin, "buffer", None)
+            return sys.stdin.read() if buffer is None else _decoded(buffer.read())
+        problem = "there is no standard input"
+    except UnicodeDecodeError:
+        problem = "it is no text in UTF-8"
+    except OSError as error:
+        problem = type(error).__name__
+    raise ConfigurationError(f"The file with the body cannot be read ({problem}).", hint="Name a file in UTF-8.")
+
+
+def _decoded(content: bytes) -> str:
+    is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_utf_16 else "utf-8")
+
+
+def pairs(given: list[str] | None, option: str) -> list[tuple[str, str]]:
+    """Return name=value pairs; like with qlik-cli, several may stand in one text with commas between.
+
+    Raises:
+        typer.BadParameter: one is none.
+    """
+    found = []
+    for text in given or []:
+        for each in _parts(text):
+            name, equals, value = each.partition("=")
+            if not name.strip() or not equals:
+                raise typer.BadParameter(f"it wants name=value, for instance {option} limit=1", param_hint=option)
+            found.append((name.strip(), value))
+    return found
+
+
+def _parts(text: str) -> list[str]:
+    """Split `a=1,b=2`, but not `filter=a,b`, nor within quotes, nor a text whose pieces are no pairs."""
+    if not _PIECES.fullmatch(text):
+        return [text]
+    parts = [re.sub(r'^"([^"]*)"$', r"\1", piece) for piece in re.findall(_PIECE, text)]
+    return parts if all("=" in part for part in parts) else [text]

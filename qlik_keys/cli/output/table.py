@@ -1,0 +1,181 @@
+"""Tables for a terminal: of clients, of findings, of whatever the tenant answers.
+
+A client's name is somebody else's text: no escape sequence of theirs reaches the terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from typing import TYPE_CHECKING, Any
+from unicodedata import combining, east_asian_width
+
+from qlik_keys.cli.output.results import is_terminal
+from qlik_keys.cli.output.streams import as_shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import pandas as pd
+
+# What matters most stands first: a narrow terminal has no room for the last ones.
+_SHOWN = ("name", "client_id", "findings", "rotate_by", "custody", "scopes", "auth_methods", "algs", "current_kid")
+_BETWEEN = "  "
+_COPIED = frozenset({"id", "clientId", "client_id", "command"})
+_NARROWEST = 12
+_CUT = "…"
+_FOUND = ("severity", "finding", "name", "client_id", "command")
+
+
+def as_text(frame: pd.DataFrame) -> str:
+    """Return the columns that matter at a glance, lists joined, dates as days."""
+    return _aligned({name: [*frame[name]] for name in _SHOWN}) if len(frame) else "The tenant has no clients."
+
+
+def audit_as_text(frame: pd.DataFrame) -> str:
+    """Return the findings, a line each, and what each kind means below."""
+    if frame.empty:
+        return "Nothing was found."
+    kinds = frame.drop_duplicates("finding")
+    words = zip(kinds["finding"], kinds["meaning"], kinds["advice"], strict=True)
+    columns = {name: [*frame[name]] for name in _FOUND}
+    commands = [_cell(command) for command in dict.fromkeys(columns["command"]) if command]
+    if "command" in _fitted(_widths(columns)):
+        commands = []
+    else:  # they are to be copied whole, so without room for the column they stand below
+        del columns["command"]
+        commands = ["", *commands]
+    return "\n".join(
+        [
+            _aligned(columns),
+            *commands,
+            "",
+            *(f"{finding}: {meaning} {advice}" for finding, meaning, advice in words),
+        ]
+    )
+
+
+def document_as_text(document: Any, columns: Sequence[str] = (), *, nothing: str, total: int | None = None) -> str:
+    """Return what the tenant answered as a table: a row an object of a list, or a row a field of one object.
+
+    Args:
+        document: JSON-ready values.
+        columns: what a list's table shows, where the objects have it; by default whatever is no object itself.
+        nothing: what an empty list is told as.
+        total: how many objects there are in all, None where that is not known.
+    """
+    if not isinstance(document, list):
+        if isinstance(document, dict):
+            names = [_cell(name) for name in document]
+            width = max(map(_width, names), default=0)
+            cells = map(_cell, document.values())
+            return "\n".join(f"{_padded(name, width)}{_BETWEEN}{cell}" for name, cell in zip(names, cells, strict=True))
+        return _cell(document)
+    counted = "" if total is None else f"\n{len(document)} of {total}"
+    if not document:
+        return nothing + counted
+    shown = _columns(document, columns) if all(isinstance(each, dict) for each in document) else []
+    if not shown:
+        return "\n".join(_cell(each) for each in document) + counted
+    return _aligned({name: [each.get(name) for each in document] for name in shown}) + counted
+
+
+def _columns(listed: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[str]:
+    """Return the columns of a table: those that were named and are there, else what is no object in any row."""
+    there = dict.fromkeys(name for each in listed for name in each)
+    named = [name for name in columns if name in there]
+    return named or [
+        name for name in there if not any(isinstance(each.get(name), dict | list) and each[name] for each in listed)
+    ]
+
+
+def _aligned(columns: Mapping[str, Sequence[Any]]) -> str:
+    widths = _fitted(_widths(columns))
+    shown = [[name, *map(_cell, columns[name])] for name in widths]
+    rows = [
+        _BETWEEN.join(_padded(cell, width) for cell, width in zip(row, widths.values(), strict=True)).rstrip()
+        for row in zip(*shown, strict=True)
+    ]
+    rows.insert(1, _BETWEEN.join("-" * width for width in widths.values()))
+    left_out = [name for name in columns if name not in widths]
+    if left_out:
+        rows += ["", f"No room for: {', '.join(map(_cell, left_out))}. --json has all."]
+    return "\n".join(rows)
+
+
+def _widths(columns: Mapping[str, Sequence[Any]]) -> dict[str, int]:
+    return {name: max(map(_width, [name, *map(_cell, values)])) for name, values in columns.items()}
+
+
+def _fitted(widths: dict[str, int]) -> dict[str, int]:
+    """Return the widths of the columns that fit on the terminal: the widest are cut, then the last ones left out.
+
+    What is copied is never cut; so the first column stays, however narrow the terminal is.
+    """
+    if not is_terminal(sys.stdout):
+        return widths
+    room = shutil.get_terminal_size().columns
+    least = {name: width if name in _COPIED else min(width, _NARROWEST) for name, width in widths.items()}
+    fitted = dict(widths)
+    while len(fitted) > 1 and _whole(least[name] for name in fitted) > room:
+        fitted.popitem()
+    while _whole(fitted.values()) > room:
+        widest = max((name for name in fitted if fitted[name] > least[name]), key=lambda name: fitted[name], default="")
+        if not widest:
+            break
+        fitted[widest] -= 1
+    return fitted
+
+
+def _whole(widths: Iterable[int]) -> int:
+    each = [*widths]
+    return sum(each) + len(_BETWEEN) * (len(each) - 1)
+
+
+def _padded(text: str, width: int) -> str:
+    """Return a text that takes so many places, cut short where it would take more."""
+    if _width(text) > width:
+        mark = _CUT if as_shown(_CUT) == _CUT else "..."
+        text = text[:width]
+        while _width(text) + len(mark) > width:
+            text = text[:-1]
+        text += mark
+    return text + " " * (width - _width(text))
+
+
+def _width(text: str) -> int:
+    """Return how many places a text takes on a terminal: two a letter of Chinese, none a mark over another letter."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if combining(letter) else 2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, tuple | list) and all(isinstance(each, str) for each in value):
+        text = ", ".join(value)
+    elif _is_missing(value):
+        text = ""
+    elif isinstance(value, dict | list):
+        text = json.dumps(value, ensure_ascii=False)
+    elif isinstance(value, bool):
+        text = "yes" if value else "no"
+    elif hasattr(value, "date"):
+        text = value.date().isoformat()
+    else:
+        text = str(value)
+    return as_shown(printable(text))
+
+
+def _is_missing(value: Any) -> bool:
+    """Return whether a value is None or one of pandas's marks, which is not loaded here for that."""
+    try:
+        return value is None or bool(value != value)  # noqa: PLR0124  # NaN and NaT are not themselves
+    except TypeError:  # NA is neither itself nor not
+        return True
+
+
+def printable(text: str, longest: int | None = None) -> str:
+    """Return somebody else's text without control characters, cut short where it is longer than that."""
+    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[:longest])
+    return shown if longest is None or len(text) <= longest else f"{shown}…"

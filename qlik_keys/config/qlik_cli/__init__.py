@@ -1,0 +1,1 @@
+"""The contexts of qlik-cli: read unchanged, entries written on request."""

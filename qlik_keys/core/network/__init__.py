@@ -1,0 +1,1 @@
+"""Networks: TLS, proxies, and bounds for answers."""

@@ -1,0 +1,182 @@
+"""Pure checks of the store: the client's record, the Vault token's life, and its rights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qlik_keys.auth.token_endpoint import CLIENT_CREDENTIALS
+from qlik_keys.diagnosis.commands import command, policy
+from qlik_keys.diagnosis.facts import tenant_skip
+from qlik_keys.diagnosis.in_progress import begun, takes_nothing_away
+from qlik_keys.diagnosis.results import duration, failed, not_checked, passed, see
+from qlik_keys.errors import StoreDeleted, StoreDenied, StoreDestroyed, StoreError, StoreNotFound, StoreSpared
+from qlik_keys.keystore.vault.documents.fields import moment_words, roll_back
+
+if TYPE_CHECKING:
+    from qlik_keys.diagnosis.facts import Facts
+    from qlik_keys.diagnosis.results import Check
+    from qlik_keys.keystore.base import ClientRecord, StoreHealth
+
+# A token of less life than this may end under a run that begins now; one that is made so short-lived is meant so.
+SOON_SECONDS = 600.0
+# A login takes up to five requests: a look at the token, at the mount, the record, and the signature.
+FEW_USES = 10
+
+
+def check_record(facts: Facts) -> Check:
+    """Say whether the store has a key of the client for consumers."""
+    name, problem = "store-record", facts.record.problem
+    if facts.record.value is not None:
+        return _check_keys(facts.record.value, facts)
+    if facts.staged is not None:
+        return failed(
+            name,
+            f"Making {facts.staged.name!r} was cut off; its key waits in the store.",
+            _RESUME,
+            mend="resume" if facts.client.value is not None else "",
+        )
+    if not facts.client_id:
+        return see(name, "client-exists")
+    if isinstance(problem, StoreDenied):
+        return see(name, _denier(facts))
+    if isinstance(problem, StoreSpared):
+        return see(name, "vault-token")
+    if isinstance(problem, StoreDeleted | StoreDestroyed):
+        return failed(name, problem.message, problem.hint)
+    if isinstance(problem, StoreNotFound):
+        return _check_absence(problem, facts)
+    if problem is not None:
+        return failed(name, problem.message, problem.hint or "Check the Vault, its address and its mount.")
+    return not_checked(name, "Nobody was asked.")
+
+
+def check_token(facts: Facts) -> Check:
+    """Say whether the store's own login lives on."""
+    name, health, problem = "vault-token", facts.health.value, facts.health.problem
+    if isinstance(problem, StoreDenied):
+        return failed(name, problem.message, problem.hint)
+    if facts.uses_left is not None and (facts.spared or facts.uses_left < FEW_USES):
+        return _few_uses(facts, facts.uses_left)
+    if problem is not None:
+        return see(name, "store-record") if _tells_of_reach(facts) else not_checked(name, problem.message)
+    if health is None:
+        return not_checked(name, "This store tells nothing of its own login.")
+    return _check_life(health)
+
+
+def check_rights(facts: Facts) -> Check:
+    """Say whether the Vault token may do what a login needs: read the record, and have Vault sign."""
+    name, record, signing = "vault-rights", facts.record, facts.signing
+    if isinstance(facts.health.problem, StoreDenied) or "store-record" in facts.spared:
+        return see(name, "vault-token")
+    if isinstance(record.problem, StoreDenied):
+        return failed(name, record.problem.message, f"{record.problem.hint} {policy(facts)} prints the least.")
+    if isinstance(signing.problem, StoreDenied):
+        return failed(name, signing.problem.message, f"{signing.problem.hint} {policy(facts)} prints the least.")
+    if not facts.client_id:
+        return see(name, "client-exists")
+    if not facts.is_readable:
+        return see(name, "store-record")
+    if {"same-key", "vault-rights"} & {*facts.spared}:
+        return not_checked(name, f"It may read {facts.location}; for what else it may, see vault-token.")
+    health = facts.health.value
+    held = health.capabilities if health is not None else None
+    told = f" (its policy gives {', '.join(held)} there)" if held else ""
+    # Whether Vault signs is not asked where the record names no key to sign with.
+    signs = ", and have Vault sign" if facts.current is not None and facts.current.reference else ""
+    return passed(name, f"It may read {facts.location}{told}{signs}.")
+
+
+def _check_keys(record: ClientRecord, facts: Facts) -> Check:
+    name, current = "store-record", record.current
+    if record.is_in_progress:
+        why = f"Begun and not finished: {begun(record)}. Perhaps somebody is at it just now."
+        if takes_nothing_away(record):
+            mend = "resume" if facts.client.value is not None else ""
+            return failed(name, why, f"If nobody is: {_RESUME}", mend=mend)
+        return failed(name, why, f"If nobody is: {_RESUME} It takes keys away at once, so the doctor does not do it.")
+    if current is not None and facts.ways_out.value:
+        ways = " and ".join(facts.ways_out.value)
+        return failed(
+            name,
+            f"Vault's Transit engine may give the key {current.kid} out ({ways}), which cannot be taken back.",
+            f"{command('revoke', facts.client_id)} gives the client one that cannot leave; then look who set it.",
+        )
+    if record.gone_at is not None:
+        why = f"Vault deletes it by itself at {moment_words(record.gone_at)}: then the key is gone."
+        return failed(name, f"{why} A delete_version_after of its mount or path says so.", f"{record.remedy} keep it.")
+    if record.is_shown_wrong and (current is not None or not record.keys):
+        why = f"Vault's custom metadata at {facts.location} show something else than the record says, which counts."
+        return failed(name, why, f"{command('resume')} corrects them.", mend="resume")
+    if current is not None:
+        moved = f"; the key before it was in custody {record.custody_before}" if record.custody_before else ""
+        unseen = " The token may not see whether it could leave Transit." if facts.ways_out.problem else ""
+        return passed(name, f"{facts.location} has the key {current.kid}, custody {current.custody}{moved}.{unseen}")
+    if not record.keys:
+        return passed(
+            name, f"{facts.location} has no key: the client logs in by a client secret, which no store holds."
+        )
+    return failed(
+        name,
+        f"{facts.location} has keys, and none of them is current.",
+        "No operation leaves it so: have the Vault's operator bring back its last good version. "
+        f"{roll_back(facts.location)}",
+    )
+
+
+def _check_absence(problem: StoreNotFound, facts: Facts) -> Check:
+    name = "store-record"
+    elsewhere = ("discovery",) if facts.is_alias else tenant_skip(facts.discovery)
+    if elsewhere and "rate-budget" not in elsewhere:
+        why = f"There is none for this address. Records are filed by the tenant's host: see {', '.join(elsewhere)}."
+        return not_checked(name, why)
+    if facts.is_absent:
+        return see(name, "client-exists")
+    where = "" if facts.location in problem.message else f" ({facts.location})"
+    client, advice = facts.client.value, problem.hint or "Check tenant, mount and prefix."
+    if client is None or CLIENT_CREDENTIALS in client.allowed_grant_types:
+        advice += f" If it shall have a key of ours, {command('adopt', facts.client_id)} gives it one."
+    return failed(name, f"{problem.message}{where}", advice)
+
+
+def _few_uses(facts: Facts, left: int) -> Check:
+    requests = "request" if left == 1 else "requests"
+    why = f"It is good for {left} more {requests} to Vault (num_uses); each login needs several."
+    if facts.spared:
+        why += f" They were left to you, so not all was looked at: see {', '.join(facts.spared)}."
+    return failed("vault-token", why, f"Pass a token without a limit of uses. {_LOG_IN}")
+
+
+def _check_life(health: StoreHealth) -> Check:
+    name, left, life = "vault-token", health.seconds_left, health.life_seconds
+    if not health.known:
+        return not_checked(
+            name, "Vault accepts it, and does not tell it how long it lives (it lacks the policy default)."
+        )
+    if left is None or life is None:
+        return passed(name, "It does not end.")
+    ends = f"It ends in {duration(left)}"
+    if health.replaceable:
+        return passed(name, f"{ends}; then the store logs in anew.")
+    if health.longest_seconds is not None and health.longest_seconds < SOON_SECONDS:
+        why = f"It ends in {duration(health.longest_seconds)} at the latest: it was given a longest life."
+        return failed(name, why, _LOG_IN)
+    if left >= SOON_SECONDS or (health.renewable and life < SOON_SECONDS):
+        return passed(name, f"{ends}; {'it is renewed on use' if health.renewable else 'it cannot be renewed'}.")
+    if health.renewable:
+        why = f"{ends} unless the store is used before."
+        return failed(name, why, "Renew it, or run `vault token renew`.", mend="renew-vault-token")
+    return failed(name, f"{ends} and cannot be renewed.", _LOG_IN)
+
+
+def _denier(facts: Facts) -> str:
+    return "vault-token" if isinstance(facts.health.problem, StoreDenied) else "vault-rights"
+
+
+def _tells_of_reach(facts: Facts) -> bool:
+    """Tell whether the record's check says already that the store cannot be asked."""
+    return isinstance(facts.record.problem, StoreError) and type(facts.record.problem) is type(facts.health.problem)
+
+
+_RESUME = f"{command('resume')} goes on with whatever was cut off on this tenant."
+_LOG_IN = "Log in again (`vault login`) and pass the new token."

@@ -1,0 +1,160 @@
+"""Pure checks of what is asked, where and when: address, discovery, clock, audience, rate limit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qlik_keys.auth.token_endpoint import clock_words, is_clock_off
+from qlik_keys.diagnosis.facts import NOT_ASKED
+from qlik_keys.diagnosis.results import failed, not_checked, passed, see
+from qlik_keys.errors import TenantThrottled, TenantUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from qlik_keys.diagnosis.facts import Facts
+    from qlik_keys.diagnosis.results import Check
+    from qlik_keys.tenant import AuthorizationServerMetadata, TierSnapshot
+
+_NEARLY_USED_UP = 0.9
+
+
+def check_tenant_url(facts: Facts) -> Check:
+    """Say whether something answers at the tenant's URL."""
+    problem, skipped = facts.discovery.problem, facts.discovery.skipped
+    if skipped:
+        return see("tenant-url", *skipped)
+    if isinstance(problem, NOT_ASKED):
+        advice = problem.hint or f"Check the tenant's URL, {facts.tenant_url}, and the network."
+        if facts.proxy:
+            by_proxy = f"The environment sends calls through the proxy {facts.proxy}: check that, or set NO_PROXY."
+            advice = f"{by_proxy} {advice}"
+        return failed("tenant-url", problem.message, advice)
+    mended = f" In the URL that was given: {'; '.join(facts.notices)}." if facts.notices else ""
+    return passed("tenant-url", f"{facts.tenant_url} answers.{mended}")
+
+
+def check_discovery(facts: Facts) -> Check:
+    """Say whether a Qlik tenant answers there, under this very name."""
+    name, problem, skipped = "discovery", facts.discovery.problem, facts.discovery.skipped
+    if skipped:
+        return see(name, *skipped)
+    if isinstance(problem, NOT_ASKED):
+        return see(name, "tenant-url")
+    if isinstance(problem, TenantThrottled):
+        return see(name, "rate-budget")
+    if isinstance(problem, TenantUnavailable):
+        return failed(name, problem.message, problem.hint)
+    seen = facts.discovery.value
+    if problem is not None or seen is None:
+        return failed(name, problem.message if problem else "Nothing was said.", _OTHER_URL)
+    if seen.metadata is None:
+        return failed(name, seen.problem.message if seen.problem else "Nothing was said.", _OTHER_URL)
+    return _check_metadata(seen.metadata, facts)
+
+
+def check_clock(facts: Facts) -> Check:
+    """Say how far our clock is from the server's `Date`."""
+    if facts.discovery.skipped or facts.discovery.problem is not None:
+        return _as_discovery_says("clock", facts)
+    skew = facts.skew_seconds
+    if skew is None:
+        return not_checked("clock", "The tenant's answer has no date.")
+    words = clock_words(skew)
+    if is_clock_off(skew):
+        return failed(
+            "clock",
+            f"{words[0].upper()}{words[1:]}; an assertion carries its time, and is refused for it.",
+            "Set the clock right: switch on NTP (timedatectl set-ntp true), or have the machine's operator do so.",
+        )
+    return passed("clock", f"{words[0].upper()}{words[1:]}." if abs(skew) >= 1 else "They agree to the second.")
+
+
+def check_audience(facts: Facts) -> Check:
+    """Say whether ours, the record's and the tenant's own token endpoint are one and the same text."""
+    record, in_record = facts.record.value, facts.named_token_url
+    if facts.metadata is None:
+        return _as_discovery_says("audience", facts)
+    named = facts.metadata.token_endpoint
+    # A record that was written under another name of the tenant has that name's: discovery tells it.
+    if in_record is not None and in_record not in (named, facts.token_url):
+        why = (
+            f"The store's record names {in_record or 'nothing'} as the token endpoint, and this tenant's is "
+            f"{named}: whoever takes the audience from the record is refused."
+        )
+        if named != facts.token_url:
+            return failed("audience", why, "First put right what discovery says; then the record can be.")
+        if record is None:
+            return failed("audience", why, "First put right what store-record says; then ask the doctor again.")
+        advice = "Write the right one into the record: it is compared letter by letter, with no slash at the end."
+        return failed("audience", why, advice, mend="token-url")
+    if named != facts.token_url:
+        return see("audience", "discovery")
+    if record is None and in_record is None and facts.record.problem is not None:
+        why = f"The tenant names {facts.token_url}, as it should; what the store's record names is not known: see"
+        return not_checked("audience", f"{why} store-record.")
+    where = "the tenant names the same, and so does the store's record" if record else "the tenant names the same"
+    return passed("audience", f"It is {facts.token_url}; {where}.")
+
+
+def check_rate_budget(budget: Mapping[int, TierSnapshot], refused: Iterable[int]) -> Check:
+    """Say whether requests of either tier are left.
+
+    Args:
+        budget: as it stands when all is done.
+        refused: the tiers of which a request was answered with 429 meanwhile.
+    """
+    blocked = [
+        f"tier {tier} for {one.blocked_seconds:.0f} seconds" for tier, one in budget.items() if one.blocked_seconds
+    ]
+    met = [f"tier {tier}" for tier in sorted(set(refused))]
+    used = ", ".join(f"tier {tier}: {one.used} of {one.limit}" for tier, one in budget.items())
+    window = f"in {budget[1].window_seconds / 60:.0f} minutes, as far as this session counts"
+    if blocked:
+        return failed("rate-budget", f"The tenant has asked to wait: {', '.join(blocked)}.", _SLOWER)
+    if met:
+        why = f"The tenant has just answered 429, too many requests: {', '.join(met)}; the pause it asked for is over."
+        return failed("rate-budget", why, _SLOWER)
+    if any(one.used >= _NEARLY_USED_UP * one.limit for one in budget.values()):
+        return failed("rate-budget", f"The requests are nearly used up ({used}, {window}).", _SLOWER)
+    return passed("rate-budget", f"{used}, {window}.")
+
+
+def _check_metadata(metadata: AuthorizationServerMetadata, facts: Facts) -> Check:
+    name, named, issuer = "discovery", metadata.token_endpoint, metadata.issuer
+    if named == facts.token_url and issuer.rstrip("/") == facts.tenant_url:
+        return passed(name, f"Its token endpoint is {facts.token_url}.")
+    if facts.is_alias:
+        return failed(
+            name,
+            f"The tenant names {named} as its token endpoint, and the URL in use leads to {facts.token_url}: it is "
+            "another name of the tenant.",
+            "Use the tenant's own host name, the one of its token endpoint: assertions are made for it.",
+        )
+    if named != facts.token_url:
+        return failed(
+            name,
+            f"The tenant names {named} as its token endpoint, and assertions are made for {facts.token_url}, which "
+            "must be the same letter by letter.",
+            "Check that no proxy rewrites the tenant's answers; else ask Qlik's support.",
+        )
+    # RFC 8414 3.3: an issuer must be the one that was asked.
+    return failed(name, f"What answers at {facts.tenant_url} calls itself {issuer}.", _OTHER_URL)
+
+
+def _as_discovery_says(name: str, facts: Facts) -> Check:
+    if facts.discovery.skipped:
+        return see(name, *facts.discovery.skipped)
+    if isinstance(facts.discovery.problem, NOT_ASKED):
+        return see(name, "tenant-url")
+    return see(name, "rate-budget" if isinstance(facts.discovery.problem, TenantThrottled) else "discovery")
+
+
+_OTHER_URL = (
+    "Check the tenant's URL, https://<tenant>.<region>.qlikcloud.com, and that no proxy or login page answers in its "
+    "place."
+)
+_SLOWER = (
+    "Wait, and ask less often: one token serves for hours, and one session per process counts its own requests. "
+    "Other programs of the same user count too."
+)

@@ -1,0 +1,201 @@
+"""The looking: what tenant and store say of a client, asked one by one, each failure kept as what it is.
+
+What an earlier failure makes needless is not asked: a tenant that cannot be reached is not asked again and again, and
+a tier that must wait is left alone. Nothing is judged here (`tenant`, `client`, `store`).
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, TypeVar
+
+from qlik_keys.core.network.proxies import proxy_for
+from qlik_keys.diagnosis.facts import Facts, Look, tenant_skip
+from qlik_keys.errors import (
+    ConfigurationError,
+    QlikKeysError,
+    StoreDeleted,
+    StoreNotFound,
+    StoreUnreachable,
+    TenantNotFound,
+    TenantThrottled,
+)
+from qlik_keys.keystore.base import SparesUses, TellsHealth, TellsWaysOut
+from qlik_keys.keystore.lookup import CLIENT_ID, ids_on_tenant, only
+from qlik_keys.lifecycle.deletion import is_staged_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from qlik_keys.auth.http_auth import UserLookup
+    from qlik_keys.keystore.base import ClientRecord, KeyStore, StagedClient, StoreHealth
+    from qlik_keys.tenant import ConnectionConfig, OAuthClient, QlikTenant, User
+
+Value = TypeVar("Value")
+
+
+def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[str], user: UserLookup | None) -> Facts:
+    """Ask tenant and store about a client.
+
+    Raises:
+        ConfigurationError: several clients have that name.
+    """
+    waiting = ("rate-budget",) if tenant.budget.snapshot()[1].blocked_seconds > 0 else ()
+    discovery = _tried(tenant.discover, waiting)
+    if isinstance(discovery.problem, TenantThrottled) and not tenant.budget.snapshot()[1].blocked_seconds:
+        discovery = _tried(tenant.discover, ())  # the pause that it asked for is over
+    skipped = tenant_skip(discovery)
+    client_id, absence = _client_id(tenant, store, client, skipped)
+    seen: Look[OAuthClient] = absence
+    if client_id:
+        seen = _tried(lambda: _as_somebody(tenant).oauth_clients.get(client_id), skipped)
+    consent: Look[ConnectionConfig] = Look(skipped=skipped)
+    if seen.value is not None:
+        consent = _tried(lambda: tenant.oauth_clients.connection_config(client_id), ())
+    holder: Look[User] = Look(skipped=skipped)
+    if seen.value is not None:
+        holder = _tried(lambda: _holder(tenant, client_id, user), ())
+    record: Look[ClientRecord] = Look()
+    if client_id:
+        record = _tried(lambda: store.read(tenant.host, client_id), ())
+    staged = _staged(tenant, store, record, seen, "" if client_id else client)
+    signing, ways_out = _signing(store, record), _ways_out(store, record)
+    health = _health(tenant, store, client_id, record)
+    return Facts(
+        tenant_url=tenant.url,
+        token_url=tenant.token_url,
+        notices=tenant.notices,
+        asker=tenant.asker,
+        asked_for=client,
+        client_id=client_id,
+        scopes=tuple(scopes),
+        user=user,
+        discovery=discovery,
+        client=seen,
+        consent=consent,
+        holder=holder,
+        record=record,
+        staged=staged,
+        signing=signing,
+        ways_out=ways_out,
+        health=health,
+        uses_left=store.uses_left if isinstance(store, SparesUses) else None,
+        location=store.location(tenant.host, client_id) if client_id else "",
+        proxy=_proxy_of(tenant.url),
+    )
+
+
+def _tried(ask: Callable[[], Value | None], skipped: tuple[str, ...]) -> Look[Value]:
+    if skipped:
+        return Look(skipped=skipped)
+    try:
+        return Look(value=ask())
+    except QlikKeysError as problem:
+        return Look(problem=problem)
+
+
+def _client_id(
+    tenant: QlikTenant, store: KeyStore, client: str, skipped: tuple[str, ...]
+) -> tuple[str, Look[OAuthClient]]:
+    """Return the id of the client with that id or name; for nobody "", and why.
+
+    The store is asked first: who only logs in is nobody on the tenant yet, and the keys that are used are the store's.
+
+    Raises:
+        ConfigurationError: several clients have that name.
+    """
+    if CLIENT_ID.fullmatch(client):
+        return client, Look()
+    in_store = _tried(lambda: store.ids_named(tenant.host, client), ())
+    if in_store.value:
+        return only(in_store.value, client), Look()
+    on_tenant = _tried(lambda: ids_on_tenant(_as_somebody(tenant), client), skipped)
+    if on_tenant.value:
+        return only(on_tenant.value, client), Look()
+    if on_tenant.value is None:
+        return "", Look(problem=on_tenant.problem, skipped=on_tenant.skipped)
+    return "", Look(problem=TenantNotFound(f"The tenant has no client with the name {client!r}."))
+
+
+def _as_somebody(tenant: QlikTenant) -> QlikTenant:
+    """Return the tenant, unless nobody would be asking.
+
+    Raises:
+        ConfigurationError: there is no credential.
+    """
+    if not tenant.has_credential:
+        raise ConfigurationError(
+            "No administrator's credential is set, so the tenant is not asked for its clients.",
+            hint="Set QLIK_API_KEY, or QLIK_CLIENT_ID and QLIK_CLIENT_SECRET.",
+        )
+    return tenant
+
+
+def _holder(tenant: QlikTenant, client_id: str, user: UserLookup | None) -> User | None:
+    """Return whose the client's tokens are, None where the tenant shows nobody.
+
+    Raises:
+        TenantError: it cannot be asked.
+    """
+    if user is None:
+        return tenant.users.find("subject", rf"qlikbot\{client_id}")  # qlik-cloud-contract, "What outlives a client"
+    return tenant.users.find("id" if user.field == "userId" else "subject", user.value)
+
+
+def _proxy_of(url: str) -> str:
+    """Return host and port of the proxy through which the tenant is called, "" for none or one that is not usable."""
+    try:
+        proxy = proxy_for(url, library="httpx")
+    except ConfigurationError:
+        return ""
+    return "" if proxy is None else proxy.shown
+
+
+def _staged(
+    tenant: QlikTenant, store: KeyStore, record: Look[ClientRecord], seen: Look[OAuthClient], unknown: str
+) -> StagedClient | None:
+    """Return what is staged of a client that has no record: its making was cut off.
+
+    Args:
+        tenant: the tenant.
+        store: the store.
+        record: what came of looking for the record.
+        seen: the client on the tenant.
+        unknown: the name of a client that nobody knows, "" for one that has an id.
+    """
+    has_none = isinstance(record.problem, StoreNotFound) and not isinstance(record.problem, StoreDeleted)
+    name = seen.value.client_name if seen.value is not None and has_none else unknown
+    if not name:
+        return None
+    found = _tried(lambda: store.read_staged(tenant.host, name), ()).value
+    return found if found is not None and (seen.value is None or is_staged_of(found, seen.value)) else None
+
+
+def _signing(store: KeyStore, record: Look[ClientRecord]) -> Look[bool]:
+    """Have the store sign something, and see whether it did so with the key that the record names.
+
+    What is signed is of chance and is no token. Where Vault signs, this is the only way to see its key with a
+    consumer's rights: its engine may have been told to rotate the key, or may have lost it.
+    """
+    key = record.value.current if record.value is not None else None
+    if key is None:
+        return Look()
+    data = f"qlik_keys doctor {uuid.uuid4()}".encode()
+    return _tried(lambda: key.public.verifies(data, store.signer(key).sign(data)), ())
+
+
+def _ways_out(store: KeyStore, record: Look[ClientRecord]) -> Look[Sequence[str]]:
+    key = record.value.current if record.value is not None else None
+    if key is None or not key.reference or not isinstance(store, TellsWaysOut):
+        return Look()
+    teller, name = store, key.reference
+    return _tried(lambda: teller.ways_out(name), ())
+
+
+def _health(tenant: QlikTenant, store: KeyStore, client_id: str, record: Look[ClientRecord]) -> Look[StoreHealth]:
+    if not isinstance(store, TellsHealth):
+        return Look()
+    if isinstance(record.problem, StoreUnreachable):
+        return Look(problem=record.problem)  # each further question would wait for its time-out too
+    # Of a client that nobody knows, the rights on any path of its kind are as good.
+    return _tried(lambda: store.health(tenant.host, client_id or "unknown"), ())

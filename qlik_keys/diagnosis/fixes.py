@@ -1,0 +1,201 @@
+"""The mends: what a finding names and one click does. Each can be taken back, and none takes anything away.
+
+A mend looks for itself whether it is safe: it may be called without a finding, or long after it. What widens a client's
+rights is done only where our key alone is registered: whoever else has a key or a secret of it would log in too.
+
+A client's lists are replaced whole and unguarded (no ETag), so what was written is read back and compared. Not done
+here: what destroys or replaces a key (`rotate`, `revoke`, `adopt`), which a person should decide with a plan in sight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from qlik_keys.auth.token_endpoint import CLIENT_CREDENTIALS
+from qlik_keys.core.arguments import CLOCK, TEXT, require
+from qlik_keys.core.clock import SYSTEM_CLOCK
+from qlik_keys.diagnosis.in_progress import begun, takes_nothing_away
+from qlik_keys.diagnosis.ownership import is_ours_alone
+from qlik_keys.diagnosis.results import MENDS
+from qlik_keys.errors import (
+    ConfigurationError,
+    NeedsPerson,
+    StoreConflict,
+    StoreDamaged,
+    StoreDenied,
+    StoreNotFound,
+    TenantConflict,
+)
+from qlik_keys.keystore.base import TellsHealth
+from qlik_keys.keystore.lookup import client_id_of
+from qlik_keys.lifecycle import resume_client
+from qlik_keys.lifecycle.provisioning.specification import PRIVATE_KEY_JWT
+from qlik_keys.tenant import PatchOperation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from qlik_keys.core.clock import Clock
+    from qlik_keys.keystore.base import ClientRecord, KeyStore
+    from qlik_keys.tenant import OAuthClient, QlikTenant
+
+
+def mend(tenant: QlikTenant, store: KeyStore, client_id: str, name: str, *, clock: Clock = SYSTEM_CLOCK) -> str:
+    """Do the one safe thing that a finding names; return in words what was done.
+
+    Asked for again it finds that nothing is to be done, and says so.
+
+    Args:
+        tenant: the tenant, with a Tenant Admin's credential.
+        store: where the client's key is.
+        client_id: the client, by id or name.
+        name: the finding's `mend`, one of `MENDS`.
+        clock: time.
+
+    Raises:
+        ConfigurationError: there is no such mend, or the store cannot do it.
+        NeedsPerson: it would not be safe for this client.
+        TenantError, StoreError, LifecycleError: it was not done, or by `outcome` may have been.
+
+    Example:
+        >>> for finding in doctor(tenant, store, client_id).findings:  # doctest: +SKIP
+        ...     if finding.mend:
+        ...         print(mend(tenant, store, client_id, finding.mend))
+    """
+    require(TEXT, name=name)
+    require(CLOCK, clock=clock)
+    if name not in _MENDERS:
+        raise ConfigurationError(f"There is no mend {name!r}.", hint=f"One of: {', '.join(MENDS)}.")
+    return _MENDERS[name](tenant, store, client_id_of(tenant, store, client_id), clock)
+
+
+def _trust(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
+    del clock
+    _ours(tenant, store, client_id)
+    tenant.oauth_clients.set_consent(client_id, "trusted")
+    return "The consent method is trusted now."
+
+
+def _machine_to_machine(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
+    del clock
+    client = _ours(tenant, store, client_id)
+    return _add(tenant, client, "/allowedGrantTypes", client.allowed_grant_types, CLIENT_CREDENTIALS)
+
+
+def _method(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
+    del clock
+    client = _ours(tenant, store, client_id)
+    return _add(tenant, client, "/allowedAuthMethods", client.allowed_auth_methods, PRIVATE_KEY_JWT)
+
+
+def _ours(tenant: QlikTenant, store: KeyStore, client_id: str) -> OAuthClient:
+    """Return the client, if it may be given a wider right.
+
+    Raises:
+        NeedsPerson: the store has no key of it, or not the registered one, or somebody else's is registered too; or it
+            is of a type that no machine has.
+        TenantError, StoreError: tenant or store could not be asked.
+    """
+    client = tenant.oauth_clients.get(client_id)
+    if client.app_type != "web":
+        raise NeedsPerson(
+            f"{client.client_name!r} is of type {client.app_type or 'unknown'}, and only a client of type web can be "
+            "machine-to-machine.",
+            hint="The type is fixed for ever: make another client.",
+        )
+    try:
+        record = _record(tenant, store, client_id)
+    except StoreDamaged as damaged:
+        raise NeedsPerson(
+            f"Nobody knows whether {client.client_name!r} has our key alone: its record is damaged.",
+            hint=f"{damaged.message} {damaged.hint}".rstrip(),
+        ) from None
+    if not is_ours_alone(client, record):
+        raise NeedsPerson(
+            f"{client.client_name!r} does not have our key alone, so a wider right would let somebody else in.",
+            hint="Look in Qlik's console whose keys and secrets it has; a Tenant Admin may change it there.",
+        )
+    return client
+
+
+def _token_url(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
+    del clock
+    record = store.read(tenant.host, client_id)
+    if record.token_url == tenant.token_url:
+        return "The record has the right token endpoint already."
+    named = tenant.discover().metadata
+    if named is None or named.token_endpoint != tenant.token_url:
+        raise NeedsPerson(
+            f"The tenant does not itself name {tenant.token_url} as its token endpoint: the record stays as it is.",
+            hint="Check the tenant's URL: it may be another name of the tenant, or nothing of Qlik's.",
+        )
+    store.write(replace(record, token_url=tenant.token_url))
+    return f"The record's token endpoint is {tenant.token_url} now; it was {record.token_url or 'empty'}."
+
+
+def _resume(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
+    record = _record(tenant, store, client_id)
+    what = begun(record) if record is not None and record.is_in_progress else ""
+    if record is not None and what and not takes_nothing_away(record):
+        raise NeedsPerson(
+            f"What was cut off takes keys of {record.client_name!r} away at once: {what}.",
+            hint="`qlik-keys resume` finishes it; `qlik-keys resume --dry-run` shows its plan.",
+        )
+    results = resume_client(tenant, store, client_id, clock=clock)
+    if not results and record is not None and record.is_shown_wrong:
+        return "What Vault shows of the record is what the record says now."
+    if not results:
+        return "Nothing of this client had been cut off."
+    return f"Finished: {what or 'making the client'}."
+
+
+def _renew_vault_token(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
+    del tenant, client_id, clock
+    if not isinstance(store, TellsHealth):
+        raise ConfigurationError("This store has no token that could be renewed.", hint="Log in to it anew.")
+    if not store.renew_token():
+        raise StoreDenied(
+            "Vault did not let the token live any longer: it cannot be renewed, or has reached its longest life.",
+            hint="Log in again (`vault login`) and pass the new token.",
+        )
+    return "The Vault token was renewed."
+
+
+def _record(tenant: QlikTenant, store: KeyStore, client_id: str) -> ClientRecord | None:
+    """Return our record of the client, None where there is none."""
+    try:
+        return store.read(tenant.host, client_id)
+    except (StoreNotFound, StoreConflict):
+        return None
+
+
+def _add(tenant: QlikTenant, client: OAuthClient, path: str, values: tuple[str, ...], added: str) -> str:
+    """Add an entry to one of the client's lists, which can only be written whole, and look that nothing else changed.
+
+    Raises:
+        TenantConflict: somebody else has written the list at the same moment.
+        TenantError: it was not written, or by `outcome` may have been.
+    """
+    if added in values:
+        return f"The client has {added} already."
+    wanted = (*values, added)
+    tenant.oauth_clients.patch(client.client_id, [PatchOperation("replace", path, list(wanted))])
+    read_back = tenant.oauth_clients.get(client.client_id)
+    found = read_back.allowed_grant_types if path == "/allowedGrantTypes" else read_back.allowed_auth_methods
+    if set(found) != set(wanted):
+        raise TenantConflict(
+            f"The client has {', '.join(found) or 'nothing'} now, and not {', '.join(wanted)}.",
+            hint="Somebody else changes it just now: ask the doctor again.",
+        )
+    return f"The client has {added} now, beside {', '.join(values) or 'nothing'}."
+
+
+_MENDERS: Mapping[str, Callable[[QlikTenant, KeyStore, str, Clock], str]] = {
+    "trust": _trust,
+    "machine-to-machine": _machine_to_machine,
+    "method": _method,
+    "token-url": _token_url,
+    "resume": _resume,
+    "renew-vault-token": _renew_vault_token,
+}

@@ -1,0 +1,144 @@
+"""Rotating many clients of one tenant, side by side, so that a run that is cut off can simply be asked for again.
+
+What is due is told by the store's own dates, so nothing else has to remember how far a run was: a client that was
+rotated is no longer due, one whose rotation was cut off is finished. The tenant's rate budget, which all threads share,
+paces the requests.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from qlik_keys.core.arguments import CALLBACK, FLAG, MOMENT, WHOLE_NUMBER, optional, require, texts
+from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
+from qlik_keys.errors import Interrupted, QlikKeysError
+from qlik_keys.keystore.lookup import client_id_of
+from qlik_keys.lifecycle.context import Workplace
+from qlik_keys.lifecycle.many import FleetError, FleetResult, Hopeless, read_if_ours
+from qlik_keys.lifecycle.rotation import options as rotation_options
+from qlik_keys.lifecycle.rotation.options import DEFAULT_OVERLAP
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime, timedelta
+
+    from qlik_keys.core.clock import Clock
+    from qlik_keys.keystore.base import ClientRecord, KeyStore
+    from qlik_keys.lifecycle.events import StepEvent
+    from qlik_keys.tenant import QlikTenant
+
+DEFAULT_WORKERS = 4
+
+
+def rotate_due(
+    tenant: QlikTenant,
+    store: KeyStore,
+    *,
+    client_ids: Iterable[str] | None = None,
+    before: datetime | None = None,
+    overlap: timedelta = DEFAULT_OVERLAP,
+    allow_swap: bool = False,
+    workers: int = DEFAULT_WORKERS,
+    on_step: Callable[[StepEvent], None] | None = None,
+    on_client: Callable[[FleetResult], None] | None = None,
+    cancel: threading.Event | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> list[FleetResult]:
+    """Rotate the clients whose keys are due; asked for again after a crash, none is rotated twice and none forgotten.
+
+    Args:
+        tenant: the tenant, with a TenantAdmin's credential.
+        store: where the keys are.
+        client_ids: which to look at, by id or name; by default all that the store has for this tenant.
+        before: due is whose current key came into use before this moment, in whole seconds; by default whose
+            `rotate_by` is over.
+            For "rotate them all", give the moment of the first attempt, and the same one again after a crash.
+        overlap: how long each old key goes on.
+        allow_swap: as for `rotate`.
+        workers: how many clients at once.
+        on_step: told before and after each step, from several threads.
+        on_client: told of each client when it is done, from several threads.
+        cancel: when set, each run stops between two steps.
+        clock: time.
+
+    Returns:
+        One entry a client, in the order of their ids. A document among the records that is not ours is no client and
+        no failure: its outcome is "foreign", and `audit` has the finding "foreign-document".
+
+    Raises:
+        ConfigurationError: the overlap is negative, or longer than ten years.
+        FleetError: some failed; its `results` has all. The others were rotated, unless what failed concerns all.
+        Interrupted: cancelled.
+        TypeError: an argument is of another type.
+        ValueError: there is no worker, or `before` has no time zone.
+        StoreError: the clients could not be listed.
+    """
+    require(WHOLE_NUMBER, workers=workers)
+    optional(MOMENT, before=before)
+    optional(CALLBACK, on_client=on_client)
+    require(FLAG, allow_swap=allow_swap)
+    asked = None if client_ids is None else texts("client_ids", client_ids)
+    if workers < 1:
+        raise ValueError(f"workers must be 1 or more, not {workers}")
+    if before is not None and before.tzinfo is None:
+        raise ValueError("`before` must know its time zone")
+    rotation_options.refuse_overlap(overlap)
+    cancel = cancel or threading.Event()
+    work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
+    hopeless = Hopeless(store, tenant.host, in_a_row=max(workers, DEFAULT_WORKERS))
+
+    def treat(client_id: str) -> FleetResult | None:
+        if cancel.is_set() or hopeless.found:
+            return None
+        is_listed = client_ids is None
+        done = _treated(work, client_id, is_listed=is_listed, before=before, overlap=overlap, allow_swap=allow_swap)
+        hopeless.saw(done.client_id, done.error)
+        if on_client is not None:
+            on_client(done)
+        return done
+
+    wanted = sorted(set(store.client_ids(tenant.host) if asked is None else asked))
+    with ThreadPoolExecutor(workers) as pool:
+        results = [done for done in pool.map(treat, wanted) if done is not None]
+    if cancel.is_set():
+        raise Interrupted(
+            f"Cancelled: {len(results)} of {len(wanted)} clients were looked at.", hint="Ask again: it goes on."
+        )
+    if any(item.error is not None for item in results):
+        ours = [item for item in results if item.outcome != "foreign"]
+        raise FleetError(ours, what="clients could not be rotated.", left=len(wanted) - len(results))
+    return results
+
+
+def _treated(
+    work: Workplace, client_id: str, *, is_listed: bool, before: datetime | None, overlap: timedelta, allow_swap: bool
+) -> FleetResult:
+    """Rotate one client if it is due; `is_listed` is one of the store's list, which no caller has named."""
+    name = ""
+    try:
+        if not is_listed:
+            client_id = client_id_of(work.tenant, work.store, client_id)
+        record = read_if_ours(work.read, client_id) if is_listed else work.read(client_id)
+        if record is None:
+            return FleetResult(client_id=client_id, outcome="foreign")
+        name = record.client_name
+        was_begun = record.is_in_progress
+        if not was_begun and not is_due(record, before=before, now=utc_now(work.clock)):
+            return FleetResult(client_id=client_id, name=name, outcome="skipped")
+        result = rotation_options.rotate_of(work, record, overlap=overlap, allow_swap=allow_swap)
+    except QlikKeysError as problem:
+        return FleetResult(client_id=client_id, name=name, outcome="failed", error=problem)
+    return FleetResult(client_id=client_id, name=name, outcome="finished" if was_begun else "rotated", result=result)
+
+
+def is_due(record: ClientRecord, *, before: datetime | None, now: datetime) -> bool:
+    """Tell whether a client's current key should be replaced; one without a key has nothing to replace."""
+    current = record.current
+    if current is None:
+        return False
+    if before is None:
+        return record.rotate_by is not None and record.rotate_by <= now
+    # The store's moments are in whole seconds: what came into use within that second is not due.
+    return (current.promoted_at or current.made_at) < before.replace(microsecond=0)

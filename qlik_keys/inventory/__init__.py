@@ -1,0 +1,1 @@
+"""Clients, findings and histories as tables."""

@@ -1,0 +1,1 @@
+"""Inside Jupyter: the panel and the magics."""

@@ -1,0 +1,151 @@
+"""A wish for a client's keys, from the panel's form to the plan and to the deed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from qlik_keys import lifecycle
+from qlik_keys.errors import ConfigurationError, StoreNotFound, TenantError
+from qlik_keys.jupyter.panel.controllers.client_settings import SETTINGS, apply_setting, plan_setting
+from qlik_keys.jupyter.panel.model.change_state import ShownPlan
+from qlik_keys.jupyter.panel.model.state import ShownStep
+from qlik_keys.jupyter.panel.model.words import BY_HAND, KEY_CHOICES
+from qlik_keys.lifecycle import Rotated
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+    from qlik_keys.core.clock import Clock
+    from qlik_keys.core.secret import Secret
+    from qlik_keys.jupyter.panel.model.change_state import ChangeForm
+    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.lifecycle import StepEvent
+    from qlik_keys.tenant import QlikTenant
+
+_NO_KEY = (
+    "Adopt gives the client a key of ours; a public key whose private half another user has is removed in Qlik's "
+    "console. If the Vault has its key, check the KV mount and the folder in the tab Connect."
+)
+
+
+def plan_of(
+    tenant: QlikTenant, store: KeyStore, form: ChangeForm, *, clock: Clock
+) -> tuple[ShownPlan, tuple[ShownStep, ...]]:
+    """Return what a change would do, and its steps, none of them begun.
+
+    Raises:
+        ConfigurationError: a value of the form is no number, or no client is chosen.
+        TenantError, StoreError: tenant or store cannot be asked.
+    """
+    if form.operation in SETTINGS:
+        return plan_setting(tenant, form)
+    try:
+        plan = lifecycle.preview(tenant, store, form.operation, form.client_id, clock=clock, **_options(form))  # type: ignore[arg-type]
+    except StoreNotFound as problem:
+        if type(problem) is not StoreNotFound:  # its record is deleted or destroyed: it says itself what to do
+            raise
+        name = tenant.oauth_clients.get(form.client_id).client_name
+        return ShownPlan(form=form, client_name=name, blocked=problem.message, hint=_NO_KEY), ()
+    names = sorted({step.client_name for step in plan.steps})
+    shown = ShownPlan(
+        form=form,
+        client_name=_name_of(tenant, form.client_id, plan.client_name),
+        notes=(*plan.notes, *([f"What was interrupted: {', '.join(names)}."] if names and not form.client_id else [])),
+        irreversible=tuple(dict.fromkeys(step.title for step in plan.steps if step.irreversible)),
+        blocked=plan.blocked,
+        hint=plan.hint,
+        is_empty=not plan.steps,
+    )
+    by_name = {
+        step.action: ShownStep(step=step.action, title=step.title, by_hand=BY_HAND.get(step.action, ""))
+        for step in plan.steps
+    }
+    return shown, tuple(by_name.values())
+
+
+def _name_of(tenant: QlikTenant, client_id: str, known: str) -> str:
+    """Return a client's name, which a plan without steps does not tell, nor one that deletes; its id where none has."""
+    if not client_id or known not in ("", client_id):
+        return known
+    try:
+        return tenant.oauth_clients.get(client_id).client_name or client_id
+    except TenantError:  # the plan itself says what is wrong
+        return client_id
+
+
+def carry_out(
+    tenant: QlikTenant,
+    store: KeyStore,
+    form: ChangeForm,
+    *,
+    name: str,
+    on_step: Callable[[StepEvent], None],
+    cancel: threading.Event,
+    clock: Clock,
+) -> tuple[str, Secret | None]:
+    """Make the change; return in words what it came to, and the client secret that came of it, None for none.
+
+    Args:
+        tenant: the tenant.
+        store: where the keys are.
+        form: what was planned.
+        name: the client's name, for the words.
+        on_step: called before and after each step.
+        cancel: stops the change between two steps when it is set.
+        clock: time.
+
+    Raises:
+        QlikKeysError: as the operation does.
+    """
+    if form.operation in SETTINGS:
+        return apply_setting(tenant, form, name=name, on_step=on_step)
+    told: dict[str, Any] = {"on_step": on_step}
+    if form.operation == "delete":
+        lifecycle.delete(tenant, store, form.client_id, confirm=form.confirm.strip(), **_options(form), **told)
+        return f"Deleted {name} ({form.client_id}).", None
+    told |= {"cancel": cancel, "clock": clock}
+    if form.operation == "resume":
+        finished = lifecycle.resume(tenant, store, **told)
+        names = ", ".join(item.name for item in finished)
+        return f"Finished: {names}." if names else "Nothing was interrupted.", None
+    perform: dict[str, Callable[..., Rotated | list[Rotated]]] = {
+        "rotate": lifecycle.rotate,
+        "retire": lifecycle.retire_due,
+        "revoke": lifecycle.revoke,
+        "adopt": lifecycle.adopt,
+    }
+    result = perform[form.operation](tenant, store, form.client_id, **_options(form), **told)
+    results = [result] if isinstance(result, Rotated) else result
+    return " ".join(_words(item) for item in results) or "No old key was due.", None
+
+
+def _options(form: ChangeForm) -> dict[str, Any]:
+    key = KEY_CHOICES[form.key_choice].spec if form.key_choice else None
+    wishes: dict[str, Callable[[], dict[str, Any]]] = {
+        "rotate": lambda: {"overlap": _overlap(form.overlap_hours), "key": key, "allow_swap": form.allow_swap},
+        "retire": lambda: {"force": form.force},
+        "revoke": lambda: {"key": key, "allow_swap": form.allow_swap},
+        "adopt": lambda: {"key": key, "remove_secrets": form.remove_secrets},
+        "delete": lambda: {"keep_secret": form.keep_secret},
+        "resume": dict,
+    }
+    return wishes[form.operation]()
+
+
+def _overlap(text: str) -> timedelta:
+    try:
+        return timedelta(hours=float(text.replace(",", ".")))
+    except (ValueError, OverflowError):
+        pass
+    raise ConfigurationError("The overlap is no number of hours.", hint="Type a number, for instance 24, or 0.")
+
+
+def _words(result: Rotated) -> str:
+    told = [f"{result.name}: current key {result.kid}."]
+    if result.retire_at is not None:
+        told.append(f"The old key logs in until it is retired, from {result.retire_at:%Y-%m-%d %H:%M} UTC on.")
+    if result.retired:
+        told.append(f"Retired: {', '.join(result.retired)}.")
+    return " ".join([*told, *result.warnings])

@@ -1,0 +1,155 @@
+"""What can be set on a client beside its keys: consent, publication, client secrets; each is one call to the tenant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qlik_keys.errors import ConfigurationError, QlikKeysError
+from qlik_keys.jupyter.panel.model.change_state import ShownPlan
+from qlik_keys.jupyter.panel.model.state import ShownStep
+from qlik_keys.jupyter.panel.model.words import BY_HAND
+from qlik_keys.lifecycle import StepEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from qlik_keys.core.secret import Secret
+    from qlik_keys.jupyter.panel.model.change_state import ChangeForm
+    from qlik_keys.tenant import OAuthClient, QlikTenant
+
+_MOST_SECRETS = 5  # qlik-cloud-contract, "/api/v1/oauth-clients"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A change beside the keys.
+
+    Attributes:
+        step: the name of its one step.
+        title: the step in words.
+        note: what a person should know before.
+        irreversible: nobody can take it back.
+    """
+
+    step: str
+    title: str
+    note: str
+    irreversible: bool = False
+
+
+SETTINGS: Mapping[str, Setting] = {
+    "trust": Setting("consent", "Set the consent method to trusted", "The machine can log in from then on."),
+    "distrust": Setting(
+        "consent",
+        "Set the consent method to required",
+        "The machine cannot log in any more, until it is trusted again. Tokens that are out live on until their end.",
+    ),
+    "publish": Setting(
+        "publish_client",
+        "Publish the client",
+        "Other tenants may use the client from then on.",
+        irreversible=True,
+    ),
+    "add_secret": Setting(
+        "add_secret",
+        "Make a further client secret",
+        "It is shown once. A client may have five at a time. A private key is the better login.",
+    ),
+    "remove_secret": Setting(
+        "remove_secret",
+        "Delete the client secret",
+        "Whoever logs in with it is locked out at once.",
+        irreversible=True,
+    ),
+}
+
+
+def plan_setting(tenant: QlikTenant, form: ChangeForm) -> tuple[ShownPlan, tuple[ShownStep, ...]]:
+    """Return what a setting would change, and its one step.
+
+    Raises:
+        TenantError: the tenant cannot be asked, or has no such client.
+    """
+    setting, client = SETTINGS[form.operation], tenant.oauth_clients.get(form.client_id)
+    hints = tuple(secret.hint for secret in client.client_secrets)
+    blocked, what_to_do = _refusal(form, client, hints)
+    plan = ShownPlan(
+        form=form,
+        client_name=client.client_name,
+        notes=(setting.note,),
+        irreversible=(setting.title,) if setting.irreversible else (),
+        blocked=blocked,
+        hint=what_to_do,
+        hints=hints if form.operation == "remove_secret" else (),
+    )
+    return plan, (ShownStep(step=setting.step, title=setting.title, by_hand=BY_HAND[setting.step]),)
+
+
+def apply_setting(
+    tenant: QlikTenant, form: ChangeForm, *, name: str, on_step: Callable[[StepEvent], None]
+) -> tuple[str, Secret | None]:
+    """Do it; return in words what it came to, and the client secret that came of it, None for none.
+
+    Args:
+        tenant: the tenant.
+        form: what was planned.
+        name: the client's name, for the words: they stay in sight when another client is selected.
+        on_step: called before and after the step.
+
+    Raises:
+        ConfigurationError: no client secret is chosen.
+        TenantError: the tenant refused it, or cannot be asked.
+    """
+    setting, clients, client_id = SETTINGS[form.operation], tenant.oauth_clients, form.client_id
+    if form.operation == "remove_secret" and not form.hint:
+        raise ConfigurationError("No client secret is chosen.", hint="Choose which one by its hint.")
+    secret: Secret | None = None
+    _tell(on_step, setting, form, "before")
+    try:
+        if form.operation in ("trust", "distrust"):
+            clients.set_consent(client_id, "trusted" if form.operation == "trust" else "required")
+            done = f"{name}: the consent method is {'trusted' if form.operation == 'trust' else 'required'} now."
+        elif form.operation == "publish":
+            done = f"{name}: published at {clients.publish(client_id):%Y-%m-%d %H:%M} UTC."
+        elif form.operation == "add_secret":
+            made = clients.create_secret(client_id)
+            secret = made.client_secret
+            done = f"{name}: made the client secret with the hint {made.hint}. It is shown once."
+        else:
+            clients.delete_secret(client_id, form.hint)
+            done = f"{name}: deleted the client secret with the hint {form.hint}."
+    except QlikKeysError as problem:
+        _tell(on_step, setting, form, "failed", problem)
+        raise
+    _tell(on_step, setting, form, "after")
+    return done, secret
+
+
+def _refusal(form: ChangeForm, client: OAuthClient, hints: tuple[str, ...]) -> tuple[str, str]:
+    """Return why it would be refused and what to do, "" and "" if it would not."""
+    if form.operation == "add_secret" and "client_secret" not in client.allowed_auth_methods:
+        return "This client does not log in by client secret.", "Use its key, or allow the method in Qlik's console."
+    if form.operation == "add_secret" and len(hints) >= _MOST_SECRETS:
+        return f"It has {len(hints)} client secrets, the most there may be.", "Delete one of them first."
+    if form.operation == "remove_secret" and not hints:
+        return "It has no client secret.", "There is nothing to delete."
+    return "", ""
+
+
+def _tell(
+    on_step: Callable[[StepEvent], None],
+    setting: Setting,
+    form: ChangeForm,
+    phase: str,
+    error: QlikKeysError | None = None,
+) -> None:
+    event = StepEvent(
+        operation=form.operation,
+        step=setting.step,
+        title=setting.title,
+        phase=phase,  # type: ignore[arg-type]  # one of the three
+        client_name=form.client_id,
+        error=error,
+    )
+    on_step(event)

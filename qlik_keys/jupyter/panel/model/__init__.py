@@ -1,0 +1,1 @@
+"""What the panel shows at one moment, as frozen values."""

@@ -1,0 +1,172 @@
+"""From what the product tells (requests, errors, results) to what the panel shows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus, urlencode
+
+from qlik_keys.errors import (
+    ConfigurationError,
+    LifecycleError,
+    NeedsPerson,
+    Outcome,
+    QlikKeysError,
+    StoreError,
+    TenantError,
+    TokenError,
+)
+from qlik_keys.jupyter.panel.model.state import ErrorCard, MadeClient, ShownRequest, ShownStep
+from qlik_keys.jupyter.panel.model.words import BY_HAND, NEW_CLIENT_STEPS, OUTCOMES
+
+if TYPE_CHECKING:
+    from qlik_keys.jupyter.panel.model.state import ClientForm, StepPhase
+    from qlik_keys.keys import KeySpec, PrivateKey
+    from qlik_keys.keystore.base import StoreCall
+    from qlik_keys.lifecycle import Provisioned, StepEvent
+    from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
+    from qlik_keys.tenant import Exchange
+    from qlik_keys.tenant.url import Query
+
+
+_PHASES: dict[str, StepPhase] = {"before": "running", "after": "done", "failed": "failed"}
+
+
+def waiting_steps() -> tuple[ShownStep, ...]:
+    """Return the steps that every client takes, none of them begun."""
+    from qlik_keys.lifecycle.events import TITLES  # noqa: PLC0415  # brings httpx
+
+    return tuple(ShownStep(step=step, title=TITLES[step], by_hand=BY_HAND[step]) for step in NEW_CLIENT_STEPS)
+
+
+def specification_of(form: ClientForm, key: KeySpec | PrivateKey | str | None) -> ClientSpecification:
+    """Return what a form asks for.
+
+    Args:
+        form: the choices.
+        key: the kind of key, or one that was brought along, or a word for one that is not loaded yet.
+
+    Raises:
+        ConfigurationError: a value is out of bounds.
+    """
+    from qlik_keys.lifecycle.provisioning.specification import ClientSpecification  # noqa: PLC0415  # brings httpx
+
+    return ClientSpecification.of(
+        name=form.name,
+        scopes=form.scopes,
+        key=key,
+        client_secret=form.client_secret,
+        description=form.description,
+        impersonation=form.impersonation,
+        trusted=form.trusted,
+        rotate_after=None,
+    )
+
+
+def with_event(steps: tuple[ShownStep, ...], event: StepEvent) -> tuple[ShownStep, ...]:
+    """Return the steps after something was told of one of them.
+
+    A step that was not foreseen comes where it happens, before what still waits.
+    """
+    shown = list(steps)
+    names = [step.step for step in shown]
+    if event.step not in names:
+        place = next((i for i, step in enumerate(shown) if step.phase == "waiting"), len(shown))
+        shown.insert(place, ShownStep(step=event.step, title=event.title, by_hand=BY_HAND.get(event.step, "")))
+        names.insert(place, event.step)
+    index = names.index(event.step)
+    shown[index] = replace(shown[index], phase=_PHASES[event.phase])
+    return tuple(shown)
+
+
+def with_request(steps: tuple[ShownStep, ...], request: ShownRequest) -> tuple[ShownStep, ...]:
+    """Return the steps with a request added to the one that is running; without one it is not shown."""
+    return tuple(
+        replace(step, requests=(*step.requests, request)) if step.phase == "running" else step for step in steps
+    )
+
+
+def tenant_request(exchange: Exchange) -> ShownRequest:
+    """Return an exchange with the tenant as it is shown."""
+    body = "" if exchange.request_body is None else json.dumps(exchange.request_body, indent=2, ensure_ascii=False)
+    return ShownRequest(
+        system="tenant",
+        method=exchange.method,
+        path=_readable(_address(exchange.path, exchange.query)),
+        address=_address(exchange.path, exchange.query),
+        body=body,
+        status=exchange.status,
+        milliseconds=exchange.elapsed_seconds * 1000,
+        attempt=exchange.attempt,
+    )
+
+
+def vault_request(call: StoreCall) -> ShownRequest:
+    """Return a request to the Vault as it is shown."""
+    return ShownRequest(
+        system="vault",
+        method=call.method,
+        path=_readable(call.path),
+        address=call.path,
+        body="",
+        status=call.status,
+        milliseconds=call.elapsed_seconds * 1000,
+    )
+
+
+def made_client(made: Provisioned, vault_path: str) -> MadeClient:
+    """Return a client that was made as it is shown, without its secret."""
+    return MadeClient(
+        name=made.name,
+        client_id=made.client_id,
+        kid=made.kid,
+        created=made.created,
+        vault_path=vault_path,
+        subject=made.proof.user.subject if made.proof else "",
+        scope=made.proof.scope if made.proof else "",
+        expires_at=made.proof.expires_at if made.proof else None,
+        warnings=made.warnings,
+    )
+
+
+def error_card(error: BaseException, doing: str, *, client_id: str = "", lost: str = "") -> ErrorCard:
+    """Return an error as it is shown.
+
+    Args:
+        error: what went wrong.
+        doing: what was being done, in words.
+        client_id: whose login it was done with, for the doctor, where tenant or store failed.
+        lost: what is known of the effect when an answer was lost; "" for the words of the lifecycle.
+    """
+    if not isinstance(error, QlikKeysError):
+        # The text of somebody else's exception may hold anything: its class is told, the rest is in `last_error`.
+        return ErrorCard(
+            doing=doing,
+            what=f"An unexpected {type(error).__name__} came up.",
+            hint="panel.last_error has it, for a report to the makers of qlik_keys.",
+            outcome="",
+            kind=type(error).__name__,
+        )
+    differences = error.differences if isinstance(error, NeedsPerson) else {}
+    changed = not isinstance(error, ConfigurationError | LifecycleError)
+    outcome = lost if lost and error.outcome is Outcome.UNKNOWN else OUTCOMES[error.outcome]
+    whose = client_id if isinstance(error, TenantError | StoreError) else ""
+    return ErrorCard(
+        doing=doing,
+        what=error.message,
+        hint=error.hint,
+        outcome=outcome if changed else "",
+        kind=type(error).__name__,
+        trace_id=str(getattr(error, "trace_id", "")),
+        client_id=error.client_id if isinstance(error, TokenError) else whose,
+        differences=tuple((name, str(asked), str(there)) for name, (asked, there) in differences.items()),
+    )
+
+
+def _address(path: str, query: Query) -> str:
+    return path + (f"?{urlencode(query, doseq=True)}" if query else "")
+
+
+def _readable(address: str) -> str:
+    return unquote_plus(address)

@@ -1,0 +1,81 @@
+"""The list of findings: the weightiest first, each client with a button that goes to what mends it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+
+from qlik_keys.rules.findings import FINDINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
+_STATIC = Path(__file__).parents[1] / "static"
+CLIENTS_SHOWN = 10
+_ACTIONS = {
+    "rotate": "Rotate …",
+    "revoke": "Revoke …",
+    "adopt": "Adopt …",
+    "retire": "Retire …",
+    "delete": "Delete …",
+    "resume": "Resume …",
+    "trust": "Set trusted …",
+}
+_WITHOUT_ROW = ("unfinished", "orphaned-record", "foreign-document")  # there may be none in the table
+
+
+class AuditList(anywidget.AnyWidget):
+    """Shows findings; nothing is mended before its plan was seen.
+
+    Args:
+        mend: called with a finding and a client's id.
+        show: called with a finding whose clients are to be shown in the table.
+    """
+
+    _esm = _STATIC / "audit_list.js"
+    groups: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
+    disabled = traitlets.Bool(default_value=False).tag(sync=True)
+
+    def __init__(self, *, mend: Callable[[str, str], None], show: Callable[[str], None]) -> None:
+        super().__init__()
+        self._mend = mend
+        self._show = show
+        self.on_msg(self._received)
+
+    def _received(self, _: object, content: dict[str, Any], __: object) -> None:
+        if content.get("kind") == "mend" and not self.disabled:
+            self._mend(content["finding"], content["client_id"])
+        elif content.get("kind") == "show":
+            self._show(content["finding"])
+
+    def __repr__(self) -> str:
+        return f"<AuditList, {len(self.groups)} kinds of findings>"
+
+
+def groups_of(audit: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the findings of `qlik_keys.audit` by kind, as the page shows them."""
+    groups = []
+    for (finding, severity), rows in audit.groupby(["finding", "severity"], sort=False, observed=True):
+        kind = FINDINGS[str(finding)]
+        first = rows.head(CLIENTS_SHOWN)
+        groups.append(
+            {
+                "finding": finding,
+                "severity": severity,
+                "meaning": kind.meaning,
+                "advice": kind.advice,
+                "action": _ACTIONS.get(kind.operation, ""),
+                "count": len(rows),
+                "in_table": finding not in _WITHOUT_ROW,
+                "clients": [
+                    {"client_id": client_id, "name": name}
+                    for client_id, name in zip(first["client_id"], first["name"], strict=True)
+                ],
+            }
+        )
+    return groups

@@ -1,0 +1,256 @@
+"""The tab "Try a token"'s own widgets: a countdown, the call that is typed, its answer, the doctor's checks.
+
+What is called and what is answered goes by message alone: a body may hold a password, an answer anything, and a synced
+trait is saved with the notebook (reliability-facts, section 3).
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+
+from qlik_keys.jupyter.panel.model.inspection_state import CallForm
+from qlik_keys.jupyter.panel.model.words import CALL_METHODS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from qlik_keys.auth.inspection import Called
+    from qlik_keys.diagnosis import Diagnosis
+    from qlik_keys.jupyter.panel.model.inspection_state import ShownAnswer
+
+_STATIC = Path(__file__).parents[1] / "static"
+_FAST = 1  # zlib: the least work
+# A notebook server cuts a kernel off that sends more than a megabyte a second.
+_LARGEST_MESSAGE_BYTES = 700_000
+_LARGEST_INTEGER = 2**53 - 1  # of a double (RFC 8259, 6)
+_NUMBER = "\0"  # the one member of what stands for a number in `answer_view.js`
+
+
+class Countdown(anywidget.AnyWidget):
+    """Says how long something still lives, second by second; the page counts, so it needs no kernel.
+
+    Args:
+        over: called when a page has counted to the end.
+    """
+
+    _esm = _STATIC / "countdown.js"
+    ends_at = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(self, *, over: Callable[[], None]) -> None:
+        super().__init__()
+        self._over = over
+        self.on_msg(self._received)
+
+    def _received(self, _: object, content: dict[str, Any], __: object) -> None:
+        if content.get("kind") == "over":
+            self._over()
+
+    def count_to(self, moment: datetime | None) -> None:
+        """Count down to a moment, None for nothing."""
+        self.ends_at = "" if moment is None else moment.isoformat()
+
+    def __repr__(self) -> str:
+        return f"<Countdown to {self.ends_at or 'nothing'}>"
+
+
+class CallBar(anywidget.AnyWidget):
+    """Where a call is typed: method, path, body; a click brings all of it in one message.
+
+    Args:
+        send: called with what was typed.
+    """
+
+    _esm = _STATIC / "call_bar.js"
+    methods: traitlets.List[str] = traitlets.List([*CALL_METHODS]).tag(sync=True)
+    disabled = traitlets.Bool(default_value=True).tag(sync=True)
+    why = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(self, *, send: Callable[[CallForm], None]) -> None:
+        super().__init__()
+        self._send_call = send
+        self.on_msg(self._received)
+
+    def _received(self, _: object, content: dict[str, Any], __: object) -> None:
+        if content.get("kind") == "call" and not self.disabled:
+            fields = {name: str(content.pop(name, "")) for name in ("method", "path", "body", "confirm")}
+            self._send_call(CallForm(**fields))
+
+    def clear(self) -> None:
+        """Empty the body in the page."""
+        self.send({"kind": "clear"})
+
+    def __repr__(self) -> str:
+        return "<CallBar>"
+
+
+class AnswerView(anywidget.AnyWidget):
+    """Shows an answer as a tree, a table or raw, with the same call by hand, and the calls before it.
+
+    Args:
+        examine: called when somebody asks what is wrong.
+    """
+
+    _esm = _STATIC / "answer_view.js"
+    disabled = traitlets.Bool(default_value=False).tag(sync=True)
+
+    def __init__(self, *, examine: Callable[[], None]) -> None:
+        super().__init__()
+        self._examine = examine
+        self._answer: ShownAnswer | None = None
+        self._calls: Sequence[Called] = ()
+        self.on_msg(self._received)
+
+    def show(self, answer: ShownAnswer | None, calls: Sequence[Called]) -> None:
+        """Show an answer, None for none, and the calls that were made, the oldest first."""
+        if answer is not self._answer:
+            self._answer = answer
+            self._send_answer()
+        if calls != self._calls:
+            self._calls = calls
+            self._send_calls()
+
+    def _received(self, _: object, content: dict[str, Any], __: object) -> None:
+        if content.get("kind") == "ready":  # a page was opened, and has nothing yet
+            self._send_answer()
+            self._send_calls()
+        elif content.get("kind") == "doctor" and not self.disabled:
+            self._examine()
+
+    def _send_answer(self) -> None:
+        self.send({"kind": "answer"}, [packed(self._answer)])
+
+    def _send_calls(self) -> None:
+        self.send({"kind": "calls"}, [_compressed([_told_call(each) for each in self._calls])])
+
+    def __repr__(self) -> str:
+        return f"<AnswerView {self._answer.status if self._answer else 'of nothing'}>"
+
+
+class CheckList(anywidget.AnyWidget):
+    """Shows what the doctor found, the failed checks first, each with a button for its mend.
+
+    Args:
+        mend: called with the name of a mend.
+        again: called when the doctor shall look again.
+        drop: called when it is to be put away.
+    """
+
+    _esm = _STATIC / "check_list.js"
+    found: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    disabled = traitlets.Bool(default_value=False).tag(sync=True)
+
+    def __init__(self, *, mend: Callable[[str], None], again: Callable[[], None], drop: Callable[[], None]) -> None:
+        super().__init__()
+        self._actions: dict[str, Callable[[], None]] = {"again": again, "drop": drop}
+        self._mend = mend
+        self.on_msg(self._received)
+
+    def show(self, diagnosis: Diagnosis | None, mended: str, examined: str) -> None:
+        """Show what was found, None for nothing, what was put right before, and what is said of a token or a call."""
+        self.found = {} if diagnosis is None else found_of(diagnosis, mended, examined)
+
+    def _received(self, _: object, content: dict[str, Any], __: object) -> None:
+        kind = content.get("kind")
+        if self.disabled:
+            return
+        if kind == "mend":
+            self._mend(str(content.get("mend")))
+        elif kind in self._actions:
+            self._actions[kind]()
+
+    def __repr__(self) -> str:
+        return f"<CheckList, {len(self.found.get('checks', ()))} checks>"
+
+
+def found_of(diagnosis: Diagnosis, mended: str, examined: str) -> dict[str, Any]:
+    """Return a diagnosis as the page shows it."""
+    from qlik_keys.diagnosis import MENDS  # noqa: PLC0415  # brings httpx
+
+    order = {"failed": 0, "not_checked": 1, "passed": 2}
+    return {
+        "client": diagnosis.client_name or diagnosis.client_id,
+        "at": f"{diagnosis.at:%H:%M:%S} UTC",
+        "mended": mended,
+        "examined": examined,
+        "logged_in": any(check.name == "login" and check.verdict == "passed" for check in diagnosis.checks),
+        "checks": [
+            {
+                "name": check.name,
+                "title": check.title,
+                "verdict": check.verdict,
+                "why": check.why,
+                "advice": check.advice,
+                "mend": check.mend,
+                "does": MENDS.get(check.mend, ""),
+            }
+            for check in sorted(diagnosis.checks, key=lambda check: order[check.verdict])
+        ],
+    }
+
+
+def packed(answer: ShownAnswer | None) -> bytes:
+    """Return an answer as compressed JSON; one that is too large for the page says so in its own place."""
+    if answer is None:
+        return b""
+    told = {
+        "method": answer.request.method,
+        "path": answer.request.address,
+        "ways": answer.ways,
+        "needs": answer.needs,
+        "status": answer.status,
+        "sent": answer.sent,
+        "milliseconds": answer.milliseconds,
+        "size": answer.size,
+        "content_type": answer.content_type,
+        "trace_id": answer.trace_id,
+        "problem": answer.problem,
+        "hint": answer.hint,
+        "error": answer.kind,
+        "struck": answer.struck,
+        "note": answer.note,
+    }
+    raw = {"is_json": False, "document": None, "raw": answer.raw}
+    try:
+        whole = _compressed({**told, **raw, "is_json": answer.is_json, "document": _for_page(answer.document)})
+    except RecursionError:  # so deep that it was only just read
+        whole = _compressed({**told, **raw})
+    if len(whole) <= _LARGEST_MESSAGE_BYTES:
+        return whole
+    note = f"{answer.size:,} bytes are too many for this page. In a cell: panel.last_answer.json()"
+    return _compressed({**told, **raw, "raw": note})
+
+
+def _for_page(value: Any) -> Any:
+    """Return a document whose numbers a page shows as they are: JavaScript has doubles alone, and writes 1.0 as 1."""
+    if isinstance(value, dict):
+        return {name: _for_page(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_for_page(each) for each in value]
+    is_exact = isinstance(value, bool) or not isinstance(value, int | float)
+    is_exact = is_exact or (isinstance(value, int) and abs(value) <= _LARGEST_INTEGER)
+    return value if is_exact else {_NUMBER: json.dumps(value)}
+
+
+def _told_call(call: Called) -> dict[str, Any]:
+    return {
+        "time": f"{call.time:%H:%M:%S}",
+        "client": call.client,
+        "method": call.method,
+        "path": call.path,
+        "status": call.status,
+        "is_good": not call.error,
+        "milliseconds": call.milliseconds,
+        "retry_after": call.retry_after,
+        "trace_id": call.trace_id,
+    }
+
+
+def _compressed(document: Any) -> bytes:
+    return zlib.compress(json.dumps(document).encode(), _FAST)

@@ -1,0 +1,73 @@
+"""Where it is told what an action came to: at the button that was pressed, and not where nobody looks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+
+from qlik_keys.jupyter.panel.views import markup
+
+if TYPE_CHECKING:
+    from qlik_keys.jupyter.panel.controllers.presenter import Presenter
+    from qlik_keys.jupyter.panel.model.state import PanelState
+
+_STATIC = Path(__file__).parents[1] / "static"
+_DISMISS = {"kind": "dismiss", "words": "Dismiss", "tooltip": ""}
+_EXAMINE = {
+    "kind": "examine",
+    "words": "What is wrong?",
+    "tooltip": "Looks at everything that a login of this client needs",
+}
+_RETRY = {"kind": "retry", "words": "Plan it again", "tooltip": "Looks at what there is now, and shows the plan"}
+
+
+class ResultPlace(anywidget.AnyWidget):
+    """Shows what is done, and what it came to, beside the button that asked for it.
+
+    Args:
+        presenter: what is drawn.
+        at: the place, as `PanelState.results` names it.
+    """
+
+    _esm = _STATIC / "result_place.js"
+    markup = traitlets.Unicode("").tag(sync=True)
+    actions: traitlets.List[dict[str, str]] = traitlets.List().tag(sync=True)
+    disabled = traitlets.Bool(default_value=False).tag(sync=True)
+
+    def __init__(self, presenter: Presenter, at: str) -> None:
+        super().__init__()
+        self._presenter = presenter
+        self._at = at
+        self.on_msg(self._received)
+
+    def draw(self, state: PanelState) -> None:
+        """Draw a state."""
+        result = state.results.get(self._at)
+        shown = markup.result(result) if result is not None else markup.progress(state, self._at)
+        wanted = {
+            "examine": result is not None and result.card is not None and bool(result.card.client_id),
+            "retry": result is not None and result.retry is not None,
+            "dismiss": result is not None and result.card is not None,
+        }
+        with self.hold_sync():  # one message: the page brings the whole of it into view
+            self.markup = shown
+            self.actions = [each for each in (_EXAMINE, _RETRY, _DISMISS) if wanted[each["kind"]]]
+            self.disabled = bool(state.work)
+
+    def _received(self, _: object, content: dict[str, Any], __: object) -> None:
+        result = self._presenter.state.results.get(self._at)
+        if result is None:
+            return
+        kind = content.get("kind")
+        if kind == "dismiss":
+            self._presenter.dismiss(self._at)
+        elif kind == "examine" and result.card is not None and not self.disabled:
+            self._presenter.examine(result.card.client_id)
+        elif kind == "retry" and result.retry is not None and not self.disabled:
+            self._presenter.plan_change(result.retry)
+
+    def __repr__(self) -> str:
+        return f"<ResultPlace {self._at}>"

@@ -1,0 +1,1 @@
+"""The documents in KV version 2: how each is read and written."""

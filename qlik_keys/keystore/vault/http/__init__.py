@@ -1,0 +1,1 @@
+"""The calls to Vault: connections, logins, repeats, errors."""

@@ -1,0 +1,137 @@
+"""The least Vault policy for each role, as text ready to paste: admin, consumer, auditor.
+
+Each rule is needed by some piece of the role's work, and nothing beyond that work is allowed; the tests take every
+capability away in turn. Not done here: giving it to anybody (`vault policy write`).
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from qlik_keys.core.arguments import TEXT, require
+from qlik_keys.errors import ConfigurationError
+from qlik_keys.keystore.base import staged_document_name
+from qlik_keys.keystore.vault.documents.records import NAMES_FOLDER, STAGED_FOLDER, check_folder, check_segment
+from qlik_keys.keystore.vault.transit import plain
+
+Role = Literal["admin", "consumer", "auditor"]
+Engines = Literal["kv", "transit", "both"]
+ROLES: tuple[Role, ...] = ("admin", "consumer", "auditor")
+ENGINES: tuple[Engines, ...] = ("kv", "transit", "both")
+
+
+class _Rule(NamedTuple):
+    why: str
+    path: str
+    capabilities: tuple[str, ...]
+
+    def text(self) -> str:
+        named = ", ".join(f'"{name}"' for name in self.capabilities)
+        return f'# {self.why}\npath "{self.path}" {{ capabilities = [{named}] }}'
+
+
+def vault_policy(
+    role: Role,
+    *,
+    tenant_host: str = "",
+    client_id: str = "",
+    client_name: str = "",
+    custody: Engines = "both",
+    mount: str = "secret",
+    prefix: str = "qlik-keys",
+    transit_mount: str = "transit",
+) -> str:
+    """Return the least policy for a role, in HCL.
+
+    Args:
+        role: "admin" makes, changes and deletes clients' keys; "consumer" logs in as clients; "auditor" sees which
+            clients have keys, of what age, and never a key.
+        tenant_host: for the clients of one tenant; by default of all.
+        client_id: for a consumer of one client alone; with its `tenant_host`.
+        client_name: that client's name, by which its keys in Transit are found, and it itself by `--client NAME`.
+        custody: "kv", "transit" or "both".
+        mount: the path of the KV version 2 engine.
+        prefix: the folder in it under which ours lie.
+        transit_mount: the path of the Transit engine.
+
+    Raises:
+        ConfigurationError: there is no such role or custody, a part is not fit for a path, or a part is missing.
+
+    Example:
+        >>> print(vault_policy("auditor", tenant_host="acme.eu.qlikcloud.com"))  # doctest: +SKIP
+    """
+    require(TEXT, role=role, tenant_host=tenant_host, client_id=client_id, client_name=client_name, custody=custody)
+    require(TEXT, mount=mount, prefix=prefix, transit_mount=transit_mount)
+    if role not in ROLES:
+        raise ConfigurationError(f"There is no role {role!r}.", hint=f"One of: {', '.join(ROLES)}.")
+    if custody not in ENGINES:
+        raise ConfigurationError(f"There is no custody {custody!r}.", hint=f"One of: {', '.join(ENGINES)}.")
+    if client_id and (role != "consumer" or not tenant_host):
+        raise ConfigurationError(
+            "A policy for one client is a consumer's, on one tenant.", hint="Give the role consumer and the tenant."
+        )
+    if client_id and not client_name and custody != "kv":
+        raise ConfigurationError(
+            "The client's keys in Transit are found by its name.", hint="Give the client's name too, or custody kv."
+        )
+    kv, folder = check_folder(mount, what="mount"), check_folder(prefix, what="prefix")
+    engine = check_folder(transit_mount, what="transit_mount")
+    host = check_segment(tenant_host, what="tenant host") if tenant_host else ""
+    client = check_segment(client_id, what="client id") if client_id else "+"
+    place = f"{folder}/{host or '+'}"
+    name = f"{plain(folder)}.{plain(host)}." if host else f"{plain(folder)}."
+    if role == "admin":
+        in_kv = _admin_in_kv(kv, place)
+        in_transit = _admin_in_transit(engine, name)
+    elif role == "consumer":
+        its = f"{name}{staged_document_name(client_name)}." if client_id else name
+        in_kv = [
+            _Rule("Read a client's secret: the key, or where Vault keeps it.", f"{kv}/data/{place}/{client}", _READ)
+        ]
+        if client_name or not client_id:
+            entry = f"{kv}/metadata/{place}/{NAMES_FOLDER}/{staged_document_name(client_name) if client_id else '+'}/"
+            in_kv.append(_Rule("Find the client by its name.", entry, ("list",)))
+        in_transit = [_Rule("Have Vault sign with its key.", f"{engine}/sign/{its}*", ("update",))]
+    else:
+        in_kv = [
+            _Rule("See which clients have keys.", f"{kv}/metadata/{place}/", ("list",)),
+            _Rule("See their names, kids, ages and custody; no key is in these.", f"{kv}/metadata/{place}/+", _READ),
+            # Not their content: until a client is made, its private key is in there.
+            _Rule("See how many clients wait to be made.", f"{kv}/metadata/{place}/{STAGED_FOLDER}/", ("list",)),
+        ]
+        in_transit = [
+            _Rule("See whether a key could leave Vault; only public halves are told.", f"{engine}/keys/{name}*", _READ)
+        ]
+    # A key in Transit is named by a document in KV, so the rules for KV are needed with either custody.
+    rules = in_kv + (in_transit if custody != "kv" else [])
+    of_whom = f" of client {client_id}" if client_id else ""
+    where = f" on {host}" if host else " on every tenant"
+    return "\n\n".join([f"# qlik_keys: {role}{of_whom}{where}", *(rule.text() for rule in rules)]) + "\n"
+
+
+_READ = ("read",)
+
+
+def _admin_in_kv(mount: str, place: str) -> list[_Rule]:
+    return [
+        _Rule("Write and read the clients' keys.", f"{mount}/data/{place}/*", ("create", "read", "update")),
+        _Rule(
+            "List clients, show their keys' dates to people who browse, and delete what is done with.",
+            f"{mount}/metadata/{place}/*",
+            ("create", "read", "update", "list", "delete"),
+        ),
+        _Rule("Destroy the versions that still show a retired key.", f"{mount}/destroy/{place}/*", ("update",)),
+    ]
+
+
+def _admin_in_transit(mount: str, name: str) -> list[_Rule]:
+    return [
+        _Rule(
+            "Have Vault make keys, take keys in, show their public halves, and destroy them.",
+            f"{mount}/keys/{name}*",
+            ("read", "update", "delete"),
+        ),
+        _Rule("Find keys that nothing names any more.", f"{mount}/keys", ("list",)),
+        _Rule("Wrap a key of your own on its way in.", f"{mount}/wrapping_key", _READ),
+        _Rule("Prove a new key by a login.", f"{mount}/sign/{name}*", ("update",)),
+    ]

@@ -1,0 +1,99 @@
+"""Finding keys in Transit that no document names, and destroying them without harming who is just about to name one.
+
+A run that is cut off between "Vault has made the key" and "a document names it" leaves a key that nobody can use and
+whose public half is nowhere. Before such a key is destroyed, the document that could still come to name it is written
+again as it is: whoever had read it before loses the compare-and-set. Where there is no such document yet, its writer
+looks after the first write whether the key is still there (`VaultKeyStore.stage`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from qlik_keys.errors import (
+    ConfigurationError,
+    StoreConflict,
+    StoreDeleted,
+    StoreDenied,
+    StoreError,
+    StoreNotFound,
+    StoreProtocolError,
+)
+from qlik_keys.keystore.vault.http.connection import after_effect
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qlik_keys.keystore.vault.kv import KvKeys
+    from qlik_keys.keystore.vault.transit import TransitKeys, TransitName
+
+
+def sweep(documents: KvKeys, transit: TransitKeys, tenant_host: str) -> Sequence[str]:
+    """Destroy the keys of a tenant that no document names; return their names.
+
+    Raises:
+        StoreError: the store cannot be asked.
+    """
+    names = transit.names(tenant_host)  # before the documents: what is made from now on is not looked at
+    named, is_whole = _named(documents, tenant_host) if names else (set(), True)
+    destroyed: list[str] = []
+    for name in sorted(set(names) - named):
+        parsed = transit.parse(name, tenant_host)
+        # What cannot be read may name any key that was made before its client was.
+        if parsed is None or not (is_whole or parsed.client_id):
+            continue
+        if not _fenced(documents, transit, tenant_host, parsed):
+            continue
+        with after_effect() if destroyed else contextlib.nullcontext():
+            if name not in _named(documents, tenant_host)[0]:
+                transit.destroy(name)
+                destroyed.append(name)
+    return destroyed
+
+
+def _named(documents: KvKeys, tenant_host: str) -> tuple[set[str], bool]:
+    """Return the names of keys in all documents of a tenant, and whether all of them could be read.
+
+    Staged documents first: a name goes from there to a record, and is in both for a while.
+    """
+    damaged: list[StoreError] = []
+    all_staged = documents.staged(tenant_host, on_damaged=damaged.append)
+    named = {staged.key.reference for staged in all_staged if staged.key is not None}
+    is_whole = not damaged
+    for client_id in documents.client_ids(tenant_host):
+        try:
+            record = documents.read(tenant_host, client_id)
+        except (StoreDeleted, StoreConflict, StoreProtocolError, StoreDenied, ConfigurationError):
+            is_whole = False  # it could be undeleted or rolled back, or is somebody else's
+        except StoreNotFound:
+            continue  # announced and never written, or gone for good
+        else:
+            named |= {key.reference for key in record.keys.values()}
+    return named - {""}, is_whole
+
+
+def _fenced(documents: KvKeys, transit: TransitKeys, tenant_host: str, name: TransitName) -> bool:
+    """Make sure that who read the key's document before cannot write it any more; return whether that was done."""
+    try:
+        if name.client_id:
+            for client_id in documents.client_ids(tenant_host):
+                if transit.is_of(name, client_id):
+                    _rewrite(documents, tenant_host, client_id)
+        else:
+            staged = documents.staged_as(tenant_host, name.document_name)
+            if staged is not None:
+                documents.stage(staged)
+    except (StoreDeleted, StoreConflict, StoreProtocolError, StoreDenied):
+        return False  # somebody is at it, or it could be undeleted or rolled back: another time
+    return True
+
+
+def _rewrite(documents: KvKeys, tenant_host: str, client_id: str) -> None:
+    try:
+        record = documents.read(tenant_host, client_id)
+    except StoreDeleted:
+        raise
+    except StoreNotFound:
+        return
+    documents.write(record)

@@ -1,0 +1,1 @@
+"""Making a client: the plan (pure), the run, and the operations."""

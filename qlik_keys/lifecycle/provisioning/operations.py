@@ -1,0 +1,359 @@
+"""The operations that people call: `provision` and `resume`."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
+from qlik_keys.errors import (
+    ConfigurationError,
+    LifecycleError,
+    QlikKeysError,
+    StoreNotFound,
+    TenantNotFound,
+)
+from qlik_keys.keys import KeySpec, PrivateKey, wrong_key
+from qlik_keys.lifecycle.context import Workplace
+from qlik_keys.lifecycle.deletion import staged_of
+from qlik_keys.lifecycle.duplicates import find_duplicates, remove_duplicate
+from qlik_keys.lifecycle.many import Hopeless, PartlyFailed, read_if_ours
+from qlik_keys.lifecycle.missing_clients import gone_or_unknown
+from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
+from qlik_keys.lifecycle.rotation.finishing import Rotated, finish, finished
+from qlik_keys.lifecycle.rotation.plan import KeyIntent
+from qlik_keys.lifecycle.shared_keys import shared_key_warnings
+from qlik_keys.tenant.resources.scopes import scope_warnings
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import timedelta
+
+    from qlik_keys.core.clock import Clock
+    from qlik_keys.errors import StoreError
+    from qlik_keys.keystore.base import ClientRecord, KeyStore, StagedClient
+    from qlik_keys.lifecycle.events import StepEvent
+    from qlik_keys.lifecycle.provisioning.run import Provisioned
+    from qlik_keys.tenant import OAuthClient, QlikTenant
+
+_DEFAULT_KEY = KeySpec("ES384")
+
+
+def provision(
+    tenant: QlikTenant,
+    store: KeyStore,
+    *,
+    name: str,
+    scopes: Iterable[str],
+    key: KeySpec | PrivateKey | None = _DEFAULT_KEY,
+    client_secret: bool = False,
+    description: str = "",
+    impersonation: bool = False,
+    trusted: bool = True,
+    rotate_after: timedelta | None = None,
+    on_step: Callable[[StepEvent], None] | None = None,
+    cancel: threading.Event | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> Provisioned:
+    """Make a machine-to-machine client, all nine steps of Qlik's tutorial, with its private key in the store.
+
+    The key goes into the store before its public half goes to the tenant; the client is proved by a login with what the
+    store returns. Asked for again, it finishes what was cut off, or returns the same client. That first login makes the
+    client's bot user on the tenant, which in some subscriptions takes a licence.
+
+    Args:
+        tenant: the tenant, with a TenantAdmin's credential.
+        store: where the private key shall live.
+        name: the client's name.
+        scopes: what the client may do, e.g. ["user_default"]; unknown ones pass with a warning.
+        key: the kind of key to make, a key to bring along, or None for a client that logs in by secret alone.
+        client_secret: also make a client secret; it is in the result, once.
+        description: shown in Qlik's console.
+        impersonation: also allow the user-impersonation grant.
+        trusted: set the consent method to trusted, without which a machine cannot log in.
+        rotate_after: how long the key should serve, at least a day; by default 90 days, and for a client that is there
+            already what it has.
+        on_step: told before and after each step.
+        cancel: when set, the run stops between two steps.
+        clock: time.
+
+    Returns:
+        The client, `created` False when it was there already.
+
+    Raises:
+        ConfigurationError: a value is out of bounds.
+        TypeError: the key is none, for instance a PEM text; it is not quoted.
+        NeedsPerson: a client of that name is not ours, or is ours with another specification.
+        Interrupted: cancelled between two steps.
+        TenantError, TokenError, StoreError: a step failed; asked for again, it goes on from there.
+
+    Example:
+        >>> made = provision(tenant, store, name="nightly-etl", scopes=["user_default"], key=KeySpec("ES384"))
+        ... # doctest: +SKIP
+    """
+    wrong = wrong_key(key)
+    if wrong is not None:
+        del key
+        raise wrong
+    specification = ClientSpecification.of(
+        name=name,
+        scopes=scopes,
+        key=key,
+        client_secret=client_secret,
+        description=description,
+        impersonation=impersonation,
+        trusted=trusted,
+        rotate_after=rotate_after,
+    )
+    work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
+    shared = shared_key_warnings(tenant, key, specification.name)
+    made = work.provisioning(specification, key).run()
+    return replace(made, warnings=(*scope_warnings(specification.scopes), *made.warnings, *shared))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """One operation that had been cut off, and what became of it.
+
+    Attributes:
+        operation: "provision", "remove_duplicate", or the operation that was started: "rotate", "retire", "revoke",
+            "adopt" or "delete".
+        name: the client's name.
+        client_id: the client that is there now, or that was removed; "" when it failed before there was one.
+        result: what that operation would have returned; None for "delete" and "remove_duplicate".
+        error: why it could not be finished.
+    """
+
+    operation: str
+    name: str
+    client_id: str = ""
+    result: Provisioned | Rotated | None = None
+    error: QlikKeysError | None = None
+
+
+class ResumeError(PartlyFailed[Resumed]):
+    """Some operations could not be finished; the others were.
+
+    Attributes:
+        results: all of them, the finished ones too.
+        failures: those that could not be finished.
+    """
+
+
+def _raise_failures(results: list[Resumed], *, left: int = 0) -> None:
+    if any(item.error for item in results):
+        raise ResumeError(results, what="interrupted operations could not be finished.", left=left)
+
+
+def resume(
+    tenant: QlikTenant,
+    store: KeyStore,
+    *,
+    on_step: Callable[[StepEvent], None] | None = None,
+    cancel: threading.Event | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> list[Resumed]:
+    """Finish every operation on this tenant that was interrupted, as it was meant, whoever started it.
+
+    It finishes the staged clients and the operation that each client's record tells. Then it lists the tenant's clients
+    once, takes away again the keys that were taken away and are registered all the same, and removes the clients that a
+    lost answer made of a key that is already another client's.
+
+    Returns:
+        One entry an operation; none when nothing had been cut off.
+
+    Raises:
+        ResumeError: some could not be finished; its `results` has all of them.
+        Interrupted: cancelled between two steps.
+        TenantError, StoreError: the tenant or the store could not be asked at all.
+    """
+    return resume_in(Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock))
+
+
+def resume_client(
+    tenant: QlikTenant,
+    store: KeyStore,
+    client_id: str,
+    *,
+    on_step: Callable[[StepEvent], None] | None = None,
+    cancel: threading.Event | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> list[Resumed]:
+    """Finish what was cut off of one client, and touch no other.
+
+    Returns:
+        One entry an operation; none when nothing had been cut off.
+
+    Raises:
+        ResumeError: it could not be finished; its `results` has why.
+        Interrupted: cancelled between two steps.
+        TenantError, StoreError: the tenant or the store could not be asked at all.
+    """
+    work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
+    results: list[Resumed] = []
+    clients: list[OAuthClient] = []
+    try:
+        clients.append(tenant.oauth_clients.get(client_id))
+    except TenantNotFound as problem:
+        if not _is_being_deleted(work, client_id):
+            raise gone_or_unknown(problem, store, tenant.host, client_id) from None
+    else:
+        results = _finish_staged(work, staged_of(work, clients[0]), Hopeless(store, tenant.host))
+    done, records = _finish_rotations(work, [client_id], Hopeless(store, tenant.host))
+    results += done
+    results += _take_away_again(work, clients, records)
+    _raise_failures(results)
+    return results
+
+
+def _is_being_deleted(work: Workplace, client_id: str) -> bool:
+    try:
+        record = work.read(client_id)
+    except StoreNotFound:
+        return False
+    return record.operation is not None and record.operation.name == "delete"
+
+
+def resume_in(work: Workplace) -> list[Resumed]:
+    """See `resume`."""
+    store, host = work.store, work.tenant.host
+    hopeless = Hopeless(store, host)
+    damaged: list[StoreError] = []
+    all_staged = store.staged(host, on_damaged=damaged.append)
+    results = [Resumed(operation="provision", name=problem.path, error=problem) for problem in damaged]
+    results += _finish_staged(work, all_staged, hopeless)
+    client_ids = store.client_ids(host)
+    done, records = _finish_rotations(work, client_ids, hopeless)
+    results += done
+    if not hopeless.found:
+        clients = list(work.tenant.oauth_clients.iterate())
+        results += _take_away_again(work, clients, records)
+        results += _remove_duplicates(work, clients, records)
+        results += _set_right(work, {client_id: record.client_name for client_id, record in records.items()})
+    _raise_failures(results)
+    return results
+
+
+def _set_right(work: Workplace, names: Mapping[str, str]) -> list[Resumed]:
+    """Write the name entries that are missing, and destroy the keys that no document names."""
+    if work.rehearses:
+        return []
+    failures = []
+    jobs: dict[str, Callable[[], object]] = {
+        "name_entries": lambda: work.store.set_names_right(work.tenant.host, names),
+        "sweep": lambda: work.store.sweep(work.tenant.host),
+    }
+    for operation, perform in jobs.items():
+        try:
+            perform()
+        except QlikKeysError as problem:
+            failures.append(Resumed(operation=operation, name=operation, error=problem))
+    return failures
+
+
+def _finish_staged(work: Workplace, all_staged: Iterable[StagedClient], hopeless: Hopeless) -> list[Resumed]:
+    """Finish clients that are being made."""
+    results = []
+    for staged in all_staged:
+        if hopeless.found:
+            break
+        item = Resumed(operation="provision", name=staged.name, client_id=staged.client_id)
+        run = work.provisioning(ClientSpecification.from_document(staged.specification), None)
+        finished = _tried(work, item, run.resume)
+        hopeless.saw(staged.client_id, finished.error)
+        if finished.result is not None or finished.error is not None:
+            results.append(finished)
+    return results
+
+
+def _tried(work: Workplace, item: Resumed, finish_it: Callable[[], Provisioned | Rotated | None]) -> Resumed:
+    """Return what became of one operation.
+
+    Raises:
+        Interrupted: cancelled between two steps.
+    """
+    try:
+        result = finish_it()
+    except QlikKeysError as problem:
+        if isinstance(problem, LifecycleError) and work.cancel is not None and work.cancel.is_set():
+            raise
+        return replace(item, error=problem)
+    return item if result is None else replace(item, client_id=result.client_id, result=result)
+
+
+def _finish_rotations(
+    work: Workplace, client_ids: Iterable[str], hopeless: Hopeless
+) -> tuple[list[Resumed], dict[str, ClientRecord]]:
+    """Finish what each client's record says is in progress; return it, and by client id each record that stays."""
+    results: list[Resumed] = []
+    records: dict[str, ClientRecord] = {}
+    for client_id in client_ids:
+        if hopeless.found:
+            break
+        item = Resumed(operation="rotate", name="", client_id=client_id)
+        try:
+            record = read_if_ours(functools.partial(work.store.read, work.tenant.host), client_id)
+        except StoreNotFound:
+            continue  # deleted: it does not say that anything was begun
+        except ConfigurationError:
+            raise
+        except QlikKeysError as problem:
+            results.append(replace(item, error=problem))
+            hopeless.saw(client_id, problem)
+            continue
+        if record is None:
+            continue
+        records[client_id] = record
+        if record.is_in_progress:
+            operation = "rotate" if record.operation is None else record.operation.name
+            item = replace(item, name=record.client_name, operation=operation)
+            if operation == "delete":
+                del records[client_id]
+            results.append(_tried(work, item, lambda record=record: finish(work, record)))  # type: ignore[misc]
+            hopeless.saw(client_id, results[-1].error)
+        elif record.is_shown_wrong and not work.rehearses:
+            try:
+                work.store.show(record)
+            except QlikKeysError as problem:
+                results.append(replace(item, operation="show", name=record.client_name, error=problem))
+                hopeless.saw(client_id, problem)
+    return results, records
+
+
+def _take_away_again(
+    work: Workplace, clients: Iterable[OAuthClient], records: Mapping[str, ClientRecord]
+) -> list[Resumed]:
+    """Take away keys that are registered though they had been taken away.
+
+    A list of keys that was read before that and arrives after it puts them back, and whoever sent it may have been
+    interrupted before it could see so: no record says that anything is in progress.
+    """
+    results = []
+    for client in clients:
+        record = records.get(client.client_id)
+        if record is None or not record.returned(key.kid for key in client.public_keys):
+            continue
+        item = Resumed(operation="retire", name=record.client_name, client_id=client.client_id)
+        intent = KeyIntent(now=utc_now(work.clock))
+        run = functools.partial(work.key_run, record, intent, operation="retire")
+        results.append(_tried(work, item, lambda run=run, record=record: finished(run(), record)))  # type: ignore[misc]
+    return results
+
+
+def _remove_duplicates(
+    work: Workplace, clients: Iterable[OAuthClient], records: Mapping[str, ClientRecord]
+) -> list[Resumed]:
+    """Remove the clients that a second attempt made of a key of ours."""
+    results = []
+    for duplicate in find_duplicates(clients, records):
+        client = duplicate.client
+        item = Resumed(operation="remove_duplicate", name=client.client_name, client_id=client.client_id)
+        try:
+            was_there = remove_duplicate(work, duplicate, operation="resume")
+        except QlikKeysError as problem:
+            results.append(replace(item, error=problem))
+        else:
+            results += [item] if was_there else []
+    return results

@@ -1,0 +1,265 @@
+"""What to do next, from what the tenant and the store say: a pure function.
+
+There is no journal besides the tenant and the store (design.md, "Lifecycle"): whoever looks at the two and asks `plan`
+gets the same next step, on any machine, after any crash. Nothing here reads a clock, a network or a disk; `run` does
+what the plan says and asks again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from qlik_keys.keystore.base import ClientRecord, Custody, StagedClient
+    from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
+    from qlik_keys.tenant import OAuthClient
+
+
+class Action(StrEnum):
+    """The things that a step can do; each changes one side only and can be done again."""
+
+    STAGE = "stage"
+    REGISTER = "register"
+    CLAIM = "claim"
+    RECORD = "record"
+    TRUST = "trust"
+    REPLACE_SECRET = "replace_secret"  # noqa: S105  # the name of a step
+    REMOVE_DUPLICATE = "remove_duplicate"
+    PROVE = "prove"
+    UNSTAGE = "unstage"
+    MAKE_NEXT = "make_next"
+    PUBLISH = "publish"
+    SWAP = "swap"
+    PROVE_NEXT = "prove_next"
+    PROMOTE = "promote"
+    END_OVERLAP = "end_overlap"
+    PROVE_CURRENT = "prove_current"
+    UNPUBLISH = "unpublish"
+    RETIRE = "retire"
+    PURGE = "purge"
+    REMOVE_SECRETS = "remove_secrets"  # the name of a step
+    NOTE = "note"
+    SETTLE = "settle"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantState:
+    """What the tenant says.
+
+    Attributes:
+        clients: the clients that bear the name or hold the staged key, oldest first.
+        consents: the consent method of each of them that was asked for, by client id.
+    """
+
+    clients: Sequence[OAuthClient] = ()
+    consents: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreState:
+    """What the store says.
+
+    Attributes:
+        staged: the document that waits under the name, if any.
+        records: the records of the tenant state's clients, by client id.
+    """
+
+    staged: StagedClient | None = None
+    records: Mapping[str, ClientRecord] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provision:
+    """The wish for a client, with what this run alone can know.
+
+    Attributes:
+        specification: what the client should be.
+        custody: who shall hold its key; None where nobody says so: a resumed run takes what is there.
+        registered: ids of the clients that this run has registered.
+        secret_known: this run holds the client secret, which the tenant shows once.
+        consent_known: the tenant is known to have the consent that was asked for.
+        proved: the key in the store has logged in.
+    """
+
+    specification: ClientSpecification
+    custody: Custody | None = None
+    registered: frozenset[str] = frozenset()
+    secret_known: bool = False
+    consent_known: bool = False
+    proved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Do this, then ask again.
+
+    Attributes:
+        action: what to do.
+        client_id: to which client, where there is one.
+    """
+
+    action: Action
+    client_id: str = ""
+
+
+# What is staged was begun from a stale look, before another actor's client of that name was finished: it has no client.
+DISCARD = Step(Action.UNSTAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Nothing is left to do: this client is what was asked for."""
+
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A person must decide.
+
+    Attributes:
+        message: what is in the way.
+        hint: what the person can do.
+        differences: field -> (asked for, there).
+    """
+
+    message: str
+    hint: str
+    differences: Mapping[str, tuple[object, object]] = field(default_factory=dict)
+
+
+def plan(tenant: TenantState, store: StoreState, intent: Provision) -> Step | Done | Conflict:
+    """Return the next step towards the intent, or that it is done, or why a person must decide."""
+    if store.staged is None:
+        return _plan_unstaged(tenant, store, intent)
+    return _plan_staged(tenant, store, store.staged, intent)
+
+
+def _plan_unstaged(tenant: TenantState, store: StoreState, intent: Provision) -> Step | Done | Conflict:
+    name = intent.specification.name
+    ours = [client for client in tenant.clients if client.client_id in store.records]
+    others = [client for client in tenant.clients if client.client_id not in store.records]
+    duplicate = _duplicate(others, ours, store, intent)
+    if duplicate:
+        return Step(Action.REMOVE_DUPLICATE, duplicate)
+    if not tenant.clients:
+        return Step(Action.STAGE)
+    if not ours:
+        return Conflict(
+            f"The tenant has a client named {name!r} that is not ours ({others[0].client_id}).",
+            "Choose another name, or take that client over.",
+        )
+    if len(tenant.clients) > 1:
+        ids = ", ".join(client.client_id for client in tenant.clients)
+        return Conflict(f"The tenant has {len(tenant.clients)} clients named {name!r}: {ids}.", "Rename all but one.")
+    client = ours[0]
+    differences = intent.specification.differences(
+        client,
+        store.records[client.client_id],
+        custody=intent.custody,
+        consent=tenant.consents.get(client.client_id),
+    )
+    if differences:
+        told = "; ".join(f"{key}: asked for {asked!r}, there {there!r}" for key, (asked, there) in differences.items())
+        return Conflict(
+            f"The client {name!r} exists with another specification. {told}.",
+            "Ask for what is there, choose another name, or change the client: `rotate` changes key, custody and "
+            "how long it serves; the rest is changed in Qlik's console.",
+            differences,
+        )
+    return Done(client.client_id)
+
+
+def _duplicate(
+    others: Sequence[OAuthClient], ours: Sequence[OAuthClient], store: StoreState, intent: Provision
+) -> str | None:
+    """Return a client that a second actor's run (or a lost answer) made of the same wish, None for none.
+
+    It is ours for certain: this run registered it, or it bears the name *and* holds a key whose private half lies in
+    our store under the other client. Where there is no other, this run registered it from a document that somebody has
+    removed in the same moment, with the client that was there: nobody has its key.
+    """
+    our_kids = {kid for client in ours for kid in store.records[client.client_id].keys}
+    for client in others:
+        if client.client_id in intent.registered or our_kids & {key.kid for key in client.public_keys}:
+            return client.client_id
+    return None
+
+
+def _plan_staged(
+    tenant: TenantState, store: StoreState, staged: StagedClient, intent: Provision
+) -> Step | Done | Conflict:
+    specification = intent.specification
+    if staged.specification != specification.to_document():
+        return Conflict(
+            f"A client named {specification.name!r} is being made already, with another specification.",
+            "Finish that one first (resume), or choose another name.",
+        )
+    mine = [client for client in tenant.clients if _is_mine(client, staged, store, intent)]
+    claimed = next((client for client in mine if client.client_id == staged.client_id), None)
+    surplus = [client.client_id for client in tenant.clients if _is_surplus(client, mine, claimed, store, intent)]
+    if surplus:
+        return Step(Action.REMOVE_DUPLICATE, surplus[0])
+    if claimed is None:
+        if mine:
+            return Step(Action.CLAIM, mine[0].client_id)
+        if any(client.client_id in store.records for client in tenant.clients):
+            return DISCARD
+        if tenant.clients:
+            return Conflict(
+                f"While {specification.name!r} was being made, somebody else made a client of that name "
+                f"({tenant.clients[0].client_id}).",
+                "Rename that client and resume, or choose another name.",
+            )
+        return Step(Action.REGISTER)
+    return _plan_claimed(claimed, store, intent)
+
+
+def _plan_claimed(claimed: OAuthClient, store: StoreState, intent: Provision) -> Step:
+    if claimed.client_id not in store.records:
+        return Step(Action.RECORD, claimed.client_id)
+    if not intent.consent_known:
+        return Step(Action.TRUST, claimed.client_id)
+    if intent.specification.client_secret and not intent.secret_known:
+        return Step(Action.REPLACE_SECRET, claimed.client_id)
+    if not intent.proved:
+        return Step(Action.PROVE, claimed.client_id)
+    return Step(Action.UNSTAGE, claimed.client_id)
+
+
+def _is_mine(client: OAuthClient, staged: StagedClient, store: StoreState, intent: Provision) -> bool:
+    if staged.key is None and client.client_id in intent.registered:
+        return True  # by secret alone, it has no key to be known by once another one is claimed
+    # The claim comes before the record: one that has a record and is not claimed is another document's.
+    is_recorded_elsewhere = client.client_id in store.records and client.client_id != staged.client_id
+    return is_made_from(client, staged) and not is_recorded_elsewhere
+
+
+def _is_surplus(
+    client: OAuthClient, mine: Sequence[OAuthClient], claimed: OAuthClient | None, store: StoreState, intent: Provision
+) -> bool:
+    """Tell whether that client is one too many: made of the staged document beside the claimed one, or of a lost one.
+
+    The latter is a client that this run registered from a document that is not there any more: nobody has its key.
+    """
+    if client in mine:
+        return claimed is not None and client is not claimed
+    return client.client_id in intent.registered and client.client_id not in store.records
+
+
+def is_made_from(client: OAuthClient, staged: StagedClient) -> bool:
+    """Tell whether that client was registered from this staged document.
+
+    A key is proof enough. A client that logs in by secret alone has none, so it must bear the name and be younger than
+    the staged document (with a minute for the clocks' difference), which was written when the name was free.
+    """
+    if staged.key is not None:
+        return staged.key.kid in {key.kid for key in client.public_keys}
+    if staged.client_id:
+        return client.client_id == staged.client_id
+    younger = client.created_at is None or (client.created_at - staged.staged_at).total_seconds() > -60  # noqa: PLR2004
+    return client.client_name == staged.name and not client.public_keys and younger

@@ -1,0 +1,416 @@
+"""Making a client: what each step of "provision" does (`engine` has the loop around them).
+
+Not done here: deciding (`plan`), talking to Qlik or Vault (`tenant`, `keystore`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from qlik_keys.core.clock import utc_now
+from qlik_keys.errors import (
+    AssertionRejected,
+    NeedsPerson,
+    QlikKeysError,
+    StoreConflict,
+    StoreDeleted,
+    StoreDestroyed,
+    StoreNotFound,
+    TenantError,
+    TenantNotFound,
+)
+from qlik_keys.keys import KeySpec, PrivateKey
+from qlik_keys.keystore.base import ClientRecord, KeyOwner, KeyStore, StagedClient, StoredKey
+from qlik_keys.lifecycle.engine import Run
+from qlik_keys.lifecycle.provisioning.plan import (
+    DISCARD,
+    Action,
+    Conflict,
+    Done,
+    Provision,
+    Step,
+    StoreState,
+    TenantState,
+    plan,
+)
+from qlik_keys.lifecycle.record_changes import loss_warnings
+from qlik_keys.lifecycle.verification import Proof, prove
+from qlik_keys.tenant import eq
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Mapping
+
+    from qlik_keys.core.clock import Clock
+    from qlik_keys.core.secret import Secret
+    from qlik_keys.lifecycle.events import StepEvent
+    from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
+    from qlik_keys.tenant import OAuthClient, QlikTenant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provisioned:
+    """A client that is there, proved, with its key in the store.
+
+    Attributes:
+        client_id: its id on the tenant.
+        name: its name.
+        kid: the key id of its current key, "" for a client that logs in by secret alone.
+        created: True when this call made or finished it, False when it was there already.
+        client_secret: only when this call made one; the tenant shows it once.
+        proof: the first login, None when nothing had to be done or the consent is not trusted.
+        warnings: what a person should know.
+    """
+
+    client_id: str
+    name: str
+    kid: str
+    created: bool
+    client_secret: Secret | None = None
+    proof: Proof | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Provisioning(Run):
+    """One run of "provision", from wherever the tenant and the store are to a client that is proved.
+
+    Args:
+        tenant: where the client shall be, with an administrator's credential.
+        store: where its private key shall be.
+        specification: what the client should be.
+        key: what to make its key of; None when the staged document has it, or when there is none.
+        on_step: told before and after each step.
+        cancel: when set, the run stops between two steps.
+        clock: time.
+    """
+
+    operation = "provision"
+
+    def __init__(
+        self,
+        tenant: QlikTenant,
+        store: KeyStore,
+        specification: ClientSpecification,
+        *,
+        key: KeySpec | PrivateKey | None,
+        on_step: Callable[[StepEvent], None] | None,
+        cancel: threading.Event | None,
+        clock: Clock,
+    ) -> None:
+        super().__init__(tenant, store, on_step=on_step, cancel=cancel, clock=clock)
+        self._specification = specification
+        self._key = key
+        self._made_key: StoredKey | None = None
+        # An untrusted client cannot log in, so there is nothing to prove and no consent to set.
+        self._intent = Provision(
+            specification=specification,
+            custody=None if key is None else store.custody,
+            consent_known=not specification.trusted,
+            proved=not specification.trusted,
+        )
+        self._tenant_state = TenantState()
+        self._store_state = StoreState()
+        self._client_secret: Secret | None = None
+        self._secret_hint = ""
+        self._proof: Proof | None = None
+        self._name_was_free_before_staging = False
+        self._created = False
+        self._only_finishes = False
+        self._was_staged = False
+
+    def run(self) -> Provisioned:
+        """Perform step after step until nothing is left to do.
+
+        Raises:
+            NeedsPerson: the name is taken, or somebody else is at it.
+            Interrupted: cancelled between two steps.
+            TenantError, TokenError, StoreError: a step failed; asked for again, it goes on from there.
+        """
+        done = self._drive()
+        return self._result(done.client_id, created=self._created)
+
+    def resume(self) -> Provisioned | None:
+        """Finish what is staged; return None where it is not staged any more, and change nothing.
+
+        Somebody else has finished it since it was listed, or has deleted the client.
+
+        Raises:
+            QlikKeysError: as `run`.
+        """
+        self._only_finishes = True
+        done = self._drive()
+        return self._result(done.client_id, created=self._created) if done.client_id else None
+
+    @property
+    def _client_name(self) -> str:
+        return self._specification.name
+
+    def _plan(self) -> Step | Done | Conflict:
+        self._was_staged = self._was_staged or self._store_state.staged is not None
+        if self._only_finishes and not self._was_staged:
+            return Done("")
+        step = plan(self._tenant_state, self._store_state, self._intent)
+        if self._only_finishes and isinstance(step, Step) and step.action is Action.STAGE:
+            return Done("")
+        return step
+
+    def _is_last(self, step: Step) -> bool:
+        return step.action is Action.UNSTAGE and step != DISCARD
+
+    # --- looking ---
+
+    def _observe(self) -> None:
+        """Look at the store's staged document, then at the tenant, then at the records.
+
+        In this order: a document that was there before the tenant was asked says what its clients are.
+        """
+        self._observe_beside(self._store.read_staged(self._tenant.host, self._specification.name))
+
+    def _observe_beside(self, staged: StagedClient | None) -> None:
+        """Look at the tenant and then at the records, beside that staged document."""
+        name = self._specification.name
+        # The name is compared here as well: how a tenant's filter treats upper case is not published.
+        found = {
+            client.client_id: client
+            for client in self._tenant.oauth_clients.iterate(filter=eq("clientName", name))
+            if client.client_name == name
+        }
+        if staged is not None and staged.client_id and staged.client_id not in found:
+            renamed = self._get(staged.client_id)
+            if renamed is not None:
+                found[renamed.client_id] = renamed
+        clients = sorted(found.values(), key=_age)
+        self._tenant_state = TenantState(clients=clients)
+        records = {client.client_id: self._record(client.client_id) for client in clients}
+        if staged is None and len(clients) == 1 and records[clients[0].client_id] is not None:
+            # It seems to be there: whether all that was asked for is, too, is only known with its consent.
+            self._tenant_state = replace(self._tenant_state, consents=self._consents(clients[0].client_id))
+        self._store_state = StoreState(
+            staged=staged, records={client_id: record for client_id, record in records.items() if record is not None}
+        )
+
+    def _get(self, client_id: str) -> OAuthClient | None:
+        try:
+            return self._tenant.oauth_clients.get(client_id)
+        except TenantNotFound:
+            return None
+
+    def _consents(self, client_id: str) -> dict[str, str]:
+        try:
+            return {client_id: self._tenant.oauth_clients.connection_config(client_id).consent_method}
+        except TenantNotFound:
+            return {client_id: ""}  # without a connection configuration nothing is trusted
+
+    def _record(self, client_id: str) -> ClientRecord | None:
+        try:
+            return self._store.read(self._tenant.host, client_id)
+        except (StoreDeleted, StoreDestroyed):
+            raise  # it is ours, and its error says what brings it back
+        except StoreNotFound:
+            return None
+
+    # --- doing ---
+
+    def _actions(self) -> Mapping[Action, Callable[[str], None]]:
+        return {
+            Action.STAGE: self._stage,
+            Action.REGISTER: self._register,
+            Action.CLAIM: self._claim,
+            Action.RECORD: self._write_record,
+            Action.TRUST: self._trust,
+            Action.REPLACE_SECRET: self._replace_secret,
+            Action.REMOVE_DUPLICATE: self._remove_duplicate,
+            Action.PROVE: self._prove,
+            Action.UNSTAGE: self._unstage,
+        }
+
+    def _attempt(self, step: Step) -> QlikKeysError | None:
+        self._created = self._created or not (step.action is Action.STAGE or step == DISCARD)
+        return super()._attempt(step)
+
+    def _stage(self, _: str) -> None:
+        owner = KeyOwner(self._tenant.host, self._specification.name)
+        if self._made_key is None and isinstance(self._key, PrivateKey):
+            self._made_key = self._store.import_key(self._key, owner)
+        elif self._made_key is None and isinstance(self._key, KeySpec):
+            self._made_key = self._store.make_key(self._key, owner)
+        wanted = StagedClient(
+            tenant_host=self._tenant.host,
+            name=self._specification.name,
+            specification=self._specification.to_document(),
+            staged_at=utc_now(self._clock),
+            key=self._made_key,
+        )
+        try:
+            staged = self._store.stage(wanted)
+        except StoreConflict:
+            staged = None
+        if staged is None:
+            if self._made_key is not None:
+                self._store.discard_key(self._made_key)
+                self._made_key = None
+            if self._store.read_staged(self._tenant.host, wanted.name) is None:
+                raise StoreConflict(f"Somebody else was at {wanted.name!r} and is gone.", hint="Ask again.")
+            raise NeedsPerson(
+                f"Somebody else began to make a client named {wanted.name!r} at this moment.",
+                hint="Ask again in a minute: you then get that client, or finish it.",
+                retryable=True,
+            )
+        self._store_state = replace(self._store_state, staged=staged)
+        self._name_was_free_before_staging = True
+
+    def _register(self, _: str) -> None:
+        if self._name_was_free_before_staging:
+            # Another actor may have done it all between that look and the staging. From now on nobody else can: the
+            # name is looked up once more, and then only clients of this document can come. What is staged was just read
+            # back; whoever has gone on with it since has made a client that this look shows, or wins at the claim.
+            self._name_was_free_before_staging = False
+            self._observe_beside(self._staged)
+            if self._tenant_state.clients:
+                return  # and the plan decides anew
+        key = self._staged.key
+        public = None if key is None else key.public
+        created = self._tenant.oauth_clients.create(self._specification.registration(public))
+        client = created.client
+        self._client_secret = created.client_secret
+        self._secret_hint = client.client_secrets[0].hint if len(client.client_secrets) == 1 else ""
+        self._intent = replace(
+            self._intent,
+            registered=self._intent.registered | {client.client_id},
+            secret_known=created.client_secret is not None,
+            consent_known=True,  # asked for in the same call; the proof fails without it
+        )
+        self._tenant_state = TenantState(clients=sorted((*self._tenant_state.clients, client), key=_age))
+
+    def _claim(self, client_id: str) -> None:
+        staged = self._staged
+        forsaken = staged.client_id
+        staged = self._store.stage(replace(staged, client_id=client_id))
+        self._store_state = replace(self._store_state, staged=staged)
+        if client_id not in self._intent.registered:  # another attempt's client: its consent and secret are not known
+            self._intent = replace(
+                self._intent,
+                consent_known=not self._specification.trusted,
+                secret_known=False,
+                proved=not self._specification.trusted,
+            )
+        if forsaken:
+            self._store.delete(self._tenant.host, forsaken)
+
+    def _write_record(self, client_id: str) -> None:
+        staged = self._staged
+        now = utc_now(self._clock)
+        keys = {}
+        if staged.key is not None:
+            keys[staged.key.kid] = replace(staged.key, state="current", promoted_at=now)
+        record = self._store.write(
+            ClientRecord(
+                tenant_host=self._tenant.host,
+                client_id=client_id,
+                client_name=self._specification.name,
+                token_url=self._tenant.token_url,
+                custody=self._store.custody if staged.key is None else staged.key.custody,
+                keys=keys,
+                rotate_by=now + timedelta(days=self._specification.rotate_after_days) if keys else None,
+            ),
+            is_first=client_id in self._intent.registered,
+        )
+        self._store_state = replace(self._store_state, records={**self._store_state.records, client_id: record})
+
+    def _trust(self, client_id: str) -> None:
+        if self._tenant.oauth_clients.connection_config(client_id).consent_method != "trusted":
+            self._tenant.oauth_clients.set_consent(client_id, "trusted")
+        self._intent = replace(self._intent, consent_known=True)
+
+    def _replace_secret(self, client_id: str) -> None:
+        # Nobody has seen the first secret: the answer that held it was lost with the run that asked for it. If another
+        # run has finished meanwhile, somebody has one, and it must live.
+        there = self._store.read_staged(self._tenant.host, self._specification.name)
+        if there is None or there.version != self._staged.version:
+            raise StoreConflict("Somebody else goes on with this client at this moment.", hint="Ask again in a minute.")
+        for client in self._tenant_state.clients:
+            for secret in client.client_secrets if client.client_id == client_id else ():
+                with contextlib.suppress(TenantNotFound):
+                    self._tenant.oauth_clients.delete_secret(client_id, secret.hint)
+        made = self._tenant.oauth_clients.create_secret(client_id)
+        self._client_secret, self._secret_hint = made.client_secret, made.hint
+        self._intent = replace(self._intent, secret_known=True)
+
+    def _secret_is_gone(self, client_id: str) -> bool:
+        """Tell whether somebody else, who went on with the same client, has replaced the secret of this run."""
+        if self._client_secret is None or not self._secret_hint:
+            return False
+        client = self._get(client_id)
+        return client is None or self._secret_hint not in {secret.hint for secret in client.client_secrets}
+
+    def _remove_duplicate(self, client_id: str) -> None:
+        with contextlib.suppress(TenantNotFound):
+            self._tenant.oauth_clients.delete(client_id)
+        rest = [client for client in self._tenant_state.clients if client.client_id != client_id]
+        self._tenant_state = TenantState(clients=rest)
+
+    def _prove(self, client_id: str) -> None:
+        try:
+            self._proof = prove(
+                self._tenant,
+                self._store,
+                client_id,
+                key=self._store_state.records[client_id].current,
+                client_secret=self._client_secret,
+                cancel=self._cancel,
+                is_hopeless=lambda: self._secret_is_gone(client_id),
+                clock=self._clock,
+            )
+        except AssertionRejected:
+            if self._specification.key is not None or not self._secret_is_gone(client_id):
+                raise
+        else:
+            self._intent = replace(self._intent, proved=True)
+            return
+        self._client_secret = None
+        self._intent = replace(self._intent, secret_known=False)
+        self._observe()
+
+    def _unstage(self, client_id: str) -> None:
+        staged = self._staged
+        self._store.unstage(staged, look_after=not client_id)
+        # Somebody may have finished what this run had staged: then the key is a client's by now.
+        named = {kid for record in self._store_state.records.values() for kid in record.keys}
+        if not client_id and staged.key is not None and staged.key.kid not in named:
+            self._store.discard_key(staged.key)
+        self._store_state = replace(self._store_state, staged=None)
+
+    @property
+    def _staged(self) -> StagedClient:
+        assert self._store_state.staged is not None  # the plan asks for these steps only when something is staged
+        return self._store_state.staged
+
+    def _result(self, client_id: str, *, created: bool) -> Provisioned:
+        record = self._store_state.records[client_id]
+        current = record.current
+        warnings = [*loss_warnings(record)]
+        if not self._specification.trusted:
+            warnings.append("The consent method is not trusted, so the client cannot log in yet, and was not proved.")
+        if current is not None and self._intent.custody not in (None, current.custody):
+            warnings.append(f"Its key was made before this run, in custody {current.custody}, and stays there.")
+        with contextlib.suppress(TenantError):  # all is done: a secret that is shown once is not lost for a doubt
+            if self._secret_is_gone(client_id):
+                self._client_secret = None
+        if self._specification.client_secret and self._client_secret is None:
+            warnings.append("The client secret was shown to whoever finished the client; it cannot be shown again.")
+        return Provisioned(
+            client_id=client_id,
+            name=self._specification.name,
+            kid=current.kid if current else "",
+            created=created,
+            client_secret=self._client_secret,
+            proof=self._proof,
+            warnings=tuple(warnings),
+        )
+
+
+def _age(client: OAuthClient) -> tuple[str, str]:
+    return (client.created_at.isoformat() if client.created_at else "", client.client_id)

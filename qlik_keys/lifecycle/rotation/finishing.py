@@ -1,0 +1,242 @@
+"""Finishing the operation that a client's record says is in progress, and what every operation on its keys returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from qlik_keys.core.arguments import TEXT, optional
+from qlik_keys.core.clock import utc_now
+from qlik_keys.errors import (
+    ConfigurationError,
+    NeedsPerson,
+)
+from qlik_keys.keys import KeySpec, PrivateKey
+from qlik_keys.keys.spec import ROTATE_AFTER
+from qlik_keys.lifecycle.deletion import delete_client
+from qlik_keys.lifecycle.in_progress import merged, spec_of
+from qlik_keys.lifecycle.record_changes import loss_warnings
+from qlik_keys.lifecycle.rotation.plan import KeyIntent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from qlik_keys.keystore.base import ClientRecord, Custody, StartedOperation
+    from qlik_keys.lifecycle.context import Workplace
+    from qlik_keys.lifecycle.rotation.run import KeyRun
+    from qlik_keys.lifecycle.verification import Proof
+    from qlik_keys.tenant import RegisteredKey
+
+
+# Taking away a key ends no token (qlik-cloud-contract); that machines' tokens are in the list too is an assumption.
+TOKENS_LIVE_ON = (
+    "Access tokens that were issued before live on until their own end: look for them with `qlik-keys oauth-token ls`."
+)
+CUSTODY_WORDS: Mapping[Custody, str] = {
+    "kv": "kv (readable by whoever may read the secret)",
+    "transit": "transit (Vault signs and never gives the key out)",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotated:
+    """What became of a client's keys.
+
+    Attributes:
+        client_id: the client.
+        name: its name.
+        kid: the key that consumers use now.
+        old_kids: keys that still log in beside it, until `retire_at`.
+        retired: keys that were taken away.
+        retire_at: when the last old key may go, UTC; None where there is none.
+        proof: the new key's first login, None where no key was made.
+        made_key: this call itself made `kid`; False where it finished what another call had started, or took keys away.
+        warnings: what a person should know.
+    """
+
+    client_id: str
+    name: str
+    kid: str
+    old_kids: tuple[str, ...] = ()
+    retired: tuple[str, ...] = ()
+    retire_at: datetime | None = None
+    proof: Proof | None = None
+    made_key: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+def finish(work: Workplace, record: ClientRecord) -> Rotated | None:
+    """Finish the operation that a record says is in progress, as it was meant, whoever started it.
+
+    Returns:
+        What became of the keys; None where the client was to be deleted.
+
+    Raises:
+        QlikKeysError: as that operation does.
+    """
+    started = record.operation
+    if started is not None and started.name == "delete":
+        delete_client(work, record.client_id, keep_secret=started.keep_secret, is_resumed=True)
+        return None
+    return finished_as(work, record, started)
+
+
+def finished_as(work: Workplace, record: ClientRecord, started: StartedOperation | None) -> Rotated:
+    """Finish an operation other than a deletion; None is one that the record does not name.
+
+    Raises:
+        QlikKeysError: as that operation does.
+    """
+    if started is None:
+        return finished(work.key_run(record, KeyIntent(now=utc_now(work.clock)), operation="rotate"), record)
+    custody, key = custody_of_next(work, record, started.custody), kind_for(record, started)
+    if started.name == "revoke":
+        return revoked(work, record, started, key=key, custody=custody)
+    intent = KeyIntent(now=utc_now(work.clock), operation=started, allow_swap=started.allow_swap)
+    run = work.key_run(
+        record, intent, operation=started.name, key=key, rotate_after=rotate_after_of(started), custody=custody
+    )
+    return finished(run, record)
+
+
+def finished_first(work: Workplace, record: ClientRecord, started: StartedOperation) -> Rotated:
+    """Finish a stronger operation that is in progress instead of another one, and say so.
+
+    Raises:
+        NeedsPerson: it is a deletion.
+        QlikKeysError: as that operation does.
+    """
+    if started.name == "delete":
+        raise _being_deleted(record, started)
+    result = finished_as(work, record, started)
+    return replace(
+        result, warnings=(f"Another operation was in progress and is finished: {started.to_text()}.", *result.warnings)
+    )
+
+
+def together(record: ClientRecord, wanted: StartedOperation) -> StartedOperation:
+    """Return what is in progress once an operation is asked for of a client.
+
+    Raises:
+        NeedsPerson: the client is being deleted.
+    """
+    held = record.operation
+    started = wanted if held is None else merged(held, wanted)
+    if started is None:
+        assert held is not None
+        raise _being_deleted(record, held)
+    return started
+
+
+def _being_deleted(record: ClientRecord, started: StartedOperation) -> NeedsPerson:
+    return NeedsPerson(
+        f"{record.client_name!r} is being deleted: {started.to_text()}.", hint="`qlik-keys resume` finishes that."
+    )
+
+
+def revoked(
+    work: Workplace,
+    record: ClientRecord,
+    started: StartedOperation,
+    *,
+    key: KeySpec | PrivateKey,
+    custody: Custody,
+) -> Rotated:
+    """Run a revocation to its end.
+
+    Raises:
+        QlikKeysError: as `operations.revoke`.
+    """
+    intent = KeyIntent(now=utc_now(work.clock), operation=started, allow_swap=started.allow_swap)
+    run = work.key_run(
+        record, intent, operation="revoke", key=key, rotate_after=rotate_after_of(started), custody=custody
+    )
+    result = finished(run, record)
+    client = run.client
+    theirs = () if client is None else tuple(not_ours(client.public_keys, run.record))
+    secrets = ("Its client secrets still log in.",) if client is not None and client.client_secrets else ()
+    return replace(result, warnings=tuple(dict.fromkeys((*result.warnings, *theirs, *secrets, TOKENS_LIVE_ON))))
+
+
+def not_ours(registered: Iterable[RegisteredKey], record: ClientRecord) -> list[str]:
+    """Return a sentence for each registered key that the record does not have."""
+    return [
+        f"Somebody else's key {other.kid!r} is registered too, and was left alone."
+        for other in registered
+        if other.kid not in record.keys
+    ]
+
+
+def rotate_after_of(started: StartedOperation) -> timedelta:
+    """Return how long the next key of an operation should serve."""
+    seconds = started.rotate_after_seconds
+    return ROTATE_AFTER if seconds is None else timedelta(seconds=seconds)
+
+
+def kind_for(record: ClientRecord, started: StartedOperation) -> KeySpec:
+    """Return the kind of key that an operation makes next."""
+    return spec_of(started.key) or same_kind(record)
+
+
+def finished(run: KeyRun, before: ClientRecord) -> Rotated:
+    """Run a run to its end and return what became of the keys.
+
+    Raises:
+        QlikKeysError: as `KeyRun.run`.
+    """
+    run.run()
+    record = run.record
+    old = record.in_state("previous")
+    return Rotated(
+        client_id=record.client_id,
+        name=record.client_name,
+        kid=record.current.kid if record.current else "",
+        old_kids=tuple(key.kid for key in old),
+        retired=tuple(kid for kid in before.keys if kid not in record.keys),
+        retire_at=max((key.retire_at for key in old if key.retire_at is not None), default=None),
+        proof=run.proof,
+        made_key=bool(run.made_kid) and record.current is not None and run.made_kid == record.current.kid,
+        warnings=(*custody_change(before, record), *run.warnings, *loss_warnings(record)),
+    )
+
+
+def same_kind(record: ClientRecord) -> KeySpec:
+    """Return the kind of the current key."""
+    current = record.current
+    return (current.public.spec if current is not None else None) or KeySpec("ES384")
+
+
+def checked_custody(custody: str | None) -> None:
+    """Refuse a custody that there is not.
+
+    Raises:
+        ConfigurationError: it is neither "kv" nor "transit".
+        TypeError: it is no text.
+    """
+    optional(TEXT, custody=custody)
+    if custody is not None and custody not in CUSTODY_WORDS:
+        raise ConfigurationError(f"There is no custody {custody!r}.", hint='Give "kv" or "transit".')
+
+
+def custody_of_next(work: Workplace, record: ClientRecord, asked: Custody | None) -> Custody:
+    """Return who shall hold the next key: who is asked for, else who holds the current one.
+
+    The store's own custody is that of first keys: a store that was made for another purpose moves no key.
+
+    Raises:
+        ConfigurationError: there is no such custody.
+    """
+    checked_custody(asked)
+    if asked is not None:
+        return asked
+    held = record.current or next(iter(record.keys.values()), None)
+    return work.store.custody if held is None else held.custody
+
+
+def custody_change(before: ClientRecord, after: ClientRecord) -> tuple[str, ...]:
+    """Return a sentence where the current key has another custody than the one before it, else none."""
+    old, new = before.current, after.current
+    if old is None or new is None or old.custody == new.custody:
+        return ()
+    return (f"The key's custody changes from {CUSTODY_WORDS[old.custody]} to {CUSTODY_WORDS[new.custody]}.",)

@@ -1,0 +1,231 @@
+"""The operations on the keys of a client that is there: `rotate`, `retire_due`, `revoke`, `adopt`, `delete`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from qlik_keys.core.arguments import TEXT, require
+from qlik_keys.core.clock import SYSTEM_CLOCK
+from qlik_keys.keys import wrong_key
+from qlik_keys.keys.spec import ROTATE_AFTER
+from qlik_keys.lifecycle import deletion
+from qlik_keys.lifecycle.context import Workplace
+from qlik_keys.lifecycle.rotation import options as rotation_options
+from qlik_keys.lifecycle.rotation import retirement
+from qlik_keys.lifecycle.rotation.finishing import Rotated
+from qlik_keys.lifecycle.rotation.options import DEFAULT_OVERLAP
+from qlik_keys.lifecycle.shared_keys import shared_key_warnings
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from qlik_keys.core.clock import Clock
+    from qlik_keys.keys import KeySpec, PrivateKey
+    from qlik_keys.keystore.base import Custody, KeyStore
+    from qlik_keys.lifecycle.events import StepEvent
+    from qlik_keys.tenant import QlikTenant
+
+__all__ = ["Rotated", "adopt", "delete", "retire_due", "revoke", "rotate"]
+
+
+def rotate(
+    tenant: QlikTenant,
+    store: KeyStore,
+    client_id: str,
+    *,
+    key: KeySpec | PrivateKey | None = None,
+    overlap: timedelta = DEFAULT_OVERLAP,
+    allow_swap: bool = False,
+    rotate_after: timedelta = ROTATE_AFTER,
+    custody: Custody | None = None,
+    on_step: Callable[[StepEvent], None] | None = None,
+    cancel: threading.Event | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> Rotated:
+    """Replace a client's key without downtime: both keys log in until the overlap is over.
+
+    The new key is stored, registered beside the old one, proved, and only then the one that consumers read. A rotation
+    that was cut off is finished, not begun a second time.
+
+    Args:
+        tenant: the tenant, with a TenantAdmin's credential.
+        store: where the client's key is.
+        client_id: the client, by id or name.
+        key: the kind of key to make, or a key to bring along; by default one of the same kind.
+        overlap: how long the old key goes on; zero takes it away at once.
+        allow_swap: where the tenant takes only one key at a time, put the new one in the old one's place; until it is
+            proved, a login with the old key fails.
+        rotate_after: how long the new key should serve.
+        custody: who shall hold the new key, "kv" or "transit"; by default who holds the current one.
+        on_step: told before and after each step.
+        cancel: when set, the run stops between two steps.
+        clock: time.
+
+    Raises:
+        NeedsPerson: the tenant takes one key only, an older rotation's overlap is not over, or somebody else is at it.
+        StoreNotFound: the store has no key of that client; `adopt` gives it one.
+        TenantNotFound: the tenant has no such client.
+        AssertionRejected: the new key cannot log in; the old one still can.
+        Interrupted: cancelled between two steps.
+        TenantError, TokenError, StoreError: a step failed; asked for again, it goes on from there.
+        TypeError: the key is none, for instance a PEM text; it is not quoted.
+    """
+    wrong = wrong_key(key)
+    if wrong is not None:
+        del key
+        raise wrong
+    work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
+    shared = shared_key_warnings(tenant, key, client_id)
+    result = rotation_options.rotate(
+        work,
+        client_id,
+        key=key,
+        overlap=overlap,
+        allow_swap=allow_swap,
+        rotate_after=rotate_after,
+        custody=custody,
+    )
+    return replace(result, warnings=(*result.warnings, *shared))
+
+
+def revoke(
+    tenant: QlikTenant,
+    store: KeyStore,
+    client_id: str,
+    *,
+    key: KeySpec | PrivateKey | None = None,
+    allow_swap: bool = False,
+    custody: Custody | None = None,
+    on_step: Callable[[StepEvent], None] | None = None,
+    cancel: threading.Event | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> Rotated:
+    """Replace a client's key now, because it is compromised: no overlap, and every older key goes too.
+
+    When it succeeds, no key that was registered before the call logs in, except one that the call itself brings along
+    as `key`. That includes a key that an earlier, interrupted revocation has made: it may be compromised as well, so
+    another `revoke` replaces it, while `resume` finishes the earlier revocation and leaves it in place. A compromised
+    key that is not registered any more, or not yet, is not registered again.
+
+    The new key stays in the custody of the old one unless `custody` asks for another.
+
+    Raises:
+        The same as `rotate`.
+    """
+    wrong = wrong_key(key)
+    if wrong is not None:
+        del key
+        raise wrong
+    work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
+    shared = shared_key_warnings(tenant, key, client_id)
+    result = rotation_options.revoke(work, client_id, key=key, allow_swap=allow_swap, custody=custody)
+    return replace(result, warnings=(*result.warnings, *shared))
+
+
+def retire_due(
+    tenant: QlikTenant,
+    store: KeyStore,
+    client_id: str | None = None,
+    *,
+    force: bool = False,
+    on_step: Callable[[StepEvent], None] | None = None,
+    cancel: threading.Event | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> list[Rotated]:
+    """Take away the old keys whose overlap is over, of one client or of all.
+
+    Afterwards the tenant refuses the old key, and no readable version of the client's secret shows it.
+
+    Args:
+        tenant: the tenant, with a TenantAdmin's credential.
+        store: where the keys are.
+        client_id: one client, by id or name; by default all that the store has for this tenant.
+        force: also those whose overlap is not over.
+        on_step: told before and after each step.
+        cancel: when set, the run stops between two steps.
+        clock: time.
+
+    Returns:
+        One entry for each client that lost a key.
+
+    Raises:
+        FleetError: of all clients, some could not be looked after; its `results` has all, and the others lost their old
+            keys, unless what failed concerns all. Asked for again, none is retired twice.
+        NeedsPerson: that one client's overlap is not over (it says how long is left), or its current key is not
+            registered, so that nothing may be taken away.
+        TenantError, TokenError, StoreError: as they say.
+    """
+    work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
+    if client_id is None:
+        return retirement.retire_due(work, force=force)
+    return rotation_options.retire(work, client_id, force=force)
+
+
+def adopt(
+    tenant: QlikTenant,
+    store: KeyStore,
+    client_id: str,
+    *,
+    key: KeySpec | PrivateKey | None = None,
+    remove_secrets: bool = False,
+    rotate_after: timedelta = ROTATE_AFTER,
+    custody: Custody | None = None,
+    on_step: Callable[[StepEvent], None] | None = None,
+    cancel: threading.Event | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> Rotated:
+    """Give a client that was made elsewhere a key of ours; once that is proved and if asked for, take its secrets away.
+
+    Keys of others that are registered with the client are kept, and named in the warnings. The store's custody holds
+    the key, or the one that `custody` asks for.
+
+    Raises:
+        NeedsPerson: the client is no machine, or the tenant takes no further key.
+        TenantNotFound: the tenant has no such client.
+        TenantError, TokenError, StoreError: a step failed; asked for again, it goes on from there.
+        TypeError: the key is none, for instance a PEM text; it is not quoted.
+    """
+    wrong = wrong_key(key)
+    if wrong is not None:
+        del key
+        raise wrong
+    work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
+    shared = shared_key_warnings(tenant, key, client_id)
+    result = rotation_options.adopt(
+        work, client_id, key=key, remove_secrets=remove_secrets, rotate_after=rotate_after, custody=custody
+    )
+    return replace(result, warnings=(*result.warnings, *shared))
+
+
+def delete(
+    tenant: QlikTenant,
+    store: KeyStore,
+    client_id: str,
+    *,
+    confirm: str,
+    keep_secret: bool = False,
+    on_step: Callable[[StepEvent], None] | None = None,
+) -> None:
+    """Delete a client for good, and then its keys in the store. Nobody can undo it.
+
+    Args:
+        tenant: the tenant, with a TenantAdmin's credential.
+        store: where its keys are.
+        client_id: the client, by id or name.
+        confirm: its id once more, also where it is named.
+        keep_secret: leave the store's record.
+        on_step: told before and after each step.
+
+    Raises:
+        ConfigurationError: `confirm` is not the client's id; or several clients have that name.
+        TypeError: `confirm` is no text, for instance None.
+        TenantNotFound: there is nothing to delete, on the tenant or in the store.
+        StoreConflict: the store's document is not ours.
+        TenantError, StoreError: as they say; asked for again, it goes on from there.
+    """
+    require(TEXT, confirm=confirm)  # None is a plan's alone: a look-up that found nothing must not confirm
+    work = Workplace(tenant=tenant, store=store, on_step=on_step)
+    deletion.delete(work, client_id, confirm=confirm, keep_secret=keep_secret)

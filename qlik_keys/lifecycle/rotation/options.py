@@ -1,0 +1,343 @@
+"""What each wish for a client's keys comes to: `operations` has it for people, `preview` for plans.
+
+Every function takes a `Workplace`, which says whether the steps are done or only told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from qlik_keys.core.arguments import DURATION, FLAG, require
+from qlik_keys.core.clock import utc_now
+from qlik_keys.errors import (
+    ConfigurationError,
+    NeedsPerson,
+    StoreDeleted,
+    StoreDestroyed,
+    StoreNotFound,
+    TenantNotFound,
+)
+from qlik_keys.keys import KeySpec, PrivateKey
+from qlik_keys.keys.spec import ROTATE_AFTER
+from qlik_keys.keystore.base import ClientRecord
+from qlik_keys.keystore.lookup import by_id_or_name
+from qlik_keys.lifecycle.deletion import staged_of
+from qlik_keys.lifecycle.in_progress import kind_of
+from qlik_keys.lifecycle.missing_clients import gone_or_unknown
+from qlik_keys.lifecycle.provisioning.specification import refuse_unserviceable
+from qlik_keys.lifecycle.record_changes import LONGEST
+from qlik_keys.lifecycle.rotation.finishing import (
+    Rotated,
+    checked_custody,
+    custody_of_next,
+    finished,
+    finished_first,
+    kind_for,
+    not_ours,
+    revoked,
+    rotate_after_of,
+    same_kind,
+    together,
+)
+from qlik_keys.lifecycle.rotation.plan import KeyIntent, leaving
+
+if TYPE_CHECKING:
+    from qlik_keys.keystore.base import Custody
+    from qlik_keys.lifecycle.context import Workplace
+
+DEFAULT_OVERLAP = timedelta(hours=24)
+_MACHINE = "client_credentials"
+
+
+def rotate(
+    work: Workplace,
+    client: str,
+    *,
+    key: KeySpec | PrivateKey | None = None,
+    overlap: timedelta = DEFAULT_OVERLAP,
+    allow_swap: bool = False,
+    rotate_after: timedelta = ROTATE_AFTER,
+    custody: Custody | None = None,
+) -> Rotated:
+    """See `operations.rotate`."""
+    require(FLAG, allow_swap=allow_swap)
+    refuse_overlap(overlap)
+    refuse_unserviceable(rotate_after)
+    checked_custody(custody)
+    return by_id_or_name(
+        work.tenant,
+        work.store,
+        client,
+        lambda client_id: rotate_of(
+            work,
+            work.read(client_id),
+            key=key,
+            overlap=overlap,
+            allow_swap=allow_swap,
+            rotate_after=rotate_after,
+            custody=custody,
+        ),
+    )
+
+
+def refuse_overlap(overlap: timedelta) -> None:
+    """Refuse an overlap that there cannot be.
+
+    Raises:
+        ConfigurationError: it is negative, or longer than ten years.
+        TypeError: it is no timedelta.
+    """
+    require(DURATION, overlap=overlap)
+    if not timedelta(0) <= overlap <= LONGEST:
+        raise ConfigurationError(
+            "The overlap is negative, or longer than ten years.", hint="Zero retires the old key at once."
+        )
+
+
+def rotate_of(
+    work: Workplace,
+    record: ClientRecord,
+    *,
+    overlap: timedelta,
+    key: KeySpec | PrivateKey | None = None,
+    allow_swap: bool = False,
+    rotate_after: timedelta = ROTATE_AFTER,
+    custody: Custody | None = None,
+) -> Rotated:
+    """Rotate a client whose record was just read; see `operations.rotate`."""
+    wanted = work.started(
+        "rotate",
+        allow_swap=allow_swap,
+        custody=custody,
+        key=kind_of(key),
+        rotate_after_seconds=int(rotate_after.total_seconds()),
+    )
+    started = together(record, wanted)
+    if started.name != "rotate":
+        return finished_first(work, record, started)
+    kept = custody_of_next(work, record, custody or started.custody)
+    is_free = not record.is_in_progress or (record.operation is not None and record.operation.name == "retire")
+    intent = KeyIntent(
+        now=utc_now(work.clock),
+        operation=started,
+        new_key=is_free,
+        overlap_seconds=int(overlap.total_seconds()),
+        allow_swap=started.allow_swap,
+    )
+    if not intent.new_key:
+        _refuse_other_custody(record, custody)
+    run = work.key_run(
+        record,
+        intent,
+        operation="rotate",
+        key=key or same_kind(record),
+        rotate_after=rotate_after_of(started),
+        custody=kept,
+    )
+    result = finished(run, record)
+    if result.made_key:
+        return result
+    whose = f": {started.to_text()}" if record.operation is not None else ""
+    return replace(
+        result,
+        warnings=(
+            f"A rotation was in progress{whose}. Rotating again finishes it and makes no further key.",
+            *result.warnings,
+        ),
+    )
+
+
+def revoke(
+    work: Workplace,
+    client: str,
+    *,
+    key: KeySpec | PrivateKey | None = None,
+    allow_swap: bool = False,
+    custody: Custody | None = None,
+) -> Rotated:
+    """See `operations.revoke`."""
+    require(FLAG, allow_swap=allow_swap)
+    checked_custody(custody)
+    return by_id_or_name(
+        work.tenant,
+        work.store,
+        client,
+        lambda client_id: _revoke(work, client_id, key=key, allow_swap=allow_swap, custody=custody),
+    )
+
+
+def _revoke(
+    work: Workplace, client_id: str, *, key: KeySpec | PrivateKey | None, allow_swap: bool, custody: Custody | None
+) -> Rotated:
+    record = work.read(client_id)
+    started = together(record, work.started("revoke", allow_swap=allow_swap, custody=custody, key=kind_of(key)))
+    if not _is_being_made(record, key):
+        # Every key that there is, also one that an interrupted revocation has made: who asks for another revocation,
+        # and not for `resume`, may know that this key is compromised too.
+        started = replace(started, compromised=started.compromised | record.keys.keys())
+    kept = custody_of_next(work, record, custody or started.custody)
+    return revoked(work, record, started, key=key or kind_for(record, started), custody=kept)
+
+
+def _is_being_made(record: ClientRecord, key: KeySpec | PrivateKey | None) -> bool:
+    """Tell whether a key that was brought along is the one that an interrupted revocation has stored already."""
+    held = record.operation
+    return (
+        isinstance(key, PrivateKey)
+        and held is not None
+        and held.name == "revoke"
+        and key.public.kid in record.keys.keys() - held.compromised
+    )
+
+
+def retire(work: Workplace, client: str, *, force: bool = False) -> list[Rotated]:
+    """Retire what is due of one client; see `operations.retire_due`."""
+    require(FLAG, force=force)
+
+    def perform(client_id: str) -> list[Rotated]:
+        record = work.read(client_id)
+        if record.operation is not None and record.operation.name != "retire":
+            return [finished_first(work, record, record.operation)]
+        now = utc_now(work.clock)
+        moments = [key.retire_at for key in record.in_state("previous") if key.retire_at is not None]
+        waiting = [moment for moment in moments if moment > now]
+        if waiting and not force:
+            raise NeedsPerson(
+                f"The old key of {record.client_name!r} may go in {_words(max(waiting) - now)}, not before.",
+                hint="Wait for it, or force it, which locks out whoever still uses the old key.",
+            )
+        result = retire_of(work, record, force=force)
+        return [] if result is None else [result]
+
+    return by_id_or_name(work.tenant, work.store, client, perform)
+
+
+def retire_of(work: Workplace, record: ClientRecord, *, force: bool) -> Rotated | None:
+    """Retire what is due of a client's keys; return None where nothing is.
+
+    Raises:
+        QlikKeysError: as `operations.retire_due`, of one client.
+    """
+    if record.operation is not None and record.operation.name != "retire":
+        return None  # `resume` finishes it
+    started = record.operation or work.started("retire")
+    intent = KeyIntent(now=utc_now(work.clock), operation=started, force_retire=force)
+    forced = force and record.in_state("previous")
+    if record.in_state("next") or not (record.unpurged or leaving(record, intent) or forced):
+        return None  # nothing is due, or a rotation is in progress, which `resume` finishes
+    return finished(work.key_run(record, intent, operation="retire"), record)
+
+
+def adopt(
+    work: Workplace,
+    client: str,
+    *,
+    key: KeySpec | PrivateKey | None = None,
+    remove_secrets: bool = False,
+    rotate_after: timedelta = ROTATE_AFTER,
+    custody: Custody | None = None,
+) -> Rotated:
+    """See `operations.adopt`."""
+    require(FLAG, remove_secrets=remove_secrets)
+    refuse_unserviceable(rotate_after)
+    checked_custody(custody)
+    return by_id_or_name(
+        work.tenant,
+        work.store,
+        client,
+        lambda client_id: _adopt(
+            work, client_id, key=key, remove_secrets=remove_secrets, rotate_after=rotate_after, custody=custody
+        ),
+    )
+
+
+def _adopt(
+    work: Workplace,
+    client_id: str,
+    *,
+    key: KeySpec | PrivateKey | None,
+    remove_secrets: bool,
+    rotate_after: timedelta,
+    custody: Custody | None,
+) -> Rotated:
+    host = work.tenant.host
+    try:
+        client = work.tenant.oauth_clients.get(client_id)
+    except TenantNotFound as problem:
+        raise gone_or_unknown(problem, work.store, host, client_id) from None
+    if _MACHINE not in client.allowed_grant_types:
+        raise NeedsPerson(
+            f"{client.client_name!r} is no machine-to-machine client: it lacks the grant {_MACHINE}.",
+            hint="Add Machine-to-machine to it first, or choose another client.",
+        )
+    if staged_of(work, client):
+        raise NeedsPerson(
+            f"{client.client_name!r} is one of ours that is being made, and is not finished.",
+            hint="Finish it: ask `resume`, or `provision` with the same name.",
+        )
+    try:
+        record = work.read(client_id)
+    except StoreDeleted:
+        raise  # it can be brought back; a new record would bury its keys
+    except StoreNotFound as problem:
+        if isinstance(problem, StoreDestroyed):
+            work.step("adopt", "delete_record", client.client_name, lambda: work.store.delete(host, client_id))
+        record = ClientRecord(
+            tenant_host=work.tenant.host,
+            client_id=client_id,
+            client_name=client.client_name,
+            token_url=work.tenant.token_url,
+            custody=custody or work.store.custody,
+            keys={},
+        )
+    if record.keys:
+        _refuse_other_custody(record, custody)
+    wanted = work.started(
+        "adopt",
+        remove_secrets=remove_secrets,
+        custody=custody,
+        key=kind_of(key),
+        rotate_after_seconds=int(rotate_after.total_seconds()),
+    )
+    started, first = together(record, wanted), []
+    if started.name != "adopt":
+        first = [*finished_first(work, record, started).warnings]
+        record = work.read(client_id)
+        started = together(record, wanted)
+    intent = KeyIntent(now=utc_now(work.clock), operation=started, new_key=not record.keys)
+    run = work.key_run(
+        record,
+        intent,
+        operation="adopt",
+        key=key or KeySpec("ES384"),
+        rotate_after=rotate_after_of(started),
+        custody=custody_of_next(work, record, custody),
+    )
+    result = finished(run, record)
+    warnings = [*first, *not_ours(client.public_keys, run.record)]
+    if not started.remove_secrets and client.client_secrets:
+        warnings.append("Its client secrets still log in.")
+    return replace(result, warnings=(*result.warnings, *warnings))
+
+
+def _refuse_other_custody(record: ClientRecord, asked: Custody | None) -> None:
+    """Refuse a custody that no new key is made for.
+
+    Raises:
+        NeedsPerson: the key that is there has another one.
+    """
+    newest = next(iter(record.in_state("next")), None) or record.current
+    if asked is None or newest is None or newest.custody == asked:
+        return
+    raise NeedsPerson(
+        f"{record.client_name!r} has its key in {newest.custody} custody, and no new key is made now, so it cannot move"
+        f" to {asked}.",
+        hint=f"Finish what was begun (resume); then rotate with custody {asked}.",
+    )
+
+
+def _words(left: timedelta) -> str:
+    minutes = int(left.total_seconds()) // 60
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes + 1} min"  # noqa: PLR2004

@@ -1,0 +1,50 @@
+"""Retiring the old keys of all clients of a tenant: one that fails stops no other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from qlik_keys.core.arguments import FLAG, require
+from qlik_keys.errors import Interrupted, QlikKeysError
+from qlik_keys.lifecycle.many import FleetError, FleetResult, Hopeless, read_if_ours
+from qlik_keys.lifecycle.rotation import options as rotation_options
+
+if TYPE_CHECKING:
+    from qlik_keys.lifecycle.context import Workplace
+    from qlik_keys.lifecycle.rotation.finishing import Rotated
+
+
+def retire_due(work: Workplace, *, force: bool) -> list[Rotated]:
+    """Retire what is due of all clients; see `operations.retire_due`."""
+    require(FLAG, force=force)
+    results: list[FleetResult] = []
+    foreign = 0
+    hopeless = Hopeless(work.store, work.tenant.host)
+    wanted = list(work.store.client_ids(work.tenant.host))
+    for number, client_id in enumerate(wanted):
+        if work.cancel is not None and work.cancel.is_set():
+            raise Interrupted(
+                f"Cancelled: {number} of {len(wanted)} clients were looked at.", hint="Ask again: it goes on."
+            )
+        name = ""
+        try:
+            record = read_if_ours(work.read, client_id)
+            if record is None:
+                foreign += 1
+                continue
+            name = record.client_name
+            result = rotation_options.retire_of(work, record, force=force)
+        except Interrupted:
+            raise
+        except QlikKeysError as problem:
+            results.append(FleetResult(client_id=client_id, name=name, outcome="failed", error=problem))
+            if hopeless.saw(client_id, problem):
+                break
+        else:
+            hopeless.saw(client_id, None)
+            outcome: Literal["retired", "skipped"] = "skipped" if result is None else "retired"
+            results.append(FleetResult(client_id=client_id, name=name, outcome=outcome, result=result))
+    if any(item.error is not None for item in results):
+        left = len(wanted) - len(results) - foreign
+        raise FleetError(results, what="clients could not be looked after: their old keys stay.", left=left)
+    return [item.result for item in results if item.result is not None]

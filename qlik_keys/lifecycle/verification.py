@@ -1,0 +1,100 @@
+"""The proof of a client: a login with what the store holds, not with what is in memory.
+
+Nothing counts as done before it (reliability-facts 1.8, R3): the key is read back from the store, signs an assertion,
+and the token that comes of it is asked whose it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qlik_keys.auth.http_auth import BearerAuth, TokenSource
+from qlik_keys.errors import AssertionRejected, Interrupted, LifecycleError
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from qlik_keys.core.clock import Clock
+    from qlik_keys.core.secret import Secret
+    from qlik_keys.keystore.base import KeyStore, StoredKey
+    from qlik_keys.tenant import QlikTenant, User
+
+PROOF_SECONDS = 60.0  # a tenant may need time to see a new key; Qlik publishes no figure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """That the client logged in with what the store holds.
+
+    Attributes:
+        user: who the tenant says we are: the client's bot user.
+        scope: the scopes of the token, as the token endpoint says.
+        expires_at: when that token ends, UTC.
+    """
+
+    user: User
+    scope: str
+    expires_at: datetime
+
+
+def prove(
+    tenant: QlikTenant,
+    store: KeyStore,
+    client_id: str,
+    *,
+    key: StoredKey | None = None,
+    client_secret: Secret | None = None,
+    clock: Clock,
+    cancel: threading.Event | None = None,
+    is_hopeless: Callable[[], bool] = lambda: False,
+) -> Proof:
+    """Log in as the client with what the store holds: sign with the key that it returned, get a token, ask `users/me`.
+
+    A client that has no key proves itself by its secret, which no store holds. The tenant may need time to see a new
+    key, so a refused credential is tried again for up to a minute, unless that is hopeless.
+
+    Args:
+        tenant: the tenant.
+        store: signs with the key.
+        client_id: the client.
+        key: as the store returned it in this run (`KeyStore.read`, or what `KeyStore.write` has read back), never a
+            key that is only in memory; or
+        client_secret: the secret of a client that has no key.
+        clock: time.
+        cancel: when set, waiting ends.
+        is_hopeless: tells whether asking again makes no sense.
+
+    Raises:
+        AssertionRejected: still refused after that, or hopeless.
+        LifecycleError: the token belongs to somebody else.
+        Interrupted: cancelled while waiting.
+        TenantError, TokenError, StoreError: as they say.
+    """
+    if key is not None:
+        source = TokenSource(tenant.token_url, client_id=client_id, signer=store.signer(key), http=tenant.http)
+    else:
+        source = TokenSource(tenant.token_url, client_id=client_id, secret=client_secret, http=tenant.http)
+    as_client = tenant.with_credential(BearerAuth(source))
+    give_up_at = clock.monotonic() + PROOF_SECONDS
+    pause_seconds = 0.25
+    while True:
+        try:
+            token = source.token()
+            user = as_client.users.me()
+            break
+        except AssertionRejected:
+            if clock.monotonic() + pause_seconds > give_up_at or is_hopeless():
+                raise
+        if cancel is not None and cancel.is_set():
+            raise Interrupted("Cancelled while the tenant was being asked for a token.", hint="Ask again to go on.")
+        clock.sleep(pause_seconds)
+        pause_seconds = min(pause_seconds * 2, 8.0)
+    if user.client_id not in (None, "", client_id):
+        raise LifecycleError(
+            f"The token that {client_id} got belongs to another client ({user.client_id}).",
+            hint="Do not use this client; tell Qlik's support.",
+        )
+    return Proof(user=user, scope=token.scope, expires_at=token.expires_at)

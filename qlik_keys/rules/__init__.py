@@ -1,0 +1,1 @@
+"""What audit, doctor and panel report: one catalogue of findings."""

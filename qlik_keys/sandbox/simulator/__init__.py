@@ -1,0 +1,1 @@
+"""The tenant simulator. Pure: request in, response out."""

@@ -1,0 +1,137 @@
+"""/api/v1/oauth-tokens: the list of living access tokens, and the end of one of them by its id.
+
+As qlik.dev documents it (REST reference "OAuth tokens", its specification `oauth-tokens.json`): `limit` (1 to 100),
+`page`, `sort` (only "userId", which is also the order without it) and `userId`; a row has `id`, `userId`, `tenantId`,
+and perhaps `lastUsed`, `deviceType` and `description`; an administrator sees and revokes all users' tokens, anybody
+else the own ones.
+
+Not published, and assumed here: that tokens of machine-to-machine clients are in the list, as those of the client's bot
+user (of the person, where one is impersonated); that a token's id is its `jti`; that `description` is the client's
+name; that `deviceType` is left out, since no device is there; 20 rows where no `limit` is given; that somebody else's
+tokens are an empty list to one who may not see them, since no 403 is documented for the list.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import urlsafe_b64encode
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from qlik_keys.sandbox.simulator.messages import (
+    Refusal,
+    Request,
+    Response,
+    bad_request,
+    json_response,
+    not_found,
+    query_parameters,
+    strict_json,
+)
+from qlik_keys.sandbox.simulator.rules.gate import decode_canonical
+from qlik_keys.sandbox.simulator.state import timestamp
+
+if TYPE_CHECKING:
+    from qlik_keys.sandbox.simulator.access_tokens import AccessToken
+    from qlik_keys.sandbox.simulator.state import Caller, State
+
+PARAMETERS = frozenset({"limit", "page", "sort", "userId"})
+_DEFAULT_LIMIT = "20"
+_MAXIMUM_LIMIT = 100
+
+_Place = tuple[str, int]
+
+
+class TokenList:
+    """The access tokens of the tenant, as they are listed and revoked.
+
+    Args:
+        state: the tenant's memory.
+        address: the whole address of the listing.
+    """
+
+    def __init__(self, state: State, *, address: str) -> None:
+        self._state = state
+        self._address = address
+
+    def list(self, request: Request, caller: Caller) -> Response:
+        """Answer GET /, a page at a time; a page is named by the row before or behind it, so none repeats."""
+        parameters = query_parameters(request)
+        if not parameters.keys() <= PARAMETERS:
+            raise bad_request(f"The parameters are {', '.join(sorted(PARAMETERS))}.")
+        limit = _limit(parameters)
+        if parameters.get("sort", "userId") != "userId":
+            raise bad_request("sort must be userId.")
+        direction, place = _place(parameters["page"]) if "page" in parameters else ("next", ("", 0))
+        rows = sorted(
+            (one for one in self._state.tokens.living(now=self._state.now()) if _is_seen(one, caller, parameters)),
+            key=_key,
+        )
+        if direction == "next":
+            start = sum(_key(one) <= place for one in rows)
+            end = min(len(rows), start + limit)
+        else:
+            end = sum(_key(one) < place for one in rows)
+            start = max(0, end - limit)
+        shown = rows[start:end]
+        links = {"self": {"href": self._link(parameters)}}
+        if shown and end < len(rows):
+            links["next"] = {"href": self._page("next", shown[-1], parameters)}
+        if shown and start:
+            links["prev"] = {"href": self._page("prev", shown[0], parameters)}
+        return json_response(200, {"data": [self._row(one) for one in shown], "links": links})
+
+    def revoke(self, token_id: str, caller: Caller) -> Response:
+        """Answer DELETE /{tokenId}."""
+        found = [one for one in self._state.tokens.living(now=self._state.now()) if one.token_id == token_id]
+        if not found:
+            raise not_found()
+        if not (caller.is_admin or found[0].user_id == caller.user.user_id):
+            raise Refusal(403, "HTTP-403", "Forbidden", "Tokens of others need the role TenantAdmin.")
+        self._state.tokens.revoke_by_id(token_id)
+        return Response(status=204)
+
+    def _row(self, token: AccessToken) -> dict[str, Any]:
+        row = {
+            "id": token.token_id,
+            "userId": token.user_id,
+            "tenantId": self._state.tenant_id,
+            "description": self._state.clients[token.client_id].fields["clientName"],
+        }
+        return row if token.last_used is None else {**row, "lastUsed": timestamp(token.last_used)}
+
+    def _link(self, parameters: dict[str, str]) -> str:
+        return self._address + ("?" + urlencode(parameters) if parameters else "")
+
+    def _page(self, direction: str, token: AccessToken, parameters: dict[str, str]) -> str:
+        document = json.dumps([direction, *_key(token)], separators=(",", ":")).encode()
+        return self._link({**parameters, "page": urlsafe_b64encode(document).rstrip(b"=").decode()})
+
+
+def _is_seen(token: AccessToken, caller: Caller, parameters: dict[str, str]) -> bool:
+    if not (caller.is_admin or token.user_id == caller.user.user_id):
+        return False
+    return token.user_id == parameters.get("userId", token.user_id)
+
+
+def _key(token: AccessToken) -> _Place:
+    return token.user_id, token.sequence
+
+
+def _limit(parameters: dict[str, str]) -> int:
+    text = parameters.get("limit", _DEFAULT_LIMIT)
+    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= _MAXIMUM_LIMIT:
+        raise bad_request(f"limit must be 1 to {_MAXIMUM_LIMIT}.")
+    return int(text)
+
+
+def _place(page: str) -> tuple[str, _Place]:
+    try:
+        document = strict_json(decode_canonical(page))
+    except ValueError:
+        document = None
+    match document:
+        case [("next" | "prev") as direction, str(user_id), int(sequence)] if not isinstance(sequence, bool):
+            return direction, (user_id, sequence)
+    raise bad_request("page is not one of this tenant's.")

@@ -1,0 +1,222 @@
+"""/oauth/token and /oauth/revoke (qlik-cloud-contract; RFC 6749, 7009, 7521, 7523).
+
+The order of checks: one way of authentication, the client, its credential, and only then what it asks for; the replay
+of a `jti` is looked for last of all in the assertion, so that a forged one burns nothing. The caller holds the lock.
+"""
+
+from __future__ import annotations
+
+import hmac
+from base64 import b64decode
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
+
+from qlik_keys.sandbox.simulator.access_tokens import digest
+from qlik_keys.sandbox.simulator.messages import Refusal, Request, Response, json_response, parameters, strict_json
+from qlik_keys.sandbox.simulator.rules.client_fields import GRANT_TYPES, IMPERSONATION
+from qlik_keys.sandbox.simulator.rules.gate import GateError, check_claims, read_claims, take_apart, verify
+from qlik_keys.sandbox.simulator.state import timestamp
+
+if TYPE_CHECKING:
+    from qlik_keys.sandbox.simulator.settings import Knobs
+    from qlik_keys.sandbox.simulator.state import OAuthClient, State, User
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_NO_STORE = (("cache-control", "no-store"), ("pragma", "no-cache"))
+_BASIC_CHALLENGE = (("www-authenticate", 'Basic realm="sandbox"'),)
+
+
+class TokenEndpoint:
+    """Makes access tokens.
+
+    Args:
+        state: the tenant's memory.
+        address: of the endpoint itself, which is the audience of every assertion.
+    """
+
+    def __init__(self, state: State, *, address: str) -> None:
+        self._state = state
+        self._address = address
+
+    def token(self, request: Request, knobs: Knobs) -> Response:
+        """Answer POST /oauth/token."""
+        sent = parameters(request)
+        grant = _text(sent, "grant_type")
+        if not grant:
+            raise _invalid_request("grant_type is missing.")
+        client = self._authenticate(sent, request, knobs)
+        if grant not in GRANT_TYPES:
+            raise Refusal(400, "unsupported_grant_type", "Unsupported grant type")
+        if grant not in client.fields["allowedGrantTypes"]:
+            raise Refusal(400, "unauthorized_client", "Unauthorized client", "The client may not use this grant type.")
+        if client.consent != "trusted":
+            raise Refusal(400, "unauthorized_client", "Unauthorized client", "The client's consent is not trusted.")
+        user = self._subject(sent) if grant == IMPERSONATION else self._state.bot_user(client)
+        if user.status != "active":
+            raise Refusal(403, "access_denied", "User disabled", "The user for whom the token would be is disabled.")
+        scopes = _scopes(_text(sent, "scope"), client.fields["allowedScopes"])
+        token, expires_at = self._state.tokens.make(
+            user_id=user.user_id,
+            client_id=client.client_id,
+            scopes=scopes,
+            now=self._state.now(),
+            lifetime_seconds=knobs.token_lifetime_seconds,
+            maximum=knobs.maximum_tokens,
+        )
+        self._state.note(
+            "com.qlik.oauth-token.issued",
+            source="com.qlik/edge-auth",
+            user_id=user.user_id,
+            issuedToClientId=client.client_id,
+            grantType=grant,
+            scopes=scopes,
+            originIp="127.0.0.1",
+        )
+        answer: dict[str, Any] = {"access_token": token, "token_type": knobs.token_type, "scope": " ".join(scopes)}
+        if knobs.expiry_style != "expires_at":
+            answer["expires_in"] = knobs.token_lifetime_seconds
+        if knobs.expiry_style != "expires_in":
+            answer["expires_at"] = timestamp(expires_at)
+        return json_response(200, answer, _NO_STORE)
+
+    def revoke(self, request: Request) -> Response:
+        """Answer POST /oauth/revoke; a hint that does not help is passed over (RFC 7009 2.1)."""
+        sent = parameters(request)
+        token = _text(sent, "token")
+        if not token:
+            raise _invalid_request("token is missing.")
+        _text(sent, "token_type_hint")
+        self._state.tokens.revoke(token)
+        return Response(status=200)
+
+    def claimed_client(self, request: Request) -> str:
+        """Return the id of the client that the request says it is of, for the rate limits; "" when it names none."""
+        try:
+            sent = parameters(request)
+            return _basic(request)[0] or _text(sent, "client_id")
+        except Refusal:
+            return ""
+
+    def _authenticate(self, sent: dict[str, Any], request: Request, knobs: Knobs) -> OAuthClient:
+        basic_id, basic_secret = _basic(request)
+        secret, assertion = _text(sent, "client_secret"), _text(sent, "client_assertion")
+        assertion_type = _text(sent, "client_assertion_type")
+        if sum(map(bool, (basic_id, secret, assertion))) > 1:
+            raise _invalid_request("More than one way of client authentication (RFC 6749 2.3).")
+        client_id = _text(sent, "client_id")
+        if basic_id and client_id not in ("", basic_id):
+            raise _invalid_client("client_id is not the one of the authorization header.")
+        client_id = basic_id or client_id
+        if not client_id:
+            raise _invalid_request("client_id is missing.")
+        if assertion or assertion_type:
+            if assertion_type != ASSERTION_TYPE:
+                raise Refusal(400, "invalid_request", "Unsupported client_assertion_type", f"It is {ASSERTION_TYPE}.")
+            if not assertion:
+                raise _invalid_request("client_assertion is missing.")
+            return self._by_assertion(client_id, assertion, knobs)
+        if not (basic_secret or secret):
+            raise _invalid_client("The client does not authenticate itself.", basic=True)
+        return self._by_secret(client_id, basic_secret or secret, basic=bool(basic_id))
+
+    def _by_secret(self, client_id: str, secret: str, *, basic: bool) -> OAuthClient:
+        client = self._usable(client_id, "client_secret", basic=basic)
+        wanted = digest(secret)
+        found = [hmac.compare_digest(one.digest, wanted) for one in client.secrets]
+        if not any(found):
+            raise _invalid_client("The client secret is wrong.", basic=basic)
+        return client
+
+    def _by_assertion(self, client_id: str, assertion: str, knobs: Knobs) -> OAuthClient:
+        client = self._usable(client_id, "private_key_jwt")
+        reason = ""
+        try:
+            self._check_assertion(client, assertion, knobs)
+        except GateError as error:
+            reason = error.reason
+        if reason:
+            raise _invalid_client(f"{reason[0].upper()}{reason[1:]}.")
+        return client
+
+    def _check_assertion(self, client: OAuthClient, assertion: str, knobs: Knobs) -> None:
+        compact = take_apart(assertion)
+        now = self._state.now()
+        keys = [one for one in client.keys if one.kid == compact.header.get("kid")]
+        if not keys or (knobs.key_propagation_seconds and keys[0].registered_at + knobs.key_propagation_seconds > now):
+            raise GateError("the header's kid is missing, or no registered key of the client")
+        verify(compact, keys[0].key, alg=keys[0].alg, kid=keys[0].kid)
+        claims = read_claims(compact.payload)
+        jti, remember_until = check_claims(claims, client_id=client.client_id, audience=self._address, now=now)
+        if not self._state.use_jti(client.client_id, jti, remember_until=remember_until):
+            raise GateError("jti was used before")
+
+    def _usable(self, client_id: str, method: str, *, basic: bool = False) -> OAuthClient:
+        client = self._state.clients.get(client_id)
+        if client is None:
+            raise _invalid_client("There is no such client.", basic=basic)
+        if client.disable_tag:
+            raise _invalid_client("The client is disabled.", basic=basic)
+        if method not in client.fields["allowedAuthMethods"]:
+            raise _invalid_client(f"The client may not authenticate itself by {method}.", basic=basic)
+        return client
+
+    def _subject(self, sent: dict[str, Any]) -> User:
+        lookup = sent.get("user_lookup")
+        if isinstance(lookup, str):
+            try:
+                lookup = strict_json(lookup.encode("utf-8"))
+            except ValueError:
+                lookup = None
+        if not isinstance(lookup, dict) or lookup.keys() != {"field", "value"}:
+            raise _invalid_request("user_lookup must be an object with field and value.")
+        name = {"userId": "user_id", "subject": "subject"}.get(str(lookup["field"]))
+        if name is None or not isinstance(lookup["value"], str):
+            raise _invalid_request('user_lookup: field must be "userId" or "subject", value a text.')
+        for user in self._state.users.values():
+            if getattr(user, name) == lookup["value"] and not user.client_id:
+                return user
+        raise Refusal(400, "invalid_grant", "Invalid user_lookup", "There is no such user.")
+
+
+def _scopes(wanted: str, allowed: list[str]) -> tuple[str, ...]:
+    """Return what is granted: what was asked for, or all that is allowed but `offline_access`."""
+    if not wanted:
+        found = tuple(one for one in allowed if one != "offline_access")
+    else:
+        found = tuple(dict.fromkeys(wanted.split(" ")))
+        if not set(found) <= set(allowed):
+            raise Refusal(400, "invalid_scope", "Invalid scope", "The client may not have a scope that is asked for.")
+    if not found:
+        raise Refusal(400, "invalid_scope", "Invalid scope", "The client has no scope.")
+    return found
+
+
+def _basic(request: Request) -> tuple[str, str]:
+    """Return id and secret of HTTP Basic (RFC 6749 2.3.1: form-encoded), or two empty texts."""
+    header = request.header("authorization")
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return "", ""
+    try:
+        text = b64decode(encoded.strip(), validate=True).decode("utf-8")
+    except ValueError:
+        text = ""
+    client_id, colon, secret = text.partition(":")
+    if not colon or not client_id or not secret:
+        raise _invalid_client("The authorization header is malformed.", basic=True)
+    return unquote_plus(client_id), unquote_plus(secret)
+
+
+def _text(sent: dict[str, Any], name: str) -> str:
+    value = sent.get(name, "")
+    if not isinstance(value, str):
+        raise _invalid_request(f"{name} must be a text.")
+    return value
+
+
+def _invalid_request(detail: str) -> Refusal:
+    return Refusal(400, "invalid_request", "Invalid request", detail)
+
+
+def _invalid_client(detail: str, *, basic: bool = False) -> Refusal:
+    return Refusal(401, "invalid_client", "Invalid client", detail, headers=_BASIC_CHALLENGE if basic else ())

@@ -1,0 +1,1 @@
+"""The HTTP conversation with a tenant: connections, rate budget, repeats, errors."""

@@ -1,0 +1,77 @@
+"""Redirects of the tenant's API: followed for reading, on the same origin only, a few times at most."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from qlik_keys.errors import TenantProtocolError
+from qlik_keys.tenant.url import host_of, target_on
+
+if TYPE_CHECKING:
+    import httpx
+
+    from qlik_keys.tenant.http.calls import Answer, Call
+    from qlik_keys.tenant.http.session import Session
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MAXIMUM_HOPS = 3
+
+
+def refuse_secret_in(session: Session, address: str, *, path: str) -> None:
+    """Refuse an address that the tenant named if a whole secret is in it: addresses are logged everywhere.
+
+    Args:
+        session: knows the secrets that were sent.
+        address: as the tenant wrote it.
+        path: of the request that was answered with it.
+
+    Raises:
+        TenantProtocolError: there is one; nothing was sent there.
+    """
+    if session.redactor.finds(address) or session.redactor.finds(unquote(address)):
+        raise TenantProtocolError(
+            f"The tenant {session.host} answers GET {session.redactor.redact(path)} with an address that has a secret "
+            "in it: nothing was sent there.",
+            hint="Check the proxy in between: a tenant never does this.",
+            method="GET",
+            path=session.redactor.redact(path),
+        )
+
+
+def send_following(session: Session, call: Call, auth: httpx.Auth) -> Answer:
+    """Send a GET and follow where it leads; the credential never goes to another origin.
+
+    Raises:
+        TenantProtocolError: a redirect leads to another origin, to an address with a secret in it, or round and round.
+        TenantError: any other failure.
+    """
+    first = call.path
+    call = replace(call, accept=call.accept | REDIRECTS)
+    for _ in range(_MAXIMUM_HOPS + 1):
+        answer = session.send(call, auth)
+        if answer.status not in REDIRECTS:
+            return answer
+        location = answer.headers.get("location", "")
+        target = target_on(session.url, call.path, location)
+        if target is None:
+            host = session.redactor.server_text(host_of(session.url, call.path, location), public=session.host)
+            where = f" ({host})" if host else ""
+            first = session.redactor.redact(first)
+            raise TenantProtocolError(
+                f"The tenant {session.host} redirects {first} to another origin{where}; the credential stays here.",
+                hint="Use the tenant's own host name, not an alias, and check the proxy in between.",
+                status=answer.status,
+                method="GET",
+                path=first,
+            )
+        refuse_secret_in(session, location, path=first)
+        call = replace(call, path=target[0], query=target[1])
+    first = session.redactor.redact(first)
+    raise TenantProtocolError(
+        f"The tenant {session.host} redirects {first} round and round.",
+        hint="Ask again later; if it stays so, ask Qlik's support.",
+        method="GET",
+        path=first,
+    )

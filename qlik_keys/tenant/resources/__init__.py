@@ -1,0 +1,1 @@
+"""The tenant's resources, call by call, and their models."""

@@ -1,0 +1,382 @@
+"""What a tenant answers, as frozen values (qlik-cloud-contract, "/api/v1/oauth-clients", "Hosts").
+
+Read generously: unknown fields are ignored, missing ones and `null` have a default, since a caller who is no
+administrator sees fewer of them. Public keys of others are kept word for word, so that they can be written back whole.
+Secrets become `Secret` while the JSON is read and are never a plain text here.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Required, TypeVar
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, RootModel, ValidationError, with_config
+from pydantic.alias_generators import to_camel
+from pydantic_core import core_schema
+from typing_extensions import TypedDict
+
+from qlik_keys.core.secret import Secret
+from qlik_keys.errors import Outcome, TenantProtocolError
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+
+ModelType = TypeVar("ModelType", bound=BaseModel)
+PageType = TypeVar("PageType", bound="Page")
+PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
+
+
+class _OddIs:
+    """A field whose `null`, or any value of the wrong kind, reads as a default."""
+
+    def __init__(self, default: object) -> None:
+        self._default = default
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.with_default_schema(handler(source), default=self._default, on_error="default")
+
+
+class _Tag:
+    """A mark that is there or not: a text, or any other value, of which only that it is there is read."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        del source, handler
+        other = core_schema.no_info_plain_validator_function(
+            lambda value: "for a reason that is no text" if value else ""
+        )
+        return core_schema.union_schema([core_schema.str_schema(strict=True), other], mode="left_to_right")
+
+
+class _InUtc:
+    """A date that is aware and in UTC, whatever zone it was written in; without a zone it is UTC."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        del source, handler
+        # The first choice is the only one that Qlik is known to use, and the only one that costs no call to Python:
+        # listings have ten thousand of them.
+        in_utc = core_schema.datetime_schema(tz_constraint=0)
+        other = core_schema.no_info_after_validator_function(_utc, core_schema.datetime_schema())
+        return core_schema.union_schema([in_utc, other], mode="left_to_right")
+
+
+class _AsSecret:
+    """A text that is wrapped while the JSON is read."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        del source, handler
+        what = self._what
+        return core_schema.no_info_after_validator_function(
+            lambda value: Secret(value, what=what), core_schema.str_schema(strict=True)
+        )
+
+
+def _utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        pass
+    raise ValueError("out of the calendar")
+
+
+Text = Annotated[str, _OddIs("")]
+Texts = Annotated[tuple[str, ...], _OddIs(())]
+Tag = Annotated[str, _Tag(), _OddIs("")]
+Flag = Annotated[bool, _OddIs(default=False)]
+_Aware = Annotated[datetime, _InUtc()]
+Moment = Annotated[datetime | None, _InUtc(), _OddIs(None)]
+ClientSecretText = Annotated[Secret, _AsSecret("client secret")]
+
+
+_TOLERANT = ConfigDict(
+    extra="ignore",
+    alias_generator=to_camel,
+    populate_by_name=True,
+    hide_input_in_errors=True,
+    arbitrary_types_allowed=True,
+)
+
+
+class Model(BaseModel):
+    """The base of every answer: frozen, camelCase outside, tolerant, and silent about its input in errors."""
+
+    model_config = ConfigDict(**_TOLERANT, frozen=True)
+
+
+class RegisteredKey(RootModel[dict[str, Any]]):
+    """A public key as the tenant holds it, word for word, whoever registered it.
+
+    Its repr shows no members: somebody may have registered a private JWK by mistake.
+    """
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    @property
+    def kid(self) -> str:
+        """The key id, "" for none."""
+        return self._text("kid")
+
+    @property
+    def kty(self) -> str:
+        """The key type: "RSA" or "EC"."""
+        return self._text("kty")
+
+    @property
+    def alg(self) -> str:
+        """The JWS algorithm that the key is pinned to."""
+        return self._text("alg")
+
+    @property
+    def use(self) -> str:
+        """What the key is for: "sig"."""
+        return self._text("use")
+
+    @property
+    def is_private(self) -> bool:
+        """Whether it has a private member, which makes it a key that is out."""
+        return not PRIVATE_MEMBERS.isdisjoint(self.root)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the whole JWK as a new dict."""
+        return copy.deepcopy(self.root)
+
+    def _text(self, name: str) -> str:
+        value = self.root.get(name)
+        return value if isinstance(value, str) else ""
+
+    def __repr__(self) -> str:
+        return f"<RegisteredKey kid={self.kid} alg={self.alg}>"
+
+    __str__ = __repr__
+
+    def __hash__(self) -> int:
+        return hash(json.dumps(self.root, sort_keys=True))
+
+
+class ClientSecretInfo(Model):
+    """What a tenant shows of a client secret: never the secret.
+
+    Attributes:
+        hint: its first letters, by which it is deleted.
+        created_at: when, UTC.
+        created_by: id of the user who made it.
+    """
+
+    hint: Text = ""
+    created_at: Moment = None
+    created_by: Text = ""
+
+
+class ConnectionConfig(Model):
+    """How a client is allowed in: `consent_method` is "trusted" or "required"."""
+
+    consent_method: str
+    status: Text = ""
+    deleted_by_owner: Flag = False
+
+
+class OAuthClient(Model):
+    """A client of the tenant, as a listing or `get` shows it.
+
+    A caller who is no administrator sees fewer fields; those are "", () or None.
+    """
+
+    client_id: str
+    client_name: Text = ""
+    app_type: Text = ""
+    description: Text = ""
+    client_uri: Text = ""
+    logo_uri: Text = ""
+    redirect_uris: Texts = ()
+    allowed_origins: Texts = ()
+    allowed_scopes: Texts = ()
+    allowed_grant_types: Texts = ()
+    allowed_auth_methods: Texts = ()
+    public_keys: Annotated[tuple[RegisteredKey, ...], _OddIs(())] = ()
+    jwks_uri: Text = ""
+    client_secrets: Annotated[tuple[ClientSecretInfo, ...], _OddIs(())] = ()
+    connection_config: Annotated[ConnectionConfig | None, _OddIs(None)] = None
+    created_at: Moment = None
+    updated_at: Moment = None
+    deleted_at: Moment = None
+    published_at: Moment = None
+    created_by_type: Text = ""
+    disable_tag: Tag = ""
+    tenant_id: Text = ""
+
+
+@with_config(_TOLERANT)
+class KeyOverview(TypedDict, total=False):
+    """The name of a registered public key, without the key."""
+
+    kid: Text
+    alg: Text
+
+
+@with_config(_TOLERANT)
+class ClientOverview(TypedDict, total=False):
+    """What a table of all clients shows of one, checked as an `OAuthClient` is, and for one look only.
+
+    A dict, since ten thousand of them are read in two thirds of the time and half of the memory of models.
+
+    Attributes:
+        created_at: as the tenant wrote it: many dates are read faster at once than one by one.
+        updated_at: likewise.
+    """
+
+    client_id: Required[str]
+    client_name: Text
+    app_type: Text
+    allowed_scopes: Texts
+    allowed_grant_types: Texts
+    allowed_auth_methods: Texts
+    public_keys: Annotated[tuple[KeyOverview, ...], _OddIs(())]
+    client_secrets: Annotated[tuple[ClientSecretInfo, ...], _OddIs(())]
+    created_at: Text
+    updated_at: Text
+    created_by_type: Text
+    disable_tag: Tag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreatedOAuthClient:
+    """A client that was just made, and its secret, which Qlik shows this once; None if it has none."""
+
+    client: OAuthClient
+    client_secret: Secret | None
+
+
+class CreatedClientSecret(Model):
+    """A secret that was just made; Qlik shows it this once."""
+
+    client_id: Text = ""
+    client_secret: ClientSecretText
+    hint: Text = ""
+    created_at: Moment = None
+    created_by: Text = ""
+
+
+class SecretPart(Model):
+    """The one-time secret in an answer that has more in it."""
+
+    client_secret: ClientSecretText | None = None
+
+
+class Publication(Model):
+    """When a client was published."""
+
+    published_at: _Aware
+
+
+class AssignedRole(Model):
+    """A role that a user has."""
+
+    id: Text = ""
+    name: Text = ""
+    type: Text = ""
+    level: Text = ""
+
+
+class User(Model):
+    r"""The caller; for a machine-to-machine client it is a bot user.
+
+    Attributes:
+        subject: `qlikbot\<client id>` for a bot.
+        client_id: the client that the bot stands for.
+    """
+
+    id: str
+    tenant_id: Text = ""
+    client_id: Text = ""
+    status: Text = ""
+    subject: Text = ""
+    name: Text = ""
+    email: Text = ""
+    roles: Texts = ()
+    assigned_roles: Annotated[tuple[AssignedRole, ...], _OddIs(())] = ()
+    created_at: Moment = Field(default=None, validation_alias=AliasChoices("createdAt", "created", "created_at"))
+    last_updated_at: Moment = Field(
+        default=None, validation_alias=AliasChoices("lastUpdatedAt", "lastUpdated", "last_updated_at")
+    )
+
+
+class AuthorizationServerMetadata(BaseModel):
+    """What the tenant says about its OAuth endpoints (RFC 8414).
+
+    For people and for checks. No audience and no address is ever taken from it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    issuer: str
+    token_endpoint: str
+    revocation_endpoint: Text = ""
+    authorization_endpoint: Text = ""
+    jwks_uri: Text = ""
+    grant_types_supported: Texts = ()
+    response_types_supported: Texts = ()
+
+
+class Link(Model):
+    """One address in `links`."""
+
+    href: Text = ""
+
+
+class Links(Model):
+    """The addresses next to a page."""
+
+    next: Annotated[Link | None, _OddIs(None)] = None
+
+
+class Page(Model):
+    """Where a listing goes on."""
+
+    links: Annotated[Links, _OddIs(Links())] = Links()
+    total_results: Annotated[int | None, _OddIs(None)] = None
+
+
+class ClientPage(Page):
+    """One page of a listing."""
+
+    data: tuple[OAuthClient, ...]
+
+
+class UserPage(Page):
+    """One page of a listing of users."""
+
+    data: tuple[User, ...]
+
+
+class OverviewPage(Page):
+    """The same page, as a table needs it."""
+
+    data: tuple[ClientOverview, ...]
+
+
+def parse(model: type[ModelType], content: bytes, method: str, path: str) -> ModelType:
+    """Read an answer's JSON straight into a model.
+
+    Raises:
+        TenantProtocolError: it is not what the contract says; the fields that are wrong are named, no value is shown.
+    """
+    try:
+        return model.model_validate_json(content)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+    del content
+    wrong = ", ".join(sorted({".".join(map(str, problem["loc"][:3])) or problem["type"] for problem in problems}))
+    raise TenantProtocolError(
+        f"The tenant answered {method} {path} with something else than the contract says ({wrong[:200]}).",
+        hint="Check that the tenant URL is a Qlik Cloud tenant and that no proxy answers in its place.",
+        outcome=Outcome.NOT_APPLIED if method == "GET" else Outcome.UNKNOWN,
+        method=method,
+        path=path,
+    )

@@ -1,0 +1,75 @@
+"""Listings of the tenant's API, page by page (qlik-cloud-contract, "/api/v1/oauth-clients": `links.next.href`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from qlik_keys.errors import TenantProtocolError
+from qlik_keys.tenant.http.redirects import refuse_secret_in
+from qlik_keys.tenant.url import target_on
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Iterator
+
+    from qlik_keys.tenant.http.session import Session
+    from qlik_keys.tenant.url import Query, QueryFields
+
+Page = TypeVar("Page")
+_MAXIMUM_PAGES = 100_000
+_MOST_STALE_PAGES = 10  # what is deleted meanwhile may leave a few pages empty
+
+
+def each_page(
+    session: Session,
+    path: str,
+    query: Query,
+    fetch: Callable[[QueryFields], tuple[Page, str]],
+    *,
+    ids: Callable[[Page], Iterable[Hashable]],
+) -> Iterator[Page]:
+    """Yield the pages of a listing.
+
+    Args:
+        session: the conversation that they are asked in.
+        path: of the listing.
+        query: of its first page.
+        fetch: gets the page of a query, and returns it with the address of the next one, "" for none.
+        ids: returns what tells the entries of a page from those of others.
+
+    Raises:
+        TenantProtocolError: the pages go in a circle, bring nothing new, or lead to another address or to one with a
+            secret in it.
+    """
+    asked = dict(query)
+    known: set[Hashable] = set()
+    stale = 0
+    seen: set[tuple[tuple[str, str | tuple[str, ...]], ...]] = set()
+    while True:
+        seen.add(tuple(sorted(asked.items())))
+        page, address = fetch(asked)
+        yield page
+        if not address:
+            return
+        before = len(known)
+        known.update(ids(page))
+        stale = 0 if len(known) > before else stale + 1
+        if stale >= _MOST_STALE_PAGES:
+            raise _lost(session, f"brings nothing new for {stale} pages", path)
+        # The address is the whole next one; only what it asks for is taken, so that no bearer follows it away.
+        target = target_on(session.url, path, address)
+        if target is None or target[0].rstrip("/") != path.rstrip("/"):
+            raise _lost(session, "goes on at another address than it began", path)
+        refuse_secret_in(session, address, path=path)
+        asked = target[1]
+        if tuple(sorted(asked.items())) in seen or len(seen) > _MAXIMUM_PAGES:
+            raise _lost(session, "goes in a circle", path)
+
+
+def _lost(session: Session, words: str, path: str) -> TenantProtocolError:
+    path = session.redactor.redact(path)
+    return TenantProtocolError(
+        f"The tenant's list {path} {words}.",
+        hint="Use the tenant's own host name, not an alias, and ask again.",
+        method="GET",
+        path=path,
+    )
