@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from qlik_keys import errors, sandbox
     from qlik_keys.auth.http_auth import ClientSecret, PrivateKeyJwtAuth, Token, TokenSource, UserLookup
     from qlik_keys.config.settings import Settings
-    from qlik_keys.diagnosis import Check, Diagnosis, doctor, mend
+    from qlik_keys.diagnosis import Check, Diagnosis, doctor, fix
     from qlik_keys.errors import QlikKeysError
     from qlik_keys.fleet import rotate_due
     from qlik_keys.inventory.frames import flat
@@ -75,7 +75,7 @@ _HOMES = {
     "doctor": "diagnosis",
     "flat": "inventory.frames",
     "generate": "keys",
-    "mend": "diagnosis",
+    "fix": "diagnosis",
     "Rotated": "lifecycle",
     "adopt": "lifecycle",
     "delete": "lifecycle",
@@ -122,9 +122,9 @@ __all__ = [
     "delete",
     "doctor",
     "errors",
+    "fix",
     "flat",
     "generate",
-    "mend",
     "preview",
     "provision",
     "resume",

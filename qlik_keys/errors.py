@@ -5,7 +5,7 @@ QlikKeysError                    hint, retryable, outcome
 ├── ConfigurationError           a setting is missing, contradictory or unsafe (also a ValueError)
 ├── KeyMaterialError             a key is malformed, too weak, of the wrong kind, or private where public is wanted
 ├── TenantError                  status, code, title, detail, trace_id, method, path
-│   ├── TenantUnreachable        no connection, or an answer that was cut off
+│   ├── TenantUnreachable        no connection, or an answer that was interrupted
 │   ├── TenantAuthError          401, 403
 │   ├── TenantNotFound           404
 │   │   └── ClientGone           of a client that the store still has a record of
@@ -28,7 +28,7 @@ QlikKeysError                    hint, retryable, outcome
 │   ├── StoreConflict            compare-and-set lost
 │   └── StoreProtocolError       an answer that is not Vault's, or a write that is not there when read back
 └── LifecycleError
-    ├── NeedsPerson              a conflict that a person must decide: differences
+    ├── ManualActionRequired              a conflict that a person must decide: differences
     └── Interrupted              cancelled between two steps; ask again to resume
 ```
 
@@ -136,7 +136,7 @@ class TenantError(QlikKeysError):
 
 
 class TenantUnreachable(TenantError):
-    """No connection, or an answer that was cut off."""
+    """No connection, or an answer that was interrupted."""
 
 
 class TenantAuthError(TenantError):
@@ -323,7 +323,7 @@ class LifecycleError(QlikKeysError):
     """An operation on a client's keys cannot go on by itself."""
 
 
-class NeedsPerson(LifecycleError):
+class ManualActionRequired(LifecycleError):
     """A conflict that a person must decide.
 
     Attributes:

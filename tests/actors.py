@@ -82,7 +82,7 @@ def rotate_together(box, actors, tenant, store):
         assert answer["made_key"] or any("makes no further key" in text for text in answer["warnings"]), answers
     for answer in answers:
         # Who is refused has made no key, and is told so, with what to do.
-        assert "error" not in answer or (answer["error"] == "NeedsPerson" and answer["hint"]), answers
+        assert "error" not in answer or (answer["error"] == "ManualActionRequired" and answer["hint"]), answers
     assert qk.resume(tenant, store) == []
     tenant.oauth_clients.delete(made.client_id)
     store.delete(tenant.host, made.client_id)

@@ -39,7 +39,7 @@ class Between:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def strike(self, at: int = -1, phase: str = "after", strike=lambda: CUT, *, onwards: bool = False) -> None:
-        """Begin to count anew, and call `strike` at that call (from 0) or, `onwards`, at it and every later one."""
+        """Begin to count again, and call `strike` at that call (from 0) or, `onwards`, at it and every later one."""
         with self._lock:
             self.calls = []
             self._at, self._phase, self._strike, self._onwards = at, phase, strike, onwards

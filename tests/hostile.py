@@ -20,7 +20,7 @@ def hostile(box, store, made, token_answer, answer=lambda _: Reply(404, {})):
         box: the sandbox.
         store: its Vault.
         made: the client.
-        token_answer: what `/oauth/token` answers beside the token, or a function of the call that returns the reply.
+        token_answer: what `/oauth/token` answers next to the token, or a function of the call that returns the reply.
         answer: what it answers else.
     """
 

@@ -33,7 +33,7 @@ class Illness:
         inflict: makes it.
         hides: checks that cannot be made while it lasts.
         never_with: findings that cannot be seen while it lasts, though the check can be made in part.
-        mend: the mend that the finding must name.
+        fix: the fix that the finding must name.
         is_rsa: it needs a client with an RSA key.
     """
 
@@ -41,7 +41,7 @@ class Illness:
     inflict: Callable[[Patient], None]
     hides: frozenset[str] = frozenset()
     never_with: frozenset[str] = frozenset()
-    mend: str = ""
+    fix: str = ""
     is_rsa: bool = False
 
 
@@ -345,18 +345,18 @@ IN_THE_RECORD = frozenset({"audience"})
 ILLNESSES = {
     "nothing listens": Illness("tenant-url", nothing_listens, TENANT_CHECKS),
     "ahead": Illness("clock", clock_ahead_by(90), SIGNED_OUT),
-    "audience": Illness("audience", other_audience, mend="token-url"),
+    "audience": Illness("audience", other_audience, fix="token-url"),
     "deleted": Illness("client-exists", deleted, CLIENT_CHECKS | SIGNED_OUT),
     "disabled": Illness("client-enabled", disabled, SIGNED_OUT),
-    "no machine": Illness("machine-to-machine", no_machine, SIGNED_OUT, mend="machine-to-machine"),
-    "not trusted": Illness("consent", not_trusted, SIGNED_OUT, mend="trust"),
-    "by secret only": Illness("method", by_secret_only, SIGNED_OUT, mend="method"),
+    "no machine": Illness("machine-to-machine", no_machine, SIGNED_OUT, fix="machine-to-machine"),
+    "not trusted": Illness("consent", not_trusted, SIGNED_OUT, fix="trust"),
+    "by secret only": Illness("method", by_secret_only, SIGNED_OUT, fix="method"),
     "another key": Illness("kid-registered", other_key_registered, SIGNED_OUT | {"same-key", "alg"}),
     "under its name": Illness("same-key", other_key_under_its_name, SIGNED_OUT, frozenset({"alg"})),
     "algorithm": Illness("alg", other_algorithm, SIGNED_OUT, is_rsa=True),
     "scopes": Illness("scopes", scopes_not_allowed),
     "no record": Illness("store-record", no_record, NO_KEY, IN_THE_RECORD | {"tenant-url", "client-exists"}),
-    "cut off": Illness("store-record", rotation_cut_off, mend="resume"),
+    "cut off": Illness("store-record", rotation_cut_off, fix="resume"),
     "token ends": Illness("vault-token", token_ends_soon),
     "may not read": Illness("vault-rights", may_not_read, NO_KEY | {"store-record"}, IN_THE_RECORD),
     "nearly used up": Illness("rate-budget", nearly_used_up),
@@ -377,7 +377,7 @@ MORE = {
     "far ahead": Illness("clock", clock_ahead_by(300), SIGNED_OUT),
     "behind": Illness("clock", clock_ahead_by(-300), SIGNED_OUT),
     "no impersonation": Illness("machine-to-machine", no_impersonation, SIGNED_OUT),
-    "consent deleted": Illness("consent", consent_deleted, SIGNED_OUT, mend="trust"),
+    "consent deleted": Illness("consent", consent_deleted, SIGNED_OUT, fix="trust"),
     "no scopes": Illness("scopes", no_scopes),
     "soft-deleted": Illness("store-record", record_soft_deleted, UNUSABLE),
     "somebody else's": Illness("store-record", record_of_somebody_else, UNUSABLE),
@@ -388,7 +388,7 @@ MORE = {
     "longest life": Illness("vault-token", token_reaches_its_longest_life),
     "few uses": Illness("vault-token", token_of_few_uses),
     "Vault gone": Illness("store-record", vault_gone, NO_KEY),
-    "renewable": Illness("vault-token", token_ends_soon_and_can_be_renewed, mend="renew-vault-token"),
+    "renewable": Illness("vault-token", token_ends_soon_and_can_be_renewed, fix="renew-vault-token"),
     "revoked": Illness("vault-token", token_revoked, NO_KEY),
     "login refused": Illness("vault-token", login_refused, NO_KEY),
     "wrong mount": Illness("store-record", mount_wrong, NO_KEY),

@@ -83,7 +83,7 @@ class JupyterLab:
         raise RuntimeError(f"JupyterLab did not start: {self.log.read_text()}")
 
     def _wait_for_url(self) -> str:
-        """Return its address when it answers there, "" when it does not: it tells a port before it has it for good."""
+        """Return its address when it answers there, "" when it does not: it tells a port before it has it."""
         give_up_at = time.monotonic() + PATIENCE_SECONDS
         with self.log.open() as log:
             url = ""

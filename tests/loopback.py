@@ -26,7 +26,7 @@ _NOT_RELAYED = {"connection", "keep-alive", "transfer-encoding", "content-length
 
 @dataclass(frozen=True)
 class Call:
-    """A request as it came."""
+    """A request unmodified."""
 
     method: str
     target: str

@@ -77,7 +77,7 @@ class Patient:
         self.name = f"patient-{uuid.uuid4().hex[:10]}"
         made = qk.provision(self.tenant, self.store, **{"name": self.name, "scopes": ["user_default"], **wishes})
         self.client_id = made.client_id
-        self.bot_user = made.proof.user.id if made.proof else ""
+        self.bot_user = made.verification.user.id if made.verification else ""
         return self
 
     def register(self, **changes):
@@ -116,7 +116,7 @@ class Patient:
         return self.box._control("POST", path, body)
 
     def fail_next(self, fault):
-        """Have the tenant fail once more, beside what it shall fail at already."""
+        """Have the tenant fail once more, next to what it shall fail at already."""
         self.faults.append(fault)
         self.box.configure(fail_next=self.faults)
 

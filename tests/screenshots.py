@@ -1,6 +1,6 @@
 """Takes pictures of the panel in each state, light, dark, narrow and at 200 %: `make screenshots`.
 
-All of them go to build/screenshots, to be looked at; the README's own are written to notebooks/ anew.
+All of them go to build/screenshots, to be looked at; the README's own are written to notebooks/ again.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _walk(page: Page, lab: JupyterLab, look: str) -> None:
     take("7-rotated")
     go_to(panel, "Audit")
     take("8-audit-before")
-    button(panel, "Look through all clients").click()
+    button(panel, "Run audit").click()
     expect(panel.locator(".qk-ages")).to_be_visible()
     take("9-audit")
     _try_a_token(page, panel, take)

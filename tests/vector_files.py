@@ -1,4 +1,4 @@
-"""Where the test vectors are: beside the checkout when they are there, else the copy that the checkout carries."""
+"""Where the test vectors are: next to the checkout when they are there, else the copy that the checkout carries."""
 
 from __future__ import annotations
 

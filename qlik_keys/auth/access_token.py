@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from qlik_keys.auth.token_answer import TokenAnswer
-    from qlik_keys.auth.token_endpoint import Proof, UserLookup
+    from qlik_keys.auth.token_endpoint import ClientAuthentication, UserLookup
     from qlik_keys.core.secret import Secret
     from qlik_keys.tenant.http.calls import Answer
     from qlik_keys.tenant.http.session import Session
@@ -80,15 +80,20 @@ class Token:
         return Freshness.RENEW if now < self._ends_at else Freshness.EXPIRED
 
 
-def mint(
-    http: Session, *, client_id: str, proof: Proof, scopes: Sequence[str] = (), user: UserLookup | None = None
+def fetch_token(
+    http: Session,
+    *,
+    client_id: str,
+    authentication: ClientAuthentication,
+    scopes: Sequence[str] = (),
+    user: UserLookup | None = None,
 ) -> Token:
     """Ask for one token and return it; nothing is kept.
 
     Raises:
         TokenError, TenantError, KeyMaterialError, StoreError: as `qlik_keys.auth.token_endpoint.request_token`.
     """
-    answer, envelope = request_token(http, client_id=client_id, proof=proof, scopes=scopes, user=user)
+    answer, envelope = request_token(http, client_id=client_id, authentication=authentication, scopes=scopes, user=user)
     lifetime = _lifetime_seconds(answer, envelope)
     known = UNKNOWN_LIFETIME_SECONDS if lifetime is None else lifetime
     return Token(

@@ -1,7 +1,7 @@
 """The client assertion: claims and compact JWS over a `Signer` (RFC 7523, RFC 7515 7.1; qlik-cloud-contract).
 
-What signs is not known here: a key in memory (`keys.private.LocalSigner`), or one that never leaves Vault. The audience is
-the token endpoint, exactly, and never taken from anything that a server sent.
+What signs is not known here: a key in memory (`keys.private.LocalSigner`), or one that never leaves Vault. The audience
+is the token endpoint, exactly, and never taken from anything that a server sent.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """A login taken apart, to be looked at: the assertion, the token that comes of it, and calls with just this token.
 
-The assertion is made as every login makes it (`qlik_keys.auth.assertion`), or broken on purpose, which teaches what a tenant
-refuses and is done on the sandbox alone. What may be explained with authority is our own assertion; an access token is
-officially opaque (qlik-cloud-contract, "POST /oauth/token"), and what its parts say is told under that reserve.
+The assertion is made as every login makes it (`qlik_keys.auth.assertion`), or broken on purpose, which teaches what a
+tenant refuses and is done on the sandbox alone. What may be explained with authority is our own assertion; an access
+token is officially opaque (qlik-cloud-contract, "POST /oauth/token"), and what its parts say is told under that
+reserve.
 
 Not done here: keeping and renewing tokens (`token_source`), showing any of it (`panel`).
 """
@@ -16,7 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from qlik_keys.auth.access_token import mint
+from qlik_keys.auth.access_token import fetch_token
 from qlik_keys.auth.assertion import (
     BACKDATED_SECONDS,
     DEFAULT_LIFETIME_SECONDS,
@@ -53,47 +54,48 @@ _LATEST = datetime.max.replace(tzinfo=UTC).timestamp()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class InvalidVariant:
     """A way to break an assertion on purpose.
 
     Attributes:
         title: what is done, in a few words.
         member: the header's or claims' member that is wrong, "" where it is the signature.
-        lesson: why a tenant must refuse it.
+        rejection: why a tenant must refuse it.
     """
 
     title: str
     member: str
-    lesson: str
+    rejection: str
 
 
-FAULTS: Mapping[str, Fault] = {
-    "wrong-kid": Fault(
+INVALID_VARIANTS: Mapping[str, InvalidVariant] = {
+    "wrong-kid": InvalidVariant(
         title="a kid that nobody registered",
         member="kid",
-        lesson="The kid alone says which registered key to verify with; without a match there is nothing to verify by.",
+        rejection="The kid alone says which registered key to verify with; without a match there is nothing to "
+        "verify by.",
     ),
-    "wrong-audience": Fault(
+    "wrong-audience": InvalidVariant(
         title="a slash at the end of the audience",
         member="aud",
-        lesson="The audience is compared letter by letter, so that an assertion meant for one place is of no use at "
+        rejection="The audience is compared letter by letter, so that an assertion meant for one place is of no use at "
         "another. A slash too many is the most common slip.",
     ),
-    "expired": Fault(
+    "expired": InvalidVariant(
         title="made an hour ago",
         member="exp",
-        lesson="An assertion that somebody finds in a log must be worthless: it ends 300 seconds after it was made at "
-        "the latest.",
+        rejection="An assertion that somebody finds in a log must be worthless: it ends 300 seconds after it was "
+        "made at the latest.",
     ),
-    "another-key": Fault(
+    "another-key": InvalidVariant(
         title="signed with a key that nobody registered",
         member="",
-        lesson="Knowing the kid is not enough: the signature must fit the public key that was registered under it.",
+        rejection="Knowing the kid is not enough: the signature must fit the public key that was registered under it.",
     ),
-    "replayed": Fault(
+    "replayed": InvalidVariant(
         title="a good one, sent twice",
         member="jti",
-        lesson="Each assertion serves one request: the tenant remembers its jti until it ends.",
+        rejection="Each assertion serves one request: the tenant remembers its jti until it ends.",
     ),
 }
 
@@ -105,7 +107,7 @@ class Prepared:
     Attributes:
         client_id: whose it is.
         token_url: where it is to be sent.
-        fault: how it was broken on purpose, a name of `FAULTS`; "" for a genuine one.
+        fault: how it was broken on purpose, a name of `INVALID_VARIANTS`; "" for a genuine one.
         header: its header, for showing.
         claims: its claims, for showing.
         assertion: the compact JWS, which logs in whoever sends it first.
@@ -182,7 +184,7 @@ def prepare(
         tenant: the tenant.
         store: where the key is.
         client_id: the client.
-        fault: how to break it on purpose, a name of `FAULTS`; "" for a genuine one.
+        fault: how to break it on purpose, a name of `INVALID_VARIANTS`; "" for a genuine one.
         lifetime_seconds: from now, 1 to 300; more than 240 end as 240 do.
         clock: says what now is.
 
@@ -239,8 +241,10 @@ def send(
         raise ConfigurationError(
             f"The assertion was made for {prepared.token_url}.", hint="Prepare it for this tenant."
         )
-    proof = ByAssertion(assertion=prepared.assertion, kid=str(prepared.header["kid"]))
-    return mint(tenant.http, client_id=prepared.client_id, proof=proof, scopes=scopes, user=user)
+    authentication = ByAssertion(assertion=prepared.assertion, kid=str(prepared.header["kid"]))
+    return fetch_token(
+        tenant.http, client_id=prepared.client_id, authentication=authentication, scopes=scopes, user=user
+    )
 
 
 def revoke(tenant: QlikTenant, token: Token) -> None:
@@ -364,8 +368,8 @@ def is_sandbox(tenant: QlikTenant) -> bool:
 
 
 def _require_sandbox(tenant: QlikTenant, fault: str) -> None:
-    if fault not in FAULTS:
-        raise ConfigurationError(f"There is no fault {fault!r}.", hint=f"There are: {', '.join(FAULTS)}.")
+    if fault not in INVALID_VARIANTS:
+        raise ConfigurationError(f"There is no fault {fault!r}.", hint=f"There are: {', '.join(INVALID_VARIANTS)}.")
     if not is_sandbox(tenant):
         raise ConfigurationError(
             f"{tenant.host} is not the sandbox, and no real tenant is sent what is broken on purpose.",

@@ -63,7 +63,7 @@ class UserLookup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BySigner:
-    """A client that proves itself by a fresh assertion for each request (RFC 7523)."""
+    """A client that authenticates itself by a fresh assertion for each request (RFC 7523)."""
 
     signer: Signer
     lifetime_seconds: int
@@ -71,7 +71,7 @@ class BySigner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ByAssertion:
-    """A client that proves itself by an assertion that is ready: it is sent as it is, and its `jti` serves once.
+    """A client that authenticates itself by an assertion that is ready: it is sent as it is, and its `jti` serves once.
 
     Attributes:
         assertion: the compact JWS.
@@ -84,20 +84,20 @@ class ByAssertion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BySecret:
-    """A client that proves itself by its secret, in the form or by HTTP Basic (RFC 6749 2.3.1)."""
+    """A client that authenticates itself by its secret, in the form or by HTTP Basic (RFC 6749 2.3.1)."""
 
     secret: Secret
     style: Literal["form", "basic"]
 
 
-Proof = BySigner | ByAssertion | BySecret
+ClientAuthentication = BySigner | ByAssertion | BySecret
 
 
 def request_token(
     http: Session,
     *,
     client_id: str,
-    proof: Proof,
+    authentication: ClientAuthentication,
     scopes: Sequence[str],
     user: UserLookup | None,
 ) -> tuple[TokenAnswer, Answer]:
@@ -106,7 +106,7 @@ def request_token(
     An assertion that was ready is repeated only where nobody can have seen its `jti`.
 
     Raises:
-        AssertionRejected: the tenant refuses the client's proof.
+        AssertionRejected: the tenant refuses the client's authentication.
         ScopeRejected: it refuses the scopes.
         ClockSkewError: it refuses the assertion, and its clock and ours are far apart.
         TokenError: it gave a token of another type than Bearer.
@@ -122,9 +122,9 @@ def request_token(
     if user is not None:
         fields["user_lookup"] = json.dumps({"field": user.field, "value": user.value})
     auth, shown = None, dict(fields)
-    if isinstance(proof, BySecret):
-        if proof.style == "basic":
-            auth = httpx.BasicAuth(quote_plus(client_id), quote_plus(proof.secret.reveal()))
+    if isinstance(authentication, BySecret):
+        if authentication.style == "basic":
+            auth = httpx.BasicAuth(quote_plus(client_id), quote_plus(authentication.secret.reveal()))
         else:
             shown["client_secret"] = REDACTED
     else:
@@ -132,30 +132,32 @@ def request_token(
         shown["client_assertion"] = REDACTED
 
     def form() -> dict[str, str]:
-        if isinstance(proof, BySecret):
-            return fields if auth is not None else {**fields, "client_secret": proof.secret.reveal()}
-        if isinstance(proof, ByAssertion):
-            return {**fields, "client_assertion": proof.assertion.reveal()}
+        if isinstance(authentication, BySecret):
+            return fields if auth is not None else {**fields, "client_secret": authentication.secret.reveal()}
+        if isinstance(authentication, ByAssertion):
+            return {**fields, "client_assertion": authentication.assertion.reveal()}
         return {
             **fields,
             "client_assertion": client_assertion(
-                proof.signer,
+                authentication.signer,
                 client_id=client_id,
                 audience=http.token_url,
-                lifetime_seconds=proof.lifetime_seconds,
+                lifetime_seconds=authentication.lifetime_seconds,
                 clock=http.clock,
             ),
         }
 
-    again: Literal["always", "if_not_applied"] = "if_not_applied" if isinstance(proof, ByAssertion) else "always"
-    kid = (proof.signer.kid,) if isinstance(proof, BySigner) else ()
+    again: Literal["always", "if_not_applied"] = (
+        "if_not_applied" if isinstance(authentication, ByAssertion) else "always"
+    )
+    kid = (authentication.signer.kid,) if isinstance(authentication, BySigner) else ()
     public = (client_id, *kid)
     call = Call(
         method="POST", path=TOKEN_PATH, tier=2, form=form, shown=shown, public=public, again=again, accept=_REFUSALS
     )
     answer = http.send(call, auth)
     if answer.status in _REFUSALS:
-        raise _refusal(answer, client_id=client_id, proof=proof, scopes=scopes, user=user)
+        raise _refusal(answer, client_id=client_id, authentication=authentication, scopes=scopes, user=user)
     told = read_token_answer(answer.content, client_id=client_id, status=answer.status, method="POST", path=TOKEN_PATH)
     http.redactor.know(told.access_token)
     return told, answer
@@ -186,14 +188,19 @@ def clock_words(skew: float) -> str:
 
 
 def clock_suspicion(skew: float | None) -> str:
-    """Return what to say of the clock beside a refusal that has no other reason, "" where it is right enough."""
+    """Return what to say of the clock next to a refusal that has no other reason, "" where it is right enough."""
     if skew is None or abs(skew) < _NOTED_SKEW_SECONDS:
         return ""
     return f"Set the clock right (NTP) and ask again: {clock_words(skew)}, which a strict tenant may refuse. "
 
 
 def _refusal(
-    answer: Answer, *, client_id: str, proof: Proof, scopes: Sequence[str], user: UserLookup | None
+    answer: Answer,
+    *,
+    client_id: str,
+    authentication: ClientAuthentication,
+    scopes: Sequence[str],
+    user: UserLookup | None,
 ) -> TokenError:
     """Tell a refusal by its status and RFC 6749's `error`; Qlik's own codes are not published and never matched."""
     problem = answer.problem
@@ -212,23 +219,23 @@ def _refusal(
             **fields,
         )
     skew = skew_seconds(answer)
-    if not isinstance(proof, BySecret) and skew is not None and is_clock_off(skew):
+    if not isinstance(authentication, BySecret) and skew is not None and is_clock_off(skew):
         return ClockSkewError(
             f"The tenant refuses the assertion of client {client_id}{said}, and {clock_words(skew)}.",
             skew_seconds=skew,
             hint="Set the clock right (NTP) and ask again.",
             **fields,
         )
-    if isinstance(proof, BySecret):
+    if isinstance(authentication, BySecret):
         what = "the client secret"
     else:
-        what = f"the key {proof.signer.kid if isinstance(proof, BySigner) else proof.kid}"
+        what = f"the key {authentication.signer.kid if isinstance(authentication, BySigner) else authentication.kid}"
     asked = "" if user is None else f", which asks for a token of the user with the {user.field} {user.value!r},"
     if user is not None and answer.status == _FORBIDDEN:
         hint = "That user is disabled, or has too many tokens: look for them under Users in the console."
     elif answer.status == _FORBIDDEN:
         hint = "The client's bot user is disabled, or has too many tokens: look for it under Users in the console."
-    elif not isinstance(proof, BySecret):
+    elif not isinstance(authentication, BySecret):
         hint = clock_suspicion(skew) + (
             "Check that the client exists and is not disabled, that this key is registered with it, and that it is"
             " Machine-to-machine with private key JWT, trusted, and may have the scopes."

@@ -1,10 +1,10 @@
 """Access tokens: kept, renewed in time, revoked.
 
-One request for a token is under way however many threads ask. The key comes from a signer, or anew from the key store
-when the tenant refuses the one at hand, so that a rotation elsewhere is no outage here.
+One request for a token is in progress however many threads ask. The key comes from a signer, or again from the key
+store when the tenant refuses the current one, so that a rotation elsewhere is no outage here.
 
-Not done here: the request itself (`access_token`, `qlik_keys.auth.token_endpoint`), assertions (`qlik_keys.auth.assertion`),
-putting tokens on requests (`qlik_keys.auth.http_auth`).
+Not done here: the request itself (`access_token`, `qlik_keys.auth.token_endpoint`), assertions
+(`qlik_keys.auth.assertion`), putting tokens on requests (`qlik_keys.auth.http_auth`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Self, TypedDict, Unpack
 from urllib.parse import urlsplit
 
-from qlik_keys.auth.access_token import Freshness, Token, mint
+from qlik_keys.auth.access_token import Freshness, Token, fetch_token
 from qlik_keys.auth.assertion import DEFAULT_LIFETIME_SECONDS, MAXIMUM_LIFETIME_SECONDS
 from qlik_keys.auth.token_endpoint import BySecret, BySigner, UserLookup, revoke_token
 from qlik_keys.core.arguments import TEXT, WHOLE_NUMBER, Kind, optional, require, texts
@@ -55,7 +55,7 @@ _KEYS_TRIED = 5
 
 @dataclass(slots=True)
 class _Flight:
-    """A request for a token that is under way."""
+    """A request for a token that is in progress."""
 
     done: threading.Event = field(default_factory=threading.Event)
     token: Token | None = None
@@ -202,7 +202,7 @@ class TokenSource:
         return None if held is None else held.secret
 
     def token(self, *, force: bool = False) -> Token:
-        """Return a token that is good for use, the one at hand or a new one.
+        """Return a token that is good for use, the current one or a new one.
 
         A token that wants renewal but is not over is returned all the same when a new one cannot be had for a passing
         reason.
@@ -272,7 +272,7 @@ class TokenSource:
         return self._another(rejected)
 
     def revoke(self) -> None:
-        """End the token at hand on the tenant and forget it; quiet when there is none.
+        """End the current token on the tenant and forget it; quiet when there is none.
 
         Raises:
             TenantError: the tenant could not be asked; the token is forgotten here all the same.
@@ -283,7 +283,7 @@ class TokenSource:
             revoke_token(self._http, token.secret)
 
     def forget(self, token: Token) -> None:
-        """Let the next call get a new token if this one is the one at hand."""
+        """Let the next call get a new token if this one is the current one."""
         with self._lock:
             if self._token is token:
                 self._token = None
@@ -297,7 +297,7 @@ class TokenSource:
         if self._store is None:
             return False
         host = tenant_host(self._http.url)
-        # A name each time anew: the client may have been deleted and made again, with another id.
+        # A name each time again: the client may have been deleted and made again, with another id.
         self.client_id = client_id_in_store(self._store, host, self._asked_for)
         old, new = self._signer, stored_signer(self._store, host, self.client_id)
         self._signer = new
@@ -340,7 +340,7 @@ class TokenSource:
 
     def _lead(self, flight: _Flight) -> Token:
         try:
-            flight.token = token = self._mint()
+            flight.token = token = self._fetch_token()
         except QlikKeysError as error:
             flight.failure = error
             raise
@@ -352,7 +352,7 @@ class TokenSource:
             flight.done.set()
         return token
 
-    def _mint(self) -> Token:
+    def _fetch_token(self) -> Token:
         if self._by_secret is not None:
             return self._request(self._by_secret)
         if self._signer is None:
@@ -372,8 +372,10 @@ class TokenSource:
         assert self._signer is not None
         return BySigner(signer=self._signer, lifetime_seconds=self._assertion_seconds)
 
-    def _request(self, proof: BySigner | BySecret) -> Token:
-        return mint(self._http, client_id=self.client_id, proof=proof, scopes=self.scopes, user=self._user)
+    def _request(self, authentication: BySigner | BySecret) -> Token:
+        return fetch_token(
+            self._http, client_id=self.client_id, authentication=authentication, scopes=self.scopes, user=self._user
+        )
 
 
 def stored_signer(store: KeyStore, host: str, client_id: str) -> Signer:

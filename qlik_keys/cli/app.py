@@ -65,7 +65,7 @@ class Entry(NamedTuple):
 
 # The order is that of `--help`; a test holds the words to those of the commands themselves.
 TREE: dict[str, dict[str, Entry]] = {
-    "Begin": {
+    "Getting started": {
         "demo": Entry("demo", "Do the main job on the sandbox: two clients, keys in a real OpenBao, tokens, a table."),
         "sandbox": Entry("sandbox", "Run the sandbox, a strict Qlik Cloud tenant and a real OpenBao, until Ctrl-C."),
         "lab": Entry("lab", "Open JupyterLab at the quickstart notebook."),
@@ -75,17 +75,17 @@ TREE: dict[str, dict[str, Entry]] = {
         "provision": Entry("keys", "Make a machine-to-machine client whose private key lives in Vault."),
         "rotate": Entry("keys", "Replace a client's key without downtime."),
         "retire": Entry("keys", "Take away the old keys whose overlap is over."),
-        "revoke": Entry("keys", "The key is out: replace it now, and take every older one away."),
+        "revoke": Entry("keys", "The key is compromised: replace it now, and take every older one away."),
         "adopt": Entry("keys", "Give a client that was made elsewhere a key of ours."),
-        "delete": Entry("keys", "Delete a client for good, and then its keys in the Vault."),
-        "resume": Entry("keys", "Finish every operation on the tenant that was cut off."),
+        "delete": Entry("keys", "Delete a client permanently, and then its keys in the Vault."),
+        "resume": Entry("keys", "Finish every operation on the tenant that was interrupted."),
     },
-    "Look": {
+    "Inspect": {
         "clients": Entry("overviews", "List the tenant's clients with what Vault knows of their keys."),
-        "audit": Entry("overviews", "List what there is to say of the clients and their keys, the weightiest first."),
+        "audit": Entry("overviews", "List what there is to say of the clients and their keys, highest severity first."),
         "doctor": Entry("doctor", "Say why a client cannot log in, or that nothing is wrong with it."),
     },
-    "In qlik-cli's words": {
+    "qlik-cli commands": {
         "token": Entry("token", "Get a token of a client with its private key, for a pipe or for a program."),
         "user": Entry("qlik_cli.users", "Who the caller is, and the tenant's users."),
         "tenant": Entry("qlik_cli.tenants", "The tenant itself."),

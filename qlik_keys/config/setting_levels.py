@@ -67,7 +67,7 @@ def add_login(level: Level, context: Context, source: str) -> None:
 
 
 def _normalise_vault_url(text: str) -> tuple[str, tuple[str, ...]]:
-    """Return a Vault's address without a trailing slash, and in words what had to be mended."""
+    """Return a Vault's address without a trailing slash, and in words what had to be normalized."""
     notices = []
     if not text.isprintable() or " " in text:
         raise ConfigurationError("The Vault address has a blank or a control character in it.", hint=_VAULT_EXAMPLE)

@@ -2,7 +2,7 @@
 
 In this order: arguments, then the environment, then qlik-cli's context. Each value carries the name of its source. A
 credential is taken as a whole from one source. A context's goes to that context's server alone, and the environment's,
-where QLIK_TENANT_URL stands beside it, to that tenant alone.
+where QLIK_TENANT_URL stands next to it, to that tenant alone.
 Nothing is asked over the network here; `tenant()` and `store()` build what asks.
 """
 
@@ -65,7 +65,7 @@ class Settings:
         vault_ca_cert: a file with the certificate authority of the Vault.
         vault: what else the environment says of the Vault: TLS, proxy, time-out, and how to log in.
         sources: where each value came from, by its name here: "argument", a variable's name, a file, or a context.
-        notices: in words, what was mended or left aside.
+        notices: in words, what was normalized or left aside.
 
     Example:
         >>> settings = Settings.resolve()
@@ -107,7 +107,7 @@ class Settings:
         """Look the settings up.
 
         Args:
-            tenant_url: the tenant's URL; nearly right ones are mended, and `notices` says how.
+            tenant_url: the tenant's URL; nearly right ones are normalized, and `notices` says how.
             api_key: an API key.
             client_id: an OAuth client, with `client_secret`.
             client_secret: its secret.
@@ -382,7 +382,7 @@ def _refuse_contradiction(level: Level) -> None:
     if ("client_id" in where) != ("client_secret" in where):
         known, lacking = ("client_id", "secret") if "client_id" in where else ("client_secret", "id")
         raise ConfigurationError(
-            f"{where[known]} is set, but no client {lacking} beside it.",
+            f"{where[known]} is set, but no client {lacking} next to it.",
             hint="A client logs in with both; give them in the same place.",
         )
 

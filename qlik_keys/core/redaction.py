@@ -99,7 +99,7 @@ class Redactor:
         text = "".join(character if character.isprintable() else " " for character in text)
         for forms in self._forms(len(text)):
             text = forms.pattern.sub(REDACTED, text)
-        # Pieces first: what is left of one beside the mark for a JWT would not be known for a piece.
+        # Pieces first: what is left of one next to the mark for a JWT would not be known for a piece.
         return _JWT.sub(REDACTED, _PART.sub(self._without_pieces, text))
 
     def without_secrets(self, text: str) -> str:

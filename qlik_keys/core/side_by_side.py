@@ -44,7 +44,7 @@ def side_by_side(
 
     Raises:
         QlikKeysError: the first failure, where it concerns all.
-        BaseException: whatever else `work` or `on_progress` raised, and an interrupt: no further item is begun, and
+        BaseException: whatever else `work` or `on_progress` raised, and an interrupt: no further item is started, and
             what is being waited for is left to end by itself.
     """
     run = _Run(work, items, workers)

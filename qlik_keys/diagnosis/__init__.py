@@ -5,11 +5,11 @@
 checks do not wait for each other, so that two faults at once are both named; and one fault is told once: what cannot
 be known because of it says where to look.
 
-`mend` does the one safe thing that a finding names; it takes nothing away. Not done here: showing it (`cli`, `panel`).
+`fix` does the one safe thing that a finding names; it takes nothing away. Not done here: showing it (`cli`, `panel`).
 """
 
 from qlik_keys.diagnosis.examine import doctor
-from qlik_keys.diagnosis.fixes import mend
-from qlik_keys.diagnosis.results import MENDS, TITLES, Check, Diagnosis, Verdict
+from qlik_keys.diagnosis.fixes import fix
+from qlik_keys.diagnosis.results import FIXES, TITLES, Check, Diagnosis, Verdict
 
-__all__ = ["MENDS", "TITLES", "Check", "Diagnosis", "Verdict", "doctor", "mend"]
+__all__ = ["FIXES", "TITLES", "Check", "Diagnosis", "Verdict", "doctor", "fix"]

@@ -22,13 +22,13 @@ from qlik_keys.errors import (
 )
 from qlik_keys.keystore.base import SparesUses, TellsHealth, TellsWaysOut
 from qlik_keys.keystore.lookup import CLIENT_ID, ids_on_tenant, only
-from qlik_keys.lifecycle.deletion import is_staged_of
+from qlik_keys.lifecycle.deletion import is_pending_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from qlik_keys.auth.http_auth import UserLookup
-    from qlik_keys.keystore.base import ClientRecord, KeyStore, StagedClient, StoreHealth
+    from qlik_keys.keystore.base import ClientRecord, KeyStore, PendingClient, StoreHealth
     from qlik_keys.tenant import ConnectionConfig, OAuthClient, QlikTenant, User
 
 Value = TypeVar("Value")
@@ -58,7 +58,7 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
     record: Look[ClientRecord] = Look()
     if client_id:
         record = _tried(lambda: store.read(tenant.host, client_id), ())
-    staged = _staged(tenant, store, record, seen, "" if client_id else client)
+    pending = _pending(tenant, store, record, seen, "" if client_id else client)
     signing, ways_out = _signing(store, record), _ways_out(store, record)
     health = _health(tenant, store, client_id, record)
     return Facts(
@@ -75,7 +75,7 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
         consent=consent,
         holder=holder,
         record=record,
-        staged=staged,
+        pending=pending,
         signing=signing,
         ways_out=ways_out,
         health=health,
@@ -151,10 +151,10 @@ def _proxy_of(url: str) -> str:
     return "" if proxy is None else proxy.shown
 
 
-def _staged(
+def _pending(
     tenant: QlikTenant, store: KeyStore, record: Look[ClientRecord], seen: Look[OAuthClient], unknown: str
-) -> StagedClient | None:
-    """Return what is staged of a client that has no record: its making was cut off.
+) -> PendingClient | None:
+    """Return what is pending of a client that has no record: its making was interrupted.
 
     Args:
         tenant: the tenant.
@@ -167,8 +167,8 @@ def _staged(
     name = seen.value.client_name if seen.value is not None and has_none else unknown
     if not name:
         return None
-    found = _tried(lambda: store.read_staged(tenant.host, name), ()).value
-    return found if found is not None and (seen.value is None or is_staged_of(found, seen.value)) else None
+    found = _tried(lambda: store.read_pending(tenant.host, name), ()).value
+    return found if found is not None and (seen.value is None or is_pending_of(found, seen.value)) else None
 
 
 def _signing(store: KeyStore, record: Look[ClientRecord]) -> Look[bool]:

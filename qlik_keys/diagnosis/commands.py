@@ -23,12 +23,12 @@ def command(*words: str) -> str:
     return f"`{shlex.join(('qlik-keys', *words))}`"
 
 
-def make_anew(facts: Facts) -> str:
+def make_again(facts: Facts) -> str:
     """Return how to clear away what is left of a client that is gone, and how to make it again."""
     name = facts.client_name or "NAME"
     making = command("provision", "--scope", "SCOPE", *(("--", name) if name.startswith("-") else (name,)))
     clearing = command("delete", facts.client_id, "--confirm", facts.client_id)
-    return f"{clearing} clears away what is left of it; then {making}, with its scopes, makes it anew."
+    return f"{clearing} clears away what is left of it; then {making}, with its scopes, makes it again."
 
 
 def policy(facts: Facts) -> str:

@@ -82,7 +82,7 @@ def doctor(
         TypeError: `scopes` is one text, or an argument is of another type.
 
     Example:
-        >>> print(doctor(tenant, store, "nightly-etl").words())  # doctest: +SKIP
+        >>> print(doctor(tenant, store, "nightly-etl").to_text())  # doctest: +SKIP
     """
     check_sides(tenant, store)
     given = texts("scopes", scopes)

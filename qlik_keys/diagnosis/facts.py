@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.auth.http_auth import UserLookup
     from qlik_keys.errors import QlikKeysError
-    from qlik_keys.keystore.base import ClientRecord, StagedClient, StoredKey, StoreHealth
+    from qlik_keys.keystore.base import ClientRecord, PendingClient, StoredKey, StoreHealth
     from qlik_keys.tenant import (
         AuthorizationServerMetadata,
         ConnectionConfig,
@@ -68,7 +68,7 @@ class Facts:
     Attributes:
         tenant_url: the tenant.
         token_url: its token endpoint, which is the audience of our assertions.
-        notices: in words, what was mended in the tenant's URL.
+        notices: in words, what was normalized in the tenant's URL.
         asked_for: the client, as the doctor was asked for it.
         client_id: its id, "" where nobody knows one of that name.
         scopes: the scopes that are to be had, none for all that the client may have.
@@ -78,7 +78,7 @@ class Facts:
         consent: how the client is allowed in.
         holder: who its tokens stand for, its bot user or whom it shall act for; no value where none is seen.
         record: the client's record in the store.
-        staged: what is staged of a client that has no record.
+        pending: what is pending of a client that has no record.
         signing: whether the store signs with the key that its record names.
         ways_out: how the current key could leave the engine that keeps it; nothing where the store holds it itself.
         health: how the store's own login stands; no value and no problem where the store does not tell.
@@ -101,7 +101,7 @@ class Facts:
     consent: Look[ConnectionConfig]
     holder: Look[User]
     record: Look[ClientRecord]
-    staged: StagedClient | None
+    pending: PendingClient | None
     signing: Look[bool]
     ways_out: Look[Sequence[str]]
     health: Look[StoreHealth]

@@ -1,6 +1,6 @@
-"""The mends: what a finding names and one click does. Each can be taken back, and none takes anything away.
+"""The fixes: what a finding names and one click does. Each can be taken back, and none takes anything away.
 
-A mend looks for itself whether it is safe: it may be called without a finding, or long after it. What widens a client's
+A fix looks for itself whether it is safe: it may be called without a finding, or long after it. What widens a client's
 rights is done only where our key alone is registered: whoever else has a key or a secret of it would log in too.
 
 A client's lists are replaced whole and unguarded (no ETag), so what was written is read back and compared. Not done
@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from qlik_keys.auth.token_endpoint import CLIENT_CREDENTIALS
 from qlik_keys.core.arguments import CLOCK, TEXT, require
 from qlik_keys.core.clock import SYSTEM_CLOCK
-from qlik_keys.diagnosis.in_progress import begun, takes_nothing_away
+from qlik_keys.diagnosis.in_progress import started, takes_nothing_away
 from qlik_keys.diagnosis.ownership import is_ours_alone
-from qlik_keys.diagnosis.results import MENDS
+from qlik_keys.diagnosis.results import FIXES
 from qlik_keys.errors import (
     ConfigurationError,
-    NeedsPerson,
+    ManualActionRequired,
     StoreConflict,
     StoreDamaged,
     StoreDenied,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from qlik_keys.tenant import OAuthClient, QlikTenant
 
 
-def mend(tenant: QlikTenant, store: KeyStore, client_id: str, name: str, *, clock: Clock = SYSTEM_CLOCK) -> str:
+def fix(tenant: QlikTenant, store: KeyStore, client_id: str, name: str, *, clock: Clock = SYSTEM_CLOCK) -> str:
     """Do the one safe thing that a finding names; return in words what was done.
 
     Asked for again it finds that nothing is to be done, and says so.
@@ -50,24 +50,24 @@ def mend(tenant: QlikTenant, store: KeyStore, client_id: str, name: str, *, cloc
         tenant: the tenant, with a Tenant Admin's credential.
         store: where the client's key is.
         client_id: the client, by id or name.
-        name: the finding's `mend`, one of `MENDS`.
+        name: the finding's `fix`, one of `FIXES`.
         clock: time.
 
     Raises:
-        ConfigurationError: there is no such mend, or the store cannot do it.
-        NeedsPerson: it would not be safe for this client.
+        ConfigurationError: there is no such fix, or the store cannot do it.
+        ManualActionRequired: it would not be safe for this client.
         TenantError, StoreError, LifecycleError: it was not done, or by `outcome` may have been.
 
     Example:
         >>> for finding in doctor(tenant, store, client_id).findings:  # doctest: +SKIP
-        ...     if finding.mend:
-        ...         print(mend(tenant, store, client_id, finding.mend))
+        ...     if finding.fix:
+        ...         print(fix(tenant, store, client_id, finding.fix))
     """
     require(TEXT, name=name)
     require(CLOCK, clock=clock)
-    if name not in _MENDERS:
-        raise ConfigurationError(f"There is no mend {name!r}.", hint=f"One of: {', '.join(MENDS)}.")
-    return _MENDERS[name](tenant, store, client_id_of(tenant, store, client_id), clock)
+    if name not in _FIXERS:
+        raise ConfigurationError(f"There is no fix {name!r}.", hint=f"One of: {', '.join(FIXES)}.")
+    return _FIXERS[name](tenant, store, client_id_of(tenant, store, client_id), clock)
 
 
 def _trust(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
@@ -93,26 +93,27 @@ def _ours(tenant: QlikTenant, store: KeyStore, client_id: str) -> OAuthClient:
     """Return the client, if it may be given a wider right.
 
     Raises:
-        NeedsPerson: the store has no key of it, or not the registered one, or somebody else's is registered too; or it
+        ManualActionRequired: the store has no key of it, or not the registered one, or somebody else's is registered
+            too; or it
             is of a type that no machine has.
         TenantError, StoreError: tenant or store could not be asked.
     """
     client = tenant.oauth_clients.get(client_id)
     if client.app_type != "web":
-        raise NeedsPerson(
+        raise ManualActionRequired(
             f"{client.client_name!r} is of type {client.app_type or 'unknown'}, and only a client of type web can be "
             "machine-to-machine.",
-            hint="The type is fixed for ever: make another client.",
+            hint="The type is fixed permanently: make another client.",
         )
     try:
         record = _record(tenant, store, client_id)
     except StoreDamaged as damaged:
-        raise NeedsPerson(
+        raise ManualActionRequired(
             f"Nobody knows whether {client.client_name!r} has our key alone: its record is damaged.",
             hint=f"{damaged.message} {damaged.hint}".rstrip(),
         ) from None
     if not is_ours_alone(client, record):
-        raise NeedsPerson(
+        raise ManualActionRequired(
             f"{client.client_name!r} does not have our key alone, so a wider right would let somebody else in.",
             hint="Look in Qlik's console whose keys and secrets it has; a Tenant Admin may change it there.",
         )
@@ -126,7 +127,7 @@ def _token_url(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock
         return "The record has the right token endpoint already."
     named = tenant.discover().metadata
     if named is None or named.token_endpoint != tenant.token_url:
-        raise NeedsPerson(
+        raise ManualActionRequired(
             f"The tenant does not itself name {tenant.token_url} as its token endpoint: the record stays as it is.",
             hint="Check the tenant's URL: it may be another name of the tenant, or nothing of Qlik's.",
         )
@@ -136,24 +137,24 @@ def _token_url(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock
 
 def _resume(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
     record = _record(tenant, store, client_id)
-    what = begun(record) if record is not None and record.is_in_progress else ""
+    what = started(record) if record is not None and record.is_in_progress else ""
     if record is not None and what and not takes_nothing_away(record):
-        raise NeedsPerson(
-            f"What was cut off takes keys of {record.client_name!r} away at once: {what}.",
+        raise ManualActionRequired(
+            f"What was interrupted takes keys of {record.client_name!r} away at once: {what}.",
             hint="`qlik-keys resume` finishes it; `qlik-keys resume --dry-run` shows its plan.",
         )
     results = resume_client(tenant, store, client_id, clock=clock)
     if not results and record is not None and record.is_shown_wrong:
         return "What Vault shows of the record is what the record says now."
     if not results:
-        return "Nothing of this client had been cut off."
+        return "Nothing of this client had been interrupted."
     return f"Finished: {what or 'making the client'}."
 
 
 def _renew_vault_token(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
     del tenant, client_id, clock
     if not isinstance(store, TellsHealth):
-        raise ConfigurationError("This store has no token that could be renewed.", hint="Log in to it anew.")
+        raise ConfigurationError("This store has no token that could be renewed.", hint="Log in to it again.")
     if not store.renew_token():
         raise StoreDenied(
             "Vault did not let the token live any longer: it cannot be renewed, or has reached its longest life.",
@@ -188,10 +189,10 @@ def _add(tenant: QlikTenant, client: OAuthClient, path: str, values: tuple[str, 
             f"The client has {', '.join(found) or 'nothing'} now, and not {', '.join(wanted)}.",
             hint="Somebody else changes it just now: ask the doctor again.",
         )
-    return f"The client has {added} now, beside {', '.join(values) or 'nothing'}."
+    return f"The client has {added} now, next to {', '.join(values) or 'nothing'}."
 
 
-_MENDERS: Mapping[str, Callable[[QlikTenant, KeyStore, str, Clock], str]] = {
+_FIXERS: Mapping[str, Callable[[QlikTenant, KeyStore, str, Clock], str]] = {
     "trust": _trust,
     "machine-to-machine": _machine_to_machine,
     "method": _method,

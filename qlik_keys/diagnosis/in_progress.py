@@ -1,4 +1,4 @@
-"""What was begun with a client's keys and is not finished, as far as its record tells. Pure."""
+"""What was started with a client's keys and is not finished, as far as its record tells. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def takes_nothing_away(record: ClientRecord) -> bool:
     """Tell whether finishing it leaves every key in use that can log in now.
 
-    So it is where a first key is given to a client, and where an old one goes on beside the new one for a while.
+    So it is where a first key is given to a client, and where an old one goes on next to the new one for a while.
     """
     started = record.operation
     if started is not None and started.is_serious:
@@ -23,7 +23,7 @@ def takes_nothing_away(record: ClientRecord) -> bool:
     return record.current is None or bool(record.overlap_seconds)
 
 
-def begun(record: ClientRecord) -> str:
+def started(record: ClientRecord) -> str:
     """Return in words what was started, by whom and when, as far as the record tells."""
     if record.operation is not None:
         return record.operation.to_text()

@@ -4,7 +4,7 @@ A disabled user, too many tokens, a key that the tenant does not see yet: only a
 alone, since Qlik's codes are not published. The token is revoked afterwards.
 
 A first login makes a client's bot user. So only a client is logged in whose key our store has as the current one: it
-was proved by a login when it got that key.
+was verified by a login when it got that key.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def check_login(tenant: QlikTenant, store: KeyStore, facts: Facts, checks: Itera
     unseen |= {"discovery"} if facts.has_endpoint else set()
     stoppers = [name for name in _STOPPERS if name in failures - unseen]
     if stoppers:
-        return not_checked(_NAME, f"It is not tried before this is mended: see {', '.join(stoppers)}.")
+        return not_checked(_NAME, f"It is not tried before this is fixed: see {', '.join(stoppers)}.")
     is_throttled = isinstance(facts.discovery.problem, TenantThrottled)
     if is_throttled or any(tier.blocked_seconds > 0 for tier in tenant.budget.snapshot().values()):
         return see(_NAME, "rate-budget")

@@ -1,4 +1,4 @@
-"""Whose a client is. Pure; the checks ask it of what was seen, and the mends again of what is there when they act."""
+"""Whose a client is. Pure; the checks ask it of what was seen, and the fixes again of what is there when they act."""
 
 from __future__ import annotations
 

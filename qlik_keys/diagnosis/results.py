@@ -38,13 +38,13 @@ TITLES: Mapping[str, str] = MappingProxyType(
     }
 )
 # Each can be taken back, and takes nothing away; who asks for it has seen these words.
-MENDS: Mapping[str, str] = MappingProxyType(
+FIXES: Mapping[str, str] = MappingProxyType(
     {
         "trust": "Sets the client's consent method to trusted.",
         "machine-to-machine": "Adds the grant client_credentials to the client.",
         "method": "Adds private_key_jwt to the client's authentication methods.",
         "token-url": "Writes this tenant's token endpoint into the store's record, as a new version.",
-        "resume": "Finishes what was cut off of this client, takes no key away, and touches no other client.",
+        "resume": "Finishes what was interrupted of this client, takes no key away, and touches no other client.",
         "renew-vault-token": "Renews the Vault token.",
     }
 )
@@ -65,7 +65,7 @@ class Check:
         verdict: "passed", "failed" or "not_checked".
         why: what was seen; why it failed; why it was not checked.
         advice: what to do, "" unless it failed.
-        mend: the name of the mend that puts it right in one click, one of `MENDS`; "" for none.
+        fix: the name of the fix that puts it right in one click, one of `FIXES`; "" for none.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Check:
     verdict: Verdict
     why: str
     advice: str = ""
-    mend: str = ""
+    fix: str = ""
 
     def __post_init__(self) -> None:
         # Names of clients and words of a tenant come in here: no control character may reach somebody's terminal.
@@ -122,7 +122,7 @@ class Diagnosis:
         """The login, which is the last check."""
         return next(check for check in self.checks if check.name == "login")
 
-    def words(self) -> str:
+    def to_text(self) -> str:
         """Return it for people: a line a check, and beneath those that failed what to do."""
         lines = [self._heading()]
         for check in self.checks:
@@ -131,8 +131,8 @@ class Diagnosis:
             )
             if check.advice:
                 lines.append(f"{'':15}What to do: {check.advice}")
-            if check.mend:
-                lines.append(f"{'':15}One click: {_mend_words(check.mend)}")
+            if check.fix:
+                lines.append(f"{'':15}One click: {_fix_words(check.fix)}")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -165,7 +165,7 @@ class Diagnosis:
     def _repr_html_(self) -> str:
         rows = []
         for check in self.checks:
-            told = [check.why, check.advice, check.mend and f"One click: {_mend_words(check.mend)}"]
+            told = [check.why, check.advice, check.fix and f"One click: {_fix_words(check.fix)}"]
             verdict = f"{_SIGNS[check.verdict]} {_WORDS[check.verdict]}"
             title = f"{escape(check.title)}<br><code>{escape(check.name)}</code>"
             cells = [escape(verdict), title, "<br>".join(escape(text) for text in told if text)]
@@ -178,9 +178,9 @@ def passed(name: str, why: str) -> Check:
     return Check(name=name, title=TITLES[name], verdict="passed", why=why)
 
 
-def failed(name: str, why: str, advice: str, *, mend: str = "") -> Check:
+def failed(name: str, why: str, advice: str, *, fix: str = "") -> Check:
     """Return a check that failed."""
-    return Check(name=name, title=TITLES[name], verdict="failed", why=why, advice=advice, mend=mend)
+    return Check(name=name, title=TITLES[name], verdict="failed", why=why, advice=advice, fix=fix)
 
 
 def not_checked(name: str, why: str) -> Check:
@@ -201,8 +201,8 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} seconds"
 
 
-def _mend_words(mend: str) -> str:
-    return f"{mend}. {MENDS[mend]}"
+def _fix_words(fix: str) -> str:
+    return f"{fix}. {FIXES[fix]}"
 
 
 def _printable(text: str) -> str:

@@ -1,8 +1,8 @@
-"""Rotating many clients of one tenant, side by side, so that a run that is cut off can simply be asked for again.
+"""Rotating many clients of one tenant, side by side, so that a run that is interrupted can simply be asked for again.
 
 What is due is told by the store's own dates, so nothing else has to remember how far a run was: a client that was
-rotated is no longer due, one whose rotation was cut off is finished. The tenant's rate budget, which all threads share,
-paces the requests.
+rotated is no longer due, one whose rotation was interrupted is finished. The tenant's rate budget, which all threads
+share, paces the requests.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from qlik_keys.core.arguments import CALLBACK, FLAG, MOMENT, WHOLE_NUMBER, optio
 from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.errors import Interrupted, QlikKeysError
 from qlik_keys.keystore.lookup import client_id_of
-from qlik_keys.lifecycle.context import Workplace
+from qlik_keys.lifecycle.context import OperationContext
 from qlik_keys.lifecycle.many import FleetError, FleetResult, Hopeless, read_if_ours
 from qlik_keys.lifecycle.rotation import options as rotation_options
 from qlik_keys.lifecycle.rotation.options import DEFAULT_OVERLAP
@@ -86,7 +86,7 @@ def rotate_due(
         raise ValueError("`before` must know its time zone")
     rotation_options.refuse_overlap(overlap)
     cancel = cancel or threading.Event()
-    work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
+    work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
     hopeless = Hopeless(store, tenant.host, in_a_row=max(workers, DEFAULT_WORKERS))
 
     def treat(client_id: str) -> FleetResult | None:
@@ -113,7 +113,13 @@ def rotate_due(
 
 
 def _treated(
-    work: Workplace, client_id: str, *, is_listed: bool, before: datetime | None, overlap: timedelta, allow_swap: bool
+    work: OperationContext,
+    client_id: str,
+    *,
+    is_listed: bool,
+    before: datetime | None,
+    overlap: timedelta,
+    allow_swap: bool,
 ) -> FleetResult:
     """Rotate one client if it is due; `is_listed` is one of the store's list, which no caller has named."""
     name = ""
@@ -124,13 +130,13 @@ def _treated(
         if record is None:
             return FleetResult(client_id=client_id, outcome="foreign")
         name = record.client_name
-        was_begun = record.is_in_progress
-        if not was_begun and not is_due(record, before=before, now=utc_now(work.clock)):
+        was_started = record.is_in_progress
+        if not was_started and not is_due(record, before=before, now=utc_now(work.clock)):
             return FleetResult(client_id=client_id, name=name, outcome="skipped")
         result = rotation_options.rotate_of(work, record, overlap=overlap, allow_swap=allow_swap)
     except QlikKeysError as problem:
         return FleetResult(client_id=client_id, name=name, outcome="failed", error=problem)
-    return FleetResult(client_id=client_id, name=name, outcome="finished" if was_begun else "rotated", result=result)
+    return FleetResult(client_id=client_id, name=name, outcome="finished" if was_started else "rotated", result=result)
 
 
 def is_due(record: ClientRecord, *, before: datetime | None, now: datetime) -> bool:

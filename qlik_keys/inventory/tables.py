@@ -140,7 +140,8 @@ def clients(
 
     Returns:
         The columns of `COLUMNS` with real dtypes: times in UTC, lists as tuples, missing values as missing. `attrs` has
-        "tenant" (its address) and "time" (ISO, UTC). `qlik_keys.rules.findings` explains the names in the column "findings".
+        "tenant" (its address) and "time" (ISO, UTC). `qlik_keys.rules.findings` explains the names in the column
+        "findings".
 
     Raises:
         TenantError, StoreError: one of them could not be asked.
@@ -187,9 +188,9 @@ def audit(
     on_progress: Progress | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> pd.DataFrame:
-    """Return what there is to say of the tenant's clients and their keys, a row a finding, the weightiest first.
+    """Return what there is to say of the tenant's clients and their keys, a row a finding, highest severity first.
 
-    Beside what `clients` finds it looks for clients whose making was cut off, and for keys without a client.
+    Beside what `clients` finds it looks for clients whose making was interrupted, and for keys without a client.
 
     Args:
         tenant: the tenant, with a TenantAdmin's credential.
@@ -200,7 +201,7 @@ def audit(
 
     Returns:
         The columns of `AUDIT_COLUMNS`; "severity" is an ordered category (critical, high, medium, low), "command" what
-        mends it in a shell, "" where a person has to look first. `attrs` as for `clients`.
+        fixes it in a shell, "" where a person has to look first. `attrs` as for `clients`.
 
     Raises:
         TenantError, StoreError: one of them could not be asked.
@@ -228,15 +229,15 @@ def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataF
     operations: dict[str, Any] = dict(frame.attrs.get("operations", {}))
     rows += ways_out(store, tenant_host, [*in_engine.itertuples(index=False, name=None)])
     damaged: list[StoreError] = []
-    staged = store.staged(tenant_host, on_damaged=damaged.append)
+    pending = store.pending(tenant_host, on_damaged=damaged.append)
     # An auditor may list these documents and read none, since keys are in them: that one is there is all it can tell.
     rows += [
         ("unfinished" if isinstance(problem, StoreDenied) else "damaged-pending", "", problem.path)
         for problem in damaged
     ]
-    rows += [("unfinished", waiting.client_id, waiting.name) for waiting in staged]
+    rows += [("unfinished", waiting.client_id, waiting.name) for waiting in pending]
     # A client that is just being made may have its record already, and no row yet.
-    known = {*frame["client_id"], *(waiting.client_id for waiting in staged)}
+    known = {*frame["client_id"], *(waiting.client_id for waiting in pending)}
     orphans = [client_id for client_id in store.client_ids(tenant_host) if client_id not in known]
     for client_id, name, findings, operation in _orphans(store, tenant_host, orphans):
         rows += [(finding, client_id, name) for finding in findings]

@@ -1,6 +1,6 @@
 """`%load_ext qlik_keys`: `%qlik` and `%%qlik` run the command line's tree, `%qlik_keys` shows the panel.
 
-What a command comes to is the magic's value: a list of objects is a DataFrame, anything else is as it came, secrets
+What a command comes to is the magic's value: a list of objects is a DataFrame, anything else is unmodified, secrets
 hidden. What would be a token is never a value: that command has no place in a notebook.
 """
 
@@ -112,8 +112,10 @@ class QlikMagics(Magics):
             except UsageProblem as error:
                 problem = f"{error.message} {error.usage}".strip()
             except KeyboardInterrupt as interrupt:
-                begun = " ".join(getattr(interrupt, "__notes__", ()))
-                problem = f"Interrupted. {begun or 'What is done stays done; run the cell again to go on from there.'}"
+                started = " ".join(getattr(interrupt, "__notes__", ()))
+                problem = (
+                    f"Interrupted. {started or 'What is done stays done; run the cell again to go on from there.'}"
+                )
         if problem:
             raise UsageError(problem)
         return self._value(results[-1]) if results else None

@@ -1,8 +1,8 @@
 """What a key store is: the `KeyStore` Protocol and the values that it keeps.
 
-A store keeps, per tenant host, one *record* per client (its keys and their states) and one *staged* document per client
-that is being made. Every write is a compare-and-set on the version that was read, so that of two writers one wins and
-the other is told. A store knows nothing of tenants, tokens or plans; `lifecycle` decides what is written.
+A store keeps, per tenant host, one *record* per client (its keys and their states) and one *pending* document per
+client that is being made. Every write is a compare-and-set on the version that was read, so that of two writers one
+wins and the other is told. A store knows nothing of tenants, tokens or plans; `lifecycle` decides what is written.
 
 The layout in Vault is in design.md, "The key store"; the contract suite for anybody's store is `keystore.testing`.
 """
@@ -49,7 +49,7 @@ class StoredKey:
 
     Attributes:
         public: the public half, with its kid and algorithm.
-        state: "next" (staged), "current" (what consumers use) or "previous" (waits to be retired).
+        state: "next" (pending), "current" (what consumers use) or "previous" (waits to be retired).
         made_at: when it was made, UTC.
         promoted_at: when it became current, UTC.
         retire_at: when a previous key may be retired, UTC.
@@ -135,7 +135,7 @@ class ClientRecord:
         custody: who holds the current key's private half; where there is none, the next one's.
         keys: its keys by kid; empty for a client that logs in by secret alone.
         rotate_by: when its current key should have been replaced, UTC.
-        overlap_seconds: the overlap of the rotation that is under way, None for none.
+        overlap_seconds: the overlap of the rotation that is in progress, None for none.
         unpurged: an older version of this record may still show a key that this one lacks.
         custody_before: who held the current key's predecessor, where that was another custody; else None.
         operation: the operation that is in progress, None for none.
@@ -202,14 +202,14 @@ class ClientRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StagedClient:
-    """A client that is being made: its specification and its key wait here until it is proved.
+class PendingClient:
+    """A client that is being made: its specification and its key wait here until it is verified.
 
     Attributes:
         tenant_host: host of the tenant.
         name: the client's name, which is what makes two attempts the same.
         specification: what was asked for, as JSON-ready values; `lifecycle` writes and reads it.
-        staged_at: when, UTC.
+        pending_at: when, UTC.
         key: its key, None for a client that logs in by secret alone.
         client_id: set when the tenant has made the client.
         version: the compare-and-set version that was read; 0 for one that must not exist yet.
@@ -218,7 +218,7 @@ class StagedClient:
     tenant_host: str
     name: str
     specification: Mapping[str, object]
-    staged_at: datetime
+    pending_at: datetime
     key: StoredKey | None = None
     client_id: str = ""
     version: int = 0
@@ -287,7 +287,7 @@ class StoreHealth:
         seconds_left: how long it lives unless it is renewed, None when it does not end or nothing is known.
         life_seconds: how long it lives from a renewal on, None likewise.
         renewable: whether the server would renew it.
-        replaceable: whether the store logs in anew by itself when it ends.
+        replaceable: whether the store logs in again by itself when it ends.
         path: where the client's record lies, as the server's rules name it.
         capabilities: what the login may do there, as the server names it; None when it does not tell.
         longest_seconds: how long it lives at most, however often it is renewed; None for no such end.
@@ -384,18 +384,18 @@ class KeyStore(Protocol):
         """Take a key that was made elsewhere, in state "next"; `custody` as for `make_key`."""
         ...
 
-    def stage(self, staged: StagedClient) -> StagedClient:
-        """Write a staged document with compare-and-set, and return it with its new version; a new one is read back.
+    def write_pending(self, pending: PendingClient) -> PendingClient:
+        """Write a pending document with compare-and-set, and return it with its new version; a new one is read back.
 
         Raises:
             StoreConflict: another writer was first, and what is there is not what was to be written.
         """
         ...
 
-    def staged(
+    def pending(
         self, tenant_host: str, *, on_damaged: Callable[[StoreError], None] | None = None
-    ) -> Sequence[StagedClient]:
-        """Return everything that is staged for that tenant and can be read, oldest first.
+    ) -> Sequence[PendingClient]:
+        """Return everything that is pending for that tenant and can be read, oldest first.
 
         Args:
             tenant_host: host of the tenant.
@@ -403,12 +403,12 @@ class KeyStore(Protocol):
         """
         ...
 
-    def read_staged(self, tenant_host: str, name: str) -> StagedClient | None:
-        """Return what is staged for that client name, None for nothing."""
+    def read_pending(self, tenant_host: str, name: str) -> PendingClient | None:
+        """Return what is pending for that client name, None for nothing."""
         ...
 
-    def unstage(self, staged: StagedClient, *, look_after: bool = True) -> None:
-        """Destroy a staged document with all its versions, and look that it is gone; quiet when there is none.
+    def remove_pending(self, pending: PendingClient, *, look_after: bool = True) -> None:
+        """Destroy a pending document with all its versions, and look that it is gone; quiet when there is none.
 
         Where its client is finished, a store need not look (`look_after` False): what were still there would be seen,
         and removed, by the next `resume`.
@@ -420,7 +420,7 @@ class KeyStore(Protocol):
         ...
 
     def sweep(self, tenant_host: str) -> Sequence[str]:
-        """Destroy the keys of that tenant that no document names: a run was cut off after it had one made.
+        """Destroy the keys of that tenant that no document names: a run was interrupted after it had one made.
 
         Who is just about to name one of them gets a `StoreConflict`.
 
@@ -494,10 +494,10 @@ class KeyStore(Protocol):
         ...
 
 
-def staged_document_name(name: str) -> str:
-    """Return the name of the staged document for a client name.
+def pending_document_name(name: str) -> str:
+    """Return the name of the pending document for a client name.
 
     It is made of the client's name and not of a kid, so that two people who make the same client at once meet at the
-    same compare-and-set, and so that a client without a key can be staged too (CONTRIBUTING.md, "Decisions").
+    same compare-and-set, and so that a client without a key can be pending too (CONTRIBUTING.md, "Decisions").
     """
     return hashlib.sha256(name.encode()).hexdigest()[:32]

@@ -1,7 +1,7 @@
 """Operations on clients and their keys: a pure plan, and a run that does it step by step.
 
 `provision` makes a client, `rotate`, `retire_due`, `revoke` and `adopt` change its keys, `delete` ends it, and `resume`
-finishes whatever was cut off. Both are resumable from anywhere: the tenant and the
+finishes whatever was interrupted. Both are resumable from anywhere: the tenant and the
 store are the only journal (design.md, "Lifecycle").
 """
 
@@ -12,16 +12,16 @@ from qlik_keys.lifecycle.provisioning.plan import Action, Conflict, Done, Provis
 from qlik_keys.lifecycle.provisioning.run import Provisioned
 from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
 from qlik_keys.lifecycle.rotation.operations import Rotated, adopt, delete, retire_due, revoke, rotate
-from qlik_keys.lifecycle.verification import Proof
+from qlik_keys.lifecycle.verification import LoginVerification
 
 __all__ = [
     "Action",
     "ClientSpecification",
     "Conflict",
     "Done",
+    "LoginVerification",
     "PlannedStep",
     "Preview",
-    "Proof",
     "Provision",
     "Provisioned",
     "Resumed",

@@ -1,4 +1,4 @@
-"""What an operation works with, and which runs it makes: real ones, or rehearsals that only tell their steps."""
+"""What an operation works with, and which runs it makes: real ones, or dry runs that only tell their steps."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class MakesKeyRuns(Protocol):
-    """What makes the run for a client's keys: `KeyRun`, or its rehearsal."""
+    """What makes the run for a client's keys: `KeyRun`, or its dry run."""
 
     def __call__(  # noqa: D102  # see KeyRun
         self,
@@ -51,7 +51,7 @@ class MakesKeyRuns(Protocol):
 
 
 class MakesProvisionings(Protocol):
-    """What makes the run for a client that is to be made: `Provisioning`, or its rehearsal."""
+    """What makes the run for a client that is to be made: `Provisioning`, or its dry run."""
 
     def __call__(  # noqa: D102  # see Provisioning
         self,
@@ -67,7 +67,7 @@ class MakesProvisionings(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Workplace:
+class OperationContext:
     """What an operation works with.
 
     Attributes:
@@ -78,7 +78,7 @@ class Workplace:
         clock: time.
         make_key_run: makes the runs for clients' keys.
         make_provisioning: makes the runs for new clients.
-        rehearses: nothing may be changed: steps outside of a run are told, not done.
+        is_dry_run: nothing may be changed: steps outside of a run are told, not done.
     """
 
     tenant: QlikTenant
@@ -88,7 +88,7 @@ class Workplace:
     clock: Clock = SYSTEM_CLOCK
     make_key_run: MakesKeyRuns = KeyRun
     make_provisioning: MakesProvisionings = Provisioning
-    rehearses: bool = False
+    is_dry_run: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what is of another type."""
@@ -104,7 +104,7 @@ class Workplace:
             StoreError: as `KeyStore.read`.
         """
         record = self.store.read(self.tenant.host, client_id)
-        if record.is_shown_wrong and not self.rehearses:
+        if record.is_shown_wrong and not self.is_dry_run:
             with contextlib.suppress(StoreError):  # it is for display: whoever may write it corrects it
                 self.store.show(record)
         return record
@@ -151,7 +151,7 @@ class Workplace:
         )
 
     def step(self, operation: str, step: str, client_name: str, perform: Callable[[], None]) -> None:
-        """Do one step that belongs to no run, and tell of it; in a rehearsal only tell.
+        """Do one step that belongs to no run, and tell of it; in a dry run only tell.
 
         Raises:
             QlikKeysError: as `perform` does.
@@ -169,6 +169,6 @@ class Workplace:
                 self.on_step(event)
 
         tell("before")
-        if not self.rehearses:
+        if not self.is_dry_run:
             perform()
         tell("after")

@@ -21,12 +21,12 @@ from qlik_keys.lifecycle.provisioning.plan import Action
 from qlik_keys.lifecycle.record_changes import abandoned
 
 if TYPE_CHECKING:
-    from qlik_keys.keystore.base import ClientRecord, StagedClient
-    from qlik_keys.lifecycle.context import Workplace
+    from qlik_keys.keystore.base import ClientRecord, PendingClient
+    from qlik_keys.lifecycle.context import OperationContext
     from qlik_keys.tenant import OAuthClient
 
 
-def delete(work: Workplace, client: str, *, confirm: str | None, keep_secret: bool = False) -> str:
+def delete(work: OperationContext, client: str, *, confirm: str | None, keep_secret: bool = False) -> str:
     """See `operations.delete`; None as `confirm` is for a plan, which needs none. Returns the client's id."""
     client = checked(client)
     optional(TEXT, confirm=confirm)
@@ -47,18 +47,18 @@ def delete(work: Workplace, client: str, *, confirm: str | None, keep_secret: bo
     return by_id_or_name(work.tenant, work.store, client, perform)
 
 
-def delete_client(work: Workplace, client_id: str, *, keep_secret: bool, is_resumed: bool = False) -> None:
+def delete_client(work: OperationContext, client_id: str, *, keep_secret: bool, is_resumed: bool = False) -> None:
     """Delete a client and, unless they shall stay, its keys; `is_resumed` is quiet where nothing is left of it.
 
     Raises:
         TenantNotFound: there is nothing to delete.
         QlikKeysError: as `operations.delete`.
     """
-    staged: list[StagedClient] = []
+    pending: list[PendingClient] = []
     client: OAuthClient | None = None
     try:
         client = work.tenant.oauth_clients.get(client_id)
-        staged = staged_of(work, client)
+        pending = pending_of(work, client)
     except TenantNotFound:
         pass
     if client is None and not is_resumed and (keep_secret or client_id not in work.store.client_ids(work.tenant.host)):
@@ -70,9 +70,9 @@ def delete_client(work: Workplace, client_id: str, *, keep_secret: bool, is_resu
     record = _noted_deletion(work, client_id, keep_secret=keep_secret)
     if client is not None and record is not None:
         remove_duplicates_of(work, client, record, operation="delete")
-    # Before the client: else `resume` would make it anew. Without a claim nobody else knows whose it was.
-    for each in staged:
-        work.step("delete", Action.UNSTAGE, each.name, lambda each=each: _unstage(work, each))  # type: ignore[misc]
+    # Before the client: else `resume` would make it again. Without a claim nobody else knows whose it was.
+    for each in pending:
+        work.step("delete", Action.REMOVE_PENDING, each.name, lambda each=each: _remove_pending(work, each))  # type: ignore[misc]
 
     def delete_there() -> None:
         with contextlib.suppress(TenantNotFound):
@@ -88,7 +88,7 @@ def delete_client(work: Workplace, client_id: str, *, keep_secret: bool, is_resu
         work.step("delete", Action.SETTLE, record.client_name, lambda: _abandon(work, record))
 
 
-def _noted_deletion(work: Workplace, client_id: str, *, keep_secret: bool) -> ClientRecord | None:
+def _noted_deletion(work: OperationContext, client_id: str, *, keep_secret: bool) -> ClientRecord | None:
     """Write to the client's record that it is being deleted; return the record, None where none can be read.
 
     A record that stays and has nothing in progress needs no note: the deletion is one request.
@@ -117,29 +117,29 @@ def _noted_deletion(work: Workplace, client_id: str, *, keep_secret: bool) -> Cl
     raise AssertionError("the last round returns or raises")
 
 
-def _abandon(work: Workplace, record: ClientRecord) -> None:
+def _abandon(work: OperationContext, record: ClientRecord) -> None:
     record = work.store.read(record.tenant_host, record.client_id)
     if record.unpurged:
         work.store.purge(record)
     work.store.write(abandoned(record), read_back=False)
 
 
-def staged_of(work: Workplace, client: OAuthClient) -> list[StagedClient]:
-    """Return what is staged of a client that is being made."""
-    return [staged for staged in work.store.staged(work.tenant.host) if is_staged_of(staged, client)]
+def pending_of(work: OperationContext, client: OAuthClient) -> list[PendingClient]:
+    """Return what is pending of a client that is being made."""
+    return [pending for pending in work.store.pending(work.tenant.host) if is_pending_of(pending, client)]
 
 
-def is_staged_of(staged: StagedClient, client: OAuthClient) -> bool:
-    """Tell whether what is staged is that client: it bears its id, or its key is registered there."""
-    if staged.client_id == client.client_id:
+def is_pending_of(pending: PendingClient, client: OAuthClient) -> bool:
+    """Tell whether what is pending is that client: it bears its id, or its key is registered there."""
+    if pending.client_id == client.client_id:
         return True
-    return staged.key is not None and any(key.kid == staged.key.kid for key in client.public_keys)
+    return pending.key is not None and any(key.kid == pending.key.kid for key in client.public_keys)
 
 
-def _unstage(work: Workplace, staged: StagedClient) -> None:
-    work.store.unstage(staged)
+def _remove_pending(work: OperationContext, pending: PendingClient) -> None:
+    work.store.remove_pending(pending)
     named = set()
     with contextlib.suppress(StoreNotFound):
-        named = set(work.store.read(work.tenant.host, staged.client_id).keys) if staged.client_id else set()
-    if staged.key is not None and staged.key.kid not in named:
-        work.store.discard_key(staged.key)
+        named = set(work.store.read(work.tenant.host, pending.client_id).keys) if pending.client_id else set()
+    if pending.key is not None and pending.key.kid not in named:
+        work.store.discard_key(pending.key)

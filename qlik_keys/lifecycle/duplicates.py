@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from qlik_keys.keystore.base import ClientRecord
-    from qlik_keys.lifecycle.context import Workplace
+    from qlik_keys.lifecycle.context import OperationContext
     from qlik_keys.tenant import OAuthClient
 
 _TOGETHER = timedelta(hours=1)  # two attempts at one client are made within seconds; a clock of ours plays no part
@@ -72,7 +72,7 @@ def _is_made_of(other: OAuthClient, client: OAuthClient, record: ClientRecord) -
     return abs(other.created_at - client.created_at) <= _TOGETHER
 
 
-def remove_duplicate(work: Workplace, duplicate: Duplicate, *, operation: str) -> bool:
+def remove_duplicate(work: OperationContext, duplicate: Duplicate, *, operation: str) -> bool:
     """Remove a client that is one too many; return False where it has a record by now, or is gone.
 
     Raises:
@@ -99,8 +99,8 @@ def remove_duplicate(work: Workplace, duplicate: Duplicate, *, operation: str) -
     return True
 
 
-def remove_duplicates_of(work: Workplace, client: OAuthClient, record: ClientRecord, *, operation: str) -> None:
-    """Remove what was made beside one client, before its record goes, without which nobody knows of it any more.
+def remove_duplicates_of(work: OperationContext, client: OAuthClient, record: ClientRecord, *, operation: str) -> None:
+    """Remove what was made next to one client, before its record goes, without which nobody knows of it any more.
 
     Raises:
         QlikKeysError: as `remove_duplicate`.

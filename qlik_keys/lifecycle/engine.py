@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from typing import TYPE_CHECKING, ClassVar
 
-from qlik_keys.errors import Interrupted, LifecycleError, NeedsPerson, Outcome, QlikKeysError, StoreConflict
+from qlik_keys.errors import Interrupted, LifecycleError, ManualActionRequired, Outcome, QlikKeysError, StoreConflict
 from qlik_keys.lifecycle.events import TITLES, Phase, StepEvent
 from qlik_keys.lifecycle.provisioning.plan import Action, Conflict, Done, Step
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 _LOOK = "check"
 _LOOKS_PER_ACTION = 4
-_LOGINS = (Action.PROVE, Action.PROVE_NEXT, Action.PROVE_CURRENT)
+_LOGINS = (Action.VERIFY, Action.VERIFY_NEXT, Action.VERIFY_CURRENT)
 _MOST_STEPS = (
-    60  # an operation takes about seven; more than this means that the two sides contradict each other for ever
+    60  # an operation takes about seven; more than this means that the two sides contradict each other permanently
 )
 
 
@@ -42,7 +42,7 @@ class Run(ABC):
 
     Attributes:
         operation: what it does.
-        has_effect: False where each step is only imagined.
+        has_effect: False where each step is only simulated.
     """
 
     operation: ClassVar[str]
@@ -94,7 +94,7 @@ class Run(ABC):
         After the first step that changed something no failure says that nothing was applied.
 
         Raises:
-            NeedsPerson: the plan leaves it to a person.
+            ManualActionRequired: the plan leaves it to a person.
             Interrupted: cancelled between two steps.
             TenantError, TokenError, StoreError: a step failed; asked for again, it goes on from there.
             LifecycleError: it does not come to an end.
@@ -123,7 +123,7 @@ class Run(ABC):
         for _ in range(_MOST_STEPS):
             step = self._plan()
             if isinstance(step, Conflict):
-                raise NeedsPerson(step.message, hint=step.hint, differences=step.differences)
+                raise ManualActionRequired(step.message, hint=step.hint, differences=step.differences)
             if isinstance(step, Done):
                 return step
             if self._cancel is not None and self._cancel.is_set():

@@ -107,7 +107,7 @@ class FleetResult:
     Attributes:
         client_id: the client.
         name: its name, "" where its record could not be read.
-        outcome: "rotated"; "finished", a rotation that had been begun; "retired", it lost old keys; "skipped", it was
+        outcome: "rotated"; "finished", a rotation that had been started; "retired", it lost old keys; "skipped", it was
             not due; "foreign", the document of that name in the store is not ours and was left alone; or "failed".
         result: what `rotate` returned, or what became of its keys.
         error: why it failed.

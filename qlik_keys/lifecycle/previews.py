@@ -15,8 +15,8 @@ from qlik_keys.errors import ConfigurationError, LifecycleError, TenantNotFound
 from qlik_keys.keys import KeySpec, wrong_key
 from qlik_keys.keystore.lookup import client_id_of
 from qlik_keys.lifecycle import deletion
-from qlik_keys.lifecycle.context import Workplace
-from qlik_keys.lifecycle.dry_run import KeyRehearsal, Memory, ProvisioningRehearsal
+from qlik_keys.lifecycle.context import OperationContext
+from qlik_keys.lifecycle.dry_run import KeyDryRun, Memory, ProvisioningDryRun
 from qlik_keys.lifecycle.provisioning.operations import resume_in
 from qlik_keys.lifecycle.provisioning.plan import Action
 from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
@@ -48,7 +48,7 @@ _ON_TENANT = {
     Action.REMOVE_SECRETS,
     "delete_client",
 }
-_ON_BOTH = {Action.PROVE, Action.PROVE_NEXT, Action.PROVE_CURRENT}
+_ON_BOTH = {Action.VERIFY, Action.VERIFY_NEXT, Action.VERIFY_CURRENT}
 _IRREVERSIBLE = {
     Action.REPLACE_SECRET,
     Action.REMOVE_DUPLICATE,
@@ -59,7 +59,9 @@ _IRREVERSIBLE = {
     "delete_record",
 }
 _ONE_KEY = "Should the tenant refuse a second key, nothing is changed, and the swap is offered: a moment's risk."
-_SWAP = "Should the tenant refuse a second key, the new one takes the old one's place: until it is proved, logins fail."
+_SWAP = (
+    "Should the tenant refuse a second key, the new one takes the old one's place: until it is verified, logins fail."
+)
 _BOT_USER = "The first token makes the client's bot user on the tenant, which in some subscriptions takes a licence."
 
 
@@ -71,7 +73,7 @@ class PlannedStep:
         action: the step's name, as `StepEvent.step` will have it.
         title: the step in words.
         client_name: which client it is about.
-        side: what it changes or, in proofs, asks: "tenant", "vault" or "both".
+        side: what it changes or, in verifications, asks: "tenant", "vault" or "both".
         irreversible: nobody can take it back.
     """
 
@@ -104,7 +106,7 @@ class Preview:
     blocked: str = ""
     hint: str = ""
 
-    def words(self) -> str:
+    def to_text(self) -> str:
         """Return the plan for people, a line a step."""
         of_whom = f" {self.client_name}" if self.client_name else ""
         several = len({step.client_name for step in self.steps}) > 1
@@ -149,7 +151,7 @@ def preview(
         TypeError: the operation has no such argument, or the key is none; it is not quoted.
 
     Example:
-        >>> print(preview(tenant, store, "rotate", client_id).words())  # doctest: +SKIP
+        >>> print(preview(tenant, store, "rotate", client_id).to_text())  # doctest: +SKIP
     """
     wrong = wrong_key(options.get("key"))
     if wrong is not None:
@@ -168,14 +170,14 @@ def preview(
         if event.phase == "after" and event.step != "check":
             steps.append(_planned(event))
 
-    work = Workplace(
+    work = OperationContext(
         tenant=tenant,
         store=store,
         on_step=listen,
         clock=clock,
-        make_key_run=functools.partial(KeyRehearsal, memory=memory),
-        make_provisioning=ProvisioningRehearsal,
-        rehearses=True,
+        make_key_run=functools.partial(KeyDryRun, memory=memory),
+        make_provisioning=ProvisioningDryRun,
+        is_dry_run=True,
     )
     if client_id:
         client_id = client_id_of(tenant, store, client_id)
@@ -210,7 +212,7 @@ def _planned(event: StepEvent) -> PlannedStep:
 
 
 def _provision(
-    work: Workplace,
+    work: OperationContext,
     _: str,
     *,
     name: str,
@@ -236,7 +238,7 @@ def _provision(
     return (*scope_warnings(specification.scopes), *((_BOT_USER,) if made.created and trusted else ()))
 
 
-def _rotate(work: Workplace, client_id: str, **options: Any) -> tuple[str, ...]:
+def _rotate(work: OperationContext, client_id: str, **options: Any) -> tuple[str, ...]:
     result = rotation_options.rotate(work, client_id, **options)
     overlap = options.get("overlap", rotation_options.DEFAULT_OVERLAP)
     risk = _SWAP if options.get("allow_swap") else _ONE_KEY
@@ -246,14 +248,14 @@ def _rotate(work: Workplace, client_id: str, **options: Any) -> tuple[str, ...]:
     return (*result.warnings, both, risk)
 
 
-def _revoke(work: Workplace, client_id: str, **options: Any) -> tuple[str, ...]:
+def _revoke(work: OperationContext, client_id: str, **options: Any) -> tuple[str, ...]:
     return (
         *rotation_options.revoke(work, client_id, **options).warnings,
         _SWAP if options.get("allow_swap") else _ONE_KEY,
     )
 
 
-def _retire(work: Workplace, client_id: str, **options: Any) -> tuple[str, ...]:
+def _retire(work: OperationContext, client_id: str, **options: Any) -> tuple[str, ...]:
     force = bool(options.get("force"))
     results = (
         rotation_options.retire(work, client_id, force=force) if client_id else retirement.retire_due(work, force=force)
@@ -261,12 +263,12 @@ def _retire(work: Workplace, client_id: str, **options: Any) -> tuple[str, ...]:
     return tuple(f"{result.name} loses {', '.join(result.retired)}." for result in results if result.retired)
 
 
-def _adopt(work: Workplace, client_id: str, **options: Any) -> tuple[str, ...]:
+def _adopt(work: OperationContext, client_id: str, **options: Any) -> tuple[str, ...]:
     return rotation_options.adopt(work, client_id, **options).warnings
 
 
 def _delete(
-    work: Workplace, client_id: str, *, keep_secret: bool = False, confirm: str | None = None
+    work: OperationContext, client_id: str, *, keep_secret: bool = False, confirm: str | None = None
 ) -> tuple[str, ...]:
     del confirm  # a plan needs none
     there = True
@@ -283,7 +285,7 @@ def _delete(
     )
 
 
-def _resume(work: Workplace, _: str) -> tuple[str, ...]:
+def _resume(work: OperationContext, _: str) -> tuple[str, ...]:
     resume_in(work)
     return ()
 

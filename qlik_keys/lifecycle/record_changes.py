@@ -1,4 +1,4 @@
-"""What each step makes of a client's record: pure, so that a rehearsal comes to the same as the run."""
+"""What each step makes of a client's record: pure, so that a dry run comes to the same as the run."""
 
 from __future__ import annotations
 
@@ -89,8 +89,8 @@ def promoted(
         retire_at = now + timedelta(seconds=overlap) if old.kid in registered else now
         changed = changed.with_key(replace(old, state="previous", retire_at=retire_at))
     # With no overlap the rotation ends with the old key's end, which a run that goes on must know of.
-    under_way = overlap if overlap == 0 and old is not None else None
-    return replace(changed, rotate_by=now + rotate_after, overlap_seconds=under_way)
+    in_progress = overlap if overlap == 0 and old is not None else None
+    return replace(changed, rotate_by=now + rotate_after, overlap_seconds=in_progress)
 
 
 def overlap_ended(record: ClientRecord, *, now: datetime) -> ClientRecord:

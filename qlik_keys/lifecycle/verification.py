@@ -1,4 +1,4 @@
-"""The proof of a client: a login with what the store holds, not with what is in memory.
+"""The verification of a client: a login with what the store holds, not with what is in memory.
 
 Nothing counts as done before it (reliability-facts 1.8, R3): the key is read back from the store, signs an assertion,
 and the token that comes of it is asked whose it is.
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from qlik_keys.keystore.base import KeyStore, StoredKey
     from qlik_keys.tenant import QlikTenant, User
 
-PROOF_SECONDS = 60.0  # a tenant may need time to see a new key; Qlik publishes no figure
+VERIFICATION_SECONDS = 60.0  # a tenant may need time to see a new key; Qlik publishes no figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class LoginVerification:
     """That the client logged in with what the store holds.
 
     Attributes:
@@ -40,7 +40,7 @@ class Proof:
     expires_at: datetime
 
 
-def prove(
+def verify(
     tenant: QlikTenant,
     store: KeyStore,
     client_id: str,
@@ -50,11 +50,11 @@ def prove(
     clock: Clock,
     cancel: threading.Event | None = None,
     is_hopeless: Callable[[], bool] = lambda: False,
-) -> Proof:
+) -> LoginVerification:
     """Log in as the client with what the store holds: sign with the key that it returned, get a token, ask `users/me`.
 
-    A client that has no key proves itself by its secret, which no store holds. The tenant may need time to see a new
-    key, so a refused credential is tried again for up to a minute, unless that is hopeless.
+    A client that has no key authenticates itself by its secret, which no store holds. The tenant may need time to see a
+    new key, so a refused credential is tried again for up to a minute, unless that is hopeless.
 
     Args:
         tenant: the tenant.
@@ -78,7 +78,7 @@ def prove(
     else:
         source = TokenSource(tenant.token_url, client_id=client_id, secret=client_secret, http=tenant.http)
     as_client = tenant.with_credential(BearerAuth(source))
-    give_up_at = clock.monotonic() + PROOF_SECONDS
+    give_up_at = clock.monotonic() + VERIFICATION_SECONDS
     pause_seconds = 0.25
     while True:
         try:
@@ -97,4 +97,4 @@ def prove(
             f"The token that {client_id} got belongs to another client ({user.client_id}).",
             hint="Do not use this client; tell Qlik's support.",
         )
-    return Proof(user=user, scope=token.scope, expires_at=token.expires_at)
+    return LoginVerification(user=user, scope=token.scope, expires_at=token.expires_at)

@@ -117,7 +117,7 @@ FINDINGS: Mapping[str, Finding] = {
         "resume",
     ),
     "unfinished": Finding(
-        "medium", "Making this client was cut off; its key waits in the store.", "Resume finishes it.", "resume"
+        "medium", "Making this client was interrupted; its key waits in the store.", "Resume finishes it.", "resume"
     ),
     "secret-only": Finding(
         "medium",

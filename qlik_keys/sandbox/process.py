@@ -108,14 +108,14 @@ class Sandbox:
         """Whether the sandbox's process is there."""
         return self._process.poll() is None
 
-    def configure(self, **knobs: object) -> None:
-        """Turn the tenant's knobs; those that are not named stay as they are (`qlik_keys.sandbox.simulator.settings.Knobs`).
+    def configure(self, **settings: object) -> None:
+        """Change the tenant's settings (`simulator.settings.SandboxSettings`); what is not named stays as it is.
 
         Raises:
-            TenantRejected: there is no such knob, or it does not take that value.
+            TenantRejected: there is no such setting, or it does not take that value.
             TenantUnreachable: the sandbox has ended.
         """
-        self._control("PUT", "knobs", knobs)
+        self._control("PUT", "settings", settings)
 
     def requests(self) -> list[dict[str, Any]]:
         """Return what the tenant was asked so far, oldest first, without any secret.
@@ -174,7 +174,7 @@ class Sandbox:
         values: dict[str, str | None] = {
             "QLIK_TENANT_URL": self.tenant_url,
             "QLIK_API_KEY": self.api_key,
-            "QLIK_CLIENT_ID": None,  # a login beside the API key would contradict it
+            "QLIK_CLIENT_ID": None,  # a login next to the API key would contradict it
             "QLIK_CLIENT_SECRET": None,
             "VAULT_ADDR": self.vault_url,
             "VAULT_TOKEN": self.vault_token,
@@ -250,23 +250,24 @@ class Sandbox:
         return json.loads(content) if content else None
 
 
-def start(*, knobs: Mapping[str, object] | None = None, tls: bool = False, timeout_seconds: float = 30.0) -> Sandbox:
+def start(*, settings: Mapping[str, object] | None = None, tls: bool = False, timeout_seconds: float = 30.0) -> Sandbox:
     """Start a sandbox: a strict Qlik Cloud tenant and a real OpenBao server, on free ports of loopback.
 
     Args:
-        knobs: how the tenant behaves (`qlik_keys.sandbox.simulator.settings.Knobs`), for instance `{"latency_seconds": 0.3}`.
+        settings: how the tenant behaves (`qlik_keys.sandbox.simulator.settings.SandboxSettings`), for instance
+            `{"latency_seconds": 0.3}`.
         tls: whether both speak TLS, with certificates of an authority that is made for this start (`Sandbox.ca_file`).
         timeout_seconds: how long the start may take.
 
     Raises:
-        ConfigurationError: a package of the extra `sandbox` is missing, or a knob is unknown.
+        ConfigurationError: a package of the extra `sandbox` is missing, or a setting is unknown.
         TenantUnreachable: the sandbox did not come up in time.
 
     Example:
         >>> with start() as box:
         ...     tenant = QlikTenant(box.tenant_url, credential=ApiKey(box.api_key))
     """
-    optional(MAPPING, knobs=knobs)
+    optional(MAPPING, settings=settings)
     require(FLAG, tls=tls)
     require_timeout(timeout_seconds)
     missing = [name for module, name in _NEEDED_PACKAGES.items() if importlib.util.find_spec(module) is None]
@@ -275,7 +276,9 @@ def start(*, knobs: Mapping[str, object] | None = None, tls: bool = False, timeo
             f"The sandbox needs packages that are not installed: {', '.join(missing)}.",
             hint="Install them with: pip install 'qlik_keys[sandbox]'",
         )
-    greeting = json.dumps({"parent": os.getpid(), "knobs": dict(knobs or {}), "tls": tls}, default=asdict).encode()
+    greeting = json.dumps(
+        {"parent": os.getpid(), "settings": dict(settings or {}), "tls": tls}, default=asdict
+    ).encode()
     process = subprocess.Popen(
         # -P: a file in the working directory must not stand in for a module of the server.
         [sys.executable, "-P", "-m", "qlik_keys.sandbox.server"],

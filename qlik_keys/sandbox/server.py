@@ -1,9 +1,9 @@
 """The sandbox's own process: the tenant simulator under uvicorn, and the OpenBao server that ends with it.
 
 Run by `qlik_keys.sandbox.start()` as `python -m qlik_keys.sandbox.server`. It reads one line with its parent's process
-id, the knobs and whether to speak TLS, answers one line with its addresses and secrets, and then waits: for the end of
-its input, for the end of its parent, or for a signal. It writes nothing else anywhere but a certificate and its key, in
-a folder that is gone when it ends.
+id, the settings and whether to speak TLS, answers one line with its addresses and secrets, and then waits: for the end
+of its input, for the end of its parent, or for a signal. It writes nothing else anywhere but a certificate and its key,
+in a folder that is gone when it ends.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main() -> int:
         with ExitStack() as stack:
             certificate = stack.enter_context(_certificate()) if greeting["tls"] else None
             builder = stack.enter_context(ThreadPoolExecutor(1))
-            building = builder.submit(_build, greeting["knobs"], certificate)
+            building = builder.submit(_build, greeting["settings"], certificate)
             with OpenBao.start(listeners=[TlsListener(certificate)] if certificate else []) as vault:
                 server, listener, words = building.result()
                 thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
@@ -81,26 +81,26 @@ def _certificate() -> Iterator[CertificateFiles]:
 
 
 def _build(
-    knobs: Mapping[str, Any], certificate: CertificateFiles | None
+    settings: Mapping[str, Any], certificate: CertificateFiles | None
 ) -> tuple[uvicorn.Server, socket.socket, dict[str, str]]:
     """Return the server, the socket it shall listen on, and what the parent must know of the tenant."""
-    import uvicorn  # noqa: PLC0415 - takes its time, beside OpenBao's start
+    import uvicorn  # noqa: PLC0415 - takes its time, next to OpenBao's start
 
     from qlik_keys.sandbox.asgi import UVICORN_OPTIONS, create_app  # noqa: PLC0415 - the same
-    from qlik_keys.sandbox.simulator.settings import Knobs  # noqa: PLC0415 - the same
+    from qlik_keys.sandbox.simulator.settings import SandboxSettings  # noqa: PLC0415 - the same
     from qlik_keys.sandbox.simulator.tenant import SandboxTenant  # noqa: PLC0415 - the same
 
     try:
-        turned = Knobs().turned(knobs)
+        turned = SandboxSettings().turned(settings)
     except ValueError as error:
-        raise ConfigurationError(f"The sandbox's knobs are not right: {error}.") from error
+        raise ConfigurationError(f"The sandbox's settings are not right: {error}.") from error
     # With the protocol named asyncio switches Nagle's algorithm off; else an answer waits 40 ms for its second half.
     listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind((_HOST, 0))
     scheme = "https" if certificate else "http"
     tenant_url = f"{scheme}://{_HOST}:{listener.getsockname()[1]}"
     control_token = secrets.token_urlsafe(32)
-    tenant = SandboxTenant(tenant_url, clock=SYSTEM_CLOCK, knobs=turned)
+    tenant = SandboxTenant(tenant_url, clock=SYSTEM_CLOCK, settings=turned)
     app = create_app(tenant, control_token=control_token)
     secured: dict[str, Any] = {}
     if certificate:
@@ -119,7 +119,7 @@ def _say(words: Mapping[str, str]) -> None:
 def _wait_for_the_end(parent: int) -> None:
     """Return when the input ends, or the parent.
 
-    The parent is watched beside the pipe because a fork of it (multiprocessing does that) holds the pipe open.
+    The parent is watched next to the pipe because a fork of it (multiprocessing does that) holds the pipe open.
     """
     if not hasattr(os, "pidfd_open"):
         sys.stdin.buffer.read()

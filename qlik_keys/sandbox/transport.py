@@ -37,14 +37,14 @@ class SandboxTransport(httpx.BaseTransport):
 
         Raises:
             httpx.ConnectError: the request goes to another origin than the tenant's.
-            httpx.RemoteProtocolError: a knob makes the tenant cut the connection.
+            httpx.RemoteProtocolError: a setting makes the tenant cut the connection.
         """
         url = request.url
         if (url.scheme, url.host, url.port) != (self._origin.scheme, self._origin.host, self._origin.port):
             raise httpx.ConnectError("no such host behind the sandbox", request=request)
         path, _, query = url.raw_path.decode("latin-1").partition("?")
         body = request.read()
-        self._tenant.clock.sleep(self._tenant.knobs.latency_seconds)
+        self._tenant.clock.sleep(self._tenant.settings.latency_seconds)
         answer = self._tenant.handle(
             Request(
                 method=request.method.upper(),

@@ -38,7 +38,7 @@ class QlikTenant:
     Proxies from the environment (`HTTPS_PROXY`, `NO_PROXY`) are honoured, but never for loopback. Safe for threads.
 
     Args:
-        url: the tenant's URL; what is nearly right is mended, see `notices`.
+        url: the tenant's URL; what is nearly right is normalized, see `notices`.
         credential: `ApiKey`, `ClientSecret` or `PrivateKeyJwtAuth`.
         timeout_seconds: for connecting, sending and each wait for bytes of the answer.
         transport: in the place of the network, for tests and the sandbox's synchronous door.
@@ -51,7 +51,7 @@ class QlikTenant:
         host: its host, with the port where that is not the default.
         token_url: its token endpoint, which is also the audience of client assertions.
         http: the conversation with the tenant; a `TokenSource` can share it.
-        notices: in words, what was mended in the URL.
+        notices: in words, what was normalized in the URL.
         budget: how many requests of each tier were sent.
         has_credential: whether somebody asks, and not nobody.
         oauth_clients: the tenant's OAuth clients.

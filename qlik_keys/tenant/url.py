@@ -1,4 +1,4 @@
-"""The tenant's URL: mended where it is nearly right, refused with the reason where it is wrong.
+"""The tenant's URL: normalized where it is nearly right, refused with the reason where it is wrong.
 
 The result is the text that every request and the audience of every client assertion is built on
 (qlik-cloud-contract, "Hosts"), so it has one form: scheme, host, a port only where it is not the default, no slash.
@@ -48,7 +48,7 @@ _MAXIMUM_HOST_LENGTH = 253
 
 
 def normalise_tenant_url(text: str) -> tuple[str, tuple[str, ...]]:
-    """Return the tenant's base URL, and in words what had to be mended.
+    """Return the tenant's base URL, and in words what had to be normalized.
 
     Args:
         text: what a person typed or pasted, for instance the address of a page in Qlik's console.

@@ -1,4 +1,4 @@
-"""A call with `PrivateKeyJwtAuth` and a token at hand, against the same call with a fixed header.
+"""A call with `PrivateKeyJwtAuth` and a current token, against the same call with a fixed header.
 
 The call goes to a small server on loopback over one connection that is kept alive, so the ratio is that of the dearest
 case: a tenant's own answer takes a hundred times as long. The third line is the two without a network, for its size.

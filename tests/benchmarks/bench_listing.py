@@ -5,7 +5,7 @@ the other (each names the next) over one connection, reads them with `json`, and
 It checks nothing, repeats nothing, keeps no budget; its dates are texts, its lists lists, and it finds nothing.
 
 2,000 clients that all have keys in Vault, with consent: the floor asks the same again, by httpx and hvac, with as many
-threads as we have, and puts the answers beside the rows.
+threads as we have, and puts the answers next to the rows.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ ACTIONS = {
     "Get a token": ((BUTTONS, "Get a token"), (".qk-countdown", "")),
     "Send": ((BUTTONS, "Send"), (".qk-status", "200")),
     "go to Audit": ((".qk-tabs button", "Audit"), (".qk-chosen", "Audit")),
-    "the audit": ((BUTTONS, "Look through all clients"), (".qk-ages", "")),
+    "the audit": ((BUTTONS, "Run audit"), (".qk-ages", "")),
 }
 
 

@@ -1,4 +1,4 @@
-"""One client made, from nothing to its proof, against the bare calls that it needs, by httpx and requests.
+"""One client made, from nothing to its verification, against the bare calls that it needs, by httpx and requests.
 
 The floor makes the same key with `cryptography` and sends the sixteen calls of docs/requests.md, of the same kind and
 size, over one kept connection to each server. It checks no answer, compares nothing, keeps no budget, and could not go
@@ -108,8 +108,8 @@ class Floor:
 
     def make(self, name: str) -> None:
         named = hashlib.sha256(name.encode()).hexdigest()[:32]
-        staged = f"{self._folder}/.staged/{named}"
-        self._vault.read(staged)
+        pending = f"{self._folder}/.staged/{named}"
+        self._vault.read(pending)
         self._look(name)
         key = ec.generate_private_key(ec.SECP384R1())
         kid = uuid.uuid4().hex
@@ -117,8 +117,8 @@ class Floor:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ).decode()
         document = {"name": name, "specification": "…" * 80, "client_id": "", "keys": {kid: {"private_jwk": pem}}}
-        self._vault.write(staged, document, 0)
-        self._vault.read(staged)
+        self._vault.write(pending, document, 0)
+        self._vault.read(pending)
         self._look(name)
         made = self._tenant.post(
             "/api/v1/oauth-clients",
@@ -133,7 +133,7 @@ class Floor:
             },
         ).json()
         client_id = made["clientId"]
-        self._vault.write(staged, {**document, "client_id": client_id}, 1)
+        self._vault.write(pending, {**document, "client_id": client_id}, 1)
         path = f"{self._folder}/{client_id}"
         self._vault.show(path, {"client_name": name, "kid": kid})
         self._vault.show(f"{self._folder}/.names/{named}", {"client_id": client_id})
@@ -141,8 +141,8 @@ class Floor:
         there = self._vault.read(path)["data"]["data"]
         held = serialization.load_pem_private_key(there["private_key"].encode(), None)
         self._log_in(held, kid, client_id)
-        self._vault.read(staged)
-        self._vault.delete(staged)
+        self._vault.read(pending)
+        self._vault.delete(pending)
 
     def _log_in(self, key: ec.EllipticCurvePrivateKey, kid: str, client_id: str) -> None:
         token = self._tenant.post(

@@ -1,7 +1,7 @@
 """Rotations: one client and a fleet of 200 against the bare calls that they need, and under the tenant's rate limits.
 
 The floor makes the same key with `cryptography` and sends the same calls of the same kind and size for one rotation
-without overlap (next key stored, published beside the old one, proved by a login, made current; the old one off the
+without overlap (next key stored, published next to the old one, verified by a login, made current; the old one off the
 tenant, out of the store and destroyed), one connection to each server. It checks no answer and could not go on after a
 crash. The rate under limits is measured on the simulator with a clock of its own: a real five-minute window is waited
 out without waiting, and the simulator refuses what is over the limit, as the contract says.
@@ -38,7 +38,7 @@ from support import ManualClock
 import qlik_keys as qk
 from qlik_keys.sandbox import start
 from qlik_keys.sandbox.openbao import OpenBao
-from qlik_keys.sandbox.simulator.settings import Knobs
+from qlik_keys.sandbox.simulator.settings import SandboxSettings
 from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 from qlik_keys.sandbox.transport import SandboxTransport
 from qlik_keys.tenant import RateBudget
@@ -164,9 +164,9 @@ def one_client_and_a_fleet(quick: bool) -> Iterator[Row]:
 
 def under_limits(quick: bool) -> Row:
     rotations, limit = (QUICK_UNDER_LIMITS, QUICK_TIER_2) if quick else (UNDER_LIMITS, TIER_2)
-    knobs = Knobs(enforce_rate_limits=True, tier2_per_minute=limit)
+    settings = SandboxSettings(enforce_rate_limits=True, tier2_per_minute=limit)
     clock = ManualClock()
-    simulator = SandboxTenant("https://bench.eu.qlikcloud.com", clock=clock, knobs=knobs)
+    simulator = SandboxTenant("https://bench.eu.qlikcloud.com", clock=clock, settings=settings)
     answers = []
     with (
         OpenBao.start() as vault,

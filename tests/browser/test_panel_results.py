@@ -75,7 +75,7 @@ def test_nothing_jumps_all_can_be_hit_and_times_are_local(away, lab):
     expect(told(panel)).to_be_focused()
     expect(panel.locator(".qk-work")).to_have_count(0)
     measured("create")
-    time = panel.locator(".qk-proof time")
+    time = panel.locator(".qk-verification time")
     expect(time).to_have_text(re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d UTC\+5:30$"))
     expect(time).to_have_attribute("title", re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d UTC$"))
     go_to(panel, "Clients")

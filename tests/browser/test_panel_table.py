@@ -1,4 +1,4 @@
-"""The table of clients and the audit as a person uses them: ten thousand rows, searched, sorted, selected, mended."""
+"""The table of clients and the audit as a person uses them: ten thousand rows, searched, sorted, selected, fixed."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_ten_thousand_rows_are_searched_sorted_filtered_and_selected(page, panel
 
 
 def is_in_sight(row):
-    """Tell whether a row is, in the end, inside the part of the table that is shown; it may just be drawn anew."""
+    """Tell whether a row is, in the end, inside the part of the table that is shown; it may just be drawn again."""
     look = """row => {
       const table = row.closest('.qk-scroll');
       if (!table) return false;
@@ -203,7 +203,7 @@ def is_whole(panel, words):
     return around["x"] <= box["x"] and box["x"] + box["width"] <= around["x"] + around["width"] + 1
 
 
-def test_findings_are_in_sight_beside_the_file_browser_and_other_columns_on_request(page, panel):
+def test_findings_are_in_sight_next_to_the_file_browser_and_other_columns_on_request(page, panel):
     table = panel.locator(".qk-clients")
     table.get_by_label("Search").fill("seeded- secret-only")
     expect(rows(panel).nth(3)).to_contain_text("secret-only")
@@ -216,7 +216,7 @@ def test_findings_are_in_sight_beside_the_file_browser_and_other_columns_on_requ
     assert is_whole(panel, "secret-only")
     page.locator('.jp-SideBar [data-id="filebrowser"]').first.click()
 
-    # Other columns by keyboard; they stay chosen, and the client's name stays in sight beside them.
+    # Other columns by keyboard; they stay chosen, and the client's name stays in sight next to them.
     table.get_by_text("Columns (").focus()
     page.keyboard.press("Enter")
     table.get_by_label("Consent", exact=True).focus()
@@ -307,7 +307,7 @@ def test_the_audit_leads_to_the_plan(panel, crowd):
     kids = [key.kid for key in tenant.oauth_clients.get(made[1].client_id).public_keys]
     go_to(panel, "Audit")
     expect(panel).to_contain_text("Nothing is changed by looking")
-    button(panel, "Look through all clients").click()
+    button(panel, "Run audit").click()
     expect(panel.locator(".qk-ages .qk-age")).to_have_count(7)
     severities = panel.locator(".qk-group-card .qk-badge").all_inner_texts()
     weights = [["✗ High", "⚠ Medium", "\N{INFORMATION SOURCE} Low"].index(words) for words in severities]

@@ -1,4 +1,4 @@
-"""Try a token in a real JupyterLab: a login taken apart, broken, called with, mended, revoked; nothing of it stays."""
+"""Try a token in a real JupyterLab: a login taken apart, broken, called with, fixed, revoked; nothing of it stays."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from canaries import find_canaries, find_canaries_in_files
 from panel_actions import button, create_client, go_to, tab, tab_to, told
 from playwright.sync_api import expect
 
-from qlik_keys.auth.inspection import FAULTS
-from qlik_keys.jupyter.panel.model.words import FAULT_CHOICES
+from qlik_keys.auth.inspection import INVALID_VARIANTS
+from qlik_keys.jupyter.panel.model.words import VARIANT_CHOICES
 
 pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]
 
@@ -158,7 +158,7 @@ def test_an_answer_is_shown_truly(page, trying):
     expect(panel.locator(".qk-answer-view")).to_contain_text("This page cannot show it")
 
 
-def test_a_call_that_fails_is_told_beside_its_form(page, trying):
+def test_a_call_that_fails_is_told_next_to_its_form(page, trying):
     panel, _ = trying
     get_token(panel)
     head = call(panel, "v1/users/me")
@@ -272,14 +272,14 @@ def test_the_countdown_needs_no_kernel_and_ends_in_words(page, trying):
 
 def test_what_is_broken_on_purpose_is_refused_and_explained(trying):
     panel, _ = trying
-    for place, (words, fault) in enumerate(FAULT_CHOICES.items()):
+    for place, (words, fault) in enumerate(VARIANT_CHOICES.items()):
         if not fault:
             continue
         panel.get_by_label("Assertion", exact=True).select_option(index=place)
         button(panel, "Get a token").click()
-        lesson = panel.locator(".qk-result:visible .qk-good").first
-        expect(lesson).to_contain_text(f"Refused, as it must be: {FAULTS[fault].title}")
-        expect(lesson).to_contain_text("The tenant answered 401")
+        rejection = panel.locator(".qk-result:visible .qk-good").first
+        expect(rejection).to_contain_text(f"Refused, as it must be: {INVALID_VARIANTS[fault].title}")
+        expect(rejection).to_contain_text("The tenant answered 401")
         expect(panel.locator(".qk-wrong:visible")).to_have_count(1)
         expect(panel.get_by_role("alert")).to_have_count(0)
         settle(panel)
@@ -287,7 +287,7 @@ def test_what_is_broken_on_purpose_is_refused_and_explained(trying):
         assert token.count() == (1 if fault == "replayed" else 0), words
 
 
-def test_what_fails_is_examined_and_mended_by_a_click(page, trying):
+def test_what_fails_is_examined_and_fixed_by_a_click(page, trying):
     panel, _ = trying
     expect(button(panel, "What is wrong?")).to_be_enabled()
     run_code(page, "panel.tenant.oauth_clients.set_consent(panel.last_made.client_id, 'required')")
@@ -378,7 +378,7 @@ def test_nothing_of_a_call_is_left_behind(page, lab, trying):
     methods = {"allowedGrantTypes": ["client_credentials"], "allowedAuthMethods": ["client_secret"]}
     call(panel, "v1/oauth-clients", method="POST", body=json.dumps({**name, **methods, "description": canary}))
     expect(panel.locator(".qk-status:visible")).to_contain_text("201")
-    expect(panel.locator(".qk-answer-view")).to_contain_text("stands where a secret was struck out")
+    expect(panel.locator(".qk-answer-view")).to_contain_text("stands where a secret was redacted")
     button(panel, "Show it").click()
     output = panel.locator(".qk-once output")
     expect(output).to_have_text(re.compile(r".{20,}"))

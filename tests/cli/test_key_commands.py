@@ -57,7 +57,7 @@ def test_a_client_s_whole_life(qlik_keys, tenant, store, name):
     ended = qlik_keys("retire", client_id, "--json")
     assert (ended.code, ended.out) == (1, "")
     told = json.loads(ended.err)
-    assert (told["error"], told["outcome"]) == ("NeedsPerson", "not_applied")
+    assert (told["error"], told["outcome"]) == ("ManualActionRequired", "not_applied")
     assert "may go in" in told["message"]
     assert qlik_keys("retire").out == "No old key is due.\n"
     ended = qlik_keys("retire", client_id, "--force", "--json", "-q")
@@ -79,7 +79,7 @@ def test_a_client_s_whole_life(qlik_keys, tenant, store, name):
         tenant.oauth_clients.get(client_id)
     with pytest.raises(StoreNotFound):
         store.read(tenant.host, client_id)
-    assert qlik_keys("resume").out == "Nothing had been cut off.\n"
+    assert qlik_keys("resume").out == "Nothing had been interrupted.\n"
 
 
 def test_adopt_and_then_without_the_secret(qlik_keys, tenant, store, name):
@@ -104,7 +104,7 @@ def test_a_move_to_transit_by_option_alone(qlik_keys, tenant, store, made):
 
 
 PLANS = {
-    "provision": (["a-new-one"], "stage"),
+    "provision": (["a-new-one"], "write_pending"),
     "rotate": (["{id}"], "make_next"),
     "revoke": (["{id}"], "end_overlap"),
     "delete": (["{id}"], "delete_client"),

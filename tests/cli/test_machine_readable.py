@@ -1,4 +1,4 @@
-"""Every command with `--json`, in success and failure: one JSON document on standard output, JSON lines beside it."""
+"""Every command with `--json`, in success and failure: one JSON document on standard output, JSON lines next to it."""
 
 from __future__ import annotations
 

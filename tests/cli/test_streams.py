@@ -138,7 +138,7 @@ def test_ids_are_a_line_each_whatever_is_in_them(qlik_keys):
 
 
 @pytest.mark.usefixtures("tenant")
-def test_the_first_page_as_it_came_says_that_there_are_more(qlik_keys):
+def test_the_first_page_unmodified_says_that_there_are_more(qlik_keys):
     for more, told in (((), True), (("--limit", "101"), True), (("--limit", "1"), False)):
         ended = qlik_keys("oauth-client", "ls", "--raw", *more)
         assert json.loads(ended.out) == SHAPES["/api/v1/pages"]
@@ -204,14 +204,14 @@ def test_a_header_replaces_ours(qlik_keys):
 
 def test_an_interrupt_is_told_in_a_line_or_as_json(settings):
     for more in ((), ("--json",)):
-        begun = []
+        started = []
 
-        def interrupt(_, begun=begun):
-            begun[0].send_signal(signal.SIGINT)
+        def interrupt(_, started=started):
+            started[0].send_signal(signal.SIGINT)
             return HANG
 
         with Loopback(interrupt) as slow:
-            begun.append(
+            started.append(
                 subprocess.Popen(
                     [*PROGRAM, "raw", "get", "v1/x", *more],
                     env={**settings, "QLIK_TENANT_URL": slow.url},
@@ -219,8 +219,8 @@ def test_an_interrupt_is_told_in_a_line_or_as_json(settings):
                     text=True,
                 )
             )
-            err = begun[0].communicate(timeout=60)[1]
-        assert begun[0].returncode == 1
+            err = started[0].communicate(timeout=60)[1]
+        assert started[0].returncode == 1
         assert len(err.splitlines()) == 1
         assert (json.loads(err)["error"] == "Interrupted") if more else err.startswith("Interrupted.")
 
@@ -263,17 +263,17 @@ def test_an_interrupt_between_an_effect_and_its_output_tells_what_was_made(setti
     # More than a pipe holds: the program waits for its reader in the middle of the output.
     made = {"id": "made-4711", "note": "n" * 300_000}
     with Loopback(lambda _: Reply(status=201, body=made)) as tenant:
-        begun = subprocess.Popen(
+        started = subprocess.Popen(
             [*PROGRAM, "raw", "post", "v1/things", "--body", "{}", *more],
             env={**settings, "QLIK_TENANT_URL": tenant.url},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        assert begun.stdout.read(1)
-        begun.send_signal(signal.SIGINT)
-        err = begun.communicate(timeout=60)[1]
-    assert begun.returncode == 1
+        assert started.stdout.read(1)
+        started.send_signal(signal.SIGINT)
+        err = started.communicate(timeout=60)[1]
+    assert started.returncode == 1
     told = json.loads(err) if more else {"message": err, "outcome": "applied", "error": "Interrupted"}
     assert "POST v1/things (id made-4711)" in told["message"]
     assert (told["error"], told["outcome"]) == ("Interrupted", "applied")

@@ -146,7 +146,7 @@ def temporary(tmp_path):
 @pytest.fixture
 def begin(settings, made, temporary):
     """Begin to run a program with a token; it is ended with the test."""
-    begun = []
+    started = []
 
     def begin(*program, **options):
         environment = {name: text for name, text in settings.items() if name != "QLIK_API_KEY"}
@@ -156,11 +156,11 @@ def begin(settings, made, temporary):
         process = subprocess.Popen(
             [*PROGRAM, *words], env={**environment, "TMPDIR": str(temporary)}, stderr=subprocess.PIPE, **options
         )
-        begun.append(process)
+        started.append(process)
         return process
 
     yield begin
-    for process in begun:
+    for process in started:
         process.kill()
         process.wait(30)
         process.stderr.close()

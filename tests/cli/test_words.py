@@ -263,7 +263,7 @@ def world(tenant, store, box, tmp_path):
     """A client for one case, with a key in the Vault, a secret and a token, and qlik-cli contexts."""
     made = qk.provision(tenant, store, name="of-the-words", scopes=["user_default"], client_secret=True)
     client = tenant.oauth_clients.get(made.client_id)
-    [token] = tenant.raw("get", "v1/oauth-tokens", query={"userId": made.proof.user.id}).json()["data"]
+    [token] = tenant.raw("get", "v1/oauth-tokens", query={"userId": made.verification.user.id}).json()["data"]
     write_contexts(tmp_path, box)
     admin = tenant.users.me().id
     [key] = tenant.raw("get", "v1/api-keys", query={"sub": admin}).json()["data"]
@@ -332,15 +332,15 @@ def test_on_a_terminal(case, world, terminal):
 
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)
-def test_as_json_on_a_terminal_by_ids_and_as_it_came(case, world, terminal, qlik_keys):
+def test_as_json_on_a_terminal_by_ids_and_unmodified(case, world, terminal, qlik_keys):
     words = filled_in(case.words, world.known)
     if words[1] in ("ls", "get") or "ls" in words:  # what can be asked twice
         as_json = terminal(*words, "--json", *with_body(case))
         assert json.loads(told(as_json.out, world.known)) == case.shown
         if case.raw is not None:
-            as_it_came = qlik_keys(*words, "--raw")
-            assert json.loads(told(as_it_came.out, world.known)) | {"links": None} == case.raw | {"links": None}
-            assert "\n" not in as_it_came.out
+            unmodified = qlik_keys(*words, "--raw")
+            assert json.loads(told(unmodified.out, world.known)) | {"links": None} == case.raw | {"links": None}
+            assert "\n" not in unmodified.out
     by_ids = qlik_keys(*words, "-q", *with_body(case))
     assert by_ids.code == 0, by_ids.err
     assert tuple(told(by_ids.out, world.known).split()) == case.ids
@@ -385,7 +385,7 @@ def test_every_verb_has_a_case():
     tree = typer.main.get_command(app)
     verbs = [
         words
-        for name in TREE["In qlik-cli's words"]
+        for name in TREE["qlik-cli commands"]
         if name not in ("alias", "completion", "token", "version")  # test_token.py, test_qlik_cli_forms.py
         for words, _ in leaves(tree.get_command(None, name), (name,))
     ]

@@ -78,7 +78,7 @@ class VaultBackdoor:
     def put_foreign_record(self, tenant_host: str, client_id: str) -> None:
         self.put(f"{tenant_host}/{client_id}", {"password": "of somebody else"})
 
-    def put_foreign_staged(self, tenant_host: str, name: str) -> None:
+    def put_foreign_pending(self, tenant_host: str, name: str) -> None:
         self.put(f"{tenant_host}/.staged/{hashlib.sha256(name.encode()).hexdigest()[:32]}", {"password": "theirs"})
 
     def snapshot(self, tenant_host: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qlik_keys.errors import StoreConflict, StoreDeleted, StoreNotFound
-from qlik_keys.keystore.testing import KeyStoreContract, make_key, make_record, make_staged
+from qlik_keys.keystore.testing import KeyStoreContract, make_key, make_pending, make_record
 
 pytestmark = pytest.mark.openbao
 MOUNT, PREFIX = "teams/data-1", "bi/qlik"
@@ -134,9 +134,9 @@ class TestWithTheRootToken(KeyStoreContract):
             lambda: store.read(host, "0" * 32),
             lambda: store.read(good, host),
             lambda: store.delete(good, host),
-            lambda: store.staged(host),
+            lambda: store.pending(host),
             lambda: store.write(make_record(store, good, client_id=host) if host else make_record(store, host)),
-            lambda: store.stage(make_staged(store, host)),
+            lambda: store.write_pending(make_pending(store, host)),
         ):
             with pytest.raises(ValueError, match="cannot be part of a path"):
                 call()

@@ -14,7 +14,7 @@ from qlik_keys.errors import (
     StoreError,
     StoreMisconfigured,
 )
-from qlik_keys.keystore.testing import make_key, make_record, make_staged
+from qlik_keys.keystore.testing import make_key, make_pending, make_record
 
 pytestmark = pytest.mark.openbao
 
@@ -114,7 +114,7 @@ def test_a_wrong_token_is_told(openbao, open_vault, host, clock):
     assert caught.value.outcome is Outcome.NOT_APPLIED
 
 
-def test_a_token_that_was_revoked_under_way_is_told(operator, open_vault, make_backdoor, narrow_policy, host):
+def test_a_token_that_was_revoked_in_progress_is_told(operator, open_vault, make_backdoor, narrow_policy, host):
     token = operator.make_token(narrow_policy.format(mount="secret", prefix="qlik-keys"))
     store = open_vault(token=token)
     record = store.write(make_record(store, host))
@@ -170,7 +170,7 @@ def test_a_mount_of_version_1_is_refused_and_gets_nothing(operator, open_vault, 
     store = open_vault(mount=mount)
     for call in (
         lambda: store.write(make_record(store, host)),
-        lambda: store.stage(make_staged(store, host)),
+        lambda: store.write_pending(make_pending(store, host)),
         lambda: store.read(host, "0" * 32),
     ):
         with pytest.raises(StoreMisconfigured) as caught:

@@ -18,7 +18,7 @@ from loopback import CUT, HANG, PASS, Loopback, Reply
 import qlik_keys as qk
 from qlik_keys.errors import QlikKeysError
 from qlik_keys.keystore.base import StoredKey
-from qlik_keys.keystore.testing import MADE_AT, OWNER, make_record, make_staged
+from qlik_keys.keystore.testing import MADE_AT, OWNER, make_pending, make_record
 from qlik_keys.keystore.vault.store import AppRole, JwtLogin, KubernetesLogin, UserPass
 
 pytestmark = pytest.mark.openbao
@@ -79,20 +79,20 @@ def test_success_shows_nothing(open_vault, operator, host, logs):
     calls = []
     store.subscribe(calls.append)
     key = store.import_key(qk.generate(qk.KeySpec("RS256", bits=2048)), OWNER)
-    staged = store.stage(make_staged(store, host))
+    pending = store.write_pending(make_pending(store, host))
     record = store.write(make_record(store, host).with_key(key))
-    read, waiting = store.read(host, record.client_id), store.read_staged(host, staged.name)
-    things = [store, staged, record, read, waiting, store.summary(host, record.client_id), store.token_status()]
+    read, waiting = store.read(host, record.client_id), store.read_pending(host, pending.name)
+    things = [store, pending, record, read, waiting, store.summary(host, record.client_id), store.token_status()]
     things += [store.signer(read.current), read.current, *vars(store).values(), *calls]
-    store.unstage(staged)
+    store.remove_pending(pending)
     store.delete(host, record.client_id)
-    canaries = {"token": token, **key_canaries("RSA", key), **key_canaries("staged", staged.key)}
+    canaries = {"token": token, **key_canaries("RSA", key), **key_canaries("pending", pending.key)}
     canaries |= key_canaries("current", record.current)
     assert len(canaries) > 20
     assert "/v1/secret/data/qlik-keys" in logs.getvalue()  # the loggers were really heard
     assert find_canaries(logs.getvalue(), canaries) == []
     assert find_canaries("\n".join(f"{thing!r} {thing}" for thing in things), canaries) == []
-    for thing in (store, read, read.current, staged):
+    for thing in (store, read, read.current, pending):
         with pytest.raises((TypeError, pickle.PicklingError, AttributeError)):
             pickle.dumps(thing)
 
@@ -178,7 +178,7 @@ def test_a_write_that_fails_shows_nothing(openbao, operator, open_vault, host, l
             store.write(record)
         assert isinstance(caught.value, KeyboardInterrupt) is (fault == "interrupt")
         with pytest.raises((QlikKeysError, KeyboardInterrupt)) as second:
-            store.stage(make_staged(store, host))
+            store.write_pending(make_pending(store, host))
     assert find_canaries(shown(caught.value) + shown(second.value) + logs.getvalue(), canaries) == []
 
 

@@ -14,7 +14,7 @@ import pytest
 from between import CUT, Between
 
 from qlik_keys.errors import Outcome, StoreNotFound, StoreUnreachable
-from qlik_keys.keystore.testing import make_key, make_record, make_staged
+from qlik_keys.keystore.testing import make_key, make_pending, make_record
 
 pytestmark = pytest.mark.openbao
 
@@ -53,7 +53,7 @@ def _check_record(store, wanted):
 
 
 def _check_applied(store, wanted):
-    """The record is there; what is shown of it may lag behind, and is mended when asked again."""
+    """The record is there; what is shown of it may lag behind, and is fixed when asked again."""
     assert store.read(wanted.tenant_host, wanted.client_id) == replace(wanted, version=wanted.version + 1)
 
 
@@ -62,8 +62,8 @@ def _written(vault, tenant_host):
     return re.findall(r'"current_version": ([1-9]\d*)', vault.snapshot(tenant_host))
 
 
-def _check_staged(store, wanted):
-    there = store.read_staged(wanted.tenant_host, wanted.name)
+def _check_pending(store, wanted):
+    there = store.read_pending(wanted.tenant_host, wanted.name)
     assert there == replace(wanted, version=wanted.version + 1)
 
 
@@ -86,16 +86,16 @@ def _check_gone(store, wanted):
     assert list(store.client_ids(wanted.tenant_host)) == []
 
 
-def _check_unstaged(store, wanted):
-    assert list(store.staged(wanted.tenant_host)) == []
+def _check_without_pending(store, wanted):
+    assert list(store.pending(wanted.tenant_host)) == []
 
 
 CHANGES = {
-    "stage": Change(make_staged, lambda s, wanted: s.stage(wanted), _check_staged),
+    "write_pending": Change(make_pending, lambda s, wanted: s.write_pending(wanted), _check_pending),
     "note the id": Change(
-        lambda s, host: replace(s.stage(make_staged(s, host)), client_id="0" * 32),
-        lambda s, wanted: s.stage(wanted),
-        _check_staged,
+        lambda s, host: replace(s.write_pending(make_pending(s, host)), client_id="0" * 32),
+        lambda s, wanted: s.write_pending(wanted),
+        _check_pending,
     ),
     "make": Change(make_record, lambda s, wanted: s.write(wanted), _check_record),
     "update": Change(_prepare_update, lambda s, wanted: s.write(wanted), _check_record),
@@ -105,8 +105,10 @@ CHANGES = {
         lambda s, wanted: s.delete(wanted.tenant_host, wanted.client_id),
         _check_gone,
     ),
-    "unstage": Change(
-        lambda s, host: s.stage(make_staged(s, host)), lambda s, wanted: s.unstage(wanted), _check_unstaged
+    "remove_pending": Change(
+        lambda s, host: s.write_pending(make_pending(s, host)),
+        lambda s, wanted: s.remove_pending(wanted),
+        _check_without_pending,
     ),
 }
 

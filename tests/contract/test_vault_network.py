@@ -21,7 +21,7 @@ from qlik_keys.errors import (
     StoreSealed,
     StoreUnreachable,
 )
-from qlik_keys.keystore.testing import make_record, make_staged
+from qlik_keys.keystore.testing import make_pending, make_record
 
 pytestmark = pytest.mark.openbao
 
@@ -119,7 +119,7 @@ def test_an_answer_that_is_no_success_is_told(operator, open_vault, make_backdoo
         store = open_vault(between.url, token=operator.root_token, timeout_seconds=0.3)
         for attempt in (
             lambda: store.write(make_record(store, host)),
-            lambda: store.stage(make_staged(store, host)),
+            lambda: store.write_pending(make_pending(store, host)),
             lambda: store.read(host, "0" * 32),
         ):
             with pytest.raises(case.kind) as caught:
@@ -150,7 +150,7 @@ def test_a_redirect_to_another_origin_gets_nothing(operator, open_vault, make_ba
         store = open_vault(vault.url, token=operator.root_token)
         for attempt in (
             lambda: store.write(make_record(store, host)),
-            lambda: store.stage(make_staged(store, host)),
+            lambda: store.write_pending(make_pending(store, host)),
             lambda: store.read(host, "0" * 32),
         ):
             with pytest.raises(StoreMisconfigured) as caught:
@@ -212,7 +212,10 @@ def test_a_write_that_was_not_done_is_not_believed(openbao, operator, open_vault
 
     with Loopback(answer, openbao.url) as vault:
         store = open_vault(vault.url, token=openbao.token)
-        for attempt in (lambda: store.write(make_record(store, host)), lambda: store.stage(make_staged(store, host))):
+        for attempt in (
+            lambda: store.write(make_record(store, host)),
+            lambda: store.write_pending(make_pending(store, host)),
+        ):
             with pytest.raises(StoreProtocolError) as caught:
                 attempt()
             assert "is not there when it is read back" in caught.value.message
@@ -224,8 +227,8 @@ def test_a_deletion_that_was_not_done_is_not_believed(openbao, open_vault, host)
     with Loopback(lambda call: Reply(204) if call.method == "DELETE" else PASS, openbao.url) as vault:
         store = open_vault(vault.url, token=openbao.token)
         record = store.write(make_record(store, host))
-        staged = store.stage(make_staged(store, host))
-        for attempt in (lambda: store.delete(host, record.client_id), lambda: store.unstage(staged)):
+        pending = store.write_pending(make_pending(store, host))
+        for attempt in (lambda: store.delete(host, record.client_id), lambda: store.remove_pending(pending)):
             with pytest.raises(StoreProtocolError, match="is still there after it was deleted"):
                 attempt()
 
@@ -246,7 +249,7 @@ def test_nothing_there_is_told_from_a_404_of_a_gateway(openbao, open_vault, host
     with Loopback(lambda call: Reply(404, b"<html>") if is_data_call(call) else PASS, openbao.url) as vault:
         store = open_vault(vault.url, token=openbao.token)
         with pytest.raises(StoreError) as caught:
-            store.read_staged(host, "etl")
+            store.read_pending(host, "etl")
         assert caught.value.hint or "has nothing there" in caught.value.message
 
 
@@ -271,7 +274,7 @@ def test_who_loses_while_making_a_record_leaves_the_winner_s_to_be_seen(openbao,
     assert winner.summary(host, record.client_id).current_kid == record.current.kid
 
 
-def test_who_loses_as_the_winner_is_done_mends_what_is_shown(openbao, open_vault, host):
+def test_who_loses_as_the_winner_is_done_fixes_what_is_shown(openbao, open_vault, host):
     """The loser's announcement comes after the winner has written everything."""
     winner = open_vault()
     record = make_record(winner, host)

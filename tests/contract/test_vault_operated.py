@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from qlik_keys.errors import Outcome, StoreSealed, StoreUnreachable
-from qlik_keys.keystore.testing import make_key, make_record, make_staged
+from qlik_keys.keystore.testing import make_key, make_pending, make_record
 
 pytestmark = [pytest.mark.openbao, pytest.mark.skipif(sys.platform == "win32", reason="named pipes are POSIX")]
 
@@ -46,7 +46,7 @@ def test_from_not_initialised_over_sealed_to_work_and_back(server, open_vault, m
             lambda: store.client_ids(host),
             lambda: store.read(host, "0" * 32),
             lambda: store.write(make_record(store, host)),
-            lambda: store.stage(make_staged(store, host)),
+            lambda: store.write_pending(make_pending(store, host)),
             lambda: store.delete(host, "0" * 32),
         ):
             with pytest.raises(StoreSealed) as caught:
@@ -102,11 +102,11 @@ def test_the_audit_log_shows_no_key(ready_server, open_vault, host):
     from canaries import find_canaries
 
     store = open_vault(ready_server.url, token=ready_server.client.token)
-    staged = store.stage(make_staged(store, host))
+    pending = store.write_pending(make_pending(store, host))
     record = store.write(make_record(store, host))
     store.read(host, record.client_id)
     canaries = {"token": ready_server.client.token}
-    for name, key in (("staged", staged.key), ("current", record.current)):
+    for name, key in (("pending", pending.key), ("current", record.current)):
         canaries[f"{name} PEM"] = key.private.reveal()
         canaries[f"{name} JWK"] = key.private.reveal("jwk").split('"d":')[1].split('"')[1]
     audited = ready_server.audited

@@ -52,7 +52,7 @@ def test_the_servers_own_wait_counts(openbao, open_at, clock, host):
     reply = Reply(429, {"errors": []}, {"retry-after": "7"})
     with Loopback(first(2, reply, methods={"GET"}), openbao.url) as vault:
         store = open_at(vault)
-        assert store.read_staged(host, "nothing") is None
+        assert store.read_pending(host, "nothing") is None
     assert clock.slept == [7, 7]
 
 
@@ -60,7 +60,7 @@ def test_the_servers_own_wait_counts(openbao, open_at, clock, host):
 def test_what_may_have_been_done_is_asked_again_where_it_reads(openbao, open_at, clock, host, reply):
     with Loopback(first(3, reply, methods={"GET"}), openbao.url) as vault:
         store = open_at(vault)
-        assert store.read_staged(host, "nothing") is None
+        assert store.read_pending(host, "nothing") is None
     assert len(clock.slept) == 3
 
 
@@ -87,22 +87,22 @@ def test_a_sealed_vault_is_told_at_once(openbao, open_at, clock, host):
     with Loopback(first(10**6, SEALED, methods={"GET"}), openbao.url) as vault:
         store = open_at(vault)
         with pytest.raises(StoreSealed):
-            store.read_staged(host, "nothing")
+            store.read_pending(host, "nothing")
     assert clock.slept == []
 
 
 def test_a_vault_that_goes_away_for_a_moment_is_waited_for_and_one_that_never_was_is_not(openbao, open_at, clock, host):
     with Loopback(lambda _: PASS, openbao.url) as vault:
         store = open_at(vault)
-        store.read_staged(host, "nothing")
+        store.read_pending(host, "nothing")
         store._api._session.connections.close()  # else the server's thread goes on to answer on the pooled one
     with pytest.raises(StoreError):
-        store.read_staged(host, "nothing")
+        store.read_pending(host, "nothing")
     assert len(clock.slept) == 7
     clock.slept.clear()
     never = open_at(vault)
     with pytest.raises(StoreError):
-        never.read_staged(host, "nothing")
+        never.read_pending(host, "nothing")
     assert clock.slept == []
 
 

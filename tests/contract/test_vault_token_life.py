@@ -135,7 +135,7 @@ def test_a_batch_token_which_none_renews_is_replaced(open_vault, host, clock, be
     assert (count(between, RENEW), count(between, LOGIN)) == (0, 2)
 
 
-def test_a_token_that_an_operator_revoked_is_replaced_under_way(operator, open_vault, host, between, make_login):
+def test_a_token_that_an_operator_revoked_is_replaced_in_progress(operator, open_vault, host, between, make_login):
     store = open_vault(between.url, login=make_login("revoked", token_ttl="1h"))
     store.client_ids(host)
     token = next(call.headers["X-Vault-Token"] for call in between.calls if "/metadata/" in call.path)
@@ -187,7 +187,7 @@ def test_however_many_threads_ask_there_is_one_login(open_vault, host, clock, be
         assert (count(between, LOGIN), count(between, RENEW)) == (1, 1)
 
 
-def test_a_closed_store_begins_anew(open_vault, host, between, make_login):
+def test_a_closed_store_begins_again(open_vault, host, between, make_login):
     store = open_vault(between.url, login=make_login("closed", token_ttl="1h"))
     store.client_ids(host)
     store.close()

@@ -19,7 +19,7 @@ from qlik_keys.errors import (
     StoreNotFound,
 )
 from qlik_keys.keystore.base import KeyOwner
-from qlik_keys.keystore.testing import OWNER, KeyStoreContract, check_signature, make_key, make_record, make_staged
+from qlik_keys.keystore.testing import OWNER, KeyStoreContract, check_signature, make_key, make_pending, make_record
 
 pytestmark = pytest.mark.openbao
 TRANSIT_POLICY = """
@@ -161,14 +161,14 @@ class TestSweep:
     """Keys that no document names go; nobody is harmed who is just about to name one."""
 
     def test_what_is_named_stays_and_what_is_not_goes(self, store, host, owner, operator, make_backdoor):
-        staged = store.stage(replace(make_staged(store, host), key=make_key_for(store, owner)))
+        pending = store.write_pending(replace(make_pending(store, host), key=make_key_for(store, owner)))
         with_id = KeyOwner(host, "nightly-etl", "0" * 32)
         current = replace(make_key_for(store, with_id), state="current")
         record = store.write(make_record(store, host, client_id="0" * 32, keys=[current]))
         orphans = [make_key_for(store, each).reference for each in (owner, with_id, KeyOwner(host, "another"))]
         assert sorted(store.sweep(host)) == sorted(orphans)
         assert sorted(make_backdoor(operator).transit_names(host)) == sorted(
-            [staged.key.reference, record.current.reference]
+            [pending.key.reference, record.current.reference]
         )
         assert list(store.sweep(host)) == []
 
@@ -193,11 +193,11 @@ class TestSweep:
         owner = KeyOwner(host, "nightly-etl", "" if staging else "0" * 32)
         late = make_key_for(store, owner)
         assert list(open_vault(custody="transit").sweep(host)) == [late.reference]
-        staged = replace(make_staged(store, host), key=late)
+        pending = replace(make_pending(store, host), key=late)
         record = make_record(store, host, client_id="0" * 32, keys=[late])
         with pytest.raises(StoreConflict):
-            store.stage(staged) if staging else store.write(record)
-        assert store.read_staged(host, "nightly-etl") is None
+            store.write_pending(pending) if staging else store.write(record)
+        assert store.read_pending(host, "nightly-etl") is None
         assert list(store.client_ids(host)) == []
 
     def test_what_a_soft_deleted_record_may_name_stays(self, store, host, owner, operator):

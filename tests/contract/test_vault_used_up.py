@@ -91,7 +91,7 @@ def _readable(store, record):
 
 
 def test_a_repeat_that_is_refused_does_not_say_that_nothing_was_applied(operator, open_vault, host):
-    """The first try was cut off after its effect; the second finds a sealed Vault."""
+    """The first try was interrupted after its effect; the second finds a sealed Vault."""
     tries = []
 
     def answer(call):

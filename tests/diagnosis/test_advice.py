@@ -1,4 +1,4 @@
-"""What the doctor advises can be done as it is said: its commands can be pasted, and no word is beside the point."""
+"""What the doctor advises can be done as it is said: its commands can be pasted, and no word is next to the point."""
 
 from __future__ import annotations
 

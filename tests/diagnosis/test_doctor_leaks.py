@@ -1,4 +1,4 @@
-"""The doctor in health and in every illness, and each mend that fails: no secret shows in what is said or logged."""
+"""The doctor in health and in every illness, and each fix that fails: no secret shows in what is said or logged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from illnesses import ILLNESSES, IN_TRANSIT, MORE
 from IPython.core.ultratb import VerboseTB
 
 import qlik_keys as qk
-from qlik_keys.diagnosis import MENDS
+from qlik_keys.diagnosis import FIXES
 from qlik_keys.errors import QlikKeysError
 
 pytestmark = pytest.mark.openbao
@@ -62,7 +62,7 @@ def secrets_of(patient, *keys):
 
 
 def told(diagnosis):
-    texts = [diagnosis.words(), json.dumps(diagnosis.to_dict()), diagnosis._repr_html_(), repr(diagnosis)]
+    texts = [diagnosis.to_text(), json.dumps(diagnosis.to_dict()), diagnosis._repr_html_(), repr(diagnosis)]
     return "\n".join([*texts, str(diagnosis), repr(diagnosis.checks), repr(diagnosis.findings)])
 
 
@@ -76,12 +76,12 @@ def shown(error):
     return "\n".join([verbose, repr(error), repr(vars(error)), *(f"{frame.name} {frame.locals}" for frame in ours)])
 
 
-def mends_that_fail(patient, tenant, store):
-    """Try every mend as somebody who may not; yield what Python and IPython show of it."""
+def fixes_that_fail(patient, tenant, store):
+    """Try every fix as somebody who may not; yield what Python and IPython show of it."""
     tenant = tenant.with_credential(qk.ApiKey("nobodys-api-key-at-all"))
-    for name in MENDS:
+    for name in FIXES:
         try:
-            qk.mend(tenant, store, patient.client_id, name)
+            qk.fix(tenant, store, patient.client_id, name)
         except QlikKeysError as error:
             yield shown(error)
 
@@ -97,8 +97,8 @@ def test_no_secret_shows(patient, heard, client_keys, caplog, name):
     caplog.clear()  # what was logged before, is not the doctor's
     tenant, store = patient.doctors()
     left = told(qk.doctor(tenant, store, patient.client_id, **patient.seen))
-    if not name.startswith("429 before"):  # a mend would wait for the tier, in earnest
-        left += "\n".join(mends_that_fail(patient, tenant, store))
+    if not name.startswith("429 before"):  # a fix would wait for the tier, in earnest
+        left += "\n".join(fixes_that_fail(patient, tenant, store))
     assert "Starting new HTTP connection" in caplog.text  # it was really heard
     assert find_canaries(left + caplog.text, secrets_of(patient, key)) == []
     if name in ("healthy", "too many tokens"):
@@ -115,7 +115,7 @@ def test_no_secret_shows_where_vault_signs(patient, heard, caplog, name):
         IN_TRANSIT[name].inflict(patient)
     tenant, store = patient.doctors()
     left = told(qk.doctor(tenant, store, patient.client_id))
-    left += "\n".join(mends_that_fail(patient, tenant, store))
+    left += "\n".join(fixes_that_fail(patient, tenant, store))
     assert find_canaries(left + caplog.text, secrets_of(patient)) == []
 
 

@@ -1,4 +1,4 @@
-"""Each finding is made for real on the sandbox and named rightly, alone and beside another; health has none."""
+"""Each finding is made for real on the sandbox and named rightly, alone and next to another; health has none."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from illnesses import ILLNESSES, IN_TRANSIT, MORE, in_order, make
 from own_commands import assert_commands_parse
 from patient import check_of, found
 
-from qlik_keys.diagnosis import MENDS, TITLES
+from qlik_keys.diagnosis import FIXES, TITLES
 
 pytestmark = pytest.mark.openbao
 ALL = {**ILLNESSES, **MORE}
@@ -19,14 +19,14 @@ ALL = {**ILLNESSES, **MORE}
 def assert_told_once(diagnosis, *illnesses):
     """Every illness is named, nothing else is, and what it hides is said not to be checked."""
     wanted = [illness.finding for illness in illnesses]
-    assert sorted(found(diagnosis)) == sorted(wanted), diagnosis.words()
+    assert sorted(found(diagnosis)) == sorted(wanted), diagnosis.to_text()
     for illness in illnesses:
         check = check_of(diagnosis, illness.finding)
         assert check.why
         assert check.advice
-        # One illness may stand in the way of the other's mend, never bring a mend of its own.
-        assert check.mend == illness.mend or (len(illnesses) > 1 and not check.mend)
-        assert check.mend in {"", *MENDS}
+        # One illness may stand in the way of the other's fix, never bring a fix of its own.
+        assert check.fix == illness.fix or (len(illnesses) > 1 and not check.fix)
+        assert check.fix in {"", *FIXES}
         for hidden in illness.hides - {*wanted}:  # another fault may be seen in part all the same
             assert check_of(diagnosis, hidden).verdict == "not_checked", hidden
     assert [check.name for check in diagnosis.checks] == list(TITLES)

@@ -54,7 +54,7 @@ def test_everything_is_seen_by_an_administrator(patient, custody, asked):
     assert diagnosis.is_healthy
     assert (diagnosis.client_id, diagnosis.client_name) == (patient.client_id, patient.name)
     assert [check.name for check in diagnosis.checks] == list(TITLES)
-    assert not any(check.advice or check.mend for check in diagnosis.checks)
+    assert not any(check.advice or check.fix for check in diagnosis.checks)
 
 
 @BOTH
@@ -153,7 +153,7 @@ def test_a_login_of_the_stores_own_is_replaced_and_so_may_end(patient):
     patient.store_options = {"login": UserPass("ada", "correct horse battery", mount="patients")}
     diagnosis = patient.diagnose()
     assert (found(diagnosis), unchecked(diagnosis)) == ([], set())
-    assert "logs in anew" in check_of(diagnosis, "vault-token").why
+    assert "logs in again" in check_of(diagnosis, "vault-token").why
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_clock_that_a_strict_tenant_takes(patient, seconds):
     diagnosis = patient.diagnose()
     assert diagnosis.is_healthy
     assert ("ahead of" if seconds > 0 else "behind") in check_of(diagnosis, "clock").why
-    # Where the login is refused all the same, the clock is named beside what else it may be.
+    # Where the login is refused all the same, the clock is named next to what else it may be.
     patient.box.configure(key_propagation_seconds=3600)
     diagnosis = patient.diagnose()
     assert found(diagnosis) == ["login"]
@@ -280,7 +280,7 @@ def test_a_client_by_secret_alone_has_no_key_to_be_looked_at(patient):
     assert unchecked(diagnosis) == {"method", "kid-registered", "same-key", "alg", "login"}
     assert "secret" in check_of(diagnosis, "login").why
     assert not diagnosis.is_healthy  # nobody has seen it log in
-    assert "no finding, but the login was not tried: The client logs in by a client secret" in diagnosis.words()
+    assert "no finding, but the login was not tried: The client logs in by a client secret" in diagnosis.to_text()
     assert repr(diagnosis).endswith("no finding, but the login was not tried>")
 
 
@@ -370,7 +370,7 @@ def test_somebody_elses_work_with_the_same_store_is_not_spared_meanwhile(patient
 
 @BOTH
 @pytest.mark.parametrize("fault", ["consent", "method", "scopes"])
-def test_a_disabled_bot_is_named_beside_what_keeps_its_client_out(patient, fault):
+def test_a_disabled_bot_is_named_next_to_what_keeps_its_client_out(patient, fault):
     patient.make()
     patient.control(f"users/{patient.bot_user}/disable")
     if fault == "consent":
@@ -455,12 +455,12 @@ def test_a_store_that_tells_nothing_of_its_login(patient):
     diagnosis = qk.doctor(tenant, OnlyAKeyStore(store), patient.client_id)
     assert (found(diagnosis), unchecked(diagnosis)) == ([], {"vault-token"})
     with pytest.raises(ConfigurationError):
-        qk.mend(tenant, OnlyAKeyStore(store), patient.client_id, "renew-vault-token")
+        qk.fix(tenant, OnlyAKeyStore(store), patient.client_id, "renew-vault-token")
 
 
 def test_it_leaves_no_token_and_changes_nothing(patient):
     patient.make()
-    patient.box.configure(maximum_tokens=2)  # one is the proof's
+    patient.box.configure(maximum_tokens=2)  # one is the verification's
     before = patient.tenant.oauth_clients.get(patient.client_id), patient.record.version
     for _ in range(3):
         assert patient.diagnose().is_healthy
@@ -512,8 +512,8 @@ def test_it_can_be_shown(patient):
     patient.patch("/clientName", "<b>evil\u202e\x1b[31m name</b>")
     patient.tenant.oauth_clients.set_consent(patient.client_id, "required")
     diagnosis = patient.diagnose()
-    words = diagnosis.words()
-    assert words.count("\n") == len(TITLES) + 1 + 1  # the advice, and the mend
+    words = diagnosis.to_text()
+    assert words.count("\n") == len(TITLES) + 1 + 1  # the advice, and the fix
     assert "✗ failed       The client is trusted (consent): " in words
     assert "What to do: Set its consent method to trusted." in words
     assert "One click: trust." in words
@@ -534,8 +534,8 @@ def test_the_function_stays_a_function_when_its_package_is_loaded():
     import qlik_keys.diagnosis.examine as module
 
     assert qk.doctor is module.doctor
-    assert callable(qk.mend)
-    assert {"doctor", "mend", "Diagnosis", "Check", "UserLookup"} <= set(qk.__all__)
+    assert callable(qk.fix)
+    assert {"doctor", "fix", "Diagnosis", "Check", "UserLookup"} <= set(qk.__all__)
 
 
 def test_every_title_is_a_check():

@@ -64,7 +64,7 @@ def reasons(diagnosis, name):
 def is_told(diagnosis, illness, other):
     if illness.finding in found(diagnosis) or other.finding in reasons(diagnosis, illness.finding):
         return True
-    # What strikes at the login alone has not struck where none was tried.
+    # What strikes at the login alone has not redacted where none was tried.
     return illness is MORE["429 to the login"] and other.finding in reasons(diagnosis, "login")
 
 
@@ -73,6 +73,6 @@ def test_of_any_two_faults_none_is_hidden(patient, client_keys, one, other):
     first, second = pair = ALL[one], ALL[other]
     make(patient, client_keys, *in_order(pair))
     diagnosis = patient.diagnose()
-    assert {*found(diagnosis)} <= {first.finding, second.finding}, diagnosis.words()
-    assert is_told(diagnosis, first, second), (one, diagnosis.words())
-    assert is_told(diagnosis, second, first), (other, diagnosis.words())
+    assert {*found(diagnosis)} <= {first.finding, second.finding}, diagnosis.to_text()
+    assert is_told(diagnosis, first, second), (one, diagnosis.to_text())
+    assert is_told(diagnosis, second, first), (other, diagnosis.to_text())

@@ -106,7 +106,7 @@ def test_a_fleet_with_everything_wrong(world, monkeypatch):
         "qlik-keys resume",
     ]
 
-    # What each advises does mend it.
+    # What each advises does fix it.
     qk.revoke(tenant, store, locked.client_id)
     own = store.read(tenant.host, locked.client_id).current.public.to_dict()
     tenant.oauth_clients.patch(locked.client_id, [PatchOperation("replace", "/publicKeys", [own])])
@@ -188,12 +188,12 @@ def test_a_record_that_was_edited_by_hand_is_no_interrupted_operation(world):
     box, tenant, store = world
     made = {
         name: qk.provision(tenant, store, name=name, scopes=["user_default"])
-        for name in ("noted", "broken", "no keys", "shown wrong", "begun")
+        for name in ("noted", "broken", "no keys", "shown wrong", "started")
     }
     ids = {name: each.client_id for name, each in made.items()}
     folder = f"qlik-keys/{tenant.host}"
     with pytest.raises(Stop):
-        qk.rotate(tenant, store, ids["begun"], on_step=stopping_at("publish"))
+        qk.rotate(tenant, store, ids["started"], on_step=stopping_at("publish"))
     vault = hvac.Client(url=box.vault_url, token=box.vault_token)
     kv = vault.secrets.kv.v2
     try:
@@ -206,20 +206,20 @@ def test_a_record_that_was_edited_by_hand_is_no_interrupted_operation(world):
 
         expected = {
             "noted": {"metadata-differ"}, "broken": {"record-damaged"}, "no keys": {"record-damaged"},
-            "shown wrong": {"metadata-differ"}, "begun": {"operation-interrupted"},
+            "shown wrong": {"metadata-differ"}, "started": {"operation-interrupted"},
         }  # fmt: skip
         found = qk.audit(tenant, store)
         for name, findings in expected.items():
             assert set(found[found["client_id"] == ids[name]]["finding"]) == findings, name
         table = qk.clients(tenant, store).set_index("client_id")
         assert table["current_kid"][ids["shown wrong"]] == made["shown wrong"].kid  # the record's word
-        [begun] = found[found["client_id"] == ids["begun"]].itertuples()
-        assert f"rotate, started by {getpass.getuser()} on {socket.gethostname()} at 20" in begun.meaning
+        [started] = found[found["client_id"] == ids["started"]].itertuples()
+        assert f"rotate, started by {getpass.getuser()} on {socket.gethostname()} at 20" in started.meaning
         for name in ("noted", "shown wrong"):
             [finding] = qk.doctor(tenant, store, ids[name]).findings
-            assert (finding.name, finding.mend) == ("store-record", "resume"), name
+            assert (finding.name, finding.fix) == ("store-record", "resume"), name
             assert "custom metadata" in finding.why
-        assert "record says now" in qk.mend(tenant, store, ids["noted"], "resume")
+        assert "record says now" in qk.fix(tenant, store, ids["noted"], "resume")
         assert qk.doctor(tenant, store, ids["noted"]).findings == ()
 
         class Auditor:
@@ -230,7 +230,7 @@ def test_a_record_that_was_edited_by_hand_is_no_interrupted_operation(world):
                 raise StoreDenied("No read.", path="", hint="Ask.")
 
         found = qk.audit(tenant, Auditor())
-        for name in ("broken", "no keys", "begun"):
+        for name in ("broken", "no keys", "started"):
             [row] = found[found["client_id"] == ids[name]].itertuples()
             assert (row.finding, row.severity) == ("operation-interrupted", "medium"), name
             assert "or somebody has edited the record" in row.meaning

@@ -26,7 +26,7 @@ from qlik_keys.jupyter.panel.views.audit import ages_of
 from qlik_keys.keys import KeySpec, generate
 from qlik_keys.keystore.base import KeySummary
 from qlik_keys.rules.findings import FINDINGS
-from qlik_keys.sandbox.simulator.settings import Knobs
+from qlik_keys.sandbox.simulator.settings import SandboxSettings
 from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 from qlik_keys.sandbox.transport import SandboxTransport
 from qlik_keys.tenant import ConnectionConfig, OAuthClient, RateBudget
@@ -216,7 +216,7 @@ def test_a_key_due_in_fifteen_days_is_not_due(clock):
         None,
     ],
 )
-def test_dates_are_read_as_in_the_whole_client_whatever_stands_beside_them(written, clock):
+def test_dates_are_read_as_in_the_whole_client_whatever_stands_next_to_them(written, clock):
     frame = table([client(createdAt=written), client("b" * 32)], clock=clock)
     whole = OAuthClient.model_validate({"clientId": "a", "createdAt": written}).created_at
     first, second = frame["created"]
@@ -385,8 +385,8 @@ def test_progress_says_what_is_looked_up(clock):
 
 
 def test_look_ups_side_by_side_keep_to_the_rate_limit_and_tell_subscribers_one_at_a_time(clock):
-    knobs = Knobs(enforce_rate_limits=True, tier1_per_minute=6)  # 30 in five minutes
-    simulator = SandboxTenant("https://acme.eu.qlikcloud.com", clock=clock, knobs=knobs)
+    settings = SandboxSettings(enforce_rate_limits=True, tier1_per_minute=6)  # 30 in five minutes
+    simulator = SandboxTenant("https://acme.eu.qlikcloud.com", clock=clock, settings=settings)
     simulator.seed_clients(100)
     at_work, told = threading.Lock(), []
 

@@ -46,7 +46,7 @@ KINDS = ("excel", "csv", "sql", "parquet")
 
 @pytest.fixture
 def tables(clock):
-    """The clients of a tenant whose names are somebody else's text, with the audit's kind of table beside it."""
+    """The clients of a tenant whose names are somebody else's text, with the audit's kind of table next to it."""
     simulator = SandboxTenant("https://acme.eu.qlikcloud.com", clock=clock)
     simulator.seed_clients(20)
     with qk.QlikTenant(

@@ -140,8 +140,8 @@ def test_the_flow_leaves_no_secret(logs):  # one flow from end to end
                 by_secret = qk.ClientSecret(made.client_id, made.client_secret)
                 tenant.with_credential(by_secret).users.me()
                 results += [made, record, record.current, record.current.private, signer._signer, source, auth, token]
-                results += [by_secret, made.client_secret, made.proof]
-            results += [tenant, store, box, tenant.http, tenant.budget, *store.staged(tenant.host)]
+                results += [by_secret, made.client_secret, made.verification]
+            results += [tenant, store, box, tenant.http, tenant.budget, *store.pending(tenant.host)]
             frame = qk.clients(tenant, store)
             one = tenant.oauth_clients.get(made.client_id)
             results += [one, store.summary(tenant.host, made.client_id), tenant.oauth_clients]

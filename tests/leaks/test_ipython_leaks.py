@@ -46,7 +46,7 @@ store.read(tenant.host, made.client_id).current.private
 source
 source.token()
 made.client_secret
-made.proof
+made.verification
 tenant.oauth_clients.get(made.client_id)
 qk.PrivateKeyJwtAuth(source)
 store.signer(store.read(tenant.host, made.client_id).current)

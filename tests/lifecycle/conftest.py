@@ -11,7 +11,7 @@ from actors import Actors
 from between import Between
 
 import qlik_keys as qk
-from qlik_keys.keystore.base import staged_document_name
+from qlik_keys.keystore.base import pending_document_name
 from qlik_keys.tenant import NewOAuthClient, eq
 
 
@@ -45,7 +45,7 @@ class World:
         )
         return self.tenant.oauth_clients.create(new)
 
-    def staged(self):
+    def pending(self):
         """What lies under `.staged` in the Vault, asked by hvac itself and not by our store."""
         vault = hvac.Client(url=self.box.vault_url, token=self.box.vault_token)
         try:
@@ -65,7 +65,7 @@ class World:
             return []
         finally:
             vault.adapter.close()
-        return sorted(each for each in names if f".{staged_document_name(name)}." in each)
+        return sorted(each for each in names if f".{pending_document_name(name)}." in each)
 
     def assert_no_orphan(self, name, record, where=""):
         """Every key in Transit that was made for that client is named by its record."""
@@ -73,11 +73,11 @@ class World:
         assert self.transit_keys(name) == named, where
 
     def is_untouched(self, name):
-        """Whether there is nothing at all of that name: no client, nothing staged."""
-        return not self.clients_named(name) and self.staged() == [] and self.transit_keys(name) == []
+        """Whether there is nothing at all of that name: no client, nothing pending."""
+        return not self.clients_named(name) and self.pending() == [] and self.transit_keys(name) == []
 
     def assert_settled(self, name, *, by_key=True, secret=None):
-        """Exactly one client of that name, its key in the Vault, it logs in, and nothing staged is left.
+        """Exactly one client of that name, its key in the Vault, it logs in, and nothing pending is left.
 
         A client secret, where there is one, must be the only one, and log in too.
         """
@@ -98,7 +98,7 @@ class World:
             assert len(client.client_secrets) == 1
             as_client = self.tenant.with_credential(qk.ClientSecret(client.client_id, secret))
             assert as_client.users.me().client_id == client.client_id
-        assert self.staged() == []
+        assert self.pending() == []
         self.assert_no_orphan(name, record)
         return client
 

@@ -23,7 +23,7 @@ from qlik_keys.errors import (
     TenantAuthError,
 )
 from qlik_keys.fleet import FleetError
-from qlik_keys.keystore.base import staged_document_name
+from qlik_keys.keystore.base import pending_document_name
 from qlik_keys.lifecycle.provisioning.operations import ResumeError
 
 pytestmark = pytest.mark.openbao
@@ -158,13 +158,13 @@ def test_a_fleet_is_rotated_around_a_bad_client(world, fleet, how):
     assert {item.client_id for item in caught.value.results if item.result} == {each.client_id for each in fleet.good}
 
 
-def test_what_was_begun_is_finished_around_a_damaged_record_and_a_damaged_pending_one(world, fleet, vault, name):
+def test_what_was_started_is_finished_around_a_damaged_record_and_a_damaged_pending_one(world, fleet, vault, name):
     fleet.strike("damaged key")
     for made in fleet.good:
         record = world.store.read(world.tenant.host, made.client_id)
         world.store.write(replace(record, overlap_seconds=0))
-    pending = f"qlik-keys/{world.tenant.host}/.staged/{staged_document_name(name)}"
-    vault.secrets.kv.v2.create_or_update_secret(pending, secret={"name": name, "keys": {}, "staged_at": "no date"})
+    pending = f"qlik-keys/{world.tenant.host}/.staged/{pending_document_name(name)}"
+    vault.secrets.kv.v2.create_or_update_secret(pending, secret={"name": name, "keys": {}, "pending_at": "no date"})
     try:
         with pytest.raises(ResumeError) as caught:
             qk.resume(world.tenant, world.store, clock=Later())
@@ -178,7 +178,7 @@ def test_what_was_begun_is_finished_around_a_damaged_record_and_a_damaged_pendin
 
 @pytest.mark.parametrize("how", ["soft-deleted", "destroyed"])
 def test_a_pending_document_that_is_gone_is_told_by_resume_and_audit(world, vault, name, how):
-    path = f"qlik-keys/{world.tenant.host}/.staged/{staged_document_name(name)}"
+    path = f"qlik-keys/{world.tenant.host}/.staged/{pending_document_name(name)}"
     kv = vault.secrets.kv.v2
     kv.create_or_update_secret(path, secret={"name": name, "keys": {}})
     kv.delete_latest_version_of_secret(path) if how == "soft-deleted" else kv.destroy_secret_versions(path, [1])

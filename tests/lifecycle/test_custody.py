@@ -9,7 +9,7 @@ import hvac
 import pytest
 
 import qlik_keys as qk
-from qlik_keys.errors import ConfigurationError, Interrupted, NeedsPerson
+from qlik_keys.errors import ConfigurationError, Interrupted, ManualActionRequired
 from qlik_keys.lifecycle import resume_client
 
 pytestmark = [pytest.mark.openbao, pytest.mark.parametrize("custody", ["kv", "transit"])]
@@ -62,7 +62,7 @@ def test_a_store_of_the_other_custody_moves_no_key(world, made, stranger, wish):
     assert "custody-changed" not in findings(world, made)
 
 
-def test_a_rotation_that_was_interrupted_is_finished_where_it_was_begun(world, made, stranger):
+def test_a_rotation_that_was_interrupted_is_finished_where_it_was_started(world, made, stranger):
     def stop(event):
         if event.step == "publish" and event.phase == "before":
             raise Interrupted("stop")
@@ -76,7 +76,7 @@ def test_a_rotation_that_was_interrupted_is_finished_where_it_was_begun(world, m
 
 
 @pytest.mark.parametrize("by", ["provision", "resume"])
-def test_a_client_that_was_begun_is_finished_in_the_custody_of_its_key(world, stranger, name, by):
+def test_a_client_that_was_started_is_finished_in_the_custody_of_its_key(world, stranger, name, by):
     def stop(event):
         if event.step == "register" and event.phase == "after":
             raise Interrupted("stop")
@@ -100,10 +100,10 @@ def test_resume_compares_no_custody_with_what_another_has_finished(world, strang
 
     with pytest.raises(Interrupted):
         qk.provision(world.tenant, stranger, name=name, scopes=["user_default"], on_step=stop)
-    left = stranger.read_staged(world.tenant.host, name)
-    stranger.unstage(left)
+    left = stranger.read_pending(world.tenant.host, name)
+    stranger.remove_pending(left)
     qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
-    stranger.stage(replace(left, version=0))
+    stranger.write_pending(replace(left, version=0))
     assert [item.error for item in qk.resume(world.tenant, stranger)] == [None]
     world.assert_settled(name)
 
@@ -131,11 +131,11 @@ def test_a_key_in_transit_that_a_kv_store_had_made_is_found_by_resume(world, mad
 def test_a_change_that_was_asked_for_stands_in_plan_result_and_audit(world, made, operation):
     there = OTHER[world.custody]
     plan = qk.preview(world.tenant, world.store, operation, made.client_id, custody=there)
-    assert f"custody changes from {world.custody} (" in plan.words()
-    assert f" to {there} (" in plan.words()
+    assert f"custody changes from {world.custody} (" in plan.to_text()
+    assert f" to {there} (" in plan.to_text()
     assert custodies(world, made) == {world.custody}
     unchanged = qk.preview(world.tenant, world.store, operation, made.client_id)
-    assert "custody" not in unchanged.words()
+    assert "custody" not in unchanged.to_text()
 
     done = getattr(qk, operation)(world.tenant, world.store, made.client_id, custody=there)
     [told] = [warning for warning in done.warnings if "custody changes" in warning]
@@ -154,7 +154,7 @@ def test_a_change_that_was_asked_for_stands_in_plan_result_and_audit(world, made
 
 
 def test_a_custody_that_no_new_key_is_made_for_is_refused(world, made):
-    with pytest.raises(NeedsPerson, match="no new key is made"):
+    with pytest.raises(ManualActionRequired, match="no new key is made"):
         qk.adopt(world.tenant, world.store, made.client_id, custody=OTHER[world.custody])
     with pytest.raises(ConfigurationError, match="no custody 'safe'"):
         qk.rotate(world.tenant, world.store, made.client_id, custody="safe")

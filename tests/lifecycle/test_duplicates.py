@@ -25,8 +25,8 @@ def made(world, name):
     return qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
 
 
-def registered_beside(world, name, *keys):
-    """A client that another attempt has registered, and has not claimed."""
+def registered_next_to(world, name, *keys):
+    """A client that another attempt has registered, and has not bound."""
     new = NewOAuthClient(
         app_type="web",
         client_name=name,
@@ -51,8 +51,8 @@ def is_there(world, client_id):
 @pytest.mark.parametrize("finish", ["resume", "delete"])
 def test_one_made_of_a_key_that_was_rotated_since_is_removed(world, made, name, finish):
     first = world.store.read(world.tenant.host, made.client_id).current
-    twin = registered_beside(world, name, first.public)
-    bystander = registered_beside(world, name, qk.generate(qk.KeySpec("ES384")).public)
+    twin = registered_next_to(world, name, first.public)
+    bystander = registered_next_to(world, name, qk.generate(qk.KeySpec("ES384")).public)
     qk.rotate(world.tenant, world.store, made.client_id, overlap=AT_ONCE)
     if finish == "resume":
         [item] = qk.resume(world.tenant, world.store)
@@ -71,7 +71,7 @@ def test_one_made_of_a_key_that_was_rotated_since_is_removed(world, made, name, 
 def test_one_whose_own_record_was_deleted_softly_stays(world, made, name):
     own = qk.generate(qk.KeySpec("ES384"))
     qk.rotate(world.tenant, world.store, made.client_id, key=own, overlap=AT_ONCE)
-    twin = registered_beside(world, name, own.public)
+    twin = registered_next_to(world, name, own.public)
     record = world.store.read(world.tenant.host, made.client_id)
     world.store.write(replace(record, client_id=twin, version=0))
     vault = hvac.Client(url=world.box.vault_url, token=world.box.vault_token)
@@ -111,7 +111,7 @@ def record_with(key, custody):
         ({"name": "ETL"}, True, False),
     ],
 )
-def test_a_removed_key_is_proof_only_beside_the_time(custody, changes, is_current, is_found):
+def test_a_removed_key_is_verification_only_next_to_the_time(custody, changes, is_current, is_found):
     key, next_key = qk.generate(qk.KeySpec("ES384")), qk.generate(qk.KeySpec("ES384"))
     record = record_with(key if is_current else next_key, custody)
     record = record if is_current else replace(record, removed_kids=(key.public.kid,))

@@ -75,9 +75,9 @@ SECOND_REVOCATIONS = {
     # The key that is not registered yet never is; one that consumers do not use yet goes first.
     "make_next": ["retire", "purge"],
     "publish": ["unpublish", "retire", "purge"],
-    "promote": ["prove_current", "unpublish", "retire", "purge"],
+    "promote": ["verify_current", "unpublish", "retire", "purge"],
 }
-WHOLE = ["make_next", "publish", "prove_next", "promote", "unpublish", "retire", "purge"]
+WHOLE = ["make_next", "publish", "verify_next", "promote", "unpublish", "retire", "purge"]
 
 
 @pytest.mark.parametrize("until", SECOND_REVOCATIONS)

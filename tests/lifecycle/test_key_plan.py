@@ -59,7 +59,7 @@ def next_step(there, held, intent):
 
 def test_a_rotation_from_its_wish_to_its_end(keys):
     old, new, _ = keys
-    proved = frozenset({new.kid})
+    verified = frozenset({new.kid})
     later = NOW + timedelta(hours=1)
     current, upcoming = stored(old, "current"), stored(new, "next")
     promoted, waiting = stored(new, "current"), stored(old, "previous", retire_at=later)
@@ -67,13 +67,13 @@ def test_a_rotation_from_its_wish_to_its_end(keys):
     table = [
         (client(old), record(current), NEW, "make_next"),
         (client(old), record(current, upcoming, overlap_seconds=60), INTENT, "publish"),
-        (client(old, new), record(current, upcoming), INTENT, "prove_next"),
-        (client(old, new), record(current, upcoming), replace(INTENT, proved=proved), "promote"),
-        (client(old, new), record(promoted, waiting), replace(INTENT, proved=proved), Done),
+        (client(old, new), record(current, upcoming), INTENT, "verify_next"),
+        (client(old, new), record(current, upcoming), replace(INTENT, verified=verified), "promote"),
+        (client(old, new), record(promoted, waiting), replace(INTENT, verified=verified), Done),
         (client(old, new), record(promoted, waiting), NEW, Conflict),
         (client(old, new), record(promoted, due), INTENT, "end_overlap"),
-        (client(old, new), record(promoted, due, overlap_seconds=0), INTENT, "prove_current"),
-        (client(old, new), record(promoted, due, overlap_seconds=0), replace(INTENT, proved=proved), "unpublish"),
+        (client(old, new), record(promoted, due, overlap_seconds=0), INTENT, "verify_current"),
+        (client(old, new), record(promoted, due, overlap_seconds=0), replace(INTENT, verified=verified), "unpublish"),
         (client(new), record(promoted, due, overlap_seconds=0), INTENT, "retire"),
         (client(new), record(promoted, unpurged=True), INTENT, "purge"),
         (client(new), record(promoted), INTENT, Done),
@@ -108,7 +108,7 @@ def test_a_compromised_key_is_not_registered_and_not_made_current(keys):
     assert next_step(client(old, new), both, intent) == "unpublish"
     assert leaving(both, intent).kid == new.kid
     # After a swap it is all that logs in: it is promoted, and replaced then.
-    assert next_step(client(new), both, intent) == "prove_next"
+    assert next_step(client(new), both, intent) == "verify_next"
     first = record(stored(old, "current"), version=1, operation=operation)
     assert next_step(client(old), first, intent) == "make_next"
     sound = record(stored(old, "current"), stored(newest, "next"), version=1, operation=operation)
@@ -138,11 +138,13 @@ def test_an_adopted_client_loses_its_secrets_last(keys):
     key = keys[0]
     both = ("client_secret", "private_key_jwt")
     wish = replace(NEW, remove_secrets=True)
-    begun = replace(wish, new_key=False)
+    started = replace(wish, new_key=False)
     assert next_step(client(methods=("client_secret",)), record(), wish) == "make_next"
-    assert next_step(client(methods=("client_secret",)), record(stored(key, "next")), begun) == "publish"
+    assert next_step(client(methods=("client_secret",)), record(stored(key, "next")), started) == "publish"
     held = record(stored(key, "current"))
-    assert next_step(client(key, methods=both), held, begun) == "prove_current"
-    assert next_step(client(key, methods=both), held, replace(begun, proved=frozenset({key.kid}))) == "remove_secrets"
-    assert next_step(client(key), held, begun) is Done
-    assert next_step(client(methods=both), held, begun) is Conflict
+    assert next_step(client(key, methods=both), held, started) == "verify_current"
+    assert (
+        next_step(client(key, methods=both), held, replace(started, verified=frozenset({key.kid}))) == "remove_secrets"
+    )
+    assert next_step(client(key), held, started) is Done
+    assert next_step(client(methods=both), held, started) is Conflict

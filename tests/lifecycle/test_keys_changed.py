@@ -18,7 +18,7 @@ from qlik_keys.errors import (
     AssertionRejected,
     ConfigurationError,
     Interrupted,
-    NeedsPerson,
+    ManualActionRequired,
     StoreNotFound,
     TenantNotFound,
 )
@@ -92,9 +92,9 @@ def test_both_keys_log_in_until_the_overlap_is_over(world, made):
     assert timedelta(minutes=119) < result.retire_at - datetime.now(UTC) <= timedelta(hours=2)
     assert can_log_in(world, made, old)
     assert can_log_in(world, made, new)
-    with pytest.raises(NeedsPerson, match=r"may go in (2 h 0|1 h 59) min"):
+    with pytest.raises(ManualActionRequired, match=r"may go in (2 h 0|1 h 59) min"):
         qk.retire_due(world.tenant, world.store, made.client_id)
-    with pytest.raises(NeedsPerson, match="never needs more than two keys"):
+    with pytest.raises(ManualActionRequired, match="never needs more than two keys"):
         qk.rotate(world.tenant, world.store, made.client_id)
     assert qk.retire_due(world.tenant, world.store, made.client_id, clock=LaterClock(timedelta(hours=3)))[
         0
@@ -112,11 +112,11 @@ def test_an_overlap_beyond_all_dates_is_refused_and_one_that_was_written_ends(wo
     world.assert_settled(made.name)
     record = world.store.read(world.tenant.host, made.client_id)
     [kid], now = record.keys, datetime.now(UTC)
-    begun = replace(
+    started = replace(
         record.with_key(replace(record.current, public=qk.generate(qk.KeySpec("ES384")).public, state="next")),
         overlap_seconds=10**12,
     )
-    ended = promoted(begun, registered=[kid], now=now, rotate_after=timedelta(days=1))
+    ended = promoted(started, registered=[kid], now=now, rotate_after=timedelta(days=1))
     assert ended.keys[kid].retire_at == now + timedelta(days=3660)
 
 
@@ -129,7 +129,7 @@ def test_the_steps_in_their_order(world, made):
         overlap=AT_ONCE,
         on_step=lambda event: steps.append(event.step) if event.phase == "after" else None,
     )
-    assert steps == ["check", "make_next", "publish", "prove_next", "promote", "unpublish", "retire", "purge"]
+    assert steps == ["check", "make_next", "publish", "verify_next", "promote", "unpublish", "retire", "purge"]
     world.assert_settled(made.name)
 
 
@@ -209,7 +209,7 @@ def test_where_the_tenant_takes_one_key_the_swap_is_offered_and_never_made_by_it
     old = key_of(world, made)
     world.box.configure(maximum_public_keys=1)
     try:
-        with pytest.raises(NeedsPerson, match="refuses a second key") as caught:
+        with pytest.raises(ManualActionRequired, match="refuses a second key") as caught:
             qk.rotate(world.tenant, world.store, made.client_id)
         assert "allow_swap" in caught.value.hint
         assert key_of(world, made).kid == old.kid
@@ -303,7 +303,7 @@ def test_adopt_keeps_the_secret_unless_asked(world, name):
 def test_what_is_no_machine_is_not_adopted(world, name):
     new = NewOAuthClient(app_type="web", client_name=name, allowed_auth_methods=("client_secret",))
     client = world.tenant.oauth_clients.create(new).client
-    with pytest.raises(NeedsPerson, match="no machine-to-machine"):
+    with pytest.raises(ManualActionRequired, match="no machine-to-machine"):
         qk.adopt(world.tenant, world.store, client.client_id)
     with pytest.raises(StoreNotFound):
         qk.rotate(world.tenant, world.store, client.client_id)
@@ -338,7 +338,7 @@ def half_made(world, name, *, at):
     return client.client_id
 
 
-@pytest.mark.parametrize("at", ["register", "claim", "record", "prove"])
+@pytest.mark.parametrize("at", ["register", "bind", "record", "verify"])
 def test_a_client_that_is_being_made_and_is_deleted_does_not_come_back(world, name, at):
     client_id = half_made(world, name, at=at)
     qk.delete(world.tenant, world.store, client_id, confirm=client_id)
@@ -346,10 +346,10 @@ def test_a_client_that_is_being_made_and_is_deleted_does_not_come_back(world, na
     assert world.is_untouched(name)
 
 
-@pytest.mark.parametrize("at", ["register", "claim", "record", "prove"])
+@pytest.mark.parametrize("at", ["register", "bind", "record", "verify"])
 def test_a_client_that_is_being_made_is_not_adopted(world, name, at):
     client_id = half_made(world, name, at=at)
-    with pytest.raises(NeedsPerson, match="not finished"):
+    with pytest.raises(ManualActionRequired, match="not finished"):
         qk.adopt(world.tenant, world.store, client_id)
     qk.resume(world.tenant, world.store)
     world.assert_settled(name)

@@ -1,7 +1,7 @@
 """Each operation on a client's keys, struck at each of its calls: killed, an answer lost, the network gone.
 
 Whatever strikes, and at once: a key that the Vault holds logs in. After one resume: the tenant and the Vault have the
-same keys, nothing is under way, and the same wish again finds its end (reliability-facts R1 to R6).
+same keys, nothing is in progress, and the same wish again finds its end (reliability-facts R1 to R6).
 """
 
 from __future__ import annotations
@@ -218,7 +218,7 @@ def test_another_actor_at_any_call(operation, other, answer, *, world, between, 
 @BOTH
 @pytest.mark.parametrize("loss", ["request lost", "network gone after"])
 def test_delete_lost_at_any_call_and_asked_for_again(loss, world, between, name):
-    """The client goes first, its keys last; what is cut off is done by asking again, and nothing is left."""
+    """The client goes first, its keys last; what is interrupted is done by asking again, and nothing is left."""
     number, struck = 0, True
     while struck:
         each = f"{name}-{number}"

@@ -85,7 +85,7 @@ def test_nothing_is_redacted_on_a_successful_call_that_nobody_watches(tenant, st
 
 @pytest.mark.openbao
 def test_the_panel_shows_a_client_that_it_made_among_many(large_box):
-    """It reads the tenant's list anew after a client was made, with the same credential."""
+    """It reads the tenant's list again after a client was made, with the same credential."""
     presenter = Presenter(settings=Settings(), run=lambda task: task())
     try:
         presenter.connect(

@@ -105,5 +105,5 @@ def test_provision_outlives_its_leader(cluster, tenant):
         assert killed.is_set()
         assert logs_in(tenant, store, made.client_id)
         assert [each for each in tenant.oauth_clients.iterate() if each.client_name == "one-of-a-cluster"] != []
-        assert len(store.staged(tenant.host)) == 0
+        assert len(store.pending(tenant.host)) == 0
         qk.delete(tenant, store, made.client_id, confirm=made.client_id)

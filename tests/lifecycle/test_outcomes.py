@@ -22,7 +22,7 @@ REFUSED = {"fault": 400, "times": 9}
     ("fault", "outcome"),
     [
         ({**REFUSED, "path": "/api/v1/oauth-clients", "method": "GET"}, Outcome.NOT_APPLIED),  # the first look
-        ({**REFUSED, "path": "/api/v1/oauth-clients", "method": "POST"}, Outcome.UNKNOWN),  # after what is staged
+        ({**REFUSED, "path": "/api/v1/oauth-clients", "method": "POST"}, Outcome.UNKNOWN),  # after what is pending
         ({**REFUSED, "path": "/api/v1/users/me*"}, Outcome.UNKNOWN),  # after the client was made
     ],
 )
@@ -53,19 +53,19 @@ def test_a_preview_has_no_effect_to_tell_of(world, name):
     assert caught.value.outcome is Outcome.NOT_APPLIED
 
 
-@pytest.mark.parametrize("stage", [(4, False), (8, True)], ids=["staged", "registered"])
+@pytest.mark.parametrize("write_pending", [(4, False), (8, True)], ids=["pending", "registered"])
 @pytest.mark.parametrize("more", [(), ("--json",)], ids=["words", "json"])
-def test_an_interrupt_tells_what_was_begun_and_with_which_id(world, name, between, more, stage):
-    """At that call to the Vault the key is staged and nothing registered, or the tenant has the client."""
-    (call, is_registered), begun = stage, []
-    between.strike(at=call, phase="before", strike=lambda: begun[0].send_signal(signal.SIGINT))
+def test_an_interrupt_tells_what_was_started_and_with_which_id(world, name, between, more, write_pending):
+    """At that call to the Vault the key is pending and nothing registered, or the tenant has the client."""
+    (call, is_registered), started = write_pending, []
+    between.strike(at=call, phase="before", strike=lambda: started[0].send_signal(signal.SIGINT))
     settings = {
         "QLIK_TENANT_URL": world.tenant.url,
         "QLIK_API_KEY": world.box.api_key,
         "VAULT_ADDR": between.url,
         "VAULT_TOKEN": world.box.vault_token,
     }
-    begun.append(
+    started.append(
         subprocess.Popen(
             [*PROGRAM, "provision", name, "--scope", "user_default", *more],
             env={**os.environ, **settings},
@@ -74,10 +74,10 @@ def test_an_interrupt_tells_what_was_begun_and_with_which_id(world, name, betwee
             text=True,
         )
     )
-    err = begun[0].communicate(timeout=60)[1]
+    err = started[0].communicate(timeout=60)[1]
     told = json.loads(err)["message"] if more else err
     ids = [client.client_id for client in world.clients_named(name)]
-    assert (begun[0].returncode, len(ids)) == (1, int(is_registered))
+    assert (started[0].returncode, len(ids)) == (1, int(is_registered))
     assert f"Interrupted. The operation 'provision' on {name!r}" in told
     assert "qlik-keys resume" in told
     assert all(client_id in told for client_id in ids)

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from qlik_keys.errors import ConfigurationError, NeedsPerson
+from qlik_keys.errors import ConfigurationError, ManualActionRequired
 from qlik_keys.keys import KeySpec, generate
-from qlik_keys.keystore.base import ClientRecord, StagedClient, StoredKey
+from qlik_keys.keystore.base import ClientRecord, PendingClient, StoredKey
 from qlik_keys.lifecycle import Action, ClientSpecification, Conflict, Done, Provision, Step, StoreState, TenantState
 from qlik_keys.lifecycle.provisioning import plan
 from qlik_keys.lifecycle.provisioning.plan import DISCARD
@@ -67,12 +67,12 @@ def record(client_id=A, key=STORED):
     )
 
 
-def staged(client_id="", key=STORED, spec=SPECIFICATION):
-    return StagedClient(
+def pending(client_id="", key=STORED, spec=SPECIFICATION):
+    return PendingClient(
         tenant_host=HOST,
         name=spec.name,
         specification=spec.to_document(),
-        staged_at=NOW,
+        pending_at=NOW,
         key=key,
         client_id=client_id,
         version=1,
@@ -83,48 +83,48 @@ SECRET_TOO = specification(client_secret=True)
 SECRET_ONLY = specification(client_secret=True, key=None)
 WISH = Provision(specification=SPECIFICATION)
 CONSENTED = replace(WISH, consent_known=True)
-PROVED = replace(CONSENTED, proved=True)
+VERIFYD = replace(CONSENTED, verified=True)
 
-# By name: the tenant's clients, what is staged, the records, the wish, and the step that must come.
+# By name: the tenant's clients, what is pending, the records, the wish, and the step that must come.
 CASES = {
-    "nothing anywhere": ([], None, [], WISH, Step(Action.STAGE)),
-    "staged": ([], staged(), [], WISH, Step(Action.REGISTER)),
-    "registered": ([client()], staged(), [], WISH, Step(Action.CLAIM, A)),
-    "registered twice": ([client(A), client(B)], staged(), [], WISH, Step(Action.CLAIM, A)),
-    "claimed": ([client()], staged(A), [], WISH, Step(Action.RECORD, A)),
-    "claimed, and a second one": ([client(A), client(B)], staged(A), [], WISH, Step(Action.REMOVE_DUPLICATE, B)),
-    "the other one is claimed": ([client(A), client(B)], staged(B), [], WISH, Step(Action.REMOVE_DUPLICATE, A)),
-    "the claimed one is gone": ([], staged(A), [], WISH, Step(Action.REGISTER)),
-    "the claimed one is gone, another is there": ([client(B)], staged(A), [], WISH, Step(Action.CLAIM, B)),
-    "recorded": ([client()], staged(A), [record()], WISH, Step(Action.TRUST, A)),
-    "recorded and trusted": ([client()], staged(A), [record()], CONSENTED, Step(Action.PROVE, A)),
-    "proved": ([client()], staged(A), [record()], PROVED, Step(Action.UNSTAGE, A)),
-    "unstaged": ([client()], None, [record()], WISH, Done(A)),
-    "renamed meanwhile": ([client(clientName="else")], staged(A), [], WISH, Step(Action.RECORD, A)),
+    "nothing anywhere": ([], None, [], WISH, Step(Action.WRITE_PENDING)),
+    "pending": ([], pending(), [], WISH, Step(Action.REGISTER)),
+    "registered": ([client()], pending(), [], WISH, Step(Action.BIND, A)),
+    "registered twice": ([client(A), client(B)], pending(), [], WISH, Step(Action.BIND, A)),
+    "bound": ([client()], pending(A), [], WISH, Step(Action.RECORD, A)),
+    "bound, and a second one": ([client(A), client(B)], pending(A), [], WISH, Step(Action.REMOVE_DUPLICATE, B)),
+    "the other one is bound": ([client(A), client(B)], pending(B), [], WISH, Step(Action.REMOVE_DUPLICATE, A)),
+    "the bound one is gone": ([], pending(A), [], WISH, Step(Action.REGISTER)),
+    "the bound one is gone, another is there": ([client(B)], pending(A), [], WISH, Step(Action.BIND, B)),
+    "recorded": ([client()], pending(A), [record()], WISH, Step(Action.TRUST, A)),
+    "recorded and trusted": ([client()], pending(A), [record()], CONSENTED, Step(Action.VERIFY, A)),
+    "verified": ([client()], pending(A), [record()], VERIFYD, Step(Action.REMOVE_PENDING, A)),
+    "without_pending": ([client()], None, [record()], WISH, Done(A)),
+    "renamed meanwhile": ([client(clientName="else")], pending(A), [], WISH, Step(Action.RECORD, A)),
     "secret lost": (
-        [client(spec=SECRET_TOO)], staged(A, spec=SECRET_TOO), [record()], replace(CONSENTED, specification=SECRET_TOO),
-        Step(Action.REPLACE_SECRET, A),
+        [client(spec=SECRET_TOO)], pending(A, spec=SECRET_TOO), [record()], replace(CONSENTED,
+        specification=SECRET_TOO), Step(Action.REPLACE_SECRET, A),
     ),
     "secret known": (
-        [client(spec=SECRET_TOO)], staged(A, spec=SECRET_TOO), [record()],
-        replace(CONSENTED, specification=SECRET_TOO, secret_known=True), Step(Action.PROVE, A),
+        [client(spec=SECRET_TOO)], pending(A, spec=SECRET_TOO), [record()],
+        replace(CONSENTED, specification=SECRET_TOO, secret_known=True), Step(Action.VERIFY, A),
     ),
     "secret only, registered": (
-        [client(keys=(), spec=SECRET_ONLY)], staged(key=None, spec=SECRET_ONLY), [],
-        Provision(specification=SECRET_ONLY), Step(Action.CLAIM, A),
+        [client(keys=(), spec=SECRET_ONLY)], pending(key=None, spec=SECRET_ONLY), [],
+        Provision(specification=SECRET_ONLY), Step(Action.BIND, A),
     ),
     "secret only, this run's second one": (
         [client(A, keys=(), spec=SECRET_ONLY), client(B, keys=(), spec=SECRET_ONLY)],
-        staged(A, key=None, spec=SECRET_ONLY), [], Provision(specification=SECRET_ONLY, registered=frozenset({B})),
+        pending(A, key=None, spec=SECRET_ONLY), [], Provision(specification=SECRET_ONLY, registered=frozenset({B})),
         Step(Action.REMOVE_DUPLICATE, B),
     ),
-    "staged from a stale look": ([client(keys=(OTHER_KEY,))], staged(), [record()], WISH, DISCARD),
-    "secret only, staged from a stale look": (
-        [client(keys=(), spec=SECRET_ONLY)], staged(key=None, spec=SECRET_ONLY), [record(key=None)],
+    "pending from a stale look": ([client(keys=(OTHER_KEY,))], pending(), [record()], WISH, DISCARD),
+    "secret only, pending from a stale look": (
+        [client(keys=(), spec=SECRET_ONLY)], pending(key=None, spec=SECRET_ONLY), [record(key=None)],
         Provision(specification=SECRET_ONLY), DISCARD,
     ),
     "registered from a document that is gone": (
-        [client(keys=(OTHER_KEY,))], staged(), [], replace(WISH, registered=frozenset({A})),
+        [client(keys=(OTHER_KEY,))], pending(), [], replace(WISH, registered=frozenset({A})),
         Step(Action.REMOVE_DUPLICATE, A),
     ),
     "a duplicate left by another run": (
@@ -140,11 +140,11 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_the_next_step(name):
     clients, waiting, records, intent, expected = CASES[name]
-    store = StoreState(staged=waiting, records={one.client_id: one for one in records})
+    store = StoreState(pending=waiting, records={one.client_id: one for one in records})
     assert plan(TenantState(clients=clients), store, intent) == expected
 
 
-# By name: clients, what is staged, the records, words of the message, and the fields that differ.
+# By name: clients, what is pending, the records, words of the message, and the fields that differ.
 CONFLICTS = {
     "not ours": ([client(keys=(OTHER_KEY,))], None, [], "not ours", set()),
     "ours and a stranger's": ([client(A), client(B, keys=(OTHER_KEY,))], None, [record()], "2 clients", set()),
@@ -156,10 +156,10 @@ CONFLICTS = {
         [client(allowedScopes=["apps"], allowedAuthMethods=["client_secret"])], None, [record()], "auth_methods",
         {"scopes", "auth_methods"},
     ),
-    "staged with another wish": ([], staged(spec=specification(scopes=["apps"])), [], "being made already", set()),
-    "a stranger took the name": ([client(keys=(OTHER_KEY,))], staged(), [], "somebody else", set()),
+    "pending with another wish": ([], pending(spec=specification(scopes=["apps"])), [], "being made already", set()),
+    "a stranger took the name": ([client(keys=(OTHER_KEY,))], pending(), [], "somebody else", set()),
     "an older one of that name, by secret": (
-        [client(keys=(), spec=SECRET_ONLY, age=10)], staged(key=None, spec=SECRET_ONLY), [],
+        [client(keys=(), spec=SECRET_ONLY, age=10)], pending(key=None, spec=SECRET_ONLY), [],
         "being made already", set(),
     ),
 }  # fmt: skip
@@ -168,7 +168,7 @@ CONFLICTS = {
 @pytest.mark.parametrize("name", CONFLICTS)
 def test_what_a_person_must_decide(name):
     clients, waiting, records, words, fields = CONFLICTS[name]
-    store = StoreState(staged=waiting, records={one.client_id: one for one in records})
+    store = StoreState(pending=waiting, records={one.client_id: one for one in records})
     answer = plan(TenantState(clients=clients), store, WISH)
     assert isinstance(answer, Conflict)
     assert words in answer.message
@@ -179,7 +179,7 @@ def test_what_a_person_must_decide(name):
 def test_an_older_client_of_the_name_is_not_taken_for_the_one_by_secret():
     answer = plan(
         TenantState(clients=[client(keys=(), spec=SECRET_ONLY, age=10)]),
-        StoreState(staged=staged(key=None, spec=SECRET_ONLY)),
+        StoreState(pending=pending(key=None, spec=SECRET_ONLY)),
         Provision(specification=SECRET_ONLY),
     )
     assert isinstance(answer, Conflict)
@@ -192,15 +192,15 @@ def test_an_older_client_of_the_name_is_not_taken_for_the_one_by_secret():
         specification(impersonation=True, trusted=False, description="x", rotate_after=timedelta(days=7)),
     ],
 )  # fmt: skip
-def test_a_specification_survives_the_staged_document(asked):
+def test_a_specification_survives_the_pending_document(asked):
     assert ClientSpecification.from_document(asked.to_document()) == asked
 
 
 @pytest.mark.parametrize(
     "document", [{}, {"name": "x"}, {**SPECIFICATION.to_document(), "key": {"alg": "HS256", "bits": 1}}]
 )
-def test_a_staged_document_of_another_version_is_left_to_a_person(document):
-    with pytest.raises(NeedsPerson) as caught:
+def test_a_pending_document_of_another_version_is_left_to_a_person(document):
+    with pytest.raises(ManualActionRequired) as caught:
         ClientSpecification.from_document(document)
     assert caught.value.hint
 

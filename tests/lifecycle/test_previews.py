@@ -10,16 +10,16 @@ import hvac
 import pytest
 
 import qlik_keys as qk
-from qlik_keys.errors import ConfigurationError, NeedsPerson, StoreNotFound
+from qlik_keys.errors import ConfigurationError, ManualActionRequired, StoreNotFound
 
 pytestmark = [pytest.mark.openbao, pytest.mark.parametrize("custody", ["kv", "transit"])]
 HOUR = timedelta(hours=1)
 
 
 def state_of(world, name):
-    """All that the tenant and the Vault say of the clients of a name, and what is staged; no key is shown."""
+    """All that the tenant and the Vault say of the clients of a name, and what is pending; no key is shown."""
     vault = hvac.Client(url=world.box.vault_url, token=world.box.vault_token)
-    told = [world.staged(), world.transit_keys(name)]
+    told = [world.pending(), world.transit_keys(name)]
     for client in world.clients_named(name):
         path = f"qlik-keys/{world.tenant.host}/{client.client_id}"
         try:
@@ -83,19 +83,19 @@ CALLS = {
     ),
     "resume": lambda world, _, **options: qk.resume(world.tenant, world.store, **options),
 }
-ROTATION = ["make_next", "publish", "prove_next", "promote"]
-MAKING = ["stage", "register", "claim", "record", "prove", "unstage"]
+ROTATION = ["make_next", "publish", "verify_next", "promote"]
+MAKING = ["write_pending", "register", "bind", "record", "verify", "remove_pending"]
 CASES = {
     "a new client": ("provision", None, {}, MAKING),
     "a client with a secret too": ("provision", None, {"client_secret": True}, MAKING),
     "a client that is there": ("provision", made, {}, []),
-    "a client that was begun": ("provision", half_made, {}, ["claim", "record", "trust", "prove", "unstage"]),
+    "a client that was started": ("provision", half_made, {}, ["bind", "record", "trust", "verify", "remove_pending"]),
     "a rotation": ("rotate", made, {}, ROTATION),
     "a rotation to RSA": ("rotate", made, {"key": qk.KeySpec("RS256", bits=2048)}, ROTATION),
     "a rotation at once": ("rotate", made, {"overlap": timedelta(0)}, [*ROTATION, "unpublish", "retire", "purge"]),
-    "a rotation that was begun": ("rotate", cut_off, {}, ROTATION[2:]),
+    "a rotation that was started": ("rotate", cut_off, {}, ROTATION[2:]),
     "a retirement by force": (
-        "retire", rotated, {"force": True}, ["end_overlap", "prove_current", "unpublish", "retire", "purge"],
+        "retire", rotated, {"force": True}, ["end_overlap", "verify_current", "unpublish", "retire", "purge"],
     ),
     "nothing to retire": ("retire", made, {}, []),
     "an alarm": ("revoke", made, {}, None),
@@ -107,7 +107,7 @@ CASES = {
     ),
     "an end": ("delete", made, {}, ["note", "delete_client", "delete_record"]),
     "an end that keeps the keys": ("delete", made, {"keep_secret": True}, ["delete_client"]),
-    "a client to finish": ("resume", half_made, {}, ["claim", "record", "trust", "prove", "unstage"]),
+    "a client to finish": ("resume", half_made, {}, ["bind", "record", "trust", "verify", "remove_pending"]),
     "a rotation to finish": ("resume", cut_off, {}, ROTATION[2:]),
 }  # fmt: skip
 
@@ -115,15 +115,15 @@ CASES = {
 # What the store holds of the client in the end, and with it the tenant; None for no client at all.
 ONE, TWO = ["current"], ["current", "previous"]
 ENDS = dict.fromkeys(CASES, ONE) | dict.fromkeys(
-    ["a rotation", "a rotation to RSA", "a rotation that was begun", "a rotation to finish"], TWO
+    ["a rotation", "a rotation to RSA", "a rotation that was started", "a rotation to finish"], TWO
 )
 ENDS |= dict.fromkeys(["an end", "an end that keeps the keys"])
 
 
 def assert_end(world, name, states):
-    """Both sides have the same keys, in these states, nothing is staged and nothing is left in Transit."""
+    """Both sides have the same keys, in these states, nothing is pending and nothing is left in Transit."""
     clients = world.clients_named(name)
-    assert world.staged() == []
+    assert world.pending() == []
     if states is None:
         assert clients == []
         return
@@ -152,7 +152,7 @@ def test_the_plan_is_what_is_done(case, world, name):
     steps = [step.action for step in plan.steps]
     assert steps == [step for step in done if step != "check"]
     assert expected is None or steps == expected
-    words = plan.words()
+    words = plan.to_text()
     assert all(step.title in words for step in plan.steps)
     assert ("cannot be undone" in words) is any(step.irreversible for step in plan.steps)
     assert json.loads(json.dumps(plan.to_dict()))["operation"] == operation
@@ -165,8 +165,8 @@ def test_what_would_be_refused_is_told_in_the_plan(world, name):
     plan = qk.preview(world.tenant, world.store, "retire", client_id)
     assert "may go in 2" in plan.blocked
     assert (plan.steps, bool(plan.hint)) == ((), True)
-    assert "would be refused" in plan.words()
-    with pytest.raises(NeedsPerson):
+    assert "would be refused" in plan.to_text()
+    with pytest.raises(ManualActionRequired):
         qk.retire_due(world.tenant, world.store, client_id)
     plan = qk.preview(world.tenant, world.store, "provision", name=name, scopes=["admin_classic"])
     assert "another" in plan.blocked or "scopes" in plan.blocked

@@ -1,4 +1,4 @@
-"""Provisioning on the sandbox: what is made, asked again, refused, and mended after every fault."""
+"""Provisioning on the sandbox: what is made, asked again, refused, and fixed after every fault."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 import qlik_keys as qk
-from qlik_keys.errors import AssertionRejected, Interrupted, NeedsPerson, QlikKeysError, TenantUnavailable
+from qlik_keys.errors import AssertionRejected, Interrupted, ManualActionRequired, QlikKeysError, TenantUnavailable
 from qlik_keys.lifecycle.provisioning import operations
 from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
 from qlik_keys.tenant import NewOAuthClient, PatchOperation, eq
@@ -35,13 +35,13 @@ def test_all_nine_steps_in_one_call(spec, world, name):
     assert client.allowed_grant_types == ("client_credentials",)
     assert client.allowed_auth_methods == ("private_key_jwt",)
     assert world.tenant.oauth_clients.connection_config(client.client_id).consent_method == "trusted"
-    assert made.proof.user.client_id == client.client_id
-    assert set(made.proof.scope.split()) == {"user_default", "apps:read"}
+    assert made.verification.user.client_id == client.client_id
+    assert set(made.verification.scope.split()) == {"user_default", "apps:read"}
     record = world.store.read(world.tenant.host, client.client_id)
     assert record.current.public.spec == spec
     assert record.current.kid == made.kid
     assert record.rotate_by - record.current.made_at >= timedelta(days=90)
-    steps = ["check", "stage", "register", "claim", "record", "prove", "unstage"]
+    steps = ["check", "write_pending", "register", "bind", "record", "verify", "remove_pending"]
     assert [(event.step, event.phase) for event in events] == [(s, p) for s in steps for p in ("before", "after")]
     assert {event.client_name for event in events} == {name}
 
@@ -69,8 +69,8 @@ def test_a_client_by_secret_alone(world, name):
     made = qk.provision(world.tenant, world.store, **wish)
     [client] = world.clients_named(name)
     assert (client.allowed_auth_methods, client.public_keys, made.kid) == (("client_secret",), (), "")
-    assert made.proof.user.client_id == client.client_id
-    assert world.staged() == []
+    assert made.verification.user.client_id == client.client_id
+    assert world.pending() == []
     assert qk.provision(world.tenant, world.store, **wish).client_id == client.client_id
 
 
@@ -81,7 +81,7 @@ def test_bring_your_own_key(world, name):
     world.assert_settled(name)
     assert made.kid == own.kid
     assert qk.provision(world.tenant, world.store, name=name, scopes=["user_default"], key=own).created is False
-    with pytest.raises(NeedsPerson) as caught:
+    with pytest.raises(ManualActionRequired) as caught:
         qk.provision(world.tenant, world.store, name=name, scopes=["user_default"], key=qk.generate())
     assert set(caught.value.differences) == {"key"}
 
@@ -115,9 +115,9 @@ def test_impersonation_is_a_grant_of_its_own(world, name):
 
 def test_an_untrusted_client_is_made_and_said_to_be_unproved(world, name):
     made = qk.provision(world.tenant, world.store, name=name, scopes=["user_default"], trusted=False)
-    assert made.proof is None
+    assert made.verification is None
     assert any("not trusted" in warning for warning in made.warnings)
-    assert world.staged() == []
+    assert world.pending() == []
     source = qk.TokenSource.from_store(world.store, tenant_url=world.tenant.url, client_id=made.client_id)
     with pytest.raises(QlikKeysError):
         source.token()
@@ -170,15 +170,15 @@ def test_a_client_of_that_name_that_is_not_ours_is_left_alone(world, name):
             consent_method="trusted",
         )
     ).client
-    with pytest.raises(NeedsPerson, match="not ours"):
+    with pytest.raises(ManualActionRequired, match="not ours"):
         qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
     assert [client.client_id for client in world.clients_named(name)] == [theirs.client_id]
-    assert world.staged() == []
+    assert world.pending() == []
 
 
 def test_ours_with_another_specification_says_what_differs(world, name):
     qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
-    with pytest.raises(NeedsPerson) as caught:
+    with pytest.raises(ManualActionRequired) as caught:
         qk.provision(world.tenant, world.store, name=name, scopes=["apps"], key=qk.KeySpec("RS256", bits=2048))
     assert caught.value.differences["scopes"] == (["apps"], ["user_default"])
     assert caught.value.differences["key"] == ("RS256 (2048 bits)", "ES384")
@@ -200,7 +200,7 @@ def test_ours_with_another_specification_says_what_differs(world, name):
 def test_every_difference_that_is_asked_for_is_named_and_nothing_is_changed(world, name, wish, field, expected):
     there = {"name": name, "scopes": ["user_default"], "description": "one"}
     made = qk.provision(world.tenant, world.store, **there)
-    with pytest.raises(NeedsPerson, match=field) as caught:
+    with pytest.raises(ManualActionRequired, match=field) as caught:
         qk.provision(world.tenant, world.store, **{**there, **wish})
     assert list(caught.value.differences) == [field]
     assert expected in (None, caught.value.differences[field])
@@ -212,12 +212,12 @@ def test_another_custody_and_a_consent_taken_away_are_named(world, name):
     made = qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
     with (
         qk.VaultKeyStore(world.box.vault_url, token=world.box.vault_token, custody="transit") as store,
-        pytest.raises(NeedsPerson) as caught,
+        pytest.raises(ManualActionRequired) as caught,
     ):
         qk.provision(world.tenant, store, name=name, scopes=["user_default"])
     assert caught.value.differences == {"custody": ("transit", "kv")}
     world.tenant.oauth_clients.set_consent(made.client_id, "required")
-    with pytest.raises(NeedsPerson) as caught:
+    with pytest.raises(ManualActionRequired) as caught:
         qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
     assert caught.value.differences == {"consent": ("trusted", "not trusted")}
 
@@ -255,13 +255,13 @@ def test_an_outage_is_said_and_resumed(world, name):
     world.box.configure(fail_next=outage)
     with pytest.raises(TenantUnavailable):
         qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
-    assert len(world.staged()) == 1
+    assert len(world.pending()) == 1
     world.box.configure(fail_next=[])
     [item] = qk.resume(world.tenant, world.store)
     assert item.client_id == world.assert_settled(name).client_id
 
 
-@pytest.mark.parametrize("cut", ["stage", "register", "claim", "record", "prove", "unstage"])
+@pytest.mark.parametrize("cut", ["write_pending", "register", "bind", "record", "verify", "remove_pending"])
 def test_cancel_stops_between_two_steps(cut, world, name):
     cancel = threading.Event()
 
@@ -269,7 +269,7 @@ def test_cancel_stops_between_two_steps(cut, world, name):
         if (event.step, event.phase) == (cut, "after"):
             cancel.set()
 
-    if cut == "unstage":  # nothing is left to be cancelled
+    if cut == "remove_pending":  # nothing is left to be cancelled
         assert qk.provision(
             world.tenant, world.store, name=name, scopes=["user_default"], on_step=stop, cancel=cancel
         ).created
@@ -286,7 +286,7 @@ def test_a_key_that_the_tenant_sees_late_is_waited_for(world, name, clock):
         made = qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
     finally:
         world.box.configure(key_propagation_seconds=0)
-    assert made.proof is not None
+    assert made.verification is not None
     world.assert_settled(name)
 
 
@@ -298,7 +298,7 @@ def test_a_key_that_the_tenant_never_sees_is_said(world, name, clock):
     finally:
         world.box.configure(key_propagation_seconds=0)
     assert sum(clock.slept) <= 60
-    assert len(world.staged()) == 1
+    assert len(world.pending()) == 1
 
 
 def test_a_client_deleted_by_hand_half_way_is_made_again(world, name):
@@ -362,7 +362,7 @@ def test_one_that_cannot_be_finished_does_not_keep_the_others_waiting(world, nam
         with pytest.raises(Interrupted):
             qk.provision(
                 world.tenant, world.store, name=each, scopes=["user_default"], cancel=cancel,
-                on_step=lambda event, cancel=cancel: cancel.set() if event.step == "stage" else None,
+                on_step=lambda event, cancel=cancel: cancel.set() if event.step == "write_pending" else None,
             )  # fmt: skip
     stranger = world.tenant.oauth_clients.create(
         NewOAuthClient(

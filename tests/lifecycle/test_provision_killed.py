@@ -8,15 +8,15 @@ import signal
 import pytest
 
 import qlik_keys as qk
-from qlik_keys.errors import NeedsPerson
+from qlik_keys.errors import ManualActionRequired
 from qlik_keys.tenant import NewOAuthClient
 
 pytestmark = pytest.mark.openbao
 
-STEPS = ("check", "stage", "register", "claim", "record", "prove", "unstage")
+STEPS = ("check", "write_pending", "register", "bind", "record", "verify", "remove_pending")
 POINTS = [(step, phase) for step in STEPS for phase in ("before", "after")]
-# Until the key is staged nothing tells that anything was wished for: asking again is all there is to resume.
-NOT_YET_STAGED = {("check", "before"), ("check", "after"), ("stage", "before")}
+# Until the key is pending nothing tells that anything was wished for: asking again is all there is to resume.
+NOT_YET_PENDING = {("check", "before"), ("check", "after"), ("write_pending", "before")}
 VARIANTS = {
     "ES384": {"key": "ES384"},
     "RS256": {"key": "RS256"},
@@ -35,12 +35,12 @@ def provision_and_die(actors, name, step, phase, *, client_secret=False):
 def test_one_resume_settles_it(step, phase, world, actors, name):
     provision_and_die(actors, name, step, phase)
     results = qk.resume(world.tenant, world.store)
-    if (step, phase) in NOT_YET_STAGED:
+    if (step, phase) in NOT_YET_PENDING:
         assert results == []
         assert world.is_untouched(name)
         return
     client = world.assert_settled(name)
-    if (step, phase) != ("unstage", "after"):
+    if (step, phase) != ("remove_pending", "after"):
         assert [(item.operation, item.name, item.client_id) for item in results] == [
             ("provision", name, client.client_id)
         ]
@@ -53,7 +53,7 @@ def test_the_same_call_again_settles_it(step, phase, world, actors, name):
     made = qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
     client = world.assert_settled(name)
     assert made.client_id == client.client_id
-    assert made.created is ((step, phase) != ("unstage", "after"))
+    assert made.created is ((step, phase) != ("remove_pending", "after"))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_killed_at_any_call(variant, world, actors, between, name):
             assert not any(" POST " in call and "/.staged/" in call for call in between.calls), where
         else:
             secret = end["said"].get("secret") or next((item.result.client_secret for item in results), None)
-            if by_secret and secret is None:  # it was cut off when all was done: the secret is with the dead
+            if by_secret and secret is None:  # it was interrupted when all was done: the secret is with the dead
                 assert any(" DELETE " in call and "/.staged/" in call for call in between.calls), where
             world.assert_settled(each, by_key=by_key, secret=secret)
         assert qk.resume(world.tenant, world.store) == [], where
@@ -90,7 +90,7 @@ def test_killed_at_any_call(variant, world, actors, between, name):
     assert number > 15
 
 
-@pytest.mark.parametrize(("step", "phase"), [("register", "after"), ("claim", "after"), ("prove", "after")])
+@pytest.mark.parametrize(("step", "phase"), [("register", "after"), ("bind", "after"), ("verify", "after")])
 def test_a_client_secret_that_nobody_saw_is_replaced(step, phase, world, actors, name):
     provision_and_die(actors, name, step, phase, client_secret=True)
     [item] = qk.resume(world.tenant, world.store)
@@ -98,11 +98,11 @@ def test_a_client_secret_that_nobody_saw_is_replaced(step, phase, world, actors,
 
 
 def test_a_client_of_a_dead_run_that_a_stranger_took_the_name_of_is_left_to_a_person(world, actors, name):
-    provision_and_die(actors, name, "stage", "after")
+    provision_and_die(actors, name, "write_pending", "after")
     stranger = world.tenant.oauth_clients.create(
         NewOAuthClient(app_type="web", client_name=name, allowed_auth_methods=("client_secret",))
     ).client
-    with pytest.raises(NeedsPerson, match="somebody else"):
+    with pytest.raises(ManualActionRequired, match="somebody else"):
         qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
     world.tenant.oauth_clients.delete(stranger.client_id)
     qk.resume(world.tenant, world.store)

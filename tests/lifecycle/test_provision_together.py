@@ -10,7 +10,7 @@ import pytest
 from support import ManualClock
 
 import qlik_keys as qk
-from qlik_keys.errors import Interrupted, NeedsPerson, QlikKeysError
+from qlik_keys.errors import Interrupted, ManualActionRequired, QlikKeysError
 from qlik_keys.lifecycle.provisioning.operations import resume_client
 
 pytestmark = pytest.mark.openbao
@@ -33,7 +33,7 @@ def assert_fair(results, world, name, wish):
     assert {winner.client_id for winner in winners} == {client.client_id}
     assert {winner.kid for winner in winners} == {client.public_keys[0].kid if by_key else ""}
     for loser in losers:
-        assert isinstance(loser, NeedsPerson)
+        assert isinstance(loser, ManualActionRequired)
         assert loser.hint
         assert loser.retryable
     if wish.get("client_secret"):
@@ -95,10 +95,10 @@ def test_another_does_it_all_between_two_calls(variant, second, world, between, 
 
 @pytest.mark.parametrize("other", ["delete", "resume"])
 def test_another_finishes_or_deletes_what_is_being_resumed(other, world, between, name):
-    """After each call of a `resume`, another actor finishes the same client, or deletes it: nothing is begun anew."""
+    """After each call of a `resume`, another actor finishes the same client or deletes it: nothing is started again."""
 
     def stop(event):
-        if (event.step, event.phase) == ("claim", "after"):
+        if (event.step, event.phase) == ("bind", "after"):
             raise Interrupted("stop")
 
     number, struck = 0, True
@@ -161,4 +161,4 @@ def test_four_processes_at_once(world, actors, name):
         winners = [one for one in said if "client_id" in one]
         assert winners
         assert {(one["client_id"], one["kid"]) for one in winners} == {(client.client_id, client.public_keys[0].kid)}
-        assert all(one["error"] == "NeedsPerson" and one["hint"] for one in said if one not in winners)
+        assert all(one["error"] == "ManualActionRequired" and one["hint"] for one in said if one not in winners)

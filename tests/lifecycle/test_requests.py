@@ -21,7 +21,7 @@ WORDS = (
     (rf"/api/v1/users/{HEX}", "users/id"),
     (r"/api/v1/users/me", "users/me"),
     (r"/oauth/token", "oauth/token"),
-    (rf"/v1/secret/(data|metadata|destroy)/qlik-keys/[^/]+/\.staged/{HEX}(\?version=\d+)?", r"\1 staged"),
+    (rf"/v1/secret/(data|metadata|destroy)/qlik-keys/[^/]+/\.staged/{HEX}(\?version=\d+)?", r"\1 pending"),
     (rf"/v1/secret/(data|metadata|destroy)/qlik-keys/[^/]+/{HEX}(\?version=\d+)?", r"\1 record"),
     (rf"/v1/secret/(data|metadata|destroy)/qlik-keys/[^/]+/\.names/{HEX}/{HEX}", r"\1 name"),
     (r"/v1/transit/keys/[^/]+/config", "key config"),
@@ -134,6 +134,6 @@ def test_one_connection_to_each_server_serves_all(box, custody, caplog):
     ):
         made = qk.provision(tenant, store, name="requests", scopes=["user_default"])
         qk.rotate(tenant, store, made.client_id, overlap=timedelta(0))
-    begun = [record.getMessage().split(" ")[0] for record in caplog.records]
-    assert begun.count("connect_tcp.started") == 1
+    started = [record.getMessage().split(" ")[0] for record in caplog.records]
+    assert started.count("connect_tcp.started") == 1
     assert sum(record.getMessage().startswith("Starting new HTTP") for record in caplog.records) == 1

@@ -50,7 +50,7 @@ def store_with(world, token, custody):
 
 
 def all_an_admin_does(world, store, name):
-    """Every operation once, with a run that is cut off, a key that is brought along and an orphan."""
+    """Every operation once, with a run that is interrupted, a key that is brought along and an orphan."""
     tenant, scopes, cancel = world.tenant, ["user_default"], threading.Event()
     with pytest.raises(Interrupted):
         qk.provision(

@@ -68,7 +68,7 @@ def test_the_engineers_notebook_takes_tenant_and_vault_from_the_environment(box,
 
 
 @pytest.mark.parametrize("real", [False, True], ids=["sandbox", "tenant of the environment"])
-def test_the_analysts_notebook_breaks_a_client_and_mends_it(real, box, monkeypatch, tmp_path):
+def test_the_analysts_notebook_breaks_a_client_and_fixes_it(real, box, monkeypatch, tmp_path):
     for name, value in environment_of(box).items() if real else ():
         monkeypatch.setenv(name, value)
     notebook = nbformat.read(ANALYSTS, as_version=4)

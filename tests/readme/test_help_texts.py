@@ -1,4 +1,4 @@
-"""The help in the README is the program's own. `python tests/readme/test_help_texts.py` writes it anew."""
+"""The help in the README is the program's own. `python tests/readme/test_help_texts.py` writes it again."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def told_by(command):
     return "\n".join([command, *lines])
 
 
-def written_anew(text):
-    """Return the README's text with each block of commands and their outputs made anew."""
+def written_again(text):
+    """Return the README's text with each block of commands and their outputs made again."""
 
     def block(found):
         commands = [line for line in found[1].splitlines() if line.startswith("$ qlik-keys")]
@@ -38,8 +38,8 @@ def written_anew(text):
 def test_the_readme_s_help_is_the_real_one():
     text = README.read_text(encoding="utf-8")
     assert text.count("\n$ qlik-keys ") >= 4
-    assert written_anew(text) == text
+    assert written_again(text) == text
 
 
 if __name__ == "__main__":
-    README.write_text(written_anew(README.read_text(encoding="utf-8")), encoding="utf-8")
+    README.write_text(written_again(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -49,8 +49,8 @@ def client(tenant, client_keys, request):
 
 
 @pytest.fixture(params=["RS256", "RS512", "ES384", "form", "basic"])
-def proof(request, client_keys):
-    """Each way in which a client proves itself: from its secret to the options of a source."""
+def authentication(request, client_keys):
+    """Each way in which a client authenticates itself: from its secret to the options of a source."""
     if request.param in client_keys:
         return lambda _secret: {"signer": client_keys[request.param].signer()}
     return lambda secret: {"secret": secret, "secret_style": request.param}
@@ -66,9 +66,9 @@ def me(tenant, credential):
 
 
 @pytest.mark.parametrize("field", ["userId", "subject"])
-def test_the_caller_is_the_person(tenant, client, proof, ada, field):
+def test_the_caller_is_the_person(tenant, client, authentication, ada, field):
     client_id, secret = client(CLIENT_CREDENTIALS, IMPERSONATION)
-    options = {"client_id": client_id, **proof(secret)}
+    options = {"client_id": client_id, **authentication(secret)}
     with (
         qk.TokenSource(tenant.token_url, user=lookup(ada, field), **options) as as_ada,
         qk.TokenSource(tenant.token_url, **options) as as_itself,
@@ -97,14 +97,14 @@ def test_by_a_form_and_by_json(tenant, client, client_keys, ada, form):
     assert me(tenant, qk.ApiKey(token)).id == ada.user_id
 
 
-def test_the_person_s_rights_are_what_counts_and_not_the_client_s(tenant, box, client, proof, ada):
+def test_the_person_s_rights_are_what_counts_and_not_the_client_s(tenant, box, client, authentication, ada):
     client_id, secret = client(IMPERSONATION)
     root = box.add_user("Root", f"idp\\{uuid.uuid4()}", roles=["TenantAdmin"])
 
     def administer(person):
         with (
             qk.TokenSource(
-                tenant.token_url, client_id=client_id, user=lookup(person, "userId"), **proof(secret)
+                tenant.token_url, client_id=client_id, user=lookup(person, "userId"), **authentication(secret)
             ) as source,
             qk.QlikTenant(tenant.url, credential=qk.PrivateKeyJwtAuth(source)) as as_person,
         ):
@@ -118,13 +118,13 @@ def test_the_person_s_rights_are_what_counts_and_not_the_client_s(tenant, box, c
 
 class TestRefused:
     @pytest.fixture
-    def refusal(self, tenant, client, proof):
+    def refusal(self, tenant, client, authentication):
         """Ask for a token that is refused; return status and code."""
 
         def ask(user, *grants):
             client_id, secret = client(*grants)
             with (
-                qk.TokenSource(tenant.token_url, client_id=client_id, user=user, **proof(secret)) as source,
+                qk.TokenSource(tenant.token_url, client_id=client_id, user=user, **authentication(secret)) as source,
                 pytest.raises(AssertionRejected) as caught,
             ):
                 source.token()

@@ -1,6 +1,6 @@
 """The two clients that Qlik publishes for its API, unmodified, against a sandbox: @qlik/api and qlik-sdk.
 
-Each is installed by itself, in the versions that stand beside it, into a folder of this run; and each is driven by a
+Each is installed by itself, in the versions that stand next to it, into a folder of this run; and each is driven by a
 script as one of its users would write it. Plain http on loopback is all right with both.
 """
 

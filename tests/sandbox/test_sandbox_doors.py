@@ -88,29 +88,29 @@ def test_the_http_door_drops_half_a_request(http_knock):
 
 class TestControls:
     def test_without_a_token_there_are_none(self, http_knock):
-        answer = http_knock.http.get("/__sandbox__/knobs", headers=http_knock.admin)
+        answer = http_knock.http.get("/__sandbox__/settings", headers=http_knock.admin)
         assert answer.status_code == 404
 
     @pytest.mark.parametrize("credential", ["", "Bearer x", "the-control-token", "Basic the-control-token"])
     def test_they_need_their_token(self, controlled, credential):
         knock, _ = controlled
         for credentials in ({"authorization": credential}, knock.admin):
-            answer = knock.http.put("/__sandbox__/knobs", json={"latency_seconds": 60}, headers=credentials)
+            answer = knock.http.put("/__sandbox__/settings", json={"latency_seconds": 60}, headers=credentials)
             assert answer.status_code == 401
-        assert knock.tenant.knobs.latency_seconds == 0
+        assert knock.tenant.settings.latency_seconds == 0
 
-    def test_knobs_are_read_and_turned(self, controlled):
+    def test_settings_are_read_and_turned(self, controlled):
         knock, token = controlled
-        turned = knock.http.put("/__sandbox__/knobs", json={"fail_next": [{"fault": 500}]}, headers=token).json()
-        assert turned == knock.http.get("/__sandbox__/knobs", headers=token).json()
+        turned = knock.http.put("/__sandbox__/settings", json={"fail_next": [{"fault": 500}]}, headers=token).json()
+        assert turned == knock.http.get("/__sandbox__/settings", headers=token).json()
         assert turned["fail_next"][0]["fault"] == 500
         assert [knock.call("GET").status_code for _ in range(2)] == [500, 200]
 
     @pytest.mark.parametrize("body", [b"[]", b"{", b'{"latency": 1}', b'{"fail_next": 5}', b'{"latency_seconds": "1"}'])
-    def test_a_wrong_knob_is_refused(self, controlled, body):
+    def test_a_wrong_setting_is_refused(self, controlled, body):
         knock, token = controlled
         headers = {**token, "content-type": "application/json"}
-        assert knock.http.put("/__sandbox__/knobs", content=body, headers=headers).status_code == 400
+        assert knock.http.put("/__sandbox__/settings", content=body, headers=headers).status_code == 400
 
     def test_the_request_log_is_read_and_emptied(self, controlled):
         knock, token = controlled
@@ -145,7 +145,7 @@ class TestControls:
         ("method", "path", "body", "status"),
         [
             ("GET", "nothing", None, 404),
-            ("POST", "knobs", {}, 404),
+            ("POST", "settings", {}, 404),
             ("POST", "users/x/disable", None, 404),
             ("POST", "clients/x/disable", None, 404),
             ("POST", "users/x/forget", None, 404),

@@ -1,4 +1,4 @@
-"""The knobs of the sandbox tenant, each turned, through the door where its effect is seen."""
+"""The settings of the sandbox tenant, each turned, through the door where its effect is seen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from sandbox_door import CLIENTS, Knock, serving
 from support import ManualClock
 
-from qlik_keys.sandbox.simulator.settings import Fault, Knobs
+from qlik_keys.sandbox.simulator.settings import Fault, SandboxSettings
 from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 
 TIER_1, TIER_2 = 5000, 500  # requests in five minutes
@@ -115,7 +115,7 @@ class TestFaults:
         ]
         knock.tenant.configure(fail_next=faults)
         assert [knock.call("GET").status_code for _ in range(3)] == [500, 503, 200]
-        assert knock.tenant.knobs.fail_next == (Fault(**faults[0]),)
+        assert knock.tenant.settings.fail_next == (Fault(**faults[0]),)
         assert knock.http.post("/oauth/token").status_code == 429
         assert knock.http.post("/oauth/token").status_code == 415
 
@@ -209,7 +209,7 @@ def test_users_me_may_redirect_elsewhere(knock):
 
 class TestValues:
     @pytest.mark.parametrize(
-        "knobs",
+        "settings",
         [
             {"latency": 1},
             {"latency_seconds": -1},
@@ -242,16 +242,18 @@ class TestValues:
             {"fail_next": [{"fault": 500, "more": 1}]},
         ],
     )
-    def test_a_wrong_one_is_refused_and_the_knobs_stay(self, knock, knobs):
-        before = knock.tenant.knobs
+    def test_a_wrong_one_is_refused_and_the_settings_stay(self, knock, settings):
+        before = knock.tenant.settings
         with pytest.raises(ValueError, match=r"\w"):
-            knock.tenant.configure(**{"latency_seconds": 1.0, **knobs})
-        assert knock.tenant.knobs == before
+            knock.tenant.configure(**{"latency_seconds": 1.0, **settings})
+        assert knock.tenant.settings == before
 
     def test_a_negative_skew_is_a_clock_that_is_behind(self):
-        assert Knobs(clock_skew_seconds=-60).clock_skew_seconds == -60
+        assert SandboxSettings(clock_skew_seconds=-60).clock_skew_seconds == -60
 
-    def test_knobs_may_be_given_from_the_start(self, clock):
-        tenant = SandboxTenant("https://a.eu.qlikcloud.com", clock=clock, knobs=Knobs(clock_skew_seconds=5))
-        assert tenant.knobs == Knobs(clock_skew_seconds=5)
+    def test_settings_may_be_given_from_the_start(self, clock):
+        tenant = SandboxTenant(
+            "https://a.eu.qlikcloud.com", clock=clock, settings=SandboxSettings(clock_skew_seconds=5)
+        )
+        assert tenant.settings == SandboxSettings(clock_skew_seconds=5)
         assert json.dumps(tenant._state.stamp()).endswith('05.000Z"')

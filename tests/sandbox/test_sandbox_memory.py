@@ -37,7 +37,7 @@ def test_a_jti_is_its_client_s_own_and_is_forgotten_with_it(clock):
     assert list(state._used_jtis) == ["another"]
 
 
-def test_callers_who_have_gone_are_not_counted_for_ever():
+def test_callers_who_have_gone_are_not_counted_permanently():
     rates = RateLimits()
     for number in range(10_050):
         rates.count(tier=1, caller=str(number), per_minute=1, now=0.0)

@@ -141,13 +141,13 @@ class TestRunning:
 
 
 class TestControls:
-    def test_a_knob_is_turned_and_the_others_stay(self):
-        with qk.sandbox.start(knobs={"token_type": "Bearer"}) as box:
+    def test_a_setting_is_turned_and_the_others_stay(self):
+        with qk.sandbox.start(settings={"token_type": "Bearer"}) as box:
             box.configure(fail_next=[{"fault": 503, "path": "/api/v1/users/me"}])
             url, headers = f"{box.tenant_url}/api/v1/users/me", {"authorization": f"Bearer {box.api_key}"}
             statuses = [httpx.get(url, headers=headers, follow_redirects=True).status_code for _ in range(2)]
             assert statuses == [503, 200]
-            assert box._control("GET", "knobs")["token_type"] == "Bearer"
+            assert box._control("GET", "settings")["token_type"] == "Bearer"
 
     def test_the_request_log_names_paths_and_no_secret(self, box):
         httpx.get(f"{box.tenant_url}/api/v1/oauth-clients", headers={"authorization": f"Bearer {box.api_key}"})
@@ -163,11 +163,11 @@ class TestControls:
             )
         assert len(answer.json()["data"]) == 7
 
-    def test_an_unknown_knob_is_refused_by_name(self, box):
-        with pytest.raises(TenantRejected, match="no such knob: latency_minutes"):
+    def test_an_unknown_setting_is_refused_by_name(self, box):
+        with pytest.raises(TenantRejected, match="no such setting: latency_minutes"):
             box.configure(latency_minutes=1)
-        with pytest.raises(ConfigurationError, match="no such knob: latency_minutes"):
-            qk.sandbox.start(knobs={"latency_minutes": 1})
+        with pytest.raises(ConfigurationError, match="no such setting: latency_minutes"):
+            qk.sandbox.start(settings={"latency_minutes": 1})
 
     def test_a_person_is_added_who_may_call_and_does_not_show_the_api_key(self, box):
         ada, root = box.add_user("Ada", "idp\\ada"), box.add_user("Root", "idp\\root", roles=["TenantAdmin"])

@@ -74,7 +74,7 @@ class TestClientSecret:
         answer = knock.http.post("/oauth/token", data=fields, auth=(client.client_id, client.secret))
         assert code(answer) == (400, "invalid_request")
 
-    def test_another_id_beside_http_basic_is_refused(self, knock):
+    def test_another_id_next_to_http_basic_is_refused(self, knock):
         client, other = knock.client(), knock.client()
         fields = {"grant_type": "client_credentials", "client_id": other.client_id}
         answer = knock.http.post("/oauth/token", data=fields, auth=(client.client_id, client.secret))

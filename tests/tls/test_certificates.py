@@ -127,7 +127,7 @@ def test_a_vaults_authority_as_a_folder_and_as_text(certificates, tls_openbao):
 
 @pytest.mark.openbao
 def test_an_authority_of_its_own_is_the_only_one_that_a_vault_is_trusted_by(certificates, tls_openbao, tmp_path):
-    """requests would trust certifi's beside it; a server of the other authority stands for those."""
+    """requests would trust certifi's next to it; a server of the other authority stands for those."""
     both = tmp_path / "both.pem"
     both.write_bytes(certificates.ca.read_bytes() + certificates.files["self-signed"].certificate.read_bytes())
     assert "self-signed" in failed_store(tls_openbao.urls["self-signed"], ca_cert=str(certificates.ca)).message

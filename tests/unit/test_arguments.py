@@ -89,7 +89,7 @@ CASES = {
     "operation": (lambda value: qk.preview(NEITHER, NEITHER, value), [5, ["rotate"], None], "text"),
     "client_id": (lambda value: qk.preview(NEITHER, NEITHER, "rotate", value), [5, None], "text"),
     "user": (lambda value: qk.doctor(NEITHER, NEITHER, "n", user=value), ["ada", {"field": "subject"}], "UserLookup"),
-    "name of mend": (lambda value: qk.mend(NEITHER, NEITHER, "n", value), [5, ["trust"]], "text"),
+    "name of fix": (lambda value: qk.fix(NEITHER, NEITHER, "n", value), [5, ["trust"]], "text"),
     "consent": (lambda value: qk.clients(NEITHER, consent=value), ["trusted", 1], "True or False"),
     "on_progress": (lambda value: qk.clients(NEITHER, on_progress=value), ["print"], "a function"),
     "frame": (lambda value: qk.flat(value, "csv"), [[1], None, "clients.csv"], "a DataFrame"),
@@ -136,7 +136,7 @@ CASES = {
     "store": (lambda value: qk.Panel(tenant=tenant(), store=value), ["x", VAULT], "a KeyStore"),
     "settings": (lambda value: qk.Panel(settings=value), ["x", {}], "Settings"),
     "context": (lambda value: qk.Settings.resolve(context=value), [5, ["a"]], "text"),
-    "knobs": (lambda value: qk.sandbox.start(knobs=value), ["x", 5], "mapping"),
+    "settings of sandbox.start": (lambda value: qk.sandbox.start(settings=value), ["x", 5], "mapping"),
     "timeout_seconds of sandbox.start": (lambda value: qk.sandbox.start(timeout_seconds=value), ["x"], "seconds"),
 }
 

@@ -128,7 +128,7 @@ def test_an_answer_that_is_packed_once_is_read(encoding):
 
 @pytest.mark.parametrize("page", [[], [{"clientId": "a" * 32, "id": "1"}]], ids=["empty", "the same"])
 @pytest.mark.parametrize("listing", ["clients", "overviews", "raw"])
-def test_a_listing_that_brings_nothing_new_for_ever_ends(listing, page):
+def test_a_listing_that_brings_nothing_new_permanently_ends(listing, page):
     """Each page has another cursor, so that it goes in no circle."""
     asked = []
 

@@ -89,13 +89,13 @@ def test_findings_come_in_groups_with_the_first_clients_of_each():
 
 
 def test_a_click_on_a_finding_is_passed_on_unless_it_is_busy():
-    mended, shown = [], []
-    each = AuditList(mend=lambda *of: mended.append(of), show=shown.append)
-    each._handle_custom_msg({"kind": "mend", "finding": "locked-out", "client_id": "c"}, [])
+    fixed, shown = [], []
+    each = AuditList(fix=lambda *of: fixed.append(of), show=shown.append)
+    each._handle_custom_msg({"kind": "fix", "finding": "locked-out", "client_id": "c"}, [])
     each._handle_custom_msg({"kind": "show", "finding": "secret-only"}, [])
     each.disabled = True
-    each._handle_custom_msg({"kind": "mend", "finding": "locked-out", "client_id": "d"}, [])
-    assert (mended, shown) == ([("locked-out", "c")], ["secret-only"])
+    each._handle_custom_msg({"kind": "fix", "finding": "locked-out", "client_id": "d"}, [])
+    assert (fixed, shown) == ([("locked-out", "c")], ["secret-only"])
 
 
 def test_ages_have_an_end_each_and_clients_without_a_key_none():

@@ -85,7 +85,7 @@ STYLES = st.sampled_from(["qlik", "rfc6749", "text"])
 
 
 def said_back(request):
-    """Return all that a server may say back of what it was sent: as it came, and as it has read it."""
+    """Return all that a server may say back of what it was sent: unmodified, and as it has read it."""
     header = request.headers.get("authorization", "")
     _, _, credential = header.partition(" ")
     texts = [header, credential, request.content.decode()]
@@ -189,13 +189,13 @@ class TestTokens:
         st.lists(st.fixed_dictionaries({"fault": FAULTS, "after_effect": st.booleans(), "body": STYLES}), max_size=3),
         st.lists(st.sampled_from(["user_default", "admin_classic", "x"]), max_size=2),
     )
-    def test_at_a_sandbox_that_misbehaves(self, client_keys, knobs, faults, scopes):
+    def test_at_a_sandbox_that_misbehaves(self, client_keys, settings, faults, scopes):
         clock = ManualClock()
         tenant = SandboxTenant(URL, clock=clock)
         transport = Remembering(SandboxTransport(tenant))
         with httpx.Client(base_url=URL, transport=transport) as http:
             client = Knock(tenant, http, clock).client(client_keys["ES384"])
-        tenant.configure(fail_next=[{"path": "/oauth/*", **one} for one in faults], **knobs)
+        tenant.configure(fail_next=[{"path": "/oauth/*", **one} for one in faults], **settings)
         source = TokenSource(
             f"{URL}/oauth/token",
             client_id=client.client_id,

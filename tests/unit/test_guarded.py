@@ -104,10 +104,10 @@ def test_what_is_no_secret_stays(document):
 def test_the_private_members_of_a_jwk_are_secrets(spec):
     jwk = json.loads(qk.generate(spec).reveal("jwk"))
     public = qk.PublicJwk.from_jwk({name: jwk[name] for name in jwk if name not in ("d", "p", "q", "dp", "dq", "qi")})
-    struck = redacted_document({"keys": [jwk]})["keys"][0]
-    kept = {name: value for name, value in struck.items() if value != "•••"}
+    redacted = redacted_document({"keys": [jwk]})["keys"][0]
+    kept = {name: value for name, value in redacted.items() if value != "•••"}
     assert kept == public.to_dict()
-    assert struck.keys() == jwk.keys()
+    assert redacted.keys() == jwk.keys()
 
 
 @pytest.mark.parametrize("depth", [101, 600, 900])
@@ -118,6 +118,6 @@ def test_what_nests_too_deep_to_be_looked_through_is_one_secret(depth, wrap):
     document = {"clientSecret": CANARY}
     for _ in range(depth):
         document = wrap(document)
-    guarded, struck = repr(guarded_document(document)), repr(redacted_document(document))
-    assert find_canaries(guarded + struck, [CANARY]) == []
-    assert "•••" in struck
+    guarded, redacted = repr(guarded_document(document)), repr(redacted_document(document))
+    assert find_canaries(guarded + redacted, [CANARY]) == []
+    assert "•••" in redacted

@@ -10,7 +10,7 @@ import pytest
 from canaries import find_canaries
 
 from qlik_keys.errors import ConfigurationError, StoreConflict, StoreProtocolError
-from qlik_keys.keystore.base import ClientRecord, StagedClient, StoredKey, staged_document_name
+from qlik_keys.keystore.base import ClientRecord, PendingClient, StoredKey, pending_document_name
 from qlik_keys.keystore.vault.documents import records as documents
 
 HOST, CLIENT = "acme.eu.qlikcloud.com", "0123456789abcdef0123456789abcdef"
@@ -42,13 +42,13 @@ def document(record):
 
 
 @pytest.fixture
-def staged(client_keys):
+def pending(client_keys):
     key = client_keys["ES384"]
-    return StagedClient(
+    return PendingClient(
         tenant_host=HOST,
         name="nightly-etl",
         specification={"scopes": ("user_default",)},
-        staged_at=MADE_AT,
+        pending_at=MADE_AT,
         key=StoredKey(public=key.public, state="next", made_at=MADE_AT, private=key),
     )
 
@@ -57,19 +57,19 @@ def decode(document):
     return documents.decode_record(document, host=HOST, client_id=CLIENT, version=4, path="secret/p")
 
 
-def decode_staged(document, name="nightly-etl"):
-    name = staged_document_name(name)
-    return documents.decode_staged(document, host=HOST, document_name=name, version=1, path="secret/p")
+def decode_pending(document, name="nightly-etl"):
+    name = pending_document_name(name)
+    return documents.decode_pending(document, host=HOST, document_name=name, version=1, path="secret/p")
 
 
 def test_a_record_survives_the_way(record, document):
     assert decode(document) == record
 
 
-def test_a_staged_client_survives_the_way(staged):
-    there = decode_staged(json.loads(json.dumps(documents.encode_staged(staged))))
-    assert documents.same_staged(there, staged)
-    assert there.key == staged.key
+def test_a_pending_client_survives_the_way(pending):
+    there = decode_pending(json.loads(json.dumps(documents.encode_pending(pending))))
+    assert documents.same_pending(there, pending)
+    assert there.key == pending.key
 
 
 def edited(document, **fields):
@@ -121,17 +121,17 @@ def test_a_damaged_record_is_told_and_shows_no_key(record, document, damage):
     "foreign", [None, [], "text", {}, {"keys": []}, {"keys": {}}, {"keys": {}, "client_id": "another"}], ids=str
 )
 def test_a_foreign_document_is_not_ours(foreign):
-    for read in (decode, decode_staged):
+    for read in (decode, decode_pending):
         with pytest.raises(StoreConflict, match="is not ours"):
             read(foreign)
 
 
-def test_another_client_s_staged_document_is_not_this_one_s(staged):
+def test_another_client_s_pending_document_is_not_this_one_s(pending):
     with pytest.raises(StoreConflict):
-        decode_staged(documents.encode_staged(staged), "daily-etl")
+        decode_pending(documents.encode_pending(pending), "daily-etl")
 
 
-def test_what_could_not_be_read_again_is_not_written(record, staged, client_keys):
+def test_what_could_not_be_read_again_is_not_written(record, pending, client_keys):
     key = record.in_state("next")[0]
     bad = [
         record.with_key(replace(key, private=None)),
@@ -147,12 +147,12 @@ def test_what_could_not_be_read_again_is_not_written(record, staged, client_keys
         with pytest.raises(ValueError, match=r"."):
             documents.check_record(one)
     for one, kind in (
-        (replace(staged, key=replace(staged.key, private=None)), ValueError),
-        (replace(staged, staged_at=MADE_AT.replace(tzinfo=None)), ValueError),
-        (replace(staged, specification={"scopes": {1, 2}}), TypeError),
+        (replace(pending, key=replace(pending.key, private=None)), ValueError),
+        (replace(pending, pending_at=MADE_AT.replace(tzinfo=None)), ValueError),
+        (replace(pending, specification={"scopes": {1, 2}}), TypeError),
     ):
         with pytest.raises(kind):
-            documents.check_staged(one)
+            documents.check_pending(one)
 
 
 def test_moments_are_written_in_utc(record):

@@ -50,7 +50,7 @@ def test_our_own_tables_and_the_doctor_are_values_too(shell, made):
     found = shell.run_line_magic("qlik", "doctor --client by-magic")
     assert isinstance(found, qk.Diagnosis)
     assert found.is_healthy
-    assert "no finding" in found.words()
+    assert "no finding" in found.to_text()
 
 
 def test_variables_go_in_and_json_stays_json(shell, made):
@@ -119,7 +119,7 @@ def test_where_there_is_nothing_the_table_has_its_columns(shell, words, column):
     assert shell.run_line_magic("qlik", f"{words} -q") == []
 
 
-def test_how_many_there_are_stands_beside_the_table(shell, made):
+def test_how_many_there_are_stands_next_to_the_table(shell, made):
     words = f"oauth-client ls --limit 1 --totalResults --filter 'clientId eq \"{made.client_id}\"'"
     assert shell.run_line_magic("qlik", words).attrs["totalResults"] == 1
 

@@ -1,4 +1,4 @@
-"""From an answer to what is shown of it: whatever a tenant may answer is shown truly, with secrets struck out."""
+"""From an answer to what is shown of it: whatever a tenant may answer is shown truly, with secrets redacted."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_what_is_no_json_by_the_standard_is_raw_with_a_note(content):
     assert (answer.is_json, answer.raw) == (False, content.decode())
     assert "no JSON by the standard" in answer.note
     answer, secret = shown(b'{"n": NaN, "clientSecret": "a-secret-0123456789"}')
-    assert (answer.is_json, answer.struck, secret.reveal()) == (False, True, "a-secret-0123456789")
+    assert (answer.is_json, answer.redacted, secret.reveal()) == (False, True, "a-secret-0123456789")
     assert "a-secret" not in answer.raw
 
 

@@ -100,10 +100,10 @@ def test_what_is_no_call_is_told_and_not_sent(presenter, administrator, form, wo
     assert len(presenter.history()) == before
 
 
-def test_a_secret_in_an_answer_is_struck_out_and_shown_once(presenter, administrator):
+def test_a_secret_in_an_answer_is_redacted_out_and_shown_once(presenter, administrator):
     presenter.call(CallForm(method="POST", path="v1/oauth-clients", body=new_client("by a call")))
     answer, state = presenter.state.answer, presenter.state
-    assert (answer.status, answer.document["clientSecret"], answer.struck) == (201, "•••", True)
+    assert (answer.status, answer.document["clientSecret"], answer.redacted) == (201, "•••", True)
     secret = presenter.client_secret().reveal()
     assert json.loads(presenter.last_answer.content)["clientSecret"] == secret
     assert (state.secret_what, state.secret_of) == ("clientSecret", f"client {answer.document['clientId']}")
@@ -176,7 +176,7 @@ def test_a_token_that_is_over_is_said_to_be_so_by_the_doctor(box, presenter, clo
     clock.now = ends.timestamp() + 1
     presenter._clock = clock
     presenter.examine(client_id, after_call=True)
-    assert presenter.state.examined.startswith(f"The token at hand ended at {ends:%H:%M:%S} UTC")
+    assert presenter.state.examined.startswith(f"The current token ended at {ends:%H:%M:%S} UTC")
 
 
 def test_where_nothing_is_found_the_doctor_says_what_else_to_look_at(presenter, administrator, box):
@@ -230,7 +230,7 @@ def test_users_are_searched_by_any_part_of_what_they_are_called(presenter, box):
     assert "There is nothing to search for" in str(presenter.last_error)
 
 
-def test_a_lost_answer_is_told_beside_the_form_and_not_as_if_it_were_looked_up(presenter, administrator, box):
+def test_a_lost_answer_is_told_next_to_the_form_and_not_as_if_it_were_looked_up(presenter, administrator, box):
     presenter.call(CallForm(method="GET", path="v1/users/me"))
     box.configure(fail_next=[{"fault": "lost_answer", "path": "/api/v1/oauth-clients", "method": "POST"}])
     presenter.call(CallForm(method="POST", path="v1/oauth-clients", body=new_client("made twice")))

@@ -68,7 +68,7 @@ def test_a_rotation_is_planned_and_then_done(presenter, tenant, store, made):
     presenter.plan_change(form)
     state = presenter.state
     assert (state.plan.client_name, state.plan.blocked, state.plan.is_empty) == (made.name, "", False)
-    assert [step.step for step in state.steps] == ["make_next", "publish", "prove_next", "promote"]
+    assert [step.step for step in state.steps] == ["make_next", "publish", "verify_next", "promote"]
     assert {step.phase for step in state.steps} == {"waiting"}
     assert current(tenant, store, made) == made.kid
     presenter.change(form)
@@ -291,10 +291,10 @@ def test_findings_that_are_left_stay_after_a_change_and_a_resume_names_its_clien
 
     presenter.audit()
     assert found() == ["removed-key-registered", "consent-not-trusted"]
-    presenter.mend("consent-not-trusted", made.client_id)
+    presenter.fix("consent-not-trusted", made.client_id)
     presenter.change(presenter.state.plan.form)
     assert found() == ["removed-key-registered"]
-    presenter.mend("removed-key-registered", made.client_id)
+    presenter.fix("removed-key-registered", made.client_id)
     assert any(note.startswith("What was interrupted: ") and made.name in note for note in presenter.state.plan.notes)
     presenter.change(presenter.state.plan.form)
     assert found() == []
@@ -501,7 +501,7 @@ def test_each_plan_starts_from_the_defaults_wherever_it_is_opened(presenter, vie
         if finding is None:  # nothing there leads to it: as it would
             presenter.plan_change(ChangeForm(operation=operation, client_id=each.client_id))
         else:
-            presenter.mend(finding, each.client_id)
+            presenter.fix(finding, each.client_id)
 
     def after_a_look_elsewhere(each):
         presenter.go_to("Connect")

@@ -77,7 +77,7 @@ def test_a_click_that_overtakes_what_was_typed_waits_for_it():
     assert got == [Secret("the-last-one-0123456789")]
 
 
-def test_a_message_that_never_comes_is_not_waited_for_for_ever():
+def test_a_message_that_never_comes_is_not_waited_for_permanently():
     field = SecretField(label="API key")
     field.sent = "lost"
     assert field.wait(0.01) is None

@@ -10,10 +10,16 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from qlik_keys.auth.inspection import FAULTS, explain
+from qlik_keys.auth.inspection import INVALID_VARIANTS, explain
 from qlik_keys.inventory.tables import COLUMNS
 from qlik_keys.jupyter.panel.model.change_state import ChangeForm, ShownPlan, ShownResult
-from qlik_keys.jupyter.panel.model.inspection_state import ClientToTry, ShownAssertion, ShownLesson, ShownToken, TryForm
+from qlik_keys.jupyter.panel.model.inspection_state import (
+    ClientToTry,
+    ShownAssertion,
+    ShownRejection,
+    ShownToken,
+    TryForm,
+)
 from qlik_keys.jupyter.panel.model.state import (
     Connection,
     ErrorCard,
@@ -138,7 +144,7 @@ TOKEN = ShownToken(
         markup.use_in_cell("c", scopes=(HOSTILE,), user=("userId", HOSTILE)),
         trial_markup.assertion(ShownAssertion(members=explain({"kid": HOSTILE}, {HOSTILE: HOSTILE, "iat": 3}))),
         trial_markup.assertion(ShownAssertion(members=explain({"kid": HOSTILE}, {}), fault="wrong-kid")),
-        trial_markup.lesson(ShownLesson(fault="expired", status=401, said=HOSTILE, trace_id=HOSTILE)),
+        trial_markup.rejection(ShownRejection(fault="expired", status=401, said=HOSTILE, trace_id=HOSTILE)),
         trial_markup.token(TOKEN, now=MOMENT),
         trial_markup.token(replace(TOKEN, is_revoked=True, lifetime_known=False), now=MOMENT),
         trial_markup.token_parts(TOKEN),
@@ -220,11 +226,11 @@ def test_nothing_to_show_is_nothing():
     assert markup.error(None) == markup.made([]) == markup.progress(PanelState(work="w", work_at="a"), "b") == ""
     assert markup.work(PanelState()) == markup.warnings([]) == ""
     assert markup.listed_at(None) == markup.plan(None) == markup.plan_heading(None) == ""
-    assert trial_markup.assertion(None) == trial_markup.lesson(None) == trial_markup.token_parts(None) == ""
+    assert trial_markup.assertion(None) == trial_markup.rejection(None) == trial_markup.token_parts(None) == ""
     assert trial_markup.token(None, now=MOMENT) == ""
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", INVALID_VARIANTS)
 def test_what_is_broken_on_purpose_is_marked_in_words(fault):
     members = explain({"alg": "ES384", "kid": "k", "typ": "JWT"}, {"aud": "a", "jti": "j", "iat": 1, "exp": 2})
     shown = trial_markup.assertion(ShownAssertion(members=members, fault=fault))
@@ -235,9 +241,9 @@ def test_what_is_broken_on_purpose_is_marked_in_words(fault):
         "Claims",
         "Signature",
     ]
-    refused = trial_markup.lesson(ShownLesson(fault=fault, status=401, said="no"))
+    refused = trial_markup.rejection(ShownRejection(fault=fault, status=401, said="no"))
     assert "Refused, as it must be" in refused
-    assert "should not have" in trial_markup.lesson(ShownLesson(fault=fault, status=200, said=""))
+    assert "should not have" in trial_markup.rejection(ShownRejection(fault=fault, status=200, said=""))
 
 
 def test_a_tokens_own_parts_are_under_reserve():

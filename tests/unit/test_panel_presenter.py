@@ -15,7 +15,7 @@ from IPython.core.ultratb import VerboseTB
 import qlik_keys as qk
 from qlik_keys.config.settings import Settings
 from qlik_keys.core.secret import Secret
-from qlik_keys.errors import ConfigurationError, NeedsPerson, TenantAuthError
+from qlik_keys.errors import ConfigurationError, ManualActionRequired, TenantAuthError
 from qlik_keys.jupyter.panel.controllers.presenter import Presenter
 from qlik_keys.jupyter.panel.model.state import ClientForm, ConnectForm
 from qlik_keys.jupyter.panel.model.words import BY_HAND, KEY_CHOICES, NEW_CLIENT_STEPS, OWN_KEY
@@ -136,8 +136,8 @@ def test_a_client_is_made_step_by_step(connected):
     assert ["done", "running", *["waiting"] * 5] in seen
     by_step = {step.step: step.requests for step in state.steps}
     assert ("tenant", "POST", 201) in {(one.system, one.method, one.status) for one in by_step["register"]}
-    assert {one.system for one in by_step["stage"]} == {"vault"}
-    assert [one.path for one in by_step["prove"] if one.method == "POST"] == ["/oauth/token"]
+    assert {one.system for one in by_step["write_pending"]} == {"vault"}
+    assert [one.path for one in by_step["verify"] if one.method == "POST"] == ["/oauth/token"]
     assert state.made.created
     assert state.made.subject == rf"qlikbot\{state.made.client_id}"
     assert state.made.vault_path.endswith(f"/{state.made.client_id}")
@@ -156,7 +156,7 @@ def test_asked_again_it_is_the_same_client(connected):
 def test_a_conflict_shows_what_differs(connected):
     connected.make_client(client("panel-conflict"))
     connected.make_client(client("panel-conflict", key_choice="RS256-2048"))
-    assert isinstance(connected.last_error, NeedsPerson)
+    assert isinstance(connected.last_error, ManualActionRequired)
     assert connected.state.error.differences == (("key", "RS256 (2048 bits)", "ES384"),)
 
 
@@ -252,9 +252,9 @@ def test_a_step_that_fails_is_marked_and_the_next_try_goes_on(connected, box):
     box.configure(fail_next=[{"method": "POST", "path": "/api/v1/oauth-clients", "fault": 400}])
     connected.make_client(client("panel-fails"))
     phases = {step.step: step.phase for step in connected.state.steps}
-    assert phases["stage"] == "done"
+    assert phases["write_pending"] == "done"
     assert phases["register"] == "failed"
-    assert phases["prove"] == "waiting"
+    assert phases["verify"] == "waiting"
     assert connected.state.error.kind == "TenantRejected"
     connected.make_client(client("panel-fails"))
     assert connected.state.error is None
@@ -265,7 +265,7 @@ def test_cancel_stops_between_steps(connected):
     cancelled = []
 
     def cancel_at_register(state):
-        if any(step.step == "stage" and step.phase == "done" for step in state.steps) and not cancelled:
+        if any(step.step == "write_pending" and step.phase == "done" for step in state.steps) and not cancelled:
             cancelled.append(True)
             connected.cancel()
 
@@ -360,7 +360,7 @@ def test_every_step_has_a_word_on_what_it_is_by_hand():
         "end_overlap",
         "note",
         "settle",
-    }  # mends and notes that nobody makes by hand
+    }  # fixes and notes that nobody makes by hand
     assert {str(step) for step in TITLES} - set(BY_HAND) == ours
     assert {setting.step for setting in SETTINGS.values()} <= set(BY_HAND)
 
@@ -470,7 +470,7 @@ def wait_until(presenter, holds, seconds=20):
     assert reached.wait(seconds)
 
 
-def test_a_name_is_checked_beside_the_work(box, clock):
+def test_a_name_is_checked_next_to_the_work(box, clock):
     presenter = Presenter(settings=Settings(), run=lambda task: task(), clock=clock)
     presenter.check_name("too-early")
     assert presenter.state.name_note == ""
@@ -480,7 +480,7 @@ def test_a_name_is_checked_beside_the_work(box, clock):
     assert presenter.state.name_note.startswith("There is a client checked already")
     presenter.check_name('not "checked" by O\'Brien \\ 日本')
     assert presenter.state.name_note == '✓ The name not "checked" by O\'Brien \\ 日本 is free.'
-    # What is no name is not called free beside the line that refuses it.
+    # What is no name is not called free next to the line that refuses it.
     for no_name in (
         " ",
         "a\tb",
@@ -513,7 +513,7 @@ def test_what_is_selected_is_a_frame(connected):
     assert connected.state.selected == ()
 
 
-def test_an_audit_leads_to_the_plan_of_what_mends_it(connected):
+def test_an_audit_leads_to_the_plan_of_what_fixes_it(connected):
     made = connected.tenant.oauth_clients.create(
         NewOAuthClient(
             app_type="web",
@@ -531,13 +531,13 @@ def test_an_audit_leads_to_the_plan_of_what_mends_it(connected):
         assert list(found[found.client_id == client_id]["finding"]) == ["secret-only"]
         connected.show_finding("secret-only")
         assert (connected.state.tab, connected.state.finding) == ("Clients", "secret-only")
-        connected.mend("secret-only", client_id)
+        connected.fix("secret-only", client_id)
         assert connected.state.selected == (client_id,)
         assert connected.state.plan.form.operation == "adopt"
         assert connected.state.plan.blocked == ""
-        connected.mend("admin-scope", client_id)
+        connected.fix("admin-scope", client_id)
         assert connected.state.tab == "Clients"
-        connected.mend("unfinished", "")
+        connected.fix("unfinished", "")
         assert connected.state.plan.form.operation == "resume"
     finally:
         connected.tenant.oauth_clients.delete(client_id)
@@ -548,7 +548,7 @@ def test_a_new_sandbox_takes_the_place_of_the_one_before(presenter):
     first = presenter.sandbox
     presenter.start_sandbox(wait=True)
     assert presenter.sandbox is first
-    presenter.start_sandbox(custody="transit", anew=True, wait=True)
+    presenter.start_sandbox(custody="transit", again=True, wait=True)
     assert presenter.sandbox is not first
     assert not first.running
     assert presenter.state.connection.custody == "transit"

@@ -12,7 +12,7 @@ import pytest
 from canaries import find_canaries
 
 from qlik_keys.auth.inspection import Called
-from qlik_keys.diagnosis import MENDS, TITLES, Check, Diagnosis
+from qlik_keys.diagnosis import FIXES, TITLES, Check, Diagnosis
 from qlik_keys.jupyter.panel.model.inspection_state import CallForm, ShownAnswer
 from qlik_keys.jupyter.panel.model.state import ShownRequest
 from qlik_keys.jupyter.panel.widgets.inspection import AnswerView, CallBar, CheckList, Countdown, packed
@@ -155,7 +155,7 @@ def diagnosis():
             verdict=verdicts.get(name, "passed"),
             why=f"why {name}",
             advice="trust it" if name == "consent" else "",
-            mend="trust" if name == "consent" else "",
+            fix="trust" if name == "consent" else "",
         )
         for name, title in TITLES.items()
     )
@@ -166,14 +166,14 @@ def diagnosis():
 
 def test_what_failed_comes_first_with_what_a_click_does(diagnosis):
     done = []
-    view = CheckList(mend=done.append, again=lambda: done.append("again"), drop=lambda: done.append("drop"))
+    view = CheckList(fix=done.append, again=lambda: done.append("again"), drop=lambda: done.append("drop"))
     view.show(diagnosis, "trusted now", "the token is over")
     checks = view.found["checks"]
     assert [check["verdict"] for check in checks][:3] == ["failed", "not_checked", "passed"]
-    assert (checks[0]["mend"], checks[0]["does"]) == ("trust", MENDS["trust"])
-    assert (view.found["client"], view.found["mended"]) == ("etl", "trusted now")
+    assert (checks[0]["fix"], checks[0]["does"]) == ("trust", FIXES["trust"])
+    assert (view.found["client"], view.found["fixed"]) == ("etl", "trusted now")
     assert (view.found["examined"], view.found["logged_in"]) == ("the token is over", True)
-    for message in ({"kind": "mend", "mend": "trust"}, {"kind": "again"}, {"kind": "drop"}, {"kind": "other"}):
+    for message in ({"kind": "fix", "fix": "trust"}, {"kind": "again"}, {"kind": "drop"}, {"kind": "other"}):
         arrive(view, message)
     assert done == ["trust", "again", "drop"]
     view.disabled = True

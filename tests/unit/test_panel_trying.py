@@ -1,4 +1,4 @@
-"""The tab "Try a token" without widgets, on the real sandbox: a login taken apart, calls, lessons, and the doctor."""
+"""The tab "Try a token" without widgets, on the real sandbox: a login inspected, calls, rejections, and the doctor."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 from canaries import find_canaries
 from support import connected_presenter, made_in_panel
 
-from qlik_keys.auth.inspection import FAULTS
+from qlik_keys.auth.inspection import INVALID_VARIANTS
 from qlik_keys.jupyter.panel.model.inspection_state import CallForm, TryForm
 from qlik_keys.jupyter.panel.model.state import ClientForm
-from qlik_keys.jupyter.panel.model.words import BY_HAND, CALL_METHODS, FAULT_CHOICES, TRY_STEPS
+from qlik_keys.jupyter.panel.model.words import BY_HAND, CALL_METHODS, TRY_STEPS, VARIANT_CHOICES
 from qlik_keys.tenant.resources.raw import METHODS
 
 pytestmark = pytest.mark.openbao
@@ -26,7 +26,7 @@ def presenter(box):
 
 
 def test_the_words_fit_what_they_are_for():
-    assert set(FAULT_CHOICES.values()) - {""} == set(FAULTS)
+    assert set(VARIANT_CHOICES.values()) - {""} == set(INVALID_VARIANTS)
     assert set(CALL_METHODS) == set(METHODS)
     assert set(TRY_STEPS) <= set(BY_HAND)
 
@@ -53,8 +53,8 @@ def test_what_is_missing_is_said(presenter):
     assert presenter.problem_of_trying(whom).startswith("Type whose")
     assert presenter.problem_of_trying(TryForm(client_id="c")) == ""
     presenter.call(CallForm(method="GET", path="v1/users/me"))
-    assert "no token at hand" in presenter.state.error.what
-    presenter.mend_login("trust")
+    assert "no current token" in presenter.state.error.what
+    presenter.fix_login("trust")
     assert "Nothing was looked at" in presenter.state.error.what
     presenter.end_session()
     assert presenter.problem_of_trying(TryForm(client_id="c")) == "Connect first."
@@ -64,36 +64,36 @@ def test_a_login_is_taken_apart(presenter):
     client_id = made_in_panel(presenter, "apart", scopes=("user_default", "apps"))
     presenter.try_token(TryForm(client_id=client_id, scopes=("apps",)))
     state = presenter.state
-    assert [(step.step, step.phase) for step in state.steps] == [("sign", "done"), ("ask", "done"), ("prove", "done")]
+    assert [(step.step, step.phase) for step in state.steps] == [("sign", "done"), ("ask", "done"), ("verify", "done")]
     requests = {step.step: [(one.system, one.method, one.status) for one in step.requests] for step in state.steps}
     assert requests == {
         "sign": [("vault", "GET", 200)],
         "ask": [("tenant", "POST", 200)],
-        "prove": [("tenant", "GET", 307), ("tenant", "GET", 200)],
+        "verify": [("tenant", "GET", 307), ("tenant", "GET", 200)],
     }
     assert [each.name for each in state.assertion.members][:2] == ["alg", "kid"]
     token = state.token
     assert (token.client_name, token.scope, token.kid) == ("apart", "apps", presenter.last_made.kid)
     assert token.subject == f"qlikbot\\{client_id}"
     assert token.lifetime_known
-    assert state.lesson is None
+    assert state.rejection is None
     assert find_canaries(repr(state) + repr(dataclasses.asdict(token)), [presenter._token.reveal()]) == []
 
 
-@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "replayed"])
-def test_what_is_broken_is_a_lesson_and_no_error(presenter, fault):
+@pytest.mark.parametrize("fault", [fault for fault in INVALID_VARIANTS if fault != "replayed"])
+def test_what_is_broken_is_a_rejection_and_no_error(presenter, fault):
     client_id = made_in_panel(presenter, f"broken {fault}")
     presenter.try_token(TryForm(client_id=client_id))
     token = presenter.state.token
     presenter.try_token(TryForm(client_id=client_id, fault=fault))
     state = presenter.state
-    assert (state.error, state.lesson.fault, state.lesson.status) == (None, fault, 401)
-    assert state.lesson.said
-    assert state.lesson.trace_id
-    assert state.results["try"].words == f"Refused, as it must be: {FAULTS[fault].title}."
+    assert (state.error, state.rejection.fault, state.rejection.status) == (None, fault, 401)
+    assert state.rejection.said
+    assert state.rejection.trace_id
+    assert state.results["try"].words == f"Refused, as it must be: {INVALID_VARIANTS[fault].title}."
     assert [(step.step, step.phase) for step in state.steps] == [("sign", "done"), ("ask", "failed")]
     assert state.assertion.fault == fault
-    assert state.token == token  # the one at hand stays
+    assert state.token == token  # the current one stays
 
 
 def test_a_good_one_sent_twice_is_good_once(presenter):
@@ -102,12 +102,12 @@ def test_a_good_one_sent_twice_is_good_once(presenter):
     state = presenter.state
     assert state.error is None
     assert [step.phase for step in state.steps] == ["done", "done", "failed", "done"]
-    assert state.lesson.status == 401
+    assert state.rejection.status == 401
     assert state.token.subject == f"qlikbot\\{client_id}"
 
 
-def test_a_login_that_fails_leaves_a_card_for_the_doctor_and_its_mend(presenter):
-    client_id = made_in_panel(presenter, "mended")
+def test_a_login_that_fails_leaves_a_card_for_the_doctor_and_its_fix(presenter):
+    client_id = made_in_panel(presenter, "fixed")
     presenter.tenant.oauth_clients.set_consent(client_id, "required")
     presenter.try_token(TryForm(client_id=client_id))
     card = presenter.state.error
@@ -117,11 +117,11 @@ def test_a_login_that_fails_leaves_a_card_for_the_doctor_and_its_mend(presenter)
     presenter.go_to("Clients")
     presenter.examine(card.client_id)
     assert presenter.state.tab == "Try a token"
-    [finding] = [check for check in presenter.state.diagnosis.findings if check.mend]
-    assert (finding.name, finding.mend) == ("consent", "trust")
-    presenter.mend_login(finding.mend)
+    [finding] = [check for check in presenter.state.diagnosis.findings if check.fix]
+    assert (finding.name, finding.fix) == ("consent", "trust")
+    presenter.fix_login(finding.fix)
     assert presenter.state.diagnosis.is_healthy
-    assert "trusted" in presenter.state.mended
+    assert "trusted" in presenter.state.fixed
     presenter.drop_diagnosis()
     assert presenter.state.diagnosis is None
     presenter.try_token(TryForm(client_id=client_id))
@@ -196,7 +196,7 @@ def test_step_by_step_the_assertion_is_seen_before_it_is_sent(box):
         for step in ("sign", "ask"):
             wait_until(presenter, lambda state, step=step: state.waits_for == TRY_STEPS[step])
             presenter.next_step()
-        wait_until(presenter, lambda state: state.waits_for == TRY_STEPS["prove"])
+        wait_until(presenter, lambda state: state.waits_for == TRY_STEPS["verify"])
         assert presenter.state.token is not None
         assert "try" not in presenter.state.results  # or who works by keyboard is taken away from Next
         presenter.next_step()

@@ -388,7 +388,7 @@ def test_what_is_copied_stops_where_something_is_missing(shell, program):
     with Loopback(lambda _: Reply(200, b"{}")) as elsewhere:
         call = request("POST", "/api/v1/x", body=json.dumps("x" * 3000))
         ways = dict(ways_of_call(call, login=("--client", "nobody"), tenant_url=elsewhere.url))
-        first = ways["Once, in your shell, beside the file body.json"]
+        first = ways["Once, in your shell, next to the file body.json"]
         step = dict(same_as(request("GET", "/api/v1/users/me"), by_client=False))["curl"]
         vault = dict(same_as(request("POST", "/v1/secret/data/x", system="vault"), by_client=False))
         token = dict(same_as(request("POST", "/oauth/token"), by_client=True))["curl"]

@@ -224,7 +224,7 @@ class TestMending:
         assert found.client_id == ""
         assert found.notices == ("QLIK_CLIENT_ID: is blank, left aside",)
 
-    def test_a_tenant_url_is_mended_and_it_is_said(self, monkeypatch):
+    def test_a_tenant_url_is_normalized_and_it_is_said(self, monkeypatch):
         monkeypatch.setenv("QLIK_TENANT_URL", "acme.eu.qlikcloud.com")
         found = Settings.resolve()
         assert found.tenant_url == TENANT
@@ -243,7 +243,7 @@ class TestMending:
             ("http://[::1]:8200", "http://[::1]:8200"),
         ],
     )
-    def test_a_vault_address_is_mended(self, text, url):
+    def test_a_vault_address_is_normalized(self, text, url):
         assert Settings.resolve(vault_url=text, vault_token="hvs.1").vault_url == url
 
 
@@ -609,7 +609,7 @@ class TestWiring:
 
 @pytest.mark.parametrize("address", [TENANT, "not an address", "https://me@acme.eu.qlikcloud.com"])
 @pytest.mark.parametrize("login", [{"QLIK_API_KEY": CANARY}, {"QLIK_CLIENT_ID": "abc", "QLIK_CLIENT_SECRET": CANARY}])
-def test_the_environment_s_login_stays_with_the_tenant_that_stands_beside_it(address, login, monkeypatch, contexts):
+def test_the_environment_s_login_stays_with_the_tenant_that_stands_next_to_it(address, login, monkeypatch, contexts):
     contexts({"current-context": "", "contexts": {"bare": {"server": OTHER}}})
     for name, value in {"QLIK_TENANT_URL": address, **login}.items():
         monkeypatch.setenv(name, value)

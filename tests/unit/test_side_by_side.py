@@ -83,7 +83,7 @@ def test_one_client_that_may_not_be_seen_is_not_all():
     assert [each for each in found if not isinstance(each, Exception)] == [0, 1, 2, 3, 4, 6, 7, 8, 9]
 
 
-def test_another_error_is_raised_as_it_is_and_nothing_more_is_begun():
+def test_another_error_is_raised_as_it_is_and_nothing_more_is_started():
     asked = []
 
     def work(number):
@@ -95,7 +95,7 @@ def test_another_error_is_raised_as_it_is_and_nothing_more_is_begun():
     assert len(asked) <= WORKERS
 
 
-def test_an_interrupt_waits_for_nobody_and_nothing_more_is_begun():
+def test_an_interrupt_waits_for_nobody_and_nothing_more_is_started():
     may_end, asked = threading.Event(), []
 
     def work(number):

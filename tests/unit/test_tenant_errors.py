@@ -135,7 +135,8 @@ def test_odd_errors_tell_nothing(errors_):
 
 
 # A server that quotes is caught, one that smuggles is not: a quote of fewer than 24 letters stays, since it tells too
-# little and since looking for short pieces struck dates and claim names out of cursors and kids, and refused the calls.
+# little and since looking for short pieces redacted dates and claim names out of cursors and kids, and refused the
+# calls.
 @pytest.mark.parametrize(
     "echo",
     [SECRET, f"token {SECRET}!", SECRET[5:30], f"«{SECRET[10:]}»", f"x{SECRET[10:]}y", SECRET * 3, SECRET.upper()],

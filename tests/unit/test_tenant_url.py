@@ -1,4 +1,4 @@
-"""The tenant's URL: mended and said, or refused with the reason (qlik-cloud-contract, "Hosts")."""
+"""The tenant's URL: normalized and said, or refused with the reason (qlik-cloud-contract, "Hosts")."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TENANT = "https://acme.eu.qlikcloud.com"
         ("https://evilqlikcloud.com", "https://evilqlikcloud.com", ["evilqlikcloud.com is not a host"]),
     ],
 )
-def test_nearly_right_is_mended_and_said(typed, url, notices):
+def test_nearly_right_is_normalized_and_said(typed, url, notices):
     found, said = normalise_tenant_url(typed)
     assert found == url
     assert len(said) == len(notices), said

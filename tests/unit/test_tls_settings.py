@@ -107,7 +107,7 @@ def test_a_client_certificate_that_is_no_good(monkeypatch, tmp_path, case):
         "no key": (one.certificate, None, "no certificate with its private key"),
         "another's key": (one.certificate, other.key, "do not belong together"),
         "encrypted": (one.certificate, plain, "is encrypted"),
-        "key alone": (None, one.key, "no certificate beside it"),
+        "key alone": (None, one.key, "no certificate next to it"),
     }[case]
     for name, value in (("QLIK_KEYS_TENANT_CERT", certificate), ("QLIK_KEYS_TENANT_KEY", key)):
         if value is not None:

@@ -155,8 +155,8 @@ def test_neither_the_store_nor_the_signature_holds_the_loop_up(endpoint, client_
         http, api = client(source)
         async with http:
             call = asyncio.create_task(http.get("/api/v1/users/me"))
-            for begun, go_on in reached.values():
-                await until(begun)
+            for started, go_on in reached.values():
+                await until(started)
                 await rounds()
                 assert not call.done()
                 go_on.set()
@@ -198,7 +198,7 @@ def test_twenty_tasks_and_five_threads_ask_once(source, endpoint):
     assert len(endpoint.sent) == 1
 
 
-def test_a_token_at_hand_needs_no_thread(source, endpoint):
+def test_a_current_token_needs_no_thread(source, endpoint):
     endpoint.go_on.set()
     source.token()
     before = worker_threads()

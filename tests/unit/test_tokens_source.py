@@ -1,4 +1,4 @@
-"""Tokens are minted once for all who ask, kept, renewed in time, and never thrown away for a passing fault."""
+"""Tokens are requested once for all who ask, kept, renewed in time, and never thrown away for a passing fault."""
 
 from __future__ import annotations
 
@@ -442,7 +442,7 @@ def test_if_the_thread_that_asks_is_interrupted_another_takes_over(source_on):
 # Revoked
 
 
-def test_revoke_ends_the_token_at_hand_and_forgets_it(source_on):
+def test_revoke_ends_the_current_token_and_forgets_it(source_on):
     source, wire = source_on(granted("one", expires_in=3600), httpx.Response(200), granted("two", expires_in=3600))
     source.revoke()
     assert wire.sent == []
@@ -466,7 +466,7 @@ def test_a_token_that_could_not_be_revoked_is_forgotten_all_the_same(source_on):
 
 @pytest.mark.parametrize("status", [400, 401, 403])
 @pytest.mark.parametrize("error", ["invalid_client", "unauthorized_client", "invalid_request", "", "never seen"])
-def test_a_refused_proof_is_an_assertion_rejected(source_on, signer, status, error):
+def test_a_refused_authentication_is_an_assertion_rejected(source_on, signer, status, error):
     source, wire = source_on(rfc6749(status, error))
     with pytest.raises(errors.AssertionRejected) as caught:
         source.token()

@@ -96,7 +96,7 @@ def test_a_genuine_assertion_is_shown_as_it_is_sent(tenant, logins, custody, alg
 @sandboxed
 @ALL
 @CUSTODIES
-@pytest.mark.parametrize("fault", trial.FAULTS)
+@pytest.mark.parametrize("fault", trial.INVALID_VARIANTS)
 def test_each_break_is_refused_for_its_own_reason(tenant, logins, custody, alg, fault):
     store, client_id = logins[custody, alg]
     prepared = trial.prepare(tenant, store, client_id, fault=fault)
@@ -112,11 +112,11 @@ def test_each_break_is_refused_for_its_own_reason(tenant, logins, custody, alg, 
 
 
 @sandboxed
-@pytest.mark.parametrize("fault", [fault for fault in trial.FAULTS if trial.FAULTS[fault].member])
+@pytest.mark.parametrize("fault", [fault for fault in trial.INVALID_VARIANTS if trial.INVALID_VARIANTS[fault].member])
 def test_the_member_that_a_fault_names_is_the_one_that_is_wrong(tenant, login, fault):
     store, client_id = login
     good, bad = trial.prepare(tenant, store, client_id), trial.prepare(tenant, store, client_id, fault=fault)
-    member = trial.FAULTS[fault].member
+    member = trial.INVALID_VARIANTS[fault].member
     changed = {name for part in ("header", "claims") for name in getattr(good, part)}
     changed = {name for name in changed if {**good.header, **good.claims}[name] != {**bad.header, **bad.claims}[name]}
     assert member in changed
@@ -144,7 +144,7 @@ class _Proxy(BaseHTTPRequestHandler):
 
 
 @sandboxed
-@pytest.mark.parametrize("fault", trial.FAULTS)
+@pytest.mark.parametrize("fault", trial.INVALID_VARIANTS)
 def test_nothing_broken_is_sent_to_what_is_not_the_sandbox(login, fault):
     store, client_id = login
     wire = Wire()

@@ -144,7 +144,7 @@ def test_openbaos_address_with_vaults_token(monkeypatch):
     assert (settings.vault_url, settings.vault_token.reveal()) == (ADDRESS, "v")
 
 
-def test_a_token_does_not_go_to_another_server_than_the_one_that_it_stands_beside(monkeypatch):
+def test_a_token_does_not_go_to_another_server_than_the_one_that_it_stands_next_to(monkeypatch):
     settings = resolved(monkeypatch, BAO_ADDR=ADDRESS, VAULT_ADDR="https://other.example", VAULT_TOKEN="v")
     assert (settings.vault_url, settings.vault_token) == (ADDRESS, None)
     assert any("VAULT_ variables aside" in notice for notice in settings.notices)

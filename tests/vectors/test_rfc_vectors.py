@@ -1,4 +1,4 @@
-"""RFC 7638's thumbprint, RFC 7520's keys and signatures: the product's keys, and the sandbox's gate beside them."""
+"""RFC 7638's thumbprint, RFC 7520's keys and signatures: the product's keys, and the sandbox's gate next to them."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_rfc7520_private_keys_are_refused_where_a_public_one_is_asked_for(name):
     [("4_1.rsa_v15_signature", "RS256"), ("4_2.rsa-pss_signature", "PS384"), ("4_3.ecdsa_signature", "ES512")],
 )
 def test_rfc7520_signatures_pass_the_gate_with_their_key_and_no_other(name, alg):
-    compact = gate.take_apart(cookbook(f"jws/{name}")["output"]["compact"])
+    compact = gate.inspect_login(cookbook(f"jws/{name}")["output"]["compact"])
     keys = {
         "RSA": RSAKey.import_key(cookbook("jwk/3_3.rsa_public_key")),
         "EC": ECKey.import_key(cookbook("jwk/3_1.ec_public_key")),
@@ -95,7 +95,7 @@ def test_rfc7520_signatures_pass_the_gate_with_their_key_and_no_other(name, alg)
 
 
 def test_rfc7520_4_4_symmetric_signature_is_refused():
-    compact = gate.take_apart(cookbook("jws/4_4.hmac-sha2_integrity_protection")["output"]["compact"])
+    compact = gate.inspect_login(cookbook("jws/4_4.hmac-sha2_integrity_protection")["output"]["compact"])
     key = RSAKey.import_key(cookbook("jwk/3_3.rsa_public_key"))
     with pytest.raises(gate.GateError, match="signature"):
         gate.verify(compact, key, alg="HS256", kid=None)
@@ -105,4 +105,4 @@ def test_rfc7520_4_4_symmetric_signature_is_refused():
 def test_rfc7520_json_serialisations_are_refused(name):
     for serialised in cookbook(f"jws/{name}")["output"].values():
         with pytest.raises(gate.GateError):
-            gate.take_apart(json.dumps(serialised))
+            gate.inspect_login(json.dumps(serialised))

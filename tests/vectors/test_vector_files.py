@@ -22,9 +22,9 @@ def test_the_copy_is_complete_and_unmodified():
 
 
 @pytest.mark.parametrize("name", sorted(DIGESTS))
-def test_the_copy_is_what_lies_beside_the_checkout(name):
-    beside = BESIDE / name if BESIDE.is_dir() else COPY / name
-    assert beside.read_bytes() == (COPY / name).read_bytes()
+def test_the_copy_is_what_lies_next_to_the_checkout(name):
+    sibling = BESIDE / name if BESIDE.is_dir() else COPY / name
+    assert sibling.read_bytes() == (COPY / name).read_bytes()
 
 
 def test_the_authors_licences_are_there():

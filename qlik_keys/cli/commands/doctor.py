@@ -44,8 +44,8 @@ def doctor(
     ] = None,
     as_user: AsUserOption = None,
     as_subject: AsSubjectOption = None,
-    mend: Annotated[
-        bool, typer.Option("--mend", help="Do what is safe about the findings, and look again; it takes nothing away.")
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Do what is safe about the findings, and look again; it takes nothing away.")
     ] = False,
     context: ContextOption = None,
     server: ServerOption = None,
@@ -56,7 +56,7 @@ def doctor(
 
     Each check passed, failed (why, what to do) or could not be made (why). The administrator's credential of the
     environment looks at the client; without one less can be checked. Exit code 3 for a
-    finding, 1 for a mend that failed and where the login could not be tried.
+    finding, 1 for a fix that failed and where the login could not be tried.
 
     Example: qlik-keys doctor --client nightly-etl
     """
@@ -72,9 +72,9 @@ def doctor(
             tenant = stack.enter_context(nobody(settings))
         options: dict[str, Any] = {"scopes": scope or (), "user": user}
         found = diagnosis.doctor(tenant, store, client, **options)
-        mends = dict.fromkeys(check.mend for check in found.findings if check.mend and mend)
-        done = [_mend(name, tenant, store, found.client_id, as_json=as_json) for name in mends]
-        if mends:
+        fixes = dict.fromkeys(check.fix for check in found.findings if check.fix and fix)
+        done = [_fix(name, tenant, store, found.client_id, as_json=as_json) for name in fixes]
+        if fixes:
             found = diagnosis.doctor(tenant, store, client, **options)
     _show(found, quiet=quiet, as_json=as_json)
     if not all(done):
@@ -85,21 +85,21 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _mend(name: str, tenant: QlikTenant, store: KeyStore, client_id: str, *, as_json: bool) -> bool:
-    """Do one mend, and tell on standard error what came of it; return whether it was done."""
+def _fix(name: str, tenant: QlikTenant, store: KeyStore, client_id: str, *, as_json: bool) -> bool:
+    """Do one fix, and tell on standard error what came of it; return whether it was done."""
     from qlik_keys import diagnosis
 
     try:
-        words = diagnosis.mend(tenant, store, client_id, name)
+        words = diagnosis.fix(tenant, store, client_id, name)
     except QlikKeysError as problem:
         if as_json:
-            tell_json({"mend": name, **error_document(problem)})
+            tell_json({"fix": name, **error_document(problem)})
         else:
             typer.echo(f"{name}: not done.", err=True)
             tell_error(problem)
         return False
     if as_json:
-        tell_json({"mend": name, "done": words})
+        tell_json({"fix": name, "done": words})
     else:
         typer.echo(f"{name}: {words}", err=True)
     return True
@@ -109,7 +109,7 @@ def _show(found: Diagnosis, *, quiet: bool, as_json: bool) -> None:
     if quiet:
         show([{"name": check.name} for check in found.findings], quiet=True, as_json=as_json)
     else:
-        show_value(found, text=found.words, document=found.to_dict, as_json=as_json)
+        show_value(found, text=found.to_text, document=found.to_dict, as_json=as_json)
 
 
 def _settings(context: str | None, server: str | None, *, as_json: bool) -> Settings:

@@ -126,7 +126,7 @@ def rotate(
     way: Way,
     client: Client,
     *,
-    overlap_hours: Annotated[float, typer.Option(min=0, help="How long the old key goes on beside the new one.")] = 24,
+    overlap_hours: Annotated[float, typer.Option(min=0, help="How long the old key goes on next to the new one.")] = 24,
     at_once: Annotated[bool, typer.Option("--at-once", help="No overlap: the old key goes now.")] = False,
     alg: Alg = None,
     bits: Bits = None,
@@ -199,7 +199,7 @@ def revoke(
     allow_swap: AllowSwap = False,
     custody: Custody = None,
 ) -> None:
-    """The key is out: replace it now, and take every older one away.
+    """The key is compromised: replace it now, and take every older one away.
 
     Example: qlik-keys revoke nightly-etl
     """
@@ -219,7 +219,7 @@ def adopt(
     client: Client,
     *,
     remove_secrets: Annotated[
-        bool, typer.Option("--remove-secrets", help="Once the key is proved, take the client secrets away.")
+        bool, typer.Option("--remove-secrets", help="Once the key is verified, take the client secrets away.")
     ] = False,
     alg: Alg = None,
     bits: Bits = None,
@@ -253,7 +253,7 @@ def delete(
     confirm: Annotated[str | None, typer.Option(help="The client's id once more.")] = None,
     keep_secret: Annotated[bool, typer.Option("--keep-secret", help="Leave its keys in the Vault.")] = False,
 ) -> None:
-    """Delete a client for good, and then its keys in the Vault.
+    """Delete a client permanently, and then its keys in the Vault.
 
     Nobody can undo it.
 
@@ -283,7 +283,7 @@ def resume(
     *,
     custody: Custody = None,
 ) -> None:
-    """Finish every operation on the tenant that was cut off.
+    """Finish every operation on the tenant that was interrupted.
 
     Example: qlik-keys resume
     """
@@ -294,7 +294,7 @@ def resume(
         "",
         {},
         lambda tenant, store, _, **told: lifecycle.resume(tenant, store, **told),
-        nothing="Nothing had been cut off.",
+        nothing="Nothing had been interrupted.",
     )
 
 
@@ -361,7 +361,7 @@ class _Command:
         if notebook is not None:
             notebook.results.append(Result(plan))
             return
-        typer.echo(json.dumps(plan.to_dict(), indent=2) if self._way.as_json else plan.words())
+        typer.echo(json.dumps(plan.to_dict(), indent=2) if self._way.as_json else plan.to_text())
         if plan.blocked:
             raise typer.Exit(1)
 

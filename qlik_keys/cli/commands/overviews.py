@@ -63,7 +63,7 @@ def audit(
         typer.Option(help="Exit code 3 only for a finding this severe or more: critical, high, medium, low; or never."),
     ] = "low",
 ) -> None:
-    """List what there is to say of the clients and their keys, the weightiest first.
+    """List what there is to say of the clients and their keys, highest severity first.
 
     Exit code 3 where there are findings.
 

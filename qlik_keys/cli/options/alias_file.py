@@ -39,11 +39,11 @@ def keep_aliases(aliases: dict[str, list[str]]) -> None:
     path = _file()
     if path is None:
         raise ConfigurationError("There is no home folder to keep aliases in.", hint="Set HOME.")
-    beside = path.with_name(f".{path.name}.new")
+    sibling = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        beside.write_text(json.dumps(aliases, indent=1), encoding="utf-8")
-        beside.replace(path)
+        sibling.write_text(json.dumps(aliases, indent=1), encoding="utf-8")
+        sibling.replace(path)
     except (OSError, ValueError) as error:
         problem = type(error).__name__
     else:

@@ -79,7 +79,7 @@ class Call:
     ] = None
     quiet: QuietOption = False
     human: Annotated[bool, typer.Option("--human", help="Print ids and names only, as a table.")] = False
-    as_it_came: Annotated[
+    unmodified: Annotated[
         bool, typer.Option("--raw", help="Print the answer unmodified; of a list the first page, with its links.")
     ] = False
     as_json: JsonOption = False
@@ -111,7 +111,7 @@ class Call:
             retry=found.numbers.get("retry") if self.retry is None else self.retry,
             interval=found.numbers.get("interval") if self.interval is None else self.interval,
             quiet=self.quiet or "quiet" in found.flags,
-            as_it_came=self.as_it_came or "raw" in found.flags,
+            unmodified=self.unmodified or "raw" in found.flags,
             as_json=self.as_json or "json" in found.flags,
             verbose=self.verbose or "verbose" in found.flags,
         )
@@ -195,8 +195,8 @@ class Call:
                 refuse_nowhere()
         if output is not None:
             write_answer(output, answer, is_change=method != "get")
-        elif self.as_it_came:
-            show(answer.content.decode(errors="replace"), as_it_came=True)
+        elif self.unmodified:
+            show(answer.content.decode(errors="replace"), unmodified=True)
         elif answer.content:
             document = _document(answer, method, path)
             listed = listed_in(document)
@@ -214,7 +214,7 @@ class Call:
         columns: Sequence[str] = (),
         nothing: str = "There is nothing to list.",
     ) -> None:
-        """Show a listing, page by page until the limit; with `--raw` the first page as it came.
+        """Show a listing, page by page until the limit; with `--raw` the first page unmodified.
 
         Args:
             path: of the API.
@@ -228,7 +228,7 @@ class Call:
         """
         asked = {name: value for name, value in query.items() if value}
         asked["limit"] = str(min(limit or _PAGE, _PAGE))
-        if self.as_it_came:
+        if self.unmodified:
             answer = self.send("get", path, query=asked)
             if (limit is None or limit > _PAGE) and _goes_on(json_or_none(answer)) and not self.as_json:
                 typer.echo("Note: this is the first page, and there are more: leave --raw out to get them.", err=True)

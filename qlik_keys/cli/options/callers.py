@@ -27,7 +27,7 @@ def resolved(
     login: bool = True,
     as_json: bool = False,
 ) -> Settings:
-    """Return the settings by these options, and tell on standard error what of them was mended or left aside.
+    """Return the settings by these options, and tell on standard error what of them was normalized or left aside.
 
     In a notebook, `%qlik context use` counts like `--context`.
 

@@ -66,7 +66,7 @@ def read_config(path: Path, *, as_json: bool) -> Config:
     if has_connection and not context.server:
         raise ConfigurationError(f"{path} has a login, but no server.", hint="Add the line `server: https://…`.")
     if context.problems:
-        raise ConfigurationError(f"{path} cannot be used: {context.problems[0]}.", hint="Mend that line.")
+        raise ConfigurationError(f"{path} cannot be used: {context.problems[0]}.", hint="Fix that line.")
     return Config(
         connection=context if has_connection else fields.get("context") or None,
         headers=[f"{name}={value}" for name, value in headers.items()],

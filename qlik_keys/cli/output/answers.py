@@ -24,7 +24,7 @@ def json_or_none(answer: RawAnswer) -> Any:
 
 
 def write_answer(path: Path, answer: RawAnswer, *, is_change: bool) -> None:
-    """Write an answer to a file as it came; one with a secret in it is its owner's alone."""
+    """Write an answer to a file unmodified; one with a secret in it is its owner's alone."""
     from qlik_keys.tenant.http.guarded import has_secret
 
     is_private = has_secret(answer.content)

@@ -42,7 +42,7 @@ def note_file(*, asks_for_json: bool) -> None:
 
 
 def silence_libraries() -> None:
-    """Have no library write a warning of its own beside the JSON."""
+    """Have no library write a warning of its own next to the JSON."""
     import logging
     import warnings
 
@@ -93,10 +93,10 @@ def _tell_of_a_full_disk(problem: OSError, *, as_json: bool) -> None:
 
 
 def tell_interrupted(interrupt: KeyboardInterrupt, *, as_json: bool) -> None:
-    """Say on standard error that it was interrupted, and what was done or begun before, with its ids."""
+    """Say on standard error that it was interrupted, and what was done or started before, with its ids."""
     done, advice = noted_effect()
-    begun = " ".join(getattr(interrupt, "__notes__", ()))
-    error = Interrupted(f"Interrupted. {begun}" if begun else INTERRUPTED, outcome=Outcome.UNKNOWN)
+    started = " ".join(getattr(interrupt, "__notes__", ()))
+    error = Interrupted(f"Interrupted. {started}" if started else INTERRUPTED, outcome=Outcome.UNKNOWN)
     if done:
         message = f"Interrupted. What was asked for is done all the same: {done}."
         error = Interrupted(message, hint=advice, outcome=Outcome.APPLIED)

@@ -85,7 +85,7 @@ def show(
     *,
     quiet: bool = False,
     as_json: bool = False,
-    as_it_came: bool = False,
+    unmodified: bool = False,
     human: bool = False,
     columns: Sequence[str] = (),
     nothing: str = "There is nothing to list.",
@@ -97,7 +97,7 @@ def show(
         document: JSON-ready values.
         quiet: the ids in it alone, a line each, as JSON a list; outranks `human`.
         as_json: as JSON also on a terminal.
-        as_it_came: it is a text that is printed as it is.
+        unmodified: it is a text that is printed as it is.
         human: ids and names alone, as a table also in a pipe.
         columns: what a table shows; all by default.
         nothing: what is said on a terminal where a list is empty.
@@ -109,9 +109,9 @@ def show(
         document, columns = (ids_of(document), ()) if quiet else (names_of(document), ("id", "name"))
     notebook = _notebook.get()
     if notebook is not None:
-        value = _for_a_notebook(document, as_it_came=as_it_came)
-        notebook.results.append(Result(value, None if quiet or as_it_came else columns, total))
-    elif as_it_came:
+        value = _for_a_notebook(document, unmodified=unmodified)
+        notebook.results.append(Result(value, None if quiet or unmodified else columns, total))
+    elif unmodified:
         typer.echo(document, nl=False)
     elif quiet and not as_json:
         from qlik_keys.cli.output.table import printable
@@ -137,7 +137,7 @@ def _print(document: Any, *, as_table: bool, columns: Sequence[str], nothing: st
     except RecursionError:
         text = None
     if text is None:
-        raise TenantProtocolError("The answer nests too deep to be shown.", hint="Take it as it came: --raw.")
+        raise TenantProtocolError("The answer nests too deep to be shown.", hint="Take it unmodified: --raw.")
     typer.echo(text)
 
 
@@ -164,12 +164,12 @@ def show_value(value: Any, *, text: Callable[[], str], document: Callable[[], An
         typer.echo(text())
 
 
-def _for_a_notebook(document: Any, *, as_it_came: bool) -> Any:
+def _for_a_notebook(document: Any, *, unmodified: bool) -> Any:
     """Return a document whose secrets do not show themselves; a text that has one in it is a secret as a whole."""
     from qlik_keys.core.secret import Secret
     from qlik_keys.tenant.http.guarded import guarded_document, redacted_document
 
-    if not as_it_came:
+    if not unmodified:
         return guarded_document(document)
     try:
         inside = json.loads(document)

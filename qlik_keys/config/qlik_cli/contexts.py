@@ -32,7 +32,7 @@ _FILE_NAME = "contexts.yml"
 _FOLDER_NAME = ".qlik"
 TOKEN_MARK = "qlik-keys: "  # noqa: S105  # begins the comment of what this package wrote
 _END = "%Y-%m-%d %H:%M:%S"
-# What qlik-cli can call beside Qlik Cloud, by a context's `server-type`.
+# What qlik-cli can call next to Qlik Cloud, by a context's `server-type`.
 _OTHER_SERVERS = {
     "windows": "Qlik Sense Enterprise on Windows (server-type windows)",
     "engine": "a Qlik engine (server-type engine)",
@@ -219,7 +219,7 @@ def load_contexts(path: Path) -> ContextFile:
     found = _read(path)
     if isinstance(found, str):
         raise ConfigurationError(
-            f"qlik-cli's contexts in {path} {found}.", hint="Mend the file, or set QLIK_TENANT_URL and a credential."
+            f"qlik-cli's contexts in {path} {found}.", hint="Fix the file, or set QLIK_TENANT_URL and a credential."
         )
     return found
 

@@ -1,6 +1,6 @@
 """Puts an entry into the text of a file of contexts: its own lines are spliced in, and no other letter changes.
 
-A YAML library that writes a document anew would change what it has no notion of: quotes, columns, line ends, a value
+A YAML library that writes a document again would change what it has no notion of: quotes, columns, line ends, a value
 such as `~` or `1e3`. So the parser only says where things stand. What came of it is read back and compared, and a text
 that cannot be kept as it is, is refused.
 

@@ -90,7 +90,7 @@ def change_contexts(
             problem = in_the_way or _write(target, edit)
     if problem:
         raise ConfigurationError(
-            f"The context cannot be written to {path}: {problem}.", hint="The file is as it was. Mend that, ask again."
+            f"The context cannot be written to {path}: {problem}.", hint="The file is as it was. Fix that, ask again."
         )
 
 
@@ -162,21 +162,21 @@ def _bearer(token: Secret) -> str:
 
 
 def _write(target: Path, edit: Callable[[str], str | None]) -> str:
-    """Write the file anew beside itself and put it in place; return what was in the way, "" for nothing."""
-    beside = target.with_name(f".{target.name}.qlik-keys-new")
+    """Write the file again next to itself and put it in place; return what was in the way, "" for nothing."""
+    sibling = target.with_name(f".{target.name}.qlik-keys-new")
     try:
         new = edit(_read(target) if target.exists() else "")
         if new is None:
             return "its YAML is of a kind that cannot be kept as it is"
-        beside.unlink(missing_ok=True)  # of a writer that was killed
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        sibling.unlink(missing_ok=True)  # of a writer that was killed
+        descriptor = os.open(sibling, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor
             file.write(new.encode())
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(target)
+        sibling.replace(target)
     except (OSError, UnicodeError) as error:
         with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
+            sibling.unlink(missing_ok=True)
         return type(error).__name__
     return ""

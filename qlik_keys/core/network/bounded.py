@@ -94,7 +94,7 @@ def decoded(pieces: Iterable[bytes], encoding: str, *, limit: int = MAXIMUM_ANSW
     """Return a body decoded, of which no more than the limit is ever held.
 
     Args:
-        pieces: the body as it came over the wire.
+        pieces: the body unmodified over the wire.
         encoding: the answer's `content-encoding` (RFC 9110 8.4): "", "identity", "gzip" or "deflate", once.
         limit: bytes after decoding.
 
@@ -123,7 +123,7 @@ def _joined(pieces: Iterable[bytes], limit: int) -> bytes:
 def _inflated(pieces: Iterable[bytes], *, gzip: bool) -> Iterator[bytes]:
     """Yield the decoded body in pieces of bounded size; a gzip body may have several members (RFC 1952 2.2)."""
     decoder = zlib.decompressobj(_GZIP) if gzip else None
-    begun = False
+    started = False
     try:
         for piece in pieces:
             data = piece
@@ -135,7 +135,7 @@ def _inflated(pieces: Iterable[bytes], *, gzip: bool) -> Iterator[bytes]:
                     if not gzip:
                         return
                     decoder = zlib.decompressobj(_GZIP)
-                begun = True
+                started = True
                 out = decoder.decompress(data, _PIECE)
                 if out:
                     yield out
@@ -144,5 +144,5 @@ def _inflated(pieces: Iterable[bytes], *, gzip: bool) -> Iterator[bytes]:
                 yield out
     except zlib.error:
         raise AnswerNotDecodable("not what its encoding says") from None
-    if begun and decoder is not None and not decoder.eof:
+    if started and decoder is not None and not decoder.eof:
         raise AnswerNotDecodable("it ends in the middle")

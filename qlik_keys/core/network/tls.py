@@ -229,13 +229,13 @@ def _own_certificate(context: ssl.SSLContext, settings: TlsSettings) -> Configur
         if key is None:
             return None
         return ConfigurationError(
-            f"{key.source} is set, and no certificate beside it.", hint="A client certificate needs both."
+            f"{key.source} is set, and no certificate next to it.", hint="A client certificate needs both."
         )
     asked: list[bool] = []
 
     def password() -> str:
         asked.append(True)
-        return ""  # else OpenSSL asks for it on the terminal, and a kernel would wait for ever
+        return ""  # else OpenSSL asks for it on the terminal, and a kernel would wait permanently
 
     for place in (certificate, *((key,) if key else ())):
         try:

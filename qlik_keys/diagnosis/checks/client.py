@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qlik_keys.auth.token_endpoint import CLIENT_CREDENTIALS, IMPERSONATION
-from qlik_keys.diagnosis.commands import command, make_anew
+from qlik_keys.diagnosis.commands import command, make_again
 from qlik_keys.diagnosis.ownership import is_same_key
 from qlik_keys.diagnosis.results import failed, not_checked, passed, see
 from qlik_keys.errors import StoreDenied, StoreNotFound, StoreSpared, TenantAuthError, TenantThrottled, TokenError
@@ -31,7 +31,7 @@ def check_exists(facts: Facts) -> Check:
         return passed(name, f"It is {client.client_name or 'there'} ({client.client_id}), of type {client.app_type}.")
     if facts.client.skipped:
         return see(name, *facts.client.skipped)
-    if facts.is_absent and not facts.client_id and facts.staged is not None:
+    if facts.is_absent and not facts.client_id and facts.pending is not None:
         return not_checked(name, "It is still to be made: see store-record.")
     if facts.is_absent:
         why = f"{facts.tenant_url} has no client {facts.asked_for!r}."
@@ -39,7 +39,7 @@ def check_exists(facts: Facts) -> Check:
         if facts.record.value is None:
             return failed(name, why, advice)
         why += " The store has a key of it: it was deleted here, or is another tenant's."
-        return failed(name, why, f"{advice} If it was deleted here: {make_anew(facts)}")
+        return failed(name, why, f"{advice} If it was deleted here: {make_again(facts)}")
     return _unseen(facts)
 
 
@@ -82,7 +82,7 @@ def check_enabled(facts: Facts) -> Check:
         return see("client-enabled", "client-exists")
     if client.deleted_at is not None:
         why = f"The tenant marks it as deleted since {client.deleted_at:%Y-%m-%d %H:%M} UTC."
-        return failed("client-enabled", why, f"If it shall log in again: {make_anew(facts)}")
+        return failed("client-enabled", why, f"If it shall log in again: {make_again(facts)}")
     if client.disable_tag:
         return failed(
             "client-enabled",
@@ -113,7 +113,7 @@ def check_machine(facts: Facts) -> Check:
         advice = "Allow user impersonation on it in Qlik's console, if it shall act for users."
         return failed(name, why, advice)
     if facts.is_ours_alone:
-        return failed(name, why, "Tick Machine-to-machine on it.", mend="machine-to-machine")
+        return failed(name, why, "Tick Machine-to-machine on it.", fix="machine-to-machine")
     return failed(
         name, why, f"If it shall be a machine, tick Machine-to-machine on it in Qlik's console. {_OTHERS_TOO}"
     )
@@ -141,7 +141,7 @@ def check_consent(facts: Facts) -> Check:
     else:
         return not_checked(name, problem.message if problem is not None else "Nobody was asked.")
     if facts.is_ours_alone:
-        return failed(name, why, "Set its consent method to trusted.", mend="trust")
+        return failed(name, why, "Set its consent method to trusted.", fix="trust")
     return failed(name, why, f"Set its consent method to trusted in Qlik's console, if it may log in. {_OTHERS_TOO}")
 
 
@@ -182,7 +182,7 @@ def check_method(facts: Facts) -> Check:
     allowed = ", ".join(client.allowed_auth_methods) or "nothing"
     why = f"It may log in by {allowed}, and not by {PRIVATE_KEY_JWT}."
     if facts.is_ours_alone:
-        return failed(name, why, "Allow the method: its public key is registered already.", mend="method")
+        return failed(name, why, "Allow the method: its public key is registered already.", fix="method")
     if facts.current is None:
         return failed(name, why, "Put the record right first (store-record) and ask the doctor again.")
     if facts.registered is not None and is_same_key(facts.registered, facts.current):
@@ -300,8 +300,8 @@ def check_scopes(facts: Facts) -> Check:
 
 def _replace(facts: Facts) -> str:
     return (
-        f"{command('revoke', facts.client_id)} makes a new key, registers it in the place of this one, proves it, and "
-        "lets the consumers in again."
+        f"{command('revoke', facts.client_id)} makes a new key, registers it in the place of this one, verifies it, "
+        "and lets the consumers in again."
     )
 
 

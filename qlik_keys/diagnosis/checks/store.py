@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qlik_keys.auth.token_endpoint import CLIENT_CREDENTIALS
 from qlik_keys.diagnosis.commands import command, policy
 from qlik_keys.diagnosis.facts import tenant_skip
-from qlik_keys.diagnosis.in_progress import begun, takes_nothing_away
+from qlik_keys.diagnosis.in_progress import started, takes_nothing_away
 from qlik_keys.diagnosis.results import duration, failed, not_checked, passed, see
 from qlik_keys.errors import StoreDeleted, StoreDenied, StoreDestroyed, StoreError, StoreNotFound, StoreSpared
 from qlik_keys.keystore.vault.documents.fields import moment_words, roll_back
@@ -28,12 +28,12 @@ def check_record(facts: Facts) -> Check:
     name, problem = "store-record", facts.record.problem
     if facts.record.value is not None:
         return _check_keys(facts.record.value, facts)
-    if facts.staged is not None:
+    if facts.pending is not None:
         return failed(
             name,
-            f"Making {facts.staged.name!r} was cut off; its key waits in the store.",
+            f"Making {facts.pending.name!r} was interrupted; its key waits in the store.",
             _RESUME,
-            mend="resume" if facts.client.value is not None else "",
+            fix="resume" if facts.client.value is not None else "",
         )
     if not facts.client_id:
         return see(name, "client-exists")
@@ -90,10 +90,10 @@ def check_rights(facts: Facts) -> Check:
 def _check_keys(record: ClientRecord, facts: Facts) -> Check:
     name, current = "store-record", record.current
     if record.is_in_progress:
-        why = f"Begun and not finished: {begun(record)}. Perhaps somebody is at it just now."
+        why = f"Begun and not finished: {started(record)}. Perhaps somebody is at it just now."
         if takes_nothing_away(record):
-            mend = "resume" if facts.client.value is not None else ""
-            return failed(name, why, f"If nobody is: {_RESUME}", mend=mend)
+            fix = "resume" if facts.client.value is not None else ""
+            return failed(name, why, f"If nobody is: {_RESUME}", fix=fix)
         return failed(name, why, f"If nobody is: {_RESUME} It takes keys away at once, so the doctor does not do it.")
     if current is not None and facts.ways_out.value:
         ways = " and ".join(facts.ways_out.value)
@@ -107,7 +107,7 @@ def _check_keys(record: ClientRecord, facts: Facts) -> Check:
         return failed(name, f"{why} A delete_version_after of its mount or path says so.", f"{record.remedy} keep it.")
     if record.is_shown_wrong and (current is not None or not record.keys):
         why = f"Vault's custom metadata at {facts.location} show something else than the record says, which counts."
-        return failed(name, why, f"{command('resume')} corrects them.", mend="resume")
+        return failed(name, why, f"{command('resume')} corrects them.", fix="resume")
     if current is not None:
         moved = f"; the key before it was in custody {record.custody_before}" if record.custody_before else ""
         unseen = " The token may not see whether it could leave Transit." if facts.ways_out.problem else ""
@@ -157,7 +157,7 @@ def _check_life(health: StoreHealth) -> Check:
         return passed(name, "It does not end.")
     ends = f"It ends in {duration(left)}"
     if health.replaceable:
-        return passed(name, f"{ends}; then the store logs in anew.")
+        return passed(name, f"{ends}; then the store logs in again.")
     if health.longest_seconds is not None and health.longest_seconds < SOON_SECONDS:
         why = f"It ends in {duration(health.longest_seconds)} at the latest: it was given a longest life."
         return failed(name, why, _LOG_IN)
@@ -165,7 +165,7 @@ def _check_life(health: StoreHealth) -> Check:
         return passed(name, f"{ends}; {'it is renewed on use' if health.renewable else 'it cannot be renewed'}.")
     if health.renewable:
         why = f"{ends} unless the store is used before."
-        return failed(name, why, "Renew it, or run `vault token renew`.", mend="renew-vault-token")
+        return failed(name, why, "Renew it, or run `vault token renew`.", fix="renew-vault-token")
     return failed(name, f"{ends} and cannot be renewed.", _LOG_IN)
 
 
@@ -178,5 +178,5 @@ def _tells_of_reach(facts: Facts) -> bool:
     return isinstance(facts.record.problem, StoreError) and type(facts.record.problem) is type(facts.health.problem)
 
 
-_RESUME = f"{command('resume')} goes on with whatever was cut off on this tenant."
+_RESUME = f"{command('resume')} goes on with whatever was interrupted on this tenant."
 _LOG_IN = "Log in again (`vault login`) and pass the new token."

@@ -30,8 +30,8 @@ def check_tenant_url(facts: Facts) -> Check:
             by_proxy = f"The environment sends calls through the proxy {facts.proxy}: check that, or set NO_PROXY."
             advice = f"{by_proxy} {advice}"
         return failed("tenant-url", problem.message, advice)
-    mended = f" In the URL that was given: {'; '.join(facts.notices)}." if facts.notices else ""
-    return passed("tenant-url", f"{facts.tenant_url} answers.{mended}")
+    normalized = f" In the URL that was given: {'; '.join(facts.notices)}." if facts.notices else ""
+    return passed("tenant-url", f"{facts.tenant_url} answers.{normalized}")
 
 
 def check_discovery(facts: Facts) -> Check:
@@ -87,7 +87,7 @@ def check_audience(facts: Facts) -> Check:
         if record is None:
             return failed("audience", why, "First put right what store-record says; then ask the doctor again.")
         advice = "Write the right one into the record: it is compared letter by letter, with no slash at the end."
-        return failed("audience", why, advice, mend="token-url")
+        return failed("audience", why, advice, fix="token-url")
     if named != facts.token_url:
         return see("audience", "discovery")
     if record is None and in_record is None and facts.record.problem is not None:

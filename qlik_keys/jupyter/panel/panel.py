@@ -19,7 +19,7 @@ from qlik_keys.jupyter.panel.views.clients import ClientsView
 from qlik_keys.jupyter.panel.views.connect import ConnectView
 from qlik_keys.jupyter.panel.views.frame import FrameView
 from qlik_keys.jupyter.panel.views.new_client import NewClientView
-from qlik_keys.jupyter.panel.views.tokens import TryView
+from qlik_keys.jupyter.panel.views.tokens import TokensView
 from qlik_keys.jupyter.panel.widgets.fields import Pulse
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Panel:
             "Connect": ConnectView(presenter),
             "New client": NewClientView(presenter),
             "Clients": ClientsView(presenter),
-            "Try a token": TryView(presenter),
+            "Try a token": TokensView(presenter),
             "Audit": AuditView(presenter),
         }
         self._frame = FrameView(presenter, self._views, ending=self._forget)

@@ -31,7 +31,7 @@ import pytest
 from qlik_keys.errors import Outcome, StoreConflict, StoreNotFound
 from qlik_keys.keys import KeySpec, generate
 from qlik_keys.keystore.base import ClientRecord
-from qlik_keys.keystore.testing.pending import StagedContract
+from qlik_keys.keystore.testing.pending import PendingContract
 from qlik_keys.keystore.testing.values import (
     MADE_AT,
     ODD_NAMES,
@@ -40,8 +40,8 @@ from qlik_keys.keystore.testing.values import (
     Backdoor,
     check_signature,
     make_key,
+    make_pending,
     make_record,
-    make_staged,
 )
 
 if TYPE_CHECKING:
@@ -57,14 +57,14 @@ __all__ = [
     "KeyStoreContract",
     "check_signature",
     "make_key",
+    "make_pending",
     "make_record",
-    "make_staged",
 ]
 
 _SHORT_NAME = 100
 
 
-class KeyStoreContract(StagedContract):
+class KeyStoreContract(PendingContract):
     """The contract; a subclass gives the fixtures `open_store` and `backdoor`."""
 
     # --- keys ---
@@ -127,7 +127,7 @@ class KeyStoreContract(StagedContract):
 
     @pytest.mark.parametrize("overlap_seconds", [None, 0, 86_400])
     @pytest.mark.parametrize("unpurged", [False, True])
-    def test_what_is_under_way_is_kept(
+    def test_what_is_in_progress_is_kept(
         self, store: KeyStore, record: ClientRecord, overlap_seconds: int | None, *, unpurged: bool
     ) -> None:
         """Whoever goes on after a crash reads how far the other one was."""

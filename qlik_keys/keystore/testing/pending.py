@@ -1,4 +1,4 @@
-"""The part of the key stores' contract that is about staged clients; `testing` puts the parts together."""
+"""The part of the key stores' contract that is about pending clients; `testing` puts the parts together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qlik_keys.errors import Outcome, StoreConflict
-from qlik_keys.keystore.testing.values import MADE_AT, ODD_NAMES, ContractFixtures, make_staged
+from qlik_keys.keystore.testing.values import MADE_AT, ODD_NAMES, ContractFixtures, make_pending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,99 +18,99 @@ if TYPE_CHECKING:
     from qlik_keys.keystore.testing.values import Backdoor
 
 
-class StagedContract(ContractFixtures):
+class PendingContract(ContractFixtures):
     """What every store does with a client that is being made."""
 
-    def test_nothing_is_staged_at_first(self, store: KeyStore, host: str) -> None:
-        """A tenant that nobody has used has nothing staged, and asking is no error."""
-        assert list(store.staged(host)) == []
-        assert store.read_staged(host, "nightly-etl") is None
+    def test_nothing_is_pending_at_first(self, store: KeyStore, host: str) -> None:
+        """A tenant that nobody has used has nothing pending, and asking is no error."""
+        assert list(store.pending(host)) == []
+        assert store.read_pending(host, "nightly-etl") is None
 
     @pytest.mark.parametrize("name", ODD_NAMES.values(), ids=ODD_NAMES)
-    def test_a_staged_client_is_read_as_it_was_written(self, store: KeyStore, host: str, name: str) -> None:
-        """Whatever a client is called, what is staged for it is found under that name and says the same."""
-        staged = store.stage(make_staged(store, host, name=name))
-        assert staged.version > 0
-        assert store.read_staged(host, name) == staged
-        assert list(store.staged(host)) == [staged]
-        assert store.read_staged(host, f"{name} 2") is None
+    def test_a_pending_client_is_read_as_it_was_written(self, store: KeyStore, host: str, name: str) -> None:
+        """Whatever a client is called, what is pending for it is found under that name and says the same."""
+        pending = store.write_pending(make_pending(store, host, name=name))
+        assert pending.version > 0
+        assert store.read_pending(host, name) == pending
+        assert list(store.pending(host)) == [pending]
+        assert store.read_pending(host, f"{name} 2") is None
 
-    def test_a_client_without_a_key_is_staged_too(self, store: KeyStore, host: str) -> None:
+    def test_a_client_without_a_key_is_pending_too(self, store: KeyStore, host: str) -> None:
         """A client that logs in by secret alone has no key to wait with."""
-        staged = store.stage(replace(make_staged(store, host), key=None))
-        assert store.read_staged(host, staged.name) == staged
+        pending = store.write_pending(replace(make_pending(store, host), key=None))
+        assert store.read_pending(host, pending.name) == pending
 
-    def test_what_is_staged_comes_oldest_first(self, store: KeyStore, host: str) -> None:
+    def test_what_is_pending_comes_oldest_first(self, store: KeyStore, host: str) -> None:
         """The oldest attempt is finished first, whatever its name."""
         for name, hours in (("b", 2), ("c", 0), ("a", 1)):
-            store.stage(make_staged(store, host, name=name, staged_at=MADE_AT + timedelta(hours=hours)))
-        assert [staged.name for staged in store.staged(host)] == ["c", "a", "b"]
+            store.write_pending(make_pending(store, host, name=name, pending_at=MADE_AT + timedelta(hours=hours)))
+        assert [pending.name for pending in store.pending(host)] == ["c", "a", "b"]
 
-    def test_a_staged_client_takes_note_of_its_id(self, store: KeyStore, host: str) -> None:
-        """The id that the tenant gave is added to what is staged, and the key stays."""
-        first = store.stage(make_staged(store, host))
-        second = store.stage(replace(first, client_id="0" * 32))
+    def test_a_pending_client_takes_note_of_its_id(self, store: KeyStore, host: str) -> None:
+        """The id that the tenant gave is added to what is pending, and the key stays."""
+        first = store.write_pending(make_pending(store, host))
+        second = store.write_pending(replace(first, client_id="0" * 32))
         assert second.version > first.version
-        assert store.read_staged(host, first.name) == second
+        assert store.read_pending(host, first.name) == second
 
-    def test_another_attempt_does_not_overwrite_what_is_staged(
+    def test_another_attempt_does_not_overwrite_what_is_pending(
         self, store: KeyStore, other_store: KeyStore, host: str
     ) -> None:
         """Who is second at staging a name is told, and the first one's key stays."""
-        first = store.stage(make_staged(store, host))
+        first = store.write_pending(make_pending(store, host))
         with pytest.raises(StoreConflict) as caught:
-            other_store.stage(make_staged(other_store, host))
+            other_store.write_pending(make_pending(other_store, host))
         assert caught.value.outcome is Outcome.NOT_APPLIED
-        assert store.read_staged(host, first.name) == first
+        assert store.read_pending(host, first.name) == first
 
     def test_staging_the_same_again_is_no_conflict(self, store: KeyStore, other_store: KeyStore, host: str) -> None:
         """After a lost answer the conflict is with oneself."""
-        staged = make_staged(store, host)
-        first = store.stage(staged)
-        assert other_store.stage(staged) == first
+        pending = make_pending(store, host)
+        first = store.write_pending(pending)
+        assert other_store.write_pending(pending) == first
 
-    def test_a_stale_staged_client_is_not_written(self, store: KeyStore, host: str) -> None:
+    def test_a_stale_pending_client_is_not_written(self, store: KeyStore, host: str) -> None:
         """Of two changes to one version the second is told."""
-        first = store.stage(make_staged(store, host))
-        second = store.stage(replace(first, client_id="0" * 32))
+        first = store.write_pending(make_pending(store, host))
+        second = store.write_pending(replace(first, client_id="0" * 32))
         with pytest.raises(StoreConflict):
-            store.stage(replace(first, client_id="1" * 32))
-        assert store.read_staged(host, first.name) == second
+            store.write_pending(replace(first, client_id="1" * 32))
+        assert store.read_pending(host, first.name) == second
 
     def test_unstaging_leaves_nothing(self, store: KeyStore, backdoor: Backdoor, host: str) -> None:
-        """No version of a staged document outlives it; once more is quiet."""
-        first = store.stage(make_staged(store, host))
-        second = store.stage(replace(first, client_id="0" * 32))
+        """No version of a pending document outlives it; once more is quiet."""
+        first = store.write_pending(make_pending(store, host))
+        second = store.write_pending(replace(first, client_id="0" * 32))
         assert first.key is not None
         assert first.key.kid in backdoor.snapshot(host)
-        store.unstage(second)
+        store.remove_pending(second)
         assert first.key.kid not in backdoor.snapshot(host)
-        assert list(store.staged(host)) == []
-        store.unstage(second)
+        assert list(store.pending(host)) == []
+        store.remove_pending(second)
 
     def test_unstaging_leaves_another_attempt_alone(self, store: KeyStore, other_store: KeyStore, host: str) -> None:
-        """What is staged by now may be somebody's only copy of a key."""
-        mine = store.stage(make_staged(store, host))
-        store.unstage(mine)
-        theirs = other_store.stage(make_staged(other_store, host))
+        """What is pending by now may be somebody's only copy of a key."""
+        mine = store.write_pending(make_pending(store, host))
+        store.remove_pending(mine)
+        theirs = other_store.write_pending(make_pending(other_store, host))
         with pytest.raises(StoreConflict):
-            store.unstage(mine)
-        assert store.read_staged(host, theirs.name) == theirs
+            store.remove_pending(mine)
+        assert store.read_pending(host, theirs.name) == theirs
 
-    def test_a_foreign_document_in_a_staged_place_is_left_alone(
+    def test_a_foreign_document_in_a_pending_place_is_left_alone(
         self, store: KeyStore, backdoor: Backdoor, host: str
     ) -> None:
         """It is refused by every call, passed over in the listing, and never changed."""
-        staged = make_staged(store, host)
-        backdoor.put_foreign_staged(host, staged.name)
+        pending = make_pending(store, host)
+        backdoor.put_foreign_pending(host, pending.name)
         before = backdoor.snapshot(host)
         calls: list[Callable[[], object]] = [
-            lambda: store.stage(staged),
-            lambda: store.unstage(staged),
-            lambda: store.read_staged(host, staged.name),
+            lambda: store.write_pending(pending),
+            lambda: store.remove_pending(pending),
+            lambda: store.read_pending(host, pending.name),
         ]
         for call in calls:
             with pytest.raises(StoreConflict):
                 call()
-        assert list(store.staged(host)) == []
+        assert list(store.pending(host)) == []
         assert backdoor.snapshot(host) == before

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from qlik_keys.keys import KeySpec
-from qlik_keys.keystore.base import ClientRecord, KeyOwner, KeyStore, StagedClient, StoredKey
+from qlik_keys.keystore.base import ClientRecord, KeyOwner, KeyStore, PendingClient, StoredKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,8 +52,8 @@ class Backdoor(Protocol):
         """Put a document of somebody else's where that client's record would be."""
         ...
 
-    def put_foreign_staged(self, tenant_host: str, name: str) -> None:
-        """Put a document of somebody else's where that staged client would be."""
+    def put_foreign_pending(self, tenant_host: str, name: str) -> None:
+        """Put a document of somebody else's where that pending client would be."""
         ...
 
     def snapshot(self, tenant_host: str) -> str:
@@ -117,16 +117,16 @@ def make_record(
     )
 
 
-def make_staged(
-    store: KeyStore, host: str, *, name: str = "nightly-etl", staged_at: datetime = MADE_AT
-) -> StagedClient:
-    """Return a staged client that is not written yet, with a key of its own."""
-    return StagedClient(
+def make_pending(
+    store: KeyStore, host: str, *, name: str = "nightly-etl", pending_at: datetime = MADE_AT
+) -> PendingClient:
+    """Return a pending client that is not written yet, with a key of its own."""
+    return PendingClient(
         tenant_host=host,
         name=name,
         specification={"scopes": ["user_default"], "description": "", "impersonation": False, "key": {"alg": "ES384"}},
-        staged_at=staged_at,
-        key=replace(make_key(store), made_at=staged_at),
+        pending_at=pending_at,
+        key=replace(make_key(store), made_at=pending_at),
     )
 
 

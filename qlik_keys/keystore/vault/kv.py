@@ -24,10 +24,10 @@ from qlik_keys.errors import (
     StoreProtocolError,
 )
 from qlik_keys.keys import generate
-from qlik_keys.keystore.base import ClientRecord, KeySummary, StagedClient, StoredKey, staged_document_name
+from qlik_keys.keystore.base import ClientRecord, KeySummary, PendingClient, StoredKey, pending_document_name
 from qlik_keys.keystore.vault.documents import records as documents
 from qlik_keys.keystore.vault.documents.damage import Wounds
-from qlik_keys.keystore.vault.documents.fields import keep_for_ever, moment_made, not_ours
+from qlik_keys.keystore.vault.documents.fields import keep_permanently, moment_made, not_ours
 from qlik_keys.keystore.vault.documents.folder import Found, Put
 from qlik_keys.keystore.vault.documents.names import NameEntries
 from qlik_keys.keystore.vault.http.connection import after_effect
@@ -64,7 +64,7 @@ class KvKeys:
     # --- keys ---
 
     def make_key(self, spec: KeySpec) -> StoredKey:
-        """Make a key in memory; `stage` or `write` stores it."""
+        """Make a key in memory; `write_pending` or `write` stores it."""
         made_at = utc_now(self._clock)
         private = generate(spec, made_on=made_at.date())
         return StoredKey(public=private.public, state="next", made_at=made_at, private=private)
@@ -80,34 +80,34 @@ class KvKeys:
             raise ValueError(f"the key {key.kid} lacks its private half: it was not read from this store")
         return key.private.signer()
 
-    # --- staged clients ---
+    # --- pending clients ---
 
-    def stage(self, staged: StagedClient) -> StagedClient:
-        """Write a staged client, and read it back when it comes with its key; later writes only note its id."""
-        documents.check_staged(staged)
-        path = self._staged_path(staged.tenant_host, staged_document_name(staged.name))
+    def write_pending(self, pending: PendingClient) -> PendingClient:
+        """Write a pending client, and read it back when it comes with its key; later writes only note its id."""
+        documents.check_pending(pending)
+        path = self._pending_path(pending.tenant_host, pending_document_name(pending.name))
 
-        def read(version: int | None) -> Found[StagedClient] | None:
-            return self._find_staged(staged.tenant_host, staged_document_name(staged.name), version)
+        def read(version: int | None) -> Found[PendingClient] | None:
+            return self._find_pending(pending.tenant_host, pending_document_name(pending.name), version)
 
-        def is_wanted(there: StagedClient) -> bool:
-            return documents.same_staged(there, staged)
+        def is_wanted(there: PendingClient) -> bool:
+            return documents.same_pending(there, pending)
 
         put = self._writes.write(
-            path, cas=staged.version, make=lambda: documents.encode_staged(staged), read=read, is_wanted=is_wanted
+            path, cas=pending.version, make=lambda: documents.encode_pending(pending), read=read, is_wanted=is_wanted
         )
-        if staged.version == 0 and isinstance(put, Put):
+        if pending.version == 0 and isinstance(put, Put):
             self._writes.read_back(path, lambda: read(put.version), is_wanted)
-        return replace(staged, version=put.version)
+        return replace(pending, version=put.version)
 
-    def staged(
+    def pending(
         self, tenant_host: str, *, on_damaged: Callable[[StoreError], None] | None = None
-    ) -> Sequence[StagedClient]:
-        """Return what is staged, oldest first; documents that are not ours, or cannot be read, are passed over."""
+    ) -> Sequence[PendingClient]:
+        """Return what is pending, oldest first; documents that are not ours, or cannot be read, are passed over."""
         found = []
-        for name in self._folder.names(f"{self._host_path(tenant_host)}/{documents.STAGED_FOLDER}"):
+        for name in self._folder.names(f"{self._host_path(tenant_host)}/{documents.PENDING_FOLDER}"):
             try:
-                there = self._find_staged(tenant_host, name)
+                there = self._find_pending(tenant_host, name)
             except StoreConflict:
                 continue  # somebody else's
             except (StoreNotFound, StoreProtocolError, StoreDenied) as problem:
@@ -116,23 +116,23 @@ class KvKeys:
                 continue
             if there is not None:
                 found.append(there.content)
-        return sorted(found, key=lambda staged: staged.staged_at)
+        return sorted(found, key=lambda pending: pending.pending_at)
 
-    def read_staged(self, tenant_host: str, name: str) -> StagedClient | None:
-        """Return what is staged under that client name, None for nothing."""
-        found = self._find_staged(tenant_host, staged_document_name(name))
+    def read_pending(self, tenant_host: str, name: str) -> PendingClient | None:
+        """Return what is pending under that client name, None for nothing."""
+        found = self._find_pending(tenant_host, pending_document_name(name))
         return None if found is None else found.content
 
-    def unstage(self, staged: StagedClient, *, look_after: bool = True) -> None:
-        """Destroy a staged document with all its versions, unless it is another attempt's by now."""
-        document_name = staged_document_name(staged.name)
-        found = self._find_staged(staged.tenant_host, document_name)
+    def remove_pending(self, pending: PendingClient, *, look_after: bool = True) -> None:
+        """Destroy a pending document with all its versions, unless it is another attempt's by now."""
+        document_name = pending_document_name(pending.name)
+        found = self._find_pending(pending.tenant_host, document_name)
         if found is None:
             return
-        path = self._staged_path(staged.tenant_host, document_name)
-        if not documents.same_attempt(found.content, staged):
+        path = self._pending_path(pending.tenant_host, document_name)
+        if not documents.same_attempt(found.content, pending):
             raise StoreConflict(
-                f"Another attempt at the client {staged.name!r} is staged by now, so it is left alone.",
+                f"Another attempt at the client {pending.name!r} is pending by now, so it is left alone.",
                 path=self._folder.full_path(path),
                 hint="Let that one finish.",
             )
@@ -141,9 +141,9 @@ class KvKeys:
         else:
             self._folder.delete(path)
 
-    def staged_as(self, tenant_host: str, document_name: str) -> StagedClient | None:
-        """Return what is staged in the document of that name (`staged_document_name`), None for nothing."""
-        found = self._find_staged(tenant_host, document_name)
+    def pending_as(self, tenant_host: str, document_name: str) -> PendingClient | None:
+        """Return what is pending in the document of that name (`pending_document_name`), None for nothing."""
+        found = self._find_pending(tenant_host, document_name)
         return None if found is None else found.content
 
     # --- records ---
@@ -393,19 +393,19 @@ class KvKeys:
 
     def _with_end(self, record: ClientRecord, path: str, told: Put | Found[Any]) -> ClientRecord:
         """Return the record with the moment at which Vault deletes it by itself, which every answer tells."""
-        remedy = keep_for_ever(self._folder.mount, path, told.version) if told.gone_at is not None else ""
+        remedy = keep_permanently(self._folder.mount, path, told.version) if told.gone_at is not None else ""
         if (record.gone_at, record.remedy) == (told.gone_at, remedy):
             return record
         return replace(record, gone_at=told.gone_at, remedy=remedy)
 
-    def _find_staged(
+    def _find_pending(
         self, tenant_host: str, document_name: str, version: int | None = None
-    ) -> Found[StagedClient] | None:
-        path = self._staged_path(tenant_host, document_name)
+    ) -> Found[PendingClient] | None:
+        path = self._pending_path(tenant_host, document_name)
         full_path = self._folder.full_path(path)
         return self._folder.read(
             path,
-            lambda document, number: documents.decode_staged(
+            lambda document, number: documents.decode_pending(
                 document, host=tenant_host, document_name=document_name, version=number, path=full_path
             ),
             version=version,
@@ -417,5 +417,5 @@ class KvKeys:
     def _record_path(self, tenant_host: str, client_id: str) -> str:
         return f"{self._host_path(tenant_host)}/{documents.check_segment(client_id, what='client id')}"
 
-    def _staged_path(self, tenant_host: str, document_name: str) -> str:
-        return f"{self._host_path(tenant_host)}/{documents.STAGED_FOLDER}/{document_name}"
+    def _pending_path(self, tenant_host: str, document_name: str) -> str:
+        return f"{self._host_path(tenant_host)}/{documents.PENDING_FOLDER}/{document_name}"

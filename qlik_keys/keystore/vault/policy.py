@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 
 from qlik_keys.core.arguments import TEXT, require
 from qlik_keys.errors import ConfigurationError
-from qlik_keys.keystore.base import staged_document_name
-from qlik_keys.keystore.vault.documents.records import NAMES_FOLDER, STAGED_FOLDER, check_folder, check_segment
+from qlik_keys.keystore.base import pending_document_name
+from qlik_keys.keystore.vault.documents.records import NAMES_FOLDER, PENDING_FOLDER, check_folder, check_segment
 from qlik_keys.keystore.vault.transit import plain
 
 Role = Literal["admin", "consumer", "auditor"]
@@ -84,12 +84,12 @@ def vault_policy(
         in_kv = _admin_in_kv(kv, place)
         in_transit = _admin_in_transit(engine, name)
     elif role == "consumer":
-        its = f"{name}{staged_document_name(client_name)}." if client_id else name
+        its = f"{name}{pending_document_name(client_name)}." if client_id else name
         in_kv = [
             _Rule("Read a client's secret: the key, or where Vault keeps it.", f"{kv}/data/{place}/{client}", _READ)
         ]
         if client_name or not client_id:
-            entry = f"{kv}/metadata/{place}/{NAMES_FOLDER}/{staged_document_name(client_name) if client_id else '+'}/"
+            entry = f"{kv}/metadata/{place}/{NAMES_FOLDER}/{pending_document_name(client_name) if client_id else '+'}/"
             in_kv.append(_Rule("Find the client by its name.", entry, ("list",)))
         in_transit = [_Rule("Have Vault sign with its key.", f"{engine}/sign/{its}*", ("update",))]
     else:
@@ -97,7 +97,7 @@ def vault_policy(
             _Rule("See which clients have keys.", f"{kv}/metadata/{place}/", ("list",)),
             _Rule("See their names, kids, ages and custody; no key is in these.", f"{kv}/metadata/{place}/+", _READ),
             # Not their content: until a client is made, its private key is in there.
-            _Rule("See how many clients wait to be made.", f"{kv}/metadata/{place}/{STAGED_FOLDER}/", ("list",)),
+            _Rule("See how many clients wait to be made.", f"{kv}/metadata/{place}/{PENDING_FOLDER}/", ("list",)),
         ]
         in_transit = [
             _Rule("See whether a key could leave Vault; only public halves are told.", f"{engine}/keys/{name}*", _READ)
@@ -133,5 +133,5 @@ def _admin_in_transit(mount: str, name: str) -> list[_Rule]:
         ),
         _Rule("Find keys that nothing names any more.", f"{mount}/keys", ("list",)),
         _Rule("Wrap a key of your own on its way in.", f"{mount}/wrapping_key", _READ),
-        _Rule("Prove a new key by a login.", f"{mount}/sign/{name}*", ("update",)),
+        _Rule("Verify a new key by a login.", f"{mount}/sign/{name}*", ("update",)),
     ]

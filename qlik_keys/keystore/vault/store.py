@@ -2,7 +2,7 @@
 
 It says nothing to Vault before its first use, reads nothing from the environment (`settings` does that, and says so),
 and sends neither token nor key anywhere but to the address it was given. What lies where is in design.md, "The key
-store"; how, in the modules beside this one.
+store"; how, in the modules next to this one.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         Custody,
         KeyOwner,
         KeySummary,
-        StagedClient,
+        PendingClient,
         StoreCall,
         StoredKey,
         StoreHealth,
@@ -183,7 +183,9 @@ class VaultKeyStore:
         return self._custody
 
     def make_key(self, spec: KeySpec, owner: KeyOwner, *, custody: Custody | None = None) -> StoredKey:
-        """Make a key in state "next": with custody kv in memory, until `stage` or `write` stores it; else in Vault.
+        """Make a key in state "next".
+
+        With custody kv it is in memory, until `write_pending` or `write` stores it; else in Vault.
 
         Args:
             spec: the kind of key.
@@ -215,24 +217,24 @@ class VaultKeyStore:
         """
         return self._transit.ways_out(reference)
 
-    def stage(self, staged: StagedClient) -> StagedClient:
-        """Write a staged document, read it back, and return it with its new version.
+    def write_pending(self, pending: PendingClient) -> PendingClient:
+        """Write a pending document, read it back, and return it with its new version.
 
         Raises:
             StoreConflict: another writer was first.
             StoreError: it was not written, or by `outcome` may have been.
             ValueError, TypeError: it cannot be written: a key without private half, a specification that is not JSON.
         """
-        written = self._keys.stage(staged)
-        if staged.version == 0 and staged.key is not None and self._was_swept(staged.key):
-            self._keys.unstage(written)
+        written = self._keys.write_pending(pending)
+        if pending.version == 0 and pending.key is not None and self._was_swept(pending.key):
+            self._keys.remove_pending(written)
             raise swept()
         return written
 
-    def staged(
+    def pending(
         self, tenant_host: str, *, on_damaged: Callable[[StoreError], None] | None = None
-    ) -> Sequence[StagedClient]:
-        """Return everything that is staged for that tenant and can be read, oldest first.
+    ) -> Sequence[PendingClient]:
+        """Return everything that is pending for that tenant and can be read, oldest first.
 
         Args:
             tenant_host: host of the tenant.
@@ -241,25 +243,25 @@ class VaultKeyStore:
         Raises:
             StoreError: the documents cannot be listed, or Vault cannot be asked for one.
         """
-        return self._keys.staged(tenant_host, on_damaged=on_damaged)
+        return self._keys.pending(tenant_host, on_damaged=on_damaged)
 
-    def read_staged(self, tenant_host: str, name: str) -> StagedClient | None:
-        """Return what is staged for that client name, None for nothing.
+    def read_pending(self, tenant_host: str, name: str) -> PendingClient | None:
+        """Return what is pending for that client name, None for nothing.
 
         Raises:
             StoreDeleted: it was soft-deleted.
             StoreError: it cannot be read.
         """
-        return self._keys.read_staged(tenant_host, name)
+        return self._keys.read_pending(tenant_host, name)
 
-    def unstage(self, staged: StagedClient, *, look_after: bool = True) -> None:
-        """Destroy a staged document with all its versions, and look that it is gone; quiet when there is none.
+    def remove_pending(self, pending: PendingClient, *, look_after: bool = True) -> None:
+        """Destroy a pending document with all its versions, and look that it is gone; quiet when there is none.
 
         Raises:
-            StoreConflict: another attempt at that client is staged by now; it is left alone.
+            StoreConflict: another attempt at that client is pending by now; it is left alone.
             StoreError: it may still be there.
         """
-        self._keys.unstage(staged, look_after=look_after)
+        self._keys.remove_pending(pending, look_after=look_after)
 
     def discard_key(self, key: StoredKey) -> None:
         """Destroy a key that no document names any more; nothing is to be done where it was in a document alone.
@@ -315,7 +317,7 @@ class VaultKeyStore:
             ValueError: it cannot be written: a key without private half, two current keys.
         """
         written = self._keys.write(record, read_back=read_back, is_first=is_first)
-        # A key that is current in a new record was staged before, and named there, so that no sweep has met it.
+        # A key that is current in a new record was pending before, and named there, so that no sweep has met it.
         new = [key for key in record.keys.values() if key.state == "next"] if record.version == 0 else []
         if any(self._was_swept(key) for key in new):
             self._keys.withdraw(written)
@@ -369,10 +371,11 @@ class VaultKeyStore:
             StoreConflict: the document at that path is not ours.
             StoreError: it may still be there.
         """
-        # The keys first: what is cut off here is still named by the record, and is found when it is asked for again.
+        # The keys first: what is interrupted here is still named by the record, and is found when it is asked for
+        # again.
         references = self._keys.references(tenant_host, client_id)
-        # A client that was made twice has two records for a while, of one key, which what is staged names too.
-        kept = {each.key.reference for each in self._keys.staged(tenant_host) if each.key} if references else set()
+        # A client that was made twice has two records for a while, of one key, which what is pending names too.
+        kept = {each.key.reference for each in self._keys.pending(tenant_host) if each.key} if references else set()
         with contextlib.ExitStack() as stack:
             for reference in references:
                 if reference not in kept:
@@ -454,7 +457,7 @@ class VaultKeyStore:
     def sparing(self, reserve: int) -> AbstractContextManager[None]:
         """Have every call that this thread makes in the block raise `StoreSpared` sooner than leave fewer uses.
 
-        A token that we log in anew for is replaced when it is used up, and not spared.
+        A token that we log in again for is replaced when it is used up, and not spared.
 
         Args:
             reserve: how many requests the Vault token shall be good for afterwards. The first look at it, by which
@@ -463,7 +466,7 @@ class VaultKeyStore:
         return self._api.sparing(reserve)
 
     def renew_token(self) -> bool:
-        """Renew the Vault token now, or log in anew; return whether it has its whole life before it, or does not end.
+        """Renew the Vault token now, or log in again; return whether it has its whole life before it, or does not end.
 
         Raises:
             StoreError: Vault would not, or cannot be asked.
@@ -473,7 +476,7 @@ class VaultKeyStore:
     def revoke_token(self) -> bool:
         """Revoke the token that our own `login` got; a token that was passed in is left alone.
 
-        The next use of the store logs in anew. Whatever Vault leased to that token ends with it.
+        The next use of the store logs in again. Whatever Vault leased to that token ends with it.
 
         Returns:
             Whether one was revoked.
@@ -484,7 +487,7 @@ class VaultKeyStore:
         return self._keeper.revoke()
 
     def close(self) -> None:
-        """Close the connections and forget the token; a later use begins anew."""
+        """Close the connections and forget the token; a later use begins again."""
         self._keeper.forget()
         self._api.close()
 

@@ -1,9 +1,9 @@
 """Finding keys in Transit that no document names, and destroying them without harming who is just about to name one.
 
-A run that is cut off between "Vault has made the key" and "a document names it" leaves a key that nobody can use and
-whose public half is nowhere. Before such a key is destroyed, the document that could still come to name it is written
-again as it is: whoever had read it before loses the compare-and-set. Where there is no such document yet, its writer
-looks after the first write whether the key is still there (`VaultKeyStore.stage`).
+A run that is interrupted between "Vault has made the key" and "a document names it" leaves a key that nobody can use
+and whose public half is nowhere. Before such a key is destroyed, the document that could still come to name it is
+written again as it is: whoever had read it before loses the compare-and-set. Where there is no such document yet, its
+writer looks after the first write whether the key is still there (`VaultKeyStore.write_pending`).
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ def sweep(documents: KvKeys, transit: TransitKeys, tenant_host: str) -> Sequence
 def _named(documents: KvKeys, tenant_host: str) -> tuple[set[str], bool]:
     """Return the names of keys in all documents of a tenant, and whether all of them could be read.
 
-    Staged documents first: a name goes from there to a record, and is in both for a while.
+    Pending documents first: a name goes from there to a record, and is in both for a while.
     """
     damaged: list[StoreError] = []
-    all_staged = documents.staged(tenant_host, on_damaged=damaged.append)
-    named = {staged.key.reference for staged in all_staged if staged.key is not None}
+    all_pending = documents.pending(tenant_host, on_damaged=damaged.append)
+    named = {pending.key.reference for pending in all_pending if pending.key is not None}
     is_whole = not damaged
     for client_id in documents.client_ids(tenant_host):
         try:
@@ -67,7 +67,7 @@ def _named(documents: KvKeys, tenant_host: str) -> tuple[set[str], bool]:
         except (StoreDeleted, StoreConflict, StoreProtocolError, StoreDenied, ConfigurationError):
             is_whole = False  # it could be undeleted or rolled back, or is somebody else's
         except StoreNotFound:
-            continue  # announced and never written, or gone for good
+            continue  # announced and never written, or gone permanently
         else:
             named |= {key.reference for key in record.keys.values()}
     return named - {""}, is_whole
@@ -81,9 +81,9 @@ def _fenced(documents: KvKeys, transit: TransitKeys, tenant_host: str, name: Tra
                 if transit.is_of(name, client_id):
                     _rewrite(documents, tenant_host, client_id)
         else:
-            staged = documents.staged_as(tenant_host, name.document_name)
-            if staged is not None:
-                documents.stage(staged)
+            pending = documents.pending_as(tenant_host, name.document_name)
+            if pending is not None:
+                documents.write_pending(pending)
     except (StoreDeleted, StoreConflict, StoreProtocolError, StoreDenied):
         return False  # somebody is at it, or it could be undeleted or rolled back: another time
     return True

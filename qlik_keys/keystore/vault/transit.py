@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from qlik_keys.core.clock import utc_now
 from qlik_keys.errors import KeyMaterialError, Outcome, StoreConflict, StoreError, StoreNotFound, StoreProtocolError
 from qlik_keys.keys import PublicJwk
-from qlik_keys.keystore.base import KeyOwner, StoredKey, staged_document_name
+from qlik_keys.keystore.base import KeyOwner, StoredKey, pending_document_name
 from qlik_keys.keystore.vault.documents.fields import moment_made
 from qlik_keys.keystore.vault.http import refusals as rights
 from qlik_keys.keystore.vault.http.connection import after_effect
@@ -46,7 +46,7 @@ class TransitName(NamedTuple):
     """What a key's name says.
 
     Attributes:
-        document_name: the name of the staged document of its client's name.
+        document_name: the name of the pending document of its client's name.
         client_id: the client's id as the name has it, "" for a key that was made before there was one.
     """
 
@@ -152,7 +152,7 @@ class TransitKeys:
         return [way for way, is_open in ways.items() if is_open]
 
     def destroy(self, name: str) -> None:
-        """Destroy a key for good; quiet when there is none.
+        """Destroy a key permanently; quiet when there is none.
 
         Raises:
             StoreError: it may still be there.
@@ -240,7 +240,7 @@ class TransitKeys:
     def _new_name(self, owner: KeyOwner) -> str:
         client = plain(owner.client_id).replace(".", "_") if owner.client_id else _NEW
         chance = uuid.uuid4().hex[:8]
-        return f"{self._beginning(owner.tenant_host)}{staged_document_name(owner.client_name)}.{client}.{chance}"
+        return f"{self._beginning(owner.tenant_host)}{pending_document_name(owner.client_name)}.{client}.{chance}"
 
     def _odd(self, name: str) -> StoreProtocolError:
         return StoreProtocolError(

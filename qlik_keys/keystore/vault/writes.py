@@ -15,14 +15,14 @@ from qlik_keys.errors import (
     StoreSealed,
     StoreUnreachable,
 )
-from qlik_keys.keystore.base import ClientRecord, StagedClient
+from qlik_keys.keystore.base import ClientRecord, PendingClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qlik_keys.keystore.vault.documents.folder import Found, Put, VaultFolder
 
-Content = TypeVar("Content", ClientRecord, StagedClient)
+Content = TypeVar("Content", ClientRecord, PendingClient)
 
 
 class CarefulWrites:

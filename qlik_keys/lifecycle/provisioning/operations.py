@@ -15,8 +15,8 @@ from qlik_keys.errors import (
     TenantNotFound,
 )
 from qlik_keys.keys import KeySpec, PrivateKey, wrong_key
-from qlik_keys.lifecycle.context import Workplace
-from qlik_keys.lifecycle.deletion import staged_of
+from qlik_keys.lifecycle.context import OperationContext
+from qlik_keys.lifecycle.deletion import pending_of
 from qlik_keys.lifecycle.duplicates import find_duplicates, remove_duplicate
 from qlik_keys.lifecycle.many import Hopeless, PartlyFailed, read_if_ours
 from qlik_keys.lifecycle.missing_clients import gone_or_unknown
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.core.clock import Clock
     from qlik_keys.errors import StoreError
-    from qlik_keys.keystore.base import ClientRecord, KeyStore, StagedClient
+    from qlik_keys.keystore.base import ClientRecord, KeyStore, PendingClient
     from qlik_keys.lifecycle.events import StepEvent
     from qlik_keys.lifecycle.provisioning.run import Provisioned
     from qlik_keys.tenant import OAuthClient, QlikTenant
@@ -59,9 +59,9 @@ def provision(
 ) -> Provisioned:
     """Make a machine-to-machine client, all nine steps of Qlik's tutorial, with its private key in the store.
 
-    The key goes into the store before its public half goes to the tenant; the client is proved by a login with what the
-    store returns. Asked for again, it finishes what was cut off, or returns the same client. That first login makes the
-    client's bot user on the tenant, which in some subscriptions takes a licence.
+    The key goes into the store before its public half goes to the tenant; the client is verified by a login with what
+    the store returns. Asked for again, it finishes what was interrupted, or returns the same client. That first login
+    makes the client's bot user on the tenant, which in some subscriptions takes a licence.
 
     Args:
         tenant: the tenant, with a TenantAdmin's credential.
@@ -85,7 +85,7 @@ def provision(
     Raises:
         ConfigurationError: a value is out of bounds.
         TypeError: the key is none, for instance a PEM text; it is not quoted.
-        NeedsPerson: a client of that name is not ours, or is ours with another specification.
+        ManualActionRequired: a client of that name is not ours, or is ours with another specification.
         Interrupted: cancelled between two steps.
         TenantError, TokenError, StoreError: a step failed; asked for again, it goes on from there.
 
@@ -107,7 +107,7 @@ def provision(
         trusted=trusted,
         rotate_after=rotate_after,
     )
-    work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
+    work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
     shared = shared_key_warnings(tenant, key, specification.name)
     made = work.provisioning(specification, key).run()
     return replace(made, warnings=(*scope_warnings(specification.scopes), *made.warnings, *shared))
@@ -115,7 +115,7 @@ def provision(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumed:
-    """One operation that had been cut off, and what became of it.
+    """One operation that had been interrupted, and what became of it.
 
     Attributes:
         operation: "provision", "remove_duplicate", or the operation that was started: "rotate", "retire", "revoke",
@@ -157,19 +157,19 @@ def resume(
 ) -> list[Resumed]:
     """Finish every operation on this tenant that was interrupted, as it was meant, whoever started it.
 
-    It finishes the staged clients and the operation that each client's record tells. Then it lists the tenant's clients
-    once, takes away again the keys that were taken away and are registered all the same, and removes the clients that a
-    lost answer made of a key that is already another client's.
+    It finishes the pending clients and the operation that each client's record tells. Then it lists the tenant's
+    clients once, takes away again the keys that were taken away and are registered all the same, and removes the
+    clients that a lost answer made of a key that is already another client's.
 
     Returns:
-        One entry an operation; none when nothing had been cut off.
+        One entry an operation; none when nothing had been interrupted.
 
     Raises:
         ResumeError: some could not be finished; its `results` has all of them.
         Interrupted: cancelled between two steps.
         TenantError, StoreError: the tenant or the store could not be asked at all.
     """
-    return resume_in(Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock))
+    return resume_in(OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock))
 
 
 def resume_client(
@@ -181,17 +181,17 @@ def resume_client(
     cancel: threading.Event | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> list[Resumed]:
-    """Finish what was cut off of one client, and touch no other.
+    """Finish what was interrupted of one client, and touch no other.
 
     Returns:
-        One entry an operation; none when nothing had been cut off.
+        One entry an operation; none when nothing had been interrupted.
 
     Raises:
         ResumeError: it could not be finished; its `results` has why.
         Interrupted: cancelled between two steps.
         TenantError, StoreError: the tenant or the store could not be asked at all.
     """
-    work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
+    work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
     results: list[Resumed] = []
     clients: list[OAuthClient] = []
     try:
@@ -200,7 +200,7 @@ def resume_client(
         if not _is_being_deleted(work, client_id):
             raise gone_or_unknown(problem, store, tenant.host, client_id) from None
     else:
-        results = _finish_staged(work, staged_of(work, clients[0]), Hopeless(store, tenant.host))
+        results = _finish_pending(work, pending_of(work, clients[0]), Hopeless(store, tenant.host))
     done, records = _finish_rotations(work, [client_id], Hopeless(store, tenant.host))
     results += done
     results += _take_away_again(work, clients, records)
@@ -208,7 +208,7 @@ def resume_client(
     return results
 
 
-def _is_being_deleted(work: Workplace, client_id: str) -> bool:
+def _is_being_deleted(work: OperationContext, client_id: str) -> bool:
     try:
         record = work.read(client_id)
     except StoreNotFound:
@@ -216,14 +216,14 @@ def _is_being_deleted(work: Workplace, client_id: str) -> bool:
     return record.operation is not None and record.operation.name == "delete"
 
 
-def resume_in(work: Workplace) -> list[Resumed]:
+def resume_in(work: OperationContext) -> list[Resumed]:
     """See `resume`."""
     store, host = work.store, work.tenant.host
     hopeless = Hopeless(store, host)
     damaged: list[StoreError] = []
-    all_staged = store.staged(host, on_damaged=damaged.append)
+    all_pending = store.pending(host, on_damaged=damaged.append)
     results = [Resumed(operation="provision", name=problem.path, error=problem) for problem in damaged]
-    results += _finish_staged(work, all_staged, hopeless)
+    results += _finish_pending(work, all_pending, hopeless)
     client_ids = store.client_ids(host)
     done, records = _finish_rotations(work, client_ids, hopeless)
     results += done
@@ -236,9 +236,9 @@ def resume_in(work: Workplace) -> list[Resumed]:
     return results
 
 
-def _set_right(work: Workplace, names: Mapping[str, str]) -> list[Resumed]:
+def _set_right(work: OperationContext, names: Mapping[str, str]) -> list[Resumed]:
     """Write the name entries that are missing, and destroy the keys that no document names."""
-    if work.rehearses:
+    if work.is_dry_run:
         return []
     failures = []
     jobs: dict[str, Callable[[], object]] = {
@@ -253,22 +253,22 @@ def _set_right(work: Workplace, names: Mapping[str, str]) -> list[Resumed]:
     return failures
 
 
-def _finish_staged(work: Workplace, all_staged: Iterable[StagedClient], hopeless: Hopeless) -> list[Resumed]:
+def _finish_pending(work: OperationContext, all_pending: Iterable[PendingClient], hopeless: Hopeless) -> list[Resumed]:
     """Finish clients that are being made."""
     results = []
-    for staged in all_staged:
+    for pending in all_pending:
         if hopeless.found:
             break
-        item = Resumed(operation="provision", name=staged.name, client_id=staged.client_id)
-        run = work.provisioning(ClientSpecification.from_document(staged.specification), None)
+        item = Resumed(operation="provision", name=pending.name, client_id=pending.client_id)
+        run = work.provisioning(ClientSpecification.from_document(pending.specification), None)
         finished = _tried(work, item, run.resume)
-        hopeless.saw(staged.client_id, finished.error)
+        hopeless.saw(pending.client_id, finished.error)
         if finished.result is not None or finished.error is not None:
             results.append(finished)
     return results
 
 
-def _tried(work: Workplace, item: Resumed, finish_it: Callable[[], Provisioned | Rotated | None]) -> Resumed:
+def _tried(work: OperationContext, item: Resumed, finish_it: Callable[[], Provisioned | Rotated | None]) -> Resumed:
     """Return what became of one operation.
 
     Raises:
@@ -284,7 +284,7 @@ def _tried(work: Workplace, item: Resumed, finish_it: Callable[[], Provisioned |
 
 
 def _finish_rotations(
-    work: Workplace, client_ids: Iterable[str], hopeless: Hopeless
+    work: OperationContext, client_ids: Iterable[str], hopeless: Hopeless
 ) -> tuple[list[Resumed], dict[str, ClientRecord]]:
     """Finish what each client's record says is in progress; return it, and by client id each record that stays."""
     results: list[Resumed] = []
@@ -296,7 +296,7 @@ def _finish_rotations(
         try:
             record = read_if_ours(functools.partial(work.store.read, work.tenant.host), client_id)
         except StoreNotFound:
-            continue  # deleted: it does not say that anything was begun
+            continue  # deleted: it does not say that anything was started
         except ConfigurationError:
             raise
         except QlikKeysError as problem:
@@ -313,7 +313,7 @@ def _finish_rotations(
                 del records[client_id]
             results.append(_tried(work, item, lambda record=record: finish(work, record)))  # type: ignore[misc]
             hopeless.saw(client_id, results[-1].error)
-        elif record.is_shown_wrong and not work.rehearses:
+        elif record.is_shown_wrong and not work.is_dry_run:
             try:
                 work.store.show(record)
             except QlikKeysError as problem:
@@ -323,7 +323,7 @@ def _finish_rotations(
 
 
 def _take_away_again(
-    work: Workplace, clients: Iterable[OAuthClient], records: Mapping[str, ClientRecord]
+    work: OperationContext, clients: Iterable[OAuthClient], records: Mapping[str, ClientRecord]
 ) -> list[Resumed]:
     """Take away keys that are registered though they had been taken away.
 
@@ -343,7 +343,7 @@ def _take_away_again(
 
 
 def _remove_duplicates(
-    work: Workplace, clients: Iterable[OAuthClient], records: Mapping[str, ClientRecord]
+    work: OperationContext, clients: Iterable[OAuthClient], records: Mapping[str, ClientRecord]
 ) -> list[Resumed]:
     """Remove the clients that a second attempt made of a key of ours."""
     results = []

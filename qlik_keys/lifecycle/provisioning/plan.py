@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from qlik_keys.keystore.base import ClientRecord, Custody, StagedClient
+    from qlik_keys.keystore.base import ClientRecord, Custody, PendingClient
     from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
     from qlik_keys.tenant import OAuthClient
 
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 class Action(StrEnum):
     """The things that a step can do; each changes one side only and can be done again."""
 
-    STAGE = "stage"
+    WRITE_PENDING = "write_pending"
     REGISTER = "register"
-    CLAIM = "claim"
+    BIND = "bind"
     RECORD = "record"
     TRUST = "trust"
     REPLACE_SECRET = "replace_secret"  # noqa: S105  # the name of a step
     REMOVE_DUPLICATE = "remove_duplicate"
-    PROVE = "prove"
-    UNSTAGE = "unstage"
+    VERIFY = "verify"
+    REMOVE_PENDING = "remove_pending"
     MAKE_NEXT = "make_next"
     PUBLISH = "publish"
     SWAP = "swap"
-    PROVE_NEXT = "prove_next"
+    VERIFY_NEXT = "verify_next"
     PROMOTE = "promote"
     END_OVERLAP = "end_overlap"
-    PROVE_CURRENT = "prove_current"
+    VERIFY_CURRENT = "verify_current"
     UNPUBLISH = "unpublish"
     RETIRE = "retire"
     PURGE = "purge"
@@ -51,7 +51,7 @@ class TenantState:
     """What the tenant says.
 
     Attributes:
-        clients: the clients that bear the name or hold the staged key, oldest first.
+        clients: the clients that bear the name or hold the pending key, oldest first.
         consents: the consent method of each of them that was asked for, by client id.
     """
 
@@ -64,11 +64,11 @@ class StoreState:
     """What the store says.
 
     Attributes:
-        staged: the document that waits under the name, if any.
+        pending: the document that waits under the name, if any.
         records: the records of the tenant state's clients, by client id.
     """
 
-    staged: StagedClient | None = None
+    pending: PendingClient | None = None
     records: Mapping[str, ClientRecord] = field(default_factory=dict)
 
 
@@ -82,7 +82,7 @@ class Provision:
         registered: ids of the clients that this run has registered.
         secret_known: this run holds the client secret, which the tenant shows once.
         consent_known: the tenant is known to have the consent that was asked for.
-        proved: the key in the store has logged in.
+        verified: the key in the store has logged in.
     """
 
     specification: ClientSpecification
@@ -90,7 +90,7 @@ class Provision:
     registered: frozenset[str] = frozenset()
     secret_known: bool = False
     consent_known: bool = False
-    proved: bool = False
+    verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,9 @@ class Step:
     client_id: str = ""
 
 
-# What is staged was begun from a stale look, before another actor's client of that name was finished: it has no client.
-DISCARD = Step(Action.UNSTAGE)
+# What is pending was started from a stale look, before another actor's client of that name was finished: it has no
+# client.
+DISCARD = Step(Action.REMOVE_PENDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +135,12 @@ class Conflict:
 
 def plan(tenant: TenantState, store: StoreState, intent: Provision) -> Step | Done | Conflict:
     """Return the next step towards the intent, or that it is done, or why a person must decide."""
-    if store.staged is None:
-        return _plan_unstaged(tenant, store, intent)
-    return _plan_staged(tenant, store, store.staged, intent)
+    if store.pending is None:
+        return _plan_without_pending(tenant, store, intent)
+    return _plan_pending(tenant, store, store.pending, intent)
 
 
-def _plan_unstaged(tenant: TenantState, store: StoreState, intent: Provision) -> Step | Done | Conflict:
+def _plan_without_pending(tenant: TenantState, store: StoreState, intent: Provision) -> Step | Done | Conflict:
     name = intent.specification.name
     ours = [client for client in tenant.clients if client.client_id in store.records]
     others = [client for client in tenant.clients if client.client_id not in store.records]
@@ -147,7 +148,7 @@ def _plan_unstaged(tenant: TenantState, store: StoreState, intent: Provision) ->
     if duplicate:
         return Step(Action.REMOVE_DUPLICATE, duplicate)
     if not tenant.clients:
-        return Step(Action.STAGE)
+        return Step(Action.WRITE_PENDING)
     if not ours:
         return Conflict(
             f"The tenant has a client named {name!r} that is not ours ({others[0].client_id}).",
@@ -190,23 +191,23 @@ def _duplicate(
     return None
 
 
-def _plan_staged(
-    tenant: TenantState, store: StoreState, staged: StagedClient, intent: Provision
+def _plan_pending(
+    tenant: TenantState, store: StoreState, pending: PendingClient, intent: Provision
 ) -> Step | Done | Conflict:
     specification = intent.specification
-    if staged.specification != specification.to_document():
+    if pending.specification != specification.to_document():
         return Conflict(
             f"A client named {specification.name!r} is being made already, with another specification.",
             "Finish that one first (resume), or choose another name.",
         )
-    mine = [client for client in tenant.clients if _is_mine(client, staged, store, intent)]
-    claimed = next((client for client in mine if client.client_id == staged.client_id), None)
-    surplus = [client.client_id for client in tenant.clients if _is_surplus(client, mine, claimed, store, intent)]
+    mine = [client for client in tenant.clients if _is_mine(client, pending, store, intent)]
+    bound = next((client for client in mine if client.client_id == pending.client_id), None)
+    surplus = [client.client_id for client in tenant.clients if _is_surplus(client, mine, bound, store, intent)]
     if surplus:
         return Step(Action.REMOVE_DUPLICATE, surplus[0])
-    if claimed is None:
+    if bound is None:
         if mine:
-            return Step(Action.CLAIM, mine[0].client_id)
+            return Step(Action.BIND, mine[0].client_id)
         if any(client.client_id in store.records for client in tenant.clients):
             return DISCARD
         if tenant.clients:
@@ -216,50 +217,51 @@ def _plan_staged(
                 "Rename that client and resume, or choose another name.",
             )
         return Step(Action.REGISTER)
-    return _plan_claimed(claimed, store, intent)
+    return _plan_bound(bound, store, intent)
 
 
-def _plan_claimed(claimed: OAuthClient, store: StoreState, intent: Provision) -> Step:
-    if claimed.client_id not in store.records:
-        return Step(Action.RECORD, claimed.client_id)
+def _plan_bound(bound: OAuthClient, store: StoreState, intent: Provision) -> Step:
+    if bound.client_id not in store.records:
+        return Step(Action.RECORD, bound.client_id)
     if not intent.consent_known:
-        return Step(Action.TRUST, claimed.client_id)
+        return Step(Action.TRUST, bound.client_id)
     if intent.specification.client_secret and not intent.secret_known:
-        return Step(Action.REPLACE_SECRET, claimed.client_id)
-    if not intent.proved:
-        return Step(Action.PROVE, claimed.client_id)
-    return Step(Action.UNSTAGE, claimed.client_id)
+        return Step(Action.REPLACE_SECRET, bound.client_id)
+    if not intent.verified:
+        return Step(Action.VERIFY, bound.client_id)
+    return Step(Action.REMOVE_PENDING, bound.client_id)
 
 
-def _is_mine(client: OAuthClient, staged: StagedClient, store: StoreState, intent: Provision) -> bool:
-    if staged.key is None and client.client_id in intent.registered:
-        return True  # by secret alone, it has no key to be known by once another one is claimed
-    # The claim comes before the record: one that has a record and is not claimed is another document's.
-    is_recorded_elsewhere = client.client_id in store.records and client.client_id != staged.client_id
-    return is_made_from(client, staged) and not is_recorded_elsewhere
+def _is_mine(client: OAuthClient, pending: PendingClient, store: StoreState, intent: Provision) -> bool:
+    if pending.key is None and client.client_id in intent.registered:
+        return True  # by secret alone, it has no key to be known by once another one is bound
+    # The claim comes before the record: one that has a record and is not bound is another document's.
+    is_recorded_elsewhere = client.client_id in store.records and client.client_id != pending.client_id
+    return is_made_from(client, pending) and not is_recorded_elsewhere
 
 
 def _is_surplus(
-    client: OAuthClient, mine: Sequence[OAuthClient], claimed: OAuthClient | None, store: StoreState, intent: Provision
+    client: OAuthClient, mine: Sequence[OAuthClient], bound: OAuthClient | None, store: StoreState, intent: Provision
 ) -> bool:
-    """Tell whether that client is one too many: made of the staged document beside the claimed one, or of a lost one.
+    """Tell whether that client is one too many: made of the pending document next to the bound one, or of a lost one.
 
     The latter is a client that this run registered from a document that is not there any more: nobody has its key.
     """
     if client in mine:
-        return claimed is not None and client is not claimed
+        return bound is not None and client is not bound
     return client.client_id in intent.registered and client.client_id not in store.records
 
 
-def is_made_from(client: OAuthClient, staged: StagedClient) -> bool:
-    """Tell whether that client was registered from this staged document.
+def is_made_from(client: OAuthClient, pending: PendingClient) -> bool:
+    """Tell whether that client was registered from this pending document.
 
-    A key is proof enough. A client that logs in by secret alone has none, so it must bear the name and be younger than
-    the staged document (with a minute for the clocks' difference), which was written when the name was free.
+    A key is verification enough. A client that logs in by secret alone has none, so it must bear the name and be
+    younger than the pending document (with a minute for the clocks' difference), which was written when the name was
+    free.
     """
-    if staged.key is not None:
-        return staged.key.kid in {key.kid for key in client.public_keys}
-    if staged.client_id:
-        return client.client_id == staged.client_id
-    younger = client.created_at is None or (client.created_at - staged.staged_at).total_seconds() > -60  # noqa: PLR2004
-    return client.client_name == staged.name and not client.public_keys and younger
+    if pending.key is not None:
+        return pending.key.kid in {key.kid for key in client.public_keys}
+    if pending.client_id:
+        return client.client_id == pending.client_id
+    younger = client.created_at is None or (client.created_at - pending.pending_at).total_seconds() > -60  # noqa: PLR2004
+    return client.client_name == pending.name and not client.public_keys and younger

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from qlik_keys.core.clock import utc_now
 from qlik_keys.errors import (
     AssertionRejected,
-    NeedsPerson,
+    ManualActionRequired,
     QlikKeysError,
     StoreConflict,
     StoreDeleted,
@@ -23,7 +23,7 @@ from qlik_keys.errors import (
     TenantNotFound,
 )
 from qlik_keys.keys import KeySpec, PrivateKey
-from qlik_keys.keystore.base import ClientRecord, KeyOwner, KeyStore, StagedClient, StoredKey
+from qlik_keys.keystore.base import ClientRecord, KeyOwner, KeyStore, PendingClient, StoredKey
 from qlik_keys.lifecycle.engine import Run
 from qlik_keys.lifecycle.provisioning.plan import (
     DISCARD,
@@ -37,7 +37,7 @@ from qlik_keys.lifecycle.provisioning.plan import (
     plan,
 )
 from qlik_keys.lifecycle.record_changes import loss_warnings
-from qlik_keys.lifecycle.verification import Proof, prove
+from qlik_keys.lifecycle.verification import LoginVerification, verify
 from qlik_keys.tenant import eq
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provisioned:
-    """A client that is there, proved, with its key in the store.
+    """A client that is there, verified, with its key in the store.
 
     Attributes:
         client_id: its id on the tenant.
@@ -61,7 +61,7 @@ class Provisioned:
         kid: the key id of its current key, "" for a client that logs in by secret alone.
         created: True when this call made or finished it, False when it was there already.
         client_secret: only when this call made one; the tenant shows it once.
-        proof: the first login, None when nothing had to be done or the consent is not trusted.
+        verification: the first login, None when nothing had to be done or the consent is not trusted.
         warnings: what a person should know.
     """
 
@@ -70,18 +70,18 @@ class Provisioned:
     kid: str
     created: bool
     client_secret: Secret | None = None
-    proof: Proof | None = None
+    verification: LoginVerification | None = None
     warnings: tuple[str, ...] = ()
 
 
 class Provisioning(Run):
-    """One run of "provision", from wherever the tenant and the store are to a client that is proved.
+    """One run of "provision", from wherever the tenant and the store are to a client that is verified.
 
     Args:
         tenant: where the client shall be, with an administrator's credential.
         store: where its private key shall be.
         specification: what the client should be.
-        key: what to make its key of; None when the staged document has it, or when there is none.
+        key: what to make its key of; None when the pending document has it, or when there is none.
         on_step: told before and after each step.
         cancel: when set, the run stops between two steps.
         clock: time.
@@ -104,28 +104,28 @@ class Provisioning(Run):
         self._specification = specification
         self._key = key
         self._made_key: StoredKey | None = None
-        # An untrusted client cannot log in, so there is nothing to prove and no consent to set.
+        # An untrusted client cannot log in, so there is nothing to verify and no consent to set.
         self._intent = Provision(
             specification=specification,
             custody=None if key is None else store.custody,
             consent_known=not specification.trusted,
-            proved=not specification.trusted,
+            verified=not specification.trusted,
         )
         self._tenant_state = TenantState()
         self._store_state = StoreState()
         self._client_secret: Secret | None = None
         self._secret_hint = ""
-        self._proof: Proof | None = None
+        self._verification: LoginVerification | None = None
         self._name_was_free_before_staging = False
         self._created = False
         self._only_finishes = False
-        self._was_staged = False
+        self._was_pending = False
 
     def run(self) -> Provisioned:
         """Perform step after step until nothing is left to do.
 
         Raises:
-            NeedsPerson: the name is taken, or somebody else is at it.
+            ManualActionRequired: the name is taken, or somebody else is at it.
             Interrupted: cancelled between two steps.
             TenantError, TokenError, StoreError: a step failed; asked for again, it goes on from there.
         """
@@ -133,7 +133,7 @@ class Provisioning(Run):
         return self._result(done.client_id, created=self._created)
 
     def resume(self) -> Provisioned | None:
-        """Finish what is staged; return None where it is not staged any more, and change nothing.
+        """Finish what is pending; return None where it is not pending any more, and change nothing.
 
         Somebody else has finished it since it was listed, or has deleted the client.
 
@@ -149,28 +149,28 @@ class Provisioning(Run):
         return self._specification.name
 
     def _plan(self) -> Step | Done | Conflict:
-        self._was_staged = self._was_staged or self._store_state.staged is not None
-        if self._only_finishes and not self._was_staged:
+        self._was_pending = self._was_pending or self._store_state.pending is not None
+        if self._only_finishes and not self._was_pending:
             return Done("")
         step = plan(self._tenant_state, self._store_state, self._intent)
-        if self._only_finishes and isinstance(step, Step) and step.action is Action.STAGE:
+        if self._only_finishes and isinstance(step, Step) and step.action is Action.WRITE_PENDING:
             return Done("")
         return step
 
     def _is_last(self, step: Step) -> bool:
-        return step.action is Action.UNSTAGE and step != DISCARD
+        return step.action is Action.REMOVE_PENDING and step != DISCARD
 
     # --- looking ---
 
     def _observe(self) -> None:
-        """Look at the store's staged document, then at the tenant, then at the records.
+        """Look at the store's pending document, then at the tenant, then at the records.
 
         In this order: a document that was there before the tenant was asked says what its clients are.
         """
-        self._observe_beside(self._store.read_staged(self._tenant.host, self._specification.name))
+        self._observe_next_to(self._store.read_pending(self._tenant.host, self._specification.name))
 
-    def _observe_beside(self, staged: StagedClient | None) -> None:
-        """Look at the tenant and then at the records, beside that staged document."""
+    def _observe_next_to(self, pending: PendingClient | None) -> None:
+        """Look at the tenant and then at the records, next to that pending document."""
         name = self._specification.name
         # The name is compared here as well: how a tenant's filter treats upper case is not published.
         found = {
@@ -178,18 +178,18 @@ class Provisioning(Run):
             for client in self._tenant.oauth_clients.iterate(filter=eq("clientName", name))
             if client.client_name == name
         }
-        if staged is not None and staged.client_id and staged.client_id not in found:
-            renamed = self._get(staged.client_id)
+        if pending is not None and pending.client_id and pending.client_id not in found:
+            renamed = self._get(pending.client_id)
             if renamed is not None:
                 found[renamed.client_id] = renamed
         clients = sorted(found.values(), key=_age)
         self._tenant_state = TenantState(clients=clients)
         records = {client.client_id: self._record(client.client_id) for client in clients}
-        if staged is None and len(clients) == 1 and records[clients[0].client_id] is not None:
+        if pending is None and len(clients) == 1 and records[clients[0].client_id] is not None:
             # It seems to be there: whether all that was asked for is, too, is only known with its consent.
             self._tenant_state = replace(self._tenant_state, consents=self._consents(clients[0].client_id))
         self._store_state = StoreState(
-            staged=staged, records={client_id: record for client_id, record in records.items() if record is not None}
+            pending=pending, records={client_id: record for client_id, record in records.items() if record is not None}
         )
 
     def _get(self, client_id: str) -> OAuthClient | None:
@@ -216,62 +216,62 @@ class Provisioning(Run):
 
     def _actions(self) -> Mapping[Action, Callable[[str], None]]:
         return {
-            Action.STAGE: self._stage,
+            Action.WRITE_PENDING: self._write_pending,
             Action.REGISTER: self._register,
-            Action.CLAIM: self._claim,
+            Action.BIND: self._bind,
             Action.RECORD: self._write_record,
             Action.TRUST: self._trust,
             Action.REPLACE_SECRET: self._replace_secret,
             Action.REMOVE_DUPLICATE: self._remove_duplicate,
-            Action.PROVE: self._prove,
-            Action.UNSTAGE: self._unstage,
+            Action.VERIFY: self._verify,
+            Action.REMOVE_PENDING: self._remove_pending,
         }
 
     def _attempt(self, step: Step) -> QlikKeysError | None:
-        self._created = self._created or not (step.action is Action.STAGE or step == DISCARD)
+        self._created = self._created or not (step.action is Action.WRITE_PENDING or step == DISCARD)
         return super()._attempt(step)
 
-    def _stage(self, _: str) -> None:
+    def _write_pending(self, _: str) -> None:
         owner = KeyOwner(self._tenant.host, self._specification.name)
         if self._made_key is None and isinstance(self._key, PrivateKey):
             self._made_key = self._store.import_key(self._key, owner)
         elif self._made_key is None and isinstance(self._key, KeySpec):
             self._made_key = self._store.make_key(self._key, owner)
-        wanted = StagedClient(
+        wanted = PendingClient(
             tenant_host=self._tenant.host,
             name=self._specification.name,
             specification=self._specification.to_document(),
-            staged_at=utc_now(self._clock),
+            pending_at=utc_now(self._clock),
             key=self._made_key,
         )
         try:
-            staged = self._store.stage(wanted)
+            pending = self._store.write_pending(wanted)
         except StoreConflict:
-            staged = None
-        if staged is None:
+            pending = None
+        if pending is None:
             if self._made_key is not None:
                 self._store.discard_key(self._made_key)
                 self._made_key = None
-            if self._store.read_staged(self._tenant.host, wanted.name) is None:
+            if self._store.read_pending(self._tenant.host, wanted.name) is None:
                 raise StoreConflict(f"Somebody else was at {wanted.name!r} and is gone.", hint="Ask again.")
-            raise NeedsPerson(
+            raise ManualActionRequired(
                 f"Somebody else began to make a client named {wanted.name!r} at this moment.",
                 hint="Ask again in a minute: you then get that client, or finish it.",
                 retryable=True,
             )
-        self._store_state = replace(self._store_state, staged=staged)
+        self._store_state = replace(self._store_state, pending=pending)
         self._name_was_free_before_staging = True
 
     def _register(self, _: str) -> None:
         if self._name_was_free_before_staging:
             # Another actor may have done it all between that look and the staging. From now on nobody else can: the
-            # name is looked up once more, and then only clients of this document can come. What is staged was just read
-            # back; whoever has gone on with it since has made a client that this look shows, or wins at the claim.
+            # name is looked up once more, and then only clients of this document can come. What is pending was just
+            # read back; whoever has gone on with it since has made a client that this look shows, or wins at the claim.
             self._name_was_free_before_staging = False
-            self._observe_beside(self._staged)
+            self._observe_next_to(self._pending)
             if self._tenant_state.clients:
-                return  # and the plan decides anew
-        key = self._staged.key
+                return  # and the plan decides again
+        key = self._pending.key
         public = None if key is None else key.public
         created = self._tenant.oauth_clients.create(self._specification.registration(public))
         client = created.client
@@ -281,38 +281,38 @@ class Provisioning(Run):
             self._intent,
             registered=self._intent.registered | {client.client_id},
             secret_known=created.client_secret is not None,
-            consent_known=True,  # asked for in the same call; the proof fails without it
+            consent_known=True,  # asked for in the same call; the verification fails without it
         )
         self._tenant_state = TenantState(clients=sorted((*self._tenant_state.clients, client), key=_age))
 
-    def _claim(self, client_id: str) -> None:
-        staged = self._staged
-        forsaken = staged.client_id
-        staged = self._store.stage(replace(staged, client_id=client_id))
-        self._store_state = replace(self._store_state, staged=staged)
+    def _bind(self, client_id: str) -> None:
+        pending = self._pending
+        forsaken = pending.client_id
+        pending = self._store.write_pending(replace(pending, client_id=client_id))
+        self._store_state = replace(self._store_state, pending=pending)
         if client_id not in self._intent.registered:  # another attempt's client: its consent and secret are not known
             self._intent = replace(
                 self._intent,
                 consent_known=not self._specification.trusted,
                 secret_known=False,
-                proved=not self._specification.trusted,
+                verified=not self._specification.trusted,
             )
         if forsaken:
             self._store.delete(self._tenant.host, forsaken)
 
     def _write_record(self, client_id: str) -> None:
-        staged = self._staged
+        pending = self._pending
         now = utc_now(self._clock)
         keys = {}
-        if staged.key is not None:
-            keys[staged.key.kid] = replace(staged.key, state="current", promoted_at=now)
+        if pending.key is not None:
+            keys[pending.key.kid] = replace(pending.key, state="current", promoted_at=now)
         record = self._store.write(
             ClientRecord(
                 tenant_host=self._tenant.host,
                 client_id=client_id,
                 client_name=self._specification.name,
                 token_url=self._tenant.token_url,
-                custody=self._store.custody if staged.key is None else staged.key.custody,
+                custody=self._store.custody if pending.key is None else pending.key.custody,
                 keys=keys,
                 rotate_by=now + timedelta(days=self._specification.rotate_after_days) if keys else None,
             ),
@@ -328,8 +328,8 @@ class Provisioning(Run):
     def _replace_secret(self, client_id: str) -> None:
         # Nobody has seen the first secret: the answer that held it was lost with the run that asked for it. If another
         # run has finished meanwhile, somebody has one, and it must live.
-        there = self._store.read_staged(self._tenant.host, self._specification.name)
-        if there is None or there.version != self._staged.version:
+        there = self._store.read_pending(self._tenant.host, self._specification.name)
+        if there is None or there.version != self._pending.version:
             raise StoreConflict("Somebody else goes on with this client at this moment.", hint="Ask again in a minute.")
         for client in self._tenant_state.clients:
             for secret in client.client_secrets if client.client_id == client_id else ():
@@ -352,9 +352,9 @@ class Provisioning(Run):
         rest = [client for client in self._tenant_state.clients if client.client_id != client_id]
         self._tenant_state = TenantState(clients=rest)
 
-    def _prove(self, client_id: str) -> None:
+    def _verify(self, client_id: str) -> None:
         try:
-            self._proof = prove(
+            self._verification = verify(
                 self._tenant,
                 self._store,
                 client_id,
@@ -368,32 +368,32 @@ class Provisioning(Run):
             if self._specification.key is not None or not self._secret_is_gone(client_id):
                 raise
         else:
-            self._intent = replace(self._intent, proved=True)
+            self._intent = replace(self._intent, verified=True)
             return
         self._client_secret = None
         self._intent = replace(self._intent, secret_known=False)
         self._observe()
 
-    def _unstage(self, client_id: str) -> None:
-        staged = self._staged
-        self._store.unstage(staged, look_after=not client_id)
-        # Somebody may have finished what this run had staged: then the key is a client's by now.
+    def _remove_pending(self, client_id: str) -> None:
+        pending = self._pending
+        self._store.remove_pending(pending, look_after=not client_id)
+        # Somebody may have finished what this run had pending: then the key is a client's by now.
         named = {kid for record in self._store_state.records.values() for kid in record.keys}
-        if not client_id and staged.key is not None and staged.key.kid not in named:
-            self._store.discard_key(staged.key)
-        self._store_state = replace(self._store_state, staged=None)
+        if not client_id and pending.key is not None and pending.key.kid not in named:
+            self._store.discard_key(pending.key)
+        self._store_state = replace(self._store_state, pending=None)
 
     @property
-    def _staged(self) -> StagedClient:
-        assert self._store_state.staged is not None  # the plan asks for these steps only when something is staged
-        return self._store_state.staged
+    def _pending(self) -> PendingClient:
+        assert self._store_state.pending is not None  # the plan asks for these steps only when something is pending
+        return self._store_state.pending
 
     def _result(self, client_id: str, *, created: bool) -> Provisioned:
         record = self._store_state.records[client_id]
         current = record.current
         warnings = [*loss_warnings(record)]
         if not self._specification.trusted:
-            warnings.append("The consent method is not trusted, so the client cannot log in yet, and was not proved.")
+            warnings.append("The consent method is not trusted, so the client cannot log in yet, and was not verified.")
         if current is not None and self._intent.custody not in (None, current.custody):
             warnings.append(f"Its key was made before this run, in custody {current.custody}, and stays there.")
         with contextlib.suppress(TenantError):  # all is done: a secret that is shown once is not lost for a doubt
@@ -407,7 +407,7 @@ class Provisioning(Run):
             kid=current.kid if current else "",
             created=created,
             client_secret=self._client_secret,
-            proof=self._proof,
+            verification=self._verification,
             warnings=tuple(warnings),
         )
 

@@ -1,6 +1,6 @@
 """What a client should be: the nine choices of Qlik's tutorial as one value.
 
-It is what a person asks for, what waits in the staged document while the client is made, what the registration body is
+It is what a person asks for, what waits in the pending document while the client is made, what the registration body is
 built from, and what an existing client is compared with (qlik-cloud-contract, "The console's words").
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from qlik_keys.core.arguments import DURATION, FLAG, TEXT, require, texts
 from qlik_keys.core.names import name_problem
-from qlik_keys.errors import ConfigurationError, NeedsPerson
+from qlik_keys.errors import ConfigurationError, ManualActionRequired
 from qlik_keys.keys import KeySpec, PrivateKey
 from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.lifecycle.record_changes import LONGEST
@@ -132,7 +132,7 @@ class ClientSpecification:
         return (CLIENT_CREDENTIALS, IMPERSONATION) if self.impersonation else (CLIENT_CREDENTIALS,)
 
     def to_document(self) -> dict[str, object]:
-        """Return the specification as JSON-ready values, for the staged document."""
+        """Return the specification as JSON-ready values, for the pending document."""
         key: object = self.key
         if isinstance(self.key, KeySpec):
             key = {"alg": self.key.alg, "bits": self.key.bits}
@@ -152,7 +152,7 @@ class ClientSpecification:
         """Read what `to_document` wrote.
 
         Raises:
-            NeedsPerson: the staged document is not one that this version understands.
+            ManualActionRequired: the pending document is not one that this version understands.
         """
         try:
             key = document["key"]
@@ -168,9 +168,9 @@ class ClientSpecification:
             )
         except (KeyError, TypeError, ValueError):
             pass
-        raise NeedsPerson(
-            "A staged client has a specification that this version does not understand.",
-            hint="Finish it with the version that began it, or delete the staged document in the Vault.",
+        raise ManualActionRequired(
+            "A pending client has a specification that this version does not understand.",
+            hint="Finish it with the version that began it, or delete the pending document in the Vault.",
         )
 
     def registration(self, public: PublicJwk | None) -> NewOAuthClient:

@@ -10,7 +10,7 @@ from qlik_keys.core.arguments import TEXT, optional
 from qlik_keys.core.clock import utc_now
 from qlik_keys.errors import (
     ConfigurationError,
-    NeedsPerson,
+    ManualActionRequired,
 )
 from qlik_keys.keys import KeySpec, PrivateKey
 from qlik_keys.keys.spec import ROTATE_AFTER
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from qlik_keys.keystore.base import ClientRecord, Custody, StartedOperation
-    from qlik_keys.lifecycle.context import Workplace
+    from qlik_keys.lifecycle.context import OperationContext
     from qlik_keys.lifecycle.rotation.run import KeyRun
-    from qlik_keys.lifecycle.verification import Proof
+    from qlik_keys.lifecycle.verification import LoginVerification
     from qlik_keys.tenant import RegisteredKey
 
 
@@ -47,10 +47,10 @@ class Rotated:
         client_id: the client.
         name: its name.
         kid: the key that consumers use now.
-        old_kids: keys that still log in beside it, until `retire_at`.
+        old_kids: keys that still log in next to it, until `retire_at`.
         retired: keys that were taken away.
         retire_at: when the last old key may go, UTC; None where there is none.
-        proof: the new key's first login, None where no key was made.
+        verification: the new key's first login, None where no key was made.
         made_key: this call itself made `kid`; False where it finished what another call had started, or took keys away.
         warnings: what a person should know.
     """
@@ -61,12 +61,12 @@ class Rotated:
     old_kids: tuple[str, ...] = ()
     retired: tuple[str, ...] = ()
     retire_at: datetime | None = None
-    proof: Proof | None = None
+    verification: LoginVerification | None = None
     made_key: bool = False
     warnings: tuple[str, ...] = ()
 
 
-def finish(work: Workplace, record: ClientRecord) -> Rotated | None:
+def finish(work: OperationContext, record: ClientRecord) -> Rotated | None:
     """Finish the operation that a record says is in progress, as it was meant, whoever started it.
 
     Returns:
@@ -82,7 +82,7 @@ def finish(work: Workplace, record: ClientRecord) -> Rotated | None:
     return finished_as(work, record, started)
 
 
-def finished_as(work: Workplace, record: ClientRecord, started: StartedOperation | None) -> Rotated:
+def finished_as(work: OperationContext, record: ClientRecord, started: StartedOperation | None) -> Rotated:
     """Finish an operation other than a deletion; None is one that the record does not name.
 
     Raises:
@@ -100,11 +100,11 @@ def finished_as(work: Workplace, record: ClientRecord, started: StartedOperation
     return finished(run, record)
 
 
-def finished_first(work: Workplace, record: ClientRecord, started: StartedOperation) -> Rotated:
+def finished_first(work: OperationContext, record: ClientRecord, started: StartedOperation) -> Rotated:
     """Finish a stronger operation that is in progress instead of another one, and say so.
 
     Raises:
-        NeedsPerson: it is a deletion.
+        ManualActionRequired: it is a deletion.
         QlikKeysError: as that operation does.
     """
     if started.name == "delete":
@@ -119,7 +119,7 @@ def together(record: ClientRecord, wanted: StartedOperation) -> StartedOperation
     """Return what is in progress once an operation is asked for of a client.
 
     Raises:
-        NeedsPerson: the client is being deleted.
+        ManualActionRequired: the client is being deleted.
     """
     held = record.operation
     started = wanted if held is None else merged(held, wanted)
@@ -129,14 +129,14 @@ def together(record: ClientRecord, wanted: StartedOperation) -> StartedOperation
     return started
 
 
-def _being_deleted(record: ClientRecord, started: StartedOperation) -> NeedsPerson:
-    return NeedsPerson(
+def _being_deleted(record: ClientRecord, started: StartedOperation) -> ManualActionRequired:
+    return ManualActionRequired(
         f"{record.client_name!r} is being deleted: {started.to_text()}.", hint="`qlik-keys resume` finishes that."
     )
 
 
 def revoked(
-    work: Workplace,
+    work: OperationContext,
     record: ClientRecord,
     started: StartedOperation,
     *,
@@ -195,7 +195,7 @@ def finished(run: KeyRun, before: ClientRecord) -> Rotated:
         old_kids=tuple(key.kid for key in old),
         retired=tuple(kid for kid in before.keys if kid not in record.keys),
         retire_at=max((key.retire_at for key in old if key.retire_at is not None), default=None),
-        proof=run.proof,
+        verification=run.verification,
         made_key=bool(run.made_kid) and record.current is not None and run.made_kid == record.current.kid,
         warnings=(*custody_change(before, record), *run.warnings, *loss_warnings(record)),
     )
@@ -219,7 +219,7 @@ def checked_custody(custody: str | None) -> None:
         raise ConfigurationError(f"There is no custody {custody!r}.", hint='Give "kv" or "transit".')
 
 
-def custody_of_next(work: Workplace, record: ClientRecord, asked: Custody | None) -> Custody:
+def custody_of_next(work: OperationContext, record: ClientRecord, asked: Custody | None) -> Custody:
     """Return who shall hold the next key: who is asked for, else who holds the current one.
 
     The store's own custody is that of first keys: a store that was made for another purpose moves no key.

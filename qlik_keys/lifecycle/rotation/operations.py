@@ -10,7 +10,7 @@ from qlik_keys.core.clock import SYSTEM_CLOCK
 from qlik_keys.keys import wrong_key
 from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.lifecycle import deletion
-from qlik_keys.lifecycle.context import Workplace
+from qlik_keys.lifecycle.context import OperationContext
 from qlik_keys.lifecycle.rotation import options as rotation_options
 from qlik_keys.lifecycle.rotation import retirement
 from qlik_keys.lifecycle.rotation.finishing import Rotated
@@ -47,8 +47,8 @@ def rotate(
 ) -> Rotated:
     """Replace a client's key without downtime: both keys log in until the overlap is over.
 
-    The new key is stored, registered beside the old one, proved, and only then the one that consumers read. A rotation
-    that was cut off is finished, not begun a second time.
+    The new key is stored, registered next to the old one, verified, and only then the one that consumers read. A
+    rotation that was interrupted is finished, not started a second time.
 
     Args:
         tenant: the tenant, with a TenantAdmin's credential.
@@ -57,7 +57,7 @@ def rotate(
         key: the kind of key to make, or a key to bring along; by default one of the same kind.
         overlap: how long the old key goes on; zero takes it away at once.
         allow_swap: where the tenant takes only one key at a time, put the new one in the old one's place; until it is
-            proved, a login with the old key fails.
+            verified, a login with the old key fails.
         rotate_after: how long the new key should serve.
         custody: who shall hold the new key, "kv" or "transit"; by default who holds the current one.
         on_step: told before and after each step.
@@ -65,7 +65,8 @@ def rotate(
         clock: time.
 
     Raises:
-        NeedsPerson: the tenant takes one key only, an older rotation's overlap is not over, or somebody else is at it.
+        ManualActionRequired: the tenant takes one key only, an older rotation's overlap is not over, or somebody else
+            is at it.
         StoreNotFound: the store has no key of that client; `adopt` gives it one.
         TenantNotFound: the tenant has no such client.
         AssertionRejected: the new key cannot log in; the old one still can.
@@ -77,7 +78,7 @@ def rotate(
     if wrong is not None:
         del key
         raise wrong
-    work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
+    work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
     shared = shared_key_warnings(tenant, key, client_id)
     result = rotation_options.rotate(
         work,
@@ -119,7 +120,7 @@ def revoke(
     if wrong is not None:
         del key
         raise wrong
-    work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
+    work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
     shared = shared_key_warnings(tenant, key, client_id)
     result = rotation_options.revoke(work, client_id, key=key, allow_swap=allow_swap, custody=custody)
     return replace(result, warnings=(*result.warnings, *shared))
@@ -154,11 +155,12 @@ def retire_due(
     Raises:
         FleetError: of all clients, some could not be looked after; its `results` has all, and the others lost their old
             keys, unless what failed concerns all. Asked for again, none is retired twice.
-        NeedsPerson: that one client's overlap is not over (it says how long is left), or its current key is not
+        ManualActionRequired: that one client's overlap is not over (it says how long is left), or its current key is
+            not
             registered, so that nothing may be taken away.
         TenantError, TokenError, StoreError: as they say.
     """
-    work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
+    work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
     if client_id is None:
         return retirement.retire_due(work, force=force)
     return rotation_options.retire(work, client_id, force=force)
@@ -177,13 +179,14 @@ def adopt(
     cancel: threading.Event | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Rotated:
-    """Give a client that was made elsewhere a key of ours; once that is proved and if asked for, take its secrets away.
+    """Give a client that was made elsewhere a key of ours.
 
-    Keys of others that are registered with the client are kept, and named in the warnings. The store's custody holds
-    the key, or the one that `custody` asks for.
+    Once that key is verified, and if asked for, its client secrets are removed. Keys of others that are registered with
+    the client are kept, and named in the warnings. The store's custody holds the key, or the one that `custody` asks
+    for.
 
     Raises:
-        NeedsPerson: the client is no machine, or the tenant takes no further key.
+        ManualActionRequired: the client is no machine, or the tenant takes no further key.
         TenantNotFound: the tenant has no such client.
         TenantError, TokenError, StoreError: a step failed; asked for again, it goes on from there.
         TypeError: the key is none, for instance a PEM text; it is not quoted.
@@ -192,7 +195,7 @@ def adopt(
     if wrong is not None:
         del key
         raise wrong
-    work = Workplace(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
+    work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
     shared = shared_key_warnings(tenant, key, client_id)
     result = rotation_options.adopt(
         work, client_id, key=key, remove_secrets=remove_secrets, rotate_after=rotate_after, custody=custody
@@ -209,7 +212,7 @@ def delete(
     keep_secret: bool = False,
     on_step: Callable[[StepEvent], None] | None = None,
 ) -> None:
-    """Delete a client for good, and then its keys in the store. Nobody can undo it.
+    """Delete a client permanently, and then its keys in the store. Nobody can undo it.
 
     Args:
         tenant: the tenant, with a TenantAdmin's credential.
@@ -227,5 +230,5 @@ def delete(
         TenantError, StoreError: as they say; asked for again, it goes on from there.
     """
     require(TEXT, confirm=confirm)  # None is a plan's alone: a look-up that found nothing must not confirm
-    work = Workplace(tenant=tenant, store=store, on_step=on_step)
+    work = OperationContext(tenant=tenant, store=store, on_step=on_step)
     deletion.delete(work, client_id, confirm=confirm, keep_secret=keep_secret)

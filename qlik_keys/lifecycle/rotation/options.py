@@ -1,6 +1,6 @@
 """What each wish for a client's keys comes to: `operations` has it for people, `preview` for plans.
 
-Every function takes a `Workplace`, which says whether the steps are done or only told.
+Every function takes a `OperationContext`, which says whether the steps are done or only told.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from qlik_keys.core.arguments import DURATION, FLAG, require
 from qlik_keys.core.clock import utc_now
 from qlik_keys.errors import (
     ConfigurationError,
-    NeedsPerson,
+    ManualActionRequired,
     StoreDeleted,
     StoreDestroyed,
     StoreNotFound,
@@ -23,7 +23,7 @@ from qlik_keys.keys import KeySpec, PrivateKey
 from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.keystore.base import ClientRecord
 from qlik_keys.keystore.lookup import by_id_or_name
-from qlik_keys.lifecycle.deletion import staged_of
+from qlik_keys.lifecycle.deletion import pending_of
 from qlik_keys.lifecycle.in_progress import kind_of
 from qlik_keys.lifecycle.missing_clients import gone_or_unknown
 from qlik_keys.lifecycle.provisioning.specification import refuse_unserviceable
@@ -45,14 +45,14 @@ from qlik_keys.lifecycle.rotation.plan import KeyIntent, leaving
 
 if TYPE_CHECKING:
     from qlik_keys.keystore.base import Custody
-    from qlik_keys.lifecycle.context import Workplace
+    from qlik_keys.lifecycle.context import OperationContext
 
 DEFAULT_OVERLAP = timedelta(hours=24)
 _MACHINE = "client_credentials"
 
 
 def rotate(
-    work: Workplace,
+    work: OperationContext,
     client: str,
     *,
     key: KeySpec | PrivateKey | None = None,
@@ -97,7 +97,7 @@ def refuse_overlap(overlap: timedelta) -> None:
 
 
 def rotate_of(
-    work: Workplace,
+    work: OperationContext,
     record: ClientRecord,
     *,
     overlap: timedelta,
@@ -150,7 +150,7 @@ def rotate_of(
 
 
 def revoke(
-    work: Workplace,
+    work: OperationContext,
     client: str,
     *,
     key: KeySpec | PrivateKey | None = None,
@@ -169,7 +169,12 @@ def revoke(
 
 
 def _revoke(
-    work: Workplace, client_id: str, *, key: KeySpec | PrivateKey | None, allow_swap: bool, custody: Custody | None
+    work: OperationContext,
+    client_id: str,
+    *,
+    key: KeySpec | PrivateKey | None,
+    allow_swap: bool,
+    custody: Custody | None,
 ) -> Rotated:
     record = work.read(client_id)
     started = together(record, work.started("revoke", allow_swap=allow_swap, custody=custody, key=kind_of(key)))
@@ -192,7 +197,7 @@ def _is_being_made(record: ClientRecord, key: KeySpec | PrivateKey | None) -> bo
     )
 
 
-def retire(work: Workplace, client: str, *, force: bool = False) -> list[Rotated]:
+def retire(work: OperationContext, client: str, *, force: bool = False) -> list[Rotated]:
     """Retire what is due of one client; see `operations.retire_due`."""
     require(FLAG, force=force)
 
@@ -204,7 +209,7 @@ def retire(work: Workplace, client: str, *, force: bool = False) -> list[Rotated
         moments = [key.retire_at for key in record.in_state("previous") if key.retire_at is not None]
         waiting = [moment for moment in moments if moment > now]
         if waiting and not force:
-            raise NeedsPerson(
+            raise ManualActionRequired(
                 f"The old key of {record.client_name!r} may go in {_words(max(waiting) - now)}, not before.",
                 hint="Wait for it, or force it, which locks out whoever still uses the old key.",
             )
@@ -214,7 +219,7 @@ def retire(work: Workplace, client: str, *, force: bool = False) -> list[Rotated
     return by_id_or_name(work.tenant, work.store, client, perform)
 
 
-def retire_of(work: Workplace, record: ClientRecord, *, force: bool) -> Rotated | None:
+def retire_of(work: OperationContext, record: ClientRecord, *, force: bool) -> Rotated | None:
     """Retire what is due of a client's keys; return None where nothing is.
 
     Raises:
@@ -231,7 +236,7 @@ def retire_of(work: Workplace, record: ClientRecord, *, force: bool) -> Rotated 
 
 
 def adopt(
-    work: Workplace,
+    work: OperationContext,
     client: str,
     *,
     key: KeySpec | PrivateKey | None = None,
@@ -254,7 +259,7 @@ def adopt(
 
 
 def _adopt(
-    work: Workplace,
+    work: OperationContext,
     client_id: str,
     *,
     key: KeySpec | PrivateKey | None,
@@ -268,12 +273,12 @@ def _adopt(
     except TenantNotFound as problem:
         raise gone_or_unknown(problem, work.store, host, client_id) from None
     if _MACHINE not in client.allowed_grant_types:
-        raise NeedsPerson(
+        raise ManualActionRequired(
             f"{client.client_name!r} is no machine-to-machine client: it lacks the grant {_MACHINE}.",
             hint="Add Machine-to-machine to it first, or choose another client.",
         )
-    if staged_of(work, client):
-        raise NeedsPerson(
+    if pending_of(work, client):
+        raise ManualActionRequired(
             f"{client.client_name!r} is one of ours that is being made, and is not finished.",
             hint="Finish it: ask `resume`, or `provision` with the same name.",
         )
@@ -326,15 +331,15 @@ def _refuse_other_custody(record: ClientRecord, asked: Custody | None) -> None:
     """Refuse a custody that no new key is made for.
 
     Raises:
-        NeedsPerson: the key that is there has another one.
+        ManualActionRequired: the key that is there has another one.
     """
     newest = next(iter(record.in_state("next")), None) or record.current
     if asked is None or newest is None or newest.custody == asked:
         return
-    raise NeedsPerson(
+    raise ManualActionRequired(
         f"{record.client_name!r} has its key in {newest.custody} custody, and no new key is made now, so it cannot move"
         f" to {asked}.",
-        hint=f"Finish what was begun (resume); then rotate with custody {asked}.",
+        hint=f"Finish what was started (resume); then rotate with custody {asked}.",
     )
 
 

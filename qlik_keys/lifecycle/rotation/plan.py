@@ -1,7 +1,7 @@
 """What to do next with the keys of a client that is there: a pure function, as `plan` is for making one.
 
 The record in the store is the journal: `operation` says which operation was started and with which options, a key in
-state "next" is a rotation that was begun, `overlap_seconds` one that has not come to its end, `unpurged` a key whose
+state "next" is a rotation that was started, `overlap_seconds` one that has not come to its end, `unpurged` a key whose
 last traces are still to be destroyed. Whoever reads it goes on from there, on any machine.
 """
 
@@ -30,14 +30,14 @@ class KeyIntent:
     Attributes:
         now: the time.
         operation: the operation that is in progress, or is to be started, as the record shall tell it.
-        new_key: a new key is wished for, and this run has not begun it.
-        overlap_seconds: how long the old key shall go on beside the new one.
-        allow_swap: where the tenant takes one key at a time, the old one may go off it before the new one is proved.
+        new_key: a new key is wished for, and this run has not started it.
+        overlap_seconds: how long the old key shall go on next to the new one.
+        allow_swap: where the tenant takes one key at a time, the old one may go off it before the new one is verified.
         force_retire: old keys go though their overlap is not over.
-        remove_secrets: client secrets go once a key is proved.
-        proved: kids that have logged in during this run.
+        remove_secrets: client secrets go once a key is verified.
+        verified: kids that have logged in during this run.
         one_key_only: the tenant has refused a second key during this run.
-        given_up: the next key was refused for good: it is taken back.
+        given_up: the next key was refused permanently: it is taken back.
     """
 
     now: datetime
@@ -47,7 +47,7 @@ class KeyIntent:
     allow_swap: bool = False
     force_retire: bool = False
     remove_secrets: bool = False
-    proved: frozenset[str] = field(default_factory=frozenset)
+    verified: frozenset[str] = field(default_factory=frozenset)
     one_key_only: bool = False
     given_up: bool = False
 
@@ -103,8 +103,8 @@ def _plan(client: OAuthClient, record: ClientRecord, intent: KeyIntent) -> Step 
         current = record.current
         if current is None or current.kid not in registered:
             return _locked_out(client, record)
-        if current.kid not in intent.proved:
-            return Step(Action.PROVE_CURRENT, client.client_id)
+        if current.kid not in intent.verified:
+            return Step(Action.VERIFY_CURRENT, client.client_id)
         return Step(Action.REMOVE_SECRETS, client.client_id)
     return Done(client.client_id)
 
@@ -144,8 +144,8 @@ def _plan_next(
         if not intent.one_key_only:
             return Step(Action.PUBLISH, client.client_id)
         return Step(Action.SWAP, client.client_id)
-    if upcoming.kid not in intent.proved:
-        return Step(Action.PROVE_NEXT, client.client_id)
+    if upcoming.kid not in intent.verified:
+        return Step(Action.VERIFY_NEXT, client.client_id)
     return Step(Action.PROMOTE, client.client_id)
 
 
@@ -163,13 +163,13 @@ def _plan_old(
         if _is_compromised(record, intent):
             return Step(Action.MAKE_NEXT, client.client_id)  # the current key is replaced anyway: first, then
         return _locked_out(client, record)
-    # Noted before anything is taken away: what is cut off from here on is under way, and `resume` finishes it.
+    # Noted before anything is taken away: what is interrupted from here on is in progress, and `resume` finishes it.
     if (early is not None and intent.forces) or record.overlap_seconds is None:
         return Step(Action.END_OVERLAP, client.client_id)
     if leaves.kid not in registered:
         return Step(Action.RETIRE, client.client_id)
-    if current is not None and current.kid not in intent.proved:
-        return Step(Action.PROVE_CURRENT, client.client_id)
+    if current is not None and current.kid not in intent.verified:
+        return Step(Action.VERIFY_CURRENT, client.client_id)
     return Step(Action.UNPUBLISH, client.client_id)
 
 
@@ -196,7 +196,7 @@ def differences_of(client: OAuthClient, record: ClientRecord) -> Mapping[str, tu
 def _locked_out(client: OAuthClient, record: ClientRecord) -> Conflict:
     return Conflict(
         f"The current key of {record.client_name!r} is not registered on the tenant, so nothing old is taken away.",
-        "Somebody has changed the client's keys on the tenant. Rotate it: the new key is registered and proved.",
+        "Somebody has changed the client's keys on the tenant. Rotate it: the new key is registered and verified.",
         differences_of(client, record),
     )
 

@@ -10,11 +10,11 @@ from qlik_keys.lifecycle.many import FleetError, FleetResult, Hopeless, read_if_
 from qlik_keys.lifecycle.rotation import options as rotation_options
 
 if TYPE_CHECKING:
-    from qlik_keys.lifecycle.context import Workplace
+    from qlik_keys.lifecycle.context import OperationContext
     from qlik_keys.lifecycle.rotation.finishing import Rotated
 
 
-def retire_due(work: Workplace, *, force: bool) -> list[Rotated]:
+def retire_due(work: OperationContext, *, force: bool) -> list[Rotated]:
     """Retire what is due of all clients; see `operations.retire_due`."""
     require(FLAG, force=force)
     results: list[FleetResult] = []

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from qlik_keys.core.clock import utc_now
 from qlik_keys.errors import (
     AssertionRejected,
-    NeedsPerson,
+    ManualActionRequired,
     Outcome,
     QlikKeysError,
     StoreConflict,
@@ -30,7 +30,7 @@ from qlik_keys.lifecycle.in_progress import merged
 from qlik_keys.lifecycle.missing_clients import gone_on_tenant
 from qlik_keys.lifecycle.provisioning.plan import Action, Conflict, Done, Step
 from qlik_keys.lifecycle.rotation.plan import KeyIntent, is_settled, leaving, plan_keys
-from qlik_keys.lifecycle.verification import Proof, prove
+from qlik_keys.lifecycle.verification import LoginVerification, verify
 from qlik_keys.tenant import PatchOperation
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class KeyRun(Run):
         self.operation = operation  # type: ignore[misc]  # one class does four operations
         self.intent = intent
         self.record = record
-        self.proof: Proof | None = None
+        self.verification: LoginVerification | None = None
         self.warnings: list[str] = []
         self._key = key
         self._made: StoredKey | None = None
@@ -93,7 +93,7 @@ class KeyRun(Run):
         self._custody = custody
         self._record_is_new = True
         self._client: OAuthClient | None = None
-        self._refusal: NeedsPerson | None = None
+        self._refusal: ManualActionRequired | None = None
         self._found_operation = record.operation
         self._seen = set(record.keys)
         if intent.operation is not None:
@@ -103,7 +103,7 @@ class KeyRun(Run):
         """Perform step after step until nothing is left to do.
 
         Raises:
-            NeedsPerson: a person must decide, or somebody else is at it.
+            ManualActionRequired: a person must decide, or somebody else is at it.
             TenantNotFound: the tenant has no such client.
             AssertionRejected: the next key cannot log in; the old one still can.
             Interrupted: cancelled between two steps.
@@ -174,14 +174,14 @@ class KeyRun(Run):
         """Take note of an operation that another process has written to the record since this run read it.
 
         Raises:
-            NeedsPerson: it is a stronger one.
+            ManualActionRequired: it is a stronger one.
         """
         held, ours = self.record.operation, self.intent.operation
         if held is None or ours is None or held == ours:
             return
         together = merged(held, ours)
         if together is None or (together == held and together.name != ours.name):
-            raise NeedsPerson(
+            raise ManualActionRequired(
                 f"Another operation on {self._client_name!r} is in progress: {held.to_text()}. It takes precedence.",
                 hint="Let it end, or finish it (`qlik-keys resume`); then ask again.",
                 retryable=True,
@@ -218,10 +218,10 @@ class KeyRun(Run):
             Action.MAKE_NEXT: self._make_next,
             Action.PUBLISH: self._publish,
             Action.SWAP: self._swap,
-            Action.PROVE_NEXT: self._prove_next,
+            Action.VERIFY_NEXT: self._verify_next,
             Action.PROMOTE: self._promote,
             Action.END_OVERLAP: self._end_overlap,
-            Action.PROVE_CURRENT: self._prove_current,
+            Action.VERIFY_CURRENT: self._verify_current,
             Action.UNPUBLISH: self._unpublish,
             Action.RETIRE: self._retire,
             Action.PURGE: self._purge,
@@ -275,7 +275,7 @@ class KeyRun(Run):
             self._made = None
             if self._has_same_keys(there):
                 raise StoreConflict(f"Somebody else looked after {self._client_name!r}.", hint="Ask again.")
-            raise NeedsPerson(
+            raise ManualActionRequired(
                 f"Somebody else is changing the keys of {self._client_name!r} at this moment.",
                 hint="Ask again in a minute.",
                 retryable=True,
@@ -295,17 +295,17 @@ class KeyRun(Run):
     def _give_up_made(self, made: StoredKey) -> None:
         """Discard a key whose write had no certain answer, once the record has changed without it.
 
-        Either that write has failed for good, or the key was in the record and somebody has taken it away, perhaps
+        Either that write has failed permanently, or the key was in the record and somebody has taken it away, perhaps
         because it is compromised: it is not used again.
 
         Raises:
-            NeedsPerson: the key was brought along, so none takes its place unasked.
+            ManualActionRequired: the key was brought along, so none takes its place unasked.
         """
         self._seen.add(made.kid)
         self._made = None
         self._store.discard_key(made)
         if isinstance(self._key, PrivateKey) and self._key.public.kid == made.kid:
-            raise NeedsPerson(
+            raise ManualActionRequired(
                 f"Somebody else has changed the keys of {self._client_name!r} while the key {made.kid} was written.",
                 hint="See whether that key was revoked; if not, ask again.",
                 retryable=True,
@@ -377,9 +377,9 @@ class KeyRun(Run):
             self.intent = replace(self.intent, one_key_only=True)
             return
         self.intent = replace(self.intent, given_up=True, new_key=False)
-        self._refusal = NeedsPerson(
+        self._refusal = ManualActionRequired(
             f"The tenant refuses a second key on {self._client_name!r} ({problem.message}) The old key goes on.",
-            hint="Ask with allow_swap: the new key then takes the old one's place, and until it is proved, for a "
+            hint="Ask with allow_swap: the new key then takes the old one's place, and until it is verified, for a "
             "moment, a login with the old key fails.",
         )
 
@@ -406,7 +406,7 @@ class KeyRun(Run):
         Args:
             without: the kid of a key of the record that must not be in the list.
             is_fenced: the next step writes the record by compare-and-set, so it need not be read again here; where
-                that meets a conflict, the plan begins anew from what is there.
+                that meets a conflict, the plan begins again from what is there.
             restores: as for `to_register`.
         """
         client_id = self.record.client_id
@@ -431,7 +431,7 @@ class KeyRun(Run):
                 methods = [*client.allowed_auth_methods, _PRIVATE_KEY_JWT]
                 operations.append(PatchOperation("replace", "/allowedAuthMethods", methods))
             self._tenant.oauth_clients.patch(client_id, operations)
-        raise NeedsPerson(
+        raise ManualActionRequired(
             f"Somebody else keeps changing the keys of {self._client_name!r} on the tenant.",
             hint="Agree on one who does it, then ask again.",
         )
@@ -444,13 +444,13 @@ class KeyRun(Run):
         self._tenant.oauth_clients.patch(client_id, [PatchOperation("replace", "/allowedAuthMethods", methods)])
         self._client = self._tenant.oauth_clients.get(client_id)
 
-    # --- proofs ---
+    # --- verifications ---
 
-    def _prove_next(self, client_id: str) -> None:
+    def _verify_next(self, client_id: str) -> None:
         [upcoming] = self.record.in_state("next")
         problem: AssertionRejected | None = None
         try:
-            self._prove(client_id, upcoming)
+            self._verify(client_id, upcoming)
         except AssertionRejected as error:
             problem = error
         if problem is None:
@@ -461,11 +461,13 @@ class KeyRun(Run):
             self._put_keys(without=upcoming.kid, restores=True)
         raise problem
 
-    def _prove_current(self, client_id: str) -> None:
+    def _verify_current(self, client_id: str) -> None:
         current = self.record.current
         assert current is not None
-        self._prove(client_id, current)
+        self._verify(client_id, current)
 
-    def _prove(self, client_id: str, key: StoredKey) -> None:
-        self.proof = prove(self._tenant, self._store, client_id, key=key, cancel=self._cancel, clock=self._clock)
-        self.intent = replace(self.intent, proved=self.intent.proved | {key.kid})
+    def _verify(self, client_id: str, key: StoredKey) -> None:
+        self.verification = verify(
+            self._tenant, self._store, client_id, key=key, cancel=self._cancel, clock=self._clock
+        )
+        self.intent = replace(self.intent, verified=self.intent.verified | {key.kid})

@@ -27,7 +27,7 @@ class Request:
 
     Attributes:
         method: in upper case.
-        path: as it came, percent escapes and all, without the query.
+        path: unmodified, percent escapes and all, without the query.
         query: what follows the question mark, undecoded.
         headers: names in lower case, in the order in which they came.
         body: the body, whole.

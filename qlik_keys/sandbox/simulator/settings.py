@@ -1,4 +1,4 @@
-"""The knobs of the sandbox tenant: what teaching and tests may turn. All are off by default.
+"""The settings of the sandbox tenant: what teaching and tests may turn. All are off by default.
 
 Nothing is done here; `tenant` and the doors read them. Values come as keyword arguments or as JSON, and both are
 checked in the same way.
@@ -59,8 +59,8 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Knobs:
-    """What the sandbox tenant does beside the contract, or which of its silences it fills how.
+class SandboxSettings:
+    """What the sandbox tenant does next to the contract, or which of its silences it fills how.
 
     Attributes:
         latency_seconds: wait before each answer.
@@ -117,16 +117,16 @@ class Knobs:
         if self.token_type not in ("Bearer", "bearer") or self.oauth_error_style not in ("qlik", "rfc6749"):
             raise ValueError('token_type must be "Bearer" or "bearer", oauth_error_style "qlik" or "rfc6749"')
 
-    def turned(self, changes: Mapping[str, Any]) -> Knobs:
-        """Return these knobs with some of them turned.
+    def turned(self, changes: Mapping[str, Any]) -> SandboxSettings:
+        """Return these settings with some of them turned.
 
         Raises:
-            ValueError: there is no such knob, or it does not take that value.
+            ValueError: there is no such setting, or it does not take that value.
         """
         known = {one.name for one in fields(self)}
         unknown = sorted(str(name) for name in changes if name not in known)
         if unknown:
-            raise ValueError(f"no such knob: {unknown[0]}; there are {', '.join(sorted(known))}")
+            raise ValueError(f"no such setting: {unknown[0]}; there are {', '.join(sorted(known))}")
         return replace(self, **changes)
 
 

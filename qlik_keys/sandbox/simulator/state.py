@@ -313,7 +313,7 @@ class State:
         self.version += 1
 
     def remove_client(self, client: OAuthClient) -> None:
-        """Remove a client for good, with its bot user's access and its tokens."""
+        """Remove a client permanently, with its bot user's access and its tokens."""
         del self.clients[client.client_id]
         self._used_jtis.pop(client.client_id, None)
         self.tokens.revoke_client(client.client_id)

@@ -43,14 +43,14 @@ from qlik_keys.sandbox.simulator.messages import (
 )
 from qlik_keys.sandbox.simulator.routes import KNOWN_PATHS, Route, find_route
 from qlik_keys.sandbox.simulator.rules.rates import RateLimits
-from qlik_keys.sandbox.simulator.settings import LOST_ANSWER, LOST_REQUEST, Fault, Knobs
+from qlik_keys.sandbox.simulator.settings import LOST_ANSWER, LOST_REQUEST, Fault, SandboxSettings
 from qlik_keys.sandbox.simulator.state import TENANT_ADMIN, Caller, State, User, random_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _logger = logging.getLogger(__name__)
-_STRUCK_OUT = "•••"
+_REDACTED = "•••"
 _LOGGED_QUERY = {
     "clients": frozenset({"filter", "limit", "next", "prev", "sort", "totalResults"}),
     "tokens": PARAMETERS,
@@ -75,8 +75,8 @@ class LoggedRequest:
     Attributes:
         time: the tenant's time, seconds since 1970-01-01 UTC.
         method: HTTP method.
-        path: of a known route; anything else is struck out, since it may hold a secret.
-        query: of known parameters; others are struck out.
+        path: of a known route; anything else is redacted, since it may hold a secret.
+        query: of known parameters; others are redacted.
         status: that was answered, also when the answer was then lost.
         tier: rate-limit tier, 0 for an unknown path.
         caller: id of the user, "" for none.
@@ -102,8 +102,8 @@ class SandboxTenant:
         base_url: the tenant's address as clients know it, without a trailing slash; its token endpoint is the audience
             of every assertion.
         api_key: the administrator's; a random one is made without it, and `api_key` says which.
-        clock: the true time; the knob `clock_skew_seconds` comes on top.
-        knobs: to begin with.
+        clock: the true time; the setting `clock_skew_seconds` comes on top.
+        settings: to begin with.
 
     Example:
         >>> SandboxTenant("http://127.0.0.1:8123")
@@ -111,7 +111,12 @@ class SandboxTenant:
     """
 
     def __init__(
-        self, base_url: str, *, api_key: str | None = None, clock: Clock = SYSTEM_CLOCK, knobs: Knobs | None = None
+        self,
+        base_url: str,
+        *,
+        api_key: str | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        settings: SandboxSettings | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         # No dash, which would make an option of it on a command line.
@@ -119,7 +124,7 @@ class SandboxTenant:
         self.api_key = api_key or secrets.token_urlsafe(48)
         self.clock = clock
         self._lock = threading.RLock()
-        self._knobs = Knobs()
+        self._settings = SandboxSettings()
         self._state = State(clock=clock, tenant_id=self.tenant_id, base_url=self.base_url)
         self._clients = ClientsEndpoint(self._state, address=f"{self.base_url}/api/v1/oauth-clients")
         self._tokens = TokenEndpoint(self._state, address=f"{self.base_url}/oauth/token")
@@ -140,7 +145,7 @@ class SandboxTenant:
         self._content = Content(self._state, base_url=self.base_url)
         self._audits = Audits(self._state, base_url=self.base_url)
         self._calls = self._table()
-        self.configure(**{name: getattr(knobs, name) for name in Knobs.__slots__} if knobs else {})
+        self.configure(**{name: getattr(settings, name) for name in SandboxSettings.__slots__} if settings else {})
 
     def __repr__(self) -> str:
         return f"<SandboxTenant {self.base_url}>"
@@ -150,17 +155,17 @@ class SandboxTenant:
     def handle(self, request: Request) -> Response:
         """Answer one request; nothing that comes in makes it raise."""
         with self._lock:
-            knobs, fault = self._knobs, self._next_fault(request)
+            settings, fault = self._settings, self._next_fault(request)
             trace_id = random_id()
             route, variables = find_route(request.path)
             caller = ""
-            style: ErrorStyle = knobs.oauth_error_style if request.path.startswith("/oauth/") else "qlik"
+            style: ErrorStyle = settings.oauth_error_style if request.path.startswith("/oauth/") else "qlik"
             try:
                 if fault is not None and fault.fault == LOST_REQUEST:
                     response = Response(status=0, cut=True)
                 else:
                     _raise_fault(fault, after_effect=False)
-                    caller, call = self._admit(request, route, knobs)
+                    caller, call = self._admit(request, route, settings)
                     response = call(request, variables)
                     _raise_fault(fault, after_effect=True)
             except Refusal as refusal:
@@ -184,20 +189,20 @@ class SandboxTenant:
     # the controls
 
     @property
-    def knobs(self) -> Knobs:
-        """The knobs as they are; `fail_next` shrinks as faults are met."""
+    def settings(self) -> SandboxSettings:
+        """The settings as they are; `fail_next` shrinks as faults are met."""
         with self._lock:
-            return self._knobs
+            return self._settings
 
     def configure(self, **changes: Any) -> None:
-        """Turn some knobs, by the names of `Knobs`.
+        """Turn some settings, by the names of `SandboxSettings`.
 
         Raises:
-            ValueError: there is no such knob, or it does not take that value.
+            ValueError: there is no such setting, or it does not take that value.
         """
         with self._lock:
-            self._knobs = self._knobs.turned(changes)
-            self._state.clock_skew_seconds = self._knobs.clock_skew_seconds
+            self._settings = self._settings.turned(changes)
+            self._state.clock_skew_seconds = self._settings.clock_skew_seconds
 
     def requests(self) -> list[LoggedRequest]:
         """Return the request log, oldest first, without any secret."""
@@ -249,7 +254,7 @@ class SandboxTenant:
         return {
             ("metadata", "GET"): lambda _request, _ids, _caller: json_response(200, self._metadata()),
             ("jwks", "GET"): lambda _request, _ids, _caller: json_response(200, self._state.tokens.jwks()),
-            ("token", "POST"): lambda request, _ids, _caller: self._tokens.token(request, self._knobs),
+            ("token", "POST"): lambda request, _ids, _caller: self._tokens.token(request, self._settings),
             ("revoke", "POST"): lambda request, _ids, _caller: self._tokens.revoke(request),
             ("me", "GET"): lambda _request, _ids, caller: self._redirect_to(caller.user),
             ("user", "GET"): lambda request, ids, caller: directory.user(ids[0], request, caller),
@@ -271,9 +276,9 @@ class SandboxTenant:
             ("audit_types", "GET"): lambda _request, _ids, _caller: audits.types(),
             ("audit", "GET"): lambda _request, ids, _caller: audits.one(ids[0]),
             ("clients", "GET"): lambda request, _ids, caller: clients.list(request, caller),
-            ("clients", "POST"): lambda request, _ids, caller: clients.create(request, caller, self._knobs),
+            ("clients", "POST"): lambda request, _ids, caller: clients.create(request, caller, self._settings),
             ("client", "GET"): lambda _request, ids, caller: clients.get(ids[0], caller),
-            ("client", "PATCH"): lambda request, ids, caller: clients.patch(ids[0], request, caller, self._knobs),
+            ("client", "PATCH"): lambda request, ids, caller: clients.patch(ids[0], request, caller, self._settings),
             ("client", "DELETE"): lambda request, ids, caller: clients.delete(ids[0], request, caller),
             ("publish", "POST"): lambda _request, ids, _caller: clients.publish(ids[0]),
             ("secrets", "POST"): lambda _request, ids, caller: clients.create_secret(ids[0], caller),
@@ -286,7 +291,7 @@ class SandboxTenant:
         }
 
     def _admit(
-        self, request: Request, route: Route | None, knobs: Knobs
+        self, request: Request, route: Route | None, settings: SandboxSettings
     ) -> tuple[str, Callable[[Request, tuple[str, ...]], Response]]:
         """Let a request in: known path and method, credential, role, rate limit; return the caller and the call."""
         if route is None:
@@ -301,11 +306,11 @@ class SandboxTenant:
             raise Refusal(413, "HTTP-413", "Body too large", f"At most {MAXIMUM_BODY_BYTES} bytes.")
         caller = Caller(user=self._admin) if route.public else self._authenticated(request)
         counted_as = "" if route.public else caller.user.user_id
-        if knobs.enforce_rate_limits:
+        if settings.enforce_rate_limits:
             self._rates.count(
                 tier=tier,
-                caller=counted_as or self._tokens.claimed_client(request)[:64],
-                per_minute=knobs.tier1_per_minute if tier == 1 else knobs.tier2_per_minute,
+                caller=counted_as or self._tokens.bound_client(request)[:64],
+                per_minute=settings.tier1_per_minute if tier == 1 else settings.tier2_per_minute,
                 now=self.clock.monotonic(),
             )
         if not route.public and caller.user.status != "active":
@@ -340,16 +345,16 @@ class SandboxTenant:
         }
 
     def _redirect_to(self, user: User) -> Response:
-        address = self._knobs.users_me_redirect or f"{self.base_url}/api/v1/users/{user.user_id}"
+        address = self._settings.users_me_redirect or f"{self.base_url}/api/v1/users/{user.user_id}"
         return Response(status=307, headers=(("location", address),))
 
     def _next_fault(self, request: Request) -> Fault | None:
-        for position, fault in enumerate(self._knobs.fail_next):
+        for position, fault in enumerate(self._settings.fail_next):
             if fault.method not in ("*", request.method) or not fnmatchcase(request.path, fault.path):
                 continue
             left = (replace(fault, times=fault.times - 1),) if fault.times > 1 else ()
-            faults = self._knobs.fail_next
-            self._knobs = replace(self._knobs, fail_next=(*faults[:position], *left, *faults[position + 1 :]))
+            faults = self._settings.fail_next
+            self._settings = replace(self._settings, fail_next=(*faults[:position], *left, *faults[position + 1 :]))
             return fault
         return None
 
@@ -367,9 +372,9 @@ class SandboxTenant:
         fault: Fault | None,
         trace_id: str,
     ) -> None:
-        known = request.path if route is not None else _STRUCK_OUT
+        known = request.path if route is not None else _REDACTED
         tier = route.tiers.get(request.method, 0) if route is not None else 0
-        method = request.method if request.method in ("GET", "POST", "PATCH", "DELETE", "PUT", "HEAD") else _STRUCK_OUT
+        method = request.method if request.method in ("GET", "POST", "PATCH", "DELETE", "PUT", "HEAD") else _REDACTED
         logged = LoggedRequest(
             time=self._state.now(),
             method=method,
@@ -401,11 +406,11 @@ def _raise_fault(fault: Fault | None, *, after_effect: bool) -> None:
 def _loggable_query(request: Request, route: Route | None) -> dict[str, str]:
     known = _LOGGED_QUERY.get(route.name) if route is not None and request.method == "GET" else None
     if known is None:
-        return {_STRUCK_OUT: _STRUCK_OUT} if request.query else {}
+        return {_REDACTED: _REDACTED} if request.query else {}
     try:
         pairs = parse_qsl(request.query, keep_blank_values=True, max_num_fields=64)
     except ValueError:
-        return {_STRUCK_OUT: _STRUCK_OUT}
+        return {_REDACTED: _REDACTED}
     return {name: value for name, value in pairs if name in known} | (
-        {_STRUCK_OUT: _STRUCK_OUT} if any(name not in known for name, _ in pairs) else {}
+        {_REDACTED: _REDACTED} if any(name not in known for name, _ in pairs) else {}
     )

@@ -64,7 +64,7 @@ class Connections:
         return self._closed
 
     def close(self) -> None:
-        """Close them for good."""
+        """Close them permanently."""
         with self._lock:
             transport, self._transport, self._closed = self._transport, None, True
         if transport is not None:
@@ -137,7 +137,7 @@ class Progress:
     """How far a request came; httpcore calls it (the request extension "trace").
 
     Attributes:
-        through: whether the request itself was sent, or begun to be: before that, all goes to the proxy alone.
+        through: whether the request itself was sent, or started to be: before that, all goes to the proxy alone.
     """
 
     def __init__(self) -> None:

@@ -252,7 +252,7 @@ class Session:
         except KeyboardInterrupt:
             interrupted = True
         if interrupted:
-            # Raised anew: the frames of an HTTP library hold headers, and a verbose traceback prints them.
+            # Raised again: the frames of an HTTP library hold headers, and a verbose traceback prints them.
             raise KeyboardInterrupt
         if failure is not None:
             raise failure

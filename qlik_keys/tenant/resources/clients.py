@@ -136,7 +136,7 @@ class OAuthClients:
         return parse(SecretPart, answer.content, "PATCH", path).client_secret if answer.content else None
 
     def delete(self, client_id: str) -> None:
-        """Delete a client for good, with the header in which Qlik wants its id once more.
+        """Delete a client permanently, with the header in which Qlik wants its id once more.
 
         Raises:
             TenantNotFound: there is none with that id.

@@ -43,7 +43,7 @@ class RawAnswer:
 
     Attributes:
         status: HTTP status.
-        content: the body as it came.
+        content: the body unmodified.
         content_type: its media type.
         redactor: redacts the media type where it is shown.
     """

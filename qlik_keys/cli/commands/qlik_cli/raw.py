@@ -52,7 +52,7 @@ def _command(method: str) -> None:
             list[str] | None,
             typer.Option(metavar="NAME=VALUE", help="The body as pairs: a.b=text, c:number=1, d:bool=true."),
         ] = None,
-        output_file: Annotated[Path | None, typer.Option(help="Write the answer to this file as it came.")] = None,
+        output_file: Annotated[Path | None, typer.Option(help="Write the answer to this file unmodified.")] = None,
     ) -> None:
         document = document_of(body, body_file, body_values)
         call.send(method, path, query=_query(query), body=document, output=output_file)

@@ -1,6 +1,6 @@
-"""The panel's part that calls the tenant with the token at hand, and asks the doctor when something fails.
+"""The panel's part that calls the tenant with the current token, and asks the doctor when something fails.
 
-A call that fails is told beside the form, as an answer is, and by message alone: an error's card is saved with the
+A call that fails is told next to the form, as an answer is, and by message alone: an error's card is saved with the
 notebook, and a call's path and query may hold anything.
 """
 
@@ -40,7 +40,7 @@ class Calling(Trying):
     # --- calls ---
 
     def call(self, form: CallForm) -> None:
-        """Call the tenant with the token at hand; an answer that refuses it is an answer."""
+        """Call the tenant with the current token; an answer that refuses it is an answer."""
         self._work("Calling the tenant", functools.partial(self._call, form), at="call")
 
     def _call(self, form: CallForm) -> None:
@@ -50,7 +50,7 @@ class Calling(Trying):
         self._set(answer=None, examined="")
         self.last_answer = None
         tenant, _ = self._connected()
-        token, _ = self._token_at_hand()
+        token, _ = self._current_token()
         try:
             request = request_of(form, tenant.url)
         except ConfigurationError as refusal:
@@ -81,7 +81,7 @@ class Calling(Trying):
         """Send a call; return what came, be it a refusal, and what went wrong."""
         from qlik_keys.jupyter.panel.model.answers import body_of, headers_of  # noqa: PLC0415  # brings httpx
 
-        _, shown = self._token_at_hand()
+        _, shown = self._current_token()
         caller = self._caller(tenant, shown.form.client_id)
         refused: list[RawAnswer] = []
 
@@ -105,7 +105,7 @@ class Calling(Trying):
         from qlik_keys.jupyter.panel.model.answers import login_words  # noqa: PLC0415  # brings httpx
         from qlik_keys.jupyter.panel.views.code_samples import ways_of_call  # noqa: PLC0415  # what it needs is there by now
 
-        _, shown = self._token_at_hand()
+        _, shown = self._current_token()
         login = login_words(shown.form, self._word_for(shown.form.client_id))
         return tuple(ways_of_call(request, login=login, tenant_url=tenant_url))
 
@@ -121,7 +121,7 @@ class Calling(Trying):
     # --- the doctor ---
 
     def examine(self, client_id: str, *, after_call: bool = False, form: TryForm | None = None) -> None:
-        """Look what is wrong with a client's login, and show it beside the token.
+        """Look what is wrong with a client's login, and show it next to the token.
 
         Args:
             client_id: the client.
@@ -136,30 +136,30 @@ class Calling(Trying):
         from qlik_keys.diagnosis import doctor  # noqa: PLC0415  # brings httpx
 
         tenant, store = self._connected()
-        self._set(diagnosis=None, mended="", examined="")
+        self._set(diagnosis=None, fixed="", examined="")
         if form is not None:
             self._tried = form
         self._diagnose(doctor, tenant, store, client_id, after_call=after_call)
 
-    def mend_login(self, mend: str) -> None:
+    def fix_login(self, fix: str) -> None:
         """Do what one of the doctor's findings names, and ask the doctor again."""
-        self._work("Putting it right", functools.partial(self._mend_login, mend), at="doctor")
+        self._work("Putting it right", functools.partial(self._fix_login, fix), at="doctor")
 
-    def _mend_login(self, name: str) -> None:
-        from qlik_keys.diagnosis import doctor, mend  # noqa: PLC0415  # brings httpx
+    def _fix_login(self, name: str) -> None:
+        from qlik_keys.diagnosis import doctor, fix  # noqa: PLC0415  # brings httpx
 
         tenant, store = self._connected()
         if self._state.diagnosis is None:
             raise ConfigurationError("Nothing was looked at yet.", hint="Ask the doctor first.")
         client_id = self._state.diagnosis.client_id
-        mended = mend(tenant, store, client_id, name, clock=self._clock)
-        self._set(mended=mended)
-        self._tell(mended)
+        fixed = fix(tenant, store, client_id, name, clock=self._clock)
+        self._set(fixed=fixed)
+        self._tell(fixed)
         try:
             self._diagnose(doctor, tenant, store, client_id, after_call=False)
         except Exception as error:  # noqa: BLE001  # no error may come between an effect and its report
             self.last_error = error
-            self._tell(f"{mended} The doctor could not look again: press Look again.", kind="warning")
+            self._tell(f"{fixed} The doctor could not look again: press Look again.", kind="warning")
 
     def _diagnose(
         self, doctor: Callable[..., Diagnosis], tenant: QlikTenant, store: Any, client_id: str, *, after_call: bool
@@ -174,14 +174,14 @@ class Calling(Trying):
         self._set(diagnosis=found, examined=examined)
 
     def _words_of_token(self, client_id: str) -> str:
-        """Return that the client's token at hand is over, which no login shows; "" where it is not."""
+        """Return that the client's current token is over, which no login shows; "" where it is not."""
         shown = self._state.token
         if shown is None or shown.form.client_id != client_id:
             return ""
         if shown.is_revoked:
-            return "The token at hand was revoked, so no call with it succeeds: get another one."
+            return "The current token was revoked, so no call with it succeeds: get another one."
         if shown.expires_at <= self.now():
-            return f"The token at hand ended at {shown.expires_at:%H:%M:%S} UTC: get another one."
+            return f"The current token ended at {shown.expires_at:%H:%M:%S} UTC: get another one."
         return ""
 
     def _words_of_scope(self, client_id: str) -> str:
@@ -211,4 +211,4 @@ class Calling(Trying):
 
     def drop_diagnosis(self) -> None:
         """Put what the doctor found away."""
-        self._set(diagnosis=None, mended="", examined="")
+        self._set(diagnosis=None, fixed="", examined="")

@@ -33,7 +33,7 @@ _NO_KEY = (
 def plan_of(
     tenant: QlikTenant, store: KeyStore, form: ChangeForm, *, clock: Clock
 ) -> tuple[ShownPlan, tuple[ShownStep, ...]]:
-    """Return what a change would do, and its steps, none of them begun.
+    """Return what a change would do, and its steps, none of them started.
 
     Raises:
         ConfigurationError: a value of the form is no number, or no client is chosen.

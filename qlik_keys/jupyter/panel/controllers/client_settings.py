@@ -1,4 +1,4 @@
-"""What can be set on a client beside its keys: consent, publication, client secrets; each is one call to the tenant."""
+"""What can be set on a client next to its keys: consent, publication, client secrets; each is one call."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOST_SECRETS = 5  # qlik-cloud-contract, "/api/v1/oauth-clients"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A change beside the keys.
+    """A change next to the keys.
 
     Attributes:
         step: the name of its one step.

@@ -1,7 +1,7 @@
 """From what was typed in the Connect tab to a tenant and a store.
 
 A credential that was not typed may come from the settings (environment, qlik-cli's context), but only for the address
-that it stands beside there: nobody's API key travels to an address that was typed over it.
+that it stands next to there: nobody's API key travels to an address that was typed over it.
 """
 
 from __future__ import annotations

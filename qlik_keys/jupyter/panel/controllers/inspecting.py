@@ -18,7 +18,7 @@ from qlik_keys.jupyter.panel.model.inspection_state import (
     ClientToTry,
     FoundUser,
     ShownAssertion,
-    ShownLesson,
+    ShownRejection,
     ShownToken,
     TryForm,
 )
@@ -128,11 +128,11 @@ class Trying(Session):
         self._tried = form
         names = [name for name in TRY_STEPS if name != "ask_again" or form.fault == "replayed"]
         if form.fault and form.fault != "replayed":
-            names.remove("prove")
+            names.remove("verify")
         else:
             self._forget_token()
         steps = tuple(ShownStep(step=name, title=TRY_STEPS[name], by_hand=BY_HAND[name]) for name in names)
-        self._set(plan=None, wished=None, steps_in="try", steps=steps, assertion=None, lesson=None)
+        self._set(plan=None, wished=None, steps_in="try", steps=steps, assertion=None, rejection=None)
         with self._doing("sign"):
             prepared = trial.prepare(tenant, store, form.client_id, fault=form.fault, clock=self._clock)
         shown = ShownAssertion(members=trial.explain(prepared.header, prepared.claims), fault=form.fault)
@@ -161,17 +161,17 @@ class Trying(Session):
         """Send what is broken on purpose; that it is refused is what it is for."""
         from qlik_keys.auth import inspection as trial  # noqa: PLC0415  # brings httpx
 
-        lesson = ShownLesson(fault=form.fault, status=_OK, said="")
+        rejection = ShownRejection(fault=form.fault, status=_OK, said="")
         try:
             self._asked(step, tenant, prepared, form)
         except TokenError as refusal:
-            lesson = ShownLesson(
+            rejection = ShownRejection(
                 fault=form.fault, status=refusal.status, said=refusal.detail, trace_id=refusal.trace_id
             )
-        self._set(lesson=lesson)
+        self._set(rejection=rejection)
         if form.fault != "replayed":  # of which the first use is told
-            title = trial.FAULTS[form.fault].title
-            is_refused = lesson.status != _OK
+            title = trial.INVALID_VARIANTS[form.fault].title
+            is_refused = rejection.status != _OK
             words = f"Refused, as it must be: {title}." if is_refused else f"The tenant took it: {title}."
             self._tell(words, kind="good" if is_refused else "warning")
 
@@ -193,7 +193,7 @@ class Trying(Session):
     def _ask_who(self, tenant: QlikTenant, form: TryForm) -> None:
         caller = self._caller(tenant, form.client_id)
         try:
-            with self._doing("prove"):
+            with self._doing("verify"):
                 user = self._noted(form.client_id, "GET", "/api/v1/users/me", caller.users.me)
         except TenantError as problem:
             # The login succeeded, and its token is there: that nobody could be asked about it makes it no failure.
@@ -210,7 +210,7 @@ class Trying(Session):
         self._tell(f"{self._name_of(form.client_id)} logged in{asked_for}.")
 
     def revoke_token(self) -> None:
-        """End the token at hand on the tenant; it stays at hand, so that the next call shows what that means."""
+        """End the current token on the tenant; it stays at hand, so that the next call shows what that means."""
         token = self._state.token
         client_id = token.form.client_id if token is not None else ""
         self._work("Revoking the token", self._revoke_token, at="token", client_id=client_id, lost=LOST_REVOCATION)
@@ -219,7 +219,7 @@ class Trying(Session):
         from qlik_keys.auth import inspection as trial  # noqa: PLC0415  # brings httpx
 
         tenant, _ = self._connected()
-        token, shown = self._token_at_hand()
+        token, shown = self._current_token()
         self._noted(shown.form.client_id, "POST", "/oauth/revoke", lambda: trial.revoke(tenant, token))
         self._set(token=replace(shown, is_revoked=True))
         self._tell("The token is revoked.")
@@ -244,15 +244,15 @@ class Trying(Session):
         self._token = self.last_answer = None
         self._set(token=None, answer=None, examined="")
 
-    def _token_at_hand(self) -> tuple[Token, ShownToken]:
+    def _current_token(self) -> tuple[Token, ShownToken]:
         if self._token is None or self._state.token is None:
-            raise ConfigurationError("There is no token at hand.", hint="Get one first.")
+            raise ConfigurationError("There is no current token.", hint="Get one first.")
         return self._token, self._state.token
 
     def _caller(self, tenant: QlikTenant, client_id: str) -> QlikTenant:
         from qlik_keys.auth.inspection import HeldToken  # noqa: PLC0415  # brings httpx
 
-        token, _ = self._token_at_hand()
+        token, _ = self._current_token()
         return tenant.with_credential(HeldToken(token, client_id=client_id))
 
     def _name_of(self, client_id: str) -> str:
@@ -274,7 +274,7 @@ class Trying(Session):
             self._saw_step(event)
         except Interrupted as cancelled:
             # Nothing of a login is kept: it does not go on where it was left.
-            raise Interrupted(cancelled.message, hint="Get a token again: it begins anew.") from None
+            raise Interrupted(cancelled.message, hint="Get a token again: it begins again.") from None
         try:
             yield
         except QlikKeysError as problem:

@@ -1,4 +1,4 @@
-"""A key that somebody brings along, as it came from a file."""
+"""A key that somebody brings along, unmodified from a file."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The panel's part that changes clients that are there: what is selected, the plan of a change, and the change.
 
-A change is opened with its defaults, and its plan follows every choice: it is computed beside whatever else is done,
+A change is opened with its defaults, and its plan follows every choice: it is computed next to whatever else is done,
 since it only looks. A change is made only by the plan that is shown.
 """
 
@@ -244,7 +244,7 @@ class Planning(Calling):
         return ""
 
     def audit(self, *, wait: bool = False) -> None:
-        """Look through all clients and keys for what there is to say of them."""
+        """Run audit and keys for what there is to say of them."""
         doing = "Looking through the tenant's clients and their keys"
         self._work(doing, self._audit, at="audit", wait=wait)
 
@@ -272,8 +272,8 @@ class Planning(Calling):
         """Show the clients of one finding in the table."""
         self._set(finding=finding, tab="Clients")
 
-    def mend(self, finding: str, client_id: str) -> None:
-        """Go to the client of a finding, with the plan of what mends it."""
+    def fix(self, finding: str, client_id: str) -> None:
+        """Go to the client of a finding, with the plan of what fixes it."""
         operation = FINDINGS[finding].operation
         of_all = operation == "resume"
         self._set(tab="Clients", finding="", selected=() if of_all or not client_id else (client_id,))

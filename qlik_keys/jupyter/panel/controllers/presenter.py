@@ -1,8 +1,8 @@
 """The panel without widgets: what can be done with it once it is connected.
 
-`work` runs one thing at a time and keeps the state, `session` connects, `inspecting` takes a login apart, `calling` calls
-with its token, `planning` changes clients that are there; here a client is made. Nothing here knows how it is drawn;
-nothing here is written to a notebook.
+`work` runs one thing at a time and keeps the state, `session` connects, `inspecting` takes a login apart, `calling`
+calls with its token, `planning` changes clients that are there; here a client is made. Nothing here knows how it is
+drawn; nothing here is written to a notebook.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Presenter(Planning):
         """Return what a person should know of these choices, a sentence each."""
         warnings = list(scope_warnings(form.scopes))
         if not form.trusted:
-            warnings.append("Without trusted consent a machine cannot log in, so the client will not be proved.")
+            warnings.append("Without trusted consent a machine cannot log in, so the client will not be verified.")
         if form.client_secret and not form.private_key_jwt:
             warnings.append("A client secret alone is the weaker login: whoever sees it once has it.")
         if form.client_secret and self.secrets_note():
@@ -105,7 +105,7 @@ class Presenter(Planning):
         return tuple(warnings)
 
     def check_name(self, name: str) -> None:
-        """Ask the tenant whether a name is free, beside any work; the answer is in `state.name_note`."""
+        """Ask the tenant whether a name is free, next to any work; the answer is in `state.name_note`."""
         self._name = name.strip()
         self._set(name_note="")
         if self.tenant is not None and self._name:
@@ -116,7 +116,7 @@ class Presenter(Planning):
         from qlik_keys.tenant import eq  # noqa: PLC0415  # brings httpx
 
         if name_problem(name, longest=MAXIMUM_NAME_LENGTH):
-            return  # it is refused in words of its own, beside which "is free" would be a contradiction
+            return  # it is refused in words of its own, next to which "is free" would be a contradiction
         self._clock.sleep(_TYPING_PAUSE_SECONDS)
         tenant = self.tenant
         if tenant is None or name != self._name or self._state.work:
@@ -132,7 +132,7 @@ class Presenter(Planning):
             self._set(name_note=note)
 
     def make_client(self, form: ClientForm, *, complete: Callable[[], ClientForm] | None = None) -> None:
-        """Make the client that the form describes, or finish one that was cut off.
+        """Make the client that the form describes, or finish one that was interrupted.
 
         Args:
             form: the choices.
@@ -172,7 +172,7 @@ class Presenter(Planning):
             self._tell_of_made(replace(shown, warnings=(*shown.warnings, note)))
 
     def _tell_of_made(self, shown: MadeClient) -> None:
-        """Show a client that was made, beside those before it, and tell of it where its button stands."""
+        """Show a client that was made, next to those before it, and tell of it where its button stands."""
         others = tuple(each for each in self._state.made_here if each.client_id != shown.client_id)
         self._set(made=shown, made_here=(*others, shown))
         what = "is made" if shown.created else "was there already, just as asked for"

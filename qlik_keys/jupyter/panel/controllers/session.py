@@ -67,15 +67,15 @@ class Session(Worker):
         """Connect to a tenant and a store that the caller made, and keeps."""
         self._work("Connecting", functools.partial(self._connect, tenant, store, ()), wait=wait)
 
-    def start_sandbox(self, *, custody: Custody = "kv", anew: bool = False, wait: bool = False) -> None:
+    def start_sandbox(self, *, custody: Custody = "kv", again: bool = False, wait: bool = False) -> None:
         """Start a sandbox and connect to it.
 
         Args:
             custody: who holds the keys that are made in it.
-            anew: also where one is connected already, which ends; else nothing is done there.
+            again: also where one is connected already, which ends; else nothing is done there.
             wait: return when it is there.
         """
-        if not anew and self._box is not None and self._box.running and self._state.connection is not None:
+        if not again and self._box is not None and self._box.running and self._state.connection is not None:
             return
         doing = "Starting the sandbox: a practice tenant and a real OpenBao server"
         self._work(doing, functools.partial(self._start_sandbox, custody), at="sandbox", wait=wait)

@@ -69,7 +69,7 @@ class Worker:
             listener(self._state)
 
     def redraw(self) -> None:
-        """Tell every listener the state once more: something beside it has changed, for instance what is typed."""
+        """Tell every listener the state once more: something next to it has changed, for instance what is typed."""
         self._set()
 
     def cancel(self) -> None:
@@ -106,7 +106,7 @@ class Worker:
             doing: what was being done, in words.
             at: where it is told; by default where the work in progress was asked for, else on top.
             retry: the change that can be planned again.
-            **told: what `error_card` takes beside it.
+            **told: what `error_card` takes next to it.
         """
         self.last_error = error
         steps = tuple(replace(step, phase="failed") if step.phase == "running" else step for step in self._state.steps)
@@ -130,7 +130,7 @@ class Worker:
             task: the work.
             at: where the button stands that asked for it.
             wait: return when it is done, and raise what goes wrong.
-            **told: what `fail` takes beside the error.
+            **told: what `fail` takes next to the error.
         """
         with self._lock:
             if self._state.work:

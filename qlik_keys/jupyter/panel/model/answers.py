@@ -85,13 +85,13 @@ def body_of(request: ShownRequest) -> Any:
 
 
 def headers_of(request: ShownRequest) -> dict[str, str]:
-    """Return the headers that a call needs beside the credential: the deletion of a client is said twice."""
+    """Return the headers that a call needs next to the credential: the deletion of a client is said twice."""
     client_id = deleted_client(request)
     return {CONFIRMATION: client_id} if client_id else {}
 
 
 def login_words(form: TryForm, client: str) -> tuple[str, ...]:
-    """Return in the words of `qlik-keys` how the token at hand was got.
+    """Return in the words of `qlik-keys` how the current token was got.
 
     Args:
         form: what was asked for.
@@ -152,7 +152,7 @@ def shown_answer(
     values |= {"status": answer.status, "size": len(answer.content), "content_type": _without(token, _kind(answer))}
     text = _without(token, _text(answer))
     try:
-        # Read twice: no frame holds the document as it came, since a verbose traceback prints those.
+        # Read twice: no frame holds the document unmodified, since a verbose traceback prints those.
         guarded, redacted = guarded_document(_document(text)), redacted_document(_document(text))
     except (ValueError, RecursionError):
         return ShownAnswer(raw=text, **values), None
@@ -162,7 +162,7 @@ def shown_answer(
     # What is read can be read again; what a change answers is told this once.
     told = guarded.values() if isinstance(guarded, dict) and request.method != "GET" else ()
     secret = next((value for value in told if isinstance(value, Secret)), None)
-    values |= {"raw": text, "struck": is_redacted}
+    values |= {"raw": text, "redacted": is_redacted}
     if text and not _is_strict(text):
         note = "It is no JSON by the standard: it has NaN, Infinity or a number that is too large. It is shown raw."
         return ShownAnswer(note=note, **values), secret

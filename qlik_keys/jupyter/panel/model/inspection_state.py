@@ -22,7 +22,7 @@ class TryForm:
         scopes: what to ask for; none asks for all that the client may have.
         user_field: how a user is looked up for whom the token is, "" for the client's own.
         user_value: the user's id or subject.
-        fault: how to break the assertion on purpose, a name of `trial.FAULTS`; "" for a genuine one.
+        fault: how to break the assertion on purpose, a name of `trial.INVALID_VARIANTS`; "" for a genuine one.
     """
 
     client_id: str
@@ -47,7 +47,7 @@ class FoundUser:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallForm:
-    """A call with the token at hand, as it was typed.
+    """A call with the current token, as it was typed.
 
     Attributes:
         method: HTTP method.
@@ -94,7 +94,7 @@ class ShownAssertion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownToken:
-    """The token at hand, without itself.
+    """The current token, without itself.
 
     Attributes:
         form: what was asked for.
@@ -120,11 +120,11 @@ class ShownToken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShownLesson:
+class ShownRejection:
     """What a tenant said to an assertion that was broken on purpose.
 
     Attributes:
-        fault: how, a name of `trial.FAULTS`.
+        fault: how, a name of `trial.INVALID_VARIANTS`.
         status: HTTP status; 200 where the tenant took it.
         said: the tenant's own words.
         trace_id: what Qlik's support asks for, or "".
@@ -138,7 +138,7 @@ class ShownLesson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownAnswer:
-    """What a call was answered, or why it was not, with secrets struck out.
+    """What a call was answered, or why it was not, with secrets redacted.
 
     Attributes:
         request: the call.
@@ -157,7 +157,7 @@ class ShownAnswer:
         document: the JSON-ready body.
         note: why there is none, where one was to be expected; or "".
         raw: the body as text.
-        struck: whether a secret was struck out in it.
+        redacted: whether a secret was redacted in it.
     """
 
     request: ShownRequest
@@ -176,4 +176,4 @@ class ShownAnswer:
     document: Any = field(default=None, repr=False, compare=False)
     note: str = ""
     raw: str = field(default="", repr=False, compare=False)
-    struck: bool = False
+    redacted: bool = False

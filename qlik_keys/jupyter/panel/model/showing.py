@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus, urlencode
 from qlik_keys.errors import (
     ConfigurationError,
     LifecycleError,
-    NeedsPerson,
+    ManualActionRequired,
     Outcome,
     QlikKeysError,
     StoreError,
@@ -34,7 +34,7 @@ _PHASES: dict[str, StepPhase] = {"before": "running", "after": "done", "failed":
 
 
 def waiting_steps() -> tuple[ShownStep, ...]:
-    """Return the steps that every client takes, none of them begun."""
+    """Return the steps that every client takes, none of them started."""
     from qlik_keys.lifecycle.events import TITLES  # noqa: PLC0415  # brings httpx
 
     return tuple(ShownStep(step=step, title=TITLES[step], by_hand=BY_HAND[step]) for step in NEW_CLIENT_STEPS)
@@ -123,9 +123,9 @@ def made_client(made: Provisioned, vault_path: str) -> MadeClient:
         kid=made.kid,
         created=made.created,
         vault_path=vault_path,
-        subject=made.proof.user.subject if made.proof else "",
-        scope=made.proof.scope if made.proof else "",
-        expires_at=made.proof.expires_at if made.proof else None,
+        subject=made.verification.user.subject if made.verification else "",
+        scope=made.verification.scope if made.verification else "",
+        expires_at=made.verification.expires_at if made.verification else None,
         warnings=made.warnings,
     )
 
@@ -148,7 +148,7 @@ def error_card(error: BaseException, doing: str, *, client_id: str = "", lost: s
             outcome="",
             kind=type(error).__name__,
         )
-    differences = error.differences if isinstance(error, NeedsPerson) else {}
+    differences = error.differences if isinstance(error, ManualActionRequired) else {}
     changed = not isinstance(error, ConfigurationError | LifecycleError)
     outcome = lost if lost and error.outcome is Outcome.UNKNOWN else OUTCOMES[error.outcome]
     whose = client_id if isinstance(error, TenantError | StoreError) else ""

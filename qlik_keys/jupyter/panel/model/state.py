@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         FoundUser,
         ShownAnswer,
         ShownAssertion,
-        ShownLesson,
+        ShownRejection,
         ShownToken,
     )
     from qlik_keys.keystore.base import Custody
@@ -40,7 +40,7 @@ class Connection:
         roles: the caller's roles.
         vault_url: the Vault's address, "" where the store is none of ours.
         custody: who holds the keys that are made from now on.
-        notices: what was mended in what was typed.
+        notices: what was fixed in what was typed.
     """
 
     mode: Mode
@@ -55,7 +55,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownRequest:
-    """A request as it is shown; secrets were struck out where it was made.
+    """A request as it is shown; secrets were redacted where it was made.
 
     Attributes:
         system: who was asked.
@@ -124,7 +124,7 @@ class ErrorCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeClient:
-    """A client that was made, or found made, with its proof.
+    """A client that was made, or found made, with its verification.
 
     Attributes:
         name: its name.
@@ -132,8 +132,8 @@ class MadeClient:
         kid: its current key's id, "" for none.
         created: False when it was there already.
         vault_path: where its secret lies in the Vault, "" when that is not known.
-        subject: who the tenant says the client is, "" when it was not proved.
-        scope: the scopes of the proof's token.
+        subject: who the tenant says the client is, "" when it was not verified.
+        scope: the scopes of the verification's token.
         expires_at: when that token ends, UTC.
         warnings: what a person should know.
         is_gone: whether the tenant's list, where it was asked for since, lacks it.
@@ -183,14 +183,14 @@ class PanelState:
         finding: the finding that it is narrowed to, "" for all.
         audit: the findings, None before they were asked for.
         assertion: the newest assertion that was tried.
-        lesson: what the tenant said to one that was broken on purpose.
-        token: the token at hand.
+        rejection: what the tenant said to one that was broken on purpose.
+        token: the current token.
         answer: the newest answer to a call with it.
         calls: the newest calls and requests for tokens, oldest first.
         diagnosis: what the doctor found.
-        mended: what was put right on the doctor's word.
+        fixed: what was put right on the doctor's word.
         found_users: the users that the newest search found, None before one.
-        examined: what the doctor says of the token at hand, or of the call that failed; or "".
+        examined: what the doctor says of the current token, or of the call that failed; or "".
     """
 
     tab: str = "Connect"
@@ -220,12 +220,12 @@ class PanelState:
     finding: str = ""
     audit: pd.DataFrame | None = field(default=None, compare=False)
     assertion: ShownAssertion | None = None
-    lesson: ShownLesson | None = None
+    rejection: ShownRejection | None = None
     token: ShownToken | None = None
     answer: ShownAnswer | None = None
     calls: tuple[Called, ...] = ()
     diagnosis: Diagnosis | None = None
-    mended: str = ""
+    fixed: str = ""
     found_users: tuple[FoundUser, ...] | None = None
     examined: str = ""
 
@@ -248,15 +248,15 @@ NOTHING_DONE: dict[str, Any] = {
     "wished": None,
     "made": None,
 }
-# What was tried with a client's login; another connection begins anew.
+# What was tried with a client's login; another connection begins again.
 NOTHING_TRIED: dict[str, Any] = {
     "assertion": None,
-    "lesson": None,
+    "rejection": None,
     "token": None,
     "answer": None,
     "calls": (),
     "diagnosis": None,
-    "mended": "",
+    "fixed": "",
     "found_users": None,
     "examined": "",
 }

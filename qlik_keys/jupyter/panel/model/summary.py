@@ -1,6 +1,6 @@
 """What a notebook shows where the panel is dead: reopened without a kernel, exported, or in a viewer.
 
-It is an output of its own, plain HTML, beside the widget. The living panel hides it by its style sheet; a page without
+It is an output of its own, plain HTML, next to the widget. The living panel hides it by its style sheet; a page without
 the panel's widgets shows it, and hides what JupyterLab says of a model that it does not find. No secret is in the
 panel's state, so none is here.
 """

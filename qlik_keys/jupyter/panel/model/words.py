@@ -12,26 +12,26 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # The steps that every client takes, in their order.
-NEW_CLIENT_STEPS = ("check", "stage", "register", "claim", "record", "prove", "unstage")
+NEW_CLIENT_STEPS = ("check", "write_pending", "register", "bind", "record", "verify", "remove_pending")
 # What a login is made of, when it is taken apart.
 TRY_STEPS: Mapping[str, str] = {
     "sign": "Sign an assertion with the key in the Vault",
     "ask": "Send it to the token endpoint",
     "ask_again": "Send the same assertion a second time",
-    "prove": "Ask the tenant whose token it is",
+    "verify": "Ask the tenant whose token it is",
 }
 # What a person does instead of a step (qlik-cloud-contract, "The console's words", and Qlik's tutorial "Create a M2M
 # OAuth2 client").
 BY_HAND: Mapping[str, str] = {
     "check": "Console: look through the list of OAuth clients for it.",
-    "stage": "Terminal: make a key pair with OpenSSL, turn it into a JWK by a script, keep the file somewhere.",
+    "write_pending": "Terminal: make a key pair with OpenSSL, turn it into a JWK by a script, keep the file somewhere.",
     "register": "Console, steps 1 to 6: Create new, type Web, name, scopes, authentication method, "
     "Machine-to-machine, Create. Steps 8 and 9: consent method Trusted.",
-    "claim": "Console, step 7: copy the client id before the window closes.",
+    "bind": "Console, step 7: copy the client id before the window closes.",
     "record": "Terminal: put key and client id where the job finds them.",
     "trust": "Console, steps 8 and 9: the three dots, Change consent method, Trusted.",
-    "prove": "Terminal: qlik context create, then qlik user me. With a private key qlik-cli cannot do it at all.",
-    "unstage": "Terminal: delete the key file that was left behind.",
+    "verify": "Terminal: qlik context create, then qlik user me. With a private key qlik-cli cannot do it at all.",
+    "remove_pending": "Terminal: delete the key file that was left behind.",
     "sign": "Terminal: a script of your own with a JOSE library. The one in Qlik's tutorial forgets the kid.",
     "ask": "Terminal: curl, with what the script printed, within two minutes. qlik-cli knows client secrets only.",
     "ask_again": "Terminal: curl once more.",
@@ -39,9 +39,9 @@ BY_HAND: Mapping[str, str] = {
     "publish": "Console: open the client, paste the new JWK below the old one, Save. Forget the old one, and every job "
     "that still uses it is locked out.",
     "swap": "Console: open the client, paste the new JWK over the old one, Save, and hope.",
-    "prove_next": "Terminal: no tool of Qlik's can try the new key.",
+    "verify_next": "Terminal: no tool of Qlik's can try the new key.",
     "promote": "Terminal: put the new key where the jobs find it.",
-    "prove_current": "Terminal: no tool of Qlik's can try the key.",
+    "verify_current": "Terminal: no tool of Qlik's can try the key.",
     "unpublish": "Console: open the client, take the old JWK out, Save.",
     "retire": "Terminal: delete the old key file, wherever it was copied to.",
     "purge": "Terminal: find every backup of the old key file.",
@@ -55,8 +55,8 @@ BY_HAND: Mapping[str, str] = {
 }
 # Those of `tenant.resources.raw`, which brings httpx.
 CALL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-# How the assertion of a trial is made; the names are those of `trial.FAULTS`.
-FAULT_CHOICES: Mapping[str, str] = {
+# How the assertion of a trial is made; the names are those of `trial.INVALID_VARIANTS`.
+VARIANT_CHOICES: Mapping[str, str] = {
     "genuine, as every login makes it": "",
     "broken: a kid that nobody registered": "wrong-kid",
     "broken: a slash at the end of the audience": "wrong-audience",
@@ -134,7 +134,7 @@ NEEDS_OF_SANDBOX = (
 )
 # What the doctor says of a call that failed, where the login works.
 UNAUTHORIZED_CALL = (
-    "The tenant does not take the token at hand for this call: it may have been revoked elsewhere, or the path wants "
+    "The tenant does not take the current token for this call: it may have been revoked elsewhere, or the path wants "
     "another kind of login. Get another token and try again."
 )
 REFUSED_CALL = (
@@ -166,7 +166,7 @@ class Operation:
 KEY_OPERATIONS: Mapping[str, Operation] = {
     "rotate": Operation(
         "Rotate",
-        "A new key beside the old one, without downtime: both log in until the overlap is over.",
+        "A new key next to the old one, without downtime: both log in until the overlap is over.",
         "Rotate the key of {name}",
         "Rotating the key of {name}",
     ),

@@ -165,7 +165,7 @@ function render({ model, el }) {
   let calls = [];
   let number = 0; // of the answer: however often it is drawn, it is brought into view once
   let chosen = ""; // by a click; else a list is a table, and everything else a tree
-  // By chance: every widget loads this module anew, so a counter would count to one.
+  // By chance: every widget loads this module again, so a counter would count to one.
   const id = Math.random().toString(36).slice(2);
   el.classList.add("qk-answer-view");
 
@@ -199,7 +199,7 @@ function render({ model, el }) {
       head.append(hint);
     }
     if (answer.note) head.append(make("p", "qk-muted", answer.note));
-    if (answer.struck) head.append(make("p", "qk-muted", "••• stands where a secret was struck out; panel.last_answer has it whole."));
+    if (answer.redacted) head.append(make("p", "qk-muted", "••• stands where a secret was redacted; panel.last_answer has it whole."));
     if (!isGood) {
       head.append(make("p", "qk-muted", answer.error));
     }
@@ -236,7 +236,7 @@ function render({ model, el }) {
     const shown = make("div", "qk-shown");
     if (view === "Tree") shown.append(nodeOf("", answer.document, answer.problem ? -1 : 0));
     else if (view === "Table") shown.append(tableOf(rows));
-    else shown.append(codeOf(answer.raw, "the answer as it came"));
+    else shown.append(codeOf(answer.raw, "the answer unmodified"));
     return [bar, shown];
   };
   const waysOf = () => {

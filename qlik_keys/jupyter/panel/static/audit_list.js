@@ -1,4 +1,4 @@
-// The findings, the weightiest first; a button beside each client goes to the plan of what mends it.
+// The findings, highest severity first; a button next to each client goes to the plan of what fixes it.
 const SIGNS = { critical: "✗", high: "✗", medium: "⚠", low: "ℹ" };
 const WORDS = { critical: "Critical", high: "High", medium: "Medium", low: "Low" };
 
@@ -24,7 +24,7 @@ function render({ model, el }) {
     name.title = client.client_id;
     row.append(name);
     if (group.action) {
-      const message = { kind: "mend", finding: group.finding, client_id: client.client_id };
+      const message = { kind: "fix", finding: group.finding, client_id: client.client_id };
       row.append(button(group.action, `${group.action.replace(" …", "")} ${client.name || client.client_id}: see the plan`, message));
     }
     return row;

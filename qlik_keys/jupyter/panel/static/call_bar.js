@@ -17,7 +17,7 @@ function deletedClient(path) {
 }
 
 function render({ model, el }) {
-  // By chance: every widget loads this module anew, so a counter would count to one.
+  // By chance: every widget loads this module again, so a counter would count to one.
   const id = `qk-call-${Math.random().toString(36).slice(2)}`;
   const make = (tag, className = "", words = "") => {
     const made = document.createElement(tag);

@@ -32,9 +32,9 @@ function render({ model, el }) {
       advice.append(make("b", "", "What to do: "), check.advice);
       text.append(advice);
     }
-    if (check.mend) {
+    if (check.fix) {
       const row = make("p", "qk-actions");
-      row.append(button("Put it right", { kind: "mend", mend: check.mend }, check.does, "qk-primary"), make("span", "qk-muted", check.does));
+      row.append(button("Put it right", { kind: "fix", fix: check.fix }, check.does, "qk-primary"), make("span", "qk-muted", check.does));
       text.append(row);
     }
     line.append(sign, text);
@@ -60,7 +60,7 @@ function render({ model, el }) {
     const sum = make("p", "", `${words}, as of ${found.at}.`);
     sum.setAttribute("role", "status");
     el.append(title);
-    if (found.mended) el.append(make("p", "qk-changed", `✓ ${found.mended}`));
+    if (found.fixed) el.append(make("p", "qk-changed", `✓ ${found.fixed}`));
     if (found.examined) el.append(make("p", "qk-examined", found.examined));
     el.append(sum, listOf(failed));
     for (const [checks, what] of [[unknown, "not checked"], [passed, "passed"]]) {

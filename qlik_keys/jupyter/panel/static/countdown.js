@@ -21,7 +21,7 @@ function render({ model, el }) {
     words.classList.toggle("qk-over", left <= 0);
     words.textContent = left > 0 ? `◷ The token ends in ${spell(left)}.` : "✗ The token is over: get another one.";
     if (words.hidden || left <= 0) clearInterval(timer);
-    // A kernel that listens says the same beside it; its clock may be a little behind.
+    // A kernel that listens says the same next to it; its clock may be a little behind.
     if (left <= 0) setTimeout(() => model.send({ kind: "over" }), 1000);
   };
   const begin = () => {

@@ -1,6 +1,6 @@
 // Marks the panel as alive as long as its kernel is: a page that restores a saved notebook draws the widgets too, and
 // nothing in them would answer. The style sheet shows a panel that is alive, and its summary otherwise.
-// It also copies code for every button of the panel that stands beside some, takes whoever asked for something to its
+// It also copies code for every button of the panel that stands next to some, takes whoever asked for something to its
 // result, and tells times in the page's own zone.
 async function copy(button) {
   const code = button.parentElement.querySelector("code");

@@ -1,7 +1,7 @@
 // Chooses scopes: what is chosen as chips, a search, and the list with meanings. A scope that a chosen one covers needs
 // no tick of its own. Unknown names may be added: a tenant may know more than Qlik publishes.
 function render({ model, el }) {
-  // By chance: every widget loads this module anew, so a counter would count to one.
+  // By chance: every widget loads this module again, so a counter would count to one.
   const id = `qk-scopes-${Math.random().toString(36).slice(2)}`;
   const label = document.createElement("label");
   const chips = document.createElement("div");

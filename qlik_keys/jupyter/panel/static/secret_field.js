@@ -1,7 +1,7 @@
 // A field for a secret. What is typed is sent once, when the field is left or Enter is pressed, and removed from the
 // page at once. Nothing of it is ever set on the model, whose state is saved with the notebook.
 function render({ model, el }) {
-  // By chance: every widget loads this module anew, so a counter would count to one.
+  // By chance: every widget loads this module again, so a counter would count to one.
   const id = `qk-secret-${Math.random().toString(36).slice(2)}`;
   const label = document.createElement("label");
   const row = document.createElement("div");

@@ -1,4 +1,4 @@
-"""The tab "Audit": what there is to say of all clients, the weightiest first, and how old their keys are."""
+"""The tab "Audit": what there is to say of all clients, highest severity first, and how old their keys are."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class AuditView:
     """The findings with what to do, each a click away from its plan."""
 
     def __init__(self, presenter: Presenter) -> None:
-        self._look = button("Look through all clients", presenter, presenter.audit, kind="qk-primary")
+        self._look = button("Run audit", presenter, presenter.audit, kind="qk-primary")
         self._when, self._ages = html("qk-note"), html()
         self._told = ResultPlace(presenter, "audit")
-        self._list = AuditList(mend=presenter.mend, show=presenter.show_finding)
+        self._list = AuditList(fix=presenter.fix, show=presenter.show_finding)
         self._intro = words(
             "<div class='qk-empty'><p><b>Looks through every client and every key</b>: keys that are too old, shared, "
             "or not registered, machines with a secret, unfinished clients, keys without a client.</p>"

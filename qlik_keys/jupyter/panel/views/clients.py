@@ -160,7 +160,7 @@ class ClientChangesView:
         self._controls.draw(state)
         self._told.draw(state)
         steps = state.steps_of("clients")
-        # One piece, beside the choices: whatever it grows by, nothing that is pressed moves.
+        # One piece, next to the choices: whatever it grows by, nothing that is pressed moves.
         shown = markup.plan(plan, is_current=state.plan_is_current) if not is_changing else ""
         put(self._steps, shown + (markup.steps(steps) if steps else ""))
         is_told = AT in state.results or state.work_at == AT

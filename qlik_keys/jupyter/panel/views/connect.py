@@ -166,7 +166,7 @@ class ConnectView:
             secret.clear()
 
     def _start_sandbox(self) -> None:
-        self._presenter.start_sandbox(custody="transit" if self._sandbox_custody.value else "kv", anew=True)
+        self._presenter.start_sandbox(custody="transit" if self._sandbox_custody.value else "kv", again=True)
 
     def _take_context(self) -> None:
         if self._credential.value == "context" and self._context.value:

@@ -11,8 +11,8 @@ from qlik_keys.jupyter.panel.views.markup import told, use_in_cell
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from qlik_keys.auth.inspection import Explained, Fault
-    from qlik_keys.jupyter.panel.model.inspection_state import ClientToTry, ShownAssertion, ShownLesson, ShownToken
+    from qlik_keys.auth.inspection import Explained, InvalidVariant
+    from qlik_keys.jupyter.panel.model.inspection_state import ClientToTry, ShownAssertion, ShownRejection, ShownToken
 
 _OK = 200
 _PARTS = {"header": "Header", "claims": "Claims"}
@@ -22,9 +22,9 @@ def assertion(shown: ShownAssertion | None) -> str:
     """Return an assertion, member by member with the rule behind each, or nothing."""
     if shown is None:
         return ""
-    from qlik_keys.auth.inspection import FAULTS  # noqa: PLC0415  # brings httpx
+    from qlik_keys.auth.inspection import INVALID_VARIANTS  # noqa: PLC0415  # brings httpx
 
-    fault = FAULTS.get(shown.fault)
+    fault = INVALID_VARIANTS.get(shown.fault)
     wrong = _wrong(shown.fault)
     parts = []
     for part, heading in _PARTS.items():
@@ -46,7 +46,7 @@ def _wrong(fault: str) -> str:
     return f"<span class='qk-wrong'>✗ {words}</span> "
 
 
-def _member(each: Explained, fault: Fault | None, wrong: str) -> str:
+def _member(each: Explained, fault: InvalidVariant | None, wrong: str) -> str:
     is_wrong = fault is not None and each.name == fault.member
     return (
         f"<li{' class=qk-wrong-member' if is_wrong else ''}><p><b>{escape(each.name)}</b> "
@@ -55,13 +55,13 @@ def _member(each: Explained, fault: Fault | None, wrong: str) -> str:
     )
 
 
-def lesson(learnt: ShownLesson | None) -> str:
+def rejection(learnt: ShownRejection | None) -> str:
     """Return what a tenant said to what was broken on purpose, and why, or nothing."""
     if learnt is None:
         return ""
-    from qlik_keys.auth.inspection import FAULTS  # noqa: PLC0415  # brings httpx
+    from qlik_keys.auth.inspection import INVALID_VARIANTS  # noqa: PLC0415  # brings httpx
 
-    fault = FAULTS[learnt.fault]
+    fault = INVALID_VARIANTS[learnt.fault]
     if learnt.status == _OK:
         title = f"⚠ The tenant took it: {fault.title}"
         said = "It gave a token, which it should not have."
@@ -71,12 +71,12 @@ def lesson(learnt: ShownLesson | None) -> str:
     trace = f"<p class='qk-muted'>trace id <code>{escape(learnt.trace_id)}</code></p>" if learnt.trace_id else ""
     return (
         f"<div class='qk-good' role='status'><p><b>{escape(title)}</b></p><p>{said}</p>"
-        f"<p>{escape(fault.lesson)}</p>{trace}</div>"
+        f"<p>{escape(fault.rejection)}</p>{trace}</div>"
     )
 
 
 def token(shown: ShownToken | None, *, now: datetime, is_old: bool = False) -> str:
-    """Return what is known of the token at hand, or nothing.
+    """Return what is known of the current token, or nothing.
 
     Args:
         shown: the token.
@@ -142,7 +142,7 @@ def call_heading(shown: ShownToken | None, chosen: ClientToTry | None) -> str:
     """Return the heading over the call, which says whose token is in use, also where another client is chosen by now.
 
     Args:
-        shown: the token at hand, None for none.
+        shown: the current token, None for none.
         chosen: the client that is chosen, None for none.
     """
     if shown is None:

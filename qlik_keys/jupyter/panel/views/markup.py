@@ -195,9 +195,9 @@ _GONE = " (not on the tenant any more)"
 
 def _made(client: MadeClient) -> str:
     title = "is made" if client.created else "was there already, just as asked for"
-    proof = (
-        f"<p class='qk-proof'>✓ <b>Proved:</b> it read its key back from the Vault, got a token and asked the tenant "
-        f"who it is: <code>{escape(client.subject)}</code>. Scope <code>{escape(client.scope)}</code>, "
+    verification = (
+        f"<p class='qk-verification'>✓ <b>Verified:</b> it read its key back from the Vault, got a token and asked "
+        f"the tenant who it is: <code>{escape(client.subject)}</code>. Scope <code>{escape(client.scope)}</code>, "
         f"the token ends {moment(client.expires_at)}.</p>"
         if client.subject
         else ""
@@ -207,7 +207,7 @@ def _made(client: MadeClient) -> str:
     gone = "<p><b>The tenant has no such client any more.</b></p>" if client.is_gone else ""
     use = use_in_cell(client.client_id) if client.kid and not client.is_gone else ""
     return (
-        f"<div class='qk-good'><p><b>✓ {escape(client.name)} {title}.</b></p>{gone}<dl>{facts}</dl>{proof}"
+        f"<div class='qk-good'><p><b>✓ {escape(client.name)} {title}.</b></p>{gone}<dl>{facts}</dl>{verification}"
         f"{warnings(client.warnings)}</div>{use}"
     )
 
@@ -297,7 +297,7 @@ def _old_findings() -> str:
 
 def _step(step: ShownStep) -> str:
     sign, word = _PHASES[step.phase]
-    by_client = step.step.startswith("prove")
+    by_client = step.step.startswith("verify")
     requests = "".join(_request(request, by_client=by_client) for request in step.requests)
     listed = f"<ul class='qk-requests'>{requests}</ul>" if requests else ""
     by_hand = f"<p class='qk-by-hand'>By hand: {escape(step.by_hand)}</p>" if step.by_hand else ""

@@ -1,4 +1,4 @@
-"""The tab "New client": the tutorial's choices, the steps as they happen, and the proof."""
+"""The tab "New client": the tutorial's choices, the steps as they happen, and the verification."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class NewClientView:
-    """The tab "New client": the tutorial's choices, the steps as they happen, and the proof."""
+    """The tab "New client": the tutorial's choices, the steps as they happen, and the verification."""
 
     def __init__(self, presenter: Presenter) -> None:
         self._presenter = presenter

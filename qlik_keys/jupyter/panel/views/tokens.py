@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from qlik_keys.jupyter.panel.model.inspection_state import TryForm
-from qlik_keys.jupyter.panel.model.words import FAULT_CHOICES
+from qlik_keys.jupyter.panel.model.words import VARIANT_CHOICES
 from qlik_keys.jupyter.panel.views import inspection_markup as trial_markup
 from qlik_keys.jupyter.panel.views import markup
 from qlik_keys.jupyter.panel.views.user_choice import UserChoice
@@ -41,7 +41,7 @@ _NOBODY = ("choose a client", "")
 _WHY_NO_USER = "This client may not act for users: it lacks the grant urn:qlik:oauth:user-impersonation."
 
 
-class TryView:
+class TokensView:
     """A client's login, taken apart: who, the assertion, the token, calls with it, and the doctor."""
 
     def __init__(self, presenter: Presenter) -> None:
@@ -56,7 +56,7 @@ class TryView:
         self._scopes = ScopePicker([], none="None chosen: all that the client may have.")
         self._for_user = checkbox("For a user (impersonation)", value=False)
         self._user = UserChoice(presenter)
-        self._fault = choice("Assertion", FAULT_CHOICES, kind=widgets.Dropdown)
+        self._fault = choice("Assertion", VARIANT_CHOICES, kind=widgets.Dropdown)
         self._inputs = (
             self._client,
             self._scopes,
@@ -69,7 +69,7 @@ class TryView:
         self._doctor.tooltip = "The doctor looks at everything that a login of this client needs"
         self._controls = StepControls(presenter, "try")
         self._user_note, self._fault_note, self._why = html("qk-note"), html("qk-note"), html("qk-note")
-        self._result, self._lesson, self._assertion, self._parts = html(), html(), html(), html()
+        self._result, self._rejection, self._assertion, self._parts = html(), html(), html(), html()
         self._steps, self._call_heading = html("qk-live"), html()
         self._countdown = Countdown(over=presenter.redraw)
         self._revoke = button("Revoke the token", presenter, presenter.revoke_token, kind="qk-quiet")
@@ -78,7 +78,7 @@ class TryView:
         tried, revoked, called, fixed = self._places
         self._bar = CallBar(send=presenter.call)
         self._answer = AnswerView(examine=self._examine_token)
-        self._checks = CheckList(mend=presenter.mend_login, again=self._examine_again, drop=presenter.drop_diagnosis)
+        self._checks = CheckList(fix=presenter.fix_login, again=self._examine_again, drop=presenter.drop_diagnosis)
         self._doctor_card = box(fixed, self._checks, classes="qk-card")
         form = box(
             words(
@@ -104,7 +104,7 @@ class TryView:
             self._nothing_yet,
             self._controls.widget,
             self._steps,
-            self._lesson,
+            self._rejection,
             self._result,
             self._token_row,
             revoked,
@@ -150,16 +150,16 @@ class TryView:
             place.draw(state)
         steps = state.steps_of("try")
         token = state.token
-        is_old = state.lesson is not None and state.lesson.fault != "replayed"
+        is_old = state.rejection is not None and state.rejection.fault != "replayed"
         now = self._presenter.now()
-        is_begun = state.lesson is not None or bool(steps)
+        is_started = state.rejection is not None or bool(steps)
         # What only kept the place goes before the steps come: nothing is in sight then that they could move.
-        show(self._nothing_yet, visible=token is None and not is_begun)
+        show(self._nothing_yet, visible=token is None and not is_started)
         put(self._result, trial_markup.token(token, now=now, is_old=is_old))
         show(self._places[1], visible=token is not None)
         put(self._steps, markup.steps(steps) if steps else "")
         show(self._controls.widget, visible=bool(steps))
-        put(self._lesson, trial_markup.lesson(state.lesson))
+        put(self._rejection, trial_markup.rejection(state.rejection))
         put(self._parts, trial_markup.token_parts(token))
         is_alive = token is not None and not token.is_revoked
         self._countdown.count_to(token.expires_at if is_alive and token is not None else None)
@@ -176,7 +176,7 @@ class TryView:
         put(self._call_heading, trial_markup.call_heading(token, self._clients.get(self._client.value or "")))
         self._checks.disabled = bool(state.work)
         show(self._doctor_card, visible=state.diagnosis is not None)
-        self._checks.show(state.diagnosis, state.mended, state.examined)
+        self._checks.show(state.diagnosis, state.fixed, state.examined)
 
     def forget(self) -> None:
         """Empty the body that was typed: it may hold a password."""

@@ -1,4 +1,4 @@
-"""The list of findings: the weightiest first, each client with a button that goes to what mends it."""
+"""The list of findings: highest severity first, each client with a button that goes to what fixes it."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _WITHOUT_ROW = ("unfinished", "orphaned-record", "foreign-document")  # there ma
 
 
 class AuditList(anywidget.AnyWidget):
-    """Shows findings; nothing is mended before its plan was seen.
+    """Shows findings; nothing is fixed before its plan was seen.
 
     Args:
-        mend: called with a finding and a client's id.
+        fix: called with a finding and a client's id.
         show: called with a finding whose clients are to be shown in the table.
     """
 
@@ -41,15 +41,15 @@ class AuditList(anywidget.AnyWidget):
     groups: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
     disabled = traitlets.Bool(default_value=False).tag(sync=True)
 
-    def __init__(self, *, mend: Callable[[str, str], None], show: Callable[[str], None]) -> None:
+    def __init__(self, *, fix: Callable[[str, str], None], show: Callable[[str], None]) -> None:
         super().__init__()
-        self._mend = mend
+        self._fix = fix
         self._show = show
         self.on_msg(self._received)
 
     def _received(self, _: object, content: dict[str, Any], __: object) -> None:
-        if content.get("kind") == "mend" and not self.disabled:
-            self._mend(content["finding"], content["client_id"])
+        if content.get("kind") == "fix" and not self.disabled:
+            self._fix(content["finding"], content["client_id"])
         elif content.get("kind") == "show":
             self._show(content["finding"])
 

@@ -134,10 +134,10 @@ class AnswerView(anywidget.AnyWidget):
 
 
 class CheckList(anywidget.AnyWidget):
-    """Shows what the doctor found, the failed checks first, each with a button for its mend.
+    """Shows what the doctor found, the failed checks first, each with a button for its fix.
 
     Args:
-        mend: called with the name of a mend.
+        fix: called with the name of a fix.
         again: called when the doctor shall look again.
         drop: called when it is to be put away.
     """
@@ -146,22 +146,22 @@ class CheckList(anywidget.AnyWidget):
     found: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     disabled = traitlets.Bool(default_value=False).tag(sync=True)
 
-    def __init__(self, *, mend: Callable[[str], None], again: Callable[[], None], drop: Callable[[], None]) -> None:
+    def __init__(self, *, fix: Callable[[str], None], again: Callable[[], None], drop: Callable[[], None]) -> None:
         super().__init__()
         self._actions: dict[str, Callable[[], None]] = {"again": again, "drop": drop}
-        self._mend = mend
+        self._fix = fix
         self.on_msg(self._received)
 
-    def show(self, diagnosis: Diagnosis | None, mended: str, examined: str) -> None:
+    def show(self, diagnosis: Diagnosis | None, fixed: str, examined: str) -> None:
         """Show what was found, None for nothing, what was put right before, and what is said of a token or a call."""
-        self.found = {} if diagnosis is None else found_of(diagnosis, mended, examined)
+        self.found = {} if diagnosis is None else found_of(diagnosis, fixed, examined)
 
     def _received(self, _: object, content: dict[str, Any], __: object) -> None:
         kind = content.get("kind")
         if self.disabled:
             return
-        if kind == "mend":
-            self._mend(str(content.get("mend")))
+        if kind == "fix":
+            self._fix(str(content.get("fix")))
         elif kind in self._actions:
             self._actions[kind]()
 
@@ -169,15 +169,15 @@ class CheckList(anywidget.AnyWidget):
         return f"<CheckList, {len(self.found.get('checks', ()))} checks>"
 
 
-def found_of(diagnosis: Diagnosis, mended: str, examined: str) -> dict[str, Any]:
+def found_of(diagnosis: Diagnosis, fixed: str, examined: str) -> dict[str, Any]:
     """Return a diagnosis as the page shows it."""
-    from qlik_keys.diagnosis import MENDS  # noqa: PLC0415  # brings httpx
+    from qlik_keys.diagnosis import FIXES  # noqa: PLC0415  # brings httpx
 
     order = {"failed": 0, "not_checked": 1, "passed": 2}
     return {
         "client": diagnosis.client_name or diagnosis.client_id,
         "at": f"{diagnosis.at:%H:%M:%S} UTC",
-        "mended": mended,
+        "fixed": fixed,
         "examined": examined,
         "logged_in": any(check.name == "login" and check.verdict == "passed" for check in diagnosis.checks),
         "checks": [
@@ -187,8 +187,8 @@ def found_of(diagnosis: Diagnosis, mended: str, examined: str) -> dict[str, Any]
                 "verdict": check.verdict,
                 "why": check.why,
                 "advice": check.advice,
-                "mend": check.mend,
-                "does": MENDS.get(check.mend, ""),
+                "fix": check.fix,
+                "does": FIXES.get(check.fix, ""),
             }
             for check in sorted(diagnosis.checks, key=lambda check: order[check.verdict])
         ],
@@ -213,7 +213,7 @@ def packed(answer: ShownAnswer | None) -> bytes:
         "problem": answer.problem,
         "hint": answer.hint,
         "error": answer.kind,
-        "struck": answer.struck,
+        "redacted": answer.redacted,
         "note": answer.note,
     }
     raw = {"is_json": False, "document": None, "raw": answer.raw}

@@ -25,7 +25,7 @@ _RETRY = {"kind": "retry", "words": "Plan it again", "tooltip": "Looks at what t
 
 
 class ResultPlace(anywidget.AnyWidget):
-    """Shows what is done, and what it came to, beside the button that asked for it.
+    """Shows what is done, and what it came to, next to the button that asked for it.
 
     Args:
         presenter: what is drawn.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from qlik_keys.core.clock import utc_now
 from qlik_keys.errors import StoreConflict, StoreDamaged, StoreDeleted, StoreDestroyed, StoreError
-from qlik_keys.keystore.vault.documents.fields import keep_for_ever, remove_all, roll_back_to, undelete
+from qlik_keys.keystore.vault.documents.fields import keep_permanently, remove_all, roll_back_to, undelete
 from qlik_keys.keystore.vault.documents.records import CUSTODIES
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Wounds:
             return replace(summary, gone="destroyed")
         if history.current_is_gone:
             return replace(summary, gone="deleted", gone_at=history.gone_at, remedy=undelete(mount, path, version))
-        return replace(summary, gone_at=history.gone_at, remedy=keep_for_ever(mount, path, version))
+        return replace(summary, gone_at=history.gone_at, remedy=keep_permanently(mount, path, version))
 
     def told(
         self,

@@ -54,7 +54,7 @@ def remove_all(mount: str, path: str) -> str:
     return command("kv", "metadata", "delete", f"-mount={mount}", path)
 
 
-def keep_for_ever(mount: str, path: str, version: object) -> str:
+def keep_permanently(mount: str, path: str, version: object) -> str:
     """Return what ends `delete_version_after` for a mount and a document, and for the version that is there."""
     return (
         f"{command('write', f'{mount}/config', 'delete_version_after=0s')} and "

@@ -222,7 +222,7 @@ class VaultFolder:
         return self._connection.call(read, rights.LIST, f"{path}/")
 
     def destroy(self, path: str, versions: tuple[int, ...]) -> None:
-        """Destroy the data of some versions for good.
+        """Destroy the data of some versions permanently.
 
         Raises:
             StoreError: it was not done.
@@ -272,7 +272,7 @@ def _raise_unless_absent(error: hvac.exceptions.InvalidPath, mount: str, path: s
     full_path = f"{mount}/{path}"
     if metadata.get("destroyed") is True:
         raise StoreDestroyed(
-            f"The newest version of the document at {full_path} was destroyed: what was in it is gone for good.",
+            f"The newest version of the document at {full_path} was destroyed: what was in it is gone permanently.",
             path=full_path,
             hint="If an older version is whole, it can be made the newest again; "
             f"{command('kv', 'metadata', 'get', f'-mount={mount}', path)} lists them. Else {remove_all(mount, path)} "

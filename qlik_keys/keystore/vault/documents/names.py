@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from qlik_keys.keystore.base import staged_document_name
+from qlik_keys.keystore.base import pending_document_name
 from qlik_keys.keystore.vault.documents.records import NAMES_FOLDER, check_segment, presentable
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class NameEntries:
         Raises:
             StoreError: they cannot be listed.
         """
-        return self._folder.names(f"{self._host_path(tenant_host)}/{staged_document_name(name)}")
+        return self._folder.names(f"{self._host_path(tenant_host)}/{pending_document_name(name)}")
 
     def add(self, tenant_host: str, name: str, client_id: str) -> None:
         """Note a client under its name; once more changes nothing.
@@ -71,7 +71,7 @@ class NameEntries:
         for client_id, name in names.items():
             wanted[name].append(client_id)
         for name, client_ids in wanted.items():
-            is_noted = staged_document_name(name) in there
+            is_noted = pending_document_name(name) in there
             if is_noted and len(client_ids) == 1:
                 continue
             noted = self.ids(tenant_host, name) if is_noted else []
@@ -84,4 +84,4 @@ class NameEntries:
 
     def _path(self, tenant_host: str, name: str, client_id: str) -> str:
         client = check_segment(client_id, what="client id")
-        return f"{self._host_path(tenant_host)}/{staged_document_name(name)}/{client}"
+        return f"{self._host_path(tenant_host)}/{pending_document_name(name)}/{client}"

@@ -1,4 +1,4 @@
-"""Our documents in a KV version 2 store: how records and staged clients are written and read. Pure.
+"""Our documents in a KV version 2 store: how records and pending clients are written and read. Pure.
 
 The layout is in design.md, "The key store". Whatever may be secret is written as a string, since Vault's audit log
 hashes strings and nothing else. `encode_…` reveals private keys: its result belongs into a call that is shielded, and
@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any, get_args
 
 from qlik_keys.errors import ConfigurationError, StoreDamaged
-from qlik_keys.keystore.base import ClientRecord, Custody, KeySummary, StagedClient, staged_document_name
+from qlik_keys.keystore.base import ClientRecord, Custody, KeySummary, PendingClient, pending_document_name
 from qlik_keys.keystore.vault.documents.fields import (
     damaged,
     not_ours,
@@ -36,7 +36,7 @@ from qlik_keys.keystore.vault.documents.operations import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-STAGED_FOLDER = ".staged"
+PENDING_FOLDER = ".staged"
 NAMES_FOLDER = ".names"
 _SEGMENT = re.compile(r"[A-Za-z0-9_\[][A-Za-z0-9._:\[\]-]*")
 _MOST_METADATA_BYTES = 512  # Vault's own limit on a value
@@ -104,16 +104,16 @@ def check_record(record: ClientRecord) -> None:
         raise ValueError(f"the record's custody is {record.custody!r}, its current key's is not")
 
 
-def check_staged(staged: StagedClient) -> None:
-    """Refuse a staged client that could not be read again.
+def check_pending(pending: PendingClient) -> None:
+    """Refuse a pending client that could not be read again.
 
     Raises:
         ValueError: its key lacks the private half, or a moment its time zone.
         TypeError: its specification is not JSON-ready.
     """
-    check_keys({} if staged.key is None else {staged.key.kid: staged.key})
-    time_text(staged.staged_at)
-    json.dumps(staged.specification)
+    check_keys({} if pending.key is None else {pending.key.kid: pending.key})
+    time_text(pending.pending_at)
+    json.dumps(pending.specification)
 
 
 def encode_record(record: ClientRecord) -> dict[str, Any]:
@@ -220,63 +220,63 @@ def _comparable(record: ClientRecord) -> tuple[object, ...]:
     return (*names, *state, record.removed_kids, dict(record.keys))
 
 
-# --- staged clients ---
+# --- pending clients ---
 
 
-def encode_staged(staged: StagedClient) -> dict[str, Any]:
-    """Return the document of a checked staged client, with its private key in the clear."""
+def encode_pending(pending: PendingClient) -> dict[str, Any]:
+    """Return the document of a checked pending client, with its private key in the clear."""
     return {
-        "name": staged.name,
-        "specification": json.dumps(staged.specification),
-        "staged_at": time_text(staged.staged_at),
-        "client_id": staged.client_id,
-        "keys": {} if staged.key is None else {staged.key.kid: encode_key(staged.key)},
+        "name": pending.name,
+        "specification": json.dumps(pending.specification),
+        "pending_at": time_text(pending.pending_at),
+        "client_id": pending.client_id,
+        "keys": {} if pending.key is None else {pending.key.kid: encode_key(pending.key)},
     }
 
 
-def decode_staged(document: Any, *, host: str, document_name: str, version: int, path: str) -> StagedClient:
-    """Return the staged client in a document.
+def decode_pending(document: Any, *, host: str, document_name: str, version: int, path: str) -> PendingClient:
+    """Return the pending client in a document.
 
     Raises:
         StoreConflict: it is not ours.
         StoreProtocolError: it is ours and damaged.
     """
     name = document.get("name") if isinstance(document, dict) else None
-    if not _is_ours(document) or not isinstance(name, str) or staged_document_name(name) != document_name:
+    if not _is_ours(document) or not isinstance(name, str) or pending_document_name(name) != document_name:
         raise not_ours(path)
     keys = list(decode_keys(document, path).values())
-    staged_at = time_of(document.get("staged_at"), path)
-    if len(keys) > 1 or staged_at is None:
+    pending_at = time_of(document.get("pending_at"), path)
+    if len(keys) > 1 or pending_at is None:
         raise damaged(path, "it has several keys" if keys else "it lacks its date")
-    return StagedClient(
+    return PendingClient(
         tenant_host=host,
         name=name,
         specification=parsed(text_of(document, "specification", path), path),
-        staged_at=staged_at,
+        pending_at=pending_at,
         key=keys[0] if keys else None,
         client_id=text_of(document, "client_id", path),
         version=version,
     )
 
 
-def same_staged(first: StagedClient, second: StagedClient) -> bool:
-    """Tell whether two staged clients say the same, whatever their versions."""
-    return _comparable_staged(first) == _comparable_staged(second)
+def same_pending(first: PendingClient, second: PendingClient) -> bool:
+    """Tell whether two pending clients say the same, whatever their versions."""
+    return _comparable_pending(first) == _comparable_pending(second)
 
 
-def same_attempt(first: StagedClient, second: StagedClient) -> bool:
-    """Tell whether two staged clients come of one attempt, whatever has been noted in them since."""
-    return (first.name, first.staged_at, first.key and first.key.kid) == (
+def same_attempt(first: PendingClient, second: PendingClient) -> bool:
+    """Tell whether two pending clients come of one attempt, whatever has been noted in them since."""
+    return (first.name, first.pending_at, first.key and first.key.kid) == (
         second.name,
-        second.staged_at,
+        second.pending_at,
         second.key and second.key.kid,
     )
 
 
-def _comparable_staged(staged: StagedClient) -> tuple[object, ...]:
+def _comparable_pending(pending: PendingClient) -> tuple[object, ...]:
     # A list that was a tuple before it was written is the same specification.
-    specification = json.loads(json.dumps(staged.specification))
-    return (staged.tenant_host, staged.name, specification, staged.staged_at, staged.key, staged.client_id)
+    specification = json.loads(json.dumps(pending.specification))
+    return (pending.tenant_host, pending.name, specification, pending.pending_at, pending.key, pending.client_id)
 
 
 # --- custom metadata ---

@@ -130,7 +130,7 @@ class VaultSession(requests.Session):
 
     def _repeated(self, verb: str, address: str, options: Mapping[str, Any]) -> requests.Response:
         """Send a request, again where that is safe and likely to help (`repeats`), and return its answer."""
-        begun = self._clock.monotonic()
+        started = self._clock.monotonic()
         for attempt in itertools.count(1):
             try:
                 answer = self._once(verb, address, options)
@@ -138,11 +138,11 @@ class VaultSession(requests.Session):
                 # A Vault that never answered has a wrong address; one that did may be changing its leader.
                 wait = None
                 if self._has_answered and was_not_sent(error):
-                    wait = wait_after_no_connection(attempt=attempt, elapsed_seconds=self._clock.monotonic() - begun)
+                    wait = wait_after_no_connection(attempt=attempt, elapsed_seconds=self._clock.monotonic() - started)
                 if wait is None:
                     raise
             else:
-                elapsed = self._clock.monotonic() - begun
+                elapsed = self._clock.monotonic() - started
                 if self._index and self._leads_elsewhere(answer, address):
                     # A cluster's standby whose leader has just gone still names it; soon there is another one.
                     wait = wait_for_a_leader(attempt=attempt, elapsed_seconds=elapsed)
@@ -322,7 +322,7 @@ class VaultApi:
         """Run an operation whose frames hold secrets, and let nothing of them out but its result.
 
         An error that passes through hvac keeps frames with token and key in its traceback, which IPython prints with
-        their arguments, and the foreign error in its `__context__`. So what is raised here is raised anew: outside of
+        their arguments, and the foreign error in its `__context__`. So what is raised here is raised again: outside of
         any `except`, without a cause, and with a traceback that begins here. That holds for a KeyboardInterrupt too.
 
         Args:

@@ -1,4 +1,4 @@
-"""Ways to log in to Vault without a token at hand: AppRole, user and password, Kubernetes, JWT.
+"""Ways to log in to Vault without a current token: AppRole, user and password, Kubernetes, JWT.
 
 Each is an opaque value: its repr names who logs in and where, never a secret; it is neither pickled nor copied. What
 one does with the token that comes of it is in `token`.
@@ -139,7 +139,7 @@ class UserPass(_Opaque):
 
 
 class _TokenLogin(_Opaque):
-    """Log in with a token that somebody else signed: given, or read anew from a file at each login."""
+    """Log in with a token that somebody else signed: given, or read again from a file at each login."""
 
     __slots__ = ("_file", "_token", "mount", "role")
 

@@ -128,7 +128,7 @@ class TokenKeeper:
             self._lock.release()
 
     def replace(self, refused: Lease) -> bool:
-        """Log in anew after a token was refused; return whether there is a new one.
+        """Log in again after a token was refused; return whether there is a new one.
 
         Raises:
             StoreError: the login failed.

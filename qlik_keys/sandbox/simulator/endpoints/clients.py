@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from qlik_keys.sandbox.simulator.rules.registration import RegisteredKey
-    from qlik_keys.sandbox.simulator.settings import Knobs
+    from qlik_keys.sandbox.simulator.settings import SandboxSettings
     from qlik_keys.sandbox.simulator.state import Caller, OAuthClient, State
 
 CONFIRM_HEADER = "qlik-confirm-delete"
@@ -57,10 +57,12 @@ class ClientsEndpoint:
         body = self._listings.page(query_parameters(request), row)
         return Response(status=200, headers=(("content-type", "application/json"),), body=body)
 
-    def create(self, request: Request, caller: Caller, knobs: Knobs) -> Response:
+    def create(self, request: Request, caller: Caller, settings: SandboxSettings) -> Response:
         """Answer POST /."""
         fields, documents, consent = read_create(json_body(request))
-        keys = register_all(documents, current=(), history={}, now=self._state.now(), maximum=knobs.maximum_public_keys)
+        keys = register_all(
+            documents, current=(), history={}, now=self._state.now(), maximum=settings.maximum_public_keys
+        )
         client = self._state.add_client(
             fields=fields, created_by=caller.user.user_id, created_by_type="service" if caller.client_id else "user"
         )
@@ -78,7 +80,7 @@ class ClientsEndpoint:
         row = self._admin_row if caller.is_admin else self._reduced_row
         return Response(status=200, headers=(("content-type", "application/json"),), body=row(client))
 
-    def patch(self, client_id: str, request: Request, caller: Caller, knobs: Knobs) -> Response:
+    def patch(self, client_id: str, request: Request, caller: Caller, settings: SandboxSettings) -> Response:
         """Answer PATCH /{id}."""
         client = self._find(client_id)
         fields, documents = read_patch(
@@ -89,7 +91,7 @@ class ClientsEndpoint:
             current=client.keys,
             history=client.key_history,
             now=self._state.now(),
-            maximum=knobs.maximum_public_keys,
+            maximum=settings.maximum_public_keys,
         )
         had, has = ("client_secret" in one["allowedAuthMethods"] for one in (client.fields, fields))
         client.fields = fields

@@ -14,11 +14,11 @@ from urllib.parse import unquote_plus
 from qlik_keys.sandbox.simulator.access_tokens import digest
 from qlik_keys.sandbox.simulator.messages import Refusal, Request, Response, json_response, parameters, strict_json
 from qlik_keys.sandbox.simulator.rules.client_fields import GRANT_TYPES, IMPERSONATION
-from qlik_keys.sandbox.simulator.rules.gate import GateError, check_claims, read_claims, take_apart, verify
+from qlik_keys.sandbox.simulator.rules.gate import GateError, check_claims, inspect_login, read_claims, verify
 from qlik_keys.sandbox.simulator.state import timestamp
 
 if TYPE_CHECKING:
-    from qlik_keys.sandbox.simulator.settings import Knobs
+    from qlik_keys.sandbox.simulator.settings import SandboxSettings
     from qlik_keys.sandbox.simulator.state import OAuthClient, State, User
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -38,13 +38,13 @@ class TokenEndpoint:
         self._state = state
         self._address = address
 
-    def token(self, request: Request, knobs: Knobs) -> Response:
+    def token(self, request: Request, settings: SandboxSettings) -> Response:
         """Answer POST /oauth/token."""
         sent = parameters(request)
         grant = _text(sent, "grant_type")
         if not grant:
             raise _invalid_request("grant_type is missing.")
-        client = self._authenticate(sent, request, knobs)
+        client = self._authenticate(sent, request, settings)
         if grant not in GRANT_TYPES:
             raise Refusal(400, "unsupported_grant_type", "Unsupported grant type")
         if grant not in client.fields["allowedGrantTypes"]:
@@ -60,8 +60,8 @@ class TokenEndpoint:
             client_id=client.client_id,
             scopes=scopes,
             now=self._state.now(),
-            lifetime_seconds=knobs.token_lifetime_seconds,
-            maximum=knobs.maximum_tokens,
+            lifetime_seconds=settings.token_lifetime_seconds,
+            maximum=settings.maximum_tokens,
         )
         self._state.note(
             "com.qlik.oauth-token.issued",
@@ -72,10 +72,10 @@ class TokenEndpoint:
             scopes=scopes,
             originIp="127.0.0.1",
         )
-        answer: dict[str, Any] = {"access_token": token, "token_type": knobs.token_type, "scope": " ".join(scopes)}
-        if knobs.expiry_style != "expires_at":
-            answer["expires_in"] = knobs.token_lifetime_seconds
-        if knobs.expiry_style != "expires_in":
+        answer: dict[str, Any] = {"access_token": token, "token_type": settings.token_type, "scope": " ".join(scopes)}
+        if settings.expiry_style != "expires_at":
+            answer["expires_in"] = settings.token_lifetime_seconds
+        if settings.expiry_style != "expires_in":
             answer["expires_at"] = timestamp(expires_at)
         return json_response(200, answer, _NO_STORE)
 
@@ -89,7 +89,7 @@ class TokenEndpoint:
         self._state.tokens.revoke(token)
         return Response(status=200)
 
-    def claimed_client(self, request: Request) -> str:
+    def bound_client(self, request: Request) -> str:
         """Return the id of the client that the request says it is of, for the rate limits; "" when it names none."""
         try:
             sent = parameters(request)
@@ -97,7 +97,7 @@ class TokenEndpoint:
         except Refusal:
             return ""
 
-    def _authenticate(self, sent: dict[str, Any], request: Request, knobs: Knobs) -> OAuthClient:
+    def _authenticate(self, sent: dict[str, Any], request: Request, settings: SandboxSettings) -> OAuthClient:
         basic_id, basic_secret = _basic(request)
         secret, assertion = _text(sent, "client_secret"), _text(sent, "client_assertion")
         assertion_type = _text(sent, "client_assertion_type")
@@ -114,7 +114,7 @@ class TokenEndpoint:
                 raise Refusal(400, "invalid_request", "Unsupported client_assertion_type", f"It is {ASSERTION_TYPE}.")
             if not assertion:
                 raise _invalid_request("client_assertion is missing.")
-            return self._by_assertion(client_id, assertion, knobs)
+            return self._by_assertion(client_id, assertion, settings)
         if not (basic_secret or secret):
             raise _invalid_client("The client does not authenticate itself.", basic=True)
         return self._by_secret(client_id, basic_secret or secret, basic=bool(basic_id))
@@ -127,22 +127,24 @@ class TokenEndpoint:
             raise _invalid_client("The client secret is wrong.", basic=basic)
         return client
 
-    def _by_assertion(self, client_id: str, assertion: str, knobs: Knobs) -> OAuthClient:
+    def _by_assertion(self, client_id: str, assertion: str, settings: SandboxSettings) -> OAuthClient:
         client = self._usable(client_id, "private_key_jwt")
         reason = ""
         try:
-            self._check_assertion(client, assertion, knobs)
+            self._check_assertion(client, assertion, settings)
         except GateError as error:
             reason = error.reason
         if reason:
             raise _invalid_client(f"{reason[0].upper()}{reason[1:]}.")
         return client
 
-    def _check_assertion(self, client: OAuthClient, assertion: str, knobs: Knobs) -> None:
-        compact = take_apart(assertion)
+    def _check_assertion(self, client: OAuthClient, assertion: str, settings: SandboxSettings) -> None:
+        compact = inspect_login(assertion)
         now = self._state.now()
         keys = [one for one in client.keys if one.kid == compact.header.get("kid")]
-        if not keys or (knobs.key_propagation_seconds and keys[0].registered_at + knobs.key_propagation_seconds > now):
+        if not keys or (
+            settings.key_propagation_seconds and keys[0].registered_at + settings.key_propagation_seconds > now
+        ):
             raise GateError("the header's kid is missing, or no registered key of the client")
         verify(compact, keys[0].key, alg=keys[0].alg, kid=keys[0].kid)
         claims = read_claims(compact.payload)

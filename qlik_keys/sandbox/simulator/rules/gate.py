@@ -77,7 +77,7 @@ def decode_canonical(text: str) -> bytes:
     return data
 
 
-def take_apart(token: str) -> Compact:
+def inspect_login(token: str) -> Compact:
     """Take a compact JWS apart: three parts, none empty, canonical, with a header of our kind.
 
     Raises:

@@ -40,7 +40,7 @@ class RegisteredKey:
         alg: the algorithm that it is pinned to.
         thumbprint: RFC 7638, SHA-256.
         jwk: its members, as they are answered.
-        registered_at: the tenant's time of the registration, for the knob `key_propagation_seconds`.
+        registered_at: the tenant's time of the registration, for the setting `key_propagation_seconds`.
         key: what verifies.
     """
 
