@@ -28,8 +28,11 @@ QlikKeysError                    hint, retryable, outcome
 │   ├── StoreConflict            compare-and-set lost
 │   └── StoreProtocolError       an answer that is not Vault's, or a write that is not there when read back
 └── LifecycleError
-    ├── ManualActionRequired              a conflict that a person must decide: differences
-    └── Interrupted              cancelled between two steps; ask again to resume
+    ├── ManualActionRequired     a conflict that a person must decide: differences
+    ├── Interrupted              cancelled between two steps; ask again to resume
+    └── PartlyFailed             of many items some failed: results, failures
+        ├── FleetError           of the clients of a fleet
+        └── ResumeError          of the operations that were to be finished
 ```
 
 `outcome` says what is known of the effect: `not_applied`, `unknown` (look before trying again), `applied`.
@@ -40,10 +43,10 @@ from a foreign error and raise `from None` (reliability-facts 0.3).
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
 
@@ -345,3 +348,72 @@ class ManualActionRequired(LifecycleError):
 
 class Interrupted(LifecycleError):
     """Cancelled between two steps; the same call again resumes it."""
+
+
+class ItemResult(Protocol):
+    """What became of one item of many."""
+
+    @property
+    def client_id(self) -> str: ...  # noqa: D102
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def error(self) -> QlikKeysError | None: ...  # noqa: D102
+
+
+Some = TypeVar("Some", bound=ItemResult)
+
+
+class PartlyFailed(LifecycleError, Generic[Some]):
+    """Some items failed; the others were done, and what is done is never done twice.
+
+    Attributes:
+        results: all items that were looked at, in order.
+        failures: those of them that failed.
+    """
+
+    def __init__(self, results: Sequence[Some], *, what: str, left: int = 0) -> None:
+        self.results = list(results)
+        self.failures = [item for item in results if item.error is not None]
+        count = f"{len(self.failures)} of {len(results) + left} {what}"
+        lines = [f"{_called(item)}: {_told(item.error)}" for item in self.failures if item.error is not None]
+        if left:
+            lines.append(f"{left} were not looked at: the last failure concerns them too.")
+        retryable = all(item.error is not None and item.error.retryable for item in self.failures)
+        outcomes = {item.error.outcome for item in self.failures if item.error is not None}
+        unclear = Outcome.UNKNOWN if Outcome.UNKNOWN in outcomes else Outcome.NOT_APPLIED
+        done = len(self.failures) < len(results) or Outcome.APPLIED in outcomes
+        super().__init__(
+            "\n".join([count, *lines]),
+            hint="Fix the causes and ask again: what is done is left alone.",
+            retryable=retryable,
+            outcome=Outcome.APPLIED if done else unclear,
+        )
+
+
+class FleetError(PartlyFailed[Any]):
+    """Some clients could not be rotated, or their old keys not be retired; the others were.
+
+    Attributes:
+        results: a `fleet.FleetResult` of each client that was looked at, those that were done too.
+        failures: those that failed.
+    """
+
+
+class ResumeError(PartlyFailed[Any]):
+    """Some operations could not be finished; the others were.
+
+    Attributes:
+        results: a `lifecycle.Resumed` of each, the finished ones too.
+        failures: those that could not be finished.
+    """
+
+
+def _called(item: ItemResult) -> str:
+    return f"{item.name} ({item.client_id})" if item.name and item.client_id else item.name or item.client_id
+
+
+def _told(error: QlikKeysError) -> str:
+    return f"{error.message} {error.hint}".rstrip()

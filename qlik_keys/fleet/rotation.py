@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from qlik_keys.core.arguments import CALLBACK, FLAG, MOMENT, WHOLE_NUMBER, optional, require, texts
 from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
-from qlik_keys.errors import Interrupted, QlikKeysError
+from qlik_keys.errors import FleetError, Interrupted, QlikKeysError
 from qlik_keys.keystore.lookup import client_id_of
 from qlik_keys.lifecycle.context import OperationContext
-from qlik_keys.lifecycle.many import FleetError, FleetResult, Hopeless, read_if_ours
+from qlik_keys.lifecycle.many import FleetResult, Hopeless, read_if_ours
 from qlik_keys.lifecycle.rotation import options as rotation_options
 from qlik_keys.lifecycle.rotation.options import DEFAULT_OVERLAP
 

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 from qlik_keys.errors import (
     ConfigurationError,
-    LifecycleError,
-    Outcome,
     QlikKeysError,
     StoreConflict,
     StoreDenied,
@@ -27,7 +25,7 @@ from qlik_keys.keystore.base import TellsHealth
 from qlik_keys.keystore.lookup import CLIENT_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from qlik_keys.keystore.base import ClientRecord, KeyStore
     from qlik_keys.lifecycle.rotation.finishing import Rotated
@@ -57,49 +55,6 @@ def read_if_ours(read: Callable[[str], ClientRecord], client_id: str) -> ClientR
         return None  # a name that no record of ours can have
 
 
-class Item(Protocol):
-    """What became of one item."""
-
-    @property
-    def client_id(self) -> str: ...  # noqa: D102
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-
-    @property
-    def error(self) -> QlikKeysError | None: ...  # noqa: D102
-
-
-Some = TypeVar("Some", bound=Item)
-
-
-class PartlyFailed(LifecycleError, Generic[Some]):
-    """Some items failed; the others were done, and what is done is never done twice.
-
-    Attributes:
-        results: all items that were looked at, in order.
-        failures: those of them that failed.
-    """
-
-    def __init__(self, results: Sequence[Some], *, what: str, left: int = 0) -> None:
-        self.results = list(results)
-        self.failures = [item for item in results if item.error is not None]
-        count = f"{len(self.failures)} of {len(results) + left} {what}"
-        lines = [f"{_called(item)}: {_told(item.error)}" for item in self.failures if item.error is not None]
-        if left:
-            lines.append(f"{left} were not looked at: the last failure concerns them too.")
-        retryable = all(item.error is not None and item.error.retryable for item in self.failures)
-        outcomes = {item.error.outcome for item in self.failures if item.error is not None}
-        unclear = Outcome.UNKNOWN if Outcome.UNKNOWN in outcomes else Outcome.NOT_APPLIED
-        done = len(self.failures) < len(results) or Outcome.APPLIED in outcomes
-        super().__init__(
-            "\n".join([count, *lines]),
-            hint="Fix the causes and ask again: what is done is left alone.",
-            retryable=retryable,
-            outcome=Outcome.APPLIED if done else unclear,
-        )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetResult:
     """What became of one client.
@@ -118,15 +73,6 @@ class FleetResult:
     outcome: Literal["rotated", "finished", "retired", "skipped", "foreign", "failed"]
     result: Rotated | None = None
     error: QlikKeysError | None = None
-
-
-class FleetError(PartlyFailed[FleetResult]):
-    """Some clients could not be rotated, or their old keys not be retired; the others were.
-
-    Attributes:
-        results: all that were looked at, those that were done too.
-        failures: those that failed.
-    """
 
 
 class Hopeless:
@@ -171,11 +117,3 @@ class Hopeless:
             except QlikKeysError:
                 return False
         return False
-
-
-def _called(item: Item) -> str:
-    return f"{item.name} ({item.client_id})" if item.name and item.client_id else item.name or item.client_id
-
-
-def _told(error: QlikKeysError) -> str:
-    return f"{error.message} {error.hint}".rstrip()

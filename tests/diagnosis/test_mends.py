@@ -13,8 +13,7 @@ from patient import check_of, found, other_key_as
 
 import qlik_keys as qk
 from qlik_keys.diagnosis import FIXES
-from qlik_keys.errors import ConfigurationError, ManualActionRequired, StoreDenied, TenantUnreachable
-from qlik_keys.lifecycle.provisioning.operations import ResumeError
+from qlik_keys.errors import ConfigurationError, ManualActionRequired, ResumeError, StoreDenied, TenantUnreachable
 
 pytestmark = pytest.mark.openbao
 MENDABLE = {name: illness for name, illness in {**ILLNESSES, **MORE}.items() if illness.fix}
@@ -47,7 +46,7 @@ def test_every_fix_is_tried_here():
 
 
 @BOTH
-@pytest.mark.parametrize("step", ["claim", "record", "verify", "remove_pending"])
+@pytest.mark.parametrize("step", ["bind", "record", "verify", "remove_pending"])
 def test_a_client_whose_making_was_cut_off_is_finished(patient, custody, step):
     patient.name = f"patient-cut-off-before-{step}-{custody}"
     wishes = {"name": patient.name, "scopes": ["user_default"]}

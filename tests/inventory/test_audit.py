@@ -235,7 +235,7 @@ def test_a_record_that_was_edited_by_hand_is_no_interrupted_operation(world):
             assert (row.finding, row.severity) == ("operation-interrupted", "medium"), name
             assert "or somebody has edited the record" in row.meaning
 
-        with pytest.raises(qk.lifecycle.operations.ResumeError) as caught:
+        with pytest.raises(qk.errors.ResumeError) as caught:
             qk.resume(tenant, store)
         assert {item.client_id for item in caught.value.failures} == {ids["broken"], ids["no keys"]}
         found = qk.audit(tenant, store)

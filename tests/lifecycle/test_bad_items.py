@@ -15,16 +15,16 @@ from qlik_keys.cli.app import main
 from qlik_keys.core.clock import SYSTEM_CLOCK
 from qlik_keys.errors import (
     ClientGone,
+    FleetError,
     Outcome,
+    ResumeError,
     StoreConflict,
     StoreDenied,
     StoreNotFound,
     StoreSealed,
     TenantAuthError,
 )
-from qlik_keys.fleet import FleetError
 from qlik_keys.keystore.base import pending_document_name
-from qlik_keys.lifecycle.provisioning.operations import ResumeError
 
 pytestmark = pytest.mark.openbao
 SOON = timedelta(seconds=1)

@@ -14,8 +14,7 @@ import pytest
 
 import qlik_keys as qk
 from qlik_keys.core.clock import SYSTEM_CLOCK
-from qlik_keys.errors import Interrupted, StoreSealed
-from qlik_keys.fleet import FleetError
+from qlik_keys.errors import FleetError, Interrupted, StoreSealed
 
 pytestmark = [pytest.mark.openbao, pytest.mark.parametrize("custody", ["kv", "transit"])]
 AHEAD_SECONDS = 5

@@ -10,8 +10,14 @@ from datetime import timedelta
 import pytest
 
 import qlik_keys as qk
-from qlik_keys.errors import AssertionRejected, Interrupted, ManualActionRequired, QlikKeysError, TenantUnavailable
-from qlik_keys.lifecycle.provisioning import operations
+from qlik_keys.errors import (
+    AssertionRejected,
+    Interrupted,
+    ManualActionRequired,
+    QlikKeysError,
+    ResumeError,
+    TenantUnavailable,
+)
 from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
 from qlik_keys.tenant import NewOAuthClient, PatchOperation, eq
 from qlik_keys.tenant.resources.scopes import scope_warnings
@@ -369,7 +375,7 @@ def test_one_that_cannot_be_finished_does_not_keep_the_others_waiting(world, nam
             app_type="web", client_name=stuck, allowed_scopes=("user_default",), allowed_auth_methods=("client_secret",)
         )
     ).client
-    with pytest.raises(operations.ResumeError, match=stuck) as caught:
+    with pytest.raises(ResumeError, match=stuck) as caught:
         qk.resume(world.tenant, world.store)
     assert {item.name: item.error is None for item in caught.value.results} == {stuck: False, fine: True}
     world.tenant.oauth_clients.patch(

@@ -189,7 +189,7 @@ def test_where_nothing_is_found_the_doctor_says_what_else_to_look_at(presenter, 
     box.configure(fail_next=[{"fault": 401, "path": "/api/v1/users/me"}])
     presenter.call(CallForm(method="GET", path="v1/users/me"))
     presenter.examine(administrator, after_call=True)
-    assert "does not take the token" in presenter.state.examined
+    assert "does not take the current token" in presenter.state.examined
 
 
 def test_of_a_call_that_lacks_a_scope_the_doctor_names_it_and_where_to_get_it(presenter):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
+    from qlik_keys.errors import PartlyFailed
     from qlik_keys.lifecycle import Provisioned, Resumed, Rotated
-    from qlik_keys.lifecycle.many import PartlyFailed
 
 
 def document_of_result(operation: str, result: Provisioned | Rotated | Resumed | dict[str, Any]) -> dict[str, Any]:

@@ -28,9 +28,9 @@ from qlik_keys.keystore.lookup import client_id_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from qlik_keys.errors import PartlyFailed
     from qlik_keys.keys import KeySpec
     from qlik_keys.keystore.base import KeyStore
-    from qlik_keys.lifecycle.many import PartlyFailed
     from qlik_keys.tenant import QlikTenant
 
 app = new_group()
@@ -324,7 +324,7 @@ class _Command:
         Raises:
             QlikKeysError: as the operation does.
         """
-        from qlik_keys.lifecycle.many import PartlyFailed
+        from qlik_keys.errors import PartlyFailed
 
         settings = resolved(self._way.context, self._way.server, custody=self._custody, as_json=self._way.as_json)
         with settings.tenant() as tenant, settings.store() as store:

@@ -11,6 +11,7 @@ from qlik_keys.errors import (
     ConfigurationError,
     LifecycleError,
     QlikKeysError,
+    ResumeError,
     StoreNotFound,
     TenantNotFound,
 )
@@ -18,7 +19,7 @@ from qlik_keys.keys import KeySpec, PrivateKey, wrong_key
 from qlik_keys.lifecycle.context import OperationContext
 from qlik_keys.lifecycle.deletion import pending_of
 from qlik_keys.lifecycle.duplicates import find_duplicates, remove_duplicate
-from qlik_keys.lifecycle.many import Hopeless, PartlyFailed, read_if_ours
+from qlik_keys.lifecycle.many import Hopeless, read_if_ours
 from qlik_keys.lifecycle.missing_clients import gone_or_unknown
 from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
 from qlik_keys.lifecycle.rotation.finishing import Rotated, finish, finished
@@ -131,15 +132,6 @@ class Resumed:
     client_id: str = ""
     result: Provisioned | Rotated | None = None
     error: QlikKeysError | None = None
-
-
-class ResumeError(PartlyFailed[Resumed]):
-    """Some operations could not be finished; the others were.
-
-    Attributes:
-        results: all of them, the finished ones too.
-        failures: those that could not be finished.
-    """
 
 
 def _raise_failures(results: list[Resumed], *, left: int = 0) -> None:

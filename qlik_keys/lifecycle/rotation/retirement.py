@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from qlik_keys.core.arguments import FLAG, require
-from qlik_keys.errors import Interrupted, QlikKeysError
-from qlik_keys.lifecycle.many import FleetError, FleetResult, Hopeless, read_if_ours
+from qlik_keys.errors import FleetError, Interrupted, QlikKeysError
+from qlik_keys.lifecycle.many import FleetResult, Hopeless, read_if_ours
 from qlik_keys.lifecycle.rotation import options as rotation_options
 
 if TYPE_CHECKING:
