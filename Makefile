@@ -57,9 +57,10 @@ pins: | $(BIN)/python  ## write requirements/ again, with today's newest version
 	@$(FRESH)/bin/python -m pip --quiet --disable-pip-version-check install uv
 	@set -eu; for name in $(PINNED); do \
 		echo "requirements/$$name.txt"; \
-		case $$name in lab) extras='--extra sandbox --extra lab' ;; *) extras="--extra $$name" ;; esac; \
+		case $$name in sandbox) wanted='--extra sandbox' ;; lab) wanted='--extra sandbox --extra lab' ;; \
+			dev) wanted='--extra sandbox --extra lab --group dev' ;; esac; \
 		$(FRESH)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11.5 --generate-hashes \
-			--no-annotate --no-header --no-strip-extras --output-file requirements/$$name.txt $$extras pyproject.toml requirements/build.in; \
+			--no-annotate --no-header --no-strip-extras --output-file requirements/$$name.txt $$wanted pyproject.toml requirements/build.in; \
 	done
 	@rm -rf $(FRESH)
 
