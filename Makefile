@@ -7,12 +7,14 @@ PYTHON_CANDIDATES := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 FRESH := build/pins
 PINNED := sandbox lab dev
+# mkdocs-material warns of a successor at each start; where to move to is a decision, not a warning.
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 # Arguments for the target's program: make test ARGS="tests/unit -x"
 ARGS :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test check format bench soak screenshots venv pins clean
+.PHONY: help demo lab test check docs format bench soak screenshots venv pins clean
 
 help:  ## list the targets
 	@echo 'qlik_keys: make <target>'
@@ -30,11 +32,15 @@ test: $(VENV)/ready-dev  ## run every test; sets up all it needs, the browser to
 	@echo 'Running the tests; the browser and the notebooks take the most of it.'
 	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
-check: $(VENV)/ready-dev  ## lint, format, types
+check: $(VENV)/ready-dev  ## lint, format, types, documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(MKDOCS) build --strict
+
+docs: $(VENV)/ready-dev  ## build the documentation into build/site; ARGS=serve shows it while you write
+	$(MKDOCS) $(or $(ARGS),build --strict)
 
 format: $(VENV)/ready-dev  ## put the format right, and what the linter can mend
 	$(BIN)/ruff check --fix .
@@ -58,9 +64,10 @@ pins: | $(BIN)/python  ## write requirements/ again, with today's newest version
 	@$(FRESH)/bin/python -m pip --quiet --disable-pip-version-check install uv
 	@set -eu; for name in $(PINNED); do \
 		echo "requirements/$$name.txt"; \
-		case $$name in lab) extras='--extra sandbox --extra lab' ;; *) extras="--extra $$name" ;; esac; \
+		case $$name in sandbox) wanted='--extra sandbox' ;; lab) wanted='--extra sandbox --extra lab' ;; \
+			dev) wanted='--extra sandbox --extra lab --group dev' ;; esac; \
 		$(FRESH)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11.5 --generate-hashes \
-			--no-annotate --no-header --no-strip-extras --output-file requirements/$$name.txt $$extras pyproject.toml requirements/build.in; \
+			--no-annotate --no-header --no-strip-extras --output-file requirements/$$name.txt $$wanted pyproject.toml requirements/build.in; \
 	done
 	@rm -rf $(FRESH)
 

@@ -33,6 +33,15 @@ def open_in(page, server, name):
     return panel, path
 
 
+def run_cell(page, number, code=""):
+    """Run a code cell of the notebook, with other code in it where some is given."""
+    page.locator(".jp-CodeCell").nth(number).locator(".cm-content").click()
+    if code:
+        page.keyboard.press("Control+a")
+        page.keyboard.insert_text(code)
+    page.keyboard.press("Shift+Enter")
+
+
 def button(panel, name):
     return panel.get_by_role("button", name=name, exact=True)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from browser_setup import launch_options
 from jupyter_lab import NOTEBOOKS, JupyterLab
-from panel_actions import button, create_client, go_to, told
+from panel_actions import button, create_client, go_to, run_cell, told
 from playwright.sync_api import expect, sync_playwright
 
 if TYPE_CHECKING:
@@ -38,15 +38,6 @@ HEIGHT = 5600
 SCALES = {"zoomed": 2.0}
 PATIENCE_MILLISECONDS = 60_000
 PRACTICE_FLEET = 60
-
-
-def run_cell(page: Page, number: int, code: str = "") -> None:
-    """Run a code cell of the notebook, with other code in it where some is given."""
-    page.locator(".jp-CodeCell").nth(number).locator(".cm-content").click()
-    if code:
-        page.keyboard.press("Control+a")
-        page.keyboard.insert_text(code)
-    page.keyboard.press("Shift+Enter")
 
 
 def walk(browser: Browser, look: str) -> None:

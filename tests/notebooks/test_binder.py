@@ -6,7 +6,6 @@ import json
 import os
 import re
 import secrets
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from fresh_copy import copy_of_the_repository
 from jupyter_client.blocking import BlockingKernelClient
 
 ROOT = Path(__file__).parents[2]
@@ -60,20 +60,6 @@ class Binder:
 
     def run(self, *arguments):
         return subprocess.run(arguments, cwd=self.repository, env=self.environ(), check=True, stdout=subprocess.PIPE)
-
-
-def copy_of_the_repository(target):
-    """Copy what git knows and what it would know: no environment, nothing that is ignored."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    ).stdout.decode()
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, target / name)
 
 
 def cells(path):

@@ -561,6 +561,36 @@ def values_of(view, button):
     return [getattr(ids[model], trait) for model, trait in button.fields]
 
 
+def test_a_plan_that_was_started_stays_as_it_was_chosen_and_takes_no_other_choice(presenter, view, made):
+    overlap, seen = described(view, "Overlap"), []
+
+    def look(state):
+        if state.work.startswith("Rotating"):
+            overlap.value = "1"  # by keyboard, in a page that is behind
+            seen.append((view._planned._dom_classes, overlap.layout.display, view._drop.layout.visibility))
+
+    def is_inert():
+        return "qk-inert" in view._planned._dom_classes
+
+    view.table.selected = [made.client_id]
+    presenter.select([made.client_id])
+    press(view, "Rotate")
+    overlap.value = "48"
+    assert not is_inert()
+    presenter.listen(look)
+    view._do._handle_custom_msg({"kind": "click", "values": values_of(view, view._do)}, [])
+    assert all("qk-inert" in classes for classes, *_ in seen)
+    assert {tuple(of_page) for _, *of_page in seen} == {(None, "hidden")}
+    assert presenter.state.results["change"].kind == "good"
+    assert (presenter.state.plan, is_inert(), view._do.disabled) == (None, True, True)
+    assert "Rotate the key of" in view._plan_words.value
+    assert view._steps.value.startswith("<div class='qk-plan'><p class='qk-muted'>The plan that you started:")
+    press(view, "Rotate")
+    assert (overlap.value, is_inert(), view._drop.layout.visibility) == ("24", False, None)
+    presenter.drop_plan()
+    assert (view._plan_words.value, view._steps.value, overlap.layout.display) == ("", "", "none")
+
+
 def test_the_button_says_what_it_does_and_to_whom_and_is_off_until_it_may_be_done(presenter, view, made):
     presenter.select([made.client_id])
     view.table.selected = [made.client_id]

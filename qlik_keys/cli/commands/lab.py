@@ -14,11 +14,12 @@ from typing import Annotated
 
 import typer
 
+from qlik_keys import __version__
 from qlik_keys.cli.app import new_group
+from qlik_keys.cli.notebook_files import notebook_folder
 from qlik_keys.errors import ConfigurationError
 
-NOTEBOOK = Path("notebooks/01-quickstart.ipynb")
-
+FIRST_NOTEBOOK = "01-quickstart.ipynb"
 
 app = new_group()
 
@@ -26,20 +27,35 @@ app = new_group()
 @app.command()
 def lab(
     *,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--folder", metavar="FOLDER", help="Where the notebooks are copied to. Nothing is overwritten."),
+    ] = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser; print the address.")] = False,
 ) -> None:
     """Open JupyterLab at the quickstart notebook.
 
-    It runs in the foreground, in a clone of the project.
+    It runs in the foreground. The notebooks are copied to a folder of yours first: without --folder to one in the
+    working directory that bears the version of qlik_keys. A file that is there is kept, with your changes; one that you
+    delete is copied again. In a clone of the project, without --folder, the clone's own notebooks are opened.
 
-    Example: qlik-keys lab --no-browser
+    Example: qlik-keys lab --folder ~/qlik-notebooks
     """
     if importlib.util.find_spec("jupyterlab") is None:
         raise ConfigurationError("JupyterLab is not installed here.", hint='pip install "qlik_keys[sandbox,lab]"')
-    if not NOTEBOOK.exists():
-        raise ConfigurationError(f"There is no {NOTEBOOK} in this folder.", hint="Run it in a clone of the project.")
+    notebooks = notebook_folder(folder)
+    typer.echo(f"The notebooks are in {notebooks.path}.")
+    if notebooks.kept:
+        typer.echo(
+            f"Kept, though not as in qlik_keys {__version__}: {', '.join(notebooks.kept)}. "
+            "For new copies, delete these or name another folder (--folder)."
+        )
     # The address that it prints leads to the notebook too: with --no-browser it is all there is.
-    arguments = ["--ServerApp.ip=127.0.0.1", f"--LabApp.default_url=/lab/tree/{NOTEBOOK.name}", str(NOTEBOOK)]
+    arguments = [
+        "--ServerApp.ip=127.0.0.1",
+        f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK}",
+        str(notebooks.path / FIRST_NOTEBOOK),
+    ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         arguments.append("--allow-root")  # in a container there is often nobody else; it listens on loopback alone
     if no_browser:

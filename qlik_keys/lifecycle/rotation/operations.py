@@ -114,7 +114,7 @@ def revoke(
     The new key stays in the custody of the old one unless `custody` asks for another.
 
     Raises:
-        The same as `rotate`.
+        QlikKeysError: as for `rotate`.
     """
     wrong = wrong_key(key)
     if wrong is not None:

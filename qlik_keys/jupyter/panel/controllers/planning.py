@@ -88,7 +88,7 @@ class Planning(Calling):
             plan = self._state.plan
             if plan is None or (plan.form.operation, plan.form.client_id) != (form.operation, form.client_id):
                 return
-            if form == self._state.wished:
+            if form == self._state.wished or self._state.work_at == AT:  # what was started is chosen
                 return
             self._set(wished=form)
             if self._follows or self._state.plan_is_current:

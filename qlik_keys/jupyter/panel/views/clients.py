@@ -104,6 +104,7 @@ class ClientChangesView:
         self._choices = [each for each in self._options if each not in (self._hint, self._confirm)]
         self._defaults = {field: field.value for field in self._options}
         self._opened = 0
+        self._started: ShownPlan | None = None  # what is being done, or was done last
         self._resetting = 0  # the thread that does
         self._hints: tuple[str, ...] = ()
         self._buttons = {}
@@ -120,8 +121,8 @@ class ClientChangesView:
         self._drop = button("Cancel", presenter, presenter.drop_plan)
         self._controls = StepControls(presenter, "clients")
         self._told = ResultPlace(presenter, AT)
-        self._whose, self._plan_words, self._steps, self._why = html(), html(), html(), html("qk-note")
-        planned = box(
+        self._whose, self._plan_words, self._steps, self._why = html("qk-whose"), html(), html(), html("qk-note")
+        self._planned = box(
             self._plan_words,
             *self._options,
             box(self._do, self._drop, self._why, classes="qk-actions"),
@@ -129,7 +130,7 @@ class ClientChangesView:
             classes="qk-column",
         )
         self._card = box(
-            planned,
+            self._planned,
             box(self._controls.widget, self._steps, classes="qk-column"),
             classes="qk-card qk-form qk-new qk-plan-card",
         )
@@ -146,31 +147,45 @@ class ClientChangesView:
 
     def draw(self, state: PanelState) -> None:
         """Draw a state."""
-        plan, chosen = state.plan, len(state.selected)
-        self._follow(plan)
+        chosen, steps = len(state.selected), state.steps_of("clients")
+        is_told = AT in state.results or state.work_at == AT
+        is_kept = state.work_at == AT or (bool(steps) and AT in state.results)
+        self._started = state.plan or (self._started if is_kept else None)
+        plan = self._started
+        is_open = state.plan is not None and state.work_at != AT
+        self._follow(state.plan)
         why = "Connect first." if state.connection is None else ""
         for name, each in self._buttons.items():
             each.disabled = bool(state.work or why) or (chosen != 1 and name != "resume")
         put(self._whose, markup.chosen(self._presenter.selected(), state.selected, why))
-        is_changing = state.work_at == AT and plan is not None
+        # One piece, next to the choices: whatever it grows by, nothing that is pressed moves.
+        shown = markup.steps(steps) if steps else ""
+        if steps or state.plan is not None:
+            shown = markup.plan(plan, is_current=state.plan_is_current, is_open=is_open) + shown
+        if not shown:  # what goes, goes before what stands above it
+            put(self._steps, "")
         put(self._plan_words, markup.plan_heading(plan))
+        # A plan that was started keeps its place, choices and all: in a narrow panel what it comes to stands below.
+        is_planning = state.plan is None and state.work_at == AT and not steps
+        if is_planning:
+            self._planned.add_class("qk-planning")
+        (self._planned.remove_class if is_open else self._planned.add_class)("qk-inert")
         for field, operations in self._options.items():
-            show(field, visible=plan is not None and plan.form.operation in operations and not is_changing)
-        self._draw_button(state, plan, is_changing=is_changing)
+            show(field, visible=plan is not None and plan.form.operation in operations)
+        self._draw_button(state, plan, is_open=is_open)
         self._controls.draw(state)
         self._told.draw(state)
-        steps = state.steps_of("clients")
-        # One piece, next to the choices: whatever it grows by, nothing that is pressed moves.
-        shown = markup.plan(plan, is_current=state.plan_is_current) if not is_changing else ""
-        put(self._steps, shown + (markup.steps(steps) if steps else ""))
-        is_told = AT in state.results or state.work_at == AT
+        put(self._steps, shown)
+        if not is_planning:  # shown when all of it stands where it will
+            self._planned.remove_class("qk-planning")
         show(self._card, visible=plan is not None or bool(steps) or is_told)
         show(self._rows, visible=state.clients is not None)
 
-    def _draw_button(self, state: PanelState, plan: ShownPlan | None, *, is_changing: bool) -> None:
+    def _draw_button(self, state: PanelState, plan: ShownPlan | None, *, is_open: bool) -> None:
         """Draw the button that does what is planned: what it says is what it does, and to whom."""
-        show(self._do, visible=plan is not None and not is_changing)
-        show(self._drop, visible=plan is not None and not is_changing)
+        show(self._do, visible=plan is not None)
+        show(self._drop, visible=plan is not None)
+        self._drop.layout.visibility = None if is_open else "hidden"
         if plan is None:
             put(self._why, "")
             return
@@ -178,11 +193,11 @@ class ClientChangesView:
         name = plan.client_name or plan.form.client_id
         self._do.description = OPERATIONS[plan.form.operation].heading.format(name=name)
         self._do.kind = "danger" if plan.irreversible else "primary"
-        if state.plan_is_current:
+        if state.plan is not None and state.plan_is_current:
             self._do.expect(self._choices)
         self._do.disabled = bool(state.work or problem)
         # What would be refused, and why, stands in the plan already.
-        put(self._why, markup.plain(problem) if not plan.blocked and not is_changing else "")
+        put(self._why, markup.plain(problem) if not plan.blocked and is_open else "")
 
     def _row(self, operations: Mapping[str, Operation]) -> list[Any]:
         return [self._buttons[name] for name in operations]
@@ -204,8 +219,9 @@ class ClientChangesView:
 
     def _follow(self, plan: ShownPlan | None) -> None:
         """Put the choices back to their defaults for each plan that is opened, wherever from."""
-        opened = plan.opened if plan is not None else 0
-        hints = plan.hints if plan is not None else ()
+        if plan is None:
+            return
+        opened, hints = plan.opened, plan.hints
         if opened == self._opened and hints == self._hints:
             return
         self._resetting = threading.get_ident()

@@ -48,17 +48,18 @@ def plan_heading(planned: ShownPlan | None) -> str:
     )
 
 
-def plan(planned: ShownPlan | None, *, is_current: bool = True) -> str:
+def plan(planned: ShownPlan | None, *, is_current: bool = True, is_open: bool = True) -> str:
     """Return what a change would do, before it is done; its steps stand below.
 
     Args:
         planned: the plan, None for none.
         is_current: whether it is for the choices as they are now.
+        is_open: whether it can still be chosen otherwise, or put away; else it was started.
     """
     if planned is None:
         return ""
     state = "Nothing is changed yet." if is_current else "The plan is being updated for your last choice …"
-    title = f"<p class='qk-muted'>{state}</p>"
+    title = f"<p class='qk-muted'>{state if is_open else 'The plan that you started:'}</p>"
     if planned.blocked:
         hint = f"<p><b>What to do:</b> {told(planned.hint)}</p>" if planned.hint else ""
         return f"<div class='qk-plan'>{title}<p>✗ It would be refused: {told(planned.blocked)}</p>{hint}</div>"

@@ -1,4 +1,4 @@
-"""What the README tells consumers of a key, run as it stands there, with the consumer's policy and nothing more."""
+"""The guide for consumers of a key, run as it stands there, with the consumer's policy and nothing more."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ import qlik_keys as qk
 from qlik_keys.sandbox.openbao import find_program
 
 pytestmark = pytest.mark.openbao
-README = Path(__file__).parents[2] / "README.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "consumers.md"
 
 
 def snippets(language):
-    """The code blocks of that language in the README's section."""
-    section = README.read_text("utf-8").split("## The consumer's side")[1].split("\n## ")[0]
-    return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
+    """The code blocks of that language in the guide."""
+    return re.findall(rf"```{language}\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
 
 
 @dataclass
@@ -66,7 +65,7 @@ def store(box, request):
 
 @pytest.fixture
 def consumer(box, tenant, store, tmp_path):
-    name = f"readme-{uuid.uuid4().hex[:12]}"
+    name = f"guide-{uuid.uuid4().hex[:12]}"
     made = qk.provision(tenant, store, name=name, scopes=["user_default"])
     root = hvac.Client(url=box.vault_url, token=box.vault_token)
     rules = qk.vault_policy("consumer", tenant_host=tenant.host, client_id=made.client_id, client_name=name)

@@ -1,0 +1,224 @@
+"""Every sample of the documentation: Python and commands run against the sandbox; what cannot run there is checked."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shlex
+import sqlite3
+import sys
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from own_commands import assert_parses
+from qlik_keys.environment import VARIABLES
+from support import environment_of, write_contexts
+
+import qlik_keys as qk
+from qlik_keys.cli.app import main
+
+pytestmark = pytest.mark.openbao
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+GUIDE_OF_CONSUMERS = ROOT / "docs" / "guides" / "consumers.md"  # test_consumers runs all of it
+ID = "0123456789abcdef0123456789abcdef"
+CONFIRMED = f"--confirm {ID}"  # of nightly-etl, elsewhere the id is that of a client that was made elsewhere
+# A command line that is only parsed: it starts servers, waits for a key or a person, or needs another program.
+ONLY_PARSED = ("demo", "sandbox", "lab", "context create", "token", "raw post", "--as-subject")
+
+
+def blocks(page, language):
+    return [body for name, body in FENCE.findall(page.read_text("utf-8")) if name == language]
+
+
+def commands(page):
+    """The command lines of a page, without comments, pipes and redirects."""
+    lines = "\n".join(blocks(page, "sh")).splitlines()
+    return [re.split(r"\s+#\s|\s\|\s|\s<\s", line)[0].strip() for line in lines if line.startswith("qlik-keys ")]
+
+
+def name_of(page):
+    return str(page.relative_to(ROOT))
+
+
+@pytest.fixture
+def tenant(box):
+    with qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant:
+        yield tenant
+
+
+@pytest.fixture
+def store(box):
+    with qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store:
+        yield store
+
+
+@pytest.fixture
+def home(box, tmp_path, monkeypatch):
+    """A folder and an environment of a user of the sandbox."""
+    for name, value in environment_of(box).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.delenv("QLIK_CLI_USER_HOME_DIR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    file = write_contexts(tmp_path, box)
+    file.write_text(file.read_text().replace("practice", "prod"))
+    return tmp_path
+
+
+@pytest.fixture
+def made(tenant, store):
+    """The client that the guides call nightly-etl; every client is removed afterwards."""
+    before = {each.client_id for each in tenant.oauth_clients.iterate()}
+    yield qk.provision(tenant, store, name="nightly-etl", scopes=["user_default"])
+    for each in [*tenant.oauth_clients.iterate()]:
+        if each.client_id not in before:
+            qk.delete(tenant, store, each.client_id, confirm=each.client_id)
+
+
+@pytest.fixture
+def made_elsewhere(tenant, made):
+    """The id of a machine that was registered without this package, and logs in by a client secret."""
+    del made  # its fixture removes this client too
+    body = {
+        "appType": "web",
+        "clientName": "made-elsewhere",
+        "allowedScopes": ["user_default"],
+        "allowedGrantTypes": ["client_credentials"],
+        "allowedAuthMethods": ["client_secret"],
+        "connectionConfig": {"consentMethod": "trusted"},
+    }
+    return tenant.raw("post", "v1/oauth-clients", body=body).json()["clientId"]
+
+
+def is_magic(block):
+    return block.startswith("%")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if page != GUIDE_OF_CONSUMERS and blocks(page, "python")],
+    ids=name_of,
+)
+def test_python_runs(page, home, tenant, store, made, made_elsewhere, capsys):  # noqa: PLR0917  # fixtures
+    connection = sqlite3.connect(home / "clients.db")
+    given = {
+        "qk": qk,
+        "tenant": tenant,
+        "store": store,
+        "made": made,
+        "client_id": made_elsewhere,
+        "connection": connection,
+        "timedelta": timedelta,
+    }
+    names: dict[str, object] = {}
+    for block in blocks(page, "python"):
+        if is_magic(block):
+            continue
+        # The file of pandas and pyarrow is tested where pyarrow is installed (tests/inventory).
+        code = "\n".join(line for line in block.splitlines() if "# needs pyarrow" not in line)
+        names |= given
+        exec(compile(code, name_of(page), "exec"), names)
+    connection.close()
+    assert "Traceback" not in capsys.readouterr().out
+
+
+def test_the_samples_leave_what_they_promise(home, tenant, store, made, made_elsewhere):  # fixtures
+    """The samples of the guide on rotation end with these states on tenant and store."""
+    names = {"qk": qk, "tenant": tenant, "store": store, "made": made, "client_id": made_elsewhere}
+    [first] = [each for each in blocks(ROOT / "docs" / "guides" / "rotation.md", "python") if "qk.adopt" in each]
+    exec(compile(first, "rotation.md", "exec"), names)
+    adopted = tenant.oauth_clients.get(made_elsewhere)
+    assert [key.kid for key in adopted.public_keys] == [store.read(tenant.host, made_elsewhere).current.kid]
+    assert adopted.client_secrets == ()
+    with pytest.raises(qk.errors.TenantNotFound):
+        tenant.oauth_clients.get(made.client_id)
+    assert home.exists()
+
+
+def test_the_magics_run(box, shell, made, tmp_path):
+    del made
+    file = write_contexts(tmp_path, box)
+    assert "practice" in file.read_text()
+    [block] = [each for each in blocks(ROOT / "docs" / "guides" / "notebooks.md", "python") if is_magic(each)]
+    for line in block.splitlines():
+        if line == "%load_ext qlik_keys":
+            continue  # the fixture has loaded it
+        ended = shell.run_cell(line)
+        assert ended.success, line
+    assert shell.user_ns["me"]["subject"].startswith("qlikbot\\")
+    assert "nightly-etl" in set(shell.user_ns["clients"]["clientName"])
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=name_of)
+def test_commands_run(page, home, made, made_elsewhere, monkeypatch, capsys):  # noqa: PLR0917  # fixtures
+    (home / "client.json").write_text(json.dumps({"appType": "native", "clientName": "n"}))
+    for shown in commands(page):
+        if any(shown.startswith(f"qlik-keys {words}") or words in shown for words in ONLY_PARSED):
+            assert_parses(shlex.split(shown)[1:])
+            continue
+        line = shown.replace(CONFIRMED, f"--confirm {made.client_id}").replace(ID, made_elsewhere)
+        if "TOKEN-ID" in line:
+            line = line.replace("TOKEN-ID", _token_id(monkeypatch, capsys))
+        words = shlex.split(line)
+        code, said = _run(words, monkeypatch, capsys)
+        # 3 is "there are findings", which a sandbox may have.
+        assert code == 0 or (code == 3 and words[1] in {"audit", "doctor"}), (line, said)
+
+
+def _run(words, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    shown = capsys.readouterr()
+    return ended.value.code or 0, shown.err + shown.out
+
+
+def _token_id(monkeypatch, capsys):
+    code, said = _run(["qlik-keys", "oauth-token", "ls", "--json"], monkeypatch, capsys)
+    assert code == 0
+    return json.loads(said)[0]["id"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_other_lines_of_a_shell_name_what_is_there(page):
+    """Targets of make, extras of pip, tests, and variables."""
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    variables = {each.name for each in VARIABLES}
+    for line in "\n".join(blocks(page, "sh")).splitlines():
+        words = shlex.split(line, comments=True)
+        match words:
+            case ["make", *rest]:
+                assert {each for each in rest if "=" not in each} <= set(targets), line
+            case ["pip", "install", package]:
+                extras = re.search(r"\[(.*)\]", package)
+                assert set(extras[1].split(",") if extras else ()) <= set(project["optional-dependencies"]), line
+                assert package.startswith(project["name"])
+            case [program, "-m", "pytest", path, *_]:
+                assert program == ".venv/bin/python"
+                assert (ROOT / path).exists(), line
+            case ["export", *settings]:
+                assert {each.partition("=")[0] for each in settings} <= variables, line
+            case ["bao", *_]:
+                assert page == GUIDE_OF_CONSUMERS, line
+            case ["qlik-keys", *_] | []:
+                pass
+            case _:
+                pytest.fail(f"{name_of(page)}: nothing checks the line {line!r}")
+
+
+def test_each_sample_is_of_a_kind_that_is_checked():
+    found = {language for page in PAGES for language, _ in FENCE.findall(page.read_text("utf-8"))}
+    assert found <= {"python", "sh", "hcl", "text", ""}  # hcl: test_consumers; text and none: layouts and trees
+
+
+def test_the_first_sample_is_the_same_everywhere():
+    [first, *_] = blocks(ROOT / "README.md", "python")
+    assert blocks(ROOT / "docs" / "getting-started.md", "python") == [first]

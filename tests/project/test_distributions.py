@@ -1,0 +1,153 @@
+"""What is published: the sdist, the wheel that is built from it, and what somebody can do who has only the wheel."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from fresh_copy import copy_of_the_repository, tracked_files
+
+import qlik_keys as qk
+
+PATIENCE_SECONDS = 60
+NOTEBOOKS = {"01-quickstart.ipynb", "02-data-engineers.ipynb", "03-workshop.ipynb", "04-analysts.ipynb"}
+
+
+def wait_for(look, what):
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not (found := look()):
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
+    return found
+
+
+def run(*arguments, **options):
+    done = subprocess.run(arguments, check=False, capture_output=True, text=True, timeout=PATIENCE_SECONDS, **options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory):
+    clone = tmp_path_factory.mktemp("clone")
+    copy_of_the_repository(clone)
+    # What somebody has left lying about there is no part of it.
+    for name in (".ipynb_checkpoints/01-quickstart-checkpoint.ipynb", "done.ipynb", "panel.svg"):
+        (clone / "notebooks" / name).parent.mkdir(exist_ok=True)
+        (clone / "notebooks" / name).write_text("left")
+    run(sys.executable, "-m", "hatchling", "build", "-t", "sdist", cwd=clone)
+    return next((clone / "dist").glob("*.tar.gz"))
+
+
+@pytest.fixture(scope="module")
+def wheel(sdist, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--no-index", "--no-deps"]
+    run(*pip, "--no-build-isolation", "--wheel-dir", str(folder), str(sdist))
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """The wheel alone, installed; what it depends on is this environment's. Returns (command, its environment)."""
+    place = tmp_path_factory.mktemp("installed")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--no-index", "--no-deps"]
+    run(*pip, "--target", str(place), str(wheel))
+    return str(place / "bin" / "qlik-keys"), {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(place)}
+
+
+def test_the_wheel_has_the_package_and_the_notebooks_and_nothing_else(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+    package = {name for name in tracked_files() if name.startswith("qlik_keys/")}
+    assert names == package | {f"qlik_keys/notebooks/{name}" for name in NOTEBOOKS | {"workshop_checks.py"}}
+
+
+def test_the_wheel_s_metadata_have_one_version_no_developers_extra_and_links(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        metadata = Parser().parsestr(archive.read(name).decode())
+    assert metadata["Version"] == qk.__version__
+    assert metadata.get_all("Provides-Extra") == ["lab", "sandbox"]
+    links = dict(link.split(", ") for link in metadata.get_all("Project-URL"))
+    assert {"Source", "Documentation", "Changelog", "Issues", "Security"} <= set(links)
+    assert all(link.startswith("https://") for link in links.values())
+
+
+def test_the_sdist_has_all_that_is_needed_to_build_test_and_read_it(sdist):
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    wanted = [
+        name
+        for name in tracked_files()
+        if name.startswith(("qlik_keys/", "tests/", "docs/", "requirements/", "binder/", "notebooks/0"))
+    ]
+    assert set(wanted) <= names
+    assert {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "pyproject.toml"} <= names
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is of POSIX")
+@pytest.mark.slow
+def test_lab_after_pip_install_has_the_notebooks_finds_our_commands_and_leaves_nothing_when_killed(installed, tmp_path):
+    command, environment = installed
+    folder = tmp_path / f"qlik_keys-{qk.__version__}-notebooks"
+    folder.mkdir()
+    (folder / "02-data-engineers.ipynb").write_text("changed by its user")
+    log = tmp_path / "log"
+    more = {
+        "HOME": str(tmp_path),
+        "JUPYTER_PORT": "0",
+        "JUPYTER_TOKEN": "a-token-of-the-test",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+    with log.open("w") as output:
+        lab = subprocess.Popen(
+            [command, "lab", "--no-browser"],
+            cwd=tmp_path,
+            env={**environment, **more},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        url = wait_for(lambda: re.search(r"http://127\.0\.0\.1:\d+/", log.read_text()), log.read_text())[0]
+        assert f"{url}lab/tree/01-quickstart.ipynb?token=" in log.read_text()
+        assert f"The notebooks are in {folder}." in log.read_text()
+        assert f"Kept, though not as in qlik_keys {qk.__version__}: 02-data-engineers.ipynb." in log.read_text()
+        with httpx.Client(
+            base_url=url,
+            headers={"authorization": f"token {more['JUPYTER_TOKEN']}"},
+            timeout=PATIENCE_SECONDS,
+        ) as api:
+            listed = {each["name"] for each in api.get("api/contents").json()["content"]}
+            assert listed == NOTEBOOKS | {"workshop_checks.py"}
+            for name in NOTEBOOKS - {"02-data-engineers.ipynb"}:
+                assert api.get(f"api/contents/{name}").json()["content"]["nbformat"] == 4
+            assert (folder / "02-data-engineers.ipynb").read_text() == "changed by its user"
+            answer = api.post("api/kernels", json={"name": "python3"})
+            assert answer.status_code == httpx.codes.CREATED, answer.text
+        server = psutil.Process(lab.pid)
+
+        def kernels():
+            return [each for each in server.children(recursive=True) if "ipykernel_launcher" in each.cmdline()]
+
+        [kernel] = wait_for(kernels, "no kernel")
+        assert kernel.environ()["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
+        lab.kill()
+        lab.wait()
+        assert wait_for(lambda: not kernel.is_running(), "the kernel lives on")
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(url)
+    finally:
+        lab.kill()
+        lab.wait()
