@@ -2,17 +2,54 @@
 
 `provision` makes a client, `rotate`, `retire_due`, `revoke` and `adopt` change its keys, `delete` ends it, and `resume`
 finishes whatever was interrupted. Both are resumable from anywhere: the tenant and the
-store are the only journal (design.md, "Lifecycle").
+store are the only journal (docs/concepts/lifecycle.md).
+
+The names load lazily: the table of actions does not bring httpx.
 """
 
-from qlik_keys.lifecycle.events import StepEvent
-from qlik_keys.lifecycle.previews import PlannedStep, Preview, preview
-from qlik_keys.lifecycle.provisioning.operations import Resumed, provision, resume, resume_client
-from qlik_keys.lifecycle.provisioning.plan import Action, Conflict, Done, Provision, Step, StoreState, TenantState, plan
-from qlik_keys.lifecycle.provisioning.run import Provisioned
-from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
-from qlik_keys.lifecycle.rotation.operations import Rotated, adopt, delete, retire_due, revoke, rotate
-from qlik_keys.lifecycle.verification import LoginVerification
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qlik_keys.lifecycle.actions import Action
+    from qlik_keys.lifecycle.events import StepEvent
+    from qlik_keys.lifecycle.previews import PlannedStep, Preview, preview
+    from qlik_keys.lifecycle.provisioning.operations import Resumed, provision, resume, resume_client
+    from qlik_keys.lifecycle.provisioning.plan import Conflict, Done, Provision, Step, StoreState, TenantState, plan
+    from qlik_keys.lifecycle.provisioning.run import Provisioned
+    from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
+    from qlik_keys.lifecycle.rotation.operations import Rotated, adopt, delete, retire_due, revoke, rotate
+    from qlik_keys.lifecycle.verification import LoginVerification
+
+_HOMES = {
+    "Action": "actions",
+    "ClientSpecification": "provisioning.specification",
+    "Conflict": "provisioning.plan",
+    "Done": "provisioning.plan",
+    "LoginVerification": "verification",
+    "PlannedStep": "previews",
+    "Preview": "previews",
+    "Provision": "provisioning.plan",
+    "Provisioned": "provisioning.run",
+    "Resumed": "provisioning.operations",
+    "Rotated": "rotation.operations",
+    "Step": "provisioning.plan",
+    "StepEvent": "events",
+    "StoreState": "provisioning.plan",
+    "TenantState": "provisioning.plan",
+    "adopt": "rotation.operations",
+    "delete": "rotation.operations",
+    "plan": "provisioning.plan",
+    "preview": "previews",
+    "provision": "provisioning.operations",
+    "resume": "provisioning.operations",
+    "resume_client": "provisioning.operations",
+    "retire_due": "rotation.operations",
+    "revoke": "rotation.operations",
+    "rotate": "rotation.operations",
+}
 
 __all__ = [
     "Action",
@@ -41,3 +78,15 @@ __all__ = [
     "revoke",
     "rotate",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'qlik_keys.lifecycle' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"qlik_keys.lifecycle.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -12,7 +12,8 @@ from qlik_keys.errors import StoreError
 from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.keystore.base import StartedOperation
 from qlik_keys.keystore.lookup import check_sides
-from qlik_keys.lifecycle.events import TITLES, Phase, StepEvent
+from qlik_keys.lifecycle.actions import ACTIONS, Action
+from qlik_keys.lifecycle.events import Phase, StepEvent
 from qlik_keys.lifecycle.in_progress import actor
 from qlik_keys.lifecycle.provisioning.run import Provisioning
 from qlik_keys.lifecycle.rotation.run import KeyRun
@@ -150,7 +151,7 @@ class OperationContext:
             clock=self.clock,
         )
 
-    def step(self, operation: str, step: str, client_name: str, perform: Callable[[], None]) -> None:
+    def step(self, operation: str, step: Action, client_name: str, perform: Callable[[], None]) -> None:
         """Do one step that belongs to no run, and tell of it; in a dry run only tell.
 
         Raises:
@@ -161,8 +162,8 @@ class OperationContext:
             if self.on_step is not None:
                 event = StepEvent(
                     operation=operation,
-                    step=step,
-                    title=TITLES[step],
+                    step=str(step),
+                    title=ACTIONS[step].title,
                     phase=phase,
                     client_name=client_name,
                 )

@@ -15,9 +15,9 @@ from qlik_keys.errors import (
     TenantNotFound,
 )
 from qlik_keys.keystore.lookup import CLIENT_ID, by_id_or_name, checked, ids_on_tenant
+from qlik_keys.lifecycle.actions import Action
 from qlik_keys.lifecycle.duplicates import remove_duplicates_of
 from qlik_keys.lifecycle.in_progress import merged
-from qlik_keys.lifecycle.provisioning.plan import Action
 from qlik_keys.lifecycle.record_changes import abandoned
 
 if TYPE_CHECKING:
@@ -81,9 +81,9 @@ def delete_client(work: OperationContext, client_id: str, *, keep_secret: bool, 
     def delete_record() -> None:
         work.store.delete(work.tenant.host, client_id)
 
-    work.step("delete", "delete_client", client_id, delete_there)
+    work.step("delete", Action.DELETE_CLIENT, client_id, delete_there)
     if not keep_secret:
-        work.step("delete", "delete_record", client_id, delete_record)
+        work.step("delete", Action.DELETE_RECORD, client_id, delete_record)
     elif record is not None and record.is_in_progress:
         work.step("delete", Action.SETTLE, record.client_name, lambda: _abandon(work, record))
 

@@ -14,7 +14,8 @@ from qlik_keys.core.clock import utc_now
 from qlik_keys.keys import KeySpec, PrivateKey, PublicJwk
 from qlik_keys.keystore.base import ClientRecord, PendingClient, StoredKey
 from qlik_keys.lifecycle import record_changes as changes
-from qlik_keys.lifecycle.provisioning.plan import Action, TenantState
+from qlik_keys.lifecycle.actions import Action
+from qlik_keys.lifecycle.provisioning.plan import TenantState
 from qlik_keys.lifecycle.provisioning.run import Provisioning
 from qlik_keys.lifecycle.provisioning.specification import CLIENT_SECRET, PRIVATE_KEY_JWT
 from qlik_keys.lifecycle.rotation.plan import leaving

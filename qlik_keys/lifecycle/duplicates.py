@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from qlik_keys.errors import StoreNotFound, TenantNotFound
-from qlik_keys.lifecycle.provisioning.plan import Action
+from qlik_keys.lifecycle.actions import Action
 from qlik_keys.tenant.resources.requests import eq
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, ClassVar
 
 from qlik_keys.errors import Interrupted, LifecycleError, ManualActionRequired, Outcome, QlikKeysError, StoreConflict
-from qlik_keys.lifecycle.events import TITLES, Phase, StepEvent
-from qlik_keys.lifecycle.provisioning.plan import Action, Conflict, Done, Step
+from qlik_keys.lifecycle.actions import ACTIONS, Action
+from qlik_keys.lifecycle.events import Phase, StepEvent
+from qlik_keys.lifecycle.provisioning.plan import Conflict, Done, Step
 
 if TYPE_CHECKING:
     import threading
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.tenant import QlikTenant
 
-_LOOK = "check"
 _LOOKS_PER_ACTION = 4
 _LOGINS = (Action.VERIFY, Action.VERIFY_NEXT, Action.VERIFY_CURRENT)
 _MOST_STEPS = (
@@ -102,7 +102,7 @@ class Run(ABC):
         try:
             return self._step_by_step()
         except KeyboardInterrupt as interrupt:
-            if self._acted or self._step != _LOOK:
+            if self._acted or self._step != Action.CHECK:
                 interrupt.add_note(self._words_of_interruption())
             raise
         except QlikKeysError as problem:
@@ -118,7 +118,7 @@ class Run(ABC):
         )
 
     def _step_by_step(self) -> Done:
-        self._told(_LOOK, self._observe)
+        self._told(Action.CHECK, self._observe)
         looks: Counter[Action] = Counter()
         for _ in range(_MOST_STEPS):
             step = self._plan()
@@ -128,7 +128,8 @@ class Run(ABC):
                 return step
             if self._cancel is not None and self._cancel.is_set():
                 raise Interrupted(
-                    f'Cancelled before the step "{TITLES[step.action]}".', hint="Ask again: it goes on from there."
+                    f'Cancelled before the step "{ACTIONS[step.action].title}".',
+                    hint="Ask again: it goes on from there.",
                 )
             problem = self._attempt(step)
             if problem is None:
@@ -140,7 +141,7 @@ class Run(ABC):
             if not unclear or looks[step.action] >= _LOOKS_PER_ACTION:
                 raise problem
             self._clock.sleep(float(looks[step.action] - 1))
-            self._told(_LOOK, self._observe)
+            self._told(Action.CHECK, self._observe)
         raise LifecycleError(
             f"{self._client_name!r} is not settled after {_MOST_STEPS} steps.",
             hint="Somebody else seems to be changing the same client: agree on one, then ask again.",
@@ -156,7 +157,7 @@ class Run(ABC):
         self._acted = self._acted or (self.has_effect and step.action not in _LOGINS)
         return None
 
-    def _told(self, step: str, perform: Callable[[], None]) -> None:
+    def _told(self, step: Action, perform: Callable[[], None]) -> None:
         self._step = str(step)
         self._tell(step, "before")
         try:
@@ -166,13 +167,13 @@ class Run(ABC):
             raise
         self._tell(step, "after")
 
-    def _tell(self, step: str, phase: Phase, error: QlikKeysError | None = None) -> None:
+    def _tell(self, step: Action, phase: Phase, error: QlikKeysError | None = None) -> None:
         if self._on_step is None:
             return
         event = StepEvent(
             operation=self.operation,
             step=str(step),
-            title=TITLES[step],
+            title=ACTIONS[step].title,
             phase=phase,
             client_name=self._client_name,
             error=error,

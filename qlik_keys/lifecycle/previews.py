@@ -15,10 +15,10 @@ from qlik_keys.errors import ConfigurationError, LifecycleError, TenantNotFound
 from qlik_keys.keys import KeySpec, wrong_key
 from qlik_keys.keystore.lookup import client_id_of
 from qlik_keys.lifecycle import deletion
+from qlik_keys.lifecycle.actions import ACTIONS, Action, System
 from qlik_keys.lifecycle.context import OperationContext
 from qlik_keys.lifecycle.dry_run import KeyDryRun, Memory, ProvisioningDryRun
 from qlik_keys.lifecycle.provisioning.operations import resume_in
-from qlik_keys.lifecycle.provisioning.plan import Action
 from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
 from qlik_keys.lifecycle.rotation import options as rotation_options
 from qlik_keys.lifecycle.rotation import retirement
@@ -35,29 +35,7 @@ if TYPE_CHECKING:
     from qlik_keys.tenant import QlikTenant
 
 Operation = Literal["provision", "rotate", "retire", "revoke", "adopt", "delete", "resume"]
-Side = Literal["tenant", "vault", "both"]
 
-_ON_TENANT = {
-    Action.REGISTER,
-    Action.TRUST,
-    Action.REPLACE_SECRET,
-    Action.REMOVE_DUPLICATE,
-    Action.PUBLISH,
-    Action.SWAP,
-    Action.UNPUBLISH,
-    Action.REMOVE_SECRETS,
-    "delete_client",
-}
-_ON_BOTH = {Action.VERIFY, Action.VERIFY_NEXT, Action.VERIFY_CURRENT}
-_IRREVERSIBLE = {
-    Action.REPLACE_SECRET,
-    Action.REMOVE_DUPLICATE,
-    Action.RETIRE,
-    Action.PURGE,
-    Action.REMOVE_SECRETS,
-    "delete_client",
-    "delete_record",
-}
 _ONE_KEY = "Should the tenant refuse a second key, nothing is changed, and the swap is offered: a moment's risk."
 _SWAP = (
     "Should the tenant refuse a second key, the new one takes the old one's place: until it is verified, logins fail."
@@ -80,7 +58,7 @@ class PlannedStep:
     action: str
     title: str
     client_name: str
-    side: Side
+    side: System
     irreversible: bool
 
 
@@ -167,7 +145,7 @@ def preview(
     steps: list[PlannedStep] = []
 
     def listen(event: StepEvent) -> None:
-        if event.phase == "after" and event.step != "check":
+        if event.phase == "after" and event.step != Action.CHECK:
             steps.append(_planned(event))
 
     work = OperationContext(
@@ -201,13 +179,13 @@ def preview(
 
 
 def _planned(event: StepEvent) -> PlannedStep:
-    side: Side = "tenant" if event.step in _ON_TENANT else "both" if event.step in _ON_BOTH else "vault"
+    facts = ACTIONS[Action(event.step)]
     return PlannedStep(
         action=event.step,
-        title=event.title,
+        title=facts.title,
         client_name=event.client_name,
-        side=side,
-        irreversible=event.step in _IRREVERSIBLE,
+        side=facts.system,
+        irreversible=not facts.is_reversible,
     )
 
 

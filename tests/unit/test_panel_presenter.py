@@ -350,18 +350,12 @@ def test_the_error_of_a_refused_login_is_the_tenants(presenter, box):
     assert presenter.state.error.outcome == "Nothing was changed by it."
 
 
-def test_every_step_has_a_word_on_what_it_is_by_hand():
+def test_every_action_that_a_person_can_do_says_how_it_is_done_by_hand():
     from qlik_keys.jupyter.panel.controllers.client_settings import SETTINGS
-    from qlik_keys.lifecycle.events import TITLES
+    from qlik_keys.lifecycle.actions import ACTIONS
 
-    ours = {
-        "replace_secret",
-        "remove_duplicate",
-        "end_overlap",
-        "note",
-        "settle",
-    }  # fixes and notes that nobody makes by hand
-    assert {str(step) for step in TITLES} - set(BY_HAND) == ours
+    done_by_the_package_alone = {"replace_secret", "remove_duplicate", "end_overlap", "note", "settle"}
+    assert {str(action) for action, facts in ACTIONS.items() if not facts.by_hand} == done_by_the_package_alone
     assert {setting.step for setting in SETTINGS.values()} <= set(BY_HAND)
 
 

@@ -8,8 +8,9 @@ what the plan says and asks again.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from qlik_keys.lifecycle.actions import Action
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,33 +18,6 @@ if TYPE_CHECKING:
     from qlik_keys.keystore.base import ClientRecord, Custody, PendingClient
     from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
     from qlik_keys.tenant import OAuthClient
-
-
-class Action(StrEnum):
-    """The things that a step can do; each changes one side only and can be done again."""
-
-    WRITE_PENDING = "write_pending"
-    REGISTER = "register"
-    BIND = "bind"
-    RECORD = "record"
-    TRUST = "trust"
-    REPLACE_SECRET = "replace_secret"  # noqa: S105  # the name of a step
-    REMOVE_DUPLICATE = "remove_duplicate"
-    VERIFY = "verify"
-    REMOVE_PENDING = "remove_pending"
-    MAKE_NEXT = "make_next"
-    PUBLISH = "publish"
-    SWAP = "swap"
-    VERIFY_NEXT = "verify_next"
-    PROMOTE = "promote"
-    END_OVERLAP = "end_overlap"
-    VERIFY_CURRENT = "verify_current"
-    UNPUBLISH = "unpublish"
-    RETIRE = "retire"
-    PURGE = "purge"
-    REMOVE_SECRETS = "remove_secrets"  # the name of a step
-    NOTE = "note"
-    SETTLE = "settle"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

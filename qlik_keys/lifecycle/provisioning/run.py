@@ -24,10 +24,10 @@ from qlik_keys.errors import (
 )
 from qlik_keys.keys import KeySpec, PrivateKey
 from qlik_keys.keystore.base import ClientRecord, KeyOwner, KeyStore, PendingClient, StoredKey
+from qlik_keys.lifecycle.actions import Action
 from qlik_keys.lifecycle.engine import Run
 from qlik_keys.lifecycle.provisioning.plan import (
     DISCARD,
-    Action,
     Conflict,
     Done,
     Provision,

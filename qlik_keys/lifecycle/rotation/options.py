@@ -23,6 +23,7 @@ from qlik_keys.keys import KeySpec, PrivateKey
 from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.keystore.base import ClientRecord
 from qlik_keys.keystore.lookup import by_id_or_name
+from qlik_keys.lifecycle.actions import Action
 from qlik_keys.lifecycle.deletion import pending_of
 from qlik_keys.lifecycle.in_progress import kind_of
 from qlik_keys.lifecycle.missing_clients import gone_or_unknown
@@ -288,7 +289,7 @@ def _adopt(
         raise  # it can be brought back; a new record would bury its keys
     except StoreNotFound as problem:
         if isinstance(problem, StoreDestroyed):
-            work.step("adopt", "delete_record", client.client_name, lambda: work.store.delete(host, client_id))
+            work.step("adopt", Action.DELETE_RECORD, client.client_name, lambda: work.store.delete(host, client_id))
         record = ClientRecord(
             tenant_host=work.tenant.host,
             client_id=client_id,

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from qlik_keys.lifecycle.provisioning.plan import Action, Conflict, Done, Step
+from qlik_keys.lifecycle.actions import Action
+from qlik_keys.lifecycle.provisioning.plan import Conflict, Done, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -25,10 +25,11 @@ from qlik_keys.errors import (
 from qlik_keys.keys import KeySpec, PrivateKey
 from qlik_keys.keystore.base import KeyOwner
 from qlik_keys.lifecycle import record_changes as changes
+from qlik_keys.lifecycle.actions import Action
 from qlik_keys.lifecycle.engine import Run
 from qlik_keys.lifecycle.in_progress import merged
 from qlik_keys.lifecycle.missing_clients import gone_on_tenant
-from qlik_keys.lifecycle.provisioning.plan import Action, Conflict, Done, Step
+from qlik_keys.lifecycle.provisioning.plan import Conflict, Done, Step
 from qlik_keys.lifecycle.rotation.plan import KeyIntent, is_settled, leaving, plan_keys
 from qlik_keys.lifecycle.verification import LoginVerification, verify
 from qlik_keys.tenant import PatchOperation

@@ -123,7 +123,8 @@ class Session(Worker):
 
     def _connect(self, tenant: QlikTenant, store: KeyStore, notices: tuple[str, ...]) -> None:
         # An opened panel does without it, and a form's first letter must not wait for it: here nobody waits.
-        importlib.import_module("qlik_keys.lifecycle")
+        for module in ("previews", "provisioning.operations", "rotation.operations"):
+            importlib.import_module(f"qlik_keys.lifecycle.{module}")
         user = tenant.users.me()
         store.client_ids(tenant.host)
         connection = Connection(

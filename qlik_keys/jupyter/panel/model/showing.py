@@ -19,6 +19,7 @@ from qlik_keys.errors import (
 )
 from qlik_keys.jupyter.panel.model.state import ErrorCard, MadeClient, ShownRequest, ShownStep
 from qlik_keys.jupyter.panel.model.words import BY_HAND, NEW_CLIENT_STEPS, OUTCOMES
+from qlik_keys.lifecycle.actions import ACTIONS
 
 if TYPE_CHECKING:
     from qlik_keys.jupyter.panel.model.state import ClientForm, StepPhase
@@ -35,9 +36,8 @@ _PHASES: dict[str, StepPhase] = {"before": "running", "after": "done", "failed":
 
 def waiting_steps() -> tuple[ShownStep, ...]:
     """Return the steps that every client takes, none of them started."""
-    from qlik_keys.lifecycle.events import TITLES  # noqa: PLC0415  # brings httpx
-
-    return tuple(ShownStep(step=step, title=TITLES[step], by_hand=BY_HAND[step]) for step in NEW_CLIENT_STEPS)
+    steps = [(str(step), ACTIONS[step]) for step in NEW_CLIENT_STEPS]
+    return tuple(ShownStep(step=name, title=facts.title, by_hand=facts.by_hand) for name, facts in steps)
 
 
 def specification_of(form: ClientForm, key: KeySpec | PrivateKey | str | None) -> ClientSpecification:

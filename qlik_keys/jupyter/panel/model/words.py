@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING
 
 from qlik_keys.errors import Outcome
 from qlik_keys.keys import KeySpec
+from qlik_keys.lifecycle.actions import ACTIONS, Action
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # The steps that every client takes, in their order.
-NEW_CLIENT_STEPS = ("check", "write_pending", "register", "bind", "record", "verify", "remove_pending")
+NEW_CLIENT_STEPS = (
+    Action.CHECK,
+    Action.WRITE_PENDING,
+    Action.REGISTER,
+    Action.BIND,
+    Action.RECORD,
+    Action.VERIFY,
+    Action.REMOVE_PENDING,
+)
 # What a login is made of, when it is taken apart.
 TRY_STEPS: Mapping[str, str] = {
     "sign": "Sign an assertion with the key in the Vault",
@@ -20,34 +29,12 @@ TRY_STEPS: Mapping[str, str] = {
     "ask_again": "Send the same assertion a second time",
     "verify": "Ask the tenant whose token it is",
 }
-# What a person does instead of a step (qlik-cloud-contract, "The console's words", and Qlik's tutorial "Create a M2M
-# OAuth2 client").
+# What a person does instead of what is no action of an operation; of these, `lifecycle.actions` says it.
 BY_HAND: Mapping[str, str] = {
-    "check": "Console: look through the list of OAuth clients for it.",
-    "write_pending": "Terminal: make a key pair with OpenSSL, turn it into a JWK by a script, keep the file somewhere.",
-    "register": "Console, steps 1 to 6: Create new, type Web, name, scopes, authentication method, "
-    "Machine-to-machine, Create. Steps 8 and 9: consent method Trusted.",
-    "bind": "Console, step 7: copy the client id before the window closes.",
-    "record": "Terminal: put key and client id where the job finds them.",
-    "trust": "Console, steps 8 and 9: the three dots, Change consent method, Trusted.",
-    "verify": "Terminal: qlik context create, then qlik user me. With a private key qlik-cli cannot do it at all.",
-    "remove_pending": "Terminal: delete the key file that was left behind.",
+    **{str(action): facts.by_hand for action, facts in ACTIONS.items() if facts.by_hand},
     "sign": "Terminal: a script of your own with a JOSE library. The one in Qlik's tutorial forgets the kid.",
     "ask": "Terminal: curl, with what the script printed, within two minutes. qlik-cli knows client secrets only.",
     "ask_again": "Terminal: curl once more.",
-    "make_next": "Terminal: make another key pair with OpenSSL, and a JWK by a script.",
-    "publish": "Console: open the client, paste the new JWK below the old one, Save. Forget the old one, and every job "
-    "that still uses it is locked out.",
-    "swap": "Console: open the client, paste the new JWK over the old one, Save, and hope.",
-    "verify_next": "Terminal: no tool of Qlik's can try the new key.",
-    "promote": "Terminal: put the new key where the jobs find it.",
-    "verify_current": "Terminal: no tool of Qlik's can try the key.",
-    "unpublish": "Console: open the client, take the old JWK out, Save.",
-    "retire": "Terminal: delete the old key file, wherever it was copied to.",
-    "purge": "Terminal: find every backup of the old key file.",
-    "remove_secrets": "Console: open the client, delete each secret, untick Client secret.",
-    "delete_client": "Console: the three dots, Delete, confirm.",
-    "delete_record": "Terminal: delete the key file, wherever it was copied to.",
     "consent": "Console: the three dots, Change consent method.",
     "publish_client": "Console: the three dots, Publish.",
     "add_secret": "Console: open the client, Generate secret, copy it before the window closes.",
