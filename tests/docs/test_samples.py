@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from own_commands import assert_parses
-from qlik_keys.environment import VARIABLES
+from qlik_keys.config.environment import VARIABLES
 from support import environment_of, write_contexts
 
 import qlik_keys as qk
