@@ -197,7 +197,7 @@ _GONE = " (not on the tenant any more)"
 def _made(client: MadeClient) -> str:
     title = "is made" if client.created else "was there already, just as asked for"
     proof = (
-        f"<p class='qk-proof'>✓ <b>Proved:</b> it read its key back from the Vault, got a token and asked the tenant "
+        f"<p class='qk-proof'>✓ <b>Verified:</b> it read its key back from the Vault, got a token and asked the tenant "
         f"who it is: <code>{escape(client.subject)}</code>. Scope <code>{escape(client.scope)}</code>, "
         f"the token ends {moment(client.expires_at)}.</p>"
         if client.subject

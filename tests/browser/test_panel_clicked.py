@@ -23,7 +23,7 @@ def test_from_nothing_to_a_proved_client_in_the_table(request, open_panel, serve
 
     create_client(panel, "nightly-etl")
     expect(panel).to_contain_text("nightly-etl is made.")
-    expect(panel).to_contain_text("Proved:")
+    expect(panel).to_contain_text("Verified:")
     expect(panel).to_contain_text(re.compile(r"qlikbot\\[0-9a-f]{32}"))
     steps = panel.locator(".qk-step")
     assert steps.count() == 7
