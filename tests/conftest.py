@@ -23,9 +23,9 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("shared")
 # A shell's background job ignores these, and so would the programs that the tests interrupt.
-for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
-    if signal.getsignal(number) == signal.SIG_IGN:
-        signal.signal(number, handler)
+for name, handler in (("SIGINT", signal.default_int_handler), ("SIGQUIT", signal.SIG_DFL)):
+    if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_IGN:
+        signal.signal(getattr(signal, name), handler)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -107,9 +107,10 @@ class Installed:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         for _ in range(100):  # Jupyter says its address a moment before it listens
             with contextlib.suppress(ConnectionRefusedError):
-                connection.request("GET", f"/api/contents/{name}", headers={"authorization": f"token {TOKEN}"})
+                connection.connect()
                 break
             time.sleep(0.1)
+        connection.request("GET", f"/api/contents/{name}", headers={"authorization": f"token {TOKEN}"})
         answer = connection.getresponse()
         body = answer.read()
         assert answer.status == http.client.OK, body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,19 @@ def test_a_server_that_is_started_without_a_marker_fails_the_test():
 def test_a_program_that_is_started_without_a_marker_fails_the_test(program):
     with pytest.raises(pytest.fail.Exception, match=f"starts {program} and has no marker"):
         subprocess.run([program, "--version"], check=False)
+
+
+def test_each_file_of_tests_can_be_imported_where_posix_is_missing():
+    """Where one cannot be collected, no test runs at all."""
+    missing = {"fcntl", "grp", "pty", "pwd", "resource", "termios", "tty"}
+    found = set()
+    for path in Path(__file__).parents[1].rglob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.Import):
+                found |= {(path.name, alias.name) for alias in node.names if alias.name in missing}
+            elif isinstance(node, ast.ImportFrom) and node.module in missing:
+                found.add((path.name, node.module))
+    assert found == set()
 
 
 def test_whatever_asks_for_the_sandbox_is_marked_by_itself(tmp_path):
