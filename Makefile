@@ -14,7 +14,7 @@ ARGS :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test check docs format bench soak screenshots venv pins clean
+.PHONY: help demo lab test check docs workflows format bench soak screenshots dist trydist venv pins clean
 
 help:  ## list the targets
 	@echo 'qlik_keys: make <target>'
@@ -38,9 +38,18 @@ check: $(VENV)/ready-dev  ## lint, format, types, documentation
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(MKDOCS) build --strict
+	@$(MAKE) --no-print-directory workflows
 
 docs: $(VENV)/ready-dev  ## build the documentation into build/site; ARGS=serve shows it while you write
 	$(MKDOCS) $(or $(ARGS),build --strict)
+
+workflows: $(VENV)/ready-dev  ## audit .github by zizmor, and its files by their schemas; needs no network
+	$(BIN)/zizmor --offline --pedantic --strict-collection --no-progress --quiet .github
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms \
+		$(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 
 format: $(VENV)/ready-dev  ## put the format right, and what the linter can mend
 	$(BIN)/ruff check --fix .
@@ -55,6 +64,14 @@ soak: $(VENV)/ready-dev  ## run 10,000 random schedules of two actors under faul
 screenshots: $(VENV)/ready-dev  ## take pictures of the panel in each state, light, dark, narrow and at 200 % (build/screenshots)
 	@$(BIN)/python tests/browser_setup.py
 	@$(BIN)/python tests/screenshots.py
+
+dist: $(VENV)/ready-dev  ## build the sdist, and the wheel from it, into dist/; the same commit gives the same bytes
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build -t sdist
+	@$(PIP) wheel --no-index --no-deps --no-build-isolation --wheel-dir dist dist/*.tar.gz
+
+trydist: $(VENV)/ready-dev  ## install each of dist/ into an environment of its own and use it: demo, lab, a notebook
+	@$(BIN)/python tests/try_distributions.py $(ARGS)
 
 venv: $(VENV)/ready-dev  ## build .venv with everything for developers
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import pty
 import struct
 import subprocess
 import sys
-import termios
 from dataclasses import dataclass
 
 PROGRAM = [
@@ -40,6 +37,10 @@ def in_a_pipe(words, environment, *, stdin=""):
 
 def on_a_terminal(words, environment, *, typed="", columns=400):
     """Run `qlik-keys` with its input and output on a terminal that wide; standard error stays a pipe."""
+    import fcntl  # Windows has none of these, and other tests for what else is here
+    import pty
+    import termios
+
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     process = subprocess.Popen(

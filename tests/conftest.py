@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -21,9 +23,54 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("shared")
 # A shell's background job ignores these, and so would the programs that the tests interrupt.
-for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
-    if signal.getsignal(number) == signal.SIG_IGN:
-        signal.signal(number, handler)
+for name, handler in (("SIGINT", signal.default_int_handler), ("SIGQUIT", signal.SIG_DFL)):
+    if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_IGN:
+        signal.signal(getattr(signal, name), handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark what asks for a server of this file, before `-m` chooses: forgotten, it would fail where there is none."""
+    for item in items:
+        if {"openbao", "box"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.openbao)
+
+
+# The markers of which a test that starts this program needs one: where a machine lacks it, they deselect the test.
+MARKERS_OF_PROGRAMS = {
+    "bao": {"openbao"},
+    "qlik_keys.sandbox.server": {"openbao"},
+    "chromium": {"browser"},
+    "node": {"browser", "node", "registry"},  # Playwright's driver runs on it
+    "npm": {"registry"},
+}
+marked_now: set[str] | None = None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    global marked_now  # noqa: PLW0603  # an audit hook takes nothing along
+    marked_now = {marker.name for marker in item.iter_markers()}
+    try:
+        return (yield)
+    finally:
+        marked_now = None
+
+
+def refuse_unmarked_programs(event, arguments):
+    """Fail a test that starts a program whose marker it lacks: no developer's machine lacks the program."""
+    if event != "subprocess.Popen" or marked_now is None:
+        return
+    executable, words, *_ = arguments
+    words = [words] if isinstance(words, (str, bytes)) else words
+    for word in [executable or "", *words]:  # our servers are started by an interpreter that ends with us
+        program = Path(os.fsdecode(word)).name.removesuffix(".exe")
+        needed = MARKERS_OF_PROGRAMS.get(program)
+        if needed and not needed & marked_now:
+            pytest.fail(f"starts {program} and has no marker {' or '.join(sorted(needed))}")
+
+
+sys.addaudithook(refuse_unmarked_programs)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -66,13 +66,11 @@ def findings() -> str:
 
     parts = []
     for severity in SEVERITIES:
-        rows = [
-            f"| `{code}` | {each.meaning} | {each.advice} | {f'`{each.operation}`' if each.operation else 'none'} |"
-            for code, each in FINDINGS.items()
-            if each.severity == severity
-        ]
-        head = "| code | meaning | fix | operation |\n|---|---|---|---|"
-        parts.append("\n".join([f"### {severity.capitalize()}\n", head, *rows]))
+        parts.append(f"### {severity.capitalize()}")
+        for code, each in FINDINGS.items():
+            if each.severity == severity:
+                operation = f" Operation: `{each.operation}`." if each.operation else ""
+                parts.append(f"#### {code}\n\n{each.meaning}\n\n**Fix**: {each.advice}{operation}")
     return "\n\n".join(parts)
 
 

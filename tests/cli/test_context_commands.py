@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import select
 import stat
 import subprocess
-import termios
 import time
 
 import pytest
@@ -32,6 +30,9 @@ def answered(settings):
 
     def run(*words, answers=()):
         environment = {name: value for name, value in settings.items() if name not in ALONE}
+        import pty
+        import termios
+
         ours, theirs = pty.openpty()
         # In a session of its own, so that it asks here and not on the terminal of whoever runs the tests.
         process = subprocess.Popen(

