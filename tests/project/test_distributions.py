@@ -82,6 +82,12 @@ def test_the_wheel_s_metadata_have_one_version_no_developers_extra_and_links(whe
     links = dict(link.split(", ") for link in metadata.get_all("Project-URL"))
     assert {"Source", "Documentation", "Changelog", "Issues", "Security"} <= set(links)
     assert all(link.startswith("https://") for link in links.values())
+    shown = metadata.get_payload()  # on the index, where a relative link would lead nowhere
+    assert shown.startswith("# qlik_keys\n")
+    targets = re.findall(r"\]\(([^)]+)\)", shown)
+    assert [target for target in targets if not target.startswith(("https://", "#"))] == []
+    place = f"https://github.com/qlik-keys/qlik_keys/{{}}/v{qk.__version__}"
+    assert {place.format("blob") + "/CHANGELOG.md", place.format("raw") + "/notebooks/panel.png"} <= set(targets)
 
 
 def test_the_sdist_has_all_that_is_needed_to_build_test_and_read_it(sdist):
