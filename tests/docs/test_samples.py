@@ -42,7 +42,7 @@ def commands(page):
 
 
 def name_of(page):
-    return str(page.relative_to(ROOT))
+    return page.relative_to(ROOT).as_posix()
 
 
 @pytest.fixture

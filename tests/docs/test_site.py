@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -79,12 +81,12 @@ def site(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pages(site):
     """Each page of the site by its path."""
-    return {str(path.relative_to(site)): Page(path.read_text("utf-8")) for path in site.rglob("*.html")}
+    return {path.relative_to(site).as_posix(): Page(path.read_text("utf-8")) for path in site.rglob("*.html")}
 
 
 def test_every_file_is_a_page_with_content(pages):
     for path in DOCS.rglob("*.md"):
-        name = str(path.relative_to(DOCS).with_suffix(""))
+        name = path.relative_to(DOCS).with_suffix("").as_posix()
         page = pages["index.html" if name == "index" else f"{name.removesuffix('index').rstrip('/')}/index.html"]
         assert len(page.text) > 500, path
     for name in ("changelog", "contributing"):
@@ -170,7 +172,7 @@ def test_links_of_the_readme_lead_somewhere():
     assert len(readme.splitlines()) <= 150
     for page in (*DOCS.glob("*.md"), *DOCS.glob("guides/*.md"), *DOCS.glob("concepts/*.md")):
         generated = page.parent == DOCS and page.stem == "index"
-        assert generated or str(page.relative_to(ROOT)) in links, page
+        assert generated or page.relative_to(ROOT).as_posix() in links, page
 
 
 def citations():
@@ -213,3 +215,13 @@ def test_decisions_are_numbered_dated_and_listed():
         assert path.name.startswith(f"{number:04d}-")
         assert f"| [{number:04d}]({path.name}) | {date[1]} | {title[1]} | {status[1]} |" in index
         assert re.findall(r"^## (.*)$", text, re.MULTILINE)[:3] == ["Context", "Decision", "Alternatives"]
+
+
+def test_each_dependency_has_a_reason():
+    [page] = (DOCS / "decisions").glob("*-dependencies.md")
+    text = page.read_text("utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    extras, groups = project["project"]["optional-dependencies"], project["dependency-groups"]
+    for requirement in itertools.chain(project["project"]["dependencies"], *extras.values(), *groups.values()):
+        name = re.match(r"[\w-]+", requirement)[0]
+        assert re.search(rf"^\|[^|]*\b{re.escape(name)}\b", text, re.MULTILINE) or name == "qlik_keys", name
