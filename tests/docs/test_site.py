@@ -225,3 +225,12 @@ def test_each_dependency_has_a_reason():
     for requirement in itertools.chain(project["project"]["dependencies"], *extras.values(), *groups.values()):
         name = re.match(r"[\w-]+", requirement)[0]
         assert re.search(rf"^\|[^|]*\b{re.escape(name)}\b", text, re.MULTILINE) or name == "qlik_keys", name
+
+
+def test_the_packages_are_listed_in_the_order_of_their_layers():
+    page = (DOCS / "concepts" / "architecture.md").read_text("utf-8")
+    linter = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+    [layers] = [contract["layers"] for contract in linter["contracts"] if contract["type"] == "layers"]
+    listed = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    # The sandbox stands last: to the product it is one function, whatever it may import itself.
+    assert listed == [*(name for name in reversed(layers) if name != "sandbox"), "sandbox"]
