@@ -234,3 +234,12 @@ def test_the_packages_are_listed_in_the_order_of_their_layers():
     listed = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
     # The sandbox stands last: to the product it is one function, whatever it may import itself.
     assert listed == [*(name for name in reversed(layers) if name != "sandbox"), "sandbox"]
+
+
+def test_links_into_the_repository_name_what_is_there(site):
+    address = re.search(r'^REPOSITORY = "(.*)"$', (DOCS / "hooks" / "links.py").read_text("utf-8"), re.MULTILINE)[1]
+    linked = set()
+    for path in site.rglob("*.html"):
+        linked |= set(re.findall(rf'href="{re.escape(address)}/([^"#]+)', path.read_text("utf-8")))
+    assert len(linked) >= 5
+    assert [each for each in linked if not (ROOT / each).exists()] == []
