@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items):
 # The markers of which a test that starts this program needs one: where a machine lacks it, they deselect the test.
 MARKERS_OF_PROGRAMS = {
     "bao": {"openbao"},
-    "qlik_keys.sandbox.server": {"openbao"},
+    "-m qlik_keys.sandbox.server": {"openbao"},
     "chromium": {"browser"},
     "node": {"browser", "node", "registry"},  # Playwright's driver runs on it
     "npm": {"registry"},
@@ -63,8 +63,9 @@ def refuse_unmarked_programs(event, arguments):
         return
     executable, words, *_ = arguments
     words = [words] if isinstance(words, (str, bytes)) else words
-    for word in [executable or "", *words]:  # our servers are started by an interpreter that ends with us
-        program = Path(os.fsdecode(word)).name.removesuffix(".exe")
+    words = [os.fsdecode(word) for word in [executable or "", *words]]
+    programs = [Path(word).name.removesuffix(".exe") for word in words]  # an interpreter starts our servers
+    for program in [*programs, *(f"-m {words[place + 1]}" for place in range(len(words) - 1) if words[place] == "-m")]:
         needed = MARKERS_OF_PROGRAMS.get(program)
         if needed and not needed & marked_now:
             pytest.fail(f"starts {program} and has no marker {' or '.join(sorted(needed))}")

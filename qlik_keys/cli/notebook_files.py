@@ -10,10 +10,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import qlik_keys
+from qlik_keys.core.version import __version__
 from qlik_keys.errors import ConfigurationError
 
-_PACKAGE = Path(qlik_keys.__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 _PATTERNS = ("*.ipynb", "*.py")
 
 
@@ -54,7 +54,7 @@ def notebook_folder(chosen: Path | None = None, *, package: Path = _PACKAGE) -> 
         )
     if chosen is None and source == sibling:
         return NotebookFolder(path=source)
-    folder = (chosen or Path(f"qlik_keys-{qlik_keys.__version__}-notebooks")).expanduser().absolute()
+    folder = (chosen or Path(f"qlik_keys-{__version__}-notebooks")).expanduser().absolute()
     copied, kept = [], []
     try:
         folder.mkdir(parents=True, exist_ok=True)

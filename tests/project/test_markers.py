@@ -9,18 +9,27 @@ from pathlib import Path
 
 import pytest
 
-from qlik_keys.sandbox.openbao import OpenBao
+import qlik_keys.sandbox
 
 
-def test_a_server_that_is_started_without_a_marker_fails_the_test():
-    with pytest.raises(pytest.fail.Exception, match="starts bao and has no marker openbao"), OpenBao.start():
-        pass
-
-
-@pytest.mark.parametrize("program", ["node", "npm", "chromium"])
-def test_a_program_that_is_started_without_a_marker_fails_the_test(program):
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("bao", [sys.executable, "-c", "pass", "/somewhere/bin/bao", "server"]),  # as the sandbox starts it
+        ("-m qlik_keys.sandbox.server", [sys.executable, "-P", "-m", "qlik_keys.sandbox.server"]),
+        ("node", ["/somewhere/node", "program.mjs"]),
+        ("npm", ["npm.exe", "ci"]),
+        ("chromium", ["chromium", "--version"]),
+    ],
+)
+def test_a_program_that_is_started_without_a_marker_fails_the_test(program, words):
     with pytest.raises(pytest.fail.Exception, match=f"starts {program} and has no marker"):
-        subprocess.run([program, "--version"], check=False)
+        subprocess.run(words, check=False)
+
+
+def test_the_sandbox_is_started_as_the_guard_knows_it():
+    starts = (Path(qlik_keys.sandbox.__file__).parent / "process.py").read_text(encoding="utf-8")
+    assert '"-m", "qlik_keys.sandbox.server"' in starts
 
 
 def test_each_file_of_tests_can_be_imported_where_posix_is_missing():

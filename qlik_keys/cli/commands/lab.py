@@ -14,9 +14,9 @@ from typing import Annotated
 
 import typer
 
-from qlik_keys import __version__
 from qlik_keys.cli.app import new_group
 from qlik_keys.cli.notebook_files import notebook_folder
+from qlik_keys.core.version import __version__
 from qlik_keys.errors import ConfigurationError
 
 FIRST_NOTEBOOK = "01-quickstart.ipynb"
