@@ -32,7 +32,7 @@ test: $(VENV)/ready-dev  ## run every test; sets up all it needs, the browser to
 	@echo 'Running the tests; the browser and the notebooks take the most of it.'
 	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
-check: $(VENV)/ready-dev  ## lint, format, types, documentation
+check: $(VENV)/ready-dev  ## lint, format, types, layers, documentation, workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -51,7 +51,7 @@ workflows: $(VENV)/ready-dev  ## audit .github by zizmor, and its files by their
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms \
 		$(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 
-format: $(VENV)/ready-dev  ## put the format right, and what the linter can mend
+format: $(VENV)/ready-dev  ## format the code, and fix what the linter can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

@@ -1,4 +1,4 @@
-"""Use what is about to be published as somebody does who has nothing else (`make trydist`, the release workflow).
+"""Use what is about to be published as a user does who has nothing else (`make trydist`, the release workflow).
 
 Each sdist and wheel of dist/ is installed with its extras into an environment of its own, outside the clone, by a plain
 `pip install` with the newest versions of what it needs. Then its version is asked, the demo run, JupyterLab started on
