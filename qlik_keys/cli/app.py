@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 
     from qlik_keys.lifecycle import StepEvent
 
-TENANT_HELP = "Tenant and Vault come from QLIK_TENANT_URL, QLIK_API_KEY, VAULT_ADDR, VAULT_TOKEN and the like (README)."
+TENANT_HELP = (
+    "Tenant and Vault are set by QLIK_TENANT_URL, QLIK_API_KEY, VAULT_ADDR, VAULT_TOKEN and more (docs/environment.md)."
+)
 # Locals in a traceback would show keys and tokens (reliability-facts, section 3).
 _LOOK: dict[str, Any] = {
     "rich_markup_mode": None,
@@ -72,22 +74,22 @@ TREE: dict[str, dict[str, Entry]] = {
         "vault-policy": Entry("vault_policy", "Print the least Vault policy for a role, ready to paste."),
     },
     "Keys": {
-        "provision": Entry("keys", "Make a machine-to-machine client whose private key lives in Vault."),
+        "provision": Entry("keys", "Create a machine-to-machine client whose private key is in Vault."),
         "rotate": Entry("keys", "Replace a client's key without downtime."),
-        "retire": Entry("keys", "Take away the old keys whose overlap is over."),
-        "revoke": Entry("keys", "The key is compromised: replace it now, and take every older one away."),
-        "adopt": Entry("keys", "Give a client that was made elsewhere a key of ours."),
+        "retire": Entry("keys", "Remove the old keys whose overlap is over."),
+        "revoke": Entry("keys", "Replace a compromised key now, and remove every older one."),
+        "adopt": Entry("keys", "Give a client that was created elsewhere a key that qlik_keys manages."),
         "delete": Entry("keys", "Delete a client permanently, and then its keys in the Vault."),
-        "resume": Entry("keys", "Finish every operation on the tenant that was interrupted."),
+        "resume": Entry("keys", "Finish every interrupted operation on the tenant."),
     },
     "Inspect": {
-        "clients": Entry("overviews", "List the tenant's clients with what Vault knows of their keys."),
-        "audit": Entry("overviews", "List what there is to say of the clients and their keys, highest severity first."),
-        "doctor": Entry("doctor", "Say why a client cannot log in, or that nothing is wrong with it."),
+        "clients": Entry("overviews", "List the tenant's clients, with the state of their keys in Vault."),
+        "audit": Entry("overviews", "List the findings about clients and their keys, highest severity first."),
+        "doctor": Entry("doctor", "Find out why a client cannot log in, or that nothing is wrong."),
     },
     "qlik-cli commands": {
-        "token": Entry("token", "Get a token of a client with its private key, for a pipe or for a program."),
-        "user": Entry("qlik_cli.users", "Who the caller is, and the tenant's users."),
+        "token": Entry("token", "Request a token with a client's private key, for a pipe or a program."),
+        "user": Entry("qlik_cli.users", "Show the caller, and the tenant's users."),
         "tenant": Entry("qlik_cli.tenants", "The tenant itself."),
         "api-key": Entry("qlik_cli.api_keys", "The API keys that users have on the tenant."),
         "raw": Entry("qlik_cli.raw", "Any call to the tenant's REST API."),
@@ -312,7 +314,8 @@ def main() -> None:
     note_file(asks_for_json=False)
     if asks_for_json(words):
         silence_libraries()
-    prog_name = os.path.basename(sys.argv[0]).removesuffix(".py")  # noqa: PTH119
+    called = os.path.basename(sys.argv[0]).removesuffix(".py")  # noqa: PTH119
+    prog_name = "qlik-keys" if called == "__main__" else called  # `python -m qlik_keys`
     asked = os.environ.get(f"_{prog_name}_COMPLETE".replace("-", "_").upper(), "")
     try:
         if asked.startswith("complete_"):

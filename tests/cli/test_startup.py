@@ -69,3 +69,10 @@ def test_ids_alone_need_no_table(loaded_by, made):
     printed, modules = loaded_by("clients", "--quiet", VAULT_ADDR="")
     assert made.client_id in printed.split()
     assert modules & {"pandas", "numpy", "hvac", "qlik_keys.inventory.tables"} == set()
+
+
+def test_the_package_runs_as_a_module():
+    command = [sys.executable, "-m", "qlik_keys", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Usage: qlik-keys ")

@@ -45,14 +45,14 @@ def doctor(
     as_user: AsUserOption = None,
     as_subject: AsSubjectOption = None,
     fix: Annotated[
-        bool, typer.Option("--fix", help="Do what is safe about the findings, and look again; it takes nothing away.")
+        bool, typer.Option("--fix", help="Apply the safe fixes, and check again; nothing is removed.")
     ] = False,
     context: ContextOption = None,
     server: ServerOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Say why a client cannot log in, or that nothing is wrong with it.
+    """Find out why a client cannot log in, or that nothing is wrong.
 
     Each check passed, failed (why, what to do) or could not be made (why). The administrator's credential of the
     environment looks at the client; without one less can be checked. Exit code 3 for a

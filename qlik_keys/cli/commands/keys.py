@@ -39,7 +39,7 @@ Client = Annotated[
     str,
     typer.Argument(
         metavar="CLIENT",
-        help="The client's id, or its name where one has it.",
+        help="The client's id or name.",
         autocompletion=complete_clients,
         callback=refuse_empty,
     ),
@@ -59,11 +59,9 @@ Custody = Annotated[
         callback=_known_custody,
     ),
 ]
-Alg = Annotated[str | None, typer.Option(help="ES384, RS256 or RS512; by default the kind that there is.")]
+Alg = Annotated[str | None, typer.Option(help="ES384, RS256 or RS512; by default as the current key.")]
 Bits = Annotated[int | None, typer.Option(help="RSA size: 2048, 3072 or 4096.")]
-AllowSwap = Annotated[
-    bool, typer.Option("--allow-swap", help="Where the tenant takes one key only, put the new one in its place.")
-]
+AllowSwap = Annotated[bool, typer.Option("--allow-swap", help="If the tenant accepts only one key, replace it.")]
 RotateAfter = Annotated[int, typer.Option(min=1, max=3660, help="How many days the key should serve.")]
 
 
@@ -78,7 +76,7 @@ class Way:
     context: ContextOption = None
     server: ServerOption = None
     as_json: Annotated[bool, typer.Option("--json", help="Print the result, the plan or the error as JSON.")] = False
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not tell the steps.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print the steps.")] = False
 
 
 @app.command(epilog=TENANT_HELP)
@@ -100,9 +98,9 @@ def provision(
     ] = None,
     custody: Custody = None,
 ) -> None:
-    """Make a machine-to-machine client whose private key lives in Vault.
+    """Create a machine-to-machine client whose private key is in Vault.
 
-    Asked again, it finishes the same client, or finds it made.
+    Called again, it finishes the same client, or returns it.
 
     Example: qlik-keys provision nightly-etl --scope user_default
     """
@@ -126,8 +124,10 @@ def rotate(
     way: Way,
     client: Client,
     *,
-    overlap_hours: Annotated[float, typer.Option(min=0, help="How long the old key goes on next to the new one.")] = 24,
-    at_once: Annotated[bool, typer.Option("--at-once", help="No overlap: the old key goes now.")] = False,
+    overlap_hours: Annotated[
+        float, typer.Option(min=0, help="How long the old key stays valid next to the new one.")
+    ] = 24,
+    at_once: Annotated[bool, typer.Option("--at-once", help="No overlap: remove the old key now.")] = False,
     alg: Alg = None,
     bits: Bits = None,
     allow_swap: AllowSwap = False,
@@ -169,10 +169,10 @@ def retire(
         ),
     ] = None,
     *,
-    force: Annotated[bool, typer.Option("--force", help="Also where the overlap is not over.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also if the overlap is not over.")] = False,
     custody: Custody = None,
 ) -> None:
-    """Take away the old keys whose overlap is over.
+    """Remove the old keys whose overlap is over.
 
     Example: qlik-keys retire --dry-run
     """
@@ -199,7 +199,7 @@ def revoke(
     allow_swap: AllowSwap = False,
     custody: Custody = None,
 ) -> None:
-    """The key is compromised: replace it now, and take every older one away.
+    """Replace a compromised key now, and remove every older one.
 
     Example: qlik-keys revoke nightly-etl
     """
@@ -219,14 +219,14 @@ def adopt(
     client: Client,
     *,
     remove_secrets: Annotated[
-        bool, typer.Option("--remove-secrets", help="Once the key is verified, take the client secrets away.")
+        bool, typer.Option("--remove-secrets", help="Remove the client secrets once the key is verified.")
     ] = False,
     alg: Alg = None,
     bits: Bits = None,
     rotate_after_days: RotateAfter = 90,
     custody: Custody = None,
 ) -> None:
-    """Give a client that was made elsewhere a key of ours.
+    """Give a client that was created elsewhere a key that qlik_keys manages.
 
     Example: qlik-keys adopt 0123456789abcdef0123456789abcdef --remove-secrets
     """
@@ -250,12 +250,12 @@ def delete(
     way: Way,
     client: Client,
     *,
-    confirm: Annotated[str | None, typer.Option(help="The client's id once more.")] = None,
+    confirm: Annotated[str | None, typer.Option(help="The client's id, to confirm.")] = None,
     keep_secret: Annotated[bool, typer.Option("--keep-secret", help="Leave its keys in the Vault.")] = False,
 ) -> None:
     """Delete a client permanently, and then its keys in the Vault.
 
-    Nobody can undo it.
+    This cannot be undone.
 
     Example: qlik-keys delete nightly-etl
     """
@@ -264,7 +264,7 @@ def delete(
     if confirm is None and not way.dry_run:
         if way.as_json or not is_terminal(sys.stdin):
             raise typer.BadParameter("say which client by its id once more: --confirm ID", param_hint="--confirm")
-        confirm = typer.prompt("Nobody can undo it. The client's id once more")
+        confirm = typer.prompt("This cannot be undone. The client's id once more")
     typed = confirm or ""
 
     def perform(tenant: QlikTenant, store: KeyStore, client_id: str, **told: Any) -> list[Any]:
@@ -283,7 +283,7 @@ def resume(
     *,
     custody: Custody = None,
 ) -> None:
-    """Finish every operation on the tenant that was interrupted.
+    """Finish every interrupted operation on the tenant.
 
     Example: qlik-keys resume
     """

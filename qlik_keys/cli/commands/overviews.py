@@ -33,7 +33,7 @@ def clients(
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List the tenant's clients with what Vault knows of their keys.
+    """List the tenant's clients, with the state of their keys in Vault.
 
     Example: qlik-keys clients --json
     """
@@ -63,7 +63,7 @@ def audit(
         typer.Option(help="Exit code 3 only for a finding this severe or more: critical, high, medium, low; or never."),
     ] = "low",
 ) -> None:
-    """List what there is to say of the clients and their keys, highest severity first.
+    """List the findings about clients and their keys, highest severity first.
 
     Exit code 3 where there are findings.
 

@@ -62,7 +62,7 @@ def token(
     server: ServerOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Get a token of a client with its private key, for a pipe or for a program.
+    """Request a token with a client's private key, for a pipe or a program.
 
     It is printed nowhere unless you say where it may go. A program that is run with it finds it in QLIK_API_KEY, the
     tenant in QLIK_TENANT_URL, and both in a qlik-cli context of its own; your own logins (QLIK_CLIENT_SECRET,

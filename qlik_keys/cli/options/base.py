@@ -286,7 +286,7 @@ def ask_for_id(client_id: str, *, as_json: bool = False) -> str:
             f"deleting a client wants its id once more: --headers {CONFIRMATION}={client_id}",
             param_hint="--headers",
         )
-    answer: str = typer.prompt("Nobody can undo it. The client's id once more", err=True)
+    answer: str = typer.prompt("This cannot be undone. The client's id once more", err=True)
     return answer
 
 

@@ -179,7 +179,7 @@ def adopt(
     cancel: threading.Event | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Rotated:
-    """Give a client that was made elsewhere a key of ours.
+    """Give a client that was created elsewhere a key that qlik_keys manages.
 
     Once that key is verified, and if asked for, its client secrets are removed. Keys of others that are registered with
     the client are kept, and named in the warnings. The store's custody holds the key, or the one that `custody` asks
@@ -212,7 +212,7 @@ def delete(
     keep_secret: bool = False,
     on_step: Callable[[StepEvent], None] | None = None,
 ) -> None:
-    """Delete a client permanently, and then its keys in the store. Nobody can undo it.
+    """Delete a client permanently, and then its keys in the store. This cannot be undone.
 
     Args:
         tenant: the tenant, with a TenantAdmin's credential.

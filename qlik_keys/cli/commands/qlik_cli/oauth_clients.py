@@ -190,7 +190,7 @@ def rm(
     call: Call,
     client_id: Id,
     *,
-    confirm: Annotated[str | None, typer.Option(metavar="ID", help="The client's id once more.")] = None,
+    confirm: Annotated[str | None, typer.Option(metavar="ID", help="The client's id, to confirm.")] = None,
 ) -> None:
     """Delete an OAuth client, and nothing else: qlik-keys delete takes its keys in the Vault too.
 

@@ -13,7 +13,7 @@ from qlik_keys.cli.options.base import Call, calling
 from qlik_keys.cli.options.common import refuse_empty
 from qlik_keys.cli.options.lists import LimitOption, NextOption, PrevOption, TotalOption  # noqa: TC001  # typer reads them
 
-app = new_group(name="user", words="Who the caller is, and the tenant's users.")
+app = new_group(name="user", words="Show the caller, and the tenant's users.")
 
 _PATH = "v1/users"
 _COLUMNS = ("id", "name", "email", "subject", "status", "roles", "clientId", "createdAt")
