@@ -11,8 +11,7 @@ from qlik_keys.errors import ConfigurationError, ManualActionRequired
 from qlik_keys.keys import KeySpec, generate
 from qlik_keys.keystore.base import ClientRecord, PendingClient, StoredKey
 from qlik_keys.lifecycle import Action, ClientSpecification, Conflict, Done, Provision, Step, StoreState, TenantState
-from qlik_keys.lifecycle.provisioning import plan
-from qlik_keys.lifecycle.provisioning.plan import DISCARD
+from qlik_keys.lifecycle.provisioning.plan import DISCARD, plan
 from qlik_keys.tenant import OAuthClient
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
