@@ -1,4 +1,4 @@
-"""The public half of a key, and how keys are named (RFC 7517, RFC 7638; design.md, "Keys")."""
+"""The public half of a key, and how keys are named (RFC 7517, RFC 7638; docs/concepts/glossary.md)."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ A store keeps, per tenant host, one *record* per client (its keys and their stat
 client that is being made. Every write is a compare-and-set on the version that was read, so that of two writers one
 wins and the other is told. A store knows nothing of tenants, tokens or plans; `lifecycle` decides what is written.
 
-The layout in Vault is in design.md, "The key store"; the contract suite for anybody's store is `keystore.testing`.
+The layout in Vault is in docs/reference/vault.md; the contract suite for anybody's store is `keystore.testing`.
 """
 
 from __future__ import annotations
@@ -498,6 +498,6 @@ def pending_document_name(name: str) -> str:
     """Return the name of the pending document for a client name.
 
     It is made of the client's name and not of a kid, so that two people who make the same client at once meet at the
-    same compare-and-set, and so that a client without a key can be pending too (CONTRIBUTING.md, "Decisions").
+    same compare-and-set, and so that a client without a key can be pending too (docs/decisions/0001).
     """
     return hashlib.sha256(name.encode()).hexdigest()[:32]

@@ -53,7 +53,7 @@ def demo() -> None:
             typer.echo(as_text(clients(tenant, store)))
     typer.echo(f"\nThe sandbox is stopped. All of it took {time.monotonic() - began:.1f} s.")
     typer.echo("Next: `qlik-keys lab` (in a clone: `make lab`) does the same by clicking.")
-    typer.echo("The README says how to use your own tenant and Vault.")
+    typer.echo("Your own tenant and Vault: docs/guides/tenant-and-vault.md.")
 
 
 def _use(tenant: QlikTenant, store: KeyStore, made: Provisioned) -> None:

@@ -1,8 +1,8 @@
 """The key store in HashiCorp Vault or OpenBao: the front that people construct.
 
 It says nothing to Vault before its first use, reads nothing from the environment (`settings` does that, and says so),
-and sends neither token nor key anywhere but to the address it was given. What lies where is in design.md, "The key
-store"; how, in the modules next to this one.
+and sends neither token nor key anywhere but to the address it was given. What lies where is in
+docs/reference/vault.md; how, in the modules next to this one.
 """
 
 from __future__ import annotations

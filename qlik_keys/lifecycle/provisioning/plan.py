@@ -1,8 +1,8 @@
 """What to do next, from what the tenant and the store say: a pure function.
 
-There is no journal besides the tenant and the store (design.md, "Lifecycle"): whoever looks at the two and asks `plan`
-gets the same next step, on any machine, after any crash. Nothing here reads a clock, a network or a disk; `run` does
-what the plan says and asks again.
+There is no journal besides the tenant and the store (docs/concepts/lifecycle.md): whoever looks at the two and asks
+`plan` gets the same next step, on any machine, after any crash. Nothing here reads a clock, a network or a disk; `run`
+does what the plan says and asks again.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Our documents in a KV version 2 store: how records and pending clients are written and read. Pure.
 
-The layout is in design.md, "The key store". Whatever may be secret is written as a string, since Vault's audit log
+The layout is in docs/reference/vault.md. Whatever may be secret is written as a string, since Vault's audit log
 hashes strings and nothing else. `encode_…` reveals private keys: its result belongs into a call that is shielded, and
 into no variable. Reading is strict: a document without `keys` is not ours; one of ours that cannot be read is damaged.
 """

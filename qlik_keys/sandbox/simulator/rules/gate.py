@@ -1,9 +1,9 @@
 """The gate before the JOSE library: what a client assertion must be before, and while, its signature is verified.
 
-No JOSE library refuses all that it should (reliability-facts 3): padding, duplicate names, short signatures, a foreign
-kid pass here and there. So the structure is checked here, strictly, and the library verifies bytes that are already
-known to be well formed, with the key and the algorithm that were registered. joserfc, not the product's library, so
-that one mistake cannot hide the other. RFC 7515, RFC 7518 3, RFC 7519, RFC 7523 3, RFC 8725.
+No JOSE library refuses all that it should (reliability-facts 2.3): padding, duplicate names, short signatures, a
+foreign kid pass here and there. So the structure is checked here, strictly, and the library verifies bytes that are
+already known to be well formed, with the key and the algorithm that were registered. joserfc, not the product's
+library, so that one mistake cannot hide the other. RFC 7515, RFC 7518 3, RFC 7519, RFC 7523 3, RFC 8725.
 
 Not done here: which client and which key (`tokens`), the memory of `jti` (`state`).
 """
