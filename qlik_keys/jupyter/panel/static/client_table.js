@@ -27,6 +27,14 @@ async function unpack(view) {
   return new Response(stream).json();
 }
 
+// While its tab is not in front it has no width of its own: it will be as wide as the panel's inside.
+function roomFor(el) {
+  const panel = el.closest(".qk-panel");
+  if (el.clientWidth || !panel) return el.clientWidth;
+  const { paddingLeft, paddingRight } = getComputedStyle(panel);
+  return panel.clientWidth - Number.parseFloat(paddingLeft) - Number.parseFloat(paddingRight);
+}
+
 function render({ model, el }) {
   const id = `qk-table-${Math.random().toString(36).slice(2)}`;
   const field = (words, control, name) => {
@@ -362,8 +370,8 @@ function render({ model, el }) {
     );
   };
   const layOut = () => {
-    const room = el.clientWidth - 2;
-    if (room <= 0) return; // its tab is not in front
+    const room = roomFor(el) - 2;
+    if (room <= 0) return;
     const chosen = model.get("columns");
     const needed = TICK_WIDTH + COLUMNS.filter((each) => each.isNeeded).reduce((sum, each) => sum + each.width, 0);
     inCards = room < needed;
@@ -376,6 +384,7 @@ function render({ model, el }) {
     }
     isPaged = inCards || innerHeight < LOW_WINDOW;
     el.classList.toggle("qk-paged", isPaged);
+    el.classList.toggle("qk-in-cards", inCards);
     drawHead();
     drawChooser();
     scroller.style.height = isPaged && shown.length ? `${thead.offsetHeight + Math.min(shown.length, perPage()) * rowHeight() + 2}px` : "";

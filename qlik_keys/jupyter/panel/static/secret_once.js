@@ -12,9 +12,11 @@ function render({ model, el }) {
   note.className = "qk-note";
   note.setAttribute("aria-live", "polite");
   title.textContent = `${model.get("label")}: shown once`;
+  code.tabIndex = 0; // it is scrolled where it is longer than its place
   row.append(show, code, copy, stored);
   el.append(title, row, note);
   const clipboard = window.isSecureContext ? navigator.clipboard : undefined;
+  let wasStored = false;
   const waiting = "Qlik shows it this once, and nobody keeps it: store it now. No saved notebook has it.";
 
   function button(words, kind) {
@@ -33,8 +35,19 @@ function render({ model, el }) {
   };
   const received = (message) => {
     if (message.kind !== "secret") return;
+    const isOurs = isFree(show);
     code.textContent = message.value;
     draw();
+    if (isOurs) (copy.hidden ? code : copy).focus({ preventScroll: true });
+  };
+  // Whoever pressed a button that goes is taken on, and whoever is busy elsewhere is left alone.
+  const isFree = (button) => [document.body, button].includes(document.activeElement);
+  const leave = () => {
+    const panel = el.closest(".qk-panel");
+    const told = [...panel.querySelectorAll("[data-result]")].filter((each) => each.offsetParent);
+    const newest = told.sort((a, b) => b.dataset.result - a.dataset.result)[0];
+    const place = newest?.matches("[tabindex]") ? newest : newest?.querySelector("[tabindex]");
+    (place ?? panel.querySelector("[role=tab][tabindex='0']"))?.focus({ preventScroll: true });
   };
   const hide = () => {
     code.textContent = "";
@@ -48,12 +61,15 @@ function render({ model, el }) {
     );
   });
   stored.addEventListener("click", () => {
+    wasStored = true;
     hide();
     model.send({ kind: "stored", label: model.get("label") }); // another page may have said so before
   });
   const relabel = () => {
     title.textContent = `${model.get("label")}: shown once`;
     hide();
+    if (wasStored && isFree(stored)) show.focus({ preventScroll: true }); // the next one
+    wasStored = false;
   };
   model.on("msg:custom", received);
   model.on("change:label", relabel);
@@ -62,6 +78,8 @@ function render({ model, el }) {
   const covers = new ResizeObserver(() => {
     el.closest(".qk-panel")?.style.setProperty("--qk-below", `${el.offsetHeight ? el.offsetHeight + 24 : 20}px`);
     document.activeElement.closest(".qk-panel [data-result]")?.scrollIntoView({ block: "nearest" }); // it came before
+    if (wasStored && !el.offsetHeight && isFree(stored)) leave();
+    if (!el.offsetHeight) wasStored = false;
   });
   covers.observe(el);
   return () => {

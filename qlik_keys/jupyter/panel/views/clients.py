@@ -188,6 +188,7 @@ class ClientChangesView:
         self._drop.layout.visibility = None if is_open else "hidden"
         if plan is None:
             put(self._why, "")
+            self._why.remove_class("qk-was")
             return
         problem = self._presenter.problem_of_change(self._form(plan))
         name = plan.client_name or plan.form.client_id
@@ -197,7 +198,10 @@ class ClientChangesView:
             self._do.expect(self._choices)
         self._do.disabled = bool(state.work or problem)
         # What would be refused, and why, stands in the plan already.
-        put(self._why, markup.plain(problem) if not plan.blocked and is_open else "")
+        why = markup.plain(problem) if not plan.blocked and is_open else ""
+        if why:
+            put(self._why, why)
+        (self._why.remove_class if why else self._why.add_class)("qk-was")
 
     def _row(self, operations: Mapping[str, Operation]) -> list[Any]:
         return [self._buttons[name] for name in operations]
@@ -231,6 +235,7 @@ class ClientChangesView:
                 self._hint.options = [("choose by its hint", ""), *((hint, hint) for hint in hints)]
             if opened != self._opened:
                 self._opened = opened
+                put(self._why, "")
                 for field, default in self._defaults.items():
                     field.value = default
         finally:

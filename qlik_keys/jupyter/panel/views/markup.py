@@ -89,7 +89,7 @@ def progress(state: PanelState, at: str) -> str:
         return ""
     spinner = "<span class='qk-spinner' aria-hidden='true'></span>"
     doing = "It waits for you: press Next." if state.waits_for and not state.cancelling else _doing(state)
-    return f"<p class='qk-told qk-told-work' aria-hidden='true'>{spinner}{escape(doing)}</p>"
+    return f"<p class='qk-told qk-told-work' aria-hidden='true'>{spinner}<span class='qk-cut'>{escape(doing)}</span></p>"
 
 
 def header(state: PanelState) -> str:
