@@ -15,6 +15,7 @@ import httpx
 from qlik_keys.auth.assertion import BACKDATED_SECONDS, CLIENT_ASSERTION_TYPE, client_assertion
 from qlik_keys.auth.token_answer import read_token_answer
 from qlik_keys.core.arguments import TEXT, require
+from qlik_keys.core.clock import in_words
 from qlik_keys.core.redaction import REDACTED
 from qlik_keys.errors import AssertionRejected, ClockSkewError, ScopeRejected
 from qlik_keys.tenant.http.calls import Call
@@ -183,8 +184,12 @@ def is_clock_off(skew: float) -> bool:
 
 
 def clock_words(skew: float) -> str:
-    """Return how far our clock is from the tenant's, in words."""
-    return f"this machine's clock is {abs(skew):.0f} seconds {'ahead of' if skew > 0 else 'behind'} the tenant's"
+    """Return how far our clock is from the tenant's, in words that fit how far: "2 hours", not "7200 seconds".
+
+    Args:
+        skew: how many seconds it is ahead of the tenant's.
+    """
+    return f"this machine's clock is {in_words(abs(skew))} {'ahead of' if skew > 0 else 'behind'} the tenant's"
 
 
 def clock_suspicion(skew: float | None) -> str:

@@ -51,6 +51,12 @@ def utc_now(clock: Clock) -> datetime:
     return datetime.fromtimestamp(int(clock.time()), tz=UTC)
 
 
-def in_seconds(seconds: float) -> str:
-    """Return a time in words, in whole seconds."""
+_UNITS_SECONDS = (("days", 86_400), ("hours", 3600), ("minutes", 60))
+
+
+def in_words(seconds: float) -> str:
+    """Return how long a time is, in the largest unit of which it is two or more: "2 hours", "90 seconds"."""
+    for unit, length in _UNITS_SECONDS:
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
     return "1 second" if round(seconds) == 1 else f"{seconds:.0f} seconds"

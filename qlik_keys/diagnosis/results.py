@@ -193,14 +193,6 @@ def see(name: str, *others: str) -> Check:
     return not_checked(name, f"See {', '.join(others)}.")
 
 
-def duration(seconds: float) -> str:
-    """Return a time in words."""
-    for unit, length in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} seconds"
-
-
 def _fix_words(fix: str) -> str:
     return f"{fix}. {FIXES[fix]}"
 

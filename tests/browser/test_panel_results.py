@@ -95,12 +95,16 @@ def test_nothing_jumps_all_can_be_hit_and_times_are_local(away, lab):
         measured(name)
         # It begins at its beginning, however far down the tab before it was.
         away.wait_for_function(BEGINS)
-    no_waiting_secret_hides_a_result(away, panel)
+    no_waiting_secret_hides_a_result(away, panel, measured)
     # A tenant that takes its time, in a narrow panel: what begins and ends late is excused by nothing, and in sight.
     run_cell(away, 1, "panel.sandbox.configure(latency_seconds=0.3)")
     go_to(panel, "Clients")
     away.wait_for_timeout(300)
     away.evaluate(TAKE)
+    button(panel, "Refresh").click()
+    expect(told(panel).first).to_have_text("✓ 1 client listed.")
+    expect(panel.locator(".qk-work")).to_have_count(0)
+    measured("narrow: refresh")
     for operation, heading in (
         ("Rotate", "Rotate the key of with-a-secret"),
         ("Revoke", "Revoke the key of with-a-secret"),
@@ -129,7 +133,7 @@ def change(panel, operation, heading, measured):
     measured(operation)
 
 
-def no_waiting_secret_hides_a_result(page, panel):
+def no_waiting_secret_hides_a_result(page, panel, measured):
     page.set_viewport_size({"width": 360, "height": 740})
     panel.get_by_label("Name", exact=True).fill("with-a-secret")
     tab_to(page, "Client secret (shown once)", most=30)  # the hundred scopes are one stop, and arrows go among them
@@ -137,9 +141,12 @@ def no_waiting_secret_hides_a_result(page, panel):
     panel.locator("input[data-scope=user_default]").focus()
     page.keyboard.press("ArrowDown")
     expect(panel.locator("input[data-scope=offline_access]")).to_be_focused()
+    page.evaluate(TAKE)
     button(panel, "Create client").click()
     expect(told(panel)).to_contain_text("with-a-secret is made.")
     page.wait_for_function(UNCOVERED)
+    expect(panel.locator(".qk-work")).to_have_count(0)
+    measured("narrow: create")
     go_to(panel, "Try a token")
     button(panel, "Get a token").click()
     expect(told(panel)).to_contain_text("with-a-secret logged in.")
@@ -148,3 +155,11 @@ def no_waiting_secret_hides_a_result(page, panel):
     button(panel, "End session").click()
     expect(told(panel).first).to_contain_text("a secret that is shown once would be lost")
     page.wait_for_function(TOLD_BELOW_MASTHEAD)
+    # A secret is shown and stored where its box stands, and the focus is never nowhere.
+    page.evaluate(TAKE)
+    button(panel, "Show it").click()
+    expect(button(panel, "Copy")).to_be_focused()
+    button(panel, "I have stored it").click()
+    expect(panel.locator(".qk-once")).to_be_hidden()
+    expect(told(panel).first).to_be_focused()
+    measured("narrow: stored")

@@ -6,12 +6,15 @@ The command itself is started in tests/project/test_distributions.py, from the w
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 import qlik_keys as qk
+from qlik_keys.cli.commands.lab import terminal_command
 from qlik_keys.cli.notebook_files import NotebookFolder, notebook_folder
 from qlik_keys.errors import ConfigurationError
 
@@ -102,3 +105,38 @@ def test_an_installation_without_notebooks_says_so(tmp_path):
     (tmp_path / "qlik_keys").mkdir()
     with pytest.raises(ConfigurationError, match="has no notebooks"):
         notebook_folder(package=tmp_path / "qlik_keys")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its terminals have the server's environment")
+@pytest.mark.parametrize("name", ["sh", "bash", "dash", "zsh", "fish"])
+def test_a_terminal_finds_our_commands_whatever_path_its_profile_sets(monkeypatch, tmp_path, name):
+    shell = shutil.which(name)
+    if shell is None:
+        pytest.skip(f"there is no {name} here")
+    (tmp_path / ".profile").write_text("PATH=/usr/bin:/bin\nexport PATH FROM_PROFILE=read\n")
+    monkeypatch.setenv("SHELL", shell)
+    command = terminal_command()
+    done = subprocess.run(
+        command,
+        input='command -v qlik-keys; echo "$PATH"; echo "$FROM_PROFILE"\n',
+        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    programs = Path(sys.executable).parent
+    found, path, *read = done.stdout.splitlines()
+    assert found == str(programs / "qlik-keys")
+    assert path.split(":")[0] == str(programs)
+    if name in ("sh", "bash", "dash"):  # the others read profiles of their own
+        assert path == f"{programs}:/usr/bin:/bin"
+        assert read == ["read"]
+
+
+def test_terminals_of_another_kind_and_in_a_terminal_are_left_alone(monkeypatch):
+    monkeypatch.setenv("SHELL", "/bin/tcsh")
+    assert terminal_command() == []
+    monkeypatch.setenv("SHELL", "/bin/sh")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    assert terminal_command() == []

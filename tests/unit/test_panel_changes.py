@@ -365,6 +365,68 @@ def test_a_setting_that_fails_is_a_card(presenter, tenant, made, box):
     assert [step.phase for step in presenter.state.steps] == ["failed"]
 
 
+def test_a_table_that_may_be_out_of_date_says_so_until_it_is_asked_for(presenter, view, tenant, made, box):
+    def note():
+        state = presenter.state
+        listed = markup.listed_at(state.clients_at, "clients", may_differ=state.clients_differ)
+        assert listed.startswith("As of ")
+        return "Something was done since that may not be shown here: ask again." in listed
+
+    def fail(path, method):
+        box.configure(fail_next=[{"method": method, "path": path, "fault": 403}])
+
+    def change():
+        presenter.plan_change(ChangeForm(operation="publish", client_id=made.client_id))
+        fail(f"/api/v1/oauth-clients/{made.client_id}/actions/publish", "POST")
+        presenter.change(ChangeForm(operation="publish", client_id=made.client_id))
+        assert presenter.state.error.kind == "TenantAuthError"
+
+    def make():
+        fail("/api/v1/oauth-clients", "POST")
+        presenter.make_client(ClientForm(name=f"panel-{uuid.uuid4().hex[:10]}", scopes=("user_default",)))
+        assert presenter.state.error.kind == "TenantAuthError"
+
+    def fix():
+        presenter.examine(made.client_id)
+        presenter.fix_login("no such fix")
+        assert presenter.state.error is not None
+
+    def call():
+        presenter.try_token(TryForm(client_id=made.client_id))
+        presenter.call(CallForm(method="GET", path="v1/oauth-clients"))
+        assert not note()
+        presenter.call(CallForm(method="POST", path="v1/oauth-clients", body="{}"))
+        assert presenter.state.answer.status == 403
+
+    for do in (change, make, fix, call):
+        presenter.refresh()
+        assert not note()
+        do()
+        assert note(), do
+    presenter.plan_change(ChangeForm(operation="rotate", client_id=made.client_id))
+    presenter.change(ChangeForm(operation="rotate", client_id=made.client_id))
+    assert not note()  # a change that was made lists them again
+
+
+def test_next_to_cancel_it_says_that_a_running_request_is_waited_for(presenter, view, made):
+    controls, said = view._controls, []
+
+    def cancel(state):
+        if state.work.startswith("Rotating") and any(step.phase == "running" for step in state.steps):
+            if not state.cancelling:
+                presenter.cancel()
+            said.append((controls._waits.value, controls._cancel.disabled, controls._cancel.layout.display))
+
+    presenter.plan_change(ChangeForm(operation="rotate", client_id=made.client_id))
+    assert "is waited for" in controls._cancel.tooltip
+    presenter.listen(cancel)
+    presenter.change(ChangeForm(operation="rotate", client_id=made.client_id))
+    words, is_disabled, display = said[-1]
+    assert "cannot be cancelled: it is waited for until it is answered or times out." in words
+    assert (is_disabled, display) == (True, None)
+    assert "waited for" not in controls._waits.value
+
+
 NOT_REFRESHED = "The list of clients could not be refreshed: refresh it in the tab Clients."
 
 

@@ -21,7 +21,7 @@ from wire import Wire, qlik_error
 import qlik_keys as qk
 from qlik_keys import errors
 from qlik_keys.auth.http_auth import Freshness, PrivateKeyJwtAuth, TokenSource
-from qlik_keys.auth.token_endpoint import UserLookup
+from qlik_keys.auth.token_endpoint import UserLookup, clock_words
 from qlik_keys.keystore.base import ClientRecord, StoredKey
 from qlik_keys.tenant import ApiKey, QlikTenant
 
@@ -542,7 +542,24 @@ def test_a_clock_far_from_the_tenants_is_the_likely_reason(source_on, clock, beh
     assert type(caught.value) is kind
     if kind is errors.ClockSkewError:
         assert caught.value.skew_seconds == behind
+        assert clock_words(behind) in caught.value.message
     assert ("clock" in f"{caught.value.message} {caught.value.hint}") is (behind != 0)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "words"),
+    [
+        (-1, "1 second behind"),
+        (-90, "90 seconds behind"),
+        (120, "2 minutes ahead of"),
+        (3600, "60 minutes ahead of"),
+        (-7200, "2 hours behind"),
+        (19_800, "6 hours ahead of"),
+        (-31_536_000, "365 days behind"),
+    ],
+)
+def test_how_far_a_clock_is_off_is_told_in_a_unit_that_fits(ahead, words):
+    assert clock_words(ahead) == f"this machine's clock is {words} the tenant's"
 
 
 def test_a_date_from_a_cache_counts_with_its_age(source_on, clock):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +23,23 @@ from qlik_keys.errors import ConfigurationError
 
 FIRST_NOTEBOOK = "01-quickstart.ipynb"
 
+# Those that take a login and a command together, and this command as it is.
+_SHELLS = ("ash", "bash", "dash", "fish", "ksh", "sh", "zsh")
+
 app = new_group()
+
+
+def terminal_command() -> list[str]:
+    """Return what JupyterLab's terminals run so that they find our commands; empty where its own default does.
+
+    Where it has no terminal itself (in a container, as a service), it runs a login shell, and the profiles that this
+    reads mostly set PATH anew. They are read, and then comes the environment of qlik_keys.
+    """
+    shell = os.environ.get("SHELL") or shutil.which("sh") or ""
+    if os.name == "nt" or sys.stdout.isatty() or Path(shell).name not in _SHELLS:
+        return []
+    programs = shlex.quote(str(Path(sys.executable).parent))
+    return [shell, "-l", "-c", f'exec env PATH={programs}:"$PATH" {shlex.quote(shell)}']
 
 
 @app.command()
@@ -65,4 +83,12 @@ def lab(
     typer.echo("Opening JupyterLab at the quickstart; Ctrl-C twice here ends it.")
     from jupyterlab.labapp import LabApp  # takes a second
 
+    command = terminal_command()
+    if command:
+        # JupyterLab takes the server that is made here, and then reads the person's own configuration: what that says
+        # of terminals counts.
+        LabApp.serverapp_class.instance(
+            jpserver_extensions={LabApp.get_extension_package(): True},
+            terminado_settings={"shell_command": command},
+        )
     LabApp.launch_instance(arguments)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qlik_keys.auth.token_endpoint import CLIENT_CREDENTIALS
+from qlik_keys.core.clock import in_words
 from qlik_keys.diagnosis.commands import command, policy
 from qlik_keys.diagnosis.facts import tenant_skip
 from qlik_keys.diagnosis.in_progress import started, takes_nothing_away
-from qlik_keys.diagnosis.results import duration, failed, not_checked, passed, see
+from qlik_keys.diagnosis.results import failed, not_checked, passed, see
 from qlik_keys.errors import StoreDeleted, StoreDenied, StoreDestroyed, StoreError, StoreNotFound, StoreSpared
 from qlik_keys.keystore.vault.documents.fields import moment_words, roll_back
 
@@ -155,11 +156,11 @@ def _check_life(health: StoreHealth) -> Check:
         )
     if left is None or life is None:
         return passed(name, "It does not end.")
-    ends = f"It ends in {duration(left)}"
+    ends = f"It ends in {in_words(left)}"
     if health.replaceable:
         return passed(name, f"{ends}; then the store logs in again.")
     if health.longest_seconds is not None and health.longest_seconds < SOON_SECONDS:
-        why = f"It ends in {duration(health.longest_seconds)} at the latest: it was given a longest life."
+        why = f"It ends in {in_words(health.longest_seconds)} at the latest: it was given a longest life."
         return failed(name, why, _LOG_IN)
     if left >= SOON_SECONDS or (health.renewable and life < SOON_SECONDS):
         return passed(name, f"{ends}; {'it is renewed on use' if health.renewable else 'it cannot be renewed'}.")

@@ -76,6 +76,8 @@ class Calling(Trying):
         deleted = "" if problem is not None else deleted_client_id(request.method, request.address.split("?")[0])
         if deleted:
             self._forget_client(deleted)
+        elif request.method != "GET" and "/oauth-clients" in request.address:
+            self._clients_may_differ()
 
     def _answered(self, tenant: QlikTenant, request: ShownRequest) -> tuple[RawAnswer | None, TenantError | None]:
         """Send a call; return what came, be it a refusal, and what went wrong."""
@@ -152,7 +154,10 @@ class Calling(Trying):
         if self._state.diagnosis is None:
             raise ConfigurationError("Nothing was looked at yet.", hint="Ask the doctor first.")
         client_id = self._state.diagnosis.client_id
-        fixed = fix(tenant, store, client_id, name, clock=self._clock)
+        try:
+            fixed = fix(tenant, store, client_id, name, clock=self._clock)
+        finally:
+            self._clients_may_differ()
         self._set(fixed=fixed)
         self._tell(fixed)
         try:

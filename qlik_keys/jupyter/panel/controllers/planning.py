@@ -183,6 +183,9 @@ class Planning(Calling):
             words, secret = carry_out(
                 tenant, store, form, name=name, on_step=self._saw_step, cancel=self._cancel, clock=self._clock
             )
+        except BaseException:
+            self._clients_may_differ()  # how far it came is on the card; to list all again could fail, and takes time
+            raise
         finally:
             self._set(plan=None, wished=None)
         self._keep_secret(secret, name)
@@ -231,7 +234,7 @@ class Planning(Calling):
         found = None if self._state.audit is None else audit_of(frame, store, tenant.host)
         with self._lock:  # what an earlier listing came to is no longer so
             left = {place: told for place, told in self._state.results.items() if place != "clients"}
-            known = {"clients": frame, "clients_at": utc_now(self._clock), "audit": found}
+            known = {"clients": frame, "clients_at": utc_now(self._clock), "clients_differ": False, "audit": found}
             self._set(**known, made_here=made, selected=selected, results=left)
 
     def _refresh_after(self) -> str:
@@ -240,6 +243,7 @@ class Planning(Calling):
             self._refresh()
         except Exception as error:  # noqa: BLE001  # no error may come between an effect and its report
             self.last_error = error
+            self._clients_may_differ()
             return _NOT_REFRESHED
         return ""
 

@@ -148,20 +148,24 @@ class Presenter(Planning):
         key = _loaded_key(form)
         specification = specification_of(form, key)
         self._set(plan=None, made=None, steps=waiting_steps(), steps_in="new", name_note="")
-        made = provision(
-            tenant,
-            store,
-            name=specification.name,
-            scopes=specification.scopes,
-            key=key,
-            client_secret=specification.client_secret,
-            description=specification.description,
-            impersonation=specification.impersonation,
-            trusted=specification.trusted,
-            on_step=self._saw_step,
-            cancel=self._cancel,
-            clock=self._clock,
-        )
+        try:
+            made = provision(
+                tenant,
+                store,
+                name=specification.name,
+                scopes=specification.scopes,
+                key=key,
+                client_secret=specification.client_secret,
+                description=specification.description,
+                impersonation=specification.impersonation,
+                trusted=specification.trusted,
+                on_step=self._saw_step,
+                cancel=self._cancel,
+                clock=self._clock,
+            )
+        except BaseException:
+            self._clients_may_differ()
+            raise
         self.last_made = replace(made, client_secret=None)
         shown = made_client(made, store.location(tenant.host, made.client_id))
         self._keep_secret(made.client_secret, made.name)

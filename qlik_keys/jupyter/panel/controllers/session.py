@@ -205,6 +205,11 @@ class Session(Worker):
             selected=tuple(each for each in state.selected if each != client_id),
         )
 
+    def _clients_may_differ(self) -> None:
+        """Say next to the table of clients and its findings that they may be out of date, until they are asked for."""
+        if self._state.clients is not None:
+            self._set(clients_differ=True)
+
     def secrets_note(self) -> str:
         """Return what to know before a further secret is made that is shown once, "" where few wait."""
         waiting = len(self._waiting)

@@ -178,6 +178,7 @@ class PanelState:
         secrets_waiting: how many wait, that one included.
         clients: the clients' table, None before it was asked for.
         clients_at: when it was asked for, UTC.
+        clients_differ: whether something was done since that it may not show.
         selected: ids of the clients that are selected in it.
         selected_here: counts the selections that the panel made itself; the table makes the others.
         finding: the finding that it is narrowed to, "" for all.
@@ -215,6 +216,7 @@ class PanelState:
     secrets_waiting: int = 0
     clients: pd.DataFrame | None = field(default=None, compare=False)
     clients_at: datetime | None = None
+    clients_differ: bool = False
     selected: tuple[str, ...] = ()
     selected_here: int = 0
     finding: str = ""
@@ -264,6 +266,7 @@ NOTHING_TRIED: dict[str, Any] = {
 NOTHING_KNOWN: dict[str, Any] = {
     "clients": None,
     "clients_at": None,
+    "clients_differ": False,
     "selected": (),
     "finding": "",
     "audit": None,

@@ -45,7 +45,8 @@ class AuditView:
         self._look.disabled = bool(state.work) or state.connection is None
         self._list.disabled = bool(state.work)
         named = ("findings",) if state.audit is not None else ("clients",)
-        put(self._when, markup.listed_at(state.clients_at, *named) if state.connection else "Connect first.")
+        listed = markup.listed_at(state.clients_at, *named, may_differ=state.clients_differ)
+        put(self._when, listed if state.connection else "Connect first.")
         self._told.draw(state)
         show(self._intro, visible=state.audit is None)
         if state.audit is self._shown:

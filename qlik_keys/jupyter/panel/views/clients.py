@@ -61,7 +61,7 @@ class ClientsView:
         """Draw a state."""
         self._refresh.disabled = bool(state.work) or state.connection is None
         self._told.draw(state)
-        put(self._when, markup.listed_at(state.clients_at, "clients", "selected"))
+        put(self._when, markup.listed_at(state.clients_at, "clients", "selected", may_differ=state.clients_differ))
         self._table.show(state.clients)
         if state.selected_here != self._selected_here:
             # Never in answer to the table itself: a person may have selected something else since.

@@ -89,7 +89,9 @@ def progress(state: PanelState, at: str) -> str:
         return ""
     spinner = "<span class='qk-spinner' aria-hidden='true'></span>"
     doing = "It waits for you: press Next." if state.waits_for and not state.cancelling else _doing(state)
-    return f"<p class='qk-told qk-told-work' aria-hidden='true'>{spinner}<span class='qk-cut'>{escape(doing)}</span></p>"
+    return (
+        f"<p class='qk-told qk-told-work' aria-hidden='true'>{spinner}<span class='qk-cut'>{escape(doing)}</span></p>"
+    )
 
 
 def header(state: PanelState) -> str:
@@ -234,11 +236,14 @@ def use_in_cell(client_id: str, *, scopes: Sequence[str] = (), user: tuple[str, 
     return f"<details class='qk-preview'><summary>Use it in the next cell</summary>{code_block(code)}</details>"
 
 
-def listed_at(at: datetime | None, *names: str) -> str:
+def listed_at(at: datetime | None, *names: str, may_differ: bool = False) -> str:
     """Return when the clients were asked for, and by which names a cell has them; nothing before."""
     if at is None:
         return ""
-    return f"As of {moment(at)}. In a cell: {', '.join(f'<code>panel.{escape(name)}</code>' for name in names)}"
+    warning = " ⚠ Something was done since that may not be shown here: ask again." if may_differ else ""
+    return (
+        f"As of {moment(at)}.{warning} In a cell: {', '.join(f'<code>panel.{escape(name)}</code>' for name in names)}"
+    )
 
 
 def chosen(rows: pd.DataFrame | None, client_ids: Sequence[str], why: str) -> str:

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from qlik_keys.jupyter.panel.model.state import PanelState
 
 
+_WAITED_FOR = (
+    "Stopping before the next step. A request that is being sent cannot be cancelled: it is waited for until it is "
+    "answered or times out."
+)
+
+
 def html(*classes: str) -> widgets.HTML:
     """Return a place for markup of ours, which is escaped."""
     place = widgets.HTML()
@@ -96,6 +102,7 @@ class StepControls:
         self._next = button("Next", presenter, presenter.next_step, kind="qk-primary")
         self._next.add_class("qk-next")
         self._cancel = button("Cancel", presenter, presenter.cancel)
+        self._cancel.tooltip = "Stops before the next step. A request that is being sent is waited for."
         # Of one height, filled or not: the steps below stay where they are.
         self.widget = box(self._waits, self._next, self._cancel, classes="qk-actions qk-step-controls")
 
@@ -103,7 +110,10 @@ class StepControls:
         """Draw a state."""
         is_ours = state.steps_in == self._tab
         is_asked = bool(state.waits_for) and is_ours and not state.cancelling
-        fill(self._waits, f"Next step: <b>{escape(state.waits_for)}</b>" if is_asked else "<b>The steps</b>")
+        said = f"Next step: <b>{escape(state.waits_for)}</b>" if is_asked else "<b>The steps</b>"
+        if state.cancelling and is_ours and not state.waits_for:
+            said = f"<p class='qk-note' role='status'>{_WAITED_FOR}</p>"
+        fill(self._waits, said)
         show(self._next, visible=bool(state.waits_for) and is_ours)
         show(self._cancel, visible=bool(state.work) and is_ours and bool(state.steps))
         self._cancel.disabled = state.cancelling
