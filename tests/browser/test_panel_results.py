@@ -155,11 +155,5 @@ def no_waiting_secret_hides_a_result(page, panel, measured):
     button(panel, "End session").click()
     expect(told(panel).first).to_contain_text("a secret that is shown once would be lost")
     page.wait_for_function(TOLD_BELOW_MASTHEAD)
-    # A secret is shown and stored where its box stands, and the focus is never nowhere.
-    page.evaluate(TAKE)
-    button(panel, "Show it").click()
-    expect(button(panel, "Copy")).to_be_focused()
-    button(panel, "I have stored it").click()
-    expect(panel.locator(".qk-once")).to_be_hidden()
-    expect(told(panel).first).to_be_focused()
-    measured("narrow: stored")
+    panel.locator(".qk-error-title").press("Escape")
+    expect(panel.get_by_text("Ending the session did not work")).to_have_count(0)

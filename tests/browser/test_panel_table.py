@@ -344,8 +344,10 @@ def test_settings_by_clicking(panel, crowd):
     expect(panel.locator(".qk-once")).to_contain_text("Client secret of zz-settings")
     button(panel, "Show it").click()
     expect(panel.locator(".qk-once output")).to_have_text(re.compile(r".{20,}"))
+    expect(button(panel, "Copy")).to_be_focused()  # the focus goes on with what is shown next, and is never nowhere
     button(panel, "I have stored it").click()
     expect(panel.locator(".qk-once")).to_be_hidden()
+    expect(told(panel).last).to_be_focused()
 
     button(panel, "Delete secret").click()
     hints = [secret.hint for secret in tenant.oauth_clients.get(made.client_id).client_secrets]

@@ -35,17 +35,17 @@ function render({ model, el }) {
   };
   const received = (message) => {
     if (message.kind !== "secret") return;
-    const isOurs = isFree(show);
+    const isOurs = isFree();
     code.textContent = message.value;
     draw();
     if (isOurs) (copy.hidden ? code : copy).focus({ preventScroll: true });
   };
   // Whoever pressed a button that goes is taken on, and whoever is busy elsewhere is left alone.
-  const isFree = (button) => [document.body, button].includes(document.activeElement);
+  const isFree = () => document.activeElement === document.body || el.contains(document.activeElement);
   const leave = () => {
     const panel = el.closest(".qk-panel");
     const told = [...panel.querySelectorAll("[data-result]")].filter((each) => each.offsetParent);
-    const newest = told.sort((a, b) => b.dataset.result - a.dataset.result)[0];
+    const newest = told.sort((a, b) => (Number(b.dataset.result) || 0) - (Number(a.dataset.result) || 0))[0];
     const place = newest?.matches("[tabindex]") ? newest : newest?.querySelector("[tabindex]");
     (place ?? panel.querySelector("[role=tab][tabindex='0']"))?.focus({ preventScroll: true });
   };
@@ -68,7 +68,7 @@ function render({ model, el }) {
   const relabel = () => {
     title.textContent = `${model.get("label")}: shown once`;
     hide();
-    if (wasStored && isFree(stored)) show.focus({ preventScroll: true }); // the next one
+    if (wasStored && isFree()) show.focus({ preventScroll: true }); // the next one
     wasStored = false;
   };
   model.on("msg:custom", received);
@@ -78,7 +78,7 @@ function render({ model, el }) {
   const covers = new ResizeObserver(() => {
     el.closest(".qk-panel")?.style.setProperty("--qk-below", `${el.offsetHeight ? el.offsetHeight + 24 : 20}px`);
     document.activeElement.closest(".qk-panel [data-result]")?.scrollIntoView({ block: "nearest" }); // it came before
-    if (wasStored && !el.offsetHeight && isFree(stored)) leave();
+    if (wasStored && !el.offsetHeight && isFree()) leave();
     if (!el.offsetHeight) wasStored = false;
   });
   covers.observe(el);
