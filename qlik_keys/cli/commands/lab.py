@@ -33,7 +33,7 @@ def terminal_command() -> list[str]:
     """Return what JupyterLab's terminals run so that they find our commands; empty where its own default does.
 
     Where it has no terminal itself (in a container, as a service), it runs a login shell, and the profiles that this
-    reads mostly set PATH anew. They are read, and then comes the environment of qlik_keys.
+    reads mostly set PATH again. They are read, and then comes the environment of qlik_keys.
     """
     shell = os.environ.get("SHELL") or shutil.which("sh") or ""
     if os.name == "nt" or sys.stdout.isatty() or Path(shell).name not in _SHELLS:
