@@ -201,6 +201,7 @@ def test_what_is_wrong_is_a_card(presenter, made):
 
 
 def test_a_plan_can_be_put_away_and_a_change_cancelled(presenter, tenant, store, made):
+    qk.resume(tenant, store)  # what other tests interrupted would stand in the plan below, too
     form = ChangeForm(operation="revoke", client_id=made.client_id)
     presenter.plan_change(form)
     presenter.drop_plan()
