@@ -120,12 +120,12 @@ def opening(quick: bool) -> Row:
 
     variants = {name: (lambda code=code: run(code)) for name, code in OPENINGS.items()}
     return compared(
-        "the panel opened, a process of its own", interleaved(variants, 2 if quick else 15), goal=OPENING_GOAL
+        "the panel opened, a process of its own", interleaved(variants, 1 if quick else 15), goal=OPENING_GOAL
     )
 
 
 def page(lab: JupyterLab, box: qk.sandbox.Sandbox, quick: bool) -> Iterator[Row]:
-    times, count = (2, QUICK_CLIENTS) if quick else (5, CLIENTS)
+    times, count = (1, QUICK_CLIENTS) if quick else (5, CLIENTS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(**browser_setup.launch_options())
         expect.set_options(timeout=60_000)

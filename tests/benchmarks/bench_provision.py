@@ -35,7 +35,7 @@ GOAL_AWAY = 1.10
 LATENCY_SECONDS = 0.05
 ROUNDS_AWAY, QUICK_ROUNDS_AWAY = 10, 1
 REQUESTS = 16
-ROUNDS, QUICK_ROUNDS = 40, 5
+ROUNDS, QUICK_ROUNDS = 40, 2
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
