@@ -14,9 +14,9 @@ Example:
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
+from qlik_keys.core.lazy import lazy_names
 from qlik_keys.core.version import __version__
 
 if TYPE_CHECKING:
@@ -88,8 +88,9 @@ _HOMES = {
     "revoke": "lifecycle",
     "rotate": "lifecycle",
     "rotate_due": "fleet",
+    "errors": "",
+    "sandbox": "",
 }
-_MODULES = ("errors", "sandbox")
 
 __all__ = [
     "ApiKey",
@@ -137,14 +138,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"qlik_keys.{name}")
-    if name not in _HOMES:
-        raise AttributeError(f"module 'qlik_keys' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"qlik_keys.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = lazy_names(__name__, _HOMES, __all__)
 
 
 def load_ipython_extension(shell: Any) -> None:
@@ -152,7 +146,3 @@ def load_ipython_extension(shell: Any) -> None:
     from qlik_keys.jupyter.magics import load_ipython_extension as load  # noqa: PLC0415  # brings IPython
 
     load(shell)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 
 import qlik_keys as qk
+
+PATIENCE_SECONDS = 60
 
 
 class ManualClock:
@@ -30,6 +33,15 @@ class ManualClock:
     def advance(self, seconds: float) -> None:
         with self._lock:
             self.now += seconds
+
+
+def wait_for(look, what, seconds=PATIENCE_SECONDS):
+    """Return what a look finds as soon as it finds something; fail with those words where it finds nothing in time."""
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
+    return found
 
 
 def machine_client(name, *keys, **changes):

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from typing import TYPE_CHECKING, Self
 
 import httpx
+from support import PATIENCE_SECONDS, wait_for
 
 from qlik_keys.sandbox.openbao import find_free_port, find_program
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PATIENCE_SECONDS = 60
 _CONFIGURATION = """
 storage "raft" {{
   path = "{folder}"
@@ -161,11 +160,3 @@ def answers(node: Node) -> bool:
         return node.call("GET", "sys/seal-status").is_success
     except httpx.TransportError:
         return False
-
-
-def wait_for(look, what):
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not (found := look()):
-        assert time.monotonic() < end, what
-        time.sleep(0.05)
-    return found

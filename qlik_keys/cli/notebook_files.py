@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from qlik_keys.core.files import write_whole
 from qlik_keys.core.version import __version__
 from qlik_keys.errors import ConfigurationError
 
@@ -61,7 +62,8 @@ def notebook_folder(chosen: Path | None = None, *, package: Path = _PACKAGE) -> 
         for name in names:
             content = (source / name).read_bytes()
             if not os.path.lexists(folder / name):
-                _write_whole(folder / name, content)
+                # Half a file would be taken for the user's own at the next start, and kept.
+                write_whole(folder / name, content)
                 copied.append(name)
             elif (folder / name).read_bytes() != content:
                 kept.append(name)
@@ -71,13 +73,3 @@ def notebook_folder(chosen: Path | None = None, *, package: Path = _PACKAGE) -> 
             hint="Name a folder that you may write to: qlik-keys lab --folder FOLDER",
         ) from None
     return NotebookFolder(path=folder, copied=tuple(copied), kept=tuple(kept))
-
-
-def _write_whole(target: Path, content: bytes) -> None:
-    # Half a file would be taken for the user's own at the next start, and kept.
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        part.rename(target)
-    finally:
-        part.unlink(missing_ok=True)

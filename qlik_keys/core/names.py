@@ -39,7 +39,7 @@ def _joins(text: str, place: int) -> bool:
     """Tell whether a character is a joiner between two others, as Persian, Indic scripts and many emoji have them."""
     if text[place] not in _JOINERS or place in (0, len(text) - 1):
         return False
-    return all(text[sibling].isprintable() and not text[sibling].isspace() for sibling in (place - 1, place + 1))
+    return all(text[neighbour].isprintable() and not text[neighbour].isspace() for neighbour in (place - 1, place + 1))
 
 
 def _described(letter: str) -> str:

@@ -103,7 +103,7 @@ def _ours(tenant: QlikTenant, store: KeyStore, client_id: str) -> OAuthClient:
         raise ManualActionRequired(
             f"{client.client_name!r} is of type {client.app_type or 'unknown'}, and only a client of type web can be "
             "machine-to-machine.",
-            hint="The type is fixed permanently: make another client.",
+            hint="The type cannot be changed: make another client.",
         )
     try:
         record = _record(tenant, store, client_id)

@@ -1,6 +1,6 @@
 """`%load_ext qlik_keys`: `%qlik` and `%%qlik` run the command line's tree, `%qlik_keys` shows the panel.
 
-What a command comes to is the magic's value: a list of objects is a DataFrame, anything else is unmodified, secrets
+What a command comes to is the magic's value: a list of objects is a DataFrame, anything else stays as it is, secrets
 hidden. What would be a token is never a value: that command has no place in a notebook.
 """
 

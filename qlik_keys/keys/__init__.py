@@ -11,8 +11,9 @@ Not done here: storing keys (`keystore`), building assertions (`assertion`).
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from qlik_keys.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from qlik_keys.keys.private import LocalSigner, PrivateKey, generate, wrong_key
@@ -47,14 +48,4 @@ __all__ = [
     "wrong_key",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'qlik_keys.keys' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"qlik_keys.keys.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES, __all__)

@@ -9,8 +9,9 @@ The names load lazily: the table of actions does not bring httpx.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from qlik_keys.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from qlik_keys.lifecycle.actions import Action
@@ -79,14 +80,4 @@ __all__ = [
     "rotate",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'qlik_keys.lifecycle' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"qlik_keys.lifecycle.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES, __all__)

@@ -12,7 +12,6 @@ from qlik_keys.errors import StoreError
 from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.keystore.base import StartedOperation
 from qlik_keys.keystore.lookup import check_sides
-from qlik_keys.lifecycle.actions import ACTIONS, Action
 from qlik_keys.lifecycle.events import Phase, StepEvent
 from qlik_keys.lifecycle.in_progress import actor
 from qlik_keys.lifecycle.provisioning.run import Provisioning
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from qlik_keys.core.clock import Clock
     from qlik_keys.keys import KeySpec, PrivateKey
     from qlik_keys.keystore.base import ClientRecord, Custody, KeyStore, OperationName
+    from qlik_keys.lifecycle.actions import Action
     from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
     from qlik_keys.lifecycle.rotation.plan import KeyIntent
     from qlik_keys.tenant import QlikTenant
@@ -160,14 +160,7 @@ class OperationContext:
 
         def tell(phase: Phase) -> None:
             if self.on_step is not None:
-                event = StepEvent(
-                    operation=operation,
-                    step=str(step),
-                    title=ACTIONS[step].title,
-                    phase=phase,
-                    client_name=client_name,
-                )
-                self.on_step(event)
+                self.on_step(StepEvent.of(step, phase, operation=operation, client_name=client_name))
 
         tell("before")
         if not self.is_dry_run:

@@ -24,10 +24,8 @@ if TYPE_CHECKING:
     from qlik_keys.tenant import QlikTenant
 
 _LOOKS_PER_ACTION = 4
-_LOGINS = (Action.VERIFY, Action.VERIFY_NEXT, Action.VERIFY_CURRENT)
-_MOST_STEPS = (
-    60  # an operation takes about seven; more than this means that the two sides contradict each other permanently
-)
+# An operation takes about seven; more than this means that the two sides go on contradicting each other.
+_MOST_STEPS = 60
 
 
 class Run(ABC):
@@ -154,7 +152,7 @@ class Run(ABC):
             self._told(step.action, lambda: perform(step.client_id))
         except QlikKeysError as problem:
             return problem
-        self._acted = self._acted or (self.has_effect and step.action not in _LOGINS)
+        self._acted = self._acted or (self.has_effect and ACTIONS[step.action].system != "both")
         return None
 
     def _told(self, step: Action, perform: Callable[[], None]) -> None:
@@ -170,12 +168,5 @@ class Run(ABC):
     def _tell(self, step: Action, phase: Phase, error: QlikKeysError | None = None) -> None:
         if self._on_step is None:
             return
-        event = StepEvent(
-            operation=self.operation,
-            step=str(step),
-            title=ACTIONS[step].title,
-            phase=phase,
-            client_name=self._client_name,
-            error=error,
-        )
+        event = StepEvent.of(step, phase, operation=self.operation, client_name=self._client_name, error=error)
         self._on_step(event)

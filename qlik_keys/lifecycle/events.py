@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from qlik_keys.lifecycle.actions import ACTIONS, Action
+
 if TYPE_CHECKING:
     from qlik_keys.errors import QlikKeysError
 
@@ -30,3 +32,17 @@ class StepEvent:
     phase: Phase
     client_name: str
     error: QlikKeysError | None = None
+
+    @classmethod
+    def of(
+        cls, action: Action, phase: Phase, *, operation: str, client_name: str, error: QlikKeysError | None = None
+    ) -> StepEvent:
+        """Return the event of an action, with its title."""
+        return cls(
+            operation=operation,
+            step=str(action),
+            title=ACTIONS[action].title,
+            phase=phase,
+            client_name=client_name,
+            error=error,
+        )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from qlik_keys.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from qlik_keys.tenant.credentials import Anonymous, ApiKey, Credential
@@ -77,14 +78,4 @@ __all__ = [
     "normalise_tenant_url",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'qlik_keys.tenant' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"qlik_keys.tenant.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES, __all__)

@@ -64,7 +64,7 @@ def reasons(diagnosis, name):
 def is_told(diagnosis, illness, other):
     if illness.finding in found(diagnosis) or other.finding in reasons(diagnosis, illness.finding):
         return True
-    # What strikes at the login alone has not redacted where none was tried.
+    # What affects the login alone has had no effect where none was tried.
     return illness is MORE["429 to the login"] and other.finding in reasons(diagnosis, "login")
 
 

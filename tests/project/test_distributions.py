@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import tarfile
-import time
 import zipfile
 from email.parser import Parser
 from pathlib import Path
@@ -16,19 +15,11 @@ import httpx
 import psutil
 import pytest
 from fresh_copy import copy_of_the_repository, tracked_files
+from support import PATIENCE_SECONDS, wait_for
 
 import qlik_keys as qk
 
-PATIENCE_SECONDS = 60
 NOTEBOOKS = {"01-quickstart.ipynb", "02-data-engineers.ipynb", "03-workshop.ipynb", "04-analysts.ipynb"}
-
-
-def wait_for(look, what):
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not (found := look()):
-        assert time.monotonic() < end, what
-        time.sleep(0.05)
-    return found
 
 
 def run(*arguments, **options):

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from qlik_keys.config.qlik_cli.choice import own_folder
+from qlik_keys.core.files import write_whole
 from qlik_keys.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -39,11 +40,9 @@ def keep_aliases(aliases: dict[str, list[str]]) -> None:
     path = _file()
     if path is None:
         raise ConfigurationError("There is no home folder to keep aliases in.", hint="Set HOME.")
-    sibling = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        sibling.write_text(json.dumps(aliases, indent=1), encoding="utf-8")
-        sibling.replace(path)
+        write_whole(path, json.dumps(aliases, indent=1).encode())
     except (OSError, ValueError) as error:
         problem = type(error).__name__
     else:

@@ -94,7 +94,7 @@ def decoded(pieces: Iterable[bytes], encoding: str, *, limit: int = MAXIMUM_ANSW
     """Return a body decoded, of which no more than the limit is ever held.
 
     Args:
-        pieces: the body unmodified over the wire.
+        pieces: the body as it is sent, still encoded.
         encoding: the answer's `content-encoding` (RFC 9110 8.4): "", "identity", "gzip" or "deflate", once.
         limit: bytes after decoding.
 

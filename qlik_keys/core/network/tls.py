@@ -235,7 +235,7 @@ def _own_certificate(context: ssl.SSLContext, settings: TlsSettings) -> Configur
 
     def password() -> str:
         asked.append(True)
-        return ""  # else OpenSSL asks for it on the terminal, and a kernel would wait permanently
+        return ""  # else OpenSSL asks for it on the terminal, and a kernel would wait without end
 
     for place in (certificate, *((key,) if key else ())):
         try:

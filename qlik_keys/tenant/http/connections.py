@@ -20,6 +20,7 @@ import httpx
 from qlik_keys.core.network.bounded import ACCEPTED_ENCODINGS
 from qlik_keys.core.network.proxies import Proxy, proxy_for
 from qlik_keys.core.network.tls import TlsSettings, context_for, plain_context, state_of, tenant_settings
+from qlik_keys.core.version import __version__
 from qlik_keys.tenant.http.deadlines import with_deadlines
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ class Connections:
     """
 
     def __init__(self, url: str, *, timeout_seconds: float, transport: httpx.BaseTransport | None) -> None:
-        from qlik_keys.core.version import __version__  # noqa: PLC0415  # the package's front is lazy and above this
-
         self.headers = {
             "accept": "application/json",
             "accept-encoding": ACCEPTED_ENCODINGS,

@@ -37,7 +37,7 @@ class NewOAuthClient:
     """The body that registers a client; what is empty is left out.
 
     Attributes:
-        app_type: "web" for a machine-to-machine client; fixed permanently.
+        app_type: "web" for a machine-to-machine client; it cannot be changed later.
         client_name: at most 512 characters.
         public_keys: needed with the method "private_key_jwt".
         consent_method: "trusted", without which a machine cannot log in, or None for Qlik's own default.

@@ -12,6 +12,7 @@ from qlik_keys.cli.options.common import JsonOption, refuse_empty
 from qlik_keys.cli.options.groups import with_options
 from qlik_keys.cli.options.lists import Inherited
 from qlik_keys.cli.output.results import current_notebook, show, show_value
+from qlik_keys.core.version import __version__
 
 app = new_group()
 
@@ -43,8 +44,6 @@ def version(_inherited: Inherited, *, as_json: JsonOption = False) -> None:
 
     Example: qlik-keys version
     """
-    from qlik_keys.core.version import __version__
-
     if as_json or current_notebook() is not None:
         show({"version": __version__}, as_json=True)
     else:

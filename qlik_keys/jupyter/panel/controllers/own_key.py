@@ -1,4 +1,4 @@
-"""A key that somebody brings along, unmodified from a file."""
+"""A key that a user brings along, as the file has it."""
 
 from __future__ import annotations
 

@@ -92,9 +92,9 @@ def ways_of_call(request: ShownRequest, *, login: Sequence[str], tenant_url: str
         f'export QLIK_TENANT_URL={shlex.quote(tenant_url)}\nunset TOKEN; TOKEN="$({token} --stdout)" && export TOKEN'
     )
     raw = shlex.join(["qlik-keys", *_raw_words(request, body, is_ours=True), *_confirmation(request), *login])
-    sibling = ", next to the file body.json" if request.body and body is _IN_FILE else ""
+    where = ", next to the file body.json" if request.body and body is _IN_FILE else ""
     return (
-        (f"Once, in your shell{sibling}", first),
+        (f"Once, in your shell{where}", first),
         ("curl", _curl(request, f"TOKEN:?{_FIRST_PART}", body)),
         ("qlik-keys", raw),
         ("qlik-cli", f"{token} --exec -- {_qlik_cli(request, body)}"),
