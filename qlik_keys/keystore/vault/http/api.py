@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import logging
 import re
 import threading
 import time
 import weakref
+from base64 import b64decode
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -68,7 +70,8 @@ class VaultSession(requests.Session):
         self._clock = clock
         self._has_answered = False
         self._own_headers = dict(self.headers)
-        self._index = ""  # of the last write, as the server names it
+        self._index = ""  # of the newest write, as the server names it
+        self._noting = threading.Lock()
         self.trust_env = False  # no netrc; authorities and proxy are the adapter's business
         self.connections = VaultAdapter(url, network)
         self.mount("https://", self.connections)
@@ -205,7 +208,10 @@ class VaultSession(requests.Session):
         index = answer.headers.get("x-vault-index", "")
         is_write = answer.request.method not in ("GET", "LIST", "HEAD")
         if is_write and answer.ok and 0 < len(index) <= _LONGEST_INDEX and index.isascii() and index.isprintable():
-            self._index = index
+            with self._noting:
+                # Of two threads the one with the older write may be the last to come here.
+                if not _is_before(index, self._index):
+                    self._index = index
 
     def _count(self, address: str) -> None:
         """Count a request that takes a use of the token.
@@ -239,6 +245,21 @@ class VaultSession(requests.Session):
                     watcher(call)
                 except Exception as error:  # noqa: BLE001  # a watcher must not turn what was done into a failure
                     _logger.warning("a subscriber to the store's calls failed with %s", type(error).__name__)
+
+
+def _is_before(index: str, other: str) -> bool:
+    """Tell whether an index is of an earlier write than another; those of two clusters, or of another form, are not."""
+    place, reference = _place(index), _place(other)
+    return place is not None and reference is not None and place[0] == reference[0] and place[1] < reference[1]
+
+
+def _place(index: str) -> tuple[str, int] | None:
+    """Return the cluster of an index and the place in its log, None where it has another form than OpenBao's."""
+    try:
+        document = json.loads(b64decode(index, validate=True))
+        return document["cluster"], int(document["value"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
 
 
 def _joined(address: str, location: str) -> str:
