@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import sys
 import threading
 import time
 
@@ -95,6 +97,18 @@ def write_contexts(home, box):
         "    oauth-client-secret: canary-of-a-client-secret\n"
     )
     return file
+
+
+def move_in(monkeypatch, home, box):
+    """Make a folder this process's home and working folder, with a user's environment; return the file of contexts."""
+    for name, value in environment_of(box).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.delenv("QLIK_CLI_USER_HOME_DIR", raising=False)
+    monkeypatch.chdir(home)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    return write_contexts(home, box)
 
 
 def connected_presenter(box):

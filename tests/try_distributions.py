@@ -22,6 +22,7 @@ import threading
 import time
 import venv
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_SECONDS = 600
@@ -53,18 +54,21 @@ class Installed:
             "PYTHONUNBUFFERED": "1",
             "PYTHONUTF8": "1",
         }
+        self.options: dict[str, Any] = {
+            "cwd": self.work,
+            "env": self.environment,
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.STDOUT,
+            "text": True,
+            "encoding": "utf-8",
+        }
         self.run("python", "-m", "pip", "--quiet", "install", f"{distribution}[sandbox,lab]")
 
     def run(self, program: str, *arguments: str) -> str:
         done = subprocess.run(
             [str(self.programs / program), *arguments],
-            cwd=self.work,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
+            **self.options,
             timeout=PATIENCE_SECONDS,
             check=False,
         )
@@ -76,13 +80,7 @@ class Installed:
         """Start it as its help says, ask it for each notebook, and end it."""
         lab = subprocess.Popen(
             [str(self.programs / "qlik-keys"), "lab", "--no-browser"],
-            cwd=self.work,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
+            **self.options,
         )
         timer = threading.Timer(PATIENCE_SECONDS, lab.kill)
         timer.start()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import shlex
@@ -11,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from support import environment_of, write_contexts
+from support import move_in
 
 import qlik_keys as qk
 from qlik_keys.cli.app import main
@@ -66,14 +65,7 @@ def known(box, tenant):
 @pytest.fixture
 def run(box, tenant, known, tmp_path, monkeypatch, capsys):  # noqa: PLR0917  # fixtures
     """Run a line of the page in a home folder of its own; a client, a secret or a token of it is made for the row."""
-    for name, value in environment_of(box).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-    monkeypatch.delenv("QLIK_CLI_USER_HOME_DIR", raising=False)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
-    write_contexts(tmp_path, box)
+    move_in(monkeypatch, tmp_path, box)
     (tmp_path / "client.json").write_text(json.dumps(CLIENT))
     (tmp_path / "patch.json").write_text(json.dumps(PATCH))
     (tmp_path / "config.yml").write_text(

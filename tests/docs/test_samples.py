@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import shlex
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from own_commands import assert_parses
-from support import environment_of, write_contexts
+from support import move_in, write_contexts
 
 import qlik_keys as qk
 from qlik_keys.cli.app import main
@@ -60,14 +59,7 @@ def store(box):
 @pytest.fixture
 def home(box, tmp_path, monkeypatch):
     """A folder and an environment of a user of the sandbox."""
-    for name, value in environment_of(box).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-    monkeypatch.delenv("QLIK_CLI_USER_HOME_DIR", raising=False)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
-    file = write_contexts(tmp_path, box)
+    file = move_in(monkeypatch, tmp_path, box)
     file.write_text(file.read_text().replace("practice", "prod"))
     return tmp_path
 
