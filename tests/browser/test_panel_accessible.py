@@ -34,7 +34,7 @@ def looking(page, found):
 
 def look_at_results(page, panel, look):
     """Let a client fail, and another one wait for each of its steps."""
-    button(panel, "Cancel").click()
+    button(panel, "Discard plan").click()
     fail = {"method": "POST", "path": "/api/v1/oauth-clients", "fault": 400}
     page.locator(".jp-CodeCell").nth(1).locator(".cm-content").click()
     page.keyboard.press("Control+a")

@@ -97,7 +97,7 @@ def test_rotate_retire_revoke_and_delete_by_clicking(lab, page, open_panel, own)
     plan(panel, "Revoke", "Revoke the key of nightly-etl")
     expect(panel.locator(".qk-plan")).to_contain_text("live on until their own end")
     expect(button(panel, "Revoke the key of nightly-etl")).to_have_class("qk-danger")
-    button(panel, "Cancel").click()
+    button(panel, "Discard plan").click()
     expect(panel.locator(".qk-plan-title")).to_be_hidden()
     # A second view of the panel: who acts there stays there.
     page.locator(".jp-CodeCell").nth(1).locator(".cm-content").click()

@@ -66,6 +66,23 @@ def panel(page):
     return panel
 
 
+@pytest.fixture
+def passing_client(panel, crowd):
+    """Make a client that is gone from tenant, store and panel after the test, whatever became of it."""
+    _, tenant, store, _ = crowd
+    made = []
+
+    def make(**options):
+        made.append(qk.provision(tenant, store, scopes=["user_default"], **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        qk.delete(tenant, store, each.client_id, confirm=each.client_id)
+    expect(panel.locator(".qk-work")).to_have_count(0)
+    refresh(panel)
+
+
 def rows(panel):
     return panel.locator(".qk-table tbody tr[aria-rowindex]")
 
@@ -277,9 +294,9 @@ def test_a_narrow_or_enlarged_panel_has_cards_and_leaves_the_wheel_to_the_page(p
         }
 
 
-def test_an_interrupted_operation_is_told_with_who_and_when(panel, crowd):
+def test_an_interrupted_operation_is_told_with_who_and_when(panel, crowd, passing_client):
     _, tenant, store, _ = crowd
-    made = qk.provision(tenant, store, name="zz-interrupted", scopes=["user_default"])
+    made = passing_client(name="zz-interrupted")
 
     class Stop(Exception):
         pass
@@ -298,8 +315,6 @@ def test_an_interrupted_operation_is_told_with_who_and_when(panel, crowd):
     expect(rows(panel).first).to_contain_text(told)
     rows(panel).first.click()
     expect(panel.locator(".qk-warnings:visible")).to_contain_text(told)
-    qk.delete(tenant, store, made.client_id, confirm=made.client_id)
-    refresh(panel)
 
 
 def test_the_audit_leads_to_the_plan(panel, crowd):
@@ -325,9 +340,9 @@ def test_the_audit_leads_to_the_plan(panel, crowd):
     assert [key.kid for key in tenant.oauth_clients.get(made[1].client_id).public_keys] == kids
 
 
-def test_settings_by_clicking(panel, crowd):
-    _, tenant, store, _ = crowd
-    made = qk.provision(tenant, store, name="zz-settings", scopes=["user_default"], client_secret=True)
+def test_settings_by_clicking(panel, crowd, passing_client):
+    _, tenant, _, _ = crowd
+    made = passing_client(name="zz-settings", client_secret=True)
     button(panel, "Refresh").click()
     panel.locator(".qk-clients").get_by_label("Search").fill("zz-settings")
     expect(rows(panel)).to_have_count(1)
@@ -361,7 +376,5 @@ def test_settings_by_clicking(panel, crowd):
 
     button(panel, "Publish").click()
     expect(panel.locator(".qk-plan")).to_contain_text("Cannot be undone: Publish the client")
-    button(panel, "Cancel").click()
+    button(panel, "Discard plan").click()
     expect(panel.locator(".qk-plan-title")).to_be_hidden()
-    qk.delete(tenant, store, made.client_id, confirm=made.client_id)
-    refresh(panel)

@@ -118,7 +118,7 @@ class ClientChangesView:
                 submits=False,
             )
         self._do = form_button("Apply", presenter, self._carry_out, fields=tuple(self._options), missed=self._carry_out)
-        self._drop = button("Cancel", presenter, presenter.drop_plan)
+        self._drop = button("Discard plan", presenter, presenter.drop_plan)
         self._controls = StepControls(presenter, "clients")
         self._told = ResultPlace(presenter, AT)
         self._whose, self._plan_words, self._steps, self._why = html("qk-whose"), html(), html(), html("qk-note")
