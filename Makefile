@@ -9,7 +9,7 @@ FRESH := build/pins
 PINNED := sandbox lab dev
 # mkdocs-material warns of a successor at each start; where to move to is a decision, not a warning.
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
-# Arguments for the target's program: make test ARGS="tests/unit -x"
+# Arguments for the target's program: make test ARGS="tests/keys -x"
 ARGS :=
 
 .DEFAULT_GOAL := help
@@ -28,7 +28,7 @@ lab: $(VENV)/ready-lab  ## open JupyterLab at the quickstart notebook
 	@$(BIN)/qlik-keys lab $(ARGS)
 
 test: $(VENV)/ready-dev  ## run every test; sets up all it needs, the browser too
-	@$(BIN)/python tests/browser_setup.py
+	@$(BIN)/python tests/tools/browser_setup.py
 	@echo 'Running the tests; the browser and the notebooks take the most of it.'
 	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
@@ -59,11 +59,11 @@ bench: $(VENV)/ready-dev  ## measure speed against floors and peers of the same 
 	@$(BIN)/python tests/benchmarks/run.py $(ARGS)
 
 soak: $(VENV)/ready-dev  ## run 10,000 random schedules of two actors under faults; ARGS="--seed N --count 1" repeats one
-	@$(BIN)/python tests/soak.py $(ARGS)
+	@$(BIN)/python tests/tools/soak.py $(ARGS)
 
 screenshots: $(VENV)/ready-dev  ## take pictures of the panel in each state, light, dark, narrow and at 200 % (build/screenshots)
-	@$(BIN)/python tests/browser_setup.py
-	@$(BIN)/python tests/screenshots.py
+	@$(BIN)/python tests/tools/browser_setup.py
+	@$(BIN)/python tests/tools/screenshots.py
 
 dist: $(VENV)/ready-dev  ## build the sdist, and the wheel from it, into dist/; the same commit gives the same bytes
 	@rm -rf dist
@@ -71,7 +71,7 @@ dist: $(VENV)/ready-dev  ## build the sdist, and the wheel from it, into dist/; 
 	@$(PIP) wheel --no-index --no-deps --no-build-isolation --wheel-dir dist dist/*.tar.gz
 
 trydist: $(VENV)/ready-dev  ## install each of dist/ into an environment of its own and use it: demo, lab, a notebook
-	@$(BIN)/python tests/try_distributions.py $(ARGS)
+	@$(BIN)/python tests/tools/try_distributions.py $(ARGS)
 
 venv: $(VENV)/ready-dev  ## build .venv with everything for developers
 

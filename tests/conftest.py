@@ -9,7 +9,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from support import ManualClock, environment_of
+from fixtures.support import ManualClock, environment_of
 
 import qlik_keys as qk
 

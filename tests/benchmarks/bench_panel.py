@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import browser_setup
-from jupyter_lab import JupyterLab
+from fixtures.jupyter_lab import JupyterLab
+from fixtures.panel_actions import button, connect, go_to, run_cell
 from measure import Row, compared, interleaved, main
-from panel_actions import button, connect, go_to, run_cell
 from playwright.sync_api import expect, sync_playwright
+from tools import browser_setup
 
 import qlik_keys as qk
 from qlik_keys.jupyter.panel.model.state import ClientForm

@@ -33,7 +33,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from measure import Row, compared, interleaved, main
 
 sys.path.append(str(Path(__file__).parents[1]))
-from support import ManualClock
+from fixtures.support import ManualClock
 
 import qlik_keys as qk
 from qlik_keys.sandbox import start

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from browser_setup import launch_options
-from jupyter_lab import JupyterLab
-from panel_actions import new_page, open_in
+from fixtures.jupyter_lab import JupyterLab
+from fixtures.panel_actions import new_page, open_in
 from playwright.sync_api import sync_playwright
+from tools.browser_setup import launch_options
 
 
 @pytest.fixture(scope="session")

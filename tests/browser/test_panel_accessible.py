@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from panel_actions import button, create_client, go_to, tab, tab_to, told
+from fixtures.panel_actions import button, create_client, go_to, tab, tab_to, told
 from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]

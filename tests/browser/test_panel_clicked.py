@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from panel_actions import button, connect, create_client, go_to
+from fixtures.panel_actions import button, connect, create_client, go_to
 from playwright.sync_api import expect
 
 import qlik_keys as qk

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 import httpx
 import nbformat
 import pytest
+from fixtures.panel_actions import button, create_client, go_to
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
-from panel_actions import button, create_client, go_to
 from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]

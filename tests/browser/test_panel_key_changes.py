@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from panel_actions import button, connect, go_to, told
+from fixtures.panel_actions import button, connect, go_to, told
 from playwright.sync_api import expect
 
 import qlik_keys as qk

@@ -7,9 +7,9 @@ import re
 
 import nbformat
 import pytest
-from canaries import find_canaries, find_canaries_in_files
+from fixtures.canaries import find_canaries, find_canaries_in_files
+from fixtures.panel_actions import button, connect, go_to
 from nbconvert import HTMLExporter
-from panel_actions import button, connect, go_to
 from playwright.sync_api import expect
 
 import qlik_keys as qk

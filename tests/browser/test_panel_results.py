@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from panel_actions import PATIENCE_MILLISECONDS, button, create_client, go_to, open_in, run_cell, tab_to, told
+from fixtures.panel_actions import PATIENCE_MILLISECONDS, button, create_client, go_to, open_in, run_cell, tab_to, told
 from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]

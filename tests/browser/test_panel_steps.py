@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from canaries import find_canaries, find_canaries_in_files
-from jupyter_lab import JupyterLab
-from panel_actions import button, create_client, go_to
+from fixtures.canaries import find_canaries, find_canaries_in_files
+from fixtures.jupyter_lab import JupyterLab
+from fixtures.panel_actions import button, create_client, go_to
 from playwright.sync_api import expect
 
 import qlik_keys as qk

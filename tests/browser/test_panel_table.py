@@ -6,7 +6,7 @@ import getpass
 import re
 
 import pytest
-from panel_actions import button, connect, go_to, new_page, open_in, told
+from fixtures.panel_actions import button, connect, go_to, new_page, open_in, told
 from playwright.sync_api import expect
 
 import qlik_keys as qk

@@ -8,8 +8,8 @@ import signal
 
 import psutil
 import pytest
-from canaries import find_canaries, find_canaries_in_files
-from panel_actions import button, create_client, go_to, tab, tab_to, told
+from fixtures.canaries import find_canaries, find_canaries_in_files
+from fixtures.panel_actions import button, create_client, go_to, tab, tab_to, told
 from playwright.sync_api import expect
 
 from qlik_keys.auth.inspection import INVALID_VARIANTS

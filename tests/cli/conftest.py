@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 import pytest
-from cli_terminal import in_a_pipe, on_a_terminal
-from support import environment_of
+from fixtures.cli_terminal import in_a_pipe, on_a_terminal
+from fixtures.support import environment_of
 
 import qlik_keys as qk
 

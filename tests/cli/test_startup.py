@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from support import environment_of, made_client
+from fixtures.support import environment_of, made_client
 
 pytestmark = pytest.mark.openbao
 LOADED = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hvac
 import pytest
-from patient import Patient
+from fixtures.unhealthy_client import Patient
 
 import qlik_keys as qk
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from illnesses import ILLNESSES, IN_TRANSIT, MORE
-from own_commands import assert_commands_parse, assert_parses, commands_in
-from patient import check_of, found
+from fixtures.fault_cases import ILLNESSES, IN_TRANSIT, MORE
+from fixtures.own_commands import assert_commands_parse, assert_parses, commands_in
+from fixtures.unhealthy_client import check_of, found
 
 import qlik_keys as qk
 from qlik_keys.cli.app import run

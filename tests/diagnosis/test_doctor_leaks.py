@@ -9,8 +9,8 @@ from urllib.parse import parse_qs
 
 import httpx
 import pytest
-from canaries import find_canaries
-from illnesses import ILLNESSES, IN_TRANSIT, MORE
+from fixtures.canaries import find_canaries
+from fixtures.fault_cases import ILLNESSES, IN_TRANSIT, MORE
 from IPython.core.ultratb import VerboseTB
 
 import qlik_keys as qk

@@ -6,9 +6,9 @@ import itertools
 import re
 
 import pytest
-from illnesses import ILLNESSES, IN_TRANSIT, MORE, in_order, make
-from own_commands import assert_commands_parse
-from patient import check_of, found
+from fixtures.fault_cases import ILLNESSES, IN_TRANSIT, MORE, in_order, make
+from fixtures.own_commands import assert_commands_parse
+from fixtures.unhealthy_client import check_of, found
 
 from qlik_keys.diagnosis import FIXES, TITLES
 

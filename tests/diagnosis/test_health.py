@@ -10,9 +10,9 @@ from email.utils import format_datetime, parsedate_to_datetime
 
 import httpx
 import pytest
-from illnesses import MORE, clock_ahead_by
-from patient import ALL, check_of, found, other_key_as
-from vault_server import VaultServer
+from fixtures.fault_cases import MORE, clock_ahead_by
+from fixtures.unhealthy_client import ALL, check_of, found, other_key_as
+from fixtures.vault_server import VaultServer
 
 import qlik_keys as qk
 from qlik_keys.diagnosis import TITLES

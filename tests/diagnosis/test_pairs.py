@@ -7,8 +7,8 @@ import os
 import re
 
 import pytest
-from illnesses import ILLNESSES, MORE, in_order, make
-from patient import check_of, found
+from fixtures.fault_cases import ILLNESSES, MORE, in_order, make
+from fixtures.unhealthy_client import check_of, found
 
 from qlik_keys.diagnosis import TITLES
 

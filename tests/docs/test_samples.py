@@ -12,8 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from own_commands import assert_parses
-from support import move_in, write_contexts
+from fixtures.own_commands import assert_parses
+from fixtures.support import move_in, write_contexts
 
 import qlik_keys as qk
 from qlik_keys.cli.app import main

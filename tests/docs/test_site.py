@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from cli_terminal import in_a_pipe
+from fixtures.cli_terminal import in_a_pipe
 
 import qlik_keys as qk
 from qlik_keys.cli.app import app

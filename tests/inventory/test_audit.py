@@ -12,8 +12,8 @@ from datetime import timedelta
 import hvac
 import pandas as pd
 import pytest
-from cli_terminal import on_a_terminal
-from support import environment_of
+from fixtures.cli_terminal import on_a_terminal
+from fixtures.support import environment_of
 from typer.testing import CliRunner
 
 import qlik_keys as qk

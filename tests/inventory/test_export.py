@@ -14,7 +14,7 @@ from pathlib import Path
 import openpyxl
 import pandas as pd
 import pytest
-from other_programs import PATIENCE_SECONDS, run
+from fixtures.other_programs import PATIENCE_SECONDS, run
 
 import qlik_keys as qk
 from qlik_keys.core.secret import Secret

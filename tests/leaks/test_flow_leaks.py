@@ -13,9 +13,9 @@ import traceback
 
 import httpx
 import pytest
-from canaries import find_canaries
+from fixtures.canaries import find_canaries
+from fixtures.support import ManualClock
 from IPython.core.ultratb import VerboseTB
-from support import ManualClock
 
 import qlik_keys as qk
 from qlik_keys.errors import QlikKeysError

@@ -9,10 +9,10 @@ import traceback
 import urllib.parse
 
 import pytest
-from canaries import find_canaries
-from hostile import TOKEN, hostile
-from loopback import CUT, Loopback, Reply
-from support import made_client
+from fixtures.canaries import find_canaries
+from fixtures.loopback import CUT, Loopback, Reply
+from fixtures.malicious_tenant import TOKEN, hostile
+from fixtures.support import made_client
 
 import qlik_keys as qk
 from qlik_keys.errors import TokenError

@@ -6,8 +6,8 @@ import logging
 import traceback
 
 import pytest
-from canaries import find_canaries
-from raw_server import RawServer
+from fixtures.canaries import find_canaries
+from fixtures.raw_server import RawServer
 
 import qlik_keys as qk
 

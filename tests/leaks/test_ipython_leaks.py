@@ -7,7 +7,7 @@ import io
 import json
 
 import pytest
-from canaries import find_canaries
+from fixtures.canaries import find_canaries
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 

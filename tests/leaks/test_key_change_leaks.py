@@ -10,10 +10,10 @@ import traceback
 import uuid
 
 import pytest
-from canaries import find_canaries
+from fixtures.canaries import find_canaries
+from fixtures.key_changes import CHANGES
+from fixtures.support import ManualClock
 from IPython.core.ultratb import VerboseTB
-from key_changes import CHANGES
-from support import ManualClock
 
 import qlik_keys as qk
 from qlik_keys.errors import QlikKeysError

@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from canaries import find_canaries, find_canaries_in_files
-from cli_terminal import PROGRAM, in_a_pipe
-from support import environment_of
+from fixtures.canaries import find_canaries, find_canaries_in_files
+from fixtures.cli_terminal import PROGRAM, in_a_pipe
+from fixtures.support import environment_of
 
 import qlik_keys as qk
 

@@ -8,7 +8,7 @@ import json
 import traceback
 
 import pytest
-from canaries import find_canaries
+from fixtures.canaries import find_canaries
 from IPython.core.ultratb import VerboseTB
 
 import qlik_keys as qk

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import hvac
 import pytest
-from support import environment_of
+from fixtures.support import environment_of
 
 import qlik_keys as qk
 from qlik_keys.cli.app import main

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import hvac
 import pytest
-from own_commands import assert_commands_parse
-from support import ManualClock
+from fixtures.own_commands import assert_commands_parse
+from fixtures.support import ManualClock
 
 import qlik_keys as qk
 from qlik_keys.errors import StoreDamaged, StoreDeleted, StoreDestroyed

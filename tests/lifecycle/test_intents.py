@@ -9,8 +9,8 @@ import itertools
 
 import httpx
 import pytest
-from actors import rotate_together
-from intents import FAULTS, MOST_CALLS, STATES, Sides, interrupt
+from fixtures.actors import rotate_together
+from fixtures.intents import FAULTS, MOST_CALLS, STATES, Sides, interrupt
 
 import qlik_keys as qk
 from qlik_keys.errors import QlikKeysError, StoreDenied

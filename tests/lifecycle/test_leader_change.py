@@ -6,7 +6,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from vault_cluster import Cluster
+from fixtures.vault_cluster import Cluster
 
 import qlik_keys as qk
 from qlik_keys.keystore.testing.values import make_record

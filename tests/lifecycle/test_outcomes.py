@@ -9,7 +9,7 @@ import subprocess
 from datetime import timedelta
 
 import pytest
-from cli_terminal import PROGRAM
+from fixtures.cli_terminal import PROGRAM
 
 import qlik_keys as qk
 from qlik_keys.errors import Outcome, QlikKeysError

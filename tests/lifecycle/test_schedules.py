@@ -1,11 +1,11 @@
-"""Three hundred random schedules of two actors under faults; `make soak` runs ten thousand (tests/schedules.py)."""
+"""Three hundred random schedules of two actors under faults; `make soak` runs ten thousand (fixtures/schedules.py)."""
 
 from __future__ import annotations
 
 import pytest
+from fixtures.schedules import Schedule
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from schedules import Schedule
 
 pytestmark = pytest.mark.openbao
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from fresh_copy import copy_of_the_repository
+from fixtures.fresh_copy import copy_of_the_repository
 from jupyter_client.blocking import BlockingKernelClient
 
 ROOT = Path(__file__).parents[2]

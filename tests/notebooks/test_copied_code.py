@@ -11,8 +11,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from fixtures.support import connected_presenter, environment_of, made_in_panel
 from nbclient import NotebookClient
-from support import connected_presenter, environment_of, made_in_panel
 
 from qlik_keys.jupyter.panel.model.inspection_state import CallForm, TryForm
 from qlik_keys.jupyter.panel.model.state import ClientForm

@@ -8,10 +8,10 @@ import shutil
 
 import nbformat
 import pytest
-from canaries import find_canaries
-from jupyter_lab import NOTEBOOKS
+from fixtures.canaries import find_canaries
+from fixtures.jupyter_lab import NOTEBOOKS
+from fixtures.support import environment_of
 from nbclient import NotebookClient
-from support import environment_of
 
 import qlik_keys as qk
 from qlik_keys.tenant import eq

@@ -7,8 +7,8 @@ import re
 
 import nbformat
 import pytest
-from canaries import find_canaries
-from jupyter_lab import NOTEBOOKS
+from fixtures.canaries import find_canaries
+from fixtures.jupyter_lab import NOTEBOOKS
 from nbclient import NotebookClient
 
 pytestmark = [pytest.mark.openbao, pytest.mark.slow]

@@ -8,7 +8,7 @@ import sys
 import sysconfig
 
 import pytest
-from support import environment_of
+from fixtures.support import environment_of
 
 import qlik_keys as qk
 

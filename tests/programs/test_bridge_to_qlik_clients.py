@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from other_programs import NODE, installed_by_npm, installed_by_pip
+from fixtures.other_programs import NODE, installed_by_npm, installed_by_pip
 
 pytestmark = [pytest.mark.openbao, pytest.mark.registry]
 

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from other_programs import NODE, installed_by_npm
-from sandbox_door import ASSERTION_TYPE, sign
+from fixtures.other_programs import NODE, installed_by_npm
+from fixtures.sandbox_client import ASSERTION_TYPE, sign
 
 import qlik_keys as qk
 from qlik_keys.auth.assertion import client_assertion

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support import machine_client
+from fixtures.support import machine_client
 
 import qlik_keys as qk
 

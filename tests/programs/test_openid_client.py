@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from other_programs import installed_by_npm, node
-from support import machine_client
+from fixtures.other_programs import installed_by_npm, node
+from fixtures.support import machine_client
 
 pytestmark = [pytest.mark.openbao, pytest.mark.registry]
 

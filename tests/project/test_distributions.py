@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from fresh_copy import copy_of_the_repository, tracked_files
-from support import PATIENCE_SECONDS, wait_for
+from fixtures.fresh_copy import copy_of_the_repository, tracked_files
+from fixtures.support import PATIENCE_SECONDS, wait_for
 
 import qlik_keys as qk
 

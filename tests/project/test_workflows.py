@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from other_programs import installed_by_npm, node
+from fixtures.other_programs import installed_by_npm, node
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))

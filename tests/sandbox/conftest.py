@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from sandbox_door import Knock, serving
-from support import ManualClock
+from fixtures.sandbox_client import Knock, serving
+from fixtures.support import ManualClock
 
 import qlik_keys as qk
 from qlik_keys.sandbox.simulator.tenant import SandboxTenant

@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from other_programs import installed_by_npm, installed_by_pip, node, run
+from fixtures.other_programs import installed_by_npm, installed_by_pip, node, run
 
 import qlik_keys as qk
 

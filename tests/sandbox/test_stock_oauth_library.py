@@ -7,8 +7,8 @@ import time
 import pytest
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
+from fixtures.support import machine_client
 from joserfc.jwk import ECKey, RSAKey
-from support import machine_client
 
 import qlik_keys as qk
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from fixtures.vector_files import vector
 from joserfc.jwk import ECKey, RSAKey
-from vector_files import vector
 
 import qlik_keys as qk
 from qlik_keys.errors import KeyMaterialError

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from vector_files import BESIDE, COPY
+from fixtures.vector_files import BESIDE, COPY
 
 LINES = Path(__file__).with_name("data.sha256").read_text(encoding="utf-8").splitlines()
 DIGESTS = {name: digest for digest, name in (line.split("  ") for line in LINES)}

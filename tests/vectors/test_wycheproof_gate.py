@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from fixtures.vector_files import vector_groups
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
-from vector_files import vector_groups
 
 from qlik_keys.sandbox.simulator.messages import Refusal
 from qlik_keys.sandbox.simulator.rules import gate

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from vector_files import vector_groups
+from fixtures.vector_files import vector_groups
 
 import qlik_keys as qk
 from qlik_keys.errors import KeyMaterialError

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import httpx
 import hvac
 import pytest
-from counted_work import Counter, UncountedTransport
+from fixtures.counted_work import Counter, UncountedTransport
 
 import qlik_keys as qk
 from qlik_keys.sandbox.simulator.tenant import SandboxTenant

@@ -15,8 +15,8 @@ from datetime import timedelta
 import httpx
 import pandas as pd
 import pytest
-from counted_work import UncountedTransport, counted_program
-from support import environment_of, made_client
+from fixtures.counted_work import UncountedTransport, counted_program
+from fixtures.support import environment_of, made_client
 
 import qlik_keys as qk
 from qlik_keys.sandbox.simulator.tenant import SandboxTenant

@@ -1,0 +1,364 @@
+"""Tokens on the requests of `httpx.AsyncClient`: whatever it takes to get one, the event loop goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from fixtures.scripted_transport import Wire, qlik_error
+from fixtures.support import ManualClock
+
+from qlik_keys import errors
+from qlik_keys.auth.http_auth import BearerAuth, PrivateKeyJwtAuth, TokenSource
+from qlik_keys.keystore.base import ClientRecord, StoredKey
+
+URL = "https://acme.eu.qlikcloud.com"
+TOKEN_URL = URL + "/oauth/token"
+PATIENCE = 30
+USER = httpx.Response(200, json={"id": "u1"})
+
+
+class SlowEndpoint(Wire):
+    """A token endpoint that gives token-1, token-2 and so on, each when it is allowed to."""
+
+    def __init__(self, *failures: httpx.Response) -> None:
+        super().__init__(self._answer)
+        self.asked, self.go_on = threading.Event(), threading.Event()
+        self._failures = list(failures)
+
+    def _answer(self, _request: httpx.Request) -> httpx.Response:
+        number = len(self.sent)
+        self.asked.set()
+        assert self.go_on.wait(PATIENCE), "nobody let the token endpoint answer: the loop was held up"
+        if self._failures:
+            return self._failures.pop(0)
+        return httpx.Response(200, json={"access_token": f"token-{number}", "token_type": "Bearer", "expires_in": 3600})
+
+
+class Api(httpx.AsyncBaseTransport):
+    """The tenant's API: gives the replies in their order, the last one again and again."""
+
+    def __init__(self, *replies: httpx.Response) -> None:
+        self.replies = list(replies)
+        self.bearers: list[str | None] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        content = b"".join([part async for part in request.stream])
+        self.bearers.append(request.headers.get("authorization"))
+        reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+        return httpx.Response(reply.status_code, headers=reply.headers, content=reply.content or content)
+
+
+@pytest.fixture
+def endpoint():
+    slow = SlowEndpoint()
+    yield slow
+    slow.go_on.set()
+
+
+def source_at(endpoint, client_keys, clock, **options):
+    by = options or {"signer": client_keys["ES384"].signer()}
+    return TokenSource(TOKEN_URL, client_id="c" * 32, clock=clock, transport=endpoint, **by)
+
+
+@pytest.fixture
+def source(endpoint, client_keys, clock):
+    return source_at(endpoint, client_keys, clock)
+
+
+def client(source, *replies, kind=PrivateKeyJwtAuth):
+    api = Api(*(replies or (USER,)))
+    return httpx.AsyncClient(base_url=URL, auth=kind(source), transport=api, follow_redirects=True), api
+
+
+async def until(event):
+    """Let the loop go round until a thread has set an event."""
+    ended = asyncio.get_running_loop().time() + PATIENCE
+    while not event.is_set():
+        assert asyncio.get_running_loop().time() < ended
+        await asyncio.sleep(0.001)
+
+
+def worker_threads():
+    """The threads that anyio has made; those of an earlier test may still be ending."""
+    return {thread for thread in threading.enumerate() if thread.name.startswith("AnyIO worker")}
+
+
+async def rounds(count=100):
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("kind", [BearerAuth, PrivateKeyJwtAuth])
+def test_the_loop_goes_on_while_a_token_is_got(source, endpoint, kind):
+    async def run():
+        http, api = client(source, kind=kind)
+        async with http:
+            call = asyncio.create_task(http.get("/api/v1/users/me"))
+            await until(endpoint.asked)
+            await rounds()
+            assert not call.done()
+            endpoint.go_on.set()
+            assert (await call).json() == {"id": "u1"}
+            await http.post("/api/v1/items", json={})
+        assert api.bearers == ["Bearer token-1"] * 2
+
+    asyncio.run(run())
+    assert len(endpoint.sent) == 1
+
+
+class SlowStore:
+    """A key store of one client that answers when it is allowed to, and whose signer does too."""
+
+    kid = alg = ""
+
+    def __init__(self, key, wait) -> None:
+        self._key, self._wait = key, wait
+        self._signer = key.signer()
+        self.kid, self.alg = key.kid, key.alg
+
+    def read(self, tenant_host, client_id):
+        self._wait("read")
+        stored = StoredKey(public=self._key.public, state="current", made_at=datetime.now(UTC), private=self._key)
+        return ClientRecord(
+            tenant_host=tenant_host,
+            client_id=client_id,
+            client_name="x",
+            token_url=TOKEN_URL,
+            custody="kv",
+            keys={stored.kid: stored},
+        )
+
+    def signer(self, _key):
+        return self
+
+    def sign(self, data, /):
+        self._wait("sign")
+        return self._signer.sign(data)
+
+
+def test_neither_the_store_nor_the_signature_holds_the_loop_up(endpoint, client_keys, clock):
+    endpoint.go_on.set()
+    reached = {what: (threading.Event(), threading.Event()) for what in ("read", "sign")}
+
+    def wait(what):
+        reached[what][0].set()
+        assert reached[what][1].wait(PATIENCE)
+
+    source = source_at(endpoint, client_keys, clock, store=SlowStore(client_keys["ES384"], wait))
+
+    async def run():
+        http, api = client(source)
+        async with http:
+            call = asyncio.create_task(http.get("/api/v1/users/me"))
+            for started, go_on in reached.values():
+                await until(started)
+                await rounds()
+                assert not call.done()
+                go_on.set()
+            await call
+        assert api.bearers == ["Bearer token-1"]
+
+    asyncio.run(run())
+
+
+def test_twenty_tasks_and_five_threads_ask_once(source, endpoint):
+    results, barrier, before = [], threading.Barrier(6), worker_threads()
+
+    def in_a_thread():
+        barrier.wait()
+        results.append(source.token().reveal())
+
+    threads = [threading.Thread(target=in_a_thread) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+
+    async def run():
+        http, api = client(source)
+        async with http:
+            tasks = [asyncio.create_task(http.get("/api/v1/users/me")) for _ in range(20)]
+            await rounds()
+            barrier.wait()
+            await until(endpoint.asked)
+            await rounds()
+            # One thread for all of the loop's tasks: a program's own threads are not taken from it.
+            assert len(worker_threads() - before) <= 1
+            endpoint.go_on.set()
+            await asyncio.gather(*tasks)
+        assert api.bearers == ["Bearer token-1"] * 20
+
+    asyncio.run(run())
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert results == ["token-1"] * 5
+    assert len(endpoint.sent) == 1
+
+
+def test_a_current_token_needs_no_thread(source, endpoint):
+    endpoint.go_on.set()
+    source.token()
+    before = worker_threads()
+
+    async def run():
+        http, api = client(source)
+        async with http:
+            await http.get("/api/v1/users/me")
+        assert api.bearers == ["Bearer token-1"]
+        assert worker_threads() <= before
+
+    asyncio.run(run())
+
+
+def test_a_task_that_is_cancelled_takes_no_other_along(source, endpoint):
+    async def run():
+        http, api = client(source)
+        async with http:
+            first, *others = [asyncio.create_task(http.get("/api/v1/users/me")) for _ in range(4)]
+            await until(endpoint.asked)
+            await rounds()
+            first.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await first  # at once, while the endpoint still thinks
+            others[0].cancel()
+            await rounds()
+            endpoint.go_on.set()
+            answers = await asyncio.gather(*others, return_exceptions=True)
+        assert isinstance(answers[0], asyncio.CancelledError)
+        assert [answer.status_code for answer in answers[1:]] == [200, 200]
+        assert api.bearers == ["Bearer token-1"] * 2
+
+    asyncio.run(run())
+    assert len(endpoint.sent) == 1
+    assert source.token().reveal() == "token-1"
+
+
+def test_the_token_of_a_task_that_gave_up_is_kept(source, endpoint):
+    async def run():
+        http, _ = client(source)
+        async with http:
+            call = asyncio.create_task(http.get("/api/v1/users/me"))
+            await until(endpoint.asked)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+        endpoint.go_on.set()
+        assert (await source.token_async()).reveal() == "token-1"
+
+    asyncio.run(run())
+    assert len(endpoint.sent) == 1
+
+
+def test_tasks_share_a_failure_each_with_an_error_of_its_own(client_keys, clock):
+    endpoint = SlowEndpoint(httpx.Response(401, json={"error": "invalid_client"}))
+    source = source_at(endpoint, client_keys, clock)
+
+    async def run():
+        http, api = client(source)
+        async with http:
+            tasks = [asyncio.create_task(http.get("/api/v1/users/me")) for _ in range(8)]
+            await until(endpoint.asked)
+            await rounds()
+            endpoint.go_on.set()
+            found = await asyncio.gather(*tasks, return_exceptions=True)
+            assert {type(error) for error in found} == {errors.AssertionRejected}
+            assert len({id(error) for error in found}) == 8
+            assert len({(str(error), error.status, error.client_id) for error in found}) == 1
+            assert api.bearers == []
+            assert (await http.get("/api/v1/users/me")).status_code == 200  # and it is not kept
+
+    asyncio.run(run())
+    assert len(endpoint.sent) == 2
+
+
+def test_after_a_401_tasks_get_one_new_token_without_holding_the_loop_up(source, endpoint):
+    endpoint.go_on.set()
+    source.token()
+    endpoint.go_on.clear()
+    endpoint.asked.clear()
+
+    async def run():
+        http, api = client(source, *[httpx.Response(401)] * 10, USER)
+        async with http:
+            tasks = [asyncio.create_task(http.post("/api/v1/x", json={"a": 1})) for _ in range(10)]
+            await until(endpoint.asked)
+            await rounds()
+            assert not any(task.done() for task in tasks)
+            endpoint.go_on.set()
+            assert [answer.status_code for answer in await asyncio.gather(*tasks)] == [200] * 10
+        assert api.bearers == ["Bearer token-1"] * 10 + ["Bearer token-2"] * 10
+
+    asyncio.run(run())
+    assert len(endpoint.sent) == 2
+
+
+def test_a_stream_that_was_refused_is_not_sent_twice(source, endpoint):
+    endpoint.go_on.set()
+
+    async def parts():
+        yield b"a"
+
+    async def run():
+        http, api = client(source, httpx.Response(401), USER)
+        async with http:
+            assert (await http.post("/api/v1/x", content=parts())).status_code == 401
+            assert (await http.get("/api/v1/x")).status_code == 200
+        assert api.bearers == ["Bearer token-1", "Bearer token-2"]
+
+    asyncio.run(run())
+
+
+def test_another_origin_gets_none(source, endpoint):
+    endpoint.go_on.set()
+
+    async def run():
+        http, api = client(source, httpx.Response(307, headers={"location": "https://evil.example/"}), USER)
+        async with http:
+            await http.get("/api/v1/users/me")
+            await http.get("https://evil.example/api")
+        assert api.bearers == ["Bearer token-1", None, None]
+
+    asyncio.run(run())
+    assert len(endpoint.sent) == 1
+
+
+def test_the_old_token_serves_while_a_new_one_cannot_be_had(client_keys):
+    clock = ManualClock()
+    endpoint = SlowEndpoint()
+    endpoint.go_on.set()
+    source = source_at(endpoint, client_keys, clock)
+    source.token()
+    endpoint.replies = [qlik_error(503)]
+    clock.advance(3540)
+
+    async def run():
+        assert (await source.token_async()).reveal() == "token-1"
+        clock.advance(60)
+        with pytest.raises(errors.TenantUnavailable):
+            await source.token_async()
+
+    asyncio.run(run())
+
+
+def test_one_auth_serves_one_loop_after_the_other(source, endpoint, clock):
+    endpoint.go_on.set()
+
+    async def run():
+        http, api = client(source)
+        async with http:
+            await http.get("/api/v1/users/me")
+        return api.bearers
+
+    assert asyncio.run(run()) == ["Bearer token-1"]
+    clock.advance(3600)
+    assert asyncio.run(run()) == ["Bearer token-2"]
+
+
+def test_who_calls_no_coroutine_loads_no_anyio():
+    import subprocess
+
+    code = "import sys, qlik_keys as qk; qk.PrivateKeyJwtAuth; sys.exit('anyio.to_thread' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

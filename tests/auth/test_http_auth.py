@@ -1,0 +1,239 @@
+"""Tokens on requests: to their tenant alone, once more after a 401, and never shown."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from fixtures.scripted_transport import Wire, qlik_error
+
+from qlik_keys import errors
+from qlik_keys.auth.http_auth import ClientSecret, PrivateKeyJwtAuth, TokenSource
+from qlik_keys.tenant import ApiKey, QlikTenant, RetryPolicy
+
+URL = "https://acme.eu.qlikcloud.com"
+TOKEN_URL = URL + "/oauth/token"
+USER = httpx.Response(200, json={"id": "u1"})
+UNAUTHORIZED = httpx.Response(401)
+
+
+def tokens():
+    """A token endpoint that gives token-1, token-2 and so on."""
+    given = []
+
+    def reply(_):
+        given.append(1)
+        return httpx.Response(
+            200, json={"access_token": f"token-{len(given)}", "token_type": "Bearer", "expires_in": 3600}
+        )
+
+    return Wire(reply)
+
+
+@pytest.fixture
+def login(clock, client_keys):
+    endpoint = tokens()
+    source = TokenSource(
+        TOKEN_URL, client_id="c1", signer=client_keys["ES384"].signer(), clock=clock, transport=endpoint
+    )
+    return PrivateKeyJwtAuth(source), endpoint
+
+
+def bearers(wire):
+    return [sent.headers.get("authorization") for sent in wire.sent]
+
+
+def test_a_request_to_the_tenant_carries_the_token(login):
+    auth, endpoint = login
+    wire = Wire(USER)
+    with httpx.Client(base_url=URL, auth=auth, transport=wire) as api:
+        api.get("/api/v1/users/me")
+        api.post("/api/v1/items", json={"a": 1})
+    assert bearers(wire) == ["Bearer token-1"] * 2
+    assert len(endpoint.sent) == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://ACME.eu.qlikcloud.com/a", "HTTPS://acme.eu.qlikcloud.com:443/a", "https://me:x@acme.eu.qlikcloud.com/a"],
+)
+def test_the_tenant_s_origin_in_another_spelling_is_the_tenant_s(login, url):
+    auth, _ = login
+    wire = Wire(USER)
+    with httpx.Client(auth=auth, transport=wire) as api:
+        api.get(url)
+    assert bearers(wire) == ["Bearer token-1"]
+
+
+@pytest.mark.parametrize("base", ["http://127.0.0.1:8123", "http://[::1]:8123", "http://localhost:8123"])
+def test_an_origin_with_a_port_of_its_own(clock, client_keys, base):
+    signer = client_keys["ES384"].signer()
+    source = TokenSource(f"{base}/oauth/token", client_id="c1", signer=signer, clock=clock, transport=tokens())
+    wire = Wire(USER)
+    with httpx.Client(auth=PrivateKeyJwtAuth(source), transport=wire) as api:
+        for url in (f"{base}/a", base.replace("8123", "8124"), base.replace(":8123", ""), "http://127.0.0.2:8123/a"):
+            api.get(url)
+    assert bearers(wire) == ["Bearer token-1", None, None, None]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/",
+        "http://acme.eu.qlikcloud.com/",
+        "http://acme.eu.qlikcloud.com:443/",
+        "https://acme.eu.qlikcloud.com:8443/",
+        "https://acme.eu.qlikcloud.com:80/",
+        "https://acme.eu.qlikcloud.com./",
+        "https://acme.eu.qlikcloud.com.evil.example/",
+        "https://acme.eu.qlikcloud.com@evil.example/",
+        "https://acme.eu.qlikcloud.com:443@evil.example/",
+        "https://evil.example/https://acme.eu.qlikcloud.com/",
+    ],
+)
+def test_a_request_to_another_origin_carries_none(login, url):
+    auth, endpoint = login
+    wire = Wire(UNAUTHORIZED)
+    with httpx.Client(auth=auth, transport=wire) as api:
+        assert api.get(url).status_code == 401
+    assert not any((sent or "").startswith("Bearer") for sent in bearers(wire))
+    assert endpoint.sent == []
+    assert len(wire.sent) == 1
+
+
+def test_a_redirect_to_another_origin_carries_none_and_its_401_gets_none(login):
+    auth, endpoint = login
+    wire = Wire(httpx.Response(307, headers={"location": "https://evil.example/take"}), UNAUTHORIZED)
+    with httpx.Client(base_url=URL, auth=auth, transport=wire, follow_redirects=True) as api:
+        assert api.post("/api/v1/x", json={}).status_code == 401
+    assert bearers(wire) == ["Bearer token-1", None]
+    assert len(endpoint.sent) == 1
+
+
+def test_a_redirect_on_the_tenant_keeps_the_token(login):
+    auth, _ = login
+    wire = Wire(httpx.Response(302, headers={"location": "/api/v1/users/u1"}), USER)
+    with httpx.Client(base_url=URL, auth=auth, transport=wire, follow_redirects=True) as api:
+        assert api.get("/api/v1/users/me").json() == {"id": "u1"}
+    assert bearers(wire) == ["Bearer token-1"] * 2
+
+
+def test_after_a_401_it_is_tried_once_with_a_new_token(login):
+    auth, _ = login
+    wire = Wire(UNAUTHORIZED, USER)
+    with httpx.Client(base_url=URL, auth=auth, transport=wire) as api:
+        assert api.post("/api/v1/x", json={"a": 1}).status_code == 200
+    assert bearers(wire) == ["Bearer token-1", "Bearer token-2"]
+    assert wire.sent[0].content == wire.sent[1].content == b'{"a":1}'
+
+
+def test_a_second_401_is_returned(login):
+    auth, endpoint = login
+    wire = Wire(UNAUTHORIZED)
+    with httpx.Client(base_url=URL, auth=auth, transport=wire) as api:
+        assert api.get("/api/v1/x").status_code == 401
+    assert len(wire.sent) == 2
+    assert len(endpoint.sent) == 2
+
+
+def test_a_body_that_cannot_be_sent_twice_is_not(login):
+    auth, _ = login
+    wire = Wire(UNAUTHORIZED, USER)
+    with httpx.Client(base_url=URL, auth=auth, transport=wire) as api:
+        assert api.post("/api/v1/x", content=iter([b"a", b"b"])).status_code == 401
+        assert len(wire.sent) == 1
+        api.get("/api/v1/x")
+    assert bearers(wire) == ["Bearer token-1", "Bearer token-2"]
+
+
+def test_a_403_is_no_reason_for_a_new_token(login):
+    auth, endpoint = login
+    wire = Wire(httpx.Response(403))
+    with httpx.Client(base_url=URL, auth=auth, transport=wire) as api:
+        assert api.get("/api/v1/x").status_code == 403
+    assert len(endpoint.sent) == 1
+
+
+@pytest.fixture
+def on_one_wire(clock):
+    """A tenant whose token endpoint and API share a wire: what reaches it is kept apart by path."""
+
+    def make(credential, *, token=None, api=USER, **options):
+        token_wire, api_wire = (
+            tokens() if token is None else Wire(token),
+            Wire(*([api] if not isinstance(api, list) else api)),
+        )
+
+        def reply(request):
+            wire = token_wire if request.url.path == "/oauth/token" else api_wire
+            return wire.handle_request(request)
+
+        tenant = QlikTenant(URL, credential=ApiKey("the-api-key"), transport=Wire(reply), clock=clock, **options)
+        return tenant.with_credential(credential(tenant)), token_wire, api_wire
+
+    return make
+
+
+def by_secret(_):
+    return ClientSecret("c1", "the-client-secret", scopes=["admin_classic"])
+
+
+def test_a_client_secret_is_a_credential(on_one_wire):
+    tenant, token_wire, api_wire = on_one_wire(by_secret)
+    assert tenant.users.me().id == "u1"
+    assert token_wire.sent[0].form == {
+        "grant_type": "client_credentials",
+        "client_id": "c1",
+        "scope": "admin_classic",
+        "client_secret": "the-client-secret",
+    }
+    assert bearers(api_wire) == ["Bearer token-1"]
+    assert repr(tenant) == f"<QlikTenant {URL} as client secret of client c1>"
+
+
+def test_a_private_key_jwt_is_a_credential_over_shared_connections(on_one_wire, client_keys):
+    def by_key(tenant):
+        signer = client_keys["RS256"].signer()
+        return PrivateKeyJwtAuth(TokenSource(tenant.token_url, client_id="c1", signer=signer, http=tenant.http))
+
+    tenant, token_wire, api_wire = on_one_wire(by_key, api=[UNAUTHORIZED, USER])
+    assert tenant.users.me().id == "u1"
+    assert len(token_wire.sent) == 2
+    assert bearers(api_wire) == ["Bearer token-1", "Bearer token-2"]
+    assert tenant.budget.snapshot()[1].used == 2
+    assert tenant.budget.snapshot()[2].used == 2
+    assert repr(tenant) == f"<QlikTenant {URL} as private-key JWT of client c1>"
+
+
+def test_a_private_key_jwt_is_for_its_own_tenant_alone(login):
+    auth, _ = login
+    with pytest.raises(errors.ConfigurationError, match=r"other\.eu"):
+        QlikTenant("https://other.eu.qlikcloud.com", credential=auth)
+
+
+@pytest.mark.parametrize(
+    ("token", "kind"),
+    [
+        (httpx.Response(401, json={"error": "invalid_client"}), errors.AssertionRejected),
+        (qlik_error(503), errors.TenantUnavailable),
+        (httpx.ReadTimeout("x"), errors.TenantUnreachable),
+    ],
+)
+def test_without_a_token_a_change_is_not_applied_and_not_tried_again(on_one_wire, token, kind):
+    tenant, token_wire, api_wire = on_one_wire(by_secret, token=token, retry=RetryPolicy(attempts=3))
+    with pytest.raises(kind) as caught:
+        tenant.oauth_clients.delete("c1")
+    assert caught.value.outcome is errors.Outcome.NOT_APPLIED
+    assert api_wire.sent == []
+    assert len(token_wire.sent) == (1 if kind is errors.AssertionRejected else 3)
+
+
+@pytest.mark.parametrize("value", ["", " ", "two words", "naïve-secret", "line\nbreak"])
+@pytest.mark.parametrize("kind", [ApiKey, lambda value: ClientSecret("c1", value)])
+def test_what_cannot_be_a_secret_is_refused_without_being_quoted(kind, value):
+    with pytest.raises(errors.ConfigurationError) as caught:
+        kind(value)
+    if value.strip():
+        assert value not in str(caught.value)
+    ours = [entry for entry in caught.traceback if "qlik_keys" in str(entry.path) and "tests" not in entry.path.parts]
+    assert ours
+    assert not any(local == value for entry in ours for local in entry.frame.f_locals.values() if value.strip())

@@ -1,0 +1,304 @@
+"""A login taken apart: what is shown is what is sent, and each way to break it is refused for its own reason."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socketserver
+import threading
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler
+
+import httpx
+import pytest
+from fixtures.canaries import find_canaries
+from fixtures.scripted_transport import Wire
+
+import qlik_keys as qk
+from qlik_keys.auth import inspection as trial
+from qlik_keys.auth.http_auth import Token
+from qlik_keys.auth.token_endpoint import UserLookup
+from qlik_keys.core.secret import Secret
+from qlik_keys.errors import (
+    AssertionRejected,
+    ConfigurationError,
+    Outcome,
+    StoreNotFound,
+    TenantAuthError,
+    TenantUnavailable,
+)
+
+SPECS = [qk.KeySpec("ES384"), qk.KeySpec("RS256", bits=2048), qk.KeySpec("RS512", bits=2048)]
+# What the sandbox says, which verifies by another library than the one that signs here.
+REASONS = {
+    "wrong-kid": "kid is missing, or no registered key",
+    "wrong-audience": "aud",
+    "expired": "exp",
+    "another-key": "ignature validation failed",
+    "replayed": "ti was used before",
+}
+
+
+@pytest.fixture(scope="module")
+def tenant(box):
+    with qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def logins(box, tenant):
+    """(custody, alg) -> a store, and a client whose key it has."""
+    stores = {
+        custody: qk.VaultKeyStore(box.vault_url, token=box.vault_token, custody=custody)
+        for custody in ("kv", "transit")
+    }
+    made = {}
+    for custody, store in stores.items():
+        for spec in SPECS:
+            name = f"trial {custody} {spec.alg}"
+            client = qk.provision(tenant, store, name=name, scopes=["user_default", "apps"], key=spec)
+            made[custody, spec.alg] = (store, client.client_id)
+    yield made
+    for store in stores.values():
+        store.close()
+
+
+@pytest.fixture
+def login(logins):
+    return logins["kv", "ES384"]
+
+
+ALL = pytest.mark.parametrize("alg", [spec.alg for spec in SPECS])
+CUSTODIES = pytest.mark.parametrize("custody", ["kv", "transit"])
+sandboxed = pytest.mark.openbao
+
+
+@sandboxed
+@ALL
+@CUSTODIES
+def test_a_genuine_assertion_is_shown_as_it_is_sent(tenant, logins, custody, alg):
+    store, client_id = logins[custody, alg]
+    prepared = trial.prepare(tenant, store, client_id)
+    kid = store.read(tenant.host, client_id).current.kid
+    assert prepared.header == {"alg": alg, "kid": kid, "typ": "JWT"}
+    assert prepared.claims["iss"] == prepared.claims["sub"] == client_id
+    assert prepared.claims["aud"] == tenant.token_url
+    assert prepared.claims["exp"] - prepared.claims["iat"] == 180
+    assert find_canaries(repr(prepared), [prepared.assertion.reveal()]) == []
+    sent = [json.loads(base64.urlsafe_b64decode(part + "==")) for part in prepared.assertion.reveal().split(".")[:2]]
+    assert sent == [prepared.header, prepared.claims]
+    token = trial.send(tenant, prepared, scopes=["apps"])
+    assert token.scope == "apps"
+    caller = tenant.with_credential(trial.HeldToken(token, client_id=client_id))
+    assert caller.users.me().subject == f"qlikbot\\{client_id}"
+
+
+@sandboxed
+@ALL
+@CUSTODIES
+@pytest.mark.parametrize("fault", trial.INVALID_VARIANTS)
+def test_each_break_is_refused_for_its_own_reason(tenant, logins, custody, alg, fault):
+    store, client_id = logins[custody, alg]
+    prepared = trial.prepare(tenant, store, client_id, fault=fault)
+    if fault == "replayed":
+        assert trial.send(tenant, prepared).scope == "apps user_default"
+    with pytest.raises(AssertionRejected) as caught:
+        trial.send(tenant, prepared)
+    assert caught.value.status == 401
+    assert REASONS[fault] in caught.value.detail
+    assert caught.value.outcome is Outcome.NOT_APPLIED
+    others = [reason for name, reason in REASONS.items() if name != fault]
+    assert not any(reason in caught.value.detail for reason in others)
+
+
+@sandboxed
+@pytest.mark.parametrize("fault", [fault for fault in trial.INVALID_VARIANTS if trial.INVALID_VARIANTS[fault].member])
+def test_the_member_that_a_fault_names_is_the_one_that_is_wrong(tenant, login, fault):
+    store, client_id = login
+    good, bad = trial.prepare(tenant, store, client_id), trial.prepare(tenant, store, client_id, fault=fault)
+    member = trial.INVALID_VARIANTS[fault].member
+    changed = {name for part in ("header", "claims") for name in getattr(good, part)}
+    changed = {name for name in changed if {**good.header, **good.claims}[name] != {**bad.header, **bad.claims}[name]}
+    assert member in changed
+    assert changed <= {member, "jti", "iat", "exp"}
+
+
+@sandboxed
+def test_no_break_without_its_name(login, tenant):
+    with pytest.raises(ConfigurationError, match="no fault 'rude'"):
+        trial.prepare(tenant, *login, fault="rude")
+
+
+class _Proxy(BaseHTTPRequestHandler):
+    """A tenant that is not the sandbox behind an address of this machine."""
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        self.send_response(200)
+        self.send_header("x-qlik-keys-sandbox", "false")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_):
+        pass
+
+
+@sandboxed
+@pytest.mark.parametrize("fault", trial.INVALID_VARIANTS)
+def test_nothing_broken_is_sent_to_what_is_not_the_sandbox(login, fault):
+    store, client_id = login
+    wire = Wire()
+    with (
+        qk.QlikTenant("https://acme.eu.qlikcloud.com", credential=qk.ApiKey("x" * 20), transport=wire) as real,
+        pytest.raises(ConfigurationError, match="not the sandbox"),
+    ):
+        trial.prepare(real, store, client_id, fault=fault)
+    assert wire.sent == []
+    with socketserver.TCPServer(("127.0.0.1", 0), _Proxy) as server:
+        server.asked = []
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with (
+            qk.QlikTenant(f"http://127.0.0.1:{server.server_address[1]}", credential=qk.ApiKey("x" * 20)) as proxied,
+            pytest.raises(ConfigurationError, match="not the sandbox"),
+        ):
+            trial.prepare(proxied, store, client_id, fault=fault)
+        server.shutdown()
+    assert server.asked == ["/.well-known/oauth-authorization-server"]
+
+
+@sandboxed
+def test_an_assertion_goes_to_its_own_tenant_alone(tenant, login):
+    prepared = trial.prepare(tenant, *login)
+    with (
+        qk.QlikTenant("https://acme.eu.qlikcloud.com", credential=qk.ApiKey("x" * 20), transport=Wire()) as other,
+        pytest.raises(ConfigurationError, match="was made for"),
+    ):
+        trial.send(other, prepared)
+
+
+@sandboxed
+def test_a_client_without_a_key_is_told(tenant, login):
+    store, _ = login
+    with pytest.raises(StoreNotFound):
+        trial.prepare(tenant, store, "0" * 32)
+
+
+@sandboxed
+def test_scopes_and_users_are_asked_for(tenant, login):
+    with pytest.raises(AssertionRejected, match="scope that is asked for") as caught:
+        trial.send(tenant, trial.prepare(tenant, *login), scopes=["admin_classic"])
+    assert caught.value.status == 400
+    store, _ = login
+    made = qk.provision(tenant, store, name="trial for users", scopes=["user_default"], impersonation=True)
+    me = tenant.users.me()
+    for user in (UserLookup("userId", me.id), UserLookup("subject", me.subject)):
+        token = trial.send(tenant, trial.prepare(tenant, store, made.client_id), user=user)
+        assert tenant.with_credential(trial.HeldToken(token, client_id=made.client_id)).users.me().id == me.id
+    with pytest.raises(AssertionRejected) as caught:
+        trial.send(tenant, trial.prepare(tenant, store, made.client_id), user=UserLookup("userId", "nobody"))
+    assert caught.value.status == 400
+
+
+@sandboxed
+def test_a_held_token_is_never_renewed(tenant, login):
+    _, client_id = login
+    token = trial.send(tenant, trial.prepare(tenant, *login))
+    held = trial.HeldToken(token, client_id=client_id)
+    caller = tenant.with_credential(held)
+    assert caller.raw("get", "v1/users/me").status == 200
+    trial.revoke(tenant, token)
+    sent = []
+    unsubscribe = tenant.subscribe(lambda exchange: sent.append(exchange.status))
+    with pytest.raises(TenantAuthError) as caught:
+        caller.raw("get", "v1/users/me")
+    unsubscribe()
+    assert (caught.value.status, sent) == (401, [401])
+    assert client_id in repr(held)
+    assert find_canaries(repr(held) + repr(caller) + held.describe(), [token.reveal()]) == []
+
+
+def test_an_assertion_is_not_sent_again_when_the_tenant_may_have_seen_it(client_keys, clock):
+    """A second time its `jti` would be refused, and the refusal would hide what happened to the first."""
+    wire = Wire(httpx.Response(503))
+    with qk.QlikTenant(
+        "https://acme.eu.qlikcloud.com", credential=qk.ApiKey("x" * 20), transport=wire, clock=clock
+    ) as tenant:
+        prepared = trial.Prepared(
+            client_id="c1",
+            token_url=tenant.token_url,
+            fault="",
+            header={"kid": "k"},
+            claims={},
+            assertion=Secret("a.b.c"),
+        )
+        with pytest.raises(TenantUnavailable):
+            trial.send(tenant, prepared)
+        assert len(wire.sent) == 1
+        wire.replies = [
+            httpx.Response(429, headers={"retry-after": "3"}),
+            httpx.Response(200, json={"access_token": "t" * 20, "token_type": "Bearer", "expires_in": 60}),
+        ]
+        assert trial.send(tenant, prepared).lifetime == 60
+        assert [sent.form["client_assertion"] for sent in wire.sent[1:]] == ["a.b.c", "a.b.c"]
+
+
+def test_each_member_is_explained():
+    header = {"alg": "ES384", "kid": "2026-11-25_x", "typ": "JWT"}
+    claims = {"iss": "c", "sub": "c", "aud": "https://a/oauth/token", "jti": "j", "iat": 1800000000, "exp": 1800000120}
+    explained = {each.name: each for each in trial.explain(header, claims)}
+    assert [*explained] == [*header, *claims]
+    assert all(each.meaning and each.rule for each in explained.values())
+    assert "no slash at the end" in explained["aud"].rule
+    assert "300 s" in explained["exp"].rule
+    assert "Here: 120 s." in explained["exp"].rule
+    assert "60 s back" in explained["iat"].rule
+    assert explained["iat"].value == "1800000000 (2027-01-15 08:00:00 UTC)"
+    [odd] = trial.explain({}, {"odd": ["x"]})
+    assert (odd.value, odd.rule) == ('["x"]', "")
+    assert "Not a member" in odd.meaning
+
+
+@pytest.mark.parametrize("value", [True, None, "1800000000", -1, 1e300, float("nan"), float("inf"), []])
+def test_what_is_no_moment_has_no_words(value):
+    assert trial.moment_in_words(value) == ""
+
+
+def token_of(text):
+    return Token(
+        secret=Secret(text),
+        scope="",
+        expires_at=datetime.now(UTC),
+        lifetime=1.0,
+        lifetime_known=True,
+        token_type="Bearer",
+    )
+
+
+def part(document):
+    return base64.urlsafe_b64encode(json.dumps(document).encode()).rstrip(b"=").decode()
+
+
+def test_the_parts_of_a_token_that_is_a_jwt():
+    claims = {"subType": "user", "purpose": "access", "jti": "j", "iat": 1, "exp": 2, "iss": "qlik.api"}
+    signature = "c2lnbmF0dXJlLWNhbmFyeS1zaWduYXR1cmU"
+    parts = trial.token_parts(token_of(f"{part({'alg': 'ES384'})}.{part(claims)}.{signature}"))
+    assert parts == {"header": {"alg": "ES384"}, "claims": claims}
+    assert signature not in repr(parts)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "opaque-token-0123456789",
+        "a.b.c",
+        "a.b",
+        "..",
+        f"{part({})}.{part([])}.x",
+        f"{part('x')}.{part({})}.x",
+        f"{part({})}.{part({})}.x.y",
+        f"{base64.urlsafe_b64encode(b'[' * 5000).decode()}.{part({})}.x",
+        f"{base64.urlsafe_b64encode(bytes(range(200, 230))).decode()}.{part({})}.x",
+    ],
+)
+def test_a_token_that_is_no_jwt_has_no_parts(text):
+    assert trial.token_parts(token_of(text)) is None

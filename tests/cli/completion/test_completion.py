@@ -1,0 +1,159 @@
+"""Completion in a real bash, by the script that the program itself prints; for other shells, what they are told.
+
+A client's name is somebody else's text: what is offered is one word on the line, and runs nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fixtures.canaries import find_canaries
+from fixtures.support import made_client, write_contexts
+
+import qlik_keys as qk
+
+pytestmark = pytest.mark.openbao
+SCRIPT = """
+eval "$(qlik-keys --show-completion)" || exit 9
+COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); COMPREPLY=()
+_qlik_keys_completion qlik-keys
+"""
+PRINTED = """printf '%s\\n' "${{COMPREPLY[@]}}"\n"""
+# The one offer is put on a line, and the line is run, as Tab and Enter do.
+RUN = """eval "qlik-keys user me -q --client ${{COMPREPLY[0]}}"\n"""
+WITH_BLANKS, DOLLAR, BACKTICK, QUOTES, DASH = (
+    "blanks in  it",
+    "dollar $(touch pwned)",
+    "back`touch pwned`tick",
+    "quo'te \"s",
+    "--dash",
+)
+
+
+@pytest.fixture(scope="module")
+def box():
+    """A sandbox of its own: every client of its Vault is offered, and the first hundred alone."""
+    with qk.sandbox.start() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def made(box):
+    with contextlib.ExitStack() as stack:
+        for name in (WITH_BLANKS, DOLLAR, BACKTICK, QUOTES, DASH, "colon:ed"):
+            stack.enter_context(made_client(box, name))
+        yield stack.enter_context(made_client(box, "completed"))
+
+
+@pytest.fixture
+def in_bash(settings, tmp_path):
+    environment = {**settings, "PATH": f"{Path(sys.executable).parent}:{settings['PATH']}"}
+
+    def run(words, then=PRINTED, **more):
+        done = subprocess.run(
+            ["bash", "--norc", "-c", (SCRIPT + then).format(words=words)],
+            env={**environment, **more},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert not (tmp_path / "pwned").exists()
+        return done
+
+    return run
+
+
+@pytest.fixture
+def contexts(box, tmp_path):
+    write_contexts(tmp_path, box)
+
+
+@pytest.mark.parametrize(
+    ("words", "some", "none"),
+    [
+        ("qlik-keys ''", {"demo", "provision", "raw", "doctor"}, set()),
+        ("qlik-keys oauth-client cl", {"client-secret"}, {"ls"}),
+        ("qlik-keys raw get v1/users/me --ret", {"--retry"}, {"--raw"}),
+        ("qlik-keys token --client comp", {"completed"}, set()),
+        ("qlik-keys rotate comp", {"completed"}, set()),
+        ("qlik-keys user me --context p", {"practice"}, {"elsewhere"}),
+        ("qlik-keys context use ''", {"practice", "elsewhere"}, set()),
+        ("qlik-keys user me --client '='", {"completed"}, set()),
+        ("qlik-keys user me --client '=' comp", {"completed"}, {"--client=completed"}),
+        ("qlik-keys oauth-client get --", {"--context", "--help"}, {"--insecure"}),
+        ("qlik-keys user me --client bla", {f"'{WITH_BLANKS}'"}, set()),
+        ("qlik-keys user me --client dollar", {f"'{DOLLAR}'"}, {DOLLAR}),
+        ("qlik-keys user me --client quo", {"""'quo'"'"'te "s'"""}, set()),
+        ("qlik-keys user me --client '\"bla'", {f'"{WITH_BLANKS}"'}, set()),
+        ("qlik-keys user me --client '\"dollar'", set(), {DOLLAR, f'"{DOLLAR}"', f"'{DOLLAR}'"}),
+        ("qlik-keys rotate ''", {"completed", "colon:ed"}, {DASH}),
+        ("qlik-keys --context practice us", {"user"}, {"raw"}),
+        ("qlik-keys --json user l", {"ls"}, {"me"}),
+        ("qlik-keys user --json l", {"ls"}, {"me"}),
+        ("qlik-keys --context p", {"practice"}, {"elsewhere"}),
+        ("qlik-keys -c practice --client comp", {"completed"}, set()),
+        ("qlik-keys --con", {"--context"}, {"--client"}),
+        ("qlik-keys --ver", {"--version"}, set()),
+        ("qlik-keys --context practice rotate comp", {"completed"}, set()),
+    ],
+)
+@pytest.mark.usefixtures("made", "contexts")
+def test_in_bash(words, some, none, in_bash, box):
+    done = in_bash(words)
+    found = {*done.stdout.splitlines()}
+    assert some <= found
+    assert not none & found
+    assert find_canaries(done.stdout + done.stderr, [box.api_key, box.vault_token]) == []
+
+
+@pytest.mark.parametrize("beginning", ["bla", "dollar", "back", "quo", "\\'bla", "\\'dollar"])
+@pytest.mark.usefixtures("made")
+def test_what_bash_puts_on_the_line_is_that_client_and_runs_nothing(beginning, in_bash):
+    assert re.fullmatch("[0-9a-f]{24}\n", in_bash(f"qlik-keys user me --client {beginning}", RUN).stdout)
+
+
+@pytest.mark.usefixtures("made")
+def test_the_place_that_was_typed_before_counts(in_bash, contexts, box):
+    nowhere = {"QLIK_TENANT_URL": "https://elsewhere.eu.qlikcloud.com"}
+    for place in ("", f"-s {box.tenant_url}", "--context practice"):
+        done = in_bash(f"qlik-keys user me {place} --client comp", **nowhere)
+        assert done.stdout.splitlines() == (["completed"] if place else [""])
+
+
+def asked(qlik_keys, shell, line, **more):
+    ended = qlik_keys(_QLIK_KEYS_COMPLETE=f"complete_{shell}", _TYPER_COMPLETE_ARGS=line, **more)
+    assert ended.err == ""
+    return ended
+
+
+@pytest.mark.usefixtures("made")
+def test_zsh_evaluates_nothing_of_a_stranger(qlik_keys):
+    told = asked(qlik_keys, "zsh", "qlik-keys user me --client ").out
+    assert told.startswith("_arguments '*: :((")
+    assert '"completed"' in told
+    assert '"colon\\\\:ed"' in told
+    inside = told.strip().removeprefix("_arguments '*: :((").removesuffix("))'")
+    assert not {*"$`'"} & {*inside}
+    for name in ("blanks", "dollar", "back", "quo", "dash"):
+        assert name not in told
+    assert '"--client=completed"' in asked(qlik_keys, "zsh", "qlik-keys user me --client=com").out
+    assert '"raw":"Any call to the tenant' in asked(qlik_keys, "zsh", "qlik-keys ra").out
+    assert asked(qlik_keys, "zsh", "qlik-keys user me --client 'no such").out == "_files\n"
+
+
+@pytest.mark.usefixtures("made")
+def test_fish_quotes_by_itself_and_powershell_does_not(qlik_keys):
+    line = "qlik-keys user me --client "
+    told = asked(qlik_keys, "fish", line, _TYPER_COMPLETE_FISH_ACTION="get-args").out.splitlines()
+    assert {"completed", WITH_BLANKS, DOLLAR} <= {*told}
+    assert asked(qlik_keys, "fish", line, _TYPER_COMPLETE_FISH_ACTION="is-args").code == 0
+    assert asked(qlik_keys, "fish", "qlik-keys raw get v1", _TYPER_COMPLETE_FISH_ACTION="is-args").code == 1
+    told = asked(qlik_keys, "powershell", line).out.splitlines()
+    assert {each.partition(":::")[0] for each in told} == {"completed", "colon:ed"}

@@ -1,0 +1,291 @@
+"""What goes in and comes out: streams that are closed or full, answers of any shape, bytes, interrupts, bodies."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+from fixtures.cli_terminal import PROGRAM
+from fixtures.loopback import HANG, Loopback, Reply
+
+SHAPES = {
+    "/api/v1/empty-row": [{}],
+    "/api/v1/rows-of-objects": {"data": [{"a": {"b": 1}}, {"a": {"b": 2}}]},
+    "/api/v1/ids": {"data": [{"id": "a\nb"}, {"name": "\x1b[31mred"}, {"id": "\ud800"}, {"id": 7}]},
+    "/api/v1/wide": {
+        "data": [
+            {"id": "1" * 24, "name": "日本語の名前", "note": "n" * 70, "short": "x"},
+            {"id": "2" * 24, "name": "e\u0301te\u0301", "note": "", "short": "y"},
+        ]
+    },
+    "/api/v1/pages": {"data": [{"id": "1"}], "links": {"next": {"href": "?next=2"}}},
+}
+
+
+def nested(depth):
+    return b'{"a":' * depth + b"1" + b"}" * depth
+
+
+@pytest.fixture
+def tenant(settings):
+    """A tenant that answers with `SHAPES`, and else with the request; the settings lead to it."""
+
+    def answer(call):
+        if call.path.startswith("/api/v1/deep"):
+            return Reply(body=nested(int(call.path.removeprefix("/api/v1/deep"))))
+        if call.path == "/api/v1/oauth-clients":
+            return Reply(body=SHAPES["/api/v1/pages"])
+        seen = {"target": call.target, "body": call.body.decode(), "headers": call.headers}
+        return Reply(body=SHAPES.get(call.path, seen))
+
+    with Loopback(answer) as tenant:
+        settings["QLIK_TENANT_URL"] = tenant.url
+        yield tenant
+
+
+def in_bash(settings, words, **more):
+    """Run a line of bash in which `q` is `qlik-keys`."""
+    script = 'q() { "${PROGRAM[@]}" "$@"; }; PROGRAM=("$1" "$2" "$3" "$4" "$5"); '
+    assert len(PROGRAM) == 5
+    return subprocess.run(
+        ["bash", "-c", script + words, "bash", *PROGRAM],
+        env={**settings, **more},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "words", ["user me >&-", "user me <&-", "user me --json >&-", "user me >&- 2>&-", "--help >&-"]
+)
+@pytest.mark.usefixtures("tenant")
+def test_a_stream_that_is_closed_is_nobody(words, settings):
+    done = in_bash(settings, f"q {words}")
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_nobody_can_be_asked_through_a_closed_stream(settings, tenant):
+    for words in ("oauth-client rm x", "delete x"):
+        done = in_bash(settings, f"q {words} <&-")
+        assert (done.returncode, b"confirm" in done.stderr, tenant.calls) == (2, True, [])
+
+
+@pytest.mark.parametrize(
+    "words", ["user me", "raw get v1/ids -q", "user me --raw", "--help", "context ls", "--show-completion"]
+)
+@pytest.mark.usefixtures("tenant")
+def test_a_full_disk_is_told_in_a_line(words, settings):
+    done = in_bash(settings, f"q {words} > /dev/full")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0] == b"Error: The output cannot be written (No space left on device)."
+    assert b"Traceback" not in done.stderr
+    assert in_bash(settings, f"q {words} > /dev/full 2> /dev/full").returncode == 1
+
+
+@pytest.mark.usefixtures("tenant")
+def test_a_full_disk_is_told_as_json(settings):
+    done = in_bash(settings, "q user me --json > /dev/full")
+    assert (done.returncode, json.loads(done.stderr)["outcome"]) == (1, "unknown")
+
+
+def test_what_is_no_text_is_wrong_usage(settings, tenant):
+    done = in_bash(settings, r"q raw get $'v1/\xff'")
+    assert (done.returncode, done.stderr) == (2, b"Error: Word 3 of the command is not text in UTF-8.\n")
+    done = in_bash(settings, r"q raw get --json $'v1/\xff'")
+    assert (done.returncode, json.loads(done.stderr)["error"]) == (2, "Usage")
+    assert tenant.calls == []
+
+
+@pytest.mark.usefixtures("tenant")
+def test_any_shape_is_shown_on_a_terminal(terminal, qlik_keys):
+    assert terminal("raw", "get", "v1/empty-row").out == "{}\n"
+    assert terminal("raw", "get", "v1/rows-of-objects").out.splitlines() == ['{"a": {"b": 1}}', '{"a": {"b": 2}}']
+    for words in (("v1/deep600",), ("v1/deep600", "--json"), ("v1/deep900",), ("v1/deep3000",)):
+        for run in (terminal, qlik_keys):
+            ended = run("raw", "get", *words)
+            assert "Traceback" not in ended.err
+            assert (ended.code, bool(ended.out)) in {(0, True), (1, False)}
+            if ended.code:
+                assert "--raw" in ended.err or "Take it raw" in ended.err
+    assert qlik_keys("raw", "get", "v1/deep3000", "--raw").out.encode() == nested(3000)
+
+
+@pytest.mark.usefixtures("tenant")
+def test_a_table_is_as_wide_as_the_terminal_and_cut_where_nobody_copies(terminal, qlik_keys):
+    def lines(columns):
+        return terminal("raw", "get", "v1/wide", columns=columns).out.splitlines()
+
+    one, two = "1" * 24, "2" * 24
+    assert lines(400) == [
+        f"id{' ' * 22}  name          note{' ' * 66}  short",
+        f"{'-' * 24}  {'-' * 12}  {'-' * 70}  -----",
+        f"{one}  日本語の名前  {'n' * 70}  x",
+        f"{two}  e\u0301te\u0301           {' ' * 70}  y",
+    ]
+    assert lines(80)[2] == f"{one}  日本語の名前  {'n' * 32}…  x"
+    assert lines(20)[2:] == [one, two, "", "No room for: name, note, short. --json has all."]
+    assert json.loads(qlik_keys("raw", "get", "v1/wide").out) == SHAPES["/api/v1/wide"]["data"]
+
+
+@pytest.mark.usefixtures("tenant")
+def test_ids_are_a_line_each_whatever_is_in_them(qlik_keys):
+    assert qlik_keys("raw", "get", "v1/ids", "-q").out.splitlines() == ["a\\nb", "\\x1b[31mred", "\\ud800", "7"]
+
+
+@pytest.mark.usefixtures("tenant")
+def test_the_first_page_unmodified_says_that_there_are_more(qlik_keys):
+    for more, told in (((), True), (("--limit", "101"), True), (("--limit", "1"), False)):
+        ended = qlik_keys("oauth-client", "ls", "--raw", *more)
+        assert json.loads(ended.out) == SHAPES["/api/v1/pages"]
+        assert ("there are more" in ended.err) == told
+
+
+@pytest.mark.usefixtures("tenant")
+def test_raw_prints_the_list_of_a_page_and_says_that_there_are_more(qlik_keys):
+    ended = qlik_keys("raw", "get", "v1/pages")
+    assert json.loads(ended.out) == SHAPES["/api/v1/pages"]["data"]
+    assert ended.err == "Note: there are more; the cursor in links.next (--raw) goes into --query next=…\n"
+    assert qlik_keys("raw", "get", "v1/pages", "--json").err == ""
+    whole = qlik_keys("raw", "get", "v1/pages", "--raw")
+    assert (json.loads(whole.out), whole.err) == (SHAPES["/api/v1/pages"], "")
+
+
+@pytest.mark.parametrize(
+    ("words", "target"),
+    [
+        (("--query", "a=1", "--query", "a=2"), "?a=1&a=2"),
+        (("--query", "a=1,b=2"), "?a=1&b=2"),
+        (("--query", "a=1,2"), "?a=1%2C2"),
+        (("--query", 'filter=name eq "x,y=1",limit=2'), "?filter=name+eq+%22x%2Cy%3D1%22&limit=2"),
+        (("--query", '"a=1,b=2",c=3'), "?a=1%2Cb%3D2&c=3"),
+        (("--query", "a=it's,b=2"), "?a=it%27s%2Cb%3D2"),
+        (("--query", "limit=1,next=a%2Fb%3D%3D"), "?limit=1&next=a%2Fb%3D%3D"),
+    ],
+)
+@pytest.mark.usefixtures("tenant")
+def test_fields_of_a_query(words, target, qlik_keys):
+    assert json.loads(qlik_keys("raw", "get", "v1/x", *words).out)["target"] == f"/api/v1/x{target}"
+
+
+@pytest.mark.parametrize(
+    ("body", "sent"),
+    [("null", "null"), (" 0 ", "0"), ('"x"', '"x"'), ("\ufeff{}", "{}"), ("", ""), ("  ", "")],
+)
+@pytest.mark.usefixtures("tenant")
+def test_bodies(body, sent, qlik_keys, tmp_path):
+    file = tmp_path / "body.json"
+    file.write_text(body, encoding="utf-8")
+    for words in (("--body", body), ("--body-file", str(file)), ("--body-file", "-")):
+        ended = qlik_keys("raw", "post", "v1/x", *words, stdin=body if words[-1] == "-" else "")
+        assert json.loads(ended.out)["body"] == sent
+
+
+@pytest.mark.parametrize("body", ["NaN", '{"a": -Infinity}', "{'a': 1}", "[" * 5000])
+def test_no_bodies(body, qlik_keys, tmp_path, tenant):
+    file = tmp_path / "body.json"
+    file.write_text(body)
+    for words, hint in ((("--body", body), "a shell takes"), (("--body-file", str(file)), "what is in it")):
+        ended = qlik_keys("raw", "post", "v1/x", *words)
+        assert (ended.code, "no JSON" in ended.err, hint in ended.err) == (1, True, True)
+    assert tenant.calls == []
+
+
+@pytest.mark.usefixtures("tenant")
+def test_a_header_replaces_ours(qlik_keys):
+    ended = qlik_keys("raw", "patch", "v1/x", "--body", "[]", "--headers", "Content-Type=application/json-patch+json")
+    sent = {name.lower(): value for name, value in json.loads(ended.out)["headers"].items()}
+    assert sent["content-type"] == "application/json-patch+json"
+
+
+def test_an_interrupt_is_told_in_a_line_or_as_json(settings):
+    for more in ((), ("--json",)):
+        started = []
+
+        def interrupt(_, started=started):
+            started[0].send_signal(signal.SIGINT)
+            return HANG
+
+        with Loopback(interrupt) as slow:
+            started.append(
+                subprocess.Popen(
+                    [*PROGRAM, "raw", "get", "v1/x", *more],
+                    env={**settings, "QLIK_TENANT_URL": slow.url},
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            err = started[0].communicate(timeout=60)[1]
+        assert started[0].returncode == 1
+        assert len(err.splitlines()) == 1
+        assert (json.loads(err)["error"] == "Interrupted") if more else err.startswith("Interrupted.")
+
+
+@pytest.mark.parametrize("module", ["qlik_keys.cli.app", "typer", "qlik_keys.cli.options.base", "httpx"])
+def test_an_interrupt_while_the_program_is_loaded_is_told_in_a_line(module, settings):
+    hook = f"""
+import signal, sys
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            sys.meta_path.remove(self)
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+"""
+    program = [*PROGRAM[:-1], hook + PROGRAM[-1]]
+    done = subprocess.run(
+        [*program, "user", "me"], env=settings, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert done.stderr.startswith("Interrupted.")
+
+
+@pytest.mark.parametrize(
+    ("more", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)]
+)
+def test_colours_are_left_out_where_they_are_not_wanted(more, coloured, settings):
+    import pty
+
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([*PROGRAM, "context", "get"], env={**settings, "TERM": "xterm", **more}, stderr=theirs)
+    assert process.wait(60) == 1
+    os.close(theirs)
+    told = os.read(ours, 65_536)
+    os.close(ours)
+    assert (b"\x1b[" in told) == coloured
+    assert b"Error: " in told
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)], ids=["words", "json"])
+def test_an_interrupt_between_an_effect_and_its_output_tells_what_was_made(settings, more):
+    # More than a pipe holds: the program waits for its reader in the middle of the output.
+    made = {"id": "made-4711", "note": "n" * 300_000}
+    with Loopback(lambda _: Reply(status=201, body=made)) as tenant:
+        started = subprocess.Popen(
+            [*PROGRAM, "raw", "post", "v1/things", "--body", "{}", *more],
+            env={**settings, "QLIK_TENANT_URL": tenant.url},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert started.stdout.read(1)
+        started.send_signal(signal.SIGINT)
+        err = started.communicate(timeout=60)[1]
+    assert started.returncode == 1
+    told = json.loads(err) if more else {"message": err, "outcome": "applied", "error": "Interrupted"}
+    assert "POST v1/things (id made-4711)" in told["message"]
+    assert (told["error"], told["outcome"]) == ("Interrupted", "applied")
+
+
+@pytest.mark.parametrize(("method", "outcome"), [("post", "unknown"), ("patch", "unknown"), ("get", "not_applied")])
+def test_an_answer_to_a_change_that_is_no_json_says_that_it_took_effect(settings, qlik_keys, method, outcome):
+    with Loopback(lambda _: Reply(status=201, body=b"<html>Created</html>")) as tenant:
+        settings["QLIK_TENANT_URL"] = tenant.url
+        ended = qlik_keys("raw", method, "v1/things", *(() if method == "get" else ("--body", "{}")), "--json")
+    told = json.loads(ended.err)
+    assert (ended.code, told["outcome"]) == (1, outcome)
+    assert ("it took effect" in told["hint"]) == (method != "get")
+    assert (f"{method.upper()} v1/things was answered with 201" in told["hint"]) == (method != "get")

@@ -1,0 +1,203 @@
+"""Both doors of the sandbox tenant: what they let through, what they log, and that nothing makes them fail."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+
+import httpx
+import pytest
+from fixtures.canaries import find_canaries
+from fixtures.sandbox_client import CLIENTS, Knock, serving
+from fixtures.support import ManualClock
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qlik_keys.sandbox.simulator.messages import Request, strict_json
+from qlik_keys.sandbox.simulator.tenant import SandboxTenant
+
+BASE = "https://acme.eu.qlikcloud.com"
+
+
+@pytest.fixture
+def controlled():
+    """The HTTP door with its controls, and their token."""
+    with (
+        serving(lambda address: SandboxTenant(address, clock=ManualClock()), control_token="the-control-token") as (
+            tenant,
+            address,
+        ),
+        httpx.Client(base_url=address, timeout=30) as http,
+    ):
+        yield Knock(tenant, http, tenant.clock), {"authorization": "Bearer the-control-token"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://other.eu.qlikcloud.com/api/v1/users/me",
+        "http://acme.eu.qlikcloud.com/api/v1/users/me",
+        "https://acme.eu.qlikcloud.com:444/api/v1/users/me",
+    ],
+)
+def test_the_synchronous_door_answers_for_its_own_origin_alone(knock, url):
+    with pytest.raises(httpx.ConnectError):
+        knock.http.get(url)
+    assert knock.tenant.requests() == []
+
+
+@pytest.mark.parametrize("door", ["knock", "http_knock"])
+def test_every_answer_says_that_it_is_a_sandbox(request, door):
+    knock = request.getfixturevalue(door)
+    answers = [knock.call("GET"), knock.http.get("/nowhere"), knock.create(description="d" * 300_000)]
+    assert [answer.status_code for answer in answers] == [200, 404, 413]
+    assert {answer.headers["x-qlik-keys-sandbox"] for answer in answers} == {"true"}
+
+
+@pytest.mark.parametrize("door", ["knock", "http_knock"])
+def test_neither_log_holds_a_secret(request, door, client_keys, caplog):
+    knock = request.getfixturevalue(door)
+    caplog.set_level(logging.DEBUG)
+    client = knock.client(client_keys["ES384"], allowedAuthMethods=["private_key_jwt", "client_secret"])
+    assertion = knock.assertion(client)
+    token = knock.log_in(client).json()["access_token"]
+    knock.get_token(client.client_id, client_secret=client.secret)
+    knock.http.get(f"/api/v1/{token}")
+    knock.http.request("REVEAL", f"/oauth/token?client_secret={client.secret}&assertion={assertion}")
+    knock.call("GET", f"?filter=x&{client.secret}=1&api_key={knock.tenant.api_key}")
+    with caplog.at_level(logging.DEBUG):
+        log = json.dumps([str(entry) for entry in knock.tenant.requests()])
+        own = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("qlik_keys"))
+    assert "filter" in log
+    assert "GET ••• 404" in own
+    assert "••• /oauth/token 405" in own
+    assert find_canaries(log + own, [client.secret, token, assertion, knock.tenant.api_key]) == []
+
+
+def test_the_http_door_drops_half_a_request(http_knock):
+    before = len(http_knock.tenant.requests())
+    address = http_knock.http.base_url
+    with socket.create_connection((address.host, address.port), timeout=30) as half:
+        half.sendall(b"POST /oauth/token HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\ngrant_type=")
+        half.shutdown(socket.SHUT_WR)
+        half.recv(1)
+    assert http_knock.call("GET", "?limit=1").status_code == 200
+    assert len(http_knock.tenant.requests()) == before + 1
+
+
+class TestControls:
+    def test_without_a_token_there_are_none(self, http_knock):
+        answer = http_knock.http.get("/__sandbox__/settings", headers=http_knock.admin)
+        assert answer.status_code == 404
+
+    @pytest.mark.parametrize("credential", ["", "Bearer x", "the-control-token", "Basic the-control-token"])
+    def test_they_need_their_token(self, controlled, credential):
+        knock, _ = controlled
+        for credentials in ({"authorization": credential}, knock.admin):
+            answer = knock.http.put("/__sandbox__/settings", json={"latency_seconds": 60}, headers=credentials)
+            assert answer.status_code == 401
+        assert knock.tenant.settings.latency_seconds == 0
+
+    def test_settings_are_read_and_turned(self, controlled):
+        knock, token = controlled
+        turned = knock.http.put("/__sandbox__/settings", json={"fail_next": [{"fault": 500}]}, headers=token).json()
+        assert turned == knock.http.get("/__sandbox__/settings", headers=token).json()
+        assert turned["fail_next"][0]["fault"] == 500
+        assert [knock.call("GET").status_code for _ in range(2)] == [500, 200]
+
+    @pytest.mark.parametrize("body", [b"[]", b"{", b'{"latency": 1}', b'{"fail_next": 5}', b'{"latency_seconds": "1"}'])
+    def test_a_wrong_setting_is_refused(self, controlled, body):
+        knock, token = controlled
+        headers = {**token, "content-type": "application/json"}
+        assert knock.http.put("/__sandbox__/settings", content=body, headers=headers).status_code == 400
+
+    def test_the_request_log_is_read_and_emptied(self, controlled):
+        knock, token = controlled
+        knock.call("GET", "?limit=1")
+        (entry,) = knock.http.get("/__sandbox__/requests", headers=token).json()
+        assert (entry["method"], entry["path"], entry["query"], entry["tier"]) == ("GET", CLIENTS, {"limit": "1"}, 1)
+        assert knock.http.delete("/__sandbox__/requests", headers=token).status_code == 204
+        assert knock.http.get("/__sandbox__/requests", headers=token).json() == []
+
+    def test_clients_are_seeded(self, controlled):
+        knock, token = controlled
+        assert knock.http.post("/__sandbox__/seed", json={"clients": 30}, headers=token).status_code == 204
+        assert knock.call("GET", "?totalResults=true").json()["totalResults"] == 30
+        for count in (-1, True, "1", 100_001, None):
+            assert knock.http.post("/__sandbox__/seed", json={"clients": count}, headers=token).status_code == 400
+
+    def test_users_and_clients_come_and_go(self, controlled):
+        knock, token = controlled
+        person = {"name": "n", "subject": "s"}
+        made = knock.http.post("/__sandbox__/users", json=person, headers=token).json()
+        somebody = {"headers": {"authorization": f"Bearer {made['apiKey']}"}, "follow_redirects": True}
+        client = knock.client()
+        switches = [f"users/{made['id']}", f"clients/{client.client_id}"]
+        for what, expected in (("disable", (403, 401)), ("enable", (200, 200))):
+            for switch in switches:
+                assert knock.http.post(f"/__sandbox__/{switch}/{what}", headers=token).status_code == 204
+            me = knock.http.get("/api/v1/users/me", **somebody)
+            got = knock.get_token(client.client_id, client_secret=client.secret)
+            assert (me.status_code, got.status_code) == expected
+
+    @pytest.mark.parametrize(
+        ("method", "path", "body", "status"),
+        [
+            ("GET", "nothing", None, 404),
+            ("POST", "settings", {}, 404),
+            ("POST", "users/x/disable", None, 404),
+            ("POST", "clients/x/disable", None, 404),
+            ("POST", "users/x/forget", None, 404),
+            ("POST", "users", {"name": "n"}, 400),
+            ("POST", "users", {"name": "n", "subject": "s", "roles": "TenantAdmin"}, 400),
+        ],
+    )
+    def test_what_is_no_control_is_refused(self, controlled, method, path, body, status):
+        knock, token = controlled
+        answer = knock.http.request(method, f"/__sandbox__/{path}", json=body, headers=token)
+        assert answer.status_code == status
+
+
+ADMIN_KEY = "k" * 40
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner, max_size=4),
+    max_leaves=12,
+)
+FIELDS = ("appType", "clientName", "allowedScopes", "publicKeys", "connectionConfig", "grant_type", "client_id", "op")
+BODIES = (
+    st.binary(max_size=60)
+    | JSON.map(lambda document: json.dumps(document).encode())
+    | st.dictionaries(st.sampled_from(FIELDS), JSON).map(lambda document: json.dumps(document).encode())
+)
+PATHS = st.sampled_from(
+    [
+        "/oauth/token",
+        "/oauth/revoke",
+        "/api/v1/users/me",
+        CLIENTS,
+        f"{CLIENTS}/{'0' * 32}",
+        f"{CLIENTS}/{'0' * 32}/connection-configs/me",
+        "/.well-known/oauth-authorization-server",
+    ]
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    method=st.sampled_from(["GET", "POST", "PATCH", "DELETE", "PUT"]),
+    path=PATHS | st.text(max_size=20),
+    query=st.just("") | st.text(max_size=30),
+    content_type=st.sampled_from(["application/json", "application/x-www-form-urlencoded", "text/plain", ""]),
+    credential=st.sampled_from([f"Bearer {ADMIN_KEY}", "Basic eDp5", "Bearer x", ""]) | st.text(max_size=20),
+    body=BODIES,
+)
+def test_whatever_comes_in_gets_an_answer_in_order(*, method, path, query, content_type, credential, body):
+    tenant = SandboxTenant(BASE, api_key=ADMIN_KEY, clock=ManualClock())
+    headers = (("content-type", content_type), ("authorization", credential))
+    answer = tenant.handle(Request(method=method, path=path, query=query, headers=headers, body=body))
+    assert 200 <= answer.status < 500
+    if answer.status >= 400:
+        assert strict_json(answer.body).keys() == {"errors", "traceId"}
+    assert tenant.requests()[-1].status == answer.status

@@ -1,0 +1,322 @@
+"""Every call of the contract's tables: what goes over the wire, and what is made of the answer."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from fixtures.canaries import find_canaries
+from fixtures.scripted_transport import Wire
+
+from qlik_keys import errors
+from qlik_keys.tenant import ApiKey, NewOAuthClient, PatchOperation, QlikTenant, RegisteredKey, both, eq
+
+URL = "https://acme.eu.qlikcloud.com"
+CLIENTS = "/api/v1/oauth-clients"
+
+
+@pytest.fixture
+def tenant_on(clock):
+    def make(*replies):
+        wire = Wire(*replies)
+        return QlikTenant(URL, credential=ApiKey("the-api-key"), transport=wire, clock=clock), wire
+
+    return make
+
+
+def page(*ids, next_href=None, **more):
+    links = {"self": {"href": URL + CLIENTS}, **({"next": {"href": next_href}} if next_href else {})}
+    return httpx.Response(200, json={"data": [{"clientId": id_} for id_ in ids], "links": links, **more})
+
+
+def test_all_pages_of_a_listing_are_yielded_lazily_and_each_client_once(tenant_on):
+    tenant, wire = tenant_on(
+        page("a", "b", next_href=f"{URL}{CLIENTS}?limit=100&next=p%2B2%3D", totalResults=4),
+        page("b", "c", next_href=f"{CLIENTS}?next=p3"),
+        page(next_href="?next=p4"),
+        page("d"),
+    )
+    listing = tenant.oauth_clients.iterate(eq("clientName", "x"), sort="-createdAt")
+    assert wire.sent == []
+    assert [client.client_id for client in listing] == ["a", "b", "c", "d"]
+    asked = [dict(httpx.URL(sent.url).params) for sent in wire.sent]
+    assert asked == [
+        {"filter": 'clientName eq "x"', "sort": "-createdAt", "limit": "100"},
+        {"limit": "100", "next": "p+2="},
+        {"next": "p3"},
+        {"next": "p4"},
+    ]
+    assert {sent.headers["authorization"] for sent in wire.sent} == {"Bearer the-api-key"}
+
+
+def test_overviews_come_page_by_page_and_each_client_once(tenant_on):
+    tenant, wire = tenant_on(page("a", "b", next_href="?next=p2"), page("b", "c", "c"))
+    pages = tenant.oauth_clients.overviews()
+    assert [client["client_id"] for client in next(pages)] == ["a", "b"]
+    assert len(wire.sent) == 1
+    assert [[client["client_id"] for client in rest] for rest in pages] == [["c"]]
+
+
+@pytest.mark.parametrize("href", [f"{URL}{CLIENTS}?next=same", f"{CLIENTS}?next=same"])
+def test_pages_that_go_in_a_circle_are_noticed(tenant_on, href):
+    tenant, wire = tenant_on(page("a", next_href=href))
+    with pytest.raises(errors.TenantProtocolError, match="circle"):
+        tenant.oauth_clients.list()
+    assert len(wire.sent) == 2
+
+
+@pytest.mark.parametrize(
+    "href",
+    [
+        f"https://evil.example{CLIENTS}?next=1",
+        f"http://acme.eu.qlikcloud.com{CLIENTS}?next=1",
+        f"https://acme.eu.qlikcloud.com:8443{CLIENTS}?next=1",
+        f"//evil.example{CLIENTS}?next=1",
+        f"https://acme.eu.qlikcloud.com@evil.example{CLIENTS}?next=1",
+        f"{URL}/api/v1/users?next=1",
+        "javascript:alert(1)",
+        "https://[::1",
+    ],
+)
+def test_a_next_page_elsewhere_is_not_asked_for(tenant_on, href):
+    tenant, wire = tenant_on(page("a", next_href=href), page("b"))
+    with pytest.raises(errors.TenantProtocolError, match="another address"):
+        tenant.oauth_clients.list()
+    assert len(wire.sent) == 1
+
+
+@pytest.mark.parametrize("size", [0, 101])
+def test_a_page_size_out_of_bounds_is_the_callers_mistake(tenant_on, size):
+    tenant, wire = tenant_on(page())
+    with pytest.raises(ValueError, match="page_size"):
+        tenant.oauth_clients.iterate(page_size=size)
+    assert wire.sent == []
+
+
+@pytest.mark.parametrize("location", ["/api/v1/users/u1", f"{URL}/api/v1/users/u1", "u1"])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_users_me_follows_its_redirect_on_the_same_origin(tenant_on, status, location):
+    user = {"id": "u1", "tenantId": "t1", "subject": "qlikbot\\c1", "clientId": "c1", "created": "2026-01-02T03:04:05Z"}
+    tenant, wire = tenant_on(httpx.Response(status, headers={"location": location}), httpx.Response(200, json=user))
+    me = tenant.users.me()
+    assert (me.id, me.tenant_id, me.subject, me.client_id) == ("u1", "t1", "qlikbot\\c1", "c1")
+    assert me.created_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert wire.paths() == ["GET /api/v1/users/me", "GET /api/v1/users/u1"]
+    assert wire.sent[1].headers["authorization"] == "Bearer the-api-key"
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://evil.example/api/v1/users/u1",
+        "//evil.example/u1",
+        "http://acme.eu.qlikcloud.com/u1",
+        "https://acme.eu.qlikcloud.com:444/u1",
+        "https://[::1",  # no address at all
+    ],
+)
+def test_users_me_is_not_followed_to_another_origin(tenant_on, location):
+    tenant, wire = tenant_on(httpx.Response(302, headers={"location": location}), httpx.Response(200, json={"id": "x"}))
+    with pytest.raises(errors.TenantProtocolError, match="another origin"):
+        tenant.users.me()
+    assert len(wire.sent) == 1
+
+
+@pytest.mark.parametrize("headers", [{"location": "/api/v1/users/me"}, {}])
+def test_users_me_does_not_go_round_and_round(tenant_on, headers):
+    tenant, wire = tenant_on(httpx.Response(302, headers=headers))
+    with pytest.raises(errors.TenantProtocolError, match="round and round"):
+        tenant.users.me()
+    assert len(wire.sent) == 4
+
+
+def test_create_sends_exactly_what_to_json_says_and_returns_the_secret_once(tenant_on, client_keys):
+    new = NewOAuthClient(
+        app_type="web",
+        client_name="etl",
+        allowed_scopes=("apps",),
+        allowed_grant_types=("client_credentials",),
+        allowed_auth_methods=("client_secret", "private_key_jwt"),
+        public_keys=(client_keys["ES384"].public,),
+        consent_method="trusted",
+    )
+    tenant, wire = tenant_on(httpx.Response(201, json={"clientId": "c1", "clientSecret": "the-client-secret"}))
+    created = tenant.oauth_clients.create(new)
+    assert created.client.client_id == "c1"
+    assert created.client_secret.reveal() == "the-client-secret"
+    assert "the-client-secret" not in repr(created)
+    assert wire.sent[0].json == new.to_json()
+    assert new.to_json() == {
+        "appType": "web",
+        "clientName": "etl",
+        "allowedScopes": ["apps"],
+        "allowedGrantTypes": ["client_credentials"],
+        "allowedAuthMethods": ["client_secret", "private_key_jwt"],
+        "publicKeys": [client_keys["ES384"].public.to_dict()],
+        "connectionConfig": {"consentMethod": "trusted"},
+    }
+
+
+def test_create_without_a_secret_has_none(tenant_on):
+    tenant, _ = tenant_on(httpx.Response(201, json={"clientId": "c1"}))
+    assert tenant.oauth_clients.create(NewOAuthClient(app_type="web", client_name="x")).client_secret is None
+
+
+def test_delete_sends_the_header_that_confirms_it(tenant_on):
+    tenant, wire = tenant_on(httpx.Response(204))
+    tenant.oauth_clients.delete("c1")
+    assert wire.paths() == [f"DELETE {CLIENTS}/c1"]
+    assert wire.sent[0].headers["qlik-confirm-delete"] == "c1"
+
+
+def test_patch_sends_rfc_6902_and_returns_a_new_secret(tenant_on, client_keys):
+    tenant, wire = tenant_on(httpx.Response(202, json={"clientSecret": "the-client-secret"}), httpx.Response(204))
+    keys = [client_keys["RS256"].public, RegisteredKey({"kid": "theirs", "x-odd": [1]})]
+    operations = [
+        PatchOperation("add", "/allowedAuthMethods", ["client_secret"]),
+        PatchOperation("replace", "/publicKeys", keys),
+        PatchOperation("remove", "/jwksUri"),
+    ]
+    assert tenant.oauth_clients.patch("c1", operations).reveal() == "the-client-secret"
+    assert wire.sent[0].json == [
+        {"op": "add", "path": "/allowedAuthMethods", "value": ["client_secret"]},
+        {"op": "replace", "path": "/publicKeys", "value": [keys[0].to_dict(), {"kid": "theirs", "x-odd": [1]}]},
+        {"op": "remove", "path": "/jwksUri"},
+    ]
+    assert tenant.oauth_clients.patch("c1", operations) is None
+
+
+def test_secrets_are_made_and_deleted_by_their_hint(tenant_on):
+    made = {"clientId": "c1", "clientSecret": "the-client-secret", "hint": "th/e", "createdAt": "2026-01-02T03:04:05Z"}
+    tenant, wire = tenant_on(httpx.Response(201, json=made), httpx.Response(204))
+    secret = tenant.oauth_clients.create_secret("c1")
+    assert (secret.client_secret.reveal(), secret.hint) == ("the-client-secret", "th/e")
+    assert secret.created_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert "the-client-secret" not in repr(secret)
+    tenant.oauth_clients.delete_secret("c1", secret.hint)
+    assert wire.sent[1].url == f"{URL}{CLIENTS}/c1/client-secrets/th%2Fe"
+
+
+def test_a_sixth_secret_is_a_conflict_with_the_reason(tenant_on):
+    tenant, _ = tenant_on(httpx.Response(409, json={"errors": [{"code": "x", "title": "too many"}]}))
+    with pytest.raises(errors.TenantConflict) as caught:
+        tenant.oauth_clients.create_secret("c1")
+    assert "five" in caught.value.hint
+
+
+def test_consent_is_read_set_and_forgotten(tenant_on):
+    tenant, wire = tenant_on(
+        httpx.Response(200, json={"consentMethod": "required", "status": "active", "deletedByOwner": True}),
+        httpx.Response(204),
+        httpx.Response(204),
+    )
+    config = tenant.oauth_clients.connection_config("c1")
+    assert (config.consent_method, config.status, config.deleted_by_owner) == ("required", "active", True)
+    tenant.oauth_clients.set_consent("c1", "trusted")
+    tenant.oauth_clients.delete_connection_config("c1")
+    path = f"{CLIENTS}/c1/connection-configs/me"
+    assert wire.paths() == [f"GET {path}", f"PATCH {path}", f"DELETE {path}"]
+    assert wire.sent[1].json == [{"op": "replace", "path": "/consentMethod", "value": "trusted"}]
+
+
+def test_publish_returns_when(tenant_on):
+    tenant, wire = tenant_on(httpx.Response(201, json={"publishedAt": "2026-01-02T04:04:05+01:00"}))
+    assert tenant.oauth_clients.publish("c1") == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert wire.paths() == [f"POST {CLIENTS}/c1/actions/publish"]
+
+
+def test_metadata_is_asked_for_without_the_credential(tenant_on):
+    document = {"issuer": "i", "token_endpoint": URL + "/oauth/token", "grant_types_supported": ["client_credentials"]}
+    tenant, wire = tenant_on(httpx.Response(200, json=document))
+    assert tenant.metadata().grant_types_supported == ("client_credentials",)
+    assert wire.paths() == ["GET /.well-known/oauth-authorization-server"]
+    assert "authorization" not in wire.sent[0].headers
+
+
+@pytest.mark.parametrize("client_id", ["../users", "a/b", "a?b=c", "a#b"])
+def test_an_id_cannot_leave_its_place_in_the_path(tenant_on, client_id):
+    tenant, wire = tenant_on(httpx.Response(200, json={"clientId": "x"}))
+    tenant.oauth_clients.get(client_id)
+    assert wire.sent[0].url.startswith(f"{URL}{CLIENTS}/")
+    assert wire.sent[0].url.count("/") == f"{URL}{CLIENTS}/".count("/")
+    assert "?" not in wire.sent[0].url
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (httpx.Response(404, text="no such page"), errors.TenantNotFound),
+        (httpx.Response(403, json={"errors": [{"code": "X", "title": "No"}]}), errors.TenantAuthError),
+        (httpx.Response(200, text="<html>log in</html>"), errors.TenantProtocolError),
+    ],
+    ids=["404", "403", "a page"],
+)
+def test_discovery_tells_the_time_with_any_answer(tenant_on, clock, reply, kind):
+    clock.now = 1_800_000_090.0
+    reply.headers["date"] = "Fri, 15 Jan 2027 08:00:00 GMT"  # 1_800_000_000
+    tenant, wire = tenant_on(reply)
+    seen = tenant.discover()
+    assert (seen.metadata, seen.skew_seconds) == (None, 90.0)
+    assert isinstance(seen.problem, kind)
+    assert "authorization" not in wire.sent[0].headers
+
+
+def test_discovery_without_a_date_and_without_an_answer(tenant_on):
+    document = {"issuer": URL, "token_endpoint": f"{URL}/oauth/token"}
+    tenant, _ = tenant_on(httpx.Response(200, json=document), *[httpx.Response(503)] * 5)
+    seen = tenant.discover()
+    assert (seen.metadata.token_endpoint, seen.problem, seen.skew_seconds) == (f"{URL}/oauth/token", None, None)
+    with pytest.raises(errors.TenantUnavailable):
+        tenant.discover()
+
+
+def test_an_empty_id_is_the_callers_mistake(tenant_on):
+    tenant, wire = tenant_on(httpx.Response(204))
+    with pytest.raises(ValueError, match="client_id"):
+        tenant.oauth_clients.delete("")
+    assert wire.sent == []
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("plain", 'clientName eq "plain"'),
+        ('say "hi"', r'clientName eq "say \"hi\""'),
+        ("back\\slash", r'clientName eq "back\\slash"'),
+        ('" or clientName pr or clientName eq "', r'clientName eq "\" or clientName pr or clientName eq \""'),
+        ("zwei\nZeilen ü", 'clientName eq "zwei\\nZeilen ü"'),
+    ],
+)
+def test_filters_are_escaped(value, expected):
+    assert eq("clientName", value) == expected
+
+
+def test_filters_combine_and_know_what_can_be_filtered():
+    assert both(eq("appType", "web")) == 'appType eq "web"'
+    assert both(eq("appType", "web"), eq("clientId", "a")) == '(appType eq "web") and (clientId eq "a")'
+    with pytest.raises(ValueError, match="description"):
+        eq("description", "x")
+
+
+@pytest.mark.parametrize(("op", "path"), [("move", "/clientName"), ("replace", "/publicKeys/0"), ("replace", "/x")])
+def test_a_change_that_the_tenant_does_not_know_is_the_callers_mistake(op, path):
+    with pytest.raises(ValueError, match=r"must be|cannot be changed"):
+        PatchOperation(op, path, "x")
+
+
+@pytest.mark.parametrize("form", [RegisteredKey, dict])
+def test_a_private_key_is_never_registered(client_keys, form):
+    private = json.loads(client_keys["ES384"].reveal("jwk"))
+    with pytest.raises(errors.KeyMaterialError) as caught:
+        PatchOperation("replace", "/publicKeys", [form(private)])
+    assert find_canaries(str(caught.value), [private["d"]]) == []
+
+
+def test_nothing_is_asked_by_the_constructor(tenant_on):
+    tenant, wire = tenant_on(httpx.Response(200))
+    assert tenant.notices == ()
+    assert (tenant.url, tenant.host, tenant.token_url) == (URL, "acme.eu.qlikcloud.com", URL + "/oauth/token")
+    assert repr(tenant) == "<QlikTenant https://acme.eu.qlikcloud.com as API key>"
+    assert wire.sent == []

@@ -1,0 +1,235 @@
+"""Foreign errors are translated by a table without a gap; error bodies are read for known fields and never pasted."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import socket
+import ssl
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from fixtures.canaries import find_canaries
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qlik_keys import errors
+from qlik_keys.core.redaction import MAXIMUM_TEXT, Redactor
+from qlik_keys.core.secret import Secret
+from qlik_keys.errors import Outcome
+from qlik_keys.tenant.http.failures import (
+    CAUGHT,
+    NETWORK_FAILURES,
+    Problem,
+    network_error,
+    read_problem,
+    read_retry_after,
+    status_error,
+)
+
+HTTPX_ERRORS = [thing for _, thing in inspect.getmembers(httpx, inspect.isclass) if issubclass(thing, BaseException)]
+SECRET = "eyJhbGciOiJFUzM4NCJ9-the-canary-of-a-bearer_0123456789"
+
+
+def make(kind: type[Exception]) -> Exception:
+    if kind is httpx.HTTPStatusError:
+        return kind(SECRET, request=httpx.Request("GET", "https://a"), response=httpx.Response(500))
+    if issubclass(kind, httpx.StreamError) and kind is not httpx.StreamError:
+        return kind()
+    return kind(SECRET)
+
+
+def test_httpx_has_no_exception_that_the_table_lacks():
+    assert len(HTTPX_ERRORS) > 20
+    missing = [kind.__name__ for kind in HTTPX_ERRORS if kind not in NETWORK_FAILURES]
+    assert missing == []
+    assert [kind.__name__ for kind in HTTPX_ERRORS if not issubclass(kind, CAUGHT)] == []
+
+
+@pytest.mark.parametrize("kind", HTTPX_ERRORS, ids=lambda kind: kind.__name__)
+def test_each_is_told_without_its_text_and_its_request(kind):
+    error = network_error(make(kind), host="acme", method="POST", path="/p")
+    assert isinstance(error, errors.TenantUnreachable | errors.TenantProtocolError)
+    assert SECRET not in str(error)
+    assert (error.method, error.path, error.status) == ("POST", "/p", None)
+    assert "acme" in error.message
+    assert error.__cause__ is error.__context__ is None
+    assert SECRET not in repr(vars(error))
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome"),
+    [
+        (httpx.ConnectError, Outcome.NOT_APPLIED),
+        (httpx.ConnectTimeout, Outcome.NOT_APPLIED),
+        (httpx.PoolTimeout, Outcome.NOT_APPLIED),
+        (httpx.ReadTimeout, Outcome.UNKNOWN),
+        (httpx.ReadError, Outcome.UNKNOWN),
+        (httpx.WriteError, Outcome.UNKNOWN),
+        (httpx.WriteTimeout, Outcome.UNKNOWN),
+        (httpx.RemoteProtocolError, Outcome.UNKNOWN),
+        (httpx.DecodingError, Outcome.UNKNOWN),
+    ],
+)
+def test_what_is_known_of_the_effect(kind, outcome):
+    assert network_error(make(kind), host="acme", method="POST", path="/p").outcome is outcome
+
+
+def test_a_kind_that_a_later_httpx_may_add_is_told_as_its_base():
+    class NewTimeout(httpx.ReadTimeout):
+        pass
+
+    assert network_error(NewTimeout("x"), host="acme", method="GET", path="/p").outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("behind", "words", "retryable"),
+    [
+        (ssl.SSLCertVerificationError(1, SECRET), "its certificate is refused", False),
+        (ssl.SSLError(1, SECRET), "TLS failed", True),
+        (socket.gaierror(-2, SECRET), "no such host name", True),
+        (ConnectionRefusedError(111, SECRET), "connection refused", True),
+    ],
+)
+def test_what_stands_behind_a_failure_to_connect_is_said_with_what_to_do(behind, words, retryable):
+    error = httpx.ConnectError(SECRET)
+    error.__cause__ = behind
+    told = network_error(error, host="acme", method="GET", path="/p")
+    assert words in told.message
+    assert told.hint
+    assert told.retryable is retryable
+    assert SECRET not in str(told)
+
+
+def body(document) -> bytes:
+    return json.dumps(document).encode()
+
+
+def test_qliks_own_error_body():
+    document = {"errors": [{"code": "OAUTH-1", "title": "No", "detail": "why", "meta": {"x": SECRET}}], "traceId": "t"}
+    problem = read_problem(body(document), Redactor())
+    assert (problem.code, problem.title, problem.detail, problem.trace_id) == ("OAUTH-1", "No", "why", "t")
+    assert not problem.is_rfc6749
+    assert problem.words == "No: why [OAUTH-1]"
+
+
+def test_an_rfc_6749_body():
+    problem = read_problem(
+        body({"error": "invalid_client", "error_description": "who?", "error_uri": SECRET}), Redactor()
+    )
+    assert (problem.code, problem.detail, problem.is_rfc6749) == ("invalid_client", "who?", True)
+    assert SECRET not in repr(problem)
+
+
+@pytest.mark.parametrize(
+    "content", [b"<html>" + SECRET.encode(), b"", b"[]", b"null", b'"x"', b"{", b"\xff\xfe", b"[" * 9999]
+)
+def test_a_body_that_is_none_of_them_tells_nothing(content):
+    assert read_problem(content, Redactor()).words == ""
+
+
+@pytest.mark.parametrize("errors_", [[], [7], ["x"], {}, None, [{"code": 7, "title": None, "detail": {"a": 1}}]])
+def test_odd_errors_tell_nothing(errors_):
+    assert read_problem(body({"errors": errors_}), Redactor()).words == ""
+
+
+# A server that quotes is caught, one that smuggles is not: a quote of fewer than 24 letters stays, since it tells too
+# little and since looking for short pieces redacted dates and claim names out of cursors and kids, and refused the
+# calls.
+@pytest.mark.parametrize(
+    "echo",
+    [SECRET, f"token {SECRET}!", SECRET[5:30], f"«{SECRET[10:]}»", f"x{SECRET[10:]}y", SECRET * 3, SECRET.upper()],
+)
+@pytest.mark.parametrize("name", ["code", "title", "detail"])
+def test_a_secret_that_the_tenant_echoes_is_redacted(name, echo):
+    problem = read_problem(body({"errors": [{name: echo}], "traceId": echo}), Redactor(Secret(SECRET, any_text=True)))
+    assert find_canaries(repr(problem), [SECRET[:25], SECRET[25:]]) == []
+    assert "•••" in repr(problem)
+
+
+def test_what_looks_like_a_token_is_redacted_even_if_it_is_not_ours():
+    token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzb21lYm9keSJ9.c2lnbmF0dXJlLW9mLWl0"
+    assert Redactor().server_text(f"token {token} is bad") == "token ••• is bad"
+
+
+def test_the_ids_of_the_conversation_stay():
+    text = "client 0123456789abcdef0123456789abcdef, key 20260101_abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
+    assert Redactor(Secret(SECRET, any_text=True)).server_text(text, public=text) == text
+    assert Redactor().server_text(text) == "client •••, key •••"
+
+
+def test_texts_are_cut_short_and_printable():
+    problem = read_problem(body({"errors": [{"title": "a\x1b[31m\nb" + "x" * 5000}]}), Redactor())
+    assert len(problem.title) <= MAXIMUM_TEXT
+    assert problem.title.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("0", 0), (" 5 ", 5), ("3600", 3600), ("9" * 400, 86_400), ("1.5", None), ("-3", None), ("٣", None), (None, None)],
+)
+def test_retry_after_is_whole_seconds_and_bounded(value, seconds):
+    assert read_retry_after(value) == seconds
+
+
+NOON = "Sat, 28 Nov 2026 12:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("value", "date", "seconds"),
+    [
+        ("Sat, 28 Nov 2026 12:00:30 GMT", NOON, 30),
+        ("Saturday, 28-Nov-26 12:00:30 GMT", NOON, 30),  # the old form of RFC 9110 5.6.7
+        ("Sat, 28 Nov 2026 11:59:00 GMT", NOON, 0),
+        ("Mon, 30 Nov 2026 12:00:00 GMT", NOON, 86_400),
+        ("Sat, 28 Nov 2026 12:00:30 GMT", None, 20),
+        ("Sat, 28 Nov 2026 12:00:30 GMT", "soon", 20),
+        ("Sat, 99 Nov 2026 12:00:30 GMT", NOON, None),
+    ],
+)
+def test_retry_after_may_be_a_moment_by_the_servers_clock(value, date, seconds):
+    ours = datetime(2026, 11, 28, 12, 0, 10, tzinfo=UTC).timestamp()
+    assert read_retry_after(value, date=date, now=ours) == seconds
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=30) | st.just(SECRET),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["errors", "error", "error_description", "code", "title", "detail", "traceId"]), inner
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(JSON.map(body) | st.binary(max_size=200))
+def test_any_body_is_read_without_an_error_and_without_the_secret(content):
+    problem = read_problem(content, Redactor(Secret(SECRET, any_text=True)))
+    assert SECRET[:24] not in repr(problem)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(407, "A proxy in between wants a login"), (511, "The network in between")]
+)
+def test_who_stands_in_between_and_wants_a_login_is_not_taken_for_the_tenant(status, words):
+    error = status_error(status, Problem(), host="acme", method="GET", path="/p", retry_after=None, hints={})
+    assert words in error.hint
+
+
+@pytest.mark.parametrize(
+    ("problem", "wanted"),
+    [
+        (Problem(code="HTTP-403", title="Forbidden", detail="Missing permission apps:read."), "apps:read"),
+        (Problem(code="insufficient_scope", detail="spaces.shared:read or user_default"), "spaces.shared:read (or"),
+        (Problem(detail="needs a scope: user_default, admin.users:read, users, users:read"), "users:read (or"),
+        (Problem(title="Insufficient scopes"), "the scope that the tenant means"),
+        (Problem(title="Not permitted", detail="the users may not do this"), ""),
+    ],
+)
+def test_a_403_that_names_a_scope_says_what_to_do_about_it(problem, wanted):
+    error = status_error(403, problem, host="acme", method="GET", path="/p", retry_after=None, hints={})
+    assert ("The token lacks a scope: let the client have " + wanted in error.hint) is bool(wanted)
+    assert ("Tenant Admin" in error.hint) is not bool(wanted)

@@ -1,0 +1,123 @@
+"""Paths of raw calls: what is the tenant's, and what never gets its credential."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from fixtures.scripted_transport import Wire, qlik_error
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qlik_keys.errors import ConfigurationError, Outcome, TenantUnavailable
+from qlik_keys.tenant import ApiKey, QlikTenant, RetryPolicy
+from qlik_keys.tenant.http.bodies import JSON_NULL
+from qlik_keys.tenant.resources.raw import RawAnswer, api_path
+
+URL = "https://acme.eu.qlikcloud.com"
+
+
+@pytest.mark.parametrize(
+    ("given_path", "place", "query"),
+    [
+        ("v1/users/me", "/api/v1/users/me", {}),
+        ("/v1/users/me", "/api/v1/users/me", {}),
+        ("/api/v1/users/me", "/api/v1/users/me", {}),
+        (" v1/items?limit=1&sort=-name ", "/api/v1/items", {"limit": "1", "sort": "-name"}),
+        (f"{URL}/api/v1/items?limit=1", "/api/v1/items", {"limit": "1"}),
+        ("version", "/version", {}),
+        ("/oauth/token", "/oauth/token", {}),
+        ("v1/items?a=1&b=2&a=3&a=", "/api/v1/items", {"a": ("1", "3", ""), "b": "2"}),
+        ("v1/items/a%23b", "/api/v1/items/a%23b", {}),
+    ],
+)
+def test_paths(given_path, place, query):
+    assert api_path(URL, given_path) == (place, query)
+
+
+@pytest.mark.parametrize(
+    "given_path",
+    [
+        "",
+        " ",
+        "https://elsewhere.example/api/v1/users/me",
+        "http://acme.eu.qlikcloud.com/api/v1/users/me",
+        "https://acme.eu.qlikcloud.com@elsewhere.example/",
+        "//elsewhere.example/v1/users/me",
+        "v1/../../secret",
+        "v1\\users",
+        "v1/users\nme",
+        "v1/items/a#b",
+        "v1/items?name=a#b",
+    ],
+)
+def test_no_paths(given_path):
+    with pytest.raises(ConfigurationError):
+        api_path(URL, given_path)
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_path_of_this_tenant_or_our_own_error(text):
+    try:
+        place, query = api_path(URL, text)
+    except ConfigurationError:
+        return
+    assert place.startswith("/")
+    assert not place.startswith("//")
+    assert all(isinstance(value, str | tuple) for value in query.values())
+
+
+def test_an_answer_that_is_no_json_says_so():
+    assert RawAnswer(status=204, content=b"").json() is None
+    assert RawAnswer(status=200, content=b"[1]").json() == [1]
+    with pytest.raises(Exception, match="no JSON") as caught:
+        RawAnswer(status=200, content=b"<html>secret</html>", content_type="text/html").json()
+    assert "secret" not in str(caught.value)
+
+
+@pytest.fixture
+def tenant_on(clock):
+    def make(*replies, retry=None):
+        wire = Wire(*replies)
+        return QlikTenant(URL, credential=ApiKey("the-api-key"), transport=wire, clock=clock, retry=retry), wire
+
+    return make
+
+
+def test_all_values_of_a_name_are_sent_also_on_the_next_page(tenant_on):
+    first = {"data": [], "links": {"next": {"href": "?a=1&a=2&next=p2"}}}
+    tenant, wire = tenant_on(httpx.Response(200, json=first), httpx.Response(200, json={"data": []}))
+    assert len(list(tenant.raw_pages("v1/items?a=1", query={"a": ("1", "2"), "b": "x y"}))) == 2
+    assert [sent.url.partition("?")[2] for sent in wire.sent] == ["a=1&a=2&b=x+y", "a=1&a=2&next=p2"]
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding", "HOST", "Connection"])
+def test_headers_that_the_connection_makes_are_refused(name, tenant_on):
+    tenant, wire = tenant_on(httpx.Response(200))
+    with pytest.raises(ConfigurationError, match="the connection makes it itself"):
+        tenant.raw("post", "v1/items", body={}, headers={name: "5"})
+    assert wire.sent == []
+
+
+def test_a_header_is_one_however_it_is_written(tenant_on):
+    tenant, wire = tenant_on(httpx.Response(200))
+    tenant.raw("patch", "v1/items/1", body=[], headers={"Content-Type": "application/json-patch+json"})
+    assert wire.sent[0].headers.get_list("content-type") == ["application/json-patch+json"]
+
+
+def test_a_null_is_a_body_and_none_is_not(tenant_on):
+    tenant, wire = tenant_on(httpx.Response(200))
+    seen = []
+    tenant.subscribe(seen.append)
+    for body in (JSON_NULL, None, 0):
+        tenant.raw("put", "v1/items/1", body=body)
+    assert [sent.content for sent in wire.sent] == [b"null", b"", b"0"]
+    assert [exchange.request_body for exchange in seen] == [None, None, 0]
+
+
+@pytest.mark.parametrize(("method", "told"), [("get", "ask again later"), ("post", "look first")])
+def test_a_fault_of_the_tenant_says_of_a_change_that_nobody_knows_what_became_of_it(method, told, tenant_on):
+    tenant, _ = tenant_on(qlik_error(503), retry=RetryPolicy(attempts=1))
+    with pytest.raises(TenantUnavailable) as caught:
+        tenant.raw(method, "v1/items")
+    assert told in caught.value.hint
+    assert caught.value.outcome is Outcome.UNKNOWN

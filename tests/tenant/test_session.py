@@ -1,0 +1,452 @@
+"""What the client does when the wire or the tenant misbehaves: repeats where it is safe, tells what is known."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from base64 import b64encode
+
+import httpx
+import pytest
+from fixtures.scripted_transport import Wire, qlik_error
+
+from qlik_keys import errors
+from qlik_keys.errors import Outcome
+from qlik_keys.tenant import ApiKey, NewOAuthClient, PatchOperation, QlikTenant, RetryPolicy
+
+URL = "https://acme.eu.qlikcloud.com"
+CLIENT = {"clientId": "c1", "clientName": "one"}
+FOUND = httpx.Response(200, json=CLIENT)
+MADE = httpx.Response(201, json=CLIENT)
+GONE = httpx.Response(204)
+NEW = NewOAuthClient(app_type="web", client_name="one")
+RENAME = [PatchOperation("replace", "/clientName", "two")]
+
+CALLS = {
+    "get": lambda tenant: tenant.oauth_clients.get("c1"),
+    "list": lambda tenant: tenant.oauth_clients.list(),
+    "create": lambda tenant: tenant.oauth_clients.create(NEW),
+    "patch": lambda tenant: tenant.oauth_clients.patch("c1", RENAME),
+    "delete": lambda tenant: tenant.oauth_clients.delete("c1"),
+    "publish": lambda tenant: tenant.oauth_clients.publish("c1"),
+    "create_secret": lambda tenant: tenant.oauth_clients.create_secret("c1"),
+    "delete_secret": lambda tenant: tenant.oauth_clients.delete_secret("c1", "ab"),
+    "connection_config": lambda tenant: tenant.oauth_clients.connection_config("c1"),
+    "set_consent": lambda tenant: tenant.oauth_clients.set_consent("c1", "trusted"),
+    "delete_connection_config": lambda tenant: tenant.oauth_clients.delete_connection_config("c1"),
+    "me": lambda tenant: tenant.users.me(),
+    "metadata": lambda tenant: tenant.metadata(),
+}
+SAFE_TO_REPEAT = {
+    "get",
+    "list",
+    "delete",
+    "delete_secret",
+    "connection_config",
+    "set_consent",
+    "delete_connection_config",
+    "me",
+    "metadata",
+}
+NOT_SENT = [httpx.ConnectError("x"), httpx.ConnectTimeout("x"), httpx.PoolTimeout("x"), httpx.ProxyError("x")]
+CUT = [httpx.ReadTimeout("x"), httpx.ReadError("x"), httpx.RemoteProtocolError("x"), httpx.WriteError("x")]
+
+
+@pytest.fixture
+def tenant_on(clock):
+    def make(*replies, **options):
+        wire = Wire(*replies)
+        return QlikTenant(URL, credential=ApiKey("the-api-key"), transport=wire, clock=clock, **options), wire
+
+    return make
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("failure", NOT_SENT, ids=lambda failure: type(failure).__name__)
+def test_what_was_not_sent_is_repeated_within_the_bound(tenant_on, clock, call, failure):
+    tenant, wire = tenant_on(failure, retry=RetryPolicy(attempts=3))
+    with pytest.raises(errors.TenantUnreachable) as caught:
+        CALLS[call](tenant)
+    assert len(wire.sent) == 3
+    assert len(clock.slept) == 2
+    assert caught.value.outcome is Outcome.NOT_APPLIED
+    assert caught.value.retryable
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("failure", [*CUT, qlik_error(500), qlik_error(503)], ids=repr)
+def test_what_may_have_been_applied_is_repeated_only_where_that_is_safe(tenant_on, call, failure):
+    tenant, wire = tenant_on(failure, retry=RetryPolicy(attempts=3))
+    with pytest.raises((errors.TenantUnreachable, errors.TenantUnavailable)) as caught:
+        CALLS[call](tenant)
+    assert len(wire.sent) == (3 if call in SAFE_TO_REPEAT else 1)
+    assert caught.value.outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_after_a_429_every_call_waits_as_asked_and_is_repeated(tenant_on, clock, call):
+    tenant, wire = tenant_on(qlik_error(429, retry_after="7"), retry=RetryPolicy(attempts=3))
+    with pytest.raises(errors.TenantThrottled) as caught:
+        CALLS[call](tenant)
+    assert len(wire.sent) == 3
+    assert clock.slept == [7, 7]
+    assert caught.value.retry_after == 7
+    assert caught.value.outcome is Outcome.NOT_APPLIED
+
+
+@pytest.mark.parametrize(("retry_after", "waits"), [("3", 5), ("7", 7)])
+def test_after_a_429_the_longer_of_two_waits_counts(tenant_on, clock, retry_after, waits):
+    retry = RetryPolicy(attempts=2, first_wait_seconds=10, longest_wait_seconds=10)
+    tenant, _ = tenant_on(qlik_error(429, retry_after=retry_after), FOUND, retry=retry)
+    tenant.oauth_clients.get("c1")
+    assert clock.slept == [waits]
+
+
+@pytest.mark.parametrize("retry_after", ["7", "Sat, 28 Nov 2026 12:00:07 GMT"])
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_wait_that_the_tenant_asks_for_counts_however_it_is_said(tenant_on, clock, status, retry_after):
+    date = "Sat, 28 Nov 2026 12:00:00 GMT"
+    tenant, _ = tenant_on(qlik_error(status, retry_after=retry_after, date=date), FOUND)
+    tenant.oauth_clients.get("c1")
+    assert clock.slept == [7]
+
+
+@pytest.mark.parametrize(("retry_after", "words"), [("1", "in 1 second."), ("2", "in 2 seconds.")])
+def test_a_wait_is_told_in_words(tenant_on, retry_after, words):
+    tenant, _ = tenant_on(qlik_error(429, retry_after=retry_after), retry=RetryPolicy(attempts=1))
+    with pytest.raises(errors.TenantThrottled) as caught:
+        tenant.oauth_clients.get("c1")
+    assert caught.value.hint == f"Ask again {words}"
+
+
+def test_a_success_after_failures_is_a_success(tenant_on, clock):
+    tenant, wire = tenant_on(qlik_error(429, retry_after="3"), httpx.ConnectError("x"), MADE)
+    assert tenant.oauth_clients.create(NEW).client.client_id == "c1"
+    assert wire.paths() == ["POST /api/v1/oauth-clients"] * 3
+    assert clock.slept[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("header", "waits"), [("121", 121), ("99999999999", 86_400), ("120", None), ("soon", 10), ("-1", 10), ("", 10)]
+)
+def test_an_absurd_or_unreadable_retry_after_is_bounded(tenant_on, clock, header, waits):
+    tenant, wire = tenant_on(qlik_error(429, retry_after=header), retry=RetryPolicy(attempts=2, total_seconds=120))
+    with pytest.raises(errors.TenantThrottled) as caught:
+        tenant.users.me()
+    if waits is None or waits <= 120:
+        assert len(wire.sent) == 2
+    else:
+        assert len(wire.sent) == 1
+        assert clock.slept == []
+    assert caught.value.retry_after == (120 if waits is None else waits)
+
+
+def test_a_429_holds_back_its_tier_and_not_the_other(tenant_on, clock):
+    tenant, wire = tenant_on(qlik_error(429, retry_after="50"), FOUND, retry=RetryPolicy(attempts=1))
+    with pytest.raises(errors.TenantThrottled):
+        tenant.oauth_clients.create(NEW)
+    tenant.oauth_clients.get("c1")
+    assert clock.slept == []
+    tenant.oauth_clients.set_consent("c1", "trusted")
+    assert clock.slept == [50]
+    assert len(wire.sent) == 3
+
+
+def test_a_blocked_tier_beyond_the_patience_fails_without_being_sent(tenant_on, clock):
+    tenant, wire = tenant_on(qlik_error(429, retry_after="250"), FOUND, retry=RetryPolicy(total_seconds=60))
+    for _ in range(2):
+        with pytest.raises(errors.TenantThrottled):
+            tenant.oauth_clients.get("c1")
+    assert len(wire.sent) == 1
+    assert clock.slept == []
+
+
+def test_waits_between_repeats_grow_and_stay_within_the_total(tenant_on, clock):
+    tenant, wire = tenant_on(qlik_error(503), retry=RetryPolicy(attempts=50, total_seconds=20))
+    with pytest.raises(errors.TenantUnavailable):
+        tenant.oauth_clients.get("c1")
+    assert sum(clock.slept) <= 20
+    assert clock.slept[2] > clock.slept[0]
+    assert 3 < len(wire.sent) < 50
+
+
+def test_a_delete_that_finds_nothing_after_a_lost_answer_is_done(tenant_on):
+    tenant, wire = tenant_on(httpx.ReadTimeout("x"), qlik_error(404))
+    tenant.oauth_clients.delete("c1")
+    assert len(wire.sent) == 2
+
+
+def test_a_delete_that_finds_nothing_at_once_says_so(tenant_on):
+    tenant, _ = tenant_on(qlik_error(404))
+    with pytest.raises(errors.TenantNotFound) as caught:
+        tenant.oauth_clients.delete("c1")
+    assert caught.value.outcome is Outcome.NOT_APPLIED
+
+
+def test_a_delete_that_finds_nothing_after_being_held_back_says_so(tenant_on):
+    tenant, _ = tenant_on(qlik_error(429, retry_after="1"), qlik_error(404))
+    with pytest.raises(errors.TenantNotFound):
+        tenant.oauth_clients.delete("c1")
+
+
+def test_the_outcome_holds_for_all_attempts_together(tenant_on):
+    tenant, _ = tenant_on(httpx.ReadTimeout("x"), httpx.ConnectError("x"), retry=RetryPolicy(attempts=2))
+    with pytest.raises(errors.TenantUnreachable) as caught:
+        tenant.oauth_clients.delete("c1")
+    assert caught.value.outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, errors.TenantRejected),
+        (401, errors.TenantAuthError),
+        (403, errors.TenantAuthError),
+        (404, errors.TenantNotFound),
+        (409, errors.TenantConflict),
+        (418, errors.TenantRejected),
+    ],
+)
+def test_a_refusal_is_told_by_its_status_and_never_repeated(tenant_on, call, status, kind):
+    tenant, wire = tenant_on(qlik_error(status, title="Not so", code="AUTH-1", detail="because"))
+    with pytest.raises(kind) as caught:
+        CALLS[call](tenant)
+    assert len(wire.sent) == 1
+    error = caught.value
+    assert (error.status, error.code, error.title, error.detail) == (status, "AUTH-1", "Not so", "because")
+    assert (error.trace_id, error.outcome, error.retryable) == ("trace-1", Outcome.NOT_APPLIED, False)
+    assert (error.method, error.path) == (wire.sent[0].method, wire.sent[0].path)
+    assert "Not so: because [AUTH-1]" in error.message
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_of_qlik"),
+    [
+        (httpx.Response(404, json={"errors": []}), False),  # a Vault
+        (httpx.Response(404, json={"errors": ["no handler for route 'api/v1/x'"]}), False),
+        (httpx.Response(404, text="<html>nginx</html>"), False),
+        (httpx.Response(404), False),
+        (qlik_error(404), True),
+    ],
+    ids=["vault", "vault's words", "page", "empty", "qlik"],
+)
+def test_a_404_of_another_kind_of_server_advises_to_check_the_address(tenant_on, reply, is_of_qlik):
+    tenant, _ = tenant_on(reply)
+    with pytest.raises(errors.TenantNotFound) as caught:
+        tenant.oauth_clients.list()
+    assert ("not a Vault's" in caught.value.hint) is not is_of_qlik
+
+
+@pytest.mark.parametrize("status", [301, 302, 304, 307, 308])
+@pytest.mark.parametrize("location", ["https://evil.example/take", "/api/v1/oauth-clients/c2"])
+def test_a_redirect_that_the_contract_does_not_know_is_refused_and_not_followed(tenant_on, status, location):
+    tenant, wire = tenant_on(httpx.Response(status, headers={"location": location}), FOUND)
+    with pytest.raises(errors.TenantProtocolError) as caught:
+        tenant.oauth_clients.patch("c1", RENAME)
+    assert len(wire.sent) == 1
+    assert caught.value.outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "call", ["get", "list", "create", "publish", "create_secret", "connection_config", "me", "metadata"]
+)
+@pytest.mark.parametrize("content", [b"<html>Sign in</html>", b"", b"null", b"[]", b'{"data": {}}', b'"\xff'])
+def test_an_answer_that_is_no_tenants_is_a_protocol_error(tenant_on, call, content):
+    tenant, _ = tenant_on(httpx.Response(200, content=content))
+    with pytest.raises(errors.TenantProtocolError) as caught:
+        CALLS[call](tenant)
+    is_change = call in ("create", "publish", "create_secret")
+    assert caught.value.outcome is (Outcome.UNKNOWN if is_change else Outcome.NOT_APPLIED)
+    assert "Sign in" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_an_answer_that_drips_without_end_is_cut_at_the_deadline(tenant_on, clock):
+    class Drip(httpx.SyncByteStream):
+        def __iter__(self):
+            while True:
+                clock.advance(1)
+                yield b" "
+
+    tenant, _ = tenant_on(
+        lambda _: httpx.Response(200, stream=Drip()), timeout_seconds=5, retry=RetryPolicy(attempts=1)
+    )
+    before = clock.time()
+    with pytest.raises(errors.TenantUnreachable) as caught:
+        tenant.oauth_clients.get("c1")
+    assert clock.time() - before < 30
+    assert caught.value.outcome is Outcome.UNKNOWN
+
+
+def test_an_answer_without_bounds_is_refused(tenant_on):
+    class Flood(httpx.SyncByteStream):
+        def __iter__(self):
+            while True:
+                yield bytes(8 * 1024 * 1024)
+
+    tenant, _ = tenant_on(lambda _: httpx.Response(200, stream=Flood()))
+    with pytest.raises(errors.TenantProtocolError):
+        tenant.oauth_clients.get("c1")
+
+
+def test_every_request_has_a_time_out(tenant_on):
+    timeouts = []
+
+    def reply(request):
+        timeouts.append(request.extensions["timeout"])
+        return FOUND
+
+    tenant, _ = tenant_on(reply, timeout_seconds=4)
+    tenant.oauth_clients.get("c1")
+    assert timeouts == [{"connect": 4, "read": 4, "write": 4, "pool": 4}]
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+def test_no_time_out_is_the_callers_mistake(seconds):
+    with pytest.raises(ValueError, match="timeout_seconds"):
+        QlikTenant(URL, credential=ApiKey("the-api-key"), timeout_seconds=seconds)
+
+
+def test_a_cookie_of_one_credential_is_not_sent_with_another(tenant_on):
+    tenant, wire = tenant_on(httpx.Response(200, json=CLIENT, headers={"set-cookie": "eas.sid=abc; Path=/"}))
+    tenant.oauth_clients.get("c1")
+    tenant.with_credential(ApiKey("another-key")).oauth_clients.get("c1")
+    assert "cookie" not in wire.sent[1].headers
+    assert wire.sent[1].headers["authorization"] == "Bearer another-key"
+
+
+def test_an_interrupted_call_ends_without_the_frames_of_the_http_library(tenant_on):
+    def reply(request):
+        raise KeyboardInterrupt
+
+    tenant, _ = tenant_on(reply)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        tenant.oauth_clients.get("c1")
+    assert caught.value.__context__ is None
+    assert not any("httpx" in str(entry.path) for entry in caught.traceback)
+
+
+def test_a_closed_tenant_is_the_callers_mistake(tenant_on):
+    tenant, _ = tenant_on(FOUND)
+    with tenant:
+        tenant.oauth_clients.get("c1")
+    with pytest.raises(RuntimeError, match="closed"):
+        tenant.oauth_clients.get("c1")
+
+
+def test_closing_a_tenant_with_another_credential_leaves_the_first_one_open(tenant_on):
+    tenant, _ = tenant_on(FOUND)
+    tenant.with_credential(ApiKey("another-key")).close()
+    assert tenant.oauth_clients.get("c1").client_id == "c1"
+
+
+@pytest.mark.parametrize(
+    ("url", "heard"),
+    [(URL, b"CONNECT acme.eu.qlikcloud.com:443"), ("http://127.0.0.1:1", b""), ("http://localhost:1", b"")],
+)
+def test_a_proxy_from_the_environment_is_used_but_not_for_loopback(monkeypatch, clock, url, heard):
+    requests = []
+
+    def serve():
+        connection, _ = proxy.accept()
+        with connection:
+            requests.append(connection.recv(1000))
+
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        server = threading.Thread(target=serve)
+        server.start()
+        tenant = QlikTenant(url, credential=ApiKey("the-api-key"), clock=clock, retry=RetryPolicy(attempts=1))
+        with tenant, pytest.raises(errors.TenantUnreachable):
+            tenant.metadata()
+        # Lets the server end where nobody else came.
+        with socket.create_connection(proxy.getsockname()):
+            pass
+        server.join()
+    assert requests[0].startswith(heard)
+    assert bool(requests[0]) is bool(heard)
+
+
+KEY = "Kp2mV9qLx7Rt4bWc8NzYh3Jd6FgS1uEa-Qo5"
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (httpx.Response(302, headers={"location": "https://elsewhere.example/"}), "another origin"),
+        (httpx.Response(302, headers={"location": "?again"}), "round and round"),
+        (httpx.Response(200, json={"data": []}), None),
+        (httpx.Response(200, json={"data": 1}), "no list"),
+        (httpx.Response(200, json={"data": [], "links": {"next": {"href": "/other"}}}), "another address"),
+        (httpx.Response(200, json={"data": [], "links": {"next": {"href": "?"}}}), "in a circle"),
+        (httpx.Response(404), "404"),
+        (httpx.ConnectTimeout("x"), "in time"),
+    ],
+)
+def test_a_path_of_the_users_own_is_sent_as_it_is_and_shown_without_the_key(reply, words, clock):
+    sent = []
+
+    def answer(request):
+        sent.append(request.url.path)
+        if isinstance(reply, Exception):
+            raise reply
+        return httpx.Response(reply.status_code, headers=reply.headers, content=reply.content)
+
+    with QlikTenant(
+        URL,
+        credential=ApiKey(KEY),
+        transport=httpx.MockTransport(answer),
+        clock=clock,
+        retry=RetryPolicy(attempts=1),
+    ) as tenant:
+        error = None
+        try:
+            list(tenant.raw_pages(f"v1/things/{KEY}"))
+        except errors.TenantError as failure:
+            error = failure
+    assert sent[0] == f"/api/v1/things/{KEY}"
+    assert (error is None) is (words is None)
+    if error is not None:
+        assert words in str(error)
+        assert KEY not in str(error) + repr(vars(error))
+        assert "•••" in error.path
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_a_cursor_that_shares_its_parts_with_a_token_is_followed_and_shown(watched, clock):
+    """A tenant's keys are JWTs, its cursors base64 JSON: the same date, tenant, client and key stand in both."""
+    parts = {"iat": "2026-11-28T00:00:00Z", "tenantId": "tenant-0123456789abcdef", "clientId": "3f2a9c0d11e44b7b8f6a"}
+
+    def encoded(document):
+        return b64encode(json.dumps(document).encode()).decode().rstrip("=")
+
+    key = f"{encoded({'alg': 'ES384', 'kid': '20261128_key'})}.{encoded(parts)}.c2lnbmF0dXJl"
+    cursors = [encoded({**parts, "page": page}) for page in range(3)] + [encoded(parts), encoded(parts)[4:]]
+    asked, seen = [], []
+
+    def answer(request):
+        asked.append(request.url.params.get("next"))
+        page = {"data": [{"clientId": f"c{len(asked)}"}]}
+        if len(asked) <= len(cursors):
+            page["links"] = {"next": {"href": f"{URL}/api/v1/oauth-clients?next={cursors[len(asked) - 1]}"}}
+        return httpx.Response(200, json=page)
+
+    with QlikTenant(URL, credential=ApiKey(key), transport=httpx.MockTransport(answer), clock=clock) as tenant:
+        if watched:
+            tenant.subscribe(seen.append)
+        assert len(tenant.oauth_clients.list()) == len(cursors) + 1
+    assert asked == [None, *cursors]
+    # The last two are nothing but a part of the key: they are followed, and not shown.
+    assert [each.query["next"] for each in seen[1:]] == ([*cursors[:3], "•••", "•••"] if watched else [])
+
+
+def test_a_server_may_name_a_client_that_an_earlier_call_named(tenant_on):
+    client_id = "3f2a9c0d11e44b7b8f6a1c2d3e4f5a6b"
+    tenant, _ = tenant_on(httpx.Response(200, json=CLIENT), qlik_error(409, title=f"client {client_id} has that name"))
+    tenant.oauth_clients.get(client_id)
+    with pytest.raises(errors.TenantConflict, match=client_id):
+        tenant.oauth_clients.create(NEW)
