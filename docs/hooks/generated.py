@@ -61,24 +61,26 @@ def _help(command: Any, context: Any) -> str:
 
 
 def findings() -> str:
-    """Return the findings of the audit, a section for each severity."""
-    from qlik_keys.rules.findings import FINDINGS, SEVERITIES  # noqa: PLC0415
+    """Return the findings of audit and doctor, a section for each severity."""
+    from qlik_keys.rules.findings import FINDINGS  # noqa: PLC0415
+    from qlik_keys.rules.model import SEVERITIES  # noqa: PLC0415
 
     parts = []
     for severity in SEVERITIES:
         parts.append(f"### {severity.capitalize()}")
-        for code, each in FINDINGS.items():
+        for name, each in FINDINGS.items():
             if each.severity == severity:
                 operation = f" Operation: `{each.operation}`." if each.operation else ""
-                parts.append(f"#### {code}\n\n{each.meaning}\n\n**Fix**: {each.advice}{operation}")
+                parts.append(f"#### {each.code} {name}\n\n{each.meaning}\n\n**Fix**: {each.advice}{operation}")
     return "\n\n".join(parts)
 
 
 def checks() -> str:
     """Return the doctor's checks, and what it may fix by itself."""
-    from qlik_keys.diagnosis import FIXES, TITLES  # noqa: PLC0415
+    from qlik_keys.rules.checks import CHECKS  # noqa: PLC0415
+    from qlik_keys.rules.fixes import FIXES  # noqa: PLC0415
 
-    rows = [f"| `{name}` | {title} |" for name, title in TITLES.items()]
+    rows = [f"| `{name}` | {title} |" for name, title in CHECKS.items()]
     fixes = [f"| `{name}` | {words} |" for name, words in FIXES.items()]
     return "\n".join(
         [

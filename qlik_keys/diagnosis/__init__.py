@@ -10,6 +10,6 @@ be known because of it says where to look.
 
 from qlik_keys.diagnosis.examine import doctor
 from qlik_keys.diagnosis.fixes import fix
-from qlik_keys.diagnosis.results import FIXES, TITLES, Check, Diagnosis, Verdict
+from qlik_keys.diagnosis.results import Check, Diagnosis, Verdict
 
-__all__ = ["FIXES", "TITLES", "Check", "Diagnosis", "Verdict", "doctor", "fix"]
+__all__ = ["Check", "Diagnosis", "Verdict", "doctor", "fix"]

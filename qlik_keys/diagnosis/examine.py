@@ -14,9 +14,10 @@ from qlik_keys.diagnosis.checks import store as store_checks
 from qlik_keys.diagnosis.checks import tenant as tenant_checks
 from qlik_keys.diagnosis.collect import look
 from qlik_keys.diagnosis.login import check_login
-from qlik_keys.diagnosis.results import TITLES, Diagnosis, see
+from qlik_keys.diagnosis.results import Diagnosis, see
 from qlik_keys.keystore.base import SparesUses
 from qlik_keys.keystore.lookup import check_sides, checked
+from qlik_keys.rules.checks import CHECKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -112,5 +113,5 @@ def doctor(
         client_name=facts.client_name,
         tenant_url=tenant.url,
         at=utc_now(clock),
-        checks=tuple(sorted(checks, key=lambda check: [*TITLES].index(check.name))),
+        checks=tuple(sorted(checks, key=lambda check: [*CHECKS].index(check.name))),
     )

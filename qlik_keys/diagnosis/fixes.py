@@ -17,7 +17,6 @@ from qlik_keys.core.arguments import CLOCK, TEXT, require
 from qlik_keys.core.clock import SYSTEM_CLOCK
 from qlik_keys.diagnosis.in_progress import started, takes_nothing_away
 from qlik_keys.diagnosis.ownership import is_ours_alone
-from qlik_keys.diagnosis.results import FIXES
 from qlik_keys.errors import (
     ConfigurationError,
     ManualActionRequired,
@@ -31,6 +30,7 @@ from qlik_keys.keystore.base import TellsHealth
 from qlik_keys.keystore.lookup import client_id_of
 from qlik_keys.lifecycle import resume_client
 from qlik_keys.lifecycle.provisioning.specification import PRIVATE_KEY_JWT
+from qlik_keys.rules.fixes import FIXES
 from qlik_keys.tenant import PatchOperation
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def fix(tenant: QlikTenant, store: KeyStore, client_id: str, name: str, *, clock
         tenant: the tenant, with a Tenant Admin's credential.
         store: where the client's key is.
         client_id: the client, by id or name.
-        name: the finding's `fix`, one of `FIXES`.
+        name: the finding's `fix`, one of `rules.fixes.FIXES`.
         clock: time.
 
     Raises:

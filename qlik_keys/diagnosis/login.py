@@ -26,6 +26,7 @@ from qlik_keys.errors import (
     TenantThrottled,
     TokenError,
 )
+from qlik_keys.rules.access import LOGIN_FAILED, LOGIN_REFUSED, TOKEN_OF_ANOTHER, TOKEN_REFUSED
 from qlik_keys.tenant.resources.scopes import lacks_scope
 
 if TYPE_CHECKING:
@@ -124,13 +125,13 @@ def _log_in(tenant: QlikTenant, source: TokenSource, facts: Facts, scopes: tuple
         if scopes and problem.status == _FORBIDDEN:
             return passed(_NAME, f"{got}. Who it is cannot be asked: users/me is not for a token of these scopes.")
         names_scope = lacks_scope(f"{problem.code} {problem.title} {problem.detail}")
-        advice = _LACKS_SCOPE if names_scope else _LOOK_AT_USER
-        return failed(_NAME, f"{got}, and users/me refuses it. {problem.message}", advice)
+        advice = _LACKS_SCOPE if names_scope else ""
+        return failed(_NAME, TOKEN_REFUSED, f"{got}, and users/me refuses it. {problem.message}", advice)
     if facts.user is None and user.client_id not in ("", facts.client_id):
         return failed(
             _NAME,
+            TOKEN_OF_ANOTHER,
             f"{got}, and it belongs to another client ({user.client_id}).",
-            "Do not use this client; tell Qlik's support.",
         )
     return passed(_NAME, f"{got}, as {user.name or user.subject} ({user.subject or user.id}).")
 
@@ -143,7 +144,7 @@ def _failed(problem: QlikKeysError, facts: Facts) -> Check:
         return see(_NAME, "scopes")
     if isinstance(problem, AssertionRejected):
         return _refused(problem, facts)
-    return failed(_NAME, problem.message, problem.hint or "Ask again; if it stays so, have a person look at it.")
+    return failed(_NAME, LOGIN_FAILED, problem.message, problem.hint)
 
 
 def _refused(problem: AssertionRejected, facts: Facts) -> Check:
@@ -151,11 +152,16 @@ def _refused(problem: AssertionRejected, facts: Facts) -> Check:
         who = "the user who is to be impersonated" if facts.user is not None else "the client's bot user"
         return failed(
             _NAME,
+            LOGIN_REFUSED,
             f"{problem.message} The key itself is accepted: {who} is disabled, or the client has too many tokens.",
-            _LOOK_AT_USER,
         )
     if facts.client.value is None or not facts.shows("public_keys"):
-        return failed(_NAME, problem.message, f"{problem.hint} A Tenant Admin's credential lets the doctor see which.")
+        return failed(
+            _NAME,
+            LOGIN_REFUSED,
+            problem.message,
+            f"{problem.hint} A Tenant Admin's credential lets the doctor see which.",
+        )
     why, clock = problem.message, clock_suspicion(facts.skew_seconds)
     if facts.user is not None:
         advice = f"Check that the tenant has a user with the {facts.user.field} {facts.user.value!r}."
@@ -163,7 +169,7 @@ def _refused(problem: AssertionRejected, facts: Facts) -> Check:
         why += "" if clock else " All that can be looked up is right."
         advice = "If the key was registered just now, ask again in a minute: the tenant may not see it yet."
     trace = f" Qlik's support asks for the trace id {problem.trace_id}." if problem.trace_id else ""
-    return failed(_NAME, why, f"{clock}{advice}{trace}")
+    return failed(_NAME, LOGIN_REFUSED, why, f"{clock}{advice}{trace}")
 
 
 def _without_key(facts: Facts, failures: set[str]) -> Check:
@@ -177,6 +183,3 @@ def _without_key(facts: Facts, failures: set[str]) -> Check:
 
 
 _LACKS_SCOPE = "Give the client the scope that the tenant names, in Qlik's console, or ask for a token without --scope."
-_LOOK_AT_USER = (
-    "Look for the user under Users in the console and enable it; revoke tokens that nobody needs, or let them end."
-)

@@ -4,50 +4,19 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from html import escape
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
+
+from qlik_keys.rules.checks import CHECKS
+from qlik_keys.rules.fixes import FIXES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from qlik_keys.rules.model import Rule, Severity
+
 Verdict = Literal["passed", "failed", "not_checked"]
 
-# In the order in which they are told: what the others stand on comes first.
-TITLES: Mapping[str, str] = MappingProxyType(
-    {
-        "tenant-url": "The tenant can be reached at its URL",
-        "discovery": "A Qlik tenant answers there",
-        "clock": "This machine's clock agrees with the tenant's",
-        "audience": "The assertion is made for this tenant's token endpoint",
-        "client-exists": "The tenant has the client",
-        "client-enabled": "The client is enabled",
-        "machine-to-machine": "The client is machine-to-machine",
-        "consent": "The client is trusted",
-        "user": "The user of its tokens is enabled",
-        "method": "The client may log in by private-key JWT",
-        "kid-registered": "The store's key is registered with the client",
-        "same-key": "The store's key and the registered key are the same",
-        "alg": "Both name the same algorithm",
-        "scopes": "The client may have the scopes",
-        "store-record": "The store has the client's key",
-        "vault-token": "The Vault token lives long enough",
-        "vault-rights": "The Vault token may use the client's key",
-        "rate-budget": "The tenant's rate limit leaves room",
-        "login": "The client gets a token and is who it should be",
-    }
-)
-# Each can be taken back, and takes nothing away; who asks for it has seen these words.
-FIXES: Mapping[str, str] = MappingProxyType(
-    {
-        "trust": "Sets the client's consent method to trusted.",
-        "machine-to-machine": "Adds the grant client_credentials to the client.",
-        "method": "Adds private_key_jwt to the client's authentication methods.",
-        "token-url": "Writes this tenant's token endpoint into the store's record, as a new version.",
-        "resume": "Finishes what was interrupted of this client, takes no key away, and touches no other client.",
-        "renew-vault-token": "Renews the Vault token.",
-    }
-)
 _SIGNS: Mapping[Verdict, str] = {"passed": "✓", "failed": "✗", "not_checked": "\u2013"}
 _WORDS: Mapping[Verdict, str] = {"passed": "passed", "failed": "failed", "not_checked": "not checked"}
 _MOST_CHARACTERS = 1000
@@ -60,12 +29,15 @@ class Check:
     """One thing that was looked at.
 
     Attributes:
-        name: a stable name, one of `TITLES`.
+        name: a stable name, one of `rules.checks.CHECKS`.
         title: what should be so, in words.
         verdict: "passed", "failed" or "not_checked".
         why: what was seen; why it failed; why it was not checked.
         advice: what to do, "" unless it failed.
-        fix: the name of the fix that puts it right in one click, one of `FIXES`; "" for none.
+        fix: the name of the fix that puts it right in one click, one of `rules.fixes.FIXES`; "" for none.
+        code: the code of the finding, as the audit has it; "" unless it failed.
+        finding: its name, one of `rules.findings.FINDINGS`; "" unless it failed.
+        severity: how severe it is; "" unless it failed.
     """
 
     name: str
@@ -74,6 +46,9 @@ class Check:
     why: str
     advice: str = ""
     fix: str = ""
+    code: str = ""
+    finding: str = ""
+    severity: Severity | Literal[""] = ""
 
     def __post_init__(self) -> None:
         # Names of clients and words of a tenant come in here: no control character may reach somebody's terminal.
@@ -90,7 +65,7 @@ class Diagnosis:
         client_name: its name, "" where nobody told it.
         tenant_url: the tenant.
         at: when, UTC.
-        checks: all of them, in the order of `TITLES`.
+        checks: all of them, in the order of `CHECKS`.
 
     Example:
         >>> doctor(tenant, store, "nightly-etl").is_healthy  # doctest: +SKIP
@@ -127,7 +102,7 @@ class Diagnosis:
         lines = [self._heading()]
         for check in self.checks:
             lines.append(
-                f"{_SIGNS[check.verdict]} {_WORDS[check.verdict]:<11}  {check.title} ({check.name}): {check.why}"
+                f"{_SIGNS[check.verdict]} {_WORDS[check.verdict]:<11}  {check.title} ({_named(check)}): {check.why}"
             )
             if check.advice:
                 lines.append(f"{'':15}What to do: {check.advice}")
@@ -144,7 +119,7 @@ class Diagnosis:
             "at": self.at.isoformat().replace("+00:00", "Z"),
             "is_healthy": self.is_healthy,
             "login": self.login.verdict,
-            "findings": [check.name for check in self.findings],
+            "findings": [check.finding for check in self.findings],
             "checks": [asdict(check) for check in self.checks],
         }
 
@@ -158,7 +133,7 @@ class Diagnosis:
         return f"{who} on {self.tenant_url}, {self.at:%Y-%m-%d %H:%M} UTC: {found}"
 
     def __repr__(self) -> str:
-        failed = ", ".join(check.name for check in self.findings) or "no finding"
+        failed = ", ".join(check.finding for check in self.findings) or "no finding"
         failed += "" if self.findings or self.is_healthy else ", but the login was not tried"
         return f"<Diagnosis {self.client_id or self.client_name}: {failed}>"
 
@@ -175,22 +150,47 @@ class Diagnosis:
 
 def passed(name: str, why: str) -> Check:
     """Return a check that passed."""
-    return Check(name=name, title=TITLES[name], verdict="passed", why=why)
+    return Check(name=name, title=CHECKS[name], verdict="passed", why=why)
 
 
-def failed(name: str, why: str, advice: str, *, fix: str = "") -> Check:
-    """Return a check that failed."""
-    return Check(name=name, title=TITLES[name], verdict="failed", why=why, advice=advice, fix=fix)
+def failed(
+    name: str, rule: Rule, why: str, advice: str = "", *, has_fix: bool = False, severity: Severity | None = None
+) -> Check:
+    """Return a check that failed.
+
+    Args:
+        name: the check.
+        rule: what was found.
+        why: what was seen.
+        advice: what to do about it here; "" for what the rule says.
+        has_fix: the rule's operation is a safe fix for this client.
+        severity: how severe it is here, None for what the rule says.
+    """
+    return Check(
+        name=name,
+        title=CHECKS[name],
+        verdict="failed",
+        why=why,
+        advice=advice or rule.advice,
+        fix=rule.operation if has_fix else "",
+        code=rule.code,
+        finding=rule.name,
+        severity=severity or rule.severity,
+    )
 
 
 def not_checked(name: str, why: str) -> Check:
     """Return a check that could not be made."""
-    return Check(name=name, title=TITLES[name], verdict="not_checked", why=why)
+    return Check(name=name, title=CHECKS[name], verdict="not_checked", why=why)
 
 
 def see(name: str, *others: str) -> Check:
     """Return a check that could not be made because of what others say."""
     return not_checked(name, f"See {', '.join(others)}.")
+
+
+def _named(check: Check) -> str:
+    return f"{check.name}, {check.code} {check.finding}" if check.code else check.name
 
 
 def _fix_words(fix: str) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from qlik_keys.core.side_by_side import side_by_side
 from qlik_keys.errors import StoreError
 from qlik_keys.keystore.base import TellsWaysOut
+from qlik_keys.rules.access import NOT_CHECKED
+from qlik_keys.rules.keys import KEY_CAN_LEAVE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +33,8 @@ def ways_out(store: KeyStore, tenant_host: str, clients: Sequence[tuple[str, str
             summary = store.summary(tenant_host, client_id)
             can_leave = summary is not None and summary.reference and teller.ways_out(summary.reference)
         except StoreError:  # a policy that does not let us see is no reason to tell nothing else
-            return "not-checked"
-        return "key-can-leave" if can_leave else ""
+            return NOT_CHECKED.name
+        return KEY_CAN_LEAVE.name if can_leave else ""
 
     answers = side_by_side(look, [client_id for client_id, _ in clients])
     found = zip(answers, clients, strict=True)

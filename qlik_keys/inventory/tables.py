@@ -31,7 +31,46 @@ from qlik_keys.inventory.record_states import RecordStates, foreign_documents, r
 from qlik_keys.keys.public import BASE64URL, kid_made_on
 from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.keystore.lookup import CLIENT_ID, check_sides
-from qlik_keys.rules.findings import DUE_SOON, FINDINGS, SEVERITIES
+from qlik_keys.rules.access import NOT_CHECKED
+from qlik_keys.rules.clients import (
+    ADMIN_SCOPE,
+    CONSENT_NOT_TRUSTED,
+    DISABLED,
+    DYNAMIC_REGISTRATION,
+    METHOD_NOT_ALLOWED,
+    SECRET_BESIDE_KEY,
+    SECRET_ONLY,
+)
+from qlik_keys.rules.findings import FINDINGS
+from qlik_keys.rules.fixes import BY_VAULT, shell_command
+from qlik_keys.rules.keys import (
+    CUSTODY_CHANGED,
+    DUE_SOON,
+    KEY_AGE_UNKNOWN,
+    KEY_OLD,
+    LOCKED_OUT,
+    MANY_KEYS,
+    NO_KEY_IN_STORE,
+    OVERLAP_OVER,
+    REMOVED_KEY_REGISTERED,
+    ROTATION_DUE,
+    ROTATION_OVERDUE,
+    SHARED_KEY,
+)
+from qlik_keys.rules.model import SEVERITIES
+from qlik_keys.rules.records import (
+    DAMAGED_PENDING,
+    FOREIGN_DOCUMENT,
+    METADATA_DIFFER,
+    OPERATION_INTERRUPTED,
+    ORPHANED_RECORD,
+    RECORD_DAMAGED,
+    RECORD_DELETED,
+    RECORD_DESTROYED,
+    RECORD_EXPIRES,
+    UNFINISHED,
+    severity_of_interruption,
+)
 from qlik_keys.tenant.http.budget import LIMITS_PER_MINUTE
 
 if TYPE_CHECKING:
@@ -40,7 +79,7 @@ if TYPE_CHECKING:
     from qlik_keys.core.clock import Clock
     from qlik_keys.errors import StoreError
     from qlik_keys.keystore.base import KeyStore, KeySummary
-    from qlik_keys.rules.findings import Severity
+    from qlik_keys.rules.model import Severity
     from qlik_keys.tenant import ClientOverview, QlikTenant
 
     Progress = Callable[[str, int, int], None]
@@ -88,8 +127,8 @@ _LOOKED_AT = (
     "of_record",
     "secrets",
 )
+_GONE = {"deleted": RECORD_DELETED, "destroyed": RECORD_DESTROYED}
 _ORDER = {name: place for place, name in enumerate(FINDINGS)}
-_BY_VAULT = ("undelete", "keep")  # what Vault's own program does, and no operation of ours
 _FIELDS = itemgetter(
     "client_id",
     "client_name",
@@ -114,7 +153,7 @@ _KID_LETTERS = _DATE_LETTERS + 1 + 43
 _MACHINE = "client_credentials"
 _MOST_KEYS = 2  # a rotation needs two at a time
 
-AUDIT_COLUMNS = ("severity", "finding", "client_id", "name", "meaning", "advice", "command")
+AUDIT_COLUMNS = ("severity", "code", "finding", "client_id", "name", "meaning", "advice", "command")
 
 
 def clients(
@@ -166,7 +205,7 @@ def clients(
     found = states.summaries
     columns |= _of_keys(client_ids, found, columns["kids"])
     told = {client_id: _of_record(summary, now, states) for client_id, summary in found.items()}
-    told |= dict.fromkeys(foreign, ("foreign-document",))
+    told |= dict.fromkeys(foreign, (FOREIGN_DOCUMENT.name,))
     columns["of_record"] = _column(client_ids, told, missing=())
     columns["findings"] = _findings(columns, now, store_known=store is not None)
     frame = _frame(columns, now)
@@ -232,10 +271,10 @@ def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataF
     pending = store.pending(tenant_host, on_damaged=damaged.append)
     # An auditor may list these documents and read none, since keys are in them: that one is there is all it can tell.
     rows += [
-        ("unfinished" if isinstance(problem, StoreDenied) else "damaged-pending", "", problem.path)
+        (UNFINISHED.name if isinstance(problem, StoreDenied) else DAMAGED_PENDING.name, "", problem.path)
         for problem in damaged
     ]
-    rows += [("unfinished", waiting.client_id, waiting.name) for waiting in pending]
+    rows += [(UNFINISHED.name, waiting.client_id, waiting.name) for waiting in pending]
     # A client that is just being made may have its record already, and no row yet.
     known = {*frame["client_id"], *(waiting.client_id for waiting in pending)}
     orphans = [client_id for client_id in store.client_ids(tenant_host) if client_id not in known]
@@ -245,13 +284,14 @@ def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataF
             operations[client_id] = operation
 
     def severity_of(finding: str, client_id: str) -> Severity:
-        told = operations.get(client_id) if finding == "operation-interrupted" else None
+        told = operations.get(client_id) if finding == OPERATION_INTERRUPTED.name else None
         return FINDINGS[finding].severity if told is None else told["severity"]
 
     rows.sort(key=lambda row: (SEVERITIES.index(severity_of(*row[:2])), _ORDER[row[0]], row[2], row[1]))
     details = frame.attrs.get("details", {})
     columns = {
         "severity": [severity_of(finding, client_id) for finding, client_id, _ in rows],
+        "code": [FINDINGS[finding].code for finding, _, _ in rows],
         "finding": [finding for finding, _, _ in rows],
         "client_id": [client_id for _, client_id, _ in rows],
         "name": [name for _, _, name in rows],
@@ -279,15 +319,15 @@ def _orphans(
         if name in foreign:
             # Its name may be anything; only a client's id stands in the column of ids.
             is_id = CLIENT_ID.fullmatch(name) is not None
-            found.append((name if is_id else "", "" if is_id else name, ("foreign-document",), {}))
+            found.append((name if is_id else "", "" if is_id else name, (FOREIGN_DOCUMENT.name,), {}))
             continue
         summary = states.summaries.get(name)
         if summary is None or not summary.is_in_progress:
             client_name = "" if summary is None else summary.client_name
-            damaged = ("record-damaged",) if name in states.damaged else ()
-            found.append((name, client_name, ("orphaned-record", *damaged), {}))
+            damaged = (RECORD_DAMAGED.name,) if name in states.damaged else ()
+            found.append((name, client_name, (ORPHANED_RECORD.name, *damaged), {}))
             continue
-        findings = ("orphaned-record", "operation-interrupted")
+        findings = (ORPHANED_RECORD.name, OPERATION_INTERRUPTED.name)
         found.append((name, summary.client_name, findings, _operation(summary, states)))
     return found
 
@@ -298,14 +338,13 @@ def _operation(summary: KeySummary, states: RecordStates) -> dict[str, str]:
     A rotation or a retirement is not named in what the store shows: it takes nothing away that somebody counts on.
     """
     operation = summary.operation
-    if operation is None and summary.client_id in states.unread:
-        what = "a rotation or a retirement, or somebody has edited the record: this login may not read which"
-        return {"severity": "medium", "meaning": f"It is {what}.", "words": what}
-    if operation is None:
-        what = "a rotation or a retirement"
-        return {"severity": "medium", "meaning": f"It is {what}.", "words": what}
-    severity = "critical" if operation.name == "revoke" else "high" if operation.is_serious else "medium"
-    return {"severity": severity, "meaning": f"It is: {operation.to_text()}.", "words": operation.to_text()}
+    severity = severity_of_interruption(operation)
+    if operation is not None:
+        return {"severity": severity, "meaning": f"It is: {operation.to_text()}.", "words": operation.to_text()}
+    what = "a rotation or a retirement"
+    if summary.client_id in states.unread:
+        what += ", or somebody has edited the record: this login may not read which"
+    return {"severity": severity, "meaning": f"It is {what}.", "words": what}
 
 
 def _meaning(
@@ -315,25 +354,19 @@ def _meaning(
     operations: Mapping[str, Mapping[str, str]],
 ) -> str:
     meaning = FINDINGS[finding].meaning
-    if finding == "operation-interrupted":
+    if finding == OPERATION_INTERRUPTED.name:
         return f"{meaning} {operations[client_id]['meaning']}"
-    is_of_moment = FINDINGS[finding].operation in _BY_VAULT and client_id in details
+    is_of_moment = FINDINGS[finding].operation in BY_VAULT and client_id in details
     return f"{meaning} {details[client_id]['meaning']}" if is_of_moment else meaning
 
 
 def _command(finding: str, client_id: str, details: Mapping[str, Mapping[str, str]]) -> str:
     operation = FINDINGS[finding].operation
-    if operation in _BY_VAULT:
+    if operation in BY_VAULT:
         # As text for a shell: the quotes of a hint are not part of it.
         told = details.get(client_id, {}).get("command", "")
         return " && ".join(told.split("`")[1::2])
-    commands = {
-        "": "",
-        "resume": "qlik-keys resume",
-        "trust": f"qlik oauth-client connection-config patch {client_id}"
-        ' --body \'[{"op":"replace","path":"/consentMethod","value":"trusted"}]\'',
-    }
-    return commands.get(operation, f"qlik-keys {operation} {client_id}")
+    return shell_command(operation, client_id)
 
 
 def _listed(pages: Iterable[Sequence[ClientOverview]]) -> dict[str, list[Any]]:
@@ -457,19 +490,19 @@ def _of_record(summary: KeySummary, now: datetime, states: RecordStates) -> tupl
         return ()
     found = []
     if is_returned:
-        found.append("removed-key-registered")
+        found.append(REMOVED_KEY_REGISTERED.name)
     if summary.client_id in states.damaged:
-        found.append("record-damaged")
+        found.append(RECORD_DAMAGED.name)
     if summary.client_id in states.shown_wrong:
-        found.append("metadata-differ")
+        found.append(METADATA_DIFFER.name)
     if summary.gone:
-        found.append(f"record-{summary.gone}")
+        found.append(_GONE[summary.gone].name)
     elif summary.gone_at:
-        found.append("record-expires")
+        found.append(RECORD_EXPIRES.name)
     if summary.is_in_progress:
-        found.append("operation-interrupted")
+        found.append(OPERATION_INTERRUPTED.name)
     if summary.retire_at and summary.retire_at <= now:
-        found.append("overlap-over")
+        found.append(OVERLAP_OVER.name)
     return tuple(found)
 
 
@@ -497,37 +530,40 @@ def _findings(  # noqa: C901, PLR0912
     ) in zip(*looked_at, strict=True):  # fmt: skip
         found = []
         if current and current not in kids:
-            found.append("locked-out")
+            found.append(LOCKED_OUT.name)
         if shared and not shared.isdisjoint(kids):
-            found.append("shared-key")
+            found.append(SHARED_KEY.name)
         if rotate_by and rotate_by < now:
-            found.append("rotation-overdue")
+            found.append(ROTATION_OVERDUE.name)
+        is_by_secret = "private_key_jwt" not in methods and _MACHINE in grants
+        if is_by_secret and current:
+            found.append(METHOD_NOT_ALLOWED.name)
         if before:
-            found.append("custody-changed")
-        if "private_key_jwt" not in methods and _MACHINE in grants:
-            found.append("secret-only")
-        if "admin_classic" in scopes:
-            found.append("admin-scope")
+            found.append(CUSTODY_CHANGED.name)
         if store_known and kids and made and not rotate_by and made <= old_before:
-            found.append("key-old")
-        if consent is not None and consent != "trusted":
-            found.append("consent-not-trusted")
+            found.append(KEY_OLD.name)
         if len(kids) > _MOST_KEYS:
-            found.append("many-keys")
+            found.append(MANY_KEYS.name)
+        if is_by_secret and not current:
+            found.append(SECRET_ONLY.name)
+        if "admin_classic" in scopes:
+            found.append(ADMIN_SCOPE.name)
+        if consent is not None and consent != "trusted":
+            found.append(CONSENT_NOT_TRUSTED.name)
         if unread or untold:
-            found.append("not-checked")
+            found.append(NOT_CHECKED.name)
         if kids and store_known and custody is None and not unread:
-            found.append("no-key-in-store")
-        if secrets and current and "client_secret" in methods:
-            found.append("secret-beside-key")
+            found.append(NO_KEY_IN_STORE.name)
         if rotate_by and now <= rotate_by <= due_at:
-            found.append("rotation-due")
+            found.append(ROTATION_DUE.name)
         if kids and made is None and not unread:
-            found.append("key-age-unknown")
+            found.append(KEY_AGE_UNKNOWN.name)
+        if secrets and current and "client_secret" in methods:
+            found.append(SECRET_BESIDE_KEY.name)
         if by == "dcr":
-            found.append("dynamic-registration")
+            found.append(DYNAMIC_REGISTRATION.name)
         if disabled:
-            found.append("disabled")
+            found.append(DISABLED.name)
         if told:
             found = sorted([*found, *told], key=_ORDER.__getitem__)
         findings.append(tuple(found))

@@ -14,8 +14,8 @@ from fixtures.fault_cases import ILLNESSES, IN_TRANSIT, MORE
 from IPython.core.ultratb import VerboseTB
 
 import qlik_keys as qk
-from qlik_keys.diagnosis import FIXES
 from qlik_keys.errors import QlikKeysError
+from qlik_keys.rules.fixes import FIXES
 
 pytestmark = pytest.mark.openbao
 CASES = {"healthy": None, **ILLNESSES, **MORE}

@@ -10,7 +10,10 @@ from fixtures.fault_cases import ILLNESSES, IN_TRANSIT, MORE, in_order, make
 from fixtures.own_commands import assert_commands_parse
 from fixtures.unhealthy_client import check_of, found
 
-from qlik_keys.diagnosis import FIXES, TITLES
+from qlik_keys.rules.checks import CHECKS
+from qlik_keys.rules.findings import FINDINGS
+from qlik_keys.rules.fixes import FIXES
+from qlik_keys.rules.model import SEVERITIES
 
 pytestmark = pytest.mark.openbao
 ALL = {**ILLNESSES, **MORE}
@@ -24,12 +27,14 @@ def assert_told_once(diagnosis, *illnesses):
         check = check_of(diagnosis, illness.finding)
         assert check.why
         assert check.advice
+        assert FINDINGS[check.finding].code == check.code
+        assert check.severity in SEVERITIES
         # One illness may stand in the way of the other's fix, never bring a fix of its own.
         assert check.fix == illness.fix or (len(illnesses) > 1 and not check.fix)
         assert check.fix in {"", *FIXES}
         for hidden in illness.hides - {*wanted}:  # another fault may be seen in part all the same
             assert check_of(diagnosis, hidden).verdict == "not_checked", hidden
-    assert [check.name for check in diagnosis.checks] == list(TITLES)
+    assert [check.name for check in diagnosis.checks] == list(CHECKS)
     assert all(check.why for check in diagnosis.checks)
     for check in diagnosis.checks:
         assert_commands_parse(check.why, check.advice)

@@ -12,8 +12,8 @@ from fixtures.fault_cases import ILLNESSES, IN_TRANSIT, MORE, stop_at
 from fixtures.unhealthy_client import check_of, found, other_key_as
 
 import qlik_keys as qk
-from qlik_keys.diagnosis import FIXES
 from qlik_keys.errors import ConfigurationError, ManualActionRequired, ResumeError, StoreDenied, TenantUnreachable
+from qlik_keys.rules.fixes import FIXES
 
 pytestmark = pytest.mark.openbao
 MENDABLE = {name: illness for name, illness in {**ILLNESSES, **MORE}.items() if illness.fix}

@@ -15,9 +15,9 @@ from fixtures.unhealthy_client import ALL, check_of, found, other_key_as
 from fixtures.vault_server import VaultServer
 
 import qlik_keys as qk
-from qlik_keys.diagnosis import TITLES
 from qlik_keys.errors import ConfigurationError, StoreSpared
 from qlik_keys.keystore.vault.store import UserPass
+from qlik_keys.rules.checks import CHECKS
 
 pytestmark = pytest.mark.openbao
 SEEN_BY_ADMINISTRATORS = {"consent", "method", "kid-registered"}
@@ -53,7 +53,7 @@ def test_everything_is_seen_by_an_administrator(patient, custody, asked):
     assert (found(diagnosis), unchecked(diagnosis)) == ([], set())
     assert diagnosis.is_healthy
     assert (diagnosis.client_id, diagnosis.client_name) == (patient.client_id, patient.name)
-    assert [check.name for check in diagnosis.checks] == list(TITLES)
+    assert [check.name for check in diagnosis.checks] == list(CHECKS)
     assert not any(check.advice or check.fix for check in diagnosis.checks)
 
 
@@ -513,8 +513,8 @@ def test_it_can_be_shown(patient):
     patient.tenant.oauth_clients.set_consent(patient.client_id, "required")
     diagnosis = patient.diagnose()
     words = diagnosis.to_text()
-    assert words.count("\n") == len(TITLES) + 1 + 1  # the advice, and the fix
-    assert "✗ failed       The client is trusted (consent): " in words
+    assert words.count("\n") == len(CHECKS) + 1 + 1  # the advice, and the fix
+    assert "✗ failed       The client is trusted (consent, QK308 consent-not-trusted): " in words
     assert "What to do: Set its consent method to trusted." in words
     assert "One click: trust." in words
     assert "\x1b" not in words
@@ -523,7 +523,7 @@ def test_it_can_be_shown(patient):
     assert "<b>" not in html
     assert "&lt;b&gt;" in html
     document = json.loads(json.dumps(diagnosis.to_dict()))
-    assert document["findings"] == ["consent"]
+    assert document["findings"] == ["consent-not-trusted"]
     assert document["is_healthy"] is False
     assert {check["verdict"] for check in document["checks"]} == {"passed", "failed", "not_checked"}
     assert repr(diagnosis) == f"<Diagnosis {patient.client_id}: consent>"
@@ -539,8 +539,8 @@ def test_the_function_stays_a_function_when_its_package_is_loaded():
 
 
 def test_every_title_is_a_check():
-    assert len(set(TITLES.values())) == len(TITLES)
-    assert not any(a == b for a, b in itertools.combinations(TITLES, 2))
+    assert len(set(CHECKS.values())) == len(CHECKS)
+    assert not any(a == b for a, b in itertools.combinations(CHECKS, 2))
 
 
 def test_a_consumer_is_found_by_its_name(patient):

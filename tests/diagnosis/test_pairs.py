@@ -10,7 +10,7 @@ import pytest
 from fixtures.fault_cases import ILLNESSES, MORE, in_order, make
 from fixtures.unhealthy_client import check_of, found
 
-from qlik_keys.diagnosis import TITLES
+from qlik_keys.rules.checks import CHECKS
 
 pytestmark = pytest.mark.openbao
 ALL = {**ILLNESSES, **MORE}
@@ -43,7 +43,7 @@ def can_be_made(one, other):
 EVERY = [pair for pair in itertools.combinations(ALL, 2) if can_be_made(*pair)]
 # All of them take six minutes: ALL_PAIRS=1 asks for that.
 PAIRS = EVERY if os.environ.get("ALL_PAIRS") else EVERY[::25]
-_NAMED = re.compile(rf"(?<![\w-])({'|'.join(TITLES)})(?![\w-])")
+_NAMED = re.compile(rf"(?<![\w-])({'|'.join(CHECKS)})(?![\w-])")
 
 
 def reasons(diagnosis, name):

@@ -135,15 +135,16 @@ def command_paths(group, path):
 
 
 def test_every_finding_is_on_the_page_of_findings(pages):
-    from qlik_keys.diagnosis import FIXES, TITLES
+    from qlik_keys.rules.checks import CHECKS
     from qlik_keys.rules.findings import FINDINGS
+    from qlik_keys.rules.fixes import FIXES
 
     text = pages["reference/findings/index.html"].text
-    for code, finding in FINDINGS.items():
-        assert code in text
+    for name, finding in FINDINGS.items():
+        assert f"{finding.code} {name}" in text
         assert " ".join(finding.meaning.split()) in text
         assert " ".join(finding.advice.split()) in text
-    for name in (*TITLES, *FIXES):
+    for name in (*CHECKS, *FIXES):
         assert name in text
 
 

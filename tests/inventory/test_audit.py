@@ -20,7 +20,8 @@ import qlik_keys as qk
 from qlik_keys.cli.app import app
 from qlik_keys.errors import StoreDenied
 from qlik_keys.inventory.tables import AUDIT_COLUMNS
-from qlik_keys.rules.findings import FINDINGS, SEVERITIES
+from qlik_keys.rules.clients import METHOD_NOT_ALLOWED
+from qlik_keys.rules.findings import FINDINGS
 from qlik_keys.tenant import NewOAuthClient, PatchOperation
 
 pytestmark = pytest.mark.openbao
@@ -129,7 +130,7 @@ def test_a_fleet_with_everything_wrong(world, monkeypatch):
     run = CliRunner().invoke
     told = on_a_terminal(["audit"], {**os.environ, "PYTHONPATH": ":".join(sys.path)})
     assert told.code == 3
-    assert "medium    admin-scope  admin" in told.out
+    assert "medium    QK307  admin-scope  admin" in told.out
     assert FINDINGS["admin-scope"].advice in told.out
     records = json.loads(run(app, ["audit", "--json"]).stdout)
     assert [(each["severity"], each["name"]) for each in records] == [("medium", "admin")]
@@ -139,9 +140,18 @@ def test_a_fleet_with_everything_wrong(world, monkeypatch):
     assert run(app, ["audit", "--fail-on", "worst"]).exit_code == 2
 
 
-def test_findings_stand_in_the_order_of_their_weight():
-    weights = [SEVERITIES.index(finding.severity) for finding in FINDINGS.values()]
-    assert weights == sorted(weights)
+def test_audit_and_doctor_report_the_same_finding(world):
+    """A client with a key in the store that may log in by a secret alone: its consumers are locked out."""
+    _, tenant, store = world
+    made = qk.provision(tenant, store, name="locked", scopes=["user_default"])
+    method = PatchOperation("replace", "/allowedAuthMethods", ["client_secret"])
+    tenant.oauth_clients.patch(made.client_id, [method])
+    found = qk.audit(tenant, store)
+    told = qk.doctor(tenant, store, made.client_id)
+    assert [*found["code"]] == [check.code for check in told.findings] == [METHOD_NOT_ALLOWED.code]
+    assert [*found["command"]] == [f"qlik-keys doctor --client {made.client_id} --fix"]
+    qk.fix(tenant, store, made.client_id, told.findings[0].fix)
+    assert qk.audit(tenant, store).empty
 
 
 def test_an_interrupted_operation_says_which_who_and_when(world):

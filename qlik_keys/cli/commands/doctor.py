@@ -107,7 +107,7 @@ def _fix(name: str, tenant: QlikTenant, store: KeyStore, client_id: str, *, as_j
 
 def _show(found: Diagnosis, *, quiet: bool, as_json: bool) -> None:
     if quiet:
-        show([{"name": check.name} for check in found.findings], quiet=True, as_json=as_json)
+        show([{"name": check.finding} for check in found.findings], quiet=True, as_json=as_json)
     else:
         show_value(found, text=found.to_text, document=found.to_dict, as_json=as_json)
 

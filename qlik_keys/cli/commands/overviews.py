@@ -71,7 +71,7 @@ def audit(
     """
     from qlik_keys.cli.output.table import audit_as_text
     from qlik_keys.inventory.tables import audit as look
-    from qlik_keys.rules.findings import SEVERITIES
+    from qlik_keys.rules.model import SEVERITIES
 
     if fail_on not in (*SEVERITIES, _NEVER):
         raise typer.BadParameter(f"choose one of {', '.join((*SEVERITIES, _NEVER))}", param_hint="--fail-on")

@@ -25,7 +25,7 @@ _BETWEEN = "  "
 _COPIED = frozenset({"id", "clientId", "client_id", "command"})
 _NARROWEST = 12
 _CUT = "…"
-_FOUND = ("severity", "finding", "name", "client_id", "command")
+_FOUND = ("severity", "code", "finding", "name", "client_id", "command")
 
 
 def as_text(frame: pd.DataFrame) -> str:

@@ -13,6 +13,26 @@ from qlik_keys.diagnosis.ownership import is_same_key
 from qlik_keys.diagnosis.results import failed, not_checked, passed, see
 from qlik_keys.errors import StoreDenied, StoreNotFound, StoreSpared, TenantAuthError, TenantThrottled, TokenError
 from qlik_keys.lifecycle.provisioning.specification import PRIVATE_KEY_JWT
+from qlik_keys.rules.access import CREDENTIAL_REFUSED
+from qlik_keys.rules.clients import (
+    CLIENT_ABSENT,
+    CLIENT_DELETED,
+    CONSENT_NOT_TRUSTED,
+    DISABLED,
+    GRANT_MISSING,
+    METHOD_NOT_ALLOWED,
+    SCOPE_MISSING,
+    USER_DISABLED,
+)
+from qlik_keys.rules.keys import (
+    ALGORITHM_DIFFERS,
+    LOCKED_OUT,
+    REGISTERED_KEY_DIFFERS,
+    REMOVED_KEY_REGISTERED,
+    SIGNATURE_DIFFERS,
+    SIGNING_FAILED,
+)
+from qlik_keys.rules.records import ORPHANED_RECORD
 from qlik_keys.tenant.resources.scopes import covers, lacks_scope
 
 if TYPE_CHECKING:
@@ -37,9 +57,9 @@ def check_exists(facts: Facts) -> Check:
         why = f"{facts.tenant_url} has no client {facts.asked_for!r}."
         advice = f"Check the id or name and the tenant; {command('clients')} shows who is there."
         if facts.record.value is None:
-            return failed(name, why, advice)
+            return failed(name, CLIENT_ABSENT, why, advice)
         why += " The store has a key of it: it was deleted here, or is another tenant's."
-        return failed(name, why, f"{advice} If it was deleted here: {make_again(facts)}")
+        return failed(name, ORPHANED_RECORD, why, f"{advice} If it was deleted here: {make_again(facts)}")
     return _unseen(facts)
 
 
@@ -57,10 +77,10 @@ def _unseen(facts: Facts) -> Check:
         problem.status == _UNAUTHORIZED or (_names_a_scope(problem) and not facts.is_asked_as_itself)
     ):
         why = f"The administrator's credential cannot look at the client. {problem.message}"
-        return failed(name, why, problem.hint or "Give a credential that the tenant accepts.")
+        return failed(name, CREDENTIAL_REFUSED, why, problem.hint)
     if isinstance(problem, TokenError):
         why = f"The administrator's credential gets no token, so nobody looks at the client. {problem.message}"
-        return failed(name, why, problem.hint or "Give a credential that the tenant accepts.")
+        return failed(name, CREDENTIAL_REFUSED, why, problem.hint)
     if isinstance(problem, TenantAuthError):
         return not_checked(name, f"The tenant shows clients to a Tenant Admin alone. {problem.message} {problem.hint}")
     if isinstance(problem, TenantThrottled):
@@ -82,10 +102,11 @@ def check_enabled(facts: Facts) -> Check:
         return see("client-enabled", "client-exists")
     if client.deleted_at is not None:
         why = f"The tenant marks it as deleted since {client.deleted_at:%Y-%m-%d %H:%M} UTC."
-        return failed("client-enabled", why, f"If it shall log in again: {make_again(facts)}")
+        return failed("client-enabled", CLIENT_DELETED, why, f"If it shall log in again: {make_again(facts)}")
     if client.disable_tag:
         return failed(
             "client-enabled",
+            DISABLED,
             f"The tenant has disabled it ({client.disable_tag}).",
             "Find out who disabled it and why: a Tenant Admin in Qlik's console, or Qlik's support.",
         )
@@ -108,15 +129,19 @@ def check_machine(facts: Facts) -> Check:
         return passed(name, f"It has the grants {', '.join(client.allowed_grant_types)}.")
     why = f"It lacks the grant {' and '.join(lacks)}."
     if client.app_type not in ("web", ""):
-        return failed(name, f"{why} It is of type {client.app_type}.", "Only a client of type web can be: make one.")
+        return failed(
+            name,
+            GRANT_MISSING,
+            f"{why} It is of type {client.app_type}.",
+            "Only a client of type web can be: make one.",
+        )
     if CLIENT_CREDENTIALS not in lacks:
         advice = "Allow user impersonation on it in Qlik's console, if it shall act for users."
-        return failed(name, why, advice)
+        return failed(name, GRANT_MISSING, why, advice)
     if facts.is_ours_alone:
-        return failed(name, why, "Tick Machine-to-machine on it.", fix="machine-to-machine")
-    return failed(
-        name, why, f"If it shall be a machine, tick Machine-to-machine on it in Qlik's console. {_OTHERS_TOO}"
-    )
+        return failed(name, GRANT_MISSING, why, has_fix=True)
+    advice = f"If it shall be a machine, tick Machine-to-machine on it in Qlik's console. {_OTHERS_TOO}"
+    return failed(name, GRANT_MISSING, why, advice)
 
 
 def check_consent(facts: Facts) -> Check:
@@ -141,8 +166,9 @@ def check_consent(facts: Facts) -> Check:
     else:
         return not_checked(name, problem.message if problem is not None else "Nobody was asked.")
     if facts.is_ours_alone:
-        return failed(name, why, "Set its consent method to trusted.", fix="trust")
-    return failed(name, why, f"Set its consent method to trusted in Qlik's console, if it may log in. {_OTHERS_TOO}")
+        return failed(name, CONSENT_NOT_TRUSTED, why, has_fix=True)
+    advice = f"Set its consent method to trusted in Qlik's console, if it may log in. {_OTHERS_TOO}"
+    return failed(name, CONSENT_NOT_TRUSTED, why, advice)
 
 
 def check_user(facts: Facts) -> Check:
@@ -165,7 +191,7 @@ def check_user(facts: Facts) -> Check:
         return not_checked(name, f"{who} is not among the tenant's users: see what login says.")
     if holder.status not in _NO_USERS:
         return passed(name, f"{who} is {holder.status or 'there, and its status is not told'}.")
-    return failed(name, f"{who} ({holder.name or holder.id}) is {holder.status}.", _ENABLE)
+    return failed(name, USER_DISABLED, f"{who} ({holder.name or holder.id}) is {holder.status}.")
 
 
 def check_method(facts: Facts) -> Check:
@@ -182,13 +208,15 @@ def check_method(facts: Facts) -> Check:
     allowed = ", ".join(client.allowed_auth_methods) or "nothing"
     why = f"It may log in by {allowed}, and not by {PRIVATE_KEY_JWT}."
     if facts.is_ours_alone:
-        return failed(name, why, "Allow the method: its public key is registered already.", fix="method")
+        return failed(
+            name, METHOD_NOT_ALLOWED, why, "Allow the method: its public key is registered already.", has_fix=True
+        )
     if facts.current is None:
-        return failed(name, why, "Put the record right first (store-record) and ask the doctor again.")
+        return failed(name, METHOD_NOT_ALLOWED, why, _RECORD_FIRST)
     if facts.registered is not None and is_same_key(facts.registered, facts.current):
-        return failed(name, why, f"Allow the method in Qlik's console. {_OTHERS_TOO}")
+        return failed(name, METHOD_NOT_ALLOWED, why, f"Allow the method in Qlik's console. {_OTHERS_TOO}")
     advice = "Put the key right first (kid-registered, same-key) and ask the doctor again: then it can be allowed."
-    return failed(name, why, advice)
+    return failed(name, METHOD_NOT_ALLOWED, why, advice)
 
 
 def check_kid(facts: Facts) -> Check:
@@ -204,12 +232,13 @@ def check_kid(facts: Facts) -> Check:
     returned = [] if record is None else record.returned(key.kid for key in client.public_keys)
     if returned:
         why = f"A key that was taken away is registered again, and whoever has it can log in: {', '.join(returned)}."
-        return failed(name, why, f"{command('resume')} takes it away.")
+        return failed(name, REMOVED_KEY_REGISTERED, why, f"{command('resume')} takes it away.")
     if facts.registered is not None:
         return passed(name, f"The key {current.kid} is registered.")
     others = ", ".join(key.kid for key in client.public_keys) or "no key at all"
     return failed(
         name,
+        LOCKED_OUT,
         f"The store's key {current.kid} is not registered with the client, which has {others}.",
         _replace(facts),
     )
@@ -222,7 +251,7 @@ def _check_named_kid(client: OAuthClient, facts: Facts) -> Check:
         return _without_key(name, facts)
     others = ", ".join(key.kid for key in client.public_keys) or "no key at all"
     why = f"The store's damaged record names the key {kid}, which is not registered with the client; it has {others}."
-    return failed(name, why, "Put the record right first (store-record) and ask the doctor again.")
+    return failed(name, LOCKED_OUT, why, _RECORD_FIRST)
 
 
 def check_same_key(facts: Facts) -> Check:
@@ -235,20 +264,18 @@ def check_same_key(facts: Facts) -> Check:
         return see(name, "vault-rights" if isinstance(problem, StoreDenied) else "vault-token")
     if isinstance(problem, StoreNotFound):
         why = f"{problem.message} Its name there is {current.reference}, and {current.kid} on the tenant."
-        return failed(name, f"The store did not sign: {why}", _replace(facts))
+        return failed(name, SIGNING_FAILED, f"The store did not sign: {why}", _replace(facts))
     if problem is not None:
-        return failed(name, f"The store did not sign: {problem.message}", problem.hint or _ASK_OPERATOR)
+        return failed(name, SIGNING_FAILED, f"The store did not sign: {problem.message}", problem.hint or _ASK_OPERATOR)
     if facts.signing.value is False:
         why = f"What the store signs with {current.kid} is not signed with the key that its record names."
-        return failed(
-            name, f"{why} Its engine may have been told to rotate that key, or to make another.", _replace(facts)
-        )
+        why += " Its engine may have been told to rotate that key, or to make another."
+        return failed(name, SIGNATURE_DIFFERS, why, _replace(facts))
     if registered is None:
         return see(name, "kid-registered" if facts.client.value is not None else "client-exists")
     if not is_same_key(registered, current):
-        return failed(
-            name, f"Under the name {current.kid} another key is registered than the store holds.", _replace(facts)
-        )
+        why = f"Under the name {current.kid} another key is registered than the store holds."
+        return failed(name, REGISTERED_KEY_DIFFERS, why, _replace(facts))
     return passed(name, f"The thumbprint of both is {current.public.thumbprint}, and the store signs with it.")
 
 
@@ -265,6 +292,7 @@ def check_alg(facts: Facts) -> Check:
         return see(name, "same-key")
     return failed(
         name,
+        ALGORITHM_DIFFERS,
         f"The key {current.kid} is registered for {registered.alg or 'no algorithm'}, and the store signs by "
         f"{current.alg}.",
         f"{command('rotate', facts.client_id)} makes a new key, which is registered for what the store signs by.",
@@ -286,16 +314,14 @@ def check_scopes(facts: Facts) -> Check:
     if not facts.scopes:
         if facts.has_no_scope:
             why = f"It may have no scope (it has {shown})."
-            return failed(name, why, f"Give it the scopes that it needs. {_WHERE}")
+            return failed(name, SCOPE_MISSING, why, f"Give it the scopes that it needs. {_WHERE}")
         return passed(name, f"It may have {shown}.")
     if all(any(covers(parent, scope) for parent in allowed) for scope in lacks):
         # Qlik publishes no rule whether a wider scope lets the narrower be asked for: the login tells.
         return not_checked(
             name, f"It lacks {' '.join(lacks)} by name, and has what covers it ({shown}): see what login says."
         )
-    return failed(
-        name, f"It may not have {' '.join(lacks)}; it may have {shown}.", f"Ask for others, or give it these. {_WHERE}"
-    )
+    return failed(name, SCOPE_MISSING, f"It may not have {' '.join(lacks)}; it may have {shown}.")
 
 
 def _replace(facts: Facts) -> str:
@@ -312,8 +338,8 @@ def _without_key(name: str, facts: Facts) -> Check:
 
 
 _NO_USERS = ("disabled", "deleted")
-_ENABLE = "Find out who did that and why; a Tenant Admin enables users in Qlik's console, under Users."
 _ASK_OPERATOR = "Ask the Vault's operator to look at its engine."
+_RECORD_FIRST = "Put the record right first (store-record) and ask the doctor again."
 _OTHERS_TOO = (
     "First make sure that nobody else has a key or a secret of it, who could then log in too: it is not known to have "
     "our key alone."

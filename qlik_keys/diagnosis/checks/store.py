@@ -10,8 +10,37 @@ from qlik_keys.diagnosis.commands import command, policy
 from qlik_keys.diagnosis.facts import tenant_skip
 from qlik_keys.diagnosis.in_progress import started, takes_nothing_away
 from qlik_keys.diagnosis.results import failed, not_checked, passed, see
-from qlik_keys.errors import StoreDeleted, StoreDenied, StoreDestroyed, StoreError, StoreNotFound, StoreSpared
+from qlik_keys.errors import (
+    StoreConflict,
+    StoreDamaged,
+    StoreDeleted,
+    StoreDenied,
+    StoreDestroyed,
+    StoreError,
+    StoreNotFound,
+    StoreSpared,
+)
 from qlik_keys.keystore.vault.documents.fields import moment_words, roll_back
+from qlik_keys.rules.access import (
+    STORE_FAILED,
+    VAULT_RIGHTS_MISSING,
+    VAULT_TOKEN_ENDS,
+    VAULT_TOKEN_FEW_USES,
+    VAULT_TOKEN_REFUSED,
+)
+from qlik_keys.rules.keys import KEY_CAN_LEAVE, NO_KEY_IN_STORE
+from qlik_keys.rules.records import (
+    FOREIGN_DOCUMENT,
+    METADATA_DIFFER,
+    NO_CURRENT_KEY,
+    OPERATION_INTERRUPTED,
+    RECORD_DAMAGED,
+    RECORD_DELETED,
+    RECORD_DESTROYED,
+    RECORD_EXPIRES,
+    UNFINISHED,
+    severity_of_interruption,
+)
 
 if TYPE_CHECKING:
     from qlik_keys.diagnosis.facts import Facts
@@ -32,9 +61,10 @@ def check_record(facts: Facts) -> Check:
     if facts.pending is not None:
         return failed(
             name,
+            UNFINISHED,
             f"Making {facts.pending.name!r} was interrupted; its key waits in the store.",
             _RESUME,
-            fix="resume" if facts.client.value is not None else "",
+            has_fix=facts.client.value is not None,
         )
     if not facts.client_id:
         return see(name, "client-exists")
@@ -42,12 +72,11 @@ def check_record(facts: Facts) -> Check:
         return see(name, _denier(facts))
     if isinstance(problem, StoreSpared):
         return see(name, "vault-token")
-    if isinstance(problem, StoreDeleted | StoreDestroyed):
-        return failed(name, problem.message, problem.hint)
-    if isinstance(problem, StoreNotFound):
+    unusable = next((rule for kind, rule in _UNUSABLE.items() if isinstance(problem, kind)), None)
+    if isinstance(problem, StoreNotFound) and unusable is None:
         return _check_absence(problem, facts)
     if problem is not None:
-        return failed(name, problem.message, problem.hint or "Check the Vault, its address and its mount.")
+        return failed(name, unusable or STORE_FAILED, problem.message, problem.hint)
     return not_checked(name, "Nobody was asked.")
 
 
@@ -55,7 +84,7 @@ def check_token(facts: Facts) -> Check:
     """Say whether the store's own login lives on."""
     name, health, problem = "vault-token", facts.health.value, facts.health.problem
     if isinstance(problem, StoreDenied):
-        return failed(name, problem.message, problem.hint)
+        return failed(name, VAULT_TOKEN_REFUSED, problem.message, problem.hint)
     if facts.uses_left is not None and (facts.spared or facts.uses_left < FEW_USES):
         return _few_uses(facts, facts.uses_left)
     if problem is not None:
@@ -71,9 +100,19 @@ def check_rights(facts: Facts) -> Check:
     if isinstance(facts.health.problem, StoreDenied) or "store-record" in facts.spared:
         return see(name, "vault-token")
     if isinstance(record.problem, StoreDenied):
-        return failed(name, record.problem.message, f"{record.problem.hint} {policy(facts)} prints the least.")
+        return failed(
+            name,
+            VAULT_RIGHTS_MISSING,
+            record.problem.message,
+            f"{record.problem.hint} {policy(facts)} prints the least.",
+        )
     if isinstance(signing.problem, StoreDenied):
-        return failed(name, signing.problem.message, f"{signing.problem.hint} {policy(facts)} prints the least.")
+        return failed(
+            name,
+            VAULT_RIGHTS_MISSING,
+            signing.problem.message,
+            f"{signing.problem.hint} {policy(facts)} prints the least.",
+        )
     if not facts.client_id:
         return see(name, "client-exists")
     if not facts.is_readable:
@@ -92,23 +131,26 @@ def _check_keys(record: ClientRecord, facts: Facts) -> Check:
     name, current = "store-record", record.current
     if record.is_in_progress:
         why = f"Begun and not finished: {started(record)}. Perhaps somebody is at it just now."
-        if takes_nothing_away(record):
-            fix = "resume" if facts.client.value is not None else ""
-            return failed(name, why, f"If nobody is: {_RESUME}", fix=fix)
-        return failed(name, why, f"If nobody is: {_RESUME} It takes keys away at once, so the doctor does not do it.")
+        advice, is_safe = f"If nobody is: {_RESUME}", takes_nothing_away(record)
+        if not is_safe:
+            advice += " It takes keys away at once, so the doctor does not do it."
+        has_fix, severity = is_safe and facts.client.value is not None, severity_of_interruption(record.operation)
+        return failed(name, OPERATION_INTERRUPTED, why, advice, has_fix=has_fix, severity=severity)
     if current is not None and facts.ways_out.value:
         ways = " and ".join(facts.ways_out.value)
         return failed(
             name,
+            KEY_CAN_LEAVE,
             f"Vault's Transit engine may give the key {current.kid} out ({ways}), which cannot be taken back.",
             f"{command('revoke', facts.client_id)} gives the client one that cannot leave; then look who set it.",
         )
     if record.gone_at is not None:
         why = f"Vault deletes it by itself at {moment_words(record.gone_at)}: then the key is gone."
-        return failed(name, f"{why} A delete_version_after of its mount or path says so.", f"{record.remedy} keep it.")
+        why += " A delete_version_after of its mount or path says so."
+        return failed(name, RECORD_EXPIRES, why, f"{record.remedy} keep it.")
     if record.is_shown_wrong and (current is not None or not record.keys):
         why = f"Vault's custom metadata at {facts.location} show something else than the record says, which counts."
-        return failed(name, why, f"{command('resume')} corrects them.", fix="resume")
+        return failed(name, METADATA_DIFFER, why, f"{command('resume')} corrects them.", has_fix=True)
     if current is not None:
         moved = f"; the key before it was in custody {record.custody_before}" if record.custody_before else ""
         unseen = " The token may not see whether it could leave Transit." if facts.ways_out.problem else ""
@@ -119,6 +161,7 @@ def _check_keys(record: ClientRecord, facts: Facts) -> Check:
         )
     return failed(
         name,
+        NO_CURRENT_KEY,
         f"{facts.location} has keys, and none of them is current.",
         "No operation leaves it so: have the Vault's operator bring back its last good version. "
         f"{roll_back(facts.location)}",
@@ -137,7 +180,7 @@ def _check_absence(problem: StoreNotFound, facts: Facts) -> Check:
     client, advice = facts.client.value, problem.hint or "Check tenant, mount and prefix."
     if client is None or CLIENT_CREDENTIALS in client.allowed_grant_types:
         advice += f" If it shall have a key of ours, {command('adopt', facts.client_id)} gives it one."
-    return failed(name, f"{problem.message}{where}", advice)
+    return failed(name, NO_KEY_IN_STORE, f"{problem.message}{where}", advice)
 
 
 def _few_uses(facts: Facts, left: int) -> Check:
@@ -145,7 +188,7 @@ def _few_uses(facts: Facts, left: int) -> Check:
     why = f"It is good for {left} more {requests} to Vault (num_uses); each login needs several."
     if facts.spared:
         why += f" They were left to you, so not all was looked at: see {', '.join(facts.spared)}."
-    return failed("vault-token", why, f"Pass a token without a limit of uses. {_LOG_IN}")
+    return failed("vault-token", VAULT_TOKEN_FEW_USES, why)
 
 
 def _check_life(health: StoreHealth) -> Check:
@@ -161,13 +204,13 @@ def _check_life(health: StoreHealth) -> Check:
         return passed(name, f"{ends}; then the store logs in again.")
     if health.longest_seconds is not None and health.longest_seconds < SOON_SECONDS:
         why = f"It ends in {in_words(health.longest_seconds)} at the latest: it was given a longest life."
-        return failed(name, why, _LOG_IN)
+        return failed(name, VAULT_TOKEN_ENDS, why)
     if left >= SOON_SECONDS or (health.renewable and life < SOON_SECONDS):
         return passed(name, f"{ends}; {'it is renewed on use' if health.renewable else 'it cannot be renewed'}.")
     if health.renewable:
         why = f"{ends} unless the store is used before."
-        return failed(name, why, "Renew it, or run `vault token renew`.", fix="renew-vault-token")
-    return failed(name, f"{ends} and cannot be renewed.", _LOG_IN)
+        return failed(name, VAULT_TOKEN_ENDS, why, "Renew it, or run `vault token renew`.", has_fix=True)
+    return failed(name, VAULT_TOKEN_ENDS, f"{ends} and cannot be renewed.")
 
 
 def _denier(facts: Facts) -> str:
@@ -180,4 +223,10 @@ def _tells_of_reach(facts: Facts) -> bool:
 
 
 _RESUME = f"{command('resume')} goes on with whatever was interrupted on this tenant."
-_LOG_IN = "Log in again (`vault login`) and pass the new token."
+# Why a record that is there, or was, cannot be used.
+_UNUSABLE = {
+    StoreDeleted: RECORD_DELETED,
+    StoreDestroyed: RECORD_DESTROYED,
+    StoreDamaged: RECORD_DAMAGED,
+    StoreConflict: FOREIGN_DOCUMENT,
+}

@@ -9,6 +9,16 @@ from qlik_keys.core.clock import in_words
 from qlik_keys.diagnosis.facts import NOT_ASKED
 from qlik_keys.diagnosis.results import failed, not_checked, passed, see
 from qlik_keys.errors import TenantThrottled, TenantUnavailable
+from qlik_keys.rules.access import (
+    CLOCK_OFF,
+    NOT_A_TENANT,
+    RATE_LIMITED,
+    TENANT_ALIAS,
+    TENANT_UNAVAILABLE,
+    TENANT_UNREACHABLE,
+    TOKEN_ENDPOINT_DIFFERS,
+)
+from qlik_keys.rules.records import TOKEN_URL_DIFFERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,7 +40,7 @@ def check_tenant_url(facts: Facts) -> Check:
         if facts.proxy:
             by_proxy = f"The environment sends calls through the proxy {facts.proxy}: check that, or set NO_PROXY."
             advice = f"{by_proxy} {advice}"
-        return failed("tenant-url", problem.message, advice)
+        return failed("tenant-url", TENANT_UNREACHABLE, problem.message, advice)
     normalized = f" In the URL that was given: {'; '.join(facts.notices)}." if facts.notices else ""
     return passed("tenant-url", f"{facts.tenant_url} answers.{normalized}")
 
@@ -45,12 +55,12 @@ def check_discovery(facts: Facts) -> Check:
     if isinstance(problem, TenantThrottled):
         return see(name, "rate-budget")
     if isinstance(problem, TenantUnavailable):
-        return failed(name, problem.message, problem.hint)
+        return failed(name, TENANT_UNAVAILABLE, problem.message, problem.hint)
     seen = facts.discovery.value
     if problem is not None or seen is None:
-        return failed(name, problem.message if problem else "Nothing was said.", _OTHER_URL)
+        return failed(name, NOT_A_TENANT, problem.message if problem else "Nothing was said.")
     if seen.metadata is None:
-        return failed(name, seen.problem.message if seen.problem else "Nothing was said.", _OTHER_URL)
+        return failed(name, NOT_A_TENANT, seen.problem.message if seen.problem else "Nothing was said.")
     return _check_metadata(seen.metadata, facts)
 
 
@@ -63,11 +73,8 @@ def check_clock(facts: Facts) -> Check:
         return not_checked("clock", "The tenant's answer has no date.")
     words = clock_words(skew)
     if is_clock_off(skew):
-        return failed(
-            "clock",
-            f"{words[0].upper()}{words[1:]}; an assertion carries its time, and is refused for it.",
-            "Set the clock right: switch on NTP (timedatectl set-ntp true), or have the machine's operator do so.",
-        )
+        why = f"{words[0].upper()}{words[1:]}; an assertion carries its time, and is refused for it."
+        return failed("clock", CLOCK_OFF, why)
     return passed("clock", f"{words[0].upper()}{words[1:]}." if abs(skew) >= 1 else "They agree to the second.")
 
 
@@ -84,11 +91,14 @@ def check_audience(facts: Facts) -> Check:
             f"{named}: whoever takes the audience from the record is refused."
         )
         if named != facts.token_url:
-            return failed("audience", why, "First put right what discovery says; then the record can be.")
+            return failed(
+                "audience", TOKEN_URL_DIFFERS, why, "First put right what discovery says; then the record can be."
+            )
         if record is None:
-            return failed("audience", why, "First put right what store-record says; then ask the doctor again.")
-        advice = "Write the right one into the record: it is compared letter by letter, with no slash at the end."
-        return failed("audience", why, advice, fix="token-url")
+            return failed(
+                "audience", TOKEN_URL_DIFFERS, why, "First put right what store-record says; then ask the doctor again."
+            )
+        return failed("audience", TOKEN_URL_DIFFERS, why, has_fix=True)
     if named != facts.token_url:
         return see("audience", "discovery")
     if record is None and in_record is None and facts.record.problem is not None:
@@ -112,12 +122,12 @@ def check_rate_budget(budget: Mapping[int, TierSnapshot], refused: Iterable[int]
     used = ", ".join(f"tier {tier}: {one.used} of {one.limit}" for tier, one in budget.items())
     window = f"in {budget[1].window_seconds / 60:.0f} minutes, as far as this session counts"
     if blocked:
-        return failed("rate-budget", f"The tenant has asked to wait: {', '.join(blocked)}.", _SLOWER)
+        return failed("rate-budget", RATE_LIMITED, f"The tenant has asked to wait: {', '.join(blocked)}.")
     if met:
         why = f"The tenant has just answered 429, too many requests: {', '.join(met)}; the pause it asked for is over."
-        return failed("rate-budget", why, _SLOWER)
+        return failed("rate-budget", RATE_LIMITED, why)
     if any(one.used >= _NEARLY_USED_UP * one.limit for one in budget.values()):
-        return failed("rate-budget", f"The requests are nearly used up ({used}, {window}).", _SLOWER)
+        return failed("rate-budget", RATE_LIMITED, f"The requests are nearly used up ({used}, {window}).")
     return passed("rate-budget", f"{used}, {window}.")
 
 
@@ -128,19 +138,19 @@ def _check_metadata(metadata: AuthorizationServerMetadata, facts: Facts) -> Chec
     if facts.is_alias:
         return failed(
             name,
+            TENANT_ALIAS,
             f"The tenant names {named} as its token endpoint, and the URL in use leads to {facts.token_url}: it is "
             "another name of the tenant.",
-            "Use the tenant's own host name, the one of its token endpoint: assertions are made for it.",
         )
     if named != facts.token_url:
         return failed(
             name,
+            TOKEN_ENDPOINT_DIFFERS,
             f"The tenant names {named} as its token endpoint, and assertions are made for {facts.token_url}, which "
             "must be the same letter by letter.",
-            "Check that no proxy rewrites the tenant's answers; else ask Qlik's support.",
         )
     # RFC 8414 3.3: an issuer must be the one that was asked.
-    return failed(name, f"What answers at {facts.tenant_url} calls itself {issuer}.", _OTHER_URL)
+    return failed(name, NOT_A_TENANT, f"What answers at {facts.tenant_url} calls itself {issuer}.")
 
 
 def _as_discovery_says(name: str, facts: Facts) -> Check:
@@ -149,13 +159,3 @@ def _as_discovery_says(name: str, facts: Facts) -> Check:
     if isinstance(facts.discovery.problem, NOT_ASKED):
         return see(name, "tenant-url")
     return see(name, "rate-budget" if isinstance(facts.discovery.problem, TenantThrottled) else "discovery")
-
-
-_OTHER_URL = (
-    "Check the tenant's URL, https://<tenant>.<region>.qlikcloud.com, and that no proxy or login page answers in its "
-    "place."
-)
-_SLOWER = (
-    "Wait, and ask less often: one token serves for hours, and one session per process counts its own requests. "
-    "Other programs of the same user count too."
-)

@@ -34,7 +34,7 @@ def weak(tenant, client, box):
 def test_a_fix_that_fails_does_not_stop_the_others(qlik_keys, weak):
     ran = qlik_keys("doctor", "--client", weak.name, "--fix", "--json")
     assert ran.code == 1  # a fix that failed outranks what is still found
-    assert json.loads(ran.out)["findings"] == ["machine-to-machine"]
+    assert json.loads(ran.out)["findings"] == ["grant-missing"]
     told = [json.loads(line) for line in ran.err.splitlines()]
     assert [line["fix"] for line in told] == ["machine-to-machine", "trust", "method"]
     assert (told[0]["error"], told[0]["status"]) == ("TenantConflict", 409)
@@ -43,7 +43,7 @@ def test_a_fix_that_fails_does_not_stop_the_others(qlik_keys, weak):
 
 def test_what_was_and_was_not_done_is_told_next_to_the_diagnosis(qlik_keys, weak):
     ran = qlik_keys("doctor", "--client", weak.name, "--fix", "-q")
-    assert (ran.code, ran.out) == (1, "machine-to-machine\n")
+    assert (ran.code, ran.out) == (1, "grant-missing\n")
     assert ran.err.startswith("machine-to-machine: not done.\nError: ")
     assert "trust: The consent method is trusted now.\n" in ran.err
     ran = qlik_keys("doctor", "--client", weak.name, "--fix", "-q")

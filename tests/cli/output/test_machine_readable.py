@@ -139,7 +139,7 @@ def test_a_whole_life_is_json(run):
     assert done("oauth-client", "get", client_id)["clientName"] == name
     trust = ("oauth-client", "connection-config", "patch", client_id, "--value", "required", "--json")
     assert run(*trust) == (0, "", "")  # the tenant answers nothing
-    assert done("doctor", "--client", name, code=3)["findings"] == ["consent"]
+    assert done("doctor", "--client", name, code=3)["findings"] == ["consent-not-trusted"]
     ended, out, err = run("delete", name, "--json")
     assert (ended, out, json.loads(err)["error"]) == (2, "", "Usage")
     assert done("delete", name, "--confirm", client_id)[0]["operation"] == "delete"

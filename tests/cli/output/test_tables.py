@@ -81,7 +81,14 @@ def test_a_column_is_as_wide_as_what_the_console_shows_of_it(terminal):
 
 def test_a_command_of_the_audit_is_whole_on_any_terminal(terminal):
     command = f"qlik-keys adopt {ID} --remove-secrets --name {'n' * 40}"
-    found = {"severity": "medium", "finding": "secret-only", "name": "n", "client_id": ID, "command": command}
+    found = {
+        "severity": "medium",
+        "code": "QK306",
+        "finding": "secret-only",
+        "name": "n",
+        "client_id": ID,
+        "command": command,
+    }
     frame = pd.DataFrame([found | {"meaning": "A secret.", "advice": "Adopt."}] * 2)
     terminal(400)
     assert [line.endswith(command) for line in audit_as_text(frame).splitlines()[2:4]] == [True, True]

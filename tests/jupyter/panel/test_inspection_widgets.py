@@ -12,10 +12,12 @@ import pytest
 from fixtures.canaries import find_canaries
 
 from qlik_keys.auth.inspection import Called
-from qlik_keys.diagnosis import FIXES, TITLES, Check, Diagnosis
+from qlik_keys.diagnosis import Check, Diagnosis
 from qlik_keys.jupyter.panel.model.inspection_state import CallForm, ShownAnswer
 from qlik_keys.jupyter.panel.model.state import ShownRequest
 from qlik_keys.jupyter.panel.widgets.inspection import AnswerView, CallBar, CheckList, Countdown, packed
+from qlik_keys.rules.checks import CHECKS
+from qlik_keys.rules.fixes import FIXES
 
 CANARY = "canary-body-0123456789-abcdefghijklmnop"
 
@@ -157,7 +159,7 @@ def diagnosis():
             advice="trust it" if name == "consent" else "",
             fix="trust" if name == "consent" else "",
         )
-        for name, title in TITLES.items()
+        for name, title in CHECKS.items()
     )
     return Diagnosis(
         client_id="c", client_name="etl", tenant_url="https://a", at=datetime(2027, 1, 15, 8, tzinfo=UTC), checks=checks

@@ -15,7 +15,8 @@ from qlik_keys.errors import ConfigurationError, QlikKeysError
 from qlik_keys.jupyter.panel.controllers.calling import Calling
 from qlik_keys.jupyter.panel.model.change_state import ChangeForm, ShownPlan
 from qlik_keys.jupyter.panel.model.words import OPERATIONS
-from qlik_keys.rules.findings import FINDINGS, SEVERITIES
+from qlik_keys.rules.findings import FINDINGS
+from qlik_keys.rules.model import SEVERITIES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

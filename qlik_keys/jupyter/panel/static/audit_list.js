@@ -34,7 +34,7 @@ function render({ model, el }) {
     const title = make("h4", "qk-finding-title");
     title.append(
       make("span", `qk-badge qk-severity-${group.severity}`, `${SIGNS[group.severity]} ${WORDS[group.severity]}`),
-      make("span", "", `${group.finding} · ${group.count.toLocaleString("en")}`),
+      make("span", "", `${group.code} ${group.finding} · ${group.count.toLocaleString("en")}`),
     );
     const list = make("ul", "qk-found-list");
     list.append(...group.clients.map((client) => clientOf(group, client)));

@@ -25,7 +25,7 @@ function render({ model, el }) {
     sign.setAttribute("aria-hidden", "true");
     const text = make("div", "");
     const title = make("p", "qk-step-title", `${check.title} `);
-    title.append(make("span", "qk-word", WORDS[check.verdict]));
+    title.append(make("span", "qk-word", [WORDS[check.verdict], check.code].join(" ").trim()));
     text.append(title, make("p", "qk-why", check.why));
     if (check.advice) {
       const advice = make("p", "");

@@ -8,7 +8,7 @@ from qlik_keys.jupyter.panel.views import markup
 from qlik_keys.jupyter.panel.widgets.audit_list import AuditList, groups_of
 from qlik_keys.jupyter.panel.widgets.controls import box, button, html, put, show, words
 from qlik_keys.jupyter.panel.widgets.result_place import ResultPlace
-from qlik_keys.rules.findings import OLD_KEY
+from qlik_keys.rules.keys import OLD_KEY
 
 if TYPE_CHECKING:
     import pandas as pd

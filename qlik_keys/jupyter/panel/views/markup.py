@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from qlik_keys.jupyter.panel.model.words import OPERATIONS
 from qlik_keys.jupyter.panel.views.code_samples import same_as
 from qlik_keys.keys.spec import ROTATE_AFTER
-from qlik_keys.rules.findings import OLD_KEY
+from qlik_keys.rules.keys import OLD_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

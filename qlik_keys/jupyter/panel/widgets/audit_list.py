@@ -66,6 +66,7 @@ def groups_of(audit: pd.DataFrame) -> list[dict[str, Any]]:
         groups.append(
             {
                 "finding": finding,
+                "code": kind.code,
                 "severity": severity,
                 "meaning": kind.meaning,
                 "advice": kind.advice,

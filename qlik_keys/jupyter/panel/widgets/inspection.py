@@ -16,6 +16,7 @@ import traitlets
 
 from qlik_keys.jupyter.panel.model.inspection_state import CallForm
 from qlik_keys.jupyter.panel.model.words import CALL_METHODS
+from qlik_keys.rules.fixes import FIXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -171,8 +172,6 @@ class CheckList(anywidget.AnyWidget):
 
 def found_of(diagnosis: Diagnosis, fixed: str, examined: str) -> dict[str, Any]:
     """Return a diagnosis as the page shows it."""
-    from qlik_keys.diagnosis import FIXES  # noqa: PLC0415  # brings httpx
-
     order = {"failed": 0, "not_checked": 1, "passed": 2}
     return {
         "client": diagnosis.client_name or diagnosis.client_id,
@@ -184,6 +183,7 @@ def found_of(diagnosis: Diagnosis, fixed: str, examined: str) -> dict[str, Any]:
             {
                 "name": check.name,
                 "title": check.title,
+                "code": check.code,
                 "verdict": check.verdict,
                 "why": check.why,
                 "advice": check.advice,
