@@ -22,8 +22,13 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
 )
 hypothesis.settings.load_profile("shared")
-# A shell's background job ignores these, and so would the programs that the tests interrupt.
-for name, handler in (("SIGINT", signal.default_int_handler), ("SIGQUIT", signal.SIG_DFL)):
+# A shell's background job ignores the first two, and nohup the third; what is ignored stays so in the programs that the
+# tests start and interrupt. A handler is not inherited: this process still outlives its terminal, and they do not.
+for name, handler in (
+    ("SIGINT", signal.default_int_handler),
+    ("SIGQUIT", signal.SIG_DFL),
+    ("SIGHUP", lambda *_: None),
+):
     if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_IGN:
         signal.signal(getattr(signal, name), handler)
 
