@@ -70,32 +70,33 @@ class InvalidVariant:
 
 INVALID_VARIANTS: Mapping[str, InvalidVariant] = {
     "wrong-kid": InvalidVariant(
-        title="a kid that nobody registered",
+        title="a kid that is not registered",
         member="kid",
-        rejection="The kid alone says which registered key to verify with; without a match there is nothing to "
-        "verify by.",
+        rejection="The kid selects the registered key that verifies the signature. If no registered key has it, "
+        "nothing can be verified.",
     ),
     "wrong-audience": InvalidVariant(
         title="a slash at the end of the audience",
         member="aud",
-        rejection="The audience is compared letter by letter, so that an assertion meant for one place is of no use at "
-        "another. A slash too many is the most common slip.",
+        rejection="The audience is compared character by character, so an assertion that is meant for one server "
+        "is useless at another. An extra slash at the end is the most common mistake.",
     ),
     "expired": InvalidVariant(
         title="made an hour ago",
         member="exp",
-        rejection="An assertion that somebody finds in a log must be worthless: it ends 300 seconds after it was "
-        "made at the latest.",
+        rejection="An assertion that leaks into a log must soon be worthless: it expires at most 300 seconds "
+        "after it is issued.",
     ),
     "another-key": InvalidVariant(
-        title="signed with a key that nobody registered",
+        title="signed with a key that is not registered",
         member="",
-        rejection="Knowing the kid is not enough: the signature must fit the public key that was registered under it.",
+        rejection="Knowing the kid is not enough: the public key that is registered under it must verify the "
+        "signature.",
     ),
     "replayed": InvalidVariant(
-        title="a good one, sent twice",
+        title="a valid assertion, sent twice",
         member="jti",
-        rejection="Each assertion serves one request: the tenant remembers its jti until it ends.",
+        rejection="Each assertion is valid for one request: the tenant remembers its jti until it expires.",
     ),
 }
 
@@ -290,7 +291,7 @@ def explain(header: Mapping[str, Any], claims: Mapping[str, Any]) -> tuple[Expla
     explained = []
     for part, members in (("header", header), ("claims", claims)):
         for name, value in members.items():
-            meaning, rule = _MEANINGS.get((part, name), ("Not a member that Qlik asks for", ""))
+            meaning, rule = _MEANINGS.get((part, name), ("Not a member that Qlik requires", ""))
             rule += lifetime if name == "exp" else ""
             explained.append(Explained(part=part, name=name, value=_in_words(name, value), meaning=meaning, rule=rule))
     return tuple(explained)
@@ -319,25 +320,25 @@ def moment_in_words(value: Any) -> str:
 _MEANINGS: Mapping[tuple[str, str], tuple[str, str]] = {
     ("header", "alg"): (
         "How it is signed",
-        "RS256, RS512 or ES384, and the one that the key was registered for: the tenant never lets the sender choose.",
+        "RS256, RS512 or ES384: the algorithm that the key is registered for. The sender cannot choose another one.",
     ),
     ("header", "kid"): (
         "Which key signed it",
-        "Required by Qlik: it picks the registered key. Qlik's own tutorial code forgets it.",
+        "Required by Qlik: it selects the registered key. The code of Qlik's own tutorial omits it.",
     ),
-    ("header", "typ"): ("What this is", "JWT, by custom (RFC 7519, 5.1)."),
-    ("claims", "iss"): ("Who made it: the client", "Exactly the client id (RFC 7523, 3)."),
-    ("claims", "sub"): ("Whom it is about: the client", "The same as iss: a client speaks for itself."),
+    ("header", "typ"): ("The type of the token", "JWT, by convention (RFC 7519, 5.1)."),
+    ("claims", "iss"): ("Issuer: the client", "Exactly the client id (RFC 7523, 3)."),
+    ("claims", "sub"): ("Subject: the client", "The same as iss: the client authenticates itself."),
     ("claims", "aud"): (
-        "Whom it is for: the token endpoint",
-        "Exactly <tenant>/oauth/token, with no slash at the end, one text and no list.",
+        "Audience: the token endpoint",
+        "Exactly <tenant>/oauth/token, with no slash at the end; a string, not a list.",
     ),
-    ("claims", "jti"): ("Its own number", "A fresh UUID for each request: a second use is refused."),
+    ("claims", "jti"): ("Unique identifier", "A new UUID for each request: a second use is refused."),
     ("claims", "iat"): (
-        "When it was made, less a minute",
-        f"Required by Qlik. Set {BACKDATED_SECONDS} s back: clocks differ, and a time in the future is refused.",
+        "Time of issue, minus a minute",
+        f"Required by Qlik. Set {BACKDATED_SECONDS} s in the past: clocks differ, and a time in the future is refused.",
     ),
-    ("claims", "exp"): ("When it ends", f"At most {MAXIMUM_LIFETIME_SECONDS} s after iat."),
+    ("claims", "exp"): ("Expiry time", f"At most {MAXIMUM_LIFETIME_SECONDS} s after iat."),
 }
 
 
@@ -369,10 +370,12 @@ def is_sandbox(tenant: QlikTenant) -> bool:
 
 def _require_sandbox(tenant: QlikTenant, fault: str) -> None:
     if fault not in INVALID_VARIANTS:
-        raise ConfigurationError(f"There is no fault {fault!r}.", hint=f"There are: {', '.join(INVALID_VARIANTS)}.")
+        raise ConfigurationError(
+            f"There is no invalid variant {fault!r}.", hint=f"There are: {', '.join(INVALID_VARIANTS)}."
+        )
     if not is_sandbox(tenant):
         raise ConfigurationError(
-            f"{tenant.host} is not the sandbox, and no real tenant is sent what is broken on purpose.",
+            f"{tenant.host} is not the sandbox, and invalid assertions are never sent to a real tenant on purpose.",
             hint="Start the sandbox to see what a tenant refuses.",
         )
 

@@ -64,8 +64,8 @@ def read_token_answer(content: bytes, *, client_id: str, status: int, method: st
     if not isinstance(found, Secret):
         wrong = wrong or "access_token"
         raise TenantProtocolError(
-            f"The tenant answered {method} {path} with something else than the contract says ({wrong}).",
-            hint="Check that the tenant URL is a Qlik Cloud tenant and that no proxy answers in its place.",
+            f"The tenant answered {method} {path} with something that the API contract does not allow ({wrong}).",
+            hint="Check that the tenant URL is a Qlik Cloud tenant and that no proxy answers instead of it.",
             outcome=Outcome.UNKNOWN,
             method=method,
             path=path,
@@ -74,7 +74,7 @@ def read_token_answer(content: bytes, *, client_id: str, status: int, method: st
         told = _kind_in_words(kind)
         del kind
         raise TokenError(
-            f"The tenant gave client {client_id} a token {told}, and only a Bearer token can be sent with a request.",
+            f"The tenant gave client {client_id} a token {told}, but only a Bearer token can be sent with a request.",
             hint="Nothing was sent with it. Check that the token URL is Qlik Cloud's and that no gateway changes its"
             " answers.",
             client_id=client_id,
@@ -98,7 +98,7 @@ def _members(content: bytes) -> tuple[dict[str, Any], str]:
     except (ValueError, RecursionError):
         return {}, "json_invalid"
     if not isinstance(document, dict):
-        return {}, "no JSON object"
+        return {}, "not a JSON object"
     if not isinstance(document.get("access_token"), str):
         return {}, "access_token"
     return document, ""

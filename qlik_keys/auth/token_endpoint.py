@@ -59,7 +59,7 @@ class UserLookup:
     def __post_init__(self) -> None:
         require(TEXT, field=self.field, value=self.value)
         if self.field not in ("userId", "subject") or not self.value.strip():
-            raise ValueError("a user is looked up by a userId or a subject that is not empty")
+            raise ValueError("a user is selected by a userId or a subject, which must not be empty")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +116,7 @@ def request_token(
         ValueError: a scope is empty, which would ask for all of them.
     """
     if not all(scope.strip() for scope in scopes):
-        raise ValueError("a scope is empty; no scopes at all ask for all that the client may have")
+        raise ValueError("a scope is empty; to request all scopes that the client may have, pass no scopes")
     fields = {"grant_type": CLIENT_CREDENTIALS if user is None else IMPERSONATION, "client_id": client_id}
     if scopes:
         fields["scope"] = " ".join(scopes)
@@ -196,7 +196,7 @@ def clock_suspicion(skew: float | None) -> str:
     """Return what to say of the clock next to a refusal that has no other reason, "" where it is right enough."""
     if skew is None or abs(skew) < _NOTED_SKEW_SECONDS:
         return ""
-    return f"Set the clock right (NTP) and ask again: {clock_words(skew)}, which a strict tenant may refuse. "
+    return f"Synchronize the clock (NTP), then try again: {clock_words(skew)}, which a strict tenant may reject. "
 
 
 def _refusal(
@@ -220,7 +220,7 @@ def _refusal(
     if problem.is_rfc6749 and problem.code == "invalid_scope":
         return ScopeRejected(
             f"The tenant refuses the scopes {' '.join(scopes) or '(none)'} for client {client_id}{said}.",
-            hint="Ask only for scopes that the client may have, or for none to get them all.",
+            hint="Request only scopes that the client may have, or pass none to get all of them.",
             **fields,
         )
     skew = skew_seconds(answer)
@@ -228,32 +228,32 @@ def _refusal(
         return ClockSkewError(
             f"The tenant refuses the assertion of client {client_id}{said}, and {clock_words(skew)}.",
             skew_seconds=skew,
-            hint="Set the clock right (NTP) and ask again.",
+            hint="Synchronize the clock (NTP), then try again.",
             **fields,
         )
     if isinstance(authentication, BySecret):
         what = "the client secret"
     else:
         what = f"the key {authentication.signer.kid if isinstance(authentication, BySigner) else authentication.kid}"
-    asked = "" if user is None else f", which asks for a token of the user with the {user.field} {user.value!r},"
+    asked = "" if user is None else f", which requests a token for the user with the {user.field} {user.value!r},"
     if user is not None and answer.status == _FORBIDDEN:
-        hint = "That user is disabled, or has too many tokens: look for them under Users in the console."
+        hint = "That user is disabled or has too many tokens: see Users in Qlik's console."
     elif answer.status == _FORBIDDEN:
-        hint = "The client's bot user is disabled, or has too many tokens: look for it under Users in the console."
+        hint = "The client's bot user is disabled or has too many tokens: see Users in Qlik's console."
     elif not isinstance(authentication, BySecret):
         hint = clock_suspicion(skew) + (
-            "Check that the client exists and is not disabled, that this key is registered with it, and that it is"
-            " Machine-to-machine with private key JWT, trusted, and may have the scopes."
+            "Check that the client exists and is enabled, that this key is registered for it, that it is a "
+            "machine-to-machine client with private-key JWT and trusted consent, and that it may have the scopes."
         )
     else:
         hint = (
-            "Check that the client exists and is not disabled, that the secret is whole and was not deleted, and that"
-            " it is Machine-to-machine with client secret, trusted, and may have the scopes."
+            "Check that the client exists and is enabled, that the secret is complete and was not deleted, that "
+            "it is a machine-to-machine client with client secret and trusted consent, and that it may have the scopes."
         )
     if user is not None and answer.status != _FORBIDDEN:
         hint = (
-            f"Check that the client may impersonate (the grant {IMPERSONATION}), and that there is a user with just"
-            f" this {user.field}, who is not disabled. If so: {hint[0].lower()}{hint[1:]}"
+            f"Check that the client may impersonate (the grant {IMPERSONATION}), and that an enabled user has "
+            f"exactly this {user.field}. If both are true: {hint[0].lower()}{hint[1:]}"
         )
     return AssertionRejected(
         f"The tenant refuses {what} of client {client_id}{asked} with {answer.status}{said}.", hint=hint, **fields

@@ -135,7 +135,7 @@ class TokenSource:
             del signer, store
             raise wrong
         if sum(way is not None for way in (signer, hidden, store)) != 1:
-            raise TypeError("give one of signer, secret and store")
+            raise TypeError("give exactly one of signer, secret and store")
         require(TEXT, client_id=client_id, secret_style=secret_style)
         require(WHOLE_NUMBER, assertion_seconds=assertion_seconds)
         optional(_USER, user=user)
@@ -226,7 +226,7 @@ class TokenSource:
         except QlikKeysError as error:
             if not error.retryable or held.freshness(self._clock) is Freshness.EXPIRED:
                 raise
-            _logger.warning("client %s: no new token (%s), the old one is still good", self.client_id, type(error))
+            _logger.warning("client %s: no new token (%s); the current one is still valid", self.client_id, type(error))
         return held
 
     def ready(self) -> Token | None:
@@ -330,7 +330,7 @@ class TokenSource:
             if flight is None:
                 return self._lead(leading)
             if not flight.done.wait(_PATIENCE_SECONDS):
-                message = f"Another thread has been asking for a token of client {self.client_id} for too long."
+                message = f"Another thread has been requesting a token of client {self.client_id} for too long."
                 raise TokenError(message, client_id=self.client_id, retryable=True, outcome=Outcome.UNKNOWN)
             if flight.token is not None:
                 return flight.token
@@ -388,7 +388,7 @@ def stored_signer(store: KeyStore, host: str, client_id: str) -> Signer:
     if current is None:
         raise StoreNotFound(
             f"The store holds no key of client {client_id}.",
-            hint="It logs in by client secret, or was made elsewhere: adopt it first.",
+            hint="It authenticates by client secret, or another program created it: adopt it first.",
         )
     return store.signer(current)
 

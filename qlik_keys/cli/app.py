@@ -68,38 +68,40 @@ class Entry(NamedTuple):
 # The order is that of `--help`; a test holds the words to those of the commands themselves.
 TREE: dict[str, dict[str, Entry]] = {
     "Getting started": {
-        "demo": Entry("demo", "Do the main job on the sandbox: two clients, keys in a real OpenBao, tokens, a table."),
+        "demo": Entry(
+            "demo", "Show the main functions on the sandbox: two clients, keys in a real OpenBao, tokens, a table."
+        ),
         "sandbox": Entry("sandbox", "Run the sandbox, a strict Qlik Cloud tenant and a real OpenBao, until Ctrl-C."),
         "lab": Entry("lab", "Open JupyterLab at the quickstart notebook."),
-        "vault-policy": Entry("vault_policy", "Print the least Vault policy for a role, ready to paste."),
+        "vault-policy": Entry("vault_policy", "Print the minimal Vault policy for a role, ready to paste."),
     },
     "Keys": {
         "provision": Entry("keys", "Create a machine-to-machine client whose private key is in Vault."),
         "rotate": Entry("keys", "Replace a client's key without downtime."),
         "retire": Entry("keys", "Remove the old keys whose overlap is over."),
         "revoke": Entry("keys", "Replace a compromised key now, and remove every older one."),
-        "adopt": Entry("keys", "Give a client that was created elsewhere a key that qlik_keys manages."),
-        "delete": Entry("keys", "Delete a client permanently, and then its keys in the Vault."),
+        "adopt": Entry("keys", "Give a client that another program created a key that qlik_keys manages."),
+        "delete": Entry("keys", "Delete a client permanently, then its keys in Vault."),
         "resume": Entry("keys", "Finish every interrupted operation on the tenant."),
     },
     "Inspect": {
         "clients": Entry("overviews", "List the tenant's clients, with the state of their keys in Vault."),
         "audit": Entry("overviews", "List the findings about clients and their keys, highest severity first."),
-        "doctor": Entry("doctor", "Find out why a client cannot log in, or that nothing is wrong."),
+        "doctor": Entry("doctor", "Find out why a client cannot log in."),
     },
     "qlik-cli commands": {
         "token": Entry("token", "Request a token with a client's private key, for a pipe or a program."),
         "user": Entry("qlik_cli.users", "Show the caller, and the tenant's users."),
         "tenant": Entry("qlik_cli.tenants", "The tenant itself."),
         "api-key": Entry("qlik_cli.api_keys", "The API keys that users have on the tenant."),
-        "raw": Entry("qlik_cli.raw", "Any call to the tenant's REST API."),
+        "raw": Entry("qlik_cli.raw", "Call any path of the tenant's REST API."),
         "oauth-client": Entry("qlik_cli.oauth_clients", "The tenant's OAuth clients."),
         "oauth-token": Entry("qlik_cli.oauth_tokens", "The OAuth tokens that users have on the tenant."),
-        "context": Entry("qlik_cli.contexts", "The contexts of qlik-cli: who calls, and where."),
+        "context": Entry("qlik_cli.contexts", "The contexts of qlik-cli: tenants and credentials."),
         "alias": Entry("qlik_cli.aliases", "Short names for commands."),
-        "status": Entry("qlik_cli.about", "Say which tenant is called, and who calls."),
+        "status": Entry("qlik_cli.about", "Show the tenant and the user of the current login."),
         "version": Entry("qlik_cli.about", "Print the version."),
-        "completion": Entry("qlik_cli.about", "Print a shell's completion, ready to be sourced."),
+        "completion": Entry("qlik_cli.about", "Print a completion script for a shell."),
     },
 }
 
@@ -219,7 +221,8 @@ app = typer.Typer(
 
 @app.callback(
     invoke_without_command=True,
-    epilog="Every command says more with --help. In a notebook the same words follow %qlik (%load_ext qlik_keys).",
+    epilog="See --help of each command for details. In a notebook, write the same commands after %qlik (%load_ext "
+    "qlik_keys).",
 )
 def root(
     *,
@@ -256,7 +259,7 @@ def run(words: Sequence[str], *, prog_name: str) -> int:
     problem: UsageProblem | None = None
     interrupts: list[KeyboardInterrupt] = []  # typer makes an exit code of one, and its notes would be lost
     if len(words) > 1 and words[0] in COMPLETION_OPTIONS:
-        raise UsageProblem(f"{words[0]} takes no value: it is for the shell that it is typed in.", "")
+        raise UsageProblem(f"{words[0]} takes no value: it applies to the shell in which it is run.", "")
     try:
         root = take_texts_as_they_are(typer.main.get_command(app))
         root.invoke = functools.partial(_invoked, root.invoke, interrupts)
@@ -278,7 +281,7 @@ def run(words: Sequence[str], *, prog_name: str) -> int:
         )
         message = "A command is missing." if is_bare else _with_what_was_meant(error)
         if not option.startswith("--"):  # -Q may be an option, or the start of an id
-            message += "; a value that begins with - comes last, behind --"
+            message += "; put a value that begins with - last, after --"
         problem = UsageProblem(message, context.get_usage() if context else "")
     else:
         if code == _SIGINT:
@@ -351,7 +354,7 @@ def _refuse_what_is_no_text(words: Sequence[str]) -> None:
     """
     for number, word in enumerate(words, 1):
         if any("\ud800" <= letter <= "\udfff" for letter in word):
-            raise UsageProblem(f"Word {number} of the command is not text in UTF-8.", "")
+            raise UsageProblem(f"Word {number} of the command is not UTF-8 text.", "")
 
 
 def _complete(shell: str) -> int:

@@ -70,6 +70,6 @@ def notebook_folder(chosen: Path | None = None, *, package: Path = _PACKAGE) -> 
     except OSError as error:
         raise ConfigurationError(
             f"The notebooks cannot be copied to {folder}: {error.strerror or error}.",
-            hint="Name a folder that you may write to: qlik-keys lab --folder FOLDER",
+            hint="Name a folder that you can write to: qlik-keys lab --folder FOLDER",
         ) from None
     return NotebookFolder(path=folder, copied=tuple(copied), kept=tuple(kept))

@@ -70,17 +70,17 @@ def _normalise_vault_url(text: str) -> tuple[str, tuple[str, ...]]:
     """Return a Vault's address without a trailing slash, and in words what had to be normalized."""
     notices = []
     if not text.isprintable() or " " in text:
-        raise ConfigurationError("The Vault address has a blank or a control character in it.", hint=_VAULT_EXAMPLE)
+        raise ConfigurationError("The Vault address contains a space or a control character.", hint=_VAULT_EXAMPLE)
     if "://" not in text:
         text = f"https://{text}"
         notices.append("added https://")
     require_https(text, what="Vault address")
     parts = urlsplit(text)
     if parts.query or parts.fragment:
-        notices.append("left out what follows the path")
+        notices.append("removed the part after the path")
     path = _VAULT_PAGES.sub("", parts.path)
     if path != parts.path:
-        notices.append("left out the path of the API or the user interface")
+        notices.append("removed the path of the API or the user interface")
     return f"{parts.scheme}://{parts.netloc}{path.rstrip('/')}", tuple(notices)
 
 
@@ -99,7 +99,7 @@ def read_level(found: Mapping[str, tuple[str, object]], *, may_be_empty: bool = 
         if given is None:
             continue
         if not may_be_empty and isinstance(given, str) and not given.strip():
-            level.problems[name] = _unusable(source, "is empty", hint="Leave it out where it is not wanted.")
+            level.problems[name] = _unusable(source, "is empty", hint="Remove it if it is not needed.")
             continue
         if given == "":
             continue
@@ -112,7 +112,7 @@ def read_level(found: Mapping[str, tuple[str, object]], *, may_be_empty: bool = 
             continue
         text = given.strip()
         if text != given:
-            level.notices.append(f"{source}: {'cut off the blanks around it' if text else 'is blank, left aside'}")
+            level.notices.append(f"{source}: {'removed the spaces around it' if text else 'is blank, ignored'}")
         if not text:
             continue
         if name in NORMALISERS and "@" in text:
@@ -147,7 +147,9 @@ def read_token_file(path: Path, *, source: str = "") -> Level:
     return level
 
 
-def _unusable(source: str, why: str, *, hint: str = "Copy it again, whole and alone.") -> ConfigurationError:
+def _unusable(
+    source: str, why: str, *, hint: str = "Copy it again, complete and without other characters."
+) -> ConfigurationError:
     return ConfigurationError(f"{capitalised(source)} {why}.", hint=hint)
 
 

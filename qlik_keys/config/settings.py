@@ -65,7 +65,7 @@ class Settings:
         vault_ca_cert: a file with the certificate authority of the Vault.
         vault: what else the environment says of the Vault: TLS, proxy, time-out, and how to log in.
         sources: where each value came from, by its name here: "argument", a variable's name, a file, or a context.
-        notices: in words, what was normalized or left aside.
+        notices: in words, what was normalized or ignored.
 
     Example:
         >>> settings = Settings.resolve()
@@ -183,7 +183,8 @@ class Settings:
 
         if not self.tenant_url:
             raise ConfigurationError(
-                "No tenant is set.", hint="Set QLIK_TENANT_URL, or make a qlik-cli context, or use the sandbox."
+                "No tenant is configured.",
+                hint="Set QLIK_TENANT_URL, or create a qlik-cli context, or use the sandbox.",
             )
         if self.api_key is not None:
             return QlikTenant(self.tenant_url, credential=ApiKey(self.api_key), **options)
@@ -191,8 +192,11 @@ class Settings:
             return QlikTenant(self.tenant_url, credential=ClientSecret(self.client_id, self.client_secret), **options)
         hint = "Set QLIK_API_KEY, or QLIK_CLIENT_ID and QLIK_CLIENT_SECRET."
         if any(notice.endswith(_OF_ANOTHER_TENANT) for notice in self.notices):
-            hint = "The environment's is for QLIK_TENANT_URL: set both for this tenant, or use a context that logs in."
-        raise ConfigurationError(f"No credential is set for {self.tenant_url}.", hint=hint)
+            hint = (
+                "The credential in the environment is only for QLIK_TENANT_URL: set both for this tenant, or "
+                "use a qlik-cli context that has a login."
+            )
+        raise ConfigurationError(f"No credential is configured for {self.tenant_url}.", hint=hint)
 
     def store(self, **options: Any) -> VaultKeyStore:
         """Return the key store in the Vault; nothing is sent yet.
@@ -206,7 +210,7 @@ class Settings:
         from qlik_keys.keystore.vault.store import VaultKeyStore  # noqa: PLC0415 - brings hvac
 
         if not self.vault_url:
-            raise ConfigurationError("No Vault is set.", hint="Set VAULT_ADDR, or use the sandbox.")
+            raise ConfigurationError("No Vault is configured.", hint="Set VAULT_ADDR, or use the sandbox.")
         if "login" not in options:
             options |= self.vault_login()
         if self.custody not in ("", "kv", "transit"):
@@ -244,15 +248,16 @@ class Settings:
         login = None if source.startswith("the argument") else self.vault.login()
         if login is not None and self.vault_token is not None:
             raise ConfigurationError(
-                f"{METHOD} names a login, and {source} is set: only one of them can log in.",
-                hint=f"Leave one of them out; {METHOD}=token means the token.",
+                f"{METHOD} names a login method, but {source} is also set; only one of them can be used.",
+                hint=f"Unset one of them; {METHOD}=token selects the token.",
             )
         if login is not None:
             return {"login": login}
         if self.vault_token is None:
             raise ConfigurationError(
-                f"No token is set for the Vault at {self.vault_url}.",
-                hint="Set VAULT_TOKEN, or run `vault login`, which writes ~/.vault-token; or name another login in "
+                f"No token is configured for the Vault at {self.vault_url}.",
+                hint="Set VAULT_TOKEN, or run `vault login`, which writes ~/.vault-token; or set another login "
+                "method in "
                 f"{METHOD}: approle, kubernetes, jwt, userpass.",
             )
         return {"token": self.vault_token}
@@ -325,15 +330,15 @@ class _Search:
         if self.has_tenant and not same_origin(self.values["tenant_url"], server):
             if name:
                 raise ConfigurationError(
-                    f"The {source} is for another tenant than {self.sources['tenant_url']} says.",
-                    hint="Leave one of them out.",
+                    f"The {source} is for another tenant than {self.sources['tenant_url']}.",
+                    hint="Unset one of them.",
                 )
-            self.notices.append(f"left the {source} aside, which is for another tenant")
+            self.notices.append(f"ignored the {source}, which is for another tenant")
             return
         if login and not self.has_credential:
             add_login(level, context, source)
         if context.insecure:
-            level.notices.append(f"{source}: certificates are verified, though it says `insecure`")
+            level.notices.append(f"{source}: the setting `insecure` is ignored: certificates are always verified")
         self.take(level)
 
 
@@ -349,7 +354,7 @@ def _context_of(name: str) -> Context | None:
 def _named(context: str) -> str:
     require(TEXT, context=context)
     if not context.strip():
-        raise ConfigurationError("The context's name is empty.", hint="Name one, or leave it out.")
+        raise ConfigurationError("The name of the context is empty.", hint="Give a name, or omit it.")
     return context
 
 
@@ -368,7 +373,7 @@ def _leave_login_of_another_tenant(level: Level, tenant_url: str, *, tell: bool)
         for found in (level.values, level.sources, level.problems):
             found.pop(name, None)
     if tell:
-        level.notices.append(f"left {' and '.join(_VARIABLES[name] for name in login)} aside, {_OF_ANOTHER_TENANT}")
+        level.notices.append(f"ignored {' and '.join(_VARIABLES[name] for name in login)}, {_OF_ANOTHER_TENANT}")
 
 
 def _refuse_contradiction(level: Level) -> None:
@@ -376,14 +381,14 @@ def _refuse_contradiction(level: Level) -> None:
     if "api_key" in where and ("client_id" in where or "client_secret" in where):
         other = where.get("client_id") or where["client_secret"]
         raise ConfigurationError(
-            f"{where['api_key']} and {other} are both set, and only one of them can log in.",
-            hint="Leave one of them out.",
+            f"{where['api_key']} and {other} are both set, but only one of them can be used.",
+            hint="Unset one of them.",
         )
     if ("client_id" in where) != ("client_secret" in where):
         known, lacking = ("client_id", "secret") if "client_id" in where else ("client_secret", "id")
         raise ConfigurationError(
             f"{where[known]} is set, but no client {lacking} next to it.",
-            hint="A client logs in with both; give them in the same place.",
+            hint="A client needs both to log in; set them in the same place.",
         )
 
 
@@ -392,7 +397,7 @@ def _file(name: str, source: str) -> Path:
     path = Path(os.path.expanduser(name))  # noqa: PTH111  # the other one raises where there is no such user
     if source.startswith("the argument") and not (path.is_file() and os.access(path, os.R_OK)):
         raise ConfigurationError(
-            f"{source} names {path}, which is no file that can be read.",
-            hint="It is a file in PEM with the certificate authority of the Vault.",
+            f"{source} names {path}, which is not a readable file.",
+            hint="Set it to a PEM file with the certificate authority of the Vault.",
         )
     return path

@@ -1,6 +1,6 @@
 """What the environment says of the Vault: Vault's own variables, OpenBao's, and those of the logins.
 
-Each variable of Vault's client is obeyed, or refused by name with the reason, or left aside with a word that says so
+Each variable of Vault's client is supported, or refused by name with the reason, or ignored with a note
 (`environment.VARIABLES`, docs/environment.md). A name with BAO_ counts before the same one with VAULT_, also where it
 is empty, as OpenBao's own client has it.
 
@@ -43,29 +43,29 @@ _TRUE, _FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE"
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
 _MOST_BYTES = 65_536
 ASIDE = {
-    "VAULT_MAX_RETRIES": "a call is repeated only where a second time has no second effect",
-    "VAULT_RATE_LIMIT": "calls to the Vault are not counted here; its own quotas hold",
-    "VAULT_DISABLE_REDIRECTS": "a redirect is followed within the same server alone, and refused to any other",
+    "VAULT_MAX_RETRIES": "calls are repeated only if repeating them has no second effect",
+    "VAULT_RATE_LIMIT": "calls to the Vault are not counted here; the Vault's own quotas apply",
+    "VAULT_DISABLE_REDIRECTS": "redirects are followed only within the same server",
 }
 REFUSED = {
     "VAULT_SKIP_VERIFY": (
         "certificates are always verified, since private keys are sent to the server that answers",
-        "Unset it, and point VAULT_CACERT to the certificate of the Vault's authority.",
+        "Unset it, and set VAULT_CACERT to the certificate of the Vault's certificate authority.",
     ),
     "VAULT_SRV_LOOKUP": (
-        "a name server would decide where private keys are sent",
-        "Unset it, and give the server's own address in VAULT_ADDR.",
+        "DNS would decide where private keys are sent",
+        "Unset it, and set VAULT_ADDR to the server's own address.",
     ),
     "VAULT_WRAP_TTL": (
-        "each answer would be wrapped in a token, and no key could be read",
+        "each response would be wrapped in a token, and no key could be read",
         "Unset it for this program.",
     ),
     "VAULT_MFA": (
-        "the old MFA of Vault Enterprise is not spoken here",
-        "Unset it, and log in by a method that needs none, such as approle.",
+        "the legacy MFA of Vault Enterprise is not supported",
+        "Unset it, and log in by a method that needs no MFA, such as approle.",
     ),
     "VAULT_HEADERS": (
-        "headers that a proxy or a gateway wants are not sent",
+        "extra headers for a proxy or a gateway are not supported",
         "Unset it for this program.",
     ),
 }
@@ -84,7 +84,7 @@ class VaultEnvironment:
     Attributes:
         texts: by Vault's name, the variable's own name and its value.
         secrets: the same for secrets; the variable's name is the secret's `what`.
-        notices: in words, what was left aside.
+        notices: in words, what was ignored.
     """
 
     texts: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)
@@ -144,7 +144,7 @@ class VaultEnvironment:
         if not value or (name in _SWITCHES and value in _FALSE):
             return None
         wrong = name in _SWITCHES and value not in _TRUE
-        reason = "is neither true nor false, and could not be obeyed" if wrong else "is not obeyed"
+        reason = "is neither true nor false" if wrong else "is not supported"
         why, hint = REFUSED[name]
         return ConfigurationError(f"{variable} {reason}: {why}.", hint=hint)
 
@@ -157,7 +157,7 @@ class VaultEnvironment:
         method = (self.named(METHOD)[1] or "token").lower()
         if method not in METHODS:
             raise ConfigurationError(
-                f"{METHOD} names a login that is not known.", hint=f"There are: {', '.join(METHODS)}."
+                f"{METHOD} names an unknown login method.", hint=f"There are: {', '.join(METHODS)}."
             )
         if method == "token":
             return None
@@ -217,7 +217,7 @@ def read_vault_environment(environment: Mapping[str, str]) -> VaultEnvironment:
     notices: list[str] = []
     skip_vaults = _are_two_servers(environment)
     if skip_vaults:
-        notices.append("left the VAULT_ variables aside: VAULT_ADDR names another server than BAO_ADDR")
+        notices.append("ignored the VAULT_ variables, because VAULT_ADDR and BAO_ADDR name different servers")
     texts: dict[str, tuple[str, str]] = {}
     secrets: dict[str, Secret] = {}
     for name in names:
@@ -230,7 +230,7 @@ def read_vault_environment(environment: Mapping[str, str]) -> VaultEnvironment:
         if name in _SECRET_NAMES and (value.strip() or name == "VAULT_TOKEN"):
             secrets[name] = Secret(value, what=variable, any_text=True)
         elif name in ASIDE and value.strip():
-            notices.append(f"left {variable} aside: {ASIDE[name]}")
+            notices.append(f"ignored {variable}: {ASIDE[name]}")
         elif name not in ASIDE and name not in _SECRET_NAMES:
             texts[name] = (variable, value)
     return VaultEnvironment(texts=texts, secrets=secrets, notices=tuple(sorted(notices)))
@@ -255,7 +255,9 @@ def _read_secret(file: str, variable: str) -> Secret | ConfigurationError:
             f"{variable} names a file that cannot be read ({reason}).", hint="Check that this process may read it."
         )
     if not text:
-        return ConfigurationError(f"{variable} names a file that is empty.", hint="It holds the secret and no more.")
+        return ConfigurationError(
+            f"{variable} names a file that is empty.", hint="The file must contain only the secret."
+        )
     return Secret(text, what=variable, any_text=True)
 
 
@@ -270,8 +272,8 @@ def _seconds(text: str, variable: str) -> float:
         seconds = hours * 3600 + minutes * 60 + rest + thousandths / 1000
     if not 0 < seconds <= MAXIMUM_TIMEOUT_SECONDS:
         raise ConfigurationError(
-            f"{variable} is not a time that a call can wait.",
-            hint="Write seconds, or a time such as 30s or 1m30s; a day at most.",
+            f"{variable} is not a valid time-out.",
+            hint="Write a number of seconds, or a duration such as 30s or 1m30s; one day at most.",
         )
     return seconds
 
@@ -282,4 +284,4 @@ def _missing(name: str, method: str) -> ConfigurationError:
 
 
 def _twice(name: str) -> ConfigurationError:
-    return ConfigurationError(f"{name} and {name}_FILE are both set.", hint="Leave one of them out.")
+    return ConfigurationError(f"{name} and {name}_FILE are both set.", hint="Unset one of them.")

@@ -40,7 +40,9 @@ class Secret:
         if not usable:
             reason = "is empty" if not text else "has a character that no HTTP header may carry"
             del text
-            raise ConfigurationError(f"The {what} {reason}.", hint="Copy it again, whole and alone.")
+            raise ConfigurationError(
+                f"The {what} {reason}.", hint="Copy it again, complete and without other characters."
+            )
         self.__value = text
 
     def reveal(self) -> str:

@@ -23,71 +23,74 @@ _GIVE_PRIVATE = "Give the private key's file."
 # What a block of PEM may hold besides a key that can be read (RFC 7468, OpenSSL, OpenSSH), and what to do.
 _OTHER_LABELS = {
     "OPENSSH PRIVATE KEY": (
-        "This is an OpenSSH private key, and a key in PEM (PKCS#8) is needed here.",
+        "This is an OpenSSH private key, but a key in PEM (PKCS#8) is needed here.",
         "Convert a copy of the file, in place: ssh-keygen -p -m pkcs8 -f COPY",
     ),
-    "PUBLIC KEY": ("This PEM is a public key, and a private key is needed here.", "Give the private key's PEM."),
-    "RSA PUBLIC KEY": ("This PEM is a public key, and a private key is needed here.", "Give the private key's PEM."),
-    "CERTIFICATE": ("This is a certificate, which has the public key alone.", _GIVE_PRIVATE),
-    "X509 CERTIFICATE": ("This is a certificate, which has the public key alone.", _GIVE_PRIVATE),
-    "TRUSTED CERTIFICATE": ("This is a certificate, which has the public key alone.", _GIVE_PRIVATE),
-    "CERTIFICATE REQUEST": ("This is a certificate request, which has the public key alone.", _GIVE_PRIVATE),
-    "NEW CERTIFICATE REQUEST": ("This is a certificate request, which has the public key alone.", _GIVE_PRIVATE),
-    "PKCS7": ("This is a PKCS#7 bundle of certificates, which has no private key.", _GIVE_PRIVATE),
+    "PUBLIC KEY": ("This PEM is a public key, but a private key is needed here.", "Give the private key's PEM."),
+    "RSA PUBLIC KEY": ("This PEM is a public key, but a private key is needed here.", "Give the private key's PEM."),
+    "CERTIFICATE": ("This is a certificate, which contains only a public key.", _GIVE_PRIVATE),
+    "X509 CERTIFICATE": ("This is a certificate, which contains only a public key.", _GIVE_PRIVATE),
+    "TRUSTED CERTIFICATE": ("This is a certificate, which contains only a public key.", _GIVE_PRIVATE),
+    "CERTIFICATE REQUEST": ("This is a certificate request, which contains only a public key.", _GIVE_PRIVATE),
+    "NEW CERTIFICATE REQUEST": ("This is a certificate request, which contains only a public key.", _GIVE_PRIVATE),
+    "PKCS7": ("This is a PKCS#7 bundle of certificates, which contains no private key.", _GIVE_PRIVATE),
     "DSA PRIVATE KEY": ("This is a DSA key.", WANTED),
-    "EC PARAMETERS": ("These are the parameters of a curve without a key.", _GIVE_PRIVATE),
+    "EC PARAMETERS": ("These are the parameters of an elliptic curve, without a key.", _GIVE_PRIVATE),
     "PGP PRIVATE KEY BLOCK": ("This is a PGP key.", f"It cannot be converted: make a new key. {WANTED}"),
     "PGP PUBLIC KEY BLOCK": ("This is a public PGP key.", f"It cannot be converted: make a new key. {WANTED}"),
 }
 _PUTTY = (
-    "This is a PuTTY key (.ppk), and a key in PEM is needed here.",
+    "This is a PuTTY key (.ppk), but a key in PEM is needed here.",
     "Convert it: puttygen KEY.ppk -O private-openssh -o key.pem && ssh-keygen -p -m pkcs8 -f key.pem",
 )
 _SSH_PUBLIC = (
-    "This is a public key of OpenSSH, and a private key is needed here.",
+    "This is a public key of OpenSSH, but a private key is needed here.",
     "Give the file without .pub, converted: ssh-keygen -p -m pkcs8 -f COPY",
 )
 _SSH2 = (
-    "This is a key in the format of SSH.com (RFC 4716), and a key in PEM is needed here.",
+    "This is a key in the format of SSH.com (RFC 4716), but a key in PEM is needed here.",
     "Convert it: ssh-keygen -i -f KEY > key.pem",
 )
 _PAGE = (
-    "This is a web page, not a key: a sign-in page or an error, perhaps, in the place of a download.",
-    "Open the address in a browser, and save the key itself.",
+    "This is a web page, not a key. Perhaps the download returned a sign-in page or an error.",
+    "Open the address in a browser and save the key itself.",
 )
 _FILE_NAME = (
-    "This is a file's name or an address, and the key itself is needed here.",
-    'Give what is in the file: Path("key.pem").read_bytes().',
+    "This is a file name or an address, but the key itself is needed here.",
+    'Pass the content of the file: Path("key.pem").read_bytes().',
 )
 _JWT = ("This is a token (a JWT), not a key.", "Give the private key that signs tokens.")
-_JWE = ("This is an encrypted JWK (a JWE).", "Decrypt it, and give the JWK that is in it.")
+_JWE = ("This is an encrypted JWK (a JWE).", "Decrypt it and pass the JWK that it contains.")
 _OTHERS_BY_BEGINNING = {
     ("<!doctype html", "<!DOCTYPE html", "<html", "<HTML"): _PAGE,
     ("$ANSIBLE_VAULT;",): ("This file is encrypted by Ansible Vault.", "Decrypt it: ansible-vault view KEY > key.pem"),
-    ("version https://git-lfs",): ("This stands for a file in Git LFS, and is not the file.", "Get it: git lfs pull"),
-    ("AGE-SECRET-KEY-",): ("This is a key of age, which encrypts and cannot sign.", WANTED),
-    ("<RSAKeyValue",): ("This is a key in XML, as .NET writes it.", "Write it as PEM: ExportPkcs8PrivateKeyPem()."),
+    ("version https://git-lfs",): (
+        "This is a Git LFS pointer, not the file itself.",
+        "Download the file: git lfs pull",
+    ),
+    ("AGE-SECRET-KEY-",): ("This is a key of the tool age, which can encrypt but not sign.", WANTED),
+    ("<RSAKeyValue",): ("This is a key in XML, in .NET's format.", "Export it as PEM: ExportPkcs8PrivateKeyPem()."),
     ("PuTTY-User-Key-File-",): _PUTTY,
     ("ssh-rsa ", "ssh-rsa-cert-", "ssh-ed25519", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-", "ssh-dss "): _SSH_PUBLIC,
     ("---- BEGIN SSH2",): _SSH2,
 }
 _PKCS12 = (
-    "This is a PKCS#12 file (.p12, .pfx), and a key in PEM is needed here.",
-    "Take the key out of it: openssl pkcs12 -in KEY.p12 -nocerts -nodes -out key.pem",
+    "This is a PKCS#12 file (.p12, .pfx), but a key in PEM is needed here.",
+    "Extract the key: openssl pkcs12 -in KEY.p12 -nocerts -nodes -out key.pem",
 )
 _KEYSTORE = (
-    "This is a Java key store (.jks), and a key in PEM is needed here.",
+    "This is a Java key store (.jks), but a key in PEM is needed here.",
     "Convert it: keytool -importkeystore -srckeystore KEY.jks -destkeystore key.p12 -deststoretype PKCS12",
 )
 _READ_AS_TEXT = (
-    "This is a binary file (DER, or PKCS#12 as .p12 and .pfx) that was read as text, and a key in PEM is needed here.",
+    "This is a binary file (DER, or PKCS#12 as .p12 and .pfx) that was read as text, but a key in PEM is needed here.",
     "Convert it: openssl pkey -inform DER -in KEY -out key.pem, or openssl pkcs12 -in KEY -nocerts -nodes -out key.pem",
 )
-_EMPTY = ("No private key could be read: there is nothing in it.", "Give the key's text, or its file's bytes.")
-_NO_PEM = ("No private key could be read: it is not PEM at all, and no JWK.", WANTED)
+_EMPTY = ("No private key could be read: the input is empty.", "Give the key's text, or its file's bytes.")
+_NO_PEM = ("No private key could be read: the input is neither PEM nor a JWK.", WANTED)
 _CUT = (
-    "No private key could be read: it is damaged, without a proper END line.",
-    "Copy it again, whole.",
+    "No private key could be read: the input is damaged, because it lacks a correct END line.",
+    "Copy it again completely.",
 )
 _COMPACT = re.compile(r"eyJ[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){2}(?:(?:\.[A-Za-z0-9_-]*){2})?")
 _PLACE = re.compile(
@@ -136,7 +139,7 @@ def tell_apart(content: str | bytes, depth: int = 0) -> Handed:
         return _nothing(_KEYSTORE)
     text = content if isinstance(content, str) else _as_text(content)
     if text is None:
-        return _nothing(("No private key could be read: it is not PEM at all, but some binary file.", WANTED))
+        return _nothing(("No private key could be read: the input is a binary file, not PEM.", WANTED))
     # UTF-16 that was taken for another encoding has a zero byte next to each letter.
     text = text.replace("\0", "").strip().strip("\ufeff\ufffe\ufffd\u200b\u00ff\u00fe").strip()
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"`" and not text.startswith('"-----BEGIN PGP'):
@@ -173,7 +176,7 @@ def jwk_of(document: Any) -> Handed:
         parsed: Any = json.loads(document) if isinstance(document, str) else document
         members = {str(name): value for name, value in parsed.items()}
     except (ValueError, AttributeError, RecursionError):
-        return _nothing(("This is not a JWK: it is no JSON object.", WANTED))
+        return _nothing(("This is not a JWK, because it is not a JSON object.", WANTED))
     if "kty" not in members and isinstance(members.get("keys"), list | tuple):
         keys = [each for each in members["keys"] if hasattr(each, "items")]
         private = [each for each in keys if each.get("d")]
@@ -183,8 +186,8 @@ def jwk_of(document: Any) -> Handed:
             return _nothing(("This is a JWK set without a key.", "Give the JWK of this client's key."))
         return _nothing(
             (
-                f"This is a JWK set with {len(keys)} keys, and it does not say which one is meant.",
-                'Give one of them alone: the JSON object in "keys" that is this client\'s key.',
+                f"This is a JWK set with {len(keys)} keys, so it is not clear which one to use.",
+                'Pass only one of them: the JSON object in "keys" that is this client\'s key.',
             )
         )
     if "kty" not in members and {"ciphertext", "protected"} <= members.keys():
@@ -193,7 +196,7 @@ def jwk_of(document: Any) -> Handed:
         return _nothing(
             (
                 "This is not a JWK, but a JSON document with a key in its field private_key.",
-                "Give what stands in that field alone.",
+                "Pass only the value of that field.",
             )
         )
     if "kty" not in members:
@@ -237,14 +240,16 @@ def _in_pem(text: str) -> Handed:
     keys = [(label, body) for label, body in blocks if label in _PRIVATE_LABELS]
     if len(keys) > 1:
         count = len(keys)
-        return _nothing((f"There are {count} private keys in this PEM.", "Give one alone, from its BEGIN to its END."))
+        return _nothing(
+            (f"There are {count} private keys in this PEM.", "Pass only one, from its BEGIN line to its END line.")
+        )
     if keys:
         return Handed(kind="pem", data=_written_well(*keys[0]).encode())
     for label, _ in blocks:
         if label in _OTHER_LABELS:
             return _nothing(_OTHER_LABELS[label])
     if blocks:
-        return _nothing(("This PEM holds no private key.", _GIVE_PRIVATE))
+        return _nothing(("This PEM contains no private key.", _GIVE_PRIVATE))
     return _nothing(_CUT)
 
 

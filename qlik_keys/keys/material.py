@@ -45,7 +45,7 @@ MINIMUM_RSA_BITS = 2048
 MINIMUM_EXPONENT = 65537  # NIST SP 800-56B 6.2: 2**16 < e; smaller ones invite attacks on sloppy verifiers
 PUBLIC_MEMBERS = {"RSA": ("n", "e"), "EC": ("crv", "x", "y")}
 PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
-_DAMAGED, _COPY = "it is damaged", "Copy it again, whole."
+_DAMAGED, _COPY = "it is damaged", "Copy it again completely."
 _LOADED_KEYS = 512
 _MOST_BITS = 16_384
 _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
@@ -118,7 +118,7 @@ def load(content: str | bytes, passphrase: bytes | None) -> tuple[LoadedKey | No
     handed = formats.tell_apart(content)
     if handed.kind == "jwk":
         if passphrase is not None:
-            return None, "A JWK is not encrypted, and a passphrase was given.", "Leave the passphrase out.", {}
+            return None, "A JWK is not encrypted, but a passphrase was given.", "Pass no passphrase.", {}
         return load_jwk(handed.members)
     if handed.kind == "pem":
         return *_load_pem(handed.data, passphrase), {}
@@ -136,10 +136,10 @@ def _load_pem(data: bytes, passphrase: bytes | None) -> Loaded:
     except TypeError:
         if passphrase is None:
             return None, "The PEM is encrypted.", "Give its passphrase."
-        return None, "The PEM is not encrypted, and a passphrase was given.", "Leave the passphrase out."
+        return None, "The PEM is not encrypted, but a passphrase was given.", "Pass no passphrase."
     except ValueError as problem:
         if b"ENCRYPTED" in data and passphrase is not None:
-            return None, "The passphrase does not open this PEM, or the PEM is damaged.", "Check the passphrase."
+            return None, "The passphrase is wrong, or the PEM is damaged.", "Check the passphrase."
         relabelled = _load_body(data)
         if relabelled is not None:
             return relabelled
@@ -175,10 +175,10 @@ def _load_der(data: bytes, passphrase: bytes | None) -> Loaded:
     except TypeError:
         if passphrase is None:
             return None, "The key is in DER and encrypted.", "Give its passphrase."
-        return None, "The key is in DER and not encrypted, and a passphrase was given.", "Leave the passphrase out."
+        return None, "The key is in DER and not encrypted, but a passphrase was given.", "Pass no passphrase."
     except Exception:  # noqa: BLE001  # cryptography has its own class for each kind it cannot do
         if passphrase is not None:
-            return None, "The passphrase does not open this key in DER, or it is damaged.", "Check the passphrase."
+            return None, "The passphrase is wrong, or the DER key is damaged.", "Check the passphrase."
         return None, *_what_der_is(data)
     weakness = _weakness_of(native)
     return (None, weakness, WANTED) if weakness else (LoadedKey.of(native), "", "")
@@ -190,16 +190,16 @@ def _what_der_is(data: bytes) -> tuple[str, str]:
 
     give = "Give the private key's file."
     for read, what in (
-        (load_der_public_key, "a public key in DER, and a private key is needed here"),
-        (x509.load_der_x509_certificate, "a certificate in DER, which has the public key alone"),
-        (x509.load_der_x509_csr, "a certificate request in DER, which has the public key alone"),
+        (load_der_public_key, "a public key in DER, but a private key is needed here"),
+        (x509.load_der_x509_certificate, "a certificate in DER, which contains only a public key"),
+        (x509.load_der_x509_csr, "a certificate request in DER, which contains only a public key"),
     ):
         try:
             read(data)
         except Exception:  # noqa: BLE001, S112  # it is something else
             continue
         return f"This is {what}.", give
-    return "No private key could be read: it is binary (DER), and damaged or no key.", WANTED
+    return "No private key could be read: it is binary (DER) and either damaged or not a key.", WANTED
 
 
 def _weakness_of_pem(problem: Exception) -> str:
@@ -218,10 +218,10 @@ def load_jwk(members: dict[str, Any]) -> tuple[LoadedKey | None, str, str, dict[
     is_other = "kty" in members and (
         str(members["kty"]) not in PUBLIC_MEMBERS or members.get("crv", "P-384") != "P-384"
     )
-    hint = WANTED if is_other else "Give the whole JWK that has the private member `d`."
+    hint = WANTED if is_other else "Pass the complete JWK, with the private member `d`."
     if not problem and "d" not in members:
-        problem = "This JWK is a public key, and a private key is needed here."
-        hint = "Give the JWK that has the private member `d`."
+        problem = "This JWK is a public key, but a private key is needed here."
+        hint = "Pass the JWK with the private member `d`."
     key = None
     if not problem:
         key, problem, hint = _key_of(members)
@@ -252,7 +252,7 @@ def _key_of(members: dict[str, Any]) -> Loaded:
     try:
         native: Native = jwk.get_op_key("sign")  # cryptography validates the numbers here
     except Exception:  # noqa: BLE001  # ValueError, or a class of the backend's
-        return None, "The JWK's numbers do not make a key.", "Check that it was copied whole."
+        return None, "The numbers in the JWK do not form a valid key.", "Check that it was copied whole."
     key = LoadedKey.of(native)
     remember(key, form)
     return key, "", ""
@@ -283,13 +283,13 @@ def _problem_of(members: Mapping[str, Any]) -> str:
     """Say why these members are no public half of a key that a tenant accepts, or ""."""
     kty = str(members.get("kty"))
     if kty == "oct" or "k" in members:
-        return "This JWK is a symmetric key, and a client key is a key pair."
+        return "This JWK is a symmetric key, but a client key must be a key pair."
     if kty == "OKP":
         return "This JWK is on an Edwards or Montgomery curve (Ed25519 and the like)."
     if kty not in PUBLIC_MEMBERS:
         return "This JWK's `kty` is neither RSA nor EC."
     if kty == "EC" and members.get("crv") != "P-384":
-        return "This JWK is on another curve than P-384."
+        return "This JWK uses a curve other than P-384."
     if "oth" in members:
         return "This JWK is an RSA key with more than two primes."
     missing = [name for name in PUBLIC_MEMBERS[kty] if not isinstance(members.get(name), str) or not members[name]]
@@ -381,7 +381,7 @@ def import_public(members: Mapping[str, Any]) -> dict[str, str]:
         if not weakness:
             _public_key(public)  # puts the point on the curve
     except Exception:  # noqa: BLE001  # binascii's, jwcrypto's and cryptography's errors
-        weakness = "The JWK's public numbers do not make a key."
+        weakness = "The public numbers in the JWK do not form a valid key."
     if weakness:
         raise KeyMaterialError(weakness, hint=WANTED)
     return public
@@ -444,7 +444,7 @@ def _weakness_of(native: Any) -> str:
     kind = type(native).__name__.lstrip("_").removesuffix("PrivateKey")
     if kind.startswith(("Ed", "X")):
         return f"The key is on an Edwards or Montgomery curve (Ed25519 and the like): it is {kind}."
-    return f"Keys of type {kind} are not for client assertions."
+    return f"Keys of type {kind} cannot sign client assertions."
 
 
 def _weakness(members: Mapping[str, Any]) -> str:
@@ -456,7 +456,7 @@ def _weakness(members: Mapping[str, Any]) -> str:
     if modulus.bit_length() < MINIMUM_RSA_BITS:
         return f"The RSA key has {modulus.bit_length()} bits, fewer than {MINIMUM_RSA_BITS}."
     if exponent % 2 == 0:
-        return "The RSA key's exponent is even, so it is no RSA key."
+        return "The RSA key's exponent is even, so it is not a valid RSA key."
     if exponent < MINIMUM_EXPONENT:
         return f"The RSA key's exponent is {exponent}, smaller than {MINIMUM_EXPONENT}."
     if has_roca_fingerprint(modulus):

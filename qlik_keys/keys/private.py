@@ -17,7 +17,7 @@ from qlik_keys.keys import formats, material
 from qlik_keys.keys.public import KID, PublicJwk, check_kid, make_kid
 from qlik_keys.keys.spec import ALGORITHMS, WANTED, Algorithm, KeySpec
 
-_SPEC = Kind((KeySpec,), 'a KeySpec, for instance KeySpec("RS256")')
+_SPEC = Kind((KeySpec,), 'a KeySpec, for example KeySpec("RS256")')
 
 
 class PrivateKey:
@@ -152,7 +152,7 @@ class PrivateKey:
         own_alg, own_kid = names.get("alg"), names.get("kid")
         if alg is None and own_alg is not None:
             if own_alg not in ALGORITHMS:
-                raise KeyMaterialError("The JWK's `alg` is none that a tenant accepts.", hint=WANTED)
+                raise KeyMaterialError("The JWK's `alg` is not one that a tenant accepts.", hint=WANTED)
             alg = own_alg
         if kid is None and isinstance(own_kid, str) and KID.fullmatch(own_kid):
             kid = own_kid
@@ -166,7 +166,7 @@ class PrivateKey:
         if alg is None:
             alg = "ES384" if kty == "EC" else "RS256"
         if (alg == "ES384") != (kty == "EC"):
-            raise KeyMaterialError(f"{alg} does not go with a key of type {kty}.", hint=WANTED)
+            raise KeyMaterialError(f"{alg} cannot be used with a key of type {kty}.", hint=WANTED)
         if kid is None:
             kid = make_kid(loaded.thumbprint, made_on=made_on or datetime.now(tz=UTC).date())
         else:
@@ -249,7 +249,7 @@ def wrong_key(key: object) -> TypeError | None:
 
     A verbose traceback prints the arguments of every frame, so it is raised when the value is gone.
     """
-    wanted = "KeySpec(...), or PrivateKey.from_pem(...) for a key of your own"
+    wanted = "KeySpec(...), or PrivateKey.from_pem(...) for an existing key"
     return _wrong_input(key, KeySpec | PrivateKey | None, "key", wanted)
 
 

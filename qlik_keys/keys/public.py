@@ -48,17 +48,19 @@ class PublicJwk:
         """
         members, problem = material.parse_jwk(document)
         if not problem and material.PRIVATE_MEMBERS & members.keys():
-            problem = "This JWK has private members, and a public key is wanted here."
+            problem = "This JWK has private members, but a public key is needed here."
         del document
         if problem:
             members.clear()
             raise KeyMaterialError(problem, hint="Pass the public half: `PrivateKey.public`, or the JWK without them.")
         kid = members.get("kid")
         if not isinstance(kid, str) or not kid:
-            raise KeyMaterialError("The JWK has no `kid`.", hint="A tenant picks the registered key by it: add one.")
+            raise KeyMaterialError(
+                "The JWK has no `kid`.", hint="A tenant selects the registered key by the kid: add one."
+            )
         alg = members.get("alg")
         if alg not in ALGORITHMS:
-            raise KeyMaterialError("The JWK's `alg` is none that a tenant accepts.", hint=WANTED)
+            raise KeyMaterialError("The JWK's `alg` is not one that a tenant accepts.", hint=WANTED)
         if members.get("use", "sig") != "sig":
             raise KeyMaterialError('The JWK\'s `use` is not "sig".', hint="A client key is for signatures.")
         operations = members.get("key_ops")
@@ -92,7 +94,7 @@ class PublicJwk:
         """
         kty = members["kty"]
         if (alg == "ES384") != (kty == "EC"):
-            raise KeyMaterialError(f"{alg} does not go with a key of type {kty}.", hint=WANTED)
+            raise KeyMaterialError(f"{alg} cannot be used with a key of type {kty}.", hint=WANTED)
         kind: Literal["RSA", "EC"] = "RSA" if kty == "RSA" else "EC"
         return cls(kid=kid, alg=alg, kty=kind, members=tuple(item for item in members.items() if item[0] != "kty"))
 
@@ -151,7 +153,8 @@ def check_kid(kid: str, thumbprint: str) -> None:
     found = KID.fullmatch(kid)
     if found and found["thumbprint"] != thumbprint:
         raise KeyMaterialError(
-            f"The kid {kid} carries another key's thumbprint.", hint="The key and its name were mixed up: check both."
+            f"The kid {kid} contains the thumbprint of another key.",
+            hint="Perhaps keys were mixed up: check the kid and the key.",
         )
 
 

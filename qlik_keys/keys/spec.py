@@ -14,7 +14,7 @@ Algorithm = Literal["RS256", "RS512", "ES384"]
 ALGORITHMS: tuple[Algorithm, ...] = ("RS256", "RS512", "ES384")
 RSA_SIZES = (2048, 3072, 4096)
 ROTATE_AFTER = timedelta(days=90)  # unless its owner chose another time
-WANTED = "A Qlik tenant accepts RS256 and RS512 with RSA of 2048 bits or more, and ES384 with P-384."
+WANTED = "A Qlik tenant accepts RS256 and RS512 with RSA keys of at least 2048 bits, and ES384 with P-384."
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,12 @@ class KeySpec:
             raise KeyMaterialError(f"{self.alg!r} is not an algorithm for client keys.", hint=WANTED)
         if self.alg == "ES384":
             if self.bits not in (None, 384):
-                raise KeyMaterialError("ES384 has one size, P-384.", hint="Leave `bits` out.")
+                raise KeyMaterialError("ES384 has only one size, P-384.", hint="Leave `bits` out.")
             object.__setattr__(self, "bits", None)
         elif self.bits is None:
             object.__setattr__(self, "bits", 4096)
         elif self.bits not in RSA_SIZES:
-            raise KeyMaterialError(f"RSA of {self.bits} bits is not offered.", hint="Use 2048, 3072 or 4096.")
+            raise KeyMaterialError(f"RSA keys of {self.bits} bits are not supported.", hint="Use 2048, 3072 or 4096.")
 
     def __str__(self) -> str:
         return self.alg if self.bits is None else f"{self.alg} ({self.bits} bits)"

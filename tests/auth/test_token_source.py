@@ -246,7 +246,7 @@ def test_an_answer_without_the_type_of_the_token_is_refused(source_on):
 )
 def test_an_answer_that_is_no_token_is_named_and_not_quoted(source_on, content):
     source, _ = source_on(httpx.Response(200, content=content))
-    with pytest.raises(errors.TenantProtocolError, match="something else than the contract says") as caught:
+    with pytest.raises(errors.TenantProtocolError, match="something that the API contract does not allow") as caught:
         source.token()
     assert caught.value.outcome is errors.Outcome.UNKNOWN
     assert "access-token-1" not in f"{caught.value} {vars(caught.value)}"
@@ -492,7 +492,7 @@ def test_refused_impersonation_is_told_of_the_user(source_on, status, by):
         assert rejected.hint.startswith("That user is disabled")
     else:
         assert rejected.hint.startswith("Check that the client may impersonate (the grant urn:qlik:oauth:user-imp")
-        assert "a user with just this subject, who is not disabled" in rejected.hint
+        assert "an enabled user has exactly this subject" in rejected.hint
         assert "If so: check that the client exists" in rejected.hint
 
 

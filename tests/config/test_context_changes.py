@@ -67,9 +67,9 @@ def test_a_context_is_made_and_no_other_letter_changes(path):
     assert path.read_text() == FILE.replace("rest: ~\n", lines + "rest: ~\n")
     if os.name == "posix":
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    with pytest.raises(ConfigurationError, match="'new' already"):
+    with pytest.raises(ConfigurationError, match="'new' exists already"):
         create_context(path, "new", Entry(server=SERVER))
-    for name, told in (("", "is empty"), (" ", "is empty"), ("a\nb", "a line break"), (" a", "a blank before")):
+    for name, told in (("", "is empty"), (" ", "is empty"), ("a\nb", "a line break"), (" a", "a space before")):
         with pytest.raises(ConfigurationError, match=told):
             create_context(path, name, Entry(server=SERVER))
 
@@ -107,7 +107,7 @@ def test_a_new_login_takes_the_place_of_the_old_one(path):
     assert 'comment:   "aligned"' in path.read_text()
     with pytest.raises(ConfigurationError, match="no qlik-cli context 'd'"):
         update_context(path, "d", Entry(comment="x"))
-    with pytest.raises(ConfigurationError, match="half of a client's login"):
+    with pytest.raises(ConfigurationError, match="half of a client's credentials"):
         update_context(path, "a", Entry(client_id="x"))
 
 
@@ -211,7 +211,7 @@ def test_everything_else_is_just_as_it_was(rest, others, style, name):
 def test_nothing_of_the_file_is_quoted_where_it_cannot_be_kept(path):
     path.write_text(f"contexts:\n  a: &x\n    server: x\n    oauth-client-secret: {CLIENT_SECRET}\n  b: *x\n")
     before = path.read_text()
-    with pytest.raises(ConfigurationError, match="cannot be kept as it is") as refused:
+    with pytest.raises(ConfigurationError, match="cannot be preserved") as refused:
         remove_contexts(path, ["a"])
     assert CLIENT_SECRET not in str(refused.value) + refused.value.hint
     assert path.read_text() == before

@@ -56,7 +56,7 @@ def test_aliases_that_stand_for_billions_are_refused_at_once(tmp_path):
     levels = "".join(f"  l{level}: &l{level} [{', '.join([f'*l{level - 1}'] * 9)}]\n" for level in range(1, 14))
     path.write_text(f"rest:\n  l0: &l0 [x]\n{levels}contexts:\n  a: {{server: x}}\n")
     before = path.read_text()
-    with pytest.raises(ConfigurationError, match="cannot be kept as it is"):
+    with pytest.raises(ConfigurationError, match="cannot be preserved"):
         write(path)
     assert path.read_text() == before
 
@@ -236,7 +236,7 @@ def test_a_writer_waits_for_a_living_one_and_not_for_one_that_was_killed(tmp_pat
     other = fork.Process(target=_hold, args=(tmp_path / ".contexts.yml.qlik-keys-lock", held))
     other.start()
     assert held.wait(60)
-    with pytest.raises(ConfigurationError, match="another program is writing it"):
+    with pytest.raises(ConfigurationError, match="another program is writing the file"):
         write(path)
     assert not path.exists()
     other.kill()

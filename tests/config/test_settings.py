@@ -151,7 +151,7 @@ class TestSources:
         found = Settings.resolve()
         assert found.tenant_url == TENANT
         assert found.api_key is None
-        assert found.notices == ("left the qlik-cli context 'prod' aside, which is for another tenant",)
+        assert found.notices == ("ignored the qlik-cli context 'prod', which is for another tenant",)
 
     def test_a_context_lends_its_key_when_the_environment_names_its_server(self, monkeypatch, contexts):
         contexts(one_context(server=TENANT + "/", headers={"authorization": "bearer theirs"}))
@@ -214,15 +214,15 @@ class TestMending:
         assert found.api_key.reveal() == "key"
         assert found.vault_url == "https://vault.example"
         assert found.notices == (
-            "QLIK_API_KEY: cut off the blanks around it",
-            "VAULT_ADDR: cut off the blanks around it",
+            "QLIK_API_KEY: removed the spaces around it",
+            "VAULT_ADDR: removed the spaces around it",
         )
 
     def test_a_blank_variable_counts_as_not_set(self, monkeypatch):
         monkeypatch.setenv("QLIK_CLIENT_ID", "  ")
         found = Settings.resolve(api_key="key")
         assert found.client_id == ""
-        assert found.notices == ("QLIK_CLIENT_ID: is blank, left aside",)
+        assert found.notices == ("QLIK_CLIENT_ID: is blank, ignored",)
 
     def test_a_tenant_url_is_normalized_and_it_is_said(self, monkeypatch):
         monkeypatch.setenv("QLIK_TENANT_URL", "acme.eu.qlikcloud.com")
@@ -257,7 +257,7 @@ class TestRefusals:
             ({"client_secret": "c"}, "no client id"),
             ({"tenant_url": "http://acme.eu.qlikcloud.com"}, "plain http"),
             ({"vault_url": "http://vault.example:8200"}, "plain http"),
-            ({"vault_url": "https://vault example"}, "blank"),
+            ({"vault_url": "https://vault example"}, "a space"),
             ({"vault_url": "https://"}, "not a URL"),
             ({"vault_url": "https://user:pw@vault.example"}, "a user or a password"),
             ({"tenant_url": "https://user:pw@acme.eu.qlikcloud.com"}, "a user or a password"),
@@ -265,12 +265,12 @@ class TestRefusals:
             ({"vault_token": "hvs.a b"}, "no HTTP header"),
             ({"api_key": "schlüssel"}, "no HTTP header"),
             ({"api_key": 7}, "not text"),
-            ({"vault_ca_cert": "/nowhere/ca.pem"}, "no file that can be read"),
-            ({"vault_ca_cert": "~nosuchuser/ca.pem"}, "no file that can be read"),
+            ({"vault_ca_cert": "/nowhere/ca.pem"}, "not a readable file"),
+            ({"vault_ca_cert": "~nosuchuser/ca.pem"}, "not a readable file"),
             ({"tenant_url": ""}, "argument tenant_url is empty"),
             ({"api_key": " "}, "argument api_key is empty"),
             ({"vault_token": ""}, "argument vault_token is empty"),
-            ({"context": ""}, "name is empty"),
+            ({"context": ""}, "The name of the context is empty"),
         ],
     )
     def test_an_argument_is_refused_with_the_reason(self, arguments, reason):
@@ -435,14 +435,14 @@ class TestContexts:
         found = Settings.resolve()
         assert (found.api_key, found.client_id) == (None, "abc")
 
-    def test_a_merge_key_is_not_obeyed_and_it_is_said(self, contexts):
+    def test_a_merge_key_is_not_supported_and_is_reported(self, contexts):
         contexts(f"base: &b {{server: '{TENANT}'}}\ncurrent-context: a\ncontexts:\n  a:\n    <<: *b\n")
         with pytest.raises(ConfigurationError, match="merge key"):
             Settings.resolve()
 
     def test_a_home_that_is_not_there(self, monkeypatch):
         monkeypatch.setenv("QLIK_CLI_USER_HOME_DIR", "~nosuchuser/x")
-        with pytest.raises(ConfigurationError, match="home folder that is not there") as caught:
+        with pytest.raises(ConfigurationError, match="home folder that does not exist") as caught:
             Settings.resolve()
         assert caught.value.hint
         assert known_contexts() == {}
@@ -477,7 +477,7 @@ class TestContexts:
 
     def test_certificates_are_verified_all_the_same(self, contexts):
         contexts(one_context(server=TENANT, insecure=True, headers={"Authorization": "Bearer theirs"}))
-        assert "certificates are verified" in Settings.resolve().notices[0]
+        assert "certificates are always verified" in Settings.resolve().notices[0]
 
     def test_a_secret_of_digits_stays_as_it_is_written(self, contexts):
         contexts(
@@ -586,7 +586,7 @@ class TestWiring:
             Settings.resolve().tenant()
 
     def test_without_a_credential(self):
-        with pytest.raises(ConfigurationError, match="No credential is set for https://acme"):
+        with pytest.raises(ConfigurationError, match="No credential is configured for https://acme"):
             Settings.resolve(tenant_url=TENANT).tenant()
 
     def test_without_a_vault(self):
@@ -618,7 +618,7 @@ def test_the_environment_s_login_stays_with_the_tenant_that_stands_next_to_it(ad
     for asked in ({"tenant_url": OTHER}, {"context": "bare"}):
         found = Settings.resolve(**asked)
         assert (found.tenant_url, found.has_credential) == (OTHER, False)
-        assert f"left {' and '.join(login)} aside" in found.notices[-1]
+        assert f"ignored {' and '.join(login)}" in found.notices[-1]
         with pytest.raises(ConfigurationError) as caught:
             found.tenant()
         assert "QLIK_TENANT_URL" in caught.value.hint

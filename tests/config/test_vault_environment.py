@@ -1,4 +1,4 @@
-"""Vault's own variables: each obeyed, refused by name, or set aside with a word; one table for docs and code."""
+"""Vault's own variables: each supported, refused by name, or ignored with a note; one table for docs and code."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_no_variable_of_vaults_client_is_passed_over():
         assert spellings(f"VAULT_{name}") == (f"BAO_{name}", f"VAULT_{name}")
 
 
-# --- obeyed ---
+# --- supported ---
 
 
 @pytest.mark.parametrize("prefix", ["VAULT", "BAO"])
@@ -115,7 +115,7 @@ def test_a_time_out_as_vault_writes_it(text, seconds):
 
 @pytest.mark.parametrize("text", ["0", "-1", "soon", "30 s", "0s", "1s1m", "1d", "٣", "86401", "100000h"])
 def test_a_time_out_that_is_none(text):
-    with pytest.raises(ConfigurationError, match=r"^VAULT_CLIENT_TIMEOUT is not a time"):
+    with pytest.raises(ConfigurationError, match=r"^VAULT_CLIENT_TIMEOUT is not a valid time-out"):
         options(VAULT_CLIENT_TIMEOUT=text)
 
 
@@ -148,7 +148,7 @@ def test_openbaos_address_with_vaults_token(monkeypatch):
 def test_a_token_does_not_go_to_another_server_than_the_one_that_it_stands_next_to(monkeypatch):
     settings = resolved(monkeypatch, BAO_ADDR=ADDRESS, VAULT_ADDR="https://other.example", VAULT_TOKEN="v")
     assert (settings.vault_url, settings.vault_token) == (ADDRESS, None)
-    assert any("VAULT_ variables aside" in notice for notice in settings.notices)
+    assert any("ignored the VAULT_ variables" in notice for notice in settings.notices)
 
 
 def test_another_file_for_the_token(monkeypatch, tmp_path):
@@ -158,7 +158,7 @@ def test_another_file_for_the_token(monkeypatch, tmp_path):
     assert settings.sources["vault_token"] == "BAO_TOKEN_PATH"
 
 
-# --- refused, or set aside ---
+# --- refused, or ignored ---
 
 
 @pytest.mark.parametrize("prefix", ["VAULT", "BAO"])
@@ -172,7 +172,7 @@ def test_another_file_for_the_token(monkeypatch, tmp_path):
         ("HEADERS", '{"x": "y"}'),
     ],
 )
-def test_what_is_not_obeyed_is_refused_by_its_name_when_a_vault_is_called(monkeypatch, prefix, name, value):
+def test_an_unsupported_variable_is_refused_by_its_name_when_a_vault_is_called(monkeypatch, prefix, name, value):
     settings = resolved(monkeypatch, VAULT_ADDR=ADDRESS, VAULT_TOKEN="t", **{f"{prefix}_{name}": value})
     with pytest.raises(ConfigurationError) as caught:
         settings.store()
@@ -189,9 +189,9 @@ def test_a_switch_that_is_off_is_no_matter(monkeypatch, value):
 
 
 @pytest.mark.parametrize("name", ["VAULT_MAX_RETRIES", "BAO_RATE_LIMIT", "VAULT_DISABLE_REDIRECTS"])
-def test_what_is_set_aside_is_said(monkeypatch, name):
+def test_an_ignored_variable_is_reported(monkeypatch, name):
     settings = resolved(monkeypatch, VAULT_ADDR=ADDRESS, VAULT_TOKEN="t", **{name: "5"})
-    assert any(notice.startswith(f"left {name} aside: ") for notice in settings.notices)
+    assert any(notice.startswith(f"ignored {name}: ") for notice in settings.notices)
     settings.store().close()
     monkeypatch.delenv("VAULT_ADDR")
     assert Settings.resolve().notices == ()
@@ -227,7 +227,7 @@ def test_each_method_is_a_login():
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"QLIK_KEYS_VAULT_AUTH": "oidc"}, "names a login that is not known"),
+        ({"QLIK_KEYS_VAULT_AUTH": "oidc"}, "names an unknown login method"),
         ({"QLIK_KEYS_VAULT_AUTH": "approle"}, "VAULT_ROLE_ID is not set"),
         ({"QLIK_KEYS_VAULT_AUTH": "userpass", "VAULT_USERNAME": "ada"}, "VAULT_PASSWORD is not set"),
         ({"QLIK_KEYS_VAULT_AUTH": "kubernetes"}, "VAULT_ROLE is not set"),

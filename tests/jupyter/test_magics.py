@@ -191,7 +191,7 @@ def test_contexts_are_renamed_and_removed_for_the_notebook_too(shell, contexts, 
     shell.run_line_magic("qlik", "context rm training elsewhere")
     assert len(shell.run_line_magic("qlik", "context ls")) == 0
     assert "canary" not in contexts.read_text()
-    with pytest.raises(UsageError, match="No tenant is set"):
+    with pytest.raises(UsageError, match="No tenant is configured"):
         shell.run_line_magic("qlik", "user me")
 
 
@@ -213,7 +213,7 @@ def test_contexts_are_renamed_and_removed_for_the_notebook_too(shell, contexts, 
         ("context create x --server https://a.example --api-key canary", "`context create` is for a shell"),
         ("context --json update x --api-key canary", "`context update` is for a shell"),
         ("-v context init", "`context init` is for a shell"),
-        ("app ls", "`app` of qlik-cli is not here"),
+        ("app ls", "`app` of qlik-cli is not available here"),
         ("raw get //elsewhere.example/v1/users/me", "the credential stays here"),
         ("oauth-client rm 00000000000000000000000000000000", "qlik-confirm-delete="),
         ("user me --client nobody", "No client with the name 'nobody'"),
@@ -240,7 +240,7 @@ def test_help_is_printed(shell, capsys):
     assert "rename" in told
     assert not any(f"  {each}" in told for each in ("create", "init", "update"))
     assert shell.run_line_magic("qlik", "raw --help") is None
-    assert "Any call to the tenant's REST API" in capsys.readouterr().out
+    assert "Call any path of the tenant's REST API" in capsys.readouterr().out
 
 
 def test_the_panel_by_magic(shell):

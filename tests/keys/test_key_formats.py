@@ -134,7 +134,7 @@ def test_what_is_encrypted_is_opened_in_every_form(kind, form, native_rsa):
     changed = {"on one line": one_line, "written out": lambda pem: pem.replace(b"\n", b"\\n")}
     given = changed.get(form, lambda same: same)(given)
     assert PrivateKey.from_pem(given, passphrase="horse").public.kty == "RSA"
-    for passphrase, words in ((None, "encrypted"), ("", "encrypted"), ("mule", "does not open")):
+    for passphrase, words in ((None, "encrypted"), ("", "encrypted"), ("mule", "is wrong")):
         with pytest.raises(KeyMaterialError, match=words) as caught:
             PrivateKey.from_pem(given, passphrase=passphrase)
         assert "assphrase" in caught.value.hint
@@ -225,7 +225,7 @@ def refused(native_rsa, native_ec, certificate):
         "a certificate in DER": (certificate.public_bytes(der), "a certificate in DER", "private key"),
         "a request": (request.public_bytes(pem), "certificate request", "private key"),
         "a request in DER": (request.public_bytes(der), "certificate request in DER", "private key"),
-        "two keys": (bytes_of(native_rsa) + bytes_of(native_ec), "2 private keys", "Give one alone"),
+        "two keys": (bytes_of(native_rsa) + bytes_of(native_ec), "2 private keys", "Pass only one"),
         "a set of two": (json.dumps({"keys": [jwk, other]}), "set with 2 keys", "one of them"),
         "an empty set": (json.dumps({"keys": []}), "a JWK set without a key", "this client's key"),
         "a set with two private keys and a public one": (
@@ -247,7 +247,7 @@ def refused(native_rsa, native_ec, certificate):
         "a service account's file": (
             json.dumps({"type": "service_account", "private_key": bytes_of(native_rsa).decode()}),
             "in its field private_key",
-            "that field alone",
+            "the value of that field",
         ),
         "a PGP key": (
             b"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nx\n-----END PGP PRIVATE KEY BLOCK-----",
@@ -267,18 +267,18 @@ def refused(native_rsa, native_ec, certificate):
             "1024 bits",
             "2048",
         ),
-        "cut off": (bytes_of(native_rsa)[:900], "damaged", "whole"),
-        "a letter lost": (bytes_of(native_rsa)[:200] + bytes_of(native_rsa)[203:], "damaged", "whole"),
+        "cut off": (bytes_of(native_rsa)[:900], "damaged", "completely"),
+        "a letter lost": (bytes_of(native_rsa)[:200] + bytes_of(native_rsa)[203:], "damaged", "completely"),
         "half of the DER": (bytes_of(native_rsa, encoding=der)[:600], "damaged", "RS256"),
         "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "binary", "RS256"),
         "JSON that is no key": ('{"a": 1}', "kty", "`d`"),
-        "nothing": (b" \n", "there is nothing in it", "file's bytes"),
+        "nothing": (b" \n", "the input is empty", "file's bytes"),
         "a web page": (b"<!DOCTYPE html><html><title>Sign in</title></html>", "a web page", "save the key itself"),
         "a JWE in five parts": ("eyJhbGciOiJkaXIifQ..a-b.c_d.e", "encrypted JWK", "Decrypt"),
         "a token": ("eyJhbGciOiJFUzM4NCJ9.eyJzdWIiOiJ4In0.c2ln", "a token (a JWT)", "private key"),
-        "a file's name": ("/home/ada/keys/client.pem", "a file's name", "read_bytes()"),
-        "a file's name on Windows": (r"C:\Users\Ada Lovelace\client key.PEM".lower(), "a file's name", "read_bytes()"),
-        "an address": ("https://acme.example/key.p8", "a file's name or an address", "read_bytes()"),
+        "a file's name": ("/home/ada/keys/client.pem", "a file name", "read_bytes()"),
+        "a file's name on Windows": (r"C:\Users\Ada Lovelace\client key.PEM".lower(), "a file name", "read_bytes()"),
+        "an address": ("https://acme.example/key.p8", "a file name or an address", "read_bytes()"),
         "Ansible Vault": (b"$ANSIBLE_VAULT;1.1;AES256\n6162\n", "Ansible Vault", "ansible-vault view"),
         "Git LFS": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS", "git lfs pull"),
         "XML": ("<RSAKeyValue><Modulus>AA==</Modulus></RSAKeyValue>", "in XML", "ExportPkcs8PrivateKeyPem"),
@@ -287,8 +287,8 @@ def refused(native_rsa, native_ec, certificate):
         "an Ed25519 JWK": ('{"kty": "OKP", "crv": "Ed25519", "d": "AAAA", "x": "AAAA"}', "Edwards", "RS256"),
         "a P-256 JWK": ('{"kty": "EC", "crv": "P-256", "d": "AA", "x": "AA", "y": "AA"}', "curve", "P-384"),
         "an encrypted key": (bytes_of(native_ec, passphrase=b"horse"), "encrypted", "Give its passphrase"),
-        "words": ("my key", "not PEM", "RS256"),
-        "base64 of words": (base64.b64encode(b"no key at all, but words in base64" * 3), "not PEM", "RS256"),
+        "words": ("my key", "neither PEM", "RS256"),
+        "base64 of words": (base64.b64encode(b"no key at all, but words in base64" * 3), "neither PEM", "RS256"),
     }
 
 

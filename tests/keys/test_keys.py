@@ -132,9 +132,9 @@ def refusals(native_rsa, native_ec):
         ),
         "needless passphrase": (whole, {"passphrase": "correct horse"}, "not encrypted"),
         "cut": (whole[: len(whole) // 2], {}, "damaged"),
-        "not PEM": (b"hello", {}, "not PEM"),
-        "empty": (b"", {}, "nothing in it"),
-        "RSA as ES384": (pem_of(native_rsa), {"alg": "ES384"}, "does not go with"),
+        "not PEM": (b"hello", {}, "neither PEM nor"),
+        "empty": (b"", {}, "the input is empty"),
+        "RSA as ES384": (pem_of(native_rsa), {"alg": "ES384"}, "cannot be used with"),
         "another key's kid": (whole, {"kid": f"2026-11-24_{'A' * 43}"}, "thumbprint"),
     }
 
@@ -158,7 +158,7 @@ def test_private_jwk_refusals(client_keys):
         "public": (client_keys["ES384"].public.to_dict(), "public key"),
         "symmetric": ({"kty": "oct", "k": "c2VjcmV0"}, "symmetric"),
         "Ed25519": ({"kty": "OKP", "crv": "Ed25519", "x": "eA", "d": "ZA"}, "Ed25519"),
-        "P-256": ({**ec_jwk, "crv": "P-256"}, "another curve"),
+        "P-256": ({**ec_jwk, "crv": "P-256"}, "a curve other than"),
         "even exponent": ({**rsa_jwk, "e": "AQAA"}, "even"),
         "exponent 1": ({**rsa_jwk, "e": "AQ"}, "exponent is 1"),
         "no modulus": ({name: value for name, value in rsa_jwk.items() if name != "n"}, "`n`"),
@@ -166,8 +166,8 @@ def test_private_jwk_refusals(client_keys):
         "padding": ({**rsa_jwk, "n": rsa_jwk["n"] + "="}, "base64url"),
         "numbers that do not fit": ({**rsa_jwk, "d": rsa_jwk["n"]}, "numbers"),
         "another algorithm": ({**rsa_jwk, "alg": "PS256"}, "`alg`"),
-        "no JSON": ("{", "no JSON"),
-        "a list": ("[]", "no JSON object"),
+        "no JSON": ("{", "not a JSON"),
+        "a list": ("[]", "not a JSON object"),
         "no kty": ({}, "kty"),
     }
     for name, (document, reason) in cases.items():
@@ -187,8 +187,8 @@ def test_public_jwk_refusals(client_keys):
         "no alg": ({name: value for name, value in public.items() if name != "alg"}, "`alg`"),
         "for encryption": ({**public, "use": "enc"}, "`use`"),
         "key_ops": ({**public, "key_ops": ["encrypt"]}, "key_ops"),
-        "alg of the other type": ({**public, "alg": "ES384"}, "does not go with"),
-        "off the curve": (off_curve, "do not make a key"),
+        "alg of the other type": ({**public, "alg": "ES384"}, "cannot be used with"),
+        "off the curve": (off_curve, "do not form a valid key"),
     }
     for name, (document, reason) in cases.items():
         with pytest.raises(KeyMaterialError, match=reason) as caught:

@@ -120,7 +120,9 @@ def test_lab_after_pip_install_has_the_notebooks_finds_our_commands_and_leaves_n
         url = wait_for(lambda: re.search(r"http://127\.0\.0\.1:\d+/", log.read_text()), log.read_text())[0]
         assert f"{url}lab/tree/01-quickstart.ipynb?token=" in log.read_text()
         assert f"The notebooks are in {folder}." in log.read_text()
-        assert f"Kept, though not as in qlik_keys {qk.__version__}: 02-data-engineers.ipynb." in log.read_text()
+        assert (
+            f"Kept, although they differ from those of qlik_keys {qk.__version__}: 02-data-engineers.ipynb."
+        ) in log.read_text()
         with httpx.Client(
             base_url=url,
             headers={"authorization": f"token {more['JUPYTER_TOKEN']}"},

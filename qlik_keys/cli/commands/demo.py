@@ -29,7 +29,7 @@ app = new_group()
 
 @app.command()
 def demo() -> None:
-    """Do the main job on the sandbox: two clients, keys in a real OpenBao, tokens, a table.
+    """Show the main functions on the sandbox: two clients, keys in a real OpenBao, tokens, a table.
 
     It needs no tenant, no Vault and no answer, and stops everything again.
 
@@ -51,8 +51,8 @@ def demo() -> None:
             from qlik_keys.inventory.tables import clients  # pandas takes a while; the steps show first
 
             typer.echo(as_text(clients(tenant, store)))
-    typer.echo(f"\nThe sandbox is stopped. All of it took {time.monotonic() - began:.1f} s.")
-    typer.echo("Next: `qlik-keys lab` (in a clone: `make lab`) does the same by clicking.")
+    typer.echo(f"\nThe sandbox is stopped. The demo took {time.monotonic() - began:.1f} s.")
+    typer.echo("Next: `qlik-keys lab` (in a clone: `make lab`) does the same in a user interface.")
     typer.echo("Your own tenant and Vault: docs/guides/tenant-and-vault.md.")
 
 

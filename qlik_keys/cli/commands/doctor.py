@@ -39,7 +39,7 @@ def doctor(
     scope: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="SCOPE", help="A scope that a failed call asked for; all by default.", callback=refuse_empty
+            metavar="SCOPE", help="A scope that the failed call requested; by default all.", callback=refuse_empty
         ),
     ] = None,
     as_user: AsUserOption = None,
@@ -52,7 +52,7 @@ def doctor(
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Find out why a client cannot log in, or that nothing is wrong.
+    """Find out why a client cannot log in.
 
     Each check passed, failed (why, what to do) or could not be made (why). The administrator's credential of the
     environment looks at the client; without one less can be checked. Exit code 3 for a
@@ -120,5 +120,5 @@ def _settings(context: str | None, server: str | None, *, as_json: bool) -> Sett
         problem = error
     settings = resolved(context, server, login=False, as_json=as_json)
     if not as_json:
-        typer.echo(f"Note: nobody's login is used. {problem.message}", err=True)
+        typer.echo(f"Note: no administrator's credential is used. {problem.message}", err=True)
     return settings

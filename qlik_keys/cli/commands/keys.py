@@ -55,17 +55,20 @@ def _known_custody(custody: str | None) -> str | None:
 Custody = Annotated[
     str | None,
     typer.Option(
-        help="Who holds new keys: kv, or transit (Vault signs). First keys: also by QLIK_KEYS_CUSTODY.",
+        help="Custody of new keys: kv, or transit (Vault signs). QLIK_KEYS_CUSTODY sets the default for first keys.",
         callback=_known_custody,
     ),
 ]
-Alg = Annotated[str | None, typer.Option(help="ES384, RS256 or RS512; by default as the current key.")]
+Alg = Annotated[str | None, typer.Option(help="ES384, RS256 or RS512; by default that of the current key.")]
 Bits = Annotated[int | None, typer.Option(help="RSA size: 2048, 3072 or 4096.")]
-AllowSwap = Annotated[bool, typer.Option("--allow-swap", help="If the tenant accepts only one key, replace it.")]
-RotateAfter = Annotated[int, typer.Option(min=1, max=3660, help="How many days the key should serve.")]
+AllowSwap = Annotated[
+    bool,
+    typer.Option("--allow-swap", help="If the tenant accepts only one key, replace it (logins fail for a moment)."),
+]
+RotateAfter = Annotated[int, typer.Option(min=1, max=3660, help="After how many days the key should be rotated.")]
 
 
-_HOW_TO_LOOK = "`qlik-keys clients` shows how it stands; no secret was to be shown."
+_HOW_TO_LOOK = "`qlik-keys clients` shows the state of the client. No secret was lost."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,14 +90,15 @@ def provision(
     *,
     scope: Annotated[
         list[str] | None,
-        typer.Option(metavar="SCOPE", help="A scope; may be given several times.", callback=refuse_empty),
+        typer.Option(metavar="SCOPE", help="A scope; can be repeated.", callback=refuse_empty),
     ] = None,
     alg: Annotated[str, typer.Option(help="ES384, RS256 or RS512.")] = "ES384",
     bits: Bits = None,
     description: Annotated[str, typer.Option(help="Shown in Qlik's console.")] = "",
     impersonation: Annotated[bool, typer.Option("--impersonation", help="Also allow user impersonation.")] = False,
     rotate_after_days: Annotated[
-        int | None, typer.Option(min=1, max=3660, help="How many days the key should serve; 90 for a new client.")
+        int | None,
+        typer.Option(min=1, max=3660, help="After how many days the key should be rotated; 90 for a new client."),
     ] = None,
     custody: Custody = None,
 ) -> None:
@@ -163,13 +167,13 @@ def retire(
         str | None,
         typer.Argument(
             metavar="[CLIENT]",
-            help="One client's id or name; by default all.",
+            help="A client's id or name; by default all clients.",
             autocompletion=complete_clients,
             callback=refuse_empty,
         ),
     ] = None,
     *,
-    force: Annotated[bool, typer.Option("--force", help="Also if the overlap is not over.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Even if the overlap is not over.")] = False,
     custody: Custody = None,
 ) -> None:
     """Remove the old keys whose overlap is over.
@@ -184,7 +188,7 @@ def retire(
         client or "",
         options,
         lambda tenant, store, id_, **told: lifecycle.retire_due(tenant, store, id_ or None, **options, **told),
-        nothing="No old key is due.",
+        nothing="No old key is due for removal.",
     )
 
 
@@ -219,14 +223,14 @@ def adopt(
     client: Client,
     *,
     remove_secrets: Annotated[
-        bool, typer.Option("--remove-secrets", help="Remove the client secrets once the key is verified.")
+        bool, typer.Option("--remove-secrets", help="Remove the client secrets after the key is verified.")
     ] = False,
     alg: Alg = None,
     bits: Bits = None,
     rotate_after_days: RotateAfter = 90,
     custody: Custody = None,
 ) -> None:
-    """Give a client that was created elsewhere a key that qlik_keys manages.
+    """Give a client that another program created a key that qlik_keys manages.
 
     Example: qlik-keys adopt 0123456789abcdef0123456789abcdef --remove-secrets
     """
@@ -251,9 +255,9 @@ def delete(
     client: Client,
     *,
     confirm: Annotated[str | None, typer.Option(help="The client's id, to confirm.")] = None,
-    keep_secret: Annotated[bool, typer.Option("--keep-secret", help="Leave its keys in the Vault.")] = False,
+    keep_secret: Annotated[bool, typer.Option("--keep-secret", help="Keep its keys in Vault.")] = False,
 ) -> None:
-    """Delete a client permanently, and then its keys in the Vault.
+    """Delete a client permanently, then its keys in Vault.
 
     This cannot be undone.
 
@@ -263,8 +267,8 @@ def delete(
 
     if confirm is None and not way.dry_run:
         if way.as_json or not is_terminal(sys.stdin):
-            raise typer.BadParameter("say which client by its id once more: --confirm ID", param_hint="--confirm")
-        confirm = typer.prompt("This cannot be undone. The client's id once more")
+            raise typer.BadParameter("repeat the client's id to confirm: --confirm ID", param_hint="--confirm")
+        confirm = typer.prompt("This cannot be undone. Repeat the client's id")
     typed = confirm or ""
 
     def perform(tenant: QlikTenant, store: KeyStore, client_id: str, **told: Any) -> list[Any]:
@@ -294,7 +298,7 @@ def resume(
         "",
         {},
         lambda tenant, store, _, **told: lifecycle.resume(tenant, store, **told),
-        nothing="Nothing had been interrupted.",
+        nothing="There was no interrupted operation.",
     )
 
 
@@ -375,7 +379,7 @@ def _overlap(hours: float) -> timedelta:
     try:
         return timedelta(hours=hours)
     except (OverflowError, ValueError):
-        raise typer.BadParameter("that is no number of hours.", param_hint="--overlap-hours") from None
+        raise typer.BadParameter("that is not a number of hours.", param_hint="--overlap-hours") from None
 
 
 def _key_spec(alg: str | None, bits: int | None) -> KeySpec | None:

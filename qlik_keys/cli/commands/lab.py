@@ -47,7 +47,9 @@ def lab(
     *,
     folder: Annotated[
         Path | None,
-        typer.Option("--folder", metavar="FOLDER", help="Where the notebooks are copied to. Nothing is overwritten."),
+        typer.Option(
+            "--folder", metavar="FOLDER", help="The folder to which the notebooks are copied. Nothing is overwritten."
+        ),
     ] = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser; print the address.")] = False,
 ) -> None:
@@ -65,8 +67,8 @@ def lab(
     typer.echo(f"The notebooks are in {notebooks.path}.")
     if notebooks.kept:
         typer.echo(
-            f"Kept, though not as in qlik_keys {__version__}: {', '.join(notebooks.kept)}. "
-            "For new copies, delete these or name another folder (--folder)."
+            f"Kept, although they differ from those of qlik_keys {__version__}: {', '.join(notebooks.kept)}. "
+            "To get new copies, delete these or use another folder (--folder)."
         )
     # The address that it prints leads to the notebook too: with --no-browser it is all there is.
     arguments = [
@@ -80,7 +82,7 @@ def lab(
         arguments.append("--no-browser")
     # The commands of this environment, for the notebooks' shell cells: nobody need have activated it.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    typer.echo("Opening JupyterLab at the quickstart; Ctrl-C twice here ends it.")
+    typer.echo("Opening JupyterLab at the quickstart. Press Ctrl-C twice here to stop it.")
     from jupyterlab.labapp import LabApp  # takes a second
 
     command = terminal_command()

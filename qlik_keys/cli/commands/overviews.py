@@ -60,7 +60,9 @@ def audit(
     as_json: JsonOption = False,
     fail_on: Annotated[
         str,
-        typer.Option(help="Exit code 3 only for a finding this severe or more: critical, high, medium, low; or never."),
+        typer.Option(
+            help="Exit with code 3 only if a finding has at least this severity: critical, high, medium, low; or never."
+        ),
     ] = "low",
 ) -> None:
     """List the findings about clients and their keys, highest severity first.

@@ -27,7 +27,12 @@ EnvFile = Annotated[
     typer.Option(help="Write QLIK_TENANT_URL, QLIK_API_KEY, VAULT_ADDR and VAULT_TOKEN to this new file (mode 0600)."),
 ]
 Tls = Annotated[
-    bool, typer.Option("--tls", help="Speak TLS, by an authority that is made for this start; its file is printed.")
+    bool,
+    typer.Option(
+        "--tls",
+        help="Use TLS with a certificate authority that is created for this run; the path "
+        "of its certificate is printed.",
+    ),
 ]
 
 
@@ -46,9 +51,9 @@ def sandbox(*, env_file: EnvFile = None, tls: Tls = False, as_json: JsonOption =
         box = stack.enter_context(start(tls=tls))
         tell(f"Sandbox tenant  {box.tenant_url}\nSandbox Vault   {box.vault_url}")
         if box.ca_file is not None:
-            tell(f"Their authority {box.ca_file}\nPoint SSL_CERT_FILE and VAULT_CACERT to that file.")
+            tell(f"Their authority {box.ca_file}\nSet SSL_CERT_FILE and VAULT_CACERT to this file.")
         if write is None:
-            tell("Its credentials are not printed: give --env-file to have them in a file that you can source.")
+            tell("The credentials are not printed. Use --env-file to write them to a file that you can source.")
         else:
             settings = {
                 "QLIK_TENANT_URL": box.tenant_url,
@@ -92,7 +97,9 @@ def _private_file(path: Path) -> Iterator[Callable[[str], None]]:
     except OSError as problem:
         reason = problem.strerror or type(problem).__name__
     if reason:
-        raise ConfigurationError(f"{path} cannot be made: {reason}.", hint="Name a new file in a folder of yours.")
+        raise ConfigurationError(
+            f"{path} cannot be created: {reason}.", hint="Name a new file in a folder that you can write to."
+        )
     made = [draft]
 
     def write(text: str) -> None:

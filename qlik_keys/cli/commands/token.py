@@ -47,11 +47,14 @@ def token(
     context: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Write a qlik-cli context of this name that holds the token.", callback=refuse_empty
+            metavar="NAME",
+            help="Write a qlik-cli context with this name that contains the token.",
+            callback=refuse_empty,
         ),
     ] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="With --context: also in the place of a login that somebody made.")
+        bool,
+        typer.Option("--replace", help="With --context: also replace a context that another program or user created."),
     ] = False,
     scope: Annotated[
         list[str] | None,
@@ -72,7 +75,7 @@ def token(
     """
     if sum((stdout, run, context is not None)) != 1:
         raise typer.BadParameter(
-            "Say where the token may go: --stdout for a pipe, --exec -- PROGRAM to run a program with it, or"
+            "Choose where the token goes: --stdout for a pipe, --exec -- PROGRAM to run a program with it, or"
             " --context NAME for a qlik-cli context.",
             param_hint="--stdout / --exec / --context",
         )
@@ -81,7 +84,7 @@ def token(
     if run and not program:
         raise typer.BadParameter("Name the program: --exec -- qlik user me", param_hint="--exec")
     if program and not run:
-        raise typer.BadParameter("A program is for --exec.", param_hint="--exec")
+        raise typer.BadParameter("A program can be given only with --exec.", param_hint="--exec")
     user, settings = lookup(as_user, as_subject), resolved(server=server, login=False, as_json=as_json)
     with token_source(client, settings, user=user, scopes=scope or ()) as source:
         made = source.token()
@@ -104,14 +107,14 @@ def token(
 def _life(made: Token) -> str:
     """Say how long a token lives, in the two largest units, rounded down."""
     if not made.lifetime_known:
-        return "whose life the tenant does not tell"
+        return "whose lifetime the tenant does not report"
     left, parts = int(made.lifetime), []
     for size, unit in _UNITS:
         count, left = divmod(left, size)
         parts.append(f"{count} {unit}{'' if count == 1 else 's'}" if count else "")
     first = next((at for at, part in enumerate(parts) if part), len(parts) - 1)
     lives = " ".join(filter(None, parts[first : first + 2])) or "0 seconds"
-    return f"that lives {lives}, until {made.expires_at:%Y-%m-%d %H:%M} UTC"
+    return f"that is valid for {lives}, until {made.expires_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _print(text: str) -> None:
@@ -146,7 +149,8 @@ def _document(made: Token, client: str) -> dict[str, object]:
 
 def _no_output(problem: str) -> ConfigurationError:
     return ConfigurationError(
-        f"The token cannot be written to standard output ({problem}).", hint="Ask again where somebody reads it."
+        f"The token cannot be written to standard output ({problem}).",
+        hint="Run the command again with a standard output that is open.",
     )
 
 
@@ -162,7 +166,7 @@ def _run(program: list[str], made: Token, *, tenant_url: str, as_json: bool) -> 
         code = run_with_token(program, made, tenant_url)
     except ProgramProblem as problem:
         code = problem.code
-        error = ConfigurationError(str(problem), hint="Check its name and its rights.")
+        error = ConfigurationError(str(problem), hint="Check its name and its permissions.")
         tell_json(error_document(error)) if as_json else tell_error(error)
     raise SystemExit(code)
 
@@ -188,6 +192,6 @@ def _write_context(
         return
     typer.echo(
         f"The qlik-cli context {context!r} in {path} holds {told}\n"
-        f"Use it: qlik --context {shlex.quote(context)} user me. Renew it: this command again.",
+        f"To use it: qlik --context {shlex.quote(context)} user me. To renew it, run this command again.",
         err=True,
     )

@@ -20,14 +20,16 @@ def vault_policy(
     role: Annotated[str, typer.Option(help="admin, consumer or auditor.")],
     tenant: Annotated[str, typer.Option(help="One tenant, by host or URL; by default all.")] = "",
     client_id: Annotated[str, typer.Option("--client", help="For a consumer: one client's id.")] = "",
-    client_name: Annotated[str, typer.Option(help="That client's name; its keys in Transit go by it.")] = "",
+    client_name: Annotated[
+        str, typer.Option(help="That client's name; the names of its keys in Transit are derived from it.")
+    ] = "",
     custody: Annotated[str, typer.Option(help="kv, transit or both.")] = "both",
     mount: Annotated[str, typer.Option(help="The KV version 2 engine.")] = "secret",
-    prefix: Annotated[str, typer.Option(help="The folder in it.")] = "qlik-keys",
+    prefix: Annotated[str, typer.Option(help="The folder in the KV engine.")] = "qlik-keys",
     transit_mount: Annotated[str, typer.Option(help="The Transit engine.")] = "transit",
     as_json: JsonOption = False,
 ) -> None:
-    """Print the least Vault policy for a role, ready to paste.
+    """Print the minimal Vault policy for a role, ready to paste.
 
     Example: qlik-keys vault-policy --role admin | vault policy write qlik-keys-admin -
     """

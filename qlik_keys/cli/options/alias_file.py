@@ -39,7 +39,7 @@ def keep_aliases(aliases: dict[str, list[str]]) -> None:
     """
     path = _file()
     if path is None:
-        raise ConfigurationError("There is no home folder to keep aliases in.", hint="Set HOME.")
+        raise ConfigurationError("There is no home folder to save aliases in.", hint="Set HOME.")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_whole(path, json.dumps(aliases, indent=1).encode())
@@ -47,7 +47,9 @@ def keep_aliases(aliases: dict[str, list[str]]) -> None:
         problem = type(error).__name__
     else:
         return
-    raise ConfigurationError(f"The aliases cannot be kept in {path} ({problem}).", hint="Make its folder writable.")
+    raise ConfigurationError(
+        f"The aliases cannot be saved in {path} ({problem}).", hint="Make its folder writable for you."
+    )
 
 
 def _file() -> Path | None:

@@ -58,7 +58,7 @@ class Call:
     scope: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="SCOPE", help="With --client: ask for this scope alone; or for several.", callback=refuse_empty
+            metavar="SCOPE", help="With --client: request only this scope; can be repeated.", callback=refuse_empty
         ),
     ] = field(default=None)
     as_user: AsUserOption = None
@@ -66,28 +66,31 @@ class Call:
     context: ContextOption = None
     server: ServerOption = None
     headers: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A further header; may be given several times.")
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An additional header; can be repeated.")
     ] = field(default=None)
     retry: Annotated[
         int | None,
         typer.Option(
-            min=0, max=MAXIMUM_RETRIES, metavar="N", help="How often to try again where that is safe, at most 10."
+            min=0,
+            max=MAXIMUM_RETRIES,
+            metavar="N",
+            help="How many times to retry a call that can be repeated safely, at most 10.",
         ),
     ] = None
     interval: Annotated[
-        int | None, typer.Option(min=1, metavar="SECONDS", help="How long to wait before that at least, 1 or more.")
+        int | None, typer.Option(min=1, metavar="SECONDS", help="The shortest wait before a retry, at least 1.")
     ] = None
     quiet: QuietOption = False
-    human: Annotated[bool, typer.Option("--human", help="Print ids and names only, as a table.")] = False
+    human: Annotated[bool, typer.Option("--human", help="Print only ids and names, as a table.")] = False
     unmodified: Annotated[
-        bool, typer.Option("--raw", help="Print the answer unmodified; of a list the first page, with its links.")
+        bool, typer.Option("--raw", help="Print the response unmodified; of a list, the first page with its links.")
     ] = False
     as_json: JsonOption = False
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Tell each request on standard error, without secrets.")
+        bool, typer.Option("--verbose", "-v", help="Show each request on standard error, without secrets.")
     ] = False
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", metavar="FILE", help="Take these options from a file of YAML.")
+        Path | None, typer.Option("--config", "-c", metavar="FILE", help="Read these options from a YAML file.")
     ] = None
     server_type: ServerTypeOption = None
     insecure: InsecureOption = False
@@ -132,7 +135,7 @@ class Call:
                 "only a client can impersonate: --client NAME", param_hint="--as-user / --as-subject"
             )
         if self.scope and self.client is None:
-            raise typer.BadParameter("only a client can ask for scopes: --client NAME", param_hint="--scope")
+            raise typer.BadParameter("only a client can request scopes: --client NAME", param_hint="--scope")
         context = self.connection or self.context
         settings = resolved(context, self.server, login=self.client is None, as_json=self.as_json)
         notebook = current_notebook()
@@ -202,7 +205,10 @@ class Call:
             listed = listed_in(document)
             show(listed, quiet=self.quiet, human=self.human, as_json=self.as_json)
             if listed is not document and _goes_on(document) and not self.as_json:
-                typer.echo("Note: there are more; the cursor in links.next (--raw) goes into --query next=…", err=True)
+                typer.echo(
+                    "Note: there are more objects; pass the cursor in links.next (see --raw) as --query next=…",
+                    err=True,
+                )
         return answer
 
     def list_all(
@@ -212,7 +218,7 @@ class Call:
         query: Mapping[str, str],
         limit: int | None,
         columns: Sequence[str] = (),
-        nothing: str = "There is nothing to list.",
+        nothing: str = "The list is empty.",
     ) -> None:
         """Show a listing, page by page until the limit; with `--raw` the first page unmodified.
 
@@ -231,7 +237,7 @@ class Call:
         if self.unmodified:
             answer = self.send("get", path, query=asked)
             if (limit is None or limit > _PAGE) and _goes_on(json_or_none(answer)) and not self.as_json:
-                typer.echo("Note: this is the first page, and there are more: leave --raw out to get them.", err=True)
+                typer.echo("Note: this is only the first page. Omit --raw to get all.", err=True)
             return
         found: list[Any] = []
         total = None
@@ -283,10 +289,10 @@ def ask_for_id(client_id: str, *, as_json: bool = False) -> str:
     """
     if as_json or not is_terminal(sys.stdin):
         raise typer.BadParameter(
-            f"deleting a client wants its id once more: --headers {CONFIRMATION}={client_id}",
+            f"deleting a client requires its id as confirmation: --headers {CONFIRMATION}={client_id}",
             param_hint="--headers",
         )
-    answer: str = typer.prompt("This cannot be undone. The client's id once more", err=True)
+    answer: str = typer.prompt("This cannot be undone. Repeat the client's id", err=True)
     return answer
 
 
@@ -302,7 +308,10 @@ def _document(answer: RawAnswer, method: str, path: str) -> Any:
         if method not in _READING:
             error.outcome = Outcome.UNKNOWN
             done = f"{method.upper()} {path} was answered with {answer.status}"
-            error.hint = f"{done}: it took effect, unless something else answers in the tenant's place. Look first."
+            error.hint = (
+                f"{done}: it probably took effect, unless another server answered instead of the tenant. "
+                "Check before you try again."
+            )
         raise
 
 
@@ -322,7 +331,7 @@ def _confirmed(
         return {}
     typed = ask_for_id(client_id, as_json=as_json) if confirm is None else confirm
     if typed.strip() != client_id:
-        raise ConfigurationError("That is not the id of the client: nothing is deleted.", hint="Ask again.")
+        raise ConfigurationError("This is not the id of the client. Nothing is deleted.", hint="Ask again.")
     return {CONFIRMATION: client_id}
 
 

@@ -51,7 +51,7 @@ def _put(body: dict[str, Any], path: str, value: Any) -> None:
     for name in parents:
         place = place.setdefault(name, {})
         if not isinstance(place, dict):
-            raise _problem(f"{path!r} is inside of a value that is no object")
+            raise _problem(f"{path!r} is inside a value that is not an object")
     if last in place:
         raise _problem(f"{path!r} is given twice")
     place[last] = value
@@ -74,8 +74,10 @@ def _read(text: str, kind: str, path: str) -> Any:
         except (ValueError, RecursionError):
             pass
     if lowered not in _TYPES:
-        raise _problem(f"{path!r} is of an unknown type: there are {', '.join(_TYPES)}; any other body goes by --body")
-    raise _problem(f"the value of {path!r} is no {lowered}")
+        raise _problem(
+            f"{path!r} is of an unknown type: there are {', '.join(_TYPES)}; pass any other body with --body"
+        )
+    raise _problem(f"the value of {path!r} is not a valid {lowered}")
 
 
 def _number(text: str, path: str) -> Any:

@@ -27,7 +27,7 @@ def resolved(
     login: bool = True,
     as_json: bool = False,
 ) -> Settings:
-    """Return the settings by these options, and tell on standard error what of them was normalized or left aside.
+    """Return the settings by these options, and report on standard error what of them was normalized or ignored.
 
     In a notebook, `%qlik context use` counts like `--context`.
 
@@ -119,7 +119,7 @@ def _tenant_url(settings: Settings) -> str:
         ConfigurationError: none is set.
     """
     if not settings.tenant_url:
-        raise ConfigurationError("No tenant is set.", hint="Set QLIK_TENANT_URL, or give --server or --context.")
+        raise ConfigurationError("No tenant is configured.", hint="Set QLIK_TENANT_URL, or use --server or --context.")
     return settings.tenant_url
 
 
@@ -130,7 +130,7 @@ def lookup(user_id: str | None, subject: str | None) -> UserLookup | None:
         typer.BadParameter: two are named.
     """
     if user_id is not None and subject is not None:
-        raise typer.BadParameter("name one user, by id or by subject", param_hint="--as-user / --as-subject")
+        raise typer.BadParameter("name one user, by id or by subject, not both", param_hint="--as-user / --as-subject")
     if user_id is None and subject is None:
         return None
     from qlik_keys.auth.http_auth import UserLookup

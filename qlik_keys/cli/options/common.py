@@ -23,28 +23,30 @@ def refuse_empty(value: str | list[str] | None) -> str | list[str] | None:
     """
     given = [value] if isinstance(value, str) else value or []
     if not all(text.strip() for text in given):
-        raise typer.BadParameter("it is empty: name one, or leave it out; is a shell's variable not set?")
+        raise typer.BadParameter(
+            "the value is empty: give a value or omit the option (perhaps a shell variable is not set)"
+        )
     return value
 
 
 _CLIENT = typer.Option(
     "--client",
     metavar="NAME",
-    help="Call as this client, by name or id; its key is read from the Vault.",
+    help="Call as this client (name or id); its key is read from Vault.",
     autocompletion=complete_clients,
     callback=refuse_empty,
 )
 ClientOption = Annotated[str | None, _CLIENT]
 NeededClientOption = Annotated[str, _CLIENT]
 ServerOption = Annotated[
-    str | None, typer.Option("--server", "-s", metavar="URL", help="The tenant's address.", callback=refuse_empty)
+    str | None, typer.Option("--server", "-s", metavar="URL", help="The tenant's URL.", callback=refuse_empty)
 ]
 ContextOption = Annotated[
     str | None,
     typer.Option(
         "--context",
         metavar="NAME",
-        help="Call as this qlik-cli context.",
+        help="Use the tenant and login of this qlik-cli context.",
         autocompletion=complete_contexts,
         callback=refuse_empty,
     ),
@@ -64,5 +66,5 @@ AsSubjectOption = Annotated[
         callback=refuse_empty,
     ),
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print ids or names only, a line each.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Answers and errors as JSON, also on a terminal.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print only ids or names, one per line.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print results and errors as JSON, also on a terminal.")]

@@ -42,7 +42,7 @@ class Config:
 
 
 def read_config(path: Path, *, as_json: bool) -> Config:
-    """Read a file; what it has for other commands of qlik-cli is left aside with a note.
+    """Read a file; what it has for other commands of qlik-cli is ignored with a note.
 
     Args:
         path: of the file.
@@ -61,10 +61,10 @@ def read_config(path: Path, *, as_json: bool) -> Config:
     refuse_other_servers(fields.get("server-type"))
     others = sorted(name for name in fields.keys() - _KNOWN if name.isprintable())
     if others and not as_json:
-        typer.echo(f"Note: not used of {path}: {', '.join(others)}.", err=True)
+        typer.echo(f"Note: these settings of {path} are ignored: {', '.join(others)}.", err=True)
     has_connection = bool(context.server or context.api_key or context.client_secret)
     if has_connection and not context.server:
-        raise ConfigurationError(f"{path} has a login, but no server.", hint="Add the line `server: https://…`.")
+        raise ConfigurationError(f"{path} has a login but no server.", hint="Add the line `server: https://…`.")
     if context.problems:
         raise ConfigurationError(f"{path} cannot be used: {context.problems[0]}.", hint="Fix that line.")
     return Config(
@@ -79,4 +79,4 @@ def _number(text: str, name: str) -> int:
     low, high = (0, 10) if name == "retry" else (1, 3600)
     if text.isascii() and text.isdigit() and low <= int(text[:6]) <= high:
         return int(text)
-    raise typer.BadParameter(f"{name} is no number from {low} to {high}", param_hint="--config")
+    raise typer.BadParameter(f"{name} is not a number from {low} to {high}", param_hint="--config")

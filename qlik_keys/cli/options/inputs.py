@@ -32,7 +32,7 @@ def document_of(body: str | None, body_file: Path | None, body_values: list[str]
         ConfigurationError: it is no JSON, or the file cannot be read.
     """
     if sum(given is not None for given in (body, body_file, body_values or None)) > 1:
-        raise typer.BadParameter("there are two bodies: give one of them", param_hint="--body / --body-file")
+        raise typer.BadParameter("these are two bodies: give only one of them", param_hint="--body / --body-file")
     if body_values:
         from qlik_keys.cli.options.body_values import body_of_values
 
@@ -42,7 +42,7 @@ def document_of(body: str | None, body_file: Path | None, body_values: list[str]
         text = _read(body_file)
     else:
         has_cell = (notebook := current_notebook()) is not None and notebook.has_cell
-        hint = "Check the cell." if has_cell else "Check the quotes: a shell takes some of them away. Or use a file."
+        hint = "Check the cell." if has_cell else "Check the quotes: a shell removes some of them. Or use a file."
         text = body or ""
     # A byte order mark, which editors on Windows write, is none of the body's.
     document, problem = read_body(text.removeprefix("\ufeff"))
@@ -65,10 +65,10 @@ def _read(file: Path) -> str:
             return sys.stdin.read() if buffer is None else _decoded(buffer.read())
         problem = "there is no standard input"
     except UnicodeDecodeError:
-        problem = "it is no text in UTF-8"
+        problem = "it is not UTF-8 text"
     except OSError as error:
         problem = type(error).__name__
-    raise ConfigurationError(f"The file with the body cannot be read ({problem}).", hint="Name a file in UTF-8.")
+    raise ConfigurationError(f"The file with the body cannot be read ({problem}).", hint="Name a UTF-8 file.")
 
 
 def _decoded(content: bytes) -> str:
@@ -87,7 +87,7 @@ def pairs(given: list[str] | None, option: str) -> list[tuple[str, str]]:
         for each in _parts(text):
             name, equals, value = each.partition("=")
             if not name.strip() or not equals:
-                raise typer.BadParameter(f"it wants name=value, for instance {option} limit=1", param_hint=option)
+                raise typer.BadParameter(f"write it as name=value, for instance {option} limit=1", param_hint=option)
             found.append((name.strip(), value))
     return found
 

@@ -9,11 +9,12 @@ from typing import Annotated
 import typer
 
 LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="How many at most; all by default.")]
-NextOption = Annotated[str, typer.Option("--next", metavar="CURSOR", help="Begin behind this cursor.")]
+NextOption = Annotated[str, typer.Option("--next", metavar="CURSOR", help="Start after this cursor.")]
 PrevOption = Annotated[
-    str, typer.Option("--prev", metavar="CURSOR", help="Only the page before this cursor; not with --next.")
+    str,
+    typer.Option("--prev", metavar="CURSOR", help="Only the page before this cursor; cannot be combined with --next."),
 ]
-TotalOption = Annotated[bool, typer.Option("--totalResults", help="Also tell how many there are.")]
+TotalOption = Annotated[bool, typer.Option("--totalResults", help="Also print the total number.")]
 
 
 def refuse_insecure(value: bool) -> None:  # noqa: FBT001  # typer's callbacks are called like this
@@ -35,16 +36,18 @@ def refuse_other_servers(value: str | None) -> str | None:
         typer.BadParameter: it is a Qlik Sense Enterprise or an engine.
     """
     if value is not None and value.strip().lower() != "cloud":
-        raise typer.BadParameter(
-            "this program calls Qlik Cloud (cloud) alone; windows and engine are servers for qlik-cli itself"
-        )
+        raise typer.BadParameter("this program supports only Qlik Cloud (cloud); for windows and engine use qlik-cli")
     return value
 
 
 ServerTypeOption = Annotated[
     str | None,
     typer.Option(
-        "--server-type", metavar="TYPE", help="cloud, the only one.", hidden=True, callback=refuse_other_servers
+        "--server-type",
+        metavar="TYPE",
+        help="cloud (the only supported type).",
+        hidden=True,
+        callback=refuse_other_servers,
     ),
 ]
 InsecureOption = Annotated[bool, typer.Option("--insecure", hidden=True, callback=refuse_insecure)]

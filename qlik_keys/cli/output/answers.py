@@ -40,8 +40,9 @@ def write_answer(path: Path, answer: RawAnswer, *, is_change: bool) -> None:
     else:
         return
     raise ConfigurationError(
-        f"The answer cannot be written to {path} ({problem}).",
-        hint=f"Name a file in a folder of yours; the call itself was sent. {effect_of('', '', answer)[1]}".rstrip(),
+        f"The response cannot be written to {path} ({problem}).",
+        hint="Name a file in a folder that you can write to; the request was sent. "
+        f"{effect_of('', '', answer)[1]}".rstrip(),
         outcome=Outcome.APPLIED if is_change else Outcome.NOT_APPLIED,
     )
 
@@ -54,7 +55,8 @@ def refuse_unwritable(path: Path) -> None:
     """
     if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
         raise ConfigurationError(
-            f"The answer cannot be written to {path}: nothing was sent.", hint="Name a file in a folder of yours."
+            f"The response could not be written to {path}, so no request was sent.",
+            hint="Name a file in a folder that you can write to.",
         )
 
 
@@ -68,6 +70,11 @@ def effect_of(method: str, path: str, answer: RawAnswer) -> tuple[str, str]:
     if document is None or redacted_document(document) == document:
         return done, ""
     if "oauth-clients" not in path:
-        return done, "Its secret is shown only once, and was not: make another one, and delete this one."
+        return done, (
+            "The tenant shows its secret only once, and it could not be printed: create another one and "
+            "delete this one."
+        )
     more = f"qlik-keys oauth-client client-secret create --oauth-clientId {made or 'ID'}"
-    return done, f"Its secret is shown only once, and was not: make another one by `{more}`."
+    return done, (
+        f"The tenant shows its secret only once, and it could not be printed: create another one with `{more}`."
+    )

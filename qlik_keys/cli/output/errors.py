@@ -19,7 +19,7 @@ from qlik_keys.errors import Interrupted, Outcome, QlikKeysError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-INTERRUPTED = "Interrupted. What is done stays done; the same command goes on from there."
+INTERRUPTED = "Interrupted. Completed steps are kept. Run the same command to continue."
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -61,8 +61,8 @@ def _tell_of_a_fault(problem: Exception) -> None:
             where = f"{os.path.basename(code.co_filename)}, line {trace.tb_lineno}"  # noqa: PTH119
         trace = trace.tb_next
     error = QlikKeysError(
-        f"A fault of qlik-keys: {type(problem).__name__} in {where or 'a library'}.",
-        hint="Report it. The same command without --json shows a traceback.",
+        f"Internal error in qlik-keys: {type(problem).__name__} in {where or 'a library'}.",
+        hint="Please report it. The same command without --json shows a traceback.",
         outcome=Outcome.UNKNOWN,
     )
     tell_json(error_document(error) | {"error": type(problem).__name__})
@@ -83,7 +83,8 @@ def _tell_of_a_full_disk(problem: OSError, *, as_json: bool) -> None:
     """Say that the result could not be written, and have nobody try again when the program ends."""
     error = QlikKeysError(
         f"The output cannot be written ({problem.strerror}).",
-        hint="Make room, or write elsewhere. What was asked for may be done all the same: look first.",
+        hint="Free some space or write to another place. The operation may have succeeded: check before you run "
+        "it again.",
         outcome=Outcome.UNKNOWN,
     )
     with contextlib.suppress(OSError):
@@ -98,7 +99,7 @@ def tell_interrupted(interrupt: KeyboardInterrupt, *, as_json: bool) -> None:
     started = " ".join(getattr(interrupt, "__notes__", ()))
     error = Interrupted(f"Interrupted. {started}" if started else INTERRUPTED, outcome=Outcome.UNKNOWN)
     if done:
-        message = f"Interrupted. What was asked for is done all the same: {done}."
+        message = f"Interrupted, but the operation was completed: {done}."
         error = Interrupted(message, hint=advice, outcome=Outcome.APPLIED)
     told = f"{error.message} {error.hint}".rstrip()
     tell_json(error_document(error)) if as_json else typer.echo(told, err=True)

@@ -88,7 +88,7 @@ def show(
     unmodified: bool = False,
     human: bool = False,
     columns: Sequence[str] = (),
-    nothing: str = "There is nothing to list.",
+    nothing: str = "The list is empty.",
     total: int | None = None,
 ) -> None:
     """Show a document.
@@ -137,7 +137,9 @@ def _print(document: Any, *, as_table: bool, columns: Sequence[str], nothing: st
     except RecursionError:
         text = None
     if text is None:
-        raise TenantProtocolError("The answer nests too deep to be shown.", hint="Take it unmodified: --raw.")
+        raise TenantProtocolError(
+            "The response is nested too deeply to be displayed.", hint="Use --raw to get it unmodified."
+        )
     typer.echo(text)
 
 
@@ -191,7 +193,7 @@ def _tell_of_secrets(document: Any) -> None:
     from qlik_keys.tenant.http.guarded import redacted_document
 
     if redacted_document(document) != document:
-        left_out = "Note: the answer has a secret in it, which --quiet and --human leave out. It is not shown again."
+        left_out = "Note: the response contains a secret, which --quiet and --human omit. It will not be shown again."
         typer.echo(left_out, err=True)
 
 

@@ -58,7 +58,7 @@ def lost_result(reason: str) -> QlikKeysError:
     from qlik_keys.errors import Outcome, QlikKeysError
 
     return QlikKeysError(
-        f"The result cannot be written ({reason}). What was asked for is done all the same: {_effect.done}.",
+        f"The result cannot be written ({reason}), but the operation was completed: {_effect.done}.",
         hint=_effect.advice,
         outcome=Outcome.APPLIED,
     )

@@ -36,7 +36,7 @@ def as_text(frame: pd.DataFrame) -> str:
 def audit_as_text(frame: pd.DataFrame) -> str:
     """Return the findings, a line each, and what each kind means below."""
     if frame.empty:
-        return "Nothing was found."
+        return "There are no findings."
     kinds = frame.drop_duplicates("finding")
     words = zip(kinds["finding"], kinds["meaning"], kinds["advice"], strict=True)
     columns = {name: [*frame[name]] for name in _FOUND}
@@ -100,7 +100,7 @@ def _aligned(columns: Mapping[str, Sequence[Any]]) -> str:
     rows.insert(1, _BETWEEN.join("-" * width for width in widths.values()))
     left_out = [name for name in columns if name not in widths]
     if left_out:
-        rows += ["", f"No room for: {', '.join(map(_cell, left_out))}. --json has all."]
+        rows += ["", f"Columns that do not fit: {', '.join(map(_cell, left_out))}. --json shows all."]
     return "\n".join(rows)
 
 

@@ -97,7 +97,7 @@ def update_context(path: Path, name: str, entry: Entry) -> None:
         has_id, has_secret = entry.client_id or before.client_id, entry.client_secret or before.client_secret
         if (entry.client_id or entry.client_secret) and not (has_id and has_secret):
             raise ConfigurationError(
-                f"The context {name!r} would have half of a client's login.",
+                f"The context {name!r} would have only one half of a client's credentials.",
                 hint="Give both: --oauth-client-id and --oauth-client-secret.",
             )
 
@@ -175,22 +175,22 @@ def refuse_known(known: ContextFile | None, name: str) -> None:
     """
     if known is not None and name in known.contexts:
         raise ConfigurationError(
-            f"There is a context {name!r} already.", hint="Change it with context update, or give another name."
+            f"The context {name!r} exists already.", hint="Change it with context update, or choose another name."
         )
 
 
 def _known(known: ContextFile | None, name: str) -> Any:
     if known is None:
-        raise ConfigurationError(f"There is no qlik-cli context {name!r}.", hint="Make it with context create.")
+        raise ConfigurationError(f"There is no qlik-cli context {name!r}.", hint="Create it with context create.")
     return known.get(name)
 
 
 def _check_name(name: str) -> None:
     problem = name_problem(name)
     if not problem and name.strip() != name:
-        problem = "has a blank before or behind it"
+        problem = "has a space before or after it"
     if problem:
-        raise ConfigurationError(f"The context's name {problem}.", hint="Give it one of plain letters.")
+        raise ConfigurationError(f"The context's name {problem}.", hint="Choose a name of plain letters.")
 
 
 # Below, nothing raises: a frame that has the file's content among its names is in no traceback.

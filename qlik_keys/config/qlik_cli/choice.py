@@ -49,7 +49,7 @@ def keep_choice(contexts: Path, name: str) -> None:
     folder = own_folder()
     if folder is None:
         raise ConfigurationError(
-            "There is no home folder to keep the choice in.", hint="Set HOME, or name the context each time: --context."
+            "There is no home folder to save the choice in.", hint="Set HOME, or name the context each time: --context."
         )
     path = folder / "context"
     try:
@@ -59,7 +59,7 @@ def keep_choice(contexts: Path, name: str) -> None:
         problem = type(error).__name__
     else:
         return
-    raise ConfigurationError(f"The choice cannot be kept in {path} ({problem}).", hint="Name it each time: --context.")
+    raise ConfigurationError(f"The choice cannot be saved in {path} ({problem}).", hint="Name it each time: --context.")
 
 
 def drop_choice(contexts: Path) -> None:

@@ -7,7 +7,7 @@ The file holds API keys in the clear, so an error says what is wrong and where t
 of contexts. Secrets become `Secret` as they are read; names and servers can be shown without them.
 
 Every value is read as text (YAML's own notion of a number or a date would turn a secret of digits into something else),
-and neither YAML's tags nor its merge keys are obeyed; a context that has one says so among its problems.
+and neither YAML's tags nor its merge keys are used; a context that has one says so among its problems.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def _overriding(override: str) -> Path:
     except RuntimeError:
         pass
     raise ConfigurationError(
-        f"{CONTEXT_VARIABLE} names a home folder that is not there.", hint="Write the whole path, without the ~."
+        f"{CONTEXT_VARIABLE} names a home folder that does not exist.", hint="Write the full path, without the ~."
     )
 
 
@@ -206,7 +206,7 @@ def no_contexts(name: str) -> ConfigurationError:
     wanted = f"There is no qlik-cli context {name!r}: " if name else ""
     return ConfigurationError(
         f"{wanted}qlik-cli has no contexts here.",
-        hint=f"It keeps them in ~/.qlik/contexts.yml; {CONTEXT_VARIABLE} names another place.",
+        hint=f"It keeps them in ~/.qlik/contexts.yml; {CONTEXT_VARIABLE} sets another place.",
     )
 
 
@@ -319,7 +319,7 @@ def _document(path: Path) -> dict[object, object] | str:
 def _context(name: str, fields: Mapping[object, object]) -> Context:
     problems: list[str] = []
     if "<<" in fields:
-        problems.append("it has a YAML merge key (<<), which is not obeyed: write its fields out")
+        problems.append("it has a YAML merge key (<<), which is not supported: write the fields in full")
     headers = fields.get("headers")
     bearer = _bearer(headers if isinstance(headers, dict) else {}, problems)
     secret = _text(fields, "oauth-client-secret")
@@ -350,7 +350,7 @@ def _bearer(headers: Mapping[object, object], problems: list[str]) -> str:
             scheme, _, value = _text(headers, name).partition(" ")
             if scheme.lower() == "bearer" and value.strip():
                 return value.strip()
-            problems.append("its Authorization header is no bearer")
+            problems.append("its Authorization header has no bearer token")
     return ""
 
 

@@ -52,14 +52,15 @@ def write_token_context(
     """
     problem = name_problem(name)
     if problem:
-        raise ConfigurationError(f"The context's name {problem}.", hint="Give it one of plain letters.")
+        raise ConfigurationError(f"The context's name {problem}.", hint="Choose a name of plain letters.")
     fields = {"server": server, "server-type": "cloud", "comment": comment}
 
     def check(target: Path, known: ContextFile | None) -> None:
         if known is not None and name in known.contexts and not replace and not _is_ours(target, name):
             raise ConfigurationError(
-                f"There is a context {name!r} already that was not made for a token alone; its login would be lost.",
-                hint="Give another name, or say --replace if that is what you want.",
+                f"There is a context {name!r} already, and it contains more than a token of this program; its "
+                "login would be lost.",
+                hint="Choose another name, or use --replace to replace it.",
             )
 
     def edit(old: str) -> str | None:
@@ -90,7 +91,8 @@ def change_contexts(
             problem = in_the_way or _write(target, edit)
     if problem:
         raise ConfigurationError(
-            f"The context cannot be written to {path}: {problem}.", hint="The file is as it was. Fix that, ask again."
+            f"The context cannot be written to {path}: {problem}.",
+            hint="The file was not changed. Solve this problem and try again.",
         )
 
 
@@ -120,7 +122,7 @@ def _turn(target: Path) -> Iterator[str]:
         try:
             stack.enter_context(locked(target.with_name(f".{target.name}.qlik-keys-lock")))
         except TimeoutError:
-            problem = "another program is writing it"
+            problem = "another program is writing the file"
         except OSError as error:
             problem = type(error).__name__
         yield problem
@@ -167,7 +169,7 @@ def _write(target: Path, edit: Callable[[str], str | None]) -> str:
     try:
         new = edit(_read(target) if target.exists() else "")
         if new is None:
-            return "its YAML is of a kind that cannot be kept as it is"
+            return "its YAML has a form that cannot be preserved"
         sibling.unlink(missing_ok=True)  # of a writer that was killed
         descriptor = os.open(sibling, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor

@@ -76,7 +76,7 @@ class VaultKeyStore:
         transit_mount: the path of the Transit engine; nothing is asked of it unless there is a key in it.
         ca_cert: a file or folder with the certificate authority of the Vault, or its text in PEM; without it, what
             SSL_CERT_FILE and its like name, else those that certifi brings. `Settings` passes what VAULT_CACERT names.
-        client_cert: a file with a client certificate, where the Vault wants one.
+        client_cert: a file with a client certificate, if the Vault requires one.
         client_key: a file with its private key, where that is not in the same file.
         tls_server_name: the name that the Vault's certificate must have, where it is not the address's.
         proxy: the URL of a proxy; without it, what HTTPS_PROXY and NO_PROXY say. Nothing on loopback goes through one

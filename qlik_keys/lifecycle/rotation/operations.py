@@ -179,7 +179,7 @@ def adopt(
     cancel: threading.Event | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Rotated:
-    """Give a client that was created elsewhere a key that qlik_keys manages.
+    """Give a client that another program created a key that qlik_keys manages.
 
     Once that key is verified, and if asked for, its client secrets are removed. Keys of others that are registered with
     the client are kept, and named in the warnings. The store's custody holds the key, or the one that `custody` asks

@@ -29,7 +29,7 @@ def page_document(
 
     Args:
         rows: all rows, filtered and sorted; each has an `id`.
-        parameters: of the address; `next`, `prev`, `fields` and `totalResults` are obeyed.
+        parameters: of the address; `next`, `prev`, `fields` and `totalResults` are used.
         address: the whole address of the listing.
         limit: the most rows of a page.
 

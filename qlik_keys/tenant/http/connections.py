@@ -73,7 +73,7 @@ class Connections:
         """Return the transport. After a failure the settings are read again; if they changed, another one is made.
 
         Raises:
-            ConfigurationError: a variable cannot be obeyed; it is named, its value is not.
+            ConfigurationError: a variable cannot be used; it is named, its value is not.
             RuntimeError: they are closed.
         """
         with self._lock:

@@ -374,8 +374,8 @@ def parse(model: type[ModelType], content: bytes, method: str, path: str) -> Mod
     del content
     wrong = ", ".join(sorted({".".join(map(str, problem["loc"][:3])) or problem["type"] for problem in problems}))
     raise TenantProtocolError(
-        f"The tenant answered {method} {path} with something else than the contract says ({wrong[:200]}).",
-        hint="Check that the tenant URL is a Qlik Cloud tenant and that no proxy answers in its place.",
+        f"The tenant answered {method} {path} with something that the API contract does not allow ({wrong[:200]}).",
+        hint="Check that the tenant URL is a Qlik Cloud tenant and that no proxy answers instead of it.",
         outcome=Outcome.NOT_APPLIED if method == "GET" else Outcome.UNKNOWN,
         method=method,
         path=path,

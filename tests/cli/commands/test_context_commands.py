@@ -127,7 +127,7 @@ def test_a_secret_comes_from_standard_input_or_a_variable(qlik_keys, box, tmp_pa
     assert (by_variable.code, by_variable.err) == (0, "")
     assert contexts(tmp_path)["contexts"]["practice"]["headers"] == {"Authorization": "Bearer another-key-canary"}
     typed = qlik_keys("context", "update", "practice", "--api-key", "typed-key-canary")
-    assert (typed.code, "--api-key - asks for it" in typed.err) == (0, True)
+    assert (typed.code, "--api-key - prompts for it" in typed.err) == (0, True)
     shown = typed.out + typed.err + qlik_keys("context", "ls").out + qlik_keys("context", "get", "practice").out
     assert not find_canaries(shown, ["typed-key-canary"])
     for given, code in (("", 2), ("env:NOT_THERE", 1)):
@@ -161,13 +161,13 @@ def test_options_come_from_a_file(qlik_keys, box, tmp_path):
         "app: none-of-ours\n"
     )
     done = qlik_keys("user", "me", "-c", str(file), **ALONE)
-    assert (done.code, len(done.out.split()), done.err) == (0, 1, f"Note: not used of {file}: app.\n")
+    assert (done.code, len(done.out.split()), done.err) == (0, 1, f"Note: these settings of {file} are ignored: app.\n")
     write_contexts(tmp_path, box)
     file.write_text("context: practice\nretry: 2\ninterval: 1\njson: true\n")
     assert json.loads(qlik_keys("--config", str(file), "user", "me", **ALONE).out)["status"] == "active"
     canary = "canary-in-a-config"
     wrong = {
-        f"headers: {{Authorization: Bearer {canary}}}\n": "has a login, but no server",
+        f"headers: {{Authorization: Bearer {canary}}}\n": "has a login but no server",
         f"server: https://a.example\nheaders: {{Authorization: Basic {canary}}}\n": "no bearer",
         f"server: https://user:{canary}@a.example\n": "user or a password",
         "server: https://a.example\ninsecure: true\n": "always verified",
@@ -191,7 +191,7 @@ def test_a_config_s_login_goes_to_no_other_server(qlik_keys, box, tmp_path):
     assert (ended.code, "another tenant" in ended.err) == (1, True)
     file.write_text(f"server: {box.tenant_url}\n")
     ended = qlik_keys("user", "me", "-c", str(file), QLIK_TENANT_URL="https://acme.eu.qlikcloud.com")
-    assert (ended.code, "No credential is set" in ended.err) == (1, True)
+    assert (ended.code, "No credential is configured" in ended.err) == (1, True)
 
 
 def test_an_alias_is_a_command_and_holds_no_secret(qlik_keys):
@@ -201,11 +201,11 @@ def test_an_alias_is_a_command_and_holds_no_secret(qlik_keys):
         {"name": "newest", "command": "user ls --sort -createdAt --limit 1"}
     ]
     refused = [
-        (["add", "newest", "user", "me"], "alias update changes it"),
-        (["add", "user", "user", "me"], "that is a command"),
-        (["add", "x", "space", "ls"], "`space` of qlik-cli is not here"),
-        (["add", "x", "context", "create", "y", "--api-key", "canary"], "no option with a secret"),
-        (["update", "x", "user", "me"], "alias add makes one"),
+        (["add", "newest", "user", "me"], "use alias update"),
+        (["add", "user", "user", "me"], "the name of a command"),
+        (["add", "x", "space", "ls"], "`space` of qlik-cli is not available here"),
+        (["add", "x", "context", "create", "y", "--api-key", "canary"], "must not contain an option with a secret"),
+        (["update", "x", "user", "me"], "use alias add"),
         (["rm", "x"], "no such alias"),
     ]
     for words, told in refused:

@@ -30,7 +30,7 @@ def test_a_choice_is_kept_and_the_file_is_not_touched(file, qlik_keys, box):
     assert current(qlik_keys("context", "ls")) == ["practice"]
     assert json.loads(qlik_keys("context", "get").out)["name"] == "practice"
     assert json.loads(qlik_keys("user", "me", **alone).out)["name"].startswith("Sandbox administrator")
-    assert "outrank it" in qlik_keys("context", "use", "practice").err
+    assert "take precedence over it" in qlik_keys("context", "use", "practice").err
     ended = qlik_keys("context", "use", "nowhere")
     assert (ended.code, "There are: elsewhere, practice" in ended.err) == (1, True)
     assert current(qlik_keys("context", "ls")) == ["practice"]
@@ -49,7 +49,7 @@ def test_a_context_that_is_gone_is_told_and_not_replaced_by_another(file, qlik_k
     assert "qlik-keys context use NAME" in ended.err
 
 
-def test_what_is_read_but_not_obeyed_is_told(qlik_keys, box, tmp_path):
+def test_ignored_context_settings_are_reported(qlik_keys, box, tmp_path):
     (tmp_path / ".qlik").mkdir()
     (tmp_path / ".qlik" / "contexts.yml").write_text(
         f"current-context: a\nbase: &b {{comment: x}}\ncontexts:\n"
@@ -61,11 +61,11 @@ def test_what_is_read_but_not_obeyed_is_told(qlik_keys, box, tmp_path):
     assert json.loads(qlik_keys("context", "get").out) == shown
     assert shown["server"] == box.tenant_url
     merge, insecure = shown["problems"]
-    assert "merge key (<<), which is not obeyed" in merge
-    assert "`insecure`, which is not obeyed" in insecure
+    assert "merge key (<<), which is not supported" in merge
+    assert "`insecure` is ignored" in insecure
     me = qlik_keys("user", "me", QLIK_TENANT_URL=None, QLIK_API_KEY=None)
     assert me.code == 0
-    assert me.err.count("certificates are verified, though it says `insecure`") == 1
+    assert me.err.count("the setting `insecure` is ignored: certificates are always verified") == 1
     assert "canary" not in me.err + listed.out
 
 
@@ -81,4 +81,4 @@ def test_inside_a_program_with_a_token_its_own_context_is_the_current_one(file, 
 def test_a_home_of_nobody_is_told(qlik_keys):
     ended = qlik_keys("context", "ls", QLIK_CLI_USER_HOME_DIR="~nosuchuser/x")
     assert (ended.code, "Traceback" in ended.err) == (1, False)
-    assert "QLIK_CLI_USER_HOME_DIR names a home folder that is not there" in ended.err
+    assert "QLIK_CLI_USER_HOME_DIR names a home folder that does not exist" in ended.err

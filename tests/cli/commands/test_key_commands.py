@@ -59,7 +59,7 @@ def test_a_client_s_whole_life(qlik_keys, tenant, store, name):
     told = json.loads(ended.err)
     assert (told["error"], told["outcome"]) == ("ManualActionRequired", "not_applied")
     assert "may go in" in told["message"]
-    assert qlik_keys("retire").out == "No old key is due.\n"
+    assert qlik_keys("retire").out == "No old key is due for removal.\n"
     ended = qlik_keys("retire", client_id, "--force", "--json", "-q")
     assert json.loads(ended.out)[0]["retired"] == [first]
 
@@ -79,7 +79,7 @@ def test_a_client_s_whole_life(qlik_keys, tenant, store, name):
         tenant.oauth_clients.get(client_id)
     with pytest.raises(StoreNotFound):
         store.read(tenant.host, client_id)
-    assert qlik_keys("resume").out == "Nothing had been interrupted.\n"
+    assert qlik_keys("resume").out == "There was no interrupted operation.\n"
 
 
 def test_adopt_and_then_without_the_secret(qlik_keys, tenant, store, name):

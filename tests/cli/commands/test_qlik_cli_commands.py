@@ -317,7 +317,7 @@ def test_in_a_pipe(case, world, qlik_keys):
     assert ended.code == 0, ended.err
     assert (json.loads(told(ended.out, world.known)) if ended.out else None) == case.shown
     expected = "Note: 1 of 1.\n" if "--totalResults" in case.words else ""
-    assert ended.err == expected or "outrank it" in ended.err
+    assert ended.err == expected or "take precedence over it" in ended.err
 
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)

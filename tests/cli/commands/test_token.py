@@ -67,18 +67,18 @@ def subject_of(token, box):
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        ([], 2, "Say where the token may go"),
-        (["--stdout", "--exec"], 2, "Say where the token may go"),
-        (["--stdout", "--context", "x"], 2, "Say where the token may go"),
+        ([], 2, "Choose where the token goes"),
+        (["--stdout", "--exec"], 2, "Choose where the token goes"),
+        (["--stdout", "--context", "x"], 2, "Choose where the token goes"),
         (["--exec"], 2, "Name the program"),
-        (["--stdout", "--", "ls"], 2, "A program is for --exec"),
+        (["--stdout", "--", "ls"], 2, "A program can be given only with --exec"),
         (["--exec", "--", "no-such-program"], 127, "cannot be run"),
         (["--exec", "--", "/"], 126, "cannot be run"),
-        (["--context", ""], 2, "it is empty"),
-        (["--stdout", "--as-user", ""], 2, "it is empty"),
-        (["--stdout", "--as-subject", " "], 2, "it is empty"),
-        (["--stdout", "--scope", ""], 2, "it is empty"),
-        (["--stdout", "-s", ""], 2, "it is empty"),
+        (["--context", ""], 2, "the value is empty"),
+        (["--stdout", "--as-user", ""], 2, "the value is empty"),
+        (["--stdout", "--as-subject", " "], 2, "the value is empty"),
+        (["--stdout", "--scope", ""], 2, "the value is empty"),
+        (["--stdout", "-s", ""], 2, "the value is empty"),
         (["--stdout", "--scope", "admin_classic"], 1, "scope"),
         (["--stdout", "--as-user", "x", "--as-subject", "y"], 2, "one user"),
     ],
@@ -92,7 +92,7 @@ def test_it_goes_nowhere_unless_it_is_said_where(words, code, told, bridge):
 def test_down_a_pipe(bridge, box, made):
     ended = bridge("--stdout")
     token = ended.out.strip()
-    assert "that lives 6 hours, until 20" in ended.err
+    assert "that is valid for 6 hours, until 20" in ended.err
     assert find_canaries(ended.err, [token.partition(".")[2]]) == []
     assert subject_of(token, box) == f"qlikbot\\{made.client_id}"
     assert "scope apps:read." in bridge("--stdout", "--scope", "apps:read").err
@@ -279,7 +279,7 @@ def test_a_pipe_that_nobody_reads_is_told(where, told, settings, made):
 )
 def test_a_life_is_told_in_two_units(seconds, told, bridge, tenant_of):
     with tenant_of({"expires_in": seconds}) as tenant:
-        assert f"that lives {told} until 20" in bridge("--stdout", QLIK_TENANT_URL=tenant.url).err
+        assert f"that is valid for {told} until 20" in bridge("--stdout", QLIK_TENANT_URL=tenant.url).err
 
 
 @pytest.mark.parametrize("words", [["--stdout"], ["--exec", "--", "true"], ["--context", "x"]])
@@ -299,7 +299,7 @@ def test_the_tenant_s_words_are_printable_short_and_without_the_token(words, bri
 def test_a_life_that_nobody_tells_is_unknown(bridge, tenant_of, tmp_path):
     with tenant_of({}) as tenant:
         ended = bridge("--context", "nightly", QLIK_TENANT_URL=tenant.url)
-    assert "whose life the tenant does not tell" in ended.err
+    assert "whose lifetime the tenant does not report" in ended.err
     entry = yaml.safe_load((tmp_path / ".qlik" / "contexts.yml").read_text())["contexts"]["nightly"]
     assert "end unknown" in entry["comment"]
 

@@ -100,11 +100,11 @@ WRONG = [
     (["oauth-client", "patch", "0" * 32, "--op", "add", "--path", "/a", "--value", "[1"], 1, "begins like JSON"),
     (["oauth-client", "patch", "0" * 32, "--op", "remove", "--path", "/a", "--body", "[]"], 2, "two changes"),
     (["oauth-client", "connection-config", "patch", "0" * 32], 2, "nothing to change"),
-    (["oauth-client", "create", "--body", "[]"], 1, "no JSON object"),
+    (["oauth-client", "create", "--body", "[]"], 1, "not a JSON object"),
     (["oauth-client", "create", "--publicKeys-kty", "EC", "--appType", "web"], 1, "400"),
     (["oauth-client", "get"], 2, "Missing argument"),
     (["oauth-token", "rm", "x"], 1, "404"),
-    (["oauth-token", "rm", "-Qx"], 2, "No such option: -Q; a value that begins with - comes last, behind --"),
+    (["oauth-token", "rm", "-Qx"], 2, "No such option: -Q; put a value that begins with - last, after --"),
     (["context", "get"], 1, "no contexts here"),
     (["context", "use", "nowhere"], 1, "no contexts here"),
     (["doctor"], 2, "--client"),
@@ -163,9 +163,9 @@ def test_a_client_is_deleted_by_whoever_types_its_id(qlik_keys, terminal, tenant
         assert (ended.code, ended.out, len(box.requests()) - before) == (2, "", 0), words
         assert f"qlik-confirm-delete={client_id}" in ended.err
         asked = terminal(*words, typed="something else\n")
-        assert (asked.code, "nothing is deleted" in asked.err) == (1, True)
+        assert (asked.code, "Nothing is deleted" in asked.err) == (1, True)
     wrong = qlik_keys("oauth-client", "rm", client_id, "--confirm", "0" * 32)
-    assert (wrong.code, "nothing is deleted" in wrong.err) == (1, True)
+    assert (wrong.code, "Nothing is deleted" in wrong.err) == (1, True)
     assert tenant.oauth_clients.get(client_id)
     for verb in (("oauth-client", "rm"), ("raw", "delete")):
         place = client_id if verb[0] == "oauth-client" else f"v1/oauth-clients/{client_id}"

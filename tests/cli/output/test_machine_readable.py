@@ -237,7 +237,7 @@ def test_no_word_of_a_command_may_be_empty(run):
             code, out, err = run(*name.split(), *["x"] * place, "", "--json")
             assert (code, out) == (2, ""), (name, param.name, err)
     for line in ("oauth-client rm", "delete", "oauth-client client-secret rm --oauth-clientId x"):
-        assert "it is empty" in run(*line.split(), "  ")[2]
+        assert "the value is empty" in run(*line.split(), "  ")[2]
 
 
 @pytest.mark.parametrize(

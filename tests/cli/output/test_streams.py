@@ -94,7 +94,7 @@ def test_a_full_disk_is_told_as_json(settings):
 
 def test_what_is_no_text_is_wrong_usage(settings, tenant):
     done = in_bash(settings, r"q raw get $'v1/\xff'")
-    assert (done.returncode, done.stderr) == (2, b"Error: Word 3 of the command is not text in UTF-8.\n")
+    assert (done.returncode, done.stderr) == (2, b"Error: Word 3 of the command is not UTF-8 text.\n")
     done = in_bash(settings, r"q raw get --json $'v1/\xff'")
     assert (done.returncode, json.loads(done.stderr)["error"]) == (2, "Usage")
     assert tenant.calls == []
@@ -127,7 +127,7 @@ def test_a_table_is_as_wide_as_the_terminal_and_cut_where_nobody_copies(terminal
         f"{two}  e\u0301te\u0301           {' ' * 70}  y",
     ]
     assert lines(80)[2] == f"{one}  日本語の名前  {'n' * 32}…  x"
-    assert lines(20)[2:] == [one, two, "", "No room for: name, note, short. --json has all."]
+    assert lines(20)[2:] == [one, two, "", "Columns that do not fit: name, note, short. --json shows all."]
     assert json.loads(qlik_keys("raw", "get", "v1/wide").out) == SHAPES["/api/v1/wide"]["data"]
 
 
@@ -148,7 +148,7 @@ def test_the_first_page_unmodified_says_that_there_are_more(qlik_keys):
 def test_raw_prints_the_list_of_a_page_and_says_that_there_are_more(qlik_keys):
     ended = qlik_keys("raw", "get", "v1/pages")
     assert json.loads(ended.out) == SHAPES["/api/v1/pages"]["data"]
-    assert ended.err == "Note: there are more; the cursor in links.next (--raw) goes into --query next=…\n"
+    assert ended.err == "Note: there are more objects; pass the cursor in links.next (see --raw) as --query next=…\n"
     assert qlik_keys("raw", "get", "v1/pages", "--json").err == ""
     whole = qlik_keys("raw", "get", "v1/pages", "--raw")
     assert (json.loads(whole.out), whole.err) == (SHAPES["/api/v1/pages"], "")
@@ -188,7 +188,7 @@ def test_bodies(body, sent, qlik_keys, tmp_path):
 def test_no_bodies(body, qlik_keys, tmp_path, tenant):
     file = tmp_path / "body.json"
     file.write_text(body)
-    for words, hint in ((("--body", body), "a shell takes"), (("--body-file", str(file)), "what is in it")):
+    for words, hint in ((("--body", body), "a shell removes"), (("--body-file", str(file)), "what is in it")):
         ended = qlik_keys("raw", "post", "v1/x", *words)
         assert (ended.code, "no JSON" in ended.err, hint in ended.err) == (1, True, True)
     assert tenant.calls == []
@@ -287,5 +287,5 @@ def test_an_answer_to_a_change_that_is_no_json_says_that_it_took_effect(settings
         ended = qlik_keys("raw", method, "v1/things", *(() if method == "get" else ("--body", "{}")), "--json")
     told = json.loads(ended.err)
     assert (ended.code, told["outcome"]) == (1, outcome)
-    assert ("it took effect" in told["hint"]) == (method != "get")
+    assert ("took effect" in told["hint"]) == (method != "get")
     assert (f"{method.upper()} v1/things was answered with 201" in told["hint"]) == (method != "get")

@@ -54,7 +54,7 @@ def test_a_table_is_never_wider_than_the_terminal(terminal, columns, name):
     rule = lines[1]
     assert len(rule) <= columns
     assert ID in lines[2]
-    left_out = lines[-1].removeprefix("No room for: ").removesuffix(". --json has all.")
+    left_out = lines[-1].removeprefix("Columns that do not fit: ").removesuffix(". --json shows all.")
     assert list(CLIENTS) == [*lines[0].split(), *(left_out.split(", ") if rule.count("  ") < 8 else [])]
 
 
@@ -66,7 +66,7 @@ def test_on_eighty_columns_the_last_columns_give_way(terminal):
         f"nightly-etl  {ID}               2027-02-26  kv",
         f"other        {ID[::-1]}  secret-only",
         "",
-        "No room for: scopes, auth_methods, algs, current_kid. --json has all.",
+        "Columns that do not fit: scopes, auth_methods, algs, current_kid. --json shows all.",
     ]
 
 

@@ -161,7 +161,7 @@ def test_a_verbose_traceback_shows_neither_the_proxys_login_nor_the_environment(
     with Settings.resolve(tenant_url=URL, **vault).store() as store:
         shown.append(verbose(lambda: store.client_ids("acme.eu.qlikcloud.com")))
     assert "HTTPS_PROXY names" in shown[0]
-    assert "VAULT_MFA is not obeyed" in shown[1]
+    assert "VAULT_MFA is not supported" in shown[1]
     assert "HTTPS_PROXY names" in shown[2]
     for text in shown:
         assert SECRET not in text

@@ -22,7 +22,7 @@ _SHELLS = {"bash": "bash", "zsh": "zsh", "fish": "fish", "powershell": "powershe
 @app.command("status", epilog=TENANT_HELP)
 @calling
 def status(call: Call) -> None:
-    """Say which tenant is called, and who calls.
+    """Show the tenant and the user of the current login.
 
     Example: qlik-keys status
     """
@@ -60,7 +60,7 @@ def completion(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Print a shell's completion, ready to be sourced.
+    """Print a completion script for a shell.
 
     Example: qlik-keys completion bash
     """

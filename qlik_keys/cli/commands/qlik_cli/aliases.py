@@ -46,7 +46,7 @@ def add(name: Name, words: Words) -> None:
     """
     aliases = known_aliases()
     if name in aliases:
-        raise typer.BadParameter("there is such an alias: alias update changes it", param_hint="NAME")
+        raise typer.BadParameter("the alias exists already; to change it, use alias update", param_hint="NAME")
     _keep(aliases, name, words)
 
 
@@ -58,7 +58,7 @@ def update(name: Name, words: Words) -> None:
     """
     aliases = known_aliases()
     if name not in aliases:
-        raise typer.BadParameter("there is no such alias: alias add makes one", param_hint="NAME")
+        raise typer.BadParameter("there is no such alias; to create it, use alias add", param_hint="NAME")
     _keep(aliases, name, words)
 
 
@@ -76,7 +76,7 @@ def rm(
     """
     aliases = known_aliases()
     if any(name not in aliases for name in names):
-        raise typer.BadParameter("there is no such alias: alias ls lists them", param_hint="NAME")
+        raise typer.BadParameter("there is no such alias; to list them, use alias ls", param_hint="NAME")
     keep_aliases({name: words for name, words in aliases.items() if name not in names})
     if as_json:
         show({"removed": names}, as_json=True)
@@ -91,12 +91,14 @@ def _keep(aliases: dict[str, list[str]], name: str, words: list[str]) -> None:
     """
     tree = _tree()
     if tree.knows(name) or not name.isprintable() or name.startswith("-") or name.strip() != name or name == "help":
-        raise typer.BadParameter("that is a command, or no name for one", param_hint="NAME")
+        raise typer.BadParameter("this is the name of a command, or not a valid name", param_hint="NAME")
     if not tree.knows(words[0]):
         reason = reason_against("", words[0]) or "an alias is for a command of this program"
         raise typer.BadParameter(reason, param_hint="COMMAND")
     if any(word.partition("=")[0] in _SECRETS for word in words):
-        raise typer.BadParameter("an alias is kept in the clear: no option with a secret", param_hint="COMMAND")
+        raise typer.BadParameter(
+            "an alias is stored as plain text, so it must not contain an option with a secret", param_hint="COMMAND"
+        )
     keep_aliases(aliases | {name: words})
 
 

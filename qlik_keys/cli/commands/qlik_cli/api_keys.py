@@ -27,13 +27,17 @@ _COLUMNS = ("id", "description", "sub", "subType", "status", "expiry", "created"
 def ls(
     call: Call,
     *,
-    created_by: Annotated[str, typer.Option("--createdByUser", metavar="ID", help="Made by this user.")] = "",
+    created_by: Annotated[str, typer.Option("--createdByUser", metavar="ID", help="Created by this user.")] = "",
     status: Annotated[str, typer.Option(help="active, expired or revoked.")] = "",
-    sub: Annotated[str, typer.Option(metavar="ID", help="Of this user alone.")] = "",
+    sub: Annotated[str, typer.Option(metavar="ID", help="Only of this user.")] = "",
     sort: Annotated[str, typer.Option(help="+ or - and createdByUser, sub, status, description or created.")] = "",
     limit: LimitOption = None,
-    starting_after: Annotated[str, typer.Option("--startingAfter", metavar="ID", help="Behind this key.")] = "",
-    ending_before: Annotated[str, typer.Option("--endingBefore", metavar="ID", help="Before this key.")] = "",
+    starting_after: Annotated[
+        str, typer.Option("--startingAfter", metavar="ID", help="Only the page after this key.")
+    ] = "",
+    ending_before: Annotated[
+        str, typer.Option("--endingBefore", metavar="ID", help="Only the page before this key.")
+    ] = "",
 ) -> None:
     """List the API keys that the caller may see: all of the tenant's for an administrator.
 
@@ -54,7 +58,9 @@ def ls(
 @calling
 def get(
     call: Call,
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, no key itself.", callback=refuse_empty)],
+    key_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The key's id, not the key itself.", callback=refuse_empty)
+    ],
 ) -> None:
     """Show one API key, without the key itself.
 

@@ -39,7 +39,7 @@ _KNOWN_NAME = typer.Argument(
     metavar="NAME", help="The context's name.", autocompletion=complete_contexts, callback=refuse_empty
 )
 _ENVIRONMENT = "env:"
-_SOURCES = "- asks for it or reads standard input, env:NAME a variable"
+_SOURCES = "- prompts for it or reads standard input, env:NAME reads a variable"
 ApiKeyOption = Annotated[
     str | None, typer.Option("--api-key", metavar="KEY", help=f"An API key: {_SOURCES}.", callback=refuse_empty)
 ]
@@ -53,7 +53,7 @@ ClientSecretOption = Annotated[
 ]
 CommentOption = Annotated[str | None, typer.Option("--comment", metavar="TEXT", help="A remark.")]
 HeadersOption = Annotated[
-    list[str] | None, typer.Option("--headers", metavar="NAME=VALUE", help="A header of every call.")
+    list[str] | None, typer.Option("--headers", metavar="NAME=VALUE", help="A header that is sent with every call.")
 ]
 
 
@@ -76,7 +76,7 @@ def create(
     Example: qlik-keys context create practice --server https://acme.eu.qlikcloud.com --api-key -
     """
     if server is None:
-        raise typer.BadParameter("a context is of a server: --server https://…", param_hint="--server")
+        raise typer.BadParameter("a context needs a server: --server https://…", param_hint="--server")
     entry = _entry(
         server=server,
         api_key=api_key,
@@ -87,7 +87,9 @@ def create(
         as_json=as_json,
     )
     if bool(entry.client_id) != bool(entry.client_secret):
-        raise typer.BadParameter("a client logs in with both", param_hint="--oauth-client-id / --oauth-client-secret")
+        raise typer.BadParameter(
+            "a client needs both to log in", param_hint="--oauth-client-id / --oauth-client-secret"
+        )
     create_context(_file(), name, entry)
     _show(name, quiet=quiet, as_json=as_json)
 
@@ -120,7 +122,9 @@ def update(
         as_json=as_json,
     )
     if entry.changes_nothing:
-        raise typer.BadParameter("there is nothing to change: give what is new", param_hint="--server / --api-key")
+        raise typer.BadParameter(
+            "there is nothing to change: give at least one option with a new value", param_hint="--server / --api-key"
+        )
     update_context(_file(), name, entry)
     _show(name, quiet=quiet, as_json=as_json)
 
@@ -146,7 +150,7 @@ def init(
 
     if as_json or not is_terminal(sys.stdin):
         raise typer.BadParameter(
-            "it asks questions, on a terminal; in a script: context create NAME --server URL --api-key -",
+            "it asks questions and needs a terminal; in a script, use context create NAME --server URL --api-key -",
             param_hint="context init",
         )
     if name is not None:
@@ -156,7 +160,7 @@ def init(
     refuse_known(users_contexts(), name)
     kind = typer.prompt("Log in by API key (A) or by OAuth client (O)", default="A", err=True).strip().upper()
     if kind not in ("A", "O"):
-        raise typer.BadParameter("it is A or O", param_hint="A/O")
+        raise typer.BadParameter("enter A or O", param_hint="A/O")
     if kind == "A":
         entry = Entry(server=url, api_key=_asked("API key"))
     else:
@@ -271,10 +275,12 @@ def _entry(
         ConfigurationError: the server is none, or a secret cannot be used. It is not quoted.
     """
     if api_key is not None and (client_id or client_secret is not None):
-        raise typer.BadParameter("there are two logins: give one of them", param_hint="--api-key / --oauth-client-id")
+        raise typer.BadParameter(
+            "these are two logins: give only one of them", param_hint="--api-key / --oauth-client-id"
+        )
     named = dict(pairs(headers, "--headers"))
     if any(name.lower() == "authorization" for name in named):
-        raise typer.BadParameter("the login is given by --api-key", param_hint="--headers")
+        raise typer.BadParameter("the login is given by --api-key; do not give it as a header", param_hint="--headers")
     key, secret = (
         _secret(given, what, option, as_json=as_json)
         for given, what, option in (
@@ -308,8 +314,8 @@ def _secret(given: str | None, what: str, option: str, *, as_json: bool) -> Secr
         return _made(os.environ.get(given.removeprefix(_ENVIRONMENT), ""), what)
     if not as_json:
         typer.echo(
-            f"Note: a secret on the command line stays in the shell's history: {option} - asks for it, or reads"
-            f" standard input; {option} env:NAME takes a variable.",
+            f"Note: a secret on the command line is saved in the shell's history: {option} - prompts for it, or "
+            f"reads standard input; {option} env:NAME reads a variable.",
             err=True,
         )
     return _made(given, what)
@@ -329,13 +335,15 @@ def _from_stdin() -> str:
         return "" if sys.stdin is None else sys.stdin.read()
     except (OSError, ValueError) as error:
         problem = type(error).__name__
-    raise ConfigurationError(f"Standard input cannot be read ({problem}).", hint="Give the secret as text in UTF-8.")
+    raise ConfigurationError(f"Standard input cannot be read ({problem}).", hint="Give the secret as UTF-8 text.")
 
 
 def _made(text: str, what: str) -> Secret:
     text = text.strip()
     if not text:
-        raise ConfigurationError(f"The {what} is empty.", hint="Is a variable not set, or the input empty?")
+        raise ConfigurationError(
+            f"The {what} is empty.", hint="Check whether the variable is set and the input is not empty."
+        )
     return Secret(text, what=what)
 
 

@@ -28,7 +28,7 @@ Name = Annotated[
 
 _COLUMNS = ("name", "current", "server", "login", "comment", "problems")
 
-app = new_group(name="context", words="The contexts of qlik-cli: who calls, and where.")
+app = new_group(name="context", words="The contexts of qlik-cli: tenants and credentials.")
 
 
 @app.command("ls")
@@ -36,13 +36,13 @@ app = new_group(name="context", words="The contexts of qlik-cli: who calls, and 
 def ls(_inherited: Inherited, *, quiet: QuietOption = False, as_json: JsonOption = False) -> None:
     """List the contexts of qlik-cli, without their secrets.
 
-    They are read as they are written: YAML's merge keys (<<) are not obeyed, and a context that has one says so.
+    They are read as they are written: YAML's merge keys (<<) are not supported, and a context that has one says so.
 
     Example: qlik-keys context ls
     """
     contexts = _contexts()
     rows = [] if contexts is None else [_shown(each, contexts) for each in contexts.contexts.values()]
-    nothing = "qlik-cli has no contexts here (~/.qlik/contexts.yml)."
+    nothing = "There are no qlik-cli contexts (~/.qlik/contexts.yml)."
     show(rows, quiet=quiet, as_json=as_json, columns=_COLUMNS, nothing=nothing)
 
 
@@ -134,7 +134,7 @@ def _shown(context: Context, contexts: ContextFile) -> dict[str, Any]:
         login = "bearer"
     problems = [*context.problems]
     if context.insecure:
-        problems.append("it says `insecure`, which is not obeyed: certificates are always verified")
+        problems.append("its setting `insecure` is ignored: certificates are always verified")
     return {
         "name": context.name,
         "current": context.name == contexts.current,
@@ -150,4 +150,8 @@ def _tell_what_outranks_it() -> None:
 
     set_here = [name for name in ("QLIK_TENANT_URL", "QLIK_API_KEY", "QLIK_CLIENT_ID") if os.environ.get(name)]
     if set_here:
-        typer.echo(f"Note: {' and '.join(set_here)} in the environment outrank it; --context outranks both.", err=True)
+        typer.echo(
+            f"Note: {' and '.join(set_here)} in the environment take precedence over it; --context takes "
+            "precedence over both.",
+            err=True,
+        )

@@ -24,15 +24,15 @@ OfClient = Annotated[
     str, typer.Option("--oauth-clientId", metavar="ID", help="The client's id.", callback=refuse_empty)
 ]
 File = Annotated[Path | None, typer.Option("--file", "-f", help="A file with the JSON body.")]
-Body = Annotated[str | None, typer.Option(help="A JSON Patch (RFC 6902), in the place of --op, --path and --value.")]
+Body = Annotated[str | None, typer.Option(help="A JSON Patch (RFC 6902), instead of --op, --path and --value.")]
 Op = Annotated[str, typer.Option(help="add, remove or replace.")]
-Value = Annotated[str | None, typer.Option(help="JSON, or a text.")]
+Value = Annotated[str | None, typer.Option(help="JSON or plain text.")]
 Texts = list[str] | None
 _LIST = "TEXTS"
 
 
 def _member(name: str, words: str) -> Any:
-    return typer.Option("", f"--publicKeys-{name}", help=f"Of the public key: {words}.")
+    return typer.Option("", f"--publicKeys-{name}", help=f"The public key's member: {words}.")
 
 
 def _null(name: str) -> Any:
@@ -41,7 +41,7 @@ def _null(name: str) -> Any:
 
 app = new_group(name="oauth-client", words="The tenant's OAuth clients.")
 client_secret = new_group(name="client-secret", words="The secrets of a client.")
-connection_config = new_group(name="connection-config", words="How a client is allowed in: its consent method.")
+connection_config = new_group(name="connection-config", words="The consent method of a client.")
 app.add_typer(client_secret)
 app.add_typer(connection_config)
 
@@ -94,12 +94,14 @@ def create(
     client_uri_null: Annotated[bool, _null("clientUri")] = False,
     logo_uri_null: Annotated[bool, _null("logoUri")] = False,
     redirect_uris: Annotated[
-        Texts, typer.Option("--redirectUris", metavar=_LIST, help="Where a login may lead.")
+        Texts, typer.Option("--redirectUris", metavar=_LIST, help="A URL to which a login may redirect.")
     ] = None,
     allowed_origins: Annotated[
         Texts, typer.Option("--allowedOrigins", metavar=_LIST, help="Origins of a page.")
     ] = None,
-    allowed_scopes: Annotated[Texts, typer.Option("--allowedScopes", metavar=_LIST, help="What it may do.")] = None,
+    allowed_scopes: Annotated[
+        Texts, typer.Option("--allowedScopes", metavar=_LIST, help="A scope that it may have.")
+    ] = None,
     allowed_grant_types: Annotated[
         Texts,
         typer.Option(
@@ -121,7 +123,7 @@ def create(
     crv: str = _member("crv", "of EC: P-384"),
     x: str = _member("x", "of EC"),
     y: str = _member("y", "of EC"),
-    body: Annotated[str | None, typer.Option(help="The client as JSON; the flags outrank what is in it.")] = None,
+    body: Annotated[str | None, typer.Option(help="The client as JSON; flags take precedence over it.")] = None,
     file: File = None,
 ) -> None:
     """Create an OAuth client. Lists take commas, or the flag several times.
@@ -255,7 +257,9 @@ def set_consent(
     *,
     op: Annotated[str, typer.Option(help="replace.")] = "",
     path: Annotated[str, typer.Option(help="/consentMethod.")] = "",
-    value: Annotated[str | None, typer.Option(help="trusted, which a machine needs, or required.")] = None,
+    value: Annotated[
+        str | None, typer.Option(help="trusted (needed by machine-to-machine clients) or required.")
+    ] = None,
     body: Body = None,
     file: File = None,
 ) -> None:
@@ -292,7 +296,7 @@ def _object(body: str | None, file: Path | None) -> dict[str, Any]:
     if document is None:
         return {}
     if not isinstance(document, dict):
-        raise ConfigurationError("The body is no JSON object.", hint='A client is an object: {"appType": "web", …}.')
+        raise ConfigurationError("The body is not a JSON object.", hint='A client is an object: {"appType": "web", …}.')
     return document
 
 
@@ -305,7 +309,9 @@ def _operations(op: str, path: str, value: str | None, body: str | None, file: P
     given = document_of(body, file)
     if given is not None:
         if op or path or value is not None:
-            raise typer.BadParameter("there are two changes: give one of them", param_hint="--op / --body / --file")
+            raise typer.BadParameter(
+                "these are two changes: give only one of them", param_hint="--op / --body / --file"
+            )
         return given
     if op not in ("add", "remove", "replace") or not path:
         raise typer.BadParameter(
@@ -324,7 +330,7 @@ def _value(text: str) -> Any:
             return strict_json(text)
         except (ValueError, RecursionError):
             pass
-        raise ConfigurationError("The value begins like JSON and is none.", hint="Check the quotes.")
+        raise ConfigurationError("The value begins like JSON but is not valid JSON.", hint="Check the quotes.")
     return text
 
 

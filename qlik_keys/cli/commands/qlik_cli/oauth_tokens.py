@@ -27,9 +27,9 @@ def ls(
     call: Call,
     *,
     limit: LimitOption = None,
-    page: Annotated[str, typer.Option(help="The page to begin with.")] = "",
+    page: Annotated[str, typer.Option(help="The page to start from.")] = "",
     sort: Annotated[str, typer.Option(help="userId.")] = "",
-    user_id: Annotated[str, typer.Option("--userId", metavar="ID", help="Of this user alone.")] = "",
+    user_id: Annotated[str, typer.Option("--userId", metavar="ID", help="Only of this user.")] = "",
 ) -> None:
     """List the OAuth tokens that the caller may see: all of the tenant's for an administrator.
 
@@ -44,7 +44,7 @@ def ls(
 def rm(
     call: Call,
     token_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The token's id, no token itself.", callback=refuse_empty)
+        str, typer.Argument(metavar="ID", help="The token's id, not the token itself.", callback=refuse_empty)
     ],
 ) -> None:
     """Revoke an OAuth token by its id.

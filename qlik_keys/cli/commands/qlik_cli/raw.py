@@ -26,7 +26,7 @@ class _Verbs(Group):
         return super().get_command(ctx, cmd_name.lower())
 
 
-app = new_group(name="raw", words="Any call to the tenant's REST API.", cls=_Verbs)
+app = new_group(name="raw", words="Call any path of the tenant's REST API.", cls=_Verbs)
 
 _EXAMPLES = {
     "get": "qlik-keys raw get v1/oauth-clients --query limit=1",
@@ -44,7 +44,7 @@ def _command(method: str) -> None:
         *,
         query: Annotated[
             list[str] | None,
-            typer.Option(metavar="NAME=VALUE", help="A field of the query; may be given several times."),
+            typer.Option(metavar="NAME=VALUE", help="A query parameter; can be repeated."),
         ] = None,
         body: Annotated[str | None, typer.Option(help="The JSON body.")] = None,
         body_file: Annotated[Path | None, typer.Option(help="A file with the JSON body; - is standard input.")] = None,
@@ -52,7 +52,7 @@ def _command(method: str) -> None:
             list[str] | None,
             typer.Option(metavar="NAME=VALUE", help="The body as pairs: a.b=text, c:number=1, d:bool=true."),
         ] = None,
-        output_file: Annotated[Path | None, typer.Option(help="Write the answer to this file unmodified.")] = None,
+        output_file: Annotated[Path | None, typer.Option(help="Write the response to this file unmodified.")] = None,
     ) -> None:
         document = document_of(body, body_file, body_values)
         call.send(method, path, query=_query(query), body=document, output=output_file)

@@ -31,10 +31,10 @@ _PATHS = {
 }
 _OTHERS = {
     "build": "it changes apps",
-    "unbuild": "it takes apps apart",
+    "unbuild": "it exports the parts of apps",
     "catwalk": "it shows the model of an app",
     "qrs": "it is for Qlik Sense Enterprise on Windows",
-    "spec": "it adds further APIs to qlik-cli: use raw for any API",
+    "spec": "it adds more APIs to qlik-cli; use raw for any API",
     "update": "it updates qlik-cli: this program is updated by pip install --upgrade",
 }
 _WITH_A_TOKEN = "with a client's token: qlik-keys token --client NAME --exec -- qlik"  # noqa: S105  # a command
@@ -43,7 +43,7 @@ _IN_GROUPS = {
     ("oauth-client", "edit"): "it opens an editor: use oauth-client patch",
     ("connection-config", "edit"): "it opens an editor: use oauth-client connection-config patch",
     ("connection-config", "get"): "it is oauth-client connection-config ls",
-    ("api-key", "create"): "use a client with its key in the Vault: provision; or raw post v1/api-keys",
+    ("api-key", "create"): "use a client whose key is in Vault (provision); or raw post v1/api-keys",
     ("api-key", "rm"): "use raw delete v1/api-keys/ID",
     ("api-key", "patch"): "use raw patch v1/api-keys/ID",
     ("api-key", "edit"): "use raw patch v1/api-keys/ID",
@@ -55,12 +55,12 @@ _IN_GROUPS = {
     ("user", "rm"): "use raw delete v1/users/ID",
     ("user", "filter"): "use user ls --filter",
     ("user", "metadata"): "use raw get v1/users/metadata",
-    ("tenant", "create"): "it needs a client of My Qlik: use qlik-cli",
+    ("tenant", "create"): "it needs an OAuth client of My Qlik; use qlik-cli",
     ("tenant", "patch"): "use raw patch v1/tenants/ID",
     ("tenant", "edit"): "use raw patch v1/tenants/ID",
-    ("tenant", "deactivate"): "it needs a client of My Qlik: use qlik-cli",
-    ("tenant", "reactivate"): "it needs a client of My Qlik: use qlik-cli",
-    ("tenant", "delete"): "it needs a client of My Qlik: use qlik-cli",
+    ("tenant", "deactivate"): "it needs an OAuth client of My Qlik; use qlik-cli",
+    ("tenant", "reactivate"): "it needs an OAuth client of My Qlik; use qlik-cli",
+    ("tenant", "delete"): "it needs an OAuth client of My Qlik; use qlik-cli",
 }
 
 
@@ -73,12 +73,13 @@ def reason_against(group: str, word: str) -> str:
     """
     if group:
         reason = _IN_GROUPS.get((group, word), "")
-        return f"`{group} {word}` of qlik-cli is not here: {reason}." if reason else ""
+        return f"`{group} {word}` of qlik-cli is not available here: {reason}." if reason else ""
     if word in _APIS.split():
         path = _PATHS.get(word, f"v1/{word}s")
         return (
-            f"`{word}` of qlik-cli is not here: use raw, as in `raw get {path}`, or qlik-cli {_WITH_A_TOKEN} {word} …"
+            f"`{word}` of qlik-cli is not available here: use raw, as in `raw get {path}`, or qlik-cli "
+            f"{_WITH_A_TOKEN} {word} …"
         )
     if word in _OTHERS:
-        return f"`{word}` of qlik-cli is not here: {_OTHERS[word]}."
+        return f"`{word}` of qlik-cli is not available here: {_OTHERS[word]}."
     return ""

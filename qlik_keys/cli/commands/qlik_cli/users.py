@@ -18,7 +18,7 @@ app = new_group(name="user", words="Show the caller, and the tenant's users.")
 _PATH = "v1/users"
 _COLUMNS = ("id", "name", "email", "subject", "status", "roles", "clientId", "createdAt")
 FilterOption = Annotated[str, typer.Option("--filter", help="A SCIM filter: 'name co \"ada\"'.")]
-FieldsOption = Annotated[str, typer.Option(metavar="NAMES", help="These fields alone, with commas between.")]
+FieldsOption = Annotated[str, typer.Option(metavar="NAMES", help="Only these fields, separated by commas.")]
 
 
 @app.command("me", epilog=TENANT_HELP)
@@ -56,7 +56,9 @@ def ls(
     asked = {"email": email, "subject": subject, "name": name, "status": status}
     of_flags = " and ".join(f"{field} eq {json.dumps(value)}" for field, value in asked.items() if value)
     if filter_ and of_flags:
-        raise typer.BadParameter("it does not go with --email, --subject, --name or --status", param_hint="--filter")
+        raise typer.BadParameter(
+            "it cannot be combined with --email, --subject, --name or --status", param_hint="--filter"
+        )
     query = {
         "filter": filter_ or of_flags,
         "fields": fields,

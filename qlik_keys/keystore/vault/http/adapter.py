@@ -137,7 +137,7 @@ class VaultAdapter(requests.adapters.HTTPAdapter):
         """Return the pool for a request.
 
         Raises:
-            ConfigurationError: a setting cannot be obeyed; it is named, its value is not.
+            ConfigurationError: a setting cannot be used; it is named, its value is not.
         """
         with self._guard:
             if self.poolmanager is None or self._is_doubtful:

@@ -72,7 +72,7 @@ def test_without_its_authority_neither_is_trusted(tenant_fronts, tls_openbao):
     told = "signed by an authority that this machine does not trust"
     tenant, store = failed_tenant(tenant_fronts["good"]), failed_store(tls_openbao.urls["good"])
     assert told in tenant.message
-    assert "Point SSL_CERT_FILE" in tenant.hint
+    assert "Set SSL_CERT_FILE" in tenant.hint
     assert told in store.message
     assert "Point `ca_cert` (VAULT_CACERT)" in store.hint
 

@@ -87,7 +87,7 @@ def test_the_command_prints_the_authoritys_file_and_writes_it(tmp_path):
     ca_file = next(line for line in said if "authority" in line).split()[-1]
     assert shown.stdout.split() == [ca_file, ca_file]
     assert list(tmp_path.iterdir()) == []
-    assert any("Point SSL_CERT_FILE and VAULT_CACERT to that file." in line for line in said)
+    assert any("Set SSL_CERT_FILE and VAULT_CACERT to this file." in line for line in said)
 
 
 @pytest.mark.parametrize("lies_there", [True, False])
@@ -98,7 +98,7 @@ def test_a_file_that_cannot_be_made_is_told_before_servers_are_started(tmp_path,
     command = [Path(sys.executable).with_name("qlik-keys"), "sandbox", "--env-file", file]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert f"{file} cannot be made: {'File exists' if lies_there else 'No such file or directory'}." in ended.stderr
+    assert f"{file} cannot be created: {'File exists' if lies_there else 'No such file or directory'}." in ended.stderr
     assert [path.read_text() for path in tmp_path.iterdir()] == (["mine"] if lies_there else [])
 
 
