@@ -14,7 +14,7 @@ ARGS :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test check docs workflows format bench soak screenshots dist trydist venv pins clean
+.PHONY: help demo lab test check docs workflows format bench soak mutants screenshots dist trydist venv pins clean
 
 help:  ## list the targets
 	@echo 'qlik_keys: make <target>'
@@ -60,6 +60,9 @@ bench: $(VENV)/ready-dev  ## measure speed against floors and peers of the same 
 
 soak: $(VENV)/ready-dev  ## run 10,000 random schedules of two actors under faults; ARGS="--seed N --count 1" repeats one
 	@$(BIN)/python tests/tools/soak.py $(ARGS)
+
+mutants: $(VENV)/ready-dev  ## put 60 faults into copies of the product, one at a time, and say which the tests find; ARGS="--folder lifecycle"
+	@$(BIN)/python tests/mutations/run.py $(ARGS)
 
 screenshots: $(VENV)/ready-dev  ## take pictures of the panel in each state, light, dark, narrow and at 200 % (build/screenshots)
 	@$(BIN)/python tests/tools/browser_setup.py

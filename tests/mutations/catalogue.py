@@ -1,0 +1,57 @@
+"""The mutations of the product in `mutations.toml`: read, found in the source by their text, and applied to a copy."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+LIST = Path(__file__).with_name("mutations.toml")
+_SOURCES = ("*.py", "*.js", "*.css")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutation:
+    """A fault that somebody could make.
+
+    Attributes:
+        name: what it is called on the command line.
+        package: the package of qlik_keys that has the text.
+        text: what is replaced.
+        replacement: what takes its place.
+        fault: what goes wrong then.
+        tests: the folders of tests/ that must find it.
+    """
+
+    name: str
+    package: str
+    text: str
+    replacement: str
+    fault: str
+    tests: tuple[str, ...]
+
+    def files(self, root):
+        """Return the files of the package that have the text, one entry for each place where it stands."""
+        folder = root / "qlik_keys" / self.package
+        files = sorted(file for pattern in _SOURCES for file in folder.rglob(pattern))
+        return [file for file in files for _ in range(file.read_text(encoding="utf-8").count(self.text))]
+
+    def apply(self, root):
+        """Replace the text; return the file, and what it was.
+
+        Raises:
+            LookupError: the text is not there, or stands there more than once.
+        """
+        found = self.files(root)
+        if len(found) != 1:
+            where = ", ".join(str(file.relative_to(root)) for file in found) or "nowhere"
+            raise LookupError(f"{self.name}: the text must stand once in qlik_keys/{self.package}, and stands: {where}")
+        before = found[0].read_text(encoding="utf-8")
+        found[0].write_text(before.replace(self.text, self.replacement), encoding="utf-8")
+        return found[0], before
+
+
+def mutations(path=LIST):
+    """Return the mutations of a list."""
+    entries = tomllib.loads(path.read_text(encoding="utf-8"))["mutation"]
+    return [Mutation(**{**entry, "tests": tuple(entry["tests"])}) for entry in entries]

@@ -1,0 +1,169 @@
+"""Which faults the tests find: one mutation at a time is applied to a copy of the project, and its tests are run.
+
+`make mutants ARGS="--folder lifecycle"`; `--help` has the other options. A mutation survives if all tests pass. Tests
+that need a browser or packages of others are left out: they cover what the others do, and take minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from fixtures.fresh_copy import copy_of_the_repository
+from mutations.catalogue import LIST, mutations
+
+_PASSED, _FAILED, _NOTHING_RUN = 0, 1, 5
+_LEFT_OUT = "not browser and not registry"
+_FINDER = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+
+
+def make_environment(folder, tree):
+    """Make an environment with the packages of this one, in which qlik_keys is the copy; return its interpreter.
+
+    Tests start `qlik-keys` and interpreters of their own without this one's variables, so PYTHONPATH would not reach
+    them.
+    """
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--symlinks", folder], check=True)
+    [packages] = (folder / "lib").glob("python*/site-packages")
+    (packages / "copy.pth").write_text(f"{tree}\n{sysconfig.get_path('purelib')}\n")
+    scripts, prefix = folder / "bin", Path(sys.prefix)
+    for script in (prefix / "bin").iterdir():
+        if (scripts / script.name).exists():
+            continue
+        if script.read_bytes()[:2] == b"#!":
+            text = script.read_text().replace(str(prefix / "bin"), str(scripts))
+            (scripts / script.name).write_text(text)
+            (scripts / script.name).chmod(0o755)
+        else:
+            (scripts / script.name).symlink_to(script)
+    (folder / "share").symlink_to(prefix / "share")
+    return scripts / "python"
+
+
+def run_tests(python, tree, paths, timeout):
+    """Run tests until one fails; return pytest's exit code (None where they took too long) and its output."""
+    command = [
+        python,
+        "-m",
+        "pytest",
+        *paths,
+        "-x",
+        "-q",
+        "-m",
+        _LEFT_OUT,
+        "-p",
+        "no:randomly",
+        "-p",
+        "no:cacheprovider",
+    ]
+    environment = {**os.environ, "VIRTUAL_ENV": str(python.parents[1])}
+    environment["PATH"] = os.pathsep.join((str(python.parent), environment.get("PATH", "")))
+    process = subprocess.Popen(
+        command,
+        cwd=tree,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+        return None, output
+    return process.returncode, output
+
+
+def judge(code, output):
+    """Return what a run says of a mutation, and by which test."""
+    if code is None:
+        return "killed", "a time-out"
+    if code == _PASSED:
+        return "survived", ""
+    found = _FINDER.search(output)
+    if code == _FAILED and found:
+        return "killed", found[1]
+    why = "no test was run" if code == _NOTHING_RUN else output[-2000:]
+    return "error", why
+
+
+def treat(mutation, python, tree, paths, timeout):
+    """Apply a mutation, run tests, and take it back; return what came of it."""
+    started = time.monotonic()
+    try:
+        file, before = mutation.apply(tree)
+    except LookupError as problem:
+        result, by = "error", str(problem)
+    else:
+        try:
+            result, by = judge(*run_tests(python, tree, paths, timeout))
+        finally:
+            file.write_text(before, encoding="utf-8")
+    seconds = round(time.monotonic() - started, 1)
+    return {"name": mutation.name, "result": result, "by": by, "seconds": seconds, "fault": mutation.fault}
+
+
+def chosen(arguments):
+    """Return the mutations that the command line asks for."""
+    found = mutations(arguments.list_file)
+    unknown = {*(arguments.only or ())} - {mutation.name for mutation in found}
+    if unknown:
+        sys.exit(f"There is no mutation {', '.join(sorted(unknown))}.")
+    if arguments.only:
+        found = [mutation for mutation in found if mutation.name in arguments.only]
+    if arguments.folder:
+        found = [mutation for mutation in found if arguments.folder in mutation.tests]
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", action="append", metavar="NAME", help="this mutation; may be given again")
+    parser.add_argument("--folder", help="the mutations that this folder of tests/ must find, by its tests alone")
+    parser.add_argument("--list", action="store_true", help="list the mutations, and run nothing")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here too, after each mutation")
+    parser.add_argument("--timeout", type=float, default=1200, help="seconds for the tests of one mutation")
+    parser.add_argument("--list-file", type=Path, default=LIST, help="another list of mutations")
+    arguments = parser.parse_args()
+    wanted = chosen(arguments)
+    if arguments.list:
+        for mutation in wanted:
+            print(f"{mutation.name:40} {', '.join(mutation.tests):24} {mutation.fault}")
+        return 0
+    results = []
+    with tempfile.TemporaryDirectory(prefix="qlik-keys-mutants-") as name:
+        tree = Path(name) / "tree"
+        copy_of_the_repository(tree)
+        python = make_environment(Path(name) / "environment", tree)
+        for number, mutation in enumerate(wanted, start=1):
+            folders = (arguments.folder,) if arguments.folder else mutation.tests
+            paths = [f"tests/{folder}" for folder in folders]
+            print(f"[{number}/{len(wanted)}] {mutation.name} ", end="", flush=True)
+            done = treat(mutation, python, tree, paths, arguments.timeout)
+            print(f"{done['result']} in {done['seconds']} s {done['by']}", flush=True)
+            results.append(done)
+            if arguments.json:
+                arguments.json.write_text(json.dumps(results, indent=1) + "\n")
+    counts = {result: sum(done["result"] == result for done in results) for result in ("killed", "survived", "error")}
+    print(f"{counts['killed']} killed, {counts['survived']} survived, {counts['error']} errors, of {len(results)}.")
+    for done in results:
+        if done["result"] == "survived":
+            print(f"  survived: {done['name']}: {done['fault']}")
+    return 0 if counts["killed"] == len(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
