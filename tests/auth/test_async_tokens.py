@@ -1,8 +1,11 @@
-"""Tokens on the requests of `httpx.AsyncClient`: whatever it takes to get one, the event loop goes on."""
+"""Tokens on the requests of `httpx.AsyncClient`: the event loop continues while a token is requested."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
+import subprocess
 import sys
 import threading
 from datetime import UTC, datetime
@@ -70,9 +73,21 @@ def source(endpoint, client_keys, clock):
     return source_at(endpoint, client_keys, clock)
 
 
-def client(source, *replies, kind=PrivateKeyJwtAuth):
+@contextlib.asynccontextmanager
+async def client(source, *replies, kind=PrivateKeyJwtAuth):
     api = Api(*(replies or (USER,)))
-    return httpx.AsyncClient(base_url=URL, auth=kind(source), transport=api, follow_redirects=True), api
+    async with httpx.AsyncClient(base_url=URL, auth=kind(source), transport=api, follow_redirects=True) as http:
+        yield http, api
+
+
+def in_a_loop(test):
+    """Run a test in an event loop of its own."""
+
+    @functools.wraps(test)
+    def run(**fixtures):
+        asyncio.run(test(**fixtures))
+
+    return run
 
 
 async def until(event):
@@ -94,20 +109,17 @@ async def rounds(count=100):
 
 
 @pytest.mark.parametrize("kind", [BearerAuth, PrivateKeyJwtAuth])
-def test_the_loop_goes_on_while_a_token_is_got(source, endpoint, kind):
-    async def run():
-        http, api = client(source, kind=kind)
-        async with http:
-            call = asyncio.create_task(http.get("/api/v1/users/me"))
-            await until(endpoint.asked)
-            await rounds()
-            assert not call.done()
-            endpoint.go_on.set()
-            assert (await call).json() == {"id": "u1"}
-            await http.post("/api/v1/items", json={})
-        assert api.bearers == ["Bearer token-1"] * 2
-
-    asyncio.run(run())
+@in_a_loop
+async def test_the_loop_goes_on_while_a_token_is_got(source, endpoint, kind):
+    async with client(source, kind=kind) as (http, api):
+        call = asyncio.create_task(http.get("/api/v1/users/me"))
+        await until(endpoint.asked)
+        await rounds()
+        assert not call.done()
+        endpoint.go_on.set()
+        assert (await call).json() == {"id": "u1"}
+        await http.post("/api/v1/items", json={})
+    assert api.bearers == ["Bearer token-1"] * 2
     assert len(endpoint.sent) == 1
 
 
@@ -141,7 +153,8 @@ class SlowStore:
         return self._signer.sign(data)
 
 
-def test_neither_the_store_nor_the_signature_holds_the_loop_up(endpoint, client_keys, clock):
+@in_a_loop
+async def test_neither_the_store_nor_the_signature_holds_the_loop_up(endpoint, client_keys, clock):
     endpoint.go_on.set()
     reached = {what: (threading.Event(), threading.Event()) for what in ("read", "sign")}
 
@@ -150,23 +163,19 @@ def test_neither_the_store_nor_the_signature_holds_the_loop_up(endpoint, client_
         assert reached[what][1].wait(PATIENCE)
 
     source = source_at(endpoint, client_keys, clock, store=SlowStore(client_keys["ES384"], wait))
-
-    async def run():
-        http, api = client(source)
-        async with http:
-            call = asyncio.create_task(http.get("/api/v1/users/me"))
-            for started, go_on in reached.values():
-                await until(started)
-                await rounds()
-                assert not call.done()
-                go_on.set()
-            await call
-        assert api.bearers == ["Bearer token-1"]
-
-    asyncio.run(run())
+    async with client(source) as (http, api):
+        call = asyncio.create_task(http.get("/api/v1/users/me"))
+        for started, go_on in reached.values():
+            await until(started)
+            await rounds()
+            assert not call.done()
+            go_on.set()
+        await call
+    assert api.bearers == ["Bearer token-1"]
 
 
-def test_twenty_tasks_and_five_threads_ask_once(source, endpoint):
+@in_a_loop
+async def test_twenty_tasks_and_five_threads_ask_once(source, endpoint):
     results, barrier, before = [], threading.Barrier(6), worker_threads()
 
     def in_a_thread():
@@ -176,156 +185,127 @@ def test_twenty_tasks_and_five_threads_ask_once(source, endpoint):
     threads = [threading.Thread(target=in_a_thread) for _ in range(5)]
     for thread in threads:
         thread.start()
-
-    async def run():
-        http, api = client(source)
-        async with http:
-            tasks = [asyncio.create_task(http.get("/api/v1/users/me")) for _ in range(20)]
-            await rounds()
-            barrier.wait()
-            await until(endpoint.asked)
-            await rounds()
-            # One thread for all of the loop's tasks: a program's own threads are not taken from it.
-            assert len(worker_threads() - before) <= 1
-            endpoint.go_on.set()
-            await asyncio.gather(*tasks)
-        assert api.bearers == ["Bearer token-1"] * 20
-
-    asyncio.run(run())
+    async with client(source) as (http, api):
+        tasks = [asyncio.create_task(http.get("/api/v1/users/me")) for _ in range(20)]
+        await rounds()
+        barrier.wait()
+        await until(endpoint.asked)
+        await rounds()
+        # One thread for all of the loop's tasks: a program's own threads are not taken from it.
+        assert len(worker_threads() - before) <= 1
+        endpoint.go_on.set()
+        await asyncio.gather(*tasks)
+    assert api.bearers == ["Bearer token-1"] * 20
     for thread in threads:
         thread.join(PATIENCE)
     assert results == ["token-1"] * 5
     assert len(endpoint.sent) == 1
 
 
-def test_a_current_token_needs_no_thread(source, endpoint):
+@in_a_loop
+async def test_a_current_token_needs_no_thread(source, endpoint):
     endpoint.go_on.set()
     source.token()
     before = worker_threads()
-
-    async def run():
-        http, api = client(source)
-        async with http:
-            await http.get("/api/v1/users/me")
-        assert api.bearers == ["Bearer token-1"]
-        assert worker_threads() <= before
-
-    asyncio.run(run())
+    async with client(source) as (http, api):
+        await http.get("/api/v1/users/me")
+    assert api.bearers == ["Bearer token-1"]
+    assert worker_threads() <= before
 
 
-def test_a_task_that_is_cancelled_takes_no_other_along(source, endpoint):
-    async def run():
-        http, api = client(source)
-        async with http:
-            first, *others = [asyncio.create_task(http.get("/api/v1/users/me")) for _ in range(4)]
-            await until(endpoint.asked)
-            await rounds()
-            first.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await first  # at once, while the endpoint still thinks
-            others[0].cancel()
-            await rounds()
-            endpoint.go_on.set()
-            answers = await asyncio.gather(*others, return_exceptions=True)
-        assert isinstance(answers[0], asyncio.CancelledError)
-        assert [answer.status_code for answer in answers[1:]] == [200, 200]
-        assert api.bearers == ["Bearer token-1"] * 2
-
-    asyncio.run(run())
+@in_a_loop
+async def test_a_task_that_is_cancelled_takes_no_other_along(source, endpoint):
+    async with client(source) as (http, api):
+        first, *others = [asyncio.create_task(http.get("/api/v1/users/me")) for _ in range(4)]
+        await until(endpoint.asked)
+        await rounds()
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first  # at once, while the endpoint still thinks
+        others[0].cancel()
+        await rounds()
+        endpoint.go_on.set()
+        answers = await asyncio.gather(*others, return_exceptions=True)
+    assert isinstance(answers[0], asyncio.CancelledError)
+    assert [answer.status_code for answer in answers[1:]] == [200, 200]
+    assert api.bearers == ["Bearer token-1"] * 2
     assert len(endpoint.sent) == 1
     assert source.token().reveal() == "token-1"
 
 
-def test_the_token_of_a_task_that_gave_up_is_kept(source, endpoint):
-    async def run():
-        http, _ = client(source)
-        async with http:
-            call = asyncio.create_task(http.get("/api/v1/users/me"))
-            await until(endpoint.asked)
-            call.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await call
-        endpoint.go_on.set()
-        assert (await source.token_async()).reveal() == "token-1"
-
-    asyncio.run(run())
+@in_a_loop
+async def test_the_token_of_a_task_that_gave_up_is_kept(source, endpoint):
+    async with client(source) as (http, _):
+        call = asyncio.create_task(http.get("/api/v1/users/me"))
+        await until(endpoint.asked)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+    endpoint.go_on.set()
+    assert (await source.token_async()).reveal() == "token-1"
     assert len(endpoint.sent) == 1
 
 
-def test_tasks_share_a_failure_each_with_an_error_of_its_own(client_keys, clock):
+@in_a_loop
+async def test_tasks_share_a_failure_each_with_an_error_of_its_own(client_keys, clock):
     endpoint = SlowEndpoint(httpx.Response(401, json={"error": "invalid_client"}))
     source = source_at(endpoint, client_keys, clock)
-
-    async def run():
-        http, api = client(source)
-        async with http:
-            tasks = [asyncio.create_task(http.get("/api/v1/users/me")) for _ in range(8)]
-            await until(endpoint.asked)
-            await rounds()
-            endpoint.go_on.set()
-            found = await asyncio.gather(*tasks, return_exceptions=True)
-            assert {type(error) for error in found} == {errors.AssertionRejected}
-            assert len({id(error) for error in found}) == 8
-            assert len({(str(error), error.status, error.client_id) for error in found}) == 1
-            assert api.bearers == []
-            assert (await http.get("/api/v1/users/me")).status_code == 200  # and it is not kept
-
-    asyncio.run(run())
+    async with client(source) as (http, api):
+        tasks = [asyncio.create_task(http.get("/api/v1/users/me")) for _ in range(8)]
+        await until(endpoint.asked)
+        await rounds()
+        endpoint.go_on.set()
+        found = await asyncio.gather(*tasks, return_exceptions=True)
+        assert {type(error) for error in found} == {errors.AssertionRejected}
+        assert len({id(error) for error in found}) == 8
+        assert len({(str(error), error.status, error.client_id) for error in found}) == 1
+        assert api.bearers == []
+        assert (await http.get("/api/v1/users/me")).status_code == 200  # and it is not kept
     assert len(endpoint.sent) == 2
 
 
-def test_after_a_401_tasks_get_one_new_token_without_holding_the_loop_up(source, endpoint):
+@in_a_loop
+async def test_after_a_401_tasks_get_one_new_token_without_holding_the_loop_up(source, endpoint):
     endpoint.go_on.set()
     source.token()
     endpoint.go_on.clear()
     endpoint.asked.clear()
-
-    async def run():
-        http, api = client(source, *[httpx.Response(401)] * 10, USER)
-        async with http:
-            tasks = [asyncio.create_task(http.post("/api/v1/x", json={"a": 1})) for _ in range(10)]
-            await until(endpoint.asked)
-            await rounds()
-            assert not any(task.done() for task in tasks)
-            endpoint.go_on.set()
-            assert [answer.status_code for answer in await asyncio.gather(*tasks)] == [200] * 10
-        assert api.bearers == ["Bearer token-1"] * 10 + ["Bearer token-2"] * 10
-
-    asyncio.run(run())
+    async with client(source, *[httpx.Response(401)] * 10, USER) as (http, api):
+        tasks = [asyncio.create_task(http.post("/api/v1/x", json={"a": 1})) for _ in range(10)]
+        await until(endpoint.asked)
+        await rounds()
+        assert not any(task.done() for task in tasks)
+        endpoint.go_on.set()
+        assert [answer.status_code for answer in await asyncio.gather(*tasks)] == [200] * 10
+    assert api.bearers == ["Bearer token-1"] * 10 + ["Bearer token-2"] * 10
     assert len(endpoint.sent) == 2
 
 
-def test_a_stream_that_was_refused_is_not_sent_twice(source, endpoint):
+@in_a_loop
+async def test_a_stream_that_was_refused_is_not_sent_twice(source, endpoint):
     endpoint.go_on.set()
 
     async def parts():
         yield b"a"
 
-    async def run():
-        http, api = client(source, httpx.Response(401), USER)
-        async with http:
-            assert (await http.post("/api/v1/x", content=parts())).status_code == 401
-            assert (await http.get("/api/v1/x")).status_code == 200
-        assert api.bearers == ["Bearer token-1", "Bearer token-2"]
-
-    asyncio.run(run())
+    async with client(source, httpx.Response(401), USER) as (http, api):
+        assert (await http.post("/api/v1/x", content=parts())).status_code == 401
+        assert (await http.get("/api/v1/x")).status_code == 200
+    assert api.bearers == ["Bearer token-1", "Bearer token-2"]
 
 
-def test_another_origin_gets_none(source, endpoint):
+@in_a_loop
+async def test_another_origin_gets_none(source, endpoint):
     endpoint.go_on.set()
-
-    async def run():
-        http, api = client(source, httpx.Response(307, headers={"location": "https://evil.example/"}), USER)
-        async with http:
-            await http.get("/api/v1/users/me")
-            await http.get("https://evil.example/api")
-        assert api.bearers == ["Bearer token-1", None, None]
-
-    asyncio.run(run())
+    async with client(source, httpx.Response(307, headers={"location": "https://evil.example/"}), USER) as (http, api):
+        await http.get("/api/v1/users/me")
+        await http.get("https://evil.example/api")
+    assert api.bearers == ["Bearer token-1", None, None]
     assert len(endpoint.sent) == 1
 
 
-def test_the_old_token_serves_while_a_new_one_cannot_be_had(client_keys):
+@in_a_loop
+async def test_the_old_token_serves_while_a_new_one_cannot_be_had(client_keys):
     clock = ManualClock()
     endpoint = SlowEndpoint()
     endpoint.go_on.set()
@@ -333,22 +313,17 @@ def test_the_old_token_serves_while_a_new_one_cannot_be_had(client_keys):
     source.token()
     endpoint.replies = [qlik_error(503)]
     clock.advance(3540)
-
-    async def run():
-        assert (await source.token_async()).reveal() == "token-1"
-        clock.advance(60)
-        with pytest.raises(errors.TenantUnavailable):
-            await source.token_async()
-
-    asyncio.run(run())
+    assert (await source.token_async()).reveal() == "token-1"
+    clock.advance(60)
+    with pytest.raises(errors.TenantUnavailable):
+        await source.token_async()
 
 
 def test_one_auth_serves_one_loop_after_the_other(source, endpoint, clock):
     endpoint.go_on.set()
 
     async def run():
-        http, api = client(source)
-        async with http:
+        async with client(source) as (http, api):
             await http.get("/api/v1/users/me")
         return api.bearers
 
@@ -358,7 +333,5 @@ def test_one_auth_serves_one_loop_after_the_other(source, endpoint, clock):
 
 
 def test_who_calls_no_coroutine_loads_no_anyio():
-    import subprocess
-
     code = "import sys, qlik_keys as qk; qk.PrivateKeyJwtAuth; sys.exit('anyio.to_thread' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

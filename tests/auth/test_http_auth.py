@@ -42,16 +42,6 @@ def bearers(wire):
     return [sent.headers.get("authorization") for sent in wire.sent]
 
 
-def test_a_request_to_the_tenant_carries_the_token(login):
-    auth, endpoint = login
-    wire = Wire(USER)
-    with httpx.Client(base_url=URL, auth=auth, transport=wire) as api:
-        api.get("/api/v1/users/me")
-        api.post("/api/v1/items", json={"a": 1})
-    assert bearers(wire) == ["Bearer token-1"] * 2
-    assert len(endpoint.sent) == 1
-
-
 @pytest.mark.parametrize(
     "url",
     ["https://ACME.eu.qlikcloud.com/a", "HTTPS://acme.eu.qlikcloud.com:443/a", "https://me:x@acme.eu.qlikcloud.com/a"],
@@ -100,57 +90,39 @@ def test_a_request_to_another_origin_carries_none(login, url):
     assert len(wire.sent) == 1
 
 
-def test_a_redirect_to_another_origin_carries_none_and_its_401_gets_none(login):
+ELSEWHERE = httpx.Response(307, headers={"location": "https://evil.example/take"})
+ON_THE_TENANT = httpx.Response(302, headers={"location": "/api/v1/users/u1"})
+
+
+@pytest.mark.parametrize(
+    ("replies", "calls", "statuses", "sent"),
+    [
+        ([USER], ["get", "post"], [200, 200], [1, 1]),
+        ([ELSEWHERE, UNAUTHORIZED], ["post"], [401], [1, None]),
+        ([ON_THE_TENANT, USER], ["get"], [200], [1, 1]),
+        ([UNAUTHORIZED, USER], ["post"], [200], [1, 2]),
+        ([UNAUTHORIZED], ["get"], [401], [1, 2]),
+        ([UNAUTHORIZED, USER], ["stream", "get"], [401, 200], [1, 2]),
+        ([httpx.Response(403)], ["get"], [403], [1]),
+    ],
+    ids=[
+        *("one token for all requests", "a redirect elsewhere", "a redirect on the tenant", "a 401 is repeated once"),
+        *("a second 401 is returned", "a stream is not sent twice", "a 403 is final"),
+    ],
+)
+def test_each_request_carries_the_token_that_is_due(login, replies, calls, statuses, sent):
     auth, endpoint = login
-    wire = Wire(httpx.Response(307, headers={"location": "https://evil.example/take"}), UNAUTHORIZED)
+    wire = Wire(*replies)
     with httpx.Client(base_url=URL, auth=auth, transport=wire, follow_redirects=True) as api:
-        assert api.post("/api/v1/x", json={}).status_code == 401
-    assert bearers(wire) == ["Bearer token-1", None]
-    assert len(endpoint.sent) == 1
-
-
-def test_a_redirect_on_the_tenant_keeps_the_token(login):
-    auth, _ = login
-    wire = Wire(httpx.Response(302, headers={"location": "/api/v1/users/u1"}), USER)
-    with httpx.Client(base_url=URL, auth=auth, transport=wire, follow_redirects=True) as api:
-        assert api.get("/api/v1/users/me").json() == {"id": "u1"}
-    assert bearers(wire) == ["Bearer token-1"] * 2
-
-
-def test_after_a_401_it_is_tried_once_with_a_new_token(login):
-    auth, _ = login
-    wire = Wire(UNAUTHORIZED, USER)
-    with httpx.Client(base_url=URL, auth=auth, transport=wire) as api:
-        assert api.post("/api/v1/x", json={"a": 1}).status_code == 200
-    assert bearers(wire) == ["Bearer token-1", "Bearer token-2"]
-    assert wire.sent[0].content == wire.sent[1].content == b'{"a":1}'
-
-
-def test_a_second_401_is_returned(login):
-    auth, endpoint = login
-    wire = Wire(UNAUTHORIZED)
-    with httpx.Client(base_url=URL, auth=auth, transport=wire) as api:
-        assert api.get("/api/v1/x").status_code == 401
-    assert len(wire.sent) == 2
-    assert len(endpoint.sent) == 2
-
-
-def test_a_body_that_cannot_be_sent_twice_is_not(login):
-    auth, _ = login
-    wire = Wire(UNAUTHORIZED, USER)
-    with httpx.Client(base_url=URL, auth=auth, transport=wire) as api:
-        assert api.post("/api/v1/x", content=iter([b"a", b"b"])).status_code == 401
-        assert len(wire.sent) == 1
-        api.get("/api/v1/x")
-    assert bearers(wire) == ["Bearer token-1", "Bearer token-2"]
-
-
-def test_a_403_is_no_reason_for_a_new_token(login):
-    auth, endpoint = login
-    wire = Wire(httpx.Response(403))
-    with httpx.Client(base_url=URL, auth=auth, transport=wire) as api:
-        assert api.get("/api/v1/x").status_code == 403
-    assert len(endpoint.sent) == 1
+        ways = {
+            "get": lambda: api.get("/api/v1/x"),
+            "post": lambda: api.post("/api/v1/x", json={"a": 1}),
+            "stream": lambda: api.post("/api/v1/x", content=iter([b"a", b"b"])),
+        }
+        assert [ways[call]().status_code for call in calls] == statuses
+    assert bearers(wire) == [number and f"Bearer token-{number}" for number in sent]
+    assert len(endpoint.sent) == max(filter(None, sent))
+    assert calls != ["post"] or {each.content for each in wire.sent} == {b'{"a":1}'}
 
 
 @pytest.fixture
