@@ -437,11 +437,11 @@ def test_refused_impersonation_is_told_of_the_user(source_on, status, by):
     else:
         assert rejected.hint.startswith("Check that the client may impersonate (the grant urn:qlik:oauth:user-imp")
         assert "an enabled user has exactly this subject" in rejected.hint
-        assert "If so: check that the client exists" in rejected.hint
+        assert "If both are true: check that the client exists" in rejected.hint
 
 
 def test_what_would_mean_another_user_or_all_scopes_is_refused(source_on):
-    for field, value, words in (("userId", "", "not empty"), ("userId", " ", "not empty"), ("email", "a@b", "userId")):
+    for field, value, words in (("userId", "", "must not be empty"), ("userId", " ", "must not be empty"), ("email", "a@b", "userId")):
         with pytest.raises(ValueError, match=words):
             UserLookup(field, value)
     source, wire = source_on(granted(), scopes=["apps", ""])
