@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 from fixtures.canaries import find_canaries
-from hypothesis import given
-from hypothesis import strategies as st
 
 from qlik_keys import errors
 from qlik_keys.core.redaction import MAXIMUM_TEXT, Redactor
@@ -70,17 +68,11 @@ def test_each_is_told_without_its_text_and_its_request(kind):
         (httpx.WriteTimeout, Outcome.UNKNOWN),
         (httpx.RemoteProtocolError, Outcome.UNKNOWN),
         (httpx.DecodingError, Outcome.UNKNOWN),
+        (type("NewTimeout", (httpx.ReadTimeout,), {}), Outcome.UNKNOWN),  # of a later httpx: as its base
     ],
 )
 def test_what_is_known_of_the_effect(kind, outcome):
     assert network_error(make(kind), host="acme", method="POST", path="/p").outcome is outcome
-
-
-def test_a_kind_that_a_later_httpx_may_add_is_told_as_its_base():
-    class NewTimeout(httpx.ReadTimeout):
-        pass
-
-    assert network_error(NewTimeout("x"), host="acme", method="GET", path="/p").outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -123,15 +115,17 @@ def test_an_rfc_6749_body():
 
 
 @pytest.mark.parametrize(
-    "content", [b"<html>" + SECRET.encode(), b"", b"[]", b"null", b'"x"', b"{", b"\xff\xfe", b"[" * 9999]
+    "content",
+    [
+        *(b"<html>" + SECRET.encode(), b"", b"[]", b"null", b'"x"', b"{", b"\xff\xfe", b"[" * 9999),
+        *(
+            body({"errors": odd})
+            for odd in ([], [7], ["x"], {}, None, [{"code": 7, "title": None, "detail": {"a": 1}}])
+        ),
+    ],
 )
-def test_a_body_that_is_none_of_them_tells_nothing(content):
+def test_a_body_without_a_known_field_tells_nothing(content):
     assert read_problem(content, Redactor()).words == ""
-
-
-@pytest.mark.parametrize("errors_", [[], [7], ["x"], {}, None, [{"code": 7, "title": None, "detail": {"a": 1}}]])
-def test_odd_errors_tell_nothing(errors_):
-    assert read_problem(body({"errors": errors_}), Redactor()).words == ""
 
 
 # A server that quotes is caught, one that smuggles is not: a quote of fewer than 24 letters stays, since it tells too
@@ -191,24 +185,6 @@ NOON = "Sat, 28 Nov 2026 12:00:00 GMT"
 def test_retry_after_may_be_a_moment_by_the_servers_clock(value, date, seconds):
     ours = datetime(2026, 11, 28, 12, 0, 10, tzinfo=UTC).timestamp()
     assert read_retry_after(value, date=date, now=ours) == seconds
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=30) | st.just(SECRET),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.sampled_from(["errors", "error", "error_description", "code", "title", "detail", "traceId"]), inner
-        )
-    ),
-    max_leaves=20,
-)
-
-
-@given(JSON.map(body) | st.binary(max_size=200))
-def test_any_body_is_read_without_an_error_and_without_the_secret(content):
-    problem = read_problem(content, Redactor(Secret(SECRET, any_text=True)))
-    assert SECRET[:24] not in repr(problem)
 
 
 @pytest.mark.parametrize(

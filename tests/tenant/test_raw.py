@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from fixtures.scripted_transport import Wire, qlik_error
+from fixtures.scripted_transport import qlik_error
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qlik_keys.errors import ConfigurationError, Outcome, TenantUnavailable
-from qlik_keys.tenant import ApiKey, QlikTenant, RetryPolicy
+from qlik_keys.tenant import RetryPolicy
 from qlik_keys.tenant.http.bodies import JSON_NULL
 from qlik_keys.tenant.resources.raw import RawAnswer, api_path
 
@@ -72,15 +72,6 @@ def test_an_answer_that_is_no_json_says_so():
     with pytest.raises(Exception, match="no JSON") as caught:
         RawAnswer(status=200, content=b"<html>secret</html>", content_type="text/html").json()
     assert "secret" not in str(caught.value)
-
-
-@pytest.fixture
-def tenant_on(clock):
-    def make(*replies, retry=None):
-        wire = Wire(*replies)
-        return QlikTenant(URL, credential=ApiKey("the-api-key"), transport=wire, clock=clock, retry=retry), wire
-
-    return make
 
 
 def test_all_values_of_a_name_are_sent_also_on_the_next_page(tenant_on):
