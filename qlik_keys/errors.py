@@ -380,14 +380,14 @@ class PartlyFailed(LifecycleError, Generic[Some]):
         count = f"{len(self.failures)} of {len(results) + left} {what}"
         lines = [f"{_called(item)}: {_told(item.error)}" for item in self.failures if item.error is not None]
         if left:
-            lines.append(f"{left} were not looked at: the last failure concerns them too.")
+            lines.append(f"{left} were not processed: the last failure affects them too.")
         retryable = all(item.error is not None and item.error.retryable for item in self.failures)
         outcomes = {item.error.outcome for item in self.failures if item.error is not None}
         unclear = Outcome.UNKNOWN if Outcome.UNKNOWN in outcomes else Outcome.NOT_APPLIED
         done = len(self.failures) < len(results) or Outcome.APPLIED in outcomes
         super().__init__(
             "\n".join([count, *lines]),
-            hint="Fix the causes and ask again: what is done is left alone.",
+            hint="Fix the causes and run it again: completed clients are not changed.",
             retryable=retryable,
             outcome=Outcome.APPLIED if done else unclear,
         )

@@ -122,7 +122,7 @@ def read_level(found: Mapping[str, tuple[str, object]], *, may_be_empty: bool = 
             level.values[name] = Secret(text, what=_SECRETS[name]) if name in _SECRETS else text
             level.sources[name] = source
         except ConfigurationError:
-            level.problems[name] = _unusable(source, "has a character that no HTTP header may carry")
+            level.problems[name] = _unusable(source, "contains a character that is not allowed in an HTTP header")
     return level
 
 

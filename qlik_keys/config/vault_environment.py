@@ -252,7 +252,7 @@ def _read_secret(file: str, variable: str) -> Secret | ConfigurationError:
     except (OSError, ValueError, RuntimeError) as error:
         reason = type(error).__name__
         return ConfigurationError(
-            f"{variable} names a file that cannot be read ({reason}).", hint="Check that this process may read it."
+            f"{variable} names a file that cannot be read ({reason}).", hint="Check that this process can read it."
         )
     if not text:
         return ConfigurationError(

@@ -21,7 +21,7 @@ def name_problem(name: str, *, longest: int | None = None) -> str:
 
     Example:
         >>> name_problem("night\tly", longest=512)
-        'has a tab (U+0009) as its character 6, which cannot be shown'
+        'has a tab (U+0009) as its character 6, which cannot be displayed'
     """
     start = len(name) - len(name.lstrip())
     trimmed = name.strip()
@@ -29,7 +29,7 @@ def name_problem(name: str, *, longest: int | None = None) -> str:
         return "is empty"
     for place, letter in enumerate(trimmed, start + 1):
         if not letter.isprintable() and not _joins(trimmed, place - start - 1):
-            return f"has {_described(letter)} as its character {place}, which cannot be shown"
+            return f"has {_described(letter)} as its character {place}, which cannot be displayed"
     if longest is not None and len(trimmed) > longest:
         return f"has {len(trimmed)} characters; {longest} are the most"
     return ""

@@ -50,8 +50,8 @@ def require_https(url: str, *, what: str) -> None:
     scheme, host, _ = origin
     if scheme == "http" and not is_loopback(host):
         raise ConfigurationError(
-            f"The {what} is plain http to {host}: keys and tokens would travel in the clear.",
-            hint="Use https; plain http is for this machine alone.",
+            f"The {what} is plain http to {host}: keys and tokens would be sent unencrypted.",
+            hint="Use https; plain http is allowed only for this machine.",
         )
 
 

@@ -38,7 +38,7 @@ class Secret:
         del value
         usable = bool(text) and (any_text or (text.isascii() and text.isprintable() and " " not in text))
         if not usable:
-            reason = "is empty" if not text else "has a character that no HTTP header may carry"
+            reason = "is empty" if not text else "contains a character that is not allowed in an HTTP header"
             del text
             raise ConfigurationError(
                 f"The {what} {reason}.", hint="Copy it again, complete and without other characters."
@@ -59,7 +59,7 @@ class Secret:
         return hash((Secret, self.__value))
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError(f"a {self.what} is neither pickled nor copied; use reveal() where it is needed")
+        raise TypeError(f"a {self.what} cannot be pickled or copied; use reveal() where the value is needed")
 
     def __getstate__(self) -> NoReturn:
         self.__reduce_ex__(None)  # the inherited one returns the text

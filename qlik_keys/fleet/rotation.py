@@ -83,7 +83,7 @@ def rotate_due(
     if workers < 1:
         raise ValueError(f"workers must be 1 or more, not {workers}")
     if before is not None and before.tzinfo is None:
-        raise ValueError("`before` must know its time zone")
+        raise ValueError("`before` must have a time zone")
     rotation_options.refuse_overlap(overlap)
     cancel = cancel or threading.Event()
     work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
@@ -104,7 +104,7 @@ def rotate_due(
         results = [done for done in pool.map(treat, wanted) if done is not None]
     if cancel.is_set():
         raise Interrupted(
-            f"Cancelled: {len(results)} of {len(wanted)} clients were looked at.", hint="Ask again: it goes on."
+            f"Cancelled: {len(results)} of {len(wanted)} clients were processed.", hint="Run it again to continue."
         )
     if any(item.error is not None for item in results):
         ours = [item for item in results if item.outcome != "foreign"]

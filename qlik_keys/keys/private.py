@@ -193,7 +193,7 @@ class PrivateKey:
         return f"<PrivateKey kid={self.kid} alg={self.alg}>"
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a PrivateKey is neither pickled nor copied; keep it in the key store, or use reveal()")
+        raise TypeError("a PrivateKey cannot be pickled or copied; keep it in the key store, or use reveal()")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PrivateKey) and self.public == other.public
@@ -241,7 +241,7 @@ class LocalSigner:
         return f"<LocalSigner kid={self.kid} alg={self.alg}>"
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a signer holds a private key: it is neither pickled nor copied")
+        raise TypeError("a signer holds a private key: it cannot be pickled or copied")
 
 
 def wrong_key(key: object) -> TypeError | None:

@@ -35,11 +35,11 @@ def check_sides(tenant: object, store: object, *, may_lack_store: bool = False) 
     """
     for side, name, wanted, needed in (
         (tenant, "tenant", "a QlikTenant", "oauth_clients"),
-        (store, "store", "a KeyStore, for instance a VaultKeyStore", "client_ids"),
+        (store, "store", "a KeyStore, for example a VaultKeyStore", "client_ids"),
     ):
         if not hasattr(side, needed) and not (may_lack_store and side is store is None):
             kind = type(side).__name__
-            raise TypeError(f"{name} must be {wanted}, not {kind}: the tenant comes first, then the store")
+            raise TypeError(f"{name} must be {wanted}, not {kind}: pass the tenant first, then the store")
 
 
 def client_id_of(tenant: QlikTenant, store: KeyStore, client: str) -> str:
@@ -99,7 +99,7 @@ def client_id_named(tenant: QlikTenant, store: KeyStore, name: str) -> str:
     if not in_store:
         raise TenantNotFound(
             f"Neither the tenant nor the store has a client named {name!r}.",
-            hint="Check the name, letter by letter, and the tenant; `qlik-keys clients` shows who is there.",
+            hint="Check the exact name and the tenant; `qlik-keys clients` lists the clients.",
         )
     client_id = only(in_store, name)
     try:
@@ -110,7 +110,7 @@ def client_id_named(tenant: QlikTenant, store: KeyStore, name: str) -> str:
         return client_id
     raise ConfigurationError(
         f"The client that had the name {name!r} is named {now!r} on the tenant now.",
-        hint=f"Give its id, if it is the one that is meant: {client_id}.",
+        hint=f"If you mean this client, give its id: {client_id}.",
     )
 
 
@@ -142,9 +142,9 @@ def client_id_in_store(store: KeyStore, tenant_host: str, client: str) -> str:
     if found:
         return only(found, client)
     raise StoreNotFound(
-        f"No client with the name {client!r} on {tenant_host} has a key in the Vault.",
-        hint="Check the name, letter by letter, and the tenant; or give the client's id, which `qlik-keys clients` "
-        "shows. If its name entry is missing in the Vault, `qlik-keys resume` writes it.",
+        f"No client with the name {client!r} on {tenant_host} has a key in Vault.",
+        hint="Check the exact name and the tenant, or give the client's id (see `qlik-keys clients`). If its name "
+        "entry is missing in Vault, `qlik-keys resume` writes it.",
     )
 
 
@@ -157,7 +157,7 @@ def only(client_ids: Sequence[str], name: str) -> str:
     if len(client_ids) > 1:
         raise ConfigurationError(
             f"{len(client_ids)} clients have the name {name!r}.",
-            hint=f"Give the id of one: {', '.join(sorted(client_ids))}.",
+            hint=f"Give the id of one of them: {', '.join(sorted(client_ids))}.",
         )
     return client_ids[0]
 
@@ -172,9 +172,9 @@ def checked(client: object) -> str:
         client = ""
     if not isinstance(client, str):
         raise ConfigurationError(
-            f"A client is named by a text, not by a value of type {type(client).__name__}.",
-            hint="Give its id or its name; what `provision` returns has the id as `client_id`.",
+            f"A client is identified by a string, not by a value of type {type(client).__name__}.",
+            hint="Give its id or its name; the result of `provision` has the id as `client_id`.",
         )
     if not client.strip():
-        raise ConfigurationError("No client is named.", hint="Give its id or its name.")
+        raise ConfigurationError("No client is given.", hint="Give its id or its name.")
     return client.strip() if CLIENT_ID.fullmatch(client.strip()) else client

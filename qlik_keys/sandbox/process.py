@@ -206,7 +206,7 @@ class Sandbox:
 
     def __repr__(self) -> str:
         state = "running" if self.running else "stopped"
-        return f"<Sandbox, {state}: practice tenant {self.tenant_url}, OpenBao {self.vault_url}; nothing here is real>"
+        return f"<Sandbox, {state}: practice tenant {self.tenant_url}, OpenBao {self.vault_url}; no real tenant>"
 
     def _set_disabled(self, kind: str, one_id: str, *, disabled: bool) -> None:
         self._control("POST", f"{kind}/{quote(one_id, safe='')}/{'disable' if disabled else 'enable'}")
@@ -235,14 +235,14 @@ class Sandbox:
         if status == 0:
             raise TenantUnreachable(
                 "The sandbox does not answer.",
-                hint="Start another one; this one has ended." if not self.running else "",
+                hint="Start another one; this one has stopped." if not self.running else "",
                 method=method,
                 path=path,
             )
         if status >= http.HTTPStatus.BAD_REQUEST:
             problem = json.loads(content)["errors"][0]
             raise TenantRejected(
-                f"The sandbox refuses this: {problem.get('detail') or problem['title']}",
+                f"The sandbox refuses the request: {problem.get('detail') or problem['title']}",
                 status=status,
                 method=method,
                 path=path,
@@ -304,7 +304,7 @@ def start(*, settings: Mapping[str, object] | None = None, tls: bool = False, ti
     _end(process)
     if "problem" in ready:
         raise ConfigurationError(ready["problem"], hint=ready["hint"])
-    raise TenantUnreachable("The sandbox did not start.", hint="Try once more.", retryable=True)
+    raise TenantUnreachable("The sandbox did not start.", hint="Try again.", retryable=True)
 
 
 def _set_variables(values: Mapping[str, str | None]) -> None:

@@ -93,7 +93,7 @@ def _build(
     try:
         turned = SandboxSettings().turned(settings)
     except ValueError as error:
-        raise ConfigurationError(f"The sandbox's settings are not right: {error}.") from error
+        raise ConfigurationError(f"The sandbox's settings are invalid: {error}.") from error
     # With the protocol named asyncio switches Nagle's algorithm off; else an answer waits 40 ms for its second half.
     listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind((_HOST, 0))

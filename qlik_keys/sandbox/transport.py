@@ -37,7 +37,7 @@ class SandboxTransport(httpx.BaseTransport):
 
         Raises:
             httpx.ConnectError: the request goes to another origin than the tenant's.
-            httpx.RemoteProtocolError: a setting makes the tenant cut the connection.
+            httpx.RemoteProtocolError: a setting makes the tenant closed the connection.
         """
         url = request.url
         if (url.scheme, url.host, url.port) != (self._origin.scheme, self._origin.host, self._origin.port):

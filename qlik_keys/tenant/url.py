@@ -26,16 +26,16 @@ _QLIK_DOMAINS = (".qlikcloud.com", ".qlikcloudgov.com")
 _REGION = re.compile(r"[a-z]{2}")
 _SERVICES = ("console", "login", "account")
 _OTHER_HOSTS = {
-    "console.qlikcloud.com": "the console of an organization, whose OAuth clients are not a tenant's",
-    "console.qlikcloudgov.com": "the console of an organization, whose OAuth clients are not a tenant's",
-    "login.qlikcloud.com": "where people log in to Qlik Cloud",
-    "account.qlikcloud.com": "where people log in to Qlik Cloud",
-    "status.qlikcloud.com": "the page that tells how Qlik Cloud is",
+    "console.qlikcloud.com": "the console of an organization, whose OAuth clients do not belong to a tenant",
+    "console.qlikcloudgov.com": "the console of an organization, whose OAuth clients do not belong to a tenant",
+    "login.qlikcloud.com": "where users log in to Qlik Cloud",
+    "account.qlikcloud.com": "where users log in to Qlik Cloud",
+    "status.qlikcloud.com": "the status page of Qlik Cloud",
     "qlik.dev": "Qlik's site for developers",
     "qlik.com": "Qlik's own site",
-    "account.qlik.com": "where people log in to Qlik, by a Qlik account",
-    "login.qlik.com": "where people log in to Qlik, by a Qlik account",
-    "qlikid.qlik.com": "where people log in to Qlik, by a Qlik account",
+    "account.qlik.com": "where users log in with a Qlik account",
+    "login.qlik.com": "where users log in with a Qlik account",
+    "qlikid.qlik.com": "where users log in with a Qlik account",
     "account.myqlik.qlik.com": "My Qlik, the portal for a Qlik account",
     "myqlik.qlik.com": "My Qlik, the portal for a Qlik account",
 }
@@ -59,7 +59,7 @@ def normalise_tenant_url(text: str) -> tuple[str, tuple[str, ...]]:
 
     Example:
         >>> normalise_tenant_url("Acme.eu.qlikcloud.com/console/oauth")
-        ('https://acme.eu.qlikcloud.com', ('added https://', 'wrote the host in lower case', 'left out the path'))
+        ('https://acme.eu.qlikcloud.com', ('added https://', 'wrote the host in lower case', 'removed the path'))
     """
     checked = checked_tenant_url(text)
     del text  # it may hold a password, and a verbose traceback prints what is in this frame
@@ -82,11 +82,11 @@ def checked_tenant_url(text: str) -> tuple[str, tuple[str, ...]] | Configuration
 
 def _normalised(text: str) -> tuple[str, tuple[str, ...]]:
     trimmed = text.strip().strip("\"'<>").strip()
-    notices = ["left out what stood around it"] if trimmed != text else []
+    notices = ["removed the text around it"] if trimmed != text else []
     if not trimmed:
         raise ConfigurationError("The tenant URL is empty.", hint=_EXAMPLE)
     if not trimmed.isprintable() or any(character.isspace() for character in trimmed):
-        raise ConfigurationError("The tenant URL has a blank or a control character in it.", hint=_EXAMPLE)
+        raise ConfigurationError("The tenant URL contains a space or a control character.", hint=_EXAMPLE)
     scheme = _SCHEME.match(trimmed)
     if scheme is None:
         trimmed = "https://" + trimmed.lstrip("/")
@@ -97,18 +97,18 @@ def _normalised(text: str) -> tuple[str, tuple[str, ...]]:
         notices.append("wrote the host in lower case")
     if parts.scheme == "http" and not is_loopback(host):
         raise ConfigurationError(
-            f"The tenant URL is plain http to {host}: keys and tokens would travel in the clear.",
-            hint="Write https://; plain http is for the sandbox on this machine.",
+            f"The tenant URL is plain http to {host}: keys and tokens would be sent unencrypted.",
+            hint="Write https://; plain http is allowed only for the sandbox on this machine.",
         )
     if port is not None and port == _DEFAULT_PORTS[parts.scheme]:
-        notices.append(f"left out the port {port}, which is the default")
+        notices.append(f"removed the port {port}, which is the default")
         port = None
     if parts.path not in ("", "/"):
-        notices.append("left out the path")
+        notices.append("removed the path")
     elif parts.path:
-        notices.append("left out the slash at the end")
+        notices.append("removed the slash at the end")
     if parts.query or parts.fragment:
-        notices.append("left out what stood behind ? or #")
+        notices.append("removed the part after ? or #")
     other = _other_server(host)
     if other:
         raise ConfigurationError(f"{host} is no tenant: it is {other}.", hint=_EXAMPLE)
@@ -213,11 +213,11 @@ def _other_server(host: str) -> str:
         if _REGION.fullmatch(labels[-1]) and len(labels) == 1:
             return f"the region {name}, where tenants are: put your tenant's name before it"
         if len(labels) == 1:
-            return "a host without a region, and a tenant's host has one"
+            return "a host without a region; a tenant's host has one"
         if labels[0] in _SERVICES:
             return f"a service of Qlik's ({labels[0]}) that all tenants share"
     if host.endswith((".qlik.com", ".qlik.dev")):
-        return "a site of Qlik's, where people log in or read"
+        return "a web site of Qlik, not a tenant"
     return ""
 
 
@@ -233,12 +233,12 @@ def _split(text: str) -> tuple[SplitResult, int | None]:
         if "@" in parts.netloc:
             raise ConfigurationError(
                 "The tenant URL has a user name or a password in it.",
-                hint="Leave it out: the credential is given apart, and a URL ends up in logs.",
+                hint="Remove it: the credential is given separately, and URLs are saved in logs.",
             )
         if not parts.hostname:
             raise ConfigurationError("The tenant URL has no host.", hint=_EXAMPLE)
         return parts, port
-    raise ConfigurationError("The tenant URL has a host or a port that is none.", hint=_EXAMPLE)
+    raise ConfigurationError("The tenant URL has an invalid host or port.", hint=_EXAMPLE)
 
 
 def _checked_host(parts: SplitResult) -> str:
@@ -257,7 +257,7 @@ def _checked_host(parts: SplitResult) -> str:
         # Not quoted, here and below: somebody may have put a key in the place of the URL.
         raise ConfigurationError("The tenant URL's host is not a host name.", hint=_EXAMPLE)
     if len(labels) == 1 and not is_loopback(host):
-        raise ConfigurationError("The tenant URL's host is not the whole host name of a tenant.", hint=_EXAMPLE)
+        raise ConfigurationError("The tenant URL's host is not the full host name of a tenant.", hint=_EXAMPLE)
     if labels[-1].isdigit():
         raise ConfigurationError("The tenant URL's host is neither a host name nor an address.", hint=_EXAMPLE)
     return host

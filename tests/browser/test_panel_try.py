@@ -168,7 +168,7 @@ def test_a_call_that_fails_is_told_next_to_its_form(page, trying):
     expect(panel.get_by_text("Type a path.")).to_be_visible()
     view = panel.locator(".qk-answer-view")
     expect(call(panel, "v1/x", method="POST", body="{a")).to_contain_text("✗ not sent")
-    expect(view).to_contain_text("The body is no JSON (line 1, column 2)")
+    expect(view).to_contain_text("The body is not JSON (line 1, column 2)")
     expect(button(view, "What is wrong?")).to_have_count(0)
     expect(panel.get_by_role("alert")).to_have_count(0)
     panel.get_by_label("Body (JSON)").fill("")

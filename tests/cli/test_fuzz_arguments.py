@@ -109,5 +109,5 @@ def test_any_body(text, tmp_path_factory):
 
 
 def test_a_body_that_nests_without_end():
-    with pytest.raises(ConfigurationError, match="no JSON"):
+    with pytest.raises(ConfigurationError, match="not JSON"):
         document_of("[" * 100_000, None)

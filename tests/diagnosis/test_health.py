@@ -317,8 +317,8 @@ def test_the_last_uses_of_a_vault_token_are_left_and_what_was_not_looked_at_is_s
     assert left >= min(uses - 1, 5)  # what a login needs, or all but the look that told of it
     assert found(diagnosis) == ["vault-token"]
     token = check_of(diagnosis, "vault-token")
-    assert f"good for {left} more request" in token.why
-    assert "without a limit of uses" in token.advice
+    assert f"used for {left} more request" in token.why
+    assert "without a limit on its number of uses" in token.advice
     unseen = unchecked(diagnosis)
     assert ("store-record" in unseen) == (uses <= 6)
     if unseen:

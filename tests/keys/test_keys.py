@@ -166,7 +166,7 @@ def test_private_jwk_refusals(client_keys):
         "padding": ({**rsa_jwk, "n": rsa_jwk["n"] + "="}, "base64url"),
         "numbers that do not fit": ({**rsa_jwk, "d": rsa_jwk["n"]}, "numbers"),
         "another algorithm": ({**rsa_jwk, "alg": "PS256"}, "`alg`"),
-        "no JSON": ("{", "not a JSON"),
+        "not JSON": ("{", "not a JSON"),
         "a list": ("[]", "not a JSON object"),
         "no kty": ({}, "kty"),
     }

@@ -147,7 +147,7 @@ def test_in_a_media_type(form):
     with tenant_that(lambda _: Reply(200, b"<html>", {"content-type": kind})) as tenant:
         answer = tenant.raw("get", "v1/users/me")
         shown, error = told(answer.json, tenant)
-    assert "no JSON" in error.message
+    assert "not JSON" in error.message
     assert shows_no(API_KEY, shown, repr(answer))
 
 

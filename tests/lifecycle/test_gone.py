@@ -110,7 +110,7 @@ def test_destroyed_with_nothing_whole_is_lost_and_adopt_gives_a_new_key(world, r
     with pytest.raises(StoreDestroyed) as caught:
         record.read()
     assert assert_commands_parse(caught.value.hint) == 1
-    assert "not ours" not in caught.value.message
+    assert "not managed by" not in caught.value.message
     with pytest.raises(StoreDestroyed):
         qk.revoke(world.tenant, world.store, made.client_id)
     with pytest.raises(StoreDestroyed):

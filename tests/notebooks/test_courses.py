@@ -175,7 +175,7 @@ IN_ORDER = [
     (
         "try:\n    qk.rotate(tenant, store, etl_id, overlap=1)\nexcept TypeError as error:\n    print(error)",
         4,
-        "overlap must be a timedelta, for instance timedelta(hours=24), not int\n○ Not yet. etl still has its one key.",
+        "overlap must be a timedelta, for example timedelta(hours=24), not int\n○ Not yet. etl still has its one key.",
     ),
     ("qk.rotate(tenant, store, etl_id, overlap=timedelta(0));", 4, "the overlap was zero, so the old key went at once"),
     ("qk.rotate(tenant, store, etl_id);", 4, "The overlap is 24 hours, and shall be one. Take the old key away"),

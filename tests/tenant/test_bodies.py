@@ -13,12 +13,12 @@ from qlik_keys.tenant.resources.deleting import deleted_client_id
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{'a': 1}", "The body is no JSON (line 1, column 2)."),
-        ("[NaN]", "The body is no JSON: NaN is no number there."),
-        ('{"a": -Infinity}', "The body is no JSON: -Infinity is no number there."),
-        ("1e400", "The body is no JSON: a number in it is too large."),
-        ("[" * 100_000, "The body is no JSON."),
-        ("1" * 5000, "The body is no JSON."),
+        ("{'a': 1}", "The body is not JSON (line 1, column 2)."),
+        ("[NaN]", "The body is not JSON: NaN is no number there."),
+        ('{"a": -Infinity}', "The body is not JSON: -Infinity is no number there."),
+        ("1e400", "The body is not JSON: a number in it is too large."),
+        ("[" * 100_000, "The body is not JSON."),
+        ("1" * 5000, "The body is not JSON."),
     ],
 )
 def test_what_is_no_json_is_told_with_its_reason(text, words):

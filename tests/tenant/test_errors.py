@@ -80,7 +80,7 @@ def test_what_is_known_of_the_effect(kind, outcome):
     [
         (ssl.SSLCertVerificationError(1, SECRET), "its certificate is refused", False),
         (ssl.SSLError(1, SECRET), "TLS failed", True),
-        (socket.gaierror(-2, SECRET), "no such host name", True),
+        (socket.gaierror(-2, SECRET), "the host name does not exist", True),
         (ConnectionRefusedError(111, SECRET), "connection refused", True),
     ],
 )
@@ -188,7 +188,7 @@ def test_retry_after_may_be_a_moment_by_the_servers_clock(value, date, seconds):
 
 
 @pytest.mark.parametrize(
-    ("status", "words"), [(407, "A proxy in between wants a login"), (511, "The network in between")]
+    ("status", "words"), [(407, "A proxy, not the tenant, requires a login"), (511, "The network requires a login")]
 )
 def test_who_stands_in_between_and_wants_a_login_is_not_taken_for_the_tenant(status, words):
     error = status_error(status, Problem(), host="acme", method="GET", path="/p", retry_after=None, hints={})
@@ -201,11 +201,11 @@ def test_who_stands_in_between_and_wants_a_login_is_not_taken_for_the_tenant(sta
         (Problem(code="HTTP-403", title="Forbidden", detail="Missing permission apps:read."), "apps:read"),
         (Problem(code="insufficient_scope", detail="spaces.shared:read or user_default"), "spaces.shared:read (or"),
         (Problem(detail="needs a scope: user_default, admin.users:read, users, users:read"), "users:read (or"),
-        (Problem(title="Insufficient scopes"), "the scope that the tenant means"),
+        (Problem(title="Insufficient scopes"), "the scope that the tenant requires"),
         (Problem(title="Not permitted", detail="the users may not do this"), ""),
     ],
 )
 def test_a_403_that_names_a_scope_says_what_to_do_about_it(problem, wanted):
     error = status_error(403, problem, host="acme", method="GET", path="/p", retry_after=None, hints={})
-    assert ("The token lacks a scope: let the client have " + wanted in error.hint) is bool(wanted)
+    assert ("The token lacks a scope: give the client " + wanted in error.hint) is bool(wanted)
     assert ("Tenant Admin" in error.hint) is not bool(wanted)

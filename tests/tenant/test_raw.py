@@ -69,7 +69,7 @@ def test_any_text_is_a_path_of_this_tenant_or_our_own_error(text):
 def test_an_answer_that_is_no_json_says_so():
     assert RawAnswer(status=204, content=b"").json() is None
     assert RawAnswer(status=200, content=b"[1]").json() == [1]
-    with pytest.raises(Exception, match="no JSON") as caught:
+    with pytest.raises(Exception, match="not JSON") as caught:
         RawAnswer(status=200, content=b"<html>secret</html>", content_type="text/html").json()
     assert "secret" not in str(caught.value)
 
@@ -84,7 +84,7 @@ def test_all_values_of_a_name_are_sent_also_on_the_next_page(tenant_on):
 @pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding", "HOST", "Connection"])
 def test_headers_that_the_connection_makes_are_refused(name, tenant_on):
     tenant, wire = tenant_on(httpx.Response(200))
-    with pytest.raises(ConfigurationError, match="the connection makes it itself"):
+    with pytest.raises(ConfigurationError, match="the connection sets it itself"):
         tenant.raw("post", "v1/items", body={}, headers={name: "5"})
     assert wire.sent == []
 
@@ -105,7 +105,7 @@ def test_a_null_is_a_body_and_none_is_not(tenant_on):
     assert [exchange.request_body for exchange in seen] == [None, None, 0]
 
 
-@pytest.mark.parametrize(("method", "told"), [("get", "ask again later"), ("post", "look first")])
+@pytest.mark.parametrize(("method", "told"), [("get", "Try again later"), ("post", "check before you try again")])
 def test_a_fault_of_the_tenant_says_of_a_change_that_nobody_knows_what_became_of_it(method, told, tenant_on):
     tenant, _ = tenant_on(qlik_error(503), retry=RetryPolicy(attempts=1))
     with pytest.raises(TenantUnavailable) as caught:

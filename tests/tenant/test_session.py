@@ -210,7 +210,7 @@ def test_a_404_of_another_kind_of_server_advises_to_check_the_address(tenant_on,
     tenant, _ = tenant_on(reply)
     with pytest.raises(errors.TenantNotFound) as caught:
         tenant.oauth_clients.list()
-    assert ("not a Vault's" in caught.value.hint) is not is_of_qlik
+    assert ("not that of a Vault" in caught.value.hint) is not is_of_qlik
 
 
 @pytest.mark.parametrize("status", [301, 302, 304, 307, 308])
@@ -317,13 +317,13 @@ KEY = "Kp2mV9qLx7Rt4bWc8NzYh3Jd6FgS1uEa-Qo5"
     ("reply", "words"),
     [
         (httpx.Response(302, headers={"location": "https://elsewhere.example/"}), "another origin"),
-        (httpx.Response(302, headers={"location": "?again"}), "round and round"),
+        (httpx.Response(302, headers={"location": "?again"}), "in a loop"),
         (httpx.Response(200, json={"data": []}), None),
-        (httpx.Response(200, json={"data": 1}), "no list"),
+        (httpx.Response(200, json={"data": 1}), "not a list"),
         (httpx.Response(200, json={"data": [], "links": {"next": {"href": "/other"}}}), "another address"),
-        (httpx.Response(200, json={"data": [], "links": {"next": {"href": "?"}}}), "in a circle"),
+        (httpx.Response(200, json={"data": [], "links": {"next": {"href": "?"}}}), "repeats itself"),
         (httpx.Response(404), "404"),
-        (httpx.ConnectTimeout("x"), "in time"),
+        (httpx.ConnectTimeout("x"), "before the time-out"),
     ],
 )
 def test_a_path_of_the_users_own_is_sent_as_it_is_and_shown_without_the_key(reply, words, tenant_on):

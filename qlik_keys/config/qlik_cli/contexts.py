@@ -360,7 +360,7 @@ def _secret(text: str, what: str, problems: list[str]) -> Secret | None:
     try:
         return Secret(text, what=what)
     except ConfigurationError:
-        problems.append(f"its {what} has a character that no HTTP header may carry")
+        problems.append(f"its {what} contains a character that is not allowed in an HTTP header")
         return None
 
 

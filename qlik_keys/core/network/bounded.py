@@ -86,7 +86,7 @@ class Deadline:
             return timeout
         left: float = end - self._monotonic()
         if left <= 0:
-            raise DeadlinePassed("the whole exchange took too long")
+            raise DeadlinePassed("the complete exchange took too long")
         return left if timeout is None else min(timeout, left)
 
 
@@ -100,13 +100,13 @@ def decoded(pieces: Iterable[bytes], encoding: str, *, limit: int = MAXIMUM_ANSW
 
     Raises:
         AnswerTooLong: there is more.
-        AnswerNotDecodable: another encoding, several of them, or a body that is not what its encoding says.
+        AnswerNotDecodable: another encoding, several of them, or a body that is not valid in its encoding.
     """
     name = encoding.strip().lower()
     if name in ("", "identity"):
         return _joined(pieces, limit)
     if name not in ("gzip", "x-gzip", "deflate"):
-        raise AnswerNotDecodable("an encoding that was not asked for, or several")
+        raise AnswerNotDecodable("an encoding that was not requested, or more than one")
     return _joined(_inflated(pieces, gzip=name != "deflate"), limit)
 
 
@@ -143,6 +143,6 @@ def _inflated(pieces: Iterable[bytes], *, gzip: bool) -> Iterator[bytes]:
             while decoder is not None and not decoder.eof and (out := decoder.decompress(b"", _PIECE)):
                 yield out
     except zlib.error:
-        raise AnswerNotDecodable("not what its encoding says") from None
+        raise AnswerNotDecodable("not valid in its encoding") from None
     if started and decoder is not None and not decoder.eof:
-        raise AnswerNotDecodable("it ends in the middle")
+        raise AnswerNotDecodable("it is incomplete")

@@ -149,13 +149,13 @@ def _read(value: str, source: str, library: str) -> Proxy | ConfigurationError:
     if scheme not in _PORTS:
         known = scheme if scheme in _OTHERS else ""  # anything else may be a part of a password
         return ConfigurationError(
-            f"{source} names a proxy of a kind that is not known{f' ({known})' if known else ''}.",
-            hint="Name an HTTP proxy: http://host:port. To call without it, list the host in NO_PROXY.",
+            f"{source} names a proxy of an unknown type{f' ({known})' if known else ''}.",
+            hint="Use an HTTP proxy: http://host:port. To connect without a proxy, list the host in NO_PROXY.",
         )
     if scheme.startswith("socks") and find_spec(_SOCKS[library]) is None:
         return ConfigurationError(
-            f"{source} names a SOCKS proxy, and the package for that is not installed.",
-            hint=f"Install it with: pip install '{library}[socks]'. Or name an HTTP proxy: http://host:port.",
+            f"{source} names a SOCKS proxy, but the package for SOCKS is not installed.",
+            hint=f"Install it with: pip install '{library}[socks]'. Or use an HTTP proxy: http://host:port.",
         )
     login, at, address = rest.rpartition("@")
     address = re.split(r"[/?#]", address, maxsplit=1)[0]
@@ -172,7 +172,7 @@ def _read(value: str, source: str, library: str) -> Proxy | ConfigurationError:
         held = Secret(unquote(password), what="proxy password", any_text=True) if password else None
         unquote(user).encode("utf-8")
     except (ConfigurationError, ValueError):
-        return ConfigurationError(f"{source} has a login that cannot be sent.", hint=PROXY_FORM)
+        return ConfigurationError(f"{source} has a user name or password that cannot be sent.", hint=PROXY_FORM)
     return Proxy(
         scheme=scheme,
         host=host,
@@ -266,10 +266,17 @@ def refused(proxy: Proxy, status: int, host: str) -> tuple[str, str, bool]:
         return f"{words} ({status})", f"Write user and password into {proxy.source}. {PROXY_FORM}", False
     if status >= _FAILED:
         words = f"does not reach {host} ({status})"
-        return words, f"Check the host's name; else ask the proxy's operator. {_bypass(host)}", True
+        return words, f"Check the host name, or ask the operator of the proxy. {_bypass(host)}", True
     words = f"does not let calls through to {host} ({status})"
     if status in _NO_PROXY_AT_ALL:
-        return words, f"Check that {proxy.source} names a proxy: what listens there may be none. {_bypass(host)}", False
+        return (
+            words,
+            (
+                f"Check that {proxy.source} is the address of a proxy: another kind of server may listen "
+                f"there. {_bypass(host)}"
+            ),
+            False,
+        )
     return words, f"Ask the proxy's operator to allow that host. {_bypass(host)}", False
 
 
@@ -280,22 +287,22 @@ def unreachable(proxy: Proxy, words: str) -> tuple[str, str]:
         proxy: the proxy.
         words: how it failed: "refuses connections".
     """
-    return words, f"Check {proxy.source}, which names it; hosts that are called without it stand in NO_PROXY."
+    return words, f"Check {proxy.source}, which sets the proxy; NO_PROXY lists the hosts to call without it."
 
 
 def proxy_words(error: BaseException) -> str:
     """Say how a connection to a proxy failed, by the classes of its causes alone."""
     for cause in causes(error):
         if isinstance(cause, socket.gaierror):
-            return "has a host name that nobody knows"
+            return "has an unknown host name"
         if isinstance(cause, ConnectionRefusedError):
             return "refuses connections"
         if isinstance(cause, TimeoutError):
             return "does not answer in time"
         if isinstance(cause, ConnectionError):
-            return "cut the connection"
+            return "closed the connection"
     return "did not make a connection"
 
 
 def _bypass(host: str) -> str:
-    return f"If {host} is called without a proxy, list it in NO_PROXY."
+    return f"If {host} must be called without a proxy, list it in NO_PROXY."

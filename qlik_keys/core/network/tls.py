@@ -176,7 +176,7 @@ def _trust_text(context: ssl.SSLContext, pem: str, source: str) -> Configuration
     try:
         context.load_verify_locations(cadata=pem)
     except (ssl.SSLError, ValueError):
-        return ConfigurationError(f"{source} has no certificate in PEM in it.", hint=_AUTHORITY)
+        return ConfigurationError(f"{source} contains no certificate in PEM.", hint=_AUTHORITY)
     return None
 
 
@@ -229,7 +229,7 @@ def _own_certificate(context: ssl.SSLContext, settings: TlsSettings) -> Configur
         if key is None:
             return None
         return ConfigurationError(
-            f"{key.source} is set, and no certificate next to it.", hint="A client certificate needs both."
+            f"{key.source} is set, but no certificate.", hint="A client certificate needs both a certificate and a key."
         )
     asked: list[bool] = []
 
@@ -253,20 +253,20 @@ def _own_certificate(context: ssl.SSLContext, settings: TlsSettings) -> Configur
     if asked:
         return ConfigurationError(
             f"The private key that {(key or certificate).source} names is encrypted.",
-            hint="Name one that is not, in a file that only you may read: openssl pkey -in KEY -out PLAIN.",
+            hint="Use a key that is not encrypted, in a file that only you can read: openssl pkey -in KEY -out PLAIN.",
         )
     if mismatch:
-        return ConfigurationError(f"{names} do not belong together: the key is not the certificate's.", hint=_OWN)
+        return ConfigurationError(f"{names} do not match: the key does not belong to the certificate.", hint=_OWN)
     hold = "holds" if key is None else "hold"
     return ConfigurationError(f"{names} {hold} no certificate with its private key in PEM.", hint=_OWN)
 
 
-_AUTHORITY = "It is the certificate of the authority that signed the server's, in PEM."
-_OWN = "They are the client certificate and its private key, in PEM; one file may hold both."
+_AUTHORITY = "It must name the certificate of the authority that signed the server's certificate, in PEM."
+_OWN = "They must name the client certificate and its private key, in PEM; one file may contain both."
 
 
 def _unusable(source: str, what: str, *, hint: str = _AUTHORITY) -> ConfigurationError:
-    return ConfigurationError(f"{source} names {what}.", hint=f"{hint} Correct {source}, or unset it.")
+    return ConfigurationError(f"{source} names {what}.", hint=f"{hint} Correct or unset {source}.")
 
 
 def _expanded(path: str) -> Path:
@@ -305,7 +305,7 @@ class TlsTrouble:
     """What a failure of TLS means.
 
     Attributes:
-        words: what is wrong, for a bracket behind "could not be connected to".
+        words: what is wrong, for a bracket behind "did not accept a connection".
         hint: what to do; "{trust}" stands for the setting that names the authority.
         never_sent: whether it is sure that the server did not read a request.
         with_proxy: whether it is the proxy's TLS, not the server's.
@@ -319,17 +319,17 @@ class TlsTrouble:
     retryable: bool = False
 
 
-_TRUST = "Point {trust} to the certificate of the authority that signed it"
+_TRUST = "Set {trust} to the certificate of the authority that signed it"
 _UNKNOWN_AUTHORITY = (
     "its certificate is signed by an authority that this machine does not trust",
-    _TRUST + "; behind a proxy that re-signs traffic that is the proxy's own.",
+    _TRUST + "; behind a proxy that re-signs traffic, this is the proxy's own authority.",
 )
 # A server that leaves out its intermediate certificate looks the same from here as one of an unknown authority.
 _NO_ISSUER = (
     _UNKNOWN_AUTHORITY[0],
     (
-        f"{_UNKNOWN_AUTHORITY[1]} If that is trusted already, the server leaves out its intermediate certificate, and "
-        "its operator must add it."
+        f"{_UNKNOWN_AUTHORITY[1]} If that authority is trusted already, the server does not send its intermediate "
+        "certificate, and its operator must add it."
     ),
 )
 # By OpenSSL's X509_V_ERR_*, which are part of its stable interface.
@@ -341,11 +341,11 @@ _CERTIFICATES: dict[int, tuple[str, str]] = {
     ),
     10: (
         "its certificate has expired",
-        "The server's operator must renew it (check this machine's clock, too): no setting of yours helps.",
+        "The server's operator must renew it. Check this machine's clock too.",
     ),
     18: (
         "its certificate is self-signed",
-        "Make sure that it is the right server; then point {trust} to that certificate itself.",
+        "Make sure that it is the right server; then set {trust} to that certificate itself.",
     ),
     19: _UNKNOWN_AUTHORITY,
     20: _NO_ISSUER,
@@ -353,11 +353,11 @@ _CERTIFICATES: dict[int, tuple[str, str]] = {
     23: ("its certificate was revoked", "The server's operator must replace it."),
     62: (
         "its certificate is for another host name",
-        "Check the address: call the server by a name that is in its certificate.",
+        "Check the address: use a host name that the certificate contains.",
     ),
     64: (
         "its certificate is for another host name",
-        "Call the server by its name: the certificate does not have this IP address.",
+        "Use the server's host name: the certificate does not contain this IP address.",
     ),
     66: ("the key of its certificate is too weak", "The server's operator must replace the certificate."),
     67: ("the key of its authority is too weak", "The server's operator must replace the certificate."),
@@ -365,23 +365,23 @@ _CERTIFICATES: dict[int, tuple[str, str]] = {
 }
 # What a server says in an alert; OpenSSL has named them since SSLv3.
 _WANTS_ONE = (
-    "it wants a client certificate",
-    "Name one, and its private key, in {certificate}.",
+    "it requires a client certificate",
+    "Set one, with its private key, in {certificate}.",
 )
 _REFUSES_OURS = (
     "it does not accept the client certificate",
     "Ask its operator which authority signs client certificates there, and see {certificate}.",
 )
-_NO_TLS = ("it does not speak TLS", "Check scheme and port: what listens there may speak plain http.")
+_NO_TLS = ("it does not use TLS", "Check scheme and port: the server may use plain http there.")
 _NO_COMMON = (
-    "it and this machine know no common version or cipher of TLS",
-    "The server must speak TLS 1.2 or later; ask its operator.",
+    "it shares no TLS version or cipher with this machine",
+    "The server must support TLS 1.2 or later; ask its operator.",
 )
 _REASONS: dict[str, tuple[str, str]] = {
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": _WANTS_ONE,
     "SSLV3_ALERT_BAD_CERTIFICATE": _REFUSES_OURS,
     "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": _REFUSES_OURS,
-    "SSLV3_ALERT_CERTIFICATE_EXPIRED": ("it says that the client certificate has expired", _REFUSES_OURS[1]),
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": ("it reports that the client certificate has expired", _REFUSES_OURS[1]),
     "SSLV3_ALERT_CERTIFICATE_REVOKED": _REFUSES_OURS,
     "SSLV3_ALERT_CERTIFICATE_UNKNOWN": _REFUSES_OURS,
     "TLSV1_ALERT_UNKNOWN_CA": _REFUSES_OURS,
@@ -395,7 +395,7 @@ _REASONS: dict[str, tuple[str, str]] = {
     "NO_PROTOCOLS_AVAILABLE": _NO_COMMON,
     "SSLV3_ALERT_HANDSHAKE_FAILURE": (
         "it refuses the TLS handshake",
-        "It has no version or cipher of TLS in common with this machine, or wants a client certificate: {certificate}.",
+        "It shares no TLS version or cipher with this machine, or it requires a client certificate: {certificate}.",
     ),
     "TLSV1_UNRECOGNIZED_NAME": ("it does not know that host name", "Check the address."),
 }
@@ -422,7 +422,7 @@ def tls_trouble(error: BaseException, *, trust: str, certificate: str, has_certi
         told: tuple[str, str] | None
         if isinstance(cause, ssl.SSLCertVerificationError):
             code, said = getattr(cause, "verify_code", 0), str(getattr(cause, "verify_message", "")).rstrip(".")
-            plain = said if said and said.isprintable() else "no reason is told"
+            plain = said if said and said.isprintable() else "no reason is given"
             told = _CERTIFICATES.get(code) or (f"its certificate is refused: {plain}", _TRUST + ".")
         else:
             told = _REASONS.get(reason)
@@ -431,9 +431,9 @@ def tls_trouble(error: BaseException, *, trust: str, certificate: str, has_certi
         may_pass = told is None
         if told is None:
             told = (
-                ("it ended the connection in the middle of the TLS handshake", _NO_TLS[1])
+                ("it closed the connection during the TLS handshake", _NO_TLS[1])
                 if peer and (isinstance(cause, ConnectionError | ssl.SSLEOFError | ssl.SSLZeroReturnError))
-                else ("TLS failed", "Check the address, and whether a proxy stands in between.")
+                else ("TLS failed", "Check the address, and whether there is a proxy in between.")
             )
         words, hint = told
         never_sent = bool(peer) or isinstance(cause, ssl.SSLCertVerificationError) or reason in _ENDS_LATE

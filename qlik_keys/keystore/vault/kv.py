@@ -77,7 +77,7 @@ class KvKeys:
     def signer(self, key: StoredKey) -> Signer:
         """Return a signer over the key that was read; the load that reading it cost is not paid again."""
         if key.private is None:
-            raise ValueError(f"the key {key.kid} lacks its private half: it was not read from this store")
+            raise ValueError(f"the key {key.kid} has no private key: it was not read from this store")
         return key.private.signer()
 
     # --- pending clients ---
@@ -132,9 +132,9 @@ class KvKeys:
         path = self._pending_path(pending.tenant_host, document_name)
         if not documents.same_attempt(found.content, pending):
             raise StoreConflict(
-                f"Another attempt at the client {pending.name!r} is pending by now, so it is left alone.",
+                f"Another attempt to create the client {pending.name!r} is pending now, so it is not changed.",
                 path=self._folder.full_path(path),
-                hint="Let that one finish.",
+                hint="Wait until that attempt is finished.",
             )
         if look_after:
             self._delete(path)
@@ -244,9 +244,9 @@ class KvKeys:
             history = self._folder.history(path, now=utc_now(self._clock))
         if history is not None and any(number < record.version for number in history.kept):
             raise StoreProtocolError(
-                f"Old versions of {full_path} are still there after they were destroyed.",
+                f"Old versions of {full_path} still exist after they were destroyed.",
                 path=full_path,
-                hint="Ask again; if it stays so, have the Vault's operator look.",
+                hint="Try again; if the problem persists, ask the Vault's operator.",
                 outcome=Outcome.UNKNOWN,
             )
 
@@ -318,9 +318,9 @@ class KvKeys:
             found = newest
         full_path = self._folder.full_path(path)
         raise StoreProtocolError(
-            f"The record at {full_path} is written, but its metadata are not what was set.",
+            f"The record at {full_path} is written, but its metadata differ from what was set.",
             path=full_path,
-            hint="Read it again.",
+            hint="Read it again, then retry.",
             outcome=Outcome.APPLIED,
         )
 
@@ -369,7 +369,7 @@ class KvKeys:
         if self._folder.history(path, now=utc_now(self._clock)) is not None:
             full_path = self._folder.full_path(path)
             raise StoreProtocolError(
-                f"The document at {full_path} is still there after it was deleted.",
+                f"The document at {full_path} still exists after it was deleted.",
                 path=full_path,
                 hint="Ask again.",
                 outcome=Outcome.UNKNOWN,

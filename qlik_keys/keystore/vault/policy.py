@@ -68,11 +68,13 @@ def vault_policy(
         raise ConfigurationError(f"There is no custody {custody!r}.", hint=f"One of: {', '.join(ENGINES)}.")
     if client_id and (role != "consumer" or not tenant_host):
         raise ConfigurationError(
-            "A policy for one client is a consumer's, on one tenant.", hint="Give the role consumer and the tenant."
+            "Only a consumer's policy on one tenant can be limited to one client.",
+            hint="Give the role consumer and the tenant.",
         )
     if client_id and not client_name and custody != "kv":
         raise ConfigurationError(
-            "The client's keys in Transit are found by its name.", hint="Give the client's name too, or custody kv."
+            "The client's keys in Transit are found by its name.",
+            hint="Also give the client's name, or choose custody kv.",
         )
     kv, folder = check_folder(mount, what="mount"), check_folder(prefix, what="prefix")
     engine = check_folder(transit_mount, what="transit_mount")
@@ -86,7 +88,7 @@ def vault_policy(
     elif role == "consumer":
         its = f"{name}{pending_document_name(client_name)}." if client_id else name
         in_kv = [
-            _Rule("Read a client's secret: the key, or where Vault keeps it.", f"{kv}/data/{place}/{client}", _READ)
+            _Rule("Read a client's secret: the key, or its name in Transit.", f"{kv}/data/{place}/{client}", _READ)
         ]
         if client_name or not client_id:
             entry = f"{kv}/metadata/{place}/{NAMES_FOLDER}/{pending_document_name(client_name) if client_id else '+'}/"
@@ -97,10 +99,14 @@ def vault_policy(
             _Rule("See which clients have keys.", f"{kv}/metadata/{place}/", ("list",)),
             _Rule("See their names, kids, ages and custody; no key is in these.", f"{kv}/metadata/{place}/+", _READ),
             # Not their content: until a client is made, its private key is in there.
-            _Rule("See how many clients wait to be made.", f"{kv}/metadata/{place}/{PENDING_FOLDER}/", ("list",)),
+            _Rule("See how many clients are pending.", f"{kv}/metadata/{place}/{PENDING_FOLDER}/", ("list",)),
         ]
         in_transit = [
-            _Rule("See whether a key could leave Vault; only public halves are told.", f"{engine}/keys/{name}*", _READ)
+            _Rule(
+                "See whether a key can be exported from Vault; only public keys are returned.",
+                f"{engine}/keys/{name}*",
+                _READ,
+            )
         ]
     # A key in Transit is named by a document in KV, so the rules for KV are needed with either custody.
     rules = in_kv + (in_transit if custody != "kv" else [])
@@ -116,7 +122,8 @@ def _admin_in_kv(mount: str, place: str) -> list[_Rule]:
     return [
         _Rule("Write and read the clients' keys.", f"{mount}/data/{place}/*", ("create", "read", "update")),
         _Rule(
-            "List clients, show their keys' dates to people who browse, and delete what is done with.",
+            "List clients, write the custom metadata with the dates of their keys, and delete records that are no "
+            "longer needed.",
             f"{mount}/metadata/{place}/*",
             ("create", "read", "update", "list", "delete"),
         ),
@@ -127,11 +134,11 @@ def _admin_in_kv(mount: str, place: str) -> list[_Rule]:
 def _admin_in_transit(mount: str, name: str) -> list[_Rule]:
     return [
         _Rule(
-            "Have Vault make keys, take keys in, show their public halves, and destroy them.",
+            "Let Vault generate keys, import keys, return their public keys, and destroy them.",
             f"{mount}/keys/{name}*",
             ("read", "update", "delete"),
         ),
-        _Rule("Find keys that nothing names any more.", f"{mount}/keys", ("list",)),
-        _Rule("Wrap a key of your own on its way in.", f"{mount}/wrapping_key", _READ),
+        _Rule("Find keys that no record refers to.", f"{mount}/keys", ("list",)),
+        _Rule("Wrap an existing key for the import.", f"{mount}/wrapping_key", _READ),
         _Rule("Verify a new key by a login.", f"{mount}/sign/{name}*", ("update",)),
     ]

@@ -135,7 +135,7 @@ class VaultKeyStore:
         optional(TEXT, namespace=namespace)
         if namespace and not namespace.isprintable():
             raise ConfigurationError(
-                "The namespace (VAULT_NAMESPACE) has a character that no HTTP header may carry.",
+                "The namespace (VAULT_NAMESPACE) contains a character that is not allowed in an HTTP header.",
                 hint="Write it as team/project.",
             )
         if tls_server_name and not is_host(tls_server_name):

@@ -102,8 +102,8 @@ class TransitKeys:
         spec = key.public.spec
         if spec is None:
             raise KeyMaterialError(
-                f"Vault's Transit engine takes no RSA key of {key.public.bits} bits.",
-                hint="Bring one of 2048, 3072 or 4096 bits, or have Vault make one.",
+                f"Vault's Transit engine does not accept RSA keys of {key.public.bits} bits.",
+                hint="Import a key of 2048, 3072 or 4096 bits, or let Vault generate one.",
             )
         name = self._new_name(owner)
         url = f"/v1/{self._mount}/keys/{name}/import"
@@ -244,9 +244,9 @@ class TransitKeys:
 
     def _odd(self, name: str) -> StoreProtocolError:
         return StoreProtocolError(
-            f"The key {name} in the Transit engine at {self._mount!r} is not the one that was brought.",
+            f"The key {name} in the Transit engine at {self._mount!r} is not the one that was imported.",
             path=f"{self._mount}/keys/{name}",
-            hint="Ask again; if it stays so, have the Vault's operator look.",
+            hint="Try again; if the problem persists, ask the Vault's operator.",
             outcome=Outcome.UNKNOWN,
         )
 
@@ -289,7 +289,9 @@ class TransitSigner:
 
 def swept() -> StoreConflict:
     """Return the error for a new key that was destroyed as one that nobody names."""
-    return StoreConflict("Somebody else tidied up at this moment and removed the new key.", hint="Ask again.")
+    return StoreConflict(
+        "Another user removed unused keys at this moment, and with them the new key.", hint="Ask again."
+    )
 
 
 def _newest_public(answer: Any) -> str:

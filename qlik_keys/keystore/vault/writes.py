@@ -117,18 +117,18 @@ class CarefulWrites:
         """Return the error for what was written and is not there."""
         full_path = self._folder.full_path(path)
         return StoreProtocolError(
-            f"What was written to {full_path} is not there when it is read back.",
+            f"What was written to {full_path} is missing when it is read back.",
             path=full_path,
-            hint="Check that the address is one Vault, not several that do not share their storage.",
+            hint="Check that the address leads to one Vault, not to several Vaults with separate storage.",
             outcome=Outcome.UNKNOWN,
         )
 
     def _lost(self, path: str, cas: int, there: int) -> StoreConflict:
         full_path = self._folder.full_path(path)
         if there == 0:
-            what = "was removed meanwhile"
+            what = "was removed in the meantime"
         elif cas == 0:
-            what = f"is there already (version {there})"
+            what = f"exists already (version {there})"
         else:
-            what = f"was changed meanwhile (version {there}, and version {cas} was read)"
-        return StoreConflict(f"The document at {full_path} {what}.", path=full_path, hint="Read it again.")
+            what = f"was changed in the meantime (version {there}; version {cas} was read)"
+        return StoreConflict(f"The document at {full_path} {what}.", path=full_path, hint="Read it again, then retry.")

@@ -24,7 +24,7 @@ def retire_due(work: OperationContext, *, force: bool) -> list[Rotated]:
     for number, client_id in enumerate(wanted):
         if work.cancel is not None and work.cancel.is_set():
             raise Interrupted(
-                f"Cancelled: {number} of {len(wanted)} clients were looked at.", hint="Ask again: it goes on."
+                f"Cancelled: {number} of {len(wanted)} clients were processed.", hint="Run it again to continue."
             )
         name = ""
         try:
@@ -46,5 +46,7 @@ def retire_due(work: OperationContext, *, force: bool) -> list[Rotated]:
             results.append(FleetResult(client_id=client_id, name=name, outcome=outcome, result=result))
     if any(item.error is not None for item in results):
         left = len(wanted) - len(results) - foreign
-        raise FleetError(results, what="clients could not be looked after: their old keys stay.", left=left)
+        raise FleetError(
+            results, what="clients could not be processed: their old keys are still registered.", left=left
+        )
     return [item.result for item in results if item.result is not None]

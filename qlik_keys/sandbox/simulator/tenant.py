@@ -399,7 +399,7 @@ def _raise_fault(fault: Fault | None, *, after_effect: bool) -> None:
     if fault is None or not isinstance(fault.fault, int) or fault.after_effect is not after_effect:
         return
     headers = (("retry-after", str(fault.retry_after)),) if fault.retry_after is not None else ()
-    title = "API rate limit reached." if fault.fault == 429 else "A fault that the sandbox was asked for"  # noqa: PLR2004
+    title = "API rate limit reached." if fault.fault == 429 else ("A fault that was requested from the sandbox")  # noqa: PLR2004
     raise Refusal(fault.fault, f"HTTP-{fault.fault}", title, headers=headers)
 
 

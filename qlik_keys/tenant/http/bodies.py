@@ -37,11 +37,11 @@ def read_body(text: str) -> tuple[Any, str]:
     try:
         document = strict_json(text)
     except json.JSONDecodeError as error:
-        return None, f"The body is no JSON (line {error.lineno}, column {error.colno})."
+        return None, f"The body is not JSON (line {error.lineno}, column {error.colno})."
     except _NotJsonError as error:
-        return None, f"The body is no JSON: {error}."
+        return None, f"The body is not JSON: {error}."
     except (ValueError, RecursionError):
-        return None, "The body is no JSON."
+        return None, "The body is not JSON."
     return JSON_NULL if document is None else document, ""
 
 
@@ -79,7 +79,7 @@ def shown_body(body: Any) -> Any:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise _NotJsonError(f"{name} is no number there")
+    raise _NotJsonError(f"{name} is not a number there")
 
 
 def _finite(text: str) -> float:

@@ -94,9 +94,9 @@ class RateBudget:
                 return waited
             if is_blocked and waited + pause > patience_seconds:
                 raise TenantThrottled(
-                    f"The tenant asked for a pause of tier {tier}, which is not over.",
+                    f"The tenant asked for a pause of tier {tier}, which is not over yet.",
                     retry_after=pause,
-                    hint=f"Ask again in {in_words(pause)}.",
+                    hint=f"Try again in {in_words(pause)}.",
                     retryable=True,
                 )
             self._clock.sleep(pause)

@@ -63,30 +63,32 @@ class NetworkFailure:
 
 _UNKNOWN, _NOT_APPLIED = Outcome.UNKNOWN, Outcome.NOT_APPLIED
 NETWORK_FAILURES: dict[type[Exception], NetworkFailure] = {
-    httpx.ConnectError: NetworkFailure("could not be connected to", _NOT_APPLIED),
-    httpx.ConnectTimeout: NetworkFailure("could not be connected to in time", _NOT_APPLIED),
-    httpx.PoolTimeout: NetworkFailure("had no free connection in time", _NOT_APPLIED),
+    httpx.ConnectError: NetworkFailure("did not accept a connection", _NOT_APPLIED),
+    httpx.ConnectTimeout: NetworkFailure("did not accept a connection before the time-out", _NOT_APPLIED),
+    httpx.PoolTimeout: NetworkFailure("had no free connection before the time-out", _NOT_APPLIED),
     httpx.ProxyError: NetworkFailure("could not be reached through the proxy", _NOT_APPLIED),
     httpx.UnsupportedProtocol: NetworkFailure("has a URL that cannot be called", _NOT_APPLIED, unreachable=False),
     httpx.InvalidURL: NetworkFailure("has a URL that cannot be called", _NOT_APPLIED, unreachable=False),
-    httpx.ReadTimeout: NetworkFailure("did not answer in time", _UNKNOWN),
-    httpx.WriteTimeout: NetworkFailure("did not take the request in time", _UNKNOWN),
-    httpx.TimeoutException: NetworkFailure("did not answer in time", _UNKNOWN),
-    httpx.ReadError: NetworkFailure("cut the connection before its answer was whole", _UNKNOWN),
-    httpx.WriteError: NetworkFailure("cut the connection while the request was sent", _UNKNOWN),
+    httpx.ReadTimeout: NetworkFailure("did not answer before the time-out", _UNKNOWN),
+    httpx.WriteTimeout: NetworkFailure("did not receive the request before the time-out", _UNKNOWN),
+    httpx.TimeoutException: NetworkFailure("did not answer before the time-out", _UNKNOWN),
+    httpx.ReadError: NetworkFailure("closed the connection before its answer was complete", _UNKNOWN),
+    httpx.WriteError: NetworkFailure("closed the connection while the request was sent", _UNKNOWN),
     httpx.CloseError: NetworkFailure("did not close the connection cleanly", _UNKNOWN),
-    httpx.NetworkError: NetworkFailure("cut the connection", _UNKNOWN),
-    httpx.RemoteProtocolError: NetworkFailure("cut the connection or did not speak HTTP", _UNKNOWN),
+    httpx.NetworkError: NetworkFailure("closed the connection", _UNKNOWN),
+    httpx.RemoteProtocolError: NetworkFailure("closed the connection or did not use HTTP", _UNKNOWN),
     httpx.LocalProtocolError: NetworkFailure("was sent something that is not HTTP", _UNKNOWN),
-    httpx.ProtocolError: NetworkFailure("did not speak HTTP", _UNKNOWN),
+    httpx.ProtocolError: NetworkFailure("did not use HTTP", _UNKNOWN),
     httpx.TransportError: NetworkFailure("was not reached", _UNKNOWN),
-    httpx.DecodingError: NetworkFailure("answered something that cannot be decoded", _UNKNOWN, unreachable=False),
-    httpx.TooManyRedirects: NetworkFailure("redirected without end", _UNKNOWN, unreachable=False),
+    httpx.DecodingError: NetworkFailure("sent an answer that cannot be decoded", _UNKNOWN, unreachable=False),
+    httpx.TooManyRedirects: NetworkFailure("redirected too many times", _UNKNOWN, unreachable=False),
     httpx.HTTPStatusError: NetworkFailure("answered with an error", _UNKNOWN, unreachable=False),
     httpx.CookieConflict: NetworkFailure("set cookies that contradict each other", _UNKNOWN, unreachable=False),
     httpx.RequestNotRead: NetworkFailure("was not sent the request's body", _UNKNOWN, unreachable=False),
     httpx.ResponseNotRead: NetworkFailure("answered, and the answer was not read", _UNKNOWN, unreachable=False),
-    httpx.StreamConsumed: NetworkFailure("was sent a body that cannot be sent twice", _UNKNOWN, unreachable=False),
+    httpx.StreamConsumed: NetworkFailure(
+        "needed the body a second time, but it cannot be sent twice", _UNKNOWN, unreachable=False
+    ),
     httpx.StreamClosed: NetworkFailure("answered, and the answer was closed too early", _UNKNOWN, unreachable=False),
     httpx.StreamError: NetworkFailure("answered, and the answer could not be read", _UNKNOWN, unreachable=False),
     httpx.RequestError: NetworkFailure("was not reached", _UNKNOWN),
@@ -97,18 +99,20 @@ CAUGHT = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamE
 _OWN_CERTIFICATE = f"{TENANT_CERTIFICATE} and {TENANT_KEY}"
 _OF_SANDBOX = "SANDBOX-404"  # the sandbox's own word for a path that it does not have
 _HINTS = {
-    _UNAUTHORIZED: "The credential is not accepted: check that it is whole, not expired, and of this tenant.",
-    _FORBIDDEN: "The credential is known but may not do this: OAuth clients need the role Tenant Admin"
+    _UNAUTHORIZED: "The tenant does not accept the credential: check that it is complete, not expired, and for "
+    "this tenant.",
+    _FORBIDDEN: "The credential is valid but has no permission for this: OAuth clients need the role Tenant Admin"
     " (a machine-to-machine client needs the scope admin_classic).",
-    _NOT_FOUND: "Check the id, and that the tenant URL is the one that it belongs to.",
-    _METHOD: "This path does not take that method: check both.",
-    _PROXY_LOGIN: f"A proxy in between wants a login, not the tenant: {PROXY_FORM}",
-    _PORTAL: "The network in between wants a login, as in a hotel: open any page in a browser first.",
-    _CONFLICT: "Something there is in the way; a client has at most five secrets at a time.",
+    _NOT_FOUND: "Check the id, and that it belongs to this tenant URL.",
+    _METHOD: "This path does not support that method: check both.",
+    _PROXY_LOGIN: f"A proxy, not the tenant, requires a login: {PROXY_FORM}",
+    _PORTAL: "The network requires a login, as in a hotel: first open any page in a browser.",
+    _CONFLICT: "The request conflicts with the current state. A client can have at most five secrets.",
 }
 _NO_TENANT = (
-    "The answer is not in Qlik Cloud's form: check that the URL is a tenant's (https://<tenant>.<region>.qlikcloud.com),"
-    " not a Vault's or another server's; else check the id or the path."
+    "The answer is not in Qlik Cloud's form: check that the URL is a tenant's "
+    "(https://<tenant>.<region>.qlikcloud.com),"
+    " not that of a Vault or another server. Otherwise check the id or the path."
 )
 
 
@@ -200,15 +204,15 @@ def network_error(
     words, (reason, hint) = failure.words, _connect_reason(error)
     if trouble is not None:
         reason, hint = trouble.words, trouble.hint
-        words = "could not be connected to" if outcome is _NOT_APPLIED else words
+        words = "did not accept a connection" if outcome is _NOT_APPLIED else words
     elif plain and kind in (httpx.RemoteProtocolError, httpx.ReadError):
-        hint = "If it speaks TLS, write https:// in its URL."
+        hint = "If it uses TLS, write https:// in its URL."
     if outcome is _UNKNOWN and method != "GET":
-        hint = f"Whether it took effect is unknown: look first. {hint}".strip()
+        hint = f"It is unknown whether the request took effect: check before you try again. {hint}".strip()
     sort = TenantUnreachable if failure.unreachable else TenantProtocolError
     return sort(
         f"The tenant {host} {words} ({reason or type(error).__name__}).",
-        hint=hint or "Ask again; if it stays so, check the network and what stands in between.",
+        hint=hint or "Try again; if the problem persists, check the network and any proxy in between.",
         retryable=failure.unreachable and (trouble is None or trouble.retryable),
         outcome=outcome,
         method=method,
@@ -225,7 +229,7 @@ def _proxy_error(
     if status is not None:
         words, hint, retryable = refused(proxy, int(status[1]), host)
     elif trouble is not None:
-        words, hint = f"could not be connected to ({trouble.words})", trouble.hint
+        words, hint = f"did not accept a connection ({trouble.words})", trouble.hint
     else:
         words, hint = unreachable(proxy, proxy_words(error))
     return TenantUnreachable(
@@ -267,17 +271,21 @@ def status_error(
 
         fields["hint"] = missing_scope_hint(f"{problem.code} {problem.title} {problem.detail}") or fields["hint"]
     elif problem.code == _OF_SANDBOX:
-        fields["hint"] = "Practise with one of these paths; a real tenant has more."
+        fields["hint"] = "Use one of these paths in the sandbox; a real tenant has more."
     message = f"The tenant {host} answered {method} {path} with {status}"
     message += f": {problem.words}." if problem.words else "."
     if status == _THROTTLED:
         wait = DEFAULT_RETRY_AFTER_SECONDS if retry_after is None else retry_after
-        fields["hint"] = f"Ask again in {in_words(wait)}."
+        fields["hint"] = f"Try again in {in_words(wait)}."
         return TenantThrottled(message, retry_after=wait, retryable=True, **fields)
     if status >= _SERVER:
-        fields["hint"] = fields["hint"] or "Qlik Cloud has a fault there; ask again later, see status.qlikcloud.com."
+        fields["hint"] = fields["hint"] or (
+            "Qlik Cloud has an internal problem. Try again later; see status.qlikcloud.com."
+        )
         return TenantUnavailable(message, retry_after=retry_after, retryable=True, outcome=_UNKNOWN, **fields)
-    fields["hint"] = fields["hint"] or "The request itself is refused: change what the tenant's words name, ask again."
+    fields["hint"] = fields["hint"] or (
+        "The tenant refuses the request itself: correct what its message names, then try again."
+    )
     sorts: dict[int, type[TenantError]] = {
         _UNAUTHORIZED: TenantAuthError,
         _FORBIDDEN: TenantAuthError,
@@ -317,7 +325,7 @@ def _connect_reason(error: BaseException) -> tuple[str, str]:
     """Say what stands behind a failure to connect, by the classes of its causes alone."""
     for cause in causes(error):
         if isinstance(cause, socket.gaierror):
-            return "no such host name", "Check the tenant's name and region, and the network."
+            return "the host name does not exist", "Check the tenant's name and region, and the network."
         if isinstance(cause, ConnectionRefusedError):
-            return "connection refused", "Nothing listens there: check host and port."
+            return "connection refused", "No server listens there: check host and port."
     return "", ""

@@ -118,7 +118,7 @@ def _text_of(document: Any) -> str:
     try:
         return json.dumps(document)
     except RecursionError:
-        return "nests too deep for JSON"
+        return "is nested too deeply for JSON"
 
 
 def _is_secret(name: str) -> bool:

@@ -32,9 +32,9 @@ def refuse_secret_in(session: Session, address: str, *, path: str) -> None:
     """
     if session.redactor.finds(address) or session.redactor.finds(unquote(address)):
         raise TenantProtocolError(
-            f"The tenant {session.host} answers GET {session.redactor.redact(path)} with an address that has a secret "
-            "in it: nothing was sent there.",
-            hint="Check the proxy in between: a tenant never does this.",
+            f"The tenant {session.host} answers GET {session.redactor.redact(path)} with a URL that contains a "
+            "secret. No request was sent to it.",
+            hint="Check the proxy in between; a tenant never does this.",
             method="GET",
             path=session.redactor.redact(path),
         )
@@ -60,7 +60,8 @@ def send_following(session: Session, call: Call, auth: httpx.Auth) -> Answer:
             where = f" ({host})" if host else ""
             first = session.redactor.redact(first)
             raise TenantProtocolError(
-                f"The tenant {session.host} redirects {first} to another origin{where}; the credential stays here.",
+                f"The tenant {session.host} redirects {first} to another origin{where}. The credential was not "
+                "sent there.",
                 hint="Use the tenant's own host name, not an alias, and check the proxy in between.",
                 status=answer.status,
                 method="GET",
@@ -70,8 +71,8 @@ def send_following(session: Session, call: Call, auth: httpx.Auth) -> Answer:
         call = replace(call, path=target[0], query=target[1])
     first = session.redactor.redact(first)
     raise TenantProtocolError(
-        f"The tenant {session.host} redirects {first} round and round.",
-        hint="Ask again later; if it stays so, ask Qlik's support.",
+        f"The tenant {session.host} redirects {first} in a loop.",
+        hint="Try again later; if the problem persists, ask Qlik's support.",
         method="GET",
         path=first,
     )

@@ -320,8 +320,9 @@ class Session:
             host = self.redactor.server_text(host, public=self.host)
             where = f" to {host}" if host else ""
             return TenantProtocolError(
-                f"The tenant {self.host} redirects {call.method} {shown}{where}, which the contract does not know.",
-                hint="Use the address to which the tenant redirects in a browser, or check the proxy in between.",
+                f"The tenant {self.host} redirects {call.method} {shown}{where}, which the API contract does not "
+                "describe.",
+                hint="Use the address to which the tenant redirects a browser, or check the proxy in between.",
                 outcome=Outcome.UNKNOWN if call.method != "GET" else Outcome.NOT_APPLIED,
                 status=answer.status,
                 method=call.method,

@@ -159,7 +159,7 @@ class OAuthClients:
             TenantConflict: it has five already.
         """
         path = _path(client_id, "client-secrets")
-        hints = {_CONFLICT: "A client has at most five secrets at a time: delete one first."}
+        hints = {_CONFLICT: "A client can have at most five secrets: delete one first."}
         answer = self._session.send(Call(method="POST", path=path, tier=2, hints=hints), self._auth)
         return parse(CreatedClientSecret, answer.content, "POST", path)
 

@@ -45,7 +45,7 @@ class _Tag:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         del source, handler
         other = core_schema.no_info_plain_validator_function(
-            lambda value: "for a reason that is no text" if value else ""
+            lambda value: "for a reason that is not text" if value else ""
         )
         return core_schema.union_schema([core_schema.str_schema(strict=True), other], mode="left_to_right")
 
@@ -83,7 +83,7 @@ def _utc(value: datetime) -> datetime:
         return value.astimezone(UTC)
     except OverflowError:
         pass
-    raise ValueError("out of the calendar")
+    raise ValueError("not a valid date")
 
 
 Text = Annotated[str, _OddIs("")]

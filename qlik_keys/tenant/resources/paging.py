@@ -54,22 +54,22 @@ def each_page(
         known.update(ids(page))
         stale = 0 if len(known) > before else stale + 1
         if stale >= _MOST_STALE_PAGES:
-            raise _lost(session, f"brings nothing new for {stale} pages", path)
+            raise _lost(session, f"had no new entries for {stale} pages", path)
         # The address is the whole next one; only what it asks for is taken, so that no bearer follows it away.
         target = target_on(session.url, path, address)
         if target is None or target[0].rstrip("/") != path.rstrip("/"):
-            raise _lost(session, "goes on at another address than it began", path)
+            raise _lost(session, "continues at another address than the one where it started", path)
         refuse_secret_in(session, address, path=path)
         asked = target[1]
         if tuple(sorted(asked.items())) in seen or len(seen) > _MAXIMUM_PAGES:
-            raise _lost(session, "goes in a circle", path)
+            raise _lost(session, "repeats itself", path)
 
 
 def _lost(session: Session, words: str, path: str) -> TenantProtocolError:
     path = session.redactor.redact(path)
     return TenantProtocolError(
         f"The tenant's list {path} {words}.",
-        hint="Use the tenant's own host name, not an alias, and ask again.",
+        hint="Use the tenant's own host name, not an alias, and try again.",
         method="GET",
         path=path,
     )

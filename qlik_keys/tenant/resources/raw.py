@@ -33,7 +33,8 @@ _VERSIONED = re.compile(r"v\d+(/|$)")
 _FRAMING = frozenset({"connection", "content-length", "host", "transfer-encoding"})  # RFC 9110 7.2, 8.6; RFC 9112
 _LOOK_FIRST = dict.fromkeys(
     range(500, 600),
-    "Whether it took effect is unknown: look first. The fault is Qlik Cloud's: see status.qlikcloud.com.",
+    "It is unknown whether the request took effect: check before you try again. The problem is in Qlik Cloud: see "
+    "status.qlikcloud.com.",
 )
 
 
@@ -65,8 +66,8 @@ class RawAnswer:
             return json.loads(self.content)
         except (ValueError, RecursionError):
             pass
-        kind = self.redactor.server_text(self.content_type) or "of no type"
-        raise TenantProtocolError(f"The answer is no JSON ({kind}).", hint="Take it raw.", status=self.status)
+        kind = self.redactor.server_text(self.content_type) or "without a content type"
+        raise TenantProtocolError(f"The answer is not JSON ({kind}).", hint="Request it raw.", status=self.status)
 
 
 def raw_call(
@@ -86,7 +87,7 @@ def raw_call(
     optional(CALLBACK, on_refusal=on_refusal)
     verb = method.upper()
     if verb not in METHODS:
-        raise ConfigurationError(f"There is no method {method!r}.", hint=f"Use one of: {', '.join(METHODS).lower()}.")
+        raise ConfigurationError(f"Unknown method {method!r}.", hint=f"Use one of: {', '.join(METHODS).lower()}.")
     place, asked = api_path(session.url, path)
     call = Call(
         method=verb,
@@ -117,7 +118,7 @@ def _checked_query(query: Mapping[str, Any]) -> QueryFields:
     for name, value in query.items():
         values = value if isinstance(value, list | tuple) else (value,)
         if not isinstance(name, str) or not all(isinstance(one, str | int | float) for one in values):
-            raise TypeError("query must be a mapping of texts to texts or numbers, or to lists of these")
+            raise TypeError("query must be a mapping of texts to texts or numbers, or to lists of them")
         written = tuple(one if isinstance(one, str) else json.dumps(one) for one in values)
         fields[name] = written if isinstance(value, list | tuple) else written[0]
     return fields
@@ -129,16 +130,16 @@ def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
         require(TEXT, **{"a header's name": name, "a header's value": value})
         if not _HEADER_NAME.fullmatch(name) or not value.isascii() or not value.isprintable():
             raise ConfigurationError(
-                "A header has a character that no header may carry.", hint="Write it as NAME=value, in plain letters."
+                "A header contains a character that is not allowed.", hint="Write it as NAME=value, in plain letters."
             )
         if name.lower() == "authorization":
             raise ConfigurationError(
-                "The credential is not given as a header.",
-                hint="Name a client or a context, or set QLIK_API_KEY: command lines end up in histories and logs.",
+                "The credential cannot be given as a header.",
+                hint="Use a client or a context, or set QLIK_API_KEY: command lines are saved in histories and logs.",
             )
         if name.lower() in _FRAMING:
             raise ConfigurationError(
-                f"The header {name} is not given: the connection makes it itself.", hint="Leave it out."
+                f"The header {name} cannot be set: the connection sets it itself.", hint="Leave it out."
             )
     return {name.lower(): value for name, value in headers.items()}  # one of a name, however it is written
 
@@ -161,8 +162,8 @@ def raw_pages(
         if not isinstance(page, dict) or not isinstance(page.get("data"), list):
             shown = session.redactor.redact(place)
             raise TenantProtocolError(
-                f"The tenant answered GET {shown} with something that is no list.",
-                hint="Ask for it raw, to see what it is.",
+                f"The tenant answered GET {shown} with something that is not a list.",
+                hint="Request it raw to see what it is.",
                 method="GET",
                 path=shown,
             )
@@ -189,20 +190,20 @@ def api_path(tenant_url: str, path: str) -> tuple[str, QueryFields]:
     """
     given = path.strip()
     if not given or not given.isprintable() or "\\" in given:
-        raise ConfigurationError("That is no path of the API.", hint="Write it as v1/users/me.")
+        raise ConfigurationError("This is not a path of the API.", hint="Write it as v1/users/me.")
     method = given.split()[0]
     if method in METHODS and method != given:
         raise ConfigurationError(
-            f"A path of the API has no method in it, and this one begins with {method}.",
-            hint="Write the path alone, v1/users/me; the method is chosen next to it.",
+            f"A path must not contain a method, but this one begins with {method}.",
+            hint="Write only the path, v1/users/me; the method is given separately.",
         )
     if "#" in given:
-        raise ConfigurationError("A path of the API has no `#` in it.", hint="Inside a name it is written %23.")
+        raise ConfigurationError("A path of the API must not contain `#`.", hint="Inside a name, write it as %23.")
     if "://" in given or given.startswith("//"):
         if not same_origin(given, tenant_url):
             raise ConfigurationError(
-                "That address is not the tenant's; the credential stays here.",
-                hint="Write the path alone: v1/users/me.",
+                "This address is not on the tenant. The credential was not sent there.",
+                hint="Write only the path: v1/users/me.",
             )
         parts = urlsplit(given)
         given = parts.path + (f"?{parts.query}" if parts.query else "")
@@ -211,5 +212,5 @@ def api_path(tenant_url: str, path: str) -> tuple[str, QueryFields]:
     if _VERSIONED.match(place.lstrip("/")):
         place = f"/api{place}"
     if ".." in place.split("/"):
-        raise ConfigurationError("A path of the API has no `..` in it.", hint="Write it as v1/users/me.")
+        raise ConfigurationError("A path of the API must not contain `..`.", hint="Write it as v1/users/me.")
     return place, query_fields(parse_qsl(parts.query, keep_blank_values=True))

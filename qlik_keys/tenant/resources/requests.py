@@ -102,13 +102,13 @@ class PatchOperation:
         if self.op not in ("add", "remove", "replace"):
             raise ValueError(f"op must be add, remove or replace, not {self.op!r}")
         if self.path not in PATCHABLE:
-            raise ValueError(f"a client cannot be changed at {self.path!r}; it can at {', '.join(sorted(PATCHABLE))}")
+            raise ValueError(f"a client cannot be changed at {self.path!r}, only at {', '.join(sorted(PATCHABLE))}")
         plain = _plain(self.value)
         has_private_member = self.path == "/publicKeys" and _shows_private_member(plain)
         if has_private_member:
             object.__setattr__(self, "value", None)
             del plain
-            raise KeyMaterialError("A private key was about to be registered.", hint="Pass the public half.")
+            raise KeyMaterialError("This is a private key; it must not be registered.", hint="Pass the public key.")
         object.__setattr__(self, "value", plain)
 
     def to_json(self) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def eq(attribute: str, value: str) -> str:
         'clientName eq "the \\"best\\" one"'
     """
     if attribute not in FILTERABLE:
-        raise ValueError(f"clients cannot be filtered by {attribute!r}; they can by {', '.join(FILTERABLE)}")
+        raise ValueError(f"clients cannot be filtered by {attribute!r}, only by {', '.join(FILTERABLE)}")
     return f"{attribute} eq {json.dumps(value, ensure_ascii=False)}"
 
 

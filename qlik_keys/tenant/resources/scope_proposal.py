@@ -56,7 +56,7 @@ _RULES: tuple[tuple[str, tuple[str, ...] | None, tuple[str, ...] | None], ...] =
     ("(audits|oauth-clients)(/.*)?", ("admin_classic",), ("admin_classic",)),
 )
 _NOTES = {
-    "spaces": "one for each kind of space: leave out the kinds that are not needed",
+    "spaces": "one for each kind of space: omit the kinds that are not needed",
     "users": "changing users is administration",
     "oauth-tokens": "every token may, for the tokens of its own user; those of others need admin_classic",
     "items": "for the apps among the items; other kinds need their own",

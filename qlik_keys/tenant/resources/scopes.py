@@ -147,7 +147,7 @@ def missing_scope_hint(text: str) -> str:
     """
     if not lacks_scope(text):
         return ""
-    return f"The token lacks a scope: let the client have {wanted_scope(text)}, and get a new token that asks for it."
+    return f"The token lacks a scope: give the client {wanted_scope(text)}, then request a new token with it."
 
 
 def wanted_scope(text: str) -> str:
@@ -155,15 +155,15 @@ def wanted_scope(text: str) -> str:
 
     Example:
         >>> wanted_scope("needs a scope: apps:read, apps"), wanted_scope("insufficient_scope")
-        ('apps:read (or another that the tenant names)', 'the scope that the tenant means')
+        ('apps:read (or another one that the tenant names)', 'the scope that the tenant requires')
     """
     named = named_in(text)
     if not named:
-        return "the scope that the tenant means"
+        return "the scope that the tenant requires"
     least = max(
         named, key=lambda one: (not one.startswith(_ADMINISTRATION), sum(covers(parent, one) for parent in named))
     )
-    return least if len(named) == 1 else f"{least} (or another that the tenant names)"
+    return least if len(named) == 1 else f"{least} (or another one that the tenant names)"
 
 
 def unknown(scopes: Iterable[str]) -> list[str]:
@@ -200,5 +200,5 @@ def scope_warnings(scopes: Iterable[str]) -> tuple[str, ...]:
         f"{scope!r} is not among the scopes that Qlik publishes: check its spelling." for scope in unknown(chosen)
     ]
     if ALL_OF_ADMINISTRATION in chosen:
-        warnings.append("admin_classic lets this client administer the whole tenant.")
+        warnings.append("admin_classic allows this client to administer the whole tenant.")
     return tuple(warnings)

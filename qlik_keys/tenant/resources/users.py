@@ -77,7 +77,7 @@ class Users:
             >>> tenant.users.search("ada")  # doctest: +SKIP
         """
         if not text.strip():
-            raise ValueError("users are searched by a text that is not empty")
+            raise ValueError("the text to search users by must not be empty")
         quoted = json.dumps(text.strip(), ensure_ascii=False)
         parts = [*(f"{attribute} co {quoted}" for attribute in ("name", "email", "subject")), f"id eq {quoted}"]
         query = {"filter": " or ".join(parts), "limit": str(limit)}

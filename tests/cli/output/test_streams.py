@@ -110,7 +110,7 @@ def test_any_shape_is_shown_on_a_terminal(terminal, qlik_keys):
             assert "Traceback" not in ended.err
             assert (ended.code, bool(ended.out)) in {(0, True), (1, False)}
             if ended.code:
-                assert "--raw" in ended.err or "Take it raw" in ended.err
+                assert "--raw" in ended.err or "Request it raw" in ended.err
     assert qlik_keys("raw", "get", "v1/deep3000", "--raw").out.encode() == nested(3000)
 
 
@@ -190,7 +190,7 @@ def test_no_bodies(body, qlik_keys, tmp_path, tenant):
     file.write_text(body)
     for words, hint in ((("--body", body), "a shell removes"), (("--body-file", str(file)), "what is in it")):
         ended = qlik_keys("raw", "post", "v1/x", *words)
-        assert (ended.code, "no JSON" in ended.err, hint in ended.err) == (1, True, True)
+        assert (ended.code, "not JSON" in ended.err, hint in ended.err) == (1, True, True)
     assert tenant.calls == []
 
 

@@ -145,7 +145,7 @@ def test_a_listing_that_brings_nothing_new_permanently_ends(listing, page):
     with (
         Loopback(answer) as server,
         qk.QlikTenant(server.url, credential=qk.ApiKey("a" * 20)) as tenant,
-        pytest.raises(TenantError, match="brings nothing new for 10 pages"),
+        pytest.raises(TenantError, match="had no new entries for 10 pages"),
     ):
         ways[listing](tenant)
     assert len(asked) <= 12

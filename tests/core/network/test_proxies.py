@@ -95,8 +95,8 @@ SECRET = "hunter22canary"
     [
         (f"socks5://ada:{SECRET}@p:1080", "SOCKS"),
         (f"socks5h://ada:{SECRET}@p", "SOCKS"),
-        (f"socks4://ada:{SECRET}@p", "kind that is not known (socks4)"),
-        (f"{SECRET}://p", "kind that is not known"),
+        (f"socks4://ada:{SECRET}@p", "unknown type (socks4)"),
+        (f"{SECRET}://p", "unknown type"),
         (f"http://ada:{SECRET}@", "is not the address of a proxy"),
         (f"http://ada:{SECRET}@p:port", "is not the address of a proxy"),
         (f"http://ada:{SECRET}@p:0", "is not the address of a proxy"),

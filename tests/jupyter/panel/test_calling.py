@@ -77,9 +77,9 @@ def test_calls_are_answered_with_what_can_be_shown(presenter, administrator):
     ("form", "words"),
     [
         (CallForm(method="TRACE", path="v1/users/me"), "no method 'TRACE'"),
-        (CallForm(method="GET", path=" "), "no path"),
-        (CallForm(method="GET", path="GET v1/users/me"), "no method in it, and this one begins with GET"),
-        (CallForm(method="GET", path="https://elsewhere.example/api"), "not the tenant's"),
+        (CallForm(method="GET", path=" "), "not a path"),
+        (CallForm(method="GET", path="GET v1/users/me"), "must not contain a method, but this one begins with GET"),
+        (CallForm(method="GET", path="https://elsewhere.example/api"), "not on the tenant"),
         (CallForm(method="POST", path="v1/x", body="{'a': 1}"), "no JSON (line 1, column 2)"),
         (CallForm(method="POST", path="v1/x", body="[NaN]"), "no JSON: NaN"),
         (CallForm(method="POST", path="v1/x", body="1e400"), "no JSON: a number in it is too large"),
@@ -198,7 +198,7 @@ def test_of_a_call_that_lacks_a_scope_the_doctor_names_it_and_where_to_get_it(pr
     presenter.call(CallForm(method="GET", path="v1/apps"))
     assert presenter.state.answer.document["data"][0]["name"] == "Sales overview"
     presenter.call(CallForm(method="GET", path="v1/spaces"))
-    assert presenter.state.answer.hint.startswith("The token lacks a scope: let the client have spaces.data:read (or")
+    assert presenter.state.answer.hint.startswith("The token lacks a scope: give the client spaces.data:read (or")
     presenter.examine(client_id, after_call=True)
     assert presenter.state.diagnosis.is_healthy
     assert presenter.state.examined == (

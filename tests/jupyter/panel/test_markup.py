@@ -160,7 +160,7 @@ def test_no_text_becomes_markup(html):
 def test_the_mode_is_told_in_words():
     assert "Not connected" in markup.header(PanelState())
     assert "Real tenant" in markup.header(PanelState(connection=CONNECTION))
-    assert "nothing here is real" in markup.header(PanelState(connection=replace(CONNECTION, mode="sandbox")))
+    assert "no real tenant" in markup.header(PanelState(connection=replace(CONNECTION, mode="sandbox")))
 
 
 def test_a_step_is_told_in_words_too():

@@ -122,7 +122,7 @@ def test_a_damaged_record_is_told_and_shows_no_key(record, document, damage):
 )
 def test_a_foreign_document_is_not_ours(foreign):
     for read in (decode, decode_pending):
-        with pytest.raises(StoreConflict, match="is not ours"):
+        with pytest.raises(StoreConflict, match="is not managed by qlik_keys"):
             read(foreign)
 
 

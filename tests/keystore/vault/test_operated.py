@@ -85,8 +85,8 @@ def test_an_audit_device_that_blocks_is_a_time_out_that_says_so(ready_server, op
     ):
         with pytest.raises(StoreUnreachable) as caught:
             call()
-        assert "did not answer in time" in caught.value.message
-        assert "audit device blocks" in caught.value.hint
+        assert "did not answer before the time-out" in caught.value.message
+        assert "A blocked audit device" in caught.value.hint
         assert caught.value.retryable
         assert caught.value.outcome is outcome
 

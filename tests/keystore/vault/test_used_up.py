@@ -11,7 +11,7 @@ from qlik_keys.keystore.base import KeyOwner
 from qlik_keys.keystore.testing import make_record
 
 pytestmark = pytest.mark.openbao
-SPENT = "its number of uses (num_uses) is spent"
+SPENT = "its number of uses (num_uses) is exhausted"
 
 
 @pytest.mark.parametrize("uses", [1, 2, 3])
@@ -25,7 +25,7 @@ def test_a_token_with_its_uses_spent(operator, open_vault, narrow_policy, host, 
             store.client_ids(host)
     assert SPENT in caught.value.message
     assert "expired" not in caught.value.message
-    assert "without a limit of uses" in caught.value.hint
+    assert "without a limit on its number of uses" in caught.value.hint
     assert caught.value.outcome is Outcome.NOT_APPLIED
 
 
@@ -36,7 +36,7 @@ def test_a_token_that_was_revoked_while_it_had_uses_is_not_called_spent(operator
     store = open_vault(token=token)
     assert store.client_ids(host) == []
     operator.client.auth.token.revoke(token)
-    with pytest.raises(StoreDenied, match="expired, revoked, used up, or not of this Vault"):
+    with pytest.raises(StoreDenied, match="expired, revoked, used up, or from another Vault"):
         store.client_ids(host)
 
 
@@ -44,7 +44,7 @@ def test_a_wrapping_token(operator, open_vault, host):
     wrapped = operator.client.auth.token.create(policies=["default"], wrap_ttl="5m")["wrap_info"]["token"]
     with pytest.raises(StoreDenied) as caught:
         open_vault(token=wrapped).client_ids(host)
-    assert "it was good for one call, as a wrapping token is" in caught.value.message
+    assert "it was valid for one call, as a wrapping token is" in caught.value.message
     assert "vault unwrap" in caught.value.hint
     assert "expired" not in caught.value.message
 
@@ -56,7 +56,7 @@ def test_a_token_that_may_not_look_itself_up_is_not_taken_for_one(operator, open
     assert store.client_ids(host) == []
     with pytest.raises(StoreDenied) as caught:
         open_vault(token="s.not-of-this-vault").client_ids(host)
-    assert "not of this Vault" in caught.value.message
+    assert "from another Vault" in caught.value.message
 
 
 def test_uses_that_end_between_a_write_and_its_reading_back(operator, open_vault, narrow_policy, host):

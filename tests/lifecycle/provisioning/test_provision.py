@@ -145,7 +145,10 @@ def test_scopes_pass_with_a_word_of_warning(scopes, words):
         ({"name": ""}, "The client's name is empty."),
         ({"name": " \t"}, "The client's name is empty."),
         ({"name": "x" * 513}, "The client's name has 513 characters; 512 are the most."),
-        ({"name": "  night\tly"}, "The client's name has a tab (U+0009) as its character 8, which cannot be shown."),
+        (
+            {"name": "  night\tly"},
+            "The client's name has a tab (U+0009) as its character 8, which cannot be displayed.",
+        ),
         ({"name": "a\nb"}, "has a line break (U+000A) as its character 2,"),
         ({"name": "zero\u200bwidth"}, "has the character U+200B (ZERO WIDTH SPACE) as its character 5,"),
         ({"name": "hard\xa0space"}, "has the character U+00A0 (NO-BREAK SPACE) as its character 5,"),

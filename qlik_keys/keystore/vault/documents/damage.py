@@ -74,20 +74,22 @@ class Wounds:
             return problem
         message = problem.message
         if is_foreign:
-            message = f"The record at {full_path} was edited by hand: it does not hold the client's keys any more."
+            message = f"The record at {full_path} was edited manually: it no longer contains the client's keys."
         # What can be rolled back is not lost: only where nothing can is there room for a new record.
         is_lost = isinstance(problem, StoreDestroyed) and whole is None
         kind = StoreDestroyed if is_lost else StoreDamaged
         if whole is not None and state == "whole":
-            hint = f"Version {whole} is whole: {roll_back_to(mount, path, whole)} makes it the newest again."
+            hint = f"Version {whole} is intact: {roll_back_to(mount, path, whole)} makes it the current version again."
         elif whole is not None:
             hint = (
-                f"Version {whole} was soft-deleted and may be whole: {undelete(mount, path, whole)} and then "
-                f"{roll_back_to(mount, path, whole)} make it the newest again."
+                f"Version {whole} was soft-deleted and may be intact: {undelete(mount, path, whole)} and then "
+                f"{roll_back_to(mount, path, whole)} make it the current version again."
             )
         else:
             clear = "" if is_lost else f"{remove_all(mount, path)} removes what is left, then "
-            hint = f"No version is whole, its keys are lost: {clear}`qlik-keys adopt {client_id}` gives it a new one."
+            hint = (
+                f"No version is intact, so its keys are lost: {clear}`qlik-keys adopt {client_id}` gives it a new one."
+            )
         told = kind(message, path=full_path, hint=hint)
         if isinstance(told, StoreDamaged) and isinstance(problem, StoreDamaged):
             told.kid, told.token_url = problem.kid, problem.token_url

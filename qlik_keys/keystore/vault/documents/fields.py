@@ -14,9 +14,9 @@ from qlik_keys.keys import kid_made_on
 def not_ours(path: str) -> StoreConflict:
     """Return the error for a document that we did not write."""
     return StoreConflict(
-        f"The document at {path} is not ours, so it is left alone.",
+        f"The document at {path} is not managed by qlik_keys, so it is not changed.",
         path=path,
-        hint="Move it away, or use another `prefix` or `mount`.",
+        hint="Move it to another path, or use another `prefix` or `mount`.",
     )
 
 
@@ -25,13 +25,13 @@ def damaged(path: str, what: str) -> StoreDamaged:
     return StoreDamaged(
         f"The document at {path} is damaged: {what.rstrip('.')}.",
         path=path,
-        hint=f"Somebody has edited it. An earlier version may be whole: {roll_back(path)}",
+        hint=f"It was edited manually. An earlier version may be intact: {roll_back(path)}",
     )
 
 
 def roll_back(path: str) -> str:
     """Return how a person brings back an earlier version of a document."""
-    return f"`vault kv metadata get {path}` lists them, `vault kv rollback -version=N {path}` brings back number N."
+    return f"`vault kv metadata get {path}` lists them, `vault kv rollback -version=N {path}` restores version N."
 
 
 def command(*words: str) -> str:
@@ -76,7 +76,7 @@ def text_of(document: dict[str, Any], name: str, path: str) -> str:
     """
     value = document.get(name)
     if not isinstance(value, str):
-        raise damaged(path, f"its field {name} is missing or no text")
+        raise damaged(path, f"its field {name} is missing or not text")
     return value
 
 
@@ -109,7 +109,7 @@ def parsed(text: str, path: str) -> dict[str, object]:
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise damaged(path, "its specification is no JSON object")
+        raise damaged(path, "its specification is not a JSON object")
     return value
 
 
@@ -131,7 +131,7 @@ def time_text(moment: datetime | None) -> str:
     if moment is None:
         return ""
     if moment.tzinfo is None:
-        raise ValueError("a moment must know its time zone")
+        raise ValueError("a time must have a time zone")
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

@@ -272,10 +272,11 @@ def _raise_unless_absent(error: hvac.exceptions.InvalidPath, mount: str, path: s
     full_path = f"{mount}/{path}"
     if metadata.get("destroyed") is True:
         raise StoreDestroyed(
-            f"The newest version of the document at {full_path} was destroyed: what was in it is gone permanently.",
+            f"The newest version of the document at {full_path} was destroyed: its content is lost permanently.",
             path=full_path,
-            hint="If an older version is whole, it can be made the newest again; "
-            f"{command('kv', 'metadata', 'get', f'-mount={mount}', path)} lists them. Else {remove_all(mount, path)} "
+            hint="If an older version is intact, it can be made the current version again: "
+            f"{command('kv', 'metadata', 'get', f'-mount={mount}', path)} lists them. Otherwise "
+            f"{remove_all(mount, path)} "
             "removes what is left.",
         )
     deleted_at = parse_time(metadata.get("deletion_time"))
@@ -284,7 +285,7 @@ def _raise_unless_absent(error: hvac.exceptions.InvalidPath, mount: str, path: s
         f"The document at {full_path} was soft-deleted{when}.",
         path=full_path,
         deletion_time=deleted_at,
-        hint=f"Its keys are still there: {undelete(mount, path, metadata.get('version', 'N'))} brings them back, "
+        hint=f"Its keys still exist: {undelete(mount, path, metadata.get('version', 'N'))} restores them, "
         f"{remove_all(mount, path)} removes them.",
     )
 
@@ -331,9 +332,9 @@ def _number(value: Any, path: str) -> int:
 
 def _unreadable(path: str) -> StoreProtocolError:
     return StoreProtocolError(
-        f"The answer about {path} is not Vault's.",
+        f"The answer about {path} does not come from Vault.",
         path=path,
-        hint="Check that the address is Vault's own and that no proxy stands between.",
+        hint="Check that the address is that of the Vault and that no proxy answers instead of it.",
         outcome=Outcome.UNKNOWN,
     )
 
@@ -342,5 +343,6 @@ def _not_version_2(path: str) -> StoreMisconfigured:
     return StoreMisconfigured(
         f"The answer about {path} is not one of KV version 2.",
         path=path,
-        hint="Give the mount of a KV version 2 secrets engine; on version 1 keys could be overwritten unseen.",
+        hint="Give the mount of a KV version 2 secrets engine; with version 1, keys could be overwritten without "
+        "notice.",
     )

@@ -24,14 +24,15 @@ def check_keys(keys: Mapping[str, StoredKey]) -> None:
     """Refuse keys that could not be read again.
 
     Raises:
-        ValueError: a key has neither its private half nor a name in Transit, stands under another kid, or has a moment
+        ValueError: a key has neither its private half nor a name in Transit, is filed under another kid, or has a
+            moment
             without time zone.
     """
     for kid, key in keys.items():
         if kid != key.kid:
-            raise ValueError(f"the key {key.kid} stands under another kid, {kid}")
+            raise ValueError(f"the key {key.kid} is filed under another kid, {kid}")
         if not key.reference and (key.private is None or key.private.public != key.public):
-            raise ValueError(f"the key {kid} lacks its private half, and no other engine keeps it")
+            raise ValueError(f"the key {kid} has no private key, and no other engine holds it")
         for moment in (key.made_at, key.promoted_at, key.retire_at):
             time_text(moment)
 
@@ -64,13 +65,13 @@ def decode_keys(document: dict[str, Any], path: str) -> dict[str, StoredKey]:
     flat = _load_pem(document, path) if document.get("private_key") else None
     keys = {str(kid): _decode_key(str(kid), entry, path) for kid, entry in document["keys"].items()}
     if flat is not None and (flat.kid not in keys or keys[flat.kid].public != flat.public):
-        raise damaged(path, "its private key is not the one that its keys list as current")
+        raise damaged(path, "its private key is not the one that `keys` lists as current")
     return keys
 
 
 def _load_pem(document: dict[str, Any], path: str) -> PrivateKey:
     if document.get("alg") not in ALGORITHMS:
-        raise damaged(path, "its algorithm is none that a tenant accepts")
+        raise damaged(path, "its algorithm is not one that a tenant accepts")
     try:
         return PrivateKey.from_pem(text_of(document, "private_key", path), alg=document["alg"], kid=document.get("kid"))
     except KeyMaterialError as error:
@@ -83,7 +84,7 @@ def _decode_key(kid: str, entry: Any, path: str) -> StoredKey:
         raise damaged(path, f"the entry of its key {kid} is malformed")
     made_at = time_of(entry.get("made_at"), path)
     if made_at is None:
-        raise damaged(path, f"its key {kid} lacks its date")
+        raise damaged(path, f"its key {kid} has no date")
     reference = text_of(entry, "reference", path) if entry.get("reference") else ""
     private, problem = None, ""
     try:
@@ -95,7 +96,7 @@ def _decode_key(kid: str, entry: Any, path: str) -> StoredKey:
     except KeyMaterialError as error:
         problem = error.message
     if not problem and (public.kid, public.alg) != (kid, entry["alg"]):
-        problem = "its public half is another key's."
+        problem = "its public key belongs to another key."
     if problem:
         raise damaged(path, f"its key {kid} cannot be read: {problem}")
     return StoredKey(

@@ -68,7 +68,7 @@ def check_segment(text: str, *, what: str) -> str:
     if not _SEGMENT.fullmatch(text):
         raise ConfigurationError(
             f"The {what} {text!r} cannot be part of a path in the key store.",
-            hint="It is made of letters, digits and . _ : [ ] - and does not begin with a dot.",
+            hint="Use only letters, digits and . _ : [ ] -, and do not begin with a dot.",
         )
     return text
 
@@ -99,7 +99,7 @@ def check_record(record: ClientRecord) -> None:
     time_text(record.rotate_by)
     check_operation(record.operation)
     if len(record.in_state("current")) > 1:
-        raise ValueError("a record has one current key at most")
+        raise ValueError("a record has at most one current key")
     if record.current is not None and record.custody != record.current.custody:
         raise ValueError(f"the record's custody is {record.custody!r}, its current key's is not")
 
@@ -182,14 +182,14 @@ def _decoded(document: Any, *, host: str, client_id: str, version: int, path: st
     current = record.current
     if current is None:
         if document.get("private_key"):
-            raise damaged(path, "it has a private key that none of its keys is")
+            raise damaged(path, "it has a private key that belongs to none of its keys")
     elif (document.get("kid"), document.get("alg"), document.get("transit_key") or "", record.custody) != (
         current.kid,
         current.alg,
         current.reference,
         current.custody,
     ):
-        raise damaged(path, "the fields of its current key are another key's")
+        raise damaged(path, "the fields of its current key belong to another key")
     elif not current.reference and not document.get("private_key"):
         # What consumers read; the same key under `keys` does not log them in.
         raise damaged(path, "its field private_key is empty")
@@ -247,7 +247,7 @@ def decode_pending(document: Any, *, host: str, document_name: str, version: int
     keys = list(decode_keys(document, path).values())
     pending_at = time_of(document.get("pending_at"), path)
     if len(keys) > 1 or pending_at is None:
-        raise damaged(path, "it has several keys" if keys else "it lacks its date")
+        raise damaged(path, "it has several keys" if keys else "it has no date")
     return PendingClient(
         tenant_host=host,
         name=name,
@@ -381,7 +381,7 @@ def _custody_of(document: dict[str, Any], path: str) -> Custody:
     for known in CUSTODIES:
         if custody == known:
             return known
-    raise damaged(path, "its custody is not known")
+    raise damaged(path, "its custody is unknown")
 
 
 def _is_ours(document: Any) -> bool:

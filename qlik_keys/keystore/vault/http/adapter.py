@@ -225,7 +225,7 @@ def checked_address(url: str) -> str | ConfigurationError:
     parts = urlsplit(address)
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         return ConfigurationError(
-            "The Vault address has a user, a password, a query or a fragment in it.",
+            "The Vault address contains a user, a password, a query or a fragment.",
             hint="Write it as https://host:port, and pass the token as `token`.",
         )
     if not is_host(parts.hostname or ""):

@@ -224,8 +224,9 @@ class VaultSession(requests.Session):
         reserve, left = getattr(self._seen, "reserve", None), self.uses_left
         if reserve is not None and left is not None and left <= reserve:
             raise StoreSpared(
-                f"The Vault token is good for {left} more requests, which are left to whoever logs in with it.",
-                hint="Pass a token without a limit of uses.",
+                f"The Vault token can be used for only {left} more requests, which are reserved for the client "
+                "that logs in with it.",
+                hint="Use a token without a limit on its number of uses.",
             )
         self.sent += 1
 

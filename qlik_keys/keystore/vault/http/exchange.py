@@ -129,6 +129,6 @@ def _read(answer: requests.Response) -> bytes:
     except urllib3.exceptions.ReadTimeoutError:
         raise requests.exceptions.ReadTimeout("the answer took too long") from None
     except urllib3.exceptions.ProtocolError:
-        raise requests.exceptions.ChunkedEncodingError("the answer was cut") from None
+        raise requests.exceptions.ChunkedEncodingError("the answer was incomplete") from None
     except urllib3.exceptions.HTTPError:
         raise requests.exceptions.ConnectionError("the answer could not be read") from None

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class ConnectionCut(StoreUnreachable):
-    """The server, or something before it, cut the connection: a fresh one may work."""
+    """The server, or something before it, closed the connection: a fresh one may work."""
 
 
 class PolicyDenied(StoreDenied):
@@ -91,35 +91,37 @@ _OWN_CERTIFICATE = "`client_cert` and `client_key` (VAULT_CLIENT_CERT, VAULT_CLI
 # What http.client says of a proxy's answer to CONNECT; it keeps the status nowhere else.
 _CONNECT_ANSWER = re.compile(r"Tunnel connection failed: (\d{3})\b")
 _ADDRESS = "Check the address, the network and that the server runs."
-_NOT_VAULT = "Check that the address is Vault's own and that no proxy stands between."
+_NOT_VAULT = "Check that the address is that of the Vault and that no proxy answers instead of it."
 _BLOCKED = (
-    "Ask again later; a Vault whose audit device blocks looks just like this: have its operator look, or raise "
-    "`timeout_seconds`."
+    "Try again later or increase `timeout_seconds`. A blocked audit device has the same effect: ask the Vault's "
+    "operator."
 )
-_UNSEAL = "Its operator must unseal it; then ask again."
-_LATER = "Ask again in a moment; if it stays so, its operator should look at it."
+_UNSEAL = "Its operator must unseal it; then try again."
+_LATER = "Try again in a moment; if the problem persists, ask the Vault's operator."
 _MOUNT = (
     "Check `mount`, the path of a KV version 2 secrets engine, and for custody transit `transit_mount`, the path of a "
     "Transit engine, as `vault secrets list` shows them."
 )
-_NO_KEY = "Somebody has deleted or replaced it there; rotate the client's key to get another."
+_NO_KEY = "The key was deleted or replaced in Vault; rotate the client's key to get a new one."
 
-TIMED_OUT = Failure(StoreUnreachable, "did not answer in time", _BLOCKED, retryable=True, unknown=True)
+TIMED_OUT = Failure(StoreUnreachable, "did not answer before the time-out", _BLOCKED, retryable=True, unknown=True)
 SEALED = Failure(StoreSealed, "is sealed", _UNSEAL, retryable=True)
 NOT_INITIALISED = Failure(StoreSealed, "is not initialised", "Its operator must initialise it: `vault operator init`.")
 STANDBY = Failure(StoreUnreachable, "is a standby that cannot reach its leader", _LATER, retryable=True)
 DENIED = Failure(StoreDenied, "refuses the call", "Ask its operator for a token or a policy that allows it.")
 _FORBIDDEN = Failure(PolicyDenied, DENIED.words, DENIED.hint)
-CAS_LOST = Failure(StoreConflict, "has another version there than the one that was read", "Read it again.")
-_CUT = Failure(ConnectionCut, "cut the connection before its answer was whole", _LATER, retryable=True, unknown=True)
+CAS_LOST = Failure(StoreConflict, "has a version other than the one that was read", "Read it again, then retry.")
+_CUT = Failure(
+    ConnectionCut, "closed the connection before its answer was complete", _LATER, retryable=True, unknown=True
+)
 _NOT_REACHED = Failure(StoreUnreachable, "cannot be reached", _ADDRESS, retryable=True)
 _UNREADABLE = Failure(StoreProtocolError, "sent an answer that cannot be read", _NOT_VAULT, unknown=True)
 _BAD_ADDRESS = Failure(StoreMisconfigured, "has an address that cannot be called", "Write it as https://host:port.")
 _REFUSED_INPUT = Failure(StoreProtocolError, "refuses the request as malformed", "Check mount and prefix.")
 _ERROR = Failure(StoreUnreachable, "has an internal error", _LATER, retryable=True, unknown=True)
-_GATEWAY = Failure(StoreUnreachable, "is not reached by the gateway before it", _LATER, retryable=True, unknown=True)
-_LIMITED = Failure(StoreUnreachable, "asks for fewer calls, or is a standby", _LATER, retryable=True)
-_ODD = Failure(StoreProtocolError, "gave an answer that is not Vault's", _NOT_VAULT, unknown=True)
+_GATEWAY = Failure(StoreUnreachable, "cannot be reached by the gateway before it", _LATER, retryable=True, unknown=True)
+_LIMITED = Failure(StoreUnreachable, "asks for fewer requests, or is a standby", _LATER, retryable=True)
+_ODD = Failure(StoreProtocolError, "sent an answer that is not Vault's", _NOT_VAULT, unknown=True)
 
 # What the taking apart of an answer raises that lacks what Vault's has.
 _NOT_AS_EXPECTED = (TypeError, LookupError, AttributeError)
@@ -141,26 +143,28 @@ PHRASES: tuple[tuple[str, Failure], ...] = (
     ("signing key not found", Failure(StoreNotFound, "has no such key in its Transit engine", _NO_KEY)),
     (
         "does not support signing",
-        Failure(StoreNotFound, "has a key of another kind under that name in its Transit engine", _NO_KEY),
+        Failure(StoreNotFound, "has a key of another type with that name in its Transit engine", _NO_KEY),
     ),
     ("no handler for route", Failure(StoreMisconfigured, "has nothing mounted there", _MOUNT)),
-    ("unsupported path", Failure(StoreMisconfigured, "has another kind of engine there", _MOUNT)),
+    ("unsupported path", Failure(StoreMisconfigured, "has an engine of another type there", _MOUNT)),
     (
         "client sent an http request to an https server",
-        Failure(StoreMisconfigured, "speaks TLS, and was called by plain http", "Write https:// in its address."),
+        Failure(StoreMisconfigured, "uses TLS, but was called by plain http", "Write https:// in its address."),
     ),
     (
         "plain http request was sent to https port",
-        Failure(StoreMisconfigured, "speaks TLS, and was called by plain http", "Write https:// in its address."),
+        Failure(StoreMisconfigured, "uses TLS, but was called by plain http", "Write https:// in its address."),
     ),
-    ("unsupported operation", Failure(StoreMisconfigured, "has another kind of engine there", _MOUNT)),
+    ("unsupported operation", Failure(StoreMisconfigured, "has an engine of another type there", _MOUNT)),
 )
 
 STATUSES: dict[int, Failure] = {
     405: Failure(StoreMisconfigured, "does not allow such calls", _NOT_VAULT),
     408: TIMED_OUT,
     412: Failure(StoreUnreachable, "is behind its primary", _LATER, retryable=True),
-    413: Failure(StoreProtocolError, "finds the document too large", "Its operator sets the largest request size."),
+    413: Failure(
+        StoreProtocolError, "finds the document too large", "Its operator can raise the maximum request size."
+    ),
     472: Failure(StoreUnreachable, "is a disaster recovery standby", "Give the address of the primary."),
     473: Failure(StoreUnreachable, "is a performance standby", _LATER, retryable=True),
     504: TIMED_OUT,
@@ -184,13 +188,15 @@ HVAC_FAILURES: dict[type[Exception], Failure] = {
 }
 
 REQUESTS_FAILURES: dict[type[Exception], Failure] = {
-    network.ConnectTimeout: Failure(StoreUnreachable, "could not be connected to in time", _ADDRESS, retryable=True),
+    network.ConnectTimeout: Failure(
+        StoreUnreachable, "did not accept a connection before the time-out", _ADDRESS, retryable=True
+    ),
     network.ReadTimeout: TIMED_OUT,
     network.Timeout: TIMED_OUT,
     network.SSLError: Failure(
         StoreMisconfigured,
-        "could not be connected to (TLS failed)",
-        "Check the address, and whether a proxy stands in between.",
+        "did not accept a connection (TLS failed)",
+        "Check the address, and whether there is a proxy in between.",
     ),
     network.ProxyError: Failure(StoreUnreachable, "cannot be reached through the proxy", _ADDRESS, retryable=True),
     network.ConnectionError: _CUT,
@@ -202,13 +208,13 @@ REQUESTS_FAILURES: dict[type[Exception], Failure] = {
     network.UnrewindableBodyError: _UNREADABLE,
     network.RetryError: _ERROR,
     network.HTTPError: _ODD,
-    network.TooManyRedirects: Failure(StoreMisconfigured, "redirects without end", _NOT_VAULT),
+    network.TooManyRedirects: Failure(StoreMisconfigured, "redirects too many times", _NOT_VAULT),
     network.URLRequired: _BAD_ADDRESS,
     network.MissingSchema: _BAD_ADDRESS,
     network.InvalidSchema: _BAD_ADDRESS,
     network.InvalidURL: _BAD_ADDRESS,
     network.InvalidProxyURL: _BAD_ADDRESS,
-    network.InvalidHeader: Failure(StoreProtocolError, "was to get a header that no request may carry"),
+    network.InvalidHeader: Failure(StoreProtocolError, "would receive a header that is not allowed in a request"),
     network.RequestException: _CUT,
 }
 
@@ -261,7 +267,11 @@ def _tls_error(trouble: TlsTrouble, *, host: str, path: str) -> StoreError:
     kind: type[StoreError] = StoreUnreachable if trouble.retryable else StoreMisconfigured
     if not trouble.never_sent:
         kind = ConnectionCut
-    did = "could not be connected to" if trouble.never_sent else "cut the connection before its answer was whole"
+    did = (
+        "did not accept a connection"
+        if trouble.never_sent
+        else ("closed the connection before its answer was complete")
+    )
     return kind(
         f"The Vault at {host} {did} ({trouble.words}).",
         path=path,
@@ -288,7 +298,7 @@ def _proxy_error(
     if answer is not None:
         words, hint, retryable = refused(proxy, int(answer[1]), host)
     elif trouble is not None:
-        words, hint = f"could not be connected to ({trouble.words})", trouble.hint
+        words, hint = f"did not accept a connection ({trouble.words})", trouble.hint
     else:
         words, hint = unreachable(proxy, proxy_words(error))
     return StoreUnreachable(
@@ -338,10 +348,10 @@ def _reason(error: network.ConnectionError) -> object:
 
 
 def _redirected(error: RedirectRefused, *, host: str, path: str) -> StoreMisconfigured:
-    where = f"to {error.origin}" if error.origin else "to nowhere that can be told"
+    where = f"to {error.origin}" if error.origin else "to an unknown address"
     hint = (
-        f"Neither token nor key was sent on. If {error.origin} is your Vault's leader, give its address; "
-        "else a standby announces a wrong `api_addr`, or a proxy stands between."
+        f"Neither token nor key was sent there. If {error.origin} is the leader of your Vault, use its address. "
+        "Otherwise a standby announces a wrong `api_addr`, or a proxy interferes."
         if error.origin
         else _NOT_VAULT
     )

@@ -48,7 +48,7 @@ class _Opaque:
     __slots__ = ()
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError(f"{type(self).__name__} holds a secret: it is neither pickled nor copied")
+        raise TypeError(f"{type(self).__name__} holds a secret: it cannot be pickled or copied")
 
 
 class AppRole(_Opaque):
@@ -126,7 +126,7 @@ class UserPass(_Opaque):
         if isinstance(held, TypeError):
             raise held
         if isinstance(held, ConfigurationError) or not self.username:
-            raise ConfigurationError("A Vault login by user and password needs both.", hint="Give the one that lacks.")
+            raise ConfigurationError("A Vault login by user and password needs both.", hint="Give the missing one.")
         self.__password = held
 
     def perform(self, api: VaultApi) -> Any:
@@ -173,7 +173,7 @@ class _TokenLogin(_Opaque):
         if text is None:
             raise ConfigurationError(
                 f"The file {self._file} with the JWT for the Vault login cannot be read.",
-                hint="Check that it is there, and that this process may read it.",
+                hint="Check that it exists and that this process can read it.",
             )
         return Secret(text, what=_JWT)
 

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 _KV_TYPES = ("kv", "generic")
 _MOUNTS = "/v1/sys/internal/ui/mounts"
-_NO_MOUNT = "The token sees no KV version 2 mount; its operator makes one: vault secrets enable -path={mount} kv-v2"
+_NO_MOUNT = (
+    "The token sees no KV version 2 mount. The Vault's operator can create one: vault secrets enable "
+    "-path={mount} kv-v2"
+)
 
 
 class Right(NamedTuple):
@@ -95,14 +98,14 @@ def denied(
     needed = " and ".join(right.capabilities)
     if grant.capabilities is None:
         message = f"The Vault token may not {right.verb} {full_path}."
-        hint = f"Its policy must give {needed} on `{rule}`."
+        hint = f"Its policy must grant {needed} on `{rule}`."
     elif "root" in grant.capabilities or set(right.capabilities) <= set(grant.capabilities):
-        message = f"The Vault token's policy gives {needed} on `{rule}`, and still Vault refuses to {right.verb} it."
-        hint = "A parameter rule, a control group or a sentinel of its operator stands in the way: ask there."
+        message = f"The Vault token's policy grants {needed} on `{rule}`, but Vault still refuses to {right.verb} it."
+        hint = "A parameter rule, a control group or a Sentinel policy denies it: ask the Vault's operator."
     else:
         has = ", ".join(grant.capabilities) or "nothing"
-        message = f"The Vault token may not {right.verb} {full_path}: its policy gives {has} on `{rule}`."
-        hint = f"It must give {needed} there; ask the Vault's operator."
+        message = f"The Vault token may not {right.verb} {full_path}: its policy grants only {has} on `{rule}`."
+        hint = f"It must grant {needed} there; ask the Vault's operator."
     return StoreDenied(message, path=full_path, hint=hint)
 
 
@@ -110,20 +113,24 @@ def refused_token(api: VaultApi, *, path: str, lease: Lease, now: float) -> Stor
     """Return the error for a token that is accepted for nothing."""
     hint = "Log in again (`vault login`) and pass the new token."
     if lease.is_used_up(api.sent):
-        limited = "its number of uses (num_uses) is spent"
+        limited = "its number of uses (num_uses) is exhausted"
         if lease.uses_left is None:
             # It was good for the one request that asked about it.
-            limited = "it was good for one call, as a wrapping token is, and that is spent"
-            hint = "Unwrap a wrapping token first (`vault unwrap`), and pass what is in it; have this one made again."
+            limited = "it was valid for one call, as a wrapping token is, and has been used"
+            hint = (
+                "Unwrap a wrapping token first (`vault unwrap`), and use the token inside; ask for a new "
+                "wrapping token."
+            )
         else:
-            hint = "Pass a token without a limit of uses: each operation takes many requests."
+            hint = "Use a token without a limit on its number of uses: each operation needs many requests."
         message = f"The Vault at {api.host} does not accept the token any more: {limited}."
     elif now >= lease.expires_at:
         ended = datetime.fromtimestamp(int(lease.expires_at), tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         message = f"The Vault token expired at {ended}."
     else:
         message = (
-            f"The Vault at {api.host} does not accept the token: it is expired, revoked, used up, or not of this Vault."
+            f"The Vault at {api.host} does not accept the token: it is expired, revoked, used up, or from another "
+            "Vault."
         )
     return StoreDenied(message, path=path, hint=hint)
 
@@ -160,9 +167,9 @@ def _problem_of(answer: Any, *, mount: str, host: str) -> StoreMisconfigured | N
     data = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(data, dict):
         return StoreMisconfigured(
-            f"The Vault at {host} does not tell what is mounted at {mount!r}.",
+            f"The Vault at {host} does not report what is mounted at {mount!r}.",
             path=mount,
-            hint="Check that the address is Vault's own and that no proxy stands between.",
+            hint="Check that the address is that of the Vault and that no proxy answers instead of it.",
         )
     found, kind = str(data.get("path", "")).strip("/"), data.get("type")
     options = data.get("options")
@@ -171,7 +178,7 @@ def _problem_of(answer: Any, *, mount: str, host: str) -> StoreMisconfigured | N
         return StoreMisconfigured(
             f"{mount!r} is no mount of the Vault at {host}: it lies in the mount {found!r}.",
             path=mount,
-            hint=f"Give mount={found!r}, and the rest of it in front of `prefix`.",
+            hint=f"Give mount={found!r}, and put the rest before `prefix`.",
         )
     if kind not in _KV_TYPES:
         return StoreMisconfigured(
@@ -183,7 +190,7 @@ def _problem_of(answer: Any, *, mount: str, host: str) -> StoreMisconfigured | N
         return StoreMisconfigured(
             f"At {mount!r} the Vault at {host} has KV version 1, which has no versions and no compare-and-set.",
             path=mount,
-            hint=f"Give a KV version 2 mount, or have its operator run: vault kv enable-versioning {mount}",
+            hint=f"Give a KV version 2 mount, or ask the Vault's operator to run: vault kv enable-versioning {mount}",
         )
     return None
 
@@ -198,9 +205,9 @@ def _unseen_mount(api: VaultApi, *, mount: str, folder: str, lease: Lease, now: 
     if grant.capabilities:
         return StoreMisconfigured(f"The Vault at {api.host} has no mount {mount!r}.", path=mount, hint=hint)
     return StoreDenied(
-        f"The Vault at {api.host} has no mount {mount!r}, or the token has no right in it.",
+        f"The Vault at {api.host} has no mount {mount!r}, or the token has no permission in it.",
         path=mount,
-        hint=f"{hint.removesuffix('.')}. Check `mount`, or ask for a policy on `{mount}/data/{folder}/*` and "
+        hint=f"{hint.removesuffix('.')}. Check `mount`, or ask for a policy for `{mount}/data/{folder}/*` and "
         f"`{mount}/metadata/{folder}/*`.",
     )
 

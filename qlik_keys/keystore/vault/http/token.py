@@ -206,7 +206,10 @@ class TokenKeeper:
         """
         lease = self.ensure()
         if not lease.known:
-            hint = "Vault does not tell how long this token lives (it lacks the policy `default`): it is not renewed."
+            hint = (
+                "Vault does not report the lifetime of this token (it lacks the policy `default`), so it is "
+                "not renewed."
+            )
             return TokenStatus(expires_at=None, renewable=False, hint=hint)
         if lease.expires_at == math.inf:
             return TokenStatus(expires_at=None, renewable=False, hint="")
@@ -214,7 +217,7 @@ class TokenKeeper:
         return TokenStatus(
             expires_at=datetime.fromtimestamp(int(lease.expires_at), tz=UTC),
             renewable=lasting,
-            hint="" if lasting else "The Vault token cannot be renewed: have a new one before it ends.",
+            hint="" if lasting else "The Vault token cannot be renewed: get a new one before it expires.",
         )
 
     def _begin(self) -> Lease:
@@ -246,7 +249,7 @@ class TokenKeeper:
                 # A Vault without an auth method there refuses too, so that nobody learns which there are.
                 raise StoreDenied(
                     f"The Vault at {api.host} refuses the login {login!r}.",
-                    hint="Check role or user, its secret, that it has not run out, and the login's `mount`.",
+                    hint="Check the role or user, its secret and expiry, and the login's `mount`.",
                 ) from None
             except hvac.exceptions.InvalidPath:
                 raise StoreMisconfigured(
@@ -327,7 +330,7 @@ def _granted(answer: Any, now: float, *, ours: bool, token: Secret | None = None
     """Read the answer of a login or of renew-self."""
     auth = answer.get("auth") if isinstance(answer, dict) else None
     if not isinstance(auth, dict) or not isinstance(auth.get("client_token"), str):
-        raise StoreProtocolError("Vault's answer to a login or a renewal has no token in it.")
+        raise StoreProtocolError("Vault's answer to a login or a renewal contains no token.")
     life = _seconds(auth.get("lease_duration"))
     held = Secret(auth["client_token"], what="Vault token") if token is None else token
     if life == 0:

@@ -25,7 +25,7 @@ HOST = "acme.eu.qlikcloud.com"
 WRONG = {
     "expired": ("its certificate has expired", "renew"),
     "not yet valid": ("its certificate is not valid yet", "clock"),
-    "other name": ("its certificate is for another host name", "by its name"),
+    "other name": ("its certificate is for another host name", "host name"),
     "self-signed": ("its certificate is self-signed", "that certificate itself"),
     "other authority": ("its certificate is signed by an authority that this machine does not trust", "intermediate"),
 }
@@ -52,7 +52,7 @@ def test_a_tenants_certificate(monkeypatch, certificates, tenant_fronts, kind, t
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca))
     error = failed_tenant(tenant_fronts[kind])
     words, hint = told
-    assert f"could not be connected to ({words})" in error.message
+    assert f"did not accept a connection ({words})" in error.message
     assert hint in error.hint
     assert (error.outcome, error.retryable) == (Outcome.NOT_APPLIED, False)
 
@@ -63,7 +63,7 @@ def test_a_vaults_certificate(certificates, tls_openbao, kind, told):
     error = failed_store(tls_openbao.urls[kind], ca_cert=str(certificates.ca))
     words, hint = told
     assert type(error) is StoreMisconfigured
-    assert f"could not be connected to ({words})" in error.message
+    assert f"did not accept a connection ({words})" in error.message
     assert hint in error.hint
     assert (error.outcome, error.retryable) == (Outcome.NOT_APPLIED, False)
 
@@ -181,7 +181,7 @@ def test_a_context_is_made_once_for_the_same_settings(certificates):
     assert context_for(settings) is not context_for(settings, for_proxy=True)
 
 
-# --- a server that wants a client certificate ---
+# --- a server that requires a client certificate ---
 
 
 @pytest.mark.parametrize("kind", ["client certificate", "the same, 1.2"])
@@ -189,10 +189,10 @@ def test_a_tenants_gateway_that_wants_a_client_certificate(monkeypatch, certific
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca))
     error = failed_tenant(tenant_fronts[kind])
     # A server of TLS 1.2 may say no more than that the handshake failed.
-    assert {"client certificate": "it wants a client certificate"}.get(
+    assert {"client certificate": "it requires a client certificate"}.get(
         kind, "refuses the TLS handshake"
     ) in error.message
-    assert "wants a client certificate" in error.message + error.hint
+    assert "requires a client certificate" in error.message + error.hint
     assert "QLIK_KEYS_TENANT_CERT and QLIK_KEYS_TENANT_KEY" in error.hint
     assert error.outcome is Outcome.NOT_APPLIED
 
@@ -213,7 +213,7 @@ def test_a_vault_that_wants_a_client_certificate(certificates, tls_openbao):
     url, ca = tls_openbao.urls["client certificate"], str(certificates.ca)
     error = failed_store(url, ca_cert=ca)
     assert type(error) is StoreMisconfigured
-    assert "it wants a client certificate" in error.message
+    assert "it requires a client certificate" in error.message
     assert "VAULT_CLIENT_CERT, VAULT_CLIENT_KEY" in error.hint
     assert (error.outcome, error.retryable) == (Outcome.NOT_APPLIED, False)
 
@@ -235,7 +235,7 @@ def test_a_vault_that_wants_a_client_certificate(certificates, tls_openbao):
 @pytest.mark.openbao
 def test_plain_http_to_a_tls_port(monkeypatch, certificates, tenant_fronts, tls_openbao):
     error = failed_store(tls_openbao.urls["good"].replace("https", "http"))
-    assert "speaks TLS, and was called by plain http" in error.message
+    assert "uses TLS, but was called by plain http" in error.message
     assert (type(error), error.outcome) == (StoreMisconfigured, Outcome.NOT_APPLIED)
     assert "https://" in error.hint
     told = failed_tenant(tenant_fronts["good"].replace("https", "http"))
@@ -245,9 +245,9 @@ def test_plain_http_to_a_tls_port(monkeypatch, certificates, tenant_fronts, tls_
 @pytest.mark.openbao
 def test_tls_to_a_plain_port(box, openbao):
     told = failed_tenant(box.tenant_url.replace("http", "https"))
-    assert "it does not speak TLS" in told.message
+    assert "it does not use TLS" in told.message
     assert (told.outcome, told.retryable) == (Outcome.NOT_APPLIED, False)
-    assert "it does not speak TLS" in failed_store(openbao.url.replace("http", "https")).message
+    assert "it does not use TLS" in failed_store(openbao.url.replace("http", "https")).message
 
 
 def test_a_connection_that_ends_within_a_request_may_have_had_its_effect(monkeypatch, certificates, loose_end):
@@ -265,7 +265,7 @@ def test_a_connection_that_ends_within_a_request_may_have_had_its_effect(monkeyp
             pytest.raises(StoreUnreachable) as failed,
         ):
             store.client_ids(HOST)
-        assert "cut the connection" in failed.value.message
+        assert "closed the connection" in failed.value.message
 
 
 # --- by Vault's own variables ---
@@ -318,7 +318,7 @@ def test_the_doctor_names_a_variable_that_lets_nobody_call(monkeypatch, certific
         seen = {check.name: check for check in qk.doctor(tenant, store, "a" * 32).checks}
     assert seen["tenant-url"].verdict == "failed"
     assert "SSL_CERT_FILE names a file that cannot be read" in seen["tenant-url"].why
-    assert "unset it" in seen["tenant-url"].advice
+    assert "unset" in seen["tenant-url"].advice
     assert seen["discovery"].verdict == "not_checked"
 
 
@@ -329,9 +329,9 @@ def test_a_handshake_that_is_never_answered_sent_nothing():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}"
         tenant = qk.QlikTenant(url, credential=qk.ApiKey("k"), retry=RetryPolicy(attempts=1), timeout_seconds=0.2)
-        with tenant, pytest.raises(TenantUnreachable, match="in time") as caught:
+        with tenant, pytest.raises(TenantUnreachable, match="before the time-out") as caught:
             tenant.oauth_clients.delete("a" * 32)
         assert caught.value.outcome is Outcome.NOT_APPLIED
         error = failed_store(url, timeout_seconds=0.2)
-    assert "could not be connected to in time" in error.message
+    assert "did not accept a connection before the time-out" in error.message
     assert (error.outcome, error.retryable) == (Outcome.NOT_APPLIED, True)

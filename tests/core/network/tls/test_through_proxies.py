@@ -91,7 +91,7 @@ def test_a_proxy_that_is_spoken_to_by_tls(monkeypatch, trusted, certificates, ta
     with ConnectProxy(targets) as proxy, TlsFront(certificates.files["expired"], proxy.port) as front:
         monkeypatch.setenv("HTTPS_PROXY", front.url)
         for error in failures():
-            assert f"The proxy 127.0.0.1:{front.port} could not be connected to (its certificate has expired)" in str(
+            assert f"The proxy 127.0.0.1:{front.port} did not accept a connection (its certificate has expired)" in str(
                 error
             )
             assert error.outcome is Outcome.NOT_APPLIED
@@ -102,7 +102,7 @@ def test_a_proxy_that_is_spoken_to_by_tls(monkeypatch, trusted, certificates, ta
     [
         (403, "does not let calls through to", "NO_PROXY", False),
         (407, "wants a login (407)", "Write user and password into HTTPS_PROXY", False),
-        (405, "does not let calls through to", "may be none", False),
+        (405, "does not let calls through to", "another kind of server may listen there", False),
         (502, "does not reach", "NO_PROXY", True),
         (-1, "", "HTTPS_PROXY", True),
     ],
@@ -141,7 +141,7 @@ def test_a_dead_proxy(monkeypatch, trusted):
 def test_a_proxy_of_a_name_that_nobody_knows(monkeypatch, trusted):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid:3128")
     for error in failures():
-        assert error.message.startswith("The proxy proxy.invalid:3128 has a host name that nobody knows")
+        assert error.message.startswith("The proxy proxy.invalid:3128 has an unknown host name")
         assert error.outcome is Outcome.NOT_APPLIED
 
 
@@ -206,5 +206,5 @@ def test_a_proxy_that_is_called_by_tls_and_does_not_speak_it(monkeypatch, truste
         monkeypatch.setenv("HTTPS_PROXY", plain.url.replace("http", "https"))
         address = plain.url.removeprefix("http://")
         for error in failures():
-            assert error.message.startswith(f"The proxy {address} could not be connected to (it does not speak TLS)")
+            assert error.message.startswith(f"The proxy {address} did not accept a connection (it does not use TLS)")
             assert error.outcome is Outcome.NOT_APPLIED

@@ -58,9 +58,9 @@ def test_a_connection_that_was_never_made_did_nothing():
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
-        (urllib3.exceptions.ProtocolError("aborted"), "cut the connection"),
-        (urllib3.exceptions.ReadTimeoutError(None, "/", "slow"), "did not answer in time"),
-        (None, "cut the connection"),
+        (urllib3.exceptions.ProtocolError("aborted"), "closed the connection"),
+        (urllib3.exceptions.ReadTimeoutError(None, "/", "slow"), "did not answer before the time-out"),
+        (None, "closed the connection"),
     ],
 )
 def test_a_connection_that_was_cut_may_have_done_it(reason, words):
@@ -93,11 +93,11 @@ def test_a_redirect_is_told_with_its_origin_alone(origin):
             hvac.exceptions.InvalidRequest,
             400,
             "check-and-set parameter did not match",
-            "another version",
+            "version other than",
         ),
         (hvac.exceptions.InvalidRequest, 400, "Upgrading from non-versioned to versioned data.", "is upgrading"),
         (hvac.exceptions.InvalidPath, 404, "no handler for route 'x'. route entry not found.", "nothing mounted"),
-        (hvac.exceptions.UnexpectedError, 405, "1 error: unsupported operation", "another kind of engine"),
+        (hvac.exceptions.UnexpectedError, 405, "1 error: unsupported operation", "an engine of another type"),
         (hvac.exceptions.UnexpectedError, 405, "", "does not allow"),
         (hvac.exceptions.VaultDown, 503, "OpenBao is sealed", "is sealed"),
         (hvac.exceptions.InvalidRequest, 400, "security barrier not initialized", "is not initialised"),

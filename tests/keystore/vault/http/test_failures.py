@@ -86,7 +86,7 @@ def test_a_right_that_lacks_is_named(operator, open_vault, make_backdoor, host, 
     assert denied.outcome is Outcome.NOT_APPLIED
     assert not denied.retryable
     # Only Vault itself can say what the policy does give, and only a token with the policy `default` may ask.
-    assert ("its policy gives" in denied.message) is default_policy
+    assert ("its policy grants" in denied.message) is default_policy
     after = backdoor.snapshot(host)
     assert after == before or '"private_key"' not in after  # at most a place without any version was made
     root.delete(host, first.client_id)
@@ -100,7 +100,7 @@ path "secret/metadata/*" { capabilities = ["create", "read", "update", "delete",
     store = open_vault(token=operator.make_token(rules))
     with pytest.raises(StoreDenied) as caught:
         store.write(make_record(store, host))
-    assert "still Vault refuses" in caught.value.message
+    assert "but Vault still refuses" in caught.value.message
     assert "parameter rule" in caught.value.hint
 
 
@@ -161,7 +161,7 @@ def test_a_mount_that_the_token_does_not_see(operator, open_vault, narrow_policy
     store = open_vault(token=token, mount="secrets")
     with pytest.raises(StoreDenied) as caught:
         store.write(make_record(store, host))
-    assert "no mount 'secrets', or the token has no right in it" in caught.value.message
+    assert "no mount 'secrets', or the token has no permission in it" in caught.value.message
     assert "secrets/data/qlik-keys/*" in caught.value.hint
 
 

@@ -55,7 +55,7 @@ def test_https_to_a_server_of_plain_http(openbao, open_vault, host):
     store = open_vault(openbao.url.replace("http", "https"))
     with pytest.raises(StoreMisconfigured) as caught:
         store.client_ids(host)
-    assert "does not speak TLS" in caught.value.message
+    assert "does not use TLS" in caught.value.message
     assert "plain http" in caught.value.hint
 
 
@@ -77,28 +77,30 @@ def said(status, *words):
 
 NEVER = Outcome.NOT_APPLIED
 ODD = {
-    "never answered": Odd(HANG, StoreUnreachable, "did not answer in time", "audit device"),
-    "cut": Odd(CUT, StoreUnreachable, "cut the connection", "Ask again"),
+    "never answered": Odd(HANG, StoreUnreachable, "did not answer before the time-out", "audit device"),
+    "cut": Odd(CUT, StoreUnreachable, "closed the connection", "Try again"),
     "sealed": Odd(said(503, "Vault is sealed"), StoreSealed, "is sealed (HTTP 503)", "unseal", NEVER),
     "sealed OpenBao": Odd(said(503, "OpenBao is sealed"), StoreSealed, "is sealed (HTTP 503)", "unseal", NEVER),
     "standby, no leader": Odd(
         said(500, "local node not active but active cluster node not found"),
         StoreUnreachable,
         "is a standby that cannot reach its leader",
-        "Ask again",
+        "Try again",
         NEVER,
     ),
-    "standby": Odd(said(429, "Vault is in standby mode"), StoreUnreachable, "is a standby", "Ask again", NEVER),
-    "standby, bare": Odd(Reply(429), StoreUnreachable, "asks for fewer calls, or is a standby", "Ask again", NEVER),
+    "standby": Odd(said(429, "Vault is in standby mode"), StoreUnreachable, "is a standby", "Try again", NEVER),
+    "standby, bare": Odd(Reply(429), StoreUnreachable, "asks for fewer requests, or is a standby", "Try again", NEVER),
     "disaster recovery": Odd(
         Reply(472), StoreUnreachable, "is a disaster recovery standby", "primary", NEVER, retryable=False
     ),
-    "performance standby": Odd(Reply(473), StoreUnreachable, "is a performance standby", "Ask again", NEVER),
-    "behind its primary": Odd(Reply(412), StoreUnreachable, "is behind its primary", "Ask again", NEVER),
-    "internal error": Odd(said(500, "internal error"), StoreUnreachable, "has an internal error", "Ask again"),
-    "gateway": Odd(Reply(502, b"<html>"), StoreUnreachable, "is not reached by the gateway", "Ask again"),
-    "gateway, time-out": Odd(Reply(504, b"<html>"), StoreUnreachable, "did not answer in time", "audit device"),
-    "unavailable": Odd(Reply(503, b"<html>"), StoreUnreachable, "is not available", "Ask again"),
+    "performance standby": Odd(Reply(473), StoreUnreachable, "is a performance standby", "Try again", NEVER),
+    "behind its primary": Odd(Reply(412), StoreUnreachable, "is behind its primary", "Try again", NEVER),
+    "internal error": Odd(said(500, "internal error"), StoreUnreachable, "has an internal error", "Try again"),
+    "gateway": Odd(Reply(502, b"<html>"), StoreUnreachable, "cannot be reached by the gateway", "Try again"),
+    "gateway, time-out": Odd(
+        Reply(504, b"<html>"), StoreUnreachable, "did not answer before the time-out", "audit device"
+    ),
+    "unavailable": Odd(Reply(503, b"<html>"), StoreUnreachable, "is not available", "Try again"),
     "too large": Odd(
         said(413, "too large"), StoreProtocolError, "finds the document too large", "operator", NEVER, retryable=False
     ),
@@ -156,7 +158,7 @@ def test_a_redirect_to_another_origin_gets_nothing(operator, open_vault, make_ba
             with pytest.raises(StoreMisconfigured) as caught:
                 attempt()
             assert f"redirects to {elsewhere.url}" in caught.value.message
-            assert "Neither token nor key was sent on" in caught.value.hint
+            assert "Neither token nor key was sent there" in caught.value.hint
             assert caught.value.outcome is Outcome.NOT_APPLIED
         assert elsewhere.calls == []
     assert '"private_key"' not in make_backdoor(operator).snapshot(host)
@@ -218,7 +220,7 @@ def test_a_write_that_was_not_done_is_not_believed(openbao, operator, open_vault
         ):
             with pytest.raises(StoreProtocolError) as caught:
                 attempt()
-            assert "is not there when it is read back" in caught.value.message
+            assert "is missing when it is read back" in caught.value.message
             assert caught.value.outcome is Outcome.UNKNOWN
     assert '"private_key"' not in make_backdoor(operator).snapshot(host)
 
@@ -229,7 +231,7 @@ def test_a_deletion_that_was_not_done_is_not_believed(openbao, open_vault, host)
         record = store.write(make_record(store, host))
         pending = store.write_pending(make_pending(store, host))
         for attempt in (lambda: store.delete(host, record.client_id), lambda: store.remove_pending(pending)):
-            with pytest.raises(StoreProtocolError, match="is still there after it was deleted"):
+            with pytest.raises(StoreProtocolError, match="still exists after it was deleted"):
                 attempt()
 
 
@@ -238,7 +240,7 @@ def test_a_destruction_that_was_not_done_is_not_believed(openbao, open_vault, ho
         store = open_vault(vault.url, token=openbao.token)
         first = store.write(make_record(store, host))
         last = store.write(first.without_key(first.current.kid))
-        with pytest.raises(StoreProtocolError, match="are still there after they were destroyed"):
+        with pytest.raises(StoreProtocolError, match="still exist after they were destroyed"):
             store.purge(last)
 
 
