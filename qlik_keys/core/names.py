@@ -31,7 +31,7 @@ def name_problem(name: str, *, longest: int | None = None) -> str:
         if not letter.isprintable() and not _joins(trimmed, place - start - 1):
             return f"has {_described(letter)} as its character {place}, which cannot be displayed"
     if longest is not None and len(trimmed) > longest:
-        return f"has {len(trimmed)} characters; {longest} are the most"
+        return f"has {len(trimmed)} characters; the maximum is {longest}"
     return ""
 
 

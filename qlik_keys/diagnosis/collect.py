@@ -125,7 +125,7 @@ def _as_somebody(tenant: QlikTenant) -> QlikTenant:
     """
     if not tenant.has_credential:
         raise ConfigurationError(
-            "No administrator's credential is set, so the tenant is not asked for its clients.",
+            "No administrator's credential is set, so the tenant's clients are not checked.",
             hint="Set QLIK_API_KEY, or QLIK_CLIENT_ID and QLIK_CLIENT_SECRET.",
         )
     return tenant

@@ -28,7 +28,7 @@ def make_again(facts: Facts) -> str:
     name = facts.client_name or "NAME"
     making = command("provision", "--scope", "SCOPE", *(("--", name) if name.startswith("-") else (name,)))
     clearing = command("delete", facts.client_id, "--confirm", facts.client_id)
-    return f"{clearing} clears away what is left of it; then {making}, with its scopes, makes it again."
+    return f"{clearing} removes its remains; then {making}, with its scopes, creates it again."
 
 
 def policy(facts: Facts) -> str:

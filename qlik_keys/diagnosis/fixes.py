@@ -103,19 +103,21 @@ def _ours(tenant: QlikTenant, store: KeyStore, client_id: str) -> OAuthClient:
         raise ManualActionRequired(
             f"{client.client_name!r} is of type {client.app_type or 'unknown'}, and only a client of type web can be "
             "machine-to-machine.",
-            hint="The type cannot be changed: make another client.",
+            hint="The type cannot be changed: create another client.",
         )
     try:
         record = _record(tenant, store, client_id)
     except StoreDamaged as damaged:
         raise ManualActionRequired(
-            f"Nobody knows whether {client.client_name!r} has our key alone: its record is damaged.",
+            f"It is unknown whether {client.client_name!r} has only the key that qlik_keys manages: its record is "
+            "damaged.",
             hint=f"{damaged.message} {damaged.hint}".rstrip(),
         ) from None
     if not is_ours_alone(client, record):
         raise ManualActionRequired(
-            f"{client.client_name!r} does not have our key alone, so a wider right would let somebody else in.",
-            hint="Look in Qlik's console whose keys and secrets it has; a Tenant Admin may change it there.",
+            f"{client.client_name!r} does not have only the key that qlik_keys manages, so more permissions could "
+            "let another person in.",
+            hint="Check its keys and secrets in Qlik's console; a Tenant Admin can change it there.",
         )
     return client
 
@@ -124,12 +126,12 @@ def _token_url(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock
     del clock
     record = store.read(tenant.host, client_id)
     if record.token_url == tenant.token_url:
-        return "The record has the right token endpoint already."
+        return "The record has the correct token endpoint already."
     named = tenant.discover().metadata
     if named is None or named.token_endpoint != tenant.token_url:
         raise ManualActionRequired(
-            f"The tenant does not itself name {tenant.token_url} as its token endpoint: the record stays as it is.",
-            hint="Check the tenant's URL: it may be another name of the tenant, or nothing of Qlik's.",
+            f"The tenant does not itself name {tenant.token_url} as its token endpoint, so the record is not changed.",
+            hint="Check the tenant's URL: it may be another name of the tenant, or another server.",
         )
     store.write(replace(record, token_url=tenant.token_url))
     return f"The record's token endpoint is {tenant.token_url} now; it was {record.token_url or 'empty'}."
@@ -140,14 +142,14 @@ def _resume(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -
     what = started(record) if record is not None and record.is_in_progress else ""
     if record is not None and what and not takes_nothing_away(record):
         raise ManualActionRequired(
-            f"What was interrupted takes keys of {record.client_name!r} away at once: {what}.",
+            f"The interrupted operation removes keys of {record.client_name!r} at once: {what}.",
             hint="`qlik-keys resume` finishes it; `qlik-keys resume --dry-run` shows its plan.",
         )
     results = resume_client(tenant, store, client_id, clock=clock)
     if not results and record is not None and record.is_shown_wrong:
-        return "What Vault shows of the record is what the record says now."
+        return "The custom metadata in Vault now agree with the record."
     if not results:
-        return "Nothing of this client had been interrupted."
+        return "There was no interrupted operation on this client."
     return f"Finished: {what or 'making the client'}."
 
 
@@ -157,7 +159,7 @@ def _renew_vault_token(tenant: QlikTenant, store: KeyStore, client_id: str, cloc
         raise ConfigurationError("This store has no token that could be renewed.", hint="Log in to it again.")
     if not store.renew_token():
         raise StoreDenied(
-            "Vault did not let the token live any longer: it cannot be renewed, or has reached its longest life.",
+            "Vault did not extend the token: it cannot be renewed, or has reached its maximum lifetime.",
             hint="Log in again (`vault login`) and pass the new token.",
         )
     return "The Vault token was renewed."
@@ -187,7 +189,7 @@ def _add(tenant: QlikTenant, client: OAuthClient, path: str, values: tuple[str, 
     if set(found) != set(wanted):
         raise TenantConflict(
             f"The client has {', '.join(found) or 'nothing'} now, and not {', '.join(wanted)}.",
-            hint="Somebody else changes it just now: ask the doctor again.",
+            hint="Another user is changing it now: run the doctor again.",
         )
     return f"The client has {added} now, next to {', '.join(values) or 'nothing'}."
 

@@ -34,5 +34,5 @@ def started(record: ClientRecord) -> str:
             return f"a rotation of its key with an overlap of {in_words(record.overlap_seconds)}"
         return "a replacement of its key at once (revoke, or rotate without overlap)"
     if record.in_state("previous"):
-        return "taking its old key away"
-    return "destroying the versions of its record that show a key which was taken away"
+        return "removal of its old key"
+    return "destruction of the record versions that contain a removed key"

@@ -123,15 +123,17 @@ def _log_in(tenant: QlikTenant, source: TokenSource, facts: Facts, scopes: tuple
         user = tenant.with_credential(BearerAuth(source)).users.me()
     except TenantAuthError as problem:
         if scopes and problem.status == _FORBIDDEN:
-            return passed(_NAME, f"{got}. Who it is cannot be asked: users/me is not for a token of these scopes.")
+            return passed(
+                _NAME, f"{got}. Its identity cannot be checked: users/me does not accept a token of these scopes."
+            )
         names_scope = lacks_scope(f"{problem.code} {problem.title} {problem.detail}")
         advice = _LACKS_SCOPE if names_scope else ""
-        return failed(_NAME, TOKEN_REFUSED, f"{got}, and users/me refuses it. {problem.message}", advice)
+        return failed(_NAME, TOKEN_REFUSED, f"{got}, but users/me refuses it. {problem.message}", advice)
     if facts.user is None and user.client_id not in ("", facts.client_id):
         return failed(
             _NAME,
             TOKEN_OF_ANOTHER,
-            f"{got}, and it belongs to another client ({user.client_id}).",
+            f"{got}, but it belongs to another client ({user.client_id}).",
         )
     return passed(_NAME, f"{got}, as {user.name or user.subject} ({user.subject or user.id}).")
 
@@ -139,7 +141,7 @@ def _log_in(tenant: QlikTenant, source: TokenSource, facts: Facts, scopes: tuple
 def _failed(problem: QlikKeysError, facts: Facts) -> Check:
     has_words = isinstance(problem, TokenError) and bool(problem.code or problem.detail)
     if facts.is_discovery_refused and not has_words:  # whatever answers there is no token endpoint
-        return not_checked(_NAME, f"It was tried all the same, and failed: {problem.message} See discovery.")
+        return not_checked(_NAME, f"It was tried nevertheless and failed: {problem.message} See discovery.")
     if isinstance(problem, AssertionRejected | ScopeRejected) and problem.status != _FORBIDDEN and facts.has_no_scope:
         return see(_NAME, "scopes")
     if isinstance(problem, AssertionRejected):
@@ -149,7 +151,7 @@ def _failed(problem: QlikKeysError, facts: Facts) -> Check:
 
 def _refused(problem: AssertionRejected, facts: Facts) -> Check:
     if problem.status == _FORBIDDEN:
-        who = "the user who is to be impersonated" if facts.user is not None else "the client's bot user"
+        who = "the user to impersonate" if facts.user is not None else "the client's bot user"
         return failed(
             _NAME,
             LOGIN_REFUSED,
@@ -160,26 +162,28 @@ def _refused(problem: AssertionRejected, facts: Facts) -> Check:
             _NAME,
             LOGIN_REFUSED,
             problem.message,
-            f"{problem.hint} A Tenant Admin's credential lets the doctor see which.",
+            f"{problem.hint} A Tenant Admin's credential lets the doctor find out which.",
         )
     why, clock = problem.message, clock_suspicion(facts.skew_seconds)
     if facts.user is not None:
         advice = f"Check that the tenant has a user with the {facts.user.field} {facts.user.value!r}."
     else:
-        why += "" if clock else " All that can be looked up is right."
-        advice = "If the key was registered just now, ask again in a minute: the tenant may not see it yet."
-    trace = f" Qlik's support asks for the trace id {problem.trace_id}." if problem.trace_id else ""
+        why += "" if clock else " All other checks passed."
+        advice = "If the key was registered just now, try again in a minute: the tenant may not have it yet."
+    trace = f" For Qlik's support: trace id {problem.trace_id}." if problem.trace_id else ""
     return failed(_NAME, LOGIN_REFUSED, why, f"{clock}{advice}{trace}")
 
 
 def _without_key(facts: Facts, failures: set[str]) -> Check:
     if facts.by_secret_alone:
-        return not_checked(_NAME, "The client logs in by a client secret, which no store holds.")
+        return not_checked(_NAME, "The client authenticates by a client secret, which no store holds.")
     causes = [name for name in _KEYLESS if name in failures and (name != "vault-token" or facts.is_unread)]
     why = f"There is no key to log in with: see {', '.join(causes) or 'store-record'}."
     if isinstance(facts.record.problem, StoreNotFound):
-        why += " A first login would also make the client's bot user, which nobody should do by the way."
+        why += " A first login would also create the client's bot user, which the doctor does not do."
     return not_checked(_NAME, why)
 
 
-_LACKS_SCOPE = "Give the client the scope that the tenant names, in Qlik's console, or ask for a token without --scope."
+_LACKS_SCOPE = (
+    "Give the client the scope that the tenant names (in Qlik's console), or request a token without --scope."
+)

@@ -127,7 +127,7 @@ class Diagnosis:
         count = len(self.findings)
         found = "1 finding" if count == 1 else f"{count} findings" if count else "no finding"
         if not count and not self.is_healthy:
-            found += f", but the login was not tried: {self.login.why}"
+            found += f"; the login was not tried: {self.login.why}"
         who = f"{self.client_name} ({self.client_id})" if self.client_name and self.client_id else ""
         who = who or self.client_name or self.client_id
         return f"{who} on {self.tenant_url}, {self.at:%Y-%m-%d %H:%M} UTC: {found}"

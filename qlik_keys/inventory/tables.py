@@ -343,7 +343,7 @@ def _operation(summary: KeySummary, states: RecordStates) -> dict[str, str]:
         return {"severity": severity, "meaning": f"It is: {operation.to_text()}.", "words": operation.to_text()}
     what = "a rotation or a retirement"
     if summary.client_id in states.unread:
-        what += ", or somebody has edited the record: this login may not read which"
+        what += ", or a manual change of the record: this login may not read which"
     return {"severity": severity, "meaning": f"It is {what}.", "words": what}
 
 

@@ -68,30 +68,31 @@ class ActionFacts:
 ACTIONS: Mapping[Action, ActionFacts] = MappingProxyType(
     {
         Action.CHECK: ActionFacts(
-            title="Look at what the tenant and the key store have under that name",
+            title="Check what the tenant and the key store have under that name",
             system="both",
             by_hand="Console: look through the list of OAuth clients for it.",
         ),
         Action.WRITE_PENDING: ActionFacts(
-            title="Make the key and put its private half into the key store",
+            title="Generate the key and store its private key in the key store",
             system="vault",
-            by_hand="Terminal: make a key pair with OpenSSL, turn it into a JWK by a script, keep the file somewhere.",
+            by_hand="Terminal: generate a key pair with OpenSSL, convert it to a JWK with a script, keep the file "
+            "somewhere.",
         ),
         Action.REGISTER: ActionFacts(
-            title="Register the client on the tenant with the public half",
+            title="Register the client on the tenant with the public key",
             system="tenant",
             by_hand="Console, steps 1 to 6: Create new, type Web, name, scopes, authentication method, "
             "Machine-to-machine, Create. Steps 8 and 9: consent method Trusted.",
         ),
         Action.BIND: ActionFacts(
-            title="Note the client's id next to the pending key",
+            title="Write the client's id to the pending record",
             system="vault",
             by_hand="Console, step 7: copy the client id before the window closes.",
         ),
         Action.RECORD: ActionFacts(
-            title="Write the client's secret in the key store, where consumers read it",
+            title="Write the client's record to the key store, where consumers read it",
             system="vault",
-            by_hand="Terminal: put key and client id where the job finds them.",
+            by_hand="Terminal: copy key and client id to the place where the job reads them.",
         ),
         Action.TRUST: ActionFacts(
             title="Set the consent method to trusted",
@@ -99,100 +100,99 @@ ACTIONS: Mapping[Action, ActionFacts] = MappingProxyType(
             by_hand="Console, steps 8 and 9: the three dots, Change consent method, Trusted.",
         ),
         Action.REPLACE_SECRET: ActionFacts(
-            title="Make a new client secret, since the first answer was lost",
+            title="Create a new client secret, because the first answer was lost",
             system="tenant",
             is_reversible=False,
         ),
         Action.REMOVE_DUPLICATE: ActionFacts(
-            title="Remove the client that a second attempt made of the same key",
+            title="Remove the client that a second attempt created with the same key",
             system="tenant",
             is_reversible=False,
         ),
         Action.VERIFY: ActionFacts(
-            title="Verify it: read the key back, get a token with it, ask who we are",
+            title="Verify it: read the key back, request a token with it, call users/me",
             system="both",
-            by_hand="Terminal: qlik context create, then qlik user me. With a private key qlik-cli cannot do it "
-            "at all.",
+            by_hand="Terminal: qlik context create, then qlik user me. qlik-cli cannot use a private key.",
         ),
         Action.REMOVE_PENDING: ActionFacts(
-            title="Remove the pending document",
+            title="Remove the pending record",
             system="vault",
             by_hand="Terminal: delete the key file that was left behind.",
         ),
         Action.MAKE_NEXT: ActionFacts(
-            title="Make the next key and put its private half into the key store",
+            title="Generate the next key and store its private key in the key store",
             system="vault",
-            by_hand="Terminal: make another key pair with OpenSSL, and a JWK by a script.",
+            by_hand="Terminal: generate another key pair with OpenSSL, and a JWK with a script.",
         ),
         Action.PUBLISH: ActionFacts(
-            title="Register the next public half on the tenant, next to the old one",
+            title="Register the next public key on the tenant, next to the old one",
             system="tenant",
-            by_hand="Console: open the client, paste the new JWK below the old one, Save. Forget the old one, "
-            "and every job that still uses it is locked out.",
+            by_hand="Console: open the client, paste the new JWK below the old one, Save. If the old one is lost, "
+            "every job that still uses it fails.",
         ),
         Action.SWAP: ActionFacts(
-            title="Put the next public half in the place of the old one, since the tenant takes one at a time",
+            title="Replace the old public key with the next one, because the tenant accepts only one at a time",
             system="tenant",
-            by_hand="Console: open the client, paste the new JWK over the old one, Save, and hope.",
+            by_hand="Console: open the client, replace the old JWK with the new one, Save.",
         ),
         Action.VERIFY_NEXT: ActionFacts(
-            title="Verify the next key: read it back, get a token with it, ask who we are",
+            title="Verify the next key: read it back, request a token with it, call users/me",
             system="both",
-            by_hand="Terminal: no tool of Qlik's can try the new key.",
+            by_hand="Terminal: no Qlik tool can test the new key.",
         ),
         Action.PROMOTE: ActionFacts(
             title="Make the next key the one that consumers read",
             system="vault",
-            by_hand="Terminal: put the new key where the jobs find it.",
+            by_hand="Terminal: copy the new key to the place where the jobs read it.",
         ),
         Action.END_OVERLAP: ActionFacts(
-            title="Note that the old key's overlap ends now",
+            title="Record that the old key's overlap ends now",
             system="vault",
         ),
         Action.VERIFY_CURRENT: ActionFacts(
-            title="Verify the current key before the old one goes",
+            title="Verify the current key before the old one is removed",
             system="both",
-            by_hand="Terminal: no tool of Qlik's can try the key.",
+            by_hand="Terminal: no Qlik tool can test the key.",
         ),
         Action.UNPUBLISH: ActionFacts(
-            title="Take the old public half off the tenant",
+            title="Remove the old public key from the tenant",
             system="tenant",
-            by_hand="Console: open the client, take the old JWK out, Save.",
+            by_hand="Console: open the client, remove the old JWK, Save.",
         ),
         Action.RETIRE: ActionFacts(
-            title="Take the old private half out of the key store",
+            title="Remove the old private key from the key store",
             system="vault",
             is_reversible=False,
             by_hand="Terminal: delete the old key file, wherever it was copied to.",
         ),
         Action.PURGE: ActionFacts(
-            title="Destroy every older version that shows the old private half",
+            title="Destroy every older version that contains the old private key",
             system="vault",
             is_reversible=False,
-            by_hand="Terminal: find every backup of the old key file.",
+            by_hand="Terminal: find and delete every backup of the old key file.",
         ),
         Action.REMOVE_SECRETS: ActionFacts(
-            title="Remove the client secrets and their login",
+            title="Remove the client secrets and this authentication method",
             system="tenant",
             is_reversible=False,
-            by_hand="Console: open the client, delete each secret, untick Client secret.",
+            by_hand="Console: open the client, delete each secret, deselect Client secret.",
         ),
         Action.NOTE: ActionFacts(
-            title="Write to the record what is started, so that it is finished whatever interrupts it",
+            title="Write the operation to the record, so that it can be finished after any interruption",
             system="vault",
         ),
         Action.SETTLE: ActionFacts(
-            title="Write to the record that the operation is done",
+            title="Record that the operation is finished",
             system="vault",
         ),
         Action.DELETE_CLIENT: ActionFacts(
-            title="Delete the client on the tenant; nobody can undo it",
+            title="Delete the client on the tenant (cannot be undone)",
             system="tenant",
             is_reversible=False,
             by_hand="Console: the three dots, Delete, confirm.",
         ),
         Action.DELETE_RECORD: ActionFacts(
-            title="Destroy the client's keys in the key store, every version",
+            title="Destroy all versions of the client's keys in the key store",
             system="vault",
             is_reversible=False,
             by_hand="Terminal: delete the key file, wherever it was copied to.",
@@ -200,4 +200,4 @@ ACTIONS: Mapping[Action, ActionFacts] = MappingProxyType(
     }
 )
 if _missing := set(Action) - ACTIONS.keys():
-    raise RuntimeError(f"no facts about these actions: {', '.join(sorted(_missing))}")
+    raise RuntimeError(f"these actions have no facts: {', '.join(sorted(_missing))}")

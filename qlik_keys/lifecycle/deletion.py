@@ -64,8 +64,8 @@ def delete_client(work: OperationContext, client_id: str, *, keep_secret: bool, 
     if client is None and not is_resumed and (keep_secret or client_id not in work.store.client_ids(work.tenant.host)):
         raise TenantNotFound(
             f"There is nothing to delete: the tenant has no client {client_id}"
-            + (", and its keys in the store shall stay." if keep_secret else ", and the store no keys of it."),
-            hint="Check the id and the tenant; if it was deleted before, all is done.",
+            + (", and its keys in the store are to be kept." if keep_secret else ", and the store has no keys of it."),
+            hint="Check the id and the tenant; if it was deleted before, nothing is left to do.",
         )
     record = _noted_deletion(work, client_id, keep_secret=keep_secret)
     if client is not None and record is not None:

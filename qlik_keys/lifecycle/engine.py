@@ -112,7 +112,7 @@ class Run(ABC):
         named = f"client {self._client_id}" if self._client_id else "no id known yet"
         return (
             f"The operation {self.operation!r} on {self._client_name!r} ({named}) was interrupted in its step "
-            f"{self._step!r}. `qlik-keys resume` finishes it; so does asking for the same again."
+            f"{self._step!r}. `qlik-keys resume` finishes it; so does running the same operation again."
         )
 
     def _step_by_step(self) -> Done:
@@ -127,7 +127,7 @@ class Run(ABC):
             if self._cancel is not None and self._cancel.is_set():
                 raise Interrupted(
                     f'Cancelled before the step "{ACTIONS[step.action].title}".',
-                    hint="Ask again: it goes on from there.",
+                    hint="Run it again to continue from there.",
                 )
             problem = self._attempt(step)
             if problem is None:
@@ -141,8 +141,8 @@ class Run(ABC):
             self._clock.sleep(float(looks[step.action] - 1))
             self._told(Action.CHECK, self._observe)
         raise LifecycleError(
-            f"{self._client_name!r} is not settled after {_MOST_STEPS} steps.",
-            hint="Somebody else seems to be changing the same client: agree on one, then ask again.",
+            f"{self._client_name!r} is not finished after {_MOST_STEPS} steps.",
+            hint="Another user seems to be changing the same client: agree on who does it, then try again.",
         )
 
     def _attempt(self, step: Step) -> QlikKeysError | None:

@@ -26,8 +26,8 @@ def gone_on_tenant(
     return ClientGone(
         f"The tenant has no client {called} any more. Its record is still in the store, at "
         f"{store.location(tenant_host, client_id)}.",
-        hint=f"If it was deleted in the console, `qlik-keys delete {client_id}` removes what is left of it in the "
-        "store. Else check the tenant's URL.",
+        hint=f"If it was deleted in the console, `qlik-keys delete {client_id}` removes its remains in the store. "
+        "Otherwise check the tenant's URL.",
         outcome=problem.outcome,
         status=problem.status,
         code=problem.code,

@@ -36,11 +36,15 @@ if TYPE_CHECKING:
 
 Operation = Literal["provision", "rotate", "retire", "revoke", "adopt", "delete", "resume"]
 
-_ONE_KEY = "Should the tenant refuse a second key, nothing is changed, and the swap is offered: a moment's risk."
-_SWAP = (
-    "Should the tenant refuse a second key, the new one takes the old one's place: until it is verified, logins fail."
+_ONE_KEY = (
+    "If the tenant refuses a second key, nothing is changed; you can then allow a swap, during which "
+    "logins fail for a moment."
 )
-_BOT_USER = "The first token makes the client's bot user on the tenant, which in some subscriptions takes a licence."
+_SWAP = (
+    "If the tenant refuses a second key, the new key replaces the old one: logins may fail until the new key is "
+    "verified."
+)
+_BOT_USER = "The first token creates the client's bot user on the tenant. In some subscriptions this uses a licence."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +92,7 @@ class Preview:
         """Return the plan for people, a line a step."""
         of_whom = f" {self.client_name}" if self.client_name else ""
         several = len({step.client_name for step in self.steps}) > 1
-        lines = [f"{self.operation}{of_whom}: nothing is changed yet. It would take these steps:"]
+        lines = [f"{self.operation}{of_whom}: nothing is changed yet. These steps would run:"]
         if not self.steps:
             lines = [f"{self.operation}{of_whom}: there is nothing to do."]
         if self.blocked:
@@ -140,7 +144,7 @@ def preview(
     if perform is None:
         raise ConfigurationError(f"There is no operation {operation!r}.", hint=f"One of: {', '.join(_OPERATIONS)}.")
     if not client_id and operation in ("rotate", "revoke", "adopt", "delete"):
-        raise ConfigurationError(f"{operation} is about one client.", hint="Give its id or its name.")
+        raise ConfigurationError(f"{operation} needs one client.", hint="Give its id or its name.")
     memory: Memory = {}
     steps: list[PlannedStep] = []
 
@@ -257,8 +261,8 @@ def _delete(
     deletion.delete(work, client_id, confirm=None, keep_secret=keep_secret)
     where = work.store.location(work.tenant.host, client_id)
     return (
-        "To do it, the client's id must be repeated.",
-        f"Its keys stay in the key store, at {where}." if keep_secret else f"Its keys at {where} go last.",
+        "To run it, the client's id must be repeated.",
+        f"Its keys stay in the key store, at {where}." if keep_secret else f"Its keys at {where} are destroyed last.",
         *(() if there else ("The tenant has no such client any more.",)),
     )
 

@@ -23,8 +23,8 @@ def loss_warnings(record: ClientRecord) -> tuple[str, ...]:
     if record.gone_at is None:
         return ()
     when = f"{record.gone_at:%Y-%m-%d %H:%M} UTC (delete_version_after of its mount or path)"
-    loss = "then the key is gone, and the client cannot log in"
-    return (f"The store deletes this record by itself at {when}: {loss}. To keep it: {record.remedy}.",)
+    loss = "then the key is lost, and the client cannot log in"
+    return (f"The store deletes this record automatically at {when}: {loss}. To keep it: {record.remedy}.",)
 
 
 def noted(record: ClientRecord, intent: KeyIntent) -> StartedOperation | None:

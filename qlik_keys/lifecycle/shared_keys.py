@@ -36,7 +36,7 @@ def shared_key_warnings(tenant: QlikTenant, key: KeySpec | PrivateKey | None, cl
     except QlikKeysError:
         return ()
     return tuple(
-        f"The client {other.client_name!r} ({other.client_id}) has the same key: whoever has it can log in as both. "
+        f"The client {other.client_name!r} ({other.client_id}) has the same key: anyone who has it can log in as both. "
         "Give each client a key of its own, by rotate or revoke."
         for other in newest
         if client not in (other.client_id, other.client_name)

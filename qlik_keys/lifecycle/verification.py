@@ -89,12 +89,12 @@ def verify(
             if clock.monotonic() + pause_seconds > give_up_at or is_hopeless():
                 raise
         if cancel is not None and cancel.is_set():
-            raise Interrupted("Cancelled while the tenant was being asked for a token.", hint="Ask again to go on.")
+            raise Interrupted("Cancelled while a token was being requested.", hint="Run it again to continue.")
         clock.sleep(pause_seconds)
         pause_seconds = min(pause_seconds * 2, 8.0)
     if user.client_id not in (None, "", client_id):
         raise LifecycleError(
             f"The token that {client_id} got belongs to another client ({user.client_id}).",
-            hint="Do not use this client; tell Qlik's support.",
+            hint="Do not use this client; report it to Qlik's support.",
         )
     return LoginVerification(user=user, scope=token.scope, expires_at=token.expires_at)

@@ -15,9 +15,9 @@ NOT_A_TENANT = Rule(
     "QK402",
     "not-a-tenant",
     "high",
-    "What answers at the URL does not say that it is this Qlik tenant.",
-    "Check the tenant's URL, https://<tenant>.<region>.qlikcloud.com, and that no proxy or login page answers in its "
-    "place.",
+    "The server at this URL does not identify itself as this Qlik tenant.",
+    "Check the tenant's URL, https://<tenant>.<region>.qlikcloud.com, and that no proxy or login page answers "
+    "instead of it.",
 )
 TENANT_UNAVAILABLE = Rule(
     "QK403",
@@ -37,36 +37,36 @@ TOKEN_ENDPOINT_DIFFERS = Rule(
     "QK405",
     "token-endpoint-differs",
     "high",
-    "The tenant names another token endpoint than the one that assertions are made for.",
-    "Check that no proxy rewrites the tenant's answers; else ask Qlik's support.",
+    "The tenant's token endpoint differs from the one for which assertions are made.",
+    "Check that no proxy changes the tenant's answers; otherwise ask Qlik's support.",
 )
 CLOCK_OFF = Rule(
     "QK406",
     "clock-off",
     "high",
-    "This machine's clock is off: an assertion carries its time, and is refused for it.",
-    "Set the clock right: switch on NTP (timedatectl set-ntp true), or have the machine's operator do so.",
+    "This machine's clock is wrong: assertions contain the time and are refused.",
+    "Synchronize the clock: enable NTP (timedatectl set-ntp true), or ask the machine's operator to do it.",
 )
 CREDENTIAL_REFUSED = Rule(
     "QK407",
     "credential-refused",
     "high",
-    "The tenant refuses the administrator's credential, so nobody can look at the client.",
+    "The tenant refuses the administrator's credential, so the client cannot be checked on the tenant.",
     "Give a credential that the tenant accepts.",
 )
 RATE_LIMITED = Rule(
     "QK408",
     "rate-limited",
     "medium",
-    "The tenant's rate limit is used up, or nearly.",
-    "Wait, and ask less often: one token serves for hours, and one session per process counts its own requests. "
-    "Other programs of the same user count too.",
+    "The tenant's rate limit is used up or nearly used up.",
+    "Wait, and send fewer requests: one token is valid for hours. The requests of other programs with the same "
+    "user count too.",
 )
 STORE_FAILED = Rule(
     "QK501",
     "store-failed",
     "high",
-    "The store cannot be asked for the client's key.",
+    "The store cannot be reached for the client's key.",
     "Check the Vault, its address and its mount.",
 )
 VAULT_TOKEN_REFUSED = Rule(
@@ -80,14 +80,14 @@ VAULT_RIGHTS_MISSING = Rule(
     "QK503",
     "vault-rights-missing",
     "high",
-    "The Vault token may not do what a login needs: read the record, or have Vault sign.",
+    "The Vault token has no permission for a login: to read the record, or to sign in Vault.",
     "Give it the policy of a consumer, which `qlik-keys vault-policy --role consumer` prints.",
 )
 VAULT_TOKEN_ENDS = Rule(
     "QK504",
     "vault-token-ends",
     "medium",
-    "The Vault token ends soon.",
+    "The Vault token expires soon.",
     "Log in again (`vault login`) and pass the new token.",
     "renew-vault-token",
 )
@@ -95,15 +95,16 @@ VAULT_TOKEN_FEW_USES = Rule(
     "QK505",
     "vault-token-few-uses",
     "medium",
-    "The Vault token is good for few more requests (num_uses).",
+    "The Vault token can be used for only a few more requests (num_uses).",
     "Use a token without a limit on its number of uses. Log in again (`vault login`) and pass the new token.",
 )
 NOT_CHECKED = Rule(
     "QK506",
     "not-checked",
     "medium",
-    "The store did not tell about this client's key, or the tenant about its consent: what they hide is not known.",
-    "Look at the client with the doctor: it says which of them failed, and why.",
+    "The store did not return this client's key, or the tenant did not return its consent method, so this client "
+    "was not checked completely.",
+    "Run the doctor for this client: it shows which of the two failed, and why.",
     "doctor",
 )
 LOGIN_REFUSED = Rule(
@@ -111,26 +112,28 @@ LOGIN_REFUSED = Rule(
     "login-refused",
     "high",
     "The tenant refuses the client's login with the store's key.",
-    "Look for the user under Users in the console and enable it; revoke tokens that nobody needs, or let them end.",
+    "Find the user under Users in Qlik's console and enable it; revoke tokens that are not needed, or wait until "
+    "they expire.",
 )
 LOGIN_FAILED = Rule(
     "QK602",
     "login-failed",
     "high",
-    "The client's login did not come to an end.",
-    "Ask again; if it stays so, have a person look at it.",
+    "The client's login was not completed.",
+    "Try again; if the problem persists, it must be checked manually.",
 )
 TOKEN_REFUSED = Rule(
     "QK603",
     "token-refused",
     "high",
-    "The client gets a token, and the tenant refuses a call with it.",
-    "Look for the user under Users in the console and enable it; revoke tokens that nobody needs, or let them end.",
+    "The client gets a token, but the tenant refuses a call with it.",
+    "Find the user under Users in Qlik's console and enable it; revoke tokens that are not needed, or wait until "
+    "they expire.",
 )
 TOKEN_OF_ANOTHER = Rule(
     "QK604",
     "token-of-another-client",
     "high",
-    "The client gets a token, and it belongs to another client.",
-    "Do not use this client; tell Qlik's support.",
+    "The client gets a token, but it belongs to another client.",
+    "Do not use this client; report it to Qlik's support.",
 )

@@ -14,7 +14,7 @@ CHECKS: Mapping[str, str] = MappingProxyType(
         "tenant-url": "The tenant can be reached at its URL",
         "discovery": "A Qlik tenant answers there",
         "clock": "This machine's clock agrees with the tenant's",
-        "audience": "The assertion is made for this tenant's token endpoint",
+        "audience": "Assertions are made for this tenant's token endpoint",
         "client-exists": "The tenant has the client",
         "client-enabled": "The client is enabled",
         "machine-to-machine": "The client is machine-to-machine",
@@ -26,9 +26,9 @@ CHECKS: Mapping[str, str] = MappingProxyType(
         "alg": "Both name the same algorithm",
         "scopes": "The client may have the scopes",
         "store-record": "The store has the client's key",
-        "vault-token": "The Vault token lives long enough",
+        "vault-token": "The Vault token is valid long enough",
         "vault-rights": "The Vault token may use the client's key",
-        "rate-budget": "The tenant's rate limit leaves room",
-        "login": "The client gets a token and is who it should be",
+        "rate-budget": "The tenant's rate limit is not used up",
+        "login": "The client gets a token for the right identity",
     }
 )

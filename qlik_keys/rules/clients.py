@@ -16,13 +16,14 @@ CLIENT_DELETED = Rule(
     "client-deleted",
     "high",
     "The tenant marks the client as deleted.",
-    "If it shall log in again: delete what is left of it, and provision it again.",
+    "If it should log in again: delete its remains, then provision it again.",
 )
 METHOD_NOT_ALLOWED = Rule(
     "QK303",
     "method-not-allowed",
     "high",
-    "The store has a key of the client, and the client may not log in by private-key JWT: consumers cannot log in.",
+    "The store has a key of the client, but the client may not authenticate by private-key JWT: consumers cannot "
+    "log in.",
     "Allow the method private_key_jwt.",
     "method",
 )
@@ -30,8 +31,8 @@ GRANT_MISSING = Rule(
     "QK304",
     "grant-missing",
     "high",
-    "The client lacks a grant that a machine needs.",
-    "Tick Machine-to-machine on it.",
+    "The client lacks a grant that a machine-to-machine client needs.",
+    "Select Machine-to-machine for it.",
     "machine-to-machine",
 )
 USER_DISABLED = Rule(
@@ -45,22 +46,22 @@ SECRET_ONLY = Rule(
     "QK306",
     "secret-only",
     "medium",
-    "A machine logs in by a client secret alone: whoever sees it once has it.",
-    "Adopt: it gives the client a key, and takes the secret away if you say so.",
+    "A machine-to-machine client authenticates only by client secret: anyone who sees the secret once can use it.",
+    "Adopt gives the client a key, and removes the secret if you request it.",
     "adopt",
 )
 ADMIN_SCOPE = Rule(
     "QK307",
     "admin-scope",
     "medium",
-    "admin_classic: this client may administer the whole tenant.",
-    "Give it the scopes that it needs, in Qlik's console; or make sure that its key is well kept.",
+    "The client has the scope admin_classic: it may administer the whole tenant.",
+    "Give it the scopes that it needs, in Qlik's console; or make sure that its key is well protected.",
 )
 CONSENT_NOT_TRUSTED = Rule(
     "QK308",
     "consent-not-trusted",
     "medium",
-    "A machine cannot log in before its consent method is trusted.",
+    "A machine-to-machine client cannot log in until its consent method is trusted.",
     "Set the consent method to trusted.",
     "trust",
 )
@@ -68,28 +69,28 @@ SCOPE_MISSING = Rule(
     "QK309",
     "scope-missing",
     "medium",
-    "The client may not have the scopes that are asked for, or has none.",
-    "Ask for others, or give it these. A Tenant Admin changes them in Qlik's console.",
+    "The client may not have the requested scopes, or has none.",
+    "Request other scopes, or give it these. A Tenant Admin changes them in Qlik's console.",
 )
 SECRET_BESIDE_KEY = Rule(
     "QK310",
     "secret-beside-key",
     "low",
-    "A machine with a key has a client secret too, which logs in as well.",
-    "If no consumer uses it: adopt with --remove-secrets takes it away.",
+    "A machine-to-machine client with a key also has a client secret that can still log in.",
+    "If no consumer uses it, remove it: adopt with --remove-secrets.",
 )
 DYNAMIC_REGISTRATION = Rule(
     "QK311",
     "dynamic-registration",
     "low",
     "The client registered itself.",
-    "Find out which program did, and whether it should.",
+    "Find out which program registered it, and whether that is intended.",
 )
 DISABLED = Rule(
     "QK312",
     "disabled",
     "low",
     "The tenant has disabled the client.",
-    "Find out why; delete it when nobody needs it.",
+    "Find out why; delete it if it is not needed.",
     "delete",
 )

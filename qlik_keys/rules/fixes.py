@@ -18,7 +18,7 @@ FIXES: Mapping[str, str] = MappingProxyType(
         "machine-to-machine": "Adds the grant client_credentials to the client.",
         "method": "Adds private_key_jwt to the client's authentication methods.",
         "token-url": "Writes this tenant's token endpoint into the store's record, as a new version.",
-        "resume": "Finishes what was interrupted of this client, takes no key away, and touches no other client.",
+        "resume": "Finishes the interrupted operation on this client. Removes no key and changes no other client.",
         "renew-vault-token": "Renews the Vault token.",
     }
 )

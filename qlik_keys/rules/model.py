@@ -38,6 +38,6 @@ class Rule:
     def __post_init__(self) -> None:
         is_named = _CODE.fullmatch(self.code) and _NAME.fullmatch(self.name)
         if not is_named or self.severity not in SEVERITIES or self.operation not in OPERATIONS:
-            raise ValueError(f"The rule {self.code} {self.name} has a code, name, severity or operation that is none.")
+            raise ValueError(f"The rule {self.code} {self.name} has an invalid code, name, severity or operation.")
         if not self.meaning or not self.advice:
             raise ValueError(f"The rule {self.code} {self.name} does not say what it means or what to do.")

@@ -14,15 +14,15 @@ RECORD_DESTROYED = Rule(
     "QK201",
     "record-destroyed",
     "high",
-    "The client's record in the store was destroyed: consumers cannot log in, and nothing brings its key back.",
-    "Adopt gives it a new key; if an older version is whole, the doctor says how it is rolled back to.",
+    "The client's record in the store was destroyed: consumers cannot log in, and its key cannot be restored.",
+    "Adopt gives it a new key; if an older version is intact, the doctor shows how to restore it.",
     "adopt",
 )
 RECORD_DELETED = Rule(
     "QK202",
     "record-deleted",
     "high",
-    "The client's record in the store was soft-deleted: consumers cannot log in. Its key is still there.",
+    "The client's record in the store was soft-deleted: consumers cannot log in. Its key still exists.",
     "Undelete it.",
     "undelete",
 )
@@ -30,54 +30,56 @@ RECORD_DAMAGED = Rule(
     "QK203",
     "record-damaged",
     "high",
-    "Somebody has edited the client's record in the store: it cannot be read, and consumers may be locked out.",
-    "The doctor says what is wrong with it, and which older version is whole.",
+    "The client's record in the store was edited manually: it cannot be read, and consumers may be unable to log in.",
+    "The doctor shows what is wrong with it, and which older version is intact.",
     "doctor",
 )
 RECORD_EXPIRES = Rule(
     "QK204",
     "record-expires",
     "high",
-    "Vault deletes the client's record by itself (delete_version_after of mount or path): then its key is gone.",
-    "Take the limit away from mount and path, and undelete the version, which carries the old limit.",
+    "Vault will delete the client's record automatically (delete_version_after of mount or path): then its key is "
+    "lost.",
+    "Remove the limit from mount and path, and undelete the version, which keeps the old limit.",
     "keep",
 )
 NO_CURRENT_KEY = Rule(
     "QK205",
     "no-current-key",
     "high",
-    "The client's record in the store has keys, and none of them is current: consumers cannot log in.",
-    "No operation leaves it so: have the Vault's operator bring back its last good version.",
+    "The client's record in the store has keys, but no current one: consumers cannot log in.",
+    "No operation leaves this state: ask the Vault's operator to restore its last good version.",
 )
 TOKEN_URL_DIFFERS = Rule(
     "QK206",
     "token-url-differs",
     "high",
-    "The client's record names another token endpoint than the tenant: whoever takes the audience from it is refused.",
-    "Write the right one into the record: it is compared letter by letter, with no slash at the end.",
+    "The token endpoint in the client's record differs from the tenant's: a consumer that uses it as the audience "
+    "is refused.",
+    "Write the correct one into the record: it is compared character by character, with no slash at the end.",
     "token-url",
 )
 OPERATION_INTERRUPTED = Rule(
     "QK207",
     "operation-interrupted",
     "medium",
-    "An operation on this client was started and is not at its end.",
-    "If nobody is at it just now: resume finishes it as it was meant.",
+    "An operation on this client was started and is not finished.",
+    "If no one is running it now, resume finishes it as requested.",
     "resume",
 )
 DAMAGED_PENDING = Rule(
     "QK208",
     "damaged-pending",
     "medium",
-    "A document that waits for a client to be made cannot be read: resume cannot finish that client.",
-    "Resume says what is wrong with it; an older version may be whole.",
+    "A pending record cannot be read: resume cannot finish creating that client.",
+    "Resume shows what is wrong with it; an older version may be intact.",
     "resume",
 )
 UNFINISHED = Rule(
     "QK209",
     "unfinished",
     "medium",
-    "Making this client was interrupted; its key waits in the store.",
+    "Creating this client was interrupted; its key is already in the store.",
     "Resume finishes it.",
     "resume",
 )
@@ -86,22 +88,23 @@ ORPHANED_RECORD = Rule(
     "orphaned-record",
     "low",
     "The store keeps the keys of a client that the tenant does not have any more.",
-    "Delete destroys the keys, every version.",
+    "Delete destroys all versions of the keys.",
     "delete",
 )
 FOREIGN_DOCUMENT = Rule(
     "QK211",
     "foreign-document",
     "low",
-    "Among the records of this tenant lies a document that is not ours. No operation reads or changes it.",
-    "Find out who put it there, and move it away; or use another mount or prefix.",
+    "The folder of this tenant's records contains a document that qlik_keys does not manage. No operation reads "
+    "or changes it.",
+    "Find out who wrote it, and move it to another path; or use another mount or prefix.",
 )
 METADATA_DIFFER = Rule(
     "QK212",
     "metadata-differ",
     "low",
-    "What Vault shows of the client's record (its custom metadata) is not what the record says.",
-    "The table has what the record says. Resume corrects what is shown.",
+    "The custom metadata that Vault shows for the client's record differs from the record.",
+    "The table shows the values of the record. Resume corrects the metadata.",
     "resume",
 )
 

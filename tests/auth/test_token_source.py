@@ -441,7 +441,11 @@ def test_refused_impersonation_is_told_of_the_user(source_on, status, by):
 
 
 def test_what_would_mean_another_user_or_all_scopes_is_refused(source_on):
-    for field, value, words in (("userId", "", "must not be empty"), ("userId", " ", "must not be empty"), ("email", "a@b", "userId")):
+    for field, value, words in (
+        ("userId", "", "must not be empty"),
+        ("userId", " ", "must not be empty"),
+        ("email", "a@b", "userId"),
+    ):
         with pytest.raises(ValueError, match=words):
             UserLookup(field, value)
     source, wire = source_on(granted(), scopes=["apps", ""])

@@ -35,7 +35,7 @@ def test_from_nothing_to_a_verified_client_in_the_table(request, open_panel, ser
     opened = register.locator("details[open]")
     expect(opened.locator("pre").first).to_contain_text('"allowedAuthMethods"')
     expect(opened).to_contain_text("qlik raw post v1/oauth-clients --body '{")
-    expect(steps.filter(has_text="Make the key")).to_contain_text("POST /v1/secret/data/qlik-keys/")
+    expect(steps.filter(has_text="Generate the key")).to_contain_text("POST /v1/secret/data/qlik-keys/")
     expect(steps.filter(has_text="Verify it")).to_contain_text("POST /oauth/token")
 
     go_to(panel, "Clients")

@@ -83,7 +83,7 @@ def test_rotate_retire_revoke_and_delete_by_clicking(lab, page, open_panel, own)
     assert list(kids()) == [made.kid]
     apply(panel, "Rotate the key of nightly-etl", "The old key logs in until")
     assert kids().pop(made.kid) == "previous"
-    done = panel.locator(".qk-step.qk-done:visible").filter(has_text="Register the next public half")
+    done = panel.locator(".qk-step.qk-done:visible").filter(has_text="Register the next public key")
     expect(done).to_contain_text("PATCH /api/v1/oauth-clients/")
 
     plan(panel, "Retire", "Retire the old key of nightly-etl")
@@ -95,7 +95,7 @@ def test_rotate_retire_revoke_and_delete_by_clicking(lab, page, open_panel, own)
     assert made.kid not in kids()
 
     plan(panel, "Revoke", "Revoke the key of nightly-etl")
-    expect(panel.locator(".qk-plan")).to_contain_text("live on until their own end")
+    expect(panel.locator(".qk-plan")).to_contain_text("remain valid until they expire")
     expect(button(panel, "Revoke the key of nightly-etl")).to_have_class("qk-danger")
     button(panel, "Discard plan").click()
     expect(panel.locator(".qk-plan-title")).to_be_hidden()

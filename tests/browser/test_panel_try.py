@@ -183,7 +183,7 @@ def test_a_call_that_fails_is_told_next_to_its_form(page, trying):
             confirm.fill(typed)
             expect(delete).to_be_disabled()
             confirm.press("Enter")
-        expect(view).to_contain_text("The body is no JSON")  # still the answer from before
+        expect(view).to_contain_text("The body is not JSON")  # still the answer from before
     confirm.fill(client)
     expect(delete).to_have_class("qk-danger")
     confirm.press("Enter")

@@ -30,7 +30,7 @@ def custody():
 
 @pytest.fixture
 def patient(box, custody, vault_operator):
-    """A patient who has no client yet: `make` or `register` gives it one."""
+    """A patient who has no client yet: `make` or `register` gives it a new one."""
     with (
         qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
         qk.VaultKeyStore(box.vault_url, token=box.vault_token, custody=custody) as store,

@@ -229,7 +229,7 @@ def test_a_record_that_was_edited_by_hand_is_no_interrupted_operation(world):
             [finding] = qk.doctor(tenant, store, ids[name]).findings
             assert (finding.name, finding.fix) == ("store-record", "resume"), name
             assert "custom metadata" in finding.why
-        assert "record says now" in qk.fix(tenant, store, ids["noted"], "resume")
+        assert "now agree with the record" in qk.fix(tenant, store, ids["noted"], "resume")
         assert qk.doctor(tenant, store, ids["noted"]).findings == ()
 
         class Auditor:
@@ -243,7 +243,7 @@ def test_a_record_that_was_edited_by_hand_is_no_interrupted_operation(world):
         for name in ("broken", "no keys", "started"):
             [row] = found[found["client_id"] == ids[name]].itertuples()
             assert (row.finding, row.severity) == ("operation-interrupted", "medium"), name
-            assert "or somebody has edited the record" in row.meaning
+            assert "or a manual change of the record" in row.meaning
 
         with pytest.raises(qk.errors.ResumeError) as caught:
             qk.resume(tenant, store)

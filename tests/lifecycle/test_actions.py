@@ -29,7 +29,7 @@ def test_an_action_without_facts_fails_at_import(tmp_path):
     (tmp_path / "actions.py").write_text(forgetful, encoding="utf-8")
     done = subprocess.run([sys.executable, "actions.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "no facts about these actions: forgotten" in done.stderr
+    assert "these actions have no facts: forgotten" in done.stderr
 
 
 def test_the_facts_are_what_people_were_told_so_far():

@@ -329,4 +329,4 @@ def test_what_concerns_all_is_met_once(world, fleet, error, health):
     with pytest.raises(FleetError) as caught:
         qk.retire_due(world.tenant, store, clock=Later())
     assert store.reads == 1
-    assert "not looked at" in caught.value.message
+    assert "not processed" in caught.value.message

@@ -87,7 +87,7 @@ def test_a_client_that_was_started_is_finished_in_the_custody_of_its_key(world, 
         assert [item.error for item in qk.resume(world.tenant, stranger)] == [None]
     else:
         made = qk.provision(world.tenant, stranger, name=name, scopes=["user_default"])
-        assert any(f"in custody {world.custody}, and stays there" in warning for warning in made.warnings)
+        assert any(f"in custody {world.custody}, and is not moved" in warning for warning in made.warnings)
     world.assert_settled(name)
 
 
@@ -154,7 +154,7 @@ def test_a_change_that_was_asked_for_stands_in_plan_result_and_audit(world, made
 
 
 def test_a_custody_that_no_new_key_is_made_for_is_refused(world, made):
-    with pytest.raises(ManualActionRequired, match="no new key is made"):
+    with pytest.raises(ManualActionRequired, match="this run makes no new key"):
         qk.adopt(world.tenant, world.store, made.client_id, custody=OTHER[world.custody])
     with pytest.raises(ConfigurationError, match="no custody 'safe'"):
         qk.rotate(world.tenant, world.store, made.client_id, custody="safe")

@@ -134,7 +134,7 @@ def test_others_finish_an_interrupted_revocation_first(sides):
     sides.actor.ether.set(2, "down")
     assert isinstance(sides.perform("revoke", client_id), QlikKeysError)
     rotated = qk.rotate(sides.other.tenant, sides.other.store, client_id, clock=sides.clock)
-    assert "Another operation was in progress and is finished: revoke, started by" in rotated.warnings[0]
+    assert "Another operation was in progress and was finished first: revoke, started by" in rotated.warnings[0]
     assert set(rotated.retired) == set(keys)
     assert not any(sides.logs_in(client_id, kid, parts) for kid, parts in keys.items())
     assert sides.resume() == []

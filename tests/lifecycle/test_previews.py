@@ -163,7 +163,7 @@ def test_the_plan_is_what_is_done(case, world, name):
 def test_what_would_be_refused_is_told_in_the_plan(world, name):
     client_id = rotated(world, name)
     plan = qk.preview(world.tenant, world.store, "retire", client_id)
-    assert "may go in 2" in plan.blocked
+    assert "can be removed in 2" in plan.blocked
     assert (plan.steps, bool(plan.hint)) == ((), True)
     assert "would be refused" in plan.to_text()
     with pytest.raises(ManualActionRequired):
@@ -174,7 +174,7 @@ def test_what_would_be_refused_is_told_in_the_plan(world, name):
 
 def test_an_alarm_says_what_cannot_be_called_back(world, name):
     plan = qk.preview(world.tenant, world.store, "revoke", made(world, name))
-    assert any("live on until their own end" in note for note in plan.notes)
+    assert any("remain valid until they expire" in note for note in plan.notes)
     assert [step.action for step in plan.steps if step.irreversible] == ["retire", "purge"]
 
 
@@ -191,7 +191,7 @@ def test_a_plan_says_that_a_rotation_is_in_progress_only_where_one_is(world, nam
 def test_a_question_without_sense_is_refused(world):
     with pytest.raises(ConfigurationError, match="no operation"):
         qk.preview(world.tenant, world.store, "polish")
-    with pytest.raises(ConfigurationError, match="about one client"):
+    with pytest.raises(ConfigurationError, match="needs one client"):
         qk.preview(world.tenant, world.store, "rotate")
     with pytest.raises(StoreNotFound):
         qk.preview(world.tenant, world.store, "rotate", "0" * 32)

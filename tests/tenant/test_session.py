@@ -98,7 +98,7 @@ def test_a_wait_is_told_in_words(tenant_on, retry_after, words):
     tenant, _ = tenant_on(qlik_error(429, retry_after=retry_after), retry=RetryPolicy(attempts=1))
     with pytest.raises(errors.TenantThrottled) as caught:
         tenant.oauth_clients.get("c1")
-    assert caught.value.hint == f"Ask again {words}"
+    assert caught.value.hint == f"Try again {words}"
 
 
 def test_a_success_after_failures_is_a_success(tenant_on, clock):

@@ -331,7 +331,7 @@ def _confirmed(
         return {}
     typed = ask_for_id(client_id, as_json=as_json) if confirm is None else confirm
     if typed.strip() != client_id:
-        raise ConfigurationError("This is not the id of the client. Nothing is deleted.", hint="Ask again.")
+        raise ConfigurationError("This is not the id of the client. Nothing is deleted.", hint="Try again.")
     return {CONFIRMATION: client_id}
 
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from qlik_keys.tenant import OAuthClient
 
 _UNAUTHORIZED = 401
-_NOT_SHOWN = "The tenant does not show this to the caller: ask with the credential of a Tenant Admin."
+_NOT_SHOWN = "The tenant does not show this to the caller: use the credential of a Tenant Admin."
 
 
 def check_exists(facts: Facts) -> Check:
@@ -52,13 +52,13 @@ def check_exists(facts: Facts) -> Check:
     if facts.client.skipped:
         return see(name, *facts.client.skipped)
     if facts.is_absent and not facts.client_id and facts.pending is not None:
-        return not_checked(name, "It is still to be made: see store-record.")
+        return not_checked(name, "It is not created yet: see store-record.")
     if facts.is_absent:
         why = f"{facts.tenant_url} has no client {facts.asked_for!r}."
-        advice = f"Check the id or name and the tenant; {command('clients')} shows who is there."
+        advice = f"Check the id or name and the tenant; {command('clients')} lists the clients."
         if facts.record.value is None:
             return failed(name, CLIENT_ABSENT, why, advice)
-        why += " The store has a key of it: it was deleted here, or is another tenant's."
+        why += " The store has a key of it: it was deleted here, or belongs to another tenant."
         return failed(name, ORPHANED_RECORD, why, f"{advice} If it was deleted here: {make_again(facts)}")
     return _unseen(facts)
 
@@ -69,25 +69,28 @@ def _unseen(facts: Facts) -> Check:
     if facts.is_discovery_refused:
         return see(name, "discovery")
     if not facts.client_id and problem is not None:
-        why = f"Neither store nor tenant tells which client has the name {facts.asked_for!r}: give its id."
+        why = f"Neither the store nor the tenant shows which client has the name {facts.asked_for!r}: give its id."
         return not_checked(name, f"{why} {problem.message} {problem.hint}".rstrip())
     if isinstance(problem, TokenError) and problem.client_id == facts.client_id:
-        return not_checked(name, "The tenant is asked as this client itself, which gets no token: see login.")
+        return not_checked(
+            name, "The credential for the tenant is that of this client, which gets no token: see login."
+        )
     if isinstance(problem, TenantAuthError) and (
         problem.status == _UNAUTHORIZED or (_names_a_scope(problem) and not facts.is_asked_as_itself)
     ):
-        why = f"The administrator's credential cannot look at the client. {problem.message}"
+        why = f"The administrator's credential cannot read the client. {problem.message}"
         return failed(name, CREDENTIAL_REFUSED, why, problem.hint)
     if isinstance(problem, TokenError):
-        why = f"The administrator's credential gets no token, so nobody looks at the client. {problem.message}"
+        why = (
+            "The administrator's credential gets no token, so the client cannot be checked on the tenant. "
+            f"{problem.message}"
+        )
         return failed(name, CREDENTIAL_REFUSED, why, problem.hint)
     if isinstance(problem, TenantAuthError):
-        return not_checked(name, f"The tenant shows clients to a Tenant Admin alone. {problem.message} {problem.hint}")
+        return not_checked(name, f"The tenant shows clients only to a Tenant Admin. {problem.message} {problem.hint}")
     if isinstance(problem, TenantThrottled):
         return see(name, "rate-budget")
-    return not_checked(
-        name, f"{problem.message} {problem.hint}".rstrip() if problem is not None else "Nobody was asked."
-    )
+    return not_checked(name, f"{problem.message} {problem.hint}".rstrip() if problem is not None else "Not checked.")
 
 
 def _names_a_scope(problem: TenantAuthError) -> bool:
@@ -102,13 +105,13 @@ def check_enabled(facts: Facts) -> Check:
         return see("client-enabled", "client-exists")
     if client.deleted_at is not None:
         why = f"The tenant marks it as deleted since {client.deleted_at:%Y-%m-%d %H:%M} UTC."
-        return failed("client-enabled", CLIENT_DELETED, why, f"If it shall log in again: {make_again(facts)}")
+        return failed("client-enabled", CLIENT_DELETED, why, f"If it should log in again: {make_again(facts)}")
     if client.disable_tag:
         return failed(
             "client-enabled",
             DISABLED,
             f"The tenant has disabled it ({client.disable_tag}).",
-            "Find out who disabled it and why: a Tenant Admin in Qlik's console, or Qlik's support.",
+            "Find out who disabled it and why: a Tenant Admin (in Qlik's console) or Qlik's support.",
         )
     return passed("client-enabled", "It is neither disabled nor deleted.")
 
@@ -133,14 +136,14 @@ def check_machine(facts: Facts) -> Check:
             name,
             GRANT_MISSING,
             f"{why} It is of type {client.app_type}.",
-            "Only a client of type web can be: make one.",
+            "Only a client of type web can be machine-to-machine: create one.",
         )
     if CLIENT_CREDENTIALS not in lacks:
-        advice = "Allow user impersonation on it in Qlik's console, if it shall act for users."
+        advice = "Allow user impersonation on it in Qlik's console, if it should act for users."
         return failed(name, GRANT_MISSING, why, advice)
     if facts.is_ours_alone:
         return failed(name, GRANT_MISSING, why, has_fix=True)
-    advice = f"If it shall be a machine, tick Machine-to-machine on it in Qlik's console. {_OTHERS_TOO}"
+    advice = f"If it should be machine-to-machine, select Machine-to-machine for it in Qlik's console. {_OTHERS_TOO}"
     return failed(name, GRANT_MISSING, why, advice)
 
 
@@ -151,20 +154,27 @@ def check_consent(facts: Facts) -> Check:
     if client is None:
         return see(name, "client-exists")
     if client.app_type not in ("web", ""):
-        return not_checked(name, f"A client of type {client.app_type} is no machine: it may ask people for consent.")
+        return not_checked(
+            name, f"A client of type {client.app_type} is not machine-to-machine: it may ask users for consent."
+        )
     has_grant = not facts.shows("allowed_grant_types") or CLIENT_CREDENTIALS in client.allowed_grant_types
     if facts.record.value is None and not has_grant:
-        return not_checked(name, "It is no machine, and no key of ours is known: it may ask people for consent.")
+        return not_checked(
+            name, "It is not machine-to-machine and has no key that qlik_keys manages: it may ask users for consent."
+        )
     if consent is not None and consent.consent_method == "trusted":
         return passed(name, "Its consent method is trusted.")
     if consent is not None:
-        why = f"Its consent method is {consent.consent_method!r}: a machine has nobody to ask for consent."
+        why = (
+            f"Its consent method is {consent.consent_method!r}: a machine-to-machine client cannot ask a user "
+            "for consent."
+        )
     elif isinstance(problem, TenantAuthError):
         return not_checked(name, _NOT_SHOWN)
     elif facts.consent_is_gone:
         why = "It has no connection configuration on this tenant, so it is not trusted."
     else:
-        return not_checked(name, problem.message if problem is not None else "Nobody was asked.")
+        return not_checked(name, problem.message if problem is not None else "Not checked.")
     if facts.is_ours_alone:
         return failed(name, CONSENT_NOT_TRUSTED, why, has_fix=True)
     advice = f"Set its consent method to trusted in Qlik's console, if it may log in. {_OTHERS_TOO}"
@@ -180,15 +190,15 @@ def check_user(facts: Facts) -> Check:
     if isinstance(problem, TenantThrottled):
         return see(name, "rate-budget")
     if problem is not None and not isinstance(problem, TenantAuthError):
-        return not_checked(name, f"{who} cannot be looked up. {problem.message}")
+        return not_checked(name, f"{who} cannot be read. {problem.message}")
     if holder is None and not facts.is_shown_all:
         return not_checked(name, _NOT_SHOWN)
     if problem is not None:
         return not_checked(name, f"The tenant does not show its users to the caller. {problem.message}")
     if holder is None and facts.user is None:
-        return passed(name, "It has no bot user yet: its first login makes one.")
+        return passed(name, "It has no bot user yet: its first login creates it.")
     if holder is None:
-        return not_checked(name, f"{who} is not among the tenant's users: see what login says.")
+        return not_checked(name, f"{who} is not among the tenant's users: see login.")
     if holder.status not in _NO_USERS:
         return passed(name, f"{who} is {holder.status or 'there, and its status is not told'}.")
     return failed(name, USER_DISABLED, f"{who} ({holder.name or holder.id}) is {holder.status}.")
@@ -215,7 +225,7 @@ def check_method(facts: Facts) -> Check:
         return failed(name, METHOD_NOT_ALLOWED, why, _RECORD_FIRST)
     if facts.registered is not None and is_same_key(facts.registered, facts.current):
         return failed(name, METHOD_NOT_ALLOWED, why, f"Allow the method in Qlik's console. {_OTHERS_TOO}")
-    advice = "Put the key right first (kid-registered, same-key) and ask the doctor again: then it can be allowed."
+    advice = "First fix the key (kid-registered, same-key), then run the doctor again: then it can be allowed."
     return failed(name, METHOD_NOT_ALLOWED, why, advice)
 
 
@@ -231,8 +241,8 @@ def check_kid(facts: Facts) -> Check:
     record = facts.record.value
     returned = [] if record is None else record.returned(key.kid for key in client.public_keys)
     if returned:
-        why = f"A key that was taken away is registered again, and whoever has it can log in: {', '.join(returned)}."
-        return failed(name, REMOVED_KEY_REGISTERED, why, f"{command('resume')} takes it away.")
+        why = f"A removed key is registered again, and anyone who has it can log in: {', '.join(returned)}."
+        return failed(name, REMOVED_KEY_REGISTERED, why, f"{command('resume')} removes it.")
     if facts.registered is not None:
         return passed(name, f"The key {current.kid} is registered.")
     others = ", ".join(key.kid for key in client.public_keys) or "no key at all"
@@ -268,15 +278,15 @@ def check_same_key(facts: Facts) -> Check:
     if problem is not None:
         return failed(name, SIGNING_FAILED, f"The store did not sign: {problem.message}", problem.hint or _ASK_OPERATOR)
     if facts.signing.value is False:
-        why = f"What the store signs with {current.kid} is not signed with the key that its record names."
-        why += " Its engine may have been told to rotate that key, or to make another."
+        why = f"The store's signature for {current.kid} is not made with the key in its record."
+        why += " Perhaps that key was rotated or replaced in the Vault's engine."
         return failed(name, SIGNATURE_DIFFERS, why, _replace(facts))
     if registered is None:
         return see(name, "kid-registered" if facts.client.value is not None else "client-exists")
     if not is_same_key(registered, current):
-        why = f"Under the name {current.kid} another key is registered than the store holds."
+        why = f"The key that is registered as {current.kid} differs from the one in the store."
         return failed(name, REGISTERED_KEY_DIFFERS, why, _replace(facts))
-    return passed(name, f"The thumbprint of both is {current.public.thumbprint}, and the store signs with it.")
+    return passed(name, f"The thumbprint of both is {current.public.thumbprint}, and the store signs with this key.")
 
 
 def check_alg(facts: Facts) -> Check:
@@ -293,9 +303,10 @@ def check_alg(facts: Facts) -> Check:
     return failed(
         name,
         ALGORITHM_DIFFERS,
-        f"The key {current.kid} is registered for {registered.alg or 'no algorithm'}, and the store signs by "
+        f"The key {current.kid} is registered for {registered.alg or 'no algorithm'}, but the store signs by "
         f"{current.alg}.",
-        f"{command('rotate', facts.client_id)} makes a new key, which is registered for what the store signs by.",
+        f"{command('rotate', facts.client_id)} makes a new key and registers it with the algorithm that the store "
+        "uses.",
     )
 
 
@@ -319,29 +330,29 @@ def check_scopes(facts: Facts) -> Check:
     if all(any(covers(parent, scope) for parent in allowed) for scope in lacks):
         # Qlik publishes no rule whether a wider scope lets the narrower be asked for: the login tells.
         return not_checked(
-            name, f"It lacks {' '.join(lacks)} by name, and has what covers it ({shown}): see what login says."
+            name, f"It lacks {' '.join(lacks)} by name, but has a scope that includes it ({shown}): see login."
         )
     return failed(name, SCOPE_MISSING, f"It may not have {' '.join(lacks)}; it may have {shown}.")
 
 
 def _replace(facts: Facts) -> str:
     return (
-        f"{command('revoke', facts.client_id)} makes a new key, registers it in the place of this one, verifies it, "
-        "and lets the consumers in again."
+        f"{command('revoke', facts.client_id)} makes a new key, registers it instead of this one and verifies it, "
+        "so consumers can log in again."
     )
 
 
 def _without_key(name: str, facts: Facts) -> Check:
     if facts.by_secret_alone:
-        return not_checked(name, "The client logs in by client secret alone.")
+        return not_checked(name, "The client authenticates only by client secret.")
     return see(name, "store-record")
 
 
 _NO_USERS = ("disabled", "deleted")
-_ASK_OPERATOR = "Ask the Vault's operator to look at its engine."
-_RECORD_FIRST = "Put the record right first (store-record) and ask the doctor again."
+_ASK_OPERATOR = "Ask the Vault's operator to check its engine."
+_RECORD_FIRST = "First fix the record (store-record), then run the doctor again."
 _OTHERS_TOO = (
-    "First make sure that nobody else has a key or a secret of it, who could then log in too: it is not known to have "
-    "our key alone."
+    "First make sure that no other person has a key or a secret of it, who could then log in too: it may have "
+    "keys or secrets that qlik_keys does not manage."
 )
 _WHERE = "A Tenant Admin changes them in Qlik's console."

@@ -62,7 +62,7 @@ def check_record(facts: Facts) -> Check:
         return failed(
             name,
             UNFINISHED,
-            f"Making {facts.pending.name!r} was interrupted; its key waits in the store.",
+            f"Creating {facts.pending.name!r} was interrupted; its key is already in the store.",
             _RESUME,
             has_fix=facts.client.value is not None,
         )
@@ -77,7 +77,7 @@ def check_record(facts: Facts) -> Check:
         return _check_absence(problem, facts)
     if problem is not None:
         return failed(name, unusable or STORE_FAILED, problem.message, problem.hint)
-    return not_checked(name, "Nobody was asked.")
+    return not_checked(name, "Not checked.")
 
 
 def check_token(facts: Facts) -> Check:
@@ -90,12 +90,12 @@ def check_token(facts: Facts) -> Check:
     if problem is not None:
         return see(name, "store-record") if _tells_of_reach(facts) else not_checked(name, problem.message)
     if health is None:
-        return not_checked(name, "This store tells nothing of its own login.")
+        return not_checked(name, "This store does not report its own login.")
     return _check_life(health)
 
 
 def check_rights(facts: Facts) -> Check:
-    """Say whether the Vault token may do what a login needs: read the record, and have Vault sign."""
+    """Say whether the Vault token may do what a login needs: read the record, and sign in Vault."""
     name, record, signing = "vault-rights", facts.record, facts.signing
     if isinstance(facts.health.problem, StoreDenied) or "store-record" in facts.spared:
         return see(name, "vault-token")
@@ -118,22 +118,22 @@ def check_rights(facts: Facts) -> Check:
     if not facts.is_readable:
         return see(name, "store-record")
     if {"same-key", "vault-rights"} & {*facts.spared}:
-        return not_checked(name, f"It may read {facts.location}; for what else it may, see vault-token.")
+        return not_checked(name, f"It may read {facts.location}; for its other permissions, see vault-token.")
     health = facts.health.value
     held = health.capabilities if health is not None else None
-    told = f" (its policy gives {', '.join(held)} there)" if held else ""
+    told = f" (its policy grants {', '.join(held)} there)" if held else ""
     # Whether Vault signs is not asked where the record names no key to sign with.
-    signs = ", and have Vault sign" if facts.current is not None and facts.current.reference else ""
+    signs = ", and sign in Vault" if facts.current is not None and facts.current.reference else ""
     return passed(name, f"It may read {facts.location}{told}{signs}.")
 
 
 def _check_keys(record: ClientRecord, facts: Facts) -> Check:
     name, current = "store-record", record.current
     if record.is_in_progress:
-        why = f"Begun and not finished: {started(record)}. Perhaps somebody is at it just now."
-        advice, is_safe = f"If nobody is: {_RESUME}", takes_nothing_away(record)
+        why = f"Started but not finished: {started(record)}. Perhaps another user is running it now."
+        advice, is_safe = f"If no one is running it: {_RESUME}", takes_nothing_away(record)
         if not is_safe:
-            advice += " It takes keys away at once, so the doctor does not do it."
+            advice += " It removes keys at once, so the doctor does not do it."
         has_fix, severity = is_safe and facts.client.value is not None, severity_of_interruption(record.operation)
         return failed(name, OPERATION_INTERRUPTED, why, advice, has_fix=has_fix, severity=severity)
     if current is not None and facts.ways_out.value:
@@ -141,29 +141,30 @@ def _check_keys(record: ClientRecord, facts: Facts) -> Check:
         return failed(
             name,
             KEY_CAN_LEAVE,
-            f"Vault's Transit engine may give the key {current.kid} out ({ways}), which cannot be taken back.",
-            f"{command('revoke', facts.client_id)} gives the client one that cannot leave; then look who set it.",
+            f"Vault's Transit engine may export the key {current.kid} ({ways}). This cannot be undone.",
+            f"{command('revoke', facts.client_id)} gives the client one that cannot be exported; then find out "
+            "who changed the setting.",
         )
     if record.gone_at is not None:
-        why = f"Vault deletes it by itself at {moment_words(record.gone_at)}: then the key is gone."
+        why = f"Vault deletes it automatically at {moment_words(record.gone_at)}: then the key is lost."
         why += " A delete_version_after of its mount or path says so."
         return failed(name, RECORD_EXPIRES, why, f"{record.remedy} keep it.")
     if record.is_shown_wrong and (current is not None or not record.keys):
-        why = f"Vault's custom metadata at {facts.location} show something else than the record says, which counts."
+        why = f"Vault's custom metadata at {facts.location} differ from the record, which is the source of truth."
         return failed(name, METADATA_DIFFER, why, f"{command('resume')} corrects them.", has_fix=True)
     if current is not None:
         moved = f"; the key before it was in custody {record.custody_before}" if record.custody_before else ""
-        unseen = " The token may not see whether it could leave Transit." if facts.ways_out.problem else ""
+        unseen = " The token may not check whether it can be exported from Transit." if facts.ways_out.problem else ""
         return passed(name, f"{facts.location} has the key {current.kid}, custody {current.custody}{moved}.{unseen}")
     if not record.keys:
         return passed(
-            name, f"{facts.location} has no key: the client logs in by a client secret, which no store holds."
+            name, f"{facts.location} has no key: the client authenticates by a client secret, which no store holds."
         )
     return failed(
         name,
         NO_CURRENT_KEY,
-        f"{facts.location} has keys, and none of them is current.",
-        "No operation leaves it so: have the Vault's operator bring back its last good version. "
+        f"{facts.location} has keys, but no current one.",
+        "No operation leaves this state: ask the Vault's operator to restore its last good version. "
         f"{roll_back(facts.location)}",
     )
 
@@ -172,22 +173,24 @@ def _check_absence(problem: StoreNotFound, facts: Facts) -> Check:
     name = "store-record"
     elsewhere = ("discovery",) if facts.is_alias else tenant_skip(facts.discovery)
     if elsewhere and "rate-budget" not in elsewhere:
-        why = f"There is none for this address. Records are filed by the tenant's host: see {', '.join(elsewhere)}."
+        why = (
+            f"There is no record for this address. Records are filed by the tenant's host: see {', '.join(elsewhere)}."
+        )
         return not_checked(name, why)
     if facts.is_absent:
         return see(name, "client-exists")
     where = "" if facts.location in problem.message else f" ({facts.location})"
     client, advice = facts.client.value, problem.hint or "Check tenant, mount and prefix."
     if client is None or CLIENT_CREDENTIALS in client.allowed_grant_types:
-        advice += f" If it shall have a key of ours, {command('adopt', facts.client_id)} gives it one."
+        advice += f" If qlik_keys should manage its key, {command('adopt', facts.client_id)} gives it a new one."
     return failed(name, NO_KEY_IN_STORE, f"{problem.message}{where}", advice)
 
 
 def _few_uses(facts: Facts, left: int) -> Check:
     requests = "request" if left == 1 else "requests"
-    why = f"It is good for {left} more {requests} to Vault (num_uses); each login needs several."
+    why = f"It can be used for {left} more {requests} to Vault (num_uses); each login needs several."
     if facts.spared:
-        why += f" They were left to you, so not all was looked at: see {', '.join(facts.spared)}."
+        why += f" They were reserved for you, so some checks were skipped: see {', '.join(facts.spared)}."
     return failed("vault-token", VAULT_TOKEN_FEW_USES, why)
 
 
@@ -195,20 +198,20 @@ def _check_life(health: StoreHealth) -> Check:
     name, left, life = "vault-token", health.seconds_left, health.life_seconds
     if not health.known:
         return not_checked(
-            name, "Vault accepts it, and does not tell it how long it lives (it lacks the policy default)."
+            name, "Vault accepts it, but does not report how long it is valid (it lacks the policy default)."
         )
     if left is None or life is None:
-        return passed(name, "It does not end.")
+        return passed(name, "It does not expire.")
     ends = f"It ends in {in_words(left)}"
     if health.replaceable:
         return passed(name, f"{ends}; then the store logs in again.")
     if health.longest_seconds is not None and health.longest_seconds < SOON_SECONDS:
-        why = f"It ends in {in_words(health.longest_seconds)} at the latest: it was given a longest life."
+        why = f"It ends in {in_words(health.longest_seconds)} at the latest, because of its maximum lifetime."
         return failed(name, VAULT_TOKEN_ENDS, why)
     if left >= SOON_SECONDS or (health.renewable and life < SOON_SECONDS):
         return passed(name, f"{ends}; {'it is renewed on use' if health.renewable else 'it cannot be renewed'}.")
     if health.renewable:
-        why = f"{ends} unless the store is used before."
+        why = f"{ends} unless the store is used before that."
         return failed(name, VAULT_TOKEN_ENDS, why, "Renew it, or run `vault token renew`.", has_fix=True)
     return failed(name, VAULT_TOKEN_ENDS, f"{ends} and cannot be renewed.")
 
@@ -222,7 +225,7 @@ def _tells_of_reach(facts: Facts) -> bool:
     return isinstance(facts.record.problem, StoreError) and type(facts.record.problem) is type(facts.health.problem)
 
 
-_RESUME = f"{command('resume')} goes on with whatever was interrupted on this tenant."
+_RESUME = f"{command('resume')} finishes the interrupted operations on this tenant."
 # Why a record that is there, or was, cannot be used.
 _UNUSABLE = {
     StoreDeleted: RECORD_DELETED,

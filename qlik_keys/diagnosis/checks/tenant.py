@@ -58,9 +58,9 @@ def check_discovery(facts: Facts) -> Check:
         return failed(name, TENANT_UNAVAILABLE, problem.message, problem.hint)
     seen = facts.discovery.value
     if problem is not None or seen is None:
-        return failed(name, NOT_A_TENANT, problem.message if problem else "Nothing was said.")
+        return failed(name, NOT_A_TENANT, problem.message if problem else "Not checked.")
     if seen.metadata is None:
-        return failed(name, NOT_A_TENANT, seen.problem.message if seen.problem else "Nothing was said.")
+        return failed(name, NOT_A_TENANT, seen.problem.message if seen.problem else "Not checked.")
     return _check_metadata(seen.metadata, facts)
 
 
@@ -70,12 +70,12 @@ def check_clock(facts: Facts) -> Check:
         return _as_discovery_says("clock", facts)
     skew = facts.skew_seconds
     if skew is None:
-        return not_checked("clock", "The tenant's answer has no date.")
+        return not_checked("clock", "The tenant's answer has no Date header.")
     words = clock_words(skew)
     if is_clock_off(skew):
-        why = f"{words[0].upper()}{words[1:]}; an assertion carries its time, and is refused for it."
+        why = f"{words[0].upper()}{words[1:]}; assertions contain the time and are refused."
         return failed("clock", CLOCK_OFF, why)
-    return passed("clock", f"{words[0].upper()}{words[1:]}." if abs(skew) >= 1 else "They agree to the second.")
+    return passed("clock", f"{words[0].upper()}{words[1:]}." if abs(skew) >= 1 else "The clocks agree to the second.")
 
 
 def check_audience(facts: Facts) -> Check:
@@ -87,22 +87,22 @@ def check_audience(facts: Facts) -> Check:
     # A record that was written under another name of the tenant has that name's: discovery tells it.
     if in_record is not None and in_record not in (named, facts.token_url):
         why = (
-            f"The store's record names {in_record or 'nothing'} as the token endpoint, and this tenant's is "
-            f"{named}: whoever takes the audience from the record is refused."
+            f"The store's record names {in_record or 'nothing'} as the token endpoint, but this tenant's is "
+            f"{named}: a consumer that uses the record's value as the audience is refused."
         )
         if named != facts.token_url:
             return failed(
-                "audience", TOKEN_URL_DIFFERS, why, "First put right what discovery says; then the record can be."
+                "audience", TOKEN_URL_DIFFERS, why, "First fix what discovery reports; then the record can be fixed."
             )
         if record is None:
             return failed(
-                "audience", TOKEN_URL_DIFFERS, why, "First put right what store-record says; then ask the doctor again."
+                "audience", TOKEN_URL_DIFFERS, why, "First fix what store-record reports; then run the doctor again."
             )
         return failed("audience", TOKEN_URL_DIFFERS, why, has_fix=True)
     if named != facts.token_url:
         return see("audience", "discovery")
     if record is None and in_record is None and facts.record.problem is not None:
-        why = f"The tenant names {facts.token_url}, as it should; what the store's record names is not known: see"
+        why = f"The tenant names {facts.token_url}, as expected; what the store's record names is unknown: see"
         return not_checked("audience", f"{why} store-record.")
     where = "the tenant names the same, and so does the store's record" if record else "the tenant names the same"
     return passed("audience", f"It is {facts.token_url}; {where}.")
@@ -122,12 +122,12 @@ def check_rate_budget(budget: Mapping[int, TierSnapshot], refused: Iterable[int]
     used = ", ".join(f"tier {tier}: {one.used} of {one.limit}" for tier, one in budget.items())
     window = f"in {budget[1].window_seconds / 60:.0f} minutes, as far as this session counts"
     if blocked:
-        return failed("rate-budget", RATE_LIMITED, f"The tenant has asked to wait: {', '.join(blocked)}.")
+        return failed("rate-budget", RATE_LIMITED, f"The tenant asked to wait: {', '.join(blocked)}.")
     if met:
-        why = f"The tenant has just answered 429, too many requests: {', '.join(met)}; the pause it asked for is over."
+        why = f"The tenant has just answered 429 (too many requests): {', '.join(met)}; the requested pause is over."
         return failed("rate-budget", RATE_LIMITED, why)
     if any(one.used >= _NEARLY_USED_UP * one.limit for one in budget.values()):
-        return failed("rate-budget", RATE_LIMITED, f"The requests are nearly used up ({used}, {window}).")
+        return failed("rate-budget", RATE_LIMITED, f"The rate limit is nearly used up ({used}, {window}).")
     return passed("rate-budget", f"{used}, {window}.")
 
 
@@ -150,7 +150,7 @@ def _check_metadata(metadata: AuthorizationServerMetadata, facts: Facts) -> Chec
             "must be the same letter by letter.",
         )
     # RFC 8414 3.3: an issuer must be the one that was asked.
-    return failed(name, NOT_A_TENANT, f"What answers at {facts.tenant_url} calls itself {issuer}.")
+    return failed(name, NOT_A_TENANT, f"The server at {facts.tenant_url} identifies itself as {issuer}.")
 
 
 def _as_discovery_says(name: str, facts: Facts) -> Check:

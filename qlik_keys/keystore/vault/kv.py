@@ -371,7 +371,7 @@ class KvKeys:
             raise StoreProtocolError(
                 f"The document at {full_path} still exists after it was deleted.",
                 path=full_path,
-                hint="Ask again.",
+                hint="Try again.",
                 outcome=Outcome.UNKNOWN,
             )
 

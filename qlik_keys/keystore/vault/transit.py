@@ -290,7 +290,7 @@ class TransitSigner:
 def swept() -> StoreConflict:
     """Return the error for a new key that was destroyed as one that nobody names."""
     return StoreConflict(
-        "Another user removed unused keys at this moment, and with them the new key.", hint="Ask again."
+        "Another user removed unused keys at this moment, and with them the new key.", hint="Try again."
     )
 
 

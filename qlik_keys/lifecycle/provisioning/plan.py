@@ -125,8 +125,8 @@ def _plan_without_pending(tenant: TenantState, store: StoreState, intent: Provis
         return Step(Action.WRITE_PENDING)
     if not ours:
         return Conflict(
-            f"The tenant has a client named {name!r} that is not ours ({others[0].client_id}).",
-            "Choose another name, or take that client over.",
+            f"The tenant has a client named {name!r} that is not managed by qlik_keys ({others[0].client_id}).",
+            "Choose another name, or adopt that client.",
         )
     if len(tenant.clients) > 1:
         ids = ", ".join(client.client_id for client in tenant.clients)
@@ -139,11 +139,13 @@ def _plan_without_pending(tenant: TenantState, store: StoreState, intent: Provis
         consent=tenant.consents.get(client.client_id),
     )
     if differences:
-        told = "; ".join(f"{key}: asked for {asked!r}, there {there!r}" for key, (asked, there) in differences.items())
+        told = "; ".join(
+            f"{key}: requested {asked!r}, existing {there!r}" for key, (asked, there) in differences.items()
+        )
         return Conflict(
             f"The client {name!r} exists with another specification. {told}.",
-            "Ask for what is there, choose another name, or change the client: `rotate` changes key, custody and "
-            "how long it serves; the rest is changed in Qlik's console.",
+            "Request the existing specification, choose another name, or change the client: `rotate` changes key, "
+            "custody and rotation period; change the rest in Qlik's console.",
             differences,
         )
     return Done(client.client_id)
@@ -171,7 +173,7 @@ def _plan_pending(
     specification = intent.specification
     if pending.specification != specification.to_document():
         return Conflict(
-            f"A client named {specification.name!r} is being made already, with another specification.",
+            f"A client named {specification.name!r} is already being created with another specification.",
             "Finish that one first (resume), or choose another name.",
         )
     mine = [client for client in tenant.clients if _is_mine(client, pending, store, intent)]
@@ -186,7 +188,7 @@ def _plan_pending(
             return DISCARD
         if tenant.clients:
             return Conflict(
-                f"While {specification.name!r} was being made, somebody else made a client of that name "
+                f"While {specification.name!r} was being created, another user created a client of that name "
                 f"({tenant.clients[0].client_id}).",
                 "Rename that client and resume, or choose another name.",
             )

@@ -253,10 +253,10 @@ class Provisioning(Run):
                 self._store.discard_key(self._made_key)
                 self._made_key = None
             if self._store.read_pending(self._tenant.host, wanted.name) is None:
-                raise StoreConflict(f"Somebody else was at {wanted.name!r} and is gone.", hint="Ask again.")
+                raise StoreConflict(f"Another user started to create {wanted.name!r} and stopped.", hint="Try again.")
             raise ManualActionRequired(
-                f"Somebody else began to make a client named {wanted.name!r} at this moment.",
-                hint="Ask again in a minute: you then get that client, or finish it.",
+                f"Another user started to create a client named {wanted.name!r} at this moment.",
+                hint="Try again in a minute: you then get that client, or finish creating it.",
                 retryable=True,
             )
         self._store_state = replace(self._store_state, pending=pending)
@@ -330,7 +330,7 @@ class Provisioning(Run):
         # run has finished meanwhile, somebody has one, and it must live.
         there = self._store.read_pending(self._tenant.host, self._specification.name)
         if there is None or there.version != self._pending.version:
-            raise StoreConflict("Somebody else goes on with this client at this moment.", hint="Ask again in a minute.")
+            raise StoreConflict("Another user is working on this client at this moment.", hint="Try again in a minute.")
         for client in self._tenant_state.clients:
             for secret in client.client_secrets if client.client_id == client_id else ():
                 with contextlib.suppress(TenantNotFound):
@@ -395,12 +395,14 @@ class Provisioning(Run):
         if not self._specification.trusted:
             warnings.append("The consent method is not trusted, so the client cannot log in yet, and was not verified.")
         if current is not None and self._intent.custody not in (None, current.custody):
-            warnings.append(f"Its key was made before this run, in custody {current.custody}, and stays there.")
+            warnings.append(f"Its key was made before this run, in custody {current.custody}, and is not moved.")
         with contextlib.suppress(TenantError):  # all is done: a secret that is shown once is not lost for a doubt
             if self._secret_is_gone(client_id):
                 self._client_secret = None
         if self._specification.client_secret and self._client_secret is None:
-            warnings.append("The client secret was shown to whoever finished the client; it cannot be shown again.")
+            warnings.append(
+                "The client secret was shown to the user who finished creating the client; it cannot be shown again."
+            )
         return Provisioned(
             client_id=client_id,
             name=self._specification.name,

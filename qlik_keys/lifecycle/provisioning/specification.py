@@ -85,26 +85,26 @@ class ClientSpecification:
         problem = name_problem(name, longest=MAXIMUM_NAME_LENGTH)
         if problem:
             raise ConfigurationError(
-                f"The client's name {problem}.", hint="Give a short name of letters that can be shown."
+                f"The client's name {problem}.", hint="Choose a short name of printable characters."
             )
         name = name.strip()
         if len(description) > MAXIMUM_DESCRIPTION_LENGTH:
             raise ConfigurationError(
-                f"The description has {len(description)} characters; {MAXIMUM_DESCRIPTION_LENGTH} are the most.",
+                f"The description has {len(description)} characters; the maximum is {MAXIMUM_DESCRIPTION_LENGTH}.",
                 hint="Shorten it.",
             )
         chosen = tuple(sorted({scope.strip() for scope in asked} - {""}))
         if not chosen:
-            raise ConfigurationError("The client has no scope.", hint='Give at least one, for instance "user_default".')
+            raise ConfigurationError("The client has no scope.", hint='Give at least one, for example "user_default".')
         broken = [scope for scope in chosen if not scope.isascii() or not scope.isprintable() or " " in scope]
         if broken:
             raise ConfigurationError(
                 f"{broken[0]!r} is not one scope{_odd_letter(broken[0])}.",
-                hint="Give each scope as a text of its own, in plain letters.",
+                hint="Give each scope as a separate string of plain characters.",
             )
         if key is None and not client_secret:
             raise ConfigurationError(
-                "The client could not log in: neither a key nor a client secret was asked for.",
+                "The client could not log in: neither a key nor a client secret was requested.",
                 hint="Give `key=KeySpec(…)`, or `client_secret=True`, or both.",
             )
         service = ROTATE_AFTER if rotate_after is None else rotate_after
@@ -170,7 +170,7 @@ class ClientSpecification:
             pass
         raise ManualActionRequired(
             "A pending client has a specification that this version does not understand.",
-            hint="Finish it with the version that began it, or delete the pending document in the Vault.",
+            hint="Finish it with the version that started it, or delete the pending record in Vault.",
         )
 
     def registration(self, public: PublicJwk | None) -> NewOAuthClient:
@@ -243,5 +243,5 @@ def refuse_unserviceable(rotate_after: timedelta) -> None:
     require(DURATION, rotate_after=rotate_after)
     if not timedelta(days=1) <= rotate_after <= LONGEST:
         raise ConfigurationError(
-            "A key must serve for a day at least, and for ten years at most.", hint="Give another `rotate_after`."
+            "The rotation period of a key must be from one day to ten years.", hint="Give another `rotate_after`."
         )

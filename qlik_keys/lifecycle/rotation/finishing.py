@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 # Taking away a key ends no token (qlik-cloud-contract); that machines' tokens are in the list too is an assumption.
 TOKENS_LIVE_ON = (
-    "Access tokens that were issued before live on until their own end: look for them with `qlik-keys oauth-token ls`."
+    "Access tokens that were issued before remain valid until they expire: list them with `qlik-keys oauth-token ls`."
 )
 CUSTODY_WORDS: Mapping[Custody, str] = {
-    "kv": "kv (readable by whoever may read the secret)",
-    "transit": "transit (Vault signs and never gives the key out)",
+    "kv": "kv (anyone who may read the secret can read the key)",
+    "transit": "transit (Vault signs and never returns the key)",
 }
 
 
@@ -111,7 +111,8 @@ def finished_first(work: OperationContext, record: ClientRecord, started: Starte
         raise _being_deleted(record, started)
     result = finished_as(work, record, started)
     return replace(
-        result, warnings=(f"Another operation was in progress and is finished: {started.to_text()}.", *result.warnings)
+        result,
+        warnings=(f"Another operation was in progress and was finished first: {started.to_text()}.", *result.warnings),
     )
 
 
@@ -155,14 +156,14 @@ def revoked(
     result = finished(run, record)
     client = run.client
     theirs = () if client is None else tuple(not_ours(client.public_keys, run.record))
-    secrets = ("Its client secrets still log in.",) if client is not None and client.client_secrets else ()
+    secrets = ("Its client secrets can still log in.",) if client is not None and client.client_secrets else ()
     return replace(result, warnings=tuple(dict.fromkeys((*result.warnings, *theirs, *secrets, TOKENS_LIVE_ON))))
 
 
 def not_ours(registered: Iterable[RegisteredKey], record: ClientRecord) -> list[str]:
     """Return a sentence for each registered key that the record does not have."""
     return [
-        f"Somebody else's key {other.kid!r} is registered too, and was left alone."
+        f"Another key, {other.kid!r}, which qlik_keys does not manage, is registered too. It was not changed."
         for other in registered
         if other.kid not in record.keys
     ]

@@ -67,7 +67,7 @@ def rotate(
     Raises:
         ManualActionRequired: the tenant takes one key only, an older rotation's overlap is not over, or somebody else
             is at it.
-        StoreNotFound: the store has no key of that client; `adopt` gives it one.
+        StoreNotFound: the store has no key of that client; `adopt` gives it a new one.
         TenantNotFound: the tenant has no such client.
         AssertionRejected: the new key cannot log in; the old one still can.
         Interrupted: cancelled between two steps.

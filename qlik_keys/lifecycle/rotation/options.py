@@ -93,7 +93,7 @@ def refuse_overlap(overlap: timedelta) -> None:
     require(DURATION, overlap=overlap)
     if not timedelta(0) <= overlap <= LONGEST:
         raise ConfigurationError(
-            "The overlap is negative, or longer than ten years.", hint="Zero retires the old key at once."
+            "The overlap must be from zero to ten years.", hint="Zero retires the old key at once."
         )
 
 
@@ -144,7 +144,7 @@ def rotate_of(
     return replace(
         result,
         warnings=(
-            f"A rotation was in progress{whose}. Rotating again finishes it and makes no further key.",
+            f"A rotation was in progress{whose}. Rotating again finishes it and makes no additional key.",
             *result.warnings,
         ),
     )
@@ -211,8 +211,8 @@ def retire(work: OperationContext, client: str, *, force: bool = False) -> list[
         waiting = [moment for moment in moments if moment > now]
         if waiting and not force:
             raise ManualActionRequired(
-                f"The old key of {record.client_name!r} may go in {_words(max(waiting) - now)}, not before.",
-                hint="Wait for it, or force it, which locks out whoever still uses the old key.",
+                f"The old key of {record.client_name!r} can be removed in {_words(max(waiting) - now)}, not earlier.",
+                hint="Wait, or use force, which locks out any consumer that still uses the old key.",
             )
         result = retire_of(work, record, force=force)
         return [] if result is None else [result]
@@ -275,13 +275,13 @@ def _adopt(
         raise gone_or_unknown(problem, work.store, host, client_id) from None
     if _MACHINE not in client.allowed_grant_types:
         raise ManualActionRequired(
-            f"{client.client_name!r} is no machine-to-machine client: it lacks the grant {_MACHINE}.",
+            f"{client.client_name!r} is not a machine-to-machine client: it lacks the grant {_MACHINE}.",
             hint="Add Machine-to-machine to it first, or choose another client.",
         )
     if pending_of(work, client):
         raise ManualActionRequired(
-            f"{client.client_name!r} is one of ours that is being made, and is not finished.",
-            hint="Finish it: ask `resume`, or `provision` with the same name.",
+            f"{client.client_name!r} is being created by qlik_keys and is not finished.",
+            hint="Finish it: run `resume`, or `provision` with the same name.",
         )
     try:
         record = work.read(client_id)
@@ -324,7 +324,7 @@ def _adopt(
     result = finished(run, record)
     warnings = [*first, *not_ours(client.public_keys, run.record)]
     if not started.remove_secrets and client.client_secrets:
-        warnings.append("Its client secrets still log in.")
+        warnings.append("Its client secrets can still log in.")
     return replace(result, warnings=(*result.warnings, *warnings))
 
 
@@ -338,8 +338,8 @@ def _refuse_other_custody(record: ClientRecord, asked: Custody | None) -> None:
     if asked is None or newest is None or newest.custody == asked:
         return
     raise ManualActionRequired(
-        f"{record.client_name!r} has its key in {newest.custody} custody, and no new key is made now, so it cannot move"
-        f" to {asked}.",
+        f"{record.client_name!r} has its key in {newest.custody} custody, and this run makes no new key, so it "
+        f"cannot move to {asked}.",
         hint=f"Finish what was started (resume); then rotate with custody {asked}.",
     )
 

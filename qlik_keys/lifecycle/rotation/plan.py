@@ -123,8 +123,8 @@ def _plan_new(client: OAuthClient, record: ClientRecord) -> Step | Conflict:
     if waiting:
         return Conflict(
             f"{record.client_name!r} has an old key whose overlap ends {_moment(waiting[0].retire_at)}, and a "
-            "client never needs more than two keys at once.",
-            "Wait for it, or retire the old key now (force), which locks out whoever still uses it.",
+            "client never needs more than two keys at a time.",
+            "Wait, or retire the old key now (force), which locks out any consumer that still uses it.",
         )
     return Step(Action.MAKE_NEXT, client.client_id)
 
@@ -196,8 +196,8 @@ def differences_of(client: OAuthClient, record: ClientRecord) -> Mapping[str, tu
 
 def _locked_out(client: OAuthClient, record: ClientRecord) -> Conflict:
     return Conflict(
-        f"The current key of {record.client_name!r} is not registered on the tenant, so nothing old is taken away.",
-        "Somebody has changed the client's keys on the tenant. Rotate it: the new key is registered and verified.",
+        f"The current key of {record.client_name!r} is not registered on the tenant, so no old key is removed.",
+        "The client's keys were changed on the tenant. Rotate the client: the new key is registered and verified.",
         differences_of(client, record),
     )
 

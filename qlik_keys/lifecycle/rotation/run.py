@@ -184,7 +184,7 @@ class KeyRun(Run):
         if together is None or (together == held and together.name != ours.name):
             raise ManualActionRequired(
                 f"Another operation on {self._client_name!r} is in progress: {held.to_text()}. It takes precedence.",
-                hint="Let it end, or finish it (`qlik-keys resume`); then ask again.",
+                hint="Wait for it, or finish it (`qlik-keys resume`); then try again.",
                 retryable=True,
             )
         self.intent = replace(self.intent, operation=together)
@@ -275,10 +275,10 @@ class KeyRun(Run):
             self._store.discard_key(self._made)
             self._made = None
             if self._has_same_keys(there):
-                raise StoreConflict(f"Somebody else looked after {self._client_name!r}.", hint="Ask again.")
+                raise StoreConflict(f"Another user has processed {self._client_name!r}.", hint="Try again.")
             raise ManualActionRequired(
-                f"Somebody else is changing the keys of {self._client_name!r} at this moment.",
-                hint="Ask again in a minute.",
+                f"Another user is changing the keys of {self._client_name!r} at this moment.",
+                hint="Try again in a minute.",
                 retryable=True,
             )
         self._has_arrived(self._made)
@@ -307,8 +307,8 @@ class KeyRun(Run):
         self._store.discard_key(made)
         if isinstance(self._key, PrivateKey) and self._key.public.kid == made.kid:
             raise ManualActionRequired(
-                f"Somebody else has changed the keys of {self._client_name!r} while the key {made.kid} was written.",
-                hint="See whether that key was revoked; if not, ask again.",
+                f"Another user has changed the keys of {self._client_name!r} while the key {made.kid} was written.",
+                hint="Check whether that key was revoked; if not, try again.",
                 retryable=True,
             )
 
@@ -379,9 +379,9 @@ class KeyRun(Run):
             return
         self.intent = replace(self.intent, given_up=True, new_key=False)
         self._refusal = ManualActionRequired(
-            f"The tenant refuses a second key on {self._client_name!r} ({problem.message}) The old key goes on.",
-            hint="Ask with allow_swap: the new key then takes the old one's place, and until it is verified, for a "
-            "moment, a login with the old key fails.",
+            f"The tenant refuses a second key on {self._client_name!r} ({problem.message}) The old key remains in use.",
+            hint="Use allow_swap: the new key then replaces the old one, and logins with the old key fail for a "
+            "moment until the new key is verified.",
         )
 
     def _swap(self, _: str) -> None:
@@ -391,7 +391,7 @@ class KeyRun(Run):
     def _unpublish(self, _: str) -> None:
         strays = self._strays()
         self.warnings += [
-            f"The key {kid!r} was registered, though it had been taken away; it is off again."
+            f"The key {kid!r} was registered although it had been removed; it was removed again."
             for kid in sorted(strays & {*self.record.removed_kids})
         ]
         key = None if strays else leaving(self.record, self.intent)
@@ -424,7 +424,9 @@ class KeyRun(Run):
             needs_method = bool(wanted) and _PRIVATE_KEY_JWT not in client.allowed_auth_methods
             if not missing and len(keys) == len(client.public_keys) and not needs_method:
                 if round_ > 1:
-                    self.warnings.append("Somebody else changed the client's keys at the same time; theirs are kept.")
+                    self.warnings.append(
+                        "Another user changed the client's keys at the same time; their changes are kept."
+                    )
                 return
             keys += [key.public for key in missing]
             operations = [PatchOperation("replace", "/publicKeys", keys)]
@@ -433,8 +435,8 @@ class KeyRun(Run):
                 operations.append(PatchOperation("replace", "/allowedAuthMethods", methods))
             self._tenant.oauth_clients.patch(client_id, operations)
         raise ManualActionRequired(
-            f"Somebody else keeps changing the keys of {self._client_name!r} on the tenant.",
-            hint="Agree on one who does it, then ask again.",
+            f"Another user keeps changing the keys of {self._client_name!r} on the tenant.",
+            hint="Agree on who does it, then try again.",
         )
 
     def _remove_secrets(self, client_id: str) -> None:

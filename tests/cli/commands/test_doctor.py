@@ -76,4 +76,4 @@ def test_nothing_found_without_a_login_is_not_well(qlik_keys, client, terminal):
     document = json.loads(ran.out)
     assert (document["findings"], document["is_healthy"], document["login"]) == ([], False, "not_checked")
     screen = terminal("doctor", "--client", f"{client.name}-misspelt", QLIK_API_KEY=None)
-    assert "no finding, but the login was not tried: " in " ".join(screen.out.split())
+    assert "no finding; the login was not tried: " in " ".join(screen.out.split())

@@ -58,14 +58,14 @@ def test_a_client_s_whole_life(qlik_keys, tenant, store, name):
     assert (ended.code, ended.out) == (1, "")
     told = json.loads(ended.err)
     assert (told["error"], told["outcome"]) == ("ManualActionRequired", "not_applied")
-    assert "may go in" in told["message"]
+    assert "can be removed in" in told["message"]
     assert qlik_keys("retire").out == "No old key is due for removal.\n"
     ended = qlik_keys("retire", client_id, "--force", "--json", "-q")
     assert json.loads(ended.out)[0]["retired"] == [first]
 
     ended = qlik_keys("revoke", name, "--alg", "RS256", "--bits", "2048")
     assert ended.code == 0
-    assert "live on until their own end" in ended.err
+    assert "remain valid until they expire" in ended.err
     assert store.read(tenant.host, client_id).current.alg == "RS256"
 
     ended = qlik_keys("delete", name)

@@ -101,9 +101,9 @@ def test_what_would_be_refused_is_told_and_can_be_forced(presenter, tenant, stor
     qk.rotate(tenant, store, made.client_id)
     form = ChangeForm(operation="retire", client_id=made.client_id)
     presenter.plan_change(form)
-    assert "may go in" in presenter.state.plan.blocked
+    assert "can be removed in" in presenter.state.plan.blocked
     presenter.change(form)
-    assert "may go in" in presenter.state.error.what
+    assert "can be removed in" in presenter.state.error.what
     forced = ChangeForm(operation="retire", client_id=made.client_id, force=True)
     presenter.choose(forced)
     assert presenter.state.plan.blocked == ""
@@ -276,7 +276,7 @@ def test_a_client_without_a_key_in_the_vault_is_pointed_to_adopt(presenter, tena
         plan = presenter.state.plan
         assert (presenter.state.error, plan.client_name, plan.form.operation) == (None, made.name, operation)
         assert plan.blocked.startswith(f"There is no key of client {made.client_id}")
-        assert plan.hint.startswith("Adopt gives the client a key of ours")
+        assert plan.hint.startswith("Give it a key with a rotation date")
 
 
 def test_findings_that_are_left_stay_after_a_change_and_a_resume_names_its_clients(presenter, tenant, store, made):

@@ -145,7 +145,7 @@ def test_the_next_step(name):
 
 # By name: clients, what is pending, the records, words of the message, and the fields that differ.
 CONFLICTS = {
-    "not ours": ([client(keys=(OTHER_KEY,))], None, [], "not ours", set()),
+    "not managed by qlik_keys": ([client(keys=(OTHER_KEY,))], None, [], "not managed by qlik_keys", set()),
     "ours and a stranger's": ([client(A), client(B, keys=(OTHER_KEY,))], None, [record()], "2 clients", set()),
     "other scopes": ([client(allowedScopes=["apps"])], None, [record()], "scopes", {"scopes"}),
     "other grants": ([client(allowedGrantTypes=[])], None, [record()], "grant_types", {"grant_types"}),
@@ -155,11 +155,11 @@ CONFLICTS = {
         [client(allowedScopes=["apps"], allowedAuthMethods=["client_secret"])], None, [record()], "auth_methods",
         {"scopes", "auth_methods"},
     ),
-    "pending with another wish": ([], pending(spec=specification(scopes=["apps"])), [], "being made already", set()),
-    "a stranger took the name": ([client(keys=(OTHER_KEY,))], pending(), [], "somebody else", set()),
+    "pending with another wish": ([], pending(spec=specification(scopes=["apps"])), [], "already being created", set()),
+    "a stranger took the name": ([client(keys=(OTHER_KEY,))], pending(), [], "another user", set()),
     "an older one of that name, by secret": (
         [client(keys=(), spec=SECRET_ONLY, age=10)], pending(key=None, spec=SECRET_ONLY), [],
-        "being made already", set(),
+        "already being created", set(),
     ),
 }  # fmt: skip
 

@@ -103,7 +103,7 @@ def test_one_key_for_two_clients_is_warned_of(world, name):
     # The file's own name for the key is another one: the key counts, not what it is called.
     renamed = qk.PrivateKey.from_pem(key.reveal(), kid="another-name")
     made = qk.provision(world.tenant, world.store, name=second, scopes=["user_default"], key=renamed)
-    told = f"The client {name!r} ({first.client_id}) has the same key: whoever has it can log in as both."
+    told = f"The client {name!r} ({first.client_id}) has the same key: anyone who has it can log in as both."
     assert [warning.startswith(told) for warning in made.warnings] == [True]
     assert made.warnings[0] in plan.notes
     other = qk.generate(qk.KeySpec("ES384"))
@@ -179,7 +179,7 @@ def test_a_client_of_that_name_that_is_not_ours_is_left_alone(world, name):
             consent_method="trusted",
         )
     ).client
-    with pytest.raises(ManualActionRequired, match="not ours"):
+    with pytest.raises(ManualActionRequired, match="not managed by qlik_keys"):
         qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
     assert [client.client_id for client in world.clients_named(name)] == [theirs.client_id]
     assert world.pending() == []

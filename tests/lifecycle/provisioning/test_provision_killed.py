@@ -102,7 +102,7 @@ def test_a_client_of_a_dead_run_that_a_stranger_took_the_name_of_is_left_to_a_pe
     stranger = world.tenant.oauth_clients.create(
         NewOAuthClient(app_type="web", client_name=name, allowed_auth_methods=("client_secret",))
     ).client
-    with pytest.raises(ManualActionRequired, match="somebody else"):
+    with pytest.raises(ManualActionRequired, match="another user"):
         qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
     world.tenant.oauth_clients.delete(stranger.client_id)
     qk.resume(world.tenant, world.store)

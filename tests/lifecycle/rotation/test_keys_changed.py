@@ -92,7 +92,7 @@ def test_both_keys_log_in_until_the_overlap_is_over(world, made):
     assert timedelta(minutes=119) < result.retire_at - datetime.now(UTC) <= timedelta(hours=2)
     assert can_log_in(world, made, old)
     assert can_log_in(world, made, new)
-    with pytest.raises(ManualActionRequired, match=r"may go in (2 h 0|1 h 59) min"):
+    with pytest.raises(ManualActionRequired, match=r"can be removed in (2 h 0|1 h 59) min"):
         qk.retire_due(world.tenant, world.store, made.client_id)
     with pytest.raises(ManualActionRequired, match="never needs more than two keys"):
         qk.rotate(world.tenant, world.store, made.client_id)
@@ -229,7 +229,7 @@ def test_revoke_takes_every_older_key_away_now(world, made):
     second = key_of(world, made)
     result = qk.revoke(world.tenant, world.store, made.client_id)
     assert set(result.retired) == {first.kid, second.kid}
-    assert any("live on until their own end" in warning for warning in result.warnings)
+    assert any("remain valid until they expire" in warning for warning in result.warnings)
     assert not can_log_in(world, made, first)
     assert not can_log_in(world, made, second)
     assert (
@@ -285,7 +285,7 @@ def test_another_administrator_who_writes_over_our_key_is_noticed_and_theirs_is_
     assert done
     kids = {key.kid for key in world.tenant.oauth_clients.get(made.client_id).public_keys}
     assert kids == {"somebody-elses", result.kid, *result.old_kids}
-    assert any("Somebody else" in warning for warning in result.warnings)
+    assert any("Another user" in warning for warning in result.warnings)
 
 
 def test_adopt_keeps_the_secret_unless_asked(world, name):
@@ -303,7 +303,7 @@ def test_adopt_keeps_the_secret_unless_asked(world, name):
 def test_what_is_no_machine_is_not_adopted(world, name):
     new = NewOAuthClient(app_type="web", client_name=name, allowed_auth_methods=("client_secret",))
     client = world.tenant.oauth_clients.create(new).client
-    with pytest.raises(ManualActionRequired, match="no machine-to-machine"):
+    with pytest.raises(ManualActionRequired, match="not a machine-to-machine"):
         qk.adopt(world.tenant, world.store, client.client_id)
     with pytest.raises(StoreNotFound):
         qk.rotate(world.tenant, world.store, client.client_id)

@@ -101,7 +101,7 @@ def check_record(record: ClientRecord) -> None:
     if len(record.in_state("current")) > 1:
         raise ValueError("a record has at most one current key")
     if record.current is not None and record.custody != record.current.custody:
-        raise ValueError(f"the record's custody is {record.custody!r}, its current key's is not")
+        raise ValueError(f"the record's custody is {record.custody!r}, but that of its current key is not")
 
 
 def check_pending(pending: PendingClient) -> None:

@@ -176,7 +176,7 @@ def _problem_of(answer: Any, *, mount: str, host: str) -> StoreMisconfigured | N
     version = options.get("version") if isinstance(options, dict) else None
     if found != mount:
         return StoreMisconfigured(
-            f"{mount!r} is no mount of the Vault at {host}: it lies in the mount {found!r}.",
+            f"{mount!r} is not a mount of the Vault at {host}: it is a folder in the mount {found!r}.",
             path=mount,
             hint=f"Give mount={found!r}, and put the rest before `prefix`.",
         )

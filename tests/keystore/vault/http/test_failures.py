@@ -201,7 +201,7 @@ def test_a_folder_in_a_mount_is_not_a_mount(openbao, open_vault, host):
     store = open_vault(mount="secret/team")
     with pytest.raises(StoreMisconfigured) as caught:
         store.write(make_record(store, host))
-    assert "it lies in the mount 'secret'" in caught.value.message
+    assert "it is a folder in the mount 'secret'" in caught.value.message
     assert "mount='secret'" in caught.value.hint
 
 
