@@ -51,16 +51,6 @@ def write(path, name="made", **options):
     write_token_context(path, name, server=SERVER, token=Secret(TOKEN), comment="qlik-keys: a token", **options)
 
 
-def test_aliases_that_stand_for_billions_are_refused_at_once(tmp_path):
-    path = tmp_path / "contexts.yml"
-    levels = "".join(f"  l{level}: &l{level} [{', '.join([f'*l{level - 1}'] * 9)}]\n" for level in range(1, 14))
-    path.write_text(f"rest:\n  l0: &l0 [x]\n{levels}contexts:\n  a: {{server: x}}\n")
-    before = path.read_text()
-    with pytest.raises(ConfigurationError, match="cannot be preserved"):
-        write(path)
-    assert path.read_text() == before
-
-
 def is_spliced(old, new):
     """Whether the new text is the old one with one piece put in."""
     pieces = ((old[:at], old[at:]) for at in range(len(old) + 1))
@@ -151,35 +141,28 @@ def test_of_somebody_s_own_context_the_login_alone_is_replaced(old, new, tmp_pat
     assert path.read_text() == new.format(lines=shown, words=words)
 
 
-@pytest.mark.parametrize(
-    "added",
-    ["oauth-client-secret: theirs", "oauth-client-id: theirs", "certificates: [a]", "headers: {X: y}", "headers: x"],
+BILLIONS = "".join(f"  l{level}: &l{level} [{', '.join([f'*l{level - 1}'] * 9)}]\n" for level in range(1, 14))
+MORE = ("oauth-client-secret: t", "oauth-client-id: t", "certificates: [a]", "headers: {X: y}", "headers: x")
+OURS_AND_MORE = "contexts:\n  made:\n    comment: 'qlik-keys: not really'\n    {}\n"
+NOT_KEPT = (
+    *("contexts:\n  a: 1\n  a: 2\n", "contexts:\n  a: {server: x, server: y}\n", "a: 1\na: 2\n", "contexts: ''\n"),
+    *("contexts:\n  made: &x {server: y}\n  b: *x\n  ? [1]\n  : 2\n", "&a {contexts: {}, a: *a}"),
 )
-def test_a_context_with_more_in_it_than_we_write_is_not_ours(added, tmp_path):
-    path = tmp_path / "contexts.yml"
-    path.write_text(f"contexts:\n  made:\n    comment: 'qlik-keys: not really'\n    {added}\n")
-    before = path.read_text()
-    with pytest.raises(ConfigurationError, match="login would be lost"):
-        write(path)
-    assert path.read_text() == before
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "options", "words"),
     [
-        "contexts:\n  a: 1\n  a: 2\n",
-        "contexts:\n  a: {server: x, server: y}\n",
-        "a: 1\na: 2\n",
-        "contexts: ''\n",
-        "contexts:\n  made: &x {server: y}\n  b: *x\n  ? [1]\n  : 2\n",
-        "&a {contexts: {}, a: *a}",
+        (f"rest:\n  l0: &l0 [x]\n{BILLIONS}contexts:\n  a: {{server: x}}\n", {}, "cannot be preserved"),
+        *((OURS_AND_MORE.format(more), {}, "login would be lost") for more in MORE),
+        *((text, {"replace": True}, ".") for text in NOT_KEPT),
     ],
 )
-def test_what_cannot_be_kept_as_it_is_is_not_written(text, tmp_path):
+def test_what_cannot_be_kept_as_it_is_is_not_written(text, options, words, tmp_path):
     path = tmp_path / "contexts.yml"
     path.write_text(text)
-    with pytest.raises(ConfigurationError):
-        write(path, replace=True)
+    with pytest.raises(ConfigurationError, match=words):
+        write(path, **options)
     assert path.read_text() == text
 
 

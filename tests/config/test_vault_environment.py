@@ -119,30 +119,20 @@ def test_a_time_out_that_is_none(text):
         options(VAULT_CLIENT_TIMEOUT=text)
 
 
-def test_an_agents_address_comes_first(monkeypatch):
+def test_an_agents_address_comes_first_and_its_socket_is_refused(monkeypatch):
     settings = resolved(monkeypatch, VAULT_ADDR=ADDRESS, VAULT_AGENT_ADDR="http://127.0.0.1:8100", VAULT_TOKEN="t")
-    assert settings.vault_url == "http://127.0.0.1:8100"
-    assert settings.sources["vault_url"] == "VAULT_AGENT_ADDR"
-
-
-def test_an_agents_socket_is_refused(monkeypatch):
+    assert (settings.vault_url, settings.sources["vault_url"]) == ("http://127.0.0.1:8100", "VAULT_AGENT_ADDR")
     with pytest.raises(ConfigurationError, match="VAULT_AGENT_ADDR"):
         resolved(monkeypatch, VAULT_AGENT_ADDR="unix:///run/agent.sock")
 
 
 def test_openbaos_name_counts_first_also_where_it_is_empty(monkeypatch):
-    settings = resolved(
-        monkeypatch, BAO_ADDR=ADDRESS, VAULT_ADDR=ADDRESS + "/", BAO_TOKEN="b", VAULT_TOKEN="v", VAULT_NAMESPACE="team",
-        BAO_NAMESPACE="",
-    )  # fmt: skip
-    assert settings.vault_token.reveal() == "b"
-    assert (settings.sources["vault_url"], settings.sources["vault_token"]) == ("BAO_ADDR", "BAO_TOKEN")
-    assert settings.vault_namespace == ""
-
-
-def test_openbaos_address_with_vaults_token(monkeypatch):
     settings = resolved(monkeypatch, BAO_ADDR=ADDRESS, VAULT_TOKEN="v")
     assert (settings.vault_url, settings.vault_token.reveal()) == (ADDRESS, "v")
+    more = {"VAULT_ADDR": ADDRESS + "/", "BAO_TOKEN": "b", "VAULT_NAMESPACE": "team", "BAO_NAMESPACE": ""}
+    settings = resolved(monkeypatch, **more)
+    assert (settings.vault_token.reveal(), settings.vault_namespace) == ("b", "")
+    assert (settings.sources["vault_url"], settings.sources["vault_token"]) == ("BAO_ADDR", "BAO_TOKEN")
 
 
 def test_a_token_does_not_go_to_another_server_than_the_one_that_it_stands_next_to(monkeypatch):

@@ -42,16 +42,18 @@ def test_an_item_that_fails_stands_in_its_place_and_stops_no_other():
 
 
 @pytest.mark.parametrize(
-    ("failure", "most_asked"),
+    ("failure", "count", "most_asked"),
     [
-        (TenantAuthError("who are you", status=401), 8),
-        (StoreSealed("sealed"), 8),
-        (StoreUnreachable("no connection", retryable=True), 16),
-        (StoreDenied("no"), 40),
+        (TenantAuthError("who are you", status=401), 1000, 8),
+        (StoreSealed("sealed"), 1000, 8),
+        (StoreUnreachable("no connection", retryable=True), 1000, 16),
+        (StoreDenied("no"), 1000, 40),
+        (StoreDenied("no"), 2, 2),  # a failure of every item, however few they are
+        (ZeroDivisionError(), 1000, 8),  # another error than ours
     ],
-    ids=lambda value: type(value).__name__,
+    ids=repr,
 )
-def test_what_concerns_all_ends_it_soon(failure, most_asked):
+def test_a_failure_that_concerns_all_items_is_raised_soon(failure, count, most_asked):
     asked = []
 
     def work(number):
@@ -59,17 +61,9 @@ def test_what_concerns_all_ends_it_soon(failure, most_asked):
         raise failure
 
     with pytest.raises(type(failure)) as caught:
-        side_by_side(work, range(1000))
+        side_by_side(work, range(count))
     assert caught.value is failure
     assert len(asked) <= most_asked
-
-
-def test_a_failure_of_every_item_is_raised_however_few_they_are():
-    def work(number):
-        raise StoreDenied(str(number))
-
-    with pytest.raises(StoreDenied):
-        side_by_side(work, range(2))
 
 
 def test_one_client_that_may_not_be_seen_is_not_all():
@@ -81,18 +75,6 @@ def test_one_client_that_may_not_be_seen_is_not_all():
     found = side_by_side(work, range(10))
     assert isinstance(found[5], TenantAuthError)
     assert [each for each in found if not isinstance(each, Exception)] == [0, 1, 2, 3, 4, 6, 7, 8, 9]
-
-
-def test_another_error_is_raised_as_it_is_and_nothing_more_is_started():
-    asked = []
-
-    def work(number):
-        asked.append(number)
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        side_by_side(work, range(1000))
-    assert len(asked) <= WORKERS
 
 
 def test_an_interrupt_waits_for_nobody_and_nothing_more_is_started():

@@ -126,14 +126,17 @@ def test_what_has_one_reading_is_taken(form, kind, native_rsa, native_ec):
 
 @pytest.mark.parametrize("kind", ["pkcs8", "traditional"])
 @pytest.mark.parametrize("form", ["as it is", "on one line", "written out", "DER"])
-def test_what_is_encrypted_is_opened_in_every_form(kind, form, native_rsa):
+@pytest.mark.parametrize("alg", ["rsa", "ec"])
+def test_what_is_encrypted_is_opened_in_every_form(alg, kind, form, native_rsa, native_ec):
     if form == "DER" and kind == "traditional":
         return  # there is no such thing
     encoding = serialization.Encoding.DER if form == "DER" else serialization.Encoding.PEM
-    given = bytes_of(native_rsa, PKCS8 if kind == "pkcs8" else TRADITIONAL, passphrase=b"horse", encoding=encoding)
+    native = native_rsa if alg == "rsa" else native_ec
+    given = bytes_of(native, PKCS8 if kind == "pkcs8" else TRADITIONAL, passphrase=b"horse", encoding=encoding)
     changed = {"on one line": one_line, "written out": lambda pem: pem.replace(b"\n", b"\\n")}
     given = changed.get(form, lambda same: same)(given)
-    assert PrivateKey.from_pem(given, passphrase="horse").public.kty == "RSA"
+    opened = PrivateKey.from_pem(given, passphrase="horse").reveal().encode()
+    assert serialization.load_pem_private_key(opened, password=None).private_numbers() == native.private_numbers()
     for passphrase, words in ((None, "encrypted"), ("", "encrypted"), ("mule", "is wrong")):
         with pytest.raises(KeyMaterialError, match=words) as caught:
             PrivateKey.from_pem(given, passphrase=passphrase)

@@ -14,6 +14,12 @@ from qlik_keys.errors import ConfigurationError
 URL = "https://acme.eu.qlikcloud.com"
 
 
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch):
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
 def found(url=URL, **environment):
     proxy = proxy_for(url, environment, library="httpx")
     return None if proxy is None else (proxy.url, proxy.source)
@@ -97,21 +103,16 @@ SECRET = "hunter22canary"
         (f"socks5h://ada:{SECRET}@p", "SOCKS"),
         (f"socks4://ada:{SECRET}@p", "unknown type (socks4)"),
         (f"{SECRET}://p", "unknown type"),
-        (f"http://ada:{SECRET}@", "is not the address of a proxy"),
-        (f"http://ada:{SECRET}@p:port", "is not the address of a proxy"),
-        (f"http://ada:{SECRET}@p:0", "is not the address of a proxy"),
-        (f"http://ada:{SECRET}@p:99999", "is not the address of a proxy"),
-        (f"http://ada:{SECRET}@[::1", "is not the address of a proxy"),
-        (f"http://ada:{SECRET}@a b", "is not the address of a proxy"),
-        (f"http://ada:{SECRET}@héé", "is not the address of a proxy"),
+        *(
+            (f"http://ada:{SECRET}@{behind}", "is not the address of a proxy")
+            for behind in ("", "p:port", "p:0", "p:99999", "[::1", "a b", "héé")
+        ),
         (f"http:///{SECRET}", "is not the address of a proxy"),
         ("http://", "is not the address of a proxy"),
     ],
 )
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "all_proxy"])
 def test_what_names_no_proxy_is_refused_by_the_variables_name(monkeypatch, name, value, reason):
-    for other in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
-        monkeypatch.delenv(other, raising=False)
     monkeypatch.setenv(name, value)
     with qk.QlikTenant(URL, credential=qk.ApiKey("k")) as tenant, pytest.raises(ConfigurationError) as caught:
         tenant.metadata()
@@ -147,8 +148,6 @@ def test_any_value_is_a_proxy_or_a_configuration_error(value):
 
 def test_a_verbose_traceback_shows_neither_the_proxys_login_nor_the_environment(monkeypatch):
     """IPython's %xmode Verbose prints the arguments of each frame, and the names on its line, os.environ too."""
-    for other in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
-        monkeypatch.delenv(other, raising=False)
     monkeypatch.setenv("QLIK_API_KEY", SECRET)
     monkeypatch.setenv("VAULT_MFA", SECRET)
     monkeypatch.setenv("HTTPS_PROXY", f"socks4://ada:{SECRET}@p")
