@@ -30,7 +30,7 @@ lab: $(VENV)/ready-lab  ## open JupyterLab at the quickstart notebook
 test: $(VENV)/ready-dev  ## run every test; sets up all it needs, the browser too
 	@$(BIN)/python tests/tools/browser_setup.py
 	@echo 'Running the tests; the browser and the notebooks take the most of it.'
-	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/ready-dev  ## lint, format, types, layers, documentation, workflows
 	$(BIN)/ruff check .

@@ -33,12 +33,18 @@ for name, handler in (
         signal.signal(getattr(signal, name), handler)
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items):
-    """Mark what asks for a server of this file, before `-m` chooses: forgotten, it would fail where there is none."""
+    """Mark what asks for a server of this file, and let what takes long come first.
+
+    It is marked before `-m` chooses: forgotten, it would fail where there is none. A file that takes minutes and comes
+    last would keep one worker busy while the others have nothing left to do.
+    """
     for item in items:
         if {"openbao", "box"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.openbao)
+    yield
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 # The markers of which a test that starts this program needs one: where a machine lacks it, they deselect the test.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 import pytest
-from fixtures.cli_terminal import in_a_pipe, on_a_terminal
+from fixtures.cli_here import in_a_pipe_here, on_a_terminal_here
+from fixtures.cli_terminal import in_a_pipe
 from fixtures.support import environment_of
 
 import qlik_keys as qk
@@ -19,10 +20,11 @@ def settings(box, tmp_path):
 
 @pytest.fixture
 def qlik_keys(settings):
-    """Run `qlik-keys` in a process of its own; a setting that is None is not there."""
+    """Run `qlik-keys` with its streams in pipes; a setting that is None is not there."""
 
     def run(*words, stdin="", **more):
-        return in_a_pipe(words, _environment(settings, more), stdin=stdin)
+        run = in_a_pipe if "--exec" in words else in_a_pipe_here  # a program writes to the process's own streams
+        return run(words, _environment(settings, more), stdin=stdin)
 
     return run
 
@@ -32,7 +34,7 @@ def terminal(settings):
     """Run `qlik-keys` on a terminal."""
 
     def run(*words, typed="", columns=400, **more):
-        return on_a_terminal(words, _environment(settings, more), typed=typed, columns=columns)
+        return on_a_terminal_here(words, _environment(settings, more), typed=typed, columns=columns)
 
     return run
 

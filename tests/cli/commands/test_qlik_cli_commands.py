@@ -9,13 +9,12 @@ import json
 import re
 import shlex
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
 import typer
-from fixtures.support import write_contexts
+from fixtures.support import made_client, write_contexts
 
 import qlik_keys as qk
 from qlik_keys.cli.app import TREE, app
@@ -258,35 +257,54 @@ CASES = [
 IDS = [f"{number} {case.words}" for number, case in enumerate(CASES)]
 
 
+def changes(case):
+    """Tell whether a case changes something, or counts what others have added to; the others share one client."""
+    return not {"me", "ls", "get", "GET", "count", "status"} & {*case.words.split()} or "oauth-token" in case.words
+
+
+def client_for_words(box, name):
+    """Make a client with a key in the Vault, a secret and a token; yield what its values are called in the cases."""
+    with (
+        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
+        made_client(box, name, client_secret=True) as made,
+    ):
+        client = tenant.oauth_clients.get(made.client_id)
+        [token] = tenant.raw("get", "v1/oauth-tokens", query={"userId": made.verification.user.id}).json()["data"]
+        admin = tenant.users.me().id
+        [key] = tenant.raw("get", "v1/api-keys", query={"sub": admin}).json()["data"]
+        yield {
+            made.client_id: "<id>",
+            made.name: "<name>",
+            client.client_secrets[0].hint: "<hint>",
+            made.client_secret.reveal(): "<secret>",
+            token["id"]: "<token>",
+            token["userId"]: "<bot>",
+            admin: "<admin>",
+            key["id"]: "<key>",
+            token["tenantId"]: "<tenant-id>",
+            box.tenant_url: "<url>",
+            tenant.host: "<host>",
+            made.kid: "<kid>",
+            client.public_keys[0].root["x"]: "<x>",
+            client.public_keys[0].root["y"]: "<y>",
+        }
+        for each in tenant.oauth_clients.list(eq("clientName", "made by words")):
+            tenant.oauth_clients.delete(each.client_id)
+
+
+@pytest.fixture(scope="module")
+def shared_client(box):
+    yield from client_for_words(box, "of-the-words")
+
+
 @pytest.fixture
-def world(tenant, store, box, tmp_path):
-    """A client for one case, with a key in the Vault, a secret and a token, and qlik-cli contexts."""
-    made = qk.provision(tenant, store, name="of-the-words", scopes=["user_default"], client_secret=True)
-    client = tenant.oauth_clients.get(made.client_id)
-    [token] = tenant.raw("get", "v1/oauth-tokens", query={"userId": made.verification.user.id}).json()["data"]
+def known(case, request, box, tmp_path):
+    """What the placeholders stand for, with qlik-cli contexts in the home folder."""
     write_contexts(tmp_path, box)
-    admin = tenant.users.me().id
-    [key] = tenant.raw("get", "v1/api-keys", query={"sub": admin}).json()["data"]
-    known = {
-        made.client_id: "<id>",
-        made.name: "<name>",
-        client.client_secrets[0].hint: "<hint>",
-        made.client_secret.reveal(): "<secret>",
-        token["id"]: "<token>",
-        token["userId"]: "<bot>",
-        admin: "<admin>",
-        key["id"]: "<key>",
-        token["tenantId"]: "<tenant-id>",
-        box.tenant_url: "<url>",
-        tenant.host: "<host>",
-        made.kid: "<kid>",
-        client.public_keys[0].root["x"]: "<x>",
-        client.public_keys[0].root["y"]: "<y>",
-    }
-    yield SimpleNamespace(known=known)
-    for client in tenant.oauth_clients.list(eq("clientName", "made by words")):
-        tenant.oauth_clients.delete(client.client_id)
-    qk.delete(tenant, store, made.client_id, confirm=made.client_id)
+    if not changes(case):
+        yield request.getfixturevalue("shared_client")
+        return
+    yield from client_for_words(box, "of-one-case")
 
 
 def filled_in(words, known):
@@ -312,19 +330,19 @@ def with_body(case):
 
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)
-def test_in_a_pipe(case, world, qlik_keys):
-    ended = qlik_keys(*filled_in(case.words, world.known), *with_body(case))
+def test_in_a_pipe(case, known, qlik_keys):
+    ended = qlik_keys(*filled_in(case.words, known), *with_body(case))
     assert ended.code == 0, ended.err
-    assert (json.loads(told(ended.out, world.known)) if ended.out else None) == case.shown
+    assert (json.loads(told(ended.out, known)) if ended.out else None) == case.shown
     expected = "Note: 1 of 1.\n" if "--totalResults" in case.words else ""
     assert ended.err == expected or "take precedence over it" in ended.err
 
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)
-def test_on_a_terminal(case, world, terminal):
-    ended = terminal(*filled_in(case.words, world.known), *with_body(case))
+def test_on_a_terminal(case, known, terminal):
+    ended = terminal(*filled_in(case.words, known), *with_body(case))
     assert ended.code == 0, ended.err
-    lines = [line.rstrip() for line in told(ended.out, world.known).splitlines()]
+    lines = [line.rstrip() for line in told(ended.out, known).splitlines()]
     if case.shown is None:
         assert lines == []
     for line in case.table:
@@ -332,24 +350,24 @@ def test_on_a_terminal(case, world, terminal):
 
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)
-def test_as_json_on_a_terminal_by_ids_and_unmodified(case, world, terminal, qlik_keys):
-    words = filled_in(case.words, world.known)
+def test_as_json_on_a_terminal_by_ids_and_unmodified(case, known, terminal, qlik_keys):
+    words = filled_in(case.words, known)
     if words[1] in ("ls", "get") or "ls" in words:  # what can be asked twice
         as_json = terminal(*words, "--json", *with_body(case))
-        assert json.loads(told(as_json.out, world.known)) == case.shown
+        assert json.loads(told(as_json.out, known)) == case.shown
         if case.raw is not None:
             unmodified = qlik_keys(*words, "--raw")
-            assert json.loads(told(unmodified.out, world.known)) | {"links": None} == case.raw | {"links": None}
+            assert json.loads(told(unmodified.out, known)) | {"links": None} == case.raw | {"links": None}
             assert "\n" not in unmodified.out
     by_ids = qlik_keys(*words, "-q", *with_body(case))
     assert by_ids.code == 0, by_ids.err
-    assert tuple(told(by_ids.out, world.known).split()) == case.ids
+    assert tuple(told(by_ids.out, known).split()) == case.ids
     assert ("shown again" in by_ids.err) == ("clientSecret" in (case.shown or ()))
 
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)
-def test_in_a_notebook(case, world, shell, capsys):
-    line = shlex.join(filled_in(case.words, world.known))
+def test_in_a_notebook(case, known, shell, capsys):
+    line = shlex.join(filled_in(case.words, known))
     if case.body is None:
         value = shell.run_line_magic("qlik", line)
     else:
@@ -357,9 +375,9 @@ def test_in_a_notebook(case, world, shell, capsys):
     assert capsys.readouterr() == ("", "")
     if case.frame:
         assert isinstance(value, pd.DataFrame)
-        assert value.attrs["tenant"] in world.known or case.words.startswith("context")
+        assert value.attrs["tenant"] in known or case.words.startswith("context")
         for column, cells in case.frame.items():
-            assert [told(str(cell), world.known) for cell in value[column]] == cells
+            assert [told(str(cell), known) for cell in value[column]] == cells
         for column in ("createdAt", "lastUsed"):
             assert column not in value or str(value[column].dtype).startswith("datetime64")
         return
@@ -369,7 +387,7 @@ def test_in_a_notebook(case, world, shell, capsys):
         assert isinstance(secret, Secret)
         assert (repr(secret), len(secret.reveal())) == ("<clientSecret>", 64)
         shown = {name: each for name, each in shown.items() if name != "clientSecret"}
-    assert (None if value is None else json.loads(told(json.dumps(value), world.known))) == shown
+    assert (None if value is None else json.loads(told(json.dumps(value), known))) == shown
 
 
 def leaves(command, words=()):

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shlex
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from fixtures.support import move_in
+from fixtures.support import write_contexts
 
 import qlik_keys as qk
-from qlik_keys.cli.app import main
 
 pytestmark = pytest.mark.openbao
 
@@ -63,9 +61,10 @@ def known(box, tenant):
 
 
 @pytest.fixture
-def run(box, tenant, known, tmp_path, monkeypatch, capsys):  # noqa: PLR0917  # fixtures
+def run(box, tenant, known, tmp_path, monkeypatch, qlik_keys):  # noqa: PLR0917  # fixtures
     """Run a line of the page in a home folder of its own; a client, a secret or a token of it is made for the row."""
-    move_in(monkeypatch, tmp_path, box)
+    write_contexts(tmp_path, box)
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "client.json").write_text(json.dumps(CLIENT))
     (tmp_path / "patch.json").write_text(json.dumps(PATCH))
     (tmp_path / "config.yml").write_text(
@@ -85,18 +84,10 @@ def run(box, tenant, known, tmp_path, monkeypatch, capsys):  # noqa: PLR0917  # 
             line = re.sub(rf"\b{name}\b(?![-])", value, line)
         return line
 
-    def run(line):
-        monkeypatch.setattr(sys, "argv", ["qlik-keys", *shlex.split(filled(line))[1:]])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return SimpleNamespace(code=ended.value.code or 0, out=out, err=err)
-
-    yield run
+    yield lambda line: qlik_keys(*shlex.split(filled(line))[1:])
     for client_id in made:
-        for each in tenant.oauth_clients.iterate():
-            if each.client_id == client_id:
-                tenant.oauth_clients.delete(client_id)
+        with contextlib.suppress(qk.errors.TenantNotFound):  # a row may have deleted it
+            tenant.oauth_clients.delete(client_id)
 
 
 def machine():

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from dataclasses import astuple
 from types import SimpleNamespace
 
 import pytest
 import typer
 
-from qlik_keys.cli.app import TREE, app, main
+from qlik_keys.cli.app import TREE, app
 
 pytestmark = pytest.mark.openbao
 CODES = {0, 1, 2, 3}
@@ -33,21 +34,9 @@ NO_JSON = {"demo", "lab", "alias add", "alias update"}  # for people alone; an a
 
 
 @pytest.fixture
-def run(settings, monkeypatch, capsys, tmp_path):
-    """Run a command line in this very process."""
-    for name in ("QLIK_TENANT_URL", "QLIK_API_KEY", "VAULT_ADDR", "VAULT_TOKEN", "HOME"):
-        monkeypatch.setenv(name, settings[name])
-    monkeypatch.setenv("QLIK_CLI_USER_HOME_DIR", str(tmp_path))
-
-    def ran(*words):
-        monkeypatch.setattr("sys.argv", ["qlik-keys", *words])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return ended.value.code, said.out, said.err
-
-    return ran
+def run(qlik_keys):
+    """Run a command line, and return its exit code and what is on its two streams."""
+    return lambda *words, **settings: astuple(qlik_keys(*words, **settings))
 
 
 def documents(code, out, err):
@@ -90,11 +79,10 @@ def test_wrong_usage_is_json(run, name):
 
 
 @pytest.mark.parametrize("name", [n for n in LEAVES if n not in {"demo", "lab", "sandbox", "raw get"}])
-def test_a_failure_is_json(run, name, monkeypatch):
+def test_a_failure_is_json(run, name):
     """There is no tenant and no Vault, and nobody has the names."""
-    for variable in ("QLIK_TENANT_URL", "QLIK_API_KEY", "VAULT_ADDR", "VAULT_TOKEN"):
-        monkeypatch.delenv(variable)
-    code, out, err = run(*name.split(), "--json", *words_for(name))
+    nowhere = dict.fromkeys(("QLIK_TENANT_URL", "QLIK_API_KEY", "VAULT_ADDR", "VAULT_TOKEN"))
+    code, out, err = run(*name.split(), "--json", *words_for(name), **nowhere)
     document, problems = documents(code, out, err)
     if code:
         assert code in (1, 2) or name == "doctor"

@@ -117,8 +117,13 @@ def test_a_damaged_record_is_told_and_shows_no_key(record, document, damage):
     assert find_canaries(f"{caught.value!r}{caught.value}{vars(caught.value)}", canaries) == []
 
 
+OF_OUR_IDS = {"client_id": CLIENT, "name": "nightly-etl"}  # all that is missing are the keys
+
+
 @pytest.mark.parametrize(
-    "foreign", [None, [], "text", {}, {"keys": []}, {"keys": {}}, {"keys": {}, "client_id": "another"}], ids=str
+    "foreign",
+    [None, [], "text", {}, {"keys": []}, {"keys": {}}, {"keys": {}, "client_id": "another"}, OF_OUR_IDS],
+    ids=str,
 )
 def test_a_foreign_document_is_not_ours(foreign):
     for read in (decode, decode_pending):
