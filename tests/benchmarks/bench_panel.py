@@ -31,14 +31,14 @@ from playwright.sync_api import expect, sync_playwright
 from tools import browser_setup
 
 import qlik_keys as qk
-from qlik_keys.jupyter.panel.model.state import ClientForm
+from qlik_keys.jupyter.panel.model.forms import ClientForm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser, Locator, Page
 
-    from qlik_keys.jupyter.panel.controllers.presenter import Presenter
+    from qlik_keys.jupyter.panel.controllers.panel_controllers import PanelControllers
 
 CLIENTS, QUICK_CLIENTS = 10_000, 2_000
 OPENING_GOAL = 1.5
@@ -71,7 +71,7 @@ SHOWN = """() => new Promise((shown) => {
 AGAIN = """
 from qlik_keys.jupyter.panel.widgets.controls import button
 table = panel._views["Clients"]._table
-again = button("Show again", panel._presenter, table._send_rows)
+again = button("Show again", panel._controllers.work, table._send_rows)
 panel._views["Clients"].widget.children = (again, *panel._views["Clients"].widget.children)
 """
 
@@ -181,18 +181,19 @@ def run_first_cell(opened: Page) -> Locator:
     return panel
 
 
-def longest_stall(presenter: Presenter, begin: Callable[[], None]) -> float:
+def longest_stall(controllers: PanelControllers, begin: Callable[[], None]) -> float:
     """Return the longest time in milliseconds that the main thread was kept from running while the panel worked."""
     idle = threading.Event()
-    presenter.listen(lambda state: idle.clear() if state.work else idle.set())
+    controllers.store.listen(lambda state: idle.clear() if state.work.doing else idle.set())
     begin()
     longest = 0.0
     while not idle.is_set():
         began = time.perf_counter()
         time.sleep(WAKE_SECONDS)
         longest = max(longest, time.perf_counter() - began - WAKE_SECONDS)
-    if presenter.state.error:
-        raise RuntimeError(presenter.state.error.what)
+    for result in controllers.state.results.values():
+        if result.card is not None:
+            raise RuntimeError(result.card.what)
     return longest * 1000
 
 
@@ -203,18 +204,20 @@ def stalls(box: qk.sandbox.Sandbox, quick: bool) -> Iterator[Row]:
         qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
     ):
         panel = qk.Panel()
-        presenter = panel._presenter
-        presenter.use(tenant, store, wait=True)
+        controllers = panel._controllers
+        controllers.connection.use(tenant, store, wait=True)
         panel.refresh()  # pandas is there
         forms = [
             ClientForm(name=f"stall-{number}", scopes=("user_default",), key_choice="RS256-4096")
             for number in range(times)
         ]
         for title, begin in {
-            f"listing {count:,} clients": [presenter.refresh] * times,
-            "making a client with an RSA-4096 key": [lambda form=form: presenter.make_client(form) for form in forms],
+            f"listing {count:,} clients": [controllers.clients.refresh] * times,
+            "making a client with an RSA-4096 key": [
+                lambda form=form: controllers.new_client.make(form) for form in forms
+            ],
         }.items():
-            longest = max(longest_stall(presenter, each) for each in begin)
+            longest = max(longest_stall(controllers, each) for each in begin)
             yield Row(name=f"kernel held up, {title}", ours=longest, goal=STALL_GOAL_MILLISECONDS)
 
 

@@ -133,7 +133,7 @@ def test_an_export_shows_the_summary(page, tmp_path):
     more = (
         "tenant = qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key))\n"
         "store = qk.VaultKeyStore(box.vault_url, token=box.vault_token)\n"
-        "panel._presenter.use(tenant, store, wait=True)\n"
+        "panel._controllers.connection.use(tenant, store, wait=True)\n"
         "made = qk.provision(tenant, store, name='exported', scopes=['user_default'])\n"
         "panel.refresh()\nbox.stop()"
     )

@@ -112,14 +112,14 @@ def test_a_login_is_taken_apart_and_calls_are_made_with_its_token(page, trying):
 
 SHOW = """
 from qlik_keys.jupyter.panel.model.answers import shown_answer
-from qlik_keys.jupyter.panel.model.state import ShownRequest
+from qlik_keys.jupyter.panel.model.shown import ShownRequest
 from qlik_keys.core.secret import Secret
 from qlik_keys.tenant.resources.raw import RawAnswer
 asked = ShownRequest(system='tenant', method='GET', path='/odd', address='/odd', body='', status=None, milliseconds=0)
 def answer(content):
     came = RawAnswer(status=200, content=content, content_type='application/json')
-    shown, _ = shown_answer(came, None, asked, ways=(), needs='', milliseconds=1, token=Secret('not-in-it-0123'))
-    panel._presenter._set(answer=shown)
+    shown, _ = shown_answer(came, None, asked, samples=(), needs='', milliseconds=1, token=Secret('not-in-it-0123'))
+    panel._controllers.store.update('calls', answer=shown)
     print('shown', len(content))
 """
 

@@ -18,7 +18,7 @@ from jwcrypto.jwk import JWK
 
 from qlik_keys.core.secret import Secret
 from qlik_keys.errors import KeyMaterialError
-from qlik_keys.jupyter.panel.controllers.own_key import load_own_key
+from qlik_keys.jupyter.panel.operations.own_key import load_own_key
 from qlik_keys.keys import PrivateKey
 
 PKCS8, TRADITIONAL = serialization.PrivateFormat.PKCS8, serialization.PrivateFormat.TraditionalOpenSSL

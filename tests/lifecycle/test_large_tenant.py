@@ -6,13 +6,14 @@ import sys
 from datetime import timedelta
 
 import pytest
+from fixtures.support import newest_card
 
 import qlik_keys as qk
 from qlik_keys.config.settings import Settings
 from qlik_keys.core import redaction
 from qlik_keys.core.secret import Secret
-from qlik_keys.jupyter.panel.controllers.presenter import Presenter
-from qlik_keys.jupyter.panel.model.state import ClientForm, ConnectForm
+from qlik_keys.jupyter.panel.controllers.panel_controllers import PanelControllers
+from qlik_keys.jupyter.panel.model.forms import ClientForm, ConnectForm
 
 PAGE = 100
 
@@ -86,9 +87,9 @@ def test_nothing_is_redacted_on_a_successful_call_that_nobody_watches(tenant, st
 @pytest.mark.openbao
 def test_the_panel_shows_a_client_that_it_made_among_many(large_box):
     """It reads the tenant's list again after a client was made, with the same credential."""
-    presenter = Presenter(settings=Settings(), run=lambda task: task())
+    controllers = PanelControllers(settings=Settings(), run=lambda task: task())
     try:
-        presenter.connect(
+        controllers.connection.connect(
             lambda: ConnectForm(
                 tenant_url=large_box.tenant_url,
                 credential="api_key",
@@ -97,12 +98,12 @@ def test_the_panel_shows_a_client_that_it_made_among_many(large_box):
                 vault_token=Secret(large_box.vault_token, what="Vault token"),
             )
         )
-        presenter.make_client(ClientForm(name="made-in-the-panel", scopes=("user_default",)))
-        assert {step.phase for step in presenter.state.steps} == {"done"}
-        assert presenter.state.error is None
-        assert presenter.state.made.client_id in set(presenter.state.clients["client_id"])
-        presenter.refresh(wait=True)
-        assert presenter.state.error is None
-        assert len(presenter.state.clients) > 2 * PAGE
+        controllers.new_client.make(ClientForm(name="made-in-the-panel", scopes=("user_default",)))
+        assert {step.phase for step in controllers.state.new_client.steps} == {"done"}
+        assert newest_card(controllers) is None
+        assert controllers.state.new_client.made.client_id in set(controllers.state.clients.frame["client_id"])
+        controllers.clients.refresh(wait=True)
+        assert newest_card(controllers) is None
+        assert len(controllers.state.clients.frame) > 2 * PAGE
     finally:
-        presenter.end_session()
+        controllers.connection.end_session()

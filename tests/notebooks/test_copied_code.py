@@ -11,13 +11,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from fixtures.support import connected_presenter, environment_of, made_in_panel
+from fixtures.support import connected_controllers, environment_of, made_in_panel
 from nbclient import NotebookClient
 
-from qlik_keys.jupyter.panel.model.inspection_state import CallForm, TryForm
-from qlik_keys.jupyter.panel.model.state import ClientForm
-from qlik_keys.jupyter.panel.views import inspection_markup as trial_markup
-from qlik_keys.jupyter.panel.views import markup
+from qlik_keys.jupyter.panel.model.forms import CallForm, ClientForm, TokenForm
+from qlik_keys.jupyter.panel.views import inspection_markup, markup
 
 pytestmark = [pytest.mark.openbao, pytest.mark.slow]
 # What every Python code may use is in the notebook that the panel is in.
@@ -51,10 +49,10 @@ class Copied(HTMLParser):
 
 
 @pytest.fixture
-def presenter(box):
-    connected = connected_presenter(box)
+def controllers(box):
+    connected = connected_controllers(box)
     yield connected
-    connected.end_session()
+    connected.connection.end_session()
 
 
 def kernel_environment(box, folder, monkeypatch):
@@ -87,24 +85,24 @@ def said(output):
     return text + "\n".join(output.get("traceback", ()))
 
 
-def test_every_copied_code_runs_as_it_stands_in_a_cell(presenter, box, monkeypatch, tmp_path):
-    client_id = made_in_panel(presenter, "it's copied", scopes=("user_default", "admin_classic"))
-    steps = markup.steps(presenter.state.steps)
-    presenter.try_token(TryForm(client_id=client_id, scopes=("user_default",)))
-    tried = markup.steps(presenter.state.steps) + trial_markup.token_parts(presenter.state.token)
-    presenter.call(CallForm(method="GET", path="v1/spaces?name=sales"))
-    ways = dict(presenter.state.answer.ways)
+def test_every_copied_code_runs_as_it_stands_in_a_cell(controllers, box, monkeypatch, tmp_path):
+    client_id = made_in_panel(controllers, "it's copied", scopes=("user_default", "admin_classic"))
+    steps = markup.steps(controllers.state.new_client.steps)
+    controllers.token.request(TokenForm(client_id=client_id, scopes=("user_default",)))
+    tried = markup.steps(controllers.state.token.steps) + inspection_markup.token_parts(controllers.state.token.token)
+    controllers.calls.call(CallForm(method="GET", path="v1/spaces?name=sales"))
+    samples = dict(controllers.state.calls.answer.samples)
     form = ClientForm(name="made by the code", scopes=("apps:read",), description='it\'s "quoted"')
     cells = {
         "the panel": PANEL,
-        "curl in bash": f"%%bash\n{ways['Once, in your shell']}\n{ways['curl']}",
-        "qlik-keys": f"%%bash\n{ways['qlik-keys']}",
-        "qlik-cli": f"%%bash\n{ways['qlik-cli']}",
-        "Python": ways["Python"],
+        "curl in bash": f"%%bash\n{samples['First, once in your shell']}\n{samples['curl']}",
+        "qlik-keys": f"%%bash\n{samples['qlik-keys']}",
+        "qlik-cli": f"%%bash\n{samples['qlik-cli']}",
+        "Python": samples["Python"],
         "use it": Copied(markup.use_in_cell(client_id)).codes[-1],
-        "the same in Python": presenter.code_of(form) + "\nprint(made.name)",
+        "the same in Python": controllers.new_client.code_of(form) + "\nprint(made.name)",
         # As where the environment is not on the path: it ends before the call.
-        "no program": f"%%bash\nPATH=/usr/bin:/bin\n{ways['Once, in your shell']}\n{ways['curl']}",
+        "no program": f"%%bash\nPATH=/usr/bin:/bin\n{samples['First, once in your shell']}\n{samples['curl']}",
     }
     # Of the steps: what reads what is still there runs; what would write the Vault stops without its document.
     codes = [code for code in Copied(steps + tried).codes if re.search(r"^(curl|qlik |vault |cat|import )", code)]

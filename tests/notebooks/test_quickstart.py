@@ -16,7 +16,7 @@ QUICKSTART = NOTEBOOKS / "01-quickstart.ipynb"
 # The last cell ends the session; before it, the secrets are told on a way that no notebook keeps.
 TELL = """
 import pathlib, json
-box = panel._presenter._box
+box = panel._controllers.connection.sandbox
 private = store.read(tenant.host, made.client_id).current.private
 pathlib.Path("secrets.json").write_text(json.dumps(
     {"API key": box.api_key, "Vault token": box.vault_token, "token": source.token().reveal(),

@@ -1,7 +1,7 @@
-"""The panel: a presenter without widgets (`presenter`, `state`) and the views that draw it.
+"""The panel: controllers over one store of grouped state, and the views that draw it.
 
-The one place that touches ipywidgets and anywidget. Not done here: anything that a script could not do; the panel calls
-what `qlik_keys` exports.
+The only place that uses ipywidgets and anywidget. The panel does nothing that a script could not do: it calls what
+`qlik_keys` exports.
 """
 
 from qlik_keys.jupyter.panel.panel import Panel

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import ipywidgets as widgets
 from qlik_keys.config.settings import Settings
 from qlik_keys.core.arguments import Kind, optional
 from qlik_keys.errors import ConfigurationError
-from qlik_keys.jupyter.panel.controllers.presenter import Presenter
+from qlik_keys.jupyter.panel.controllers.panel_controllers import PanelControllers
 from qlik_keys.jupyter.panel.model.summary import hiding, summary
 from qlik_keys.jupyter.panel.views.audit import AuditView
 from qlik_keys.jupyter.panel.views.clients import ClientsView
@@ -38,14 +37,15 @@ _STYLES = ("panel.css", "client_table.css")
 
 
 class Panel:
-    """Makes machine-to-machine clients of a Qlik Cloud tenant by clicking; the last line of a cell shows it.
+    """A panel that makes and manages the machine-to-machine clients of a Qlik Cloud tenant, and their keys.
 
-    Work runs in a thread: the kernel answers other cells meanwhile. No secret is in its widgets' state.
+    The last line of a cell shows it. Work runs in a thread, so the kernel runs other cells meanwhile. No secret is in
+    the state of its widgets.
 
     Args:
-        tenant: a tenant to begin with, together with `store`; the caller keeps it and closes it.
-        store: a key store to begin with.
-        settings: where credentials come from that are not typed; by default the environment and qlik-cli's context.
+        tenant: the tenant to connect to at once, together with `store`; the caller closes it.
+        store: the key store.
+        settings: where credentials come from that are not typed; by default environment and qlik-cli's context.
 
     Raises:
         TypeError: only one of `tenant` and `store` is given.
@@ -74,121 +74,115 @@ class Panel:
                 settings = Settings.resolve()
             except ConfigurationError as error:
                 settings, problem = Settings(), error
-        self._presenter = presenter = Presenter(settings=settings)
+        self._controllers = controllers = PanelControllers(settings=settings)
         self._views: dict[str, Any] = {
-            "Connect": ConnectView(presenter),
-            "New client": NewClientView(presenter),
-            "Clients": ClientsView(presenter),
-            "Try a token": TokensView(presenter),
-            "Audit": AuditView(presenter),
+            "Connect": ConnectView(controllers),
+            "New client": NewClientView(controllers),
+            "Clients": ClientsView(controllers),
+            "Try a token": TokensView(controllers),
+            "Audit": AuditView(controllers),
         }
-        self._frame = FrameView(presenter, self._views, ending=self._forget)
+        frame = FrameView(controllers, self._views, ending=self._forget)
         self._id = secrets.token_hex(4)
         self._summary = ""
         self._summaries: list[DisplayHandle] = []
         looks = "".join((_STATIC / name).read_text(encoding="utf-8") for name in _STYLES)
         style = widgets.HTML(f"<style>{looks}{hiding(self._id)}</style>")
         style.layout.display = "none"
-        self._root = widgets.VBox([style, Pulse(), self._frame.widget])
+        self._root = widgets.VBox([style, Pulse(), frame.widget])
         self._root.add_class("qk-root")
         self._root.add_class(f"qk-root-{self._id}")
-        presenter.listen(self._draw)
-        presenter.share_secrets()
+        for view in (frame, *self._views.values()):
+            controllers.store.listen(view.draw, *view.groups)
+        controllers.store.listen(self._update_summary, "connection", "work", "new_client", "clients")
+        controllers.secrets.share()
         if problem is not None:
-            presenter.fail(problem, "Looking for settings")
+            controllers.work.fail(problem, "Reading the settings")
         if tenant is not None and store is not None:
-            presenter.go_to("New client")
-            presenter.use(tenant, store)
+            controllers.go_to("New client")
+            controllers.connection.use(tenant, store)
 
     @property
     def tenant(self) -> QlikTenant | None:
         """The tenant that it is connected to, None for none."""
-        return self._presenter.tenant
+        return self._controllers.connection.tenant
 
     @property
     def store(self) -> KeyStore | None:
         """The key store that it is connected to, None for none."""
-        return self._presenter.store
+        return self._controllers.connection.key_store
 
     @property
     def sandbox(self) -> Sandbox | None:
         """The sandbox that it started, None for none."""
-        return self._presenter.sandbox
+        return self._controllers.connection.sandbox
 
     @property
     def clients(self) -> pd.DataFrame | None:
-        """A copy of the table of the tab "Clients", None before it was asked for (`qlik_keys.clients`)."""
-        return _copy_of(self._presenter.state.clients)
+        """A copy of the table of the tab "Clients", None before it was requested (`qlik_keys.clients`)."""
+        return _copy_of(self._controllers.state.clients.frame)
 
     @property
     def selected(self) -> pd.DataFrame | None:
         """The rows that are selected in it."""
-        return self._presenter.selected()
+        return self._controllers.clients.selected()
 
     @property
     def findings(self) -> pd.DataFrame | None:
-        """A copy of the table of the tab "Audit", None before it was asked for (`qlik_keys.audit`)."""
-        return _copy_of(self._presenter.state.audit)
+        """A copy of the table of the tab "Audit", None before the audit ran (`qlik_keys.audit`)."""
+        return _copy_of(self._controllers.state.audit.findings)
 
     @property
     def history(self) -> pd.DataFrame:
         """The calls and the requests for tokens of the tab "Try a token", oldest first, at most a thousand."""
-        return self._presenter.history()
+        return self._controllers.history.frame()
 
     @property
     def last_answer(self) -> RawAnswer | None:
-        """The newest answer to a call there, whole: `panel.last_answer.json()`. It may hold a secret."""
-        return self._presenter.last_answer
+        """The newest answer to a call in that tab, whole: `panel.last_answer.json()`. It may hold a secret."""
+        return self._controllers.calls.last_answer
 
     @property
     def last_made(self) -> Provisioned | None:
         """The client that was made last, without its secret."""
-        return self._presenter.last_made
+        return self._controllers.new_client.last_made
 
     @property
     def last_error(self) -> BaseException | None:
         """The exception behind the newest error card."""
-        return self._presenter.last_error
+        return self._controllers.store.last_error
 
     def start_sandbox(self) -> None:
-        """Start a sandbox and connect to it, as the button does, and wait for it; quiet where one is connected.
+        """Start a sandbox and connect to it, as the button does, and wait for it; does nothing if one is connected.
 
         Raises:
             ConfigurationError: a package of the extra `sandbox` is missing, or the panel is busy.
-            TenantUnreachable: the sandbox did not come up.
+            TenantUnreachable: the sandbox did not start.
         """
-        self._presenter.start_sandbox(wait=True)
+        self._controllers.connection.start_sandbox(wait=True)
 
     def refresh(self) -> None:
-        """Ask for the tenant's clients, as the button does, and wait for them.
+        """List the tenant's clients, as the button does, and wait for them.
 
         Raises:
             ConfigurationError: nothing is connected, or the panel is busy.
-            TenantError, StoreError: one of them could not be asked.
+            TenantError, StoreError: one of them could not be reached, or refused.
         """
-        self._presenter.refresh(wait=True)
+        self._controllers.clients.refresh(wait=True)
 
     def end_session(self) -> None:
         """Forget every secret, close what the panel opened, and stop its sandbox."""
         self._forget()
-        self._presenter.end_session(wait=True)
+        self._controllers.connection.end_session(wait=True)
 
     def _forget(self) -> None:
         for view in self._views.values():
             if hasattr(view, "forget"):
                 view.forget()
 
-    def _draw(self, state: PanelState) -> None:
-        for draw in (self._frame.draw, *(view.draw for view in self._views.values()), self._update_summary):
-            try:
-                draw(state)
-            except Exception as error:  # noqa: BLE001  # one view that fails must not take the work down with it
-                self._presenter.last_error = error
-                warnings.warn(f"the panel could not be drawn: {type(error).__name__}", RuntimeWarning, stacklevel=2)
-
     def _update_summary(self, state: PanelState) -> None:
         """Keep what a notebook shows without the panel up to date; it is saved with the notebook."""
-        if state.work:
+        if state.work.doing:
             return
         words = summary(state, self._id)
         if words == self._summary:
@@ -213,11 +207,11 @@ class Panel:
         display(widget, raw=True)  # type: ignore[no-untyped-call]
 
     def __repr__(self) -> str:
-        connection = self._presenter.state.connection
+        connection = self._controllers.state.connection
         where = f"{connection.mode} {connection.tenant_host}" if connection else "not connected"
         return f"<qlik_keys.Panel, {where}>"
 
 
 def _copy_of(frame: pd.DataFrame | None) -> pd.DataFrame | None:
-    """Return a frame that a cell may change: the panel's own stays as it was asked for."""
+    """Return a copy that a cell may change."""
     return None if frame is None else frame.copy()

@@ -1,7 +1,7 @@
-"""The panel's machinery: one piece of work at a time, its steps as they happen, and who is told of every new state.
+"""One piece of work at a time, its steps as they happen, and the result of each action at its button.
 
-Every action runs through `_work`, which puts whatever goes wrong on a card and keeps the exception. Nothing here knows
-what is worked at, or how it is drawn.
+Every action runs through `Work.run`, which puts any error on a card and keeps the exception. Nothing here knows what is
+done, or how it is drawn.
 """
 
 from __future__ import annotations
@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.errors import ConfigurationError, Interrupted
-from qlik_keys.jupyter.panel.model.change_state import ShownResult
-from qlik_keys.jupyter.panel.model.showing import error_card, with_event, with_request
-from qlik_keys.jupyter.panel.model.state import PanelState
+from qlik_keys.jupyter.panel.model.conversion import error_card, with_event, with_request
+from qlik_keys.jupyter.panel.model.shown import ShownResult
+from qlik_keys.jupyter.panel.model.state import WorkState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     from qlik_keys.core.clock import Clock
-    from qlik_keys.jupyter.panel.model.change_state import ChangeForm, ResultKind
-    from qlik_keys.jupyter.panel.model.state import ShownRequest
+    from qlik_keys.jupyter.panel.model.forms import ChangeForm
+    from qlik_keys.jupyter.panel.model.shown import ResultKind, ShownRequest, ShownStep
+    from qlik_keys.jupyter.panel.model.state import StepsOf
+    from qlik_keys.jupyter.panel.model.store import PanelStore
     from qlik_keys.lifecycle import StepEvent
 
-    Listener = Callable[[PanelState], None]
     Runner = Callable[[Callable[[], None]], None]
 
 
@@ -34,160 +35,189 @@ def in_thread(task: Callable[[], None]) -> None:
     threading.Thread(target=task, name="qlik_keys panel", daemon=True).start()
 
 
-class Worker:
-    """A state, who listens to it, and one piece of work at a time; safe to use from several threads.
+class Steps:
+    """The steps of the work in progress: shown as they happen, one by one on request, cancelled between two of them.
 
     Args:
-        run: how work is run that nobody waits for; in a thread by default, so that neither kernel nor page waits.
-        clock: time.
+        store: the panel's state.
+
+    Attributes:
+        cancelled: set when the work is to stop after its step.
     """
 
-    def __init__(self, *, run: Runner = in_thread, clock: Clock = SYSTEM_CLOCK) -> None:
-        self._run = run
-        self._clock = clock
-        self._lock = threading.RLock()
-        self._state = PanelState()
-        self._listeners: list[Listener] = []
-        self._cancel = threading.Event()
+    def __init__(self, store: PanelStore) -> None:
+        self._store = store
         self._go_on = threading.Event()
-        self._results = 0  # so many there were
-        self.last_error: BaseException | None = None
-
-    @property
-    def state(self) -> PanelState:
-        """What the panel shows now."""
-        return self._state
-
-    def now(self) -> datetime:
-        """Return what time it is, UTC."""
-        return utc_now(self._clock)
-
-    def listen(self, listener: Listener) -> None:
-        """Tell a listener every new state, one after the other."""
-        with self._lock:
-            self._listeners.append(listener)
-            listener(self._state)
-
-    def redraw(self) -> None:
-        """Tell every listener the state once more: something next to it has changed, for instance what is typed."""
-        self._set()
+        self.cancelled = threading.Event()
 
     def cancel(self) -> None:
         """Stop the work after the step that it is in; what is done so far can be resumed."""
-        self._cancel.set()
+        self.cancelled.set()
         self._go_on.set()
-        self._set(cancelling=True)
+        self._store.update("work", cancelling=True)
 
     def go_step_by_step(self, *, wanted: bool) -> None:
-        """Wait for `next_step` before each step from now on, or do not."""
-        self._set(stepwise=wanted)
+        """Wait for `do_next` before each step from now on, or do not."""
+        self._store.update("work", stepwise=wanted)
         if not wanted:
             self._go_on.set()
 
-    def next_step(self) -> None:
+    def do_next(self) -> None:
         """Do the step that waits."""
         self._go_on.set()
 
-    def dismiss(self, at: str) -> None:
-        """Put away what is told at a place; the exception of an error stays in `last_error`."""
-        with self._lock:
-            told = self._state.results.get(at)
-            is_newest = told is not None and told.card is self._state.error
-            left = {place: result for place, result in self._state.results.items() if place != at}
-            self._set(results=left, error=None if is_newest else self._state.error)
+    def begin(self, of: StepsOf) -> None:
+        """Show the events and requests from now on at the steps of a group."""
+        self._store.update("work", steps_of=of)
 
-    def fail(
-        self, error: BaseException, doing: str, *, at: str = "", retry: ChangeForm | None = None, **told: str
-    ) -> None:
-        """Put an error on a card and keep it.
+    def saw(self, event: StepEvent) -> None:
+        """Show a step that starts, is done or failed.
 
-        Args:
-            error: what went wrong.
-            doing: what was being done, in words.
-            at: where it is told; by default where the work in progress was asked for, else on top.
-            retry: the change that can be planned again.
-            **told: what `error_card` takes next to it.
+        Raises:
+            Interrupted: it waited, and the user cancelled the work.
         """
-        self.last_error = error
-        steps = tuple(replace(step, phase="failed") if step.phase == "running" else step for step in self._state.steps)
-        card = error_card(error, doing, **told)
-        with self._lock:
-            self._set(error=card, steps=steps)
-            self._tell("", kind="bad", card=card, retry=retry, at=at)
+        if event.phase == "before" and self._store.state.work.stepwise:
+            self._wait_for_next(event)
+        with self._store.lock:
+            self._show(with_event(self._shown(), event))
 
-    def _tell(self, words: str, *, kind: ResultKind = "good", at: str = "", **more: Any) -> None:
-        """Tell what an action came to, where its button stands; it takes the place of what was told there before."""
-        with self._lock:
-            self._results += 1
-            told = ShownResult(kind=kind, words=words, number=self._results, **more)
-            self._set(results={**self._state.results, at or self._state.work_at or "top": told})
+    def add_request(self, request: ShownRequest) -> None:
+        """Show a request at the step that is running; of a listing with its thousand requests none is shown."""
+        with self._store.lock:
+            before = self._shown()
+            after = with_request(before, request)
+            if after != before:
+                self._show(after)
 
-    def _work(self, doing: str, task: Callable[[], None], *, at: str = "top", wait: bool = False, **told: Any) -> None:
-        """Do a piece of work, and put what goes wrong in it on a card.
+    def fail_running(self) -> None:
+        """Mark the step that is running as failed."""
+        with self._store.lock:
+            before = self._shown()
+            after = tuple(replace(step, phase="failed") if step.phase == "running" else step for step in before)
+            if after != before:
+                self._show(after)
+
+    def _shown(self) -> tuple[ShownStep, ...]:
+        group = self._store.state.work.steps_of
+        steps: tuple[ShownStep, ...] = getattr(self._store.state, group).steps if group else ()
+        return steps
+
+    def _show(self, steps: tuple[ShownStep, ...]) -> None:
+        group = self._store.state.work.steps_of
+        if group:
+            self._store.update(group, steps=steps)
+
+    def _wait_for_next(self, event: StepEvent) -> None:
+        self._go_on.clear()
+        if not self.cancelled.is_set():
+            self._store.update("work", waits_for=event.title)
+            self._go_on.wait()
+        if self.cancelled.is_set():
+            raise Interrupted(
+                f'Cancelled before the step "{event.title}".', hint="Start it again: it continues from there."
+            )
+        self._store.update("work", waits_for="")
+
+
+class Work:
+    """Runs one piece of work at a time, and tells the result where the button stands.
+
+    Args:
+        store: the panel's state.
+        run: how work is run that no caller waits for; in a thread by default, so that neither kernel nor page waits.
+        clock: time.
+
+    Attributes:
+        clock: time.
+        steps: the steps of the work in progress.
+    """
+
+    def __init__(self, store: PanelStore, *, run: Runner = in_thread, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._store = store
+        self._run = run
+        self._number = 0  # of the newest result
+        self.clock = clock
+        self.steps = Steps(store)
+
+    def now(self) -> datetime:
+        """Return what time it is, UTC."""
+        return utc_now(self.clock)
+
+    def run(self, doing: str, task: Callable[[], None], *, at: str = "top", wait: bool = False, **card: Any) -> None:
+        """Do a piece of work; an error is put on a card.
 
         Args:
             doing: what it is, in words; an error's card says that this failed.
             task: the work.
-            at: where the button stands that asked for it.
-            wait: return when it is done, and raise what goes wrong.
-            **told: what `fail` takes next to the error.
+            at: the place of the button that asked for it.
+            wait: return when it is done, and raise its error.
+            **card: what `fail` takes next to the error.
         """
-        with self._lock:
-            if self._state.work:
-                busy = ConfigurationError(f"The panel is busy: {self._state.work}.", hint="Wait, or cancel it.")
+        with self._store.lock:
+            state = self._store.state
+            if state.work.doing:
+                busy = ConfigurationError(f"The panel is busy: {state.work.doing}.", hint="Wait, or cancel it.")
                 self.fail(busy, doing, at=at)
                 if wait:
                     raise busy
                 return
-            self._cancel.clear()
-            left = {place: result for place, result in self._state.results.items() if place != at}
-            self._set(work=doing, work_at=at, cancelling=False, error=None, results=left)
+            self.steps.cancelled.clear()
+            started = WorkState(doing=doing, at=at, stepwise=state.work.stepwise)
+            self._store.set(work=started, results=self._results_without(at))
 
         def guarded() -> None:
             try:
                 task()
             except BaseException as error:
-                self.fail(error, doing, **told)
+                self.fail(error, doing, **card)
                 if wait:
                     raise
             finally:
-                self._set(work="", work_at="", cancelling=False, waits_for="")
+                with self._store.lock:
+                    self._store.set(work=WorkState(stepwise=self._store.state.work.stepwise))
 
         if wait:
             guarded()
         else:
             self._run(guarded)
 
-    def _set(self, **changes: Any) -> None:
-        with self._lock:
-            before = self._state
-            if "selected" in changes:
-                changes.setdefault("selected_here", before.selected_here + 1)
-            if changes.get("steps_in", before.steps_in) != before.steps_in:
-                # The steps of a plan that was not done go with it; what was done stays in its tab.
-                shown = () if before.plan is not None else before.steps
-                changes.setdefault("kept_steps", {**before.kept_steps, before.steps_in: shown})
-            self._state = replace(before, **changes)
-            for listener in self._listeners:
-                listener(self._state)
+    def run_next_to(self, task: Callable[[], None]) -> None:
+        """Run a task that changes nothing, next to any work; it handles its own errors."""
+        self._run(task)
 
-    def _saw_step(self, event: StepEvent) -> None:
-        if event.phase == "before" and self._state.stepwise:
-            self._wait_for_next(event)
-        with self._lock:
-            self._set(steps=with_event(self._state.steps, event))
+    def report(self, doing: str) -> None:
+        """Say how far the work in progress is."""
+        self._store.update("work", doing=doing)
 
-    def _wait_for_next(self, event: StepEvent) -> None:
-        self._go_on.clear()
-        if not self._cancel.is_set():
-            self._set(waits_for=event.title)
-            self._go_on.wait()
-        if self._cancel.is_set():
-            raise Interrupted(f'Cancelled before the step "{event.title}".', hint="Ask again: it goes on from there.")
-        self._set(waits_for="")
+    def result(self, words: str, *, kind: ResultKind = "good", at: str = "", **more: Any) -> None:
+        """Show the result of an action at its button, in the place of the result before it."""
+        with self._store.lock:
+            self._number += 1
+            shown = ShownResult(kind=kind, words=words, number=self._number, **more)
+            state = self._store.state
+            self._store.set(results={**state.results, at or state.work.at or "top": shown})
 
-    def _add_request(self, request: ShownRequest) -> None:
-        with self._lock:
-            steps = with_request(self._state.steps, request)
-            if steps != self._state.steps:  # a listing sends a thousand that no step shows: nothing is drawn for them
-                self._set(steps=steps)
+    def fail(
+        self, error: BaseException, doing: str, *, at: str = "", retry: ChangeForm | None = None, **card: str
+    ) -> None:
+        """Put an error on a card and keep it.
+
+        Args:
+            error: what went wrong.
+            doing: what was being done, in words.
+            at: where it is shown; by default at the button of the work in progress, else on top.
+            retry: the change that can be planned again.
+            **card: what `error_card` takes next to it.
+        """
+        with self._store.lock:
+            self._store.last_error = error
+            self.steps.fail_running()
+            self.result("", kind="bad", card=error_card(error, doing, **card), retry=retry, at=at)
+
+    def dismiss(self, at: str) -> None:
+        """Remove the result at a place; the exception of an error stays in `last_error`."""
+        with self._store.lock:
+            self._store.set(results=self._results_without(at))
+
+    def _results_without(self, at: str) -> dict[str, ShownResult]:
+        return {place: shown for place, shown in self._store.state.results.items() if place != at}

@@ -1,4 +1,4 @@
-"""From what was typed for a call to a request, and from its answer to what is shown of it; secrets are redacted."""
+"""From a call that was typed to its request, and from its answer to what is shown; secrets are redacted."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from urllib.parse import quote, urlencode
 from qlik_keys.core.redaction import Redactor
 from qlik_keys.core.secret import Secret
 from qlik_keys.errors import ConfigurationError, Outcome
-from qlik_keys.jupyter.panel.model.inspection_state import ShownAnswer
-from qlik_keys.jupyter.panel.model.state import ShownRequest
+from qlik_keys.jupyter.panel.model.shown import ShownAnswer, ShownRequest
 from qlik_keys.jupyter.panel.model.words import LOST_CALL
 from qlik_keys.jupyter.panel.views.code_samples import deleted_client
 from qlik_keys.keystore.lookup import CLIENT_ID
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from qlik_keys.errors import TenantError
-    from qlik_keys.jupyter.panel.model.inspection_state import CallForm, TryForm
+    from qlik_keys.jupyter.panel.model.forms import CallForm, TokenForm
     from qlik_keys.tenant.resources.raw import RawAnswer
 
 _ESCAPED = re.compile(r"(%[0-9A-Fa-f]{2})")
@@ -34,22 +33,22 @@ _TEXTS = ("json", "text/", "xml", "javascript", "x-www-form-urlencoded")
 
 
 def request_of(form: CallForm, tenant_url: str) -> ShownRequest:
-    """Return the call that was typed, its body checked; nothing is sent.
+    """Return the request of a call that was typed, its body checked; nothing is sent.
 
     Raises:
-        ConfigurationError: there is no such method or path, the body is no JSON, or it deletes a client and was not
+        ConfigurationError: there is no such method or path, the body is not JSON, or it deletes a client and is not
             confirmed.
     """
     method = form.method.upper()
     if method not in METHODS:
         raise ConfigurationError(f"There is no method {method!r}.", hint=f"Use one of: {', '.join(METHODS)}.")
     place, query = api_path(tenant_url, form.path)
-    asked = f"?{urlencode(query, doseq=True)}" if query else ""
+    fields = f"?{urlencode(query, doseq=True)}" if query else ""
     request = ShownRequest(
         system="tenant",
         method=method,
-        path=place + asked,
-        address=_encoded(place) + asked,
+        path=place + fields,
+        address=_encoded(place) + fields,
         body=form.body.strip() if method != "GET" else "",
         status=None,
         milliseconds=0.0,
@@ -58,17 +57,18 @@ def request_of(form: CallForm, tenant_url: str) -> ShownRequest:
     client_id = deleted_client(request)
     if client_id and form.confirm.strip() != client_id:
         raise ConfigurationError(
-            f"Nothing brings the client {client_id} back.", hint="Type its id once more into the field for it."
+            f"The client {client_id} would be deleted permanently.",
+            hint="Type its id into the field below the path to confirm.",
         )
     return request
 
 
 def _encoded(path: str) -> str:
-    """Return a path as it goes over the wire: what is encoded stays, what RFC 3986 does not allow there becomes so.
+    """Return a path as it is sent: what is encoded stays, what RFC 3986 does not allow in a path is encoded.
 
-    Also brackets and braces, which curl would take for several addresses.
+    So are brackets and braces, which curl would expand to several addresses.
     """
-    parts = _ESCAPED.split(path)  # every other one is a group of the pattern
+    parts = _ESCAPED.split(path)  # every second one is a group of the pattern
     return "".join(part if at % 2 else quote(part, safe="/:@!$&'()*+,;=~") for at, part in enumerate(parts))
 
 
@@ -76,7 +76,7 @@ def body_of(request: ShownRequest) -> Any:
     """Return a call's body as `tenant.resources.raw` takes it, None for none.
 
     Raises:
-        ConfigurationError: it is no JSON.
+        ConfigurationError: it is not JSON.
     """
     document, problem = read_body(request.body)
     if problem:
@@ -85,17 +85,17 @@ def body_of(request: ShownRequest) -> Any:
 
 
 def headers_of(request: ShownRequest) -> dict[str, str]:
-    """Return the headers that a call needs next to the credential: the deletion of a client is said twice."""
+    """Return the headers that a call needs next to the credential: one that confirms the deletion of a client."""
     client_id = deleted_client(request)
     return {CONFIRMATION: client_id} if client_id else {}
 
 
-def login_words(form: TryForm, client: str) -> tuple[str, ...]:
-    """Return in the words of `qlik-keys` how the current token was got.
+def login_words(form: TokenForm, client: str) -> tuple[str, ...]:
+    """Return the options of `qlik-keys token` that request the current token.
 
     Args:
-        form: what was asked for.
-        client: the client, by a word that `--client` takes.
+        form: what was requested.
+        client: the client, as `--client` takes it.
     """
     scopes = [word for scope in form.scopes for word in ("--scope", scope)]
     user = {"userId": ["--as-user", form.user_value], "subject": ["--as-subject", form.user_value]}
@@ -123,7 +123,7 @@ def shown_answer(
     problem: TenantError | None,
     request: ShownRequest,
     *,
-    ways: Sequence[tuple[str, str]],
+    samples: Sequence[tuple[str, str]],
     needs: str,
     milliseconds: float,
     token: Secret,
@@ -131,15 +131,20 @@ def shown_answer(
     """Return what is shown of an answer, and the secret that came in it, None for none.
 
     Args:
-        answer: what came, be it a refusal; None for no answer.
-        problem: what went wrong, None for nothing.
+        answer: the answer, also one that refuses the call; None for none.
+        problem: the error, None for none.
         request: the call.
-        ways: the same by hand.
+        samples: the same call by hand.
         needs: what these need, in words.
         milliseconds: how long it took.
-        token: what the call was made with; it is redacted too.
+        token: the token of the call; it is redacted too.
     """
-    values: dict[str, Any] = {"request": request, "ways": tuple(ways), "needs": needs, "milliseconds": milliseconds}
+    values: dict[str, Any] = {
+        "request": request,
+        "samples": tuple(samples),
+        "needs": needs,
+        "milliseconds": milliseconds,
+    }
     if problem is not None:
         values |= {
             "trace_id": problem.trace_id,
@@ -159,20 +164,20 @@ def shown_answer(
     is_redacted = guarded != redacted
     if is_redacted:
         text = json.dumps(redacted, indent=2, ensure_ascii=False)
-    # What is read can be read again; what a change answers is told this once.
-    told = guarded.values() if isinstance(guarded, dict) and request.method != "GET" else ()
-    secret = next((value for value in told if isinstance(value, Secret)), None)
+    # What is read can be read again; the answer to a change comes only once.
+    values_of_change = guarded.values() if isinstance(guarded, dict) and request.method != "GET" else ()
+    secret = next((value for value in values_of_change if isinstance(value, Secret)), None)
     values |= {"raw": text, "redacted": is_redacted}
     if text and not _is_strict(text):
-        note = "It is no JSON by the standard: it has NaN, Infinity or a number that is too large. It is shown raw."
+        note = "This is not standard JSON: it has NaN, Infinity or a number that is too large. It is shown raw."
         return ShownAnswer(note=note, **values), secret
     return ShownAnswer(is_json=bool(text), document=redacted, **values), secret
 
 
 def owner_of(answer: RawAnswer | None, now: datetime) -> str:
-    """Return whose the secret of an answer is: the client's id, else when the call was made.
+    """Return the owner of the secret in an answer: the client's id, or the time of the call.
 
-    Nothing else of an answer may be in what is saved with the notebook, so no name is.
+    Nothing else of an answer may be saved with the notebook, so no name is used.
     """
     try:
         document = redacted_document(_document(_text(answer))) if answer is not None else None
@@ -205,16 +210,16 @@ def _document(text: str) -> Any:
 
 
 def _text(answer: RawAnswer) -> str:
-    """Return an answer's body as text, by its charset (RFC 9110, 8.3.2), which JSON shows by its first bytes."""
+    """Return an answer's body as text, by its charset (RFC 9110, 8.3.2); that of JSON is known by its first bytes."""
     if answer.content_type and not any(kind in answer.content_type.lower() for kind in _TEXTS):
         size = f"{len(answer.content):,} bytes of {_kind(answer)}"
-        return f"{size}, which is no text. In a cell: panel.last_answer.content"
+        return f"{size}, which is not text. In a cell: panel.last_answer.content"
     head = Message()
     head["content-type"] = answer.content_type
     charset = json.detect_encoding(answer.content) if _is_json(answer) else head.get_content_charset("utf-8")
     try:
         return answer.content.decode(charset, "replace")
-    except (LookupError, ValueError):  # no charset that there is, or none of texts
+    except (LookupError, ValueError):  # an unknown charset, or one that is not for text
         return answer.content.decode("utf-8", "replace")
 
 

@@ -1,4 +1,4 @@
-"""The panel's words: what each step stands for by hand, the key choices, and what an error's outcome means."""
+"""The panel's texts: what does each step by hand, the kinds of keys, the operations, and an error's outcome."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ NEW_CLIENT_STEPS = (
     Action.VERIFY,
     Action.REMOVE_PENDING,
 )
-# What a login is made of, when it is taken apart.
-TRY_STEPS: Mapping[str, str] = {
+# The steps of a login.
+TOKEN_STEPS: Mapping[str, str] = {
     "sign": "Sign an assertion with the key in the Vault",
     "ask": "Send it to the token endpoint",
     "ask_again": "Send the same assertion a second time",
-    "verify": "Ask the tenant whose token it is",
+    "verify": "Ask the tenant who the token's user is",
 }
-# What a person does instead of what is no action of an operation; of these, `lifecycle.actions` says it.
+# What does a step by hand; for the actions of an operation, `lifecycle.actions` says it.
 BY_HAND: Mapping[str, str] = {
     **{str(action): facts.by_hand for action, facts in ACTIONS.items() if facts.by_hand},
-    "sign": "Terminal: a script of your own with a JOSE library. The one in Qlik's tutorial forgets the kid.",
-    "ask": "Terminal: curl, with what the script printed, within two minutes. qlik-cli knows client secrets only.",
-    "ask_again": "Terminal: curl once more.",
+    "sign": "Terminal: your own script with a JOSE library. The script in Qlik's tutorial omits the kid.",
+    "ask": "Terminal: curl with the assertion, within two minutes. qlik-cli logs in with client secrets only.",
+    "ask_again": "Terminal: the same curl command once more.",
     "consent": "Console: the three dots, Change consent method.",
     "publish_client": "Console: the three dots, Publish.",
     "add_secret": "Console: open the client, Generate secret, copy it before the window closes.",
@@ -42,14 +42,14 @@ BY_HAND: Mapping[str, str] = {
 }
 # Those of `tenant.resources.raw`, which brings httpx.
 CALL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-# How the assertion of a trial is made; the names are those of `trial.INVALID_VARIANTS`.
+# How an assertion is made; the names are those of `inspection.INVALID_VARIANTS`.
 VARIANT_CHOICES: Mapping[str, str] = {
-    "genuine, as every login makes it": "",
-    "broken: a kid that nobody registered": "wrong-kid",
-    "broken: a slash at the end of the audience": "wrong-audience",
-    "broken: made an hour ago": "expired",
-    "broken: signed with another key": "another-key",
-    "broken: a good one, sent twice": "replayed",
+    "valid, as for every login": "",
+    "invalid: a kid that is not registered": "wrong-kid",
+    "invalid: a slash at the end of the audience": "wrong-audience",
+    "invalid: made an hour ago": "expired",
+    "invalid: signed with another key": "another-key",
+    "invalid: a valid one, sent twice": "replayed",
 }
 OWN_KEY = "own"
 OWN_KEY_ADVICE = "RSA of 2048, 3072 or 4096 bits, or EC on P-384. It is checked, and its kid gets today's date."
@@ -57,12 +57,12 @@ OWN_KEY_ADVICE = "RSA of 2048, 3072 or 4096 bits, or EC on P-384. It is checked,
 
 @dataclass(frozen=True, slots=True)
 class KeyChoice:
-    """A kind of key to choose from.
+    """A kind of key that the user can choose.
 
     Attributes:
         spec: what is made.
         label: its name on the control.
-        advice: a word on when to take it.
+        advice: when to choose it.
     """
 
     spec: KeySpec
@@ -74,74 +74,74 @@ KEY_CHOICES: Mapping[str, KeyChoice] = {
     "ES384": KeyChoice(
         KeySpec("ES384"),
         "ES384 · elliptic curve P-384",
-        "Small, made in a millisecond, signs fastest. The best choice unless a consumer of yours only knows RSA.",
+        "Small, generated in a millisecond, signs fastest. The best choice unless your programs support RSA only.",
     ),
     "RS256-4096": KeyChoice(
         KeySpec("RS256", bits=4096),
         "RS256 · RSA 4096 bits",
-        "What Qlik advises for long-lived production keys with RSA. Takes about a second to make.",
+        "Recommended by Qlik for RSA keys that are used for long in production. Generating it takes about a second.",
     ),
     "RS256-3072": KeyChoice(
-        KeySpec("RS256", bits=3072), "RS256 · RSA 3072 bits", "Between the two others in strength and speed."
+        KeySpec("RS256", bits=3072), "RS256 · RSA 3072 bits", "Between the others in strength and speed."
     ),
     "RS256-2048": KeyChoice(
         KeySpec("RS256", bits=2048),
         "RS256 · RSA 2048 bits",
-        "The least that Qlik accepts. Signs five times as fast as 4096 bits.",
+        "The shortest key that Qlik accepts. Signs five times as fast as 4096 bits.",
     ),
     "RS512-4096": KeyChoice(
-        KeySpec("RS512", bits=4096), "RS512 · RSA 4096 bits", "As RS256 with a longer hash; no faster, no slower."
+        KeySpec("RS512", bits=4096), "RS512 · RSA 4096 bits", "Like RS256 with a longer hash, at the same speed."
     ),
     "RS512-3072": KeyChoice(
-        KeySpec("RS512", bits=3072), "RS512 · RSA 3072 bits", "As RS256 with a longer hash; no faster, no slower."
+        KeySpec("RS512", bits=3072), "RS512 · RSA 3072 bits", "Like RS256 with a longer hash, at the same speed."
     ),
     "RS512-2048": KeyChoice(
-        KeySpec("RS512", bits=2048), "RS512 · RSA 2048 bits", "As RS256 with a longer hash; no faster, no slower."
+        KeySpec("RS512", bits=2048), "RS512 · RSA 2048 bits", "Like RS256 with a longer hash, at the same speed."
     ),
 }
 
 OUTCOMES: Mapping[Outcome, str] = {
-    Outcome.NOT_APPLIED: "Nothing was changed by it.",
-    Outcome.UNKNOWN: "Whether it took effect is not known. Ask again: it is looked up before anything is repeated.",
+    Outcome.NOT_APPLIED: "Nothing was changed.",
+    Outcome.UNKNOWN: "It is not known whether it took effect. Start it again: it checks that first.",
     Outcome.APPLIED: "It took effect.",
 }
-# What is known after an answer was lost where nothing looks it up: a call of the person's own, and a token's two ends.
-LOST_CALL = "It may have taken effect: look with a GET before you send it again."
-LOST_LOGIN = "At most the tenant gave a token, which ends by itself: get another one."
-LOST_REVOCATION = "The token may be revoked: call anything with it to see, or revoke it again."
-# What "The same call by hand" begins with.
+# What is known after an answer was lost, for what is not checked: the user's own calls, and a token.
+LOST_CALL = "It may have taken effect: check it with a GET before you send it again."
+LOST_LOGIN = "The tenant may have issued a token, which expires by itself: get another one."
+LOST_REVOCATION = "The token may be revoked: make a call with it to find out, or revoke it again."
+# The introduction of "The same call by hand".
 NEEDS = (
-    "The key is read from the Vault: shell and kernel need VAULT_ADDR, and VAULT_TOKEN or another of the Vault's "
-    "logins. curl needs the first part before it, in the same shell; the others are whole."
+    "The key is read from the Vault: shell and kernel need VAULT_ADDR, and VAULT_TOKEN or another login of the Vault. "
+    "curl needs the first part before it, in the same shell; the other samples run by themselves."
 )
 NEEDS_OF_SANDBOX = (
     "The key is read from the Vault, by VAULT_ADDR and VAULT_TOKEN. For this sandbox: run "
-    "panel.sandbox.set_environment() in a cell. Then Python runs in a cell of its own, and the others in a cell that "
-    "begins with %%bash: the first part and curl in one."
+    "panel.sandbox.set_environment() in a cell. Then run Python in one cell, and the other samples in a cell that "
+    "begins with %%bash. The first part and curl belong in the same cell."
 )
-# What the doctor says of a call that failed, where the login works.
+# What the doctor says about a call that failed although the login works.
 UNAUTHORIZED_CALL = (
-    "The tenant does not take the current token for this call: it may have been revoked elsewhere, or the path wants "
+    "The tenant does not accept the current token for this call: it may have been revoked elsewhere, or the path needs "
     "another kind of login. Get another token and try again."
 )
 REFUSED_CALL = (
-    "This call was refused for another reason: read what the tenant says of it, and look at its path, its body, the "
-    "token's scope, and what the token's user may do."
+    "This call was refused for another reason: read the tenant's answer, and check the path, the body, the scope of "
+    "the token, and what its user may do."
 )
 UNANSWERED_CALL = (
-    "The call got no answer, and the tenant answers now. Unless it was a GET, look first what became of it."
+    "The call got no answer, but the tenant answers now. Unless it was a GET, check first whether it took effect."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A change of a client that is there, in words; `{name}` is the client's.
+    """A change of an existing client, in words; `{name}` is the client's.
 
     Attributes:
         label: the button that opens its plan.
         meaning: what it is for.
-        heading: what stands over its plan, and on the button that does it.
-        doing: what is being done, for the line of progress and an error's card.
+        heading: the title of its plan, and the text of the button that applies it.
+        doing: what is being done, for the progress line and an error's card.
     """
 
     label: str
@@ -153,7 +153,7 @@ class Operation:
 KEY_OPERATIONS: Mapping[str, Operation] = {
     "rotate": Operation(
         "Rotate",
-        "A new key next to the old one, without downtime: both log in until the overlap is over.",
+        "A new key next to the old one, without downtime: both can log in until the overlap is over.",
         "Rotate the key of {name}",
         "Rotating the key of {name}",
     ),
@@ -165,12 +165,15 @@ KEY_OPERATIONS: Mapping[str, Operation] = {
     ),
     "revoke": Operation(
         "Revoke",
-        "The key is compromised: it is replaced now, and every older one goes.",
+        "The key is compromised: it is replaced now, and every older key is removed.",
         "Revoke the key of {name}",
         "Revoking the key of {name}",
     ),
     "adopt": Operation(
-        "Adopt", "Gives a client that was made elsewhere a key of ours.", "Adopt {name}", "Adopting {name}"
+        "Adopt",
+        "Gives a client that was made elsewhere a key that qlik_keys manages.",
+        "Adopt {name}",
+        "Adopting {name}",
     ),
     "delete": Operation(
         "Delete", "Deletes the client and then its keys, permanently.", "Delete {name}", "Deleting {name}"
@@ -185,20 +188,20 @@ KEY_OPERATIONS: Mapping[str, Operation] = {
 SETTING_OPERATIONS: Mapping[str, Operation] = {
     "trust": Operation(
         "Set trusted",
-        "Consent method trusted: without it a machine cannot log in.",
+        "Sets the consent method to trusted: otherwise a machine cannot log in.",
         "Set {name} to trusted",
         "Setting {name} to trusted",
     ),
     "distrust": Operation(
         "Set required",
-        "Consent method required: the machine is locked out.",
+        "Sets the consent method to required: the machine cannot log in any more.",
         "Set {name} to required",
         "Setting {name} to required",
     ),
     "publish": Operation("Publish", "Lets other tenants use the client.", "Publish {name}", "Publishing {name}"),
     "add_secret": Operation(
         "Add secret",
-        "A further client secret, shown once.",
+        "Makes a further client secret, which is shown once.",
         "Add a client secret to {name}",
         "Adding a client secret to {name}",
     ),
@@ -210,3 +213,8 @@ SETTING_OPERATIONS: Mapping[str, Operation] = {
     ),
 }
 OPERATIONS: Mapping[str, Operation] = {**KEY_OPERATIONS, **SETTING_OPERATIONS}
+
+
+def counted(count: int, what: str) -> str:
+    """Return a count with its noun: "1 client", "2 clients"."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

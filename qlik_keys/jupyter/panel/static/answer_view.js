@@ -239,18 +239,18 @@ function render({ model, el }) {
     else shown.append(codeOf(answer.raw, "the answer unmodified"));
     return [bar, shown];
   };
-  const waysOf = () => {
-    if (!answer.ways.length) return [];
-    const ways = make("details", "qk-preview qk-ways");
-    ways.append(make("summary", "", "The same call by hand"), make("p", "qk-muted", answer.needs));
-    for (const [name, code] of answer.ways) ways.append(make("p", "qk-way", name), codeOf(code, name));
-    return [ways];
+  const samplesOf = () => {
+    if (!answer.samples.length) return [];
+    const samples = make("details", "qk-preview qk-samples");
+    samples.append(make("summary", "", "The same call by hand"), make("p", "qk-muted", answer.needs));
+    for (const [name, code] of answer.samples) samples.append(make("p", "qk-sample", name), codeOf(code, name));
+    return [samples];
   };
   const isOpen = {}; // by its class: what somebody opened stays open for the next answer
   const draw = () => {
     for (const each of el.querySelectorAll("details.qk-preview")) isOpen[each.className] = each.open;
     el.replaceChildren();
-    if (answer) el.append(headOf(), ...bodyOf(), ...waysOf());
+    if (answer) el.append(headOf(), ...bodyOf(), ...samplesOf());
     if (calls.length) el.append(callsOf(calls));
     for (const each of el.querySelectorAll("details.qk-preview")) each.open = Boolean(isOpen[each.className]);
   };

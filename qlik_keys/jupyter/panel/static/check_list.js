@@ -61,7 +61,7 @@ function render({ model, el }) {
     sum.setAttribute("role", "status");
     el.append(title);
     if (found.fixed) el.append(make("p", "qk-changed", `✓ ${found.fixed}`));
-    if (found.examined) el.append(make("p", "qk-examined", found.examined));
+    if (found.remark) el.append(make("p", "qk-remark", found.remark));
     el.append(sum, listOf(failed));
     for (const [checks, what] of [[unknown, "not checked"], [passed, "passed"]]) {
       if (!checks.length) continue;
@@ -70,7 +70,7 @@ function render({ model, el }) {
       el.append(rest);
     }
     const row = make("div", "qk-actions");
-    row.append(button("Look again", { kind: "again" }), button("Dismiss", { kind: "drop" }));
+    row.append(button("Check again", { kind: "again" }), button("Dismiss", { kind: "dismiss" }));
     el.append(row);
     return title;
   };

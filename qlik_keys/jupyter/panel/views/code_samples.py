@@ -1,9 +1,9 @@
-"""What a request is the same as: for curl, for qlik-cli or Vault's own command, and in Python.
+"""Code samples of a request: for curl, for qlik-cli or Vault's own command, and in Python.
 
-Credentials are variables here, never values. What qlik-cli can do is in qlik-cloud-contract, "qlik-cli". Each code runs
-as it is copied: for a shell or a cell that begins with `%%bash`, and in Python for a cell or a script. A variable that
-is missing or empty stops it (`${NAME:?}`, POSIX), as does a file that is not there: nothing is ever sent with an empty
-token or an empty body. It never says `set -e`, which would close the terminal that it is pasted into.
+Credentials are variables in them, never values. What qlik-cli can do is in qlik-cloud-contract, "qlik-cli". Each sample
+runs unmodified: in a shell or a cell that begins with `%%bash`, and in Python in a cell or a script. A variable that
+is missing or empty stops it (`${NAME:?}`, POSIX), as does a missing file, so nothing is ever sent with an empty token
+or an empty body. No sample has `set -e`, which would close the terminal that it is pasted into.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from qlik_keys.tenant.url import escaped_value
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from qlik_keys.jupyter.panel.model.state import ShownRequest
+    from qlik_keys.jupyter.panel.model.shown import ShownRequest
 
-    Way = tuple[str, str]
+    Sample = tuple[str, str]
 
 _CLIENTS = r"/api/v1/oauth-clients"
 _CLIENT = _CLIENTS + r"/(?P<id>[0-9A-Za-z_-]+)"
 _SECRETS = _CLIENT + "/client-secrets"
-# Method, path, and the words of qlik-cli that send it; whatever else there is goes by `qlik raw`.
+# Method, path, and the command of qlik-cli that sends it; every other request goes by `qlik raw`.
 _QLIK_CLI: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("GET", re.compile(r"/api/v1/users/me"), "qlik user me"),
     ("GET", re.compile(_CLIENTS), "qlik oauth-client ls"),
@@ -44,7 +44,7 @@ _QLIK_CLI: tuple[tuple[str, re.Pattern[str], str], ...] = (
         "qlik oauth-client client-secret rm {hint} --oauth-clientId {id}",
     ),
 )
-# Its flags that stand for a field of the query, by the words in front of them; empty values have none.
+# The flags of a command that stand for a field of the query; an empty value has none.
 _QLIK_CLI_FLAGS = {"qlik oauth-client ls": frozenset({"filter", "limit", "sort", "totalResults"})}
 _VERSIONED = re.compile(r"/api/(?=v\d+(/|$))")
 _VAULT_WORDS = {"GET": "read", "LIST": "list", "DELETE": "delete"}
@@ -56,11 +56,11 @@ _LONGEST_INLINE_CHARACTERS = 2000
 
 @dataclass(frozen=True, slots=True)
 class _Body:
-    """How a request's body is written in each of the ways.
+    """How a request's body is written in each sample.
 
     Attributes:
-        curl: the words for curl.
-        flags: the words for qlik-cli and for our own command.
+        curl: the arguments for curl.
+        flags: the arguments for qlik-cli and `qlik-keys`.
         python: the argument for httpx.
     """
 
@@ -77,24 +77,24 @@ _IN_FILE = _Body(
 _FIRST_PART = "run the first part first"
 
 
-def ways_of_call(request: ShownRequest, *, login: Sequence[str], tenant_url: str) -> Sequence[Way]:
-    """Return ways to send a client's call by hand, each of which runs as it is, after the first: it gets the token.
+def samples_of_call(request: ShownRequest, *, login: Sequence[str], tenant_url: str) -> Sequence[Sample]:
+    """Return samples that send a client's call. After the first, which gets the token, each runs unmodified.
 
     Args:
         request: the call.
-        login: whose call it is, in the words of `qlik-keys token`: `--client`, and perhaps scopes and a user.
+        login: the client, as options of `qlik-keys token`: `--client`, and perhaps scopes and a user.
         tenant_url: the tenant.
     """
     body = _body_of(request)
     token = shlex.join(["qlik-keys", "token", *login])
-    # Not in one with `export`, which would hide that there is no token.
+    # Not in one command with `export`, which would hide that there is no token.
     first = (
         f'export QLIK_TENANT_URL={shlex.quote(tenant_url)}\nunset TOKEN; TOKEN="$({token} --stdout)" && export TOKEN'
     )
     raw = shlex.join(["qlik-keys", *_raw_words(request, body, is_ours=True), *_confirmation(request), *login])
     where = ", next to the file body.json" if request.body and body is _IN_FILE else ""
     return (
-        (f"Once, in your shell{where}", first),
+        (f"First, once in your shell{where}", first),
         ("curl", _curl(request, f"TOKEN:?{_FIRST_PART}", body)),
         ("qlik-keys", raw),
         ("qlik-cli", f"{token} --exec -- {_qlik_cli(request, body)}"),
@@ -107,7 +107,7 @@ def _body_of(request: ShownRequest) -> _Body:
         return _IN_FILE
     try:
         return _inline(request.body)
-    except ValueError:  # what is shown of a step is no JSON
+    except ValueError:  # the body of a step is not always JSON
         return _IN_FILE
 
 
@@ -122,20 +122,20 @@ def _inline(text: str) -> _Body:
 
 
 def _is_encodable(text: str) -> bool:
-    """Return whether no half of a surrogate pair is in it: neither a terminal nor httpx's own JSON takes one."""
+    """Return whether it has no half of a surrogate pair, which neither a terminal nor httpx's JSON accepts."""
     return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _runs(document: Any) -> bool:
-    """Return whether Python reads its own literal of it: it does not read what is nested too deep."""
+    """Return whether Python can read its literal: it cannot if the document is nested too deep."""
     try:
         return bool(ast.literal_eval(repr(document)) == document)
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return False
 
 
-def same_as(request: ShownRequest, *, by_client: bool) -> Sequence[Way]:
-    """Return ways to send a request by hand: what with, and the code.
+def samples_of_request(request: ShownRequest, *, by_client: bool) -> Sequence[Sample]:
+    """Return samples that send a request: the tool, and the code.
 
     Args:
         request: what was sent.
@@ -148,7 +148,7 @@ def same_as(request: ShownRequest, *, by_client: bool) -> Sequence[Way]:
     return _of_tenant(request, bearer="TOKEN" if by_client else "QLIK_API_KEY")
 
 
-def _of_tenant(request: ShownRequest, *, bearer: str) -> Sequence[Way]:
+def _of_tenant(request: ShownRequest, *, bearer: str) -> Sequence[Sample]:
     body = _body_of(request)
     how = "qlik-keys token --stdout gives one" if bearer == "TOKEN" else "an API key of an administrator"
     imports = "import os\nfrom pathlib import Path\n" if request.body and body is _IN_FILE else "import os\n"
@@ -177,7 +177,7 @@ def _curl(request: ShownRequest, bearer: str, body: _Body) -> str:
 
 
 def _python_of_client(request: ShownRequest, body: _Body, login: Sequence[str], tenant_url: str) -> str:
-    """Return a client's call as it is for a script or a cell: it gets the token itself."""
+    """Return a client's call for a script or a cell; it gets the token itself."""
     given: dict[str, list[str]] = {}
     for option, value in zip(login[::2], login[1::2], strict=True):
         given.setdefault(option, []).append(value)
@@ -236,9 +236,9 @@ def _are_flags(query: Sequence[tuple[str, str]], flags: frozenset[str]) -> bool:
 
 
 def _raw_words(request: ShownRequest, body: _Body, *, is_ours: bool = False) -> list[str]:
-    """Return the words after the program: qlik-cli's, or our own command's, which takes a query in the path as well."""
+    """Return the arguments of qlik-cli, or of `qlik-keys`, which accepts a query in the path too."""
     parts = urlsplit(request.address)
-    # Without a version both commands send a path as it is.
+    # Both commands send a path without a version unmodified.
     path = _VERSIONED.sub("", parts.path, count=1)
     given = parse_qsl(parts.query, keep_blank_values=True)
     query = [f"{name}={escaped_value(value)}" for name, value in given]
@@ -249,7 +249,7 @@ def _raw_words(request: ShownRequest, body: _Body, *, is_ours: bool = False) -> 
 
 
 def _is_split(pair: str) -> bool:
-    """Return whether a command may read several pairs in it, at its commas and around its quotes."""
+    """Return whether a command may read several pairs from it, because of its commas and quotes."""
     return pair.count("=") > 1 and any(letter in pair for letter in ",\"'")
 
 
@@ -268,7 +268,7 @@ def deleted_client(request: ShownRequest) -> str:
     return deleted_client_id(request.method, urlsplit(request.address).path)
 
 
-def _of_token() -> Sequence[Way]:
+def _of_token() -> Sequence[Sample]:
     curl = (
         'curl "${QLIK_TENANT_URL:?the address of the tenant}"/oauth/token -d grant_type=client_credentials \\\n'
         "  -d client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer \\\n"
@@ -281,10 +281,14 @@ def _of_token() -> Sequence[Way]:
         '    settings.store(), tenant_url=settings.tenant_url, client_id=os.environ["CLIENT_ID"]\n)\n'
         "print(source.token().expires_at)"
     )
-    return (("curl", curl), ("qlik-cli", "# cannot: it knows client secrets only"), ("Python", python))
+    return (
+        ("curl", curl),
+        ("qlik-cli", "# not possible: qlik-cli logs in with client secrets only"),
+        ("Python", python),
+    )
 
 
-def _of_vault(request: ShownRequest) -> Sequence[Way]:
+def _of_vault(request: ShownRequest) -> Sequence[Sample]:
     path = unquote(urlsplit(request.address).path).removeprefix("/v1/")
     writes = request.method not in _VAULT_WORDS
     first, document = ("cat document.json >/dev/null && ", " --data @document.json") if writes else ("", "")
@@ -299,6 +303,6 @@ def _of_vault(request: ShownRequest) -> Sequence[Way]:
     python = (
         f"{imports}\nimport hvac\n\n{reading}"
         'vault = hvac.Client(url=os.environ["VAULT_ADDR"], token=os.environ["VAULT_TOKEN"])\n'
-        f"answer = {call(path=repr(path))}"  # and is not printed: a key may be in it
+        f"answer = {call(path=repr(path))}"  # not printed: a key may be in it
     )
     return (("curl", curl), ("vault or bao", first + shlex.join(words)), ("Python (hvac)", python))

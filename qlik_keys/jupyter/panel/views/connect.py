@@ -1,7 +1,7 @@
 """The tab "Connect".
 
-What is typed in is never disabled: the kernel hears of typing and of work in different threads, and a widget that gets
-a value from the page while another thread changes it can lose that change. Buttons get no values, so they are safe.
+No field is ever disabled: the kernel handles typing and work in different threads, and a widget that gets a value from
+the page while another thread changes it can lose that change. Buttons get no values, so they are safe.
 """
 
 from __future__ import annotations
@@ -14,74 +14,72 @@ import ipywidgets as widgets
 from qlik_keys.config.qlik_cli.contexts import known_contexts
 from qlik_keys.core.origins import same_origin
 from qlik_keys.errors import ConfigurationError
-from qlik_keys.jupyter.panel.model.state import ConnectForm
+from qlik_keys.jupyter.panel.model.forms import ConnectForm
+from qlik_keys.jupyter.panel.model.state import COMMON
 from qlik_keys.jupyter.panel.views import markup
-from qlik_keys.jupyter.panel.widgets.controls import (
-    box,
-    button,
-    checkbox,
-    choice,
-    fill,
-    form_button,
-    html,
-    put,
-    show,
-    text,
-    words,
-)
+from qlik_keys.jupyter.panel.widgets import controls as ui
 from qlik_keys.jupyter.panel.widgets.fields import SecretField
 from qlik_keys.jupyter.panel.widgets.result_place import ResultPlace
 from qlik_keys.tenant.url import normalise_tenant_url
 
 if TYPE_CHECKING:
-    from qlik_keys.jupyter.panel.controllers.presenter import Presenter
+    from qlik_keys.jupyter.panel.controllers.panel_controllers import PanelControllers
     from qlik_keys.jupyter.panel.model.state import PanelState
 
 _BINDER_VARIABLES = ("BINDER_SERVICE_HOST", "BINDER_LAUNCH_HOST", "BINDER_REQUEST")
 
 
 class ConnectView:
-    """The tab "Connect": the sandbox in one click, or a tenant and a Vault of one's own."""
+    """The tab "Connect": the sandbox by one click, or the user's own tenant and Vault."""
 
-    def __init__(self, presenter: Presenter) -> None:
-        self._presenter = presenter
-        settings = presenter.settings
-        self._start = button("Start the sandbox", presenter, self._start_sandbox, kind="qk-primary")
+    groups = COMMON
+
+    def __init__(self, controllers: PanelControllers) -> None:
+        self._controllers = controllers
+        self._connection = connection = controllers.connection
+        work, settings = controllers.work, connection.settings
+        self._start = ui.button("Start the sandbox", work, self._start_sandbox, kind="qk-primary")
         self._start.tooltip = "Starts a practice tenant and a real OpenBao server on this machine"
-        self._sandbox_custody = checkbox("The Vault keeps the keys to itself (Transit)", value=False)
-        self._tenant_url = text(
+        self._sandbox_custody = ui.checkbox("The Vault signs and never gives the key out (Transit)", value=False)
+        self._tenant_url = ui.text(
             "Tenant address", value=settings.tenant_url, placeholder="https://acme.eu.qlikcloud.com"
         )
         self._contexts = known_contexts()
-        ways = {"API key": "api_key", "OAuth client": "client_secret"}
-        self._credential = choice("Log in with", ways | ({"qlik-cli context": "context"} if self._contexts else {}))
-        self._context = choice(
+        logins = {"API key": "api_key", "OAuth client": "client_secret"}
+        self._credential = ui.choice(
+            "Log in with", logins | ({"qlik-cli context": "context"} if self._contexts else {})
+        )
+        self._context = ui.choice(
             "Context", {f"{name} · {server}": name for name, server in self._contexts.items()}, kind=widgets.Dropdown
         )
         self._api_key = SecretField(label="API key", help_text=self._found("api_key", "of a user who is TenantAdmin"))
-        self._client_id = text("Client id", value=settings.client_id)
+        self._client_id = ui.text("Client id", value=settings.client_id)
         self._client_secret = SecretField(
             label="Client secret", help_text=self._found("client_secret", "of a client with the scope admin_classic")
         )
         if settings.client_secret is not None:
             self._credential.value = "client_secret"
-        self._vault_url = text("Vault address", value=settings.vault_url, placeholder="https://vault.example.com:8200")
-        self._login = choice("Log in by", {"Token": "token", "AppRole": "approle", "User and password": "userpass"})
+        self._vault_url = ui.text(
+            "Vault address", value=settings.vault_url, placeholder="https://vault.example.com:8200"
+        )
+        self._login = ui.choice("Log in by", {"Token": "token", "AppRole": "approle", "User and password": "userpass"})
         self._vault_token = SecretField(label="Vault token", help_text=self._found("vault_token", ""))
-        self._role_id = text("Role id")
+        self._role_id = ui.text("Role id")
         self._secret_id = SecretField(label="Secret id", help_text="of the AppRole")
         self._password = SecretField(label="Password", any_text=True)
-        self._mount = text("KV mount", value=settings.vault_mount or "secret")
-        self._prefix = text("Folder", value=settings.vault_prefix or "qlik-keys")
-        self._namespace = text("Namespace", value=settings.vault_namespace, placeholder="none")
-        self._custody = choice(
-            "Who keeps the private keys",
-            {"KV: consumers read the key": "kv", "Transit: the Vault signs, and never gives it out": "transit"},
+        self._mount = ui.text("KV mount", value=settings.vault_mount or "secret")
+        self._prefix = ui.text("Folder", value=settings.vault_prefix or "qlik-keys")
+        self._namespace = ui.text("Namespace", value=settings.vault_namespace, placeholder="none")
+        self._custody = ui.choice(
+            "Who holds the private keys",
+            {"KV: programs read the key": "kv", "Transit: the Vault signs and never gives it out": "transit"},
         )
         self._custody.value = settings.custody or "kv"
-        self._tenant_note, self._why = html("qk-note", "qk-line"), html("qk-note")
-        self._started, self._connected = ResultPlace(presenter, "sandbox"), ResultPlace(presenter, "connect")
-        self._binder = checkbox("This session runs on a public Binder. I know what I type here.", value=False)
+        self._tenant_note, self._why = ui.html("qk-note", "qk-line"), ui.html("qk-note")
+        self._started, self._connected = ResultPlace(controllers, "sandbox"), ResultPlace(controllers, "connect")
+        self._binder = ui.checkbox(
+            "This session runs on a public Binder server, and I may type these secrets here.", value=False
+        )
         self._secrets = (self._api_key, self._client_secret, self._vault_token, self._secret_id, self._password)
         self._inputs = (
             self._tenant_url,
@@ -97,45 +95,45 @@ class ConnectView:
             self._custody,
             self._binder,
         )
-        self._connect = form_button(
+        self._connect = ui.form_button(
             "Connect tenant and Vault",
-            presenter,
-            lambda: presenter.connect(self._form),
+            work,
+            lambda: connection.connect(self._form),
             fields=(*self._inputs, *self._secrets),
         )
         own = [
-            box(self._tenant_url, self._tenant_note, self._credential, classes="qk-column"),
-            box(self._context, self._api_key, self._client_id, self._client_secret, classes="qk-column"),
-            box(self._vault_url, self._login, classes="qk-column"),
-            box(self._vault_token, self._role_id, self._secret_id, self._password, classes="qk-column"),
-            box(self._mount, self._prefix, self._namespace, classes="qk-three"),
+            ui.box(self._tenant_url, self._tenant_note, self._credential, classes="qk-column"),
+            ui.box(self._context, self._api_key, self._client_id, self._client_secret, classes="qk-column"),
+            ui.box(self._vault_url, self._login, classes="qk-column"),
+            ui.box(self._vault_token, self._role_id, self._secret_id, self._password, classes="qk-column"),
+            ui.box(self._mount, self._prefix, self._namespace, classes="qk-three"),
             self._custody,
         ]
         if any(name in os.environ for name in _BINDER_VARIABLES):
             own.append(self._binder)
         else:
             self._binder.value = True
-        self.widget = box(
-            box(
-                box(
-                    words(
+        self.widget = ui.box(
+            ui.box(
+                ui.box(
+                    ui.static(
                         "<h3>Try it on the sandbox</h3><p>A practice tenant on this machine that refuses what Qlik "
-                        "Cloud refuses, and a real OpenBao server for the keys. Nothing to fill in, nothing real, "
-                        "nothing left behind.</p>"
+                        "Cloud refuses, and a real OpenBao server for the keys. You fill in nothing, nothing in it is "
+                        "real, and nothing is left when it stops.</p>"
                     ),
                     self._sandbox_custody,
                     self._start,
                     self._started,
                     classes="qk-card",
                 ),
-                box(
-                    words(
-                        "<h3>Your own tenant and Vault</h3><p>What you type as a secret goes to the kernel alone; "
-                        "the notebook never has it. What is made here is made on a real tenant: a client's first "
-                        "token makes a bot user there, which in some subscriptions takes a licence.</p>"
+                ui.box(
+                    ui.static(
+                        "<h3>Your own tenant and Vault</h3><p>A secret that you type goes to the kernel only; it is "
+                        "never saved in the notebook. Clients are made on a real tenant: the first token of a client "
+                        "creates a bot user there, which uses a licence in some subscriptions.</p>"
                     ),
                     *own,
-                    box(self._connect, self._why, classes="qk-actions"),
+                    ui.box(self._connect, self._why, classes="qk-actions"),
                     self._connected,
                     classes="qk-card qk-form",
                 ),
@@ -144,9 +142,9 @@ class ConnectView:
             classes="qk-pane",
         )
         for field in self._inputs:
-            field.observe(lambda _: presenter.redraw(), names="value")
+            field.observe(lambda _: self._redraw(), names="value")
         for secret in self._secrets:
-            secret.on_change(presenter.redraw)
+            secret.on_change(self._redraw)
         for field in (self._credential, self._context):
             field.observe(lambda _: self._take_context(), names="value")
 
@@ -154,8 +152,8 @@ class ConnectView:
         """Draw a state."""
         self._started.draw(state)
         self._connected.draw(state)
-        self._start.disabled = bool(state.work)
-        replaces = self._presenter.sandbox is not None and state.connection is not None
+        self._start.disabled = bool(state.work.doing)
+        replaces = self._connection.sandbox is not None and state.connection is not None
         self._start.description = "End this sandbox and start a new one" if replaces else "Start the sandbox"
         (self._start.add_class if replaces else self._start.remove_class)("qk-danger")
         self._draw_form(state)
@@ -165,8 +163,11 @@ class ConnectView:
         for secret in self._secrets:
             secret.clear()
 
+    def _redraw(self) -> None:
+        self._controllers.store.tell(self.draw)
+
     def _start_sandbox(self) -> None:
-        self._presenter.start_sandbox(custody="transit" if self._sandbox_custody.value else "kv", again=True)
+        self._connection.start_sandbox(custody="transit" if self._sandbox_custody.value else "kv", again=True)
 
     def _take_context(self) -> None:
         if self._credential.value == "context" and self._context.value:
@@ -193,19 +194,19 @@ class ConnectView:
 
     def _draw_form(self, state: PanelState) -> None:
         login, credential = self._login.value, self._credential.value
-        show(self._context, visible=credential == "context")
-        show(self._api_key, visible=credential == "api_key")
-        show(self._client_id, visible=credential == "client_secret")
-        show(self._client_secret, visible=credential == "client_secret")
-        show(self._vault_token, visible=login == "token")
-        show(self._role_id, visible=login != "token")
-        show(self._secret_id, visible=login == "approle")
-        show(self._password, visible=login == "userpass")
+        ui.show(self._context, visible=credential == "context")
+        ui.show(self._api_key, visible=credential == "api_key")
+        ui.show(self._client_id, visible=credential == "client_secret")
+        ui.show(self._client_secret, visible=credential == "client_secret")
+        ui.show(self._vault_token, visible=login == "token")
+        ui.show(self._role_id, visible=login != "token")
+        ui.show(self._secret_id, visible=login == "approle")
+        ui.show(self._password, visible=login == "userpass")
         self._role_id.description = "User" if login == "userpass" else "Role id"
-        fill(self._tenant_note, self._address_note())
+        ui.fill(self._tenant_note, self._address_note())
         why = self._missing()
-        self._connect.disabled = bool(state.work or why)
-        put(self._why, markup.plain(why))
+        self._connect.disabled = bool(state.work.doing or why)
+        ui.put(self._why, markup.plain(why))
 
     def _address_note(self) -> str:
         if not self._tenant_url.value.strip():
@@ -217,7 +218,7 @@ class ConnectView:
         return markup.plain(f"{url}: {'; '.join(notices)}" if notices else "")
 
     def _missing(self) -> str:
-        settings = self._presenter.settings
+        settings = self._connection.settings
         tenant_is_known = bool(settings.tenant_url) and same_origin(self._tenant_url.value, settings.tenant_url)
         vault_is_known = settings.vault_token is not None and same_origin(self._vault_url.value, settings.vault_url)
         credential, login = self._credential.value, self._login.value
@@ -237,11 +238,11 @@ class ConnectView:
             "a credential for the tenant": has_credential,
             "the Vault's address": bool(self._vault_url.value.strip()),
             "a login for the Vault": has_login,
-            "your word that this is a public Binder": self._binder.value,
+            "your confirmation that this is a public Binder server": self._binder.value,
         }
         lacking = [name for name, there in missing.items() if not there]
         return f"Still needed: {', '.join(lacking)}." if lacking else ""
 
     def _found(self, name: str, otherwise: str) -> str:
-        source = self._presenter.settings.sources.get(name)
+        source = self._connection.settings.sources.get(name)
         return f"Leave it empty to use the one from {source}." if source else otherwise

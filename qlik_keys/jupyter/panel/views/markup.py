@@ -1,4 +1,4 @@
-"""The panel's state as HTML, every text of which is escaped: a client may be *named* `<img onerror=…>`."""
+"""The panel's state as HTML. Every text in it is escaped: a client may be *named* `<img onerror=…>`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from qlik_keys.jupyter.panel.model.words import OPERATIONS
-from qlik_keys.jupyter.panel.views.code_samples import same_as
 from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.rules.keys import OLD_KEY
 
@@ -17,25 +16,32 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from qlik_keys.jupyter.panel.model.change_state import ShownPlan, ShownResult
-    from qlik_keys.jupyter.panel.model.state import ErrorCard, MadeClient, PanelState, ShownRequest, ShownStep
+    from qlik_keys.jupyter.panel.model.shown import (
+        ErrorCard,
+        MadeClient,
+        ShownPlan,
+        ShownRequest,
+        ShownResult,
+        ShownStep,
+    )
+    from qlik_keys.jupyter.panel.model.state import PanelState, WorkState
 
 _BAR_PIXELS = 90
 _PHASES = {
     "waiting": ("○", "to do"),
-    "running": ("◐", "doing"),
+    "running": ("◐", "running"),
     "done": ("✓", "done"),
     "failed": ("✗", "failed"),
 }
 
 
-def plain(words: str) -> str:
-    """Return a text that is no markup."""
-    return escape(words)
+def plain(text: str) -> str:
+    """Return a text, escaped."""
+    return escape(text)
 
 
 def plan_heading(planned: ShownPlan | None) -> str:
-    """Return what is planned and for which client, or nothing; the focus goes there when a plan is opened."""
+    """Return which change is planned, and of which client; the focus goes there when a plan is opened."""
     if planned is None:
         return ""
     operation = OPERATIONS[planned.form.operation]
@@ -49,24 +55,24 @@ def plan_heading(planned: ShownPlan | None) -> str:
 
 
 def plan(planned: ShownPlan | None, *, is_current: bool = True, is_open: bool = True) -> str:
-    """Return what a change would do, before it is done; its steps stand below.
+    """Return what a change would do, before it is made; its steps follow.
 
     Args:
         planned: the plan, None for none.
-        is_current: whether it is for the choices as they are now.
-        is_open: whether it can still be chosen otherwise, or put away; else it was started.
+        is_current: whether it is for the options as they are now.
+        is_open: whether it was not started yet: its options can be changed, and it can be discarded.
     """
     if planned is None:
         return ""
     state = "Nothing is changed yet." if is_current else "The plan is being updated for your last choice …"
     title = f"<p class='qk-muted'>{state if is_open else 'The plan that you started:'}</p>"
     if planned.blocked:
-        hint = f"<p><b>What to do:</b> {told(planned.hint)}</p>" if planned.hint else ""
-        return f"<div class='qk-plan'>{title}<p>✗ It would be refused: {told(planned.blocked)}</p>{hint}</div>"
+        hint = f"<p><b>What to do:</b> {formatted(planned.hint)}</p>" if planned.hint else ""
+        return f"<div class='qk-plan'>{title}<p>✗ It would be refused: {formatted(planned.blocked)}</p>{hint}</div>"
     if planned.is_empty:
         return f"<div class='qk-plan'>{title}<p>There is nothing to do.</p></div>"
     undoable = "".join(f"<li>⚠ Cannot be undone: {escape(each)}</li>" for each in planned.irreversible)
-    notes = "".join(f"<li>{told(note)}</li>" for note in planned.notes)
+    notes = "".join(f"<li>{formatted(note)}</li>" for note in planned.notes)
     return f"<div class='qk-plan'>{title}<ul>{undoable}{notes}</ul></div>"
 
 
@@ -74,28 +80,29 @@ _RESULT_SIGNS = {"good": "✓", "warning": "⚠", "bad": "✗"}
 
 
 def result(shown: ShownResult) -> str:
-    """Return what an action came to: a line, or the card of what went wrong."""
+    """Return the result of an action: a line, or the card of its error."""
     if shown.card is not None:
         return f"<div data-result='{shown.number}'>{error(shown.card)}</div>"
     return (
         f"<p class='qk-told qk-told-{shown.kind}' role='status' tabindex='-1' data-result='{shown.number}'>"
-        f"{_RESULT_SIGNS[shown.kind]} {told(shown.words)}</p>"
+        f"{_RESULT_SIGNS[shown.kind]} {formatted(shown.words)}</p>"
     )
 
 
 def progress(state: PanelState, at: str) -> str:
-    """Return what is being done for the button at a place, or nothing."""
-    if not state.work or state.work_at != at:
+    """Return the work in progress for the button at a place, or nothing."""
+    if not state.work.doing or state.work.at != at:
         return ""
     spinner = "<span class='qk-spinner' aria-hidden='true'></span>"
-    doing = "It waits for you: press Next." if state.waits_for and not state.cancelling else _doing(state)
+    work = state.work
+    doing = "Waiting for you: press Next." if work.waits_for and not work.cancelling else _doing(work)
     return (
         f"<p class='qk-told qk-told-work' aria-hidden='true'>{spinner}<span class='qk-cut'>{escape(doing)}</span></p>"
     )
 
 
 def header(state: PanelState) -> str:
-    """Return who and what the panel is connected to, the mode in colour and in words."""
+    """Return what the panel is connected to and as which user, the mode by colour and by text."""
     connection = state.connection
     if connection is None:
         return _badge("off", "Not connected") + "<span class='qk-muted'>No tenant and no Vault yet.</span>"
@@ -117,17 +124,17 @@ def header(state: PanelState) -> str:
 
 
 def work(state: PanelState) -> str:
-    """Return what is being done, or nothing."""
-    if not state.work:
+    """Return the work in progress, or nothing."""
+    if not state.work.doing:
         return ""
     spinner = "<span class='qk-spinner' aria-hidden='true'></span>"
-    return f"<div class='qk-work' role='status'>{spinner}{escape(_doing(state))}</div>"
+    return f"<div class='qk-work' role='status'>{spinner}{escape(_doing(state.work))}</div>"
 
 
-def _doing(state: PanelState) -> str:
-    if state.cancelling:
-        return f"{state.work}: stopping after this step …"
-    return f"Next: {state.waits_for}" if state.waits_for else f"{state.work} …"
+def _doing(work: WorkState) -> str:
+    if work.cancelling:
+        return f"{work.doing}: stopping after this step …"
+    return f"Next: {work.waits_for}" if work.waits_for else f"{work.doing} …"
 
 
 def error(card: ErrorCard | None) -> str:
@@ -135,21 +142,21 @@ def error(card: ErrorCard | None) -> str:
     if card is None:
         return ""
     rows = "".join(
-        f"<tr><th scope='row'>{escape(name)}</th><td>{escape(asked)}</td><td>{escape(there)}</td></tr>"
-        for name, asked, there in card.differences
+        f"<tr><th scope='row'>{escape(name)}</th><td>{escape(requested)}</td><td>{escape(existing)}</td></tr>"
+        for name, requested, existing in card.differences
     )
     table = (
-        f"<table class='qk-differences'><thead><tr><th></th><th>asked for</th><th>there</th></tr></thead>"
+        f"<table class='qk-differences'><thead><tr><th></th><th>requested</th><th>existing</th></tr></thead>"
         f"<tbody>{rows}</tbody></table>"
         if rows
         else ""
     )
     outcome = f"<p>{escape(card.outcome)}</p>" if card.outcome else ""
-    hint = f"<p><b>What to do:</b> {told(card.hint)}</p>" if card.hint else ""
+    hint = f"<p><b>What to do:</b> {formatted(card.hint)}</p>" if card.hint else ""
     trace = f" · trace id <code>{escape(card.trace_id)}</code>" if card.trace_id else ""
     return (
-        f"<div class='qk-error' role='alert'><p class='qk-error-title' tabindex='-1'>✗ {escape(card.doing)} did not "
-        f"work</p><p>{told(card.what)}</p>{table}{outcome}{hint}"
+        f"<div class='qk-error' role='alert'><p class='qk-error-title' tabindex='-1'>✗ {escape(card.doing)} "
+        f"failed</p><p>{formatted(card.what)}</p>{table}{outcome}{hint}"
         f"<p class='qk-muted'>{escape(card.kind)}{trace}</p></div>"
     )
 
@@ -161,7 +168,7 @@ def warnings(texts: Iterable[str]) -> str:
 
 
 def preview(text: str, code: str) -> str:
-    """Return the registration's JSON, and the same in Python, both folded up."""
+    """Return the JSON of the registration, and the same in Python, both collapsed."""
     return (
         f"<details class='qk-preview'><summary>What will be sent to the tenant</summary>{code_block(text)}</details>"
         f"<details class='qk-preview'><summary>The same in Python</summary>{code_block(code)}</details>"
@@ -169,18 +176,18 @@ def preview(text: str, code: str) -> str:
 
 
 def steps(shown: Sequence[ShownStep]) -> str:
-    """Return the steps with their requests; before the first client, what they will be."""
+    """Return the steps with their requests; before the first client, an introduction."""
     if not shown:
         return (
-            "<div class='qk-empty'><p><b>The steps appear here as they happen</b>, each with the requests that it "
-            "makes and with what you would do by hand.</p><p>The private key goes into the Vault before its public "
-            "half goes to the tenant, so no crash in between locks anyone out.</p></div>"
+            "<div class='qk-empty'><p><b>The steps appear here as they happen</b>, each with its requests and with "
+            "what you would do by hand.</p><p>The private key is stored in the Vault before its public half goes to "
+            "the tenant, so that a crash in between locks no client out.</p></div>"
         )
     return f"<ol class='qk-steps'>{''.join(map(_step, shown))}</ol>"
 
 
 def made(clients: Sequence[MadeClient]) -> str:
-    """Return the clients that were made in this session, the newest first and open, each with its login verified."""
+    """Return the clients that were made in this session, the newest first and expanded, each with its verification."""
     if not clients:
         return ""
     newest, *others = reversed(clients)
@@ -189,25 +196,25 @@ def made(clients: Sequence[MadeClient]) -> str:
         f"{_made(each)}</details>"
         for each in others
     )
-    before = f"<h4>Made before in this session</h4>{listed}" if listed else ""
+    before = f"<h4>Made earlier in this session</h4>{listed}" if listed else ""
     return f"{_made(newest)}{before}"
 
 
-_GONE = " (not on the tenant any more)"
+_GONE = " (no longer on the tenant)"
 
 
 def _made(client: MadeClient) -> str:
-    title = "is made" if client.created else "was there already, just as asked for"
+    title = "is made" if client.created else "existed already, with these choices"
     verification = (
-        f"<p class='qk-verification'>✓ <b>Verified:</b> it read its key back from the Vault, got a token and asked "
-        f"the tenant who it is: <code>{escape(client.subject)}</code>. Scope <code>{escape(client.scope)}</code>, "
-        f"the token ends {moment(client.expires_at)}.</p>"
+        f"<p class='qk-verification'>✓ <b>Verified:</b> its key was read back from the Vault and got a token, "
+        f"of the user <code>{escape(client.subject)}</code> with the scope <code>{escape(client.scope)}</code>. The "
+        f"token expires at {moment(client.expires_at)}.</p>"
         if client.subject
         else ""
     )
     rows = [("Client id", client.client_id), ("Key id", client.kid), ("In the Vault", client.vault_path)]
     facts = "".join(f"<dt>{name}</dt><dd><code>{escape(value)}</code></dd>" for name, value in rows if value)
-    gone = "<p><b>The tenant has no such client any more.</b></p>" if client.is_gone else ""
+    gone = "<p><b>The client is no longer on the tenant.</b></p>" if client.is_gone else ""
     use = use_in_cell(client.client_id) if client.kid and not client.is_gone else ""
     return (
         f"<div class='qk-good'><p><b>✓ {escape(client.name)} {title}.</b></p>{gone}<dl>{facts}</dl>{verification}"
@@ -216,12 +223,12 @@ def _made(client: MadeClient) -> str:
 
 
 def use_in_cell(client_id: str, *, scopes: Sequence[str] = (), user: tuple[str, str] | None = None) -> str:
-    """Return the code that logs in as a client from a cell, folded up.
+    """Return the code that logs in as a client from a cell, collapsed.
 
     Args:
         client_id: the client.
-        scopes: what to ask for, none for all.
-        user: how a user is looked up for whom the token is, and the value; None for the client's own.
+        scopes: what to request, none for all.
+        user: how the token's user is looked up, and the value; None for a token of the client itself.
     """
     options = f"    scopes={[*scopes]!r},\n" if scopes else ""
     options += f"    user=qk.UserLookup({user[0]!r}, {user[1]!r}),\n" if user else ""
@@ -237,39 +244,41 @@ def use_in_cell(client_id: str, *, scopes: Sequence[str] = (), user: tuple[str, 
 
 
 def listed_at(at: datetime | None, *names: str, may_differ: bool = False) -> str:
-    """Return when the clients were asked for, and by which names a cell has them; nothing before."""
+    """Return when the clients were listed, and the names by which a cell has them; nothing before."""
     if at is None:
         return ""
-    warning = " ⚠ Something was done since that may not be shown here: ask again." if may_differ else ""
+    warning = " ⚠ A later change may not be shown here: refresh the list." if may_differ else ""
     return (
         f"As of {moment(at)}.{warning} In a cell: {', '.join(f'<code>panel.{escape(name)}</code>' for name in names)}"
     )
 
 
-def chosen(rows: pd.DataFrame | None, client_ids: Sequence[str], why: str) -> str:
-    """Return which client the buttons below are about, or why they are off."""
+def selected(rows: pd.DataFrame | None, client_ids: Sequence[str], why: str) -> str:
+    """Return which client the buttons below change, or why they are disabled."""
     if why:
         return f"<p class='qk-note'>{escape(why)}</p>"
     if not client_ids:
-        return "<p class='qk-note'>Select a client in the table; the plan is shown before anything is done.</p>"
+        return "<p class='qk-note'>Select a client in the table. The plan is shown before anything is changed.</p>"
     if len(client_ids) > 1:
         return (
-            f"<p class='qk-note'>{len(client_ids):,} are selected: here, keys are changed one client at a time. "
-            "For many, in a cell: <code>qk.rotate_due(panel.tenant, panel.store)</code>, or a loop over "
+            f"<p class='qk-note'>{len(client_ids):,} are selected. The panel changes one client at a time. "
+            "For several, in a cell: <code>qk.rotate_due(panel.tenant, panel.store)</code>, or a loop over "
             "<code>panel.selected</code>.</p>"
         )
     name = "" if rows is None or rows.empty else f"<b>{escape(str(rows['name'].iloc[0]))}</b> "
-    told = None if rows is None else rows.attrs.get("operations", {}).get(client_ids[0])
+    operation = None if rows is None else rows.attrs.get("operations", {}).get(client_ids[0])
     interrupted = (
-        warnings([f"In progress, or interrupted: {told['words']}. Resume finishes it, if nobody is at it now."])
-        if told
+        warnings(
+            [f"In progress or interrupted: {operation['words']}. Resume finishes it if no other user is doing so."]
+        )
+        if operation
         else ""
     )
     return f"<p>{name}<code>{escape(client_ids[0])}</code></p>{interrupted}"
 
 
 def ages(counts: Mapping[str, tuple[int, int]]) -> str:
-    """Return how old the current keys are, as bars with their figures.
+    """Return the ages of the current keys, as bars with their counts.
 
     Args:
         counts: age -> how many keys, and how many of them are old by a finding.
@@ -277,21 +286,21 @@ def ages(counts: Mapping[str, tuple[int, int]]) -> str:
     most = max((count for count, _ in counts.values()), default=0) or 1
     bars = "".join(_age(name, count, old, most) for name, (count, old) in counts.items())
     return (
-        f"<h3>How old the keys are, in days</h3><ul class='qk-ages'>{bars}</ul>"
-        "<p class='qk-muted'><span class='qk-age-key qk-age-old' aria-hidden='true'></span> Old: past the date by "
-        f"which the key should have been replaced, or older than {ROTATE_AFTER.days} days without such a date. "
+        f"<h3>Age of the keys, in days</h3><ul class='qk-ages'>{bars}</ul>"
+        "<p class='qk-muted'><span class='qk-age-key qk-age-old' aria-hidden='true'></span> Old: past the date to "
+        f"rotate the key by, or older than {ROTATE_AFTER.days} days without such a date. "
         f"The findings {_old_findings()} list these clients.</p>"
     )
 
 
 def _age(name: str, count: int, old: int, most: int) -> str:
     height = round(_BAR_PIXELS * count / most)
-    # Hatched from its foot: as much of the bar as has a finding.
+    # Hatched from the bottom: the part of the bar that has a finding.
     old_height = max(round(height * old / count), 2) if old else 0
     old_part = f"<span class='qk-age-bar qk-age-old' style='height:{old_height}px'></span>" if old else ""
-    told = f"<span class='qk-age-told'>{old:,} old</span>" if old else ""
+    old_count = f"<span class='qk-age-told'>{old:,} old</span>" if old else ""
     return (
-        f"<li class='qk-age'><span class='qk-age-count'>{count:,}</span>{told}"
+        f"<li class='qk-age'><span class='qk-age-count'>{count:,}</span>{old_count}"
         f"<span class='qk-age-bar' style='height:{max(height - old_height, 0 if old else 2)}px'></span>{old_part}"
         f"<span class='qk-age-name'>{escape(name)}</span></li>"
     )
@@ -315,31 +324,33 @@ def _step(step: ShownStep) -> str:
 
 
 def _request(request: ShownRequest, *, by_client: bool) -> str:
+    from qlik_keys.jupyter.panel.views.code_samples import samples_of_request  # noqa: PLC0415  # not needed before the first step
+
     status = "no answer" if request.status is None else str(request.status)
     again = f" · attempt {request.attempt}" if request.attempt > 1 else ""
     line = (
         f"<span class='qk-system'>{request.system}</span><code>{escape(request.method)} {escape(request.path)}</code>"
         f"<span class='qk-answer'>{status} · {request.milliseconds:.0f} ms{again}</span>"
     )
-    body = f"<p class='qk-way'>Body (body.json)</p>{code_block(request.body)}" if request.body else ""
-    ways = "".join(
-        f"<p class='qk-way'>{escape(name)}</p>{code_block(code)}"
-        for name, code in same_as(request, by_client=by_client)
+    body = f"<p class='qk-sample'>Body (body.json)</p>{code_block(request.body)}" if request.body else ""
+    samples = "".join(
+        f"<p class='qk-sample'>{escape(name)}</p>{code_block(code)}"
+        for name, code in samples_of_request(request, by_client=by_client)
     )
     return (
         f"<li><details class='qk-request'><summary title='the same with curl, qlik-cli, Python'>{line}</summary>"
-        f"{body}<p class='qk-same'>The same as</p>{ways}</details></li>"
+        f"{body}<p class='qk-same'>The same by hand</p>{samples}</details></li>"
     )
 
 
 def moment(value: datetime | None) -> str:
-    """Return a time to the minute, "" for none: in UTC, which a living page shows in its own zone (`pulse.js`)."""
+    """Return a time to the minute in UTC, "" for none; a page with a kernel shows it in its own zone (`pulse.js`)."""
     return _time(f"{value:%Y-%m-%d %H:%M}") if value else ""
 
 
-def told(words: str) -> str:
-    """Return a text that is no markup, with every time in it as `moment` gives it, and backticks as code."""
-    return _CODE.sub(r"<code>\1</code>", _TIME.sub(lambda found: _time(found[1]), escape(words)))
+def formatted(text: str) -> str:
+    """Return a text, escaped, with every time in it as `moment` returns it, and backticks as code."""
+    return _CODE.sub(r"<code>\1</code>", _TIME.sub(lambda found: _time(found[1]), escape(text)))
 
 
 _CODE = re.compile(r"`([^`]+)`")
@@ -351,14 +362,14 @@ def _time(minute: str) -> str:
 
 
 def code_block(text: str) -> str:
-    """Return code with a button that copies it, which `pulse.js` minds."""
+    """Return code with a button that copies it (`pulse.js`)."""
     return (
         f"<div class='qk-code'><pre tabindex='0'><code>{escape(text)}</code></pre>"
         "<button type='button' class='qk-quiet qk-copy' aria-label='Copy the code'>Copy</button></div>"
     )
 
 
-def _badge(kind: str, words: str, more: str = "") -> str:
-    """Return a badge; `more` is left out where there is little room."""
+def _badge(kind: str, text: str, more: str = "") -> str:
+    """Return a badge; `more` is hidden in a narrow panel."""
     rest = f"<span class='qk-more'>{escape(more)}</span>" if more else ""
-    return f"<span class='qk-badge qk-badge-{kind}'>{escape(words)}{rest}</span>"
+    return f"<span class='qk-badge qk-badge-{kind}'>{escape(text)}{rest}</span>"

@@ -1,4 +1,4 @@
-"""Ready-made controls: what every view is put together from."""
+"""Ready-made controls, of which every view is built."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from qlik_keys.jupyter.panel.widgets.fields import FormButton
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from qlik_keys.jupyter.panel.controllers.presenter import Presenter
-    from qlik_keys.jupyter.panel.model.state import PanelState
+    from qlik_keys.jupyter.panel.controllers.work import Work
+    from qlik_keys.jupyter.panel.model.state import PanelState, StepsOf
 
 
-_WAITED_FOR = (
-    "Stopping before the next step. A request that is being sent cannot be cancelled: it is waited for until it is "
-    "answered or times out."
+_STEPS = "<b>The steps</b>"
+_CANCELLING = (
+    "Stopping before the next step. A request that was sent cannot be cancelled: the panel waits for its answer or its "
+    "timeout."
 )
 
 
 def html(*classes: str) -> widgets.HTML:
-    """Return a place for markup of ours, which is escaped."""
+    """Return a place for markup, the texts of which are escaped."""
     place = widgets.HTML()
     for name in ("qk-html", *classes):
         place.add_class(name)
@@ -31,18 +32,18 @@ def html(*classes: str) -> widgets.HTML:
 
 
 def put(place: widgets.HTML, markup: str) -> None:
-    """Fill a place with markup; without any it takes no room."""
+    """Fill a place with markup; without any it takes no space."""
     place.value = markup
     show(place, visible=bool(markup))
 
 
 def fill(place: widgets.HTML, markup: str) -> None:
-    """Fill a place that has its room also without any markup, so that nothing below it moves."""
+    """Fill a place that takes its space also without any markup, so that nothing below it moves."""
     place.value = markup
 
 
 def box(*children: widgets.Widget, classes: str = "") -> widgets.Box:
-    """Return a box that our style sheet lays out."""
+    """Return a box that the panel's style sheet lays out."""
     made = widgets.Box(children=children)
     for name in classes.split():
         made.add_class(name)
@@ -57,15 +58,15 @@ def text(label: str, *, value: str = "", placeholder: str = "") -> widgets.Text:
 
 
 def checkbox(label: str, *, value: bool, disabled: bool = False) -> widgets.Checkbox:
-    """Return a box to tick."""
+    """Return a checkbox."""
     field = widgets.Checkbox(value=value, description=label, disabled=disabled, indent=False)
     field.add_class("qk-tick")
     return field
 
 
-def button(label: str, presenter: Presenter, action: Callable[[], object], *, kind: str = "") -> widgets.Button:
-    """Return a button whose action, if it raises, leaves a card: ipywidgets would swallow it."""
-    guarded = _guarded(label, presenter, action)
+def button(label: str, work: Work, action: Callable[[], object], *, kind: str = "") -> widgets.Button:
+    """Return a button; an error of its action is put on a card, since ipywidgets would swallow it."""
+    guarded = _guarded(label, work, action)
     made = widgets.Button(description=label)
     made.on_click(lambda _: guarded())
     if kind:
@@ -75,7 +76,7 @@ def button(label: str, presenter: Presenter, action: Callable[[], object], *, ki
 
 def form_button(
     label: str,
-    presenter: Presenter,
+    work: Work,
     action: Callable[[], object],
     *,
     fields: Sequence[widgets.Widget],
@@ -83,48 +84,49 @@ def form_button(
     missed: Callable[[], None] | None = None,
     submits: bool = True,
 ) -> FormButton:
-    """Return a button that brings the fields of its form with it, and leaves a card if its action raises."""
-    action = _guarded(label, presenter, action)
+    """Return a button that sends the fields of its form with a click; an error of its action is put on a card."""
+    action = _guarded(label, work, action)
     return FormButton(label, fields=fields, action=action, tooltip=tooltip, missed=missed, submits=submits)
 
 
 class StepControls:
-    """The step that waits, and the buttons Next and Cancel, which stand right above the steps of one tab.
+    """The step that waits, and the buttons Next and Cancel, right above the steps of one group.
 
     Args:
-        presenter: what is drawn.
-        tab: whose steps, as `PanelState.steps_in` names it.
+        work: what takes the steps.
+        of: the group of the state that has the steps.
     """
 
-    def __init__(self, presenter: Presenter, tab: str) -> None:
-        self._tab = tab
+    def __init__(self, work: Work, of: StepsOf) -> None:
+        self._of = of
         self._waits = html("qk-waits")
-        self._next = button("Next", presenter, presenter.next_step, kind="qk-primary")
+        self._next = button("Next", work, work.steps.do_next, kind="qk-primary")
         self._next.add_class("qk-next")
-        self._cancel = button("Cancel", presenter, presenter.cancel)
-        self._cancel.tooltip = "Stops before the next step. A request that is being sent is waited for."
+        self._cancel = button("Cancel", work, work.steps.cancel)
+        self._cancel.tooltip = "Stops before the next step. The panel waits for a request that was sent."
         # Of one height, filled or not: the steps below stay where they are.
         self.widget = box(self._waits, self._next, self._cancel, classes="qk-actions qk-step-controls")
 
     def draw(self, state: PanelState) -> None:
         """Draw a state."""
-        is_ours = state.steps_in == self._tab
-        is_asked = bool(state.waits_for) and is_ours and not state.cancelling
-        said = f"Next step: <b>{escape(state.waits_for)}</b>" if is_asked else "<b>The steps</b>"
-        if state.cancelling and is_ours and not state.waits_for:
-            said = f"<p class='qk-note' role='status'>{_WAITED_FOR}</p>"
-        fill(self._waits, said)
-        show(self._next, visible=bool(state.waits_for) and is_ours)
-        show(self._cancel, visible=bool(state.work) and is_ours and bool(state.steps))
-        self._cancel.disabled = state.cancelling
+        work = state.work
+        is_here = bool(work.doing) and work.steps_of == self._of
+        waits = bool(work.waits_for) and is_here
+        text_shown = f"Next step: <b>{escape(work.waits_for)}</b>" if waits and not work.cancelling else _STEPS
+        if work.cancelling and is_here and not waits:
+            text_shown = f"<p class='qk-note' role='status'>{_CANCELLING}</p>"
+        fill(self._waits, text_shown)
+        show(self._next, visible=waits)
+        show(self._cancel, visible=is_here)
+        self._cancel.disabled = work.cancelling
 
 
-def _guarded(label: str, presenter: Presenter, action: Callable[[], object]) -> Callable[[], None]:
+def _guarded(label: str, work: Work, action: Callable[[], object]) -> Callable[[], None]:
     def clicked() -> None:
         try:
             action()
-        except Exception as error:  # noqa: BLE001  # whatever it is, the person is told
-            presenter.fail(error, label)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the user sees it
+            work.fail(error, label)
 
     return clicked
 
@@ -134,10 +136,10 @@ def show(widget: widgets.Widget, *, visible: bool) -> None:
     widget.layout.display = None if visible else "none"
 
 
-def words(markup_of_ours: str) -> widgets.HTML:
-    """Return fixed words of ours."""
+def static(markup: str) -> widgets.HTML:
+    """Return fixed markup."""
     place = html()
-    place.value = markup_of_ours
+    place.value = markup
     return place
 
 

@@ -1,7 +1,7 @@
-"""The tab "Try a token"'s own widgets: a countdown, the call that is typed, its answer, the doctor's checks.
+"""The widgets of the tab "Try a token": a countdown, the call that is typed, its answer, the doctor's checks.
 
-What is called and what is answered goes by message alone: a body may hold a password, an answer anything, and a synced
-trait is saved with the notebook (reliability-facts, section 3).
+Calls and answers travel as messages only: a body may hold a password, an answer anything, and a synced trait is saved
+with the notebook (reliability-facts, section 3).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets
 
-from qlik_keys.jupyter.panel.model.inspection_state import CallForm
+from qlik_keys.jupyter.panel.model.forms import CallForm
 from qlik_keys.jupyter.panel.model.words import CALL_METHODS
 from qlik_keys.rules.fixes import FIXES
 
@@ -24,18 +24,19 @@ if TYPE_CHECKING:
 
     from qlik_keys.auth.inspection import Called
     from qlik_keys.diagnosis import Diagnosis
-    from qlik_keys.jupyter.panel.model.inspection_state import ShownAnswer
+    from qlik_keys.jupyter.panel.model.shown import ShownAnswer
+    from qlik_keys.jupyter.panel.model.state import DoctorState
 
 _STATIC = Path(__file__).parents[1] / "static"
 _FAST = 1  # zlib: the least work
-# A notebook server cuts a kernel off that sends more than a megabyte a second.
+# A notebook server disconnects a kernel that sends more than a megabyte a second.
 _LARGEST_MESSAGE_BYTES = 700_000
 _LARGEST_INTEGER = 2**53 - 1  # of a double (RFC 8259, 6)
 _NUMBER = "\0"  # the one member of what stands for a number in `answer_view.js`
 
 
 class Countdown(anywidget.AnyWidget):
-    """Says how long something still lives, second by second; the page counts, so it needs no kernel.
+    """Shows the time that is left, second by second; the page counts, so it needs no kernel.
 
     Args:
         over: called when a page has counted to the end.
@@ -62,7 +63,7 @@ class Countdown(anywidget.AnyWidget):
 
 
 class CallBar(anywidget.AnyWidget):
-    """Where a call is typed: method, path, body; a click brings all of it in one message.
+    """The fields of a call: method, path, body; a click sends all of them in one message.
 
     Args:
         send: called with what was typed.
@@ -95,7 +96,7 @@ class AnswerView(anywidget.AnyWidget):
     """Shows an answer as a tree, a table or raw, with the same call by hand, and the calls before it.
 
     Args:
-        examine: called when somebody asks what is wrong.
+        examine: called when the user asks what is wrong.
     """
 
     _esm = _STATIC / "answer_view.js"
@@ -109,7 +110,7 @@ class AnswerView(anywidget.AnyWidget):
         self.on_msg(self._received)
 
     def show(self, answer: ShownAnswer | None, calls: Sequence[Called]) -> None:
-        """Show an answer, None for none, and the calls that were made, the oldest first."""
+        """Show an answer, None for none, and the newest calls, the oldest first."""
         if answer is not self._answer:
             self._answer = answer
             self._send_answer()
@@ -128,7 +129,7 @@ class AnswerView(anywidget.AnyWidget):
         self.send({"kind": "answer"}, [packed(self._answer)])
 
     def _send_calls(self) -> None:
-        self.send({"kind": "calls"}, [_compressed([_told_call(each) for each in self._calls])])
+        self.send({"kind": "calls"}, [_compressed([_call_facts(each) for each in self._calls])])
 
     def __repr__(self) -> str:
         return f"<AnswerView {self._answer.status if self._answer else 'of nothing'}>"
@@ -139,23 +140,23 @@ class CheckList(anywidget.AnyWidget):
 
     Args:
         fix: called with the name of a fix.
-        again: called when the doctor shall look again.
-        drop: called when it is to be put away.
+        again: called to check again.
+        dismiss: called to remove the result.
     """
 
     _esm = _STATIC / "check_list.js"
     found: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     disabled = traitlets.Bool(default_value=False).tag(sync=True)
 
-    def __init__(self, *, fix: Callable[[str], None], again: Callable[[], None], drop: Callable[[], None]) -> None:
+    def __init__(self, *, fix: Callable[[str], None], again: Callable[[], None], dismiss: Callable[[], None]) -> None:
         super().__init__()
-        self._actions: dict[str, Callable[[], None]] = {"again": again, "drop": drop}
+        self._actions: dict[str, Callable[[], None]] = {"again": again, "dismiss": dismiss}
         self._fix = fix
         self.on_msg(self._received)
 
-    def show(self, diagnosis: Diagnosis | None, fixed: str, examined: str) -> None:
-        """Show what was found, None for nothing, what was put right before, and what is said of a token or a call."""
-        self.found = {} if diagnosis is None else found_of(diagnosis, fixed, examined)
+    def show(self, doctor: DoctorState) -> None:
+        """Show what the doctor found."""
+        self.found = {} if doctor.diagnosis is None else found_of(doctor.diagnosis, doctor.fixed, doctor.remark)
 
     def _received(self, _: object, content: dict[str, Any], __: object) -> None:
         kind = content.get("kind")
@@ -170,14 +171,14 @@ class CheckList(anywidget.AnyWidget):
         return f"<CheckList, {len(self.found.get('checks', ()))} checks>"
 
 
-def found_of(diagnosis: Diagnosis, fixed: str, examined: str) -> dict[str, Any]:
+def found_of(diagnosis: Diagnosis, fixed: str, remark: str) -> dict[str, Any]:
     """Return a diagnosis as the page shows it."""
     order = {"failed": 0, "not_checked": 1, "passed": 2}
     return {
         "client": diagnosis.client_name or diagnosis.client_id,
         "at": f"{diagnosis.at:%H:%M:%S} UTC",
         "fixed": fixed,
-        "examined": examined,
+        "remark": remark,
         "logged_in": any(check.name == "login" and check.verdict == "passed" for check in diagnosis.checks),
         "checks": [
             {
@@ -196,13 +197,13 @@ def found_of(diagnosis: Diagnosis, fixed: str, examined: str) -> dict[str, Any]:
 
 
 def packed(answer: ShownAnswer | None) -> bytes:
-    """Return an answer as compressed JSON; one that is too large for the page says so in its own place."""
+    """Return an answer as compressed JSON; in the place of one that is too large for the page, a note."""
     if answer is None:
         return b""
-    told = {
+    facts = {
         "method": answer.request.method,
         "path": answer.request.address,
-        "ways": answer.ways,
+        "samples": answer.samples,
         "needs": answer.needs,
         "status": answer.status,
         "sent": answer.sent,
@@ -218,17 +219,17 @@ def packed(answer: ShownAnswer | None) -> bytes:
     }
     raw = {"is_json": False, "document": None, "raw": answer.raw}
     try:
-        whole = _compressed({**told, **raw, "is_json": answer.is_json, "document": _for_page(answer.document)})
-    except RecursionError:  # so deep that it was only just read
-        whole = _compressed({**told, **raw})
+        whole = _compressed({**facts, **raw, "is_json": answer.is_json, "document": _for_page(answer.document)})
+    except RecursionError:  # nested too deep to be written again
+        whole = _compressed({**facts, **raw})
     if len(whole) <= _LARGEST_MESSAGE_BYTES:
         return whole
-    note = f"{answer.size:,} bytes are too many for this page. In a cell: panel.last_answer.json()"
-    return _compressed({**told, **raw, "raw": note})
+    note = f"{answer.size:,} bytes are too many to show here. In a cell: panel.last_answer.json()"
+    return _compressed({**facts, **raw, "raw": note})
 
 
 def _for_page(value: Any) -> Any:
-    """Return a document whose numbers a page shows as they are: JavaScript has doubles alone, and writes 1.0 as 1."""
+    """Return a document whose numbers a page shows unmodified: JavaScript has doubles only, and writes 1.0 as 1."""
     if isinstance(value, dict):
         return {name: _for_page(each) for name, each in value.items()}
     if isinstance(value, list):
@@ -238,7 +239,7 @@ def _for_page(value: Any) -> Any:
     return value if is_exact else {_NUMBER: json.dumps(value)}
 
 
-def _told_call(call: Called) -> dict[str, Any]:
+def _call_facts(call: Called) -> dict[str, Any]:
     return {
         "time": f"{call.time:%H:%M:%S}",
         "client": call.client,

@@ -1,4 +1,4 @@
-"""Where it is told what an action came to: at the button that was pressed, and not where nobody looks."""
+"""The place of a result: at the button that was pressed, where the user is looking."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import traitlets
 from qlik_keys.jupyter.panel.views import markup
 
 if TYPE_CHECKING:
-    from qlik_keys.jupyter.panel.controllers.presenter import Presenter
+    from qlik_keys.jupyter.panel.controllers.panel_controllers import PanelControllers
     from qlik_keys.jupyter.panel.model.state import PanelState
 
 _STATIC = Path(__file__).parents[1] / "static"
@@ -19,16 +19,16 @@ _DISMISS = {"kind": "dismiss", "words": "Dismiss", "tooltip": ""}
 _EXAMINE = {
     "kind": "examine",
     "words": "What is wrong?",
-    "tooltip": "Looks at everything that a login of this client needs",
+    "tooltip": "Checks everything that a login of this client needs",
 }
-_RETRY = {"kind": "retry", "words": "Plan it again", "tooltip": "Looks at what there is now, and shows the plan"}
+_RETRY = {"kind": "retry", "words": "Plan it again", "tooltip": "Shows the plan for what tenant and Vault hold now"}
 
 
 class ResultPlace(anywidget.AnyWidget):
-    """Shows what is done, and what it came to, next to the button that asked for it.
+    """Shows the work in progress, and its result, next to the button that asked for it.
 
     Args:
-        presenter: what is drawn.
+        controllers: what its own buttons act on.
         at: the place, as `PanelState.results` names it.
     """
 
@@ -37,9 +37,9 @@ class ResultPlace(anywidget.AnyWidget):
     actions: traitlets.List[dict[str, str]] = traitlets.List().tag(sync=True)
     disabled = traitlets.Bool(default_value=False).tag(sync=True)
 
-    def __init__(self, presenter: Presenter, at: str) -> None:
+    def __init__(self, controllers: PanelControllers, at: str) -> None:
         super().__init__()
-        self._presenter = presenter
+        self._controllers = controllers
         self._at = at
         self.on_msg(self._received)
 
@@ -55,19 +55,19 @@ class ResultPlace(anywidget.AnyWidget):
         with self.hold_sync():  # one message: the page brings the whole of it into view
             self.markup = shown
             self.actions = [each for each in (_EXAMINE, _RETRY, _DISMISS) if wanted[each["kind"]]]
-            self.disabled = bool(state.work)
+            self.disabled = bool(state.work.doing)
 
     def _received(self, _: object, content: dict[str, Any], __: object) -> None:
-        result = self._presenter.state.results.get(self._at)
+        result = self._controllers.state.results.get(self._at)
         if result is None:
             return
         kind = content.get("kind")
         if kind == "dismiss":
-            self._presenter.dismiss(self._at)
+            self._controllers.dismiss(self._at)
         elif kind == "examine" and result.card is not None and not self.disabled:
-            self._presenter.examine(result.card.client_id)
+            self._controllers.doctor.examine(result.card.client_id)
         elif kind == "retry" and result.retry is not None and not self.disabled:
-            self._presenter.plan_change(result.retry)
+            self._controllers.changes.plan(result.retry)
 
     def __repr__(self) -> str:
         return f"<ResultPlace {self._at}>"

@@ -1,4 +1,4 @@
-"""What can be set on a client next to its keys: consent, publication, client secrets; each is one call."""
+"""The settings of a client next to its keys: consent, publication, client secrets; each is one call."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qlik_keys.errors import ConfigurationError, QlikKeysError
-from qlik_keys.jupyter.panel.model.change_state import ShownPlan
-from qlik_keys.jupyter.panel.model.state import ShownStep
+from qlik_keys.jupyter.panel.model.shown import ShownPlan, ShownStep
 from qlik_keys.jupyter.panel.model.words import BY_HAND
 from qlik_keys.lifecycle import StepEvent
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from qlik_keys.core.secret import Secret
-    from qlik_keys.jupyter.panel.model.change_state import ChangeForm
+    from qlik_keys.jupyter.panel.model.forms import ChangeForm
     from qlik_keys.tenant import OAuthClient, QlikTenant
 
 _MOST_SECRETS = 5  # qlik-cloud-contract, "/api/v1/oauth-clients"
@@ -23,13 +22,13 @@ _MOST_SECRETS = 5  # qlik-cloud-contract, "/api/v1/oauth-clients"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A change next to the keys.
+    """A change of a setting.
 
     Attributes:
         step: the name of its one step.
         title: the step in words.
-        note: what a person should know before.
-        irreversible: nobody can take it back.
+        note: what the user should know before.
+        irreversible: whether it cannot be undone.
     """
 
     step: str
@@ -39,27 +38,27 @@ class Setting:
 
 
 SETTINGS: Mapping[str, Setting] = {
-    "trust": Setting("consent", "Set the consent method to trusted", "The machine can log in from then on."),
+    "trust": Setting("consent", "Set the consent method to trusted", "The machine can log in after that."),
     "distrust": Setting(
         "consent",
         "Set the consent method to required",
-        "The machine cannot log in any more, until it is trusted again. Tokens that are out live on until their end.",
+        "The machine cannot log in until it is trusted again. Tokens that it has stay valid until they expire.",
     ),
     "publish": Setting(
         "publish_client",
         "Publish the client",
-        "Other tenants may use the client from then on.",
+        "Other tenants may use the client after that.",
         irreversible=True,
     ),
     "add_secret": Setting(
         "add_secret",
         "Make a further client secret",
-        "It is shown once. A client may have five at a time. A private key is the better login.",
+        "It is shown once. A client may have five at a time. A private key is the safer login.",
     ),
     "remove_secret": Setting(
         "remove_secret",
         "Delete the client secret",
-        "Whoever logs in with it is locked out at once.",
+        "Any program that logs in with it is locked out at once.",
         irreversible=True,
     ),
 }
@@ -69,7 +68,7 @@ def plan_setting(tenant: QlikTenant, form: ChangeForm) -> tuple[ShownPlan, tuple
     """Return what a setting would change, and its one step.
 
     Raises:
-        TenantError: the tenant cannot be asked, or has no such client.
+        TenantError: the tenant cannot be reached, or has no such client.
     """
     setting, client = SETTINGS[form.operation], tenant.oauth_clients.get(form.client_id)
     hints = tuple(secret.hint for secret in client.client_secrets)
@@ -89,17 +88,17 @@ def plan_setting(tenant: QlikTenant, form: ChangeForm) -> tuple[ShownPlan, tuple
 def apply_setting(
     tenant: QlikTenant, form: ChangeForm, *, name: str, on_step: Callable[[StepEvent], None]
 ) -> tuple[str, Secret | None]:
-    """Do it; return in words what it came to, and the client secret that came of it, None for none.
+    """Change the setting; return the result in words, and the client secret that it made, None for none.
 
     Args:
         tenant: the tenant.
-        form: what was planned.
-        name: the client's name, for the words: they stay in sight when another client is selected.
+        form: the change.
+        name: the client's name, for the result, which stays when another client is selected.
         on_step: called before and after the step.
 
     Raises:
         ConfigurationError: no client secret is chosen.
-        TenantError: the tenant refused it, or cannot be asked.
+        TenantError: the tenant refused it, or cannot be reached.
     """
     setting, clients, client_id = SETTINGS[form.operation], tenant.oauth_clients, form.client_id
     if form.operation == "remove_secret" and not form.hint:
@@ -109,7 +108,7 @@ def apply_setting(
     try:
         if form.operation in ("trust", "distrust"):
             clients.set_consent(client_id, "trusted" if form.operation == "trust" else "required")
-            done = f"{name}: the consent method is {'trusted' if form.operation == 'trust' else 'required'} now."
+            done = f"{name}: the consent method is now {'trusted' if form.operation == 'trust' else 'required'}."
         elif form.operation == "publish":
             done = f"{name}: published at {clients.publish(client_id):%Y-%m-%d %H:%M} UTC."
         elif form.operation == "add_secret":
@@ -131,9 +130,9 @@ def _refusal(form: ChangeForm, client: OAuthClient, hints: tuple[str, ...]) -> t
     if form.operation == "add_secret" and "client_secret" not in client.allowed_auth_methods:
         return "This client does not log in by client secret.", "Use its key, or allow the method in Qlik's console."
     if form.operation == "add_secret" and len(hints) >= _MOST_SECRETS:
-        return f"It has {len(hints)} client secrets, the most there may be.", "Delete one of them first."
+        return f"The client has {len(hints)} client secrets, and no more are allowed.", "Delete one of them first."
     if form.operation == "remove_secret" and not hints:
-        return "It has no client secret.", "There is nothing to delete."
+        return "The client has no client secret.", "There is nothing to delete."
     return "", ""
 
 

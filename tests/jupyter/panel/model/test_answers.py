@@ -12,7 +12,7 @@ from fixtures.canaries import find_canaries
 from qlik_keys.core.secret import Secret
 from qlik_keys.errors import Outcome, TenantProtocolError, TenantRejected
 from qlik_keys.jupyter.panel.model.answers import owner_of, shown_answer
-from qlik_keys.jupyter.panel.model.state import ShownRequest
+from qlik_keys.jupyter.panel.model.shown import ShownRequest
 from qlik_keys.tenant.resources.raw import RawAnswer
 
 TOKEN = "token-canary-0123456789-abcdefghijklmnop"
@@ -24,7 +24,7 @@ def shown(content, content_type=JSON, *, status=200, problem=None, method="POST"
         system="tenant", method=method, path="/x", address="/x", body="", status=None, milliseconds=0.0
     )
     answer = None if content is None else RawAnswer(status=status, content=content, content_type=content_type)
-    return shown_answer(answer, problem, request, ways=(), needs="", milliseconds=1.0, token=Secret(TOKEN))
+    return shown_answer(answer, problem, request, samples=(), needs="", milliseconds=1.0, token=Secret(TOKEN))
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_secret_of_an_answer_is_told_apart_by_nothing_that_may_be_private(cont
 def test_what_is_no_json_by_the_standard_is_raw_with_a_note(content):
     answer, _ = shown(content)
     assert (answer.is_json, answer.raw) == (False, content.decode())
-    assert "no JSON by the standard" in answer.note
+    assert "not standard JSON" in answer.note
     answer, secret = shown(b'{"n": NaN, "clientSecret": "a-secret-0123456789"}')
     assert (answer.is_json, answer.redacted, secret.reveal()) == (False, True, "a-secret-0123456789")
     assert "a-secret" not in answer.raw

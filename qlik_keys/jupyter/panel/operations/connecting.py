@@ -1,7 +1,7 @@
-"""From what was typed in the Connect tab to a tenant and a store.
+"""From what was typed in the tab "Connect" to a tenant and a key store.
 
 A credential that was not typed may come from the settings (environment, qlik-cli's context), but only for the address
-that it stands next to there: nobody's API key travels to an address that was typed over it.
+that it belongs to there: an API key is never sent to another address that was typed.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from qlik_keys.keystore.vault.store import AppRole, UserPass, VaultKeyStore
 from qlik_keys.tenant import ApiKey, QlikTenant, normalise_tenant_url
 
 if TYPE_CHECKING:
-    from qlik_keys.jupyter.panel.model.state import ConnectForm
+    from qlik_keys.jupyter.panel.model.forms import ConnectForm
     from qlik_keys.tenant import Credential
 
 
 def build_tenant(form: ConnectForm, settings: Settings) -> QlikTenant:
-    """Return the tenant that the form names; nothing is asked yet.
+    """Return the tenant that the form names; nothing is sent yet.
 
     Raises:
         ConfigurationError: the address is wrong, or a credential is missing or malformed.
@@ -50,7 +50,7 @@ def build_tenant(form: ConnectForm, settings: Settings) -> QlikTenant:
 
 
 def build_store(form: ConnectForm, settings: Settings) -> VaultKeyStore:
-    """Return the key store in the Vault that the form names; nothing is asked yet.
+    """Return the key store in the Vault that the form names; nothing is sent yet.
 
     Raises:
         ConfigurationError: the address, the mount or the folder is wrong, or a credential is missing or malformed.

@@ -1,4 +1,4 @@
-"""From what the product tells (requests, errors, results) to what the panel shows."""
+"""From requests, errors and results of the product to what the panel shows."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from qlik_keys.errors import (
     TenantError,
     TokenError,
 )
-from qlik_keys.jupyter.panel.model.state import ErrorCard, MadeClient, ShownRequest, ShownStep
+from qlik_keys.jupyter.panel.model.shown import ErrorCard, MadeClient, ShownRequest, ShownStep
 from qlik_keys.jupyter.panel.model.words import BY_HAND, NEW_CLIENT_STEPS, OUTCOMES
 from qlik_keys.lifecycle.actions import ACTIONS
 
 if TYPE_CHECKING:
-    from qlik_keys.jupyter.panel.model.state import ClientForm, StepPhase
+    from qlik_keys.jupyter.panel.model.forms import ClientForm
+    from qlik_keys.jupyter.panel.model.shown import StepPhase
     from qlik_keys.keys import KeySpec, PrivateKey
     from qlik_keys.keystore.base import StoreCall
     from qlik_keys.lifecycle import Provisioned, StepEvent
@@ -45,7 +46,7 @@ def specification_of(form: ClientForm, key: KeySpec | PrivateKey | str | None) -
 
     Args:
         form: the choices.
-        key: the kind of key, or one that was brought along, or a word for one that is not loaded yet.
+        key: the kind of key, or the user's own, or a word for one that is not loaded yet.
 
     Raises:
         ConfigurationError: a value is out of bounds.
@@ -65,9 +66,9 @@ def specification_of(form: ClientForm, key: KeySpec | PrivateKey | str | None) -
 
 
 def with_event(steps: tuple[ShownStep, ...], event: StepEvent) -> tuple[ShownStep, ...]:
-    """Return the steps after something was told of one of them.
+    """Return the steps after an event of one of them.
 
-    A step that was not foreseen comes where it happens, before what still waits.
+    A step that is not in the list is added where it happens, before those that still wait.
     """
     shown = list(steps)
     names = [step.step for step in shown]
@@ -116,7 +117,7 @@ def vault_request(call: StoreCall) -> ShownRequest:
 
 
 def made_client(made: Provisioned, vault_path: str) -> MadeClient:
-    """Return a client that was made as it is shown, without its secret."""
+    """Return a client that was made, as it is shown, without its secret."""
     return MadeClient(
         name=made.name,
         client_id=made.client_id,
@@ -136,22 +137,22 @@ def error_card(error: BaseException, doing: str, *, client_id: str = "", lost: s
     Args:
         error: what went wrong.
         doing: what was being done, in words.
-        client_id: whose login it was done with, for the doctor, where tenant or store failed.
-        lost: what is known of the effect when an answer was lost; "" for the words of the lifecycle.
+        client_id: the client that logged in, for the doctor, if tenant or store failed.
+        lost: what is known of the effect if an answer was lost; "" for the words of the lifecycle.
     """
     if not isinstance(error, QlikKeysError):
-        # The text of somebody else's exception may hold anything: its class is told, the rest is in `last_error`.
+        # The text of a foreign exception may hold anything: only its class is shown, the rest is in `last_error`.
         return ErrorCard(
             doing=doing,
-            what=f"An unexpected {type(error).__name__} came up.",
-            hint="panel.last_error has it, for a report to the makers of qlik_keys.",
+            what=f"An unexpected error occurred: {type(error).__name__}.",
+            hint="Report it to the makers of qlik_keys, with the exception in panel.last_error.",
             outcome="",
             kind=type(error).__name__,
         )
     differences = error.differences if isinstance(error, ManualActionRequired) else {}
     changed = not isinstance(error, ConfigurationError | LifecycleError)
     outcome = lost if lost and error.outcome is Outcome.UNKNOWN else OUTCOMES[error.outcome]
-    whose = client_id if isinstance(error, TenantError | StoreError) else ""
+    client_of_call = client_id if isinstance(error, TenantError | StoreError) else ""
     return ErrorCard(
         doing=doing,
         what=error.message,
@@ -159,8 +160,8 @@ def error_card(error: BaseException, doing: str, *, client_id: str = "", lost: s
         outcome=outcome if changed else "",
         kind=type(error).__name__,
         trace_id=str(getattr(error, "trace_id", "")),
-        client_id=error.client_id if isinstance(error, TokenError) else whose,
-        differences=tuple((name, str(asked), str(there)) for name, (asked, there) in differences.items()),
+        client_id=error.client_id if isinstance(error, TokenError) else client_of_call,
+        differences=tuple((name, str(requested), str(existing)) for name, (requested, existing) in differences.items()),
     )
 
 

@@ -1,9 +1,4 @@
-"""The panel without widgets: what can be done with it once it is connected.
-
-`work` runs one thing at a time and keeps the state, `session` connects, `inspecting` takes a login apart, `calling`
-calls with its token, `planning` changes clients that are there; here a client is made. Nothing here knows how it is
-drawn; nothing here is written to a notebook.
-"""
+"""A new client: what the form leads to, whether its name is free, and the client itself."""
 
 from __future__ import annotations
 
@@ -14,41 +9,60 @@ from typing import TYPE_CHECKING
 
 from qlik_keys.core.names import name_problem
 from qlik_keys.errors import ConfigurationError
-from qlik_keys.jupyter.panel.controllers.planning import Planning
-from qlik_keys.jupyter.panel.model.showing import made_client, specification_of, waiting_steps
+from qlik_keys.jupyter.panel.model.conversion import made_client, specification_of, waiting_steps
 from qlik_keys.jupyter.panel.model.words import KEY_CHOICES, OWN_KEY
 from qlik_keys.tenant.resources.scopes import scope_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qlik_keys.jupyter.panel.model.state import ClientForm, MadeClient
+    from qlik_keys.jupyter.panel.controllers.clients import ClientsController
+    from qlik_keys.jupyter.panel.controllers.connection import ConnectionController
+    from qlik_keys.jupyter.panel.controllers.waiting_secrets import SecretsController
+    from qlik_keys.jupyter.panel.controllers.work import Work
+    from qlik_keys.jupyter.panel.model.forms import ClientForm
+    from qlik_keys.jupyter.panel.model.shown import MadeClient
+    from qlik_keys.jupyter.panel.model.store import PanelStore
     from qlik_keys.keys import KeySpec, PrivateKey
+    from qlik_keys.lifecycle import Provisioned
 
 _TYPING_PAUSE_SECONDS = 0.4
 
 
-class Presenter(Planning):
-    """The panel's state and actions; safe to use from several threads.
+class NewClientController:
+    """The making of a client.
 
     Args:
-        settings: where credentials come from that were not typed.
-        run: how work is run that nobody waits for; in a thread by default, so that neither kernel nor page waits.
-        clock: time.
+        store: the panel's state.
+        work: runs what it does.
+        connection: where the client and its key are made.
+        clients: the table that shows it then.
+        secrets: where its client secret waits.
+
+    Attributes:
+        last_made: the client that was made last, without its secret; None for none.
     """
 
-    _name = ""
-
-    def go_to(self, tab: str) -> None:
-        """Bring a tab to the front."""
-        if tab != self._state.tab:
-            self._set(tab=tab)
-
-    # --- a client ---
+    def __init__(
+        self,
+        store: PanelStore,
+        work: Work,
+        connection: ConnectionController,
+        clients: ClientsController,
+        secrets: SecretsController,
+    ) -> None:
+        self._store = store
+        self._work = work
+        self._connection = connection
+        self._clients = clients
+        self._secrets = secrets
+        self._name = ""
+        self.last_made: Provisioned | None = None
+        connection.on_release(self._forget)
 
     def problem_of(self, form: ClientForm) -> str:
         """Return why that client cannot be made, in words, or "" if it can."""
-        if self._state.connection is None:
+        if self._store.state.connection is None:
             return "Connect first: a tenant and a Vault are needed."
         if not form.name.strip():
             return "Give the client a name."
@@ -59,7 +73,7 @@ class Presenter(Planning):
         return "" if _key_is_there(form) else "Choose the file with your key."
 
     def preview(self, form: ClientForm) -> str:
-        """Return the JSON that registers the client, with a word in the place of the key that is not made yet.
+        """Return the JSON that registers the client, with words in the place of the key, which is not made yet.
 
         Raises:
             ConfigurationError: the form is not valid.
@@ -67,8 +81,8 @@ class Presenter(Planning):
         specification = specification_of(form, _key_of(form))
         body = specification.registration(None).to_json()
         if specification.key is not None:
-            whose = "your own key" if form.key_choice == OWN_KEY else f"a new key, {specification.key}"
-            body["publicKeys"] = [f"the public half of {whose}"]
+            key = "your own key" if form.key_choice == OWN_KEY else f"a new key, {specification.key}"
+            body["publicKeys"] = [f"the public half of {key}"]
         return json.dumps(body, indent=2, ensure_ascii=False)
 
     def code_of(self, form: ClientForm) -> str:
@@ -92,46 +106,46 @@ class Presenter(Planning):
         return f"{imports}import qlik_keys as qk\n\nmade = qk.provision(\n    panel.tenant,\n    panel.store,\n{lines})"
 
     def warnings_of(self, form: ClientForm) -> tuple[str, ...]:
-        """Return what a person should know of these choices, a sentence each."""
+        """Return what to know of these choices, a sentence each."""
         warnings = list(scope_warnings(form.scopes))
         if not form.trusted:
             warnings.append("Without trusted consent a machine cannot log in, so the client will not be verified.")
         if form.client_secret and not form.private_key_jwt:
-            warnings.append("A client secret alone is the weaker login: whoever sees it once has it.")
-        if form.client_secret and self.secrets_note():
-            warnings.append(self.secrets_note())
+            warnings.append("A client secret alone is the weaker login: any reader of it can log in.")
+        if form.client_secret and self._secrets.note():
+            warnings.append(self._secrets.note())
         if form.impersonation:
             warnings.append("With impersonation the client can act as any user of the tenant.")
         return tuple(warnings)
 
     def check_name(self, name: str) -> None:
-        """Ask the tenant whether a name is free, next to any work; the answer is in `state.name_note`."""
+        """Ask the tenant whether a name is free, next to any work; the answer is in `state.new_client.name_note`."""
         self._name = name.strip()
-        self._set(name_note="")
-        if self.tenant is not None and self._name:
-            self._run(functools.partial(self._check_name, self._name))
+        self._store.update("new_client", name_note="")
+        if self._connection.tenant is not None and self._name:
+            self._work.run_next_to(functools.partial(self._check_name, self._name))
 
     def _check_name(self, name: str) -> None:
         from qlik_keys.lifecycle.provisioning.specification import MAXIMUM_NAME_LENGTH  # noqa: PLC0415  # brings httpx
         from qlik_keys.tenant import eq  # noqa: PLC0415  # brings httpx
 
         if name_problem(name, longest=MAXIMUM_NAME_LENGTH):
-            return  # it is refused in words of its own, next to which "is free" would be a contradiction
-        self._clock.sleep(_TYPING_PAUSE_SECONDS)
-        tenant = self.tenant
-        if tenant is None or name != self._name or self._state.work:
+            return  # the form says why it is refused: "is free" next to that would contradict it
+        self._work.clock.sleep(_TYPING_PAUSE_SECONDS)
+        tenant = self._connection.tenant
+        if tenant is None or name != self._name or self._store.state.work.doing:
             return
         try:
             same = next(tenant.oauth_clients.iterate(eq("clientName", name), page_size=1), None)
-        except Exception:  # noqa: BLE001  # it is a help while typing; making the client asks again, and tells
+        except Exception:  # noqa: BLE001  # it only helps while typing; making the client asks again, and reports
             return
         note = f"✓ The name {name} is free."
         if same is not None:
-            note = f"There is a client {name} already: you get that one, or are told what differs."
+            note = f"A client {name} exists: you get that one, or the differences if it was made with other choices."
         if name == self._name:
-            self._set(name_note=note)
+            self._store.update("new_client", name_note=note)
 
-    def make_client(self, form: ClientForm, *, complete: Callable[[], ClientForm] | None = None) -> None:
+    def make(self, form: ClientForm, *, complete: Callable[[], ClientForm] | None = None) -> None:
         """Make the client that the form describes, or finish one that was interrupted.
 
         Args:
@@ -139,19 +153,24 @@ class Presenter(Planning):
             complete: returns them with the secrets that were typed; it may wait for these, where the work is done.
         """
         filled = complete or (lambda: form)
-        self._work(f"Making the client {form.name.strip()}", lambda: self._make_client(filled()), at="new")
+        self._work.run(f"Making the client {form.name.strip()}", lambda: self._make(filled()), at="new")
 
-    def _make_client(self, form: ClientForm) -> None:
+    def _make(self, form: ClientForm) -> None:
         from qlik_keys.lifecycle import provision  # noqa: PLC0415  # brings httpx
 
-        tenant, store = self._connected()
+        tenant, key_store = self._connection.connected()
         key = _loaded_key(form)
         specification = specification_of(form, key)
-        self._set(plan=None, made=None, steps=waiting_steps(), steps_in="new", name_note="")
+        steps = self._work.steps
+        with self._store.lock:
+            state = self._store.state
+            started = replace(state.new_client, made=None, steps=waiting_steps(), name_note="")
+            self._store.set(new_client=started, change=state.change.without_plan())
+            steps.begin("new_client")
         try:
             made = provision(
                 tenant,
-                store,
+                key_store,
                 name=specification.name,
                 scopes=specification.scopes,
                 key=key,
@@ -159,34 +178,39 @@ class Presenter(Planning):
                 description=specification.description,
                 impersonation=specification.impersonation,
                 trusted=specification.trusted,
-                on_step=self._saw_step,
-                cancel=self._cancel,
-                clock=self._clock,
+                on_step=steps.saw,
+                cancel=steps.cancelled,
+                clock=self._work.clock,
             )
         except BaseException:
-            self._clients_may_differ()
+            self._clients.note_change()
             raise
         self.last_made = replace(made, client_secret=None)
-        shown = made_client(made, store.location(tenant.host, made.client_id))
-        self._keep_secret(made.client_secret, made.name)
-        self._set(selected=(made.client_id,))
-        self._tell_of_made(shown)
-        note = self._refresh_after()
+        shown = made_client(made, key_store.location(tenant.host, made.client_id))
+        self._secrets.keep(made.client_secret, made.name)
+        self._clients.select((made.client_id,))
+        self._show_made(shown)
+        note = self._clients.list_after_change()
         if note:
-            self._tell_of_made(replace(shown, warnings=(*shown.warnings, note)))
+            self._show_made(replace(shown, warnings=(*shown.warnings, note)))
 
-    def _tell_of_made(self, shown: MadeClient) -> None:
-        """Show a client that was made, next to those before it, and tell of it where its button stands."""
-        others = tuple(each for each in self._state.made_here if each.client_id != shown.client_id)
-        self._set(made=shown, made_here=(*others, shown))
-        what = "is made" if shown.created else "was there already, just as asked for"
+    def _show_made(self, shown: MadeClient) -> None:
+        """Show a client that was made, next to those before it, and the result at the button."""
+        with self._store.lock:
+            before = self._store.state.new_client.made_here
+            others = tuple(each for each in before if each.client_id != shown.client_id)
+            self._store.update("new_client", made=shown, made_here=(*others, shown))
+        what = "is made" if shown.created else "existed already, with these choices"
         verified = " Its login is verified." if shown.subject else ""
         words = f"{shown.name} {what}.{verified} {' '.join(shown.warnings)}".strip()
-        self._tell(words, kind="warning" if shown.warnings else "good")
+        self._work.result(words, kind="warning" if shown.warnings else "good")
+
+    def _forget(self) -> None:
+        self.last_made = None
 
 
 def _key_of(form: ClientForm) -> KeySpec | str | None:
-    """Return the kind of key that a form asks for; of one's own file it is known when it is loaded."""
+    """Return the kind of key that a form asks for; that of the user's own file is known when it is loaded."""
     if not form.private_key_jwt:
         return None
     return "own" if form.key_choice == OWN_KEY else KEY_CHOICES[form.key_choice].spec
@@ -197,7 +221,7 @@ def _key_is_there(form: ClientForm) -> bool:
 
 
 def _loaded_key(form: ClientForm) -> KeySpec | PrivateKey | None:
-    from qlik_keys.jupyter.panel.controllers.own_key import load_own_key  # noqa: PLC0415  # brings jwcrypto
+    from qlik_keys.jupyter.panel.operations.own_key import load_own_key  # noqa: PLC0415  # brings jwcrypto
 
     kind = _key_of(form)
     return load_own_key(form.own_key, form.own_key_passphrase) if isinstance(kind, str) else kind

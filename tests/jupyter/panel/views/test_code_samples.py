@@ -21,10 +21,10 @@ from fixtures.support import environment_of, made_client
 
 import qlik_keys as qk
 from qlik_keys.jupyter.panel.model.answers import body_of, headers_of, login_words, request_of
-from qlik_keys.jupyter.panel.model.inspection_state import CallForm, TryForm
-from qlik_keys.jupyter.panel.model.showing import tenant_request, vault_request
-from qlik_keys.jupyter.panel.model.state import ShownRequest
-from qlik_keys.jupyter.panel.views.code_samples import same_as, ways_of_call
+from qlik_keys.jupyter.panel.model.conversion import tenant_request, vault_request
+from qlik_keys.jupyter.panel.model.forms import CallForm, TokenForm
+from qlik_keys.jupyter.panel.model.shown import ShownRequest
+from qlik_keys.jupyter.panel.views.code_samples import samples_of_call, samples_of_request
 from qlik_keys.keystore.base import ClientRecord, KeyOwner
 
 ID = "0123456789abcdef0123456789abcdef"
@@ -95,7 +95,7 @@ def request(method, address, *, body="", system="tenant"):
     ],
 )
 def test_qlik_clis_words(method, address, body, words):
-    assert dict(same_as(request(method, address, body=body), by_client=False))["qlik-cli"] == words
+    assert dict(samples_of_request(request(method, address, body=body), by_client=False))["qlik-cli"] == words
 
 
 @pytest.mark.openbao
@@ -126,11 +126,11 @@ def test_the_code_sends_the_same_requests(box, monkeypatch, tmp_path):
 
     monkeypatch.setattr(httpx, "request", note)
     for each in seen:
-        ways = dict(same_as(each, by_client=False))
+        samples = dict(samples_of_request(each, by_client=False))
         if each.address == "/oauth/token":
-            assert "cannot" in ways["qlik-cli"]
+            assert "not possible" in samples["qlik-cli"]
             continue
-        given = re.sub(r"\$\{(\w+):\?[^}]*\}", r"${\1}", ways["curl"].replace("\\\n", " "))
+        given = re.sub(r"\$\{(\w+):\?[^}]*\}", r"${\1}", samples["curl"].replace("\\\n", " "))
         words = shlex.split(os.path.expandvars(given))
         if each.system == "vault" and each.method in ("POST", "PUT"):
             assert words[:3] == ["cat", "document.json", ">/dev/null"]
@@ -138,10 +138,10 @@ def test_the_code_sends_the_same_requests(box, monkeypatch, tmp_path):
         base = box.tenant_url if each.system == "tenant" else box.vault_url
         assert words[:4] == ["curl", "-X", each.method, base + each.address]
         if each.system == "vault":
-            assert shlex.split(ways["vault or bao"].rpartition("&& ")[2])[0] == "vault"
+            assert shlex.split(samples["vault or bao"].rpartition("&& ")[2])[0] == "vault"
             continue
         assert f"Authorization: Bearer {box.api_key}" in words
-        exec(ways["Python"], {"httpx": httpx, "os": os, "json": json, "Path": Path})  # what is shown is what it says
+        exec(samples["Python"], {"httpx": httpx, "os": os, "json": json, "Path": Path})  # what is shown is what it says
         method, url, options = sent.pop()
         assert (method, url) == (each.method, base + each.address)
         assert options["headers"]["Authorization"] == f"Bearer {box.api_key}"
@@ -215,19 +215,21 @@ def test_a_call_that_is_copied_runs_as_it_is(administrator, box, shell, way):
     name = f"{ODD} by {way}"
 
     def send(method, address, body=""):
-        ways = dict(
-            ways_of_call(request(method, address, body=body), login=("--client", made.name), tenant_url=box.tenant_url)
+        samples = dict(
+            samples_of_call(
+                request(method, address, body=body), login=("--client", made.name), tenant_url=box.tenant_url
+            )
         )
-        first = next(code for title, code in ways.items() if title.startswith("Once"))
-        if "body.json" in ways[way]:
+        first = next(code for title, code in samples.items() if title.startswith("First"))
+        if "body.json" in samples[way]:
             (shell.folder / "body.json").write_text(body)
         if way == "Python":
-            (shell.folder / "call.py").write_text(ways["Python"])
+            (shell.folder / "call.py").write_text(samples["Python"])
             said = shell(f"{first}\n{sys.executable} call.py")
             status, _, answer = said.partition(" ")
             assert 200 <= int(status) < 300, said
         else:
-            answer = shell(f"{first}\n{ways[way]}")
+            answer = shell(f"{first}\n{samples[way]}")
         return json.loads(answer) if answer.strip() else None
 
     def there(name):
@@ -321,7 +323,7 @@ def test_whatever_was_typed_the_copied_call_sends_the_same(box, shell, way):
             tenant.raw(call.method, call.address, body=body_of(call), headers=headers_of(call))
             if len(body) > 2000:
                 (shell.folder / "body.json").write_text(body)
-            codes.append(dict(ways_of_call(call, login=login, tenant_url=tenant.url))[way])
+            codes.append(dict(samples_of_call(call, login=login, tenant_url=tenant.url))[way])
         tenant.close()
         typed = told(elsewhere.calls)
         assert [(method, body if body != "none" else "") for method, _, _, body, _ in typed] == [
@@ -344,7 +346,7 @@ def test_whatever_was_typed_the_copied_call_sends_the_same(box, shell, way):
 def test_a_copied_call_is_still_the_user_s_and_asks_for_the_same_scopes(box, shell):
     ada = box.add_user("Ada Copied", "sandbox\\ada-copied")
     with made_client(box, "copied-for-a-user", impersonation=True, scopes=["user_default", "apps:read"]) as made:
-        form = TryForm(
+        form = TokenForm(
             client_id=made.client_id, scopes=("apps:read",), user_field="subject", user_value="sandbox\\ada-copied"
         )
         login = login_words(form, made.name)
@@ -352,28 +354,28 @@ def test_a_copied_call_is_still_the_user_s_and_asks_for_the_same_scopes(box, she
             "--as-user",
             ada.user_id,
         )
-        ways = dict(ways_of_call(request("GET", "/api/v1/users/me"), login=login, tenant_url=box.tenant_url))
-        first = ways["Once, in your shell"]
+        samples = dict(samples_of_call(request("GET", "/api/v1/users/me"), login=login, tenant_url=box.tenant_url))
+        first = samples["First, once in your shell"]
         assert "--scope apps:read" in first
         for way in ("curl", "qlik-keys"):
-            assert json.loads(shell(f"{first}\n{ways[way]}"))["name"] == "Ada Copied"
+            assert json.loads(shell(f"{first}\n{samples[way]}"))["name"] == "Ada Copied"
 
 
 @pytest.mark.openbao
 def test_a_copied_call_of_qlik_cli_gets_the_clients_token(administrator, box, shell):
     _, made = administrator
     call = request("POST", "/api/v1/items?name=a+b", body='{"a": "it\'s"}')
-    ways = dict(ways_of_call(call, login=("--client", made.name), tenant_url=box.tenant_url))
-    told = shell(ways["qlik-cli"]).splitlines()
+    samples = dict(samples_of_call(call, login=("--client", made.name), tenant_url=box.tenant_url))
+    told = shell(samples["qlik-cli"]).splitlines()
     assert told == ["raw", "post", "v1/items", "--query", "name=a b", "--body", '{"a": "it\'s"}']
 
 
 def test_no_way_has_a_token_in_it():
-    ways = ways_of_call(
+    samples = samples_of_call(
         request("GET", "/api/v1/users/me"), login=("--client", "c"), tenant_url="https://acme.eu.qlikcloud.com"
     )
-    assert [title for title, _ in ways] == ["Once, in your shell", "curl", "qlik-keys", "qlik-cli", "Python"]
-    code = "\n".join(code for _, code in ways)
+    assert [title for title, _ in samples] == ["First, once in your shell", "curl", "qlik-keys", "qlik-cli", "Python"]
+    code = "\n".join(code for _, code in samples)
     assert "${TOKEN:?" in code
     assert "PrivateKeyJwtAuth(source)" in code
     assert re.search(r"\beyJ", code) is None
@@ -387,17 +389,17 @@ def test_what_is_copied_stops_where_something_is_missing(shell, program):
         pytest.skip(f"there is no {program} here")
     with Loopback(lambda _: Reply(200, b"{}")) as elsewhere:
         call = request("POST", "/api/v1/x", body=json.dumps("x" * 3000))
-        ways = dict(ways_of_call(call, login=("--client", "nobody"), tenant_url=elsewhere.url))
-        first = ways["Once, in your shell, next to the file body.json"]
-        step = dict(same_as(request("GET", "/api/v1/users/me"), by_client=False))["curl"]
-        vault = dict(same_as(request("POST", "/v1/secret/data/x", system="vault"), by_client=False))
-        token = dict(same_as(request("POST", "/oauth/token"), by_client=True))["curl"]
+        samples = dict(samples_of_call(call, login=("--client", "nobody"), tenant_url=elsewhere.url))
+        first = samples["First, once in your shell, next to the file body.json"]
+        step = dict(samples_of_request(request("GET", "/api/v1/users/me"), by_client=False))["curl"]
+        vault = dict(samples_of_request(request("POST", "/v1/secret/data/x", system="vault"), by_client=False))
+        token = dict(samples_of_request(request("POST", "/oauth/token"), by_client=True))["curl"]
         begin = f"export QLIK_TENANT_URL={elsewhere.url} VAULT_ADDR={elsewhere.url}"
         for script, missing in {
             # No program of that name, as where the environment is not on the path; and no client of that name.
-            f"export PATH=/usr/bin:/bin\n{first}\n{ways['curl']}": "run the first part first",
-            f"export TOKEN=of-another-client\n{first}\n{ways['curl']}": "run the first part first",
-            f"{begin} TOKEN=x\n{ways['curl']}": "body.json",
+            f"export PATH=/usr/bin:/bin\n{first}\n{samples['curl']}": "run the first part first",
+            f"export TOKEN=of-another-client\n{first}\n{samples['curl']}": "run the first part first",
+            f"{begin} TOKEN=x\n{samples['curl']}": "body.json",
             f"{begin} QLIK_API_KEY=\n{step}": "an API key of an administrator",
             f"unset QLIK_TENANT_URL\n{step}": "the address of the tenant",
             f"{begin} CLIENT_ID=x\n{token}": "a JWT that the key of the client signs",

@@ -12,26 +12,24 @@ import pytest
 
 from qlik_keys.auth.inspection import INVALID_VARIANTS, explain
 from qlik_keys.inventory.tables import COLUMNS
-from qlik_keys.jupyter.panel.model.change_state import ChangeForm, ShownPlan, ShownResult
-from qlik_keys.jupyter.panel.model.inspection_state import (
-    ClientToTry,
-    ShownAssertion,
-    ShownRejection,
-    ShownToken,
-    TryForm,
-)
-from qlik_keys.jupyter.panel.model.state import (
+from qlik_keys.jupyter.panel.model.forms import ChangeForm, TokenForm
+from qlik_keys.jupyter.panel.model.shown import (
+    ClientWithKey,
     Connection,
     ErrorCard,
     MadeClient,
-    PanelState,
+    ShownAssertion,
+    ShownPlan,
+    ShownRejection,
     ShownRequest,
+    ShownResult,
     ShownStep,
+    ShownToken,
 )
+from qlik_keys.jupyter.panel.model.state import ClientsState, NewClientState, PanelState, WorkState
 from qlik_keys.jupyter.panel.model.summary import summary
 from qlik_keys.jupyter.panel.model.words import OPERATIONS
-from qlik_keys.jupyter.panel.views import inspection_markup as trial_markup
-from qlik_keys.jupyter.panel.views import markup
+from qlik_keys.jupyter.panel.views import inspection_markup, markup
 
 HOSTILE = "<img src=x onerror=alert(1)>'\"&</td></details><script>alert(2)</script>"
 MOMENT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
@@ -108,7 +106,7 @@ PLAN = ShownPlan(
 )
 
 TOKEN = ShownToken(
-    form=TryForm(client_id="c", scopes=(HOSTILE,), user_field="userId", user_value=HOSTILE),
+    form=TokenForm(client_id="c", scopes=(HOSTILE,), user_field="userId", user_value=HOSTILE),
     client_name=HOSTILE,
     kid=HOSTILE,
     scope=HOSTILE,
@@ -124,17 +122,17 @@ TOKEN = ShownToken(
     [
         markup.header(PanelState(connection=CONNECTION)),
         markup.header(PanelState(connection=replace(CONNECTION, mode="sandbox"))),
-        markup.chosen(pd.DataFrame([row()]), (HOSTILE,), HOSTILE),
-        markup.chosen(pd.DataFrame([row()]), (HOSTILE,), ""),
+        markup.selected(pd.DataFrame([row()]), (HOSTILE,), HOSTILE),
+        markup.selected(pd.DataFrame([row()]), (HOSTILE,), ""),
         markup.plan_heading(PLAN),
         markup.plan(PLAN),
         markup.plan(PLAN, is_current=False),
         markup.plan(replace(PLAN, blocked=HOSTILE, hint=HOSTILE)),
         markup.result(ShownResult(kind="good", words=HOSTILE, number=1)),
         markup.result(ShownResult(kind="bad", words="", number=2, card=CARD)),
-        markup.progress(PanelState(work=HOSTILE, work_at="new"), "new"),
-        markup.told(HOSTILE),
-        markup.work(PanelState(work=HOSTILE)),
+        markup.progress(PanelState(work=WorkState(doing=HOSTILE, at="new")), "new"),
+        markup.formatted(HOSTILE),
+        markup.work(PanelState(work=WorkState(doing=HOSTILE))),
         markup.error(CARD),
         markup.warnings([HOSTILE]),
         markup.preview(HOSTILE, HOSTILE),
@@ -142,13 +140,13 @@ TOKEN = ShownToken(
         markup.steps([STEP]),
         markup.made([MADE, replace(MADE, is_gone=True)]),
         markup.use_in_cell("c", scopes=(HOSTILE,), user=("userId", HOSTILE)),
-        trial_markup.assertion(ShownAssertion(members=explain({"kid": HOSTILE}, {HOSTILE: HOSTILE, "iat": 3}))),
-        trial_markup.assertion(ShownAssertion(members=explain({"kid": HOSTILE}, {}), fault="wrong-kid")),
-        trial_markup.rejection(ShownRejection(fault="expired", status=401, said=HOSTILE, trace_id=HOSTILE)),
-        trial_markup.token(TOKEN, now=MOMENT),
-        trial_markup.token(replace(TOKEN, is_revoked=True, lifetime_known=False), now=MOMENT),
-        trial_markup.token_parts(TOKEN),
-        trial_markup.call_heading(TOKEN, None),
+        inspection_markup.assertion(ShownAssertion(members=explain({"kid": HOSTILE}, {HOSTILE: HOSTILE, "iat": 3}))),
+        inspection_markup.assertion(ShownAssertion(members=explain({"kid": HOSTILE}, {}), variant="wrong-kid")),
+        inspection_markup.rejection(ShownRejection(variant="expired", status=401, said=HOSTILE, trace_id=HOSTILE)),
+        inspection_markup.token(TOKEN, now=MOMENT),
+        inspection_markup.token(replace(TOKEN, is_revoked=True, lifetime_known=False), now=MOMENT),
+        inspection_markup.token_parts(TOKEN),
+        inspection_markup.call_heading(TOKEN, None),
     ],
 )
 def test_no_text_becomes_markup(html):
@@ -160,11 +158,11 @@ def test_no_text_becomes_markup(html):
 def test_the_mode_is_told_in_words():
     assert "Not connected" in markup.header(PanelState())
     assert "Real tenant" in markup.header(PanelState(connection=CONNECTION))
-    assert "no real tenant" in markup.header(PanelState(connection=replace(CONNECTION, mode="sandbox")))
+    assert "nothing here is real" in markup.header(PanelState(connection=replace(CONNECTION, mode="sandbox")))
 
 
 def test_a_step_is_told_in_words_too():
-    for phase, word in {"waiting": "to do", "running": "doing", "done": "done", "failed": "failed"}.items():
+    for phase, word in {"waiting": "to do", "running": "running", "done": "done", "failed": "failed"}.items():
         assert f">{word}<" in markup.steps([replace(STEP, phase=phase)])
     answerless = replace(REQUEST, status=None, attempt=2)
     shown = markup.steps([replace(STEP, requests=(answerless,))])
@@ -182,11 +180,11 @@ def test_a_request_shows_its_body_and_how_to_send_it_by_hand():
 
 def test_what_is_chosen_is_told_in_words():
     frame = pd.DataFrame([row(name="nightly-etl")])
-    assert "Select a client" in markup.chosen(frame, (), "")
-    assert "nightly-etl" in markup.chosen(frame, ("c" * 32,), "")
-    assert "2 are selected" in markup.chosen(frame, ("c" * 32, "d" * 32), "")
-    assert "Connect first" in markup.chosen(None, (), "Connect first.")
-    assert "e" * 32 in markup.chosen(frame[:0], ("e" * 32,), "")
+    assert "Select a client" in markup.selected(frame, (), "")
+    assert "nightly-etl" in markup.selected(frame, ("c" * 32,), "")
+    assert "2 are selected" in markup.selected(frame, ("c" * 32, "d" * 32), "")
+    assert "Connect first" in markup.selected(None, (), "Connect first.")
+    assert "e" * 32 in markup.selected(frame[:0], ("e" * 32,), "")
 
 
 def test_ages_are_bars_with_their_figures():
@@ -203,18 +201,28 @@ def test_ages_are_bars_with_their_figures():
 
 
 def test_the_summary_has_what_was_made_and_the_table_and_hides_itself():
-    state = PanelState(connection=CONNECTION, made_here=(MADE,), clients=pd.DataFrame([row()] * 51), clients_at=MOMENT)
+    state = PanelState(
+        connection=CONNECTION,
+        new_client=NewClientState(made_here=(MADE,)),
+        clients=ClientsState(frame=pd.DataFrame([row()] * 51), listed_at=MOMENT),
+    )
+
+    def summary_of(frame):
+        return summary(replace(state, clients=ClientsState(frame=frame, listed_at=MOMENT)), "0a1b2c3d")
+
     rows = [row(name="old", created=MOMENT - timedelta(days=9)) for _ in range(50)]
     aged = pd.DataFrame([*rows, row(name="made-last", created=MOMENT)])
-    assert summary(replace(state, clients=aged), "0a1b2c3d").count("made-last") == 1
+    assert (
+        summary(replace(state, clients=ClientsState(frame=aged, listed_at=MOMENT)), "0a1b2c3d").count("made-last") == 1
+    )
     shown = summary(state, "0a1b2c3d")
     parsed = read(shown)
     text = "".join(parsed.texts)
     assert not {"img", "script"} & parsed.tags
     assert "qk.Panel()" in text
     missing = pd.DataFrame([row()]).astype({"current_kid": "string"}).assign(current_kid=pd.NA)
-    assert "NA" not in "".join(read(summary(replace(state, clients=missing), "0a1b2c3d")).texts)
-    assert "51 clients as of 2026-03-01 12:30 UTC, the newest 50 of them" in text
+    assert "NA" not in "".join(read(summary_of(missing)).texts)
+    assert "51 clients as of 2026-03-01 12:30 UTC, the newest 50" in text
     assert shown.count("<tr>") == 51
     assert "2026-03-01" in text
     assert "NaT" not in text
@@ -223,65 +231,75 @@ def test_the_summary_has_what_was_made_and_the_table_and_hides_itself():
 
 
 def test_nothing_to_show_is_nothing():
-    assert markup.error(None) == markup.made([]) == markup.progress(PanelState(work="w", work_at="a"), "b") == ""
+    assert (
+        markup.error(None)
+        == markup.made([])
+        == markup.progress(PanelState(work=WorkState(doing="w", at="a")), "b")
+        == ""
+    )
     assert markup.work(PanelState()) == markup.warnings([]) == ""
     assert markup.listed_at(None) == markup.plan(None) == markup.plan_heading(None) == ""
-    assert trial_markup.assertion(None) == trial_markup.rejection(None) == trial_markup.token_parts(None) == ""
-    assert trial_markup.token(None, now=MOMENT) == ""
+    assert (
+        inspection_markup.assertion(None)
+        == inspection_markup.rejection(None)
+        == inspection_markup.token_parts(None)
+        == ""
+    )
+    assert inspection_markup.token(None, now=MOMENT) == ""
 
 
 @pytest.mark.parametrize("fault", INVALID_VARIANTS)
 def test_what_is_broken_on_purpose_is_marked_in_words(fault):
     members = explain({"alg": "ES384", "kid": "k", "typ": "JWT"}, {"aud": "a", "jti": "j", "iat": 1, "exp": 2})
-    shown = trial_markup.assertion(ShownAssertion(members=members, fault=fault))
-    assert shown.count("used twice on purpose" if fault == "replayed" else "wrong on purpose") == 1
-    assert "on purpose" not in trial_markup.assertion(ShownAssertion(members=members))
+    shown = inspection_markup.assertion(ShownAssertion(members=members, variant=fault))
+    assert shown.count("sent twice on purpose" if fault == "replayed" else "invalid on purpose") == 1
+    assert "on purpose" not in inspection_markup.assertion(ShownAssertion(members=members))
     assert [part for part in ("Header", "Claims", "Signature") if f"<h4>{part}</h4>" in shown] == [
         "Header",
         "Claims",
         "Signature",
     ]
-    refused = trial_markup.rejection(ShownRejection(fault=fault, status=401, said="no"))
-    assert "Refused, as it must be" in refused
-    assert "should not have" in trial_markup.rejection(ShownRejection(fault=fault, status=200, said=""))
+    refused = inspection_markup.rejection(ShownRejection(variant=fault, status=401, said="no"))
+    assert "Refused, as expected" in refused
+    assert "should have refused" in inspection_markup.rejection(ShownRejection(variant=fault, status=200, said=""))
 
 
 def test_a_tokens_own_parts_are_under_reserve():
-    shown = trial_markup.token_parts(TOKEN)
+    shown = inspection_markup.token_parts(TOKEN)
     assert "unofficial, may change" in shown
     assert "2027-01-15 08:00:00 UTC" in shown
-    opaque = trial_markup.token_parts(replace(TOKEN, parts=None))
+    opaque = inspection_markup.token_parts(replace(TOKEN, parts=None))
     assert "unofficial, may change" in opaque
     assert "no JWT" in opaque
     assert "user=qk.UserLookup(" in opaque
 
 
 def test_a_token_that_is_revoked_or_over_says_so():
-    assert "is revoked" in trial_markup.token(replace(TOKEN, is_revoked=True), now=MOMENT)
-    assert "guessed" in trial_markup.token(replace(TOKEN, lifetime_known=False), now=MOMENT)
-    assert "qk-good" in trial_markup.token(TOKEN, now=TOKEN.expires_at - timedelta(seconds=1))
-    over = trial_markup.token(TOKEN, now=TOKEN.expires_at)
-    assert "is over" in over
+    assert "is revoked" in inspection_markup.token(replace(TOKEN, is_revoked=True), now=MOMENT)
+    assert "estimated" in inspection_markup.token(replace(TOKEN, lifetime_known=False), now=MOMENT)
+    assert "qk-good" in inspection_markup.token(TOKEN, now=TOKEN.expires_at - timedelta(seconds=1))
+    over = inspection_markup.token(TOKEN, now=TOKEN.expires_at)
+    assert "has expired" in over
     assert "qk-good" not in over
 
 
 def test_a_call_says_whose_token_it_is_made_with():
-    other = ClientToTry(client_id="another", name="other", scopes=(), may_impersonate=False)
+    other = ClientWithKey(client_id="another", name="other", scopes=(), may_impersonate=False)
     token = replace(TOKEN, client_name="etl")
-    assert "with the token of etl" in trial_markup.call_heading(token, None)
+    assert "with the token of etl" in inspection_markup.call_heading(token, None)
     for_user = replace(token, form=replace(token.form, user_field="userId", user_value="0-1"), subject="acme\\<ada>")
-    assert "the token of etl for the user acme\\&lt;ada&gt;</h3>" in trial_markup.call_heading(for_user, None)
-    assert "To call as other, get a token of it first" in trial_markup.call_heading(token, other)
+    assert "the token of etl for the user acme\\&lt;ada&gt;</h3>" in inspection_markup.call_heading(for_user, None)
+    assert "To call as other, get its token first" in inspection_markup.call_heading(token, other)
     own = replace(other, client_id=token.form.client_id)
-    assert "get a token" not in trial_markup.call_heading(token, own)
+    assert "To call as" not in inspection_markup.call_heading(token, own)
 
 
 def test_every_time_is_told_in_a_way_that_the_page_can_put_in_its_own_zone():
     told = "<time datetime='2026-03-01T12:30Z' title='2026-03-01 12:30 UTC'>2026-03-01 12:30 UTC</time>"
     assert markup.moment(MOMENT) == told
-    assert markup.told("It logs in until 2026-03-01 12:30 UTC.") == f"It logs in until {told}."
+    assert markup.formatted("It logs in until 2026-03-01 12:30 UTC.") == f"It logs in until {told}."
     assert (
-        markup.told("Look with `qlik-keys token`, `<b>`")
+        markup.formatted("Look with `qlik-keys token`, `<b>`")
         == "Look with <code>qlik-keys token</code>, <code>&lt;b&gt;</code>"
     )
     words = "The old key logs in until 2026-03-01 12:30 UTC."
@@ -297,7 +315,7 @@ def test_an_operation_is_told_in_words():
     for name in OPERATIONS:
         shown = markup.plan_heading(replace(PLAN, form=ChangeForm(operation=name, client_id="c"), client_name="etl"))
         text = "".join(read(shown).texts)
-        assert "_" not in text
+        assert "_" not in text.replace("qlik_keys", "")
         assert ("etl" in text) or name == "resume"
     shown = markup.plan_heading(ShownPlan(form=ChangeForm(operation="delete", client_id="c1"), client_name=""))
     assert "Delete c1" in shown

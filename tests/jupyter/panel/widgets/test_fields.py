@@ -8,6 +8,7 @@ import threading
 import ipywidgets as widgets
 import pytest
 from fixtures.canaries import find_canaries
+from fixtures.support import newest_card
 from ipywidgets.embed import embed_snippet
 
 from qlik_keys.config.settings import Settings
@@ -167,9 +168,9 @@ def test_settings_that_contradict_each_other_are_a_card(monkeypatch):
 
 def test_a_handler_that_raises_leaves_a_card():
     panel = Panel(settings=Settings())
-    button("Divide", panel._presenter, lambda: 1 / 0).click()
+    button("Divide", panel._controllers.work, lambda: 1 / 0).click()
     assert isinstance(panel.last_error, ZeroDivisionError)
-    assert "ZeroDivisionError" in panel._presenter.state.error.what
+    assert "ZeroDivisionError" in newest_card(panel._controllers).what
 
 
 def test_the_least_scopes_of_typed_calls_are_shown_and_chosen():
@@ -179,9 +180,9 @@ def test_the_least_scopes_of_typed_calls_are_shown_and_chosen():
     view.calls.value = "GET /v1/apps\n<b>brew</b> tea"
     assert "<code>GET /v1/apps</code> needs <code>apps:read</code>" in view.result.value
     assert (
-        "<code>&lt;b&gt;brew&lt;/b&gt; tea</code> <span class='qk-muted'>not understood: write it" in view.result.value
+        "<code>&lt;b&gt;brew&lt;/b&gt; tea</code> <span class='qk-muted'>not recognized: write it" in view.result.value
     )
-    assert "The least scopes: <code>apps:read</code>. 1 of the calls is not in it." in view.result.value
+    assert "The least scopes: <code>apps:read</code>. Not included: 1 unknown call." in view.result.value
     assert picker.value == ["user_default"]
     view.use.click()
     assert picker.value == ["apps:read"]

@@ -13,8 +13,9 @@ from fixtures.canaries import find_canaries
 
 from qlik_keys.auth.inspection import Called
 from qlik_keys.diagnosis import Check, Diagnosis
-from qlik_keys.jupyter.panel.model.inspection_state import CallForm, ShownAnswer
-from qlik_keys.jupyter.panel.model.state import ShownRequest
+from qlik_keys.jupyter.panel.model.forms import CallForm
+from qlik_keys.jupyter.panel.model.shown import ShownAnswer, ShownRequest
+from qlik_keys.jupyter.panel.model.state import DoctorState
 from qlik_keys.jupyter.panel.widgets.inspection import AnswerView, CallBar, CheckList, Countdown, packed
 from qlik_keys.rules.checks import CHECKS
 from qlik_keys.rules.fixes import FIXES
@@ -44,7 +45,7 @@ def answer_of(document, **changes):
         system="tenant", method="GET", path="/x", address="/x", body=CANARY, status=None, milliseconds=0.0
     )
     raw = json.dumps(document)
-    values = {"request": request, "ways": (("curl", CANARY),), "status": 200, "milliseconds": 1.0, "size": len(raw)}
+    values = {"request": request, "samples": (("curl", CANARY),), "status": 200, "milliseconds": 1.0, "size": len(raw)}
     return ShownAnswer(**values | {"is_json": True, "document": document, "raw": raw} | changes)
 
 
@@ -80,7 +81,7 @@ def test_an_answer_goes_by_message_and_is_in_no_state():
     assert [content for content, _ in sent] == [{"kind": "answer"}]
     told = json.loads(zlib.decompress(sent[0][1][0]))
     assert told["document"] == {"data": [{"a": CANARY}]}
-    assert told["ways"] == [["curl", CANARY]]
+    assert told["samples"] == [["curl", CANARY]]
     view.show(None, ())
     assert sent[-1] == ({"kind": "answer"}, [b""])
     view.show(answer, (CALLED,))
@@ -168,18 +169,18 @@ def diagnosis():
 
 def test_what_failed_comes_first_with_what_a_click_does(diagnosis):
     done = []
-    view = CheckList(fix=done.append, again=lambda: done.append("again"), drop=lambda: done.append("drop"))
-    view.show(diagnosis, "trusted now", "the token is over")
+    view = CheckList(fix=done.append, again=lambda: done.append("again"), dismiss=lambda: done.append("dismiss"))
+    view.show(DoctorState(diagnosis=diagnosis, fixed="trusted now", remark="the token has expired"))
     checks = view.found["checks"]
     assert [check["verdict"] for check in checks][:3] == ["failed", "not_checked", "passed"]
     assert (checks[0]["fix"], checks[0]["does"]) == ("trust", FIXES["trust"])
     assert (view.found["client"], view.found["fixed"]) == ("etl", "trusted now")
-    assert (view.found["examined"], view.found["logged_in"]) == ("the token is over", True)
-    for message in ({"kind": "fix", "fix": "trust"}, {"kind": "again"}, {"kind": "drop"}, {"kind": "other"}):
+    assert (view.found["remark"], view.found["logged_in"]) == ("the token has expired", True)
+    for message in ({"kind": "fix", "fix": "trust"}, {"kind": "again"}, {"kind": "dismiss"}, {"kind": "other"}):
         arrive(view, message)
-    assert done == ["trust", "again", "drop"]
+    assert done == ["trust", "again", "dismiss"]
     view.disabled = True
     arrive(view, {"kind": "again"})
     assert len(done) == 3
-    view.show(None, "", "")
+    view.show(DoctorState())
     assert view.found == {}

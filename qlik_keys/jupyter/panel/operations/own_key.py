@@ -1,4 +1,4 @@
-"""A key that a user brings along, as the file has it."""
+"""A key from the user's own file."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def load_own_key(content: Secret | None, passphrase: Secret | None) -> PrivateKe
 
     Raises:
         ConfigurationError: there is no file.
-        KeyMaterialError: it holds no private key, or none that a tenant accepts.
+        KeyMaterialError: the file has no private key, or none that a tenant accepts.
     """
     if content is None:
-        raise ConfigurationError("No file with a key was chosen.", hint="Choose a PEM or a JWK file.")
-    # Nothing of it gets a name here: a traceback in "Verbose" prints those.
+        raise ConfigurationError("No key file was chosen.", hint="Choose a PEM or a JWK file.")
+    # Nothing of it becomes a local variable: a verbose traceback prints those.
     return PrivateKey.from_pem(content.reveal(), passphrase=None if passphrase is None else passphrase.reveal())

@@ -1,4 +1,4 @@
-"""A wish for a client's keys, from the panel's form to the plan and to the deed."""
+"""A change of a client: from the panel's form to its plan, and to the change itself."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from qlik_keys import lifecycle
 from qlik_keys.errors import ConfigurationError, StoreNotFound, TenantError
-from qlik_keys.jupyter.panel.controllers.client_settings import SETTINGS, apply_setting, plan_setting
-from qlik_keys.jupyter.panel.model.change_state import ShownPlan
-from qlik_keys.jupyter.panel.model.state import ShownStep
+from qlik_keys.jupyter.panel.model.shown import ShownPlan, ShownStep
 from qlik_keys.jupyter.panel.model.words import BY_HAND, KEY_CHOICES
+from qlik_keys.jupyter.panel.operations.client_settings import SETTINGS, apply_setting, plan_setting
 from qlik_keys.lifecycle import Rotated
 
 if TYPE_CHECKING:
@@ -19,14 +18,14 @@ if TYPE_CHECKING:
 
     from qlik_keys.core.clock import Clock
     from qlik_keys.core.secret import Secret
-    from qlik_keys.jupyter.panel.model.change_state import ChangeForm
+    from qlik_keys.jupyter.panel.model.forms import ChangeForm
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.lifecycle import StepEvent
     from qlik_keys.tenant import QlikTenant
 
 _NO_KEY = (
-    "Adopt gives the client a key of ours; a public key whose private half another user has is removed in Qlik's "
-    "console. If the Vault has its key, check the KV mount and the folder in the tab Connect."
+    "Adopt gives the client a key that qlik_keys manages. A public key whose private half another program has is "
+    "removed in Qlik's console. If the Vault has its key, check the KV mount and the folder in the tab Connect."
 )
 
 
@@ -36,15 +35,15 @@ def plan_of(
     """Return what a change would do, and its steps, none of them started.
 
     Raises:
-        ConfigurationError: a value of the form is no number, or no client is chosen.
-        TenantError, StoreError: tenant or store cannot be asked.
+        ConfigurationError: an option is not a number, or no client is chosen.
+        TenantError, StoreError: tenant or store cannot be reached, or refuses.
     """
     if form.operation in SETTINGS:
         return plan_setting(tenant, form)
     try:
         plan = lifecycle.preview(tenant, store, form.operation, form.client_id, clock=clock, **_options(form))  # type: ignore[arg-type]
     except StoreNotFound as problem:
-        if type(problem) is not StoreNotFound:  # its record is deleted or destroyed: it says itself what to do
+        if type(problem) is not StoreNotFound:  # its record is deleted or destroyed, and the error says what to do
             raise
         name = tenant.oauth_clients.get(form.client_id).client_name
         return ShownPlan(form=form, client_name=name, blocked=problem.message, hint=_NO_KEY), ()
@@ -66,7 +65,7 @@ def plan_of(
 
 
 def _name_of(tenant: QlikTenant, client_id: str, known: str) -> str:
-    """Return a client's name, which a plan without steps does not tell, nor one that deletes; its id where none has."""
+    """Return a client's name, which a plan without steps lacks, as does one that deletes; its id if that fails."""
     if not client_id or known not in ("", client_id):
         return known
     try:
@@ -85,13 +84,13 @@ def carry_out(
     cancel: threading.Event,
     clock: Clock,
 ) -> tuple[str, Secret | None]:
-    """Make the change; return in words what it came to, and the client secret that came of it, None for none.
+    """Make the change; return its result in words, and the client secret that it made, None for none.
 
     Args:
         tenant: the tenant.
         store: where the keys are.
-        form: what was planned.
-        name: the client's name, for the words.
+        form: the change.
+        name: the client's name, for the result.
         on_step: called before and after each step.
         cancel: stops the change between two steps when it is set.
         clock: time.
@@ -101,13 +100,13 @@ def carry_out(
     """
     if form.operation in SETTINGS:
         return apply_setting(tenant, form, name=name, on_step=on_step)
-    told: dict[str, Any] = {"on_step": on_step}
+    run: dict[str, Any] = {"on_step": on_step}
     if form.operation == "delete":
-        lifecycle.delete(tenant, store, form.client_id, confirm=form.confirm.strip(), **_options(form), **told)
+        lifecycle.delete(tenant, store, form.client_id, confirm=form.confirm.strip(), **_options(form), **run)
         return f"Deleted {name} ({form.client_id}).", None
-    told |= {"cancel": cancel, "clock": clock}
+    run |= {"cancel": cancel, "clock": clock}
     if form.operation == "resume":
-        finished = lifecycle.resume(tenant, store, **told)
+        finished = lifecycle.resume(tenant, store, **run)
         names = ", ".join(item.name for item in finished)
         return f"Finished: {names}." if names else "Nothing was interrupted.", None
     perform: dict[str, Callable[..., Rotated | list[Rotated]]] = {
@@ -116,14 +115,14 @@ def carry_out(
         "revoke": lifecycle.revoke,
         "adopt": lifecycle.adopt,
     }
-    result = perform[form.operation](tenant, store, form.client_id, **_options(form), **told)
+    result = perform[form.operation](tenant, store, form.client_id, **_options(form), **run)
     results = [result] if isinstance(result, Rotated) else result
-    return " ".join(_words(item) for item in results) or "No old key was due.", None
+    return " ".join(_result(item) for item in results) or "No old key was due.", None
 
 
 def _options(form: ChangeForm) -> dict[str, Any]:
     key = KEY_CHOICES[form.key_choice].spec if form.key_choice else None
-    wishes: dict[str, Callable[[], dict[str, Any]]] = {
+    options: dict[str, Callable[[], dict[str, Any]]] = {
         "rotate": lambda: {"overlap": _overlap(form.overlap_hours), "key": key, "allow_swap": form.allow_swap},
         "retire": lambda: {"force": form.force},
         "revoke": lambda: {"key": key, "allow_swap": form.allow_swap},
@@ -131,7 +130,7 @@ def _options(form: ChangeForm) -> dict[str, Any]:
         "delete": lambda: {"keep_secret": form.keep_secret},
         "resume": dict,
     }
-    return wishes[form.operation]()
+    return options[form.operation]()
 
 
 def _overlap(text: str) -> timedelta:
@@ -139,13 +138,13 @@ def _overlap(text: str) -> timedelta:
         return timedelta(hours=float(text.replace(",", ".")))
     except (ValueError, OverflowError):
         pass
-    raise ConfigurationError("The overlap is no number of hours.", hint="Type a number, for instance 24, or 0.")
+    raise ConfigurationError("The overlap is not a number of hours.", hint="Type a number, for instance 24, or 0.")
 
 
-def _words(result: Rotated) -> str:
-    told = [f"{result.name}: current key {result.kid}."]
+def _result(result: Rotated) -> str:
+    texts = [f"{result.name}: the current key is {result.kid}."]
     if result.retire_at is not None:
-        told.append(f"The old key logs in until it is retired, from {result.retire_at:%Y-%m-%d %H:%M} UTC on.")
+        texts.append(f"The old key can log in until it is retired, from {result.retire_at:%Y-%m-%d %H:%M} UTC on.")
     if result.retired:
-        told.append(f"Retired: {', '.join(result.retired)}.")
-    return " ".join([*told, *result.warnings])
+        texts.append(f"Retired: {', '.join(result.retired)}.")
+    return " ".join([*texts, *result.warnings])

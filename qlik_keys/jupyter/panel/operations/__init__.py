@@ -1,0 +1,1 @@
+"""What the controllers do with tenant and store: functions without state."""
