@@ -42,52 +42,23 @@ def bearers(wire):
     return [sent.headers.get("authorization") for sent in wire.sent]
 
 
-@pytest.mark.parametrize(
-    "url",
-    ["https://ACME.eu.qlikcloud.com/a", "HTTPS://acme.eu.qlikcloud.com:443/a", "https://me:x@acme.eu.qlikcloud.com/a"],
-)
-def test_the_tenant_s_origin_in_another_spelling_is_the_tenant_s(login, url):
-    auth, _ = login
-    wire = Wire(USER)
+ORIGINS = {
+    "https://ACME.eu.qlikcloud.com:443/a": True,
+    "https://me:x@acme.eu.qlikcloud.com/a": True,
+    "https://evil.example/https://acme.eu.qlikcloud.com/": False,
+    "http://acme.eu.qlikcloud.com/": False,
+    "https://acme.eu.qlikcloud.com:443@evil.example/": False,
+}
+
+
+@pytest.mark.parametrize(("url", "is_the_tenants"), ORIGINS.items())
+def test_a_request_carries_the_token_to_the_tenants_origin_alone(login, url, is_the_tenants):
+    auth, endpoint = login
+    wire = Wire(USER if is_the_tenants else UNAUTHORIZED)
     with httpx.Client(auth=auth, transport=wire) as api:
         api.get(url)
-    assert bearers(wire) == ["Bearer token-1"]
-
-
-@pytest.mark.parametrize("base", ["http://127.0.0.1:8123", "http://[::1]:8123", "http://localhost:8123"])
-def test_an_origin_with_a_port_of_its_own(clock, client_keys, base):
-    signer = client_keys["ES384"].signer()
-    source = TokenSource(f"{base}/oauth/token", client_id="c1", signer=signer, clock=clock, transport=tokens())
-    wire = Wire(USER)
-    with httpx.Client(auth=PrivateKeyJwtAuth(source), transport=wire) as api:
-        for url in (f"{base}/a", base.replace("8123", "8124"), base.replace(":8123", ""), "http://127.0.0.2:8123/a"):
-            api.get(url)
-    assert bearers(wire) == ["Bearer token-1", None, None, None]
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://evil.example/",
-        "http://acme.eu.qlikcloud.com/",
-        "http://acme.eu.qlikcloud.com:443/",
-        "https://acme.eu.qlikcloud.com:8443/",
-        "https://acme.eu.qlikcloud.com:80/",
-        "https://acme.eu.qlikcloud.com./",
-        "https://acme.eu.qlikcloud.com.evil.example/",
-        "https://acme.eu.qlikcloud.com@evil.example/",
-        "https://acme.eu.qlikcloud.com:443@evil.example/",
-        "https://evil.example/https://acme.eu.qlikcloud.com/",
-    ],
-)
-def test_a_request_to_another_origin_carries_none(login, url):
-    auth, endpoint = login
-    wire = Wire(UNAUTHORIZED)
-    with httpx.Client(auth=auth, transport=wire) as api:
-        assert api.get(url).status_code == 401
-    assert not any((sent or "").startswith("Bearer") for sent in bearers(wire))
-    assert endpoint.sent == []
-    assert len(wire.sent) == 1
+    assert [(sent or "").startswith("Bearer") for sent in bearers(wire)] == [is_the_tenants]
+    assert len(endpoint.sent) == is_the_tenants
 
 
 ELSEWHERE = httpx.Response(307, headers={"location": "https://evil.example/take"})

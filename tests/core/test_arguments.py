@@ -48,6 +48,14 @@ def provision(**options):
     return qk.provision(NEITHER, NEITHER, **{"name": "n", "scopes": ["user_default"], **options})
 
 
+def rotate(**options):
+    return qk.rotate(NEITHER, NEITHER, "n", **options)
+
+
+def delete(**options):
+    return qk.delete(NEITHER, NEITHER, "n", **options)
+
+
 # argument -> what is called with it, values that are refused, what the error says of what is wanted
 CASES = {
     "name": (lambda value: provision(name=value), [5, None, b"n"], "text"),
@@ -60,25 +68,17 @@ CASES = {
     "scopes of doctor": (lambda value: qk.doctor(NEITHER, NEITHER, "n", scopes=value), [5, b"s"], "a list of texts"),
     "scopes of TokenSource": (lambda value: source(scopes=value), [5, b"s", None], "a list of texts"),
     "rotate_after": (lambda value: provision(rotate_after=value), [90, "90d", NOW], "a timedelta"),
-    "overlap": (lambda value: qk.rotate(NEITHER, NEITHER, "n", overlap=value), [5, "1d", None, NOW], "a timedelta"),
-    "rotate_after of rotate": (
-        lambda value: qk.rotate(NEITHER, NEITHER, "n", rotate_after=value),
-        [5, "1d", None],
-        "a timedelta",
-    ),
-    "allow_swap": (lambda value: qk.rotate(NEITHER, NEITHER, "n", allow_swap=value), ["no", None], "True or False"),
-    "custody": (lambda value: qk.rotate(NEITHER, NEITHER, "n", custody=value), [5, ["kv"]], "text"),
+    "overlap": (lambda value: rotate(overlap=value), [5, "1d", None, NOW], "a timedelta"),
+    "rotate_after of rotate": (lambda value: rotate(rotate_after=value), [5, "1d", None], "a timedelta"),
+    "allow_swap": (lambda value: rotate(allow_swap=value), ["no", None], "True or False"),
+    "custody": (lambda value: rotate(custody=value), [5, ["kv"]], "text"),
     "custody of revoke": (lambda value: qk.revoke(NEITHER, NEITHER, "n", custody=value), [True, {}], "text"),
     "custody of adopt": (lambda value: qk.adopt(NEITHER, NEITHER, "n", custody=value), [b"kv"], "text"),
-    "on_step": (lambda value: qk.rotate(NEITHER, NEITHER, "n", on_step=value), ["print", 5], "a function"),
-    "cancel": (lambda value: qk.rotate(NEITHER, NEITHER, "n", cancel=value), [True, threading.Event], "Event"),
-    "clock": (lambda value: qk.rotate(NEITHER, NEITHER, "n", clock=value), [None, NOW], "a clock"),
-    "confirm": (lambda value: qk.delete(NEITHER, NEITHER, "n", confirm=value), [None, 5, True], "text"),
-    "keep_secret": (
-        lambda value: qk.delete(NEITHER, NEITHER, "n", confirm="n", keep_secret=value),
-        ["no"],
-        "True or False",
-    ),
+    "on_step": (lambda value: rotate(on_step=value), ["print", 5], "a function"),
+    "cancel": (lambda value: rotate(cancel=value), [True, threading.Event], "Event"),
+    "clock": (lambda value: rotate(clock=value), [None, NOW], "a clock"),
+    "confirm": (lambda value: delete(confirm=value), [None, 5, True], "text"),
+    "keep_secret": (lambda value: delete(confirm="n", keep_secret=value), ["no"], "True or False"),
     "force": (lambda value: qk.retire_due(NEITHER, NEITHER, "n", force=value), ["no", 1, None], "True or False"),
     "force of all": (lambda value: qk.retire_due(NEITHER, NEITHER, force=value), ["no", 1, None], "True or False"),
     "remove_secrets": (lambda value: qk.adopt(NEITHER, NEITHER, "n", remove_secrets=value), ["no", 0], "True or False"),
@@ -202,3 +202,37 @@ def test_what_is_right_passes():
     optional(FLAG, trusted=False)
     assert texts("scopes", (scope for scope in ("a", "b"))) == ("a", "b")
     assert texts("scopes", pd.Series(["a"])) == ("a",)
+
+
+OPERATIONS = {
+    "provision": lambda tenant, store: qk.provision(tenant, store, name="a", scopes=["b"]),
+    "resume": qk.resume,
+    "rotate": lambda tenant, store: qk.rotate(tenant, store, "a"),
+    "rotate_due": qk.rotate_due,
+    "retire_due": qk.retire_due,
+    "revoke": lambda tenant, store: qk.revoke(tenant, store, "a"),
+    "adopt": lambda tenant, store: qk.adopt(tenant, store, "a"),
+    "delete": lambda tenant, store: qk.delete(tenant, store, "a", confirm="a"),
+    "preview": lambda tenant, store: qk.preview(tenant, store, "rotate", "a"),
+    "doctor": lambda tenant, store: qk.doctor(tenant, store, "a"),
+    "clients": qk.clients,
+    "audit": qk.audit,
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_what_is_no_tenant_and_no_store_is_named(operation):
+    one, other = tenant(), store()
+    perform = OPERATIONS[operation]
+    for wrong in (other, None, URL, qk.ApiKey("a")):
+        with pytest.raises(TypeError, match=f"^tenant must be a QlikTenant, not {type(wrong).__name__}"):
+            perform(wrong, other)
+    for wrong in (one, URL, {}, *(() if operation == "clients" else (None,))):
+        with pytest.raises(TypeError, match=f"^store must be a KeyStore.*, not {type(wrong).__name__}"):
+            perform(one, wrong)
+
+
+def test_a_plan_names_no_client():
+    with pytest.raises(qk.errors.ConfigurationError, match="one client") as caught:
+        qk.preview(None, None, "rotate", "")
+    assert "id or its name" in caught.value.hint

@@ -13,35 +13,14 @@ from qlik_keys.core.secret import Secret
 from qlik_keys.tenant.http.guarded import guarded_document, redacted_document
 
 CANARY = "canary-secret-0123456789-abcdefghijklmnop"
-NAMES = (
-    "clientSecret",
-    "client_secret",
-    "CLIENT-SECRET",
-    "access_token",
-    "accessToken",
-    "refresh_token",
-    "idToken",
-    "apiKey",
-    "api-key",
-    "password",
-    "secret",
-    "token",
-    "privateKey",
-    "client_assertion",
-    "executionToken",
-    "tokens",
-    "webhook_secret",
-    "oldSecrets",
-    "smtpPassword",
-    "passphrase",
-    "private_key_pem",
-    "X-API-Keys",
-    "Authorization",
-    "secretAccessKey",
-)
+NAMES = """
+    clientSecret client_secret CLIENT-SECRET access_token accessToken refresh_token idToken apiKey api-key password
+    secret token privateKey client_assertion executionToken tokens webhook_secret oldSecrets smtpPassword passphrase
+    private_key_pem X-API-Keys Authorization secretAccessKey
+"""
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NAMES.split())
 @pytest.mark.parametrize(
     "wrap",
     [

@@ -39,6 +39,7 @@ CALLS = {
 SAFE_TO_REPEAT = CALLS.keys() - {"create", "patch", "publish", "create_secret"}
 NOT_SENT = [httpx.ConnectError("x"), httpx.ConnectTimeout("x"), httpx.PoolTimeout("x"), httpx.ProxyError("x")]
 CUT = [httpx.ReadTimeout("x"), httpx.ReadError("x"), httpx.RemoteProtocolError("x"), httpx.WriteError("x")]
+CUT += [httpx.WriteTimeout("x"), type("OfALaterHttpx", (httpx.ReadTimeout,), {})("x")]
 
 
 @pytest.mark.parametrize("call", CALLS)

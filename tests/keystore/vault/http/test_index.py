@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from fixtures.loopback import Loopback, Reply
 
 from qlik_keys.core.clock import SYSTEM_CLOCK
 from qlik_keys.keystore.vault.http.adapter import VaultNetwork
@@ -26,34 +25,19 @@ def asked_after(*indexes):
     """Return which index a read asks for after writes whose answers came with these."""
     left, asked = list(indexes), []
 
-    class Server(BaseHTTPRequestHandler):
-        def do_POST(self):
-            self.rfile.read(int(self.headers["content-length"]))
-            self.answer({"x-vault-index": left.pop(0)})
+    def answer(call):
+        if call.method == "POST":
+            return Reply(200, {}, {"x-vault-index": left.pop(0)})
+        asked.append({name.lower(): value for name, value in call.headers.items()}.get("x-vault-index", ""))
+        return Reply(200, {})
 
-        def do_GET(self):
-            asked.append(self.headers.get("x-vault-index", ""))
-            self.answer({})
-
-        def answer(self, headers):
-            self.send_response(200)
-            for name, value in {"content-length": "2", **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}/v1/secret/data/x"
+    with Loopback(answer) as server:
+        address = f"{server.url}/v1/secret/data/x"
         session = VaultSession(address, VaultNetwork(), clock=SYSTEM_CLOCK)
         for _ in indexes:
             session.request("post", address, json={}, timeout=10)
         session.request("get", address, timeout=10)
         session.close()
-        server.shutdown()
     return asked[0]
 
 
