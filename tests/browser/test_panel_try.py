@@ -298,7 +298,7 @@ def test_what_fails_is_examined_and_fixed_by_a_click(page, trying):
     doctor = panel.locator(".qk-checks").first
     expect(doctor.locator(".qk-check")).to_have_count(1)
     expect(doctor).to_contain_text("The client is trusted failed")
-    expect(doctor).to_contain_text("What to do: Set its consent method to trusted.")
+    expect(doctor).to_contain_text("What to do: Set the consent method to trusted.")
     expect(panel.get_by_role("heading", name="What the doctor found: to-be-tried")).to_be_focused()
     button(panel, "Put it right").click()
     expect(panel).to_contain_text("Nothing was found: the login works")
