@@ -8,16 +8,15 @@ import functools
 import subprocess
 import sys
 import threading
-from datetime import UTC, datetime
 
 import httpx
 import pytest
+from fixtures.one_key_store import OneKeyStore
 from fixtures.scripted_transport import Wire, qlik_error
 from fixtures.support import ManualClock
 
 from qlik_keys import errors
 from qlik_keys.auth.http_auth import BearerAuth, PrivateKeyJwtAuth, TokenSource
-from qlik_keys.keystore.base import ClientRecord, StoredKey
 
 URL = "https://acme.eu.qlikcloud.com"
 TOKEN_URL = URL + "/oauth/token"
@@ -123,34 +122,23 @@ async def test_the_loop_goes_on_while_a_token_is_got(source, endpoint, kind):
     assert len(endpoint.sent) == 1
 
 
-class SlowStore:
-    """A key store of one client that answers when it is allowed to, and whose signer does too."""
-
-    kid = alg = ""
+class SlowStore(OneKeyStore):
+    """Answers when it is allowed to, and its signer does too."""
 
     def __init__(self, key, wait) -> None:
-        self._key, self._wait = key, wait
-        self._signer = key.signer()
-        self.kid, self.alg = key.kid, key.alg
+        super().__init__(key)
+        self.kid, self.alg, self._wait = key.kid, key.alg, wait
 
-    def read(self, tenant_host, client_id):
+    def read(self, *where):
         self._wait("read")
-        stored = StoredKey(public=self._key.public, state="current", made_at=datetime.now(UTC), private=self._key)
-        return ClientRecord(
-            tenant_host=tenant_host,
-            client_id=client_id,
-            client_name="x",
-            token_url=TOKEN_URL,
-            custody="kv",
-            keys={stored.kid: stored},
-        )
+        return super().read(*where)
 
     def signer(self, _key):
         return self
 
     def sign(self, data, /):
         self._wait("sign")
-        return self._signer.sign(data)
+        return self.key.signer().sign(data)
 
 
 @in_a_loop

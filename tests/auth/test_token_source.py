@@ -15,13 +15,13 @@ from email.utils import format_datetime
 
 import httpx
 import pytest
+from fixtures.one_key_store import OneKeyStore
 from fixtures.scripted_transport import Wire, qlik_error
 
 import qlik_keys as qk
 from qlik_keys import errors
 from qlik_keys.auth.http_auth import Freshness, PrivateKeyJwtAuth, TokenSource
 from qlik_keys.auth.token_endpoint import UserLookup, clock_words
-from qlik_keys.keystore.base import ClientRecord, StoredKey
 from qlik_keys.tenant import ApiKey, QlikTenant
 
 URL = "https://acme.eu.qlikcloud.com"
@@ -58,33 +58,6 @@ def source_on(clock, signer):
         return TokenSource(TOKEN_URL, client_id="c1", clock=clock, transport=wire, **by, **options), wire
 
     return make
-
-
-class OneKeyStore:
-    """A key store of one client whose key can be replaced; the rest of the Protocol is not asked here."""
-
-    def __init__(self, key):
-        self.key = key
-        self.reads = 0
-
-    def read(self, tenant_host, client_id):
-        assert tenant_host == "acme.eu.qlikcloud.com"
-        self.reads += 1
-        if isinstance(self.key, Exception):
-            raise self.key
-        found = [self.key] if self.key else []
-        keys = [StoredKey(public=key.public, state="current", made_at=datetime.now(UTC), private=key) for key in found]
-        return ClientRecord(
-            tenant_host=tenant_host,
-            client_id=client_id,
-            client_name="x",
-            token_url="https://elsewhere.example/oauth/token",
-            custody="kv",
-            keys={stored.kid: stored for stored in keys},
-        )
-
-    def signer(self, key):
-        return key.private.signer()
 
 
 # What is sent

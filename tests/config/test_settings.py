@@ -356,35 +356,20 @@ class TestContexts:
         assert find_context_file(tmp_path, str(tmp_path / "nowhere")) is None
         assert find_context_file(tmp_path) is None
 
-    def test_the_override_is_used(self, monkeypatch, tmp_path):
+    def test_the_override_is_used_and_its_file_is_not_changed(self, monkeypatch, tmp_path):
         path = tmp_path / "elsewhere.yml"
         path.write_text(yaml.safe_dump(one_context(TENANT, "theirs")))
+        before = (path.read_bytes(), path.stat().st_mtime_ns)
         monkeypatch.setenv("QLIK_CLI_USER_HOME_DIR", str(path))
         assert Settings.resolve().tenant_url == TENANT
-
-    def test_the_file_is_not_changed(self, contexts):
-        path = contexts(one_context(TENANT, "theirs"))
-        before = (path.read_bytes(), path.stat().st_mtime_ns)
-        Settings.resolve()
         assert (path.read_bytes(), path.stat().st_mtime_ns) == before
 
     def test_names_and_servers_without_secrets(self, contexts):
-        path = contexts(
-            {
-                "current-context": "prod",
-                "contexts": {
-                    "prod": {"server": TENANT, "comment": "ours", "headers": {"Authorization": f"Bearer {CANARY}"}},
-                    "dev": {"server": OTHER, "oauth-client-id": "abc", "oauth-client-secret": CANARY},
-                    "odd": None,
-                },
-            }
-        )
-        found = load_contexts(path)
-        assert {name: context.server for name, context in found.contexts.items()} == {
-            "prod": TENANT,
-            "dev": OTHER,
-            "odd": "",
-        }
+        document = one_context(TENANT, CANARY, comment="ours")
+        client = {"server": OTHER, "oauth-client-id": "abc", "oauth-client-secret": CANARY}
+        found = load_contexts(contexts({"contexts": {**document["contexts"], "dev": client, "odd": None}}))
+        servers = {name: context.server for name, context in found.contexts.items()}
+        assert servers == {"prod": TENANT, "dev": OTHER, "odd": ""}
         assert CANARY not in repr(found)
 
     def test_a_home_that_is_not_there(self, monkeypatch):
@@ -548,15 +533,10 @@ def test_the_environment_s_login_stays_with_the_tenant_that_stands_next_to_it(ad
     assert Settings.resolve(tenant_url=OTHER, api_key="given-with-it").has_credential
 
 
-def test_a_login_that_belongs_to_the_other_tenant_is_taken_in_its_place(monkeypatch, contexts):
-    contexts(one_context(OTHER, "of-the-context"))
-    monkeypatch.setenv("QLIK_TENANT_URL", TENANT)
-    monkeypatch.setenv("QLIK_API_KEY", CANARY)
-    assert Settings.resolve(tenant_url=OTHER).sources["api_key"] == "qlik-cli context 'prod'"
-
-
-def test_the_environment_s_login_goes_with_its_own_tenant_and_where_none_is_named(monkeypatch):
-    monkeypatch.setenv("QLIK_API_KEY", CANARY)
-    assert Settings.resolve(tenant_url=OTHER).sources["api_key"] == "QLIK_API_KEY"
-    monkeypatch.setenv("QLIK_TENANT_URL", "acme.eu.qlikcloud.com/")
-    assert Settings.resolve(tenant_url=TENANT).sources["api_key"] == "QLIK_API_KEY"
+def test_the_login_of_the_tenant_that_is_asked_for_is_taken(resolve):
+    there = {"QLIK_TENANT_URL": TENANT, "QLIK_API_KEY": CANARY}
+    found = resolve(there, one_context(OTHER, "of-the-context"), tenant_url=OTHER)
+    assert found.sources["api_key"] == "qlik-cli context 'prod'"
+    found = resolve(there | {"QLIK_TENANT_URL": "acme.eu.qlikcloud.com/"}, tenant_url=TENANT)
+    assert found.sources["api_key"] == "QLIK_API_KEY"
+    assert resolve({"QLIK_API_KEY": CANARY}, "", tenant_url=OTHER).sources["api_key"] == "QLIK_API_KEY"

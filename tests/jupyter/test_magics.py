@@ -43,7 +43,8 @@ def test_a_line_assigns_a_dataframe(shell, made):
     assert {*frame.attrs} == {"tenant", "time"}
 
 
-def test_our_own_tables_and_the_doctor_are_values_too(shell, made):
+def test_our_own_tables_the_doctor_and_the_panel_are_values_too(shell, made):
+    assert isinstance(shell.run_line_magic("qlik_keys", ""), qk.Panel)
     frame = shell.run_line_magic("qlik", "clients")
     assert made.client_id in list(frame["client_id"])
     assert list(shell.run_line_magic("qlik", "audit").columns)[:2] == ["severity", "finding"]
@@ -53,13 +54,21 @@ def test_our_own_tables_and_the_doctor_are_values_too(shell, made):
     assert "no finding" in found.to_text()
 
 
-def test_variables_go_in_and_json_stays_json(shell, made):
+@pytest.fixture
+def described(shell, made):
+    """Change the client's description by a line; return what it is then."""
+
+    def change(words):
+        shell.run_line_magic("qlik", f"oauth-client patch {made.client_id} {words}")
+        return shell.run_line_magic("qlik", f"oauth-client get {made.client_id}")["description"]
+
+    return change
+
+
+def test_variables_go_in(shell, made):
     shell.user_ns["client"] = made
     assert shell.run_line_magic("qlik", "oauth-client get {client.client_id}")["clientId"] == made.client_id
     assert shell.run_line_magic("qlik", "oauth-client get $client.client_id -q") == [made.client_id]
-    body = json.dumps([{"op": "add", "path": "/description", "value": "{client}"}])
-    shell.run_line_magic("qlik", f"oauth-client patch {made.client_id} --body '{body}'")
-    assert shell.run_line_magic("qlik", f"oauth-client get {made.client_id}")["description"] == "{client}"
 
 
 @pytest.mark.parametrize("name", ["name", "line", "words", "word", "before", "cell", "self", "local_ns"])
@@ -83,16 +92,11 @@ def test_a_field_may_have_quotes_in_it(shell, made, field):
     assert shell.run_line_magic("qlik", f"oauth-client get {field} -q") == [made.client_id]
 
 
-@pytest.mark.parametrize("words", ["--body={}", "--body {}"])
-def test_json_stays_json_however_it_is_given(shell, made, words):
+def test_json_stays_json_however_it_is_given(shell, made, described):
     shell.user_ns["client"] = made
     body = json.dumps([{"op": "add", "path": "/description", "value": "$client {client}"}])
-    shell.run_line_magic("qlik", f"oauth-client patch {made.client_id} " + words.format(f"'{body}'"))
-    assert shell.run_line_magic("qlik", f"oauth-client get {made.client_id}")["description"] == "$client {client}"
-    shell.run_line_magic(
-        "qlik", f"oauth-client patch {made.client_id} --op add --path /description '--value=${{client}}'"
-    )
-    assert shell.run_line_magic("qlik", f"oauth-client get {made.client_id}")["description"] == "${client}"
+    assert described(f"--body='{body}'") == described(f"--body '{body}'") == "$client {client}"
+    assert described("--op add --path /description '--value=${client}'") == "${client}"
 
 
 def test_a_cell_is_the_body_also_behind_two_dashes(shell, made):
@@ -241,11 +245,6 @@ def test_help_is_printed(shell, capsys):
     assert not any(f"  {each}" in told for each in ("create", "init", "update"))
     assert shell.run_line_magic("qlik", "raw --help") is None
     assert "Call any path of the tenant's REST API" in capsys.readouterr().out
-
-
-def test_the_panel_by_magic(shell):
-    panel = shell.run_line_magic("qlik_keys", "")
-    assert isinstance(panel, qk.Panel)
 
 
 def offered(shell, line):

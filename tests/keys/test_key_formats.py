@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PublicFormat, pkcs12
 from fixtures.canaries import find_canaries
 from jwcrypto.jwk import JWK
 
@@ -23,10 +23,10 @@ from qlik_keys.keys import PrivateKey
 
 PKCS8, TRADITIONAL = serialization.PrivateFormat.PKCS8, serialization.PrivateFormat.TraditionalOpenSSL
 OPENSSH = serialization.PrivateFormat.OpenSSH
-NONE = serialization.NoEncryption()
+NONE = NoEncryption()
 
 
-def bytes_of(native, kind=PKCS8, *, passphrase=b"", encoding=serialization.Encoding.PEM):
+def bytes_of(native, kind=PKCS8, *, passphrase=b"", encoding=Encoding.PEM):
     protection = serialization.BestAvailableEncryption(passphrase) if passphrase else NONE
     return native.private_bytes(encoding, kind, protection)
 
@@ -89,9 +89,9 @@ TAKEN = {
     "UTF-32": lambda key: bytes_of(key).decode().encode("utf-32"),
     "text around it": lambda key: b"Bag Attributes\n  friendlyName: me\n" + bytes_of(key) + b"\nkeep it safe\n",
     "text in an old encoding": lambda key: b"# clef priv\xe9e\n" + bytes_of(key),
-    "DER, PKCS#8": lambda key: bytes_of(key, encoding=serialization.Encoding.DER),
-    "DER, PKCS#1 or SEC1": lambda key: bytes_of(key, TRADITIONAL, encoding=serialization.Encoding.DER),
-    "DER in base64": lambda key: base64.b64encode(bytes_of(key, encoding=serialization.Encoding.DER)),
+    "DER, PKCS#8": lambda key: bytes_of(key, encoding=Encoding.DER),
+    "DER, PKCS#1 or SEC1": lambda key: bytes_of(key, TRADITIONAL, encoding=Encoding.DER),
+    "DER in base64": lambda key: base64.b64encode(bytes_of(key, encoding=Encoding.DER)),
     "PEM in base64": lambda key: base64.encodebytes(bytes_of(key)).decode(),
     "JWK": lambda key: json.dumps(private_jwk(key)),
     "JWK, indented, with a mark": lambda key: "\ufeff" + json.dumps(private_jwk(key), indent=2),
@@ -130,7 +130,7 @@ def test_what_has_one_reading_is_taken(form, kind, native_rsa, native_ec):
 def test_what_is_encrypted_is_opened_in_every_form(alg, kind, form, native_rsa, native_ec):
     if form == "DER" and kind == "traditional":
         return  # there is no such thing
-    encoding = serialization.Encoding.DER if form == "DER" else serialization.Encoding.PEM
+    encoding = Encoding.DER if form == "DER" else Encoding.PEM
     native = native_rsa if alg == "rsa" else native_ec
     given = bytes_of(native, PKCS8 if kind == "pkcs8" else TRADITIONAL, passphrase=b"horse", encoding=encoding)
     changed = {"on one line": one_line, "written out": lambda pem: pem.replace(b"\n", b"\\n")}
@@ -145,7 +145,7 @@ def test_what_is_encrypted_is_opened_in_every_form(alg, kind, form, native_rsa, 
 
 @pytest.mark.parametrize("first", [True, False])
 def test_of_several_blocks_the_key_is_taken(first, native_ec, certificate):
-    parts = [bytes_of(native_ec), certificate.public_bytes(serialization.Encoding.PEM)]
+    parts = [bytes_of(native_ec), certificate.public_bytes(Encoding.PEM)]
     assert PrivateKey.from_pem(b"".join(parts if first else parts[::-1])).alg == "ES384"
     parameters = b"-----BEGIN EC PARAMETERS-----\nBgUrgQQAIg==\n-----END EC PARAMETERS-----\n"
     assert PrivateKey.from_pem(parameters + bytes_of(native_ec, TRADITIONAL)).alg == "ES384"
@@ -183,46 +183,46 @@ def test_the_kid_and_alg_of_a_jwk_in_a_set_are_kept(client_keys):
         assert (again, again.kid, again.alg) == (key, key.kid, key.alg)
 
 
+PGP = b"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nx\n-----END PGP PRIVATE KEY BLOCK-----"
+
+
+def p12(native, certificate, protection):
+    return pkcs12.serialize_key_and_certificates(b"x", native, certificate, None, protection)
+
+
 def refused(native_rsa, native_ec, certificate):
     """What is handed in, the words of the refusal, and those of its hint."""
-    pem = serialization.Encoding.PEM
-    der = serialization.Encoding.DER
-    spki = serialization.PublicFormat.SubjectPublicKeyInfo
+    pem = Encoding.PEM
+    der = Encoding.DER
+    spki = PublicFormat.SubjectPublicKeyInfo
     public = native_rsa.public_key()
     request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(native_ec, hashes.SHA384())
-    jwk, other = private_jwk(native_rsa), private_jwk(native_ec)
+    jwk, other, short = private_jwk(native_rsa), private_jwk(native_ec), rsa.generate_private_key(65537, 1024)
+    public_jwk, horse = only(jwk, "kty", "n", "e"), serialization.BestAvailableEncryption(b"horse")
+    openssh, der_as_text = (
+        public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH),
+        bytes_of(native_ec, encoding=der),
+    )
+    der_as_text = der_as_text.decode("utf-8", "replace")
+    account = json.dumps({"type": "service_account", "private_key": bytes_of(native_rsa).decode()})
     return {
         "OpenSSH": (bytes_of(native_rsa, OPENSSH), "an OpenSSH private key", "ssh-keygen -p -m pkcs8 -f "),
         "OpenSSH on P-384": (bytes_of(native_ec, OPENSSH).decode(), "an OpenSSH private key", "ssh-keygen -p -m pkcs8"),
         "OpenSSH on one line": (one_line(bytes_of(native_ec, OPENSSH)), "an OpenSSH private key", "ssh-keygen"),
         "OpenSSH in UTF-16": (bytes_of(native_ec, OPENSSH).decode().encode("utf-16"), "an OpenSSH", "ssh-keygen"),
-        "OpenSSH, public": (
-            public.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH),
-            "a public key of OpenSSH",
-            "without .pub",
-        ),
+        "OpenSSH, public": (openssh, "a public key of OpenSSH", "without .pub"),
         "SSH.com": (b"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nAAAA\n", "SSH.com", "ssh-keygen -i -f"),
         "PuTTY": (b"PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none\nPrivate-Lines: 1\n", "PuTTY", "puttygen"),
-        "PKCS#12": (
-            pkcs12.serialize_key_and_certificates(b"x", native_ec, certificate, None, NONE),
-            "PKCS#12",
-            "openssl",
-        ),
+        "PKCS#12": (p12(native_ec, certificate, NONE), "PKCS#12", "openssl"),
         "PKCS#12, encrypted": (
-            pkcs12.serialize_key_and_certificates(
-                b"x", native_rsa, None, None, serialization.BestAvailableEncryption(b"horse")
-            ),
+            p12(native_rsa, None, horse),
             "PKCS#12",
-            "openssl pkcs12 -in KEY.p12 -nocerts -nodes -out key.pem",
+            "openssl pkcs12 -in KEY.p12 -nocerts -nodes -out key.",
         ),
-        "DER that was read as text": (
-            bytes_of(native_ec, encoding=der).decode("utf-8", "replace"),
-            "binary file (DER, or PKCS#12",
-            "openssl pkey -inform DER",
-        ),
+        "DER read as text": (der_as_text, "binary file (DER, or PKCS#12", "openssl pkey -inform DER"),
         "Java": (b"\xfe\xed\xfe\xed\0\0\0\2", "Java key store", "keytool"),
         "a public key": (public.public_bytes(pem, spki), "public key", "private key's PEM"),
-        "a public key, PKCS#1": (public.public_bytes(pem, serialization.PublicFormat.PKCS1), "public key", "private"),
+        "a public key, PKCS#1": (public.public_bytes(pem, PublicFormat.PKCS1), "public key", "private"),
         "a public key in DER": (public.public_bytes(der, spki), "a public key in DER", "private key"),
         "a certificate": (certificate.public_bytes(pem), "a certificate", "private key"),
         "a certificate in DER": (certificate.public_bytes(der), "a certificate in DER", "private key"),
@@ -231,32 +231,16 @@ def refused(native_rsa, native_ec, certificate):
         "two keys": (bytes_of(native_rsa) + bytes_of(native_ec), "2 private keys", "Pass only one"),
         "a set of two": (json.dumps({"keys": [jwk, other]}), "set with 2 keys", "one of them"),
         "an empty set": (json.dumps({"keys": []}), "a JWK set without a key", "this client's key"),
-        "a set with two private keys and a public one": (
-            json.dumps({"keys": [jwk, other, only(jwk, "kty", "n", "e")]}),
+        "a set with a public key too": (
+            json.dumps({"keys": [jwk, other, public_jwk]}),
             "set with 3 keys",
             "one of them",
         ),
-        "a set with one public key": (
-            json.dumps({"keys": [only(jwk, "kty", "n", "e")]}),
-            "public key",
-            "private member `d`",
-        ),
+        "a set with one public key": (json.dumps({"keys": [public_jwk]}), "public key", "private member `d`"),
         "a public JWK": (json.dumps(only(other, "kty", "crv", "x", "y")), "public key", "`d`"),
-        "a JWE": (
-            json.dumps({"protected": "e30", "ciphertext": "x", "iv": "y"}),
-            "encrypted JWK",
-            "Decrypt",
-        ),
-        "a service account's file": (
-            json.dumps({"type": "service_account", "private_key": bytes_of(native_rsa).decode()}),
-            "in its field private_key",
-            "the value of that field",
-        ),
-        "a PGP key": (
-            b"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nx\n-----END PGP PRIVATE KEY BLOCK-----",
-            "PGP",
-            "new key",
-        ),
+        "a JWE": (json.dumps({"protected": "e30", "ciphertext": "x", "iv": "y"}), "encrypted JWK", "Decrypt"),
+        "a service account's file": (account, "in its field private_key", "the value of that field"),
+        "a PGP key": (PGP, "PGP", "new key"),
         "DSA": (bytes_of(dsa.generate_private_key(1024)), "DSA", "RS256"),
         "DSA, traditional": (bytes_of(dsa.generate_private_key(1024), TRADITIONAL), "DSA", "RS256"),
         "P-256": (bytes_of(ec.generate_private_key(ec.SECP256R1()), TRADITIONAL), "P-256", "P-384"),
@@ -264,12 +248,8 @@ def refused(native_rsa, native_ec, certificate):
         "secp256k1": (bytes_of(ec.generate_private_key(ec.SECP256K1())), "secp256k1", "P-384"),
         "brainpool": (bytes_of(ec.generate_private_key(ec.BrainpoolP384R1())), "brainpoolP384r1", "P-384"),
         "Ed25519": (bytes_of(ed25519.Ed25519PrivateKey.generate()), "Ed25519", "RS256"),
-        "RSA of 1024 bits": (bytes_of(rsa.generate_private_key(65537, 1024)), "1024 bits", "2048 bits"),
-        "RSA of 1024 bits, JWK": (
-            json.dumps(only(private_jwk(rsa.generate_private_key(65537, 1024)), "n", "e", "d")),
-            "1024 bits",
-            "2048",
-        ),
+        "RSA of 1024 bits": (bytes_of(short), "1024 bits", "2048 bits"),
+        "RSA of 1024 bits, JWK": (json.dumps(only(private_jwk(short), "n", "e", "d")), "1024 bits", "2048"),
         "cut off": (bytes_of(native_rsa)[:900], "damaged", "completely"),
         "a letter lost": (bytes_of(native_rsa)[:200] + bytes_of(native_rsa)[203:], "damaged", "completely"),
         "half of the DER": (bytes_of(native_rsa, encoding=der)[:600], "damaged", "RS256"),
@@ -327,8 +307,7 @@ def test_the_command_for_openssh_keys_does_it(kind, tmp_path, native_rsa, native
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
 def test_the_command_for_pkcs12_does_it(tmp_path, native_ec, certificate):
     path = tmp_path / "key.p12"
-    protection = serialization.BestAvailableEncryption(b"horse")
-    path.write_bytes(pkcs12.serialize_key_and_certificates(b"x", native_ec, certificate, None, protection))
+    path.write_bytes(p12(native_ec, certificate, serialization.BestAvailableEncryption(b"horse")))
     with pytest.raises(KeyMaterialError) as caught:
         PrivateKey.from_pem(path.read_bytes())
     words = caught.value.hint.split(": ", 1)[1].replace("KEY.p12", str(path)).replace("key.pem", str(tmp_path / "pem"))
