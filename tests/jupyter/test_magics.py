@@ -47,7 +47,7 @@ def test_our_own_tables_the_doctor_and_the_panel_are_values_too(shell, made):
     assert isinstance(shell.run_line_magic("qlik_keys", ""), qk.Panel)
     frame = shell.run_line_magic("qlik", "clients")
     assert made.client_id in list(frame["client_id"])
-    assert list(shell.run_line_magic("qlik", "audit").columns)[:2] == ["severity", "finding"]
+    assert list(shell.run_line_magic("qlik", "audit").columns)[:2] == ["severity", "code"]
     found = shell.run_line_magic("qlik", "doctor --client by-magic")
     assert isinstance(found, qk.Diagnosis)
     assert found.is_healthy

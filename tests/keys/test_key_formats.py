@@ -199,11 +199,8 @@ def refused(native_rsa, native_ec, certificate):
     request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(native_ec, hashes.SHA384())
     jwk, other, short = private_jwk(native_rsa), private_jwk(native_ec), rsa.generate_private_key(65537, 1024)
     public_jwk, horse = only(jwk, "kty", "n", "e"), serialization.BestAvailableEncryption(b"horse")
-    openssh, der_as_text = (
-        public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH),
-        bytes_of(native_ec, encoding=der),
-    )
-    der_as_text = der_as_text.decode("utf-8", "replace")
+    openssh = public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    der_as_text = bytes_of(native_ec, encoding=der).decode("utf-8", "replace")
     account = json.dumps({"type": "service_account", "private_key": bytes_of(native_rsa).decode()})
     return {
         "OpenSSH": (bytes_of(native_rsa, OPENSSH), "an OpenSSH private key", "ssh-keygen -p -m pkcs8 -f "),
@@ -214,11 +211,7 @@ def refused(native_rsa, native_ec, certificate):
         "SSH.com": (b"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nAAAA\n", "SSH.com", "ssh-keygen -i -f"),
         "PuTTY": (b"PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none\nPrivate-Lines: 1\n", "PuTTY", "puttygen"),
         "PKCS#12": (p12(native_ec, certificate, NONE), "PKCS#12", "openssl"),
-        "PKCS#12, encrypted": (
-            p12(native_rsa, None, horse),
-            "PKCS#12",
-            "openssl pkcs12 -in KEY.p12 -nocerts -nodes -out key.",
-        ),
+        "PKCS#12, encrypted": (p12(native_rsa, None, horse), "PKCS#12", "openssl pkcs12 -in KEY.p12 -nocerts -nodes"),
         "DER read as text": (der_as_text, "binary file (DER, or PKCS#12", "openssl pkey -inform DER"),
         "Java": (b"\xfe\xed\xfe\xed\0\0\0\2", "Java key store", "keytool"),
         "a public key": (public.public_bytes(pem, spki), "public key", "private key's PEM"),
@@ -231,11 +224,7 @@ def refused(native_rsa, native_ec, certificate):
         "two keys": (bytes_of(native_rsa) + bytes_of(native_ec), "2 private keys", "Pass only one"),
         "a set of two": (json.dumps({"keys": [jwk, other]}), "set with 2 keys", "one of them"),
         "an empty set": (json.dumps({"keys": []}), "a JWK set without a key", "this client's key"),
-        "a set with a public key too": (
-            json.dumps({"keys": [jwk, other, public_jwk]}),
-            "set with 3 keys",
-            "one of them",
-        ),
+        "a set with a public one": (json.dumps({"keys": [jwk, other, public_jwk]}), "set with 3 keys", "one of them"),
         "a set with one public key": (json.dumps({"keys": [public_jwk]}), "public key", "private member `d`"),
         "a public JWK": (json.dumps(only(other, "kty", "crv", "x", "y")), "public key", "`d`"),
         "a JWE": (json.dumps({"protected": "e30", "ciphertext": "x", "iv": "y"}), "encrypted JWK", "Decrypt"),
