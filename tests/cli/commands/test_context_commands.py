@@ -88,7 +88,7 @@ def test_by_questions_a_context_is_made_tried_and_current(answered, qlik_keys, b
     me = qlik_keys("user", "me", **ALONE)
     assert json.loads(me.out)["name"].startswith("Sandbox administrator"), me.err
     again = answered("context", "init", "practice")
-    assert (again.code, "'practice' already" in again.err) == (1, True)
+    assert (again.code, "'practice' exists already" in again.err) == (1, True)
 
 
 def test_a_login_that_does_not_work_is_not_written(answered, tenant, box, tmp_path):
@@ -172,7 +172,7 @@ def test_options_come_from_a_file(qlik_keys, box, tmp_path):
         f"server: https://user:{canary}@a.example\n": "user or a password",
         "server: https://a.example\ninsecure: true\n": "always verified",
         "server: https://a.example\nserver-type: windows\n": "Qlik Cloud",
-        "retry: eleven\n": "no number from 0 to 10",
+        "retry: eleven\n": "is not a number from 0 to 10",
         f"[{canary}\n": "is not valid YAML",
     }
     for text, told in wrong.items():

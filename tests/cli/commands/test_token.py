@@ -312,7 +312,7 @@ def test_a_context_is_added_and_everything_else_stays(bridge, box, made, tmp_pat
     file.chmod(0o644)
     ended = bridge("--context", "nightly")
     assert (ended.code, ended.out) == (0, "")
-    assert "lives 6 hours, until 20" in ended.err
+    assert "is valid for 6 hours, until 20" in ended.err
     assert "qlik --context nightly user me" in ended.err
     text = file.read_text()
     assert text.startswith(CONTEXTS)

@@ -144,7 +144,7 @@ def test_zsh_evaluates_nothing_of_a_stranger(qlik_keys):
     for name in ("blanks", "dollar", "back", "quo", "dash"):
         assert name not in told
     assert '"--client=completed"' in asked(qlik_keys, "zsh", "qlik-keys user me --client=com").out
-    assert '"raw":"Any call to the tenant' in asked(qlik_keys, "zsh", "qlik-keys ra").out
+    assert '"raw":"Call any path of the tenant' in asked(qlik_keys, "zsh", "qlik-keys ra").out
     assert asked(qlik_keys, "zsh", "qlik-keys user me --client 'no such").out == "_files\n"
 
 

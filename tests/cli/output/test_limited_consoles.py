@@ -146,7 +146,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_call(settings, tena
         words = ("raw", "post", "v1/oauth-clients", "--body", body, "--output-file", str(place))
         done = subprocess.run([*PROGRAM, *words], env=settings, capture_output=True, timeout=60, check=False)
         assert done.returncode == 1
-        assert b"nothing was sent" in done.stderr
+        assert b"no request was sent" in done.stderr
     assert name not in [each.client_name for each in tenant.oauth_clients.list()]
 
 

@@ -141,7 +141,7 @@ def test_the_first_page_unmodified_says_that_there_are_more(qlik_keys):
     for more, told in (((), True), (("--limit", "101"), True), (("--limit", "1"), False)):
         ended = qlik_keys("oauth-client", "ls", "--raw", *more)
         assert json.loads(ended.out) == SHAPES["/api/v1/pages"]
-        assert ("there are more" in ended.err) == told
+        assert ("only the first page" in ended.err) == told
 
 
 @pytest.mark.usefixtures("tenant")
