@@ -3,6 +3,7 @@
 ```
 QlikKeysError                    hint, retryable, outcome
 ├── ConfigurationError           a setting is missing, contradictory or unsafe (also a ValueError)
+│   └── AmbiguousName            a client's name does not say which one is meant: client_ids
 ├── KeyMaterialError             a key is malformed, too weak, of the wrong kind, or private where public is wanted
 ├── TenantError                  status, code, title, detail, trace_id, method, path
 │   ├── TenantUnreachable        no connection, or an answer that was interrupted
@@ -94,6 +95,18 @@ def twin_of(error: QlikKeysError) -> QlikKeysError:
 
 class ConfigurationError(QlikKeysError, ValueError):
     """A setting is missing, contradictory or unsafe."""
+
+
+class AmbiguousName(ConfigurationError):
+    """A client's name does not say which one is meant.
+
+    Attributes:
+        client_ids: the ids of those that it may be.
+    """
+
+    def __init__(self, message: str, *, client_ids: tuple[str, ...], hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.client_ids = client_ids
 
 
 class KeyMaterialError(QlikKeysError, ValueError):

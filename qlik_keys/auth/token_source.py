@@ -32,7 +32,7 @@ from qlik_keys.errors import (
     TokenError,
     twin_of,
 )
-from qlik_keys.keystore.lookup import client_id_in_store
+from qlik_keys.keystore.lookup import ClientLookup
 from qlik_keys.tenant.http.session import Session
 from qlik_keys.tenant.url import TOKEN_PATH, checked_tenant_url, tenant_host, token_url_of
 
@@ -297,10 +297,15 @@ class TokenSource:
         if self._store is None:
             return False
         host = tenant_host(self._http.url)
+        store, old = self._store, self._signer
+
+        def read(client_id: str) -> Signer:
+            new = stored_signer(store, host, client_id)
+            self.client_id = client_id
+            return new
+
         # A name each time again: the client may have been deleted and made again, with another id.
-        self.client_id = client_id_in_store(self._store, host, self._asked_for)
-        old, new = self._signer, stored_signer(self._store, host, self.client_id)
-        self._signer = new
+        self._signer = new = ClientLookup(store, host).perform(self._asked_for, read)
         return old is None or old.kid != new.kid
 
     def close(self) -> None:

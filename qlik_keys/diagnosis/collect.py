@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, TypeVar
 from qlik_keys.core.network.proxies import proxy_for
 from qlik_keys.diagnosis.facts import Facts, Look, tenant_skip
 from qlik_keys.errors import (
+    AmbiguousName,
     ConfigurationError,
     QlikKeysError,
     StoreDeleted,
+    StoreError,
     StoreNotFound,
     StoreUnreachable,
     TenantNotFound,
     TenantThrottled,
 )
 from qlik_keys.keystore.base import SparesUses, TellsHealth, TellsWaysOut
-from qlik_keys.keystore.lookup import CLIENT_ID, ids_on_tenant, only
+from qlik_keys.keystore.lookup import CLIENT_ID, ClientLookup
 from qlik_keys.lifecycle.deletion import is_pending_of
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
     """Ask tenant and store about a client.
 
     Raises:
-        ConfigurationError: several clients have that name.
+        AmbiguousName: the name does not say which client is meant.
     """
     waiting = ("rate-budget",) if tenant.budget.snapshot()[1].blocked_seconds > 0 else ()
     discovery = _tried(tenant.discover, waiting)
@@ -58,6 +60,11 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
     record: Look[ClientRecord] = Look()
     if client_id:
         record = _tried(lambda: store.read(tenant.host, client_id), ())
+    if client_id == client and isinstance(seen.problem, TenantNotFound) and type(record.problem) is StoreNotFound:
+        # There is no such id: a client may have it as its name.
+        named = _tried(lambda: ClientLookup.of(tenant, store).named(client), ()).value
+        if named is not None:
+            return look(tenant, store, named, scopes=scopes, user=user)
     pending = _pending(tenant, store, record, seen, "" if client_id else client)
     signing, ways_out = _signing(store, record), _ways_out(store, record)
     health = _health(tenant, store, client_id, record)
@@ -99,22 +106,25 @@ def _client_id(
 ) -> tuple[str, Look[OAuthClient]]:
     """Return the id of the client with that id or name; for nobody "", and why.
 
-    The store is asked first: who only logs in is nobody on the tenant yet, and the keys that are used are the store's.
+    Where the tenant does not tell, the store may: who only logs in is nobody on the tenant.
 
     Raises:
-        ConfigurationError: several clients have that name.
+        AmbiguousName: the name does not say which client is meant.
     """
     if CLIENT_ID.fullmatch(client):
         return client, Look()
-    in_store = _tried(lambda: store.ids_named(tenant.host, client), ())
-    if in_store.value:
-        return only(in_store.value, client), Look()
-    on_tenant = _tried(lambda: ids_on_tenant(_as_somebody(tenant), client), skipped)
-    if on_tenant.value:
-        return only(on_tenant.value, client), Look()
-    if on_tenant.value is None:
-        return "", Look(problem=on_tenant.problem, skipped=on_tenant.skipped)
-    return "", Look(problem=TenantNotFound(f"The tenant has no client with the name {client!r}."))
+    answer = _tried(lambda: ClientLookup.of(_as_somebody(tenant), store).named(client), skipped)
+    in_store: Look[str] = Look()
+    if answer.value is None and not isinstance(answer.problem, AmbiguousName | TenantNotFound | StoreError):
+        in_store = _tried(lambda: ClientLookup(store, tenant.host).named(client), ())
+    for each in (answer, in_store):
+        if isinstance(each.problem, AmbiguousName):
+            raise each.problem
+        if each.value:
+            return each.value, Look()
+    if isinstance(answer.problem, StoreError):  # the tenant was asked before
+        return "", Look(problem=TenantNotFound(f"The tenant has no client with the name {client!r}."))
+    return "", Look(problem=answer.problem, skipped=answer.skipped)
 
 
 def _as_somebody(tenant: QlikTenant) -> QlikTenant:

@@ -27,7 +27,7 @@ from qlik_keys.errors import (
     TenantConflict,
 )
 from qlik_keys.keystore.base import TellsHealth
-from qlik_keys.keystore.lookup import client_id_of
+from qlik_keys.keystore.lookup import ClientLookup
 from qlik_keys.lifecycle import resume_client
 from qlik_keys.lifecycle.provisioning.specification import PRIVATE_KEY_JWT
 from qlik_keys.rules.fixes import FIXES
@@ -67,7 +67,8 @@ def fix(tenant: QlikTenant, store: KeyStore, client_id: str, name: str, *, clock
     require(CLOCK, clock=clock)
     if name not in _FIXERS:
         raise ConfigurationError(f"There is no fix {name!r}.", hint=f"One of: {', '.join(FIXES)}.")
-    return _FIXERS[name](tenant, store, client_id_of(tenant, store, client_id), clock)
+    fixer = _FIXERS[name]
+    return ClientLookup.of(tenant, store).perform(client_id, lambda each: fixer(tenant, store, each, clock))
 
 
 def _trust(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:

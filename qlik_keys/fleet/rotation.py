@@ -11,14 +11,14 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from qlik_keys.core.arguments import CALLBACK, FLAG, MOMENT, WHOLE_NUMBER, optional, require, texts
+from qlik_keys.core.arguments import CALLBACK, MOMENT, WHOLE_NUMBER, optional, require, texts
 from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.errors import FleetError, Interrupted, QlikKeysError
-from qlik_keys.keystore.lookup import client_id_of
+from qlik_keys.keys.spec import DEFAULT_OVERLAP
 from qlik_keys.lifecycle.context import OperationContext
 from qlik_keys.lifecycle.many import FleetResult, Hopeless, read_if_ours
-from qlik_keys.lifecycle.rotation import options as rotation_options
-from qlik_keys.lifecycle.rotation.options import DEFAULT_OVERLAP
+from qlik_keys.lifecycle.options import RotateOptions
+from qlik_keys.lifecycle.rotation import changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -78,13 +78,12 @@ def rotate_due(
     require(WHOLE_NUMBER, workers=workers)
     optional(MOMENT, before=before)
     optional(CALLBACK, on_client=on_client)
-    require(FLAG, allow_swap=allow_swap)
     asked = None if client_ids is None else texts("client_ids", client_ids)
     if workers < 1:
         raise ValueError(f"workers must be 1 or more, not {workers}")
     if before is not None and before.tzinfo is None:
         raise ValueError("`before` must have a time zone")
-    rotation_options.refuse_overlap(overlap)
+    options = RotateOptions(overlap=overlap, allow_swap=allow_swap)
     cancel = cancel or threading.Event()
     work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
     hopeless = Hopeless(store, tenant.host, in_a_row=max(workers, DEFAULT_WORKERS))
@@ -93,7 +92,7 @@ def rotate_due(
         if cancel.is_set() or hopeless.found:
             return None
         is_listed = client_ids is None
-        done = _treated(work, client_id, is_listed=is_listed, before=before, overlap=overlap, allow_swap=allow_swap)
+        done = _treated(work, client_id, is_listed=is_listed, before=before, options=options)
         hopeless.saw(done.client_id, done.error)
         if on_client is not None:
             on_client(done)
@@ -118,22 +117,19 @@ def _treated(
     *,
     is_listed: bool,
     before: datetime | None,
-    overlap: timedelta,
-    allow_swap: bool,
+    options: RotateOptions,
 ) -> FleetResult:
     """Rotate one client if it is due; `is_listed` is one of the store's list, which no caller has named."""
     name = ""
     try:
-        if not is_listed:
-            client_id = client_id_of(work.tenant, work.store, client_id)
-        record = read_if_ours(work.read, client_id) if is_listed else work.read(client_id)
+        record = read_if_ours(work.read, client_id) if is_listed else work.resolved(client_id, work.read)
         if record is None:
             return FleetResult(client_id=client_id, outcome="foreign")
-        name = record.client_name
+        client_id, name = record.client_id, record.client_name
         was_started = record.is_in_progress
         if not was_started and not is_due(record, before=before, now=utc_now(work.clock)):
             return FleetResult(client_id=client_id, name=name, outcome="skipped")
-        result = rotation_options.rotate_of(work, record, overlap=overlap, allow_swap=allow_swap)
+        result = changes.rotate(work, record, options)
     except QlikKeysError as problem:
         return FleetResult(client_id=client_id, name=name, outcome="failed", error=problem)
     return FleetResult(client_id=client_id, name=name, outcome="finished" if was_started else "rotated", result=result)

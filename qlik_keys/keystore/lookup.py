@@ -8,9 +8,10 @@ Either answer is compared exactly, and a name that several clients have is refus
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from qlik_keys.errors import ConfigurationError, Outcome, StoreNotFound, TenantNotFound
+from qlik_keys.errors import AmbiguousName, ConfigurationError, Outcome, StoreNotFound, TenantNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,121 +43,121 @@ def check_sides(tenant: object, store: object, *, may_lack_store: bool = False) 
             raise TypeError(f"{name} must be {wanted}, not {kind}: pass the tenant first, then the store")
 
 
-def client_id_of(tenant: QlikTenant, store: KeyStore, client: str) -> str:
-    """Return the id of the client with that id or name, for an administrator.
+@dataclass(frozen=True, slots=True)
+class ClientLookup:
+    """The one answer to "which client is meant": from an id or a name to a client.
 
-    An id is returned as it is: the operation that follows finds out whether there is such a client. A name that looks
-    like an id is therefore given up for the id; `by_id_or_name` tries it where there is no such id.
+    An id is believed without a request; the operation that follows finds out whether there is such a client. A name
+    that looks like an id is tried as a name only where there is no such id.
 
-    Args:
-        tenant: the tenant, with a TenantAdmin's credential.
+    Attributes:
         store: where the keys are; it knows clients that the tenant has no more.
-        client: an id or a name.
-
-    Raises:
-        ConfigurationError: nothing is named; several clients have the name; or the client that had it when its key was
-            stored is named otherwise by now.
-        TenantNotFound: neither the tenant nor the store has a client of that name.
-        TenantError, StoreError: one of them cannot be asked.
+        tenant_host: host of the tenant.
+        tenant: the tenant with a TenantAdmin's credential; None for callers who are nobody there.
     """
-    client = checked(client)
-    return client if CLIENT_ID.fullmatch(client) else client_id_named(tenant, store, client)
 
+    store: KeyStore
+    tenant_host: str
+    tenant: QlikTenant | None = None
 
-def by_id_or_name(tenant: QlikTenant, store: KeyStore, client: str, perform: Callable[[str], Result]) -> Result:
-    """Return what `perform` makes of the client with that id or name; see `client_id_of`.
+    @classmethod
+    def of(cls, tenant: QlikTenant, store: KeyStore) -> ClientLookup:
+        """Return the lookup of a TenantAdmin."""
+        return cls(store, tenant.host, tenant)
 
-    An id counts before a name. Where there is no such id, a client that has it as its name is the one that is meant.
+    def find(self, client: str) -> str:
+        """Return the id of the client with that id or name; an id is returned as it is.
 
-    Raises:
-        QlikKeysError: as `client_id_of` and `perform`.
-    """
-    client = checked(client)
-    if not CLIENT_ID.fullmatch(client):
-        return perform(client_id_named(tenant, store, client))
-    try:
-        return perform(client)
-    except (StoreNotFound, TenantNotFound) as error:
-        # Not where something is left of the client: what that is, and what to do, is what its error says.
-        if type(error) not in (StoreNotFound, TenantNotFound) or error.outcome is not Outcome.NOT_APPLIED:
-            raise
-        named = ids_on_tenant(tenant, client)
-        if not named:
-            raise
-    return perform(only(named, client))
+        Raises:
+            ConfigurationError: nothing is named.
+            QlikKeysError: as `named`.
+        """
+        client = checked(client)
+        return client if CLIENT_ID.fullmatch(client) else self.named(client)
 
+    def perform(self, client: str, act: Callable[[str], Result]) -> Result:
+        """Return what `act` makes of the client with that id or name.
 
-def client_id_named(tenant: QlikTenant, store: KeyStore, name: str) -> str:
-    """Return the id of the client of that name; see `client_id_of`.
+        Raises:
+            ConfigurationError: nothing is named.
+            QlikKeysError: as `named`, and as `act`.
+        """
+        client = checked(client)
+        if not CLIENT_ID.fullmatch(client):
+            return act(self.named(client))
+        try:
+            return act(client)
+        except (StoreNotFound, TenantNotFound) as error:
+            # Not where something is left of the client: what that is, and what to do, is what its error says.
+            if type(error) not in (StoreNotFound, TenantNotFound) or error.outcome is not Outcome.NOT_APPLIED:
+                raise
+            named = self.ids_named(client)
+            if not named:
+                raise
+        return act(_only(named, client))
 
-    Raises:
-        ConfigurationError, TenantNotFound, TenantError, StoreError: as `client_id_of`.
-    """
-    on_tenant = ids_on_tenant(tenant, name)
-    if on_tenant:
-        return only(on_tenant, name)
-    in_store = store.ids_named(tenant.host, name)
-    if not in_store:
-        raise TenantNotFound(
-            f"Neither the tenant nor the store has a client named {name!r}.",
-            hint="Check the exact name and the tenant; `qlik-keys clients` lists the clients.",
+    def ids_named(self, name: str) -> Sequence[str]:
+        """Return the ids of the clients that have exactly that name where it is asked first: the tenant, or the store.
+
+        Raises:
+            TenantError, StoreError: it cannot be asked.
+        """
+        if self.tenant is None:
+            return self.store.ids_named(self.tenant_host, name)
+        from qlik_keys.tenant.resources.requests import eq  # noqa: PLC0415  # who only gets a token asks no tenant
+
+        # How the filter treats upper case is not published, so the names are compared here too.
+        found = self.tenant.oauth_clients.iterate(filter=eq("clientName", name))
+        return [each.client_id for each in found if each.client_name == name]
+
+    def named(self, name: str) -> str:
+        """Return the id of the client of that name.
+
+        Raises:
+            AmbiguousName: several clients have the name; or the client that had it when its key was stored is named
+                otherwise by now.
+            TenantNotFound: neither the tenant nor the store has a client of that name.
+            StoreNotFound: the store, which alone is asked, has a key of none.
+            TenantError, StoreError: one of them cannot be asked.
+        """
+        found = self.ids_named(name)
+        if found:
+            return _only(found, name)
+        if self.tenant is None:
+            raise StoreNotFound(
+                f"No client with the name {name!r} on {self.tenant_host} has a key in Vault.",
+                hint="Check the exact name and the tenant, or give the client's id (see `qlik-keys clients`). If its name "
+                "entry is missing in Vault, `qlik-keys resume` writes it.",
+            )
+        return self._kept_in_store(self.tenant, name)
+
+    def _kept_in_store(self, tenant: QlikTenant, name: str) -> str:
+        """Return the id of a client that only the store knows by that name."""
+        in_store = self.store.ids_named(self.tenant_host, name)
+        if not in_store:
+            raise TenantNotFound(
+                f"Neither the tenant nor the store has a client named {name!r}.",
+                hint="Check the exact name and the tenant; `qlik-keys clients` lists the clients.",
+            )
+        client_id = _only(in_store, name)
+        try:
+            now = tenant.oauth_clients.get(client_id).client_name
+        except TenantNotFound:
+            return client_id  # it was deleted on the tenant, and its record is still there
+        if now == name:  # made, or named so, in between
+            return client_id
+        raise AmbiguousName(
+            f"The client that had the name {name!r} is named {now!r} on the tenant now.",
+            client_ids=(client_id,),
+            hint=f"If you mean this client, give its id: {client_id}.",
         )
-    client_id = only(in_store, name)
-    try:
-        now = tenant.oauth_clients.get(client_id).client_name
-    except TenantNotFound:
-        return client_id  # it was deleted on the tenant, and its record is still there
-    if now == name:  # made, or named so, in between
-        return client_id
-    raise ConfigurationError(
-        f"The client that had the name {name!r} is named {now!r} on the tenant now.",
-        hint=f"If you mean this client, give its id: {client_id}.",
-    )
 
 
-def ids_on_tenant(tenant: QlikTenant, name: str) -> list[str]:
-    """Return the ids of the tenant's clients that have exactly that name.
-
-    Raises:
-        TenantError: the tenant cannot be asked.
-    """
-    from qlik_keys.tenant.resources.requests import eq  # noqa: PLC0415  # who only gets a token asks no tenant for clients
-
-    # How the filter treats upper case is not published, so the names are compared here too.
-    found = tenant.oauth_clients.iterate(filter=eq("clientName", name))
-    return [each.client_id for each in found if each.client_name == name]
-
-
-def client_id_in_store(store: KeyStore, tenant_host: str, client: str) -> str:
-    """Return the id of the client with that id or name, for callers who are nobody on the tenant; an id asks nothing.
-
-    Raises:
-        ConfigurationError: nothing is named, or several clients of that name have a key in the store.
-        StoreNotFound: no client of that name has a key there.
-        StoreError: the store cannot be asked.
-    """
-    client = checked(client)
-    if CLIENT_ID.fullmatch(client):
-        return client
-    found = store.ids_named(tenant_host, client)
-    if found:
-        return only(found, client)
-    raise StoreNotFound(
-        f"No client with the name {client!r} on {tenant_host} has a key in Vault.",
-        hint="Check the exact name and the tenant, or give the client's id (see `qlik-keys clients`). If its name "
-        "entry is missing in Vault, `qlik-keys resume` writes it.",
-    )
-
-
-def only(client_ids: Sequence[str], name: str) -> str:
-    """Return the one client id that there is.
-
-    Raises:
-        ConfigurationError: there are several.
-    """
+def _only(client_ids: Sequence[str], name: str) -> str:
     if len(client_ids) > 1:
-        raise ConfigurationError(
+        raise AmbiguousName(
             f"{len(client_ids)} clients have the name {name!r}.",
+            client_ids=tuple(sorted(client_ids)),
             hint=f"Give the id of one of them: {', '.join(sorted(client_ids))}.",
         )
     return client_ids[0]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from qlik_keys.core.arguments import CALLBACK, CLOCK, EVENT, optional, require
 from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.errors import StoreError
 from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.keystore.base import StartedOperation
-from qlik_keys.keystore.lookup import check_sides
+from qlik_keys.keystore.lookup import ClientLookup, check_sides
 from qlik_keys.lifecycle.events import Phase, StepEvent
 from qlik_keys.lifecycle.in_progress import actor
 from qlik_keys.lifecycle.provisioning.run import Provisioning
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
     from qlik_keys.lifecycle.rotation.plan import KeyIntent
     from qlik_keys.tenant import QlikTenant
+
+
+Result = TypeVar("Result")
 
 
 class MakesKeyRuns(Protocol):
@@ -97,6 +100,14 @@ class OperationContext:
         optional(CALLBACK, on_step=self.on_step)
         optional(EVENT, cancel=self.cancel)
         require(CLOCK, clock=self.clock)
+
+    def resolved(self, client: str, act: Callable[[str], Result]) -> Result:
+        """Return what `act` makes of the client with that id or name; see `ClientLookup.perform`.
+
+        Raises:
+            QlikKeysError: as `ClientLookup.perform`.
+        """
+        return ClientLookup.of(self.tenant, self.store).perform(client, act)
 
     def read(self, client_id: str) -> ClientRecord:
         """Return a client's record; where the store shows something else of it, correct what it shows.

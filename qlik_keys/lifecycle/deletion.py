@@ -6,7 +6,6 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from qlik_keys.core.arguments import FLAG, TEXT, optional, require
 from qlik_keys.errors import (
     ConfigurationError,
     StoreConflict,
@@ -14,7 +13,7 @@ from qlik_keys.errors import (
     StoreProtocolError,
     TenantNotFound,
 )
-from qlik_keys.keystore.lookup import CLIENT_ID, by_id_or_name, checked, ids_on_tenant
+from qlik_keys.keystore.lookup import CLIENT_ID, ClientLookup, checked
 from qlik_keys.lifecycle.actions import Action
 from qlik_keys.lifecycle.duplicates import remove_duplicates_of
 from qlik_keys.lifecycle.in_progress import merged
@@ -23,28 +22,27 @@ from qlik_keys.lifecycle.record_changes import abandoned
 if TYPE_CHECKING:
     from qlik_keys.keystore.base import ClientRecord, PendingClient
     from qlik_keys.lifecycle.context import OperationContext
+    from qlik_keys.lifecycle.options import DeleteOptions
     from qlik_keys.tenant import OAuthClient
 
 
-def delete(work: OperationContext, client: str, *, confirm: str | None, keep_secret: bool = False) -> str:
-    """See `operations.delete`; None as `confirm` is for a plan, which needs none. Returns the client's id."""
-    client = checked(client)
-    optional(TEXT, confirm=confirm)
-    require(FLAG, keep_secret=keep_secret)
+def delete(work: OperationContext, client: str, options: DeleteOptions) -> str:
+    """See `operations.delete`. Returns the client's id."""
+    client, confirm = checked(client), options.confirm
 
     def perform(client_id: str) -> str:
-        if confirm is not None and confirm != client_id:
+        if confirm != client_id:
             whose = "" if client == client_id else f", which for {client!r} is {client_id},"
             raise ConfigurationError(
                 f"The client's id{whose} was not repeated, so nothing was deleted.", hint=f"Pass confirm={client_id!r}."
             )
-        delete_client(work, client_id, keep_secret=keep_secret)
+        delete_client(work, client_id, keep_secret=options.keep_secret)
         return client_id
 
     # A name may look like an id; the id that is repeated tells which client is meant, before anything is looked for.
     if confirm is not None and confirm != client and CLIENT_ID.fullmatch(client):
-        client = confirm if ids_on_tenant(work.tenant, client) == [confirm] else client
-    return by_id_or_name(work.tenant, work.store, client, perform)
+        client = confirm if ClientLookup.of(work.tenant, work.store).ids_named(client) == [confirm] else client
+    return work.resolved(client, perform)
 
 
 def delete_client(work: OperationContext, client_id: str, *, keep_secret: bool, is_resumed: bool = False) -> None:

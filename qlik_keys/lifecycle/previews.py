@@ -12,26 +12,33 @@ from typing import TYPE_CHECKING, Any, Literal
 from qlik_keys.core.arguments import TEXT, require
 from qlik_keys.core.clock import SYSTEM_CLOCK
 from qlik_keys.errors import ConfigurationError, LifecycleError, TenantNotFound
-from qlik_keys.keys import KeySpec, wrong_key
-from qlik_keys.keystore.lookup import client_id_of
+from qlik_keys.keys import wrong_key
 from qlik_keys.lifecycle import deletion
 from qlik_keys.lifecycle.actions import ACTIONS, Action, System
 from qlik_keys.lifecycle.context import OperationContext
 from qlik_keys.lifecycle.dry_run import KeyDryRun, Memory, ProvisioningDryRun
+from qlik_keys.lifecycle.options import OPTIONS
 from qlik_keys.lifecycle.provisioning.operations import resume_in
 from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
-from qlik_keys.lifecycle.rotation import options as rotation_options
-from qlik_keys.lifecycle.rotation import retirement
+from qlik_keys.lifecycle.rotation import changes, retirement
 from qlik_keys.lifecycle.shared_keys import shared_key_warnings
 from qlik_keys.tenant.resources.scopes import scope_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import timedelta
 
     from qlik_keys.core.clock import Clock
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.lifecycle.events import StepEvent
+    from qlik_keys.lifecycle.options import (
+        AdoptOptions,
+        DeleteOptions,
+        Options,
+        ProvisionOptions,
+        RetireOptions,
+        RevokeOptions,
+        RotateOptions,
+    )
     from qlik_keys.tenant import QlikTenant
 
 Operation = Literal["provision", "rotate", "retire", "revoke", "adopt", "delete", "resume"]
@@ -145,6 +152,7 @@ def preview(
         raise ConfigurationError(f"There is no operation {operation!r}.", hint=f"One of: {', '.join(_OPERATIONS)}.")
     if not client_id and operation in ("rotate", "revoke", "adopt", "delete"):
         raise ConfigurationError(f"{operation} needs one client.", hint="Give its id or its name.")
+    chosen = OPTIONS[operation](**options)
     memory: Memory = {}
     steps: list[PlannedStep] = []
 
@@ -161,25 +169,28 @@ def preview(
         make_provisioning=ProvisioningDryRun,
         is_dry_run=True,
     )
-    if client_id:
-        client_id = client_id_of(tenant, store, client_id)
-    notes: tuple[str, ...] = ()
-    blocked = hint = ""
-    try:
-        notes = perform(work, client_id, **options)
-    except LifecycleError as problem:
-        blocked, hint = problem.message, problem.hint
-    names = {step.client_name for step in steps}
-    notes += shared_key_warnings(tenant, options.get("key"), client_id or str(options.get("name", "")))
-    return Preview(
-        operation=operation,
-        client_id=client_id,
-        client_name=names.pop() if len(names) == 1 else str(options.get("name", "")),
-        steps=tuple(steps),
-        notes=notes,
-        blocked=blocked,
-        hint=hint,
-    )
+
+    def plan_for(client_id: str) -> Preview:
+        steps.clear()
+        notes: tuple[str, ...] = ()
+        blocked = hint = ""
+        try:
+            notes = perform(work, client_id, chosen)
+        except LifecycleError as problem:
+            blocked, hint = problem.message, problem.hint
+        names = {step.client_name for step in steps}
+        notes += shared_key_warnings(tenant, options.get("key"), client_id or str(options.get("name", "")))
+        return Preview(
+            operation=operation,
+            client_id=client_id,
+            client_name=names.pop() if len(names) == 1 else str(options.get("name", "")),
+            steps=tuple(steps),
+            notes=notes,
+            blocked=blocked,
+            hint=hint,
+        )
+
+    return work.resolved(client_id, plan_for) if client_id else plan_for("")
 
 
 def _planned(event: StepEvent) -> PlannedStep:
@@ -193,86 +204,57 @@ def _planned(event: StepEvent) -> PlannedStep:
     )
 
 
-def _provision(
-    work: OperationContext,
-    _: str,
-    *,
-    name: str,
-    scopes: Any,
-    key: Any = KeySpec("ES384"),  # noqa: B008  # frozen
-    client_secret: bool = False,
-    description: str = "",
-    impersonation: bool = False,
-    trusted: bool = True,
-    rotate_after: timedelta | None = None,
-) -> tuple[str, ...]:
-    specification = ClientSpecification.of(
-        name=name,
-        scopes=scopes,
-        key=key,
-        client_secret=client_secret,
-        description=description,
-        impersonation=impersonation,
-        trusted=trusted,
-        rotate_after=rotate_after,
-    )
-    made = work.provisioning(specification, key).run()
-    return (*scope_warnings(specification.scopes), *((_BOT_USER,) if made.created and trusted else ()))
+def _provision(work: OperationContext, _: str, options: ProvisionOptions) -> tuple[str, ...]:
+    specification = ClientSpecification.of(**options.arguments)
+    made = work.provisioning(specification, options.key).run()
+    return (*scope_warnings(specification.scopes), *((_BOT_USER,) if made.created and options.trusted else ()))
 
 
-def _rotate(work: OperationContext, client_id: str, **options: Any) -> tuple[str, ...]:
-    result = rotation_options.rotate(work, client_id, **options)
-    overlap = options.get("overlap", rotation_options.DEFAULT_OVERLAP)
-    risk = _SWAP if options.get("allow_swap") else _ONE_KEY
-    if not overlap or result.retire_at is None:
+def _rotate(work: OperationContext, client_id: str, options: RotateOptions) -> tuple[str, ...]:
+    result = changes.rotate(work, work.read(client_id), options)
+    risk = _SWAP if options.allow_swap else _ONE_KEY
+    if not options.overlap or result.retire_at is None:
         return (*result.warnings, risk)
     both = f"Both keys log in until {result.retire_at:%Y-%m-%d %H:%M} UTC; then retire the old one."
     return (*result.warnings, both, risk)
 
 
-def _revoke(work: OperationContext, client_id: str, **options: Any) -> tuple[str, ...]:
-    return (
-        *rotation_options.revoke(work, client_id, **options).warnings,
-        _SWAP if options.get("allow_swap") else _ONE_KEY,
-    )
+def _revoke(work: OperationContext, client_id: str, options: RevokeOptions) -> tuple[str, ...]:
+    return (*changes.revoke(work, client_id, options).warnings, _SWAP if options.allow_swap else _ONE_KEY)
 
 
-def _retire(work: OperationContext, client_id: str, **options: Any) -> tuple[str, ...]:
-    force = bool(options.get("force"))
-    results = (
-        rotation_options.retire(work, client_id, force=force) if client_id else retirement.retire_due(work, force=force)
-    )
+def _retire(work: OperationContext, client_id: str, options: RetireOptions) -> tuple[str, ...]:
+    results = changes.retire(work, client_id, options) if client_id else retirement.retire_due(work, options)
     return tuple(f"{result.name} loses {', '.join(result.retired)}." for result in results if result.retired)
 
 
-def _adopt(work: OperationContext, client_id: str, **options: Any) -> tuple[str, ...]:
-    return rotation_options.adopt(work, client_id, **options).warnings
+def _adopt(work: OperationContext, client_id: str, options: AdoptOptions) -> tuple[str, ...]:
+    return changes.adopt(work, client_id, options).warnings
 
 
-def _delete(
-    work: OperationContext, client_id: str, *, keep_secret: bool = False, confirm: str | None = None
-) -> tuple[str, ...]:
-    del confirm  # a plan needs none
+def _delete(work: OperationContext, client_id: str, options: DeleteOptions) -> tuple[str, ...]:
     there = True
     try:
         work.tenant.oauth_clients.get(client_id)
     except TenantNotFound:
         there = False
-    deletion.delete(work, client_id, confirm=None, keep_secret=keep_secret)
+    deletion.delete_client(work, client_id, keep_secret=options.keep_secret)
     where = work.store.location(work.tenant.host, client_id)
     return (
         "To run it, the client's id must be repeated.",
-        f"Its keys stay in the key store, at {where}." if keep_secret else f"Its keys at {where} are destroyed last.",
+        f"Its keys stay in the key store, at {where}."
+        if options.keep_secret
+        else f"Its keys at {where} are destroyed last.",
         *(() if there else ("The tenant has no such client any more.",)),
     )
 
 
-def _resume(work: OperationContext, _: str) -> tuple[str, ...]:
+def _resume(work: OperationContext, _: str, __: Options) -> tuple[str, ...]:
     resume_in(work)
     return ()
 
 
-_OPERATIONS: dict[str, Callable[..., tuple[str, ...]]] = {
+_OPERATIONS: dict[str, Callable[[OperationContext, str, Any], tuple[str, ...]]] = {
     "provision": _provision,
     "rotate": _rotate,
     "retire": _retire,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from measure import Row, Seconds, compared, interleaved, main
 
 import qlik_keys as qk
-from qlik_keys.keystore.lookup import client_id_in_store, client_id_of
+from qlik_keys.keystore.lookup import ClientLookup
 from qlik_keys.tenant import RateBudget
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def requests_by_name(tenant: qk.QlikTenant, store: qk.VaultKeyStore, name: str) 
     """Count what is asked for a client's id: by who has the store alone, and by an administrator."""
     asked: list[object] = []
     unsubscribe = [tenant.subscribe(asked.append), store.subscribe(asked.append)]
-    client_id_in_store(store, tenant.host, name)
-    client_id_of(tenant, store, name)
+    ClientLookup(store, tenant.host).find(name)
+    ClientLookup.of(tenant, store).find(name)
     for end in unsubscribe:
         end()
     return len(asked)

@@ -515,7 +515,7 @@ def test_it_can_be_shown(patient):
     words = diagnosis.to_text()
     assert words.count("\n") == len(CHECKS) + 1 + 1  # the advice, and the fix
     assert "✗ failed       The client is trusted (consent, QK308 consent-not-trusted): " in words
-    assert "What to do: Set its consent method to trusted." in words
+    assert "What to do: Set the consent method to trusted." in words
     assert "One click: trust." in words
     assert "\x1b" not in words
     assert "\u202e" not in words
@@ -526,7 +526,7 @@ def test_it_can_be_shown(patient):
     assert document["findings"] == ["consent-not-trusted"]
     assert document["is_healthy"] is False
     assert {check["verdict"] for check in document["checks"]} == {"passed", "failed", "not_checked"}
-    assert repr(diagnosis) == f"<Diagnosis {patient.client_id}: consent>"
+    assert repr(diagnosis) == f"<Diagnosis {patient.client_id}: consent-not-trusted>"
     patient.tenant.oauth_clients.delete(patient.client_id)
 
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 import qlik_keys as qk
-from qlik_keys.errors import ConfigurationError, StoreNotFound, TenantNotFound
-from qlik_keys.keystore.lookup import client_id_in_store, client_id_of
+from qlik_keys.errors import AmbiguousName, ConfigurationError, StoreNotFound, TenantNotFound
+from qlik_keys.keystore.lookup import ClientLookup
 from qlik_keys.tenant import PatchOperation
 
 pytestmark = pytest.mark.openbao
@@ -76,15 +76,19 @@ def test_a_name_that_several_have_is_refused_with_their_ids(world, made, name):
     for ask in (
         lambda: qk.rotate(world.tenant, world.store, name),
         lambda: qk.delete(world.tenant, world.store, name, confirm=twin.client_id),
+        lambda: qk.preview(world.tenant, world.store, "rotate", name),
+        lambda: qk.doctor(world.tenant, world.store, name),
+        lambda: qk.fix(world.tenant, world.store, name, "trust"),
     ):
-        with pytest.raises(ConfigurationError) as caught:
+        with pytest.raises(AmbiguousName) as caught:
             ask()
+        assert caught.value.client_ids == tuple(sorted((made.client_id, twin.client_id)))
         assert made.client_id in caught.value.hint
         assert twin.client_id in caught.value.hint
-    assert client_id_in_store(world.store, world.tenant.host, name) == made.client_id  # the other has no key there
+    assert ClientLookup(world.store, world.tenant.host).find(name) == made.client_id  # the other has no key there
     qk.adopt(world.tenant, world.store, twin.client_id)
     with pytest.raises(ConfigurationError) as caught:
-        client_id_in_store(world.store, world.tenant.host, name)
+        ClientLookup(world.store, world.tenant.host).find(name)
     assert made.client_id in caught.value.hint
     assert twin.client_id in caught.value.hint
 
@@ -93,6 +97,14 @@ def test_an_id_counts_before_a_name_that_looks_like_one(world, made):
     like_an_id = "ab" * 16
     named = qk.provision(world.tenant, world.store, name=like_an_id, scopes=["user_default"])
     assert qk.rotate(world.tenant, world.store, like_an_id, overlap=AT_ONCE).client_id == named.client_id
+    assert qk.preview(world.tenant, world.store, "rotate", like_an_id).client_id == named.client_id
+    assert qk.doctor(world.tenant, world.store, like_an_id).client_id == named.client_id
+    assert qk.fix(world.tenant, world.store, like_an_id, "trust")
+    [due] = qk.rotate_due(world.tenant, world.store, client_ids=[like_an_id])
+    assert due.client_id == named.client_id
+    with qk.TokenSource.from_store(world.store, tenant_url=world.tenant.url, client_id=like_an_id) as source:
+        assert source.token().expires_at
+        assert source.client_id == named.client_id
     namesake = qk.provision(world.tenant, world.store, name=made.client_id, scopes=["user_default"])
     assert qk.rotate(world.tenant, world.store, made.client_id, overlap=AT_ONCE).client_id == made.client_id
     with pytest.raises(ConfigurationError):
@@ -110,10 +122,12 @@ def test_a_client_that_was_deleted_in_the_console_is_found_by_its_records_name(w
 
 def test_a_client_that_was_renamed_is_not_taken_by_its_old_name(world, made, name):
     world.tenant.oauth_clients.patch(made.client_id, [PatchOperation("replace", "/clientName", f"{name} new")])
-    assert client_id_of(world.tenant, world.store, f"{name} new") == made.client_id
-    with pytest.raises(ConfigurationError, match="is named") as caught:
-        qk.rotate(world.tenant, world.store, name)
-    assert made.client_id in caught.value.hint
+    assert ClientLookup.of(world.tenant, world.store).find(f"{name} new") == made.client_id
+    for ask in (qk.rotate, qk.doctor):
+        with pytest.raises(AmbiguousName, match="is named") as caught:
+            ask(world.tenant, world.store, name)
+        assert caught.value.client_ids == (made.client_id,)
+        assert made.client_id in caught.value.hint
 
 
 @pytest.fixture
@@ -128,7 +142,7 @@ def test_a_name_costs_the_same_however_many_clients_there_are(world, made, name,
     counts = []
     for _ in range(2):
         asked.clear()
-        assert client_id_in_store(world.store, world.tenant.host, name) == made.client_id
+        assert ClientLookup(world.store, world.tenant.host).find(name) == made.client_id
         counts.append([(call.method, call.path) for call in asked])
         for number in range(3):
             qk.provision(world.tenant, world.store, name=f"{name}-{number}", scopes=["user_default"])
@@ -154,10 +168,10 @@ def test_the_records_word_counts_and_a_missing_entry_is_told_and_written_by_resu
     ]
     vault.secrets.kv.v2.delete_metadata_and_all_versions(entry)
     with pytest.raises(StoreNotFound) as caught:
-        client_id_in_store(store, host, name)
+        ClientLookup(store, host).find(name)
     assert "`qlik-keys resume`" in caught.value.hint
     qk.resume(world.tenant, store)
-    assert client_id_in_store(store, host, name) == made.client_id
+    assert ClientLookup(store, host).find(name) == made.client_id
     qk.delete(world.tenant, store, name, confirm=made.client_id)
     with pytest.raises(hvac.exceptions.InvalidPath):
         vault.secrets.kv.v2.read_secret_metadata(entry)

@@ -23,7 +23,7 @@ from qlik_keys.cli.options.groups import with_options
 from qlik_keys.cli.output.results import Result, current_notebook, is_terminal
 from qlik_keys.cli.output.streams import note_effect
 from qlik_keys.errors import KeyMaterialError
-from qlik_keys.keystore.lookup import client_id_of
+from qlik_keys.keys.spec import DEFAULT_KEY, DEFAULT_OVERLAP, ROTATE_AFTER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +66,8 @@ AllowSwap = Annotated[
     typer.Option("--allow-swap", help="If the tenant accepts only one key, replace it (logins fail for a moment)."),
 ]
 RotateAfter = Annotated[int, typer.Option(min=1, max=3660, help="After how many days the key should be rotated.")]
+_OVERLAP_HOURS = DEFAULT_OVERLAP / timedelta(hours=1)
+_SERVES_DAYS = ROTATE_AFTER.days
 
 
 _HOW_TO_LOOK = "`qlik-keys clients` shows the state of the client. No secret was lost."
@@ -92,13 +94,17 @@ def provision(
         list[str] | None,
         typer.Option(metavar="SCOPE", help="A scope; can be repeated.", callback=refuse_empty),
     ] = None,
-    alg: Annotated[str, typer.Option(help="ES384, RS256 or RS512.")] = "ES384",
+    alg: Annotated[str, typer.Option(help="ES384, RS256 or RS512.")] = DEFAULT_KEY.alg,
     bits: Bits = None,
     description: Annotated[str, typer.Option(help="Shown in Qlik's console.")] = "",
     impersonation: Annotated[bool, typer.Option("--impersonation", help="Also allow user impersonation.")] = False,
     rotate_after_days: Annotated[
         int | None,
-        typer.Option(min=1, max=3660, help="After how many days the key should be rotated; 90 for a new client."),
+        typer.Option(
+            min=1,
+            max=3660,
+            help=f"After how many days the key should be rotated; {_SERVES_DAYS} for a new client.",
+        ),
     ] = None,
     custody: Custody = None,
 ) -> None:
@@ -109,15 +115,16 @@ def provision(
     Example: qlik-keys provision nightly-etl --scope user_default
     """
     from qlik_keys import lifecycle
+    from qlik_keys.lifecycle.options import ProvisionOptions
 
-    options: dict[str, Any] = {
-        "name": name,
-        "scopes": scope or ["user_default"],
-        "key": _key_spec(alg, bits),
-        "description": description,
-        "impersonation": impersonation,
-        "rotate_after": None if rotate_after_days is None else timedelta(days=rotate_after_days),
-    }
+    options = ProvisionOptions(
+        name=name,
+        scopes=scope or ["user_default"],
+        key=_key_spec(alg, bits),
+        description=description,
+        impersonation=impersonation,
+        rotate_after=None if rotate_after_days is None else timedelta(days=rotate_after_days),
+    ).arguments
     work = _Command("provision", way, custody=custody)
     work.run("", options, lambda tenant, store, _, **told: [lifecycle.provision(tenant, store, **options, **told)])
 
@@ -130,12 +137,12 @@ def rotate(
     *,
     overlap_hours: Annotated[
         float, typer.Option(min=0, help="How long the old key stays valid next to the new one.")
-    ] = 24,
+    ] = _OVERLAP_HOURS,
     at_once: Annotated[bool, typer.Option("--at-once", help="No overlap: remove the old key now.")] = False,
     alg: Alg = None,
     bits: Bits = None,
     allow_swap: AllowSwap = False,
-    rotate_after_days: RotateAfter = 90,
+    rotate_after_days: RotateAfter = _SERVES_DAYS,
     custody: Custody = None,
 ) -> None:
     """Replace a client's key without downtime.
@@ -145,14 +152,15 @@ def rotate(
     Example: qlik-keys rotate nightly-etl --overlap-hours 24
     """
     from qlik_keys import lifecycle
+    from qlik_keys.lifecycle.options import RotateOptions
 
-    options: dict[str, Any] = {
-        "overlap": timedelta(0) if at_once else _overlap(overlap_hours),
-        "key": _key_spec(alg, bits),
-        "allow_swap": allow_swap,
-        "rotate_after": timedelta(days=rotate_after_days),
-        "custody": custody,
-    }
+    options = RotateOptions(
+        overlap=timedelta(0) if at_once else _overlap(overlap_hours),
+        key=_key_spec(alg, bits),
+        allow_swap=allow_swap,
+        rotate_after=timedelta(days=rotate_after_days),
+        custody=custody,  # type: ignore[arg-type]  # one of the two, by `_known_custody`
+    ).arguments
     work = _Command("rotate", way, custody=custody)
     work.run(
         client, options, lambda tenant, store, id_, **told: [lifecycle.rotate(tenant, store, id_, **options, **told)]
@@ -181,8 +189,9 @@ def retire(
     Example: qlik-keys retire --dry-run
     """
     from qlik_keys import lifecycle
+    from qlik_keys.lifecycle.options import RetireOptions
 
-    options: dict[str, Any] = {"force": force}
+    options = RetireOptions(force=force).arguments
     work = _Command("retire", way, custody=custody)
     work.run(
         client or "",
@@ -208,8 +217,13 @@ def revoke(
     Example: qlik-keys revoke nightly-etl
     """
     from qlik_keys import lifecycle
+    from qlik_keys.lifecycle.options import RevokeOptions
 
-    options: dict[str, Any] = {"key": _key_spec(alg, bits), "allow_swap": allow_swap, "custody": custody}
+    options = RevokeOptions(
+        key=_key_spec(alg, bits),
+        allow_swap=allow_swap,
+        custody=custody,  # type: ignore[arg-type]  # one of the two, by `_known_custody`
+    ).arguments
     work = _Command("revoke", way, custody=custody)
     work.run(
         client, options, lambda tenant, store, id_, **told: [lifecycle.revoke(tenant, store, id_, **options, **told)]
@@ -227,7 +241,7 @@ def adopt(
     ] = False,
     alg: Alg = None,
     bits: Bits = None,
-    rotate_after_days: RotateAfter = 90,
+    rotate_after_days: RotateAfter = _SERVES_DAYS,
     custody: Custody = None,
 ) -> None:
     """Give a client that another program created a key that qlik_keys manages.
@@ -235,13 +249,14 @@ def adopt(
     Example: qlik-keys adopt 0123456789abcdef0123456789abcdef --remove-secrets
     """
     from qlik_keys import lifecycle
+    from qlik_keys.lifecycle.options import AdoptOptions
 
-    options: dict[str, Any] = {
-        "key": _key_spec(alg, bits),
-        "remove_secrets": remove_secrets,
-        "rotate_after": timedelta(days=rotate_after_days),
-        "custody": custody,
-    }
+    options = AdoptOptions(
+        key=_key_spec(alg, bits),
+        remove_secrets=remove_secrets,
+        rotate_after=timedelta(days=rotate_after_days),
+        custody=custody,  # type: ignore[arg-type]  # one of the two, by `_known_custody`
+    ).arguments
     work = _Command("adopt", way, custody=custody)
     work.run(
         client, options, lambda tenant, store, id_, **told: [lifecycle.adopt(tenant, store, id_, **options, **told)]
@@ -264,20 +279,20 @@ def delete(
     Example: qlik-keys delete nightly-etl
     """
     from qlik_keys import lifecycle
+    from qlik_keys.lifecycle.options import DeleteOptions
 
     if confirm is None and not way.dry_run:
         if way.as_json or not is_terminal(sys.stdin):
             raise typer.BadParameter("repeat the client's id to confirm: --confirm ID", param_hint="--confirm")
         confirm = typer.prompt("This cannot be undone. Repeat the client's id")
-    typed = confirm or ""
+    options = DeleteOptions(confirm=confirm or "", keep_secret=keep_secret).arguments
 
-    def perform(tenant: QlikTenant, store: KeyStore, client_id: str, **told: Any) -> list[Any]:
-        told.pop("cancel", None)
-        lifecycle.delete(tenant, store, client_id, confirm=typed, keep_secret=keep_secret, **told)
+    def perform(tenant: QlikTenant, store: KeyStore, id_: str, **told: Any) -> list[Any]:
+        client_id = lifecycle.delete(tenant, store, id_, **options, **told)
         return [{"operation": "delete", "client_id": client_id, "keys_kept": keep_secret}]
 
     work = _Command("delete", way, custody=None)
-    work.run(client, {"keep_secret": keep_secret}, perform)
+    work.run(client, options, perform)
 
 
 @app.command(epilog=TENANT_HELP)
@@ -332,13 +347,12 @@ class _Command:
 
         settings = resolved(self._way.context, self._way.server, custody=self._custody, as_json=self._way.as_json)
         with settings.tenant() as tenant, settings.store() as store:
-            client_id = client_id_of(tenant, store, client) if client else ""
             if self._way.dry_run:
-                self._show_plan(tenant, store, client_id, options)
+                self._show_plan(tenant, store, client, options)
                 return
             problem: PartlyFailed[Any] | None = None
             try:
-                done = perform(tenant, store, client_id, **self._told)
+                done = perform(tenant, store, client, **self._told)
             except PartlyFailed as error:
                 done, problem = done_of(error), error
             results = [document_of_result(self._operation, item) for item in done]

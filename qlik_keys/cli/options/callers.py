@@ -69,11 +69,11 @@ def as_client(
         ConfigurationError: tenant or Vault is missing, or no client of that name has a key there.
     """
     from qlik_keys.auth.http_auth import TokenSource
-    from qlik_keys.keystore.lookup import client_id_in_store
+    from qlik_keys.keystore.lookup import ClientLookup
 
     with nobody(settings, retry=retry) as tenant, settings.store() as store:
         watch(tenant)
-        client_id = client_id_in_store(store, tenant.host, client)
+        client_id = ClientLookup(store, tenant.host).find(client)
         yield (
             tenant,
             TokenSource.from_store(

@@ -16,11 +16,13 @@ from qlik_keys.errors import (
     TenantNotFound,
 )
 from qlik_keys.keys import KeySpec, PrivateKey, wrong_key
+from qlik_keys.keys.spec import DEFAULT_KEY
 from qlik_keys.lifecycle.context import OperationContext
 from qlik_keys.lifecycle.deletion import pending_of
 from qlik_keys.lifecycle.duplicates import find_duplicates, remove_duplicate
 from qlik_keys.lifecycle.many import Hopeless, read_if_ours
 from qlik_keys.lifecycle.missing_clients import gone_or_unknown
+from qlik_keys.lifecycle.options import ProvisionOptions
 from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
 from qlik_keys.lifecycle.rotation.finishing import Rotated, finish, finished
 from qlik_keys.lifecycle.rotation.plan import KeyIntent
@@ -39,8 +41,6 @@ if TYPE_CHECKING:
     from qlik_keys.lifecycle.provisioning.run import Provisioned
     from qlik_keys.tenant import OAuthClient, QlikTenant
 
-_DEFAULT_KEY = KeySpec("ES384")
-
 
 def provision(
     tenant: QlikTenant,
@@ -48,7 +48,7 @@ def provision(
     *,
     name: str,
     scopes: Iterable[str],
-    key: KeySpec | PrivateKey | None = _DEFAULT_KEY,
+    key: KeySpec | PrivateKey | None = DEFAULT_KEY,
     client_secret: bool = False,
     description: str = "",
     impersonation: bool = False,
@@ -98,7 +98,7 @@ def provision(
     if wrong is not None:
         del key
         raise wrong
-    specification = ClientSpecification.of(
+    options = ProvisionOptions(
         name=name,
         scopes=scopes,
         key=key,
@@ -108,6 +108,7 @@ def provision(
         trusted=trusted,
         rotate_after=rotate_after,
     )
+    specification = ClientSpecification.of(**options.arguments)
     work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
     shared = shared_key_warnings(tenant, key, specification.name)
     made = work.provisioning(specification, key).run()

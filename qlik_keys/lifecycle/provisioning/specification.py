@@ -7,19 +7,19 @@ built from, and what an existing client is compared with (qlik-cloud-contract, "
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from qlik_keys.core.arguments import DURATION, FLAG, TEXT, require, texts
+from qlik_keys.core.arguments import FLAG, TEXT, require, texts
 from qlik_keys.core.names import name_problem
 from qlik_keys.errors import ConfigurationError, ManualActionRequired
 from qlik_keys.keys import KeySpec, PrivateKey
 from qlik_keys.keys.spec import ROTATE_AFTER
-from qlik_keys.lifecycle.record_changes import LONGEST
+from qlik_keys.lifecycle.options import refuse_unserviceable
 from qlik_keys.tenant import NewOAuthClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import timedelta
 
     from qlik_keys.keys import PublicJwk
     from qlik_keys.keystore.base import ClientRecord
@@ -57,7 +57,7 @@ class ClientSpecification:
     description: str = ""
     impersonation: bool = False
     trusted: bool = True
-    rotate_after_days: int = 90
+    rotate_after_days: int = ROTATE_AFTER.days
     is_service_asked: bool = field(default=False, compare=False)
 
     @classmethod
@@ -231,17 +231,3 @@ def _odd_letter(scope: str) -> str:
 
 def _consent(*, trusted: bool) -> str:
     return "trusted" if trusted else "not trusted"
-
-
-def refuse_unserviceable(rotate_after: timedelta) -> None:
-    """Raise where a key would serve for too short or too long.
-
-    Raises:
-        ConfigurationError: under a day, or over ten years.
-        TypeError: it is no timedelta.
-    """
-    require(DURATION, rotate_after=rotate_after)
-    if not timedelta(days=1) <= rotate_after <= LONGEST:
-        raise ConfigurationError(
-            "The rotation period of a key must be from one day to ten years.", hint="Give another `rotate_after`."
-        )

@@ -6,22 +6,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from qlik_keys.core.arguments import TEXT, optional
 from qlik_keys.core.clock import utc_now
-from qlik_keys.errors import (
-    ConfigurationError,
-    ManualActionRequired,
-)
-from qlik_keys.keys import KeySpec, PrivateKey
-from qlik_keys.keys.spec import ROTATE_AFTER
+from qlik_keys.errors import ManualActionRequired
+from qlik_keys.keys.spec import DEFAULT_KEY, ROTATE_AFTER
 from qlik_keys.lifecycle.deletion import delete_client
 from qlik_keys.lifecycle.in_progress import merged, spec_of
+from qlik_keys.lifecycle.options import CUSTODY_WORDS
 from qlik_keys.lifecycle.record_changes import loss_warnings
 from qlik_keys.lifecycle.rotation.plan import KeyIntent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
+    from qlik_keys.keys import KeySpec, PrivateKey
     from qlik_keys.keystore.base import ClientRecord, Custody, StartedOperation
     from qlik_keys.lifecycle.context import OperationContext
     from qlik_keys.lifecycle.rotation.run import KeyRun
@@ -33,10 +30,6 @@ if TYPE_CHECKING:
 TOKENS_LIVE_ON = (
     "Access tokens that were issued before remain valid until they expire: list them with `qlik-keys oauth-token ls`."
 )
-CUSTODY_WORDS: Mapping[Custody, str] = {
-    "kv": "kv (anyone who may read the secret can read the key)",
-    "transit": "transit (Vault signs and never returns the key)",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,30 +198,14 @@ def finished(run: KeyRun, before: ClientRecord) -> Rotated:
 def same_kind(record: ClientRecord) -> KeySpec:
     """Return the kind of the current key."""
     current = record.current
-    return (current.public.spec if current is not None else None) or KeySpec("ES384")
-
-
-def checked_custody(custody: str | None) -> None:
-    """Refuse a custody that there is not.
-
-    Raises:
-        ConfigurationError: it is neither "kv" nor "transit".
-        TypeError: it is no text.
-    """
-    optional(TEXT, custody=custody)
-    if custody is not None and custody not in CUSTODY_WORDS:
-        raise ConfigurationError(f"There is no custody {custody!r}.", hint='Give "kv" or "transit".')
+    return (current.public.spec if current is not None else None) or DEFAULT_KEY
 
 
 def custody_of_next(work: OperationContext, record: ClientRecord, asked: Custody | None) -> Custody:
     """Return who shall hold the next key: who is asked for, else who holds the current one.
 
     The store's own custody is that of first keys: a store that was made for another purpose moves no key.
-
-    Raises:
-        ConfigurationError: there is no such custody.
     """
-    checked_custody(asked)
     if asked is not None:
         return asked
     held = record.current or next(iter(record.keys.values()), None)

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from qlik_keys.core.arguments import TEXT, require
 from qlik_keys.core.clock import SYSTEM_CLOCK
 from qlik_keys.keys import wrong_key
-from qlik_keys.keys.spec import ROTATE_AFTER
+from qlik_keys.keys.spec import DEFAULT_OVERLAP, ROTATE_AFTER
 from qlik_keys.lifecycle import deletion
 from qlik_keys.lifecycle.context import OperationContext
-from qlik_keys.lifecycle.rotation import options as rotation_options
-from qlik_keys.lifecycle.rotation import retirement
+from qlik_keys.lifecycle.options import AdoptOptions, DeleteOptions, RetireOptions, RevokeOptions, RotateOptions
+from qlik_keys.lifecycle.rotation import changes, retirement
 from qlik_keys.lifecycle.rotation.finishing import Rotated
-from qlik_keys.lifecycle.rotation.options import DEFAULT_OVERLAP
 from qlik_keys.lifecycle.shared_keys import shared_key_warnings
 
 if TYPE_CHECKING:
@@ -78,17 +77,10 @@ def rotate(
     if wrong is not None:
         del key
         raise wrong
+    options = RotateOptions(key=key, overlap=overlap, allow_swap=allow_swap, rotate_after=rotate_after, custody=custody)
     work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
     shared = shared_key_warnings(tenant, key, client_id)
-    result = rotation_options.rotate(
-        work,
-        client_id,
-        key=key,
-        overlap=overlap,
-        allow_swap=allow_swap,
-        rotate_after=rotate_after,
-        custody=custody,
-    )
+    result = work.resolved(client_id, lambda id_: changes.rotate(work, work.read(id_), options))
     return replace(result, warnings=(*result.warnings, *shared))
 
 
@@ -120,9 +112,10 @@ def revoke(
     if wrong is not None:
         del key
         raise wrong
+    options = RevokeOptions(key=key, allow_swap=allow_swap, custody=custody)
     work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
     shared = shared_key_warnings(tenant, key, client_id)
-    result = rotation_options.revoke(work, client_id, key=key, allow_swap=allow_swap, custody=custody)
+    result = work.resolved(client_id, lambda id_: changes.revoke(work, id_, options))
     return replace(result, warnings=(*result.warnings, *shared))
 
 
@@ -160,10 +153,11 @@ def retire_due(
             registered, so that nothing may be taken away.
         TenantError, TokenError, StoreError: as they say.
     """
+    options = RetireOptions(force=force)
     work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
     if client_id is None:
-        return retirement.retire_due(work, force=force)
-    return rotation_options.retire(work, client_id, force=force)
+        return retirement.retire_due(work, options)
+    return work.resolved(client_id, lambda id_: changes.retire(work, id_, options))
 
 
 def adopt(
@@ -195,11 +189,10 @@ def adopt(
     if wrong is not None:
         del key
         raise wrong
+    options = AdoptOptions(key=key, remove_secrets=remove_secrets, rotate_after=rotate_after, custody=custody)
     work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
     shared = shared_key_warnings(tenant, key, client_id)
-    result = rotation_options.adopt(
-        work, client_id, key=key, remove_secrets=remove_secrets, rotate_after=rotate_after, custody=custody
-    )
+    result = work.resolved(client_id, lambda id_: changes.adopt(work, id_, options))
     return replace(result, warnings=(*result.warnings, *shared))
 
 
@@ -211,7 +204,7 @@ def delete(
     confirm: str,
     keep_secret: bool = False,
     on_step: Callable[[StepEvent], None] | None = None,
-) -> None:
+) -> str:
     """Delete a client permanently, and then its keys in the store. This cannot be undone.
 
     Args:
@@ -222,6 +215,9 @@ def delete(
         keep_secret: leave the store's record.
         on_step: told before and after each step.
 
+    Returns:
+        The client's id.
+
     Raises:
         ConfigurationError: `confirm` is not the client's id; or several clients have that name.
         TypeError: `confirm` is no text, for instance None.
@@ -230,5 +226,6 @@ def delete(
         TenantError, StoreError: as they say; asked for again, it goes on from there.
     """
     require(TEXT, confirm=confirm)  # None is a plan's alone: a look-up that found nothing must not confirm
+    options = DeleteOptions(confirm=confirm, keep_secret=keep_secret)
     work = OperationContext(tenant=tenant, store=store, on_step=on_step)
-    deletion.delete(work, client_id, confirm=confirm, keep_secret=keep_secret)
+    return deletion.delete(work, client_id, options)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from qlik_keys.core.arguments import FLAG, require
 from qlik_keys.errors import FleetError, Interrupted, QlikKeysError
 from qlik_keys.lifecycle.many import FleetResult, Hopeless, read_if_ours
-from qlik_keys.lifecycle.rotation import options as rotation_options
+from qlik_keys.lifecycle.rotation import changes
 
 if TYPE_CHECKING:
     from qlik_keys.lifecycle.context import OperationContext
+    from qlik_keys.lifecycle.options import RetireOptions
     from qlik_keys.lifecycle.rotation.finishing import Rotated
 
 
-def retire_due(work: OperationContext, *, force: bool) -> list[Rotated]:
+def retire_due(work: OperationContext, options: RetireOptions) -> list[Rotated]:
     """Retire what is due of all clients; see `operations.retire_due`."""
-    require(FLAG, force=force)
     results: list[FleetResult] = []
     foreign = 0
     hopeless = Hopeless(work.store, work.tenant.host)
@@ -33,7 +32,7 @@ def retire_due(work: OperationContext, *, force: bool) -> list[Rotated]:
                 foreign += 1
                 continue
             name = record.client_name
-            result = rotation_options.retire_of(work, record, force=force)
+            result = changes.retire_of(work, record, options)
         except Interrupted:
             raise
         except QlikKeysError as problem:

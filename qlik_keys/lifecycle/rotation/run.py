@@ -23,6 +23,7 @@ from qlik_keys.errors import (
     TenantRejected,
 )
 from qlik_keys.keys import KeySpec, PrivateKey
+from qlik_keys.keys.spec import DEFAULT_KEY
 from qlik_keys.keystore.base import KeyOwner
 from qlik_keys.lifecycle import record_changes as changes
 from qlik_keys.lifecycle.actions import Action
@@ -254,7 +255,7 @@ class KeyRun(Run):
         if self._made is None:
             assert self._key is not None
             if isinstance(self._key, PrivateKey) and self._key.public.kid in self._seen:
-                self._key = self._key.public.spec or KeySpec("ES384")  # it is compromised by now
+                self._key = self._key.public.spec or DEFAULT_KEY  # it is compromised by now
             is_given = isinstance(self._key, PrivateKey)
             owner = KeyOwner(self.record.tenant_host, self.record.client_name, self.record.client_id)
             make = self._store.import_key if is_given else self._store.make_key

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
+
+from qlik_keys.keys.spec import DEFAULT_KEY, DEFAULT_OVERLAP
 
 if TYPE_CHECKING:
     from qlik_keys.keystore.base import Custody
+
+OVERLAP_HOURS = f"{DEFAULT_OVERLAP / timedelta(hours=1):g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +74,7 @@ class ClientForm:
     description: str = ""
     scopes: tuple[str, ...] = ()
     private_key_jwt: bool = True
-    key_choice: str = "ES384"
+    key_choice: str = DEFAULT_KEY.alg
     own_key: Any = None
     own_key_passphrase: Any = None
     client_secret: bool = False
@@ -96,7 +101,7 @@ class ChangeForm:
 
     operation: str
     client_id: str = ""
-    overlap_hours: str = "24"
+    overlap_hours: str = OVERLAP_HOURS
     key_choice: str = ""
     allow_swap: bool = False
     force: bool = False

@@ -11,6 +11,15 @@ from qlik_keys.jupyter.panel.model.shown import ShownPlan, ShownStep
 from qlik_keys.jupyter.panel.model.words import BY_HAND, KEY_CHOICES
 from qlik_keys.jupyter.panel.operations.client_settings import SETTINGS, apply_setting, plan_setting
 from qlik_keys.lifecycle import Rotated
+from qlik_keys.lifecycle.options import (
+    AdoptOptions,
+    DeleteOptions,
+    Options,
+    ResumeOptions,
+    RetireOptions,
+    RevokeOptions,
+    RotateOptions,
+)
 
 if TYPE_CHECKING:
     import threading
@@ -102,7 +111,7 @@ def carry_out(
         return apply_setting(tenant, form, name=name, on_step=on_step)
     run: dict[str, Any] = {"on_step": on_step}
     if form.operation == "delete":
-        lifecycle.delete(tenant, store, form.client_id, confirm=form.confirm.strip(), **_options(form), **run)
+        lifecycle.delete(tenant, store, form.client_id, **_options(form), **run)
         return f"Deleted {name} ({form.client_id}).", None
     run |= {"cancel": cancel, "clock": clock}
     if form.operation == "resume":
@@ -122,15 +131,15 @@ def carry_out(
 
 def _options(form: ChangeForm) -> dict[str, Any]:
     key = KEY_CHOICES[form.key_choice].spec if form.key_choice else None
-    options: dict[str, Callable[[], dict[str, Any]]] = {
-        "rotate": lambda: {"overlap": _overlap(form.overlap_hours), "key": key, "allow_swap": form.allow_swap},
-        "retire": lambda: {"force": form.force},
-        "revoke": lambda: {"key": key, "allow_swap": form.allow_swap},
-        "adopt": lambda: {"key": key, "remove_secrets": form.remove_secrets},
-        "delete": lambda: {"keep_secret": form.keep_secret},
-        "resume": dict,
+    options: dict[str, Callable[[], Options]] = {
+        "rotate": lambda: RotateOptions(overlap=_overlap(form.overlap_hours), key=key, allow_swap=form.allow_swap),
+        "retire": lambda: RetireOptions(force=form.force),
+        "revoke": lambda: RevokeOptions(key=key, allow_swap=form.allow_swap),
+        "adopt": lambda: AdoptOptions(key=key, remove_secrets=form.remove_secrets),
+        "delete": lambda: DeleteOptions(confirm=form.confirm.strip(), keep_secret=form.keep_secret),
+        "resume": ResumeOptions,
     }
-    return options[form.operation]()
+    return options[form.operation]().arguments
 
 
 def _overlap(text: str) -> timedelta:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from qlik_keys.jupyter.panel.controllers.changes import AT
-from qlik_keys.jupyter.panel.model.forms import ChangeForm
+from qlik_keys.jupyter.panel.model.forms import OVERLAP_HOURS, ChangeForm
 from qlik_keys.jupyter.panel.model.state import COMMON
 from qlik_keys.jupyter.panel.model.words import KEY_CHOICES, KEY_OPERATIONS, OPERATIONS, SETTING_OPERATIONS
 from qlik_keys.jupyter.panel.views import markup
@@ -76,7 +76,7 @@ class ClientChangesView:
     def __init__(self, controllers: PanelControllers, table: ClientTable) -> None:
         self._controllers = controllers
         work, changes = controllers.work, controllers.changes
-        self._overlap = ui.text("Overlap in hours", value="24")
+        self._overlap = ui.text("Overlap in hours", value=OVERLAP_HOURS)
         kinds = {"the same kind": ""} | {each.label: name for name, each in KEY_CHOICES.items()}
         self._key = ui.choice("New key", kinds, kind=widgets.Dropdown)
         self._allow_swap = ui.checkbox(

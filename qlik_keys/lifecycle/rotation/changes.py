@@ -6,32 +6,25 @@ Every function takes a `OperationContext`, which says whether the steps are done
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from qlik_keys.core.arguments import DURATION, FLAG, require
 from qlik_keys.core.clock import utc_now
 from qlik_keys.errors import (
-    ConfigurationError,
     ManualActionRequired,
     StoreDeleted,
     StoreDestroyed,
     StoreNotFound,
     TenantNotFound,
 )
-from qlik_keys.keys import KeySpec, PrivateKey
-from qlik_keys.keys.spec import ROTATE_AFTER
+from qlik_keys.keys import PrivateKey
+from qlik_keys.keys.spec import DEFAULT_KEY
 from qlik_keys.keystore.base import ClientRecord
-from qlik_keys.keystore.lookup import by_id_or_name
 from qlik_keys.lifecycle.actions import Action
 from qlik_keys.lifecycle.deletion import pending_of
 from qlik_keys.lifecycle.in_progress import kind_of
 from qlik_keys.lifecycle.missing_clients import gone_or_unknown
-from qlik_keys.lifecycle.provisioning.specification import refuse_unserviceable
-from qlik_keys.lifecycle.record_changes import LONGEST
 from qlik_keys.lifecycle.rotation.finishing import (
     Rotated,
-    checked_custody,
     custody_of_next,
     finished,
     finished_first,
@@ -45,75 +38,25 @@ from qlik_keys.lifecycle.rotation.finishing import (
 from qlik_keys.lifecycle.rotation.plan import KeyIntent, leaving
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from qlik_keys.keys import KeySpec
     from qlik_keys.keystore.base import Custody
     from qlik_keys.lifecycle.context import OperationContext
+    from qlik_keys.lifecycle.options import AdoptOptions, RetireOptions, RevokeOptions, RotateOptions
 
-DEFAULT_OVERLAP = timedelta(hours=24)
 _MACHINE = "client_credentials"
 
 
-def rotate(
-    work: OperationContext,
-    client: str,
-    *,
-    key: KeySpec | PrivateKey | None = None,
-    overlap: timedelta = DEFAULT_OVERLAP,
-    allow_swap: bool = False,
-    rotate_after: timedelta = ROTATE_AFTER,
-    custody: Custody | None = None,
-) -> Rotated:
-    """See `operations.rotate`."""
-    require(FLAG, allow_swap=allow_swap)
-    refuse_overlap(overlap)
-    refuse_unserviceable(rotate_after)
-    checked_custody(custody)
-    return by_id_or_name(
-        work.tenant,
-        work.store,
-        client,
-        lambda client_id: rotate_of(
-            work,
-            work.read(client_id),
-            key=key,
-            overlap=overlap,
-            allow_swap=allow_swap,
-            rotate_after=rotate_after,
-            custody=custody,
-        ),
-    )
-
-
-def refuse_overlap(overlap: timedelta) -> None:
-    """Refuse an overlap that there cannot be.
-
-    Raises:
-        ConfigurationError: it is negative, or longer than ten years.
-        TypeError: it is no timedelta.
-    """
-    require(DURATION, overlap=overlap)
-    if not timedelta(0) <= overlap <= LONGEST:
-        raise ConfigurationError(
-            "The overlap must be from zero to ten years.", hint="Zero retires the old key at once."
-        )
-
-
-def rotate_of(
-    work: OperationContext,
-    record: ClientRecord,
-    *,
-    overlap: timedelta,
-    key: KeySpec | PrivateKey | None = None,
-    allow_swap: bool = False,
-    rotate_after: timedelta = ROTATE_AFTER,
-    custody: Custody | None = None,
-) -> Rotated:
+def rotate(work: OperationContext, record: ClientRecord, options: RotateOptions) -> Rotated:
     """Rotate a client whose record was just read; see `operations.rotate`."""
+    custody = options.custody
     wanted = work.started(
         "rotate",
-        allow_swap=allow_swap,
+        allow_swap=options.allow_swap,
         custody=custody,
-        key=kind_of(key),
-        rotate_after_seconds=int(rotate_after.total_seconds()),
+        key=kind_of(options.key),
+        rotate_after_seconds=int(options.rotate_after.total_seconds()),
     )
     started = together(record, wanted)
     if started.name != "rotate":
@@ -124,7 +67,7 @@ def rotate_of(
         now=utc_now(work.clock),
         operation=started,
         new_key=is_free,
-        overlap_seconds=int(overlap.total_seconds()),
+        overlap_seconds=int(options.overlap.total_seconds()),
         allow_swap=started.allow_swap,
     )
     if not intent.new_key:
@@ -133,7 +76,7 @@ def rotate_of(
         record,
         intent,
         operation="rotate",
-        key=key or same_kind(record),
+        key=options.key or same_kind(record),
         rotate_after=rotate_after_of(started),
         custody=kept,
     )
@@ -150,35 +93,11 @@ def rotate_of(
     )
 
 
-def revoke(
-    work: OperationContext,
-    client: str,
-    *,
-    key: KeySpec | PrivateKey | None = None,
-    allow_swap: bool = False,
-    custody: Custody | None = None,
-) -> Rotated:
+def revoke(work: OperationContext, client_id: str, options: RevokeOptions) -> Rotated:
     """See `operations.revoke`."""
-    require(FLAG, allow_swap=allow_swap)
-    checked_custody(custody)
-    return by_id_or_name(
-        work.tenant,
-        work.store,
-        client,
-        lambda client_id: _revoke(work, client_id, key=key, allow_swap=allow_swap, custody=custody),
-    )
-
-
-def _revoke(
-    work: OperationContext,
-    client_id: str,
-    *,
-    key: KeySpec | PrivateKey | None,
-    allow_swap: bool,
-    custody: Custody | None,
-) -> Rotated:
-    record = work.read(client_id)
-    started = together(record, work.started("revoke", allow_swap=allow_swap, custody=custody, key=kind_of(key)))
+    record, key, custody = work.read(client_id), options.key, options.custody
+    wanted = work.started("revoke", allow_swap=options.allow_swap, custody=custody, key=kind_of(key))
+    started = together(record, wanted)
     if not _is_being_made(record, key):
         # Every key that there is, also one that an interrupted revocation has made: who asks for another revocation,
         # and not for `resume`, may know that this key is compromised too.
@@ -198,29 +117,24 @@ def _is_being_made(record: ClientRecord, key: KeySpec | PrivateKey | None) -> bo
     )
 
 
-def retire(work: OperationContext, client: str, *, force: bool = False) -> list[Rotated]:
+def retire(work: OperationContext, client_id: str, options: RetireOptions) -> list[Rotated]:
     """Retire what is due of one client; see `operations.retire_due`."""
-    require(FLAG, force=force)
-
-    def perform(client_id: str) -> list[Rotated]:
-        record = work.read(client_id)
-        if record.operation is not None and record.operation.name != "retire":
-            return [finished_first(work, record, record.operation)]
-        now = utc_now(work.clock)
-        moments = [key.retire_at for key in record.in_state("previous") if key.retire_at is not None]
-        waiting = [moment for moment in moments if moment > now]
-        if waiting and not force:
-            raise ManualActionRequired(
-                f"The old key of {record.client_name!r} can be removed in {_words(max(waiting) - now)}, not earlier.",
-                hint="Wait, or use force, which locks out any consumer that still uses the old key.",
-            )
-        result = retire_of(work, record, force=force)
-        return [] if result is None else [result]
-
-    return by_id_or_name(work.tenant, work.store, client, perform)
+    record = work.read(client_id)
+    if record.operation is not None and record.operation.name != "retire":
+        return [finished_first(work, record, record.operation)]
+    now = utc_now(work.clock)
+    moments = [key.retire_at for key in record.in_state("previous") if key.retire_at is not None]
+    waiting = [moment for moment in moments if moment > now]
+    if waiting and not options.force:
+        raise ManualActionRequired(
+            f"The old key of {record.client_name!r} can be removed in {_words(max(waiting) - now)}, not earlier.",
+            hint="Wait, or use force, which locks out any consumer that still uses the old key.",
+        )
+    result = retire_of(work, record, options)
+    return [] if result is None else [result]
 
 
-def retire_of(work: OperationContext, record: ClientRecord, *, force: bool) -> Rotated | None:
+def retire_of(work: OperationContext, record: ClientRecord, options: RetireOptions) -> Rotated | None:
     """Retire what is due of a client's keys; return None where nothing is.
 
     Raises:
@@ -229,45 +143,16 @@ def retire_of(work: OperationContext, record: ClientRecord, *, force: bool) -> R
     if record.operation is not None and record.operation.name != "retire":
         return None  # `resume` finishes it
     started = record.operation or work.started("retire")
-    intent = KeyIntent(now=utc_now(work.clock), operation=started, force_retire=force)
-    forced = force and record.in_state("previous")
+    intent = KeyIntent(now=utc_now(work.clock), operation=started, force_retire=options.force)
+    forced = options.force and record.in_state("previous")
     if record.in_state("next") or not (record.unpurged or leaving(record, intent) or forced):
         return None  # nothing is due, or a rotation is in progress, which `resume` finishes
     return finished(work.key_run(record, intent, operation="retire"), record)
 
 
-def adopt(
-    work: OperationContext,
-    client: str,
-    *,
-    key: KeySpec | PrivateKey | None = None,
-    remove_secrets: bool = False,
-    rotate_after: timedelta = ROTATE_AFTER,
-    custody: Custody | None = None,
-) -> Rotated:
+def adopt(work: OperationContext, client_id: str, options: AdoptOptions) -> Rotated:
     """See `operations.adopt`."""
-    require(FLAG, remove_secrets=remove_secrets)
-    refuse_unserviceable(rotate_after)
-    checked_custody(custody)
-    return by_id_or_name(
-        work.tenant,
-        work.store,
-        client,
-        lambda client_id: _adopt(
-            work, client_id, key=key, remove_secrets=remove_secrets, rotate_after=rotate_after, custody=custody
-        ),
-    )
-
-
-def _adopt(
-    work: OperationContext,
-    client_id: str,
-    *,
-    key: KeySpec | PrivateKey | None,
-    remove_secrets: bool,
-    rotate_after: timedelta,
-    custody: Custody | None,
-) -> Rotated:
+    custody = options.custody
     host = work.tenant.host
     try:
         client = work.tenant.oauth_clients.get(client_id)
@@ -302,10 +187,10 @@ def _adopt(
         _refuse_other_custody(record, custody)
     wanted = work.started(
         "adopt",
-        remove_secrets=remove_secrets,
+        remove_secrets=options.remove_secrets,
         custody=custody,
-        key=kind_of(key),
-        rotate_after_seconds=int(rotate_after.total_seconds()),
+        key=kind_of(options.key),
+        rotate_after_seconds=int(options.rotate_after.total_seconds()),
     )
     started, first = together(record, wanted), []
     if started.name != "adopt":
@@ -317,7 +202,7 @@ def _adopt(
         record,
         intent,
         operation="adopt",
-        key=key or KeySpec("ES384"),
+        key=options.key or DEFAULT_KEY,
         rotate_after=rotate_after_of(started),
         custody=custody_of_next(work, record, custody),
     )
