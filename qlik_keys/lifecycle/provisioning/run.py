@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from qlik_keys.core.clock import utc_now
@@ -26,6 +25,14 @@ from qlik_keys.keys import KeySpec, PrivateKey
 from qlik_keys.keystore.base import ClientRecord, KeyOwner, KeyStore, PendingClient, StoredKey
 from qlik_keys.lifecycle.actions import Action
 from qlik_keys.lifecycle.engine import Run
+from qlik_keys.lifecycle.provisioning.effects import (
+    Left,
+    ProvisionState,
+    age,
+    effect_of,
+    first_record,
+    pending_client,
+)
 from qlik_keys.lifecycle.provisioning.plan import (
     DISCARD,
     Conflict,
@@ -182,7 +189,7 @@ class Provisioning(Run):
             renamed = self._get(pending.client_id)
             if renamed is not None:
                 found[renamed.client_id] = renamed
-        clients = sorted(found.values(), key=_age)
+        clients = sorted(found.values(), key=age)
         self._tenant_state = TenantState(clients=clients)
         records = {client.client_id: self._record(client.client_id) for client in clients}
         if pending is None and len(clients) == 1 and records[clients[0].client_id] is not None:
@@ -227,6 +234,17 @@ class Provisioning(Run):
             Action.REMOVE_PENDING: self._remove_pending,
         }
 
+    def _take(self, action: Action, left: Left) -> None:
+        """Go on with what an action makes of what this run knows.
+
+        Args:
+            action: what was done.
+            left: what it has left on tenant or store.
+        """
+        state = ProvisionState(tenant=self._tenant_state, store=self._store_state, intent=self._intent)
+        after = effect_of(action, state, left)
+        self._tenant_state, self._store_state, self._intent = after.tenant, after.store, after.intent
+
     def _attempt(self, step: Step) -> QlikKeysError | None:
         self._created = self._created or not (step.action is Action.WRITE_PENDING or step == DISCARD)
         return super()._attempt(step)
@@ -237,13 +255,7 @@ class Provisioning(Run):
             self._made_key = self._store.import_key(self._key, owner)
         elif self._made_key is None and isinstance(self._key, KeySpec):
             self._made_key = self._store.make_key(self._key, owner)
-        wanted = PendingClient(
-            tenant_host=self._tenant.host,
-            name=self._specification.name,
-            specification=self._specification.to_document(),
-            pending_at=utc_now(self._clock),
-            key=self._made_key,
-        )
+        wanted = pending_client(self._tenant.host, self._specification, self._made_key, utc_now(self._clock))
         try:
             pending = self._store.write_pending(wanted)
         except StoreConflict:
@@ -259,7 +271,7 @@ class Provisioning(Run):
                 hint="Try again in a minute: you then get that client, or finish creating it.",
                 retryable=True,
             )
-        self._store_state = replace(self._store_state, pending=pending)
+        self._take(Action.WRITE_PENDING, Left(pending=pending))
         self._name_was_free_before_staging = True
 
     def _register(self, _: str) -> None:
@@ -277,53 +289,34 @@ class Provisioning(Run):
         client = created.client
         self._client_secret = created.client_secret
         self._secret_hint = client.client_secrets[0].hint if len(client.client_secrets) == 1 else ""
-        self._intent = replace(
-            self._intent,
-            registered=self._intent.registered | {client.client_id},
-            secret_known=created.client_secret is not None,
-            consent_known=True,  # asked for in the same call; the verification fails without it
-        )
-        self._tenant_state = TenantState(clients=sorted((*self._tenant_state.clients, client), key=_age))
+        self._take(Action.REGISTER, Left(client=client, has_secret=created.client_secret is not None))
 
     def _bind(self, client_id: str) -> None:
         pending = self._pending
         forsaken = pending.client_id
         pending = self._store.write_pending(replace(pending, client_id=client_id))
-        self._store_state = replace(self._store_state, pending=pending)
-        if client_id not in self._intent.registered:  # another attempt's client: its consent and secret are not known
-            self._intent = replace(
-                self._intent,
-                consent_known=not self._specification.trusted,
-                secret_known=False,
-                verified=not self._specification.trusted,
-            )
+        self._take(Action.BIND, Left(client_id=client_id, pending=pending))
         if forsaken:
             self._store.delete(self._tenant.host, forsaken)
 
     def _write_record(self, client_id: str) -> None:
-        pending = self._pending
-        now = utc_now(self._clock)
-        keys = {}
-        if pending.key is not None:
-            keys[pending.key.kid] = replace(pending.key, state="current", promoted_at=now)
-        record = self._store.write(
-            ClientRecord(
-                tenant_host=self._tenant.host,
-                client_id=client_id,
-                client_name=self._specification.name,
-                token_url=self._tenant.token_url,
-                custody=self._store.custody if pending.key is None else pending.key.custody,
-                keys=keys,
-                rotate_by=now + timedelta(days=self._specification.rotate_after_days) if keys else None,
-            ),
-            is_first=client_id in self._intent.registered,
+        record = self._store.write(self._first_record(client_id), is_first=client_id in self._intent.registered)
+        self._take(Action.RECORD, Left(client_id=client_id, record=record))
+
+    def _first_record(self, client_id: str) -> ClientRecord:
+        return first_record(
+            self._pending,
+            self._specification,
+            client_id=client_id,
+            token_url=self._tenant.token_url,
+            custody=self._store.custody,
+            now=utc_now(self._clock),
         )
-        self._store_state = replace(self._store_state, records={**self._store_state.records, client_id: record})
 
     def _trust(self, client_id: str) -> None:
         if self._tenant.oauth_clients.connection_config(client_id).consent_method != "trusted":
             self._tenant.oauth_clients.set_consent(client_id, "trusted")
-        self._intent = replace(self._intent, consent_known=True)
+        self._take(Action.TRUST, Left(client_id=client_id))
 
     def _replace_secret(self, client_id: str) -> None:
         # Nobody has seen the first secret: the answer that held it was lost with the run that asked for it. If another
@@ -337,7 +330,7 @@ class Provisioning(Run):
                     self._tenant.oauth_clients.delete_secret(client_id, secret.hint)
         made = self._tenant.oauth_clients.create_secret(client_id)
         self._client_secret, self._secret_hint = made.client_secret, made.hint
-        self._intent = replace(self._intent, secret_known=True)
+        self._take(Action.REPLACE_SECRET, Left(client_id=client_id))
 
     def _secret_is_gone(self, client_id: str) -> bool:
         """Tell whether somebody else, who went on with the same client, has replaced the secret of this run."""
@@ -349,8 +342,7 @@ class Provisioning(Run):
     def _remove_duplicate(self, client_id: str) -> None:
         with contextlib.suppress(TenantNotFound):
             self._tenant.oauth_clients.delete(client_id)
-        rest = [client for client in self._tenant_state.clients if client.client_id != client_id]
-        self._tenant_state = TenantState(clients=rest)
+        self._take(Action.REMOVE_DUPLICATE, Left(client_id=client_id))
 
     def _verify(self, client_id: str) -> None:
         try:
@@ -368,7 +360,7 @@ class Provisioning(Run):
             if self._specification.key is not None or not self._secret_is_gone(client_id):
                 raise
         else:
-            self._intent = replace(self._intent, verified=True)
+            self._take(Action.VERIFY, Left(client_id=client_id))
             return
         self._client_secret = None
         self._intent = replace(self._intent, secret_known=False)
@@ -381,7 +373,7 @@ class Provisioning(Run):
         named = {kid for record in self._store_state.records.values() for kid in record.keys}
         if not client_id and pending.key is not None and pending.key.kid not in named:
             self._store.discard_key(pending.key)
-        self._store_state = replace(self._store_state, pending=None)
+        self._take(Action.REMOVE_PENDING, Left(client_id=client_id))
 
     @property
     def _pending(self) -> PendingClient:
@@ -412,7 +404,3 @@ class Provisioning(Run):
             verification=self._verification,
             warnings=tuple(warnings),
         )
-
-
-def _age(client: OAuthClient) -> tuple[str, str]:
-    return (client.created_at.isoformat() if client.created_at else "", client.client_id)

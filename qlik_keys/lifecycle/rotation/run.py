@@ -8,7 +8,7 @@ where somebody else has written in between. Keys that are not ours are kept word
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qlik_keys.core.clock import utc_now
 from qlik_keys.errors import (
@@ -25,13 +25,13 @@ from qlik_keys.errors import (
 from qlik_keys.keys import KeySpec, PrivateKey
 from qlik_keys.keys.spec import DEFAULT_KEY
 from qlik_keys.keystore.base import KeyOwner
-from qlik_keys.lifecycle import record_changes as changes
 from qlik_keys.lifecycle.actions import Action
 from qlik_keys.lifecycle.engine import Run
 from qlik_keys.lifecycle.in_progress import merged
 from qlik_keys.lifecycle.missing_clients import gone_on_tenant
 from qlik_keys.lifecycle.provisioning.plan import Conflict, Done, Step
-from qlik_keys.lifecycle.rotation.plan import KeyIntent, is_settled, leaving, plan_keys
+from qlik_keys.lifecycle.rotation.effects import KeyState, Making, effect_of, with_keys, without_secrets
+from qlik_keys.lifecycle.rotation.plan import KeyIntent, leaving, plan_keys
 from qlik_keys.lifecycle.verification import LoginVerification, verify
 from qlik_keys.tenant import PatchOperation
 
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from qlik_keys.tenant import OAuthClient, QlikTenant
 
 _ROUNDS = 4
-_PRIVATE_KEY_JWT, _CLIENT_SECRET = "private_key_jwt", "client_secret"  # names of methods
 
 
 class KeyRun(Run):
@@ -192,7 +191,7 @@ class KeyRun(Run):
         self._seen |= together.compromised
 
     def _plan(self) -> Step | Done | Conflict:
-        if self._strays():
+        if self._state.strays:
             return Step(Action.UNPUBLISH, self.record.client_id)
         step = plan_keys(self._there, self.record, self.intent)
         if isinstance(step, Conflict) and self._record_is_new:
@@ -203,13 +202,14 @@ class KeyRun(Run):
         self._record_is_new = False
         return step
 
-    def _strays(self) -> set[str]:
-        """Return the kids of keys that were taken away, and are registered.
+    @property
+    def _state(self) -> KeyState:
+        return KeyState(client=self._client, record=self.record, intent=self.intent, removed=frozenset(self._removed()))
 
-        A list that somebody read before that, and wrote after it, has put them back: this run, or another one that was
-        interrupted before it could see so.
-        """
-        return self._removed() & {key.kid for key in self._there.public_keys}
+    def _effect(self, action: Action, *, made: StoredKey | None = None) -> KeyState:
+        """Return what an action makes of what this run knows."""
+        making = Making(now=utc_now(self._clock), rotate_after=self._rotate_after, made=made)
+        return effect_of(action, self._state, making)
 
     def _removed(self) -> set[str]:
         """Return the kids that this run has seen in the record, or that the record names, and that it lacks by now."""
@@ -234,17 +234,17 @@ class KeyRun(Run):
 
     # --- the store ---
 
-    def _noted(self, changed: ClientRecord) -> ClientRecord:
-        """Return a record that is to be written with the operation in progress, without it where this is the end."""
-        changed = replace(changed, operation=self.intent.operation)
-        return replace(changed, operation=None) if is_settled(self._there, changed, self.intent) else changed
+    def _write(self, action: Action, *, read_back: bool = True) -> None:
+        """Write what an action makes of the record."""
+        after = self._effect(action)
+        self.intent = after.intent
+        self.record = self._store.write(after.record, read_back=read_back)
 
     def _note(self, _: str) -> None:
-        self.intent = replace(self.intent, operation=changes.noted(self.record, self.intent))
-        self.record = self._store.write(replace(self.record, operation=self.intent.operation), read_back=False)
+        self._write(Action.NOTE, read_back=False)
 
     def _settle(self, _: str) -> None:
-        self.record = self._store.write(replace(self.record, operation=None), read_back=False)
+        self._write(Action.SETTLE, read_back=False)
 
     def _make_next(self, _: str) -> None:
         if self._made is not None and self._made.kid in self.record.keys:
@@ -261,7 +261,7 @@ class KeyRun(Run):
             make = self._store.import_key if is_given else self._store.make_key
             self._made = make(self._key, owner, custody=self._custody)  # type: ignore[arg-type]
             self._made_for = self.record.version
-        wanted = self._noted(changes.with_next(self.record, self._made, self.intent))
+        wanted = self._effect(Action.MAKE_NEXT, made=self._made).record
         lost = False
         try:
             self.record = self._store.write(wanted)
@@ -327,28 +327,19 @@ class KeyRun(Run):
         return replace(there, version=self.record.version) == self.record
 
     def _promote(self, _: str) -> None:
-        now = utc_now(self._clock)
-        registered = {key.kid for key in self._there.public_keys}
-        wanted = changes.promoted(self.record, registered=registered, now=now, rotate_after=self._rotate_after)
-        self.intent = replace(self.intent, now=now, new_key=False)
-        self.record = self._store.write(self._noted(wanted))
+        self._write(Action.PROMOTE)
 
     def _end_overlap(self, _: str) -> None:
         # Noted in the store, so that whoever goes on after a crash takes the old keys away too.
-        now = utc_now(self._clock)
-        self.intent = replace(self.intent, now=now)
-        self.record = self._store.write(self._noted(changes.overlap_ended(self.record, now=now)))
+        self._write(Action.END_OVERLAP)
 
     def _retire(self, _: str) -> None:
         key = leaving(self.record, self.intent)
         assert key is not None
-        self.intent = changes.without(self.intent, key.kid)
         conflict: StoreConflict | None = None
         try:
             # `purge` sees it before anything is destroyed.
-            self.record = self._store.write(
-                self._noted(changes.retired(self.record, key, self.intent)), read_back=False
-            )
+            self._write(Action.RETIRE, read_back=False)
         except StoreConflict as error:
             conflict = error
         if conflict is not None:
@@ -362,7 +353,7 @@ class KeyRun(Run):
     def _purge(self, _: str) -> None:
         self._store.purge(self.record)
         # Were it lost, the next run would purge once more.
-        self.record = self._store.write(self._noted(changes.purged(self.record)), read_back=False)
+        self._write(Action.PURGE, read_back=False)
 
     # --- the tenant ---
 
@@ -386,18 +377,16 @@ class KeyRun(Run):
         )
 
     def _swap(self, _: str) -> None:
-        current = self.record.current
-        self._put_keys(without=current.kid if current else "")
+        self._put_keys(without=self._state.leaving_kid(Action.SWAP))
 
     def _unpublish(self, _: str) -> None:
-        strays = self._strays()
+        strays, without = self._state.strays, self._state.leaving_kid(Action.UNPUBLISH)
         self.warnings += [
             f"The key {kid!r} was registered although it had been removed; it was removed again."
             for kid in sorted(strays & {*self.record.removed_kids})
         ]
-        key = None if strays else leaving(self.record, self.intent)
         # A key that leaves is then retired by compare-and-set on the record that is known: it tells of any change.
-        self._put_keys(without="" if key is None else key.kid, is_fenced=key is not None)
+        self._put_keys(without=without, is_fenced=bool(without))
 
     def _put_keys(self, *, without: str, is_fenced: bool = False, restores: bool = False) -> None:
         """Let the tenant's list have the keys of the store's record, and keys of others as they are.
@@ -418,22 +407,18 @@ class KeyRun(Run):
             # What was taken away must not be left on the tenant.
             gone = self._removed()
             self._seen |= self.record.keys.keys()
-            wanted = changes.to_register(self.record, self.intent, without=without, restores=restores)
             self._client = client = self._tenant.oauth_clients.get(client_id)
-            keys: list[Any] = [key for key in client.public_keys if key.kid != without and key.kid not in gone]
-            missing = [key for key in wanted if key.kid not in {there.kid for there in client.public_keys}]
-            needs_method = bool(wanted) and _PRIVATE_KEY_JWT not in client.allowed_auth_methods
-            if not missing and len(keys) == len(client.public_keys) and not needs_method:
+            wanted = with_keys(client, self.record, self.intent, without=without, removed=gone, restores=restores)
+            needs_method = wanted.allowed_auth_methods != client.allowed_auth_methods
+            if wanted.public_keys == client.public_keys and not needs_method:
                 if round_ > 1:
                     self.warnings.append(
                         "Another user changed the client's keys at the same time; their changes are kept."
                     )
                 return
-            keys += [key.public for key in missing]
-            operations = [PatchOperation("replace", "/publicKeys", keys)]
+            operations = [PatchOperation("replace", "/publicKeys", [*wanted.public_keys])]
             if needs_method:
-                methods = [*client.allowed_auth_methods, _PRIVATE_KEY_JWT]
-                operations.append(PatchOperation("replace", "/allowedAuthMethods", methods))
+                operations.append(PatchOperation("replace", "/allowedAuthMethods", [*wanted.allowed_auth_methods]))
             self._tenant.oauth_clients.patch(client_id, operations)
         raise ManualActionRequired(
             f"Another user keeps changing the keys of {self._client_name!r} on the tenant.",
@@ -444,7 +429,7 @@ class KeyRun(Run):
         client = self._tenant.oauth_clients.get(client_id)
         for secret in client.client_secrets:
             self._tenant.oauth_clients.delete_secret(client_id, secret.hint)
-        methods = [method for method in client.allowed_auth_methods if method != _CLIENT_SECRET]
+        methods = [*without_secrets(client).allowed_auth_methods]
         self._tenant.oauth_clients.patch(client_id, [PatchOperation("replace", "/allowedAuthMethods", methods)])
         self._client = self._tenant.oauth_clients.get(client_id)
 
@@ -454,7 +439,7 @@ class KeyRun(Run):
         [upcoming] = self.record.in_state("next")
         problem: AssertionRejected | None = None
         try:
-            self._verify(client_id, upcoming)
+            self._verify(Action.VERIFY_NEXT, client_id, upcoming)
         except AssertionRejected as error:
             problem = error
         if problem is None:
@@ -468,10 +453,10 @@ class KeyRun(Run):
     def _verify_current(self, client_id: str) -> None:
         current = self.record.current
         assert current is not None
-        self._verify(client_id, current)
+        self._verify(Action.VERIFY_CURRENT, client_id, current)
 
-    def _verify(self, client_id: str, key: StoredKey) -> None:
+    def _verify(self, action: Action, client_id: str, key: StoredKey) -> None:
         self.verification = verify(
             self._tenant, self._store, client_id, key=key, cancel=self._cancel, clock=self._clock
         )
-        self.intent = replace(self.intent, verified=self.intent.verified | {key.kid})
+        self.intent = self._effect(action).intent
