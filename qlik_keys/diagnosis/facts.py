@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from qlik_keys.core.origins import same_origin
-from qlik_keys.diagnosis.ownership import is_ours_alone, is_same_key
 from qlik_keys.errors import (
     ConfigurationError,
     StoreDamaged,
@@ -20,6 +19,7 @@ from qlik_keys.errors import (
     TenantThrottled,
     TenantUnreachable,
 )
+from qlik_keys.lifecycle.ownership import is_ours_alone, is_same_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

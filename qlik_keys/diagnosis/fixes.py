@@ -16,19 +16,16 @@ from qlik_keys.auth.token_endpoint import CLIENT_CREDENTIALS
 from qlik_keys.core.arguments import CLOCK, TEXT, require
 from qlik_keys.core.clock import SYSTEM_CLOCK
 from qlik_keys.diagnosis.in_progress import started, takes_nothing_away
-from qlik_keys.diagnosis.ownership import is_ours_alone
 from qlik_keys.errors import (
     ConfigurationError,
     ManualActionRequired,
-    StoreConflict,
-    StoreDamaged,
     StoreDenied,
-    StoreNotFound,
     TenantConflict,
 )
 from qlik_keys.keystore.base import TellsHealth
 from qlik_keys.keystore.lookup import ClientLookup
 from qlik_keys.lifecycle import resume_client
+from qlik_keys.lifecycle.ownership import record_of, risk_of_wider_rights, set_trusted
 from qlik_keys.lifecycle.provisioning.specification import PRIVATE_KEY_JWT
 from qlik_keys.rules.fixes import FIXES
 from qlik_keys.tenant import PatchOperation
@@ -37,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from qlik_keys.core.clock import Clock
-    from qlik_keys.keystore.base import ClientRecord, KeyStore
+    from qlik_keys.keystore.base import KeyStore
     from qlik_keys.tenant import OAuthClient, QlikTenant
 
 
@@ -73,8 +70,8 @@ def fix(tenant: QlikTenant, store: KeyStore, client_id: str, name: str, *, clock
 
 def _trust(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
     del clock
-    _ours(tenant, store, client_id)
-    tenant.oauth_clients.set_consent(client_id, "trusted")
+    client = _machine(tenant, client_id)
+    set_trusted(tenant, client_id, risk=risk_of_wider_rights(store, tenant.host, client))
     return "The consent method is trusted now."
 
 
@@ -95,9 +92,22 @@ def _ours(tenant: QlikTenant, store: KeyStore, client_id: str) -> OAuthClient:
 
     Raises:
         ManualActionRequired: the store has no key of it, or not the registered one, or somebody else's is registered
-            too; or it
-            is of a type that no machine has.
+            too; or it is of a type that no machine has.
         TenantError, StoreError: tenant or store could not be asked.
+    """
+    client = _machine(tenant, client_id)
+    risk = risk_of_wider_rights(store, tenant.host, client)
+    if risk is not None:
+        raise risk
+    return client
+
+
+def _machine(tenant: QlikTenant, client_id: str) -> OAuthClient:
+    """Return the client, if it is of a type that a machine can have.
+
+    Raises:
+        ManualActionRequired: it is of another one.
+        TenantError: the tenant could not be asked.
     """
     client = tenant.oauth_clients.get(client_id)
     if client.app_type != "web":
@@ -105,20 +115,6 @@ def _ours(tenant: QlikTenant, store: KeyStore, client_id: str) -> OAuthClient:
             f"{client.client_name!r} is of type {client.app_type or 'unknown'}, and only a client of type web can be "
             "machine-to-machine.",
             hint="The type cannot be changed: create another client.",
-        )
-    try:
-        record = _record(tenant, store, client_id)
-    except StoreDamaged as damaged:
-        raise ManualActionRequired(
-            f"It is unknown whether {client.client_name!r} has only the key that qlik_keys manages: its record is "
-            "damaged.",
-            hint=f"{damaged.message} {damaged.hint}".rstrip(),
-        ) from None
-    if not is_ours_alone(client, record):
-        raise ManualActionRequired(
-            f"{client.client_name!r} does not have only the key that qlik_keys manages, so more permissions could "
-            "let another person in.",
-            hint="Check its keys and secrets in Qlik's console; a Tenant Admin can change it there.",
         )
     return client
 
@@ -139,7 +135,7 @@ def _token_url(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock
 
 
 def _resume(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
-    record = _record(tenant, store, client_id)
+    record = record_of(store, tenant.host, client_id)
     what = started(record) if record is not None and record.is_in_progress else ""
     if record is not None and what and not takes_nothing_away(record):
         raise ManualActionRequired(
@@ -164,14 +160,6 @@ def _renew_vault_token(tenant: QlikTenant, store: KeyStore, client_id: str, cloc
             hint="Log in again (`vault login`) and pass the new token.",
         )
     return "The Vault token was renewed."
-
-
-def _record(tenant: QlikTenant, store: KeyStore, client_id: str) -> ClientRecord | None:
-    """Return our record of the client, None where there is none."""
-    try:
-        return store.read(tenant.host, client_id)
-    except (StoreNotFound, StoreConflict):
-        return None
 
 
 def _add(tenant: QlikTenant, client: OAuthClient, path: str, values: tuple[str, ...], added: str) -> str:

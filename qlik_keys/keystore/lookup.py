@@ -126,8 +126,8 @@ class ClientLookup:
         if self.tenant is None:
             raise StoreNotFound(
                 f"No client with the name {name!r} on {self.tenant_host} has a key in Vault.",
-                hint="Check the exact name and the tenant, or give the client's id (see `qlik-keys clients`). If its name "
-                "entry is missing in Vault, `qlik-keys resume` writes it.",
+                hint="Check the exact name and the tenant, or give the client's id (see `qlik-keys clients`). If its "
+                "name entry is missing in Vault, `qlik-keys resume` writes it.",
             )
         return self._kept_in_store(self.tenant, name)
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from qlik_keys.auth.token_endpoint import CLIENT_CREDENTIALS, IMPERSONATION
 from qlik_keys.diagnosis.commands import command, make_again
-from qlik_keys.diagnosis.ownership import is_same_key
 from qlik_keys.diagnosis.results import failed, not_checked, passed, see
 from qlik_keys.errors import StoreDenied, StoreNotFound, StoreSpared, TenantAuthError, TenantThrottled, TokenError
+from qlik_keys.lifecycle.ownership import is_same_key
 from qlik_keys.lifecycle.provisioning.specification import PRIVATE_KEY_JWT
 from qlik_keys.rules.access import CREDENTIAL_REFUSED
 from qlik_keys.rules.clients import (

@@ -25,6 +25,7 @@ from qlik_keys.keys import KeySpec, PrivateKey
 from qlik_keys.keystore.base import ClientRecord, KeyOwner, KeyStore, PendingClient, StoredKey
 from qlik_keys.lifecycle.actions import Action
 from qlik_keys.lifecycle.engine import Run
+from qlik_keys.lifecycle.ownership import set_trusted
 from qlik_keys.lifecycle.provisioning.effects import (
     Left,
     ProvisionState,
@@ -314,8 +315,7 @@ class Provisioning(Run):
         )
 
     def _trust(self, client_id: str) -> None:
-        if self._tenant.oauth_clients.connection_config(client_id).consent_method != "trusted":
-            self._tenant.oauth_clients.set_consent(client_id, "trusted")
+        set_trusted(self._tenant, client_id, risk=None)  # it was made from our own document
         self._take(Action.TRUST, Left(client_id=client_id))
 
     def _replace_secret(self, client_id: str) -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qlik_keys.errors import ConfigurationError, QlikKeysError
+from qlik_keys.errors import ConfigurationError, QlikKeysError, StoreError
 from qlik_keys.jupyter.panel.model.shown import ShownPlan, ShownStep
 from qlik_keys.jupyter.panel.model.words import BY_HAND
 from qlik_keys.lifecycle import StepEvent
+from qlik_keys.lifecycle.ownership import risk_of_wider_rights, set_trusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from qlik_keys.core.secret import Secret
     from qlik_keys.jupyter.panel.model.forms import ChangeForm
+    from qlik_keys.keystore.base import KeyStore
     from qlik_keys.tenant import OAuthClient, QlikTenant
 
 _MOST_SECRETS = 5  # qlik-cloud-contract, "/api/v1/oauth-clients"
@@ -64,7 +66,7 @@ SETTINGS: Mapping[str, Setting] = {
 }
 
 
-def plan_setting(tenant: QlikTenant, form: ChangeForm) -> tuple[ShownPlan, tuple[ShownStep, ...]]:
+def plan_setting(tenant: QlikTenant, store: KeyStore, form: ChangeForm) -> tuple[ShownPlan, tuple[ShownStep, ...]]:
     """Return what a setting would change, and its one step.
 
     Raises:
@@ -76,7 +78,7 @@ def plan_setting(tenant: QlikTenant, form: ChangeForm) -> tuple[ShownPlan, tuple
     plan = ShownPlan(
         form=form,
         client_name=client.client_name,
-        notes=(setting.note,),
+        notes=(setting.note, *(_risk(tenant, store, client) if form.operation == "trust" else ())),
         irreversible=(setting.title,) if setting.irreversible else (),
         blocked=blocked,
         hint=what_to_do,
@@ -107,7 +109,10 @@ def apply_setting(
     _tell(on_step, setting, form, "before")
     try:
         if form.operation in ("trust", "distrust"):
-            clients.set_consent(client_id, "trusted" if form.operation == "trust" else "required")
+            if form.operation == "trust":
+                set_trusted(tenant, client_id, risk=None)  # the plan has shown it
+            else:
+                clients.set_consent(client_id, "required")
             done = f"{name}: the consent method is now {'trusted' if form.operation == 'trust' else 'required'}."
         elif form.operation == "publish":
             done = f"{name}: published at {clients.publish(client_id):%Y-%m-%d %H:%M} UTC."
@@ -123,6 +128,15 @@ def apply_setting(
         raise
     _tell(on_step, setting, form, "after")
     return done, secret
+
+
+def _risk(tenant: QlikTenant, store: KeyStore, client: OAuthClient) -> tuple[str, ...]:
+    """Return what a person should know before the client is set trusted, nothing where our key alone is registered."""
+    try:
+        risk: QlikKeysError | None = risk_of_wider_rights(store, tenant.host, client)
+    except StoreError as problem:
+        risk = problem
+    return () if risk is None else (str(risk),)
 
 
 def _refusal(form: ChangeForm, client: OAuthClient, hints: tuple[str, ...]) -> tuple[str, str]:

@@ -48,7 +48,7 @@ def plan_of(
         TenantError, StoreError: tenant or store cannot be reached, or refuses.
     """
     if form.operation in SETTINGS:
-        return plan_setting(tenant, form)
+        return plan_setting(tenant, store, form)
     try:
         plan = lifecycle.preview(tenant, store, form.operation, form.client_id, clock=clock, **_options(form))  # type: ignore[arg-type]
     except StoreNotFound as problem:

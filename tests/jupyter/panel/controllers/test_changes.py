@@ -7,8 +7,11 @@ from fixtures.support import connect_form, newest_card
 
 import qlik_keys as qk
 from qlik_keys.config.settings import Settings
+from qlik_keys.errors import ManualActionRequired
 from qlik_keys.jupyter.panel.controllers.panel_controllers import PanelControllers
 from qlik_keys.jupyter.panel.model.forms import ChangeForm
+from qlik_keys.lifecycle.ownership import risk_of_wider_rights
+from qlik_keys.tenant import PatchOperation
 
 pytestmark = pytest.mark.openbao
 FOLLOWS = "The plan is being updated for your last choice."
@@ -202,6 +205,17 @@ def test_consent_and_publication_are_set_after_their_plan_was_shown(controllers,
         assert (step.phase, [request.status for request in step.requests]) == ("done", [204])
     assert plan("publish").irreversible == ("Publish the client",)
     assert applied("publish").startswith(f"{made.name}: published at 20")
+
+
+def test_the_plan_to_trust_a_client_says_that_others_could_log_in_too(tenant, key_store, made, plan):
+    alone = plan("trust").notes
+    keys = [*tenant.oauth_clients.get(made.client_id).public_keys, qk.generate(qk.KeySpec("ES384")).public]
+    tenant.oauth_clients.patch(made.client_id, [PatchOperation("replace", "/publicKeys", keys)])
+    [risk] = [note for note in plan("trust").notes if note not in alone]
+    client = tenant.oauth_clients.get(made.client_id)
+    assert risk == str(risk_of_wider_rights(key_store, tenant.host, client))
+    with pytest.raises(ManualActionRequired):
+        qk.fix(tenant, key_store, made.client_id, "trust")
 
 
 def test_a_setting_that_fails_is_a_card_and_its_step_failed(controllers, made, box, applied):

@@ -1,0 +1,86 @@
+"""Whose a client is, and what must not be done to one that others can log in as; setting a client trusted.
+
+The doctor asks it of what was seen; its fixes and the panel ask again of what is there when they act.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qlik_keys.errors import ManualActionRequired, StoreConflict, StoreDamaged, StoreNotFound
+
+if TYPE_CHECKING:
+    from qlik_keys.keystore.base import ClientRecord, KeyStore, StoredKey
+    from qlik_keys.tenant import OAuthClient, QlikTenant, RegisteredKey
+
+
+def is_same_key(registered: RegisteredKey, stored: StoredKey) -> bool:
+    """Tell whether a registered key is the store's, whatever its kid."""
+    return stored.public.is_same_as(registered.to_dict())
+
+
+def is_ours_alone(client: OAuthClient, record: ClientRecord | None) -> bool:
+    """Tell whether the record's current key is registered with the client, and none that the record does not know.
+
+    Only then does a wider right go to nobody but those who may have it by the record. False too where the caller is not
+    shown the client's keys.
+    """
+    if record is None or record.current is None or client.jwks_uri:
+        return False
+    current, keys = record.current, record.keys
+    if not all(key.kid in keys and is_same_key(key, keys[key.kid]) for key in client.public_keys):
+        return False
+    return any(key.kid == current.kid for key in client.public_keys)
+
+
+def set_trusted(tenant: QlikTenant, client_id: str, *, risk: ManualActionRequired | None) -> None:
+    """Set a client's consent method to trusted, without which no machine logs in.
+
+    Args:
+        tenant: the tenant, with a TenantAdmin's credential.
+        client_id: the client.
+        risk: why others could then log in too, as `risk_of_wider_rights` says; None where our key alone is registered,
+            or where a person has seen the risk and decided.
+
+    Raises:
+        ManualActionRequired: there is a risk.
+        TenantError: it was not set, or by `outcome` may have been.
+    """
+    if risk is not None:
+        raise risk
+    tenant.oauth_clients.set_consent(client_id, "trusted")
+
+
+def risk_of_wider_rights(store: KeyStore, tenant_host: str, client: OAuthClient) -> ManualActionRequired | None:
+    """Return why a wider right of a client may let somebody else in, None where our key alone is registered.
+
+    Raises:
+        StoreError: the store could not be asked.
+    """
+    try:
+        record = record_of(store, tenant_host, client.client_id)
+    except StoreDamaged as damaged:
+        return ManualActionRequired(
+            f"It is unknown whether {client.client_name!r} has only the key that qlik_keys manages: its record is "
+            "damaged.",
+            hint=f"{damaged.message} {damaged.hint}".rstrip(),
+        )
+    if is_ours_alone(client, record):
+        return None
+    return ManualActionRequired(
+        f"{client.client_name!r} does not have only the key that qlik_keys manages, so more permissions could let "
+        "another person in.",
+        hint="Check its keys and secrets in Qlik's console; a Tenant Admin can change it there.",
+    )
+
+
+def record_of(store: KeyStore, tenant_host: str, client_id: str) -> ClientRecord | None:
+    """Return our record of a client, None where there is none.
+
+    Raises:
+        StoreError: the store could not be asked, or the record is damaged.
+    """
+    try:
+        return store.read(tenant_host, client_id)
+    except (StoreNotFound, StoreConflict):
+        return None
