@@ -21,13 +21,18 @@ QlikKeysError                    hint, retryable, outcome
 │   └── ClockSkewError           it refuses, and its clock and ours are far apart: skew_seconds
 ├── StoreError                   path (never a value)
 │   ├── StoreUnreachable         no connection, time-out, audit device that blocks, standby without a leader
+│   │   └── StoreConnectionCut   the connection was cut: a fresh one may work
 │   ├── StoreSealed
 │   ├── StoreDenied              the Vault token may not do this, or is expired
+│   │   └── StorePolicyDenied    the token was accepted, and its policies forbid the call
+│   ├── StoreSpared              nothing was asked: the last uses of the login are left to what needs them more
 │   ├── StoreMisconfigured       no such mount, KV version 1 at that mount, redirect to another origin
 │   ├── StoreNotFound
-│   │   └── StoreDeleted         soft-deleted: it can be undeleted; deletion_time
+│   │   ├── StoreDeleted         soft-deleted: it can be undeleted; deletion_time
+│   │   └── StoreDestroyed       its newest version is destroyed
 │   ├── StoreConflict            compare-and-set lost
 │   └── StoreProtocolError       an answer that is not Vault's, or a write that is not there when read back
+│       └── StoreDamaged         a document of ours that somebody has edited: kid, token_url
 └── LifecycleError
     ├── ManualActionRequired     a conflict that a person must decide: differences
     ├── Interrupted              cancelled between two steps; ask again to resume
@@ -279,12 +284,20 @@ class StoreUnreachable(StoreError):
     """No connection, a time-out (an audit device that blocks looks like this), or a standby without a leader."""
 
 
+class StoreConnectionCut(StoreUnreachable):
+    """The server, or something before it, closed the connection: a fresh one may work."""
+
+
 class StoreSealed(StoreError):
     """The Vault is sealed or not initialised."""
 
 
 class StoreDenied(StoreError):
     """The Vault token may not do this, or is expired."""
+
+
+class StorePolicyDenied(StoreDenied):
+    """The token was accepted, and its policies forbid the call: Vault says that in other words than of a bad token."""
 
 
 class StoreSpared(StoreError):

@@ -10,8 +10,7 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
-from qlik_keys.errors import Outcome, StoreDenied, StoreError
-from qlik_keys.keystore.vault.http.failures import ConnectionCut
+from qlik_keys.errors import Outcome, StoreConnectionCut, StoreDenied, StoreError
 from qlik_keys.keystore.vault.http.refusals import check_mount, denied, granted
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ class VaultConnection:
         full_path = f"{self.mount}/{path}"
         try:
             return self._api.shielded(operation, path=full_path)
-        except ConnectionCut:
+        except StoreConnectionCut:
             if not repeatable:
                 raise
         # A pooled connection that a load balancer closed while the notebook slept: the next one is fresh.

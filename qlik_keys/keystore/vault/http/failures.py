@@ -21,10 +21,12 @@ from qlik_keys.core.network.tls import causes, tls_trouble
 from qlik_keys.errors import (
     Outcome,
     StoreConflict,
+    StoreConnectionCut,
     StoreDenied,
     StoreError,
     StoreMisconfigured,
     StoreNotFound,
+    StorePolicyDenied,
     StoreProtocolError,
     StoreSealed,
     StoreUnreachable,
@@ -34,14 +36,6 @@ from qlik_keys.keystore.vault.http.adapter import failed_to_connect
 if TYPE_CHECKING:
     from qlik_keys.core.network.proxies import Proxy
     from qlik_keys.core.network.tls import TlsTrouble
-
-
-class ConnectionCut(StoreUnreachable):
-    """The server, or something before it, closed the connection: a fresh one may work."""
-
-
-class PolicyDenied(StoreDenied):
-    """The token was accepted, and its policies forbid the call: Vault says that in other words than of a bad token."""
 
 
 class RedirectRefused(Exception):
@@ -109,10 +103,10 @@ SEALED = Failure(StoreSealed, "is sealed", _UNSEAL, retryable=True)
 NOT_INITIALISED = Failure(StoreSealed, "is not initialised", "Its operator must initialise it: `vault operator init`.")
 STANDBY = Failure(StoreUnreachable, "is a standby that cannot reach its leader", _LATER, retryable=True)
 DENIED = Failure(StoreDenied, "refuses the call", "Ask its operator for a token or a policy that allows it.")
-_FORBIDDEN = Failure(PolicyDenied, DENIED.words, DENIED.hint)
+_FORBIDDEN = Failure(StorePolicyDenied, DENIED.words, DENIED.hint)
 CAS_LOST = Failure(StoreConflict, "has a version other than the one that was read", "Read it again, then retry.")
 _CUT = Failure(
-    ConnectionCut, "closed the connection before its answer was complete", _LATER, retryable=True, unknown=True
+    StoreConnectionCut, "closed the connection before its answer was complete", _LATER, retryable=True, unknown=True
 )
 _NOT_REACHED = Failure(StoreUnreachable, "cannot be reached", _ADDRESS, retryable=True)
 _UNREADABLE = Failure(StoreProtocolError, "sent an answer that cannot be read", _NOT_VAULT, unknown=True)
@@ -266,7 +260,7 @@ def tell(
 def _tls_error(trouble: TlsTrouble, *, host: str, path: str) -> StoreError:
     kind: type[StoreError] = StoreUnreachable if trouble.retryable else StoreMisconfigured
     if not trouble.never_sent:
-        kind = ConnectionCut
+        kind = StoreConnectionCut
     did = (
         "did not accept a connection"
         if trouble.never_sent

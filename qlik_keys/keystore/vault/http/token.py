@@ -15,10 +15,16 @@ from typing import TYPE_CHECKING, Any
 import hvac.exceptions
 
 from qlik_keys.core.secret import Secret
-from qlik_keys.errors import StoreDenied, StoreError, StoreMisconfigured, StoreProtocolError, StoreSealed
+from qlik_keys.errors import (
+    StoreDenied,
+    StoreError,
+    StoreMisconfigured,
+    StorePolicyDenied,
+    StoreProtocolError,
+    StoreSealed,
+)
 from qlik_keys.errors import StoreUnreachable as Unreachable
 from qlik_keys.keystore.vault.documents.fields import parse_time
-from qlik_keys.keystore.vault.http.failures import PolicyDenied
 
 if TYPE_CHECKING:
     from qlik_keys.core.clock import Clock
@@ -233,7 +239,7 @@ class TokenKeeper:
             )
         except StoreDenied as error:
             # A token without the policy `default` may not look itself up, and may still do its work.
-            return Lease(token=token, known=False, was_accepted=isinstance(error, PolicyDenied))
+            return Lease(token=token, known=False, was_accepted=isinstance(error, StorePolicyDenied))
         self._know_uses(seen)
         return replace(seen, sent=self._api.sent)
 
