@@ -27,6 +27,8 @@ from qlik_keys.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from qlik_keys.core.network.tls import TlsTrouble
+
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 _SOCKS = {"httpx": "socksio", "requests": "socks"}
 _LOGIN_WANTED, _FAILED = 407, 500
@@ -247,6 +249,28 @@ def _is_address(name: str) -> bool:
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
+
+
+def blamed(
+    proxy: Proxy, host: str, *, status: int | None, trouble: TlsTrouble | None, error: BaseException
+) -> tuple[str, str, bool]:
+    """Say why a call did not get through a proxy.
+
+    Args:
+        proxy: the proxy.
+        host: the host that was to be reached.
+        status: the status of the proxy's answer to CONNECT, None for no answer.
+        trouble: what was wrong with its certificate, None for nothing.
+        error: the failure.
+
+    Returns:
+        What happened, after the proxy's address; what to do; whether the same call may succeed later.
+    """
+    if status is not None:
+        return refused(proxy, status, host)
+    if trouble is not None:
+        return f"did not accept a connection ({trouble.words})", trouble.hint, trouble.retryable
+    return *unreachable(proxy, proxy_words(error)), True
 
 
 def refused(proxy: Proxy, status: int, host: str) -> tuple[str, str, bool]:

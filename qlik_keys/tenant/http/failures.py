@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from qlik_keys.core.clock import in_words
-from qlik_keys.core.network.proxies import PROXY_FORM, proxy_words, refused, unreachable
+from qlik_keys.core.network.proxies import PROXY_FORM, blamed
 from qlik_keys.core.network.tls import TENANT_CERTIFICATE, TENANT_KEY, causes, tls_trouble
 from qlik_keys.errors import (
     Outcome,
@@ -224,14 +224,9 @@ def _proxy_error(
     error: Exception, proxy: Proxy, trouble: TlsTrouble | None, *, host: str, method: str, path: str
 ) -> TenantUnreachable:
     """Return the error for a proxy that is the one to blame: nothing was sent to the tenant."""
-    status = re.match(r"(\d{3})\b", str(error)) if isinstance(error, httpx.ProxyError) else None
-    retryable = trouble is None or trouble.retryable
-    if status is not None:
-        words, hint, retryable = refused(proxy, int(status[1]), host)
-    elif trouble is not None:
-        words, hint = f"did not accept a connection ({trouble.words})", trouble.hint
-    else:
-        words, hint = unreachable(proxy, proxy_words(error))
+    answer = re.match(r"(\d{3})\b", str(error)) if isinstance(error, httpx.ProxyError) else None
+    status = None if answer is None else int(answer[1])
+    words, hint, retryable = blamed(proxy, host, status=status, trouble=trouble, error=error)
     return TenantUnreachable(
         f"The proxy {proxy.shown} {words}; the tenant {host} was not called.",
         hint=hint,

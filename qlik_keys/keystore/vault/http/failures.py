@@ -16,7 +16,7 @@ import hvac.exceptions
 import requests.exceptions as network
 import urllib3.exceptions
 
-from qlik_keys.core.network.proxies import proxy_words, refused, unreachable
+from qlik_keys.core.network.proxies import blamed
 from qlik_keys.core.network.tls import causes, tls_trouble
 from qlik_keys.errors import (
     Outcome,
@@ -288,13 +288,8 @@ def _proxy_error(
     """Return the error for a proxy that is the one to blame: nothing was sent to the Vault."""
     answers = (_CONNECT_ANSWER.search(str(cause)) for cause in causes(error) if isinstance(cause, OSError))
     answer = next((found for found in answers if found), None)
-    retryable = trouble is None or trouble.retryable
-    if answer is not None:
-        words, hint, retryable = refused(proxy, int(answer[1]), host)
-    elif trouble is not None:
-        words, hint = f"did not accept a connection ({trouble.words})", trouble.hint
-    else:
-        words, hint = unreachable(proxy, proxy_words(error))
+    status = None if answer is None else int(answer[1])
+    words, hint, retryable = blamed(proxy, host, status=status, trouble=trouble, error=error)
     return StoreUnreachable(
         f"The proxy {proxy.shown} {words}; the Vault at {host} was not called.",
         path=path,
