@@ -14,11 +14,11 @@ ARGS :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test check docs workflows format bench soak mutants screenshots dist trydist venv pins clean
+.PHONY: help demo lab test test-fast check docs workflows format bench soak mutants screenshots dist trydist venv pins clean
 
 help:  ## list the targets
 	@echo 'qlik_keys: make <target>'
-	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  \1#\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='#' read -r name words; do \
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  \1#\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='#' read -r name words; do \
 		printf '%-14s %s\n' "$$name" "$$words"; done
 
 demo: $(VENV)/ready-sandbox  ## make two clients on the sandbox, keys in a real OpenBao, tokens, a table; then stop it all
@@ -31,6 +31,9 @@ test: $(VENV)/ready-dev  ## run every test; sets up all it needs, the browser to
 	@$(BIN)/python tests/tools/browser_setup.py
 	@echo 'Running the tests; the browser and the notebooks take the most of it.'
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-fast: $(VENV)/ready-dev  ## run the units and one pass of the lifecycle, without a browser
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m fast $(ARGS)
 
 check: $(VENV)/ready-dev  ## lint, format, types, layers, documentation, workflows
 	$(BIN)/ruff check .

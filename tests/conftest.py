@@ -33,9 +33,13 @@ for name, handler in (
         signal.signal(getattr(signal, name), handler)
 
 
+# What has one of these is not run by `make test-fast`, unless it says by itself that it is.
+NOT_FAST = ("browser", "node", "openbao", "registry", "slow")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items):
-    """Mark what asks for a server of this file, and let what takes long come first.
+    """Mark what asks for a server of this file and what is fast, and let what takes long come first.
 
     It is marked before `-m` chooses: forgotten, it would fail where there is none. A file that takes minutes and comes
     last would keep one worker busy while the others have nothing left to do.
@@ -43,6 +47,9 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if {"openbao", "box"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.openbao)
+        has_examples = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+        if not has_examples and not any(map(item.get_closest_marker, NOT_FAST)):
+            item.add_marker(pytest.mark.fast)
     yield
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 

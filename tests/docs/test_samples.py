@@ -181,7 +181,7 @@ def _token_id(monkeypatch, capsys):
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_other_lines_of_a_shell_name_what_is_there(page):
     """Targets of make, extras of pip, tests, and variables."""
-    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     variables = {each.name for each in VARIABLES}
     for line in "\n".join(blocks(page, "sh")).splitlines():
