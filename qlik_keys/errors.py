@@ -25,7 +25,7 @@ QlikKeysError                    hint, retryable, outcome
 │   ├── StoreSealed
 │   ├── StoreDenied              the Vault token may not do this, or is expired
 │   │   └── StorePolicyDenied    the token was accepted, and its policies forbid the call
-│   ├── StoreSpared              nothing was asked: the last uses of the login are left to what needs them more
+│   ├── StoreUsesReserved              nothing was asked: the last uses of the login are left to what needs them more
 │   ├── StoreMisconfigured       no such mount, KV version 1 at that mount, redirect to another origin
 │   ├── StoreNotFound
 │   │   ├── StoreDeleted         soft-deleted: it can be undeleted; deletion_time
@@ -91,7 +91,7 @@ class QlikKeysError(Exception):
         return str(self.args[0])
 
 
-def twin_of(error: QlikKeysError) -> QlikKeysError:
+def copy_of_error(error: QlikKeysError) -> QlikKeysError:
     """Return an equal error that is another object: one that is raised in two threads mixes their tracebacks."""
     twin = error.__class__.__new__(error.__class__, *error.args)
     twin.__dict__.update(error.__dict__)
@@ -300,7 +300,7 @@ class StorePolicyDenied(StoreDenied):
     """The token was accepted, and its policies forbid the call: Vault says that in other words than of a bad token."""
 
 
-class StoreSpared(StoreError):
+class StoreUsesReserved(StoreError):
     """Nothing was asked: the last uses of the login (Vault's num_uses) are left to somebody who needs them more."""
 
 

@@ -16,7 +16,7 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
-from qlik_keys.errors import QlikKeysError, twin_of
+from qlik_keys.errors import QlikKeysError, copy_of_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +61,7 @@ async def in_a_thread(ask: Callable[[], Token], *about: object) -> Token:
         if flight.token is not None:
             return flight.token
         if flight.failure is not None:
-            raise twin_of(flight.failure)
+            raise copy_of_error(flight.failure)
     flight = flights[key] = _Flight(anyio.Event())
     try:
         # A limiter of its own: the tasks of a program may have taken all threads that anyio allows by default.

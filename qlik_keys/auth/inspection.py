@@ -293,7 +293,9 @@ def explain(header: Mapping[str, Any], claims: Mapping[str, Any]) -> tuple[Expla
         for name, value in members.items():
             meaning, rule = _MEANINGS.get((part, name), ("Not a member that Qlik requires", ""))
             rule += lifetime if name == "exp" else ""
-            explained.append(Explained(part=part, name=name, value=_in_words(name, value), meaning=meaning, rule=rule))
+            explained.append(
+                Explained(part=part, name=name, value=_format_value(name, value), meaning=meaning, rule=rule)
+            )
     return tuple(explained)
 
 
@@ -310,7 +312,7 @@ def token_parts(token: Token) -> dict[str, dict[str, Any]] | None:
     return None if header is None or claims is None else {"header": header, "claims": claims}
 
 
-def moment_in_words(value: Any) -> str:
+def format_timestamp(value: Any) -> str:
     """Return a NumericDate (RFC 7519, 2) in words, "" for what is none."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _LATEST:
         return ""
@@ -342,9 +344,9 @@ _MEANINGS: Mapping[tuple[str, str], tuple[str, str]] = {
 }
 
 
-def _in_words(name: str, value: Any) -> str:
+def _format_value(name: str, value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    moment = moment_in_words(value) if name in ("iat", "exp", "nbf") else ""
+    moment = format_timestamp(value) if name in ("iat", "exp", "nbf") else ""
     return f"{text} ({moment})" if moment else text
 
 

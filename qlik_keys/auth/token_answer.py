@@ -71,7 +71,7 @@ def read_token_answer(content: bytes, *, client_id: str, status: int, method: st
             path=path,
         )
     if not isinstance(kind, str) or kind.lower() != "bearer":
-        told = _kind_in_words(kind)
+        told = _type_in_answer(kind)
         del kind
         raise TokenError(
             f"The tenant gave client {client_id} a token {told}, but only a Bearer token can be sent with a request.",
@@ -104,7 +104,7 @@ def _members(content: bytes) -> tuple[dict[str, Any], str]:
     return document, ""
 
 
-def _kind_in_words(kind: Any) -> str:
+def _type_in_answer(kind: Any) -> str:
     if kind is None:
         return "without `token_type`"
     if not isinstance(kind, str):

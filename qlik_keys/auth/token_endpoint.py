@@ -15,7 +15,7 @@ import httpx
 from qlik_keys.auth.assertion import BACKDATED_SECONDS, CLIENT_ASSERTION_TYPE, client_assertion
 from qlik_keys.auth.token_answer import read_token_answer
 from qlik_keys.core.arguments import TEXT, require
-from qlik_keys.core.clock import in_words
+from qlik_keys.core.clock import format_duration
 from qlik_keys.core.redaction import REDACTED
 from qlik_keys.errors import AssertionRejected, ClockSkewError, ScopeRejected
 from qlik_keys.tenant.http.calls import Call
@@ -183,20 +183,20 @@ def is_clock_off(skew: float) -> bool:
     return skew > TOLERATED_AHEAD_SECONDS or skew < -TOLERATED_SKEW_SECONDS
 
 
-def clock_words(skew: float) -> str:
+def clock_skew_text(skew: float) -> str:
     """Return how far our clock is from the tenant's, in words that fit how far: "2 hours", not "7200 seconds".
 
     Args:
         skew: how many seconds it is ahead of the tenant's.
     """
-    return f"this machine's clock is {in_words(abs(skew))} {'ahead of' if skew > 0 else 'behind'} the tenant's"
+    return f"this machine's clock is {format_duration(abs(skew))} {'ahead of' if skew > 0 else 'behind'} the tenant's"
 
 
 def clock_suspicion(skew: float | None) -> str:
     """Return what to say of the clock next to a refusal that has no other reason, "" where it is right enough."""
     if skew is None or abs(skew) < _NOTED_SKEW_SECONDS:
         return ""
-    return f"Synchronize the clock (NTP), then try again: {clock_words(skew)}, which a strict tenant may reject. "
+    return f"Synchronize the clock (NTP), then try again: {clock_skew_text(skew)}, which a strict tenant may reject. "
 
 
 def _refusal(
@@ -226,7 +226,7 @@ def _refusal(
     skew = skew_seconds(answer)
     if not isinstance(authentication, BySecret) and skew is not None and is_clock_off(skew):
         return ClockSkewError(
-            f"The tenant refuses the assertion of client {client_id}{said}, and {clock_words(skew)}.",
+            f"The tenant refuses the assertion of client {client_id}{said}, and {clock_skew_text(skew)}.",
             skew_seconds=skew,
             hint="Synchronize the clock (NTP), then try again.",
             **fields,

@@ -30,7 +30,7 @@ from qlik_keys.errors import (
     QlikKeysError,
     StoreNotFound,
     TokenError,
-    twin_of,
+    copy_of_error,
 )
 from qlik_keys.keystore.lookup import ClientLookup
 from qlik_keys.tenant.http.session import Session
@@ -340,7 +340,7 @@ class TokenSource:
             if flight.token is not None:
                 return flight.token
             if flight.failure is not None:
-                raise twin_of(flight.failure)
+                raise copy_of_error(flight.failure)
             # The thread that asked was interrupted: this one takes over.
 
     def _lead(self, flight: _Flight) -> Token:

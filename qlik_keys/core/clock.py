@@ -54,7 +54,7 @@ def utc_now(clock: Clock) -> datetime:
 _UNITS_SECONDS = (("days", 86_400), ("hours", 3600), ("minutes", 60))
 
 
-def in_words(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return how long a time is, in the largest unit of which it is two or more: "2 hours", "90 seconds"."""
     for unit, length in _UNITS_SECONDS:
         if seconds >= 2 * length:

@@ -22,7 +22,7 @@ from qlik_keys.errors import (
     TenantNotFound,
     TenantThrottled,
 )
-from qlik_keys.keystore.base import SparesUses, TellsHealth, TellsWaysOut
+from qlik_keys.keystore.base import ReportsExportPaths, ReportsHealth, ReservesUses
 from qlik_keys.keystore.lookup import CLIENT_ID, ClientLookup
 from qlik_keys.lifecycle.deletion import is_pending_of
 
@@ -66,13 +66,13 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
         if named is not None:
             return look(tenant, store, named, scopes=scopes, user=user)
     pending = _pending(tenant, store, record, seen, "" if client_id else client)
-    signing, ways_out = _signing(store, record), _ways_out(store, record)
+    signing, export_paths = _signing(store, record), _ways_out(store, record)
     health = _health(tenant, store, client_id, record)
     return Facts(
         tenant_url=tenant.url,
         token_url=tenant.token_url,
         notices=tenant.notices,
-        asker=tenant.asker,
+        caller=tenant.caller,
         asked_for=client,
         client_id=client_id,
         scopes=tuple(scopes),
@@ -84,9 +84,9 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
         record=record,
         pending=pending,
         signing=signing,
-        ways_out=ways_out,
+        export_paths=export_paths,
         health=health,
-        uses_left=store.uses_left if isinstance(store, SparesUses) else None,
+        uses_left=store.uses_left if isinstance(store, ReservesUses) else None,
         location=store.location(tenant.host, client_id) if client_id else "",
         proxy=_proxy_of(tenant.url),
     )
@@ -196,14 +196,14 @@ def _signing(store: KeyStore, record: Look[ClientRecord]) -> Look[bool]:
 
 def _ways_out(store: KeyStore, record: Look[ClientRecord]) -> Look[Sequence[str]]:
     key = record.value.current if record.value is not None else None
-    if key is None or not key.reference or not isinstance(store, TellsWaysOut):
+    if key is None or not key.reference or not isinstance(store, ReportsExportPaths):
         return Look()
     teller, name = store, key.reference
-    return _tried(lambda: teller.ways_out(name), ())
+    return _tried(lambda: teller.export_paths(name), ())
 
 
 def _health(tenant: QlikTenant, store: KeyStore, client_id: str, record: Look[ClientRecord]) -> Look[StoreHealth]:
-    if not isinstance(store, TellsHealth):
+    if not isinstance(store, ReportsHealth):
         return Look()
     if isinstance(record.problem, StoreUnreachable):
         return Look(problem=record.problem)  # each further question would wait for its time-out too

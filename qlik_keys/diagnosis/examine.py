@@ -15,7 +15,7 @@ from qlik_keys.diagnosis.checks import tenant as tenant_checks
 from qlik_keys.diagnosis.collect import look
 from qlik_keys.diagnosis.login import check_login
 from qlik_keys.diagnosis.results import Diagnosis, see
-from qlik_keys.keystore.base import SparesUses
+from qlik_keys.keystore.base import ReservesUses
 from qlik_keys.keystore.lookup import check_sides, checked
 from qlik_keys.rules.checks import CHECKS
 
@@ -99,12 +99,12 @@ def doctor(
 
     with contextlib.ExitStack() as stack:
         stack.callback(tenant.subscribe(watch))
-        if isinstance(store, SparesUses):
-            stack.enter_context(store.sparing(LOGIN_USES))
+        if isinstance(store, ReservesUses):
+            stack.enter_context(store.reserving_uses(LOGIN_USES))
         facts = look(tenant, store, client, scopes=asked, user=user)
         checks = [check(facts) for check in _CHECKS]
         login = check_login(tenant, store, facts, checks)
-        if isinstance(store, SparesUses):
+        if isinstance(store, ReservesUses):
             facts = replace(facts, uses_left=store.uses_left, is_login_spared=login == see("login", "vault-token"))
             checks = [check(facts) for check in _CHECKS]  # the login takes uses too
     checks += [tenant_checks.check_rate_budget(tenant.budget.snapshot(), refused), login]

@@ -13,13 +13,13 @@ from qlik_keys.errors import (
     StoreDenied,
     StoreDestroyed,
     StoreNotFound,
-    StoreSpared,
+    StoreUsesReserved,
     TenantAuthError,
     TenantNotFound,
     TenantThrottled,
     TenantUnreachable,
 )
-from qlik_keys.lifecycle.ownership import is_ours_alone, is_same_key
+from qlik_keys.lifecycle.ownership import has_only_managed_keys, is_same_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,13 +80,13 @@ class Facts:
         record: the client's record in the store.
         pending: what is pending of a client that has no record.
         signing: whether the store signs with the key that its record names.
-        ways_out: how the current key could leave the engine that keeps it; nothing where the store holds it itself.
+        export_paths: how the current key could leave the engine that keeps it; nothing where the store holds it itself.
         health: how the store's own login stands; no value and no problem where the store does not tell.
         uses_left: how many requests the store's login is still good for, None for any number.
         location: where the record lies, as a person would type it.
         proxy: host and port of the proxy that the environment names for the tenant, "" for none.
         is_login_spared: whether the login was not tried so that the store's login keeps its last uses.
-        asker: who asks the tenant (`QlikTenant.asker`).
+        caller: who asks the tenant (`QlikTenant.caller`).
     """
 
     tenant_url: str
@@ -103,18 +103,18 @@ class Facts:
     record: Look[ClientRecord]
     pending: PendingClient | None
     signing: Look[bool]
-    ways_out: Look[Sequence[str]]
+    export_paths: Look[Sequence[str]]
     health: Look[StoreHealth]
     uses_left: int | None
     location: str
     proxy: str
     is_login_spared: bool = False
-    asker: str = ""
+    caller: str = ""
 
     @property
     def is_asked_as_itself(self) -> bool:
         """Whether the tenant is asked with this client's own credential."""
-        return bool(self.client_id) and self.asker.endswith(f"client {self.client_id}")
+        return bool(self.client_id) and self.caller.endswith(f"client {self.client_id}")
 
     @property
     def client_name(self) -> str:
@@ -184,17 +184,17 @@ class Facts:
     @property
     def is_unread(self) -> bool:
         """Whether the store's login itself is why the record was not read."""
-        return isinstance(self.record.problem, StoreDenied | StoreSpared)
+        return isinstance(self.record.problem, StoreDenied | StoreUsesReserved)
 
     @property
     def spared(self) -> tuple[str, ...]:
         """The checks that were not made, or not wholly, so that the store's login keeps its last uses."""
         asked = {
-            "store-record": self.record.problem or self.ways_out.problem,
+            "store-record": self.record.problem or self.export_paths.problem,
             "same-key": self.signing.problem,
             "vault-rights": self.health.problem,
         }
-        names = [name for name, problem in asked.items() if isinstance(problem, StoreSpared)]
+        names = [name for name, problem in asked.items() if isinstance(problem, StoreUsesReserved)]
         return (*names, "login") if self.is_login_spared else tuple(names)
 
     @property
@@ -225,9 +225,9 @@ class Facts:
         return next((key for key in named if is_same_key(key, current)), named[0] if named else None)
 
     @property
-    def is_ours_alone(self) -> bool:
+    def has_only_managed_keys(self) -> bool:
         """Whether the client has our current key, and none that the record does not know."""
-        return self.client.value is not None and is_ours_alone(self.client.value, self.record.value)
+        return self.client.value is not None and has_only_managed_keys(self.client.value, self.record.value)
 
     @property
     def has_no_scope(self) -> bool:

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 from qlik_keys.auth.token_endpoint import CLIENT_CREDENTIALS
 from qlik_keys.core.arguments import CLOCK, TEXT, require
 from qlik_keys.core.clock import SYSTEM_CLOCK
-from qlik_keys.diagnosis.in_progress import started, takes_nothing_away
+from qlik_keys.diagnosis.in_progress import removes_no_key, started
 from qlik_keys.errors import (
     ConfigurationError,
     ManualActionRequired,
     StoreDenied,
     TenantConflict,
 )
-from qlik_keys.keystore.base import TellsHealth
+from qlik_keys.keystore.base import ReportsHealth
 from qlik_keys.keystore.lookup import ClientLookup
 from qlik_keys.lifecycle import resume_client
 from qlik_keys.lifecycle.ownership import record_of, risk_of_wider_rights, set_trusted
@@ -137,7 +137,7 @@ def _token_url(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock
 def _resume(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
     record = record_of(store, tenant.host, client_id)
     what = started(record) if record is not None and record.is_in_progress else ""
-    if record is not None and what and not takes_nothing_away(record):
+    if record is not None and what and not removes_no_key(record):
         raise ManualActionRequired(
             f"The interrupted operation removes keys of {record.client_name!r} at once: {what}.",
             hint="`qlik-keys resume` finishes it; `qlik-keys resume --dry-run` shows its plan.",
@@ -152,7 +152,7 @@ def _resume(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -
 
 def _renew_vault_token(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock) -> str:
     del tenant, client_id, clock
-    if not isinstance(store, TellsHealth):
+    if not isinstance(store, ReportsHealth):
         raise ConfigurationError("This store has no token that could be renewed.", hint="Log in to it again.")
     if not store.renew_token():
         raise StoreDenied(

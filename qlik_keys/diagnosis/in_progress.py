@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qlik_keys.core.clock import in_words
+from qlik_keys.core.clock import format_duration
 
 if TYPE_CHECKING:
     from qlik_keys.keystore.base import ClientRecord
 
 
-def takes_nothing_away(record: ClientRecord) -> bool:
+def removes_no_key(record: ClientRecord) -> bool:
     """Tell whether finishing it leaves every key in use that can log in now.
 
     So it is where a first key is given to a client, and where an old one goes on next to the new one for a while.
@@ -31,7 +31,7 @@ def started(record: ClientRecord) -> str:
         if record.current is None:
             return "giving it a first key (adopt)"
         if record.overlap_seconds:
-            return f"a rotation of its key with an overlap of {in_words(record.overlap_seconds)}"
+            return f"a rotation of its key with an overlap of {format_duration(record.overlap_seconds)}"
         return "a replacement of its key at once (revoke, or rotate without overlap)"
     if record.in_state("previous"):
         return "removal of its old key"

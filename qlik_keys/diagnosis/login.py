@@ -21,7 +21,7 @@ from qlik_keys.errors import (
     ScopeRejected,
     StoreDenied,
     StoreNotFound,
-    StoreSpared,
+    StoreUsesReserved,
     TenantAuthError,
     TenantThrottled,
     TokenError,
@@ -98,7 +98,7 @@ def check_login(tenant: QlikTenant, store: KeyStore, facts: Facts, checks: Itera
         return see(_NAME, "rate-budget")
     except StoreDenied:
         return see(_NAME, "vault-rights")
-    except StoreSpared:
+    except StoreUsesReserved:
         return see(_NAME, "vault-token")
     except QlikKeysError as problem:
         return _failed(problem, facts)

@@ -107,7 +107,7 @@ class Diagnosis:
             if check.advice:
                 lines.append(f"{'':15}What to do: {check.advice}")
             if check.fix:
-                lines.append(f"{'':15}One click: {_fix_words(check.fix)}")
+                lines.append(f"{'':15}One click: {_fix_text(check.fix)}")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -140,7 +140,7 @@ class Diagnosis:
     def _repr_html_(self) -> str:
         rows = []
         for check in self.checks:
-            told = [check.why, check.advice, check.fix and f"One click: {_fix_words(check.fix)}"]
+            told = [check.why, check.advice, check.fix and f"One click: {_fix_text(check.fix)}"]
             verdict = f"{_SIGNS[check.verdict]} {_WORDS[check.verdict]}"
             title = f"{escape(check.title)}<br><code>{escape(check.name)}</code>"
             cells = [escape(verdict), title, "<br>".join(escape(text) for text in told if text)]
@@ -193,7 +193,7 @@ def _named(check: Check) -> str:
     return f"{check.name}, {check.code} {check.finding}" if check.code else check.name
 
 
-def _fix_words(fix: str) -> str:
+def _fix_text(fix: str) -> str:
     return f"{fix}. {FIXES[fix]}"
 
 

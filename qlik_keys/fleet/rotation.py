@@ -16,7 +16,7 @@ from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.errors import FleetError, Interrupted, QlikKeysError
 from qlik_keys.keys.spec import DEFAULT_OVERLAP
 from qlik_keys.lifecycle.context import OperationContext
-from qlik_keys.lifecycle.many import FleetResult, Hopeless, read_if_ours
+from qlik_keys.lifecycle.many import FleetResult, SharedFailure, read_if_ours
 from qlik_keys.lifecycle.options import RotateOptions
 from qlik_keys.lifecycle.rotation import changes
 
@@ -86,7 +86,7 @@ def rotate_due(
     options = RotateOptions(overlap=overlap, allow_swap=allow_swap)
     cancel = cancel or threading.Event()
     work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
-    hopeless = Hopeless(store, tenant.host, in_a_row=max(workers, DEFAULT_WORKERS))
+    hopeless = SharedFailure(store, tenant.host, in_a_row=max(workers, DEFAULT_WORKERS))
 
     def treat(client_id: str) -> FleetResult | None:
         if cancel.is_set() or hopeless.found:

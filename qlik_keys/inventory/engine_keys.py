@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qlik_keys.core.side_by_side import side_by_side
 from qlik_keys.errors import StoreError
-from qlik_keys.keystore.base import TellsWaysOut
+from qlik_keys.keystore.base import ReportsExportPaths
 from qlik_keys.rules.access import NOT_CHECKED
 from qlik_keys.rules.keys import KEY_CAN_LEAVE
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from qlik_keys.keystore.base import KeyStore
 
 
-def ways_out(store: KeyStore, tenant_host: str, clients: Sequence[tuple[str, str]]) -> list[tuple[str, str, str]]:
+def export_paths(store: KeyStore, tenant_host: str, clients: Sequence[tuple[str, str]]) -> list[tuple[str, str, str]]:
     """Return the findings of those clients' current keys: (finding, client id, name), none for keys that cannot leave.
 
     Args:
@@ -24,14 +24,14 @@ def ways_out(store: KeyStore, tenant_host: str, clients: Sequence[tuple[str, str
         tenant_host: host of the tenant.
         clients: id and name of those whose key an engine keeps.
     """
-    if not isinstance(store, TellsWaysOut):
+    if not isinstance(store, ReportsExportPaths):
         return []
     teller = store
 
     def look(client_id: str) -> str:
         try:
             summary = store.summary(tenant_host, client_id)
-            can_leave = summary is not None and summary.reference and teller.ways_out(summary.reference)
+            can_leave = summary is not None and summary.reference and teller.export_paths(summary.reference)
         except StoreError:  # a policy that does not let us see is no reason to tell nothing else
             return NOT_CHECKED.name
         return KEY_CAN_LEAVE.name if can_leave else ""

@@ -25,7 +25,7 @@ from qlik_keys.core.arguments import CALLBACK, CLOCK, FLAG, optional, require
 from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.core.side_by_side import side_by_side
 from qlik_keys.errors import QlikKeysError, StoreDenied, TenantNotFound
-from qlik_keys.inventory.engine_keys import ways_out
+from qlik_keys.inventory.engine_keys import export_paths
 from qlik_keys.inventory.frames import read_times
 from qlik_keys.inventory.record_states import RecordStates, foreign_documents, record_states
 from qlik_keys.keys.public import BASE64URL, kid_made_on
@@ -266,7 +266,7 @@ def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataF
     ]
     in_engine = frame.loc[frame["custody"] == "transit", ["client_id", "name"]]
     operations: dict[str, Any] = dict(frame.attrs.get("operations", {}))
-    rows += ways_out(store, tenant_host, [*in_engine.itertuples(index=False, name=None)])
+    rows += export_paths(store, tenant_host, [*in_engine.itertuples(index=False, name=None)])
     damaged: list[StoreError] = []
     pending = store.pending(tenant_host, on_damaged=damaged.append)
     # An auditor may list these documents and read none, since keys are in them: that one is there is all it can tell.

@@ -108,7 +108,7 @@ _DEEPEST = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Handed:
+class KeyInput:
     """What was handed in, told apart.
 
     Attributes:
@@ -126,7 +126,7 @@ class Handed:
     hint: str = ""
 
 
-def tell_apart(content: str | bytes, depth: int = 0) -> Handed:
+def detect_key_format(content: str | bytes, depth: int = 0) -> KeyInput:
     """Return what somebody handed in as a private key; never raises.
 
     Args:
@@ -170,7 +170,7 @@ def _other_format(text: str) -> tuple[str, str] | None:
     return _FILE_NAME if _PLACE.fullmatch(text) else None
 
 
-def jwk_of(document: Any) -> Handed:
+def jwk_of(document: Any) -> KeyInput:
     """Return the members of a JWK, as a mapping or as JSON text, or of the one JWK in a set; never raises."""
     try:
         parsed: Any = json.loads(document) if isinstance(document, str) else document
@@ -203,11 +203,11 @@ def jwk_of(document: Any) -> Handed:
         for kty, names in (("RSA", ("n", "e", "d")), ("EC", ("crv", "x", "y", "d"))):
             if all(isinstance(members.get(name), str) for name in names):
                 members["kty"] = kty
-    return Handed(kind="jwk", members=members)
+    return KeyInput(kind="jwk", members=members)
 
 
-def _nothing(said: tuple[str, str]) -> Handed:
-    return Handed(problem=said[0], hint=said[1])
+def _nothing(said: tuple[str, str]) -> KeyInput:
+    return KeyInput(problem=said[0], hint=said[1])
 
 
 def _is_utf16(data: bytes) -> bool:
@@ -232,7 +232,7 @@ def _as_text(data: bytes) -> str | None:
         return data.decode("latin-1") if b"-----BEGIN" in data else None
 
 
-def _in_pem(text: str) -> Handed:
+def _in_pem(text: str) -> KeyInput:
     # Line ends written out, once or more often: a text in JSON that is a text in JSON.
     text = re.sub(r"\\+r", "", text)
     text = re.sub(r"\\+n", "\n", text)
@@ -244,7 +244,7 @@ def _in_pem(text: str) -> Handed:
             (f"There are {count} private keys in this PEM.", "Pass only one, from its BEGIN line to its END line.")
         )
     if keys:
-        return Handed(kind="pem", data=_written_well(*keys[0]).encode())
+        return KeyInput(kind="pem", data=_written_well(*keys[0]).encode())
     for label, _ in blocks:
         if label in _OTHER_LABELS:
             return _nothing(_OTHER_LABELS[label])
@@ -264,18 +264,18 @@ def _written_well(label: str, body: str) -> str:
     return f"-----BEGIN {label}-----\n{headers}{lines}-----END {label}-----\n"
 
 
-def _in_der(data: bytes) -> Handed:
+def _in_der(data: bytes) -> KeyInput:
     # PKCS#12 (RFC 7292 4): SEQUENCE { INTEGER 3, SEQUENCE { OBJECT IDENTIFIER pkcs7-data ...
     if b"\x02\x01\x03" in data[:10] and _OID_OF_PKCS7_DATA in data[:40]:
         return _nothing(_PKCS12)
-    return Handed(kind="der", data=data)
+    return KeyInput(kind="der", data=data)
 
 
-def _in_base64(text: str, depth: int) -> Handed:
+def _in_base64(text: str, depth: int) -> KeyInput:
     letters = "".join(text.split()).translate({ord("-"): "+", ord("_"): "/"}).rstrip("=")
     try:
         inside = b64decode(letters + "=" * (-len(letters) % 4), validate=True)
     except (ValueError, binascii.Error):
         return _nothing(_NO_PEM)
-    found = tell_apart(inside, depth + 1)
+    found = detect_key_format(inside, depth + 1)
     return _nothing(_NO_PEM) if found.problem == _NO_PEM[0] or "binary file" in found.problem else found

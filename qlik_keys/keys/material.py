@@ -115,7 +115,7 @@ def load(content: str | bytes, passphrase: bytes | None) -> tuple[LoadedKey | No
     known = remembered(content) if passphrase is None and isinstance(content, bytes) else None
     if known is not None:
         return known, "", "", {}
-    handed = formats.tell_apart(content)
+    handed = formats.detect_key_format(content)
     if handed.kind == "jwk":
         if passphrase is not None:
             return None, "A JWK is not encrypted, but a passphrase was given.", "Pass no passphrase.", {}

@@ -306,7 +306,7 @@ class StoreHealth:
 
 
 @runtime_checkable
-class TellsHealth(Protocol):
+class ReportsHealth(Protocol):
     """What a `KeyStore` may offer besides: how its own login stands. No store needs to."""
 
     def health(self, tenant_host: str, client_id: str) -> StoreHealth:
@@ -328,7 +328,7 @@ class TellsHealth(Protocol):
 
 
 @runtime_checkable
-class SparesUses(Protocol):
+class ReservesUses(Protocol):
     """What a `KeyStore` may offer besides: to leave the last uses of a login that is good for so many alone."""
 
     @property
@@ -336,8 +336,8 @@ class SparesUses(Protocol):
         """How many requests the login is still good for; None for any number, or where nobody knows. Asks nothing."""
         ...
 
-    def sparing(self, reserve: int) -> AbstractContextManager[None]:
-        """Have every call that this thread makes in the block raise `StoreSpared` sooner than leave fewer uses.
+    def reserving_uses(self, reserve: int) -> AbstractContextManager[None]:
+        """Have every call that this thread makes in the block raise `StoreUsesReserved` sooner than leave fewer uses.
 
         Args:
             reserve: how many requests the login shall be good for afterwards, unless it was not from the beginning.
@@ -346,10 +346,10 @@ class SparesUses(Protocol):
 
 
 @runtime_checkable
-class TellsWaysOut(Protocol):
+class ReportsExportPaths(Protocol):
     """What a `KeyStore` may offer besides: how a key could leave the engine that keeps it. No store needs to."""
 
-    def ways_out(self, reference: str) -> Sequence[str]:
+    def export_paths(self, reference: str) -> Sequence[str]:
         """Return how the private half of a key of that name could be got out of the engine, none where it cannot.
 
         Raises:

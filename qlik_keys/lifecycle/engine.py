@@ -101,14 +101,14 @@ class Run(ABC):
             return self._step_by_step()
         except KeyboardInterrupt as interrupt:
             if self._acted or self._step != Action.CHECK:
-                interrupt.add_note(self._words_of_interruption())
+                interrupt.add_note(self._interruption_text())
             raise
         except QlikKeysError as problem:
             if self._acted and problem.outcome is Outcome.NOT_APPLIED:
                 problem.outcome = Outcome.UNKNOWN
             raise
 
-    def _words_of_interruption(self) -> str:
+    def _interruption_text(self) -> str:
         named = f"client {self._client_id}" if self._client_id else "no id known yet"
         return (
             f"The operation {self.operation!r} on {self._client_name!r} ({named}) was interrupted in its step "

@@ -21,7 +21,7 @@ from qlik_keys.errors import (
     TenantUnreachable,
     TokenError,
 )
-from qlik_keys.keystore.base import TellsHealth
+from qlik_keys.keystore.base import ReportsHealth
 from qlik_keys.keystore.lookup import CLIENT_ID
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class FleetResult:
     error: QlikKeysError | None = None
 
 
-class Hopeless:
+class SharedFailure:
     """Tells when a failure concerns all items; may be told from several threads.
 
     Args:
@@ -109,7 +109,7 @@ class Hopeless:
         if isinstance(error, TokenError):
             # A client's own login fails where its key is verified; the caller's, who is another, at every call.
             return error.client_id not in ("", client_id)
-        if isinstance(error, StoreDenied) and isinstance(self._store, TellsHealth):
+        if isinstance(error, StoreDenied) and isinstance(self._store, ReportsHealth):
             try:
                 self._store.health(self._host, client_id or "unknown")
             except StoreDenied:

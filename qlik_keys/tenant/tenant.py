@@ -215,7 +215,7 @@ class QlikTenant:
         self.close()
 
     @property
-    def asker(self) -> str:
+    def caller(self) -> str:
         """Who asks: the kind of credential and, of a client's, its id; no secret."""
         return self._kind
 

@@ -15,7 +15,7 @@ from fixtures.unhealthy_client import ALL, check_of, found, other_key_as
 from fixtures.vault_server import VaultServer
 
 import qlik_keys as qk
-from qlik_keys.errors import AmbiguousName, ConfigurationError, StoreSpared
+from qlik_keys.errors import AmbiguousName, ConfigurationError, StoreUsesReserved
 from qlik_keys.keystore.vault.store import UserPass
 from qlik_keys.rules.checks import CHECKS
 
@@ -357,7 +357,7 @@ def test_somebody_elses_work_with_the_same_store_is_not_spared_meanwhile(patient
     patient.store_options["token"] = patient.limited_token(uses)
     _, store = patient.doctors()
     with store.sparing(100), ThreadPoolExecutor(1) as pool:
-        with pytest.raises(StoreSpared):
+        with pytest.raises(StoreUsesReserved):
             store.read(patient.tenant.host, patient.client_id)
         assert store.uses_left == uses - 1
         other = pool.submit(store.read, patient.tenant.host, patient.client_id)

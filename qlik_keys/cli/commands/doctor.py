@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qlik_keys.cli.app import FINDINGS, TENANT_HELP, new_group
-from qlik_keys.cli.options.callers import lookup, nobody, resolved
+from qlik_keys.cli.options.callers import anonymous_tenant, lookup, resolved
 from qlik_keys.cli.options.common import (
     AsSubjectOption,
     AsUserOption,
@@ -69,7 +69,7 @@ def doctor(
         if settings.has_credential:
             tenant = stack.enter_context(settings.tenant())
         else:
-            tenant = stack.enter_context(nobody(settings))
+            tenant = stack.enter_context(anonymous_tenant(settings))
         options: dict[str, Any] = {"scopes": scope or (), "user": user}
         found = diagnosis.doctor(tenant, store, client, **options)
         fixes = dict.fromkeys(check.fix for check in found.findings if check.fix and fix)

@@ -55,10 +55,10 @@ def tell_result(result: dict[str, Any]) -> None:
     """Print a result for people."""
     for warning in result.get("warnings", ()):
         typer.echo(f"Note: {warning}", err=True)
-    typer.echo(words_of_result(result))
+    typer.echo(result_text(result))
 
 
-def words_of_result(result: dict[str, Any]) -> str:
+def result_text(result: dict[str, Any]) -> str:
     """Return a result in a line for people."""
     name, client_id = result.get("name", ""), result["client_id"]
     done = {"provision": "Made" if result.get("created", True) else "Found", "delete": "Deleted"}

@@ -48,7 +48,7 @@ _PAGE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class RequestOptions:
     """Who calls, how often it is tried, and how the answer is shown: the options that every call has.
 
     `connection` is no option: a name or a `Context`, which the config file has in the place of `--context`.
@@ -95,7 +95,7 @@ class Call:
     server_type: ServerTypeOption = None
     insecure: InsecureOption = False
 
-    def completed(self) -> Call:
+    def completed(self) -> RequestOptions:
         """Return these options with those of the config file, if one is named; what was typed outranks it.
 
         Raises:
@@ -277,8 +277,8 @@ class Call:
             tenant.subscribe(_tell_exchange)
 
 
-# The decorator of a command that calls the tenant: it gets a `Call` as its first argument.
-calling = with_options(Call)
+# The decorator of a command that calls the tenant: it gets a `RequestOptions` as its first argument.
+with_request_options = with_options(RequestOptions)
 
 
 def ask_for_id(client_id: str, *, as_json: bool = False) -> str:

@@ -71,7 +71,7 @@ def as_client(
     from qlik_keys.auth.http_auth import TokenSource
     from qlik_keys.keystore.lookup import ClientLookup
 
-    with nobody(settings, retry=retry) as tenant, settings.store() as store:
+    with anonymous_tenant(settings, retry=retry) as tenant, settings.store() as store:
         watch(tenant)
         client_id = ClientLookup(store, tenant.host).find(client)
         yield (
@@ -101,7 +101,7 @@ def token_source(
         yield source
 
 
-def nobody(settings: Settings, *, retry: RetryPolicy | None = None) -> QlikTenant:
+def anonymous_tenant(settings: Settings, *, retry: RetryPolicy | None = None) -> QlikTenant:
     """Return the tenant asked without a credential.
 
     Raises:

@@ -314,7 +314,7 @@ def unreachable(proxy: Proxy, words: str) -> tuple[str, str]:
     return words, f"Check {proxy.source}, which sets the proxy; NO_PROXY lists the hosts to call without it."
 
 
-def proxy_words(error: BaseException) -> str:
+def proxy_failure_text(error: BaseException) -> str:
     """Say how a connection to a proxy failed, by the classes of its causes alone."""
     for cause in causes(error):
         if isinstance(cause, socket.gaierror):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from qlik_keys.auth.token_endpoint import CLIENT_CREDENTIALS, IMPERSONATION
 from qlik_keys.diagnosis.commands import command, make_again
 from qlik_keys.diagnosis.results import failed, not_checked, passed, see
-from qlik_keys.errors import StoreDenied, StoreNotFound, StoreSpared, TenantAuthError, TenantThrottled, TokenError
+from qlik_keys.errors import StoreDenied, StoreNotFound, StoreUsesReserved, TenantAuthError, TenantThrottled, TokenError
 from qlik_keys.lifecycle.ownership import is_same_key
 from qlik_keys.lifecycle.provisioning.specification import PRIVATE_KEY_JWT
 from qlik_keys.rules.access import CREDENTIAL_REFUSED
@@ -141,7 +141,7 @@ def check_machine(facts: Facts) -> Check:
     if CLIENT_CREDENTIALS not in lacks:
         advice = "Allow user impersonation on it in Qlik's console, if it should act for users."
         return failed(name, GRANT_MISSING, why, advice)
-    if facts.is_ours_alone:
+    if facts.has_only_managed_keys:
         return failed(name, GRANT_MISSING, why, has_fix=True)
     advice = f"If it should be machine-to-machine, select Machine-to-machine for it in Qlik's console. {_OTHERS_TOO}"
     return failed(name, GRANT_MISSING, why, advice)
@@ -175,7 +175,7 @@ def check_consent(facts: Facts) -> Check:
         why = "It has no connection configuration on this tenant, so it is not trusted."
     else:
         return not_checked(name, problem.message if problem is not None else "Not checked.")
-    if facts.is_ours_alone:
+    if facts.has_only_managed_keys:
         return failed(name, CONSENT_NOT_TRUSTED, why, has_fix=True)
     advice = f"Set its consent method to trusted in Qlik's console, if it may log in. {_OTHERS_TOO}"
     return failed(name, CONSENT_NOT_TRUSTED, why, advice)
@@ -217,7 +217,7 @@ def check_method(facts: Facts) -> Check:
         return passed(name, f"It may log in by {', '.join(client.allowed_auth_methods)}.")
     allowed = ", ".join(client.allowed_auth_methods) or "nothing"
     why = f"It may log in by {allowed}, and not by {PRIVATE_KEY_JWT}."
-    if facts.is_ours_alone:
+    if facts.has_only_managed_keys:
         return failed(
             name, METHOD_NOT_ALLOWED, why, "Allow the method: its public key is registered already.", has_fix=True
         )
@@ -270,7 +270,7 @@ def check_same_key(facts: Facts) -> Check:
     if current is None:
         return see(name, "client-exists") if facts.client.value is None else _without_key(name, facts)
     problem = facts.signing.problem
-    if isinstance(problem, StoreDenied | StoreSpared):
+    if isinstance(problem, StoreDenied | StoreUsesReserved):
         return see(name, "vault-rights" if isinstance(problem, StoreDenied) else "vault-token")
     if isinstance(problem, StoreNotFound):
         why = f"{problem.message} Its name there is {current.reference}, and {current.kid} on the tenant."

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qlik_keys.auth.token_endpoint import CLIENT_CREDENTIALS
-from qlik_keys.core.clock import in_words
+from qlik_keys.core.clock import format_duration
 from qlik_keys.diagnosis.commands import command, policy
 from qlik_keys.diagnosis.facts import tenant_skip
-from qlik_keys.diagnosis.in_progress import started, takes_nothing_away
+from qlik_keys.diagnosis.in_progress import removes_no_key, started
 from qlik_keys.diagnosis.results import failed, not_checked, passed, see
 from qlik_keys.errors import (
     StoreConflict,
@@ -18,9 +18,9 @@ from qlik_keys.errors import (
     StoreDestroyed,
     StoreError,
     StoreNotFound,
-    StoreSpared,
+    StoreUsesReserved,
 )
-from qlik_keys.keystore.vault.documents.fields import moment_words, roll_back
+from qlik_keys.keystore.vault.documents.fields import format_time, roll_back
 from qlik_keys.rules.access import (
     STORE_FAILED,
     VAULT_RIGHTS_MISSING,
@@ -70,7 +70,7 @@ def check_record(facts: Facts) -> Check:
         return see(name, "client-exists")
     if isinstance(problem, StoreDenied):
         return see(name, _denier(facts))
-    if isinstance(problem, StoreSpared):
+    if isinstance(problem, StoreUsesReserved):
         return see(name, "vault-token")
     unusable = next((rule for kind, rule in _UNUSABLE.items() if isinstance(problem, kind)), None)
     if isinstance(problem, StoreNotFound) and unusable is None:
@@ -85,7 +85,7 @@ def check_token(facts: Facts) -> Check:
     name, health, problem = "vault-token", facts.health.value, facts.health.problem
     if isinstance(problem, StoreDenied):
         return failed(name, VAULT_TOKEN_REFUSED, problem.message, problem.hint)
-    if facts.uses_left is not None and (facts.spared or facts.uses_left < FEW_USES):
+    if facts.uses_left is not None and (facts.skipped_checks or facts.uses_left < FEW_USES):
         return _few_uses(facts, facts.uses_left)
     if problem is not None:
         return see(name, "store-record") if _tells_of_reach(facts) else not_checked(name, problem.message)
@@ -97,7 +97,7 @@ def check_token(facts: Facts) -> Check:
 def check_rights(facts: Facts) -> Check:
     """Say whether the Vault token may do what a login needs: read the record, and sign in Vault."""
     name, record, signing = "vault-rights", facts.record, facts.signing
-    if isinstance(facts.health.problem, StoreDenied) or "store-record" in facts.spared:
+    if isinstance(facts.health.problem, StoreDenied) or "store-record" in facts.skipped_checks:
         return see(name, "vault-token")
     if isinstance(record.problem, StoreDenied):
         return failed(
@@ -117,7 +117,7 @@ def check_rights(facts: Facts) -> Check:
         return see(name, "client-exists")
     if not facts.is_readable:
         return see(name, "store-record")
-    if {"same-key", "vault-rights"} & {*facts.spared}:
+    if {"same-key", "vault-rights"} & {*facts.skipped_checks}:
         return not_checked(name, f"It may read {facts.location}; for its other permissions, see vault-token.")
     health = facts.health.value
     held = health.capabilities if health is not None else None
@@ -131,13 +131,13 @@ def _check_keys(record: ClientRecord, facts: Facts) -> Check:
     name, current = "store-record", record.current
     if record.is_in_progress:
         why = f"Started but not finished: {started(record)}. Perhaps another user is running it now."
-        advice, is_safe = f"If no one is running it: {_RESUME}", takes_nothing_away(record)
+        advice, is_safe = f"If no one is running it: {_RESUME}", removes_no_key(record)
         if not is_safe:
             advice += " It removes keys at once, so the doctor does not do it."
         has_fix, severity = is_safe and facts.client.value is not None, severity_of_interruption(record.operation)
         return failed(name, OPERATION_INTERRUPTED, why, advice, has_fix=has_fix, severity=severity)
-    if current is not None and facts.ways_out.value:
-        ways = " and ".join(facts.ways_out.value)
+    if current is not None and facts.export_paths.value:
+        ways = " and ".join(facts.export_paths.value)
         return failed(
             name,
             KEY_CAN_LEAVE,
@@ -146,7 +146,7 @@ def _check_keys(record: ClientRecord, facts: Facts) -> Check:
             "who changed the setting.",
         )
     if record.gone_at is not None:
-        why = f"Vault deletes it automatically at {moment_words(record.gone_at)}: then the key is lost."
+        why = f"Vault deletes it automatically at {format_time(record.gone_at)}: then the key is lost."
         why += " A delete_version_after of its mount or path says so."
         return failed(name, RECORD_EXPIRES, why, f"{record.remedy} keep it.")
     if record.is_shown_wrong and (current is not None or not record.keys):
@@ -154,7 +154,9 @@ def _check_keys(record: ClientRecord, facts: Facts) -> Check:
         return failed(name, METADATA_DIFFER, why, f"{command('resume')} corrects them.", has_fix=True)
     if current is not None:
         moved = f"; the key before it was in custody {record.custody_before}" if record.custody_before else ""
-        unseen = " The token may not check whether it can be exported from Transit." if facts.ways_out.problem else ""
+        unseen = (
+            " The token may not check whether it can be exported from Transit." if facts.export_paths.problem else ""
+        )
         return passed(name, f"{facts.location} has the key {current.kid}, custody {current.custody}{moved}.{unseen}")
     if not record.keys:
         return passed(
@@ -189,8 +191,8 @@ def _check_absence(problem: StoreNotFound, facts: Facts) -> Check:
 def _few_uses(facts: Facts, left: int) -> Check:
     requests = "request" if left == 1 else "requests"
     why = f"It can be used for {left} more {requests} to Vault (num_uses); each login needs several."
-    if facts.spared:
-        why += f" They were reserved for you, so some checks were skipped: see {', '.join(facts.spared)}."
+    if facts.skipped_checks:
+        why += f" They were reserved for you, so some checks were skipped: see {', '.join(facts.skipped_checks)}."
     return failed("vault-token", VAULT_TOKEN_FEW_USES, why)
 
 
@@ -202,11 +204,11 @@ def _check_life(health: StoreHealth) -> Check:
         )
     if left is None or life is None:
         return passed(name, "It does not expire.")
-    ends = f"It ends in {in_words(left)}"
+    ends = f"It ends in {format_duration(left)}"
     if health.replaceable:
         return passed(name, f"{ends}; then the store logs in again.")
     if health.longest_seconds is not None and health.longest_seconds < SOON_SECONDS:
-        why = f"It ends in {in_words(health.longest_seconds)} at the latest, because of its maximum lifetime."
+        why = f"It ends in {format_duration(health.longest_seconds)} at the latest, because of its maximum lifetime."
         return failed(name, VAULT_TOKEN_ENDS, why)
     if left >= SOON_SECONDS or (health.renewable and life < SOON_SECONDS):
         return passed(name, f"{ends}; {'it is renewed on use' if health.renewable else 'it cannot be renewed'}.")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qlik_keys.auth.token_endpoint import clock_words, is_clock_off
-from qlik_keys.core.clock import in_words
+from qlik_keys.auth.token_endpoint import clock_skew_text, is_clock_off
+from qlik_keys.core.clock import format_duration
 from qlik_keys.diagnosis.facts import NOT_ASKED
 from qlik_keys.diagnosis.results import failed, not_checked, passed, see
 from qlik_keys.errors import TenantThrottled, TenantUnavailable
@@ -71,7 +71,7 @@ def check_clock(facts: Facts) -> Check:
     skew = facts.skew_seconds
     if skew is None:
         return not_checked("clock", "The tenant's answer has no Date header.")
-    words = clock_words(skew)
+    words = clock_skew_text(skew)
     if is_clock_off(skew):
         why = f"{words[0].upper()}{words[1:]}; assertions contain the time and are refused."
         return failed("clock", CLOCK_OFF, why)
@@ -116,7 +116,7 @@ def check_rate_budget(budget: Mapping[int, TierSnapshot], refused: Iterable[int]
         refused: the tiers of which a request was answered with 429 meanwhile.
     """
     blocked = [
-        f"tier {tier} for {in_words(one.blocked_seconds)}" for tier, one in budget.items() if one.blocked_seconds
+        f"tier {tier} for {format_duration(one.blocked_seconds)}" for tier, one in budget.items() if one.blocked_seconds
     ]
     met = [f"tier {tier}" for tier in sorted(set(refused))]
     used = ", ".join(f"tier {tier}: {one.used} of {one.limit}" for tier, one in budget.items())

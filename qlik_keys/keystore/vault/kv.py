@@ -26,8 +26,8 @@ from qlik_keys.errors import (
 from qlik_keys.keys import generate
 from qlik_keys.keystore.base import ClientRecord, KeySummary, PendingClient, StoredKey, pending_document_name
 from qlik_keys.keystore.vault.documents import records as documents
-from qlik_keys.keystore.vault.documents.damage import Wounds
-from qlik_keys.keystore.vault.documents.fields import keep_permanently, moment_made, not_ours
+from qlik_keys.keystore.vault.documents.damage import DamageReports
+from qlik_keys.keystore.vault.documents.fields import keep_permanently, moment_made, unmanaged_document
 from qlik_keys.keystore.vault.documents.folder import Found, Put
 from qlik_keys.keystore.vault.documents.names import NameEntries
 from qlik_keys.keystore.vault.http.connection import after_effect
@@ -59,7 +59,7 @@ class KvKeys:
         self._clock = clock
         self._writes = CarefulWrites(folder)
         self._names = NameEntries(folder, prefix=prefix)
-        self._wounds = Wounds(folder, clock=clock)
+        self._damage_reports = DamageReports(folder, clock=clock)
 
     # --- keys ---
 
@@ -165,7 +165,7 @@ class KvKeys:
                     hint="Check tenant, `mount` and `prefix`.",
                 )
             return found.content
-        raise self._wounds.told(
+        raise self._damage_reports.told(
             problem, path, client_id, lambda version: self._find_record(tenant_host, client_id, version)
         )
 
@@ -220,7 +220,7 @@ class KvKeys:
         summary = documents.summary_of(history.metadata, client_id=client_id, version=history.current_version)
         if summary is None or not (history.current_is_gone or history.gone_at):
             return summary
-        return self._wounds.shown(summary, history, path)
+        return self._damage_reports.shown(summary, history, path)
 
     def show(self, record: ClientRecord) -> None:
         """Let the metadata say what the newest version of a record says."""
@@ -275,7 +275,7 @@ class KvKeys:
             is_ours = history.metadata.get("custody") in documents.CUSTODIES
             name = history.metadata.get("client_name", "") if is_ours else None
         if name is None:
-            raise not_ours(self._folder.full_path(path))
+            raise unmanaged_document(self._folder.full_path(path))
         self._delete(path)
         if name:
             self._names.remove(tenant_host, name, client_id)

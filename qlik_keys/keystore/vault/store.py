@@ -208,14 +208,14 @@ class VaultKeyStore:
         in_transit = (custody or self._custody) == "transit"
         return self._transit.take(key, owner) if in_transit else self._keys.import_key(key)
 
-    def ways_out(self, reference: str) -> Sequence[str]:
+    def export_paths(self, reference: str) -> Sequence[str]:
         """Return how the key of that name could be got out of Transit: "exportable", "plaintext backup".
 
         Raises:
             StoreNotFound: the key is no longer there.
             StoreError: Vault cannot be asked, or its policy does not let us see.
         """
-        return self._transit.ways_out(reference)
+        return self._transit.export_paths(reference)
 
     def write_pending(self, pending: PendingClient) -> PendingClient:
         """Write a pending document, read it back, and return it with its new version.
@@ -454,8 +454,8 @@ class VaultKeyStore:
         """
         return self._api.uses_left
 
-    def sparing(self, reserve: int) -> AbstractContextManager[None]:
-        """Have every call that this thread makes in the block raise `StoreSpared` sooner than leave fewer uses.
+    def reserving_uses(self, reserve: int) -> AbstractContextManager[None]:
+        """Have every call that this thread makes in the block raise `StoreUsesReserved` sooner than leave fewer uses.
 
         A token that we log in again for is replaced when it is used up, and not spared.
 
@@ -463,7 +463,7 @@ class VaultKeyStore:
             reserve: how many requests the Vault token shall be good for afterwards. The first look at it, by which
                 that is known, is made in any case.
         """
-        return self._api.sparing(reserve)
+        return self._api.reserving_uses(reserve)
 
     def renew_token(self) -> bool:
         """Renew the Vault token now, or log in again; return whether it has its whole life before it, or does not end.

@@ -140,7 +140,7 @@ class TransitKeys:
             return False
         return True
 
-    def ways_out(self, name: str) -> Sequence[str]:
+    def export_paths(self, name: str) -> Sequence[str]:
         """Return how a key could be got out of the engine: "exportable", "plaintext backup"; none where it cannot.
 
         Raises:

@@ -20,7 +20,7 @@ from qlik_keys.keys.spec import DEFAULT_KEY
 from qlik_keys.lifecycle.context import OperationContext
 from qlik_keys.lifecycle.deletion import pending_of
 from qlik_keys.lifecycle.duplicates import find_duplicates, remove_duplicate
-from qlik_keys.lifecycle.many import Hopeless, read_if_ours
+from qlik_keys.lifecycle.many import SharedFailure, read_if_ours
 from qlik_keys.lifecycle.missing_clients import gone_or_unknown
 from qlik_keys.lifecycle.options import ProvisionOptions
 from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
@@ -193,10 +193,10 @@ def resume_client(
         if not _is_being_deleted(work, client_id):
             raise gone_or_unknown(problem, store, tenant.host, client_id) from None
     else:
-        results = _finish_pending(work, pending_of(work, clients[0]), Hopeless(store, tenant.host))
-    done, records = _finish_rotations(work, [client_id], Hopeless(store, tenant.host))
+        results = _finish_pending(work, pending_of(work, clients[0]), SharedFailure(store, tenant.host))
+    done, records = _finish_rotations(work, [client_id], SharedFailure(store, tenant.host))
     results += done
-    results += _take_away_again(work, clients, records)
+    results += _remove_again(work, clients, records)
     _raise_failures(results)
     return results
 
@@ -212,17 +212,17 @@ def _is_being_deleted(work: OperationContext, client_id: str) -> bool:
 def resume_in(work: OperationContext) -> list[Resumed]:
     """See `resume`."""
     store, host = work.store, work.tenant.host
-    hopeless = Hopeless(store, host)
+    shared_failure = SharedFailure(store, host)
     damaged: list[StoreError] = []
     all_pending = store.pending(host, on_damaged=damaged.append)
     results = [Resumed(operation="provision", name=problem.path, error=problem) for problem in damaged]
-    results += _finish_pending(work, all_pending, hopeless)
+    results += _finish_pending(work, all_pending, shared_failure)
     client_ids = store.client_ids(host)
-    done, records = _finish_rotations(work, client_ids, hopeless)
+    done, records = _finish_rotations(work, client_ids, shared_failure)
     results += done
-    if not hopeless.found:
+    if not shared_failure.found:
         clients = list(work.tenant.oauth_clients.iterate())
-        results += _take_away_again(work, clients, records)
+        results += _remove_again(work, clients, records)
         results += _remove_duplicates(work, clients, records)
         results += _set_right(work, {client_id: record.client_name for client_id, record in records.items()})
     _raise_failures(results)
@@ -246,16 +246,18 @@ def _set_right(work: OperationContext, names: Mapping[str, str]) -> list[Resumed
     return failures
 
 
-def _finish_pending(work: OperationContext, all_pending: Iterable[PendingClient], hopeless: Hopeless) -> list[Resumed]:
+def _finish_pending(
+    work: OperationContext, all_pending: Iterable[PendingClient], shared_failure: SharedFailure
+) -> list[Resumed]:
     """Finish clients that are being made."""
     results = []
     for pending in all_pending:
-        if hopeless.found:
+        if shared_failure.found:
             break
         item = Resumed(operation="provision", name=pending.name, client_id=pending.client_id)
         run = work.provisioning(ClientSpecification.from_document(pending.specification), None)
         finished = _tried(work, item, run.resume)
-        hopeless.saw(pending.client_id, finished.error)
+        shared_failure.saw(pending.client_id, finished.error)
         if finished.result is not None or finished.error is not None:
             results.append(finished)
     return results
@@ -277,13 +279,13 @@ def _tried(work: OperationContext, item: Resumed, finish_it: Callable[[], Provis
 
 
 def _finish_rotations(
-    work: OperationContext, client_ids: Iterable[str], hopeless: Hopeless
+    work: OperationContext, client_ids: Iterable[str], shared_failure: SharedFailure
 ) -> tuple[list[Resumed], dict[str, ClientRecord]]:
     """Finish what each client's record says is in progress; return it, and by client id each record that stays."""
     results: list[Resumed] = []
     records: dict[str, ClientRecord] = {}
     for client_id in client_ids:
-        if hopeless.found:
+        if shared_failure.found:
             break
         item = Resumed(operation="rotate", name="", client_id=client_id)
         try:
@@ -294,7 +296,7 @@ def _finish_rotations(
             raise
         except QlikKeysError as problem:
             results.append(replace(item, error=problem))
-            hopeless.saw(client_id, problem)
+            shared_failure.saw(client_id, problem)
             continue
         if record is None:
             continue
@@ -305,17 +307,17 @@ def _finish_rotations(
             if operation == "delete":
                 del records[client_id]
             results.append(_tried(work, item, lambda record=record: finish(work, record)))  # type: ignore[misc]
-            hopeless.saw(client_id, results[-1].error)
+            shared_failure.saw(client_id, results[-1].error)
         elif record.is_shown_wrong and not work.is_dry_run:
             try:
                 work.store.show(record)
             except QlikKeysError as problem:
                 results.append(replace(item, operation="show", name=record.client_name, error=problem))
-                hopeless.saw(client_id, problem)
+                shared_failure.saw(client_id, problem)
     return results, records
 
 
-def _take_away_again(
+def _remove_again(
     work: OperationContext, clients: Iterable[OAuthClient], records: Mapping[str, ClientRecord]
 ) -> list[Resumed]:
     """Take away keys that are registered though they had been taken away.

@@ -214,7 +214,7 @@ def adopt(work: OperationContext, client_id: str, options: AdoptOptions) -> Rota
 
 
 def _refuse_other_custody(record: ClientRecord, asked: Custody | None) -> None:
-    """Refuse a custody that no new key is made for.
+    """Refuse a custody that this run makes no new key for.
 
     Raises:
         ManualActionRequired: the key that is there has another one.

@@ -11,7 +11,7 @@ from qlik_keys.errors import ManualActionRequired
 from qlik_keys.keys.spec import DEFAULT_KEY, ROTATE_AFTER
 from qlik_keys.lifecycle.deletion import delete_client
 from qlik_keys.lifecycle.in_progress import merged, spec_of
-from qlik_keys.lifecycle.options import CUSTODY_WORDS
+from qlik_keys.lifecycle.options import CUSTODY_TEXTS
 from qlik_keys.lifecycle.record_changes import loss_warnings
 from qlik_keys.lifecycle.rotation.plan import KeyIntent
 
@@ -217,4 +217,4 @@ def custody_change(before: ClientRecord, after: ClientRecord) -> tuple[str, ...]
     old, new = before.current, after.current
     if old is None or new is None or old.custody == new.custody:
         return ()
-    return (f"The key's custody changes from {CUSTODY_WORDS[old.custody]} to {CUSTODY_WORDS[new.custody]}.",)
+    return (f"The key's custody changes from {CUSTODY_TEXTS[old.custody]} to {CUSTODY_TEXTS[new.custody]}.",)

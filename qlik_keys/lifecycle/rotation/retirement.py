@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from qlik_keys.errors import FleetError, Interrupted, QlikKeysError
-from qlik_keys.lifecycle.many import FleetResult, Hopeless, read_if_ours
+from qlik_keys.lifecycle.many import FleetResult, SharedFailure, read_if_ours
 from qlik_keys.lifecycle.rotation import changes
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def retire_due(work: OperationContext, options: RetireOptions) -> list[Rotated]:
     """Retire what is due of all clients; see `operations.retire_due`."""
     results: list[FleetResult] = []
     foreign = 0
-    hopeless = Hopeless(work.store, work.tenant.host)
+    hopeless = SharedFailure(work.store, work.tenant.host)
     wanted = list(work.store.client_ids(work.tenant.host))
     for number, client_id in enumerate(wanted):
         if work.cancel is not None and work.cancel.is_set():

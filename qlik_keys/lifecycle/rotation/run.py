@@ -169,9 +169,9 @@ class KeyRun(Run):
         if self.record.version and not self._record_is_new:  # else it was read just before this run began
             self.record = self._store.read(self.record.tenant_host, self.record.client_id)
             self._seen |= self.record.keys.keys()
-            self._heed_others()
+            self._respect_other_operation()
 
-    def _heed_others(self) -> None:
+    def _respect_other_operation(self) -> None:
         """Take note of an operation that another process has written to the record since this run read it.
 
         Raises:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from qlik_keys.core.clock import in_words
+from qlik_keys.core.clock import format_duration
 from qlik_keys.core.network.proxies import PROXY_FORM, blamed
 from qlik_keys.core.network.tls import TENANT_CERTIFICATE, TENANT_KEY, causes, tls_trouble
 from qlik_keys.errors import (
@@ -271,7 +271,7 @@ def status_error(
     message += f": {problem.words}." if problem.words else "."
     if status == _THROTTLED:
         wait = DEFAULT_RETRY_AFTER_SECONDS if retry_after is None else retry_after
-        fields["hint"] = f"Try again in {in_words(wait)}."
+        fields["hint"] = f"Try again in {format_duration(wait)}."
         return TenantThrottled(message, retry_after=wait, retryable=True, **fields)
     if status >= _SERVER:
         fields["hint"] = fields["hint"] or (

@@ -8,7 +8,7 @@ import pytest
 from fixtures.loopback import PASS, Loopback, Reply
 
 from qlik_keys.errors import StoreDenied, StoreUnreachable
-from qlik_keys.keystore.base import TellsHealth
+from qlik_keys.keystore.base import ReportsHealth
 from qlik_keys.keystore.vault.store import UserPass
 
 pytestmark = pytest.mark.openbao
@@ -25,7 +25,7 @@ def test_a_root_token_does_not_end_and_may_do_all(open_vault, host):
     assert (health.known, health.seconds_left, health.life_seconds) == (True, None, None)
     assert health.capabilities == ("root",)
     assert health.path == f"secret/data/qlik-keys/{host}/{CLIENT_ID}"
-    assert isinstance(open_vault(), TellsHealth)
+    assert isinstance(open_vault(), ReportsHealth)
 
 
 @pytest.mark.parametrize("renewable", [True, False])

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
-from qlik_keys.cli.options.base import Call, calling  # typer reads the annotations at run time
+from qlik_keys.cli.options.base import RequestOptions, with_request_options  # typer reads the annotations at run time
 from qlik_keys.cli.options.common import JsonOption, refuse_empty
 from qlik_keys.cli.options.groups import with_options
 from qlik_keys.cli.options.lists import Inherited
@@ -20,21 +20,21 @@ _SHELLS = {"bash": "bash", "zsh": "zsh", "fish": "fish", "powershell": "powershe
 
 
 @app.command("status", epilog=TENANT_HELP)
-@calling
-def status(call: Call) -> None:
+@with_request_options
+def status(request: RequestOptions) -> None:
     """Show the tenant and the user of the current login.
 
     Example: qlik-keys status
     """
-    with call.tenant() as tenant:
+    with request.tenant() as tenant:
         caller = tenant.users.me()
         url = tenant.url
     document = {"server": url, "id": caller.id, "name": caller.name, "status": caller.status}
-    if call.quiet or call.human:
-        show(document, quiet=call.quiet, human=call.human, as_json=call.as_json)
+    if request.quiet or request.human:
+        show(document, quiet=request.quiet, human=request.human, as_json=request.as_json)
     else:
         text = f"Connected to {url} as {caller.name}"
-        show_value(document, text=lambda: text, document=lambda: document, as_json=call.as_json)
+        show_value(document, text=lambda: text, document=lambda: document, as_json=request.as_json)
 
 
 @app.command("version")

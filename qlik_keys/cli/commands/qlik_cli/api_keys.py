@@ -12,7 +12,7 @@ from urllib.parse import quote
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
-from qlik_keys.cli.options.base import Call, calling
+from qlik_keys.cli.options.base import RequestOptions, with_request_options
 from qlik_keys.cli.options.common import refuse_empty
 from qlik_keys.cli.options.lists import LimitOption  # noqa: TC001  # typer reads the annotations at run time
 
@@ -23,9 +23,9 @@ _COLUMNS = ("id", "description", "sub", "subType", "status", "expiry", "created"
 
 
 @app.command("ls", epilog=TENANT_HELP)
-@calling
+@with_request_options
 def ls(
-    call: Call,
+    request: RequestOptions,
     *,
     created_by: Annotated[str, typer.Option("--createdByUser", metavar="ID", help="Created by this user.")] = "",
     status: Annotated[str, typer.Option(help="active, expired or revoked.")] = "",
@@ -51,13 +51,13 @@ def ls(
         "startingAfter": starting_after,
         "endingBefore": ending_before,
     }
-    call.list_all(_PATH, query=query, limit=limit, columns=_COLUMNS, nothing="There are no such API keys.")
+    request.list_all(_PATH, query=query, limit=limit, columns=_COLUMNS, nothing="There are no such API keys.")
 
 
 @app.command("get", epilog=TENANT_HELP)
-@calling
+@with_request_options
 def get(
-    call: Call,
+    request: RequestOptions,
     key_id: Annotated[
         str, typer.Argument(metavar="ID", help="The key's id, not the key itself.", callback=refuse_empty)
     ],
@@ -66,4 +66,4 @@ def get(
 
     Example: qlik-keys api-key get ID
     """
-    call.send("get", f"{_PATH}/{quote(key_id, safe='')}")
+    request.send("get", f"{_PATH}/{quote(key_id, safe='')}")

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
-from qlik_keys.cli.options.base import Call, calling
+from qlik_keys.cli.options.base import RequestOptions, with_request_options
 from qlik_keys.cli.options.common import refuse_empty
 from qlik_keys.cli.options.inputs import document_of
 from qlik_keys.cli.options.lists import LimitOption, NextOption, PrevOption, TotalOption  # noqa: TC001  # typer reads them
@@ -50,9 +50,9 @@ _COLUMNS = ("clientId", "clientName", "appType", "allowedAuthMethods", "allowedS
 
 
 @app.command("ls", epilog=TENANT_HELP)
-@calling
+@with_request_options
 def ls(
-    call: Call,
+    request: RequestOptions,
     *,
     filter_: Annotated[str, typer.Option("--filter", help="A SCIM filter: 'clientName eq \"nightly-etl\"'.")] = "",
     limit: LimitOption = None,
@@ -67,23 +67,23 @@ def ls(
     """
     total = "true" if total_results else ""
     query = {"filter": filter_, "next": next_, "prev": prev, "sort": sort, "totalResults": total}
-    call.list_all(_PATH, query=query, limit=limit, columns=_COLUMNS, nothing="The tenant has no such clients.")
+    request.list_all(_PATH, query=query, limit=limit, columns=_COLUMNS, nothing="The tenant has no such clients.")
 
 
 @app.command("get", epilog=TENANT_HELP)
-@calling
-def get(call: Call, client_id: Id) -> None:
+@with_request_options
+def get(request: RequestOptions, client_id: Id) -> None:
     """Show one OAuth client.
 
     Example: qlik-keys oauth-client get 0123456789abcdef0123456789abcdef
     """
-    call.send("get", _of(client_id))
+    request.send("get", _of(client_id))
 
 
 @app.command("create", epilog=TENANT_HELP)
-@calling
+@with_request_options
 def create(
-    call: Call,
+    request: RequestOptions,
     *,
     app_type: Annotated[str, typer.Option("--appType", help="web, native, spa or anonymous-embed.")] = "",
     client_name: Annotated[str, typer.Option("--clientName", help="The client's name.")] = "",
@@ -157,13 +157,13 @@ def create(
     nulls = {"description": description_null, "clientUri": client_uri_null, "logoUri": logo_uri_null}
     client |= {name: None for name, is_null in nulls.items() if is_null}
     _refuse_private(client.get("publicKeys"))
-    call.send("post", _PATH, body=client)
+    request.send("post", _PATH, body=client)
 
 
 @app.command("patch", epilog=TENANT_HELP)
-@calling
+@with_request_options
 def patch(
-    call: Call,
+    request: RequestOptions,
     client_id: Id,
     *,
     op: Op = "",
@@ -183,13 +183,13 @@ def patch(
     for each in operations if isinstance(operations, list) else []:
         if isinstance(each, dict) and each.get("path") == "/publicKeys":
             _refuse_private(each.get("value"))
-    call.send("patch", _of(client_id), body=operations)
+    request.send("patch", _of(client_id), body=operations)
 
 
 @app.command("rm", epilog=TENANT_HELP)
-@calling
+@with_request_options
 def rm(
-    call: Call,
+    request: RequestOptions,
     client_id: Id,
     *,
     confirm: Annotated[str | None, typer.Option(metavar="ID", help="The client's id, to confirm.")] = None,
@@ -198,33 +198,33 @@ def rm(
 
     Example: qlik-keys oauth-client rm ID --headers=QLIK-CONFIRM-DELETE=ID
     """
-    call.send("delete", _of(client_id), confirm=confirm)
+    request.send("delete", _of(client_id), confirm=confirm)
 
 
 @app.command("publish", epilog=TENANT_HELP)
-@calling
-def publish(call: Call, client_id: Id) -> None:
+@with_request_options
+def publish(request: RequestOptions, client_id: Id) -> None:
     """Publish an OAuth client, so that other tenants may use it.
 
     Example: qlik-keys oauth-client publish ID
     """
-    call.send("post", _of(client_id, "actions/publish"))
+    request.send("post", _of(client_id, "actions/publish"))
 
 
 @client_secret.command("create", epilog=TENANT_HELP)
-@calling
-def create_secret(call: Call, *, client_id: OfClient) -> None:
+@with_request_options
+def create_secret(request: RequestOptions, *, client_id: OfClient) -> None:
     """Make a further client secret, which is shown this once.
 
     Example: qlik-keys oauth-client client-secret create --oauth-clientId ID
     """
-    call.send("post", _of(client_id, "client-secrets"))
+    request.send("post", _of(client_id, "client-secrets"))
 
 
 @client_secret.command("rm", epilog=TENANT_HELP)
-@calling
+@with_request_options
 def remove_secret(
-    call: Call,
+    request: RequestOptions,
     hint: Annotated[
         str,
         typer.Argument(metavar="HINT", help="The secret's hint, as oauth-client get shows it.", callback=refuse_empty),
@@ -236,23 +236,23 @@ def remove_secret(
 
     Example: qlik-keys oauth-client client-secret rm HINT --oauth-clientId ID
     """
-    call.send("delete", _of(client_id, f"client-secrets/{quote(hint, safe='')}"))
+    request.send("delete", _of(client_id, f"client-secrets/{quote(hint, safe='')}"))
 
 
 @connection_config.command("ls", epilog=TENANT_HELP)
-@calling
-def consent(call: Call, client_id: Id) -> None:
+@with_request_options
+def consent(request: RequestOptions, client_id: Id) -> None:
     """Show how a client is allowed in.
 
     Example: qlik-keys oauth-client connection-config ls ID
     """
-    call.send("get", _of(client_id, "connection-configs/me"))
+    request.send("get", _of(client_id, "connection-configs/me"))
 
 
 @connection_config.command("patch", epilog=TENANT_HELP)
-@calling
+@with_request_options
 def set_consent(
-    call: Call,
+    request: RequestOptions,
     client_id: Id,
     *,
     op: Annotated[str, typer.Option(help="replace.")] = "",
@@ -269,17 +269,17 @@ def set_consent(
     """
     if value is not None:
         op, path = op or "replace", path or "/consentMethod"
-    call.send("patch", _of(client_id, "connection-configs/me"), body=_operations(op, path, value, body, file))
+    request.send("patch", _of(client_id, "connection-configs/me"), body=_operations(op, path, value, body, file))
 
 
 @connection_config.command("rm", epilog=TENANT_HELP)
-@calling
-def forget_consent(call: Call, client_id: Id) -> None:
+@with_request_options
+def forget_consent(request: RequestOptions, client_id: Id) -> None:
     """Forget how a client is allowed in: a machine is locked out by that.
 
     Example: qlik-keys oauth-client connection-config rm ID
     """
-    call.send("delete", _of(client_id, "connection-configs/me"))
+    request.send("delete", _of(client_id, "connection-configs/me"))
 
 
 def _of(client_id: str, more: str = "") -> str:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
-from qlik_keys.cli.options.base import Call, calling
+from qlik_keys.cli.options.base import RequestOptions, with_request_options
 from qlik_keys.cli.options.common import refuse_empty
 from qlik_keys.cli.options.lists import LimitOption  # noqa: TC001  # typer reads the annotations at run time
 
@@ -22,9 +22,9 @@ _COLUMNS = ("id", "userId", "deviceType", "description", "lastUsed")
 
 
 @app.command("ls", epilog=TENANT_HELP)
-@calling
+@with_request_options
 def ls(
-    call: Call,
+    request: RequestOptions,
     *,
     limit: LimitOption = None,
     page: Annotated[str, typer.Option(help="The page to start from.")] = "",
@@ -36,13 +36,13 @@ def ls(
     Example: qlik-keys oauth-token ls --userId ID
     """
     query = {"page": page, "sort": sort, "userId": user_id}
-    call.list_all(_PATH, query=query, limit=limit, columns=_COLUMNS, nothing="There are no such tokens.")
+    request.list_all(_PATH, query=query, limit=limit, columns=_COLUMNS, nothing="There are no such tokens.")
 
 
 @app.command("rm", epilog=TENANT_HELP)
-@calling
+@with_request_options
 def rm(
-    call: Call,
+    request: RequestOptions,
     token_id: Annotated[
         str, typer.Argument(metavar="ID", help="The token's id, not the token itself.", callback=refuse_empty)
     ],
@@ -51,4 +51,4 @@ def rm(
 
     Example: qlik-keys oauth-token rm ID
     """
-    call.send("delete", f"{_PATH}/{quote(token_id, safe='')}")
+    request.send("delete", f"{_PATH}/{quote(token_id, safe='')}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, Group, new_group
-from qlik_keys.cli.options.base import Call, calling
+from qlik_keys.cli.options.base import RequestOptions, with_request_options
 from qlik_keys.cli.options.common import refuse_empty
 from qlik_keys.cli.options.inputs import document_of, pairs
 from qlik_keys.tenant.url import plain_value, query_fields
@@ -39,7 +39,7 @@ _EXAMPLES = {
 
 def _command(method: str) -> None:
     def send(
-        call: Call,
+        request: RequestOptions,
         path: Annotated[str, typer.Argument(help="For instance v1/users/me.", callback=refuse_empty)],
         *,
         query: Annotated[
@@ -55,10 +55,10 @@ def _command(method: str) -> None:
         output_file: Annotated[Path | None, typer.Option(help="Write the response to this file unmodified.")] = None,
     ) -> None:
         document = document_of(body, body_file, body_values)
-        call.send(method, path, query=_query(query), body=document, output=output_file)
+        request.send(method, path, query=_query(query), body=document, output=output_file)
 
     send.__doc__ = f"{method.title()} any path of the REST API.\n\n    Example: {_EXAMPLES[method]}\n"
-    app.command(method, epilog=TENANT_HELP)(calling(send))
+    app.command(method, epilog=TENANT_HELP)(with_request_options(send))
 
 
 def _query(given: list[str] | None) -> QueryFields:

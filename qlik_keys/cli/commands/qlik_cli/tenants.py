@@ -8,29 +8,30 @@ from urllib.parse import quote
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
-from qlik_keys.cli.options.base import Call, calling
+from qlik_keys.cli.options.base import RequestOptions, with_request_options
 from qlik_keys.cli.options.common import refuse_empty
 
 app = new_group(name="tenant", words="The tenant itself.")
 
 
 @app.command("me", epilog=TENANT_HELP)
-@calling
-def me(call: Call) -> None:
+@with_request_options
+def me(request: RequestOptions) -> None:
     """Show the tenant: its id, its name and its host names.
 
     Example: qlik-keys tenant me
     """
-    call.send("get", "v1/tenants/me")
+    request.send("get", "v1/tenants/me")
 
 
 @app.command("get", epilog=TENANT_HELP)
-@calling
+@with_request_options
 def get(
-    call: Call, tenant_id: Annotated[str, typer.Argument(metavar="ID", help="The tenant's id.", callback=refuse_empty)]
+    request: RequestOptions,
+    tenant_id: Annotated[str, typer.Argument(metavar="ID", help="The tenant's id.", callback=refuse_empty)],
 ) -> None:
     """Show the tenant with that id.
 
     Example: qlik-keys tenant get ID
     """
-    call.send("get", f"v1/tenants/{quote(tenant_id, safe='')}")
+    request.send("get", f"v1/tenants/{quote(tenant_id, safe='')}")

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
-from qlik_keys.cli.options.base import Call, calling
+from qlik_keys.cli.options.base import RequestOptions, with_request_options
 from qlik_keys.cli.options.common import refuse_empty
 from qlik_keys.cli.options.lists import LimitOption, NextOption, PrevOption, TotalOption  # noqa: TC001  # typer reads them
 
@@ -22,19 +22,19 @@ FieldsOption = Annotated[str, typer.Option(metavar="NAMES", help="Only these fie
 
 
 @app.command("me", epilog=TENANT_HELP)
-@calling
-def me(call: Call) -> None:
+@with_request_options
+def me(request: RequestOptions) -> None:
     """Say who the caller is.
 
     Example: qlik-keys user me --client nightly-etl
     """
-    call.send("get", f"{_PATH}/me")
+    request.send("get", f"{_PATH}/me")
 
 
 @app.command("ls", epilog=TENANT_HELP)
-@calling
+@with_request_options
 def ls(
-    call: Call,
+    request: RequestOptions,
     *,
     filter_: FilterOption = "",
     fields: FieldsOption = "",
@@ -67,13 +67,13 @@ def ls(
         "sort": sort,
         "totalResults": "true" if total_results else "",
     }
-    call.list_all(_PATH, query=query, limit=limit, columns=_COLUMNS, nothing="The tenant has no such users.")
+    request.list_all(_PATH, query=query, limit=limit, columns=_COLUMNS, nothing="The tenant has no such users.")
 
 
 @app.command("get", epilog=TENANT_HELP)
-@calling
+@with_request_options
 def get(
-    call: Call,
+    request: RequestOptions,
     user_id: Annotated[str, typer.Argument(metavar="ID", help="The user's id.", callback=refuse_empty)],
     *,
     fields: FieldsOption = "",
@@ -82,14 +82,14 @@ def get(
 
     Example: qlik-keys user get ID
     """
-    call.send("get", f"{_PATH}/{quote(user_id, safe='')}", query={"fields": fields} if fields else None)
+    request.send("get", f"{_PATH}/{quote(user_id, safe='')}", query={"fields": fields} if fields else None)
 
 
 @app.command("count", epilog=TENANT_HELP)
-@calling
-def count(call: Call) -> None:
+@with_request_options
+def count(request: RequestOptions) -> None:
     """Tell how many users the tenant has.
 
     Example: qlik-keys user count
     """
-    call.send("get", f"{_PATH}/actions/count")
+    request.send("get", f"{_PATH}/actions/count")

@@ -112,7 +112,7 @@ def token_parts(shown: ShownToken | None) -> str:
     """Return the parts of the token, which are unofficial, and how to get one in a cell; nothing without a token."""
     if shown is None:
         return ""
-    from qlik_keys.auth.inspection import UNOFFICIAL, moment_in_words  # noqa: PLC0415  # brings httpx
+    from qlik_keys.auth.inspection import UNOFFICIAL, format_timestamp  # noqa: PLC0415  # brings httpx
 
     form = shown.form
     user = (form.user_field, form.user_value.strip()) if form.user_field else None
@@ -132,7 +132,7 @@ def token_parts(shown: ShownToken | None) -> str:
         ]
         cells = "".join(
             f"<dt>{escape(name)}</dt><dd><code>{escape(text)}</code>"
-            f"{f' {moment_in_words(value)}' if name in ('iat', 'exp', 'nbf') else ''}</dd>"
+            f"{f' {format_timestamp(value)}' if name in ('iat', 'exp', 'nbf') else ''}</dd>"
             for _, name, text, value in rows
         )
         inside = f"<dl>{cells}</dl>"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _MOST_LOOKS = 5
 
 
-class Wounds:
+class DamageReports:
     """Tells what happened to records.
 
     Args:

@@ -11,7 +11,7 @@ from qlik_keys.errors import StoreConflict, StoreDamaged
 from qlik_keys.keys import kid_made_on
 
 
-def not_ours(path: str) -> StoreConflict:
+def unmanaged_document(path: str) -> StoreConflict:
     """Return the error for a document that we did not write."""
     return StoreConflict(
         f"The document at {path} is not managed by qlik_keys, so it is not changed.",
@@ -63,7 +63,7 @@ def keep_permanently(mount: str, path: str, version: object) -> str:
     )
 
 
-def moment_words(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """Return a moment for people, in UTC."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 

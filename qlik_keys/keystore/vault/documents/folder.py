@@ -15,7 +15,7 @@ from urllib.parse import quote
 import hvac.exceptions
 
 from qlik_keys.errors import Outcome, StoreDeleted, StoreDestroyed, StoreMisconfigured, StoreProtocolError
-from qlik_keys.keystore.vault.documents.fields import command, moment_words, parse_time, remove_all, undelete
+from qlik_keys.keystore.vault.documents.fields import command, format_time, parse_time, remove_all, undelete
 from qlik_keys.keystore.vault.http import refusals as rights
 from qlik_keys.keystore.vault.http.failures import said_by
 
@@ -280,7 +280,7 @@ def _raise_unless_absent(error: hvac.exceptions.InvalidPath, mount: str, path: s
             "removes what is left.",
         )
     deleted_at = parse_time(metadata.get("deletion_time"))
-    when = "" if deleted_at is None else f" at {moment_words(deleted_at)}"
+    when = "" if deleted_at is None else f" at {format_time(deleted_at)}"
     raise StoreDeleted(
         f"The document at {full_path} was soft-deleted{when}.",
         path=full_path,

@@ -15,7 +15,6 @@ from qlik_keys.errors import ConfigurationError, StoreDamaged
 from qlik_keys.keystore.base import ClientRecord, Custody, KeySummary, PendingClient, pending_document_name
 from qlik_keys.keystore.vault.documents.fields import (
     damaged,
-    not_ours,
     parse_time,
     parsed,
     seconds_of,
@@ -23,6 +22,7 @@ from qlik_keys.keystore.vault.documents.fields import (
     texts_of,
     time_of,
     time_text,
+    unmanaged_document,
 )
 from qlik_keys.keystore.vault.documents.key_entries import check_keys, decode_keys, encode_key
 from qlik_keys.keystore.vault.documents.operations import (
@@ -149,7 +149,7 @@ def decode_record(document: Any, *, host: str, client_id: str, version: int, pat
         StoreProtocolError: it is ours and damaged, or its current fields do not fit its keys.
     """
     if not is_record_of(document, client_id):
-        raise not_ours(path)
+        raise unmanaged_document(path)
     try:
         return _decoded(document, host=host, client_id=client_id, version=version, path=path)
     except StoreDamaged as error:
@@ -243,7 +243,7 @@ def decode_pending(document: Any, *, host: str, document_name: str, version: int
     """
     name = document.get("name") if isinstance(document, dict) else None
     if not _is_ours(document) or not isinstance(name, str) or pending_document_name(name) != document_name:
-        raise not_ours(path)
+        raise unmanaged_document(path)
     keys = list(decode_keys(document, path).values())
     pending_at = time_of(document.get("pending_at"), path)
     if len(keys) > 1 or pending_at is None:

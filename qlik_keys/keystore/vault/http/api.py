@@ -24,7 +24,7 @@ import hvac.api
 import requests
 
 from qlik_keys.core.origins import same_origin
-from qlik_keys.errors import QlikKeysError, StoreSealed, StoreSpared
+from qlik_keys.errors import QlikKeysError, StoreSealed, StoreUsesReserved
 from qlik_keys.keystore.base import StoreCall
 from qlik_keys.keystore.vault.http.adapter import VaultAdapter
 from qlik_keys.keystore.vault.http.failures import NOT_INITIALISED, RedirectRefused, tell, was_not_sent
@@ -97,7 +97,7 @@ class VaultSession(requests.Session):
         return None if self.good_until is None else max(self.good_until - self.sent, 0)
 
     @contextlib.contextmanager
-    def sparing(self, reserve: int) -> Iterator[None]:
+    def reserving_uses(self, reserve: int) -> Iterator[None]:
         """Have this thread send nothing, while it is in the block, that would leave the token fewer uses than that."""
         before = getattr(self._seen, "reserve", None)
         self._seen.reserve = reserve
@@ -223,7 +223,7 @@ class VaultSession(requests.Session):
             return
         reserve, left = getattr(self._seen, "reserve", None), self.uses_left
         if reserve is not None and left is not None and left <= reserve:
-            raise StoreSpared(
+            raise StoreUsesReserved(
                 f"The Vault token can be used for only {left} more requests, which are reserved for the client "
                 "that logs in with it.",
                 hint="Use a token without a limit on its number of uses.",
@@ -327,9 +327,9 @@ class VaultApi:
         """Take it from Vault's last answer how many requests the token is good for from now on, None for any number."""
         self._session.good_until = None if uses_left is None else self._session.sent + uses_left
 
-    def sparing(self, reserve: int) -> AbstractContextManager[None]:
+    def reserving_uses(self, reserve: int) -> AbstractContextManager[None]:
         """Have this thread send nothing, while it is in the block, that would leave the token fewer uses than that."""
-        return self._session.sparing(reserve)
+        return self._session.reserving_uses(reserve)
 
     def subscribe(self, callback: Callable[[StoreCall], None]) -> Callable[[], None]:
         """Call back with every request; return what ends that."""
