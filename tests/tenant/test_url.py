@@ -88,7 +88,7 @@ def test_nearly_right_is_normalized_and_said(typed, url, notices):
         ("https://status.qlikcloud.com", "is no tenant"),
         ("https://qlik.dev/apis/rest/oauth", "is no tenant: it is Qlik's site for developers"),
         ("https://www.qlik.dev", "is no tenant: it is a web site of Qlik"),
-        ("https://account.qlik.com", "is no tenant: it is where users log in to Qlik"),
+        ("https://account.qlik.com", "is no tenant: it is where users log in with a Qlik account"),
         ("https://account.myqlik.qlik.com", "is no tenant: it is My Qlik"),
         ("https://help.qlik.com", "is no tenant: it is a web site of Qlik"),
     ],
