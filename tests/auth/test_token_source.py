@@ -21,7 +21,7 @@ from fixtures.scripted_transport import Wire, qlik_error
 import qlik_keys as qk
 from qlik_keys import errors
 from qlik_keys.auth.http_auth import Freshness, PrivateKeyJwtAuth, TokenSource
-from qlik_keys.auth.token_endpoint import UserLookup, clock_words
+from qlik_keys.auth.token_endpoint import UserLookup, clock_skew_text
 from qlik_keys.tenant import ApiKey, QlikTenant
 
 URL = "https://acme.eu.qlikcloud.com"
@@ -464,7 +464,7 @@ def test_a_clock_far_from_the_tenants_is_named_as_the_likely_reason(source_on, c
     assert type(caught.value) is kind
     if kind is errors.ClockSkewError:
         assert caught.value.skew_seconds == behind
-        assert clock_words(behind) in caught.value.message
+        assert clock_skew_text(behind) in caught.value.message
     assert ("clock" in f"{caught.value.message} {caught.value.hint}") is (behind != age)
 
 
@@ -497,7 +497,7 @@ def test_a_date_that_cannot_be_read_and_a_refused_secret_blame_no_clock(source_o
     ],
 )
 def test_how_far_a_clock_is_off_is_told_in_a_unit_that_fits(ahead, words):
-    assert clock_words(ahead) == f"this machine's clock is {words} the tenant's"
+    assert clock_skew_text(ahead) == f"this machine's clock is {words} the tenant's"
 
 
 # From the store

@@ -217,7 +217,7 @@ class VaultSession(requests.Session):
         """Count a request that takes a use of the token.
 
         Raises:
-            StoreSpared: this thread leaves the token's last uses.
+            StoreUsesReserved: this thread leaves the token's last uses.
         """
         if urlsplit(address).path.startswith(_FREE):
             return
