@@ -10,7 +10,7 @@ import uuid
 from typing import TYPE_CHECKING, TypeVar
 
 from qlik_keys.core.network.proxies import proxy_for
-from qlik_keys.diagnosis.facts import Facts, Look, tenant_skip
+from qlik_keys.diagnosis.facts import Fact, Facts, tenant_skip
 from qlik_keys.errors import (
     AmbiguousName,
     ConfigurationError,
@@ -48,16 +48,16 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
         discovery = _tried(tenant.discover, ())  # the pause that it asked for is over
     skipped = tenant_skip(discovery)
     client_id, absence = _client_id(tenant, store, client, skipped)
-    seen: Look[OAuthClient] = absence
+    seen: Fact[OAuthClient] = absence
     if client_id:
         seen = _tried(lambda: _as_somebody(tenant).oauth_clients.get(client_id), skipped)
-    consent: Look[ConnectionConfig] = Look(skipped=skipped)
+    consent: Fact[ConnectionConfig] = Fact(skipped=skipped)
     if seen.value is not None:
         consent = _tried(lambda: tenant.oauth_clients.connection_config(client_id), ())
-    holder: Look[User] = Look(skipped=skipped)
+    holder: Fact[User] = Fact(skipped=skipped)
     if seen.value is not None:
         holder = _tried(lambda: _holder(tenant, client_id, user), ())
-    record: Look[ClientRecord] = Look()
+    record: Fact[ClientRecord] = Fact()
     if client_id:
         record = _tried(lambda: store.read(tenant.host, client_id), ())
     if client_id == client and isinstance(seen.problem, TenantNotFound) and type(record.problem) is StoreNotFound:
@@ -66,7 +66,7 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
         if named is not None:
             return look(tenant, store, named, scopes=scopes, user=user)
     pending = _pending(tenant, store, record, seen, "" if client_id else client)
-    signing, export_paths = _signing(store, record), _ways_out(store, record)
+    signing, export_paths = _signing(store, record), _export_paths(store, record)
     health = _health(tenant, store, client_id, record)
     return Facts(
         tenant_url=tenant.url,
@@ -92,18 +92,18 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
     )
 
 
-def _tried(ask: Callable[[], Value | None], skipped: tuple[str, ...]) -> Look[Value]:
+def _tried(ask: Callable[[], Value | None], skipped: tuple[str, ...]) -> Fact[Value]:
     if skipped:
-        return Look(skipped=skipped)
+        return Fact(skipped=skipped)
     try:
-        return Look(value=ask())
+        return Fact(value=ask())
     except QlikKeysError as problem:
-        return Look(problem=problem)
+        return Fact(problem=problem)
 
 
 def _client_id(
     tenant: QlikTenant, store: KeyStore, client: str, skipped: tuple[str, ...]
-) -> tuple[str, Look[OAuthClient]]:
+) -> tuple[str, Fact[OAuthClient]]:
     """Return the id of the client with that id or name; for nobody "", and why.
 
     Where the tenant does not tell, the store may: who only logs in is nobody on the tenant.
@@ -112,19 +112,19 @@ def _client_id(
         AmbiguousName: the name does not say which client is meant.
     """
     if CLIENT_ID.fullmatch(client):
-        return client, Look()
+        return client, Fact()
     answer = _tried(lambda: ClientLookup.of(_as_somebody(tenant), store).named(client), skipped)
-    in_store: Look[str] = Look()
+    in_store: Fact[str] = Fact()
     if answer.value is None and not isinstance(answer.problem, AmbiguousName | TenantNotFound | StoreError):
         in_store = _tried(lambda: ClientLookup(store, tenant.host).named(client), ())
     for each in (answer, in_store):
         if isinstance(each.problem, AmbiguousName):
             raise each.problem
         if each.value:
-            return each.value, Look()
+            return each.value, Fact()
     if isinstance(answer.problem, StoreError):  # the tenant was asked before
-        return "", Look(problem=TenantNotFound(f"The tenant has no client with the name {client!r}."))
-    return "", Look(problem=answer.problem, skipped=answer.skipped)
+        return "", Fact(problem=TenantNotFound(f"The tenant has no client with the name {client!r}."))
+    return "", Fact(problem=answer.problem, skipped=answer.skipped)
 
 
 def _as_somebody(tenant: QlikTenant) -> QlikTenant:
@@ -162,7 +162,7 @@ def _proxy_of(url: str) -> str:
 
 
 def _pending(
-    tenant: QlikTenant, store: KeyStore, record: Look[ClientRecord], seen: Look[OAuthClient], unknown: str
+    tenant: QlikTenant, store: KeyStore, record: Fact[ClientRecord], seen: Fact[OAuthClient], unknown: str
 ) -> PendingClient | None:
     """Return what is pending of a client that has no record: its making was interrupted.
 
@@ -181,7 +181,7 @@ def _pending(
     return found if found is not None and (seen.value is None or is_pending_of(found, seen.value)) else None
 
 
-def _signing(store: KeyStore, record: Look[ClientRecord]) -> Look[bool]:
+def _signing(store: KeyStore, record: Fact[ClientRecord]) -> Fact[bool]:
     """Have the store sign something, and see whether it did so with the key that the record names.
 
     What is signed is of chance and is no token. Where Vault signs, this is the only way to see its key with a
@@ -189,23 +189,23 @@ def _signing(store: KeyStore, record: Look[ClientRecord]) -> Look[bool]:
     """
     key = record.value.current if record.value is not None else None
     if key is None:
-        return Look()
+        return Fact()
     data = f"qlik_keys doctor {uuid.uuid4()}".encode()
     return _tried(lambda: key.public.verifies(data, store.signer(key).sign(data)), ())
 
 
-def _ways_out(store: KeyStore, record: Look[ClientRecord]) -> Look[Sequence[str]]:
+def _export_paths(store: KeyStore, record: Fact[ClientRecord]) -> Fact[Sequence[str]]:
     key = record.value.current if record.value is not None else None
     if key is None or not key.reference or not isinstance(store, ReportsExportPaths):
-        return Look()
+        return Fact()
     teller, name = store, key.reference
     return _tried(lambda: teller.export_paths(name), ())
 
 
-def _health(tenant: QlikTenant, store: KeyStore, client_id: str, record: Look[ClientRecord]) -> Look[StoreHealth]:
+def _health(tenant: QlikTenant, store: KeyStore, client_id: str, record: Fact[ClientRecord]) -> Fact[StoreHealth]:
     if not isinstance(store, ReportsHealth):
-        return Look()
+        return Fact()
     if isinstance(record.problem, StoreUnreachable):
-        return Look(problem=record.problem)  # each further question would wait for its time-out too
+        return Fact(problem=record.problem)  # each further question would wait for its time-out too
     # Of a client that nobody knows, the rights on any path of its kind are as good.
     return _tried(lambda: store.health(tenant.host, client_id or "unknown"), ())

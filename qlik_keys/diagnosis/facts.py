@@ -43,7 +43,7 @@ _ADMINISTRATORS_FIELDS = frozenset({"allowed_auth_methods", "public_keys", "clie
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look(Generic[Value]):
+class Fact(Generic[Value]):
     """What came of one look.
 
     Attributes:
@@ -96,15 +96,15 @@ class Facts:
     client_id: str
     scopes: tuple[str, ...]
     user: UserLookup | None
-    discovery: Look[Discovery]
-    client: Look[OAuthClient]
-    consent: Look[ConnectionConfig]
-    holder: Look[User]
-    record: Look[ClientRecord]
+    discovery: Fact[Discovery]
+    client: Fact[OAuthClient]
+    consent: Fact[ConnectionConfig]
+    holder: Fact[User]
+    record: Fact[ClientRecord]
     pending: PendingClient | None
-    signing: Look[bool]
-    export_paths: Look[Sequence[str]]
-    health: Look[StoreHealth]
+    signing: Fact[bool]
+    export_paths: Fact[Sequence[str]]
+    health: Fact[StoreHealth]
     uses_left: int | None
     location: str
     proxy: str
@@ -187,7 +187,7 @@ class Facts:
         return isinstance(self.record.problem, StoreDenied | StoreUsesReserved)
 
     @property
-    def spared(self) -> tuple[str, ...]:
+    def skipped_checks(self) -> tuple[str, ...]:
         """The checks that were not made, or not wholly, so that the store's login keeps its last uses."""
         asked = {
             "store-record": self.record.problem or self.export_paths.problem,
@@ -247,7 +247,7 @@ class Facts:
         return client is not None and (field in client.model_fields_set or self.is_shown_all)
 
 
-def tenant_skip(discovery: Look[Discovery]) -> tuple[str, ...]:
+def tenant_skip(discovery: Fact[Discovery]) -> tuple[str, ...]:
     """Return the checks that say why the tenant need not be asked anything more, none where it can be."""
     if discovery.skipped:
         return discovery.skipped

@@ -86,14 +86,14 @@ def rotate_due(
     options = RotateOptions(overlap=overlap, allow_swap=allow_swap)
     cancel = cancel or threading.Event()
     work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
-    hopeless = SharedFailure(store, tenant.host, in_a_row=max(workers, DEFAULT_WORKERS))
+    shared_failure = SharedFailure(store, tenant.host, in_a_row=max(workers, DEFAULT_WORKERS))
 
     def treat(client_id: str) -> FleetResult | None:
-        if cancel.is_set() or hopeless.found:
+        if cancel.is_set() or shared_failure.found:
             return None
         is_listed = client_ids is None
         done = _treated(work, client_id, is_listed=is_listed, before=before, options=options)
-        hopeless.saw(done.client_id, done.error)
+        shared_failure.saw(done.client_id, done.error)
         if on_client is not None:
             on_client(done)
         return done

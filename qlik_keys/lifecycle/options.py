@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from qlik_keys.keys import KeySpec, PrivateKey
     from qlik_keys.keystore.base import Custody
 
-CUSTODY_WORDS: Mapping[Custody, str] = MappingProxyType(
+CUSTODY_TEXTS: Mapping[Custody, str] = MappingProxyType(
     {
         "kv": "kv (anyone who may read the secret can read the key)",
         "transit": "transit (Vault signs and never returns the key)",
@@ -186,5 +186,5 @@ def _refuse_overlap(overlap: timedelta) -> None:
 
 def _refuse_custody(custody: str | None) -> None:
     optional(TEXT, custody=custody)
-    if custody is not None and custody not in CUSTODY_WORDS:
+    if custody is not None and custody not in CUSTODY_TEXTS:
         raise ConfigurationError(f"There is no custody {custody!r}.", hint='Give "kv" or "transit".')

@@ -19,7 +19,7 @@ def is_same_key(registered: RegisteredKey, stored: StoredKey) -> bool:
     return stored.public.is_same_as(registered.to_dict())
 
 
-def is_ours_alone(client: OAuthClient, record: ClientRecord | None) -> bool:
+def has_only_managed_keys(client: OAuthClient, record: ClientRecord | None) -> bool:
     """Tell whether the record's current key is registered with the client, and none that the record does not know.
 
     Only then does a wider right go to nobody but those who may have it by the record. False too where the caller is not
@@ -65,7 +65,7 @@ def risk_of_wider_rights(store: KeyStore, tenant_host: str, client: OAuthClient)
             "damaged.",
             hint=f"{damaged.message} {damaged.hint}".rstrip(),
         )
-    if is_ours_alone(client, record):
+    if has_only_managed_keys(client, record):
         return None
     return ManualActionRequired(
         f"{client.client_name!r} does not have only the key that qlik_keys manages, so more permissions could let "

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group, tell_step
-from qlik_keys.cli.commands.key_results import document_of_result, done_of, tell_result, words_of_result
+from qlik_keys.cli.commands.key_results import document_of_result, done_of, tell_result, result_text
 from qlik_keys.cli.completion.offers import complete_clients
 from qlik_keys.cli.options.callers import resolved
 from qlik_keys.cli.options.common import ContextOption, ServerOption, refuse_empty
@@ -74,7 +74,7 @@ _HOW_TO_LOOK = "`qlik-keys clients` shows the state of the client. No secret was
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class CommandOptions:
     """Where it is done, whether it is done or only planned, and how it is told: what all of these commands share."""
 
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan; change nothing.")] = False
@@ -85,9 +85,9 @@ class Way:
 
 
 @app.command(epilog=TENANT_HELP)
-@with_options(Way)
+@with_options(CommandOptions)
 def provision(
-    way: Way,
+    common: CommandOptions,
     name: Annotated[str, typer.Argument(help="The client's name.", callback=refuse_empty)],
     *,
     scope: Annotated[
@@ -125,14 +125,14 @@ def provision(
         impersonation=impersonation,
         rotate_after=None if rotate_after_days is None else timedelta(days=rotate_after_days),
     ).arguments
-    work = _Command("provision", way, custody=custody)
+    work = _Command("provision", common, custody=custody)
     work.run("", options, lambda tenant, store, _, **told: [lifecycle.provision(tenant, store, **options, **told)])
 
 
 @app.command(epilog=TENANT_HELP)
-@with_options(Way)
+@with_options(CommandOptions)
 def rotate(
-    way: Way,
+    common: CommandOptions,
     client: Client,
     *,
     overlap_hours: Annotated[
@@ -161,16 +161,16 @@ def rotate(
         rotate_after=timedelta(days=rotate_after_days),
         custody=custody,  # type: ignore[arg-type]  # one of the two, by `_known_custody`
     ).arguments
-    work = _Command("rotate", way, custody=custody)
+    work = _Command("rotate", common, custody=custody)
     work.run(
         client, options, lambda tenant, store, id_, **told: [lifecycle.rotate(tenant, store, id_, **options, **told)]
     )
 
 
 @app.command(epilog=TENANT_HELP)
-@with_options(Way)
+@with_options(CommandOptions)
 def retire(
-    way: Way,
+    common: CommandOptions,
     client: Annotated[
         str | None,
         typer.Argument(
@@ -192,7 +192,7 @@ def retire(
     from qlik_keys.lifecycle.options import RetireOptions
 
     options = RetireOptions(force=force).arguments
-    work = _Command("retire", way, custody=custody)
+    work = _Command("retire", common, custody=custody)
     work.run(
         client or "",
         options,
@@ -202,9 +202,9 @@ def retire(
 
 
 @app.command(epilog=TENANT_HELP)
-@with_options(Way)
+@with_options(CommandOptions)
 def revoke(
-    way: Way,
+    common: CommandOptions,
     client: Client,
     *,
     alg: Alg = None,
@@ -224,16 +224,16 @@ def revoke(
         allow_swap=allow_swap,
         custody=custody,  # type: ignore[arg-type]  # one of the two, by `_known_custody`
     ).arguments
-    work = _Command("revoke", way, custody=custody)
+    work = _Command("revoke", common, custody=custody)
     work.run(
         client, options, lambda tenant, store, id_, **told: [lifecycle.revoke(tenant, store, id_, **options, **told)]
     )
 
 
 @app.command(epilog=TENANT_HELP)
-@with_options(Way)
+@with_options(CommandOptions)
 def adopt(
-    way: Way,
+    common: CommandOptions,
     client: Client,
     *,
     remove_secrets: Annotated[
@@ -257,16 +257,16 @@ def adopt(
         rotate_after=timedelta(days=rotate_after_days),
         custody=custody,  # type: ignore[arg-type]  # one of the two, by `_known_custody`
     ).arguments
-    work = _Command("adopt", way, custody=custody)
+    work = _Command("adopt", common, custody=custody)
     work.run(
         client, options, lambda tenant, store, id_, **told: [lifecycle.adopt(tenant, store, id_, **options, **told)]
     )
 
 
 @app.command(epilog=TENANT_HELP)
-@with_options(Way)
+@with_options(CommandOptions)
 def delete(
-    way: Way,
+    common: CommandOptions,
     client: Client,
     *,
     confirm: Annotated[str | None, typer.Option(help="The client's id, to confirm.")] = None,
@@ -281,8 +281,8 @@ def delete(
     from qlik_keys import lifecycle
     from qlik_keys.lifecycle.options import DeleteOptions
 
-    if confirm is None and not way.dry_run:
-        if way.as_json or not is_terminal(sys.stdin):
+    if confirm is None and not common.dry_run:
+        if common.as_json or not is_terminal(sys.stdin):
             raise typer.BadParameter("repeat the client's id to confirm: --confirm ID", param_hint="--confirm")
         confirm = typer.prompt("This cannot be undone. Repeat the client's id")
     options = DeleteOptions(confirm=confirm or "", keep_secret=keep_secret).arguments
@@ -291,14 +291,14 @@ def delete(
         client_id = lifecycle.delete(tenant, store, id_, **options, **told)
         return [{"operation": "delete", "client_id": client_id, "keys_kept": keep_secret}]
 
-    work = _Command("delete", way, custody=None)
+    work = _Command("delete", common, custody=None)
     work.run(client, options, perform)
 
 
 @app.command(epilog=TENANT_HELP)
-@with_options(Way)
+@with_options(CommandOptions)
 def resume(
-    way: Way,
+    common: CommandOptions,
     *,
     custody: Custody = None,
 ) -> None:
@@ -308,7 +308,7 @@ def resume(
     """
     from qlik_keys import lifecycle
 
-    work = _Command("resume", way, custody=custody)
+    work = _Command("resume", common, custody=custody)
     work.run(
         "",
         {},
@@ -320,12 +320,12 @@ def resume(
 class _Command:
     """What the commands share: connections, the client's id, the plan or the deed, and how the result is told."""
 
-    def __init__(self, operation: str, way: Way, *, custody: str | None) -> None:
+    def __init__(self, operation: str, common: CommandOptions, *, custody: str | None) -> None:
         self._operation = operation
         self._custody = custody
-        self._way = way
+        self._common = common
         self._is_of_one = operation not in ("retire", "resume")
-        silent = way.quiet or way.as_json
+        silent = common.quiet or common.as_json
         self._told: dict[str, Any] = {} if silent else {"on_step": functools.partial(tell_step, err=True)}
 
     def run(
@@ -345,9 +345,11 @@ class _Command:
         """
         from qlik_keys.errors import PartlyFailed
 
-        settings = resolved(self._way.context, self._way.server, custody=self._custody, as_json=self._way.as_json)
+        settings = resolved(
+            self._common.context, self._common.server, custody=self._custody, as_json=self._common.as_json
+        )
         with settings.tenant() as tenant, settings.store() as store:
-            if self._way.dry_run:
+            if self._common.dry_run:
                 self._show_plan(tenant, store, client, options)
                 return
             problem: PartlyFailed[Any] | None = None
@@ -357,18 +359,18 @@ class _Command:
                 done, problem = done_of(error), error
             results = [document_of_result(self._operation, item) for item in done]
         if results:
-            note_effect("; ".join(map(words_of_result, results)), _HOW_TO_LOOK)
+            note_effect("; ".join(map(result_text, results)), _HOW_TO_LOOK)
         notebook = current_notebook()
         if notebook is not None:
             notebook.results.append(Result(done[0] if self._is_of_one and done else done))
-        elif self._way.as_json:
+        elif self._common.as_json:
             typer.echo(json.dumps(results, indent=2))
         else:
             for result in results:
                 tell_result(result)
         if problem is not None:
             raise problem
-        if not results and notebook is None and not self._way.as_json:
+        if not results and notebook is None and not self._common.as_json:
             typer.echo(nothing)
 
     def _show_plan(self, tenant: QlikTenant, store: KeyStore, client_id: str, options: dict[str, Any]) -> None:
@@ -379,7 +381,7 @@ class _Command:
         if notebook is not None:
             notebook.results.append(Result(plan))
             return
-        typer.echo(json.dumps(plan.to_dict(), indent=2) if self._way.as_json else plan.to_text())
+        typer.echo(json.dumps(plan.to_dict(), indent=2) if self._common.as_json else plan.to_text())
         if plan.blocked:
             raise typer.Exit(1)
 

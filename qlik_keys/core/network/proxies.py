@@ -270,7 +270,7 @@ def blamed(
         return refused(proxy, status, host)
     if trouble is not None:
         return f"did not accept a connection ({trouble.words})", trouble.hint, trouble.retryable
-    return *unreachable(proxy, proxy_words(error)), True
+    return *unreachable(proxy, proxy_failure_text(error)), True
 
 
 def refused(proxy: Proxy, status: int, host: str) -> tuple[str, str, bool]:

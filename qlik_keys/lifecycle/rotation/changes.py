@@ -29,11 +29,11 @@ from qlik_keys.lifecycle.rotation.finishing import (
     finished,
     finished_first,
     kind_for,
-    not_ours,
     revoked,
     rotate_after_of,
     same_kind,
     together,
+    unmanaged_key_warnings,
 )
 from qlik_keys.lifecycle.rotation.plan import KeyIntent, leaving
 
@@ -207,7 +207,7 @@ def adopt(work: OperationContext, client_id: str, options: AdoptOptions) -> Rota
         custody=custody_of_next(work, record, custody),
     )
     result = finished(run, record)
-    warnings = [*first, *not_ours(client.public_keys, run.record)]
+    warnings = [*first, *unmanaged_key_warnings(client.public_keys, run.record)]
     if not started.remove_secrets and client.client_secrets:
         warnings.append("Its client secrets can still log in.")
     return replace(result, warnings=(*result.warnings, *warnings))

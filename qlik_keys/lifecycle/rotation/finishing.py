@@ -148,12 +148,12 @@ def revoked(
     )
     result = finished(run, record)
     client = run.client
-    theirs = () if client is None else tuple(not_ours(client.public_keys, run.record))
+    theirs = () if client is None else tuple(unmanaged_key_warnings(client.public_keys, run.record))
     secrets = ("Its client secrets can still log in.",) if client is not None and client.client_secrets else ()
     return replace(result, warnings=tuple(dict.fromkeys((*result.warnings, *theirs, *secrets, TOKENS_LIVE_ON))))
 
 
-def not_ours(registered: Iterable[RegisteredKey], record: ClientRecord) -> list[str]:
+def unmanaged_key_warnings(registered: Iterable[RegisteredKey], record: ClientRecord) -> list[str]:
     """Return a sentence for each registered key that the record does not have."""
     return [
         f"Another key, {other.kid!r}, which qlik_keys does not manage, is registered too. It was not changed."

@@ -18,7 +18,7 @@ def retire_due(work: OperationContext, options: RetireOptions) -> list[Rotated]:
     """Retire what is due of all clients; see `operations.retire_due`."""
     results: list[FleetResult] = []
     foreign = 0
-    hopeless = SharedFailure(work.store, work.tenant.host)
+    shared_failure = SharedFailure(work.store, work.tenant.host)
     wanted = list(work.store.client_ids(work.tenant.host))
     for number, client_id in enumerate(wanted):
         if work.cancel is not None and work.cancel.is_set():
@@ -37,10 +37,10 @@ def retire_due(work: OperationContext, options: RetireOptions) -> list[Rotated]:
             raise
         except QlikKeysError as problem:
             results.append(FleetResult(client_id=client_id, name=name, outcome="failed", error=problem))
-            if hopeless.saw(client_id, problem):
+            if shared_failure.saw(client_id, problem):
                 break
         else:
-            hopeless.saw(client_id, None)
+            shared_failure.saw(client_id, None)
             outcome: Literal["retired", "skipped"] = "skipped" if result is None else "retired"
             results.append(FleetResult(client_id=client_id, name=name, outcome=outcome, result=result))
     if any(item.error is not None for item in results):
