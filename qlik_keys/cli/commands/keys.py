@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group, tell_step
-from qlik_keys.cli.commands.key_results import document_of_result, done_of, tell_result, result_text
+from qlik_keys.cli.commands.key_results import document_of_result, done_of, result_text, tell_result
 from qlik_keys.cli.completion.offers import complete_clients
 from qlik_keys.cli.options.callers import resolved
 from qlik_keys.cli.options.common import ContextOption, ServerOption, refuse_empty
