@@ -78,7 +78,7 @@ def test_axe_finds_nothing_grave(page, request, open_panel, server):
     expect(panel.locator(".qk-plan")).to_be_visible()
     look("Clients, a plan")
     panel.get_by_text("Columns (").click()
-    panel.get_by_text("What the search understands").click()
+    panel.get_by_text("Search help").click()
     look("Clients, the chooser of columns and the help")
     panel.get_by_text("Columns (").click()
     page.set_viewport_size({"width": 360, "height": 740})
@@ -99,13 +99,13 @@ def test_axe_finds_nothing_grave(page, request, open_panel, server):
 
 
 def look_at_the_least_scopes(panel, look):
-    panel.get_by_label("Calls that it makes").fill("GET /v1/apps\nbrew tea")
-    expect(panel).to_contain_text("1 of the calls is not in it.")
+    panel.get_by_label("Calls of the client").fill("GET /v1/apps\nbrew tea")
+    expect(panel).to_contain_text("Not included: 1 unknown call.")
     look("the least scopes")
 
 
 def look_at_users_found(panel, look):
-    whose = panel.get_by_label("Whose token", exact=True)
+    whose = panel.get_by_label("User of the token", exact=True)
     expect(whose).to_be_visible()
     whose.press_sequentially("grace")
     button(panel, "Search users").click()
@@ -134,7 +134,7 @@ def test_axe_finds_nothing_grave_in_a_login_taken_apart(page, request, open_pane
     panel.get_by_label("For a user (impersonation)").uncheck()
     button(panel, "Get a token").click()
     expect(panel).to_contain_text("axe logged in.")
-    panel.get_by_text("The token's own parts").click()
+    panel.get_by_text("The parts of the token").click()
     look("a token")
     send, status, path = button(panel, "Send"), panel.locator(".qk-status"), panel.get_by_label("Path", exact=True)
     send.click()
@@ -150,14 +150,14 @@ def test_axe_finds_nothing_grave_in_a_login_taken_apart(page, request, open_pane
     look("a table")
     panel.get_by_label("Method", exact=True).select_option("DELETE")
     path.fill(f"v1/oauth-clients/{'a' * 32}")
-    panel.get_by_label("The client's id, to confirm: nothing brings it back").fill("a" * 32)
+    panel.get_by_label("Client id, to confirm: it is deleted permanently").fill("a" * 32)
     button(panel, "Delete this client").click()
     expect(status).to_contain_text("404")
-    panel.get_by_text("What was called, the newest first").click()
+    panel.get_by_text("Calls, the newest first").click()
     look("refused")
     panel.get_by_label("Assertion", exact=True).select_option(index=2)
     button(panel, "Get a token").click()
-    expect(panel).to_contain_text("Refused, as it must be")
+    expect(panel).to_contain_text("Refused, as expected")
     look("broken on purpose")
     button(panel, "What is wrong?").first.click()
     expect(panel).to_contain_text("What the doctor found")

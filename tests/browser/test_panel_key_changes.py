@@ -40,7 +40,7 @@ def apply(panel, heading, words):
 
 def delete_by_keyboard(panel, made):
     plan(panel, "Delete", "Delete nightly-etl")
-    delete, confirm = button(panel, "Delete nightly-etl"), panel.get_by_label("The client's id, to confirm", exact=True)
+    delete, confirm = button(panel, "Delete nightly-etl"), panel.get_by_label("Client id, to confirm", exact=True)
     expect(delete).to_have_class("qk-danger")
     for typed in ("", "nightly-etl", made.client_id[:-1]):
         confirm.fill(typed)
@@ -89,7 +89,7 @@ def test_rotate_retire_revoke_and_delete_by_clicking(lab, page, open_panel, own)
     plan(panel, "Retire", "Retire the old key of nightly-etl")
     expect(panel.locator(".qk-plan")).to_contain_text("It would be refused")
     expect(button(panel, "Retire the old key of nightly-etl")).to_be_disabled()
-    panel.get_by_label(re.compile("By force")).check()
+    panel.get_by_label(re.compile("Retire now")).check()
     expect(panel.locator(".qk-plan")).to_contain_text("Cannot be undone")
     apply(panel, "Retire the old key of nightly-etl", "Retired")
     assert made.kid not in kids()

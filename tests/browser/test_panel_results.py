@@ -121,7 +121,7 @@ def change(panel, operation, heading, measured):
     expect(panel.locator(".qk-plan-title")).to_be_in_viewport(ratio=1)
     expect(panel.locator(".qk-work")).to_have_count(0)
     measured(f"plan to {operation}")
-    confirm = panel.get_by_label("The client's id, to confirm", exact=True)
+    confirm = panel.get_by_label("Client id, to confirm", exact=True)
     if confirm.is_visible():
         confirm.fill(panel.locator(".qk-plan-card code").first.inner_text())
     button(panel, heading).click()
@@ -156,4 +156,4 @@ def no_waiting_secret_hides_a_result(page, panel, measured):
     expect(told(panel).first).to_contain_text("a secret that is shown once would be lost")
     page.wait_for_function(TOLD_BELOW_MASTHEAD)
     panel.locator(".qk-error-title").press("Escape")
-    expect(panel.get_by_text("Ending the session did not work")).to_have_count(0)
+    expect(panel.get_by_text("Ending the session failed")).to_have_count(0)

@@ -76,7 +76,7 @@ def test_a_name_that_is_taken_is_told_while_typing(lab, open_panel):
 
 def test_transit_by_a_tick(lab, open_panel):
     panel, _ = open_panel(lab)
-    panel.get_by_label("The Vault keeps the keys to itself (Transit)").check()
+    panel.get_by_label("The Vault signs and never gives the key out (Transit)").check()
     button(panel, "Start the sandbox").click()
     expect(panel.locator(".qk-header")).to_contain_text("keys in Transit")
     create_client(panel, "in-transit")

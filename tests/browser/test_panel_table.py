@@ -37,7 +37,7 @@ def crowd_page(crowd, lab, chromium):
     connect(panel, box, api_key=box.api_key)
     expect(panel).to_contain_text("Connected to")
     go_to(panel, "Clients")
-    expect(panel.locator(".qk-clients")).to_contain_text("Not asked for yet")
+    expect(panel.locator(".qk-clients")).to_contain_text("Not listed yet")
     button(panel, "Refresh").click()
     expect(panel.locator(".qk-clients")).to_contain_text(f"{MANY + 2:,} clients")
     expect(panel.locator(".qk-clients .qk-caption")).to_contain_text("newest first")
@@ -60,7 +60,7 @@ def panel(page):
     table = panel.locator(".qk-clients")
     table.get_by_label("Finding").select_option("")
     table.get_by_label("Search").fill("nothing like it")
-    table.get_by_label("Select all that are shown").click()  # which is none
+    table.get_by_label("Select all rows shown").click()  # which is none
     table.get_by_label("Search").fill("")
     expect(table.locator(".qk-caption p")).not_to_contain_text("selected")
     return panel
@@ -128,13 +128,13 @@ def test_ten_thousand_rows_are_searched_sorted_filtered_and_selected(page, panel
     table.get_by_label("Select aa-one").check()
     expect(table).to_contain_text("1 selected")
     expect(button(panel, "Rotate")).to_be_enabled()
-    table.get_by_label("Select all that are shown").check()
+    table.get_by_label("Select all rows shown").check()
     expect(table).to_contain_text("2 selected")
     expect(panel).to_contain_text("2 are selected")
     expect(button(panel, "Rotate")).to_be_disabled()
     run_next_cell(page, "sorted(panel.selected['name'])")
     expect(page.locator(".jp-OutputArea-output").filter(has_text="['aa-one', 'aa-two']")).to_be_visible()
-    table.get_by_label("Select all that are shown").uncheck()
+    table.get_by_label("Select all rows shown").uncheck()
 
     # A click on a row is that row alone; the keyboard walks from one to the next.
     rows(panel).first.click()
@@ -190,11 +190,11 @@ def test_the_selected_row_stays_in_view(panel, crowd):
     table.get_by_label("Finding").select_option("secret-only")
     expect(caption).to_contain_text("1 selected (not in this list)")
     search.fill("aa-")
-    button(table, "Show what is selected").click()
+    button(table, "Show the selection").click()
     expect(chosen).to_have_count(1)
     assert is_in_sight(chosen)
     expect(table.get_by_label("Finding")).to_have_value("")
-    expect(button(table, "Show what is selected")).to_be_hidden()
+    expect(button(table, "Show the selection")).to_be_hidden()
     search.fill("seeded created:soon")
     expect(caption).to_contain_text("created:soon is no date: 2026, 2026-11 or 2026-11-05")
     search.fill(f"aa- created:2000..{made[0].kid[:10]}")
@@ -321,7 +321,7 @@ def test_the_audit_leads_to_the_plan(panel, crowd):
     _, tenant, _, made = crowd
     kids = [key.kid for key in tenant.oauth_clients.get(made[1].client_id).public_keys]
     go_to(panel, "Audit")
-    expect(panel).to_contain_text("Nothing is changed by looking")
+    expect(panel).to_contain_text("An audit changes nothing")
     button(panel, "Run audit").click()
     expect(panel.locator(".qk-ages .qk-age")).to_have_count(7)
     severities = panel.locator(".qk-group-card .qk-badge").all_inner_texts()
@@ -349,9 +349,9 @@ def test_settings_by_clicking(panel, crowd, passing_client):
     rows(panel).first.click()
 
     button(panel, "Set required").click()
-    expect(panel.locator(".qk-plan")).to_contain_text("cannot log in any more")
+    expect(panel.locator(".qk-plan")).to_contain_text("cannot log in until it is trusted again")
     button(panel, "Set zz-settings to required").click()
-    expect(told(panel).last).to_contain_text("required now")
+    expect(told(panel).last).to_contain_text("is now required")
     assert tenant.oauth_clients.connection_config(made.client_id).consent_method == "required"
 
     button(panel, "Add secret").click()
@@ -368,8 +368,8 @@ def test_settings_by_clicking(panel, crowd, passing_client):
     hints = [secret.hint for secret in tenant.oauth_clients.get(made.client_id).client_secrets]
     delete = button(panel, "Delete a client secret of zz-settings")
     expect(delete).to_be_disabled()
-    expect(panel).to_contain_text("Choose which client secret.")
-    panel.get_by_label("Which client secret").select_option(hints[1])
+    expect(panel).to_contain_text("Choose which client secret to delete.")
+    panel.get_by_label("Client secret", exact=True).select_option(hints[1])
     delete.click()
     expect(told(panel).last).to_contain_text(f"zz-settings: deleted the client secret with the hint {hints[1]}")
     assert [each.hint for each in tenant.oauth_clients.get(made.client_id).client_secrets] == hints[:1]

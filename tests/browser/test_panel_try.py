@@ -74,16 +74,16 @@ def run_code(page, code):
 def test_a_login_is_taken_apart_and_calls_are_made_with_its_token(page, trying):
     panel, _ = trying
     expect(panel.get_by_label("Client", exact=True)).to_have_value("to-be-tried")
-    expect(panel).to_contain_text("None chosen: all that the client may have.")
+    expect(panel).to_contain_text("None chosen: the token gets every scope of the client.")
     get_token(panel)
     members = panel.locator(".qk-members li")
     expect(members).to_have_count(10)
     expect(members.filter(has_text="aud")).to_contain_text("no slash at the end")
     expect(panel.locator(".qk-step.qk-done:visible")).to_have_count(3)
-    panel.get_by_text("The token's own parts").click()
+    panel.get_by_text("The parts of the token").click()
     expect(panel.locator(".qk-result:visible")).to_contain_text("unofficial, may change")
     countdown = panel.locator(".qk-countdown")
-    expect(countdown).to_contain_text("The token ends in 5 h 59 min")
+    expect(countdown).to_contain_text("The token expires in 5 h 59 min")
 
     expect(call(panel, "v1/users/me")).to_contain_text("200")
     tree = panel.locator(".qk-branch").first
@@ -103,7 +103,7 @@ def test_a_login_is_taken_apart_and_calls_are_made_with_its_token(page, trying):
     expect(table).to_contain_text("to-be-tried")
     call(panel, "v1/oauth-clients/nobody")
     expect(panel.locator(".qk-status:visible")).to_contain_text(re.compile("404.*trace id [0-9a-f]{32}"))
-    panel.get_by_text("What was called, the newest first").click()
+    panel.get_by_text("Calls, the newest first").click()
     expect(panel.get_by_role("region", name="Calls").locator("tbody tr")).to_have_count(5)
     frame = run_code(page, "panel.history[['method', 'path', 'status']]").locator("tbody tr")
     expect(frame).to_have_count(5)
@@ -151,7 +151,7 @@ def test_an_answer_is_shown_truly(page, trying):
     ]
     shown = show(b'{"a": NaN}')
     expect(shown.locator("pre")).to_have_text('{"a": NaN}')
-    expect(panel.locator(".qk-answer-view")).to_contain_text("no JSON by the standard")
+    expect(panel.locator(".qk-answer-view")).to_contain_text("not standard JSON")
     expect(panel.locator(".qk-views button")).to_have_text(["Raw"])
     # Whatever a page cannot read, it says so.
     run_code(page, "panel._views['Try a token']._answer.send({'kind': 'answer'}, [b'no deflate'])")
@@ -173,7 +173,7 @@ def test_a_call_that_fails_is_told_next_to_its_form(page, trying):
     expect(panel.get_by_role("alert")).to_have_count(0)
     panel.get_by_label("Body (JSON)").fill("")
     client = "0" * 32
-    confirm = panel.get_by_label("The client's id, to confirm: nothing brings it back")
+    confirm = panel.get_by_label("Client id, to confirm: it is deleted permanently")
     delete = button(panel, "Delete this client")
     panel.get_by_label("Method", exact=True).select_option("DELETE")
     for path in (f"v1/oauth-clients/{client}/?x=1", f"/api//v1/oauth-clients%2F{client}"):
@@ -195,9 +195,9 @@ def test_a_call_that_fails_is_told_next_to_its_form(page, trying):
     done = run_code(page, f"panel.sandbox.configure(fail_next={lose}); print('armed')")
     expect(done).to_contain_text("armed")
     expect(call(panel, "v1/oauth-clients", method="POST", body="{}")).to_contain_text("✗ no answer")
-    expect(view).to_contain_text("It may have taken effect: look with a GET before you send it again.")
+    expect(view).to_contain_text("It may have taken effect: check it with a GET before you send it again.")
     button(view, "What is wrong?").click()
-    expect(panel.locator(".qk-examined")).to_contain_text("the tenant answers now")
+    expect(panel.locator(".qk-remark")).to_contain_text("the tenant answers now")
 
 
 def test_who_works_by_keyboard_stays_where_they_were_and_is_taken_to_an_error(page, trying):
@@ -230,7 +230,7 @@ def test_who_works_by_keyboard_stays_where_they_were_and_is_taken_to_an_error(pa
     button(panel, "Revoke the token").focus()
     page.keyboard.press("Enter")
     title = panel.locator(".qk-error-title")
-    expect(title).to_have_text("✗ Revoking the token did not work")
+    expect(title).to_have_text("✗ Revoking the token failed")
     expect(title).to_be_focused()
     expect(title).to_be_in_viewport()
     settle(panel)
@@ -248,7 +248,7 @@ def test_the_countdown_needs_no_kernel_and_ends_in_words(page, trying):
     kernel = psutil.Process(int(re.search(r"pid (\d+)", printed.inner_text())[1]))
     get_token(panel)
     countdown = panel.locator(".qk-countdown")
-    expect(countdown).to_contain_text(re.compile(r"ends in [12]?\d s"))
+    expect(countdown).to_contain_text(re.compile(r"expires in [12]?\d s"))
     kernel.suspend()  # it answers nobody, as one that is dead
     try:
         seen = {countdown.text_content()}
@@ -256,14 +256,14 @@ def test_the_countdown_needs_no_kernel_and_ends_in_words(page, trying):
             page.wait_for_timeout(100)
             seen.add(countdown.text_content())
         assert len(seen) >= 3
-        expect(countdown).to_contain_text("The token is over", timeout=60_000)
+        expect(countdown).to_contain_text("The token has expired", timeout=60_000)
     finally:
         kernel.resume()
-    expect(panel.locator(".qk-result:visible")).to_contain_text("The token of to-be-tried is over", timeout=60_000)
+    expect(panel.locator(".qk-result:visible")).to_contain_text("The token of to-be-tried has expired", timeout=60_000)
     expect(call(panel, "v1/users/me")).to_contain_text("401")
     get_token(panel)
     countdown = page.locator(".qk-countdown")
-    expect(countdown).to_contain_text("ends in")  # the new token's: "over" was the one before
+    expect(countdown).to_contain_text("expires in")  # of the new token
     before = countdown.text_content()
     kernel.send_signal(signal.SIGKILL)
     page.wait_for_timeout(2500)
@@ -278,7 +278,7 @@ def test_what_is_broken_on_purpose_is_refused_and_explained(trying):
         panel.get_by_label("Assertion", exact=True).select_option(index=place)
         button(panel, "Get a token").click()
         rejection = panel.locator(".qk-result:visible .qk-good").first
-        expect(rejection).to_contain_text(f"Refused, as it must be: {INVALID_VARIANTS[fault].title}")
+        expect(rejection).to_contain_text(f"Refused, as expected: {INVALID_VARIANTS[fault].title}")
         expect(rejection).to_contain_text("The tenant answered 401")
         expect(panel.locator(".qk-wrong:visible")).to_have_count(1)
         expect(panel.get_by_role("alert")).to_have_count(0)
@@ -293,14 +293,14 @@ def test_what_fails_is_examined_and_fixed_by_a_click(page, trying):
     run_code(page, "panel.tenant.oauth_clients.set_consent(panel.last_made.client_id, 'required')")
     button(panel, "Get a token").click()
     card = panel.locator(".qk-has-card")
-    expect(card.get_by_role("alert")).to_contain_text("Getting a token did not work")
+    expect(card.get_by_role("alert")).to_contain_text("Requesting a token failed")
     button(card, "What is wrong?").click()
     doctor = panel.locator(".qk-checks").first
     expect(doctor.locator(".qk-check")).to_have_count(1)
     expect(doctor).to_contain_text("The client is trusted failed")
     expect(doctor).to_contain_text("What to do: Set the consent method to trusted.")
     expect(panel.get_by_role("heading", name="What the doctor found: to-be-tried")).to_be_focused()
-    button(panel, "Put it right").click()
+    button(panel, "Fix it").click()
     expect(panel).to_contain_text("Nothing was found: the login works")
     expect(panel).to_contain_text("✓ The consent method is trusted now.")
     button(panel, "Dismiss").click()
@@ -327,7 +327,7 @@ def test_a_token_of_a_user(page, trying):
     me = re.search(r"me is (\w+)", printed.inner_text())[1]
     panel.get_by_label("For a user (impersonation)").check()
     expect(panel).to_contain_text("Type whose token it shall be.")
-    panel.get_by_label("Whose token", exact=True).press_sequentially(me)
+    panel.get_by_label("User of the token", exact=True).press_sequentially(me)
     get_token(panel)
     expect(panel.locator(".qk-result:visible")).to_contain_text("sandbox\\administrator")
     expect(panel.locator(".qk-result:visible")).to_contain_text(f"userId {me}")
@@ -378,7 +378,7 @@ def test_nothing_of_a_call_is_left_behind(page, lab, trying):
     methods = {"allowedGrantTypes": ["client_credentials"], "allowedAuthMethods": ["client_secret"]}
     call(panel, "v1/oauth-clients", method="POST", body=json.dumps({**name, **methods, "description": canary}))
     expect(panel.locator(".qk-status:visible")).to_contain_text("201")
-    expect(panel.locator(".qk-answer-view")).to_contain_text("stands where a secret was redacted")
+    expect(panel.locator(".qk-answer-view")).to_contain_text("replaces a secret that was redacted")
     button(panel, "Show it").click()
     output = panel.locator(".qk-once output")
     expect(output).to_have_text(re.compile(r".{20,}"))

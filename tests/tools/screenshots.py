@@ -134,7 +134,7 @@ def _try_a_token(page: Page, panel: Locator, take: Callable[[str], None]) -> Non
     take("11-call")
     panel.get_by_label("Assertion", exact=True).select_option(index=2)
     button(panel, "Get a token").click()
-    expect(panel).to_contain_text("Refused, as it must be")
+    expect(panel).to_contain_text("Refused, as expected")
     take("12-broken")
     run_cell(page, 1, "panel.tenant.oauth_clients.set_consent(panel.last_made.client_id, 'required')")
     button(panel, "What is wrong?").first.click()

@@ -1,9 +1,9 @@
-// An answer: as a tree, as a table where it is a list, and raw; and the calls that were made. Each comes as one compressed
-// message, and nothing of it is in the model's state: a path, a query and an answer may hold anything.
+// An answer as a tree, as a table if it is a list, and raw; and the calls that were made. Each comes as one compressed
+// message and is not in the model's state, since a path, a query and an answer may hold anything.
 const MORE = 100;
 const MOST_ROWS = 200;
 const MOST_COLUMNS = 30;
-const NUMBER = "\0"; // the one member of what stands for a number that a double would falsify
+const NUMBER = "\0"; // the one member of an object that represents a number which a double cannot represent
 
 async function unpack(view) {
   if (!view.byteLength) return null;
@@ -32,7 +32,7 @@ const cellWords = (value) =>
   value === undefined ? "" : typeof value === "string" ? value : isListOfTexts(value) ? value.join(", ") : written(value);
 const kindOf = (value) => (value === null || isEmpty(value) ? "null" : isNumber(value) ? "number" : typeof value);
 
-// What is inside is made when it is opened: an answer may have ten thousand rows.
+// The content is built when it is opened: an answer may have ten thousand rows.
 function nodeOf(name, value, depth) {
   if (!isBranch(value) || isEmpty(value)) {
     const leaf = make("div", "qk-leaf");
@@ -53,7 +53,7 @@ function nodeOf(name, value, depth) {
     filled += inside.length;
     branch.append(...inside);
     if (filled < entries.length) {
-      const more = make("button", "qk-quiet", `Show more: ${(entries.length - filled).toLocaleString("en")} are left`);
+      const more = make("button", "qk-quiet", `Show more: ${(entries.length - filled).toLocaleString("en")} left`);
       more.type = "button";
       more.addEventListener("click", () => {
         const next = branch.children.length - 1;
@@ -115,7 +115,7 @@ function tableOf(rows) {
 
 function callsOf(calls) {
   const list = make("details", "qk-preview qk-calls");
-  list.append(make("summary", "", "What was called, the newest first"));
+  list.append(make("summary", "", "Calls, the newest first"));
   const region = make("div", "qk-wide");
   region.tabIndex = 0;
   region.setAttribute("role", "region");
@@ -140,7 +140,7 @@ function callsOf(calls) {
   thead.append(head);
   table.append(thead, body);
   region.append(table);
-  const all = make("p", "qk-muted", "All of them as a DataFrame, in a cell: ");
+  const all = make("p", "qk-muted", "All calls as a DataFrame, in a cell: ");
   all.append(make("code", "", "panel.history"));
   list.append(region, all);
   return list;
@@ -163,9 +163,9 @@ function codeOf(text, label) {
 function render({ model, el }) {
   let answer = null;
   let calls = [];
-  let number = 0; // of the answer: however often it is drawn, it is brought into view once
-  let chosen = ""; // by a click; else a list is a table, and everything else a tree
-  // By chance: every widget loads this module again, so a counter would count to one.
+  let number = 0; // of the answer: it is brought into view once, however often it is drawn
+  let chosen = ""; // by a click; by default a list is a table, and everything else a tree
+  // Random: every widget loads this module again, so a counter would never exceed one.
   const id = Math.random().toString(36).slice(2);
   el.classList.add("qk-answer-view");
 
@@ -199,7 +199,7 @@ function render({ model, el }) {
       head.append(hint);
     }
     if (answer.note) head.append(make("p", "qk-muted", answer.note));
-    if (answer.redacted) head.append(make("p", "qk-muted", "••• stands where a secret was redacted; panel.last_answer has it whole."));
+    if (answer.redacted) head.append(make("p", "qk-muted", "••• replaces a secret that was redacted; panel.last_answer has it."));
     if (!isGood) {
       head.append(make("p", "qk-muted", answer.error));
     }
@@ -207,7 +207,7 @@ function render({ model, el }) {
       const doctor = make("button", "qk-quiet", "What is wrong?");
       doctor.type = "button";
       doctor.disabled = model.get("disabled");
-      doctor.title = "The doctor looks at everything that a login of this client needs";
+      doctor.title = "Checks everything that a login of this client needs";
       doctor.addEventListener("click", () => model.send({ kind: "doctor" }));
       head.append(doctor);
     }
@@ -246,7 +246,7 @@ function render({ model, el }) {
     for (const [name, code] of answer.samples) samples.append(make("p", "qk-sample", name), codeOf(code, name));
     return [samples];
   };
-  const isOpen = {}; // by its class: what somebody opened stays open for the next answer
+  const isOpen = {}; // by class: what the user opened stays open for the next answer
   const draw = () => {
     for (const each of el.querySelectorAll("details.qk-preview")) isOpen[each.className] = each.open;
     el.replaceChildren();
@@ -270,7 +270,7 @@ function render({ model, el }) {
   const disable = () => {
     for (const button of el.querySelectorAll(".qk-error button")) button.disabled = model.get("disabled");
   };
-  // JupyterLab's own shortcuts are not meant for what is pressed here.
+  // Keys that are pressed here are no shortcuts of JupyterLab.
   el.addEventListener("keydown", (event) => event.stopPropagation());
   model.on("msg:custom", received);
   model.on("change:disabled", disable);

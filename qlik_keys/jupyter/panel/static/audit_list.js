@@ -1,4 +1,4 @@
-// The findings, highest severity first; a button next to each client goes to the plan of what fixes it.
+// The findings, highest severity first; the button at each client opens the plan of its fix.
 const SIGNS = { critical: "✗", high: "✗", medium: "⚠", low: "ℹ" };
 const WORDS = { critical: "Critical", high: "High", medium: "Medium", low: "Low" };
 

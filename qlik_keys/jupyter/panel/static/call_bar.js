@@ -1,7 +1,7 @@
-// Where a call is typed. Nothing of it is set on the model, whose state is saved with the notebook: a body may hold a
-// password. A click sends all of it in one message.
+// The form of a call. Nothing of it is set on the model, whose state is saved with the notebook: a body may hold a
+// password. A click sends all fields in one message.
 const PATHS = ["v1/users/me", "v1/items", "v1/apps", "v1/spaces", "v1/reloads", "v1/oauth-clients"];
-// As `tenant.deleting` reads a path, which asks for the confirmation: in any spelling.
+// Reads a path like `tenant.resources.deleting`, which requires the confirmation, in any spelling.
 const DELETES_CLIENT = /\bv1\/+oauth-clients\/+([^/]+)\/*$/i;
 
 // The id of the client that a DELETE of this path deletes, "" for none.
@@ -11,13 +11,13 @@ function deletedClient(path) {
   try {
     read = decodeURIComponent(place);
   } catch {
-    // a % that encodes nothing
+    // a % that encodes no character
   }
   return DELETES_CLIENT.exec(read)?.[1] ?? "";
 }
 
 function render({ model, el }) {
-  // By chance: every widget loads this module again, so a counter would count to one.
+  // Random: every widget loads this module again, so a counter would never exceed one.
   const id = `qk-call-${Math.random().toString(36).slice(2)}`;
   const make = (tag, className = "", words = "") => {
     const made = document.createElement(tag);
@@ -52,7 +52,7 @@ function render({ model, el }) {
   body.placeholder = '{"name": "value"}';
   send.type = "button";
   const bodyField = field("Body (JSON)", body, "body");
-  const confirmField = field("The client's id, to confirm: nothing brings it back", confirm, "confirm");
+  const confirmField = field("Client id, to confirm: it is deleted permanently", confirm, "confirm");
   row.append(field("Method", method, "method"), field("Path", path, "path"), send);
   el.classList.add("qk-call");
   el.append(row, known, bodyField, confirmField, why);
@@ -78,7 +78,7 @@ function render({ model, el }) {
   send.addEventListener("click", call);
   for (const each of [path, confirm]) each.addEventListener("keydown", (event) => event.key === "Enter" && call());
   for (const each of [method, path, confirm]) each.addEventListener("input", draw);
-  // JupyterLab's own shortcuts are not meant for what is typed here.
+  // Keys that are typed here are no shortcuts of JupyterLab.
   el.addEventListener("keydown", (event) => event.stopPropagation());
   const received = (message) => {
     if (message.kind === "clear") body.value = confirm.value = "";

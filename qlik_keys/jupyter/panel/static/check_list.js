@@ -1,6 +1,6 @@
-// What the doctor found: what failed first, each with its advice and, where one click can put it right, a button.
+// What the doctor found: failed checks first, each with its advice and, if a click can fix it, a button.
 const SIGNS = { failed: "✗", not_checked: "–", passed: "✓" };
-const LOOKS = { failed: "failed", not_checked: "waiting", passed: "done" }; // those of steps
+const LOOKS = { failed: "failed", not_checked: "waiting", passed: "done" }; // the styles of steps
 const WORDS = { failed: "failed", not_checked: "not checked", passed: "passed" };
 
 function render({ model, el }) {
@@ -34,7 +34,7 @@ function render({ model, el }) {
     }
     if (check.fix) {
       const row = make("p", "qk-actions");
-      row.append(button("Put it right", { kind: "fix", fix: check.fix }, check.does, "qk-primary"), make("span", "qk-muted", check.does));
+      row.append(button("Fix it", { kind: "fix", fix: check.fix }, check.does, "qk-primary"), make("span", "qk-muted", check.does));
       text.append(row);
     }
     line.append(sign, text);
@@ -74,7 +74,7 @@ function render({ model, el }) {
     el.append(row);
     return title;
   };
-  // Whoever asked is taken there, wherever on the page they asked; it is shown a moment after it is filled.
+  // The focus goes there, wherever on the page the button was; it is shown a moment after it is filled.
   const drawAnew = () => {
     const title = draw();
     if (title) setTimeout(() => title.focus(), 50);

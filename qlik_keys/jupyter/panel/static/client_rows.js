@@ -1,7 +1,6 @@
-// What a row of the clients' table says, in a cell or in a card: client_table.js decides which, and where.
+// The text of a row of the table of clients, in a cell or in a card; client_table.js decides which, and where.
 const DAY = 86400e3;
-// In the order in which they are given room. Those without which the table tells nothing are never left out by itself:
-// where they do not fit side by side, each row is a card.
+// By priority. The needed columns are never left out automatically: if they do not fit side by side, each row is a card.
 const COLUMNS = [
   { key: "name", title: "Client", width: 190, isNeeded: true },
   { key: "findings", title: "Findings", width: 190, isNeeded: true },
@@ -31,7 +30,7 @@ function button(words, onClick, className = "qk-quiet") {
   return made;
 }
 
-// A key's date without a time comes from its id, and is the same day everywhere; a moment is told by the reader's clock.
+// A key's date without a time comes from its id, and is the same day everywhere; a time is shown in the reader's zone.
 function dayOf(milliseconds) {
   if (milliseconds === null) return "";
   const moment = new Date(milliseconds);
@@ -64,7 +63,7 @@ function line(words, className = "", title = words) {
   return made;
 }
 
-// What client_search.js looks at, made once for all searches.
+// What client_search.js searches, built once for all searches.
 function searchedOf(columns) {
   const searched = {};
   const small = (names) => columns.client_id.map((_, row) => names.map((name) => say(columns[name][row])).join(" ").toLowerCase());

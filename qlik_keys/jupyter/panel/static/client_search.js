@@ -1,13 +1,13 @@
-// What the search over the clients understands: words and dates, in any order, all of which must fit.
-// It knows neither page nor table; client_table.js is put behind it, and a test runs it by itself.
+// The search for clients: words and dates in any order, all of which must match. It knows neither page nor table:
+// client_table.js is appended to it, and a test runs it alone.
 const DATE = /^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$/;
 const DATE_FIELDS = { created: "created", updated: "updated", key: "key_made", made: "key_made", rotate: "rotate_by", due: "rotate_by" };
 const TEXT_FIELDS = { name: "name", id: "ids", kid: "ids", scope: "scopes", scopes: "scopes", finding: "findings", findings: "findings", login: "auth_methods" };
-const SEEN_DATES = ["created", "key_made", "rotate_by"]; // what a date by itself is looked for in
-const SHORT = 6; // letters: fewer are somewhere in many an id by chance, and are looked for at its beginning
-const LAST = "￿"; // after every letter that a date may go on with
+const SEEN_DATES = ["created", "key_made", "rotate_by"]; // the fields that a date alone is searched in
+const SHORT = 6; // letters: fewer occur in many ids by chance, so they are searched at the start of an id
+const LAST = "￿"; // sorts after every character of a date
 
-// Days are texts such as 2026-11-05, so a shorter date is the beginning of those that it means.
+// Days are texts such as 2026-11-05, so a shorter date is the prefix of those that it means.
 function periodOf(word) {
   const [, sign, from, , to] = /^(>=|<=|>|<)?([^.]*)(\.\.(.*))?$/.exec(word) || [];
   if (from === undefined || (sign && to !== undefined)) return null;
@@ -49,15 +49,14 @@ export function parseSearch(text) {
       if (period) terms.push({ dates: ["created"], ...period });
       else problems.push(typed);
     } else if (DATE.test(plain)) {
-      // A year is a piece of many an id, which is made of digits and letters by chance.
+      // Many ids contain the digits of a year by chance.
       terms.push({ text: typed, dates: SEEN_DATES, ...periodOf(plain), isYear: plain.length === 4 });
     } else terms.push({ text: plain });
   }
   return { terms, problems };
 }
 
-// `columns` are texts in small letters, and days, by row: `words` and `ids` are what a word by itself is looked for in;
-// before each id stands a blank.
+// `columns` are lowercase texts and days, by row: a word alone is searched in `words` and `ids`; a blank precedes each id.
 export function fitsSearch(terms, columns, row) {
   return terms.every(({ field, text, dates, from, until, isYear }) => {
     if (dates && dates.some((name) => columns[name][row] && columns[name][row] >= from && columns[name][row] < until)) return true;

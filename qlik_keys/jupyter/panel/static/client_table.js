@@ -1,5 +1,5 @@
 // The table of clients. The rows come as one compressed message; search, filter, order and selection happen here, and
-// only the rows in sight are in the page. What the search understands is in client_search.js, which stands before this.
+// only the visible rows are in the page. The search itself is client_search.js, which precedes this.
 const SPARE = 6;
 const TICK_WIDTH = 44;
 const ROW_HEIGHT = 58;
@@ -16,9 +16,9 @@ const ORDERS = {
   "rotate_by-up": "first to rotate first",
 };
 const HELP =
-  "Words in any order, all of which must fit: of name, id, key id, scope, login, finding; in quotes, words in a row. " +
+  "Words in any order, all of which must match: of name, id, key id, scope, login, finding; in quotes, consecutive words. " +
   "2026-11, today and yesterday (UTC) are dates of the row; >2026-10-01, <2026-11 and 2026-10..2026-11 are about the day the client was created. " +
-  "For one field alone: name:etl, scope:apps, finding:secret, login:secret, created:2026-11, updated:>2026-10, " +
+  "For one field only: name:etl, scope:apps, finding:secret, login:secret, created:2026-11, updated:>2026-10, " +
   "key:<2026-06 (when the key was made), rotate:<2026-12.";
 
 async function unpack(view) {
@@ -27,7 +27,7 @@ async function unpack(view) {
   return new Response(stream).json();
 }
 
-// While its tab is not in front it has no width of its own: it will be as wide as the panel's inside.
+// While its tab is hidden it has no width: it will be as wide as the inside of the panel.
 function roomFor(el) {
   const panel = el.closest(".qk-panel");
   if (el.clientWidth || !panel) return el.clientWidth;
@@ -58,11 +58,11 @@ function render({ model, el }) {
   const bar = make("div", "qk-bar");
   bar.append(field("Search", search, "search"), field("Finding", filter, "filter"), orderField, columnChooser);
   const help = make("details", "qk-help qk-muted");
-  help.append(make("summary", "", "What the search understands"), make("p", "", HELP));
+  help.append(make("summary", "", "Search help"), make("p", "", HELP));
   const caption = make("div", "qk-caption qk-muted");
   const captionWords = make("p");
   captionWords.setAttribute("aria-live", "polite");
-  const reveal = button("Show what is selected", () => {
+  const reveal = button("Show the selection", () => {
     search.value = "";
     if (model.get("finding")) {
       model.set("finding", "");
@@ -107,21 +107,21 @@ function render({ model, el }) {
   const count = () => (columns ? columns.client_id.length : 0);
   const rowHeight = () => (inCards ? CARD_HEIGHT + CARD_LINE * visible.filter((each) => !each.isNeeded).length : ROW_HEIGHT);
 
-  // --- which rows, and in which order ---
+  // --- filter and order ---
 
-  // Findings are ordered by their severity, dates by time, everything else by its words.
+  // Findings are ordered by severity, dates by time, everything else by text.
   const sortable = (row) => {
     if (TIMES.includes(order.key)) return columns[order.key][row] ?? "";
     if (order.key !== "findings") return say(columns[order.key][row]).toLowerCase();
     const [first] = columns.findings[row];
     return first ? String(Object.keys(model.get("severities")).indexOf(first)).padStart(3, "0") : "";
   };
-  // All rows are put in order once, since a search is made at every letter.
+  // All rows are ordered once, since each letter that is typed is a search.
   const putInOrder = () => {
     ordered = [...Array(count()).keys()];
     const values = ordered.map(sortable);
     const sign = order.down ? -1 : 1;
-    // What is missing stands at the end either way.
+    // Missing values are last in both orders.
     ordered.sort((a, b) => {
       if ((values[a] === "") !== (values[b] === "")) return values[a] === "" ? 1 : -1;
       return values[a] < values[b] ? -sign : values[a] > values[b] ? sign : a - b;
@@ -150,7 +150,7 @@ function render({ model, el }) {
     reveal.hidden = true;
     el.classList.toggle("qk-no-rows", !columns);
     if (!columns) {
-      captionWords.textContent = "Not asked for yet: Refresh.";
+      captionWords.textContent = "Not listed yet: press Refresh.";
       return;
     }
     const all = plural(count(), "client");
@@ -236,7 +236,7 @@ function render({ model, el }) {
     return made;
   };
 
-  // --- what is in the page ---
+  // --- the visible rows ---
 
   const redraw = () => {
     drawn = "";
@@ -257,7 +257,7 @@ function render({ model, el }) {
     if (first > 0) rows.push(filler("qk-spacer", "", first * rowHeight()));
     for (let place = first; place < last; place += 1) rows.push(rowOf(shown[place], place));
     if (last < shown.length) rows.push(filler("qk-spacer", "", (shown.length - last) * rowHeight()));
-    if (!shown.length) rows.push(filler("", count() ? "No client matches. Dates are written 2026-11-28, today or yesterday." : "The tenant has no OAuth client yet."));
+    if (!shown.length) rows.push(filler("", count() ? "No client matches. Write dates as 2026-11-28, today or yesterday." : "The tenant has no OAuth client yet."));
     body.replaceChildren(...rows);
     table.setAttribute("aria-rowcount", shown.length + 1);
     all.checked = shown.length > 0 && shown.every((row) => selected.has(columns.client_id[row]));
@@ -269,7 +269,7 @@ function render({ model, el }) {
     const room = scroller.clientHeight - thead.offsetHeight;
     if (top < scroller.scrollTop) scroller.scrollTop = top;
     else if (top + rowHeight() > scroller.scrollTop + room) {
-      // The room for it has to be there before it can be scrolled to.
+      // The space for it must exist before it can be scrolled to.
       if (scroller.scrollHeight < top + rowHeight()) redraw();
       scroller.scrollTop = isPaged ? Math.floor(place / perPage()) * perPage() * rowHeight() : top + rowHeight() - room;
     }
@@ -295,11 +295,11 @@ function render({ model, el }) {
     after.disabled = last >= shown.length;
   };
 
-  // --- columns, cards, the height ---
+  // --- columns, cards, height ---
 
   const all = make("input");
   all.type = "checkbox";
-  all.setAttribute("aria-label", "Select all that are shown");
+  all.setAttribute("aria-label", "Select all rows shown");
   all.addEventListener("change", () => select(all.checked ? shown.map((row) => columns.client_id[row]) : []));
   const sortBy = (key, down) => {
     order = { key, down };
@@ -312,7 +312,7 @@ function render({ model, el }) {
     cell.scope = "col";
     if (order.key === key) cell.setAttribute("aria-sort", order.down ? "descending" : "ascending");
     const made = button(title, () => {
-      // A press of the column by which it is ordered already turns it round.
+      // A click on the column of the current order reverses it.
       sortBy(key, order.key === key ? !order.down : false);
       head.querySelector(`button[data-key="${key}"]`)?.focus({ preventScroll: true });
     }, "qk-sort");
@@ -378,7 +378,7 @@ function render({ model, el }) {
     if (chosen.length) visible = COLUMNS.filter((each) => each.key === "name" || chosen.includes(each.key));
     else {
       let used = TICK_WIDTH;
-      // The first that does not fit ends it: a less important one would take its place.
+      // The first that does not fit ends it: a less important column must not take its place.
       const tooWide = COLUMNS.findIndex((each) => (used += each.width) > room);
       visible = inCards || tooWide < 0 ? COLUMNS.filter((each) => !inCards || each.isNeeded) : COLUMNS.slice(0, tooWide);
     }
@@ -391,7 +391,7 @@ function render({ model, el }) {
     redraw();
   };
 
-  // --- what happens ---
+  // --- events ---
 
   const keys = { ArrowDown: () => 1, ArrowUp: () => -1, PageDown: () => perPage(), PageUp: () => -perPage() };
   body.addEventListener("keydown", (event) => {
@@ -401,7 +401,7 @@ function render({ model, el }) {
     const to = { Home: 0, End: shown.length - 1 }[event.key] ?? place + keys[event.key]();
     moveTo(Math.max(0, Math.min(shown.length - 1, to)));
   });
-  // JupyterLab's own shortcuts are not meant for what is typed here.
+  // Keys that are typed here are no shortcuts of JupyterLab.
   el.addEventListener("keydown", (event) => event.stopPropagation());
   columnChooser.addEventListener("toggle", drawChooser);
   columnChooser.addEventListener("keydown", (event) => {
@@ -450,7 +450,7 @@ function render({ model, el }) {
     const isFirst = !width;
     width = el.clientWidth;
     layOut();
-    if (isFirst) keepInSight(); // it was not in sight when the rows came
+    if (isFirst) keepInSight(); // it was hidden when the rows came
   };
   const sized = new ResizeObserver(resized);
   sized.observe(el);

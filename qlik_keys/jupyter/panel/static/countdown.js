@@ -1,4 +1,4 @@
-// Says how long something still lives. The page counts by its own clock, so it goes on when the kernel is gone.
+// Shows the time that is left. The page counts by its own clock, so it continues without a kernel.
 function render({ model, el }) {
   const words = document.createElement("p");
   words.className = "qk-countdown";
@@ -19,9 +19,9 @@ function render({ model, el }) {
     const left = Math.ceil((end - Date.now()) / 1000);
     words.hidden = Number.isNaN(end);
     words.classList.toggle("qk-over", left <= 0);
-    words.textContent = left > 0 ? `◷ The token ends in ${spell(left)}.` : "✗ The token is over: get another one.";
+    words.textContent = left > 0 ? `◷ The token expires in ${spell(left)}.` : "✗ The token has expired: get another one.";
     if (words.hidden || left <= 0) clearInterval(timer);
-    // A kernel that listens says the same next to it; its clock may be a little behind.
+    // The kernel shows the same next to it; its clock may differ slightly.
     if (left <= 0) setTimeout(() => model.send({ kind: "over" }), 1000);
   };
   const begin = () => {

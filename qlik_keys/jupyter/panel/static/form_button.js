@@ -1,7 +1,7 @@
-// A button that sends the fields of its form as the page shows them. A plain button's click may overtake the last
-// keystrokes: ipywidgets holds state back while the kernel is busy, and the kernel handles widgets in several threads.
-// Where it does what a plan says, `expects` has the values that the plan is for: it is off as soon as one of the fields
-// has another, before the kernel has heard of it.
+// A button that sends the fields of its form as the page shows them. The click of a plain button may arrive before the
+// last keystrokes: ipywidgets delays state while the kernel is busy, and the kernel handles widgets in several threads.
+// If the button applies a plan, `expects` has the values that the plan is for: it is disabled as soon as a field has
+// another value, before the kernel knows it.
 const PATIENCE_MILLISECONDS = 3000;
 
 function render({ model, el }) {
@@ -9,7 +9,7 @@ function render({ model, el }) {
   button.type = "button";
   let fields = [];
   let loading = 0;
-  let enteredAt = 0; // when Enter was pressed before the kernel had heard of the last letters
+  let enteredAt = 0; // when Enter was pressed before the kernel knew the last letters
   const differs = () => {
     const expects = model.get("expects");
     const is = ([field, name], place) => expects[place] === null || same(field.get(name), expects[place]);
@@ -44,17 +44,17 @@ function render({ model, el }) {
     }
     model.send({ kind: "click", values });
   });
-  // Enter in a field of the form presses the form's button, which is the one that is marked as such.
+  // Enter in a field of the form presses the button of the form that is marked as its submit button.
   let form = null;
   const entered = (event) => {
     const field = event.target;
     if (event.key !== "Enter" || event.isComposing || !field.matches?.("input") || field.closest(".qk-scopes")) return;
     if (!button.offsetParent) return;
     event.preventDefault();
-    // What is typed as a secret leaves its field first; the button waits for it.
+    // A secret that is typed leaves its field first; the button waits for it.
     field.dispatchEvent(new Event("change", { bubbles: true }));
     if (!button.disabled) button.click();
-    else if (!differs()) enteredAt = performance.now(); // never for a plan that nobody has seen
+    else if (!differs()) enteredAt = performance.now(); // never for a plan that the user has not seen
   };
   const edited = () => (enteredAt = 0);
   const join = (left) => {

@@ -1,7 +1,6 @@
-// Marks the panel as alive as long as its kernel is: a page that restores a saved notebook draws the widgets too, and
-// nothing in them would answer. The style sheet shows a panel that is alive, and its summary otherwise.
-// It also copies code for every button of the panel that stands next to some, takes whoever asked for something to its
-// result, and tells times in the page's own zone.
+// Marks the panel as alive while its kernel is: a page that restores a saved notebook draws the widgets too, but nothing
+// in them works. The style sheet shows a panel that is alive, and otherwise its summary. It also serves the buttons that
+// copy code, moves view and focus to a new result, and shows times in the page's own zone.
 async function copy(button) {
   const code = button.parentElement.querySelector("code");
   const said = button.textContent;
@@ -10,7 +9,7 @@ async function copy(button) {
     await navigator.clipboard.writeText(code.textContent);
     done = true;
   } catch {
-    // No clipboard outside a secure context: the selection is the way that is left.
+    // Outside a secure context there is no clipboard: the code is selected instead.
     const range = document.createRange();
     range.selectNodeContents(code);
     getSelection().removeAllRanges();
@@ -21,19 +20,19 @@ async function copy(button) {
   setTimeout(() => (button.textContent = said), 2000);
 }
 
-// A result stands where its button was pressed: it is brought into view, without a jump, and who asked for it is taken
-// there, and back when it is dismissed. A button is disabled while its work is done, and a page takes the focus off what
-// is disabled: it comes back. Whoever is busy elsewhere by then is left alone.
-const BARS = 120; // what JupyterLab's own bars take of the window's height
-const LATE_MILLISECONDS = 1500; // what is shown only then was told in another tab, and was not asked for here
+// A result is shown at its button: it is brought into view without a jump, and gets the focus, which goes back when it is
+// dismissed. A button is disabled while its work is done, and loses the focus then: it gets it back. Nothing moves if the
+// user is busy elsewhere by then.
+const BARS = 120; // the height of JupyterLab's own bars
+const LATE_MILLISECONDS = 1500; // a result that is shown later was filled in another tab, and was not requested here
 
 function bring(told) {
   const card = told.closest(".qk-plan-card");
-  // A plan is shown from its title on, however high it is.
+  // A plan is shown from its title on, also if it is higher than the window.
   const isWhole = card && (card.offsetHeight < window.innerHeight * 0.8 || told.matches(".qk-plan-title"));
   const place = isWhole ? card : told;
   const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  // What is higher than the room for it is read from its beginning.
+  // What is higher than the space for it is shown from its start.
   const { scrollMarginTop, scrollMarginBottom } = getComputedStyle(place);
   const covered = Number.parseFloat(scrollMarginTop) + Number.parseFloat(scrollMarginBottom);
   const block = place.offsetHeight > window.innerHeight - covered - BARS ? "start" : "nearest";
@@ -44,12 +43,12 @@ function followFocus(root) {
   let asked = null; // what was pressed last
   let before = null; // what was pressed before the result came
   const seen = new Set([...root.querySelectorAll("[data-result]")].map((told) => told.dataset.result));
-  const met = new Map(); // when a result was there first, be it hidden
+  const met = new Map(); // when a result first existed, also if it was hidden
   const isFree = () => document.activeElement === document.body || document.activeElement === asked;
-  // Of several views in the page the one where something was pressed last.
+  // Of several views in the page, the one in which something was pressed last.
   const isElsewhere = () => !root.dataset.asked && document.querySelector(".qk-root[data-asked]") !== null;
   const pressed = (event) => {
-    if (!event.isTrusted) return; // Enter in a field presses its form's button: it is the field that asked
+    if (!event.isTrusted) return; // Enter in a field presses the form's button: the field is what was used
     for (const other of document.querySelectorAll(".qk-root[data-asked]")) delete other.dataset.asked;
     root.dataset.asked = "here";
     if (event.type === "click" || event.key === "Enter") asked = event.target.closest?.("button, input");
@@ -75,17 +74,17 @@ function followFocus(root) {
     for (const head of root.querySelectorAll("[data-answer]")) {
       if (seen.has(head.dataset.answer)) continue;
       seen.add(head.dataset.answer);
-      if (asked && isFree()) bring(head); // who calls again and again stays at the form
+      if (asked && isFree()) bring(head); // the focus stays at the form, for the next call
     }
     if (document.activeElement !== document.body || isElsewhere()) return;
     const next = [...root.querySelectorAll("button.qk-next")].find((each) => each.offsetParent && !each.disabled);
     if (next && asked) {
       next.focus({ preventScroll: true });
-      bring(next.closest(".qk-step-controls") ?? next); // with the words that say which step waits
+      bring(next.closest(".qk-step-controls") ?? next); // with the text that says which step waits
       return;
     }
     if (root.querySelector(".qk-work")) return;
-    const last = asked?.offsetParent ? asked : before; // the card's own button goes with it
+    const last = asked?.offsetParent ? asked : before; // the card's own button disappears with it
     if (!last?.offsetParent || last.disabled) return;
     last.focus({ preventScroll: last === asked });
     asked = before = null;
@@ -93,7 +92,7 @@ function followFocus(root) {
   const watch = new MutationObserver(look);
   watch.observe(root, { subtree: true, childList: true, attributeFilter: ["disabled", "style"] });
   root.addEventListener("click", pressed);
-  root.addEventListener("keydown", pressed, true); // before those who keep JupyterLab's shortcuts away stop it
+  root.addEventListener("keydown", pressed, true); // before the handlers that keep keys from JupyterLab stop it
   return () => {
     watch.disconnect();
     root.removeEventListener("click", pressed);
@@ -101,8 +100,8 @@ function followFocus(root) {
   };
 }
 
-// In a notebook that is not being edited, JupyterLab takes single keys for itself wherever no text is typed: d twice on a
-// ticked box would delete the cell, and the panel with it. What goes with Ctrl, Alt or Cmd, and Shift+Enter, stays its.
+// In command mode, JupyterLab uses single keys as shortcuts wherever no text is typed: d twice on a checkbox would delete
+// the cell, and the panel with it. Keys with Ctrl, Alt or Cmd, and Shift+Enter, stay JupyterLab's.
 const MOVING = new Set(["Backspace", "Delete", "Home", "End", "PageUp", "PageDown"]);
 function keepKeys(root) {
   const keep = (event) => {
@@ -113,7 +112,7 @@ function keepKeys(root) {
   return () => root.removeEventListener("keydown", keep);
 }
 
-// The kernel tells times in UTC; a person reads them in the zone of the page, with UTC in the tooltip.
+// The kernel sends times in UTC; the page shows them in its own zone, with UTC in the tooltip.
 function inOwnZone(moment) {
   const date = new Date(moment);
   const two = (number) => String(number).padStart(2, "0");
@@ -137,7 +136,7 @@ function tellTimes(root) {
   return () => watch.disconnect();
 }
 
-// The masthead covers the top of the window, in a narrow panel more of it: what is scrolled to stands below (panel.css).
+// The masthead covers the top of the window, in a narrow panel more of it: the scroll target is below it (panel.css).
 function makeRoom(root) {
   const masthead = root.querySelector(".qk-masthead");
   const covers = new ResizeObserver(() => {

@@ -1,5 +1,5 @@
-// What an action came to, where its button stands: a line, or an error's card with what can be done about it. Its first
-// line has a place of its own, filled or not, and a card lies over what stands below it, so that nothing moves.
+// The result of an action, at its button: a line, or an error's card with what to do about it. The first line has its
+// space, filled or not, and a card overlaps what is below it, so that nothing moves.
 function render({ model, el }) {
   el.classList.add("qk-result-place");
   const card = document.createElement("div");
@@ -27,7 +27,7 @@ function render({ model, el }) {
     row.replaceChildren(...buttons);
     row.hidden = !buttons.length;
     el.classList.toggle("qk-has-card", buttons.length > 0);
-    // While it is tried again, the room of what was told stays: what stands below would come and go.
+    // During another try the space of the result stays: otherwise everything below would move twice.
     const isInProgress = markup && !told.querySelector("[data-result]");
     el.style.minHeight = isInProgress && height ? `${height}px` : "";
   };

@@ -1,7 +1,7 @@
-// Chooses scopes: what is chosen as chips, a search, and the list with meanings. A scope that a chosen one covers needs
-// no tick of its own. Unknown names may be added: a tenant may know more than Qlik publishes.
+// Chooses scopes: chips for the chosen ones, a search, and the list with meanings. A scope that a chosen one covers is
+// checked with it. Unknown names can be added: a tenant may have more than Qlik publishes.
 function render({ model, el }) {
-  // By chance: every widget loads this module again, so a counter would count to one.
+  // Random: every widget loads this module again, so a counter would never exceed one.
   const id = `qk-scopes-${Math.random().toString(36).slice(2)}`;
   const label = document.createElement("label");
   const chips = document.createElement("div");
@@ -79,10 +79,10 @@ function render({ model, el }) {
       rows.push(option(each));
     }
     const meant = model.get("options").filter((each) => !isNamed(each) && isMeant(each));
-    if (meant.length) rows.push(element("p", "qk-group", "In the meaning alone"), ...meant.map(option));
+    if (meant.length) rows.push(element("p", "qk-group", "In the meaning only"), ...meant.map(option));
     const typed = search.value.trim();
     if (typed && !/\s/.test(typed) && !model.get("options").some(({ name }) => name === typed) && !chosen().includes(typed)) {
-      const add = element("button", "qk-quiet", `Add “${typed}”, which is not among the scopes that Qlik publishes`);
+      const add = element("button", "qk-quiet", `Add “${typed}”, a scope that Qlik does not publish`);
       add.type = "button";
       add.addEventListener("click", () => {
         search.value = "";
@@ -105,7 +105,7 @@ function render({ model, el }) {
     drawList();
   };
   search.addEventListener("input", drawList);
-  // One stop of the Tab key for a hundred boxes, and arrows, Home and End go from one to the next.
+  // One stop of the Tab key for a hundred checkboxes; arrows, Home and End move between them.
   list.addEventListener("keydown", (event) => {
     const boxes = [...list.querySelectorAll("input:enabled")];
     const place = boxes.indexOf(event.target);

@@ -1,7 +1,7 @@
 // A field for a secret. What is typed is sent once, when the field is left or Enter is pressed, and removed from the
 // page at once. Nothing of it is ever set on the model, whose state is saved with the notebook.
 function render({ model, el }) {
-  // By chance: every widget loads this module again, so a counter would count to one.
+  // Random: every widget loads this module again, so a counter would never exceed one.
   const id = `qk-secret-${Math.random().toString(36).slice(2)}`;
   const label = document.createElement("label");
   const row = document.createElement("div");
@@ -25,7 +25,7 @@ function render({ model, el }) {
   row.append(input, forget);
   el.append(label, row, note);
 
-  // A key file has a few kilobytes; what is larger is the wrong file, and is not read.
+  // A key file has a few kilobytes; a larger one is the wrong file, and is not read.
   const readFile = async () => {
     const [file] = input.files;
     if (!file) return "";
@@ -39,7 +39,7 @@ function render({ model, el }) {
     input.value = "";
     touched = false;
     if (!value) return;
-    // Which message a form's button has to wait for: it travels on its own, and may come later than the click.
+    // Names the message that the form's button waits for: it may arrive later than the click.
     const sent = Math.random().toString(36).slice(2);
     model.set("sent", sent);
     model.send({ kind: "typed", sent, value });
@@ -51,7 +51,7 @@ function render({ model, el }) {
     if (filled !== touched) model.send({ kind: "touched", filled });
     touched = filled;
   });
-  // JupyterLab's own shortcuts are not meant for what is typed here.
+  // Keys that are typed here are no shortcuts of JupyterLab.
   input.addEventListener("keydown", (event) => event.stopPropagation());
   forget.addEventListener("click", () => model.send({ kind: "forget" }));
 

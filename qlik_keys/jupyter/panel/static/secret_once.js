@@ -1,4 +1,4 @@
-// Shows a secret that came in a message of its own. It lives in this page's memory alone, until "I have stored it".
+// Shows a secret that came in a separate message. It is in the memory of this page only, until "I have stored it".
 function render({ model, el }) {
   const title = document.createElement("p");
   const row = document.createElement("div");
@@ -12,12 +12,12 @@ function render({ model, el }) {
   note.className = "qk-note";
   note.setAttribute("aria-live", "polite");
   title.textContent = `${model.get("label")}: shown once`;
-  code.tabIndex = 0; // it is scrolled where it is longer than its place
+  code.tabIndex = 0; // it scrolls if it is longer than its place
   row.append(show, code, copy, stored);
   el.append(title, row, note);
   const clipboard = window.isSecureContext ? navigator.clipboard : undefined;
   let wasStored = false;
-  const waiting = "Qlik shows it this once, and nobody keeps it: store it now. No saved notebook has it.";
+  const waiting = "Qlik shows it only once and it is stored nowhere: store it now. It is never saved in the notebook.";
 
   function button(words, kind) {
     const made = document.createElement("button");
@@ -31,7 +31,7 @@ function render({ model, el }) {
     show.hidden = visible;
     code.hidden = stored.hidden = !visible;
     copy.hidden = !visible || !clipboard;
-    note.textContent = visible && !clipboard ? "Select and copy it: this browser gives no access to the clipboard." : waiting;
+    note.textContent = visible && !clipboard ? "Select and copy it: this browser does not allow access to the clipboard." : waiting;
   };
   const received = (message) => {
     if (message.kind !== "secret") return;
@@ -40,7 +40,7 @@ function render({ model, el }) {
     draw();
     if (isOurs) (copy.hidden ? code : copy).focus({ preventScroll: true });
   };
-  // Whoever pressed a button that goes is taken on, and whoever is busy elsewhere is left alone.
+  // The focus moves on from a button that disappears, and stays if the user is busy elsewhere.
   const isFree = () => document.activeElement === document.body || el.contains(document.activeElement);
   const leave = () => {
     const panel = el.closest(".qk-panel");
@@ -63,7 +63,7 @@ function render({ model, el }) {
   stored.addEventListener("click", () => {
     wasStored = true;
     hide();
-    model.send({ kind: "stored", label: model.get("label") }); // another page may have said so before
+    model.send({ kind: "stored", label: model.get("label") }); // another page may have sent it before
   });
   const relabel = () => {
     title.textContent = `${model.get("label")}: shown once`;
@@ -74,10 +74,10 @@ function render({ model, el }) {
   model.on("msg:custom", received);
   model.on("change:label", relabel);
   draw();
-  // It covers the bottom of the window: what is scrolled to comes to stand above it (panel.css).
+  // It covers the bottom of the window: the scroll target is above it (panel.css).
   const covers = new ResizeObserver(() => {
     el.closest(".qk-panel")?.style.setProperty("--qk-below", `${el.offsetHeight ? el.offsetHeight + 24 : 20}px`);
-    document.activeElement.closest(".qk-panel [data-result]")?.scrollIntoView({ block: "nearest" }); // it came before
+    document.activeElement.closest(".qk-panel [data-result]")?.scrollIntoView({ block: "nearest" }); // it was shown before
     if (wasStored && !el.offsetHeight && isFree()) leave();
     if (!el.offsetHeight) wasStored = false;
   });

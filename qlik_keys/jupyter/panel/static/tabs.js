@@ -1,4 +1,4 @@
-// The tabs, by the ARIA pattern: one stop of the Tab key, and arrows, Home and End go from one to the next.
+// The tabs, by the ARIA pattern: one stop of the Tab key; arrows, Home and End move between them.
 function render({ model, el }) {
   el.classList.add("qk-tabs");
   el.setAttribute("role", "tablist");
@@ -12,7 +12,7 @@ function render({ model, el }) {
     tabs[titles.indexOf(title)].focus();
     begin(titles.indexOf(title), 300);
   };
-  // A tab begins at its beginning: whoever had scrolled down in another would be in the middle of it, or below it.
+  // A tab is shown from its start, also if another one was scrolled down.
   const begin = (place, left) => {
     const panel = panelOf(place);
     if (panel?.offsetParent) {
