@@ -23,11 +23,11 @@ _ROTATE = "qk.rotate(tenant, store, etl_id, overlap=timedelta(hours=1))"
 
 
 class NotYetError(Exception):
-    """What is wrong with what a learner did; the text says what to do."""
+    """The answer of a learner is not right yet; the text says what to do."""
 
 
 class Checks:
-    """Looks at the tenant and at the Vault, and says how far an exercise is.
+    """Checks an exercise on the tenant and in the Vault, and says what is missing.
 
     Args:
         panel: the panel, which is connected to the sandbox.
@@ -40,7 +40,7 @@ class Checks:
         self._seen_kids: dict[str, None] = {}  # every kid that etl was seen with, in their order
 
     def check(self, exercise: object = None) -> None:
-        """Print how far an exercise is, or what to write where none is named."""
+        """Print the state of an exercise, or what to write if none is named."""
         checks: dict[int, Callable[[], str]] = {
             1: self._client_with_a_key,
             2: self._logged_in,
@@ -62,7 +62,7 @@ class Checks:
         except NotYetError as problem:
             _say("○ Not yet.", str(problem))
         except qk.QlikKeysError as problem:
-            _say("○ The sandbox cannot be asked.", f"{problem} {_RUN_THE_FIRST}")
+            _say("○ The sandbox cannot be reached.", f"{problem} {_RUN_THE_FIRST}")
 
     # --- the exercises ---
 
@@ -74,13 +74,13 @@ class Checks:
         if "private_key_jwt" not in client.allowed_auth_methods:
             raise NotYetError(f"etl has no key: it logs in by a client secret. {_again(client)}")
         if "client_secret" in client.allowed_auth_methods:
-            raise NotYetError(f"etl may also log in by a client secret, and shall have its key alone. {_again(client)}")
+            raise NotYetError(f"etl may also log in by a client secret, but it must have its key only. {_again(client)}")
         if list(client.allowed_scopes) != ["user_default"]:
             has = ", ".join(client.allowed_scopes)
-            raise NotYetError(f"etl has the scopes {has}, and shall have user_default alone. {_again(client)}")
+            raise NotYetError(f"etl has the scopes {has}, but it must have user_default only. {_again(client)}")
         if not self._key_ids(client):
             raise NotYetError(
-                "The Vault has no key of etl, so nobody here can log in with it. Make the key and the client in one go, "
+                "The Vault has no key of etl, so it cannot log in from here. Make the key and the client in one go, "
                 f"by qk.provision or in the panel. {_again(client)}"
             )
         self._note(client)
@@ -246,7 +246,7 @@ class Checks:
             )
         if "client_secret" in client.allowed_auth_methods:
             raise NotYetError(
-                "vault-only may also log in by a client secret, which can leak, and shall have its key alone. "
+                "vault-only may also log in by a client secret, which can leak, but it must have its key only. "
                 f"{_again(client)}"
             )
         summary = self._panel.store.summary(self._panel.tenant.host, client.client_id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -19,6 +18,7 @@ from qlik_keys.jupyter.panel.views.connect import ConnectView
 from qlik_keys.jupyter.panel.views.frame import FrameView
 from qlik_keys.jupyter.panel.views.new_client import NewClientView
 from qlik_keys.jupyter.panel.views.tokens import TokensView
+from qlik_keys.jupyter.panel.widgets import static_text
 from qlik_keys.jupyter.panel.widgets.fields import Pulse
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from qlik_keys.tenant import QlikTenant
     from qlik_keys.tenant.resources.raw import RawAnswer
 
-_STATIC = Path(__file__).parent / "static"
 _STYLES = ("panel.css", "client_table.css")
 
 
@@ -86,7 +85,7 @@ class Panel:
         self._id = secrets.token_hex(4)
         self._summary = ""
         self._summaries: list[DisplayHandle] = []
-        looks = "".join((_STATIC / name).read_text(encoding="utf-8") for name in _STYLES)
+        looks = static_text(*_STYLES)
         style = widgets.HTML(f"<style>{looks}{hiding(self._id)}</style>")
         style.layout.display = "none"
         self._root = widgets.VBox([style, Pulse(), frame.widget])

@@ -12,35 +12,19 @@ from qlik_keys.rules.model import SEVERITIES
 
 if TYPE_CHECKING:
     from qlik_keys.jupyter.panel.controllers.changes import ChangesController
-    from qlik_keys.jupyter.panel.controllers.clients import ClientsController
-    from qlik_keys.jupyter.panel.controllers.connection import ConnectionController
-    from qlik_keys.jupyter.panel.controllers.work import Work
-    from qlik_keys.jupyter.panel.model.store import PanelStore
+    from qlik_keys.jupyter.panel.controllers.clients import Parts
 
 
 class AuditController:
     """The findings.
 
     Args:
-        store: the panel's state.
-        work: runs what it does.
-        connection: which tenant and key store are audited.
-        clients: the table that it looks at.
+        parts: what every controller works with.
         changes: what plans the fix of a finding.
     """
 
-    def __init__(
-        self,
-        store: PanelStore,
-        work: Work,
-        connection: ConnectionController,
-        clients: ClientsController,
-        changes: ChangesController,
-    ) -> None:
-        self._store = store
-        self._work = work
-        self._connection = connection
-        self._clients = clients
+    def __init__(self, parts: Parts, changes: ChangesController) -> None:
+        self._store, self._work, self._connection, self._clients = parts
         self._changes = changes
 
     def run(self, *, wait: bool = False) -> None:

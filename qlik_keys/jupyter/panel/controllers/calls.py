@@ -13,15 +13,12 @@ from qlik_keys.errors import ConfigurationError, TenantError
 from qlik_keys.jupyter.panel.model.words import NEEDS, NEEDS_OF_SANDBOX
 
 if TYPE_CHECKING:
-    from qlik_keys.jupyter.panel.controllers.clients import ClientsController
-    from qlik_keys.jupyter.panel.controllers.connection import ConnectionController
+    from qlik_keys.jupyter.panel.controllers.clients import Parts
     from qlik_keys.jupyter.panel.controllers.history import CallHistory
     from qlik_keys.jupyter.panel.controllers.token import TokenController
     from qlik_keys.jupyter.panel.controllers.waiting_secrets import SecretsController
-    from qlik_keys.jupyter.panel.controllers.work import Work
     from qlik_keys.jupyter.panel.model.forms import CallForm
     from qlik_keys.jupyter.panel.model.shown import ShownRequest
-    from qlik_keys.jupyter.panel.model.store import PanelStore
     from qlik_keys.tenant import QlikTenant
     from qlik_keys.tenant.resources.raw import RawAnswer
 
@@ -30,35 +27,19 @@ class CallsController:
     """The calls of the user, and the newest answer.
 
     Args:
-        store: the panel's state.
-        work: runs what it does.
-        connection: the tenant that is called.
-        clients: the table, which a call may change.
+        parts: what every controller works with.
         token: what it is called with.
         history: where each call is recorded.
         secrets: where a secret waits that came in an answer.
     """
 
-    def __init__(
-        self,
-        store: PanelStore,
-        work: Work,
-        connection: ConnectionController,
-        *,
-        clients: ClientsController,
-        token: TokenController,
-        history: CallHistory,
-        secrets: SecretsController,
-    ) -> None:
-        self._store = store
-        self._work = work
-        self._connection = connection
-        self._clients = clients
+    def __init__(self, parts: Parts, token: TokenController, history: CallHistory, secrets: SecretsController) -> None:
+        self._store, self._work, self._connection, self._clients = parts
         self._token = token
         self._history = history
         self._secrets = secrets
         self._last_answer: RawAnswer | None = None
-        connection.on_release(self._forget)
+        parts.connection.on_release(self._forget)
 
     @property
     def last_answer(self) -> RawAnswer | None:

@@ -16,13 +16,10 @@ from qlik_keys.jupyter.panel.model.state import ChangeState
 from qlik_keys.jupyter.panel.model.words import OPERATIONS
 
 if TYPE_CHECKING:
-    from qlik_keys.jupyter.panel.controllers.clients import ClientsController
-    from qlik_keys.jupyter.panel.controllers.connection import ConnectionController
+    from qlik_keys.jupyter.panel.controllers.clients import Parts
     from qlik_keys.jupyter.panel.controllers.waiting_secrets import SecretsController
-    from qlik_keys.jupyter.panel.controllers.work import Work
     from qlik_keys.jupyter.panel.model.shown import ShownPlan, ShownStep
     from qlik_keys.jupyter.panel.model.state import PanelState
-    from qlik_keys.jupyter.panel.model.store import PanelStore
 
 AT = "change"  # the place of its results
 _FOLLOWS = "The plan is being updated for your last choice."
@@ -32,29 +29,16 @@ class ChangesController:
     """The plan of a change, and the change.
 
     Args:
-        store: the panel's state.
-        work: runs what it does.
-        connection: where the client and its keys are.
-        clients: the table in which the client is selected.
+        parts: what every controller works with.
         secrets: where a client secret waits that a change makes.
     """
 
-    def __init__(
-        self,
-        store: PanelStore,
-        work: Work,
-        connection: ConnectionController,
-        clients: ClientsController,
-        secrets: SecretsController,
-    ) -> None:
-        self._store = store
-        self._work = work
-        self._connection = connection
-        self._clients = clients
+    def __init__(self, parts: Parts, secrets: SecretsController) -> None:
+        self._store, self._work, self._connection, self._clients = parts
         self._secrets = secrets
         self._opened = 0
         self._follows = False
-        store.listen(self._discard_other, "clients", "work", "change")
+        parts.store.listen(self._discard_other, "clients", "work", "change")
 
     # --- the plan ---
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from qlik_keys.jupyter.panel.model.shown import ClientWithKey
 from qlik_keys.jupyter.panel.model.words import counted
@@ -19,6 +19,22 @@ if TYPE_CHECKING:
 
 IMPERSONATION = "urn:qlik:oauth:user-impersonation"
 _NOT_REFRESHED = "The list of clients could not be refreshed: refresh it in the tab Clients."
+
+
+class Parts(NamedTuple):
+    """What every controller of a tab with clients works with.
+
+    Attributes:
+        store: the panel's state.
+        work: runs what the controller does.
+        connection: the tenant and the key store.
+        clients: the table of clients.
+    """
+
+    store: PanelStore
+    work: Work
+    connection: ConnectionController
+    clients: ClientsController
 
 
 class ClientsController:

@@ -12,11 +12,8 @@ from qlik_keys.jupyter.panel.model.state import DoctorState
 from qlik_keys.jupyter.panel.model.words import REFUSED_CALL, UNANSWERED_CALL, UNAUTHORIZED_CALL
 
 if TYPE_CHECKING:
-    from qlik_keys.jupyter.panel.controllers.clients import ClientsController
-    from qlik_keys.jupyter.panel.controllers.connection import ConnectionController
+    from qlik_keys.jupyter.panel.controllers.clients import Parts
     from qlik_keys.jupyter.panel.controllers.token import TokenController
-    from qlik_keys.jupyter.panel.controllers.work import Work
-    from qlik_keys.jupyter.panel.model.store import PanelStore
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.tenant import QlikTenant
 
@@ -27,25 +24,12 @@ class DoctorController:
     """The diagnosis of a client.
 
     Args:
-        store: the panel's state.
-        work: runs what it does.
-        connection: the tenant and the key store that it looks at.
-        clients: the table, which a fix may change.
+        parts: what every controller works with.
         token: what the last token was requested with.
     """
 
-    def __init__(
-        self,
-        store: PanelStore,
-        work: Work,
-        connection: ConnectionController,
-        clients: ClientsController,
-        token: TokenController,
-    ) -> None:
-        self._store = store
-        self._work = work
-        self._connection = connection
-        self._clients = clients
+    def __init__(self, parts: Parts, token: TokenController) -> None:
+        self._store, self._work, self._connection, self._clients = parts
         self._token = token
 
     def examine(self, client_id: str, *, after_call: bool = False, form: TokenForm | None = None) -> None:

@@ -13,10 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from qlik_keys.auth.inspection import Called
-    from qlik_keys.jupyter.panel.controllers.clients import ClientsController
-    from qlik_keys.jupyter.panel.controllers.connection import ConnectionController
-    from qlik_keys.jupyter.panel.controllers.work import Work
-    from qlik_keys.jupyter.panel.model.store import PanelStore
+    from qlik_keys.jupyter.panel.controllers.clients import Parts
 
     Result = TypeVar("Result")
 
@@ -29,18 +26,11 @@ class CallHistory:
     """Every call since the panel was connected, at most a thousand.
 
     Args:
-        store: the panel's state, which has the newest ones.
-        work: what knows the time.
-        connection: with its end the history ends.
-        clients: what names the clients.
+        parts: what every controller works with.
     """
 
-    def __init__(
-        self, store: PanelStore, work: Work, connection: ConnectionController, clients: ClientsController
-    ) -> None:
-        self._store = store
-        self._work = work
-        self._clients = clients
+    def __init__(self, parts: Parts) -> None:
+        self._store, self._work, connection, self._clients = parts
         self._calls: deque[Called] = deque(maxlen=_REMEMBERED)
         connection.on_release(self._calls.clear)
 

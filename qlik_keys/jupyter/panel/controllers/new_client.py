@@ -16,13 +16,10 @@ from qlik_keys.tenant.resources.scopes import scope_warnings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qlik_keys.jupyter.panel.controllers.clients import ClientsController
-    from qlik_keys.jupyter.panel.controllers.connection import ConnectionController
+    from qlik_keys.jupyter.panel.controllers.clients import Parts
     from qlik_keys.jupyter.panel.controllers.waiting_secrets import SecretsController
-    from qlik_keys.jupyter.panel.controllers.work import Work
     from qlik_keys.jupyter.panel.model.forms import ClientForm
     from qlik_keys.jupyter.panel.model.shown import MadeClient
-    from qlik_keys.jupyter.panel.model.store import PanelStore
     from qlik_keys.keys import KeySpec, PrivateKey
     from qlik_keys.lifecycle import Provisioned
 
@@ -33,32 +30,19 @@ class NewClientController:
     """The making of a client.
 
     Args:
-        store: the panel's state.
-        work: runs what it does.
-        connection: where the client and its key are made.
-        clients: the table that shows it then.
+        parts: what every controller works with.
         secrets: where its client secret waits.
 
     Attributes:
         last_made: the client that was made last, without its secret; None for none.
     """
 
-    def __init__(
-        self,
-        store: PanelStore,
-        work: Work,
-        connection: ConnectionController,
-        clients: ClientsController,
-        secrets: SecretsController,
-    ) -> None:
-        self._store = store
-        self._work = work
-        self._connection = connection
-        self._clients = clients
+    def __init__(self, parts: Parts, secrets: SecretsController) -> None:
+        self._store, self._work, self._connection, self._clients = parts
         self._secrets = secrets
         self._name = ""
         self.last_made: Provisioned | None = None
-        connection.on_release(self._forget)
+        parts.connection.on_release(self._forget)
 
     def problem_of(self, form: ClientForm) -> str:
         """Return why that client cannot be made, in words, or "" if it can."""

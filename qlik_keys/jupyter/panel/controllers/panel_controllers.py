@@ -11,7 +11,7 @@ from qlik_keys.core.clock import SYSTEM_CLOCK
 from qlik_keys.jupyter.panel.controllers.audit import AuditController
 from qlik_keys.jupyter.panel.controllers.calls import CallsController
 from qlik_keys.jupyter.panel.controllers.changes import ChangesController
-from qlik_keys.jupyter.panel.controllers.clients import ClientsController
+from qlik_keys.jupyter.panel.controllers.clients import ClientsController, Parts
 from qlik_keys.jupyter.panel.controllers.connection import ConnectionController
 from qlik_keys.jupyter.panel.controllers.doctor import DoctorController
 from qlik_keys.jupyter.panel.controllers.history import CallHistory
@@ -43,15 +43,14 @@ class PanelControllers:
         self.secrets = SecretsController(store)
         self.connection = connection = ConnectionController(store, work, self.secrets, settings=settings)
         self.clients = clients = ClientsController(store, work, connection)
-        self.new_client = NewClientController(store, work, connection, clients, self.secrets)
-        self.changes = ChangesController(store, work, connection, clients, self.secrets)
-        self.audit = AuditController(store, work, connection, clients, self.changes)
-        self.history = CallHistory(store, work, connection, clients)
-        self.token = TokenController(store, work, connection, clients, self.history)
-        self.calls = CallsController(
-            store, work, connection, clients=clients, token=self.token, history=self.history, secrets=self.secrets
-        )
-        self.doctor = DoctorController(store, work, connection, clients, self.token)
+        parts = Parts(store, work, connection, clients)
+        self.new_client = NewClientController(parts, self.secrets)
+        self.changes = ChangesController(parts, self.secrets)
+        self.audit = AuditController(parts, self.changes)
+        self.history = CallHistory(parts)
+        self.token = TokenController(parts, self.history)
+        self.calls = CallsController(parts, self.token, self.history, self.secrets)
+        self.doctor = DoctorController(parts, self.token)
 
     @property
     def state(self) -> PanelState:

@@ -21,12 +21,9 @@ if TYPE_CHECKING:
     from qlik_keys.auth.access_token import Token
     from qlik_keys.auth.inspection import Prepared
     from qlik_keys.auth.token_endpoint import UserLookup
-    from qlik_keys.jupyter.panel.controllers.clients import ClientsController
-    from qlik_keys.jupyter.panel.controllers.connection import ConnectionController
+    from qlik_keys.jupyter.panel.controllers.clients import Parts
     from qlik_keys.jupyter.panel.controllers.history import CallHistory
-    from qlik_keys.jupyter.panel.controllers.work import Work
     from qlik_keys.jupyter.panel.model.forms import TokenForm
-    from qlik_keys.jupyter.panel.model.store import PanelStore
     from qlik_keys.tenant import QlikTenant
 
 _OK = 200
@@ -38,32 +35,19 @@ class TokenController:
     """The current token.
 
     Args:
-        store: the panel's state.
-        work: runs what it does.
-        connection: the tenant, and the key store with the client's key.
-        clients: the table in which the client is selected.
+        parts: what every controller works with.
         history: where each request is recorded.
 
     Attributes:
         last_form: what the last token was requested with, or the doctor asked for; None for nothing.
     """
 
-    def __init__(
-        self,
-        store: PanelStore,
-        work: Work,
-        connection: ConnectionController,
-        clients: ClientsController,
-        history: CallHistory,
-    ) -> None:
-        self._store = store
-        self._work = work
-        self._connection = connection
-        self._clients = clients
+    def __init__(self, parts: Parts, history: CallHistory) -> None:
+        self._store, self._work, self._connection, self._clients = parts
         self._history = history
         self._token: Token | None = None
         self.last_form: TokenForm | None = None
-        connection.on_release(self._forget)
+        parts.connection.on_release(self._forget)
 
     def problem_of(self, form: TokenForm) -> str:
         """Return why no token can be requested, in words, or "" if one can."""

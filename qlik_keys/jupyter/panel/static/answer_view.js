@@ -11,13 +11,6 @@ async function unpack(view) {
   return new Response(stream).json();
 }
 
-function make(tag, className = "", words = "") {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (words) made.textContent = words;
-  return made;
-}
-
 const isNumber = (value) => value !== null && typeof value === "object" && typeof value[NUMBER] === "string";
 const isBranch = (value) => value !== null && typeof value === "object" && !isNumber(value);
 const isEmpty = (value) => isBranch(value) && !Object.keys(value).length;

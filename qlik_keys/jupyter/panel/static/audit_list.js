@@ -4,12 +4,6 @@ const WORDS = { critical: "Critical", high: "High", medium: "Medium", low: "Low"
 
 function render({ model, el }) {
   el.classList.add("qk-findings");
-  const make = (tag, className, words = "") => {
-    const made = document.createElement(tag);
-    made.className = className;
-    made.textContent = words;
-    return made;
-  };
   const button = (words, label, message) => {
     const made = make("button", "qk-quiet", words);
     made.type = "button";

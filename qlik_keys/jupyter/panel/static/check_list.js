@@ -5,12 +5,6 @@ const WORDS = { failed: "failed", not_checked: "not checked", passed: "passed" }
 
 function render({ model, el }) {
   el.classList.add("qk-findings");
-  const make = (tag, className, words = "") => {
-    const made = document.createElement(tag);
-    made.className = className;
-    made.textContent = words;
-    return made;
-  };
   const button = (words, message, title = "", kind = "qk-quiet") => {
     const made = make("button", kind, words);
     made.type = "button";

@@ -16,13 +16,6 @@ const COLUMNS = [
 const TIMES = ["created", "updated", "key_made", "rotate_by"];
 const METHODS = { private_key_jwt: "private key JWT", client_secret: "client secret" };
 
-function make(tag, className = "", words = "") {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (words) made.textContent = words;
-  return made;
-}
-
 function button(words, onClick, className = "qk-quiet") {
   const made = make("button", className, words);
   made.type = "button";

@@ -28,18 +28,12 @@ function render({ model, el }) {
     const names = chosen();
     choose(names.includes(name) ? names.filter((other) => other !== name) : [...names, name]);
   };
-  const element = (tag, className, words) => {
-    const made = document.createElement(tag);
-    made.className = className;
-    made.textContent = words;
-    return made;
-  };
 
   const drawChips = () => {
     chips.replaceChildren(
       ...chosen().map((name) => {
-        const chip = element("span", "qk-chip", name);
-        const remove = element("button", "qk-chip-remove", "×");
+        const chip = make("span", "qk-chip", name);
+        const remove = make("button", "qk-chip-remove", "×");
         remove.type = "button";
         remove.setAttribute("aria-label", `Remove ${name}`);
         remove.disabled = model.get("disabled");
@@ -48,10 +42,10 @@ function render({ model, el }) {
         return chip;
       }),
     );
-    if (!chosen().length) chips.append(element("span", "qk-note", model.get("none")));
+    if (!chosen().length) chips.append(make("span", "qk-note", model.get("none")));
   };
   const option = ({ name, meaning, parents }) => {
-    const row = element("label", "qk-option", "");
+    const row = make("label", "qk-option", "");
     const box = document.createElement("input");
     const covering = parents.find((parent) => chosen().includes(parent));
     box.type = "checkbox";
@@ -59,7 +53,7 @@ function render({ model, el }) {
     box.disabled = model.get("disabled") || Boolean(covering && !chosen().includes(name));
     box.dataset.scope = name;
     box.addEventListener("change", () => toggle(name));
-    row.append(box, element("code", "", name), element("span", "qk-note", covering ? `covered by ${covering}` : meaning));
+    row.append(box, make("code", "", name), make("span", "qk-note", covering ? `covered by ${covering}` : meaning));
     return row;
   };
   const drawList = () => {
@@ -74,15 +68,15 @@ function render({ model, el }) {
     for (const each of named) {
       if (each.group !== group) {
         group = each.group;
-        rows.push(element("p", "qk-group", group === "admin" ? "Administration" : "Users"));
+        rows.push(make("p", "qk-group", group === "admin" ? "Administration" : "Users"));
       }
       rows.push(option(each));
     }
     const meant = model.get("options").filter((each) => !isNamed(each) && isMeant(each));
-    if (meant.length) rows.push(element("p", "qk-group", "In the meaning only"), ...meant.map(option));
+    if (meant.length) rows.push(make("p", "qk-group", "In the meaning only"), ...meant.map(option));
     const typed = search.value.trim();
     if (typed && !/\s/.test(typed) && !model.get("options").some(({ name }) => name === typed) && !chosen().includes(typed)) {
-      const add = element("button", "qk-quiet", `Add “${typed}”, a scope that Qlik does not publish`);
+      const add = make("button", "qk-quiet", `Add “${typed}”, a scope that Qlik does not publish`);
       add.type = "button";
       add.addEventListener("click", () => {
         search.value = "";
@@ -90,7 +84,7 @@ function render({ model, el }) {
       });
       rows.push(add);
     } else if (!rows.length) {
-      rows.push(element("p", "qk-note", "No scope has that in its name or meaning."));
+      rows.push(make("p", "qk-note", "No scope has that in its name or meaning."));
     }
     list.replaceChildren(...rows);
     const boxes = list.querySelectorAll("input:enabled");

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anywidget
 import traitlets
 
+from qlik_keys.jupyter.panel.widgets import static_text
 from qlik_keys.rules.findings import FINDINGS
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-_STATIC = Path(__file__).parents[1] / "static"
 CLIENTS_SHOWN = 10
 _ACTIONS = {
     "rotate": "Rotate …",
@@ -37,7 +36,7 @@ class AuditList(anywidget.AnyWidget):
         show: called with a finding whose clients are to be shown in the table.
     """
 
-    _esm = _STATIC / "audit_list.js"
+    _esm = static_text("elements.js", "audit_list.js")
     groups: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
     disabled = traitlets.Bool(default_value=False).tag(sync=True)
 

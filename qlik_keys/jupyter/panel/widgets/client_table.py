@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import json
 import zlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anywidget
 import traitlets
 
+from qlik_keys.jupyter.panel.widgets import static_text
 from qlik_keys.rules.findings import FINDINGS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_STATIC = Path(__file__).parents[1] / "static"
 _LISTS = ("auth_methods", "scopes", "kids", "algs", "findings")
 _TEXTS = ("client_id", "name", "consent", "current_kid", "custody")
 _TIMES = ("created", "updated", "key_made", "rotate_by")
-_SCRIPTS = ("client_search.js", "client_rows.js", "client_table.js")  # one module: a widget has but one
+_SCRIPTS = ("client_search.js", "elements.js", "client_rows.js", "client_table.js")  # one module: a widget has but one
 _FAST = 1  # zlib: the least work; it halves the message twice already
 
 
@@ -36,7 +35,7 @@ class ClientTable(anywidget.AnyWidget):
         columns: the columns that were chosen, none for as many as fit; kept as long as the kernel lives.
     """
 
-    _esm = "".join((_STATIC / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    _esm = static_text(*_SCRIPTS)
     selected: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
     finding = traitlets.Unicode("").tag(sync=True)
     columns: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)

@@ -7,7 +7,6 @@ out, in a message of its own, which no notebook keeps.
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import anywidget
@@ -15,12 +14,11 @@ import traitlets
 
 from qlik_keys.core.secret import Secret
 from qlik_keys.errors import ConfigurationError
+from qlik_keys.jupyter.panel.widgets import static_text
 from qlik_keys.tenant.resources.scopes import explanation, known_scopes, parents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-_STATIC = Path(__file__).parents[1] / "static"
 
 
 class SecretField(anywidget.AnyWidget):
@@ -33,7 +31,7 @@ class SecretField(anywidget.AnyWidget):
         kind: "text", or "file" for the text of a file that is chosen in the page.
     """
 
-    _esm = _STATIC / "secret_field.js"
+    _esm = static_text("secret_field.js")
     label = traitlets.Unicode("").tag(sync=True)
     help_text = traitlets.Unicode("").tag(sync=True)
     held = traitlets.Bool(default_value=False).tag(sync=True)
@@ -127,7 +125,7 @@ class FormButton(anywidget.AnyWidget):
         submits: whether Enter in a field of the form that it stands in presses it.
     """
 
-    _esm = _STATIC / "form_button.js"
+    _esm = static_text("form_button.js")
     description = traitlets.Unicode("").tag(sync=True)
     disabled = traitlets.Bool(default_value=False).tag(sync=True)
     fields: traitlets.List[list[str]] = traitlets.List().tag(sync=True)
@@ -190,7 +188,7 @@ class SecretOnce(anywidget.AnyWidget):
         stored: called when the person has it.
     """
 
-    _esm = _STATIC / "secret_once.js"
+    _esm = static_text("secret_once.js")
     label = traitlets.Unicode("").tag(sync=True)
     shown = traitlets.Bool(default_value=False).tag(sync=True)
 
@@ -215,7 +213,7 @@ class SecretOnce(anywidget.AnyWidget):
 class Pulse(anywidget.AnyWidget):
     """Marks the panel that it stands in as alive as long as its kernel is."""
 
-    _esm = _STATIC / "pulse.js"
+    _esm = static_text("pulse.js")
     me = traitlets.Unicode("").tag(sync=True)
 
     def __init__(self) -> None:
@@ -234,7 +232,7 @@ class ScopePicker(anywidget.AnyWidget):
         none: a word for when nothing is.
     """
 
-    _esm = _STATIC / "scope_picker.js"
+    _esm = static_text("elements.js", "scope_picker.js")
     options: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
     value = traitlets.List(traitlets.Unicode()).tag(sync=True)
     disabled = traitlets.Bool(default_value=False).tag(sync=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import zlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anywidget
@@ -16,6 +15,7 @@ import traitlets
 
 from qlik_keys.jupyter.panel.model.forms import CallForm
 from qlik_keys.jupyter.panel.model.words import CALL_METHODS
+from qlik_keys.jupyter.panel.widgets import static_text
 from qlik_keys.rules.fixes import FIXES
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from qlik_keys.jupyter.panel.model.shown import ShownAnswer
     from qlik_keys.jupyter.panel.model.state import DoctorState
 
-_STATIC = Path(__file__).parents[1] / "static"
 _FAST = 1  # zlib: the least work
 # A notebook server disconnects a kernel that sends more than a megabyte a second.
 _LARGEST_MESSAGE_BYTES = 700_000
@@ -42,7 +41,7 @@ class Countdown(anywidget.AnyWidget):
         over: called when a page has counted to the end.
     """
 
-    _esm = _STATIC / "countdown.js"
+    _esm = static_text("countdown.js")
     ends_at = traitlets.Unicode("").tag(sync=True)
 
     def __init__(self, *, over: Callable[[], None]) -> None:
@@ -69,7 +68,7 @@ class CallBar(anywidget.AnyWidget):
         send: called with what was typed.
     """
 
-    _esm = _STATIC / "call_bar.js"
+    _esm = static_text("call_bar.js")
     methods: traitlets.List[str] = traitlets.List([*CALL_METHODS]).tag(sync=True)
     disabled = traitlets.Bool(default_value=True).tag(sync=True)
     why = traitlets.Unicode("").tag(sync=True)
@@ -99,7 +98,7 @@ class AnswerView(anywidget.AnyWidget):
         examine: called when the user asks what is wrong.
     """
 
-    _esm = _STATIC / "answer_view.js"
+    _esm = static_text("elements.js", "answer_view.js")
     disabled = traitlets.Bool(default_value=False).tag(sync=True)
 
     def __init__(self, *, examine: Callable[[], None]) -> None:
@@ -144,7 +143,7 @@ class CheckList(anywidget.AnyWidget):
         dismiss: called to remove the result.
     """
 
-    _esm = _STATIC / "check_list.js"
+    _esm = static_text("elements.js", "check_list.js")
     found: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     disabled = traitlets.Bool(default_value=False).tag(sync=True)
 

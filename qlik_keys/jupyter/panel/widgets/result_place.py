@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anywidget
 import traitlets
 
 from qlik_keys.jupyter.panel.views import markup
+from qlik_keys.jupyter.panel.widgets import static_text
 
 if TYPE_CHECKING:
     from qlik_keys.jupyter.panel.controllers.panel_controllers import PanelControllers
     from qlik_keys.jupyter.panel.model.state import PanelState
 
-_STATIC = Path(__file__).parents[1] / "static"
 _DISMISS = {"kind": "dismiss", "words": "Dismiss", "tooltip": ""}
 _EXAMINE = {
     "kind": "examine",
@@ -32,7 +31,7 @@ class ResultPlace(anywidget.AnyWidget):
         at: the place, as `PanelState.results` names it.
     """
 
-    _esm = _STATIC / "result_place.js"
+    _esm = static_text("result_place.js")
     markup = traitlets.Unicode("").tag(sync=True)
     actions: traitlets.List[dict[str, str]] = traitlets.List().tag(sync=True)
     disabled = traitlets.Bool(default_value=False).tag(sync=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anywidget
 import traitlets
+
+from qlik_keys.jupyter.panel.widgets import static_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ class Tabs(anywidget.AnyWidget):
         go_to: called with the title that a person chooses.
     """
 
-    _esm = Path(__file__).parents[1] / "static" / "tabs.js"
+    _esm = static_text("tabs.js")
     titles: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
     chosen = traitlets.Unicode("").tag(sync=True)
 
