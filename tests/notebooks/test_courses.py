@@ -80,7 +80,7 @@ def test_the_analysts_notebook_breaks_a_client_and_fixes_it(real, box, monkeypat
     refused = next(place for place, shown in enumerate(texts) if "UsageError" in shown)
     # What is said below an error must fit it: the sandbox names the cause.
     assert "The client's consent is not trusted." in texts[refused]
-    assert notebook.cells[refused + 1].source.startswith("The sandbox names the cause at the end of its words.")
+    assert notebook.cells[refused + 1].source.startswith("The sandbox names the cause at the end of its message.")
     assert "<Diagnosis" in texts[refused + 2]
     assert "consent" in texts[refused + 2]
     assert "Sales overview" in text
