@@ -12,7 +12,7 @@ import threading
 import httpx
 import pytest
 from fixtures.one_key_store import OneKeyStore
-from fixtures.scripted_transport import Wire, qlik_error
+from fixtures.scripted_transport import ScriptedTransport, qlik_error
 from fixtures.support import ManualClock
 
 from qlik_keys import errors
@@ -24,7 +24,7 @@ PATIENCE = 30
 USER = httpx.Response(200, json={"id": "u1"})
 
 
-class SlowEndpoint(Wire):
+class SlowEndpoint(ScriptedTransport):
     """A token endpoint that gives token-1, token-2 and so on, each when it is allowed to."""
 
     def __init__(self, *failures: httpx.Response) -> None:

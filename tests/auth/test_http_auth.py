@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from fixtures.scripted_transport import Wire, qlik_error
+from fixtures.scripted_transport import ScriptedTransport, qlik_error
 
 from qlik_keys import errors
 from qlik_keys.auth.http_auth import ClientSecret, PrivateKeyJwtAuth, TokenSource
@@ -26,7 +26,7 @@ def tokens():
             200, json={"access_token": f"token-{len(given)}", "token_type": "Bearer", "expires_in": 3600}
         )
 
-    return Wire(reply)
+    return ScriptedTransport(reply)
 
 
 @pytest.fixture
@@ -38,8 +38,8 @@ def login(clock, client_keys):
     return PrivateKeyJwtAuth(source), endpoint
 
 
-def bearers(wire):
-    return [sent.headers.get("authorization") for sent in wire.sent]
+def bearers(transport):
+    return [sent.headers.get("authorization") for sent in transport.sent]
 
 
 ORIGINS = {
@@ -54,10 +54,10 @@ ORIGINS = {
 @pytest.mark.parametrize(("url", "is_the_tenants"), ORIGINS.items())
 def test_a_request_carries_the_token_to_the_tenants_origin_alone(login, url, is_the_tenants):
     auth, endpoint = login
-    wire = Wire(USER if is_the_tenants else UNAUTHORIZED)
-    with httpx.Client(auth=auth, transport=wire) as api:
+    transport = ScriptedTransport(USER if is_the_tenants else UNAUTHORIZED)
+    with httpx.Client(auth=auth, transport=transport) as api:
         api.get(url)
-    assert [(sent or "").startswith("Bearer") for sent in bearers(wire)] == [is_the_tenants]
+    assert [(sent or "").startswith("Bearer") for sent in bearers(transport)] == [is_the_tenants]
     assert len(endpoint.sent) == is_the_tenants
 
 
@@ -83,35 +83,36 @@ ON_THE_TENANT = httpx.Response(302, headers={"location": "/api/v1/users/u1"})
 )
 def test_each_request_carries_the_token_that_is_due(login, replies, calls, statuses, sent):
     auth, endpoint = login
-    wire = Wire(*replies)
-    with httpx.Client(base_url=URL, auth=auth, transport=wire, follow_redirects=True) as api:
+    transport = ScriptedTransport(*replies)
+    with httpx.Client(base_url=URL, auth=auth, transport=transport, follow_redirects=True) as api:
         ways = {
             "get": lambda: api.get("/api/v1/x"),
             "post": lambda: api.post("/api/v1/x", json={"a": 1}),
             "stream": lambda: api.post("/api/v1/x", content=iter([b"a", b"b"])),
         }
         assert [ways[call]().status_code for call in calls] == statuses
-    assert bearers(wire) == [number and f"Bearer token-{number}" for number in sent]
+    assert bearers(transport) == [number and f"Bearer token-{number}" for number in sent]
     assert len(endpoint.sent) == max(filter(None, sent))
-    assert calls != ["post"] or {each.content for each in wire.sent} == {b'{"a":1}'}
+    assert calls != ["post"] or {each.content for each in transport.sent} == {b'{"a":1}'}
 
 
 @pytest.fixture
-def on_one_wire(clock):
-    """A tenant whose token endpoint and API share a wire: what reaches it is kept apart by path."""
+def on_one_transport(clock):
+    """A tenant whose token endpoint and API share a transport: what reaches it is kept apart by path."""
 
     def make(credential, *, token=None, api=USER, **options):
-        token_wire, api_wire = (
-            tokens() if token is None else Wire(token),
-            Wire(*([api] if not isinstance(api, list) else api)),
+        token_transport, api_transport = (
+            tokens() if token is None else ScriptedTransport(token),
+            ScriptedTransport(*([api] if not isinstance(api, list) else api)),
         )
 
         def reply(request):
-            wire = token_wire if request.url.path == "/oauth/token" else api_wire
-            return wire.handle_request(request)
+            transport = token_transport if request.url.path == "/oauth/token" else api_transport
+            return transport.handle_request(request)
 
-        tenant = QlikTenant(URL, credential=ApiKey("the-api-key"), transport=Wire(reply), clock=clock, **options)
-        return tenant.with_credential(credential(tenant)), token_wire, api_wire
+        transport = ScriptedTransport(reply)
+        tenant = QlikTenant(URL, credential=ApiKey("the-api-key"), transport=transport, clock=clock, **options)
+        return tenant.with_credential(credential(tenant)), token_transport, api_transport
 
     return make
 
@@ -120,28 +121,28 @@ def by_secret(_):
     return ClientSecret("c1", "the-client-secret", scopes=["admin_classic"])
 
 
-def test_a_client_secret_is_a_credential(on_one_wire):
-    tenant, token_wire, api_wire = on_one_wire(by_secret)
+def test_a_client_secret_is_a_credential(on_one_transport):
+    tenant, token_transport, api_transport = on_one_transport(by_secret)
     assert tenant.users.me().id == "u1"
-    assert token_wire.sent[0].form == {
+    assert token_transport.sent[0].form == {
         "grant_type": "client_credentials",
         "client_id": "c1",
         "scope": "admin_classic",
         "client_secret": "the-client-secret",
     }
-    assert bearers(api_wire) == ["Bearer token-1"]
+    assert bearers(api_transport) == ["Bearer token-1"]
     assert repr(tenant) == f"<QlikTenant {URL} as client secret of client c1>"
 
 
-def test_a_private_key_jwt_is_a_credential_over_shared_connections(on_one_wire, client_keys):
+def test_a_private_key_jwt_is_a_credential_over_shared_connections(on_one_transport, client_keys):
     def by_key(tenant):
         signer = client_keys["RS256"].signer()
         return PrivateKeyJwtAuth(TokenSource(tenant.token_url, client_id="c1", signer=signer, http=tenant.http))
 
-    tenant, token_wire, api_wire = on_one_wire(by_key, api=[UNAUTHORIZED, USER])
+    tenant, token_transport, api_transport = on_one_transport(by_key, api=[UNAUTHORIZED, USER])
     assert tenant.users.me().id == "u1"
-    assert len(token_wire.sent) == 2
-    assert bearers(api_wire) == ["Bearer token-1", "Bearer token-2"]
+    assert len(token_transport.sent) == 2
+    assert bearers(api_transport) == ["Bearer token-1", "Bearer token-2"]
     assert tenant.budget.snapshot()[1].used == 2
     assert tenant.budget.snapshot()[2].used == 2
     assert repr(tenant) == f"<QlikTenant {URL} as private-key JWT of client c1>"
@@ -161,13 +162,13 @@ def test_a_private_key_jwt_is_for_its_own_tenant_alone(login):
         (httpx.ReadTimeout("x"), errors.TenantUnreachable),
     ],
 )
-def test_without_a_token_a_change_is_not_applied_and_not_tried_again(on_one_wire, token, kind):
-    tenant, token_wire, api_wire = on_one_wire(by_secret, token=token, retry=RetryPolicy(attempts=3))
+def test_without_a_token_a_change_is_not_applied_and_not_tried_again(on_one_transport, token, kind):
+    tenant, token_transport, api_transport = on_one_transport(by_secret, token=token, retry=RetryPolicy(attempts=3))
     with pytest.raises(kind) as caught:
         tenant.oauth_clients.delete("c1")
     assert caught.value.outcome is errors.Outcome.NOT_APPLIED
-    assert api_wire.sent == []
-    assert len(token_wire.sent) == (1 if kind is errors.AssertionRejected else 3)
+    assert api_transport.sent == []
+    assert len(token_transport.sent) == (1 if kind is errors.AssertionRejected else 3)
 
 
 @pytest.mark.parametrize("value", ["", " ", "two words", "naïve-secret", "line\nbreak"])

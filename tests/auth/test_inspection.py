@@ -10,10 +10,10 @@ import httpx
 import pytest
 from fixtures.canaries import find_canaries
 from fixtures.loopback import Loopback, Reply
-from fixtures.scripted_transport import Wire
+from fixtures.scripted_transport import ScriptedTransport
 
 import qlik_keys as qk
-from qlik_keys.auth import inspection as trial
+from qlik_keys.auth import inspection
 from qlik_keys.auth.http_auth import Token
 from qlik_keys.auth.token_endpoint import UserLookup
 from qlik_keys.core.secret import Secret
@@ -53,7 +53,7 @@ def logins(box, tenant):
     made = {}
     for custody, store in stores.items():
         for spec in SPECS:
-            name = f"trial {custody} {spec.alg}"
+            name = f"inspected {custody} {spec.alg}"
             client = qk.provision(tenant, store, name=name, scopes=["user_default", "apps"], key=spec)
             made[custody, spec.alg] = (store, client.client_id)
     yield made
@@ -76,7 +76,7 @@ sandboxed = pytest.mark.openbao
 @CUSTODIES
 def test_a_genuine_assertion_is_shown_as_it_is_sent(tenant, logins, custody, alg):
     store, client_id = logins[custody, alg]
-    prepared = trial.prepare(tenant, store, client_id)
+    prepared = inspection.prepare(tenant, store, client_id)
     kid = store.read(tenant.host, client_id).current.kid
     assert prepared.header == {"alg": alg, "kid": kid, "typ": "JWT"}
     assert prepared.claims["iss"] == prepared.claims["sub"] == client_id
@@ -85,23 +85,23 @@ def test_a_genuine_assertion_is_shown_as_it_is_sent(tenant, logins, custody, alg
     assert find_canaries(repr(prepared), [prepared.assertion.reveal()]) == []
     sent = [json.loads(base64.urlsafe_b64decode(part + "==")) for part in prepared.assertion.reveal().split(".")[:2]]
     assert sent == [prepared.header, prepared.claims]
-    token = trial.send(tenant, prepared, scopes=["apps"])
+    token = inspection.send(tenant, prepared, scopes=["apps"])
     assert token.scope == "apps"
-    caller = tenant.with_credential(trial.HeldToken(token, client_id=client_id))
+    caller = tenant.with_credential(inspection.HeldToken(token, client_id=client_id))
     assert caller.users.me().subject == f"qlikbot\\{client_id}"
 
 
 @sandboxed
 @ALL
 @CUSTODIES
-@pytest.mark.parametrize("fault", trial.INVALID_VARIANTS)
+@pytest.mark.parametrize("fault", inspection.INVALID_VARIANTS)
 def test_each_break_is_refused_for_its_own_reason(tenant, logins, custody, alg, fault):
     store, client_id = logins[custody, alg]
-    prepared = trial.prepare(tenant, store, client_id, fault=fault)
+    prepared = inspection.prepare(tenant, store, client_id, fault=fault)
     if fault == "replayed":
-        assert trial.send(tenant, prepared).scope == "apps user_default"
+        assert inspection.send(tenant, prepared).scope == "apps user_default"
     with pytest.raises(AssertionRejected) as caught:
-        trial.send(tenant, prepared)
+        inspection.send(tenant, prepared)
     assert caught.value.status == 401
     assert REASONS[fault] in caught.value.detail
     assert caught.value.outcome is Outcome.NOT_APPLIED
@@ -110,11 +110,11 @@ def test_each_break_is_refused_for_its_own_reason(tenant, logins, custody, alg, 
 
 
 @sandboxed
-@pytest.mark.parametrize("fault", [fault for fault in trial.INVALID_VARIANTS if trial.INVALID_VARIANTS[fault].member])
+@pytest.mark.parametrize("fault", [name for name, each in inspection.INVALID_VARIANTS.items() if each.member])
 def test_the_member_that_a_fault_names_is_the_one_that_is_wrong(tenant, login, fault):
     store, client_id = login
-    good, bad = trial.prepare(tenant, store, client_id), trial.prepare(tenant, store, client_id, fault=fault)
-    member = trial.INVALID_VARIANTS[fault].member
+    good, bad = inspection.prepare(tenant, store, client_id), inspection.prepare(tenant, store, client_id, fault=fault)
+    member = inspection.INVALID_VARIANTS[fault].member
     changed = {name for part in ("header", "claims") for name in getattr(good, part)}
     changed = {name for name in changed if {**good.header, **good.claims}[name] != {**bad.header, **bad.claims}[name]}
     assert member in changed
@@ -124,66 +124,66 @@ def test_the_member_that_a_fault_names_is_the_one_that_is_wrong(tenant, login, f
 @sandboxed
 def test_an_unknown_variant_and_a_client_without_a_key_are_refused(login, tenant):
     with pytest.raises(ConfigurationError, match="no invalid variant 'rude'"):
-        trial.prepare(tenant, *login, fault="rude")
+        inspection.prepare(tenant, *login, fault="rude")
     with pytest.raises(StoreNotFound):
-        trial.prepare(tenant, login[0], "0" * 32)
+        inspection.prepare(tenant, login[0], "0" * 32)
 
 
 @sandboxed
-@pytest.mark.parametrize("fault", trial.INVALID_VARIANTS)
+@pytest.mark.parametrize("fault", inspection.INVALID_VARIANTS)
 def test_nothing_broken_is_sent_to_what_is_not_the_sandbox(login, fault):
     store, client_id = login
-    wire, asked = Wire(), []
+    transport, asked = ScriptedTransport(), []
     with (
-        qk.QlikTenant("https://acme.eu.qlikcloud.com", credential=qk.ApiKey("x" * 20), transport=wire) as real,
+        qk.QlikTenant("https://acme.eu.qlikcloud.com", credential=qk.ApiKey("x" * 20), transport=transport) as real,
         pytest.raises(ConfigurationError, match="not the sandbox"),
     ):
-        trial.prepare(real, store, client_id, fault=fault)
-    assert wire.sent == []
+        inspection.prepare(real, store, client_id, fault=fault)
+    assert transport.sent == []
     # A tenant that is not the sandbox, behind an address of this machine.
     with (
         Loopback(lambda call: asked.append(call.path) or Reply(200, {}, {"x-qlik-keys-sandbox": "false"})) as server,
         qk.QlikTenant(server.url, credential=qk.ApiKey("x" * 20)) as proxied,
         pytest.raises(ConfigurationError, match="not the sandbox"),
     ):
-        trial.prepare(proxied, store, client_id, fault=fault)
+        inspection.prepare(proxied, store, client_id, fault=fault)
     assert asked == ["/.well-known/oauth-authorization-server"]
 
 
 @sandboxed
 def test_an_assertion_goes_to_its_own_tenant_alone(tenant, login):
-    prepared = trial.prepare(tenant, *login)
+    prepared = inspection.prepare(tenant, *login)
     with (
-        qk.QlikTenant("https://acme.eu.qlikcloud.com", credential=qk.ApiKey("x" * 20), transport=Wire()) as other,
+        qk.QlikTenant("https://acme.eu.qlikcloud.com", credential=qk.ApiKey("x" * 20)) as other,
         pytest.raises(ConfigurationError, match="was made for"),
     ):
-        trial.send(other, prepared)
+        inspection.send(other, prepared)
 
 
 @sandboxed
 def test_scopes_and_users_are_asked_for(tenant, login):
     with pytest.raises(AssertionRejected, match="scope that is asked for") as caught:
-        trial.send(tenant, trial.prepare(tenant, *login), scopes=["admin_classic"])
+        inspection.send(tenant, inspection.prepare(tenant, *login), scopes=["admin_classic"])
     assert caught.value.status == 400
     store, _ = login
-    made = qk.provision(tenant, store, name="trial for users", scopes=["user_default"], impersonation=True)
+    made = qk.provision(tenant, store, name="inspected for users", scopes=["user_default"], impersonation=True)
     me = tenant.users.me()
     for user in (UserLookup("userId", me.id), UserLookup("subject", me.subject)):
-        token = trial.send(tenant, trial.prepare(tenant, store, made.client_id), user=user)
-        assert tenant.with_credential(trial.HeldToken(token, client_id=made.client_id)).users.me().id == me.id
+        token = inspection.send(tenant, inspection.prepare(tenant, store, made.client_id), user=user)
+        assert tenant.with_credential(inspection.HeldToken(token, client_id=made.client_id)).users.me().id == me.id
     with pytest.raises(AssertionRejected) as caught:
-        trial.send(tenant, trial.prepare(tenant, store, made.client_id), user=UserLookup("userId", "nobody"))
+        inspection.send(tenant, inspection.prepare(tenant, store, made.client_id), user=UserLookup("userId", "nobody"))
     assert caught.value.status == 400
 
 
 @sandboxed
 def test_a_held_token_is_never_renewed(tenant, login):
     _, client_id = login
-    token = trial.send(tenant, trial.prepare(tenant, *login))
-    held = trial.HeldToken(token, client_id=client_id)
+    token = inspection.send(tenant, inspection.prepare(tenant, *login))
+    held = inspection.HeldToken(token, client_id=client_id)
     caller = tenant.with_credential(held)
     assert caller.raw("get", "v1/users/me").status == 200
-    trial.revoke(tenant, token)
+    inspection.revoke(tenant, token)
     sent = []
     unsubscribe = tenant.subscribe(lambda exchange: sent.append(exchange.status))
     with pytest.raises(TenantAuthError) as caught:
@@ -196,11 +196,11 @@ def test_a_held_token_is_never_renewed(tenant, login):
 
 def test_an_assertion_is_not_sent_again_when_the_tenant_may_have_seen_it(client_keys, clock):
     """A second time its `jti` would be refused, and the refusal would hide what happened to the first."""
-    wire = Wire(httpx.Response(503))
+    transport = ScriptedTransport(httpx.Response(503))
     with qk.QlikTenant(
-        "https://acme.eu.qlikcloud.com", credential=qk.ApiKey("x" * 20), transport=wire, clock=clock
+        "https://acme.eu.qlikcloud.com", credential=qk.ApiKey("x" * 20), transport=transport, clock=clock
     ) as tenant:
-        prepared = trial.Prepared(
+        prepared = inspection.Prepared(
             client_id="c1",
             token_url=tenant.token_url,
             fault="",
@@ -209,20 +209,20 @@ def test_an_assertion_is_not_sent_again_when_the_tenant_may_have_seen_it(client_
             assertion=Secret("a.b.c"),
         )
         with pytest.raises(TenantUnavailable):
-            trial.send(tenant, prepared)
-        assert len(wire.sent) == 1
-        wire.replies = [
+            inspection.send(tenant, prepared)
+        assert len(transport.sent) == 1
+        transport.replies = [
             httpx.Response(429, headers={"retry-after": "3"}),
             httpx.Response(200, json={"access_token": "t" * 20, "token_type": "Bearer", "expires_in": 60}),
         ]
-        assert trial.send(tenant, prepared).lifetime == 60
-        assert [sent.form["client_assertion"] for sent in wire.sent[1:]] == ["a.b.c", "a.b.c"]
+        assert inspection.send(tenant, prepared).lifetime == 60
+        assert [sent.form["client_assertion"] for sent in transport.sent[1:]] == ["a.b.c", "a.b.c"]
 
 
 def test_each_member_is_explained():
     header = {"alg": "ES384", "kid": "2026-11-25_x", "typ": "JWT"}
     claims = {"iss": "c", "sub": "c", "aud": "https://a/oauth/token", "jti": "j", "iat": 1800000000, "exp": 1800000120}
-    explained = {each.name: each for each in trial.explain(header, claims)}
+    explained = {each.name: each for each in inspection.explain(header, claims)}
     assert [*explained] == [*header, *claims]
     assert all(each.meaning and each.rule for each in explained.values())
     assert "no slash at the end" in explained["aud"].rule
@@ -230,14 +230,14 @@ def test_each_member_is_explained():
     assert "Here: 120 s." in explained["exp"].rule
     assert "60 s in the past" in explained["iat"].rule
     assert explained["iat"].value == "1800000000 (2027-01-15 08:00:00 UTC)"
-    [odd] = trial.explain({}, {"odd": ["x"]})
+    [odd] = inspection.explain({}, {"odd": ["x"]})
     assert (odd.value, odd.rule) == ('["x"]', "")
     assert "Not a member" in odd.meaning
 
 
 @pytest.mark.parametrize("value", [True, None, "1800000000", -1, 1e300, float("nan"), float("inf"), []])
 def test_what_is_no_moment_has_no_words(value):
-    assert trial.format_timestamp(value) == ""
+    assert inspection.format_timestamp(value) == ""
 
 
 def token_of(text):
@@ -258,7 +258,7 @@ def part(document):
 def test_the_parts_of_a_token_that_is_a_jwt():
     claims = {"subType": "user", "purpose": "access", "jti": "j", "iat": 1, "exp": 2, "iss": "qlik.api"}
     signature = "c2lnbmF0dXJlLWNhbmFyeS1zaWduYXR1cmU"
-    parts = trial.token_parts(token_of(f"{part({'alg': 'ES384'})}.{part(claims)}.{signature}"))
+    parts = inspection.token_parts(token_of(f"{part({'alg': 'ES384'})}.{part(claims)}.{signature}"))
     assert parts == {"header": {"alg": "ES384"}, "claims": claims}
     assert signature not in repr(parts)
 
@@ -278,4 +278,4 @@ def test_the_parts_of_a_token_that_is_a_jwt():
     ],
 )
 def test_a_token_that_is_no_jwt_has_no_parts(text):
-    assert trial.token_parts(token_of(text)) is None
+    assert inspection.token_parts(token_of(text)) is None

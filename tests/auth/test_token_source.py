@@ -16,7 +16,7 @@ from email.utils import format_datetime
 import httpx
 import pytest
 from fixtures.one_key_store import OneKeyStore
-from fixtures.scripted_transport import Wire, qlik_error
+from fixtures.scripted_transport import ScriptedTransport, qlik_error
 
 import qlik_keys as qk
 from qlik_keys import errors
@@ -53,9 +53,9 @@ def signer(client_keys):
 @pytest.fixture
 def source_on(clock, signer):
     def make(*replies, **options):
-        wire = Wire(*replies)
+        transport = ScriptedTransport(*replies)
         by = {} if {"secret", "store"} & options.keys() else {"signer": signer}
-        return TokenSource(TOKEN_URL, client_id="c1", clock=clock, transport=wire, **by, **options), wire
+        return TokenSource(TOKEN_URL, client_id="c1", clock=clock, transport=transport, **by, **options), transport
 
     return make
 
@@ -64,14 +64,14 @@ def source_on(clock, signer):
 
 
 def test_the_constructor_asks_nothing_and_the_request_is_the_contracts(source_on, signer, clock):
-    source, wire = source_on(granted(), scopes=["apps", "users"])
-    assert wire.sent == []
+    source, transport = source_on(granted(), scopes=["apps", "users"])
+    assert transport.sent == []
     source.token()
-    header, claims = claims_of(wire.sent[0])
-    assert wire.sent[0].url == TOKEN_URL
-    assert wire.sent[0].headers["content-type"] == "application/x-www-form-urlencoded"
-    assert "authorization" not in wire.sent[0].headers
-    assert {name: value for name, value in wire.sent[0].form.items() if name != "client_assertion"} == {
+    header, claims = claims_of(transport.sent[0])
+    assert transport.sent[0].url == TOKEN_URL
+    assert transport.sent[0].headers["content-type"] == "application/x-www-form-urlencoded"
+    assert "authorization" not in transport.sent[0].headers
+    assert {name: value for name, value in transport.sent[0].form.items() if name != "client_assertion"} == {
         "grant_type": "client_credentials",
         "client_id": "c1",
         "scope": "apps users",
@@ -84,18 +84,18 @@ def test_the_constructor_asks_nothing_and_the_request_is_the_contracts(source_on
 
 
 def test_each_attempt_has_an_assertion_of_its_own(source_on):
-    source, wire = source_on(qlik_error(503), httpx.ReadTimeout("x"), qlik_error(429, retry_after="9"), granted())
+    source, transport = source_on(qlik_error(503), httpx.ReadTimeout("x"), qlik_error(429, retry_after="9"), granted())
     source.token()
-    claims = [claims_of(sent)[1] for sent in wire.sent]
+    claims = [claims_of(sent)[1] for sent in transport.sent]
     assert len({claim["jti"] for claim in claims}) == 4
     assert claims[3]["iat"] >= claims[2]["iat"] + 9
 
 
 def test_impersonation_names_the_user(source_on):
-    source, wire = source_on(granted(), user=UserLookup("subject", 'auth0|"x"'))
+    source, transport = source_on(granted(), user=UserLookup("subject", 'auth0|"x"'))
     source.token()
-    assert wire.sent[0].form["grant_type"] == "urn:qlik:oauth:user-impersonation"
-    assert json.loads(wire.sent[0].form["user_lookup"]) == {"field": "subject", "value": 'auth0|"x"'}
+    assert transport.sent[0].form["grant_type"] == "urn:qlik:oauth:user-impersonation"
+    assert json.loads(transport.sent[0].form["user_lookup"]) == {"field": "subject", "value": 'auth0|"x"'}
 
 
 @pytest.mark.parametrize(
@@ -106,10 +106,10 @@ def test_impersonation_names_the_user(source_on):
     ],
 )
 def test_a_client_secret_is_sent_in_the_chosen_style(source_on, secret, options, in_form, in_header):
-    source, wire = source_on(granted(), secret=secret, **options)
+    source, transport = source_on(granted(), secret=secret, **options)
     source.token()
-    assert wire.sent[0].form.get("client_secret") == in_form
-    header = wire.sent[0].headers.get("authorization", "").removeprefix("Basic ")
+    assert transport.sent[0].form.get("client_secret") == in_form
+    header = transport.sent[0].headers.get("authorization", "").removeprefix("Basic ")
     assert base64.b64decode(header).decode() == in_header
 
 
@@ -173,8 +173,8 @@ def test_bearer_in_any_letters_is_bearer(source_on, kind):
 def test_a_token_of_another_kind_is_refused_and_never_used(source_on, clock, kind, words):
     told = {} if kind is ... else {"token_type": kind}
     answer = httpx.Response(200, json={"access_token": "access-token-1", "scope": "apps", **told})
-    source, wire = source_on(answer, granted("good"))
-    api = Wire(httpx.Response(200))
+    source, transport = source_on(answer, granted("good"))
+    api = ScriptedTransport(httpx.Response(200))
     with (
         httpx.Client(base_url=URL, auth=PrivateKeyJwtAuth(source), transport=api) as client,
         pytest.raises(errors.TokenError, match=words) as caught,
@@ -184,7 +184,7 @@ def test_a_token_of_another_kind_is_refused_and_never_used(source_on, clock, kin
     assert type(error) is errors.TokenError
     assert (error.outcome, error.status, error.client_id, error.retryable) == ("applied", 200, "c1", False)
     assert "access-token-1" not in f"{error} {vars(error)}"
-    assert (api.sent, len(wire.sent)) == ([], 1)
+    assert (api.sent, len(transport.sent)) == ([], 1)
     assert source.token().reveal() == "good"
 
 
@@ -256,14 +256,14 @@ def test_freshness_at_the_boundary_seconds(source_on, clock, lifetime, after, ex
 
 
 def test_a_token_is_kept_until_a_minute_before_its_end_or_until_it_is_forced(source_on, clock):
-    source, wire = source_on(ONE, TWO, granted("three", expires_in=3600))
+    source, transport = source_on(ONE, TWO, granted("three", expires_in=3600))
     assert [source.token().reveal() for _ in range(3)] == ["one"] * 3
     clock.advance(3539)
     assert source.token().reveal() == "one"
     clock.advance(1)
     assert source.token().reveal() == "two"
     assert source.token(force=True).reveal() == source.token().reveal() == "three"
-    assert len(wire.sent) == 3
+    assert len(transport.sent) == 3
 
 
 @pytest.mark.parametrize(
@@ -288,11 +288,11 @@ def test_a_token_that_is_still_good_outlives_a_temporary_failure_and_no_refusal(
 
 
 def test_a_failure_is_not_kept(source_on):
-    source, wire = source_on(REFUSED, ONE)
+    source, transport = source_on(REFUSED, ONE)
     with pytest.raises(errors.AssertionRejected):
         source.token()
     assert source.token().reveal() == "one"
-    assert len(wire.sent) == 2
+    assert len(transport.sent) == 2
 
 
 def all_at_once(count, ask):
@@ -303,11 +303,11 @@ def all_at_once(count, ask):
 
 @pytest.mark.parametrize("is_renewal", [False, True])
 def test_of_fifty_threads_one_asks_and_all_get_the_same(source_on, is_renewal):
-    source, wire = source_on(ONE, TWO)
+    source, transport = source_on(ONE, TWO)
     rejected = source.token() if is_renewal else None
     threads = all_at_once(50, (lambda: source.renew(rejected)) if is_renewal else source.token)
     results = [thread.result(60) for thread in threads]
-    assert len(wire.sent) == 1 + is_renewal
+    assert len(transport.sent) == 1 + is_renewal
     assert len({id(token) for token in results}) == 1
     assert results[0].reveal() == ("two" if is_renewal else "one")
 
@@ -320,7 +320,7 @@ def test_threads_that_wait_share_the_failure_each_with_an_error_of_its_own(sourc
         assert everybody_waits.wait(30)
         return refused(401, "invalid_client", date="Thu, 01 Jan 1970 00:00:00 GMT")
 
-    source, wire = source_on(reply)
+    source, transport = source_on(reply)
     leader = all_at_once(1, source.token)
     assert asked.wait(30)
     wait, waiting = source._flight.done.wait, []
@@ -333,7 +333,7 @@ def test_threads_that_wait_share_the_failure_each_with_an_error_of_its_own(sourc
 
     source._flight.done.wait = counted_wait
     found = [thread.exception(60) for thread in leader + all_at_once(8, source.token)]
-    assert len(wire.sent) == 1
+    assert len(transport.sent) == 1
     assert len({id(error) for error in found}) == 9
     assert {type(error) for error in found} == {errors.ClockSkewError}
     assert len({(str(error), error.skew_seconds, error.status, error.hint) for error in found}) == 1
@@ -347,7 +347,7 @@ def test_if_the_thread_that_asks_is_interrupted_another_takes_over(source_on):
         assert go_on.wait(30)
         raise KeyboardInterrupt
 
-    source, wire = source_on(interrupted, ONE)
+    source, transport = source_on(interrupted, ONE)
     [leader] = all_at_once(1, source.token)
     assert asked.wait(30)
     flight = source._flight
@@ -355,7 +355,7 @@ def test_if_the_thread_that_asks_is_interrupted_another_takes_over(source_on):
     [waiting] = all_at_once(1, source.token)
     assert isinstance(leader.exception(60), KeyboardInterrupt)
     assert waiting.result(60).reveal() == "one"
-    assert len(wire.sent) == 2
+    assert len(transport.sent) == 2
 
 
 # Revoked
@@ -367,14 +367,14 @@ def test_if_the_thread_that_asks_is_interrupted_another_takes_over(source_on):
     ids=["revoked", "refused"],
 )
 def test_revoke_ends_the_current_token_and_forgets_it_even_if_it_fails(source_on, answer, told):
-    source, wire = source_on(ONE, answer, TWO)
+    source, transport = source_on(ONE, answer, TWO)
     source.revoke()
-    assert wire.sent == []
+    assert transport.sent == []
     source.token()
     with told:
         source.revoke()
-    assert wire.paths() == ["POST /oauth/token", "POST /oauth/revoke"]
-    assert wire.sent[1].form == {"token": "one", "token_type_hint": "access_token"}
+    assert transport.paths() == ["POST /oauth/token", "POST /oauth/revoke"]
+    assert transport.sent[1].form == {"token": "one", "token_type_hint": "access_token"}
     assert source.token().reveal() == "two"
 
 
@@ -384,7 +384,7 @@ def test_revoke_ends_the_current_token_and_forgets_it_even_if_it_fails(source_on
 @pytest.mark.parametrize("status", [400, 401, 403])
 @pytest.mark.parametrize("error", ["invalid_client", "unauthorized_client", "invalid_request", "", "never seen"])
 def test_a_refused_authentication_is_an_assertion_rejected(source_on, signer, status, error):
-    source, wire = source_on(refused(status, error))
+    source, transport = source_on(refused(status, error))
     with pytest.raises(errors.AssertionRejected) as caught:
         source.token()
     rejected = caught.value
@@ -393,7 +393,7 @@ def test_a_refused_authentication_is_an_assertion_rejected(source_on, signer, st
     assert signer.kid in rejected.message
     assert rejected.hint
     assert rejected.__context__ is None
-    assert len(wire.sent) == 1
+    assert len(transport.sent) == 1
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
@@ -421,10 +421,10 @@ def test_what_would_mean_another_user_or_all_scopes_is_refused(source_on):
     ):
         with pytest.raises(ValueError, match=words):
             UserLookup(field, value)
-    source, wire = source_on(granted(), scopes=["apps", ""])
+    source, transport = source_on(granted(), scopes=["apps", ""])
     with pytest.raises(ValueError, match="a scope is empty"):
         source.token()
-    assert wire.sent == []
+    assert transport.sent == []
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
@@ -511,20 +511,20 @@ def other_key():
 @pytest.fixture
 def from_store(clock):
     def make(key, *replies):
-        store, wire = OneKeyStore(key), Wire(*replies)
-        source = TokenSource.from_store(store, tenant_url=URL, client_id="c" * 32, clock=clock, transport=wire)
-        return source, store, wire
+        store, transport = OneKeyStore(key), ScriptedTransport(*replies)
+        source = TokenSource.from_store(store, tenant_url=URL, client_id="c" * 32, clock=clock, transport=transport)
+        return source, store, transport
 
     return make
 
 
 def test_the_store_is_read_once_and_the_audience_is_not_taken_from_it(from_store, client_keys):
-    source, store, wire = from_store(client_keys["ES384"], granted("one", expires_in=1))
+    source, store, transport = from_store(client_keys["ES384"], granted("one", expires_in=1))
     assert store.reads == 0
     source.token()
     source.token(force=True)
     assert store.reads == 1
-    assert claims_of(wire.sent[0])[1]["aud"] == TOKEN_URL
+    assert claims_of(transport.sent[0])[1]["aud"] == TOKEN_URL
 
 
 @pytest.mark.parametrize("answer", [TWO, REFUSED], ids=["granted", "refused"])
@@ -533,7 +533,7 @@ def test_after_a_refusal_the_stores_key_is_tried_once_if_it_has_changed(
     from_store, client_keys, other_key, has_changed, answer
 ):
     old = client_keys["ES384"]
-    source, store, wire = from_store(old, ONE, REFUSED, answer)
+    source, store, transport = from_store(old, ONE, REFUSED, answer)
     source.token()
     store.key = other_key if has_changed else old
     if has_changed and answer is TWO:
@@ -542,7 +542,8 @@ def test_after_a_refusal_the_stores_key_is_tried_once_if_it_has_changed(
         with pytest.raises(errors.AssertionRejected, match=store.key.kid) as caught:
             source.token(force=True)
         assert has_changed or caught.value.__context__ is None
-    assert [claims_of(sent)[0]["kid"] for sent in wire.sent] == [old.kid, old.kid, *([other_key.kid] * has_changed)]
+    kids = [claims_of(sent)[0]["kid"] for sent in transport.sent]
+    assert kids == [old.kid, old.kid, *([other_key.kid] * has_changed)]
     assert store.reads == (3 if has_changed and answer is REFUSED else 2)
 
 
@@ -564,10 +565,10 @@ def test_refresh_signer_says_whether_the_key_changed(from_store, client_keys, ot
     ids=["sealed", "no key"],
 )
 def test_a_store_without_an_answer_or_a_key_is_reported_and_nothing_is_sent(from_store, key, kind, words):
-    source, _, wire = from_store(key, granted())
+    source, _, transport = from_store(key, granted())
     with pytest.raises(kind, match=words):
         source.token()
-    assert wire.sent == []
+    assert transport.sent == []
 
 
 def test_a_signer_that_fails_is_told_as_it_is_and_nothing_is_sent(clock):
@@ -577,11 +578,11 @@ def test_a_signer_that_fails_is_told_as_it_is_and_nothing_is_sent(clock):
         def sign(self, data):
             raise errors.StoreUnreachable("The Vault is away.", retryable=True, outcome=errors.Outcome.UNKNOWN)
 
-    wire = Wire(granted())
-    source = TokenSource(TOKEN_URL, client_id="c1", signer=Sealed(), clock=clock, transport=wire)
+    transport = ScriptedTransport(granted())
+    source = TokenSource(TOKEN_URL, client_id="c1", signer=Sealed(), clock=clock, transport=transport)
     with pytest.raises(errors.StoreUnreachable) as caught:
         source.token()
-    assert wire.sent == []
+    assert transport.sent == []
     assert caught.value.outcome is errors.Outcome.NOT_APPLIED
 
 

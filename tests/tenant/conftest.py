@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fixtures.scripted_transport import Wire
+from fixtures.scripted_transport import ScriptedTransport
 
 from qlik_keys.tenant import ApiKey, QlikTenant
 
@@ -13,8 +13,8 @@ def tenant_on(clock):
     """Make a tenant with these answers, and what records its requests."""
 
     def make(*replies, api_key="the-api-key", **options):
-        wire = Wire(*replies)
+        transport = ScriptedTransport(*replies)
         url = "https://acme.eu.qlikcloud.com"
-        return QlikTenant(url, credential=ApiKey(api_key), transport=wire, clock=clock, **options), wire
+        return QlikTenant(url, credential=ApiKey(api_key), transport=transport, clock=clock, **options), transport
 
     return make

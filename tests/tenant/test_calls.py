@@ -1,4 +1,4 @@
-"""Every call of the contract's tables: what goes over the wire, and what is made of the answer."""
+"""Every call of the contract's tables: what is sent, and what is made of the answer."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ def page(*ids, next_href=None, **more):
 
 
 def test_all_pages_of_a_listing_are_yielded_lazily_and_each_client_once(tenant_on):
-    tenant, wire = tenant_on(
+    tenant, transport = tenant_on(
         page("a", "b", next_href=f"{URL}{CLIENTS}?limit=100&next=p%2B2%3D", totalResults=4),
         page("b", "c", next_href=f"{CLIENTS}?next=p3"),
         page(next_href="?next=p4"),
         page("d"),
     )
     listing = tenant.oauth_clients.iterate(eq("clientName", "x"), sort="-createdAt")
-    assert wire.sent == []
+    assert transport.sent == []
     assert [client.client_id for client in listing] == ["a", "b", "c", "d"]
-    asked = [dict(httpx.URL(sent.url).params) for sent in wire.sent]
+    asked = [dict(httpx.URL(sent.url).params) for sent in transport.sent]
     assert asked == [
         {"filter": 'clientName eq "x"', "sort": "-createdAt", "limit": "100"},
         {"limit": "100", "next": "p+2="},
         {"next": "p3"},
         {"next": "p4"},
     ]
-    assert {sent.headers["authorization"] for sent in wire.sent} == {"Bearer the-api-key"}
+    assert {sent.headers["authorization"] for sent in transport.sent} == {"Bearer the-api-key"}
 
 
 def test_overviews_come_page_by_page_and_each_client_once(tenant_on):
-    tenant, wire = tenant_on(page("a", "b", next_href="?next=p2"), page("b", "c", "c"))
+    tenant, transport = tenant_on(page("a", "b", next_href="?next=p2"), page("b", "c", "c"))
     pages = tenant.oauth_clients.overviews()
     assert [client["client_id"] for client in next(pages)] == ["a", "b"]
-    assert len(wire.sent) == 1
+    assert len(transport.sent) == 1
     assert [[client["client_id"] for client in rest] for rest in pages] == [["c"]]
 
 
@@ -62,10 +62,10 @@ ELSEWHERE += (f"http://acme.eu.qlikcloud.com{CLIENTS}?next=1", "javascript:alert
     ],
 )
 def test_a_next_page_elsewhere_or_again_is_not_followed(tenant_on, href, words, requests):
-    tenant, wire = tenant_on(page("a", next_href=href))
+    tenant, transport = tenant_on(page("a", next_href=href))
     with pytest.raises(errors.TenantProtocolError, match=words):
         tenant.oauth_clients.list()
-    assert len(wire.sent) == requests
+    assert len(transport.sent) == requests
 
 
 @pytest.mark.parametrize(
@@ -81,22 +81,23 @@ def test_a_next_page_elsewhere_or_again_is_not_followed(tenant_on, href, words, 
     ],
 )
 def test_an_argument_that_no_call_takes_is_the_callers_mistake(tenant_on, call, words):
-    tenant, wire = tenant_on(page())
+    tenant, transport = tenant_on(page())
     with pytest.raises(ValueError, match=words):
         call(tenant.oauth_clients)
-    assert wire.sent == []
+    assert transport.sent == []
 
 
 @pytest.mark.parametrize("location", ["/api/v1/users/u1", f"{URL}/api/v1/users/u1", "u1"])
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_users_me_follows_its_redirect_on_the_same_origin(tenant_on, status, location):
     user = {"id": "u1", "tenantId": "t1", "subject": "qlikbot\\c1", "clientId": "c1", "created": "2026-01-02T03:04:05Z"}
-    tenant, wire = tenant_on(httpx.Response(status, headers={"location": location}), httpx.Response(200, json=user))
+    redirect = httpx.Response(status, headers={"location": location})
+    tenant, transport = tenant_on(redirect, httpx.Response(200, json=user))
     me = tenant.users.me()
     assert (me.id, me.tenant_id, me.subject, me.client_id) == ("u1", "t1", "qlikbot\\c1", "c1")
     assert me.created_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    assert wire.paths() == ["GET /api/v1/users/me", "GET /api/v1/users/u1"]
-    assert wire.sent[1].headers["authorization"] == "Bearer the-api-key"
+    assert transport.paths() == ["GET /api/v1/users/me", "GET /api/v1/users/u1"]
+    assert transport.sent[1].headers["authorization"] == "Bearer the-api-key"
 
 
 ORIGINS = ("https://evil.example/api/v1/users/u1", "//evil.example/u1", "http://acme.eu.qlikcloud.com/u1")
@@ -112,10 +113,10 @@ ORIGINS += ("https://acme.eu.qlikcloud.com:444/u1", "https://[::1")  # the last 
     ],
 )
 def test_a_redirect_elsewhere_or_in_a_circle_is_not_followed(tenant_on, headers, words, requests):
-    tenant, wire = tenant_on(httpx.Response(302, headers=headers))
+    tenant, transport = tenant_on(httpx.Response(302, headers=headers))
     with pytest.raises(errors.TenantProtocolError, match=words):
         tenant.users.me()
-    assert len(wire.sent) == requests
+    assert len(transport.sent) == requests
 
 
 def test_create_sends_exactly_what_to_json_says_and_returns_the_secret_once(tenant_on, client_keys):
@@ -128,7 +129,7 @@ def test_create_sends_exactly_what_to_json_says_and_returns_the_secret_once(tena
         public_keys=(client_keys["ES384"].public,),
         consent_method="trusted",
     )
-    tenant, wire = tenant_on(
+    tenant, transport = tenant_on(
         httpx.Response(201, json={"clientId": "c1", "clientSecret": "the-client-secret"}),
         httpx.Response(201, json={"clientId": "c1"}),
     )
@@ -137,7 +138,7 @@ def test_create_sends_exactly_what_to_json_says_and_returns_the_secret_once(tena
     assert created.client_secret.reveal() == "the-client-secret"
     assert "the-client-secret" not in repr(created)
     assert tenant.oauth_clients.create(new).client_secret is None
-    assert wire.sent[0].json == new.to_json()
+    assert transport.sent[0].json == new.to_json()
     assert new.to_json() == {
         "appType": "web",
         "clientName": "etl",
@@ -150,14 +151,14 @@ def test_create_sends_exactly_what_to_json_says_and_returns_the_secret_once(tena
 
 
 def test_delete_sends_the_header_that_confirms_it(tenant_on):
-    tenant, wire = tenant_on(httpx.Response(204))
+    tenant, transport = tenant_on(httpx.Response(204))
     tenant.oauth_clients.delete("c1")
-    assert wire.paths() == [f"DELETE {CLIENTS}/c1"]
-    assert wire.sent[0].headers["qlik-confirm-delete"] == "c1"
+    assert transport.paths() == [f"DELETE {CLIENTS}/c1"]
+    assert transport.sent[0].headers["qlik-confirm-delete"] == "c1"
 
 
 def test_patch_sends_rfc_6902_and_returns_a_new_secret(tenant_on, client_keys):
-    tenant, wire = tenant_on(httpx.Response(202, json={"clientSecret": "the-client-secret"}), httpx.Response(204))
+    tenant, transport = tenant_on(httpx.Response(202, json={"clientSecret": "the-client-secret"}), httpx.Response(204))
     keys = [client_keys["RS256"].public, RegisteredKey({"kid": "theirs", "x-odd": [1]})]
     operations = [
         PatchOperation("add", "/allowedAuthMethods", ["client_secret"]),
@@ -165,7 +166,7 @@ def test_patch_sends_rfc_6902_and_returns_a_new_secret(tenant_on, client_keys):
         PatchOperation("remove", "/jwksUri"),
     ]
     assert tenant.oauth_clients.patch("c1", operations).reveal() == "the-client-secret"
-    assert wire.sent[0].json == [
+    assert transport.sent[0].json == [
         {"op": "add", "path": "/allowedAuthMethods", "value": ["client_secret"]},
         {"op": "replace", "path": "/publicKeys", "value": [keys[0].to_dict(), {"kid": "theirs", "x-odd": [1]}]},
         {"op": "remove", "path": "/jwksUri"},
@@ -175,13 +176,13 @@ def test_patch_sends_rfc_6902_and_returns_a_new_secret(tenant_on, client_keys):
 
 def test_secrets_are_made_and_deleted_by_their_hint(tenant_on):
     made = {"clientId": "c1", "clientSecret": "the-client-secret", "hint": "th/e", "createdAt": "2026-01-02T03:04:05Z"}
-    tenant, wire = tenant_on(httpx.Response(201, json=made), httpx.Response(204))
+    tenant, transport = tenant_on(httpx.Response(201, json=made), httpx.Response(204))
     secret = tenant.oauth_clients.create_secret("c1")
     assert (secret.client_secret.reveal(), secret.hint) == ("the-client-secret", "th/e")
     assert secret.created_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert "the-client-secret" not in repr(secret)
     tenant.oauth_clients.delete_secret("c1", secret.hint)
-    assert wire.sent[1].url == f"{URL}{CLIENTS}/c1/client-secrets/th%2Fe"
+    assert transport.sent[1].url == f"{URL}{CLIENTS}/c1/client-secrets/th%2Fe"
 
 
 def test_a_sixth_secret_is_a_conflict_with_the_reason(tenant_on):
@@ -192,7 +193,7 @@ def test_a_sixth_secret_is_a_conflict_with_the_reason(tenant_on):
 
 
 def test_consent_is_read_set_and_forgotten(tenant_on):
-    tenant, wire = tenant_on(
+    tenant, transport = tenant_on(
         httpx.Response(200, json={"consentMethod": "required", "status": "active", "deletedByOwner": True}),
         httpx.Response(204),
         httpx.Response(204),
@@ -202,31 +203,31 @@ def test_consent_is_read_set_and_forgotten(tenant_on):
     tenant.oauth_clients.set_consent("c1", "trusted")
     tenant.oauth_clients.delete_connection_config("c1")
     path = f"{CLIENTS}/c1/connection-configs/me"
-    assert wire.paths() == [f"GET {path}", f"PATCH {path}", f"DELETE {path}"]
-    assert wire.sent[1].json == [{"op": "replace", "path": "/consentMethod", "value": "trusted"}]
+    assert transport.paths() == [f"GET {path}", f"PATCH {path}", f"DELETE {path}"]
+    assert transport.sent[1].json == [{"op": "replace", "path": "/consentMethod", "value": "trusted"}]
 
 
 def test_publish_returns_when(tenant_on):
-    tenant, wire = tenant_on(httpx.Response(201, json={"publishedAt": "2026-01-02T04:04:05+01:00"}))
+    tenant, transport = tenant_on(httpx.Response(201, json={"publishedAt": "2026-01-02T04:04:05+01:00"}))
     assert tenant.oauth_clients.publish("c1") == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    assert wire.paths() == [f"POST {CLIENTS}/c1/actions/publish"]
+    assert transport.paths() == [f"POST {CLIENTS}/c1/actions/publish"]
 
 
 def test_metadata_is_asked_for_without_the_credential(tenant_on):
     document = {"issuer": "i", "token_endpoint": URL + "/oauth/token", "grant_types_supported": ["client_credentials"]}
-    tenant, wire = tenant_on(httpx.Response(200, json=document))
+    tenant, transport = tenant_on(httpx.Response(200, json=document))
     assert tenant.metadata().grant_types_supported == ("client_credentials",)
-    assert wire.paths() == ["GET /.well-known/oauth-authorization-server"]
-    assert "authorization" not in wire.sent[0].headers
+    assert transport.paths() == ["GET /.well-known/oauth-authorization-server"]
+    assert "authorization" not in transport.sent[0].headers
 
 
 @pytest.mark.parametrize("client_id", ["../users", "a/b", "a?b=c", "a#b"])
 def test_an_id_cannot_leave_its_place_in_the_path(tenant_on, client_id):
-    tenant, wire = tenant_on(httpx.Response(200, json={"clientId": "x"}))
+    tenant, transport = tenant_on(httpx.Response(200, json={"clientId": "x"}))
     tenant.oauth_clients.get(client_id)
-    assert wire.sent[0].url.startswith(f"{URL}{CLIENTS}/")
-    assert wire.sent[0].url.count("/") == f"{URL}{CLIENTS}/".count("/")
-    assert "?" not in wire.sent[0].url
+    assert transport.sent[0].url.startswith(f"{URL}{CLIENTS}/")
+    assert transport.sent[0].url.count("/") == f"{URL}{CLIENTS}/".count("/")
+    assert "?" not in transport.sent[0].url
 
 
 @pytest.mark.parametrize(
@@ -241,11 +242,11 @@ def test_an_id_cannot_leave_its_place_in_the_path(tenant_on, client_id):
 def test_discovery_tells_the_time_with_any_answer(tenant_on, clock, reply, kind):
     clock.now = 1_800_000_090.0
     reply.headers["date"] = "Fri, 15 Jan 2027 08:00:00 GMT"  # 1_800_000_000
-    tenant, wire = tenant_on(reply)
+    tenant, transport = tenant_on(reply)
     seen = tenant.discover()
     assert (seen.metadata, seen.skew_seconds) == (None, 90.0)
     assert isinstance(seen.problem, kind)
-    assert "authorization" not in wire.sent[0].headers
+    assert "authorization" not in transport.sent[0].headers
 
 
 def test_discovery_without_a_date_and_without_an_answer(tenant_on):
@@ -285,8 +286,8 @@ def test_a_private_key_is_never_registered(client_keys, form):
 
 
 def test_nothing_is_asked_by_the_constructor(tenant_on):
-    tenant, wire = tenant_on(httpx.Response(200))
+    tenant, transport = tenant_on(httpx.Response(200))
     assert tenant.notices == ()
     assert (tenant.url, tenant.host, tenant.token_url) == (URL, "acme.eu.qlikcloud.com", URL + "/oauth/token")
     assert repr(tenant) == "<QlikTenant https://acme.eu.qlikcloud.com as API key>"
-    assert wire.sent == []
+    assert transport.sent == []

@@ -76,32 +76,32 @@ def test_an_answer_that_is_no_json_says_so():
 
 def test_all_values_of_a_name_are_sent_also_on_the_next_page(tenant_on):
     first = {"data": [], "links": {"next": {"href": "?a=1&a=2&next=p2"}}}
-    tenant, wire = tenant_on(httpx.Response(200, json=first), httpx.Response(200, json={"data": []}))
+    tenant, transport = tenant_on(httpx.Response(200, json=first), httpx.Response(200, json={"data": []}))
     assert len(list(tenant.raw_pages("v1/items?a=1", query={"a": ("1", "2"), "b": "x y"}))) == 2
-    assert [sent.url.partition("?")[2] for sent in wire.sent] == ["a=1&a=2&b=x+y", "a=1&a=2&next=p2"]
+    assert [sent.url.partition("?")[2] for sent in transport.sent] == ["a=1&a=2&b=x+y", "a=1&a=2&next=p2"]
 
 
 @pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding", "HOST", "Connection"])
 def test_headers_that_the_connection_makes_are_refused(name, tenant_on):
-    tenant, wire = tenant_on(httpx.Response(200))
+    tenant, transport = tenant_on(httpx.Response(200))
     with pytest.raises(ConfigurationError, match="the connection sets it itself"):
         tenant.raw("post", "v1/items", body={}, headers={name: "5"})
-    assert wire.sent == []
+    assert transport.sent == []
 
 
 def test_a_header_is_one_however_it_is_written(tenant_on):
-    tenant, wire = tenant_on(httpx.Response(200))
+    tenant, transport = tenant_on(httpx.Response(200))
     tenant.raw("patch", "v1/items/1", body=[], headers={"Content-Type": "application/json-patch+json"})
-    assert wire.sent[0].headers.get_list("content-type") == ["application/json-patch+json"]
+    assert transport.sent[0].headers.get_list("content-type") == ["application/json-patch+json"]
 
 
 def test_a_null_is_a_body_and_none_is_not(tenant_on):
-    tenant, wire = tenant_on(httpx.Response(200))
+    tenant, transport = tenant_on(httpx.Response(200))
     seen = []
     tenant.subscribe(seen.append)
     for body in (JSON_NULL, None, 0):
         tenant.raw("put", "v1/items/1", body=body)
-    assert [sent.content for sent in wire.sent] == [b"null", b"", b"0"]
+    assert [sent.content for sent in transport.sent] == [b"null", b"", b"0"]
     assert [exchange.request_body for exchange in seen] == [None, None, 0]
 
 

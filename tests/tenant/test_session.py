@@ -45,10 +45,10 @@ CUT += [httpx.WriteTimeout("x"), type("OfALaterHttpx", (httpx.ReadTimeout,), {})
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("failure", NOT_SENT, ids=lambda failure: type(failure).__name__)
 def test_what_was_not_sent_is_repeated_within_the_bound(tenant_on, clock, call, failure):
-    tenant, wire = tenant_on(failure, retry=RetryPolicy(attempts=3))
+    tenant, transport = tenant_on(failure, retry=RetryPolicy(attempts=3))
     with pytest.raises(errors.TenantUnreachable) as caught:
         CALLS[call](tenant)
-    assert len(wire.sent) == 3
+    assert len(transport.sent) == 3
     assert len(clock.slept) == 2
     assert caught.value.outcome is Outcome.NOT_APPLIED
     assert caught.value.retryable
@@ -57,19 +57,19 @@ def test_what_was_not_sent_is_repeated_within_the_bound(tenant_on, clock, call, 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("failure", [*CUT, qlik_error(500), qlik_error(503)], ids=repr)
 def test_what_may_have_been_applied_is_repeated_only_where_that_is_safe(tenant_on, call, failure):
-    tenant, wire = tenant_on(failure, retry=RetryPolicy(attempts=3))
+    tenant, transport = tenant_on(failure, retry=RetryPolicy(attempts=3))
     with pytest.raises((errors.TenantUnreachable, errors.TenantUnavailable)) as caught:
         CALLS[call](tenant)
-    assert len(wire.sent) == (3 if call in SAFE_TO_REPEAT else 1)
+    assert len(transport.sent) == (3 if call in SAFE_TO_REPEAT else 1)
     assert caught.value.outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize("call", CALLS)
 def test_after_a_429_every_call_waits_as_asked_and_is_repeated(tenant_on, clock, call):
-    tenant, wire = tenant_on(qlik_error(429, retry_after="7"), retry=RetryPolicy(attempts=3))
+    tenant, transport = tenant_on(qlik_error(429, retry_after="7"), retry=RetryPolicy(attempts=3))
     with pytest.raises(errors.TenantThrottled) as caught:
         CALLS[call](tenant)
-    assert len(wire.sent) == 3
+    assert len(transport.sent) == 3
     assert clock.slept == [7, 7]
     assert caught.value.retry_after == 7
     assert caught.value.outcome is Outcome.NOT_APPLIED
@@ -103,9 +103,9 @@ def test_a_wait_is_told_in_words(tenant_on, retry_after, words):
 
 
 def test_a_success_after_failures_is_a_success(tenant_on, clock):
-    tenant, wire = tenant_on(qlik_error(429, retry_after="3"), httpx.ConnectError("x"), MADE)
+    tenant, transport = tenant_on(qlik_error(429, retry_after="3"), httpx.ConnectError("x"), MADE)
     assert tenant.oauth_clients.create(NEW).client.client_id == "c1"
-    assert wire.paths() == ["POST /api/v1/oauth-clients"] * 3
+    assert transport.paths() == ["POST /api/v1/oauth-clients"] * 3
     assert clock.slept[0] == 3
 
 
@@ -113,47 +113,47 @@ def test_a_success_after_failures_is_a_success(tenant_on, clock):
     ("header", "waits"), [("121", 121), ("99999999999", 86_400), ("120", 120), ("soon", 10), ("-1", 10), ("", 10)]
 )
 def test_an_absurd_or_unreadable_retry_after_is_bounded(tenant_on, clock, header, waits):
-    tenant, wire = tenant_on(qlik_error(429, retry_after=header), retry=RetryPolicy(attempts=2, total_seconds=120))
+    tenant, transport = tenant_on(qlik_error(429, retry_after=header), retry=RetryPolicy(attempts=2, total_seconds=120))
     with pytest.raises(errors.TenantThrottled) as caught:
         tenant.users.me()
-    assert len(wire.sent) == (2 if waits <= 120 else 1)
+    assert len(transport.sent) == (2 if waits <= 120 else 1)
     assert waits <= 120 or clock.slept == []
     assert caught.value.retry_after == waits
 
 
 def test_a_429_holds_back_its_tier_and_not_the_other(tenant_on, clock):
-    tenant, wire = tenant_on(qlik_error(429, retry_after="50"), FOUND, retry=RetryPolicy(attempts=1))
+    tenant, transport = tenant_on(qlik_error(429, retry_after="50"), FOUND, retry=RetryPolicy(attempts=1))
     with pytest.raises(errors.TenantThrottled):
         tenant.oauth_clients.create(NEW)
     tenant.oauth_clients.get("c1")
     assert clock.slept == []
     tenant.oauth_clients.set_consent("c1", "trusted")
     assert clock.slept == [50]
-    assert len(wire.sent) == 3
+    assert len(transport.sent) == 3
 
 
 def test_a_blocked_tier_beyond_the_patience_fails_without_being_sent(tenant_on, clock):
-    tenant, wire = tenant_on(qlik_error(429, retry_after="250"), FOUND, retry=RetryPolicy(total_seconds=60))
+    tenant, transport = tenant_on(qlik_error(429, retry_after="250"), FOUND, retry=RetryPolicy(total_seconds=60))
     for _ in range(2):
         with pytest.raises(errors.TenantThrottled):
             tenant.oauth_clients.get("c1")
-    assert len(wire.sent) == 1
+    assert len(transport.sent) == 1
     assert clock.slept == []
 
 
 def test_waits_between_repeats_grow_and_stay_within_the_total(tenant_on, clock):
-    tenant, wire = tenant_on(qlik_error(503), retry=RetryPolicy(attempts=50, total_seconds=20))
+    tenant, transport = tenant_on(qlik_error(503), retry=RetryPolicy(attempts=50, total_seconds=20))
     with pytest.raises(errors.TenantUnavailable):
         tenant.oauth_clients.get("c1")
     assert sum(clock.slept) <= 20
     assert clock.slept[2] > clock.slept[0]
-    assert 3 < len(wire.sent) < 50
+    assert 3 < len(transport.sent) < 50
 
 
 def test_a_delete_that_finds_nothing_after_a_lost_answer_is_done(tenant_on):
-    tenant, wire = tenant_on(httpx.ReadTimeout("x"), qlik_error(404))
+    tenant, transport = tenant_on(httpx.ReadTimeout("x"), qlik_error(404))
     tenant.oauth_clients.delete("c1")
-    assert len(wire.sent) == 2
+    assert len(transport.sent) == 2
 
 
 @pytest.mark.parametrize(
@@ -185,14 +185,14 @@ def test_a_delete_without_an_effect_is_reported_as_such(tenant_on, replies, kind
     ],
 )
 def test_a_refusal_is_told_by_its_status_and_never_repeated(tenant_on, call, status, kind):
-    tenant, wire = tenant_on(qlik_error(status, title="Not so", code="AUTH-1", detail="because"))
+    tenant, transport = tenant_on(qlik_error(status, title="Not so", code="AUTH-1", detail="because"))
     with pytest.raises(kind) as caught:
         CALLS[call](tenant)
-    assert len(wire.sent) == 1
+    assert len(transport.sent) == 1
     error = caught.value
     assert (error.status, error.code, error.title, error.detail) == (status, "AUTH-1", "Not so", "because")
     assert (error.trace_id, error.outcome, error.retryable) == ("trace-1", Outcome.NOT_APPLIED, False)
-    assert (error.method, error.path) == (wire.sent[0].method, wire.sent[0].path)
+    assert (error.method, error.path) == (transport.sent[0].method, transport.sent[0].path)
     assert "Not so: because [AUTH-1]" in error.message
 
 
@@ -217,10 +217,10 @@ def test_a_404_of_another_kind_of_server_advises_to_check_the_address(tenant_on,
 @pytest.mark.parametrize("status", [301, 302, 304, 307, 308])
 @pytest.mark.parametrize("location", ["https://evil.example/take", "/api/v1/oauth-clients/c2"])
 def test_a_redirect_that_the_contract_does_not_know_is_refused_and_not_followed(tenant_on, status, location):
-    tenant, wire = tenant_on(httpx.Response(status, headers={"location": location}), FOUND)
+    tenant, transport = tenant_on(httpx.Response(status, headers={"location": location}), FOUND)
     with pytest.raises(errors.TenantProtocolError) as caught:
         tenant.oauth_clients.patch("c1", RENAME)
-    assert len(wire.sent) == 1
+    assert len(transport.sent) == 1
     assert caught.value.outcome is Outcome.UNKNOWN
 
 
@@ -284,11 +284,11 @@ def test_no_time_out_is_the_callers_mistake(seconds):
 
 
 def test_a_cookie_of_one_credential_is_not_sent_with_another(tenant_on):
-    tenant, wire = tenant_on(httpx.Response(200, json=CLIENT, headers={"set-cookie": "eas.sid=abc; Path=/"}))
+    tenant, transport = tenant_on(httpx.Response(200, json=CLIENT, headers={"set-cookie": "eas.sid=abc; Path=/"}))
     tenant.oauth_clients.get("c1")
     tenant.with_credential(ApiKey("another-key")).oauth_clients.get("c1")
-    assert "cookie" not in wire.sent[1].headers
-    assert wire.sent[1].headers["authorization"] == "Bearer another-key"
+    assert "cookie" not in transport.sent[1].headers
+    assert transport.sent[1].headers["authorization"] == "Bearer another-key"
 
 
 def test_an_interrupted_call_ends_without_the_frames_of_the_http_library(tenant_on):
@@ -328,13 +328,13 @@ KEY = "Kp2mV9qLx7Rt4bWc8NzYh3Jd6FgS1uEa-Qo5"
     ],
 )
 def test_a_path_of_the_users_own_is_sent_as_it_is_and_shown_without_the_key(reply, words, tenant_on):
-    tenant, wire = tenant_on(reply, api_key=KEY, retry=RetryPolicy(attempts=1))
+    tenant, transport = tenant_on(reply, api_key=KEY, retry=RetryPolicy(attempts=1))
     error = None
     try:
         list(tenant.raw_pages(f"v1/things/{KEY}"))
     except errors.TenantError as failure:
         error = failure
-    assert wire.sent[0].path == f"/api/v1/things/{KEY}"
+    assert transport.sent[0].path == f"/api/v1/things/{KEY}"
     assert (error is None) is (words is None)
     if error is not None:
         assert words in str(error)
