@@ -14,8 +14,8 @@ from qlik_keys.tenant.resources.deleting import deleted_client_id
     ("text", "words"),
     [
         ("{'a': 1}", "The body is not JSON (line 1, column 2)."),
-        ("[NaN]", "The body is not JSON: NaN is no number there."),
-        ('{"a": -Infinity}', "The body is not JSON: -Infinity is no number there."),
+        ("[NaN]", "The body is not JSON: NaN is not a number there."),
+        ('{"a": -Infinity}', "The body is not JSON: -Infinity is not a number there."),
         ("1e400", "The body is not JSON: a number in it is too large."),
         ("[" * 100_000, "The body is not JSON."),
         ("1" * 5000, "The body is not JSON."),
