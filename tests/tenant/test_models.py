@@ -47,18 +47,14 @@ def test_a_whole_client():
     assert (client.created_by_type, client.disable_tag, client.jwks_uri) == ("dcr", "why", "https://j.example")
     assert client.deleted_at is None
     assert hash(client) == hash(read(FULL))
+    with pytest.raises(ValidationError):
+        client.client_name = "other"  # it is frozen
 
 
 def test_what_a_caller_does_not_see_has_a_default():
     client = read({"clientId": "c1"})
     assert (client.client_name, client.allowed_scopes, client.public_keys, client.created_at) == ("", (), (), None)
-
-
-@pytest.mark.parametrize("odd", [None, 7, [], {}, "no date", [None], {"a": 1}])
-@pytest.mark.parametrize("name", [name for name in FULL if name != "clientId"])
-def test_one_odd_field_does_not_spoil_the_client(name, odd):
-    client = read({**FULL, name: odd})
-    assert client.client_id == "c1"
+    assert overview({"clientId": "c1"}).keys() == overview(FULL).keys()
 
 
 def overview(document):
@@ -77,19 +73,9 @@ def test_an_overview_reads_as_the_whole_client_does(name, odd):
     assert brief["client_secrets"] == whole.client_secrets
 
 
-def test_an_overview_has_a_default_for_each_field_that_a_caller_does_not_see():
-    assert overview({"clientId": "c1"}).keys() == overview(FULL).keys()
-
-
 def test_a_date_without_a_zone_is_utc_and_one_out_of_the_calendar_is_none():
     assert read({**FULL, "createdAt": "2026-01-02T03:04:05"}).created_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert read({**FULL, "createdAt": "9999-12-31T23:59:59-12:00"}).created_at is None
-
-
-def test_models_are_frozen():
-    client = read(FULL)
-    with pytest.raises(ValidationError):
-        client.client_name = "other"
 
 
 def test_keys_of_others_are_kept_word_for_word_and_given_out_as_copies():
@@ -100,6 +86,7 @@ def test_keys_of_others_are_kept_word_for_word_and_given_out_as_copies():
     key.to_dict()["x5c"].append("changed")
     assert key.to_dict() == odd
     assert not key.is_private
+    assert RegisteredKey(odd) == key
 
 
 def test_a_private_key_that_somebody_registered_is_told_and_not_shown():
@@ -121,7 +108,3 @@ def test_a_user_is_read_under_either_name_of_its_dates():
     for created in ("created", "createdAt"):
         user = parse(User, json.dumps({"id": "u", created: "2026-01-02T03:04:05Z"}).encode(), "GET", "/x")
         assert user.created_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-
-def test_a_registered_key_made_by_hand_equals_the_one_that_was_read():
-    assert RegisteredKey(FULL["publicKeys"][0]) == read(FULL).public_keys[0]

@@ -165,18 +165,19 @@ def test_moments_are_written_in_utc(record):
     assert documents.encode_record(elsewhere)["rotate_by"] == "2027-02-22T03:42:35Z"
 
 
-@pytest.mark.parametrize("text", ["acme.eu.qlikcloud.com", "127.0.0.1:8123", "[::1]:8123", CLIENT, "_a-b"])
-def test_a_part_of_a_path_may_be(text):
-    assert documents.check_segment(text, what="tenant host") == text
+SEGMENTS = ("acme.eu.qlikcloud.com", "127.0.0.1:8123", "[::1]:8123", CLIENT, "_a-b")
+NO_SEGMENTS = ("", ".", "..", ".staged", "a/b", "a b", "a\n", "%2e", "a?b", "a#b", "ä", "a\x00")
 
 
-@pytest.mark.parametrize("text", ["", ".", "..", ".staged", "a/b", "a b", "a\n", "%2e", "a?b", "a#b", "ä", "a\x00"])
-def test_a_part_of_a_path_may_not_be(text):
-    with pytest.raises(ConfigurationError):
-        documents.check_segment(text, what="tenant host")
-    if text != "a/b":  # which a folder may be
+def test_a_part_of_a_path_cannot_lead_elsewhere():
+    for text in SEGMENTS:
+        assert documents.check_segment(text, what="tenant host") == text
+    for text in NO_SEGMENTS:
         with pytest.raises(ConfigurationError):
-            documents.check_folder(f"good/{text}/good", what="mount")
+            documents.check_segment(text, what="tenant host")
+        if text != "a/b":  # which a folder may be
+            with pytest.raises(ConfigurationError):
+                documents.check_folder(f"good/{text}/good", what="mount")
 
 
 def test_metadata_fit_vault_s_limits(record):
