@@ -22,9 +22,10 @@ def settings(box, tmp_path):
 def qlik_keys(settings):
     """Run `qlik-keys` with its streams in pipes; a setting that is None is not there."""
 
-    def run(*words, stdin="", **more):
-        run = in_a_pipe if "--exec" in words else in_a_pipe_here  # a program writes to the process's own streams
-        return run(words, _environment(settings, more), stdin=stdin)
+    def run(*words, stdin="", encoding="utf-8", **more):
+        if "--exec" in words:  # a program writes to the process's own streams
+            return in_a_pipe(words, _environment(settings, more), stdin=stdin)
+        return in_a_pipe_here(words, _environment(settings, more), stdin=stdin, encoding=encoding)
 
     return run
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import sqlite3
-import sys
 import tomllib
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from fixtures.cli_here import in_a_pipe_here
 from fixtures.own_commands import assert_parses
 from fixtures.support import move_in, write_contexts
 
 import qlik_keys as qk
-from qlik_keys.cli.app import main
 from qlik_keys.config.environment import VARIABLES
 
 pytestmark = pytest.mark.openbao
@@ -149,7 +149,7 @@ def test_the_magics_run(box, shell, made, tmp_path):
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=name_of)
-def test_commands_run(page, home, made, made_elsewhere, monkeypatch, capsys):  # noqa: PLR0917  # fixtures
+def test_commands_run(page, home, made, made_elsewhere):
     (home / "client.json").write_text(json.dumps({"appType": "native", "clientName": "n"}))
     for shown in commands(page):
         if any(shown.startswith(f"qlik-keys {words}") or words in shown for words in ONLY_PARSED):
@@ -157,25 +157,22 @@ def test_commands_run(page, home, made, made_elsewhere, monkeypatch, capsys):  #
             continue
         line = shown.replace(CONFIRMED, f"--confirm {made.client_id}").replace(ID, made_elsewhere)
         if "TOKEN-ID" in line:
-            line = line.replace("TOKEN-ID", _token_id(monkeypatch, capsys))
+            line = line.replace("TOKEN-ID", _token_id())
         words = shlex.split(line)
-        code, said = _run(words, monkeypatch, capsys)
+        code, *said = _run(*words[1:])
         # 3 is "there are findings", which a sandbox may have.
         assert code == 0 or (code == 3 and words[1] in {"audit", "doctor"}), (line, said)
 
 
-def _run(words, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", words)
-    with pytest.raises(SystemExit) as ended:
-        main()
-    shown = capsys.readouterr()
-    return ended.value.code or 0, shown.err + shown.out
+def _run(*words):
+    ended = in_a_pipe_here(words, os.environ)
+    return ended.code, ended.out, ended.err
 
 
-def _token_id(monkeypatch, capsys):
-    code, said = _run(["qlik-keys", "oauth-token", "ls", "--json"], monkeypatch, capsys)
+def _token_id():
+    code, out, _ = _run("oauth-token", "ls", "--json")
     assert code == 0
-    return json.loads(said)[0]["id"]
+    return json.loads(out)[0]["id"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

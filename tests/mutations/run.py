@@ -1,7 +1,8 @@
 """Which faults the tests find: one mutation at a time is applied to a copy of the project, and its tests are run.
 
-`make mutants ARGS="--folder lifecycle"`; `--help` has the other options. A mutation survives if all tests pass. Tests
-that need a browser or packages of others are left out: they cover what the others do, and take minutes.
+`make mutants ARGS="--folder lifecycle"`; `--help` has the other options. A mutation survives if all tests pass, and is
+undecided where they took too long. Tests that need a browser or packages of others are left out: they cover what the
+others do, and take minutes.
 """
 
 from __future__ import annotations
@@ -68,9 +69,11 @@ def run_tests(python, tree, paths, chosen, timeout):
     try:
         output, _ = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        output, _ = process.communicate()
-        return None, output
+        return None, ""
+    finally:
+        if process.poll() is None:  # its servers end with it
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
     return process.returncode, output
 
 
@@ -81,7 +84,7 @@ def judge(python, tree, paths, timeout):
         code, output = run_tests(python, tree, paths, chosen, timeout)
         found = _FINDER.search(output)
         if code is None:
-            return "killed", "a time-out"
+            return "undecided", "a time-out"
         if code == _FAILED and found:
             return "killed", found[1]
         if code not in (_PASSED, _NOTHING_RUN):
@@ -128,6 +131,7 @@ def main():
     parser.add_argument("--timeout", type=float, default=1200, help="seconds for the tests of one mutation")
     parser.add_argument("--list-file", type=Path, default=LIST, help="another list of mutations")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what runs is ended too
     wanted = chosen(arguments)
     if arguments.list:
         for mutation in wanted:
@@ -147,12 +151,11 @@ def main():
             results.append(done)
             if arguments.json:
                 arguments.json.write_text(json.dumps(results, indent=1) + "\n")
-    counts = {result: sum(done["result"] == result for done in results) for result in ("killed", "survived", "error")}
-    print(f"{counts['killed']} killed, {counts['survived']} survived, {counts['error']} errors, of {len(results)}.")
-    for done in results:
-        if done["result"] == "survived":
-            print(f"  survived: {done['name']}: {done['fault']}")
-    return 0 if counts["killed"] == len(results) else 1
+    left = [done for done in results if done["result"] != "killed"]
+    print(f"{len(results) - len(left)} of {len(results)} killed.")
+    for done in left:
+        print(f"  {done['result']}: {done['name']}: {done['fault']}")
+    return 1 if left else 0
 
 
 if __name__ == "__main__":

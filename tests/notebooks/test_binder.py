@@ -131,15 +131,7 @@ def normal(line):
     return re.sub(r"[-_.]+", "-", line.partition("==")[0]).lower(), line.partition("==")[2]
 
 
-def test_the_quickstart_runs(binder):
-    binder.run(binder.python.parent / "jupyter-execute", "--output=done", "--timeout=300", str(NOTEBOOK))
-    done = json.loads((binder.repository / NOTEBOOK).with_name("done.ipynb").read_text())
-    outputs = [output for cell in done["cells"] for output in cell.get("outputs", [])]
-    assert outputs
-    assert [output for output in outputs if output["output_type"] == "error"] == []
-
-
-def test_the_memory_of_a_session(binder, session, record_property, capsys):
+def test_the_quickstart_runs_within_the_memory_of_a_session(binder, session, record_property, capsys):
     server, kernel = session
     measured = []
     for source in cells(binder.repository / NOTEBOOK):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 
 import nbformat
 import pytest
 from fixtures.canaries import find_canaries
 from fixtures.jupyter_lab import NOTEBOOKS
 from fixtures.support import environment_of
-from nbclient import NotebookClient
 
 import qlik_keys as qk
 from qlik_keys.tenant import eq
@@ -19,36 +17,18 @@ from qlik_keys.tenant import eq
 pytestmark = [pytest.mark.openbao, pytest.mark.slow]
 ENGINEERS, WORKSHOP = NOTEBOOKS / "02-data-engineers.ipynb", NOTEBOOKS / "03-workshop.ipynb"
 ANALYSTS = NOTEBOOKS / "04-analysts.ipynb"
-VARIABLES = ("QLIK_TENANT_URL", "QLIK_API_KEY", "QLIK_CLIENT_ID", "QLIK_CLIENT_SECRET", "VAULT_ADDR", "VAULT_TOKEN")
 
 
-@pytest.fixture(autouse=True)
-def quiet_environment(monkeypatch, tmp_path):
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    shutil.copy(NOTEBOOKS / "workshop_checks.py", tmp_path)
-
-
-def execute(notebook, folder):
-    resources = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, timeout=120, kernel_name="python3", resources=resources).execute()
-    return [
-        "".join(out.get("text", "") or out.get("data", {}).get("text/plain", "") for out in cell.get("outputs", []))
-        for cell in notebook.cells
-    ]
-
-
-@pytest.mark.parametrize("path", [ENGINEERS, WORKSHOP, ANALYSTS], ids=["engineers", "workshop", "analysts"])
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
 def test_they_are_stored_without_outputs(path):
     notebook = json.loads(path.read_text())
     assert [cell for cell in notebook["cells"] if cell.get("outputs") or cell.get("execution_count")] == []
     assert "widgets" not in notebook["metadata"]
 
 
-def test_the_engineers_notebook_practises_where_no_tenant_is_set(tmp_path):
+def test_the_engineers_notebook_practises_where_no_tenant_is_set(execute):
     notebook = nbformat.read(ENGINEERS, as_version=4)
-    text = "\n".join(execute(notebook, tmp_path))
+    text = "\n".join(execute(notebook))
     assert "SANDBOX, nothing here is real: http://127.0.0.1" in text
     assert "made now" in text
     assert text.count("active") == 3
@@ -56,11 +36,11 @@ def test_the_engineers_notebook_practises_where_no_tenant_is_set(tmp_path):
     assert re.search(r"retired: \d{4}-\d\d-\d\d_", text)
 
 
-def test_the_engineers_notebook_takes_tenant_and_vault_from_the_environment(box, monkeypatch, tmp_path):
+def test_the_engineers_notebook_takes_tenant_and_vault_from_the_environment(box, monkeypatch, execute):
     for name, value in environment_of(box).items():
         monkeypatch.setenv(name, value)
     notebook = nbformat.read(ENGINEERS, as_version=4)
-    text = "\n".join(execute(notebook, tmp_path))
+    text = "\n".join(execute(notebook))
     assert f"REAL tenant: {box.tenant_url}" in text
     assert find_canaries(nbformat.writes(notebook), [box.api_key, box.vault_token]) == []
     with qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant:
@@ -68,11 +48,11 @@ def test_the_engineers_notebook_takes_tenant_and_vault_from_the_environment(box,
 
 
 @pytest.mark.parametrize("real", [False, True], ids=["sandbox", "tenant of the environment"])
-def test_the_analysts_notebook_breaks_a_client_and_fixes_it(real, box, monkeypatch, tmp_path):
+def test_the_analysts_notebook_breaks_a_client_and_fixes_it(real, box, monkeypatch, execute):
     for name, value in environment_of(box).items() if real else ():
         monkeypatch.setenv(name, value)
     notebook = nbformat.read(ANALYSTS, as_version=4)
-    texts = execute(notebook, tmp_path)
+    texts = execute(notebook)
     text = "\n".join(texts)
     assert (f"REAL tenant: {box.tenant_url}" if real else "SANDBOX, nothing here is real") in text
     assert "'subject': 'qlikbot\\\\" in text
@@ -242,7 +222,7 @@ IN_ORDER = [
 ]
 
 
-def test_each_check_says_what_is_wrong_with_what_was_done(tmp_path):
+def test_each_check_says_what_is_wrong_with_what_was_done(execute):
     notebook = nbformat.read(WORKSHOP, as_version=4)
     first = next(cell for cell in notebook.cells if cell.cell_type == "code")
     way_back = 'qk.rotate(tenant, store, "vault-only", custody="transit", overlap=timedelta(0));'
@@ -252,13 +232,13 @@ def test_each_check_says_what_is_wrong_with_what_was_done(tmp_path):
         nbformat.v4.new_code_cell(f"{codes.get(code, code)}\nfrom workshop_checks import check\ncheck({exercise})")
         for code, exercise, _ in IN_ORDER
     ]
-    texts = execute(notebook, tmp_path)
+    texts = execute(notebook)
     told = dict(enumerate(zip(texts, IN_ORDER, strict=True)))
     assert {number: text for number, (text, case) in told.items() if case[2] not in text} == {}
     assert [text for text in texts if {"True", "False"} & {*text.splitlines()}] == []
 
 
-def test_every_solution_of_the_workshop_passes_its_check(tmp_path):
+def test_every_solution_of_the_workshop_passes_its_check(execute):
     notebook = nbformat.read(WORKSHOP, as_version=4)
     solutions = [
         code
@@ -270,6 +250,6 @@ def test_every_solution_of_the_workshop_passes_its_check(tmp_path):
     assert len(solutions) == len(exercises) == 8
     for cell, solution in zip(exercises, solutions, strict=True):
         cell.source = solution
-    texts = execute(notebook, tmp_path)
+    texts = execute(notebook)
     assert sum("✓" in text for text in texts) == 8
     assert not any("Not yet" in text for text in texts)

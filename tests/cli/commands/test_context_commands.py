@@ -13,10 +13,9 @@ import pytest
 import yaml
 from fixtures.canaries import find_canaries
 from fixtures.cli_terminal import PROGRAM, Ended
-from fixtures.support import write_contexts
+from fixtures.support import machine_client, write_contexts
 
 import qlik_keys as qk
-from qlik_keys.tenant import NewOAuthClient
 
 pytestmark = pytest.mark.openbao
 
@@ -97,16 +96,7 @@ def test_a_login_that_does_not_work_is_not_written(answered, tenant, box, tmp_pa
     assert ended.code == 1
     assert not find_canaries(ended.out + ended.err, ["wrong-key-canary"])
     assert not (tmp_path / ".qlik").exists()
-    client = tenant.oauth_clients.create(
-        NewOAuthClient(
-            app_type="web",
-            client_name="of a context",
-            allowed_scopes=("user_default",),
-            allowed_grant_types=("client_credentials",),
-            allowed_auth_methods=("client_secret",),
-            consent_method="trusted",
-        )
-    )
+    client = tenant.oauth_clients.create(machine_client("of a context"))
     made, secret = client.client.client_id, client.client_secret.reveal()
     answers = [(URL, box.tenant_url), (KIND, "o"), (CLIENT, made), (SECRET, secret)]
     ended = answered("context", "init", answers=answers)

@@ -7,11 +7,10 @@ import uuid
 
 import pytest
 from fixtures.canaries import find_canaries
-from fixtures.support import write_contexts
+from fixtures.support import machine_client, write_contexts
 
 import qlik_keys as qk
 from qlik_keys.errors import StoreNotFound, TenantNotFound
-from qlik_keys.tenant import NewOAuthClient
 
 pytestmark = pytest.mark.openbao
 
@@ -27,15 +26,7 @@ def made(tenant, store, name):
 
 
 def with_secret(tenant, name):
-    new = NewOAuthClient(
-        app_type="web",
-        client_name=name,
-        allowed_scopes=("user_default",),
-        allowed_grant_types=("client_credentials",),
-        allowed_auth_methods=("client_secret",),
-        consent_method="trusted",
-    )
-    return tenant.oauth_clients.create(new).client.client_id
+    return tenant.oauth_clients.create(machine_client(name)).client.client_id
 
 
 def test_a_client_s_whole_life(qlik_keys, tenant, store, name):

@@ -9,10 +9,9 @@ import subprocess
 import pytest
 from fixtures.canaries import find_canaries
 from fixtures.cli_terminal import PROGRAM
-from fixtures.support import made_client, write_contexts
+from fixtures.support import machine_client, made_client, write_contexts
 
 import qlik_keys as qk
-from qlik_keys.tenant import NewOAuthClient
 
 pytestmark = pytest.mark.openbao
 
@@ -255,14 +254,7 @@ def test_a_pipe_that_is_closed_early_is_no_crash(settings):
 
 
 def test_text_of_strangers_reaches_no_terminal(terminal, tenant):
-    new = NewOAuthClient(
-        app_type="web",
-        client_name="evil\x1b[31m\x9bname",
-        allowed_scopes=("user_default",),
-        allowed_grant_types=("client_credentials",),
-        allowed_auth_methods=("client_secret",),
-    )
-    client_id = tenant.oauth_clients.create(new).client.client_id
+    client_id = tenant.oauth_clients.create(machine_client("evil\x1b[31m\x9bname")).client.client_id
     for words in (("oauth-client", "ls"), ("oauth-client", "get", client_id), ("oauth-client", "ls", "--json")):
         out = terminal(*words).out
         assert "evil" in out

@@ -81,34 +81,22 @@ def test_a_result_that_is_lost_after_an_effect_is_told(monkeypatch):
 
 @pytest.mark.openbao
 @pytest.mark.parametrize(("encoding", "more"), [("cp1252", ()), ("ascii", ("--json",)), ("cp437", ("--raw",))])
-def test_a_one_time_secret_is_not_lost_to_a_letter(settings, tenant, encoding, more):
+def test_a_one_time_secret_is_not_lost_to_a_letter(qlik_keys, tenant, encoding, more):
     name = f"日本 é 𝄞 {uuid.uuid4().hex[:6]}"
-    done = subprocess.run(
-        [*PROGRAM, *CREATE, name, *more],
-        env={**settings, "PYTHONIOENCODING": encoding},
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, b"")
-    document = json.loads(done.stdout.decode(encoding))
+    done = qlik_keys(*CREATE, name, *more, encoding=encoding)
+    assert (done.code, done.err) == (0, "")
+    document = json.loads(done.out)
     assert (document["clientName"], bool(document["clientSecret"])) == (name, True)
     tenant.oauth_clients.delete(document["clientId"])
 
 
 @pytest.mark.openbao
-def test_steps_and_results_are_shown_on_any_console(settings, tenant, store):
+def test_steps_and_results_are_shown_on_any_console(qlik_keys, tenant, store):
     name = f"日本 {uuid.uuid4().hex[:6]}"
-    environment = {**settings, "PYTHONIOENCODING": "ascii"}
-    done = subprocess.run([*PROGRAM, "provision", name], env=environment, capture_output=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    assert rb"\u65e5\u672c" in done.stdout
-    assert rb"\u2026 done" in done.stderr
-    done = subprocess.run(
-        [*PROGRAM, "rotate", f"{name}?"], env=environment, capture_output=True, timeout=60, check=False
-    )
-    assert done.returncode == 1
-    assert rb"\u65e5\u672c" in done.stderr.splitlines()[0]
+    done = qlik_keys("provision", name, encoding="ascii")
+    assert (done.code, r"\u65e5\u672c" in done.out, r"\u2026 done" in done.err) == (0, True, True)
+    done = qlik_keys("rotate", f"{name}?", encoding="ascii")
+    assert (done.code, r"\u65e5\u672c" in done.err.splitlines()[0]) == (1, True)
     [client] = [each for each in tenant.oauth_clients.list() if each.client_name == name]
     tenant.oauth_clients.delete(client.client_id)
     store.delete(tenant.host, client.client_id)
@@ -139,14 +127,12 @@ def test_a_secret_that_nobody_took_is_told_of(settings, tenant, kind, more):
 
 
 @pytest.mark.openbao
-def test_a_file_that_cannot_be_written_is_refused_before_the_call(settings, tenant, tmp_path):
+def test_a_file_that_cannot_be_written_is_refused_before_the_call(qlik_keys, tenant, tmp_path):
     name = f"unsent-{uuid.uuid4().hex[:6]}"
     body = json.dumps({"appType": "web", "clientName": name})
     for place in (tmp_path, tmp_path / "no" / "such" / "file"):
-        words = ("raw", "post", "v1/oauth-clients", "--body", body, "--output-file", str(place))
-        done = subprocess.run([*PROGRAM, *words], env=settings, capture_output=True, timeout=60, check=False)
-        assert done.returncode == 1
-        assert b"no request was sent" in done.stderr
+        done = qlik_keys("raw", "post", "v1/oauth-clients", "--body", body, "--output-file", str(place))
+        assert (done.code, "no request was sent" in done.err) == (1, True)
     assert name not in [each.client_name for each in tenant.oauth_clients.list()]
 
 
@@ -183,21 +169,13 @@ def test_a_one_time_secret_that_has_nowhere_to_go_is_told(settings, tenant):
 
 @pytest.mark.openbao
 @pytest.mark.parametrize("written", ["utf-8", "utf-8-sig", "utf-16"])
-def test_a_body_is_read_by_its_own_encoding_and_not_the_console_s(settings, tenant, tmp_path, written):
+def test_a_body_is_read_by_its_own_encoding_and_not_the_console_s(qlik_keys, tenant, tmp_path, written):
     name = f"日本 é {uuid.uuid4().hex[:6]}"
-    body = json.dumps(
-        {"appType": "native", "clientName": name, "redirectUris": ["https://a.example"]}, ensure_ascii=False
-    )
+    body = {"appType": "native", "clientName": name, "redirectUris": ["https://a.example"]}
     path = tmp_path / "client.json"
-    path.write_bytes(body.encode(written))
+    path.write_bytes(json.dumps(body, ensure_ascii=False).encode(written))
     for file in ("-", str(path)):
-        done = subprocess.run(
-            [*PROGRAM, "raw", "post", "v1/oauth-clients", "--body-file", file, "-q"],
-            env={**settings, "PYTHONIOENCODING": "cp1252"},
-            input=path.read_bytes(),
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-        assert (done.returncode, done.stderr) == (0, b"")
-        assert tenant.oauth_clients.get(done.stdout.decode().strip()).client_name == name
+        words = ("raw", "post", "v1/oauth-clients", "--body-file", file, "-q")
+        done = qlik_keys(*words, stdin=path.read_bytes(), encoding="cp1252")
+        assert (done.code, done.err) == (0, "")
+        assert tenant.oauth_clients.get(done.out.strip()).client_name == name
