@@ -25,15 +25,15 @@ import threading
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from qlik_keys.core.clock import SYSTEM_CLOCK
 from qlik_keys.core.secret import Secret
 from qlik_keys.errors import ConfigurationError, StoreUnreachable
+from qlik_keys.sandbox.child import ChildProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from types import TracebackType
 
     from qlik_keys.core.clock import Clock
     from qlik_keys.sandbox.authority import CertificateFiles
@@ -93,7 +93,7 @@ class TlsListener:
         return 'listener "tcp" {\n' + "".join(f"  {line}\n" for line in lines) + "}\n"
 
 
-class OpenBao:
+class OpenBao(ChildProcess):
     """A running OpenBao server in dev mode; `start()` makes one.
 
     Attributes:
@@ -168,27 +168,9 @@ class OpenBao:
         """Its root token, made for this start."""
         return self._token.reveal()
 
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
-
-    @property
-    def running(self) -> bool:
-        """Whether the process is there."""
-        return self._process.poll() is None
-
     def stop(self) -> None:
         """End the server and wait for its end; quiet when it has ended already."""
         self._end()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def __repr__(self) -> str:
         return f"<OpenBao {self.url} {'running' if self.running else 'stopped'}>"

