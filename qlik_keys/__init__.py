@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from qlik_keys.diagnosis import Check, Diagnosis, doctor, fix
     from qlik_keys.errors import QlikKeysError
     from qlik_keys.fleet import rotate_due
+    from qlik_keys.inventory.audit import audit
     from qlik_keys.inventory.frames import flat
-    from qlik_keys.inventory.tables import audit, clients
+    from qlik_keys.inventory.tables import clients
     from qlik_keys.jupyter.panel import Panel
     from qlik_keys.keys import KeySpec, PrivateKey, PublicJwk, generate
     from qlik_keys.keystore.vault.policy import vault_policy
@@ -70,7 +71,7 @@ _HOMES = {
     "UserLookup": "auth.http_auth",
     "UserPass": "keystore.vault.store",
     "VaultKeyStore": "keystore.vault.store",
-    "audit": "inventory.tables",
+    "audit": "inventory.audit",
     "clients": "inventory.tables",
     "doctor": "diagnosis",
     "flat": "inventory.frames",

@@ -72,7 +72,7 @@ def audit(
     Example: qlik-keys audit --fail-on high
     """
     from qlik_keys.cli.output.table import audit_as_text
-    from qlik_keys.inventory.tables import audit as look
+    from qlik_keys.inventory.audit import audit as look
     from qlik_keys.rules.model import SEVERITIES
 
     if fail_on not in (*SEVERITIES, _NEVER):

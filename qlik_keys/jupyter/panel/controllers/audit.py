@@ -32,7 +32,7 @@ class AuditController:
         self._work.run("Auditing the tenant's clients and their keys", self._run, at="audit", wait=wait)
 
     def _run(self) -> None:
-        from qlik_keys.inventory.tables import audit_of  # noqa: PLC0415  # brings pandas
+        from qlik_keys.inventory.audit import audit_of  # noqa: PLC0415  # brings pandas
 
         tenant, key_store = self._connection.connected()
         self._store.set(audit=AuditState())

@@ -110,7 +110,8 @@ class ClientsController:
 
     def list_now(self) -> pd.DataFrame:
         """List the tenant's clients as a part of other work; findings that are shown follow."""
-        from qlik_keys.inventory.tables import audit_of, clients  # noqa: PLC0415  # brings pandas
+        from qlik_keys.inventory.audit import audit_of  # noqa: PLC0415  # brings pandas
+        from qlik_keys.inventory.tables import clients  # noqa: PLC0415
 
         doing = self._store.state.work.doing
 

@@ -1,0 +1,177 @@
+"""The audit of a tenant: what there is to say of its clients and their keys, a row a finding.
+
+Not done here: changing anything; showing it (`jupyter`, `cli`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from qlik_keys.core.clock import SYSTEM_CLOCK
+from qlik_keys.core.side_by_side import side_by_side
+from qlik_keys.errors import QlikKeysError, StoreDenied
+from qlik_keys.inventory.engine_keys import export_paths
+from qlik_keys.inventory.findings import ORDER, operation_of
+from qlik_keys.inventory.record_states import foreign_documents, record_states
+from qlik_keys.inventory.tables import clients
+from qlik_keys.keystore.lookup import CLIENT_ID, check_sides
+from qlik_keys.rules.findings import FINDINGS
+from qlik_keys.rules.fixes import BY_VAULT, shell_command
+from qlik_keys.rules.model import SEVERITIES
+from qlik_keys.rules.records import (
+    DAMAGED_PENDING,
+    FOREIGN_DOCUMENT,
+    OPERATION_INTERRUPTED,
+    ORPHANED_RECORD,
+    RECORD_DAMAGED,
+    UNFINISHED,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from qlik_keys.core.clock import Clock
+    from qlik_keys.errors import StoreError
+    from qlik_keys.inventory.tables import Progress
+    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.rules.model import Severity
+    from qlik_keys.tenant import QlikTenant
+
+AUDIT_COLUMNS = ("severity", "code", "finding", "client_id", "name", "meaning", "advice", "command")
+
+
+def audit(
+    tenant: QlikTenant,
+    store: KeyStore,
+    *,
+    consent: bool | None = None,
+    on_progress: Progress | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> pd.DataFrame:
+    """Return what there is to say of the tenant's clients and their keys, a row a finding, highest severity first.
+
+    Beside what `clients` finds it looks for clients whose making was interrupted, and for keys without a client.
+
+    Args:
+        tenant: the tenant, with a TenantAdmin's credential.
+        store: where the keys are.
+        consent: as for `clients`.
+        on_progress: as for `clients`.
+        clock: says what now is.
+
+    Returns:
+        The columns of `AUDIT_COLUMNS`; "severity" is an ordered category (critical, high, medium, low), "command" what
+        fixes it in a shell, "" where a person has to look first. `attrs` as for `clients`.
+
+    Raises:
+        TenantError, StoreError: one of them could not be asked.
+
+    Example:
+        >>> found = audit(tenant, store)
+        >>> found[found.severity == "high"]  # doctest: +SKIP
+    """
+    check_sides(tenant, store)
+    return audit_of(clients(tenant, store, consent=consent, on_progress=on_progress, clock=clock), store, tenant.host)
+
+
+def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataFrame:
+    """Return the findings of a table that `clients` returned, with what only the store knows.
+
+    Raises:
+        StoreError: the store could not be asked.
+    """
+    rows = [
+        (finding, client_id, name)
+        for client_id, name, findings in zip(frame["client_id"], frame["name"], frame["findings"], strict=True)
+        for finding in findings
+    ]
+    in_engine = frame.loc[frame["custody"] == "transit", ["client_id", "name"]]
+    operations: dict[str, Any] = dict(frame.attrs.get("operations", {}))
+    rows += export_paths(store, tenant_host, [*in_engine.itertuples(index=False, name=None)])
+    damaged: list[StoreError] = []
+    pending = store.pending(tenant_host, on_damaged=damaged.append)
+    # An auditor may list these documents and read none, since keys are in them: that one is there is all it can tell.
+    rows += [
+        (UNFINISHED.name if isinstance(problem, StoreDenied) else DAMAGED_PENDING.name, "", problem.path)
+        for problem in damaged
+    ]
+    rows += [(UNFINISHED.name, waiting.client_id, waiting.name) for waiting in pending]
+    # A client that is just being made may have its record already, and no row yet.
+    known = {*frame["client_id"], *(waiting.client_id for waiting in pending)}
+    orphans = [client_id for client_id in store.client_ids(tenant_host) if client_id not in known]
+    for client_id, name, findings, operation in _orphans(store, tenant_host, orphans):
+        rows += [(finding, client_id, name) for finding in findings]
+        if operation:
+            operations[client_id] = operation
+
+    def severity_of(finding: str, client_id: str) -> Severity:
+        told = operations.get(client_id) if finding == OPERATION_INTERRUPTED.name else None
+        return FINDINGS[finding].severity if told is None else told["severity"]
+
+    rows.sort(key=lambda row: (SEVERITIES.index(severity_of(*row[:2])), ORDER[row[0]], row[2], row[1]))
+    details = frame.attrs.get("details", {})
+    columns = {
+        "severity": [severity_of(finding, client_id) for finding, client_id, _ in rows],
+        "code": [FINDINGS[finding].code for finding, _, _ in rows],
+        "finding": [finding for finding, _, _ in rows],
+        "client_id": [client_id for _, client_id, _ in rows],
+        "name": [name for _, _, name in rows],
+        "meaning": [_meaning(finding, client_id, details, operations) for finding, client_id, _ in rows],
+        "advice": [FINDINGS[finding].advice for finding, _, _ in rows],
+        "command": [_command(finding, client_id, details) for finding, client_id, _ in rows],
+    }
+    found = pd.DataFrame({name: pd.Series(values, dtype="string") for name, values in columns.items()})
+    found["severity"] = pd.Categorical(found["severity"], categories=[*SEVERITIES], ordered=True)
+    found.attrs = dict(frame.attrs)
+    return found
+
+
+def _orphans(
+    store: KeyStore, tenant_host: str, names: Sequence[str]
+) -> list[tuple[str, str, tuple[str, ...], dict[str, str]]]:
+    """Return what there is to say of documents without a client: name, client's name, findings, operation."""
+    ids = [name for name in names if CLIENT_ID.fullmatch(name)]
+    answers = dict(zip(ids, side_by_side(lambda each: store.summary(tenant_host, each), ids), strict=True))
+    shown = {of: told for of, told in answers.items() if told is not None and not isinstance(told, QlikKeysError)}
+    states = record_states(store, tenant_host, shown, {})
+    foreign = foreign_documents(store, tenant_host, [name for name in names if answers.get(name) is None])
+    found: list[tuple[str, str, tuple[str, ...], dict[str, str]]] = []
+    for name in names:
+        if name in foreign:
+            # Its name may be anything; only a client's id stands in the column of ids.
+            is_id = CLIENT_ID.fullmatch(name) is not None
+            found.append((name if is_id else "", "" if is_id else name, (FOREIGN_DOCUMENT.name,), {}))
+            continue
+        summary = states.summaries.get(name)
+        if summary is None or not summary.is_in_progress:
+            client_name = "" if summary is None else summary.client_name
+            damaged = (RECORD_DAMAGED.name,) if name in states.damaged else ()
+            found.append((name, client_name, (ORPHANED_RECORD.name, *damaged), {}))
+            continue
+        findings = (ORPHANED_RECORD.name, OPERATION_INTERRUPTED.name)
+        found.append((name, summary.client_name, findings, operation_of(summary, states)))
+    return found
+
+
+def _meaning(
+    finding: str,
+    client_id: str,
+    details: Mapping[str, Mapping[str, str]],
+    operations: Mapping[str, Mapping[str, str]],
+) -> str:
+    meaning = FINDINGS[finding].meaning
+    if finding == OPERATION_INTERRUPTED.name:
+        return f"{meaning} {operations[client_id]['meaning']}"
+    is_of_moment = FINDINGS[finding].operation in BY_VAULT and client_id in details
+    return f"{meaning} {details[client_id]['meaning']}" if is_of_moment else meaning
+
+
+def _command(finding: str, client_id: str, details: Mapping[str, Mapping[str, str]]) -> str:
+    operation = FINDINGS[finding].operation
+    if operation in BY_VAULT:
+        # As text for a shell: the quotes of a hint are not part of it.
+        told = details.get(client_id, {}).get("command", "")
+        return " && ".join(told.split("`")[1::2])
+    return shell_command(operation, client_id)
