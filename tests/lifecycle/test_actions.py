@@ -6,13 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import qlik_keys.lifecycle.actions
 from qlik_keys.lifecycle.actions import ACTIONS, Action
-from qlik_keys.lifecycle.dry_run import KeyDryRun, ProvisioningDryRun
-from qlik_keys.lifecycle.provisioning.run import Provisioning
-from qlik_keys.lifecycle.rotation.run import KeyRun
 
 SOURCE = Path(qlik_keys.lifecycle.actions.__file__).read_text(encoding="utf-8")
 
@@ -55,12 +50,3 @@ def test_the_facts_are_what_people_were_told_so_far():
         Action.REMOVE_SECRETS,
         Action.DELETE_CLIENT,
     }
-
-
-@pytest.mark.parametrize(("real", "dry"), [(KeyRun, KeyDryRun), (Provisioning, ProvisioningDryRun)])
-def test_a_dry_run_has_each_action_of_the_real_run(real, dry):
-    def actions_of(kind):
-        run = kind.__new__(kind)
-        return set(kind._actions(run))
-
-    assert actions_of(real) == actions_of(dry)
