@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hvac
 import pytest
-from fixtures.unhealthy_client import Patient
+from fixtures.unhealthy_client import UnhealthyClient
 
 import qlik_keys as qk
 
@@ -29,12 +29,12 @@ def custody():
 
 
 @pytest.fixture
-def patient(box, custody, vault_operator):
-    """A patient who has no client yet: `make` or `register` gives it a new one."""
+def unhealthy_client(box, custody, vault_operator):
+    """A unhealthy client who has no client yet: `make` or `register` gives it a new one."""
     with (
         qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
         qk.VaultKeyStore(box.vault_url, token=box.vault_token, custody=custody) as store,
     ):
-        made = Patient(box=box, tenant=tenant, store=store, operator=vault_operator)
+        made = UnhealthyClient(box=box, tenant=tenant, store=store, operator=vault_operator)
         yield made
         made.forget()

@@ -23,121 +23,131 @@ def test_a_command_that_is_none_is_found_out():
 
 @pytest.mark.parametrize("name", ["plain", 'o\'brien & "sons"', "-dash", "--help"])
 @pytest.mark.parametrize("custody", ["kv", "transit"])
-def test_commands_bear_the_names_that_are_meant(patient, custody, name):
-    patient.name = f"{name} {custody}"
-    made = qk.provision(patient.tenant, patient.store, name=patient.name, scopes=["user_default"])
-    patient.client_id = made.client_id
-    ILLNESSES["deleted"].inflict(patient)
-    advice = check_of(patient.diagnose(), "client-exists").advice
+def test_commands_bear_the_names_that_are_meant(unhealthy_client, custody, name):
+    unhealthy_client.name = f"{name} {custody}"
+    made = qk.provision(
+        unhealthy_client.tenant, unhealthy_client.store, name=unhealthy_client.name, scopes=["user_default"]
+    )
+    unhealthy_client.client_id = made.client_id
+    ILLNESSES["deleted"].inflict(unhealthy_client)
+    advice = check_of(unhealthy_client.diagnose(), "client-exists").advice
     assert assert_commands_parse(advice) == 3
     _, clear, make = commands_in(advice)
-    assert clear == ["delete", patient.client_id, "--confirm", patient.client_id]
-    assert make[-1] == patient.name
+    assert clear == ["delete", unhealthy_client.client_id, "--confirm", unhealthy_client.client_id]
+    assert make[-1] == unhealthy_client.name
 
 
 @pytest.mark.parametrize(
-    ("illness", "custody"),
+    ("fault_case", "custody"),
     [(ILLNESSES["may not read"], "kv"), (IN_TRANSIT["may not sign"], "transit")],
     ids=["read", "sign"],
 )
-def test_the_policy_that_is_advised_suffices(patient, illness, custody, capsys):
-    patient.make()
-    illness.inflict(patient)
-    [words] = commands_in(check_of(patient.diagnose(), "vault-rights").advice)
+def test_the_policy_that_is_advised_suffices(unhealthy_client, fault_case, custody, capsys):
+    unhealthy_client.make()
+    fault_case.inflict(unhealthy_client)
+    [words] = commands_in(check_of(unhealthy_client.diagnose(), "vault-rights").advice)
     capsys.readouterr()
     assert run(words, prog_name="qlik-keys") == 0
-    patient.rules = capsys.readouterr().out
-    assert patient.client_id in patient.rules
-    assert patient.diagnose().is_healthy
+    unhealthy_client.rules = capsys.readouterr().out
+    assert unhealthy_client.client_id in unhealthy_client.rules
+    assert unhealthy_client.diagnose().is_healthy
 
 
-def test_the_policy_is_for_the_stores_own_places(patient, vault_operator, capsys):
+def test_the_policy_is_for_the_stores_own_places(unhealthy_client, vault_operator, capsys):
     mount, prefix = "elsewhere", "team/keys"
     if f"{mount}/" not in vault_operator.sys.list_mounted_secrets_engines()["data"]:
         vault_operator.sys.enable_secrets_engine("kv", path=mount, options={"version": "2"})
     places = {"mount": mount, "prefix": prefix}
-    with qk.VaultKeyStore(patient.box.vault_url, token=patient.box.vault_token, **places) as store:
-        made = qk.provision(patient.tenant, store, name="patient-elsewhere", scopes=["user_default"])
-        patient.client_id, patient.name, patient.store_options = made.client_id, "patient-elsewhere", places
-        patient.rules = f'path "{mount}/metadata/*" {{ capabilities = ["list"] }}'
-        [words] = commands_in(check_of(patient.diagnose(), "vault-rights").advice)
+    with qk.VaultKeyStore(unhealthy_client.box.vault_url, token=unhealthy_client.box.vault_token, **places) as store:
+        made = qk.provision(unhealthy_client.tenant, store, name="unhealthy-elsewhere", scopes=["user_default"])
+        unhealthy_client.client_id, unhealthy_client.name, unhealthy_client.store_options = (
+            made.client_id,
+            "unhealthy-elsewhere",
+            places,
+        )
+        unhealthy_client.rules = f'path "{mount}/metadata/*" {{ capabilities = ["list"] }}'
+        [words] = commands_in(check_of(unhealthy_client.diagnose(), "vault-rights").advice)
         capsys.readouterr()
         run(words, prog_name="qlik-keys")
-        patient.rules = capsys.readouterr().out
-        assert patient.diagnose().is_healthy
-        store.delete(patient.tenant.host, patient.client_id)
+        unhealthy_client.rules = capsys.readouterr().out
+        assert unhealthy_client.diagnose().is_healthy
+        store.delete(unhealthy_client.tenant.host, unhealthy_client.client_id)
 
 
-def test_what_is_left_of_a_client_that_is_gone_is_cleared_away_first(patient):
-    patient.make()
-    ILLNESSES["deleted"].inflict(patient)
-    assert found(patient.diagnose()) == ["client-exists"]
-    qk.delete(patient.tenant, patient.store, patient.client_id, confirm=patient.client_id)
-    made = qk.provision(patient.tenant, patient.store, name=patient.name, scopes=["user_default"])
-    patient.asked_for = patient.name
-    diagnosis = patient.diagnose()
+def test_what_is_left_of_a_client_that_is_gone_is_cleared_away_first(unhealthy_client):
+    unhealthy_client.make()
+    ILLNESSES["deleted"].inflict(unhealthy_client)
+    assert found(unhealthy_client.diagnose()) == ["client-exists"]
+    qk.delete(
+        unhealthy_client.tenant, unhealthy_client.store, unhealthy_client.client_id, confirm=unhealthy_client.client_id
+    )
+    made = qk.provision(
+        unhealthy_client.tenant, unhealthy_client.store, name=unhealthy_client.name, scopes=["user_default"]
+    )
+    unhealthy_client.asked_for = unhealthy_client.name
+    diagnosis = unhealthy_client.diagnose()
     assert (diagnosis.client_id, diagnosis.is_healthy) == (made.client_id, True)
-    patient.client_id = made.client_id
+    unhealthy_client.client_id = made.client_id
 
 
-def test_a_record_that_was_destroyed_is_replaced_as_the_advice_says(patient):
-    patient.make()
-    MORE["destroyed"].inflict(patient)
-    advice = check_of(patient.diagnose(), "store-record").advice
-    assert commands_in(advice) == [["adopt", patient.client_id]]
-    qk.adopt(patient.tenant, patient.store, patient.client_id)
-    assert patient.diagnose().is_healthy
+def test_a_record_that_was_destroyed_is_replaced_as_the_advice_says(unhealthy_client):
+    unhealthy_client.make()
+    MORE["destroyed"].inflict(unhealthy_client)
+    advice = check_of(unhealthy_client.diagnose(), "store-record").advice
+    assert commands_in(advice) == [["adopt", unhealthy_client.client_id]]
+    qk.adopt(unhealthy_client.tenant, unhealthy_client.store, unhealthy_client.client_id)
+    assert unhealthy_client.diagnose().is_healthy
 
 
-def test_a_proxy_of_the_environment_is_named(patient, monkeypatch):
-    patient.make()
-    patient.url = "https://acme.eu.qlikcloud.com"
+def test_a_proxy_of_the_environment_is_named(unhealthy_client, monkeypatch):
+    unhealthy_client.make()
+    unhealthy_client.url = "https://acme.eu.qlikcloud.com"
     for name in ("no_proxy", "NO_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HTTPS_PROXY", "http://ada:correct-horse@127.0.0.1:9/")
-    check = check_of(patient.diagnose(), "tenant-url")
+    check = check_of(unhealthy_client.diagnose(), "tenant-url")
     assert check.verdict == "failed"
     assert "the proxy 127.0.0.1:9:" in check.advice
     assert "correct-horse" not in f"{check.why} {check.advice}"
 
 
-def test_a_question_that_was_cut_off_changes_nothing(patient):
-    patient.make()
-    patient.box.configure(fail_next=[{"fault": "lost_answer", "path": "/.well-known/*"}])
-    check = check_of(patient.diagnose(), "tenant-url")
+def test_a_question_that_was_cut_off_changes_nothing(unhealthy_client):
+    unhealthy_client.make()
+    unhealthy_client.box.configure(fail_next=[{"fault": "lost_answer", "path": "/.well-known/*"}])
+    check = check_of(unhealthy_client.diagnose(), "tenant-url")
     assert check.verdict == "failed"
     assert "took effect" not in f"{check.why} {check.advice}"
 
 
-def test_a_redirect_says_to_which_host(patient):
-    patient.make()
+def test_a_redirect_says_to_which_host(unhealthy_client):
+    unhealthy_client.make()
 
     def redirected(request, response):
         del request, response
         return httpx.Response(302, headers={"location": "https://login.example.com/sso?token=canary"})
 
-    patient.on_its_way = redirected
-    check = check_of(patient.diagnose(), "discovery")
+    unhealthy_client.on_its_way = redirected
+    check = check_of(unhealthy_client.diagnose(), "discovery")
     assert "login.example.com" in check.why
     assert "canary" not in f"{check.why} {check.advice}"
 
 
-def test_another_path_is_no_other_name(patient):
-    patient.make()
-    MORE["another path"].inflict(patient)
-    assert "another name" not in check_of(patient.diagnose(), "discovery").why
+def test_another_path_is_no_other_name(unhealthy_client):
+    unhealthy_client.make()
+    MORE["another path"].inflict(unhealthy_client)
+    assert "another name" not in check_of(unhealthy_client.diagnose(), "discovery").why
 
 
-def test_a_pause_is_told_with_its_length(patient):
-    patient.make()
-    patient.box.configure(fail_next=[{"fault": 429, "path": "/.well-known/*", "retry_after": 120}])
-    diagnosis = patient.diagnose()
+def test_a_pause_is_told_with_its_length(unhealthy_client):
+    unhealthy_client.make()
+    unhealthy_client.box.configure(fail_next=[{"fault": 429, "path": "/.well-known/*", "retry_after": 120}])
+    diagnosis = unhealthy_client.diagnose()
     assert found(diagnosis) == ["rate-budget"]
     assert "tier 1 for 120 seconds" in check_of(diagnosis, "rate-budget").why
     assert check_of(diagnosis, "login").verdict == "not_checked"  # it would wait for as long
 
 
-def test_an_address_that_is_no_vaults_is_told_as_that(patient):
-    patient.make()
-    MORE["the tenant for a Vault"].inflict(patient)
-    assert "an answer that is not Vault's" in check_of(patient.diagnose(), "store-record").why
+def test_an_address_that_is_no_vaults_is_told_as_that(unhealthy_client):
+    unhealthy_client.make()
+    MORE["the tenant for a Vault"].inflict(unhealthy_client)
+    assert "an answer that is not Vault's" in check_of(unhealthy_client.diagnose(), "store-record").why

@@ -43,15 +43,19 @@ class Listening(httpx.BaseTransport):
 
 
 @pytest.fixture
-def heard(patient):
+def heard(unhealthy_client):
     """The tokens and assertions that the doctor's session sends and gets."""
-    patient.transport = Listening()
-    return patient.transport.heard
+    unhealthy_client.transport = Listening()
+    return unhealthy_client.transport.heard
 
 
-def secrets_of(patient, *keys):
-    secrets = {"API key": patient.box.api_key, "Vault token": patient.box.vault_token, **patient.transport.heard}
-    secrets |= {f"Vault token {number}": token for number, token in enumerate(patient.tokens)}
+def secrets_of(unhealthy_client, *keys):
+    secrets = {
+        "API key": unhealthy_client.box.api_key,
+        "Vault token": unhealthy_client.box.vault_token,
+        **unhealthy_client.transport.heard,
+    }
+    secrets |= {f"Vault token {number}": token for number, token in enumerate(unhealthy_client.tokens)}
     for number, key in enumerate(key for key in keys if key is not None):
         secrets |= {
             f"key {number} {name}": value for name, value in json.loads(key.reveal("jwk")).items() if name == "d"
@@ -76,31 +80,31 @@ def shown(error):
     return "\n".join([verbose, repr(error), repr(vars(error)), *(f"{frame.name} {frame.locals}" for frame in ours)])
 
 
-def fixes_that_fail(patient, tenant, store):
+def fixes_that_fail(unhealthy_client, tenant, store):
     """Try every fix as somebody who may not; yield what Python and IPython show of it."""
     tenant = tenant.with_credential(qk.ApiKey("nobodys-api-key-at-all"))
     for name in FIXES:
         try:
-            qk.fix(tenant, store, patient.client_id, name)
+            qk.fix(tenant, store, unhealthy_client.client_id, name)
         except QlikKeysError as error:
             yield shown(error)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_no_secret_shows(patient, heard, client_keys, caplog, name):
+def test_no_secret_shows(unhealthy_client, heard, client_keys, caplog, name):
     caplog.set_level(logging.DEBUG)
-    illness = CASES[name]
-    patient.make(key=client_keys["RS256"] if illness and illness.is_rsa else qk.KeySpec("ES384"))
-    key = patient.record.current.private
-    if illness is not None:
-        illness.inflict(patient)
+    fault_case = CASES[name]
+    unhealthy_client.make(key=client_keys["RS256"] if fault_case and fault_case.is_rsa else qk.KeySpec("ES384"))
+    key = unhealthy_client.record.current.private
+    if fault_case is not None:
+        fault_case.inflict(unhealthy_client)
     caplog.clear()  # what was logged before, is not the doctor's
-    tenant, store = patient.doctors()
-    left = told(qk.doctor(tenant, store, patient.client_id, **patient.seen))
+    tenant, store = unhealthy_client.doctors()
+    left = told(qk.doctor(tenant, store, unhealthy_client.client_id, **unhealthy_client.seen))
     if not name.startswith("429 before"):  # a fix would wait for the tier, in earnest
-        left += "\n".join(fixes_that_fail(patient, tenant, store))
+        left += "\n".join(fixes_that_fail(unhealthy_client, tenant, store))
     assert "Starting new HTTP connection" in caplog.text  # it was really heard
-    assert find_canaries(left + caplog.text, secrets_of(patient, key)) == []
+    assert find_canaries(left + caplog.text, secrets_of(unhealthy_client, key)) == []
     if name in ("healthy", "too many tokens"):
         assert "assertion 0" in heard
     assert (name != "healthy") or "token 1" in heard
@@ -108,21 +112,21 @@ def test_no_secret_shows(patient, heard, client_keys, caplog, name):
 
 @pytest.mark.parametrize("custody", ["transit"])
 @pytest.mark.parametrize("name", ["healthy", *IN_TRANSIT])
-def test_no_secret_shows_where_vault_signs(patient, heard, caplog, name):
+def test_no_secret_shows_where_vault_signs(unhealthy_client, heard, caplog, name):
     caplog.set_level(logging.DEBUG)
-    patient.make()
+    unhealthy_client.make()
     if name != "healthy":
-        IN_TRANSIT[name].inflict(patient)
-    tenant, store = patient.doctors()
-    left = told(qk.doctor(tenant, store, patient.client_id))
-    left += "\n".join(fixes_that_fail(patient, tenant, store))
-    assert find_canaries(left + caplog.text, secrets_of(patient)) == []
+        IN_TRANSIT[name].inflict(unhealthy_client)
+    tenant, store = unhealthy_client.doctors()
+    left = told(qk.doctor(tenant, store, unhealthy_client.client_id))
+    left += "\n".join(fixes_that_fail(unhealthy_client, tenant, store))
+    assert find_canaries(left + caplog.text, secrets_of(unhealthy_client)) == []
 
 
-def test_an_interrupt_shows_none_either(patient, heard):
-    patient.make()
-    key = patient.record.current.private
-    tenant, store = patient.doctors()
+def test_an_interrupt_shows_none_either(unhealthy_client, heard):
+    unhealthy_client.make()
+    key = unhealthy_client.record.current.private
+    tenant, store = unhealthy_client.doctors()
 
     def interrupt(exchange):
         if exchange.path == "/api/v1/users/me":
@@ -130,8 +134,8 @@ def test_an_interrupt_shows_none_either(patient, heard):
 
     tenant.subscribe(interrupt)
     with pytest.raises(KeyboardInterrupt) as caught:
-        qk.doctor(tenant, store, patient.client_id)
+        qk.doctor(tenant, store, unhealthy_client.client_id)
     left = shown(caught.value)
     assert "check_login" in left
     assert "token 1" in heard
-    assert find_canaries(left, secrets_of(patient, key)) == []
+    assert find_canaries(left, secrets_of(unhealthy_client, key)) == []

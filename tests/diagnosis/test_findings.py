@@ -19,20 +19,20 @@ pytestmark = pytest.mark.openbao
 ALL = {**ILLNESSES, **MORE}
 
 
-def assert_told_once(diagnosis, *illnesses):
+def assert_told_once(diagnosis, *fault_cases):
     """Every illness is named, nothing else is, and what it hides is said not to be checked."""
-    wanted = [illness.finding for illness in illnesses]
+    wanted = [fault_case.finding for fault_case in fault_cases]
     assert sorted(found(diagnosis)) == sorted(wanted), diagnosis.to_text()
-    for illness in illnesses:
-        check = check_of(diagnosis, illness.finding)
+    for fault_case in fault_cases:
+        check = check_of(diagnosis, fault_case.finding)
         assert check.why
         assert check.advice
         assert FINDINGS[check.finding].code == check.code
         assert check.severity in SEVERITIES
         # One illness may stand in the way of the other's fix, never bring a fix of its own.
-        assert check.fix == illness.fix or (len(illnesses) > 1 and not check.fix)
+        assert check.fix == fault_case.fix or (len(fault_cases) > 1 and not check.fix)
         assert check.fix in {"", *FIXES}
-        for hidden in illness.hides - {*wanted}:  # another fault may be seen in part all the same
+        for hidden in fault_case.hides - {*wanted}:  # another fault may be seen in part all the same
             assert check_of(diagnosis, hidden).verdict == "not_checked", hidden
     assert [check.name for check in diagnosis.checks] == list(CHECKS)
     assert all(check.why for check in diagnosis.checks)
@@ -42,9 +42,9 @@ def assert_told_once(diagnosis, *illnesses):
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_one_fault_is_one_finding(patient, client_keys, name):
-    make(patient, client_keys, ALL[name])
-    diagnosis = patient.diagnose()
+def test_one_fault_is_one_finding(unhealthy_client, client_keys, name):
+    make(unhealthy_client, client_keys, ALL[name])
+    diagnosis = unhealthy_client.diagnose()
     assert_told_once(diagnosis, ALL[name])
     assert not diagnosis.is_healthy
 
@@ -53,19 +53,19 @@ def test_one_fault_is_one_finding(patient, client_keys, name):
 @pytest.mark.parametrize(
     "name", [*IN_TRANSIT, "another key", "destroyed", "under its name", "no record", "cut off", "bot disabled"]
 )
-def test_one_fault_is_one_finding_where_vault_signs(patient, client_keys, name):
-    illness = {**ALL, **IN_TRANSIT}[name]
-    make(patient, client_keys, illness)
-    assert_told_once(patient.diagnose(), illness)
+def test_one_fault_is_one_finding_where_vault_signs(unhealthy_client, client_keys, name):
+    fault_case = {**ALL, **IN_TRANSIT}[name]
+    make(unhealthy_client, client_keys, fault_case)
+    assert_told_once(unhealthy_client.diagnose(), fault_case)
 
 
 @pytest.mark.parametrize("custody", ["transit"])
 @pytest.mark.parametrize("other", ["no machine", "not trusted", "scopes"])
 @pytest.mark.parametrize("one", IN_TRANSIT)
-def test_of_two_faults_both_are_named_where_vault_signs(patient, client_keys, one, other):
+def test_of_two_faults_both_are_named_where_vault_signs(unhealthy_client, client_keys, one, other):
     pair = [ILLNESSES[other], IN_TRANSIT[one]]
-    make(patient, client_keys, *pair)
-    assert_told_once(patient.diagnose(), *pair)
+    make(unhealthy_client, client_keys, *pair)
+    assert_told_once(unhealthy_client.diagnose(), *pair)
 
 
 def visible(first, second):
@@ -87,7 +87,7 @@ PAIRS += [("scopes", "not seen yet"), ("scopes", "too many tokens"), ("scopes", 
 
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
-def test_of_two_faults_both_are_named(patient, client_keys, one, other):
+def test_of_two_faults_both_are_named(unhealthy_client, client_keys, one, other):
     pair = [ALL[one], ALL[other]]
-    make(patient, client_keys, *in_order(pair))
-    assert_told_once(patient.diagnose(), *pair)
+    make(unhealthy_client, client_keys, *in_order(pair))
+    assert_told_once(unhealthy_client.diagnose(), *pair)

@@ -28,42 +28,44 @@ def unchecked(diagnosis):
     return {check.name for check in diagnosis.checks if check.verdict == "not_checked"}
 
 
-def consumer(patient, custody):
+def consumer(unhealthy_client, custody):
     return qk.vault_policy(
         "consumer",
-        tenant_host=patient.tenant.host,
-        client_id=patient.client_id,
-        client_name=patient.name,
+        tenant_host=unhealthy_client.tenant.host,
+        client_id=unhealthy_client.client_id,
+        client_name=unhealthy_client.name,
         custody=custody,
     )
 
 
-def as_itself(patient):
-    source = qk.TokenSource.from_store(patient.store, tenant_url=patient.tenant.url, client_id=patient.client_id)
-    patient.stack.enter_context(source)
+def as_itself(unhealthy_client):
+    source = qk.TokenSource.from_store(
+        unhealthy_client.store, tenant_url=unhealthy_client.tenant.url, client_id=unhealthy_client.client_id
+    )
+    unhealthy_client.stack.enter_context(source)
     return qk.PrivateKeyJwtAuth(source)
 
 
 @BOTH
 @pytest.mark.parametrize("asked", ["id", "name"])
-def test_everything_is_seen_by_an_administrator(patient, custody, asked):
-    patient.make()
-    patient.asked_for = patient.name if asked == "name" else ""
-    diagnosis = patient.diagnose()
+def test_everything_is_seen_by_an_administrator(unhealthy_client, custody, asked):
+    unhealthy_client.make()
+    unhealthy_client.asked_for = unhealthy_client.name if asked == "name" else ""
+    diagnosis = unhealthy_client.diagnose()
     assert (found(diagnosis), unchecked(diagnosis)) == ([], set())
     assert diagnosis.is_healthy
-    assert (diagnosis.client_id, diagnosis.client_name) == (patient.client_id, patient.name)
+    assert (diagnosis.client_id, diagnosis.client_name) == (unhealthy_client.client_id, unhealthy_client.name)
     assert [check.name for check in diagnosis.checks] == list(CHECKS)
     assert not any(check.advice or check.fix for check in diagnosis.checks)
 
 
 @BOTH
 @pytest.mark.parametrize("default", [True, False], ids=["with default", "without default"])
-def test_a_consumer_in_the_vault(patient, custody, default):
-    patient.make()
-    patient.rules = consumer(patient, custody)
-    patient.token_options = {"no_default_policy": not default}
-    diagnosis = patient.diagnose()
+def test_a_consumer_in_the_vault(unhealthy_client, custody, default):
+    unhealthy_client.make()
+    unhealthy_client.rules = consumer(unhealthy_client, custody)
+    unhealthy_client.token_options = {"no_default_policy": not default}
+    diagnosis = unhealthy_client.diagnose()
     assert found(diagnosis) == []
     # Without `default` Vault does not tell a token how long it lives.
     assert unchecked(diagnosis) == (set() if default else {"vault-token"})
@@ -71,46 +73,48 @@ def test_a_consumer_in_the_vault(patient, custody, default):
 
 
 @BOTH
-def test_the_client_itself_without_any_right_on_the_tenant(patient, custody):
-    patient.make()
-    patient.rules = consumer(patient, custody)
-    patient.credential = as_itself(patient)
-    diagnosis = patient.diagnose()
+def test_the_client_itself_without_any_right_on_the_tenant(unhealthy_client, custody):
+    unhealthy_client.make()
+    unhealthy_client.rules = consumer(unhealthy_client, custody)
+    unhealthy_client.credential = as_itself(unhealthy_client)
+    diagnosis = unhealthy_client.diagnose()
     assert found(diagnosis) == []
     assert check_of(diagnosis, "login").verdict == "passed"
     assert "Tenant Admin" in check_of(diagnosis, "client-exists").why
     assert {"consent", "method", "kid-registered", "scopes", "alg"} <= unchecked(diagnosis)
 
 
-def test_the_client_itself_as_an_administrator(patient):
-    patient.make(scopes=["admin_classic", "user_default"])
-    patient.credential = as_itself(patient)
-    diagnosis = patient.diagnose()
+def test_the_client_itself_as_an_administrator(unhealthy_client):
+    unhealthy_client.make(scopes=["admin_classic", "user_default"])
+    unhealthy_client.credential = as_itself(unhealthy_client)
+    diagnosis = unhealthy_client.diagnose()
     assert (found(diagnosis), unchecked(diagnosis)) == ([], set())
 
 
-def test_a_person_who_is_no_administrator(patient):
-    patient.make()
-    patient.credential = qk.ApiKey(patient.control("users", {"name": "Ada", "subject": "ada"})["apiKey"])
-    diagnosis = patient.diagnose()
+def test_a_person_who_is_no_administrator(unhealthy_client):
+    unhealthy_client.make()
+    unhealthy_client.credential = qk.ApiKey(
+        unhealthy_client.control("users", {"name": "Ada", "subject": "ada"})["apiKey"]
+    )
+    diagnosis = unhealthy_client.diagnose()
     assert found(diagnosis) == []
     assert unchecked(diagnosis) >= SEEN_BY_ADMINISTRATORS
     for name in ("client-exists", "client-enabled", "machine-to-machine", "scopes", "login"):
         assert check_of(diagnosis, name).verdict == "passed", name
 
 
-def test_a_credential_that_is_not_accepted_is_told_where_it_matters(patient):
-    patient.make()
-    patient.credential = qk.ApiKey("wrong-api-key")
-    diagnosis = patient.diagnose()
+def test_a_credential_that_is_not_accepted_is_told_where_it_matters(unhealthy_client):
+    unhealthy_client.make()
+    unhealthy_client.credential = qk.ApiKey("wrong-api-key")
+    diagnosis = unhealthy_client.diagnose()
     assert found(diagnosis) == ["client-exists"]
     assert "401" in check_of(diagnosis, "client-exists").why
     assert check_of(diagnosis, "client-exists").advice
     assert check_of(diagnosis, "login").verdict == "passed"
 
 
-def test_a_refused_look_whose_text_names_the_missing_scope_is_a_finding(patient):
-    patient.make()
+def test_a_refused_look_whose_text_names_the_missing_scope_is_a_finding(unhealthy_client):
+    unhealthy_client.make()
     words = {"errors": [{"code": "OAUTH-15", "title": "Forbidden", "detail": "Missing scope: admin.oauth-clients"}]}
 
     def refused(request, response):
@@ -119,39 +123,39 @@ def test_a_refused_look_whose_text_names_the_missing_scope_is_a_finding(patient)
         response.read()
         return httpx.Response(403, json=words)
 
-    patient.on_its_way = refused
-    diagnosis = patient.diagnose()
+    unhealthy_client.on_its_way = refused
+    diagnosis = unhealthy_client.diagnose()
     assert found(diagnosis) == ["client-exists"]
     assert "admin.oauth-clients" in check_of(diagnosis, "client-exists").why
     assert check_of(diagnosis, "login").verdict == "passed"
 
 
-@pytest.mark.parametrize("illness", ["consent", "method"])
-def test_as_a_client_that_cannot_log_in_the_login_is_the_finding(patient, illness):
-    patient.make(scopes=["admin_classic"])
-    if illness == "consent":
-        patient.tenant.oauth_clients.set_consent(patient.client_id, "required")
+@pytest.mark.parametrize("fault_case", ["consent", "method"])
+def test_as_a_client_that_cannot_log_in_the_login_is_the_finding(unhealthy_client, fault_case):
+    unhealthy_client.make(scopes=["admin_classic"])
+    if fault_case == "consent":
+        unhealthy_client.tenant.oauth_clients.set_consent(unhealthy_client.client_id, "required")
     else:
-        patient.patch("/allowedAuthMethods", ["client_secret"])
-    patient.credential = as_itself(patient)
-    diagnosis = patient.diagnose()
+        unhealthy_client.patch("/allowedAuthMethods", ["client_secret"])
+    unhealthy_client.credential = as_itself(unhealthy_client)
+    diagnosis = unhealthy_client.diagnose()
     assert found(diagnosis) == ["login"]
     assert "see login" in check_of(diagnosis, "client-exists").why
     assert "Tenant Admin's credential" in check_of(diagnosis, "login").advice
 
 
-def test_a_login_of_the_stores_own_is_replaced_and_so_may_end(patient):
-    patient.make()
-    operator = patient.operator
-    if "patients/" not in operator.sys.list_auth_methods()["data"]:
-        operator.sys.enable_auth_method("userpass", path="patients")
-    operator.sys.create_or_update_policy("patients", ALL)
+def test_a_login_of_the_stores_own_is_replaced_and_so_may_end(unhealthy_client):
+    unhealthy_client.make()
+    operator = unhealthy_client.operator
+    if "unhealthy-clients/" not in operator.sys.list_auth_methods()["data"]:
+        operator.sys.enable_auth_method("userpass", path="unhealthy-clients")
+    operator.sys.create_or_update_policy("unhealthy-clients", ALL)
     operator.auth.userpass.create_or_update_user(
-        "ada", "correct horse battery", mount_point="patients", token_policies=["patients"], token_ttl="2m",
+        "ada", "correct horse battery", mount_point="unhealthy-clients", token_policies=["unhealthy-clients"], token_ttl="2m",
         token_max_ttl="2m",
     )  # fmt: skip
-    patient.store_options = {"login": UserPass("ada", "correct horse battery", mount="patients")}
-    diagnosis = patient.diagnose()
+    unhealthy_client.store_options = {"login": UserPass("ada", "correct horse battery", mount="unhealthy-clients")}
+    diagnosis = unhealthy_client.diagnose()
     assert (found(diagnosis), unchecked(diagnosis)) == ([], set())
     assert "logs in again" in check_of(diagnosis, "vault-token").why
 
@@ -168,84 +172,84 @@ def test_a_login_of_the_stores_own_is_replaced_and_so_may_end(patient):
     ],
     ids=str,
 )
-def test_a_token_that_lives_long_enough(patient, life):
-    patient.make()
-    patient.token_options = life
-    assert patient.diagnose().is_healthy
+def test_a_token_that_lives_long_enough(unhealthy_client, life):
+    unhealthy_client.make()
+    unhealthy_client.token_options = life
+    assert unhealthy_client.diagnose().is_healthy
 
 
 @pytest.mark.parametrize("seconds", [8, 30, 68, -11, -30, -59])
-def test_a_clock_that_a_strict_tenant_takes(patient, seconds):
-    patient.make()
-    clock_ahead_by(seconds)(patient)
-    diagnosis = patient.diagnose()
+def test_a_clock_that_a_strict_tenant_takes(unhealthy_client, seconds):
+    unhealthy_client.make()
+    clock_ahead_by(seconds)(unhealthy_client)
+    diagnosis = unhealthy_client.diagnose()
     assert diagnosis.is_healthy
     assert ("ahead of" if seconds > 0 else "behind") in check_of(diagnosis, "clock").why
     # Where the login is refused all the same, the clock is named next to what else it may be.
-    patient.box.configure(key_propagation_seconds=3600)
-    diagnosis = patient.diagnose()
+    unhealthy_client.box.configure(key_propagation_seconds=3600)
+    diagnosis = unhealthy_client.diagnose()
     assert found(diagnosis) == ["login"]
     assert "clock" in check_of(diagnosis, "login").advice
 
 
-@pytest.mark.parametrize("illness", ["another issuer", "discovery refused"])
-def test_a_login_does_not_need_what_the_tenant_says_of_itself(patient, illness):
-    patient.make()
-    MORE[illness].inflict(patient)
-    diagnosis = patient.diagnose()
+@pytest.mark.parametrize("fault_case", ["another issuer", "discovery refused"])
+def test_a_login_does_not_need_what_the_tenant_says_of_itself(unhealthy_client, fault_case):
+    unhealthy_client.make()
+    MORE[fault_case].inflict(unhealthy_client)
+    diagnosis = unhealthy_client.diagnose()
     assert check_of(diagnosis, "login").verdict == "passed"
     assert "evil.example.com" not in check_of(diagnosis, "audience").why
 
 
-def test_something_else_that_refuses_is_not_taken_for_a_tenant(patient):
-    patient.make()
+def test_something_else_that_refuses_is_not_taken_for_a_tenant(unhealthy_client):
+    unhealthy_client.make()
 
     def refused(request, response):
         del request, response
         return httpx.Response(403, text="<html>Forbidden</html>")
 
-    patient.on_its_way = refused
-    diagnosis = patient.diagnose()
+    unhealthy_client.on_its_way = refused
+    diagnosis = unhealthy_client.diagnose()
     assert found(diagnosis) == ["discovery"]
     assert "See discovery" in check_of(diagnosis, "login").why
 
 
-def seen_with(patient, **changes):
+def seen_with(unhealthy_client, **changes):
     """The client as its tenant might show it, were it another one than the sandbox."""
 
     def changed(request, response):
-        if request.method != "GET" or request.url.path != f"/api/v1/oauth-clients/{patient.client_id}":
+        if request.method != "GET" or request.url.path != f"/api/v1/oauth-clients/{unhealthy_client.client_id}":
             return response
         document = json.loads(response.read())
         more = {name: change(document) for name, change in changes.items()}
         return httpx.Response(200, headers={"date": response.headers["date"]}, json={**document, **more})
 
-    patient.on_its_way = changed
+    unhealthy_client.on_its_way = changed
 
 
 @pytest.mark.parametrize("tag", [True, 1, {"reason": "abuse"}, ["abuse"], "abuse"], ids=str)
-def test_a_mark_of_any_kind_disables(patient, tag):
-    patient.make()
-    seen_with(patient, disableTag=lambda _: tag)
-    assert found(patient.diagnose()) == ["client-enabled"]
+def test_a_mark_of_any_kind_disables(unhealthy_client, tag):
+    unhealthy_client.make()
+    seen_with(unhealthy_client, disableTag=lambda _: tag)
+    assert found(unhealthy_client.diagnose()) == ["client-enabled"]
 
 
 @pytest.mark.parametrize("tag", [None, False, "", 0], ids=str)
-def test_no_mark_does_not(patient, tag):
-    patient.make()
-    seen_with(patient, disableTag=lambda _: tag)
-    assert patient.diagnose().is_healthy
+def test_no_mark_does_not(unhealthy_client, tag):
+    unhealthy_client.make()
+    seen_with(unhealthy_client, disableTag=lambda _: tag)
+    assert unhealthy_client.diagnose().is_healthy
 
 
-def test_of_two_keys_under_one_name_ours_is_compared(patient):
-    patient.make()
-    other = other_key_as(patient.record.current.kid)
-    seen_with(patient, publicKeys=lambda document: [other, *document["publicKeys"]])
-    assert check_of(patient.diagnose(), "same-key").verdict == "passed"
+def test_of_two_keys_under_one_name_ours_is_compared(unhealthy_client):
+    unhealthy_client.make()
+    other = other_key_as(unhealthy_client.record.current.kid)
+    seen_with(unhealthy_client, publicKeys=lambda document: [other, *document["publicKeys"]])
+    assert check_of(unhealthy_client.diagnose(), "same-key").verdict == "passed"
 
 
-def test_a_date_from_a_cache_counts_with_its_age(patient):
-    patient.make()
+def test_a_date_from_a_cache_counts_with_its_age(unhealthy_client):
+    unhealthy_client.make()
 
     def aged(request, response):
         if request.url.path.startswith("/.well-known/"):
@@ -254,28 +258,28 @@ def test_a_date_from_a_cache_counts_with_its_age(patient):
             return httpx.Response(200, headers=headers, content=response.read())
         return response
 
-    patient.on_its_way = aged
-    diagnosis = patient.diagnose()
+    unhealthy_client.on_its_way = aged
+    diagnosis = unhealthy_client.diagnose()
     assert diagnosis.is_healthy
     assert check_of(diagnosis, "clock").verdict == "passed"
 
 
-def test_a_root_token_does_not_end(patient):
-    patient.make()
-    patient.rules = ""
-    assert "does not expire" in check_of(patient.diagnose(), "vault-token").why
+def test_a_root_token_does_not_end(unhealthy_client):
+    unhealthy_client.make()
+    unhealthy_client.rules = ""
+    assert "does not expire" in check_of(unhealthy_client.diagnose(), "vault-token").why
 
 
 @BOTH
-def test_in_the_overlap_of_a_rotation(patient, custody):
-    patient.make()
-    qk.rotate(patient.tenant, patient.store, patient.client_id, overlap=timedelta(hours=1))
-    assert patient.diagnose().is_healthy
+def test_in_the_overlap_of_a_rotation(unhealthy_client, custody):
+    unhealthy_client.make()
+    qk.rotate(unhealthy_client.tenant, unhealthy_client.store, unhealthy_client.client_id, overlap=timedelta(hours=1))
+    assert unhealthy_client.diagnose().is_healthy
 
 
-def test_a_client_by_secret_alone_has_no_key_to_be_looked_at(patient):
-    patient.make(key=None, client_secret=True)
-    diagnosis = patient.diagnose()
+def test_a_client_by_secret_alone_has_no_key_to_be_looked_at(unhealthy_client):
+    unhealthy_client.make(key=None, client_secret=True)
+    diagnosis = unhealthy_client.diagnose()
     assert found(diagnosis) == []
     assert unchecked(diagnosis) == {"method", "kid-registered", "same-key", "alg", "login"}
     assert "secret" in check_of(diagnosis, "login").why
@@ -284,36 +288,36 @@ def test_a_client_by_secret_alone_has_no_key_to_be_looked_at(patient):
     assert repr(diagnosis).endswith("no finding, but the login was not tried>")
 
 
-def test_for_a_user_and_with_scopes(patient):
-    patient.make(impersonation=True, scopes=["user_default", "apps:read"])
-    subject = f"ada-{patient.name}"
-    patient.control("users", {"name": "Ada", "subject": subject})
-    patient.seen = {"user": qk.UserLookup("subject", subject), "scopes": ["apps:read"]}
-    diagnosis = patient.diagnose()
+def test_for_a_user_and_with_scopes(unhealthy_client):
+    unhealthy_client.make(impersonation=True, scopes=["user_default", "apps:read"])
+    subject = f"ada-{unhealthy_client.name}"
+    unhealthy_client.control("users", {"name": "Ada", "subject": subject})
+    unhealthy_client.seen = {"user": qk.UserLookup("subject", subject), "scopes": ["apps:read"]}
+    diagnosis = unhealthy_client.diagnose()
     assert (found(diagnosis), unchecked(diagnosis)) == ([], set())
     assert subject in check_of(diagnosis, "login").why
-    patient.seen["user"] = qk.UserLookup("subject", "nobody-of-that-name")
-    diagnosis = patient.diagnose()
+    unhealthy_client.seen["user"] = qk.UserLookup("subject", "nobody-of-that-name")
+    diagnosis = unhealthy_client.diagnose()
     assert found(diagnosis) == ["login"]
     assert "nobody-of-that-name" in check_of(diagnosis, "login").advice
 
 
 @pytest.mark.parametrize("style", ["qlik", "rfc6749"])
-def test_a_scope_that_another_covers_is_left_to_the_login(patient, style):
-    patient.make(scopes=["apps"])
-    patient.box.configure(oauth_error_style=style)
-    patient.seen["scopes"] = ["apps:read"]
-    diagnosis = patient.diagnose()
+def test_a_scope_that_another_covers_is_left_to_the_login(unhealthy_client, style):
+    unhealthy_client.make(scopes=["apps"])
+    unhealthy_client.box.configure(oauth_error_style=style)
+    unhealthy_client.seen["scopes"] = ["apps:read"]
+    diagnosis = unhealthy_client.diagnose()
     assert found(diagnosis) == ["login"]  # this tenant goes by the name
     assert "includes it" in check_of(diagnosis, "scopes").why
 
 
 @pytest.mark.parametrize(("custody", "uses"), [(one, uses) for one in ("kv", "transit") for uses in (2, 3, 5, 8, 12)])
-def test_the_last_uses_of_a_vault_token_are_left_and_what_was_not_looked_at_is_said(patient, uses):
-    patient.make()
-    patient.store_options["token"] = patient.limited_token(uses)
-    diagnosis = patient.diagnose()
-    left = patient.uses_left(patient.store_options["token"])
+def test_the_last_uses_of_a_vault_token_are_left_and_what_was_not_looked_at_is_said(unhealthy_client, uses):
+    unhealthy_client.make()
+    unhealthy_client.store_options["token"] = unhealthy_client.limited_token(uses)
+    diagnosis = unhealthy_client.diagnose()
+    left = unhealthy_client.uses_left(unhealthy_client.store_options["token"])
     assert left >= min(uses - 1, 5)  # what a login needs, or all but the look that told of it
     assert found(diagnosis) == ["vault-token"]
     token = check_of(diagnosis, "vault-token")
@@ -329,97 +333,101 @@ def test_the_last_uses_of_a_vault_token_are_left_and_what_was_not_looked_at_is_s
         assert check_of(diagnosis, "login").verdict == "passed"
 
 
-def test_a_token_good_for_its_own_look_up_alone_is_named(patient):
-    patient.make()
-    patient.store_options["token"] = patient.limited_token(1)
-    diagnosis = patient.diagnose()
+def test_a_token_good_for_its_own_look_up_alone_is_named(unhealthy_client):
+    unhealthy_client.make()
+    unhealthy_client.store_options["token"] = unhealthy_client.limited_token(1)
+    diagnosis = unhealthy_client.diagnose()
     assert found(diagnosis) == ["vault-token"]
     assert "login" in unchecked(diagnosis)
 
 
-def test_the_tokens_of_a_login_of_the_stores_own_are_not_spared(patient):
-    patient.make()
-    operator = patient.operator
-    if "patients/" not in operator.sys.list_auth_methods()["data"]:
-        operator.sys.enable_auth_method("userpass", path="patients")
-    operator.sys.create_or_update_policy("patients", ALL)
+def test_the_tokens_of_a_login_of_the_stores_own_are_not_spared(unhealthy_client):
+    unhealthy_client.make()
+    operator = unhealthy_client.operator
+    if "unhealthy-clients/" not in operator.sys.list_auth_methods()["data"]:
+        operator.sys.enable_auth_method("userpass", path="unhealthy-clients")
+    operator.sys.create_or_update_policy("unhealthy-clients", ALL)
     operator.auth.userpass.create_or_update_user(
-        "eve", "correct horse battery", mount_point="patients", token_policies=["patients"], token_ttl="1h",
+        "eve", "correct horse battery", mount_point="unhealthy-clients", token_policies=["unhealthy-clients"], token_ttl="1h",
         token_num_uses=4,
     )  # fmt: skip
-    patient.store_options = {"login": UserPass("eve", "correct horse battery", mount="patients")}
-    assert patient.diagnose().is_healthy
+    unhealthy_client.store_options = {"login": UserPass("eve", "correct horse battery", mount="unhealthy-clients")}
+    assert unhealthy_client.diagnose().is_healthy
 
 
 @pytest.mark.parametrize("uses", [3, 12])
-def test_somebody_elses_work_with_the_same_store_is_not_spared_meanwhile(patient, uses):
-    patient.make()
-    patient.store_options["token"] = patient.limited_token(uses)
-    _, store = patient.doctors()
+def test_somebody_elses_work_with_the_same_store_is_not_spared_meanwhile(unhealthy_client, uses):
+    unhealthy_client.make()
+    unhealthy_client.store_options["token"] = unhealthy_client.limited_token(uses)
+    _, store = unhealthy_client.doctors()
     with store.sparing(100), ThreadPoolExecutor(1) as pool:
         with pytest.raises(StoreUsesReserved):
-            store.read(patient.tenant.host, patient.client_id)
+            store.read(unhealthy_client.tenant.host, unhealthy_client.client_id)
         assert store.uses_left == uses - 1
-        other = pool.submit(store.read, patient.tenant.host, patient.client_id)
+        other = pool.submit(store.read, unhealthy_client.tenant.host, unhealthy_client.client_id)
         if uses == 12:
-            assert other.result().client_id == patient.client_id
+            assert other.result().client_id == unhealthy_client.client_id
     # The mount, the record: nothing else was asked, and nothing is held back any more.
     if uses == 12:
-        assert store.read(patient.tenant.host, patient.client_id).client_id == patient.client_id
+        assert (
+            store.read(unhealthy_client.tenant.host, unhealthy_client.client_id).client_id == unhealthy_client.client_id
+        )
 
 
 @BOTH
 @pytest.mark.parametrize("fault", ["consent", "method", "scopes"])
-def test_a_disabled_bot_is_named_next_to_what_keeps_its_client_out(patient, fault):
-    patient.make()
-    patient.control(f"users/{patient.bot_user}/disable")
+def test_a_disabled_bot_is_named_next_to_what_keeps_its_client_out(unhealthy_client, fault):
+    unhealthy_client.make()
+    unhealthy_client.control(f"users/{unhealthy_client.bot_user}/disable")
     if fault == "consent":
-        patient.tenant.oauth_clients.set_consent(patient.client_id, "required")
+        unhealthy_client.tenant.oauth_clients.set_consent(unhealthy_client.client_id, "required")
     elif fault == "method":
-        patient.patch("/allowedAuthMethods", ["client_secret"])
+        unhealthy_client.patch("/allowedAuthMethods", ["client_secret"])
     else:
-        patient.patch("/allowedScopes", [])
-    diagnosis = patient.diagnose()
+        unhealthy_client.patch("/allowedScopes", [])
+    diagnosis = unhealthy_client.diagnose()
     assert set(found(diagnosis)) == {fault, "user"}
     assert "bot user" in check_of(diagnosis, "user").why
     assert "disabled" in check_of(diagnosis, "user").why
     assert "under Users" in check_of(diagnosis, "user").advice
 
 
-def test_a_disabled_user_for_whom_a_token_is_asked_is_named(patient):
-    patient.make(impersonation=True)
-    subject = f"ada-{patient.name}"
-    made = patient.control("users", {"name": "Ada", "subject": subject})
-    patient.control(f"users/{made['id']}/disable")
-    patient.control(f"users/{patient.bot_user}/disable")  # of no account here
+def test_a_disabled_user_for_whom_a_token_is_asked_is_named(unhealthy_client):
+    unhealthy_client.make(impersonation=True)
+    subject = f"ada-{unhealthy_client.name}"
+    made = unhealthy_client.control("users", {"name": "Ada", "subject": subject})
+    unhealthy_client.control(f"users/{made['id']}/disable")
+    unhealthy_client.control(f"users/{unhealthy_client.bot_user}/disable")  # of no account here
     for user in (qk.UserLookup("subject", subject), qk.UserLookup("userId", made["id"])):
-        patient.seen["user"] = user
-        diagnosis = patient.diagnose()
+        unhealthy_client.seen["user"] = user
+        diagnosis = unhealthy_client.diagnose()
         assert found(diagnosis) == ["user"]
         assert user.value in check_of(diagnosis, "user").why
 
 
-def test_who_is_not_shown_the_users_reads_of_a_disabled_bot_by_the_login(patient):
-    patient.make()
-    patient.control(f"users/{patient.bot_user}/disable")
-    patient.credential = qk.ApiKey(patient.control("users", {"name": "Ada", "subject": "ada-2"})["apiKey"])
-    diagnosis = patient.diagnose()
+def test_who_is_not_shown_the_users_reads_of_a_disabled_bot_by_the_login(unhealthy_client):
+    unhealthy_client.make()
+    unhealthy_client.control(f"users/{unhealthy_client.bot_user}/disable")
+    unhealthy_client.credential = qk.ApiKey(
+        unhealthy_client.control("users", {"name": "Ada", "subject": "ada-2"})["apiKey"]
+    )
+    diagnosis = unhealthy_client.diagnose()
     assert found(diagnosis) == ["login"]
     assert "Tenant Admin" in check_of(diagnosis, "user").why
     assert "bot user is disabled" in check_of(diagnosis, "login").why
 
 
-def test_a_tenant_that_refuses_to_list_its_users_hides_nothing_else(patient):
-    patient.make()
-    patient.box.configure(fail_next=[{"fault": 403, "path": "/api/v1/users", "times": 5}])
-    diagnosis = patient.diagnose()
+def test_a_tenant_that_refuses_to_list_its_users_hides_nothing_else(unhealthy_client):
+    unhealthy_client.make()
+    unhealthy_client.box.configure(fail_next=[{"fault": 403, "path": "/api/v1/users", "times": 5}])
+    diagnosis = unhealthy_client.diagnose()
     assert (found(diagnosis), unchecked(diagnosis)) == ([], {"user"})
     assert diagnosis.is_healthy
 
 
-def test_a_client_that_never_logged_in_has_no_bot_user_yet(patient):
-    patient.register()
-    assert "no bot user yet" in check_of(patient.diagnose(), "user").why
+def test_a_client_that_never_logged_in_has_no_bot_user_yet(unhealthy_client):
+    unhealthy_client.register()
+    assert "no bot user yet" in check_of(unhealthy_client.diagnose(), "user").why
 
 
 @pytest.mark.parametrize(
@@ -427,10 +435,10 @@ def test_a_client_that_never_logged_in_has_no_bot_user_yet(patient):
     [(name, one) for one in ("kv", "transit") for name in ("wrong key written", "soft-deleted", "destroyed")]
     + [("private key emptied", "kv")],
 )
-def test_who_could_read_a_damaged_record_has_the_right_to_read(patient, name):
-    patient.make()
-    MORE[name].inflict(patient)
-    diagnosis = patient.diagnose()
+def test_who_could_read_a_damaged_record_has_the_right_to_read(unhealthy_client, name):
+    unhealthy_client.make()
+    MORE[name].inflict(unhealthy_client)
+    diagnosis = unhealthy_client.diagnose()
     assert "store-record" in found(diagnosis)
     rights = check_of(diagnosis, "vault-rights")
     assert (rights.verdict, "may read" in rights.why) == ("passed", True)
@@ -449,50 +457,53 @@ class OnlyAKeyStore:
         return getattr(self._store, name)
 
 
-def test_a_store_that_tells_nothing_of_its_login(patient):
-    patient.make()
-    tenant, store = patient.doctors()
-    diagnosis = qk.doctor(tenant, OnlyAKeyStore(store), patient.client_id)
+def test_a_store_that_tells_nothing_of_its_login(unhealthy_client):
+    unhealthy_client.make()
+    tenant, store = unhealthy_client.doctors()
+    diagnosis = qk.doctor(tenant, OnlyAKeyStore(store), unhealthy_client.client_id)
     assert (found(diagnosis), unchecked(diagnosis)) == ([], {"vault-token"})
     with pytest.raises(ConfigurationError):
-        qk.fix(tenant, OnlyAKeyStore(store), patient.client_id, "renew-vault-token")
+        qk.fix(tenant, OnlyAKeyStore(store), unhealthy_client.client_id, "renew-vault-token")
 
 
-def test_it_leaves_no_token_and_changes_nothing(patient):
-    patient.make()
-    patient.box.configure(maximum_tokens=2)  # one is the verification's
-    before = patient.tenant.oauth_clients.get(patient.client_id), patient.record.version
+def test_it_leaves_no_token_and_changes_nothing(unhealthy_client):
+    unhealthy_client.make()
+    unhealthy_client.box.configure(maximum_tokens=2)  # one is the verification's
+    before = unhealthy_client.tenant.oauth_clients.get(unhealthy_client.client_id), unhealthy_client.record.version
     for _ in range(3):
-        assert patient.diagnose().is_healthy
-    assert (patient.tenant.oauth_clients.get(patient.client_id), patient.record.version) == before
+        assert unhealthy_client.diagnose().is_healthy
+    assert (
+        unhealthy_client.tenant.oauth_clients.get(unhealthy_client.client_id),
+        unhealthy_client.record.version,
+    ) == before
 
 
-def test_a_client_that_was_never_ours_is_not_logged_in(patient):
-    patient.register()
-    before = len([line for line in patient.box.requests() if line["path"] == "/oauth/token"])
-    diagnosis = patient.diagnose()
+def test_a_client_that_was_never_ours_is_not_logged_in(unhealthy_client):
+    unhealthy_client.register()
+    before = len([line for line in unhealthy_client.box.requests() if line["path"] == "/oauth/token"])
+    diagnosis = unhealthy_client.diagnose()
     assert found(diagnosis) == ["store-record"]
     assert "adopt" in check_of(diagnosis, "store-record").advice
     assert "bot user" in check_of(diagnosis, "login").why
-    assert len([line for line in patient.box.requests() if line["path"] == "/oauth/token"]) == before
+    assert len([line for line in unhealthy_client.box.requests() if line["path"] == "/oauth/token"]) == before
 
 
-def test_nobody_of_that_name(patient):
-    patient.make()
-    patient.asked_for = f"{patient.name}-misspelt"
-    diagnosis = patient.diagnose()
+def test_nobody_of_that_name(unhealthy_client):
+    unhealthy_client.make()
+    unhealthy_client.asked_for = f"{unhealthy_client.name}-misspelt"
+    diagnosis = unhealthy_client.diagnose()
     assert found(diagnosis) == ["client-exists"]
-    assert (diagnosis.client_id, diagnosis.client_name) == ("", patient.asked_for)
+    assert (diagnosis.client_id, diagnosis.client_name) == ("", unhealthy_client.asked_for)
 
 
-def test_several_of_one_name_and_no_name_at_all(patient):
-    first = patient.make().client_id
-    second = patient.tenant.oauth_clients.create  # a second one of that name, by somebody else
-    created = patient.register(client_name=patient.name) if second else None
+def test_several_of_one_name_and_no_name_at_all(unhealthy_client):
+    first = unhealthy_client.make().client_id
+    second = unhealthy_client.tenant.oauth_clients.create  # a second one of that name, by somebody else
+    created = unhealthy_client.register(client_name=unhealthy_client.name) if second else None
     assert created is not None
-    tenant, store = patient.doctors()
+    tenant, store = unhealthy_client.doctors()
     # As each operation, it asks the tenant: that the store has one of them says not that it is meant.
-    name = patient.tenant.oauth_clients.get(first).client_name
+    name = unhealthy_client.tenant.oauth_clients.get(first).client_name
     with pytest.raises(AmbiguousName) as caught:
         qk.doctor(tenant, store, name)
     assert first in caught.value.hint
@@ -502,14 +513,14 @@ def test_several_of_one_name_and_no_name_at_all(patient):
             qk.doctor(tenant, store, nobody)
     with pytest.raises(TypeError):
         qk.doctor(tenant, store, first, scopes="user_default")
-    patient.tenant.oauth_clients.delete(first)
+    unhealthy_client.tenant.oauth_clients.delete(first)
 
 
-def test_it_can_be_shown(patient):
-    patient.make()
-    patient.patch("/clientName", "<b>evil\u202e\x1b[31m name</b>")
-    patient.tenant.oauth_clients.set_consent(patient.client_id, "required")
-    diagnosis = patient.diagnose()
+def test_it_can_be_shown(unhealthy_client):
+    unhealthy_client.make()
+    unhealthy_client.patch("/clientName", "<b>evil\u202e\x1b[31m name</b>")
+    unhealthy_client.tenant.oauth_clients.set_consent(unhealthy_client.client_id, "required")
+    diagnosis = unhealthy_client.diagnose()
     words = diagnosis.to_text()
     assert words.count("\n") == len(CHECKS) + 1 + 1  # the advice, and the fix
     assert "✗ failed       The client is trusted (consent, QK308 consent-not-trusted): " in words
@@ -524,8 +535,8 @@ def test_it_can_be_shown(patient):
     assert document["findings"] == ["consent-not-trusted"]
     assert document["is_healthy"] is False
     assert {check["verdict"] for check in document["checks"]} == {"passed", "failed", "not_checked"}
-    assert repr(diagnosis) == f"<Diagnosis {patient.client_id}: consent-not-trusted>"
-    patient.tenant.oauth_clients.delete(patient.client_id)
+    assert repr(diagnosis) == f"<Diagnosis {unhealthy_client.client_id}: consent-not-trusted>"
+    unhealthy_client.tenant.oauth_clients.delete(unhealthy_client.client_id)
 
 
 def test_the_function_stays_a_function_when_its_package_is_loaded():
@@ -541,64 +552,64 @@ def test_every_title_is_a_check():
     assert not any(a == b for a, b in itertools.combinations(CHECKS, 2))
 
 
-def test_a_consumer_is_found_by_its_name(patient):
-    patient.make()
-    patient.rules = consumer(patient, "kv")
-    patient.credential = as_itself(patient)
-    patient.asked_for = patient.name
-    diagnosis = patient.diagnose()
-    assert (diagnosis.client_id, found(diagnosis)) == (patient.client_id, [])
+def test_a_consumer_is_found_by_its_name(unhealthy_client):
+    unhealthy_client.make()
+    unhealthy_client.rules = consumer(unhealthy_client, "kv")
+    unhealthy_client.credential = as_itself(unhealthy_client)
+    unhealthy_client.asked_for = unhealthy_client.name
+    diagnosis = unhealthy_client.diagnose()
+    assert (diagnosis.client_id, found(diagnosis)) == (unhealthy_client.client_id, [])
 
 
-def test_who_may_not_look_a_name_up_is_told_to_give_the_id(patient):
-    patient.make()
-    patient.rules = consumer(patient, "kv").replace('"list"', '"deny"')
-    patient.credential = as_itself(patient)
-    patient.asked_for = patient.name
-    diagnosis = patient.diagnose()
+def test_who_may_not_look_a_name_up_is_told_to_give_the_id(unhealthy_client):
+    unhealthy_client.make()
+    unhealthy_client.rules = consumer(unhealthy_client, "kv").replace('"list"', '"deny"')
+    unhealthy_client.credential = as_itself(unhealthy_client)
+    unhealthy_client.asked_for = unhealthy_client.name
+    diagnosis = unhealthy_client.diagnose()
     assert found(diagnosis) == []
     assert diagnosis.client_id == ""
     assert "give its id" in check_of(diagnosis, "client-exists").why
 
 
 @pytest.mark.parametrize("scopes", [(), ("user_default",)], ids=["all scopes", "some scopes"])
-def test_a_token_that_may_not_ask_who_it_is(patient, scopes):
-    patient.make()
-    patient.seen["scopes"] = scopes
-    patient.box.configure(fail_next=[{"fault": 403, "path": "/api/v1/users/me"}])
+def test_a_token_that_may_not_ask_who_it_is(unhealthy_client, scopes):
+    unhealthy_client.make()
+    unhealthy_client.seen["scopes"] = scopes
+    unhealthy_client.box.configure(fail_next=[{"fault": 403, "path": "/api/v1/users/me"}])
     # Of few scopes that is no wonder.
-    diagnosis = patient.diagnose()
+    diagnosis = unhealthy_client.diagnose()
     assert found(diagnosis) == ([] if scopes else ["login"])
     assert "users/me" in check_of(diagnosis, "login").why
 
 
-def test_what_the_tenant_fails_to_tell_is_not_guessed(patient):
-    patient.make()
-    patient.box.configure(fail_next=[{"fault": 400, "path": "*/connection-configs/me"}])
-    diagnosis = patient.diagnose()
+def test_what_the_tenant_fails_to_tell_is_not_guessed(unhealthy_client):
+    unhealthy_client.make()
+    unhealthy_client.box.configure(fail_next=[{"fault": 400, "path": "*/connection-configs/me"}])
+    diagnosis = unhealthy_client.diagnose()
     assert (found(diagnosis), unchecked(diagnosis)) == ([], {"consent"})
     assert "400" in check_of(diagnosis, "consent").why
-    patient.box.configure(fail_next=[{"fault": 500, "path": "/api/v1/oauth-clients/*"}])
-    diagnosis = patient.diagnose()
+    unhealthy_client.box.configure(fail_next=[{"fault": 500, "path": "/api/v1/oauth-clients/*"}])
+    diagnosis = unhealthy_client.diagnose()
     assert found(diagnosis) == []
     assert "500" in check_of(diagnosis, "client-exists").why
 
 
-def test_a_vault_that_is_sealed(patient, tmp_path):
-    patient.make()
+def test_a_vault_that_is_sealed(unhealthy_client, tmp_path):
+    unhealthy_client.make()
     with VaultServer(tmp_path) as vault:
         vault.initialise()
-        patient.store_options = {"url": vault.url, "token": vault.client.token}
-        diagnosis = patient.diagnose()
+        unhealthy_client.store_options = {"url": vault.url, "token": vault.client.token}
+        diagnosis = unhealthy_client.diagnose()
     assert found(diagnosis) == ["store-record"]
     assert "sealed" in check_of(diagnosis, "store-record").why
     assert {"vault-token", "vault-rights", "login"} <= unchecked(diagnosis)
 
 
-def test_a_login_goes_on_to_what_a_wrong_scope_does_not_explain(patient):
-    patient.make()
-    patient.seen["scopes"] = ["apps:read"]
-    diagnosis = patient.diagnose()
+def test_a_login_goes_on_to_what_a_wrong_scope_does_not_explain(unhealthy_client):
+    unhealthy_client.make()
+    unhealthy_client.seen["scopes"] = ["apps:read"]
+    diagnosis = unhealthy_client.diagnose()
     assert found(diagnosis) == ["scopes"]
     login = check_of(diagnosis, "login")
     assert (login.verdict, "Without the scopes" in login.why) == ("passed", True)

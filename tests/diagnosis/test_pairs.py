@@ -61,18 +61,18 @@ def reasons(diagnosis, name):
     return failed
 
 
-def is_told(diagnosis, illness, other):
-    if illness.finding in found(diagnosis) or other.finding in reasons(diagnosis, illness.finding):
+def is_told(diagnosis, fault_case, other):
+    if fault_case.finding in found(diagnosis) or other.finding in reasons(diagnosis, fault_case.finding):
         return True
     # What affects the login alone has had no effect where none was tried.
-    return illness is MORE["429 to the login"] and other.finding in reasons(diagnosis, "login")
+    return fault_case is MORE["429 to the login"] and other.finding in reasons(diagnosis, "login")
 
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
-def test_of_any_two_faults_none_is_hidden(patient, client_keys, one, other):
+def test_of_any_two_faults_none_is_hidden(unhealthy_client, client_keys, one, other):
     first, second = pair = ALL[one], ALL[other]
-    make(patient, client_keys, *in_order(pair))
-    diagnosis = patient.diagnose()
+    make(unhealthy_client, client_keys, *in_order(pair))
+    diagnosis = unhealthy_client.diagnose()
     assert {*found(diagnosis)} <= {first.finding, second.finding}, diagnosis.to_text()
     assert is_told(diagnosis, first, second), (one, diagnosis.to_text())
     assert is_told(diagnosis, second, first), (other, diagnosis.to_text())

@@ -148,10 +148,12 @@ def test_every_key_that_the_chart_draws_as_old_has_a_finding_that_says_so(clock)
         return client(client_id * 32), summary(client_id=client_id * 32, **dates)
 
     overdue, overdue_summary = ours("a", made_at=TODAY - timedelta(days=40), rotate_by=TODAY - timedelta(days=10))
-    patient, patient_summary = ours("b", made_at=TODAY - timedelta(days=200), rotate_by=TODAY + timedelta(days=165))
+    unhealthy_client, patient_summary = ours(
+        "b", made_at=TODAY - timedelta(days=200), rotate_by=TODAY + timedelta(days=165)
+    )
     undated, undated_summary = ours("c", made_at=TODAY - timedelta(days=100), rotate_by=None)
     frame = table(
-        [overdue, patient, undated, aged("d", 500), aged("e", 90), aged("f", 91)],
+        [overdue, unhealthy_client, undated, aged("d", 500), aged("e", 90), aged("f", 91)],
         *(overdue_summary, patient_summary, undated_summary),
         clock=clock,
     )

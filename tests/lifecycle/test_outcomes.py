@@ -55,14 +55,14 @@ def test_a_preview_has_no_effect_to_tell_of(world, name):
 
 @pytest.mark.parametrize("write_pending", [(4, False), (8, True)], ids=["pending", "registered"])
 @pytest.mark.parametrize("more", [(), ("--json",)], ids=["words", "json"])
-def test_an_interrupt_tells_what_was_started_and_with_which_id(world, name, between, more, write_pending):
+def test_an_interrupt_tells_what_was_started_and_with_which_id(world, name, fault_proxy, more, write_pending):
     """At that call to the Vault the key is pending and nothing registered, or the tenant has the client."""
     (call, is_registered), started = write_pending, []
-    between.strike(at=call, phase="before", strike=lambda: started[0].send_signal(signal.SIGINT))
+    fault_proxy.strike(at=call, phase="before", strike=lambda: started[0].send_signal(signal.SIGINT))
     settings = {
         "QLIK_TENANT_URL": world.tenant.url,
         "QLIK_API_KEY": world.box.api_key,
-        "VAULT_ADDR": between.url,
+        "VAULT_ADDR": fault_proxy.url,
         "VAULT_TOKEN": world.box.vault_token,
     }
     started.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from fixtures.sandbox_client import Knock, serving
+from fixtures.sandbox_client import SandboxClient, serving
 from fixtures.support import ManualClock
 
 import qlik_keys as qk
@@ -21,11 +21,11 @@ def more_keys():
 
 
 @pytest.fixture
-def knock(clock):
+def sandbox_client(clock):
     """The synchronous door, at a real tenant's kind of address."""
     tenant = SandboxTenant(REAL_ADDRESS, clock=clock)
     with httpx.Client(base_url=tenant.base_url, transport=SandboxTransport(tenant)) as http:
-        yield Knock(tenant, http, clock)
+        yield SandboxClient(tenant, http, clock)
 
 
 @pytest.fixture(scope="session")
@@ -39,4 +39,4 @@ def http_knock():
         serving(lambda _address: SandboxTenant(REAL_ADDRESS, clock=clock)) as (tenant, address),
         httpx.Client(base_url=address, timeout=30) as http,
     ):
-        yield Knock(tenant, http, clock)
+        yield SandboxClient(tenant, http, clock)

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote_plus
 import httpx
 import pytest
 from fixtures.canaries import find_canaries
-from fixtures.sandbox_client import Knock
+from fixtures.sandbox_client import SandboxClient
 from fixtures.support import ManualClock
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -194,7 +194,7 @@ class TestTokens:
         tenant = SandboxTenant(URL, clock=clock)
         transport = Remembering(SandboxTransport(tenant))
         with httpx.Client(base_url=URL, transport=transport) as http:
-            client = Knock(tenant, http, clock).client(client_keys["ES384"])
+            client = SandboxClient(tenant, http, clock).client(client_keys["ES384"])
         tenant.configure(fail_next=[{"path": "/oauth/*", **one} for one in faults], **settings)
         source = TokenSource(
             f"{URL}/oauth/token",

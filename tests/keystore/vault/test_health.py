@@ -83,8 +83,8 @@ def capped(call):
 
 
 def test_a_token_at_the_end_of_its_longest_life_is_not_renewed(open_vault, openbao, operator, rules):
-    with Loopback(capped, upstream=openbao.url) as between:
-        assert open_vault(between.url, token=operator.make_token(rules, ttl="1h")).renew_token() is False
+    with Loopback(capped, upstream=openbao.url) as fault_proxy:
+        assert open_vault(fault_proxy.url, token=operator.make_token(rules, ttl="1h")).renew_token() is False
 
 
 def test_a_token_that_does_not_end_needs_no_renewal(open_vault):
@@ -103,10 +103,10 @@ def test_with_a_login_another_token_is_fetched(open_vault, openbao, host, operat
         token_max_ttl="1h",
     )
     login = UserPass("ada", "correct horse", mount=mount)
-    with Loopback(capped, upstream=openbao.url) as between:
-        store = open_vault(between.url, login=login)
+    with Loopback(capped, upstream=openbao.url) as fault_proxy:
+        store = open_vault(fault_proxy.url, login=login)
         assert store.health(host, CLIENT_ID).replaceable is True
         assert store.renew_token() is True
-        assert sum(path.startswith(f"POST /v1/auth/{mount}/login/") for path in between.paths()) == 2
+        assert sum(path.startswith(f"POST /v1/auth/{mount}/login/") for path in fault_proxy.paths()) == 2
         assert store.health(host, CLIENT_ID).seconds_left > 3590
     operator.client.sys.disable_auth_method(mount)

@@ -141,8 +141,8 @@ def test_a_login_that_fails_shows_nothing(openbao, open_vault, host, logs, *, ki
         }
         return replies.get(fault, fault)
 
-    with Loopback(answer, openbao.url) as between:
-        store = open_vault(between.url, login=login, timeout_seconds=0.2)
+    with Loopback(answer, openbao.url) as fault_proxy:
+        store = open_vault(fault_proxy.url, login=login, timeout_seconds=0.2)
         with pytest.raises(QlikKeysError) as caught:
             store.write(make_record(store, host))
     assert find_canaries(shown(caught.value) + logs.getvalue() + repr(login) + repr(store), TYPED) == []
@@ -166,8 +166,8 @@ def test_a_write_that_fails_shows_nothing(openbao, operator, open_vault, host, l
         }
         return replies.get(fault, fault)
 
-    with Loopback(answer, openbao.url) as between:
-        store = open_vault(between.url, token=token, timeout_seconds=0.2)
+    with Loopback(answer, openbao.url) as fault_proxy:
+        store = open_vault(fault_proxy.url, token=token, timeout_seconds=0.2)
         store.client_ids(host)
         record = make_record(store, host)
         canaries = {"token": token, **key_canaries("key", record.current)}

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, replace
 
 import pytest
-from fixtures.fault_proxy import CUT, Between
+from fixtures.fault_proxy import CUT, FaultProxy
 
 from qlik_keys.errors import Outcome, StoreNotFound, StoreUnreachable
 from qlik_keys.keystore.testing import make_key, make_pending, make_record
@@ -25,8 +25,8 @@ def vault(operator, make_backdoor):
 
 
 @pytest.fixture
-def between(openbao):
-    proxy = Between(openbao.url)
+def fault_proxy(openbao):
+    proxy = FaultProxy(openbao.url)
     yield proxy
     proxy.close()
 
@@ -116,15 +116,15 @@ CHANGES = {
 @pytest.mark.parametrize("onwards", [False, True], ids=["one call", "gone"])
 @pytest.mark.parametrize("phase", ["before", "after"])
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_change_survives_the_network_at_every_call(vault, open_vault, host, between, *, change, phase, onwards):
+def test_a_change_survives_the_network_at_every_call(vault, open_vault, host, fault_proxy, *, change, phase, onwards):
     direct = open_vault()
     failed = 0
     for at in itertools.count():
         tenant_host = f"{at}.{host}"
         wanted = change.prepare(direct, tenant_host)
         before = _written(vault, tenant_host)
-        store = open_vault(between.url)
-        between.strike(at, phase, lambda: CUT, onwards=onwards)
+        store = open_vault(fault_proxy.url)
+        fault_proxy.strike(at, phase, lambda: CUT, onwards=onwards)
         problem = None
         try:
             change.ask(store, wanted)
@@ -140,8 +140,8 @@ def test_a_change_survives_the_network_at_every_call(vault, open_vault, host, be
                 assert _written(vault, tenant_host) == before
             if problem.outcome is Outcome.APPLIED:
                 _check_applied(direct, wanted)
-        struck = len(between.calls) > at
-        between.strike()
+        struck = len(fault_proxy.calls) > at
+        fault_proxy.strike()
         change.ask(store, wanted)
         change.check(direct, wanted)
         store.close()
@@ -153,18 +153,20 @@ def test_a_change_survives_the_network_at_every_call(vault, open_vault, host, be
 
 
 @pytest.mark.parametrize("phase", ["before", "after"])
-def test_of_one_lost_write_nobody_hears(open_vault, host, between, phase):
+def test_of_one_lost_write_nobody_hears(open_vault, host, fault_proxy, phase):
     """Cut once, the write is looked at, and sent again only if it is not there."""
-    store = open_vault(between.url)
+    store = open_vault(fault_proxy.url)
     store.client_ids(host)
     record = make_record(store, host)
-    between.strike()
+    fault_proxy.strike()
     store.write(record)
-    post = next(number for number, call in enumerate(between.calls) if call.startswith("vault POST /v1/secret/data/"))
+    post = next(
+        number for number, call in enumerate(fault_proxy.calls) if call.startswith("vault POST /v1/secret/data/")
+    )
     second = make_record(store, host)
-    between.strike(post, phase)
+    fault_proxy.strike(post, phase)
     written = store.write(second)
     assert written == replace(second, version=1)
     assert open_vault().read(host, second.client_id) == written
-    posts = [call for call in between.calls if call.startswith("vault POST /v1/secret/data/")]
+    posts = [call for call in fault_proxy.calls if call.startswith("vault POST /v1/secret/data/")]
     assert len(posts) == (2 if phase == "before" else 1)

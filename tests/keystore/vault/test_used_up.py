@@ -100,8 +100,8 @@ def test_a_repeat_that_is_refused_does_not_say_that_nothing_was_applied(operator
             return CUT_AFTER if len(tries) == 1 else Reply(503, {"errors": ["Vault is sealed"]})
         return PASS
 
-    with Loopback(answer, operator.url) as between:
-        store = open_vault(between.url, token=operator.root_token)
+    with Loopback(answer, operator.url) as fault_proxy:
+        store = open_vault(fault_proxy.url, token=operator.root_token)
         record = store.write(make_record(store, host))
         with pytest.raises(StoreSealed) as caught:
             store.delete(host, record.client_id)
@@ -114,8 +114,8 @@ def test_a_key_that_was_brought_in_and_cannot_be_read_may_be_there(operator, ope
         refused = call.method == "GET" and "/transit/keys/" in call.path
         return Reply(503, {"errors": ["Vault is sealed"]}) if refused else PASS
 
-    with Loopback(answer, operator.url) as between:
-        store = open_vault(between.url, token=operator.root_token, custody="transit")
+    with Loopback(answer, operator.url) as fault_proxy:
+        store = open_vault(fault_proxy.url, token=operator.root_token, custody="transit")
         with pytest.raises(StoreSealed) as caught:
             store.import_key(generate(KeySpec("ES384")), KeyOwner(tenant_host=host, client_name="n", client_id=""))
         assert caught.value.outcome is Outcome.UNKNOWN

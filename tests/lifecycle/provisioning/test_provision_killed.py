@@ -60,9 +60,9 @@ def test_the_same_call_again_settles_it(step, phase, world, actors, name):
     ("variant", "custody"),
     [*((variant, "kv") for variant in VARIANTS), ("own key", "transit"), ("key and secret", "transit")],
 )
-def test_killed_at_any_call(variant, world, actors, between, name):
+def test_killed_at_any_call(variant, world, actors, fault_proxy, name):
     """After each call's effect, which is before the next one's: the process gets no answer, it is dead."""
-    wish = {"proxy": between.url, "vault_url": between.url, "custody": world.custody, **VARIANTS[variant]}
+    wish = {"proxy": fault_proxy.url, "vault_url": fault_proxy.url, "custody": world.custody, **VARIANTS[variant]}
     by_key, by_secret = wish["key"] != "none", wish.get("client_secret", False)
 
     def kill():
@@ -72,17 +72,17 @@ def test_killed_at_any_call(variant, world, actors, between, name):
     number, finished = 0, False
     while not finished:
         each = f"{name}-{number}"
-        between.strike(number, "after", kill)
+        fault_proxy.strike(number, "after", kill)
         [end] = actors.run({**wish, "name": each})
         finished = end["returncode"] == 0
-        where = f"killed after call {number}, {between.calls[-1]}" if not finished else "not killed"
+        where = f"killed after call {number}, {fault_proxy.calls[-1]}" if not finished else "not killed"
         results = qk.resume(world.tenant, world.store)
         if not results and world.is_untouched(each):
-            assert not any(" POST " in call and "/.staged/" in call for call in between.calls), where
+            assert not any(" POST " in call and "/.staged/" in call for call in fault_proxy.calls), where
         else:
             secret = end["said"].get("secret") or next((item.result.client_secret for item in results), None)
             if by_secret and secret is None:  # it was interrupted when all was done: the secret is with the dead
-                assert any(" DELETE " in call and "/.staged/" in call for call in between.calls), where
+                assert any(" DELETE " in call and "/.staged/" in call for call in fault_proxy.calls), where
             world.assert_settled(each, by_key=by_key, secret=secret)
         assert qk.resume(world.tenant, world.store) == [], where
         world.forget(each)

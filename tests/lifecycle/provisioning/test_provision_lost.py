@@ -28,13 +28,15 @@ LOSSES = {
 }
 
 
-def provision_through(world, between, name, wish):
+def provision_through(world, fault_proxy, name, wish):
     """Provision on connections of its own, with a clock that nobody waits for; return the result or the error."""
     clock = ManualClock(time.time())
     credential = qk.ApiKey(world.box.api_key)
     with (
-        qk.QlikTenant(world.tenant.url, credential=credential, transport=between.transport(), clock=clock) as tenant,
-        qk.VaultKeyStore(between.url, token=world.box.vault_token, clock=clock, custody=world.custody) as store,
+        qk.QlikTenant(
+            world.tenant.url, credential=credential, transport=fault_proxy.transport(), clock=clock
+        ) as tenant,
+        qk.VaultKeyStore(fault_proxy.url, token=world.box.vault_token, clock=clock, custody=world.custody) as store,
     ):
         try:
             return qk.provision(tenant, store, name=name, scopes=["user_default"], clock=clock, **wish), None
@@ -46,15 +48,15 @@ def provision_through(world, between, name, wish):
 @pytest.mark.parametrize(
     ("variant", "custody"), [*((variant, "kv") for variant in VARIANTS), ("key and secret", "transit")]
 )
-def test_lost_at_any_call(variant, loss, world, between, name):
+def test_lost_at_any_call(variant, loss, world, fault_proxy, name):
     wish, number = VARIANTS[variant], 0
-    between.strike()
-    made, _ = provision_through(world, between, f"{name}-whole", wish)
+    fault_proxy.strike()
+    made, _ = provision_through(world, fault_proxy, f"{name}-whole", wish)
     assert made.created
-    for number, call in enumerate(list(between.calls)):
+    for number, call in enumerate(list(fault_proxy.calls)):
         each, where = f"{name}-{number}", f"{loss} at call {number}, {call}"
-        between.strike(number, **LOSSES[loss])
-        made, problem = provision_through(world, between, each, wish)
+        fault_proxy.strike(number, **LOSSES[loss])
+        made, problem = provision_through(world, fault_proxy, each, wish)
         resumed = qk.resume(world.tenant, world.store)
         if problem is not None:
             assert isinstance(problem, TenantUnreachable | StoreUnreachable), where
@@ -62,7 +64,7 @@ def test_lost_at_any_call(variant, loss, world, between, name):
             assert problem.retryable, where
             assert loss.startswith("network") or call.startswith("vault"), where  # the tenant's calls are repeated
         if made is None and world.is_untouched(each):
-            assert not any(" POST " in done and "/.staged/" in done for done in between.calls[:number]), where
+            assert not any(" POST " in done and "/.staged/" in done for done in fault_proxy.calls[:number]), where
             made = qk.provision(world.tenant, world.store, name=each, scopes=["user_default"], **wish)
         secret = (made or resumed[0].result).client_secret if made or resumed else None
         if not (made or resumed):  # all was done, only nobody heard of it

@@ -57,7 +57,7 @@ def attempt(results, tenant, store, **wish):
 @pytest.mark.parametrize(
     ("variant", "custody"), [*((variant, "kv") for variant in VARIANTS), (next(iter(VARIANTS)), "transit")]
 )
-def test_another_does_it_all_between_two_calls(variant, second, world, between, name):
+def test_another_does_it_all_between_two_calls(variant, second, world, fault_proxy, name):
     """After the effect of each call of the first actor, and before the first one, the second runs from start to end.
 
     Before a later call's effect would be the same: nothing happens on either server between two calls.
@@ -67,20 +67,20 @@ def test_another_does_it_all_between_two_calls(variant, second, world, between, 
         each, results, struck = f"{name}-{number}-{phase}", [], []
 
         def intrude(each=each, results=results, struck=struck):
-            struck.append(between.calls[-1])
+            struck.append(fault_proxy.calls[-1])
             if second == "resume":
                 results.extend(item.result for item in qk.resume(world.tenant, world.store))
             else:
                 attempt(results, world.tenant, world.store, name=each, **wish)
 
-        between.strike(number, phase, intrude)
+        fault_proxy.strike(number, phase, intrude)
         clock = ManualClock(time.time())
         credential = qk.ApiKey(world.box.api_key)
         with (
             qk.QlikTenant(
-                world.tenant.url, credential=credential, transport=between.transport(), clock=clock
+                world.tenant.url, credential=credential, transport=fault_proxy.transport(), clock=clock
             ) as tenant,
-            qk.VaultKeyStore(between.url, token=world.box.vault_token, clock=clock, custody=world.custody) as store,
+            qk.VaultKeyStore(fault_proxy.url, token=world.box.vault_token, clock=clock, custody=world.custody) as store,
         ):
             attempt(results, tenant, store, name=each, clock=clock, **wish)
         try:
@@ -94,7 +94,7 @@ def test_another_does_it_all_between_two_calls(variant, second, world, between, 
 
 
 @pytest.mark.parametrize("other", ["delete", "resume"])
-def test_another_finishes_or_deletes_what_is_being_resumed(other, world, between, name):
+def test_another_finishes_or_deletes_what_is_being_resumed(other, world, fault_proxy, name):
     """After each call of a `resume`, another actor finishes the same client or deletes it: nothing is started again."""
 
     def stop(event):
@@ -114,17 +114,17 @@ def test_another_finishes_or_deletes_what_is_being_resumed(other, world, between
             else:
                 qk.delete(world.tenant, world.store, client_id, confirm=client_id)
 
-        between.strike(number, "after", intrude)
+        fault_proxy.strike(number, "after", intrude)
         clock = ManualClock(time.time())
-        options = {"credential": qk.ApiKey(world.box.api_key), "transport": between.transport(), "clock": clock}
+        options = {"credential": qk.ApiKey(world.box.api_key), "transport": fault_proxy.transport(), "clock": clock}
         with (
             qk.QlikTenant(world.tenant.url, **options) as tenant,
-            qk.VaultKeyStore(between.url, token=world.box.vault_token, clock=clock) as store,
+            qk.VaultKeyStore(fault_proxy.url, token=world.box.vault_token, clock=clock) as store,
             contextlib.suppress(QlikKeysError),  # a client that is gone under its hands is told
         ):
             resume_client(tenant, store, client.client_id, clock=clock)
-        struck = number < len(between.calls)
-        between.strike()
+        struck = number < len(fault_proxy.calls)
+        fault_proxy.strike()
         if struck and other == "delete":
             qk.resume(world.tenant, world.store)
             assert world.is_untouched(each), number

@@ -71,12 +71,14 @@ def assert_end(world, client_id, where):
     world.assert_no_orphan(record.client_name, record, where)
 
 
-def change_through(world, between, operation, client_id):
+def change_through(world, fault_proxy, operation, client_id):
     clock = ManualClock(time.time())
     credential = qk.ApiKey(world.box.api_key)
     with (
-        qk.QlikTenant(world.tenant.url, credential=credential, transport=between.transport(), clock=clock) as tenant,
-        qk.VaultKeyStore(between.url, token=world.box.vault_token, clock=clock, custody=world.custody) as store,
+        qk.QlikTenant(
+            world.tenant.url, credential=credential, transport=fault_proxy.transport(), clock=clock
+        ) as tenant,
+        qk.VaultKeyStore(fault_proxy.url, token=world.box.vault_token, clock=clock, custody=world.custody) as store,
     ):
         try:
             CHANGES[operation](tenant, store, client_id, clock=clock)
@@ -91,18 +93,18 @@ def change_through(world, between, operation, client_id):
     [*(("kv", loss) for loss in LOSSES), ("transit", "answer lost"), ("transit", "network gone before")],
 )
 @pytest.mark.parametrize("operation", CHANGES)
-def test_lost_at_any_call(operation, loss, world, between, name):
+def test_lost_at_any_call(operation, loss, world, fault_proxy, name):
     client_id = prepare(world, operation, f"{name}-whole")
-    between.strike()
-    assert change_through(world, between, operation, client_id) is None
+    fault_proxy.strike()
+    assert change_through(world, fault_proxy, operation, client_id) is None
     assert_end(world, client_id, "undisturbed")
     world.forget(f"{name}-whole")
-    for number, call in enumerate(list(between.calls)):
+    for number, call in enumerate(list(fault_proxy.calls)):
         each, where = f"{name}-{number}", f"{operation}: {loss} at call {number}, {call}"
         client_id = prepare(world, operation, each)
-        between.strike(number, **LOSSES[loss])
-        problem = change_through(world, between, operation, client_id)
-        between.strike()
+        fault_proxy.strike(number, **LOSSES[loss])
+        problem = change_through(world, fault_proxy, operation, client_id)
+        fault_proxy.strike()
         if problem is not None:
             assert problem.hint, where
         assert_somebody_logs_in(world, client_id, where)
@@ -113,8 +115,8 @@ def test_lost_at_any_call(operation, loss, world, between, name):
 
 @BOTH
 @pytest.mark.parametrize("operation", CHANGES)
-def test_killed_at_any_call(operation, world, actors, between, name):
-    wish = {"proxy": between.url, "vault_url": between.url, "operation": operation, "custody": world.custody}
+def test_killed_at_any_call(operation, world, actors, fault_proxy, name):
+    wish = {"proxy": fault_proxy.url, "vault_url": fault_proxy.url, "operation": operation, "custody": world.custody}
 
     def kill():
         os.kill(actors.pids.result(10)[0], signal.SIGKILL)
@@ -125,11 +127,11 @@ def test_killed_at_any_call(operation, world, actors, between, name):
         each = f"{name}-{number}"
         client_id = prepare(world, operation, each)
         kids = set() if operation == "adopt" else set(keys_of(world, client_id).keys)
-        between.strike(number, "after", kill)
+        fault_proxy.strike(number, "after", kill)
         [end] = actors.run({**wish, "name": each, "client_id": client_id})
         finished = end["returncode"] == 0
-        where = f"{operation}: killed after call {number}, {between.calls[-1]}"
-        between.strike()
+        where = f"{operation}: killed after call {number}, {fault_proxy.calls[-1]}"
+        fault_proxy.strike()
         assert_somebody_logs_in(world, client_id, where)
         noted = getattr(keys_of(world, client_id), "operation", None)
         told = [item.operation for item in qk.resume(world.tenant, world.store) if item.client_id == client_id]
@@ -179,7 +181,7 @@ def other_actor(world, operation, client_id):
         ("transit", "adopt", "rotate at once", CUT),
     ],
 )
-def test_another_actor_at_any_call(operation, other, answer, *, world, between, name):
+def test_another_actor_at_any_call(operation, other, answer, *, world, fault_proxy, name):
     """The other one runs from start to end between two calls: one wins, the other is told, nobody is locked out.
 
     No key that a revocation was told of is used again, and none that the tenant has is one that the store has not.
@@ -198,11 +200,11 @@ def test_another_actor_at_any_call(operation, other, answer, *, world, between, 
                 revoked.update(before.keys)
             return answer
 
-        between.strike(number, "after", intrude)
-        problem = change_through(world, between, operation, client_id)
-        finished = number >= len(between.calls)
+        fault_proxy.strike(number, "after", intrude)
+        problem = change_through(world, fault_proxy, operation, client_id)
+        finished = number >= len(fault_proxy.calls)
         where = f"{operation}, and {other} at call {number}"
-        between.strike()
+        fault_proxy.strike()
         for told in [*heard, *([problem] if problem else [])]:
             assert told.hint, where
         assert_somebody_logs_in(world, client_id, where)
@@ -217,19 +219,22 @@ def test_another_actor_at_any_call(operation, other, answer, *, world, between, 
 
 @BOTH
 @pytest.mark.parametrize("loss", ["request lost", "network gone after"])
-def test_delete_lost_at_any_call_and_asked_for_again(loss, world, between, name):
+def test_delete_lost_at_any_call_and_asked_for_again(loss, world, fault_proxy, name):
     """The client goes first, its keys last; what is interrupted is done by asking again, and nothing is left."""
     number, struck = 0, True
     while struck:
         each = f"{name}-{number}"
         client_id = qk.provision(world.tenant, world.store, name=each, scopes=["user_default"]).client_id
-        between.strike(number, **LOSSES[loss])
+        fault_proxy.strike(number, **LOSSES[loss])
         clock = ManualClock(time.time())
         with (
             qk.QlikTenant(
-                world.tenant.url, credential=qk.ApiKey(world.box.api_key), transport=between.transport(), clock=clock
+                world.tenant.url,
+                credential=qk.ApiKey(world.box.api_key),
+                transport=fault_proxy.transport(),
+                clock=clock,
             ) as tenant,
-            qk.VaultKeyStore(between.url, token=world.box.vault_token, clock=clock, custody=world.custody) as store,
+            qk.VaultKeyStore(fault_proxy.url, token=world.box.vault_token, clock=clock, custody=world.custody) as store,
         ):
             problems = []
             try:
@@ -237,8 +242,8 @@ def test_delete_lost_at_any_call_and_asked_for_again(loss, world, between, name)
             except QlikKeysError as problem:
                 problems.append(problem)
         assert all(problem.hint for problem in problems)
-        struck = number < len(between.calls)
-        between.strike()
+        struck = number < len(fault_proxy.calls)
+        fault_proxy.strike()
         with contextlib.suppress(TenantNotFound):  # all was done, and the answer was lost
             qk.delete(world.tenant, world.store, client_id, confirm=client_id)
         assert world.is_untouched(each), f"{loss} at call {number}"
@@ -247,9 +252,9 @@ def test_delete_lost_at_any_call_and_asked_for_again(loss, world, between, name)
     assert number > 4
 
 
-def killed_at_every_call(world, actors, between, operation, prepare_client):
+def killed_at_every_call(world, actors, fault_proxy, operation, prepare_client):
     """Kill the operation after each of its calls in turn; yield each client and where it was, for the end."""
-    wish = {"proxy": between.url, "vault_url": between.url, "operation": operation, "custody": world.custody}
+    wish = {"proxy": fault_proxy.url, "vault_url": fault_proxy.url, "operation": operation, "custody": world.custody}
 
     def kill():
         os.kill(actors.pids.result(10)[0], signal.SIGKILL)
@@ -259,22 +264,22 @@ def killed_at_every_call(world, actors, between, operation, prepare_client):
     while not finished:
         each = f"etl-{uuid.uuid4().hex[:12]}"
         client_id = prepare_client(each)
-        between.strike(number, "after", kill)
+        fault_proxy.strike(number, "after", kill)
         [end] = actors.run({**wish, "name": each, "client_id": client_id})
         finished = end["returncode"] == 0
-        where = f"{operation}: killed after call {number}, {between.calls[-1]}"
-        between.strike()
+        where = f"{operation}: killed after call {number}, {fault_proxy.calls[-1]}"
+        fault_proxy.strike()
         yield each, client_id, where
         number += 1
     assert number > 4
 
 
 @BOTH
-def test_delete_killed_at_any_call_and_asked_for_again(world, actors, between):
+def test_delete_killed_at_any_call_and_asked_for_again(world, actors, fault_proxy):
     def prepare_client(each):
         return qk.provision(world.tenant, world.store, name=each, scopes=["user_default"]).client_id
 
-    for each, client_id, where in killed_at_every_call(world, actors, between, "delete", prepare_client):
+    for each, client_id, where in killed_at_every_call(world, actors, fault_proxy, "delete", prepare_client):
         record = keys_of(world, client_id)
         if record is not None and record.operation is not None:
             assert [item.operation for item in qk.resume(world.tenant, world.store)] == ["delete"], where
@@ -286,7 +291,7 @@ def test_delete_killed_at_any_call_and_asked_for_again(world, actors, between):
 
 
 @BOTH
-def test_resume_killed_at_any_call_and_asked_for_again(world, actors, between):
+def test_resume_killed_at_any_call_and_asked_for_again(world, actors, fault_proxy):
     def prepare_client(each):
         client_id, cancel = (
             qk.provision(world.tenant, world.store, name=each, scopes=["user_default"]).client_id,
@@ -302,7 +307,7 @@ def test_resume_killed_at_any_call_and_asked_for_again(world, actors, between):
             )
         return client_id
 
-    for each, client_id, where in killed_at_every_call(world, actors, between, "resume", prepare_client):
+    for each, client_id, where in killed_at_every_call(world, actors, fault_proxy, "resume", prepare_client):
         assert_somebody_logs_in(world, client_id, where)
         qk.resume(world.tenant, world.store)
         assert_end(world, client_id, where)

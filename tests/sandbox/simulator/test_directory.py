@@ -8,8 +8,8 @@ USERS, KEYS, TENANTS = "/api/v1/users", "/api/v1/api-keys", "/api/v1/tenants"
 SEEDED = ["Sandbox administrator (no real tenant)", "Grace Example", "Linus Example"]
 
 
-def listed(knock, path, headers=None, **query):
-    answer = knock.http.get(path, params=query, headers=headers or knock.admin)
+def listed(sandbox_client, path, headers=None, **query):
+    answer = sandbox_client.http.get(path, params=query, headers=headers or sandbox_client.admin)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -19,32 +19,35 @@ def names(page):
 
 
 @pytest.fixture
-def somebody(knock):
+def somebody(sandbox_client):
     """A person who is no administrator: the user, and headers with the API key."""
-    user, api_key = knock.tenant.add_user(name="Somebody", subject="idp\\somebody")
+    user, api_key = sandbox_client.tenant.add_user(name="Somebody", subject="idp\\somebody")
     return user, {"authorization": f"Bearer {api_key}"}
 
 
-def test_pages_lead_forth_and_back(knock):
-    page = listed(knock, USERS, limit="2", totalResults="true")
+def test_pages_lead_forth_and_back(sandbox_client):
+    page = listed(sandbox_client, USERS, limit="2", totalResults="true")
     assert (names(page), page["totalResults"]) == (SEEDED[:2], 3)
-    second = knock.http.get(page["links"]["next"]["href"], headers=knock.admin).json()
+    second = sandbox_client.http.get(page["links"]["next"]["href"], headers=sandbox_client.admin).json()
     assert (names(second), "next" in second["links"]) == (SEEDED[2:], False)
-    first = knock.http.get(second["links"]["prev"]["href"], headers=knock.admin).json()
+    first = sandbox_client.http.get(second["links"]["prev"]["href"], headers=sandbox_client.admin).json()
     assert (names(first), "prev" in first["links"]) == (SEEDED[:2], False)
     # A user who comes meanwhile neither repeats nor hides another.
-    knock.tenant.add_user(name="Later", subject="idp\\later")
-    assert names(knock.http.get(page["links"]["next"]["href"], headers=knock.admin).json()) == [*SEEDED[2:], "Later"]
+    sandbox_client.tenant.add_user(name="Later", subject="idp\\later")
+    assert names(sandbox_client.http.get(page["links"]["next"]["href"], headers=sandbox_client.admin).json()) == [
+        *SEEDED[2:],
+        "Later",
+    ]
 
 
-def test_users_are_filtered_sorted_and_narrowed(knock):
-    assert names(listed(knock, USERS, filter='name co "exam" and status eq "active"')) == SEEDED[1:]
-    assert names(listed(knock, USERS, filter='email eq "GRACE@sandbox.example"')) == ["Grace Example"]
-    assert names(listed(knock, USERS, sort="-name")) == sorted(SEEDED, reverse=True)
-    assert listed(knock, USERS, fields="name,email", filter='name eq "Linus Example"')["data"] == [
+def test_users_are_filtered_sorted_and_narrowed(sandbox_client):
+    assert names(listed(sandbox_client, USERS, filter='name co "exam" and status eq "active"')) == SEEDED[1:]
+    assert names(listed(sandbox_client, USERS, filter='email eq "GRACE@sandbox.example"')) == ["Grace Example"]
+    assert names(listed(sandbox_client, USERS, sort="-name")) == sorted(SEEDED, reverse=True)
+    assert listed(sandbox_client, USERS, fields="name,email", filter='name eq "Linus Example"')["data"] == [
         {"name": "Linus Example", "email": "linus@sandbox.example"}
     ]
-    assert listed(knock, f"{USERS}/actions/count") == {"total": 3}
+    assert listed(sandbox_client, f"{USERS}/actions/count") == {"total": 3}
 
 
 @pytest.mark.parametrize(
@@ -62,43 +65,45 @@ def test_users_are_filtered_sorted_and_narrowed(knock):
         {"nonsense": "1"},
     ],
 )
-def test_a_wrong_parameter_is_refused(knock, query):
-    assert knock.http.get(USERS, params=query, headers=knock.admin).status_code == 400
+def test_a_wrong_parameter_is_refused(sandbox_client, query):
+    assert sandbox_client.http.get(USERS, params=query, headers=sandbox_client.admin).status_code == 400
 
 
-def test_who_is_no_administrator_sees_itself_and_its_own_keys(knock, somebody):
+def test_who_is_no_administrator_sees_itself_and_its_own_keys(sandbox_client, somebody):
     user, headers = somebody
-    assert names(listed(knock, USERS, headers)) == ["Somebody"]
-    assert listed(knock, f"{USERS}/actions/count", headers) == {"total": 1}
-    assert [each["sub"] for each in listed(knock, KEYS, headers)["data"]] == [user.user_id]
-    other = listed(knock, KEYS)["data"][0]["id"]
-    assert knock.http.get(f"{KEYS}/{other}", headers=headers).status_code == 404
-    assert knock.http.get(USERS).status_code == 401
+    assert names(listed(sandbox_client, USERS, headers)) == ["Somebody"]
+    assert listed(sandbox_client, f"{USERS}/actions/count", headers) == {"total": 1}
+    assert [each["sub"] for each in listed(sandbox_client, KEYS, headers)["data"]] == [user.user_id]
+    other = listed(sandbox_client, KEYS)["data"][0]["id"]
+    assert sandbox_client.http.get(f"{KEYS}/{other}", headers=headers).status_code == 404
+    assert sandbox_client.http.get(USERS).status_code == 401
 
 
-def test_the_record_of_an_api_key_has_not_the_key(knock, clock, somebody):
-    first = listed(knock, KEYS, limit="1", sort="+created")
+def test_the_record_of_an_api_key_has_not_the_key(sandbox_client, clock, somebody):
+    first = listed(sandbox_client, KEYS, limit="1", sort="+created")
     (row,) = first["data"]
     assert row.keys() == {
         *("id", "sub", "subType", "tenantId", "description", "status", "expiry", "created", "lastUpdated"),
         "createdByUser",
     }
-    assert knock.tenant.api_key not in knock.http.get(KEYS, headers=knock.admin).text
-    second = knock.http.get(first["links"]["next"]["href"], headers=knock.admin).json()
+    assert sandbox_client.tenant.api_key not in sandbox_client.http.get(KEYS, headers=sandbox_client.admin).text
+    second = sandbox_client.http.get(first["links"]["next"]["href"], headers=sandbox_client.admin).json()
     assert second["data"][0]["id"] != row["id"]
-    assert knock.http.get(second["links"]["prev"]["href"], headers=knock.admin).json()["data"] == [row]
-    assert knock.http.get(f"{KEYS}/{row['id']}", headers=knock.admin).json() == row
-    assert listed(knock, KEYS, status="revoked")["data"] == []
+    assert sandbox_client.http.get(second["links"]["prev"]["href"], headers=sandbox_client.admin).json()["data"] == [
+        row
+    ]
+    assert sandbox_client.http.get(f"{KEYS}/{row['id']}", headers=sandbox_client.admin).json() == row
+    assert listed(sandbox_client, KEYS, status="revoked")["data"] == []
     for query in ({"status": "x"}, {"startingAfter": "x"}, {"page": "1"}, {"startingAfter": "x", "endingBefore": "y"}):
-        assert knock.http.get(KEYS, params=query, headers=knock.admin).status_code == 400
+        assert sandbox_client.http.get(KEYS, params=query, headers=sandbox_client.admin).status_code == 400
 
 
-def test_the_tenant_is_found_by_a_redirect_to_itself(knock):
-    answer = knock.http.get(f"{TENANTS}/me", headers=knock.admin)
+def test_the_tenant_is_found_by_a_redirect_to_itself(sandbox_client):
+    answer = sandbox_client.http.get(f"{TENANTS}/me", headers=sandbox_client.admin)
     assert (answer.status_code, answer.headers["location"]) == (
         307,
-        f"{knock.tenant.base_url}{TENANTS}/{knock.tenant.tenant_id}",
+        f"{sandbox_client.tenant.base_url}{TENANTS}/{sandbox_client.tenant.tenant_id}",
     )
-    document = knock.http.get(f"{TENANTS}/me", headers=knock.admin, follow_redirects=True).json()
-    assert (document["id"], document["hostnames"]) == (knock.tenant.tenant_id, ["acme.eu.qlikcloud.com"])
-    assert knock.http.get(f"{TENANTS}/{'x' * 32}", headers=knock.admin).status_code == 404
+    document = sandbox_client.http.get(f"{TENANTS}/me", headers=sandbox_client.admin, follow_redirects=True).json()
+    assert (document["id"], document["hostnames"]) == (sandbox_client.tenant.tenant_id, ["acme.eu.qlikcloud.com"])
+    assert sandbox_client.http.get(f"{TENANTS}/{'x' * 32}", headers=sandbox_client.admin).status_code == 404

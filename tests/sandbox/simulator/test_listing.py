@@ -18,37 +18,37 @@ def names(page):
     return [one["clientName"] for one in page["data"]]
 
 
-def seeded(knock, *client_names, **fields):
+def seeded(sandbox_client, *client_names, **fields):
     for name in client_names:
-        assert knock.create(clientName=name, **fields).status_code == 201
-        knock.clock.advance(1)
+        assert sandbox_client.create(clientName=name, **fields).status_code == 201
+        sandbox_client.clock.advance(1)
 
 
-def follow(knock, page, direction="next"):
+def follow(sandbox_client, page, direction="next"):
     """Go by the links of a page, which are whole addresses, until there is none; return the names, page by page."""
     pages = []
     while direction in page["links"]:
         href = page["links"][direction]["href"]
-        assert href.startswith(f"{knock.tenant.base_url}{CLIENTS}?")
-        page = knock.http.get(href, headers=knock.admin).json()
+        assert href.startswith(f"{sandbox_client.tenant.base_url}{CLIENTS}?")
+        page = sandbox_client.http.get(href, headers=sandbox_client.admin).json()
         pages.append(names(page))
     return pages
 
 
 class TestPages:
-    def test_twenty_unless_told(self, knock):
-        knock.tenant.seed_clients(21)
-        page = knock.call("GET").json()
+    def test_twenty_unless_told(self, sandbox_client):
+        sandbox_client.tenant.seed_clients(21)
+        page = sandbox_client.call("GET").json()
         assert len(page["data"]) == 20
         assert page["links"].keys() == {"self", "next"}
         assert "totalResults" not in page
-        assert follow(knock, page) == [["seeded-00020"]]
+        assert follow(sandbox_client, page) == [["seeded-00020"]]
 
-    def test_a_hundred_at_most(self, knock):
-        knock.tenant.seed_clients(101)
-        page = knock.call("GET", "?limit=100&totalResults=true").json()
+    def test_a_hundred_at_most(self, sandbox_client):
+        sandbox_client.tenant.seed_clients(101)
+        page = sandbox_client.call("GET", "?limit=100&totalResults=true").json()
         assert (len(page["data"]), page["totalResults"]) == (100, 101)
-        assert [len(one) for one in follow(knock, page)] == [1]
+        assert [len(one) for one in follow(sandbox_client, page)] == [1]
 
     @pytest.mark.parametrize(
         "query",
@@ -73,29 +73,29 @@ class TestPages:
             "&".join(f"a{n}=1" for n in range(65)),
         ],
     )
-    def test_a_wrong_parameter_is_refused(self, knock, query):
-        assert knock.call("GET", f"?{query}").status_code == 400
+    def test_a_wrong_parameter_is_refused(self, sandbox_client, query):
+        assert sandbox_client.call("GET", f"?{query}").status_code == 400
 
-    def test_there_and_back(self, knock):
-        seeded(knock, "a", "b", "c", "d", "e")
-        first = knock.call("GET", "?limit=2&sort=%2BclientName").json()
+    def test_there_and_back(self, sandbox_client):
+        seeded(sandbox_client, "a", "b", "c", "d", "e")
+        first = sandbox_client.call("GET", "?limit=2&sort=%2BclientName").json()
         assert names(first) == ["a", "b"]
-        assert follow(knock, first) == [["c", "d"], ["e"]]
-        middle = knock.http.get(first["links"]["next"]["href"], headers=knock.admin).json()
-        last = knock.http.get(middle["links"]["next"]["href"], headers=knock.admin).json()
-        assert follow(knock, last, "prev") == [["c", "d"], ["a", "b"]]
+        assert follow(sandbox_client, first) == [["c", "d"], ["e"]]
+        middle = sandbox_client.http.get(first["links"]["next"]["href"], headers=sandbox_client.admin).json()
+        last = sandbox_client.http.get(middle["links"]["next"]["href"], headers=sandbox_client.admin).json()
+        assert follow(sandbox_client, last, "prev") == [["c", "d"], ["a", "b"]]
 
-    def test_clients_that_come_and_go_neither_repeat_nor_hide_another(self, knock):
-        seeded(knock, "b", "d", "f", "h")
-        first = knock.call("GET", "?limit=2&sort=%2BclientName").json()
+    def test_clients_that_come_and_go_neither_repeat_nor_hide_another(self, sandbox_client):
+        seeded(sandbox_client, "b", "d", "f", "h")
+        first = sandbox_client.call("GET", "?limit=2&sort=%2BclientName").json()
         gone = first["data"][1]["clientId"]
-        knock.call("DELETE", f"/{gone}", headers={"qlik-confirm-delete": gone})
-        seeded(knock, "a", "e")
-        assert follow(knock, first) == [["e", "f"], ["h"]]
+        sandbox_client.call("DELETE", f"/{gone}", headers={"qlik-confirm-delete": gone})
+        seeded(sandbox_client, "a", "e")
+        assert follow(sandbox_client, first) == [["e", "f"], ["h"]]
 
-    def test_a_plus_sign_need_not_be_escaped(self, knock):
-        seeded(knock, "b", "a")
-        assert names(knock.call("GET", "?sort=+clientName").json()) == ["a", "b"]
+    def test_a_plus_sign_need_not_be_escaped(self, sandbox_client):
+        seeded(sandbox_client, "b", "a")
+        assert names(sandbox_client.call("GET", "?sort=+clientName").json()) == ["a", "b"]
 
     @pytest.mark.parametrize(
         ("sort", "expected"),
@@ -108,34 +108,36 @@ class TestPages:
         ],
     )
     @pytest.mark.parametrize("limit", [1, 3])
-    def test_each_sort_goes_over_the_pages(self, knock, sort, expected, limit):
-        seeded(knock, "ab", "Z", "ü", "a")
-        page = knock.http.get(CLIENTS, params={"sort": sort, "limit": limit}, headers=knock.admin).json()
-        assert [name for names_ in (names(page), *follow(knock, page)) for name in names_] == expected
+    def test_each_sort_goes_over_the_pages(self, sandbox_client, sort, expected, limit):
+        seeded(sandbox_client, "ab", "Z", "ü", "a")
+        page = sandbox_client.http.get(
+            CLIENTS, params={"sort": sort, "limit": limit}, headers=sandbox_client.admin
+        ).json()
+        assert [name for names_ in (names(page), *follow(sandbox_client, page)) for name in names_] == expected
 
 
 class TestCursors:
     @pytest.fixture
-    def cursor(self, knock):
-        seeded(knock, "a", "b", "c")
-        page = knock.call("GET", '?limit=1&sort=-clientName&filter=clientName ne "x"').json()
+    def cursor(self, sandbox_client):
+        seeded(sandbox_client, "a", "b", "c")
+        page = sandbox_client.call("GET", '?limit=1&sort=-clientName&filter=clientName ne "x"').json()
         return page["links"]["next"]["href"].partition("next=")[2].partition("&")[0]
 
-    def test_it_carries_filter_and_sort(self, knock, cursor):
-        assert names(knock.call("GET", f"?next={cursor}").json()) == ["b", "a"]
+    def test_it_carries_filter_and_sort(self, sandbox_client, cursor):
+        assert names(sandbox_client.call("GET", f"?next={cursor}").json()) == ["b", "a"]
         same = f'?next={cursor}&sort=-clientName&filter=clientName ne "x"'
-        assert names(knock.call("GET", same).json()) == ["b", "a"]
+        assert names(sandbox_client.call("GET", same).json()) == ["b", "a"]
 
     @pytest.mark.parametrize("other", ["sort=%2BclientName", 'filter=clientName eq "a"', "filter=", "prev=x"])
-    def test_with_another_filter_or_sort_it_is_refused(self, knock, cursor, other):
-        assert knock.call("GET", f"?next={cursor}&{other}").status_code == 400
+    def test_with_another_filter_or_sort_it_is_refused(self, sandbox_client, cursor, other):
+        assert sandbox_client.call("GET", f"?next={cursor}&{other}").status_code == 400
 
-    def test_it_goes_one_way(self, knock, cursor):
-        assert knock.call("GET", f"?prev={cursor}").status_code == 400
+    def test_it_goes_one_way(self, sandbox_client, cursor):
+        assert sandbox_client.call("GET", f"?prev={cursor}").status_code == 400
 
-    def test_one_that_was_tampered_with_is_refused(self, knock, cursor):
+    def test_one_that_was_tampered_with_is_refused(self, sandbox_client, cursor):
         for changed in (cursor[:-1], f"{cursor}=", f"{cursor}AA", cursor[1:], cursor.swapcase(), f" {cursor}"):
-            assert knock.call("GET", f"?next={changed}").status_code == 400
+            assert sandbox_client.call("GET", f"?next={changed}").status_code == 400
 
     @pytest.mark.parametrize(
         "document",
@@ -149,11 +151,11 @@ class TestCursors:
             ["next", "", "-clientName", "b", 1, 1],
         ],
     )
-    def test_one_that_was_made_by_hand_is_refused(self, knock, document):
-        assert knock.call("GET", f"?next={base64url(json.dumps(document))}").status_code == 400
+    def test_one_that_was_made_by_hand_is_refused(self, sandbox_client, document):
+        assert sandbox_client.call("GET", f"?next={base64url(json.dumps(document))}").status_code == 400
 
-    def test_a_filter_that_cannot_be_is_refused_before_the_cursor(self, knock, cursor):
-        assert knock.call("GET", f"?next={cursor}&filter=x").status_code == 400
+    def test_a_filter_that_cannot_be_is_refused_before_the_cursor(self, sandbox_client, cursor):
+        assert sandbox_client.call("GET", f"?next={cursor}&filter=x").status_code == 400
 
 
 class TestFilters:
@@ -187,10 +189,10 @@ class TestFilters:
             ("  clientId   pr  ", None),
         ],
     )
-    def test_what_fits(self, knock, text, expected):
+    def test_what_fits(self, sandbox_client, text, expected):
         everything = ["etl one", "etl two", 'say "hi"', "back\\slash"]
-        seeded(knock, *everything)
-        answer = knock.http.get(CLIENTS, params={"filter": text}, headers=knock.admin)
+        seeded(sandbox_client, *everything)
+        answer = sandbox_client.http.get(CLIENTS, params={"filter": text}, headers=sandbox_client.admin)
         assert names(answer.json()) == (everything if expected is None else expected)
 
     @pytest.mark.parametrize(
@@ -222,8 +224,8 @@ class TestFilters:
             'clientName eq "' + "x" * 4096 + '"',
         ],
     )
-    def test_what_is_no_filter_is_refused_and_never_read_as_none(self, knock, text):
-        answer = knock.http.get(CLIENTS, params={"filter": text}, headers=knock.admin)
+    def test_what_is_no_filter_is_refused_and_never_read_as_none(self, sandbox_client, text):
+        answer = sandbox_client.http.get(CLIENTS, params={"filter": text}, headers=sandbox_client.admin)
         assert answer.status_code == 400
         assert answer.json()["errors"][0]["title"] == "Invalid filter"
 

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 import pytest
-from fixtures.sandbox_client import CLIENTS, Knock, serving
+from fixtures.sandbox_client import CLIENTS, SandboxClient, serving
 from fixtures.support import ManualClock
 
 from qlik_keys.sandbox.simulator.settings import Fault, SandboxSettings
@@ -24,146 +24,149 @@ def real_http():
         serving(lambda address: SandboxTenant(address, clock=clock)) as (tenant, address),
         httpx.Client(base_url=address, timeout=30) as http,
     ):
-        yield Knock(tenant, http, clock)
+        yield SandboxClient(tenant, http, clock)
 
 
-def client_names(knock):
-    return [one["clientName"] for one in knock.call("GET").json()["data"]]
+def client_names(sandbox_client):
+    return [one["clientName"] for one in sandbox_client.call("GET").json()["data"]]
 
 
 class TestRateLimits:
-    def ask(self, knock, tier):
+    def ask(self, sandbox_client, tier):
         if tier == 1:
-            return knock.call("GET", "?limit=1")
-        return knock.call("PATCH", "/" + "0" * 32, json=[])
+            return sandbox_client.call("GET", "?limit=1")
+        return sandbox_client.call("PATCH", "/" + "0" * 32, json=[])
 
     @pytest.mark.parametrize(("tier", "limit"), [(1, TIER_1), (2, TIER_2)])
-    def test_off_by_default(self, knock, tier, limit):
-        statuses = {self.ask(knock, tier).status_code for _ in range(limit + 1)}
+    def test_off_by_default(self, sandbox_client, tier, limit):
+        statuses = {self.ask(sandbox_client, tier).status_code for _ in range(limit + 1)}
         assert 429 not in statuses
 
     @pytest.mark.parametrize(("tier", "limit"), [(1, TIER_1), (2, TIER_2)])
-    def test_a_tier_holds_five_minutes_worth_at_once(self, knock, tier, limit):
-        knock.tenant.configure(enforce_rate_limits=True)
-        assert 429 not in {self.ask(knock, tier).status_code for _ in range(limit)}
-        over = self.ask(knock, tier)
+    def test_a_tier_holds_five_minutes_worth_at_once(self, sandbox_client, tier, limit):
+        sandbox_client.tenant.configure(enforce_rate_limits=True)
+        assert 429 not in {self.ask(sandbox_client, tier).status_code for _ in range(limit)}
+        over = self.ask(sandbox_client, tier)
         assert (over.status_code, over.headers["retry-after"]) == (429, "300")
         (error,) = over.json()["errors"]
         assert (error["code"], error["title"]) == ("HTTP-429", "API rate limit reached.")
-        assert self.ask(knock, 3 - tier).status_code != 429
-        knock.clock.advance(299.5)
-        assert self.ask(knock, tier).headers["retry-after"] == "1"
-        knock.clock.advance(0.5)
-        assert self.ask(knock, tier).status_code != 429
+        assert self.ask(sandbox_client, 3 - tier).status_code != 429
+        sandbox_client.clock.advance(299.5)
+        assert self.ask(sandbox_client, tier).headers["retry-after"] == "1"
+        sandbox_client.clock.advance(0.5)
+        assert self.ask(sandbox_client, tier).status_code != 429
 
-    def test_a_refused_request_changes_nothing(self, knock):
-        knock.tenant.configure(enforce_rate_limits=True, tier2_per_minute=1)
-        statuses = [knock.create(clientName=f"c{number}").status_code for number in range(6)]
+    def test_a_refused_request_changes_nothing(self, sandbox_client):
+        sandbox_client.tenant.configure(enforce_rate_limits=True, tier2_per_minute=1)
+        statuses = [sandbox_client.create(clientName=f"c{number}").status_code for number in range(6)]
         assert statuses == [201] * 5 + [429]
-        assert len(client_names(knock)) == 5
+        assert len(client_names(sandbox_client)) == 5
 
-    def test_each_user_has_a_limit_of_its_own(self, knock):
-        _, api_key = knock.tenant.add_user(name="n", subject="s", roles=("TenantAdmin",))
-        knock.tenant.configure(enforce_rate_limits=True, tier1_per_minute=1)
+    def test_each_user_has_a_limit_of_its_own(self, sandbox_client):
+        _, api_key = sandbox_client.tenant.add_user(name="n", subject="s", roles=("TenantAdmin",))
+        sandbox_client.tenant.configure(enforce_rate_limits=True, tier1_per_minute=1)
         other = {"headers": {"authorization": f"Bearer {api_key}"}}
-        assert [knock.call("GET").status_code for _ in range(6)] == [200] * 5 + [429]
-        assert [knock.call("GET", **other).status_code for _ in range(6)] == [200] * 5 + [429]
+        assert [sandbox_client.call("GET").status_code for _ in range(6)] == [200] * 5 + [429]
+        assert [sandbox_client.call("GET", **other).status_code for _ in range(6)] == [200] * 5 + [429]
 
-    def test_the_token_endpoint_counts_by_client(self, knock):
-        knock.tenant.configure(enforce_rate_limits=True, tier2_per_minute=2)
-        first, second = knock.client(), knock.client()
+    def test_the_token_endpoint_counts_by_client(self, sandbox_client):
+        sandbox_client.tenant.configure(enforce_rate_limits=True, tier2_per_minute=2)
+        first, second = sandbox_client.client(), sandbox_client.client()
 
         def log_in(client):
-            return knock.get_token(client.client_id, client_secret=client.secret).status_code
+            return sandbox_client.get_token(client.client_id, client_secret=client.secret).status_code
 
         assert [log_in(first) for _ in range(11)] == [200] * 10 + [429]
         basic = (first.client_id, first.secret)
-        assert knock.http.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=basic).status_code == 429
+        assert (
+            sandbox_client.http.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=basic).status_code
+            == 429
+        )
         assert log_in(second) == 200
 
-    def test_the_skew_of_the_tenant_s_clock_does_not_matter(self, knock):
-        knock.tenant.configure(enforce_rate_limits=True, tier1_per_minute=1)
+    def test_the_skew_of_the_tenant_s_clock_does_not_matter(self, sandbox_client):
+        sandbox_client.tenant.configure(enforce_rate_limits=True, tier1_per_minute=1)
         statuses = []
         for number in range(6):
-            knock.tenant.configure(clock_skew_seconds=1000 * number)
-            statuses.append(knock.call("GET").status_code)
+            sandbox_client.tenant.configure(clock_skew_seconds=1000 * number)
+            statuses.append(sandbox_client.call("GET").status_code)
         assert statuses == [200] * 5 + [429]
 
 
 class TestFaults:
-    def test_a_status_is_met_as_often_as_said_and_before_any_effect(self, knock):
+    def test_a_status_is_met_as_often_as_said_and_before_any_effect(self, sandbox_client):
         fault = {"fault": 503, "method": "POST", "path": CLIENTS, "retry_after": 7, "times": 2}
-        knock.tenant.configure(fail_next=[fault])
-        assert knock.call("GET").status_code == 200
+        sandbox_client.tenant.configure(fail_next=[fault])
+        assert sandbox_client.call("GET").status_code == 200
         for _ in range(2):
-            answer = knock.create()
+            answer = sandbox_client.create()
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
-        assert knock.create().status_code == 201
-        assert len(client_names(knock)) == 1
+        assert sandbox_client.create().status_code == 201
+        assert len(client_names(sandbox_client)) == 1
 
-    def test_a_status_may_come_after_the_effect(self, knock):
-        knock.tenant.configure(fail_next=[{"fault": 500, "after_effect": True, "method": "POST"}])
-        answer = knock.create()
+    def test_a_status_may_come_after_the_effect(self, sandbox_client):
+        sandbox_client.tenant.configure(fail_next=[{"fault": 500, "after_effect": True, "method": "POST"}])
+        answer = sandbox_client.create()
         assert (answer.status_code, "retry-after" in answer.headers) == (500, False)
-        assert client_names(knock) == ["test client"]
+        assert client_names(sandbox_client) == ["test client"]
 
-    def test_faults_come_in_their_order_and_each_for_its_own_request(self, knock):
+    def test_faults_come_in_their_order_and_each_for_its_own_request(self, sandbox_client):
         faults = [
             {"fault": 429, "path": "/oauth/*"},
             {"fault": 500, "method": "GET"},
             {"fault": 503, "method": "GET"},
         ]
-        knock.tenant.configure(fail_next=faults)
-        assert [knock.call("GET").status_code for _ in range(3)] == [500, 503, 200]
-        assert knock.tenant.settings.fail_next == (Fault(**faults[0]),)
-        assert knock.http.post("/oauth/token").status_code == 429
-        assert knock.http.post("/oauth/token").status_code == 415
+        sandbox_client.tenant.configure(fail_next=faults)
+        assert [sandbox_client.call("GET").status_code for _ in range(3)] == [500, 503, 200]
+        assert sandbox_client.tenant.settings.fail_next == (Fault(**faults[0]),)
+        assert sandbox_client.http.post("/oauth/token").status_code == 429
+        assert sandbox_client.http.post("/oauth/token").status_code == 415
 
     @pytest.mark.parametrize("body", ["qlik", "rfc6749", "text"])
-    def test_each_of_the_three_error_bodies(self, knock, body):
-        knock.tenant.configure(fail_next=[{"fault": 500, "body": body}])
-        answer = knock.call("GET")
+    def test_each_of_the_three_error_bodies(self, sandbox_client, body):
+        sandbox_client.tenant.configure(fail_next=[{"fault": 500, "body": body}])
+        answer = sandbox_client.call("GET")
         assert answer.status_code == 500
         if body == "qlik":
             assert answer.json()["errors"][0].keys() >= {"code", "title"}
-            assert answer.json()["traceId"] == knock.tenant.requests()[-1].trace_id
+            assert answer.json()["traceId"] == sandbox_client.tenant.requests()[-1].trace_id
         elif body == "rfc6749":
             assert answer.json().keys() == {"error", "error_description"}
         else:
             assert answer.headers["content-type"] == "text/html"
             assert answer.text.startswith("<html>")
 
-    def test_oauth_errors_may_be_those_of_the_rfc(self, knock):
-        knock.tenant.configure(oauth_error_style="rfc6749")
-        answer = knock.get_token("0" * 32, client_secret="x")
+    def test_oauth_errors_may_be_those_of_the_rfc(self, sandbox_client):
+        sandbox_client.tenant.configure(oauth_error_style="rfc6749")
+        answer = sandbox_client.get_token("0" * 32, client_secret="x")
         assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
-        assert knock.call("GET", "/x").json()["errors"]  # the rest of the API stays as it is
+        assert sandbox_client.call("GET", "/x").json()["errors"]  # the rest of the API stays as it is
 
     @pytest.mark.parametrize(("fault", "made"), [("lost_answer", 1), ("lost_request", 0)])
-    @pytest.mark.parametrize("door", ["knock", "real_http"])
+    @pytest.mark.parametrize("door", ["sandbox_client", "real_http"])
     def test_a_connection_is_cut_after_or_before_the_effect(self, request, door, fault, made):
-        knock = request.getfixturevalue(door)
-        knock.tenant.configure(fail_next=[{"fault": fault, "method": "POST", "path": CLIENTS}])
+        sandbox_client = request.getfixturevalue(door)
+        sandbox_client.tenant.configure(fail_next=[{"fault": fault, "method": "POST", "path": CLIENTS}])
         with pytest.raises(httpx.RemoteProtocolError):
-            knock.create()
-        assert len(client_names(knock)) == made
-        assert [entry.fault for entry in knock.tenant.requests()] == [fault, ""]
+            sandbox_client.create()
+        assert len(client_names(sandbox_client)) == made
+        assert [entry.fault for entry in sandbox_client.tenant.requests()] == [fault, ""]
 
 
 class TestClock:
     @pytest.mark.parametrize(("skew", "status"), [(-10, 200), (-11, 401), (119, 200), (120, 401), (10_000, 401)])
-    def test_a_skewed_clock_judges_assertions(self, knock, client_keys, skew, status):
+    def test_a_skewed_clock_judges_assertions(self, sandbox_client, client_keys, skew, status):
         """The assertion lives 120 seconds, and iat may be up to 10 in the future."""
-        client = knock.client(client_keys["ES384"])
-        knock.tenant.configure(clock_skew_seconds=skew)
-        answer = knock.log_in(client)
+        client = sandbox_client.client(client_keys["ES384"])
+        sandbox_client.tenant.configure(clock_skew_seconds=skew)
+        answer = sandbox_client.log_in(client)
         assert answer.status_code == status
-        assert parsedate_to_datetime(answer.headers["date"]).timestamp() == knock.now() + skew
+        assert parsedate_to_datetime(answer.headers["date"]).timestamp() == sandbox_client.now() + skew
 
-    def test_latency_passes_on_the_clock_of_the_synchronous_door(self, knock):
-        knock.tenant.configure(latency_seconds=1.5)
-        knock.call("GET")
-        assert knock.clock.slept == [1.5]
+    def test_latency_passes_on_the_clock_of_the_synchronous_door(self, sandbox_client):
+        sandbox_client.tenant.configure(latency_seconds=1.5)
+        sandbox_client.call("GET")
+        assert sandbox_client.clock.slept == [1.5]
 
     def test_latency_passes_for_real_at_the_http_door(self, real_http):
         real_http.tenant.configure(latency_seconds=60)
@@ -173,37 +176,37 @@ class TestClock:
 
 
 class TestKeys:
-    def test_a_limit_on_keys_refuses_the_next_one(self, knock, more_keys):
-        knock.tenant.configure(maximum_public_keys=1)
+    def test_a_limit_on_keys_refuses_the_next_one(self, sandbox_client, more_keys):
+        sandbox_client.tenant.configure(maximum_public_keys=1)
         first, second = more_keys[:2]
-        client = knock.client(first)
+        client = sandbox_client.client(first)
         both = [first.public.to_dict(), second.public.to_dict()]
         patch = [{"op": "replace", "path": "/publicKeys", "value": both}]
-        refused = knock.call("PATCH", f"/{client.client_id}", json=patch)
+        refused = sandbox_client.call("PATCH", f"/{client.client_id}", json=patch)
         assert refused.status_code == 400
-        assert knock.create(first, second).status_code == 400
-        assert knock.call("GET", f"/{client.client_id}").json()["publicKeys"] == both[:1]
-        knock.tenant.configure(maximum_public_keys=2)
-        assert knock.call("PATCH", f"/{client.client_id}", json=patch).status_code == 204
+        assert sandbox_client.create(first, second).status_code == 400
+        assert sandbox_client.call("GET", f"/{client.client_id}").json()["publicKeys"] == both[:1]
+        sandbox_client.tenant.configure(maximum_public_keys=2)
+        assert sandbox_client.call("PATCH", f"/{client.client_id}", json=patch).status_code == 204
 
-    def test_a_key_is_seen_when_it_has_propagated_and_the_old_one_all_the_time(self, knock, more_keys):
+    def test_a_key_is_seen_when_it_has_propagated_and_the_old_one_all_the_time(self, sandbox_client, more_keys):
         old, new = more_keys[:2]
-        client = knock.client(old)
-        knock.clock.advance(100)
-        knock.tenant.configure(key_propagation_seconds=30)
+        client = sandbox_client.client(old)
+        sandbox_client.clock.advance(100)
+        sandbox_client.tenant.configure(key_propagation_seconds=30)
         value = [old.public.to_dict(), new.public.to_dict()]
         patch = [{"op": "replace", "path": "/publicKeys", "value": value}]
-        assert knock.call("PATCH", f"/{client.client_id}", json=patch).status_code == 204
-        assert knock.call("GET", f"/{client.client_id}").json()["publicKeys"] == value
+        assert sandbox_client.call("PATCH", f"/{client.client_id}", json=patch).status_code == 204
+        assert sandbox_client.call("GET", f"/{client.client_id}").json()["publicKeys"] == value
         for seconds, status in ((0, 401), (29.9, 401), (0.1, 200)):
-            knock.clock.advance(seconds)
-            assert knock.log_in(client, key=new).status_code == status
-            assert knock.log_in(client, key=old).status_code == 200
+            sandbox_client.clock.advance(seconds)
+            assert sandbox_client.log_in(client, key=new).status_code == status
+            assert sandbox_client.log_in(client, key=old).status_code == 200
 
 
-def test_users_me_may_redirect_elsewhere(knock):
-    knock.tenant.configure(users_me_redirect="https://evil.example/api/v1/users/x")
-    answer = knock.http.get("/api/v1/users/me", headers=knock.admin)
+def test_users_me_may_redirect_elsewhere(sandbox_client):
+    sandbox_client.tenant.configure(users_me_redirect="https://evil.example/api/v1/users/x")
+    answer = sandbox_client.http.get("/api/v1/users/me", headers=sandbox_client.admin)
     assert answer.headers["location"] == "https://evil.example/api/v1/users/x"
 
 
@@ -242,11 +245,11 @@ class TestValues:
             {"fail_next": [{"fault": 500, "more": 1}]},
         ],
     )
-    def test_a_wrong_one_is_refused_and_the_settings_stay(self, knock, settings):
-        before = knock.tenant.settings
+    def test_a_wrong_one_is_refused_and_the_settings_stay(self, sandbox_client, settings):
+        before = sandbox_client.tenant.settings
         with pytest.raises(ValueError, match=r"\w"):
-            knock.tenant.configure(**{"latency_seconds": 1.0, **settings})
-        assert knock.tenant.settings == before
+            sandbox_client.tenant.configure(**{"latency_seconds": 1.0, **settings})
+        assert sandbox_client.tenant.settings == before
 
     def test_a_negative_skew_is_a_clock_that_is_behind(self):
         assert SandboxSettings(clock_skew_seconds=-60).clock_skew_seconds == -60

@@ -209,11 +209,11 @@ def test_a_user_with_a_password_of_any_letters(open_vault, host, userpass):
 
 
 def test_a_user_name_does_not_lead_elsewhere(openbao, open_vault, host, userpass):
-    with Loopback(upstream=openbao.url) as between:
-        store = open_vault(between.url, login=UserPass("../../sys/seal?x=", PASSWORD, mount=userpass))
+    with Loopback(upstream=openbao.url) as fault_proxy:
+        store = open_vault(fault_proxy.url, login=UserPass("../../sys/seal?x=", PASSWORD, mount=userpass))
         with pytest.raises(StoreDenied):
             store.client_ids(host)
-        assert between.paths() == [f"POST /v1/auth/{userpass}/login/..%2F..%2Fsys%2Fseal%3Fx%3D"]
+        assert fault_proxy.paths() == [f"POST /v1/auth/{userpass}/login/..%2F..%2Fsys%2Fseal%3Fx%3D"]
 
 
 def test_a_jwt(open_vault, host, jwt_mount, make_jwt):

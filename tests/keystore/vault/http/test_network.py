@@ -117,8 +117,8 @@ ODD = {
 
 @pytest.mark.parametrize("case", ODD.values(), ids=ODD)
 def test_an_answer_that_is_no_success_is_told(operator, open_vault, make_backdoor, host, *, case):
-    with Loopback(lambda call: case.reply if is_data_call(call) else PASS, operator.url) as between:
-        store = open_vault(between.url, token=operator.root_token, timeout_seconds=0.3)
+    with Loopback(lambda call: case.reply if is_data_call(call) else PASS, operator.url) as fault_proxy:
+        store = open_vault(fault_proxy.url, token=operator.root_token, timeout_seconds=0.3)
         for attempt in (
             lambda: store.write(make_record(store, host)),
             lambda: store.write_pending(make_pending(store, host)),
@@ -132,7 +132,7 @@ def test_an_answer_that_is_no_success_is_told(operator, open_vault, make_backdoo
             assert case.hint in caught.value.hint
             assert caught.value.outcome is case.outcome
         # The same store goes on as soon as the Vault does.
-        between.answer = lambda _: PASS
+        fault_proxy.answer = lambda _: PASS
         record = store.write(make_record(store, host))
         assert store.read(host, record.client_id) == record
     assert record.client_id in make_backdoor(operator).snapshot(host)
@@ -266,9 +266,9 @@ def test_who_loses_while_making_a_record_leaves_the_winner_s_to_be_seen(openbao,
             won.append(winner.write(record))
         return PASS
 
-    with Loopback(answer, openbao.url) as between:
-        loser = open_vault(between.url)
-        late = between.calls
+    with Loopback(answer, openbao.url) as fault_proxy:
+        loser = open_vault(fault_proxy.url)
+        late = fault_proxy.calls
         with pytest.raises(StoreConflict):
             loser.write(make_record(loser, host, client_id=record.client_id))
     assert any(call.method == "POST" and "/metadata/" in call.path for call in late)
@@ -287,8 +287,8 @@ def test_who_loses_as_the_winner_is_done_fixes_what_is_shown(openbao, open_vault
             won.append(winner.write(record))
         return PASS
 
-    with Loopback(answer, openbao.url) as between:
-        loser = open_vault(between.url)
+    with Loopback(answer, openbao.url) as fault_proxy:
+        loser = open_vault(fault_proxy.url)
         with pytest.raises(StoreConflict):
             loser.write(make_record(loser, host, client_id=record.client_id))
     assert winner.read(host, record.client_id) == won[0]

@@ -29,7 +29,7 @@ def make_token(operator, policy):
 
 
 @pytest.fixture
-def between(openbao):
+def fault_proxy(openbao):
     with Loopback(upstream=openbao.url) as server:
         yield server
 
@@ -49,47 +49,47 @@ def make_login(operator, policy):
     return make
 
 
-def count(between, start):
-    return sum(path.startswith(start) for path in between.paths())
+def count(fault_proxy, start):
+    return sum(path.startswith(start) for path in fault_proxy.paths())
 
 
-def test_it_is_renewed_at_two_thirds_of_its_life_and_not_before(open_vault, host, clock, between, make_login):
-    store = open_vault(between.url, login=make_login("third", token_ttl="1h", token_max_ttl="10h"), clock=clock)
+def test_it_is_renewed_at_two_thirds_of_its_life_and_not_before(open_vault, host, clock, fault_proxy, make_login):
+    store = open_vault(fault_proxy.url, login=make_login("third", token_ttl="1h", token_max_ttl="10h"), clock=clock)
     start = clock.now
     store.client_ids(host)
     assert store.token_status().expires_at == datetime.fromtimestamp(start + HOUR, tz=UTC)
     clock.advance(HOUR * 2 / 3 - 0.001)
     store.client_ids(host)
-    assert count(between, RENEW) == 0
+    assert count(fault_proxy, RENEW) == 0
     clock.advance(0.001)
     store.client_ids(host)
-    assert count(between, RENEW) == 1
+    assert count(fault_proxy, RENEW) == 1
     assert store.token_status().expires_at == datetime.fromtimestamp(start + HOUR * 5 / 3, tz=UTC)
     store.client_ids(host)
-    assert (count(between, RENEW), count(between, LOGIN)) == (1, 1)
+    assert (count(fault_proxy, RENEW), count(fault_proxy, LOGIN)) == (1, 1)
     clock.advance(HOUR * 2 / 3)
     store.client_ids(host)
-    assert (count(between, RENEW), count(between, LOGIN)) == (2, 1)
+    assert (count(fault_proxy, RENEW), count(fault_proxy, LOGIN)) == (2, 1)
 
 
-def test_a_given_token_is_renewed_too(open_vault, host, clock, between, make_token):
+def test_a_given_token_is_renewed_too(open_vault, host, clock, fault_proxy, make_token):
     token = make_token(ttl="1h")
-    store = open_vault(between.url, token=token, clock=clock)
+    store = open_vault(fault_proxy.url, token=token, clock=clock)
     store.client_ids(host)
     clock.advance(HOUR * 2 / 3 + 1)
     store.client_ids(host)
-    assert count(between, RENEW) == 1
+    assert count(fault_proxy, RENEW) == 1
     assert store.token_status().renewable
     assert store.token_status().hint == ""
 
 
-def test_a_given_token_that_cannot_be_renewed_is_told(open_vault, host, clock, between, make_token):
+def test_a_given_token_that_cannot_be_renewed_is_told(open_vault, host, clock, fault_proxy, make_token):
     token = make_token(ttl="1h", renewable=False)
-    store = open_vault(between.url, token=token, clock=clock)
+    store = open_vault(fault_proxy.url, token=token, clock=clock)
     store.client_ids(host)
     clock.advance(HOUR * 2 / 3 + 1)
     store.client_ids(host)
-    assert count(between, RENEW) == 0
+    assert count(fault_proxy, RENEW) == 0
     status = store.token_status()
     assert not status.renewable
     assert status.expires_at is not None
@@ -104,9 +104,9 @@ def test_a_token_that_may_not_ask_about_itself_does_its_work(open_vault, host, c
     assert "does not tell" in store.token_status().hint
 
 
-def test_at_its_longest_life_there_is_a_new_login(open_vault, host, clock, between, make_login):
+def test_at_its_longest_life_there_is_a_new_login(open_vault, host, clock, fault_proxy, make_login):
     """Vault caps a renewal at the maximum; this server shows the moment at which nothing is left to be gained."""
-    store = open_vault(between.url, login=make_login("capped", token_ttl="1h", token_max_ttl="1h"), clock=clock)
+    store = open_vault(fault_proxy.url, login=make_login("capped", token_ttl="1h", token_max_ttl="1h"), clock=clock)
     store.client_ids(host)
 
     def capped(call):
@@ -117,31 +117,31 @@ def test_at_its_longest_life_there_is_a_new_login(open_vault, host, clock, betwe
         return Reply(200, {"auth": auth, "warnings": ["TTL exceeded the effective max_ttl; capped accordingly"]})
 
     start = clock.now
-    between.answer = capped
+    fault_proxy.answer = capped
     clock.advance(HOUR * 2 / 3)
     store.client_ids(host)
-    assert (count(between, RENEW), count(between, LOGIN)) == (1, 2)
+    assert (count(fault_proxy, RENEW), count(fault_proxy, LOGIN)) == (1, 2)
     assert store.token_status().expires_at == datetime.fromtimestamp(clock.now + HOUR, tz=UTC)
 
 
-def test_a_batch_token_which_none_renews_is_replaced(open_vault, host, clock, between, make_login):
-    store = open_vault(between.url, login=make_login("batch", token_type="batch", token_ttl="1h"), clock=clock)
+def test_a_batch_token_which_none_renews_is_replaced(open_vault, host, clock, fault_proxy, make_login):
+    store = open_vault(fault_proxy.url, login=make_login("batch", token_type="batch", token_ttl="1h"), clock=clock)
     store.client_ids(host)
     clock.advance(HOUR * 2 / 3 - 0.001)
     store.client_ids(host)
-    assert count(between, LOGIN) == 1
+    assert count(fault_proxy, LOGIN) == 1
     clock.advance(0.001)
     store.client_ids(host)
-    assert (count(between, RENEW), count(between, LOGIN)) == (0, 2)
+    assert (count(fault_proxy, RENEW), count(fault_proxy, LOGIN)) == (0, 2)
 
 
-def test_a_token_that_an_operator_revoked_is_replaced_in_progress(operator, open_vault, host, between, make_login):
-    store = open_vault(between.url, login=make_login("revoked", token_ttl="1h"))
+def test_a_token_that_an_operator_revoked_is_replaced_in_progress(operator, open_vault, host, fault_proxy, make_login):
+    store = open_vault(fault_proxy.url, login=make_login("revoked", token_ttl="1h"))
     store.client_ids(host)
-    token = next(call.headers["X-Vault-Token"] for call in between.calls if "/metadata/" in call.path)
+    token = next(call.headers["X-Vault-Token"] for call in fault_proxy.calls if "/metadata/" in call.path)
     operator.client.auth.token.revoke(token)
     assert list(store.client_ids(host)) == []
-    assert count(between, LOGIN) == 2
+    assert count(fault_proxy, LOGIN) == 2
 
 
 def test_a_login_that_no_longer_works_is_told(operator, open_vault, host, clock, make_login):
@@ -154,25 +154,25 @@ def test_a_login_that_no_longer_works_is_told(operator, open_vault, host, clock,
         store.client_ids(host)
 
 
-def test_a_renewal_that_fails_waits_as_long_as_the_token_is_good(open_vault, host, clock, between, make_login):
-    store = open_vault(between.url, login=make_login("patient", token_ttl="1h"), clock=clock)
+def test_a_renewal_that_fails_waits_as_long_as_the_token_is_good(open_vault, host, clock, fault_proxy, make_login):
+    store = open_vault(fault_proxy.url, login=make_login("unhealthy_client", token_ttl="1h"), clock=clock)
     store.client_ids(host)
-    between.answer = lambda call: CUT if "/auth/" in call.path else PASS
+    fault_proxy.answer = lambda call: CUT if "/auth/" in call.path else PASS
     clock.advance(HOUR * 2 / 3)
     store.client_ids(host)  # still good for a third of its life
-    tried = count(between, RENEW)
+    tried = count(fault_proxy, RENEW)
     assert tried > 0
     store.client_ids(host)
-    assert count(between, RENEW) == tried  # and not asked for at every call
+    assert count(fault_proxy, RENEW) == tried  # and not asked for at every call
     clock.advance(HOUR / 3)
     with pytest.raises(StoreUnreachable):
         store.client_ids(host)
-    between.answer = lambda _: PASS
+    fault_proxy.answer = lambda _: PASS
     assert list(store.client_ids(host)) == []
 
 
-def test_however_many_threads_ask_there_is_one_login(open_vault, host, clock, between, make_login):
-    store = open_vault(between.url, login=make_login("threads", token_ttl="1h"), clock=clock)
+def test_however_many_threads_ask_there_is_one_login(open_vault, host, clock, fault_proxy, make_login):
+    store = open_vault(fault_proxy.url, login=make_login("threads", token_ttl="1h"), clock=clock)
     together = threading.Barrier(8)
 
     def ask(_):
@@ -181,18 +181,18 @@ def test_however_many_threads_ask_there_is_one_login(open_vault, host, clock, be
 
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(ask, range(8))) == [[]] * 8
-        assert count(between, LOGIN) == 1
+        assert count(fault_proxy, LOGIN) == 1
         clock.advance(HOUR * 2 / 3)
         assert list(threads.map(ask, range(8))) == [[]] * 8
-        assert (count(between, LOGIN), count(between, RENEW)) == (1, 1)
+        assert (count(fault_proxy, LOGIN), count(fault_proxy, RENEW)) == (1, 1)
 
 
-def test_a_closed_store_begins_again(open_vault, host, between, make_login):
-    store = open_vault(between.url, login=make_login("closed", token_ttl="1h"))
+def test_a_closed_store_begins_again(open_vault, host, fault_proxy, make_login):
+    store = open_vault(fault_proxy.url, login=make_login("closed", token_ttl="1h"))
     store.client_ids(host)
     store.close()
     store.client_ids(host)
-    assert count(between, LOGIN) == 2
+    assert count(fault_proxy, LOGIN) == 2
 
 
 def test_a_revoked_login_is_dead_at_the_vault(operator, open_vault, host, make_login):
