@@ -151,8 +151,8 @@ def test_a_login_of_the_stores_own_is_replaced_and_so_may_end(unhealthy_client):
         operator.sys.enable_auth_method("userpass", path="unhealthy-clients")
     operator.sys.create_or_update_policy("unhealthy-clients", ALL)
     operator.auth.userpass.create_or_update_user(
-        "ada", "correct horse battery", mount_point="unhealthy-clients", token_policies=["unhealthy-clients"], token_ttl="2m",
-        token_max_ttl="2m",
+        "ada", "correct horse battery", mount_point="unhealthy-clients",
+        token_policies=["unhealthy-clients"], token_ttl="2m", token_max_ttl="2m",
     )  # fmt: skip
     unhealthy_client.store_options = {"login": UserPass("ada", "correct horse battery", mount="unhealthy-clients")}
     diagnosis = unhealthy_client.diagnose()
@@ -348,8 +348,8 @@ def test_the_tokens_of_a_login_of_the_stores_own_are_not_spared(unhealthy_client
         operator.sys.enable_auth_method("userpass", path="unhealthy-clients")
     operator.sys.create_or_update_policy("unhealthy-clients", ALL)
     operator.auth.userpass.create_or_update_user(
-        "eve", "correct horse battery", mount_point="unhealthy-clients", token_policies=["unhealthy-clients"], token_ttl="1h",
-        token_num_uses=4,
+        "eve", "correct horse battery", mount_point="unhealthy-clients",
+        token_policies=["unhealthy-clients"], token_ttl="1h", token_num_uses=4,
     )  # fmt: skip
     unhealthy_client.store_options = {"login": UserPass("eve", "correct horse battery", mount="unhealthy-clients")}
     assert unhealthy_client.diagnose().is_healthy
