@@ -35,9 +35,9 @@ def test_a_client_is_deleted_by_its_name_when_its_id_is_repeated(world, made):
 def test_what_is_no_text_names_no_client(world, wrong):
     for call in (qk.rotate, qk.revoke, qk.adopt, qk.retire_due, qk.doctor):
         if call is not qk.retire_due or wrong is not None:  # without a client it is about all
-            with pytest.raises(ConfigurationError, match="named"):
+            with pytest.raises(ConfigurationError, match="Give its id or its name"):
                 call(world.tenant, world.store, wrong)
-    with pytest.raises(ConfigurationError, match="named"):
+    with pytest.raises(ConfigurationError, match="Give its id or its name"):
         qk.delete(world.tenant, world.store, wrong, confirm="0" * 32)
 
 
