@@ -41,20 +41,6 @@ class SlowEndpoint(ScriptedTransport):
         return httpx.Response(200, json={"access_token": f"token-{number}", "token_type": "Bearer", "expires_in": 3600})
 
 
-class Api(httpx.AsyncBaseTransport):
-    """The tenant's API: gives the replies in their order, the last one again and again."""
-
-    def __init__(self, *replies: httpx.Response) -> None:
-        self.replies = list(replies)
-        self.bearers: list[str | None] = []
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        content = b"".join([part async for part in request.stream])
-        self.bearers.append(request.headers.get("authorization"))
-        reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
-        return httpx.Response(reply.status_code, headers=reply.headers, content=reply.content or content)
-
-
 @pytest.fixture
 def endpoint():
     slow = SlowEndpoint()
@@ -74,7 +60,7 @@ def source(endpoint, client_keys, clock):
 
 @contextlib.asynccontextmanager
 async def client(source, *replies, kind=PrivateKeyJwtAuth):
-    api = Api(*(replies or (USER,)))
+    api = ScriptedTransport(*(replies or (USER,)))
     async with httpx.AsyncClient(base_url=URL, auth=kind(source), transport=api, follow_redirects=True) as http:
         yield http, api
 
@@ -118,7 +104,7 @@ async def test_the_loop_goes_on_while_a_token_is_got(source, endpoint, kind):
         endpoint.go_on.set()
         assert (await call).json() == {"id": "u1"}
         await http.post("/api/v1/items", json={})
-    assert api.bearers == ["Bearer token-1"] * 2
+    assert api.bearers() == ["Bearer token-1"] * 2
     assert len(endpoint.sent) == 1
 
 
@@ -159,7 +145,7 @@ async def test_neither_the_store_nor_the_signature_holds_the_loop_up(endpoint, c
             assert not call.done()
             go_on.set()
         await call
-    assert api.bearers == ["Bearer token-1"]
+    assert api.bearers() == ["Bearer token-1"]
 
 
 @in_a_loop
@@ -183,7 +169,7 @@ async def test_twenty_tasks_and_five_threads_ask_once(source, endpoint):
         assert len(worker_threads() - before) <= 1
         endpoint.go_on.set()
         await asyncio.gather(*tasks)
-    assert api.bearers == ["Bearer token-1"] * 20
+    assert api.bearers() == ["Bearer token-1"] * 20
     for thread in threads:
         thread.join(PATIENCE)
     assert results == ["token-1"] * 5
@@ -197,7 +183,7 @@ async def test_a_current_token_needs_no_thread(source, endpoint):
     before = worker_threads()
     async with client(source) as (http, api):
         await http.get("/api/v1/users/me")
-    assert api.bearers == ["Bearer token-1"]
+    assert api.bearers() == ["Bearer token-1"]
     assert worker_threads() <= before
 
 
@@ -216,7 +202,7 @@ async def test_a_task_that_is_cancelled_takes_no_other_along(source, endpoint):
         answers = await asyncio.gather(*others, return_exceptions=True)
     assert isinstance(answers[0], asyncio.CancelledError)
     assert [answer.status_code for answer in answers[1:]] == [200, 200]
-    assert api.bearers == ["Bearer token-1"] * 2
+    assert api.bearers() == ["Bearer token-1"] * 2
     assert len(endpoint.sent) == 1
     assert source.token().reveal() == "token-1"
 
@@ -247,7 +233,7 @@ async def test_tasks_share_a_failure_each_with_an_error_of_its_own(client_keys, 
         assert {type(error) for error in found} == {errors.AssertionRejected}
         assert len({id(error) for error in found}) == 8
         assert len({(str(error), error.status, error.client_id) for error in found}) == 1
-        assert api.bearers == []
+        assert api.bearers() == []
         assert (await http.get("/api/v1/users/me")).status_code == 200  # and it is not kept
     assert len(endpoint.sent) == 2
 
@@ -265,31 +251,8 @@ async def test_after_a_401_tasks_get_one_new_token_without_holding_the_loop_up(s
         assert not any(task.done() for task in tasks)
         endpoint.go_on.set()
         assert [answer.status_code for answer in await asyncio.gather(*tasks)] == [200] * 10
-    assert api.bearers == ["Bearer token-1"] * 10 + ["Bearer token-2"] * 10
+    assert api.bearers() == ["Bearer token-1"] * 10 + ["Bearer token-2"] * 10
     assert len(endpoint.sent) == 2
-
-
-@in_a_loop
-async def test_a_stream_that_was_refused_is_not_sent_twice(source, endpoint):
-    endpoint.go_on.set()
-
-    async def parts():
-        yield b"a"
-
-    async with client(source, httpx.Response(401), USER) as (http, api):
-        assert (await http.post("/api/v1/x", content=parts())).status_code == 401
-        assert (await http.get("/api/v1/x")).status_code == 200
-    assert api.bearers == ["Bearer token-1", "Bearer token-2"]
-
-
-@in_a_loop
-async def test_another_origin_gets_none(source, endpoint):
-    endpoint.go_on.set()
-    async with client(source, httpx.Response(307, headers={"location": "https://evil.example/"}), USER) as (http, api):
-        await http.get("/api/v1/users/me")
-        await http.get("https://evil.example/api")
-    assert api.bearers == ["Bearer token-1", None, None]
-    assert len(endpoint.sent) == 1
 
 
 @in_a_loop
@@ -313,7 +276,7 @@ def test_one_auth_serves_one_loop_after_the_other(source, endpoint, clock):
     async def run():
         async with client(source) as (http, api):
             await http.get("/api/v1/users/me")
-        return api.bearers
+        return api.bearers()
 
     assert asyncio.run(run()) == ["Bearer token-1"]
     clock.advance(3600)

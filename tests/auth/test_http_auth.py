@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx
 import pytest
 from fixtures.scripted_transport import ScriptedTransport, qlik_error
@@ -38,10 +40,6 @@ def login(clock, client_keys):
     return PrivateKeyJwtAuth(source), endpoint
 
 
-def bearers(transport):
-    return [sent.headers.get("authorization") for sent in transport.sent]
-
-
 ORIGINS = {
     "https://ACME.eu.qlikcloud.com:443/a": True,
     "https://me:x@acme.eu.qlikcloud.com/a": True,
@@ -57,7 +55,7 @@ def test_a_request_carries_the_token_to_the_tenants_origin_alone(login, url, is_
     transport = ScriptedTransport(USER if is_the_tenants else UNAUTHORIZED)
     with httpx.Client(auth=auth, transport=transport) as api:
         api.get(url)
-    assert [(sent or "").startswith("Bearer") for sent in bearers(transport)] == [is_the_tenants]
+    assert [(sent or "").startswith("Bearer") for sent in transport.bearers()] == [is_the_tenants]
     assert len(endpoint.sent) == is_the_tenants
 
 
@@ -65,35 +63,54 @@ ELSEWHERE = httpx.Response(307, headers={"location": "https://evil.example/take"
 ON_THE_TENANT = httpx.Response(302, headers={"location": "/api/v1/users/u1"})
 
 
+def ways(api, stream):
+    return {
+        "get": lambda: api.get("/api/v1/x"),
+        "post": lambda: api.post("/api/v1/x", json={"a": 1}),
+        "stream": lambda: api.post("/api/v1/x", content=stream),
+        "elsewhere": lambda: api.get("https://evil.example/api"),
+    }
+
+
+async def parts():
+    yield b"a"
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 @pytest.mark.parametrize(
-    ("replies", "calls", "statuses", "sent"),
+    ("replies", "calls", "sent"),
     [
-        ([USER], ["get", "post"], [200, 200], [1, 1]),
-        ([ELSEWHERE, UNAUTHORIZED], ["post"], [401], [1, None]),
-        ([ON_THE_TENANT, USER], ["get"], [200], [1, 1]),
-        ([UNAUTHORIZED, USER], ["post"], [200], [1, 2]),
-        ([UNAUTHORIZED], ["get"], [401], [1, 2]),
-        ([UNAUTHORIZED, USER], ["stream", "get"], [401, 200], [1, 2]),
-        ([httpx.Response(403)], ["get"], [403], [1]),
+        ([USER], {"get": 200, "post": 200, "elsewhere": 200}, [1, 1, None]),
+        ([ELSEWHERE, UNAUTHORIZED], {"post": 401}, [1, None]),
+        ([ON_THE_TENANT, USER], {"get": 200}, [1, 1]),
+        ([UNAUTHORIZED, USER], {"post": 200}, [1, 2]),
+        ([UNAUTHORIZED], {"get": 401}, [1, 2]),
+        ([UNAUTHORIZED, USER], {"stream": 401, "get": 200}, [1, 2]),
+        ([httpx.Response(403)], {"get": 403}, [1]),
     ],
     ids=[
         *("one token for all requests", "a redirect elsewhere", "a redirect on the tenant", "a 401 is repeated once"),
         *("a second 401 is returned", "a stream is not sent twice", "a 403 is final"),
     ],
 )
-def test_each_request_carries_the_token_that_is_due(login, replies, calls, statuses, sent):
+def test_each_request_carries_the_token_that_is_due(login, is_async, replies, calls, sent):
     auth, endpoint = login
     transport = ScriptedTransport(*replies)
-    with httpx.Client(base_url=URL, auth=auth, transport=transport, follow_redirects=True) as api:
-        ways = {
-            "get": lambda: api.get("/api/v1/x"),
-            "post": lambda: api.post("/api/v1/x", json={"a": 1}),
-            "stream": lambda: api.post("/api/v1/x", content=iter([b"a", b"b"])),
-        }
-        assert [ways[call]().status_code for call in calls] == statuses
-    assert bearers(transport) == [number and f"Bearer token-{number}" for number in sent]
+    options = {"base_url": URL, "auth": auth, "transport": transport, "follow_redirects": True}
+
+    async def asked():
+        async with httpx.AsyncClient(**options) as api:
+            return [(await ways(api, parts())[call]()).status_code for call in calls]
+
+    if is_async:
+        statuses = asyncio.run(asked())
+    else:
+        with httpx.Client(**options) as api:
+            statuses = [ways(api, iter([b"a", b"b"]))[call]().status_code for call in calls]
+    assert statuses == [*calls.values()]
+    assert transport.bearers() == [number and f"Bearer token-{number}" for number in sent]
     assert len(endpoint.sent) == max(filter(None, sent))
-    assert calls != ["post"] or {each.content for each in transport.sent} == {b'{"a":1}'}
+    assert [*calls] != ["post"] or {each.content for each in transport.sent} == {b'{"a":1}'}
 
 
 @pytest.fixture
@@ -130,7 +147,7 @@ def test_a_client_secret_is_a_credential(on_one_transport):
         "scope": "admin_classic",
         "client_secret": "the-client-secret",
     }
-    assert bearers(api_transport) == ["Bearer token-1"]
+    assert api_transport.bearers() == ["Bearer token-1"]
     assert repr(tenant) == f"<QlikTenant {URL} as client secret of client c1>"
 
 
@@ -142,7 +159,7 @@ def test_a_private_key_jwt_is_a_credential_over_shared_connections(on_one_transp
     tenant, token_transport, api_transport = on_one_transport(by_key, api=[UNAUTHORIZED, USER])
     assert tenant.users.me().id == "u1"
     assert len(token_transport.sent) == 2
-    assert bearers(api_transport) == ["Bearer token-1", "Bearer token-2"]
+    assert api_transport.bearers() == ["Bearer token-1", "Bearer token-2"]
     assert tenant.budget.snapshot()[1].used == 2
     assert tenant.budget.snapshot()[2].used == 2
     assert repr(tenant) == f"<QlikTenant {URL} as private-key JWT of client c1>"
