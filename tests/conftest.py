@@ -45,8 +45,11 @@ def pytest_collection_modifyitems(items):
     last would keep one worker busy while the others have nothing left to do.
     """
     for item in items:
-        if {"openbao", "box"} & set(getattr(item, "fixturenames", ())):
+        fixtures = getattr(item, "fixturenames", ())
+        if "openbao" in fixtures or "box" in fixtures:
             item.add_marker(pytest.mark.openbao)
+        if "site" in fixtures:  # of the documentation, which takes a quarter of a minute to build
+            item.add_marker(pytest.mark.slow)
         has_examples = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
         if not has_examples and not any(map(item.get_closest_marker, NOT_FAST)):
             item.add_marker(pytest.mark.fast)
