@@ -105,6 +105,11 @@ def treat(mutation, python, tree, paths, timeout):
             result, by = judge(python, tree, paths, timeout)
         finally:
             file.write_text(before, encoding="utf-8")
+        if result == "killed":
+            name = by.partition("[")[0]  # as it is without its parameters, which may have blanks
+            code, _ = run_tests(python, tree, [name], "not registry", timeout)
+            if code != _PASSED:
+                result, by = "error", f"{name} fails without the mutation too"
     seconds = round(time.monotonic() - started, 1)
     return {"name": mutation.name, "result": result, "by": by, "seconds": seconds, "fault": mutation.fault}
 

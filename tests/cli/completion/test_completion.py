@@ -19,7 +19,7 @@ import qlik_keys as qk
 
 pytestmark = pytest.mark.openbao
 SCRIPT = """
-eval "$(qlik-keys --show-completion)" || exit 9
+. "$SCRIPT" || exit 9
 COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); COMPREPLY=()
 _qlik_keys_completion qlik-keys
 """
@@ -50,9 +50,19 @@ def made(box):
         yield stack.enter_context(made_client(box, "completed"))
 
 
+@pytest.fixture(scope="module")
+def script(tmp_path_factory):
+    """What the program prints for the bash that it is run in; each case needs it, and it is always the same."""
+    folder = tmp_path_factory.mktemp("script")
+    environment = {"HOME": str(folder), "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
+    command = ["bash", "--norc", "-c", "qlik-keys --show-completion > script"]
+    subprocess.run(command, env=environment, cwd=folder, timeout=60, check=True)
+    return folder / "script"
+
+
 @pytest.fixture
-def in_bash(settings, tmp_path):
-    environment = {**settings, "PATH": f"{Path(sys.executable).parent}:{settings['PATH']}"}
+def in_bash(settings, tmp_path, script):
+    environment = {**settings, "PATH": f"{Path(sys.executable).parent}:{settings['PATH']}", "SCRIPT": str(script)}
 
     def run(words, then=PRINTED, **more):
         done = subprocess.run(

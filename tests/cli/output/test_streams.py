@@ -74,9 +74,7 @@ def test_nobody_can_be_asked_through_a_closed_stream(settings, tenant):
         assert (done.returncode, b"confirm" in done.stderr, tenant.calls) == (2, True, [])
 
 
-@pytest.mark.parametrize(
-    "words", ["user me", "raw get v1/ids -q", "user me --raw", "--help", "context ls", "--show-completion"]
-)
+@pytest.mark.parametrize("words", ["user me", "raw get v1/ids -q", "--help", "--show-completion"])
 @pytest.mark.usefixtures("tenant")
 def test_a_full_disk_is_told_in_a_line(words, settings):
     done = in_bash(settings, f"q {words} > /dev/full")
