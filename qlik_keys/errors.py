@@ -32,7 +32,7 @@ QlikKeysError                    hint, retryable, outcome
 │   │   └── StoreDestroyed       its newest version is destroyed
 │   ├── StoreConflict            compare-and-set lost
 │   └── StoreProtocolError       an answer that is not Vault's, or a write that is not there when read back
-│       └── StoreDamaged         a document of ours that somebody has edited: kid, token_url
+│       └── StoreDamaged         a document of qlik_keys that someone has edited: kid, token_url
 └── LifecycleError
     ├── ManualActionRequired     a conflict that a person must decide: differences
     ├── Interrupted              cancelled between two steps; ask again to resume
@@ -69,7 +69,7 @@ class QlikKeysError(Exception):
 
     Attributes:
         hint: what the reader can do about it, one sentence, or "".
-        retryable: True when the same call may succeed later without anybody changing anything.
+        retryable: True when the same call may succeed later without anyone changing anything.
         outcome: what is known of the effect.
     """
 
@@ -173,7 +173,7 @@ class ClientGone(TenantNotFound):
 
 
 class TenantConflict(TenantError):
-    """409, for instance a sixth client secret."""
+    """409, for example a sixth client secret."""
 
 
 class TenantRejected(TenantError):
@@ -301,7 +301,7 @@ class StorePolicyDenied(StoreDenied):
 
 
 class StoreUsesReserved(StoreError):
-    """Nothing was asked: the last uses of the login (Vault's num_uses) are left to somebody who needs them more."""
+    """Nothing was asked: the last uses of the login (Vault's num_uses) are left to someone who needs them more."""
 
 
 class StoreMisconfigured(StoreError):
@@ -325,11 +325,11 @@ class StoreDeleted(StoreNotFound):
 
 
 class StoreDestroyed(StoreNotFound):
-    """A record of ours was there, and its newest version is destroyed: nothing brings that one back."""
+    """A record that qlik_keys manages was there, and its newest version is destroyed: nothing brings that one back."""
 
 
 class StoreConflict(StoreError):
-    """Somebody else wrote there first (compare-and-set lost), or what is there is not ours."""
+    """Another user wrote there first (compare-and-set lost), or what is there is not managed by qlik_keys."""
 
 
 class StoreProtocolError(StoreError):
@@ -337,7 +337,7 @@ class StoreProtocolError(StoreError):
 
 
 class StoreDamaged(StoreProtocolError):
-    """A document of ours that cannot be read: somebody has edited it.
+    """A document of qlik_keys that cannot be read: someone has edited it.
 
     Attributes:
         kid: the current key's id that it names all the same, or "".
@@ -349,7 +349,7 @@ class StoreDamaged(StoreProtocolError):
 
 
 class LifecycleError(QlikKeysError):
-    """An operation on a client's keys cannot go on by itself."""
+    """An operation on a client's keys cannot go on automatically."""
 
 
 class ManualActionRequired(LifecycleError):

@@ -69,7 +69,7 @@ class Token:
         object.__setattr__(self, "_renew_at", ends_at - margin)
 
     def reveal(self) -> str:
-        """Return the token in the clear. Whoever calls it answers for where it goes."""
+        """Return the token in the clear. Anyone who calls it answers for where it goes."""
         return self.secret.reveal()
 
     def freshness(self, clock: Clock = SYSTEM_CLOCK) -> Freshness:

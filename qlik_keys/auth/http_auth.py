@@ -66,7 +66,7 @@ class BearerAuth(httpx.Auth):
         self._origin = _origin(httpx.URL(source.token_url))
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Yield the request with a token, and once more with a new one after a 401."""
+        """Yield the request with a token, and again with a new one after a 401."""
         if _origin(request.url) != self._origin:
             yield request
             return
@@ -145,7 +145,7 @@ class ClientSecret:
 
     Args:
         client_id: the client.
-        secret: its secret; blanks around it are cut off.
+        secret: its secret; blanks around it are removed.
         scopes: what to ask for; none asks for all that the client may have.
         style: where the secret goes, "form" or HTTP "basic".
 

@@ -1,4 +1,4 @@
-"""A login taken apart, to be looked at: the assertion, the token that comes of it, and calls with just this token.
+"""A login parsed, to be looked at: the assertion, the token that comes of it, and calls with just this token.
 
 The assertion is made as every login makes it (`qlik_keys.auth.assertion`), or broken on purpose, which teaches what a
 tenant refuses and is done on the sandbox alone. What may be explained with authority is our own assertion; an access
@@ -111,7 +111,7 @@ class Prepared:
         fault: how it was broken on purpose, a name of `INVALID_VARIANTS`; "" for a genuine one.
         header: its header, for showing.
         claims: its claims, for showing.
-        assertion: the compact JWS, which logs in whoever sends it first.
+        assertion: the compact JWS, which logs in anyone who sends it first.
     """
 
     client_id: str
@@ -249,7 +249,7 @@ def send(
 
 
 def revoke(tenant: QlikTenant, token: Token) -> None:
-    """End a token before its time (RFC 7009); whoever uses it afterwards is told 401.
+    """End a token before its time (RFC 7009); anyone who uses it afterwards is told 401.
 
     Raises:
         TenantError: the tenant could not be asked, or refuses.

@@ -104,7 +104,7 @@ def request_token(
 ) -> tuple[TokenAnswer, Answer]:
     """Ask for a token; each attempt carries a fresh assertion, so repeating it is safe.
 
-    An assertion that was ready is repeated only where nobody can have seen its `jti`.
+    An assertion that was ready is repeated only where no one can have seen its `jti`.
 
     Raises:
         AssertionRejected: the tenant refuses the client's authentication.

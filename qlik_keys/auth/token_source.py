@@ -89,7 +89,7 @@ class TokenSource:
         secret_style: where the secret goes, "form" or HTTP "basic".
         timeout_seconds: for connecting, sending and each wait for bytes of the answer.
         clock: measures and waits.
-        transport: in the place of the network, for tests and the sandbox's synchronous door.
+        transport: instead of the network, for tests and the sandbox's synchronous door.
         http: a tenant's conversation to share (`tenant.http`), with its connections, budget and subscribers; the
             clock, the transport and the time-out are then its own.
 
@@ -230,7 +230,7 @@ class TokenSource:
         return held
 
     def ready(self) -> Token | None:
-        """Return the current token where it may be used without asking anybody, else None; never waits."""
+        """Return the current token where it may be used without asking anyone, else None; never waits."""
         held = self._token
         if held is None:
             return None
@@ -368,7 +368,7 @@ class TokenSource:
                 return self._request(self._by_signer())
             except (AssertionRejected, StoreNotFound) as error:  # the latter where Vault signs, and has the key no more
                 refused = error
-            # Somebody may have rotated the key since it was read, and again while this thread waited for its turn.
+            # Someone may have rotated the key since it was read, and again while this thread waited for its turn.
             if keys == _KEYS_TRIED or not self.refresh_signer():
                 raise refused
             keys += 1
@@ -399,7 +399,7 @@ def stored_signer(store: KeyStore, host: str, client_id: str) -> Signer:
 
 
 def _wrong_way_in(signer: object, store: object) -> TypeError | None:
-    """Return the error for a signer or a store that is none, for instance the text of a key; it is not quoted."""
+    """Return the error for a signer or a store that is none, for example the text of a key; it is not quoted."""
     if signer is not None and not callable(getattr(signer, "sign", None)):
         return wrong_type(type(signer), what="signer", wanted="a Signer, for instance PrivateKey.signer()")
     if store is not None and not callable(getattr(store, "signer", None)):

@@ -358,7 +358,7 @@ def _refuse_what_is_no_text(words: Sequence[str]) -> None:
 
 
 def _complete(shell: str) -> int:
-    """Print what a shell may offer, in the place of typer, which does not quote it; return the exit code."""
+    """Print what a shell may offer, instead of typer, which does not quote it; return the exit code."""
     from qlik_keys.cli.completion.lines import answer_to_a_shell
 
     told, code = answer_to_a_shell(shell, os.environ)

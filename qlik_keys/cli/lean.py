@@ -19,9 +19,9 @@ _OBJECTS_BETWEEN_COLLECTIONS = 200_000
 
 
 def collect_garbage_seldom() -> None:
-    """Have Python look for garbage after many more objects than it does by itself, and not at the end.
+    """Have Python look for garbage after many more objects than it does automatically, and not at the end.
 
-    A command is soon over, and Python would look through all that it has loaded once more before the process, with all
+    A command is soon over, and Python would look through all that it has loaded again before the process, with all
     of it, is gone: a fifth of the time of `qlik-keys token`.
     """
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *gc.get_threshold()[1:])
@@ -32,7 +32,8 @@ def leave_out_httpx_command_line() -> None:
     """Have `import httpx` leave out its own command line in this process, as where click and rich are not installed.
 
     `None` in `sys.modules` is Python's way to say that a module is not there, and httpx's own import heeds it. For a
-    process that is a command of ours alone: what others made of httpx's command line is not ours to take away.
+    process that is a command of qlik_keys alone: what others made of httpx's command line is not managed by
+    qlik_keys to remove.
     """
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 

@@ -1,6 +1,6 @@
 """The notebooks that come with qlik_keys, and a copy of them that the user may change.
 
-A wheel carries them inside the package, where nobody should write; a clone has them next to the package, where its
+A wheel carries them inside the package, where no one should write; a clone has them next to the package, where its
 developers edit them. Jupyter is no concern of this module.
 """
 

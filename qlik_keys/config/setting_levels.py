@@ -93,7 +93,7 @@ NORMALISERS: Mapping[str, Callable[[str], tuple[str, tuple[str, ...]]]] = {
 
 
 def read_level(found: Mapping[str, tuple[str, object]], *, may_be_empty: bool = True) -> Level:
-    """Return what arguments or variables say, with blanks cut off and secrets wrapped."""
+    """Return what arguments or variables say, with blanks removed and secrets wrapped."""
     level = Level()
     for name, (source, given) in found.items():
         if given is None:

@@ -117,7 +117,7 @@ class Settings:
             vault_ca_cert: a file in PEM.
             custody: who holds the keys that are made from now on, "kv" or "transit".
             context: a qlik-cli context, by its name or as it was read; named here, it outranks the environment.
-            login: False where nobody logs in by these settings: a context then serves for the tenant's address alone,
+            login: False where no one logs in by these settings: a context then serves for the tenant's address alone,
                 and the current one is not looked at where that is known.
 
         An argument that is None is not given. An empty one is refused: it would mean whatever the environment has.
@@ -173,7 +173,7 @@ class Settings:
         """Return the tenant's client, logged in as these settings say; nothing is sent yet.
 
         Args:
-            options: further arguments of `QlikTenant`, for instance `timeout_seconds`.
+            options: further arguments of `QlikTenant`, for example `timeout_seconds`.
 
         Raises:
             ConfigurationError: the tenant's URL or a credential is missing.
@@ -202,7 +202,7 @@ class Settings:
         """Return the key store in the Vault; nothing is sent yet.
 
         Args:
-            options: further arguments of `VaultKeyStore`, for instance `mount` or `login`.
+            options: further arguments of `VaultKeyStore`, for example `mount` or `login`.
 
         Raises:
             ConfigurationError: the Vault's address is missing, or a token is and no `login` is given.
@@ -367,7 +367,7 @@ def _leave_login_of_another_tenant(level: Level, tenant_url: str, *, tell: bool)
     try:
         if named is not None and same_origin(NORMALISERS["tenant_url"](str(named))[0], tenant_url):
             return
-    except ConfigurationError:  # it is nobody's address, so not this tenant's
+    except ConfigurationError:  # it is no one's address, so not this tenant's
         pass
     for name in login:
         for found in (level.values, level.sources, level.problems):

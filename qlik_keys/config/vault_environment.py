@@ -99,7 +99,7 @@ class VaultEnvironment:
     def level(self) -> dict[str, tuple[str, str | None]]:
         """Return what `read_level` takes, each value as it stands there; an agent's address comes first, as in Vault.
 
-        Nobody keeps the result: the token in it is plain.
+        No one keeps the result: the token in it is plain.
         """
         address = "VAULT_AGENT_ADDR" if "VAULT_AGENT_ADDR" in self.texts else "VAULT_ADDR"
         names = {"vault_url": address, "vault_namespace": "VAULT_NAMESPACE", "vault_ca_cert": "VAULT_CACERT"}

@@ -1,6 +1,6 @@
 """Time as a collaborator that is passed in.
 
-Nothing in the package reads the clock of the machine by itself: tokens, retries, rate budgets and key dates take a
+Nothing in the package reads the clock of the machine automatically: tokens, retries, rate budgets and key dates take a
 `Clock`, so that tests can stand at a boundary second without sleeping.
 """
 

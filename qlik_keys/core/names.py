@@ -1,4 +1,4 @@
-"""What is wrong with a name that somebody typed, in words: empty, too long, or which character is in it and where.
+"""What is wrong with a name that someone typed, in words: empty, too long, or which character is in it and where.
 
 Only for names, which are public: what is wrong with a secret is never told by its characters.
 """

@@ -36,7 +36,7 @@ def require_https(url: str, *, what: str) -> None:
 
     Args:
         url: the absolute URL.
-        what: whose URL it is, for the error, for instance "Vault address".
+        what: whose URL it is, for the error, for example "Vault address".
 
     Raises:
         ConfigurationError: it is no http(s) URL with a host, or it is plain http and not on loopback. The URL is not

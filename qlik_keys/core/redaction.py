@@ -1,8 +1,8 @@
 """Redaction: no secret in the text that people are shown of what a server said.
 
 This is a second line of defence. It changes text that is shown (an error's, a log record's, the path and the query of
-an exchange that somebody watches) and nothing else: no call is refused or altered because of it, and on a successful
-call that nobody watches nothing of it runs. Two rules:
+an exchange that someone watches) and nothing else: no call is refused or altered because of it, and on a successful
+call that no one watches nothing of it runs. Two rules:
 
 - Whole secrets that were sent are redacted in every encoding in which servers quote (as they are, in JSON, in a URL, in
   a form, in base64 and base64url at any alignment, in hex), and so is whatever looks like a JWT, and a part of a text
@@ -95,7 +95,7 @@ class Redactor:
         return any(forms.pattern.search(text) for forms in self._forms(len(text)))
 
     def redact(self, text: str) -> str:
-        """Return a text of ours, printable, without whole secrets and without anything that looks like a JWT."""
+        """Return a text of qlik_keys, printable, without whole secrets and without anything that looks like a JWT."""
         text = "".join(character if character.isprintable() else " " for character in text)
         for forms in self._forms(len(text)):
             text = forms.pattern.sub(REDACTED, text)
@@ -143,7 +143,7 @@ class Redactor:
         if token in public:
             return token
         if len(_ESCAPED_LETTER.findall(token)) >= _SHORTEST:
-            # Nobody escapes plain letters who does not want to hide what they say.
+            # No one escapes plain letters who does not want to hide what they say.
             return REDACTED
         plain = unquote(token)
         if plain != token and any(self._is_opaque(run[0], public) for run in _RUN.finditer(plain)):

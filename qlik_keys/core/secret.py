@@ -12,10 +12,10 @@ class Secret:
     """A secret text with a fixed repr, no pickle and no copy; `reveal()` is the one way out.
 
     Args:
-        value: the text. Blanks and line ends around it are cut off, since pasted and file-read secrets carry them
+        value: the text. Blanks and line ends around it are removed, since pasted and file-read secrets carry them
             and HTTP libraries quote a header that they refuse (reliability-facts, section 3).
-        what: what it is, for the repr and for the error, for instance "API key".
-        any_text: it is a password, which travels in a body: anything but an empty text, and nothing is cut off.
+        what: what it is, for the repr and for the error, for example "API key".
+        any_text: it is a password, which travels in a body: anything but an empty text, and nothing is removed.
 
     Raises:
         ConfigurationError: it is empty, or has a character that no header may carry. The text is not quoted.
@@ -46,7 +46,7 @@ class Secret:
         self.__value = text
 
     def reveal(self) -> str:
-        """Return the text in the clear. Whoever calls it answers for where it goes."""
+        """Return the text in the clear. Anyone who calls it answers for where it goes."""
         return self.__value
 
     def __repr__(self) -> str:
@@ -68,7 +68,8 @@ class Secret:
 def guarded(value: str | Secret, *, what: str, any_text: bool = False) -> Secret | ConfigurationError | TypeError:
     """Return the secret wrapped, or the error that says why it is none, to be raised when the plain text is gone.
 
-    A verbose traceback prints the arguments of every frame, so no frame of ours may hold the text when it is raised.
+    A verbose traceback prints the arguments of every frame, so no frame of qlik_keys may hold the text when
+    it is raised.
 
     Args:
         value: the text.
@@ -90,7 +91,7 @@ def wrong_type(kind: type, *, what: str, wanted: str = "text (str)") -> TypeErro
 
     Args:
         kind: the type that was given; of the value itself nothing is kept.
-        what: what it should be, for instance "API key".
+        what: what it should be, for example "API key".
         wanted: the types that are accepted, in words.
     """
     advice = "; decode it first" if kind in (bytes, bytearray) and "bytes" not in wanted else ""

@@ -45,13 +45,13 @@ def side_by_side(
     Raises:
         QlikKeysError: the first failure, where it concerns all.
         BaseException: whatever else `work` or `on_progress` raised, and an interrupt: no further item is started, and
-            what is being waited for is left to end by itself.
+            what is being waited for is left to end automatically.
     """
     run = _Run(work, items, workers)
     if len(items) <= 1 or workers == 1:
         run.drain()
     else:
-        # Daemons, and not a pool: a pool waits at an interrupt, and once more at the end of the process, and a thread
+        # Daemons, and not a pool: a pool waits at an interrupt, and again at the end of the process, and a thread
         # may be waiting minutes for the rate budget.
         for _ in range(min(workers, len(items))):
             threading.Thread(target=run.drain, name="qlik_keys listing", daemon=True).start()

@@ -1,7 +1,7 @@
 """The doctor: why does a login of this client fail? Every cause that can be looked up is looked at, and told apart.
 
 `doctor` looks at the tenant, the store and the clock (`collect`), judges what was seen by pure checks (`tenant`,
-`client`, `store`), and at last logs in as the client (`login`), which finds what nobody can look up. The
+`client`, `store`), and at last logs in as the client (`login`), which finds what no one can look up. The
 checks do not wait for each other, so that two faults at once are both named; and one fault is told once: what cannot
 be known because of it says where to look.
 

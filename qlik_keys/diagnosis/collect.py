@@ -104,9 +104,9 @@ def _tried(ask: Callable[[], Value | None], skipped: tuple[str, ...]) -> Fact[Va
 def _client_id(
     tenant: QlikTenant, store: KeyStore, client: str, skipped: tuple[str, ...]
 ) -> tuple[str, Fact[OAuthClient]]:
-    """Return the id of the client with that id or name; for nobody "", and why.
+    """Return the id of the client with that id or name; for no one "", and why.
 
-    Where the tenant does not tell, the store may: who only logs in is nobody on the tenant.
+    Where the tenant does not tell, the store may: who only logs in is no one on the tenant.
 
     Raises:
         AmbiguousName: the name does not say which client is meant.
@@ -128,7 +128,7 @@ def _client_id(
 
 
 def _as_somebody(tenant: QlikTenant) -> QlikTenant:
-    """Return the tenant, unless nobody would be asking.
+    """Return the tenant, unless no one would be asking.
 
     Raises:
         ConfigurationError: there is no credential.
@@ -142,7 +142,7 @@ def _as_somebody(tenant: QlikTenant) -> QlikTenant:
 
 
 def _holder(tenant: QlikTenant, client_id: str, user: UserLookup | None) -> User | None:
-    """Return whose the client's tokens are, None where the tenant shows nobody.
+    """Return whose the client's tokens are, None where the tenant shows no one.
 
     Raises:
         TenantError: it cannot be asked.
@@ -171,7 +171,7 @@ def _pending(
         store: the store.
         record: what came of looking for the record.
         seen: the client on the tenant.
-        unknown: the name of a client that nobody knows, "" for one that has an id.
+        unknown: the name of a client that no one knows, "" for one that has an id.
     """
     has_none = isinstance(record.problem, StoreNotFound) and not isinstance(record.problem, StoreDeleted)
     name = seen.value.client_name if seen.value is not None and has_none else unknown
@@ -207,5 +207,5 @@ def _health(tenant: QlikTenant, store: KeyStore, client_id: str, record: Fact[Cl
         return Fact()
     if isinstance(record.problem, StoreUnreachable):
         return Fact(problem=record.problem)  # each further question would wait for its time-out too
-    # Of a client that nobody knows, the rights on any path of its kind are as good.
+    # Of a client that no one knows, the rights on any path of its kind are as good.
     return _tried(lambda: store.health(tenant.host, client_id or "unknown"), ())

@@ -19,7 +19,7 @@ _USUAL = {"--mount": "secret", "--prefix": "qlik-keys", "--transit-mount": "tran
 
 
 def command(*words: str) -> str:
-    """Return a command line of ours, as a shell takes it."""
+    """Return a command line of qlik_keys, as a shell takes it."""
     return f"`{shlex.join(('qlik-keys', *words))}`"
 
 

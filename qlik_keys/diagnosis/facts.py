@@ -57,7 +57,7 @@ class Fact(Generic[Value]):
     skipped: tuple[str, ...] = ()
 
 
-# The tenant was not reached, or a setting lets nobody call it.
+# The tenant was not reached, or a setting lets no one call it.
 NOT_ASKED = (TenantUnreachable, ConfigurationError)
 
 
@@ -70,13 +70,13 @@ class Facts:
         token_url: its token endpoint, which is the audience of our assertions.
         notices: in words, what was normalized in the tenant's URL.
         asked_for: the client, as the doctor was asked for it.
-        client_id: its id, "" where nobody knows one of that name.
+        client_id: its id, "" where no one knows one of that name.
         scopes: the scopes that are to be had, none for all that the client may have.
         user: the user for whom a token is to be had, None for the client's own.
         discovery: what the tenant says about itself.
         client: the client on the tenant.
         consent: how the client is allowed in.
-        holder: who its tokens stand for, its bot user or whom it shall act for; no value where none is seen.
+        holder: who its tokens stand for, its bot user or whom it should act for; no value where none is seen.
         record: the client's record in the store.
         pending: what is pending of a client that has no record.
         signing: whether the store signs with the key that its record names.
@@ -118,7 +118,7 @@ class Facts:
 
     @property
     def client_name(self) -> str:
-        """The client's name, by the tenant or else by the store; "" where nobody tells it."""
+        """The client's name, by the tenant or else by the store; "" where no one tells it."""
         for known in (self.client.value, self.record.value):
             if known is not None and known.client_name:
                 return known.client_name
@@ -153,7 +153,7 @@ class Facts:
 
     @property
     def skew_seconds(self) -> float | None:
-        """Our clock minus the server's, None where nobody knows."""
+        """Our clock minus the server's, None where no one knows."""
         return self.discovery.value.skew_seconds if self.discovery.value is not None else None
 
     @property
@@ -173,7 +173,7 @@ class Facts:
 
     @property
     def has_unusable_record(self) -> bool:
-        """Whether the store has, or had, a record of ours that cannot be used: the client is meant to have a key."""
+        """Whether the store has, or had, a record that cannot be used: the client is meant to have a key."""
         return isinstance(self.record.problem, StoreDamaged | StoreDeleted | StoreDestroyed)
 
     @property
@@ -211,7 +211,7 @@ class Facts:
 
     @property
     def by_secret_alone(self) -> bool:
-        """Whether the client is one of ours that was made without any key."""
+        """Whether the client is one of qlik_keys that was made without any key."""
         record = self.record.value
         return record is not None and not record.keys
 

@@ -1,7 +1,7 @@
 """The fixes: what a finding names and one click does. Each can be taken back, and none takes anything away.
 
 A fix looks for itself whether it is safe: it may be called without a finding, or long after it. What widens a client's
-rights is done only where our key alone is registered: whoever else has a key or a secret of it would log in too.
+rights is done only where our key alone is registered: anyone else who has a key or a secret of it would log in too.
 
 A client's lists are replaced whole and unguarded (no ETag), so what was written is read back and compared. Not done
 here: what destroys or replaces a key (`rotate`, `revoke`, `adopt`), which a person should decide with a plan in sight.
@@ -91,7 +91,7 @@ def _ours(tenant: QlikTenant, store: KeyStore, client_id: str) -> OAuthClient:
     """Return the client, if it may be given a wider right.
 
     Raises:
-        ManualActionRequired: the store has no key of it, or not the registered one, or somebody else's is registered
+        ManualActionRequired: the store has no key of it, or not the registered one, or another user's is registered
             too; or it is of a type that no machine has.
         TenantError, StoreError: tenant or store could not be asked.
     """
@@ -166,7 +166,7 @@ def _add(tenant: QlikTenant, client: OAuthClient, path: str, values: tuple[str, 
     """Add an entry to one of the client's lists, which can only be written whole, and look that nothing else changed.
 
     Raises:
-        TenantConflict: somebody else has written the list at the same moment.
+        TenantConflict: another user has written the list at the same moment.
         TenantError: it was not written, or by `outcome` may have been.
     """
     if added in values:

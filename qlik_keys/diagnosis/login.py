@@ -1,4 +1,4 @@
-"""The last check: log in with what the store holds, which finds what nobody can look up.
+"""The last check: log in with what the store holds, which finds what no one can look up.
 
 A disabled user, too many tokens, a key that the tenant does not see yet: only a refusal tells. It is read by its status
 alone, since Qlik's codes are not published. The token is revoked afterwards.
@@ -103,7 +103,7 @@ def check_login(tenant: QlikTenant, store: KeyStore, facts: Facts, checks: Itera
     except QlikKeysError as problem:
         return _failed(problem, facts)
     finally:
-        with contextlib.suppress(QlikKeysError):  # it ends by itself
+        with contextlib.suppress(QlikKeysError):  # it ends automatically
             source.revoke()
     if check.verdict == "passed" and scopes != facts.scopes:
         return passed(_NAME, f"Without the scopes that it may not have: {check.why}")

@@ -51,7 +51,7 @@ class Check:
     severity: Severity | Literal[""] = ""
 
     def __post_init__(self) -> None:
-        # Names of clients and words of a tenant come in here: no control character may reach somebody's terminal.
+        # Names of clients and words of a tenant come in here: no control character may reach someone's terminal.
         for name in ("why", "advice"):
             object.__setattr__(self, name, _printable(getattr(self, name)))
 
@@ -62,7 +62,7 @@ class Diagnosis:
 
     Attributes:
         client_id: the client, "" where neither store nor tenant knows one of that name.
-        client_name: its name, "" where nobody told it.
+        client_name: its name, "" where no one told it.
         tenant_url: the tenant.
         at: when, UTC.
         checks: all of them, in the order of `CHECKS`.

@@ -64,7 +64,8 @@ def rotate_due(
         clock: time.
 
     Returns:
-        One entry a client, in the order of their ids. A document among the records that is not ours is no client and
+        One entry a client, in the order of their ids. A document among the records that is not managed by qlik_keys is
+        no client and
         no failure: its outcome is "foreign", and `audit` has the finding "foreign-document".
 
     Raises:

@@ -168,7 +168,7 @@ def findings_of(  # noqa: C901, PLR0912
 def operation_of(summary: KeySummary, states: RecordStates) -> dict[str, str]:
     """Return what is in progress with a client and how severe it is if it was interrupted, as JSON-ready values.
 
-    A rotation or a retirement is not named in what the store shows: it takes nothing away that somebody counts on.
+    A rotation or a retirement is not named in what the store shows: it takes nothing away that someone counts on.
     """
     operation = summary.operation
     severity = severity_of_interruption(operation)

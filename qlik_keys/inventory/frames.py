@@ -107,7 +107,7 @@ def flat(frame: pd.DataFrame, target: Target) -> pd.DataFrame:
 
     Moments become UTC without a zone and lists of texts become one text with commas; a Parquet file keeps both as they
     are. Anything nested becomes JSON, a category its text. In "excel" and "csv" a text that a spreadsheet would run as
-    a formula gets an apostrophe before it: a client's name may be anybody's text. Column names and the index are
+    a formula gets an apostrophe before it: a client's name may be anyone's text. Column names and the index are
     treated alike.
 
     Args:

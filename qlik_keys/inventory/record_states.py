@@ -34,10 +34,10 @@ class RecordStates:
 
     Attributes:
         summaries: by client id, what a record says where it was read, else what the store shows of it.
-        damaged: ids of the records that cannot be read any more: somebody has edited them.
+        damaged: ids of the records that cannot be read any more: someone has edited them.
         shown_wrong: ids of the records of which the store shows something else than they say.
-        unread: ids of the records that are in progress, or were edited: nobody was allowed to read which.
-        returned: ids of the clients of which a key is registered that their record says was taken away.
+        unread: ids of the records that are in progress, or were edited: no one was allowed to read which.
+        returned: ids of the clients of which a key is registered that their record says was removed.
     """
 
     summaries: dict[str, KeySummary]
@@ -124,9 +124,9 @@ def summary_of(record: ClientRecord) -> KeySummary:
 
 
 def foreign_documents(store: KeyStore, tenant_host: str, unknown: Sequence[str]) -> set[str]:
-    """Return which of the documents of which the store shows nothing are not ours.
+    """Return which of the documents of which the store shows nothing are not managed by qlik_keys.
 
-    The others are announced records, which an interrupted call has not written, or are gone meanwhile.
+    The others are announced records, which an interrupted call has not written, or are gone in the meantime.
     """
 
     def is_foreign(client_id: str) -> bool:
@@ -135,7 +135,7 @@ def foreign_documents(store: KeyStore, tenant_host: str, unknown: Sequence[str])
         except StoreNotFound:
             return False
         except (StoreError, ConfigurationError):
-            return True  # it may not be read, is not ours, or has a name that no record of ours can have
+            return True  # it may not be read, is another document, or has no name of a record
         return False
 
     answers = side_by_side(is_foreign, unknown)

@@ -183,7 +183,8 @@ def _summaries(
     """Return what the store shows of those clients that it has.
 
     Returns:
-        What it shows by client id; the ids of those that it failed to tell about; those whose documents are not ours.
+        What it shows by client id; the ids of those that it failed to tell about; those whose documents are not managed
+        by qlik_keys.
     """
     if store is None:
         return {}, set(), set()

@@ -1,6 +1,6 @@
 """Key pairs for private-key-JWT clients: making, loading, naming and checking them.
 
-The one package that touches jwcrypto, whose `JWK` is a mapping that shows its private members to anybody who walks it
+The one package that touches jwcrypto, whose `JWK` is a mapping that shows its private members to anyone who walks it
 (reliability-facts 0.10); it never leaves here. What a tenant accepts is in qlik-cloud-contract, "Keys that a client may
 register": RS256 and RS512 with RSA of 2048 bits or more, ES384 with P-384.
 

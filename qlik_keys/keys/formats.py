@@ -1,4 +1,4 @@
-r"""What somebody handed in as a private key: its format, and what of it is the key. Pure; nothing is loaded here.
+r"""What someone handed in as a private key: its format, and what of it is the key. Pure; nothing is loaded here.
 
 Taken is whatever has one reading: PEM however it was pasted (line ends written out as `\n`, one line, UTF-16, text
 around it), DER, base64 of either, a JWK, a set with one JWK. What is another format is named, with the command that
@@ -20,7 +20,7 @@ from qlik_keys.keys.spec import WANTED
 
 _PRIVATE_LABELS = frozenset({"PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"})
 _GIVE_PRIVATE = "Give the private key's file."
-# What a block of PEM may hold besides a key that can be read (RFC 7468, OpenSSL, OpenSSH), and what to do.
+# What a block of PEM may hold in addition to a key that can be read (RFC 7468, OpenSSL, OpenSSH), and what to do.
 _OTHER_LABELS = {
     "OPENSSH PRIVATE KEY": (
         "This is an OpenSSH private key, but a key in PEM (PKCS#8) is needed here.",
@@ -127,7 +127,7 @@ class KeyInput:
 
 
 def detect_key_format(content: str | bytes, depth: int = 0) -> KeyInput:
-    """Return what somebody handed in as a private key; never raises.
+    """Return what someone handed in as a private key; never raises.
 
     Args:
         content: a file's bytes, or a text.
@@ -228,7 +228,7 @@ def _as_text(data: bytes) -> str | None:
     try:
         return data.decode(encoding)
     except UnicodeDecodeError:
-        # Text around a key, a comment for instance, may be in an old encoding: the key itself is ASCII.
+        # Text around a key, a comment for example, may be in an old encoding: the key itself is ASCII.
         return data.decode("latin-1") if b"-----BEGIN" in data else None
 
 

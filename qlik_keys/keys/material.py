@@ -3,7 +3,7 @@
 A private key is cryptography's own object here. jwcrypto makes keys and reads those that come as a JWK; it is loaded
 for that alone, since its import (with X.509 and all) costs more than a token's signature and both its requests.
 
-Functions here return what is wrong instead of raising it wherever private members are at hand: a traceback prints the
+Functions here return what is wrong instead of raising it wherever private members are available: a traceback prints the
 arguments of its frames (`%xmode Verbose`), so no frame that holds them may be part of one.
 """
 
@@ -107,7 +107,7 @@ Loaded = tuple[LoadedKey | None, str, str]
 
 
 def load(content: str | bytes, passphrase: bytes | None) -> tuple[LoadedKey | None, str, str, dict[str, Any]]:
-    """Return the key in what somebody handed in, or why there is none and what to do, and a JWK's `alg` and `kid`.
+    """Return the key in what someone handed in, or why there is none and what to do, and a JWK's `alg` and `kid`.
 
     Never raises, so that no traceback holds the key.
     """
@@ -467,7 +467,7 @@ def _weakness(members: Mapping[str, Any]) -> str:
 def has_roca_fingerprint(modulus: int) -> bool:
     """Tell a modulus made by Infineon's flawed library (CVE-2017-15361).
 
-    Its primes are k*M + (65537**a mod M), M a product of small primes, so the modulus lies in the subgroup that 65537
+    Its primes are k*M + (65537**a mod M), M a product of small primes, so the modulus is in the subgroup that 65537
     generates modulo each of those primes; a sound modulus does so for all of them once in about 2**27.
     """
     for prime in _ROCA_PRIMES:

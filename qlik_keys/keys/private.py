@@ -101,7 +101,8 @@ class PrivateKey:
         Args:
             document: the JWK, or a set with one.
             alg: overrides the JWK's own `alg`, which is used when it has one.
-            kid: the key's name; without it the JWK's own `kid` is kept if it is one of ours, else a new one is made.
+            kid: the key's name; without it the JWK's own `kid` is kept if it is one that qlik_keys manages, else a new
+                one is made.
             made_on: UTC date for a new kid, today by default.
 
         Raises:
@@ -180,7 +181,7 @@ class PrivateKey:
     def reveal(self, form: Literal["pem", "jwk"] = "pem") -> str:
         """Return the private key in the clear: PKCS#8 PEM, or the private JWK as JSON text.
 
-        The one way out. Whoever calls it answers for where the text goes.
+        The one way out. Anyone who calls it answers for where the text goes.
         """
         require(TEXT, form=form)
         if form == "pem":
@@ -245,7 +246,7 @@ class LocalSigner:
 
 
 def wrong_key(key: object) -> TypeError | None:
-    """Return the error for what an operation cannot take as its key, for instance a PEM text; it is not quoted.
+    """Return the error for what an operation cannot take as its key, for example a PEM text; it is not quoted.
 
     A verbose traceback prints the arguments of every frame, so it is raised when the value is gone.
     """
@@ -260,7 +261,7 @@ def _wrong_input(value: object, accepted: Any, what: str, wanted: str) -> TypeEr
 def generate(spec: KeySpec | None = None, *, made_on: date | None = None) -> PrivateKey:
     """Make a new key pair.
 
-    RSA-4096 takes 0.1 to 2.5 s, by luck; other threads run meanwhile (the GIL is released).
+    RSA-4096 takes 0.1 to 2.5 s, by luck; other threads run in the meantime (the GIL is released).
 
     Args:
         spec: the kind of key, ES384 by default.

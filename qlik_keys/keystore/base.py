@@ -4,7 +4,7 @@ A store keeps, per tenant host, one *record* per client (its keys and their stat
 client that is being made. Every write is a compare-and-set on the version that was read, so that of two writers one
 wins and the other is told. A store knows nothing of tenants, tokens or plans; `lifecycle` decides what is written.
 
-The layout in Vault is in docs/reference/vault.md; the contract suite for anybody's store is `keystore.testing`.
+The layout in Vault is in docs/reference/vault.md; the contract suite for anyone's store is `keystore.testing`.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class StartedOperation:
         remove_secrets: client secrets go once a key is verified.
         keep_secret: the record stays when the client is deleted.
         allow_swap: where the tenant takes one key at a time, the new one may take the place of the old one.
-        custody: who shall hold the next key; None for who holds the current one.
+        custody: who should hold the next key; None for who holds the current one.
         key: the kind of the next key, e.g. "ES384" or "RS256 4096"; "" for the kind of the current one.
         rotate_after_seconds: how long the next key should serve; None for the default.
         replaced: weaker operations that were in progress when this one took over.
@@ -113,7 +113,7 @@ class StartedOperation:
 
     @property
     def is_serious(self) -> bool:
-        """Whether somebody counts on its end: a key, a secret or a client still works that is to be gone."""
+        """Whether someone counts on its end: a key, a secret or a client still works that is to be gone."""
         return self.name in ("revoke", "delete") or self.remove_secrets
 
     def to_text(self) -> str:
@@ -139,9 +139,9 @@ class ClientRecord:
         unpurged: an older version of this record may still show a key that this one lacks.
         custody_before: who held the current key's predecessor, where that was another custody; else None.
         operation: the operation that is in progress, None for none.
-        removed_kids: kids of keys that were taken away, oldest first, `MOST_REMOVED` at most: one that is registered on
-            the tenant again, by a list that was read before and written after, is taken away once more.
-        gone_at: when the store deletes what was read, or written, by itself, UTC; None for never.
+        removed_kids: kids of keys that were removed, oldest first, `MOST_REMOVED` at most: one that is registered on
+            the tenant again, by a list that was read before and written after, is removed again.
+        gone_at: when the store deletes what was read, or written, automatically, UTC; None for never.
         remedy: the command lines that keep it there.
         is_shown_wrong: `summary` tells something else than this record; `show` corrects it.
         version: the compare-and-set version that was read; 0 for a record that must not exist yet.
@@ -187,11 +187,11 @@ class ClientRecord:
         return max((key.retire_at for key in self.in_state("previous") if key.retire_at is not None), default=None)
 
     def returned(self, registered: Iterable[str]) -> list[str]:
-        """Return those of the kids on the tenant whose keys were taken away."""
+        """Return those of the kids on the tenant whose keys were removed."""
         return [kid for kid in registered if kid in self.removed_kids]
 
     def with_key(self, key: StoredKey) -> ClientRecord:
-        """Return the record with that key added, or put in the place of the one with its kid."""
+        """Return the record with that key added, or put instead of the one with its kid."""
         removed = tuple(kid for kid in self.removed_kids if kid != key.kid)
         return replace(self, keys={**self.keys, key.kid: key}, removed_kids=removed)
 
@@ -241,7 +241,7 @@ class KeySummary:
         is_in_progress: an operation on its keys was started and is not at its end; its record says which.
         operation: that operation, with its name, its start and whether secrets go, where it is serious; else None.
         gone: "deleted" for a record that can be brought back, "destroyed" for one that cannot, else "".
-        gone_at: when it was deleted, or when the store deletes it by itself, UTC.
+        gone_at: when it was deleted, or when the store deletes it automatically, UTC.
         remedy: the command lines that bring it back, or keep it there; "" where nothing is wrong.
     """
 
@@ -263,7 +263,7 @@ class KeySummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreCall:
-    """One request to a store's server, for whoever watches; neither headers nor bodies are told.
+    """One request to a store's server, for anyone who watches; neither headers nor bodies are told.
 
     Attributes:
         method: HTTP method.
@@ -280,14 +280,14 @@ class StoreCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreHealth:
-    """How a store's own login stands, for whoever looks for faults.
+    """How a store's own login stands, for anyone who looks for faults.
 
     Attributes:
         known: False when the server does not tell how long the login lives.
         seconds_left: how long it lives unless it is renewed, None when it does not end or nothing is known.
         life_seconds: how long it lives from a renewal on, None likewise.
         renewable: whether the server would renew it.
-        replaceable: whether the store logs in again by itself when it ends.
+        replaceable: whether the store logs in again automatically when it ends.
         path: where the client's record lies, as the server's rules name it.
         capabilities: what the login may do there, as the server names it; None when it does not tell.
         longest_seconds: how long it lives at most, however often it is renewed; None for no such end.
@@ -307,7 +307,7 @@ class StoreHealth:
 
 @runtime_checkable
 class ReportsHealth(Protocol):
-    """What a `KeyStore` may offer besides: how its own login stands. No store needs to."""
+    """What a `KeyStore` may also offer: how its own login stands. No store needs to."""
 
     def health(self, tenant_host: str, client_id: str) -> StoreHealth:
         """Return how the login stands, and what it may do with that client's record.
@@ -329,25 +329,25 @@ class ReportsHealth(Protocol):
 
 @runtime_checkable
 class ReservesUses(Protocol):
-    """What a `KeyStore` may offer besides: to leave the last uses of a login that is good for so many alone."""
+    """What a `KeyStore` may also offer: to leave the last uses of a login that is good for so many alone."""
 
     @property
     def uses_left(self) -> int | None:
-        """How many requests the login is still good for; None for any number, or where nobody knows. Asks nothing."""
+        """How many requests the login is still good for; None for any number, or where no one knows. Asks nothing."""
         ...
 
     def reserving_uses(self, reserve: int) -> AbstractContextManager[None]:
         """Have every call that this thread makes in the block raise `StoreUsesReserved` sooner than leave fewer uses.
 
         Args:
-            reserve: how many requests the login shall be good for afterwards, unless it was not from the beginning.
+            reserve: how many requests the login should be good for afterwards, unless it was not from the beginning.
         """
         ...
 
 
 @runtime_checkable
 class ReportsExportPaths(Protocol):
-    """What a `KeyStore` may offer besides: how a key could leave the engine that keeps it. No store needs to."""
+    """What a `KeyStore` may also offer: how a key could leave the engine that keeps it. No store needs to."""
 
     def export_paths(self, reference: str) -> Sequence[str]:
         """Return how the private half of a key of that name could be got out of the engine, none where it cannot.
@@ -376,7 +376,7 @@ class KeyStore(Protocol):
         Args:
             spec: the kind of key.
             owner: whose.
-            custody: who shall hold it; by default as for a client's first key.
+            custody: who should hold it; by default as for a client's first key.
         """
         ...
 
@@ -399,7 +399,8 @@ class KeyStore(Protocol):
 
         Args:
             tenant_host: host of the tenant.
-            on_damaged: told of each document of ours that is damaged or gone, which hides none of the others.
+            on_damaged: told of each document of qlik_keys that is damaged or gone, which hides none of the
+                others.
         """
         ...
 
@@ -434,7 +435,7 @@ class KeyStore(Protocol):
 
         Raises:
             StoreNotFound: there is none (`StoreDeleted` when it was soft-deleted).
-            StoreConflict: the document at that path is not ours.
+            StoreConflict: the document at that path is not managed by qlik_keys.
         """
         ...
 
@@ -443,7 +444,7 @@ class KeyStore(Protocol):
 
         Without `read_back`, for a record that brings no key and makes none current, the answer to the write is enough;
         what is returned is then what was to be written. With `is_first` the client was made just now: nothing can be
-        in the place of its record, so a store need not look before it writes there.
+        instead of its record, so a store need not look before it writes there.
 
         Raises:
             StoreConflict: another writer was first, and what is there is not what was to be written.
@@ -477,7 +478,7 @@ class KeyStore(Protocol):
     def ids_named(self, tenant_host: str, name: str) -> Sequence[str]:
         """Return the ids of the clients whose records bear exactly that name, by a constant number of requests.
 
-        A record that is there and cannot be read counts: what it suffers from is told to whoever reads it.
+        A record that is there and cannot be read counts: what it suffers from is told to anyone who reads it.
         """
         ...
 

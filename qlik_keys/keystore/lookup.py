@@ -1,7 +1,8 @@
 """Which client is meant: every operation takes a client's id or its name, and this is where that is decided.
 
 A text of 32 hex digits is an id; it costs no request. A name is looked up with a constant number of requests: an
-administrator asks the tenant with its filter, whoever has only the store asks its name entries (`KeyStore.ids_named`).
+administrator asks the tenant with its filter, anyone who has only the store asks its name entries
+(`KeyStore.ids_named`).
 Either answer is compared exactly, and a name that several clients have is refused with their ids.
 """
 
@@ -24,7 +25,7 @@ Result = TypeVar("Result")
 
 
 def check_sides(tenant: object, store: object, *, may_lack_store: bool = False) -> None:
-    """Refuse what is no tenant or no key store, for instance the two in the wrong order.
+    """Refuse what is no tenant or no key store, for example the two in the wrong order.
 
     Args:
         tenant: what was given as the tenant.
@@ -53,7 +54,7 @@ class ClientLookup:
     Attributes:
         store: where the keys are; it knows clients that the tenant has no more.
         tenant_host: host of the tenant.
-        tenant: the tenant with a TenantAdmin's credential; None for callers who are nobody there.
+        tenant: the tenant with a TenantAdmin's credential; None for callers who are no one there.
     """
 
     store: KeyStore

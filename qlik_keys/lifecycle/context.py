@@ -117,7 +117,7 @@ class OperationContext:
         """
         record = self.store.read(self.tenant.host, client_id)
         if record.is_shown_wrong and not self.is_dry_run:
-            with contextlib.suppress(StoreError):  # it is for display: whoever may write it corrects it
+            with contextlib.suppress(StoreError):  # it is for display: anyone who may write it corrects it
                 self.store.show(record)
         return record
 

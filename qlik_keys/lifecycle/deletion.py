@@ -46,7 +46,7 @@ def delete(work: OperationContext, client: str, options: DeleteOptions) -> str:
 
 
 def delete_client(work: OperationContext, client_id: str, *, keep_secret: bool, is_resumed: bool = False) -> None:
-    """Delete a client and, unless they shall stay, its keys; `is_resumed` is quiet where nothing is left of it.
+    """Delete a client and, unless they should stay, its keys; `is_resumed` is quiet where nothing is left of it.
 
     Raises:
         TenantNotFound: there is nothing to delete.
@@ -68,7 +68,7 @@ def delete_client(work: OperationContext, client_id: str, *, keep_secret: bool, 
     record = _noted_deletion(work, client_id, keep_secret=keep_secret)
     if client is not None and record is not None:
         remove_duplicates_of(work, client, record, operation="delete")
-    # Before the client: else `resume` would make it again. Without a claim nobody else knows whose it was.
+    # Before the client: else `resume` would make it again. Without a claim no other user knows whose it was.
     for each in pending:
         work.step("delete", Action.REMOVE_PENDING, each.name, lambda each=each: _remove_pending(work, each))  # type: ignore[misc]
 

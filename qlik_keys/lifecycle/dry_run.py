@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.keystore.base import Custody
 
-TO_BE_MADE = "to be made"  # in the place of an id or a kid that only the real run will know
+TO_BE_MADE = "to be made"  # instead of an id or a kid that only the real run will know
 # What a dry run has simulated of a client, for the next one of the same operation.
 Memory = dict[str, tuple[OAuthClient, ClientRecord]]
 # Steps that belong to no run: they are told, and what comes after them does not depend on them.

@@ -1,7 +1,7 @@
 """Clients that a second attempt made of the same key: how they are told from all others, and removed.
 
 They come of an answer that was lost, or of two people who made the same client at once and of whom one was interrupted.
-Nobody logs in as such a client: the private half lies in our store under another client, or was destroyed there.
+No one logs in as such a client: the private half is in our store under another client, or was destroyed there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from qlik_keys.lifecycle.context import OperationContext
     from qlik_keys.tenant import OAuthClient
 
-_TOGETHER = timedelta(hours=1)  # two attempts at one client are made within seconds; a clock of ours plays no part
+# Two attempts at one client are made within seconds; clocks of this machine play no part.
+_TOGETHER = timedelta(hours=1)
 
 
 @dataclass(slots=True)
@@ -30,7 +31,7 @@ class Duplicate:
 
     Attributes:
         client: the client.
-        owners: ids of the clients of ours of whose key it was made.
+        owners: ids of the client that qlik_keys manages of whose key it was made.
     """
 
     client: OAuthClient
@@ -38,7 +39,7 @@ class Duplicate:
 
 
 def find_duplicates(clients: Iterable[OAuthClient], records: Mapping[str, ClientRecord]) -> list[Duplicate]:
-    """Return the clients without a record that bear the name of one of ours and were made of its key.
+    """Return the clients without a record that bear the name of one that qlik_keys manages and were made of its key.
 
     Args:
         clients: the tenant's, or all of them that have a certain name.
@@ -82,7 +83,8 @@ def remove_duplicate(work: OperationContext, duplicate: Duplicate, *, operation:
     try:
         work.store.read(work.tenant.host, client.client_id)
     except StoreNotFound as problem:
-        is_unknown = type(problem) is StoreNotFound  # not one of ours whose record was deleted or destroyed
+        # A managed client whose record was deleted or destroyed raises a subclass.
+        is_unknown = type(problem) is StoreNotFound
     else:
         is_unknown = False
     if not is_unknown:
@@ -100,7 +102,7 @@ def remove_duplicate(work: OperationContext, duplicate: Duplicate, *, operation:
 
 
 def remove_duplicates_of(work: OperationContext, client: OAuthClient, record: ClientRecord, *, operation: str) -> None:
-    """Remove what was made next to one client, before its record goes, without which nobody knows of it any more.
+    """Remove what was made next to one client, before its record goes, without which no one knows of it any more.
 
     Raises:
         QlikKeysError: as `remove_duplicate`.

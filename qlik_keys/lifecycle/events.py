@@ -1,4 +1,4 @@
-"""What a run tells whoever watches it: each step, in words, before and after it is done."""
+"""What a run tells anyone who watches it: each step, in words, before and after it is done."""
 
 from __future__ import annotations
 

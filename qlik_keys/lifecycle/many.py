@@ -35,11 +35,11 @@ _MOST_IN_A_ROW = 4
 
 
 def read_if_ours(read: Callable[[str], ClientRecord], client_id: str) -> ClientRecord | None:
-    """Return the record of that name in a tenant's folder, None for a document that is not ours.
+    """Return the record of that name in a tenant's folder, None for a document that is not managed by qlik_keys.
 
     Args:
         read: reads a client's record.
-        client_id: a name of the store's list, which nobody has chosen.
+        client_id: a name of the store's list, which no one has chosen.
 
     Raises:
         StoreError: it is a record, or may be one, and cannot be read.
@@ -52,7 +52,7 @@ def read_if_ours(read: Callable[[str], ClientRecord], client_id: str) -> ClientR
     except ConfigurationError:
         if CLIENT_ID.fullmatch(client_id):
             raise
-        return None  # a name that no record of ours can have
+        return None  # a name that no record that qlik_keys manages can have
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,8 @@ class FleetResult:
         client_id: the client.
         name: its name, "" where its record could not be read.
         outcome: "rotated"; "finished", a rotation that had been started; "retired", it lost old keys; "skipped", it was
-            not due; "foreign", the document of that name in the store is not ours and was left alone; or "failed".
+            not due; "foreign", the document of that name in the store is not managed by qlik_keys and was left alone;
+            or "failed".
         result: what `rotate` returned, or what became of its keys.
         error: why it failed.
     """

@@ -22,7 +22,7 @@ def is_same_key(registered: RegisteredKey, stored: StoredKey) -> bool:
 def has_only_managed_keys(client: OAuthClient, record: ClientRecord | None) -> bool:
     """Tell whether the record's current key is registered with the client, and none that the record does not know.
 
-    Only then does a wider right go to nobody but those who may have it by the record. False too where the caller is not
+    Only then does a wider right go to no one but those who may have it by the record. False too where the caller is not
     shown the client's keys.
     """
     if record is None or record.current is None or client.jwks_uri:
@@ -52,7 +52,7 @@ def set_trusted(tenant: QlikTenant, client_id: str, *, risk: ManualActionRequire
 
 
 def risk_of_wider_rights(store: KeyStore, tenant_host: str, client: OAuthClient) -> ManualActionRequired | None:
-    """Return why a wider right of a client may let somebody else in, None where our key alone is registered.
+    """Return why a wider right of a client may let another user in, None where our key alone is registered.
 
     Raises:
         StoreError: the store could not be asked.

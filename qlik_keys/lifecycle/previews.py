@@ -1,6 +1,6 @@
-"""What an operation would do, step by step, before anybody does it: it looks at both sides and changes nothing.
+"""What an operation would do, step by step, before anyone does it: it looks at both sides and changes nothing.
 
-Not done here: foreseeing. A tenant may refuse a second key, or somebody else may be quicker; the notes say so.
+Not done here: foreseeing. A tenant may refuse a second key, or another user may be quicker; the notes say so.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class PlannedStep:
         title: the step in words.
         client_name: which client it is about.
         side: what it changes or, in verifications, asks: "tenant", "vault" or "both".
-        irreversible: nobody can take it back.
+        irreversible: no one can take it back.
     """
 
     action: str

@@ -19,7 +19,7 @@ LONGEST = timedelta(days=3660)  # of an overlap, and of a key's service: further
 
 
 def loss_warnings(record: ClientRecord) -> tuple[str, ...]:
-    """Return what is to be said of a record that its store deletes by itself; nothing of one that stays."""
+    """Return what is to be said of a record that its store deletes automatically; nothing of one that stays."""
     if record.gone_at is None:
         return ()
     when = f"{record.gone_at:%Y-%m-%d %H:%M} UTC (delete_version_after of its mount or path)"

@@ -1,7 +1,7 @@
-"""A warning about a private key that somebody brings along and that another client has already.
+"""A warning about a private key that someone brings along and that another client has already.
 
-Whoever has it can log in as both clients, and replacing it for one leaves it with the other. Only for a key that was
-brought along: a key that we make is nobody else's. It costs one request, which an operation with a made key does not
+Anyone who has it can log in as both clients, and replacing it for one leaves it with the other. Only for a key that was
+brought along: a key that we make is no other user's. It costs one request, which an operation with a made key does not
 send. It is asked before the operation, so that nothing stands between an effect and its report, and what goes wrong
 with it is passed over: the operation itself tells.
 """

@@ -69,7 +69,7 @@ def verify(
 
     Raises:
         AssertionRejected: still refused after that, or hopeless.
-        LifecycleError: the token belongs to somebody else.
+        LifecycleError: the token belongs to another user.
         Interrupted: cancelled while waiting.
         TenantError, TokenError, StoreError: as they say.
     """

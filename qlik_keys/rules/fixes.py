@@ -22,7 +22,7 @@ FIXES: Mapping[str, str] = MappingProxyType(
         "renew-vault-token": "Renews the Vault token.",
     }
 )
-# What Vault's own program does, and no operation of ours.
+# What Vault's own program does, and no operation of qlik_keys.
 BY_VAULT = ("undelete", "keep")
 _BY_QLIK_CLI = {
     "trust": "qlik oauth-client connection-config patch {client_id}"

@@ -21,7 +21,7 @@ class Rule:
         code: its stable code: `QK1xx` keys, `QK2xx` the store's records, `QK3xx` clients, `QK4xx` the tenant's answers,
             `QK5xx` access to the store, `QK6xx` logins.
         name: its stable name.
-        severity: "critical": a key that is known to be compromised may still log in; "high": somebody is locked out, or
+        severity: "critical": a key that is known to be compromised may still log in; "high": someone is locked out, or
             a key may be in other hands; "medium": a weaker login or an unfinished piece of work; "low": good to know.
         meaning: what it means, in words.
         advice: what to do.

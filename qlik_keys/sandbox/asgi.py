@@ -93,7 +93,7 @@ async def _read(receive: Receive) -> bytes | None:
 async def _send(response: Response, send: Send) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
     if response.cut:
-        # An answer that never becomes whole: the server closes the connection, the client sees it cut off.
+        # An answer that never becomes whole: the server closes the connection, the client sees it truncated.
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
         return
     if response.status != 204:  # noqa: PLR2004  # RFC 9110 8.6: no content-length with 204

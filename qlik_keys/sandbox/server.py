@@ -83,7 +83,7 @@ def _certificate() -> Iterator[CertificateFiles]:
 def _build(
     settings: Mapping[str, Any], certificate: CertificateFiles | None
 ) -> tuple[uvicorn.Server, socket.socket, dict[str, str]]:
-    """Return the server, the socket it shall listen on, and what the parent must know of the tenant."""
+    """Return the server, the socket it should listen on, and what the parent must know of the tenant."""
     import uvicorn  # noqa: PLC0415 - takes its time, next to OpenBao's start
 
     from qlik_keys.sandbox.asgi import UVICORN_OPTIONS, create_app  # noqa: PLC0415 - the same

@@ -23,7 +23,7 @@ class Credential(Protocol):
     """Something that a tenant can be asked with."""
 
     def describe(self) -> str:
-        """Return the kind of credential, without the secret, for instance "API key"."""
+        """Return the kind of credential, without the secret, for example "API key"."""
         ...
 
     def auth(self, session: Session, /) -> httpx.Auth:
@@ -47,7 +47,7 @@ class ApiKey:
     """An API key of a user, made in the profile settings of the tenant.
 
     Args:
-        value: the key; blanks around it are cut off.
+        value: the key; blanks around it are removed.
 
     Raises:
         ConfigurationError: it is empty or has a character that no API key has; it is not quoted.
@@ -81,12 +81,12 @@ class ApiKey:
 
 
 class Anonymous:
-    """Nobody: what may be asked without logging in, or a tenant that gets its credential by `with_credential`."""
+    """No one: what may be asked without logging in, or a tenant that gets its credential by `with_credential`."""
 
     __slots__ = ()
 
     def describe(self) -> str:
-        """Return "nobody"."""
+        """Return "no one"."""
         return "nobody"
 
     def auth(self, session: Session, /) -> httpx.Auth:

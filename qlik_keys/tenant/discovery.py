@@ -1,4 +1,4 @@
-"""What a tenant says about itself to anybody: its OAuth endpoints (RFC 8414), and by its `Date` what time it has.
+"""What a tenant says about itself to anyone: its OAuth endpoints (RFC 8414), and by its `Date` what time it has.
 
 For people and for checks. No audience and no address is ever taken from it.
 """

@@ -41,7 +41,7 @@ class QlikTenant:
         url: the tenant's URL; what is nearly right is normalized, see `notices`.
         credential: `ApiKey`, `ClientSecret` or `PrivateKeyJwtAuth`.
         timeout_seconds: for connecting, sending and each wait for bytes of the answer.
-        transport: in the place of the network, for tests and the sandbox's synchronous door.
+        transport: instead of the network, for tests and the sandbox's synchronous door.
         clock: measures and waits.
         retry: how failed calls are repeated, where that is safe.
         budget: counts requests of both rate-limit tiers; a new one by default.
@@ -53,13 +53,13 @@ class QlikTenant:
         http: the conversation with the tenant; a `TokenSource` can share it.
         notices: in words, what was normalized in the URL.
         budget: how many requests of each tier were sent.
-        has_credential: whether somebody asks, and not nobody.
+        has_credential: whether someone asks, and not no one.
         oauth_clients: the tenant's OAuth clients.
         users: the tenant's users.
 
     Raises:
         ConfigurationError: the URL is no tenant's, or the credential is for another one.
-        TypeError: the credential is none, for instance the text of an API key; it is not quoted.
+        TypeError: the credential is none, for example the text of an API key; it is not quoted.
 
     Example:
         >>> from qlik_keys.tenant import ApiKey, QlikTenant

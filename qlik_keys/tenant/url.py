@@ -51,7 +51,7 @@ def normalise_tenant_url(text: str) -> tuple[str, tuple[str, ...]]:
     """Return the tenant's base URL, and in words what had to be normalized.
 
     Args:
-        text: what a person typed or pasted, for instance the address of a page in Qlik's console.
+        text: what a person typed or pasted, for example the address of a page in Qlik's console.
 
     Raises:
         ConfigurationError: it names no tenant that a key could safely be sent to. A user name or password in it is
@@ -254,7 +254,7 @@ def _checked_host(parts: SplitResult) -> str:
         raise ConfigurationError("The tenant URL's host has letters outside a-z.", hint=_EXAMPLE)
     labels = host.split(".")
     if len(host) > _MAXIMUM_HOST_LENGTH or not all(_LABEL.fullmatch(label) for label in labels):
-        # Not quoted, here and below: somebody may have put a key in the place of the URL.
+        # Not quoted, here and below: someone may have put a key instead of the URL.
         raise ConfigurationError("The tenant URL's host is not a host name.", hint=_EXAMPLE)
     if len(labels) == 1 and not is_loopback(host):
         raise ConfigurationError("The tenant URL's host is not the full host name of a tenant.", hint=_EXAMPLE)

@@ -318,7 +318,7 @@ def resume(
 
 
 class _Command:
-    """What the commands share: connections, the client's id, the plan or the deed, and how the result is told."""
+    """What the commands share: connections, the client's id, the plan or the change, and how the result is told."""
 
     def __init__(self, operation: str, common: CommandOptions, *, custody: str | None) -> None:
         self._operation = operation
@@ -399,7 +399,7 @@ def _overlap(hours: float) -> timedelta:
 
 
 def _key_spec(alg: str | None, bits: int | None) -> KeySpec | None:
-    """Return the kind of key that is wished for, None for the kind that there is.
+    """Return the kind of key that is requested, None for the kind that there is.
 
     Raises:
         typer.BadParameter: there is no such kind.

@@ -1,6 +1,6 @@
 """Runs a program with a token: in its environment, and in a qlik-cli folder of its own that is gone afterwards.
 
-Whoever tells this command to end, or closes its terminal, ends the program by that, and the folder goes in any case.
+Anyone who tells this command to end, or closes its terminal, ends the program by that, and the folder goes in any case.
 What cannot be heeded is `kill -9`: such a folder is removed by the next program that is run like this.
 
 Windows has no hang-up, no SIGQUIT and no user ids; what it has of these is used, and the rest is left out.
@@ -97,7 +97,7 @@ class _Ending:
         for name in ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGINT", "SIGBREAK")
         if hasattr(signal, name)
     )
-    # A key on the keyboard reaches the program by itself, which may well go on after it (a shell, an editor).
+    # A key on the keyboard reaches the program automatically, which may well go on after it (a shell, an editor).
     _KEYS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGBREAK") if hasattr(signal, name))
 
     def __init__(self) -> None:
@@ -140,10 +140,10 @@ def _folder() -> Iterator[Path]:
 
 
 def _sweep(place: Path) -> None:
-    """Remove the folders of runs that were killed: those with a token in them that nobody has locked any more."""
+    """Remove the folders of runs that were killed: those with a token in them that no one has locked any more."""
     for folder in place.glob(f"{_PREFIX}*"):
-        with contextlib.suppress(OSError):  # in use, or somebody else's
-            # A folder is locked before anything is put into it, so an empty one may be somebody's who just begins.
+        with contextlib.suppress(OSError):  # in use, or another user's
+            # A folder is locked before anything is put into it, so an empty one may be someone's who just begins.
             if _is_mine(folder) and (folder / _FOLDER).is_dir():
                 with locked(folder / _LOCK, patience_seconds=0):
                     shutil.rmtree(folder / _FOLDER)

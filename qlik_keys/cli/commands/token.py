@@ -1,6 +1,6 @@
 """The bridge: a token of a client whose key is in the Vault, for programs that know no private keys.
 
-A token on the screen is a token in somebody's scrollback, so it goes nowhere unless it is said where.
+A token on the screen is a token in someone's scrollback, so it goes nowhere unless it is said where.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def _print(text: str) -> None:
 
 
 def _document(made: Token, client: str) -> dict[str, object]:
-    """Return the token with the fields of RFC 6749 5.1, and when it ends (UTC, None where nobody tells)."""
+    """Return the token with the fields of RFC 6749 5.1, and when it ends (UTC, None where no one tells)."""
     ends = made.expires_at.isoformat().replace("+00:00", "Z") if made.lifetime_known else None
     return {
         "access_token": made.reveal(),
@@ -158,7 +158,7 @@ def _run(program: list[str], made: Token, *, tenant_url: str, as_json: bool) -> 
     """Run a program with the token, and end with its exit code.
 
     Raises:
-        SystemExit: always; typer would take a program's 130 for an interruption of ours.
+        SystemExit: always; typer would take a program's 130 for an interruption of qlik_keys.
     """
     from qlik_keys.cli.commands.run_program import ProgramProblem, run_with_token
 
@@ -177,7 +177,7 @@ def _write_context(
     """Write the token into the user's qlik-cli context, and say how it is used and renewed.
 
     Raises:
-        ConfigurationError: the name is somebody's already, or the file cannot be read or written.
+        ConfigurationError: the name is someone's already, or the file cannot be read or written.
     """
     from qlik_keys.config.qlik_cli.contexts import new_context_file, token_comment, users_context_file
     from qlik_keys.config.qlik_cli.writing import write_token_context

@@ -1,6 +1,6 @@
 """How an offer is written on the line, and how a shell asks for offers (typer's protocol, `--show-completion`).
 
-A client's name is somebody else's text, and a line is run: by zsh on Tab alone, by bash and IPython when it is sent. So
+A client's name is another user's text, and a line is run: by zsh on Tab alone, by bash and IPython when it is sent. So
 a name is quoted as the line needs it, and where that cannot be done it is not offered.
 """
 

@@ -51,7 +51,7 @@ _PAGE = 100
 class RequestOptions:
     """Who calls, how often it is tried, and how the answer is shown: the options that every call has.
 
-    `connection` is no option: a name or a `Context`, which the config file has in the place of `--context`.
+    `connection` is no option: a name or a `Context`, which the config file has instead of `--context`.
     """
 
     client: ClientOption = None
@@ -123,11 +123,11 @@ class RequestOptions:
 
     @contextmanager
     def tenant(self) -> Iterator[QlikTenant]:
-        """Yield the tenant, asked as whoever was named.
+        """Yield the tenant, asked as the named caller.
 
         Raises:
             typer.BadParameter: what only a client can have is asked for, and none is named.
-            ConfigurationError: tenant, credential or Vault is missing, or nobody has that name.
+            ConfigurationError: tenant, credential or Vault is missing, or no one has that name.
         """
         user = lookup(self.as_user, self.as_subject)
         if user is not None and self.client is None:
@@ -178,7 +178,7 @@ class RequestOptions:
             path: of the API.
             query: the query's fields.
             body: JSON-ready values.
-            confirm: the id of a client that is to be deleted, once more; None where none was given.
+            confirm: the id of a client that is to be deleted, again; None where none was given.
             output: a file for the answer, in place of showing it.
 
         Raises:
@@ -282,10 +282,10 @@ with_request_options = with_options(RequestOptions)
 
 
 def ask_for_id(client_id: str, *, as_json: bool = False) -> str:
-    """Ask a person on a terminal for the client's id once more; where nobody can answer, say how to confirm.
+    """Ask a person on a terminal for the client's id again; where no one can answer, say how to confirm.
 
     Raises:
-        typer.BadParameter: nobody can be asked.
+        typer.BadParameter: no one can be asked.
     """
     if as_json or not is_terminal(sys.stdin):
         raise typer.BadParameter(
@@ -322,7 +322,7 @@ def _confirmed(
 
     Raises:
         ConfigurationError: what was typed is not that id; nothing was sent.
-        typer.BadParameter: nobody can be asked.
+        typer.BadParameter: no one can be asked.
     """
     from qlik_keys.tenant.resources.raw import api_path
 

@@ -35,7 +35,7 @@ def resolved(
         context: of `--context`, or what `--config` has in its place.
         server: of `--server`.
         custody: of `--custody`.
-        login: False for a client, which needs nobody's login but its own key.
+        login: False for a client, which needs no one's login but its own key.
         as_json: nothing is told: on standard error a program looks for an error's document.
 
     Raises:
@@ -124,7 +124,7 @@ def _tenant_url(settings: Settings) -> str:
 
 
 def lookup(user_id: str | None, subject: str | None) -> UserLookup | None:
-    """Return whom to impersonate, None for nobody.
+    """Return whom to impersonate, None for no one.
 
     Raises:
         typer.BadParameter: two are named.

@@ -16,7 +16,7 @@ def refuse_empty(value: str | list[str] | None) -> str | list[str] | None:
     """Return what an option or an argument was given, None for nothing.
 
     An empty text is mostly a shell's variable that is not set. Taken for "not given", it would have the call made by
-    somebody else, who may do more.
+    another user, who may do more.
 
     Raises:
         typer.BadParameter: it was given an empty text.

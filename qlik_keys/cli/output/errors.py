@@ -69,7 +69,7 @@ def _tell_of_a_fault(problem: Exception) -> None:
 
 
 def tell_unexpected(problem: Exception, *, as_json: bool) -> bool:
-    """Tell of what nobody foresaw, a full disk in words; return whether it was told, and no traceback is wanted."""
+    """Tell of what no one foresaw, a full disk in words; return whether it was told, and no traceback is wanted."""
     if isinstance(problem, OSError) and problem.errno in _UNWRITABLE:
         _tell_of_a_full_disk(problem, as_json=as_json)
     elif as_json:
@@ -80,7 +80,7 @@ def tell_unexpected(problem: Exception, *, as_json: bool) -> bool:
 
 
 def _tell_of_a_full_disk(problem: OSError, *, as_json: bool) -> None:
-    """Say that the result could not be written, and have nobody try again when the program ends."""
+    """Say that the result could not be written, and have no one try again when the program ends."""
     error = QlikKeysError(
         f"The output cannot be written ({problem.strerror}).",
         hint="Free some space or write to another place. The operation may have succeeded: check before you run "

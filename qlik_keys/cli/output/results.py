@@ -101,7 +101,7 @@ def show(
         human: ids and names alone, as a table also in a pipe.
         columns: what a table shows; all by default.
         nothing: what is said on a terminal where a list is empty.
-        total: how many objects of a list there are in all, None where nobody asked.
+        total: how many objects of a list there are in all, None where no one asked.
     """
     if quiet or human:
         if not as_json:
@@ -149,7 +149,7 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def show_value(value: Any, *, text: Callable[[], str], document: Callable[[], Any], as_json: bool) -> None:
-    """Show a value of ours: as a text to people, as JSON to pipes, as itself in a notebook.
+    """Show a value of qlik_keys: as a text to people, as JSON to pipes, as itself in a notebook.
 
     Args:
         value: without a secret in it.
@@ -183,7 +183,7 @@ def _for_a_notebook(document: Any, *, unmodified: bool) -> Any:
 
 
 def _json_text(document: Any) -> str:
-    """Return JSON with every letter as it is, but no control character: a client's name is somebody else's text."""
+    """Return JSON with every letter as it is, but no control character: a client's name is another user's text."""
     text = json.dumps(document, indent=2, ensure_ascii=False)
     return "".join(letter if letter.isprintable() or letter == "\n" else json.dumps(letter)[1:-1] for letter in text)
 

@@ -1,4 +1,4 @@
-"""The two streams: what they cannot show is escaped, and what they do not take is no loss that nobody is told of.
+"""The two streams: what they cannot show is escaped, and what they do not take is no loss that no one is told of.
 
 A client's name may have letters that a console's code page lacks (cp1252 on Windows). An error for that would come
 after the effect: the client is made, its one-time secret is lost, and the exit code says that nothing was done.
@@ -149,7 +149,7 @@ def showable(text: str, encoding: str) -> str:
 
 
 def as_shown(text: str) -> str:
-    """Return a text as standard output will have it, for whoever counts its letters."""
+    """Return a text as standard output will have it, for anyone who counts its letters."""
     stream = sys.stdout
     return showable(text, getattr(stream, "real_encoding", None) or getattr(stream, "encoding", None) or "utf-8")
 
@@ -168,7 +168,7 @@ def _escaped(letter: str) -> str:
 
 
 def make_streams_safe() -> None:
-    """Put streams that take any text in the place of this process's own."""
+    """Put streams that take any text instead of this process's own."""
     for name, is_optional in (("stdout", False), ("stderr", True)):
         stream = getattr(sys, name)
         if stream is not None and not isinstance(stream, SafeStream):
@@ -176,7 +176,7 @@ def make_streams_safe() -> None:
 
 
 def abandon(stream: TextIO | None) -> None:
-    """Have nobody try again, when the program ends, to write what a stream did not take."""
+    """Have no one try again, when the program ends, to write what a stream did not take."""
     if stream is None:
         return
     try:

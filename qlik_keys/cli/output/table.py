@@ -1,6 +1,6 @@
 """Tables for a terminal: of clients, of findings, of whatever the tenant answers.
 
-A client's name is somebody else's text: no escape sequence of theirs reaches the terminal.
+A client's name is another user's text: no escape sequence of theirs reaches the terminal.
 """
 
 from __future__ import annotations
@@ -176,6 +176,6 @@ def _is_missing(value: Any) -> bool:
 
 
 def printable(text: str, longest: int | None = None) -> str:
-    """Return somebody else's text without control characters, cut short where it is longer than that."""
+    """Return another user's text without control characters, cut short where it is longer than that."""
     shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[:longest])
     return shown if longest is None or len(text) <= longest else f"{shown}…"

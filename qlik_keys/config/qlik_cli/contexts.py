@@ -328,7 +328,7 @@ def _context(name: str, fields: Mapping[object, object]) -> Context:
         server = ""
         problems.insert(0, "its server has a user or a password in it")
     if kind not in ("", "cloud"):
-        # Not even the address is handed on: whoever has that would send the login there.
+        # Not even the address is handed on: anyone who has that would send the login there.
         server = ""
         other = _OTHER_SERVERS.get(kind, "another kind of server")
         problems.insert(0, f"it is for {other}, not for a Qlik Cloud tenant")

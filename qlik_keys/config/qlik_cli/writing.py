@@ -2,10 +2,11 @@
 
 qlik-cli logs in by client secret only; a context whose bearer is a short-lived token lets it call as a client that has
 a private key. Everything else in the file stays, letter by letter (`context_text`), and the new file takes the old
-one's place at once and whole. A context that somebody else made, or added to, is never replaced unless that was asked
+one's place at once and whole. A context that another user made, or added to, is never replaced unless that was asked
 for by name: its credential would be lost.
 
-Writers take turns by a lock that ends with its process, however that ends; its file stays, since whoever waits for it
+Writers take turns by a lock that ends with its process, however that ends; its file stays, since anyone who waits for
+it
 would else wait for another one than the next writer takes.
 
 The file holds secrets in the clear, so nothing of it is quoted, and no function that has it among its names raises.
@@ -45,7 +46,7 @@ def write_token_context(
         server: the tenant's URL.
         token: the bearer.
         comment: the context's comment, which begins with `TOKEN_MARK`.
-        replace: also replace the login of a context that somebody else made; its unknown keys stay.
+        replace: also replace the login of a context that another user made; its unknown keys stay.
 
     Raises:
         ConfigurationError: the name is taken, or the file cannot be read or written; it is as it was then.
@@ -102,7 +103,7 @@ def locked(path: Path, *, patience_seconds: float = _LOCK_PATIENCE_SECONDS) -> I
 
     Args:
         path: the file.
-        patience_seconds: how long to wait for whoever holds it.
+        patience_seconds: how long to wait for anyone who holds it.
 
     Raises:
         TimeoutError: another process holds it for longer than that.
@@ -128,7 +129,7 @@ def _turn(target: Path) -> Iterator[str]:
         yield problem
 
 
-# Below, nothing raises but what is no error of ours to tell: see the module's docstring.
+# Below, nothing raises but what is no error of qlik_keys to tell: see the module's docstring.
 
 
 def _make_folder(folder: Path) -> str:
@@ -140,7 +141,7 @@ def _make_folder(folder: Path) -> str:
 
 
 def _is_ours(target: Path, name: str) -> bool:
-    """Whether the context is one that this module wrote, and nobody added to."""
+    """Whether the context is one that this module wrote, and no one added to."""
     try:
         entry = entry_of(_read(target), name)
     except (OSError, UnicodeError):

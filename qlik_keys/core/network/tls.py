@@ -130,7 +130,7 @@ def context_for(settings: TlsSettings, *, for_proxy: bool = False) -> ssl.SSLCon
 
     Args:
         settings: what it is made of.
-        for_proxy: whether it is for the connection to a proxy, which shows no certificate of ours.
+        for_proxy: whether it is for the connection to a proxy, which shows no certificate of qlik_keys.
 
     Raises:
         ConfigurationError: a file cannot be used; the error names who set it.
@@ -147,7 +147,7 @@ def context_for(settings: TlsSettings, *, for_proxy: bool = False) -> ssl.SSLCon
 
 
 def plain_context() -> ssl.SSLContext:
-    """Return a context for plain http on loopback: it trusts nobody, and no certificates are read for it."""
+    """Return a context for plain http on loopback: it trusts no one, and no certificates are read for it."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
@@ -309,7 +309,7 @@ class TlsTrouble:
         hint: what to do; "{trust}" stands for the setting that names the authority.
         never_sent: whether it is sure that the server did not read a request.
         with_proxy: whether it is the proxy's TLS, not the server's.
-        retryable: whether the same may work later without anybody changing anything.
+        retryable: whether the same may work later without anyone changing anything.
     """
 
     words: str

@@ -64,7 +64,7 @@ def check_exists(facts: Facts) -> Check:
 
 
 def _unseen(facts: Facts) -> Check:
-    """Say why nobody was seen: a credential that does not reach is a finding, one that may not see is none."""
+    """Say why no one was seen: a credential that does not reach is a finding, one that may not see is none."""
     name, problem = "client-exists", facts.client.problem
     if facts.is_discovery_refused:
         return see(name, "discovery")

@@ -113,7 +113,7 @@ def check_rate_budget(budget: Mapping[int, TierSnapshot], refused: Iterable[int]
 
     Args:
         budget: as it stands when all is done.
-        refused: the tiers of which a request was answered with 429 meanwhile.
+        refused: the tiers of which a request was answered with 429 in the meantime.
     """
     blocked = [
         f"tier {tier} for {format_duration(one.blocked_seconds)}" for tier, one in budget.items() if one.blocked_seconds

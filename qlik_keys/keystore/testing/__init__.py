@@ -130,7 +130,7 @@ class KeyStoreContract(PendingContract):
     def test_what_is_in_progress_is_kept(
         self, store: KeyStore, record: ClientRecord, overlap_seconds: int | None, *, unpurged: bool
     ) -> None:
-        """Whoever goes on after a crash reads how far the other one was."""
+        """Anyone who goes on after a crash reads how far the other one was."""
         removed = ('2026-01-01_é "x"', "2026-02-02") if unpurged else ()
         wanted = replace(record, overlap_seconds=overlap_seconds, unpurged=unpurged, removed_kids=removed)
         written = store.write(wanted)
@@ -186,7 +186,7 @@ class KeyStoreContract(PendingContract):
         assert store.summary(record.tenant_host, record.client_id) == shown
 
     def test_a_version_that_never_was_is_not_written(self, store: KeyStore, record: ClientRecord) -> None:
-        """A version is what was read, not a wish."""
+        """A version is what was read, not a request."""
         with pytest.raises(StoreConflict):
             store.write(replace(record, version=3))
         with pytest.raises(StoreNotFound):
@@ -201,7 +201,7 @@ class KeyStoreContract(PendingContract):
     def test_a_record_that_was_deleted_meanwhile_is_not_brought_back(
         self, store: KeyStore, record: ClientRecord
     ) -> None:
-        """A change to what somebody has deleted is a conflict."""
+        """A change to what someone has deleted is a conflict."""
         first = store.write(record)
         store.delete(record.tenant_host, record.client_id)
         with pytest.raises(StoreConflict):
@@ -257,7 +257,7 @@ class KeyStoreContract(PendingContract):
     def test_purging_leaves_no_version_with_a_retired_key(
         self, store: KeyStore, backdoor: Backdoor, record: ClientRecord
     ) -> None:
-        """What the record no longer has, nothing shows; what it has, stays; once more is quiet."""
+        """What the record no longer has, nothing shows; what it has, stays; again is quiet."""
         first = store.write(record)
         old = first.current
         assert old is not None
@@ -272,7 +272,7 @@ class KeyStoreContract(PendingContract):
         assert store.read(record.tenant_host, record.client_id) == last
 
     def test_deleting_leaves_nothing(self, store: KeyStore, backdoor: Backdoor, record: ClientRecord) -> None:
-        """No version outlives it; once more is quiet; the place is free again."""
+        """No version outlives it; again is quiet; the place is free again."""
         first = store.write(record)
         store.write(first.with_key(make_key(store)))
         store.delete(record.tenant_host, record.client_id)
@@ -322,7 +322,7 @@ class KeyStoreContract(PendingContract):
         assert calls == []
 
     def test_who_subscribes_sees_the_requests_until_the_end(self, store: KeyStore, host: str) -> None:
-        """A subscriber that fails disturbs nobody."""
+        """A subscriber that fails disturbs no one."""
         calls: list[StoreCall] = []
 
         def failing(_: StoreCall) -> None:

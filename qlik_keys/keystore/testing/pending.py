@@ -22,7 +22,7 @@ class PendingContract(ContractFixtures):
     """What every store does with a client that is being made."""
 
     def test_nothing_is_pending_at_first(self, store: KeyStore, host: str) -> None:
-        """A tenant that nobody has used has nothing pending, and asking is no error."""
+        """A tenant that no one has used has nothing pending, and asking is no error."""
         assert list(store.pending(host)) == []
         assert store.read_pending(host, "nightly-etl") is None
 
@@ -56,7 +56,7 @@ class PendingContract(ContractFixtures):
     def test_another_attempt_does_not_overwrite_what_is_pending(
         self, store: KeyStore, other_store: KeyStore, host: str
     ) -> None:
-        """Who is second at staging a name is told, and the first one's key stays."""
+        """Who is second at writing a pending record is told, and the first one's key stays."""
         first = store.write_pending(make_pending(store, host))
         with pytest.raises(StoreConflict) as caught:
             other_store.write_pending(make_pending(other_store, host))
@@ -78,7 +78,7 @@ class PendingContract(ContractFixtures):
         assert store.read_pending(host, first.name) == second
 
     def test_unstaging_leaves_nothing(self, store: KeyStore, backdoor: Backdoor, host: str) -> None:
-        """No version of a pending document outlives it; once more is quiet."""
+        """No version of a pending document outlives it; again is quiet."""
         first = store.write_pending(make_pending(store, host))
         second = store.write_pending(replace(first, client_id="0" * 32))
         assert first.key is not None
@@ -89,7 +89,7 @@ class PendingContract(ContractFixtures):
         store.remove_pending(second)
 
     def test_unstaging_leaves_another_attempt_alone(self, store: KeyStore, other_store: KeyStore, host: str) -> None:
-        """What is pending by now may be somebody's only copy of a key."""
+        """What is pending by now may be someone's only copy of a key."""
         mine = store.write_pending(make_pending(store, host))
         store.remove_pending(mine)
         theirs = other_store.write_pending(make_pending(other_store, host))

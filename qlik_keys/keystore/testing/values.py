@@ -46,14 +46,14 @@ ODD_NAMES = {
 
 
 class Backdoor(Protocol):
-    """What the contract needs to see and do besides the store."""
+    """What the contract needs to see and do in addition to the store."""
 
     def put_foreign_record(self, tenant_host: str, client_id: str) -> None:
-        """Put a document of somebody else's where that client's record would be."""
+        """Put a document of another user's where that client's record would be."""
         ...
 
     def put_foreign_pending(self, tenant_host: str, name: str) -> None:
-        """Put a document of somebody else's where that pending client would be."""
+        """Put a document of another user's where that pending client would be."""
         ...
 
     def snapshot(self, tenant_host: str) -> str:
@@ -86,7 +86,7 @@ class ContractFixtures:
 
     @pytest.fixture
     def host(self) -> str:
-        """A tenant that nobody has used yet."""
+        """A tenant that no one has used yet."""
         return f"t{uuid.uuid4().hex}.eu.qlikcloud.com"
 
     @pytest.fixture

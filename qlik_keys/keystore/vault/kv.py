@@ -103,13 +103,13 @@ class KvKeys:
     def pending(
         self, tenant_host: str, *, on_damaged: Callable[[StoreError], None] | None = None
     ) -> Sequence[PendingClient]:
-        """Return what is pending, oldest first; documents that are not ours, or cannot be read, are passed over."""
+        """Return what is pending, oldest first; foreign or damaged documents are skipped."""
         found = []
         for name in self._folder.names(f"{self._host_path(tenant_host)}/{documents.PENDING_FOLDER}"):
             try:
                 there = self._find_pending(tenant_host, name)
             except StoreConflict:
-                continue  # somebody else's
+                continue  # another user's
             except (StoreNotFound, StoreProtocolError, StoreDenied) as problem:
                 if on_damaged is not None:
                     on_damaged(problem)
@@ -296,7 +296,7 @@ class KvKeys:
         except (StoreNotFound, StoreProtocolError, StoreDenied):
             return True  # it is there: who reads it is told what it suffers from
         except StoreConflict:
-            return False  # somebody else's document
+            return False  # another user's document
         return found is not None and found.content.client_name == name
 
     # --- how ---
@@ -337,12 +337,12 @@ class KvKeys:
                 return False
             others = {} if history is None else documents.others_metadata(history.metadata)
         self._folder.set_metadata(path, {**others, **documents.metadata_of(record, 1)})
-        # No crash leaves a record that nobody finds by its name; an entry without a record is harmless.
+        # No crash leaves a record that no one finds by its name; an entry without a record is harmless.
         self._names.add(record.tenant_host, record.client_name, record.client_id)
         return True
 
     def withdraw(self, record: ClientRecord) -> None:
-        """Delete a record that was written just now, unless somebody has changed it since: then it is theirs."""
+        """Delete a record that was written just now, unless someone has changed it since: then it is theirs."""
         path = self._record_path(record.tenant_host, record.client_id)
         history = self._folder.history(path, now=utc_now(self._clock))
         if history is not None and history.current_version == record.version:
@@ -392,7 +392,7 @@ class KvKeys:
         return replace(found, content=replace(record, is_shown_wrong=is_wrong) if is_wrong else record)
 
     def _with_end(self, record: ClientRecord, path: str, told: Put | Found[Any]) -> ClientRecord:
-        """Return the record with the moment at which Vault deletes it by itself, which every answer tells."""
+        """Return the record with the moment at which Vault deletes it automatically, which every answer tells."""
         remedy = keep_permanently(self._folder.mount, path, told.version) if told.gone_at is not None else ""
         if (record.gone_at, record.remedy) == (told.gone_at, remedy):
             return record

@@ -1,7 +1,7 @@
 """The least Vault policy for each role, as text ready to paste: admin, consumer, auditor.
 
 Each rule is needed by some piece of the role's work, and nothing beyond that work is allowed; the tests take every
-capability away in turn. Not done here: giving it to anybody (`vault policy write`).
+capability away in turn. Not done here: giving it to anyone (`vault policy write`).
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ class VaultKeyStore:
         timeout_seconds: float = 10.0,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        # No frame of ours holds the plain text when something is refused: see `guarded`.
+        # No frame of qlik_keys holds the plain text when something is refused: see `guarded`.
         given = None if token is None else guarded(token, what="Vault token")
         address = checked_address(url)
         named = proxy if proxy is None or isinstance(proxy, Secret) else guarded(proxy, what="argument proxy")
@@ -190,7 +190,7 @@ class VaultKeyStore:
         Args:
             spec: the kind of key.
             owner: whose.
-            custody: who shall hold it; by default the store's.
+            custody: who should hold it; by default the store's.
 
         Raises:
             StoreError: Vault did not make it.
@@ -238,7 +238,8 @@ class VaultKeyStore:
 
         Args:
             tenant_host: host of the tenant.
-            on_damaged: told of each document of ours that is damaged or gone, which hides none of the others.
+            on_damaged: told of each document of qlik_keys that is damaged or gone, which hides none of the
+                others.
 
         Raises:
             StoreError: the documents cannot be listed, or Vault cannot be asked for one.
@@ -296,7 +297,7 @@ class VaultKeyStore:
 
         Raises:
             StoreNotFound: there is none (`StoreDeleted` when it was soft-deleted).
-            StoreConflict: the document at that path is not ours.
+            StoreConflict: the document at that path is not managed by qlik_keys.
             StoreError: it cannot be read.
         """
         record = self._keys.read(tenant_host, client_id)
@@ -309,7 +310,7 @@ class VaultKeyStore:
         Args:
             record: it has the version that was read.
             read_back: False where the record brings no key and makes none current: the answer to the write is enough.
-            is_first: the client was made just now, so there can be nothing in its place, and nobody looks.
+            is_first: the client was made just now, so there can be nothing in its place, and no one looks.
 
         Raises:
             StoreConflict: another writer was first.
@@ -368,7 +369,7 @@ class VaultKeyStore:
         """Destroy a client's record with all its versions, keys and name entry; quiet when there is none.
 
         Raises:
-            StoreConflict: the document at that path is not ours.
+            StoreConflict: the document at that path is not managed by qlik_keys.
             StoreError: it may still be there.
         """
         # The keys first: what is interrupted here is still named by the record, and is found when it is asked for
@@ -417,7 +418,7 @@ class VaultKeyStore:
         return self._api.subscribe(callback)
 
     def _was_swept(self, key: StoredKey) -> bool:
-        """Tell whether a key that was to be named for the first time was destroyed as one that nobody names."""
+        """Tell whether a key that was to be named for the first time was destroyed as one that no one names."""
         with after_effect():
             return bool(key.reference) and not self._transit.has(key.reference)
 
@@ -460,7 +461,7 @@ class VaultKeyStore:
         A token that we log in again for is replaced when it is used up, and not spared.
 
         Args:
-            reserve: how many requests the Vault token shall be good for afterwards. The first look at it, by which
+            reserve: how many requests the Vault token should be good for afterwards. The first look at it, by which
                 that is known, is made in any case.
         """
         return self._api.reserving_uses(reserve)

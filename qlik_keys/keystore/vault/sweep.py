@@ -1,8 +1,9 @@
 """Finding keys in Transit that no document names, and destroying them without harming who is just about to name one.
 
-A run that is interrupted between "Vault has made the key" and "a document names it" leaves a key that nobody can use
+A run that is interrupted between "Vault has made the key" and "a document names it" leaves a key that no one can use
 and whose public half is nowhere. Before such a key is destroyed, the document that could still come to name it is
-written again as it is: whoever had read it before loses the compare-and-set. Where there is no such document yet, its
+written again as it is: anyone who had read it before loses the compare-and-set. Where there is no such document yet,
+its
 writer looks after the first write whether the key is still there (`VaultKeyStore.write_pending`).
 """
 
@@ -65,7 +66,7 @@ def _named(documents: KvKeys, tenant_host: str) -> tuple[set[str], bool]:
         try:
             record = documents.read(tenant_host, client_id)
         except (StoreDeleted, StoreConflict, StoreProtocolError, StoreDenied, ConfigurationError):
-            is_whole = False  # it could be undeleted or rolled back, or is somebody else's
+            is_whole = False  # it could be undeleted or rolled back, or is another user's
         except StoreNotFound:
             continue  # announced and never written, or gone permanently
         else:
@@ -85,7 +86,7 @@ def _fenced(documents: KvKeys, transit: TransitKeys, tenant_host: str, name: Tra
             if pending is not None:
                 documents.write_pending(pending)
     except (StoreDeleted, StoreConflict, StoreProtocolError, StoreDenied):
-        return False  # somebody is at it, or it could be undeleted or rolled back: another time
+        return False  # someone is at it, or it could be undeleted or rolled back: another time
     return True
 
 

@@ -192,7 +192,7 @@ class TransitKeys:
         return [name for name in self._connection.call(names, rights.LIST_KEYS, "") if name.startswith(begin)]
 
     def parse(self, name: str, tenant_host: str) -> TransitName | None:
-        """Return what a key's name says, None if it is not one of ours for that tenant."""
+        """Return what a key's name says, None if it is not one that qlik_keys manages for that tenant."""
         parts = name.removeprefix(self._beginning(tenant_host)).split(".")
         if len(parts) != 3:  # noqa: PLR2004  # see `_new_name`
             return None
@@ -229,7 +229,7 @@ class TransitKeys:
         return self._connection.call(read, rights.READ_KEY, name)
 
     def _new_public_pem(self, name: str) -> str:
-        """Return the public half of a key that was just made, and that somebody's sweep may have met already."""
+        """Return the public half of a key that was just made, and that someone's sweep may have met already."""
         with contextlib.suppress(StoreNotFound), after_effect():
             return self._public_pem(name)
         raise swept()
@@ -288,7 +288,7 @@ class TransitSigner:
 
 
 def swept() -> StoreConflict:
-    """Return the error for a new key that was destroyed as one that nobody names."""
+    """Return the error for a new key that was destroyed as one that no one names."""
     return StoreConflict(
         "Another user removed unused keys at this moment, and with them the new key.", hint="Try again."
     )

@@ -65,7 +65,7 @@ class CarefulWrites:
             there = 0 if found is None else found.version
             if isinstance(problem, StoreConflict) or there != cas:
                 raise self._lost(path, cas, there)
-            # Compare-and-set makes it safe to send it once more: should the first still land, this one does not.
+            # Compare-and-set makes it safe to send it again: should the first still land, this one does not.
             if not (may_repeat and problem.retryable and not isinstance(problem, StoreSealed)):
                 raise problem
         raise AssertionError("unreachable")
@@ -96,7 +96,7 @@ class CarefulWrites:
             path: where in the mount.
             read: reads it.
             is_wanted: tells whether that is what was written.
-            superseded: reads the version that was written, where `read` gives what somebody else has made of it since.
+            superseded: reads the version that was written, where `read` gives what another user has made of it since.
 
         Raises:
             StoreProtocolError: it is not there.
@@ -107,7 +107,7 @@ class CarefulWrites:
             if superseded is not None and found is not None and not is_wanted(found.content):
                 seen = superseded()
         except StoreError as error:
-            error.outcome = Outcome.UNKNOWN  # of the write, which nobody has seen
+            error.outcome = Outcome.UNKNOWN  # of the write, which no one has seen
             raise
         if found is None or seen is None or not is_wanted(seen.content):
             raise self.not_there(path)

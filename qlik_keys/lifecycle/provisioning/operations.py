@@ -66,7 +66,7 @@ def provision(
 
     Args:
         tenant: the tenant, with a TenantAdmin's credential.
-        store: where the private key shall live.
+        store: where the private key should live.
         name: the client's name.
         scopes: what the client may do, e.g. ["user_default"]; unknown ones pass with a warning.
         key: the kind of key to make, a key to bring along, or None for a client that logs in by secret alone.
@@ -85,8 +85,8 @@ def provision(
 
     Raises:
         ConfigurationError: a value is out of bounds.
-        TypeError: the key is none, for instance a PEM text; it is not quoted.
-        ManualActionRequired: a client of that name is not ours, or is ours with another specification.
+        TypeError: the key is none, for example a PEM text; it is not quoted.
+        ManualActionRequired: a client of that name is not managed by qlik_keys, or is ours with another specification.
         Interrupted: cancelled between two steps.
         TenantError, TokenError, StoreError: a step failed; asked for again, it goes on from there.
 
@@ -148,10 +148,10 @@ def resume(
     cancel: threading.Event | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> list[Resumed]:
-    """Finish every operation on this tenant that was interrupted, as it was meant, whoever started it.
+    """Finish every operation on this tenant that was interrupted, as it was meant, no matter who started it.
 
     It finishes the pending clients and the operation that each client's record tells. Then it lists the tenant's
-    clients once, takes away again the keys that were taken away and are registered all the same, and removes the
+    clients once, removes again the keys that were removed and are registered all the same, and removes the
     clients that a lost answer made of a key that is already another client's.
 
     Returns:
@@ -320,9 +320,9 @@ def _finish_rotations(
 def _remove_again(
     work: OperationContext, clients: Iterable[OAuthClient], records: Mapping[str, ClientRecord]
 ) -> list[Resumed]:
-    """Take away keys that are registered though they had been taken away.
+    """Remove keys that are registered though they had been removed.
 
-    A list of keys that was read before that and arrives after it puts them back, and whoever sent it may have been
+    A list of keys that was read before that and arrives after it puts them back, and anyone who sent it may have been
     interrupted before it could see so: no record says that anything is in progress.
     """
     results = []
@@ -340,7 +340,7 @@ def _remove_again(
 def _remove_duplicates(
     work: OperationContext, clients: Iterable[OAuthClient], records: Mapping[str, ClientRecord]
 ) -> list[Resumed]:
-    """Remove the clients that a second attempt made of a key of ours."""
+    """Remove the clients that a second attempt made of a key that qlik_keys manages."""
     results = []
     for duplicate in find_duplicates(clients, records):
         client = duplicate.client

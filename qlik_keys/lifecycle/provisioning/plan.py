@@ -1,6 +1,6 @@
 """What to do next, from what the tenant and the store say: a pure function.
 
-There is no journal besides the tenant and the store (docs/concepts/lifecycle.md): whoever looks at the two and asks
+Tenant and store are the only journal (docs/concepts/lifecycle.md): anyone who reads the two and asks
 `plan` gets the same next step, on any machine, after any crash. Nothing here reads a clock, a network or a disk; `run`
 does what the plan says and asks again.
 """
@@ -48,11 +48,11 @@ class StoreState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provision:
-    """The wish for a client, with what this run alone can know.
+    """The request for a client, with what this run alone can know.
 
     Attributes:
         specification: what the client should be.
-        custody: who shall hold its key; None where nobody says so: a resumed run takes what is there.
+        custody: who should hold its key; None where no one says so: a resumed run takes what is there.
         registered: ids of the clients that this run has registered.
         secret_known: this run holds the client secret, which the tenant shows once.
         consent_known: the tenant is known to have the consent that was asked for.
@@ -154,11 +154,11 @@ def _plan_without_pending(tenant: TenantState, store: StoreState, intent: Provis
 def _duplicate(
     others: Sequence[OAuthClient], ours: Sequence[OAuthClient], store: StoreState, intent: Provision
 ) -> str | None:
-    """Return a client that a second actor's run (or a lost answer) made of the same wish, None for none.
+    """Return a client that a second actor's run (or a lost answer) made of the same request, None for none.
 
-    It is ours for certain: this run registered it, or it bears the name *and* holds a key whose private half lies in
-    our store under the other client. Where there is no other, this run registered it from a document that somebody has
-    removed in the same moment, with the client that was there: nobody has its key.
+    It is ours for certain: this run registered it, or it bears the name *and* holds a key whose private half is in
+    our store under the other client. Where there is no other, this run registered it from a document that someone has
+    removed in the same moment, with the client that was there: no one has its key.
     """
     our_kids = {kid for client in ours for kid in store.records[client.client_id].keys}
     for client in others:
@@ -221,7 +221,7 @@ def _is_surplus(
 ) -> bool:
     """Tell whether that client is one too many: made of the pending document next to the bound one, or of a lost one.
 
-    The latter is a client that this run registered from a document that is not there any more: nobody has its key.
+    The latter is a client that this run registered from a document that is not there any more: no one has its key.
     """
     if client in mine:
         return bound is not None and client is not bound

@@ -86,8 +86,8 @@ class Provisioning(Run):
     """One run of "provision", from wherever the tenant and the store are to a client that is verified.
 
     Args:
-        tenant: where the client shall be, with an administrator's credential.
-        store: where its private key shall be.
+        tenant: where the client should be, with an administrator's credential.
+        store: where its private key should be.
         specification: what the client should be.
         key: what to make its key of; None when the pending document has it, or when there is none.
         on_step: told before and after each step.
@@ -124,7 +124,7 @@ class Provisioning(Run):
         self._client_secret: Secret | None = None
         self._secret_hint = ""
         self._verification: LoginVerification | None = None
-        self._name_was_free_before_staging = False
+        self._name_was_free_before_pending = False
         self._created = False
         self._only_finishes = False
         self._was_pending = False
@@ -133,7 +133,7 @@ class Provisioning(Run):
         """Perform step after step until nothing is left to do.
 
         Raises:
-            ManualActionRequired: the name is taken, or somebody else is at it.
+            ManualActionRequired: the name is taken, or another user is at it.
             Interrupted: cancelled between two steps.
             TenantError, TokenError, StoreError: a step failed; asked for again, it goes on from there.
         """
@@ -143,7 +143,7 @@ class Provisioning(Run):
     def resume(self) -> Provisioned | None:
         """Finish what is pending; return None where it is not pending any more, and change nothing.
 
-        Somebody else has finished it since it was listed, or has deleted the client.
+        Another user has finished it since it was listed, or has deleted the client.
 
         Raises:
             QlikKeysError: as `run`.
@@ -273,14 +273,13 @@ class Provisioning(Run):
                 retryable=True,
             )
         self._take(Action.WRITE_PENDING, Left(pending=pending))
-        self._name_was_free_before_staging = True
+        self._name_was_free_before_pending = True
 
     def _register(self, _: str) -> None:
-        if self._name_was_free_before_staging:
-            # Another actor may have done it all between that look and the staging. From now on nobody else can: the
-            # name is looked up once more, and then only clients of this document can come. What is pending was just
-            # read back; whoever has gone on with it since has made a client that this look shows, or wins at the claim.
-            self._name_was_free_before_staging = False
+        if self._name_was_free_before_pending:
+            # Another actor may have created the client before the pending record was written. From now on, a client of
+            # that name can only come from this record: look the name up once more.
+            self._name_was_free_before_pending = False
             self._observe_next_to(self._pending)
             if self._tenant_state.clients:
                 return  # and the plan decides again
@@ -319,8 +318,8 @@ class Provisioning(Run):
         self._take(Action.TRUST, Left(client_id=client_id))
 
     def _replace_secret(self, client_id: str) -> None:
-        # Nobody has seen the first secret: the answer that held it was lost with the run that asked for it. If another
-        # run has finished meanwhile, somebody has one, and it must live.
+        # No one has seen the first secret: the answer that held it was lost with the run that asked for it. If another
+        # run has finished in the meantime, someone has one, and it must live.
         there = self._store.read_pending(self._tenant.host, self._specification.name)
         if there is None or there.version != self._pending.version:
             raise StoreConflict("Another user is working on this client at this moment.", hint="Try again in a minute.")
@@ -333,7 +332,7 @@ class Provisioning(Run):
         self._take(Action.REPLACE_SECRET, Left(client_id=client_id))
 
     def _secret_is_gone(self, client_id: str) -> bool:
-        """Tell whether somebody else, who went on with the same client, has replaced the secret of this run."""
+        """Tell whether another user, who went on with the same client, has replaced the secret of this run."""
         if self._client_secret is None or not self._secret_hint:
             return False
         client = self._get(client_id)
@@ -369,7 +368,7 @@ class Provisioning(Run):
     def _remove_pending(self, client_id: str) -> None:
         pending = self._pending
         self._store.remove_pending(pending, look_after=not client_id)
-        # Somebody may have finished what this run had pending: then the key is a client's by now.
+        # Someone may have finished what this run had pending: then the key is a client's by now.
         named = {kid for record in self._store_state.records.values() for kid in record.keys}
         if not client_id and pending.key is not None and pending.key.kid not in named:
             self._store.discard_key(pending.key)

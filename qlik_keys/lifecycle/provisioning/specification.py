@@ -77,7 +77,7 @@ class ClientSpecification:
 
         Raises:
             ConfigurationError: a value is out of the contract's bounds; says which and what to do.
-            TypeError: a value is of another type, for instance `scopes` one text instead of a list.
+            TypeError: a value is of another type, for example `scopes` one text instead of a list.
         """
         require(TEXT, name=name, description=description)
         require(FLAG, client_secret=client_secret, impersonation=impersonation, trusted=trusted)
@@ -194,8 +194,8 @@ class ClientSpecification:
         Args:
             client: the client on the tenant.
             record: its record.
-            custody: who shall hold its key; None where nobody says so.
-            consent: its consent method; None where nobody asked for it.
+            custody: who should hold its key; None where no one says so.
+            consent: its consent method; None where no one asked for it.
         """
         pairs: dict[str, tuple[object, object]] = {
             "app_type": (APP_TYPE, client.app_type),

@@ -1,4 +1,4 @@
-"""What each wish for a client's keys comes to: `operations` has it for people, `preview` for plans.
+"""What each request for a client's keys comes to: `operations` has it for people, `preview` for plans.
 
 Every function takes a `OperationContext`, which says whether the steps are done or only told.
 """

@@ -48,9 +48,9 @@ class KeyState:
 
     @property
     def strays(self) -> frozenset[str]:
-        """Kids of keys that were taken away, and are registered.
+        """Kids of keys that were removed, and are registered.
 
-        A list that somebody read before that, and wrote after it, has put them back: this run, or another one that was
+        A list that someone read before that, and wrote after it, has put them back: this run, or another one that was
         interrupted before it could see so.
         """
         return self.removed & {key.kid for key in self.there.public_keys}
@@ -67,7 +67,7 @@ class KeyState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Making:
-    """What an action's effect depends on besides the state.
+    """What an action's effect depends on in addition to the state.
 
     Attributes:
         now: the time.

@@ -41,7 +41,7 @@ class Rotated:
         name: its name.
         kid: the key that consumers use now.
         old_kids: keys that still log in next to it, until `retire_at`.
-        retired: keys that were taken away.
+        retired: keys that were removed.
         retire_at: when the last old key may go, UTC; None where there is none.
         verification: the new key's first login, None where no key was made.
         made_key: this call itself made `kid`; False where it finished what another call had started, or took keys away.
@@ -60,7 +60,7 @@ class Rotated:
 
 
 def finish(work: OperationContext, record: ClientRecord) -> Rotated | None:
-    """Finish the operation that a record says is in progress, as it was meant, whoever started it.
+    """Finish the operation that a record says is in progress, as it was meant, no matter who started it.
 
     Returns:
         What became of the keys; None where the client was to be deleted.
@@ -202,7 +202,7 @@ def same_kind(record: ClientRecord) -> KeySpec:
 
 
 def custody_of_next(work: OperationContext, record: ClientRecord, asked: Custody | None) -> Custody:
-    """Return who shall hold the next key: who is asked for, else who holds the current one.
+    """Return who should hold the next key: who is asked for, else who holds the current one.
 
     The store's own custody is that of first keys: a store that was made for another purpose moves no key.
     """

@@ -54,24 +54,24 @@ def rotate(
         store: where the client's key is.
         client_id: the client, by id or name.
         key: the kind of key to make, or a key to bring along; by default one of the same kind.
-        overlap: how long the old key goes on; zero takes it away at once.
+        overlap: how long the old key goes on; zero removes it at once.
         allow_swap: where the tenant takes only one key at a time, put the new one in the old one's place; until it is
             verified, a login with the old key fails.
         rotate_after: how long the new key should serve.
-        custody: who shall hold the new key, "kv" or "transit"; by default who holds the current one.
+        custody: who should hold the new key, "kv" or "transit"; by default who holds the current one.
         on_step: told before and after each step.
         cancel: when set, the run stops between two steps.
         clock: time.
 
     Raises:
-        ManualActionRequired: the tenant takes one key only, an older rotation's overlap is not over, or somebody else
+        ManualActionRequired: the tenant takes one key only, an older rotation's overlap is not over, or another user
             is at it.
         StoreNotFound: the store has no key of that client; `adopt` gives it a new one.
         TenantNotFound: the tenant has no such client.
         AssertionRejected: the new key cannot log in; the old one still can.
         Interrupted: cancelled between two steps.
         TenantError, TokenError, StoreError: a step failed; asked for again, it goes on from there.
-        TypeError: the key is none, for instance a PEM text; it is not quoted.
+        TypeError: the key is none, for example a PEM text; it is not quoted.
     """
     wrong = wrong_key(key)
     if wrong is not None:
@@ -129,7 +129,7 @@ def retire_due(
     cancel: threading.Event | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> list[Rotated]:
-    """Take away the old keys whose overlap is over, of one client or of all.
+    """Remove the old keys whose overlap is over, of one client or of all.
 
     Afterwards the tenant refuses the old key, and no readable version of the client's secret shows it.
 
@@ -150,7 +150,7 @@ def retire_due(
             keys, unless what failed concerns all. Asked for again, none is retired twice.
         ManualActionRequired: that one client's overlap is not over (it says how long is left), or its current key is
             not
-            registered, so that nothing may be taken away.
+            registered, so that nothing may be removed.
         TenantError, TokenError, StoreError: as they say.
     """
     options = RetireOptions(force=force)
@@ -183,7 +183,7 @@ def adopt(
         ManualActionRequired: the client is no machine, or the tenant takes no further key.
         TenantNotFound: the tenant has no such client.
         TenantError, TokenError, StoreError: a step failed; asked for again, it goes on from there.
-        TypeError: the key is none, for instance a PEM text; it is not quoted.
+        TypeError: the key is none, for example a PEM text; it is not quoted.
     """
     wrong = wrong_key(key)
     if wrong is not None:
@@ -211,7 +211,7 @@ def delete(
         tenant: the tenant, with a TenantAdmin's credential.
         store: where its keys are.
         client_id: the client, by id or name.
-        confirm: its id once more, also where it is named.
+        confirm: its id again, also where it is named.
         keep_secret: leave the store's record.
         on_step: told before and after each step.
 
@@ -220,9 +220,9 @@ def delete(
 
     Raises:
         ConfigurationError: `confirm` is not the client's id; or several clients have that name.
-        TypeError: `confirm` is no text, for instance None.
+        TypeError: `confirm` is no text, for example None.
         TenantNotFound: there is nothing to delete, on the tenant or in the store.
-        StoreConflict: the store's document is not ours.
+        StoreConflict: the store's document is not managed by qlik_keys.
         TenantError, StoreError: as they say; asked for again, it goes on from there.
     """
     require(TEXT, confirm=confirm)  # None is a plan's alone: a look-up that found nothing must not confirm

@@ -2,7 +2,7 @@
 
 The record in the store is the journal: `operation` says which operation was started and with which options, a key in
 state "next" is a rotation that was started, `overlap_seconds` one that has not come to its end, `unpurged` a key whose
-last traces are still to be destroyed. Whoever reads it goes on from there, on any machine.
+last traces are still to be destroyed. Anyone who reads it goes on from there, on any machine.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _NOTED_WITH = (Action.MAKE_NEXT, Action.END_OVERLAP, Action.SETTLE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyIntent:
-    """The wish for a client's keys, with what this run alone can know.
+    """The request for a client's keys, with what this run alone can know.
 
     Attributes:
         now: the time.
-        operation: the operation that is in progress, or is to be started, as the record shall tell it.
-        new_key: a new key is wished for, and this run has not started it.
-        overlap_seconds: how long the old key shall go on next to the new one.
+        operation: the operation that is in progress, or is to be started, as the record should tell it.
+        new_key: a new key is requested, and this run has not started it.
+        overlap_seconds: how long the old key should go on next to the new one.
         allow_swap: where the tenant takes one key at a time, the old one may go off it before the new one is verified.
         force_retire: old keys go though their overlap is not over.
         remove_secrets: client secrets go once a key is verified.
@@ -79,7 +79,7 @@ def plan_keys(client: OAuthClient, record: ClientRecord, intent: KeyIntent) -> S
     if isinstance(step, Done) and record.operation is not None and not (intent.given_up and intent.revokes):
         return Step(Action.SETTLE, client.client_id)
     if isinstance(step, Step) and started is not None and record.version and record.operation != started:
-        # A rotation's or a retirement's first write has it; whatever takes over, or takes away, is noted before.
+        # A rotation's or a retirement's first write has it; whatever takes over, or removes, is noted before.
         is_noted_first = started.is_serious or record.operation is not None
         if is_noted_first and step.action not in _NOTED_WITH:
             return Step(Action.NOTE, client.client_id)
@@ -164,7 +164,7 @@ def _plan_old(
         if _is_compromised(record, intent):
             return Step(Action.MAKE_NEXT, client.client_id)  # the current key is replaced anyway: first, then
         return _locked_out(client, record)
-    # Noted before anything is taken away: what is interrupted from here on is in progress, and `resume` finishes it.
+    # Noted before anything is removed: what is interrupted from here on is in progress, and `resume` finishes it.
     if (early is not None and intent.forces) or record.overlap_seconds is None:
         return Step(Action.END_OVERLAP, client.client_id)
     if leaves.kid not in registered:

@@ -2,7 +2,7 @@
 
 The store is written first and wins every race by compare-and-set; the tenant's list of public keys is replaced whole
 and has no guard of its own (qlik-cloud-contract), so it is read just before it is written, read back, and put right
-where somebody else has written in between. Keys that are not ours are kept word for word.
+where another user has written in between. Keys that are not managed by qlik_keys are kept word for word.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ class KeyRun(Run):
         store: where the keys are.
         record: the client's record, as it was read or is to be made.
         operation: its name, for progress.
-        intent: what is wished for.
+        intent: what is requested.
         key: what to make the next key of; None where none is made.
         rotate_after: how long the next key should serve.
-        custody: who shall hold the next key; by default as for a client's first key.
+        custody: who should hold the next key; by default as for a client's first key.
         on_step: told before and after each step.
         cancel: when set, the run stops between two steps.
         clock: time.
@@ -104,7 +104,7 @@ class KeyRun(Run):
         """Perform step after step until nothing is left to do.
 
         Raises:
-            ManualActionRequired: a person must decide, or somebody else is at it.
+            ManualActionRequired: a person must decide, or another user is at it.
             TenantNotFound: the tenant has no such client.
             AssertionRejected: the next key cannot log in; the old one still can.
             Interrupted: cancelled between two steps.
@@ -133,7 +133,7 @@ class KeyRun(Run):
         try:
             self._told(Action.NOTE, lambda: self._actions()[Action.NOTE](self.record.client_id))
         except StoreConflict:
-            self._record_is_new = False  # it has changed meanwhile: it is read again, and noted then
+            self._record_is_new = False  # it has changed in the meantime: it is read again, and noted then
         else:
             self._acted = self.has_effect
 
@@ -195,7 +195,7 @@ class KeyRun(Run):
             return Step(Action.UNPUBLISH, self.record.client_id)
         step = plan_keys(self._there, self.record, self.intent)
         if isinstance(step, Conflict) and self._record_is_new:
-            # The record is older than the look at the tenant: somebody may have changed both in between.
+            # The record is older than the look at the tenant: someone may have changed both in between.
             self._record_is_new = False
             self._observe()
             step = plan_keys(self._there, self.record, self.intent)
@@ -297,7 +297,7 @@ class KeyRun(Run):
     def _give_up_made(self, made: StoredKey) -> None:
         """Discard a key whose write had no certain answer, once the record has changed without it.
 
-        Either that write has failed permanently, or the key was in the record and somebody has taken it away, perhaps
+        Either that write has failed permanently, or the key was in the record and someone has taken it away, perhaps
         because it is compromised: it is not used again.
 
         Raises:
@@ -330,7 +330,7 @@ class KeyRun(Run):
         self._write(Action.PROMOTE)
 
     def _end_overlap(self, _: str) -> None:
-        # Noted in the store, so that whoever goes on after a crash takes the old keys away too.
+        # Noted in the store, so that anyone who goes on after a crash takes the old keys away too.
         self._write(Action.END_OVERLAP)
 
     def _retire(self, _: str) -> None:
@@ -343,8 +343,8 @@ class KeyRun(Run):
         except StoreConflict as error:
             conflict = error
         if conflict is not None:
-            # Whoever changed the record may have published a key since we read the tenant's list, which our write of
-            # that list, fenced by this one alone, has taken away again: it goes back at once.
+            # Anyone who changed the record may have published a key since we read the tenant's list, which our write of
+            # that list, fenced by this one alone, has removed again: it goes back at once.
             self.record = self._store.read(self.record.tenant_host, self.record.client_id)
             self._put_keys(without="")
             raise conflict
@@ -352,7 +352,7 @@ class KeyRun(Run):
 
     def _purge(self, _: str) -> None:
         self._store.purge(self.record)
-        # Were it lost, the next run would purge once more.
+        # Were it lost, the next run would purge again.
         self._write(Action.PURGE, read_back=False)
 
     # --- the tenant ---
@@ -391,7 +391,7 @@ class KeyRun(Run):
     def _put_keys(self, *, without: str, is_fenced: bool = False, restores: bool = False) -> None:
         """Let the tenant's list have the keys of the store's record, and keys of others as they are.
 
-        The list is replaced whole and has no guard: what is written may undo what somebody else has written since it
+        The list is replaced whole and has no guard: what is written may undo what another user has written since it
         was read. So both sides are read again after each write, and put right until they fit.
 
         Args:
@@ -404,7 +404,7 @@ class KeyRun(Run):
         for round_ in range(_ROUNDS):
             if round_ > 0 and not is_fenced:  # at first it is as it was just read or written
                 self.record = self._store.read(self.record.tenant_host, client_id)
-            # What was taken away must not be left on the tenant.
+            # What was removed must not be left on the tenant.
             gone = self._removed()
             self._seen |= self.record.keys.keys()
             self._client = client = self._tenant.oauth_clients.get(client_id)

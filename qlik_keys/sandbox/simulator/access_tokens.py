@@ -4,7 +4,7 @@ A token has the form that Qlik's have: a signed JWT with `subType`, `purpose`, `
 which names no user, no client and no scope (qlik.dev, changelog "OAuth tokens no longer contain PII", gives a sample).
 Its header is not published; ES384 under a `kid` is an assumption. To clients it is opaque, and it is to the tenant too:
 it knows its tokens by their SHA-256 digests, and reads nothing out of one. The signature is real all the same, so that
-whoever decodes a token sees one like a real one, and whoever verifies it can (`/.well-known/jwks.json`).
+anyone who decodes a token sees one like a real one, and anyone who verifies it can (`/.well-known/jwks.json`).
 
 The caller holds the tenant's lock; nothing here is safe without it.
 """
@@ -37,7 +37,7 @@ class AccessToken:
         client_id: the client that asked for it.
         scopes: what it may.
         expires_at: the first moment at which it is no more.
-        last_used: when it last let somebody in, None for never.
+        last_used: when it last let someone in, None for never.
     """
 
     token_id: str

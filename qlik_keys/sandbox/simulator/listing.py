@@ -1,4 +1,4 @@
-"""Pages of a listing: keyset cursors, so that clients that come and go meanwhile neither repeat nor hide another.
+"""Pages of a listing: keyset cursors, so that clients that come and go in the meantime neither repeat nor hide another.
 
 A cursor names the last row that was shown, not a row number. It also carries filter and sort, and a request that adds
 others than the cursor's is refused. Rows are JSON that was made once per change (`OAuthClient.row`).

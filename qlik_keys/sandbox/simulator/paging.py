@@ -1,7 +1,7 @@
 """Pages of the sandbox's shorter listings: the parameters, the order, the window and its cursors, and narrowed rows.
 
 Listings of OAuth clients have their own (`listing`), since there may be thousands. A cursor names the row before or
-behind the page, so rows that come and go meanwhile neither repeat nor hide another.
+behind the page, so rows that come and go in the meantime neither repeat nor hide another.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ _LOGGED_QUERY = {
     "audits": AUDIT_PARAMETERS,
 }
 _REMEMBERED_REQUESTS = 10_000
-# Who is on the tenant besides the administrator; nobody knows their keys.
+# Who is on the tenant in addition to the administrator; no one knows their keys.
 _PEOPLE: dict[str, tuple[str, ...]] = {"Grace Example": (), "Linus Example": ("Developer",)}
 _BEARER_CHALLENGE = (("www-authenticate", "Bearer"),)
 

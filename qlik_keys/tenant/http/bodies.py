@@ -59,7 +59,7 @@ def encoded_body(body: Any) -> bytes | None:
     """Return JSON-ready values, or `JSON_NULL`, as they are sent; None for no body.
 
     Raises:
-        TypeError: something in it is none, for instance bytes or a moment; it is not quoted.
+        TypeError: something in it is none, for example bytes or a moment; it is not quoted.
         ValueError: a number in it is not finite, or it holds itself.
     """
     if body is None:

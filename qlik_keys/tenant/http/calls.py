@@ -76,7 +76,7 @@ class Call:
         headers: further headers; never a secret.
         body: JSON-ready values without secrets, shown to who watches as they are; `bodies.JSON_NULL` for null.
         form: makes the fields of a form with secrets, again for each attempt.
-        shown: what to show in the place of the form.
+        shown: what to show instead of the form.
         public: ids that a server may name and people may see, next to those that the path, query and body show.
         again: "always" where a second time has no second effect, "if_not_applied" elsewhere.
         accept: error statuses that the caller wants as an answer.

@@ -33,7 +33,7 @@ class Connections:
     Args:
         url: the tenant's normalised URL.
         timeout_seconds: for connecting, sending and each wait for bytes.
-        transport: in the place of the network.
+        transport: instead of the network.
 
     Attributes:
         headers: what every request says of this program.

@@ -1,4 +1,4 @@
-"""Secrets inside an answer: found by the names of their fields, before anybody shows or logs it.
+"""Secrets inside an answer: found by the names of their fields, before anyone shows or logs it.
 
 A few calls answer with a secret, once: a new client's `clientSecret`, an API key, a token. Who sends any call cannot
 know which, so every answer is looked through by name, or rather by how names end: an API that is made tomorrow will
@@ -46,7 +46,7 @@ _ENDINGS = (
 # Where a listing goes on, which is in its links as well.
 _NO_SECRETS = ("pagetoken", "continuationtoken", "nexttoken", "prevtoken")
 _PRIVATE_JWK_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})  # RFC 7518 6.2.2, 6.3.2, 6.4.1
-_DEEPEST = 100  # levels; a hostile answer must not end in a RecursionError
+_DEEPEST = 100  # levels; a malicious answer must not end in a RecursionError
 _SHORTEST = 8  # what is shorter protects nothing, and is a word rather than a secret
 
 
@@ -77,7 +77,7 @@ def redacted_document(document: Any) -> Any:
 
 
 def has_secret(content: bytes) -> bool:
-    """Whether an answer's body is JSON with a secret text in it, or nests too deep for anybody to know."""
+    """Whether an answer's body is JSON with a secret text in it, or nests too deep for anyone to know."""
     try:
         document = json.loads(content)
     except ValueError:

@@ -1,7 +1,8 @@
 """The HTTP libraries' logs: httpx writes addresses at INFO (reliability-facts, section 3), httpcore headers at DEBUG.
 
-An address that the tenant named, or a header that it sent, may have a secret in it. What is logged of ours is redacted;
-where nobody listens at that level, nothing of this runs.
+An address that the tenant named, or a header that it sent, may have a secret in it. What is logged that qlik_keys
+manages is redacted;
+where no one listens at that level, nothing of this runs.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class Session:
     Args:
         url: the tenant's URL; it is normalised.
         timeout_seconds: for connecting, sending and each wait for bytes; a whole exchange may take four times that.
-        transport: in the place of the network, for tests and the sandbox's synchronous door.
+        transport: instead of the network, for tests and the sandbox's synchronous door.
         clock: measures and waits.
         retry: how failed calls are repeated.
         budget: counts requests; a new one by default.
@@ -299,7 +299,7 @@ class Session:
 
     def _read(self, response: httpx.Response, deadline: float) -> bytes:
         try:
-            if response.is_stream_consumed:  # by a transport of somebody's own, which has decoded it
+            if response.is_stream_consumed:  # by a transport of someone's own, which has decoded it
                 return decoded(response.iter_bytes(), "")
             return decoded(self._pieces(response, deadline), response.headers.get("content-encoding", ""))
         except (AnswerTooLong, AnswerNotDecodable) as error:
@@ -308,7 +308,7 @@ class Session:
 
     def _pieces(self, response: httpx.Response, deadline: float) -> Iterator[bytes]:
         for piece in response.iter_raw():
-            # A transport of somebody's own looks at no deadline.
+            # A transport of someone's own looks at no deadline.
             if self.clock.monotonic() > deadline:
                 raise httpx.ReadTimeout("too slow", request=response.request)
             yield piece

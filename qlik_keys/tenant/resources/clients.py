@@ -136,7 +136,7 @@ class OAuthClients:
         return parse(SecretPart, answer.content, "PATCH", path).client_secret if answer.content else None
 
     def delete(self, client_id: str) -> None:
-        """Delete a client permanently, with the header in which Qlik wants its id once more.
+        """Delete a client permanently, with the header in which Qlik wants its id again.
 
         Raises:
             TenantNotFound: there is none with that id.
@@ -193,7 +193,7 @@ class OAuthClients:
         seen: set[str] = set()
         for page in self._pages(ClientPage, query):
             for client in page.data:
-                # A client that was made or deleted meanwhile shifts the pages.
+                # A client that was made or deleted in the meantime shifts the pages.
                 if client.client_id not in seen:
                     seen.add(client.client_id)
                     yield client

@@ -1,4 +1,4 @@
-"""Which calls delete a client: they want its id once more (qlik-cloud-contract, "/api/v1/oauth-clients")."""
+"""Which calls delete a client: they want its id again (qlik-cloud-contract, "/api/v1/oauth-clients")."""
 
 from __future__ import annotations
 

@@ -111,9 +111,9 @@ class Model(BaseModel):
 
 
 class RegisteredKey(RootModel[dict[str, Any]]):
-    """A public key as the tenant holds it, word for word, whoever registered it.
+    """A public key as the tenant holds it, word for word, anyone who registered it.
 
-    Its repr shows no members: somebody may have registered a private JWK by mistake.
+    Its repr shows no members: someone may have registered a private JWK by mistake.
     """
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)

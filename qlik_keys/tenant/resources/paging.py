@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Page = TypeVar("Page")
 _MAXIMUM_PAGES = 100_000
-_MOST_STALE_PAGES = 10  # what is deleted meanwhile may leave a few pages empty
+_MOST_STALE_PAGES = 10  # what is deleted in the meantime may leave a few pages empty
 
 
 def each_page(

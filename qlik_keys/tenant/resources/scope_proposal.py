@@ -1,4 +1,4 @@
-"""The least scopes for the calls that somebody names.
+"""The least scopes for the calls that someone names.
 
 Qlik publishes no table of scopes by call. What is here follows from the published meaning of each scope
 (`oauth-scopes.tsv`) and from qlik-cloud-contract (OAuth clients, audits). A call that it does not say is unknown, and

@@ -35,7 +35,7 @@ class Scope:
     """A scope that Qlik publishes.
 
     Attributes:
-        name: what is asked for, for instance "apps:read".
+        name: what is asked for, for example "apps:read".
         group: "admin" or "user".
         meaning: one sentence: what it allows, and what it does not.
     """

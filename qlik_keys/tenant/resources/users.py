@@ -58,7 +58,7 @@ class Users:
         query = {"filter": f"{attribute} eq {json.dumps(value, ensure_ascii=False)}", "limit": "1"}
         answer = self._session.send(Call(method="GET", path=_USERS, tier=1, query=query, again="always"), self._auth)
         users = parse(UserPage, answer.content, "GET", _USERS).data
-        # A server that knows no filters answers with anybody.
+        # A server that knows no filters answers with anyone.
         return next((user for user in users if getattr(user, attribute) == value), None)
 
     def search(self, text: str, *, limit: int = 20) -> Sequence[User]:

@@ -1,6 +1,6 @@
 """`alias ls|add|update|rm`: short names for commands, in qlik-cli's words.
 
-They are kept in a file of our own. A name of the tree is never one: nobody's script may come to mean something else.
+They are kept in a file of our own. A name of the tree is never one: no one's script may come to mean something else.
 """
 
 from __future__ import annotations

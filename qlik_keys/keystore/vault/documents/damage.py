@@ -1,4 +1,4 @@
-"""What happened to a record of ours that cannot be read, and what brings it back.
+"""What happened to a record of qlik_keys that cannot be read, and what brings it back.
 
 A record that was deleted, destroyed or edited by hand is not one that never was. Only where a record cannot be read,
 Vault is asked what else there is of it: its history, and whether an older version is whole.
@@ -63,7 +63,7 @@ class DamageReports:
         try:
             history = self._folder.history(path, now=utc_now(self._clock))
         except StoreError:
-            return problem  # whoever only logs in may not look
+            return problem  # anyone who only logs in may not look
         if history is None:
             return problem
         states = ((number, _state(read, number)) for number in self._older(history))

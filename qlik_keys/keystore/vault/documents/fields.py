@@ -21,7 +21,7 @@ def unmanaged_document(path: str) -> StoreConflict:
 
 
 def damaged(path: str, what: str) -> StoreDamaged:
-    """Return the error for a document of ours that cannot be read; `what` may be another error's message."""
+    """Return the error for a document of qlik_keys that cannot be read; `what` may be another error's message."""
     return StoreDamaged(
         f"The document at {path} is damaged: {what.rstrip('.')}.",
         path=path,

@@ -37,7 +37,7 @@ class Found(Generic[Content]):
         content: what it says.
         version: its version.
         metadata: its custom metadata.
-        gone_at: when the server deletes that version by itself, UTC; None for never.
+        gone_at: when the server deletes that version automatically, UTC; None for never.
     """
 
     content: Content
@@ -53,7 +53,7 @@ class Put:
     Attributes:
         version: the document's new version.
         metadata: its custom metadata, None where the server does not tell them (Vault before 1.9).
-        gone_at: when the server deletes that version by itself, UTC; None for never.
+        gone_at: when the server deletes that version automatically, UTC; None for never.
     """
 
     version: int
@@ -63,7 +63,7 @@ class Put:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What Vault keeps of a document besides its data.
+    """What Vault keeps of a document in addition to its data.
 
     Attributes:
         metadata: its custom metadata.
@@ -162,14 +162,15 @@ class VaultFolder:
         Raises:
             StoreError: it was not set.
         """
-        # hvac's own method also resets how long versions are kept (`delete_version_after`), which is not ours to set.
+        # hvac's own method also resets how long versions are kept (`delete_version_after`), which is not managed by
+        # qlik_keys to set.
         url = f"/v1/{quote(self._mount)}/metadata/{quote(path)}"
         self._connection.call(
             lambda api: api.adapter.post(url=url, json={"custom_metadata": dict(metadata)}), rights.WRITE_METADATA, path
         )
 
     def history(self, path: str, *, now: datetime) -> History | None:
-        """Return what Vault keeps of a document besides its data, None if there is none.
+        """Return what Vault keeps of a document in addition to its data, None if there is none.
 
         Raises:
             StoreError: it cannot be read.

@@ -40,7 +40,7 @@ class NameEntries:
         return self._folder.names(f"{self._host_path(tenant_host)}/{pending_document_name(name)}")
 
     def add(self, tenant_host: str, name: str, client_id: str) -> None:
-        """Note a client under its name; once more changes nothing.
+        """Note a client under its name; again changes nothing.
 
         Raises:
             StoreError: it was not noted.

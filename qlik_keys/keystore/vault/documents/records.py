@@ -2,7 +2,8 @@
 
 The layout is in docs/reference/vault.md. Whatever may be secret is written as a string, since Vault's audit log
 hashes strings and nothing else. `encode_…` reveals private keys: its result belongs into a call that is shielded, and
-into no variable. Reading is strict: a document without `keys` is not ours; one of ours that cannot be read is damaged.
+into no variable. Reading is strict: a document without `keys` is not managed by qlik_keys; one that qlik_keys manages
+that cannot be read is damaged.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ def check_segment(text: str, *, what: str) -> str:
     """Return a tenant host or a client id if it is fit to be one part of a path.
 
     Raises:
-        ConfigurationError: it is empty, leads elsewhere (`..`, `/`), begins with a dot, or has any character besides
+        ConfigurationError: it is empty, leads elsewhere (`..`, `/`), begins with a dot, or has any character in
+            addition
             letters, digits and `. _ : [ ] -`.
     """
     if not _SEGMENT.fullmatch(text):
@@ -145,7 +147,7 @@ def decode_record(document: Any, *, host: str, client_id: str, version: int, pat
     """Return the record in a document.
 
     Raises:
-        StoreConflict: it is not ours.
+        StoreConflict: it is not managed by qlik_keys.
         StoreProtocolError: it is ours and damaged, or its current fields do not fit its keys.
     """
     if not is_record_of(document, client_id):
@@ -202,7 +204,7 @@ def is_record_of(document: Any, client_id: str) -> bool:
 
 
 def owner_of(document: Any, client_id: str) -> str | None:
-    """Return the name in our record of that client, "" where it is damaged; None for a document that is not ours."""
+    """Return the name in our record of that client, "" where it is damaged; None for a foreign document."""
     if not is_record_of(document, client_id):
         return None
     name = document.get("client_name")
@@ -238,7 +240,7 @@ def decode_pending(document: Any, *, host: str, document_name: str, version: int
     """Return the pending client in a document.
 
     Raises:
-        StoreConflict: it is not ours.
+        StoreConflict: it is not managed by qlik_keys.
         StoreProtocolError: it is ours and damaged.
     """
     name = document.get("name") if isinstance(document, dict) else None
@@ -339,12 +341,12 @@ def own_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
 
 
 def others_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
-    """Return what of custom metadata is not ours, and is kept."""
+    """Return what of custom metadata is not managed by qlik_keys, and is kept."""
     return {name: text for name, text in metadata.items() if name not in METADATA_NAMES}
 
 
 def summary_of(metadata: Mapping[str, str], *, client_id: str, version: int) -> KeySummary | None:
-    """Return what custom metadata tells of a client whose document has that version, None if it is not ours."""
+    """Return what custom metadata tells of a client whose document has that version, None for a foreign one."""
     custody = _custody_named(metadata.get("custody"))
     if custody is None:
         return None

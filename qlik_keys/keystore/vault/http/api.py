@@ -2,7 +2,8 @@
 
 hvac follows redirects with token and key, and with redirects switched off it reports a 307 as success
 (reliability-facts 0.1, 0.2); so the session below decides about each of them. `hvac.Client` picks up VAULT_TOKEN,
-`~/.vault-token`, VAULT_ADDR and client certificates by itself, so it is not used: only its adapter and its API classes.
+`~/.vault-token`, VAULT_ADDR and client certificates automatically, so it is not used: only its adapter and its API
+classes.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ _MOST_REDIRECTS = 3
 _LONGEST_INDEX = 1000
 # 307 and 308 keep method and body; a standby sends 307. The others would turn a write into a read.
 _FOLLOWED, _FIRST_REDIRECT, _FIRST_ERROR = (307, 308), 300, 400
-# Vault answers these to anybody, and takes no use of a token (num_uses) that comes along.
+# Vault answers these to anyone, and takes no use of a token (num_uses) that comes along.
 _FREE = ("/v1/sys/internal/ui/mounts", "/v1/sys/seal-status")
 
 # An address that requests would take apart, quote and put together again to the same text: no escape, no dot segment.
@@ -198,7 +199,7 @@ class VaultSession(requests.Session):
     def _consistency(self) -> dict[str, str]:
         """Ask for an answer that has seen our own writes: a cluster's standbys answer reads themselves, a little late.
 
-        Whoever serves the request waits for that index or hands it to the leader (OpenBao, "Eventual consistency").
+        Anyone who serves the request waits for that index or hands it to the leader (OpenBao, "Eventual consistency").
         """
         if not self._index:
             return {}

@@ -46,7 +46,7 @@ class VaultConnection:
         api: the calls.
         keeper: the token.
         mount: the mount's path.
-        folder: the folder in it that we work in; None for an engine other than KV, which refuses by itself what it
+        folder: the folder in it that we work in; None for an engine other than KV, which refuses automatically what it
             does not know.
         clock: time.
     """

@@ -139,7 +139,7 @@ class UserPass(_Opaque):
 
 
 class _TokenLogin(_Opaque):
-    """Log in with a token that somebody else signed: given, or read again from a file at each login."""
+    """Log in with a token that another user signed: given, or read again from a file at each login."""
 
     __slots__ = ("_file", "_token", "mount", "role")
 

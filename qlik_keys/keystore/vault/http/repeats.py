@@ -3,7 +3,7 @@
 A quota, a standby without a leader and a gateway in front of a Vault that changes its leader pass within seconds. What
 was refused before anything was done is sent again whatever it is; what may have been done, only if it reads. A write
 whose outcome is unknown is for the writer to decide (`kv`: by compare-and-set). A sealed Vault and a time-out are
-told at once: neither passes by itself.
+told at once: neither passes automatically.
 """
 
 from __future__ import annotations

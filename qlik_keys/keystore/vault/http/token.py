@@ -1,7 +1,7 @@
 """The Vault token: where it comes from, how long it lives, and its renewal at two thirds of its life.
 
 Nothing runs in the background: the token is looked at on use, against the clock that was passed in. Not done here:
-storing a token anywhere, or revoking one that somebody else gave us.
+storing a token anywhere, or revoking one that another user gave us.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Lease:
         renew_at: when it should be renewed.
         life: how long it lives from a renewal on.
         renewable: whether Vault would renew it.
-        ours: whether it comes of a login of ours.
+        ours: whether it comes of a login of qlik_keys.
         known: False when Vault would not tell us about it.
         ends_at: when it ends however often it is renewed (explicit_max_ttl).
         uses_left: how many requests Vault takes with it from now on (num_uses), None for any number.
@@ -95,7 +95,7 @@ class TokenKeeper:
 
     Args:
         api: the calls; it is handed the token.
-        token: a token that somebody gave; or
+        token: a token that someone gave; or
         login: how to get one.
         clock: time.
     """
@@ -252,7 +252,7 @@ class TokenKeeper:
             try:
                 answer = login.perform(api)
             except (hvac.exceptions.InvalidRequest, hvac.exceptions.Forbidden, hvac.exceptions.Unauthorized):
-                # A Vault without an auth method there refuses too, so that nobody learns which there are.
+                # A Vault without an auth method there refuses too, so that no one learns which there are.
                 raise StoreDenied(
                     f"The Vault at {api.host} refuses the login {login!r}.",
                     hint="Check the role or user, its secret and expiry, and the login's `mount`.",

@@ -1,7 +1,7 @@
 """/api/v1/spaces, /apps, /items and /reloads: what an analyst looks for on a tenant (qlik.dev, REST references).
 
 The content is the same on every start but for its ids. Not published, and assumed here: which scopes each call needs
-(`grants`); that a caller who is no administrator reads its own content and what lies in spaces that all may read; that
+(`grants`); that a caller who is no administrator reads its own content and what is in spaces that all may read; that
 `GET /apps` lists apps, with the parameters of `/items` (the reference lists apps by `/items?resourceType=app`); 20 rows
 where no `limit` is given.
 """

@@ -2,12 +2,12 @@
 
 As qlik.dev documents it (REST reference "OAuth tokens", its specification `oauth-tokens.json`): `limit` (1 to 100),
 `page`, `sort` (only "userId", which is also the order without it) and `userId`; a row has `id`, `userId`, `tenantId`,
-and perhaps `lastUsed`, `deviceType` and `description`; an administrator sees and revokes all users' tokens, anybody
+and perhaps `lastUsed`, `deviceType` and `description`; an administrator sees and revokes all users' tokens, anyone
 else the own ones.
 
 Not published, and assumed here: that tokens of machine-to-machine clients are in the list, as those of the client's bot
 user (of the person, where one is impersonated); that a token's id is its `jti`; that `description` is the client's
-name; that `deviceType` is left out, since no device is there; 20 rows where no `limit` is given; that somebody else's
+name; that `deviceType` is left out, since no device is there; 20 rows where no `limit` is given; that another user's
 tokens are an empty list to one who may not see them, since no 403 is documented for the list.
 """
 

@@ -48,7 +48,7 @@ class GateError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Compact:
-    """A compact JWS taken apart; nothing about it is verified.
+    """A compact JWS parsed; nothing about it is verified.
 
     Attributes:
         header: the protected header.
