@@ -74,7 +74,9 @@ class Checks:
         if "private_key_jwt" not in client.allowed_auth_methods:
             raise NotYetError(f"etl has no key: it logs in by a client secret. {_again(client)}")
         if "client_secret" in client.allowed_auth_methods:
-            raise NotYetError(f"etl may also log in by a client secret, but it must have its key only. {_again(client)}")
+            raise NotYetError(
+                f"etl may also log in by a client secret, but it must have its key only. {_again(client)}"
+            )
         if list(client.allowed_scopes) != ["user_default"]:
             has = ", ".join(client.allowed_scopes)
             raise NotYetError(f"etl has the scopes {has}, but it must have user_default only. {_again(client)}")

@@ -71,8 +71,15 @@ def findings() -> str:
         for name, each in FINDINGS.items():
             if each.severity == severity:
                 operation = f" Operation: `{each.operation}`." if each.operation else ""
-                parts.append(f"#### {each.code} {name}\n\n{each.meaning}\n\n**Fix**: {each.advice}{operation}")
+                parts.append(
+                    f"#### {each.code} {name}\n\n{_text(each.meaning)}\n\n**Fix**: {_text(each.advice)}{operation}"
+                )
     return "\n\n".join(parts)
+
+
+def _text(words: str) -> str:
+    """Return a sentence that may have <words> in it, which are no tags."""
+    return words.replace("<", "&lt;")
 
 
 def checks() -> str:
