@@ -13,7 +13,6 @@ from urllib.parse import parse_qsl, unquote_plus
 import httpx
 import pytest
 from fixtures.canaries import find_canaries
-from fixtures.sandbox_client import SandboxClient
 from fixtures.support import ManualClock
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -23,8 +22,6 @@ from qlik_keys.auth.token_answer import read_token_answer
 from qlik_keys.core.redaction import Redactor
 from qlik_keys.core.secret import Secret
 from qlik_keys.errors import QlikKeysError, TenantProtocolError, TokenError
-from qlik_keys.sandbox.simulator.tenant import SandboxTenant
-from qlik_keys.sandbox.transport import SandboxTransport
 from qlik_keys.tenant import ApiKey, NewOAuthClient, QlikTenant, RetryPolicy
 from qlik_keys.tenant.http.failures import read_problem
 from qlik_keys.tenant.http.session import Session
@@ -80,8 +77,6 @@ HEADERS = st.fixed_dictionaries(
 ANSWERS = st.tuples(STATUSES, HEADERS, BODIES)
 SAYS_BACK = json.dumps({"error": ECHO, "error_description": ECHO, "traceId": ECHO}).encode()
 TOKEN = "a-token+/=%&" * 3
-FAULTS = st.sampled_from(["lost_answer", "lost_request", 400, 401, 403, 429, 500, 503])
-STYLES = st.sampled_from(["qlik", "rfc6749", "text"])
 
 
 def said_back(request):
@@ -95,26 +90,15 @@ def said_back(request):
     return [*texts, *(value for _, value in parse_qsl(request.content.decode()))]
 
 
-class Remembering(httpx.BaseTransport):
-    """Remembers the assertions on their way to another transport."""
+class Echo(httpx.BaseTransport):
+    """Answers with what was sent put in, and remembers the assertions."""
 
-    def __init__(self, behind):
-        self.behind = behind
+    def __init__(self, answer):
+        self.answer = answer
         self.assertions = []
 
     def handle_request(self, request):
         self.assertions += [value for name, value in parse_qsl(request.read().decode()) if name == "client_assertion"]
-        return self.behind.handle_request(request)
-
-
-class Echo(Remembering):
-    """Answers with what was sent put in."""
-
-    def __init__(self, answer):
-        super().__init__(httpx.MockTransport(self.reply))
-        self.answer = answer
-
-    def reply(self, request):
         status, headers, body = self.answer
         mark = json.dumps(ECHO)[1:-1].encode()
         body = body.replace(mark, json.dumps(" ".join(said_back(request)))[1:-1].encode())
@@ -172,40 +156,6 @@ class TestTokens:
         source.token()
         transport.answer = answer
         ends_well(source.revoke, [TOKEN])
-
-    @FREELY
-    @given(
-        st.fixed_dictionaries(
-            {},
-            optional={
-                "oauth_error_style": st.sampled_from(["qlik", "rfc6749"]),
-                "expiry_style": st.sampled_from(["expires_in", "expires_at", "both"]),
-                "token_lifetime_seconds": st.integers(1, 10**6),
-                "clock_skew_seconds": st.floats(-(10**6), 10**6),
-                "maximum_tokens": st.integers(1, 2),
-                "key_propagation_seconds": st.floats(0, 100),
-            },
-        ),
-        st.lists(st.fixed_dictionaries({"fault": FAULTS, "after_effect": st.booleans(), "body": STYLES}), max_size=3),
-        st.lists(st.sampled_from(["user_default", "admin_classic", "x"]), max_size=2),
-    )
-    def test_at_a_sandbox_that_misbehaves(self, client_keys, settings, faults, scopes):
-        clock = ManualClock()
-        tenant = SandboxTenant(URL, clock=clock)
-        transport = Remembering(SandboxTransport(tenant))
-        with httpx.Client(base_url=URL, transport=transport) as http:
-            client = SandboxClient(tenant, http, clock).client(client_keys["ES384"])
-        tenant.configure(fail_next=[{"path": "/oauth/*", **one} for one in faults], **settings)
-        source = TokenSource(
-            f"{URL}/oauth/token",
-            client_id=client.client_id,
-            signer=client_keys["ES384"].signer(),
-            scopes=scopes,
-            http=Session(URL, transport=transport, clock=clock, retry=RetryPolicy(attempts=2)),
-        )
-        token = ends_well(source.token, transport.assertions)
-        if token is not None:
-            ends_well(source.revoke, [token.reveal()])
 
 
 CALLS = {
