@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from qlik_keys.core.outcomes import after_effect
 from qlik_keys.errors import (
     ConfigurationError,
     StoreConflict,
@@ -66,24 +67,29 @@ def delete_client(work: OperationContext, client_id: str, *, keep_secret: bool, 
             hint="Check the id and the tenant; if it was deleted before, nothing is left to do.",
         )
     record = _noted_deletion(work, client_id, keep_secret=keep_secret)
-    if client is not None and record is not None:
-        remove_duplicates_of(work, client, record, operation="delete")
-    # Before the client: else `resume` would make it again. Without a claim no other user knows whose it was.
-    for each in pending:
-        work.step("delete", Action.REMOVE_PENDING, each.name, lambda each=each: _remove_pending(work, each))  # type: ignore[misc]
+    with contextlib.ExitStack() as parts:
+        if is_resumed or (record is not None and record.operation is not None):
+            parts.enter_context(after_effect())  # that it is being deleted has been written
+        if client is not None and record is not None:
+            remove_duplicates_of(work, client, record, operation="delete")
+        # Before the client: else `resume` would make it again. Without a claim no other user knows whose it was.
+        for each in pending:
+            work.step("delete", Action.REMOVE_PENDING, each.name, lambda each=each: _remove_pending(work, each))  # type: ignore[misc]
+            parts.enter_context(after_effect())
 
-    def delete_there() -> None:
-        with contextlib.suppress(TenantNotFound):
-            work.tenant.oauth_clients.delete(client_id)
+        def delete_there() -> None:
+            with contextlib.suppress(TenantNotFound):
+                work.tenant.oauth_clients.delete(client_id)
 
-    def delete_record() -> None:
-        work.store.delete(work.tenant.host, client_id)
+        def delete_record() -> None:
+            work.store.delete(work.tenant.host, client_id)
 
-    work.step("delete", Action.DELETE_CLIENT, client_id, delete_there)
-    if not keep_secret:
-        work.step("delete", Action.DELETE_RECORD, client_id, delete_record)
-    elif record is not None and record.is_in_progress:
-        work.step("delete", Action.SETTLE, record.client_name, lambda: _abandon(work, record))
+        work.step("delete", Action.DELETE_CLIENT, client_id, delete_there)
+        parts.enter_context(after_effect())
+        if not keep_secret:
+            work.step("delete", Action.DELETE_RECORD, client_id, delete_record)
+        elif record is not None and record.is_in_progress:
+            work.step("delete", Action.SETTLE, record.client_name, lambda: _abandon(work, record))
 
 
 def _noted_deletion(work: OperationContext, client_id: str, *, keep_secret: bool) -> ClientRecord | None:
@@ -137,7 +143,8 @@ def is_pending_of(pending: PendingClient, client: OAuthClient) -> bool:
 def _remove_pending(work: OperationContext, pending: PendingClient) -> None:
     work.store.remove_pending(pending)
     named = set()
-    with contextlib.suppress(StoreNotFound):
-        named = set(work.store.read(work.tenant.host, pending.client_id).keys) if pending.client_id else set()
-    if pending.key is not None and pending.key.kid not in named:
-        work.store.discard_key(pending.key)
+    with after_effect():
+        with contextlib.suppress(StoreNotFound):
+            named = set(work.store.read(work.tenant.host, pending.client_id).keys) if pending.client_id else set()
+        if pending.key is not None and pending.key.kid not in named:
+            work.store.discard_key(pending.key)

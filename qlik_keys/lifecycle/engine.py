@@ -151,9 +151,16 @@ class Run(ABC):
         try:
             self._told(step.action, lambda: perform(step.client_id))
         except QlikKeysError as problem:
+            if problem.outcome is not Outcome.NOT_APPLIED:
+                self._note_effect()  # perhaps: what fails next must not deny it
             return problem
-        self._acted = self._acted or (self.has_effect and ACTIONS[step.action].system != "both")
+        if ACTIONS[step.action].system != "both":
+            self._note_effect()
         return None
+
+    def _note_effect(self) -> None:
+        """Take note that something was changed, also in the middle of a step, whose rest may fail."""
+        self._acted = self.has_effect
 
     def _told(self, step: Action, perform: Callable[[], None]) -> None:
         self._step = str(step)

@@ -11,7 +11,7 @@ import uuid
 
 import pytest
 from fixtures.canaries import find_canaries
-from fixtures.key_changes import CHANGES
+from fixtures.harness.sides import OPERATIONS, Client
 from fixtures.support import ManualClock
 from IPython.core.ultratb import VerboseTB
 
@@ -34,7 +34,7 @@ def secret_part(private):
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
-@pytest.mark.parametrize("operation", CHANGES)
+@pytest.mark.parametrize("operation", ["rotate", "rotate at once", "revoke", "retire", "adopt"])
 def test_no_key_shows(operation, fault, box, caplog):
     caplog.set_level(logging.DEBUG)
     clock = ManualClock(time.time())
@@ -72,7 +72,9 @@ def test_no_key_shows(operation, fault, box, caplog):
 
         box.configure(fail_next=[] if fault is None else [fault])
         try:
-            left.append(repr(CHANGES[operation](tenant, store, client_id, clock=clock, on_step=remember)))
+            left.append(
+                repr(OPERATIONS[operation](tenant, store, Client(name, client_id), clock=clock, on_step=remember))
+            )
         except QlikKeysError as problem:
             problem.__traceback__ = problem.__traceback__.tb_next  # this frame has the canaries
             left.append(VerboseTB().text(type(problem), problem, problem.__traceback__))

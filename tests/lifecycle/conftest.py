@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fixtures.world import actors, custody, fault_proxy, name, world
+from fixtures.world import custody, name, world
 
-__all__ = ["actors", "custody", "fault_proxy", "name", "world"]
+__all__ = ["custody", "name", "world"]

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qlik_keys.core.clock import utc_now
+from qlik_keys.core.outcomes import after_effect
 from qlik_keys.errors import (
     Outcome,
     StoreConflict,
@@ -30,7 +31,6 @@ from qlik_keys.keystore.vault.documents.damage import DamageReports
 from qlik_keys.keystore.vault.documents.fields import keep_permanently, moment_made, unmanaged_document
 from qlik_keys.keystore.vault.documents.folder import Found, Put
 from qlik_keys.keystore.vault.documents.names import NameEntries
-from qlik_keys.keystore.vault.http.connection import after_effect
 from qlik_keys.keystore.vault.writes import CarefulWrites
 
 if TYPE_CHECKING:
@@ -278,7 +278,8 @@ class KvKeys:
             raise unmanaged_document(self._folder.full_path(path))
         self._delete(path)
         if name:
-            self._names.remove(tenant_host, name, client_id)
+            with after_effect():
+                self._names.remove(tenant_host, name, client_id)
 
     # --- names ---
 
@@ -366,7 +367,9 @@ class KvKeys:
 
     def _delete(self, path: str) -> None:
         self._folder.delete(path)
-        if self._folder.history(path, now=utc_now(self._clock)) is not None:
+        with after_effect():
+            is_there = self._folder.history(path, now=utc_now(self._clock)) is not None
+        if is_there:
             full_path = self._folder.full_path(path)
             raise StoreProtocolError(
                 f"The document at {full_path} still exists after it was deleted.",

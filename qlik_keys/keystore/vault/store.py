@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 from qlik_keys.core.arguments import CLOCK, TEXT, Kind, optional, require, require_timeout
 from qlik_keys.core.clock import SYSTEM_CLOCK
 from qlik_keys.core.network.tls import Place
+from qlik_keys.core.outcomes import after_effect
 from qlik_keys.core.secret import Secret, guarded, wrong_type
 from qlik_keys.errors import ConfigurationError, StoreDenied
 from qlik_keys.keystore.vault.documents.folder import VaultFolder
@@ -21,7 +22,7 @@ from qlik_keys.keystore.vault.documents.records import CUSTODIES, check_folder
 from qlik_keys.keystore.vault.health import health
 from qlik_keys.keystore.vault.http.adapter import VaultNetwork, checked_address, is_host
 from qlik_keys.keystore.vault.http.api import VaultApi
-from qlik_keys.keystore.vault.http.connection import VaultConnection, after_effect
+from qlik_keys.keystore.vault.http.connection import VaultConnection
 from qlik_keys.keystore.vault.http.login import AppRole, JwtLogin, KubernetesLogin, UserPass
 from qlik_keys.keystore.vault.http.token import TokenKeeper, TokenStatus
 from qlik_keys.keystore.vault.kv import KvKeys

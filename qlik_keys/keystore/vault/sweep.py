@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from qlik_keys.core.outcomes import after_effect
 from qlik_keys.errors import (
     ConfigurationError,
     StoreConflict,
@@ -21,7 +22,6 @@ from qlik_keys.errors import (
     StoreNotFound,
     StoreProtocolError,
 )
-from qlik_keys.keystore.vault.http.connection import after_effect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,12 +21,12 @@ from cryptography.hazmat.primitives import hashes, keywrap, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from qlik_keys.core.clock import utc_now
+from qlik_keys.core.outcomes import after_effect
 from qlik_keys.errors import KeyMaterialError, Outcome, StoreConflict, StoreError, StoreNotFound, StoreProtocolError
 from qlik_keys.keys import PublicJwk
 from qlik_keys.keystore.base import KeyOwner, StoredKey, pending_document_name
 from qlik_keys.keystore.vault.documents.fields import moment_made
 from qlik_keys.keystore.vault.http import refusals as rights
-from qlik_keys.keystore.vault.http.connection import after_effect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.errors import (
     ConfigurationError,
     LifecycleError,
+    Outcome,
     QlikKeysError,
     ResumeError,
     StoreNotFound,
@@ -31,7 +33,7 @@ from qlik_keys.tenant.resources.scopes import scope_warnings
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import timedelta
 
     from qlik_keys.core.clock import Clock
@@ -185,18 +187,18 @@ def resume_client(
         TenantError, StoreError: the tenant or the store could not be asked at all.
     """
     work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
-    results: list[Resumed] = []
+    results = _Results()
     clients: list[OAuthClient] = []
     try:
         clients.append(tenant.oauth_clients.get(client_id))
     except TenantNotFound as problem:
         if not _is_being_deleted(work, client_id):
             raise gone_or_unknown(problem, store, tenant.host, client_id) from None
-    else:
-        results = _finish_pending(work, pending_of(work, clients[0]), SharedFailure(store, tenant.host))
-    done, records = _finish_rotations(work, [client_id], SharedFailure(store, tenant.host))
-    results += done
-    results += _remove_again(work, clients, records)
+    with results.told_of():
+        if clients:
+            _finish_pending(work, pending_of(work, clients[0]), SharedFailure(store, tenant.host), results)
+        records = _finish_rotations(work, [client_id], SharedFailure(store, tenant.host), results)
+        _remove_again(work, clients, records, results)
     _raise_failures(results)
     return results
 
@@ -215,25 +217,46 @@ def resume_in(work: OperationContext) -> list[Resumed]:
     shared_failure = SharedFailure(store, host)
     damaged: list[StoreError] = []
     all_pending = store.pending(host, on_damaged=damaged.append)
-    results = [Resumed(operation="provision", name=problem.path, error=problem) for problem in damaged]
-    results += _finish_pending(work, all_pending, shared_failure)
-    client_ids = store.client_ids(host)
-    done, records = _finish_rotations(work, client_ids, shared_failure)
-    results += done
-    if not shared_failure.found:
-        clients = list(work.tenant.oauth_clients.iterate())
-        results += _remove_again(work, clients, records)
-        results += _remove_duplicates(work, clients, records)
-        results += _set_right(work, {client_id: record.client_name for client_id, record in records.items()})
+    results = _Results(Resumed(operation="provision", name=problem.path, error=problem) for problem in damaged)
+    with results.told_of():
+        _finish_pending(work, all_pending, shared_failure, results)
+        records = _finish_rotations(work, store.client_ids(host), shared_failure, results)
+        if not shared_failure.found:
+            clients = list(work.tenant.oauth_clients.iterate())
+            _remove_again(work, clients, records, results)
+            _remove_duplicates(work, clients, records, results)
+            names = {client_id: record.client_name for client_id, record in records.items()}
+            _set_right(work, names, results)
     _raise_failures(results)
     return results
 
 
-def _set_right(work: OperationContext, names: Mapping[str, str]) -> list[Resumed]:
+class _Results(list[Resumed]):
+    """What became of the operations so far."""
+
+    @contextlib.contextmanager
+    def told_of(self) -> Iterator[None]:
+        """Let what ends the whole early not deny what is done by then.
+
+        Raises:
+            QlikKeysError: what fails in the block.
+        """
+        try:
+            yield
+        except QlikKeysError as problem:
+            if problem.outcome is Outcome.NOT_APPLIED and any(_may_be_done(item) for item in self):
+                problem.outcome = Outcome.UNKNOWN
+            raise
+
+
+def _may_be_done(item: Resumed) -> bool:
+    return item.error is None or item.error.outcome is not Outcome.NOT_APPLIED
+
+
+def _set_right(work: OperationContext, names: Mapping[str, str], results: _Results) -> None:
     """Write the name entries that are missing, and destroy the keys that no document names."""
     if work.is_dry_run:
-        return []
-    failures = []
+        return
     jobs: dict[str, Callable[[], object]] = {
         "name_entries": lambda: work.store.set_names_right(work.tenant.host, names),
         "sweep": lambda: work.store.sweep(work.tenant.host),
@@ -242,15 +265,13 @@ def _set_right(work: OperationContext, names: Mapping[str, str]) -> list[Resumed
         try:
             perform()
         except QlikKeysError as problem:
-            failures.append(Resumed(operation=operation, name=operation, error=problem))
-    return failures
+            results.append(Resumed(operation=operation, name=operation, error=problem))
 
 
 def _finish_pending(
-    work: OperationContext, all_pending: Iterable[PendingClient], shared_failure: SharedFailure
-) -> list[Resumed]:
+    work: OperationContext, all_pending: Iterable[PendingClient], shared_failure: SharedFailure, results: _Results
+) -> None:
     """Finish clients that are being made."""
-    results = []
     for pending in all_pending:
         if shared_failure.found:
             break
@@ -260,7 +281,6 @@ def _finish_pending(
         shared_failure.saw(pending.client_id, finished.error)
         if finished.result is not None or finished.error is not None:
             results.append(finished)
-    return results
 
 
 def _tried(work: OperationContext, item: Resumed, finish_it: Callable[[], Provisioned | Rotated | None]) -> Resumed:
@@ -279,10 +299,9 @@ def _tried(work: OperationContext, item: Resumed, finish_it: Callable[[], Provis
 
 
 def _finish_rotations(
-    work: OperationContext, client_ids: Iterable[str], shared_failure: SharedFailure
-) -> tuple[list[Resumed], dict[str, ClientRecord]]:
-    """Finish what each client's record says is in progress; return it, and by client id each record that stays."""
-    results: list[Resumed] = []
+    work: OperationContext, client_ids: Iterable[str], shared_failure: SharedFailure, results: _Results
+) -> dict[str, ClientRecord]:
+    """Finish what each client's record says is in progress; return by client id each record that stays."""
     records: dict[str, ClientRecord] = {}
     for client_id in client_ids:
         if shared_failure.found:
@@ -314,18 +333,17 @@ def _finish_rotations(
             except QlikKeysError as problem:
                 results.append(replace(item, operation="show", name=record.client_name, error=problem))
                 shared_failure.saw(client_id, problem)
-    return results, records
+    return records
 
 
 def _remove_again(
-    work: OperationContext, clients: Iterable[OAuthClient], records: Mapping[str, ClientRecord]
-) -> list[Resumed]:
+    work: OperationContext, clients: Iterable[OAuthClient], records: Mapping[str, ClientRecord], results: _Results
+) -> None:
     """Remove keys that are registered though they had been removed.
 
     A list of keys that was read before that and arrives after it puts them back, and anyone who sent it may have been
     interrupted before it could see so: no record says that anything is in progress.
     """
-    results = []
     for client in clients:
         record = records.get(client.client_id)
         if record is None or not record.returned(key.kid for key in client.public_keys):
@@ -334,14 +352,12 @@ def _remove_again(
         intent = KeyIntent(now=utc_now(work.clock))
         run = functools.partial(work.key_run, record, intent, operation="retire")
         results.append(_tried(work, item, lambda run=run, record=record: finished(run(), record)))  # type: ignore[misc]
-    return results
 
 
 def _remove_duplicates(
-    work: OperationContext, clients: Iterable[OAuthClient], records: Mapping[str, ClientRecord]
-) -> list[Resumed]:
+    work: OperationContext, clients: Iterable[OAuthClient], records: Mapping[str, ClientRecord], results: _Results
+) -> None:
     """Remove the clients that a second attempt made of a key that qlik_keys manages."""
-    results = []
     for duplicate in find_duplicates(clients, records):
         client = duplicate.client
         item = Resumed(operation="remove_duplicate", name=client.client_name, client_id=client.client_id)
@@ -351,4 +367,3 @@ def _remove_duplicates(
             results.append(replace(item, error=problem))
         else:
             results += [item] if was_there else []
-    return results

@@ -256,6 +256,8 @@ class Provisioning(Run):
             self._made_key = self._store.import_key(self._key, owner)
         elif self._made_key is None and isinstance(self._key, KeySpec):
             self._made_key = self._store.make_key(self._key, owner)
+        if self._made_key is not None and self._made_key.reference:
+            self._note_effect()
         wanted = pending_client(self._tenant.host, self._specification, self._made_key, utc_now(self._clock))
         try:
             pending = self._store.write_pending(wanted)
@@ -295,6 +297,7 @@ class Provisioning(Run):
         pending = self._pending
         forsaken = pending.client_id
         pending = self._store.write_pending(replace(pending, client_id=client_id))
+        self._note_effect()
         self._take(Action.BIND, Left(client_id=client_id, pending=pending))
         if forsaken:
             self._store.delete(self._tenant.host, forsaken)
@@ -327,6 +330,7 @@ class Provisioning(Run):
             for secret in client.client_secrets if client.client_id == client_id else ():
                 with contextlib.suppress(TenantNotFound):
                     self._tenant.oauth_clients.delete_secret(client_id, secret.hint)
+                    self._note_effect()
         made = self._tenant.oauth_clients.create_secret(client_id)
         self._client_secret, self._secret_hint = made.client_secret, made.hint
         self._take(Action.REPLACE_SECRET, Left(client_id=client_id))
@@ -368,6 +372,7 @@ class Provisioning(Run):
     def _remove_pending(self, client_id: str) -> None:
         pending = self._pending
         self._store.remove_pending(pending, look_after=not client_id)
+        self._note_effect()
         # Someone may have finished what this run had pending: then the key is a client's by now.
         named = {kid for record in self._store_state.records.values() for kid in record.keys}
         if not client_id and pending.key is not None and pending.key.kid not in named:

@@ -135,7 +135,7 @@ class KeyRun(Run):
         except StoreConflict:
             self._record_is_new = False  # it has changed in the meantime: it is read again, and noted then
         else:
-            self._acted = self.has_effect
+            self._note_effect()
 
     def _forget_of_gone_client(self) -> bool:
         """Take back the note of a revocation of a client that the tenant does not have; return whether that was done.
@@ -261,6 +261,8 @@ class KeyRun(Run):
             make = self._store.import_key if is_given else self._store.make_key
             self._made = make(self._key, owner, custody=self._custody)  # type: ignore[arg-type]
             self._made_for = self.record.version
+            if self._made.reference:
+                self._note_effect()
         wanted = self._effect(Action.MAKE_NEXT, made=self._made).record
         lost = False
         try:
@@ -348,10 +350,12 @@ class KeyRun(Run):
             self.record = self._store.read(self.record.tenant_host, self.record.client_id)
             self._put_keys(without="")
             raise conflict
+        self._note_effect()
         self._store.discard_key(key)
 
     def _purge(self, _: str) -> None:
         self._store.purge(self.record)
+        self._note_effect()
         # Were it lost, the next run would purge again.
         self._write(Action.PURGE, read_back=False)
 
@@ -420,6 +424,7 @@ class KeyRun(Run):
             if needs_method:
                 operations.append(PatchOperation("replace", "/allowedAuthMethods", [*wanted.allowed_auth_methods]))
             self._tenant.oauth_clients.patch(client_id, operations)
+            self._note_effect()
         raise ManualActionRequired(
             f"Another user keeps changing the keys of {self._client_name!r} on the tenant.",
             hint="Agree on who does it, then try again.",
@@ -429,8 +434,10 @@ class KeyRun(Run):
         client = self._tenant.oauth_clients.get(client_id)
         for secret in client.client_secrets:
             self._tenant.oauth_clients.delete_secret(client_id, secret.hint)
+            self._note_effect()
         methods = [*without_secrets(client).allowed_auth_methods]
         self._tenant.oauth_clients.patch(client_id, [PatchOperation("replace", "/allowedAuthMethods", methods)])
+        self._note_effect()
         self._client = self._tenant.oauth_clients.get(client_id)
 
     # --- verifications ---

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, replace
 
 import pytest
-from fixtures.fault_proxy import CUT, FaultProxy
+from fixtures.loopback import CUT, CUT_AFTER, PASS, Loopback
 
 from qlik_keys.errors import Outcome, StoreNotFound, StoreUnreachable
 from qlik_keys.keystore.testing import make_key, make_pending, make_record
@@ -26,9 +26,21 @@ def vault(operator, make_backdoor):
 
 @pytest.fixture
 def fault_proxy(openbao):
-    proxy = FaultProxy(openbao.url)
-    yield proxy
-    proxy.close()
+    with Loopback(upstream=openbao.url) as proxy:
+        yield proxy
+
+
+def cut(proxy, at=-1, phase="after", *, onwards=False):
+    """Count the calls from 0 again, and cut the connection at that one or, `onwards`, at it and every later one."""
+    proxy.calls.clear()
+
+    def answer(_):
+        number = len(proxy.calls) - 1
+        if number == at and phase == "after":
+            return CUT_AFTER
+        return CUT if number == at or (onwards and number > at >= 0) else PASS
+
+    proxy.answer = answer
 
 
 @dataclass
@@ -124,7 +136,7 @@ def test_a_change_survives_the_network_at_every_call(vault, open_vault, host, fa
         wanted = change.prepare(direct, tenant_host)
         before = _written(vault, tenant_host)
         store = open_vault(fault_proxy.url)
-        fault_proxy.strike(at, phase, lambda: CUT, onwards=onwards)
+        cut(fault_proxy, at, phase, onwards=onwards)
         problem = None
         try:
             change.ask(store, wanted)
@@ -141,7 +153,7 @@ def test_a_change_survives_the_network_at_every_call(vault, open_vault, host, fa
             if problem.outcome is Outcome.APPLIED:
                 _check_applied(direct, wanted)
         struck = len(fault_proxy.calls) > at
-        fault_proxy.strike()
+        cut(fault_proxy)
         change.ask(store, wanted)
         change.check(direct, wanted)
         store.close()
@@ -158,15 +170,13 @@ def test_of_one_lost_write_nobody_hears(open_vault, host, fault_proxy, phase):
     store = open_vault(fault_proxy.url)
     store.client_ids(host)
     record = make_record(store, host)
-    fault_proxy.strike()
+    cut(fault_proxy)
     store.write(record)
-    post = next(
-        number for number, call in enumerate(fault_proxy.calls) if call.startswith("vault POST /v1/secret/data/")
-    )
+    post = next(number for number, call in enumerate(fault_proxy.paths()) if call.startswith("POST /v1/secret/data/"))
     second = make_record(store, host)
-    fault_proxy.strike(post, phase)
+    cut(fault_proxy, post, phase)
     written = store.write(second)
     assert written == replace(second, version=1)
     assert open_vault().read(host, second.client_id) == written
-    posts = [call for call in fault_proxy.calls if call.startswith("vault POST /v1/secret/data/")]
+    posts = [call for call in fault_proxy.paths() if call.startswith("POST /v1/secret/data/")]
     assert len(posts) == (2 if phase == "before" else 1)

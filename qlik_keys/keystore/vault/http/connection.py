@@ -6,15 +6,15 @@ call, by the same endpoint as `vault kv` uses; it needs no right on `sys/mounts`
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
+from qlik_keys.core.outcomes import after_effect
 from qlik_keys.errors import Outcome, StoreConnectionCut, StoreDenied, StoreError
 from qlik_keys.keystore.vault.http.refusals import check_mount, denied, granted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from qlik_keys.core.clock import Clock
     from qlik_keys.keystore.vault.http.api import VaultApi
@@ -22,21 +22,6 @@ if TYPE_CHECKING:
     from qlik_keys.keystore.vault.http.token import Lease, TokenKeeper
 
 Result = TypeVar("Result")
-
-
-@contextlib.contextmanager
-def after_effect() -> Iterator[None]:
-    """Have a failure say that its effect is unknown: a part of the work was done before, or may have been.
-
-    Raises:
-        StoreError: what fails in the block.
-    """
-    try:
-        yield
-    except StoreError as error:
-        if error.outcome is Outcome.NOT_APPLIED:
-            error.outcome = Outcome.UNKNOWN
-        raise
 
 
 class VaultConnection:

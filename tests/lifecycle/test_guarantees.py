@@ -1,0 +1,67 @@
+"""R1 to R12 for every operation: failing at each of its calls, and with another actor at each of its calls.
+
+The faults take turns, from another one on for each row and custody, and each custody has every other call, since its
+calls to the tenant are the same; `make soak ARGS=--faults` has each fault at each call.
+`fixtures/harness` says what a case is, and what is checked of it.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from fixtures.harness import cases
+from fixtures.harness.cases import Case, every_other_call
+from fixtures.harness.line import FAULTS
+from fixtures.harness.schedules import Schedule
+from fixtures.harness.sides import Sides
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+pytestmark = pytest.mark.openbao
+BOTH = pytest.mark.parametrize("custody", ["kv", "transit"])
+
+
+@pytest.fixture
+def sides(openbao, custody):
+    sides = Sides(openbao, custody)
+    yield sides
+    sides.close()
+
+
+@BOTH
+@pytest.mark.parametrize(("operation", "state"), cases.STATES)
+def test_an_operation_that_fails_at_any_call_is_finished_or_forgotten(sides, operation, state, custody):
+    case = Case(operation, state)
+    cases.run(sides, case)
+    first = cases.STATES.index((operation, state)) + len(FAULTS) // 2 * (custody == "transit")
+    faults = itertools.islice(itertools.cycle(FAULTS), first, None)
+    assert cases.run_all(sides, case, faults, every_other_call(custody)) > 5
+
+
+@pytest.mark.parametrize(
+    ("operation", "state", "other", "custody"),
+    [
+        *itertools.product(["provision"], ["nothing"], ["provision", "resume"], ["kv", "transit"]),
+        *itertools.product(["provision with secret", "provision without key"], ["nothing"], ["resume"], ["kv"]),
+        ("provision with secret", "nothing", "provision with secret", "kv"),
+        ("provision without key", "nothing", "provision without key", "kv"),
+        *itertools.product(["rotate", "rotate at once", "revoke"], ["plain"], ["rotate", "revoke", "resume"], ["kv"]),
+        *itertools.product(["retire"], ["rotate"], ["rotate", "revoke"], ["kv"]),
+        *itertools.product(["adopt"], ["secret only"], ["revoke", "rotate"], ["kv", "transit"]),
+        *itertools.product(["resume client"], ["provision until bind"], ["resume client", "delete"], ["kv", "transit"]),
+        ("resume", "rotate until publish", "rotate at once", "transit"),
+        ("revoke", "plain", "resume", "transit"),
+        ("delete", "plain", "resume", "kv"),
+        ("delete", "provision until record", "resume", "transit"),
+    ],
+)
+def test_another_actor_at_any_call_leaves_one_winner_and_nobody_locked_out(sides, operation, state, other):
+    assert cases.run_all(sides, Case(operation, state, other=other), itertools.repeat("")) > 5
+
+
+@settings(max_examples=300, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_order_of_operations_under_any_fault(openbao, data):
+    """A failure prints the schedule, and the blob by which Hypothesis repeats it exactly."""
+    Schedule(openbao, lambda options: data.draw(st.sampled_from(list(options)))).run(steps=5)
