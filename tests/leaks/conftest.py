@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from types import SimpleNamespace
 
 import pytest
-from fixtures.leaks import Leaks
-from fixtures.support import ManualClock
+from fixtures.leaks import Leaks, NoWaiting
 
 import qlik_keys as qk
 from qlik_keys.tenant import RetryPolicy
@@ -21,7 +19,7 @@ def safe(box):
     with (
         qk.QlikTenant(
             box.tenant_url, credential=qk.ApiKey(box.api_key), retry=RetryPolicy(attempts=1),
-            clock=ManualClock(time.time()),
+            clock=NoWaiting(),
         ) as tenant,
         qk.VaultKeyStore(box.vault_url, token=box.vault_token, timeout_seconds=2.0) as store,
     ):  # fmt: skip

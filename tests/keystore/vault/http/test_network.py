@@ -5,12 +5,15 @@ What only a cluster or a gateway says comes from a server on loopback that stand
 
 from __future__ import annotations
 
+import gc
 import socket
+import warnings
 from dataclasses import dataclass, replace
 
 import pytest
 from fixtures.loopback import CUT, HANG, PASS, Loopback, Reply
 
+import qlik_keys as qk
 from qlik_keys.errors import (
     Outcome,
     StoreConflict,
@@ -293,3 +296,16 @@ def test_who_loses_as_the_winner_is_done_fixes_what_is_shown(openbao, open_vault
             loser.write(make_record(loser, host, client_id=record.client_id))
     assert winner.read(host, record.client_id) == won[0]
     assert winner.summary(host, record.client_id).current_kid == record.current.kid
+
+
+@pytest.mark.openbao
+def test_a_store_that_nobody_closed_leaves_no_open_socket(openbao, host):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        store = qk.VaultKeyStore(openbao.url, token=openbao.token)
+        store.client_ids(host)
+        session = store._api._session
+        del store
+        gc.collect()
+    assert [str(warning.message) for warning in caught] == []
+    assert all(len(adapter.poolmanager.pools) == 0 for adapter in session.adapters.values())
