@@ -144,7 +144,7 @@ def test_scopes_pass_with_a_word_of_warning(scopes, words):
     [
         ({"name": ""}, "The client's name is empty."),
         ({"name": " \t"}, "The client's name is empty."),
-        ({"name": "x" * 513}, "The client's name has 513 characters; 512 are the most."),
+        ({"name": "x" * 513}, "The client's name has 513 characters; the maximum is 512."),
         (
             {"name": "  night\tly"},
             "The client's name has a tab (U+0009) as its character 8, which cannot be displayed.",
@@ -153,7 +153,7 @@ def test_scopes_pass_with_a_word_of_warning(scopes, words):
         ({"name": "zero\u200bwidth"}, "has the character U+200B (ZERO WIDTH SPACE) as its character 5,"),
         ({"name": "hard\xa0space"}, "has the character U+00A0 (NO-BREAK SPACE) as its character 5,"),
         ({"name": "half\ud83d"}, "has the character U+D83D as its character 5,"),
-        ({"description": "x" * 5000}, "The description has 5000 characters; 4096 are the most."),
+        ({"description": "x" * 5000}, "The description has 5000 characters; the maximum is 4096."),
         ({"scopes": ["apps users"]}, "'apps users' is not one scope: it has a blank as its character 5."),
         ({"scopes": ["äpps"]}, r"is not one scope: it has the character '\xe4' as its character 1."),
     ],
