@@ -1,7 +1,7 @@
-"""`%load_ext qlik_keys`: `%qlik` and `%%qlik` run the command line's tree, `%qlik_keys` shows the panel.
+"""`%load_ext qlik_keys`: `%qlik` and `%%qlik` run the commands of the command line, `%qlik_keys` shows the panel.
 
-What a command comes to is the magic's value: a list of objects is a DataFrame, anything else stays as it is, secrets
-hidden. What would be a token is never a value: that command has no place in a notebook.
+The result of a command is the value of the magic: a list of objects as a DataFrame, anything else unmodified, with
+secrets redacted. A token is never a value: the command for one does not exist in a notebook.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _JSON = ("--body", "--body-values", "--value")
 _LINE = re.compile(r".*%qlik\s", re.DOTALL)
-# Quoted texts come first: a brace in one belongs to it.
+# Quoted texts first: a brace inside one belongs to it.
 _FIELD = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.|(\{[^{}]*\})""")
 _BRACES = re.compile(r"(?<!\{)\{[^{}]+\}(?!\})")
 _KEPT = re.compile("\0(\\d+)\0")
@@ -57,16 +57,16 @@ class QlikMagics(Magics):
     @needs_local_scope
     @line_cell_magic
     def qlik(self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None) -> Any:
-        """Call the tenant in qlik-cli's words.
+        """Call the tenant with the commands of qlik-cli.
 
         Try `%qlik user me`, `df = %qlik oauth-client ls`, `%qlik context use NAME`, `%qlik --help`. As `%%qlik` the
-        cell is the JSON body: `%%qlik raw post v1/…`. `{name}` stands for a variable's value, as in every magic, but
+        cell is the JSON body: `%%qlik raw post v1/…`. A variable's value replaces `{name}`, as in every magic, but
         not in `--body`, `--body-values` and `--value`, where it is JSON.
         """
         words = _expanded(_split(line), {**self._variables, **(local_ns or {})})
         for word in takewhile(lambda each: each.startswith("-"), words):
             if word.partition("=")[0] in COMPLETION_OPTIONS:
-                raise UsageError(f"`{word}` is for a shell: a notebook completes by itself.")
+                raise UsageError(f"`{word}` is for a shell. In a notebook, the Tab key completes commands.")
         if cell is not None:
             place = words.index("--") if "--" in words else len(words)
             words[place:place] = ["--body", cell]
@@ -83,7 +83,7 @@ class QlikMagics(Magics):
 
     @context_matcher(priority=1)  # type: ignore[untyped-decorator]
     def complete(self, context: CompletionContext) -> SimpleMatcherResult:
-        """Return what may stand at the cursor: words of the tree, options, names of contexts and clients."""
+        """Return the completions at the cursor: commands, options, names of contexts and clients."""
         line = context.text_until_cursor
         if not _LINE.match(line):
             return {"completions": []}
@@ -97,10 +97,10 @@ class QlikMagics(Magics):
         }
 
     def _run(self, words: list[str]) -> Any:
-        """Run the tree and return what it came to, None for nothing.
+        """Run the command and return its result, None for none.
 
         Raises:
-            UsageError: the words are wrong, or what they ask for failed or was interrupted; says what to do.
+            UsageError: the command is wrong, failed or was interrupted; the text says what to do.
         """
         problem = ""
         results = self._notebook.results = []
@@ -113,9 +113,7 @@ class QlikMagics(Magics):
                 problem = f"{error.message} {error.usage}".strip()
             except KeyboardInterrupt as interrupt:
                 started = " ".join(getattr(interrupt, "__notes__", ()))
-                problem = (
-                    f"Interrupted. {started or 'What is done stays done; run the cell again to go on from there.'}"
-                )
+                problem = f"Interrupted. {started or 'What was done stays; run the cell again to continue from there.'}"
         if problem:
             raise UsageError(problem)
         return self._value(results[-1]) if results else None
@@ -141,7 +139,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
 
 def _split(line: str) -> list[str]:
-    """Return the words of a line, as a shell reads it; a `{field}` outside of quotes stays whole, quotes and all.
+    """Return the words of a line, as a shell splits it; a `{field}` outside of quotes stays one word, with its quotes.
 
     Raises:
         UsageError: a quote is not closed.
@@ -157,12 +155,12 @@ def _split(line: str) -> list[str]:
     try:
         words = shlex.split(_FIELD.sub(keep, line))
     except ValueError:
-        raise UsageError("A quote in that line is not closed.") from None
+        raise UsageError("A quotation mark in this line is not closed.") from None
     return [_KEPT.sub(lambda found: fields[int(found[1])], word) for word in words]
 
 
 def _expanded(words: list[str], variables: Mapping[str, Any]) -> list[str]:
-    """Return the words with variables put in; JSON stays as it is, also behind `--body=`."""
+    """Return the words with the values of variables; JSON stays unmodified, also after `--body=`."""
     formatter = DollarFormatter()
 
     def expanded(word: str, before: str) -> str:
@@ -170,13 +168,13 @@ def _expanded(words: list[str], variables: Mapping[str, Any]) -> list[str]:
             return word
         try:
             return str(formatter.vformat(word, [], variables))
-        except (SyntaxError, ValueError):  # JSON, or a text with braces: no expression
+        except (SyntaxError, ValueError):  # JSON, or a text with braces, which is no expression
             return word
-        except Exception as error:  # noqa: BLE001  # whatever an expression of the user's own raises
-            # IPython hands on what it cannot put in; here that would reach the tenant as a name or a path.
+        except Exception as error:  # noqa: BLE001  # the user's own expression may raise anything
+            # IPython keeps an expression without a value; here it would reach the tenant as a name or a path.
             if _BRACES.search(word) is None:
-                return word  # a $ of a query's own ($filter) is none of ours
+                return word  # a $ of a query itself ($filter) is no variable
             missing = f"{error}"
-        raise UsageError(f"{word!r} has no value: {missing}. To have braces as they are, write them twice.")
+        raise UsageError(f"{word!r} has no value: {missing}. To keep braces as text, write them twice.")
 
     return [expanded(word, before) for before, word in zip(["", *words], words, strict=False)]

@@ -105,7 +105,7 @@ ACTIONS = {
     "go to Clients": ((".qk-tabs button", "Clients"), (".qk-table tbody tr", "bench")),
     "Refresh": ((BUTTONS, "Refresh"), (".qk-table tbody tr", "bench")),
     "the plan of a rotation": ((BUTTONS, "Rotate"), (".qk-plan", "")),
-    "the rotation": ((BUTTONS, "Rotate the key of bench"), (".qk-plan-card", "The old key logs in until")),
+    "the rotation": ((BUTTONS, "Rotate the key of bench"), (".qk-plan-card", "The old key can log in until")),
     "go to Try a token": ((".qk-tabs button", "Try a token"), (".qk-chosen", "Try a token")),
     "Get a token": ((BUTTONS, "Get a token"), (".qk-countdown", "")),
     "Send": ((BUTTONS, "Send"), (".qk-status", "200")),

@@ -205,7 +205,7 @@ def test_the_whole_job_by_keyboard(page, lab, open_panel):
     expect(panel.locator(".qk-plan-title")).to_be_focused()
     tab_to(page, "Rotate the key of by-keyboard")
     page.keyboard.press("Enter")
-    expect(told(panel).filter(has_text="The old key logs in until")).to_be_focused()
+    expect(told(panel).filter(has_text="The old key can log in until")).to_be_focused()
 
 
 def test_the_order_of_the_keyboard_is_the_order_on_the_page(page, lab, open_panel):

@@ -115,7 +115,7 @@ def test_a_reopened_notebook_shows_the_summary_in_place_of_a_dead_panel(page, la
     summary = page.locator(".qk-summary")
     expect(summary).to_be_visible()
     expect(summary).to_contain_text("import qlik_keys as qk; qk.Panel()")
-    expect(summary).to_contain_text("a sandbox, nothing in it was real")
+    expect(summary).to_contain_text("a sandbox: nothing in it was real")
     expect(summary).to_contain_text("Clients that were made with this panel")
     expect(summary.locator("tbody tr")).to_contain_text("before-the-kernel-died")
     expect(page.get_by_text("model not found")).to_be_hidden()

@@ -71,7 +71,7 @@ def test_a_name_that_is_taken_is_told_while_typing(lab, open_panel):
     name.fill("another-one")
     expect(panel).to_contain_text("✓ The name another-one is free.")
     name.fill("first-come")
-    expect(panel).to_contain_text("There is a client first-come already")
+    expect(panel).to_contain_text("A client first-come exists")
 
 
 def test_transit_by_a_tick(lab, open_panel):

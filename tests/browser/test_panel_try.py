@@ -326,7 +326,7 @@ def test_a_token_of_a_user(page, trying):
     printed = page.locator(".jp-OutputArea-output").filter(has_text="me is ")
     me = re.search(r"me is (\w+)", printed.inner_text())[1]
     panel.get_by_label("For a user (impersonation)").check()
-    expect(panel).to_contain_text("Type whose token it shall be.")
+    expect(panel).to_contain_text("Type which user the token is for.")
     panel.get_by_label("User of the token", exact=True).press_sequentially(me)
     get_token(panel)
     expect(panel.locator(".qk-result:visible")).to_contain_text("sandbox\\administrator")

@@ -99,7 +99,7 @@ def _walk(page: Page, lab: JupyterLab, look: str) -> None:
     expect(panel.locator(".qk-plan-title")).to_be_visible()
     take("6-clients")
     button(panel, "Rotate the key of nightly-etl").click()
-    expect(told(panel).filter(has_text="The old key logs in until")).to_be_visible()
+    expect(told(panel).filter(has_text="The old key can log in until")).to_be_visible()
     take("7-rotated")
     go_to(panel, "Audit")
     take("8-audit-before")

@@ -105,7 +105,7 @@ class ChangesController:
         except QlikKeysError as problem:
             self._store.last_error = problem
             why, hint = problem.message, problem.hint
-        except Exception as error:  # noqa: BLE001  # a foreign text may hold anything: its class is shown alone
+        except Exception as error:  # noqa: BLE001  # a foreign text may hold anything: only its class is shown
             self._store.last_error = error
             why, hint = f"An unexpected error occurred: {type(error).__name__}.", "panel.last_error has it."
         return replace(before, form=form, notes=(), irreversible=(), blocked=why, hint=hint, is_empty=False), ()
@@ -136,7 +136,7 @@ class ChangesController:
                 self._store.set(change=ChangeState())
 
     def _discard_other(self, state: PanelState) -> None:
-        """Discard a plan whose client is not the selected one: no button may act on what the user does not look at."""
+        """Discard a plan if another client is selected: no button may change a client that is not in view."""
         plan = state.change.plan
         if plan is None or not plan.form.client_id or state.work.doing:
             return

@@ -138,7 +138,7 @@ class ConnectionController:
 
     def _connect(self, tenant: QlikTenant, key_store: KeyStore, notices: tuple[str, ...]) -> None:
         self._forget()
-        # An opened panel does without it, and a form's first letter must not wait for it: here nobody waits.
+        # Not loaded when a panel is opened, nor at the first letter of a form, which would wait for it.
         for module in ("previews", "provisioning.operations", "rotation.operations"):
             importlib.import_module(f"qlik_keys.lifecycle.{module}")
         user = tenant.users.me()
@@ -161,7 +161,7 @@ class ConnectionController:
         ]
         with self._store.lock:
             self._store.set(connection=connection, **self._store.state.of_no_tenant())
-        if self._store.state.work.at != "top":  # nobody pressed a button for what a cell passes
+        if self._store.state.work.at != "top":  # no button was pressed for what a cell passes
             words = " ".join([f"Connected to {connection.tenant_host} as {connection.identity}.", *notices])
             self._work.result(f"{words} Next: the tab New client.", kind="warning" if notices else "good")
 

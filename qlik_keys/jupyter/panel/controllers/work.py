@@ -120,7 +120,7 @@ class Steps:
 
 
 class Work:
-    """Runs one piece of work at a time, and tells the result where the button stands.
+    """Runs one piece of work at a time, and shows each result at its button.
 
     Args:
         store: the panel's state.

@@ -146,7 +146,7 @@ class ShownPlan:
 
     Attributes:
         form: the change.
-        client_name: whose keys, "" for several.
+        client_name: the client's name, "" for several.
         notes: what the user should know.
         irreversible: titles of the steps that cannot be undone.
         blocked: why it would be refused now, "" if it would be made.
@@ -211,7 +211,7 @@ class ClientWithKey:
         client_id: its id.
         name: its name.
         scopes: what it may do.
-        may_impersonate: whether it may ask for tokens of users.
+        may_impersonate: whether it may request tokens of users.
     """
 
     client_id: str

@@ -199,7 +199,7 @@ class PanelState:
         tab: the tab in front.
         connection: what it is connected to, None for nothing.
         work: the work in progress.
-        results: what the newest action came to, by the place of its button.
+        results: the result of the newest action, by the place of its button.
         secrets: the secrets that wait to be stored.
         new_client: the clients that were made.
         clients: the table of clients.

@@ -166,7 +166,7 @@ function render({ model, el }) {
       const left = hidden ? ` (${hidden === selected.size ? "" : `${hidden.toLocaleString("en")} of them `}not in this list)` : "";
       parts.push(`${selected.size.toLocaleString("en")} selected${left}`);
     }
-    const wrong = problems.map((each) => `${each} is no date: 2026, 2026-11 or 2026-11-05`);
+    const wrong = problems.map((each) => `${each} is not a date: write 2026, 2026-11 or 2026-11-05`);
     captionWords.textContent = [parts.join(" · "), ...wrong].join(". ");
   };
   const select = (ids) => {

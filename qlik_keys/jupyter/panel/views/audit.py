@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from qlik_keys.jupyter.panel.controllers.panel_controllers import PanelControllers
     from qlik_keys.jupyter.panel.model.state import PanelState
 
-# Upper ends in days, and what stands below the bar.
+# Upper limits in days, and the labels of the bars.
 _AGES = ((30, "0-30"), (60, "31-60"), (90, "61-90"), (180, "91-180"), (365, "181-365"))
 _OLDER, _UNKNOWN = "over 365", "unknown"
 

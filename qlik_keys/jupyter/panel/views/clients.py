@@ -166,10 +166,10 @@ class ClientChangesView:
         shown = markup.steps(steps) if steps else ""
         if steps or change.plan is not None:
             shown = markup.plan(plan, is_current=change.plan_is_current, is_open=is_open) + shown
-        if not shown:  # removed before what stands above it
+        if not shown:  # removed before what is above it
             ui.put(self._steps, "")
         ui.put(self._heading, markup.plan_heading(plan))
-        # A plan that was started keeps its place and its options: in a narrow panel its result stands below.
+        # A plan that was started keeps its place and its options: in a narrow panel its result is below.
         is_planning = change.plan is None and is_running and not steps
         if is_planning:
             self._planned.add_class("qk-planning")

@@ -1,4 +1,4 @@
-"""The list of findings: highest severity first, each client with a button that goes to what fixes it."""
+"""The list of findings: highest severity first, each client with a button that opens the plan of its fix."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _ACTIONS = {
     "resume": "Resume …",
     "trust": "Set trusted …",
 }
-_WITHOUT_ROW = ("unfinished", "orphaned-record", "foreign-document")  # there may be none in the table
+_WITHOUT_ROW = ("unfinished", "orphaned-record", "foreign-document")  # its client may not be in the table
 
 
 class AuditList(anywidget.AnyWidget):
-    """Shows findings; nothing is fixed before its plan was seen.
+    """Shows findings; nothing is fixed before its plan was shown.
 
     Args:
         fix: called with a finding and a client's id.

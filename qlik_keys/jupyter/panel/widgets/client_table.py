@@ -1,7 +1,7 @@
-"""The table of clients: searched, sorted and scrolled in the page, ten thousand rows without a stutter.
+"""The table of clients: searched, sorted and scrolled in the page, fast also with ten thousand rows.
 
-The rows travel as a message, compressed: as a synced trait they would be saved with the notebook, and the notebook
-server cuts a kernel off that sends more than a megabyte a second.
+The rows travel as a compressed message: a synced trait would be saved with the notebook, and the notebook server
+disconnects a kernel that sends more than a megabyte a second.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 _LISTS = ("auth_methods", "scopes", "kids", "algs", "findings")
 _TEXTS = ("client_id", "name", "consent", "current_kid", "custody")
 _TIMES = ("created", "updated", "key_made", "rotate_by")
-_SCRIPTS = ("client_search.js", "elements.js", "client_rows.js", "client_table.js")  # one module: a widget has but one
-_FAST = 1  # zlib: the least work; it halves the message twice already
+_SCRIPTS = ("client_search.js", "elements.js", "client_rows.js", "client_table.js")  # one text: a widget has one module
+_FAST = 1  # zlib: the least work; a quarter of the size
 
 
 class ClientTable(anywidget.AnyWidget):
     """A table of `qlik_keys.clients`.
 
     Attributes:
-        selected: the ids of the rows that are ticked.
-        finding: the finding that it is narrowed to, "" for all.
-        columns: the columns that were chosen, none for as many as fit; kept as long as the kernel lives.
+        selected: the ids of the selected rows.
+        finding: the finding that it is filtered by, "" for none.
+        columns: the columns that were chosen, none for as many as fit; kept until the kernel ends.
     """
 
     _esm = static_text(*_SCRIPTS)
@@ -49,14 +49,14 @@ class ClientTable(anywidget.AnyWidget):
         self.on_msg(self._received)
 
     def show(self, frame: pd.DataFrame | None) -> None:
-        """Show these rows, or that none were asked for."""
+        """Show these rows, or that they were not listed yet."""
         if frame is not self._frame:
             self._frame = frame
             self._rows = b"" if frame is None else packed(frame)
             self._send_rows()
 
     def _received(self, _: object, content: dict[str, Any], __: object) -> None:
-        if content.get("kind") == "ready":  # a page was opened, and has nothing yet
+        if content.get("kind") == "ready":  # a page was opened and has no rows yet
             self._send_rows()
 
     def _send_rows(self) -> None:

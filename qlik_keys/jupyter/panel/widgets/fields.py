@@ -1,7 +1,7 @@
-"""Controls of our own: the field for a secret, the place where a client secret is shown once, the scope picker.
+"""The panel's own fields: for a secret, for a client secret that is shown once, for scopes.
 
-A synced trait is in the saved notebook (reliability-facts, section 3), so a secret is never one: it comes in, and goes
-out, in a message of its own, which no notebook keeps.
+A synced trait is in the saved notebook (reliability-facts, section 3), so a secret is never one: it arrives, and is
+sent, in a separate message, which no notebook keeps.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class SecretField(anywidget.AnyWidget):
     """A field for a secret. What is typed arrives as one message when the field is left, and the page forgets it.
 
     Args:
-        label: what is wanted, for instance "API key".
-        help_text: a word under the field.
-        any_text: take any text, as for a password; otherwise only what a header may carry.
+        label: its name, for instance "API key".
+        help_text: a note below the field.
+        any_text: accept any text, as for a password; otherwise only what an HTTP header may contain.
         kind: "text", or "file" for the text of a file that is chosen in the page.
     """
 
@@ -60,11 +60,11 @@ class SecretField(anywidget.AnyWidget):
 
     @property
     def filled(self) -> bool:
-        """Whether there is something, be it still in the page, which sends it when the field is left."""
+        """Whether it has a secret, or the page has one, which it sends when the field is left."""
         return self._secret is not None or self._touched
 
     def wait(self, seconds: float = 10.0) -> Secret | None:
-        """Return what was typed, after what the page says it sent has arrived.
+        """Return what was typed, after the message that the page has announced.
 
         Args:
             seconds: how long to wait for it.
@@ -92,7 +92,7 @@ class SecretField(anywidget.AnyWidget):
             self.held = False
         elif kind == "typed":
             self._take(content)
-            self._touched = False  # never is it empty in between: another thread may be drawing the form
+            self._touched = False  # it is never empty in between: another thread may draw the form
             with self._arrived:
                 self._arrived_last = str(content.get("sent", ""))
                 self._arrived.notify_all()
@@ -100,7 +100,7 @@ class SecretField(anywidget.AnyWidget):
             listener()
 
     def _take(self, content: dict[str, Any]) -> None:
-        # The text is never a local name here: a later traceback prints those.
+        # The text is never a local variable: a verbose traceback prints those.
         try:
             self._secret = Secret(content.pop("value"), what=self.label, any_text=self._any_text)
             self.problem = ""
@@ -114,15 +114,15 @@ class SecretField(anywidget.AnyWidget):
 
 
 class FormButton(anywidget.AnyWidget):
-    """A button whose click brings the fields of its form as the page shows them.
+    """A button whose click sends the fields of its form as the page shows them.
 
     Args:
-        description: its words.
+        description: its text.
         fields: the widgets of the form.
-        action: called with nothing after the fields have their values.
-        tooltip: a word on what it does.
-        missed: called instead where the values that came with the click have disabled it; None for nothing.
-        submits: whether Enter in a field of the form that it stands in presses it.
+        action: called after the fields have their values.
+        tooltip: what it does.
+        missed: called instead if the values of the click have disabled it; None for nothing.
+        submits: whether Enter in a field of its form presses it.
     """
 
     _esm = static_text("form_button.js")
@@ -155,7 +155,7 @@ class FormButton(anywidget.AnyWidget):
         self.on_msg(self._received)
 
     def expect(self, fields: Sequence[Any]) -> None:
-        """Be pressed by a page only while these fields have the values that they have now."""
+        """Let a page press it only while these fields have their present values."""
         chosen = set(map(id, fields))
         self.expects = [getattr(field, trait) if id(field) in chosen else None for field, trait in self._fields]
 
@@ -165,7 +165,7 @@ class FormButton(anywidget.AnyWidget):
         was_enabled = not self.disabled
         for (field, trait), value in zip(self._fields, content["values"], strict=True):
             setattr(field, trait, value)
-        # Asked after the values came: with them the form may be complete.
+        # After the values are set: with them the form may be complete.
         if not self.disabled:
             self._action()
         elif was_enabled and self._missed is not None:
@@ -176,16 +176,16 @@ class FormButton(anywidget.AnyWidget):
 
 
 def _trait_of(field: Any) -> str:
-    # A choice's value is known to Python alone; the page has its place in the list.
+    # Only Python knows the value of a choice; the page knows its index.
     return getattr(field, "form_trait", "index" if hasattr(field, "index") else "value")
 
 
 class SecretOnce(anywidget.AnyWidget):
-    """Shows a secret in the page on request, in a message of its own, until the person says that it is stored.
+    """Shows a secret in the page on request, in a separate message, until the user says that it is stored.
 
     Args:
-        secret: called when it is to be shown; None where there is nothing to show any more.
-        stored: called when the person has it.
+        secret: called to show it; returns None if there is nothing to show any more.
+        stored: called when the user has stored it.
     """
 
     _esm = static_text("secret_once.js")
@@ -204,7 +204,7 @@ class SecretOnce(anywidget.AnyWidget):
             if secret is not None:
                 self.send({"kind": "secret", "value": secret.reveal()})
         elif content.get("kind") == "stored" and content.get("label") == self.label:
-            self._stored()  # never the next one, which nobody has seen yet
+            self._stored()  # never the next one, which was not shown yet
 
     def __repr__(self) -> str:
         return f"<SecretOnce {self.label}>"
@@ -225,11 +225,11 @@ class Pulse(anywidget.AnyWidget):
 
 
 class ScopePicker(anywidget.AnyWidget):
-    """Chooses OAuth scopes by search, in groups, with their meanings; a scope that another one covers is shown so.
+    """Chooses OAuth scopes by search, in groups, with their meanings; it shows which scope covers another.
 
     Args:
-        value: what is chosen.
-        none: a word for when nothing is.
+        value: the chosen scopes.
+        none: the text if none is chosen.
     """
 
     _esm = static_text("elements.js", "scope_picker.js")
@@ -260,5 +260,5 @@ def _options(names: Sequence[str]) -> list[dict[str, Any]]:
         }
         for name in names
     ]
-    # The least first: what a job of a user needs stands above what an administrator may do.
+    # The scopes of users first: jobs seldom need those of administrators.
     return sorted(options, key=lambda option: option["group"] == "admin")

@@ -31,7 +31,7 @@ _FAST = 1  # zlib: the least work
 # A notebook server disconnects a kernel that sends more than a megabyte a second.
 _LARGEST_MESSAGE_BYTES = 700_000
 _LARGEST_INTEGER = 2**53 - 1  # of a double (RFC 8259, 6)
-_NUMBER = "\0"  # the one member of what stands for a number in `answer_view.js`
+_NUMBER = "\0"  # the one member of an object that represents a number in `answer_view.js`
 
 
 class Countdown(anywidget.AnyWidget):
@@ -118,7 +118,7 @@ class AnswerView(anywidget.AnyWidget):
             self._send_calls()
 
     def _received(self, _: object, content: dict[str, Any], __: object) -> None:
-        if content.get("kind") == "ready":  # a page was opened, and has nothing yet
+        if content.get("kind") == "ready":  # a page was opened and has no answer yet
             self._send_answer()
             self._send_calls()
         elif content.get("kind") == "doctor" and not self.disabled:

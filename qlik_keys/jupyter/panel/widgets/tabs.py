@@ -1,4 +1,4 @@
-"""The panel's tabs, by the ARIA pattern: arrow keys go from one to the next."""
+"""The panel's tabs, by the ARIA pattern: arrow keys move between them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Tabs(anywidget.AnyWidget):
     """The titles of the tabs, one of them in front.
 
     Args:
-        titles: what they are called; the box of the n-th has the class `qk-tab-panel-n`.
-        go_to: called with the title that a person chooses.
+        titles: their titles; the box of the n-th has the class `qk-tab-panel-n`.
+        go_to: called with the title that the user chooses.
     """
 
     _esm = static_text("tabs.js")
