@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -309,6 +311,29 @@ def test_closing_a_tenant_ends_its_calls_and_not_those_of_another_credential(ten
         assert tenant.oauth_clients.get("c1").client_id == "c1"
     with pytest.raises(RuntimeError, match="closed"):
         tenant.oauth_clients.get("c1")
+
+
+@pytest.mark.parametrize(
+    ("url", "heard"),
+    [(URL, b"CONNECT acme.eu.qlikcloud.com:443"), ("http://127.0.0.1:1", b""), ("http://localhost:1", b"")],
+)
+def test_a_proxy_from_the_environment_is_used_but_not_for_loopback(monkeypatch, clock, url, heard):
+    with socket.create_server(("127.0.0.1", 0)) as proxy, ThreadPoolExecutor() as pool:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+
+        def first_request():
+            with proxy.accept()[0] as connection:
+                return connection.recv(1000)
+
+        request = pool.submit(first_request)
+        tenant = QlikTenant(url, credential=ApiKey("the-api-key"), clock=clock, retry=RetryPolicy(attempts=1))
+        with tenant, pytest.raises(errors.TenantUnreachable):
+            tenant.metadata()
+        socket.create_connection(proxy.getsockname()).close()  # lets it end where nobody else came
+        assert request.result(30).startswith(heard)
+        assert bool(request.result()) is bool(heard)
 
 
 KEY = "Kp2mV9qLx7Rt4bWc8NzYh3Jd6FgS1uEa-Qo5"
