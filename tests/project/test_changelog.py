@@ -40,7 +40,7 @@ def test_a_version_has_its_link_its_date_and_first_what_needs_an_action(text):
 def test_a_release_is_refused_where_tag_version_and_changelog_differ(tag, said):
     if f"## [{qk.__version__}] - " in CHANGELOG and tag == f"v{qk.__version__}":
         pytest.skip("this version is being released")
-    script = [sys.executable, str(ROOT / "tests" / "try_distributions.py"), "--tag", tag]
+    script = [sys.executable, str(ROOT / "tests" / "tools" / "try_distributions.py"), "--tag", tag]
     done = subprocess.run(
         [*script, f"dist/qlik_keys-{qk.__version__}.tar.gz"], capture_output=True, text=True, check=False
     )
