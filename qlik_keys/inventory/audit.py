@@ -52,7 +52,7 @@ def audit(
 ) -> pd.DataFrame:
     """Return what there is to say of the tenant's clients and their keys, a row a finding, highest severity first.
 
-    Beside what `clients` finds it looks for clients whose making was interrupted, and for keys without a client.
+    In addition to the findings of `clients`, it looks for interrupted provisionings, and for keys without a client.
 
     Args:
         tenant: the tenant, with a TenantAdmin's credential.

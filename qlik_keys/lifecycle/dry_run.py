@@ -115,10 +115,10 @@ class ProvisioningDryRun(Provisioning):
         return client.model_copy(update={"public_keys": keys})
 
 
-def simulated_key(wish: KeySpec | PrivateKey, custody: Custody, now: datetime) -> StoredKey:
+def simulated_key(key: KeySpec | PrivateKey, custody: Custody, now: datetime) -> StoredKey:
     """Return a key as it would be made, without its numbers; a key that is brought along is known already."""
-    if isinstance(wish, PrivateKey):
-        public = wish.public
+    if isinstance(key, PrivateKey):
+        public = key.public
     else:
-        public = PublicJwk(kid=TO_BE_MADE, alg=wish.alg, kty="EC" if wish.alg == "ES384" else "RSA", members=())
+        public = PublicJwk(kid=TO_BE_MADE, alg=key.alg, kty="EC" if key.alg == "ES384" else "RSA", members=())
     return StoredKey(public=public, state="next", made_at=now, reference=TO_BE_MADE if custody == "transit" else "")

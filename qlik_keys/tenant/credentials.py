@@ -81,13 +81,13 @@ class ApiKey:
 
 
 class Anonymous:
-    """No one: what may be asked without logging in, or a tenant that gets its credential by `with_credential`."""
+    """Anonymous: for requests that need no login, or for a tenant that gets its credential by `with_credential`."""
 
     __slots__ = ()
 
     def describe(self) -> str:
-        """Return "no one"."""
-        return "nobody"
+        """Return "anonymous"."""
+        return "anonymous"
 
     def auth(self, session: Session, /) -> httpx.Auth:
         """Return what puts nothing on any request."""

@@ -69,7 +69,7 @@ class QlikTenant:
 
     # A verbose traceback shows an object whose constructor refused its arguments, too.
     url: str = ""
-    _kind: str = "nobody"
+    _kind: str = "anonymous"
 
     def __init__(
         self,

@@ -114,7 +114,7 @@ def look_at_users_found(panel, look):
 
 
 @pytest.mark.parametrize("server", ["lab", "dark_lab"])
-def test_axe_finds_nothing_grave_in_a_login_taken_apart(page, request, open_panel, server):
+def test_axe_finds_nothing_serious_in_an_inspected_login(page, request, open_panel, server):
     panel, _ = open_panel(request.getfixturevalue(server))
     found = {}
     look = looking(page, found)

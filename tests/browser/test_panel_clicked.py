@@ -203,7 +203,7 @@ def test_a_name_that_is_markup_is_shown_as_text(page, box, lab, open_panel):
 
 
 @pytest.mark.parametrize("width", [360, 1600])
-def test_nothing_is_cut_off_at_any_width(page, lab, open_panel, width):
+def test_no_content_is_clipped_at_any_width(page, lab, open_panel, width):
     page.set_viewport_size({"width": 1400, "height": 1000})
     panel, _ = open_panel(lab)
     button(panel, "Start the sandbox").click()

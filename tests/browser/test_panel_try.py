@@ -71,7 +71,7 @@ def run_code(page, code):
     return cell.locator(".jp-OutputArea-output")
 
 
-def test_a_login_is_taken_apart_and_calls_are_made_with_its_token(page, trying):
+def test_a_login_is_inspected_and_calls_are_made_with_its_token(page, trying):
     panel, _ = trying
     expect(panel.get_by_label("Client", exact=True)).to_have_value("to-be-tried")
     expect(panel).to_contain_text("None chosen: the token gets every scope of the client.")

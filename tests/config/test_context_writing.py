@@ -124,7 +124,7 @@ def test_no_letter_of_an_ordinary_file_changes(text, tmp_path):
         ("contexts:\n  a:\n  b: 1\n", "contexts:\n  a:\n{lines}  b: 1\n"),
     ],
 )
-def test_of_somebody_s_own_context_the_login_alone_is_replaced(old, new, tmp_path):
+def test_only_the_login_of_a_context_is_replaced(old, new, tmp_path):
     path = tmp_path / "contexts.yml"
     path.write_text(old)
     name = "2024" if "2024" in old else "a"

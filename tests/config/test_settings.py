@@ -382,12 +382,12 @@ class TestContexts:
     def test_a_user_without_a_home_has_no_files(self, monkeypatch):
         pwd = pytest.importorskip("pwd", reason="Windows has another place for homes")
 
-        def nobody(number):
+        def unknown_user(number):
             raise KeyError(number)
 
         monkeypatch.delenv("HOME")
         monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-        monkeypatch.setattr(pwd, "getpwuid", nobody)
+        monkeypatch.setattr(pwd, "getpwuid", unknown_user)
         found = Settings.resolve(vault_url="https://vault.example")
         assert (found.tenant_url, found.vault_token, known_contexts()) == ("", None, {})
         with pytest.raises(ConfigurationError, match="no contexts here"):

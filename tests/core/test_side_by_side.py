@@ -71,7 +71,7 @@ def test_a_failure_that_concerns_all_items_is_raised_soon(failure, count, most_a
     assert len(asked) <= most_asked
 
 
-def test_an_interrupt_waits_for_nobody_and_nothing_more_is_started():
+def test_an_interrupt_waits_for_no_work_and_starts_none():
     may_end, asked = threading.Event(), []
 
     def work(number):

@@ -111,7 +111,7 @@ def test_a_proxy_of_the_environment_is_named(unhealthy_client, monkeypatch):
     assert "correct-horse" not in f"{check.why} {check.advice}"
 
 
-def test_a_question_that_was_cut_off_changes_nothing(unhealthy_client):
+def test_a_question_that_was_interrupted_changes_nothing(unhealthy_client):
     unhealthy_client.make()
     unhealthy_client.box.configure(fail_next=[{"fault": "lost_answer", "path": "/.well-known/*"}])
     check = check_of(unhealthy_client.diagnose(), "tenant-url")

@@ -47,7 +47,7 @@ def test_every_fix_is_tried_here():
 
 @BOTH
 @pytest.mark.parametrize("step", ["bind", "record", "verify", "remove_pending"])
-def test_a_client_whose_making_was_cut_off_is_finished(unhealthy_client, custody, step):
+def test_an_interrupted_provisioning_is_finished(unhealthy_client, custody, step):
     unhealthy_client.name = f"unhealthy-cut-off-before-{step}-{custody}"
     wishes = {"name": unhealthy_client.name, "scopes": ["user_default"]}
     stop_at(
@@ -267,7 +267,7 @@ def rights_of(unhealthy_client):
         ours_in_whose_place_another_document_lies,
     ],
 )
-def test_nobody_elses_key_or_secret_gets_more_rights(unhealthy_client, strangers):
+def test_a_client_with_another_users_key_or_secret_gets_no_more_rights(unhealthy_client, strangers):
     strangers(unhealthy_client)
     before = rights_of(unhealthy_client)
     diagnosis = unhealthy_client.diagnose()

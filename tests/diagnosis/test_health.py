@@ -356,7 +356,7 @@ def test_the_tokens_of_a_login_of_the_stores_own_are_not_spared(unhealthy_client
 
 
 @pytest.mark.parametrize("uses", [3, 12])
-def test_somebody_elses_work_with_the_same_store_is_not_spared_meanwhile(unhealthy_client, uses):
+def test_other_threads_may_use_the_reserved_uses(unhealthy_client, uses):
     unhealthy_client.make()
     unhealthy_client.store_options["token"] = unhealthy_client.limited_token(uses)
     _, store = unhealthy_client.doctors()
@@ -488,7 +488,7 @@ def test_a_client_that_was_never_ours_is_not_logged_in(unhealthy_client):
     assert len([line for line in unhealthy_client.box.requests() if line["path"] == "/oauth/token"]) == before
 
 
-def test_nobody_of_that_name(unhealthy_client):
+def test_no_one_of_that_name(unhealthy_client):
     unhealthy_client.make()
     unhealthy_client.asked_for = f"{unhealthy_client.name}-misspelt"
     diagnosis = unhealthy_client.diagnose()

@@ -150,7 +150,7 @@ def test_cancelled_and_asked_for_again(world, fleet):
         assert kids_of(world, made.client_id)[made.kid] == "previous"
 
 
-def test_bad_wishes_are_refused(world):
+def test_invalid_options_are_refused(world):
     with pytest.raises(ValueError, match="worker"):
         qk.rotate_due(world.tenant, world.store, workers=0)
     with pytest.raises(ValueError, match="time zone"):

@@ -125,7 +125,7 @@ assert there.attrs == frame.attrs
 
 
 @pytest.mark.registry
-def test_parquet_with_pyarrow_which_is_no_dependency_of_ours(tables, tmp_path):
+def test_parquet_works_with_pyarrow(tables, tmp_path):
     """In a process of its own: pandas changes its texts where pyarrow is installed, and most tests run without."""
     place = tmp_path / "packages"
     requirements = Path(__file__).parent / "parquet" / "requirements.txt"
@@ -172,7 +172,7 @@ def test_any_answer_of_the_tenant(tmp_path):
         qk.flat(frame, "sql").to_sql("odd", connection)
 
 
-def test_an_index_is_text_of_somebody_too_and_zones_are_taken_to_utc(tables):
+def test_an_index_is_escaped_and_times_are_converted_to_utc(tables):
     frame = tables["clients"].set_index("name")
     frame["created"] = frame["created"].dt.tz_convert("Asia/Tokyo")
     flat = qk.flat(frame, "csv")

@@ -316,7 +316,7 @@ def test_a_key_command_returns_its_result(shell):
 @pytest.mark.parametrize(
     "field", ["{undefined_name}", "{box.nothing}", "x{undefined_name}y", "{d[9]}", "{d + 'x'}", "{1/0}"]
 )
-def test_a_field_without_a_value_is_an_error_and_reaches_nobody(shell, box, field):
+def test_a_field_without_a_value_is_an_error_and_is_not_sent(shell, box, field):
     shell.user_ns["d"], before = [], len(box.requests())
     with pytest.raises(UsageError, match="has no value"):
         shell.run_line_magic("qlik", f"raw get v1/{field}")

@@ -9,7 +9,7 @@ import pytest
 from fixtures.canaries import find_canaries
 from fixtures.leaks import Leaks
 from fixtures.loopback import CUT, Loopback, Reply
-from fixtures.malicious_tenant import TOKEN, hostile
+from fixtures.malicious_tenant import TOKEN, malicious_tenant
 from fixtures.raw_server import RawServer
 
 import qlik_keys as qk
@@ -173,7 +173,7 @@ def test_an_assertion_in_an_error(form, safe):
         return Reply(401, problem(FORMS[form](sent[-1])))
 
     with (
-        hostile(safe.box, safe.store, safe.made, answer) as server,
+        malicious_tenant(safe.box, safe.store, safe.made, answer) as server,
         qk.TokenSource.from_store(safe.store, tenant_url=server.url, client_id=safe.made.client_id) as source,
         leaks.listening(),
     ):

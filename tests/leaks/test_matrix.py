@@ -1,7 +1,7 @@
 """No secret reaches a surface: each thing that is shown, and each failure, on each surface of `fixtures/leaks`.
 
 Further surfaces have tests of their own: a notebook and a shell (test_programs), the page and the files of JupyterLab
-(browser/test_panel_leaks), the doctor (diagnosis/test_leaks), what a hostile server says back (test_echoes).
+(browser/test_panel_leaks), the doctor (diagnosis/test_leaks), what a malicious server says back (test_echoes).
 """
 
 from __future__ import annotations

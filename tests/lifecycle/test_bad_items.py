@@ -308,7 +308,7 @@ class Refusing:
         return self._store.renew_token()
 
 
-def test_a_path_that_is_forbidden_stops_nobody_else(world, fleet):
+def test_a_forbidden_path_does_not_stop_other_clients(world, fleet):
     store = Refusing(world.store, StoreDenied("this path", hint="ask"), only=fleet.bad.client_id)
     with pytest.raises(FleetError) as caught:
         qk.retire_due(world.tenant, store, clock=Later())

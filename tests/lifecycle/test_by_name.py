@@ -42,7 +42,7 @@ def test_what_is_no_text_names_no_client(world, wrong):
 
 
 @pytest.mark.parametrize("who", ["nobody-of-that-name", "0" * 32])
-def test_nobody_is_never_deleted_with_success(world, who):
+def test_deleting_an_unknown_client_never_succeeds(world, who):
     with pytest.raises(TenantNotFound):
         qk.delete(world.tenant, world.store, who, confirm=who)
     with pytest.raises(TenantNotFound):

@@ -56,7 +56,7 @@ def test_an_operation_that_fails_at_any_call_is_finished_or_forgotten(sides, ope
         ("delete", "provision until record", "resume", "transit"),
     ],
 )
-def test_another_actor_at_any_call_leaves_one_winner_and_nobody_locked_out(sides, operation, state, other):
+def test_another_actor_at_any_call_leaves_one_winner_and_working_logins(sides, operation, state, other):
     assert cases.run_all(sides, Case(operation, state, other=other), itertools.repeat("")) > 5
 
 

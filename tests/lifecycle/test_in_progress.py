@@ -171,7 +171,7 @@ def test_a_client_that_is_being_made_is_deleted_for_good_and_not_adopted(step, s
     assert (sides.clients(), sides.pending(), sides.document(client.client_id)) == ([], [], None)
 
 
-def test_a_client_whose_name_somebody_took_before_it_was_registered_is_left_to_a_person(sides):
+def test_a_name_taken_before_the_registration_requires_manual_action(sides):
     client = sides.prepare("provision until write_pending")
     stranger = sides.other.tenant.oauth_clients.create(machine_client(client.name)).client.client_id
     with pytest.raises(qk.errors.ManualActionRequired, match="another user"):

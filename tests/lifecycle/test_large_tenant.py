@@ -62,7 +62,7 @@ def test_the_readmes_lines_work_after_clients_were_made(large_box, tenant, store
 
 
 @pytest.mark.openbao
-def test_nothing_is_redacted_on_a_successful_call_that_nobody_watches(tenant, store):
+def test_a_successful_unobserved_call_is_not_redacted(tenant, store):
     made = qk.provision(tenant, store, name="not-watched", scopes=["user_default"])
     with qk.TokenSource.from_store(store, tenant_url=tenant.url, client_id=made.client_id) as source:
         source.token()

@@ -41,7 +41,7 @@ def rotated(world, name):
     return client_id
 
 
-def cut_off(world, name, *, at="publish"):
+def interrupted(world, name, *, at="publish"):
     client_id, cancel = made(world, name), threading.Event()
     with pytest.raises(qk.errors.Interrupted):
         qk.rotate(
@@ -93,13 +93,13 @@ CASES = {
     "a rotation": ("rotate", made, {}, ROTATION),
     "a rotation to RSA": ("rotate", made, {"key": qk.KeySpec("RS256", bits=2048)}, ROTATION),
     "a rotation at once": ("rotate", made, {"overlap": timedelta(0)}, [*ROTATION, "unpublish", "retire", "purge"]),
-    "a rotation that was started": ("rotate", cut_off, {}, ROTATION[2:]),
+    "a rotation that was started": ("rotate", interrupted, {}, ROTATION[2:]),
     "a retirement by force": (
         "retire", rotated, {"force": True}, ["end_overlap", "verify_current", "unpublish", "retire", "purge"],
     ),
     "nothing to retire": ("retire", made, {}, []),
     "an alarm": ("revoke", made, {}, None),
-    "an alarm during a rotation": ("revoke", cut_off, {}, None),
+    "an alarm during a rotation": ("revoke", interrupted, {}, None),
     "an alarm during an overlap": ("revoke", rotated, {}, None),
     "an adoption": ("adopt", with_secret, {}, ROTATION),
     "an adoption without the secret": (
@@ -108,7 +108,7 @@ CASES = {
     "an end": ("delete", made, {}, ["note", "delete_client", "delete_record"]),
     "an end that keeps the keys": ("delete", made, {"keep_secret": True}, ["delete_client"]),
     "a client to finish": ("resume", half_made, {}, ["bind", "record", "trust", "verify", "remove_pending"]),
-    "a rotation to finish": ("resume", cut_off, {}, ROTATION[2:]),
+    "a rotation to finish": ("resume", interrupted, {}, ROTATION[2:]),
 }  # fmt: skip
 
 
@@ -184,7 +184,7 @@ def test_a_plan_says_that_a_rotation_is_in_progress_only_where_one_is(world, nam
 
     client_id = made(world, name)
     assert notes() == []
-    client_id = cut_off(world, f"{name} too")
+    client_id = interrupted(world, f"{name} too")
     assert len(notes()) == 1
 
 

@@ -56,7 +56,7 @@ def test_a_caller_who_is_still_counted_stays_counted_among_many():
     assert (caught.value.status, caught.value.headers) == (429, (("retry-after", "290"),))
 
 
-def test_a_request_to_the_token_endpoint_that_names_nobody_is_counted_too(sandbox_client):
+def test_a_token_request_without_a_client_is_counted_too(sandbox_client):
     sandbox_client.tenant.configure(enforce_rate_limits=True, tier2_per_minute=1)
     json_type = {"content-type": "application/json"}
     statuses = [sandbox_client.http.post("/oauth/token", content=b"{", headers=json_type).status_code for _ in range(6)]

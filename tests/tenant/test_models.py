@@ -89,7 +89,7 @@ def test_keys_of_others_are_kept_word_for_word_and_given_out_as_copies():
     assert RegisteredKey(odd) == key
 
 
-def test_a_private_key_that_somebody_registered_is_told_and_not_shown():
+def test_a_registered_private_key_is_reported_and_not_shown():
     client = read({**FULL, "publicKeys": [{"kid": "k", "d": "canary-private-member"}]})
     assert client.public_keys[0].is_private
     assert "canary-private-member" not in repr(client) + str(client) + str(client.public_keys[0])

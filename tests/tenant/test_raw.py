@@ -106,7 +106,7 @@ def test_a_null_is_a_body_and_none_is_not(tenant_on):
 
 
 @pytest.mark.parametrize(("method", "told"), [("get", "Try again later"), ("post", "check before you try again")])
-def test_a_fault_of_the_tenant_says_of_a_change_that_nobody_knows_what_became_of_it(method, told, tenant_on):
+def test_after_a_tenant_error_the_outcome_of_a_change_is_unknown(method, told, tenant_on):
     tenant, _ = tenant_on(qlik_error(503), retry=RetryPolicy(attempts=1))
     with pytest.raises(TenantUnavailable) as caught:
         tenant.raw(method, "v1/items")

@@ -216,7 +216,7 @@ class KeyStoreContract(PendingContract):
         """Exactly one is believed, the other is told; record and summary are the winner's."""
         stores = [open_store(), open_store()]
         base = stores[0].write(record) if made_before else record
-        wishes = [
+        records = [
             replace(base, keys={key.kid: key})
             for store in stores
             for key in [replace(make_key(store), state="current", made_at=MADE_AT)]
@@ -226,7 +226,7 @@ class KeyStoreContract(PendingContract):
         def attempt(number: int) -> ClientRecord | StoreConflict:
             together.wait()
             try:
-                return stores[number].write(wishes[number])
+                return stores[number].write(records[number])
             except StoreConflict as conflict:
                 return conflict
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from qlik_keys.tenant import RegisteredKey
 
 
-# Taking away a key ends no token (qlik-cloud-contract); that machines' tokens are in the list too is an assumption.
+# Removing a key ends no token (qlik-cloud-contract); that machines' tokens are in the list too is an assumption.
 TOKENS_LIVE_ON = (
     "Access tokens that were issued before remain valid until they expire: list them with `qlik-keys oauth-token ls`."
 )

@@ -78,7 +78,7 @@ def test_inside_a_program_with_a_token_its_own_context_is_the_current_one(file, 
     assert current(qlik_keys("context", "ls")) == ["practice"]
 
 
-def test_a_home_of_nobody_is_told(qlik_keys):
+def test_a_home_folder_of_an_unknown_user_is_reported(qlik_keys):
     ended = qlik_keys("context", "ls", QLIK_CLI_USER_HOME_DIR="~nosuchuser/x")
     assert (ended.code, "Traceback" in ended.err) == (1, False)
     assert "QLIK_CLI_USER_HOME_DIR names a home folder that does not exist" in ended.err

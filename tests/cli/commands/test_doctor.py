@@ -57,7 +57,7 @@ def test_scopes_as_a_token_takes_them(qlik_keys, client, scopes):
     assert (ran.code, ran.out, ran.err) == (0, "", "")
 
 
-def test_nobody_asks_the_tenant_for_its_clients(qlik_keys, client, box):
+def test_completion_sends_no_request_to_the_tenant(qlik_keys, client, box):
     before = len(box.requests())
     ran = qlik_keys("doctor", "--client", client.client_id, "--json", QLIK_API_KEY=None)
     assert ran.code == 0

@@ -225,14 +225,14 @@ def test_the_place_may_be_a_context_or_an_address(words, made, qlik_keys, box, t
     assert qlik_keys(*words, "--context", "", "--json").code == 2
 
 
-def test_tables_of_ours_by_ids_alone(made, qlik_keys):
+def test_quiet_tables_show_only_ids(made, qlik_keys):
     assert made.client_id in qlik_keys("clients", "-q").out.splitlines()
     found = qlik_keys("audit", "-q").out.splitlines()
     assert len(found) == len({*found})
 
 
 @pytest.mark.parametrize("words", [["retire", ""], ["adopt", " "], ["rotate", ""]], ids=repr)
-def test_an_empty_name_is_nobody_and_not_everybody(words, qlik_keys, box):
+def test_an_empty_client_name_is_refused(words, qlik_keys, box):
     before = len(box.requests())
     ended = qlik_keys(*words)
     assert (ended.code, "is empty" in ended.err, len(box.requests()) - before) == (2, True, 0)

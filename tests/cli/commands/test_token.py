@@ -16,7 +16,7 @@ import pytest
 import yaml
 from fixtures.canaries import find_canaries
 from fixtures.cli_terminal import PROGRAM
-from fixtures.malicious_tenant import TOKEN, hostile
+from fixtures.malicious_tenant import TOKEN, malicious_tenant
 from fixtures.support import made_client
 
 import qlik_keys as qk
@@ -56,7 +56,7 @@ def bridge(qlik_keys, made):
 @pytest.fixture
 def tenant_of(box, store, made):
     """Make a tenant that answers as a test wants, for the same client."""
-    return functools.partial(hostile, box, store, made)
+    return functools.partial(malicious_tenant, box, store, made)
 
 
 def subject_of(token, box):
@@ -251,7 +251,7 @@ def test_what_was_killed_is_swept_by_the_next_and_what_runs_is_not(begin, bridge
 
 
 @pytest.mark.parametrize(("where", "told"), [(">/dev/full", "OSError"), (">&-", "it is closed")])
-def test_a_pipe_that_nobody_reads_is_told(where, told, settings, made):
+def test_a_closed_pipe_is_reported(where, told, settings, made):
     del settings["QLIK_API_KEY"]
     words = ["token", "--client", "bridged", "--stdout"]
     ended = subprocess.run(
@@ -296,7 +296,7 @@ def test_the_tenant_s_words_are_printable_short_and_without_the_token(words, bri
         assert "scope not told." in bridge(*words, QLIK_TENANT_URL=tenant.url).err
 
 
-def test_a_life_that_nobody_tells_is_unknown(bridge, tenant_of, tmp_path):
+def test_an_unreported_token_lifetime_is_unknown(bridge, tenant_of, tmp_path):
     with tenant_of({}) as tenant:
         ended = bridge("--context", "nightly", QLIK_TENANT_URL=tenant.url)
     assert "whose lifetime the tenant does not report" in ended.err
@@ -332,7 +332,7 @@ def test_a_context_is_added_and_everything_else_stays(bridge, box, made, tmp_pat
     assert {path.name for path in folder.iterdir()} == {"contexts.yml", ".contexts.yml.qlik-keys-lock"}
 
 
-def test_somebody_s_own_context_is_replaced_only_when_that_is_said(bridge, tmp_path):
+def test_a_context_of_another_program_is_replaced_only_on_request(bridge, tmp_path):
     folder = tmp_path / ".qlik"
     folder.mkdir()
     file = folder / "contexts.yml"

@@ -147,7 +147,7 @@ def test_a_private_key_is_never_registered(qlik_keys, tmp_path, tenant):
     assert find_canaries(ended.err + refused.err, [private["d"]]) == []
 
 
-def test_a_client_is_deleted_by_whoever_types_its_id(qlik_keys, terminal, tenant, box):
+def test_a_client_is_deleted_by_anyone_who_types_its_id(qlik_keys, terminal, tenant, box):
     def new():
         words = ("oauth-client", "create", "--appType", "web", "--clientName", "doomed", "-q")
         words += ("--allowedAuthMethods", "client_secret", "--allowedScopes", "user_default")

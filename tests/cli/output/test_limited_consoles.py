@@ -62,7 +62,7 @@ def nothing_was_done():
     streams.note_effect("")
 
 
-def test_notes_that_nobody_takes_stop_nothing():
+def test_notes_on_a_closed_stream_do_not_stop_the_command():
     stream = SafeStream(Broken(), is_optional=True)
     stream.write("step … ")
     with pytest.raises(BrokenPipeError):
@@ -105,7 +105,7 @@ def test_steps_and_results_are_shown_on_any_console(qlik_keys, tenant, store):
 @pytest.mark.openbao
 @pytest.mark.parametrize("more", [(), ("--json",)])
 @pytest.mark.parametrize("kind", ["pipe", "disk"])
-def test_a_secret_that_nobody_took_is_told_of(settings, tenant, kind, more):
+def test_a_secret_that_could_not_be_printed_is_reported(settings, tenant, kind, more):
     name = f"lost-{uuid.uuid4().hex[:6]}"
     if kind == "pipe":
         theirs, ours = os.pipe()

@@ -150,7 +150,7 @@ def test_audit_says_by_its_code_whether_there_are_findings(run, box):
     run("oauth-client", "rm", made["clientId"], "--confirm", made["clientId"])
 
 
-def test_a_fault_of_ours_is_json_without_its_words(run, monkeypatch):
+def test_an_internal_error_is_json_without_its_text(run, monkeypatch):
     def broken(*_, **__):
         raise ValueError("canary-of-a-secret")
 

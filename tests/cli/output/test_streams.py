@@ -63,12 +63,12 @@ def in_bash(settings, words, **more):
     "words", ["user me >&-", "user me <&-", "user me --json >&-", "user me >&- 2>&-", "--help >&-"]
 )
 @pytest.mark.usefixtures("tenant")
-def test_a_stream_that_is_closed_is_nobody(words, settings):
+def test_a_closed_stream_is_not_a_terminal(words, settings):
     done = in_bash(settings, f"q {words}")
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_nobody_can_be_asked_through_a_closed_stream(settings, tenant):
+def test_a_closed_stream_cannot_confirm(settings, tenant):
     for words in ("oauth-client rm x", "delete x"):
         done = in_bash(settings, f"q {words} <&-")
         assert (done.returncode, b"confirm" in done.stderr, tenant.calls) == (2, True, [])
@@ -113,7 +113,7 @@ def test_any_shape_is_shown_on_a_terminal(terminal, qlik_keys):
 
 
 @pytest.mark.usefixtures("tenant")
-def test_a_table_is_as_wide_as_the_terminal_and_cut_where_nobody_copies(terminal, qlik_keys):
+def test_a_table_is_as_wide_as_the_terminal(terminal, qlik_keys):
     def lines(columns):
         return terminal("raw", "get", "v1/wide", columns=columns).out.splitlines()
 

@@ -165,7 +165,7 @@ def test_a_change_survives_the_network_at_every_call(vault, open_vault, host, fa
 
 
 @pytest.mark.parametrize("phase", ["before", "after"])
-def test_of_one_lost_write_nobody_hears(open_vault, host, fault_proxy, phase):
+def test_one_lost_write_is_recovered_silently(open_vault, host, fault_proxy, phase):
     """Cut once, the write is looked at, and sent again only if it is not there."""
     store = open_vault(fault_proxy.url)
     store.client_ids(host)

@@ -211,7 +211,7 @@ def test_a_pending_document_of_another_version_is_left_to_a_person(document):
         {"key": None}, {"rotate_after": timedelta(hours=1)}, {"description": "x" * 4097},
     ],
 )  # fmt: skip
-def test_a_wish_out_of_bounds_is_refused_before_anything_is_touched(wrong):
+def test_options_out_of_bounds_are_refused_before_any_change(wrong):
     with pytest.raises(ConfigurationError) as caught:
         specification(**wrong)
     assert caught.value.hint

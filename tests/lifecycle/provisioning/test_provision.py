@@ -217,7 +217,7 @@ def test_every_difference_that_is_asked_for_is_named_and_nothing_is_changed(worl
     assert (again.client_id, again.kid, again.created) == (made.client_id, made.kid, False)
 
 
-def test_another_custody_and_a_consent_taken_away_are_named(world, name):
+def test_a_different_custody_and_a_removed_consent_are_named(world, name):
     made = qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
     with (
         qk.VaultKeyStore(world.box.vault_url, token=world.box.vault_token, custody="transit") as store,

@@ -57,7 +57,7 @@ def next_step(there, held, intent):
     return step.action.value if isinstance(step, Step) else type(step)
 
 
-def test_a_rotation_from_its_wish_to_its_end(keys):
+def test_the_steps_of_a_rotation_in_order(keys):
     old, new, _ = keys
     verified = frozenset({new.kid})
     later = NOW + timedelta(hours=1)

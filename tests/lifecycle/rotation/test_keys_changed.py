@@ -355,7 +355,7 @@ def test_a_client_that_is_being_made_is_not_adopted(world, name, at):
     world.assert_settled(name)
 
 
-def test_a_retirement_that_was_due_and_is_cut_off_is_finished(world, made):
+def test_a_retirement_that_was_due_and_is_interrupted_is_finished(world, made):
     qk.rotate(world.tenant, world.store, made.client_id)
     cancel = threading.Event()
     with pytest.raises(Interrupted):

@@ -323,7 +323,7 @@ class TestConsentAndPublishing:
 
 class TestWhoMay:
     @pytest.mark.parametrize("credential", ["", "Bearer x", "Bearer ", "Basic eDp5", "Bearer"])
-    def test_nobody_else_is_let_in(self, sandbox_client, credential):
+    def test_no_other_client_can_log_in(self, sandbox_client, credential):
         for method, path in (("GET", ""), ("POST", ""), ("DELETE", f"/{sandbox_client.client().client_id}")):
             answer = sandbox_client.call(method, path, headers={"authorization": credential})
             assert answer.status_code == 401
@@ -332,18 +332,18 @@ class TestWhoMay:
     def test_a_person_without_the_role_sees_fewer_fields_and_changes_nothing(self, sandbox_client):
         client = sandbox_client.client()
         _, api_key = sandbox_client.tenant.add_user(name="Somebody", subject="idp\\somebody")
-        somebody = {"headers": {"authorization": f"Bearer {api_key}"}}
+        another_user = {"headers": {"authorization": f"Bearer {api_key}"}}
         path = f"/{client.client_id}"
         for seen in (
-            sandbox_client.call("GET", path, **somebody).json(),
-            sandbox_client.call("GET", **somebody).json()["data"][0],
+            sandbox_client.call("GET", path, **another_user).json(),
+            sandbox_client.call("GET", **another_user).json()["data"][0],
         ):
             assert (seen["clientId"], seen["clientName"]) == (client.client_id, "test client")
             assert not {"publicKeys", "clientSecrets", "allowedAuthMethods", "redirectUris"} & seen.keys()
         writes = [("POST", ""), ("PATCH", path), ("DELETE", path), ("POST", f"{path}/client-secrets")]
         reads = [("GET", f"{path}/connection-configs/me")]
         for method, where in writes + reads:
-            assert sandbox_client.call(method, where, **somebody).status_code == 403
+            assert sandbox_client.call(method, where, **another_user).status_code == 403
 
     def test_a_machine_needs_the_scope_admin_classic(self, sandbox_client):
         machine = sandbox_client.client(allowedScopes=["user_default", "admin_classic"])
@@ -358,11 +358,11 @@ class TestWhoMay:
 
     def test_a_disabled_user_is_refused(self, sandbox_client):
         user, api_key = sandbox_client.tenant.add_user(name="Somebody", subject="s", roles=("TenantAdmin",))
-        somebody = {"headers": {"authorization": f"Bearer {api_key}"}}
+        another_user = {"headers": {"authorization": f"Bearer {api_key}"}}
         statuses = []
         for disabled in (False, True, False):
             sandbox_client.tenant.set_user_disabled(user.user_id, disabled=disabled)
-            statuses.append(sandbox_client.call("GET", **somebody).status_code)
+            statuses.append(sandbox_client.call("GET", **another_user).status_code)
         assert statuses == [200, 403, 200]
 
 
@@ -371,7 +371,7 @@ class TestAddresses:
     def test_what_is_no_address_as_written_is_not_found(self, sandbox_client, path):
         assert sandbox_client.call("GET", path).status_code == 404
 
-    def test_an_id_of_nobody_is_not_found(self, sandbox_client):
+    def test_an_unknown_id_is_not_found(self, sandbox_client):
         path = f"/{'0' * 32}"
         below = [
             ("GET", ""),

@@ -19,7 +19,7 @@ def names(page):
 
 
 @pytest.fixture
-def somebody(sandbox_client):
+def another_user(sandbox_client):
     """A person who is no administrator: the user, and headers with the API key."""
     user, api_key = sandbox_client.tenant.add_user(name="Somebody", subject="idp\\somebody")
     return user, {"authorization": f"Bearer {api_key}"}
@@ -69,8 +69,8 @@ def test_a_wrong_parameter_is_refused(sandbox_client, query):
     assert sandbox_client.http.get(USERS, params=query, headers=sandbox_client.admin).status_code == 400
 
 
-def test_who_is_no_administrator_sees_itself_and_its_own_keys(sandbox_client, somebody):
-    user, headers = somebody
+def test_who_is_no_administrator_sees_itself_and_its_own_keys(sandbox_client, another_user):
+    user, headers = another_user
     assert names(listed(sandbox_client, USERS, headers)) == ["Somebody"]
     assert listed(sandbox_client, f"{USERS}/actions/count", headers) == {"total": 1}
     assert [each["sub"] for each in listed(sandbox_client, KEYS, headers)["data"]] == [user.user_id]
@@ -79,7 +79,7 @@ def test_who_is_no_administrator_sees_itself_and_its_own_keys(sandbox_client, so
     assert sandbox_client.http.get(USERS).status_code == 401
 
 
-def test_the_record_of_an_api_key_has_not_the_key(sandbox_client, clock, somebody):
+def test_the_record_of_an_api_key_has_not_the_key(sandbox_client, clock, another_user):
     first = listed(sandbox_client, KEYS, limit="1", sort="+created")
     (row,) = first["data"]
     assert row.keys() == {

@@ -139,12 +139,12 @@ class TestRefused:
         assert refusal(None, IMPERSONATION) == (400, "unauthorized_client")
 
     @pytest.mark.parametrize("field", ["userId", "subject"])
-    def test_nobody(self, refusal, field):
+    def test_an_unknown_user(self, refusal, field):
         assert refusal(UserLookup(field, "nobody"), IMPERSONATION) == (400, "invalid_grant")
 
     def test_an_id_is_no_subject(self, refusal, ada):
         assert refusal(UserLookup("subject", ada.user_id), IMPERSONATION) == (400, "invalid_grant")
 
-    def test_somebody_who_is_disabled(self, refusal, box, ada):
+    def test_a_disabled_user(self, refusal, box, ada):
         box.set_user_disabled(ada.user_id, disabled=True)
         assert refusal(lookup(ada, "subject"), IMPERSONATION) == (403, "access_denied")

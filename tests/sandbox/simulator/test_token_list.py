@@ -39,7 +39,7 @@ def bot_id(sandbox_client, token):
 
 
 @pytest.fixture
-def somebody(sandbox_client):
+def another_user(sandbox_client):
     """A person who is no administrator: the user, and headers with the API key."""
     user, api_key = sandbox_client.tenant.add_user(name="Somebody", subject="idp\\somebody")
     return user, bearer(api_key)
@@ -169,8 +169,8 @@ class TestPages:
 
 
 class TestWhoMay:
-    def test_a_person_sees_the_own_ones(self, sandbox_client, somebody):
-        user, headers = somebody
+    def test_a_person_sees_the_own_ones(self, sandbox_client, another_user):
+        user, headers = another_user
         token_of(sandbox_client, sandbox_client.client())
         token = impersonated(sandbox_client, user)
         assert len(ids(listed(sandbox_client))) == 2
@@ -184,9 +184,9 @@ class TestWhoMay:
         assert len(ids(listed(sandbox_client, headers=bearer(plain)))) == 1
         assert len(ids(listed(sandbox_client, headers=bearer(admin)))) == 2
 
-    def test_others_tokens_are_an_empty_list_to_a_person(self, sandbox_client, somebody):
+    def test_others_tokens_are_an_empty_list_to_a_person(self, sandbox_client, another_user):
         other = bot_id(sandbox_client, token_of(sandbox_client, sandbox_client.client()))
-        assert ids(listed(sandbox_client, f"?userId={other}", headers=somebody[1])) == []
+        assert ids(listed(sandbox_client, f"?userId={other}", headers=another_user[1])) == []
 
     def test_without_a_credential_there_is_nothing(self, sandbox_client):
         assert sandbox_client.http.get(TOKENS).status_code == 401
@@ -204,8 +204,8 @@ class TestRevoke:
         assert [sandbox_client.http.get(ME, headers=bearer(one)).status_code for one in (gone, kept)] == [401, 307]
         assert sandbox_client.http.delete(f"{TOKENS}/{first}", headers=sandbox_client.admin).status_code == 404
 
-    def test_a_person_ends_the_own_ones_only(self, sandbox_client, somebody):
-        user, headers = somebody
+    def test_a_person_ends_the_own_ones_only(self, sandbox_client, another_user):
+        user, headers = another_user
         strange = token_of(sandbox_client, sandbox_client.client())
         own = impersonated(sandbox_client, user)
         (own_row,) = ids(listed(sandbox_client, headers=headers))

@@ -187,7 +187,7 @@ class TestScopes:
 
 class TestImpersonation:
     @pytest.fixture
-    def somebody(self, sandbox_client):
+    def another_user(self, sandbox_client):
         user, _ = sandbox_client.tenant.add_user(name="Somebody", subject="idp\\somebody")
         return user
 
@@ -199,15 +199,15 @@ class TestImpersonation:
         return by_secret(sandbox_client, client, grant_type=IMPERSONATION, user_lookup=json.dumps(lookup))
 
     @pytest.mark.parametrize("field", ["userId", "subject"])
-    def test_the_token_is_the_person_s(self, sandbox_client, client, somebody, field):
-        lookup = {"field": field, "value": somebody.user_id if field == "userId" else somebody.subject}
+    def test_the_token_is_the_person_s(self, sandbox_client, client, another_user, field):
+        lookup = {"field": field, "value": another_user.user_id if field == "userId" else another_user.subject}
         fields = {**fields_of(client), "grant_type": IMPERSONATION, "user_lookup": lookup}
         for answer in (
             self.impersonate(sandbox_client, client, **lookup),
             sandbox_client.http.post("/oauth/token", json=fields),
         ):
             assert answer.status_code == 200
-            assert me(sandbox_client, answer.json()["access_token"]).json()["id"] == somebody.user_id
+            assert me(sandbox_client, answer.json()["access_token"]).json()["id"] == another_user.user_id
 
     @pytest.mark.parametrize(
         ("lookup", "refusal"),
@@ -222,18 +222,18 @@ class TestImpersonation:
             ('{"field": "userId", "value": "x"}', "invalid_grant"),
         ],
     )
-    def test_nobody_is_found(self, sandbox_client, client, somebody, lookup, refusal):
+    def test_an_unknown_user_is_not_found(self, sandbox_client, client, another_user, lookup, refusal):
         parameters = {} if lookup is None else {"user_lookup": lookup}
         assert code(by_secret(sandbox_client, client, grant_type=IMPERSONATION, **parameters)) == (400, refusal)
 
-    def test_who_may_not_be_impersonated(self, sandbox_client, client, somebody):
+    def test_who_may_not_be_impersonated(self, sandbox_client, client, another_user):
         bot = me(sandbox_client, by_secret(sandbox_client, client).json()["access_token"]).json()
         answer = self.impersonate(sandbox_client, client, field="userId", value=bot["id"])
         assert code(answer) == (400, "invalid_grant")
-        answer = self.impersonate(sandbox_client, sandbox_client.client(), field="userId", value=somebody.user_id)
+        answer = self.impersonate(sandbox_client, sandbox_client.client(), field="userId", value=another_user.user_id)
         assert code(answer) == (400, "unauthorized_client")  # the grant must be allowed
-        sandbox_client.tenant.set_user_disabled(somebody.user_id, disabled=True)
-        answer = self.impersonate(sandbox_client, client, field="userId", value=somebody.user_id)
+        sandbox_client.tenant.set_user_disabled(another_user.user_id, disabled=True)
+        answer = self.impersonate(sandbox_client, client, field="userId", value=another_user.user_id)
         assert code(answer) == (403, "access_denied")
 
 
@@ -352,7 +352,7 @@ class TestUsers:
         assert me(sandbox_client, one_key).json()["id"] == one.user_id
 
     @pytest.mark.parametrize("credential", ["", "x", "Bearer"])
-    def test_nobody_is_nobody(self, sandbox_client, credential):
+    def test_an_unknown_user_stays_unknown(self, sandbox_client, credential):
         assert sandbox_client.http.get("/api/v1/users/me", headers={"authorization": credential}).status_code == 401
 
 

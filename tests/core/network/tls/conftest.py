@@ -125,7 +125,7 @@ def tls_openbao(certificates):
 
 
 @pytest.fixture
-def wait_for_nobody():
+def wait_for_no_one():
     """Retries that do not wait."""
     from qlik_keys.tenant import RetryPolicy
 

@@ -309,7 +309,7 @@ def test_a_vault_by_its_variables_alone(monkeypatch, certificates, tls_openbao, 
 
 
 @pytest.mark.openbao
-def test_the_doctor_names_a_variable_that_lets_nobody_call(monkeypatch, certificates, tenant_fronts, tls_openbao):
+def test_the_doctor_names_a_variable_that_prevents_calls(monkeypatch, certificates, tenant_fronts, tls_openbao):
     monkeypatch.setenv("SSL_CERT_FILE", "/no/such/file")
     with (
         qk.QlikTenant(tenant_fronts["good"], credential=qk.ApiKey("k")) as tenant,

@@ -138,7 +138,7 @@ def test_a_dead_proxy(monkeypatch, trusted):
             assert (error.outcome, error.retryable) == (Outcome.NOT_APPLIED, True)
 
 
-def test_a_proxy_of_a_name_that_nobody_knows(monkeypatch, trusted):
+def test_a_proxy_with_an_unknown_host_name(monkeypatch, trusted):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid:3128")
     for error in failures():
         assert error.message.startswith("The proxy proxy.invalid:3128 has an unknown host name")

@@ -54,7 +54,7 @@ def test_the_end_warns_once_and_again_if_the_warning_was_dismissed(again):
             secrets.drop_all()
 
 
-def test_a_new_secret_and_a_stored_one_are_warned_of_anew():
+def test_a_new_secret_and_a_stored_one_are_warned_of_again():
     secrets = secrets_of("one", "two")
     for change in (lambda: secrets.keep(Secret("canary-of-three-0123456789"), "three"), secrets.first_is_stored):
         with pytest.raises(ConfigurationError):

@@ -126,7 +126,7 @@ def test_a_secret_is_shown_in_a_message_of_its_own():
     assert stored == [True]
 
 
-def test_a_page_that_is_behind_does_not_put_away_the_next_secret():
+def test_an_outdated_page_does_not_dismiss_the_next_secret():
     stored = []
     place = SecretOnce(label="Client secret of a", secret=lambda: None, stored=lambda: stored.append(place.label))
     for label, expected in (("Client secret of b", []), ("Client secret of a", ["Client secret of a"])):

@@ -33,7 +33,7 @@ def is_data_call(call):
     return "/data/" in call.path
 
 
-def test_nobody_listens(open_vault, host):
+def test_a_closed_port_is_reported(open_vault, host):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{closed.getsockname()[1]}"
@@ -299,7 +299,7 @@ def test_who_loses_as_the_winner_is_done_fixes_what_is_shown(openbao, open_vault
 
 
 @pytest.mark.openbao
-def test_a_store_that_nobody_closed_leaves_no_open_socket(openbao, host):
+def test_an_unclosed_store_leaves_no_open_socket(openbao, host):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         store = qk.VaultKeyStore(openbao.url, token=openbao.token)
