@@ -378,6 +378,16 @@ def test_revoke_ends_the_current_token_and_forgets_it_even_if_it_fails(source_on
     assert source.token().reveal() == "two"
 
 
+def test_a_late_refusal_of_an_old_token_does_not_cost_the_new_one(source_on):
+    source, transport = source_on(ONE, TWO, granted("three"))
+    first, second = source.token(), source.token(force=True)
+    source.forget(first)
+    assert source.token() is second
+    source.forget(second)
+    assert source.token().reveal() == "three"
+    assert len(transport.sent) == 3
+
+
 # Refused
 
 

@@ -207,6 +207,7 @@ def test_a_config_file_asks_for_json_in_errors_too(run, tmp_path):
         assert len(documents(code, out, err)[1]) == 1
     assert run("user", "get", "nobody")[2].startswith("Error: ")  # of that run alone
     assert run("user", "get", "nobody", "--json", "--json=false")[2].startswith("Error: ")
+    assert run("user", "get", "--", "--json")[2].startswith("Error: ")  # behind the dashes it is an id
 
 
 @pytest.mark.parametrize("words", [("--version", "--json"), ("--json", "--version"), ("--json=true", "--version")])
