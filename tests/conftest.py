@@ -33,8 +33,9 @@ for name, handler in (
         signal.signal(getattr(signal, name), handler)
 
 
-# What has one of these is not run by `make test-fast`, unless it says by itself that it is.
+# What has one of these markers, or is in one of these folders, is not run by `make test-fast`, unless it has `fast` itself.
 NOT_FAST = ("browser", "node", "openbao", "registry", "slow")
+FOLDERS_NOT_FAST = ("docs", "leaks", "project")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -51,7 +52,8 @@ def pytest_collection_modifyitems(items):
         if "site" in fixtures:  # of the documentation, which takes a quarter of a minute to build
             item.add_marker(pytest.mark.slow)
         has_examples = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
-        if not has_examples and not any(map(item.get_closest_marker, NOT_FAST)):
+        is_elsewhere = item.path.relative_to(Path(__file__).parent).parts[0] in FOLDERS_NOT_FAST
+        if not has_examples and not is_elsewhere and not any(map(item.get_closest_marker, NOT_FAST)):
             item.add_marker(pytest.mark.fast)
     yield
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
