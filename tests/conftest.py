@@ -33,7 +33,7 @@ for name, handler in (
         signal.signal(getattr(signal, name), handler)
 
 
-# What has one of these markers, or is in one of these folders, is not run by `make test-fast`, unless it has `fast` itself.
+# Left out of `make test-fast`, unless a test has the marker `fast` itself.
 NOT_FAST = ("browser", "node", "openbao", "registry", "slow")
 FOLDERS_NOT_FAST = ("docs", "leaks", "project")
 
