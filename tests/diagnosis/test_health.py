@@ -360,7 +360,7 @@ def test_other_threads_may_use_the_reserved_uses(unhealthy_client, uses):
     unhealthy_client.make()
     unhealthy_client.store_options["token"] = unhealthy_client.limited_token(uses)
     _, store = unhealthy_client.doctors()
-    with store.sparing(100), ThreadPoolExecutor(1) as pool:
+    with store.reserving_uses(100), ThreadPoolExecutor(1) as pool:
         with pytest.raises(StoreUsesReserved):
             store.read(unhealthy_client.tenant.host, unhealthy_client.client_id)
         assert store.uses_left == uses - 1
@@ -452,7 +452,7 @@ class OnlyAKeyStore:
         self._store = store
 
     def __getattr__(self, name):
-        if name in ("health", "renew_token", "sparing", "uses_left"):
+        if name in ("health", "renew_token", "reserving_uses", "uses_left"):
             raise AttributeError(name)
         return getattr(self._store, name)
 
