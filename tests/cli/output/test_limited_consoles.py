@@ -136,6 +136,15 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_call(qlik_keys, ten
     assert name not in [each.client_name for each in tenant.oauth_clients.list()]
 
 
+def test_a_result_that_nobody_takes_is_an_error_and_a_note_is_none(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", Broken())
+    monkeypatch.setattr(sys, "stderr", Broken())
+    streams.make_streams_safe()
+    print("step", file=sys.stderr)
+    with pytest.raises(BrokenPipeError):
+        print("a result")
+
+
 def test_the_processs_own_streams_are_made_safe_once(monkeypatch):
     for name in ("stdout", "stderr"):
         monkeypatch.setattr(sys, name, io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
