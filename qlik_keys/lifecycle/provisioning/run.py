@@ -303,7 +303,13 @@ class Provisioning(Run):
             self._store.delete(self._tenant.host, forsaken)
 
     def _write_record(self, client_id: str) -> None:
-        record = self._store.write(self._first_record(client_id), is_first=client_id in self._intent.registered)
+        is_first = client_id in self._intent.registered
+        record = self._store.write(self._first_record(client_id), is_first=is_first)
+        if not is_first and self._get(client_id) is None:
+            # It was deleted after this run looked at it, and this record is too late to have been deleted with it.
+            self._store.delete(self._tenant.host, client_id)
+            self._observe()
+            return
         self._take(Action.RECORD, Left(client_id=client_id, record=record))
 
     def _first_record(self, client_id: str) -> ClientRecord:
