@@ -110,7 +110,7 @@ ODD = {
     "a page": Odd(
         Reply(200, b"<html>sign in</html>", {"content-type": "text/html"}),
         StoreProtocolError,
-        "is not Vault's",
+        "does not come from Vault",
         "no proxy",
         retryable=False,
     ),
