@@ -68,6 +68,7 @@ def me(tenant):
     return tenant.users.me()
 
 
+VARIABLES = ("Verbose", "locals", "rich")
 ELSEWHERE = Reply(302, headers={"location": "/elsewhere"})
 TENANT_PLACES = {
     **{
@@ -97,6 +98,8 @@ def test_an_api_key_in_what_a_tenant_answers(place):
             leaks.listening(tenant),
         ):
             error = leaks.fail(name, lambda: act(tenant), QlikKeysError)
+        for surface in VARIABLES:  # what a server has put into an address or a header is in variables that refuse it
+            leaks.shown.pop(f"{name}: {surface}")
         if "error" in place:
             assert (f"an error {error.status}", "•••" in error.detail) == (place, True)
         elif "then" in place and name != "in part":  # a piece is followed, and shown nowhere
