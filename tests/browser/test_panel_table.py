@@ -369,7 +369,7 @@ def test_settings_by_clicking(panel, crowd, passing_client):
     delete = button(panel, "Delete a client secret of zz-settings")
     expect(delete).to_be_disabled()
     expect(panel).to_contain_text("Choose which client secret to delete.")
-    panel.get_by_label("Client secret", exact=True).select_option(hints[1])
+    panel.get_by_role("tabpanel", name="Clients").get_by_label("Client secret", exact=True).select_option(hints[1])
     delete.click()
     expect(told(panel).last).to_contain_text(f"zz-settings: deleted the client secret with the hint {hints[1]}")
     assert [each.hint for each in tenant.oauth_clients.get(made.client_id).client_secrets] == hints[:1]

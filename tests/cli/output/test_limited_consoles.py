@@ -136,7 +136,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_call(qlik_keys, ten
     assert name not in [each.client_name for each in tenant.oauth_clients.list()]
 
 
-def test_a_result_that_nobody_takes_is_an_error_and_a_note_is_none(monkeypatch):
+def test_a_result_that_cannot_be_written_is_an_error_and_a_note_is_not(monkeypatch):
     monkeypatch.setattr(sys, "stdout", Broken())
     monkeypatch.setattr(sys, "stderr", Broken())
     streams.make_streams_safe()
