@@ -7,10 +7,12 @@ import contextlib
 import logging
 import traceback
 import urllib.parse
+from pathlib import Path
 
 import pytest
 from canaries import find_canaries
 from hostile import TOKEN, hostile
+from IPython.core.ultratb import VerboseTB
 from loopback import CUT, Loopback, Reply
 from support import made_client
 
@@ -175,6 +177,60 @@ def test_in_the_type_of_a_token(secret, form):
         source.token()
     assert shows_no(secret, repr(caught.value), str(caught.value), str(vars(caught.value)))
     assert shows_no(TOKEN, str(caught.value), str(vars(caught.value)))
+
+
+def verbose(error):
+    """What `%xmode Verbose` shows of an error, without the test's own frame, which has the secrets."""
+    frames = error.__traceback__
+    while "tests" in Path(frames.tb_frame.f_code.co_filename).parts:
+        frames = frames.tb_next
+    return VerboseTB(theme_name="nocolor").text(type(error), error, frames)
+
+
+def link_to(href):
+    return lambda _: Reply(200, {"data": [{"id": "1"}], "links": {"next": {"href": href}}})
+
+
+@pytest.mark.parametrize(
+    ("answer", "act"),
+    [
+        (lambda _: Reply(302, headers={"location": f"/api/v1/users/x?t={API_KEY}"}), lambda tenant: tenant.users.me()),
+        (lambda _: Reply(302, headers={"location": f"https://{API_KEY}.example/"}), lambda tenant: tenant.users.me()),
+        (lambda _: Reply(302, headers={"location": f"/{API_KEY}"}), lambda tenant: tenant.raw("post", "v1/things")),
+        (link_to(f"/api/v1/things?next={API_KEY}"), lambda tenant: [*tenant.raw_pages("v1/things")]),
+        (link_to(f"https://evil.example/{API_KEY}"), lambda tenant: [*tenant.raw_pages("v1/things")]),
+        (
+            lambda _: Reply(200, f"<html>{API_KEY}".encode(), {"content-type": f"text/{API_KEY}"}),
+            lambda tenant: tenant.raw("get", "v1/users/me").json(),
+        ),
+        (lambda _: Reply(201, {"clientSecret": API_KEY}), lambda tenant: tenant.oauth_clients.get("abc")),
+    ],
+    ids=[
+        "redirect",
+        "redirect elsewhere",
+        "redirected POST",
+        "next page",
+        "next page elsewhere",
+        "no JSON",
+        "no client",
+    ],
+)
+def test_in_the_variables_of_a_traceback(answer, act):
+    """`%xmode Verbose` shows variables and attributes of each frame: what a tenant wrote is in none of them."""
+    with tenant_that(answer) as tenant, pytest.raises(qk.errors.QlikKeysError) as caught:
+        act(tenant)
+    assert shows_no(API_KEY, verbose(caught.value))
+
+
+@pytest.mark.parametrize("kind", ["mac", f"bearer {TOKEN}"])
+def test_a_token_that_cannot_be_used_is_in_no_variable_of_a_traceback(kind):
+    with (
+        Loopback(lambda _: Reply(200, {"access_token": TOKEN, "token_type": kind, "expires_in": 60})) as server,
+        qk.TokenSource(f"{server.url}/oauth/token", client_id="abc", secret=CLIENT_SECRET) as source,
+        pytest.raises(TokenError) as caught,
+    ):
+        source.token()
+    assert shows_no(TOKEN, verbose(caught.value))
 
 
 def test_what_was_sent_before_is_known_as_well():

@@ -103,18 +103,31 @@ class Call:
 class Answer:
     """What came back.
 
+    Body and headers are behind properties: a traceback that shows variables (IPython's Verbose) evaluates attributes in
+    the lines that it prints, and never a property.
+
     Attributes:
         status: HTTP status.
-        headers: the answer's headers.
-        content: the body.
+        received_headers: see `headers`.
+        body: see `content`.
         problem: the known fields of an error body.
         sent_at: when the request was sent, seconds since 1970.
         received_at: when the answer was there, seconds since 1970.
     """
 
     status: int
-    headers: httpx.Headers = field(default_factory=httpx.Headers, repr=False)
-    content: bytes = field(default=b"", repr=False)
+    received_headers: httpx.Headers = field(default_factory=httpx.Headers, repr=False)
+    body: bytes = field(default=b"", repr=False)
     problem: Problem = field(default_factory=Problem, repr=False)
     sent_at: float = 0.0
     received_at: float = 0.0
+
+    @property
+    def headers(self) -> httpx.Headers:
+        """The answer's headers."""
+        return self.received_headers
+
+    @property
+    def content(self) -> bytes:
+        """The body."""
+        return self.body

@@ -19,25 +19,28 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAXIMUM_HOPS = 3
 
 
-def refuse_secret_in(session: Session, address: str, *, path: str) -> None:
-    """Refuse an address that the tenant named if a whole secret is in it: addresses are logged everywhere.
+def contains_secret(session: Session, address: str) -> bool:
+    """Return whether a whole secret is in an address that the tenant named: addresses are logged everywhere."""
+    return session.redactor.finds(address) or session.redactor.finds(unquote(address))
+
+
+def secret_in_address(session: Session, path: str) -> TenantProtocolError:
+    """Return the refusal of such an address.
+
+    It takes no address, and the caller deletes its own before it raises: a traceback may show each variable.
 
     Args:
-        session: knows the secrets that were sent.
-        address: as the tenant wrote it.
+        session: of the tenant that named the address.
         path: of the request that was answered with it.
-
-    Raises:
-        TenantProtocolError: there is one; nothing was sent there.
     """
-    if session.redactor.finds(address) or session.redactor.finds(unquote(address)):
-        raise TenantProtocolError(
-            f"The tenant {session.host} answers GET {session.redactor.redact(path)} with an address that has a secret "
-            "in it: nothing was sent there.",
-            hint="Check the proxy in between: a tenant never does this.",
-            method="GET",
-            path=session.redactor.redact(path),
-        )
+    path = session.redactor.redact(path)
+    return TenantProtocolError(
+        f"The tenant {session.host} answers GET {path} with an address that has a secret in it: nothing was sent "
+        "there.",
+        hint="Check the proxy in between: a tenant never does this.",
+        method="GET",
+        path=path,
+    )
 
 
 def send_following(session: Session, call: Call, auth: httpx.Auth) -> Answer:
@@ -59,6 +62,7 @@ def send_following(session: Session, call: Call, auth: httpx.Auth) -> Answer:
             host = session.redactor.server_text(host_of(session.url, call.path, location), public=session.host)
             where = f" ({host})" if host else ""
             first = session.redactor.redact(first)
+            del location
             raise TenantProtocolError(
                 f"The tenant {session.host} redirects {first} to another origin{where}; the credential stays here.",
                 hint="Use the tenant's own host name, not an alias, and check the proxy in between.",
@@ -66,7 +70,9 @@ def send_following(session: Session, call: Call, auth: httpx.Auth) -> Answer:
                 method="GET",
                 path=first,
             )
-        refuse_secret_in(session, location, path=first)
+        if contains_secret(session, location):
+            del location, target
+            raise secret_in_address(session, first)
         call = replace(call, path=target[0], query=target[1])
     first = session.redactor.redact(first)
     raise TenantProtocolError(

@@ -265,8 +265,8 @@ class Session:
             problem = read_problem(body, self.redactor, public=self._public(call))
         return Answer(
             status=response.status_code,
-            headers=response.headers,
-            content=body,
+            received_headers=response.headers,
+            body=body,
             problem=problem,
             sent_at=sent_at,
             received_at=self.clock.time(),

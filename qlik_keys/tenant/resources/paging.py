@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from qlik_keys.errors import TenantProtocolError
-from qlik_keys.tenant.http.redirects import refuse_secret_in
+from qlik_keys.tenant.http.redirects import contains_secret, secret_in_address
 from qlik_keys.tenant.url import target_on
 
 if TYPE_CHECKING:
@@ -58,8 +58,11 @@ def each_page(
         # The address is the whole next one; only what it asks for is taken, so that no bearer follows it away.
         target = target_on(session.url, path, address)
         if target is None or target[0].rstrip("/") != path.rstrip("/"):
+            del address, target, page
             raise _lost(session, "goes on at another address than it began", path)
-        refuse_secret_in(session, address, path=path)
+        if contains_secret(session, address):
+            del address, target, page
+            raise secret_in_address(session, path)
         asked = target[1]
         if tuple(sorted(asked.items())) in seen or len(seen) > _MAXIMUM_PAGES:
             raise _lost(session, "goes in a circle", path)
