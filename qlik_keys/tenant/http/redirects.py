@@ -19,20 +19,18 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAXIMUM_HOPS = 3
 
 
-def contains_secret(session: Session, address: str) -> bool:
-    """Return whether a whole secret is in an address that the tenant named: addresses are logged everywhere."""
-    return session.redactor.finds(address) or session.redactor.finds(unquote(address))
+def secret_in_address(session: Session, address: str, *, path: str) -> TenantProtocolError | None:
+    """Return the refusal of an address that the tenant named, None without a secret in it: addresses are logged.
 
-
-def secret_in_address(session: Session, path: str) -> TenantProtocolError:
-    """Return the refusal of such an address.
-
-    It takes no address, and the caller deletes its own before it raises: a traceback may show each variable.
+    Delete the address before you raise it: a traceback may show each variable.
 
     Args:
-        session: of the tenant that named the address.
+        session: knows the secrets that were sent.
+        address: as the tenant wrote it.
         path: of the request that was answered with it.
     """
+    if not (session.redactor.finds(address) or session.redactor.finds(unquote(address))):
+        return None
     path = session.redactor.redact(path)
     return TenantProtocolError(
         f"The tenant {session.host} answers GET {path} with a URL that contains a secret. No request was sent to it.",
@@ -70,9 +68,10 @@ def send_following(session: Session, call: Call, auth: httpx.Auth) -> Answer:
                 method="GET",
                 path=first,
             )
-        if contains_secret(session, location):
+        refusal = secret_in_address(session, location, path=first)
+        if refusal is not None:
             del location, target
-            raise secret_in_address(session, first)
+            raise refusal
         call = replace(call, path=target[0], query=target[1])
     first = session.redactor.redact(first)
     raise TenantProtocolError(

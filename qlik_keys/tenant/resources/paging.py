@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from qlik_keys.errors import TenantProtocolError
-from qlik_keys.tenant.http.redirects import contains_secret, secret_in_address
+from qlik_keys.tenant.http.redirects import secret_in_address
 from qlik_keys.tenant.url import target_on
 
 if TYPE_CHECKING:
@@ -60,9 +60,10 @@ def each_page(
         if target is None or target[0].rstrip("/") != path.rstrip("/"):
             del address, target, page
             raise _lost(session, "continues at another address than the one where it started", path)
-        if contains_secret(session, address):
+        refusal = secret_in_address(session, address, path=path)
+        if refusal is not None:
             del address, target, page
-            raise secret_in_address(session, path)
+            raise refusal
         asked = target[1]
         if tuple(sorted(asked.items())) in seen or len(seen) > _MAXIMUM_PAGES:
             raise _lost(session, "repeats itself", path)

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 METHODS: tuple[Method, ...] = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2
-_NOT_JSON = object()
 _VERSIONED = re.compile(r"v\d+(/|$)")
 _FRAMING = frozenset({"connection", "content-length", "host", "transfer-encoding"})  # RFC 9110 7.2, 8.6; RFC 9112
 _LOOK_FIRST = dict.fromkeys(
@@ -61,24 +60,20 @@ class RawAnswer:
         Raises:
             TenantProtocolError: it is no JSON.
         """
-        found = _document(self)
-        if found is _NOT_JSON:
-            raise _not_json(self)
+        found = _read_json(self)
+        if isinstance(found, TenantProtocolError):
+            raise found
         return found
 
 
-# Both stand apart from the frame that raises: a traceback that shows variables has neither the body nor its type.
-def _document(answer: RawAnswer) -> Any:
+def _read_json(answer: RawAnswer) -> Any:
+    """Return the document, or the error, to be raised where no variable has the body or its type."""
     if not answer.content:
         return None
     try:
         return json.loads(answer.content)
     except (ValueError, RecursionError):
-        return _NOT_JSON
-
-
-def _not_json(answer: RawAnswer) -> TenantProtocolError:
-    kind = answer.redactor.server_text(answer.content_type) or "without a content type"
+        kind = answer.redactor.server_text(answer.content_type) or "without a content type"
     return TenantProtocolError(f"The answer is not JSON ({kind}).", hint="Request it raw.", status=answer.status)
 
 
