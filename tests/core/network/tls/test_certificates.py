@@ -74,7 +74,7 @@ def test_without_its_authority_neither_is_trusted(tenant_fronts, tls_openbao):
     assert told in tenant.message
     assert "Set SSL_CERT_FILE" in tenant.hint
     assert told in store.message
-    assert "Point `ca_cert` (VAULT_CACERT)" in store.hint
+    assert "Set `ca_cert` (VAULT_CACERT)" in store.hint
 
 
 @pytest.mark.openbao

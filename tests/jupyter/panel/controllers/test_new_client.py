@@ -67,7 +67,7 @@ def test_a_client_is_made_step_by_step_and_asked_for_again_it_is_the_same(contro
         (client("  "), "Give the client a name."),
         (client("any", scopes=()), "The client has no scope."),
         (client("any", private_key_jwt=False), "could not log in"),
-        (client("n" * 513), "has 513 characters; 512 are the most"),
+        (client("n" * 513), "has 513 characters; the maximum is 512"),
         (client("any", description="d" * 4097), "has 4097 characters"),
         (client("any", key_choice=OWN_KEY), "Choose the file with your key."),
     ],

@@ -101,7 +101,7 @@ def test_a_token_that_may_not_ask_about_itself_does_its_work(open_vault, host, c
     store = open_vault(token=token, clock=clock)
     assert list(store.client_ids(host)) == []
     assert store.token_status().expires_at is None
-    assert "does not tell" in store.token_status().hint
+    assert "does not report" in store.token_status().hint
 
 
 def test_at_its_longest_life_there_is_a_new_login(open_vault, host, clock, fault_proxy, make_login):
