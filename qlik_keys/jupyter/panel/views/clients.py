@@ -202,10 +202,10 @@ class ClientChangesView:
             self._apply.expect(self._choices)
         self._apply.disabled = bool(state.work.doing or problem)
         # Why it would be refused is in the plan already.
-        why = markup.plain(problem) if not plan.blocked and is_open else ""
-        if why:
+        why = markup.plain(problem) if not plan.blocked and state.change.plan is not None else ""
+        if why:  # it has its space before it is seen, so that nothing below it moves
             ui.put(self._why, why)
-        (self._why.remove_class if why else self._why.add_class)("qk-was")
+        (self._why.remove_class if why and is_open else self._why.add_class)("qk-was")
 
     def _row(self, operations: Mapping[str, Operation]) -> list[Any]:
         return [self._buttons[name] for name in operations]
