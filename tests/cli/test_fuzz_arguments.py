@@ -77,7 +77,7 @@ lines = st.builds(
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(words=lines)
 def test_any_command_line(words, box, monkeypatch, tmp_path):
     for name, value in {**environment_of(box), "HOME": str(tmp_path)}.items():

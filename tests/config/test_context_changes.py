@@ -188,7 +188,7 @@ values = st.recursive(st.none() | st.booleans() | st.integers() | words, lambda 
 entries = st.dictionaries(words, st.dictionaries(words, values, max_size=3) | values, max_size=3)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(rest=st.dictionaries(words, values, max_size=2), others=entries, style=st.booleans(), name=words)
 def test_everything_else_is_just_as_it_was(rest, others, style, name):
     document = {**rest, "contexts": {**others, "made": {"server": "x"}}}

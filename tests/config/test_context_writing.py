@@ -73,7 +73,7 @@ files = st.dictionaries(words, values, max_size=3).flatmap(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(document=files, style=st.booleans(), indent=st.integers(2, 6))
 def test_everything_else_is_just_as_it_was(document, style, indent, tmp_path_factory):
     path = tmp_path_factory.mktemp("qlik") / "contexts.yml"
@@ -166,7 +166,7 @@ def test_what_cannot_be_kept_as_it_is_is_not_written(text, options, words, tmp_p
     assert path.read_text() == text
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(text=st.text() | st.builds("contexts:\n  {}".format, st.text()) | st.builds("contexts: {}".format, st.text()))
 def test_any_text_is_kept_or_refused_by_our_own_error(text, tmp_path_factory):
     path = tmp_path_factory.mktemp("qlik") / "contexts.yml"

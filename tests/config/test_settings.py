@@ -437,7 +437,7 @@ class TestContexts:
             Settings.resolve()
         assert CANARY not in everything(caught.value)
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(st.data())
     def test_any_file_gives_settings_or_our_own_error(self, contexts, data):
         words = st.sampled_from(

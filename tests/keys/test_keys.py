@@ -202,7 +202,7 @@ def test_short_numbers_keep_their_leading_zeros():
         st.text() | st.integers() | st.none() | st.lists(st.text()),
     )
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_document_gives_a_key_or_our_own_error(document):
     for load in (PrivateKey.from_jwk, PublicJwk.from_jwk):
         with contextlib.suppress(KeyMaterialError):
@@ -210,7 +210,7 @@ def test_any_document_gives_a_key_or_our_own_error(document):
 
 
 @given(st.binary(max_size=400) | st.text(max_size=400))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_bytes_give_a_key_or_our_own_error(data):
     with pytest.raises(KeyMaterialError):
         PrivateKey.from_pem(data)

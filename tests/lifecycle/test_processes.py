@@ -12,7 +12,7 @@ import subprocess
 import pytest
 from fixtures.cli_terminal import PROGRAM
 from fixtures.harness import cases
-from fixtures.harness.cases import Case, every_other_call
+from fixtures.harness.cases import Case, some_calls
 from fixtures.harness.guarantees import check_one_key_made, check_settled
 from fixtures.harness.processes import Processes
 from fixtures.harness.sides import Client, Sides
@@ -53,9 +53,10 @@ def processes(sides):
 @BOTH
 @pytest.mark.parametrize(("operation", "state"), KILLED)
 def test_killed_at_a_call_it_is_finished_by_one_resume(sides, processes, operation, state, custody):
-    """Every other call with each custody, whose calls to the tenant are the same; before and after their effects."""
+    """Every fourth call with each custody, whose calls to the tenant are the same; before and after their effects."""
     faults = itertools.cycle(("killed", "killed after"))
-    assert cases.run_all(sides, Case(operation, state), faults, every_other_call(custody), processes.act) > 5
+    calls = some_calls(KILLED.index((operation, state)) + 2 * (custody == "transit"), 4)
+    assert cases.run_all(sides, Case(operation, state), faults, calls, processes.act) > 5
 
 
 @BOTH

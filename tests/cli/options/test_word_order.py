@@ -92,7 +92,7 @@ VOCABULARY = """
 """
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(words=st.lists(st.sampled_from(["", *VOCABULARY.split()]), max_size=7))
 def test_what_is_in_order_stays_so_and_no_word_is_made_up(words):
     tree = typer.main.get_command(app)
