@@ -29,6 +29,9 @@ UVICORN_OPTIONS: dict[str, Any] = {
     "lifespan": "off",
     "log_level": "critical",
     "server_header": False,
+    # Longer than httpx keeps an idle connection (5 s, which is uvicorn's default too): a server that closes first may do
+    # so while the next request is on its way, and nobody knows then whether it took effect.
+    "timeout_keep_alive": 75,
     "ws": "none",
 }
 _MAXIMUM_DRAINED_BYTES = 64 * MAXIMUM_BODY_BYTES

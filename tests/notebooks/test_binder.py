@@ -100,6 +100,7 @@ def session(binder):
             kernel_id = made.raise_for_status().json()["kernel"]["id"]
             client = BlockingKernelClient(connection_file=str(runtime / f"kernel-{kernel_id}.json"))
             client.load_connection_file()
+            client.hb_channel.time_to_dead = PATIENCE_SECONDS  # a busy machine answers a heartbeat late, and is alive
             client.start_channels()
             client.wait_for_ready(PATIENCE_SECONDS)
             yield psutil.Process(server.pid), client
