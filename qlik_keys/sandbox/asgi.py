@@ -29,8 +29,8 @@ UVICORN_OPTIONS: dict[str, Any] = {
     "lifespan": "off",
     "log_level": "critical",
     "server_header": False,
-    # Longer than httpx keeps an idle connection (5 s, which is uvicorn's default too): a server that closes first may do
-    # so while the next request is on its way, and nobody knows then whether it took effect.
+    # Longer than httpx keeps an idle connection (5 s, which is uvicorn's default too). A server that closes first may
+    # do so while the next request is on its way, and then it is unknown whether that took effect.
     "timeout_keep_alive": 75,
     "ws": "none",
 }
