@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fixtures.jupyter_lab import JupyterLab
-from fixtures.panel_actions import new_page, open_in
+from fixtures.panel_actions import VIEWPORT, new_page, open_in
 from playwright.sync_api import sync_playwright
 from tools.browser_setup import launch_options
 
@@ -32,10 +32,24 @@ def chromium():
 
 
 @pytest.fixture
-def page(chromium):
+def fresh_page(chromium):
     opened = new_page(chromium)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def one_page(chromium):
+    opened = new_page(chromium)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(one_page):
+    """The page of all tests, of the same size for each; a test that listens to its page or leaves it has a fresh one."""
+    one_page.set_viewport_size(VIEWPORT)
+    return one_page
 
 
 @pytest.fixture

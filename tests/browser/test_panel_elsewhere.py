@@ -17,6 +17,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]
 
 
 @pytest.fixture
+def page(fresh_page):
+    return fresh_page
+
+
+@pytest.fixture
 def notebook(lab):
     """A notebook that is the panel and nothing else."""
     path = lab.notebooks / "only-the-panel.ipynb"

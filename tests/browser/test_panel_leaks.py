@@ -19,6 +19,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]
 
 
 @pytest.fixture
+def page(fresh_page):
+    return fresh_page
+
+
+@pytest.fixture
 def traffic(page):
     """Everything that the page sends to the kernel and hears from it."""
     sent, heard = [], []
