@@ -47,7 +47,7 @@ def one_page(chromium):
 
 @pytest.fixture
 def page(one_page):
-    """The page of all tests, of the same size for each; a test that listens to its page or leaves it has a fresh one."""
+    """The page of all tests, in one size for each; a test that listens to its page or leaves it has a fresh one."""
     one_page.set_viewport_size(VIEWPORT)
     return one_page
 

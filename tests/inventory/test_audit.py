@@ -1,4 +1,4 @@
-"""The audit of a whole fleet, on a sandbox of its own: each kind of finding is made for real and told by its weight."""
+"""The audit of a whole fleet: each kind of finding is made for real, on a sandbox of the test, and told by weight."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from qlik_keys.tenant import NewOAuthClient, PatchOperation
 pytestmark = pytest.mark.openbao
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def world():
     with (
         qk.sandbox.start() as box,
