@@ -12,6 +12,9 @@ MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 # Arguments for the target's program: make test ARGS="tests/keys -x"
 ARGS :=
 
+# Some containers forbid Python to keep byte code: then each program that the tests start compiles its modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo lab test test-fast check docs workflows format bench soak mutants screenshots dist trydist venv pins clean

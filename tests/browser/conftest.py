@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fixtures.jupyter_lab import JupyterLab
-from fixtures.panel_actions import VIEWPORT, new_page, open_in
+from fixtures.panel_actions import VIEWPORT, new_page, open_in, set_theme
 from playwright.sync_api import sync_playwright
 from tools.browser_setup import launch_options
 
@@ -12,13 +12,6 @@ from tools.browser_setup import launch_options
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
     server = JupyterLab(tmp_path_factory.mktemp("lab") / "quickstart")
-    yield server
-    server.close()
-
-
-@pytest.fixture(scope="session")
-def dark_lab(tmp_path_factory):
-    server = JupyterLab(tmp_path_factory.mktemp("lab") / "dark", theme="JupyterLab Dark")
     yield server
     server.close()
 
@@ -49,7 +42,9 @@ def one_page(chromium):
 def page(one_page):
     """The page of all tests, in one size for each; a test that listens to its page or leaves it has a fresh one."""
     one_page.set_viewport_size(VIEWPORT)
-    return one_page
+    yield one_page
+    if one_page.evaluate("document.body.dataset.jpThemeName ?? ''").endswith("Dark"):
+        set_theme(one_page, "JupyterLab Light")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from fixtures.panel_actions import button, create_client, go_to, tab, tab_to, told
+from fixtures.panel_actions import button, create_client, go_to, set_theme, tab, tab_to, told
 from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]
@@ -53,9 +53,10 @@ def look_at_results(page, panel, look):
     expect(told(panel)).to_contain_text("is made.")
 
 
-@pytest.mark.parametrize("server", ["lab", "dark_lab"])
-def test_axe_finds_nothing_grave(page, request, open_panel, server):
-    panel, _ = open_panel(request.getfixturevalue(server))
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_axe_finds_nothing_grave(page, lab, open_panel, theme):
+    panel, _ = open_panel(lab)
+    set_theme(page, theme)
     found = {}
     look = looking(page, found)
     look("Connect, empty")
@@ -113,9 +114,9 @@ def look_at_users_found(panel, look):
     look("a user")
 
 
-@pytest.mark.parametrize("server", ["lab", "dark_lab"])
-def test_axe_finds_nothing_serious_in_an_inspected_login(page, request, open_panel, server):
-    panel, _ = open_panel(request.getfixturevalue(server))
+def test_axe_finds_nothing_serious_in_an_inspected_login(page, lab, open_panel):
+    panel, _ = open_panel(lab)
+    set_theme(page, "JupyterLab Dark")
     found = {}
     look = looking(page, found)
     button(panel, "Start the sandbox").click()

@@ -25,14 +25,14 @@ from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 pytestmark = pytest.mark.openbao
 BOTH = pytest.mark.parametrize("custody", ["kv", "transit"])
 KILLED = (
-    ("provision", "nothing"),
-    ("provision with secret", "nothing"),
-    ("rotate at once", "plain"),
-    ("revoke", "secret"),
-    ("adopt", "secret only"),
-    ("retire", "rotate"),
-    ("delete", "plain"),
-    ("resume", "rotate until make_next"),
+    ("provision", "nothing", "kv"),
+    ("provision with secret", "nothing", "transit"),
+    ("rotate at once", "plain", "kv"),
+    ("revoke", "secret", "transit"),
+    ("adopt", "secret only", "kv"),
+    ("retire", "rotate", "transit"),
+    ("delete", "plain", "kv"),
+    ("resume", "rotate until make_next", "transit"),
 )
 
 
@@ -50,12 +50,11 @@ def processes(sides):
         yield processes
 
 
-@BOTH
-@pytest.mark.parametrize(("operation", "state"), KILLED)
+@pytest.mark.parametrize(("operation", "state", "custody"), KILLED)
 def test_killed_at_a_call_it_is_finished_by_one_resume(sides, processes, operation, state, custody):
-    """Every fourth call with each custody, whose calls to the tenant are the same; before and after their effects."""
+    """At every third call, before and after its effect; test_guarantees has both custodies in one process."""
     faults = itertools.cycle(("killed", "killed after"))
-    calls = some_calls(KILLED.index((operation, state)) + 2 * (custody == "transit"), 4)
+    calls = some_calls(KILLED.index((operation, state, custody)), 3)
     assert cases.run_all(sides, Case(operation, state), faults, calls, processes.act) > 5
 
 
