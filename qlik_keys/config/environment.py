@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from qlik_keys.config.vault_environment import ASIDE, REFUSED
+from qlik_keys.keystore import defaults
 
 
 class Variable(NamedTuple):
@@ -31,8 +32,8 @@ VARIABLES = (
     Variable("QLIK_CLIENT_ID", "supported", "instead of the API key: an OAuth client, with QLIK_CLIENT_SECRET"),
     Variable("QLIK_CLIENT_SECRET", "supported", "that client's secret"),
     Variable("QLIK_CLI_USER_HOME_DIR", "supported", "where qlik-cli keeps its contexts: a folder, or the file"),
-    Variable("QLIK_KEYS_MOUNT", "supported", "the KV version 2 mount; `secret` by default"),
-    Variable("QLIK_KEYS_PREFIX", "supported", "the folder in that mount; `qlik-keys` by default"),
+    Variable("QLIK_KEYS_MOUNT", "supported", f"the KV version 2 mount; `{defaults.MOUNT}` by default"),
+    Variable("QLIK_KEYS_PREFIX", "supported", f"the folder in that mount; `{defaults.PREFIX}` by default"),
     Variable("QLIK_KEYS_CUSTODY", "supported", "`kv` or `transit`: the custody of new keys"),
     Variable("QLIK_KEYS_TENANT_CERT", "supported", "a client certificate, if a gateway before the tenant requires one"),
     Variable("QLIK_KEYS_TENANT_KEY", "supported", "its private key, if it is not in the same file"),

@@ -9,13 +9,14 @@ import shlex
 from typing import TYPE_CHECKING
 
 from qlik_keys.errors import StoreDenied
+from qlik_keys.keystore import defaults
 from qlik_keys.tenant.url import tenant_host
 
 if TYPE_CHECKING:
     from qlik_keys.diagnosis.facts import Facts
 
 # As `qlik-keys vault-policy` takes them where they are not given.
-_USUAL = {"--mount": "secret", "--prefix": "qlik-keys", "--transit-mount": "transit"}
+_USUAL = {"--mount": defaults.MOUNT, "--prefix": defaults.PREFIX, "--transit-mount": defaults.TRANSIT_MOUNT}
 
 
 def command(*words: str) -> str:

@@ -60,7 +60,7 @@ Custody = Annotated[
     ),
 ]
 Alg = Annotated[str | None, typer.Option(help="ES384, RS256 or RS512; by default that of the current key.")]
-Bits = Annotated[int | None, typer.Option(help="RSA size: 2048, 3072 or 4096.")]
+Bits = Annotated[int | None, typer.Option(help="RSA size, with --alg RS256 or RS512: 2048, 3072 or 4096.")]
 AllowSwap = Annotated[
     bool,
     typer.Option("--allow-swap", help="If the tenant accepts only one key, replace it (logins fail for a moment)."),
@@ -408,8 +408,10 @@ def _key_spec(alg: str | None, bits: int | None) -> KeySpec | None:
 
     if alg is None and bits is None:
         return None
+    if alg is None:  # the current key may be of another algorithm, which only a choice may change
+        raise typer.BadParameter("it is the size of an RSA key: add --alg RS256 or --alg RS512.", param_hint="--bits")
     try:
-        return KeySpec(alg or "RS256", bits=bits)  # type: ignore[arg-type]  # it refuses what it does not know
+        return KeySpec(alg, bits=bits)  # type: ignore[arg-type]  # it refuses what it does not know
     except KeyMaterialError as problem:
         message = f"{problem.message} {problem.hint}"
     raise typer.BadParameter(message, param_hint="--alg/--bits")

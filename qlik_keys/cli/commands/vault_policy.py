@@ -10,6 +10,7 @@ from qlik_keys.cli.app import UsageProblem, new_group
 from qlik_keys.cli.options.common import JsonOption  # noqa: TC001  # typer reads the annotations at run time
 from qlik_keys.cli.output.results import show
 from qlik_keys.errors import ConfigurationError
+from qlik_keys.keystore import defaults
 
 app = new_group()
 
@@ -24,9 +25,9 @@ def vault_policy(
         str, typer.Option(help="That client's name; the names of its keys in Transit are derived from it.")
     ] = "",
     custody: Annotated[str, typer.Option(help="kv, transit or both.")] = "both",
-    mount: Annotated[str, typer.Option(help="The KV version 2 engine.")] = "secret",
-    prefix: Annotated[str, typer.Option(help="The folder in the KV engine.")] = "qlik-keys",
-    transit_mount: Annotated[str, typer.Option(help="The Transit engine.")] = "transit",
+    mount: Annotated[str, typer.Option(help="The KV version 2 engine.")] = defaults.MOUNT,
+    prefix: Annotated[str, typer.Option(help="The folder in the KV engine.")] = defaults.PREFIX,
+    transit_mount: Annotated[str, typer.Option(help="The Transit engine.")] = defaults.TRANSIT_MOUNT,
     as_json: JsonOption = False,
 ) -> None:
     """Print the minimal Vault policy for a role, ready to paste.

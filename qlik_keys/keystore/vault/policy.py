@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from qlik_keys.core.arguments import TEXT, require
 from qlik_keys.errors import ConfigurationError
+from qlik_keys.keystore import defaults
 from qlik_keys.keystore.base import pending_document_name
 from qlik_keys.keystore.vault.documents.records import NAMES_FOLDER, PENDING_FOLDER, check_folder, check_segment
 from qlik_keys.keystore.vault.transit import plain
@@ -37,9 +38,9 @@ def vault_policy(
     client_id: str = "",
     client_name: str = "",
     custody: Engines = "both",
-    mount: str = "secret",
-    prefix: str = "qlik-keys",
-    transit_mount: str = "transit",
+    mount: str = defaults.MOUNT,
+    prefix: str = defaults.PREFIX,
+    transit_mount: str = defaults.TRANSIT_MOUNT,
 ) -> str:
     """Return the least policy for a role, in HCL.
 

@@ -17,6 +17,7 @@ from qlik_keys.core.network.tls import Place
 from qlik_keys.core.outcomes import after_effect
 from qlik_keys.core.secret import Secret, guarded, wrong_type
 from qlik_keys.errors import ConfigurationError, StoreDenied
+from qlik_keys.keystore import defaults
 from qlik_keys.keystore.vault.documents.folder import VaultFolder
 from qlik_keys.keystore.vault.documents.records import CUSTODIES, check_folder
 from qlik_keys.keystore.vault.health import health
@@ -101,11 +102,11 @@ class VaultKeyStore:
         *,
         token: str | Secret | None = None,
         login: Login | None = None,
-        mount: str = "secret",
-        prefix: str = "qlik-keys",
+        mount: str = defaults.MOUNT,
+        prefix: str = defaults.PREFIX,
         namespace: str | None = None,
         custody: Custody = "kv",
-        transit_mount: str = "transit",
+        transit_mount: str = defaults.TRANSIT_MOUNT,
         ca_cert: str | Path | Place | None = None,
         client_cert: str | Path | Place | None = None,
         client_key: str | Path | Place | None = None,

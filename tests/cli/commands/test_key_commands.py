@@ -132,6 +132,7 @@ def test_a_plan_that_would_be_refused_fails(qlik_keys, tenant, store, made):
 WRONG = {
     "no such algorithm": (["rotate", "x", "--alg", "HS256"], 2, "HS256"),
     "no such size": (["provision", "x", "--alg", "RS256", "--bits", "1024"], 2, "1024"),
+    "a size of no algorithm": (["rotate", "x", "--bits", "2048"], 2, "add --alg"),
     "a size for P-384": (["provision", "x", "--alg", "ES384", "--bits", "2048"], 2, "P-384"),
     "no client": (["rotate"], 2, "CLIENT"),
     "no such client": (["rotate", "nobody-has-this-name"], 1, "Neither the tenant nor the store has a client named"),

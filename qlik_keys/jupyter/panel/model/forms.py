@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from qlik_keys.keys.spec import DEFAULT_KEY, DEFAULT_OVERLAP
+from qlik_keys.keystore import defaults
 
 if TYPE_CHECKING:
     from qlik_keys.keystore.base import Custody
@@ -47,8 +48,8 @@ class ConnectForm:
     vault_token: Any = None
     role_id: str = ""
     secret_id: Any = None
-    mount: str = "secret"
-    prefix: str = "qlik-keys"
+    mount: str = defaults.MOUNT
+    prefix: str = defaults.PREFIX
     namespace: str = ""
     custody: Custody = "kv"
 

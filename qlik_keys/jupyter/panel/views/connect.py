@@ -20,6 +20,7 @@ from qlik_keys.jupyter.panel.views import markup
 from qlik_keys.jupyter.panel.widgets import controls as ui
 from qlik_keys.jupyter.panel.widgets.fields import SecretField
 from qlik_keys.jupyter.panel.widgets.result_place import ResultPlace
+from qlik_keys.keystore import defaults
 from qlik_keys.tenant.url import normalise_tenant_url
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ class ConnectView:
         self._role_id = ui.text("Role id")
         self._secret_id = SecretField(label="Secret id", help_text="of the AppRole")
         self._password = SecretField(label="Password", any_text=True)
-        self._mount = ui.text("KV mount", value=settings.vault_mount or "secret")
-        self._prefix = ui.text("Folder", value=settings.vault_prefix or "qlik-keys")
+        self._mount = ui.text("KV mount", value=settings.vault_mount or defaults.MOUNT)
+        self._prefix = ui.text("Folder", value=settings.vault_prefix or defaults.PREFIX)
         self._namespace = ui.text("Namespace", value=settings.vault_namespace, placeholder="none")
         self._custody = ui.choice(
             "Who holds the private keys",
