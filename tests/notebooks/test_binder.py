@@ -43,6 +43,7 @@ class Binder:
             "--quiet",
             "--disable-pip-version-check",
             "install",
+            "--no-compile",  # nearly all of it is never imported here
             "-r",
             "binder/requirements.txt",
         )
