@@ -31,7 +31,7 @@ def fresh_page(chromium):
     opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def one_page(chromium):
     opened = new_page(chromium)
     yield opened
@@ -40,7 +40,7 @@ def one_page(chromium):
 
 @pytest.fixture
 def page(one_page):
-    """The page of all tests, in one size for each; a test that listens to its page or leaves it has a fresh one."""
+    """The page of a file's tests, in one size for each; a test that listens to its page or leaves it has a fresh one."""
     one_page.set_viewport_size(VIEWPORT)
     yield one_page
     if one_page.evaluate("document.body.dataset.jpThemeName ?? ''").endswith("Dark"):
