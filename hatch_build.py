@@ -13,7 +13,7 @@ _LINK = re.compile(r"(!?)\[([^\[\]]*)\]\((?!https?:|#)([^()\s]+)\)")
 
 
 class CustomMetadataHook(MetadataHookInterface):
-    """Makes the metadata that `pyproject.toml` calls dynamic, besides the version."""
+    """Makes the metadata that `pyproject.toml` calls dynamic, except the version."""
 
     def update(self, metadata: dict[str, Any]) -> None:
         """Add the README, its links leading to the files of this version."""

@@ -153,11 +153,11 @@ class Checks:
         if ends is not None and since is not None and abs(ends - since - _HOUR) > _HOUR / 2:
             hours = round((ends - since) / _HOUR, 1)
             raise NotYetError(
-                f"The overlap is {hours:g} hours, and shall be one. Take the old key away, "
+                f"The overlap is {hours:g} hours, and shall be one. Remove the old key, "
                 f"qk.retire_due(tenant, store, etl_id, force=True), and rotate it again: {_ROTATE}"
             )
         self._note(client)
-        return "Both keys log in until the overlap is over: nobody notices a rotation."
+        return "Both keys log in until the overlap is over: no consumer is interrupted by a rotation."
 
     def _retired(self) -> str:
         client = self._etl()
@@ -192,7 +192,7 @@ class Checks:
             raise NotYetError("The number is right. Now give seeded-00003 a key: qk.adopt, by its id or its name.")
         if "client_secret" in adopted.allowed_auth_methods or adopted.client_secrets:
             raise NotYetError(
-                "seeded-00003 has a key now, and its client secret too. Take that away: "
+                "seeded-00003 has a key now, and its client secret too. Remove it: "
                 f'qk.adopt(tenant, store, "{adopted.client_id}", remove_secrets=True)'
             )
         if by_secret == left:
@@ -236,7 +236,7 @@ class Checks:
                 f"`leaked_kid` is {leaked!r}, which is no kid that etl ever had. Note the current kid of the store, and "
                 "revoke it."
             )
-        return "Whoever has the old key is locked out; the job reads the new one."
+        return "The old key no longer logs in; the job reads the new one."
 
     def _kept_in_the_vault(self) -> str:
         client = self._client("vault-only")
@@ -256,18 +256,18 @@ class Checks:
             raise NotYetError(f"The Vault has no key of vault-only. {_again(client)}")
         if summary.custody != "transit":
             raise NotYetError(
-                "Its key lies in the KV store, where whoever may read the secret may read it. There is a way back: give "
-                "it a key that the Vault makes, and take the other away at once: "
+                "Its key lies in the KV store, where anyone who may read the secret can read it. There is a way back: give "
+                "it a key that the Vault makes, and remove the other at once: "
                 'qk.rotate(tenant, store, "vault-only", custody="transit", overlap=timedelta(0))'
             )
         if self._key_ids(client) != [summary.current_kid]:
             raise NotYetError(
-                "The Vault signs for it now, but its older key still lies in the KV store. Take that away: "
+                "The Vault signs for it now, but its older key still lies in the KV store. Remove it: "
                 'qk.retire_due(tenant, store, "vault-only", force=True)'
             )
-        return "The Vault signs for it, and nobody can read its key. Not even you."
+        return "The Vault signs for it, and no one can read its key. Not even you."
 
-    # --- looking ---
+    # --- reading the state ---
 
     def _answer(self, name: str) -> Any:
         value = self._answers.get(name, ...)
@@ -284,7 +284,7 @@ class Checks:
 
     def _client(self, name: str) -> OAuthClient | None:
         """Return the client of exactly that name: a tenant's filter does not tell capitals from small letters."""
-        # Whoever ran seed_clients twice has two of a name: the one that was worked on counts.
+        # A learner who ran seed_clients twice has two of a name: the one that was worked on counts.
         same = [client for client in self._like(name) if client.client_name == name]
         return next(
             (client for client in same if "private_key_jwt" in client.allowed_auth_methods), next(iter(same), None)
@@ -312,7 +312,7 @@ _checks: list[Checks] = []
 def begin(answers: MutableMapping[str, Any]) -> qk.Panel:
     """Return a panel that is connected to the sandbox, and check from now on what is done there.
 
-    Asked again, by whoever runs the first cell twice, it is the same sandbox with all that was made there.
+    Called again, when the first cell is run twice, it is the same sandbox with all that was made there.
 
     Args:
         answers: the notebook's variables, `globals()`.

@@ -13,7 +13,7 @@ QlikKeysError                    hint, retryable, outcome
 │   ├── TenantConflict           409
 │   ├── TenantRejected           any other 4xx: the request itself is wrong
 │   ├── TenantThrottled          429, retry_after in seconds
-│   ├── TenantUnavailable        5xx
+│   ├── TenantUnavailable        5xx, retry_after in seconds where the tenant tells it
 │   └── TenantProtocolError      an answer that the contract does not know, a redirect to another origin
 ├── TokenError                   client_id
 │   ├── AssertionRejected        the token endpoint refuses the credential
@@ -25,7 +25,7 @@ QlikKeysError                    hint, retryable, outcome
 │   ├── StoreSealed
 │   ├── StoreDenied              the Vault token may not do this, or is expired
 │   │   └── StorePolicyDenied    the token was accepted, and its policies forbid the call
-│   ├── StoreUsesReserved              nothing was asked: the last uses of the login are left to what needs them more
+│   ├── StoreUsesReserved        nothing was asked: the last uses of the login are left to what needs them more
 │   ├── StoreMisconfigured       no such mount, KV version 1 at that mount, redirect to another origin
 │   ├── StoreNotFound
 │   │   ├── StoreDeleted         soft-deleted: it can be undeleted; deletion_time
@@ -289,7 +289,7 @@ class StoreConnectionCut(StoreUnreachable):
 
 
 class StoreSealed(StoreError):
-    """The Vault is sealed or not initialised."""
+    """The Vault is sealed or not initialized."""
 
 
 class StoreDenied(StoreError):

@@ -55,7 +55,7 @@ async def in_a_thread(ask: Callable[[], Token], *about: object) -> Token:
     if flights is None:
         flights = {}
         _flights_of_the_loop.set(flights)
-    key = tuple(map(id, about))  # anyone who leads holds them, so that no other object gets the same number
+    key = tuple(map(id, about))  # the task that leads holds them, so that no other object gets the same id
     while (flight := flights.get(key)) is not None:
         await flight.done.wait()
         if flight.token is not None:

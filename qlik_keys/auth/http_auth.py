@@ -130,6 +130,12 @@ def _origin(url: httpx.URL) -> tuple[bytes, bytes, int | None]:
 class PrivateKeyJwtAuth(BearerAuth):
     """Logs a client in by its private key: an `httpx.Auth`, and a credential for `QlikTenant`.
 
+    Args:
+        source: where it gets its tokens: a `TokenSource` that signs with the client's key.
+
+    Raises:
+        TypeError: the source is no `TokenSource`; it is not quoted.
+
     Example:
         >>> source = TokenSource.from_store(store, tenant_url=url, client_id=client_id)  # doctest: +SKIP
         >>> httpx.Client(base_url=url, auth=PrivateKeyJwtAuth(source), follow_redirects=True)  # doctest: +SKIP

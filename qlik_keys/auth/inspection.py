@@ -5,7 +5,7 @@ tenant refuses and is done on the sandbox alone. What may be explained with auth
 token is officially opaque (qlik-cloud-contract, "POST /oauth/token"), and what its parts say is told under that
 reserve.
 
-Not done here: keeping and renewing tokens (`token_source`), showing any of it (`panel`).
+Not done here: keeping and renewing tokens (`token_source`), showing any of it (`qlik_keys.jupyter.panel`).
 """
 
 from __future__ import annotations

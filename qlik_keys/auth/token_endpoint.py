@@ -1,6 +1,6 @@
 """The token endpoint and the revocation endpoint (qlik-cloud-contract; RFC 6749, RFC 7009, RFC 7521, RFC 7523).
 
-Not done here: caching and renewing (`qlik_keys.auth.http_auth`), building assertions (`qlik_keys.auth.assertion`).
+Not done here: caching and renewing (`qlik_keys.auth.token_source`), building assertions (`qlik_keys.auth.assertion`).
 """
 
 from __future__ import annotations
@@ -51,6 +51,10 @@ class UserLookup:
     Attributes:
         field: "userId" or "subject".
         value: the user's id or subject.
+
+    Raises:
+        ValueError: the field is another one, or the value is empty.
+        TypeError: the field or the value is no text.
     """
 
     field: Literal["userId", "subject"]
@@ -193,7 +197,7 @@ def clock_skew_text(skew: float) -> str:
 
 
 def clock_suspicion(skew: float | None) -> str:
-    """Return what to say of the clock next to a refusal that has no other reason, "" where it is right enough."""
+    """Return what to add of the clock to a refusal that has no other reason, "" where it is right enough."""
     if skew is None or abs(skew) < _NOTED_SKEW_SECONDS:
         return ""
     return f"Synchronize the clock (NTP), then try again: {clock_skew_text(skew)}, which a strict tenant may reject. "

@@ -38,8 +38,10 @@ if TYPE_CHECKING:
 
     from qlik_keys.lifecycle import StepEvent
 
+DOCUMENTATION = "https://github.com/qlik-keys/qlik_keys/blob/main/docs"
 TENANT_HELP = (
-    "Tenant and Vault are set by QLIK_TENANT_URL, QLIK_API_KEY, VAULT_ADDR, VAULT_TOKEN and more (docs/environment.md)."
+    "Tenant and Vault are set by QLIK_TENANT_URL, QLIK_API_KEY, VAULT_ADDR, VAULT_TOKEN and more:\n\n"
+    f"\b\n{DOCUMENTATION}/environment.md"  # \b: not wrapped at its hyphens
 )
 # Locals in a traceback would show keys and tokens (reliability-facts, section 3).
 _LOOK: dict[str, Any] = {

@@ -1,7 +1,7 @@
 """What each source of the settings says: arguments, variables, the file of `vault login`, a qlik-cli context.
 
 A level is read whole before anything of it is taken or refused, since a lower one may not be needed. Nothing here
-raises but the normalisers: a frame that has a plain secret among its names is in no traceback.
+raises but the normalizers: a frame that has a plain secret among its names is in no traceback.
 
 Not done here: which source outranks which (`settings`).
 """
@@ -66,7 +66,7 @@ def add_login(level: Level, context: Context, source: str) -> None:
     level.sources |= dict.fromkeys(level.values, source)
 
 
-def _normalise_vault_url(text: str) -> tuple[str, tuple[str, ...]]:
+def _normalize_vault_url(text: str) -> tuple[str, tuple[str, ...]]:
     """Return a Vault's address without a trailing slash, and in words what had to be normalized."""
     notices = []
     if not text.isprintable() or " " in text:
@@ -86,9 +86,9 @@ def _normalise_vault_url(text: str) -> tuple[str, tuple[str, ...]]:
 
 # What a person copies from a browser or from an API's description, behind the address.
 _VAULT_PAGES = re.compile(r"/(v1|ui)(/.*)?$")
-NORMALISERS: Mapping[str, Callable[[str], tuple[str, tuple[str, ...]]]] = {
+NORMALIZERS: Mapping[str, Callable[[str], tuple[str, tuple[str, ...]]]] = {
     "tenant_url": normalise_tenant_url,
-    "vault_url": _normalise_vault_url,
+    "vault_url": _normalize_vault_url,
 }
 
 
@@ -115,7 +115,7 @@ def read_level(found: Mapping[str, tuple[str, object]], *, may_be_empty: bool = 
             level.notices.append(f"{source}: {'removed the spaces around it' if text else 'is blank, ignored'}")
         if not text:
             continue
-        if name in NORMALISERS and "@" in text:
+        if name in NORMALIZERS and "@" in text:
             level.problems[name] = _unusable(source, "has a user or a password in it")
             continue
         try:
@@ -150,9 +150,9 @@ def read_token_file(path: Path, *, source: str = "") -> Level:
 def _unusable(
     source: str, why: str, *, hint: str = "Copy it again, complete and without other characters."
 ) -> ConfigurationError:
-    return ConfigurationError(f"{capitalised(source)} {why}.", hint=hint)
+    return ConfigurationError(f"{capitalized(source)} {why}.", hint=hint)
 
 
-def capitalised(text: str) -> str:
+def capitalized(text: str) -> str:
     """Return a text, not an empty one, with a capital at its beginning."""
     return text[0].upper() + text[1:]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from qlik_keys.config.qlik_cli.choice import home_folder
 from qlik_keys.config.qlik_cli.contexts import Context, no_contexts, users_contexts
-from qlik_keys.config.setting_levels import NORMALISERS, Level, add_login, capitalised, read_level, read_token_file
+from qlik_keys.config.setting_levels import NORMALIZERS, Level, add_login, capitalized, read_level, read_token_file
 from qlik_keys.config.vault_environment import LOGIN_VARIABLES as VAULT_LOGIN_VARIABLES
 from qlik_keys.config.vault_environment import METHOD, VaultEnvironment, read_vault_environment, spellings
 from qlik_keys.core.arguments import TEXT, require
@@ -55,7 +55,7 @@ class Settings:
     """The settings that were found; what was not found is empty.
 
     Attributes:
-        tenant_url: the tenant's base URL, normalised.
+        tenant_url: the tenant's base URL, normalized.
         api_key: an API key, or the bearer of a qlik-cli context.
         client_id: the OAuth client to log in as, instead of an API key.
         client_secret: its secret.
@@ -63,6 +63,9 @@ class Settings:
         vault_token: the Vault token.
         vault_namespace: the Vault's namespace, "" for none.
         vault_ca_cert: a file with the certificate authority of the Vault.
+        vault_mount: the KV mount that has the records, "" for the default.
+        vault_prefix: the folder in it, "" for the default.
+        custody: who holds the keys that are made from now on, "kv" or "transit"; "" for the default, "kv".
         vault: what else the environment says of the Vault: TLS, proxy, time-out, and how to log in.
         sources: where each value came from, by its name here: "argument", a variable's name, a file, or a context.
         notices: in words, what was normalized or ignored.
@@ -231,7 +234,7 @@ class Settings:
         if self.vault_ca_cert is not None and (source.startswith("the argument") or "ca_cert" not in options):
             from qlik_keys.core.network.tls import Place  # noqa: PLC0415 - brings ssl
 
-            options["ca_cert"] = Place(str(self.vault_ca_cert), capitalised(source))
+            options["ca_cert"] = Place(str(self.vault_ca_cert), capitalized(source))
         return options
 
     def refreshed(self) -> Self:
@@ -299,16 +302,16 @@ class _Search:
         self.notices += level.notices
         for name in [name for name in level.values if name not in taken]:
             value, source = level.values[name], level.sources[name]
-            if name in NORMALISERS:
-                value = self._normalised(name, str(value), source)
+            if name in NORMALIZERS:
+                value = self._normalized(name, str(value), source)
             self.values[name] = value
             self.sources[name] = source
 
-    def _normalised(self, name: str, text: str, source: str) -> str:
+    def _normalized(self, name: str, text: str, source: str) -> str:
         try:
-            url, notices = NORMALISERS[name](text)
+            url, notices = NORMALIZERS[name](text)
         except ConfigurationError as error:
-            raise ConfigurationError(f"{capitalised(source)}: {error.message}", hint=error.hint) from None
+            raise ConfigurationError(f"{capitalized(source)}: {error.message}", hint=error.hint) from None
         self.notices += [f"{source}: {notice}" for notice in notices]
         return url
 
@@ -325,7 +328,7 @@ class _Search:
                 hint="Name one of a Qlik Cloud tenant (--context NAME), set QLIK_TENANT_URL, or make it again with: "
                 "qlik context create",
             )
-        server = self._normalised("tenant_url", context.server, source)
+        server = self._normalized("tenant_url", context.server, source)
         level = Level(values={"tenant_url": server}, sources={"tenant_url": source})
         if self.has_tenant and not same_origin(self.values["tenant_url"], server):
             if name:
@@ -365,7 +368,7 @@ def _leave_login_of_another_tenant(level: Level, tenant_url: str, *, tell: bool)
     if not login or (named is None and "tenant_url" not in level.problems):
         return
     try:
-        if named is not None and same_origin(NORMALISERS["tenant_url"](str(named))[0], tenant_url):
+        if named is not None and same_origin(NORMALIZERS["tenant_url"](str(named))[0], tenant_url):
             return
     except ConfigurationError:  # it is no one's address, so not this tenant's
         pass

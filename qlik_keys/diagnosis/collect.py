@@ -1,7 +1,7 @@
-"""The looking: what tenant and store say of a client, asked one by one, each failure kept as what it is.
+"""Collecting: what tenant and store say of a client, asked one by one, each failure kept as what it is.
 
 What an earlier failure makes needless is not asked: a tenant that cannot be reached is not asked again and again, and
-a tier that must wait is left alone. Nothing is judged here (`tenant`, `client`, `store`).
+a tier that must wait is left alone. Nothing is judged here (`checks.tenant`, `checks.client`, `checks.store`).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
     client_id, absence = _client_id(tenant, store, client, skipped)
     seen: Fact[OAuthClient] = absence
     if client_id:
-        seen = _tried(lambda: _as_somebody(tenant).oauth_clients.get(client_id), skipped)
+        seen = _tried(lambda: _with_credential(tenant).oauth_clients.get(client_id), skipped)
     consent: Fact[ConnectionConfig] = Fact(skipped=skipped)
     if seen.value is not None:
         consent = _tried(lambda: tenant.oauth_clients.connection_config(client_id), ())
@@ -106,14 +106,14 @@ def _client_id(
 ) -> tuple[str, Fact[OAuthClient]]:
     """Return the id of the client with that id or name; for no one "", and why.
 
-    Where the tenant does not tell, the store may: who only logs in is no one on the tenant.
+    Where the tenant does not tell, the store may: a caller who only logs in may not read the tenant's clients.
 
     Raises:
         AmbiguousName: the name does not say which client is meant.
     """
     if CLIENT_ID.fullmatch(client):
         return client, Fact()
-    answer = _tried(lambda: ClientLookup.of(_as_somebody(tenant), store).named(client), skipped)
+    answer = _tried(lambda: ClientLookup.of(_with_credential(tenant), store).named(client), skipped)
     in_store: Fact[str] = Fact()
     if answer.value is None and not isinstance(answer.problem, AmbiguousName | TenantNotFound | StoreError):
         in_store = _tried(lambda: ClientLookup(store, tenant.host).named(client), ())
@@ -127,8 +127,8 @@ def _client_id(
     return "", Fact(problem=answer.problem, skipped=answer.skipped)
 
 
-def _as_somebody(tenant: QlikTenant) -> QlikTenant:
-    """Return the tenant, unless no one would be asking.
+def _with_credential(tenant: QlikTenant) -> QlikTenant:
+    """Return the tenant, unless it has no credential.
 
     Raises:
         ConfigurationError: there is no credential.

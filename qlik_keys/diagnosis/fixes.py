@@ -1,4 +1,4 @@
-"""The fixes: what a finding names and one click does. Each can be taken back, and none takes anything away.
+"""The fixes: what a finding names and one click does. Each can be undone, and none removes anything.
 
 A fix looks for itself whether it is safe: it may be called without a finding, or long after it. What widens a client's
 rights is done only where our key alone is registered: anyone else who has a key or a secret of it would log in too.

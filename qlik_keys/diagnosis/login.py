@@ -1,4 +1,4 @@
-"""The last check: log in with what the store holds, which finds what no one can look up.
+"""The last check: log in with what the store holds, which finds what cannot be looked up.
 
 A disabled user, too many tokens, a key that the tenant does not see yet: only a refusal tells. It is read by its status
 alone, since Qlik's codes are not published. The token is revoked afterwards.
@@ -156,6 +156,7 @@ def _refused(problem: AssertionRejected, facts: Facts) -> Check:
             _NAME,
             LOGIN_REFUSED,
             f"{problem.message} The key itself is accepted: {who} is disabled, or the client has too many tokens.",
+            TOKEN_REFUSED.advice,  # the same two causes
         )
     if facts.client.value is None or not facts.shows("public_keys"):
         return failed(

@@ -52,9 +52,9 @@ def rotate_due(
         tenant: the tenant, with a TenantAdmin's credential.
         store: where the keys are.
         client_ids: which to look at, by id or name; by default all that the store has for this tenant.
-        before: due is whose current key came into use before this moment, in whole seconds; by default whose
-            `rotate_by` is over.
-            For "rotate them all", give the moment of the first attempt, and the same one again after a crash.
+        before: A client is due if its current key came into use before this moment; by default, if its `rotate_by`
+            has passed. The moment counts in whole seconds. For "rotate them all", give the moment of the first
+            attempt, and the same one again after a crash.
         overlap: how long each old key goes on.
         allow_swap: as for `rotate`.
         workers: how many clients at once.
@@ -65,8 +65,7 @@ def rotate_due(
 
     Returns:
         One entry a client, in the order of their ids. A document among the records that is not managed by qlik_keys is
-        no client and
-        no failure: its outcome is "foreign", and `audit` has the finding "foreign-document".
+        no client and no failure: its outcome is "foreign", and `audit` has the finding "foreign-document".
 
     Raises:
         ConfigurationError: the overlap is negative, or longer than ten years.

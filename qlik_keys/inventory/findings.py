@@ -18,7 +18,7 @@ from qlik_keys.rules.clients import (
     DISABLED,
     DYNAMIC_REGISTRATION,
     METHOD_NOT_ALLOWED,
-    SECRET_BESIDE_KEY,
+    SECRET_AND_KEY,
     SECRET_ONLY,
 )
 from qlik_keys.rules.findings import FINDINGS
@@ -154,7 +154,7 @@ def findings_of(  # noqa: C901, PLR0912
         if kids and made is None and not unread:
             found.append(KEY_AGE_UNKNOWN.name)
         if secrets and current and "client_secret" in methods:
-            found.append(SECRET_BESIDE_KEY.name)
+            found.append(SECRET_AND_KEY.name)
         if by == "dcr":
             found.append(DYNAMIC_REGISTRATION.name)
         if disabled:
@@ -168,7 +168,7 @@ def findings_of(  # noqa: C901, PLR0912
 def operation_of(summary: KeySummary, states: RecordStates) -> dict[str, str]:
     """Return what is in progress with a client and how severe it is if it was interrupted, as JSON-ready values.
 
-    A rotation or a retirement is not named in what the store shows: it takes nothing away that someone counts on.
+    A rotation or a retirement is not named in what the store shows: it removes nothing that someone counts on.
     """
     operation = summary.operation
     severity = severity_of_interruption(operation)

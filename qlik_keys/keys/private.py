@@ -267,6 +267,12 @@ def generate(spec: KeySpec | None = None, *, made_on: date | None = None) -> Pri
         spec: the kind of key, ES384 by default.
         made_on: UTC date for the kid, today by default.
 
+    Returns:
+        The private key, which has its public key.
+
+    Raises:
+        TypeError: an argument is of another type.
+
     Example:
         >>> generate(KeySpec("ES384")).alg
         'ES384'

@@ -385,7 +385,7 @@ class KeyStore(Protocol):
         ...
 
     def write_pending(self, pending: PendingClient) -> PendingClient:
-        """Write a pending document with compare-and-set, and return it with its new version; a new one is read back.
+        """Write a pending record with compare-and-set, and return it with its new version; a new one is read back.
 
         Raises:
             StoreConflict: another writer was first, and what is there is not what was to be written.
@@ -409,7 +409,7 @@ class KeyStore(Protocol):
         ...
 
     def remove_pending(self, pending: PendingClient, *, look_after: bool = True) -> None:
-        """Destroy a pending document with all its versions, and look that it is gone; quiet when there is none.
+        """Destroy a pending record with all its versions, and look that it is gone; quiet when there is none.
 
         Where its client is finished, a store need not look (`look_after` False): what were still there would be seen,
         and removed, by the next `resume`.
@@ -478,7 +478,7 @@ class KeyStore(Protocol):
     def ids_named(self, tenant_host: str, name: str) -> Sequence[str]:
         """Return the ids of the clients whose records bear exactly that name, by a constant number of requests.
 
-        A record that is there and cannot be read counts: what it suffers from is told to anyone who reads it.
+        A record that is there and cannot be read counts: the reader of the record is told what is wrong with it.
         """
         ...
 
@@ -496,7 +496,7 @@ class KeyStore(Protocol):
 
 
 def pending_document_name(name: str) -> str:
-    """Return the name of the pending document for a client name.
+    """Return the name of the pending record for a client name.
 
     It is made of the client's name and not of a kid, so that two people who make the same client at once meet at the
     same compare-and-set, and so that a client without a key can be pending too (docs/decisions/0001).

@@ -1,9 +1,9 @@
 """Which client is meant: every operation takes a client's id or its name, and this is where that is decided.
 
 A text of 32 hex digits is an id; it costs no request. A name is looked up with a constant number of requests: an
-administrator asks the tenant with its filter, anyone who has only the store asks its name entries
-(`KeyStore.ids_named`).
-Either answer is compared exactly, and a name that several clients have is refused with their ids.
+administrator asks the tenant with its filter; a caller who has only the store asks its name entries
+(`KeyStore.ids_named`). Either answer is compared exactly, and a name that several clients have is refused with
+their ids.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class ClientLookup:
     Attributes:
         store: where the keys are; it knows clients that the tenant has no more.
         tenant_host: host of the tenant.
-        tenant: the tenant with a TenantAdmin's credential; None for callers who are no one there.
+        tenant: the tenant with a TenantAdmin's credential; None for callers who have none.
     """
 
     store: KeyStore

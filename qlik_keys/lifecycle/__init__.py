@@ -1,8 +1,8 @@
 """Operations on clients and their keys: a pure plan, and a run that does it step by step.
 
 `provision` makes a client, `rotate`, `retire_due`, `revoke` and `adopt` change its keys, `delete` ends it, and `resume`
-finishes whatever was interrupted. Both are resumable from anywhere: the tenant and the
-store are the only journal (docs/concepts/lifecycle.md).
+finishes whatever was interrupted. Every run can be resumed from any machine: the tenant and the store are the only
+journal (docs/concepts/lifecycle.md).
 
 The names load lazily: the table of actions does not bring httpx.
 """

@@ -122,7 +122,7 @@ class OperationContext:
         return record
 
     def started(self, name: OperationName, **options: Any) -> StartedOperation:
-        """Return an operation that this process starts now; `base` are fields of `StartedOperation`."""
+        """Return an operation that this process starts now; `options` are fields of `StartedOperation`."""
         return StartedOperation(name=name, started_at=utc_now(self.clock), started_by=actor(), **options)
 
     def key_run(

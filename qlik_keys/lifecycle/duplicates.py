@@ -102,7 +102,7 @@ def remove_duplicate(work: OperationContext, duplicate: Duplicate, *, operation:
 
 
 def remove_duplicates_of(work: OperationContext, client: OAuthClient, record: ClientRecord, *, operation: str) -> None:
-    """Remove what was made next to one client, before its record goes, without which no one knows of it any more.
+    """Remove the duplicates of one client before its record goes: without the record they cannot be found any more.
 
     Raises:
         QlikKeysError: as `remove_duplicate`.

@@ -111,9 +111,9 @@ LOGIN_REFUSED = Rule(
     "QK601",
     "login-refused",
     "high",
-    "The tenant refuses the client's login with the store's key.",
-    "Find the user under Users in Qlik's console and enable it; revoke tokens that are not needed, or wait until "
-    "they expire.",
+    "The token endpoint refuses the client's login with the key that the store has.",
+    "If the key was registered less than a minute ago, try again. Otherwise follow what the doctor says: the tenant "
+    "refuses the key, or it accepts the key and the user is disabled or has too many tokens.",
 )
 LOGIN_FAILED = Rule(
     "QK602",

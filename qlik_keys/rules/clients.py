@@ -72,9 +72,9 @@ SCOPE_MISSING = Rule(
     "The client may not have the requested scopes, or has none.",
     "Request other scopes, or give it these. A Tenant Admin changes them in Qlik's console.",
 )
-SECRET_BESIDE_KEY = Rule(
+SECRET_AND_KEY = Rule(
     "QK310",
-    "secret-beside-key",
+    "secret-and-key",
     "low",
     "A machine-to-machine client with a key also has a client secret that can still log in.",
     "If no consumer uses it, remove it: adopt with --remove-secrets.",

@@ -84,7 +84,7 @@ def _build(
     settings: Mapping[str, Any], certificate: CertificateFiles | None
 ) -> tuple[uvicorn.Server, socket.socket, dict[str, str]]:
     """Return the server, the socket it should listen on, and what the parent must know of the tenant."""
-    import uvicorn  # noqa: PLC0415 - takes its time, next to OpenBao's start
+    import uvicorn  # noqa: PLC0415 - slow, and OpenBao starts meanwhile
 
     from qlik_keys.sandbox.asgi import UVICORN_OPTIONS, create_app  # noqa: PLC0415 - the same
     from qlik_keys.sandbox.simulator.settings import SandboxSettings  # noqa: PLC0415 - the same
@@ -119,7 +119,7 @@ def _say(words: Mapping[str, str]) -> None:
 def _wait_for_the_end(parent: int) -> None:
     """Return when the input ends, or the parent.
 
-    The parent is watched next to the pipe because a fork of it (multiprocessing does that) holds the pipe open.
+    The parent is watched in addition to the pipe because a fork of it (multiprocessing does that) holds the pipe open.
     """
     if not hasattr(os, "pidfd_open"):
         sys.stdin.buffer.read()

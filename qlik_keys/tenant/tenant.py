@@ -53,7 +53,7 @@ class QlikTenant:
         http: the conversation with the tenant; a `TokenSource` can share it.
         notices: in words, what was normalized in the URL.
         budget: how many requests of each tier were sent.
-        has_credential: whether someone asks, and not no one.
+        has_credential: whether calls carry a credential.
         oauth_clients: the tenant's OAuth clients.
         users: the tenant's users.
 

@@ -74,13 +74,13 @@ def checked_tenant_url(text: str) -> tuple[str, tuple[str, ...]] | Configuration
     if not isinstance(text, str):
         return ConfigurationError(f"The tenant URL must be text (str), not {type(text).__name__}.", hint=_EXAMPLE)
     try:
-        return _normalised(text)
+        return _normalized(text)
     except ConfigurationError as error:
         failure = error
     return failure.with_traceback(None)
 
 
-def _normalised(text: str) -> tuple[str, tuple[str, ...]]:
+def _normalized(text: str) -> tuple[str, tuple[str, ...]]:
     trimmed = text.strip().strip("\"'<>").strip()
     notices = ["removed the text around it"] if trimmed != text else []
     if not trimmed:
@@ -119,12 +119,12 @@ def _normalised(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def tenant_host(url: str) -> str:
-    """Return the host, and the port where it is not the default, of a normalised tenant URL; the store files by it."""
+    """Return the host, and the port where it is not the default, of a normalized tenant URL; the store files by it."""
     return urlsplit(url).netloc
 
 
 def token_url_of(tenant_url: str) -> str:
-    """Return the token endpoint of a normalised tenant URL, which is also the audience of its client assertions."""
+    """Return the token endpoint of a normalized tenant URL, which is also the audience of its client assertions."""
     return tenant_url + TOKEN_PATH
 
 
@@ -159,7 +159,7 @@ def target_on(tenant_url: str, path: str, address: str) -> tuple[str, QueryField
     """Return path and query of an address that an answer named, None where it is not on the tenant's own origin.
 
     Args:
-        tenant_url: the normalised tenant URL.
+        tenant_url: the normalized tenant URL.
         path: the path of the request that was answered, which a relative address starts from.
         address: absolute or relative, as the tenant wrote it.
     """
@@ -182,7 +182,7 @@ def host_of(tenant_url: str, path: str, address: str) -> str:
     """Return host and port to which an answer leads, "" where it cannot be told; nothing else of it is fit to show.
 
     Args:
-        tenant_url: the normalised tenant URL.
+        tenant_url: the normalized tenant URL.
         path: the path of the request that was answered.
         address: absolute or relative, as the tenant wrote it, "" for none.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from fixtures.fault_cases import ILLNESSES, IN_TRANSIT, MORE
+from fixtures.fault_cases import FAULT_CASES, IN_TRANSIT, MORE
 from fixtures.own_commands import assert_commands_parse, assert_parses, commands_in
 from fixtures.unhealthy_client import check_of, found
 
@@ -29,7 +29,7 @@ def test_commands_bear_the_names_that_are_meant(unhealthy_client, custody, name)
         unhealthy_client.tenant, unhealthy_client.store, name=unhealthy_client.name, scopes=["user_default"]
     )
     unhealthy_client.client_id = made.client_id
-    ILLNESSES["deleted"].inflict(unhealthy_client)
+    FAULT_CASES["deleted"].inflict(unhealthy_client)
     advice = check_of(unhealthy_client.diagnose(), "client-exists").advice
     assert assert_commands_parse(advice) == 3
     _, clear, make = commands_in(advice)
@@ -39,7 +39,7 @@ def test_commands_bear_the_names_that_are_meant(unhealthy_client, custody, name)
 
 @pytest.mark.parametrize(
     ("fault_case", "custody"),
-    [(ILLNESSES["may not read"], "kv"), (IN_TRANSIT["may not sign"], "transit")],
+    [(FAULT_CASES["may not read"], "kv"), (IN_TRANSIT["may not sign"], "transit")],
     ids=["read", "sign"],
 )
 def test_the_policy_that_is_advised_suffices(unhealthy_client, fault_case, custody, capsys):
@@ -76,7 +76,7 @@ def test_the_policy_is_for_the_stores_own_places(unhealthy_client, vault_operato
 
 def test_what_is_left_of_a_client_that_is_gone_is_cleared_away_first(unhealthy_client):
     unhealthy_client.make()
-    ILLNESSES["deleted"].inflict(unhealthy_client)
+    FAULT_CASES["deleted"].inflict(unhealthy_client)
     assert found(unhealthy_client.diagnose()) == ["client-exists"]
     qk.delete(
         unhealthy_client.tenant, unhealthy_client.store, unhealthy_client.client_id, confirm=unhealthy_client.client_id

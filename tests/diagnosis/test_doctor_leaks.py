@@ -1,4 +1,4 @@
-"""The doctor in health and in every illness, and each fix that fails: no secret shows in what is said or logged."""
+"""The doctor in health and in every fault case, and each fix that fails: no secret shows in what is said or logged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 from fixtures.canaries import find_canaries
-from fixtures.fault_cases import ILLNESSES, IN_TRANSIT, MORE
+from fixtures.fault_cases import FAULT_CASES, IN_TRANSIT, MORE
 from IPython.core.ultratb import VerboseTB
 
 import qlik_keys as qk
@@ -18,7 +18,7 @@ from qlik_keys.errors import QlikKeysError
 from qlik_keys.rules.fixes import FIXES
 
 pytestmark = pytest.mark.openbao
-CASES = {"healthy": None, **ILLNESSES, **MORE}
+CASES = {"healthy": None, **FAULT_CASES, **MORE}
 
 
 class Listening(httpx.BaseTransport):

@@ -6,7 +6,7 @@ import itertools
 import re
 
 import pytest
-from fixtures.fault_cases import ILLNESSES, IN_TRANSIT, MORE, in_order, make
+from fixtures.fault_cases import FAULT_CASES, IN_TRANSIT, MORE, in_order, make
 from fixtures.own_commands import assert_commands_parse
 from fixtures.unhealthy_client import check_of, found
 
@@ -16,11 +16,11 @@ from qlik_keys.rules.fixes import FIXES
 from qlik_keys.rules.model import SEVERITIES
 
 pytestmark = pytest.mark.openbao
-ALL = {**ILLNESSES, **MORE}
+ALL = {**FAULT_CASES, **MORE}
 
 
 def assert_told_once(diagnosis, *fault_cases):
-    """Every illness is named, nothing else is, and what it hides is said not to be checked."""
+    """Every fault case is named, nothing else is, and what it hides is said not to be checked."""
     wanted = [fault_case.finding for fault_case in fault_cases]
     assert sorted(found(diagnosis)) == sorted(wanted), diagnosis.to_text()
     for fault_case in fault_cases:
@@ -29,7 +29,7 @@ def assert_told_once(diagnosis, *fault_cases):
         assert check.advice
         assert FINDINGS[check.finding].code == check.code
         assert check.severity in SEVERITIES
-        # One illness may stand in the way of the other's fix, never bring a fix of its own.
+        # One fault case may stand in the way of the other's fix, never bring a fix of its own.
         assert check.fix == fault_case.fix or (len(fault_cases) > 1 and not check.fix)
         assert check.fix in {"", *FIXES}
         for hidden in fault_case.hides - {*wanted}:  # another fault may be seen in part all the same
@@ -63,7 +63,7 @@ def test_one_fault_is_one_finding_where_vault_signs(unhealthy_client, client_key
 @pytest.mark.parametrize("other", ["no machine", "not trusted", "scopes"])
 @pytest.mark.parametrize("one", IN_TRANSIT)
 def test_of_two_faults_both_are_named_where_vault_signs(unhealthy_client, client_keys, one, other):
-    pair = [ILLNESSES[other], IN_TRANSIT[one]]
+    pair = [FAULT_CASES[other], IN_TRANSIT[one]]
     make(unhealthy_client, client_keys, *pair)
     assert_told_once(unhealthy_client.diagnose(), *pair)
 
@@ -76,7 +76,9 @@ def visible(first, second):
 
 
 PAIRS = [
-    (one, other) for one, other in itertools.combinations(ILLNESSES, 2) if visible(ILLNESSES[one], ILLNESSES[other])
+    (one, other)
+    for one, other in itertools.combinations(FAULT_CASES, 2)
+    if visible(FAULT_CASES[one], FAULT_CASES[other])
 ]
 # Two that the tenant refuses alike: the one that can be looked up does not swallow the one that cannot.
 PAIRS += [

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from fixtures.fault_cases import ILLNESSES, IN_TRANSIT, MORE, stop_at
+from fixtures.fault_cases import FAULT_CASES, IN_TRANSIT, MORE, stop_at
 from fixtures.unhealthy_client import check_of, found, other_key_as
 
 import qlik_keys as qk
@@ -16,7 +16,7 @@ from qlik_keys.errors import ConfigurationError, ManualActionRequired, ResumeErr
 from qlik_keys.rules.fixes import FIXES
 
 pytestmark = pytest.mark.openbao
-MENDABLE = {name: fault_case for name, fault_case in {**ILLNESSES, **MORE}.items() if fault_case.fix}
+FIXABLE = {name: fault_case for name, fault_case in {**FAULT_CASES, **MORE}.items() if fault_case.fix}
 BOTH = pytest.mark.parametrize("custody", ["kv", "transit"])
 
 
@@ -27,13 +27,13 @@ def resume_ours(tenant, store):
 
 
 @BOTH
-@pytest.mark.parametrize("name", MENDABLE)
+@pytest.mark.parametrize("name", FIXABLE)
 def test_a_fix_fixes(unhealthy_client, custody, name):
     unhealthy_client.make()
-    MENDABLE[name].inflict(unhealthy_client)
+    FIXABLE[name].inflict(unhealthy_client)
     tenant, store = unhealthy_client.doctors()
     [finding] = qk.doctor(tenant, store, unhealthy_client.client_id).findings
-    assert finding.fix == MENDABLE[name].fix
+    assert finding.fix == FIXABLE[name].fix
     assert qk.fix(tenant, store, unhealthy_client.client_id, finding.fix)
     assert qk.doctor(tenant, store, unhealthy_client.client_id).findings == ()
     # A second click finds nothing to do, and harms nothing.
@@ -42,18 +42,18 @@ def test_a_fix_fixes(unhealthy_client, custody, name):
 
 
 def test_every_fix_is_tried_here():
-    assert {fault_case.fix for fault_case in MENDABLE.values()} == set(FIXES)
+    assert {fault_case.fix for fault_case in FIXABLE.values()} == set(FIXES)
 
 
 @BOTH
 @pytest.mark.parametrize("step", ["bind", "record", "verify", "remove_pending"])
 def test_an_interrupted_provisioning_is_finished(unhealthy_client, custody, step):
     unhealthy_client.name = f"unhealthy-cut-off-before-{step}-{custody}"
-    wishes = {"name": unhealthy_client.name, "scopes": ["user_default"]}
+    options = {"name": unhealthy_client.name, "scopes": ["user_default"]}
     stop_at(
         unhealthy_client,
         step,
-        lambda **told: qk.provision(unhealthy_client.tenant, unhealthy_client.store, **wishes, **told),
+        lambda **told: qk.provision(unhealthy_client.tenant, unhealthy_client.store, **options, **told),
     )
     [client] = [
         each for each in unhealthy_client.tenant.oauth_clients.list() if each.client_name == unhealthy_client.name
@@ -70,11 +70,11 @@ def test_an_interrupted_provisioning_is_finished(unhealthy_client, custody, step
 
 def test_a_client_that_was_never_registered_is_told_by_its_name(unhealthy_client):
     unhealthy_client.name = unhealthy_client.asked_for = "unhealthy-never-registered"
-    wishes = {"name": unhealthy_client.name, "scopes": ["user_default"]}
+    options = {"name": unhealthy_client.name, "scopes": ["user_default"]}
     stop_at(
         unhealthy_client,
         "register",
-        lambda **told: qk.provision(unhealthy_client.tenant, unhealthy_client.store, **wishes, **told),
+        lambda **told: qk.provision(unhealthy_client.tenant, unhealthy_client.store, **options, **told),
     )
     diagnosis = unhealthy_client.diagnose()
     assert found(diagnosis) == ["store-record"]
@@ -120,7 +120,7 @@ AT_ONCE = functools.partial(qk.rotate, overlap=timedelta(0))
         (AT_ONCE, "promote", "rotate, started by "),
     ],
 )
-def test_what_takes_a_key_away_is_finished_by_a_person(unhealthy_client, custody, operation, step, words):
+def test_what_removes_a_key_is_finished_by_a_person(unhealthy_client, custody, operation, step, words):
     unhealthy_client.make()
     tenant, store, client_id = unhealthy_client.tenant, unhealthy_client.store, unhealthy_client.client_id
     stop_at(unhealthy_client, step, lambda **told: operation(tenant, store, client_id, **told))
@@ -136,7 +136,7 @@ def test_what_takes_a_key_away_is_finished_by_a_person(unhealthy_client, custody
     assert unhealthy_client.diagnose().is_healthy
 
 
-def test_a_first_key_takes_nothing_away(unhealthy_client):
+def test_a_first_key_removes_nothing(unhealthy_client):
     unhealthy_client.register()
     tenant, store, client_id = unhealthy_client.tenant, unhealthy_client.store, unhealthy_client.client_id
     stop_at(unhealthy_client, "publish", lambda **told: qk.adopt(tenant, store, client_id, **told))
@@ -179,7 +179,7 @@ def by_tls(unhealthy_client):
     ("astray", "kind"),
     [
         (by_tls, TenantUnreachable),
-        (ILLNESSES["nothing listens"].inflict, TenantUnreachable),
+        (FAULT_CASES["nothing listens"].inflict, TenantUnreachable),
         (MORE["a record under another name"].inflict, ManualActionRequired),
         (MORE["another path"].inflict, ManualActionRequired),
         (MORE["discovery refused"].inflict, ManualActionRequired),
@@ -318,7 +318,7 @@ def test_the_lists_keep_what_they_had(unhealthy_client):
     ],
 )
 def test_what_is_advised_in_words_fixes_too(unhealthy_client, client_keys, name, custody, operation):
-    fault_case = {**ILLNESSES, **IN_TRANSIT}[name]
+    fault_case = {**FAULT_CASES, **IN_TRANSIT}[name]
     unhealthy_client.make(**({"key": client_keys["RS256"]} if fault_case.is_rsa else {}))
     fault_case.inflict(unhealthy_client)
     [finding] = unhealthy_client.diagnose().findings
@@ -328,11 +328,11 @@ def test_what_is_advised_in_words_fixes_too(unhealthy_client, client_keys, name,
 
 
 def test_another_client_of_the_same_name_as_one_that_is_being_made(unhealthy_client):
-    wishes = {"name": "unhealthy-of-two", "scopes": ["user_default"]}
+    options = {"name": "unhealthy-of-two", "scopes": ["user_default"]}
     stop_at(
         unhealthy_client,
         "register",
-        lambda **told: qk.provision(unhealthy_client.tenant, unhealthy_client.store, **wishes, **told),
+        lambda **told: qk.provision(unhealthy_client.tenant, unhealthy_client.store, **options, **told),
     )
     unhealthy_client.register(client_name="unhealthy-of-two")
     finding = check_of(unhealthy_client.diagnose(), "store-record")

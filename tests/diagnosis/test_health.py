@@ -508,9 +508,9 @@ def test_several_of_one_name_and_no_name_at_all(unhealthy_client):
         qk.doctor(tenant, store, name)
     assert first in caught.value.hint
     assert created.client.client_id in caught.value.hint
-    for nobody in ("", "  "):
+    for empty in ("", "  "):
         with pytest.raises(ConfigurationError):
-            qk.doctor(tenant, store, nobody)
+            qk.doctor(tenant, store, empty)
     with pytest.raises(TypeError):
         qk.doctor(tenant, store, first, scopes="user_default")
     unhealthy_client.tenant.oauth_clients.delete(first)
@@ -598,7 +598,7 @@ def test_what_the_tenant_fails_to_tell_is_not_guessed(unhealthy_client):
 def test_a_vault_that_is_sealed(unhealthy_client, tmp_path):
     unhealthy_client.make()
     with VaultServer(tmp_path) as vault:
-        vault.initialise()
+        vault.initialize()
         unhealthy_client.store_options = {"url": vault.url, "token": vault.client.token}
         diagnosis = unhealthy_client.diagnose()
     assert found(diagnosis) == ["store-record"]

@@ -7,13 +7,13 @@ import os
 import re
 
 import pytest
-from fixtures.fault_cases import ILLNESSES, MORE, in_order, make
+from fixtures.fault_cases import FAULT_CASES, MORE, in_order, make
 from fixtures.unhealthy_client import check_of, found
 
 from qlik_keys.rules.checks import CHECKS
 
 pytestmark = pytest.mark.openbao
-ALL = {**ILLNESSES, **MORE}
+ALL = {**FAULT_CASES, **MORE}
 # Of two of these one undoes the other, or keeps it from striking: it would be a test of one fault.
 ELSEWHERE = {"nothing listens", "another website", "another name of the tenant", "a record under another name"}
 IN_THE_RECORD = {"audience", *(name for name in ALL if ALL[name].finding == "store-record")}

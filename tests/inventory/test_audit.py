@@ -120,7 +120,7 @@ def test_a_fleet_with_everything_wrong(world, monkeypatch):
     # An adoption that was not told to remove the secret leaves it.
     assert list(zip(found["finding"], found["client_id"], strict=True)) == [
         ("admin-scope", admin.client_id),
-        ("secret-beside-key", secret),
+        ("secret-and-key", secret),
     ]
     qk.adopt(tenant, store, secret, remove_secrets=True)
     assert list(qk.audit(tenant, store)["finding"]) == ["admin-scope"]

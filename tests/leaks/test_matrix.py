@@ -113,8 +113,8 @@ def test_nothing_that_a_user_holds_shows_a_secret(safe, leaks):
 def provision(safe, **options):
     parts = {"tenant": safe.tenant, "store": safe.store, **options}
     tenant, store = parts.pop("tenant"), parts.pop("store")
-    wish = {"name": f"{safe.name}-fails", "scopes": ["user_default"], "key": safe.key, "client_secret": True}
-    return qk.provision(tenant, store, **{**wish, **parts})
+    defaults = {"name": f"{safe.name}-fails", "scopes": ["user_default"], "key": safe.key, "client_secret": True}
+    return qk.provision(tenant, store, **{**defaults, **parts})
 
 
 def other_tenant(safe, url=None, api_key=None):

@@ -39,7 +39,7 @@ def findings(world, made):
     return list(found[found.client_id == made.client_id].finding)
 
 
-WISHES = {
+OPERATIONS = {
     "rotate": lambda tenant, store, made: qk.rotate(tenant, store, made.client_id),
     "rotate with another kind": lambda tenant, store, made: qk.rotate(
         tenant, store, made.client_id, key=qk.KeySpec("RS256", bits=2048)
@@ -55,9 +55,9 @@ WISHES = {
 }
 
 
-@pytest.mark.parametrize("wish", WISHES)
-def test_a_store_of_the_other_custody_moves_no_key(world, made, stranger, wish):
-    WISHES[wish](world.tenant, stranger, made)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_store_of_the_other_custody_moves_no_key(world, made, stranger, operation):
+    OPERATIONS[operation](world.tenant, stranger, made)
     assert custodies(world, made) == {world.custody}
     assert "custody-changed" not in findings(world, made)
 

@@ -158,7 +158,7 @@ IN_ORDER = [
         "overlap must be a timedelta, for example timedelta(hours=24), not int\n○ Not yet. etl still has its one key.",
     ),
     ("qk.rotate(tenant, store, etl_id, overlap=timedelta(0));", 4, "the overlap was zero, so the old key went at once"),
-    ("qk.rotate(tenant, store, etl_id);", 4, "The overlap is 24 hours, and shall be one. Take the old key away"),
+    ("qk.rotate(tenant, store, etl_id);", 4, "The overlap is 24 hours, and shall be one. Remove the old key"),
     (
         (
             "qk.retire_due(tenant, store, etl_id, force=True)\n"

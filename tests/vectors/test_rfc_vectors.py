@@ -102,7 +102,7 @@ def test_rfc7520_4_4_symmetric_signature_is_refused():
 
 
 @pytest.mark.parametrize("name", ["4_6.protecting_specific_header_fields", "4_8.multiple_signatures"])
-def test_rfc7520_json_serialisations_are_refused(name):
-    for serialised in cookbook(f"jws/{name}")["output"].values():
+def test_rfc7520_json_serializations_are_refused(name):
+    for serialized in cookbook(f"jws/{name}")["output"].values():
         with pytest.raises(gate.GateError):
-            gate.inspect_login(json.dumps(serialised))
+            gate.inspect_login(json.dumps(serialized))

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from fixtures.vector_files import BESIDE, COPY
+from fixtures.vector_files import COPY, SHARED
 
 LINES = Path(__file__).with_name("data.sha256").read_text(encoding="utf-8").splitlines()
 DIGESTS = {name: digest for digest, name in (line.split("  ") for line in LINES)}
@@ -23,7 +23,7 @@ def test_the_copy_is_complete_and_unmodified():
 
 @pytest.mark.parametrize("name", sorted(DIGESTS))
 def test_the_copy_is_what_lies_next_to_the_checkout(name):
-    sibling = BESIDE / name if BESIDE.is_dir() else COPY / name
+    sibling = SHARED / name if SHARED.is_dir() else COPY / name
     assert sibling.read_bytes() == (COPY / name).read_bytes()
 
 

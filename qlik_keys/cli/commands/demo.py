@@ -10,7 +10,7 @@ import typer
 
 from qlik_keys import sandbox
 from qlik_keys.auth.http_auth import PrivateKeyJwtAuth, TokenSource
-from qlik_keys.cli.app import new_group, tell_step
+from qlik_keys.cli.app import DOCUMENTATION, new_group, tell_step
 from qlik_keys.cli.output.table import as_text
 from qlik_keys.keys import KeySpec
 from qlik_keys.keystore.vault.store import VaultKeyStore
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.lifecycle import Provisioned
 
-_WISHES = {"nightly-etl": KeySpec("ES384"), "monthly-report": KeySpec("RS256", bits=4096)}
+_KEY_SPECS = {"nightly-etl": KeySpec("ES384"), "monthly-report": KeySpec("RS256", bits=4096)}
 
 
 app = new_group()
@@ -43,7 +43,7 @@ def demo() -> None:
             QlikTenant(box.tenant_url, credential=ApiKey(box.api_key)) as tenant,
             VaultKeyStore(box.vault_url, token=box.vault_token) as store,
         ):
-            for name, key in _WISHES.items():
+            for name, key in _KEY_SPECS.items():
                 typer.secho(f"{name}: a machine-to-machine client with {key}", bold=True)
                 made = provision(tenant, store, name=name, scopes=["user_default"], key=key, on_step=tell_step)
                 _use(tenant, store, made)
@@ -53,7 +53,7 @@ def demo() -> None:
             typer.echo(as_text(clients(tenant, store)))
     typer.echo(f"\nThe sandbox is stopped. The demo took {time.monotonic() - began:.1f} s.")
     typer.echo("Next: `qlik-keys lab` (in a clone: `make lab`) does the same in a user interface.")
-    typer.echo("Your own tenant and Vault: docs/guides/tenant-and-vault.md.")
+    typer.echo(f"Your own tenant and Vault: {DOCUMENTATION}/guides/tenant-and-vault.md")
 
 
 def _use(tenant: QlikTenant, store: KeyStore, made: Provisioned) -> None:

@@ -13,8 +13,8 @@ from qlik_keys.cli.options.common import (
     AsSubjectOption,
     AsUserOption,
     ContextOption,
+    ExaminedClientOption,
     JsonOption,
-    NeededClientOption,
     QuietOption,
     ServerOption,
     refuse_empty,
@@ -35,7 +35,7 @@ app = new_group()
 @app.command(epilog=TENANT_HELP)
 def doctor(
     *,
-    client: NeededClientOption,
+    client: ExaminedClientOption,
     scope: Annotated[
         list[str] | None,
         typer.Option(

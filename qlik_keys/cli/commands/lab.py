@@ -80,7 +80,7 @@ def lab(
         arguments.append("--allow-root")  # in a container there is often no other user; it listens on loopback alone
     if no_browser:
         arguments.append("--no-browser")
-    # The commands of this environment, for the notebooks' shell cells: no one need have activated it.
+    # The commands of this environment, for the notebooks' shell cells: it need not be activated.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     typer.echo("Opening JupyterLab at the quickstart. Press Ctrl-C twice here to stop it.")
     from jupyterlab.labapp import LabApp  # takes a second

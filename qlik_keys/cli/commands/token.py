@@ -18,8 +18,8 @@ from qlik_keys.cli.options.common import (
     AsSubjectOption,
     AsUserOption,
     JsonOption,
-    NeededClientOption,
     ServerOption,
+    TokenClientOption,
     refuse_empty,
 )
 from qlik_keys.cli.output.errors import error_document, tell_error, tell_json
@@ -41,7 +41,7 @@ _LONGEST_SCOPE = 400
 def token(
     program: Annotated[list[str] | None, typer.Argument(metavar="[-- PROGRAM …]", help="With --exec.")] = None,
     *,
-    client: NeededClientOption,
+    client: TokenClientOption,
     stdout: Annotated[bool, typer.Option("--stdout", help="Print the token, for a pipe.")] = False,
     run: Annotated[bool, typer.Option("--exec", help="Run the program with the token in its environment.")] = False,
     context: Annotated[

@@ -5,7 +5,7 @@ Those of a call, all together, are `cli.options.base`: a command that makes no c
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,15 +29,15 @@ def refuse_empty(value: str | list[str] | None) -> str | list[str] | None:
     return value
 
 
-_CLIENT = typer.Option(
-    "--client",
-    metavar="NAME",
-    help="Call as this client (name or id); its key is read from Vault.",
-    autocompletion=complete_clients,
-    callback=refuse_empty,
-)
-ClientOption = Annotated[str | None, _CLIENT]
-NeededClientOption = Annotated[str, _CLIENT]
+def _client_option(words: str) -> Any:
+    return typer.Option("--client", metavar="NAME", help=words, autocompletion=complete_clients, callback=refuse_empty)
+
+
+ClientOption = Annotated[str | None, _client_option("Call as this client (name or id); its key is read from Vault.")]
+ExaminedClientOption = Annotated[str, _client_option("The client to examine (name or id).")]
+TokenClientOption = Annotated[
+    str, _client_option("The client that gets the token (name or id); its key is read from Vault.")
+]
 ServerOption = Annotated[
     str | None, typer.Option("--server", "-s", metavar="URL", help="The tenant's URL.", callback=refuse_empty)
 ]

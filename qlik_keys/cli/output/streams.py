@@ -1,4 +1,4 @@
-"""The two streams: what they cannot show is escaped, and what they do not take is no loss that no one is told of.
+"""The two streams: what they cannot show is escaped, and what they do not take is reported.
 
 A client's name may have letters that a console's code page lacks (cp1252 on Windows). An error for that would come
 after the effect: the client is made, its one-time secret is lost, and the exit code says that nothing was done.

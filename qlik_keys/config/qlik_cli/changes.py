@@ -1,6 +1,6 @@
 """Changes to qlik-cli's contexts that a person asked for: an entry made, changed, renamed or removed, or none current.
 
-Nothing else in the file changes (`context_text`, `context_writing`). An entry gets a server of Qlik Cloud and one
+Nothing else in the file changes (`text`, `writing`). An entry gets a server of Qlik Cloud and one
 login: a bearer, or a client's id and secret; a new login takes the place of the old one, of either kind.
 """
 
@@ -30,7 +30,7 @@ class Entry:
     """What is written of a context; what is empty or None is left as it is.
 
     Attributes:
-        server: the tenant's URL, normalised.
+        server: the tenant's URL, normalized.
         comment: a remark, None for none.
         api_key: a bearer.
         client_id: an OAuth client, with `client_secret`.

@@ -1,7 +1,7 @@
 """The contexts of qlik-cli, read as they are (qlik-cloud-contract, "qlik-cli").
 
 Nothing of them is changed here: `context use` keeps its choice in a file of our own, and the one context that is ever
-written, a token's, is written by `context_writing`.
+written, a token's, is written by `writing`.
 
 The file holds API keys in the clear, so an error says what is wrong and where the file is, and quotes nothing but names
 of contexts. Secrets become `Secret` as they are read; names and servers can be shown without them.
@@ -32,7 +32,7 @@ _FILE_NAME = "contexts.yml"
 _FOLDER_NAME = ".qlik"
 TOKEN_MARK = "qlik-keys: "  # noqa: S105  # begins the comment of what this package wrote
 _END = "%Y-%m-%d %H:%M:%S"
-# What qlik-cli can call next to Qlik Cloud, by a context's `server-type`.
+# What qlik-cli can call in addition to Qlik Cloud, by a context's `server-type`.
 _OTHER_SERVERS = {
     "windows": "Qlik Sense Enterprise on Windows (server-type windows)",
     "engine": "a Qlik engine (server-type engine)",

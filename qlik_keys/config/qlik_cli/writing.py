@@ -1,13 +1,12 @@
 """Writes the one qlik-cli context that this package makes: a token's, for qlik-cli to call with.
 
 qlik-cli logs in by client secret only; a context whose bearer is a short-lived token lets it call as a client that has
-a private key. Everything else in the file stays, letter by letter (`context_text`), and the new file takes the old
+a private key. Everything else in the file stays, letter by letter (`text`), and the new file takes the old
 one's place at once and whole. A context that another user made, or added to, is never replaced unless that was asked
 for by name: its credential would be lost.
 
-Writers take turns by a lock that ends with its process, however that ends; its file stays, since anyone who waits for
-it
-would else wait for another one than the next writer takes.
+Writers take turns by a lock that ends with its process, however that ends; its file stays, since a writer that
+waits for it would otherwise wait for another file than the next writer locks.
 
 The file holds secrets in the clear, so nothing of it is quoted, and no function that has it among its names raises.
 """
@@ -103,7 +102,7 @@ def locked(path: Path, *, patience_seconds: float = _LOCK_PATIENCE_SECONDS) -> I
 
     Args:
         path: the file.
-        patience_seconds: how long to wait for anyone who holds it.
+        patience_seconds: how long to wait for the process that holds it.
 
     Raises:
         TimeoutError: another process holds it for longer than that.

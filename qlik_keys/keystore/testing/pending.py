@@ -77,8 +77,8 @@ class PendingContract(ContractFixtures):
             store.write_pending(replace(first, client_id="1" * 32))
         assert store.read_pending(host, first.name) == second
 
-    def test_unstaging_leaves_nothing(self, store: KeyStore, backdoor: Backdoor, host: str) -> None:
-        """No version of a pending document outlives it; again is quiet."""
+    def test_removing_leaves_nothing(self, store: KeyStore, backdoor: Backdoor, host: str) -> None:
+        """No version of a pending record outlives it; again is quiet."""
         first = store.write_pending(make_pending(store, host))
         second = store.write_pending(replace(first, client_id="0" * 32))
         assert first.key is not None
@@ -88,7 +88,7 @@ class PendingContract(ContractFixtures):
         assert list(store.pending(host)) == []
         store.remove_pending(second)
 
-    def test_unstaging_leaves_another_attempt_alone(self, store: KeyStore, other_store: KeyStore, host: str) -> None:
+    def test_removing_leaves_another_attempt_alone(self, store: KeyStore, other_store: KeyStore, host: str) -> None:
         """What is pending by now may be someone's only copy of a key."""
         mine = store.write_pending(make_pending(store, host))
         store.remove_pending(mine)

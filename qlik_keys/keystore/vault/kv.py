@@ -124,7 +124,7 @@ class KvKeys:
         return None if found is None else found.content
 
     def remove_pending(self, pending: PendingClient, *, look_after: bool = True) -> None:
-        """Destroy a pending document with all its versions, unless it is another attempt's by now."""
+        """Destroy a pending record with all its versions, unless it is another attempt's by now."""
         document_name = pending_document_name(pending.name)
         found = self._find_pending(pending.tenant_host, document_name)
         if found is None:

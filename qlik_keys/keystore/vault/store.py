@@ -220,7 +220,7 @@ class VaultKeyStore:
         return self._transit.export_paths(reference)
 
     def write_pending(self, pending: PendingClient) -> PendingClient:
-        """Write a pending document, read it back, and return it with its new version.
+        """Write a pending record, read it back, and return it with its new version.
 
         Raises:
             StoreConflict: another writer was first.
@@ -258,7 +258,7 @@ class VaultKeyStore:
         return self._keys.read_pending(tenant_host, name)
 
     def remove_pending(self, pending: PendingClient, *, look_after: bool = True) -> None:
-        """Destroy a pending document with all its versions, and look that it is gone; quiet when there is none.
+        """Destroy a pending record with all its versions, and look that it is gone; quiet when there is none.
 
         Raises:
             StoreConflict: another attempt at that client is pending by now; it is left alone.

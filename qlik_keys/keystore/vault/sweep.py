@@ -3,8 +3,7 @@
 A run that is interrupted between "Vault has made the key" and "a document names it" leaves a key that no one can use
 and whose public half is nowhere. Before such a key is destroyed, the document that could still come to name it is
 written again as it is: anyone who had read it before loses the compare-and-set. Where there is no such document yet,
-its
-writer looks after the first write whether the key is still there (`VaultKeyStore.write_pending`).
+its writer looks after the first write whether the key is still there (`VaultKeyStore.write_pending`).
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ def sweep(documents: KvKeys, transit: TransitKeys, tenant_host: str) -> Sequence
 def _named(documents: KvKeys, tenant_host: str) -> tuple[set[str], bool]:
     """Return the names of keys in all documents of a tenant, and whether all of them could be read.
 
-    Pending documents first: a name goes from there to a record, and is in both for a while.
+    Pending records first: a name goes from there to a record, and is in both for a while.
     """
     damaged: list[StoreError] = []
     all_pending = documents.pending(tenant_host, on_damaged=damaged.append)

@@ -46,7 +46,7 @@ class TransitName(NamedTuple):
     """What a key's name says.
 
     Attributes:
-        document_name: the name of the pending document of its client's name.
+        document_name: the name of the pending record of its client's name.
         client_id: the client's id as the name has it, "" for a key that was made before there was one.
     """
 

@@ -39,7 +39,7 @@ class Left:
 
     Attributes:
         client_id: the client that it was about, "" for none.
-        pending: the pending document that was written.
+        pending: the pending record that was written.
         client: the client that was registered.
         has_secret: the run holds the client secret of that client.
         record: the record that was written.
@@ -79,7 +79,7 @@ def first_record(
     custody: Custody,
     now: datetime,
 ) -> ClientRecord:
-    """Return the first record of a client that was registered from a pending document.
+    """Return the first record of a client that was registered from a pending record.
 
     Args:
         pending: the document.

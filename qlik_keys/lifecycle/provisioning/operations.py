@@ -156,6 +156,13 @@ def resume(
     clients once, removes again the keys that were removed and are registered all the same, and removes the
     clients that a lost answer made of a key that is already another client's.
 
+    Args:
+        tenant: the tenant, with a TenantAdmin's credential.
+        store: where the keys are.
+        on_step: told before and after each step.
+        cancel: when set, the run stops between two steps.
+        clock: time.
+
     Returns:
         One entry an operation; none when nothing had been interrupted.
 
@@ -177,6 +184,14 @@ def resume_client(
     clock: Clock = SYSTEM_CLOCK,
 ) -> list[Resumed]:
     """Finish what was interrupted of one client, and touch no other.
+
+    Args:
+        tenant: the tenant, with a TenantAdmin's credential.
+        store: where the keys are.
+        client_id: the client, by id or name.
+        on_step: told before and after each step.
+        cancel: when set, the run stops between two steps.
+        clock: time.
 
     Returns:
         One entry an operation; none when nothing had been interrupted.
@@ -341,8 +356,8 @@ def _remove_again(
 ) -> None:
     """Remove keys that are registered though they had been removed.
 
-    A list of keys that was read before that and arrives after it puts them back, and anyone who sent it may have been
-    interrupted before it could see so: no record says that anything is in progress.
+    A list of keys that was read before that and arrives after it puts them back, and the program that sent it may have
+    been interrupted before it could see so: no record says that anything is in progress.
     """
     for client in clients:
         record = records.get(client.client_id)

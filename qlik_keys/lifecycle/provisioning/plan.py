@@ -1,8 +1,8 @@
 """What to do next, from what the tenant and the store say: a pure function.
 
-Tenant and store are the only journal (docs/concepts/lifecycle.md): anyone who reads the two and asks
-`plan` gets the same next step, on any machine, after any crash. Nothing here reads a clock, a network or a disk; `run`
-does what the plan says and asks again.
+Tenant and store are the only journal (docs/concepts/lifecycle.md): anyone who reads the two and asks `plan` gets the
+same next step, on any machine, after any crash. Nothing here reads a clock, a network or a disk; `run` does what the
+plan says and asks again.
 """
 
 from __future__ import annotations
@@ -219,7 +219,7 @@ def _is_mine(client: OAuthClient, pending: PendingClient, store: StoreState, int
 def _is_surplus(
     client: OAuthClient, mine: Sequence[OAuthClient], bound: OAuthClient | None, store: StoreState, intent: Provision
 ) -> bool:
-    """Tell whether that client is one too many: made of the pending document next to the bound one, or of a lost one.
+    """Tell whether that client is one too many: made of the pending record, as the bound one, or of a lost record.
 
     The latter is a client that this run registered from a document that is not there any more: no one has its key.
     """
@@ -229,10 +229,10 @@ def _is_surplus(
 
 
 def is_made_from(client: OAuthClient, pending: PendingClient) -> bool:
-    """Tell whether that client was registered from this pending document.
+    """Tell whether that client was registered from this pending record.
 
     A key is verification enough. A client that logs in by secret alone has none, so it must bear the name and be
-    younger than the pending document (with a minute for the clocks' difference), which was written when the name was
+    younger than the pending record (with a minute for the clocks' difference), which was written when the name was
     free.
     """
     if pending.key is not None:

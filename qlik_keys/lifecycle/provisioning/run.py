@@ -89,7 +89,7 @@ class Provisioning(Run):
         tenant: where the client should be, with an administrator's credential.
         store: where its private key should be.
         specification: what the client should be.
-        key: what to make its key of; None when the pending document has it, or when there is none.
+        key: what to make its key of; None when the pending record has it, or when there is none.
         on_step: told before and after each step.
         cancel: when set, the run stops between two steps.
         clock: time.
@@ -171,14 +171,14 @@ class Provisioning(Run):
     # --- looking ---
 
     def _observe(self) -> None:
-        """Look at the store's pending document, then at the tenant, then at the records.
+        """Look at the store's pending record, then at the tenant, then at the records.
 
         In this order: a document that was there before the tenant was asked says what its clients are.
         """
         self._observe_next_to(self._store.read_pending(self._tenant.host, self._specification.name))
 
     def _observe_next_to(self, pending: PendingClient | None) -> None:
-        """Look at the tenant and then at the records, next to that pending document."""
+        """Look at the tenant and then at the records, given that pending record."""
         name = self._specification.name
         # The name is compared here as well: how a tenant's filter treats upper case is not published.
         found = {

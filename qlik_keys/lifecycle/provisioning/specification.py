@@ -1,6 +1,6 @@
 """What a client should be: the nine choices of Qlik's tutorial as one value.
 
-It is what a person asks for, what waits in the pending document while the client is made, what the registration body is
+It is what a person asks for, what waits in the pending record while the client is made, what the registration body is
 built from, and what an existing client is compared with (qlik-cloud-contract, "The console's words").
 """
 
@@ -132,7 +132,7 @@ class ClientSpecification:
         return (CLIENT_CREDENTIALS, IMPERSONATION) if self.impersonation else (CLIENT_CREDENTIALS,)
 
     def to_document(self) -> dict[str, object]:
-        """Return the specification as JSON-ready values, for the pending document."""
+        """Return the specification as JSON-ready values, for the pending record."""
         key: object = self.key
         if isinstance(self.key, KeySpec):
             key = {"alg": self.key.alg, "bits": self.key.bits}
@@ -152,7 +152,7 @@ class ClientSpecification:
         """Read what `to_document` wrote.
 
         Raises:
-            ManualActionRequired: the pending document is not one that this version understands.
+            ManualActionRequired: the pending record is not one that this version understands.
         """
         try:
             key = document["key"]

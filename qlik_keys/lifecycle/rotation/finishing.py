@@ -44,7 +44,7 @@ class Rotated:
         retired: keys that were removed.
         retire_at: when the last old key may go, UTC; None where there is none.
         verification: the new key's first login, None where no key was made.
-        made_key: this call itself made `kid`; False where it finished what another call had started, or took keys away.
+        made_key: this call itself made `kid`; False where it finished what another call had started, or removed keys.
         warnings: what a person should know.
     """
 

@@ -63,6 +63,9 @@ def rotate(
         cancel: when set, the run stops between two steps.
         clock: time.
 
+    Returns:
+        The key that consumers use now, the old keys that still log in, and the first login of the new key.
+
     Raises:
         ManualActionRequired: the tenant takes one key only, an older rotation's overlap is not over, or another user
             is at it.
@@ -105,8 +108,29 @@ def revoke(
 
     The new key stays in the custody of the old one unless `custody` asks for another.
 
+    Args:
+        tenant: the tenant, with a TenantAdmin's credential.
+        store: where the client's key is.
+        client_id: the client, by id or name.
+        key: the kind of key to make, or a key to bring along; by default one of the same kind.
+        allow_swap: where the tenant takes only one key at a time, put the new one in the old one's place before it is
+            verified.
+        custody: who should hold the new key, "kv" or "transit"; by default who holds the current one.
+        on_step: told before and after each step.
+        cancel: when set, the run stops between two steps.
+        clock: time.
+
+    Returns:
+        The key that consumers use now, the keys that were removed, and the first login of the new key.
+
     Raises:
-        QlikKeysError: as for `rotate`.
+        ManualActionRequired: the tenant takes one key only, or another user is changing the client's keys.
+        StoreNotFound: the store has no key of that client; `adopt` gives it a new one.
+        TenantNotFound: the tenant has no such client.
+        AssertionRejected: the new key cannot log in; the revocation is not finished, and `resume` continues it.
+        Interrupted: cancelled between two steps.
+        TenantError, TokenError, StoreError: a step failed; asked for again, it goes on from there.
+        TypeError: the key is none, for example a PEM text; it is not quoted.
     """
     wrong = wrong_key(key)
     if wrong is not None:
@@ -149,8 +173,7 @@ def retire_due(
         FleetError: of all clients, some could not be looked after; its `results` has all, and the others lost their old
             keys, unless what failed concerns all. Asked for again, none is retired twice.
         ManualActionRequired: that one client's overlap is not over (it says how long is left), or its current key is
-            not
-            registered, so that nothing may be removed.
+            not registered, so that nothing may be removed.
         TenantError, TokenError, StoreError: as they say.
     """
     options = RetireOptions(force=force)
@@ -179,9 +202,26 @@ def adopt(
     the client are kept, and named in the warnings. The store's custody holds the key, or the one that `custody` asks
     for.
 
+    Args:
+        tenant: the tenant, with a TenantAdmin's credential.
+        store: where the key should be.
+        client_id: the client, by id or name.
+        key: the kind of key to make, ES384 by default, or a key to bring along.
+        remove_secrets: remove the client's secrets once the key is verified.
+        rotate_after: how long the key should serve.
+        custody: who should hold the key, "kv" or "transit"; by default as the store is set.
+        on_step: told before and after each step.
+        cancel: when set, the run stops between two steps.
+        clock: time.
+
+    Returns:
+        The key that consumers use now, and its first login.
+
     Raises:
         ManualActionRequired: the client is no machine, or the tenant takes no further key.
         TenantNotFound: the tenant has no such client.
+        AssertionRejected: the key cannot log in; client secrets are not removed.
+        Interrupted: cancelled between two steps.
         TenantError, TokenError, StoreError: a step failed; asked for again, it goes on from there.
         TypeError: the key is none, for example a PEM text; it is not quoted.
     """

@@ -299,7 +299,7 @@ class KeyRun(Run):
     def _give_up_made(self, made: StoredKey) -> None:
         """Discard a key whose write had no certain answer, once the record has changed without it.
 
-        Either that write has failed permanently, or the key was in the record and someone has taken it away, perhaps
+        Either that write has failed permanently, or the key was in the record and someone has removed it, perhaps
         because it is compromised: it is not used again.
 
         Raises:
@@ -332,7 +332,7 @@ class KeyRun(Run):
         self._write(Action.PROMOTE)
 
     def _end_overlap(self, _: str) -> None:
-        # Noted in the store, so that anyone who goes on after a crash takes the old keys away too.
+        # Noted in the store, so that a run that resumes after a crash removes the old keys too.
         self._write(Action.END_OVERLAP)
 
     def _retire(self, _: str) -> None:

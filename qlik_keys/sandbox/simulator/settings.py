@@ -60,7 +60,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxSettings:
-    """What the sandbox tenant does next to the contract, or which of its silences it fills how.
+    """What the sandbox tenant does beyond the contract, and how it fills the contract's gaps.
 
     Attributes:
         latency_seconds: wait before each answer.

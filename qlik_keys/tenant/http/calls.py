@@ -77,7 +77,7 @@ class Call:
         body: JSON-ready values without secrets, shown to who watches as they are; `bodies.JSON_NULL` for null.
         form: makes the fields of a form with secrets, again for each attempt.
         shown: what to show instead of the form.
-        public: ids that a server may name and people may see, next to those that the path, query and body show.
+        public: ids that a server may name and people may see, in addition to those that the path, query and body show.
         again: "always" where a second time has no second effect, "if_not_applied" elsewhere.
         accept: error statuses that the caller wants as an answer.
         hints: status -> what to do, where the general hint would not help.

@@ -31,7 +31,7 @@ class Connections:
     """The one httpx transport of a session; safe for threads.
 
     Args:
-        url: the tenant's normalised URL.
+        url: the tenant's normalized URL.
         timeout_seconds: for connecting, sending and each wait for bytes.
         transport: instead of the network.
 

@@ -4,7 +4,8 @@ A call is repeated only where that is safe: after a 429 or a failure to connect 
 unknown outcome only where a second time has no second effect. No redirect is followed here, no cookie kept, and every
 request goes to the tenant's own origin.
 
-Not done here: what is asked for (`clients`, `users`, `token_endpoint`), and who asks (`credentials`, `tokens`).
+Not done here: what is asked for (`tenant.resources`, `auth.token_endpoint`), and who asks (`tenant.credentials`,
+`auth.token_source`).
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class Session:
     but never for loopback.
 
     Args:
-        url: the tenant's URL; it is normalised.
+        url: the tenant's URL; it is normalized.
         timeout_seconds: for connecting, sending and each wait for bytes; a whole exchange may take four times that.
         transport: instead of the network, for tests and the sandbox's synchronous door.
         clock: measures and waits.

@@ -111,7 +111,7 @@ class Model(BaseModel):
 
 
 class RegisteredKey(RootModel[dict[str, Any]]):
-    """A public key as the tenant holds it, word for word, anyone who registered it.
+    """A public key as the tenant holds it, word for word, no matter who registered it.
 
     Its repr shows no members: someone may have registered a private JWK by mistake.
     """
@@ -331,7 +331,7 @@ class Link(Model):
 
 
 class Links(Model):
-    """The addresses next to a page."""
+    """The addresses of the pages around this one."""
 
     next: Annotated[Link | None, _OddIs(None)] = None
 

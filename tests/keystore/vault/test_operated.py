@@ -22,23 +22,23 @@ def server(tmp_path):
 
 @pytest.fixture
 def ready_server(server):
-    server.initialise()
+    server.initialize()
     server.unseal()
     server.make_mount()
     return server
 
 
-def test_from_not_initialised_over_sealed_to_work_and_back(server, open_vault, make_operator, make_backdoor, host):
+def test_from_not_initialized_over_sealed_to_work_and_back(server, open_vault, make_operator, make_backdoor, host):
     before_all = open_vault(server.url, token="t")
     for call in (lambda: before_all.client_ids(host), lambda: before_all.write(make_record(before_all, host))):
         with pytest.raises(StoreSealed) as caught:
             call()
-        assert "is not initialised" in caught.value.message
+        assert "is not initialized" in caught.value.message
         assert "operator init" in caught.value.hint
         assert not caught.value.retryable
         assert caught.value.outcome is Outcome.NOT_APPLIED
 
-    server.initialise()
+    server.initialize()
     store = open_vault(server.url, token=server.client.token)
 
     def assert_sealed():

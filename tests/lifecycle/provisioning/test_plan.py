@@ -80,26 +80,26 @@ def pending(client_id="", key=STORED, spec=SPECIFICATION):
 
 SECRET_TOO = specification(client_secret=True)
 SECRET_ONLY = specification(client_secret=True, key=None)
-WISH = Provision(specification=SPECIFICATION)
-CONSENTED = replace(WISH, consent_known=True)
+REQUESTED = Provision(specification=SPECIFICATION)
+CONSENTED = replace(REQUESTED, consent_known=True)
 VERIFYD = replace(CONSENTED, verified=True)
 
-# By name: the tenant's clients, what is pending, the records, the wish, and the step that must come.
+# By name: the tenant's clients, what is pending, the records, what is requested, and the step that must come.
 CASES = {
-    "nothing anywhere": ([], None, [], WISH, Step(Action.WRITE_PENDING)),
-    "pending": ([], pending(), [], WISH, Step(Action.REGISTER)),
-    "registered": ([client()], pending(), [], WISH, Step(Action.BIND, A)),
-    "registered twice": ([client(A), client(B)], pending(), [], WISH, Step(Action.BIND, A)),
-    "bound": ([client()], pending(A), [], WISH, Step(Action.RECORD, A)),
-    "bound, and a second one": ([client(A), client(B)], pending(A), [], WISH, Step(Action.REMOVE_DUPLICATE, B)),
-    "the other one is bound": ([client(A), client(B)], pending(B), [], WISH, Step(Action.REMOVE_DUPLICATE, A)),
-    "the bound one is gone": ([], pending(A), [], WISH, Step(Action.REGISTER)),
-    "the bound one is gone, another is there": ([client(B)], pending(A), [], WISH, Step(Action.BIND, B)),
-    "recorded": ([client()], pending(A), [record()], WISH, Step(Action.TRUST, A)),
+    "nothing anywhere": ([], None, [], REQUESTED, Step(Action.WRITE_PENDING)),
+    "pending": ([], pending(), [], REQUESTED, Step(Action.REGISTER)),
+    "registered": ([client()], pending(), [], REQUESTED, Step(Action.BIND, A)),
+    "registered twice": ([client(A), client(B)], pending(), [], REQUESTED, Step(Action.BIND, A)),
+    "bound": ([client()], pending(A), [], REQUESTED, Step(Action.RECORD, A)),
+    "bound, and a second one": ([client(A), client(B)], pending(A), [], REQUESTED, Step(Action.REMOVE_DUPLICATE, B)),
+    "the other one is bound": ([client(A), client(B)], pending(B), [], REQUESTED, Step(Action.REMOVE_DUPLICATE, A)),
+    "the bound one is gone": ([], pending(A), [], REQUESTED, Step(Action.REGISTER)),
+    "the bound one is gone, another is there": ([client(B)], pending(A), [], REQUESTED, Step(Action.BIND, B)),
+    "recorded": ([client()], pending(A), [record()], REQUESTED, Step(Action.TRUST, A)),
     "recorded and trusted": ([client()], pending(A), [record()], CONSENTED, Step(Action.VERIFY, A)),
     "verified": ([client()], pending(A), [record()], VERIFYD, Step(Action.REMOVE_PENDING, A)),
-    "without_pending": ([client()], None, [record()], WISH, Done(A)),
-    "renamed meanwhile": ([client(clientName="else")], pending(A), [], WISH, Step(Action.RECORD, A)),
+    "without_pending": ([client()], None, [record()], REQUESTED, Done(A)),
+    "renamed meanwhile": ([client(clientName="else")], pending(A), [], REQUESTED, Step(Action.RECORD, A)),
     "secret lost": (
         [client(spec=SECRET_TOO)], pending(A, spec=SECRET_TOO), [record()], replace(CONSENTED,
         specification=SECRET_TOO), Step(Action.REPLACE_SECRET, A),
@@ -117,20 +117,20 @@ CASES = {
         pending(A, key=None, spec=SECRET_ONLY), [], Provision(specification=SECRET_ONLY, registered=frozenset({B})),
         Step(Action.REMOVE_DUPLICATE, B),
     ),
-    "pending from a stale look": ([client(keys=(OTHER_KEY,))], pending(), [record()], WISH, DISCARD),
+    "pending from a stale look": ([client(keys=(OTHER_KEY,))], pending(), [record()], REQUESTED, DISCARD),
     "secret only, pending from a stale look": (
         [client(keys=(), spec=SECRET_ONLY)], pending(key=None, spec=SECRET_ONLY), [record(key=None)],
         Provision(specification=SECRET_ONLY), DISCARD,
     ),
     "registered from a document that is gone": (
-        [client(keys=(OTHER_KEY,))], pending(), [], replace(WISH, registered=frozenset({A})),
+        [client(keys=(OTHER_KEY,))], pending(), [], replace(REQUESTED, registered=frozenset({A})),
         Step(Action.REMOVE_DUPLICATE, A),
     ),
     "a duplicate left by another run": (
-        [client(A), client(B)], None, [record(A)], WISH, Step(Action.REMOVE_DUPLICATE, B),
+        [client(A), client(B)], None, [record(A)], REQUESTED, Step(Action.REMOVE_DUPLICATE, B),
     ),
     "a duplicate that this run registered": (
-        [client(A), client(B, keys=(OTHER_KEY,))], None, [record(A)], replace(WISH, registered=frozenset({B})),
+        [client(A), client(B, keys=(OTHER_KEY,))], None, [record(A)], replace(REQUESTED, registered=frozenset({B})),
         Step(Action.REMOVE_DUPLICATE, B),
     ),
 }  # fmt: skip
@@ -155,7 +155,7 @@ CONFLICTS = {
         [client(allowedScopes=["apps"], allowedAuthMethods=["client_secret"])], None, [record()], "auth_methods",
         {"scopes", "auth_methods"},
     ),
-    "pending with another wish": ([], pending(spec=specification(scopes=["apps"])), [], "already being created", set()),
+    "pending, another request": ([], pending(spec=specification(scopes=["apps"])), [], "already being created", set()),
     "a stranger took the name": ([client(keys=(OTHER_KEY,))], pending(), [], "another user", set()),
     "an older one of that name, by secret": (
         [client(keys=(), spec=SECRET_ONLY, age=10)], pending(key=None, spec=SECRET_ONLY), [],
@@ -168,7 +168,7 @@ CONFLICTS = {
 def test_what_a_person_must_decide(name):
     clients, waiting, records, words, fields = CONFLICTS[name]
     store = StoreState(pending=waiting, records={one.client_id: one for one in records})
-    answer = plan(TenantState(clients=clients), store, WISH)
+    answer = plan(TenantState(clients=clients), store, REQUESTED)
     assert isinstance(answer, Conflict)
     assert words in answer.message
     assert answer.hint

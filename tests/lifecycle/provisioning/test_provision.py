@@ -71,13 +71,13 @@ def test_secret_and_key_both_log_in(world, name):
 
 
 def test_a_client_by_secret_alone(world, name):
-    wish = {"name": name, "scopes": ["user_default"], "key": None, "client_secret": True}
-    made = qk.provision(world.tenant, world.store, **wish)
+    options = {"name": name, "scopes": ["user_default"], "key": None, "client_secret": True}
+    made = qk.provision(world.tenant, world.store, **options)
     [client] = world.clients_named(name)
     assert (client.allowed_auth_methods, client.public_keys, made.kid) == (("client_secret",), (), "")
     assert made.verification.user.client_id == client.client_id
     assert world.pending() == []
-    assert qk.provision(world.tenant, world.store, **wish).client_id == client.client_id
+    assert qk.provision(world.tenant, world.store, **options).client_id == client.client_id
 
 
 def test_bring_your_own_key(world, name):
@@ -94,12 +94,12 @@ def test_bring_your_own_key(world, name):
 
 def test_one_key_for_two_clients_is_warned_of(world, name):
     key = qk.PrivateKey.from_pem(qk.generate(qk.KeySpec("ES384")).reveal())
-    wish = {"scopes": ["user_default"], "key": key}
-    first = qk.provision(world.tenant, world.store, name=name, **wish)
+    options = {"scopes": ["user_default"], "key": key}
+    first = qk.provision(world.tenant, world.store, name=name, **options)
     assert first.warnings == ()
-    assert qk.provision(world.tenant, world.store, name=name, **wish).warnings == ()  # it is the same client
+    assert qk.provision(world.tenant, world.store, name=name, **options).warnings == ()  # it is the same client
     second = f"{name}-2"
-    plan = qk.preview(world.tenant, world.store, "provision", name=second, **wish)
+    plan = qk.preview(world.tenant, world.store, "provision", name=second, **options)
     # The file's own name for the key is another one: the key counts, not what it is called.
     renamed = qk.PrivateKey.from_pem(key.reveal(), kid="another-name")
     made = qk.provision(world.tenant, world.store, name=second, scopes=["user_default"], key=renamed)
@@ -195,7 +195,7 @@ def test_ours_with_another_specification_says_what_differs(world, name):
 
 
 @pytest.mark.parametrize(
-    ("wish", "field", "expected"),
+    ("options", "field", "expected"),
     [
         ({"rotate_after": timedelta(days=30)}, "rotate_after", ("30 days", "90 days")),
         ({"description": "another"}, "description", ("another", "one")),
@@ -206,11 +206,11 @@ def test_ours_with_another_specification_says_what_differs(world, name):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_every_difference_that_is_asked_for_is_named_and_nothing_is_changed(world, name, wish, field, expected):
+def test_every_difference_that_is_asked_for_is_named_and_nothing_is_changed(world, name, options, field, expected):
     there = {"name": name, "scopes": ["user_default"], "description": "one"}
     made = qk.provision(world.tenant, world.store, **there)
     with pytest.raises(ManualActionRequired, match=field) as caught:
-        qk.provision(world.tenant, world.store, **{**there, **wish})
+        qk.provision(world.tenant, world.store, **{**there, **options})
     assert list(caught.value.differences) == [field]
     assert expected in (None, caught.value.differences[field])
     again = qk.provision(world.tenant, world.store, **there)

@@ -137,9 +137,9 @@ def test_where_the_tenant_takes_one_key(keys):
 def test_an_adopted_client_loses_its_secrets_last(keys):
     key = keys[0]
     both = ("client_secret", "private_key_jwt")
-    wish = replace(NEW, remove_secrets=True)
-    started = replace(wish, new_key=False)
-    assert next_step(client(methods=("client_secret",)), record(), wish) == "make_next"
+    adopting = replace(NEW, remove_secrets=True)
+    started = replace(adopting, new_key=False)
+    assert next_step(client(methods=("client_secret",)), record(), adopting) == "make_next"
     assert next_step(client(methods=("client_secret",)), record(stored(key, "next")), started) == "publish"
     held = record(stored(key, "current"))
     assert next_step(client(key, methods=both), held, started) == "verify_current"

@@ -223,7 +223,7 @@ def test_where_the_tenant_takes_one_key_the_swap_is_offered_and_never_made_by_it
     world.assert_settled(made.name)
 
 
-def test_revoke_takes_every_older_key_away_now(world, made):
+def test_revoke_removes_every_older_key_now(world, made):
     first = key_of(world, made)
     qk.rotate(world.tenant, world.store, made.client_id)
     second = key_of(world, made)
@@ -471,7 +471,7 @@ def test_a_plan_says_that_a_removed_key_goes_again(world, made):
     assert len(clients.get(made.client_id).public_keys) == 2
 
 
-def test_a_rotation_takes_a_removed_key_away_again(world, made):
+def test_a_rotation_removes_a_returned_key_again(world, made):
     clients = world.tenant.oauth_clients
     old = clients.get(made.client_id).public_keys
     qk.rotate(world.tenant, world.store, made.client_id, overlap=AT_ONCE)

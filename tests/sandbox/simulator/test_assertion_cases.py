@@ -288,7 +288,7 @@ def payload_altered(b):
     return [b.send(f"{header}.{base64url(json.dumps(b.claims(foo='bar')))}.{signature}")]
 
 
-def json_serialisation(b):
+def json_serialization(b):
     header, payload, signature = b.assertion().split(".")
     flattened = {"payload": payload, "protected": header, "signature": signature}
     general = {"payload": payload, "signatures": [{"protected": header, "signature": signature}]}
@@ -541,7 +541,7 @@ TABLE = {
     "payload-altered": payload_altered,
     "signature-missing": lambda b: b.with_signature(lambda _: [b""]),
     "extra-part": lambda b: [b.send(f"{b.assertion()}.x"), b.send(f"{b.assertion()}.")],
-    "json-serialization": json_serialisation,
+    "json-serialization": json_serialization,
     "base64-padding": padded,
     "base64-space": spaced,
     "base64-unused-bits": unused_bits,

@@ -169,7 +169,7 @@ class TestPatch:
         assert "clientUri" not in read
         assert read["updatedAt"] > read["createdAt"]
 
-    def test_the_method_client_secret_makes_a_secret_and_takes_all_away(self, sandbox_client, client_keys):
+    def test_the_method_client_secret_makes_a_secret_and_its_removal_removes_all(self, sandbox_client, client_keys):
         client = sandbox_client.client(client_keys["ES384"])
         path = f"/{client.client_id}"
         added = sandbox_client.call("PATCH", path, json=replace("/allowedAuthMethods", [JWT, SECRET]))

@@ -61,8 +61,8 @@ def lookup(person, field):
 
 
 def me(tenant, credential):
-    with qk.QlikTenant(tenant.url, credential=credential) as as_somebody:
-        return as_somebody.users.me()
+    with qk.QlikTenant(tenant.url, credential=credential) as as_user:
+        return as_user.users.me()
 
 
 @pytest.mark.parametrize("field", ["userId", "subject"])

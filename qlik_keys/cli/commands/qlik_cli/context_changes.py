@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NAME = typer.Argument(metavar="NAME", help="The context's name.", callback=refuse_empty)
+_NEW_NAME = typer.Argument(metavar="NEW-NAME", help="The context's new name.", callback=refuse_empty)
 _KNOWN_NAME = typer.Argument(
     metavar="NAME", help="The context's name.", autocompletion=complete_contexts, callback=refuse_empty
 )
@@ -155,7 +156,7 @@ def init(
         )
     if name is not None:
         refuse_known(users_contexts(), name)
-    url = _normalised(server or typer.prompt("The tenant's URL, https://<tenant>.<region>.qlikcloud.com", err=True))
+    url = _normalized(server or typer.prompt("The tenant's URL, https://<tenant>.<region>.qlikcloud.com", err=True))
     name = name or tenant_host(url)
     refuse_known(users_contexts(), name)
     kind = typer.prompt("Log in by API key (A) or by OAuth client (O)", default="A", err=True).strip().upper()
@@ -175,7 +176,7 @@ def init(
 def rename(
     _inherited: Inherited,
     name: Annotated[str, _KNOWN_NAME],
-    new_name: Annotated[str, _NAME],
+    new_name: Annotated[str, _NEW_NAME],
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -289,7 +290,7 @@ def _entry(
         )
     )
     return Entry(
-        server="" if server is None else _normalised(server),
+        server="" if server is None else _normalized(server),
         comment=comment,
         api_key=key,
         client_id=(client_id or "").strip(),
@@ -298,7 +299,7 @@ def _entry(
     )
 
 
-def _normalised(server: str) -> str:
+def _normalized(server: str) -> str:
     from qlik_keys.tenant.url import normalise_tenant_url
 
     return normalise_tenant_url(server)[0]

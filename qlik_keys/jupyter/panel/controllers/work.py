@@ -151,7 +151,7 @@ class Work:
             task: the work.
             at: the place of the button that asked for it.
             wait: return when it is done, and raise its error.
-            **card: what `fail` takes next to the error.
+            **card: what `fail` takes in addition to the error.
         """
         with self._store.lock:
             state = self._store.state
@@ -207,7 +207,7 @@ class Work:
             doing: what was being done, in words.
             at: where it is shown; by default at the button of the work in progress, else on top.
             retry: the change that can be planned again.
-            **card: what `error_card` takes next to it.
+            **card: what `error_card` takes in addition to the error.
         """
         with self._store.lock:
             self._store.last_error = error

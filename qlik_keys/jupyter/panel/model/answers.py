@@ -85,7 +85,7 @@ def body_of(request: ShownRequest) -> Any:
 
 
 def headers_of(request: ShownRequest) -> dict[str, str]:
-    """Return the headers that a call needs next to the credential: one that confirms the deletion of a client."""
+    """Return the headers that a call needs apart from the credential: one that confirms the deletion of a client."""
     client_id = deleted_client(request)
     return {CONFIRMATION: client_id} if client_id else {}
 

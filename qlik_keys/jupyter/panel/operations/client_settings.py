@@ -1,4 +1,4 @@
-"""The settings of a client next to its keys: consent, publication, client secrets; each is one call."""
+"""The settings of a client other than its keys: consent, publication, client secrets; each is one call."""
 
 from __future__ import annotations
 

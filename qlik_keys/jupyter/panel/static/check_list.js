@@ -69,18 +69,18 @@ function render({ model, el }) {
     return title;
   };
   // The focus goes there, wherever on the page the button was; it is shown a moment after it is filled.
-  const drawAnew = () => {
+  const drawAgain = () => {
     const title = draw();
     if (title) setTimeout(() => title.focus(), 50);
   };
   const disable = () => {
     for (const each of el.querySelectorAll("button")) each.disabled = model.get("disabled");
   };
-  model.on("change:found", drawAnew);
+  model.on("change:found", drawAgain);
   model.on("change:disabled", disable);
   draw();
   return () => {
-    model.off("change:found", drawAnew);
+    model.off("change:found", drawAgain);
     model.off("change:disabled", disable);
   };
 }

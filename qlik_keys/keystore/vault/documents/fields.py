@@ -40,7 +40,7 @@ def command(*words: str) -> str:
 
 
 def undelete(mount: str, path: str, version: object) -> str:
-    """Return what brings a soft-deleted version back, and takes its end of life away."""
+    """Return what brings a soft-deleted version back, and removes its end of life."""
     return command("kv", "undelete", f"-mount={mount}", f"-versions={version}", path)
 
 

@@ -25,8 +25,7 @@ def check_keys(keys: Mapping[str, StoredKey]) -> None:
 
     Raises:
         ValueError: a key has neither its private half nor a name in Transit, is filed under another kid, or has a
-            moment
-            without time zone.
+            moment without time zone.
     """
     for kid, key in keys.items():
         if kid != key.kid:

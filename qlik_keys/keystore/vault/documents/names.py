@@ -49,7 +49,7 @@ class NameEntries:
         self._folder.set_metadata(self._path(tenant_host, name, client_id), {"client_name": shown} if shown else {})
 
     def remove(self, tenant_host: str, name: str, client_id: str) -> None:
-        """Take a client's entry away; quiet when there is none.
+        """Remove a client's entry; quiet when there is none.
 
         Raises:
             StoreError: it may still be there.

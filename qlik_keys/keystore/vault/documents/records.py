@@ -63,8 +63,7 @@ def check_segment(text: str, *, what: str) -> str:
     """Return a tenant host or a client id if it is fit to be one part of a path.
 
     Raises:
-        ConfigurationError: it is empty, leads elsewhere (`..`, `/`), begins with a dot, or has any character in
-            addition
+        ConfigurationError: it is empty, leads elsewhere (`..`, `/`), begins with a dot, or has a character other than
             letters, digits and `. _ : [ ] -`.
     """
     if not _SEGMENT.fullmatch(text):

@@ -1,8 +1,7 @@
 """The connections to one Vault: TLS, proxy and client certificate, made again when a setting was corrected.
 
-requests would look for authorities and proxies automatically, and trust certifi's next to those that it was given; here
-it
-gets a TLS context that is ready (`tls`), and a proxy that was understood (`proxies`).
+requests would look for authorities and proxies automatically, and trust certifi's in addition to those that it was
+given; here it gets a TLS context that is ready (`tls`), and a proxy that was understood (`proxies`).
 """
 
 from __future__ import annotations
@@ -148,7 +147,7 @@ class VaultAdapter(requests.adapters.HTTPAdapter):
             return self._pool
 
     def cert_verify(self, *_: Any, **__: Any) -> None:
-        """Leave the pool as it is: its context trusts whom it should, and no one next to."""
+        """Leave the pool as it is: its context trusts whom it should, and no one else."""
 
     def request_url(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> str:
         """Return the path: what goes through a proxy goes through a tunnel."""

@@ -28,7 +28,7 @@ from qlik_keys.core.origins import same_origin
 from qlik_keys.errors import QlikKeysError, StoreSealed, StoreUsesReserved
 from qlik_keys.keystore.base import StoreCall
 from qlik_keys.keystore.vault.http.adapter import VaultAdapter
-from qlik_keys.keystore.vault.http.failures import NOT_INITIALISED, RedirectRefused, tell, was_not_sent
+from qlik_keys.keystore.vault.http.failures import NOT_INITIALIZED, RedirectRefused, tell, was_not_sent
 from qlik_keys.keystore.vault.http.repeats import wait_after_answer, wait_after_no_connection, wait_for_a_leader
 
 if TYPE_CHECKING:
@@ -373,14 +373,14 @@ class VaultApi:
                 has_certificate=connections.has_certificate,
             )
             if isinstance(failure, StoreSealed) and self._is_new():
-                failure = NOT_INITIALISED.error(host=self.host, path=path)
+                failure = NOT_INITIALIZED.error(host=self.host, path=path)
         except BaseException as error:  # noqa: BLE001  # raised again below, without its frames
             failure = error
         failure.__cause__ = failure.__context__ = None
         raise failure.with_traceback(None)
 
     def _is_new(self) -> bool:
-        """Tell whether the server was never initialised: it calls itself sealed then."""
+        """Tell whether the server was never initialized: it calls itself sealed then."""
         try:
             status = self.system.read_seal_status()
         except Exception:  # noqa: BLE001  # the question only refines an error that there is already

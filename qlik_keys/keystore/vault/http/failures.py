@@ -2,7 +2,7 @@
 
 hvac's own errors carry the body of the answer, and requests' errors, which hvac lets through, carry the whole request
 with token and key (reliability-facts, section 3). Of a foreign error only its class is copied, and of a server's words
-only those that are known here are recognised; nothing is pasted.
+only those that are known here are recognized; nothing is pasted.
 
 Not done here: asking Vault for the reason of a refusal (`refusals`).
 """
@@ -100,7 +100,7 @@ _NO_KEY = "The key was deleted or replaced in Vault; rotate the client's key to 
 
 TIMED_OUT = Failure(StoreUnreachable, "did not answer before the time-out", _BLOCKED, retryable=True, unknown=True)
 SEALED = Failure(StoreSealed, "is sealed", _UNSEAL, retryable=True)
-NOT_INITIALISED = Failure(StoreSealed, "is not initialised", "Its operator must initialise it: `vault operator init`.")
+NOT_INITIALIZED = Failure(StoreSealed, "is not initialized", "Its operator must initialize it: `vault operator init`.")
 STANDBY = Failure(StoreUnreachable, "is a standby that cannot reach its leader", _LATER, retryable=True)
 DENIED = Failure(StoreDenied, "refuses the call", "Ask its operator for a token or a policy that allows it.")
 _FORBIDDEN = Failure(StorePolicyDenied, DENIED.words, DENIED.hint)
@@ -124,7 +124,7 @@ _NOT_AS_EXPECTED = (TypeError, LookupError, AttributeError)
 PHRASES: tuple[tuple[str, Failure], ...] = (
     ("check-and-set parameter did not match", CAS_LOST),
     (" is sealed", SEALED),
-    ("not initialized", NOT_INITIALISED),
+    ("not initialized", NOT_INITIALIZED),
     ("standby mode", STANDBY),
     ("active cluster node not found", STANDBY),
     ("upgrading from non-versioned", Failure(StoreUnreachable, "is upgrading that mount", _LATER, retryable=True)),
@@ -173,7 +173,7 @@ HVAC_FAILURES: dict[type[Exception], Failure] = {
     hvac.exceptions.PreconditionFailed: STATUSES[412],
     hvac.exceptions.RateLimitExceeded: _LIMITED,
     hvac.exceptions.InternalServerError: _ERROR,
-    hvac.exceptions.VaultNotInitialized: NOT_INITIALISED,
+    hvac.exceptions.VaultNotInitialized: NOT_INITIALIZED,
     hvac.exceptions.BadGateway: _GATEWAY,
     hvac.exceptions.VaultDown: Failure(StoreUnreachable, "is not available", _LATER, retryable=True, unknown=True),
     hvac.exceptions.UnexpectedError: _ODD,

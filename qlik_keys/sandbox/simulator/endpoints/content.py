@@ -69,7 +69,7 @@ _APPS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kept:
-    """A row of the tenant's content, and who may read it next to an administrator."""
+    """A row of the tenant's content, and who may read it apart from an administrator."""
 
     document: dict[str, Any]
     owner_id: str

@@ -31,7 +31,7 @@ from qlik_keys.jupyter.panel.model.summary import summary
 from qlik_keys.jupyter.panel.model.words import OPERATIONS
 from qlik_keys.jupyter.panel.views import inspection_markup, markup
 
-HOSTILE = "<img src=x onerror=alert(1)>'\"&</td></details><script>alert(2)</script>"
+MALICIOUS = "<img src=x onerror=alert(1)>'\"&</td></details><script>alert(2)</script>"
 MOMENT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
 
@@ -57,63 +57,63 @@ def read(html):
 
 def row(**values):
     record = dict.fromkeys(COLUMNS)
-    record |= {"name": HOSTILE, "client_id": "c" * 32, "scopes": (HOSTILE,), "auth_methods": ("private_key_jwt",)}
-    record |= {"findings": (HOSTILE,), "algs": ("ES384",), "current_kid": HOSTILE, "consent": HOSTILE}
+    record |= {"name": MALICIOUS, "client_id": "c" * 32, "scopes": (MALICIOUS,), "auth_methods": ("private_key_jwt",)}
+    record |= {"findings": (MALICIOUS,), "algs": ("ES384",), "current_kid": MALICIOUS, "consent": MALICIOUS}
     return record | {"key_made": MOMENT, "rotate_by": pd.NaT} | values
 
 
 CONNECTION = Connection(
     mode="real",
     tenant_url="https://acme.eu.qlikcloud.com",
-    tenant_host=HOSTILE,
-    identity=HOSTILE,
-    roles=(HOSTILE,),
-    vault_url=HOSTILE,
-    notices=(HOSTILE,),
+    tenant_host=MALICIOUS,
+    identity=MALICIOUS,
+    roles=(MALICIOUS,),
+    vault_url=MALICIOUS,
+    notices=(MALICIOUS,),
 )
 REQUEST = ShownRequest(
-    system="tenant", method=HOSTILE, path=HOSTILE, address=HOSTILE, body=HOSTILE, status=200, milliseconds=1.4
+    system="tenant", method=MALICIOUS, path=MALICIOUS, address=MALICIOUS, body=MALICIOUS, status=200, milliseconds=1.4
 )
-STEP = ShownStep(step="check", title=HOSTILE, by_hand=HOSTILE, phase="running", requests=(REQUEST,))
+STEP = ShownStep(step="check", title=MALICIOUS, by_hand=MALICIOUS, phase="running", requests=(REQUEST,))
 CARD = ErrorCard(
-    doing=HOSTILE,
-    what=HOSTILE,
-    hint=HOSTILE,
-    outcome=HOSTILE,
-    kind=HOSTILE,
-    trace_id=HOSTILE,
-    differences=((HOSTILE, HOSTILE, HOSTILE),),
+    doing=MALICIOUS,
+    what=MALICIOUS,
+    hint=MALICIOUS,
+    outcome=MALICIOUS,
+    kind=MALICIOUS,
+    trace_id=MALICIOUS,
+    differences=((MALICIOUS, MALICIOUS, MALICIOUS),),
 )
 MADE = MadeClient(
-    name=HOSTILE,
-    client_id=HOSTILE,
-    kid=HOSTILE,
+    name=MALICIOUS,
+    client_id=MALICIOUS,
+    kid=MALICIOUS,
     created=True,
-    vault_path=HOSTILE,
-    subject=HOSTILE,
-    scope=HOSTILE,
+    vault_path=MALICIOUS,
+    subject=MALICIOUS,
+    scope=MALICIOUS,
     expires_at=MOMENT,
-    warnings=(HOSTILE,),
+    warnings=(MALICIOUS,),
 )
 
 PLAN = ShownPlan(
     form=ChangeForm(operation="rotate"),
-    client_name=HOSTILE,
-    notes=(HOSTILE,),
-    irreversible=(HOSTILE,),
+    client_name=MALICIOUS,
+    notes=(MALICIOUS,),
+    irreversible=(MALICIOUS,),
     blocked="",
-    hint=HOSTILE,
+    hint=MALICIOUS,
 )
 
 TOKEN = ShownToken(
-    form=TokenForm(client_id="c", scopes=(HOSTILE,), user_field="userId", user_value=HOSTILE),
-    client_name=HOSTILE,
-    kid=HOSTILE,
-    scope=HOSTILE,
+    form=TokenForm(client_id="c", scopes=(MALICIOUS,), user_field="userId", user_value=MALICIOUS),
+    client_name=MALICIOUS,
+    kid=MALICIOUS,
+    scope=MALICIOUS,
     expires_at=MOMENT,
     lifetime_known=True,
-    subject=HOSTILE,
-    parts={"header": {HOSTILE: HOSTILE}, "claims": {"exp": 1_800_000_000, "list": [HOSTILE]}},
+    subject=MALICIOUS,
+    parts={"header": {MALICIOUS: MALICIOUS}, "claims": {"exp": 1_800_000_000, "list": [MALICIOUS]}},
 )
 
 
@@ -122,27 +122,29 @@ TOKEN = ShownToken(
     [
         markup.header(PanelState(connection=CONNECTION)),
         markup.header(PanelState(connection=replace(CONNECTION, mode="sandbox"))),
-        markup.selected(pd.DataFrame([row()]), (HOSTILE,), HOSTILE),
-        markup.selected(pd.DataFrame([row()]), (HOSTILE,), ""),
+        markup.selected(pd.DataFrame([row()]), (MALICIOUS,), MALICIOUS),
+        markup.selected(pd.DataFrame([row()]), (MALICIOUS,), ""),
         markup.plan_heading(PLAN),
         markup.plan(PLAN),
         markup.plan(PLAN, is_current=False),
-        markup.plan(replace(PLAN, blocked=HOSTILE, hint=HOSTILE)),
-        markup.result(ShownResult(kind="good", words=HOSTILE, number=1)),
+        markup.plan(replace(PLAN, blocked=MALICIOUS, hint=MALICIOUS)),
+        markup.result(ShownResult(kind="good", words=MALICIOUS, number=1)),
         markup.result(ShownResult(kind="bad", words="", number=2, card=CARD)),
-        markup.progress(PanelState(work=WorkState(doing=HOSTILE, at="new")), "new"),
-        markup.formatted(HOSTILE),
-        markup.work(PanelState(work=WorkState(doing=HOSTILE))),
+        markup.progress(PanelState(work=WorkState(doing=MALICIOUS, at="new")), "new"),
+        markup.formatted(MALICIOUS),
+        markup.work(PanelState(work=WorkState(doing=MALICIOUS))),
         markup.error(CARD),
-        markup.warnings([HOSTILE]),
-        markup.preview(HOSTILE, HOSTILE),
-        markup.plain(HOSTILE),
+        markup.warnings([MALICIOUS]),
+        markup.preview(MALICIOUS, MALICIOUS),
+        markup.plain(MALICIOUS),
         markup.steps([STEP]),
         markup.made([MADE, replace(MADE, is_gone=True)]),
-        markup.use_in_cell("c", scopes=(HOSTILE,), user=("userId", HOSTILE)),
-        inspection_markup.assertion(ShownAssertion(members=explain({"kid": HOSTILE}, {HOSTILE: HOSTILE, "iat": 3}))),
-        inspection_markup.assertion(ShownAssertion(members=explain({"kid": HOSTILE}, {}), variant="wrong-kid")),
-        inspection_markup.rejection(ShownRejection(variant="expired", status=401, said=HOSTILE, trace_id=HOSTILE)),
+        markup.use_in_cell("c", scopes=(MALICIOUS,), user=("userId", MALICIOUS)),
+        inspection_markup.assertion(
+            ShownAssertion(members=explain({"kid": MALICIOUS}, {MALICIOUS: MALICIOUS, "iat": 3}))
+        ),
+        inspection_markup.assertion(ShownAssertion(members=explain({"kid": MALICIOUS}, {}), variant="wrong-kid")),
+        inspection_markup.rejection(ShownRejection(variant="expired", status=401, said=MALICIOUS, trace_id=MALICIOUS)),
         inspection_markup.token(TOKEN, now=MOMENT),
         inspection_markup.token(replace(TOKEN, is_revoked=True, lifetime_known=False), now=MOMENT),
         inspection_markup.token_parts(TOKEN),

@@ -98,7 +98,7 @@ def test_a_redirect_is_told_with_its_origin_alone(origin):
         (hvac.exceptions.UnexpectedError, 405, "1 error: unsupported operation", "an engine of another type"),
         (hvac.exceptions.UnexpectedError, 405, "", "does not allow"),
         (hvac.exceptions.VaultDown, 503, "OpenBao is sealed", "is sealed"),
-        (hvac.exceptions.InvalidRequest, 400, "security barrier not initialized", "is not initialised"),
+        (hvac.exceptions.InvalidRequest, 400, "security barrier not initialized", "is not initialized"),
     ],
 )
 def test_the_server_s_known_words_come_before_its_status(kind, status, body, words):
