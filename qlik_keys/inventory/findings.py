@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.rules.access import NOT_CHECKED
+from qlik_keys.rules.catalogue import FINDINGS
 from qlik_keys.rules.clients import (
     ADMIN_SCOPE,
     CONSENT_NOT_TRUSTED,
@@ -21,7 +22,6 @@ from qlik_keys.rules.clients import (
     SECRET_BESIDE_KEY,
     SECRET_ONLY,
 )
-from qlik_keys.rules.findings import FINDINGS
 from qlik_keys.rules.keys import (
     CUSTODY_CHANGED,
     DUE_SOON,

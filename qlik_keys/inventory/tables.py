@@ -112,7 +112,7 @@ def clients(
 
     Returns:
         The columns of `COLUMNS` with real dtypes: times in UTC, lists as tuples, missing values as missing. `attrs` has
-        "tenant" (its address) and "time" (ISO, UTC). `qlik_keys.rules.findings` explains the names in the column
+        "tenant" (its address) and "time" (ISO, UTC). `qlik_keys.rules.catalogue` explains the names in the column
         "findings".
 
     Raises:

@@ -1,6 +1,7 @@
 """The options that several commands have, each alone: who calls, where, and how it is shown.
 
-Those of a call, all together, are `cli.options.base`: a command that makes no call, as `token`, need not load them.
+Those of a call, all together, are `cli.options.request_options`: a command that makes no call, as `token`, need not
+load them.
 """
 
 from __future__ import annotations
