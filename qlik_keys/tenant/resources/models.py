@@ -19,6 +19,7 @@ from pydantic_core import core_schema
 from typing_extensions import TypedDict
 
 from qlik_keys.core.secret import Secret
+from qlik_keys.keys.spec import PRIVATE_MEMBERS
 from qlik_keys.tenant.unexpected import unexpected_answer
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 ModelType = TypeVar("ModelType", bound=BaseModel)
 PageType = TypeVar("PageType", bound="Page")
-PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
 
 
 class _OddIs:
