@@ -365,7 +365,7 @@ def is_sandbox(tenant: QlikTenant) -> bool:
     """
     if not is_loopback(urlsplit(tenant.url).hostname or ""):
         return False
-    return metadata_answer(tenant.http).headers.get(_SANDBOX_HEADER) == "true"
+    return bool(metadata_answer(tenant.http).headers.get(_SANDBOX_HEADER) == "true")
 
 
 def _require_sandbox(tenant: QlikTenant, fault: str) -> None:

@@ -29,8 +29,8 @@ from qlik_keys.errors import QlikKeysError, StoreSealed, StoreUsesReserved
 from qlik_keys.keystore.base import StoreCall
 from qlik_keys.keystore.vault.http.adapter import VaultAdapter
 from qlik_keys.keystore.vault.http.failures import NOT_INITIALISED, RedirectRefused, tell, was_not_sent
-from qlik_keys.keystore.vault.http.repeats import wait_after_answer, wait_after_no_connection, wait_for_a_leader
 from qlik_keys.keystore.vault.http.refusals import MOUNTS_PATH
+from qlik_keys.keystore.vault.http.repeats import wait_after_answer, wait_after_no_connection, wait_for_a_leader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
