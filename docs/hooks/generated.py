@@ -62,7 +62,7 @@ def _help(command: Any, context: Any) -> str:
 
 def findings() -> str:
     """Return the findings of audit and doctor, a section for each severity."""
-    from qlik_keys.rules.findings import FINDINGS  # noqa: PLC0415
+    from qlik_keys.rules.catalogue import FINDINGS  # noqa: PLC0415
     from qlik_keys.rules.model import SEVERITIES  # noqa: PLC0415
 
     parts = []

@@ -32,7 +32,7 @@ from qlik_keys.core.secret import Secret
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.keys import KeySpec, generate
 from qlik_keys.tenant.credentials import BearerOnce
-from qlik_keys.tenant.http.calls import Call
+from qlik_keys.tenant.discovery import metadata_answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 
 UNOFFICIAL = "unofficial, may change"
 _SANDBOX_HEADER = "x-qlik-keys-sandbox"
-_METADATA_PATH = "/.well-known/oauth-authorization-server"
 _LONG_AGO_SECONDS = 3600.0
 _LATEST = datetime.max.replace(tzinfo=UTC).timestamp()
 
@@ -366,8 +365,7 @@ def is_sandbox(tenant: QlikTenant) -> bool:
     """
     if not is_loopback(urlsplit(tenant.url).hostname or ""):
         return False
-    call = Call(method="GET", path=_METADATA_PATH, tier=1, again="always")
-    return bool(tenant.http.send(call, None).headers.get(_SANDBOX_HEADER) == "true")
+    return bool(metadata_answer(tenant.http).headers.get(_SANDBOX_HEADER) == "true")
 
 
 def _require_sandbox(tenant: QlikTenant, fault: str) -> None:

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from qlik_keys.core.secret import Secret, guarded
-from qlik_keys.errors import Outcome, TenantProtocolError, TokenError
+from qlik_keys.errors import Outcome, TokenError
+from qlik_keys.tenant.unexpected import unexpected_answer
 
 # The other kinds that have a name (RFC 9449, the OAuth parameter registry): a word of the server's that is none of
 # these is not quoted, since it may be anything.
@@ -62,14 +63,7 @@ def read_token_answer(content: bytes, *, client_id: str, status: int, method: st
     expires_in, expires_at, scope = members.get("expires_in"), members.get("expires_at"), members.get("scope")
     members.clear()
     if not isinstance(found, Secret):
-        wrong = wrong or "access_token"
-        raise TenantProtocolError(
-            f"The tenant answered {method} {path} with something that the API contract does not allow ({wrong}).",
-            hint="Check that the tenant URL is a Qlik Cloud tenant and that no proxy answers instead of it.",
-            outcome=Outcome.UNKNOWN,
-            method=method,
-            path=path,
-        )
+        raise unexpected_answer(method, path, wrong or "access_token")
     if not isinstance(kind, str) or kind.lower() != "bearer":
         told = _type_in_answer(kind)
         del kind

@@ -20,6 +20,7 @@ from qlik_keys.core.redaction import REDACTED
 from qlik_keys.errors import AssertionRejected, ClockSkewError, ScopeRejected
 from qlik_keys.tenant.http.calls import Call
 from qlik_keys.tenant.http.clock_skew import skew_seconds
+from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS, IMPERSONATION
 from qlik_keys.tenant.url import TOKEN_PATH
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from qlik_keys.tenant.http.session import Session
 
 REVOKE_PATH = "/oauth/revoke"
-CLIENT_CREDENTIALS = "client_credentials"
-IMPERSONATION = "urn:qlik:oauth:user-impersonation"
 TOLERATED_SKEW_SECONDS = 60.0
 # What Qlik tolerates is not published. A strict server takes an `iat` that is 8 seconds ahead of it and refuses 60 (the
 # OpenID Foundation's suite, reliability-facts 2.1). Ours is backdated, so it is refused from here on.

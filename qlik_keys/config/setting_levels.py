@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from qlik_keys.core.origins import require_https
-from qlik_keys.core.secret import Secret
+from qlik_keys.core.secret import COPY_AGAIN, NOT_FOR_A_HEADER, Secret
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.tenant.url import normalise_tenant_url
 
@@ -122,7 +122,7 @@ def read_level(found: Mapping[str, tuple[str, object]], *, may_be_empty: bool = 
             level.values[name] = Secret(text, what=_SECRETS[name]) if name in _SECRETS else text
             level.sources[name] = source
         except ConfigurationError:
-            level.problems[name] = _unusable(source, "contains a character that is not allowed in an HTTP header")
+            level.problems[name] = _unusable(source, NOT_FOR_A_HEADER)
     return level
 
 
@@ -147,9 +147,7 @@ def read_token_file(path: Path, *, source: str = "") -> Level:
     return level
 
 
-def _unusable(
-    source: str, why: str, *, hint: str = "Copy it again, complete and without other characters."
-) -> ConfigurationError:
+def _unusable(source: str, why: str, *, hint: str = COPY_AGAIN) -> ConfigurationError:
     return ConfigurationError(f"{capitalized(source)} {why}.", hint=hint)
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from qlik_keys.errors import ConfigurationError
 
-_DEFAULT_PORTS = {"https": 443, "http": 80}
+DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 def is_loopback(host: str) -> bool:
@@ -48,6 +48,20 @@ def require_https(url: str, *, what: str) -> None:
             f"The {what} is not a URL with a scheme and a host.", hint="Write it as https://host or https://host:port."
         )
     scheme, host, _ = origin
+    refuse_plain_http(scheme, host, what=what)
+
+
+def refuse_plain_http(scheme: str, host: str, *, what: str) -> None:
+    """Refuse plain http to another machine.
+
+    Args:
+        scheme: of the URL.
+        host: of the URL.
+        what: whose URL it is, for the error.
+
+    Raises:
+        ConfigurationError: it is plain http and not on loopback.
+    """
     if scheme == "http" and not is_loopback(host):
         raise ConfigurationError(
             f"The {what} is plain http to {host}: keys and tokens would be sent unencrypted.",
@@ -61,6 +75,6 @@ def _origin(url: str) -> tuple[str, str, int] | None:
         port = parts.port
     except ValueError:
         return None
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
         return None
-    return parts.scheme, parts.hostname, _DEFAULT_PORTS[parts.scheme] if port is None else port
+    return parts.scheme, parts.hostname, DEFAULT_PORTS[parts.scheme] if port is None else port

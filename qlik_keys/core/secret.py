@@ -7,6 +7,10 @@ from typing import NoReturn
 
 from qlik_keys.errors import ConfigurationError
 
+# What is wrong with a secret, and what to do.
+NOT_FOR_A_HEADER = "contains a character that is not allowed in an HTTP header"
+COPY_AGAIN = "Copy it again, complete and without other characters."
+
 
 class Secret:
     """A secret text with a fixed repr, no pickle and no copy; `reveal()` is the one way out.
@@ -38,11 +42,9 @@ class Secret:
         del value
         usable = bool(text) and (any_text or (text.isascii() and text.isprintable() and " " not in text))
         if not usable:
-            reason = "is empty" if not text else "contains a character that is not allowed in an HTTP header"
+            reason = "is empty" if not text else NOT_FOR_A_HEADER
             del text
-            raise ConfigurationError(
-                f"The {what} {reason}.", hint="Copy it again, complete and without other characters."
-            )
+            raise ConfigurationError(f"The {what} {reason}.", hint=COPY_AGAIN)
         self.__value = text
 
     def reveal(self) -> str:

@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from qlik_keys.auth.token_endpoint import CLIENT_CREDENTIALS
 from qlik_keys.core.arguments import CLOCK, TEXT, require
 from qlik_keys.core.clock import SYSTEM_CLOCK
 from qlik_keys.diagnosis.in_progress import removes_no_key, started
@@ -29,6 +28,7 @@ from qlik_keys.lifecycle.ownership import record_of, risk_of_wider_rights, set_t
 from qlik_keys.lifecycle.provisioning.specification import PRIVATE_KEY_JWT
 from qlik_keys.rules.fixes import FIXES
 from qlik_keys.tenant import PatchOperation
+from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -36,7 +36,7 @@ class Check:
         advice: what to do, "" unless it failed.
         fix: the name of the fix that puts it right in one click, one of `rules.fixes.FIXES`; "" for none.
         code: the code of the finding, as the audit has it; "" unless it failed.
-        finding: its name, one of `rules.findings.FINDINGS`; "" unless it failed.
+        finding: its name, one of `rules.catalogue.FINDINGS`; "" unless it failed.
         severity: how severe it is; "" unless it failed.
     """
 

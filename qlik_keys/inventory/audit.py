@@ -17,7 +17,7 @@ from qlik_keys.inventory.findings import ORDER, operation_of
 from qlik_keys.inventory.record_states import foreign_documents, record_states
 from qlik_keys.inventory.tables import clients
 from qlik_keys.keystore.lookup import CLIENT_ID, check_sides
-from qlik_keys.rules.findings import FINDINGS
+from qlik_keys.rules.catalogue import FINDINGS
 from qlik_keys.rules.fixes import BY_VAULT, shell_command
 from qlik_keys.rules.model import SEVERITIES
 from qlik_keys.rules.records import (

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.rules.access import NOT_CHECKED
+from qlik_keys.rules.catalogue import FINDINGS
 from qlik_keys.rules.clients import (
     ADMIN_SCOPE,
     CONSENT_NOT_TRUSTED,
@@ -21,7 +22,6 @@ from qlik_keys.rules.clients import (
     SECRET_AND_KEY,
     SECRET_ONLY,
 )
-from qlik_keys.rules.findings import FINDINGS
 from qlik_keys.rules.keys import (
     CUSTODY_CHANGED,
     DUE_SOON,
@@ -45,6 +45,7 @@ from qlik_keys.rules.records import (
     RECORD_EXPIRES,
     severity_of_interruption,
 )
+from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,7 +74,6 @@ _LOOKED_AT = (
 )
 _GONE = {"deleted": RECORD_DELETED, "destroyed": RECORD_DESTROYED}
 ORDER = {name: place for place, name in enumerate(FINDINGS)}
-MACHINE = "client_credentials"
 _MOST_KEYS = 2  # a rotation needs two at a time
 
 
@@ -130,7 +130,7 @@ def findings_of(  # noqa: C901, PLR0912
             found.append(SHARED_KEY.name)
         if rotate_by and rotate_by < now:
             found.append(ROTATION_OVERDUE.name)
-        is_by_secret = "private_key_jwt" not in methods and MACHINE in grants
+        is_by_secret = "private_key_jwt" not in methods and CLIENT_CREDENTIALS in grants
         if is_by_secret and current:
             found.append(METHOD_NOT_ALLOWED.name)
         if before:

@@ -24,13 +24,14 @@ from qlik_keys.core.arguments import CALLBACK, CLOCK, FLAG, optional, require
 from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.core.side_by_side import side_by_side
 from qlik_keys.errors import QlikKeysError, TenantNotFound
-from qlik_keys.inventory.findings import MACHINE, findings_of, findings_of_record, operation_of, remedy_of
+from qlik_keys.inventory.findings import findings_of, findings_of_record, operation_of, remedy_of
 from qlik_keys.inventory.frames import read_times
 from qlik_keys.inventory.record_states import RecordStates, foreign_documents, record_states
 from qlik_keys.keys.public import BASE64URL, kid_made_on
 from qlik_keys.keystore.lookup import check_sides
 from qlik_keys.rules.records import FOREIGN_DOCUMENT
 from qlik_keys.tenant.http.budget import LIMITS_PER_MINUTE
+from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -112,7 +113,7 @@ def clients(
 
     Returns:
         The columns of `COLUMNS` with real dtypes: times in UTC, lists as tuples, missing values as missing. `attrs` has
-        "tenant" (its address) and "time" (ISO, UTC). `qlik_keys.rules.findings` explains the names in the column
+        "tenant" (its address) and "time" (ISO, UTC). `qlik_keys.rules.catalogue` explains the names in the column
         "findings".
 
     Raises:
@@ -126,7 +127,9 @@ def clients(
     columns = _listed(tenant.oauth_clients.overviews())
     client_ids = columns["client_id"]
     shown, unread, foreign = _summaries(store, tenant.host, client_ids, on_progress)
-    machines = [of for of, grants in zip(client_ids, columns["grant_types"], strict=True) if MACHINE in grants]
+    machines = [
+        of for of, grants in zip(client_ids, columns["grant_types"], strict=True) if CLIENT_CREDENTIALS in grants
+    ]
     look_up = len(machines) <= CONSENT_LOOKUPS if consent is None else consent
     consents, untold = _consents(tenant, machines, on_progress) if look_up else ({}, set())
     columns["consent"] = _column(client_ids, consents)

@@ -33,7 +33,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from qlik_keys.errors import KeyMaterialError
 from qlik_keys.keys import formats
-from qlik_keys.keys.spec import WANTED
+from qlik_keys.keys.spec import PRIVATE_MEMBERS, WANTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,6 @@ Native = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 MINIMUM_RSA_BITS = 2048
 MINIMUM_EXPONENT = 65537  # NIST SP 800-56B 6.2: 2**16 < e; smaller ones invite attacks on sloppy verifiers
 PUBLIC_MEMBERS = {"RSA": ("n", "e"), "EC": ("crv", "x", "y")}
-PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
 _DAMAGED, _COPY = "it is damaged", "Copy it again completely."
 _LOADED_KEYS = 512
 _MOST_BITS = 16_384

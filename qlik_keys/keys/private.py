@@ -163,11 +163,9 @@ class PrivateKey:
     def _named(
         cls, loaded: material.LoadedKey, *, alg: Algorithm | None, kid: str | None, made_on: date | None
     ) -> PrivateKey:
-        kty = loaded.members["kty"]
+        """Return the key; `alg` and `kid` are chosen where none are given. `PublicJwk.of` refuses a wrong `alg`."""
         if alg is None:
-            alg = "ES384" if kty == "EC" else "RS256"
-        if (alg == "ES384") != (kty == "EC"):
-            raise KeyMaterialError(f"{alg} cannot be used with a key of type {kty}.", hint=WANTED)
+            alg = "ES384" if loaded.members["kty"] == "EC" else "RS256"
         if kid is None:
             kid = make_kid(loaded.thumbprint, made_on=made_on or datetime.now(tz=UTC).date())
         else:

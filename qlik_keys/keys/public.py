@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from qlik_keys.errors import KeyMaterialError
 from qlik_keys.keys import material
-from qlik_keys.keys.spec import ALGORITHMS, RSA_SIZES, WANTED, Algorithm, KeySpec
+from qlik_keys.keys.spec import ALGORITHMS, PRIVATE_MEMBERS, RSA_SIZES, WANTED, Algorithm, KeySpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +47,7 @@ class PublicJwk:
                 text names members, never their values.
         """
         members, problem = material.parse_jwk(document)
-        if not problem and material.PRIVATE_MEMBERS & members.keys():
+        if not problem and PRIVATE_MEMBERS & members.keys():
             problem = "This JWK has private members, but a public key is needed here."
         del document
         if problem:

@@ -13,6 +13,7 @@ Algorithm = Literal["RS256", "RS512", "ES384"]
 
 ALGORITHMS: tuple[Algorithm, ...] = ("RS256", "RS512", "ES384")
 RSA_SIZES = (2048, 3072, 4096)
+PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})  # of a JWK
 ROTATE_AFTER = timedelta(days=90)  # unless its owner chose another time
 DEFAULT_OVERLAP = timedelta(hours=24)  # how long an old key logs in next to the new one
 WANTED = "A Qlik tenant accepts RS256 and RS512 with RSA keys of at least 2048 bits, and ES384 with P-384."

@@ -17,6 +17,7 @@ from qlik_keys.lifecycle.actions import Action
 from qlik_keys.lifecycle.provisioning import effects as provisioning_effects
 from qlik_keys.lifecycle.provisioning.effects import Left, pending_client
 from qlik_keys.lifecycle.provisioning.run import Provisioning
+from qlik_keys.lifecycle.provisioning.specification import APP_TYPE
 from qlik_keys.lifecycle.rotation import effects as key_effects
 from qlik_keys.lifecycle.rotation.run import KeyRun
 from qlik_keys.tenant import OAuthClient, RegisteredKey
@@ -105,7 +106,7 @@ class ProvisioningDryRun(Provisioning):
             {
                 "clientId": TO_BE_MADE,
                 "clientName": self._specification.name,
-                "appType": "web",
+                "appType": APP_TYPE,
                 "allowedScopes": self._specification.scopes,
                 "allowedGrantTypes": self._specification.grant_types,
                 "allowedAuthMethods": self._specification.auth_methods,

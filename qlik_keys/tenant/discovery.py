@@ -15,9 +15,10 @@ from qlik_keys.tenant.http.failures import status_error
 from qlik_keys.tenant.resources.models import AuthorizationServerMetadata, parse
 
 if TYPE_CHECKING:
+    from qlik_keys.tenant.http.calls import Answer
     from qlik_keys.tenant.http.session import Session
 
-METADATA_PATH = "/.well-known/oauth-authorization-server"
+_METADATA_PATH = "/.well-known/oauth-authorization-server"
 # Not 429, which lets the tier wait, and no 5xx, which may pass: those are repeated.
 _REFUSALS = frozenset(range(400, 500)) - {408, 429}
 _FIRST_ERROR = 400
@@ -39,13 +40,31 @@ class Discovery:
     skew_seconds: float | None
 
 
+def metadata_answer(http: Session, *, accept: frozenset[int] = frozenset()) -> Answer:
+    """Request the metadata without a credential, and return the answer unread.
+
+    Args:
+        http: the tenant.
+        accept: statuses that are an answer too, and no error.
+
+    Raises:
+        TenantError: there was no answer, or another one.
+    """
+    return http.send(Call(method="GET", path=_METADATA_PATH, tier=1, again="always", accept=accept), None)
+
+
+def read_metadata(http: Session) -> AuthorizationServerMetadata:
+    """Return the metadata; see `QlikTenant.metadata`."""
+    return _read(metadata_answer(http))
+
+
 def discover(http: Session) -> Discovery:
     """Ask for the metadata without a credential.
 
     Raises:
         TenantError: there was no answer, or one that says that the tenant cannot answer now.
     """
-    answer = http.send(Call(method="GET", path=METADATA_PATH, tier=1, again="always", accept=_REFUSALS), None)
+    answer = metadata_answer(http, accept=_REFUSALS)
     metadata, problem = None, None
     if answer.status >= _FIRST_ERROR:
         problem = status_error(
@@ -53,13 +72,17 @@ def discover(http: Session) -> Discovery:
             answer.problem,
             host=http.host,
             method="GET",
-            path=METADATA_PATH,
+            path=_METADATA_PATH,
             retry_after=None,
             hints=dict.fromkeys(_REFUSALS, _HINT),
         )
     else:
         try:
-            metadata = parse(AuthorizationServerMetadata, answer.content, "GET", METADATA_PATH)
+            metadata = _read(answer)
         except TenantError as error:
             problem = error
     return Discovery(metadata=metadata, problem=problem, skew_seconds=skew_seconds(answer))
+
+
+def _read(answer: Answer) -> AuthorizationServerMetadata:
+    return parse(AuthorizationServerMetadata, answer.content, "GET", _METADATA_PATH)

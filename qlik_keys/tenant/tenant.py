@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 from qlik_keys.core.clock import SYSTEM_CLOCK, Clock
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.tenant.credentials import Anonymous, wrong_credential
-from qlik_keys.tenant.discovery import METADATA_PATH, discover
-from qlik_keys.tenant.http.calls import Call
+from qlik_keys.tenant.discovery import discover, read_metadata
 from qlik_keys.tenant.http.session import Session
 from qlik_keys.tenant.resources.clients import OAuthClients
-from qlik_keys.tenant.resources.models import AuthorizationServerMetadata, parse
 from qlik_keys.tenant.resources.raw import raw_call, raw_pages
 from qlik_keys.tenant.resources.users import Users
 from qlik_keys.tenant.url import checked_tenant_url
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from qlik_keys.tenant.discovery import Discovery
     from qlik_keys.tenant.http.budget import RateBudget
     from qlik_keys.tenant.http.calls import Exchange, RetryPolicy
+    from qlik_keys.tenant.resources.models import AuthorizationServerMetadata
     from qlik_keys.tenant.resources.raw import RawAnswer
     from qlik_keys.tenant.url import Query
 
@@ -133,8 +132,7 @@ class QlikTenant:
         Raises:
             TenantError: no answer, or not a tenant's.
         """
-        answer = self.http.send(Call(method="GET", path=METADATA_PATH, tier=1, again="always"), None)
-        return parse(AuthorizationServerMetadata, answer.content, "GET", METADATA_PATH)
+        return read_metadata(self.http)
 
     def discover(self) -> Discovery:
         """Return what the tenant answers when asked about its OAuth endpoints, be it an error, and what time it has.

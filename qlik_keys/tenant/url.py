@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qsl, unquote, urljoin, urlsplit
 
-from qlik_keys.core.origins import is_loopback, same_origin
+from qlik_keys.core.origins import DEFAULT_PORTS, is_loopback, refuse_plain_http, same_origin
 from qlik_keys.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ _EXAMPLE = "Write it as https://<tenant>.<region>.qlikcloud.com."
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _AS_IN_AN_ADDRESS = re.compile(r"(?:[A-Za-z0-9._~*+-]|%[0-9A-Fa-f]{2})*")
-_DEFAULT_PORTS = {"https": 443, "http": 80}
 _MAXIMUM_HOST_LENGTH = 253
 
 
@@ -95,12 +94,8 @@ def _normalized(text: str) -> tuple[str, tuple[str, ...]]:
     host = _checked_host(parts)
     if parts.netloc != parts.netloc.lower() or (scheme and scheme[1] != scheme[1].lower()):
         notices.append("wrote the host in lower case")
-    if parts.scheme == "http" and not is_loopback(host):
-        raise ConfigurationError(
-            f"The tenant URL is plain http to {host}: keys and tokens would be sent unencrypted.",
-            hint="Write https://; plain http is allowed only for the sandbox on this machine.",
-        )
-    if port is not None and port == _DEFAULT_PORTS[parts.scheme]:
+    refuse_plain_http(parts.scheme, host, what="tenant URL")
+    if port is not None and port == DEFAULT_PORTS[parts.scheme]:
         notices.append(f"removed the port {port}, which is the default")
         port = None
     if parts.path not in ("", "/"):
@@ -228,7 +223,7 @@ def _split(text: str) -> tuple[SplitResult, int | None]:
     except ValueError:
         pass
     else:
-        if parts.scheme not in _DEFAULT_PORTS:
+        if parts.scheme not in DEFAULT_PORTS:
             raise ConfigurationError("The tenant URL's scheme is neither https nor http.", hint=_EXAMPLE)
         if "@" in parts.netloc:
             raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""JupyterLab and Chromium for the browser tests: one of each a run, a notebook and a kernel of its own a test."""
+"""JupyterLab once a run, Chromium and its page once a file, a notebook and its kernel once a test."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ def lab(tmp_path_factory):
     server.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
+    """Chromium, for one file: what drives it has an event loop, in which the tests after it could run none."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(**launch_options())
         yield browser
@@ -40,7 +41,7 @@ def one_page(chromium):
 
 @pytest.fixture
 def page(one_page):
-    """The page of a file's tests, in one size for each; a test that listens to its page or leaves it has a fresh one."""
+    """The page of a file, in one size for each test; a test that listens to its page or leaves it has a fresh one."""
     one_page.set_viewport_size(VIEWPORT)
     yield one_page
     if one_page.evaluate("document.body.dataset.jpThemeName ?? ''").endswith("Dark"):

@@ -51,6 +51,13 @@ def write(path, name="made", **options):
     write_token_context(path, name, server=SERVER, token=Secret(TOKEN), comment="qlik-keys: a token", **options)
 
 
+@pytest.mark.parametrize(("name", "told"), [("", "is empty"), (" made", "a space before"), ("made ", "a space before")])
+def test_name_that_no_context_should_get_is_refused(tmp_path, name, told):
+    with pytest.raises(ConfigurationError, match=told):
+        write(tmp_path / "contexts.yml", name)
+    assert not list(tmp_path.iterdir())
+
+
 def is_spliced(old, new):
     """Whether the new text is the old one with one piece put in."""
     pieces = ((old[:at], old[at:]) for at in range(len(old) + 1))

@@ -10,8 +10,8 @@ from fixtures.fault_cases import FAULT_CASES, IN_TRANSIT, MORE, in_order, make
 from fixtures.own_commands import assert_commands_parse
 from fixtures.unhealthy_client import check_of, found
 
+from qlik_keys.rules.catalogue import FINDINGS
 from qlik_keys.rules.checks import CHECKS
-from qlik_keys.rules.findings import FINDINGS
 from qlik_keys.rules.fixes import FIXES
 from qlik_keys.rules.model import SEVERITIES
 

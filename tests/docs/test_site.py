@@ -135,8 +135,8 @@ def command_paths(group, path):
 
 
 def test_every_finding_is_on_the_page_of_findings(pages):
+    from qlik_keys.rules.catalogue import FINDINGS
     from qlik_keys.rules.checks import CHECKS
-    from qlik_keys.rules.findings import FINDINGS
     from qlik_keys.rules.fixes import FIXES
 
     text = pages["reference/findings/index.html"].text

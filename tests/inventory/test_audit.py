@@ -20,8 +20,8 @@ import qlik_keys as qk
 from qlik_keys.cli.app import app
 from qlik_keys.errors import StoreDenied
 from qlik_keys.inventory.audit import AUDIT_COLUMNS
+from qlik_keys.rules.catalogue import FINDINGS
 from qlik_keys.rules.clients import METHOD_NOT_ALLOWED
-from qlik_keys.rules.findings import FINDINGS
 from qlik_keys.tenant import NewOAuthClient, PatchOperation
 
 pytestmark = pytest.mark.openbao

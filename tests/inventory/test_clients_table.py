@@ -25,7 +25,7 @@ from qlik_keys.inventory.tables import COLUMNS, CONSENT_LOOKUPS
 from qlik_keys.jupyter.panel.views.audit import ages_of
 from qlik_keys.keys import KeySpec, generate
 from qlik_keys.keystore.base import KeySummary
-from qlik_keys.rules.findings import FINDINGS
+from qlik_keys.rules.catalogue import FINDINGS
 from qlik_keys.sandbox.simulator.settings import SandboxSettings
 from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 from qlik_keys.sandbox.transport import SandboxTransport

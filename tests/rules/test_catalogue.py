@@ -10,7 +10,7 @@ import pytest
 
 import qlik_keys
 from qlik_keys.rules import access, clients, keys, records
-from qlik_keys.rules.findings import FINDINGS, catalogue_of
+from qlik_keys.rules.catalogue import FINDINGS, catalogue_of
 from qlik_keys.rules.fixes import BY_VAULT, FIXES, OPERATIONS, shell_command
 from qlik_keys.rules.model import SEVERITIES, Rule
 

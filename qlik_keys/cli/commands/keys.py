@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import json
-import sys
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,9 +17,9 @@ from qlik_keys.cli.app import TENANT_HELP, new_group, tell_step
 from qlik_keys.cli.commands.key_results import document_of_result, done_of, result_text, tell_result
 from qlik_keys.cli.completion.offers import complete_clients
 from qlik_keys.cli.options.callers import resolved
-from qlik_keys.cli.options.common import ContextOption, ServerOption, refuse_empty
+from qlik_keys.cli.options.common import ContextOption, ServerOption, ask_for_id, refuse_empty
 from qlik_keys.cli.options.groups import with_options
-from qlik_keys.cli.output.results import Result, current_notebook, is_terminal
+from qlik_keys.cli.output.results import Result, current_notebook
 from qlik_keys.cli.output.streams import note_effect
 from qlik_keys.errors import KeyMaterialError
 from qlik_keys.keys.spec import DEFAULT_KEY, DEFAULT_OVERLAP, ROTATE_AFTER
@@ -282,9 +281,8 @@ def delete(
     from qlik_keys.lifecycle.options import DeleteOptions
 
     if confirm is None and not common.dry_run:
-        if common.as_json or not is_terminal(sys.stdin):
-            raise typer.BadParameter("repeat the client's id to confirm: --confirm ID", param_hint="--confirm")
-        confirm = typer.prompt("This cannot be undone. Repeat the client's id")
+        how = "repeat the client's id to confirm: --confirm ID"
+        confirm = ask_for_id(how, option="--confirm", as_json=common.as_json)
     options = DeleteOptions(confirm=confirm or "", keep_secret=keep_secret).arguments
 
     def perform(tenant: QlikTenant, store: KeyStore, id_: str, **told: Any) -> list[Any]:

@@ -1,15 +1,18 @@
-"""The options that several commands have, each alone: who calls, where, and how it is shown.
+"""What several commands have, each alone: options (who calls, where, how it is shown), and the question for an id.
 
-Those of a call, all together, are `cli.options.base`: a command that makes no call, as `token`, need not load them.
+The options of a call, all together, are `cli.options.request_options`: a command that makes no call, as `token`, need
+not load them.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
 
 from qlik_keys.cli.completion.offers import complete_clients, complete_contexts
+from qlik_keys.cli.output.results import is_terminal
 
 
 def refuse_empty(value: str | list[str] | None) -> str | list[str] | None:
@@ -27,6 +30,23 @@ def refuse_empty(value: str | list[str] | None) -> str | list[str] | None:
             "the value is empty: give a value or omit the option (perhaps a shell variable is not set)"
         )
     return value
+
+
+def ask_for_id(how: str, *, option: str, as_json: bool) -> str:
+    """Ask a person on a terminal for the id of the client to delete, on standard error: a pipe gets the result alone.
+
+    Args:
+        how: how to confirm where no one can answer.
+        option: the option that confirms, for the error.
+        as_json: a program calls, which is not asked.
+
+    Raises:
+        typer.BadParameter: no one can be asked.
+    """
+    if as_json or not is_terminal(sys.stdin):
+        raise typer.BadParameter(how, param_hint=option)
+    answer: str = typer.prompt("This cannot be undone. Repeat the client's id", err=True)
+    return answer
 
 
 def _client_option(words: str) -> Any:

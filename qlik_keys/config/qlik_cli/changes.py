@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from qlik_keys.config.qlik_cli.choice import chosen_context, drop_choice, keep_choice
 from qlik_keys.config.qlik_cli.text import entry_of, with_current, with_entry, with_other_name, without_entry
-from qlik_keys.config.qlik_cli.writing import change_contexts
-from qlik_keys.core.names import name_problem
+from qlik_keys.config.qlik_cli.writing import change_contexts, check_context_name
 from qlik_keys.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def create_context(path: Path, name: str, entry: Entry, *, make_current: bool = 
     Raises:
         ConfigurationError: the name is taken or is none, or the file cannot be read or written; it is as it was.
     """
-    _check_name(name)
+    check_context_name(name)
 
     def check(_: Path, known: ContextFile | None) -> None:
         refuse_known(known, name)
@@ -111,7 +110,7 @@ def rename_context(path: Path, name: str, new_name: str) -> None:
         ConfigurationError: there is none of that name, the other one is taken or is none, or the file cannot be read or
             written; it is as it was.
     """
-    _check_name(new_name)
+    check_context_name(new_name)
     current: list[str] = []
 
     def check(_: Path, known: ContextFile | None) -> None:
@@ -183,14 +182,6 @@ def _known(known: ContextFile | None, name: str) -> Any:
     if known is None:
         raise ConfigurationError(f"There is no qlik-cli context {name!r}.", hint="Create it with context create.")
     return known.get(name)
-
-
-def _check_name(name: str) -> None:
-    problem = name_problem(name)
-    if not problem and name.strip() != name:
-        problem = "has a space before or after it"
-    if problem:
-        raise ConfigurationError(f"The context's name {problem}.", hint="Choose a name of plain letters.")
 
 
 # Below, nothing raises: a frame that has the file's content among its names is in no traceback.

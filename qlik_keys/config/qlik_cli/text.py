@@ -230,9 +230,7 @@ def _spliced(
     step = next((each.column - root.column for _, each in root.fields or () if each.fields and not each.is_flow), _STEP)
     place = root.field(_CONTEXTS)
     if place is None:
-        if root.is_flow:
-            return _in_braces(old, root, whole)
-        return _with_lines(old, _line_end(old, root.end), _lines(whole, root.column, step, newline), newline)
+        return _with_field(old, root, whole, step, newline)
     contexts = place[1]
     if not contexts.fields and not root.is_flow:  # `contexts:` or `contexts: {}`
         bare = old[: contexts.start] + old[contexts.end :] if contexts.is_flow else old
@@ -240,9 +238,7 @@ def _spliced(
         return _with_lines(bare, _line_end(bare, contexts.start), lines, newline)
     known = contexts.field(name)
     if known is None:
-        if contexts.is_flow:
-            return _in_braces(old, contexts, entry)
-        return _with_lines(old, _line_end(old, contexts.end), _lines(entry, contexts.column, step, newline), newline)
+        return _with_field(old, contexts, entry, step, newline)
     key, value = known
     if value.fields is None and not contexts.is_flow:  # the entry is a text or a list
         bare = old[: _line_start(old, key.start)] + old[_line_end(old, value.end) :]
@@ -266,15 +262,22 @@ def _lines(fields: Mapping[str, Any], column: int, step: int, newline: str) -> s
     return "".join(f"{' ' * column}{line}{newline}" for line in text.removesuffix("\n").split("\n"))
 
 
-def _with_lines(text: str, at: int, lines: str, newline: str) -> str:
-    """Return the text with further lines; the one before them is ended, if it was the last and had no end."""
-    before = text[:at]
-    return before + (newline if before.strip("\ufeff") and not before.endswith("\n") else "") + lines + text[at:]
+def _with_field(text: str, mapping: _Node, fields: Mapping[str, Any], step: int, newline: str) -> str:
+    """Return the text with further fields in a mapping, in the form that the mapping has."""
+    if mapping.is_flow:
+        return _in_braces(text, mapping, fields)
+    return _with_lines(text, _line_end(text, mapping.end), _lines(fields, mapping.column, step, newline), newline)
 
 
 def _in_braces(text: str, mapping: _Node, fields: Mapping[str, Any]) -> str:
     inner = json.dumps(fields, ensure_ascii=False)[1:-1] + (", " if mapping.fields else "")
     return text[: mapping.inside] + inner + text[mapping.inside :]
+
+
+def _with_lines(text: str, at: int, lines: str, newline: str) -> str:
+    """Return the text with further lines; the one before them is ended, if it was the last and had no end."""
+    before = text[:at]
+    return before + (newline if before.strip("\ufeff") and not before.endswith("\n") else "") + lines + text[at:]
 
 
 def _line_start(text: str, at: int) -> int:

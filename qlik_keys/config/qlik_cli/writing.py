@@ -48,11 +48,9 @@ def write_token_context(
         replace: also replace the login of a context that another user made; its unknown keys stay.
 
     Raises:
-        ConfigurationError: the name is taken, or the file cannot be read or written; it is as it was then.
+        ConfigurationError: the name is taken or is none, or the file cannot be read or written; it is as it was then.
     """
-    problem = name_problem(name)
-    if problem:
-        raise ConfigurationError(f"The context's name {problem}.", hint="Choose a name of plain letters.")
+    check_context_name(name)
     fields = {"server": server, "server-type": "cloud", "comment": comment}
 
     def check(target: Path, known: ContextFile | None) -> None:
@@ -67,6 +65,19 @@ def write_token_context(
         return with_entry(old, name, fields | {"headers": {"Authorization": _bearer(token)}}, without=_LOGINS)
 
     change_contexts(path, check=check, edit=edit)
+
+
+def check_context_name(name: str) -> None:
+    """Refuse a name that no context should get.
+
+    Raises:
+        ConfigurationError: it is empty, or has a space around it or a character that cannot be displayed.
+    """
+    problem = name_problem(name)
+    if not problem and name.strip() != name:
+        problem = "has a space before or after it"
+    if problem:
+        raise ConfigurationError(f"The context's name {problem}.", hint="Choose a name of plain letters.")
 
 
 def change_contexts(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qlik_keys.auth.token_endpoint import CLIENT_CREDENTIALS, IMPERSONATION
 from qlik_keys.diagnosis.commands import command, make_again
 from qlik_keys.diagnosis.results import failed, not_checked, passed, see
 from qlik_keys.errors import StoreDenied, StoreNotFound, StoreUsesReserved, TenantAuthError, TenantThrottled, TokenError
@@ -33,6 +32,7 @@ from qlik_keys.rules.keys import (
     SIGNING_FAILED,
 )
 from qlik_keys.rules.records import ORPHANED_RECORD
+from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS, IMPERSONATION
 from qlik_keys.tenant.resources.scopes import covers, lacks_scope
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qlik_keys.auth.token_endpoint import CLIENT_CREDENTIALS
 from qlik_keys.core.clock import format_duration
 from qlik_keys.diagnosis.commands import command, policy
 from qlik_keys.diagnosis.facts import tenant_skip
@@ -41,6 +40,7 @@ from qlik_keys.rules.records import (
     UNFINISHED,
     severity_of_interruption,
 )
+from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS
 
 if TYPE_CHECKING:
     from qlik_keys.diagnosis.facts import Facts

@@ -16,6 +16,7 @@ from qlik_keys.keys import KeySpec, PrivateKey
 from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.lifecycle.options import refuse_unserviceable
 from qlik_keys.tenant import NewOAuthClient
+from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS, IMPERSONATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from qlik_keys.tenant import OAuthClient
 
 APP_TYPE = "web"
-CLIENT_CREDENTIALS = "client_credentials"
-IMPERSONATION = "urn:qlik:oauth:user-impersonation"
 CLIENT_SECRET = "client_secret"  # noqa: S105  # the name of a method
 PRIVATE_KEY_JWT = "private_key_jwt"
 MAXIMUM_NAME_LENGTH = 512

@@ -36,6 +36,7 @@ from qlik_keys.lifecycle.rotation.finishing import (
     unmanaged_key_warnings,
 )
 from qlik_keys.lifecycle.rotation.plan import KeyIntent, leaving
+from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     from qlik_keys.keystore.base import Custody
     from qlik_keys.lifecycle.context import OperationContext
     from qlik_keys.lifecycle.options import AdoptOptions, RetireOptions, RevokeOptions, RotateOptions
-
-_MACHINE = "client_credentials"
 
 
 def rotate(work: OperationContext, record: ClientRecord, options: RotateOptions) -> Rotated:
@@ -158,9 +157,9 @@ def adopt(work: OperationContext, client_id: str, options: AdoptOptions) -> Rota
         client = work.tenant.oauth_clients.get(client_id)
     except TenantNotFound as problem:
         raise gone_or_unknown(problem, work.store, host, client_id) from None
-    if _MACHINE not in client.allowed_grant_types:
+    if CLIENT_CREDENTIALS not in client.allowed_grant_types:
         raise ManualActionRequired(
-            f"{client.client_name!r} is not a machine-to-machine client: it lacks the grant {_MACHINE}.",
+            f"{client.client_name!r} is not a machine-to-machine client: it lacks the grant {CLIENT_CREDENTIALS}.",
             hint="Add Machine-to-machine to it first, or choose another client.",
         )
     if pending_of(work, client):

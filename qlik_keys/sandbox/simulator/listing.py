@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import urlsafe_b64encode
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
-from qlik_keys.sandbox.simulator.messages import bad_request, strict_json
-from qlik_keys.sandbox.simulator.rules.gate import decode_canonical
+from qlik_keys.sandbox.simulator.messages import bad_request
+from qlik_keys.sandbox.simulator.paging import (
+    link,
+    made_cursor,
+    read_cursor,
+    read_limit,
+    read_total,
+    refuse_two_cursors,
+)
 from qlik_keys.sandbox.simulator.rules.scim import parse
 
 if TYPE_CHECKING:
@@ -25,8 +30,6 @@ if TYPE_CHECKING:
 
     from qlik_keys.sandbox.simulator.state import OAuthClient, State
 
-_DEFAULT_LIMIT = 20
-_MAXIMUM_LIMIT = 100
 _DEFAULT_SORT = "+createdAt"
 _REMEMBERED_LISTINGS = 16
 _SORT = re.compile(r"[+-](clientId|clientName|appType|tenantId|createdAt|updatedAt)")
@@ -77,7 +80,7 @@ class Listings:
         else:
             start = bisect_right(keys, query.after) if query.after is not None else 0
             end = min(len(keys), start + query.limit)
-        links = {"self": {"href": self._link(parameters)}}
+        links = {"self": {"href": link(self._address, parameters)}}
         if end < len(keys) and end > start:
             links["next"] = {"href": self._cursor("next", query, clients[end - 1])}
         if start > 0 and end > start:
@@ -122,17 +125,13 @@ class Listings:
             "updatedAt": client.updated_at,
         }
 
-    def _link(self, parameters: dict[str, str]) -> str:
-        return self._address + ("?" + urlencode(parameters) if parameters else "")
-
     def _cursor(self, direction: str, query: _Query, client: OAuthClient) -> str:
         value = self.attributes(client)[query.sort[1:]]
-        document = [direction, query.filter, query.sort, value, client.sequence]
-        token = urlsafe_b64encode(json.dumps(document, separators=(",", ":")).encode()).rstrip(b"=").decode()
+        token = made_cursor([direction, query.filter, query.sort, value, client.sequence])
         parameters = {direction: token, "limit": str(query.limit)}
         if query.total:
             parameters["totalResults"] = "true"
-        return self._link(parameters)
+        return link(self._address, parameters)
 
 
 def _sort_key(sort: str, value: str, sequence: int) -> _Key:
@@ -146,12 +145,7 @@ def _sort_key(sort: str, value: str, sequence: int) -> _Key:
 
 
 def _read(parameters: dict[str, str]) -> _Query:
-    limit = parameters.get("limit", str(_DEFAULT_LIMIT))
-    if not re.fullmatch(r"[0-9]{1,3}", limit) or not 1 <= int(limit) <= _MAXIMUM_LIMIT:
-        raise bad_request("limit must be 1 to 100.")
-    total = parameters.get("totalResults", "false")
-    if total not in ("true", "false"):
-        raise bad_request("totalResults must be true or false.")
+    limit, total = read_limit(parameters), read_total(parameters)
     # A plus sign that was not escaped reads as a blank in a query.
     sort = parameters.get("sort", "").replace(" ", "+", 1)
     if sort and not _SORT.fullmatch(sort):
@@ -161,23 +155,19 @@ def _read(parameters: dict[str, str]) -> _Query:
     filter_text = parameters.get("filter", "")
     if "filter" in parameters:
         parse(filter_text)
-    if "next" in parameters and "prev" in parameters:
-        raise bad_request("next and prev exclude each other.")
+    refuse_two_cursors(parameters)
     for direction in ("next", "prev"):
         if direction in parameters:
-            known_filter, known_sort, key = _read_cursor(parameters[direction], direction)
+            known_filter, known_sort, key = _place(parameters[direction], direction)
             if parameters.get("filter", known_filter) != known_filter or (sort or known_sort) != known_sort:
                 raise bad_request(f"The cursor {direction} is of a listing with another filter or sort.")
             place = {"after": key} if direction == "next" else {"before": key}
-            return _Query(filter=known_filter, sort=known_sort, limit=int(limit), total=total == "true", **place)
-    return _Query(filter=filter_text, sort=sort or _DEFAULT_SORT, limit=int(limit), total=total == "true")
+            return _Query(filter=known_filter, sort=known_sort, limit=limit, total=total, **place)
+    return _Query(filter=filter_text, sort=sort or _DEFAULT_SORT, limit=limit, total=total)
 
 
-def _read_cursor(token: str, direction: str) -> tuple[str, str, _Key]:
-    try:
-        document = strict_json(decode_canonical(token))
-    except ValueError:
-        document = None
+def _place(token: str, direction: str) -> tuple[str, str, _Key]:
+    document = read_cursor(token)
     if isinstance(document, list) and len(document) == 5:  # noqa: PLR2004  # as `_cursor` makes it
         kind, filter_text, sort, value, sequence = document
         texts = all(isinstance(one, str) for one in (kind, filter_text, sort, value))

@@ -1,7 +1,8 @@
-"""Pages of the sandbox's shorter listings: the parameters, the order, the window and its cursors, and narrowed rows.
+"""Pages of the sandbox's listings: the parameters, the order, the window and its cursors, and narrowed rows.
 
-Listings of OAuth clients have their own (`listing`), since there may be thousands. A cursor names the row before or
-behind the page, so rows that come and go in the meantime neither repeat nor hide another.
+Listings of OAuth clients have their own window (`listing`), since there may be thousands, and so has the list of tokens
+(`token_list`). A cursor names the row before or behind the page, so rows that come and go in the meantime neither
+repeat nor hide another.
 """
 
 from __future__ import annotations
@@ -36,10 +37,8 @@ def page_document(
     Raises:
         Refusal: the cursor is not one of this tenant's, or both are given.
     """
-    if "next" in parameters and "prev" in parameters:
-        raise bad_request("next and prev exclude each other.")
-    if parameters.get("totalResults", "false") not in ("true", "false"):
-        raise bad_request("totalResults must be true or false.")
+    refuse_two_cursors(parameters)
+    has_total = read_total(parameters)
     start, end = window([row["id"] for row in rows], parameters, limit)
     links = {"self": {"href": link(address, parameters)}}
     if start < end < len(rows):
@@ -47,7 +46,7 @@ def page_document(
     if 0 < start < end:
         links["prev"] = {"href": _page_link(address, parameters, "prev", rows[start]["id"])}
     document: dict[str, Any] = {"data": [narrowed(row, parameters) for row in rows[start:end]], "links": links}
-    if parameters.get("totalResults") == "true":
+    if has_total:
         document["totalResults"] = len(rows)
     return document
 
@@ -59,8 +58,20 @@ def link(address: str, parameters: Mapping[str, str]) -> str:
 
 def _page_link(address: str, parameters: Mapping[str, str], direction: str, row_id: str) -> str:
     kept = {name: value for name, value in parameters.items() if name not in ("next", "prev")}
-    document = json.dumps([direction, row_id], separators=(",", ":")).encode()
-    return link(address, kept | {direction: urlsafe_b64encode(document).rstrip(b"=").decode()})
+    return link(address, kept | {direction: made_cursor([direction, row_id])})
+
+
+def made_cursor(document: list[Any]) -> str:
+    """Return a cursor that carries these JSON-ready values."""
+    return urlsafe_b64encode(json.dumps(document, separators=(",", ":")).encode()).rstrip(b"=").decode()
+
+
+def read_cursor(cursor: str) -> Any:
+    """Return what a cursor carries, None where it is not one that `made_cursor` makes."""
+    try:
+        return strict_json(decode_canonical(cursor))
+    except ValueError:
+        return None
 
 
 def known_parameters(parameters: dict[str, str], known: frozenset[str]) -> dict[str, str]:
@@ -84,6 +95,28 @@ def read_limit(parameters: Mapping[str, str]) -> int:
     if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= _MAXIMUM_LIMIT:
         raise bad_request(f"limit must be 1 to {_MAXIMUM_LIMIT}.")
     return int(text)
+
+
+def read_total(parameters: Mapping[str, str]) -> bool:
+    """Return whether the number of all rows is asked for.
+
+    Raises:
+        Refusal: `totalResults` is neither true nor false.
+    """
+    total = parameters.get("totalResults", "false")
+    if total not in ("true", "false"):
+        raise bad_request("totalResults must be true or false.")
+    return total == "true"
+
+
+def refuse_two_cursors(parameters: Mapping[str, str]) -> None:
+    """Refuse a page that is both behind one cursor and before another.
+
+    Raises:
+        Refusal: both are given.
+    """
+    if "next" in parameters and "prev" in parameters:
+        raise bad_request("next and prev exclude each other.")
 
 
 def sorted_rows(
@@ -124,11 +157,7 @@ def window(ids: Sequence[str], parameters: Mapping[str, str], limit: int) -> tup
 
 
 def _place_of(cursor: str, direction: str) -> str:
-    try:
-        document = strict_json(decode_canonical(cursor))
-    except ValueError:
-        document = None
-    match document:
+    match read_cursor(cursor):
         case [str(kind), str(user_id)] if kind == direction:
             return user_id
     raise bad_request("The cursor is not one of this tenant's.")

@@ -19,14 +19,14 @@ from pydantic_core import core_schema
 from typing_extensions import TypedDict
 
 from qlik_keys.core.secret import Secret
-from qlik_keys.errors import Outcome, TenantProtocolError
+from qlik_keys.keys.spec import PRIVATE_MEMBERS
+from qlik_keys.tenant.unexpected import unexpected_answer
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
 
 ModelType = TypeVar("ModelType", bound=BaseModel)
 PageType = TypeVar("PageType", bound="Page")
-PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
 
 
 class _OddIs:
@@ -373,10 +373,4 @@ def parse(model: type[ModelType], content: bytes, method: str, path: str) -> Mod
         problems = error.errors(include_url=False, include_context=False, include_input=False)
     del content
     wrong = ", ".join(sorted({".".join(map(str, problem["loc"][:3])) or problem["type"] for problem in problems}))
-    raise TenantProtocolError(
-        f"The tenant answered {method} {path} with something that the API contract does not allow ({wrong[:200]}).",
-        hint="Check that the tenant URL is a Qlik Cloud tenant and that no proxy answers instead of it.",
-        outcome=Outcome.NOT_APPLIED if method == "GET" else Outcome.UNKNOWN,
-        method=method,
-        path=path,
-    )
+    raise unexpected_answer(method, path, wrong)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from qlik_keys.errors import KeyMaterialError
 from qlik_keys.keys import PublicJwk
-from qlik_keys.tenant.resources.models import PRIVATE_MEMBERS, RegisteredKey
+from qlik_keys.keys.spec import PRIVATE_MEMBERS
+from qlik_keys.tenant.resources.models import RegisteredKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -73,6 +73,17 @@ def test_a_client_s_whole_life(qlik_keys, tenant, store, name):
     assert qlik_keys("resume").out == "There was no interrupted operation.\n"
 
 
+def test_the_id_of_a_client_to_delete_is_asked_for_on_standard_error(terminal, tenant, made):
+    asked = terminal("delete", made.client_id, typed="something else\n")
+    assert (asked.code, "Repeat" in asked.out) == (1, False)
+    assert "Repeat the client's id" in asked.err
+    assert tenant.oauth_clients.get(made.client_id)
+    asked = terminal("delete", made.client_id, typed=f"{made.client_id}\n")
+    assert (asked.code, "Repeat" in asked.out) == (0, False)
+    with pytest.raises(TenantNotFound):
+        tenant.oauth_clients.get(made.client_id)
+
+
 def test_adopt_and_then_without_the_secret(qlik_keys, tenant, store, name):
     client_id = with_secret(tenant, name)
     assert "still log in" in qlik_keys("adopt", client_id).err

@@ -222,7 +222,7 @@ def test_an_interrupt_is_told_in_a_line_or_as_json(settings):
         assert (json.loads(err)["error"] == "Interrupted") if more else err.startswith("Interrupted.")
 
 
-@pytest.mark.parametrize("module", ["qlik_keys.cli.app", "typer", "qlik_keys.cli.options.base", "httpx"])
+@pytest.mark.parametrize("module", ["qlik_keys.cli.app", "typer", "qlik_keys.cli.options.request_options", "httpx"])
 def test_an_interrupt_while_the_program_is_loaded_is_told_in_a_line(module, settings):
     hook = f"""
 import signal, sys

@@ -7,10 +7,13 @@ from typing import Annotated
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
-from qlik_keys.cli.options.base import RequestOptions, with_request_options  # typer reads the annotations at run time
 from qlik_keys.cli.options.common import JsonOption, refuse_empty
 from qlik_keys.cli.options.groups import with_options
 from qlik_keys.cli.options.lists import Inherited
+from qlik_keys.cli.options.request_options import (  # typer reads the annotations at run time
+    RequestOptions,
+    with_request_options,
+)
 from qlik_keys.cli.output.results import current_notebook, show, show_value
 from qlik_keys.core.version import __version__
 

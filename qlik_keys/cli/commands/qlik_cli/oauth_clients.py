@@ -12,10 +12,10 @@ from urllib.parse import quote
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
-from qlik_keys.cli.options.base import RequestOptions, with_request_options
 from qlik_keys.cli.options.common import refuse_empty
 from qlik_keys.cli.options.inputs import document_of
 from qlik_keys.cli.options.lists import LimitOption, NextOption, PrevOption, TotalOption  # noqa: TC001  # typer reads them
+from qlik_keys.cli.options.request_options import RequestOptions, with_request_options
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.tenant.http.bodies import strict_json
 

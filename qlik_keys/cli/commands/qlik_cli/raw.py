@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, Group, new_group
-from qlik_keys.cli.options.base import RequestOptions, with_request_options
 from qlik_keys.cli.options.common import refuse_empty
 from qlik_keys.cli.options.inputs import document_of, pairs
+from qlik_keys.cli.options.request_options import RequestOptions, with_request_options
 from qlik_keys.tenant.url import plain_value, query_fields
 
 if TYPE_CHECKING:

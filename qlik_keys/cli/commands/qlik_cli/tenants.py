@@ -8,8 +8,8 @@ from urllib.parse import quote
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
-from qlik_keys.cli.options.base import RequestOptions, with_request_options
 from qlik_keys.cli.options.common import refuse_empty
+from qlik_keys.cli.options.request_options import RequestOptions, with_request_options
 
 app = new_group(name="tenant", words="The tenant itself.")
 

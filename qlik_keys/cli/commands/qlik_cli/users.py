@@ -9,9 +9,9 @@ from urllib.parse import quote
 import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
-from qlik_keys.cli.options.base import RequestOptions, with_request_options
 from qlik_keys.cli.options.common import refuse_empty
 from qlik_keys.cli.options.lists import LimitOption, NextOption, PrevOption, TotalOption  # noqa: TC001  # typer reads them
+from qlik_keys.cli.options.request_options import RequestOptions, with_request_options
 
 app = new_group(name="user", words="Show the caller, and the tenant's users.")
 

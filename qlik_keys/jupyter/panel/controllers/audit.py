@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qlik_keys.jupyter.panel.model.forms import ChangeForm
 from qlik_keys.jupyter.panel.model.state import AuditState
 from qlik_keys.jupyter.panel.model.words import counted
-from qlik_keys.rules.findings import FINDINGS
+from qlik_keys.rules.catalogue import FINDINGS
 from qlik_keys.rules.model import SEVERITIES
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from qlik_keys.jupyter.panel.model.shown import ClientWithKey
 from qlik_keys.jupyter.panel.model.words import counted
+from qlik_keys.tenant.resources.grants import IMPERSONATION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from qlik_keys.jupyter.panel.controllers.work import Work
     from qlik_keys.jupyter.panel.model.store import PanelStore
 
-IMPERSONATION = "urn:qlik:oauth:user-impersonation"
 _NOT_REFRESHED = "The list of clients could not be refreshed: refresh it in the tab Clients."
 
 

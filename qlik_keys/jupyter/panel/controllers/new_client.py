@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from qlik_keys.core.names import name_problem
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.jupyter.panel.model.conversion import made_client, specification_of, waiting_steps
-from qlik_keys.jupyter.panel.model.words import KEY_CHOICES, OWN_KEY
+from qlik_keys.jupyter.panel.model.words import EXISTED_ALREADY, KEY_CHOICES, OWN_KEY
 from qlik_keys.tenant.resources.scopes import scope_warnings
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ class NewClientController:
             before = self._store.state.new_client.made_here
             others = tuple(each for each in before if each.client_id != shown.client_id)
             self._store.update("new_client", made=shown, made_here=(*others, shown))
-        what = "is made" if shown.created else "existed already, with these choices"
+        what = "is made" if shown.created else EXISTED_ALREADY
         verified = " Its login is verified." if shown.subject else ""
         words = f"{shown.name} {what}.{verified} {' '.join(shown.warnings)}".strip()
         self._work.result(words, kind="warning" if shown.warnings else "good")

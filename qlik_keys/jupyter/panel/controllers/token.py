@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from qlik_keys.errors import ConfigurationError, Interrupted, QlikKeysError, TenantError, TokenError
 from qlik_keys.jupyter.panel.model.shown import FoundUser, ShownAssertion, ShownRejection, ShownStep, ShownToken
 from qlik_keys.jupyter.panel.model.words import BY_HAND, LOST_LOGIN, LOST_REVOCATION, TOKEN_STEPS
+from qlik_keys.tenant.url import TOKEN_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from qlik_keys.tenant import QlikTenant
 
 _OK = 200
-_TOKEN_ADDRESS = "/oauth/token"  # noqa: S105  # a path
 REPLAYED = "replayed"  # the invalid variant of which the first use succeeds
 
 
@@ -132,7 +132,7 @@ class TokenController:
             return inspection.send(tenant, prepared, scopes=form.scopes, user=user)
 
         with self._step(step):
-            return self._history.record(form.client_id, "POST", _TOKEN_ADDRESS, send)
+            return self._history.record(form.client_id, "POST", TOKEN_PATH, send)
 
     def _expect_rejection(self, step: str, tenant: QlikTenant, prepared: Prepared, form: TokenForm) -> None:
         """Send what is invalid on purpose; its rejection is the result."""

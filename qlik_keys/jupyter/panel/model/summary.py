@@ -10,6 +10,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from qlik_keys.jupyter.panel.model.words import NO_LONGER_THERE
 from qlik_keys.jupyter.panel.views.markup import moment
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def summary(state: PanelState, panel_id: str) -> str:
         f"<li><b>{escape(each.name)}</b>, client id <code>{escape(each.client_id)}</code>"
         f"{f', key <code>{escape(each.kid)}</code>' if each.kid else ''}"
         f"{f', in the Vault at <code>{escape(each.vault_path)}</code>' if each.vault_path else ''}"
-        f"{' (no longer on the tenant)' if each.is_gone else ''}</li>"
+        f"{f' ({NO_LONGER_THERE})' if each.is_gone else ''}</li>"
         for each in state.new_client.made_here
     )
     listed = f"<p>Clients that were made with this panel:</p><ul>{made}</ul>" if made else ""

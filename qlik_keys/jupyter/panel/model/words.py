@@ -51,6 +51,8 @@ VARIANT_CHOICES: Mapping[str, str] = {
     "invalid: signed with another key": "another-key",
     "invalid: a valid one, sent twice": "replayed",
 }
+EXISTED_ALREADY = "existed already, with these choices"
+NO_LONGER_THERE = "no longer on the tenant"
 OWN_KEY = "own"
 OWN_KEY_ADVICE = "RSA of 2048, 3072 or 4096 bits, or EC on P-384. It is checked, and its kid gets today's date."
 

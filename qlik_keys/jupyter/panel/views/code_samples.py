@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from qlik_keys.tenant.resources.deleting import CONFIRMATION, deleted_client_id
-from qlik_keys.tenant.url import escaped_value
+from qlik_keys.tenant.url import TOKEN_PATH, escaped_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -143,7 +143,7 @@ def samples_of_request(request: ShownRequest, *, by_client: bool) -> Sequence[Sa
     """
     if request.system == "vault":
         return _of_vault(request)
-    if urlsplit(request.address).path == "/oauth/token":
+    if urlsplit(request.address).path == TOKEN_PATH:
         return _of_token()
     return _of_tenant(request, bearer="TOKEN" if by_client else "QLIK_API_KEY")
 

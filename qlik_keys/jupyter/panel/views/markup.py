@@ -6,7 +6,7 @@ import re
 from html import escape
 from typing import TYPE_CHECKING
 
-from qlik_keys.jupyter.panel.model.words import OPERATIONS
+from qlik_keys.jupyter.panel.model.words import EXISTED_ALREADY, NO_LONGER_THERE, OPERATIONS
 from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.rules.keys import OLD_KEY
 
@@ -200,11 +200,11 @@ def made(clients: Sequence[MadeClient]) -> str:
     return f"{_made(newest)}{before}"
 
 
-_GONE = " (no longer on the tenant)"
+_GONE = f" ({NO_LONGER_THERE})"
 
 
 def _made(client: MadeClient) -> str:
-    title = "is made" if client.created else "existed already, with these choices"
+    title = "is made" if client.created else EXISTED_ALREADY
     verification = (
         f"<p class='qk-verification'>✓ <b>Verified:</b> its key was read back from the Vault and got a token, "
         f"of the user <code>{escape(client.subject)}</code> with the scope <code>{escape(client.scope)}</code>. The "
@@ -214,7 +214,7 @@ def _made(client: MadeClient) -> str:
     )
     rows = [("Client id", client.client_id), ("Key id", client.kid), ("In the Vault", client.vault_path)]
     facts = "".join(f"<dt>{name}</dt><dd><code>{escape(value)}</code></dd>" for name, value in rows if value)
-    gone = "<p><b>The client is no longer on the tenant.</b></p>" if client.is_gone else ""
+    gone = f"<p><b>The client is {NO_LONGER_THERE}.</b></p>" if client.is_gone else ""
     use = use_in_cell(client.client_id) if client.kid and not client.is_gone else ""
     return (
         f"<div class='qk-good'><p><b>✓ {escape(client.name)} {title}.</b></p>{gone}<dl>{facts}</dl>{verification}"

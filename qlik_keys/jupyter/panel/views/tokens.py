@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
-from qlik_keys.jupyter.panel.controllers.clients import IMPERSONATION
 from qlik_keys.jupyter.panel.controllers.token import REPLAYED
 from qlik_keys.jupyter.panel.model.forms import TokenForm
 from qlik_keys.jupyter.panel.model.state import COMMON
@@ -18,6 +17,7 @@ from qlik_keys.jupyter.panel.widgets import controls as ui
 from qlik_keys.jupyter.panel.widgets.fields import ScopePicker
 from qlik_keys.jupyter.panel.widgets.inspection import AnswerView, CallBar, CheckList, Countdown
 from qlik_keys.jupyter.panel.widgets.result_place import ResultPlace
+from qlik_keys.tenant.resources.grants import IMPERSONATION
 
 if TYPE_CHECKING:
     import pandas as pd

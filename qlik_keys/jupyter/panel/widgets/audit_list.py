@@ -8,7 +8,7 @@ import anywidget
 import traitlets
 
 from qlik_keys.jupyter.panel.widgets import static_text
-from qlik_keys.rules.findings import FINDINGS
+from qlik_keys.rules.catalogue import FINDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -29,6 +29,7 @@ from qlik_keys.errors import QlikKeysError, StoreSealed, StoreUsesReserved
 from qlik_keys.keystore.base import StoreCall
 from qlik_keys.keystore.vault.http.adapter import VaultAdapter
 from qlik_keys.keystore.vault.http.failures import NOT_INITIALIZED, RedirectRefused, tell, was_not_sent
+from qlik_keys.keystore.vault.http.refusals import MOUNTS_PATH
 from qlik_keys.keystore.vault.http.repeats import wait_after_answer, wait_after_no_connection, wait_for_a_leader
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ _LONGEST_INDEX = 1000
 # 307 and 308 keep method and body; a standby sends 307. The others would turn a write into a read.
 _FOLLOWED, _FIRST_REDIRECT, _FIRST_ERROR = (307, 308), 300, 400
 # Vault answers these to anyone, and takes no use of a token (num_uses) that comes along.
-_FREE = ("/v1/sys/internal/ui/mounts", "/v1/sys/seal-status")
+_FREE = (MOUNTS_PATH, "/v1/sys/seal-status")
 
 # An address that requests would take apart, quote and put together again to the same text: no escape, no dot segment.
 _AS_IT_IS = re.compile(r"https?://[a-z0-9.:\[\]-]+(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+")

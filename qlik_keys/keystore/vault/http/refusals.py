@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from qlik_keys.keystore.vault.http.token import Lease
 
 _KV_TYPES = ("kv", "generic")
-_MOUNTS = "/v1/sys/internal/ui/mounts"
+MOUNTS_PATH = "/v1/sys/internal/ui/mounts"
 _NO_MOUNT = (
     "The token sees no KV version 2 mount. The Vault's operator can create one: vault secrets enable "
     "-path={mount} kv-v2"
@@ -73,7 +73,7 @@ def granted(api: VaultApi, path: str) -> Grant:
         pass
     try:
         # Needs no policy at all, not even `default`: it shows the mounts that the token has any right in.
-        api.shielded(lambda api: api.adapter.get(_MOUNTS), path=path)
+        api.shielded(lambda api: api.adapter.get(MOUNTS_PATH), path=path)
     except StoreDenied:
         return Grant(valid=False)
     return Grant(valid=True)
@@ -154,7 +154,8 @@ def check_mount(api: VaultApi, *, mount: str, folder: str, lease: Lease, now: fl
     problem: StoreError | None
     try:
         problem = api.shielded(
-            lambda api: _problem_of(api.adapter.get(f"{_MOUNTS}/{quote(mount)}"), mount=mount, host=host), path=mount
+            lambda api: _problem_of(api.adapter.get(f"{MOUNTS_PATH}/{quote(mount)}"), mount=mount, host=host),
+            path=mount,
         )
     except StoreDenied:
         problem = _unseen_mount(api, mount=mount, folder=folder, lease=lease, now=now)
@@ -216,7 +217,7 @@ def _seen_mounts(api: VaultApi) -> list[str]:
     """Return the KV version 2 mounts in which the token has some right, for a hint."""
 
     def read(api: VaultApi) -> list[str]:
-        mounts = api.adapter.get(_MOUNTS)["data"]["secret"]
+        mounts = api.adapter.get(MOUNTS_PATH)["data"]["secret"]
         return sorted(
             name.strip("/")
             for name, mount in mounts.items()

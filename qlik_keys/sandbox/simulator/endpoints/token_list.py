@@ -13,11 +13,7 @@ tokens are an empty list to one who may not see them, since no 403 is documented
 
 from __future__ import annotations
 
-import json
-import re
-from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from qlik_keys.sandbox.simulator.messages import (
     Refusal,
@@ -27,9 +23,8 @@ from qlik_keys.sandbox.simulator.messages import (
     json_response,
     not_found,
     query_parameters,
-    strict_json,
 )
-from qlik_keys.sandbox.simulator.rules.gate import decode_canonical
+from qlik_keys.sandbox.simulator.paging import known_parameters, link, made_cursor, read_cursor, read_limit
 from qlik_keys.sandbox.simulator.state import timestamp
 
 if TYPE_CHECKING:
@@ -37,8 +32,6 @@ if TYPE_CHECKING:
     from qlik_keys.sandbox.simulator.state import Caller, State
 
 PARAMETERS = frozenset({"limit", "page", "sort", "userId"})
-_DEFAULT_LIMIT = "20"
-_MAXIMUM_LIMIT = 100
 
 _Place = tuple[str, int]
 
@@ -57,10 +50,8 @@ class TokenList:
 
     def list(self, request: Request, caller: Caller) -> Response:
         """Answer GET /, a page at a time; a page is named by the row before or behind it, so none repeats."""
-        parameters = query_parameters(request)
-        if not parameters.keys() <= PARAMETERS:
-            raise bad_request(f"The parameters are {', '.join(sorted(PARAMETERS))}.")
-        limit = _limit(parameters)
+        parameters = known_parameters(query_parameters(request), PARAMETERS)
+        limit = read_limit(parameters)
         if parameters.get("sort", "userId") != "userId":
             raise bad_request("sort must be userId.")
         direction, place = _place(parameters["page"]) if "page" in parameters else ("next", ("", 0))
@@ -75,7 +66,7 @@ class TokenList:
             end = sum(_key(one) < place for one in rows)
             start = max(0, end - limit)
         shown = rows[start:end]
-        links = {"self": {"href": self._link(parameters)}}
+        links = {"self": {"href": link(self._address, parameters)}}
         if shown and end < len(rows):
             links["next"] = {"href": self._page("next", shown[-1], parameters)}
         if shown and start:
@@ -101,12 +92,8 @@ class TokenList:
         }
         return row if token.last_used is None else {**row, "lastUsed": timestamp(token.last_used)}
 
-    def _link(self, parameters: dict[str, str]) -> str:
-        return self._address + ("?" + urlencode(parameters) if parameters else "")
-
     def _page(self, direction: str, token: AccessToken, parameters: dict[str, str]) -> str:
-        document = json.dumps([direction, *_key(token)], separators=(",", ":")).encode()
-        return self._link({**parameters, "page": urlsafe_b64encode(document).rstrip(b"=").decode()})
+        return link(self._address, {**parameters, "page": made_cursor([direction, *_key(token)])})
 
 
 def _is_seen(token: AccessToken, caller: Caller, parameters: dict[str, str]) -> bool:
@@ -119,19 +106,8 @@ def _key(token: AccessToken) -> _Place:
     return token.user_id, token.sequence
 
 
-def _limit(parameters: dict[str, str]) -> int:
-    text = parameters.get("limit", _DEFAULT_LIMIT)
-    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= _MAXIMUM_LIMIT:
-        raise bad_request(f"limit must be 1 to {_MAXIMUM_LIMIT}.")
-    return int(text)
-
-
 def _place(page: str) -> tuple[str, _Place]:
-    try:
-        document = strict_json(decode_canonical(page))
-    except ValueError:
-        document = None
-    match document:
+    match read_cursor(page):
         case [("next" | "prev") as direction, str(user_id), int(sequence)] if not isinstance(sequence, bool):
             return direction, (user_id, sequence)
     raise bad_request("page is not one of this tenant's.")

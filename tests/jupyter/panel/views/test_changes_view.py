@@ -11,7 +11,7 @@ from qlik_keys.jupyter.panel.model.words import OPERATIONS
 from qlik_keys.jupyter.panel.views import markup
 from qlik_keys.jupyter.panel.views.clients import ClientChangesView, ClientsView
 from qlik_keys.jupyter.panel.widgets.client_table import ClientTable
-from qlik_keys.rules.findings import FINDINGS
+from qlik_keys.rules.catalogue import FINDINGS
 
 pytestmark = pytest.mark.openbao
 OPTIONS = [

@@ -6,7 +6,6 @@ Who calls: the environment's credential, a qlik-cli context (`--context`), or a 
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path  # noqa: TC003  # typer reads the annotations at run time
@@ -24,13 +23,14 @@ from qlik_keys.cli.options.common import (
     JsonOption,
     QuietOption,
     ServerOption,
+    ask_for_id,
     refuse_empty,
 )
 from qlik_keys.cli.options.groups import with_options
 from qlik_keys.cli.options.inputs import pairs
 from qlik_keys.cli.options.lists import InsecureOption, ServerTypeOption  # noqa: TC001  # typer reads annotations
 from qlik_keys.cli.output.answers import effect_of, json_or_none, refuse_unwritable, write_answer
-from qlik_keys.cli.output.results import current_notebook, is_terminal, listed_in, show
+from qlik_keys.cli.output.results import current_notebook, listed_in, show
 from qlik_keys.cli.output.streams import note_effect, refuse_nowhere
 from qlik_keys.errors import ConfigurationError, Outcome, TenantProtocolError
 from qlik_keys.tenant.resources.deleting import CONFIRMATION, deleted_client_id
@@ -281,21 +281,6 @@ class RequestOptions:
 with_request_options = with_options(RequestOptions)
 
 
-def ask_for_id(client_id: str, *, as_json: bool = False) -> str:
-    """Ask a person on a terminal for the client's id again; where no one can answer, say how to confirm.
-
-    Raises:
-        typer.BadParameter: no one can be asked.
-    """
-    if as_json or not is_terminal(sys.stdin):
-        raise typer.BadParameter(
-            f"deleting a client requires its id as confirmation: --headers {CONFIRMATION}={client_id}",
-            param_hint="--headers",
-        )
-    answer: str = typer.prompt("This cannot be undone. Repeat the client's id", err=True)
-    return answer
-
-
 def _document(answer: RawAnswer, method: str, path: str) -> Any:
     """Return an answer as JSON-ready values.
 
@@ -329,7 +314,10 @@ def _confirmed(
     client_id = deleted_client_id("delete", api_path(tenant_url, path)[0])
     if not client_id or any(name.lower() == CONFIRMATION for name in headers):
         return {}
-    typed = ask_for_id(client_id, as_json=as_json) if confirm is None else confirm
+    typed = confirm
+    if typed is None:
+        how = f"deleting a client requires its id as confirmation: --headers {CONFIRMATION}={client_id}"
+        typed = ask_for_id(how, option="--headers", as_json=as_json)
     if typed.strip() != client_id:
         raise ConfigurationError("This is not the id of the client. Nothing is deleted.", hint="Try again.")
     return {CONFIRMATION: client_id}
