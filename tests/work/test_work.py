@@ -197,6 +197,6 @@ def test_opening_the_panel():
     assert (
         not {"httpx", "hvac", "requests", "pydantic", "cryptography", "jwcrypto", "qlik_keys.lifecycle.engine"} & added
     )
-    assert len(added) <= 130  # a dozen of them are packages with nothing in them
+    assert len(added) <= 132  # a dozen of them are packages with nothing in them
     assert_within(ours, bare, 2.3)
     assert ours.bytes_read <= 1.16 * bare.bytes_read
