@@ -105,7 +105,7 @@ clean:  ## remove .venv and what the tools left
 # pinned with its hashes; the package itself, which has none, is built with what is pinned.
 $(VENV)/ready-%: pyproject.toml requirements/%.txt | $(BIN)/python
 	@echo 'Installing into $(VENV): qlik_keys and requirements/$*.txt. The first time takes a minute or two.'
-	@$(PIP) install --require-hashes --requirement requirements/$*.txt
+	@$(PIP) install --no-compile --require-hashes --requirement requirements/$*.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -1,6 +1,6 @@
 """R1 to R12 for every operation: failing at its calls, and with another actor at them.
 
-The faults take turns, from another one on for each row and custody. Each row has every third or second call, so that
+The faults take turns, from another one on for each row and custody. Each row has every fourth or third call, so that
 rows of a kind share them; `make soak ARGS=--faults` has each fault at each call, and 10,000 schedules.
 `fixtures/harness` says what a case is, and what is checked of it.
 """
@@ -36,7 +36,7 @@ def test_an_operation_that_fails_at_any_call_is_finished_or_forgotten(sides, ope
     cases.run(sides, case)
     row = cases.STATES.index((operation, state))
     faults = itertools.islice(itertools.cycle(FAULTS), row + len(FAULTS) // 2 * (custody == "transit"), None)
-    assert cases.run_all(sides, case, faults, some_calls(row + (custody == "transit"), 3)) > 5
+    assert cases.run_all(sides, case, faults, some_calls(row + 2 * (custody == "transit"), 4)) > 5
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_an_operation_that_fails_at_any_call_is_finished_or_forgotten(sides, ope
     ],
 )
 def test_another_actor_at_any_call_leaves_one_winner_and_working_logins(sides, operation, state, other):
-    calls = some_calls(len(operation + other), 2)
+    calls = some_calls(len(operation + other), 3)
     assert cases.run_all(sides, Case(operation, state, other=other), itertools.repeat(""), calls) > 5
 
 

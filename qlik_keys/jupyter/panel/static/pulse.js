@@ -151,11 +151,13 @@ function render({ model, el }) {
   let own;
   let root;
   let stop = [];
+  let isGone = false;
   const clicked = (event) => {
     const button = event.target.closest?.("button.qk-copy");
     if (button && button.textContent === "Copy") copy(button);
   };
   const tell = () => {
+    if (isGone) return false; // else it would wait for its panel forever
     const found = el.closest(".qk-root");
     if (!found) return requestAnimationFrame(tell);
     if (!root) {
@@ -171,6 +173,7 @@ function render({ model, el }) {
     tell();
   });
   return () => {
+    isGone = true;
     own?.off("comm_live_update", tell);
     root?.removeEventListener("click", clicked);
     for (const each of stop) each();
