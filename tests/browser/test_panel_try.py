@@ -9,7 +9,7 @@ import signal
 import psutil
 import pytest
 from fixtures.canaries import find_canaries, find_canaries_in_files
-from fixtures.panel_actions import button, create_client, go_to, tab, tab_to, told
+from fixtures.panel_actions import button, create_client, go_to, open_in, tab, tab_to, told
 from playwright.sync_api import expect
 
 from qlik_keys.auth.inspection import INVALID_VARIANTS
@@ -19,9 +19,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]
 
 
 @pytest.fixture
-def trying(page, lab, open_panel):
+def trying(open_panel, lab):
     """The tab, with an administrator's client in it that may act for users; and the notebook's path."""
-    panel, path = open_panel(lab)
+    return begin(*open_panel(lab))
+
+
+def begin(panel, path):
     button(panel, "Start the sandbox").click()
     expect(panel).to_contain_text("Connected to")
     go_to(panel, "New client")
@@ -241,8 +244,9 @@ def test_who_works_by_keyboard_stays_where_they_were_and_is_taken_to_an_error(pa
     expect(button(panel, "Revoke the token")).to_be_focused()
 
 
-def test_the_countdown_needs_no_kernel_and_ends_in_words(page, trying):
-    panel, _ = trying
+def test_the_countdown_needs_no_kernel_and_ends_in_words(fresh_page, lab):
+    page = fresh_page
+    panel, _ = begin(*open_in(page, lab, "countdown.ipynb"))
     run_code(page, "panel.sandbox.configure(token_lifetime_seconds=25); import os; print('pid', os.getpid())")
     printed = page.locator(".jp-OutputArea-output").filter(has_text="pid ")
     kernel = psutil.Process(int(re.search(r"pid (\d+)", printed.inner_text())[1]))
