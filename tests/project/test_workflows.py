@@ -97,11 +97,3 @@ def test_pythons_of_ci_are_those_of_the_package():
     assert ci["test"]["strategy"]["matrix"]["python"] == [found[1] for found in classified if found]
     assert set(ci["units"]["strategy"]["matrix"]["os"]) == {"windows-latest", "macos-latest"}
     assert set(ci["all"]["needs"]) == set(ci) - {"all"}
-
-
-def test_every_folder_with_a_lock_file_is_looked_after():
-    looked_after = read("dependabot.yml")["updates"]
-    folders = {folder for each in looked_after for folder in each.get("directories", [each.get("directory")])}
-    locks = {f"/{path.parent.relative_to(ROOT)}" for path in (ROOT / "tests").rglob("package-lock.json")}
-    assert folders == locks | {"/", "/requirements"}
-    assert all(each["cooldown"]["default-days"] >= 7 for each in looked_after)

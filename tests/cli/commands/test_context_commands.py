@@ -107,6 +107,21 @@ def test_a_choice_is_kept_and_the_file_is_not_touched(file, qlik_keys, chosen, b
     assert "qlik-keys context use NAME" in ended.err
 
 
+def test_ignored_context_settings_are_reported(qlik_keys, file, box):
+    file.write_text(
+        f"current-context: a\nbase: &b {{comment: x}}\ncontexts:\n"
+        f"  a:\n    <<: *b\n    server: {box.tenant_url}?token=canary-in-a-query\n    insecure: true\n"
+        f"    headers: {{Authorization: Bearer {box.api_key}}}\n"
+    )
+    [shown] = json.loads(qlik_keys("context", "ls").out)
+    assert shown["server"] == box.tenant_url
+    merge, insecure = shown["problems"]
+    assert "merge key (<<), which is not supported" in merge
+    assert "`insecure` is ignored" in insecure
+    me = qlik_keys("user", "me", **ALONE)
+    assert (me.code, me.err.count("the setting `insecure` is ignored: certificates are always verified")) == (0, 1)
+
+
 def test_by_questions_a_context_is_made_tried_and_current(answered, qlik_keys, box, tmp_path):
     answers = [(URL, box.tenant_url), (KIND, "A"), (KEY, box.api_key)]
     ended = answered("context", "init", "practice", answers=answers)

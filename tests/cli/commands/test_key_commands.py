@@ -26,10 +26,6 @@ def made(tenant, store, name):
     return qk.provision(tenant, store, name=name, scopes=["user_default"])
 
 
-def with_secret(tenant, name):
-    return tenant.oauth_clients.create(machine_client(name)).client.client_id
-
-
 def test_a_client_s_whole_life_shows_no_secret(qlik_keys, box, tenant, store, name):
     said, keys = [], {}
 
@@ -102,7 +98,7 @@ def test_the_id_of_a_client_to_delete_is_asked_for_on_standard_error(terminal, t
 
 
 def test_adopt_and_then_without_the_secret(qlik_keys, tenant, store, name):
-    client_id = with_secret(tenant, name)
+    client_id = tenant.oauth_clients.create(machine_client(name)).client.client_id
     assert "still log in" in qlik_keys("adopt", client_id).err
     assert qlik_keys("adopt", client_id, "--remove-secrets").code == 0
     assert tenant.oauth_clients.get(client_id).allowed_auth_methods == ("private_key_jwt",)
@@ -169,15 +165,6 @@ def test_what_is_wrong_is_told_without_a_traceback(words, code, told, qlik_keys,
     assert told in ended.err
     assert "Traceback" not in ended.err
     assert code == 1 or len(box.requests()) == before
-
-
-def test_one_name_for_two_clients_is_told_with_their_ids(qlik_keys, tenant, name):
-    ids = [with_secret(tenant, name) for _ in range(2)]
-    ended = qlik_keys("adopt", name)
-    assert ended.code == 1
-    assert all(client_id in ended.err for client_id in ids)
-    for client_id in ids:
-        tenant.oauth_clients.delete(client_id)
 
 
 def test_the_policy_is_printed(qlik_keys, tenant):

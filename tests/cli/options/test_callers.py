@@ -8,12 +8,11 @@ import stat
 
 import pytest
 from fixtures.canaries import find_canaries
-from fixtures.support import machine_client, made_client, write_contexts
+from fixtures.support import machine_client, made_client
 
 import qlik_keys as qk
 
 pytestmark = pytest.mark.openbao
-ALONE = {"QLIK_API_KEY": None, "QLIK_TENANT_URL": None}
 
 
 @pytest.fixture(scope="module")
@@ -32,16 +31,6 @@ def name(qlik_keys):
         return json.loads(ended.out)["name"]
 
     return ask
-
-
-def test_the_administrator_a_context_and_a_client_call(name, box, made, tmp_path):
-    administrator = "Sandbox administrator (no real tenant)"
-    assert name() == administrator
-    assert name("--client", "called", QLIK_API_KEY=None) == "called"
-    assert name("--client", made.client_id, "-s", box.tenant_url, **ALONE) == "called"
-    write_contexts(tmp_path, box)
-    assert name("--context", "practice", **ALONE) == administrator
-    assert name("--context", "practice", "--client", "called", **ALONE) == "called"
 
 
 def test_a_client_calls_as_a_user_where_it_may(name, qlik_keys, box, made):
@@ -85,8 +74,6 @@ WRONG = [
     ("user me --context ''", 2, "'--context': the value is empty"),
     ("user me -s ''", 2, "'--server' / '-s': the value is empty"),
     ("doctor --client ''", 2, "'--client': the value is empty"),
-    ("doctor --client called --as-user ''", 2, "'--as-user': the value is empty"),
-    ("doctor --client called --scope ''", 2, "'--scope': the value is empty"),
     ("user me --retry 11", 2, "--retry"),
     ("user me --interval 0", 2, "--interval"),
     ("user me --insecure", 2, "certificates are always verified"),
@@ -102,6 +89,10 @@ WRONG = [
     ("oauth-token rm -Qx", 2, "No such option: -Q; put a value that begins with - last, after --"),
     ("context get", 1, "no contexts here"),
     ("doctor", 2, "--client"),
+    ("oauth-clinet ls", 2, "Did you mean 'oauth-client'?"),
+    ("oauth-client client-secret creat", 2, "Did you mean 'create'?"),
+    ("oauth-client ls --limt 3", 2, "Did you mean --limit?"),
+    ("frobnicate", 2, "No such command 'frobnicate'."),
 ]
 
 

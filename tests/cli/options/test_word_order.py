@@ -7,8 +7,6 @@ import shlex
 
 import pytest
 import typer
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from qlik_keys.cli.app import app
 from qlik_keys.cli.options.word_order import in_order
@@ -53,21 +51,6 @@ def tree():
 def test_the_tree_reads_what_qlik_cli_takes(typed, read, tree):
     assert shlex.join(in_order(shlex.split(typed), tree)) == read
     assert shlex.join(in_order(shlex.split(read), tree)) == read
-
-
-VOCABULARY = """
-    user me ls raw GET get context create token oauth-client client-secret rm help v1/users a=b 3 = - --
-    --json --json=true -q -qv -q=false --context --context=x -s --query -c --help --raw=0 --bogus --limit --=true -=
-"""
-
-
-@settings(max_examples=60, deadline=None)
-@given(words=st.lists(st.sampled_from(["", *VOCABULARY.split()]), max_size=7))
-def test_what_is_in_order_stays_so_and_no_word_is_made_up(words):
-    tree = typer.main.get_command(app)
-    read = in_order(words, tree)
-    assert in_order(read, tree) == read
-    assert {*read} <= {*words, "--help"} | {each.partition("=")[0] for each in words}
 
 
 def test_an_alias_is_read_as_its_command(tree, tmp_path, monkeypatch):
