@@ -90,6 +90,8 @@ def test_a_choice_is_kept_and_the_file_is_not_touched(file, qlik_keys, chosen, b
     assert chosen() == ["practice"]
     assert json.loads(qlik_keys("context", "get").out)["name"] == "practice"
     assert json.loads(qlik_keys("user", "me", **ALONE).out)["name"].startswith("Sandbox administrator")
+    ended = qlik_keys("user", "me", QLIK_TENANT_URL="http://127.0.0.1:9", QLIK_API_KEY=None)
+    assert (ended.code, "No credential is configured" in ended.err) == (1, True)  # its login is for its own tenant
     ended = qlik_keys("context", "use", "nowhere")
     assert (ended.code, "There are: elsewhere, practice" in ended.err) == (1, True)
     assert chosen() == ["practice"]
