@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -248,3 +249,9 @@ def test_an_answer_to_a_change_that_is_no_json_says_that_it_took_effect(settings
     told = json.loads(ended.err)
     assert (ended.code, told["outcome"], "took effect" in told["hint"]) == (1, outcome, method == "post")
     assert ("POST v1/things was answered with 201" in told["hint"]) == (method == "post")
+
+
+def test_the_package_runs_as_a_module():
+    command = [sys.executable, "-m", "qlik_keys", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr, done.stdout.startswith("Usage: qlik-keys ")) == (0, "", True)
