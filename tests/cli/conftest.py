@@ -1,4 +1,4 @@
-"""The command line, run as a person runs it: settings by environment, two streams and an exit code back."""
+"""The command line: settings by environment, two streams and an exit code back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import qlik_keys as qk
 
 @pytest.fixture
 def settings(box, tmp_path):
-    """The environment of somebody who uses the sandbox, and has nothing else."""
+    """The environment of a user of the sandbox, and nothing else."""
     return {**environment_of(box), "HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)}
 
 

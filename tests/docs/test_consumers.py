@@ -30,7 +30,7 @@ def snippets(language):
 
 @dataclass
 class Consumer:
-    """A client with its key in the Vault, and the environment of who may use that key and nothing else."""
+    """A client with its key in the Vault, and an environment with a login for that key and nothing else."""
 
     client_id: str
     host: str
@@ -38,15 +38,8 @@ class Consumer:
     folder: Path
 
     def run(self, *command):
-        ended = subprocess.run(
-            command,
-            env=self.environment,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        options = {"env": self.environment, "cwd": self.folder, "capture_output": True, "text": True, "timeout": 60}
+        ended = subprocess.run(command, check=False, **options)
         assert ended.returncode == 0, ended.stderr
         return ended.stdout
 
@@ -89,12 +82,9 @@ def current(store, consumer):
     return store.read(consumer.host, consumer.client_id).current
 
 
-def test_by_the_vault_s_own_command(consumer, store):
+def test_by_the_vault_s_own_command_and_by_hvac_and_a_jwt_library(consumer, store):
     [command] = snippets("sh")
     assert consumer.run("sh", "-c", command).strip() == current(store, consumer).private.reveal().strip()
-
-
-def test_by_hvac_and_a_jwt_library(consumer):
     snippet = next(each for each in snippets("python") if "import httpx, hvac, jwt" in each)
     assert consumer.run(sys.executable, "-c", snippet).lower() == "bearer user_default\n"
 

@@ -8,11 +8,9 @@ import sys
 import sysconfig
 
 import pytest
-from fixtures.support import environment_of
+from fixtures.support import environment_of, made_client
 
 import qlik_keys as qk
-
-PATIENCE_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -22,35 +20,25 @@ def tenant(box):
 
 
 @pytest.fixture(scope="module")
-def called(box, tenant):
+def called(box):
     """The client "called by programs"."""
-    with qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store:
-        made = qk.provision(tenant, store, name="called by programs", scopes=["user_default"])
+    with made_client(box, "called by programs") as made:
         yield made
-        qk.delete(tenant, store, made.client_id, confirm=made.client_id)
 
 
 @pytest.fixture
 def shell(box, tmp_path):
-    """Run a script by `sh`, as somebody whose tenant and Vault are the sandbox; return what ended."""
+    """Run a script by `sh`, with the sandbox as tenant and Vault; return what ended."""
+    environment = {
+        **environment_of(box),
+        "HOME": str(tmp_path),
+        "PATH": os.pathsep.join([sysconfig.get_path("scripts"), "/usr/local/bin", "/usr/bin", "/bin"]),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    options = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 60}
 
     def run(script, *arguments, stdin="", **more):
-        environment = {
-            **environment_of(box),
-            "HOME": str(tmp_path),
-            "PATH": os.pathsep.join([sysconfig.get_path("scripts"), "/usr/local/bin", "/usr/bin", "/bin"]),
-            "PYTHONPATH": os.pathsep.join(sys.path),
-            **more,
-        }
-        return subprocess.run(
-            ["sh", "-eu", "-c", script, "sh", *arguments],
-            env=environment,
-            cwd=tmp_path,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-            check=False,
-        )
+        command = ["sh", "-eu", "-c", script, "sh", *arguments]
+        return subprocess.run(command, env={**environment, **more}, input=stdin, check=False, **options)
 
     return run

@@ -1,7 +1,4 @@
-"""Qlik's own clients, unmodified, call a tenant with the short-lived token that `qlik-keys token --exec` gives them.
-
-They know API keys and client secrets, and no client that logs in by private key: the token takes the API key's place.
-"""
+"""Qlik's own clients, unmodified, call a tenant with `qlik-keys token --exec`: the token is in the API key's place."""
 
 from __future__ import annotations
 

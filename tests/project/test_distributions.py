@@ -1,4 +1,4 @@
-"""What is published: the sdist, the wheel that is built from it, and what somebody can do who has only the wheel."""
+"""What is published: the sdist, the wheel that is built from it, and what works with the wheel alone."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(*arguments, **options):
 def sdist(tmp_path_factory):
     clone = tmp_path_factory.mktemp("clone")
     copy_of_the_repository(clone)
-    # What somebody has left lying about there is no part of it.
+    # What is left in the folder is no part of it.
     for name in (".ipynb_checkpoints/01-quickstart-checkpoint.ipynb", "done.ipynb", "panel.svg"):
         (clone / "notebooks" / name).parent.mkdir(exist_ok=True)
         (clone / "notebooks" / name).write_text("left")
@@ -84,13 +84,9 @@ def test_the_wheel_s_metadata_have_one_version_no_developers_extra_and_links(whe
 def test_the_sdist_has_all_that_is_needed_to_build_test_and_read_it(sdist):
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    wanted = [
-        name
-        for name in tracked_files()
-        if name.startswith(("qlik_keys/", "tests/", "docs/", "requirements/", "binder/", "notebooks/0"))
-    ]
-    assert set(wanted) <= names
-    assert {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "pyproject.toml"} <= names
+    folders = ("qlik_keys/", "tests/", "docs/", "requirements/", "binder/", "notebooks/0")
+    files = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "pyproject.toml"}
+    assert files | {name for name in tracked_files() if name.startswith(folders)} <= names
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is of POSIX")
@@ -101,31 +97,21 @@ def test_lab_after_pip_install_has_the_notebooks_finds_our_commands_and_leaves_n
     folder.mkdir()
     (folder / "02-data-engineers.ipynb").write_text("changed by its user")
     log = tmp_path / "log"
-    more = {
-        "HOME": str(tmp_path),
-        "JUPYTER_PORT": "0",
-        "JUPYTER_TOKEN": "a-token-of-the-test",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONUNBUFFERED": "1",
-    }
+    token = "a-token-of-the-test"
+    more = {"HOME": str(tmp_path), "JUPYTER_PORT": "0", "JUPYTER_TOKEN": token, "PYTHONUNBUFFERED": "1"}
+    environment |= {**more, "PYTHONDONTWRITEBYTECODE": "1"}
+    words = [command, "lab", "--no-browser"]
     with log.open("w") as output:
-        lab = subprocess.Popen(
-            [command, "lab", "--no-browser"],
-            cwd=tmp_path,
-            env={**environment, **more},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+        lab = subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
         url = wait_for(lambda: re.search(r"http://127\.0\.0\.1:\d+/", log.read_text()), log.read_text())[0]
         assert f"{url}lab/tree/01-quickstart.ipynb?token=" in log.read_text()
         assert f"The notebooks are in {folder}." in log.read_text()
-        assert (
-            f"Kept, although they differ from those of qlik_keys {qk.__version__}: 02-data-engineers.ipynb."
-        ) in log.read_text()
+        kept = f"Kept, although they differ from those of qlik_keys {qk.__version__}: 02-data-engineers.ipynb."
+        assert kept in log.read_text()
         with httpx.Client(
             base_url=url,
-            headers={"authorization": f"token {more['JUPYTER_TOKEN']}"},
+            headers={"authorization": f"token {token}"},
             timeout=PATIENCE_SECONDS,
             transport=httpx.HTTPTransport(retries=6),  # Jupyter says its address a moment before it listens
         ) as api:

@@ -1,6 +1,6 @@
 """Completion in a real bash, by the script that the program itself prints; for other shells, what they are told.
 
-A client's name is somebody else's text: what is offered is one word on the line, and runs nothing.
+A client's name is another user's text: what is offered is one word on the line, and runs nothing.
 """
 
 from __future__ import annotations
@@ -26,13 +26,8 @@ _qlik_keys_completion qlik-keys
 PRINTED = """printf '%s\\n' "${{COMPREPLY[@]}}"\n"""
 # The one offer is put on a line, and the line is run, as Tab and Enter do.
 RUN = """eval "qlik-keys user me -q --client ${{COMPREPLY[0]}}"\n"""
-WITH_BLANKS, DOLLAR, BACKTICK, QUOTES, DASH = (
-    "blanks in  it",
-    "dollar $(touch pwned)",
-    "back`touch pwned`tick",
-    "quo'te \"s",
-    "--dash",
-)
+WITH_BLANKS, DOLLAR, BACKTICK = "blanks in  it", "dollar $(touch pwned)", "back`touch pwned`tick"
+QUOTES, DASH = "quo'te \"s", "--dash"
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +47,10 @@ def made(box):
 
 @pytest.fixture(scope="module")
 def script(tmp_path_factory):
-    """What the program prints for the bash that it is run in; each case needs it, and it is always the same."""
+    """What the program prints for a bash; each case needs it, and it is always the same."""
     folder = tmp_path_factory.mktemp("script")
     environment = {"HOME": str(folder), "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
-    command = ["bash", "--norc", "-c", "qlik-keys --show-completion > script"]
+    command = ["bash", "--norc", "-c", "qlik-keys completion bash > script"]
     subprocess.run(command, env=environment, cwd=folder, timeout=60, check=True)
     return folder / "script"
 
@@ -65,15 +60,8 @@ def in_bash(settings, tmp_path, script):
     environment = {**settings, "PATH": f"{Path(sys.executable).parent}:{settings['PATH']}", "SCRIPT": str(script)}
 
     def run(words, then=PRINTED, **more):
-        done = subprocess.run(
-            ["bash", "--norc", "-c", (SCRIPT + then).format(words=words)],
-            env={**environment, **more},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        )
+        command, there = ["bash", "--norc", "-c", (SCRIPT + then).format(words=words)], {**environment, **more}
+        done = subprocess.run(command, env=there, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
         assert not (tmp_path / "pwned").exists()
         return done
 
@@ -89,28 +77,18 @@ def contexts(box, tmp_path):
     ("words", "some", "none"),
     [
         ("qlik-keys ''", {"demo", "provision", "raw", "doctor"}, set()),
-        ("qlik-keys oauth-client cl", {"client-secret"}, {"ls"}),
-        ("qlik-keys raw get v1/users/me --ret", {"--retry"}, {"--raw"}),
         ("qlik-keys token --client comp", {"completed"}, set()),
-        ("qlik-keys rotate comp", {"completed"}, set()),
         ("qlik-keys user me --context p", {"practice"}, {"elsewhere"}),
         ("qlik-keys context use ''", {"practice", "elsewhere"}, set()),
-        ("qlik-keys user me --client '='", {"completed"}, set()),
         ("qlik-keys user me --client '=' comp", {"completed"}, {"--client=completed"}),
         ("qlik-keys oauth-client get --", {"--context", "--help"}, {"--insecure"}),
-        ("qlik-keys user me --client bla", {f"'{WITH_BLANKS}'"}, set()),
         ("qlik-keys user me --client dollar", {f"'{DOLLAR}'"}, {DOLLAR}),
         ("qlik-keys user me --client quo", {"""'quo'"'"'te "s'"""}, set()),
         ("qlik-keys user me --client '\"bla'", {f'"{WITH_BLANKS}"'}, set()),
         ("qlik-keys user me --client '\"dollar'", set(), {DOLLAR, f'"{DOLLAR}"', f"'{DOLLAR}'"}),
         ("qlik-keys rotate ''", {"completed", "colon:ed"}, {DASH}),
         ("qlik-keys --context practice us", {"user"}, {"raw"}),
-        ("qlik-keys --json user l", {"ls"}, {"me"}),
-        ("qlik-keys user --json l", {"ls"}, {"me"}),
-        ("qlik-keys --context p", {"practice"}, {"elsewhere"}),
-        ("qlik-keys -c practice --client comp", {"completed"}, set()),
         ("qlik-keys --con", {"--context"}, {"--client"}),
-        ("qlik-keys --ver", {"--version"}, set()),
         ("qlik-keys --context practice rotate comp", {"completed"}, set()),
     ],
 )
@@ -123,7 +101,7 @@ def test_in_bash(words, some, none, in_bash, box):
     assert find_canaries(done.stdout + done.stderr, [box.api_key, box.vault_token]) == []
 
 
-@pytest.mark.parametrize("beginning", ["bla", "dollar", "back", "quo", "\\'bla", "\\'dollar"])
+@pytest.mark.parametrize("beginning", ["bla", "dollar", "back", "quo", "\\'dollar"])
 @pytest.mark.usefixtures("made")
 def test_what_bash_puts_on_the_line_is_that_client_and_runs_nothing(beginning, in_bash):
     assert re.fullmatch("[0-9a-f]{24}\n", in_bash(f"qlik-keys user me --client {beginning}", RUN).stdout)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
 import stat
-import subprocess
 
 import pytest
 from fixtures.canaries import find_canaries
-from fixtures.cli_terminal import PROGRAM
-from fixtures.support import machine_client, made_client, write_contexts
+from fixtures.support import machine_client, made_client
 
 import qlik_keys as qk
 
@@ -22,136 +21,111 @@ def made(box):
         yield made
 
 
-def test_the_administrator_a_context_and_a_client_call(qlik_keys, box, made, tmp_path):
-    def name(*words, **more):
+@pytest.fixture
+def name(qlik_keys):
+    """Ask by these options who calls."""
+
+    def ask(*words, **more):
         ended = qlik_keys("user", "me", *words, **more)
         assert ended.code == 0, ended.err
         return json.loads(ended.out)["name"]
 
-    assert name() == "Sandbox administrator (no real tenant)"
-    assert name("--client", "called", QLIK_API_KEY=None) == "called"
-    assert name("--client", made.client_id, "-s", box.tenant_url, QLIK_API_KEY=None, QLIK_TENANT_URL=None) == "called"
-    write_contexts(tmp_path, box)
-    nothing = {"QLIK_API_KEY": None, "QLIK_TENANT_URL": None}
-    assert name("--context", "practice", **nothing) == "Sandbox administrator (no real tenant)"
-    assert name("--context", "practice", "--client", "called", **nothing) == "called"
+    return ask
 
 
-def test_a_client_calls_as_a_user_where_it_may(qlik_keys, box, tenant, store):
+def test_a_client_calls_as_a_user_where_it_may(name, qlik_keys, box, made):
     ada = box.add_user("Ada Practice", "sandbox\\ada")
-    made = qk.provision(tenant, store, name="embedded", scopes=["user_default"], impersonation=True)
-    for words in (("--as-user", ada.user_id), ("--as-subject", "sandbox\\ada")):
-        ended = qlik_keys("user", "me", "--client", "embedded", *words, QLIK_API_KEY=None)
-        assert json.loads(ended.out)["name"] == "Ada Practice", ended.err
-    ended = qlik_keys("user", "me", "--client", "embedded", "--as-subject", "nobody")
-    assert (ended.code, ended.out) == (1, "")
-    assert "no such user" in ended.err
-    qk.delete(tenant, store, made.client_id, confirm=made.client_id)
-
-
-def test_a_client_that_may_not_impersonate_is_told_so(qlik_keys, made):
+    with made_client(box, "embedded", impersonation=True):
+        for words in (("--as-user", ada.user_id), ("--as-subject", "sandbox\\ada")):
+            assert name("--client", "embedded", *words, QLIK_API_KEY=None) == "Ada Practice"
+        ended = qlik_keys("user", "me", "--client", "embedded", "--as-subject", "unknown")
+        assert (ended.code, ended.out, "no such user" in ended.err) == (1, "", True)
     ended = qlik_keys("user", "me", "--client", "called", "--as-subject", "sandbox\\administrator", "--json")
-    assert ended.code == 1
     told = json.loads(ended.err)
-    assert (told["error"], told["status"]) == ("AssertionRejected", 400)
+    assert (ended.code, told["error"], told["status"]) == (1, "AssertionRejected", 400)
     assert told["hint"].startswith("Check that the client may impersonate")
-    assert qlik_keys("user", "me", "--as-user", "x").code == 2
-    both = qlik_keys("user", "me", "--client", "called", "--as-user", "x", "--as-subject", "y")
-    assert (both.code, "one user" in both.err) == (2, True)
 
 
+CLIENT = "0" * 32
 WRONG = [
-    (["raw", "get", "https://elsewhere.example/api/v1/users/me"], 1, "The credential was not sent there"),
-    (["raw", "get", "v1/../secrets"], 1, "must not contain `..`"),
-    (["raw", "get", "v1/users/me", "--query", "limit"], 2, "name=value"),
-    (["raw", "post", "v1/oauth-clients", "--body", "{'a': 1}"], 1, "not JSON"),
-    (["raw", "post", "v1/oauth-clients", "--body-file", "/nowhere"], 1, "cannot be read"),
-    (["raw", "post", "v1/oauth-clients", "--body", "{}", "--body-file", "x"], 2, "two bodies"),
-    (["raw", "post", "v1/oauth-clients", "--body", '{"a": NaN}'], 1, "not JSON"),
-    (["raw", "get", "v1/users/me#x"], 1, "must not contain `#`"),
-    (["raw", "get", "v1/users/me", "--headers", "Host=elsewhere"], 1, "the connection sets it itself"),
-    (["user", "me", "--scope", "user_default"], 2, "only a client"),
-    (["--show-completion", "zsh"], 2, "takes no value"),
-    (["raw", "get", "v1/nothing"], 1, "404"),
-    (["raw", "put", "v1/oauth-clients", "--body", "{}"], 1, "405"),
-    (["raw", "get", "v1/users/me", "--headers", "Authorization=Bearer abc"], 1, "cannot be given as a header"),
-    (["raw", "get", "v1/users/me", "--headers", "X-A=a\nb"], 1, "that is not allowed"),
-    (["raw", "get", "v1/users/me", "--output-file", "/nowhere/x"], 1, "cannot be written"),
-    (["raw", "fetch", "v1/users/me"], 2, "No such command"),
-    (["raw", "--method", "delete", "v1/users/me"], 2, "No such option"),
-    (["user", "me", "--client", "nobody"], 1, "No client with the name 'nobody'"),
-    (["user", "me", "--context", "nowhere"], 1, "no contexts here"),
-    (["user", "me", "--client", ""], 2, "'--client': the value is empty"),
-    (["user", "me", "--client", "called", "--as-user", ""], 2, "'--as-user': the value is empty"),
-    (["user", "me", "--client", "called", "--as-subject", " "], 2, "'--as-subject': the value is empty"),
-    (["user", "me", "--client", "called", "--scope", ""], 2, "'--scope': the value is empty"),
-    (["user", "me", "--context", ""], 2, "'--context': the value is empty"),
-    (["user", "me", "-s", ""], 2, "'--server' / '-s': the value is empty"),
-    (["doctor", "--client", ""], 2, "'--client': the value is empty"),
-    (["doctor", "--client", "called", "--as-user", ""], 2, "'--as-user': the value is empty"),
-    (["doctor", "--client", "called", "--scope", ""], 2, "'--scope': the value is empty"),
-    (["user", "me", "--retry", "11"], 2, "--retry"),
-    (["user", "me", "--interval", "0"], 2, "--interval"),
-    (["user", "me", "--insecure"], 2, "certificates are always verified"),
-    (["user"], 2, "Usage: qlik-keys user"),
-    (["oauth-client", "ls", "--filter", "nonsense"], 1, "400"),
-    (["oauth-client", "patch", "0" * 32], 2, "nothing to change"),
-    (["oauth-client", "patch", "0" * 32, "--op", "add", "--path", "/a", "--value", "[1"], 1, "begins like JSON"),
-    (["oauth-client", "patch", "0" * 32, "--op", "remove", "--path", "/a", "--body", "[]"], 2, "two changes"),
-    (["oauth-client", "connection-config", "patch", "0" * 32], 2, "nothing to change"),
-    (["oauth-client", "create", "--body", "[]"], 1, "not a JSON object"),
-    (["oauth-client", "create", "--publicKeys-kty", "EC", "--appType", "web"], 1, "400"),
-    (["oauth-client", "get"], 2, "Missing argument"),
-    (["oauth-token", "rm", "x"], 1, "404"),
-    (["oauth-token", "rm", "-Qx"], 2, "No such option: -Q; put a value that begins with - last, after --"),
-    (["context", "get"], 1, "no contexts here"),
-    (["context", "use", "nowhere"], 1, "no contexts here"),
-    (["doctor"], 2, "--client"),
-    (["nonsense"], 2, "No such command"),
+    ("raw get https://elsewhere.example/api/v1/users/me", 1, "The credential was not sent there"),
+    ("raw get v1/../secrets", 1, "must not contain `..`"),
+    ("raw get v1/users/me --query limit", 2, "name=value"),
+    ("raw post v1/oauth-clients --body-file /nowhere", 1, "cannot be read"),
+    ("raw post v1/oauth-clients --body {} --body-file x", 2, "two bodies"),
+    ("raw get 'v1/users/me#x'", 1, "must not contain `#`"),
+    ("raw get v1/users/me --headers Host=elsewhere", 1, "the connection sets it itself"),
+    ("user me --scope user_default", 2, "only a client"),
+    ("user me --as-user x", 2, "client"),
+    ("user me --client called --as-user x --as-subject y", 2, "one user"),
+    ("--show-completion zsh", 2, "takes no value"),
+    ("raw put v1/oauth-clients --body {}", 1, "405"),
+    ("raw get v1/users/me --headers 'Authorization=Bearer abc'", 1, "cannot be given as a header"),
+    ("raw get v1/users/me --headers 'X-A=a\nb'", 1, "that is not allowed"),
+    ("raw get v1/users/me --output-file /nowhere/x", 1, "cannot be written"),
+    ("raw fetch v1/users/me", 2, "No such command"),
+    ("raw --method delete v1/users/me", 2, "No such option"),
+    ("user me --client unknown", 1, "No client with the name 'unknown'"),
+    ("user me --context nowhere", 1, "no contexts here"),
+    ("user me --client ''", 2, "'--client': the value is empty"),
+    ("user me --client called --as-user ''", 2, "'--as-user': the value is empty"),
+    ("user me --client called --as-subject ' '", 2, "'--as-subject': the value is empty"),
+    ("user me --client called --scope ''", 2, "'--scope': the value is empty"),
+    ("user me --context ''", 2, "'--context': the value is empty"),
+    ("user me -s ''", 2, "'--server' / '-s': the value is empty"),
+    ("doctor --client ''", 2, "'--client': the value is empty"),
+    ("user me --retry 11", 2, "--retry"),
+    ("user me --interval 0", 2, "--interval"),
+    ("user me --insecure", 2, "certificates are always verified"),
+    ("oauth-client ls --filter nonsense", 1, "400"),
+    (f"oauth-client patch {CLIENT}", 2, "nothing to change"),
+    (f"oauth-client patch {CLIENT} --op add --path /a --value [1", 1, "begins like JSON"),
+    (f"oauth-client patch {CLIENT} --op remove --path /a --body []", 2, "two changes"),
+    (f"oauth-client connection-config patch {CLIENT}", 2, "nothing to change"),
+    ("oauth-client create --body []", 1, "not a JSON object"),
+    ("oauth-client create --publicKeys-kty EC --appType web", 1, "400"),
+    ("oauth-client get", 2, "Missing argument"),
+    ("oauth-token rm x", 1, "404"),
+    ("oauth-token rm -Qx", 2, "No such option: -Q; put a value that begins with - last, after --"),
+    ("context get", 1, "no contexts here"),
+    ("doctor", 2, "--client"),
+    ("oauth-clinet ls", 2, "Did you mean 'oauth-client'?"),
+    ("oauth-client client-secret creat", 2, "Did you mean 'create'?"),
+    ("oauth-client ls --limt 3", 2, "Did you mean --limit?"),
+    ("frobnicate", 2, "No such command 'frobnicate'."),
 ]
 
 
-@pytest.mark.parametrize(("words", "code", "told"), WRONG, ids=[" ".join(case[0]) for case in WRONG])
-def test_what_is_wrong_is_told_in_words_and_as_json(words, code, told, qlik_keys, box):
+@pytest.mark.parametrize(("line", "code", "told"), WRONG, ids=[case[0] for case in WRONG])
+def test_what_is_wrong_is_told_in_words_and_as_json(line, code, told, qlik_keys, box):
+    words = shlex.split(line)
     ended = qlik_keys(*words)
-    assert (ended.code, ended.out) == (code, "")
-    assert told in ended.err
-    assert "Traceback" not in ended.err
+    assert (ended.code, ended.out, told in ended.err, "Traceback" in ended.err) == (code, "", True, False), ended.err
     as_json = qlik_keys(*words, "--json")
-    if len(words) > 1:  # a group by itself has no such option
-        document = json.loads(as_json.err)
-        assert told in document["message"] + document["hint"]
-        assert document["title"]
-        assert (as_json.code, document["outcome"]) == (code, "not_applied")
+    document = json.loads(as_json.err)
+    assert told in document["message"] + document["hint"]
+    assert document["title"]
+    assert (as_json.code, document["outcome"]) == (code, "not_applied")
     assert find_canaries(ended.err + as_json.err, [box.api_key, box.vault_token]) == []
-
-
-def test_an_id_that_begins_with_a_dash_comes_behind_two(qlik_keys):
-    ended = qlik_keys("oauth-token", "rm", "--json", "--", "-Qx")
-    assert (ended.code, json.loads(ended.err)["status"]) == (1, 404)
 
 
 def test_a_private_key_is_never_registered(qlik_keys, tmp_path, tenant):
     key = qk.generate(qk.KeySpec("ES384"))
-    body = tmp_path / "body.json"
     private = {**json.loads(key.reveal("jwk")), "kid": key.kid, "alg": "ES384", "use": "sig"}
-    body.write_text(json.dumps({"appType": "web", "clientName": "private", "publicKeys": [private]}))
+    body = {"appType": "web", "clientName": "private", "publicKeys": [private]}
+    patch = [{"op": "replace", "path": "/publicKeys", "value": [private]}]
     before = len(tenant.oauth_clients.list())
-    ended = qlik_keys("oauth-client", "create", "--file", str(body))
-    assert (ended.code, "This is a private key" in ended.err) == (1, True)
-    patch = tmp_path / "patch.json"
-    patch.write_text(json.dumps([{"op": "replace", "path": "/publicKeys", "value": [private]}]))
-    refused = qlik_keys("oauth-client", "patch", "0" * 32, "--file", str(patch))
-    assert (refused.code, "This is a private key" in refused.err) == (1, True)
+    for words, document in ((["create"], body), (["patch", CLIENT], patch)):
+        (tmp_path / "body.json").write_text(json.dumps(document))
+        ended = qlik_keys("oauth-client", *words, "--file", str(tmp_path / "body.json"))
+        assert (ended.code, "This is a private key" in ended.err) == (1, True)
+        assert find_canaries(ended.err, [private["d"]]) == []
     assert len(tenant.oauth_clients.list()) == before
-    assert find_canaries(ended.err + refused.err, [private["d"]]) == []
 
 
-def test_a_client_is_deleted_by_anyone_who_types_its_id(qlik_keys, terminal, tenant, box):
+def test_a_client_is_deleted_only_where_its_id_is_repeated(qlik_keys, terminal, tenant, box):
     def new():
-        words = ("oauth-client", "create", "--appType", "web", "--clientName", "doomed", "-q")
-        words += ("--allowedAuthMethods", "client_secret", "--allowedScopes", "user_default")
-        return qlik_keys(*words, "--allowedGrantTypes", "client_credentials").out.strip()
+        return tenant.oauth_clients.create(machine_client("doomed")).client.client_id
 
     client_id = new()
     paths = [f"v1/oauth-clients/{client_id}", f"/api/v1/oauth-clients/{client_id}/?a=b"]
@@ -163,16 +137,14 @@ def test_a_client_is_deleted_by_anyone_who_types_its_id(qlik_keys, terminal, ten
         assert f"qlik-confirm-delete={client_id}" in ended.err
         asked = terminal(*words, typed="something else\n")
         assert (asked.code, "Nothing is deleted" in asked.err) == (1, True)
-    wrong = qlik_keys("oauth-client", "rm", client_id, "--confirm", "0" * 32)
+    wrong = qlik_keys("oauth-client", "rm", client_id, "--confirm", CLIENT)
     assert (wrong.code, "Nothing is deleted" in wrong.err) == (1, True)
     assert tenant.oauth_clients.get(client_id)
-    for verb in (("oauth-client", "rm"), ("raw", "delete")):
-        place = client_id if verb[0] == "oauth-client" else f"v1/oauth-clients/{client_id}"
-        assert terminal(*verb, place, typed=f"{client_id}\n").code == 0
+    for words in (("oauth-client", "rm", client_id), ("raw", "delete", f"v1/oauth-clients/{(other := new())}")):
+        assert terminal(*words, typed=f"{words[-1].rpartition('/')[2]}\n").code == 0
+    for gone in (client_id, other):
         with pytest.raises(qk.errors.TenantNotFound):
-            tenant.oauth_clients.get(client_id)
-        client_id = new()
-    assert qlik_keys("oauth-client", "rm", client_id, "--confirm", client_id).code == 0
+            tenant.oauth_clients.get(gone)
 
 
 def test_requests_are_told_and_no_secret_among_them(qlik_keys, box, made):
@@ -182,8 +154,7 @@ def test_requests_are_told_and_no_secret_among_them(qlik_keys, box, made):
     assert lines[1].startswith("< 200 in ")
     assert find_canaries(ended.err, [box.api_key, box.vault_token]) == []
     assert qlik_keys("user", "me", "-v", "--json").err == ""
-    listed = qlik_keys("oauth-client", "ls", "--limit", "1", "-v")
-    assert "> GET /api/v1/oauth-clients?limit=1\n" in listed.err
+    assert "> GET /api/v1/oauth-clients?limit=1\n" in qlik_keys("oauth-client", "ls", "--limit", "1", "-v").err
 
 
 def test_a_call_is_tried_again_as_often_as_was_asked(qlik_keys, box):
@@ -199,13 +170,6 @@ def test_a_call_is_tried_again_as_often_as_was_asked(qlik_keys, box):
         box.configure(fail_next=[])
 
 
-def test_an_answer_goes_to_a_file(qlik_keys, tmp_path):
-    file = tmp_path / "me.json"
-    ended = qlik_keys("raw", "get", "v1/users/me", "--output-file", str(file))
-    assert (ended.code, ended.out) == (0, "")
-    assert json.loads(file.read_text())["roles"] == ["TenantAdmin"]
-
-
 def test_an_answer_with_a_secret_goes_to_a_file_of_its_owner_s_alone(qlik_keys, tmp_path, tenant):
     files = [tmp_path / name for name in ("new.json", "old.json", "me.json")]
     for file in files[1:]:
@@ -219,38 +183,22 @@ def test_an_answer_with_a_secret_goes_to_a_file_of_its_owner_s_alone(qlik_keys, 
         made = json.loads(file.read_text())
         assert made["clientSecret"]
         tenant.oauth_clients.delete(made["clientId"])
-    assert qlik_keys("raw", "get", "v1/users/me", "--output-file", str(files[2])).code == 0
+    ended = qlik_keys("raw", "get", "v1/users/me", "--output-file", str(files[2]))
+    assert (ended.code, ended.out, json.loads(files[2].read_text())["roles"]) == (0, "", ["TenantAdmin"])
     assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600, 0o600, 0o644]
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
-        "{",
-        "current-context: gone\n",
-        "current-context: a\ncontexts: {a: {comment: x}}\n",
-        "current-context: a\ncontexts: {a: {server: acme.eu.qlikcloud.com, oauth-client-id: x}}\n",
-        "current-context: a\ncontexts: {a: {server: acme.eu.qlikcloud.com, headers: {Authorization: Basic x}}}\n",
-    ],
-    ids=["no YAML", "gone", "no server", "no secret", "no bearer"],
-)
-def test_who_has_a_key_needs_no_context(document, qlik_keys, made, tmp_path):
+NO_BEARER = "current-context: a\ncontexts: {a: {server: acme.eu.qlikcloud.com, headers: {Authorization: Basic x}}}\n"
+
+
+@pytest.mark.parametrize("document", ["{", "current-context: gone\n", NO_BEARER])
+def test_a_client_with_a_key_needs_no_context(document, name, qlik_keys, made, tmp_path):
     (tmp_path / ".qlik").mkdir()
     (tmp_path / ".qlik" / "contexts.yml").write_text(document)
-    assert json.loads(qlik_keys("user", "me", "--client", "called", QLIK_API_KEY=None).out)["name"] == "called"
-    assert qlik_keys("token", "--client", "called", "--exec", "--", "true", QLIK_API_KEY=None).code == 0
+    assert name("--client", "called", QLIK_API_KEY=None) == "called"
+    assert qlik_keys("token", "--client", "called", "--stdout", QLIK_API_KEY=None).code == 0
     ended = qlik_keys("doctor", "--client", "called", QLIK_API_KEY=None)
     assert (ended.code, "Note: " in ended.err) == (0, True)
-
-
-def test_a_pipe_that_is_closed_early_is_no_crash(settings):
-    first = subprocess.Popen(
-        [*PROGRAM, "oauth-client", "ls"], env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    first.stdout.close()
-    assert first.wait(60) in (0, 1)
-    assert b"Traceback" not in first.stderr.read()
-    first.stderr.close()
 
 
 def test_text_of_strangers_reaches_no_terminal(terminal, tenant):
@@ -258,6 +206,5 @@ def test_text_of_strangers_reaches_no_terminal(terminal, tenant):
     for words in (("oauth-client", "ls"), ("oauth-client", "get", client_id), ("oauth-client", "ls", "--json")):
         out = terminal(*words).out
         assert "evil" in out
-        assert "\x1b" not in out
-        assert "\x9b" not in out
+        assert not {"\x1b", "\x9b"} & {*out}
     tenant.oauth_clients.delete(client_id)

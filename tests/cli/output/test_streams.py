@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
 import subprocess
+import sys
+import threading
 
 import pytest
 from fixtures.cli_terminal import PROGRAM
@@ -46,22 +49,15 @@ def tenant(settings):
         yield tenant
 
 
-def in_bash(settings, words, **more):
+def in_bash(settings, words):
     """Run a line of bash in which `q` is `qlik-keys`."""
     script = 'q() { "${PROGRAM[@]}" "$@"; }; PROGRAM=("$1" "$2" "$3" "$4" "$5"); '
     assert len(PROGRAM) == 5
-    return subprocess.run(
-        ["bash", "-c", script + words, "bash", *PROGRAM],
-        env={**settings, **more},
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    command = ["bash", "-c", script + words, "bash", *PROGRAM]
+    return subprocess.run(command, env=settings, capture_output=True, timeout=60, check=False)
 
 
-@pytest.mark.parametrize(
-    "words", ["user me >&-", "user me <&-", "user me --json >&-", "user me >&- 2>&-", "--help >&-"]
-)
+@pytest.mark.parametrize("words", ["user me >&-", "user me <&-", "user me --json >&- 2>&-", "--help >&-"])
 @pytest.mark.usefixtures("tenant")
 def test_a_closed_stream_is_not_a_terminal(words, settings):
     done = in_bash(settings, f"q {words}")
@@ -69,47 +65,43 @@ def test_a_closed_stream_is_not_a_terminal(words, settings):
 
 
 def test_a_closed_stream_cannot_confirm(settings, tenant):
-    for words in ("oauth-client rm x", "delete x"):
-        done = in_bash(settings, f"q {words} <&-")
-        assert (done.returncode, b"confirm" in done.stderr, tenant.calls) == (2, True, [])
+    done = in_bash(settings, "q delete x <&-")
+    assert (done.returncode, b"confirm" in done.stderr, tenant.calls) == (2, True, [])
 
 
-@pytest.mark.parametrize("words", ["user me", "raw get v1/ids -q", "--help", "--show-completion"])
+@pytest.mark.parametrize("words", ["raw get v1/ids -q", "--show-completion"])
 @pytest.mark.usefixtures("tenant")
-def test_a_full_disk_is_told_in_a_line(words, settings):
+def test_a_full_disk_is_told_in_a_line_or_as_json(words, settings):
     done = in_bash(settings, f"q {words} > /dev/full")
-    assert done.returncode == 1
+    assert (done.returncode, b"Traceback" in done.stderr) == (1, False)
     assert done.stderr.splitlines()[0] == b"Error: The output cannot be written (No space left on device)."
-    assert b"Traceback" not in done.stderr
-    assert in_bash(settings, f"q {words} > /dev/full 2> /dev/full").returncode == 1
-
-
-@pytest.mark.usefixtures("tenant")
-def test_a_full_disk_is_told_as_json(settings):
     done = in_bash(settings, "q user me --json > /dev/full")
     assert (done.returncode, json.loads(done.stderr)["outcome"]) == (1, "unknown")
+
+
+@pytest.mark.usefixtures("tenant")
+def test_a_pipe_that_is_closed_early_is_no_crash(settings):
+    done = in_bash(settings, "q raw get v1/deep600 --raw | true")
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
 
 
 def test_what_is_no_text_is_wrong_usage(settings, tenant):
     done = in_bash(settings, r"q raw get $'v1/\xff'")
     assert (done.returncode, done.stderr) == (2, b"Error: Word 3 of the command is not UTF-8 text.\n")
-    done = in_bash(settings, r"q raw get --json $'v1/\xff'")
-    assert (done.returncode, json.loads(done.stderr)["error"]) == (2, "Usage")
     assert tenant.calls == []
 
 
 @pytest.mark.usefixtures("tenant")
-def test_any_shape_is_shown_on_a_terminal(terminal, qlik_keys):
+def test_any_shape_is_shown(terminal, qlik_keys):
     assert terminal("raw", "get", "v1/empty-row").out == "{}\n"
     assert terminal("raw", "get", "v1/rows-of-objects").out.splitlines() == ['{"a": {"b": 1}}', '{"a": {"b": 2}}']
-    for words in (("v1/deep600",), ("v1/deep600", "--json"), ("v1/deep900",), ("v1/deep3000",)):
-        for run in (terminal, qlik_keys):
-            ended = run("raw", "get", *words)
-            assert "Traceback" not in ended.err
-            assert (ended.code, bool(ended.out)) in {(0, True), (1, False)}
-            if ended.code:
-                assert "--raw" in ended.err or "Request it raw" in ended.err
+    for path, run in itertools.product(("v1/deep600", "v1/deep900", "v1/deep3000"), (terminal, qlik_keys)):
+        ended = run("raw", "get", path)
+        assert "Traceback" not in ended.err
+        assert (ended.code, bool(ended.out)) in {(0, True), (1, False)}
+        assert not ended.code or "--raw" in ended.err or "Request it raw" in ended.err
     assert qlik_keys("raw", "get", "v1/deep3000", "--raw").out.encode() == nested(3000)
+    assert qlik_keys("raw", "get", "v1/ids", "-q").out.splitlines() == ["a\\nb", "\\x1b[31mred", "\\ud800", "7"]
 
 
 @pytest.mark.usefixtures("tenant")
@@ -130,56 +122,47 @@ def test_a_table_is_as_wide_as_the_terminal(terminal, qlik_keys):
 
 
 @pytest.mark.usefixtures("tenant")
-def test_ids_are_a_line_each_whatever_is_in_them(qlik_keys):
-    assert qlik_keys("raw", "get", "v1/ids", "-q").out.splitlines() == ["a\\nb", "\\x1b[31mred", "\\ud800", "7"]
-
-
-@pytest.mark.usefixtures("tenant")
-def test_the_first_page_unmodified_says_that_there_are_more(qlik_keys):
+def test_a_page_unmodified_or_as_a_list_says_that_there_are_more(qlik_keys):
     for more, told in (((), True), (("--limit", "101"), True), (("--limit", "1"), False)):
         ended = qlik_keys("oauth-client", "ls", "--raw", *more)
         assert json.loads(ended.out) == SHAPES["/api/v1/pages"]
         assert ("only the first page" in ended.err) == told
-
-
-@pytest.mark.usefixtures("tenant")
-def test_raw_prints_the_list_of_a_page_and_says_that_there_are_more(qlik_keys):
     ended = qlik_keys("raw", "get", "v1/pages")
     assert json.loads(ended.out) == SHAPES["/api/v1/pages"]["data"]
     assert ended.err == "Note: there are more objects; pass the cursor in links.next (see --raw) as --query next=…\n"
     assert qlik_keys("raw", "get", "v1/pages", "--json").err == ""
-    whole = qlik_keys("raw", "get", "v1/pages", "--raw")
-    assert (json.loads(whole.out), whole.err) == (SHAPES["/api/v1/pages"], "")
 
 
 @pytest.mark.parametrize(
-    ("words", "target"),
+    ("query", "target"),
     [
-        (("--query", "a=1", "--query", "a=2"), "?a=1&a=2"),
-        (("--query", "a=1,b=2"), "?a=1&b=2"),
-        (("--query", "a=1,2"), "?a=1%2C2"),
-        (("--query", 'filter=name eq "x,y=1",limit=2'), "?filter=name+eq+%22x%2Cy%3D1%22&limit=2"),
-        (("--query", '"a=1,b=2",c=3'), "?a=1%2Cb%3D2&c=3"),
-        (("--query", "a=it's,b=2"), "?a=it%27s%2Cb%3D2"),
-        (("--query", "limit=1,next=a%2Fb%3D%3D"), "?limit=1&next=a%2Fb%3D%3D"),
+        ("a=1,b=2", "?a=1&b=2"),
+        ("a=1,2", "?a=1%2C2"),
+        ('filter=name eq "x,y=1",limit=2', "?filter=name+eq+%22x%2Cy%3D1%22&limit=2"),
+        ('"a=1,b=2",c=3', "?a=1%2Cb%3D2&c=3"),
+        ("a=it's,b=2", "?a=it%27s%2Cb%3D2"),
+        ("limit=1,next=a%2Fb%3D%3D", "?limit=1&next=a%2Fb%3D%3D"),
     ],
 )
 @pytest.mark.usefixtures("tenant")
-def test_fields_of_a_query(words, target, qlik_keys):
-    assert json.loads(qlik_keys("raw", "get", "v1/x", *words).out)["target"] == f"/api/v1/x{target}"
+def test_fields_of_a_query(query, target, qlik_keys):
+    ended = qlik_keys("raw", "get", "v1/x", "--query", query, "--query", "z=9")
+    assert json.loads(ended.out)["target"] == f"/api/v1/x{target}&z=9"
 
 
-@pytest.mark.parametrize(
-    ("body", "sent"),
-    [("null", "null"), (" 0 ", "0"), ('"x"', '"x"'), ("\ufeff{}", "{}"), ("", ""), ("  ", "")],
-)
+BODIES = [("null", "null"), (" 0 ", "0"), ('"x"', '"x"'), ("\ufeff{}", "{}"), ("  ", "")]
+
+
+@pytest.mark.parametrize(("body", "sent"), BODIES)
 @pytest.mark.usefixtures("tenant")
 def test_bodies(body, sent, qlik_keys, tmp_path):
     file = tmp_path / "body.json"
     file.write_text(body, encoding="utf-8")
     for words in (("--body", body), ("--body-file", str(file)), ("--body-file", "-")):
-        ended = qlik_keys("raw", "post", "v1/x", *words, stdin=body if words[-1] == "-" else "")
-        assert json.loads(ended.out)["body"] == sent
+        header = ("--headers", "Content-Type=application/json-patch+json")
+        ended = qlik_keys("raw", "post", "v1/x", *words, *header, stdin=body if words[-1] == "-" else "")
+        seen = json.loads(ended.out)
+        assert (seen["body"], "application/json-patch+json" in seen["headers"].values()) == (sent, True)
 
 
 @pytest.mark.parametrize("body", ["NaN", '{"a": -Infinity}', "{'a': 1}", "[" * 5000])
@@ -192,58 +175,46 @@ def test_no_bodies(body, qlik_keys, tmp_path, tenant):
     assert tenant.calls == []
 
 
-@pytest.mark.usefixtures("tenant")
-def test_a_header_replaces_ours(qlik_keys):
-    ended = qlik_keys("raw", "patch", "v1/x", "--body", "[]", "--headers", "Content-Type=application/json-patch+json")
-    sent = {name.lower(): value for name, value in json.loads(ended.out)["headers"].items()}
-    assert sent["content-type"] == "application/json-patch+json"
+def interrupted(environment, words, when):
+    """Run `qlik-keys`, interrupt it when that returns, and return its code and what is on standard error."""
+    with subprocess.Popen(
+        [*PROGRAM, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        when(process)
+        process.send_signal(signal.SIGINT)
+        err = process.communicate(timeout=60)[1]
+    return process.returncode, err
 
 
-def test_an_interrupt_is_told_in_a_line_or_as_json(settings):
-    for more in ((), ("--json",)):
-        started = []
-
-        def interrupt(_, started=started):
-            started[0].send_signal(signal.SIGINT)
-            return HANG
-
-        with Loopback(interrupt) as slow:
-            started.append(
-                subprocess.Popen(
-                    [*PROGRAM, "raw", "get", "v1/x", *more],
-                    env={**settings, "QLIK_TENANT_URL": slow.url},
-                    stderr=subprocess.PIPE,
-                    text=True,
-                )
-            )
-            err = started[0].communicate(timeout=60)[1]
-        assert started[0].returncode == 1
-        assert len(err.splitlines()) == 1
-        assert (json.loads(err)["error"] == "Interrupted") if more else err.startswith("Interrupted.")
+@pytest.mark.parametrize("more", [(), ("--json",)], ids=["words", "json"])
+def test_an_interrupt_is_told_in_a_line_or_as_json(settings, more):
+    called = threading.Event()
+    with Loopback(lambda _: called.set() or HANG) as slow:
+        environment = {**settings, "QLIK_TENANT_URL": slow.url}
+        code, err = interrupted(environment, ["raw", "get", "v1/x", *more], lambda _: called.wait(60))
+    assert (code, len(err.splitlines())) == (1, 1)
+    assert (json.loads(err)["error"] == "Interrupted") if more else err.startswith("Interrupted.")
 
 
-@pytest.mark.parametrize("module", ["qlik_keys.cli.app", "typer", "qlik_keys.cli.options.request_options", "httpx"])
-def test_an_interrupt_while_the_program_is_loaded_is_told_in_a_line(module, settings):
-    hook = f"""
+def test_an_interrupt_while_the_program_is_loaded_is_told_in_a_line(settings):
+    hook = """
 import signal, sys
 class Interrupt:
     def find_spec(self, name, *_):
-        if name == {module!r}:
+        if name == "httpx":
             sys.meta_path.remove(self)
             signal.raise_signal(signal.SIGINT)
 sys.meta_path.insert(0, Interrupt())
 """
-    program = [*PROGRAM[:-1], hook + PROGRAM[-1]]
-    done = subprocess.run(
-        [*program, "user", "me"], env=settings, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
-    assert done.stderr.startswith("Interrupted.")
+    command = [*PROGRAM[:-1], hook + PROGRAM[-1], "user", "me"]
+    done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, len(done.stderr.splitlines()), done.stderr[:12]) == (1, 1, "Interrupted.")
 
 
-@pytest.mark.parametrize(
-    ("more", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)]
-)
+COLOURS = [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)]
+
+
+@pytest.mark.parametrize(("more", "coloured"), COLOURS)
 def test_colours_are_left_out_where_they_are_not_wanted(more, coloured, settings):
     import pty
 
@@ -253,8 +224,7 @@ def test_colours_are_left_out_where_they_are_not_wanted(more, coloured, settings
     os.close(theirs)
     told = os.read(ours, 65_536)
     os.close(ours)
-    assert (b"\x1b[" in told) == coloured
-    assert b"Error: " in told
+    assert (b"\x1b[" in told, b"Error: " in told) == (coloured, True)
 
 
 @pytest.mark.parametrize("more", [(), ("--json",)], ids=["words", "json"])
@@ -262,28 +232,26 @@ def test_an_interrupt_between_an_effect_and_its_output_tells_what_was_made(setti
     # More than a pipe holds: the program waits for its reader in the middle of the output.
     made = {"id": "made-4711", "note": "n" * 300_000}
     with Loopback(lambda _: Reply(status=201, body=made)) as tenant:
-        started = subprocess.Popen(
-            [*PROGRAM, "raw", "post", "v1/things", "--body", "{}", *more],
-            env={**settings, "QLIK_TENANT_URL": tenant.url},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert started.stdout.read(1)
-        started.send_signal(signal.SIGINT)
-        err = started.communicate(timeout=60)[1]
-    assert started.returncode == 1
+        environment = {**settings, "QLIK_TENANT_URL": tenant.url}
+        words = ["raw", "post", "v1/things", "--body", "{}", *more]
+        code, err = interrupted(environment, words, lambda process: process.stdout.read(1))
+    assert code == 1
     told = json.loads(err) if more else {"message": err, "outcome": "applied", "error": "Interrupted"}
     assert "POST v1/things (id made-4711)" in told["message"]
     assert (told["error"], told["outcome"]) == ("Interrupted", "applied")
 
 
-@pytest.mark.parametrize(("method", "outcome"), [("post", "unknown"), ("patch", "unknown"), ("get", "not_applied")])
+@pytest.mark.parametrize(("method", "outcome"), [("post", "unknown"), ("get", "not_applied")])
 def test_an_answer_to_a_change_that_is_no_json_says_that_it_took_effect(settings, qlik_keys, method, outcome):
     with Loopback(lambda _: Reply(status=201, body=b"<html>Created</html>")) as tenant:
         settings["QLIK_TENANT_URL"] = tenant.url
-        ended = qlik_keys("raw", method, "v1/things", *(() if method == "get" else ("--body", "{}")), "--json")
+        ended = qlik_keys("raw", method, "v1/things", *(["--body", "{}"] if method == "post" else []), "--json")
     told = json.loads(ended.err)
-    assert (ended.code, told["outcome"]) == (1, outcome)
-    assert ("took effect" in told["hint"]) == (method != "get")
-    assert (f"{method.upper()} v1/things was answered with 201" in told["hint"]) == (method != "get")
+    assert (ended.code, told["outcome"], "took effect" in told["hint"]) == (1, outcome, method == "post")
+    assert ("POST v1/things was answered with 201" in told["hint"]) == (method == "post")
+
+
+def test_the_package_runs_as_a_module():
+    command = [sys.executable, "-m", "qlik_keys", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr, done.stdout.startswith("Usage: qlik-keys ")) == (0, "", True)

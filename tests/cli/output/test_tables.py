@@ -40,22 +40,15 @@ def clients(name="nightly-etl"):
     return frame.astype({"custody": "string", "current_kid": "string"})
 
 
-def test_a_client_without_a_key_is_a_row_like_any_other(terminal):
-    terminal(400)
-    lines = as_text(clients()).splitlines()
-    assert lines[3] == f"other        {ID[::-1]}  secret-only"
-
-
-@pytest.mark.parametrize("columns", [50, 80, 100, 120, 200])
-@pytest.mark.parametrize("name", ["nightly-etl", "日本" * 30, "n" * 300])
+@pytest.mark.parametrize("columns", [50, 100, 200])
+@pytest.mark.parametrize("name", ["日本" * 30, "n" * 300])
 def test_a_table_is_never_wider_than_the_terminal(terminal, columns, name):
     terminal(columns)
     lines = as_text(clients(name)).splitlines()
-    rule = lines[1]
-    assert len(rule) <= columns
+    assert len(lines[1]) <= columns
     assert ID in lines[2]
     left_out = lines[-1].removeprefix("Columns that do not fit: ").removesuffix(". --json shows all.")
-    assert list(CLIENTS) == [*lines[0].split(), *(left_out.split(", ") if rule.count("  ") < 8 else [])]
+    assert list(CLIENTS) == [*lines[0].split(), *(left_out.split(", ") if lines[1].count("  ") < 8 else [])]
 
 
 def test_on_eighty_columns_the_last_columns_give_way(terminal):
@@ -81,15 +74,8 @@ def test_a_column_is_as_wide_as_what_the_console_shows_of_it(terminal):
 
 def test_a_command_of_the_audit_is_whole_on_any_terminal(terminal):
     command = f"qlik-keys adopt {ID} --remove-secrets --name {'n' * 40}"
-    found = {
-        "severity": "medium",
-        "code": "QK306",
-        "finding": "secret-only",
-        "name": "n",
-        "client_id": ID,
-        "command": command,
-    }
-    frame = pd.DataFrame([found | {"meaning": "A secret.", "advice": "Adopt."}] * 2)
+    found = {"severity": "medium", "code": "QK306", "finding": "secret-only", "name": "n", "client_id": ID}
+    frame = pd.DataFrame([found | {"command": command, "meaning": "A secret.", "advice": "Adopt."}] * 2)
     terminal(400)
     assert [line.endswith(command) for line in audit_as_text(frame).splitlines()[2:4]] == [True, True]
     terminal(80)
