@@ -6,89 +6,41 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from fixtures.harness.steps import register
 
 import qlik_keys as qk
 from qlik_keys.errors import AssertionRejected
 from qlik_keys.keystore.testing import make_key
-from qlik_keys.tenant import PatchOperation
 
 pytestmark = pytest.mark.openbao
 
 
-@pytest.fixture
-def client(world, name):
-    return qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
-
-
-@pytest.fixture
-def source(world, client):
-    with qk.TokenSource.from_store(
-        world.store, tenant_url=world.tenant.url, client_id=client.client_id, http=world.tenant.http
-    ) as source:
-        yield source
-
-
-@pytest.fixture
-def api(world, source):
-    auth = qk.PrivateKeyJwtAuth(source)
-    with httpx.Client(base_url=world.tenant.url, auth=auth, follow_redirects=True) as api:
-        yield api
-
-
-def revoke_elsewhere(world, token):
-    httpx.post(f"{world.tenant.url}/oauth/revoke", data={"token": token.reveal()}).raise_for_status()
-
-
-def change_key(world, client_id, *, in_store):
-    """Put another key in the place of the client's, on the tenant and, if so wished, in the store."""
-    record = world.store.read(world.tenant.host, client_id)
-    new = make_key(world.store)
-    if in_store:
-        world.store.write(replace(record, keys={new.kid: replace(new, state="current", promoted_at=new.made_at)}))
-    world.tenant.oauth_clients.patch(client_id, [PatchOperation("replace", "/publicKeys", [new.public])])
-    return new.kid
-
-
-@pytest.fixture
-def token_requests(world):
-    """The statuses of the answers to requests for a token."""
-    statuses = []
-
-    def note(exchange):
-        if exchange.path == "/oauth/token":
-            statuses.append(exchange.status)
-
-    unsubscribe = world.tenant.subscribe(note)
-    yield statuses
-    unsubscribe()
-
-
-def test_a_token_that_was_revoked_elsewhere_is_replaced_once(world, client, source, api, token_requests):
-    assert api.get("/api/v1/users/me").json()["clientId"] == client.client_id
-    old = source.token()
-    revoke_elsewhere(world, old)
-    token_requests.clear()
-    assert api.get("/api/v1/users/me").json()["clientId"] == client.client_id
-    assert source.token() is not old
-    assert token_requests == [200]
-
-
-def test_a_key_that_was_changed_elsewhere_is_read_from_the_store(world, client, source, api, token_requests):
-    api.get("/api/v1/users/me").raise_for_status()
-    change_key(world, client.client_id, in_store=True)
-    revoke_elsewhere(world, source.token())
-    token_requests.clear()
-    assert api.get("/api/v1/users/me").json()["clientId"] == client.client_id
-    # The old key was refused, the new one was not.
-    assert token_requests == [401, 200]
-
-
-def test_a_key_that_the_store_does_not_know_is_said_after_one_try(world, client, source, api, token_requests):
-    api.get("/api/v1/users/me").raise_for_status()
-    change_key(world, client.client_id, in_store=False)
-    revoke_elsewhere(world, source.token())
-    token_requests.clear()
-    with pytest.raises(AssertionRejected) as caught:
-        api.get("/api/v1/users/me")
-    assert caught.value.hint
-    assert token_requests == [401]
+@pytest.mark.parametrize(
+    ("changed", "statuses"),
+    [((), [200]), (("tenant", "store"), [401, 200]), (("tenant",), [401])],
+    ids=["the same key", "a key that the store has", "a key that the store does not have"],
+)
+def test_after_a_revocation_of_its_token_a_call_logs_in_again_with_the_stores_key(
+    tenant, store, made, changed, statuses
+):
+    token_requests = []
+    with (
+        qk.TokenSource.from_store(store, tenant_url=tenant.url, client_id=made.client_id, http=tenant.http) as source,
+        httpx.Client(base_url=tenant.url, auth=qk.PrivateKeyJwtAuth(source), follow_redirects=True) as api,
+    ):
+        assert api.get("/api/v1/users/me").json()["clientId"] == made.client_id
+        old, new, record = source.token(), make_key(store), store.read(tenant.host, made.client_id)
+        if "store" in changed:
+            store.write(replace(record, keys={new.kid: replace(new, state="current", promoted_at=new.made_at)}))
+        if "tenant" in changed:
+            register(tenant, made.client_id, new.public)
+        httpx.post(f"{tenant.url}/oauth/revoke", data={"token": old.reveal()}).raise_for_status()
+        tenant.subscribe(lambda seen: token_requests.append(seen.status) if seen.path == "/oauth/token" else None)
+        if statuses == [401]:
+            with pytest.raises(AssertionRejected) as caught:
+                api.get("/api/v1/users/me")
+            assert caught.value.hint
+        else:
+            assert api.get("/api/v1/users/me").json()["clientId"] == made.client_id
+            assert source.token() is not old
+    assert token_requests == statuses
