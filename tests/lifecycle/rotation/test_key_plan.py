@@ -130,64 +130,30 @@ def test_a_record_keeps_the_ten_newest_removed_keys():
     assert held.removed_kids == tuple(f"2026-01-{number:02}" for number in range(3, 13))
 
 
-# --- effects ---
-
-
-def state_of(registered, held, *, methods=("private_key_jwt",), removed=(), intent=INTENT, **fields):
-    kids = frozenset(key.kid for key in removed)
-    there = client(*registered, methods=methods)
-    return KeyState(client=there, record=record(*held, **fields), intent=intent, removed=kids)
-
-
-def registered_after(action, state):
-    return [key.kid for key in effect_of(action, state, MAKING).client.public_keys]
-
-
 def test_each_run_has_an_effect_for_each_of_its_actions():
     for run, effects in ((KeyRun, EFFECTS), (Provisioning, provisioning_effects.EFFECTS)):
         assert set(run._actions(run.__new__(run))) == set(effects)
 
 
-def test_a_new_key_is_registered_next_to_the_old_one_with_its_method_or_replaces_it_by_a_swap(keys):
-    old, new, other = keys
-    state = state_of([old, other], [stored(old, "current"), stored(new, "next")], methods=("client_secret",))
-    after = effect_of(Action.PUBLISH, state, MAKING)
-    assert [key.kid for key in after.client.public_keys] == [old.kid, other.kid, new.kid]
-    assert after.client.public_keys[-1].to_dict() == new.public.to_dict()
-    assert after.client.allowed_auth_methods == ("client_secret", "private_key_jwt")
-    assert after.record == state.record
-    assert [key.kid for key in state.client.public_keys] == [old.kid, other.kid]  # a value: nothing is changed in place
-    swapping = state_of([old], [stored(old, "current"), stored(new, "next")])
-    assert registered_after(Action.SWAP, swapping) == [new.kid]
-
-
 def test_keys_that_came_back_are_removed_before_the_key_that_is_due(keys):
     old, new, gone = keys
-    held = [stored(old, "previous", retire_at=NOW), stored(new, "current")]
-    state = state_of([old, new, gone], held, removed=[gone], overlap_seconds=0)
+    held = record(stored(old, "previous", retire_at=NOW), stored(new, "current"), overlap_seconds=0)
+    state = KeyState(client=client(*keys), record=held, intent=INTENT, removed=frozenset({gone.kid}))
+    settled = replace(state, removed=frozenset())
     assert state.strays == {gone.kid}
-    assert registered_after(Action.UNPUBLISH, state) == [old.kid, new.kid]
-    assert registered_after(Action.UNPUBLISH, replace(state, removed=frozenset())) == [new.kid, gone.kid]
+    for before, expected in ((state, [old.kid, new.kid]), (settled, [new.kid, gone.kid])):
+        after = effect_of(Action.UNPUBLISH, before, MAKING).client
+        assert [key.kid for key in after.public_keys] == expected
 
 
 def test_the_last_write_of_an_operation_says_that_nothing_is_in_progress(keys):
     old, new, _ = keys
     rotation = StartedOperation(name="rotate", started_at=NOW)
-    intent = KeyIntent(now=NOW, operation=rotation, verified=frozenset({new.kid}))
-    held = [stored(old, "current"), stored(new, "next")]
-    overlapping = state_of([old, new], held, intent=intent, overlap_seconds=3600, operation=rotation)
+    intent = replace(INTENT, operation=rotation, verified=frozenset({new.kid}))
+    held = record(stored(old, "current"), stored(new, "next"), overlap_seconds=3600, operation=rotation)
+    overlapping = KeyState(client=client(old, new), record=held, intent=intent, removed=frozenset())
     after = effect_of(Action.PROMOTE, overlapping, MAKING).record
     assert (after.current.kid, after.operation, after.rotate_by) == (new.kid, None, NOW + timedelta(days=90))
     assert after.keys[old.kid].retire_at == NOW + HOUR
-    at_once = replace(overlapping, record=replace(overlapping.record, overlap_seconds=0))
+    at_once = replace(overlapping, record=replace(held, overlap_seconds=0))
     assert effect_of(Action.PROMOTE, at_once, MAKING).record.operation == rotation  # the old key is still to go
-
-
-def test_a_verified_key_is_noted_and_client_secrets_go(keys):
-    old, new, _ = keys
-    held = [stored(old, "current"), stored(new, "next")]
-    state = state_of([old, new], held, methods=("client_secret", "private_key_jwt"))
-    assert effect_of(Action.VERIFY_NEXT, state, MAKING).intent.verified == {new.kid}
-    assert effect_of(Action.VERIFY_CURRENT, state, MAKING).intent.verified == {old.kid}
-    after = effect_of(Action.REMOVE_SECRETS, state, MAKING)
-    assert (after.client.client_secrets, after.client.allowed_auth_methods) == ((), ("private_key_jwt",))

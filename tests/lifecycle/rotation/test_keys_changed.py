@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -17,6 +18,7 @@ from fixtures.support import machine_client
 import qlik_keys as qk
 from qlik_keys.errors import AssertionRejected, ManualActionRequired, StoreNotFound
 from qlik_keys.keystore.base import KeyOwner
+from qlik_keys.keystore.testing import make_key
 
 pytestmark = pytest.mark.openbao
 BOTH = pytest.mark.parametrize("custody", ["kv", "transit"])
@@ -67,13 +69,14 @@ def test_both_keys_log_in_until_the_overlap_is_over(world, tenant, store, made, 
 
 
 @BOTH
-def test_a_key_of_another_kind_stays_of_that_kind_and_an_own_key_is_taken(world, tenant, store, made):
-    for options in ({"key": qk.KeySpec("RS256", bits=2048)}, {}):
-        qk.rotate(tenant, store, made.client_id, overlap=AT_ONCE, **options)
-        assert key_of(world, made).public.alg == "RS256"
-    own = qk.generate(qk.KeySpec("ES384"))
-    qk.rotate(tenant, store, made.client_id, key=own, overlap=AT_ONCE)
-    assert key_of(world, made).kid == own.kid
+def test_a_key_stays_of_its_kind_and_an_own_key_is_taken_even_a_second_time(world, tenant, store, made):
+    rsa, own = qk.KeySpec("RS256", bits=2048), qk.generate(qk.KeySpec("ES384"))
+    for key, alg in ((rsa, "RS256"), (None, "RS256"), (own, "ES384"), (None, "ES384"), (own, "ES384")):
+        qk.rotate(tenant, store, made.client_id, overlap=AT_ONCE, **({"key": key} if key else {}))
+        assert key_of(world, made).public.alg == alg
+        assert key is not own or key_of(world, made).kid == own.kid
+    assert own.kid not in store.read(tenant.host, made.client_id).removed_kids
+    assert qk.resume(tenant, store) == []
     world.assert_settled(made.name)
 
 
@@ -220,10 +223,13 @@ def test_the_metadata_of_a_record_that_was_never_written_hide_no_orphan(world, t
 
 @BOTH
 def test_a_list_that_arrives_too_late_brings_no_removed_key_back(tenant, store, made):
+    def register_again(*more):
+        register(tenant, made.client_id, *old, *tenant.oauth_clients.get(made.client_id).public_keys, *more)
+
     old = tenant.oauth_clients.get(made.client_id).public_keys
     revoked = qk.revoke(tenant, store, made.client_id)
     theirs = qk.generate(qk.KeySpec("ES384")).public
-    register(tenant, made.client_id, *old, *tenant.oauth_clients.get(made.client_id).public_keys, theirs)
+    register_again(theirs)
     assert store.read(tenant.host, made.client_id).removed_kids == (old[0].kid,)
 
     found = qk.audit(tenant, store)
@@ -231,36 +237,51 @@ def test_a_list_that_arrives_too_late_brings_no_removed_key_back(tenant, store, 
     assert [(row.severity, row.command) for row in found.itertuples()] == [("critical", "qlik-keys resume")]
     [check] = [each for each in qk.doctor(tenant, store, made.client_id).findings if each.name == "kid-registered"]
     assert (old[0].kid in check.why, "qlik-keys resume" in check.advice) == (True, True)
-
-    [resumed] = [item for item in qk.resume(tenant, store) if item.client_id == made.client_id]
-    assert (resumed.operation, resumed.error, resumed.result.kid) == ("retire", None, revoked.kid)
-    assert f"The key {old[0].kid!r} was registered" in resumed.result.warnings[0]
-    assert registered(tenant, made.client_id) == [revoked.kid, theirs.kid]
-    assert qk.resume(tenant, store) == []
-
-
-def test_a_plan_says_that_a_removed_key_is_removed_again_and_a_rotation_does_it(tenant, store, made):
-    old = tenant.oauth_clients.get(made.client_id).public_keys
-    qk.revoke(tenant, store, made.client_id)
-    register(tenant, made.client_id, *old, *tenant.oauth_clients.get(made.client_id).public_keys)
     plans = [qk.preview(tenant, store, "resume")]
     plans += [qk.preview(tenant, store, operation, made.client_id) for operation in ("rotate", "revoke")]
     mine = [[step.action for step in plan.steps if step.client_name == made.name] for plan in plans]
     assert [plan.blocked for plan in plans] == [""] * 3
     assert [actions.index("unpublish") for actions in mine] == [0, 0, 1]  # a revocation is noted first
     assert [actions.count("unpublish") for actions in mine] == [1, 1, 2]
-    assert len(registered(tenant, made.client_id)) == 2
+    assert len(registered(tenant, made.client_id)) == 3
+
+    [resumed] = [item for item in qk.resume(tenant, store) if item.client_id == made.client_id]
+    assert (resumed.operation, resumed.error, resumed.result.kid) == ("retire", None, revoked.kid)
+    assert f"The key {old[0].kid!r} was registered" in resumed.result.warnings[0]
+    assert registered(tenant, made.client_id) == [revoked.kid, theirs.kid]
+    assert qk.resume(tenant, store) == []
+    register_again()
     rotated = qk.rotate(tenant, store, made.client_id, overlap=AT_ONCE)
-    assert registered(tenant, made.client_id) == [rotated.kid]
+    assert registered(tenant, made.client_id) == [theirs.kid, rotated.kid]
     assert len(store.read(tenant.host, made.client_id).removed_kids) == 2
 
 
-@BOTH
-def test_a_removed_key_that_is_used_again_on_purpose_stays(tenant, store, made):
-    own = qk.generate(qk.KeySpec("ES384"))
-    for options in ({"key": own}, {}, {"key": own}):
-        rotated = qk.rotate(tenant, store, made.client_id, overlap=AT_ONCE, **options)
-    assert rotated.kid == own.kid
-    assert own.kid not in store.read(tenant.host, made.client_id).removed_kids
-    assert qk.resume(tenant, store) == []
-    assert registered(tenant, made.client_id) == [own.kid]
+@pytest.mark.parametrize(
+    ("changed", "statuses"),
+    [((), [200]), (("tenant", "store"), [401, 200]), (("tenant",), [401])],
+    ids=["the same key", "a key that the store has", "a key that the store does not have"],
+)
+def test_after_a_revocation_of_its_token_a_call_logs_in_again_with_the_stores_key(
+    tenant, store, made, changed, statuses
+):
+    token_requests = []
+    with (
+        qk.TokenSource.from_store(store, tenant_url=tenant.url, client_id=made.client_id, http=tenant.http) as source,
+        httpx.Client(base_url=tenant.url, auth=qk.PrivateKeyJwtAuth(source), follow_redirects=True) as api,
+    ):
+        assert api.get("/api/v1/users/me").json()["clientId"] == made.client_id
+        old, new, record = source.token(), make_key(store), store.read(tenant.host, made.client_id)
+        if "store" in changed:
+            store.write(replace(record, keys={new.kid: replace(new, state="current", promoted_at=new.made_at)}))
+        if "tenant" in changed:
+            register(tenant, made.client_id, new.public)
+        httpx.post(f"{tenant.url}/oauth/revoke", data={"token": old.reveal()}).raise_for_status()
+        tenant.subscribe(lambda seen: token_requests.append(seen.status) if seen.path == "/oauth/token" else None)
+        if statuses == [401]:
+            with pytest.raises(AssertionRejected) as caught:
+                api.get("/api/v1/users/me")
+            assert caught.value.hint
+        else:
+            assert api.get("/api/v1/users/me").json()["clientId"] == made.client_id
+            assert source.token() is not old
+    assert token_requests == statuses
