@@ -44,36 +44,27 @@ def canaries(box):
         }
 
 
-FAILING = ["user me --client leaking --retry 0 -v", "raw get v1/users/me --client leaking --retry 0 --json"]
-REFUSED = [*FAILING, "token --client leaking --stdout --as-user unknown", "doctor --client leaking --json"]
-WORDS = [
-    "user me --client leaking -v",
-    "user me --client leaking --json",
-    "raw get v1/oauth-clients --client leaking --query limit=1 -v",
-    "oauth-client ls -v",
-    "oauth-client ls --json",
-    "token --client leaking --exec -- true",
-    "doctor --client leaking",
-    "doctor --client leaking --json",
-    "user me --client unknown -v",
-    "user me --client leaking --as-user unknown --json",
-    "context ls --json",
-    "token --client leaking --context x",
-]
-FAULTS = [
-    ({}, WORDS),
-    ({"path": "/oauth/token", "fault": 401}, REFUSED),
-    ({"path": "/oauth/token", "fault": 403, "body": "rfc6749"}, REFUSED),
-    ({"path": "/oauth/token", "fault": "lost_answer", "times": 9}, FAILING),
-    ({"path": "/api/v1/users/*", "fault": 500, "body": "text", "times": 9}, FAILING),
-    ({"path": "/api/v1/users/*", "fault": 429, "retry_after": 0, "times": 9}, FAILING),
-]
+FAILING = ("user me --client leaking --retry 0 -v", "raw get v1/users/me --client leaking --retry 0 --json")
+REFUSED = (*FAILING, "token --client leaking --stdout --as-user unknown", "doctor --client leaking --json")
+WORDS = (
+    *("user me --client leaking -v", "user me --client leaking --json", "oauth-client ls -v", "context ls --json"),
+    *("raw get v1/oauth-clients --client leaking --query limit=1 -v", "token --client leaking --exec -- true"),
+    *("doctor --client leaking", "user me --client unknown -v", "token --client leaking --context x"),
+)
+FAULTS = {
+    "": ({}, WORDS),
+    "401": ({"path": "/oauth/token", "fault": 401}, REFUSED),
+    "403": ({"path": "/oauth/token", "fault": 403, "body": "rfc6749"}, REFUSED),
+    "lost": ({"path": "/oauth/token", "fault": "lost_answer", "times": 9}, FAILING),
+    "500": ({"path": "/api/v1/users/*", "fault": 500, "body": "text", "times": 9}, FAILING),
+}
 
 
-@pytest.mark.parametrize(("fault", "commands"), FAULTS, ids=lambda value: str(value) if isinstance(value, dict) else "")
-def test_no_secret_is_printed_whatever_happens(fault, commands, environment, canaries, box):
+@pytest.mark.parametrize("fault", FAULTS)
+def test_no_secret_is_printed_whatever_happens(fault, environment, canaries, box):
+    fails, commands = FAULTS[fault]
     for words in commands:
-        box.configure(fail_next=[fault] if fault else [])
+        box.configure(fail_next=[fails] if fails else [])
         ended = in_a_pipe(words.split(), environment)
         assert find_canaries(ended.out + ended.err, canaries) == [], words
         assert not A_JWT.search(ended.out + ended.err), words

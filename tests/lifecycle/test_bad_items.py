@@ -222,14 +222,15 @@ class Refusing:
 
 def test_a_forbidden_path_stops_no_other_client_and_a_problem_of_all_stops_at_the_first_one(tenant, store, fleet):
     expired, sealed = errors.StoreDenied("expired"), errors.StoreSealed("sealed")
-    ids = [made.client_id for made in fleet.made]
-    for error, health in ((sealed, None), (expired, expired), (errors.TenantAuthError("bad key"), None)):
-        for function, options in ((qk.retire_due, {}), (qk.rotate_due, {"client_ids": ids, "workers": 1})):
-            refusing = Refusing(store, error, health=health)
-            with pytest.raises(errors.FleetError) as caught:
-                function(tenant, refusing, clock=LATER, **options)
-            assert refusing.reads == 1
-            assert "not processed" in caught.value.message
+    for error, health in ((sealed, None), (expired, expired), (errors.TenantAuthError("bad key", status=401), None)):
+        refusing = Refusing(store, error, health=health)
+        with pytest.raises(errors.FleetError) as caught:
+            qk.retire_due(tenant, refusing, clock=LATER)
+        assert refusing.reads == 1
+        assert "not processed" in caught.value.message
     with pytest.raises(errors.FleetError) as caught:
-        qk.retire_due(tenant, Refusing(store, errors.StoreDenied("this path"), only=fleet.bad.client_id), clock=LATER)
+        qk.rotate_due(tenant, Refusing(store, sealed), client_ids=[made.client_id for made in fleet.made], workers=1)
+    assert len(caught.value.results) == 1
+    with pytest.raises(errors.FleetError) as caught:
+        qk.retire_due(tenant, Refusing(store, errors.StoreDenied("path"), only=fleet.bad.client_id), clock=LATER)
     assert done_in(caught.value) == set(fleet.good)

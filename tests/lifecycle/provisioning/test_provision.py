@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import gc
-import warnings
 from datetime import timedelta
 
 import pytest
 from fixtures.harness.steps import interrupt, log_in, provision
-from fixtures.support import machine_client
 
 import qlik_keys as qk
 from qlik_keys.errors import AssertionRejected, ManualActionRequired, QlikKeysError
-from qlik_keys.tenant import eq
 from qlik_keys.tenant.resources.scopes import scope_warnings
 
 pytestmark = pytest.mark.openbao
@@ -88,21 +84,11 @@ def test_an_untrusted_client_is_made_and_reported_as_unverified(world, tenant, s
         log_in(tenant, store, made.client_id)
 
 
-@pytest.mark.parametrize(
-    ("scope", "words"), [("user_defualt", ["user_defualt"]), ("admin_classic", ["administer"]), ("user_default", [])]
-)
-def test_a_doubtful_scope_is_accepted_with_a_warning(scope, words):
-    told = scope_warnings([scope])
-    assert len(told) == len(words)
-    assert all(word in warning for word, warning in zip(words, told, strict=True))
-
-
-def test_a_client_of_that_name_that_is_not_ours_is_left_alone(world, tenant, store, name):
-    theirs = tenant.oauth_clients.create(machine_client(name, qk.generate())).client
-    with pytest.raises(ManualActionRequired, match="not managed by qlik_keys"):
-        provision(tenant, store, name)
-    assert [client.client_id for client in world.clients_named(name)] == [theirs.client_id]
-    assert world.pending() == []
+def test_a_doubtful_scope_is_accepted_with_a_warning():
+    told = [scope_warnings([scope]) for scope in ("user_default", "user_defualt", "admin_classic")]
+    assert [len(warnings) for warnings in told] == [0, 1, 1]
+    assert "user_defualt" in told[1][0]
+    assert "administer" in told[2][0]
 
 
 def test_every_difference_is_named_and_nothing_is_changed(world, tenant, store, name):
@@ -193,16 +179,3 @@ def test_a_client_that_was_deleted_in_the_console_while_it_was_made_is_made_agai
     assert item.client_id != client.client_id
     world.assert_settled(name)
     assert client.client_id not in store.client_ids(tenant.host)
-
-
-def test_a_forgotten_tenant_leaves_no_socket_to_a_warning(box):
-    def forget():
-        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)).oauth_clients.list(eq("clientName", "none"))
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        gc.collect()  # what other tests left is not counted
-        caught.clear()
-        forget()
-        gc.collect()
-    assert [str(one.message) for one in caught] == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -18,7 +17,6 @@ from fixtures.support import machine_client
 import qlik_keys as qk
 from qlik_keys.errors import AssertionRejected, ManualActionRequired, StoreNotFound
 from qlik_keys.keystore.base import KeyOwner
-from qlik_keys.keystore.testing import make_key
 
 pytestmark = pytest.mark.openbao
 BOTH = pytest.mark.parametrize("custody", ["kv", "transit"])
@@ -254,34 +252,3 @@ def test_a_list_that_arrives_too_late_brings_no_removed_key_back(tenant, store, 
     rotated = qk.rotate(tenant, store, made.client_id, overlap=AT_ONCE)
     assert registered(tenant, made.client_id) == [theirs.kid, rotated.kid]
     assert len(store.read(tenant.host, made.client_id).removed_kids) == 2
-
-
-@pytest.mark.parametrize(
-    ("changed", "statuses"),
-    [((), [200]), (("tenant", "store"), [401, 200]), (("tenant",), [401])],
-    ids=["the same key", "a key that the store has", "a key that the store does not have"],
-)
-def test_after_a_revocation_of_its_token_a_call_logs_in_again_with_the_stores_key(
-    tenant, store, made, changed, statuses
-):
-    token_requests = []
-    with (
-        qk.TokenSource.from_store(store, tenant_url=tenant.url, client_id=made.client_id, http=tenant.http) as source,
-        httpx.Client(base_url=tenant.url, auth=qk.PrivateKeyJwtAuth(source), follow_redirects=True) as api,
-    ):
-        assert api.get("/api/v1/users/me").json()["clientId"] == made.client_id
-        old, new, record = source.token(), make_key(store), store.read(tenant.host, made.client_id)
-        if "store" in changed:
-            store.write(replace(record, keys={new.kid: replace(new, state="current", promoted_at=new.made_at)}))
-        if "tenant" in changed:
-            register(tenant, made.client_id, new.public)
-        httpx.post(f"{tenant.url}/oauth/revoke", data={"token": old.reveal()}).raise_for_status()
-        tenant.subscribe(lambda seen: token_requests.append(seen.status) if seen.path == "/oauth/token" else None)
-        if statuses == [401]:
-            with pytest.raises(AssertionRejected) as caught:
-                api.get("/api/v1/users/me")
-            assert caught.value.hint
-        else:
-            assert api.get("/api/v1/users/me").json()["clientId"] == made.client_id
-            assert source.token() is not old
-    assert token_requests == statuses
