@@ -141,20 +141,6 @@ def test_a_secret_in_what_the_token_endpoint_answers(style):
     leaks.check(folded=True)
 
 
-def test_what_is_no_secret_stays_in_what_is_told():
-    """The client's id, the scopes and the grant."""
-    scope, client_id = "user_default admin_classic", "a" * 32
-    words = f"client {client_id} may not have client_credentials with {scope}"
-    options = {"client_id": client_id, "secret": CLIENT_SECRET, "scopes": scope.split()}
-    with Loopback(lambda _: issued(scope=scope)) as server:
-        with qk.TokenSource(f"{server.url}/oauth/token", **options) as source:
-            assert source.token().scope == scope
-        server.answer = lambda _: Reply(400, problem(words))
-        with qk.TokenSource(f"{server.url}/oauth/token", **options, secret_style="basic") as source:
-            error = Leaks().fail("refused", source.token, QlikKeysError)
-    assert words in repr(vars(error))
-
-
 @pytest.mark.openbao
 def test_an_assertion_in_an_error(safe):
     leaks, sent = Leaks(), []

@@ -111,7 +111,6 @@ def test_a_requested_change_stands_in_plan_result_audit_and_doctor(world, tenant
     assert f" to {there} (" in plan.to_text()
     assert custodies(world, made) == {world.custody}
     assert "custody" not in qk.preview(tenant, store, operation, made.client_id).to_text()
-
     done = getattr(qk, operation)(tenant, store, made.client_id, custody=there)
     [told] = [warning for warning in done.warnings if "custody changes" in warning]
     assert told in plan.notes
@@ -124,7 +123,6 @@ def test_a_requested_change_stands_in_plan_result_audit_and_doctor(world, tenant
     checks = qk.doctor(tenant, store, made.client_id).checks
     said = next(check for check in checks if check.name == "store-record")
     assert f"the key before it was in custody {world.custody}" in said.why
-
     qk.retire_due(tenant, store, made.client_id, force=True)
     assert "custody-changed" in findings(world, made)  # though the old key is gone
     assert not can_log_in(tenant, store, made.client_id, old)

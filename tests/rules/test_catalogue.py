@@ -38,17 +38,14 @@ def test_each_rule_is_in_the_catalogue_under_its_own_name_and_family_and_is_foun
 WRONG = {"code": "QK999", "name": "Locked out", "severity": "grave", "operation": "mend", "meaning": "", "advice": ""}
 
 
-@pytest.mark.parametrize(("part", "wrong"), [*WRONG.items(), ("code", "101")])
-def test_a_rule_that_is_not_whole_cannot_be_defined(part, wrong):
-    with pytest.raises(ValueError, match="The rule"):
-        replace(keys.LOCKED_OUT, **{part: wrong})
-
-
-@pytest.mark.parametrize("same", ["code", "name"])
-def test_two_rules_with_one_code_or_name_cannot_be_defined(same):
-    other = replace(keys.SHARED_KEY, **{same: getattr(keys.LOCKED_OUT, same)})
-    with pytest.raises(ValueError, match="the same code or the same name"):
-        catalogue_of([keys.LOCKED_OUT, other])
+def test_a_rule_that_is_not_whole_or_has_a_used_code_or_name_cannot_be_defined():
+    for part, wrong in (*WRONG.items(), ("code", "101")):
+        with pytest.raises(ValueError, match="The rule"):
+            replace(keys.LOCKED_OUT, **{part: wrong})
+    for same in ("code", "name"):
+        other = replace(keys.SHARED_KEY, **{same: getattr(keys.LOCKED_OUT, same)})
+        with pytest.raises(ValueError, match="the same code or the same name"):
+            catalogue_of([keys.LOCKED_OUT, other])
 
 
 def test_the_command_of_each_operation_is_whole():

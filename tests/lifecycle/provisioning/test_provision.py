@@ -121,7 +121,7 @@ def test_every_difference_is_named_and_nothing_is_changed(world, tenant, store, 
     ):
         qk.provision(tenant, in_transit, **there)
     assert caught.value.differences == {"custody": ("transit", "kv")}
-    # A period that a rotation has set is no difference where none is asked for.
+    # A period that a rotation has set is no difference where none is given.
     qk.rotate(tenant, store, name, overlap=timedelta(0), rotate_after=timedelta(days=7))
     assert not qk.provision(tenant, store, **there).created
     tenant.oauth_clients.set_consent(made.client_id, "required")

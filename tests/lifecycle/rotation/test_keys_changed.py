@@ -229,7 +229,6 @@ def test_a_list_that_arrives_too_late_brings_no_removed_key_back(tenant, store, 
     theirs = qk.generate(qk.KeySpec("ES384")).public
     register_again(theirs)
     assert store.read(tenant.host, made.client_id).removed_kids == (old[0].kid,)
-
     found = qk.audit(tenant, store)
     found = found[(found["client_id"] == made.client_id) & (found["finding"] == "removed-key-registered")]
     assert [(row.severity, row.command) for row in found.itertuples()] == [("critical", "qlik-keys resume")]
@@ -242,7 +241,6 @@ def test_a_list_that_arrives_too_late_brings_no_removed_key_back(tenant, store, 
     assert [actions.index("unpublish") for actions in mine] == [0, 0, 1]  # a revocation is noted first
     assert [actions.count("unpublish") for actions in mine] == [1, 1, 2]
     assert len(registered(tenant, made.client_id)) == 3
-
     [resumed] = [item for item in qk.resume(tenant, store) if item.client_id == made.client_id]
     assert (resumed.operation, resumed.error, resumed.result.kid) == ("retire", None, revoked.kid)
     assert f"The key {old[0].kid!r} was registered" in resumed.result.warnings[0]
