@@ -135,7 +135,7 @@ def test_a_notebook_and_its_history_hold_no_secret(environment, canaries, tmp_pa
     """A real IPython with its history on disk, in `%xmode Verbose`."""
     secret = tmp_path / "secret.txt"
     words = [sys.executable, "-c", f"import sys{SHELL}", str(secret), NOTEBOOK]
-    ended = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120, check=True)
+    ended = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=240, check=True)
     canaries["new secret"] = secret.read_text()
     secret.unlink()
     for word in ("<clientSecret>", "leaking", "ManualActionRequired", "Traceback"):
