@@ -1,25 +1,22 @@
-"""Who holds a client's key changes on request alone, and whoever looks sees that it did."""
+"""The custody of a client's key changes on request alone, and plan, result, audit and doctor show that it did."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import hvac
 import pytest
+from fixtures.harness.steps import can_log_in, interrupt, provision
 
 import qlik_keys as qk
-from qlik_keys.errors import ConfigurationError, Interrupted, ManualActionRequired
+from qlik_keys.errors import ConfigurationError, ManualActionRequired
 from qlik_keys.lifecycle import resume_client
 
-pytestmark = [pytest.mark.openbao, pytest.mark.parametrize("custody", ["kv", "transit"])]
+pytestmark = pytest.mark.openbao
+BOTH = pytest.mark.parametrize("custody", ["kv", "transit"])
+IN_TRANSIT = pytest.mark.parametrize("custody", ["transit"])
 OTHER = {"kv": "transit", "transit": "kv"}
 AT_ONCE = timedelta(0)
-
-
-@pytest.fixture
-def made(world, name):
-    return qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
 
 
 @pytest.fixture
@@ -39,79 +36,57 @@ def findings(world, made):
     return list(found[found.client_id == made.client_id].finding)
 
 
-OPERATIONS = {
-    "rotate": lambda tenant, store, made: qk.rotate(tenant, store, made.client_id),
-    "rotate with another kind": lambda tenant, store, made: qk.rotate(
-        tenant, store, made.client_id, key=qk.KeySpec("RS256", bits=2048)
-    ),
-    "rotate with a key brought along": lambda tenant, store, made: qk.rotate(
-        tenant, store, made.client_id, key=qk.generate(qk.KeySpec("ES384"))
-    ),
-    "revoke": lambda tenant, store, made: qk.revoke(tenant, store, made.client_id),
-    "rotate_due": lambda tenant, store, made: qk.rotate_due(
-        tenant, store, client_ids=[made.client_id], before=datetime.now(UTC) + timedelta(days=1), workers=1
-    ),
-    "adopt": lambda tenant, store, made: qk.adopt(tenant, store, made.client_id),
-}
+@BOTH
+def test_a_store_of_the_other_custody_moves_no_key(world, tenant, made, stranger):
+    due = {"client_ids": [made.client_id], "before": datetime.now(UTC) + timedelta(days=1), "overlap": AT_ONCE}
+    for operation, options in (
+        (qk.rotate, {"overlap": AT_ONCE}),
+        (qk.rotate, {"overlap": AT_ONCE, "key": qk.KeySpec("RS256", bits=2048)}),
+        (qk.rotate, {"overlap": AT_ONCE, "key": qk.generate(qk.KeySpec("ES384"))}),
+        (qk.revoke, {}),
+        (qk.adopt, {}),
+        (qk.rotate_due, due),
+    ):
+        operation(tenant, stranger, *[made.client_id] * (operation is not qk.rotate_due), **options)
+        assert custodies(world, made) == {world.custody}
+        assert "custody-changed" not in findings(world, made)
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
-def test_a_store_of_the_other_custody_moves_no_key(world, made, stranger, operation):
-    OPERATIONS[operation](world.tenant, stranger, made)
-    assert custodies(world, made) == {world.custody}
-    assert "custody-changed" not in findings(world, made)
-
-
-def test_a_rotation_that_was_interrupted_is_finished_where_it_was_started(world, made, stranger):
-    def stop(event):
-        if event.step == "publish" and event.phase == "before":
-            raise Interrupted("stop")
-
-    with pytest.raises(Interrupted):
-        qk.rotate(world.tenant, stranger, made.client_id, overlap=AT_ONCE, on_step=stop)
-    [finished] = resume_client(world.tenant, stranger, made.client_id)
+@BOTH
+def test_an_interrupted_rotation_is_finished_where_it_was_started(world, tenant, made, stranger):
+    interrupt(qk.rotate, tenant, stranger, made.client_id, overlap=AT_ONCE, at="publish", phase="before")
+    [finished] = resume_client(tenant, stranger, made.client_id)
     assert finished.error is None
     assert custodies(world, made) == {world.custody}
     world.assert_settled(made.name)
 
 
+@BOTH
 @pytest.mark.parametrize("by", ["provision", "resume"])
-def test_a_client_that_was_started_is_finished_in_the_custody_of_its_key(world, stranger, name, by):
-    def stop(event):
-        if event.step == "register" and event.phase == "after":
-            raise Interrupted("stop")
-
-    with pytest.raises(Interrupted):
-        qk.provision(world.tenant, world.store, name=name, scopes=["user_default"], on_step=stop)
+def test_a_client_that_was_started_is_finished_in_the_custody_of_its_key(world, tenant, stranger, name, by):
+    interrupt(provision, tenant, world.store, name, at="register")
     if by == "resume":
-        assert [item.error for item in qk.resume(world.tenant, stranger)] == [None]
+        assert [item.error for item in qk.resume(tenant, stranger)] == [None]
     else:
-        made = qk.provision(world.tenant, stranger, name=name, scopes=["user_default"])
-        assert any(f"in custody {world.custody}, and is not moved" in warning for warning in made.warnings)
+        warnings = provision(tenant, stranger, name).warnings
+        assert any(f"in custody {world.custody}, and is not moved" in warning for warning in warnings)
     world.assert_settled(name)
 
 
-def test_resume_compares_no_custody_with_what_another_has_finished(world, stranger, name):
-    """What is left of the second attempt is cleared away, whoever resumes."""
-
-    def stop(event):
-        if event.step == "register" and event.phase == "before":
-            raise Interrupted("stop")
-
-    with pytest.raises(Interrupted):
-        qk.provision(world.tenant, stranger, name=name, scopes=["user_default"], on_step=stop)
-    left = stranger.read_pending(world.tenant.host, name)
+@BOTH
+def test_resume_compares_no_custody_with_a_client_that_another_run_has_finished(world, tenant, store, stranger, name):
+    interrupt(provision, tenant, stranger, name, at="register", phase="before")
+    left = stranger.read_pending(tenant.host, name)
     stranger.remove_pending(left)
-    qk.provision(world.tenant, world.store, name=name, scopes=["user_default"])
+    provision(tenant, store, name)
     stranger.write_pending(replace(left, version=0))
-    assert [item.error for item in qk.resume(world.tenant, stranger)] == [None]
+    assert [item.error for item in qk.resume(tenant, stranger)] == [None]
     world.assert_settled(name)
 
 
-def test_a_key_in_transit_that_a_kv_store_had_made_is_found_by_resume(world, made, stranger):
-    """It was interrupted after Vault had made the key, and before a document named it."""
-    if world.custody == "kv":
-        return  # nothing is in the engine then
+@IN_TRANSIT
+def test_a_key_in_transit_that_a_kv_store_had_made_is_found_by_resume(world, tenant, made, stranger):
+    """The rotation was interrupted after Vault had made the key, and before a document named it."""
 
     def stop(call):
         if call.method == "POST" and call.path.startswith("/v1/transit/keys/"):
@@ -120,68 +95,67 @@ def test_a_key_in_transit_that_a_kv_store_had_made_is_found_by_resume(world, mad
     before = world.transit_keys(made.name)
     stranger.subscribe(stop)
     with pytest.raises(KeyboardInterrupt):
-        qk.rotate(world.tenant, stranger, made.client_id)
+        qk.rotate(tenant, stranger, made.client_id)
     assert len(world.transit_keys(made.name)) == len(before) + 1
     with qk.VaultKeyStore(world.box.vault_url, token=world.box.vault_token) as store:
-        qk.resume(world.tenant, store)
+        qk.resume(tenant, store)
     assert world.transit_keys(made.name) == before
 
 
+@BOTH
 @pytest.mark.parametrize("operation", ["rotate", "revoke"])
-def test_a_change_that_was_asked_for_stands_in_plan_result_and_audit(world, made, operation):
-    there = OTHER[world.custody]
-    plan = qk.preview(world.tenant, world.store, operation, made.client_id, custody=there)
+def test_a_requested_change_stands_in_plan_result_audit_and_doctor(world, tenant, store, made, operation):
+    there, old = OTHER[world.custody], store.read(tenant.host, made.client_id).current
+    plan = qk.preview(tenant, store, operation, made.client_id, custody=there)
     assert f"custody changes from {world.custody} (" in plan.to_text()
     assert f" to {there} (" in plan.to_text()
     assert custodies(world, made) == {world.custody}
-    unchanged = qk.preview(world.tenant, world.store, operation, made.client_id)
-    assert "custody" not in unchanged.to_text()
-
-    done = getattr(qk, operation)(world.tenant, world.store, made.client_id, custody=there)
+    assert "custody" not in qk.preview(tenant, store, operation, made.client_id).to_text()
+    done = getattr(qk, operation)(tenant, store, made.client_id, custody=there)
     [told] = [warning for warning in done.warnings if "custody changes" in warning]
     assert told in plan.notes
-    record = world.store.read(world.tenant.host, made.client_id)
-    assert (record.current.custody, record.custody_before) == (there, world.custody)
+    record = store.read(tenant.host, made.client_id)
+    assert (old.custody, record.current.custody, record.custody_before) == (world.custody, there, world.custody)
+    assert store.summary(tenant.host, made.client_id).custody == there
+    logins = [can_log_in(tenant, store, made.client_id, key) for key in (old, record.current)]
+    assert logins == [operation == "rotate", True]
     assert "custody-changed" in findings(world, made)
-    checks = qk.doctor(world.tenant, world.store, made.client_id).checks
+    checks = qk.doctor(tenant, store, made.client_id).checks
     said = next(check for check in checks if check.name == "store-record")
     assert f"the key before it was in custody {world.custody}" in said.why
-
-    qk.retire_due(world.tenant, world.store, made.client_id, force=True)
+    qk.retire_due(tenant, store, made.client_id, force=True)
     assert "custody-changed" in findings(world, made)  # though the old key is gone
-    qk.rotate(world.tenant, world.store, made.client_id, overlap=AT_ONCE)
+    assert not can_log_in(tenant, store, made.client_id, old)
+    record = store.read(tenant.host, made.client_id)
+    assert (record.custody, len(record.keys)) == (there, 1)
+    world.assert_no_orphan(made.name, record)
+    qk.rotate(tenant, store, made.client_id, overlap=AT_ONCE)
     assert "custody-changed" not in findings(world, made)
 
 
-def test_a_custody_that_no_new_key_is_made_for_is_refused(world, made):
+@BOTH
+def test_a_custody_is_for_a_new_key_alone(world, tenant, store, made, name):
+    other = OTHER[world.custody]
     with pytest.raises(ManualActionRequired, match="this run makes no new key"):
-        qk.adopt(world.tenant, world.store, made.client_id, custody=OTHER[world.custody])
+        qk.adopt(tenant, store, made.client_id, custody=other)
     with pytest.raises(ConfigurationError, match="no custody 'safe'"):
-        qk.rotate(world.tenant, world.store, made.client_id, custody="safe")
+        qk.rotate(tenant, store, made.client_id, custody="safe")
     assert custodies(world, made) == {world.custody}
+    adopted = world.create_with_secret(f"{name} adopted").client
+    qk.adopt(tenant, store, adopted.client_id, custody=other)
+    record = store.read(tenant.host, adopted.client_id)
+    assert (record.current.custody, record.custody_before) == (other, None)
 
 
-def test_adopt_gives_a_first_key_the_custody_that_is_asked_for(world, name):
-    client = world.create_with_secret(name).client
-    qk.adopt(world.tenant, world.store, client.client_id, custody=OTHER[world.custody])
-    record = world.store.read(world.tenant.host, client.client_id)
-    assert (record.current.custody, record.custody_before) == (OTHER[world.custody], None)
-
-
-def test_a_key_that_could_leave_transit_is_a_finding(world, made):
-    if world.custody == "kv":
-        assert "key-can-leave" not in findings(world, made)
-        return
+@IN_TRANSIT
+def test_a_key_that_could_leave_transit_is_a_finding(world, tenant, store, made, vault):
     assert "key-can-leave" not in findings(world, made)
-    reference = world.store.read(world.tenant.host, made.client_id).current.reference
-    vault = hvac.Client(url=world.box.vault_url, token=world.box.vault_token)
+    reference = store.read(tenant.host, made.client_id).current.reference
     vault.secrets.transit.update_key_configuration(reference, allow_plaintext_backup=True)
-    vault.adapter.close()
     assert "key-can-leave" in findings(world, made)
-    diagnosis = qk.doctor(world.tenant, world.store, made.client_id)
-    [found] = [check for check in diagnosis.findings if check.name == "store-record"]
+    [found] = [check for check in qk.doctor(tenant, store, made.client_id).findings if check.name == "store-record"]
     assert "plaintext backup" in found.why
     assert "revoke" in found.advice
-    qk.revoke(world.tenant, world.store, made.client_id)
+    qk.revoke(tenant, store, made.client_id)
     assert "key-can-leave" not in findings(world, made)
-    assert qk.doctor(world.tenant, world.store, made.client_id).is_healthy
+    assert qk.doctor(tenant, store, made.client_id).is_healthy

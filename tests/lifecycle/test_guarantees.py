@@ -14,19 +14,11 @@ from fixtures.harness import cases
 from fixtures.harness.cases import Case, some_calls
 from fixtures.harness.line import FAULTS
 from fixtures.harness.schedules import Schedule
-from fixtures.harness.sides import Sides
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 pytestmark = pytest.mark.openbao
 BOTH = pytest.mark.parametrize("custody", ["kv", "transit"])
-
-
-@pytest.fixture
-def sides(openbao, custody):
-    sides = Sides(openbao, custody)
-    yield sides
-    sides.close()
 
 
 @BOTH

@@ -13,42 +13,25 @@ from qlik_keys.cli.app import app
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.jupyter.panel.model.forms import ChangeForm, ClientForm
 from qlik_keys.keys.spec import DEFAULT_KEY, DEFAULT_OVERLAP, ROTATE_AFTER
-from qlik_keys.lifecycle.options import (
-    OPTIONS,
-    AdoptOptions,
-    DeleteOptions,
-    ProvisionOptions,
-    RetireOptions,
-    RevokeOptions,
-    RotateOptions,
-)
+from qlik_keys.lifecycle.actions import ACTIONS, Action
+from qlik_keys.lifecycle.options import OPTIONS, AdoptOptions, ProvisionOptions, RotateOptions
 
-FUNCTIONS = {
-    "provision": qk.provision,
-    "rotate": qk.rotate,
-    "retire": qk.retire_due,
-    "revoke": qk.revoke,
-    "adopt": qk.adopt,
-    "delete": qk.delete,
-    "resume": qk.resume,
-}
 OF_THE_RUN = {"on_step", "cancel", "clock"}
 OF_TEXT = {"name": "some", "scopes": ["user_default"], "confirm": "0" * 32}
+OPERATIONS = ("provision", "rotate", "retire", "revoke", "adopt", "delete", "resume")
 
 
-def test_there_are_options_for_each_operation():
-    assert set(OPTIONS) == set(FUNCTIONS)
-
-
-@pytest.mark.parametrize("operation", OPTIONS)
-def test_a_function_has_the_options_of_its_class_and_their_defaults(operation):
-    takes = {
-        name: each.default
-        for name, each in inspect.signature(FUNCTIONS[operation]).parameters.items()
-        if each.kind is inspect.Parameter.KEYWORD_ONLY and name not in OF_THE_RUN
-    }
-    needed = {name: OF_TEXT[name] for name, default in takes.items() if default is inspect.Parameter.empty}
-    assert OPTIONS[operation](**needed).arguments == takes | needed
+def test_a_function_has_the_options_of_its_class_and_their_defaults():
+    assert set(OPTIONS) == set(OPERATIONS)
+    for operation in OPERATIONS:
+        function = qk.retire_due if operation == "retire" else getattr(qk, operation)
+        takes = {
+            name: each.default
+            for name, each in inspect.signature(function).parameters.items()
+            if each.kind is inspect.Parameter.KEYWORD_ONLY and name not in OF_THE_RUN
+        }
+        needed = {name: OF_TEXT[name] for name, default in takes.items() if default is inspect.Parameter.empty}
+        assert OPTIONS[operation](**needed).arguments == takes | needed
 
 
 def test_commands_and_panel_have_the_same_defaults():
@@ -62,41 +45,39 @@ def test_commands_and_panel_have_the_same_defaults():
     assert timedelta(hours=float(ChangeForm(operation="rotate").overlap_hours)) == DEFAULT_OVERLAP
     for command, options in (("rotate", RotateOptions()), ("adopt", AdoptOptions())):
         assert timedelta(days=default(command, "rotate_after_days")) == options.rotate_after == ROTATE_AFTER
-    asked = ProvisionOptions(name="some", scopes=["user_default"])
-    assert asked.key == DEFAULT_KEY
+    assert ProvisionOptions(name="some", scopes=["user_default"]).key == DEFAULT_KEY
     assert default("provision", "alg") == ClientForm(name="some").key_choice == DEFAULT_KEY.alg
 
 
-@pytest.mark.parametrize(
-    ("options", "wrong"),
-    [
-        (RotateOptions, {"overlap": timedelta(seconds=-1)}),
-        (RotateOptions, {"rotate_after": timedelta(hours=1)}),
-        (RotateOptions, {"custody": "paper"}),
-        (RevokeOptions, {"custody": "paper"}),
-        (AdoptOptions, {"rotate_after": timedelta(days=5000)}),
-        (AdoptOptions, {"custody": "paper"}),
-    ],
-    ids=str,
-)
-def test_a_value_out_of_bounds_is_refused(options, wrong):
-    with pytest.raises(ConfigurationError):
-        options(**wrong)
+WRONG = [
+    ("rotate", {"overlap": timedelta(seconds=-1)}, ConfigurationError, "overlap"),
+    ("rotate", {"overlap": timedelta(days=99_999)}, ConfigurationError, "ten years"),
+    ("rotate", {"rotate_after": timedelta(hours=1)}, ConfigurationError, "one day"),
+    ("adopt", {"rotate_after": timedelta(days=999_999)}, ConfigurationError, "ten years"),
+    ("rotate", {"custody": "paper"}, ConfigurationError, "no custody 'paper'"),
+    ("revoke", {"custody": "paper"}, ConfigurationError, "no custody 'paper'"),
+    ("adopt", {"custody": "paper"}, ConfigurationError, "no custody 'paper'"),
+    ("rotate", {"overlap": 24}, TypeError, "overlap"),
+    ("rotate", {"allow_swap": 1}, TypeError, "allow_swap"),
+    ("revoke", {"allow_swap": "yes"}, TypeError, "allow_swap"),
+    ("adopt", {"remove_secrets": 1}, TypeError, "remove_secrets"),
+    ("retire", {"force": 1}, TypeError, "force"),
+    ("delete", {"confirm": 5}, TypeError, "confirm"),
+    ("delete", {"keep_secret": 1}, TypeError, "keep_secret"),
+]
 
 
-@pytest.mark.parametrize(
-    ("options", "wrong"),
-    [
-        (RotateOptions, {"overlap": 24}),
-        (RotateOptions, {"allow_swap": 1}),
-        (RevokeOptions, {"allow_swap": "yes"}),
-        (AdoptOptions, {"remove_secrets": 1}),
-        (RetireOptions, {"force": 1}),
-        (DeleteOptions, {"confirm": 5}),
-        (DeleteOptions, {"keep_secret": 1}),
-    ],
-    ids=str,
-)
-def test_a_value_of_another_type_is_refused(options, wrong):
-    with pytest.raises(TypeError, match=next(iter(wrong))):
-        options(**wrong)
+@pytest.mark.parametrize(("operation", "wrong", "kind", "words"), WRONG)
+def test_a_value_out_of_bounds_or_of_another_type_is_refused(operation, wrong, kind, words):
+    with pytest.raises(kind, match=words):
+        OPTIONS[operation](**wrong)
+
+
+def test_each_action_has_its_facts():
+    assert list(ACTIONS) == list(Action)
+    assert len({facts.title for facts in ACTIONS.values()}) == len(ACTIONS)
+    irreversible = {action.value for action, facts in ACTIONS.items() if not facts.is_reversible}
+    on_both = {"replace_secret", "remove_duplicate", "remove_secrets", "delete_client"}
+    assert irreversible == on_both | {"retire", "purge", "delete_record"}
+    on_tenant = {action.value for action, facts in ACTIONS.items() if facts.system == "tenant"}
+    assert on_tenant == on_both | {"register", "trust", "publish", "swap", "unpublish"}

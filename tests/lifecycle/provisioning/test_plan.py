@@ -23,17 +23,9 @@ STORED = StoredKey(public=KEY.public, state="next", made_at=NOW, private=KEY)
 
 
 def specification(**changes):
-    asked = {
-        "name": "nightly-etl",
-        "scopes": ["user_default"],
-        "key": KeySpec("ES384"),
-        "client_secret": False,
-        "description": "",
-        "impersonation": False,
-        "trusted": True,
-        "rotate_after": timedelta(days=90),
-    }
-    return ClientSpecification.of(**{**asked, **changes})
+    asked = {"name": "nightly-etl", "scopes": ["user_default"], "key": KeySpec("ES384"), "client_secret": False}
+    rest = {"description": "", "impersonation": False, "trusted": True, "rotate_after": timedelta(days=90)}
+    return ClientSpecification.of(**{**asked, **rest, **changes})
 
 
 SPECIFICATION = specification()
@@ -54,134 +46,108 @@ def client(client_id=A, *, keys=(KEY,), age=0, spec=SPECIFICATION, **changes):
 
 
 def record(client_id=A, key=STORED):
+    names = {"tenant_host": HOST, "client_id": client_id, "client_name": "nightly-etl", "custody": "kv"}
     keys = {} if key is None else {key.kid: replace(key, state="current")}
-    return ClientRecord(
-        tenant_host=HOST,
-        client_id=client_id,
-        client_name="nightly-etl",
-        token_url=f"https://{HOST}/oauth/token",
-        custody="kv",
-        keys=keys,
-        version=1,
-    )
+    return ClientRecord(**names, token_url=f"https://{HOST}/oauth/token", keys=keys, version=1)
 
 
 def pending(client_id="", key=STORED, spec=SPECIFICATION):
-    return PendingClient(
-        tenant_host=HOST,
-        name=spec.name,
-        specification=spec.to_document(),
-        pending_at=NOW,
-        key=key,
-        client_id=client_id,
-        version=1,
-    )
+    names = {"tenant_host": HOST, "name": spec.name, "specification": spec.to_document()}
+    return PendingClient(**names, pending_at=NOW, key=key, client_id=client_id, version=1)
 
 
 SECRET_TOO = specification(client_secret=True)
 SECRET_ONLY = specification(client_secret=True, key=None)
+OF_SECRET = {"keys": (), "spec": SECRET_ONLY}
+PENDING_SECRET = pending(key=None, spec=SECRET_ONLY)
 REQUESTED = Provision(specification=SPECIFICATION)
 CONSENTED = replace(REQUESTED, consent_known=True)
-VERIFYD = replace(CONSENTED, verified=True)
+VERIFIED = replace(CONSENTED, verified=True)
+WITH_SECRET = replace(CONSENTED, specification=SECRET_TOO)
+BY_SECRET = Provision(specification=SECRET_ONLY)
+RAN_B = frozenset({B})
+TWO = [client(A), client(B)]
 
 # By name: the tenant's clients, what is pending, the records, what is requested, and the step that must come.
 CASES = {
-    "nothing anywhere": ([], None, [], REQUESTED, Step(Action.WRITE_PENDING)),
+    "nothing": ([], None, [], REQUESTED, Step(Action.WRITE_PENDING)),
     "pending": ([], pending(), [], REQUESTED, Step(Action.REGISTER)),
     "registered": ([client()], pending(), [], REQUESTED, Step(Action.BIND, A)),
-    "registered twice": ([client(A), client(B)], pending(), [], REQUESTED, Step(Action.BIND, A)),
+    "registered twice": (TWO, pending(), [], REQUESTED, Step(Action.BIND, A)),
     "bound": ([client()], pending(A), [], REQUESTED, Step(Action.RECORD, A)),
-    "bound, and a second one": ([client(A), client(B)], pending(A), [], REQUESTED, Step(Action.REMOVE_DUPLICATE, B)),
-    "the other one is bound": ([client(A), client(B)], pending(B), [], REQUESTED, Step(Action.REMOVE_DUPLICATE, A)),
+    "bound, and a second one": (TWO, pending(A), [], REQUESTED, Step(Action.REMOVE_DUPLICATE, B)),
+    "the other one is bound": (TWO, pending(B), [], REQUESTED, Step(Action.REMOVE_DUPLICATE, A)),
     "the bound one is gone": ([], pending(A), [], REQUESTED, Step(Action.REGISTER)),
     "the bound one is gone, another is there": ([client(B)], pending(A), [], REQUESTED, Step(Action.BIND, B)),
     "recorded": ([client()], pending(A), [record()], REQUESTED, Step(Action.TRUST, A)),
     "recorded and trusted": ([client()], pending(A), [record()], CONSENTED, Step(Action.VERIFY, A)),
-    "verified": ([client()], pending(A), [record()], VERIFYD, Step(Action.REMOVE_PENDING, A)),
-    "without_pending": ([client()], None, [record()], REQUESTED, Done(A)),
+    "verified": ([client()], pending(A), [record()], VERIFIED, Step(Action.REMOVE_PENDING, A)),
+    "nothing pending": ([client()], None, [record()], REQUESTED, Done(A)),
     "renamed meanwhile": ([client(clientName="else")], pending(A), [], REQUESTED, Step(Action.RECORD, A)),
     "secret lost": (
-        [client(spec=SECRET_TOO)], pending(A, spec=SECRET_TOO), [record()], replace(CONSENTED,
-        specification=SECRET_TOO), Step(Action.REPLACE_SECRET, A),
+        [client(spec=SECRET_TOO)], pending(A, spec=SECRET_TOO), [record()], WITH_SECRET, Step(Action.REPLACE_SECRET, A),
     ),
     "secret known": (
-        [client(spec=SECRET_TOO)], pending(A, spec=SECRET_TOO), [record()],
-        replace(CONSENTED, specification=SECRET_TOO, secret_known=True), Step(Action.VERIFY, A),
+        [client(spec=SECRET_TOO)], pending(A, spec=SECRET_TOO), [record()], replace(WITH_SECRET, secret_known=True),
+        Step(Action.VERIFY, A),
     ),
-    "secret only, registered": (
-        [client(keys=(), spec=SECRET_ONLY)], pending(key=None, spec=SECRET_ONLY), [],
-        Provision(specification=SECRET_ONLY), Step(Action.BIND, A),
-    ),
+    "secret only, registered": ([client(**OF_SECRET)], PENDING_SECRET, [], BY_SECRET, Step(Action.BIND, A)),
     "secret only, this run's second one": (
-        [client(A, keys=(), spec=SECRET_ONLY), client(B, keys=(), spec=SECRET_ONLY)],
-        pending(A, key=None, spec=SECRET_ONLY), [], Provision(specification=SECRET_ONLY, registered=frozenset({B})),
-        Step(Action.REMOVE_DUPLICATE, B),
+        [client(A, **OF_SECRET), client(B, **OF_SECRET)], pending(A, key=None, spec=SECRET_ONLY), [],
+        replace(BY_SECRET, registered=RAN_B), Step(Action.REMOVE_DUPLICATE, B),
     ),
     "pending from a stale look": ([client(keys=(OTHER_KEY,))], pending(), [record()], REQUESTED, DISCARD),
     "secret only, pending from a stale look": (
-        [client(keys=(), spec=SECRET_ONLY)], pending(key=None, spec=SECRET_ONLY), [record(key=None)],
-        Provision(specification=SECRET_ONLY), DISCARD,
+        [client(**OF_SECRET)], PENDING_SECRET, [record(key=None)], BY_SECRET, DISCARD,
     ),
     "registered from a document that is gone": (
         [client(keys=(OTHER_KEY,))], pending(), [], replace(REQUESTED, registered=frozenset({A})),
         Step(Action.REMOVE_DUPLICATE, A),
     ),
-    "a duplicate left by another run": (
-        [client(A), client(B)], None, [record(A)], REQUESTED, Step(Action.REMOVE_DUPLICATE, B),
-    ),
+    "a duplicate left by another run": (TWO, None, [record(A)], REQUESTED, Step(Action.REMOVE_DUPLICATE, B)),
     "a duplicate that this run registered": (
-        [client(A), client(B, keys=(OTHER_KEY,))], None, [record(A)], replace(REQUESTED, registered=frozenset({B})),
+        [client(A), client(B, keys=(OTHER_KEY,))], None, [record(A)], replace(REQUESTED, registered=RAN_B),
         Step(Action.REMOVE_DUPLICATE, B),
     ),
 }  # fmt: skip
 
 
+def planned(clients, waiting, records, intent):
+    store = StoreState(pending=waiting, records={one.client_id: one for one in records})
+    return plan(TenantState(clients=clients), store, intent)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_the_next_step(name):
-    clients, waiting, records, intent, expected = CASES[name]
-    store = StoreState(pending=waiting, records={one.client_id: one for one in records})
-    assert plan(TenantState(clients=clients), store, intent) == expected
+    assert planned(*CASES[name][:-1]) == CASES[name][-1]
 
 
-# By name: clients, what is pending, the records, words of the message, and the fields that differ.
-CONFLICTS = {
-    "not managed by qlik_keys": ([client(keys=(OTHER_KEY,))], None, [], "not managed by qlik_keys", set()),
-    "ours and a stranger's": ([client(A), client(B, keys=(OTHER_KEY,))], None, [record()], "2 clients", set()),
-    "other scopes": ([client(allowedScopes=["apps"])], None, [record()], "scopes", {"scopes"}),
-    "other grants": ([client(allowedGrantTypes=[])], None, [record()], "grant_types", {"grant_types"}),
-    "other type": ([client(appType="spa")], None, [record()], "app_type", {"app_type"}),
-    "no key": ([client()], None, [record(key=None)], "key", {"key"}),
-    "two things": (
-        [client(allowedScopes=["apps"], allowedAuthMethods=["client_secret"])], None, [record()], "auth_methods",
-        {"scopes", "auth_methods"},
-    ),
-    "pending, another request": ([], pending(spec=specification(scopes=["apps"])), [], "already being created", set()),
-    "a stranger took the name": ([client(keys=(OTHER_KEY,))], pending(), [], "another user", set()),
-    "an older one of that name, by secret": (
-        [client(keys=(), spec=SECRET_ONLY, age=10)], pending(key=None, spec=SECRET_ONLY), [],
-        "already being created", set(),
-    ),
-}  # fmt: skip
+NO_METHOD = client(allowedScopes=["apps"], allowedAuthMethods=["client_secret"])
+OLDER = client(**OF_SECRET, age=10)
+# Clients, what is pending, the records, what is requested, words of the message, and the fields that differ.
+CONFLICTS = [
+    ([client(keys=(OTHER_KEY,))], None, [], REQUESTED, "not managed by qlik_keys", set()),
+    ([client(A), client(B, keys=(OTHER_KEY,))], None, [record()], REQUESTED, "2 clients", set()),
+    ([client(allowedScopes=["apps"])], None, [record()], REQUESTED, "scopes", {"scopes"}),
+    ([client(allowedGrantTypes=[])], None, [record()], REQUESTED, "grant_types", {"grant_types"}),
+    ([client(appType="spa")], None, [record()], REQUESTED, "app_type", {"app_type"}),
+    ([client()], None, [record(key=None)], REQUESTED, "key", {"key"}),
+    ([NO_METHOD], None, [record()], REQUESTED, "auth_methods", {"scopes", "auth_methods"}),
+    ([], pending(spec=specification(scopes=["apps"])), [], REQUESTED, "already being created", set()),
+    ([client(keys=(OTHER_KEY,))], pending(), [], REQUESTED, "another user", set()),
+    ([OLDER], PENDING_SECRET, [], REQUESTED, "already being created", set()),
+    ([OLDER], PENDING_SECRET, [], BY_SECRET, "", set()),  # an older one of that name is not taken for ours
+]
 
 
-@pytest.mark.parametrize("name", CONFLICTS)
-def test_what_a_person_must_decide(name):
-    clients, waiting, records, words, fields = CONFLICTS[name]
-    store = StoreState(pending=waiting, records={one.client_id: one for one in records})
-    answer = plan(TenantState(clients=clients), store, REQUESTED)
+@pytest.mark.parametrize("case", range(len(CONFLICTS)))
+def test_a_state_that_a_person_must_decide_is_a_conflict(case):
+    *state, words, fields = CONFLICTS[case]
+    answer = planned(*state)
     assert isinstance(answer, Conflict)
     assert words in answer.message
     assert answer.hint
     assert set(answer.differences) == fields
-
-
-def test_an_older_client_of_the_name_is_not_taken_for_the_one_by_secret():
-    answer = plan(
-        TenantState(clients=[client(keys=(), spec=SECRET_ONLY, age=10)]),
-        StoreState(pending=pending(key=None, spec=SECRET_ONLY)),
-        Provision(specification=SECRET_ONLY),
-    )
-    assert isinstance(answer, Conflict)
 
 
 @pytest.mark.parametrize(
@@ -205,15 +171,26 @@ def test_a_pending_document_of_another_version_is_left_to_a_person(document):
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "told"),
     [
-        {"name": "  "}, {"name": "x" * 513}, {"name": "a\nb"}, {"scopes": []}, {"scopes": ["a b"]}, {"scopes": ["é"]},
-        {"key": None}, {"rotate_after": timedelta(hours=1)}, {"description": "x" * 4097},
+        ({"name": ""}, "The client's name is empty."),
+        ({"name": " \t"}, "The client's name is empty."),
+        ({"name": "x" * 513}, "The client's name has 513 characters; the maximum is 512."),
+        ({"name": "  night\tly"}, "name has a tab (U+0009) as its character 8, which cannot be displayed."),
+        ({"name": "a\nb"}, "has a line break (U+000A) as its character 2,"),
+        ({"name": "zero\u200bwidth"}, "has the character U+200B (ZERO WIDTH SPACE) as its character 5,"),
+        ({"name": "hard\xa0space"}, "has the character U+00A0 (NO-BREAK SPACE) as its character 5,"),
+        ({"name": "half\ud83d"}, "has the character U+D83D as its character 5,"),
+        ({"description": "x" * 4097}, "The description has 4097 characters; the maximum is 4096."),
+        ({"scopes": ["apps users"]}, "'apps users' is not one scope: it has a blank as its character 5."),
+        ({"scopes": ["äpps"]}, r"is not one scope: it has the character '\xe4' as its character 1."),
+        *(({"scopes": []}, ""), ({"key": None}, ""), ({"rotate_after": timedelta(hours=1)}, "")),
     ],
-)  # fmt: skip
-def test_options_out_of_bounds_are_refused_before_any_change(wrong):
+)
+def test_options_out_of_bounds_are_refused_with_the_character_and_its_place(wrong, told):
     with pytest.raises(ConfigurationError) as caught:
         specification(**wrong)
+    assert told in caught.value.message
     assert caught.value.hint
 
 
