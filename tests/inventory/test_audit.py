@@ -7,7 +7,6 @@ import socket
 from datetime import timedelta
 
 import hvac
-import pandas as pd
 import pytest
 
 import qlik_keys as qk
@@ -31,13 +30,9 @@ def world():
 
 def registered(tenant, name, **changes):
     values = {
-        "app_type": "web",
-        "client_name": name,
-        "allowed_scopes": ("user_default",),
-        "allowed_grant_types": ("client_credentials",),
-        "allowed_auth_methods": ("private_key_jwt",),
-        "consent_method": "trusted",
-    }
+        "app_type": "web", "client_name": name, "consent_method": "trusted", "allowed_scopes": ("user_default",),
+        "allowed_grant_types": ("client_credentials",), "allowed_auth_methods": ("private_key_jwt",),
+    }  # fmt: skip
     return tenant.oauth_clients.create(NewOAuthClient(**{**values, **changes})).client.client_id
 
 
@@ -56,8 +51,8 @@ def interrupted(operation, *where, step, **options):
 
 def test_many_clients_with_everything_wrong_until_each_fix_is_applied(world):
     _, tenant, store = world
-    assert qk.audit(tenant, store).empty
-    assert tuple(qk.audit(tenant, store).columns) == AUDIT_COLUMNS
+    found = qk.audit(tenant, store)
+    assert (found.empty, tuple(found.columns)) == (True, AUDIT_COLUMNS)
 
     def made(name, scope="user_default"):
         return qk.provision(tenant, store, name=name, scopes=[scope]).client_id
@@ -91,15 +86,9 @@ def test_many_clients_with_everything_wrong_until_each_fix_is_applied(world):
         ("low", "secret-and-key", "barred", barred),
     ]
     assert healthy not in set(found["client_id"])
-    assert isinstance(found["severity"].dtype, pd.CategoricalDtype)
-    assert found.attrs["tenant"] == tenant.url
-    assert list(found["command"])[:5] == [
-        f"qlik-keys revoke {locked}",
-        f"qlik-keys revoke {locked}",
-        f"qlik-keys revoke {shared}",
-        f"qlik-keys doctor --client {barred} --fix",
-        "qlik-keys resume",
-    ]
+    assert (found["severity"].dtype, found.attrs["tenant"]) == ("category", tenant.url)
+    revocations = [f"qlik-keys revoke {client_id}" for client_id in (locked, locked, shared)]
+    assert list(found["command"])[:5] == [*revocations, f"qlik-keys doctor --client {barred} --fix", "qlik-keys resume"]
     [told] = qk.doctor(tenant, store, barred).findings
     assert (told.code, told.finding) == (found["code"].iloc[3], found["finding"].iloc[3])
 
@@ -124,18 +113,17 @@ def test_many_clients_with_everything_wrong_until_each_fix_is_applied(world):
 def test_an_interrupted_operation_says_which_who_and_when(world):
     """A revocation is critical; a deletion and an adoption that takes a secret away are high; a rotation is medium."""
     _, tenant, store = world
-    cut = {
-        "revoke": (qk.revoke, "promote", {}),
-        "rotate": (qk.rotate, "publish", {}),
-        "at once": (qk.rotate, "unpublish", {"overlap": timedelta(0)}),
-        "delete": (qk.delete, "delete_record", {}),
-        "adopt": (qk.adopt, "remove_secrets", {"remove_secrets": True}),
-    }
-    ids = {name: qk.provision(tenant, store, name=name, scopes=["user_default"]).client_id for name in [*cut][:-1]}
+    names = ("revoke", "rotate", "at once", "delete")
+    ids = {name: qk.provision(tenant, store, name=name, scopes=["user_default"]).client_id for name in names}
     ids["adopt"] = registered(tenant, "secret", allowed_auth_methods=("client_secret",))
-    for name, (operation, step, options) in cut.items():
-        confirm = {"confirm": ids[name]} if name == "delete" else {}
-        interrupted(operation, tenant, store, ids[name], step=step, **options, **confirm)
+    for name, operation, step, options in (
+        ("revoke", qk.revoke, "promote", {}),
+        ("rotate", qk.rotate, "publish", {}),
+        ("at once", qk.rotate, "unpublish", {"overlap": timedelta(0)}),
+        ("delete", qk.delete, "delete_record", {"confirm": ids["delete"]}),
+        ("adopt", qk.adopt, "remove_secrets", {"remove_secrets": True}),
+    ):
+        interrupted(operation, tenant, store, ids[name], step=step, **options)
 
     found = qk.audit(tenant, store)
     rows = found[found["finding"] == "operation-interrupted"].set_index("client_id")
@@ -144,9 +132,9 @@ def test_an_interrupted_operation_says_which_who_and_when(world):
     assert set(rows["command"]) == {"qlik-keys resume"}
     assert all(f"{name}, {STARTED_BY}" in rows["meaning"][ids[name]] for name in ("revoke", "adopt", "delete"))
     table = qk.clients(tenant, store).set_index("client_id")["findings"]
-    assert all("operation-interrupted" in table[ids[name]] for name in cut if name != "delete")
+    assert all("operation-interrupted" in table[ids[name]] for name in ids if name != "delete")
 
-    operations = {ids[name]: "rotate" if name == "at once" else name for name in cut}
+    operations = {ids[name]: "rotate" if name == "at once" else name for name in ids}
     assert {item.client_id: item.operation for item in qk.resume(tenant, store)} == operations
     assert "operation-interrupted" not in set(qk.audit(tenant, store)["finding"])
     assert qk.resume(tenant, store) == []
