@@ -101,10 +101,9 @@ def test_many_clients_with_everything_wrong_until_each_fix_is_applied(world):
     qk.adopt(tenant, store, shared)
     qk.delete(tenant, store, orphan, confirm=orphan)
     qk.resume(tenant, store)
-    found = qk.audit(tenant, store)
     # An adoption that was not told to remove the secret leaves it, and so does the fix.
-    assert list(found["finding"]) == ["admin-scope", "secret-and-key", "secret-and-key"]
-    assert set(found["client_id"]) == {admin, barred, secret}
+    left = {(row.finding, row.client_id) for row in qk.audit(tenant, store).itertuples()}
+    assert left == {("admin-scope", admin), ("secret-and-key", barred), ("secret-and-key", secret)}
     for client_id in (barred, secret):
         qk.adopt(tenant, store, client_id, remove_secrets=True)
     assert list(qk.audit(tenant, store)["finding"]) == ["admin-scope"]
@@ -130,13 +129,13 @@ def test_an_interrupted_operation_says_which_who_and_when(world):
     severities = {"revoke": "critical", "adopt": "high", "delete": "high", "rotate": "medium", "at once": "medium"}
     assert dict(rows["severity"]) == {ids[name]: severity for name, severity in severities.items()}
     assert set(rows["command"]) == {"qlik-keys resume"}
-    assert all(f"{name}, {STARTED_BY}" in rows["meaning"][ids[name]] for name in ("revoke", "adopt", "delete"))
+    assert all(
+        f"{name}, {STARTED_BY}" in rows["meaning"][ids[name]] for name in ("revoke", "adopt", "delete", "rotate")
+    )
     table = qk.clients(tenant, store).set_index("client_id")["findings"]
     assert all("operation-interrupted" in table[ids[name]] for name in ids if name != "delete")
-
     operations = {ids[name]: "rotate" if name == "at once" else name for name in ids}
     assert {item.client_id: item.operation for item in qk.resume(tenant, store)} == operations
-    assert "operation-interrupted" not in set(qk.audit(tenant, store)["finding"])
     assert qk.resume(tenant, store) == []
 
 
@@ -149,8 +148,7 @@ def test_a_record_that_was_edited_by_hand_is_no_interrupted_operation(world):
     ids = {name: each.client_id for name, each in made.items()}
     paths = {name: f"qlik-keys/{tenant.host}/{client_id}" for name, client_id in ids.items()}
     interrupted(qk.rotate, tenant, store, ids["started"], step="publish")
-    vault = hvac.Client(url=box.vault_url, token=box.vault_token)
-    kv = vault.secrets.kv.v2
+    kv = (vault := hvac.Client(url=box.vault_url, token=box.vault_token)).secrets.kv.v2
     for name, change in edits.items():
         document = kv.read_secret_version(paths[name], raise_on_deleted_version=True)["data"]["data"]
         kv.create_or_update_secret(paths[name], secret={**document, **change})
@@ -167,7 +165,6 @@ def test_a_record_that_was_edited_by_hand_is_no_interrupted_operation(world):
     assert {name: " ".join(row.finding for row in found(name)) for name in ids} == expected
     table = qk.clients(tenant, store).set_index("client_id")
     assert table["current_kid"][ids["shown wrong"]] == made["shown wrong"].kid  # as the record says
-    assert f"rotate, {STARTED_BY}" in found("started")[0].meaning
     for name in ("noted", "shown wrong"):
         [finding] = qk.doctor(tenant, store, ids[name]).findings
         assert (finding.name, finding.fix) == ("store-record", "resume"), name
