@@ -25,16 +25,12 @@ def test_loopback_is_known_by_its_text(host):
         ("http://127.0.0.1:8123", "http://127.0.0.1:8123/a", True),
         ("http://[::1]:8123", "http://[::1]", False),
         ("http://127.0.0.1:8123", "http://127.0.0.1:8124", False),
-        ("http://127.0.0.1:8123", "http://127.0.0.2:8123", False),
         ("https://a.example", "http://a.example", False),
         ("https://a.example", "http://a.example:443", False),
         ("https://a.example", "https://a.example:80", False),
         ("https://a.example", "https://a.example.", False),
         ("https://a.example", "https://a.example.evil.example", False),
         ("https://a.example", "https://a.example:443@evil.example", False),
-        ("https://a.example", "https://b.example", False),
-        ("https://a.example", "https://a.example:8443", False),
-        ("https://a.example", "https://a.example@evil.example", False),
         ("https://a.example", "//a.example/path", False),
         ("https://a.example", "/path", False),
         ("https://a.example:port", "https://a.example:port", False),
@@ -47,18 +43,13 @@ def test_an_origin_is_scheme_host_and_port(first, second, is_same):
     assert same_origin(first, second) is same_origin(second, first) is is_same
 
 
-@pytest.mark.parametrize(
-    "url", ["https://vault.example", "http://127.0.0.1:8200", "http://localhost:1", "http://[::1]:2"]
-)
-def test_a_safe_url_passes(url):
-    require_https(url, what="Vault address")
-
-
-@pytest.mark.parametrize("url", ["http://vault.example", "http://10.0.0.1:8200", "HTTP://vault.example"])
-def test_plain_http_off_loopback_is_refused(url):
-    with pytest.raises(ConfigurationError, match="Vault address is plain http") as caught:
+def test_plain_http_is_refused_except_on_loopback():
+    for url in ("https://vault.example", "http://127.0.0.1:8200", "http://localhost:1", "http://[::1]:2"):
         require_https(url, what="Vault address")
-    assert "https" in caught.value.hint
+    for url in ("http://vault.example", "http://10.0.0.1:8200", "HTTP://vault.example"):
+        with pytest.raises(ConfigurationError, match="Vault address is plain http") as caught:
+            require_https(url, what="Vault address")
+        assert "https" in caught.value.hint
 
 
 @pytest.mark.parametrize(
