@@ -31,26 +31,18 @@ VARIABLES = (
 
 @dataclass
 class Certificates:
-    """The files of the run.
-
-    Attributes:
-        ca: the file of the authority.
-        ca_folder: a folder with it, under the name that `openssl rehash` gives.
-        files: the servers' certificates by what is wrong with them.
-        client: a client's certificate, of the same authority.
-        stranger: a client's certificate of another authority.
-    """
+    """The files of the run: the authority, as a file and as a folder; servers by what is wrong with them; clients."""
 
     ca: Path
-    ca_folder: Path
+    ca_folder: Path  # under the name that `openssl rehash` gives
     files: dict[str, CertificateFiles]
     client: CertificateFiles
-    stranger: CertificateFiles
+    stranger: CertificateFiles  # of another authority
 
 
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch):
-    """No proxy, authority or certificate of somebody's environment has a part in these tests."""
+    """No proxy, authority or certificate of a developer's environment has a part in these tests."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
@@ -101,10 +93,8 @@ def tenant_fronts(box, certificates):
     port = urlsplit(box.tenant_url).port
     with contextlib.ExitStack() as stack:
         fronts = {kind: stack.enter_context(TlsFront(files, port)) for kind, files in certificates.files.items()}
-        for kind, longest in (
-            ("client certificate", ssl.TLSVersion.TLSv1_3),
-            ("the same, 1.2", ssl.TLSVersion.TLSv1_2),
-        ):
+        versions = {"client certificate": ssl.TLSVersion.TLSv1_3, "the same, 1.2": ssl.TLSVersion.TLSv1_2}
+        for kind, longest in versions.items():
             front = TlsFront(certificates.files["good"], port, client_authority=certificates.ca, longest=longest)
             fronts[kind] = stack.enter_context(front)
         yield {kind: front.url for kind, front in fronts.items()}
@@ -122,14 +112,6 @@ def tls_openbao(certificates):
         server.urls = dict(zip(kinds, server.tls_urls, strict=True))
         server.urls["plain"] = server.url
         yield server
-
-
-@pytest.fixture
-def wait_for_no_one():
-    """Retries that do not wait."""
-    from qlik_keys.tenant import RetryPolicy
-
-    return RetryPolicy(attempts=1)
 
 
 @pytest.fixture
