@@ -47,11 +47,9 @@ def test_the_environment_decides(environment, proxy):
     assert found(**environment) == proxy
 
 
-@pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:8123", "https://localhost:8123", "https://[::1]:1", "https://127.9.9.9"]
-)
-def test_loopback_is_never_called_through_a_proxy(url):
-    assert found(url, HTTPS_PROXY="nonsense", ALL_PROXY="http://p") is None
+def test_loopback_is_never_called_through_a_proxy():
+    for url in ("http://127.0.0.1:8123", "https://localhost:8123", "https://[::1]:1", "https://127.9.9.9"):
+        assert found(url, HTTPS_PROXY="nonsense", ALL_PROXY="http://p") is None
 
 
 @pytest.mark.parametrize(
@@ -88,43 +86,32 @@ def test_no_proxy_as_curl_reads_it(listed, host, port, bypassed):
     assert bypasses(listed, host, port) is bypassed
 
 
-@given(st.text(max_size=60), st.sampled_from(["acme.com", "10.0.0.1", "2001:db8::1"]))
-def test_any_no_proxy_is_read_without_an_error(listed, host):
-    assert bypasses(listed, host, 443) in (True, False)
-
-
 SECRET = "hunter22canary"
 
 
-@pytest.mark.parametrize(
-    ("value", "reason"),
-    [
-        (f"socks5://ada:{SECRET}@p:1080", "SOCKS"),
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "all_proxy"])
+def test_what_names_no_proxy_is_refused_by_the_variables_name(monkeypatch, name):
+    behinds = ("", "p:port", "p:0", "p:99999", "[::1", "a b", "héé")
+    for value, reason in (
         (f"socks5h://ada:{SECRET}@p", "SOCKS"),
         (f"socks4://ada:{SECRET}@p", "unknown type (socks4)"),
         (f"{SECRET}://p", "unknown type"),
-        *(
-            (f"http://ada:{SECRET}@{behind}", "is not the address of a proxy")
-            for behind in ("", "p:port", "p:0", "p:99999", "[::1", "a b", "héé")
-        ),
+        *((f"http://ada:{SECRET}@{behind}", "is not the address of a proxy") for behind in behinds),
         (f"http:///{SECRET}", "is not the address of a proxy"),
         ("http://", "is not the address of a proxy"),
-    ],
-)
-@pytest.mark.parametrize("name", ["HTTPS_PROXY", "all_proxy"])
-def test_what_names_no_proxy_is_refused_by_the_variables_name(monkeypatch, name, value, reason):
-    monkeypatch.setenv(name, value)
-    with qk.QlikTenant(URL, credential=qk.ApiKey("k")) as tenant, pytest.raises(ConfigurationError) as caught:
-        tenant.metadata()
-    store = qk.VaultKeyStore("https://vault.acme.example", token="t")
-    with store, pytest.raises(ConfigurationError) as of_vault:
-        store.client_ids("acme.eu.qlikcloud.com")
-    for error in (caught.value, of_vault.value):
-        assert error.message.startswith(name)
-        assert reason in error.message
-        assert SECRET not in str(error)
-        assert error.hint
-        assert error.__context__ is None
+    ):
+        monkeypatch.setenv(name, value)
+        with qk.QlikTenant(URL, credential=qk.ApiKey("k")) as tenant, pytest.raises(ConfigurationError) as of_tenant:
+            tenant.metadata()
+        store = qk.VaultKeyStore("https://vault.acme.example", token="t")
+        with store, pytest.raises(ConfigurationError) as of_vault:
+            store.client_ids("acme.eu.qlikcloud.com")
+        for error in (of_tenant.value, of_vault.value):
+            assert error.message.startswith(name)
+            assert reason in error.message
+            assert SECRET not in str(error)
+            assert error.hint
+            assert error.__context__ is None
 
 
 @pytest.mark.parametrize("password", ["a#b", "a/b", "a?b", "a@b", "a:b", "p://x", "ä", "%23"])
@@ -132,12 +119,13 @@ def test_a_password_ends_at_the_last_at(password):
     proxy = read_proxy(f"http://ada:{password}@p:3128", source="HTTPS_PROXY", library="httpx")
     assert (proxy.user, proxy.host, proxy.port) == ("ada", "p", 3128)
     assert proxy.password.reveal() == {"%23": "#"}.get(password, password)
-    assert password not in repr(proxy)
-    assert "ada" not in repr(proxy)
+    assert (password in repr(proxy), "ada" in repr(proxy)) == (False, False)
 
 
 @given(st.text(max_size=40))
-def test_any_value_is_a_proxy_or_a_configuration_error(value):
+def test_any_value_is_a_proxy_or_a_configuration_error_and_any_no_proxy_is_read(value):
+    for host in ("acme.com", "10.0.0.1", "2001:db8::1"):
+        assert bypasses(value, host, 443) in (True, False)
     try:
         proxy = read_proxy(value, source="HTTPS_PROXY", library="httpx")
     except ConfigurationError:
@@ -159,10 +147,10 @@ def test_a_verbose_traceback_shows_neither_the_proxys_login_nor_the_environment(
     monkeypatch.delenv("VAULT_MFA")
     with Settings.resolve(tenant_url=URL, **vault).store() as store:
         shown.append(verbose(lambda: store.client_ids("acme.eu.qlikcloud.com")))
-    assert "HTTPS_PROXY names" in shown[0]
-    assert "VAULT_MFA is not supported" in shown[1]
-    assert "HTTPS_PROXY names" in shown[2]
-    for text in shown:
+    for text, words in zip(
+        shown, ("HTTPS_PROXY names", "VAULT_MFA is not supported", "HTTPS_PROXY names"), strict=True
+    ):
+        assert words in text
         assert SECRET not in text
 
 
@@ -177,21 +165,16 @@ def verbose(call):
     raise AssertionError("it did not fail")
 
 
-@pytest.mark.parametrize(
-    ("proxies", "is_excepted", "proxy"),
-    [
-        ({"https": "http://p:3128"}, False, ("http://p:3128", "The system's proxy setting")),
-        ({"https": "http://p:3128"}, True, None),
-        ({"http": "http://p:3128"}, False, None),
-    ],
-)
 @pytest.mark.parametrize("platform", ["darwin", "win32"])
-def test_where_the_environment_says_nothing_the_systems_own_setting_counts(
-    monkeypatch, platform, proxies, is_excepted, proxy
-):
+def test_where_the_environment_says_nothing_the_systems_own_setting_counts(monkeypatch, platform):
     monkeypatch.setattr("sys.platform", platform)
-    monkeypatch.setattr("urllib.request.getproxies", lambda: proxies)
-    monkeypatch.setattr("urllib.request.proxy_bypass", lambda _: is_excepted)
-    assert found() == proxy
-    assert found(NO_PROXY="*") is None
-    assert found(HTTPS_PROXY="http://ours") == ("http://ours:80", "HTTPS_PROXY")
+    for kind, is_excepted, proxy in (
+        ("https", False, ("http://p:3128", "The system's proxy setting")),
+        ("https", True, None),
+        ("http", False, None),
+    ):
+        monkeypatch.setattr("urllib.request.getproxies", lambda kind=kind: {kind: "http://p:3128"})
+        monkeypatch.setattr("urllib.request.proxy_bypass", lambda _, excepted=is_excepted: excepted)
+        assert found() == proxy
+        assert found(NO_PROXY="*") is None
+        assert found(HTTPS_PROXY="http://ours") == ("http://ours:80", "HTTPS_PROXY")
