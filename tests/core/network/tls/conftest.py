@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import hashlib
 import socket
 import ssl
 import threading
@@ -34,7 +33,7 @@ class Certificates:
     """The files of the run: the authority, as a file and as a folder; servers by what is wrong with them; clients."""
 
     ca: Path
-    ca_folder: Path  # under the name that `openssl rehash` gives
+    ca_folder: Path
     files: dict[str, CertificateFiles]
     client: CertificateFiles
     stranger: CertificateFiles  # of another authority
@@ -53,9 +52,9 @@ def certificates(tmp_path_factory):
     authority, other = Authority(), Authority("another authority")
     ca = folder / "ca.pem"
     ca.write_bytes(authority.pem)
-    hashed = folder / "hashed"
-    hashed.mkdir()
-    (hashed / f"{subject_hash(ca)}.0").write_bytes(authority.pem)
+    (folder / "authorities").mkdir()
+    (folder / "authorities" / "company-root.crt").write_bytes(authority.pem)
+    (folder / "authorities" / "README").write_text("not a certificate")
     made: dict[str, Certificate] = {
         "good": authority.issue(HERE),
         "expired": authority.issue(HERE, begins_in=-2 * _DAY, ends_in=-_DAY),
@@ -66,25 +65,11 @@ def certificates(tmp_path_factory):
     }
     return Certificates(
         ca=ca,
-        ca_folder=hashed,
+        ca_folder=folder / "authorities",
         files={kind: each.write(folder, kind.replace(" ", "-")) for kind, each in made.items()},
         client=authority.issue(["ada"]).write(folder, "client"),
         stranger=other.issue(["ada"]).write(folder, "stranger"),
     )
-
-
-def subject_hash(ca):
-    """The name that OpenSSL looks a certificate up by; Python has no function for it."""
-    from cryptography import x509
-
-    subject = x509.load_pem_x509_certificate(ca.read_bytes()).subject
-    (name,) = subject
-    text = name.value.lower().encode()
-    value = b"\x0c" + bytes([len(text)]) + text  # UTF8String; all lengths here are below 128
-    inner = b"\x06\x03\x55\x04\x03" + value  # 2.5.4.3, commonName
-    pair = b"\x30" + bytes([len(inner)]) + inner
-    canonical = b"\x31" + bytes([len(pair)]) + pair
-    return hashlib.sha1(canonical).digest()[:4][::-1].hex()
 
 
 @pytest.fixture(scope="session")

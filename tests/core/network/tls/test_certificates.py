@@ -70,13 +70,10 @@ def test_a_name_that_is_not_the_address_is_accepted_where_it_is_given(certificat
 
 @pytest.mark.openbao
 def test_a_private_authority_by_file_and_by_folder(monkeypatch, certificates, tenant_fronts, tls_openbao, tmp_path):
-    (tmp_path / "company-root.crt").write_bytes(certificates.ca.read_bytes())
-    (tmp_path / "README").write_text("not a certificate")
-    (tmp_path / "empty").mkdir()
     for name, value in (
         ("SSL_CERT_FILE", certificates.ca),
-        ("SSL_CERT_DIR", tmp_path),
-        ("SSL_CERT_DIR", f"{tmp_path / 'empty'}{os.pathsep}/no/such{os.pathsep}{certificates.ca_folder}"),
+        ("SSL_CERT_DIR", certificates.ca_folder),
+        ("SSL_CERT_DIR", f"{tmp_path}{os.pathsep}/no/such{os.pathsep}{certificates.ca_folder}"),
         ("REQUESTS_CA_BUNDLE", certificates.ca),
         ("REQUESTS_CA_BUNDLE", certificates.ca_folder),
         ("CURL_CA_BUNDLE", certificates.ca),
@@ -124,16 +121,13 @@ def test_a_variable_or_file_that_is_corrected_holds_for_the_same_tenant(
 
 
 @pytest.mark.openbao
-def test_a_variable_that_is_corrected_holds_for_the_same_store(monkeypatch, certificates, tls_openbao, tmp_path):
-    folder = tmp_path / "authorities"
-    folder.mkdir()
-    (folder / "one.pem").write_bytes(certificates.files["self-signed"].certificate.read_bytes())
-    monkeypatch.setenv("SSL_CERT_DIR", str(folder))
+def test_a_folder_that_is_corrected_holds_for_the_same_store(monkeypatch, certificates, tls_openbao, tmp_path):
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    (tmp_path / "one.pem").write_bytes(certificates.files["self-signed"].certificate.read_bytes())
     with qk.VaultKeyStore(tls_openbao.urls["good"], token=tls_openbao.token) as store:
-        for _ in range(2):
-            with pytest.raises(StoreMisconfigured, match="does not trust"):
-                store.client_ids(HOST)
-        (folder / "two.pem").write_bytes(certificates.ca.read_bytes())
+        with pytest.raises(StoreMisconfigured, match="does not trust"):
+            store.client_ids(HOST)
+        (tmp_path / "two.pem").write_bytes(certificates.ca.read_bytes())
         assert store.client_ids(HOST) == []
 
 

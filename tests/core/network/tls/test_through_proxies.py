@@ -11,20 +11,21 @@ from fixtures.support import ManualClock
 from fixtures.tls_servers import TENANT_NAME, VAULT_NAME, ConnectProxy, TlsFront
 
 import qlik_keys as qk
-from qlik_keys.errors import Outcome, StoreError, StoreUnreachable, TenantUnreachable
+from qlik_keys.errors import Outcome, StoreError, TenantUnreachable
 from qlik_keys.tenant import RetryPolicy
 
 TENANT_URL, VAULT_URL = f"https://{TENANT_NAME}", f"https://{VAULT_NAME}:8200"
 PASSWORD = "pa#ss/w?rd@%41"  # with everything that has a meaning in a URL
 
 
+NAMES = [f"{TENANT_NAME}:443", f"{VAULT_NAME}:8200"]
+
+
 @pytest.fixture
 def targets(tenant_fronts, tls_openbao):
     """Which port stands for which name."""
-    return {
-        f"{TENANT_NAME}:443": urlsplit(tenant_fronts["good"]).port,
-        f"{VAULT_NAME}:8200": urlsplit(tls_openbao.urls["good"]).port,
-    }
+    ports = [urlsplit(urls["good"]).port for urls in (tenant_fronts, tls_openbao.urls)]
+    return dict(zip(NAMES, ports, strict=True))
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_both_are_called_through_the_proxy_that_the_environment_names(monkeypatc
         monkeypatch.setenv(name, f"http://{proxy.address}")
         monkeypatch.setenv("NO_PROXY", "[::1],not a host!,10.0.0.0/8,evil.example,:,]")
         call_both(tls_openbao.token)
-    assert proxy.connects == [f"{TENANT_NAME}:443", f"{VAULT_NAME}:8200"]
+    assert proxy.connects == NAMES
 
 
 @pytest.mark.openbao
@@ -76,20 +77,11 @@ def test_a_proxy_with_a_login(monkeypatch, trusted, targets, tls_openbao):
 
 
 @pytest.mark.openbao
-def test_a_vaults_own_proxy(monkeypatch, trusted, targets, tls_openbao):
-    with ConnectProxy(targets) as proxy:
-        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-        with qk.VaultKeyStore(VAULT_URL, token=tls_openbao.token, proxy=f"http://{proxy.address}") as store:
-            assert store.client_ids(TENANT_NAME) == []
-    assert proxy.connects == [f"{VAULT_NAME}:8200"]
-
-
-@pytest.mark.openbao
 def test_a_proxy_that_is_spoken_to_by_tls(monkeypatch, trusted, certificates, targets, tls_openbao):
     with ConnectProxy(targets) as proxy, TlsFront(certificates.files["good"], proxy.port) as front:
         monkeypatch.setenv("HTTPS_PROXY", front.url)
         call_both(tls_openbao.token)
-        assert proxy.connects == [f"{TENANT_NAME}:443", f"{VAULT_NAME}:8200"]
+        assert proxy.connects == NAMES
     with ConnectProxy(targets) as proxy, TlsFront(certificates.files["expired"], proxy.port) as front:
         monkeypatch.setenv("HTTPS_PROXY", front.url)
         for error in failures():
@@ -129,33 +121,13 @@ def test_a_proxy_that_cannot_be_reached(monkeypatch, trusted):
 
 @pytest.mark.openbao
 def test_what_is_wrong_behind_the_proxy_is_told_of_the_server(monkeypatch, trusted, tenant_fronts, tls_openbao):
-    wrong = {
-        f"{TENANT_NAME}:443": urlsplit(tenant_fronts["expired"]).port,
-        f"{VAULT_NAME}:8200": urlsplit(tls_openbao.urls["expired"]).port,
-    }
+    ports = [urlsplit(urls["expired"]).port for urls in (tenant_fronts, tls_openbao.urls)]
+    wrong = dict(zip(NAMES, ports, strict=True))
     with ConnectProxy(wrong) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.address}")
         for error, server in zip(failures(), (f"The tenant {TENANT_NAME} ", "The Vault "), strict=True):
             assert server in error.message
             assert "has expired" in error.message
-
-
-@pytest.mark.openbao
-def test_a_proxy_that_is_corrected_holds_for_the_same_objects(monkeypatch, trusted, targets, tls_openbao):
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    options = {"clock": ManualClock(), "retry": RetryPolicy(attempts=1)}
-    with (
-        qk.QlikTenant(TENANT_URL, credential=qk.ApiKey("k"), **options) as tenant,
-        qk.VaultKeyStore(VAULT_URL, token=tls_openbao.token) as store,
-        ConnectProxy(targets) as proxy,
-    ):
-        with pytest.raises(TenantUnreachable, match="The proxy"):
-            tenant.metadata()
-        with pytest.raises(StoreUnreachable, match="The proxy"):
-            store.client_ids(TENANT_NAME)
-        monkeypatch.setenv("HTTPS_PROXY", proxy.address)
-        assert tenant.metadata().issuer
-        assert store.client_ids(TENANT_NAME) == []
 
 
 def test_a_proxy_that_never_answers_or_does_not_use_tls(monkeypatch, trusted):
