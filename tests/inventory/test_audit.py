@@ -143,8 +143,8 @@ def test_a_record_that_was_edited_by_hand_is_no_interrupted_operation(world):
     """Vault's metadata show both alike, by the version; only a reader of the record learns which of them it is."""
     box, tenant, store = world
     edits = {"noted": {"note": "ours"}, "broken": {"kid": "another"}, "no keys": {"keys": ""}}
-    names = (*edits, "shown wrong", "started")
-    made = {name: qk.provision(tenant, store, name=name, scopes=["user_default"]) for name in names}
+    names, scopes = (*edits, "shown wrong", "started"), ["user_default"]
+    made = {name: qk.provision(tenant, store, name=name, scopes=scopes) for name in names}
     ids = {name: each.client_id for name, each in made.items()}
     paths = {name: f"qlik-keys/{tenant.host}/{client_id}" for name, client_id in ids.items()}
     interrupted(qk.rotate, tenant, store, ids["started"], step="publish")

@@ -21,8 +21,7 @@ from qlik_keys.sandbox.transport import SandboxTransport
 from qlik_keys.tenant import ConnectionConfig, OAuthClient
 from qlik_keys.tenant.resources.models import OverviewPage
 
-NOW = 1_800_000_000.0
-TODAY, DAY = datetime.fromtimestamp(NOW, tz=UTC), timedelta(days=1)
+TODAY, DAY = datetime.fromtimestamp(1_800_000_000, tz=UTC), timedelta(days=1)
 KEY = generate(KeySpec("ES384"), made_on=TODAY.date() - 30 * DAY)
 DTYPES = {
     **dict.fromkeys(("client_id", "name"), "string"),
