@@ -1,4 +1,4 @@
-"""A value of another type is refused where it is handed in: the error names argument, type and what is wanted."""
+"""A value of another type is refused where it is passed: the error names argument, type and what is expected."""
 
 from __future__ import annotations
 
