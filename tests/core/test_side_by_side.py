@@ -31,12 +31,8 @@ def test_nothing_to_do_and_one_thing_to_do_need_no_thread():
 
 
 def test_an_item_that_fails_stands_in_its_place_and_stops_no_other():
-    lost = {
-        5: TenantAuthError("not this one", status=403),
-        3: StoreDenied("no"),
-        7: TenantNotFound("gone"),
-        40: StoreUnreachable("cut", retryable=True),
-    }
+    lost = {5: TenantAuthError("not this one", status=403), 3: StoreDenied("no"), 7: TenantNotFound("gone")}
+    lost[40] = StoreUnreachable("cut", retryable=True)
 
     def work(number):
         if number in lost:
@@ -56,7 +52,6 @@ def test_an_item_that_fails_stands_in_its_place_and_stops_no_other():
         (StoreDenied("no"), 2, 2),  # a failure of every item, however few they are
         (ZeroDivisionError(), 1000, 8),  # another error than ours
     ],
-    ids=repr,
 )
 def test_a_failure_that_concerns_all_items_is_raised_soon(failure, count, most_asked):
     asked = []
@@ -105,6 +100,5 @@ def test_progress_is_told_in_the_calling_thread_and_its_last_word_is_all():
             may_end.wait(WAIT)
 
     side_by_side(work, range(30), on_progress=on_progress)
-    assert len(told) > 1
-    assert told[-1] == (30, 30, threading.get_ident())
+    assert (len(told) > 1, told[-1]) == (True, (30, 30, threading.get_ident()))
     assert {(total, thread) for _, total, thread in told} == {(30, threading.get_ident())}

@@ -29,7 +29,6 @@ def found(url=URL, **environment):
     ("environment", "proxy"),
     [
         ({}, None),
-        ({"HTTPS_PROXY": "http://p:3128"}, ("http://p:3128", "HTTPS_PROXY")),
         ({"HTTPS_PROXY": "p:3128"}, ("http://p:3128", "HTTPS_PROXY")),
         ({"HTTPS_PROXY": " http://p/ "}, ("http://p:80", "HTTPS_PROXY")),
         ({"HTTPS_PROXY": "https://p"}, ("https://p:443", "HTTPS_PROXY")),
@@ -39,7 +38,6 @@ def found(url=URL, **environment):
         ({"ALL_PROXY": "http://all"}, ("http://all:80", "ALL_PROXY")),
         ({"ALL_PROXY": "http://all", "HTTPS_PROXY": "http://p"}, ("http://p:80", "HTTPS_PROXY")),
         ({"HTTP_PROXY": "nonsense://"}, None),  # it is not for https
-        ({"HTTPS_PROXY": "http://p", "NO_PROXY": "acme.eu.qlikcloud.com"}, None),
         ({"HTTPS_PROXY": "nonsense://", "NO_PROXY": "*"}, None),
     ],
 )
@@ -47,84 +45,56 @@ def test_the_environment_decides(environment, proxy):
     assert found(**environment) == proxy
 
 
-@pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:8123", "https://localhost:8123", "https://[::1]:1", "https://127.9.9.9"]
-)
-def test_loopback_is_never_called_through_a_proxy(url):
-    assert found(url, HTTPS_PROXY="nonsense", ALL_PROXY="http://p") is None
+def test_loopback_is_never_called_through_a_proxy():
+    for url in ("http://127.0.0.1:8123", "https://localhost:8123", "https://[::1]:1", "https://127.9.9.9"):
+        assert found(url, HTTPS_PROXY="nonsense", ALL_PROXY="http://p") is None
 
 
-@pytest.mark.parametrize(
-    ("listed", "host", "port", "bypassed"),
-    [
-        ("acme.com", "acme.com", 443, True),
-        ("acme.com", "vault.acme.com", 443, True),
-        ("acme.com", "evilacme.com", 443, False),
-        (".acme.com", "vault.acme.com", 443, True),
-        (".acme.com", "acme.com", 443, True),
-        ("*.acme.com", "vault.acme.com", 443, True),
-        ("ACME.com", "acme.COM", 443, True),
-        ("acme.com.", "acme.com", 443, True),
-        ("acme.com:8443", "acme.com", 443, False),
-        ("acme.com:8443", "acme.com", 8443, True),
-        ("a.com acme.com", "acme.com", 443, True),
-        ("a.com,, ,acme.com,", "acme.com", 443, True),
-        ("[::1]", "acme.com", 443, False),
-        ("[2001:db8::1]", "2001:db8::1", 443, True),
-        ("2001:DB8:0::1", "2001:db8::1", 443, True),
-        ("[2001:db8::1]:8200", "2001:db8::1", 443, False),
-        ("[2001:db8::1]:8200", "2001:db8::1", 8200, True),
-        ("10.0.0.0/8", "10.1.2.3", 443, True),
-        ("10.0.0.0/8", "11.1.2.3", 443, False),
-        ("2001:db8::/32", "2001:db8::7", 443, True),
-        ("10.0.0.0/99", "10.1.2.3", 443, False),
-        ("0.0.1", "10.0.0.1", 443, False),
-        ("https://acme.com", "acme.com", 443, True),
-        ("*", "acme.com", 443, True),
-        ("", "acme.com", 443, False),
-    ],
-)
-def test_no_proxy_as_curl_reads_it(listed, host, port, bypassed):
-    assert bypasses(listed, host, port) is bypassed
+HOST, V6 = "acme.com", "2001:db8::1"
+BYPASSED = [
+    *((HOST, HOST), (HOST, "vault.acme.com"), (".acme.com", "vault.acme.com"), (".acme.com", HOST), ("*", HOST)),
+    *(("*.acme.com", "vault.acme.com"), ("ACME.com", "acme.COM"), ("acme.com.", HOST), ("a.com acme.com", HOST)),
+    *(("a.com,, ,acme.com,", HOST), ("https://acme.com", HOST), ("10.0.0.0/8", "10.1.2.3")),
+    *(("[2001:db8::1]", V6), ("2001:DB8:0::1", V6), ("2001:db8::/32", "2001:db8::7")),
+]
+CALLED = [
+    *((HOST, "evilacme.com"), ("acme.com:8443", HOST), ("", HOST), ("[::1]", HOST), ("[2001:db8::1]:8200", V6)),
+    *(("10.0.0.0/8", "11.1.2.3"), ("10.0.0.0/99", "10.1.2.3"), ("0.0.1", "10.0.0.1")),
+]
 
 
-@given(st.text(max_size=60), st.sampled_from(["acme.com", "10.0.0.1", "2001:db8::1"]))
-def test_any_no_proxy_is_read_without_an_error(listed, host):
-    assert bypasses(listed, host, 443) in (True, False)
+def test_no_proxy_as_curl_reads_it():
+    assert [(listed, host) for listed, host in BYPASSED + CALLED if bypasses(listed, host, 443)] == BYPASSED
+    assert bypasses("acme.com:8443", HOST, 8443)
+    assert bypasses("[2001:db8::1]:8200", V6, 8200)
 
 
 SECRET = "hunter22canary"
 
 
-@pytest.mark.parametrize(
-    ("value", "reason"),
-    [
-        (f"socks5://ada:{SECRET}@p:1080", "SOCKS"),
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "all_proxy"])
+def test_what_names_no_proxy_is_refused_by_the_variables_name(monkeypatch, name):
+    behinds = ("", "p:port", "p:0", "p:99999", "[::1", "a b", "héé")
+    for value, reason in (
         (f"socks5h://ada:{SECRET}@p", "SOCKS"),
         (f"socks4://ada:{SECRET}@p", "unknown type (socks4)"),
         (f"{SECRET}://p", "unknown type"),
-        *(
-            (f"http://ada:{SECRET}@{behind}", "is not the address of a proxy")
-            for behind in ("", "p:port", "p:0", "p:99999", "[::1", "a b", "héé")
-        ),
+        *((f"http://ada:{SECRET}@{behind}", "is not the address of a proxy") for behind in behinds),
         (f"http:///{SECRET}", "is not the address of a proxy"),
         ("http://", "is not the address of a proxy"),
-    ],
-)
-@pytest.mark.parametrize("name", ["HTTPS_PROXY", "all_proxy"])
-def test_what_names_no_proxy_is_refused_by_the_variables_name(monkeypatch, name, value, reason):
-    monkeypatch.setenv(name, value)
-    with qk.QlikTenant(URL, credential=qk.ApiKey("k")) as tenant, pytest.raises(ConfigurationError) as caught:
-        tenant.metadata()
-    store = qk.VaultKeyStore("https://vault.acme.example", token="t")
-    with store, pytest.raises(ConfigurationError) as of_vault:
-        store.client_ids("acme.eu.qlikcloud.com")
-    for error in (caught.value, of_vault.value):
-        assert error.message.startswith(name)
-        assert reason in error.message
-        assert SECRET not in str(error)
-        assert error.hint
-        assert error.__context__ is None
+    ):
+        monkeypatch.setenv(name, value)
+        with qk.QlikTenant(URL, credential=qk.ApiKey("k")) as tenant, pytest.raises(ConfigurationError) as of_tenant:
+            tenant.metadata()
+        store = qk.VaultKeyStore("https://vault.acme.example", token="t")
+        with store, pytest.raises(ConfigurationError) as of_vault:
+            store.client_ids("acme.eu.qlikcloud.com")
+        for error in (of_tenant.value, of_vault.value):
+            assert error.message.startswith(name)
+            assert reason in error.message
+            assert SECRET not in str(error)
+            assert error.hint
+            assert error.__context__ is None
 
 
 @pytest.mark.parametrize("password", ["a#b", "a/b", "a?b", "a@b", "a:b", "p://x", "ä", "%23"])
@@ -132,12 +102,13 @@ def test_a_password_ends_at_the_last_at(password):
     proxy = read_proxy(f"http://ada:{password}@p:3128", source="HTTPS_PROXY", library="httpx")
     assert (proxy.user, proxy.host, proxy.port) == ("ada", "p", 3128)
     assert proxy.password.reveal() == {"%23": "#"}.get(password, password)
-    assert password not in repr(proxy)
-    assert "ada" not in repr(proxy)
+    assert (password in repr(proxy), "ada" in repr(proxy)) == (False, False)
 
 
 @given(st.text(max_size=40))
-def test_any_value_is_a_proxy_or_a_configuration_error(value):
+def test_any_value_is_a_proxy_or_a_configuration_error_and_any_no_proxy_is_read(value):
+    for host in ("acme.com", "10.0.0.1", "2001:db8::1"):
+        assert bypasses(value, host, 443) in (True, False)
     try:
         proxy = read_proxy(value, source="HTTPS_PROXY", library="httpx")
     except ConfigurationError:
@@ -148,50 +119,31 @@ def test_any_value_is_a_proxy_or_a_configuration_error(value):
 
 def test_a_verbose_traceback_shows_neither_the_proxys_login_nor_the_environment(monkeypatch):
     """IPython's %xmode Verbose prints the arguments of each frame, and the names on its line, os.environ too."""
-    monkeypatch.setenv("QLIK_API_KEY", SECRET)
-    monkeypatch.setenv("VAULT_MFA", SECRET)
-    monkeypatch.setenv("HTTPS_PROXY", f"socks4://ada:{SECRET}@p")
-    vault = {"vault_url": "https://vault.acme.example", "vault_token": "t"}
-    with qk.QlikTenant(URL, credential=qk.ApiKey("k")) as tenant:
-        shown = [verbose(tenant.metadata)]
-    settings = Settings.resolve(tenant_url=URL, **vault)
-    shown.append(verbose(settings.store))
-    monkeypatch.delenv("VAULT_MFA")
-    with Settings.resolve(tenant_url=URL, **vault).store() as store:
-        shown.append(verbose(lambda: store.client_ids("acme.eu.qlikcloud.com")))
-    assert "HTTPS_PROXY names" in shown[0]
-    assert "VAULT_MFA is not supported" in shown[1]
-    assert "HTTPS_PROXY names" in shown[2]
-    for text in shown:
-        assert SECRET not in text
-
-
-def verbose(call):
-    """What IPython prints of a failure."""
     from IPython.core.ultratb import VerboseTB
 
-    try:
-        call()
-    except ConfigurationError as error:
-        return VerboseTB(theme_name="nocolor").text(type(error), error, error.__traceback__)
-    raise AssertionError("it did not fail")
+    for name, value in {"QLIK_API_KEY": SECRET, "VAULT_MFA": SECRET, "HTTPS_PROXY": f"socks4://a:{SECRET}@p"}.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings.resolve(tenant_url=URL, vault_url="https://vault.acme.example", vault_token="t")
+    tenant = qk.QlikTenant(URL, credential=qk.ApiKey("k"))
+    for call, words in ((tenant.metadata, "HTTPS_PROXY names"), (settings.store, "VAULT_MFA is not supported")):
+        with pytest.raises(ConfigurationError) as caught:
+            call()
+        error = caught.value
+        shown = VerboseTB(theme_name="nocolor").text(type(error), error, error.__traceback__)
+        assert words in shown
+        assert SECRET not in shown
 
 
-@pytest.mark.parametrize(
-    ("proxies", "is_excepted", "proxy"),
-    [
-        ({"https": "http://p:3128"}, False, ("http://p:3128", "The system's proxy setting")),
-        ({"https": "http://p:3128"}, True, None),
-        ({"http": "http://p:3128"}, False, None),
-    ],
-)
 @pytest.mark.parametrize("platform", ["darwin", "win32"])
-def test_where_the_environment_says_nothing_the_systems_own_setting_counts(
-    monkeypatch, platform, proxies, is_excepted, proxy
-):
+def test_where_the_environment_says_nothing_the_systems_own_setting_counts(monkeypatch, platform):
     monkeypatch.setattr("sys.platform", platform)
-    monkeypatch.setattr("urllib.request.getproxies", lambda: proxies)
-    monkeypatch.setattr("urllib.request.proxy_bypass", lambda _: is_excepted)
-    assert found() == proxy
-    assert found(NO_PROXY="*") is None
-    assert found(HTTPS_PROXY="http://ours") == ("http://ours:80", "HTTPS_PROXY")
+    for kind, is_excepted, proxy in (
+        ("https", False, ("http://p:3128", "The system's proxy setting")),
+        ("https", True, None),
+        ("http", False, None),
+    ):
+        monkeypatch.setattr("urllib.request.getproxies", lambda kind=kind: {kind: "http://p:3128"})
+        monkeypatch.setattr("urllib.request.proxy_bypass", lambda _, excepted=is_excepted: excepted)
+        assert found() == proxy
+        assert found(NO_PROXY="*") is None
+        assert found(HTTPS_PROXY="http://ours") == ("http://ours:80", "HTTPS_PROXY")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import hashlib
 import socket
 import ssl
 import threading
@@ -31,26 +30,18 @@ VARIABLES = (
 
 @dataclass
 class Certificates:
-    """The files of the run.
-
-    Attributes:
-        ca: the file of the authority.
-        ca_folder: a folder with it, under the name that `openssl rehash` gives.
-        files: the servers' certificates by what is wrong with them.
-        client: a client's certificate, of the same authority.
-        stranger: a client's certificate of another authority.
-    """
+    """The files of the run: the authority, as a file and as a folder; servers by what is wrong with them; clients."""
 
     ca: Path
     ca_folder: Path
     files: dict[str, CertificateFiles]
     client: CertificateFiles
-    stranger: CertificateFiles
+    stranger: CertificateFiles  # of another authority
 
 
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch):
-    """No proxy, authority or certificate of somebody's environment has a part in these tests."""
+    """No proxy, authority or certificate of a developer's environment has a part in these tests."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
@@ -61,9 +52,9 @@ def certificates(tmp_path_factory):
     authority, other = Authority(), Authority("another authority")
     ca = folder / "ca.pem"
     ca.write_bytes(authority.pem)
-    hashed = folder / "hashed"
-    hashed.mkdir()
-    (hashed / f"{subject_hash(ca)}.0").write_bytes(authority.pem)
+    (folder / "authorities").mkdir()
+    (folder / "authorities" / "company-root.crt").write_bytes(authority.pem)
+    (folder / "authorities" / "README").write_text("not a certificate")
     made: dict[str, Certificate] = {
         "good": authority.issue(HERE),
         "expired": authority.issue(HERE, begins_in=-2 * _DAY, ends_in=-_DAY),
@@ -74,25 +65,11 @@ def certificates(tmp_path_factory):
     }
     return Certificates(
         ca=ca,
-        ca_folder=hashed,
+        ca_folder=folder / "authorities",
         files={kind: each.write(folder, kind.replace(" ", "-")) for kind, each in made.items()},
         client=authority.issue(["ada"]).write(folder, "client"),
         stranger=other.issue(["ada"]).write(folder, "stranger"),
     )
-
-
-def subject_hash(ca):
-    """The name that OpenSSL looks a certificate up by; Python has no function for it."""
-    from cryptography import x509
-
-    subject = x509.load_pem_x509_certificate(ca.read_bytes()).subject
-    (name,) = subject
-    text = name.value.lower().encode()
-    value = b"\x0c" + bytes([len(text)]) + text  # UTF8String; all lengths here are below 128
-    inner = b"\x06\x03\x55\x04\x03" + value  # 2.5.4.3, commonName
-    pair = b"\x30" + bytes([len(inner)]) + inner
-    canonical = b"\x31" + bytes([len(pair)]) + pair
-    return hashlib.sha1(canonical).digest()[:4][::-1].hex()
 
 
 @pytest.fixture(scope="session")
@@ -101,10 +78,8 @@ def tenant_fronts(box, certificates):
     port = urlsplit(box.tenant_url).port
     with contextlib.ExitStack() as stack:
         fronts = {kind: stack.enter_context(TlsFront(files, port)) for kind, files in certificates.files.items()}
-        for kind, longest in (
-            ("client certificate", ssl.TLSVersion.TLSv1_3),
-            ("the same, 1.2", ssl.TLSVersion.TLSv1_2),
-        ):
+        versions = {"client certificate": ssl.TLSVersion.TLSv1_3, "the same, 1.2": ssl.TLSVersion.TLSv1_2}
+        for kind, longest in versions.items():
             front = TlsFront(certificates.files["good"], port, client_authority=certificates.ca, longest=longest)
             fronts[kind] = stack.enter_context(front)
         yield {kind: front.url for kind, front in fronts.items()}
@@ -122,14 +97,6 @@ def tls_openbao(certificates):
         server.urls = dict(zip(kinds, server.tls_urls, strict=True))
         server.urls["plain"] = server.url
         yield server
-
-
-@pytest.fixture
-def wait_for_no_one():
-    """Retries that do not wait."""
-    from qlik_keys.tenant import RetryPolicy
-
-    return RetryPolicy(attempts=1)
 
 
 @pytest.fixture
