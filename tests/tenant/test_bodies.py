@@ -35,15 +35,9 @@ def test_null_is_a_body_and_nothing_is_none():
     assert (shown_body(JSON_NULL), shown_body([1])) == (None, [1])
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "client_id"),
-    [
-        ("delete", "/api//v1/OAuth-Clients/ab//", "ab"),
-        ("DELETE", "/api/v1/oauth%2Dclients%2Fab", "ab"),
-        ("DELETE", "/api/v1/oauth-clients/ab/client-secrets/x", ""),
-        ("DELETE", "/api/v1/oauth-clients", ""),
-        ("GET", "/api/v1/oauth-clients/ab", ""),
-    ],
-)
-def test_a_client_that_is_deleted_is_seen_in_any_spelling(method, path, client_id):
-    assert deleted_client_id(method, path) == client_id
+def test_a_client_that_is_deleted_is_seen_in_any_spelling():
+    for path in ("/api//v1/OAuth-Clients/ab//", "/api/v1/oauth%2Dclients%2Fab"):
+        assert deleted_client_id("delete", path) == "ab"
+    assert deleted_client_id("GET", "/api/v1/oauth-clients/ab") == ""
+    for path in ("/api/v1/oauth-clients/ab/client-secrets/x", "/api/v1/oauth-clients"):
+        assert deleted_client_id("DELETE", path) == ""

@@ -26,6 +26,7 @@ OTHER_NAMES = """
 
 @pytest.mark.parametrize("name", NAMES.split())
 def test_a_secret_is_found_by_its_name_wherever_it_is(name):
+    assert guarded_document({name: f" {CANARY}é "}) == {name: Secret(f" {CANARY}é ", any_text=True)}
     for document in (
         {name: CANARY},
         [{"data": [{name: CANARY}]}],
@@ -38,12 +39,6 @@ def test_a_secret_is_found_by_its_name_wherever_it_is(name):
         assert find_canaries(guarded + redacted, [CANARY]) == []
         assert (f"<{name}>" in guarded, "•••" in redacted) == (True, True)
         assert document == before
-
-
-def test_the_secret_can_be_had():
-    found = guarded_document({"clientSecret": f" {CANARY}é "})
-    assert found["clientSecret"] == Secret(f" {CANARY}é ", any_text=True)
-    assert found["clientSecret"] != Secret(f"{CANARY}é ", any_text=True)
 
 
 @pytest.mark.parametrize(
@@ -72,12 +67,12 @@ def test_the_private_members_of_a_jwk_are_secrets(spec):
     assert redacted.keys() == jwk.keys()
 
 
-@pytest.mark.parametrize("depth", [101, 600, 900])
 @pytest.mark.parametrize("wrap", [lambda one: [one], lambda one: {"a": one}, lambda one: {"token": one}])
-def test_what_nests_too_deep_to_be_looked_through_is_one_secret(depth, wrap):
-    document = {"clientSecret": CANARY}
-    for _ in range(depth):
-        document = wrap(document)
-    redacted = repr(redacted_document(document))
-    assert find_canaries(repr(guarded_document(document)) + redacted, [CANARY]) == []
-    assert "•••" in redacted
+def test_what_nests_too_deep_to_be_looked_through_is_one_secret(wrap):
+    for depth in (101, 900):
+        document = {"clientSecret": CANARY}
+        for _ in range(depth):
+            document = wrap(document)
+        redacted = repr(redacted_document(document))
+        assert find_canaries(repr(guarded_document(document)) + redacted, [CANARY]) == []
+        assert "•••" in redacted

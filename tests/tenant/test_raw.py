@@ -71,11 +71,11 @@ def test_all_values_of_a_name_are_sent_also_on_the_next_page(tenant_on):
     assert [sent.url.partition("?")[2] for sent in transport.sent] == ["a=1&a=2&b=x+y", "a=1&a=2&next=p2"]
 
 
-@pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding", "HOST", "Connection"])
-def test_headers_that_the_connection_makes_are_refused_and_others_sent_once(name, tenant_on):
+def test_headers_that_the_connection_makes_are_refused_and_others_sent_once(tenant_on):
     tenant, transport = tenant_on(httpx.Response(200))
-    with pytest.raises(ConfigurationError, match="the connection sets it itself"):
-        tenant.raw("post", "v1/items", body={}, headers={name: "5"})
+    for name in ("Content-Length", "transfer-encoding", "HOST", "Connection"):
+        with pytest.raises(ConfigurationError, match="the connection sets it itself"):
+            tenant.raw("post", "v1/items", body={}, headers={name: "5"})
     assert transport.sent == []
     tenant.raw("patch", "v1/items/1", body=[], headers={"Content-Type": "application/json-patch+json"})
     assert transport.sent[0].headers.get_list("content-type") == ["application/json-patch+json"]
@@ -91,10 +91,9 @@ def test_a_null_is_a_body_and_none_is_not(tenant_on):
     assert [exchange.request_body for exchange in seen] == [None, None, 0]
 
 
-@pytest.mark.parametrize(("method", "advice"), [("get", "Try again later"), ("post", "check before you try again")])
-def test_after_a_tenant_error_the_outcome_of_a_change_is_unknown(method, advice, tenant_on):
+def test_after_a_tenant_error_the_outcome_of_a_change_is_unknown(tenant_on):
     tenant, _ = tenant_on(qlik_error(503), retry=RetryPolicy(attempts=1))
-    with pytest.raises(TenantUnavailable) as caught:
-        tenant.raw(method, "v1/items")
-    assert advice in caught.value.hint
-    assert caught.value.outcome is Outcome.UNKNOWN
+    for method, advice in (("get", "Try again later"), ("post", "check before you try again")):
+        with pytest.raises(TenantUnavailable, match=advice) as caught:
+            tenant.raw(method, "v1/items")
+        assert caught.value.outcome is Outcome.UNKNOWN

@@ -22,10 +22,8 @@ from qlik_keys.tenant.resources.scopes import (
 @pytest.mark.parametrize(
     ("parent", "child", "expected"),
     [
-        ("apps", "apps:read", True),
         ("apps", "apps", True),
         ("admin.apps", "admin.apps:export", True),
-        ("spaces.shared", "spaces.shared:read", True),
         ("admin_classic", "admin.users:read", True),
         ("admin_classic", "apps", False),
         ("apps:read", "apps", False),
