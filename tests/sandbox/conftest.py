@@ -21,7 +21,7 @@ def more_keys():
 
 
 @pytest.fixture
-def sandbox_client(clock):
+def sandbox(clock):
     """The synchronous door, at a real tenant's kind of address."""
     tenant = SandboxTenant(REAL_ADDRESS, clock=clock)
     with httpx.Client(base_url=tenant.base_url, transport=SandboxTransport(tenant)) as http:

@@ -41,42 +41,38 @@ def controlled():
         "https://acme.eu.qlikcloud.com:444/api/v1/users/me",
     ],
 )
-def test_the_synchronous_door_answers_for_its_own_origin_alone(sandbox_client, url):
+def test_the_synchronous_door_answers_for_its_own_origin_alone(sandbox, url):
     with pytest.raises(httpx.ConnectError):
-        sandbox_client.http.get(url)
-    assert sandbox_client.tenant.requests() == []
+        sandbox.http.get(url)
+    assert sandbox.tenant.requests() == []
 
 
-@pytest.mark.parametrize("door", ["sandbox_client", "http_knock"])
+@pytest.mark.parametrize("door", ["sandbox", "http_knock"])
 def test_every_answer_says_that_it_is_a_sandbox(request, door):
-    sandbox_client = request.getfixturevalue(door)
-    answers = [
-        sandbox_client.call("GET"),
-        sandbox_client.http.get("/nowhere"),
-        sandbox_client.create(description="d" * 300_000),
-    ]
+    sandbox = request.getfixturevalue(door)
+    answers = [sandbox.call("GET"), sandbox.http.get("/nowhere"), sandbox.create(description="d" * 300_000)]
     assert [answer.status_code for answer in answers] == [200, 404, 413]
     assert {answer.headers["x-qlik-keys-sandbox"] for answer in answers} == {"true"}
 
 
-@pytest.mark.parametrize("door", ["sandbox_client", "http_knock"])
+@pytest.mark.parametrize("door", ["sandbox", "http_knock"])
 def test_neither_log_holds_a_secret(request, door, client_keys, caplog):
-    sandbox_client = request.getfixturevalue(door)
+    sandbox = request.getfixturevalue(door)
     caplog.set_level(logging.DEBUG)
-    client = sandbox_client.client(client_keys["ES384"], allowedAuthMethods=["private_key_jwt", "client_secret"])
-    assertion = sandbox_client.assertion(client)
-    token = sandbox_client.log_in(client).json()["access_token"]
-    sandbox_client.get_token(client.client_id, client_secret=client.secret)
-    sandbox_client.http.get(f"/api/v1/{token}")
-    sandbox_client.http.request("REVEAL", f"/oauth/token?client_secret={client.secret}&assertion={assertion}")
-    sandbox_client.call("GET", f"?filter=x&{client.secret}=1&api_key={sandbox_client.tenant.api_key}")
+    client = sandbox.client(client_keys["ES384"], allowedAuthMethods=["private_key_jwt", "client_secret"])
+    assertion = sandbox.assertion(client)
+    token = sandbox.log_in(client).json()["access_token"]
+    sandbox.get_token(client.client_id, client_secret=client.secret)
+    sandbox.http.get(f"/api/v1/{token}")
+    sandbox.http.request("REVEAL", f"/oauth/token?client_secret={client.secret}&assertion={assertion}")
+    sandbox.call("GET", f"?filter=x&{client.secret}=1&api_key={sandbox.tenant.api_key}")
     with caplog.at_level(logging.DEBUG):
-        log = json.dumps([str(entry) for entry in sandbox_client.tenant.requests()])
+        log = json.dumps([str(entry) for entry in sandbox.tenant.requests()])
         own = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("qlik_keys"))
     assert "filter" in log
     assert "GET ••• 404" in own
     assert "••• /oauth/token 405" in own
-    assert find_canaries(log + own, [client.secret, token, assertion, sandbox_client.tenant.api_key]) == []
+    assert find_canaries(log + own, [client.secret, token, assertion, sandbox.tenant.api_key]) == []
 
 
 def test_the_http_door_drops_half_a_request(http_knock):
@@ -97,25 +93,25 @@ class TestControls:
 
     @pytest.mark.parametrize("credential", ["", "Bearer x", "the-control-token", "Basic the-control-token"])
     def test_they_need_their_token(self, controlled, credential):
-        sandbox_client, _ = controlled
-        for credentials in ({"authorization": credential}, sandbox_client.admin):
-            answer = sandbox_client.http.put("/__sandbox__/settings", json={"latency_seconds": 60}, headers=credentials)
+        sandbox, _ = controlled
+        for credentials in ({"authorization": credential}, sandbox.admin):
+            answer = sandbox.http.put("/__sandbox__/settings", json={"latency_seconds": 60}, headers=credentials)
             assert answer.status_code == 401
-        assert sandbox_client.tenant.settings.latency_seconds == 0
+        assert sandbox.tenant.settings.latency_seconds == 0
 
     @pytest.mark.parametrize("body", [b"[]", b"{", b'{"latency": 1}', b'{"fail_next": 5}', b'{"latency_seconds": "1"}'])
     def test_a_wrong_setting_is_refused(self, controlled, body):
-        sandbox_client, token = controlled
+        sandbox, token = controlled
         headers = {**token, "content-type": "application/json"}
-        assert sandbox_client.http.put("/__sandbox__/settings", content=body, headers=headers).status_code == 400
+        assert sandbox.http.put("/__sandbox__/settings", content=body, headers=headers).status_code == 400
 
     def test_the_request_log_is_read_and_emptied(self, controlled):
-        sandbox_client, token = controlled
-        sandbox_client.call("GET", "?limit=1")
-        (entry,) = sandbox_client.http.get("/__sandbox__/requests", headers=token).json()
+        sandbox, token = controlled
+        sandbox.call("GET", "?limit=1")
+        (entry,) = sandbox.http.get("/__sandbox__/requests", headers=token).json()
         assert (entry["method"], entry["path"], entry["query"], entry["tier"]) == ("GET", CLIENTS, {"limit": "1"}, 1)
-        assert sandbox_client.http.delete("/__sandbox__/requests", headers=token).status_code == 204
-        assert sandbox_client.http.get("/__sandbox__/requests", headers=token).json() == []
+        assert sandbox.http.delete("/__sandbox__/requests", headers=token).status_code == 204
+        assert sandbox.http.get("/__sandbox__/requests", headers=token).json() == []
 
     @pytest.mark.parametrize(
         ("method", "path", "body", "status"),
@@ -131,8 +127,8 @@ class TestControls:
         ],
     )
     def test_what_is_no_control_is_refused(self, controlled, method, path, body, status):
-        sandbox_client, token = controlled
-        answer = sandbox_client.http.request(method, f"/__sandbox__/{path}", json=body, headers=token)
+        sandbox, token = controlled
+        answer = sandbox.http.request(method, f"/__sandbox__/{path}", json=body, headers=token)
         assert answer.status_code == status
 
 

@@ -56,17 +56,17 @@ def test_a_caller_who_is_still_counted_stays_counted_among_many():
     assert (caught.value.status, caught.value.headers) == (429, (("retry-after", "290"),))
 
 
-def test_a_token_request_without_a_client_is_counted_too(sandbox_client):
-    sandbox_client.tenant.configure(enforce_rate_limits=True, tier2_per_minute=1)
+def test_a_token_request_without_a_client_is_counted_too(sandbox):
+    sandbox.tenant.configure(enforce_rate_limits=True, tier2_per_minute=1)
     json_type = {"content-type": "application/json"}
-    statuses = [sandbox_client.http.post("/oauth/token", content=b"{", headers=json_type).status_code for _ in range(6)]
+    statuses = [sandbox.http.post("/oauth/token", content=b"{", headers=json_type).status_code for _ in range(6)]
     assert statuses == [400] * 5 + [429]
 
 
-def test_a_header_that_is_there_twice_is_refused(sandbox_client):
-    bearer = ("authorization", f"Bearer {sandbox_client.tenant.api_key}")
+def test_a_header_that_is_there_twice_is_refused(sandbox):
+    bearer = ("authorization", f"Bearer {sandbox.tenant.api_key}")
     request = Request(method="GET", path="/api/v1/oauth-clients", headers=(bearer, bearer))
-    assert sandbox_client.tenant.handle(request).status == 400
+    assert sandbox.tenant.handle(request).status == 400
 
 
 class TestRegisteredKeys:

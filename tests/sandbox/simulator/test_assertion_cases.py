@@ -45,21 +45,21 @@ OTHER = "https://other.example"
 class Bench:
     """One case at work: a client with one key, and everything about its login that can be changed."""
 
-    def __init__(self, sandbox_client, key, keys):
-        self.sandbox_client = sandbox_client
+    def __init__(self, sandbox, key, keys):
+        self.sandbox = sandbox
         self.key = key
         self.keys = keys
         self.more = keys["more"]
-        self.now = sandbox_client.now()
-        self.endpoint = sandbox_client.token_url
-        self.client = sandbox_client.client(key)
+        self.now = sandbox.now()
+        self.endpoint = sandbox.token_url
+        self.client = sandbox.client(key)
 
     def header(self, key=None, **changes):
         key = key or self.key
         return {"alg": key.alg, "kid": key.kid, "typ": "JWT", **changes}
 
     def claims(self, *, remove=(), **changes):
-        claims = {**self.sandbox_client.claims(self.client.client_id), **changes}
+        claims = {**self.sandbox.claims(self.client.client_id), **changes}
         return {name: value for name, value in claims.items() if name not in remove}
 
     def assertion(self, *, key=None, header=None, payload=None, remove=(), **changes):
@@ -78,7 +78,7 @@ class Bench:
 
     def send(self, assertion=None, *, remove=(), **changes):
         sent = self.parameters(self.assertion() if assertion is None else assertion, **changes)
-        return self.sandbox_client.http.post("/oauth/token", data={n: v for n, v in sent.items() if n not in remove})
+        return self.sandbox.http.post("/oauth/token", data={n: v for n, v in sent.items() if n not in remove})
 
     def with_claims(self, **changes):
         return [self.send(self.assertion(**changes))]
@@ -102,21 +102,21 @@ class Bench:
     def register(self, *jwks):
         """Register keys in both ways; what is refused must leave no trace, and must not be quoted."""
         listed = self.total()
-        before = self.sandbox_client.call("GET", f"/{self.client.client_id}").json()
+        before = self.sandbox.call("GET", f"/{self.client.client_id}").json()
         document = {"appType": "web", "clientName": "n", "allowedAuthMethods": ["private_key_jwt"]}
-        made = self.sandbox_client.call("POST", json={**document, "publicKeys": list(jwks)})
+        made = self.sandbox.call("POST", json={**document, "publicKeys": list(jwks)})
         patch = [{"op": "replace", "path": "/publicKeys", "value": list(jwks)}]
-        patched = self.sandbox_client.call("PATCH", f"/{self.client.client_id}", json=patch)
+        patched = self.sandbox.call("PATCH", f"/{self.client.client_id}", json=patch)
         if made.status_code != 201:
             assert self.total() == listed
-            assert self.sandbox_client.call("GET", f"/{self.client.client_id}").json() == before
+            assert self.sandbox.call("GET", f"/{self.client.client_id}").json() == before
             for jwk in jwks:
                 for value in (jwk.get("d"), jwk.get("k"), jwk.get("p"), jwk.get("n"), jwk.get("x")):
                     assert not value or (value not in made.text and value not in patched.text)
         return [made, patched]
 
     def total(self):
-        return self.sandbox_client.call("GET", "?totalResults=true&limit=1").json()["totalResults"]
+        return self.sandbox.call("GET", "?totalResults=true&limit=1").json()["totalResults"]
 
     def ec_jwk(self, **changes):
         return {**self.more[1].public.to_dict(), **changes}
@@ -130,11 +130,11 @@ def from_base64url(text):
 
 
 def json_body(b):
-    return [b.sandbox_client.http.post("/oauth/token", json=b.parameters(b.assertion()))]
+    return [b.sandbox.http.post("/oauth/token", json=b.parameters(b.assertion()))]
 
 
 def two_keys(b, index):
-    b.client = b.sandbox_client.client(b.key, b.more[0])
+    b.client = b.sandbox.client(b.key, b.more[0])
     return [b.send(b.assertion(key=[b.key, b.more[0]][index]))]
 
 
@@ -144,8 +144,8 @@ def repeated_parameter(b):
     form = {"content-type": "application/x-www-form-urlencoded"}
     repeated_name = json.dumps(b.parameters(assertion))[:-1] + f', "client_assertion": "{assertion}"}}'
     return [
-        b.sandbox_client.http.post("/oauth/token", content=body, headers=form),
-        b.sandbox_client.http.post("/oauth/token", content=repeated_name, headers={"content-type": "application/json"}),
+        b.sandbox.http.post("/oauth/token", content=body, headers=form),
+        b.sandbox.http.post("/oauth/token", content=repeated_name, headers={"content-type": "application/json"}),
     ]
 
 
@@ -160,7 +160,7 @@ def unknown_client(b):
 def deleted_client(b):
     assert b.send().status_code == 200
     confirm = {"qlik-confirm-delete": b.client.client_id}
-    assert b.sandbox_client.call("DELETE", f"/{b.client.client_id}", headers=confirm).status_code == 204
+    assert b.sandbox.call("DELETE", f"/{b.client.client_id}", headers=confirm).status_code == 204
     return [b.send()]
 
 
@@ -188,7 +188,7 @@ def replayed_concurrently(b):
 def same_jti_other_client(b):
     jti = "one jti"
     first = b.send(b.assertion(jti=jti))
-    b.client = b.sandbox_client.client(b.key)
+    b.client = b.sandbox.client(b.key)
     return [first, b.send(b.assertion(jti=jti))]
 
 
@@ -209,14 +209,14 @@ def duplicate_header(b):
 
 
 def kid_of_other_client(b):
-    b.sandbox_client.client(b.more[2])
+    b.sandbox.client(b.more[2])
     return [b.send(b.assertion(key=b.more[2]))]
 
 
 def kid_of_removed_key(b):
     assert b.send().status_code == 200
     patch = [{"op": "replace", "path": "/publicKeys", "value": [b.more[2].public.to_dict()]}]
-    assert b.sandbox_client.call("PATCH", f"/{b.client.client_id}", json=patch).status_code == 204
+    assert b.sandbox.call("PATCH", f"/{b.client.client_id}", json=patch).status_code == 204
     assert b.send(b.assertion(key=b.more[2])).status_code == 200
     return [b.send()]
 
@@ -243,12 +243,12 @@ def symmetric_confusion(b):
 def alg_not_registered(b):
     """A key that was registered for one RSA algorithm signs by the other, correctly."""
     registered, other = b.keys["RS256"], b.keys["RS256 as RS512"]
-    b.client = b.sandbox_client.client(registered)
+    b.client = b.sandbox.client(registered)
     return [b.send(b.assertion(key=other, header={"alg": "RS512", "kid": registered.kid}))]
 
 
 def alg_kty_mismatch(b):
-    b.client = b.sandbox_client.client(b.keys["RS256"])
+    b.client = b.sandbox.client(b.keys["RS256"])
     header = {"alg": "ES384", "kid": b.keys["RS256"].kid}
     return [b.send(b.assertion(key=b.more[0], header=header)), b.send(b.assertion(key=b.keys["RS256"], header=header))]
 
@@ -293,7 +293,7 @@ def json_serialization(b):
     flattened = {"payload": payload, "protected": header, "signature": signature}
     general = {"payload": payload, "signatures": [{"protected": header, "signature": signature}]}
     return [b.send(json.dumps(flattened)), b.send(json.dumps(general))] + [
-        b.sandbox_client.http.post("/oauth/token", json=b.parameters(one)) for one in (flattened, general)
+        b.sandbox.http.post("/oauth/token", json=b.parameters(one)) for one in (flattened, general)
     ]
 
 
@@ -329,7 +329,7 @@ def on_p384(make):
 
     def build(b):
         b.key = b.keys["ES384"]
-        b.client = b.sandbox_client.client(b.key)
+        b.client = b.sandbox.client(b.key)
         return make(b)
 
     return build
@@ -372,7 +372,7 @@ def oversized(b):
 
 
 def json_body_of(b, assertion):
-    return b.sandbox_client.http.post("/oauth/token", json=b.parameters(assertion))
+    return b.sandbox.http.post("/oauth/token", json=b.parameters(assertion))
 
 
 def rsa_of(bits):
@@ -446,7 +446,7 @@ def same_key_new_kid(b):
     old = b.key.public.to_dict()
     new = {**old, "kid": "a new name"}
     patches = [[{"op": "replace", "path": "/publicKeys", "value": value}] for value in ([new], [old, new], [new, old])]
-    return [b.sandbox_client.call("PATCH", f"/{b.client.client_id}", json=patch) for patch in patches]
+    return [b.sandbox.call("PATCH", f"/{b.client.client_id}", json=patch) for patch in patches]
 
 
 def shared_by_clients(b):
@@ -463,17 +463,17 @@ TABLE = {
     "first-key-of-two": lambda b: two_keys(b, 0),
     "json-body": json_body,
     "aud-array-with-endpoint": lambda b: b.with_claims(aud=[b.endpoint, OTHER]) + b.with_claims(aud=[b.endpoint]),
-    "aud-is-issuer": lambda b: b.with_claims(aud=b.sandbox_client.tenant.base_url),
+    "aud-is-issuer": lambda b: b.with_claims(aud=b.sandbox.tenant.base_url),
     "exp-float": lambda b: b.with_claims(exp=b.now + 60.5),
     "typ-absent": lambda b: [b.send(b.assertion(header={"alg": b.key.alg, "kid": b.key.kid}))],
     "typ-client-authentication": lambda b: b.with_header(typ="client-authentication+jwt"),
     "no-assertion": lambda b: [b.send(remove=["client_assertion"]), b.send("")],
     "type-missing": lambda b: [b.send(remove=["client_assertion_type"])],
     "type-wrong": lambda b: [b.send(client_assertion_type="urn:ietf:params:oauth:client-assertion-type:saml2-bearer")],
-    "client-id-mismatch": lambda b: [b.send(client_id=b.sandbox_client.client(b.more[0]).client_id)],
+    "client-id-mismatch": lambda b: [b.send(client_id=b.sandbox.client(b.more[0]).client_id)],
     "two-auth-methods": lambda b: [
         b.send(client_secret="x"),
-        b.sandbox_client.http.post("/oauth/token", data=b.parameters(b.assertion()), auth=(b.client.client_id, "x")),
+        b.sandbox.http.post("/oauth/token", data=b.parameters(b.assertion()), auth=(b.client.client_id, "x")),
     ],
     "repeated-parameter": repeated_parameter,
     "unknown-client": unknown_client,
@@ -484,8 +484,8 @@ TABLE = {
     "no-jti": lambda b: b.without("jti"),
     "no-exp": lambda b: b.without("exp"),
     "no-iat": lambda b: b.without("iat"),
-    "wrong-iss": lambda b: b.with_claims(iss=b.sandbox_client.client(b.more[0]).client_id),
-    "wrong-sub": lambda b: b.with_claims(sub=b.sandbox_client.client(b.more[0]).client_id),
+    "wrong-iss": lambda b: b.with_claims(iss=b.sandbox.client(b.more[0]).client_id),
+    "wrong-sub": lambda b: b.with_claims(sub=b.sandbox.client(b.more[0]).client_id),
     "wrong-aud": lambda b: b.with_claims(aud=f"{OTHER}/oauth/token"),
     "aud-trailing-slash": lambda b: b.with_claims(aud=f"{b.endpoint}/"),
     "aud-case": lambda b: b.with_claims(aud=b.endpoint.replace("acme", "ACME")),

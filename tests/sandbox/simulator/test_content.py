@@ -11,16 +11,16 @@ OPEN = ["Sales", "Published reports", "Raw data"]
 
 
 @pytest.fixture
-def ask(sandbox_client):
+def ask(sandbox):
     """Return a call by a client's token of the given scopes; by the administrator's API key without any."""
 
     def ask(path, *scopes, **query):
-        headers = sandbox_client.admin
+        headers = sandbox.admin
         if scopes:
-            client = sandbox_client.client(allowedScopes=list(scopes))
-            token = sandbox_client.get_token(client.client_id, client_secret=client.secret).json()["access_token"]
+            client = sandbox.client(allowedScopes=list(scopes))
+            token = sandbox.get_token(client.client_id, client_secret=client.secret).json()["access_token"]
             headers = {"authorization": f"Bearer {token}"}
-        return sandbox_client.http.get(f"{API}/{path}", params=query, headers=headers)
+        return sandbox.http.get(f"{API}/{path}", params=query, headers=headers)
 
     return ask
 
@@ -53,7 +53,7 @@ def test_an_administrator_finds_content_that_fits_together(ask):
     assert ask(f"spaces/{'0' * 24}").json()["errors"][0]["code"] == "HTTP-404"
 
 
-def test_lists_are_filtered_sorted_and_paged(ask, sandbox_client):
+def test_lists_are_filtered_sorted_and_paged(ask, sandbox):
     assert names(ask("spaces", filter='NAME eq "sales"')) == ["Sales"]
     assert names(ask("spaces", type="managed,data", sort="-name")) == ["Raw data", "Published reports"]
     assert names(ask("spaces", name="fin")) == ["Finance"]
@@ -62,7 +62,7 @@ def test_lists_are_filtered_sorted_and_paged(ask, sandbox_client):
     page = ask("apps", limit="3", sort="+name").json()
     seen = [row["name"] for row in page["data"]]
     while "next" in page["links"]:
-        page = sandbox_client.http.get(page["links"]["next"]["href"], headers=sandbox_client.admin).json()
+        page = sandbox.http.get(page["links"]["next"]["href"], headers=sandbox.admin).json()
         seen += [row["name"] for row in page["data"]]
     assert seen == sorted(names(ask("apps", limit="100")))
     assert len(seen) == 7
@@ -137,7 +137,7 @@ def test_reloads_of_all_apps_are_an_administrators(ask):
     assert [row["appId"] for row in ask("reloads", "apps:read", appId=app_id).json()["data"]] == [app_id]
 
 
-def test_what_happens_to_clients_and_tokens_is_in_the_audit(ask, sandbox_client, clock):
+def test_what_happens_to_clients_and_tokens_is_in_the_audit(ask, sandbox, clock):
     before = ask("audits").json()["data"]
     assert [row["eventType"] for row in before] == [
         "com.qlik.user-session.begin",
@@ -145,15 +145,13 @@ def test_what_happens_to_clients_and_tokens_is_in_the_audit(ask, sandbox_client,
         "com.qlik.user-session.begin",
         "com.qlik.v1.app.created",
     ]
-    client = sandbox_client.client(clientName="etl")
+    client = sandbox.client(clientName="etl")
     clock.advance(60)
-    sandbox_client.get_token(client.client_id, client_secret=client.secret)
+    sandbox.get_token(client.client_id, client_secret=client.secret)
     clock.advance(60)
-    sandbox_client.call(
-        "PATCH", f"/{client.client_id}", json=[{"op": "replace", "path": "/clientName", "value": "new"}]
-    )
-    sandbox_client.call("POST", f"/{client.client_id}/client-secrets")
-    sandbox_client.call("DELETE", f"/{client.client_id}", headers={"qlik-confirm-delete": client.client_id})
+    sandbox.call("PATCH", f"/{client.client_id}", json=[{"op": "replace", "path": "/clientName", "value": "new"}])
+    sandbox.call("POST", f"/{client.client_id}/client-secrets")
+    sandbox.call("DELETE", f"/{client.client_id}", headers={"qlik-confirm-delete": client.client_id})
     rows = ask("audits").json()["data"][: -len(before)]
     kinds = ["deleted", "secret.created", "updated"]
     assert [row["eventType"] for row in rows] == [
@@ -168,7 +166,7 @@ def test_what_happens_to_clients_and_tokens_is_in_the_audit(ask, sandbox_client,
         "scopes": ["user_default"],
         "originIp": "127.0.0.1",
     }
-    assert client.secret not in sandbox_client.http.get(f"{API}/audits", headers=sandbox_client.admin).text
+    assert client.secret not in sandbox.http.get(f"{API}/audits", headers=sandbox.admin).text
     start, end = rows[4]["eventTime"], issued["eventTime"]
     assert ask("audits", eventTime=f"{start}/{end}").json()["data"] == rows[3:]
     assert ask("audits", eventType=issued["eventType"]).json()["data"] == [issued]

@@ -27,146 +27,141 @@ def real_http():
         yield SandboxClient(tenant, http, clock)
 
 
-def client_names(sandbox_client):
-    return [one["clientName"] for one in sandbox_client.call("GET").json()["data"]]
+def client_names(sandbox):
+    return [one["clientName"] for one in sandbox.call("GET").json()["data"]]
 
 
 class TestRateLimits:
-    def ask(self, sandbox_client, tier):
+    def ask(self, sandbox, tier):
         if tier == 1:
-            return sandbox_client.call("GET", "?limit=1")
-        return sandbox_client.call("PATCH", "/" + "0" * 32, json=[])
+            return sandbox.call("GET", "?limit=1")
+        return sandbox.call("PATCH", "/" + "0" * 32, json=[])
 
-    def test_off_by_default(self, sandbox_client):
-        statuses = {self.ask(sandbox_client, 2).status_code for _ in range(TIER_2 + 1)}
+    def test_off_by_default(self, sandbox):
+        statuses = {self.ask(sandbox, 2).status_code for _ in range(TIER_2 + 1)}
         assert 429 not in statuses
 
     @pytest.mark.parametrize(("tier", "limit"), [(1, 100), (2, TIER_2)])
-    def test_a_tier_holds_five_minutes_worth_at_once(self, sandbox_client, tier, limit):
-        assert 5 * sandbox_client.tenant.settings.tier1_per_minute == TIER_1
-        sandbox_client.tenant.configure(enforce_rate_limits=True, tier1_per_minute=20)
-        assert 429 not in {self.ask(sandbox_client, tier).status_code for _ in range(limit)}
-        over = self.ask(sandbox_client, tier)
+    def test_a_tier_holds_five_minutes_worth_at_once(self, sandbox, tier, limit):
+        assert 5 * sandbox.tenant.settings.tier1_per_minute == TIER_1
+        sandbox.tenant.configure(enforce_rate_limits=True, tier1_per_minute=20)
+        assert 429 not in {self.ask(sandbox, tier).status_code for _ in range(limit)}
+        over = self.ask(sandbox, tier)
         assert (over.status_code, over.headers["retry-after"]) == (429, "300")
         (error,) = over.json()["errors"]
         assert (error["code"], error["title"]) == ("HTTP-429", "API rate limit reached.")
-        assert self.ask(sandbox_client, 3 - tier).status_code != 429
-        sandbox_client.clock.advance(299.5)
-        assert self.ask(sandbox_client, tier).headers["retry-after"] == "1"
-        sandbox_client.clock.advance(0.5)
-        assert self.ask(sandbox_client, tier).status_code != 429
+        assert self.ask(sandbox, 3 - tier).status_code != 429
+        sandbox.clock.advance(299.5)
+        assert self.ask(sandbox, tier).headers["retry-after"] == "1"
+        sandbox.clock.advance(0.5)
+        assert self.ask(sandbox, tier).status_code != 429
 
-    def test_a_refused_request_changes_nothing(self, sandbox_client):
-        sandbox_client.tenant.configure(enforce_rate_limits=True, tier2_per_minute=1)
-        statuses = [sandbox_client.create(clientName=f"c{number}").status_code for number in range(6)]
+    def test_a_refused_request_changes_nothing(self, sandbox):
+        sandbox.tenant.configure(enforce_rate_limits=True, tier2_per_minute=1)
+        statuses = [sandbox.create(clientName=f"c{number}").status_code for number in range(6)]
         assert statuses == [201] * 5 + [429]
-        assert len(client_names(sandbox_client)) == 5
+        assert len(client_names(sandbox)) == 5
 
-    def test_each_user_has_a_limit_of_its_own(self, sandbox_client):
-        _, api_key = sandbox_client.tenant.add_user(name="n", subject="s", roles=("TenantAdmin",))
-        sandbox_client.tenant.configure(enforce_rate_limits=True, tier1_per_minute=1)
+    def test_each_user_has_a_limit_of_its_own(self, sandbox):
+        _, api_key = sandbox.tenant.add_user(name="n", subject="s", roles=("TenantAdmin",))
+        sandbox.tenant.configure(enforce_rate_limits=True, tier1_per_minute=1)
         other = {"headers": {"authorization": f"Bearer {api_key}"}}
-        assert [sandbox_client.call("GET").status_code for _ in range(6)] == [200] * 5 + [429]
-        assert [sandbox_client.call("GET", **other).status_code for _ in range(6)] == [200] * 5 + [429]
+        assert [sandbox.call("GET").status_code for _ in range(6)] == [200] * 5 + [429]
+        assert [sandbox.call("GET", **other).status_code for _ in range(6)] == [200] * 5 + [429]
 
-    def test_the_token_endpoint_counts_by_client(self, sandbox_client):
-        sandbox_client.tenant.configure(enforce_rate_limits=True, tier2_per_minute=2)
-        first, second = sandbox_client.client(), sandbox_client.client()
+    def test_the_token_endpoint_counts_by_client(self, sandbox):
+        sandbox.tenant.configure(enforce_rate_limits=True, tier2_per_minute=2)
+        first, second = sandbox.client(), sandbox.client()
 
         def log_in(client):
-            return sandbox_client.get_token(client.client_id, client_secret=client.secret).status_code
+            return sandbox.get_token(client.client_id, client_secret=client.secret).status_code
 
         assert [log_in(first) for _ in range(11)] == [200] * 10 + [429]
         basic = (first.client_id, first.secret)
         assert (
-            sandbox_client.http.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=basic).status_code
-            == 429
+            sandbox.http.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=basic).status_code == 429
         )
         assert log_in(second) == 200
 
-    def test_the_skew_of_the_tenant_s_clock_does_not_matter(self, sandbox_client):
-        sandbox_client.tenant.configure(enforce_rate_limits=True, tier1_per_minute=1)
+    def test_the_skew_of_the_tenant_s_clock_does_not_matter(self, sandbox):
+        sandbox.tenant.configure(enforce_rate_limits=True, tier1_per_minute=1)
         statuses = []
         for number in range(6):
-            sandbox_client.tenant.configure(clock_skew_seconds=1000 * number)
-            statuses.append(sandbox_client.call("GET").status_code)
+            sandbox.tenant.configure(clock_skew_seconds=1000 * number)
+            statuses.append(sandbox.call("GET").status_code)
         assert statuses == [200] * 5 + [429]
 
 
 class TestFaults:
-    def test_a_status_is_met_as_often_as_said_and_before_any_effect(self, sandbox_client):
+    def test_a_status_is_met_as_often_as_said_and_before_any_effect(self, sandbox):
         fault = {"fault": 503, "method": "POST", "path": CLIENTS, "retry_after": 7, "times": 2}
-        sandbox_client.tenant.configure(fail_next=[fault])
-        assert sandbox_client.call("GET").status_code == 200
+        sandbox.tenant.configure(fail_next=[fault])
+        assert sandbox.call("GET").status_code == 200
         for _ in range(2):
-            answer = sandbox_client.create()
+            answer = sandbox.create()
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
-        assert sandbox_client.create().status_code == 201
-        assert len(client_names(sandbox_client)) == 1
+        assert sandbox.create().status_code == 201
+        assert len(client_names(sandbox)) == 1
 
-    def test_a_status_may_come_after_the_effect(self, sandbox_client):
-        sandbox_client.tenant.configure(fail_next=[{"fault": 500, "after_effect": True, "method": "POST"}])
-        answer = sandbox_client.create()
+    def test_a_status_may_come_after_the_effect(self, sandbox):
+        sandbox.tenant.configure(fail_next=[{"fault": 500, "after_effect": True, "method": "POST"}])
+        answer = sandbox.create()
         assert (answer.status_code, "retry-after" in answer.headers) == (500, False)
-        assert client_names(sandbox_client) == ["test client"]
+        assert client_names(sandbox) == ["test client"]
 
-    def test_faults_come_in_their_order_and_each_for_its_own_request(self, sandbox_client):
-        faults = [
-            {"fault": 429, "path": "/oauth/*"},
-            {"fault": 500, "method": "GET"},
-            {"fault": 503, "method": "GET"},
-        ]
-        sandbox_client.tenant.configure(fail_next=faults)
-        assert [sandbox_client.call("GET").status_code for _ in range(3)] == [500, 503, 200]
-        assert sandbox_client.tenant.settings.fail_next == (Fault(**faults[0]),)
-        assert sandbox_client.http.post("/oauth/token").status_code == 429
-        assert sandbox_client.http.post("/oauth/token").status_code == 415
+    def test_faults_come_in_their_order_and_each_for_its_own_request(self, sandbox):
+        faults = [{"fault": 429, "path": "/oauth/*"}, {"fault": 500, "method": "GET"}, {"fault": 503, "method": "GET"}]
+        sandbox.tenant.configure(fail_next=faults)
+        assert [sandbox.call("GET").status_code for _ in range(3)] == [500, 503, 200]
+        assert sandbox.tenant.settings.fail_next == (Fault(**faults[0]),)
+        assert sandbox.http.post("/oauth/token").status_code == 429
+        assert sandbox.http.post("/oauth/token").status_code == 415
 
     @pytest.mark.parametrize("body", ["qlik", "rfc6749", "text"])
-    def test_each_of_the_three_error_bodies(self, sandbox_client, body):
-        sandbox_client.tenant.configure(fail_next=[{"fault": 500, "body": body}])
-        answer = sandbox_client.call("GET")
+    def test_each_of_the_three_error_bodies(self, sandbox, body):
+        sandbox.tenant.configure(fail_next=[{"fault": 500, "body": body}])
+        answer = sandbox.call("GET")
         assert answer.status_code == 500
         if body == "qlik":
             assert answer.json()["errors"][0].keys() >= {"code", "title"}
-            assert answer.json()["traceId"] == sandbox_client.tenant.requests()[-1].trace_id
+            assert answer.json()["traceId"] == sandbox.tenant.requests()[-1].trace_id
         elif body == "rfc6749":
             assert answer.json().keys() == {"error", "error_description"}
         else:
             assert answer.headers["content-type"] == "text/html"
             assert answer.text.startswith("<html>")
 
-    def test_oauth_errors_may_be_those_of_the_rfc(self, sandbox_client):
-        sandbox_client.tenant.configure(oauth_error_style="rfc6749")
-        answer = sandbox_client.get_token("0" * 32, client_secret="x")
+    def test_oauth_errors_may_be_those_of_the_rfc(self, sandbox):
+        sandbox.tenant.configure(oauth_error_style="rfc6749")
+        answer = sandbox.get_token("0" * 32, client_secret="x")
         assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
-        assert sandbox_client.call("GET", "/x").json()["errors"]  # the rest of the API stays as it is
+        assert sandbox.call("GET", "/x").json()["errors"]  # the rest of the API stays as it is
 
     @pytest.mark.parametrize(("fault", "made"), [("lost_answer", 1), ("lost_request", 0)])
-    @pytest.mark.parametrize("door", ["sandbox_client", "real_http"])
+    @pytest.mark.parametrize("door", ["sandbox", "real_http"])
     def test_a_connection_is_cut_after_or_before_the_effect(self, request, door, fault, made):
-        sandbox_client = request.getfixturevalue(door)
-        sandbox_client.tenant.configure(fail_next=[{"fault": fault, "method": "POST", "path": CLIENTS}])
+        sandbox = request.getfixturevalue(door)
+        sandbox.tenant.configure(fail_next=[{"fault": fault, "method": "POST", "path": CLIENTS}])
         with pytest.raises(httpx.RemoteProtocolError):
-            sandbox_client.create()
-        assert len(client_names(sandbox_client)) == made
-        assert [entry.fault for entry in sandbox_client.tenant.requests()] == [fault, ""]
+            sandbox.create()
+        assert len(client_names(sandbox)) == made
+        assert [entry.fault for entry in sandbox.tenant.requests()] == [fault, ""]
 
 
 class TestClock:
     @pytest.mark.parametrize(("skew", "status"), [(-10, 200), (-11, 401), (119, 200), (120, 401), (10_000, 401)])
-    def test_a_skewed_clock_judges_assertions(self, sandbox_client, client_keys, skew, status):
+    def test_a_skewed_clock_judges_assertions(self, sandbox, client_keys, skew, status):
         """The assertion lives 120 seconds, and iat may be up to 10 in the future."""
-        client = sandbox_client.client(client_keys["ES384"])
-        sandbox_client.tenant.configure(clock_skew_seconds=skew)
-        answer = sandbox_client.log_in(client)
+        client = sandbox.client(client_keys["ES384"])
+        sandbox.tenant.configure(clock_skew_seconds=skew)
+        answer = sandbox.log_in(client)
         assert answer.status_code == status
-        assert parsedate_to_datetime(answer.headers["date"]).timestamp() == sandbox_client.now() + skew
+        assert parsedate_to_datetime(answer.headers["date"]).timestamp() == sandbox.now() + skew
 
-    def test_latency_passes_on_the_clock_of_the_synchronous_door(self, sandbox_client):
-        sandbox_client.tenant.configure(latency_seconds=1.5)
-        sandbox_client.call("GET")
-        assert sandbox_client.clock.slept == [1.5]
+    def test_latency_passes_on_the_clock_of_the_synchronous_door(self, sandbox):
+        sandbox.tenant.configure(latency_seconds=1.5)
+        sandbox.call("GET")
+        assert sandbox.clock.slept == [1.5]
 
     def test_latency_passes_for_real_at_the_http_door(self, real_http):
         real_http.tenant.configure(latency_seconds=60)
@@ -176,37 +171,37 @@ class TestClock:
 
 
 class TestKeys:
-    def test_a_limit_on_keys_refuses_the_next_one(self, sandbox_client, more_keys):
-        sandbox_client.tenant.configure(maximum_public_keys=1)
+    def test_a_limit_on_keys_refuses_the_next_one(self, sandbox, more_keys):
+        sandbox.tenant.configure(maximum_public_keys=1)
         first, second = more_keys[:2]
-        client = sandbox_client.client(first)
+        client = sandbox.client(first)
         both = [first.public.to_dict(), second.public.to_dict()]
         patch = [{"op": "replace", "path": "/publicKeys", "value": both}]
-        refused = sandbox_client.call("PATCH", f"/{client.client_id}", json=patch)
+        refused = sandbox.call("PATCH", f"/{client.client_id}", json=patch)
         assert refused.status_code == 400
-        assert sandbox_client.create(first, second).status_code == 400
-        assert sandbox_client.call("GET", f"/{client.client_id}").json()["publicKeys"] == both[:1]
-        sandbox_client.tenant.configure(maximum_public_keys=2)
-        assert sandbox_client.call("PATCH", f"/{client.client_id}", json=patch).status_code == 204
+        assert sandbox.create(first, second).status_code == 400
+        assert sandbox.call("GET", f"/{client.client_id}").json()["publicKeys"] == both[:1]
+        sandbox.tenant.configure(maximum_public_keys=2)
+        assert sandbox.call("PATCH", f"/{client.client_id}", json=patch).status_code == 204
 
-    def test_a_key_is_seen_when_it_has_propagated_and_the_old_one_all_the_time(self, sandbox_client, more_keys):
+    def test_a_key_is_seen_when_it_has_propagated_and_the_old_one_all_the_time(self, sandbox, more_keys):
         old, new = more_keys[:2]
-        client = sandbox_client.client(old)
-        sandbox_client.clock.advance(100)
-        sandbox_client.tenant.configure(key_propagation_seconds=30)
+        client = sandbox.client(old)
+        sandbox.clock.advance(100)
+        sandbox.tenant.configure(key_propagation_seconds=30)
         value = [old.public.to_dict(), new.public.to_dict()]
         patch = [{"op": "replace", "path": "/publicKeys", "value": value}]
-        assert sandbox_client.call("PATCH", f"/{client.client_id}", json=patch).status_code == 204
-        assert sandbox_client.call("GET", f"/{client.client_id}").json()["publicKeys"] == value
+        assert sandbox.call("PATCH", f"/{client.client_id}", json=patch).status_code == 204
+        assert sandbox.call("GET", f"/{client.client_id}").json()["publicKeys"] == value
         for seconds, status in ((0, 401), (29.9, 401), (0.1, 200)):
-            sandbox_client.clock.advance(seconds)
-            assert sandbox_client.log_in(client, key=new).status_code == status
-            assert sandbox_client.log_in(client, key=old).status_code == 200
+            sandbox.clock.advance(seconds)
+            assert sandbox.log_in(client, key=new).status_code == status
+            assert sandbox.log_in(client, key=old).status_code == 200
 
 
-def test_users_me_may_redirect_elsewhere(sandbox_client):
-    sandbox_client.tenant.configure(users_me_redirect="https://evil.example/api/v1/users/x")
-    answer = sandbox_client.http.get("/api/v1/users/me", headers=sandbox_client.admin)
+def test_users_me_may_redirect_elsewhere(sandbox):
+    sandbox.tenant.configure(users_me_redirect="https://evil.example/api/v1/users/x")
+    answer = sandbox.http.get("/api/v1/users/me", headers=sandbox.admin)
     assert answer.headers["location"] == "https://evil.example/api/v1/users/x"
 
 
@@ -245,11 +240,11 @@ class TestValues:
             {"fail_next": [{"fault": 500, "more": 1}]},
         ],
     )
-    def test_a_wrong_one_is_refused_and_the_settings_stay(self, sandbox_client, settings):
-        before = sandbox_client.tenant.settings
+    def test_a_wrong_one_is_refused_and_the_settings_stay(self, sandbox, settings):
+        before = sandbox.tenant.settings
         with pytest.raises(ValueError, match=r"\w"):
-            sandbox_client.tenant.configure(**{"latency_seconds": 1.0, **settings})
-        assert sandbox_client.tenant.settings == before
+            sandbox.tenant.configure(**{"latency_seconds": 1.0, **settings})
+        assert sandbox.tenant.settings == before
 
     def test_a_negative_skew_is_a_clock_that_is_behind(self):
         assert SandboxSettings(clock_skew_seconds=-60).clock_skew_seconds == -60
