@@ -26,17 +26,6 @@ def test_a_jti_is_remembered_while_its_assertion_may_live_however_many_come_afte
     assert state.use_jti("c", "first", remember_until=until + 300)
 
 
-def test_a_jti_is_its_client_s_own_and_is_forgotten_with_it(clock):
-    state = State(clock=clock, tenant_id="t", base_url="https://t")
-    fields = {"clientName": "n", "allowedAuthMethods": []}
-    client = state.add_client(fields=fields, created_by="u", created_by_type="user")
-    until = clock.time() + 300
-    assert state.use_jti(client.client_id, "j", remember_until=until)
-    assert state.use_jti("another", "j", remember_until=until)
-    state.remove_client(client)
-    assert list(state._used_jtis) == ["another"]
-
-
 def test_callers_are_counted_among_many_until_their_requests_are_over():
     rates = RateLimits()
     for number in range(10_050):

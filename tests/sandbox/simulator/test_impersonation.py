@@ -9,7 +9,7 @@ from fixtures.support import machine_client
 
 import qlik_keys as qk
 from qlik_keys.auth.token_endpoint import CLIENT_CREDENTIALS, IMPERSONATION, UserLookup
-from qlik_keys.errors import AssertionRejected, TenantAuthError
+from qlik_keys.errors import TenantAuthError
 
 pytestmark = pytest.mark.openbao
 
@@ -83,17 +83,3 @@ def test_the_person_s_rights_are_what_counts_and_not_the_client_s(tenant, box, c
         with pytest.raises(TenantAuthError) as caught:
             as_ada.oauth_clients.get(made[0])
         assert caught.value.status == 403
-
-
-def test_who_may_not_gets_no_token(client, source, box, ada):
-    person, unknown = UserLookup("userId", ada.user_id), UserLookup("subject", "no-such-user")
-    box.set_user_disabled(ada.user_id, disabled=True)
-    for grant, user, refusal in (
-        (CLIENT_CREDENTIALS, person, (400, "unauthorized_client")),
-        (IMPERSONATION, None, (400, "unauthorized_client")),
-        (IMPERSONATION, unknown, (400, "invalid_grant")),
-        (IMPERSONATION, person, (403, "access_denied")),
-    ):
-        with source(client(grant), user) as tokens, pytest.raises(AssertionRejected) as caught:
-            tokens.token()
-        assert (caught.value.status, caught.value.code) == refusal
