@@ -6,7 +6,7 @@ import pytest
 
 from qlik_keys.cli.options.inputs import document_of
 from qlik_keys.errors import ConfigurationError
-from qlik_keys.tenant.http.bodies import JSON_NULL, encoded_body, read_body, shown_body
+from qlik_keys.tenant.http.bodies import JSON_NULL, read_body
 from qlik_keys.tenant.resources.deleting import deleted_client_id
 
 
@@ -31,8 +31,6 @@ def test_null_is_a_body_and_nothing_is_none():
     assert read_body(" \n") == (None, "")
     assert read_body(" null ") == (JSON_NULL, "")
     assert document_of("null", None) is JSON_NULL
-    assert (encoded_body(None), encoded_body(JSON_NULL), encoded_body(0)) == (None, b"null", b"0")
-    assert (shown_body(JSON_NULL), shown_body([1])) == (None, [1])
 
 
 def test_a_client_that_is_deleted_is_seen_in_any_spelling():

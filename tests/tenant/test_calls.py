@@ -40,9 +40,6 @@ def test_all_pages_of_a_listing_are_yielded_lazily_and_each_client_once(tenant_o
         {"next": "p4"},
     ]
     assert set(transport.bearers()) == {"Bearer the-api-key"}
-
-
-def test_overviews_come_page_by_page_and_each_client_once(tenant_on):
     tenant, transport = tenant_on(page("a", "b", next_href="?next=p2"), page("b", "c", "c"))
     pages = tenant.oauth_clients.overviews()
     assert [client["client_id"] for client in next(pages)] == ["a", "b"]
@@ -115,15 +112,11 @@ def test_a_redirect_elsewhere_or_in_a_circle_is_not_followed(tenant_on, headers,
 
 
 def test_create_sends_exactly_what_to_json_says_and_returns_the_secret_once(tenant_on, client_keys):
-    new = NewOAuthClient(
-        app_type="web",
-        client_name="etl",
-        allowed_scopes=("apps",),
-        allowed_grant_types=("client_credentials",),
-        allowed_auth_methods=("client_secret", "private_key_jwt"),
-        public_keys=(client_keys["ES384"].public,),
-        consent_method="trusted",
-    )
+    methods = ("client_secret", "private_key_jwt")
+    key = client_keys["ES384"].public
+    options = {"allowed_scopes": ("apps",), "allowed_grant_types": ("client_credentials",), "public_keys": (key,)}
+    options |= {"allowed_auth_methods": methods, "consent_method": "trusted"}
+    new = NewOAuthClient(app_type="web", client_name="etl", **options)
     made = {"clientId": "c1"}
     tenant, transport = tenant_on(*(httpx.Response(201, json=one) for one in ({**made, "clientSecret": SECRET}, made)))
     created = tenant.oauth_clients.create(new)
@@ -135,8 +128,8 @@ def test_create_sends_exactly_what_to_json_says_and_returns_the_secret_once(tena
         "clientName": "etl",
         "allowedScopes": ["apps"],
         "allowedGrantTypes": ["client_credentials"],
-        "allowedAuthMethods": ["client_secret", "private_key_jwt"],
-        "publicKeys": [client_keys["ES384"].public.to_dict()],
+        "allowedAuthMethods": [*methods],
+        "publicKeys": [key.to_dict()],
         "connectionConfig": {"consentMethod": "trusted"},
     }
     assert transport.sent[0].json == new.to_json() == expected

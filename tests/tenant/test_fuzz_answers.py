@@ -48,18 +48,11 @@ DOCUMENTS = JSON | ERRORS | st.dictionaries(NAMES, TEXTS)
 ODD = st.sampled_from([b"[" * 20_000, b'{"a":' * 5_000, b"\xef\xbb\xbf{}", b'{"error": "\\ud800"}', b"NaN"])
 BODIES = DOCUMENTS.map(lambda document: json.dumps(document).encode()) | st.binary(max_size=80) | ODD
 STATUSES = st.sampled_from([200, 200, 200, 201, 204, 302, 307, 304, 400, 401, 403, 404, 409, 413, 429, 500, 503, 599])
+ODD_VALUES = [b"0", b"9" * 400, b"-1", b"\xd9\xa3", b"/api/v1/users/u1", b"//evil.example", b"http://[::1", b"?", b"%"]
+ODD_VALUES += [URL.encode() + b":x/", b"gzip", b"deflate", b"br", b"zstd", b"identity", b"\xff"]
 VALUES = st.binary(max_size=40).map(lambda value: value.replace(b"\r", b"").replace(b"\n", b""))
-LOCATIONS = st.sampled_from([b"/api/v1/users/u1", b"//evil.example", b"http://[::1", URL.encode() + b":x/", b"?", b"%"])
-HEADERS = st.fixed_dictionaries(
-    {},
-    optional={
-        "date": VALUES,
-        "retry-after": VALUES | st.sampled_from([b"0", b"9" * 400, b"-1", b"\xd9\xa3"]),
-        "location": VALUES | LOCATIONS,
-        "content-type": VALUES,
-        "content-encoding": st.sampled_from([b"gzip", b"deflate", b"br", b"zstd", b"identity", b"\xff"]),
-    },
-)
+HEADER_NAMES = st.sampled_from(["date", "retry-after", "location", "content-type", "content-encoding"])
+HEADERS = st.dictionaries(HEADER_NAMES, VALUES | st.sampled_from(ODD_VALUES))
 ANSWERS = st.tuples(STATUSES, HEADERS, BODIES)
 SAYS_BACK = json.dumps({"error": ECHO, "error_description": ECHO, "traceId": ECHO}).encode()
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qlik_keys.errors import ConfigurationError
-from qlik_keys.tenant.url import escaped_value, normalise_tenant_url, plain_value, tenant_host, token_url_of
+from qlik_keys.tenant.url import escaped_value, normalise_tenant_url, plain_value, tenant_host
 
 TENANT = "https://acme.eu.qlikcloud.com"
 RIGHT = (TENANT, TENANT + ":8443", "https://acme.us.qlikcloudgov.com", "https://acme.xx.qlikcloud.com")
@@ -52,22 +52,17 @@ def test_nearly_right_is_normalized_with_a_notice(typed, url, notices):
         ("http://localhost.evil.example", "plain http"),
         ("file:///etc/passwd", "neither https nor http"),
         ("acme", "not the full host name"),
-        ("https://acme eu.qlikcloud.com", "a space or a control"),
         ("https://acme\t.eu.qlikcloud.com", "a space or a control"),
-        ("https://acme.eu.qlikcloud.com:port", "invalid host or port"),
         ("https://acme.eu.qlikcloud.com:99999", "invalid host or port"),
         ("https://[::1", "invalid host or port"),
-        ("https://acme_1.eu.qlikcloud.com", "is not a host name"),
         ("https://-acme.eu.qlikcloud.com", "is not a host name"),
         ("https://acme..qlikcloud.com", "is not a host name"),
         ("https://acme.eu.qlikcloud.com%2eevil.example", "is not a host name"),
         ("https://аcme.eu.qlikcloud.com", "letters outside a-z"),  # noqa: RUF001  # a Cyrillic letter
         ("https://1.2.3", "neither a host name nor an address"),
         ("https://console.qlikcloud.com/oauth", "console.qlikcloud.com is no tenant: it is the console of an organiz"),
-        ("Console.QlikCloud.com.", "is no tenant: it is the console of an organization"),
         *((f"https://{region}.qlikcloud.com", f"is no tenant: it is the region {region}") for region in REGIONS),
-        ("https://us.qlikcloudgov.com", "us.qlikcloudgov.com is no tenant: it is the region us"),
-        ("https://console.qlikcloudgov.com", "is no tenant"),
+        ("Console.QlikCloudGov.com.", "is no tenant: it is the console of an organization"),
         ("qlikcloudgov.com", "is no tenant: it is the domain"),
         ("https://acme.qlikcloud.com", "is no tenant: it is a host without a region"),
         ("https://login.qlikcloud.com", "is no tenant: it is where users log in"),
@@ -86,18 +81,12 @@ def test_wrong_is_refused_with_the_reason(typed, reason):
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("scheme", ["https://", ""])
-def test_a_password_in_the_url_is_refused_and_not_repeated(scheme):
-    with pytest.raises(ConfigurationError) as caught:
-        normalise_tenant_url(f"{scheme}joe:hunter22@acme.eu.qlikcloud.com")
-    assert "password" in caught.value.message
-    assert not [secret for secret in ("hunter22", "joe") if secret in str(caught.value)]
-    assert caught.value.__context__ is None
-
-
-def test_host_and_token_url_are_made_from_the_same_text():
-    url, _ = normalise_tenant_url("http://127.0.0.1:8123/")
-    assert (tenant_host(url), token_url_of(url)) == ("127.0.0.1:8123", "http://127.0.0.1:8123/oauth/token")
+def test_a_password_in_the_url_is_refused_and_not_repeated():
+    for scheme in ("https://", ""):
+        with pytest.raises(ConfigurationError, match="password") as caught:
+            normalise_tenant_url(f"{scheme}joe:hunter22@acme.eu.qlikcloud.com")
+        assert not [secret for secret in ("hunter22", "joe") if secret in str(caught.value)]
+        assert caught.value.__context__ is None
 
 
 @given(st.text(max_size=80) | st.text(max_size=30).map(lambda text: "https://" + text))

@@ -118,12 +118,6 @@ class TestPages:
         second = sandbox.http.get(first["links"]["next"]["href"], headers=sandbox.admin).json()
         assert ids(second) == everything[3:]
 
-    def test_one_user_s_alone(self, sandbox):
-        tokens = [token_of(sandbox, sandbox.client(clientName=name)) for name in "ab"]
-        user_id = bot_id(sandbox, tokens[0])
-        assert [row["description"] for row in listed(sandbox, f"?userId={user_id}")["data"]] == ["a"]
-        assert ids(listed(sandbox, "?userId=x")) == []
-
     def test_what_is_not_documented_is_refused(self, sandbox):
         cursors = ('["next","u"]', '["up","u",1]', '["next",1,1]', '["next","u",true]')
         wrong = [f"limit={one}" for one in ("0", "101", "-1", "x", "", "1.5", "%2B5", "5&limit=5")]
@@ -141,7 +135,10 @@ class TestWhoMay:
         for credential in (api_key, own):
             (row,) = listed(sandbox, headers=bearer(credential))["data"]
             assert (row["userId"], row["description"]) == (user.user_id, "for people")
-        assert ids(listed(sandbox, f"?userId={bot_id(sandbox, other)}", headers=bearer(api_key))) == []
+        bot = bot_id(sandbox, other)
+        found = [ids(listed(sandbox, f"?userId={one}")) for one in (user.user_id, bot, "x")]
+        assert ([len(rows) for rows in found], found[0]) == ([1, 1, 0], [row["id"]])
+        assert ids(listed(sandbox, f"?userId={bot}", headers=bearer(api_key))) == []
         (other_row,) = set(ids(listed(sandbox))) - {row["id"]}
         assert [deleted(sandbox, one, bearer(api_key)) for one in (other_row, row["id"])] == [403, 204]
         assert statuses(sandbox, own, other) == [401, 307]
