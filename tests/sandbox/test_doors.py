@@ -9,7 +9,7 @@ import socket
 import httpx
 import pytest
 from fixtures.canaries import find_canaries
-from fixtures.sandbox_client import CLIENTS, SandboxClient, serving
+from fixtures.sandbox_client import CLIENTS
 from fixtures.support import ManualClock
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,17 +20,7 @@ from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 BASE = "https://acme.eu.qlikcloud.com"
 
 
-@pytest.fixture
-def controlled():
-    """The HTTP door with its controls, and their token."""
-    with (
-        serving(lambda address: SandboxTenant(address, clock=ManualClock()), control_token="the-control-token") as (
-            tenant,
-            address,
-        ),
-        httpx.Client(base_url=address, timeout=30) as http,
-    ):
-        yield SandboxClient(tenant, http, tenant.clock), {"authorization": "Bearer the-control-token"}
+TOKEN = {"authorization": "Bearer the-control-token"}
 
 
 def test_the_synchronous_door_answers_for_its_own_origin_alone(sandbox):
@@ -40,7 +30,7 @@ def test_the_synchronous_door_answers_for_its_own_origin_alone(sandbox):
     assert sandbox.tenant.requests() == []
 
 
-@pytest.mark.parametrize("door", ["sandbox", "http_knock"])
+@pytest.mark.parametrize("door", ["sandbox", "http_door"])
 def test_every_answer_says_that_it_is_a_sandbox_and_neither_log_holds_a_secret(request, door, client_keys, caplog):
     sandbox = request.getfixturevalue(door)
     answers = [sandbox.call("GET"), sandbox.http.get("/nowhere"), sandbox.create(description="d" * 300_000)]
@@ -59,41 +49,38 @@ def test_every_answer_says_that_it_is_a_sandbox_and_neither_log_holds_a_secret(r
     assert find_canaries(log + own, [client.secret, token, assertion, sandbox.tenant.api_key]) == []
 
 
-def test_the_http_door_drops_half_a_request(http_knock):
-    before = len(http_knock.tenant.requests())
-    address = http_knock.http.base_url
+def test_the_http_door_drops_half_a_request(http_door):
+    before = len(http_door.tenant.requests())
+    address = http_door.http.base_url
     with socket.create_connection((address.host, address.port), timeout=30) as half:
         half.sendall(b"POST /oauth/token HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\ngrant_type=")
         half.shutdown(socket.SHUT_WR)
         half.recv(1)
-    assert http_knock.call("GET", "?limit=1").status_code == 200
-    assert len(http_knock.tenant.requests()) == before + 1
+    assert http_door.call("GET", "?limit=1").status_code == 200
+    assert len(http_door.tenant.requests()) == before + 1
 
 
 class TestControls:
-    def test_they_need_their_token_and_without_one_there_are_none(self, http_knock, controlled):
+    def test_they_need_their_token_and_without_one_there_are_none(self, http_door, real_http):
         settings = "/__sandbox__/settings"
-        assert http_knock.http.get(settings, headers=http_knock.admin).status_code == 404
-        sandbox, _ = controlled
+        assert http_door.http.get(settings, headers=http_door.admin).status_code == 404
         credentials = ("", "Bearer x", "the-control-token", "Basic the-control-token")
-        for headers in [*({"authorization": credential} for credential in credentials), sandbox.admin]:
-            answer = sandbox.http.put(settings, json={"latency_seconds": 60}, headers=headers)
+        for headers in [*({"authorization": credential} for credential in credentials), real_http.admin]:
+            answer = real_http.http.put(settings, json={"latency_seconds": 60}, headers=headers)
             assert answer.status_code == 401
-        assert sandbox.tenant.settings.latency_seconds == 0
+        assert real_http.tenant.settings.latency_seconds == 0
 
-    def test_the_request_log_is_read_and_emptied(self, controlled):
-        sandbox, token = controlled
-        sandbox.call("GET", "?limit=1")
-        (entry,) = sandbox.http.get("/__sandbox__/requests", headers=token).json()
+    def test_the_request_log_is_read_and_emptied(self, real_http):
+        real_http.call("GET", "?limit=1")
+        (entry,) = real_http.http.get("/__sandbox__/requests", headers=TOKEN).json()
         assert (entry["method"], entry["path"], entry["query"], entry["tier"]) == ("GET", CLIENTS, {"limit": "1"}, 1)
-        assert sandbox.http.delete("/__sandbox__/requests", headers=token).status_code == 204
-        assert sandbox.http.get("/__sandbox__/requests", headers=token).json() == []
+        assert real_http.http.delete("/__sandbox__/requests", headers=TOKEN).status_code == 204
+        assert real_http.http.get("/__sandbox__/requests", headers=TOKEN).json() == []
 
-    def test_what_is_no_control_or_setting_is_refused(self, controlled):
-        sandbox, token = controlled
-        headers = {**token, "content-type": "application/json"}
+    def test_what_is_no_control_or_setting_is_refused(self, real_http):
+        headers = {**TOKEN, "content-type": "application/json"}
         for body in (b"[]", b"{", b'{"latency": 1}', b'{"fail_next": 5}', b'{"latency_seconds": "1"}'):
-            assert sandbox.http.put("/__sandbox__/settings", content=body, headers=headers).status_code == 400
+            assert real_http.http.put("/__sandbox__/settings", content=body, headers=headers).status_code == 400
         unknown = [
             ("POST", f"{kind}/x/{verb}", None, 404) for kind in ("users", "clients") for verb in ("disable", "y")
         ]
@@ -105,7 +92,7 @@ class TestControls:
             ("POST", "users", {"name": "n", "subject": "s", "roles": "TenantAdmin"}, 400),
             *(("POST", "seed", {"clients": count}, 400) for count in (-1, True, "1", 100_001, None)),
         ):
-            answer = sandbox.http.request(method, f"/__sandbox__/{path}", json=body, headers=token)
+            answer = real_http.http.request(method, f"/__sandbox__/{path}", json=body, headers=TOKEN)
             assert answer.status_code == status
 
 

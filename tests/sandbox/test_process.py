@@ -72,8 +72,8 @@ def parent():
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         process = subprocess.Popen(command, start_new_session=True, **pipes)
         started.append(process)
-        told = json.loads(process.stdout.readline())
-        return process, [psutil.Process(pid) for pid in told["pids"]], told["urls"]
+        printed = json.loads(process.stdout.readline())
+        return process, [psutil.Process(pid) for pid in printed["pids"]], printed["urls"]
 
     yield run
     for process in started:
@@ -214,14 +214,14 @@ class TestEnd:
 
 def test_a_kernel_that_is_interrupted_keeps_its_sandbox_and_one_that_is_restarted_does_not():
     manager, client = start_new_kernel(kernel_name="python3", startup_timeout=120)
-    told = []
+    printed = []
 
     def run(code):
-        told.clear()
-        hook = lambda message: told.append(message["content"].get("text", ""))  # noqa: E731
+        printed.clear()
+        hook = lambda message: printed.append(message["content"].get("text", ""))  # noqa: E731
         answer = client.execute_interactive(code, timeout=120, output_hook=hook)
         assert answer["content"]["status"] == "ok", answer["content"]
-        return "".join(told)
+        return "".join(printed)
 
     try:
         processes = [psutil.Process(pid) for pid in json.loads(run(TELL))["pids"]]

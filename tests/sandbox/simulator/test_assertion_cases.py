@@ -32,7 +32,7 @@ CASES = {case["id"]: case["expect"] for case in vector("assertion-cases.json")["
 POLICY = {
     "aud-array-with-endpoint": ("reject", "Qlik names one string; draft-ietf-oauth-rfc7523bis forbids arrays"),
     "aud-is-issuer": ("reject", "Qlik names the token endpoint alone; the refusal says so"),
-    "exp-float": ("accept", "RFC 7519 2 allows fractions, and nobody is safer without them; the product emits none"),
+    "exp-float": ("accept", "RFC 7519 2 allows fractions, and to refuse them protects no one; the product emits none"),
     "key-roca": ("reject", "such a key can be factored from its public half"),
     "key-ops-wrong": ("reject", "the contract lists the members of a JWK, and key_ops is none of them"),
     "key-shared-by-clients": (
@@ -462,8 +462,8 @@ ONCE = [(case, alg) for case, alg in RUNS if alg == "ES384" or not case.startswi
 
 
 @pytest.mark.parametrize(("case", "alg"), [*ONCE, ("baseline", "RS512")])
-def test_case(case, alg, http_knock, bench_keys):
-    answers = builder(case)(Cases(http_knock, bench_keys[alg], bench_keys))
+def test_case(case, alg, http_door, bench_keys):
+    answers = builder(case)(Cases(http_door, bench_keys[alg], bench_keys))
     expected = POLICY[case][0] if case in POLICY else CASES[case]
     assert answers
     for answer in answers:
