@@ -52,17 +52,6 @@ ELSEWHERE += (f"http://acme.eu.qlikcloud.com{CLIENTS}?next=1", "javascript:alert
 
 
 @pytest.mark.parametrize(
-    ("href", "words", "requests"),
-    [(f"{CLIENTS}?next=same", "repeats itself", 2), *((href, "another address", 1) for href in ELSEWHERE)],
-)
-def test_a_next_page_elsewhere_or_again_is_not_followed(tenant_on, href, words, requests):
-    tenant, transport = tenant_on(page("a", next_href=href))
-    with pytest.raises(errors.TenantProtocolError, match=words):
-        tenant.oauth_clients.list()
-    assert len(transport.sent) == requests
-
-
-@pytest.mark.parametrize(
     ("call", "words"),
     [
         *((lambda clients, size=size: clients.iterate(page_size=size), "page_size") for size in (0, 101)),
@@ -96,18 +85,24 @@ ORIGINS = ("https://evil.example/api/v1/users/u1", "//evil.example/u1", "http://
 ORIGINS += ("https://acme.eu.qlikcloud.com:444/u1", "https://[::1")  # the last is no address at all
 
 
+def redirect(**headers):
+    return httpx.Response(302, headers=headers)
+
+
 @pytest.mark.parametrize(
-    ("headers", "words", "requests"),
+    ("reply", "words", "requests"),
     [
-        *(({"location": location}, "another origin", 1) for location in ORIGINS),
-        ({"location": "/api/v1/users/me"}, "in a loop", 4),
-        ({}, "in a loop", 4),
+        (page("a", next_href=f"{CLIENTS}?next=same"), "repeats itself", 2),
+        *((page("a", next_href=href), "another address", 1) for href in ELSEWHERE),
+        *((redirect(location=location), "another origin", 1) for location in ORIGINS),
+        (redirect(location="/api/v1/users/me"), "in a loop", 4),
+        (redirect(), "in a loop", 4),
     ],
 )
-def test_a_redirect_elsewhere_or_in_a_circle_is_not_followed(tenant_on, headers, words, requests):
-    tenant, transport = tenant_on(httpx.Response(302, headers=headers))
+def test_a_page_or_redirect_elsewhere_or_again_is_not_followed(tenant_on, reply, words, requests):
+    tenant, transport = tenant_on(reply)
     with pytest.raises(errors.TenantProtocolError, match=words):
-        tenant.users.me()
+        (tenant.users.me if reply.status_code == 302 else tenant.oauth_clients.list)()
     assert len(transport.sent) == requests
 
 
@@ -208,9 +203,8 @@ def test_discovery_finds_the_clock_skew_with_any_answer(tenant_on, clock, reply,
     reply.headers["date"] = "Fri, 15 Jan 2027 08:00:00 GMT"  # 1_800_000_000
     tenant, transport = tenant_on(reply)
     seen = tenant.discover()
-    assert (seen.metadata, seen.skew_seconds) == (None, 90.0)
-    assert isinstance(seen.problem, kind)
-    assert "authorization" not in transport.sent[0].headers
+    assert (seen.metadata, seen.skew_seconds, type(seen.problem)) == (None, 90.0, kind)
+    assert transport.bearers() == [None]
 
 
 def test_discovery_and_metadata_without_a_date_and_without_an_answer(tenant_on):

@@ -77,24 +77,20 @@ def test_a_wrong_parameter_is_refused(ask):
         assert ask(path, **query).status_code == 400
 
 
-@pytest.mark.parametrize(
-    ("path", "scopes", "found"),
-    [
+def test_a_token_sees_what_its_scopes_allow(ask):
+    for path, scopes, found in (
         ("spaces", ["user_default"], OPEN),
         ("spaces", ["spaces.shared:read"], ["Sales"]),
         ("spaces", ["spaces.managed", "spaces.data:read"], OPEN[1:]),
         ("spaces", ["admin.spaces:read"], ["Sales", "Finance", *OPEN[1:]]),
         ("apps", ["apps:read"], APPS),
         ("items", ["apps"], APPS),
-    ],
-)
-def test_a_token_sees_what_its_scopes_allow(ask, path, scopes, found):
-    assert names(ask(path, *scopes)) == found
+    ):
+        assert names(ask(path, *scopes)) == found, scopes
 
 
-@pytest.mark.parametrize(
-    ("path", "scope", "named"),
-    [
+def test_a_refusal_names_the_scope_that_the_token_lacks(ask):
+    for path, scope, named in (
         ("spaces", "apps:read", "spaces.shared:read"),
         ("spaces", "spaces.shared:create", "admin.spaces:read"),
         ("apps", "apps:export", "apps:read"),
@@ -102,12 +98,10 @@ def test_a_token_sees_what_its_scopes_allow(ask, path, scopes, found):
         ("reloads", "users:read", "admin.apps:read"),
         ("users", "apps:read", "users:read"),
         ("audits", "user_default", "admin_classic"),
-    ],
-)
-def test_a_refusal_names_the_scope_that_the_token_lacks(ask, path, scope, named):
-    answer = ask(path, scope)
-    (error,) = answer.json()["errors"]
-    assert (answer.status_code, named in error["detail"]) == (403, True), error
+    ):
+        answer = ask(path, scope)
+        (error,) = answer.json()["errors"]
+        assert (answer.status_code, named in error["detail"]) == (403, True), error
 
 
 def test_users_show_few_fields_and_reloads_one_app_but_to_an_administrator(ask):
