@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import httpx
 import pytest
 from fixtures.sandbox_client import SandboxClient, serving
@@ -21,22 +23,33 @@ def more_keys():
 
 
 @pytest.fixture
-def sandbox_client(clock):
+def sandbox(clock):
     """The synchronous door, at a real tenant's kind of address."""
     tenant = SandboxTenant(REAL_ADDRESS, clock=clock)
     with httpx.Client(base_url=tenant.base_url, transport=SandboxTransport(tenant)) as http:
         yield SandboxClient(tenant, http, clock)
 
 
-@pytest.fixture(scope="session")
-def http_knock():
-    """The HTTP door, once for all that need real HTTP, of a tenant that believes to be at a real address.
-
-    Its clock stands.
-    """
+@contextlib.contextmanager
+def behind_http(base_url=None, **options):
+    """A tenant behind the HTTP door, at the given base or at the address where it is served; its clock stands."""
     clock = ManualClock()
     with (
-        serving(lambda _address: SandboxTenant(REAL_ADDRESS, clock=clock)) as (tenant, address),
+        serving(lambda address: SandboxTenant(base_url or address, clock=clock), **options) as (tenant, address),
         httpx.Client(base_url=address, timeout=30) as http,
     ):
         yield SandboxClient(tenant, http, clock)
+
+
+@pytest.fixture(scope="session")
+def http_door():
+    """The HTTP door, once for all that need real HTTP, of a tenant that believes to be at a real address."""
+    with behind_http(REAL_ADDRESS) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def real_http():
+    """The HTTP door of a tenant of one's own, with its controls."""
+    with behind_http(control_token="the-control-token") as sandbox:
+        yield sandbox

@@ -38,99 +38,64 @@ def by_qlik_sdk(tmp_path_factory, box):
     return json.loads(run(subprocess.run, [python, "-I", script], input=json.dumps(settings)))
 
 
-class TestQlikApi:
-    def test_the_caller_is_found_through_the_redirect(self, by_qlik_api):
-        assert by_qlik_api["admin"]["roles"] == ["TenantAdmin"]
-
-    def test_a_client_is_created_and_read(self, by_qlik_api, client_keys):
-        created, read = by_qlik_api["created"], by_qlik_api["read"]
-        assert (created["status"], len(created["clientId"])) == (201, 32)
-        assert (read["clientId"], read["clientName"]) == (created["clientId"], "by @qlik/api")
-        assert "clientSecret" not in read
-        assert [one["hint"] for one in read["clientSecrets"]] == [created["clientSecret"][-6:]]
-        assert by_qlik_api["keyed"]["publicKeys"] == [client_keys["ES384"].public.to_dict()]
-        assert "clientSecret" not in by_qlik_api["keyed"]
-
-    def test_a_listing_is_filtered_sorted_and_paged(self, by_qlik_api):
-        keyed, plain = by_qlik_api["keyed"]["clientId"], by_qlik_api["created"]["clientId"]
-        assert by_qlik_api["pages"] == [[keyed], [plain]]
-        assert by_qlik_api["total"] == 2
-
-    def test_a_client_secret_gets_a_token(self, by_qlik_api):
-        client_id = by_qlik_api["created"]["clientId"]
-        assert by_qlik_api["token"]
-        assert by_qlik_api["bot"]["subject"] == f"qlikbot\\{client_id}"
-        assert by_qlik_api["bot"]["clientId"] == client_id
-        assert by_qlik_api["impersonated"]["id"] == by_qlik_api["admin"]["id"] != by_qlik_api["bot"]["id"]
-
-    def test_tokens_are_listed_and_ended_by_their_ids(self, by_qlik_api):
-        rows = [row for (row,) in by_qlik_api["tokenPages"]]
-        assert len(rows) == len({row["id"] for row in rows}) >= 2
-        assert {row["userId"] for row in rows} == {by_qlik_api["bot"]["id"]}
-        assert by_qlik_api["tokensDeleted"] == [204] * len(rows)
-        assert by_qlik_api["afterDelete"]["status"] == 401
-
-    def test_a_wrong_secret_is_refused_in_words_that_it_understands(self, by_qlik_api):
-        (error,) = by_qlik_api["wrongSecret"]["errors"]
-        assert error["code"] == "invalid_client"
-        assert error["title"]
-
-    def test_a_client_is_changed(self, by_qlik_api):
-        assert by_qlik_api["patched"] == 204
-        assert by_qlik_api["secretAdded"]["status"] == 202
-        assert by_qlik_api["secretAdded"]["clientSecret"]
-        assert (by_qlik_api["second"]["status"], by_qlik_api["secondDeleted"]) == (201, 204)
-        assert (by_qlik_api["consentPatched"], by_qlik_api["consentDeleted"]) == (204, 204)
-        assert by_qlik_api["consent"]["consentMethod"] == "required"
-        assert by_qlik_api["changed"]["clientName"] == "renamed by @qlik/api"
-        assert by_qlik_api["changed"]["publishedAt"] == by_qlik_api["published"]["publishedAt"]
-        assert len(by_qlik_api["changed"]["clientSecrets"]) == 1
-
-    def test_clients_are_deleted_when_that_is_confirmed(self, by_qlik_api):
-        assert by_qlik_api["unconfirmed"]["status"] == 400
-        assert by_qlik_api["deleted"] == [204, 204]
-        assert by_qlik_api["gone"]["status"] == 404
+def test_qlik_api_finds_the_caller_and_creates_reads_and_lists_clients(by_qlik_api, client_keys):
+    created, read, keyed = (by_qlik_api[name] for name in ("created", "read", "keyed"))
+    assert by_qlik_api["admin"]["roles"] == ["TenantAdmin"]
+    assert (created["status"], len(created["clientId"])) == (201, 32)
+    assert (read["clientId"], read["clientName"]) == (created["clientId"], "by @qlik/api")
+    assert [one["hint"] for one in read["clientSecrets"]] == [created["clientSecret"][-6:]]
+    assert keyed["publicKeys"] == [client_keys["ES384"].public.to_dict()]
+    assert ("clientSecret" in read, "clientSecret" in keyed) == (False, False)
+    assert (by_qlik_api["pages"], by_qlik_api["total"]) == ([[keyed["clientId"]], [created["clientId"]]], 2)
 
 
-class TestQlikSdk:
-    def test_the_caller_is_found_through_the_redirect(self, by_qlik_sdk):
-        assert by_qlik_sdk["admin"]["roles"] == ["TenantAdmin"]
-        assert by_qlik_sdk["admin_by_class"] == by_qlik_sdk["admin"]["subject"]
+def test_qlik_api_gets_lists_and_ends_tokens(by_qlik_api):
+    client_id, bot = by_qlik_api["created"]["clientId"], by_qlik_api["bot"]
+    assert by_qlik_api["token"]
+    assert (bot["subject"], bot["clientId"]) == (f"qlikbot\\{client_id}", client_id)
+    assert by_qlik_api["impersonated"]["id"] == by_qlik_api["admin"]["id"] != bot["id"]
+    rows = [row for (row,) in by_qlik_api["tokenPages"]]
+    assert len(rows) == len({row["id"] for row in rows}) >= 2
+    assert {row["userId"] for row in rows} == {bot["id"]}
+    assert by_qlik_api["tokensDeleted"] == [204] * len(rows)
+    assert by_qlik_api["afterDelete"]["status"] == 401
+    (error,) = by_qlik_api["wrongSecret"]["errors"]
+    assert (error["code"], bool(error["title"])) == ("invalid_client", True)
 
-    def test_a_client_is_created_and_read(self, by_qlik_sdk):
-        created, read = by_qlik_sdk["created"], by_qlik_sdk["read"]
-        assert created["status"] == 201
-        assert (read["clientId"], read["clientName"]) == (created["clientId"], "by qlik-sdk 2")
-        assert [one["hint"] for one in read["clientSecrets"]] == [created["clientSecret"][-6:]]
 
-    def test_a_listing_is_filtered_and_paged(self, by_qlik_sdk):
-        assert by_qlik_sdk["first_page"] == 1
-        assert by_qlik_sdk["listed"] == by_qlik_sdk["ids"]
+def test_qlik_api_changes_clients_and_deletes_them_when_that_is_confirmed(by_qlik_api):
+    added, changed = by_qlik_api["secretAdded"], by_qlik_api["changed"]
+    assert (by_qlik_api["patched"], added["status"], bool(added["clientSecret"])) == (204, 202, True)
+    assert (by_qlik_api["second"]["status"], by_qlik_api["secondDeleted"]) == (201, 204)
+    assert (by_qlik_api["consentPatched"], by_qlik_api["consentDeleted"]) == (204, 204)
+    assert by_qlik_api["consent"]["consentMethod"] == "required"
+    assert changed["clientName"] == "renamed by @qlik/api"
+    assert changed["publishedAt"] == by_qlik_api["published"]["publishedAt"]
+    assert len(changed["clientSecrets"]) == 1
+    assert (by_qlik_api["unconfirmed"]["status"], by_qlik_api["gone"]["status"]) == (400, 404)
+    assert by_qlik_api["deleted"] == [204, 204]
 
-    def test_a_client_secret_by_http_basic_gets_a_token_and_gives_it_back(self, by_qlik_sdk):
-        token = by_qlik_sdk["token"]
-        assert token["scope"] == "user_default"
-        assert token["expires_in"] > 0
-        assert by_qlik_sdk["bot"]["subject"] == f"qlikbot\\{by_qlik_sdk['created']['clientId']}"
-        assert by_qlik_sdk["after_deauthorize"] == "Unauthorized"
 
-    def test_a_wrong_secret_is_refused_in_words_that_it_understands(self, by_qlik_sdk):
-        assert by_qlik_sdk["wrong_secret"] == "Invalid client"
-
-    def test_a_client_is_changed_and_deleted_when_that_is_confirmed(self, by_qlik_sdk):
-        assert by_qlik_sdk["patched"] == 204
-        assert by_qlik_sdk["changed"]["clientName"] == "renamed by qlik-sdk"
-        assert by_qlik_sdk["unconfirmed"] == 400
-        assert by_qlik_sdk["deleted"] == [204, 204, 204]
-        assert by_qlik_sdk["gone"] == 404
+def test_qlik_sdk_creates_lists_and_deletes_clients_and_logs_in_by_http_basic(by_qlik_sdk):
+    created, read = by_qlik_sdk["created"], by_qlik_sdk["read"]
+    assert by_qlik_sdk["admin"]["roles"] == ["TenantAdmin"]
+    assert by_qlik_sdk["admin_by_class"] == by_qlik_sdk["admin"]["subject"]
+    assert (read["clientId"], read["clientName"]) == (created["clientId"], "by qlik-sdk 2")
+    assert [one["hint"] for one in read["clientSecrets"]] == [created["clientSecret"][-6:]]
+    assert (by_qlik_sdk["first_page"], by_qlik_sdk["listed"]) == (1, by_qlik_sdk["ids"])
+    token = by_qlik_sdk["token"]
+    assert (token["scope"], token["expires_in"] > 0) == ("user_default", True)
+    assert by_qlik_sdk["bot"]["subject"] == f"qlikbot\\{created['clientId']}"
+    assert (by_qlik_sdk["after_deauthorize"], by_qlik_sdk["wrong_secret"]) == ("Unauthorized", "Invalid client")
+    assert (created["status"], by_qlik_sdk["patched"], by_qlik_sdk["unconfirmed"]) == (201, 204, 400)
+    assert by_qlik_sdk["changed"]["clientName"] == "renamed by qlik-sdk"
+    assert (by_qlik_sdk["deleted"], by_qlik_sdk["gone"]) == ([204, 204, 204], 404)
 
 
 def test_they_leave_nothing_on_the_tenant_and_nothing_secret_in_its_log(by_qlik_api, by_qlik_sdk, box):
-    tenant = qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key))
-    with tenant:
-        mine = {client.client_id for client in tenant.oauth_clients.list()}
-    made = {by_qlik_api["created"]["clientId"], by_qlik_api["keyed"]["clientId"], *by_qlik_sdk["ids"]}
-    assert not made & mine
+    with qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant:
+        left = {client.client_id for client in tenant.oauth_clients.list()}
+    assert not left & {by_qlik_api["created"]["clientId"], by_qlik_api["keyed"]["clientId"], *by_qlik_sdk["ids"]}
     log = json.dumps(box.requests())
     for secret in (by_qlik_api["created"]["clientSecret"], by_qlik_api["token"], by_qlik_sdk["token"]["access_token"]):
         assert secret not in log

@@ -1,4 +1,4 @@
-"""Bodies as they are typed: what is no JSON by the standard is refused with words, and null is a body."""
+"""Bodies as they are typed: what is not JSON by the standard is refused with the reason, and null is a body."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from qlik_keys.cli.options.inputs import document_of
 from qlik_keys.errors import ConfigurationError
-from qlik_keys.tenant.http.bodies import JSON_NULL, encoded_body, read_body, shown_body
+from qlik_keys.tenant.http.bodies import JSON_NULL, read_body
 from qlik_keys.tenant.resources.deleting import deleted_client_id
 
 
@@ -15,13 +15,12 @@ from qlik_keys.tenant.resources.deleting import deleted_client_id
     [
         ("{'a': 1}", "The body is not JSON (line 1, column 2)."),
         ("[NaN]", "The body is not JSON: NaN is not a number there."),
-        ('{"a": -Infinity}', "The body is not JSON: -Infinity is not a number there."),
         ("1e400", "The body is not JSON: a number in it is too large."),
         ("[" * 100_000, "The body is not JSON."),
         ("1" * 5000, "The body is not JSON."),
     ],
 )
-def test_what_is_no_json_is_told_with_its_reason(text, words):
+def test_what_is_not_json_is_refused_with_its_reason(text, words):
     assert read_body(text) == (None, words)
     with pytest.raises(ConfigurationError) as refused:
         document_of(text, None)
@@ -32,20 +31,11 @@ def test_null_is_a_body_and_nothing_is_none():
     assert read_body(" \n") == (None, "")
     assert read_body(" null ") == (JSON_NULL, "")
     assert document_of("null", None) is JSON_NULL
-    assert (encoded_body(None), encoded_body(JSON_NULL), encoded_body(0)) == (None, b"null", b"0")
-    assert (shown_body(JSON_NULL), shown_body([1])) == (None, [1])
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "client_id"),
-    [
-        ("DELETE", "/api/v1/oauth-clients/ab", "ab"),
-        ("delete", "/api//v1/OAuth-Clients/ab//", "ab"),
-        ("DELETE", "/api/v1/oauth%2Dclients%2Fab", "ab"),
-        ("DELETE", "/api/v1/oauth-clients/ab/client-secrets/x", ""),
-        ("DELETE", "/api/v1/oauth-clients", ""),
-        ("GET", "/api/v1/oauth-clients/ab", ""),
-    ],
-)
-def test_a_client_that_is_deleted_is_seen_in_any_spelling(method, path, client_id):
-    assert deleted_client_id(method, path) == client_id
+def test_a_client_that_is_deleted_is_seen_in_any_spelling():
+    for path in ("/api//v1/OAuth-Clients/ab//", "/api/v1/oauth%2Dclients%2Fab"):
+        assert deleted_client_id("delete", path) == "ab"
+    assert deleted_client_id("GET", "/api/v1/oauth-clients/ab") == ""
+    for path in ("/api/v1/oauth-clients/ab/client-secrets/x", "/api/v1/oauth-clients"):
+        assert deleted_client_id("DELETE", path) == ""

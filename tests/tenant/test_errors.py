@@ -15,15 +15,8 @@ from fixtures.canaries import find_canaries
 from qlik_keys import errors
 from qlik_keys.core.redaction import MAXIMUM_TEXT, Redactor
 from qlik_keys.core.secret import Secret
-from qlik_keys.tenant.http.failures import (
-    CAUGHT,
-    NETWORK_FAILURES,
-    Problem,
-    network_error,
-    read_problem,
-    read_retry_after,
-    status_error,
-)
+from qlik_keys.tenant.http import failures
+from qlik_keys.tenant.http.failures import Problem, network_error, read_problem, read_retry_after, status_error
 
 HTTPX_ERRORS = [thing for _, thing in inspect.getmembers(httpx, inspect.isclass) if issubclass(thing, BaseException)]
 SECRET = "eyJhbGciOiJFUzM4NCJ9-the-canary-of-a-bearer_0123456789"
@@ -39,21 +32,19 @@ def make(kind: type[Exception]) -> Exception:
 
 def test_httpx_has_no_exception_that_the_table_lacks():
     assert len(HTTPX_ERRORS) > 20
-    missing = [kind.__name__ for kind in HTTPX_ERRORS if kind not in NETWORK_FAILURES]
-    assert missing == []
-    assert [kind.__name__ for kind in HTTPX_ERRORS if not issubclass(kind, CAUGHT)] == []
+    assert [kind for kind in HTTPX_ERRORS if kind not in failures.NETWORK_FAILURES] == []
+    assert [kind for kind in HTTPX_ERRORS if not issubclass(kind, failures.CAUGHT)] == []
 
 
 @pytest.mark.parametrize("kind", HTTPX_ERRORS, ids=lambda kind: kind.__name__)
-def test_each_is_told_without_its_text_and_its_request(kind):
+def test_each_is_translated_without_its_text_and_its_request(kind):
     error = network_error(make(kind), host="acme", method="POST", path="/p")
     assert isinstance(error, errors.TenantUnreachable | errors.TenantProtocolError)
-    assert SECRET not in str(error)
     assert (error.method, error.path, error.status) == ("POST", "/p", None)
     assert "acme" in error.message
     assert kind is not httpx.DecodingError or error.outcome is errors.Outcome.UNKNOWN
     assert error.__cause__ is error.__context__ is None
-    assert SECRET not in repr(vars(error))
+    assert SECRET not in str(error) + repr(vars(error))
 
 
 @pytest.mark.parametrize(
@@ -65,70 +56,47 @@ def test_each_is_told_without_its_text_and_its_request(kind):
         (ConnectionRefusedError(111, SECRET), "connection refused", True),
     ],
 )
-def test_what_stands_behind_a_failure_to_connect_is_said_with_what_to_do(behind, words, retryable):
+def test_the_cause_of_a_failure_to_connect_is_shown_with_what_to_do(behind, words, retryable):
     error = httpx.ConnectError(SECRET)
     error.__cause__ = behind
-    told = network_error(error, host="acme", method="GET", path="/p")
-    assert words in told.message
-    assert told.hint
-    assert told.retryable is retryable
-    assert SECRET not in str(told)
+    shown = network_error(error, host="acme", method="GET", path="/p")
+    assert words in shown.message
+    assert shown.hint
+    assert shown.retryable is retryable
+    assert SECRET not in str(shown)
 
 
-def body(document) -> bytes:
-    return json.dumps(document).encode()
+def problem_of(document, *secrets) -> Problem:
+    return read_problem(json.dumps(document).encode(), Redactor(*secrets))
 
 
-def test_qliks_own_error_body():
-    document = {"errors": [{"code": "OAUTH-1", "title": "No", "detail": "why", "meta": {"x": SECRET}}], "traceId": "t"}
-    problem = read_problem(body(document), Redactor())
-    assert (problem.code, problem.title, problem.detail, problem.trace_id) == ("OAUTH-1", "No", "why", "t")
-    assert not problem.is_rfc6749
-    assert problem.words == "No: why [OAUTH-1]"
-
-
-def test_an_rfc_6749_body():
-    problem = read_problem(
-        body({"error": "invalid_client", "error_description": "who?", "error_uri": SECRET}), Redactor()
+def test_qliks_own_error_body_and_that_of_rfc_6749_are_read():
+    qlik = problem_of(
+        {"errors": [{"code": "OAUTH-1", "title": "No", "detail": "why", "meta": {"x": SECRET}}], "traceId": "t"}
     )
-    assert (problem.code, problem.detail, problem.is_rfc6749) == ("invalid_client", "who?", True)
-    assert SECRET not in repr(problem)
+    assert (qlik.code, qlik.title, qlik.detail, qlik.trace_id) == ("OAUTH-1", "No", "why", "t")
+    assert (qlik.is_rfc6749, qlik.words) == (False, "No: why [OAUTH-1]")
+    oauth = problem_of({"error": "invalid_client", "error_description": "who?", "error_uri": SECRET})
+    assert (oauth.code, oauth.detail, oauth.is_rfc6749) == ("invalid_client", "who?", True)
+    assert SECRET not in repr(qlik) + repr(oauth)
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        *(b"<html>" + SECRET.encode(), b"", b"[]", b"null", b'"x"', b"{", b"\xff\xfe", b"[" * 9999),
-        *(
-            body({"errors": odd})
-            for odd in ([], [7], ["x"], {}, None, [{"code": 7, "title": None, "detail": {"a": 1}}])
-        ),
-    ],
-)
-def test_a_body_without_a_known_field_tells_nothing(content):
+ODD_BODIES = [b"<html>" + SECRET.encode(), b"", b"[]", b"null", b'"x"', b"{", b"\xff\xfe", b"[" * 9999]
+ODD_ERRORS = ([], [7], ["x"], {}, None, [{"code": 7, "title": None, "detail": {"a": 1}}])
+
+
+@pytest.mark.parametrize("content", [*ODD_BODIES, *(json.dumps({"errors": odd}).encode() for odd in ODD_ERRORS)])
+def test_a_body_without_a_known_field_has_no_words(content):
     assert read_problem(content, Redactor()).words == ""
 
 
 @pytest.mark.parametrize("name", ["code", "title", "detail"])
-def test_a_secret_that_the_tenant_echoes_is_redacted(name):
-    content = body({"errors": [{name: f"token {SECRET}!"}], "traceId": SECRET})
-    problem = read_problem(content, Redactor(Secret(SECRET, any_text=True)))
+def test_a_secret_that_the_tenant_echoes_is_redacted_and_texts_are_cut_short_and_printable(name):
+    document = {"errors": [{name: f"token {SECRET}!\x1b[31m\nb" + "x" * 5000}], "traceId": SECRET}
+    problem = problem_of(document, Secret(SECRET, any_text=True))
     assert find_canaries(repr(problem), [SECRET[:25], SECRET[25:]]) == []
-    assert "•••" in repr(problem)
-
-
-def test_texts_are_cut_short_and_printable():
-    problem = read_problem(body({"errors": [{"title": "a\x1b[31m\nb" + "x" * 5000}]}), Redactor())
-    assert len(problem.title) <= MAXIMUM_TEXT
-    assert problem.title.isprintable()
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [("0", 0), (" 5 ", 5), ("3600", 3600), ("9" * 400, 86_400), ("1.5", None), ("-3", None), ("٣", None), (None, None)],
-)
-def test_retry_after_is_whole_seconds_and_bounded(value, seconds):
-    assert read_retry_after(value) == seconds
+    text = getattr(problem, name)
+    assert ("•••" in text, len(text) <= MAXIMUM_TEXT, text.isprintable()) == (True, True, True)
 
 
 NOON = "Sat, 28 Nov 2026 12:00:00 GMT"
@@ -137,6 +105,9 @@ NOON = "Sat, 28 Nov 2026 12:00:00 GMT"
 @pytest.mark.parametrize(
     ("value", "date", "seconds"),
     [
+        (" 5 ", None, 5),
+        *((absurd, None, wait) for absurd, wait in (("9" * 400, 86_400), ("1.5", None), ("-3", None), ("٣", None))),
+        (None, None, None),
         ("Sat, 28 Nov 2026 12:00:30 GMT", NOON, 30),
         ("Saturday, 28-Nov-26 12:00:30 GMT", NOON, 30),  # the old form of RFC 9110 5.6.7
         ("Sat, 28 Nov 2026 11:59:00 GMT", NOON, 0),
@@ -146,17 +117,18 @@ NOON = "Sat, 28 Nov 2026 12:00:00 GMT"
         ("Sat, 99 Nov 2026 12:00:30 GMT", NOON, None),
     ],
 )
-def test_retry_after_may_be_a_moment_by_the_servers_clock(value, date, seconds):
+def test_retry_after_is_bounded_seconds_or_a_moment_by_the_servers_clock(value, date, seconds):
     ours = datetime(2026, 11, 28, 12, 0, 10, tzinfo=UTC).timestamp()
     assert read_retry_after(value, date=date, now=ours) == seconds
 
 
-@pytest.mark.parametrize(
-    ("status", "words"), [(407, "A proxy, not the tenant, requires a login"), (511, "The network requires a login")]
-)
-def test_who_stands_in_between_and_wants_a_login_is_not_taken_for_the_tenant(status, words):
-    error = status_error(status, Problem(), host="acme", method="GET", path="/p", retry_after=None, hints={})
-    assert words in error.hint
+def hint_of(status, problem):
+    return status_error(status, problem, host="acme", method="GET", path="/p", retry_after=None, hints={}).hint
+
+
+def test_a_proxy_that_requires_a_login_is_not_taken_for_the_tenant():
+    assert "A proxy, not the tenant, requires a login" in hint_of(407, Problem())
+    assert "The network requires a login" in hint_of(511, Problem())
 
 
 @pytest.mark.parametrize(
@@ -170,6 +142,6 @@ def test_who_stands_in_between_and_wants_a_login_is_not_taken_for_the_tenant(sta
     ],
 )
 def test_a_403_that_names_a_scope_says_what_to_do_about_it(problem, wanted):
-    error = status_error(403, problem, host="acme", method="GET", path="/p", retry_after=None, hints={})
-    assert ("The token lacks a scope: give the client " + wanted in error.hint) is bool(wanted)
-    assert ("Tenant Admin" in error.hint) is not bool(wanted)
+    hint = hint_of(403, problem)
+    assert ("The token lacks a scope: give the client " + wanted in hint) is bool(wanted)
+    assert ("Tenant Admin" in hint) is not bool(wanted)

@@ -11,25 +11,16 @@ from pydantic import ValidationError
 from qlik_keys.errors import TenantProtocolError
 from qlik_keys.tenant.resources.models import OAuthClient, OverviewPage, RegisteredKey, User, parse
 
-FULL = {
-    "clientId": "c1",
-    "clientName": "etl",
-    "appType": "web",
-    "description": "d",
-    "redirectUris": ["https://a.example"],
-    "allowedOrigins": [],
-    "allowedScopes": ["apps", "user_default"],
-    "allowedGrantTypes": ["client_credentials"],
-    "allowedAuthMethods": ["private_key_jwt"],
+FULL = json.loads("""{
+    "clientId": "c1", "clientName": "etl", "appType": "web", "description": "d", "somethingNew": {"a": 1},
+    "redirectUris": ["https://a.example"], "allowedOrigins": [], "allowedScopes": ["apps", "user_default"],
+    "allowedGrantTypes": ["client_credentials"], "allowedAuthMethods": ["private_key_jwt"],
     "publicKeys": [{"kid": "k1", "kty": "EC", "alg": "ES384", "use": "sig", "crv": "P-384", "x": "1", "y": "2"}],
-    "jwksUri": "https://j.example",
+    "jwksUri": "https://j.example", "createdByType": "dcr", "disableTag": "why",
     "clientSecrets": [{"hint": "abcd", "createdAt": "2026-01-02T03:04:05.678Z", "createdBy": "u1"}],
-    "createdAt": "2026-01-02T03:04:05.678Z",
-    "updatedAt": "2026-01-02T05:04:05+02:00",
-    "createdByType": "dcr",
-    "disableTag": "why",
-    "somethingNew": {"a": 1},
-}
+    "createdAt": "2026-01-02T03:04:05.678Z", "updatedAt": "2026-01-02T05:04:05+02:00"
+}""")
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def read(document) -> OAuthClient:
@@ -38,14 +29,11 @@ def read(document) -> OAuthClient:
 
 def test_a_whole_client():
     client = read(FULL)
-    assert client.allowed_scopes == ("apps", "user_default")
-    assert client.created_at == datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
-    assert client.updated_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    assert client.client_secrets[0].hint == "abcd"
-    assert client.client_secrets[0].created_by == "u1"
+    assert (client.created_at, client.updated_at) == (MOMENT.replace(microsecond=678000), MOMENT)
+    assert (client.client_secrets[0].hint, client.client_secrets[0].created_by) == ("abcd", "u1")
     assert (client.public_keys[0].kid, client.public_keys[0].alg, client.public_keys[0].use) == ("k1", "ES384", "sig")
     assert (client.created_by_type, client.disable_tag, client.jwks_uri) == ("dcr", "why", "https://j.example")
-    assert client.deleted_at is None
+    assert (client.allowed_scopes, client.deleted_at) == (("apps", "user_default"), None)
     assert hash(client) == hash(read(FULL))
     with pytest.raises(ValidationError):
         client.client_name = "other"  # it is frozen
@@ -74,37 +62,28 @@ def test_an_overview_reads_as_the_whole_client_does(name, odd):
 
 
 def test_a_date_without_a_zone_is_utc_and_one_out_of_the_calendar_is_none():
-    assert read({**FULL, "createdAt": "2026-01-02T03:04:05"}).created_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert read({**FULL, "createdAt": "2026-01-02T03:04:05"}).created_at == MOMENT
     assert read({**FULL, "createdAt": "9999-12-31T23:59:59-12:00"}).created_at is None
+    for created in ("created", "createdAt"):  # either name of a user's date
+        user = parse(User, json.dumps({"id": "u", created: "2026-01-02T03:04:05Z"}).encode(), "GET", "/x")
+        assert user.created_at == MOMENT
 
 
-def test_keys_of_others_are_kept_word_for_word_and_given_out_as_copies():
+def test_keys_of_others_are_kept_word_for_word_as_copies_and_private_ones_not_shown():
     odd = {"kid": "k", "kty": "OKP", "x5c": ["a", {"b": 1}], "n": None, "alg": 7}
     key = read({**FULL, "publicKeys": [odd]}).public_keys[0]
-    assert key.to_dict() == odd
-    assert (key.kty, key.alg, key.use) == ("OKP", "", "")
+    assert (key.kty, key.alg, key.use, key.is_private) == ("OKP", "", "", False)
     key.to_dict()["x5c"].append("changed")
     assert key.to_dict() == odd
-    assert not key.is_private
     assert RegisteredKey(odd) == key
+    private = read({**FULL, "publicKeys": [{"kid": "k", "d": "canary-private-member"}]})
+    assert private.public_keys[0].is_private
+    assert "canary-private-member" not in repr(private) + str(private) + str(private.public_keys[0])
 
 
-def test_a_registered_private_key_is_reported_and_not_shown():
-    client = read({**FULL, "publicKeys": [{"kid": "k", "d": "canary-private-member"}]})
-    assert client.public_keys[0].is_private
-    assert "canary-private-member" not in repr(client) + str(client) + str(client.public_keys[0])
-
-
-@pytest.mark.parametrize("content", [b'{"clientId": "canary-value', b'{"clientId": ["canary-value"]}', b"canary-value"])
-def test_an_answer_that_is_wrong_is_named_and_not_pasted(content):
-    with pytest.raises(TenantProtocolError) as caught:
-        parse(OAuthClient, content, "GET", "/x")
-    assert "canary-value" not in str(caught.value)
-    assert caught.value.__context__ is None
-    assert caught.value.__cause__ is None
-
-
-def test_a_user_is_read_under_either_name_of_its_dates():
-    for created in ("created", "createdAt"):
-        user = parse(User, json.dumps({"id": "u", created: "2026-01-02T03:04:05Z"}).encode(), "GET", "/x")
-        assert user.created_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+def test_an_answer_that_is_wrong_is_named_and_not_pasted():
+    for content in (b'{"clientId": "canary-value', b'{"clientId": ["canary-value"]}', b"canary-value"):
+        with pytest.raises(TenantProtocolError) as caught:
+            parse(OAuthClient, content, "GET", "/x")
+        assert "canary-value" not in str(caught.value)
+        assert caught.value.__context__ is caught.value.__cause__ is None

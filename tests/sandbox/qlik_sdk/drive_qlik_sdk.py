@@ -36,15 +36,14 @@ seen = {"admin": admin.rest(path="/users/me").json(), "admin_by_class": Users(co
 
 # Create, read, list.
 ids = []
+fields = {
+    "appType": "web",
+    "allowedScopes": ["user_default"],
+    "allowedGrantTypes": ["client_credentials"],
+    "connectionConfig": {"consentMethod": "trusted"},
+}
 for number in range(3):
-    fields = {
-        "appType": "web",
-        "clientName": f"by qlik-sdk {number}",
-        "allowedScopes": ["user_default"],
-        "allowedGrantTypes": ["client_credentials"],
-        "connectionConfig": {"consentMethod": "trusted"},
-    }
-    created = admin.rest(path=CLIENTS, method="post", data=fields)
+    created = admin.rest(path=CLIENTS, method="post", data={**fields, "clientName": f"by qlik-sdk {number}"})
     ids.append(created.json()["clientId"])
 seen["created"] = {**created.json(), "status": created.status_code}
 client_id, secret = ids[-1], created.json()["clientSecret"]
