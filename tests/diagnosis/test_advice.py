@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
-from fixtures.fault_cases import FAULT_CASES, IN_TRANSIT, MORE
-from fixtures.own_commands import assert_commands_parse, assert_parses, commands_in
+from fixtures.fault_cases import FAULT_CASES, IN_TRANSIT
+from fixtures.own_commands import assert_commands_parse, commands_in
 from fixtures.unhealthy_client import check_of, found
 
 import qlik_keys as qk
 from qlik_keys.cli.app import run
 
 pytestmark = pytest.mark.openbao
-
-
-def test_a_command_that_is_none_is_found_out():
-    for words in ("vault-policy consumer", "vault-policy", "revoke", "delete", "no-such-command"):
-        with pytest.raises(Exception):  # noqa: B017  # typer's click has no public names for its errors
-            assert_parses(words.split())
-    assert_parses(["oauth-client", "get", "an-id"])
 
 
 @pytest.mark.parametrize("custody", ["kv", "transit"])
@@ -84,33 +76,3 @@ def test_a_proxy_of_the_environment_is_named(client, monkeypatch):
     assert check.verdict == "failed"
     assert "the proxy 127.0.0.1:9:" in check.advice
     assert "correct-horse" not in f"{check.why} {check.advice}"
-
-
-def test_a_redirect_says_to_which_host(client):
-    client.make()
-    elsewhere = {"location": "https://login.example.com/sso?token=canary"}
-    client.on_its_way = lambda *_: httpx.Response(302, headers=elsewhere)
-    check = check_of(client.diagnose(), "discovery")
-    assert "login.example.com" in check.why
-    assert "canary" not in f"{check.why} {check.advice}"
-
-
-def test_a_pause_is_told_with_its_length(client):
-    client.make()
-    client.box.configure(fail_next=[{"fault": 429, "path": "/.well-known/*", "retry_after": 120}])
-    diagnosis = client.diagnose()
-    assert found(diagnosis) == ["rate-budget"]
-    assert "tier 1 for 120 seconds" in check_of(diagnosis, "rate-budget").why
-    assert check_of(diagnosis, "login").verdict == "not_checked"  # it would wait for as long
-
-
-def test_what_is_at_the_address_is_told_as_what_it_is(client):
-    client.make()
-    MORE["another path"].inflict(client)
-    assert "another name" not in check_of(client.diagnose(), "discovery").why
-    client.box.configure(fail_next=[{"fault": "lost_answer", "path": "/.well-known/*"}])
-    check = check_of(client.diagnose(), "tenant-url")
-    assert check.verdict == "failed"
-    assert "took effect" not in f"{check.why} {check.advice}"  # a question changes nothing
-    MORE["the tenant for a Vault"].inflict(client)
-    assert "an answer that is not Vault's" in check_of(client.diagnose(), "store-record").why

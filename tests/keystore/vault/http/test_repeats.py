@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-import httpx
 import pytest
 from fixtures.loopback import CUT, CUT_AFTER, PASS, Loopback, Reply
 
-import qlik_keys as qk
 from qlik_keys.errors import Outcome, StoreError, StoreSealed, StoreUnreachable
 from qlik_keys.keystore.testing.values import make_record
 
@@ -97,21 +93,3 @@ def test_a_vault_that_goes_away_is_waited_for_and_one_that_never_was_is_not(open
     with pytest.raises(StoreError):
         open_vault(vault.url, clock=clock).read_pending(host, "nothing")
     assert clock.slept == []
-
-
-def test_a_rotation_under_a_real_quota_is_finished(box):
-    """A quota of ten requests a second, as an operator sets one."""
-    headers = {"X-Vault-Token": box.vault_token}
-    quota = f"{box.vault_url}/v1/sys/quotas/rate-limit/slow"
-    with (
-        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
-        qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
-    ):
-        made = qk.provision(tenant, store, name="under-a-quota", scopes=["user_default"])
-        httpx.post(quota, headers=headers, json={"rate": 10, "path": "secret/"}).raise_for_status()
-        try:
-            rotated = qk.rotate(tenant, store, made.client_id, overlap=timedelta(0))
-        finally:
-            httpx.delete(quota, headers=headers).raise_for_status()
-        assert store.read(tenant.host, made.client_id).current.kid == rotated.kid != made.kid
-        qk.delete(tenant, store, made.client_id, confirm=made.client_id)

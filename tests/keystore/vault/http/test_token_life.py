@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import hvac
 import pytest
-from fixtures.loopback import CUT, PASS, Reply
+from fixtures.loopback import CUT, PASS
 
 from qlik_keys.errors import StoreDenied, StoreUnreachable
 
@@ -72,26 +72,11 @@ def test_a_given_token_is_renewed_too_where_it_can_be(  # noqa: PLR0917
     assert bool(status.hint) is bool(hint)
 
 
-def test_a_token_that_may_not_ask_about_itself_does_its_work(open_vault, host, clock, operator, rules):
-    store = open_vault(token=operator.make_token(rules, ttl="1h", no_default_policy=True), clock=clock)
-    assert list(store.client_ids(host)) == []
-    assert store.token_status().expires_at is None
-    assert "does not report" in store.token_status().hint
-
-
-def test_at_its_longest_life_there_is_a_new_login(open_with_login, host, clock, fault_proxy, counts):
-    """Vault caps a renewal at the maximum; this server shows the moment at which nothing is left to be gained."""
+def test_at_its_longest_life_there_is_a_new_login(  # noqa: PLR0917
+    open_with_login, host, clock, fault_proxy, capped, counts
+):
     store = open_with_login(token_max_ttl="1h")
     store.client_ids(host)
-
-    def capped(call):
-        if not call.path.endswith("renew-self"):
-            return PASS
-        left = HOUR - int(clock.now - start)
-        auth = {"client_token": call.headers["X-Vault-Token"], "lease_duration": left, "renewable": True}
-        return Reply(200, {"auth": auth, "warnings": ["TTL exceeded the effective max_ttl; capped accordingly"]})
-
-    start = clock.now
     fault_proxy.answer = capped
     clock.advance(HOUR * 2 / 3)
     store.client_ids(host)
