@@ -37,9 +37,6 @@ def options(**variables):
     return read_vault_environment(variables).options()
 
 
-# --- the table ---
-
-
 def test_the_documentation_has_the_table_as_it_is():
     assert as_markdown() in (ROOT / "docs" / "environment.md").read_text(encoding="utf-8")
 
@@ -69,9 +66,6 @@ def test_no_variable_of_vaults_client_is_passed_over():
     for name in OF_THE_CLIENTS:
         assert f"VAULT_{name}" in {each.name for each in VARIABLES}
         assert spellings(f"VAULT_{name}") == (f"BAO_{name}", f"VAULT_{name}")
-
-
-# --- supported ---
 
 
 @pytest.mark.parametrize("prefix", ["VAULT", "BAO"])
@@ -141,9 +135,6 @@ def test_another_file_for_the_token(monkeypatch, tmp_path):
     assert (settings.vault_token.reveal(), settings.sources["vault_token"]) == ("from-file", "BAO_TOKEN_PATH")
 
 
-# --- refused, or ignored ---
-
-
 @pytest.mark.parametrize("prefix", ["VAULT", "BAO"])
 @pytest.mark.parametrize(
     ("name", "value"),
@@ -177,9 +168,6 @@ def test_an_ignored_variable_is_reported(monkeypatch, name):
     settings.store().close()
     monkeypatch.delenv("VAULT_ADDR")
     assert Settings.resolve().notices == ()
-
-
-# --- logins ---
 
 
 def test_each_method_is_a_login():

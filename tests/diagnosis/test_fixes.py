@@ -1,4 +1,4 @@
-"""Each fix does fix: the next diagnosis is healthy. None touches what it should not."""
+"""Each fix does fix, and each advice: the next diagnosis is healthy. None touches what it should not."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from datetime import timedelta
 
 import pytest
 from fixtures.fault_cases import FAULT_CASES, IN_TRANSIT, MORE, make
+from fixtures.own_commands import assert_commands_parse, commands_in
 from fixtures.unhealthy_client import check_of, found, other_key_as
 
 import qlik_keys as qk
+from qlik_keys.cli.app import run
 from qlik_keys.errors import ConfigurationError, ManualActionRequired, ResumeError, StoreDenied, TenantUnreachable
 from qlik_keys.rules.fixes import FIXES
 
@@ -269,3 +271,68 @@ def test_another_client_of_the_same_name_as_one_that_is_being_made(client):
     assert "adopt" in finding.advice
     client.store.remove_pending(client.store.read_pending(client.tenant.host, "unhealthy-of-two"))
     client.tenant.oauth_clients.delete(client.client_id)
+
+
+@pytest.mark.parametrize("custody", ["kv", "transit"])
+def test_commands_bear_the_names_that_are_meant(client, custody):
+    for name in ("plain", 'o\'brien & "sons"', "-dash", "--help"):
+        client.provision(f"{name} {custody}")
+        FAULT_CASES["deleted"].inflict(client)
+        advice = check_of(client.diagnose(), "client-exists").advice
+        assert assert_commands_parse(advice) == 3
+        _, clear, again = commands_in(advice)
+        assert clear == ["delete", client.client_id, "--confirm", client.client_id]
+        assert again[-1] == client.name
+
+
+def policy_that_is_advised(client, capsys):
+    [words] = commands_in(check_of(client.diagnose(), "vault-rights").advice)
+    capsys.readouterr()
+    assert run(words, prog_name="qlik-keys") == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("fault_case", "custody"),
+    [(FAULT_CASES["may not read"], "kv"), (IN_TRANSIT["may not sign"], "transit")],
+    ids=["read", "sign"],
+)
+def test_the_policy_that_is_advised_suffices(client, fault_case, custody, capsys):
+    client.make()
+    fault_case.inflict(client)
+    client.rules = policy_that_is_advised(client, capsys)
+    assert client.client_id in client.rules
+    assert client.diagnose().is_healthy
+
+
+def test_the_policy_is_for_the_stores_own_places(client, vault_operator, capsys):
+    client.name, client.store_options = "unhealthy-elsewhere", {"mount": "elsewhere", "prefix": "team/keys"}
+    vault_operator.sys.enable_secrets_engine("kv", path="elsewhere", options={"version": "2"})
+    with qk.VaultKeyStore(client.box.vault_url, token=client.box.vault_token, **client.store_options) as store:
+        client.client_id = qk.provision(client.tenant, store, name=client.name, scopes=["user_default"]).client_id
+    client.rules = 'path "elsewhere/metadata/*" { capabilities = ["list"] }'
+    client.rules = policy_that_is_advised(client, capsys)
+    assert client.diagnose().is_healthy
+
+
+def test_what_is_left_of_a_client_that_is_gone_is_cleared_away_first(client):
+    client.make()
+    FAULT_CASES["deleted"].inflict(client)
+    assert found(client.diagnose()) == ["client-exists"]
+    qk.delete(*client.everywhere, confirm=client.client_id)
+    client.provision()
+    client.asked_for = client.name
+    diagnosis = client.diagnose()
+    assert (diagnosis.client_id, diagnosis.is_healthy) == (client.client_id, True)
+
+
+def test_a_proxy_of_the_environment_is_named(client, monkeypatch):
+    client.make()
+    client.url = "https://acme.eu.qlikcloud.com"
+    for name in ("no_proxy", "NO_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://ada:correct-horse@127.0.0.1:9/")
+    check = check_of(client.diagnose(), "tenant-url")
+    assert check.verdict == "failed"
+    assert "the proxy 127.0.0.1:9:" in check.advice
+    assert "correct-horse" not in f"{check.why} {check.advice}"

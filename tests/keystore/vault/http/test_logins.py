@@ -120,8 +120,8 @@ def test_a_wrong_secret_is_told_without_it(  # noqa: PLR0917
     mount, role_id, secret_id = approle
     elsewhere = make_jwt(aud="elsewhere")
     login, wrong = {
-        "approle": (AppRole(role_id, "another secret id", mount=mount), "another secret id"),
-        "role": (AppRole("another role", secret_id, mount=mount), secret_id),
+        "approle": (AppRole(role_id, "another-secret-id", mount=mount), "another-secret-id"),
+        "role": (AppRole("another-role", secret_id, mount=mount), secret_id),
         "userpass": (UserPass("ada", "wrong horse battery", mount=userpass.mount), "wrong horse battery"),
         "jwt": (JwtLogin("ci", elsewhere, mount=jwt_mount), elsewhere),
         "jwt role": (JwtLogin("unknown", right := make_jwt(), mount=jwt_mount), right),
