@@ -69,10 +69,10 @@ def is_told(diagnosis, fault_case, other):
 
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
-def test_of_any_two_faults_none_is_hidden(unhealthy_client, client_keys, one, other):
+def test_of_any_two_faults_none_is_hidden(client, client_keys, one, other):
     first, second = pair = ALL[one], ALL[other]
-    make(unhealthy_client, client_keys, *in_order(pair))
-    diagnosis = unhealthy_client.diagnose()
+    make(client, client_keys, *in_order(pair))
+    diagnosis = client.diagnose()
     assert {*found(diagnosis)} <= {first.finding, second.finding}, diagnosis.to_text()
     assert is_told(diagnosis, first, second), (one, diagnosis.to_text())
     assert is_told(diagnosis, second, first), (other, diagnosis.to_text())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 
 import pytest
+from fixtures.canaries import find_canaries
+from fixtures.vault_server import VaultServer
 
 from qlik_keys.errors import Outcome, StoreSealed, StoreUnreachable
 from qlik_keys.keystore.testing import make_key, make_pending, make_record
@@ -14,29 +16,18 @@ pytestmark = [pytest.mark.openbao, pytest.mark.skipif(sys.platform == "win32", r
 
 @pytest.fixture
 def server(tmp_path):
-    from fixtures.vault_server import VaultServer
-
     with VaultServer(tmp_path) as started:
         yield started
 
 
-@pytest.fixture
-def ready_server(server):
-    server.initialize()
-    server.unseal()
-    server.make_mount()
-    return server
-
-
-def test_from_not_initialized_over_sealed_to_work_and_back(server, open_vault, make_operator, make_backdoor, host):
+def test_from_not_initialized_over_sealed_to_work_and_back(server, open_vault, make_backdoor, host):
     before_all = open_vault(server.url, token="t")
     for call in (lambda: before_all.client_ids(host), lambda: before_all.write(make_record(before_all, host))):
         with pytest.raises(StoreSealed) as caught:
             call()
         assert "is not initialized" in caught.value.message
         assert "operator init" in caught.value.hint
-        assert not caught.value.retryable
-        assert caught.value.outcome is Outcome.NOT_APPLIED
+        assert (caught.value.retryable, caught.value.outcome) == (False, Outcome.NOT_APPLIED)
 
     server.initialize()
     store = open_vault(server.url, token=server.client.token)
@@ -53,14 +44,13 @@ def test_from_not_initialized_over_sealed_to_work_and_back(server, open_vault, m
                 call()
             assert "is sealed" in caught.value.message
             assert "unseal" in caught.value.hint
-            assert caught.value.retryable
-            assert caught.value.outcome is Outcome.NOT_APPLIED
+            assert (caught.value.retryable, caught.value.outcome) == (True, Outcome.NOT_APPLIED)
 
     assert_sealed()
     server.unseal()
     server.make_mount()
     record = store.write(make_record(store, host))  # the same object goes on
-    backdoor = make_backdoor(make_operator(server.url, server.client.token))
+    backdoor = make_backdoor(server)
     before = backdoor.snapshot(host)
 
     server.seal()
@@ -72,46 +62,38 @@ def test_from_not_initialized_over_sealed_to_work_and_back(server, open_vault, m
     assert store.read(host, record.client_id) == again
 
 
-def test_an_audit_device_that_blocks_is_a_time_out_that_says_so(ready_server, open_vault, host):
-    store = open_vault(ready_server.url, token=ready_server.client.token, timeout_seconds=0.5)
+def test_the_audit_log_shows_no_key_and_where_it_blocks_the_time_out_says_so(server, open_vault, host):
+    """Vault hashes strings in its log and shows everything else: our documents are strings throughout."""
+    server.initialize()
+    server.unseal()
+    server.make_mount()
+    store = open_vault(server.url, token=server.client.token, timeout_seconds=0.5)
+    pending = store.write_pending(make_pending(store, host))
     record = store.write(make_record(store, host))
-    changed = record.with_key(make_key(store, record.current.public.spec))
+    store.read(host, record.client_id)
+    canaries = {"token": server.client.token}
+    for name, key in (("pending", pending.key), ("current", record.current)):
+        # A PEM shares its first characters, which name the kind of key, with every other one: they are no secret.
+        canaries[f"{name} PEM"] = key.private.reveal()[-150:].replace("-----END PRIVATE KEY-----", "")
+        canaries[f"{name} JWK"] = key.private.reveal("jwk").split('"d":')[1].split('"')[1]
+    assert record.client_id.encode() in server.audited
+    assert find_canaries(server.audited, canaries) == []
 
-    ready_server.block_audit()
-    for call, outcome in (
-        (lambda: store.read(host, record.client_id), Outcome.UNKNOWN),
-        (lambda: store.write(changed), Outcome.UNKNOWN),
-        (lambda: store.client_ids(host), Outcome.UNKNOWN),
+    changed = record.with_key(make_key(store, record.current.public.spec))
+    server.block_audit()
+    for call in (
+        lambda: store.read(host, record.client_id),
+        lambda: store.write(changed),
+        lambda: store.client_ids(host),
     ):
         with pytest.raises(StoreUnreachable) as caught:
             call()
         assert "did not answer before the time-out" in caught.value.message
         assert "A blocked audit device" in caught.value.hint
-        assert caught.value.retryable
-        assert caught.value.outcome is outcome
+        assert (caught.value.retryable, caught.value.outcome) == (True, Outcome.UNKNOWN)
 
-    # Asked again once it flows: whether the write that hung was done meanwhile or not, it is done once.
-    ready_server.free_audit()
+    # Sent again once it flows: whether the write that hung was done meanwhile or not, it is done once.
+    server.free_audit()
     written = store.write(changed)
     assert written.version == record.version + 1
     assert store.read(host, record.client_id) == written
-
-
-def test_the_audit_log_shows_no_key(ready_server, open_vault, host):
-    """Vault hashes strings in its log and shows everything else: our documents are strings throughout."""
-    from fixtures.canaries import find_canaries
-
-    store = open_vault(ready_server.url, token=ready_server.client.token)
-    pending = store.write_pending(make_pending(store, host))
-    record = store.write(make_record(store, host))
-    store.read(host, record.client_id)
-    canaries = {"token": ready_server.client.token}
-    for name, key in (("pending", pending.key), ("current", record.current)):
-        canaries[f"{name} PEM"] = key.private.reveal()
-        canaries[f"{name} JWK"] = key.private.reveal("jwk").split('"d":')[1].split('"')[1]
-    audited = ready_server.audited
-    assert record.client_id.encode() in audited
-    # A PEM shares its first characters, which name the kind of key, with every other one: they are no secret.
-    canaries = {name: text[-150:] if "PEM" in name else text for name, text in canaries.items()}
-    canaries = {name: text.replace("-----END PRIVATE KEY-----", "") for name, text in canaries.items()}
-    assert find_canaries(audited, canaries) == []

@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from datetime import UTC, datetime, timedelta
 
 import jwt
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from fixtures.loopback import Loopback, Reply
 
+import qlik_keys as qk
 from qlik_keys.config.settings import Settings
 from qlik_keys.core.secret import Secret
 from qlik_keys.errors import ConfigurationError, StoreDenied, StoreMisconfigured
@@ -23,35 +20,11 @@ from qlik_keys.keystore.vault.store import AppRole, JwtLogin, KubernetesLogin, U
 
 pytestmark = pytest.mark.openbao
 
-PASSWORD = "correct horse bättery ☃ staple"
-
-
-@pytest.fixture(scope="module")
-def policy(operator, narrow_policy):
-    return operator.make_policy(narrow_policy.format(mount="secret", prefix="qlik-keys"))
-
-
-@pytest.fixture
-def enable(operator):
-    """Enable an auth method under a name of its own, and disable it after the test."""
-    made = []
-
-    def enable(kind):
-        path = f"{kind}-{uuid.uuid4().hex[:8]}"
-        operator.client.sys.enable_auth_method(kind, path=path)
-        made.append(path)
-        return path
-
-    yield enable
-    for path in made:
-        operator.client.sys.disable_auth_method(path)
-
 
 @pytest.fixture
 def approle(operator, enable, policy):
     """An AppRole; the mount, its role id and a secret id."""
-    mount = enable("approle")
-    roles = operator.client.auth.approle
+    mount, roles = enable("approle"), operator.client.auth.approle
     roles.create_or_update_approle("nightly", token_policies=[policy], token_ttl="1h", mount_point=mount)
     role_id = roles.read_role_id("nightly", mount_point=mount)["data"]["role_id"]
     secret_id = roles.generate_secret_id("nightly", mount_point=mount)["data"]["secret_id"]
@@ -60,9 +33,7 @@ def approle(operator, enable, policy):
 
 @pytest.fixture
 def userpass(operator, enable, policy):
-    mount = enable("userpass")
-    operator.client.auth.userpass.create_or_update_user("ada", PASSWORD, policies=[policy], mount_point=mount)
-    return mount
+    return operator.make_user(enable("userpass"), policy)
 
 
 @pytest.fixture(scope="module")
@@ -73,18 +44,12 @@ def issuer():
 
 @pytest.fixture
 def jwt_mount(operator, enable, policy, issuer):
+    """A mount for JWTs; that for Kubernetes takes the same requests, and asks a cluster instead."""
     mount = enable("jwt")
     public = issuer.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     operator.client.auth.jwt.configure(jwt_validation_pubkeys=[public], path=mount)
-    operator.client.auth.jwt.create_role(
-        "ci",
-        user_claim="sub",
-        allowed_redirect_uris=[],
-        bound_audiences=["vault"],
-        role_type="jwt",
-        path=mount,
-        token_policies=[policy],
-    )
+    role = {"user_claim": "sub", "allowed_redirect_uris": [], "bound_audiences": ["vault"], "role_type": "jwt"}
+    operator.client.auth.jwt.create_role("ci", path=mount, token_policies=[policy], **role)
     return mount
 
 
@@ -98,205 +63,94 @@ def make_jwt(issuer):
     return make
 
 
-@pytest.fixture(scope="module")
-def authority(issuer):
-    """A certificate that Vault asks for, and that plain http on loopback does not need."""
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "cluster")])
-    now = datetime.now(tz=UTC)
-    made = x509.CertificateBuilder(name, name, issuer.public_key(), 1, now, now + timedelta(days=1))
-    return made.sign(issuer, SHA256()).public_bytes(Encoding.PEM).decode()
-
-
-@pytest.fixture
-def cluster():
-    """The one endpoint of a Kubernetes API server that Vault asks: TokenReview, as its API reference describes it."""
-    known = {}
-
-    def review(call):
-        token = call.json["spec"]["token"]
-        status = {"authenticated": False, "error": "invalid bearer token"}
-        if call.path == "/apis/authentication.k8s.io/v1/tokenreviews" and token in known:
-            status = {
-                "authenticated": True,
-                "user": {"username": known[token], "uid": "uid-1", "groups": ["system:serviceaccounts"]},
-                "audiences": call.json["spec"].get("audiences", []),
-            }
-        answer = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": call.json["spec"]}
-        return Reply(201, {**answer, "status": status})
-
-    with Loopback(review) as server:
-        server.known = known
-        yield server
-
-
-@pytest.fixture
-def kubernetes(operator, enable, policy, cluster, authority):
-    mount = enable("kubernetes")
-    operator.client.auth.kubernetes.configure(
-        cluster.url,
-        kubernetes_ca_cert=authority,
-        token_reviewer_jwt="reviewer",
-        disable_local_ca_jwt=True,
-        mount_point=mount,
-    )
-    operator.client.auth.kubernetes.create_role(
-        "notebooks", "notebook", "lab", policies=[policy], mount_point=mount, alias_name_source="serviceaccount_name"
-    )
-    return mount
-
-
-@pytest.fixture
-def service_account(cluster, issuer):
-    """The token of a service account, as a pod finds it, known to the cluster."""
-
-    def make(name="notebook"):
-        now = int(time.time()) - 1
-        claims = {
-            "iss": "https://kubernetes.default.svc",
-            "sub": f"system:serviceaccount:lab:{name}",
-            "aud": ["https://kubernetes.default.svc"],
-            "iat": now,
-            "nbf": now,
-            "exp": now + 3600,
-            "jti": uuid.uuid4().hex,
-            "kubernetes.io": {"namespace": "lab", "serviceaccount": {"name": name, "uid": "uid-1"}},
-        }
-        token = jwt.encode(claims, issuer, algorithm="ES256")
-        cluster.known[token] = claims["sub"]
-        return token
-
-    return make
-
-
 def assert_works(store, host):
     record = store.write(make_record(store, host))
     assert store.read(host, record.client_id) == record
     status = store.token_status()
-    assert status.renewable
-    assert status.expires_at is not None
+    assert (status.renewable, status.expires_at is None) == (True, False)
     # The token is of our own login: it is ended with it.
-    assert store.revoke_token() is True
-    assert store.revoke_token() is False
+    assert [store.revoke_token(), store.revoke_token()] == [True, False]
     assert store.read(host, record.client_id) == record  # by a new login
 
 
-def test_a_token_is_taken_as_text_or_wrapped(openbao, open_vault, host):
-    for token in (openbao.token, f"  {openbao.token}\n", Secret(openbao.token)):
+def test_a_token_is_taken_as_text_or_as_a_secret(openbao, open_vault, host):
+    for token in (f"  {openbao.token}\n", Secret(openbao.token)):
         store = open_vault(token=token)
-        record = store.write(make_record(store, host))
-        assert store.read(host, record.client_id) == record
+        assert list(store.client_ids(host)) == []
         assert store.token_status().expires_at is None
         assert store.revoke_token() is False  # it is not ours
-    assert open_vault().client_ids(host)
-
-
-def test_an_approle(open_vault, host, approle):
-    mount, role_id, secret_id = approle
-    assert_works(open_vault(login=AppRole(role_id, secret_id, mount=mount)), host)
 
 
 def test_an_approle_that_is_bound_by_its_address_alone(operator, open_vault, host, enable, policy):
-    mount = enable("approle")
-    operator.client.auth.approle.create_or_update_approle(
-        "here", bind_secret_id=False, secret_id_bound_cidrs=["127.0.0.1/32"], token_policies=[policy], mount_point=mount
-    )
-    role_id = operator.client.auth.approle.read_role_id("here", mount_point=mount)["data"]["role_id"]
+    mount, roles = enable("approle"), operator.client.auth.approle
+    bound = {"bind_secret_id": False, "secret_id_bound_cidrs": ["127.0.0.1/32"]}
+    roles.create_or_update_approle("here", token_policies=[policy], mount_point=mount, **bound)
+    role_id = roles.read_role_id("here", mount_point=mount)["data"]["role_id"]
     assert_works(open_vault(login=AppRole(Secret(role_id), mount=mount)), host)
 
 
-def test_a_user_with_a_password_of_any_letters(open_vault, host, userpass):
-    assert_works(open_vault(login=UserPass("ada", PASSWORD, mount=userpass)), host)
+def test_a_user_name_does_not_lead_elsewhere(open_vault, fault_proxy, host, userpass):
+    store = open_vault(fault_proxy.url, login=UserPass("../../sys/seal?x=", "x", mount=userpass.mount))
+    with pytest.raises(StoreDenied):
+        store.client_ids(host)
+    assert fault_proxy.paths() == [f"POST /v1/auth/{userpass.mount}/login/..%2F..%2Fsys%2Fseal%3Fx%3D"]
 
 
-def test_a_user_name_does_not_lead_elsewhere(openbao, open_vault, host, userpass):
-    with Loopback(upstream=openbao.url) as fault_proxy:
-        store = open_vault(fault_proxy.url, login=UserPass("../../sys/seal?x=", PASSWORD, mount=userpass))
-        with pytest.raises(StoreDenied):
-            store.client_ids(host)
-        assert fault_proxy.paths() == [f"POST /v1/auth/{userpass}/login/..%2F..%2Fsys%2Fseal%3Fx%3D"]
-
-
-def test_a_jwt(open_vault, host, jwt_mount, make_jwt):
-    assert_works(open_vault(login=JwtLogin("ci", make_jwt(), mount=jwt_mount)), host)
-
-
-def test_a_jwt_in_a_file_is_read_at_each_login(open_vault, host, jwt_mount, make_jwt, tmp_path):
+@pytest.mark.parametrize("kind", [JwtLogin, KubernetesLogin])
+def test_a_jwt_in_a_file_is_read_at_each_login(open_vault, host, jwt_mount, make_jwt, tmp_path, kind):  # noqa: PLR0917
     file = tmp_path / "id-token"
     file.write_text(make_jwt(exp=1) + "\n")
-    store = open_vault(login=JwtLogin("ci", token_file=file, mount=jwt_mount))
+    store = open_vault(login=kind("ci", token_file=file, mount=jwt_mount))
     with pytest.raises(StoreDenied):
         store.client_ids(host)
     file.write_text(make_jwt() + "\n")
     assert_works(store, host)
 
 
-def test_a_pod_s_service_account(open_vault, host, kubernetes, service_account, cluster):
-    assert_works(open_vault(login=KubernetesLogin("notebooks", service_account(), mount=kubernetes)), host)
-    assert cluster.calls
-
-
-def test_a_pod_s_token_is_read_from_its_file(open_vault, host, kubernetes, service_account, tmp_path):
-    file = tmp_path / "token"
-    file.write_text(service_account())
-    assert_works(open_vault(login=KubernetesLogin("notebooks", token_file=file, mount=kubernetes)), host)
-
-
-def test_the_usual_file_of_a_pod_is_looked_for_when_nothing_is_given(open_vault, host):
+def test_the_usual_file_of_a_pod_is_read_when_nothing_is_given(open_vault, host):
     store = open_vault(login=KubernetesLogin("notebooks"))
     with pytest.raises(ConfigurationError, match=r"/var/run/secrets/kubernetes\.io/serviceaccount/token"):
         store.client_ids(host)
 
 
-@pytest.mark.parametrize("kind", ["approle", "role", "userpass", "jwt", "jwt role", "kubernetes", "kubernetes account"])
-def test_a_wrong_secret_is_told_without_it(request, openbao, open_vault, host, kind):
-    get = request.getfixturevalue
-    if kind in ("approle", "role"):
-        mount, role_id, secret_id = get("approle")
-        wrong = str(uuid.uuid4())
-        login = AppRole(role_id, wrong, mount=mount) if kind == "approle" else AppRole(wrong, secret_id, mount=mount)
-    elif kind == "userpass":
-        mount, wrong = get("userpass"), "wrong horse battery"
-        login = UserPass("ada", wrong, mount=mount)
-    elif kind.startswith("jwt"):
-        mount, wrong = get("jwt_mount"), get("make_jwt")(aud="elsewhere") if kind == "jwt" else get("make_jwt")()
-        login = JwtLogin("ci" if kind == "jwt" else "nobody", wrong, mount=mount)
-    else:
-        mount = get("kubernetes")
-        wrong = get("service_account")("other" if kind == "kubernetes account" else "notebook")
-        if kind == "kubernetes":
-            get("cluster").known.clear()
-        login = KubernetesLogin("notebooks", wrong, mount=mount)
-    store = open_vault(login=login)
-    with pytest.raises(StoreDenied) as caught:
-        store.write(make_record(store, host))
-    assert "refuses the login" in caught.value.message
+@pytest.mark.parametrize("kind", ["approle", "role", "userpass", "jwt", "jwt role", "kubernetes"])
+def test_a_wrong_secret_is_told_without_it(  # noqa: PLR0917
+    open_vault, host, approle, userpass, jwt_mount, make_jwt, kind
+):
+    mount, role_id, secret_id = approle
+    elsewhere = make_jwt(aud="elsewhere")
+    login, wrong = {
+        "approle": (AppRole(role_id, "another-secret-id", mount=mount), "another-secret-id"),
+        "role": (AppRole("another-role", secret_id, mount=mount), secret_id),
+        "userpass": (UserPass("ada", "wrong horse battery", mount=userpass.mount), "wrong horse battery"),
+        "jwt": (JwtLogin("ci", elsewhere, mount=jwt_mount), elsewhere),
+        "jwt role": (JwtLogin("unknown", right := make_jwt(), mount=jwt_mount), right),
+        "kubernetes": (KubernetesLogin("ci", elsewhere, mount=jwt_mount), elsewhere),
+    }[kind]
+    with pytest.raises(StoreDenied, match="refuses the login") as caught:
+        open_vault(login=login).write(make_record(open_vault(), host))
     assert repr(login) in caught.value.message
-    assert mount in caught.value.message
+    assert login.mount in caught.value.message
     assert wrong not in f"{caught.value}{caught.value!r}{vars(caught.value)}{login!r}"
     assert caught.value.hint
     assert list(open_vault().client_ids(host)) == []
 
 
 def test_an_auth_method_that_is_not_there_is_told(open_vault, host):
-    store = open_vault(login=AppRole("role", "secret", mount="nowhere"))
-    with pytest.raises((StoreDenied, StoreMisconfigured)) as caught:
-        store.client_ids(host)
-    assert "nowhere" in caught.value.message
+    with pytest.raises((StoreDenied, StoreMisconfigured), match="nowhere") as caught:
+        open_vault(login=AppRole("role", "secret", mount="nowhere")).client_ids(host)
     assert "`mount`" in caught.value.hint
 
 
-def test_a_login_in_a_namespace(open_vault, host, namespace, narrow_policy):
+def test_a_login_in_a_namespace(open_vault, host, namespace, rules):
     namespace.client.sys.enable_auth_method("userpass", path="people")
-    policy = namespace.make_policy(narrow_policy.format(mount="secret", prefix="qlik-keys"))
-    namespace.client.auth.userpass.create_or_update_user("ada", PASSWORD, policies=[policy], mount_point="people")
-    assert_works(open_vault(login=UserPass("ada", PASSWORD, mount="people"), namespace="team-a"), host)
+    login = namespace.make_user("people", namespace.make_policy(rules), token_ttl="1h")
+    assert_works(open_vault(login=login, namespace="team-a"), host)
     with pytest.raises(StoreDenied):
-        open_vault(login=UserPass("ada", PASSWORD, mount="people")).client_ids(host)
+        open_vault(login=login).client_ids(host)
 
 
 def test_a_token_or_a_login_and_not_both(openbao):
-    import qlik_keys as qk
-
     for given in ({}, {"token": "t", "login": AppRole("r", "s")}):
         with pytest.raises(TypeError, match="exactly one"):
             qk.VaultKeyStore(openbao.url, **given)
@@ -305,12 +159,11 @@ def test_a_token_or_a_login_and_not_both(openbao):
 @pytest.fixture
 def by_environment(monkeypatch, tmp_path, openbao):
     """Makes a store as a command does, by these variables alone."""
-    monkeypatch.setenv("HOME", str(tmp_path))
 
     def make(**variables):
         for name in [each for each in os.environ if each.startswith(("QLIK_", "VAULT_", "BAO_"))]:
             monkeypatch.delenv(name)
-        for name, value in {"VAULT_ADDR": openbao.url, **variables}.items():
+        for name, value in {"HOME": str(tmp_path), "VAULT_ADDR": openbao.url, **variables}.items():
             monkeypatch.setenv(name, value)
         return Settings.resolve().store()
 
@@ -318,19 +171,18 @@ def by_environment(monkeypatch, tmp_path, openbao):
 
 
 def test_each_login_by_environment_with_its_secret_as_a_value_and_in_a_file(  # noqa: PLR0917
-    by_environment, tmp_path, host, approle, userpass, jwt_mount, make_jwt, kubernetes, service_account
+    operator, by_environment, tmp_path, host, approle, userpass, jwt_mount, make_jwt
 ):
     mount, role_id, secret_id = approle
     file = tmp_path / "secret"
-    cases = [
+    for method, path, names, secret_name, secret in (
         ("approle", mount, {"VAULT_ROLE_ID": role_id}, "VAULT_SECRET_ID", secret_id),
-        ("userpass", userpass, {"VAULT_USERNAME": "ada"}, "VAULT_PASSWORD", PASSWORD),
+        ("userpass", userpass.mount, {"VAULT_USERNAME": "ada"}, "VAULT_PASSWORD", operator.password),
         ("jwt", jwt_mount, {"VAULT_ROLE": "ci"}, "VAULT_JWT", make_jwt()),
-        ("kubernetes", kubernetes, {"BAO_ROLE": "notebooks"}, "VAULT_JWT", service_account()),
-    ]
-    for method, path, names, secret_name, secret in cases:
+        ("kubernetes", jwt_mount, {"BAO_ROLE": "ci"}, "VAULT_JWT", make_jwt()),
+    ):
         variables = {"QLIK_KEYS_VAULT_AUTH": method, "QLIK_KEYS_VAULT_AUTH_MOUNT": path, **names}
         file.write_text(f"{secret}\n", encoding="utf-8")
         for given in ({secret_name: secret}, {secret_name: "", f"{secret_name}_FILE": str(file)}):
             with by_environment(**variables, **given) as store:
-                assert isinstance(store.client_ids(host), list)
+                assert_works(store, host)
