@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from fixtures.panel_actions import button, connect, go_to, told
+from fixtures.panel_actions import button, connect, go_to, run_cell, told
 from playwright.sync_api import expect
 
 import qlik_keys as qk
@@ -100,10 +100,7 @@ def test_rotate_retire_revoke_and_delete_by_clicking(lab, page, open_panel, own)
     button(panel, "Discard plan").click()
     expect(panel.locator(".qk-plan-title")).to_be_hidden()
     # A second view of the panel: who acts there stays there.
-    page.locator(".jp-CodeCell").nth(1).locator(".cm-content").click()
-    page.keyboard.press("Control+a")
-    page.keyboard.insert_text("panel")
-    page.keyboard.press("Shift+Enter")
+    run_cell(page, 1, "panel")
     expect(panel).to_have_count(2)
     delete_by_keyboard(panel.nth(1), made)
     assert tenant.oauth_clients.list() == []

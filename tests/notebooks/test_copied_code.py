@@ -1,4 +1,4 @@
-"""What the panel's copy buttons copy, run as it stands in the very place: a `%%bash` cell and a Python cell."""
+"""What the panel's copy buttons copy, run unmodified in a `%%bash` cell and in a Python cell."""
 
 from __future__ import annotations
 
@@ -23,6 +23,17 @@ PANEL = """
 import os, qlik_keys as qk
 settings = qk.Settings.resolve()
 panel = qk.Panel(tenant=settings.tenant(), store=settings.store())
+"""
+
+
+VARIABLES = """
+import subprocess
+from qlik_keys.auth.assertion import client_assertion
+words = ["qlik-keys", "token", "--client", client_id, "--stdout"]
+os.environ["TOKEN"] = subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+os.environ["CLIENT_ID"] = client_id
+signer = panel.store.signer(panel.store.read(panel.tenant.host, client_id).current)
+os.environ["ASSERTION"] = client_assertion(signer, client_id=client_id, audience=panel.tenant.token_url)
 """
 
 
@@ -56,20 +67,16 @@ def controllers(box):
 
 
 def kernel_environment(box, folder, monkeypatch):
-    """Give kernels what a person has: the sandbox's variables, and the path that `qlik-keys lab` makes."""
+    """Give kernels what a user has: the sandbox's variables, and the path that `qlik-keys lab` makes."""
     for name, value in environment_of(box).items():
         monkeypatch.setenv(name, value)
-    programs = folder / "bin"
+    programs, environment = folder / "bin", Path(sys.executable).parent
     programs.mkdir()
-    qlik = programs / "qlik"
-    qlik.write_text('#!/bin/sh\nprintf "qlik was told %s\\n" "$*"\n')
-    vault = programs / "vault"
-    bao = next(Path(sys.executable).parent.glob("bao"), None) or shutil.which("bao")
-    vault.write_text(f'#!/bin/sh\nexec {bao or "true"} "$@"\n')
-    for program in (qlik, vault):
-        program.chmod(0o700)
-    path = [str(Path(sys.executable).parent), str(programs), "/usr/bin", "/bin"]
-    monkeypatch.setenv("PATH", os.pathsep.join(path))
+    bao = next(environment.glob("bao"), None) or shutil.which("bao")
+    for name, line in (("qlik", 'printf "qlik was told %s\\n" "$*"'), ("vault", f'exec {bao or "true"} "$@"')):
+        (programs / name).write_text(f"#!/bin/sh\n{line}\n")
+        (programs / name).chmod(0o700)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(environment), str(programs), "/usr/bin", "/bin"]))
     monkeypatch.setenv("HOME", str(folder))
 
 
@@ -112,13 +119,7 @@ def test_every_copied_code_runs_as_it_stands_in_a_cell(controllers, box, monkeyp
     assert len(writing) > 3
     shells = {f"read {place}": code for place, code in enumerate(reading)}
     stops = {f"write {place}": code for place, code in enumerate(writing)}
-    prepare = "import subprocess, os\nos.environ['TOKEN'] = subprocess.run(['qlik-keys', 'token', '--client', "
-    prepare += f"{client_id!r}, '--stdout'], check=True, capture_output=True, text=True).stdout.strip()\n"
-    prepare += f"os.environ['CLIENT_ID'] = {client_id!r}\nrecord = panel.store.read(panel.tenant.host, {client_id!r})\n"
-    prepare += "signer, audience = panel.store.signer(record.current), panel.tenant.token_url\n"
-    prepare += "from qlik_keys.auth.assertion import client_assertion\n"
-    prepare += f"os.environ['ASSERTION'] = client_assertion(signer, client_id={client_id!r}, audience=audience)"
-    cells["the variables"] = prepare
+    cells["the variables"] = f"client_id = {client_id!r}\n{VARIABLES}"
     for name, code in (shells | stops).items():
         cells[name] = code if code.startswith("import ") else f"%%bash\n{code}"
     kernel_environment(box, tmp_path, monkeypatch)

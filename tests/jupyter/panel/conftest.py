@@ -49,7 +49,8 @@ def provisioned(tenant, key_store):
     """Make a client of a new name."""
 
     def make(**options):
-        return qk.provision(tenant, key_store, name=new_name(), scopes=["user_default"], **options)
+        name = f"panel-{uuid.uuid4().hex[:10]}"
+        return qk.provision(tenant, key_store, name=name, scopes=["user_default"], **options)
 
     return make
 
@@ -61,17 +62,7 @@ def made(provisioned):
 
 @pytest.fixture
 def name():
-    return new_name()
-
-
-def new_name():
     return f"panel-{uuid.uuid4().hex[:10]}"
-
-
-@pytest.fixture
-def arrive():
-    """Hand a widget a message, as from the page."""
-    return lambda widget, content: widget._handle_custom_msg(dict(content), [])
 
 
 @pytest.fixture

@@ -24,6 +24,9 @@ pytestmark = pytest.mark.openbao
 
 def test_a_sandbox_is_started_once_replaced_on_request_and_ends_with_the_session(unconnected):
     connection = unconnected.connection
+    with pytest.raises(qk.errors.ConfigurationError, match="Nothing is connected"):
+        unconnected.clients.refresh(wait=True)
+    assert newest_card(unconnected).kind == "ConfigurationError"  # what a cell waits for is raised there and shown too
     connection.start_sandbox(wait=True)
     first = connection.sandbox
     connection.start_sandbox(wait=True)
@@ -83,35 +86,21 @@ def test_a_credential_of_the_environment_goes_to_its_own_address_alone(box):
     controllers.connection.end_session()
 
 
-def test_what_a_cell_waits_for_is_raised_there_and_shown_too(unconnected):
-    with pytest.raises(qk.errors.ConfigurationError, match="Nothing is connected"):
-        unconnected.clients.refresh(wait=True)
-    assert newest_card(unconnected).kind == "ConfigurationError"
-
-
-@pytest.fixture
-def key_store_of_a_cell(box):
-    with qk.VaultKeyStore(box.vault_url, token=box.vault_token) as key_store:
-        yield key_store
-
-
-def test_a_connection_that_was_closed_elsewhere_says_so(unconnected, box, key_store_of_a_cell):
-    with qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant:
-        unconnected.connection.use(tenant, key_store_of_a_cell)
-        unconnected.token.request(TokenForm(client_id=made_in_panel(unconnected, "closed elsewhere")))
-    unconnected.calls.call(CallForm(method="GET", path="v1/users/me"))
-    assert "was closed" in newest_card(unconnected).what
-    assert "Connect again" in newest_card(unconnected).hint
-
-
-def test_a_loopback_tenant_that_does_not_say_that_it_is_a_sandbox_is_real(unconnected, box, key_store_of_a_cell):
+def test_a_loopback_tenant_that_does_not_say_that_it_is_a_sandbox_is_real_and_a_closed_one_says_so(unconnected, box):
     ada = {"id": "u", "subject": "acme\\ada", "name": "Ada", "roles": []}
-    with (
-        Loopback(lambda call: Reply(200, {} if call.path.startswith("/.well-known/") else ada)) as proxy,
-        qk.QlikTenant(proxy.url, credential=qk.ApiKey(box.api_key)) as tenant,
-    ):
-        unconnected.connection.use(tenant, key_store_of_a_cell)
-        assert unconnected.state.connection.mode == "real"
+    with qk.VaultKeyStore(box.vault_url, token=box.vault_token) as key_store:
+        with qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant:
+            unconnected.connection.use(tenant, key_store)
+            unconnected.token.request(TokenForm(client_id=made_in_panel(unconnected, "closed elsewhere")))
+        unconnected.calls.call(CallForm(method="GET", path="v1/users/me"))
+        assert "was closed" in newest_card(unconnected).what
+        assert "Connect again" in newest_card(unconnected).hint
+        with (
+            Loopback(lambda call: Reply(200, {} if call.path.startswith("/.well-known/") else ada)) as proxy,
+            qk.QlikTenant(proxy.url, credential=qk.ApiKey(box.api_key)) as tenant,
+        ):
+            unconnected.connection.use(tenant, key_store)
+            assert unconnected.state.connection.mode == "real"
 
 
 def test_nothing_outlives_the_session_even_if_the_vault_token_cannot_be_revoked(controllers, name):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from fixtures.support import connected_controllers, made_in_panel, newest_card
+from fixtures.support import made_in_panel, newest_card
 
-import qlik_keys as qk
 from qlik_keys.errors import TenantAuthError
 from qlik_keys.jupyter.panel.model.forms import CallForm, TokenForm
 
@@ -94,14 +93,3 @@ def test_of_a_call_that_fails_although_the_login_works_the_doctor_says_what_to_c
         "The token lacks a scope that the client may not have: add admin_classic to the client's scopes in Qlik's "
         "console, then get a new token."
     )
-
-
-def test_the_doctor_can_be_asked_even_if_the_tenant_is_gone():
-    with qk.sandbox.start() as gone:
-        controllers = connected_controllers(gone)
-        form = TokenForm(client_id=made_in_panel(controllers, "left behind"))
-        controllers.token.request(form)
-    controllers.token.request(form)
-    card = newest_card(controllers)
-    assert (card.client_id, card.kind) == (form.client_id, "StoreUnreachable")
-    controllers.connection.end_session()

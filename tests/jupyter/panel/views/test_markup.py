@@ -87,15 +87,11 @@ TOKEN = malicious(
     "html",
     [
         markup.header(PanelState(connection=CONNECTION)),
-        markup.header(PanelState(connection=replace(CONNECTION, mode="sandbox"))),
         markup.selected(pd.DataFrame([row()]), (MALICIOUS,), MALICIOUS),
-        markup.selected(pd.DataFrame([row()]), (MALICIOUS,), ""),
         markup.plan_heading(PLAN),
         markup.plan(PLAN),
-        markup.plan(PLAN, is_current=False),
         markup.plan(replace(PLAN, blocked=MALICIOUS, hint=MALICIOUS)),
         markup.result(ShownResult(kind="good", words=MALICIOUS, number=1)),
-        markup.result(ShownResult(kind="bad", words="", number=2, card=CARD)),
         markup.progress(PanelState(work=WorkState(doing=MALICIOUS, at="new")), "new"),
         markup.formatted(MALICIOUS),
         markup.work(PanelState(work=WorkState(doing=MALICIOUS))),
@@ -137,14 +133,6 @@ def test_mode_steps_and_selection_are_told_in_words():
     assert "2 are selected" in markup.selected(frame, ("c" * 32, "d" * 32), "")
     assert "Connect first" in markup.selected(None, (), "Connect first.")
     assert "e" * 32 in markup.selected(frame[:0], ("e" * 32,), "")
-
-
-def test_ages_are_bars_with_their_figures():
-    shown = markup.ages({"0-30": (4, 0), "31-60": (2, 2), "91-180": (2, 1), "unknown": (0, 0)})
-    bars = [("", "90"), ("", "0"), (" qk-age-old", "45"), ("", "23"), (" qk-age-old", "22"), ("", "2")]
-    assert re.findall(r"qk-age-bar( qk-age-old)?' style='height:(\d+)px", shown) == bars
-    assert re.findall(r"qk-age-count'>(\d+)", shown) == ["4", "2", "2", "0"]
-    assert re.findall(r"(\d+) old<", shown) == ["2", "1"]
 
 
 def test_the_summary_has_what_was_made_and_the_newest_of_the_table():
