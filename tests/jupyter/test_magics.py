@@ -148,22 +148,6 @@ def test_a_context_is_chosen_for_the_notebook_alone(contexts, monkeypatch, qlik)
     assert not (contexts.parents[1] / ".config").exists()
 
 
-def test_contexts_are_renamed_and_removed_for_the_notebook_too(contexts, monkeypatch, qlik):
-    for name in ("QLIK_TENANT_URL", "QLIK_API_KEY"):
-        monkeypatch.delenv(name)
-    qlik("context use practice")
-    qlik("context rename practice training")
-    # Bots of other tests' clients are users too: it looks for one of whom nothing changes.
-    grace = "--query 'filter=email eq \"grace@sandbox.example\"'"
-    frame = qlik(f"raw GET v1/users --query limit=1,sort=name {grace}")
-    assert (type(frame).__name__, list(frame["name"])) == ("DataFrame", ["Grace Example"])
-    qlik("context rm training elsewhere")
-    assert len(qlik("context ls")) == 0
-    assert "canary" not in contexts.read_text()
-    with pytest.raises(UsageError, match="No tenant is configured"):
-        qlik("user me")
-
-
 def test_an_alias_does_not_open_a_command_of_the_shell(contexts, monkeypatch, qlik):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(contexts.parents[1] / ".config"))
     qlik("alias add mine token --client x --stdout")

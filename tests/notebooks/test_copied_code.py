@@ -38,7 +38,7 @@ os.environ["ASSERTION"] = client_assertion(signer, client_id=client_id, audience
 
 
 class Copied(HTMLParser):
-    """Collects what the buttons of some markup copy."""
+    """What the buttons of some markup copy."""
 
     def __init__(self, text):
         super().__init__()
@@ -83,13 +83,11 @@ def kernel_environment(box, folder, monkeypatch):
 def run(cells, folder):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in cells])
     resources = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, timeout=120, kernel_name="python3", resources=resources, allow_errors=True).execute()
-    return ["\n".join(map(said, cell.outputs)) for cell in notebook.cells]
-
-
-def said(output):
-    text = output.get("text", "") or output.get("data", {}).get("text/plain", "")
-    return text + "\n".join(output.get("traceback", ()))
+    NotebookClient(notebook, timeout=120, kernel_name="python3", resources=resources).execute()
+    return [
+        "\n".join(out.get("text", "") or out.get("data", {}).get("text/plain", "") for out in cell.outputs)
+        for cell in notebook.cells
+    ]
 
 
 def test_every_copied_code_runs_as_it_stands_in_a_cell(controllers, box, monkeypatch, tmp_path):
@@ -108,19 +106,14 @@ def test_every_copied_code_runs_as_it_stands_in_a_cell(controllers, box, monkeyp
         "Python": samples["Python"],
         "use it": Copied(markup.use_in_cell(client_id)).codes[-1],
         "the same in Python": controllers.new_client.code_of(form) + "\nprint(made.name)",
-        # As where the environment is not on the path: it ends before the call.
-        "no program": f"%%bash\nPATH=/usr/bin:/bin\n{samples['First, once in your shell']}\n{samples['curl']}",
     }
-    # Of the steps: what reads what is still there runs; what would write the Vault stops without its document.
+    # Of the steps: what reads what is still there.
     codes = [code for code in Copied(steps + tried).codes if re.search(r"^(curl|qlik |vault |cat|import )", code)]
     reading = [code for code in dict.fromkeys(codes) if not re.search(r"POST|write|PUT|DELETE|delete|\.staged", code)]
-    writing = [code for code in dict.fromkeys(codes) if "document.json" in code]
     assert len(reading) > 8
-    assert len(writing) > 3
     shells = {f"read {place}": code for place, code in enumerate(reading)}
-    stops = {f"write {place}": code for place, code in enumerate(writing)}
     cells["the variables"] = f"client_id = {client_id!r}\n{VARIABLES}"
-    for name, code in (shells | stops).items():
+    for name, code in shells.items():
         cells[name] = code if code.startswith("import ") else f"%%bash\n{code}"
     kernel_environment(box, tmp_path, monkeypatch)
     before = box.requests()[-1]  # the sandbox keeps the newest 10,000: their number tells nothing
@@ -131,9 +124,5 @@ def test_every_copied_code_runs_as_it_stands_in_a_cell(controllers, box, monkeyp
     assert "qlik was told raw get v1/spaces --query name=sales" in told["qlik-cli"]
     assert f"'clientId': '{client_id}'" in told["use it"]
     assert told["the same in Python"].strip() == "made by the code"
-    assert "run the first part first" in told["no program"]
     for name, code in shells.items():
         assert "Error" not in told[name], (code, told[name])
-    for name, code in stops.items():
-        assert "document.json" in told[name], (code, told[name])
-        assert "CalledProcessError" in told[name] or "FileNotFoundError" in told[name], (code, told[name])

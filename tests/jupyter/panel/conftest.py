@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 
 import pytest
@@ -63,13 +62,3 @@ def made(provisioned):
 @pytest.fixture
 def name():
     return f"panel-{uuid.uuid4().hex[:10]}"
-
-
-@pytest.fixture
-def wait_until():
-    def wait(controllers, holds, seconds=20):
-        reached = threading.Event()
-        controllers.store.listen(lambda state: reached.set() if holds(state) else None)
-        assert reached.wait(seconds)
-
-    return wait

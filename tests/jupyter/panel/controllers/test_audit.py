@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fixtures.support import machine_client, made_in_panel, newest_card
+from fixtures.support import machine_client, newest_card
 
 import qlik_keys as qk
 from qlik_keys.jupyter.panel.model.forms import CallForm, ChangeForm, ClientForm, TokenForm
@@ -40,20 +40,6 @@ def test_what_is_selected_is_a_frame_and_is_not_sent_back_to_the_table(controlle
         for _ in range(2):
             clients.select([f"client-{in_table}"], in_table=in_table)
         assert controllers.state.clients.selections - before == selections
-
-
-def test_a_client_has_its_name_by_the_table_or_its_id(controllers, made):
-    clients = controllers.clients
-    assert (clients.name_of(made.client_id), clients.with_key()) == (made.client_id, ())
-    clients.refresh()
-    assert clients.name_of(made.client_id) == clients.command_name(made.client_id) == made.name
-    assert clients.name_of("unknown") == clients.command_name("unknown") == "unknown"
-    client_id = made_in_panel(controllers, "with a key", impersonation=True)
-    without = made_in_panel(controllers, "without a key", private_key_jwt=False, client_secret=True)
-    found = {each.client_id: each for each in clients.with_key()}
-    assert without not in found
-    assert (found[client_id].name, found[client_id].scopes) == ("with a key", ("user_default",))
-    assert found[client_id].may_impersonate
 
 
 def test_a_finding_leads_to_the_plan_of_what_fixes_it(controllers, tenant):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 
 import pytest
 from fixtures.canaries import find_canaries
@@ -12,7 +11,7 @@ from fixtures.support import made_in_panel, newest_card
 from qlik_keys.auth.inspection import INVALID_VARIANTS
 from qlik_keys.jupyter.panel.controllers.token import REPLAYED
 from qlik_keys.jupyter.panel.model.forms import CallForm, TokenForm
-from qlik_keys.jupyter.panel.model.words import LOST_LOGIN, TOKEN_STEPS
+from qlik_keys.jupyter.panel.model.words import LOST_LOGIN
 
 pytestmark = pytest.mark.openbao
 
@@ -112,35 +111,3 @@ def test_what_is_known_after_a_failed_request_is_said(controllers, made, box):
     card = newest_card(controllers)
     assert (card.doing, card.client_id) == ("Revoking the token", made.client_id)
     assert not controllers.state.token.token.is_revoked
-
-
-def test_step_by_step_the_assertion_is_seen_before_it_is_sent(controllers, name, wait_until):
-    client_id = made_in_panel(controllers, name)
-    controllers.work._run = lambda task: threading.Thread(target=task).start()
-    steps, form = controllers.work.steps, TokenForm(client_id=client_id)
-
-    def go_to(step):
-        steps.do_next()
-        wait_until(controllers, lambda state: state.work.waits_for == TOKEN_STEPS[step])
-
-    def begin():
-        controllers.token.request(form)
-        wait_until(controllers, lambda state: state.work.waits_for == TOKEN_STEPS["sign"])
-        go_to("ask")
-
-    steps.go_step_by_step(wanted=True)
-    begin()
-    assert controllers.state.token.assertion is not None
-    steps.cancel()
-    wait_until(controllers, lambda state: not state.work.doing)
-    card = newest_card(controllers)
-    assert (card.kind, card.what) == ("Interrupted", f'Cancelled before the step "{TOKEN_STEPS["ask"]}".')
-    assert controllers.state.token.token is None
-    begin()
-    go_to("verify")
-    assert controllers.state.token.token is not None
-    assert "try" not in controllers.state.results  # a result would take the focus away from Next
-    steps.do_next()
-    wait_until(controllers, lambda state: not state.work.doing)
-    assert controllers.state.results["try"].words == f"{name} logged in."
-    controllers.work._run = lambda task: task()

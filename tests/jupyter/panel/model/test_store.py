@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
-from qlik_keys.jupyter.panel.model.state import ChangeState
 from qlik_keys.jupyter.panel.model.store import PanelStore
 
 
@@ -52,23 +49,3 @@ def test_a_listener_that_raises_keeps_the_others_from_nothing(store):
     with pytest.warns(RuntimeWarning, match="RuntimeError"):
         store.set(tab="Audit")
     assert (seen, type(store.last_error)) == (["Connect", "Audit"], RuntimeError)
-
-
-def test_changes_by_several_threads_are_all_kept(store):
-    def count():
-        for _ in range(200):
-            with store.lock:
-                store.update("clients", selections=store.state.clients.selections + 1)
-
-    threads = [threading.Thread(target=count) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert store.state.clients.selections == 800
-
-
-def test_an_open_plan_goes_with_its_steps_and_a_change_that_ran_keeps_them():
-    ran = ChangeState(steps=("done",))
-    assert ran.without_plan() is ran
-    assert ChangeState(plan="plan", chosen="form", steps=("waiting",)).without_plan() == ChangeState()

@@ -196,22 +196,3 @@ def test_a_click_of_a_page_that_is_behind_changes_nothing_and_says_so(controller
     follow()
     assert controllers.state.change.plan.form.allow_swap
     controllers.work._run = lambda task: task()
-
-
-def test_next_to_cancel_it_says_that_a_request_that_was_sent_is_waited_for(controllers, shown, made):
-    controls, seen = shown.view._controls, []
-
-    def cancel(state):
-        if any(step.phase == "running" for step in state.change.steps):
-            if not state.work.cancelling:
-                controllers.work.steps.cancel()
-            seen.append((controls._waits.value, controls._cancel.disabled, controls._cancel.layout.display))
-
-    form = ChangeForm(operation="rotate", client_id=made.client_id)
-    controllers.changes.plan(form)
-    controllers.store.listen(cancel, "work", "change")
-    controllers.changes.apply(form)
-    words, is_disabled, display = seen[-1]
-    assert "cannot be cancelled: the panel waits for its answer or its timeout." in words
-    assert (is_disabled, display) == (True, None)
-    assert "waits" not in controls._waits.value

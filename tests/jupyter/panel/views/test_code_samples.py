@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
-import httpx
 import pytest
 from fixtures.loopback import Loopback, Reply
 from fixtures.support import environment_of, made_client
 
 import qlik_keys as qk
 from qlik_keys.jupyter.panel.model.answers import body_of, headers_of, login_words, request_of
-from qlik_keys.jupyter.panel.model.conversion import tenant_request, vault_request
 from qlik_keys.jupyter.panel.model.forms import CallForm, TokenForm
 from qlik_keys.jupyter.panel.model.shown import ShownRequest
 from qlik_keys.jupyter.panel.views.code_samples import samples_of_call, samples_of_request
@@ -71,54 +67,6 @@ def test_the_words_of_qlik_cli(asked, words):
     method, address, *body = asked.split(" ", 2)
     samples = samples_of_request(request(method, address, body="".join(body)), by_client=False)
     assert dict(samples)["qlik-cli"] == f"qlik {words}"
-
-
-@pytest.mark.openbao
-def test_the_code_sends_the_same_requests(box, monkeypatch, tmp_path):
-    """Every request of making and deleting a client, sent again as curl's words and as Python say."""
-    seen, sent = [], []
-    with (
-        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
-        qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
-    ):
-        tenant.subscribe(lambda exchange: seen.append(tenant_request(exchange)))
-        store.subscribe(lambda call: seen.append(vault_request(call)))
-        made = qk.provision(tenant, store, name="the same", scopes=["user_default"])
-        qk.delete(tenant, store, made.client_id, confirm=made.client_id)
-    monkeypatch.chdir(tmp_path)
-    for name, value in environment_of(box).items():
-        monkeypatch.setenv(name, value)
-
-    def note(method, url, **options):
-        sent.append((method, url, options))
-        return httpx.Response(200)
-
-    monkeypatch.setattr(httpx, "request", note)
-    for each in seen:
-        samples = dict(samples_of_request(each, by_client=False))
-        if each.address == "/oauth/token":
-            assert "not possible" in samples["qlik-cli"]
-            continue
-        given = re.sub(r"\$\{(\w+):\?[^}]*\}", r"${\1}", samples["curl"].replace("\\\n", " "))
-        words = shlex.split(os.path.expandvars(given))
-        if each.system == "vault" and each.method in ("POST", "PUT"):
-            assert words[:3] == ["cat", "document.json", ">/dev/null"]
-            words = words[4:]
-        base = box.tenant_url if each.system == "tenant" else box.vault_url
-        assert words[:4] == ["curl", "-X", each.method, base + each.address]
-        if each.system == "vault":
-            assert shlex.split(samples["vault or bao"].rpartition("&& ")[2])[0] == "vault"
-            continue
-        assert f"Authorization: Bearer {box.api_key}" in words
-        exec(samples["Python"], {"httpx": httpx, "os": os, "json": json, "Path": Path})  # what is shown is what it says
-        method, url, options = sent.pop()
-        assert (method, url) == (each.method, base + each.address)
-        assert options["headers"]["Authorization"] == f"Bearer {box.api_key}"
-        assert options.get("json") == json.loads(each.body or "null")
-        confirmed = f"qlik-confirm-delete: {made.client_id}" in words
-        assert confirmed == (each.method == "DELETE") == ("qlik-confirm-delete" in options["headers"])
-    assert {"tenant", "vault"} == {each.system for each in seen}
-    assert "DELETE" in {each.method for each in seen if each.system == "tenant"}
 
 
 @pytest.fixture

@@ -28,7 +28,6 @@ from qlik_keys.jupyter.panel.model.shown import (
 )
 from qlik_keys.jupyter.panel.model.state import ClientsState, NewClientState, PanelState, WorkState
 from qlik_keys.jupyter.panel.model.summary import summary
-from qlik_keys.jupyter.panel.model.words import OPERATIONS
 from qlik_keys.jupyter.panel.views import inspection_markup, markup
 
 MALICIOUS = "<img src=x onerror=alert(1)>'\"&</td></details><script>alert(2)</script>"
@@ -199,22 +198,5 @@ def test_every_time_is_told_in_a_way_that_the_page_can_put_in_its_own_zone():
     assert markup.formatted(words) == f"The old key logs in until {told}."
     code = "Look with <code>qlik-keys token</code>, <code>&lt;b&gt;</code>"
     assert markup.formatted("Look with `qlik-keys token`, `<b>`") == code
-    for shown in (
-        markup.result(ShownResult(kind="good", words=words, number=1)),
-        markup.plan(replace(PLAN, notes=(words,))),
-        markup.plan(replace(PLAN, blocked=words)),
-        markup.error(replace(CARD, what=words)),
-        markup.listed_at(MOMENT, "clients"),
-        markup.made([replace(MADE, expires_at=MOMENT)]),
-    ):
+    for shown in (markup.result(ShownResult(kind="good", words=words, number=1)), markup.listed_at(MOMENT, "clients")):
         assert told in shown
-
-
-def test_an_operation_is_told_in_words():
-    for name in OPERATIONS:
-        shown = markup.plan_heading(replace(PLAN, form=ChangeForm(operation=name, client_id="c"), client_name="etl"))
-        text = read(shown).text
-        assert "_" not in text.replace("qlik_keys", "")
-        assert ("etl" in text) or name == "resume"
-    shown = markup.plan_heading(ShownPlan(form=ChangeForm(operation="delete", client_id="c1"), client_name=""))
-    assert "Delete c1" in shown
