@@ -37,7 +37,7 @@ def traffic(page):
 
 
 def save(page, path):
-    """Save the notebook with the keyboard, as a person does, and wait until the file has its widgets."""
+    """Save the notebook with the keyboard, as a user does, and wait until the file has its widgets."""
     before = path.stat().st_mtime_ns
     page.locator(".jp-CodeCell .cm-content").first.click()
     page.keyboard.press("Control+s")

@@ -1,4 +1,4 @@
-"""The table of clients and the audit as a person uses them: ten thousand rows, searched, sorted, selected, fixed."""
+"""The table of clients and the audit as a user works with them: ten thousand rows, searched, sorted and selected."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def page(crowd_page):
 
 @pytest.fixture
 def panel(page):
-    """The table with all clients, in whatever order a test has left, none of them selected."""
+    """The table with all clients, in the order that a test has left, none of them selected."""
     panel = page.locator(".qk-panel")
     go_to(panel, "Clients")
     table = panel.locator(".qk-clients")

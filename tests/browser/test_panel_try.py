@@ -153,7 +153,7 @@ def test_an_answer_is_shown_truly(page, trying):
     expect(shown.locator("pre")).to_have_text('{"a": NaN}')
     expect(panel.locator(".qk-answer-view")).to_contain_text("not standard JSON")
     expect(panel.locator(".qk-views button")).to_have_text(["Raw"])
-    # Whatever a page cannot read, it says so.
+    # What a page cannot read, it says so.
     run_code(page, "panel._views['Try a token']._answer.send({'kind': 'answer'}, [b'no deflate'])")
     expect(panel.locator(".qk-answer-view")).to_contain_text("This page cannot show it")
 
