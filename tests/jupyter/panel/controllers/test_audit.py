@@ -132,3 +132,12 @@ def test_what_was_done_is_a_success_even_if_the_list_cannot_be_refreshed(control
     assert made.name in result.words
     assert (newest_card(controllers), controllers.state.work.doing, result.kind) == (None, "", "warning")
     assert result.words.endswith(NOT_REFRESHED)
+
+
+def test_a_client_that_was_made_is_a_success_even_if_the_list_cannot_be_refreshed(controllers, tenant):
+    controllers.store.listen(lambda state: tenant.close() if "new" in state.results else None, "results")
+    controllers.new_client.make(ClientForm(name="not-refreshed", scopes=("user_default",)))
+    assert controllers.state.new_client.made.created
+    assert {step.phase for step in controllers.state.new_client.steps} == {"done"}
+    result = controllers.state.results["new"]
+    assert (newest_card(controllers), result.kind, result.words.endswith(NOT_REFRESHED)) == (None, "warning", True)

@@ -196,3 +196,21 @@ def test_a_click_of_a_page_that_is_behind_changes_nothing_and_says_so(controller
     follow()
     assert controllers.state.change.plan.form.allow_swap
     controllers.work._run = lambda task: task()
+
+
+def test_next_to_cancel_it_says_that_a_request_that_was_sent_is_waited_for(controllers, shown, made):
+    controls, seen = shown.view._controls, []
+
+    def cancel(state):
+        if any(step.phase == "running" for step in state.change.steps):
+            if not state.work.cancelling:
+                controllers.work.steps.cancel()
+            seen.append(
+                ("cannot be cancelled: the panel waits for" in controls._waits.value, controls._cancel.disabled)
+            )
+
+    shown.select(made.client_id)
+    shown.press("Rotate")
+    controllers.store.listen(cancel, "work", "change")
+    shown.apply()
+    assert (seen[-1], "waits" in controls._waits.value) == ((True, True), False)

@@ -126,12 +126,22 @@ def test_mode_steps_and_selection_are_told_in_words():
     shown = markup.steps([replace(STEP, requests=(replace(REQUEST, status=None, attempt=2, body=""),))])
     assert ("no answer" in shown, "attempt 2" in shown, "Body" in shown) == (True, True, False)
     assert "Body (body.json)" in read(markup.steps([STEP])).text
+    cancelling = PanelState(work=WorkState(doing="Rotating", cancelling=True))
+    assert "Rotating: stopping after this step …" in markup.work(cancelling)
     frame = pd.DataFrame([row(name="nightly-etl")])
     assert "Select a client" in markup.selected(frame, (), "")
     assert "nightly-etl" in markup.selected(frame, ("c" * 32,), "")
     assert "2 are selected" in markup.selected(frame, ("c" * 32, "d" * 32), "")
     assert "Connect first" in markup.selected(None, (), "Connect first.")
     assert "e" * 32 in markup.selected(frame[:0], ("e" * 32,), "")
+
+
+def test_ages_are_bars_with_their_figures():
+    shown = markup.ages({"0-30": (4, 0), "31-60": (2, 2), "91-180": (2, 1), "unknown": (0, 0)})
+    bars = [("", "90"), ("", "0"), (" qk-age-old", "45"), ("", "23"), (" qk-age-old", "22"), ("", "2")]
+    assert re.findall(r"qk-age-bar( qk-age-old)?' style='height:(\d+)px", shown) == bars
+    assert re.findall(r"qk-age-count'>(\d+)", shown) == ["4", "2", "2", "0"]
+    assert re.findall(r"(\d+) old<", shown) == ["2", "1"]
 
 
 def test_the_summary_has_what_was_made_and_the_newest_of_the_table():
