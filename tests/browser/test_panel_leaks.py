@@ -29,15 +29,15 @@ def traffic(page):
     sent, heard = [], []
 
     def listen(socket):
-        socket.on("framesent", lambda frame: sent.append(frame if isinstance(frame, bytes) else frame.encode()))
-        socket.on("framereceived", lambda frame: heard.append(frame if isinstance(frame, bytes) else frame.encode()))
+        for event, frames in (("framesent", sent), ("framereceived", heard)):
+            socket.on(event, lambda frame, to=frames: to.append(frame if isinstance(frame, bytes) else frame.encode()))
 
     page.on("websocket", listen)
     return sent, heard
 
 
 def save(page, path):
-    """Save the notebook with the keyboard, as a person does, and wait until the file has its widgets."""
+    """Save the notebook with the keyboard, as a user does, and wait until the file has its widgets."""
     before = path.stat().st_mtime_ns
     page.locator(".jp-CodeCell .cm-content").first.click()
     page.keyboard.press("Control+s")
@@ -74,13 +74,9 @@ def test_no_secret_outlives_the_session(page, traffic, box, lab, open_panel):
         qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
     ):
         client_id = next(c.client_id for c in tenant.oauth_clients.iterate() if c.client_name == "leak-test")
-        private_key = store.read(tenant.host, client_id).current.private
-        canaries = {
-            "API key": box.api_key,
-            "Vault token": box.vault_token,
-            "client secret": client_secret,
-            "private key": private_key.reveal(),
-        }
+        private_key = store.read(tenant.host, client_id).current.private.reveal()
+    typed = {"API key": box.api_key, "Vault token": box.vault_token}
+    canaries = {**typed, "client secret": client_secret, "private key": private_key}
 
     # Saved while the secret is in sight, and again when all is over.
     save(page, path)
@@ -98,18 +94,17 @@ def test_no_secret_outlives_the_session(page, traffic, box, lab, open_panel):
     exported, _ = HTMLExporter().from_notebook_node(nbformat.reads(saved_in_between, as_version=4))
     assert "leak-test" in exported, "the summary was not exported, so this shows nothing"
     assert find_canaries(exported, canaries) == []
-    assert find_canaries_in_files(lab.notebooks, canaries) == {}
-    assert find_canaries_in_files(lab.home, canaries) == {}
-    assert find_canaries(lab.log.read_bytes(), canaries) == []
-    assert find_canaries(page.content(), canaries) == []
+    for folder in (lab.notebooks, lab.home):
+        assert find_canaries_in_files(folder, canaries) == {}
     values = page.evaluate("() => [...document.querySelectorAll('input, textarea')].map(each => each.value)")
-    assert find_canaries("\n".join(values), canaries) == []
+    for text in (lab.log.read_bytes(), page.content(), "\n".join(values)):
+        assert find_canaries(text, canaries) == []
 
     # A typed secret crosses once, in the message that brings it; a shown one once, in the message that shows it.
     assert count([box.api_key, box.vault_token], sent) == {box.api_key: 1, box.vault_token: 1}
     assert count([client_secret], heard) == {client_secret: 1}
-    assert find_canaries(b"\n".join(heard), {k: canaries[k] for k in ("API key", "Vault token", "private key")}) == []
-    assert find_canaries(b"\n".join(sent), {k: canaries[k] for k in ("client secret", "private key")}) == []
+    assert find_canaries(b"\n".join(heard), {**typed, "private key": private_key}) == []
+    assert find_canaries(b"\n".join(sent), {"client secret": client_secret, "private key": private_key}) == []
 
 
 def test_a_vault_token_of_the_panels_own_login_is_revoked_with_the_session(box, lab, open_panel):
@@ -118,11 +113,14 @@ def test_a_vault_token_of_the_panels_own_login_is_revoked_with_the_session(box, 
 
         vault = hvac.Client(openbao.url, token=openbao.token)
         vault.sys.enable_auth_method("userpass")
-        vault.sys.create_or_update_policy(
-            "keys", 'path "secret/*" { capabilities = ["create", "read", "update", "list"] }'
-        )
+        rules = 'path "secret/*" { capabilities = ["create", "read", "update", "list"] }'
+        vault.sys.create_or_update_policy("keys", rules)
         vault.auth.userpass.create_or_update_user("ada", "two words, with blanks", policies=["keys"])
-        accessors = set(vault.list("auth/token/accessors")["data"]["keys"])
+
+        def accessors():
+            return set(vault.list("auth/token/accessors")["data"]["keys"])
+
+        before = accessors()
         panel, _ = open_panel(lab)
         panel.get_by_label("Tenant address").press_sequentially(box.tenant_url)
         panel.locator("input[type=password]").and_(panel.get_by_label("API key", exact=True)).fill(box.api_key)
@@ -132,8 +130,8 @@ def test_a_vault_token_of_the_panels_own_login_is_revoked_with_the_session(box, 
         panel.get_by_label("Password", exact=True).fill("two words, with blanks")
         button(panel, "Connect tenant and Vault").click()
         expect(panel).to_contain_text("Connected to")
-        assert len(set(vault.list("auth/token/accessors")["data"]["keys"]) - accessors) == 1
+        assert len(accessors() - before) == 1
         button(panel, "End session").click()
         expect(panel.locator(".qk-badge")).to_have_text("Not connected")
-        assert set(vault.list("auth/token/accessors")["data"]["keys"]) == accessors
+        assert accessors() == before
         vault.adapter.close()

@@ -13,10 +13,11 @@ import qlik_keys as qk
 pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]
 
 
-def test_a_learner_goes_step_by_step(lab, open_panel):
+def test_a_client_in_transit_is_made_step_by_step_and_a_taken_name_is_told_while_typing(lab, open_panel):
     panel, _ = open_panel(lab)
+    panel.get_by_label("The Vault signs and never gives the key out (Transit)").check()
     button(panel, "Start the sandbox").click()
-    expect(panel).to_contain_text("Connected to")
+    expect(panel.locator(".qk-header")).to_contain_text("keys in Transit")
     panel.get_by_label("Step by step").check()
     create_client(panel, "step-by-step")
     for number in range(7):
@@ -25,9 +26,13 @@ def test_a_learner_goes_step_by_step(lab, open_panel):
         button(panel, "Next").click()
     expect(panel).to_contain_text("step-by-step is made.")
     expect(button(panel, "Next")).to_be_hidden()
-
-    go_to(panel, "New client")
-    panel.get_by_label("Name", exact=True).fill("given-up")
+    expect(panel.locator(".qk-steps")).to_contain_text("/v1/transit/keys/")
+    name = panel.get_by_label("Name", exact=True)
+    name.fill("given-up")
+    expect(panel).to_contain_text("✓ The name given-up is free.")
+    name.fill("step-by-step")
+    expect(panel).to_contain_text("A client step-by-step exists")
+    name.fill("given-up")
     button(panel, "Create client").click()
     expect(panel.locator(".qk-work")).to_contain_text("Next:")
     button(panel, "Cancel").click()
@@ -51,39 +56,14 @@ def test_an_own_key_comes_from_a_file_and_stays_in_the_kernel(page, lab, open_pa
     button(panel, "Create client").click()
     expect(panel).to_contain_text("own-key is made.")
     expect(panel.locator(".qk-result:visible")).to_contain_text(key.public.thumbprint)
-    body = "".join(key.reveal().splitlines()[1:-1])
+    canaries = {"own key": key.reveal(), "its body": "".join(key.reveal().splitlines()[1:-1])}
     expect(panel.locator(".qk-work")).to_have_count(0)
     page.locator(".jp-CodeCell .cm-content").first.click()
     page.keyboard.press("Control+s")
     page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')")
     assert "own-key" in path.read_text(), "the notebook was not saved, so this test shows nothing"
-    assert find_canaries(page.content(), {"own key": key.reveal(), "its body": body}) == []
-    assert find_canaries_in_files(lab.notebooks, {"own key": key.reveal(), "its body": body}) == {}
-
-
-def test_a_name_that_is_taken_is_told_while_typing(lab, open_panel):
-    panel, _ = open_panel(lab)
-    button(panel, "Start the sandbox").click()
-    expect(panel).to_contain_text("Connected to")
-    create_client(panel, "first-come")
-    expect(panel).to_contain_text("first-come is made.")
-    name = panel.get_by_label("Name", exact=True)
-    name.fill("another-one")
-    expect(panel).to_contain_text("✓ The name another-one is free.")
-    name.fill("first-come")
-    expect(panel).to_contain_text("A client first-come exists")
-
-
-def test_transit_by_a_tick(lab, open_panel):
-    panel, _ = open_panel(lab)
-    panel.get_by_label("The Vault signs and never gives the key out (Transit)").check()
-    button(panel, "Start the sandbox").click()
-    expect(panel.locator(".qk-header")).to_contain_text("keys in Transit")
-    create_client(panel, "in-transit")
-    expect(panel).to_contain_text("in-transit is made.")
-    expect(panel.locator(".qk-steps")).to_contain_text("/v1/transit/keys/")
-    go_to(panel, "Clients")
-    expect(panel.locator(".qk-table")).to_contain_text("in Transit")
+    assert find_canaries(page.content(), canaries) == []
+    assert find_canaries_in_files(lab.notebooks, canaries) == {}
 
 
 def test_a_qlik_cli_context_is_offered_by_its_name(box, tmp_path, open_panel):

@@ -36,35 +36,20 @@ class Binder:
         subprocess.run([sys.executable, "-m", "venv", environment], check=True)
         self.python = environment / "bin" / "python"
         # As repo2docker does it: the root of the repository is the working folder.
-        self.run(
-            self.python,
-            "-m",
-            "pip",
-            "--quiet",
-            "--disable-pip-version-check",
-            "install",
-            "--no-compile",  # nearly all of it is never imported here
-            "-r",
-            "binder/requirements.txt",
-        )
+        # `--no-compile`, since nearly all of it is never imported here.
+        options = ("--quiet", "--disable-pip-version-check", "install", "--no-compile")
+        self.run(self.python, "-m", "pip", *options, "-r", "binder/requirements.txt")
         self.run("sh", "binder/postBuild")
 
     def environ(self, **more):
-        """A session has nothing to fill in: no setting of whoever runs the tests."""
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("QLIK", "VAULT", "BAO", "JUPYTER"))
-        }
+        """A session has nothing to fill in: no setting of the machine that runs the tests."""
+        settings = ("QLIK", "VAULT", "BAO", "JUPYTER")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(settings)}
         path = os.pathsep.join([str(self.python.parent), kept["PATH"]])
         return {**kept, "HOME": str(self.home), "PATH": path, "JUPYTER_RUNTIME_DIR": str(self.home / "runtime"), **more}
 
     def run(self, *arguments):
         return subprocess.run(arguments, cwd=self.repository, env=self.environ(), check=True, stdout=subprocess.PIPE)
-
-
-def cells(path):
-    return ["".join(cell["source"]) for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
 
 
 @pytest.fixture(scope="module")
@@ -88,16 +73,11 @@ def session(binder):
     )
     try:
         url = next(line.split()[-1] for line in server.stderr if "http://127.0.0.1" in line).split("?")[0]
-        with httpx.Client(
-            base_url=url.removesuffix("lab"),
-            headers={"authorization": f"token {token}"},
-            timeout=PATIENCE_SECONDS,
-        ) as api:
+        headers = {"authorization": f"token {token}"}
+        with httpx.Client(base_url=url.removesuffix("lab"), headers=headers, timeout=PATIENCE_SECONDS) as api:
             assert api.get("lab").status_code == 200
-            made = api.post(
-                "api/sessions",
-                json={"path": str(NOTEBOOK), "name": "", "type": "notebook", "kernel": {"name": "python3"}},
-            )
+            wanted = {"path": str(NOTEBOOK), "name": "", "type": "notebook", "kernel": {"name": "python3"}}
+            made = api.post("api/sessions", json=wanted)
             kernel_id = made.raise_for_status().json()["kernel"]["id"]
             client = BlockingKernelClient(connection_file=str(runtime / f"kernel-{kernel_id}.json"))
             client.load_connection_file()
@@ -123,36 +103,30 @@ def test_what_is_pinned_has_hashes_and_names_no_index(name):
 
 
 def test_everything_installed_is_pinned(binder):
+    def normal(line):
+        return re.sub(r"[-_.]+", "-", line.partition("==")[0]).lower(), line.partition("==")[2]
+
     text = (binder.repository / "requirements" / "lab.txt").read_text()
     pinned = re.findall(r"^([\w.-]+)(?:\[[\w,-]+\])?(==[\w.+!]+)", text, re.MULTILINE)
     frozen = binder.run(binder.python, "-m", "pip", "freeze", "--exclude", "qlik_keys").stdout.decode().splitlines()
     assert {normal(line) for line in frozen} <= {normal(name + version) for name, version in pinned}
 
 
-def normal(line):
-    return re.sub(r"[-_.]+", "-", line.partition("==")[0]).lower(), line.partition("==")[2]
-
-
-def test_the_quickstart_runs_within_the_memory_of_a_session(binder, session, record_property, capsys):
+def test_the_quickstart_runs_within_the_memory_of_a_session(binder, session, record_property):
     server, kernel = session
     measured = []
-    for source in cells(binder.repository / NOTEBOOK):
+    notebook = json.loads((binder.repository / NOTEBOOK).read_text())
+    for source in ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]:
         answer = kernel.execute_interactive(source, timeout=PATIENCE_SECONDS, output_hook=lambda _: None)
         assert answer["content"]["status"] == "ok"
         measured.append(memory_of([server, *server.children(recursive=True)]))
     largest = max(measured, key=lambda shares: sum(shares.values()))
-    with capsys.disabled():
-        print(f"\nA Binder session takes {sum(largest.values()):.0f} MB: {largest}")
     record_property("megabytes", sum(largest.values()))
     assert "bao" in " ".join(largest)
     assert sum(largest.values()) < MEMORY_BOUND_MEGABYTES
 
 
 def memory_of(processes):
-    """Return megabytes by process."""
-    shares = {}
-    for process in processes:
-        memory = process.memory_full_info()
-        # PSS counts a page that several processes share once; elsewhere than on Linux there is only RSS.
-        shares[f"{process.name()} {process.pid}"] = round(getattr(memory, "pss", memory.rss) / 2**20)
-    return shares
+    """Return megabytes by process: PSS, which counts shared pages once; elsewhere than on Linux there is only RSS."""
+    taken = {f"{process.name()} {process.pid}": process.memory_full_info() for process in processes}
+    return {name: round(getattr(memory, "pss", memory.rss) / 2**20) for name, memory in taken.items()}

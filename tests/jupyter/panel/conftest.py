@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 
 import pytest
@@ -49,7 +48,8 @@ def provisioned(tenant, key_store):
     """Make a client of a new name."""
 
     def make(**options):
-        return qk.provision(tenant, key_store, name=new_name(), scopes=["user_default"], **options)
+        name = f"panel-{uuid.uuid4().hex[:10]}"
+        return qk.provision(tenant, key_store, name=name, scopes=["user_default"], **options)
 
     return make
 
@@ -61,24 +61,4 @@ def made(provisioned):
 
 @pytest.fixture
 def name():
-    return new_name()
-
-
-def new_name():
     return f"panel-{uuid.uuid4().hex[:10]}"
-
-
-@pytest.fixture
-def arrive():
-    """Hand a widget a message, as from the page."""
-    return lambda widget, content: widget._handle_custom_msg(dict(content), [])
-
-
-@pytest.fixture
-def wait_until():
-    def wait(controllers, holds, seconds=20):
-        reached = threading.Event()
-        controllers.store.listen(lambda state: reached.set() if holds(state) else None)
-        assert reached.wait(seconds)
-
-    return wait

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from fixtures.support import connected_controllers, made_in_panel, newest_card
+from fixtures.support import made_in_panel, newest_card
 
-import qlik_keys as qk
 from qlik_keys.errors import TenantAuthError
 from qlik_keys.jupyter.panel.model.forms import CallForm, TokenForm
 
@@ -13,7 +12,7 @@ pytestmark = pytest.mark.openbao
 
 
 def remark_on(controllers, client_id, path="", **options):
-    """Make a call, ask the doctor after it, and return what it says about the call."""
+    """Make a call, run the doctor after it, and return what it says about the call."""
     if path:
         controllers.calls.call(CallForm(method="GET", path=path))
     controllers.doctor.examine(client_id, **{"after_call": True, **options})
@@ -48,10 +47,10 @@ def test_the_doctor_checks_what_the_form_says_now_or_what_was_requested_last(con
     controllers.doctor.examine(client_id)
     assert "scopes" in [check.name for check in controllers.state.doctor.diagnosis.findings]
     controllers.token.request(TokenForm(client_id=client_id))
-    wrong = TokenForm(client_id=client_id, user_field="subject", user_value="nobody@sandbox.example")
+    wrong = TokenForm(client_id=client_id, user_field="subject", user_value="unknown@sandbox.example")
     controllers.doctor.examine(client_id, form=wrong)
     [finding] = controllers.state.doctor.diagnosis.findings
-    assert (finding.name, "nobody@sandbox.example" in finding.why) == ("login", True)
+    assert (finding.name, "unknown@sandbox.example" in finding.why) == ("login", True)
     controllers.doctor.examine(client_id)  # Check again
     assert not controllers.state.doctor.diagnosis.is_healthy
     no_user_yet = TokenForm(client_id=client_id, user_field="subject")
@@ -79,37 +78,18 @@ def test_a_token_that_is_revoked_or_expired_is_said_to_be_so(controllers, made, 
 
 
 def test_of_a_call_that_fails_although_the_login_works_the_doctor_says_what_to_check(controllers, name, box):
-    client_id = made_in_panel(controllers, name, scopes=("admin_classic",))
-    controllers.token.request(TokenForm(client_id=client_id))
-    assert "refused for another reason" in remark_on(controllers, client_id, "v1/oauth-clients/nobody")
+    client_id = made_in_panel(controllers, name, scopes=("apps:read", "spaces.shared:read"))
+    controllers.token.request(TokenForm(client_id=client_id, scopes=("apps:read",)))
+    assert "refused for another reason" in remark_on(controllers, client_id, "v1/apps/unknown")
     assert remark_on(controllers, client_id, after_call=False) == ""
     box.configure(fail_next=[{"fault": 401, "path": "/api/v1/users/me"}])
     assert "does not accept the current token" in remark_on(controllers, client_id, "v1/users/me")
     assert controllers.state.doctor.diagnosis.is_healthy
-
-
-def test_of_a_call_that_lacks_a_scope_the_doctor_names_it_and_where_to_get_it(controllers, name):
-    client_id = made_in_panel(controllers, name, scopes=("apps:read", "spaces.shared:read"))
-    controllers.token.request(TokenForm(client_id=client_id, scopes=("apps:read",)))
-    controllers.calls.call(CallForm(method="GET", path="v1/apps"))
-    assert controllers.state.calls.answer.document["data"][0]["name"] == "Sales overview"
     assert remark_on(controllers, client_id, "v1/spaces") == (
         "The token lacks a scope. The client may have spaces.shared:read: get a token that asks for it."
     )
-    hint = controllers.state.calls.answer.hint
-    assert "spaces.data:read (or" in hint
+    assert "spaces.data:read (or" in controllers.state.calls.answer.hint
     assert remark_on(controllers, client_id, "v1/oauth-clients") == (
         "The token lacks a scope that the client may not have: add admin_classic to the client's scopes in Qlik's "
         "console, then get a new token."
     )
-
-
-def test_the_doctor_can_be_asked_even_if_the_tenant_is_gone():
-    with qk.sandbox.start() as gone:
-        controllers = connected_controllers(gone)
-        form = TokenForm(client_id=made_in_panel(controllers, "left behind"))
-        controllers.token.request(form)
-    controllers.token.request(form)
-    card = newest_card(controllers)
-    assert (card.client_id, card.kind) == (form.client_id, "StoreUnreachable")
-    controllers.connection.end_session()

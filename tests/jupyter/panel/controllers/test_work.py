@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 
 import pytest
@@ -83,11 +84,10 @@ def test_steps_are_shown_in_the_group_whose_work_it_is_with_their_requests(store
         raise ConfigurationError("It failed in this step.")
 
     work.run("Trying", task)
+    work.steps.add_request(REQUEST)  # between two pieces of work
     shown = [(step.step, step.phase, len(step.requests)) for step in store.state.token.steps]
     assert shown == [("sign", "done", 1), ("unforeseen", "failed", 0)]
     assert (store.state.change.steps, store.state.work.steps_of) == ((), "")
-    work.steps.add_request(REQUEST)  # between two pieces of work
-    assert [len(step.requests) for step in store.state.token.steps] == [1, 0]
 
 
 def test_cancel_stops_before_the_next_step_and_the_next_work_starts_afresh(store, work):
@@ -112,59 +112,37 @@ def test_cancel_stops_before_the_next_step_and_the_next_work_starts_afresh(store
 
 def test_step_by_step_waits_before_each_step_until_next_cancel_or_the_end_of_it(store):
     work = Work(store)
-    seen, waiting = [], threading.Event()
+    waiting, idle = queue.Queue(), threading.Event()
 
-    def watch(state):
-        if state.work.waits_for:
-            seen.append(state.work.waits_for)
-            waiting.set()
+    def task():
+        work.steps.begin("change")
+        for step in ("one", "two", "three"):
+            work.steps.saw(event(step))
+            work.steps.saw(event(step, "after"))
 
     def start():
-        finished = threading.Event()
-
-        def task():
-            try:
-                work.steps.begin("change")
-                for step in ("one", "two", "three"):
-                    work.steps.saw(event(step))
-                    work.steps.saw(event(step, "after"))
-            finally:
-                finished.set()
-
         store.update("change", steps=())
+        idle.clear()
         work.run("Rotating", task)
-        return finished
+        assert waiting.get(timeout=10) == "the step one"
 
-    def wait():
-        assert waiting.wait(10)
-        waiting.clear()
-
-    store.listen(watch, "work")
+    store.listen(lambda state: waiting.put(state.work.waits_for) if state.work.waits_for else None, "work")
+    store.listen(lambda state: None if state.work.doing else idle.set(), "work")
     work.steps.go_step_by_step(wanted=True)
-    finished = start()
-    for number, step in enumerate(("one", "two", "three")):
-        wait()
-        assert (seen[-1], len(store.state.change.steps)) == (f"the step {step}", number)
+    start()
+    for number, following in enumerate(("the step two", "the step three")):
+        assert len(store.state.change.steps) == number
         work.steps.do_next()
-    assert finished.wait(10)
-    wait_idle(store)
+        assert waiting.get(timeout=10) == following
+    work.steps.do_next()
+    assert idle.wait(10)
 
-    finished = start()
-    wait()
+    start()
     work.steps.cancel()
-    assert finished.wait(10)
-    wait_idle(store)
+    assert idle.wait(10)
     assert store.state.results["top"].card.what == 'Cancelled before the step "the step one".'
 
-    finished = start()
-    wait()
+    start()
     work.steps.go_step_by_step(wanted=False)
-    assert finished.wait(10)
-    wait_idle(store)
-    assert [step.phase for step in store.state.change.steps] == ["done"] * 3
-
-
-def wait_idle(store):
-    idle = threading.Event()
-    store.listen(lambda state: None if state.work.doing else idle.set(), "work")
     assert idle.wait(10)
+    assert [step.phase for step in store.state.change.steps] == ["done"] * 3

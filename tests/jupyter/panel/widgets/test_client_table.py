@@ -17,21 +17,9 @@ MOMENT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
 
 def frame_of(*rows):
-    given = {
-        "client_id": "c" * 32,
-        "name": "nightly <b>etl</b>",
-        "auth_methods": ("private_key_jwt",),
-        "scopes": ("user_default", "apps:read"),
-        "kids": ("k",),
-        "algs": ("ES384",),
-        "current_kid": "k",
-        "custody": "kv",
-        "key_made": MOMENT,
-        "key_age_days": 3,
-        "rotate_by": None,
-        "consent": None,
-        "findings": (),
-    }
+    given = {"client_id": "c" * 32, "name": "nightly <b>etl</b>", "auth_methods": ("private_key_jwt",)}
+    given |= {"scopes": ("user_default", "apps:read"), "kids": ("k",), "algs": ("ES384",), "current_kid": "k"}
+    given |= {"custody": "kv", "key_made": MOMENT, "key_age_days": 3, "findings": ()}
     frame = pd.DataFrame([dict.fromkeys(COLUMNS) | given | row for row in rows])
     for name in ("created", "updated", "key_made", "rotate_by"):
         frame[name] = pd.Series(frame[name], dtype="datetime64[us, UTC]")
@@ -54,10 +42,6 @@ def test_rows_are_packed_with_their_moments_and_missing_values_as_missing():
     assert columns["scopes"][0] == ["user_default", "apps:read"]
     assert columns["kids"] == [["k"], ["k"]]
     assert columns["operations"] == {}
-
-
-def test_an_interrupted_operation_is_packed_with_who_and_when():
-    frame = frame_of({})
     told = {"severity": "critical", "words": "revoke, started by ann on host at 2026-03-01 12:30 UTC"}
     frame.attrs["operations"] = {"c" * 32: {**told, "meaning": "It is: …"}}
     assert unpacked(packed(frame))["operations"] == {"c" * 32: told}
@@ -79,16 +63,13 @@ def test_the_rows_are_in_a_message_and_in_no_state():
     assert repr(table) == "<ClientTable, 1 rows>"
 
 
-def test_findings_come_in_groups_with_the_first_clients_of_each():
+def test_findings_come_in_groups_with_the_first_clients_of_each_and_a_click_is_passed_on_unless_it_is_busy():
     rows = [("high", "locked-out", f"{i:032x}", f"client {i}") for i in range(CLIENTS_SHOWN + 2)]
-    rows.append(("medium", "unfinished", "", "cut-off"))
-    audit = pd.DataFrame(rows, columns=["severity", "finding", "client_id", "name"])
-    locked, unfinished = groups_of(audit)
+    rows.append(("medium", "unfinished", "", "interrupted"))
+    locked, unfinished = groups_of(pd.DataFrame(rows, columns=["severity", "finding", "client_id", "name"]))
     assert (locked["count"], len(locked["clients"]), locked["action"]) == (CLIENTS_SHOWN + 2, CLIENTS_SHOWN, "Revoke …")
-    assert (unfinished["in_table"], unfinished["clients"]) == (False, [{"client_id": "", "name": "cut-off"}])
-
-
-def test_a_click_on_a_finding_is_passed_on_unless_it_is_busy():
+    alone = [{"client_id": "", "name": "interrupted"}]
+    assert (unfinished["in_table"], unfinished["clients"]) == (False, alone)
     fixed, shown = [], []
     each = AuditList(fix=lambda *of: fixed.append(of), show=shown.append)
     each._handle_custom_msg({"kind": "fix", "finding": "locked-out", "client_id": "c"}, [])
@@ -98,26 +79,16 @@ def test_a_click_on_a_finding_is_passed_on_unless_it_is_busy():
     assert (fixed, shown) == ([("locked-out", "c")], ["secret-only"])
 
 
-def test_ages_have_an_end_each_and_clients_without_a_key_none():
+def test_ages_have_an_end_each_and_old_is_what_a_finding_says_is_old():
     ages = [0, 30, 31, 90, 91, 365, 366, None]
-    frame = frame_of(*({"key_age_days": age} for age in ages), {"kids": ()})
-    assert {name: count for name, (count, _) in ages_of(frame).items()} == {
-        "0-30": 2,
-        "31-60": 1,
-        "61-90": 1,
-        "91-180": 1,
-        "181-365": 1,
-        "over 365": 1,
-        "unknown": 1,
-    }
-
-
-def test_old_in_the_chart_is_what_a_finding_says_is_old():
+    counts = ages_of(frame_of(*({"key_age_days": age} for age in ages), {"kids": ()}))
+    one = dict.fromkeys(("31-60", "61-90", "91-180", "181-365", "over 365", "unknown"), (1, 0))
+    assert counts == {"0-30": (2, 0), **one}
     rows = [
         {"key_age_days": 40, "findings": ("rotation-overdue",)},  # to be replaced after 30 days
         {"key_age_days": 200, "findings": ()},  # to be replaced after a year
         {"key_age_days": 200, "findings": ("no-key-in-store", "key-old")},
         {"key_age_days": 400, "findings": ("secret-only",), "kids": ()},
     ]
-    ages = ages_of(frame_of(*rows))
-    assert {name: counts for name, counts in ages.items() if counts[0]} == {"31-60": (1, 1), "181-365": (2, 1)}
+    counts = ages_of(frame_of(*rows))
+    assert {name: each for name, each in counts.items() if each[0]} == {"31-60": (1, 1), "181-365": (2, 1)}

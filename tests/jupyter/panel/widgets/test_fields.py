@@ -21,116 +21,83 @@ from qlik_keys.jupyter.panel.widgets.fields import FormButton, ScopePicker, Secr
 CANARY = "canary-secret-0123456789-abcdefghijklmnop"
 
 
-def arrive(widget, content):
+def arrive(widget, kind, **content):
     """As the page's message does."""
-    widget._handle_custom_msg(content, [])
+    widget._handle_custom_msg({"kind": kind, **content}, [])
 
 
-def typed(text=CANARY, sent="one"):
-    return {"kind": "typed", "sent": sent, "value": text}
+@pytest.fixture
+def field():
+    return SecretField(label="API key")
 
 
-def test_what_is_typed_is_held_and_in_no_state():
-    field = SecretField(label="API key")
-    arrive(field, {"kind": "touched", "filled": True})
-    assert field.filled
-    assert field.secret is None
-    arrive(field, typed(f" {CANARY}\n"))
-    assert field.secret == Secret(CANARY)
-    assert field.held
+def test_what_is_typed_is_held_and_in_no_state(field):
+    arrive(field, "touched", filled=True)
+    assert (field.filled, field.secret) == (True, None)
+    filled = []
+    field.observe(lambda _: filled.append(field.filled), names=["held", "problem"])
+    arrive(field, "typed", sent="one", value=f" {CANARY}\n")
+    assert {*filled} == {True}  # the field is never empty between typing and holding
+    assert (field.secret, field.held) == (Secret(CANARY), True)
     state = json.dumps(field.get_state(), default=str) + json.dumps(widgets.Widget.get_manager_state(), default=str)
     assert find_canaries(state + repr(field) + embed_snippet(views=[field]) + repr(vars(field)), [CANARY]) == []
-    arrive(field, {"kind": "forget"})
-    assert field.secret is None
-    assert not field.filled
+    arrive(field, "forget")
+    assert (field.secret, field.filled) == (None, False)
 
 
 @pytest.mark.parametrize("text", ["two words of canary-secret-9876", "canary-sécret-9876543210"])
-def test_what_no_header_may_carry_is_refused_without_quoting_it(text):
-    field = SecretField(label="API key")
-    arrive(field, typed(text))
-    assert field.secret is None
-    assert not field.held
+def test_what_no_header_may_carry_is_refused_without_quoting_it(field, text):
+    arrive(field, "typed", sent="one", value=text)
+    assert (field.secret, field.held) == (None, False)
     assert "API key" in field.problem
     assert find_canaries(field.problem, [text]) == []
     password = SecretField(label="Password", any_text=True)
-    arrive(password, typed(text))
+    arrive(password, "typed", sent="one", value=text)
     assert password.secret.reveal() == text
 
 
-def test_a_click_that_overtakes_what_was_typed_waits_for_it():
-    field = SecretField(label="API key")
+def test_a_click_that_overtakes_what_was_typed_waits_for_it(field):
     got = []
-    clicked = threading.Event()
-
-    def work():
-        clicked.set()
-        got.append(field.wait(10))
-
     # The click came first and says which message is on its way.
-    button = FormButton("Connect", fields=[field], action=lambda: threading.Thread(target=work).start())
-    arrive(button, {"kind": "click", "values": ["one"]})
-    clicked.wait(10)
-    worker = next(thread for thread in threading.enumerate() if thread.name.endswith("(work)"))
-    arrive(field, typed(sent="another"))
-    arrive(field, typed("the-last-one-0123456789", sent="one"))
+    worker = threading.Thread(target=lambda: got.append(field.wait(10)))
+    arrive(FormButton("Connect", fields=[field], action=worker.start), "click", values=["one"])
+    arrive(field, "typed", sent="another", value=CANARY)
+    arrive(field, "typed", sent="one", value="the-last-one-0123456789")
     worker.join(10)
     assert got == [Secret("the-last-one-0123456789")]
-
-
-def test_a_message_that_never_comes_is_not_waited_for_permanently():
-    field = SecretField(label="API key")
-    field.sent = "lost"
-    assert field.wait(0.01) is None
+    other = SecretField(label="Vault token")
+    other.sent = "lost"
+    assert other.wait(0.01) is None  # what never comes is not waited for permanently
 
 
 def test_a_click_brings_the_fields_as_the_page_shows_them():
     name = widgets.Text(value="nightly-et")
     choice = widgets.Dropdown(options=[("Token", "token"), ("AppRole", "approle")])
-    scopes = ScopePicker(["user_default"])
-    seen = []
-    button = FormButton(
+    scopes, seen = ScopePicker(["user_default"]), []
+    create = FormButton(
         "Create", fields=[name, choice, scopes], action=lambda: seen.append((name.value, choice.value, scopes.value))
     )
-    assert button.fields == [[name.model_id, "value"], [choice.model_id, "index"], [scopes.model_id, "value"]]
-    arrive(button, {"kind": "click", "values": ["nightly-etl", 1, ["apps:read"]]})
+    assert create.fields == [[name.model_id, "value"], [choice.model_id, "index"], [scopes.model_id, "value"]]
+    arrive(create, "click", values=["nightly-etl", 1, ["apps:read"]])
     assert seen == [("nightly-etl", "approle", ["apps:read"])]
-    button.disabled = True
-    arrive(button, {"kind": "click", "values": ["other", 0, []]})
+    create.disabled = True
+    arrive(create, "click", values=["other", 0, []])
     assert len(seen) == 1
     # A button that the values themselves turn on does its work: the click may be faster than the drawing.
-    name.observe(lambda _: setattr(button, "disabled", False), names="value")
-    arrive(button, {"kind": "click", "values": ["complete", 0, []]})
+    name.observe(lambda _: setattr(create, "disabled", False), names="value")
+    arrive(create, "click", values=["complete", 0, []])
     assert seen[1:] == [("complete", "token", [])]
 
 
-def test_a_field_is_never_empty_between_typing_and_holding():
-    field = SecretField(label="API key")
-    arrive(field, {"kind": "touched", "filled": True})
-    filled = []
-    field.observe(lambda _: filled.append(field.filled), names=["held", "problem"])
-    arrive(field, typed())
-    assert filled
-    assert all(filled)
-
-
-def test_a_secret_is_shown_in_a_message_of_its_own():
+def test_a_secret_is_shown_in_a_message_of_its_own_and_an_outdated_page_does_not_dismiss_the_next_one():
     sent, stored = [], []
-    place = SecretOnce(label="Client secret", secret=lambda: Secret(CANARY), stored=lambda: stored.append(True))
+    place = SecretOnce(label="Secret of a", secret=lambda: Secret(CANARY), stored=lambda: stored.append(place.label))
     place.send = lambda content, buffers=None: sent.append(content)
-    assert sent == []
-    arrive(place, {"kind": "show"})
+    arrive(place, "show")
     assert sent == [{"kind": "secret", "value": CANARY}]
     assert find_canaries(json.dumps(place.get_state(), default=str) + repr(place), [CANARY]) == []
-    arrive(place, {"kind": "stored", "label": "Client secret"})
-    assert stored == [True]
-
-
-def test_an_outdated_page_does_not_dismiss_the_next_secret():
-    stored = []
-    place = SecretOnce(label="Client secret of a", secret=lambda: None, stored=lambda: stored.append(place.label))
-    for label, expected in (("Client secret of b", []), ("Client secret of a", ["Client secret of a"])):
-        arrive(place, {"kind": "stored", "label": label})
+    for label, expected in (("Secret of b", []), ("Secret of a", ["Secret of a"])):
+        arrive(place, "stored", label=label)
         assert stored == expected
 
 
@@ -150,9 +117,9 @@ def test_a_panel_says_in_words_what_it_is_without_a_kernel():
     assert "qk.Panel()" in bundle["text/html"]
     assert bundle["text/plain"] == repr(panel) == "<qlik_keys.Panel, not connected>"
     assert panel.tenant is panel.store is panel.clients is panel.last_made is panel.last_error is None
-
-
-def test_a_panel_takes_both_or_none():
+    button("Divide", panel._controllers.work, lambda: 1 / 0).click()
+    assert isinstance(panel.last_error, ZeroDivisionError)
+    assert "ZeroDivisionError" in newest_card(panel._controllers).what
     with pytest.raises(TypeError, match="both"):
         Panel(tenant=object())
 
@@ -161,16 +128,8 @@ def test_settings_that_contradict_each_other_are_a_card(monkeypatch):
     monkeypatch.setenv("QLIK_API_KEY", CANARY)
     monkeypatch.setenv("QLIK_CLIENT_ID", "c" * 32)
     monkeypatch.setenv("QLIK_CLIENT_SECRET", CANARY)
-    panel = Panel()
-    assert "QLIK_API_KEY" in str(panel.last_error)
+    assert "QLIK_API_KEY" in str(Panel().last_error)
     assert find_canaries(json.dumps(widgets.Widget.get_manager_state(), default=str), [CANARY]) == []
-
-
-def test_a_handler_that_raises_leaves_a_card():
-    panel = Panel(settings=Settings())
-    button("Divide", panel._controllers.work, lambda: 1 / 0).click()
-    assert isinstance(panel.last_error, ZeroDivisionError)
-    assert "ZeroDivisionError" in newest_card(panel._controllers).what
 
 
 def test_the_least_scopes_of_typed_calls_are_shown_and_chosen():
@@ -178,11 +137,12 @@ def test_the_least_scopes_of_typed_calls_are_shown_and_chosen():
     view = ScopeCalls(picker)
     assert (view.result.value, view.use.layout.display) == ("", "none")
     view.calls.value = "GET /v1/apps\n<b>brew</b> tea"
-    assert "<code>GET /v1/apps</code> needs <code>apps:read</code>" in view.result.value
-    assert (
-        "<code>&lt;b&gt;brew&lt;/b&gt; tea</code> <span class='qk-muted'>not recognized: write it" in view.result.value
-    )
-    assert "The least scopes: <code>apps:read</code>. Not included: 1 unknown call." in view.result.value
+    for told in (
+        "<code>GET /v1/apps</code> needs <code>apps:read</code>",
+        "<code>&lt;b&gt;brew&lt;/b&gt; tea</code> <span class='qk-muted'>not recognized: write it",
+        "The least scopes: <code>apps:read</code>. Not included: 1 unknown call.",
+    ):
+        assert told in view.result.value
     assert picker.value == ["user_default"]
     view.use.click()
     assert picker.value == ["apps:read"]
