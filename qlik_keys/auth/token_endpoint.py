@@ -20,6 +20,7 @@ from qlik_keys.core.redaction import REDACTED
 from qlik_keys.errors import AssertionRejected, ClockSkewError, ScopeRejected
 from qlik_keys.tenant.http.calls import Call
 from qlik_keys.tenant.http.clock_skew import skew_seconds
+from qlik_keys.tenant.http.known_refusals import CLIENT_NOT_AUTHORIZED
 from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS, IMPERSONATION
 from qlik_keys.tenant.url import TOKEN_PATH
 
@@ -220,6 +221,7 @@ def _refusal(
         "trace_id": problem.trace_id,
     }
     said = f" ({problem.words})" if problem.words else ""
+    known = problem.known
     if problem.is_rfc6749 and problem.code == "invalid_scope":
         return ScopeRejected(
             f"The tenant refuses the scopes {' '.join(scopes) or '(none)'} for client {client_id}{said}.",
@@ -258,6 +260,9 @@ def _refusal(
             f"Check that the client may impersonate (the grant {IMPERSONATION}), and that an enabled user has "
             f"exactly this {user.field}. If both are true: {hint[0].lower()}{hint[1:]}"
         )
-    return AssertionRejected(
-        f"The tenant refuses {what} of client {client_id}{asked} with {answer.status}{said}.", hint=hint, **fields
-    )
+    message = f"The tenant refuses {what} of client {client_id}{asked} with {answer.status}{said}."
+    if known is not None:
+        message += f" {known.meaning}"
+        # What is known of the request says more of the client than the code does.
+        hint = hint if problem.code == CLIENT_NOT_AUTHORIZED else known.hint
+    return AssertionRejected(message, hint=hint, **fields)

@@ -107,7 +107,11 @@ def doctor(
         if isinstance(store, ReservesUses):
             facts = replace(facts, uses_left=store.uses_left, is_login_spared=login == see("login", "vault-token"))
             checks = [check(facts) for check in _CHECKS]  # the login takes uses too
-    checks += [tenant_checks.check_rate_budget(tenant.budget.snapshot(), refused), login]
+    checks += [
+        tenant_checks.check_rate_budget(tenant.budget.snapshot(), refused),
+        tenant_checks.check_api_version(tenant.deprecations),
+        login,
+    ]
     return Diagnosis(
         client_id=facts.client_id,
         client_name=facts.client_name,

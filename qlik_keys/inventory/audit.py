@@ -17,6 +17,7 @@ from qlik_keys.inventory.findings import ORDER, operation_of
 from qlik_keys.inventory.record_states import foreign_documents, record_states
 from qlik_keys.inventory.tables import clients
 from qlik_keys.keystore.lookup import CLIENT_ID, check_sides
+from qlik_keys.rules.access import DEPRECATED_ENDPOINT
 from qlik_keys.rules.catalogue import FINDINGS
 from qlik_keys.rules.fixes import BY_VAULT, shell_command
 from qlik_keys.rules.model import SEVERITIES
@@ -98,6 +99,8 @@ def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataF
         for problem in damaged
     ]
     rows += [(UNFINISHED.name, waiting.client_id, waiting.name) for waiting in pending]
+    deprecated: Mapping[str, str] = frame.attrs.get("deprecations", {})
+    rows += [(DEPRECATED_ENDPOINT.name, "", name) for name in deprecated]
     # A client that is just being made may have its record already, and no row yet.
     known = {*frame["client_id"], *(waiting.client_id for waiting in pending)}
     orphans = [client_id for client_id in store.client_ids(tenant_host) if client_id not in known]
@@ -118,7 +121,12 @@ def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataF
         "finding": [finding for finding, _, _ in rows],
         "client_id": [client_id for _, client_id, _ in rows],
         "name": [name for _, _, name in rows],
-        "meaning": [_meaning(finding, client_id, details, operations) for finding, client_id, _ in rows],
+        "meaning": [
+            deprecated[name]
+            if finding == DEPRECATED_ENDPOINT.name
+            else _meaning(finding, client_id, details, operations)
+            for finding, client_id, name in rows
+        ],
         "advice": [FINDINGS[finding].advice for finding, _, _ in rows],
         "command": [_command(finding, client_id, details) for finding, client_id, _ in rows],
     }

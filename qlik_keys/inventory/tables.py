@@ -152,6 +152,8 @@ def clients(
     operations = {of: operation_of(summary, states) for of, summary in found.items() if summary.is_in_progress}
     if operations:
         frame.attrs["operations"] = operations
+    if tenant.deprecations:
+        frame.attrs["deprecations"] = {endpoint.name: endpoint.words for endpoint in tenant.deprecations}
     return frame
 
 

@@ -62,6 +62,14 @@ RATE_LIMITED = Rule(
     "Wait, and send fewer requests: one token is valid for hours. The requests of other programs with the same "
     "user count too.",
 )
+DEPRECATED_ENDPOINT = Rule(
+    "QK409",
+    "deprecated-endpoint",
+    "low",
+    "Qlik Cloud has deprecated an endpoint of its API that this version of qlik_keys calls.",
+    "Upgrade qlik_keys before the day on which Qlik may remove it; the release notes say which version no longer calls "
+    "it.",
+)
 STORE_FAILED = Rule(
     "QK501",
     "store-failed",

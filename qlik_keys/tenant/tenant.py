@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from qlik_keys.tenant.discovery import Discovery
     from qlik_keys.tenant.http.budget import RateBudget
     from qlik_keys.tenant.http.calls import Exchange, RetryPolicy
+    from qlik_keys.tenant.http.versions import DeprecatedEndpoint
     from qlik_keys.tenant.resources.models import AuthorizationServerMetadata
     from qlik_keys.tenant.resources.raw import RawAnswer
     from qlik_keys.tenant.url import Query
@@ -211,6 +212,11 @@ class QlikTenant:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def deprecations(self) -> tuple[DeprecatedEndpoint, ...]:
+        """The endpoints that were called and that the tenant calls deprecated, each once."""
+        return self.http.deprecations.all()
 
     @property
     def caller(self) -> str:

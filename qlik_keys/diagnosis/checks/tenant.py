@@ -11,6 +11,7 @@ from qlik_keys.diagnosis.results import failed, not_checked, passed, see
 from qlik_keys.errors import TenantThrottled, TenantUnavailable
 from qlik_keys.rules.access import (
     CLOCK_OFF,
+    DEPRECATED_ENDPOINT,
     NOT_A_TENANT,
     RATE_LIMITED,
     TENANT_ALIAS,
@@ -21,11 +22,12 @@ from qlik_keys.rules.access import (
 from qlik_keys.rules.records import TOKEN_URL_DIFFERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from qlik_keys.diagnosis.facts import Facts
     from qlik_keys.diagnosis.results import Check
     from qlik_keys.tenant import AuthorizationServerMetadata, TierSnapshot
+    from qlik_keys.tenant.http.versions import DeprecatedEndpoint
 
 _NEARLY_USED_UP = 0.9
 
@@ -129,6 +131,17 @@ def check_rate_budget(budget: Mapping[int, TierSnapshot], refused: Iterable[int]
     if any(one.used >= _NEARLY_USED_UP * one.limit for one in budget.values()):
         return failed("rate-budget", RATE_LIMITED, f"The rate limit is nearly used up ({used}, {window}).")
     return passed("rate-budget", f"{used}, {window}.")
+
+
+def check_api_version(deprecated: Sequence[DeprecatedEndpoint]) -> Check:
+    """Say which of the endpoints that were called the tenant has deprecated.
+
+    Args:
+        deprecated: as they stand when all is done.
+    """
+    if deprecated:
+        return failed("api-version", DEPRECATED_ENDPOINT, " ".join(each.words for each in deprecated))
+    return passed("api-version", "No answer named a deprecated endpoint.")
 
 
 def _check_metadata(metadata: AuthorizationServerMetadata, facts: Facts) -> Check:

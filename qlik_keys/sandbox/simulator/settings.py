@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +17,7 @@ ExpiryStyle = Literal["expires_in", "expires_at", "both"]
 LOST_ANSWER = "lost_answer"
 LOST_REQUEST = "lost_request"
 
+Value = TypeVar("Value")
 _FAULT_STATUSES = range(400, 600)
 
 
@@ -59,6 +60,28 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deprecation:
+    """Endpoints whose answers say that they are deprecated.
+
+    Attributes:
+        path: pattern of the path, as in a shell.
+        method: HTTP method, "*" for any.
+        sunset: the header of that name: a date of HTTP, "" for none.
+        link: address for the header `Link`, "" for none.
+    """
+
+    path: str
+    method: str = "*"
+    sunset: str = ""
+    link: str = ""
+
+    def __post_init__(self) -> None:
+        values = (self.path, self.method, self.sunset, self.link)
+        if not all(isinstance(one, str) and one.isprintable() and one.isascii() for one in values) or not self.path:
+            raise ValueError("a deprecation has `path`, and may have method, sunset and link, all of them ASCII texts")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxSettings:
     """What the sandbox tenant does beyond the contract, and how it fills the contract's gaps.
 
@@ -76,6 +99,8 @@ class SandboxSettings:
         token_type: "Bearer" or "bearer".
         maximum_tokens: live tokens per client, then 403; None for any number.
         oauth_error_style: "qlik" or "rfc6749" bodies on /oauth/*.
+        api_versions: the values of the header `qlik-api-version` that it supports.
+        deprecations: endpoints that are deprecated; a mapping in it is read as a `Deprecation`.
         users_me_redirect: where `users/me` redirects instead of the user's own address, "" for the right place.
     """
 
@@ -92,11 +117,22 @@ class SandboxSettings:
     token_type: Literal["Bearer", "bearer"] = "bearer"  # noqa: S105  # the name of a scheme
     maximum_tokens: int | None = None
     oauth_error_style: Literal["qlik", "rfc6749"] = "qlik"
+    api_versions: tuple[str, ...] = ("2026-05", "2026-08", "2026-11")
+    deprecations: tuple[Deprecation, ...] = field(default=())
     users_me_redirect: str = ""
 
     def __post_init__(self) -> None:
-        faults = tuple(one if isinstance(one, Fault) else _fault(one) for one in self.fail_next)
-        object.__setattr__(self, "fail_next", faults)
+        for name, kind in (("fail_next", Fault), ("deprecations", Deprecation)):
+            object.__setattr__(self, name, tuple(_one_of(kind, each) for each in getattr(self, name)))
+        object.__setattr__(self, "api_versions", _texts("api_versions", self.api_versions))
+        self._check_numbers()
+        if (type(self.enforce_rate_limits), type(self.users_me_redirect)) != (bool, str):
+            raise ValueError("enforce_rate_limits must be true or false, users_me_redirect a text")
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {', '.join(allowed)}")
+
+    def _check_numbers(self) -> None:
         for name in ("latency_seconds", "key_propagation_seconds", "clock_skew_seconds"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -110,12 +146,6 @@ class SandboxSettings:
             value = getattr(self, name)
             if value is not None and (not _whole(value) or value < 1):
                 raise ValueError(f"{name} must be a whole number of at least 1, or None")
-        if (type(self.enforce_rate_limits), type(self.users_me_redirect)) != (bool, str):
-            raise ValueError("enforce_rate_limits must be true or false, users_me_redirect a text")
-        if self.expiry_style not in get_args(ExpiryStyle):
-            raise ValueError("expiry_style must be one of " + ", ".join(get_args(ExpiryStyle)))
-        if self.token_type not in ("Bearer", "bearer") or self.oauth_error_style not in ("qlik", "rfc6749"):
-            raise ValueError('token_type must be "Bearer" or "bearer", oauth_error_style "qlik" or "rfc6749"')
 
     def turned(self, changes: Mapping[str, Any]) -> SandboxSettings:
         """Return these settings with some of them turned.
@@ -130,13 +160,32 @@ class SandboxSettings:
         return replace(self, **changes)
 
 
-def _fault(document: object) -> Fault:
-    if not isinstance(document, dict):
-        raise ValueError("a fault must be a Fault or a mapping")  # noqa: TRY004  # a value from JSON, not a misuse
-    unknown = sorted(str(name) for name in document if name not in {one.name for one in fields(Fault)})
-    if unknown or "fault" not in document:
-        raise ValueError("a fault has `fault`, and may have method, path, retry_after, times, after_effect, body")
-    return Fault(**document)
+def _one_of(kind: type[Value], given: object) -> Value:
+    """Return a value of a setting that holds several, read from a mapping where it comes as JSON."""
+    if isinstance(given, kind):
+        return given
+    word = kind.__name__.lower()
+    if not isinstance(given, dict):
+        raise ValueError(f"a {word} must be a {kind.__name__} or a mapping")  # noqa: TRY004  # a value from JSON, not a misuse
+    first, *others = (one.name for one in fields(kind))  # type: ignore[arg-type]  # both are dataclasses
+    if first not in given or not {*given} <= {first, *others}:
+        raise ValueError(f"a {word} has `{first}`, and may have {', '.join(others)}")
+    return kind(**given)
+
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "expiry_style": get_args(ExpiryStyle),
+    "token_type": ("Bearer", "bearer"),
+    "oauth_error_style": ("qlik", "rfc6749"),
+}
+
+
+def _texts(name: str, given: object) -> tuple[str, ...]:
+    """Return a setting that is a list of at least one text."""
+    values = tuple(given) if isinstance(given, list | tuple) else ()
+    if not values or not all(isinstance(one, str) and one.isascii() and one.isprintable() for one in values):
+        raise ValueError(f"{name} must be a list of at least one text")
+    return values
 
 
 def _whole(value: object) -> bool:

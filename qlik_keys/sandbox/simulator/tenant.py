@@ -43,6 +43,8 @@ from qlik_keys.sandbox.simulator.messages import (
 )
 from qlik_keys.sandbox.simulator.routes import KNOWN_PATHS, Route, find_route
 from qlik_keys.sandbox.simulator.rules.rates import RateLimits
+from qlik_keys.sandbox.simulator.rules.versions import HEADER as VERSION_HEADER
+from qlik_keys.sandbox.simulator.rules.versions import deprecation_headers, requested_version
 from qlik_keys.sandbox.simulator.settings import LOST_ANSWER, LOST_REQUEST, Fault, SandboxSettings
 from qlik_keys.sandbox.simulator.state import TENANT_ADMIN, Caller, State, User, random_id
 
@@ -78,6 +80,7 @@ class LoggedRequest:
         path: of a known route; anything else is redacted, since it may hold a secret.
         query: of known parameters; others are redacted.
         status: that was answered, also when the answer was then lost.
+        api_version: that was asked for, "" for none.
         tier: rate-limit tier, 0 for an unknown path.
         caller: id of the user, "" for none.
         fault: "lost_answer", "lost_request", a status as text, or "".
@@ -89,6 +92,7 @@ class LoggedRequest:
     path: str
     query: dict[str, str]
     status: int
+    api_version: str
     tier: int
     caller: str
     fault: str
@@ -175,6 +179,7 @@ class SandboxTenant:
             if fault is not None and fault.fault == LOST_ANSWER:
                 response = replace(response, cut=True)
             self._log(request, route, response, caller=caller, fault=fault, trace_id=trace_id)
+            response = replace(response, headers=(*response.headers, *deprecation_headers(request, settings)))
             return self._signed(response)
 
     def too_large(self, request: Request) -> Response:
@@ -301,6 +306,7 @@ class SandboxTenant:
             allowed = ", ".join(route.tiers)
             detail = f"The sandbox takes {allowed} here; a real tenant may take more."
             raise Refusal(405, "HTTP-405", "Method not allowed", detail, headers=(("allow", allowed),))
+        requested_version(request, settings)
         call, tier = self._calls[route.name, request.method], route.tiers[request.method]
         if len(request.body) > MAXIMUM_BODY_BYTES:
             raise Refusal(413, "HTTP-413", "Body too large", f"At most {MAXIMUM_BODY_BYTES} bytes.")
@@ -381,6 +387,7 @@ class SandboxTenant:
             path=known,
             query=_loggable_query(request, route),
             status=response.status,
+            api_version=_asked_version(request, self._settings),
             tier=tier,
             caller=caller,
             fault=str(fault.fault) if fault is not None else "",
@@ -388,6 +395,12 @@ class SandboxTenant:
         )
         self._requests.append(logged)
         _logger.info("%s %s %d %s", logged.method, logged.path, logged.status, trace_id)
+
+
+def _asked_version(request: Request, settings: SandboxSettings) -> str:
+    """Return the version that the header names; anything else is redacted, since it may hold a secret."""
+    asked = {value.strip() for name, value in request.headers if name == VERSION_HEADER}
+    return "" if not asked else next(iter(asked)) if asked <= {*settings.api_versions} else _REDACTED
 
 
 def log_document(entry: LoggedRequest) -> dict[str, Any]:

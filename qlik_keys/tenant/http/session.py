@@ -52,6 +52,7 @@ from qlik_keys.tenant.http.failures import (
 )
 from qlik_keys.tenant.http.guarded import redacted_document
 from qlik_keys.tenant.http.logs import redact_http_logs
+from qlik_keys.tenant.http.versions import DEPRECATION, Deprecations
 from qlik_keys.tenant.url import checked_tenant_url, host_of, tenant_host, token_url_of
 
 if TYPE_CHECKING:
@@ -81,9 +82,10 @@ class Session:
 
     Attributes:
         redactor: knows the secrets that were sent last, and redacts what the tenant says.
+        deprecations: the endpoints that the tenant called deprecated.
 
     Raises:
-        ConfigurationError: the URL is no tenant's.
+        ConfigurationError: the URL is no tenant's, or `QLIK_API_VERSION` is no version.
         TypeError: an argument is of another type.
         ValueError: the time-out is not positive, or above a day.
     """
@@ -116,6 +118,7 @@ class Session:
         self.clock = clock
         self.budget = budget or RateBudget(clock=clock)
         self.redactor = Redactor()
+        self.deprecations = Deprecations()
         redact_http_logs(self.redactor)
         self._timeout_seconds = timeout_seconds
         self._connections = Connections(self.url, timeout_seconds=timeout_seconds, transport=transport)
@@ -260,8 +263,11 @@ class Session:
         for _ in response.history:
             self.budget.count(call.tier)
         problem = Problem()
-        if response.status_code >= _REDIRECTS:  # a success says nothing that is shown
+        is_deprecated = DEPRECATION in response.headers
+        if response.status_code >= _REDIRECTS or is_deprecated:  # any other success says nothing that is shown
             self.redactor.know(*(Secret(text, any_text=True) for text in _sent_secrets(response, call) if text))
+        if is_deprecated:
+            self.deprecations.note(call.method, call.path, response.headers, self.redactor.redact)
         if response.status_code >= _ERRORS:
             problem = read_problem(body, self.redactor, public=self._public(call))
         return Answer(

@@ -20,6 +20,7 @@ from typing_extensions import TypedDict
 
 from qlik_keys.core.secret import Secret
 from qlik_keys.keys.spec import PRIVATE_MEMBERS
+from qlik_keys.tenant.http.known_refusals import is_web_page
 from qlik_keys.tenant.unexpected import unexpected_answer
 
 if TYPE_CHECKING:
@@ -371,6 +372,7 @@ def parse(model: type[ModelType], content: bytes, method: str, path: str) -> Mod
         return model.model_validate_json(content)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False, include_input=False)
+    is_page = is_web_page(content)
     del content
     wrong = ", ".join(sorted({".".join(map(str, problem["loc"][:3])) or problem["type"] for problem in problems}))
-    raise unexpected_answer(method, path, wrong)
+    raise unexpected_answer(method, path, wrong, is_page=is_page)
