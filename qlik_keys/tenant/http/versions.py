@@ -27,7 +27,7 @@ DEPRECATION = "deprecation"
 
 _logger = logging.getLogger(__name__)
 _FORM = re.compile(r"20[0-9]{2}-(?:0[1-9]|1[0-2])")
-_WORD = re.compile(r"v[0-9]+|[a-z]{1,24}(?:-[a-z]{1,24})*")
+_WORD = re.compile(r"v[0-9]+|\.?[a-z]{1,24}(?:-[a-z]{1,24})*")
 _LINK = re.compile(r"<([^<>\s]{1,300})>")
 _NAMED_BY_HINT = "client-secrets"  # the segment after it may look like a word
 _MOST_ENDPOINTS = 64
