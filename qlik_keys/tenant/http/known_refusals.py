@@ -1,4 +1,4 @@
-"""Qlik's error codes that were seen in practice, in plain words (qlik-cloud-contract, "Errors seen in the wild").
+"""Qlik's error codes that were seen in practice, in plain words (qlik-cloud-contract, "Errors seen in public reports").
 
 For people alone: what is done after a refusal is decided by its HTTP status, since Qlik does not publish its codes.
 """
