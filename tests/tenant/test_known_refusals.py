@@ -1,4 +1,4 @@
-"""Refusals that were seen in practice are told in plain words (qlik-cloud-contract, "Errors seen in public reports")."""
+"""Known refusals are told in plain words (qlik-cloud-contract, "Errors seen in public reports")."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+KeysForm = Literal["objects", "texts", "text"]
 ExpiryStyle = Literal["expires_in", "expires_at", "both"]
 LOST_ANSWER = "lost_answer"
 LOST_REQUEST = "lost_request"
@@ -101,6 +102,15 @@ class SandboxSettings:
         oauth_error_style: "qlik" or "rfc6749" bodies on /oauth/*.
         api_versions: the values of the header `qlik-api-version` that it supports.
         deprecations: endpoints that are deprecated; a mapping in it is read as a `Deprecation`.
+        keys_form: how a change of `/publicKeys` has its value: "objects" (an array of JWKs), "texts" (an array of JWKs
+            as JSON texts) or "text" (one JSON text of the array).
+        key_removal_seconds: how long the token endpoint still sees a key that was removed.
+        jti_remembered_seconds: how long a used `jti` is refused, None for as long as its assertion is valid.
+        key_token_lifetime_seconds: of access tokens that a key has brought, None for `token_lifetime_seconds`.
+        empty_scope: what a request without a scope gets: "all" that the client may have, or it is "refused".
+        absent_replace: what a change that replaces an absent member is: "refused" (RFC 6902 4.3) or "applied".
+        filter_case: whether filters "ignore" case (RFC 7643 7) or are "exact".
+        maximum_page_size: how many rows a page of clients has at most, whatever `limit` says.
         users_me_redirect: where `users/me` redirects instead of the user's own address, "" for the right place.
     """
 
@@ -119,6 +129,14 @@ class SandboxSettings:
     oauth_error_style: Literal["qlik", "rfc6749"] = "qlik"
     api_versions: tuple[str, ...] = ("2026-05", "2026-08", "2026-11")
     deprecations: tuple[Deprecation, ...] = field(default=())
+    keys_form: KeysForm = "objects"
+    key_removal_seconds: float = 0.0
+    jti_remembered_seconds: float | None = None
+    key_token_lifetime_seconds: int | None = None
+    empty_scope: Literal["all", "refused"] = "all"
+    absent_replace: Literal["refused", "applied"] = "refused"
+    filter_case: Literal["ignore", "exact"] = "ignore"
+    maximum_page_size: int = 100
     users_me_redirect: str = ""
 
     def __post_init__(self) -> None:
@@ -133,16 +151,18 @@ class SandboxSettings:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}")
 
     def _check_numbers(self) -> None:
-        for name in ("latency_seconds", "key_propagation_seconds", "clock_skew_seconds"):
+        for name in _SECONDS:
             value = getattr(self, name)
+            if value is None and name == "jti_remembered_seconds":
+                continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                 raise ValueError(f"{name} must be a number of seconds")
             if value < 0 and name != "clock_skew_seconds":
                 raise ValueError(f"{name} must not be negative")
-        for name in ("tier1_per_minute", "tier2_per_minute", "token_lifetime_seconds"):
+        for name in ("tier1_per_minute", "tier2_per_minute", "token_lifetime_seconds", "maximum_page_size"):
             if not _whole(getattr(self, name)) or getattr(self, name) < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1")
-        for name in ("maximum_public_keys", "maximum_tokens"):
+        for name in ("maximum_public_keys", "maximum_tokens", "key_token_lifetime_seconds"):
             value = getattr(self, name)
             if value is not None and (not _whole(value) or value < 1):
                 raise ValueError(f"{name} must be a whole number of at least 1, or None")
@@ -173,8 +193,19 @@ def _one_of(kind: type[Value], given: object) -> Value:
     return kind(**given)
 
 
+_SECONDS = (
+    "latency_seconds",
+    "key_propagation_seconds",
+    "clock_skew_seconds",
+    "key_removal_seconds",
+    "jti_remembered_seconds",
+)
 _CHOICES: dict[str, tuple[str, ...]] = {
     "expiry_style": get_args(ExpiryStyle),
+    "keys_form": get_args(KeysForm),
+    "empty_scope": ("all", "refused"),
+    "absent_replace": ("refused", "applied"),
+    "filter_case": ("ignore", "exact"),
     "token_type": ("Bearer", "bearer"),
     "oauth_error_style": ("qlik", "rfc6749"),
 }

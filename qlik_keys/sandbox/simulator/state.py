@@ -47,6 +47,7 @@ class OAuthClient:
         fields: what a caller may set, under the API's own names, without `publicKeys`.
         keys: registered public keys.
         key_history: thumbprint to kid of every key it ever had.
+        removed_keys: keys that were removed, with the tenant's time of it, for the setting `key_removal_seconds`.
         consent: "required", "trusted", or "" after the connection config was deleted.
         row: the client as JSON for an administrator, made when first asked for.
     """
@@ -60,6 +61,7 @@ class OAuthClient:
     created_by_type: str
     keys: tuple[RegisteredKey, ...] = ()
     key_history: dict[str, str] = field(default_factory=dict)
+    removed_keys: list[tuple[RegisteredKey, float]] = field(default_factory=list)
     secrets: list[ClientSecret] = field(default_factory=list)
     consent: str = "required"
     published_at: str = ""

@@ -280,7 +280,7 @@ class SandboxTenant:
             ("audits", "GET"): lambda request, _ids, _caller: audits.list(request),
             ("audit_types", "GET"): lambda _request, _ids, _caller: audits.types(),
             ("audit", "GET"): lambda _request, ids, _caller: audits.one(ids[0]),
-            ("clients", "GET"): lambda request, _ids, caller: clients.list(request, caller),
+            ("clients", "GET"): lambda request, _ids, caller: clients.list(request, caller, self._settings),
             ("clients", "POST"): lambda request, _ids, caller: clients.create(request, caller, self._settings),
             ("client", "GET"): lambda _request, ids, caller: clients.get(ids[0], caller),
             ("client", "PATCH"): lambda request, ids, caller: clients.patch(ids[0], request, caller, self._settings),

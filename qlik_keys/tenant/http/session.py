@@ -58,6 +58,8 @@ from qlik_keys.tenant.url import checked_tenant_url, host_of, tenant_host, token
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from qlik_keys.tenant.resources.key_forms import KeysForm
+
 _logger = logging.getLogger(__name__)
 _MOST_CALLS_NAMED = 64  # whose public ids a server may quote
 _TRANSPORT = Kind((), "an httpx.BaseTransport", methods=("handle_request",))
@@ -83,6 +85,7 @@ class Session:
     Attributes:
         redactor: knows the secrets that were sent last, and redacts what the tenant says.
         deprecations: the endpoints that the tenant called deprecated.
+        keys_form: the form in which it took a list of public keys last (`tenant.resources.key_forms`).
 
     Raises:
         ConfigurationError: the URL is no tenant's, or `QLIK_API_VERSION` is no version.
@@ -119,6 +122,7 @@ class Session:
         self.budget = budget or RateBudget(clock=clock)
         self.redactor = Redactor()
         self.deprecations = Deprecations()
+        self.keys_form: KeysForm = "objects"
         redact_http_logs(self.redactor)
         self._timeout_seconds = timeout_seconds
         self._connections = Connections(self.url, timeout_seconds=timeout_seconds, transport=transport)

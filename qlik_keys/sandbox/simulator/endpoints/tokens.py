@@ -54,13 +54,18 @@ class TokenEndpoint:
         user = self._subject(sent) if grant == IMPERSONATION else self._state.bot_user(client)
         if user.status != "active":
             raise Refusal(403, "access_denied", "User disabled", "The user for whom the token would be is disabled.")
+        if not _text(sent, "scope") and settings.empty_scope == "refused":
+            raise Refusal(400, "invalid_scope", "Invalid scope", "A scope must be asked for.")
         scopes = _scopes(_text(sent, "scope"), client.fields["allowedScopes"])
+        lifetime_seconds = settings.token_lifetime_seconds
+        if settings.key_token_lifetime_seconds is not None and _text(sent, "client_assertion"):
+            lifetime_seconds = settings.key_token_lifetime_seconds
         token, expires_at = self._state.tokens.make(
             user_id=user.user_id,
             client_id=client.client_id,
             scopes=scopes,
             now=self._state.now(),
-            lifetime_seconds=settings.token_lifetime_seconds,
+            lifetime_seconds=lifetime_seconds,
             maximum=settings.maximum_tokens,
         )
         self._state.note(
@@ -74,7 +79,7 @@ class TokenEndpoint:
         )
         answer: dict[str, Any] = {"access_token": token, "token_type": settings.token_type, "scope": " ".join(scopes)}
         if settings.expiry_style != "expires_at":
-            answer["expires_in"] = settings.token_lifetime_seconds
+            answer["expires_in"] = lifetime_seconds
         if settings.expiry_style != "expires_in":
             answer["expires_at"] = timestamp(expires_at)
         return json_response(200, answer, _NO_STORE)
@@ -141,7 +146,11 @@ class TokenEndpoint:
     def _check_assertion(self, client: OAuthClient, assertion: str, settings: SandboxSettings) -> None:
         compact = inspect_login(assertion)
         now = self._state.now()
-        keys = [one for one in client.keys if one.kid == compact.header.get("kid")]
+        kid = compact.header.get("kid")
+        keys = [one for one in client.keys if one.kid == kid]
+        if settings.key_removal_seconds:
+            still_seen = now - settings.key_removal_seconds
+            keys += [one for one, removed_at in client.removed_keys if one.kid == kid and removed_at > still_seen]
         if not keys or (
             settings.key_propagation_seconds and keys[0].registered_at + settings.key_propagation_seconds > now
         ):
@@ -149,6 +158,8 @@ class TokenEndpoint:
         verify(compact, keys[0].key, alg=keys[0].alg, kid=keys[0].kid)
         claims = read_claims(compact.payload)
         jti, remember_until = check_claims(claims, client_id=client.client_id, audience=self._address, now=now)
+        if settings.jti_remembered_seconds is not None:
+            remember_until = now + settings.jti_remembered_seconds
         if not self._state.use_jti(client.client_id, jti, remember_until=remember_until):
             raise GateError("jti was used before")
 
