@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from qlik_keys.auth.http_auth import ClientSecret, PrivateKeyJwtAuth, Token, TokenSource, UserLookup
     from qlik_keys.config.settings import Settings
     from qlik_keys.diagnosis import Check, Diagnosis, doctor, fix
+    from qlik_keys.diagnosis.probe import ProbeReport, probe
     from qlik_keys.errors import QlikKeysError
     from qlik_keys.fleet import rotate_due
     from qlik_keys.inventory.audit import audit
@@ -61,6 +62,7 @@ _HOMES = {
     "Panel": "jupyter.panel",
     "PrivateKey": "keys",
     "PrivateKeyJwtAuth": "auth.http_auth",
+    "ProbeReport": "diagnosis.probe",
     "Provisioned": "lifecycle",
     "PublicJwk": "keys",
     "QlikKeysError": "errors",
@@ -82,6 +84,7 @@ _HOMES = {
     "delete": "lifecycle",
     "Preview": "lifecycle",
     "preview": "lifecycle",
+    "probe": "diagnosis.probe",
     "provision": "lifecycle",
     "resume": "lifecycle",
     "vault_policy": "keystore.vault.policy",
@@ -106,6 +109,7 @@ __all__ = [
     "Preview",
     "PrivateKey",
     "PrivateKeyJwtAuth",
+    "ProbeReport",
     "Provisioned",
     "PublicJwk",
     "QlikKeysError",
@@ -128,6 +132,7 @@ __all__ = [
     "flat",
     "generate",
     "preview",
+    "probe",
     "provision",
     "resume",
     "retire_due",
