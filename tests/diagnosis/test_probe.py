@@ -53,7 +53,8 @@ def box():
     """A sandbox of this file's own: its settings are turned while clients are probed."""
     with qk.sandbox.start() as started:
         with qk.QlikTenant(started.tenant_url, credential=qk.ApiKey(started.api_key)) as tenant:
-            tenant.oauth_clients.create(NewOAuthClient(app_type="native", client_name="another"))
+            for name in ("one", "another"):
+                tenant.oauth_clients.create(NewOAuthClient(app_type="native", client_name=name))
         yield started
 
 
@@ -247,7 +248,7 @@ def test_names_in_any_case_are_replaced_in_what_a_tenant_says():
         "more": ["acme.eu.qlikcloud.com"],
         "n": 1,
     }
-    assert anonymizer.document(said) == {"detail": "No tenant <host 1> for <id>", "more": ["<host 1>"], "n": 1}
+    assert anonymizer.document(said) == {"detail": "No tenant <host 1> for •••", "more": ["<host 1>"], "n": 1}
 
 
 class TestCommand:
