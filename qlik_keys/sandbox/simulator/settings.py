@@ -17,6 +17,13 @@ ExpiryStyle = Literal["expires_in", "expires_at", "both"]
 LOST_ANSWER = "lost_answer"
 LOST_REQUEST = "lost_request"
 
+_FLAGS = (
+    "enforce_rate_limits",
+    "tokens_end_with_client",
+    "bot_ends_with_client",
+    "lists_machine_tokens",
+    "token_rows_name_client",
+)
 _FAULT_STATUSES = range(400, 600)
 
 
@@ -76,6 +83,11 @@ class SandboxSettings:
         token_type: "Bearer" or "bearer".
         maximum_tokens: live tokens per client, then 403; None for any number.
         oauth_error_style: "qlik" or "rfc6749" bodies on /oauth/*.
+        tokens_end_with_client: a client's living tokens end when it is deleted; on Qlik Cloud they live on.
+        bot_ends_with_client: a client's bot user is deleted with it; on Qlik Cloud it stays.
+        lists_machine_tokens: whether `oauth-tokens` has the tokens of bots.
+        token_rows_name_client: whether a row of `oauth-tokens` has `clientId`, as one of Qlik's samples and not its
+            schema.
         users_me_redirect: where `users/me` redirects instead of the user's own address, "" for the right place.
     """
 
@@ -92,6 +104,10 @@ class SandboxSettings:
     token_type: Literal["Bearer", "bearer"] = "bearer"  # noqa: S105  # the name of a scheme
     maximum_tokens: int | None = None
     oauth_error_style: Literal["qlik", "rfc6749"] = "qlik"
+    tokens_end_with_client: bool = False
+    bot_ends_with_client: bool = False
+    lists_machine_tokens: bool = True
+    token_rows_name_client: bool = False
     users_me_redirect: str = ""
 
     def __post_init__(self) -> None:
@@ -110,12 +126,18 @@ class SandboxSettings:
             value = getattr(self, name)
             if value is not None and (not _whole(value) or value < 1):
                 raise ValueError(f"{name} must be a whole number of at least 1, or None")
-        if (type(self.enforce_rate_limits), type(self.users_me_redirect)) != (bool, str):
-            raise ValueError("enforce_rate_limits must be true or false, users_me_redirect a text")
+        self._check_switches()
         if self.expiry_style not in get_args(ExpiryStyle):
             raise ValueError("expiry_style must be one of " + ", ".join(get_args(ExpiryStyle)))
         if self.token_type not in ("Bearer", "bearer") or self.oauth_error_style not in ("qlik", "rfc6749"):
             raise ValueError('token_type must be "Bearer" or "bearer", oauth_error_style "qlik" or "rfc6749"')
+
+    def _check_switches(self) -> None:
+        for name in _FLAGS:
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} must be true or false")  # noqa: TRY004  # a value from JSON, not a misuse
+        if not isinstance(self.users_me_redirect, str):
+            raise ValueError("users_me_redirect must be a text")  # noqa: TRY004  # likewise
 
     def turned(self, changes: Mapping[str, Any]) -> SandboxSettings:
         """Return these settings with some of them turned.
