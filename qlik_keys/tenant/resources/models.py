@@ -307,6 +307,22 @@ class User(Model):
     )
 
 
+class OAuthToken(Model):
+    """A living access token as the tenant lists it, without the token.
+
+    Attributes:
+        id: by which it is ended.
+        user_id: whom it stands for.
+        client_id: the client that requested it; a sample has it, the schema does not.
+    """
+
+    id: str
+    user_id: Text = ""
+    client_id: Text = ""
+    description: Text = ""
+    last_used: Moment = None
+
+
 class AuthorizationServerMetadata(BaseModel):
     """What the tenant says about its OAuth endpoints (RFC 8414).
 
@@ -353,6 +369,12 @@ class UserPage(Page):
     """One page of a listing of users."""
 
     data: tuple[User, ...]
+
+
+class OAuthTokenPage(Page):
+    """One page of a listing of tokens."""
+
+    data: tuple[OAuthToken, ...]
 
 
 class OverviewPage(Page):
