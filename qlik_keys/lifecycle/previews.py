@@ -20,6 +20,7 @@ from qlik_keys.lifecycle.dry_run import KeyDryRun, Memory, ProvisioningDryRun
 from qlik_keys.lifecycle.options import OPTIONS
 from qlik_keys.lifecycle.provisioning.operations import resume_in
 from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
+from qlik_keys.lifecycle.remains import remains_of
 from qlik_keys.lifecycle.rotation import changes, retirement
 from qlik_keys.lifecycle.shared_keys import shared_key_warnings
 from qlik_keys.tenant.resources.scopes import scope_warnings
@@ -220,7 +221,9 @@ def _rotate(work: OperationContext, client_id: str, options: RotateOptions) -> t
 
 
 def _revoke(work: OperationContext, client_id: str, options: RevokeOptions) -> tuple[str, ...]:
-    return (*changes.revoke(work, client_id, options).warnings, _SWAP if options.allow_swap else _ONE_KEY)
+    warnings = changes.revoke(work, client_id, options).warnings
+    left = remains_of(work.tenant, client_id).plan_notes()
+    return (*warnings, *left, _SWAP if options.allow_swap else _ONE_KEY)
 
 
 def _retire(work: OperationContext, client_id: str, options: RetireOptions) -> tuple[str, ...]:
@@ -238,13 +241,17 @@ def _delete(work: OperationContext, client_id: str, options: DeleteOptions) -> t
         work.tenant.oauth_clients.get(client_id)
     except TenantNotFound:
         there = False
-    deletion.delete_client(work, client_id, keep_secret=options.keep_secret)
+    deletion.delete_client(work, client_id, keep_secret=options.keep_secret, remove_bot=options.remove_bot)
+    left = remains_of(work.tenant, client_id)
+    stays = "" if options.remove_bot else "The bot user stays on the tenant unless you ask for its deletion."
     where = work.store.location(work.tenant.host, client_id)
     return (
         "To run it, the client's id must be repeated.",
         f"Its keys stay in the key store, at {where}."
         if options.keep_secret
         else f"Its keys at {where} are destroyed last.",
+        *left.plan_notes(),
+        *((stays,) if stays and left.bot is not None else ()),
         *(() if there else ("The tenant has no such client any more.",)),
     )
 
