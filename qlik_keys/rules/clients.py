@@ -94,3 +94,19 @@ DISABLED = Rule(
     "Find out why; delete it if it is not needed.",
     "delete",
 )
+ORPHANED_BOT = Rule(
+    "QK313",
+    "orphaned-bot",
+    "low",
+    "The tenant has the bot user of a client that was deleted, with its roles and with what it owns.",
+    "If nothing needs the user, delete it.",
+    "remove-bot",
+)
+TOKEN_OUTLIVES_CLIENT = Rule(
+    "QK314",
+    "token-outlives-client",
+    "high",
+    "Access tokens of a client that was deleted are still valid: anyone who has one can use it until it expires.",
+    "Delete, once more, ends the tokens that the tenant lists.",
+    "delete",
+)
