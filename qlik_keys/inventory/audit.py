@@ -48,6 +48,7 @@ def audit(
     store: KeyStore,
     *,
     consent: bool | None = None,
+    usage: bool = False,
     on_progress: Progress | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> pd.DataFrame:
@@ -60,6 +61,7 @@ def audit(
         tenant: the tenant, with a TenantAdmin's credential.
         store: where the keys are.
         consent: as for `clients`.
+        usage: as for `clients`: also the findings about the last use.
         on_progress: as for `clients`.
         clock: says what now is.
 
@@ -76,7 +78,9 @@ def audit(
         >>> found[found.severity == "high"]  # doctest: +SKIP
     """
     check_sides(tenant, store)
-    return audit_of(clients(tenant, store, consent=consent, on_progress=on_progress, clock=clock), tenant, store)
+    return audit_of(
+        clients(tenant, store, consent=consent, usage=usage, on_progress=on_progress, clock=clock), tenant, store
+    )
 
 
 def audit_of(frame: pd.DataFrame, tenant: QlikTenant, store: KeyStore) -> pd.DataFrame:

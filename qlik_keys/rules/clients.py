@@ -110,3 +110,19 @@ TOKEN_OUTLIVES_CLIENT = Rule(
     "Delete, once more, ends the tokens that the tenant lists.",
     "delete",
 )
+UNUSED_90_DAYS = Rule(
+    "QK315",
+    "unused-90-days",
+    "low",
+    "The tenant issued no token to this machine-to-machine client in the last 90 days.",
+    "Find out whether it is still needed; delete it if it is not.",
+    "delete",
+)
+SECRET_STILL_USED = Rule(
+    "QK316",
+    "secret-still-used",
+    "medium",
+    "The client logged in within the last 30 days, and a client secret is its only login: a consumer uses the secret.",
+    "Adopt gives the client a key; move its consumers to the key before you remove the secret.",
+    "adopt",
+)

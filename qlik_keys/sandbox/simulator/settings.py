@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+EventNamespace = Literal["old", "core", "both"]
 ExpiryStyle = Literal["expires_in", "expires_at", "both"]
 LOST_ANSWER = "lost_answer"
 LOST_REQUEST = "lost_request"
@@ -23,6 +24,7 @@ _FLAGS = (
     "bot_ends_with_client",
     "lists_machine_tokens",
     "token_rows_name_client",
+    "events_refused",
 )
 _FAULT_STATUSES = range(400, 600)
 
@@ -88,6 +90,9 @@ class SandboxSettings:
         lists_machine_tokens: whether `oauth-tokens` has the tokens of bots.
         token_rows_name_client: whether a row of `oauth-tokens` has `clientId`, as one of Qlik's samples and not its
             schema.
+        event_namespace: how the events of OAuth clients and tokens are named: "old" (`com.qlik.…`), "core"
+            (`com.qlik.core.…`, to which Qlik moves them), or "both", an event of each name.
+        events_refused: no one may read events.
         users_me_redirect: where `users/me` redirects instead of the user's own address, "" for the right place.
     """
 
@@ -108,6 +113,8 @@ class SandboxSettings:
     bot_ends_with_client: bool = False
     lists_machine_tokens: bool = True
     token_rows_name_client: bool = False
+    event_namespace: EventNamespace = "old"
+    events_refused: bool = False
     users_me_redirect: str = ""
 
     def __post_init__(self) -> None:
@@ -136,6 +143,8 @@ class SandboxSettings:
         for name in _FLAGS:
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} must be true or false")  # noqa: TRY004  # a value from JSON, not a misuse
+        if self.event_namespace not in get_args(EventNamespace):
+            raise ValueError("event_namespace must be one of " + ", ".join(get_args(EventNamespace)))
         if not isinstance(self.users_me_redirect, str):
             raise ValueError("users_me_redirect must be a text")  # noqa: TRY004  # likewise
 
