@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from qlik_keys.keystore.vault.policy import vault_policy
     from qlik_keys.keystore.vault.store import AppRole, JwtLogin, KubernetesLogin, UserPass, VaultKeyStore
     from qlik_keys.lifecycle import (
+        Deleted,
         Preview,
         Provisioned,
         Rotated,
@@ -55,6 +56,7 @@ _HOMES = {
     "AppRole": "keystore.vault.store",
     "Check": "diagnosis",
     "ClientSecret": "auth.http_auth",
+    "Deleted": "lifecycle",
     "Diagnosis": "diagnosis",
     "JwtLogin": "keystore.vault.store",
     "KeySpec": "keys",
@@ -101,6 +103,7 @@ __all__ = [
     "AppRole",
     "Check",
     "ClientSecret",
+    "Deleted",
     "Diagnosis",
     "JwtLogin",
     "KeySpec",

@@ -148,7 +148,7 @@ def _holder(tenant: QlikTenant, client_id: str, user: UserLookup | None) -> User
         TenantError: it cannot be asked.
     """
     if user is None:
-        return tenant.users.find("subject", rf"qlikbot\{client_id}")  # qlik-cloud-contract, "What outlives a client"
+        return tenant.users.bot_of(client_id)
     return tenant.users.find("id" if user.field == "userId" else "subject", user.value)
 
 

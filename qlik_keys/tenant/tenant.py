@@ -13,6 +13,8 @@ from qlik_keys.tenant.credentials import Anonymous, wrong_credential
 from qlik_keys.tenant.discovery import discover, read_metadata
 from qlik_keys.tenant.http.session import Session
 from qlik_keys.tenant.resources.clients import OAuthClients
+from qlik_keys.tenant.resources.events import Events
+from qlik_keys.tenant.resources.oauth_tokens import OAuthTokens
 from qlik_keys.tenant.resources.raw import raw_call, raw_pages
 from qlik_keys.tenant.resources.users import Users
 from qlik_keys.tenant.url import checked_tenant_url
@@ -56,6 +58,8 @@ class QlikTenant:
         has_credential: whether calls carry a credential.
         oauth_clients: the tenant's OAuth clients.
         users: the tenant's users.
+        oauth_tokens: the living access tokens.
+        events: the events of issued tokens.
 
     Raises:
         ConfigurationError: the URL is no tenant's, or the credential is for another one.
@@ -108,6 +112,8 @@ class QlikTenant:
         self._auth = auth = credential.auth(session)
         self.oauth_clients = OAuthClients(session, auth)
         self.users = Users(session, auth)
+        self.oauth_tokens = OAuthTokens(session, auth)
+        self.events = Events(session, auth)
 
     def with_credential(self, credential: Credential) -> QlikTenant:
         """Return the same tenant asked with another credential, over the same connections.

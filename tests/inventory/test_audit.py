@@ -89,21 +89,24 @@ def test_a_fleet_with_everything_wrong(world, monkeypatch):
         ("locked-out", "locked", locked.client_id),
         ("shared-key", "locked", locked.client_id),
         ("shared-key", "shared", shared),
+        ("token-outlives-client", "orphan", orphan.client_id),
         ("unfinished", "cut-off", ""),
         ("secret-only", "secret", secret),
         ("admin-scope", "admin", admin.client_id),
         ("consent-not-trusted", "secret", secret),
         ("no-key-in-store", "shared", shared),
         ("orphaned-record", "orphan", orphan.client_id),
+        ("orphaned-bot", "orphan", orphan.client_id),
     ]
     assert healthy.client_id not in set(found["client_id"])
     assert isinstance(found["severity"].dtype, pd.CategoricalDtype)
-    assert list(found["severity"]) == ["high"] * 3 + ["medium"] * 4 + ["low"] * 2
+    assert list(found["severity"]) == ["high"] * 4 + ["medium"] * 4 + ["low"] * 3
     assert found.attrs["tenant"] == tenant.url
-    assert list(found["command"])[:4] == [
+    assert list(found["command"])[:5] == [
         f"qlik-keys revoke {locked.client_id}",
         f"qlik-keys revoke {locked.client_id}",
         f"qlik-keys revoke {shared}",
+        f"qlik-keys delete {orphan.client_id}",
         "qlik-keys resume",
     ]
 
@@ -114,7 +117,7 @@ def test_a_fleet_with_everything_wrong(world, monkeypatch):
     tenant.oauth_clients.set_consent(secret, "trusted")
     qk.adopt(tenant, store, secret)
     qk.adopt(tenant, store, shared)
-    qk.delete(tenant, store, orphan.client_id, confirm=orphan.client_id)
+    qk.delete(tenant, store, orphan.client_id, confirm=orphan.client_id, remove_bot=True)
     qk.resume(tenant, store)
     found = qk.audit(tenant, store)
     # An adoption that was not told to remove the secret leaves it.

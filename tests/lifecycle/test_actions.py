@@ -36,6 +36,8 @@ def test_the_facts_are_what_people_were_told_so_far():
         Action.PURGE,
         Action.REMOVE_SECRETS,
         Action.DELETE_CLIENT,
+        Action.END_TOKENS,
+        Action.REMOVE_BOT,
         Action.DELETE_RECORD,
     }
     on_tenant = {action for action, facts in ACTIONS.items() if facts.system == "tenant"}
@@ -49,4 +51,6 @@ def test_the_facts_are_what_people_were_told_so_far():
         Action.UNPUBLISH,
         Action.REMOVE_SECRETS,
         Action.DELETE_CLIENT,
+        Action.END_TOKENS,
+        Action.REMOVE_BOT,
     }

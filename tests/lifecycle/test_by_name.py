@@ -57,7 +57,7 @@ def test_every_operation_takes_a_name(world, made, name):
     assert qk.revoke(tenant, store, name).retired == (kid,)
     assert qk.doctor(tenant, store, name).client_id == made.client_id
     plan = qk.preview(tenant, store, "delete", name)
-    assert [step.action for step in plan.steps] == ["note", "delete_client", "delete_record"]
+    assert [step.action for step in plan.steps] == ["note", "delete_client", "end_tokens", "delete_record"]
     other = world.create_with_secret(f"{name} other").client
     assert qk.adopt(tenant, store, other.client_name).client_id == other.client_id
     world.forget(other.client_name)

@@ -105,8 +105,8 @@ CASES = {
     "an adoption without the secret": (
         "adopt", with_secret, {"remove_secrets": True}, [*ROTATION, "remove_secrets", "settle"],
     ),
-    "an end": ("delete", made, {}, ["note", "delete_client", "delete_record"]),
-    "an end that keeps the keys": ("delete", made, {"keep_secret": True}, ["delete_client"]),
+    "an end": ("delete", made, {}, ["note", "delete_client", "end_tokens", "delete_record"]),
+    "an end that keeps the keys": ("delete", made, {"keep_secret": True}, ["delete_client", "end_tokens"]),
     "a client to finish": ("resume", half_made, {}, ["bind", "record", "trust", "verify", "remove_pending"]),
     "a rotation to finish": ("resume", interrupted, {}, ROTATION[2:]),
 }  # fmt: skip
@@ -175,7 +175,7 @@ def test_what_would_be_refused_is_told_in_the_plan(world, name):
 def test_an_alarm_says_what_cannot_be_called_back(world, name):
     plan = qk.preview(world.tenant, world.store, "revoke", made(world, name))
     assert any("remain valid until they expire" in note for note in plan.notes)
-    assert [step.action for step in plan.steps if step.irreversible] == ["retire", "purge"]
+    assert [step.action for step in plan.steps if step.irreversible] == ["retire", "purge", "end_tokens"]
 
 
 def test_a_plan_says_that_a_rotation_is_in_progress_only_where_one_is(world, name):

@@ -30,6 +30,7 @@ from qlik_keys.lifecycle.engine import Run
 from qlik_keys.lifecycle.in_progress import merged
 from qlik_keys.lifecycle.missing_clients import gone_on_tenant
 from qlik_keys.lifecycle.provisioning.plan import Conflict, Done, Step
+from qlik_keys.lifecycle.remains import end_tokens
 from qlik_keys.lifecycle.rotation.effects import KeyState, Making, effect_of, with_keys, without_secrets
 from qlik_keys.lifecycle.rotation.plan import KeyIntent, leaving, plan_keys
 from qlik_keys.lifecycle.rotation.registered_keys import replace_keys
@@ -229,6 +230,7 @@ class KeyRun(Run):
             Action.RETIRE: self._retire,
             Action.PURGE: self._purge,
             Action.REMOVE_SECRETS: self._remove_secrets,
+            Action.END_TOKENS: self._end_tokens,
             Action.NOTE: self._note,
             Action.SETTLE: self._settle,
         }
@@ -440,6 +442,11 @@ class KeyRun(Run):
         self._tenant.oauth_clients.patch(client_id, [PatchOperation("replace", "/allowedAuthMethods", methods)])
         self._note_effect()
         self._client = self._tenant.oauth_clients.get(client_id)
+
+    def _end_tokens(self, client_id: str) -> None:
+        done = end_tokens(self._tenant, client_id)
+        self.warnings += done.warnings()
+        self.intent = self._effect(Action.END_TOKENS).intent
 
     # --- verifications ---
 

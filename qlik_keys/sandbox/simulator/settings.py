@@ -14,11 +14,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KeysForm = Literal["objects", "texts", "text"]
+EventNamespace = Literal["old", "core", "both"]
 ExpiryStyle = Literal["expires_in", "expires_at", "both"]
 LOST_ANSWER = "lost_answer"
 LOST_REQUEST = "lost_request"
 
 Value = TypeVar("Value")
+_FLAGS = (
+    "enforce_rate_limits",
+    "tokens_end_with_client",
+    "bot_ends_with_client",
+    "lists_machine_tokens",
+    "token_rows_name_client",
+    "events_refused",
+)
 _FAULT_STATUSES = range(400, 600)
 
 
@@ -111,6 +120,14 @@ class SandboxSettings:
         absent_replace: what a change that replaces an absent member is: "refused" (RFC 6902 4.3) or "applied".
         filter_case: whether filters "ignore" case (RFC 7643 7) or are "exact".
         maximum_page_size: how many rows a page of clients has at most, whatever `limit` says.
+        tokens_end_with_client: a client's living tokens end when it is deleted; on Qlik Cloud they live on.
+        bot_ends_with_client: a client's bot user is deleted with it; on Qlik Cloud it stays.
+        lists_machine_tokens: whether `oauth-tokens` has the tokens of bots.
+        token_rows_name_client: whether a row of `oauth-tokens` has `clientId`, as one of Qlik's samples and not its
+            schema.
+        event_namespace: how the events of OAuth clients and tokens are named: "old" (`com.qlik.…`), "core"
+            (`com.qlik.core.…`, to which Qlik moves them), or "both", an event of each name.
+        events_refused: no one may read events.
         users_me_redirect: where `users/me` redirects instead of the user's own address, "" for the right place.
     """
 
@@ -137,6 +154,12 @@ class SandboxSettings:
     absent_replace: Literal["refused", "applied"] = "refused"
     filter_case: Literal["ignore", "exact"] = "ignore"
     maximum_page_size: int = 100
+    tokens_end_with_client: bool = False
+    bot_ends_with_client: bool = False
+    lists_machine_tokens: bool = True
+    token_rows_name_client: bool = False
+    event_namespace: EventNamespace = "old"
+    events_refused: bool = False
     users_me_redirect: str = ""
 
     def __post_init__(self) -> None:
@@ -144,8 +167,7 @@ class SandboxSettings:
             object.__setattr__(self, name, tuple(_one_of(kind, each) for each in getattr(self, name)))
         object.__setattr__(self, "api_versions", _texts("api_versions", self.api_versions))
         self._check_numbers()
-        if (type(self.enforce_rate_limits), type(self.users_me_redirect)) != (bool, str):
-            raise ValueError("enforce_rate_limits must be true or false, users_me_redirect a text")
+        self._check_switches()
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}")
@@ -166,6 +188,13 @@ class SandboxSettings:
             value = getattr(self, name)
             if value is not None and (not _whole(value) or value < 1):
                 raise ValueError(f"{name} must be a whole number of at least 1, or None")
+
+    def _check_switches(self) -> None:
+        for name in _FLAGS:
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} must be true or false")  # noqa: TRY004  # a value from JSON, not a misuse
+        if not isinstance(self.users_me_redirect, str):
+            raise ValueError("users_me_redirect must be a text")  # noqa: TRY004  # likewise
 
     def turned(self, changes: Mapping[str, Any]) -> SandboxSettings:
         """Return these settings with some of them turned.
@@ -202,6 +231,7 @@ _SECONDS = (
 )
 _CHOICES: dict[str, tuple[str, ...]] = {
     "expiry_style": get_args(ExpiryStyle),
+    "event_namespace": get_args(EventNamespace),
     "keys_form": get_args(KeysForm),
     "empty_scope": ("all", "refused"),
     "absent_replace": ("refused", "applied"),

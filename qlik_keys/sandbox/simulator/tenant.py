@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 _REDACTED = "•••"
+_BOT = "qlikbot\\"
 _LOGGED_QUERY = {
     "clients": frozenset({"filter", "limit", "next", "prev", "sort", "totalResults"}),
     "tokens": PARAMETERS,
@@ -225,10 +226,14 @@ class SandboxTenant:
             self._clients.seed(count, created_by=self._admin.user_id)
 
     def add_user(self, *, name: str, subject: str, roles: tuple[str, ...] = ()) -> tuple[User, str]:
-        """Add a person, and return the user with an API key of its own."""
+        r"""Add a person, and return the user with an API key of its own.
+
+        With a subject `qlikbot\<client id>` it is a bot; its client need not be the tenant's, but a region's.
+        """
+        client_id = subject.removeprefix(_BOT) if subject.startswith(_BOT) else ""
         api_key = secrets.token_urlsafe(48)
         with self._lock:
-            user = self._state.add_user(name=name, subject=subject, roles=roles)
+            user = self._state.add_user(name=name, subject=subject, roles=roles, client_id=client_id)
             self._state.add_api_key(user, api_key)
             return user, api_key
 
@@ -263,6 +268,7 @@ class SandboxTenant:
             ("revoke", "POST"): lambda request, _ids, _caller: self._tokens.revoke(request),
             ("me", "GET"): lambda _request, _ids, caller: self._redirect_to(caller.user),
             ("user", "GET"): lambda request, ids, caller: directory.user(ids[0], request, caller),
+            ("user", "DELETE"): lambda _request, ids, caller: directory.delete_user(ids[0], caller),
             ("users", "GET"): lambda request, _ids, caller: directory.users(request, caller),
             ("count", "GET"): lambda _request, _ids, caller: directory.count(caller),
             ("my_tenant", "GET"): lambda _request, _ids, _caller: directory.my_tenant(),
@@ -277,22 +283,24 @@ class SandboxTenant:
             ("item", "GET"): lambda _request, ids, caller: content.item(ids[0], caller),
             ("reloads", "GET"): lambda request, _ids, caller: content.reloads(request, caller),
             ("reload", "GET"): lambda _request, ids, caller: content.reload(ids[0], caller),
-            ("audits", "GET"): lambda request, _ids, _caller: audits.list(request),
-            ("audit_types", "GET"): lambda _request, _ids, _caller: audits.types(),
-            ("audit", "GET"): lambda _request, ids, _caller: audits.one(ids[0]),
+            ("audits", "GET"): lambda request, _ids, _caller: audits.list(request, self._settings),
+            ("audit_types", "GET"): lambda _request, _ids, _caller: audits.types(self._settings),
+            ("audit", "GET"): lambda _request, ids, _caller: audits.one(ids[0], self._settings),
             ("clients", "GET"): lambda request, _ids, caller: clients.list(request, caller, self._settings),
             ("clients", "POST"): lambda request, _ids, caller: clients.create(request, caller, self._settings),
             ("client", "GET"): lambda _request, ids, caller: clients.get(ids[0], caller),
             ("client", "PATCH"): lambda request, ids, caller: clients.patch(ids[0], request, caller, self._settings),
-            ("client", "DELETE"): lambda request, ids, caller: clients.delete(ids[0], request, caller),
+            ("client", "DELETE"): lambda request, ids, caller: clients.delete(ids[0], request, caller, self._settings),
             ("publish", "POST"): lambda _request, ids, _caller: clients.publish(ids[0]),
             ("secrets", "POST"): lambda _request, ids, caller: clients.create_secret(ids[0], caller),
             ("secret", "DELETE"): lambda _request, ids, caller: clients.delete_secret(ids[0], ids[1], caller),
             ("config", "GET"): lambda _request, ids, _caller: clients.connection_config(ids[0]),
             ("config", "PATCH"): lambda request, ids, _caller: clients.patch_connection_config(ids[0], request),
             ("config", "DELETE"): lambda _request, ids, _caller: clients.delete_connection_config(ids[0]),
-            ("tokens", "GET"): lambda request, _ids, caller: self._token_list.list(request, caller),
-            ("one_token", "DELETE"): lambda _request, ids, caller: self._token_list.revoke(ids[0], caller),
+            ("tokens", "GET"): lambda request, _ids, caller: self._token_list.list(request, caller, self._settings),
+            ("one_token", "DELETE"): lambda _request, ids, caller: self._token_list.revoke(
+                ids[0], caller, self._settings
+            ),
         }
 
     def _admit(

@@ -308,6 +308,42 @@ class User(Model):
     )
 
 
+class OAuthToken(Model):
+    """A living access token as the tenant lists it, without the token.
+
+    Attributes:
+        id: by which it is ended.
+        user_id: whom it stands for.
+        client_id: the client that requested it; a sample has it, the schema does not.
+    """
+
+    id: str
+    user_id: Text = ""
+    client_id: Text = ""
+    description: Text = ""
+    last_used: Moment = None
+
+
+class IssuedToken(Model):
+    """What an event tells of a token that was issued; which key or secret was used is not told.
+
+    Attributes:
+        issued_to_client_id: the client that requested it.
+        grant_type: by which grant.
+    """
+
+    issued_to_client_id: Text = ""
+    grant_type: Text = ""
+
+
+class IssuedTokenEvent(Model):
+    """A token was issued."""
+
+    id: Text = ""
+    event_time: Moment = None
+    data: Annotated[IssuedToken, _OddIs(IssuedToken())] = IssuedToken()
+
+
 class AuthorizationServerMetadata(BaseModel):
     """What the tenant says about its OAuth endpoints (RFC 8414).
 
@@ -354,6 +390,18 @@ class UserPage(Page):
     """One page of a listing of users."""
 
     data: tuple[User, ...]
+
+
+class OAuthTokenPage(Page):
+    """One page of a listing of tokens."""
+
+    data: tuple[OAuthToken, ...]
+
+
+class IssuedTokenPage(Page):
+    """One page of a listing of events."""
+
+    data: tuple[IssuedTokenEvent, ...]
 
 
 class OverviewPage(Page):

@@ -64,8 +64,10 @@ def test_a_client_s_whole_life(qlik_keys, tenant, store, name):
     assert "--confirm" in ended.err
     assert qlik_keys("delete", name, "--confirm", name).code == 1
     assert tenant.oauth_clients.get(client_id)
-    ended = qlik_keys("delete", client_id, "--confirm", client_id, "--json")
-    assert json.loads(ended.out) == [{"operation": "delete", "client_id": client_id, "keys_kept": False}]
+    ended = qlik_keys("delete", client_id, "--confirm", client_id, "--remove-bot", "--json")
+    [result] = json.loads(ended.out)
+    assert (result["operation"], result["client_id"], result["keys_kept"]) == ("delete", client_id, False)
+    assert (result["bot"]["name"], result["bot_removed"]) == (name, True)
     with pytest.raises(TenantNotFound):
         tenant.oauth_clients.get(client_id)
     with pytest.raises(StoreNotFound):

@@ -86,12 +86,12 @@ class TestRows:
         sandbox_client.clock.advance(10)
         assert ids(listed(sandbox_client)) == []
 
-    def test_they_go_with_their_client(self, sandbox_client):
+    def test_they_outlive_their_client(self, sandbox_client):
         client, other = sandbox_client.client(), sandbox_client.client(clientName="other")
         for one in (client, other):
             token_of(sandbox_client, one)
         sandbox_client.call("DELETE", f"/{client.client_id}", headers={"qlik-confirm-delete": client.client_id})
-        assert [row["description"] for row in listed(sandbox_client)["data"]] == ["other"]
+        assert [row["description"] for row in listed(sandbox_client)["data"]] == ["test client", "other"]
 
 
 class TestPages:

@@ -113,12 +113,14 @@ class ClientsEndpoint:
             return json_response(202, {"clientSecret": secret})
         return _NO_CONTENT
 
-    def delete(self, client_id: str, request: Request, caller: Caller) -> Response:
+    def delete(self, client_id: str, request: Request, caller: Caller, settings: SandboxSettings) -> Response:
         """Answer DELETE /{id}, which needs the id a second time, in a header."""
         client = self._find(client_id)
         if request.header(CONFIRM_HEADER) != client.client_id:
             raise bad_request(f"The header {CONFIRM_HEADER} must be the id of the client.", title="Not confirmed")
-        self._state.remove_client(client)
+        self._state.remove_client(
+            client, ends_tokens=settings.tokens_end_with_client, ends_bot=settings.bot_ends_with_client
+        )
         self._state.note_client("deleted", client, caller)
         return _NO_CONTENT
 

@@ -63,6 +63,7 @@ class TokenEndpoint:
         token, expires_at = self._state.tokens.make(
             user_id=user.user_id,
             client_id=client.client_id,
+            client_name=client.fields["clientName"],
             scopes=scopes,
             now=self._state.now(),
             lifetime_seconds=lifetime_seconds,

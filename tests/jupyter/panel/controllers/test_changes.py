@@ -157,7 +157,9 @@ def test_delete_needs_the_id_once_more(controllers, tenant, made, plan, applied)
         controllers.changes.apply(unconfirmed)
         assert newest_card(controllers).kind == "ConfigurationError"
         assert tenant.oauth_clients.get(made.client_id)
-    assert applied("delete", confirm=f" {made.client_id} ") == f"Deleted {made.name} ({made.client_id})."
+    assert applied("delete", confirm=f" {made.client_id} ").startswith(
+        f"Deleted {made.name} ({made.client_id}). Its bot"
+    )
     with pytest.raises(qk.errors.TenantNotFound):
         tenant.oauth_clients.get(made.client_id)
 
