@@ -91,6 +91,7 @@ def test_a_tenant_as_documented_is_as_expected(tenant, store):
     assert {one.name: one.seen for one in report.observations} == USUAL
     assert [one.name for one in report.observations] == [*ASSUMPTIONS]
     assert (report.differences, report.is_read_only, report.api_version) == ((), False, "2026-11")
+    assert report.requests <= 70
     assert [done for _, done, _ in looks] == [*range(len(looks))]
     assert {total for _, _, total in looks} == {len(ASSUMPTIONS)}
     profile = store.read_profile(tenant.host)
@@ -135,8 +136,10 @@ def test_how_long_a_tenant_takes_is_measured(tenant, store, configure, setting, 
     report = qk.probe(tenant, store, confirm=tenant.host)
     seconds = float(report.seen(name).seen.removesuffix(" seconds"))
     profile = store.read_profile(tenant.host)
-    measured = profile.key_accepted_seconds if name == "new-key" else profile.key_refused_seconds
-    assert 0.7 < seconds == pytest.approx(measured, abs=0.06)
+    if name == "removed-key":
+        assert 0.7 < seconds == pytest.approx(profile.key_refused_seconds, abs=0.06)
+    else:  # the longer one of both logins with a key that was new
+        assert 0.7 < seconds <= profile.key_accepted_seconds + 0.06
 
 
 def test_a_read_only_probe_makes_no_client_and_needs_no_confirmation(tenant, store):
