@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from qlik_keys.core.clock import utc_now
 from qlik_keys.core.outcomes import after_effect
 from qlik_keys.errors import (
     ConfigurationError,
@@ -22,6 +23,8 @@ from qlik_keys.keystore.lookup import CLIENT_ID, ClientLookup, checked
 from qlik_keys.lifecycle.actions import Action
 from qlik_keys.lifecycle.duplicates import remove_duplicates_of
 from qlik_keys.lifecycle.in_progress import merged
+from qlik_keys.lifecycle.provisioning.effects import first_record
+from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
 from qlik_keys.lifecycle.record_changes import abandoned
 from qlik_keys.lifecycle.remains import Remains, end_tokens, remains_of
 from qlik_keys.tenant.resources.users import is_region_bot
@@ -116,7 +119,8 @@ def delete_client(
         has_record = client_id in work.store.client_ids(work.tenant.host)
         if keep_secret or not has_record:
             return _remains_removed(work, client_id, has_record=has_record, remove_bot=remove_bot)
-    record = _noted_deletion(work, client_id, keep_secret=keep_secret, remove_bot=remove_bot)
+    unrecorded = pending[0] if pending and not keep_secret else None
+    record = _noted_deletion(work, client_id, unrecorded, keep_secret=keep_secret, remove_bot=remove_bot)
     if record is not None and record.operation is not None:
         remove_bot = remove_bot or record.operation.remove_bot
     with contextlib.ExitStack() as parts:
@@ -229,17 +233,29 @@ def _bot_stays(client_id: str, found: Remains) -> str:
 
 
 def _noted_deletion(
-    work: OperationContext, client_id: str, *, keep_secret: bool, remove_bot: bool
+    work: OperationContext, client_id: str, pending: PendingClient | None, *, keep_secret: bool, remove_bot: bool
 ) -> ClientRecord | None:
     """Write to the client's record that it is being deleted; return the record, None where none can be read.
+
+    A client that is still being made (`pending`) has no record yet: it gets its first one for the note, so that
+    `resume` finishes the deletion also after the pending record is gone.
 
     A record that stays and has nothing in progress needs no note: asked for again, the deletion goes on without it.
     """
     for is_last in (False, False, True):
         try:
             record = work.read(client_id)
-        except (StoreNotFound, StoreProtocolError):
-            return None  # nothing to note it in: what is damaged, or deleted softly, may be deleted all the same
+        except (StoreNotFound, StoreProtocolError) as problem:
+            if pending is None or type(problem) is not StoreNotFound:
+                return None  # nothing to note it in: what is damaged, or deleted softly, may be deleted all the same
+            record = first_record(
+                pending,
+                ClientSpecification.from_document(pending.specification),
+                client_id=client_id,
+                token_url=work.tenant.token_url,
+                custody=work.store.custody,
+                now=utc_now(work.clock),
+            )
         wanted = work.started("delete", keep_secret=keep_secret, remove_bot=remove_bot)
         started = wanted if record.operation is None else merged(record.operation, wanted)
         if started is None or started == record.operation or (keep_secret and not record.is_in_progress):
