@@ -29,7 +29,7 @@ WINDOW = timedelta(days=90)
 RECENT = timedelta(days=30)
 # Pages of a hundred events: a listing spends no more on them than one minute's allowance.
 MOST_PAGES = LIMITS_PER_MINUTE[1]
-_TENANTS_CLOCK = timedelta(hours=1)  # it may be ahead of ours
+_TENANTS_CLOCK = timedelta(hours=1)  # it may be ahead of this machine
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""When a client last logged in, for the plan of what takes a login away (qlik-cloud-contract, "Events").
+"""When a client last logged in, for the plan of what removes a login (qlik-cloud-contract, "Events").
 
 The events name the client and the grant, and neither the key nor the secret: a login may have been by the new key.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 RECENT = timedelta(days=30)
 # The events cannot be filtered by client. The newest come first, so a client in use is found on the first pages.
 _MOST_PAGES = 10
-_TENANTS_CLOCK = timedelta(hours=1)  # it may be ahead of ours
+_TENANTS_CLOCK = timedelta(hours=1)  # it may be ahead of this machine
 
 
 def last_use_note(tenant: QlikTenant, client_id: str, clock: Clock) -> str:

@@ -1,4 +1,4 @@
-"""The plan of what takes a login away says when the client last logged in, or that this is unknown."""
+"""The plan of what removes a login says when the client last logged in, or that this is unknown."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_plan_says_when_the_client_last_logged_in(world, box, name, operatio
     assert [each.startswith("When it last logged in is unknown") for each in notes()].count(True) == 1
 
 
-def test_a_plan_that_takes_no_login_away_asks_for_no_event(world, box, name):
+def test_a_plan_that_removes_no_login_asks_for_no_event(world, box, name):
     client_id, _ = prepared(world, name, "delete")
     before = len(box.requests())
     qk.preview(world.tenant, world.store, "rotate", client_id)
