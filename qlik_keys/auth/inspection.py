@@ -25,12 +25,13 @@ from qlik_keys.auth.assertion import (
     client_assertion,
 )
 from qlik_keys.auth.token_endpoint import ByAssertion, revoke_token
-from qlik_keys.auth.token_source import stored_signer
+from qlik_keys.auth.token_source import audience_of, record_with_key
 from qlik_keys.core.clock import SYSTEM_CLOCK, Clock
 from qlik_keys.core.origins import is_loopback
 from qlik_keys.core.secret import Secret
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.keys import KeySpec, generate
+from qlik_keys.keystore.tenant_folder import folder_of
 from qlik_keys.tenant.credentials import BearerOnce
 from qlik_keys.tenant.discovery import metadata_answer
 
@@ -195,8 +196,10 @@ def prepare(
     """
     if fault:
         _require_sandbox(tenant, fault)
-    signer: Signer = stored_signer(store, tenant.host, client_id)
-    audience = tenant.token_url
+    store = folder_of(tenant, store)
+    record, key = record_with_key(store, tenant.host, client_id)
+    signer: Signer = store.signer(key)
+    audience = audience_of(tenant.http, record) or tenant.http.audience
     if fault == "wrong-kid":
         signer = _Named(signer, kid=f"not-{signer.kid}")
     elif fault == "wrong-audience":

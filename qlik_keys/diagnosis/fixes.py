@@ -23,6 +23,7 @@ from qlik_keys.errors import (
 )
 from qlik_keys.keystore.base import ReportsHealth
 from qlik_keys.keystore.lookup import ClientLookup
+from qlik_keys.keystore.tenant_folder import folder_of
 from qlik_keys.lifecycle import resume_client
 from qlik_keys.lifecycle.ownership import record_of, risk_of_wider_rights, set_trusted
 from qlik_keys.lifecycle.provisioning.specification import PRIVATE_KEY_JWT
@@ -64,7 +65,7 @@ def fix(tenant: QlikTenant, store: KeyStore, client_id: str, name: str, *, clock
     require(CLOCK, clock=clock)
     if name not in _FIXERS:
         raise ConfigurationError(f"There is no fix {name!r}.", hint=f"One of: {', '.join(FIXES)}.")
-    fixer = _FIXERS[name]
+    fixer, store = _FIXERS[name], folder_of(tenant, store)
     return ClientLookup.of(tenant, store).perform(client_id, lambda each: fixer(tenant, store, each, clock))
 
 

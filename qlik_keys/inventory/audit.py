@@ -17,6 +17,7 @@ from qlik_keys.inventory.findings import ORDER, operation_of
 from qlik_keys.inventory.record_states import foreign_documents, record_states
 from qlik_keys.inventory.tables import clients
 from qlik_keys.keystore.lookup import CLIENT_ID, check_sides
+from qlik_keys.keystore.tenant_folder import folder_of
 from qlik_keys.rules.catalogue import FINDINGS
 from qlik_keys.rules.fixes import BY_VAULT, shell_command
 from qlik_keys.rules.model import SEVERITIES
@@ -73,6 +74,7 @@ def audit(
         >>> found[found.severity == "high"]  # doctest: +SKIP
     """
     check_sides(tenant, store)
+    store = folder_of(tenant, store)
     return audit_of(clients(tenant, store, consent=consent, on_progress=on_progress, clock=clock), store, tenant.host)
 
 

@@ -6,11 +6,12 @@ and the token that comes of it is asked whose it is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qlik_keys.auth.http_auth import BearerAuth, TokenSource
-from qlik_keys.errors import AssertionRejected, Interrupted, LifecycleError
+from qlik_keys.errors import AssertionRejected, Interrupted, LifecycleError, TenantError
 
 if TYPE_CHECKING:
     import threading
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.core.clock import Clock
     from qlik_keys.core.secret import Secret
-    from qlik_keys.keystore.base import KeyStore, StoredKey
+    from qlik_keys.keystore.base import ClientRecord, KeyStore, StoredKey
     from qlik_keys.tenant import QlikTenant, User
 
 VERIFICATION_SECONDS = 60.0  # a tenant may need time to see a new key; Qlik publishes no figure
@@ -86,6 +87,8 @@ def verify(
             user = as_client.users.me()
             break
         except AssertionRejected:
+            with contextlib.suppress(TenantError):  # its other names, by which it may want to be called as audience
+                tenant.host_names()
             if clock.monotonic() + pause_seconds > give_up_at or is_hopeless():
                 raise
         if cancel is not None and cancel.is_set():
@@ -98,3 +101,11 @@ def verify(
             hint="Do not use this client; report it to Qlik's support.",
         )
     return LoginVerification(user=user, scope=token.scope, expires_at=token.expires_at)
+
+
+def with_accepted_audience(record: ClientRecord, tenant: QlikTenant) -> ClientRecord:
+    """Return a record with the audience that was accepted in a verification, where the one that it names was not."""
+    accepted = tenant.http.audience
+    if tenant.token_url in (accepted, "") or record.token_url != tenant.token_url:
+        return record
+    return replace(record, token_url=accepted)

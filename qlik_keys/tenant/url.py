@@ -43,6 +43,7 @@ _EXAMPLE = "Write it as https://<tenant>.<region>.qlikcloud.com."
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _AS_IN_AN_ADDRESS = re.compile(r"(?:[A-Za-z0-9._~*+-]|%[0-9A-Fa-f]{2})*")
+_NETLOC = re.compile(r"(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 _MAXIMUM_HOST_LENGTH = 253
 
 
@@ -118,6 +119,33 @@ def tenant_host(url: str) -> str:
     return urlsplit(url).netloc
 
 
+def may_be_same_tenant(tenant_url: str, netloc: str) -> bool:
+    """Return whether a host that a tenant names as its own may be another host name of it.
+
+    Both are hosts of Qlik Cloud, where the certificate vouches for what the server says; or both are on loopback with
+    one port, where the sandbox listens. A server elsewhere could name any tenant, and be handed what is that tenant's
+    (docs/decisions/0041).
+
+    Args:
+        tenant_url: the normalized tenant URL.
+        netloc: the other host, with the port where it is not the default.
+    """
+    if not _NETLOC.fullmatch(netloc):
+        return False
+    own, other = urlsplit(tenant_url), urlsplit(f"//{netloc}")
+    mine, theirs = own.hostname or "", other.hostname or ""
+    if is_loopback(mine):
+        return is_loopback(theirs) and own.port == other.port
+    return (
+        own.scheme == "https"
+        and own.port is None
+        and other.port is None
+        and mine.endswith(_QLIK_DOMAINS)
+        and theirs.endswith(_QLIK_DOMAINS)
+        and not _other_server(theirs)
+    )
+
+
 def token_url_of(tenant_url: str) -> str:
     """Return the token endpoint of a normalized tenant URL, which is also the audience of its client assertions."""
     return tenant_url + TOKEN_PATH
@@ -150,13 +178,14 @@ def escaped_value(text: str) -> str:
     return text.replace("%", "%25") if plain_value(text) != text else text
 
 
-def target_on(tenant_url: str, path: str, address: str) -> tuple[str, QueryFields] | None:
+def target_on(tenant_url: str, path: str, address: str, *, names: Iterable[str] = ()) -> tuple[str, QueryFields] | None:
     """Return path and query of an address that an answer named, None where it is not on the tenant's own origin.
 
     Args:
         tenant_url: the normalized tenant URL.
         path: the path of the request that was answered, which a relative address starts from.
         address: absolute or relative, as the tenant wrote it.
+        names: host names that count as the tenant's own too; what is returned is asked on `tenant_url` all the same.
     """
     try:
         if address.startswith(f"{tenant_url}/") and "/." not in address:
@@ -164,7 +193,8 @@ def target_on(tenant_url: str, path: str, address: str) -> tuple[str, QueryField
             is_own = True
         else:
             absolute = urljoin(tenant_url + path, address)
-            is_own = same_origin(absolute, tenant_url)
+            scheme = urlsplit(tenant_url).scheme
+            is_own = any(same_origin(absolute, own) for own in (tenant_url, *(f"{scheme}://{name}" for name in names)))
         if is_own:
             parts = urlsplit(absolute)
             return parts.path, query_fields(parse_qsl(parts.query, keep_blank_values=True))

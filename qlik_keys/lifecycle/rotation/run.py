@@ -32,7 +32,7 @@ from qlik_keys.lifecycle.missing_clients import gone_on_tenant
 from qlik_keys.lifecycle.provisioning.plan import Conflict, Done, Step
 from qlik_keys.lifecycle.rotation.effects import KeyState, Making, effect_of, with_keys, without_secrets
 from qlik_keys.lifecycle.rotation.plan import KeyIntent, leaving, plan_keys
-from qlik_keys.lifecycle.verification import LoginVerification, verify
+from qlik_keys.lifecycle.verification import LoginVerification, verify, with_accepted_audience
 from qlik_keys.tenant import PatchOperation
 
 if TYPE_CHECKING:
@@ -466,4 +466,5 @@ class KeyRun(Run):
         self.verification = verify(
             self._tenant, self._store, client_id, key=key, cancel=self._cancel, clock=self._clock
         )
+        self.record = with_accepted_audience(self.record, self._tenant)  # the next write of it brings it in
         self.intent = self._effect(action).intent

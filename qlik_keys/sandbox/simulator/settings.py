@@ -7,6 +7,7 @@ checked in the same way.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -14,10 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ExpiryStyle = Literal["expires_in", "expires_at", "both"]
+AudienceHosts = Literal["all", "display", "addressed"]
+AnswerHost = Literal["display", "addressed"]
 LOST_ANSWER = "lost_answer"
 LOST_REQUEST = "lost_request"
 
 _FAULT_STATUSES = range(400, 600)
+_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +81,10 @@ class SandboxSettings:
         maximum_tokens: live tokens per client, then 403; None for any number.
         oauth_error_style: "qlik" or "rfc6749" bodies on /oauth/*.
         users_me_redirect: where `users/me` redirects instead of the user's own address, "" for the right place.
+        alias_hosts: further host names of the tenant, without a port; the one of its base URL is the display name.
+        audience_hosts: by which host names a token endpoint may be the audience of an assertion: "all" of them, the
+            "display" name, or the one that is "addressed" by the request.
+        answer_host: by which host name links, redirects and the metadata name the tenant.
     """
 
     latency_seconds: float = 0.0
@@ -93,6 +101,9 @@ class SandboxSettings:
     maximum_tokens: int | None = None
     oauth_error_style: Literal["qlik", "rfc6749"] = "qlik"
     users_me_redirect: str = ""
+    alias_hosts: tuple[str, ...] = ()
+    audience_hosts: AudienceHosts = "all"
+    answer_host: AnswerHost = "display"
 
     def __post_init__(self) -> None:
         faults = tuple(one if isinstance(one, Fault) else _fault(one) for one in self.fail_next)
@@ -112,8 +123,16 @@ class SandboxSettings:
                 raise ValueError(f"{name} must be a whole number of at least 1, or None")
         if (type(self.enforce_rate_limits), type(self.users_me_redirect)) != (bool, str):
             raise ValueError("enforce_rate_limits must be true or false, users_me_redirect a text")
-        if self.expiry_style not in get_args(ExpiryStyle):
-            raise ValueError("expiry_style must be one of " + ", ".join(get_args(ExpiryStyle)))
+        for name, choices in (
+            ("expiry_style", ExpiryStyle),
+            ("audience_hosts", AudienceHosts),
+            ("answer_host", AnswerHost),
+        ):
+            if getattr(self, name) not in get_args(choices):
+                raise ValueError(f"{name} must be one of " + ", ".join(get_args(choices)))
+        if isinstance(self.alias_hosts, str) or not all(_is_host(host) for host in self.alias_hosts):
+            raise ValueError("alias_hosts must be a list of host names in lower case, without a port")
+        object.__setattr__(self, "alias_hosts", tuple(self.alias_hosts))
         if self.token_type not in ("Bearer", "bearer") or self.oauth_error_style not in ("qlik", "rfc6749"):
             raise ValueError('token_type must be "Bearer" or "bearer", oauth_error_style "qlik" or "rfc6749"')
 
@@ -137,6 +156,10 @@ def _fault(document: object) -> Fault:
     if unknown or "fault" not in document:
         raise ValueError("a fault has `fault`, and may have method, path, retry_after, times, after_effect, body")
     return Fault(**document)
+
+
+def _is_host(value: object) -> bool:
+    return isinstance(value, str) and _HOST.fullmatch(value) is not None
 
 
 def _whole(value: object) -> bool:

@@ -40,7 +40,7 @@ from qlik_keys.errors import (
 )
 from qlik_keys.tenant.http.bodies import encoded_body, shown_body
 from qlik_keys.tenant.http.budget import RateBudget
-from qlik_keys.tenant.http.calls import Answer, Call, Exchange, RetryPolicy
+from qlik_keys.tenant.http.calls import Answer, Call, Exchange, HostNames, RetryPolicy
 from qlik_keys.tenant.http.connections import Connections
 from qlik_keys.tenant.http.deadlines import within
 from qlik_keys.tenant.http.failures import (
@@ -81,6 +81,8 @@ class Session:
 
     Attributes:
         redactor: knows the secrets that were sent last, and redacts what the tenant says.
+        names: what is known of the tenant's other host names (`tenant.http.host_names`).
+        audience: of client assertions: the own token endpoint, unless it was refused and another name's accepted.
 
     Raises:
         ConfigurationError: the URL is no tenant's.
@@ -112,7 +114,9 @@ class Session:
         optional(_BUDGET, budget=budget)
         self.url, self.notices = checked
         self.host = tenant_host(self.url)
-        self.token_url = token_url_of(self.url)
+        self.token_url = self.audience = token_url_of(self.url)
+        self.names = HostNames()
+        self.folders: dict[int, object] = {}  # what `keystore.tenant_folder` has found out, by store
         self.clock = clock
         self.budget = budget or RateBudget(clock=clock)
         self.redactor = Redactor()
@@ -127,6 +131,17 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<Session {self.url}>"
+
+    @property
+    def lasting_token_url(self) -> str:
+        """The token endpoint for a record, which every consumer reads: the display name's, where that is known.
+
+        Whatever a tenant accepts as audience, it accepts this one where the request goes there. One that was accepted
+        in place of the own one counts more.
+        """
+        if self.audience != self.token_url or not self.names.all:
+            return self.audience
+        return token_url_of(f"{self.url.partition('://')[0]}://{self.names.all[0]}")
 
     @property
     def is_closed(self) -> bool:
