@@ -26,8 +26,9 @@ _QLIK_DOMAINS = (".qlikcloud.com", ".qlikcloudgov.com")
 _REGION = re.compile(r"[a-z]{2}")
 _SERVICES = ("console", "login", "account")
 _OTHER_HOSTS = {
-    "console.qlikcloud.com": "the console of an organization, whose OAuth clients do not belong to a tenant",
-    "console.qlikcloudgov.com": "the console of an organization, whose OAuth clients do not belong to a tenant",
+    "console.qlikcloud.com": "the console of an organization, whose OAuth clients do not belong to a tenant; their keys "
+    "cannot be rotated by its API",
+    "console.qlikcloudgov.com": "not in use: government clouds have no console of an organization",
     "login.qlikcloud.com": "where users log in to Qlik Cloud",
     "account.qlikcloud.com": "where users log in to Qlik Cloud",
     "status.qlikcloud.com": "the status page of Qlik Cloud",
@@ -43,6 +44,9 @@ _EXAMPLE = "Write it as https://<tenant>.<region>.qlikcloud.com."
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _AS_IN_AN_ADDRESS = re.compile(r"(?:[A-Za-z0-9._~*+-]|%[0-9A-Fa-f]{2})*")
+_WINDOWS_SERVER = "a server of Qlik Sense Enterprise on Windows, which has no such OAuth clients"
+_WINDOWS_PATHS = frozenset({"qmc", "qrs"})  # its management console, and its repository's API
+_WINDOWS_LOGINS = frozenset({"internal_windows_authentication", "internal_forms_authentication"})
 _NETLOC = re.compile(r"(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 _MAXIMUM_HOST_LENGTH = 253
 
@@ -105,7 +109,7 @@ def _normalized(text: str) -> tuple[str, tuple[str, ...]]:
         notices.append("removed the slash at the end")
     if parts.query or parts.fragment:
         notices.append("removed the part after ? or #")
-    other = _other_server(host)
+    other = _other_server(host) or _windows_page(host, parts.path)
     if other:
         raise ConfigurationError(f"{host} is no tenant: it is {other}.", hint=_EXAMPLE)
     if not is_loopback(host) and not host.endswith(_QLIK_DOMAINS):
@@ -236,7 +240,10 @@ def _other_server(host: str) -> str:
             continue
         labels = name.split(".")
         if _REGION.fullmatch(labels[-1]) and len(labels) == 1:
-            return f"the region {name}, where tenants are: put your tenant's name before it"
+            return (
+                f"the region {name}, whose OAuth clients (My Qlik) are in no tenant's list: put your tenant's name "
+                "before it"
+            )
         if len(labels) == 1:
             return "a host without a region; a tenant's host has one"
         if labels[0] in _SERVICES:
@@ -244,6 +251,29 @@ def _other_server(host: str) -> str:
     if host.endswith((".qlik.com", ".qlik.dev")):
         return "a web site of Qlik, not a tenant"
     return ""
+
+
+def _windows_page(host: str, path: str) -> str:
+    """Say that an address is one of Qlik Sense Enterprise on Windows, by a path that no Qlik Cloud tenant has."""
+    if host.endswith(_QLIK_DOMAINS) or not _WINDOWS_PATHS.intersection(path.lower().split("/")):
+        return ""
+    return _WINDOWS_SERVER
+
+
+def windows_server(location: str) -> str:
+    """Say that a redirect is the one by which a Windows server asks for a login, "" for any other.
+
+    Its proxy sends whoever is not logged in to a module of its own (help.qlik.com, "Authentication API" of the Proxy
+    Service), whatever the path of the request.
+
+    Args:
+        location: where the redirect leads, as the server wrote it.
+    """
+    try:
+        segments = urlsplit(location).path.lower().split("/")
+    except ValueError:
+        return ""
+    return _WINDOWS_SERVER if _WINDOWS_LOGINS.intersection(segments) else ""
 
 
 def _split(text: str) -> tuple[SplitResult, int | None]:

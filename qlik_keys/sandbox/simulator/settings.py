@@ -123,6 +123,14 @@ class SandboxSettings:
                 raise ValueError(f"{name} must be a whole number of at least 1, or None")
         if (type(self.enforce_rate_limits), type(self.users_me_redirect)) != (bool, str):
             raise ValueError("enforce_rate_limits must be true or false, users_me_redirect a text")
+        self._check_choices()
+        if isinstance(self.alias_hosts, str) or not all(_is_host(host) for host in self.alias_hosts):
+            raise ValueError("alias_hosts must be a list of host names in lower case, without a port")
+        object.__setattr__(self, "alias_hosts", tuple(self.alias_hosts))
+        if self.token_type not in ("Bearer", "bearer") or self.oauth_error_style not in ("qlik", "rfc6749"):
+            raise ValueError('token_type must be "Bearer" or "bearer", oauth_error_style "qlik" or "rfc6749"')
+
+    def _check_choices(self) -> None:
         for name, choices in (
             ("expiry_style", ExpiryStyle),
             ("audience_hosts", AudienceHosts),
@@ -130,11 +138,6 @@ class SandboxSettings:
         ):
             if getattr(self, name) not in get_args(choices):
                 raise ValueError(f"{name} must be one of " + ", ".join(get_args(choices)))
-        if isinstance(self.alias_hosts, str) or not all(_is_host(host) for host in self.alias_hosts):
-            raise ValueError("alias_hosts must be a list of host names in lower case, without a port")
-        object.__setattr__(self, "alias_hosts", tuple(self.alias_hosts))
-        if self.token_type not in ("Bearer", "bearer") or self.oauth_error_style not in ("qlik", "rfc6749"):
-            raise ValueError('token_type must be "Bearer" or "bearer", oauth_error_style "qlik" or "rfc6749"')
 
     def turned(self, changes: Mapping[str, Any]) -> SandboxSettings:
         """Return these settings with some of them turned.

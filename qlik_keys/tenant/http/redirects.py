@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from qlik_keys.errors import TenantProtocolError
 from qlik_keys.tenant.http.host_names import REDIRECTS, own_target, secret_in_address
+from qlik_keys.tenant.http.session import other_server
 from qlik_keys.tenant.url import host_of
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ def send_following(session: Session, call: Call, auth: httpx.Auth) -> Answer:
         answer = session.send(call, auth)
         if answer.status not in REDIRECTS:
             return answer
+        other = other_server(session, "GET", session.redactor.redact(first), answer)
+        if other is not None:
+            raise other
         location = answer.headers.get("location", "")
         target = own_target(session, auth, call.path, location)
         if target is None:

@@ -52,7 +52,7 @@ from qlik_keys.tenant.http.failures import (
 )
 from qlik_keys.tenant.http.guarded import redacted_document
 from qlik_keys.tenant.http.logs import redact_http_logs
-from qlik_keys.tenant.url import checked_tenant_url, host_of, tenant_host, token_url_of
+from qlik_keys.tenant.url import checked_tenant_url, host_of, tenant_host, token_url_of, windows_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -332,6 +332,9 @@ class Session:
     def _refusal(self, call: Call, answer: Answer) -> TenantError:
         shown = self._shown(call)
         if answer.status < _ERRORS:
+            other = other_server(self, call.method, shown, answer)
+            if other is not None:
+                return other
             host = host_of(self.url, call.path, answer.headers.get("location", ""))
             host = self.redactor.server_text(host, public=self.host)
             where = f" to {host}" if host else ""
@@ -403,6 +406,28 @@ class Session:
             return max(asked, self._retry.first_wait_seconds / 2)  # the shortest that was asked for
         longest = min(self._retry.first_wait_seconds * 2 ** (number - 1), self._retry.longest_wait_seconds)
         return random.uniform(longest / 2, longest)  # noqa: S311  # spreads repeats, protects nothing
+
+
+def other_server(session: Session, method: str, path: str, answer: Answer) -> TenantProtocolError | None:
+    """Return the error for a redirect that says what the server is where it is no tenant, None for any other redirect.
+
+    Args:
+        session: the conversation.
+        method: of the request.
+        path: of the request, as it may be shown.
+        answer: the redirect.
+    """
+    what = windows_server(answer.headers.get("location", ""))
+    if not what:
+        return None
+    return TenantProtocolError(
+        f"{session.host} is no tenant: it is {what}.",
+        hint="Give the URL of a Qlik Cloud tenant, https://<tenant>.<region>.qlikcloud.com. For the Windows server, "
+        "use qlik-cli.",
+        status=answer.status,
+        method=method,
+        path=path,
+    )
 
 
 @dataclass(slots=True)
