@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from qlik_keys.tenant.http.session import Session
 
 Found = TypeVar("Found")
+_OTHER_NAME = (
+    "If the tenant has another host name, give that one as the tenant's URL: the records may be filed under it."
+)
 
 
 def folder_of(tenant: QlikTenant, store: KeyStore) -> KeyStore:
@@ -77,6 +80,7 @@ class TenantFolder:
         from qlik_keys.tenant.http.host_names import host_names  # noqa: PLC0415  # a store alone needs no httpx
 
         self.inner = inner
+        self._session = session
         self.names: Callable[[], Sequence[str]] = lambda: host_names(session, None)
         self._own = session.host
         self._folder = ""
@@ -108,6 +112,8 @@ class TenantFolder:
             except StoreNotFound as error:
                 if type(error) is not StoreNotFound:
                     raise
+        if self._session.names.source == "metadata":
+            missing.hint = f"{missing.hint} {_OTHER_NAME}".lstrip()
         raise missing
 
     def write(self, record: ClientRecord, *, read_back: bool = True, is_first: bool = False) -> ClientRecord:

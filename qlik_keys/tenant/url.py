@@ -26,8 +26,8 @@ _QLIK_DOMAINS = (".qlikcloud.com", ".qlikcloudgov.com")
 _REGION = re.compile(r"[a-z]{2}")
 _SERVICES = ("console", "login", "account")
 _OTHER_HOSTS = {
-    "console.qlikcloud.com": "the console of an organization, whose OAuth clients do not belong to a tenant; their keys "
-    "cannot be rotated by its API",
+    "console.qlikcloud.com": "the console of an organization, whose OAuth clients do not belong to a tenant; the keys "
+    "of those cannot be rotated by its API",
     "console.qlikcloudgov.com": "not in use: government clouds have no console of an organization",
     "login.qlikcloud.com": "where users log in to Qlik Cloud",
     "account.qlikcloud.com": "where users log in to Qlik Cloud",
