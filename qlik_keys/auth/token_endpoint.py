@@ -176,6 +176,8 @@ def request_token(
         )
     told = read_token_answer(answer.content, client_id=client_id, status=answer.status, method="POST", path=TOKEN_PATH)
     http.redactor.know(told.access_token)
+    if isinstance(authentication, BySigner):
+        http.audience, http.is_audience_accepted = audience, True
     return told, answer
 
 

@@ -38,7 +38,14 @@ from qlik_keys.keystore.lookup import ClientLookup
 from qlik_keys.keystore.tenant_folder import folder_at
 from qlik_keys.tenant.http.host_names import host_names
 from qlik_keys.tenant.http.session import Session
-from qlik_keys.tenant.url import TOKEN_PATH, checked_tenant_url, may_be_same_tenant, tenant_host, token_url_of
+from qlik_keys.tenant.url import (
+    TOKEN_PATH,
+    checked_tenant_url,
+    may_be_same_tenant,
+    tenant_host,
+    token_url_by,
+    token_url_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -379,7 +386,8 @@ class TokenSource:
             if keys == _KEYS_TRIED or not self.refresh_signer():
                 break
             keys += 1
-        if isinstance(refused, AssertionRejected) and refused.status != _FORBIDDEN:
+        is_audience_known = self._http.is_audience_accepted and self._audience in ("", self._http.audience)
+        if isinstance(refused, AssertionRejected) and refused.status != _FORBIDDEN and not is_audience_known:
             return self._by_other_audience(refused)
         raise refused
 
@@ -398,7 +406,7 @@ class TokenSource:
             tried.append(audience)
             with contextlib.suppress(AssertionRejected):
                 token = self._request(self._by_signer(), audience)
-                self._audience = self._http.audience = audience
+                self._audience = audience
                 return token
         if len(tried) > 1:
             refused.hint += f" These audiences were refused: {', '.join(tried)}."
@@ -450,8 +458,7 @@ def other_audiences(http: Session) -> list[str]:
     names: tuple[str, ...] = ()
     with contextlib.suppress(TenantError):
         names = host_names(http, None)
-    scheme = http.url.partition("://")[0]
-    return [http.token_url, *(token_url_of(f"{scheme}://{name}") for name in names)]
+    return [http.token_url, *(token_url_by(http.url, name) for name in names)]
 
 
 def _wrong_way_in(signer: object, store: object) -> TypeError | None:

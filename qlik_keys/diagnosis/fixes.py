@@ -30,6 +30,7 @@ from qlik_keys.lifecycle.provisioning.specification import PRIVATE_KEY_JWT
 from qlik_keys.rules.fixes import FIXES
 from qlik_keys.tenant import PatchOperation
 from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS
+from qlik_keys.tenant.url import token_url_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -126,7 +127,11 @@ def _token_url(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock
     if record.token_url == tenant.token_url:
         return "The record has the correct token endpoint already."
     named = tenant.discover().metadata
-    if named is None or named.token_endpoint != tenant.token_url:
+    names = tenant.host_names() if named is not None and named.token_endpoint != tenant.token_url else ()
+    own = [tenant.token_url, *(token_url_by(tenant.url, name) for name in names)]
+    if record.token_url in own:
+        return "The record has the token endpoint of another of the tenant's host names, which is correct."
+    if named is None or named.token_endpoint not in own:
         raise ManualActionRequired(
             f"The tenant does not itself name {tenant.token_url} as its token endpoint, so the record is not changed.",
             hint="Check the tenant's URL: it may be another name of the tenant, or another server.",

@@ -155,6 +155,11 @@ def token_url_of(tenant_url: str) -> str:
     return tenant_url + TOKEN_PATH
 
 
+def token_url_by(tenant_url: str, host_name: str) -> str:
+    """Return the token endpoint by another host name of the tenant, which has the port in it where it needs one."""
+    return token_url_of(f"{urlsplit(tenant_url).scheme}://{host_name}")
+
+
 def query_fields(pairs: Iterable[tuple[str, str]]) -> QueryFields:
     """Return a query by its names; where one is given several times, all of its values in their order."""
     fields: QueryFields = {}

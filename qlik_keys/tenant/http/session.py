@@ -52,7 +52,7 @@ from qlik_keys.tenant.http.failures import (
 )
 from qlik_keys.tenant.http.guarded import redacted_document
 from qlik_keys.tenant.http.logs import redact_http_logs
-from qlik_keys.tenant.url import checked_tenant_url, host_of, tenant_host, token_url_of, windows_server
+from qlik_keys.tenant.url import checked_tenant_url, host_of, tenant_host, token_url_by, token_url_of, windows_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,6 +81,7 @@ class Session:
 
     Attributes:
         redactor: knows the secrets that were sent last, and redacts what the tenant says.
+        is_audience_accepted: a token was got with that audience, so a refusal has another reason.
         names: what is known of the tenant's other host names (`tenant.http.host_names`).
         audience: of client assertions: the own token endpoint, unless it was refused and another name's accepted.
 
@@ -115,6 +116,7 @@ class Session:
         self.url, self.notices = checked
         self.host = tenant_host(self.url)
         self.token_url = self.audience = token_url_of(self.url)
+        self.is_audience_accepted = False
         self.names = HostNames()
         self.folders: dict[int, object] = {}  # what `keystore.tenant_folder` has found out, by store
         self.clock = clock
@@ -141,7 +143,7 @@ class Session:
         """
         if self.audience != self.token_url or not self.names.all:
             return self.audience
-        return token_url_of(f"{self.url.partition('://')[0]}://{self.names.all[0]}")
+        return token_url_by(self.url, self.names.all[0])
 
     @property
     def is_closed(self) -> bool:
