@@ -444,7 +444,17 @@ def record_with_key(store: KeyStore, host: str, client_id: str) -> tuple[ClientR
 
 
 def audience_of(http: Session, record: ClientRecord) -> str:
-    """Return the audience that a record names, "" where it is not that of another host name of this tenant."""
+    """Return the audience that a record names, where it is that of another host name and none is known to be accepted.
+
+    Args:
+        http: the tenant.
+        record: the client's record.
+
+    Returns:
+        The token endpoint, "" where the audience is the tenant's (`http.audience`).
+    """
+    if http.is_audience_accepted:
+        return ""
     is_other = record.token_url != http.token_url and may_be_same_tenant(http.url, tenant_host(record.token_url))
     return record.token_url if is_other else ""
 

@@ -124,9 +124,7 @@ class SandboxSettings:
         if (type(self.enforce_rate_limits), type(self.users_me_redirect)) != (bool, str):
             raise ValueError("enforce_rate_limits must be true or false, users_me_redirect a text")
         self._check_choices()
-        if isinstance(self.alias_hosts, str) or not all(_is_host(host) for host in self.alias_hosts):
-            raise ValueError("alias_hosts must be a list of host names in lower case, without a port")
-        object.__setattr__(self, "alias_hosts", tuple(self.alias_hosts))
+        object.__setattr__(self, "alias_hosts", _hosts(self.alias_hosts))
         if self.token_type not in ("Bearer", "bearer") or self.oauth_error_style not in ("qlik", "rfc6749"):
             raise ValueError('token_type must be "Bearer" or "bearer", oauth_error_style "qlik" or "rfc6749"')
 
@@ -161,8 +159,11 @@ def _fault(document: object) -> Fault:
     return Fault(**document)
 
 
-def _is_host(value: object) -> bool:
-    return isinstance(value, str) and _HOST.fullmatch(value) is not None
+def _hosts(value: object) -> tuple[str, ...]:
+    hosts = tuple(value) if isinstance(value, list | tuple) else ("",)
+    if not all(isinstance(host, str) and _HOST.fullmatch(host) for host in hosts):
+        raise ValueError("alias_hosts must be a list of host names in lower case, without a port")
+    return hosts
 
 
 def _whole(value: object) -> bool:
