@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from fixtures.host_names import EACH_ALTERNATIVE, aliased_sandbox, empty, folders, turn
+from fixtures.host_names import TWO_ALTERNATIVES, aliased_sandbox, empty, folders, turn
 from fixtures.support import connected_controllers, newest_card
 
 import qlik_keys as qk
@@ -41,14 +41,14 @@ def made(aliased, alternative):
         return qk.provision(tenant, store, name="by-display", scopes=["user_default"])
 
 
-@EACH_ALTERNATIVE
+@TWO_ALTERNATIVES
 def test_the_magics_by_the_alias(aliased, alternative, made, shell, monkeypatch):
     monkeypatch.setenv("QLIK_TENANT_URL", aliased.alias.tenant_url)
     row = shell.run_line_magic("qlik", "clients").set_index("client_id").loc[made.client_id]
     assert (row["current_kid"], row["findings"]) == (made.kid, ())
     assert shell.run_line_magic("qlik", "audit").empty
     assert shell.run_line_magic("qlik", f"doctor --client {made.client_id}").is_healthy
-    rotated = shell.run_line_magic("qlik", f"rotate {made.client_id} --overlap 0")
+    rotated = shell.run_line_magic("qlik", f"rotate {made.client_id} --overlap-hours 0")
     with aliased.display.sides() as (tenant, store):
         assert store.read(tenant.host, made.client_id).current.kid != made.kid, rotated
     assert folders(aliased, made.client_id) == [aliased.display.host]
@@ -64,7 +64,7 @@ def panel_by(named):
             connected.connection.end_session()
 
 
-@EACH_ALTERNATIVE
+@TWO_ALTERNATIVES
 def test_the_panels_controllers_by_the_alias(aliased, alternative, made):
     with panel_by(aliased.alias) as panel:
         assert aliased.alias.host == panel.state.connection.tenant_host

@@ -6,7 +6,7 @@ import json
 from itertools import cycle
 
 import pytest
-from fixtures.host_names import EACH_ALTERNATIVE, aliased_sandbox, empty, folders, turn
+from fixtures.host_names import TWO_ALTERNATIVES, aliased_sandbox, empty, folders, turn
 from fixtures.support import machine_client
 
 pytestmark = pytest.mark.openbao
@@ -32,7 +32,7 @@ def alternative(aliased, request):
     empty(aliased)
 
 
-@EACH_ALTERNATIVE
+@TWO_ALTERNATIVES
 def test_each_command_finds_the_records_of_the_other_name(aliased, alternative, qlik_keys, tenant):
     turns = cycle([aliased.alias, aliased.display])
     bot = aliased.display.api_key
@@ -47,7 +47,7 @@ def test_each_command_finds_the_records_of_the_other_name(aliased, alternative, 
     assert not by_next("provision", "by-command", "--scope", "user_default")["created"]
     assert folders(aliased, client_id) == [aliased.display.host]
     for _ in range(2):
-        by_next("rotate", "by-command", "--overlap", "1h")
+        by_next("rotate", "by-command", "--overlap-hours", "1")
         by_next("retire", client_id, "--force")
         by_next("revoke", client_id, "--yes")
         by_next("resume")
