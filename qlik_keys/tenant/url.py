@@ -268,7 +268,7 @@ def _windows_page(host: str, path: str) -> str:
 def windows_server(location: str) -> str:
     """Say that a redirect is the one by which a Windows server asks for a login, "" for any other.
 
-    Its proxy sends whoever is not logged in to a module of its own (help.qlik.com, "Authentication API" of the Proxy
+    Its proxy sends a user who is not logged in to a module of its own (help.qlik.com, "Authentication API" of the Proxy
     Service), whatever the path of the request.
 
     Args:
