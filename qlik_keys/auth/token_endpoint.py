@@ -105,10 +105,19 @@ def request_token(
     authentication: ClientAuthentication,
     scopes: Sequence[str],
     user: UserLookup | None,
+    audience: str = "",
 ) -> tuple[TokenAnswer, Answer]:
     """Ask for a token; each attempt carries a fresh assertion, so repeating it is safe.
 
     An assertion that was ready is repeated only where no one can have seen its `jti`.
+
+    Args:
+        http: the tenant.
+        client_id: the client.
+        authentication: by what it authenticates itself.
+        scopes: what to ask for; none asks for all that the client may have.
+        user: the user for whom, None for the client's own bot user.
+        audience: of the assertion, by default the one that the tenant is known to accept (`http.audience`).
 
     Raises:
         AssertionRejected: the tenant refuses the client's authentication.
@@ -127,6 +136,7 @@ def request_token(
     if user is not None:
         fields["user_lookup"] = json.dumps({"field": user.field, "value": user.value})
     auth, shown = None, dict(fields)
+    audience = audience or http.audience
     if isinstance(authentication, BySecret):
         if authentication.style == "basic":
             auth = httpx.BasicAuth(quote_plus(client_id), quote_plus(authentication.secret.reveal()))
@@ -146,7 +156,7 @@ def request_token(
             "client_assertion": client_assertion(
                 authentication.signer,
                 client_id=client_id,
-                audience=http.token_url,
+                audience=audience,
                 lifetime_seconds=authentication.lifetime_seconds,
                 clock=http.clock,
             ),
@@ -162,9 +172,13 @@ def request_token(
     )
     answer = http.send(call, auth)
     if answer.status in _REFUSALS:
-        raise _refusal(answer, client_id=client_id, authentication=authentication, scopes=scopes, user=user)
+        raise _refusal(
+            answer, client_id=client_id, authentication=authentication, scopes=scopes, user=user, audience=audience
+        )
     told = read_token_answer(answer.content, client_id=client_id, status=answer.status, method="POST", path=TOKEN_PATH)
     http.redactor.know(told.access_token)
+    if isinstance(authentication, BySigner):
+        http.audience, http.is_audience_accepted = audience, True
     return told, answer
 
 
@@ -210,6 +224,7 @@ def _refusal(
     authentication: ClientAuthentication,
     scopes: Sequence[str],
     user: UserLookup | None,
+    audience: str,
 ) -> TokenError:
     """Tell a refusal by its status and RFC 6749's `error`; Qlik's own codes are not published and never matched."""
     problem = answer.problem
@@ -250,6 +265,8 @@ def _refusal(
             "Check that the client exists and is enabled, that this key is registered for it, that it is a "
             "machine-to-machine client with private-key JWT and trusted consent, and that it may have the scopes."
         )
+        if isinstance(authentication, BySigner):
+            hint += f" The audience was {audience}."
     else:
         hint = (
             "Check that the client exists and is enabled, that the secret is complete and was not deleted, that "

@@ -18,6 +18,7 @@ from qlik_keys.inventory.orphaned_bots import orphaned_bots
 from qlik_keys.inventory.record_states import foreign_documents, record_states
 from qlik_keys.inventory.tables import clients
 from qlik_keys.keystore.lookup import CLIENT_ID, check_sides
+from qlik_keys.keystore.tenant_folder import folder_of
 from qlik_keys.rules.access import DEPRECATED_ENDPOINT
 from qlik_keys.rules.catalogue import FINDINGS
 from qlik_keys.rules.fixes import BY_VAULT, shell_command
@@ -79,6 +80,7 @@ def audit(
         >>> found[found.severity == "high"]  # doctest: +SKIP
     """
     check_sides(tenant, store)
+    store = folder_of(tenant, store)
     return audit_of(
         clients(tenant, store, consent=consent, usage=usage, on_progress=on_progress, clock=clock), tenant, store
     )

@@ -30,6 +30,7 @@ from qlik_keys.inventory.record_states import RecordStates, foreign_documents, r
 from qlik_keys.inventory.usage import USAGE_COLUMNS, columns_of, usage_of, with_findings
 from qlik_keys.keys.public import BASE64URL, kid_made_on
 from qlik_keys.keystore.lookup import check_sides
+from qlik_keys.keystore.tenant_folder import folder_of
 from qlik_keys.rules.records import FOREIGN_DOCUMENT
 from qlik_keys.tenant.http.budget import LIMITS_PER_MINUTE
 from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS
@@ -126,6 +127,7 @@ def clients(
         TypeError: an argument is of another type.
     """
     check_sides(tenant, store, may_lack_store=True)
+    store = None if store is None else folder_of(tenant, store)
     optional(FLAG, consent=consent)
     require(FLAG, usage=usage)
     optional(CALLBACK, on_progress=on_progress)

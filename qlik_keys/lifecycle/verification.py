@@ -6,11 +6,12 @@ and the token that comes of it is asked whose it is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qlik_keys.auth.http_auth import BearerAuth, TokenSource
-from qlik_keys.errors import AssertionRejected, Interrupted, LifecycleError
+from qlik_keys.errors import AssertionRejected, Interrupted, LifecycleError, TenantError
 from qlik_keys.keystore.profiles import measured_on
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.core.clock import Clock
     from qlik_keys.core.secret import Secret
-    from qlik_keys.keystore.base import KeyStore, StoredKey
+    from qlik_keys.keystore.base import ClientRecord, KeyStore, StoredKey
     from qlik_keys.tenant import QlikTenant, User
 
 VERIFICATION_SECONDS = 60.0  # a tenant may need time to see a new key; Qlik publishes no figure
@@ -88,6 +89,8 @@ def verify(
             user = as_client.users.me()
             break
         except AssertionRejected:
+            with contextlib.suppress(TenantError):  # its other names, by which it may want to be called as audience
+                tenant.host_names()
             if is_hopeless():
                 raise
             if clock.monotonic() + pause_seconds > give_up_at:
@@ -111,3 +114,11 @@ def _measured_seconds(store: KeyStore, tenant_host: str) -> float:
     """Return how long to wait for a new key on a tenant that was measured, 0 for one that was not."""
     profile = measured_on(store, tenant_host)
     return 2 * (profile.key_accepted_seconds or 0.0) if profile is not None else 0.0
+
+
+def with_accepted_audience(record: ClientRecord, tenant: QlikTenant) -> ClientRecord:
+    """Return a record with the audience that was accepted in a verification, where the one that it names was not."""
+    accepted = tenant.http.audience
+    if tenant.token_url in (accepted, "") or record.token_url != tenant.token_url:
+        return record
+    return replace(record, token_url=accepted)

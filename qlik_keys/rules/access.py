@@ -30,8 +30,9 @@ TENANT_ALIAS = Rule(
     "QK404",
     "tenant-alias",
     "high",
-    "The URL in use is another name of the tenant: assertions that are made for it are refused.",
-    "Use the tenant's own host name, the one of its token endpoint: assertions are made for it.",
+    "The URL in use is a name of the tenant that is none of its host names: assertions that are made for it are "
+    "refused.",
+    "Use one of the tenant's host names (`qlik-keys tenant me`), for example the one of its token endpoint.",
 )
 TOKEN_ENDPOINT_DIFFERS = Rule(
     "QK405",

@@ -11,6 +11,7 @@ from qlik_keys.core.clock import SYSTEM_CLOCK, Clock
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.tenant.credentials import Anonymous, wrong_credential
 from qlik_keys.tenant.discovery import discover, read_metadata
+from qlik_keys.tenant.http.host_names import host_names
 from qlik_keys.tenant.http.session import Session
 from qlik_keys.tenant.resources.clients import OAuthClients
 from qlik_keys.tenant.resources.events import Events
@@ -148,6 +149,20 @@ class QlikTenant:
             TenantError: there was no answer, or one that says that the tenant cannot answer now.
         """
         return discover(self.http)
+
+    def host_names(self) -> tuple[str, ...]:
+        """Return the tenant's host names, the display name first; asked once per conversation.
+
+        Each has the port where it is not the default. Where the tenant does not tell, it is `host` alone.
+
+        Raises:
+            TenantError: the tenant cannot answer at the moment.
+
+        Example:
+            >>> tenant.host_names()  # doctest: +SKIP
+            ('acme.eu.qlikcloud.com', 'analytics.eu.qlikcloud.com')
+        """
+        return host_names(self.http, self._auth if self.has_credential else None)
 
     def raw(
         self,

@@ -37,6 +37,6 @@ def http_knock():
     clock = ManualClock()
     with (
         serving(lambda _address: SandboxTenant(REAL_ADDRESS, clock=clock)) as (tenant, address),
-        httpx.Client(base_url=address, timeout=30) as http,
+        httpx.Client(base_url=address, timeout=30, headers={"host": httpx.URL(REAL_ADDRESS).host}) as http,
     ):
         yield SandboxClient(tenant, http, clock)

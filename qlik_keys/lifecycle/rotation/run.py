@@ -34,7 +34,7 @@ from qlik_keys.lifecycle.remains import end_tokens
 from qlik_keys.lifecycle.rotation.effects import KeyState, Making, effect_of, with_keys, without_secrets
 from qlik_keys.lifecycle.rotation.plan import KeyIntent, leaving, plan_keys
 from qlik_keys.lifecycle.rotation.registered_keys import replace_keys
-from qlik_keys.lifecycle.verification import LoginVerification, verify
+from qlik_keys.lifecycle.verification import LoginVerification, verify, with_accepted_audience
 from qlik_keys.tenant import PatchOperation
 
 if TYPE_CHECKING:
@@ -474,4 +474,5 @@ class KeyRun(Run):
         self.verification = verify(
             self._tenant, self._store, client_id, key=key, cancel=self._cancel, clock=self._clock
         )
+        self.record = with_accepted_audience(self.record, self._tenant)  # the next write of it brings it in
         self.intent = self._effect(action).intent

@@ -7,6 +7,7 @@ checked in the same way.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 KeysForm = Literal["objects", "texts", "text"]
 EventNamespace = Literal["old", "core", "both"]
 ExpiryStyle = Literal["expires_in", "expires_at", "both"]
+AudienceHosts = Literal["all", "display", "addressed"]
+AnswerHost = Literal["display", "addressed"]
 LOST_ANSWER = "lost_answer"
 LOST_REQUEST = "lost_request"
 
@@ -29,6 +32,7 @@ _FLAGS = (
     "events_refused",
 )
 _FAULT_STATUSES = range(400, 600)
+_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +133,10 @@ class SandboxSettings:
             (`com.qlik.core.…`, to which Qlik moves them), or "both", an event of each name.
         events_refused: no one may read events.
         users_me_redirect: where `users/me` redirects instead of the user's own address, "" for the right place.
+        alias_hosts: further host names of the tenant, without a port; the one of its base URL is the display name.
+        audience_hosts: by which host names a token endpoint may be the audience of an assertion: "all" of them, the
+            "display" name, or the one that is "addressed" by the request.
+        answer_host: by which host name links, redirects and the metadata name the tenant.
     """
 
     latency_seconds: float = 0.0
@@ -161,11 +169,15 @@ class SandboxSettings:
     event_namespace: EventNamespace = "old"
     events_refused: bool = False
     users_me_redirect: str = ""
+    alias_hosts: tuple[str, ...] = ()
+    audience_hosts: AudienceHosts = "all"
+    answer_host: AnswerHost = "display"
 
     def __post_init__(self) -> None:
         for name, kind in (("fail_next", Fault), ("deprecations", Deprecation)):
             object.__setattr__(self, name, tuple(_one_of(kind, each) for each in getattr(self, name)))
         object.__setattr__(self, "api_versions", _texts("api_versions", self.api_versions))
+        object.__setattr__(self, "alias_hosts", _hosts(self.alias_hosts))
         self._check_numbers()
         self._check_switches()
         for name, allowed in _CHOICES.items():
@@ -231,6 +243,8 @@ _SECONDS = (
 )
 _CHOICES: dict[str, tuple[str, ...]] = {
     "expiry_style": get_args(ExpiryStyle),
+    "audience_hosts": get_args(AudienceHosts),
+    "answer_host": get_args(AnswerHost),
     "event_namespace": get_args(EventNamespace),
     "keys_form": get_args(KeysForm),
     "empty_scope": ("all", "refused"),
@@ -247,6 +261,13 @@ def _texts(name: str, given: object) -> tuple[str, ...]:
     if not values or not all(isinstance(one, str) and one.isascii() and one.isprintable() for one in values):
         raise ValueError(f"{name} must be a list of at least one text")
     return values
+
+
+def _hosts(value: object) -> tuple[str, ...]:
+    hosts = tuple(value) if isinstance(value, list | tuple) else ("",)
+    if not all(isinstance(host, str) and _HOST.fullmatch(host) for host in hosts):
+        raise ValueError("alias_hosts must be a list of host names in lower case, without a port")
+    return hosts
 
 
 def _whole(value: object) -> bool:

@@ -153,6 +153,9 @@ class State:
         clock: the true time.
         tenant_id: the tenant's own id.
         base_url: its address, which is the audience of its tokens.
+
+    Attributes:
+        host_names: with the port where it is not the default; the first is the display name, the others are aliases.
     """
 
     def __init__(self, *, clock: Clock, tenant_id: str, base_url: str) -> None:
@@ -160,6 +163,7 @@ class State:
         self.clock_skew_seconds = 0.0
         self.clients: dict[str, OAuthClient] = {}
         self.users: dict[str, User] = {}
+        self.host_names: tuple[str, ...] = (base_url.partition("://")[2],)
         self.tokens = AccessTokens(audience=base_url)
         self.version = 0
         self.events: deque[Event] = deque(maxlen=_REMEMBERED_EVENTS)

@@ -164,12 +164,14 @@ class SandboxTenant:
             trace_id = random_id()
             route, variables = find_route(request.path)
             caller = ""
+            addressed = request.addressed_host
             style: ErrorStyle = settings.oauth_error_style if request.path.startswith("/oauth/") else "qlik"
             try:
                 if fault is not None and fault.fault == LOST_REQUEST:
                     response = Response(status=0, cut=True)
                 else:
                     _raise_fault(fault, after_effect=False)
+                    self._check_host(addressed)
                     caller, call = self._admit(request, route, settings)
                     response = call(request, variables)
                     _raise_fault(fault, after_effect=True)
@@ -181,7 +183,7 @@ class SandboxTenant:
                 response = replace(response, cut=True)
             self._log(request, route, response, caller=caller, fault=fault, trace_id=trace_id)
             response = replace(response, headers=(*response.headers, *deprecation_headers(request, settings)))
-            return self._signed(response)
+            return self._signed(self._named(response, addressed) if settings.answer_host == "addressed" else response)
 
     def too_large(self, request: Request) -> Response:
         """Answer a request whose body is larger than `MAXIMUM_BODY_BYTES`; the door has not read it."""
@@ -209,6 +211,15 @@ class SandboxTenant:
         with self._lock:
             self._settings = self._settings.turned(changes)
             self._state.clock_skew_seconds = self._settings.clock_skew_seconds
+            _, port = _host_and_port(self._state.host_names[0])
+            aliases = (f"{host}{port}" for host in self._settings.alias_hosts)
+            self._state.host_names = (self._state.host_names[0], *aliases)
+
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """The tenant's host names, each with the port where it is not the default; the first is the display name."""
+        with self._lock:
+            return self._state.host_names
 
     def requests(self) -> list[LoggedRequest]:
         """Return the request log, oldest first, without any secret."""
@@ -302,6 +313,31 @@ class SandboxTenant:
                 ids[0], caller, self._settings
             ),
         }
+
+    def _check_host(self, addressed: str) -> None:
+        """Refuse a host name that is not one of the tenant's (qlik-cloud-contract, "Host names").
+
+        The port does not count: what stands in between (a proxy, a recorder) listens on another one.
+        """
+        known = {_host_and_port(host)[0] for host in self._state.host_names}
+        if addressed and _host_and_port(addressed)[0] not in known:
+            raise Refusal(401, "LOGIN-2", "No authentication configured for this hostname")
+
+    def _named(self, response: Response, addressed: str) -> Response:
+        """Return an answer whose addresses name the tenant by the host that the request was addressed to."""
+        if addressed not in self._state.host_names:
+            return response
+        scheme, _, display = self.base_url.partition("://")
+        wanted = f"{scheme}://{addressed}"
+        headers = tuple(
+            (name, value.replace(self.base_url, wanted, 1) if name == "location" else value)
+            for name, value in response.headers
+        )
+        body = response.body
+        for before, after in (('"', '"'), ('"', "/api/v1/"), ('"', "/oauth/"), ('"', "/.well-known/")):
+            old, new = f"{before}{scheme}://{display}{after}", f"{before}{wanted}{after}"
+            body = body.replace(old.encode(), new.encode())
+        return replace(response, headers=headers, body=body)
 
     def _admit(
         self, request: Request, route: Route | None, settings: SandboxSettings
@@ -409,6 +445,12 @@ def _asked_version(request: Request, settings: SandboxSettings) -> str:
     """Return the version that the header names; anything else is redacted, since it may hold a secret."""
     asked = {value.strip() for name, value in request.headers if name == VERSION_HEADER}
     return "" if not asked else next(iter(asked)) if asked <= {*settings.api_versions} else _REDACTED
+
+
+def _host_and_port(netloc: str) -> tuple[str, str]:
+    """Return the host of an address, and its port with the colon, "" for none."""
+    host, colon, port = netloc.rpartition(":")
+    return (host, colon + port) if colon and port.isdigit() else (netloc, "")
 
 
 def log_document(entry: LoggedRequest) -> dict[str, Any]:

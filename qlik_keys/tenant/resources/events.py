@@ -54,7 +54,9 @@ class Events:
 
         window = "/".join(f"{moment:%Y-%m-%dT%H:%M:%S}Z" for moment in (since, until))
         query = {"eventType": event_type, "eventTime": window, "sort": "-eventTime", "limit": _PAGE_SIZE}
-        pages = each_page(self._session, _PATH, query, fetch, ids=lambda each: [event.id for event in each.data])
+        pages = each_page(
+            self._session, self._auth, _PATH, query, fetch, ids=lambda each: [event.id for event in each.data]
+        )
         try:
             for page in pages:
                 yield page.data

@@ -347,7 +347,7 @@ class IssuedTokenEvent(Model):
 class AuthorizationServerMetadata(BaseModel):
     """What the tenant says about its OAuth endpoints (RFC 8414).
 
-    For people and for checks. No audience and no address is ever taken from it.
+    For people and for checks. No address is ever taken from it; of its host names, see `tenant.http.host_names`.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)

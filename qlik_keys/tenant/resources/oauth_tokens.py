@@ -53,7 +53,9 @@ class OAuthTokens:
             return page, page.links.next.href if page.links.next is not None else ""
 
         query = {"userId": user_id, "limit": _PAGE_SIZE}
-        for page in each_page(self._session, _PATH, query, fetch, ids=lambda each: [token.id for token in each.data]):
+        for page in each_page(
+            self._session, self._auth, _PATH, query, fetch, ids=lambda each: [token.id for token in each.data]
+        ):
             # A server that knows no such parameter answers with everyone's.
             yield from (token for token in page.data if token.user_id == user_id)
 

@@ -180,7 +180,12 @@ def raw_pages(
         return page, next_page(page)
 
     return each_page(
-        session, place, {**asked, **_checked_query(query or {})}, fetch, ids=lambda page: map(json.dumps, page["data"])
+        session,
+        auth,
+        place,
+        {**asked, **_checked_query(query or {})},
+        fetch,
+        ids=lambda page: map(json.dumps, page["data"]),
     )
 
 

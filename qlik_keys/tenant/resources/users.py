@@ -102,7 +102,9 @@ class Users:
             return page, page.links.next.href if page.links.next is not None else ""
 
         query = {"filter": f"subject co {json.dumps(BOT_SUBJECT)}", "limit": _PAGE_SIZE}
-        for page in each_page(self._session, _USERS, query, fetch, ids=lambda each: [user.id for user in each.data]):
+        for page in each_page(
+            self._session, self._auth, _USERS, query, fetch, ids=lambda each: [user.id for user in each.data]
+        ):
             for user in page.data:
                 if user.subject.startswith(BOT_SUBJECT):
                     yield user.model_copy(update={"client_id": user.subject.removeprefix(BOT_SUBJECT)})

@@ -71,7 +71,9 @@ class ConnectionController:
                 "The connection to the tenant was closed by the cell or the panel that made it.",
                 hint="Connect again, or run that cell again.",
             )
-        return self.tenant, self.key_store
+        from qlik_keys.keystore.tenant_folder import folder_of  # noqa: PLC0415  # not when a panel is opened
+
+        return self.tenant, folder_of(self.tenant, self.key_store)
 
     def use(self, tenant: QlikTenant, key_store: KeyStore, *, wait: bool = False) -> None:
         """Connect to a tenant and a key store that the caller made, and keeps."""
@@ -143,7 +145,9 @@ class ConnectionController:
         for module in ("previews", "provisioning.operations", "rotation.operations"):
             importlib.import_module(f"qlik_keys.lifecycle.{module}")
         user = tenant.users.me()
-        key_store.client_ids(tenant.host)
+        from qlik_keys.keystore.tenant_folder import folder_of  # noqa: PLC0415  # not when a panel is opened
+
+        folder_of(tenant, key_store).client_ids(tenant.host)
         connection = Connection(
             mode="sandbox" if _is_sandbox(tenant) else "real",
             tenant_url=tenant.url,

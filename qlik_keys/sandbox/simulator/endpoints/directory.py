@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from qlik_keys.sandbox.simulator.messages import (
     Refusal,
@@ -157,7 +156,7 @@ class Directory:
         document = {
             "id": tenant_id,
             "name": "sandbox (no real tenant)",
-            "hostnames": [urlsplit(self._base_url).netloc],
+            "hostnames": list(self._state.host_names),
             "status": "active",
             "datacenter": "sandbox",
             "created": first.created_at,
