@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from qlik_keys.errors import StoreDenied, StoreNotFound, TenantError
 from qlik_keys.keystore.base import ReportsExportPaths, ReportsHealth, ReservesUses
+from qlik_keys.keystore.profiles import KeepsProfiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         StoredKey,
         StoreHealth,
     )
+    from qlik_keys.keystore.profiles import TenantProfile
     from qlik_keys.tenant import QlikTenant
     from qlik_keys.tenant.http.session import Session
 
@@ -257,7 +259,20 @@ class _WithExportPaths(TenantFolder):
         return cast("ReportsExportPaths", self.inner).export_paths(reference)
 
 
-_PARTS = ((ReportsHealth, _WithHealth), (ReservesUses, _WithUses), (ReportsExportPaths, _WithExportPaths))
+class _WithProfiles(TenantFolder):
+    def read_profile(self, tenant_host: str) -> TenantProfile | None:
+        return cast("KeepsProfiles", self.inner).read_profile(self._place(tenant_host))
+
+    def write_profile(self, tenant_host: str, profile: TenantProfile) -> None:
+        cast("KeepsProfiles", self.inner).write_profile(self._sure_place(tenant_host), profile)
+
+
+_PARTS = (
+    (ReportsHealth, _WithHealth),
+    (ReservesUses, _WithUses),
+    (ReportsExportPaths, _WithExportPaths),
+    (KeepsProfiles, _WithProfiles),
+)
 
 
 def _kind_for(inner: KeyStore) -> type[TenantFolder]:

@@ -24,6 +24,7 @@ from qlik_keys.errors import (
 )
 from qlik_keys.keystore.lookup import check_sides
 from qlik_keys.keystore.profiles import KeepsProfiles, TenantProfile
+from qlik_keys.keystore.tenant_folder import folder_of
 from qlik_keys.tenant.http.versions import requested_version
 
 if TYPE_CHECKING:
@@ -134,9 +135,10 @@ def probe(
         run.perform()
     finally:
         unsubscribe()
-    if not read_only and isinstance(store, KeepsProfiles):
+    folder = None if store is None or read_only else folder_of(tenant, store)
+    if isinstance(folder, KeepsProfiles):
         # What was measured is told, also where it cannot be kept.
-        run.quietly(lambda: store.write_profile(tenant.host, TenantProfile(probed_at=utc_now(clock), **run.measured)))
+        run.quietly(lambda: folder.write_profile(tenant.host, TenantProfile(probed_at=utc_now(clock), **run.measured)))
     return run.report(requests=len(counted))
 
 
