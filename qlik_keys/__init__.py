@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from qlik_keys.auth.http_auth import ClientSecret, PrivateKeyJwtAuth, Token, TokenSource, UserLookup
     from qlik_keys.config.settings import Settings
     from qlik_keys.diagnosis import Check, Diagnosis, doctor, fix
+    from qlik_keys.diagnosis.probe import ProbeReport, probe
     from qlik_keys.errors import QlikKeysError
     from qlik_keys.fleet import rotate_due
     from qlik_keys.inventory.audit import audit
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from qlik_keys.keystore.vault.policy import vault_policy
     from qlik_keys.keystore.vault.store import AppRole, JwtLogin, KubernetesLogin, UserPass, VaultKeyStore
     from qlik_keys.lifecycle import (
+        Deleted,
         Preview,
         Provisioned,
         Rotated,
@@ -54,6 +56,7 @@ _HOMES = {
     "AppRole": "keystore.vault.store",
     "Check": "diagnosis",
     "ClientSecret": "auth.http_auth",
+    "Deleted": "lifecycle",
     "Diagnosis": "diagnosis",
     "JwtLogin": "keystore.vault.store",
     "KeySpec": "keys",
@@ -61,6 +64,7 @@ _HOMES = {
     "Panel": "jupyter.panel",
     "PrivateKey": "keys",
     "PrivateKeyJwtAuth": "auth.http_auth",
+    "ProbeReport": "diagnosis.probe",
     "Provisioned": "lifecycle",
     "PublicJwk": "keys",
     "QlikKeysError": "errors",
@@ -82,6 +86,7 @@ _HOMES = {
     "delete": "lifecycle",
     "Preview": "lifecycle",
     "preview": "lifecycle",
+    "probe": "diagnosis.probe",
     "provision": "lifecycle",
     "resume": "lifecycle",
     "vault_policy": "keystore.vault.policy",
@@ -98,6 +103,7 @@ __all__ = [
     "AppRole",
     "Check",
     "ClientSecret",
+    "Deleted",
     "Diagnosis",
     "JwtLogin",
     "KeySpec",
@@ -106,6 +112,7 @@ __all__ = [
     "Preview",
     "PrivateKey",
     "PrivateKeyJwtAuth",
+    "ProbeReport",
     "Provisioned",
     "PublicJwk",
     "QlikKeysError",
@@ -128,6 +135,7 @@ __all__ = [
     "flat",
     "generate",
     "preview",
+    "probe",
     "provision",
     "resume",
     "retire_due",

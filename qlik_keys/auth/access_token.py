@@ -87,13 +87,16 @@ def fetch_token(
     authentication: ClientAuthentication,
     scopes: Sequence[str] = (),
     user: UserLookup | None = None,
+    audience: str = "",
 ) -> Token:
     """Ask for one token and return it; nothing is kept.
 
     Raises:
         TokenError, TenantError, KeyMaterialError, StoreError: as `qlik_keys.auth.token_endpoint.request_token`.
     """
-    answer, envelope = request_token(http, client_id=client_id, authentication=authentication, scopes=scopes, user=user)
+    answer, envelope = request_token(
+        http, client_id=client_id, authentication=authentication, scopes=scopes, user=user, audience=audience
+    )
     lifetime = _lifetime_seconds(answer, envelope)
     known = UNKNOWN_LIFETIME_SECONDS if lifetime is None else lifetime
     return Token(

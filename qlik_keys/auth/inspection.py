@@ -10,6 +10,7 @@ Not done here: keeping and renewing tokens (`token_source`), showing any of it (
 
 from __future__ import annotations
 
+import contextlib
 import json
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass, field
@@ -25,12 +26,13 @@ from qlik_keys.auth.assertion import (
     client_assertion,
 )
 from qlik_keys.auth.token_endpoint import ByAssertion, revoke_token
-from qlik_keys.auth.token_source import stored_signer
+from qlik_keys.auth.token_source import TokenSource, audience_of, record_with_key
 from qlik_keys.core.clock import SYSTEM_CLOCK, Clock
 from qlik_keys.core.origins import is_loopback
 from qlik_keys.core.secret import Secret
-from qlik_keys.errors import ConfigurationError
+from qlik_keys.errors import ConfigurationError, QlikKeysError
 from qlik_keys.keys import KeySpec, generate
+from qlik_keys.keystore.tenant_folder import folder_of
 from qlik_keys.tenant.credentials import BearerOnce
 from qlik_keys.tenant.discovery import metadata_answer
 
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from qlik_keys.auth.access_token import Token
     from qlik_keys.auth.token_endpoint import UserLookup
     from qlik_keys.keys.signer import Signer
-    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.keystore.base import ClientRecord, KeyStore
     from qlik_keys.tenant import QlikTenant
     from qlik_keys.tenant.http.session import Session
 
@@ -195,8 +197,10 @@ def prepare(
     """
     if fault:
         _require_sandbox(tenant, fault)
-    signer: Signer = stored_signer(store, tenant.host, client_id)
-    audience = tenant.token_url
+    store = folder_of(tenant, store)
+    record, key = record_with_key(store, tenant.host, client_id)
+    signer: Signer = store.signer(key)
+    audience = _audience(tenant, client_id, signer, record)
     if fault == "wrong-kid":
         signer = _Named(signer, kid=f"not-{signer.kid}")
     elif fault == "wrong-audience":
@@ -219,6 +223,18 @@ def prepare(
         claims=claims,
         assertion=Secret(compact, what="client assertion"),
     )
+
+
+def _audience(tenant: QlikTenant, client_id: str, signer: Signer, record: ClientRecord) -> str:
+    """Return what the tenant accepts as audience; where it has several host names, a login finds it out, once."""
+    named = audience_of(tenant.http, record)
+    if not named:
+        return tenant.http.audience
+    source = TokenSource(tenant.token_url, client_id=client_id, signer=signer, http=tenant.http)
+    with contextlib.suppress(QlikKeysError):  # then what the record names is as good a guess as any
+        source.token()
+        source.revoke()
+    return tenant.http.audience if tenant.http.is_audience_accepted else named
 
 
 def send(

@@ -13,6 +13,7 @@ from typing import Any
 
 from qlik_keys.core.secret import Secret, guarded
 from qlik_keys.errors import Outcome, TokenError
+from qlik_keys.tenant.http.known_refusals import is_web_page
 from qlik_keys.tenant.unexpected import unexpected_answer
 
 # The other kinds that have a name (RFC 9449, the OAuth parameter registry): a word of the server's that is none of
@@ -57,13 +58,14 @@ def read_token_answer(content: bytes, *, client_id: str, status: int, method: st
             shown.
     """
     members, wrong = _members(content)
+    is_page = is_web_page(content)
     del content
     found = guarded(members.pop("access_token"), what="access token") if not wrong else None
     kind = members.get("token_type")
     expires_in, expires_at, scope = members.get("expires_in"), members.get("expires_at"), members.get("scope")
     members.clear()
     if not isinstance(found, Secret):
-        raise unexpected_answer(method, path, wrong or "access_token")
+        raise unexpected_answer(method, path, wrong or "access_token", is_page=is_page)
     if not isinstance(kind, str) or kind.lower() != "bearer":
         told = _type_in_answer(kind)
         del kind

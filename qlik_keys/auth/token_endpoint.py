@@ -20,6 +20,7 @@ from qlik_keys.core.redaction import REDACTED
 from qlik_keys.errors import AssertionRejected, ClockSkewError, ScopeRejected
 from qlik_keys.tenant.http.calls import Call
 from qlik_keys.tenant.http.clock_skew import skew_seconds
+from qlik_keys.tenant.http.known_refusals import CLIENT_NOT_AUTHORIZED
 from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS, IMPERSONATION
 from qlik_keys.tenant.url import TOKEN_PATH
 
@@ -104,10 +105,19 @@ def request_token(
     authentication: ClientAuthentication,
     scopes: Sequence[str],
     user: UserLookup | None,
+    audience: str = "",
 ) -> tuple[TokenAnswer, Answer]:
     """Ask for a token; each attempt carries a fresh assertion, so repeating it is safe.
 
     An assertion that was ready is repeated only where no one can have seen its `jti`.
+
+    Args:
+        http: the tenant.
+        client_id: the client.
+        authentication: by what it authenticates itself.
+        scopes: what to ask for; none asks for all that the client may have.
+        user: the user for whom, None for the client's own bot user.
+        audience: of the assertion, by default the one that the tenant is known to accept (`http.audience`).
 
     Raises:
         AssertionRejected: the tenant refuses the client's authentication.
@@ -126,6 +136,7 @@ def request_token(
     if user is not None:
         fields["user_lookup"] = json.dumps({"field": user.field, "value": user.value})
     auth, shown = None, dict(fields)
+    audience = audience or http.audience
     if isinstance(authentication, BySecret):
         if authentication.style == "basic":
             auth = httpx.BasicAuth(quote_plus(client_id), quote_plus(authentication.secret.reveal()))
@@ -145,7 +156,7 @@ def request_token(
             "client_assertion": client_assertion(
                 authentication.signer,
                 client_id=client_id,
-                audience=http.token_url,
+                audience=audience,
                 lifetime_seconds=authentication.lifetime_seconds,
                 clock=http.clock,
             ),
@@ -161,9 +172,13 @@ def request_token(
     )
     answer = http.send(call, auth)
     if answer.status in _REFUSALS:
-        raise _refusal(answer, client_id=client_id, authentication=authentication, scopes=scopes, user=user)
+        raise _refusal(
+            answer, client_id=client_id, authentication=authentication, scopes=scopes, user=user, audience=audience
+        )
     told = read_token_answer(answer.content, client_id=client_id, status=answer.status, method="POST", path=TOKEN_PATH)
     http.redactor.know(told.access_token)
+    if isinstance(authentication, BySigner):
+        http.audience, http.is_audience_accepted = audience, True
     return told, answer
 
 
@@ -209,6 +224,7 @@ def _refusal(
     authentication: ClientAuthentication,
     scopes: Sequence[str],
     user: UserLookup | None,
+    audience: str,
 ) -> TokenError:
     """Tell a refusal by its status and RFC 6749's `error`; Qlik's own codes are not published and never matched."""
     problem = answer.problem
@@ -220,6 +236,7 @@ def _refusal(
         "trace_id": problem.trace_id,
     }
     said = f" ({problem.words})" if problem.words else ""
+    known = problem.known
     if problem.is_rfc6749 and problem.code == "invalid_scope":
         return ScopeRejected(
             f"The tenant refuses the scopes {' '.join(scopes) or '(none)'} for client {client_id}{said}.",
@@ -248,6 +265,8 @@ def _refusal(
             "Check that the client exists and is enabled, that this key is registered for it, that it is a "
             "machine-to-machine client with private-key JWT and trusted consent, and that it may have the scopes."
         )
+        if isinstance(authentication, BySigner):
+            hint += f" The audience was {audience}."
     else:
         hint = (
             "Check that the client exists and is enabled, that the secret is complete and was not deleted, that "
@@ -258,6 +277,9 @@ def _refusal(
             f"Check that the client may impersonate (the grant {IMPERSONATION}), and that an enabled user has "
             f"exactly this {user.field}. If both are true: {hint[0].lower()}{hint[1:]}"
         )
-    return AssertionRejected(
-        f"The tenant refuses {what} of client {client_id}{asked} with {answer.status}{said}.", hint=hint, **fields
-    )
+    message = f"The tenant refuses {what} of client {client_id}{asked} with {answer.status}{said}."
+    if known is not None:
+        message += f" {known.meaning}"
+        # What is known of the request says more of the client than the code does.
+        hint = hint if problem.code == CLIENT_NOT_AUTHORIZED else known.hint
+    return AssertionRejected(message, hint=hint, **fields)

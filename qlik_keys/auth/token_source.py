@@ -9,6 +9,7 @@ Not done here: the request itself (`access_token`, `qlik_keys.auth.token_endpoin
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import threading
@@ -29,12 +30,22 @@ from qlik_keys.errors import (
     Outcome,
     QlikKeysError,
     StoreNotFound,
+    TenantError,
     TokenError,
     copy_of_error,
 )
 from qlik_keys.keystore.lookup import ClientLookup
+from qlik_keys.keystore.tenant_folder import folder_at
+from qlik_keys.tenant.http.host_names import host_names
 from qlik_keys.tenant.http.session import Session
-from qlik_keys.tenant.url import TOKEN_PATH, checked_tenant_url, tenant_host, token_url_of
+from qlik_keys.tenant.url import (
+    TOKEN_PATH,
+    checked_tenant_url,
+    may_be_same_tenant,
+    tenant_host,
+    token_url_by,
+    token_url_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +54,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.core.secret import Secret
     from qlik_keys.keys.signer import Signer
-    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.keystore.base import ClientRecord, KeyStore, StoredKey
 
 _logger = logging.getLogger(__name__)
 _USER = Kind((UserLookup,), "a UserLookup")
@@ -51,6 +62,7 @@ _SESSION = Kind((Session,), "a tenant's `http`")
 _PATIENCE_SECONDS = 300.0
 # How many keys of the store are tried in a row, each current when it was read.
 _KEYS_TRIED = 5
+_FORBIDDEN = 403  # it knows the client, and refuses its user
 
 
 @dataclass(slots=True)
@@ -164,6 +176,7 @@ class TokenSource:
         self._signer = signer
         self._by_secret = None if hidden is None else BySecret(secret=hidden, style=secret_style)
         self._lock = threading.Lock()
+        self._audience = ""  # the record's, where it is that of another host name of the tenant
         self._token: Token | None = None
         self._flight: _Flight | None = None
 
@@ -297,12 +310,13 @@ class TokenSource:
         if self._store is None:
             return False
         host = tenant_host(self._http.url)
-        store, old = self._store, self._signer
+        store, old = folder_at(self._http, self._store), self._signer
 
         def read(client_id: str) -> Signer:
-            new = stored_signer(store, host, client_id)
+            record, key = record_with_key(store, host, client_id)
             self.client_id = client_id
-            return new
+            self._audience = audience_of(self._http, record)
+            return store.signer(key)
 
         # A name each time again: the client may have been deleted and made again, with another id.
         self._signer = new = ClientLookup(store, host).perform(self._asked_for, read)
@@ -370,32 +384,91 @@ class TokenSource:
                 refused = error
             # Someone may have rotated the key since it was read, and again while this thread waited for its turn.
             if keys == _KEYS_TRIED or not self.refresh_signer():
-                raise refused
+                break
             keys += 1
+        is_audience_known = self._http.is_audience_accepted and self._audience in ("", self._http.audience)
+        if isinstance(refused, AssertionRejected) and refused.status != _FORBIDDEN and not is_audience_known:
+            return self._by_other_audience(refused)
+        raise refused
+
+    def _by_other_audience(self, refused: AssertionRejected) -> Token:
+        """Return a token got by an assertion for another host name of the tenant.
+
+        Which of a tenant's host names it accepts as audience is not published (qlik-cloud-contract, "Host names").
+
+        Raises:
+            AssertionRejected: none is accepted; it names those that were tried.
+        """
+        tried = [self._audience or self._http.audience]
+        for audience in other_audiences(self._http):
+            if audience in tried:
+                continue
+            tried.append(audience)
+            with contextlib.suppress(AssertionRejected):
+                token = self._request(self._by_signer(), audience)
+                self._audience = audience
+                return token
+        if len(tried) > 1:
+            refused.hint += f" These audiences were refused: {', '.join(tried)}."
+        raise refused
 
     def _by_signer(self) -> BySigner:
         assert self._signer is not None
         return BySigner(signer=self._signer, lifetime_seconds=self._assertion_seconds)
 
-    def _request(self, authentication: BySigner | BySecret) -> Token:
+    def _request(self, authentication: BySigner | BySecret, audience: str = "") -> Token:
         return fetch_token(
-            self._http, client_id=self.client_id, authentication=authentication, scopes=self.scopes, user=self._user
+            self._http,
+            client_id=self.client_id,
+            authentication=authentication,
+            scopes=self.scopes,
+            user=self._user,
+            audience=audience or self._audience,
         )
 
 
-def stored_signer(store: KeyStore, host: str, client_id: str) -> Signer:
-    """Return what signs with the key that consumers of a client use, read from the store now.
+def record_with_key(store: KeyStore, host: str, client_id: str) -> tuple[ClientRecord, StoredKey]:
+    """Return a client's record and the key in it that consumers use, read from the store now.
 
     Raises:
         StoreError: it could not be read, or there is none.
     """
-    current = store.read(host, client_id).current
+    record = store.read(host, client_id)
+    current = record.current
     if current is None:
         raise StoreNotFound(
             f"The store holds no key of client {client_id}.",
             hint="It authenticates by client secret, or another program created it: adopt it first.",
         )
-    return store.signer(current)
+    return record, current
+
+
+def audience_of(http: Session, record: ClientRecord) -> str:
+    """Return the audience that a record names, where it is that of another host name and none is known to be accepted.
+
+    Args:
+        http: the tenant.
+        record: the client's record.
+
+    Returns:
+        The token endpoint, "" where the audience is the tenant's (`http.audience`).
+    """
+    if http.is_audience_accepted:
+        return ""
+    is_other = record.token_url != http.token_url and may_be_same_tenant(http.url, tenant_host(record.token_url))
+    return record.token_url if is_other else ""
+
+
+def other_audiences(http: Session) -> list[str]:
+    """Return the token endpoints under the host names that are known; the tenant is asked where none is.
+
+    They are taken from what the server says only where this cannot name another tenant, and after the own one was
+    refused (docs/decisions/0045).
+    """
+    names: tuple[str, ...] = ()
+    with contextlib.suppress(TenantError):
+        names = host_names(http, None)
+    return [http.token_url, *(token_url_by(http.url, name) for name in names)]
 
 
 def _wrong_way_in(signer: object, store: object) -> TypeError | None:

@@ -90,6 +90,7 @@ TREE: dict[str, dict[str, Entry]] = {
         "clients": Entry("overviews", "List the tenant's clients, with the state of their keys in Vault."),
         "audit": Entry("overviews", "List the findings about clients and their keys, highest severity first."),
         "doctor": Entry("doctor", "Find out why a client cannot log in."),
+        "probe": Entry("probe", "Measure what the tenant does where Qlik's public documents leave it open."),
     },
     "qlik-cli commands": {
         "token": Entry("token", "Request a token with a client's private key, for a pipe or a program."),

@@ -10,6 +10,8 @@ from typing import Literal, NamedTuple
 
 from qlik_keys.config.vault_environment import ASIDE, REFUSED
 from qlik_keys.keystore import defaults
+from qlik_keys.tenant.http.versions import API_VERSION
+from qlik_keys.tenant.http.versions import VARIABLE as VERSION_VARIABLE
 
 
 class Variable(NamedTuple):
@@ -32,6 +34,11 @@ VARIABLES = (
     Variable("QLIK_CLIENT_ID", "supported", "instead of the API key: an OAuth client, with QLIK_CLIENT_SECRET"),
     Variable("QLIK_CLIENT_SECRET", "supported", "that client's secret"),
     Variable("QLIK_CLI_USER_HOME_DIR", "supported", "where qlik-cli keeps its contexts: a folder, or the file"),
+    Variable(
+        VERSION_VARIABLE,
+        "supported",
+        f"the version of the Qlik Cloud API that calls ask for, `{API_VERSION}` by default",
+    ),
     Variable("QLIK_KEYS_MOUNT", "supported", f"the KV version 2 mount; `{defaults.MOUNT}` by default"),
     Variable("QLIK_KEYS_PREFIX", "supported", f"the folder in that mount; `{defaults.PREFIX}` by default"),
     Variable("QLIK_KEYS_CUSTODY", "supported", "`kv` or `transit`: the custody of new keys"),

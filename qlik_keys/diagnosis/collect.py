@@ -68,6 +68,12 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
     pending = _pending(tenant, store, record, seen, "" if client_id else client)
     signing, export_paths = _signing(store, record), _export_paths(store, record)
     health = _health(tenant, store, client_id, record)
+    seen_urls = [record.value.token_url] if record.value is not None else []
+    if discovery.value is not None and discovery.value.metadata is not None:
+        seen_urls.append(discovery.value.metadata.token_endpoint)
+    host_names: tuple[str, ...] = ()
+    if any(url != tenant.token_url for url in seen_urls):
+        host_names = _tried(tenant.host_names, ()).value or ()
     return Facts(
         tenant_url=tenant.url,
         token_url=tenant.token_url,
@@ -89,6 +95,7 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
         uses_left=store.uses_left if isinstance(store, ReservesUses) else None,
         location=store.location(tenant.host, client_id) if client_id else "",
         proxy=_proxy_of(tenant.url),
+        host_names=host_names,
     )
 
 
@@ -148,7 +155,7 @@ def _holder(tenant: QlikTenant, client_id: str, user: UserLookup | None) -> User
         TenantError: it cannot be asked.
     """
     if user is None:
-        return tenant.users.find("subject", rf"qlikbot\{client_id}")  # qlik-cloud-contract, "What outlives a client"
+        return tenant.users.bot_of(client_id)
     return tenant.users.find("id" if user.field == "userId" else "subject", user.value)
 
 

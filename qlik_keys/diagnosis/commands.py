@@ -34,7 +34,8 @@ def make_again(facts: Facts) -> str:
 
 def policy(facts: Facts) -> str:
     """Return what prints the least policy for a login: of this client where its name is known, else of all of them."""
-    host = tenant_host(facts.tenant_url)
+    record = facts.record.value
+    host = tenant_host(facts.tenant_url) if record is None else record.tenant_host  # the folder may be another name's
     seen = facts.record.value or facts.client.value
     whose: tuple[str, ...] = ()
     if seen is not None and seen.client_name:

@@ -17,6 +17,7 @@ from qlik_keys.diagnosis.login import check_login
 from qlik_keys.diagnosis.results import Diagnosis, see
 from qlik_keys.keystore.base import ReservesUses
 from qlik_keys.keystore.lookup import check_sides, checked
+from qlik_keys.keystore.tenant_folder import folder_of
 from qlik_keys.rules.checks import CHECKS
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def doctor(
         >>> print(doctor(tenant, store, "nightly-etl").to_text())  # doctest: +SKIP
     """
     check_sides(tenant, store)
+    store = folder_of(tenant, store)
     given = texts("scopes", scopes)
     optional(Kind((UserLookup,), "a UserLookup"), user=user)
     require(CLOCK, clock=clock)
@@ -107,7 +109,11 @@ def doctor(
         if isinstance(store, ReservesUses):
             facts = replace(facts, uses_left=store.uses_left, is_login_spared=login == see("login", "vault-token"))
             checks = [check(facts) for check in _CHECKS]  # the login takes uses too
-    checks += [tenant_checks.check_rate_budget(tenant.budget.snapshot(), refused), login]
+    checks += [
+        tenant_checks.check_rate_budget(tenant.budget.snapshot(), refused),
+        tenant_checks.check_api_version(tenant.deprecations),
+        login,
+    ]
     return Diagnosis(
         client_id=facts.client_id,
         client_name=facts.client_name,

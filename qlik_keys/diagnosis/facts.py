@@ -20,6 +20,7 @@ from qlik_keys.errors import (
     TenantUnreachable,
 )
 from qlik_keys.lifecycle.ownership import has_only_managed_keys, is_same_key
+from qlik_keys.tenant.url import token_url_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,6 +88,7 @@ class Facts:
         proxy: host and port of the proxy that the environment names for the tenant, "" for none.
         is_login_spared: whether the login was not tried so that the store's login keeps its last uses.
         caller: who asks the tenant (`QlikTenant.caller`).
+        host_names: the tenant's host names, where one other than that of its URL was met.
     """
 
     tenant_url: str
@@ -110,6 +112,7 @@ class Facts:
     proxy: str
     is_login_spared: bool = False
     caller: str = ""
+    host_names: tuple[str, ...] = ()
 
     @property
     def is_asked_as_itself(self) -> bool:
@@ -131,8 +134,16 @@ class Facts:
 
     @property
     def is_alias(self) -> bool:
-        """Whether the tenant answers, and names a token endpoint on another host than that of the URL in use."""
-        return self.metadata is not None and not same_origin(self.metadata.token_endpoint, self.token_url)
+        """Whether the tenant answers, and names a token endpoint on a host that is none of its host names."""
+        return (
+            self.metadata is not None
+            and not same_origin(self.metadata.token_endpoint, self.token_url)
+            and not self.is_own_endpoint(self.metadata.token_endpoint)
+        )
+
+    def is_own_endpoint(self, token_url: str) -> bool:
+        """Tell whether that is the token endpoint by the URL in use, or by another of the tenant's host names."""
+        return token_url in (self.token_url, *(token_url_by(self.tenant_url, name) for name in self.host_names))
 
     @property
     def has_endpoint(self) -> bool:
@@ -142,7 +153,7 @@ class Facts:
         refused it may: the endpoint is known by the tenant's URL (qlik-cloud-contract, "Hosts").
         """
         return self.is_discovery_refused or (
-            self.metadata is not None and self.metadata.token_endpoint == self.token_url
+            self.metadata is not None and self.is_own_endpoint(self.metadata.token_endpoint)
         )
 
     @property

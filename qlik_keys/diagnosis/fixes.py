@@ -23,12 +23,14 @@ from qlik_keys.errors import (
 )
 from qlik_keys.keystore.base import ReportsHealth
 from qlik_keys.keystore.lookup import ClientLookup
+from qlik_keys.keystore.tenant_folder import folder_of
 from qlik_keys.lifecycle import resume_client
 from qlik_keys.lifecycle.ownership import record_of, risk_of_wider_rights, set_trusted
 from qlik_keys.lifecycle.provisioning.specification import PRIVATE_KEY_JWT
 from qlik_keys.rules.fixes import FIXES
 from qlik_keys.tenant import PatchOperation
 from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS
+from qlik_keys.tenant.url import token_url_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,7 +66,7 @@ def fix(tenant: QlikTenant, store: KeyStore, client_id: str, name: str, *, clock
     require(CLOCK, clock=clock)
     if name not in _FIXERS:
         raise ConfigurationError(f"There is no fix {name!r}.", hint=f"One of: {', '.join(FIXES)}.")
-    fixer = _FIXERS[name]
+    fixer, store = _FIXERS[name], folder_of(tenant, store)
     return ClientLookup.of(tenant, store).perform(client_id, lambda each: fixer(tenant, store, each, clock))
 
 
@@ -125,7 +127,11 @@ def _token_url(tenant: QlikTenant, store: KeyStore, client_id: str, clock: Clock
     if record.token_url == tenant.token_url:
         return "The record has the correct token endpoint already."
     named = tenant.discover().metadata
-    if named is None or named.token_endpoint != tenant.token_url:
+    names = tenant.host_names() if named is not None and named.token_endpoint != tenant.token_url else ()
+    own = [tenant.token_url, *(token_url_by(tenant.url, name) for name in names)]
+    if record.token_url in own:
+        return "The record has the token endpoint of another of the tenant's host names, which is correct."
+    if named is None or named.token_endpoint not in own:
         raise ManualActionRequired(
             f"The tenant does not itself name {tenant.token_url} as its token endpoint, so the record is not changed.",
             hint="Check the tenant's URL: it may be another name of the tenant, or another server.",

@@ -86,7 +86,7 @@ def rotate_due(
     options = RotateOptions(overlap=overlap, allow_swap=allow_swap)
     cancel = cancel or threading.Event()
     work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
-    shared_failure = SharedFailure(store, tenant.host, in_a_row=max(workers, DEFAULT_WORKERS))
+    shared_failure = SharedFailure(work.store, tenant.host, in_a_row=max(workers, DEFAULT_WORKERS))
 
     def treat(client_id: str) -> FleetResult | None:
         if cancel.is_set() or shared_failure.found:
@@ -98,7 +98,7 @@ def rotate_due(
             on_client(done)
         return done
 
-    wanted = sorted(set(store.client_ids(tenant.host) if asked is None else asked))
+    wanted = sorted(set(work.store.client_ids(tenant.host) if asked is None else asked))
     with ThreadPoolExecutor(workers) as pool:
         results = [done for done in pool.map(treat, wanted) if done is not None]
     if cancel.is_set():

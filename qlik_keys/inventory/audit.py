@@ -14,9 +14,12 @@ from qlik_keys.core.side_by_side import side_by_side
 from qlik_keys.errors import QlikKeysError, StoreDenied
 from qlik_keys.inventory.engine_keys import export_paths
 from qlik_keys.inventory.findings import ORDER, operation_of
+from qlik_keys.inventory.orphaned_bots import orphaned_bots
 from qlik_keys.inventory.record_states import foreign_documents, record_states
 from qlik_keys.inventory.tables import clients
 from qlik_keys.keystore.lookup import CLIENT_ID, check_sides
+from qlik_keys.keystore.tenant_folder import folder_of
+from qlik_keys.rules.access import DEPRECATED_ENDPOINT
 from qlik_keys.rules.catalogue import FINDINGS
 from qlik_keys.rules.fixes import BY_VAULT, shell_command
 from qlik_keys.rules.model import SEVERITIES
@@ -47,23 +50,27 @@ def audit(
     store: KeyStore,
     *,
     consent: bool | None = None,
+    usage: bool = False,
     on_progress: Progress | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> pd.DataFrame:
     """Return what there is to say of the tenant's clients and their keys, a row a finding, highest severity first.
 
-    In addition to the findings of `clients`, it looks for interrupted provisionings, and for keys without a client.
+    In addition to the findings of `clients`, it looks for interrupted provisionings, for keys without a client, and for
+    bot users and living tokens of clients that were deleted. The last takes a request for each hundred bot users.
 
     Args:
         tenant: the tenant, with a TenantAdmin's credential.
         store: where the keys are.
         consent: as for `clients`.
+        usage: as for `clients`: also the findings about the last use.
         on_progress: as for `clients`.
         clock: says what now is.
 
     Returns:
         The columns of `AUDIT_COLUMNS`; "severity" is an ordered category (critical, high, medium, low), "command" what
-        fixes it in a shell, "" where a person has to look first. `attrs` as for `clients`.
+        fixes it in a shell, "" where a person has to look first. `attrs` as for `clients`; "bots_unknown" says why the
+        bot users could not be looked at, where that is so.
 
     Raises:
         TenantError, StoreError: one of them could not be asked.
@@ -73,15 +80,19 @@ def audit(
         >>> found[found.severity == "high"]  # doctest: +SKIP
     """
     check_sides(tenant, store)
-    return audit_of(clients(tenant, store, consent=consent, on_progress=on_progress, clock=clock), store, tenant.host)
+    store = folder_of(tenant, store)
+    return audit_of(
+        clients(tenant, store, consent=consent, usage=usage, on_progress=on_progress, clock=clock), tenant, store
+    )
 
 
-def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataFrame:
-    """Return the findings of a table that `clients` returned, with what only the store knows.
+def audit_of(frame: pd.DataFrame, tenant: QlikTenant, store: KeyStore) -> pd.DataFrame:
+    """Return the findings of a table that `clients` returned, with what only the store knows, and the orphaned bots.
 
     Raises:
         StoreError: the store could not be asked.
     """
+    tenant_host = tenant.host
     rows = [
         (finding, client_id, name)
         for client_id, name, findings in zip(frame["client_id"], frame["name"], frame["findings"], strict=True)
@@ -98,6 +109,8 @@ def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataF
         for problem in damaged
     ]
     rows += [(UNFINISHED.name, waiting.client_id, waiting.name) for waiting in pending]
+    deprecated: Mapping[str, str] = frame.attrs.get("deprecations", {})
+    rows += [(DEPRECATED_ENDPOINT.name, "", name) for name in deprecated]
     # A client that is just being made may have its record already, and no row yet.
     known = {*frame["client_id"], *(waiting.client_id for waiting in pending)}
     orphans = [client_id for client_id in store.client_ids(tenant_host) if client_id not in known]
@@ -105,6 +118,10 @@ def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataF
         rows += [(finding, client_id, name) for finding in findings]
         if operation:
             operations[client_id] = operation
+
+    # Behind the clients: a bot whose client was made in between is looked up before it is called an orphan.
+    bots, unknown = orphaned_bots(tenant, known)
+    rows += bots
 
     def severity_of(finding: str, client_id: str) -> Severity:
         told = operations.get(client_id) if finding == OPERATION_INTERRUPTED.name else None
@@ -118,13 +135,20 @@ def audit_of(frame: pd.DataFrame, store: KeyStore, tenant_host: str) -> pd.DataF
         "finding": [finding for finding, _, _ in rows],
         "client_id": [client_id for _, client_id, _ in rows],
         "name": [name for _, _, name in rows],
-        "meaning": [_meaning(finding, client_id, details, operations) for finding, client_id, _ in rows],
+        "meaning": [
+            deprecated[name]
+            if finding == DEPRECATED_ENDPOINT.name
+            else _meaning(finding, client_id, details, operations)
+            for finding, client_id, name in rows
+        ],
         "advice": [FINDINGS[finding].advice for finding, _, _ in rows],
         "command": [_command(finding, client_id, details) for finding, client_id, _ in rows],
     }
     found = pd.DataFrame({name: pd.Series(values, dtype="string") for name, values in columns.items()})
     found["severity"] = pd.Categorical(found["severity"], categories=[*SEVERITIES], ordered=True)
     found.attrs = dict(frame.attrs)
+    if unknown:
+        found.attrs["bots_unknown"] = unknown
     return found
 
 

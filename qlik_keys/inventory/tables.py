@@ -27,8 +27,10 @@ from qlik_keys.errors import QlikKeysError, TenantNotFound
 from qlik_keys.inventory.findings import findings_of, findings_of_record, operation_of, remedy_of
 from qlik_keys.inventory.frames import read_times
 from qlik_keys.inventory.record_states import RecordStates, foreign_documents, record_states
+from qlik_keys.inventory.usage import USAGE_COLUMNS, columns_of, usage_of, with_findings
 from qlik_keys.keys.public import BASE64URL, kid_made_on
 from qlik_keys.keystore.lookup import check_sides
+from qlik_keys.keystore.tenant_folder import folder_of
 from qlik_keys.rules.records import FOREIGN_DOCUMENT
 from qlik_keys.tenant.http.budget import LIMITS_PER_MINUTE
 from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS
@@ -65,8 +67,8 @@ COLUMNS = (
     "disabled",
     "findings",
 )
-_TEXTS = ("client_id", "name", "app_type", "consent", "current_kid", "custody", "created_by")
-_TIMES = ("key_made", "rotate_by")
+_TEXTS = ("client_id", "name", "app_type", "consent", "current_kid", "custody", "created_by", "last_grant")
+_TIMES = ("key_made", "rotate_by", "last_login")
 _FIELDS = itemgetter(
     "client_id",
     "client_name",
@@ -83,7 +85,7 @@ _FIELDS = itemgetter(
 )
 _KID, _ALG = itemgetter("kid"), itemgetter("alg")
 _WRITTEN_TIMES = ("created", "updated")
-_NUMBERS = ("secrets",)
+_NUMBERS = ("secrets", "logins_30d")
 # Qlik tells the consent by a call per client. Unasked, a listing spends on it no more than one minute's allowance.
 CONSENT_LOOKUPS = LIMITS_PER_MINUTE[1]
 _DATE_LETTERS = len("2026-11-24")
@@ -95,6 +97,7 @@ def clients(
     store: KeyStore | None = None,
     *,
     consent: bool | None = None,
+    usage: bool = False,
     on_progress: Progress | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> pd.DataFrame:
@@ -108,20 +111,25 @@ def clients(
         store: adds what the store knows of the keys: current kid, custody, dates.
         consent: look up each machine's consent method, which takes a call per machine; by default only where there are
             at most 1,000 machines, and the column is empty otherwise.
+        usage: add the columns of `usage.USAGE_COLUMNS`, and the findings "unused-90-days" and "secret-still-used", from
+            the events of the last 90 days: a request for each hundred logins, 1,000 at most.
         on_progress: told what is looked up ("keys", "consent"), how many are done, and of how many.
         clock: says what now is.
 
     Returns:
         The columns of `COLUMNS` with real dtypes: times in UTC, lists as tuples, missing values as missing. `attrs` has
         "tenant" (its address) and "time" (ISO, UTC). `qlik_keys.rules.catalogue` explains the names in the column
-        "findings".
+        "findings". With `usage`, `attrs["usage"]` has since when logins are known ("since", None for not at all) and
+        why no longer ("reason"): a missing `last_login` means "never since then", a missing `logins_30d` "unknown".
 
     Raises:
         TenantError, StoreError: one of them could not be asked.
         TypeError: an argument is of another type.
     """
     check_sides(tenant, store, may_lack_store=True)
+    store = None if store is None else folder_of(tenant, store)
     optional(FLAG, consent=consent)
+    require(FLAG, usage=usage)
     optional(CALLBACK, on_progress=on_progress)
     require(CLOCK, clock=clock)
     columns = _listed(tenant.oauth_clients.overviews())
@@ -144,14 +152,25 @@ def clients(
     told |= dict.fromkeys(foreign, (FOREIGN_DOCUMENT.name,))
     columns["of_record"] = _column(client_ids, told, missing=())
     columns["findings"] = findings_of(columns, now, store_known=store is not None)
-    frame = _frame(columns, now)
+    names: tuple[str, ...] = COLUMNS
+    logins = usage_of(tenant, now) if usage else None
+    if logins is not None:
+        columns |= columns_of(logins, client_ids, now)
+        columns["findings"] = with_findings(logins, columns, now)
+        names = (*COLUMNS[:-1], *USAGE_COLUMNS, COLUMNS[-1])
+    frame = _frame(columns, now, names)
     frame.attrs = {"tenant": tenant.url, "time": now.isoformat()}
+    if logins is not None:
+        since = None if logins.since is None else logins.since.isoformat()
+        frame.attrs["usage"] = {"since": since, "reason": logins.reason}
     details = {client_id: detail for client_id, summary in found.items() if (detail := remedy_of(summary))}
     if details:
         frame.attrs["details"] = details
     operations = {of: operation_of(summary, states) for of, summary in found.items() if summary.is_in_progress}
     if operations:
         frame.attrs["operations"] = operations
+    if tenant.deprecations:
+        frame.attrs["deprecations"] = {endpoint.name: endpoint.words for endpoint in tenant.deprecations}
     return frame
 
 
@@ -269,9 +288,9 @@ def _newest_date(kids: Iterable[str], dates: dict[str, datetime | None]) -> date
     return newest
 
 
-def _frame(columns: dict[str, list[Any]], now: datetime) -> pd.DataFrame:
+def _frame(columns: dict[str, list[Any]], now: datetime, names: Sequence[str]) -> pd.DataFrame:
     series: dict[str, pd.Series[Any]] = {}
-    for name in COLUMNS:
+    for name in names:
         if name == "key_age_days":  # behind key_made
             series[name] = (pd.Timestamp(now) - series["key_made"]).dt.days.astype("Int64")
             continue

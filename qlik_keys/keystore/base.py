@@ -92,6 +92,7 @@ class StartedOperation:
         compromised: kids that must not log in when it is done (revoke).
         remove_secrets: client secrets go once a key is verified.
         keep_secret: the record stays when the client is deleted.
+        remove_bot: the client's bot user is deleted with the client.
         allow_swap: where the tenant takes one key at a time, the new one may take the place of the old one.
         custody: who should hold the next key; None for who holds the current one.
         key: the kind of the next key, e.g. "ES384" or "RS256 4096"; "" for the kind of the current one.
@@ -105,6 +106,7 @@ class StartedOperation:
     compromised: frozenset[str] = frozenset()
     remove_secrets: bool = False
     keep_secret: bool = False
+    remove_bot: bool = False
     allow_swap: bool = False
     custody: Custody | None = None
     key: str = ""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from qlik_keys.errors import AmbiguousName, ConfigurationError, Outcome, StoreNotFound, TenantNotFound
+from qlik_keys.keystore.tenant_folder import folder_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,7 +65,7 @@ class ClientLookup:
     @classmethod
     def of(cls, tenant: QlikTenant, store: KeyStore) -> ClientLookup:
         """Return the lookup of a TenantAdmin."""
-        return cls(store, tenant.host, tenant)
+        return cls(folder_of(tenant, store), tenant.host, tenant)
 
     def find(self, client: str) -> str:
         """Return the id of the client with that id or name; an id is returned as it is.

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from qlik_keys.lifecycle.provisioning.plan import Conflict, Done, Provision, Step, StoreState, TenantState, plan
     from qlik_keys.lifecycle.provisioning.run import Provisioned
     from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
-    from qlik_keys.lifecycle.rotation.operations import Rotated, adopt, delete, retire_due, revoke, rotate
+    from qlik_keys.lifecycle.rotation.operations import Deleted, Rotated, adopt, delete, retire_due, revoke, rotate
     from qlik_keys.lifecycle.verification import LoginVerification
 
 _HOMES = {
     "Action": "actions",
     "ClientSpecification": "provisioning.specification",
     "Conflict": "provisioning.plan",
+    "Deleted": "rotation.operations",
     "Done": "provisioning.plan",
     "LoginVerification": "verification",
     "PlannedStep": "previews",
@@ -56,6 +57,7 @@ __all__ = [
     "Action",
     "ClientSpecification",
     "Conflict",
+    "Deleted",
     "Done",
     "LoginVerification",
     "PlannedStep",

@@ -44,6 +44,8 @@ class Action(StrEnum):
     NOTE = "note"
     SETTLE = "settle"
     DELETE_CLIENT = "delete_client"
+    END_TOKENS = "end_tokens"
+    REMOVE_BOT = "remove_bot"
     DELETE_RECORD = "delete_record"
 
 
@@ -190,6 +192,18 @@ ACTIONS: Mapping[Action, ActionFacts] = MappingProxyType(
             system="tenant",
             is_reversible=False,
             by_hand="Console: the three dots, Delete, confirm.",
+        ),
+        Action.END_TOKENS: ActionFacts(
+            title="End the access tokens that the tenant lists for the client's bot user",
+            system="tenant",
+            is_reversible=False,
+            by_hand="Terminal: qlik oauth-token ls, then qlik oauth-token rm for each token of the bot user.",
+        ),
+        Action.REMOVE_BOT: ActionFacts(
+            title="Delete the client's bot user (cannot be undone)",
+            system="tenant",
+            is_reversible=False,
+            by_hand="Console: Users, find the bot by its name and subject, Delete.",
         ),
         Action.DELETE_RECORD: ActionFacts(
             title="Destroy all versions of the client's keys in the key store",

@@ -12,6 +12,7 @@ from qlik_keys.errors import StoreError
 from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.keystore.base import StartedOperation
 from qlik_keys.keystore.lookup import ClientLookup, check_sides
+from qlik_keys.keystore.tenant_folder import folder_of
 from qlik_keys.lifecycle.events import Phase, StepEvent
 from qlik_keys.lifecycle.in_progress import actor
 from qlik_keys.lifecycle.provisioning.run import Provisioning
@@ -95,8 +96,9 @@ class OperationContext:
     is_dry_run: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what is of another type."""
+        """Refuse what is of another type; work in the folder that has the tenant's records."""
         check_sides(self.tenant, self.store)
+        object.__setattr__(self, "store", folder_of(self.tenant, self.store))
         optional(CALLBACK, on_step=self.on_step)
         optional(EVENT, cancel=self.cancel)
         require(CLOCK, clock=self.clock)

@@ -32,7 +32,7 @@ TO_BE_MADE = "to be made"  # instead of an id or a kid that only the real run wi
 # What a dry run has simulated of a client, for the next one of the same operation.
 Memory = dict[str, tuple[OAuthClient, ClientRecord]]
 # Steps that belong to no run: they are told, and what comes after them does not depend on them.
-_OUTSIDE = {Action.CHECK, Action.DELETE_CLIENT, Action.DELETE_RECORD}
+_OUTSIDE = {Action.CHECK, Action.DELETE_CLIENT, Action.REMOVE_BOT, Action.DELETE_RECORD}
 if _missing := set(Action) - key_effects.EFFECTS.keys() - provisioning_effects.EFFECTS.keys() - _OUTSIDE:
     raise RuntimeError(f"no effect of these actions: {', '.join(sorted(_missing))}")
 

@@ -34,6 +34,7 @@ def merged(held: StartedOperation, wanted: StartedOperation) -> StartedOperation
     if held.name == wanted.name:
         if held.name == "delete":
             demands["keep_secret"] = held.keep_secret and wanted.keep_secret
+            demands["remove_bot"] = held.remove_bot or wanted.remove_bot
         return replace(held, **demands)  # type: ignore[arg-type]
     if held.name == "delete":
         return None

@@ -138,10 +138,11 @@ class DeleteOptions(Options):
 
     confirm: str | None = None
     keep_secret: bool = False
+    remove_bot: bool = False
 
     def __post_init__(self) -> None:
         optional(TEXT, confirm=self.confirm)
-        require(FLAG, keep_secret=self.keep_secret)
+        require(FLAG, keep_secret=self.keep_secret, remove_bot=self.remove_bot)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,9 +17,11 @@ from qlik_keys.lifecycle import deletion
 from qlik_keys.lifecycle.actions import ACTIONS, Action, System
 from qlik_keys.lifecycle.context import OperationContext
 from qlik_keys.lifecycle.dry_run import KeyDryRun, Memory, ProvisioningDryRun
+from qlik_keys.lifecycle.last_use import last_use_note
 from qlik_keys.lifecycle.options import OPTIONS
 from qlik_keys.lifecycle.provisioning.operations import resume_in
 from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
+from qlik_keys.lifecycle.remains import remains_of
 from qlik_keys.lifecycle.rotation import changes, retirement
 from qlik_keys.lifecycle.shared_keys import shared_key_warnings
 from qlik_keys.tenant.resources.scopes import scope_warnings
@@ -220,16 +222,20 @@ def _rotate(work: OperationContext, client_id: str, options: RotateOptions) -> t
 
 
 def _revoke(work: OperationContext, client_id: str, options: RevokeOptions) -> tuple[str, ...]:
-    return (*changes.revoke(work, client_id, options).warnings, _SWAP if options.allow_swap else _ONE_KEY)
+    warnings = changes.revoke(work, client_id, options).warnings
+    left = remains_of(work.tenant, client_id).plan_notes()
+    return (*warnings, *left, _SWAP if options.allow_swap else _ONE_KEY)
 
 
 def _retire(work: OperationContext, client_id: str, options: RetireOptions) -> tuple[str, ...]:
     results = changes.retire(work, client_id, options) if client_id else retirement.retire_due(work, options)
-    return tuple(f"{result.name} loses {', '.join(result.retired)}." for result in results if result.retired)
+    used = (last_use_note(work.tenant, client_id, work.clock),) if client_id and results else ()
+    return used + tuple(f"{result.name} loses {', '.join(result.retired)}." for result in results if result.retired)
 
 
 def _adopt(work: OperationContext, client_id: str, options: AdoptOptions) -> tuple[str, ...]:
-    return changes.adopt(work, client_id, options).warnings
+    used = (last_use_note(work.tenant, client_id, work.clock),) if options.remove_secrets else ()
+    return (*changes.adopt(work, client_id, options).warnings, *used)
 
 
 def _delete(work: OperationContext, client_id: str, options: DeleteOptions) -> tuple[str, ...]:
@@ -238,13 +244,18 @@ def _delete(work: OperationContext, client_id: str, options: DeleteOptions) -> t
         work.tenant.oauth_clients.get(client_id)
     except TenantNotFound:
         there = False
-    deletion.delete_client(work, client_id, keep_secret=options.keep_secret)
+    deletion.delete_client(work, client_id, keep_secret=options.keep_secret, remove_bot=options.remove_bot)
+    left = remains_of(work.tenant, client_id)
+    stays = "" if options.remove_bot else "The bot user stays on the tenant unless you ask for its deletion."
     where = work.store.location(work.tenant.host, client_id)
     return (
         "To run it, the client's id must be repeated.",
         f"Its keys stay in the key store, at {where}."
         if options.keep_secret
         else f"Its keys at {where} are destroyed last.",
+        *left.plan_notes(),
+        last_use_note(work.tenant, client_id, work.clock),
+        *((stays,) if stays and left.bot is not None else ()),
         *(() if there else ("The tenant has no such client any more.",)),
     )
 

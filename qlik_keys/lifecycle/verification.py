@@ -6,11 +6,13 @@ and the token that comes of it is asked whose it is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qlik_keys.auth.http_auth import BearerAuth, TokenSource
-from qlik_keys.errors import AssertionRejected, Interrupted, LifecycleError
+from qlik_keys.errors import AssertionRejected, Interrupted, LifecycleError, TenantError
+from qlik_keys.keystore.profiles import measured_on
 
 if TYPE_CHECKING:
     import threading
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.core.clock import Clock
     from qlik_keys.core.secret import Secret
-    from qlik_keys.keystore.base import KeyStore, StoredKey
+    from qlik_keys.keystore.base import ClientRecord, KeyStore, StoredKey
     from qlik_keys.tenant import QlikTenant, User
 
 VERIFICATION_SECONDS = 60.0  # a tenant may need time to see a new key; Qlik publishes no figure
@@ -54,7 +56,8 @@ def verify(
     """Log in as the client with what the store holds: sign with the key that it returned, get a token, ask `users/me`.
 
     A client that has no key authenticates itself by its secret, which no store holds. The tenant may need time to see a
-    new key, so a refused credential is tried again for up to a minute, unless that is hopeless.
+    new key, so a refused credential is tried again for up to a minute, or for twice as long as
+    `probe` has measured on this tenant, unless that is hopeless.
 
     Args:
         tenant: the tenant.
@@ -79,15 +82,22 @@ def verify(
         source = TokenSource(tenant.token_url, client_id=client_id, secret=client_secret, http=tenant.http)
     as_client = tenant.with_credential(BearerAuth(source))
     give_up_at = clock.monotonic() + VERIFICATION_SECONDS
-    pause_seconds = 0.25
+    pause_seconds, is_extended = 0.25, False
     while True:
         try:
             token = source.token()
             user = as_client.users.me()
             break
         except AssertionRejected:
-            if clock.monotonic() + pause_seconds > give_up_at or is_hopeless():
+            with contextlib.suppress(TenantError):  # its other names, by which it may want to be called as audience
+                tenant.host_names()
+            if is_hopeless():
                 raise
+            if clock.monotonic() + pause_seconds > give_up_at:
+                longer = 0.0 if is_extended else _measured_seconds(store, tenant.host) - VERIFICATION_SECONDS
+                if longer <= 0:
+                    raise
+                give_up_at, is_extended = give_up_at + longer, True
         if cancel is not None and cancel.is_set():
             raise Interrupted("Cancelled while a token was being requested.", hint="Run it again to continue.")
         clock.sleep(pause_seconds)
@@ -98,3 +108,17 @@ def verify(
             hint="Do not use this client; report it to Qlik's support.",
         )
     return LoginVerification(user=user, scope=token.scope, expires_at=token.expires_at)
+
+
+def _measured_seconds(store: KeyStore, tenant_host: str) -> float:
+    """Return how long to wait for a new key on a tenant that was measured, 0 for one that was not."""
+    profile = measured_on(store, tenant_host)
+    return 2 * (profile.key_accepted_seconds or 0.0) if profile is not None else 0.0
+
+
+def with_accepted_audience(record: ClientRecord, tenant: QlikTenant) -> ClientRecord:
+    """Return a record with the audience that was accepted in a verification, where the one that it names was not."""
+    accepted = tenant.http.audience
+    if tenant.token_url in (accepted, "") or record.token_url != tenant.token_url:
+        return record
+    return replace(record, token_url=accepted)

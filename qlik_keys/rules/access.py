@@ -30,8 +30,9 @@ TENANT_ALIAS = Rule(
     "QK404",
     "tenant-alias",
     "high",
-    "The URL in use is another name of the tenant: assertions that are made for it are refused.",
-    "Use the tenant's own host name, the one of its token endpoint: assertions are made for it.",
+    "The URL in use is a name of the tenant that is none of its host names: assertions that are made for it are "
+    "refused.",
+    "Use one of the tenant's host names (`qlik-keys tenant me`), for example the one of its token endpoint.",
 )
 TOKEN_ENDPOINT_DIFFERS = Rule(
     "QK405",
@@ -61,6 +62,14 @@ RATE_LIMITED = Rule(
     "The tenant's rate limit is used up or nearly used up.",
     "Wait, and send fewer requests: one token is valid for hours. The requests of other programs with the same "
     "user count too.",
+)
+DEPRECATED_ENDPOINT = Rule(
+    "QK409",
+    "deprecated-endpoint",
+    "low",
+    "Qlik Cloud has deprecated an endpoint of its API that this version of qlik_keys calls.",
+    "Upgrade qlik_keys before the day on which Qlik may remove it; the release notes say which version no longer calls "
+    "it.",
 )
 STORE_FAILED = Rule(
     "QK501",

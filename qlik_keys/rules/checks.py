@@ -29,6 +29,7 @@ CHECKS: Mapping[str, str] = MappingProxyType(
         "vault-token": "The Vault token is valid long enough",
         "vault-rights": "The Vault token may use the client's key",
         "rate-budget": "The tenant's rate limit is not used up",
+        "api-version": "The tenant has deprecated no endpoint that is called",
         "login": "The client gets a token for the right identity",
     }
 )

@@ -94,3 +94,35 @@ DISABLED = Rule(
     "Find out why; delete it if it is not needed.",
     "delete",
 )
+ORPHANED_BOT = Rule(
+    "QK313",
+    "orphaned-bot",
+    "low",
+    "The tenant has the bot user of a client that was deleted, with its roles and with what it owns.",
+    "If nothing needs the user, delete it.",
+    "remove-bot",
+)
+TOKEN_OUTLIVES_CLIENT = Rule(
+    "QK314",
+    "token-outlives-client",
+    "high",
+    "Access tokens of a client that was deleted are still valid: anyone who has one can use it until it expires.",
+    "Delete, once more, ends the tokens that the tenant lists.",
+    "delete",
+)
+UNUSED_90_DAYS = Rule(
+    "QK315",
+    "unused-90-days",
+    "low",
+    "The tenant issued no token to this machine-to-machine client in the last 90 days.",
+    "Find out whether it is still needed; delete it if it is not.",
+    "delete",
+)
+SECRET_STILL_USED = Rule(
+    "QK316",
+    "secret-still-used",
+    "medium",
+    "The client logged in within the last 30 days, and a client secret is its only login: a consumer uses the secret.",
+    "Adopt gives the client a key; move its consumers to the key before you remove the secret.",
+    "adopt",
+)

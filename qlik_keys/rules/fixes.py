@@ -35,6 +35,7 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
         "resume": "qlik-keys resume",
         "doctor": "qlik-keys doctor --client {client_id}",
         **_BY_QLIK_CLI,
+        "remove-bot": "qlik-keys delete {client_id} --remove-bot",
         **{name: f"qlik-keys {name} {{client_id}}" for name in ("rotate", "retire", "revoke", "adopt", "delete")},
     }
 )

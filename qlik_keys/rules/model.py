@@ -10,7 +10,7 @@ from qlik_keys.rules.fixes import OPERATIONS
 
 Severity = Literal["critical", "high", "medium", "low"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low")
-_CODE, _NAME = re.compile(r"QK[1-6][0-9]{2}"), re.compile(r"[a-z]+(?:-[a-z]+)*")
+_CODE, _NAME = re.compile(r"QK[1-6][0-9]{2}"), re.compile(r"[a-z]+(?:-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class SandboxTransport(httpx.BaseTransport):
-    """Answers for one tenant, and for no other host.
+    """Answers for one tenant, by each of its host names, and for no other host.
 
     Args:
         tenant: the simulator.
@@ -30,7 +30,7 @@ class SandboxTransport(httpx.BaseTransport):
 
     def __init__(self, tenant: SandboxTenant) -> None:
         self._tenant = tenant
-        self._origin = httpx.URL(tenant.base_url)
+        self._scheme = httpx.URL(tenant.base_url).scheme
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer a request.
@@ -40,7 +40,7 @@ class SandboxTransport(httpx.BaseTransport):
             httpx.RemoteProtocolError: a setting makes the tenant closed the connection.
         """
         url = request.url
-        if (url.scheme, url.host, url.port) != (self._origin.scheme, self._origin.host, self._origin.port):
+        if url.scheme != self._scheme or url.netloc.decode("ascii") not in self._tenant.host_names:
             raise httpx.ConnectError("no such host behind the sandbox", request=request)
         path, _, query = url.raw_path.decode("latin-1").partition("?")
         body = request.read()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         CreatedClientSecret,
         CreatedOAuthClient,
         OAuthClient,
+        OAuthToken,
         RegisteredKey,
         User,
     )
@@ -40,6 +41,7 @@ _HOMES = {
     "Exchange": "http.calls",
     "NewOAuthClient": "resources.requests",
     "OAuthClient": "resources.models",
+    "OAuthToken": "resources.models",
     "PatchOperation": "resources.requests",
     "QlikTenant": "tenant",
     "RateBudget": "http.budget",
@@ -66,6 +68,7 @@ __all__ = [
     "Exchange",
     "NewOAuthClient",
     "OAuthClient",
+    "OAuthToken",
     "PatchOperation",
     "QlikTenant",
     "RateBudget",

@@ -1,6 +1,6 @@
 """What a tenant says about itself to anyone: its OAuth endpoints (RFC 8414), and by its `Date` what time it has.
 
-For people and for checks. No audience and no address is ever taken from it.
+For people and for checks. No address is ever taken from it; of its host names, see `tenant.http.host_names`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from qlik_keys.errors import TenantError
 from qlik_keys.tenant.http.calls import Call
 from qlik_keys.tenant.http.clock_skew import skew_seconds
 from qlik_keys.tenant.http.failures import status_error
+from qlik_keys.tenant.http.host_names import METADATA_PATH
 from qlik_keys.tenant.resources.models import AuthorizationServerMetadata, parse
 
 if TYPE_CHECKING:
     from qlik_keys.tenant.http.calls import Answer
     from qlik_keys.tenant.http.session import Session
 
-_METADATA_PATH = "/.well-known/oauth-authorization-server"
 # Not 429, which lets the tier wait, and no 5xx, which may pass: those are repeated.
 _REFUSALS = frozenset(range(400, 500)) - {408, 429}
 _FIRST_ERROR = 400
@@ -50,7 +50,7 @@ def metadata_answer(http: Session, *, accept: frozenset[int] = frozenset()) -> A
     Raises:
         TenantError: there was no answer, or another one.
     """
-    return http.send(Call(method="GET", path=_METADATA_PATH, tier=1, again="always", accept=accept), None)
+    return http.send(Call(method="GET", path=METADATA_PATH, tier=1, again="always", accept=accept), None)
 
 
 def read_metadata(http: Session) -> AuthorizationServerMetadata:
@@ -72,7 +72,7 @@ def discover(http: Session) -> Discovery:
             answer.problem,
             host=http.host,
             method="GET",
-            path=_METADATA_PATH,
+            path=METADATA_PATH,
             retry_after=None,
             hints=dict.fromkeys(_REFUSALS, _HINT),
         )
@@ -85,4 +85,4 @@ def discover(http: Session) -> Discovery:
 
 
 def _read(answer: Answer) -> AuthorizationServerMetadata:
-    return parse(AuthorizationServerMetadata, answer.content, "GET", _METADATA_PATH)
+    return parse(AuthorizationServerMetadata, answer.content, "GET", METADATA_PATH)

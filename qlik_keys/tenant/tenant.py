@@ -11,8 +11,11 @@ from qlik_keys.core.clock import SYSTEM_CLOCK, Clock
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.tenant.credentials import Anonymous, wrong_credential
 from qlik_keys.tenant.discovery import discover, read_metadata
+from qlik_keys.tenant.http.host_names import host_names
 from qlik_keys.tenant.http.session import Session
 from qlik_keys.tenant.resources.clients import OAuthClients
+from qlik_keys.tenant.resources.events import Events
+from qlik_keys.tenant.resources.oauth_tokens import OAuthTokens
 from qlik_keys.tenant.resources.raw import raw_call, raw_pages
 from qlik_keys.tenant.resources.users import Users
 from qlik_keys.tenant.url import checked_tenant_url
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from qlik_keys.tenant.discovery import Discovery
     from qlik_keys.tenant.http.budget import RateBudget
     from qlik_keys.tenant.http.calls import Exchange, RetryPolicy
+    from qlik_keys.tenant.http.versions import DeprecatedEndpoint
     from qlik_keys.tenant.resources.models import AuthorizationServerMetadata
     from qlik_keys.tenant.resources.raw import RawAnswer
     from qlik_keys.tenant.url import Query
@@ -55,6 +59,8 @@ class QlikTenant:
         has_credential: whether calls carry a credential.
         oauth_clients: the tenant's OAuth clients.
         users: the tenant's users.
+        oauth_tokens: the living access tokens.
+        events: the events of issued tokens.
 
     Raises:
         ConfigurationError: the URL is no tenant's, or the credential is for another one.
@@ -107,6 +113,8 @@ class QlikTenant:
         self._auth = auth = credential.auth(session)
         self.oauth_clients = OAuthClients(session, auth)
         self.users = Users(session, auth)
+        self.oauth_tokens = OAuthTokens(session, auth)
+        self.events = Events(session, auth)
 
     def with_credential(self, credential: Credential) -> QlikTenant:
         """Return the same tenant asked with another credential, over the same connections.
@@ -141,6 +149,20 @@ class QlikTenant:
             TenantError: there was no answer, or one that says that the tenant cannot answer now.
         """
         return discover(self.http)
+
+    def host_names(self) -> tuple[str, ...]:
+        """Return the tenant's host names, the display name first; asked once per conversation.
+
+        Each has the port where it is not the default. Where the tenant does not tell, it is `host` alone.
+
+        Raises:
+            TenantError: the tenant cannot answer at the moment.
+
+        Example:
+            >>> tenant.host_names()  # doctest: +SKIP
+            ('acme.eu.qlikcloud.com', 'analytics.eu.qlikcloud.com')
+        """
+        return host_names(self.http, self._auth if self.has_credential else None)
 
     def raw(
         self,
@@ -211,6 +233,11 @@ class QlikTenant:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def deprecations(self) -> tuple[DeprecatedEndpoint, ...]:
+        """The endpoints that were called and that the tenant calls deprecated, each once."""
+        return self.http.deprecations.all()
 
     @property
     def caller(self) -> str:

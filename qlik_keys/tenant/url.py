@@ -26,8 +26,9 @@ _QLIK_DOMAINS = (".qlikcloud.com", ".qlikcloudgov.com")
 _REGION = re.compile(r"[a-z]{2}")
 _SERVICES = ("console", "login", "account")
 _OTHER_HOSTS = {
-    "console.qlikcloud.com": "the console of an organization, whose OAuth clients do not belong to a tenant",
-    "console.qlikcloudgov.com": "the console of an organization, whose OAuth clients do not belong to a tenant",
+    "console.qlikcloud.com": "the console of an organization, whose OAuth clients do not belong to a tenant; the keys "
+    "of those cannot be rotated by its API",
+    "console.qlikcloudgov.com": "not in use: government clouds have no console of an organization",
     "login.qlikcloud.com": "where users log in to Qlik Cloud",
     "account.qlikcloud.com": "where users log in to Qlik Cloud",
     "status.qlikcloud.com": "the status page of Qlik Cloud",
@@ -43,6 +44,10 @@ _EXAMPLE = "Write it as https://<tenant>.<region>.qlikcloud.com."
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _AS_IN_AN_ADDRESS = re.compile(r"(?:[A-Za-z0-9._~*+-]|%[0-9A-Fa-f]{2})*")
+_WINDOWS_SERVER = "a server of Qlik Sense Enterprise on Windows, which has no such OAuth clients"
+_WINDOWS_PATHS = frozenset({"qmc", "qrs"})  # its management console, and its repository's API
+_WINDOWS_LOGINS = frozenset({"internal_windows_authentication", "internal_forms_authentication"})
+_NETLOC = re.compile(r"(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 _MAXIMUM_HOST_LENGTH = 253
 
 
@@ -104,7 +109,7 @@ def _normalized(text: str) -> tuple[str, tuple[str, ...]]:
         notices.append("removed the slash at the end")
     if parts.query or parts.fragment:
         notices.append("removed the part after ? or #")
-    other = _other_server(host)
+    other = _other_server(host) or _windows_page(host, parts.path)
     if other:
         raise ConfigurationError(f"{host} is no tenant: it is {other}.", hint=_EXAMPLE)
     if not is_loopback(host) and not host.endswith(_QLIK_DOMAINS):
@@ -118,9 +123,41 @@ def tenant_host(url: str) -> str:
     return urlsplit(url).netloc
 
 
+def may_be_same_tenant(tenant_url: str, netloc: str) -> bool:
+    """Return whether a host that a tenant names as its own may be another host name of it.
+
+    Both are hosts of Qlik Cloud, where the certificate vouches for what the server says; or both are on loopback with
+    one port, where the sandbox listens. A server elsewhere could name any tenant, and be handed what is that tenant's
+    (docs/decisions/0045).
+
+    Args:
+        tenant_url: the normalized tenant URL.
+        netloc: the other host, with the port where it is not the default.
+    """
+    if not _NETLOC.fullmatch(netloc):
+        return False
+    own, other = urlsplit(tenant_url), urlsplit(f"//{netloc}")
+    mine, theirs = own.hostname or "", other.hostname or ""
+    if is_loopback(mine):
+        return is_loopback(theirs) and own.port == other.port
+    return (
+        own.scheme == "https"
+        and own.port is None
+        and other.port is None
+        and mine.endswith(_QLIK_DOMAINS)
+        and theirs.endswith(_QLIK_DOMAINS)
+        and not _other_server(theirs)
+    )
+
+
 def token_url_of(tenant_url: str) -> str:
     """Return the token endpoint of a normalized tenant URL, which is also the audience of its client assertions."""
     return tenant_url + TOKEN_PATH
+
+
+def token_url_by(tenant_url: str, host_name: str) -> str:
+    """Return the token endpoint by another host name of the tenant, which has the port in it where it needs one."""
+    return token_url_of(f"{urlsplit(tenant_url).scheme}://{host_name}")
 
 
 def query_fields(pairs: Iterable[tuple[str, str]]) -> QueryFields:
@@ -150,13 +187,14 @@ def escaped_value(text: str) -> str:
     return text.replace("%", "%25") if plain_value(text) != text else text
 
 
-def target_on(tenant_url: str, path: str, address: str) -> tuple[str, QueryFields] | None:
+def target_on(tenant_url: str, path: str, address: str, *, names: Iterable[str] = ()) -> tuple[str, QueryFields] | None:
     """Return path and query of an address that an answer named, None where it is not on the tenant's own origin.
 
     Args:
         tenant_url: the normalized tenant URL.
         path: the path of the request that was answered, which a relative address starts from.
         address: absolute or relative, as the tenant wrote it.
+        names: host names that count as the tenant's own too; what is returned is asked on `tenant_url` all the same.
     """
     try:
         if address.startswith(f"{tenant_url}/") and "/." not in address:
@@ -164,7 +202,8 @@ def target_on(tenant_url: str, path: str, address: str) -> tuple[str, QueryField
             is_own = True
         else:
             absolute = urljoin(tenant_url + path, address)
-            is_own = same_origin(absolute, tenant_url)
+            scheme = urlsplit(tenant_url).scheme
+            is_own = any(same_origin(absolute, own) for own in (tenant_url, *(f"{scheme}://{name}" for name in names)))
         if is_own:
             parts = urlsplit(absolute)
             return parts.path, query_fields(parse_qsl(parts.query, keep_blank_values=True))
@@ -206,7 +245,10 @@ def _other_server(host: str) -> str:
             continue
         labels = name.split(".")
         if _REGION.fullmatch(labels[-1]) and len(labels) == 1:
-            return f"the region {name}, where tenants are: put your tenant's name before it"
+            return (
+                f"the region {name}, whose OAuth clients (My Qlik) are in no tenant's list: put your tenant's name "
+                "before it"
+            )
         if len(labels) == 1:
             return "a host without a region; a tenant's host has one"
         if labels[0] in _SERVICES:
@@ -214,6 +256,29 @@ def _other_server(host: str) -> str:
     if host.endswith((".qlik.com", ".qlik.dev")):
         return "a web site of Qlik, not a tenant"
     return ""
+
+
+def _windows_page(host: str, path: str) -> str:
+    """Say that an address is one of Qlik Sense Enterprise on Windows, by a path that no Qlik Cloud tenant has."""
+    if host.endswith(_QLIK_DOMAINS) or not _WINDOWS_PATHS.intersection(path.lower().split("/")):
+        return ""
+    return _WINDOWS_SERVER
+
+
+def windows_server(location: str) -> str:
+    """Say that a redirect is the one by which a Windows server asks for a login, "" for any other.
+
+    Its proxy sends a user who is not logged in to a module of its own (help.qlik.com, "Authentication API" of the Proxy
+    Service), whatever the path of the request.
+
+    Args:
+        location: where the redirect leads, as the server wrote it.
+    """
+    try:
+        segments = urlsplit(location).path.lower().split("/")
+    except ValueError:
+        return ""
+    return _WINDOWS_SERVER if _WINDOWS_LOGINS.intersection(segments) else ""
 
 
 def _split(text: str) -> tuple[SplitResult, int | None]:

@@ -77,6 +77,7 @@ def test_many_clients_with_everything_wrong_until_each_fix_is_applied(world):
         ("high", "shared-key", "locked", locked),
         ("high", "shared-key", "shared", shared),
         ("high", "method-not-allowed", "barred", barred),
+        ("medium", "token-outlives-client", "orphan", orphan),
         ("medium", "unfinished", "cut-off", ""),
         ("medium", "secret-only", "secret", secret),
         ("medium", "admin-scope", "admin", admin),
@@ -84,6 +85,7 @@ def test_many_clients_with_everything_wrong_until_each_fix_is_applied(world):
         ("low", "no-key-in-store", "shared", shared),
         ("low", "orphaned-record", "orphan", orphan),
         ("low", "secret-and-key", "barred", barred),
+        ("low", "orphaned-bot", "orphan", orphan),
     ]
     assert healthy not in set(found["client_id"])
     assert (found["severity"].dtype, found.attrs["tenant"]) == ("category", tenant.url)
@@ -99,7 +101,7 @@ def test_many_clients_with_everything_wrong_until_each_fix_is_applied(world):
     tenant.oauth_clients.set_consent(secret, "trusted")
     qk.adopt(tenant, store, secret)
     qk.adopt(tenant, store, shared)
-    qk.delete(tenant, store, orphan, confirm=orphan)
+    qk.delete(tenant, store, orphan, confirm=orphan, remove_bot=True)
     qk.resume(tenant, store)
     # An adoption that was not told to remove the secret leaves it, and so does the fix.
     left = {(row.finding, row.client_id) for row in qk.audit(tenant, store).itertuples()}

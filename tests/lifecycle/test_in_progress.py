@@ -31,7 +31,7 @@ SECOND_REVOCATIONS = {
     "publish": ["unpublish", "retire", "purge"],
     "promote": ["verify_current", "unpublish", "retire", "purge"],
 }
-WHOLE = ["make_next", "publish", "verify_next", "promote", "unpublish", "retire", "purge"]
+WHOLE = ["make_next", "publish", "verify_next", "promote", "unpublish", "retire", "purge", "end_tokens", "settle"]
 
 
 @pytest.mark.parametrize("until", SECOND_REVOCATIONS)
@@ -99,7 +99,7 @@ def test_a_stronger_operation_takes_over_and_is_remembered(sides):
         assert isinstance(refusal, QlikKeysError), operation
         assert "resume" in refusal.hint or sides.client(client.client_id) is None, operation
     [done] = sides.resume()
-    assert (done.operation, done.client_id, done.result) == ("delete", client.client_id, None)
+    assert (done.operation, done.client_id, done.result) == ("delete", client.client_id, client.client_id)
     assert (sides.client(client.client_id), sides.document(client.client_id)) == (None, None)
 
 

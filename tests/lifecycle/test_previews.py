@@ -80,8 +80,8 @@ CASES = {
     "an adoption without the secret": (
         "adopt", with_secret, {"remove_secrets": True}, [*ROTATION, "remove_secrets", "settle"], ONE, KV,
     ),
-    "a deletion": ("delete", made, {}, ["note", "delete_client", "delete_record"], None, TRANSIT),
-    "a deletion that keeps the keys": ("delete", made, {"keep_secret": True}, ["delete_client"], None, KV),
+    "a deletion": ("delete", made, {}, ["note", "delete_client", "end_tokens", "delete_record"], None, TRANSIT),
+    "a deletion without the keys": ("delete", made, {"keep_secret": True}, ["delete_client", "end_tokens"], None, KV),
     "a client to finish": ("resume", half_made, {}, FINISHING, ONE, KV),
     "a rotation to finish": ("resume", interrupted, {}, ROTATION[2:], TWO, TRANSIT),
 }  # fmt: skip
@@ -135,7 +135,7 @@ def test_a_plan_says_what_would_be_refused_and_what_cannot_be_undone(world, tena
     assert "scopes" in plan.blocked
     plan = qk.preview(tenant, store, "revoke", made(world, f"{name} revoked"))
     assert any("remain valid until they expire" in note for note in plan.notes)
-    assert [step.action for step in plan.steps if step.irreversible] == ["retire", "purge"]
+    assert [step.action for step in plan.steps if step.irreversible] == ["retire", "purge", "end_tokens"]
 
 
 def test_a_plan_says_that_a_rotation_is_in_progress_only_where_one_is(world, name):

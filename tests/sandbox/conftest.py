@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -36,7 +37,7 @@ def behind_http(base_url=None, **options):
     clock = ManualClock()
     with (
         serving(lambda address: SandboxTenant(base_url or address, clock=clock), **options) as (tenant, address),
-        httpx.Client(base_url=address, timeout=30) as http,
+        httpx.Client(base_url=address, timeout=30, headers={"host": urlsplit(base_url or address).netloc}) as http,
     ):
         yield SandboxClient(tenant, http, clock)
 

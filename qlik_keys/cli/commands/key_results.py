@@ -8,15 +8,27 @@ import typer
 
 if TYPE_CHECKING:
     from qlik_keys.errors import PartlyFailed
-    from qlik_keys.lifecycle import Provisioned, Resumed, Rotated
+    from qlik_keys.lifecycle import Deleted, Provisioned, Resumed, Rotated
 
 
-def document_of_result(operation: str, result: Provisioned | Rotated | Resumed | dict[str, Any]) -> dict[str, Any]:
+def document_of_result(
+    operation: str, result: Provisioned | Rotated | Deleted | Resumed | dict[str, Any]
+) -> dict[str, Any]:
     """Return a result as JSON-ready values; none of them is secret."""
-    from qlik_keys.lifecycle import Provisioned, Resumed
+    from qlik_keys.lifecycle import Deleted, Provisioned, Resumed
 
     if isinstance(result, dict):
         return result
+    if isinstance(result, Deleted):
+        bot = None if result.bot is None else {"id": result.bot.id, "name": result.bot.name}
+        return {
+            "operation": operation,
+            "client_id": result.client_id,
+            "tokens_ended": result.tokens_ended,
+            "bot": bot,
+            "bot_removed": result.bot_removed,
+            "warnings": list(result.warnings),
+        }
     if isinstance(result, Resumed):
         inner = {} if result.result is None else document_of_result(result.operation, result.result)
         return {**inner, "operation": result.operation, "name": result.name, "client_id": result.client_id}
@@ -67,6 +79,8 @@ def result_text(result: dict[str, Any]) -> str:
         words += f", key {result['kid']}"
     if result.get("retire_at"):
         words += f"; the old key logs in until it is retired, from {result['retire_at']} on"
+    if result.get("bot_removed") and result.get("bot"):
+        words += f", and its bot user {result['bot']['name']!r}"
     if result.get("retired"):
         words += f"; retired {', '.join(result['retired'])}"
     return words

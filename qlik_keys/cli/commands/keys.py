@@ -270,10 +270,13 @@ def delete(
     *,
     confirm: Annotated[str | None, typer.Option(help="The client's id, to confirm.")] = None,
     keep_secret: Annotated[bool, typer.Option("--keep-secret", help="Keep its keys in Vault.")] = False,
+    remove_bot: Annotated[
+        bool, typer.Option("--remove-bot", help="Also delete its bot user, which otherwise stays on the tenant.")
+    ] = False,
 ) -> None:
-    """Delete a client permanently, then its keys in Vault.
+    """Delete a client permanently, end its access tokens, and destroy its keys in Vault.
 
-    This cannot be undone.
+    This cannot be undone. The client's bot user stays, unless --remove-bot is given.
 
     Example: qlik-keys delete nightly-etl
     """
@@ -283,11 +286,11 @@ def delete(
     if confirm is None and not common.dry_run:
         how = "repeat the client's id to confirm: --confirm ID"
         confirm = ask_for_id(how, option="--confirm", as_json=common.as_json)
-    options = DeleteOptions(confirm=confirm or "", keep_secret=keep_secret).arguments
+    options = DeleteOptions(confirm=confirm or "", keep_secret=keep_secret, remove_bot=remove_bot).arguments
 
     def perform(tenant: QlikTenant, store: KeyStore, id_: str, **told: Any) -> list[Any]:
-        client_id = lifecycle.delete(tenant, store, id_, **options, **told)
-        return [{"operation": "delete", "client_id": client_id, "keys_kept": keep_secret}]
+        deleted = lifecycle.delete(tenant, store, id_, **options, **told)
+        return [{**document_of_result("delete", deleted), "keys_kept": keep_secret}]
 
     work = _Command("delete", common, custody=None)
     work.run(client, options, perform)

@@ -23,11 +23,16 @@ if TYPE_CHECKING:
 
 app = new_group()
 _NEVER = "never"
+UsageOption = Annotated[
+    bool,
+    typer.Option("--usage", help="Also say when clients last logged in, from the tenant's events of the last 90 days."),
+]
 
 
 @app.command(epilog=TENANT_HELP)
 def clients(
     *,
+    usage: UsageOption = False,
     context: ContextOption = None,
     server: ServerOption = None,
     quiet: QuietOption = False,
@@ -47,13 +52,15 @@ def clients(
     from qlik_keys.inventory.tables import clients as list_clients
 
     with settings.tenant() as tenant, settings.store() as store:
-        frame = list_clients(tenant, store)
+        frame = list_clients(tenant, store, usage=usage)
+    _note_unknown(frame, as_json=as_json)
     _show(frame, as_text, quiet=quiet, as_json=as_json)
 
 
 @app.command(epilog=TENANT_HELP)
 def audit(
     *,
+    usage: UsageOption = False,
     context: ContextOption = None,
     server: ServerOption = None,
     quiet: QuietOption = False,
@@ -79,10 +86,23 @@ def audit(
         raise typer.BadParameter(f"choose one of {', '.join((*SEVERITIES, _NEVER))}", param_hint="--fail-on")
     settings = resolved(context, server, as_json=as_json)
     with settings.tenant() as tenant, settings.store() as store:
-        frame = look(tenant, store)
+        frame = look(tenant, store, usage=usage)
+    _note_unknown(frame, as_json=as_json)
     _show(frame, audit_as_text, quiet=quiet, as_json=as_json)
     if fail_on != _NEVER and (frame["severity"] <= fail_on).any():
         raise typer.Exit(FINDINGS)
+
+
+def _note_unknown(frame: pd.DataFrame, *, as_json: bool) -> None:
+    """Say on standard error what the tenant did not tell, so that no one takes it for "there is none"."""
+    usage = frame.attrs.get("usage", {})
+    if as_json:
+        return  # both streams are for programs; what is not known is missing in the document
+    if usage.get("reason"):
+        known = f"is known only since {usage['since'][:16]} UTC" if usage["since"] else "is unknown"
+        typer.echo(f"Note: The clients' last use {known}: {usage['reason']}", err=True)
+    if frame.attrs.get("bots_unknown"):
+        typer.echo(f"Note: Bot users without a client are unknown: {frame.attrs['bots_unknown']}", err=True)
 
 
 def _show(frame: pd.DataFrame, text: Callable[[pd.DataFrame], str], *, quiet: bool, as_json: bool) -> None:

@@ -70,10 +70,11 @@ def as_client(
     """
     from qlik_keys.auth.http_auth import TokenSource
     from qlik_keys.keystore.lookup import ClientLookup
+    from qlik_keys.keystore.tenant_folder import folder_at
 
     with anonymous_tenant(settings, retry=retry) as tenant, settings.store() as store:
         watch(tenant)
-        client_id = ClientLookup(store, tenant.host).find(client)
+        client_id = ClientLookup(folder_at(tenant.http, store), tenant.host).find(client)
         yield (
             tenant,
             TokenSource.from_store(

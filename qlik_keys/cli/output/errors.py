@@ -48,7 +48,7 @@ def silence_libraries() -> None:
 
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
-    logging.lastResort = None
+    logging.lastResort = logging.NullHandler()  # without any, logging says so on standard error
 
 
 def _tell_of_a_fault(problem: Exception) -> None:

@@ -30,7 +30,28 @@ _FOUND = ("severity", "code", "finding", "name", "client_id", "command")
 
 def as_text(frame: pd.DataFrame) -> str:
     """Return the columns that matter at a glance, lists joined, dates as days."""
-    return _aligned({name: [*frame[name]] for name in _SHOWN}) if len(frame) else "The tenant has no clients."
+    if frame.empty:
+        return "The tenant has no clients."
+    columns = {name: [*frame[name]] for name in _SHOWN}
+    if "last_login" not in frame:
+        return _aligned(columns)
+    return _aligned({name: columns.pop(name) for name in _SHOWN[:3]} | _usage(frame) | columns)
+
+
+def _usage(frame: pd.DataFrame) -> dict[str, list[Any]]:
+    """Return the columns of the last use; what is not known is told apart from what did not happen."""
+    known = frame.attrs.get("usage", {}).get("since")
+    never = f"none since {known[:10]}" if known else "unknown"
+    counts = frame["logins_30d"]
+    return {
+        "last_login": [
+            never if missing else moment
+            for missing, moment in zip(frame["last_login"].isna(), frame["last_login"], strict=True)
+        ],
+        "logins_30d": [
+            "unknown" if missing else int(count) for missing, count in zip(counts.isna(), counts, strict=True)
+        ],
+    }
 
 
 def audit_as_text(frame: pd.DataFrame) -> str:

@@ -11,6 +11,7 @@ from qlik_keys.diagnosis.results import failed, not_checked, passed, see
 from qlik_keys.errors import TenantThrottled, TenantUnavailable
 from qlik_keys.rules.access import (
     CLOCK_OFF,
+    DEPRECATED_ENDPOINT,
     NOT_A_TENANT,
     RATE_LIMITED,
     TENANT_ALIAS,
@@ -21,11 +22,12 @@ from qlik_keys.rules.access import (
 from qlik_keys.rules.records import TOKEN_URL_DIFFERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from qlik_keys.diagnosis.facts import Facts
     from qlik_keys.diagnosis.results import Check
     from qlik_keys.tenant import AuthorizationServerMetadata, TierSnapshot
+    from qlik_keys.tenant.http.versions import DeprecatedEndpoint
 
 _NEARLY_USED_UP = 0.9
 
@@ -85,12 +87,12 @@ def check_audience(facts: Facts) -> Check:
         return _as_discovery_says("audience", facts)
     named = facts.metadata.token_endpoint
     # A record that was written under another name of the tenant has that name's: discovery tells it.
-    if in_record is not None and in_record not in (named, facts.token_url):
+    if in_record is not None and in_record != named and not facts.is_own_endpoint(in_record):
         why = (
             f"The store's record names {in_record or 'nothing'} as the token endpoint, but this tenant's is "
             f"{named}: a consumer that uses the record's value as the audience is refused."
         )
-        if named != facts.token_url:
+        if not facts.is_own_endpoint(named):
             return failed(
                 "audience", TOKEN_URL_DIFFERS, why, "First fix what discovery reports; then the record can be fixed."
             )
@@ -99,8 +101,11 @@ def check_audience(facts: Facts) -> Check:
                 "audience", TOKEN_URL_DIFFERS, why, "First fix what store-record reports; then run the doctor again."
             )
         return failed("audience", TOKEN_URL_DIFFERS, why, has_fix=True)
-    if named != facts.token_url:
+    if not facts.is_own_endpoint(named):
         return see("audience", "discovery")
+    if in_record is not None and in_record != facts.token_url:
+        why = f"The store's record names {in_record}, by another of the tenant's host names."
+        return passed("audience", why)
     if record is None and in_record is None and facts.record.problem is not None:
         why = f"The tenant names {facts.token_url}, as expected; what the store's record names is unknown: see"
         return not_checked("audience", f"{why} store-record.")
@@ -131,16 +136,29 @@ def check_rate_budget(budget: Mapping[int, TierSnapshot], refused: Iterable[int]
     return passed("rate-budget", f"{used}, {window}.")
 
 
+def check_api_version(deprecated: Sequence[DeprecatedEndpoint]) -> Check:
+    """Say which of the endpoints that were called the tenant has deprecated.
+
+    Args:
+        deprecated: as they stand when all is done.
+    """
+    if deprecated:
+        return failed("api-version", DEPRECATED_ENDPOINT, " ".join(each.words for each in deprecated))
+    return passed("api-version", "No answer named a deprecated endpoint.")
+
+
 def _check_metadata(metadata: AuthorizationServerMetadata, facts: Facts) -> Check:
     name, named, issuer = "discovery", metadata.token_endpoint, metadata.issuer
     if named == facts.token_url and issuer.rstrip("/") == facts.tenant_url:
         return passed(name, f"Its token endpoint is {facts.token_url}.")
+    if named != facts.token_url and facts.is_own_endpoint(named):
+        return passed(name, f"Its token endpoint is {named}, by another of the tenant's host names.")
     if facts.is_alias:
         return failed(
             name,
             TENANT_ALIAS,
             f"The tenant names {named} as its token endpoint, and the URL in use leads to {facts.token_url}: it is "
-            "another name of the tenant.",
+            "another name of the tenant, and none of the host names that the tenant tells.",
         )
     if named != facts.token_url:
         return failed(

@@ -31,6 +31,7 @@ from qlik_keys.keystore.vault.documents.damage import DamageReports
 from qlik_keys.keystore.vault.documents.fields import keep_permanently, moment_made, unmanaged_document
 from qlik_keys.keystore.vault.documents.folder import Found, Put
 from qlik_keys.keystore.vault.documents.names import NameEntries
+from qlik_keys.keystore.vault.profiles import read_profile, write_profile
 from qlik_keys.keystore.vault.writes import CarefulWrites
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from qlik_keys.core.clock import Clock
     from qlik_keys.keys import KeySpec, PrivateKey
     from qlik_keys.keys.signer import Signer
+    from qlik_keys.keystore.profiles import TenantProfile
     from qlik_keys.keystore.vault.documents.folder import VaultFolder
 
 _METADATA_ROUNDS = 3
@@ -206,6 +208,16 @@ class KvKeys:
         self._fit_metadata(path, newest)
         written = newest.content if newest.version == put.version else replace(record, version=put.version)
         return replace(written, is_shown_wrong=False)
+
+    # --- the tenant ---
+
+    def read_profile(self, tenant_host: str) -> TenantProfile | None:
+        """Return what was measured on a tenant, None where there is nothing that can be read."""
+        return read_profile(self._folder, self._host_path(tenant_host))
+
+    def write_profile(self, tenant_host: str, profile: TenantProfile) -> None:
+        """Write what was measured on a tenant."""
+        write_profile(self._folder, self._host_path(tenant_host), profile)
 
     def client_ids(self, tenant_host: str) -> Sequence[str]:
         """Return the names of the documents of that tenant."""

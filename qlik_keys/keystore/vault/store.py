@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         StoredKey,
         StoreHealth,
     )
+    from qlik_keys.keystore.profiles import TenantProfile
     from qlik_keys.keystore.vault.http.login import Login
 
 _FILE = Kind((str, os.PathLike, Place), "a path (str or Path)")
@@ -405,6 +406,22 @@ class VaultKeyStore:
             StoreError: one could not be written.
         """
         self._keys.set_names_right(tenant_host, names)
+
+    def read_profile(self, tenant_host: str) -> TenantProfile | None:
+        """Return what `probe` measured on a tenant, None where there is nothing that can be read.
+
+        Raises:
+            StoreError: Vault cannot be asked.
+        """
+        return self._keys.read_profile(tenant_host)
+
+    def write_profile(self, tenant_host: str, profile: TenantProfile) -> None:
+        """Write what was measured on a tenant, in place of what was there.
+
+        Raises:
+            StoreError: it was not written, or by `outcome` may have been.
+        """
+        self._keys.write_profile(tenant_host, profile)
 
     # --- for people who watch or look it up ---
 

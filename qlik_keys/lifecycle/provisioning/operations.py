@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from qlik_keys.core.clock import Clock
     from qlik_keys.errors import StoreError
     from qlik_keys.keystore.base import ClientRecord, KeyStore, PendingClient
+    from qlik_keys.lifecycle.deletion import Deleted
     from qlik_keys.lifecycle.events import StepEvent
     from qlik_keys.lifecycle.provisioning.run import Provisioned
     from qlik_keys.tenant import OAuthClient, QlikTenant
@@ -126,14 +127,14 @@ class Resumed:
             "adopt" or "delete".
         name: the client's name.
         client_id: the client that is there now, or that was removed; "" when it failed before there was one.
-        result: what that operation would have returned; None for "delete" and "remove_duplicate".
+        result: what that operation would have returned; None for "remove_duplicate".
         error: why it could not be finished.
     """
 
     operation: str
     name: str
     client_id: str = ""
-    result: Provisioned | Rotated | None = None
+    result: Provisioned | Rotated | Deleted | None = None
     error: QlikKeysError | None = None
 
 
@@ -298,7 +299,9 @@ def _finish_pending(
             results.append(finished)
 
 
-def _tried(work: OperationContext, item: Resumed, finish_it: Callable[[], Provisioned | Rotated | None]) -> Resumed:
+def _tried(
+    work: OperationContext, item: Resumed, finish_it: Callable[[], Provisioned | Rotated | Deleted | None]
+) -> Resumed:
     """Return what became of one operation.
 
     Raises:

@@ -45,7 +45,7 @@ from qlik_keys.lifecycle.provisioning.plan import (
     plan,
 )
 from qlik_keys.lifecycle.record_changes import loss_warnings
-from qlik_keys.lifecycle.verification import LoginVerification, verify
+from qlik_keys.lifecycle.verification import LoginVerification, verify, with_accepted_audience
 from qlik_keys.tenant import eq
 
 if TYPE_CHECKING:
@@ -317,7 +317,7 @@ class Provisioning(Run):
             self._pending,
             self._specification,
             client_id=client_id,
-            token_url=self._tenant.token_url,
+            token_url=self._tenant.http.lasting_token_url,
             custody=self._store.custody,
             now=utc_now(self._clock),
         )
@@ -370,10 +370,21 @@ class Provisioning(Run):
                 raise
         else:
             self._take(Action.VERIFY, Left(client_id=client_id))
+            self._note_audience(client_id)
             return
         self._client_secret = None
         self._intent = replace(self._intent, secret_known=False)
         self._observe()
+
+    def _note_audience(self, client_id: str) -> None:
+        """Let the record name the audience that was accepted, where that is not the one that it names."""
+        record = self._store_state.records[client_id]
+        right = with_accepted_audience(record, self._tenant)
+        if right == record:
+            return
+        with contextlib.suppress(StoreConflict):  # another user has written it: the next rotation notes it
+            written = self._store.write(right, read_back=False)
+            self._store_state = replace(self._store_state, records={**self._store_state.records, client_id: written})
 
     def _remove_pending(self, client_id: str) -> None:
         pending = self._pending

@@ -178,7 +178,7 @@ def adopt(work: OperationContext, client_id: str, options: AdoptOptions) -> Rota
             tenant_host=work.tenant.host,
             client_id=client_id,
             client_name=client.client_name,
-            token_url=work.tenant.token_url,
+            token_url=work.tenant.http.lasting_token_url,
             custody=custody or work.store.custody,
             keys={},
         )

@@ -178,6 +178,10 @@ def _secrets_removed(state: KeyState, _: Making) -> KeyState:
     return replace(state, client=without_secrets(state.there))
 
 
+def _tokens_ended(state: KeyState, _: Making) -> KeyState:
+    return replace(state, intent=replace(state.intent, tokens_ended=True))
+
+
 def _next_verified(state: KeyState, _: Making) -> KeyState:
     return _verified(state, state.record.in_state("next")[0])
 
@@ -206,5 +210,6 @@ EFFECTS: Mapping[Action, Callable[[KeyState, Making], KeyState]] = MappingProxyT
         Action.RETIRE: _retired,
         Action.PURGE: _purged,
         Action.REMOVE_SECRETS: _secrets_removed,
+        Action.END_TOKENS: _tokens_ended,
     }
 )

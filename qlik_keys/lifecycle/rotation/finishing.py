@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from qlik_keys.core.clock import utc_now
 from qlik_keys.errors import ManualActionRequired
 from qlik_keys.keys.spec import DEFAULT_KEY, ROTATE_AFTER
-from qlik_keys.lifecycle.deletion import delete_client
+from qlik_keys.lifecycle.deletion import Deleted, delete_client
 from qlik_keys.lifecycle.in_progress import merged, spec_of
 from qlik_keys.lifecycle.options import CUSTODY_TEXTS
 from qlik_keys.lifecycle.record_changes import loss_warnings
 from qlik_keys.lifecycle.rotation.plan import KeyIntent
+from qlik_keys.tenant.resources.grants import IMPERSONATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
     from qlik_keys.tenant import RegisteredKey
 
 
-# Removing a key ends no token (qlik-cloud-contract); that machines' tokens are in the list too is an assumption.
-TOKENS_LIVE_ON = (
-    "Access tokens that were issued before remain valid until they expire: list them with `qlik-keys oauth-token ls`."
+_FOR_USERS = (
+    "Tokens that it requested for users (impersonation) are listed with these users and were not ended: list them with "
+    "`qlik-keys oauth-token ls`."
 )
 
 
@@ -59,19 +60,24 @@ class Rotated:
     warnings: tuple[str, ...] = ()
 
 
-def finish(work: OperationContext, record: ClientRecord) -> Rotated | None:
+def finish(work: OperationContext, record: ClientRecord) -> Rotated | Deleted:
     """Finish the operation that a record says is in progress, as it was meant, no matter who started it.
 
     Returns:
-        What became of the keys; None where the client was to be deleted.
+        What became of the keys, or of the client where it was to be deleted.
 
     Raises:
         QlikKeysError: as that operation does.
     """
     started = record.operation
     if started is not None and started.name == "delete":
-        delete_client(work, record.client_id, keep_secret=started.keep_secret, is_resumed=True)
-        return None
+        return delete_client(
+            work,
+            record.client_id,
+            keep_secret=started.keep_secret,
+            remove_bot=started.remove_bot,
+            is_resumed=True,
+        )
     return finished_as(work, record, started)
 
 
@@ -149,8 +155,9 @@ def revoked(
     result = finished(run, record)
     client = run.client
     theirs = () if client is None else tuple(unmanaged_key_warnings(client.public_keys, run.record))
+    for_users = (_FOR_USERS,) if client is not None and IMPERSONATION in client.allowed_grant_types else ()
     secrets = ("Its client secrets can still log in.",) if client is not None and client.client_secrets else ()
-    return replace(result, warnings=tuple(dict.fromkeys((*result.warnings, *theirs, *secrets, TOKENS_LIVE_ON))))
+    return replace(result, warnings=tuple(dict.fromkeys((*result.warnings, *theirs, *secrets, *for_users))))
 
 
 def unmanaged_key_warnings(registered: Iterable[RegisteredKey], record: ClientRecord) -> list[str]:

@@ -11,6 +11,7 @@ from qlik_keys.keys import wrong_key
 from qlik_keys.keys.spec import DEFAULT_OVERLAP, ROTATE_AFTER
 from qlik_keys.lifecycle import deletion
 from qlik_keys.lifecycle.context import OperationContext
+from qlik_keys.lifecycle.deletion import Deleted
 from qlik_keys.lifecycle.options import AdoptOptions, DeleteOptions, RetireOptions, RevokeOptions, RotateOptions
 from qlik_keys.lifecycle.rotation import changes, retirement
 from qlik_keys.lifecycle.rotation.finishing import Rotated
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from qlik_keys.lifecycle.events import StepEvent
     from qlik_keys.tenant import QlikTenant
 
-__all__ = ["Rotated", "adopt", "delete", "retire_due", "revoke", "rotate"]
+__all__ = ["Deleted", "Rotated", "adopt", "delete", "retire_due", "revoke", "rotate"]
 
 
 def rotate(
@@ -105,6 +106,9 @@ def revoke(
     as `key`. That includes a key that an earlier, interrupted revocation has made: it may be compromised as well, so
     another `revoke` replaces it, while `resume` finishes the earlier revocation and leaves it in place. A compromised
     key that is not registered any more, or not yet, is not registered again.
+
+    Then the living access tokens that the tenant lists for the client's bot user are ended, of whatever key: the new
+    key requests others. The warnings say what may still live. The bot user stays, since the client goes on.
 
     The new key stays in the custody of the old one unless `custody` asks for another.
 
@@ -243,9 +247,14 @@ def delete(
     *,
     confirm: str,
     keep_secret: bool = False,
+    remove_bot: bool = False,
     on_step: Callable[[StepEvent], None] | None = None,
-) -> str:
-    """Delete a client permanently, and then its keys in the store. This cannot be undone.
+) -> Deleted:
+    """Delete a client permanently, end its living tokens, and destroy its keys in the store. This cannot be undone.
+
+    A client's bot user and its living access tokens outlive it (qlik-cloud-contract, "What outlives a client"). The
+    tokens that the tenant lists are ended; the bot user is named, and deleted only if asked for. Of a client that was
+    deleted before, this ends the tokens and deletes the bot all the same.
 
     Args:
         tenant: the tenant, with a TenantAdmin's credential.
@@ -253,19 +262,22 @@ def delete(
         client_id: the client, by id or name.
         confirm: its id again, also where it is named.
         keep_secret: leave the store's record.
+        remove_bot: also delete the client's bot user. What belongs to that user is left without its owner.
         on_step: told before and after each step.
 
     Returns:
-        The client's id.
+        The client's id, as text; its attributes say how many tokens were ended, and which bot user stays.
 
     Raises:
+        ManualActionRequired: the tenant refuses to delete the bot user, all else is done; or it is the bot of a
+            region's OAuth client, which is never deleted.
         ConfigurationError: `confirm` is not the client's id; or several clients have that name.
         TypeError: `confirm` is no text, for example None.
-        TenantNotFound: there is nothing to delete, on the tenant or in the store.
+        TenantNotFound: there is nothing to delete, on the tenant or in the store; the text names a bot user that stays.
         StoreConflict: the store's document is not managed by qlik_keys.
         TenantError, StoreError: as they say; asked for again, it goes on from there.
     """
     require(TEXT, confirm=confirm)  # None is a plan's alone: a look-up that found nothing must not confirm
-    options = DeleteOptions(confirm=confirm, keep_secret=keep_secret)
+    options = DeleteOptions(confirm=confirm, keep_secret=keep_secret, remove_bot=remove_bot)
     work = OperationContext(tenant=tenant, store=store, on_step=on_step)
     return deletion.delete(work, client_id, options)

@@ -38,6 +38,7 @@ class KeyIntent:
         remove_secrets: client secrets go once a key is verified.
         verified: kids that have logged in during this run.
         one_key_only: the tenant has refused a second key during this run.
+        tokens_ended: a revocation has ended the client's living tokens, or has tried to, during this run.
         given_up: the next key was refused permanently: it is taken back.
     """
 
@@ -50,6 +51,7 @@ class KeyIntent:
     remove_secrets: bool = False
     verified: frozenset[str] = field(default_factory=frozenset)
     one_key_only: bool = False
+    tokens_ended: bool = False
     given_up: bool = False
 
     @property
@@ -76,6 +78,8 @@ def plan_keys(client: OAuthClient, record: ClientRecord, intent: KeyIntent) -> S
     """Return the next step with a client's keys, or that it is done, or why a person must decide."""
     step = _plan(client, record, intent)
     started = intent.operation
+    if isinstance(step, Done) and intent.revokes and not intent.given_up and not intent.tokens_ended:
+        step = Step(Action.END_TOKENS, client.client_id)  # before its end is noted: `resume` comes here too
     if isinstance(step, Done) and record.operation is not None and not (intent.given_up and intent.revokes):
         return Step(Action.SETTLE, client.client_id)
     if isinstance(step, Step) and started is not None and record.version and record.operation != started:

@@ -30,9 +30,11 @@ from qlik_keys.lifecycle.engine import Run
 from qlik_keys.lifecycle.in_progress import merged
 from qlik_keys.lifecycle.missing_clients import gone_on_tenant
 from qlik_keys.lifecycle.provisioning.plan import Conflict, Done, Step
+from qlik_keys.lifecycle.remains import end_tokens
 from qlik_keys.lifecycle.rotation.effects import KeyState, Making, effect_of, with_keys, without_secrets
 from qlik_keys.lifecycle.rotation.plan import KeyIntent, leaving, plan_keys
-from qlik_keys.lifecycle.verification import LoginVerification, verify
+from qlik_keys.lifecycle.rotation.registered_keys import replace_keys
+from qlik_keys.lifecycle.verification import LoginVerification, verify, with_accepted_audience
 from qlik_keys.tenant import PatchOperation
 
 if TYPE_CHECKING:
@@ -228,6 +230,7 @@ class KeyRun(Run):
             Action.RETIRE: self._retire,
             Action.PURGE: self._purge,
             Action.REMOVE_SECRETS: self._remove_secrets,
+            Action.END_TOKENS: self._end_tokens,
             Action.NOTE: self._note,
             Action.SETTLE: self._settle,
         }
@@ -377,7 +380,8 @@ class KeyRun(Run):
         self._refusal = ManualActionRequired(
             f"The tenant refuses a second key on {self._client_name!r} ({problem.message}) The old key remains in use.",
             hint="Use allow_swap: the new key then replaces the old one, and logins with the old key fail for a "
-            "moment until the new key is verified.",
+            "moment until the new key is verified. `qlik-keys probe` tells how many keys this tenant takes, and in "
+            "which form.",
         )
 
     def _swap(self, _: str) -> None:
@@ -420,10 +424,9 @@ class KeyRun(Run):
                         "Another user changed the client's keys at the same time; their changes are kept."
                     )
                 return
-            operations = [PatchOperation("replace", "/publicKeys", [*wanted.public_keys])]
-            if needs_method:
-                operations.append(PatchOperation("replace", "/allowedAuthMethods", [*wanted.allowed_auth_methods]))
-            self._tenant.oauth_clients.patch(client_id, operations)
+            methods = PatchOperation("replace", "/allowedAuthMethods", [*wanted.allowed_auth_methods])
+            more = [methods] if needs_method else []
+            replace_keys(self._tenant, self._store, client_id, wanted.public_keys, more)
             self._note_effect()
         raise ManualActionRequired(
             f"Another user keeps changing the keys of {self._client_name!r} on the tenant.",
@@ -439,6 +442,11 @@ class KeyRun(Run):
         self._tenant.oauth_clients.patch(client_id, [PatchOperation("replace", "/allowedAuthMethods", methods)])
         self._note_effect()
         self._client = self._tenant.oauth_clients.get(client_id)
+
+    def _end_tokens(self, client_id: str) -> None:
+        done = end_tokens(self._tenant, client_id)
+        self.warnings += done.warnings()
+        self.intent = self._effect(Action.END_TOKENS).intent
 
     # --- verifications ---
 
@@ -466,4 +474,5 @@ class KeyRun(Run):
         self.verification = verify(
             self._tenant, self._store, client_id, key=key, cancel=self._cancel, clock=self._clock
         )
+        self.record = with_accepted_audience(self.record, self._tenant)  # the next write of it brings it in
         self.intent = self._effect(action).intent

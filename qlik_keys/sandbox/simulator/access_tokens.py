@@ -34,7 +34,8 @@ class AccessToken:
         token_id: its `jti`, by which it can be revoked.
         sequence: grows with each token.
         user_id: whom it stands for, a client's bot or a person.
-        client_id: the client that asked for it.
+        client_id: the client that asked for it, which may be deleted by now.
+        client_name: its name at that time.
         scopes: what it may.
         expires_at: the first moment at which it is no more.
         last_used: when it last let someone in, None for never.
@@ -44,6 +45,7 @@ class AccessToken:
     sequence: int
     user_id: str
     client_id: str
+    client_name: str
     scopes: tuple[str, ...]
     expires_at: float
     last_used: float | None = None
@@ -77,6 +79,7 @@ class AccessTokens:
         *,
         user_id: str,
         client_id: str,
+        client_name: str,
         scopes: tuple[str, ...],
         now: float,
         lifetime_seconds: float,
@@ -97,6 +100,7 @@ class AccessTokens:
             sequence=self._sequence,
             user_id=user_id,
             client_id=client_id,
+            client_name=client_name,
             scopes=scopes,
             expires_at=expires_at,
         )
@@ -132,6 +136,10 @@ class AccessTokens:
     def revoke_by_id(self, token_id: str) -> None:
         """Forget the token with this `jti`."""
         self._known = {key: one for key, one in self._known.items() if one.token_id != token_id}
+
+    def revoke_user(self, user_id: str) -> None:
+        """Forget all tokens that stand for a user."""
+        self._known = {key: one for key, one in self._known.items() if one.user_id != user_id}
 
     def revoke_client(self, client_id: str) -> None:
         """Forget all tokens that a client asked for."""

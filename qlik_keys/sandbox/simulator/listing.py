@@ -10,7 +10,7 @@ import json
 import re
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ from qlik_keys.sandbox.simulator.rules.scim import parse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from qlik_keys.sandbox.simulator.settings import SandboxSettings
     from qlik_keys.sandbox.simulator.state import OAuthClient, State
 
 _DEFAULT_SORT = "+createdAt"
@@ -60,20 +61,22 @@ class Listings:
         self._state = state
         self._address = address
         self._version = -1
-        self._known: OrderedDict[tuple[str, str], _Listing] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str, bool], _Listing] = OrderedDict()
 
-    def page(self, parameters: dict[str, str], row: Callable[[OAuthClient], bytes]) -> bytes:
+    def page(self, parameters: dict[str, str], row: Callable[[OAuthClient], bytes], settings: SandboxSettings) -> bytes:
         """Return one page as JSON.
 
         Args:
             parameters: of the address.
             row: returns a client as JSON, as the caller may see it.
+            settings: how long a page is at most, and how filters compare.
 
         Raises:
             Refusal: a parameter is wrong.
         """
         query = _read(parameters)
-        keys, clients = self._listing(query.filter, query.sort)
+        query = replace(query, limit=min(query.limit, settings.maximum_page_size))
+        keys, clients = self._listing(query.filter, query.sort, is_exact=settings.filter_case == "exact")
         if query.before is not None:
             end = bisect_left(keys, query.before)
             start = max(0, end - query.limit)
@@ -89,23 +92,23 @@ class Listings:
         rows = b",".join([row(client) for client in clients[start:end]])
         return b'{"data":[' + rows + b'],"links":' + json.dumps(links, separators=(",", ":")).encode() + total + b"}"
 
-    def _listing(self, filter_text: str, sort: str) -> _Listing:
+    def _listing(self, filter_text: str, sort: str, *, is_exact: bool) -> _Listing:
         """Return the clients that fit, sorted, with their sort keys; the key of a descending sort runs backwards."""
         if self._version != self._state.version:
             self._known.clear()
             self._version = self._state.version
-        found = self._known.get((filter_text, sort))
+        found = self._known.get((filter_text, sort, is_exact))
         if found is None:
-            found = self._sorted(filter_text, sort)
-            self._known[filter_text, sort] = found
+            found = self._sorted(filter_text, sort, is_exact=is_exact)
+            self._known[filter_text, sort, is_exact] = found
             if len(self._known) > _REMEMBERED_LISTINGS:
                 self._known.popitem(last=False)
         return found
 
-    def _sorted(self, filter_text: str, sort: str) -> _Listing:
+    def _sorted(self, filter_text: str, sort: str, *, is_exact: bool) -> _Listing:
         attributes = [(self.attributes(client), client) for client in self._state.clients.values()]
         if filter_text:
-            fits = parse(filter_text)
+            fits = parse(filter_text, is_exact=is_exact)
             attributes = [(own, client) for own, client in attributes if fits(own)]
         keyed = sorted(
             ((_sort_key(sort, own[sort[1:]], client.sequence), client) for own, client in attributes),

@@ -51,6 +51,11 @@ class Request:
         return values[0].strip() if values else ""
 
     @property
+    def addressed_host(self) -> str:
+        """The host that the request is addressed to, with the port where it names one; "" where it names none."""
+        return next((value.strip().lower() for key, value in self.headers if key == "host"), "")
+
+    @property
     def media_type(self) -> str:
         """The body's media type in lower case, without parameters."""
         return self.header("content-type").partition(";")[0].strip().lower()

@@ -38,7 +38,7 @@ ROUTES = (
     Route("token", re.compile("/oauth/token"), {"POST": 2}, public=True),
     Route("revoke", re.compile("/oauth/revoke"), {"POST": 2}, public=True),
     Route("me", re.compile("/api/v1/users/me"), {"GET": 1}),
-    Route("user", re.compile("/api/v1/users/([0-9a-f]{24})"), {"GET": 1}),
+    Route("user", re.compile("/api/v1/users/([0-9a-f]{24})"), {"GET": 1, "DELETE": 2}),
     Route("users", re.compile("/api/v1/users"), {"GET": 1}),
     Route("count", re.compile("/api/v1/users/actions/count"), {"GET": 1}),
     Route("my_tenant", re.compile("/api/v1/tenants/me"), {"GET": 1}),

@@ -47,6 +47,7 @@ class OAuthClient:
         fields: what a caller may set, under the API's own names, without `publicKeys`.
         keys: registered public keys.
         key_history: thumbprint to kid of every key it ever had.
+        removed_keys: keys that were removed, with the tenant's time of it, for the setting `key_removal_seconds`.
         consent: "required", "trusted", or "" after the connection config was deleted.
         row: the client as JSON for an administrator, made when first asked for.
     """
@@ -60,6 +61,7 @@ class OAuthClient:
     created_by_type: str
     keys: tuple[RegisteredKey, ...] = ()
     key_history: dict[str, str] = field(default_factory=dict)
+    removed_keys: list[tuple[RegisteredKey, float]] = field(default_factory=list)
     secrets: list[ClientSecret] = field(default_factory=list)
     consent: str = "required"
     published_at: str = ""
@@ -151,6 +153,9 @@ class State:
         clock: the true time.
         tenant_id: the tenant's own id.
         base_url: its address, which is the audience of its tokens.
+
+    Attributes:
+        host_names: with the port where it is not the default; the first is the display name, the others are aliases.
     """
 
     def __init__(self, *, clock: Clock, tenant_id: str, base_url: str) -> None:
@@ -158,11 +163,13 @@ class State:
         self.clock_skew_seconds = 0.0
         self.clients: dict[str, OAuthClient] = {}
         self.users: dict[str, User] = {}
+        self.host_names: tuple[str, ...] = (base_url.partition("://")[2],)
         self.tokens = AccessTokens(audience=base_url)
         self.version = 0
         self.events: deque[Event] = deque(maxlen=_REMEMBERED_EVENTS)
         self._clock = clock
         self._sequence = 0
+        self._user_sequence = 0
         self.api_keys: list[ApiKeyRecord] = []
         self._api_keys: dict[bytes, str] = {}
         self._used_jtis: defaultdict[str, dict[str, float]] = defaultdict(dict)
@@ -203,6 +210,7 @@ class State:
         self, *, name: str, subject: str, roles: tuple[str, ...] = (), client_id: str = "", email: str = ""
     ) -> User:
         """Add a user."""
+        self._user_sequence += 1
         user = User(
             user_id=secrets.token_hex(12),
             subject=subject,
@@ -211,7 +219,7 @@ class State:
             client_id=client_id,
             roles=roles,
             email=email,
-            sequence=len(self.users),
+            sequence=self._user_sequence,
         )
         self.users[user.user_id] = user
         return user
@@ -246,7 +254,8 @@ class State:
         """Return who a bearer credential stands for, None when it is unknown, expired or revoked."""
         user_id = self._api_keys.get(digest(credential))
         if user_id is not None:
-            return Caller(user=self.users[user_id])
+            user = self.users.get(user_id)
+            return None if user is None else Caller(user=user)
         token = self.tokens.use(credential, now=self.now())
         if token is None:
             return None
@@ -312,12 +321,25 @@ class State:
         client.row = b""
         self.version += 1
 
-    def remove_client(self, client: OAuthClient) -> None:
-        """Remove a client permanently, with its bot user's access and its tokens."""
+    def remove_client(self, client: OAuthClient, *, ends_tokens: bool = False, ends_bot: bool = False) -> None:
+        """Remove a client permanently; its bot user and its living tokens outlive it, unless a setting says otherwise.
+
+        Args:
+            client: the client.
+            ends_tokens: its tokens end with it.
+            ends_bot: its bot user is deleted with it.
+        """
         del self.clients[client.client_id]
         self._used_jtis.pop(client.client_id, None)
-        self.tokens.revoke_client(client.client_id)
-        for user in self.users.values():
-            if user.client_id == client.client_id:
-                user.status = "deleted"
+        if ends_tokens:
+            self.tokens.revoke_client(client.client_id)
+        if ends_bot:
+            for user in [user for user in self.users.values() if user.client_id == client.client_id]:
+                self.remove_user(user)
         self.version += 1
+
+    def remove_user(self, user: User) -> None:
+        """Remove a user permanently; a credential that stands for it lets no one in any more."""
+        del self.users[user.user_id]
+        self.tokens.revoke_user(user.user_id)
+        self.api_keys = [one for one in self.api_keys if one.user_id != user.user_id]

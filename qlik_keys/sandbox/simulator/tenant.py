@@ -43,6 +43,8 @@ from qlik_keys.sandbox.simulator.messages import (
 )
 from qlik_keys.sandbox.simulator.routes import KNOWN_PATHS, Route, find_route
 from qlik_keys.sandbox.simulator.rules.rates import RateLimits
+from qlik_keys.sandbox.simulator.rules.versions import HEADER as VERSION_HEADER
+from qlik_keys.sandbox.simulator.rules.versions import deprecation_headers, requested_version
 from qlik_keys.sandbox.simulator.settings import LOST_ANSWER, LOST_REQUEST, Fault, SandboxSettings
 from qlik_keys.sandbox.simulator.state import TENANT_ADMIN, Caller, State, User, random_id
 
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 _REDACTED = "•••"
+_BOT = "qlikbot\\"
 _LOGGED_QUERY = {
     "clients": frozenset({"filter", "limit", "next", "prev", "sort", "totalResults"}),
     "tokens": PARAMETERS,
@@ -78,6 +81,7 @@ class LoggedRequest:
         path: of a known route; anything else is redacted, since it may hold a secret.
         query: of known parameters; others are redacted.
         status: that was answered, also when the answer was then lost.
+        api_version: that was asked for, "" for none.
         tier: rate-limit tier, 0 for an unknown path.
         caller: id of the user, "" for none.
         fault: "lost_answer", "lost_request", a status as text, or "".
@@ -89,6 +93,7 @@ class LoggedRequest:
     path: str
     query: dict[str, str]
     status: int
+    api_version: str
     tier: int
     caller: str
     fault: str
@@ -159,12 +164,14 @@ class SandboxTenant:
             trace_id = random_id()
             route, variables = find_route(request.path)
             caller = ""
+            addressed = request.addressed_host
             style: ErrorStyle = settings.oauth_error_style if request.path.startswith("/oauth/") else "qlik"
             try:
                 if fault is not None and fault.fault == LOST_REQUEST:
                     response = Response(status=0, cut=True)
                 else:
                     _raise_fault(fault, after_effect=False)
+                    self._check_host(addressed)
                     caller, call = self._admit(request, route, settings)
                     response = call(request, variables)
                     _raise_fault(fault, after_effect=True)
@@ -175,7 +182,8 @@ class SandboxTenant:
             if fault is not None and fault.fault == LOST_ANSWER:
                 response = replace(response, cut=True)
             self._log(request, route, response, caller=caller, fault=fault, trace_id=trace_id)
-            return self._signed(response)
+            response = replace(response, headers=(*response.headers, *deprecation_headers(request, settings)))
+            return self._signed(self._named(response, addressed) if settings.answer_host == "addressed" else response)
 
     def too_large(self, request: Request) -> Response:
         """Answer a request whose body is larger than `MAXIMUM_BODY_BYTES`; the door has not read it."""
@@ -203,6 +211,15 @@ class SandboxTenant:
         with self._lock:
             self._settings = self._settings.turned(changes)
             self._state.clock_skew_seconds = self._settings.clock_skew_seconds
+            _, port = _host_and_port(self._state.host_names[0])
+            aliases = (f"{host}{port}" for host in self._settings.alias_hosts)
+            self._state.host_names = (self._state.host_names[0], *aliases)
+
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """The tenant's host names, each with the port where it is not the default; the first is the display name."""
+        with self._lock:
+            return self._state.host_names
 
     def requests(self) -> list[LoggedRequest]:
         """Return the request log, oldest first, without any secret."""
@@ -220,10 +237,14 @@ class SandboxTenant:
             self._clients.seed(count, created_by=self._admin.user_id)
 
     def add_user(self, *, name: str, subject: str, roles: tuple[str, ...] = ()) -> tuple[User, str]:
-        """Add a person, and return the user with an API key of its own."""
+        r"""Add a person, and return the user with an API key of its own.
+
+        With a subject `qlikbot\<client id>` it is a bot; its client need not be the tenant's, but a region's.
+        """
+        client_id = subject.removeprefix(_BOT) if subject.startswith(_BOT) else ""
         api_key = secrets.token_urlsafe(48)
         with self._lock:
-            user = self._state.add_user(name=name, subject=subject, roles=roles)
+            user = self._state.add_user(name=name, subject=subject, roles=roles, client_id=client_id)
             self._state.add_api_key(user, api_key)
             return user, api_key
 
@@ -258,6 +279,7 @@ class SandboxTenant:
             ("revoke", "POST"): lambda request, _ids, _caller: self._tokens.revoke(request),
             ("me", "GET"): lambda _request, _ids, caller: self._redirect_to(caller.user),
             ("user", "GET"): lambda request, ids, caller: directory.user(ids[0], request, caller),
+            ("user", "DELETE"): lambda _request, ids, caller: directory.delete_user(ids[0], caller),
             ("users", "GET"): lambda request, _ids, caller: directory.users(request, caller),
             ("count", "GET"): lambda _request, _ids, caller: directory.count(caller),
             ("my_tenant", "GET"): lambda _request, _ids, _caller: directory.my_tenant(),
@@ -272,23 +294,50 @@ class SandboxTenant:
             ("item", "GET"): lambda _request, ids, caller: content.item(ids[0], caller),
             ("reloads", "GET"): lambda request, _ids, caller: content.reloads(request, caller),
             ("reload", "GET"): lambda _request, ids, caller: content.reload(ids[0], caller),
-            ("audits", "GET"): lambda request, _ids, _caller: audits.list(request),
-            ("audit_types", "GET"): lambda _request, _ids, _caller: audits.types(),
-            ("audit", "GET"): lambda _request, ids, _caller: audits.one(ids[0]),
-            ("clients", "GET"): lambda request, _ids, caller: clients.list(request, caller),
+            ("audits", "GET"): lambda request, _ids, _caller: audits.list(request, self._settings),
+            ("audit_types", "GET"): lambda _request, _ids, _caller: audits.types(self._settings),
+            ("audit", "GET"): lambda _request, ids, _caller: audits.one(ids[0], self._settings),
+            ("clients", "GET"): lambda request, _ids, caller: clients.list(request, caller, self._settings),
             ("clients", "POST"): lambda request, _ids, caller: clients.create(request, caller, self._settings),
             ("client", "GET"): lambda _request, ids, caller: clients.get(ids[0], caller),
             ("client", "PATCH"): lambda request, ids, caller: clients.patch(ids[0], request, caller, self._settings),
-            ("client", "DELETE"): lambda request, ids, caller: clients.delete(ids[0], request, caller),
+            ("client", "DELETE"): lambda request, ids, caller: clients.delete(ids[0], request, caller, self._settings),
             ("publish", "POST"): lambda _request, ids, _caller: clients.publish(ids[0]),
             ("secrets", "POST"): lambda _request, ids, caller: clients.create_secret(ids[0], caller),
             ("secret", "DELETE"): lambda _request, ids, caller: clients.delete_secret(ids[0], ids[1], caller),
             ("config", "GET"): lambda _request, ids, _caller: clients.connection_config(ids[0]),
             ("config", "PATCH"): lambda request, ids, _caller: clients.patch_connection_config(ids[0], request),
             ("config", "DELETE"): lambda _request, ids, _caller: clients.delete_connection_config(ids[0]),
-            ("tokens", "GET"): lambda request, _ids, caller: self._token_list.list(request, caller),
-            ("one_token", "DELETE"): lambda _request, ids, caller: self._token_list.revoke(ids[0], caller),
+            ("tokens", "GET"): lambda request, _ids, caller: self._token_list.list(request, caller, self._settings),
+            ("one_token", "DELETE"): lambda _request, ids, caller: self._token_list.revoke(
+                ids[0], caller, self._settings
+            ),
         }
+
+    def _check_host(self, addressed: str) -> None:
+        """Refuse a host name that is not one of the tenant's (qlik-cloud-contract, "Host names").
+
+        The port does not count: what stands in between (a proxy, a recorder) listens on another one.
+        """
+        known = {_host_and_port(host)[0] for host in self._state.host_names}
+        if addressed and _host_and_port(addressed)[0] not in known:
+            raise Refusal(401, "LOGIN-2", "No authentication configured for this hostname")
+
+    def _named(self, response: Response, addressed: str) -> Response:
+        """Return an answer whose addresses name the tenant by the host that the request was addressed to."""
+        if addressed not in self._state.host_names:
+            return response
+        scheme, _, display = self.base_url.partition("://")
+        wanted = f"{scheme}://{addressed}"
+        headers = tuple(
+            (name, value.replace(self.base_url, wanted, 1) if name == "location" else value)
+            for name, value in response.headers
+        )
+        body = response.body
+        for before, after in (('"', '"'), ('"', "/api/v1/"), ('"', "/oauth/"), ('"', "/.well-known/")):
+            old, new = f"{before}{scheme}://{display}{after}", f"{before}{wanted}{after}"
+            body = body.replace(old.encode(), new.encode())
+        return replace(response, headers=headers, body=body)
 
     def _admit(
         self, request: Request, route: Route | None, settings: SandboxSettings
@@ -301,6 +350,7 @@ class SandboxTenant:
             allowed = ", ".join(route.tiers)
             detail = f"The sandbox takes {allowed} here; a real tenant may take more."
             raise Refusal(405, "HTTP-405", "Method not allowed", detail, headers=(("allow", allowed),))
+        requested_version(request, settings)
         call, tier = self._calls[route.name, request.method], route.tiers[request.method]
         if len(request.body) > MAXIMUM_BODY_BYTES:
             raise Refusal(413, "HTTP-413", "Body too large", f"At most {MAXIMUM_BODY_BYTES} bytes.")
@@ -381,6 +431,7 @@ class SandboxTenant:
             path=known,
             query=_loggable_query(request, route),
             status=response.status,
+            api_version=_asked_version(request, self._settings),
             tier=tier,
             caller=caller,
             fault=str(fault.fault) if fault is not None else "",
@@ -388,6 +439,18 @@ class SandboxTenant:
         )
         self._requests.append(logged)
         _logger.info("%s %s %d %s", logged.method, logged.path, logged.status, trace_id)
+
+
+def _asked_version(request: Request, settings: SandboxSettings) -> str:
+    """Return the version that the header names; anything else is redacted, since it may hold a secret."""
+    asked = {value.strip() for name, value in request.headers if name == VERSION_HEADER}
+    return "" if not asked else next(iter(asked)) if asked <= {*settings.api_versions} else _REDACTED
+
+
+def _host_and_port(netloc: str) -> tuple[str, str]:
+    """Return the host of an address, and its port with the colon, "" for none."""
+    host, colon, port = netloc.rpartition(":")
+    return (host, colon + port) if colon and port.isdigit() else (netloc, "")
 
 
 def log_document(entry: LoggedRequest) -> dict[str, Any]:

@@ -99,6 +99,19 @@ class Call:
     on_refusal: Callable[[Answer], None] | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class HostNames:
+    """What is known of a tenant's host names.
+
+    Attributes:
+        all: each with the port where it is not the default, the display name first; empty where nothing is known.
+        source: who said it: "tenant" (`tenants/me`), "metadata" (which names one of them), "" for no one yet.
+    """
+
+    all: tuple[str, ...] = ()
+    source: Literal["", "metadata", "tenant"] = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What came back.

@@ -22,6 +22,7 @@ from qlik_keys.core.network.proxies import Proxy, proxy_for
 from qlik_keys.core.network.tls import TlsSettings, context_for, plain_context, state_of, tenant_settings
 from qlik_keys.core.version import __version__
 from qlik_keys.tenant.http.deadlines import with_deadlines
+from qlik_keys.tenant.http.versions import HEADER, requested_version
 
 if TYPE_CHECKING:
     from qlik_keys.errors import TenantError
@@ -45,6 +46,7 @@ class Connections:
             "accept": "application/json",
             "accept-encoding": ACCEPTED_ENCODINGS,
             "user-agent": f"qlik_keys/{__version__}",
+            HEADER: requested_version(),
         }
         self.extensions = {"timeout": httpx.Timeout(timeout_seconds).as_dict()}
         self._url = url

@@ -32,6 +32,7 @@ from qlik_keys.errors import (
     TenantUnavailable,
     TenantUnreachable,
 )
+from qlik_keys.tenant.http.known_refusals import KNOWN_REFUSALS, WEB_PAGE, KnownRefusal, is_web_page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,6 +127,7 @@ class Problem:
         detail: Qlik's detail, or `error_description`.
         trace_id: what Qlik's support asks for.
         is_rfc6749: whether `code` is one that RFC 6749 5.2 defines the meaning of; Qlik's own are not published.
+        is_web_page: whether the body is HTML, which neither Qlik's API nor its token endpoint sends.
     """
 
     code: str = ""
@@ -133,12 +135,18 @@ class Problem:
     detail: str = ""
     trace_id: str = ""
     is_rfc6749: bool = False
+    is_web_page: bool = False
 
     @property
     def words(self) -> str:
         """Title, detail and code in one text."""
         parts = [part for part in (self.title, self.detail) if part]
         return ": ".join(dict.fromkeys(parts)) + (f" [{self.code}]" if self.code else "")
+
+    @property
+    def known(self) -> KnownRefusal | None:
+        """What it means in plain words, None where that is not known."""
+        return WEB_PAGE if self.is_web_page else KNOWN_REFUSALS.get(self.code)
 
 
 def read_problem(content: bytes, redactor: Redactor, *, public: str = "") -> Problem:
@@ -154,7 +162,7 @@ def read_problem(content: bytes, redactor: Redactor, *, public: str = "") -> Pro
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        return Problem()
+        return Problem(is_web_page=is_web_page(content))
     trace_id = redactor.trace_id(document.get("traceId"))
     public = f"{public}\n{trace_id}"
     errors = document.get("errors")
@@ -258,7 +266,7 @@ def status_error(
         "path": path,
         "hint": hints.get(status, _HINTS.get(status, "")),
     }
-    if status == _NOT_FOUND and status not in hints and problem == Problem():
+    if status == _NOT_FOUND and status not in hints and problem in (Problem(), Problem(is_web_page=True)):
         # Qlik tells why in a form of its own; a Vault, a proxy's or a web server's page does not.
         fields["hint"] = _NO_TENANT
     if status == _FORBIDDEN:
@@ -269,6 +277,10 @@ def status_error(
         fields["hint"] = "Use one of these paths in the sandbox; a real tenant has more."
     message = f"The tenant {host} answered {method} {path} with {status}"
     message += f": {problem.words}." if problem.words else "."
+    if problem.known is not None:
+        message += f" {problem.known.meaning}"
+        if status < _SERVER and status not in (_NOT_FOUND, _PROXY_LOGIN, _THROTTLED):  # whose own hints say more
+            fields["hint"] = problem.known.hint
     if status == _THROTTLED:
         wait = DEFAULT_RETRY_AFTER_SECONDS if retry_after is None else retry_after
         fields["hint"] = f"Try again in {format_duration(wait)}."

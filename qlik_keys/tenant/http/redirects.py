@@ -1,13 +1,18 @@
-"""Redirects of the tenant's API: followed for reading, on the same origin only, a few times at most."""
+"""Redirects of the tenant's API: followed for reading, within the tenant's own host names, a few times at most.
+
+What a redirect to another of these names asks for is asked by the name that is in use: the credential goes to no host
+that the user did not give.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from qlik_keys.errors import TenantProtocolError
-from qlik_keys.tenant.url import host_of, target_on
+from qlik_keys.tenant.http.host_names import REDIRECTS, own_target, secret_in_address
+from qlik_keys.tenant.http.session import other_server
+from qlik_keys.tenant.url import host_of
 
 if TYPE_CHECKING:
     import httpx
@@ -15,29 +20,7 @@ if TYPE_CHECKING:
     from qlik_keys.tenant.http.calls import Answer, Call
     from qlik_keys.tenant.http.session import Session
 
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAXIMUM_HOPS = 3
-
-
-def secret_in_address(session: Session, address: str, *, path: str) -> TenantProtocolError | None:
-    """Return the refusal of an address that the tenant named, None without a secret in it: addresses are logged.
-
-    Delete the address before you raise it: a traceback may show each variable.
-
-    Args:
-        session: knows the secrets that were sent.
-        address: as the tenant wrote it.
-        path: of the request that was answered with it.
-    """
-    if not (session.redactor.finds(address) or session.redactor.finds(unquote(address))):
-        return None
-    path = session.redactor.redact(path)
-    return TenantProtocolError(
-        f"The tenant {session.host} answers GET {path} with a URL that contains a secret. No request was sent to it.",
-        hint="Check the proxy in between; a tenant never does this.",
-        method="GET",
-        path=path,
-    )
 
 
 def send_following(session: Session, call: Call, auth: httpx.Auth) -> Answer:
@@ -53,8 +36,11 @@ def send_following(session: Session, call: Call, auth: httpx.Auth) -> Answer:
         answer = session.send(call, auth)
         if answer.status not in REDIRECTS:
             return answer
+        other = other_server(session, "GET", session.redactor.redact(first), answer)
+        if other is not None:
+            raise other
         location = answer.headers.get("location", "")
-        target = target_on(session.url, call.path, location)
+        target = own_target(session, auth, call.path, location)
         if target is None:
             host = session.redactor.server_text(host_of(session.url, call.path, location), public=session.host)
             where = f" ({host})" if host else ""
@@ -63,7 +49,7 @@ def send_following(session: Session, call: Call, auth: httpx.Auth) -> Answer:
             raise TenantProtocolError(
                 f"The tenant {session.host} redirects {first} to another origin{where}. The credential was not "
                 "sent there.",
-                hint="Use the tenant's own host name, not an alias, and check the proxy in between.",
+                hint="Check the proxy in between: that host is none of this tenant's host names.",
                 status=answer.status,
                 method="GET",
                 path=first,

@@ -40,7 +40,7 @@ from qlik_keys.errors import (
 )
 from qlik_keys.tenant.http.bodies import encoded_body, shown_body
 from qlik_keys.tenant.http.budget import RateBudget
-from qlik_keys.tenant.http.calls import Answer, Call, Exchange, RetryPolicy
+from qlik_keys.tenant.http.calls import Answer, Call, Exchange, HostNames, RetryPolicy
 from qlik_keys.tenant.http.connections import Connections
 from qlik_keys.tenant.http.deadlines import within
 from qlik_keys.tenant.http.failures import (
@@ -52,10 +52,13 @@ from qlik_keys.tenant.http.failures import (
 )
 from qlik_keys.tenant.http.guarded import redacted_document
 from qlik_keys.tenant.http.logs import redact_http_logs
-from qlik_keys.tenant.url import checked_tenant_url, host_of, tenant_host, token_url_of
+from qlik_keys.tenant.http.versions import DEPRECATION, Deprecations
+from qlik_keys.tenant.url import checked_tenant_url, host_of, tenant_host, token_url_by, token_url_of, windows_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from qlik_keys.tenant.resources.key_forms import KeysForm
 
 _logger = logging.getLogger(__name__)
 _MOST_CALLS_NAMED = 64  # whose public ids a server may quote
@@ -81,9 +84,14 @@ class Session:
 
     Attributes:
         redactor: knows the secrets that were sent last, and redacts what the tenant says.
+        deprecations: the endpoints that the tenant called deprecated.
+        keys_form: the form in which it took a list of public keys last (`tenant.resources.key_forms`).
+        is_audience_accepted: a token was got with that audience, so a refusal has another reason.
+        names: what is known of the tenant's other host names (`tenant.http.host_names`).
+        audience: of client assertions: the own token endpoint, unless it was refused and another name's accepted.
 
     Raises:
-        ConfigurationError: the URL is no tenant's.
+        ConfigurationError: the URL is no tenant's, or `QLIK_API_VERSION` is no version.
         TypeError: an argument is of another type.
         ValueError: the time-out is not positive, or above a day.
     """
@@ -112,10 +120,15 @@ class Session:
         optional(_BUDGET, budget=budget)
         self.url, self.notices = checked
         self.host = tenant_host(self.url)
-        self.token_url = token_url_of(self.url)
+        self.token_url = self.audience = token_url_of(self.url)
+        self.is_audience_accepted = False
+        self.names = HostNames()
+        self.folders: dict[int, object] = {}  # what `keystore.tenant_folder` has found out, by store
         self.clock = clock
         self.budget = budget or RateBudget(clock=clock)
         self.redactor = Redactor()
+        self.deprecations = Deprecations()
+        self.keys_form: KeysForm = "objects"
         redact_http_logs(self.redactor)
         self._timeout_seconds = timeout_seconds
         self._connections = Connections(self.url, timeout_seconds=timeout_seconds, transport=transport)
@@ -127,6 +140,17 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<Session {self.url}>"
+
+    @property
+    def lasting_token_url(self) -> str:
+        """The token endpoint for a record, which every consumer reads: the display name's, where that is known.
+
+        Whatever a tenant accepts as audience, it accepts this one where the request goes there. One that was accepted
+        in place of the own one counts more.
+        """
+        if self.audience != self.token_url or not self.names.all:
+            return self.audience
+        return token_url_by(self.url, self.names.all[0])
 
     @property
     def is_closed(self) -> bool:
@@ -260,8 +284,11 @@ class Session:
         for _ in response.history:
             self.budget.count(call.tier)
         problem = Problem()
-        if response.status_code >= _REDIRECTS:  # a success says nothing that is shown
+        is_deprecated = DEPRECATION in response.headers
+        if response.status_code >= _REDIRECTS or is_deprecated:  # any other success says nothing that is shown
             self.redactor.know(*(Secret(text, any_text=True) for text in _sent_secrets(response, call) if text))
+        if is_deprecated:
+            self.deprecations.note(call.method, call.path, response.headers, self.redactor.redact)
         if response.status_code >= _ERRORS:
             problem = read_problem(body, self.redactor, public=self._public(call))
         return Answer(
@@ -317,6 +344,9 @@ class Session:
     def _refusal(self, call: Call, answer: Answer) -> TenantError:
         shown = self._shown(call)
         if answer.status < _ERRORS:
+            other = other_server(self, call.method, shown, answer)
+            if other is not None:
+                return other
             host = host_of(self.url, call.path, answer.headers.get("location", ""))
             host = self.redactor.server_text(host, public=self.host)
             where = f" to {host}" if host else ""
@@ -388,6 +418,28 @@ class Session:
             return max(asked, self._retry.first_wait_seconds / 2)  # the shortest that was asked for
         longest = min(self._retry.first_wait_seconds * 2 ** (number - 1), self._retry.longest_wait_seconds)
         return random.uniform(longest / 2, longest)  # noqa: S311  # spreads repeats, protects nothing
+
+
+def other_server(session: Session, method: str, path: str, answer: Answer) -> TenantProtocolError | None:
+    """Return the error for a redirect that says what the server is where it is no tenant, None for any other redirect.
+
+    Args:
+        session: the conversation.
+        method: of the request.
+        path: of the request, as it may be shown.
+        answer: the redirect.
+    """
+    what = windows_server(answer.headers.get("location", ""))
+    if not what:
+        return None
+    return TenantProtocolError(
+        f"{session.host} is no tenant: it is {what}.",
+        hint="Give the URL of a Qlik Cloud tenant, https://<tenant>.<region>.qlikcloud.com. For the Windows server, "
+        "use qlik-cli.",
+        status=answer.status,
+        method=method,
+        path=path,
+    )
 
 
 @dataclass(slots=True)

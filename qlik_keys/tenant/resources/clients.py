@@ -204,7 +204,7 @@ class OAuthClients:
             page = parse(model, answer.content, "GET", _PATH)
             return page, page.links.next.href if page.links.next is not None else ""
 
-        return each_page(self._session, _PATH, query, fetch, ids=_ids)
+        return each_page(self._session, self._auth, _PATH, query, fetch, ids=_ids)
 
 
 def _path(client_id: str, more: str = "") -> str:

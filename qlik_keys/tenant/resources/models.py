@@ -20,6 +20,7 @@ from typing_extensions import TypedDict
 
 from qlik_keys.core.secret import Secret
 from qlik_keys.keys.spec import PRIVATE_MEMBERS
+from qlik_keys.tenant.http.known_refusals import is_web_page
 from qlik_keys.tenant.unexpected import unexpected_answer
 
 if TYPE_CHECKING:
@@ -307,10 +308,46 @@ class User(Model):
     )
 
 
+class OAuthToken(Model):
+    """A living access token as the tenant lists it, without the token.
+
+    Attributes:
+        id: by which it is ended.
+        user_id: whom it stands for.
+        client_id: the client that requested it; a sample has it, the schema does not.
+    """
+
+    id: str
+    user_id: Text = ""
+    client_id: Text = ""
+    description: Text = ""
+    last_used: Moment = None
+
+
+class IssuedToken(Model):
+    """What an event tells of a token that was issued; which key or secret was used is not told.
+
+    Attributes:
+        issued_to_client_id: the client that requested it.
+        grant_type: by which grant.
+    """
+
+    issued_to_client_id: Text = ""
+    grant_type: Text = ""
+
+
+class IssuedTokenEvent(Model):
+    """A token was issued."""
+
+    id: Text = ""
+    event_time: Moment = None
+    data: Annotated[IssuedToken, _OddIs(IssuedToken())] = IssuedToken()
+
+
 class AuthorizationServerMetadata(BaseModel):
     """What the tenant says about its OAuth endpoints (RFC 8414).
 
-    For people and for checks. No audience and no address is ever taken from it.
+    For people and for checks. No address is ever taken from it; of its host names, see `tenant.http.host_names`.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -355,6 +392,18 @@ class UserPage(Page):
     data: tuple[User, ...]
 
 
+class OAuthTokenPage(Page):
+    """One page of a listing of tokens."""
+
+    data: tuple[OAuthToken, ...]
+
+
+class IssuedTokenPage(Page):
+    """One page of a listing of events."""
+
+    data: tuple[IssuedTokenEvent, ...]
+
+
 class OverviewPage(Page):
     """The same page, as a table needs it."""
 
@@ -371,6 +420,7 @@ def parse(model: type[ModelType], content: bytes, method: str, path: str) -> Mod
         return model.model_validate_json(content)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False, include_input=False)
+    is_page = is_web_page(content)
     del content
     wrong = ", ".join(sorted({".".join(map(str, problem["loc"][:3])) or problem["type"] for problem in problems}))
-    raise unexpected_answer(method, path, wrong)
+    raise unexpected_answer(method, path, wrong, is_page=is_page)

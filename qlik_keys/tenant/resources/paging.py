@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from qlik_keys.errors import TenantProtocolError
-from qlik_keys.tenant.http.redirects import secret_in_address
-from qlik_keys.tenant.url import target_on
+from qlik_keys.tenant.http.host_names import own_target, secret_in_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
+
+    import httpx
 
     from qlik_keys.tenant.http.session import Session
     from qlik_keys.tenant.url import Query, QueryFields
@@ -21,6 +22,7 @@ _MOST_STALE_PAGES = 10  # what is deleted in the meantime may leave a few pages 
 
 def each_page(
     session: Session,
+    auth: httpx.Auth,
     path: str,
     query: Query,
     fetch: Callable[[QueryFields], tuple[Page, str]],
@@ -31,6 +33,7 @@ def each_page(
 
     Args:
         session: the conversation that they are asked in.
+        auth: the credential.
         path: of the listing.
         query: of its first page.
         fetch: gets the page of a query, and returns it with the address of the next one, "" for none.
@@ -56,7 +59,7 @@ def each_page(
         if stale >= _MOST_STALE_PAGES:
             raise _lost(session, f"had no new entries for {stale} pages", path)
         # The address is the whole next one; only what it asks for is taken, so that no bearer follows it away.
-        target = target_on(session.url, path, address)
+        target = own_target(session, auth, path, address)
         if target is None or target[0].rstrip("/") != path.rstrip("/"):
             del address, target, page
             raise _lost(session, "continues at another address than the one where it started", path)
@@ -73,7 +76,7 @@ def _lost(session: Session, words: str, path: str) -> TenantProtocolError:
     path = session.redactor.redact(path)
     return TenantProtocolError(
         f"The tenant's list {path} {words}.",
-        hint="Use the tenant's own host name, not an alias, and try again.",
+        hint="Try again; check the proxy in between, and that the host is one of the tenant's host names.",
         method="GET",
         path=path,
     )

@@ -13,6 +13,7 @@ from qlik_keys.core.origins import same_origin
 from qlik_keys.core.redaction import Redactor
 from qlik_keys.errors import ConfigurationError, TenantProtocolError
 from qlik_keys.tenant.http.calls import Call
+from qlik_keys.tenant.http.known_refusals import WEB_PAGE, is_web_page
 from qlik_keys.tenant.http.redirects import send_following
 from qlik_keys.tenant.resources.paging import each_page
 from qlik_keys.tenant.url import query_fields
@@ -74,6 +75,8 @@ def _read_json(answer: RawAnswer) -> Any:
         return json.loads(answer.content)
     except (ValueError, RecursionError):
         kind = answer.redactor.server_text(answer.content_type) or "without a content type"
+    if is_web_page(answer.content):
+        return TenantProtocolError("The answer is a web page, not JSON.", hint=WEB_PAGE.hint, status=answer.status)
     return TenantProtocolError(f"The answer is not JSON ({kind}).", hint="Request it raw.", status=answer.status)
 
 
@@ -177,7 +180,12 @@ def raw_pages(
         return page, next_page(page)
 
     return each_page(
-        session, place, {**asked, **_checked_query(query or {})}, fetch, ids=lambda page: map(json.dumps, page["data"])
+        session,
+        auth,
+        place,
+        {**asked, **_checked_query(query or {})},
+        fetch,
+        ids=lambda page: map(json.dumps, page["data"]),
     )
 
 

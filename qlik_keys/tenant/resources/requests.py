@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from qlik_keys.errors import KeyMaterialError
 from qlik_keys.keys import PublicJwk
 from qlik_keys.keys.spec import PRIVATE_MEMBERS
 from qlik_keys.tenant.resources.models import RegisteredKey
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 ConsentMethod = Literal["trusted", "required"]
 PATCHABLE = frozenset(
@@ -147,5 +144,11 @@ def _plain(value: Any) -> Any:
 
 
 def _shows_private_member(value: Any) -> bool:
-    keys: list[Mapping[str, Any]] = [item for item in (value if isinstance(value, list) else [value]) if item]
-    return any(isinstance(key, dict) and not PRIVATE_MEMBERS.isdisjoint(key) for key in keys)
+    if isinstance(value, str):  # keys as JSON text, which some tenants take
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return False
+    if isinstance(value, list):
+        return any(_shows_private_member(item) for item in value)
+    return isinstance(value, dict) and not PRIVATE_MEMBERS.isdisjoint(value)

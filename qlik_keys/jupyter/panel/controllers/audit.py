@@ -37,7 +37,7 @@ class AuditController:
         tenant, key_store = self._connection.connected()
         self._store.set(audit=AuditState())
         frame = self._clients.list_now()
-        found = audit_of(frame, key_store, tenant.host)
+        found = audit_of(frame, tenant, key_store)
         self._store.set(audit=AuditState(findings=found))
         counts = found["severity"].value_counts()
         listed = ", ".join(f"{counts[name]:,} {name}" for name in SEVERITIES if counts[name])
@@ -57,5 +57,7 @@ class AuditController:
         self._clients.filter_by("")
         self._clients.select(() if of_all or not client_id else (client_id,))
         self._store.set(tab="Clients")
-        if operation:
+        if operation == "remove-bot":
+            self._changes.plan(ChangeForm(operation="delete", client_id=client_id, remove_bot=True))
+        elif operation:
             self._changes.plan(ChangeForm(operation=operation, client_id="" if of_all else client_id))

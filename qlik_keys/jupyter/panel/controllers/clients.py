@@ -123,7 +123,7 @@ class ClientsController:
         frame: pd.DataFrame = clients(tenant, key_store, on_progress=report, clock=self._work.clock)
         there = set(frame["client_id"])
         is_audited = self._store.state.audit.findings is not None
-        found = audit_of(frame, key_store, tenant.host) if is_audited else None
+        found = audit_of(frame, tenant, key_store) if is_audited else None
         with self._store.lock:
             state = self._store.state
             selected = tuple(each for each in state.clients.selected if each in there)

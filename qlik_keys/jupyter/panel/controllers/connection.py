@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qlik_keys.errors import ConfigurationError, QlikKeysError, TenantError
@@ -70,7 +71,9 @@ class ConnectionController:
                 "The connection to the tenant was closed by the cell or the panel that made it.",
                 hint="Connect again, or run that cell again.",
             )
-        return self.tenant, self.key_store
+        from qlik_keys.keystore.tenant_folder import folder_of  # noqa: PLC0415  # not when a panel is opened
+
+        return self.tenant, folder_of(self.tenant, self.key_store)
 
     def use(self, tenant: QlikTenant, key_store: KeyStore, *, wait: bool = False) -> None:
         """Connect to a tenant and a key store that the caller made, and keeps."""
@@ -142,7 +145,9 @@ class ConnectionController:
         for module in ("previews", "provisioning.operations", "rotation.operations"):
             importlib.import_module(f"qlik_keys.lifecycle.{module}")
         user = tenant.users.me()
-        key_store.client_ids(tenant.host)
+        from qlik_keys.keystore.tenant_folder import folder_of  # noqa: PLC0415  # not when a panel is opened
+
+        folder_of(tenant, key_store).client_ids(tenant.host)
         connection = Connection(
             mode="sandbox" if _is_sandbox(tenant) else "real",
             tenant_url=tenant.url,
@@ -152,11 +157,13 @@ class ConnectionController:
             vault_url=str(getattr(key_store, "url", "")),
             custody=key_store.custody,
             notices=notices,
+            deprecations=_deprecations(tenant),
         )
         self.tenant, self.key_store = tenant, key_store
         add_request = self._work.steps.add_request
         self._unsubscribe = [
             tenant.subscribe(lambda exchange: add_request(tenant_request(exchange))),
+            tenant.subscribe(lambda _: self._show_deprecations(tenant)),
             key_store.subscribe(lambda call: add_request(vault_request(call))),
         ]
         with self._store.lock:
@@ -164,6 +171,13 @@ class ConnectionController:
         if self._store.state.work.at != "top":  # no button was pressed for what a cell passes
             words = " ".join([f"Connected to {connection.tenant_host} as {connection.identity}.", *notices])
             self._work.result(f"{words} Next: the tab New client.", kind="warning" if notices else "good")
+
+    def _show_deprecations(self, tenant: QlikTenant) -> None:
+        found = _deprecations(tenant)
+        with self._store.lock:
+            connection = self._store.state.connection
+            if connection is not None and self.tenant is tenant and found != connection.deprecations:
+                self._store.set(connection=replace(connection, deprecations=found))
 
     def _end(self) -> None:
         self._secrets.drop_all()
@@ -202,6 +216,10 @@ class ConnectionController:
         for forget in self._forgetting:
             forget()
         self._store.set(**no_login())
+
+
+def _deprecations(tenant: QlikTenant) -> tuple[str, ...]:
+    return tuple(endpoint.words for endpoint in tenant.deprecations)
 
 
 def _is_sandbox(tenant: QlikTenant) -> bool:

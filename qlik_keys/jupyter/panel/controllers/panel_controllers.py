@@ -16,6 +16,7 @@ from qlik_keys.jupyter.panel.controllers.connection import ConnectionController
 from qlik_keys.jupyter.panel.controllers.doctor import DoctorController
 from qlik_keys.jupyter.panel.controllers.history import CallHistory
 from qlik_keys.jupyter.panel.controllers.new_client import NewClientController
+from qlik_keys.jupyter.panel.controllers.probe import ProbeController
 from qlik_keys.jupyter.panel.controllers.token import TokenController
 from qlik_keys.jupyter.panel.controllers.waiting_secrets import SecretsController
 from qlik_keys.jupyter.panel.controllers.work import Work, in_thread
@@ -51,6 +52,7 @@ class PanelControllers:
         self.token = TokenController(parts, self.history)
         self.calls = CallsController(parts, self.token, self.history, self.secrets)
         self.doctor = DoctorController(parts, self.token)
+        self.probe = ProbeController(parts)
 
     @property
     def state(self) -> PanelState:

@@ -96,6 +96,7 @@ class ChangeForm:
         force: retire also before the overlap is over.
         remove_secrets: adopt, and then delete the client secrets.
         keep_secret: delete, and leave the keys in the Vault.
+        remove_bot: delete, and its bot user too.
         hint: which client secret, for "remove_secret".
         confirm: the client's id once more, for "delete".
     """
@@ -108,6 +109,7 @@ class ChangeForm:
     force: bool = False
     remove_secrets: bool = False
     keep_secret: bool = False
+    remove_bot: bool = False
     hint: str = ""
     confirm: str = ""
 

@@ -30,6 +30,7 @@ class Connection:
         vault_url: the Vault's address, "" if the key store is another program's.
         custody: who holds the private keys that are made from now on.
         notices: what was corrected in what was typed.
+        deprecations: what the tenant says of deprecated endpoints that were called, a text each.
     """
 
     mode: Mode
@@ -40,6 +41,7 @@ class Connection:
     vault_url: str = ""
     custody: str = "kv"
     notices: tuple[str, ...] = ()
+    deprecations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -192,6 +192,19 @@ class DoctorState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeState:
+    """The probe of the tenant.
+
+    Attributes:
+        plan: what a probe would do, "" while none is planned.
+        report: the report of the newest one, "" before.
+    """
+
+    plan: str = ""
+    report: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PanelState:
     """Everything that the panel shows, in groups.
 
@@ -208,6 +221,7 @@ class PanelState:
         token: the login of a client.
         calls: the calls with its token.
         doctor: the result of the doctor.
+        probe: the probe of the tenant.
     """
 
     tab: str = "Connect"
@@ -222,6 +236,7 @@ class PanelState:
     token: TokenState = field(default_factory=TokenState)
     calls: CallsState = field(default_factory=CallsState)
     doctor: DoctorState = field(default_factory=DoctorState)
+    probe: ProbeState = field(default_factory=ProbeState)
 
     def of_no_tenant(self) -> dict[str, Any]:
         """Return the groups that belong to a tenant, emptied: another tenant's facts take their place."""
@@ -232,6 +247,7 @@ class PanelState:
             "clients": clients,
             "change": ChangeState(),
             "audit": AuditState(),
+            "probe": ProbeState(),
         }
 
 

@@ -111,8 +111,8 @@ def carry_out(
         return apply_setting(tenant, form, name=name, on_step=on_step)
     run: dict[str, Any] = {"on_step": on_step}
     if form.operation == "delete":
-        lifecycle.delete(tenant, store, form.client_id, **_options(form), **run)
-        return f"Deleted {name} ({form.client_id}).", None
+        deleted = lifecycle.delete(tenant, store, form.client_id, **_options(form), **run)
+        return " ".join([f"Deleted {name} ({form.client_id}).", *deleted.warnings]), None
     run |= {"cancel": cancel, "clock": clock}
     if form.operation == "resume":
         finished = lifecycle.resume(tenant, store, **run)
@@ -136,7 +136,9 @@ def _options(form: ChangeForm) -> dict[str, Any]:
         "retire": lambda: RetireOptions(force=form.force),
         "revoke": lambda: RevokeOptions(key=key, allow_swap=form.allow_swap),
         "adopt": lambda: AdoptOptions(key=key, remove_secrets=form.remove_secrets),
-        "delete": lambda: DeleteOptions(confirm=form.confirm.strip(), keep_secret=form.keep_secret),
+        "delete": lambda: DeleteOptions(
+            confirm=form.confirm.strip(), keep_secret=form.keep_secret, remove_bot=form.remove_bot
+        ),
         "resume": ResumeOptions,
     }
     return options[form.operation]().arguments

@@ -85,6 +85,7 @@ class ClientChangesView:
         self._force = ui.checkbox("Retire now, before the overlap is over", value=False)
         self._remove_secrets = ui.checkbox("Then delete its client secrets", value=False)
         self._keep_secret = ui.checkbox("Leave its keys in the Vault", value=False)
+        self._remove_bot = ui.checkbox("Delete its bot user too", value=False)
         self._hint = ui.choice("Client secret", {"choose one by its hint": ""}, kind=widgets.Dropdown)
         self._confirm = ui.text("Client id, to confirm")
         self._options = {
@@ -94,6 +95,7 @@ class ClientChangesView:
             self._force: ("retire",),
             self._remove_secrets: ("adopt",),
             self._keep_secret: ("delete",),
+            self._remove_bot: ("delete",),
             self._hint: ("remove_secret",),
             self._confirm: ("delete",),
         }
@@ -221,6 +223,7 @@ class ClientChangesView:
             force=self._force.value,
             remove_secrets=self._remove_secrets.value,
             keep_secret=self._keep_secret.value,
+            remove_bot=self._remove_bot.value,
             hint=self._hint.value,
             confirm=self._confirm.value,
         )
@@ -242,6 +245,7 @@ class ClientChangesView:
                 ui.put(self._why, "")
                 for field, default in self._defaults.items():
                     field.value = default
+                self._remove_bot.value = plan.form.remove_bot  # a finding opens the plan with it
         finally:
             self._resetting = 0
 

@@ -17,6 +17,7 @@ from qlik_keys.errors import ConfigurationError
 from qlik_keys.jupyter.panel.model.forms import ConnectForm
 from qlik_keys.jupyter.panel.model.state import COMMON
 from qlik_keys.jupyter.panel.views import markup
+from qlik_keys.jupyter.panel.views.probe import ProbeView
 from qlik_keys.jupyter.panel.widgets import controls as ui
 from qlik_keys.jupyter.panel.widgets.fields import SecretField
 from qlik_keys.jupyter.panel.widgets.result_place import ResultPlace
@@ -33,7 +34,7 @@ _BINDER_VARIABLES = ("BINDER_SERVICE_HOST", "BINDER_LAUNCH_HOST", "BINDER_REQUES
 class ConnectView:
     """The tab "Connect": the sandbox by one click, or the user's own tenant and Vault."""
 
-    groups = COMMON
+    groups = (*COMMON, "probe")
 
     def __init__(self, controllers: PanelControllers) -> None:
         self._controllers = controllers
@@ -102,6 +103,7 @@ class ConnectView:
             lambda: connection.connect(self._form),
             fields=(*self._inputs, *self._secrets),
         )
+        self._probe = ProbeView(controllers)
         own = [
             ui.box(self._tenant_url, self._tenant_note, self._credential, classes="qk-column"),
             ui.box(self._context, self._api_key, self._client_id, self._client_secret, classes="qk-column"),
@@ -140,6 +142,7 @@ class ConnectView:
                 ),
                 classes="qk-connect",
             ),
+            self._probe.widget,
             classes="qk-pane",
         )
         for field in self._inputs:
@@ -153,6 +156,7 @@ class ConnectView:
         """Draw a state."""
         self._started.draw(state)
         self._connected.draw(state)
+        self._probe.draw(state)
         self._start.disabled = bool(state.work.doing)
         replaces = self._connection.sandbox is not None and state.connection is not None
         self._start.description = "End this sandbox and start a new one" if replaces else "Start the sandbox"

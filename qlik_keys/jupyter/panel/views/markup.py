@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from qlik_keys.jupyter.panel.model.shown import (
+        Connection,
         ErrorCard,
         MadeClient,
         ShownPlan,
@@ -119,8 +120,18 @@ def header(state: PanelState) -> str:
     )
     return (
         f"{badge}<span>Tenant <code>{escape(connection.tenant_host)}</code></span>"
-        f"<span>as <b>{escape(connection.identity)}</b>{roles}</span>{vault}"
+        f"<span>as <b>{escape(connection.identity)}</b>{roles}</span>{vault}{_deprecations(connection)}"
     )
+
+
+def _deprecations(connection: Connection) -> str:
+    """Return that the tenant has deprecated what is called, with its words for a pointer and for screen readers."""
+    count = len(connection.deprecations)
+    if not count:
+        return ""
+    what = "1 deprecated API endpoint" if count == 1 else f"{count} deprecated API endpoints"
+    words = escape(" ".join(connection.deprecations))
+    return f"<span class='qk-deprecated' title='{words}' aria-label='{what}. {words}'>{what}: see the audit</span>"
 
 
 def work(state: PanelState) -> str:

@@ -22,10 +22,17 @@ _ACTIONS = {
     "adopt": "Adopt …",
     "retire": "Retire …",
     "delete": "Delete …",
+    "remove-bot": "Delete bot …",
     "resume": "Resume …",
     "trust": "Set trusted …",
 }
-_WITHOUT_ROW = ("unfinished", "orphaned-record", "foreign-document")  # its client may not be in the table
+_WITHOUT_ROW = (
+    "unfinished",
+    "orphaned-record",
+    "foreign-document",
+    "orphaned-bot",
+    "token-outlives-client",
+)  # its client may not be in the table
 
 
 class AuditList(anywidget.AnyWidget):

@@ -14,7 +14,7 @@ from qlik_keys.keystore.vault.documents.fields import damaged, parse_time, time_
 
 _NAMES: tuple[OperationName, ...] = get_args(OperationName)
 _CUSTODIES = (None, *get_args(Custody))
-_FLAGS = ("remove_secrets", "keep_secret", "allow_swap")
+_FLAGS = ("remove_secrets", "keep_secret", "remove_bot", "allow_swap")
 
 
 def check_operation(operation: StartedOperation | None) -> None:

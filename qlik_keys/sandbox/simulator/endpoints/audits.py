@@ -2,16 +2,20 @@
 
 The events of OAuth clients and tokens are written as they happen, after a few of the days before the start. Assumed
 here: that they need the role TenantAdmin, and a token `admin_classic`; 20 rows where no `limit` is given. Which key was
-used is in no event.
+used is in no event. Qlik moves the names of these events from `com.qlik.…` to `com.qlik.core.…` (setting
+`event_namespace`); what exactly follows the prefix is assumed.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from qlik_keys.sandbox.simulator.messages import (
+    Refusal,
     Request,
     Response,
     bad_request,
@@ -23,10 +27,14 @@ from qlik_keys.sandbox.simulator.paging import known_parameters, page_document, 
 from qlik_keys.sandbox.simulator.state import timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from qlik_keys.sandbox.simulator.settings import SandboxSettings
     from qlik_keys.sandbox.simulator.state import Event, State
 
 PARAMETERS = frozenset({"eventTime", "eventType", "id", "limit", "next", "prev", "sort", "source", "userId"})
 _SORT = re.compile("[+-](source|eventType|eventTime)")
+_OAUTH = re.compile(r"com\.qlik\.(?:v1\.)?(oauth-(?:client|token)\..+)")
 _HOUR = 3600
 # Hours before the start, whose place among the users, and what happened.
 _BEFORE = (
@@ -52,8 +60,13 @@ class Audits:
         for hours, person, event_type, source in _BEFORE:
             state.note(event_type, source=source, user_id=people[person], seconds_ago=hours * _HOUR)
 
-    def list(self, request: Request) -> Response:
-        """Answer GET /audits, newest first."""
+    def list(self, request: Request, settings: SandboxSettings) -> Response:
+        """Answer GET /audits, newest first.
+
+        Raises:
+            Refusal: the caller may not read events; or a parameter is wrong.
+        """
+        _refuse(settings)
         parameters = known_parameters(query_parameters(request), PARAMETERS)
         limit = read_limit(parameters)
         earliest, latest = (
@@ -64,7 +77,7 @@ class Audits:
         ids = parameters["id"].split(",") if "id" in parameters else None
         rows = [
             self._document(event)
-            for event in reversed(self._state.events)
+            for event in self._events(settings)
             if earliest <= event.time <= latest
             and all(getattr(event, field) == value for field, value in wanted.items())
             and (ids is None or event.event_id in ids)
@@ -72,16 +85,28 @@ class Audits:
         rows = sorted_rows(rows, parameters, _SORT)
         return json_response(200, page_document(rows, parameters, address=self._address, limit=limit))
 
-    def one(self, event_id: str) -> Response:
+    def one(self, event_id: str, settings: SandboxSettings) -> Response:
         """Answer GET /audits/{id}."""
-        for event in self._state.events:
+        _refuse(settings)
+        for event in self._events(settings):
             if event.event_id == event_id:
                 return json_response(200, self._document(event))
         raise not_found()
 
-    def types(self) -> Response:
+    def types(self, settings: SandboxSettings) -> Response:
         """Answer GET /audits/types."""
-        return json_response(200, {"data": sorted({event.event_type for event in self._state.events})})
+        _refuse(settings)
+        return json_response(200, {"data": sorted({event.event_type for event in self._events(settings)})})
+
+    def _events(self, settings: SandboxSettings) -> Iterator[Event]:
+        """Yield the events, newest first, under the names that the setting gives them."""
+        for event in reversed(self._state.events):
+            moved = _OAUTH.fullmatch(event.event_type)
+            if moved is None or settings.event_namespace != "core":
+                yield event
+            if moved is not None and settings.event_namespace != "old":
+                twin = str(UUID(int=UUID(event.event_id).int ^ 1))
+                yield replace(event, event_id=twin, event_type=f"com.qlik.core.{moved[1]}")
 
     def _document(self, event: Event) -> dict[str, Any]:
         return {
@@ -95,6 +120,11 @@ class Audits:
             "data": dict(event.data),
             "links": {"self": {"href": f"{self._address}/{event.event_id}"}},
         }
+
+
+def _refuse(settings: SandboxSettings) -> None:
+    if settings.events_refused:
+        raise Refusal(403, "HTTP-403", "Forbidden", "The caller may not read events.")
 
 
 def _range(text: str) -> tuple[float, float]:

@@ -51,10 +51,10 @@ class ClientsEndpoint:
         self._state = state
         self._listings = Listings(state, address=address)
 
-    def list(self, request: Request, caller: Caller) -> Response:
+    def list(self, request: Request, caller: Caller, settings: SandboxSettings) -> Response:
         """Answer GET /."""
         row = self._admin_row if caller.is_admin else self._reduced_row
-        body = self._listings.page(query_parameters(request), row)
+        body = self._listings.page(query_parameters(request), row, settings)
         return Response(status=200, headers=(("content-type", "application/json"),), body=body)
 
     def create(self, request: Request, caller: Caller, settings: SandboxSettings) -> Response:
@@ -84,7 +84,11 @@ class ClientsEndpoint:
         """Answer PATCH /{id}."""
         client = self._find(client_id)
         fields, documents = read_patch(
-            json_body(request), fields=client.fields, keys=[dict(one.jwk) for one in client.keys]
+            json_body(request),
+            fields=client.fields,
+            keys=[dict(one.jwk) for one in client.keys],
+            keys_form=settings.keys_form,
+            replaces_absent=settings.absent_replace == "applied",
         )
         keys = register_all(
             documents,
@@ -95,6 +99,9 @@ class ClientsEndpoint:
         )
         had, has = ("client_secret" in one["allowedAuthMethods"] for one in (client.fields, fields))
         client.fields = fields
+        if settings.key_removal_seconds:
+            left = {one.kid for one in keys}
+            client.removed_keys += [(one, self._state.now()) for one in client.keys if one.kid not in left]
         _set_keys(client, keys)
         if not has:
             client.secrets.clear()
@@ -106,12 +113,14 @@ class ClientsEndpoint:
             return json_response(202, {"clientSecret": secret})
         return _NO_CONTENT
 
-    def delete(self, client_id: str, request: Request, caller: Caller) -> Response:
+    def delete(self, client_id: str, request: Request, caller: Caller, settings: SandboxSettings) -> Response:
         """Answer DELETE /{id}, which needs the id a second time, in a header."""
         client = self._find(client_id)
         if request.header(CONFIRM_HEADER) != client.client_id:
             raise bad_request(f"The header {CONFIRM_HEADER} must be the id of the client.", title="Not confirmed")
-        self._state.remove_client(client)
+        self._state.remove_client(
+            client, ends_tokens=settings.tokens_end_with_client, ends_bot=settings.bot_ends_with_client
+        )
         self._state.note_client("deleted", client, caller)
         return _NO_CONTENT
 

@@ -2,17 +2,17 @@
 
 Not published, and assumed here: that a caller who is no administrator finds itself alone among the users and its own
 keys among the API keys; that a token's `users` or `users:read` looks all users up, with few of their fields; 20 rows
-where no `limit` is given; where `tenants/me` redirects to, as `users/me` does. An API key is never in an answer, only
-its record is.
+where no `limit` is given; that no one deletes itself, and that the tokens and API keys of a deleted user end; where
+`tenants/me` redirects to, as `users/me` does. An API key is never in an answer, only its record is.
 """
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from qlik_keys.sandbox.simulator.messages import (
+    Refusal,
     Request,
     Response,
     bad_request,
@@ -29,7 +29,14 @@ from qlik_keys.sandbox.simulator.paging import (
     sorted_rows,
     window,
 )
-from qlik_keys.sandbox.simulator.rules.grants import LOOKS_USERS_UP, READS_ALL_USERS, has_one, require, sees_all
+from qlik_keys.sandbox.simulator.rules.grants import (
+    LOOKS_USERS_UP,
+    READS_ALL_USERS,
+    WRITES_ALL_USERS,
+    has_one,
+    require,
+    sees_all,
+)
 from qlik_keys.sandbox.simulator.rules.scim import parse
 
 if TYPE_CHECKING:
@@ -84,6 +91,19 @@ class Directory:
             raise not_found()
         return json_response(200, narrowed(self._shown(user, caller), parameters))
 
+    def delete_user(self, user_id: str, caller: Caller) -> Response:
+        """Answer DELETE /users/{id}, which also deletes the user's tokens."""
+        require(caller, WRITES_ALL_USERS)
+        if not sees_all(caller, WRITES_ALL_USERS):
+            raise Refusal(403, "HTTP-403", "Forbidden", "This needs the role TenantAdmin.")
+        user = self._state.users.get(user_id)
+        if user is None:
+            raise not_found()
+        if user is caller.user:
+            raise Refusal(403, "HTTP-403", "Forbidden", "A user cannot delete itself.")
+        self._state.remove_user(user)
+        return Response(status=204)
+
     def count(self, caller: Caller) -> Response:
         """Answer GET /users/actions/count."""
         return json_response(200, {"total": len(self._seen(caller))})
@@ -114,7 +134,7 @@ class Directory:
         require(caller, ("user_default", *LOOKS_USERS_UP, *READS_ALL_USERS))
         is_of_all = sees_all(caller, READS_ALL_USERS) or (caller.scopes is not None and has_one(caller, LOOKS_USERS_UP))
         users = self._state.users.values() if is_of_all else [caller.user]
-        return [user for user in users if user.status != "deleted"]
+        return [*users]
 
     def _shown(self, user: User, caller: Caller) -> dict[str, Any]:
         document = self.user_document(user)
@@ -136,7 +156,7 @@ class Directory:
         document = {
             "id": tenant_id,
             "name": "sandbox (no real tenant)",
-            "hostnames": [urlsplit(self._base_url).netloc],
+            "hostnames": list(self._state.host_names),
             "status": "active",
             "datacenter": "sandbox",
             "created": first.created_at,

@@ -6,7 +6,8 @@ and perhaps `lastUsed`, `deviceType` and `description`; an administrator sees an
 else the own ones.
 
 Not published, and assumed here: that tokens of machine-to-machine clients are in the list, as those of the client's bot
-user (of the person, where one is impersonated); that a token's id is its `jti`; that `description` is the client's
+user (of the person, where one is impersonated), unless the setting `lists_machine_tokens` is off; that a row has no
+`clientId`, unless `token_rows_name_client` is on; that a token's id is its `jti`; that `description` is the client's
 name; that `deviceType` is left out, since no device is there; 20 rows where no `limit` is given; that another user's
 tokens are an empty list to one who may not see them, since no 403 is documented for the list.
 """
@@ -28,7 +29,10 @@ from qlik_keys.sandbox.simulator.paging import known_parameters, link, made_curs
 from qlik_keys.sandbox.simulator.state import timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from qlik_keys.sandbox.simulator.access_tokens import AccessToken
+    from qlik_keys.sandbox.simulator.settings import SandboxSettings
     from qlik_keys.sandbox.simulator.state import Caller, State
 
 PARAMETERS = frozenset({"limit", "page", "sort", "userId"})
@@ -48,7 +52,7 @@ class TokenList:
         self._state = state
         self._address = address
 
-    def list(self, request: Request, caller: Caller) -> Response:
+    def list(self, request: Request, caller: Caller, settings: SandboxSettings) -> Response:
         """Answer GET /, a page at a time; a page is named by the row before or behind it, so none repeats."""
         parameters = known_parameters(query_parameters(request), PARAMETERS)
         limit = read_limit(parameters)
@@ -56,7 +60,7 @@ class TokenList:
             raise bad_request("sort must be userId.")
         direction, place = _place(parameters["page"]) if "page" in parameters else ("next", ("", 0))
         rows = sorted(
-            (one for one in self._state.tokens.living(now=self._state.now()) if _is_seen(one, caller, parameters)),
+            (one for one in self._listed(settings) if _is_seen(one, caller, parameters)),
             key=_key,
         )
         if direction == "next":
@@ -71,11 +75,11 @@ class TokenList:
             links["next"] = {"href": self._page("next", shown[-1], parameters)}
         if shown and start:
             links["prev"] = {"href": self._page("prev", shown[0], parameters)}
-        return json_response(200, {"data": [self._row(one) for one in shown], "links": links})
+        return json_response(200, {"data": [self._row(one, settings) for one in shown], "links": links})
 
-    def revoke(self, token_id: str, caller: Caller) -> Response:
-        """Answer DELETE /{tokenId}."""
-        found = [one for one in self._state.tokens.living(now=self._state.now()) if one.token_id == token_id]
+    def revoke(self, token_id: str, caller: Caller, settings: SandboxSettings) -> Response:
+        """Answer DELETE /{tokenId}; a token that is not listed is not known here."""
+        found = [one for one in self._listed(settings) if one.token_id == token_id]
         if not found:
             raise not_found()
         if not (caller.is_admin or found[0].user_id == caller.user.user_id):
@@ -83,13 +87,21 @@ class TokenList:
         self._state.tokens.revoke_by_id(token_id)
         return Response(status=204)
 
-    def _row(self, token: AccessToken) -> dict[str, Any]:
+    def _listed(self, settings: SandboxSettings) -> Iterable[AccessToken]:
+        living = self._state.tokens.living(now=self._state.now())
+        if settings.lists_machine_tokens:
+            return living
+        return [one for one in living if not self._state.users[one.user_id].client_id]
+
+    def _row(self, token: AccessToken, settings: SandboxSettings) -> dict[str, Any]:
         row = {
             "id": token.token_id,
             "userId": token.user_id,
             "tenantId": self._state.tenant_id,
-            "description": self._state.clients[token.client_id].fields["clientName"],
+            "description": token.client_name,
         }
+        if settings.token_rows_name_client:
+            row["clientId"] = token.client_id
         return row if token.last_used is None else {**row, "lastUsed": timestamp(token.last_used)}
 
     def _page(self, direction: str, token: AccessToken, parameters: dict[str, str]) -> str:

@@ -54,13 +54,19 @@ class TokenEndpoint:
         user = self._subject(sent) if grant == IMPERSONATION else self._state.bot_user(client)
         if user.status != "active":
             raise Refusal(403, "access_denied", "User disabled", "The user for whom the token would be is disabled.")
+        if not _text(sent, "scope") and settings.empty_scope == "refused":
+            raise Refusal(400, "invalid_scope", "Invalid scope", "A scope must be asked for.")
         scopes = _scopes(_text(sent, "scope"), client.fields["allowedScopes"])
+        lifetime_seconds = settings.token_lifetime_seconds
+        if settings.key_token_lifetime_seconds is not None and _text(sent, "client_assertion"):
+            lifetime_seconds = settings.key_token_lifetime_seconds
         token, expires_at = self._state.tokens.make(
             user_id=user.user_id,
             client_id=client.client_id,
+            client_name=client.fields["clientName"],
             scopes=scopes,
             now=self._state.now(),
-            lifetime_seconds=settings.token_lifetime_seconds,
+            lifetime_seconds=lifetime_seconds,
             maximum=settings.maximum_tokens,
         )
         self._state.note(
@@ -74,7 +80,7 @@ class TokenEndpoint:
         )
         answer: dict[str, Any] = {"access_token": token, "token_type": settings.token_type, "scope": " ".join(scopes)}
         if settings.expiry_style != "expires_at":
-            answer["expires_in"] = settings.token_lifetime_seconds
+            answer["expires_in"] = lifetime_seconds
         if settings.expiry_style != "expires_in":
             answer["expires_at"] = timestamp(expires_at)
         return json_response(200, answer, _NO_STORE)
@@ -114,7 +120,7 @@ class TokenEndpoint:
                 raise Refusal(400, "invalid_request", "Unsupported client_assertion_type", f"It is {ASSERTION_TYPE}.")
             if not assertion:
                 raise _invalid_request("client_assertion is missing.")
-            return self._by_assertion(client_id, assertion, settings)
+            return self._by_assertion(client_id, assertion, request, settings)
         if not (basic_secret or secret):
             raise _invalid_client("The client does not authenticate itself.", basic=True)
         return self._by_secret(client_id, basic_secret or secret, basic=bool(basic_id))
@@ -127,28 +133,40 @@ class TokenEndpoint:
             raise _invalid_client("The client secret is wrong.", basic=basic)
         return client
 
-    def _by_assertion(self, client_id: str, assertion: str, settings: SandboxSettings) -> OAuthClient:
+    def _by_assertion(self, client_id: str, assertion: str, request: Request, settings: SandboxSettings) -> OAuthClient:
         client = self._usable(client_id, "private_key_jwt")
         reason = ""
         try:
-            self._check_assertion(client, assertion, settings)
+            self._check_assertion(client, assertion, request, settings)
         except GateError as error:
             reason = error.reason
         if reason:
             raise _invalid_client(f"{reason[0].upper()}{reason[1:]}.")
         return client
 
-    def _check_assertion(self, client: OAuthClient, assertion: str, settings: SandboxSettings) -> None:
+    def _check_assertion(
+        self, client: OAuthClient, assertion: str, request: Request, settings: SandboxSettings
+    ) -> None:
         compact = inspect_login(assertion)
         now = self._state.now()
-        keys = [one for one in client.keys if one.kid == compact.header.get("kid")]
+        kid = compact.header.get("kid")
+        keys = [one for one in client.keys if one.kid == kid]
+        if settings.key_removal_seconds:
+            still_seen = now - settings.key_removal_seconds
+            keys += [one for one, removed_at in client.removed_keys if one.kid == kid and removed_at > still_seen]
         if not keys or (
             settings.key_propagation_seconds and keys[0].registered_at + settings.key_propagation_seconds > now
         ):
             raise GateError("the header's kid is missing, or no registered key of the client")
         verify(compact, keys[0].key, alg=keys[0].alg, kid=keys[0].kid)
         claims = read_claims(compact.payload)
-        jti, remember_until = check_claims(claims, client_id=client.client_id, audience=self._address, now=now)
+        audience = claims.get("aud")
+        accepted = _accepted_audiences(self._address, self._state.host_names, request.addressed_host, settings)
+        jti, remember_until = check_claims(
+            claims, client_id=client.client_id, audience=audience if audience in accepted else accepted[0], now=now
+        )
+        if settings.jti_remembered_seconds is not None:
+            remember_until = now + settings.jti_remembered_seconds
         if not self._state.use_jti(client.client_id, jti, remember_until=remember_until):
             raise GateError("jti was used before")
 
@@ -178,6 +196,17 @@ class TokenEndpoint:
             if getattr(user, name) == lookup["value"] and not user.client_id:
                 return user
         raise Refusal(400, "invalid_grant", "Invalid user_lookup", "There is no such user.")
+
+
+def _accepted_audiences(
+    address: str, host_names: tuple[str, ...], addressed: str, settings: SandboxSettings
+) -> list[str]:
+    """Return the token endpoint under each host name that the settings let be an audience (not published)."""
+    if settings.audience_hosts == "all":
+        hosts = host_names
+    else:
+        hosts = (addressed,) if settings.audience_hosts == "addressed" and addressed in host_names else host_names[:1]
+    return [address.replace(f"://{host_names[0]}/", f"://{host}/", 1) for host in hosts]
 
 
 def _scopes(wanted: str, allowed: list[str]) -> tuple[str, ...]:

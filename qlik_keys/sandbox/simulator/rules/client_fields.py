@@ -10,7 +10,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from qlik_keys.sandbox.simulator.messages import bad_request
+from qlik_keys.sandbox.simulator.messages import bad_request, strict_json
 
 APP_TYPES = ("web", "native", "spa", "anonymous-embed")
 AUTH_METHODS = ("client_secret", "private_key_jwt")
@@ -59,8 +59,17 @@ def read_create(document: Any) -> tuple[dict[str, Any], list[Any], str]:
     return fields, keys, consent
 
 
-def read_patch(document: Any, *, fields: dict[str, Any], keys: list[Any]) -> tuple[dict[str, Any], list[Any]]:
+def read_patch(
+    document: Any, *, fields: dict[str, Any], keys: list[Any], keys_form: str = "objects", replaces_absent: bool = False
+) -> tuple[dict[str, Any], list[Any]]:
     """Return what fields and public keys become by a JSON Patch; all of it is applied, or nothing.
+
+    Args:
+        document: the body.
+        fields: as they are.
+        keys: the public keys as they are.
+        keys_form: how the value of `/publicKeys` is written (`SandboxSettings.keys_form`).
+        replaces_absent: whether `replace` makes a member that is absent.
 
     Raises:
         Refusal: an operation is not allowed, or the result is not a client.
@@ -71,7 +80,7 @@ def read_patch(document: Any, *, fields: dict[str, Any], keys: list[Any]) -> tup
         raise bad_request(f"A patch may have at most {_MAXIMUM_OPERATIONS} operations.")
     changed: dict[str, Any] = {**fields, "publicKeys": keys}
     for position, operation in enumerate(document):
-        _apply(operation, changed, position)
+        _apply(operation, changed, position, keys_form=keys_form, replaces_absent=replaces_absent)
     new_keys = changed.pop("publicKeys")
     check(changed, new_keys)
     return changed, new_keys
@@ -140,7 +149,7 @@ def _check_kind(fields: dict[str, Any]) -> None:
         raise bad_request("allowedOrigins are for the appType spa, and for web with user impersonation.")
 
 
-def _apply(operation: Any, changed: dict[str, Any], position: int) -> None:
+def _apply(operation: Any, changed: dict[str, Any], position: int, *, keys_form: str, replaces_absent: bool) -> None:
     if not isinstance(operation, dict):
         raise bad_request(f"Operation {position} is not a JSON object.")
     op, path = operation.get("op"), operation.get("path")
@@ -151,7 +160,7 @@ def _apply(operation: Any, changed: dict[str, Any], position: int) -> None:
         raise bad_request(
             f"Operation {position}: path must be one of {', '.join(_PATCH_PATHS)}; there is no path to an entry."
         )
-    if op != "add" and name not in changed:
+    if name not in changed and not (op == "add" or (op == "replace" and replaces_absent)):
         raise bad_request(f"Operation {position}: {path} does not exist (RFC 6902 4.2, 4.3).")
     if op == "remove":
         if name in _LISTS or name == "publicKeys":
@@ -161,7 +170,28 @@ def _apply(operation: Any, changed: dict[str, Any], position: int) -> None:
         return
     if "value" not in operation:
         raise bad_request(f"Operation {position}: value is missing.")
-    changed[name] = operation["value"]
+    changed[name] = _keys_in(operation["value"], keys_form) if name == "publicKeys" else operation["value"]
+
+
+def _keys_in(value: Any, form: str) -> Any:
+    """Return the array of JWKs that a value stands for.
+
+    Raises:
+        Refusal: it is in another form.
+    """
+    if form == "objects":
+        return value
+    texts = value if form == "texts" else [value]
+    if not isinstance(texts, list) or not all(isinstance(one, str) for one in texts):
+        wanted = "an array of JWKs as JSON texts" if form == "texts" else "one JSON text of the array of JWKs"
+        raise bad_request(f"The value of /publicKeys must be {wanted}.")
+    try:
+        documents = [strict_json(one.encode("utf-8", "surrogatepass")) for one in texts]
+    except ValueError:
+        documents = None
+    if documents is None:
+        raise bad_request("The value of /publicKeys is a text that is not JSON.")
+    return documents if form == "texts" else documents[0]
 
 
 def _is_web_address(text: str) -> bool:

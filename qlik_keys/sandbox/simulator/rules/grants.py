@@ -22,6 +22,7 @@ READS_ALL_SPACES = ("admin.spaces:read", "admin.spaces")
 SPACE_TYPES = ("data", "managed", "shared")
 LOOKS_USERS_UP = ("users:read", "users")
 READS_ALL_USERS = ("admin.users:read", "admin.users")
+WRITES_ALL_USERS = ("admin.users",)
 
 
 def has_one(caller: Caller, scopes: Iterable[str]) -> bool:

@@ -39,19 +39,20 @@ _COMPARISONS: dict[str, Callable[[str, str], bool]] = {
 OF_CLIENTS: Attributes = dict.fromkeys(ATTRIBUTES, (*_COMPARISONS, "pr"))
 
 
-def parse(text: str, *, attributes: Attributes = OF_CLIENTS) -> Predicate:
+def parse(text: str, *, attributes: Attributes = OF_CLIENTS, is_exact: bool = False) -> Predicate:
     """Return the predicate that the filter stands for.
 
     Args:
         text: the filter.
         attributes: what can be filtered by, and with which operators.
+        is_exact: whether values compare with their case.
 
     Raises:
         Refusal: it is malformed, or names an attribute that cannot be filtered by.
     """
     if len(text) > _MAXIMUM_CHARACTERS:
         raise _malformed("it is too long")
-    parser = _Parser(_tokens(text), attributes)
+    parser = _Parser(_tokens(text), attributes, fold=str if is_exact else str.casefold)
     predicate = parser.alternatives(0)
     if parser.left():
         raise _malformed("there is something after its end")
@@ -59,8 +60,9 @@ def parse(text: str, *, attributes: Attributes = OF_CLIENTS) -> Predicate:
 
 
 class _Parser:
-    def __init__(self, tokens: list[tuple[str, str]], attributes: Attributes) -> None:
+    def __init__(self, tokens: list[tuple[str, str]], attributes: Attributes, *, fold: Callable[[str], str]) -> None:
         self._tokens = tokens
+        self._fold = fold
         self._attributes = {name.lower(): (name, operators) for name, operators in attributes.items()}
         self._position = 0
 
@@ -107,12 +109,12 @@ class _Parser:
         if kind != "string":
             raise _malformed("a value is a text in double quotes")
         try:
-            wanted = str(strict_json(literal.encode())).casefold()
+            wanted = self._fold(str(strict_json(literal.encode())))
         except ValueError:
             wanted = None
         if wanted is None:
             raise _malformed("a value is not a JSON string")
-        return lambda row: compare(row.get(attribute, "").casefold(), wanted)
+        return lambda row: compare(self._fold(row.get(attribute, "")), wanted)
 
     def _word(self, word: str) -> bool:
         if self.left() and self._tokens[self._position][0] == "word":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from fixtures.support import machine_client, newest_card
 
@@ -88,6 +90,11 @@ def test_findings_that_are_left_stay_after_a_change_and_a_resume_names_its_clien
     controllers.clients.refresh()
     assert controllers.state.results["clients"].words.endswith(" listed.")
     change(ChangeForm(operation="delete", client_id=made.client_id, confirm=made.client_id))
+    assert found() == ["orphaned-bot"]
+    controllers.audit.fix("orphaned-bot", made.client_id)
+    form = controllers.state.change.plan.form
+    assert (form.operation, form.remove_bot) == ("delete", True)
+    controllers.changes.apply(replace(form, confirm=made.client_id))
     assert found() == []
     assert "clients" not in controllers.state.results  # there are fewer by now
 

@@ -1,0 +1,64 @@
+"""The tenant's events of issued tokens (qlik-cloud-contract, "Events"). They need the role Tenant Admin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qlik_keys.errors import TenantRejected
+from qlik_keys.tenant.http.calls import Call
+from qlik_keys.tenant.resources.models import IssuedTokenPage, parse
+from qlik_keys.tenant.resources.paging import each_page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    import httpx
+
+    from qlik_keys.tenant.http.session import Session
+    from qlik_keys.tenant.resources.models import IssuedTokenEvent
+    from qlik_keys.tenant.url import Query
+
+_PATH = "/api/v1/audits"
+_PAGE_SIZE = "100"
+# Qlik moves the events of OAuth clients and tokens from the first name to the second; a tenant may have both.
+ISSUED = ("com.qlik.oauth-token.issued", "com.qlik.core.oauth-token.issued")
+
+
+class Events:
+    """Lists events."""
+
+    def __init__(self, session: Session, auth: httpx.Auth) -> None:
+        self._session = session
+        self._auth = auth
+
+    def issued_tokens(
+        self, event_type: str, since: datetime, until: datetime
+    ) -> Iterator[tuple[IssuedTokenEvent, ...]]:
+        """Yield pages of the tokens that were issued within a time window, newest first; none for an unknown name.
+
+        Args:
+            event_type: one of `ISSUED`.
+            since: the window's start, aware.
+            until: its end, aware.
+
+        Raises:
+            TenantAuthError: the caller may not read events.
+            TenantError: any other failure.
+        """
+
+        def fetch(asked: Query) -> tuple[IssuedTokenPage, str]:
+            answer = self._session.send(Call(method="GET", path=_PATH, tier=1, query=asked, again="always"), self._auth)
+            page = parse(IssuedTokenPage, answer.content, "GET", _PATH)
+            return page, page.links.next.href if page.links.next is not None else ""
+
+        window = "/".join(f"{moment:%Y-%m-%dT%H:%M:%S}Z" for moment in (since, until))
+        query = {"eventType": event_type, "eventTime": window, "sort": "-eventTime", "limit": _PAGE_SIZE}
+        pages = each_page(
+            self._session, self._auth, _PATH, query, fetch, ids=lambda each: [event.id for event in each.data]
+        )
+        try:
+            for page in pages:
+                yield page.data
+        except TenantRejected:
+            return  # a tenant that does not know the name of the event may refuse it
