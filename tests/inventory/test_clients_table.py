@@ -86,7 +86,11 @@ class Tenant:
                 raise found
             return ConnectionConfig(consent_method=found)
 
+        self.http = SimpleNamespace(host=self.host, folders={})
         self.oauth_clients = SimpleNamespace(overviews=lambda: [clients], connection_config=connection_config)
+
+    def host_names(self):
+        return (self.host,)
 
     @property
     def consents_asked(self):
