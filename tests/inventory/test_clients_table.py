@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -58,6 +59,7 @@ class Tenant:
     def __init__(self, clients, consent="trusted"):
         self.oauth_clients, self.consents_asked = self, []
         self.overviews, self._consent = lambda: [clients], consent
+        self.http, self.deprecations = SimpleNamespace(host=self.host, folders={}), ()
 
     def connection_config(self, client_id):
         self.consents_asked.append(client_id)  # from several threads
@@ -65,6 +67,9 @@ class Tenant:
         if isinstance(found, Exception):
             raise found
         return ConnectionConfig(consent_method=found)
+
+    def host_names(self):
+        return (self.host,)
 
 
 class Store:
