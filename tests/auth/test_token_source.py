@@ -158,7 +158,8 @@ def test_an_answer_that_is_no_token_is_named_and_not_quoted(source_on):
         *(b'{"access_token": %s, "token_type": "Bearer"}' % value for value in values),
     ):
         source, _ = source_on(httpx.Response(200, content=content))
-        error = failure(source, errors.TenantProtocolError, "something that the API contract does not allow")
+        words = "a web page" if content == b"<html>" else "something that the API contract does not allow"
+        error = failure(source, errors.TenantProtocolError, words)
         assert error.outcome is errors.Outcome.UNKNOWN
         assert "access-token-1" not in f"{error} {vars(error)}"
 

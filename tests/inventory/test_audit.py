@@ -77,7 +77,7 @@ def test_many_clients_with_everything_wrong_until_each_fix_is_applied(world):
         ("high", "shared-key", "locked", locked),
         ("high", "shared-key", "shared", shared),
         ("high", "method-not-allowed", "barred", barred),
-        ("medium", "token-outlives-client", "orphan", orphan),
+        ("high", "token-outlives-client", "orphan", orphan),
         ("medium", "unfinished", "cut-off", ""),
         ("medium", "secret-only", "secret", secret),
         ("medium", "admin-scope", "admin", admin),

@@ -62,7 +62,7 @@ def test_nearly_right_is_normalized_with_a_notice(typed, url, notices):
         ("https://1.2.3", "neither a host name nor an address"),
         ("https://console.qlikcloud.com/oauth", "console.qlikcloud.com is no tenant: it is the console of an organiz"),
         *((f"https://{region}.qlikcloud.com", f"is no tenant: it is the region {region}") for region in REGIONS),
-        ("Console.QlikCloudGov.com.", "is no tenant: it is the console of an organization"),
+        ("Console.QlikCloudGov.com.", "is no tenant: it is not in use: government clouds have no console"),
         ("qlikcloudgov.com", "is no tenant: it is the domain"),
         ("https://acme.qlikcloud.com", "is no tenant: it is a host without a region"),
         ("https://login.qlikcloud.com", "is no tenant: it is where users log in"),
