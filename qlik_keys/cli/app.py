@@ -83,7 +83,7 @@ TREE: dict[str, dict[str, Entry]] = {
         "retire": Entry("keys", "Remove the old keys whose overlap is over."),
         "revoke": Entry("keys", "Replace a compromised key now, and remove every older one."),
         "adopt": Entry("keys", "Give a client that another program created a key that qlik_keys manages."),
-        "delete": Entry("keys", "Delete a client permanently, then its keys in Vault."),
+        "delete": Entry("keys", "Delete a client permanently, end its access tokens, and destroy its keys in Vault."),
         "resume": Entry("keys", "Finish every interrupted operation on the tenant."),
     },
     "Inspect": {

@@ -203,7 +203,7 @@ STRANGERS = {
         lambda client: client.patch("/publicKeys", [*client.registered.public_keys, other_key_as("a-strangers")])
     ),
     "no record": weakened(FAULT_CASES["no record"].inflict),
-    "another program's document": weakened(MORE["somebody else's"].inflict),
+    "another program's document": weakened(MORE["a document of another program"].inflict),
 }
 
 

@@ -90,7 +90,8 @@ def test_many_clients_with_everything_wrong_until_each_fix_is_applied(world):
     assert healthy not in set(found["client_id"])
     assert (found["severity"].dtype, found.attrs["tenant"]) == ("category", tenant.url)
     revocations = [f"qlik-keys revoke {client_id}" for client_id in (locked, locked, shared)]
-    assert list(found["command"])[:5] == [*revocations, f"qlik-keys doctor --client {barred} --fix", "qlik-keys resume"]
+    fixes = [f"qlik-keys doctor --client {barred} --fix", f"qlik-keys delete {orphan}", "qlik-keys resume"]
+    assert list(found["command"])[:6] == [*revocations, *fixes]
     [told] = qk.doctor(tenant, store, barred).findings
     assert (told.code, told.finding) == (found["code"].iloc[3], found["finding"].iloc[3])
 

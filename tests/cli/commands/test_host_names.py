@@ -54,7 +54,8 @@ def test_each_command_finds_the_records_of_the_other_name(aliased, alternative, 
         by_next("resume")
         [row] = [row for row in by_next("clients") if row["client_id"] == client_id]
         assert (row["findings"], bool(row["current_kid"])) == ([], True)
-        assert by_next("audit") == []
+        found = by_next("audit", "--fail-on", "medium")
+        assert {row["finding"] for row in found} <= {"orphaned-bot"}  # of clients that other cases have deleted
         by_next("doctor", "--client", client_id)
         if alternative[1] == "display":  # the metadata lead a consumer, who has no credential, to the other name
             url = next(turns).tenant_url

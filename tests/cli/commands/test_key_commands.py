@@ -75,8 +75,9 @@ def test_a_client_s_whole_life_shows_no_secret(qlik_keys, box, tenant, store, na
     assert (ended.code, "--confirm" in ended.err) == (2, True)
     assert run("delete", name, "--confirm", name).code == 1
     assert tenant.oauth_clients.get(client_id)
-    ended = run("delete", client_id, "--confirm", client_id, "--json")
-    assert json.loads(ended.out) == [{"operation": "delete", "client_id": client_id, "keys_kept": False}]
+    [result] = json.loads(run("delete", client_id, "--confirm", client_id, "--remove-bot", "--json").out)
+    assert (result["operation"], result["client_id"], result["keys_kept"]) == ("delete", client_id, False)
+    assert (result["bot"]["name"], result["bot_removed"]) == (name, True)
     with pytest.raises(TenantNotFound):
         tenant.oauth_clients.get(client_id)
     with pytest.raises(StoreNotFound):
