@@ -20,9 +20,7 @@ def rows(quick):
     yield Row(name="too many", ours=23, unit="requests", goal=22)
     yield Row(name="enough", ours=0.97, unit="", goal=0.95, direction="at least")
     yield Row(name="only told", ours=1.0)
-
-if __name__ == "__main__":
-    main(rows)
+main(rows)
 """
 BREAKS = """
 from measure import Row, main
@@ -30,9 +28,7 @@ from measure import Row, main
 def rows(quick):
     yield Row(name="before it broke", ours=1.0)
     raise RuntimeError("broken on purpose")
-
-if __name__ == "__main__":
-    main(rows)
+main(rows)
 """
 HANGS = """
 import pathlib, time
@@ -44,9 +40,7 @@ def rows(quick):
         time.sleep(600)
     finally:
         pathlib.Path(__file__).with_suffix(".stopped").touch()
-
-if __name__ == "__main__":
-    main(rows)
+main(rows)
 """
 
 
@@ -114,13 +108,8 @@ def test_the_table_and_the_json_have_the_same_figures_with_commit_and_machine(fo
 def test_a_benchmark_runs_by_itself(folder):
     file = folder / "bench_good.py"
     file.write_text(GOOD, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, str(file), "--quick"],
-        env={"PYTHONPATH": str(BENCHMARKS)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    options = {"env": {"PYTHONPATH": str(BENCHMARKS)}, "capture_output": True, "text": True}
+    done = subprocess.run([sys.executable, str(file), "--quick"], **options, check=False)
     assert done.returncode == 0
     assert "quick 2000 ms 500 ms (fast) 2200 ms" in " ".join(done.stdout.split())
 

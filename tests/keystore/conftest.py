@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import time
 import uuid
 
 import hvac
 import pytest
+from fixtures.support import NoWaiting
 
 import qlik_keys as qk
 
@@ -130,22 +130,6 @@ def namespace(openbao, operator):
     made.client.adapter.close()
 
 
-class ImpatientClock:
-    """The real time, but a wait is over at once; `monotonic` has it all the same."""
-
-    def __init__(self) -> None:
-        self.waited = 0.0
-
-    def time(self) -> float:
-        return time.time()
-
-    def monotonic(self) -> float:
-        return time.monotonic() + self.waited
-
-    def sleep(self, seconds: float) -> None:
-        self.waited += seconds
-
-
 @pytest.fixture
 def open_vault(openbao):
     """Open stores, and close them after the test."""
@@ -154,7 +138,7 @@ def open_vault(openbao):
     def open_one(url=None, **options):
         if "login" not in options:
             options.setdefault("token", openbao.token)
-        options.setdefault("clock", ImpatientClock())
+        options.setdefault("clock", NoWaiting())
         opened.append(qk.VaultKeyStore(url or openbao.url, **options))
         return opened[-1]
 
