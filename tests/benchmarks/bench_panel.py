@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shutil
 import statistics
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from fixtures.jupyter_lab import JupyterLab
-from fixtures.panel_actions import button, connect, go_to, run_cell
+from fixtures.panel_actions import button, connect, go_to, new_page, open_in, run_cell
 from measure import Row, compared, interleaved, main
 from playwright.sync_api import expect, sync_playwright
 from tools import browser_setup
@@ -118,8 +117,8 @@ def page(lab, box, quick):
     times, count = 1 if quick else 5, CLIENTS[quick]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(**browser_setup.launch_options())
-        expect.set_options(timeout=60_000)
-        opened, panel = opened_panel(browser, lab, "crowd.ipynb")
+        opened = new_page(browser)
+        panel, _ = open_in(opened, lab, "crowd.ipynb")
         connect(panel, box, api_key=box.api_key)
         expect(panel).to_contain_text("Connected to")
         go_to(panel, "Clients")
@@ -140,7 +139,9 @@ def page(lab, box, quick):
 
 def actions(page):
     """Walk the main path once, in a panel and a sandbox of its own, as a newcomer does."""
-    panel = run_first_cell(page)
+    run_cell(page, 0)
+    panel = page.locator(".qk-panel")
+    expect(panel).to_be_visible()
     expect(button(panel, "Start the sandbox")).to_be_enabled()
     for name, ((pressed, words), (selector, text)) in ACTIONS.items():
         if name == "Create client":
@@ -153,22 +154,6 @@ def actions(page):
         elapsed, shift = acted
         yield Row(name=f"{name}, from the click to its result", ours=elapsed)
         yield Row(name=f"{name}, layout shift", ours=shift, unit="", goal=SHIFT_GOAL)
-
-
-def opened_panel(browser, lab, name):
-    shutil.copy(lab.notebooks / "01-quickstart.ipynb", lab.notebooks / name)
-    opened = browser.new_page(viewport={"width": 1400, "height": 1000})
-    opened.goto(lab.address_of(name))
-    expect(opened.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible()
-    return opened, run_first_cell(opened)
-
-
-def run_first_cell(opened):
-    """Show a new panel."""
-    run_cell(opened, 0)
-    panel = opened.locator(".qk-panel")
-    expect(panel).to_be_visible()
-    return panel
 
 
 def longest_stall(controllers, begin):

@@ -1,4 +1,4 @@
-"""Patients, and what they are made ill with."""
+"""Unhealthy clients, and what they are made unhealthy with."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import qlik_keys as qk
 
 @pytest.fixture(scope="module")
 def box():
-    """A sandbox of its own: documents that nobody can read are in its Vault, and would stop everybody else's sweeps."""
+    """A sandbox of its own: documents that cannot be read are in its Vault, and would stop the sweeps of others."""
     with qk.sandbox.start() as started:
         yield started
 
@@ -30,7 +30,7 @@ def custody():
 
 @pytest.fixture
 def unhealthy_client(box, custody, vault_operator):
-    """A unhealthy client who has no client yet: `make` or `register` gives it a new one."""
+    """An unhealthy client with no client yet: `make` or `register` gives it a new one."""
     with (
         qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
         qk.VaultKeyStore(box.vault_url, token=box.vault_token, custody=custody) as store,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import json
@@ -29,9 +30,7 @@ class Operator:
     """The operator of a Vault, with its root token; in a namespace if one is named."""
 
     def __init__(self, url: str, token: str, namespace: str | None = None) -> None:
-        self.url = url
-        self.root_token = token
-        self.namespace = namespace
+        self.url, self.root_token, self.namespace = url, token, namespace
         self.client = hvac.Client(url=url, token=token, namespace=namespace)
 
     @property
@@ -58,10 +57,8 @@ class Operator:
     def wait_for(call):
         """Ask until the mount is ready: for a moment after it was made, KV version 2 upgrades it and answers 400."""
         for _ in range(500):
-            try:
+            with contextlib.suppress(hvac.exceptions.InvalidRequest):
                 return call()
-            except hvac.exceptions.InvalidRequest:
-                continue
         return call()
 
 
@@ -85,18 +82,11 @@ class VaultBackdoor:
         return json.dumps(dict(self._documents(f"{self.prefix}/{tenant_host}")), indent=1)
 
     def transit_names(self, tenant_host: str) -> list[str]:
-        try:
-            names = self.operator.client.secrets.transit.list_keys()["data"]["keys"]
-        except hvac.exceptions.InvalidPath:
-            return []
+        names = listed(self.operator.client.secrets.transit.list_keys)
         return [name for name in names if f".{tenant_host}." in name]
 
     def _documents(self, folder: str):
-        try:
-            names = self.kv.list_secrets(folder, mount_point=self.mount)["data"]["keys"]
-        except hvac.exceptions.InvalidPath:
-            return
-        for name in names:
+        for name in listed(self.kv.list_secrets, folder, mount_point=self.mount):
             path = f"{folder}/{name}"
             if name.endswith("/"):
                 yield from self._documents(path.rstrip("/"))
@@ -107,10 +97,15 @@ class VaultBackdoor:
                 if not about["destroyed"]:
                     # The snapshot would not see what lies in a version that can be undeleted.
                     assert not about["deletion_time"], f"{path} has a soft-deleted version"
-                    answer = self.kv.read_secret_version(
-                        path, version=int(number), mount_point=self.mount, raise_on_deleted_version=True
-                    )
-                    yield f"{path} version {number}", answer["data"]
+                    options = {"version": int(number), "mount_point": self.mount, "raise_on_deleted_version": True}
+                    yield f"{path} version {number}", self.kv.read_secret_version(path, **options)["data"]
+
+
+def listed(look, *arguments, **options):
+    try:
+        return look(*arguments, **options)["data"]["keys"]
+    except hvac.exceptions.InvalidPath:
+        return []
 
 
 @pytest.fixture(scope="session")
@@ -133,31 +128,27 @@ def namespace(openbao, operator):
 @pytest.fixture
 def open_vault(openbao):
     """Open stores, and close them after the test."""
-    opened = []
+    with contextlib.ExitStack() as opened:
 
-    def open_one(url=None, **options):
-        if "login" not in options:
-            options.setdefault("token", openbao.token)
-        options.setdefault("clock", NoWaiting())
-        opened.append(qk.VaultKeyStore(url or openbao.url, **options))
-        return opened[-1]
+        def open_one(url=None, **options):
+            if "login" not in options:
+                options.setdefault("token", openbao.token)
+            options.setdefault("clock", NoWaiting())
+            return opened.enter_context(qk.VaultKeyStore(url or openbao.url, **options))
 
-    yield open_one
-    for store in opened:
-        store.close()
+        yield open_one
 
 
 @pytest.fixture
 def make_operator():
-    made = []
+    with contextlib.ExitStack() as stack:
 
-    def make(url, token):
-        made.append(Operator(url, token))
-        return made[-1]
+        def make(url, token):
+            made = Operator(url, token)
+            stack.callback(made.client.adapter.close)
+            return made
 
-    yield make
-    for one in made:
-        one.client.adapter.close()
+        yield make
 
 
 @pytest.fixture

@@ -22,37 +22,20 @@ sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))  # the bare jobs 
 
 @dataclass
 class Place:
-    """Where work is counted.
-
-    Attributes:
-        counter: counts it.
-        bare: httpx alone, with an administrator's key.
-        vault: hvac alone.
-        requests: the Vault by requests alone.
-        tenant: the tenant by qlik_keys.
-        store: the store by qlik_keys, custody kv.
-        transit: the same with custody transit.
-        simulator: the tenant itself.
-        names: names for clients, none twice.
-    """
+    """Where work is counted."""
 
     counter: Counter
-    bare: httpx.Client
-    vault: hvac.Client
-    requests: object
+    bare: httpx.Client  # alone, with an administrator's key
+    vault: hvac.Client  # alone
+    requests: object  # the Vault by requests alone
     tenant: qk.QlikTenant
     store: qk.VaultKeyStore
     transit: qk.VaultKeyStore
-    simulator: SandboxTenant
+    box: SimpleNamespace  # what the bare jobs want to know of a sandbox
     names: itertools.count = field(default_factory=itertools.count)
 
     def name(self):
         return f"counted-{next(self.names)}"
-
-    @property
-    def box(self):
-        """What the bare jobs want to know of a sandbox."""
-        return SimpleNamespace(tenant_url=self.simulator.base_url)
 
 
 @pytest.fixture(scope="session")
@@ -66,27 +49,15 @@ def place(openbao):
     vault.adapter.session.hooks["response"] = lambda answer, **_: counter.requests.append(answer.request.method)
     requests = Vault(openbao.url, openbao.token)
     requests._http.hooks["response"].append(lambda answer, **_: counter.requests.append(answer.request.method))
+    headers, box = {"Authorization": f"Bearer {simulator.api_key}"}, SimpleNamespace(tenant_url=simulator.base_url)
     with (
-        httpx.Client(
-            base_url=simulator.base_url,
-            transport=transport,
-            headers={"Authorization": f"Bearer {simulator.api_key}"},
-        ) as bare,
+        httpx.Client(base_url=simulator.base_url, transport=transport, headers=headers) as bare,
         qk.QlikTenant(simulator.base_url, credential=qk.ApiKey(simulator.api_key), transport=transport) as tenant,
         qk.VaultKeyStore(openbao.url, token=openbao.token) as store,
         qk.VaultKeyStore(openbao.url, token=openbao.token, custody="transit") as transit,
     ):
         for each in (store, transit):
             each.subscribe(lambda call: counter.requests.append(f"{call.method} {call.path}"))
-        yield Place(
-            counter=counter,
-            bare=bare,
-            vault=vault,
-            requests=requests,
-            tenant=tenant,
-            store=store,
-            transit=transit,
-            simulator=simulator,
-        )
+        yield Place(counter, bare, vault, requests, tenant, store, transit, box)
     vault.adapter.close()
     requests.close()

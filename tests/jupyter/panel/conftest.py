@@ -70,7 +70,7 @@ def new_name():
 
 @pytest.fixture
 def arrive():
-    """Hand a widget a message, as from the page."""
+    """Give a widget a message, as from the page."""
     return lambda widget, content: widget._handle_custom_msg(dict(content), [])
 
 
