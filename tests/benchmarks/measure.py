@@ -22,28 +22,17 @@ from pathlib import Path
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One figure.
+    """One figure."""
 
-    Attributes:
-        name: what is measured.
-        ours: what it is with qlik_keys, in `unit`.
-        unit: of `floor`, `peer` and `ours`: "ms", "requests", "a minute", or "" for a plain number.
-        floor: the least that does the job, None where there is none.
-        peer: the best of the others that do the same job, None where there is none; `peer_name` is which one.
-        ratio: `ours` to `floor`, measured pairwise; None where the figure stands by itself.
-        goal: for the ratio where there is one, else for `ours`; None for a figure that is only told.
-        direction: on which side of the goal it is met.
-    """
-
-    name: str
-    ours: float
-    unit: str = "ms"
-    floor: float | None = None
-    peer: float | None = None
-    peer_name: str = ""
-    ratio: float | None = None
-    goal: float | None = None
-    direction: str = "at most"
+    name: str  # what is measured
+    ours: float  # what it is with qlik_keys
+    unit: str = "ms"  # of `floor`, `peer` and `ours`: also "requests", or "" for a plain number
+    floor: float | None = None  # the least that does the job, None where there is none
+    peer: float | None = None  # the best of the others that do the same job, None where there is none
+    peer_name: str = ""  # which one that is
+    ratio: float | None = None  # `ours` to `floor`, measured pairwise; None where the figure stands by itself
+    goal: float | None = None  # for the ratio where there is one, else for `ours`; None where it is only told
+    direction: str = "at most"  # on which side of the goal it is met
 
     @property
     def verdict(self):

@@ -38,7 +38,7 @@ class Mutation:
         return found[0], before
 
 
-def mutations(path=LIST):
-    """Return the mutations of a list."""
-    entries = tomllib.loads(path.read_text(encoding="utf-8"))["mutation"]
+def mutations():
+    """Return the mutations of the list."""
+    entries = tomllib.loads(LIST.read_text(encoding="utf-8"))["mutation"]
     return [Mutation(**{**entry, "tests": tuple(entry["tests"])}) for entry in entries]

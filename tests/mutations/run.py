@@ -22,7 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from fixtures.fresh_copy import copy_of_the_repository
-from mutations.catalogue import LIST, mutations
+from mutations.catalogue import mutations
 
 _PASSED, _FAILED, _NOTHING_RUN = 0, 1, 5
 _LEFT_OUT = "not browser and not registry"
@@ -107,7 +107,7 @@ def treat(mutation, python, tree, paths, timeout):
 
 def chosen(arguments):
     """Return the mutations that the command line asks for."""
-    found = mutations(arguments.list_file)
+    found = mutations()
     if unknown := {*(arguments.only or ())} - {mutation.name for mutation in found}:
         sys.exit(f"There is no mutation {', '.join(sorted(unknown))}.")
     if arguments.only:
@@ -124,7 +124,6 @@ def main():
     parser.add_argument("--list", action="store_true", help="list the mutations, and run nothing")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here too, after each mutation")
     parser.add_argument("--timeout", type=float, default=1200, help="seconds for the tests of one mutation")
-    parser.add_argument("--list-file", type=Path, default=LIST, help="another list of mutations")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what runs is ended too
     wanted = chosen(arguments)
