@@ -17,11 +17,11 @@ import sys
 import tempfile
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench_provision import connected
 from fixtures.jupyter_lab import JupyterLab
 from fixtures.panel_actions import button, connect, go_to, new_page, open_in, run_cell
 from measure import Row, compared, interleaved, main
@@ -174,10 +174,7 @@ def longest_stall(controllers, begin):
 
 def stalls(box, quick):
     times, count = 1 if quick else 3, CLIENTS[quick]
-    with (
-        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
-        qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
-    ):
+    with connected(box) as (_, tenant, store):
         panel = qk.Panel()
         controllers = panel._controllers
         controllers.connection.use(tenant, store, wait=True)
@@ -193,21 +190,14 @@ def stalls(box, quick):
 
 def rows(quick):
     yield opening(quick)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        ThreadPoolExecutor(1) as pool,
-        contextlib.ExitStack() as started,
-        qk.sandbox.start() as box,
-    ):
-        starting = pool.submit(JupyterLab, Path(folder) / "lab")  # while the clients are made
+    with tempfile.TemporaryDirectory() as folder, qk.sandbox.start() as box:
         box.seed_clients(CLIENTS[quick])
-        lab = starting.result()
-        started.callback(lab.close)
         yield from stalls(box, quick)
         # A fresh machine has no browser yet; where none can be had, only what is below is not measured.
         if browser_setup.main():
             raise SystemExit(1)
-        yield from page(lab, box, quick)
+        with contextlib.closing(JupyterLab(Path(folder) / "lab")) as lab:
+            yield from page(lab, box, quick)
 
 
 if __name__ == "__main__":
