@@ -4,8 +4,6 @@ The call goes to a small server on loopback over one connection that is kept ali
 case: a tenant's own answer takes a hundred times as long. The third line is the two without a network, for its size.
 """
 
-from __future__ import annotations
-
 import contextlib
 import multiprocessing
 import socket

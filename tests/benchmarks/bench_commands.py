@@ -5,8 +5,6 @@ with rich, and without rich; ours is compared with both. `token` is the whole co
 the key from the Vault, the assertion, the token.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

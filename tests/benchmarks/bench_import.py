@@ -1,7 +1,5 @@
 """`import qlik_keys` above bare Python, in fresh interpreters."""
 
-from __future__ import annotations
-
 import statistics
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Making a key against `cryptography` alone; RSA's spread is luck, so its rounds are many and the sizes small."""
 
-from __future__ import annotations
-
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from measure import compared, interleaved, main
 

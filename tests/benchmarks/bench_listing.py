@@ -8,8 +8,6 @@ It checks nothing, repeats nothing, keeps no budget; its dates are texts, its li
 threads as we have, and puts the answers next to the rows.
 """
 
-from __future__ import annotations
-
 import json
 from concurrent.futures import ThreadPoolExecutor
 

@@ -7,8 +7,6 @@ Opening is measured in processes of their own, since what is imported is most of
 Chromium; the kernel's stalls by a main thread that wants to wake every five milliseconds while the panel works.
 """
 
-from __future__ import annotations
-
 import contextlib
 import re
 import statistics

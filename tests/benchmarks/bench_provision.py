@@ -6,8 +6,6 @@ on after a crash. With the tenant 50 ms away the time is compared with the round
 series, or is work.
 """
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import hashlib

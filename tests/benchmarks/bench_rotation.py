@@ -7,8 +7,6 @@ crash. The rate under limits is measured on the simulator with a clock of its ow
 out without waiting, and the simulator refuses what is over the limit, as the contract says.
 """
 
-from __future__ import annotations
-
 import contextlib
 import sys
 import time

@@ -1,7 +1,5 @@
 """One assertion against the bare OpenSSL signature and against PyJWT, joserfc and Authlib; a key read twice."""
 
-from __future__ import annotations
-
 import json
 import time
 import uuid

@@ -8,8 +8,6 @@ A benchmark is a file `bench_*.py` with a function `rows(quick)`, which yields a
 itself (`python tests/benchmarks/bench_listing.py --quick`) and in the runner (`run.py`).
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import gc

@@ -5,8 +5,6 @@ exit code is 1. A goal that is missed is told in the table and is no failure: a 
 evidence, not a verdict. The same figures are in `build/bench.json`, with the commit, the machine and the versions.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import importlib.metadata

@@ -1,7 +1,5 @@
 """The runner of the benchmarks, on a folder of fake ones: what it tells, what it writes, and that nothing stops it."""
 
-from __future__ import annotations
-
 import ast
 import json
 import os

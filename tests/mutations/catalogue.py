@@ -1,7 +1,5 @@
 """The mutations of the product in `mutations.toml`: read, found in the source by their text, and applied to a copy."""
 
-from __future__ import annotations
-
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path

@@ -5,8 +5,6 @@ undecided where they took too long. Tests that need a browser or packages of oth
 others do, and take minutes.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

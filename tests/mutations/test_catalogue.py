@@ -1,7 +1,5 @@
 """The list of mutations fits the product: a text that was changed or that is there twice would test nothing."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

@@ -4,8 +4,6 @@
 The tests ask `launch_options()`. `CHROME` names a browser of one's own.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

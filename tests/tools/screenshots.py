@@ -3,8 +3,6 @@
 All of them go to build/screenshots, to be looked at; the README's own are written to notebooks/ again.
 """
 
-from __future__ import annotations
-
 import shutil
 import sys
 import tempfile

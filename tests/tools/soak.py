@@ -6,8 +6,6 @@ make soak ARGS=--faults                       each operation, failing at each ca
 make soak ARGS="--together 200"               eight processes rotate one client at the same time, so many clients
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import itertools

@@ -7,8 +7,6 @@ the copied notebooks, and the quickstart executed there. Needs nothing but Pytho
 `--tag v1.2.3` instead compares a release's tag with the names of the files and with the changelog.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import http.client
