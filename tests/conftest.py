@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
@@ -13,22 +14,16 @@ from fixtures.support import ManualClock, environment_of
 
 import qlik_keys as qk
 
-# The servers are on this machine: a proxy of somebody's environment has no part in it.
+# The servers are on this machine: a proxy of the environment has no part in it.
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost,::1"
 # The machine may be busy with something else: a slow example is no fault. Fixtures are shared by a test's examples.
-hypothesis.settings.register_profile(
-    "shared",
-    deadline=None,
-    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
-)
+EXPECTED = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture]
+hypothesis.settings.register_profile("shared", deadline=None, suppress_health_check=EXPECTED)
 hypothesis.settings.load_profile("shared")
 # A shell's background job ignores the first two, and nohup the third; what is ignored stays so in the programs that the
 # tests start and interrupt. A handler is not inherited: this process still outlives its terminal, and they do not.
-for name, handler in (
-    ("SIGINT", signal.default_int_handler),
-    ("SIGQUIT", signal.SIG_DFL),
-    ("SIGHUP", lambda *_: None),
-):
+HANDLERS = {"SIGINT": signal.default_int_handler, "SIGQUIT": signal.SIG_DFL, "SIGHUP": lambda *_: None}
+for name, handler in HANDLERS.items():
     if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_IGN:
         signal.signal(getattr(signal, name), handler)
 
@@ -40,14 +35,10 @@ FOLDERS_NOT_FAST = ("docs", "leaks", "project")
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items):
-    """Mark what asks for a server of this file and what is fast, and let what takes long come first.
-
-    It is marked before `-m` chooses: forgotten, it would fail where there is none. A file that takes minutes and comes
-    last would keep one worker busy while the others have nothing left to do.
-    """
+    """Mark what asks for a server and what is fast, before `-m` chooses; let what takes long come first."""
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
-        if "openbao" in fixtures or "box" in fixtures:
+        if {"openbao", "box"} & {*fixtures}:
             item.add_marker(pytest.mark.openbao)
         if "site" in fixtures:  # of the documentation, which takes a quarter of a minute to build
             item.add_marker(pytest.mark.slow)
@@ -88,7 +79,7 @@ def refuse_unmarked_programs(event, arguments):
     words = [words] if isinstance(words, (str, bytes)) else words
     words = [os.fsdecode(word) for word in [executable or "", *words]]
     programs = [Path(word).name.removesuffix(".exe") for word in words]  # an interpreter starts our servers
-    for program in [*programs, *(f"-m {words[place + 1]}" for place in range(len(words) - 1) if words[place] == "-m")]:
+    for program in [*programs, *(f"-m {module}" for option, module in itertools.pairwise(words) if option == "-m")]:
         needed = MARKERS_OF_PROGRAMS.get(program)
         if needed and not needed & marked_now:
             pytest.fail(f"starts {program} and has no marker {' or '.join(sorted(needed))}")
@@ -131,7 +122,7 @@ def box():
 
 @pytest.fixture
 def shell(box, monkeypatch, tmp_path):
-    """A real IPython with the magics loaded, in the environment of somebody who uses the sandbox."""
+    """A real IPython with the magics loaded, in the environment of a user of the sandbox."""
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
@@ -140,11 +131,10 @@ def shell(box, monkeypatch, tmp_path):
     config.HistoryManager.enabled = False
     shell = InteractiveShell.instance(config=config)
     shell.run_line_magic("load_ext", "qlik_keys")
-    for name in [each for each in os.environ if each.startswith(("QLIK_", "VAULT_", "BAO_"))]:
+    for name in [each for each in os.environ if each.startswith(("QLIK_", "VAULT_", "BAO_", "XDG_CONFIG_HOME"))]:
         monkeypatch.delenv(name)
     for name, value in {**environment_of(box), "HOME": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     yield shell
     InteractiveShell.clear_instance()
 

@@ -4,37 +4,28 @@ The call goes to a small server on loopback over one connection that is kept ali
 case: a tenant's own answer takes a hundred times as long. The third line is the two without a network, for its size.
 """
 
-from __future__ import annotations
-
 import contextlib
 import multiprocessing
 import socket
 import threading
-from typing import TYPE_CHECKING
 
 import httpx
 from measure import compared, interleaved, main
 
 import qlik_keys as qk
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from measure import Row
-
 GOAL = 1.02
 CALLS = 20
-ROUNDS, QUICK_ROUNDS = 400, 30  # many, since the difference is a few microseconds
+ROUNDS = 400, 30  # many, since the difference is a few microseconds
 BODY = b'{"id":"x"}'
-ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(BODY), BODY)
 TOKEN = b'{"access_token":"%s","token_type":"Bearer","expires_in":21600,"scope":"user_default"}' % (b"t" * 400)
-TOKEN_ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (
-    len(TOKEN),
-    TOKEN,
+ANSWER, TOKEN_ANSWER = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
+    for body in (BODY, TOKEN)
 )
 
 
-def converse(connection: socket.socket) -> None:
+def converse(connection):
     """Answer one connection's requests: the token endpoint's, and any other."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with connection, contextlib.suppress(OSError):
@@ -44,7 +35,7 @@ def converse(connection: socket.socket) -> None:
             connection.sendall(TOKEN_ANSWER if head.startswith(b"POST /oauth/token") else ANSWER)
 
 
-def serve(listener: socket.socket) -> None:
+def serve(listener):
     """Answer every connection, each in a thread of its own, until the process is ended."""
     while True:
         connection, _ = listener.accept()
@@ -64,32 +55,29 @@ def serving():
             process.join()
 
 
-def calling(client: httpx.Client):
-    def run() -> None:
+def calling(client):
+    def run():
         for _ in range(CALLS):
             client.get("/api/v1/users/me").raise_for_status()
 
     return run
 
 
-def rows(quick: bool) -> Iterator[Row]:
-    rounds = QUICK_ROUNDS if quick else ROUNDS
+def rows(quick):
     signer = qk.generate(qk.KeySpec("ES384")).signer()
     with serving() as url, qk.TokenSource(f"{url}/oauth/token", client_id="c" * 32, signer=signer) as source:
         fixed = {"authorization": f"Bearer {source.token().reveal()}"}
         nowhere = httpx.MockTransport(lambda _request: httpx.Response(200, content=BODY))
-        with (
-            httpx.Client(base_url=url, headers=fixed) as plain,
-            httpx.Client(base_url=url, auth=qk.PrivateKeyJwtAuth(source)) as ours,
+        for name, goal, transport in (
+            (f"{CALLS} calls with a current token, on loopback", GOAL, None),
+            ("the same without a network", None, nowhere),
         ):
-            variants = {"httpx, a fixed header": calling(plain), "PrivateKeyJwtAuth": calling(ours)}
-            yield compared(f"{CALLS} calls with a current token, on loopback", interleaved(variants, rounds), goal=GOAL)
-        with (
-            httpx.Client(base_url=url, headers=fixed, transport=nowhere) as plain,
-            httpx.Client(base_url=url, auth=qk.PrivateKeyJwtAuth(source), transport=nowhere) as ours,
-        ):
-            variants = {"httpx, a fixed header": calling(plain), "PrivateKeyJwtAuth": calling(ours)}
-            yield compared("the same without a network", interleaved(variants, rounds))
+            with (
+                httpx.Client(base_url=url, headers=fixed, transport=transport) as plain,
+                httpx.Client(base_url=url, auth=qk.PrivateKeyJwtAuth(source), transport=transport) as ours,
+            ):
+                variants = {"httpx, a fixed header": calling(plain), "PrivateKeyJwtAuth": calling(ours)}
+                yield compared(name, interleaved(variants, ROUNDS[quick]), goal=goal)
 
 
 if __name__ == "__main__":

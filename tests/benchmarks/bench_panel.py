@@ -7,25 +7,21 @@ Opening is measured in processes of their own, since what is imported is most of
 Chromium; the kernel's stalls by a main thread that wants to wake every five milliseconds while the panel works.
 """
 
-from __future__ import annotations
-
 import contextlib
 import re
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench_provision import connected
 from fixtures.jupyter_lab import JupyterLab
-from fixtures.panel_actions import button, connect, go_to, run_cell
+from fixtures.panel_actions import button, connect, go_to, new_page, open_in, run_cell
 from measure import Row, compared, interleaved, main
 from playwright.sync_api import expect, sync_playwright
 from tools import browser_setup
@@ -33,14 +29,7 @@ from tools import browser_setup
 import qlik_keys as qk
 from qlik_keys.jupyter.panel.model.forms import ClientForm
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from playwright.sync_api import Browser, Locator, Page
-
-    from qlik_keys.jupyter.panel.controllers.panel_controllers import PanelControllers
-
-CLIENTS, QUICK_CLIENTS = 10_000, 2_000
+CLIENTS = 10_000, 2_000
 OPENING_GOAL = 1.5
 PAGE_GOAL_MILLISECONDS = 100
 SHIFT_GOAL = 0.02
@@ -114,22 +103,20 @@ ACTIONS = {
 }
 
 
-def opening(quick: bool) -> Row:
-    def run(code: str) -> None:
-        subprocess.run([sys.executable, "-c", code], check=True)
+def opening(quick):
+    def run(code):
+        return lambda: subprocess.run([sys.executable, "-c", code], check=True)
 
-    variants = {name: (lambda code=code: run(code)) for name, code in OPENINGS.items()}
-    return compared(
-        "the panel opened, a process of its own", interleaved(variants, 1 if quick else 15), goal=OPENING_GOAL
-    )
+    seconds = interleaved({name: run(code) for name, code in OPENINGS.items()}, 1 if quick else 15)
+    return compared("the panel opened, a process of its own", seconds, goal=OPENING_GOAL)
 
 
-def page(lab: JupyterLab, box: qk.sandbox.Sandbox, quick: bool) -> Iterator[Row]:
-    times, count = (1, QUICK_CLIENTS) if quick else (5, CLIENTS)
+def page(lab, box, quick):
+    times, count = 1 if quick else 5, CLIENTS[quick]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(**browser_setup.launch_options())
-        expect.set_options(timeout=60_000)
-        opened, panel = opened_panel(browser, lab, "crowd.ipynb")
+        opened = new_page(browser)
+        panel, _ = open_in(opened, lab, "crowd.ipynb")
         connect(panel, box, api_key=box.api_key)
         expect(panel).to_contain_text("Connected to")
         go_to(panel, "Clients")
@@ -148,9 +135,11 @@ def page(lab: JupyterLab, box: qk.sandbox.Sandbox, quick: bool) -> Iterator[Row]
     yield from acted
 
 
-def actions(page: Page) -> Iterator[Row]:
+def actions(page):
     """Walk the main path once, in a panel and a sandbox of its own, as a newcomer does."""
-    panel = run_first_cell(page)
+    run_cell(page, 0)
+    panel = page.locator(".qk-panel")
+    expect(panel).to_be_visible()
     expect(button(panel, "Start the sandbox")).to_be_enabled()
     for name, ((pressed, words), (selector, text)) in ACTIONS.items():
         if name == "Create client":
@@ -165,23 +154,7 @@ def actions(page: Page) -> Iterator[Row]:
         yield Row(name=f"{name}, layout shift", ours=shift, unit="", goal=SHIFT_GOAL)
 
 
-def opened_panel(browser: Browser, lab: JupyterLab, name: str) -> tuple[Page, Locator]:
-    shutil.copy(lab.notebooks / "01-quickstart.ipynb", lab.notebooks / name)
-    opened = browser.new_page(viewport={"width": 1400, "height": 1000})
-    opened.goto(lab.address_of(name))
-    expect(opened.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible()
-    return opened, run_first_cell(opened)
-
-
-def run_first_cell(opened: Page) -> Locator:
-    """Show a new panel."""
-    run_cell(opened, 0)
-    panel = opened.locator(".qk-panel")
-    expect(panel).to_be_visible()
-    return panel
-
-
-def longest_stall(controllers: PanelControllers, begin: Callable[[], None]) -> float:
+def longest_stall(controllers, begin):
     """Return the longest time in milliseconds that the main thread was kept from running while the panel worked."""
     idle = threading.Event()
     controllers.store.listen(lambda state: idle.clear() if state.work.doing else idle.set())
@@ -197,47 +170,32 @@ def longest_stall(controllers: PanelControllers, begin: Callable[[], None]) -> f
     return longest * 1000
 
 
-def stalls(box: qk.sandbox.Sandbox, quick: bool) -> Iterator[Row]:
-    times, count = (1, QUICK_CLIENTS) if quick else (3, CLIENTS)
-    with (
-        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
-        qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
-    ):
+def stalls(box, quick):
+    times, count = 1 if quick else 3, CLIENTS[quick]
+    with connected(box) as (_, tenant, store):
         panel = qk.Panel()
         controllers = panel._controllers
         controllers.connection.use(tenant, store, wait=True)
         panel.refresh()  # pandas is there
-        forms = [
-            ClientForm(name=f"stall-{number}", scopes=("user_default",), key_choice="RS256-4096")
-            for number in range(times)
-        ]
+        forms = (ClientForm(name=f"stall-{n}", scopes=("user_default",), key_choice="RS256-4096") for n in range(times))
         for title, begin in {
-            f"listing {count:,} clients": [controllers.clients.refresh] * times,
-            "making a client with an RSA-4096 key": [
-                lambda form=form: controllers.new_client.make(form) for form in forms
-            ],
+            f"listing {count:,} clients": controllers.clients.refresh,
+            "making a client with an RSA-4096 key": lambda: controllers.new_client.make(next(forms)),
         }.items():
-            longest = max(longest_stall(controllers, each) for each in begin)
+            longest = max(longest_stall(controllers, begin) for _ in range(times))
             yield Row(name=f"kernel held up, {title}", ours=longest, goal=STALL_GOAL_MILLISECONDS)
 
 
-def rows(quick: bool) -> Iterator[Row]:
+def rows(quick):
     yield opening(quick)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        ThreadPoolExecutor(1) as pool,
-        contextlib.ExitStack() as started,
-        qk.sandbox.start() as box,
-    ):
-        starting = pool.submit(JupyterLab, Path(folder) / "lab")  # while the clients are made
-        box.seed_clients(QUICK_CLIENTS if quick else CLIENTS)
-        lab = starting.result()
-        started.callback(lab.close)
+    with tempfile.TemporaryDirectory() as folder, qk.sandbox.start() as box:
+        box.seed_clients(CLIENTS[quick])
         yield from stalls(box, quick)
         # A fresh machine has no browser yet; where none can be had, only what is below is not measured.
         if browser_setup.main():
             raise SystemExit(1)
-        yield from page(lab, box, quick)
+        with contextlib.closing(JupyterLab(Path(folder) / "lab")) as lab:
+            yield from page(lab, box, quick)
 
 
 if __name__ == "__main__":

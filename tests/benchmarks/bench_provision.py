@@ -6,8 +6,6 @@ on after a crash. With the tenant 50 ms away the time is compared with the round
 series, or is work.
 """
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import hashlib
@@ -15,7 +13,6 @@ import itertools
 import json
 import time
 import uuid
-from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -26,39 +23,53 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from measure import Row, compared, interleaved, main
 
 import qlik_keys as qk
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from qlik_keys.tenant import RateBudget
 
 GOAL = 1.15
 GOAL_AWAY = 1.10
 LATENCY_SECONDS = 0.05
-ROUNDS_AWAY, QUICK_ROUNDS_AWAY = 10, 1
+ROUNDS_AWAY = 10, 1
 REQUESTS = 16
-ROUNDS, QUICK_ROUNDS = 40, 2
+ROUNDS = 40, 2
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
-def encoded(data: bytes) -> str:
+def boundless():
+    """Make a budget that never waits: the sandbox sets no limit here."""
+    return RateBudget(limits_per_minute={1: 10**6, 2: 10**6})
+
+
+@contextlib.contextmanager
+def connected(box, **options):
+    """Yield the ways to ask a sandbox: httpx with an administrator's key, our tenant with these options, our store."""
+    with (
+        httpx.Client(base_url=box.tenant_url, headers={"Authorization": f"Bearer {box.api_key}"}) as bare,
+        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key), **options) as tenant,
+        qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
+    ):
+        yield bare, tenant, store
+
+
+def encoded(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def public_jwk(key: ec.EllipticCurvePrivateKey, kid: str) -> dict[str, str]:
+def public_jwk(key, kid):
     numbers = key.public_key().public_numbers()
     x, y = (encoded(number.to_bytes(48, "big")) for number in (numbers.x, numbers.y))
     return {"kty": "EC", "crv": "P-384", "x": x, "y": y, "kid": kid, "alg": "ES384", "use": "sig"}
 
 
-def assertion(key: ec.EllipticCurvePrivateKey, kid: str, client_id: str, audience: str) -> str:
-    now = int(time.time())
-    claims = {
-        "iss": client_id,
-        "sub": client_id,
-        "aud": audience,
-        "jti": str(uuid.uuid4()),
-        "iat": now,
-        "exp": now + 120,
-    }
+def new_key():
+    """Make a key; return it and its PEM."""
+    key = ec.generate_private_key(ec.SECP384R1())
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return key, key.private_bytes(*form).decode()
+
+
+def assertion(key, kid, client_id, audience):
+    now, jti = int(time.time()), str(uuid.uuid4())
+    claims = {"iss": client_id, "sub": client_id, "aud": audience, "jti": jti, "iat": now, "exp": now + 120}
     head = encoded(json.dumps({"alg": "ES384", "kid": kid}).encode())
     signed = f"{head}.{encoded(json.dumps(claims).encode())}"
     r, s = decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(hashes.SHA384())))
@@ -68,71 +79,56 @@ def assertion(key: ec.EllipticCurvePrivateKey, kid: str, client_id: str, audienc
 class Vault:
     """The bare calls to a Vault's KV version 2."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url, token):
         self._http = requests.Session()
         self._http.trust_env = False  # it would look for proxies and .netrc at each call
         self._http.headers["X-Vault-Token"] = token
         self._url = f"{url}/v1/secret"
+        self.close = self._http.close
 
-    def read(self, path: str) -> dict:
+    def read(self, path):
         return self._http.get(f"{self._url}/data/{path}").json()
 
-    def write(self, path: str, secret: dict, cas: int) -> dict:
+    def write(self, path, secret, cas):
         return self._http.post(f"{self._url}/data/{path}", json={"options": {"cas": cas}, "data": secret}).json()
 
-    def metadata(self, path: str) -> dict:
+    def metadata(self, path):
         return self._http.get(f"{self._url}/metadata/{path}").json()
 
-    def show(self, path: str, metadata: dict) -> None:
+    def show(self, path, metadata):
         self._http.post(f"{self._url}/metadata/{path}", json={"custom_metadata": metadata}).raise_for_status()
 
-    def destroy(self, path: str, versions: list[int]) -> None:
+    def destroy(self, path, versions):
         self._http.post(f"{self._url}/destroy/{path}", json={"versions": versions}).raise_for_status()
 
-    def delete(self, path: str) -> None:
+    def delete(self, path):
         self._http.delete(f"{self._url}/metadata/{path}").raise_for_status()
-
-    def close(self) -> None:
-        self._http.close()
 
 
 class Floor:
     """The bare calls."""
 
-    def __init__(self, box: object, tenant: httpx.Client, vault: Vault) -> None:
+    def __init__(self, box, tenant, vault):
         self._box, self._tenant, self._vault = box, tenant, vault
         self._folder = f"bare-keys/{quote(urlsplit(box.tenant_url).netloc)}"  # as long as ours
 
-    def _look(self, name: str) -> None:
+    def _look(self, name):
         self._tenant.get("/api/v1/oauth-clients", params={"filter": f'clientName eq "{name}"', "limit": "100"}).json()
 
-    def make(self, name: str) -> None:
+    def make(self, name):
         named = hashlib.sha256(name.encode()).hexdigest()[:32]
         pending = f"{self._folder}/.staged/{named}"
         self._vault.read(pending)
         self._look(name)
-        key = ec.generate_private_key(ec.SECP384R1())
-        kid = uuid.uuid4().hex
-        pem = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ).decode()
+        kid, (key, pem) = uuid.uuid4().hex, new_key()
         document = {"name": name, "specification": "…" * 80, "client_id": "", "keys": {kid: {"private_jwk": pem}}}
         self._vault.write(pending, document, 0)
         self._vault.read(pending)
         self._look(name)
-        made = self._tenant.post(
-            "/api/v1/oauth-clients",
-            json={
-                "appType": "web",
-                "clientName": name,
-                "allowedScopes": ["user_default"],
-                "allowedGrantTypes": ["client_credentials"],
-                "allowedAuthMethods": ["private_key_jwt"],
-                "publicKeys": [public_jwk(key, kid)],
-                "connectionConfig": {"consentMethod": "trusted"},
-            },
-        ).json()
-        client_id = made["clientId"]
+        body = {"appType": "web", "clientName": name, "allowedScopes": ["user_default"]}
+        body |= {"allowedGrantTypes": ["client_credentials"], "allowedAuthMethods": ["private_key_jwt"]}
+        body |= {"publicKeys": [public_jwk(key, kid)], "connectionConfig": {"consentMethod": "trusted"}}
+        client_id = self._tenant.post("/api/v1/oauth-clients", json=body).json()["clientId"]
         self._vault.write(pending, {**document, "client_id": client_id}, 1)
         path = f"{self._folder}/{client_id}"
         self._vault.show(path, {"client_name": name, "kid": kid})
@@ -144,62 +140,30 @@ class Floor:
         self._vault.read(pending)
         self._vault.delete(pending)
 
-    def _log_in(self, key: ec.EllipticCurvePrivateKey, kid: str, client_id: str) -> None:
-        token = self._tenant.post(
-            "/oauth/token",
-            data={
-                "grant_type": "client_credentials",
-                "client_id": client_id,
-                "client_assertion_type": ASSERTION_TYPE,
-                "client_assertion": assertion(key, kid, client_id, f"{self._box.tenant_url}/oauth/token"),
-            },
-            headers={"Authorization": ""},
-        ).json()["access_token"]
+    def _log_in(self, key, kid, client_id):
+        signed = assertion(key, kid, client_id, f"{self._box.tenant_url}/oauth/token")
+        form = {"grant_type": "client_credentials", "client_id": client_id}
+        form |= {"client_assertion_type": ASSERTION_TYPE, "client_assertion": signed}
+        token = self._tenant.post("/oauth/token", data=form, headers={"Authorization": ""}).json()["access_token"]
         bearer = {"Authorization": f"Bearer {token}"}
         address = self._tenant.get("/api/v1/users/me", headers=bearer).headers["location"]
         self._tenant.get(address, headers=bearer).raise_for_status().json()
 
 
-def round_trips(tenant: httpx.Client, vault: Vault, *, of_tenant: int, of_vault: int) -> None:
-    """Send that many small requests to each side, one after another."""
-    for _ in range(of_tenant):
-        tenant.get("/.well-known/oauth-authorization-server")
-    for _ in range(of_vault):
-        vault.read("floor/nothing")
+def figures(box, sides, vault, variants, names, *, quick, rounds, requests):
+    """Yield three rows, by their names: the requests of ours, the time of the variants, and that to the round trips."""
+    bare, tenant, store = sides
+    ours_named, ours = [*variants.items()][-1]
+    sent = counted(tenant, store, ours)
+    yield Row(name=names[0], ours=sum(sent), unit="requests", goal=requests)
+    yield compared(names[1], interleaved(variants, rounds), goal=GOAL)
+    box.configure(latency_seconds=LATENCY_SECONDS)
+    away = {"the round trips": lambda: round_trips(bare, vault, *sent), ours_named: ours}
+    yield compared(names[2], interleaved(away, ROUNDS_AWAY[quick]), goal=GOAL_AWAY)
+    box.configure(latency_seconds=0)
 
 
-def rows(quick: bool) -> Iterator[Row]:
-    names = (f"client-{number}" for number in itertools.count())
-    with qk.sandbox.start() as box:
-        vault = Vault(box.vault_url, box.vault_token)
-        with (
-            contextlib.closing(vault),
-            httpx.Client(base_url=box.tenant_url, headers={"Authorization": f"Bearer {box.api_key}"}) as bare,
-            qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
-            qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
-        ):
-            floor = Floor(box, bare, vault)
-
-            def ours() -> object:
-                return qk.provision(tenant, store, name=next(names), scopes=["user_default"])
-
-            variants = {"httpx, requests, cryptography": lambda: floor.make(next(names)), "qk.provision": ours}
-            for variant in variants.values():
-                variant()
-            of_tenant, of_vault = counted(tenant, store, ours)
-            yield Row(name="requests to provision a client", ours=of_tenant + of_vault, unit="requests", goal=REQUESTS)
-            seconds = interleaved(variants, QUICK_ROUNDS if quick else ROUNDS)
-            yield compared("a client provisioned", seconds, goal=GOAL)
-            box.configure(latency_seconds=LATENCY_SECONDS)
-            away = {
-                "the round trips": lambda: round_trips(bare, vault, of_tenant=of_tenant, of_vault=of_vault),
-                "qk.provision": ours,
-            }
-            seconds = interleaved(away, QUICK_ROUNDS_AWAY if quick else ROUNDS_AWAY)
-            yield compared("a client provisioned, the tenant 50 ms away, to its round trips", seconds, goal=GOAL_AWAY)
-
-
-def counted(tenant: qk.QlikTenant, store: qk.VaultKeyStore, perform: Callable[[], object]) -> tuple[int, int]:
+def counted(tenant, store, perform):
     """Return how many requests it sends to the tenant and to the Vault, once both are known."""
     of_tenant, of_vault = [], []
     ends = [tenant.subscribe(of_tenant.append), store.subscribe(of_vault.append)]
@@ -207,6 +171,34 @@ def counted(tenant: qk.QlikTenant, store: qk.VaultKeyStore, perform: Callable[[]
     for end in ends:
         end()
     return len(of_tenant), len(of_vault)
+
+
+def round_trips(tenant, vault, of_tenant, of_vault):
+    """Send that many small requests to each side, one after another."""
+    for _ in range(of_tenant):
+        tenant.get("/.well-known/oauth-authorization-server")
+    for _ in range(of_vault):
+        vault.read("floor/nothing")
+
+
+def rows(quick):
+    clients = (f"client-{number}" for number in itertools.count())
+    with (
+        qk.sandbox.start() as box,
+        contextlib.closing(Vault(box.vault_url, box.vault_token)) as vault,
+        connected(box) as (bare, tenant, store),
+    ):
+        floor = Floor(box, bare, vault)
+        variants = {
+            "httpx, requests, cryptography": lambda: floor.make(next(clients)),
+            "qk.provision": lambda: qk.provision(tenant, store, name=next(clients), scopes=["user_default"]),
+        }
+        for variant in variants.values():
+            variant()
+        name = "a client provisioned"
+        names = "requests to provision a client", name, f"{name}, the tenant 50 ms away, to its round trips"
+        options = {"quick": quick, "rounds": ROUNDS[quick], "requests": REQUESTS}
+        yield from figures(box, (bare, tenant, store), vault, variants, names, **options)
 
 
 if __name__ == "__main__":

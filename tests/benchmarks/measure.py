@@ -8,8 +8,6 @@ A benchmark is a file `bench_*.py` with a function `rows(quick)`, which yields a
 itself (`python tests/benchmarks/bench_listing.py --quick`) and in the runner (`run.py`).
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import gc
@@ -18,66 +16,41 @@ import signal
 import statistics
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
-Seconds = dict[str, list[float]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One figure.
+    """One figure."""
 
-    Attributes:
-        name: what is measured.
-        ours: what it is with qlik_keys, in `unit`.
-        unit: of `floor`, `peer` and `ours`: "ms", "requests", "a minute", or "" for a plain number.
-        floor: the least that does the job, None where there is none.
-        peer: the best of the others that do the same job, None where there is none.
-        peer_name: which one that is.
-        ratio: `ours` to `floor`, measured pairwise; None where the figure stands by itself.
-        goal: for the ratio where there is one, else for `ours`; None for a figure that is only told.
-        direction: on which side of the goal it is met.
-    """
-
-    name: str
-    ours: float
-    unit: str = "ms"
-    floor: float | None = None
-    peer: float | None = None
-    peer_name: str = ""
-    ratio: float | None = None
-    goal: float | None = None
-    direction: Literal["at most", "at least"] = "at most"
+    name: str  # what is measured
+    ours: float  # what it is with qlik_keys
+    unit: str = "ms"  # of `floor`, `peer` and `ours`: also "requests", or "" for a plain number
+    floor: float | None = None  # the least that does the job, None where there is none
+    peer: float | None = None  # the best of the others that do the same job, None where there is none
+    peer_name: str = ""  # which one that is
+    ratio: float | None = None  # `ours` to `floor`, measured pairwise; None where the figure stands by itself
+    goal: float | None = None  # for the ratio where there is one, else for `ours`; None where it is only told
+    direction: str = "at most"  # on which side of the goal it is met
 
     @property
-    def verdict(self) -> str:
+    def verdict(self):
         """Return "met", "MISSED", or "" where there is no goal."""
         if self.goal is None:
             return ""
-        figure = self.ours if self.ratio is None else self.ratio
-        # What is shown is what is compared: three places.
-        is_met = round(figure, 3) <= self.goal if self.direction == "at most" else round(figure, 3) >= self.goal
-        return "met" if is_met else "MISSED"
+        figure = round(self.ours if self.ratio is None else self.ratio, 3)  # as it is shown
+        return "met" if (figure <= self.goal if self.direction == "at most" else figure >= self.goal) else "MISSED"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self):
         """Return the row as JSON-ready values, its verdict with it."""
         return {**dataclasses.asdict(self), "verdict": self.verdict}
 
 
-def interleaved(
-    variants: Mapping[str, Callable[[], object]], rounds: int, *, collects_garbage: bool = False
-) -> Seconds:
-    """Run each variant once a round; return the seconds of each run.
+def interleaved(variants, rounds, *, collects_garbage=False):
+    """Run each variant (name -> function) once a round; return the seconds of each run, by the variants' names.
 
-    Args:
-        variants: what to run, by name.
-        rounds: how often.
-        collects_garbage: leave Python's garbage collector on, as it is for users; it counts for many objects.
+    `collects_garbage` leaves Python's garbage collector on, as it is for users; it counts for many objects.
     """
-    seconds: Seconds = {name: [] for name in variants}
+    seconds = {name: [] for name in variants}
     names = list(variants)
     for run in variants.values():  # warm
         run()
@@ -96,51 +69,34 @@ def interleaved(
     return seconds
 
 
-def compared(
-    name: str, seconds: Mapping[str, list[float]], *, goal: float | None = None, others: Sequence[str] = ()
-) -> Row:
+def compared(name, seconds, *, goal=None, others=()):
     """Return the row of an interleaved measurement: the first variant is the floor, the second is ours.
 
-    Args:
-        name: what is measured.
-        seconds: of each variant's runs.
-        goal: for the ratio to the floor.
-        others: variants that do less than the job, and are told in the progress only; the rest are peers.
+    The rest are peers but for the `others`, which do less than the job and are told in the progress only. The ratio is
+    the median of the rounds' ratios, since one round has one weather.
     """
     floor, ours, *rest = seconds
     medians = {each: statistics.median(runs) * 1e3 for each, runs in seconds.items()}
     peer = min((each for each in rest if each not in others), key=medians.__getitem__, default="")
     for other in others:
         print(f"    {other}: {medians[other]:.3f} ms", flush=True)
-    return Row(
-        name=name,
-        floor=medians[floor],
-        ours=medians[ours],
-        peer=medians[peer] if peer else None,
-        peer_name=peer,
-        ratio=ratio_of(seconds[ours], seconds[floor]),
-        goal=goal,
-    )
+    ratio = statistics.median(a / b for a, b in zip(seconds[ours], seconds[floor], strict=True))
+    figures = {"floor": medians[floor], "ours": medians[ours], "peer": medians[peer] if peer else None, "ratio": ratio}
+    return Row(name=name, **figures, peer_name=peer, goal=goal)
 
 
-def ratio_of(ours: Sequence[float], floor: Sequence[float]) -> float:
-    """Return the median of the rounds' ratios, since one round has one weather."""
-    return statistics.median(a / b for a, b in zip(ours, floor, strict=True))
-
-
-def table(rows: Iterable[Row]) -> str:
+def table(rows):
     """Return rows as a table for people."""
-    heads = ("figure", "floor", "best peer", "ours", "ratio", "goal", "")
-    lines = [heads, *(_cells(row) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
-    shown = [
-        "  ".join(cell.ljust(width) if column == 0 else cell.rjust(width) for column, (cell, width) in enumerate(cells))
-        for cells in ([*zip(line, widths, strict=True)] for line in lines)
-    ]
-    return "\n".join(line.rstrip() for line in shown)
+    lines = [("figure", "floor", "best peer", "ours", "ratio", "goal", ""), *map(_cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    shown = (
+        [name.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))]
+        for name, *cells in lines
+    )
+    return "\n".join("  ".join(cells).rstrip() for cells in shown)
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row):
     sign = "<=" if row.direction == "at most" else ">="
     return (
         row.name,
@@ -153,11 +109,11 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _amount(value: float | None, unit: str) -> str:
+def _amount(value, unit):
     return "" if value is None else f"{value:.4g} {unit}".rstrip()
 
 
-def main(rows: Callable[[bool], Iterator[Row]], arguments: Sequence[str] | None = None) -> None:
+def main(rows, arguments=None):
     """Measure one benchmark by itself: each row is printed as soon as it is there, and all of them at the end."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="few rounds: does it run, and roughly what comes of it")

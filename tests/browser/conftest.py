@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from fixtures.jupyter_lab import JupyterLab
 from fixtures.panel_actions import VIEWPORT, new_page, open_in, set_theme
@@ -11,32 +13,27 @@ from tools.browser_setup import launch_options
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
-    server = JupyterLab(tmp_path_factory.mktemp("lab") / "quickstart")
-    yield server
-    server.close()
+    with contextlib.closing(JupyterLab(tmp_path_factory.mktemp("lab") / "quickstart")) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
 def chromium():
     """Chromium, for one file: what drives it has an event loop, in which the tests after it could run none."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**launch_options())
+    with sync_playwright() as playwright, playwright.chromium.launch(**launch_options()) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def fresh_page(chromium):
-    opened = new_page(chromium)
-    yield opened
-    opened.close()
+    with new_page(chromium) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
 def one_page(chromium):
-    opened = new_page(chromium)
-    yield opened
-    opened.close()
+    with new_page(chromium) as opened:
+        yield opened
 
 
 @pytest.fixture

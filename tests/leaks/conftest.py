@@ -6,7 +6,8 @@ import uuid
 from types import SimpleNamespace
 
 import pytest
-from fixtures.leaks import Leaks, NoWaiting
+from fixtures.leaks import Leaks
+from fixtures.support import NoWaiting
 
 import qlik_keys as qk
 from qlik_keys.tenant import RetryPolicy

@@ -16,9 +16,9 @@ import httpx
 import hvac
 import pytest
 from fixtures.harness.sides import OPERATIONS, Client
-from fixtures.leaks import ERROR_SURFACES, VALUE_SURFACES, Leaks, NoWaiting
+from fixtures.leaks import ERROR_SURFACES, VALUE_SURFACES, Leaks
 from fixtures.loopback import CUT, HANG, PASS, Loopback, Reply
-from fixtures.support import machine_client
+from fixtures.support import NoWaiting, machine_client
 
 import qlik_keys as qk
 from qlik_keys.auth.http_auth import BearerAuth

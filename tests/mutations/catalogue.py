@@ -1,7 +1,5 @@
 """The mutations of the product in `mutations.toml`: read, found in the source by their text, and applied to a copy."""
 
-from __future__ import annotations
-
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,23 +10,14 @@ _SOURCES = ("*.py", "*.js", "*.css")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutation:
-    """A fault that somebody could make.
+    """A fault that a change could make."""
 
-    Attributes:
-        name: what it is called on the command line.
-        package: the package of qlik_keys that has the text.
-        text: what is replaced.
-        replacement: what takes its place.
-        fault: what goes wrong then.
-        tests: the folders of tests/ that must find it.
-    """
-
-    name: str
-    package: str
-    text: str
+    name: str  # on the command line
+    package: str  # of qlik_keys, which has the text
+    text: str  # what is replaced
     replacement: str
-    fault: str
-    tests: tuple[str, ...]
+    fault: str  # what goes wrong then
+    tests: tuple[str, ...]  # the folders of tests/ that must find it
 
     def files(self, root):
         """Return the files of the package that have the text, one entry for each place where it stands."""
@@ -37,11 +26,7 @@ class Mutation:
         return [file for file in files for _ in range(file.read_text(encoding="utf-8").count(self.text))]
 
     def apply(self, root):
-        """Replace the text; return the file, and what it was.
-
-        Raises:
-            LookupError: the text is not there, or stands there more than once.
-        """
+        """Replace the text; return the file, and what it was; a LookupError if the text does not stand there once."""
         found = self.files(root)
         if len(found) != 1:
             where = ", ".join(str(file.relative_to(root)) for file in found) or "nowhere"
@@ -51,7 +36,7 @@ class Mutation:
         return found[0], before
 
 
-def mutations(path=LIST):
-    """Return the mutations of a list."""
-    entries = tomllib.loads(path.read_text(encoding="utf-8"))["mutation"]
+def mutations():
+    """Return the mutations of the list."""
+    entries = tomllib.loads(LIST.read_text(encoding="utf-8"))["mutation"]
     return [Mutation(**{**entry, "tests": tuple(entry["tests"])}) for entry in entries]

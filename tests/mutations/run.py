@@ -5,8 +5,6 @@ undecided where they took too long. Tests that need a browser or packages of oth
 others do, and take minutes.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os
@@ -22,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from fixtures.fresh_copy import copy_of_the_repository
-from mutations.catalogue import LIST, mutations
+from mutations.catalogue import mutations
 
 _PASSED, _FAILED, _NOTHING_RUN = 0, 1, 5
 _LEFT_OUT = "not browser and not registry"
@@ -43,8 +41,7 @@ def make_environment(folder, tree):
         if (scripts / script.name).exists():
             continue
         if script.read_bytes()[:2] == b"#!":
-            text = script.read_text().replace(str(prefix / "bin"), str(scripts))
-            (scripts / script.name).write_text(text)
+            (scripts / script.name).write_text(script.read_text().replace(str(prefix / "bin"), str(scripts)))
             (scripts / script.name).chmod(0o755)
         else:
             (scripts / script.name).symlink_to(script)
@@ -57,15 +54,8 @@ def run_tests(python, tree, paths, chosen, timeout):
     options = ["-x", "-q", "-m", f"{chosen} and {_LEFT_OUT}", "-p", "no:randomly", "-p", "no:cacheprovider"]
     environment = {**os.environ, "VIRTUAL_ENV": str(python.parents[1])}
     environment["PATH"] = os.pathsep.join((str(python.parent), environment.get("PATH", "")))
-    process = subprocess.Popen(
-        [python, "-m", "pytest", *paths, *options],
-        cwd=tree,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "start_new_session": True}
+    process = subprocess.Popen([python, "-m", "pytest", *paths, *options], cwd=tree, env=environment, **streams)
     try:
         output, _ = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
@@ -98,27 +88,25 @@ def treat(mutation, python, tree, paths, timeout):
     started = time.monotonic()
     try:
         file, before = mutation.apply(tree)
-    except LookupError as problem:
-        result, by = "error", str(problem)
-    else:
         try:
             result, by = judge(python, tree, paths, timeout)
         finally:
             file.write_text(before, encoding="utf-8")
-        if result == "killed":
-            name = by.partition("[")[0]  # as it is without its parameters, which may have blanks
-            code, _ = run_tests(python, tree, [name], "not registry", timeout)
-            if code != _PASSED:
-                result, by = "error", f"{name} fails without the mutation too"
+    except LookupError as problem:
+        result, by = "error", str(problem)
+    if result == "killed":
+        name = by.partition("[")[0]  # as it is without its parameters, which may have blanks
+        code, _ = run_tests(python, tree, [name], "not registry", timeout)
+        if code != _PASSED:
+            result, by = "error", f"{name} fails without the mutation too"
     seconds = round(time.monotonic() - started, 1)
     return {"name": mutation.name, "result": result, "by": by, "seconds": seconds, "fault": mutation.fault}
 
 
 def chosen(arguments):
     """Return the mutations that the command line asks for."""
-    found = mutations(arguments.list_file)
-    unknown = {*(arguments.only or ())} - {mutation.name for mutation in found}
-    if unknown:
+    found = mutations()
+    if unknown := {*(arguments.only or ())} - {mutation.name for mutation in found}:
         sys.exit(f"There is no mutation {', '.join(sorted(unknown))}.")
     if arguments.only:
         found = [mutation for mutation in found if mutation.name in arguments.only]
@@ -134,7 +122,6 @@ def main():
     parser.add_argument("--list", action="store_true", help="list the mutations, and run nothing")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here too, after each mutation")
     parser.add_argument("--timeout", type=float, default=1200, help="seconds for the tests of one mutation")
-    parser.add_argument("--list-file", type=Path, default=LIST, help="another list of mutations")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what runs is ended too
     wanted = chosen(arguments)
@@ -148,8 +135,7 @@ def main():
         copy_of_the_repository(tree)
         python = make_environment(Path(name) / "environment", tree)
         for number, mutation in enumerate(wanted, start=1):
-            folders = (arguments.folder,) if arguments.folder else mutation.tests
-            paths = [f"tests/{folder}" for folder in folders]
+            paths = [f"tests/{folder}" for folder in ((arguments.folder,) if arguments.folder else mutation.tests)]
             print(f"[{number}/{len(wanted)}] {mutation.name} ", end="", flush=True)
             done = treat(mutation, python, tree, paths, arguments.timeout)
             print(f"{done['result']} in {done['seconds']} s {done['by']}", flush=True)

@@ -29,12 +29,9 @@ def called(box):
 @pytest.fixture
 def shell(box, tmp_path):
     """Run a script by `sh`, with the sandbox as tenant and Vault; return what ended."""
-    environment = {
-        **environment_of(box),
-        "HOME": str(tmp_path),
-        "PATH": os.pathsep.join([sysconfig.get_path("scripts"), "/usr/local/bin", "/usr/bin", "/bin"]),
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
+    path = [sysconfig.get_path("scripts"), "/usr/local/bin", "/usr/bin", "/bin"]
+    environment = {**environment_of(box), "HOME": str(tmp_path), "PATH": os.pathsep.join(path)}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
     options = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 60}
 
     def run(script, *arguments, stdin="", **more):

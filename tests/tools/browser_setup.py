@@ -4,8 +4,6 @@
 The tests ask `launch_options()`. `CHROME` names a browser of one's own.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
@@ -13,20 +11,19 @@ import sys
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-MAC_PATHS = (
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-)
+MAC_PATHS = [f"/Applications/{name}.app/Contents/MacOS/{name}" for name in ("Google Chrome", "Chromium")]
+NONE = """There is no browser for the tests, and none could be got. Install Chromium or Chrome, or name one: \
+CHROME=/path/to/chrome make test"""
 
 
-def find_installed() -> str | None:
+def find_installed():
     """Return the path of a Chromium or Chrome that this machine has and that starts, None for none."""
     chosen = os.environ.get("CHROME")
     candidates = [shutil.which(chosen) or chosen] if chosen else [*map(shutil.which, NAMES), *MAC_PATHS]
     return next((path for path in candidates if path and starts(path)), None)
 
 
-def find_playwrights_own() -> str | None:
+def find_playwrights_own():
     """Return the path of the Chromium that Playwright downloaded, None for none."""
     from playwright.sync_api import sync_playwright
 
@@ -35,21 +32,16 @@ def find_playwrights_own() -> str | None:
     return path if Path(path).is_file() and starts(path) else None
 
 
-def starts(path: str) -> bool:
+def starts(path):
     """Return whether a browser runs at all: Ubuntu's `chromium-browser` may be a stub that asks for a snap."""
     try:
-        done = subprocess.run([path, "--version"], capture_output=True, timeout=60, check=False)
+        return subprocess.run([path, "--version"], capture_output=True, timeout=60, check=False).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return done.returncode == 0
 
 
-def launch_options() -> dict[str, object]:
-    """Return the arguments for Playwright's `chromium.launch`.
-
-    Raises:
-        RuntimeError: there is no browser; `python tests/tools/browser_setup.py` gets one.
-    """
+def launch_options():
+    """Return the arguments for Playwright's `chromium.launch`."""
     path = find_installed() or find_playwrights_own()
     if path is None:
         raise RuntimeError("no browser: run `python tests/tools/browser_setup.py`")
@@ -58,39 +50,26 @@ def launch_options() -> dict[str, object]:
     return {"executable_path": path, "args": arguments}
 
 
-def install() -> str | None:
+def install():
     """Get a browser in the way that this machine allows, and return its path."""
     apt = shutil.which("apt-get")
     if apt and os.geteuid() == 0:
         print("No Chromium or Chrome here: installing Debian's package chromium (as root, by apt-get).", flush=True)
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        options = {"env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
+        options |= dict.fromkeys(("stdin", "stdout"), subprocess.DEVNULL)
         for command in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
-            subprocess.run(
-                [apt, "-qq", *command],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                check=False,
-            )
-        found = find_installed()
-        if found:
+            subprocess.run([apt, "-qq", *command], check=False, **options)
+        if found := find_installed():
             return found
     print("No Chromium or Chrome here: downloading Playwright's own into its cache.", flush=True)
     subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False)
     return find_playwrights_own()
 
 
-def main() -> int:
+def main():
     found = find_installed() or find_playwrights_own() or install()
-    if found is None:
-        print(
-            "There is no browser for the tests, and none could be got. Install Chromium or Chrome, or name one: "
-            "CHROME=/path/to/chrome make test",
-            file=sys.stderr,
-        )
-        return 1
-    print(f"Browser of the tests: {found}")
-    return 0
+    print(f"Browser of the tests: {found}" if found else NONE, file=sys.stdout if found else sys.stderr)
+    return 0 if found else 1
 
 
 if __name__ == "__main__":

@@ -3,13 +3,11 @@
 All of them go to build/screenshots, to be looked at; the README's own are written to notebooks/ again.
 """
 
-from __future__ import annotations
-
 import shutil
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect, sync_playwright
 
@@ -17,11 +15,6 @@ sys.path.append(str(Path(__file__).parents[1]))
 from fixtures.jupyter_lab import NOTEBOOKS, JupyterLab
 from fixtures.panel_actions import button, create_client, go_to, run_cell, told
 from tools.browser_setup import launch_options
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from playwright.sync_api import Browser, Locator, Page
 
 PICTURES = NOTEBOOKS.parent / "build" / "screenshots"
 # Theme, and width in CSS pixels: at 200 % a window of 1400 has 700 of them.
@@ -38,34 +31,26 @@ OF_README = {
     "light-11-call.png": "panel-try.png",
 }
 HEIGHT = 5600
-SCALES = {"zoomed": 2.0}
-PATIENCE_MILLISECONDS = 60_000
 PRACTICE_FLEET = 60
 
 
-def walk(browser: Browser, look: str) -> None:
+def walk(browser, look):
     """Go through the panel's states and take a picture of each."""
     theme, width = LOOKS[look]
-    with tempfile.TemporaryDirectory() as folder:
-        lab = JupyterLab(Path(folder) / "lab", theme=theme)
-        try:
-            page = browser.new_page(
-                viewport={"width": width, "height": HEIGHT}, device_scale_factor=SCALES.get(look, 1.5)
-            )
+    with tempfile.TemporaryDirectory() as folder, closing(JupyterLab(Path(folder) / "lab", theme=theme)) as lab:
+        size = {"width": width, "height": HEIGHT}
+        with browser.new_page(viewport=size, device_scale_factor=2.0 if look == "zoomed" else 1.5) as page:
             _walk(page, lab, look)
-            page.close()
-        finally:
-            lab.close()
 
 
-def _walk(page: Page, lab: JupyterLab, look: str) -> None:
+def _walk(page, lab, look):
     page.goto(lab.address_of("01-quickstart.ipynb"))
     # A narrow page has no room for the kernel's state in words.
     expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_attached()
     run_cell(page, 0)
     panel = page.locator(".qk-panel")
 
-    def take(name: str) -> None:
+    def take(name):
         page.wait_for_timeout(400)  # colours fade
         panel.screenshot(path=PICTURES / f"{look}-{name}.png")
 
@@ -109,7 +94,7 @@ def _walk(page: Page, lab: JupyterLab, look: str) -> None:
     _try_a_token(page, panel, take)
 
 
-def _try_a_token(page: Page, panel: Locator, take: Callable[[str], None]) -> None:
+def _try_a_token(page, panel, take):
     """Take a login apart, call with its token, break it, and ask the doctor."""
     go_to(panel, "New client")
     for name in ("apps:read", "user_default"):
@@ -142,16 +127,14 @@ def _try_a_token(page: Page, panel: Locator, take: Callable[[str], None]) -> Non
     take("13-doctor")
 
 
-def main() -> None:
+def main():
     PICTURES.mkdir(parents=True, exist_ok=True)
-    expect.set_options(timeout=PATIENCE_MILLISECONDS)
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(**launch_options())
         for look in LOOKS:
             walk(browser, look)
-            print(
-                f"{look}: {len([*PICTURES.glob(f'{look}-*.png')])} pictures in {PICTURES.relative_to(NOTEBOOKS.parent)}"
-            )
+            print(f"{look}: {len([*PICTURES.glob(f'{look}-*.png')])} pictures in build/screenshots")
         browser.close()
     for name, of_readme in OF_README.items():
         shutil.copy(PICTURES / name, NOTEBOOKS / of_readme)

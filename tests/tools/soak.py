@@ -6,8 +6,6 @@ make soak ARGS=--faults                       each operation, failing at each ca
 make soak ARGS="--together 200"               eight processes rotate one client at the same time, so many clients
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import itertools
@@ -35,7 +33,7 @@ STEPS = 6
 _CHUNK = 10
 
 
-def run_one(vault: Vault, seed: int) -> str:
+def run_one(vault, seed):
     """Run the schedule of a seed; return what failed, "" for nothing."""
     chance = random.Random(seed)  # repeatable, not secret
     try:
@@ -45,23 +43,20 @@ def run_one(vault: Vault, seed: int) -> str:
     return ""
 
 
-def run_some(url: str, token: str, seeds: list[int]) -> list[str]:
-    vault = Vault(url, token)
+def run_some(vault, seeds):
     return [failure for seed in seeds if (failure := run_one(vault, seed))]
 
 
-def fail_each(vault: Vault, custody: str, operation: str, state: str, fault: str) -> tuple[int, str]:
+def fail_each(vault, custody, operation, state, fault):
     """Let an operation fail at each of its calls; return how many calls that were, and what failed, "" for nothing."""
-    sides = Sides(vault, custody)
-    try:
-        return run_all(sides, Case(operation, state), itertools.repeat(fault)), ""
-    except Exception:  # noqa: BLE001  # as for a schedule
-        return 0, traceback.format_exc()
-    finally:
-        sides.close()
+    with contextlib.closing(Sides(vault, custody)) as sides:
+        try:
+            return run_all(sides, Case(operation, state), itertools.repeat(fault)), ""
+        except Exception:  # noqa: BLE001  # as for a schedule
+            return 0, traceback.format_exc()
 
 
-def all_faults(processes: int) -> int:
+def all_faults(processes):
     """Run the whole matrix; return 1 where something failed."""
     began, cases, failures = time.monotonic(), 0, 0
     with OpenBao.start() as vault, ProcessPoolExecutor(processes) as pool:
@@ -80,7 +75,7 @@ def all_faults(processes: int) -> int:
     return bool(failures)
 
 
-def all_together(rounds: int) -> int:
+def all_together(rounds):
     """Have eight processes rotate a client, for so many clients with each custody; return 1 where something failed."""
     began, failures, successes = time.monotonic(), 0, 0
     with OpenBao.start() as vault:
@@ -104,7 +99,7 @@ def all_together(rounds: int) -> int:
     return bool(failures)
 
 
-def main() -> int:
+def main():
     parser = argparse.ArgumentParser(description="Random schedules of two actors under faults.")
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=None, help="of the first schedule; the others count on from it")
@@ -117,12 +112,13 @@ def main() -> int:
     if told.faults:
         return all_faults(told.processes)
     first = random.SystemRandom().randrange(10**9) if told.seed is None else told.seed
-    seeds = list(range(first, first + told.count))
     print(f"{told.count} schedules of {STEPS} steps, seeds from {first}, {told.processes} processes", flush=True)
     began, done, failures = time.monotonic(), 0, []
     with OpenBao.start() as vault, ProcessPoolExecutor(told.processes) as pool:
-        chunks = [seeds[start : start + _CHUNK] for start in range(0, len(seeds), _CHUNK)]
-        running = {pool.submit(run_some, vault.url, vault.token, chunk): chunk for chunk in chunks}
+        seeds = range(first, first + told.count)
+        chunks = [seeds[start : start + _CHUNK] for start in range(0, told.count, _CHUNK)]
+        where = Vault(vault.url, vault.token)
+        running = {pool.submit(run_some, where, chunk): chunk for chunk in chunks}
         for ended in as_completed(running):
             for failure in ended.result():
                 failures.append(failure)

@@ -7,8 +7,6 @@ the copied notebooks, and the quickstart executed there. Needs nothing but Pytho
 `--tag v1.2.3` instead compares a release's tag with the names of the files and with the changelog.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import http.client
@@ -22,7 +20,6 @@ import threading
 import time
 import venv
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 600
@@ -31,57 +28,36 @@ NOTEBOOKS = {"01-quickstart.ipynb", "02-data-engineers.ipynb", "03-workshop.ipyn
 SETTINGS = ("QLIK", "VAULT", "BAO", "JUPYTER", "PYTHON")
 
 
-def version_of(distribution: Path) -> str:
+def version_of(distribution):
     return distribution.name.split("-")[1].removesuffix(".tar.gz")
 
 
 class Installed:
     """One distribution in an environment of its own, and a home and a working folder that are empty."""
 
-    def __init__(self, distribution: Path, folder: Path) -> None:
+    def __init__(self, distribution, folder):
         self.version = version_of(distribution)
         self.work = folder / "work"
         self.work.mkdir()
         venv.create(folder / "environment", with_pip=True)
         self.programs = folder / "environment" / ("Scripts" if os.name == "nt" else "bin")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
-        self.environment = {
-            **kept,
-            "HOME": str(folder),
-            "USERPROFILE": str(folder),
-            "JUPYTER_PORT": "0",
-            "JUPYTER_TOKEN": TOKEN,
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONUTF8": "1",
-        }
-        self.options: dict[str, Any] = {
-            "cwd": self.work,
-            "env": self.environment,
-            "stdin": subprocess.DEVNULL,
-            "stdout": subprocess.PIPE,
-            "stderr": subprocess.STDOUT,
-            "text": True,
-            "encoding": "utf-8",
-        }
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
+        environment |= {"HOME": str(folder), "USERPROFILE": str(folder), "JUPYTER_PORT": "0", "JUPYTER_TOKEN": TOKEN}
+        environment |= {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+        self.options = {"cwd": self.work, "env": environment, "text": True, "encoding": "utf-8"}
+        self.options |= {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         self.run("python", "-m", "pip", "--quiet", "install", f"{distribution}[sandbox,lab]")
 
-    def run(self, program: str, *arguments: str) -> str:
-        done = subprocess.run(
-            [str(self.programs / program), *arguments],
-            **self.options,
-            timeout=PATIENCE_SECONDS,
-            check=False,
-        )
+    def run(self, program, *arguments):
+        command = [str(self.programs / program), *arguments]
+        done = subprocess.run(command, **self.options, timeout=PATIENCE_SECONDS, check=False)
         if done.returncode:
             sys.exit(f"{program} {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}")
         return done.stdout
 
-    def try_the_lab(self) -> None:
+    def try_the_lab(self):
         """Start it as its help says, ask it for each notebook, and end it."""
-        lab = subprocess.Popen(
-            [str(self.programs / "qlik-keys"), "lab", "--no-browser"],
-            **self.options,
-        )
+        lab = subprocess.Popen([str(self.programs / "qlik-keys"), "lab", "--no-browser"], **self.options)
         timer = threading.Timer(PATIENCE_SECONDS, lab.kill)
         timer.start()
         try:
@@ -101,7 +77,7 @@ class Installed:
             lab.kill()
             lab.wait()
 
-    def ask(self, port: int, name: str) -> object:
+    def ask(self, port, name):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         for _ in range(100):  # Jupyter says its address a moment before it listens
             with contextlib.suppress(ConnectionRefusedError):
@@ -116,7 +92,7 @@ class Installed:
         return json.loads(body)["content"]
 
 
-def try_out(distribution: Path) -> None:
+def try_out(distribution):
     # The environment is deleted at the end, whose programs may still be closing on Windows.
     with tempfile.TemporaryDirectory(prefix="qlik-keys-", ignore_cleanup_errors=True) as folder:
         print(f"{distribution.name}: installing", flush=True)
@@ -132,7 +108,7 @@ def try_out(distribution: Path) -> None:
         installed.run("jupyter-execute", "--timeout=300", str(notebooks / "01-quickstart.ipynb"))
 
 
-def check_tag(tag: str, distributions: list[Path]) -> None:
+def check_tag(tag, distributions):
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     for distribution in distributions:
         if tag != f"v{version_of(distribution)}":
@@ -141,7 +117,7 @@ def check_tag(tag: str, distributions: list[Path]) -> None:
         sys.exit(f"CHANGELOG.md has no section with a date for {tag}.")
 
 
-def main() -> None:
+def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("distributions", nargs="*", type=Path, help="sdists and wheels; all of dist/ by default")
     parser.add_argument("--tag", help="compare this tag with their version and the changelog, and do no more")
