@@ -14,38 +14,27 @@ from qlik_keys.errors import ConfigurationError
 URL = "https://acme.eu.qlikcloud.com"
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch):
-    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-
-
 def found(url=URL, **environment):
     proxy = proxy_for(url, environment, library="httpx")
     return None if proxy is None else (proxy.url, proxy.source)
 
 
-@pytest.mark.parametrize(
-    ("environment", "proxy"),
-    [
+def test_the_environment_decides_and_loopback_is_never_called_through_a_proxy():
+    small_and_big = {"https_proxy": "http://small", "HTTPS_PROXY": "http://big"}
+    for environment, proxy in (
         ({}, None),
         ({"HTTPS_PROXY": "p:3128"}, ("http://p:3128", "HTTPS_PROXY")),
         ({"HTTPS_PROXY": " http://p/ "}, ("http://p:80", "HTTPS_PROXY")),
         ({"HTTPS_PROXY": "https://p"}, ("https://p:443", "HTTPS_PROXY")),
         ({"HTTPS_PROXY": "http://[::1]:3128"}, ("http://[::1]:3128", "HTTPS_PROXY")),
-        ({"https_proxy": "http://small", "HTTPS_PROXY": "http://big"}, ("http://small:80", "https_proxy")),
-        ({"https_proxy": "", "HTTPS_PROXY": "http://big"}, None),
+        (small_and_big, ("http://small:80", "https_proxy")),
+        (small_and_big | {"https_proxy": ""}, None),
         ({"ALL_PROXY": "http://all"}, ("http://all:80", "ALL_PROXY")),
         ({"ALL_PROXY": "http://all", "HTTPS_PROXY": "http://p"}, ("http://p:80", "HTTPS_PROXY")),
         ({"HTTP_PROXY": "nonsense://"}, None),  # it is not for https
         ({"HTTPS_PROXY": "nonsense://", "NO_PROXY": "*"}, None),
-    ],
-)
-def test_the_environment_decides(environment, proxy):
-    assert found(**environment) == proxy
-
-
-def test_loopback_is_never_called_through_a_proxy():
+    ):
+        assert found(**environment) == proxy
     for url in ("http://127.0.0.1:8123", "https://localhost:8123", "https://[::1]:1", "https://127.9.9.9"):
         assert found(url, HTTPS_PROXY="nonsense", ALL_PROXY="http://p") is None
 

@@ -16,8 +16,6 @@ from qlik_keys.tenant import RetryPolicy
 
 TENANT_URL, VAULT_URL = f"https://{TENANT_NAME}", f"https://{VAULT_NAME}:8200"
 PASSWORD = "pa#ss/w?rd@%41"  # with everything that has a meaning in a URL
-
-
 NAMES = [f"{TENANT_NAME}:443", f"{VAULT_NAME}:8200"]
 
 
@@ -53,22 +51,35 @@ def failures(change=qk.QlikTenant.metadata, **options):
 
 
 @pytest.mark.openbao
-@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
-def test_both_are_called_through_the_proxy_that_the_environment_names(monkeypatch, trusted, targets, tls_openbao, name):
-    with ConnectProxy(targets) as proxy:
-        monkeypatch.setenv(name, f"http://{proxy.address}")
-        monkeypatch.setenv("NO_PROXY", "[::1],not a host!,10.0.0.0/8,evil.example,:,]")
-        call_both(tls_openbao.token)
-    assert proxy.connects == NAMES
+def test_the_proxy_of_a_store_comes_before_the_environments_which_may_be_corrected_later(
+    monkeypatch, trusted, targets, tls_openbao
+):
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "[::1],not a host!,10.0.0.0/8,evil.example,:,]")
+    options = {"clock": ManualClock(), "retry": RetryPolicy(attempts=1)}
+    with (
+        ConnectProxy(targets) as proxy,
+        qk.VaultKeyStore(VAULT_URL, token=tls_openbao.token, proxy=f"http://{proxy.address}") as by_argument,
+        qk.QlikTenant(TENANT_URL, credential=qk.ApiKey("k"), **options) as tenant,
+        qk.VaultKeyStore(VAULT_URL, token=tls_openbao.token) as store,
+    ):
+        assert (by_argument.client_ids(TENANT_NAME), proxy.connects) == ([], NAMES[1:])
+        for call in (tenant.metadata, lambda: store.client_ids(TENANT_NAME)):
+            with pytest.raises((TenantUnreachable, StoreError), match=r"The proxy 127\.0\.0\.1:9 "):
+                call()
+        monkeypatch.setenv("HTTPS_PROXY", proxy.address)
+        assert (bool(tenant.metadata().issuer), store.client_ids(TENANT_NAME)) == (True, [])
+        assert proxy.connects == [*NAMES[1:], *NAMES]
 
 
 @pytest.mark.openbao
 def test_a_proxy_with_a_login(monkeypatch, trusted, targets, tls_openbao):
     with ConnectProxy(targets, login=f"ada:{PASSWORD}") as proxy:
-        for password in (quote(PASSWORD, safe=""), "pa#ss/w?rd@%2541"):
-            monkeypatch.setenv("HTTPS_PROXY", f"http://ada:{password}@{proxy.address}")
+        for name, password in (("ALL_PROXY", quote(PASSWORD, safe="")), ("https_proxy", "pa#ss/w?rd@%2541")):
+            monkeypatch.setenv(name, f"http://ada:{password}@{proxy.address}")
             call_both(tls_openbao.token)
-        assert len(proxy.connects) == 4
+            monkeypatch.delenv(name)
+        assert proxy.connects == NAMES * 2
         monkeypatch.setenv("HTTPS_PROXY", f"http://ada:hunter22#/x@{proxy.address}")
         for error in failures():
             assert error.message.startswith(f"The proxy {proxy.address} does not accept its login (407)")
