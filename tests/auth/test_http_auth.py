@@ -27,11 +27,10 @@ def tokens():
 
 @pytest.fixture
 def login(clock, client_keys):
-    endpoint = tokens()
-    source = TokenSource(
-        TOKEN_URL, client_id="c1", signer=client_keys["ES384"].signer(), clock=clock, transport=endpoint
-    )
-    return PrivateKeyJwtAuth(source), endpoint
+    endpoint, signer = tokens(), client_keys["ES384"].signer()
+    return PrivateKeyJwtAuth(
+        TokenSource(TOKEN_URL, client_id="c1", signer=signer, clock=clock, transport=endpoint)
+    ), endpoint
 
 
 ORIGINS = {
