@@ -86,39 +86,27 @@ async def rounds(count=100):
 
 
 class SlowStore(OneKeyStore):
-    """Answers when it is allowed to, and its signer does too."""
+    """Answers when it is allowed to."""
 
-    def __init__(self, key, wait) -> None:
+    def __init__(self, key) -> None:
         super().__init__(key)
-        self.kid, self.alg, self._wait = key.kid, key.alg, wait
+        self.asked, self.go_on = threading.Event(), threading.Event()
 
     def read(self, *where):
-        self._wait("read")
+        self.asked.set()
+        assert self.go_on.wait(PATIENCE)
         return super().read(*where)
 
-    def signer(self, _key):
-        return self
 
-    def sign(self, data, /):
-        self._wait("sign")
-        return self.key.signer().sign(data)
-
-
-async def test_neither_store_nor_signature_nor_endpoint_blocks_the_loop(endpoint, client_keys, source_at):
-    reached = {what: (threading.Event(), threading.Event()) for what in ("read", "sign")}
-
-    def wait(what):
-        reached[what][0].set()
-        assert reached[what][1].wait(PATIENCE)
-
-    source = source_at(endpoint, store=SlowStore(client_keys["ES384"], wait))
-    async with client(source, kind=BearerAuth) as (http, api):
+async def test_neither_store_nor_endpoint_blocks_the_loop(endpoint, client_keys, source_at):
+    store = SlowStore(client_keys["ES384"])
+    async with client(source_at(endpoint, store=store), kind=BearerAuth) as (http, api):
         call = asyncio.create_task(http.get("/api/v1/users/me"))
-        for started, go_on in (*reached.values(), (endpoint.asked, endpoint.go_on)):
-            await until(started)
+        for slow in (store, endpoint):
+            await until(slow.asked)
             await rounds()
             assert not call.done()
-            go_on.set()
+            slow.go_on.set()
         assert (await call).json() == {"id": "u1"}
         await http.post("/api/v1/items", json={})
     assert (api.bearers(), len(endpoint.sent)) == (["Bearer token-1"] * 2, 1)
@@ -179,22 +167,6 @@ async def test_tasks_share_a_failure_each_with_an_error_of_its_own(source_at):
         assert len({(str(error), error.status, error.client_id) for error in found}) == 1
         assert api.bearers() == []
         assert (await http.get("/api/v1/users/me")).status_code == 200  # and it is not kept
-    assert len(endpoint.sent) == 2
-
-
-async def test_after_a_401_tasks_get_one_new_token_without_holding_the_loop_up(source, endpoint):
-    endpoint.go_on.set()
-    source.token()
-    endpoint.go_on.clear()
-    endpoint.asked.clear()
-    async with client(source, *[httpx.Response(401)] * 10, USER) as (http, api):
-        tasks = [asyncio.create_task(http.post("/api/v1/x", json={"a": 1})) for _ in range(10)]
-        await until(endpoint.asked)
-        await rounds()
-        assert not any(task.done() for task in tasks)
-        endpoint.go_on.set()
-        assert [answer.status_code for answer in await asyncio.gather(*tasks)] == [200] * 10
-    assert api.bearers() == ["Bearer token-1"] * 10 + ["Bearer token-2"] * 10
     assert len(endpoint.sent) == 2
 
 
