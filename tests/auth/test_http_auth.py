@@ -51,32 +51,22 @@ async def parts():
     yield b"a"
 
 
+# What the API answers, what each request gets in the end, and the number of the token that it was sent with.
+EXCHANGES = {
+    "one for all": ([USER], {"get": 200, "post": 200, "plain": 200}, [1, 1, None]),
+    "redirect elsewhere": ([ELSEWHERE, UNAUTHORIZED], {"post": 401}, [1, None]),
+    "redirect": ([ON_THE_TENANT, USER], {"get": 200}, [1, 1]),
+    "401 repeated": ([UNAUTHORIZED, USER], {"post": 200}, [1, 2]),
+    "401 twice, elsewhere": ([UNAUTHORIZED], {"get": 401, "elsewhere": 401}, [1, 2, None]),
+    "stream sent once": ([UNAUTHORIZED, USER], {"stream": 401, "get": 200}, [1, 2]),
+    "403 final": ([httpx.Response(403)], {"get": 403}, [1]),
+}
+
+
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
-@pytest.mark.parametrize(
-    ("replies", "calls", "sent"),
-    [
-        ([USER], {"get": 200, "post": 200, "plain": 200}, [1, 1, None]),
-        ([ELSEWHERE, UNAUTHORIZED], {"post": 401}, [1, None]),
-        ([UNAUTHORIZED], {"get": 401, "elsewhere": 401}, [1, 2, None]),
-        ([ON_THE_TENANT, USER], {"get": 200}, [1, 1]),
-        ([UNAUTHORIZED, USER], {"post": 200}, [1, 2]),
-        ([UNAUTHORIZED], {"get": 401}, [1, 2]),
-        ([UNAUTHORIZED, USER], {"stream": 401, "get": 200}, [1, 2]),
-        ([httpx.Response(403)], {"get": 403}, [1]),
-    ],
-    ids=[
-        "one for all",
-        "redirect elsewhere",
-        "elsewhere",
-        "redirect",
-        "401 repeated",
-        "401 twice",
-        "stream sent once",
-        "403 final",
-    ],
-)
-def test_each_request_carries_the_token_that_is_due(login, is_async, replies, calls, sent):
-    auth, endpoint = login
+@pytest.mark.parametrize("exchange", EXCHANGES)
+def test_each_request_carries_the_token_that_is_due(login, is_async, exchange):
+    (replies, calls, sent), (auth, endpoint) = EXCHANGES[exchange], login
     transport = ScriptedTransport(*replies)
     options = {"base_url": URL, "auth": auth, "transport": transport, "follow_redirects": True}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import json
 from datetime import UTC, datetime
 
@@ -56,7 +57,6 @@ def login(logins):
 
 
 LOGINS = pytest.mark.parametrize("kind", [*(("kv", spec.alg) for spec in SPECS), ("transit", "ES384")], ids="-".join)
-FAULTS = pytest.mark.parametrize("fault", inspection.INVALID_VARIANTS)
 
 
 @LOGINS
@@ -76,7 +76,7 @@ def test_a_genuine_assertion_is_shown_as_it_is_sent(tenant, logins, kind):
     assert caller.users.me().subject == f"qlikbot\\{client_id}"
 
 
-@FAULTS
+@pytest.mark.parametrize("fault", inspection.INVALID_VARIANTS)
 @LOGINS
 def test_each_fault_is_refused_for_its_own_reason(tenant, logins, kind, fault):
     good, bad = (inspection.prepare(tenant, *logins[kind], fault=each) for each in ("", fault))
@@ -92,24 +92,22 @@ def test_each_fault_is_refused_for_its_own_reason(tenant, logins, kind, fault):
     assert not member or {member} <= changed <= {member, "jti", "iat", "exp"}
 
 
-@FAULTS
-def test_nothing_invalid_is_sent_to_what_is_not_the_sandbox(login, fault):
-    store, client_id = login
-    transport, asked = ScriptedTransport(), []
+def test_nothing_invalid_is_sent_to_what_is_not_the_sandbox(login):
+    transport, asked, key = ScriptedTransport(), [], qk.ApiKey("x" * 20)
+
+    def answer(call):
+        asked.append(call.path)
+        return Reply(200, {}, {"x-qlik-keys-sandbox": "false"})
+
     with (
-        qk.QlikTenant("https://acme.eu.qlikcloud.com", credential=qk.ApiKey("x" * 20), transport=transport) as real,
-        pytest.raises(ConfigurationError, match="not the sandbox"),
+        qk.QlikTenant("https://acme.eu.qlikcloud.com", credential=key, transport=transport) as real,
+        Loopback(answer) as server,  # a tenant that is not the sandbox, behind an address of this machine
+        qk.QlikTenant(server.url, credential=key) as proxied,
     ):
-        inspection.prepare(real, store, client_id, fault=fault)
-    assert transport.sent == []
-    # A tenant that is not the sandbox, behind an address of this machine.
-    with (
-        Loopback(lambda call: asked.append(call.path) or Reply(200, {}, {"x-qlik-keys-sandbox": "false"})) as server,
-        qk.QlikTenant(server.url, credential=qk.ApiKey("x" * 20)) as proxied,
-        pytest.raises(ConfigurationError, match="not the sandbox"),
-    ):
-        inspection.prepare(proxied, store, client_id, fault=fault)
-    assert asked == ["/.well-known/oauth-authorization-server"]
+        for fault, wrong in itertools.product(inspection.INVALID_VARIANTS, (real, proxied)):
+            with pytest.raises(ConfigurationError, match="not the sandbox"):
+                inspection.prepare(wrong, *login, fault=fault)
+    assert (transport.sent, {*asked}) == ([], {"/.well-known/oauth-authorization-server"})
 
 
 def test_what_fits_no_tenant_variant_or_client_is_refused(tenant, login):

@@ -414,15 +414,13 @@ def test_a_signer_that_fails_is_told_as_it_is_and_nothing_is_sent(source_on):
 
 def test_misuse_is_told(signer):
     other = QlikTenant("other.eu.qlikcloud.com", credential=ApiKey("the-api-key"))
-    for url in (URL, URL + "/oauth/authorize", "http://acme.eu.qlikcloud.com/oauth/token"):
-        with pytest.raises(errors.ConfigurationError):
-            TokenSource(url, client_id="c1", signer=signer)
     for options, kind in (
-        ({}, TypeError),
-        ({"signer": signer, "secret": "x"}, TypeError),
+        *(({"url": f"{URL}{path}", "signer": signer}, errors.ConfigurationError) for path in ("", "/oauth/authorize")),
+        ({"url": "http://acme.eu.qlikcloud.com/oauth/token", "signer": signer}, errors.ConfigurationError),
+        *(({}, TypeError), ({"signer": signer, "secret": "x"}, TypeError)),
         ({"signer": signer, "scopes": "apps users"}, TypeError),
         ({"signer": signer, "http": other.http}, errors.ConfigurationError),
         ({"secret": "two words"}, errors.ConfigurationError),
     ):
         with pytest.raises(kind):
-            TokenSource(TOKEN_URL, **{"client_id": "c1", **options})
+            TokenSource(options.pop("url", TOKEN_URL), client_id="c1", **options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+import string
 import urllib.parse
 import uuid
 from datetime import UTC, datetime
@@ -18,8 +19,7 @@ from qlik_keys.core.redaction import MAXIMUM_TEXT, OPAQUE_RUN, REDACTED, Redacto
 from qlik_keys.core.secret import Secret
 from qlik_keys.tenant.resources.scopes import known_scopes
 
-HEX = "0123456789abcdef"
-B64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+HEX, B64 = "0123456789abcdef", string.ascii_letters + string.digits
 
 
 def segment(document):
@@ -49,9 +49,7 @@ nightly etl production europe west data platform airflow worker billing Rechtssc
 orders daily snapshot k8s sfo3 v12 2026 01 s3 oauth2 client prod dev eu-central-1 日本 Zürich
 """
 words = st.sampled_from(WORDS.split())
-names = st.lists(words, min_size=1, max_size=8).flatmap(
-    lambda parts: st.sampled_from(["-", "_", " ", ".", "/"]).map(lambda between: between.join(parts))
-)
+names = st.builds(str.join, st.sampled_from("-_ ./"), st.lists(words, min_size=1, max_size=8))
 ids = st.one_of(
     *(st.text(HEX, min_size=size, max_size=size) for size in (24, 32)),
     *(st.text(B64, min_size=22, max_size=32), st.uuids().map(str), st.sampled_from([CLIENT_ID, TENANT_ID])),
@@ -66,8 +64,6 @@ cursors = st.one_of(
 hosts = st.builds("{}.{}.qlikcloud.com".format, st.text("abcdefghijklmnop0123456789", min_size=1, max_size=40), words)
 filters = st.builds('clientName eq "{}"'.format, names)
 LEGITIMATE = st.one_of(names, ids, kids, cursors, hosts, filters, st.sampled_from([*known_scopes()]))
-
-
 SAID = ["There is no client {}.", "{}", "name={} (409)", "'{}' exists", "got {}!"]
 
 

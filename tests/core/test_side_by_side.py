@@ -37,17 +37,17 @@ def test_an_item_that_fails_stands_in_its_place_and_stops_no_other():
     assert side_by_side(work, range(60)) == [lost.get(number, number) for number in range(60)]
 
 
-@pytest.mark.parametrize(
-    ("failure", "count", "most_asked"),
-    [
-        (TenantAuthError("who are you", status=401), 1000, 8),
-        (StoreSealed("sealed"), 1000, 8),
-        (StoreUnreachable("no connection", retryable=True), 1000, 16),
-        (StoreDenied("no"), 1000, 40),
-        (StoreDenied("no"), 2, 2),  # a failure of every item, however few they are
-        (ZeroDivisionError(), 1000, 8),  # another error than ours
-    ],
-)
+FAILURES = [
+    (TenantAuthError("who are you", status=401), 1000, 8),
+    (StoreSealed("sealed"), 1000, 8),
+    (StoreUnreachable("no connection", retryable=True), 1000, 16),
+    (StoreDenied("no"), 1000, 40),
+    (StoreDenied("no"), 2, 2),  # a failure of every item, however few they are
+    (ZeroDivisionError(), 1000, 8),  # another error than ours
+]
+
+
+@pytest.mark.parametrize(("failure", "count", "most_asked"), FAILURES)
 def test_a_failure_that_concerns_all_items_is_raised_soon(failure, count, most_asked):
     asked = []
 

@@ -44,11 +44,7 @@ BODY = json.dumps({"data": {"keys": []}}).encode()
 
 
 def packed(encoding, make):
-    def script(_):
-        body = make()
-        return [head(content_encoding=encoding, content_length=len(body)) + body]
-
-    return script
+    return lambda _: [head(content_encoding=encoding, content_length=len(body := make())) + body]
 
 
 ZEROS = bytes(150 * MEGABYTE)

@@ -86,12 +86,12 @@ def test_what_names_no_proxy_is_refused_by_the_variables_name(monkeypatch, name)
             assert error.__context__ is None
 
 
-@pytest.mark.parametrize("password", ["a#b", "a/b", "a?b", "a@b", "a:b", "p://x", "ä", "%23"])
-def test_a_password_ends_at_the_last_at(password):
-    proxy = read_proxy(f"http://ada:{password}@p:3128", source="HTTPS_PROXY", library="httpx")
-    assert (proxy.user, proxy.host, proxy.port) == ("ada", "p", 3128)
-    assert proxy.password.reveal() == {"%23": "#"}.get(password, password)
-    assert (password in repr(proxy), "ada" in repr(proxy)) == (False, False)
+def test_a_password_ends_at_the_last_at_and_is_not_shown():
+    for password in ("a#b", "a/b", "a?b", "a@b", "a:b", "p://x", "ä", "%23"):
+        proxy = read_proxy(f"http://ada:{password}@p:3128", source="HTTPS_PROXY", library="httpx")
+        told = {"%23": "#"}.get(password, password)
+        assert (proxy.user, proxy.password.reveal(), proxy.host, proxy.port) == ("ada", told, "p", 3128)
+        assert (password in repr(proxy), "ada" in repr(proxy)) == (False, False)
 
 
 @given(st.text(max_size=40))
@@ -126,11 +126,8 @@ def test_a_verbose_traceback_shows_neither_the_proxys_login_nor_the_environment(
 @pytest.mark.parametrize("platform", ["darwin", "win32"])
 def test_where_the_environment_says_nothing_the_systems_own_setting_counts(monkeypatch, platform):
     monkeypatch.setattr("sys.platform", platform)
-    for kind, is_excepted, proxy in (
-        ("https", False, ("http://p:3128", "The system's proxy setting")),
-        ("https", True, None),
-        ("http", False, None),
-    ):
+    systems = ("http://p:3128", "The system's proxy setting")
+    for kind, is_excepted, proxy in (("https", False, systems), ("https", True, None), ("http", False, None)):
         monkeypatch.setattr("urllib.request.getproxies", lambda kind=kind: {kind: "http://p:3128"})
         monkeypatch.setattr("urllib.request.proxy_bypass", lambda _, excepted=is_excepted: excepted)
         assert found() == proxy

@@ -39,7 +39,6 @@ def failed_store(url, **options):
     return caught.value
 
 
-@pytest.mark.openbao
 @pytest.mark.parametrize("kind", WRONG)
 def test_a_certificate_that_is_wrong(monkeypatch, certificates, tenant_fronts, tls_openbao, kind):
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca))
@@ -52,7 +51,6 @@ def test_a_certificate_that_is_wrong(monkeypatch, certificates, tenant_fronts, t
         assert (error.outcome, error.retryable) == (Outcome.NOT_APPLIED, False)
 
 
-@pytest.mark.openbao
 def test_a_private_authority_by_file_and_by_folder(monkeypatch, certificates, tenant_fronts, tls_openbao, tmp_path):
     tenant, store = failed_tenant(tenant_fronts["good"]), failed_store(tls_openbao.urls["good"])
     for error, hint in ((tenant, "Set SSL_CERT_FILE"), (store, "Set `ca_cert` (VAULT_CACERT)")):
@@ -90,7 +88,6 @@ def test_an_authority_of_its_own_is_the_only_one_that_a_vault_is_trusted_by(cert
             assert store.client_ids(HOST) == []
 
 
-@pytest.mark.openbao
 def test_what_is_corrected_holds_for_the_same_tenant_and_store(
     monkeypatch, certificates, tenant_fronts, tls_openbao, tmp_path
 ):
@@ -191,28 +188,25 @@ def test_a_vault_by_its_variables_alone(monkeypatch, certificates, tls_openbao, 
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
 
-    def store(**variables):
+    def client_ids(**variables):
         for name, value in variables.items():
             monkeypatch.setenv(f"{prefix}_{name}", str(value))
-        return qk.Settings.resolve().store()
+        with qk.Settings.resolve().store() as store:
+            return store.client_ids(HOST)
 
     client = {"CLIENT_CERT": certificates.client.certificate, "CLIENT_KEY": certificates.client.key}
     address = {"ADDR": tls_openbao.urls["client certificate"], "TOKEN": tls_openbao.token}
-    with store(**address, **client, CAPATH=certificates.ca_folder) as by_folder:
-        assert by_folder.client_ids(HOST) == []
+    assert client_ids(**address, **client, CAPATH=certificates.ca_folder) == []
     other_name = {"ADDR": tls_openbao.urls["other name"], "TLS_SERVER_NAME": "other.acme.example"}
-    with store(CACERT=certificates.ca, **other_name) as named:
-        assert named.client_ids(HOST) == []
-    with store(CACERT="/no/such/file", CACERT_BYTES=certificates.ca.read_text()) as by_text:
-        assert by_text.client_ids(HOST) == []
-    with store(CACERT_BYTES="") as broken, pytest.raises(ConfigurationError) as caught:
-        broken.client_ids(HOST)
+    assert client_ids(CACERT=certificates.ca, **other_name) == []
+    assert client_ids(CACERT="/no/such/file", CACERT_BYTES=certificates.ca.read_text()) == []
+    with pytest.raises(ConfigurationError) as caught:
+        client_ids(CACERT_BYTES="")
     assert caught.value.message == f"{prefix}_CACERT names a file that cannot be read (no such file or directory)."
     targets = {"other.acme.example:8200": int(tls_openbao.urls["other name"].rpartition(":")[2])}
     with ConnectProxy(targets, login="ada:secret") as proxy:
         variables = {"PROXY_ADDR": f"http://ada:secret@{proxy.address}", "TLS_SERVER_NAME": ""}
-        with store(ADDR="https://other.acme.example:8200", CACERT=certificates.ca, **variables) as by_proxy:
-            assert by_proxy.client_ids(HOST) == []
+        assert client_ids(ADDR="https://other.acme.example:8200", CACERT=certificates.ca, **variables) == []
         assert proxy.connects == list(targets)
 
 
