@@ -48,9 +48,10 @@ def tenant(box):
         yield tenant
 
 
-@pytest.fixture(params=["kv"])
+@pytest.fixture
 def store(box, request):
-    with qk.VaultKeyStore(box.vault_url, token=box.vault_token, custody=request.param) as store:
+    custody = getattr(request, "param", "kv")
+    with qk.VaultKeyStore(box.vault_url, token=box.vault_token, custody=custody) as store:
         yield store
 
 
@@ -80,10 +81,9 @@ def test_by_the_vault_s_own_command_and_by_hvac_and_a_jwt_library(consumer, tena
 @pytest.mark.parametrize("store", ["kv", "transit"], indirect=True)
 def test_by_this_package_with_both_custodies_and_after_a_rotation(consumer, tenant, store):
     snippet = next(each for each in snippets("python") if "PrivateKeyJwtAuth" in each)
-    bot_user = f"qlikbot\\{consumer.client_id}\n"
-    assert consumer.run(sys.executable, "-c", snippet) == bot_user
-    qk.rotate(tenant, store, consumer.client_id, overlap=timedelta(0))
-    assert consumer.run(sys.executable, "-c", snippet) == bot_user
+    for _ in range(2):
+        assert consumer.run(sys.executable, "-c", snippet) == f"qlikbot\\{consumer.client_id}\n"
+        qk.rotate(tenant, store, consumer.client_id, overlap=timedelta(0))
 
 
 def test_by_an_agent_and_after_a_rotation(consumer, tenant, store):
