@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import threading
 
 import httpx
@@ -19,6 +18,12 @@ URL = "https://acme.eu.qlikcloud.com"
 TOKEN_URL = URL + "/oauth/token"
 PATIENCE = 30
 USER = httpx.Response(200, json={"id": "u1"})
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
 
 
 class SlowEndpoint(ScriptedTransport):
@@ -45,14 +50,18 @@ def endpoint():
     slow.go_on.set()
 
 
-def source_at(endpoint, client_keys, clock, **options):
-    by = options or {"signer": client_keys["ES384"].signer()}
-    return TokenSource(TOKEN_URL, client_id="c" * 32, clock=clock, transport=endpoint, **by)
+@pytest.fixture
+def source_at(client_keys, clock):
+    def make(endpoint, **options):
+        by = options or {"signer": client_keys["ES384"].signer()}
+        return TokenSource(TOKEN_URL, client_id="c" * 32, clock=clock, transport=endpoint, **by)
+
+    return make
 
 
 @pytest.fixture
-def source(endpoint, client_keys, clock):
-    return source_at(endpoint, client_keys, clock)
+def source(endpoint, source_at):
+    return source_at(endpoint)
 
 
 @contextlib.asynccontextmanager
@@ -62,22 +71,8 @@ async def client(source, *replies, kind=PrivateKeyJwtAuth):
         yield http, api
 
 
-def in_a_loop(test):
-    """Run a test in an event loop of its own."""
-
-    @functools.wraps(test)
-    def run(**fixtures):
-        asyncio.run(test(**fixtures))
-
-    return run
-
-
 async def until(event):
-    """Let the loop go round until a thread has set an event."""
-    ended = asyncio.get_running_loop().time() + PATIENCE
-    while not event.is_set():
-        assert asyncio.get_running_loop().time() < ended
-        await asyncio.sleep(0.001)
+    assert await asyncio.to_thread(event.wait, PATIENCE)
 
 
 def worker_threads():
@@ -91,54 +86,37 @@ async def rounds(count=100):
 
 
 class SlowStore(OneKeyStore):
-    """Answers when it is allowed to, and its signer does too."""
+    """Answers when it is allowed to."""
 
-    def __init__(self, key, wait) -> None:
+    def __init__(self, key) -> None:
         super().__init__(key)
-        self.kid, self.alg, self._wait = key.kid, key.alg, wait
+        self.asked, self.go_on = threading.Event(), threading.Event()
 
     def read(self, *where):
-        self._wait("read")
+        self.asked.set()
+        assert self.go_on.wait(PATIENCE)
         return super().read(*where)
 
-    def signer(self, _key):
-        return self
 
-    def sign(self, data, /):
-        self._wait("sign")
-        return self.key.signer().sign(data)
-
-
-@in_a_loop
-async def test_neither_store_nor_signature_nor_endpoint_blocks_the_loop(endpoint, client_keys, clock):
-    reached = {what: (threading.Event(), threading.Event()) for what in ("read", "sign")}
-
-    def wait(what):
-        reached[what][0].set()
-        assert reached[what][1].wait(PATIENCE)
-
-    source = source_at(endpoint, client_keys, clock, store=SlowStore(client_keys["ES384"], wait))
-    async with client(source, kind=BearerAuth) as (http, api):
+async def test_neither_store_nor_endpoint_blocks_the_loop(endpoint, client_keys, source_at):
+    store = SlowStore(client_keys["ES384"])
+    async with client(source_at(endpoint, store=store), kind=BearerAuth) as (http, api):
         call = asyncio.create_task(http.get("/api/v1/users/me"))
-        for started, go_on in (*reached.values(), (endpoint.asked, endpoint.go_on)):
-            await until(started)
+        for slow in (store, endpoint):
+            await until(slow.asked)
             await rounds()
             assert not call.done()
-            go_on.set()
+            slow.go_on.set()
         assert (await call).json() == {"id": "u1"}
         await http.post("/api/v1/items", json={})
     assert (api.bearers(), len(endpoint.sent)) == (["Bearer token-1"] * 2, 1)
 
 
-@in_a_loop
 async def test_twenty_tasks_and_five_threads_ask_once(source, endpoint):
     results, barrier, before = [], threading.Barrier(6), worker_threads()
-
-    def in_a_thread():
-        barrier.wait()
-        results.append(source.token().reveal())
-
-    threads = [threading.Thread(target=in_a_thread) for _ in range(5)]
+    threads = [
+        threading.Thread(target=lambda: (barrier.wait(), results.append(source.token().reveal()))) for _ in range(5)
+    ]
     for thread in threads:
         thread.start()
     async with client(source) as (http, api):
@@ -157,18 +135,6 @@ async def test_twenty_tasks_and_five_threads_ask_once(source, endpoint):
     assert (results, len(endpoint.sent)) == (["token-1"] * 5, 1)
 
 
-@in_a_loop
-async def test_a_current_token_needs_no_thread(source, endpoint):
-    endpoint.go_on.set()
-    source.token()
-    before = worker_threads()
-    async with client(source) as (http, api):
-        await http.get("/api/v1/users/me")
-    assert api.bearers() == ["Bearer token-1"]
-    assert worker_threads() <= before
-
-
-@in_a_loop
 async def test_a_task_that_is_cancelled_takes_no_other_along(source, endpoint):
     async with client(source) as (http, api):
         first, *others = [asyncio.create_task(http.get("/api/v1/users/me")) for _ in range(4)]
@@ -187,10 +153,9 @@ async def test_a_task_that_is_cancelled_takes_no_other_along(source, endpoint):
     assert (source.token().reveal(), len(endpoint.sent)) == ("token-1", 1)
 
 
-@in_a_loop
-async def test_tasks_share_a_failure_each_with_an_error_of_its_own(client_keys, clock):
+async def test_tasks_share_a_failure_each_with_an_error_of_its_own(source_at):
     endpoint = SlowEndpoint(httpx.Response(401, json={"error": "invalid_client"}))
-    source = source_at(endpoint, client_keys, clock)
+    source = source_at(endpoint)
     async with client(source) as (http, api):
         tasks = [asyncio.create_task(http.get("/api/v1/users/me")) for _ in range(8)]
         await until(endpoint.asked)
@@ -203,23 +168,6 @@ async def test_tasks_share_a_failure_each_with_an_error_of_its_own(client_keys, 
         assert api.bearers() == []
         assert (await http.get("/api/v1/users/me")).status_code == 200  # and it is not kept
     assert [sent.method for sent in endpoint.sent] == ["POST", "GET", "POST"]  # with the question for another host name
-
-
-@in_a_loop
-async def test_after_a_401_tasks_get_one_new_token_without_holding_the_loop_up(source, endpoint):
-    endpoint.go_on.set()
-    source.token()
-    endpoint.go_on.clear()
-    endpoint.asked.clear()
-    async with client(source, *[httpx.Response(401)] * 10, USER) as (http, api):
-        tasks = [asyncio.create_task(http.post("/api/v1/x", json={"a": 1})) for _ in range(10)]
-        await until(endpoint.asked)
-        await rounds()
-        assert not any(task.done() for task in tasks)
-        endpoint.go_on.set()
-        assert [answer.status_code for answer in await asyncio.gather(*tasks)] == [200] * 10
-    assert api.bearers() == ["Bearer token-1"] * 10 + ["Bearer token-2"] * 10
-    assert len(endpoint.sent) == 2
 
 
 def test_one_auth_serves_one_loop_after_the_other(source, endpoint, clock):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import base64
-import copy
 import json
-import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -53,7 +51,7 @@ def signer(client_keys):
 def source_on(clock, signer):
     def make(*replies, **options):
         transport = ScriptedTransport(*replies)
-        by = {} if {"secret", "store"} & options.keys() else {"signer": signer}
+        by = {} if {"secret", "store", "signer"} & options.keys() else {"signer": signer}
         return TokenSource(TOKEN_URL, client_id="c1", clock=clock, transport=transport, **by, **options), transport
 
     return make
@@ -102,23 +100,17 @@ def at(seconds, form=datetime.isoformat):
     return lambda now: form(now + timedelta(seconds=seconds))
 
 
-@pytest.mark.parametrize(
-    ("fields", "seconds"),
-    [
-        ({"expires_in": 3600}, 3600),
-        ({"expires_in": "3600"}, 3600),
-        ({"expires_at": at(21600)}, 21600),
-        ({"expires_in": 600, "expires_at": at(21600)}, 600),
-        ({"expires_at": at(21600, datetime.timestamp)}, 21600),
-        ({"expires_in": -5}, 0),
-        ({"expires_at": at(-100)}, 0),
-        ({"expires_in": 1e300}, 366 * 86400),
-        ({"expires_at": "9999-12-31T23:59:59Z"}, 366 * 86400),
-        *(({"expires_in": odd}, None) for odd in (None, "soon", True, [3600], "1" * 400)),
-        ({"expires_at": "later"}, None),
-        ({"expires_at": {}}, None),
-    ],
-)
+LIVES = [
+    *(({"expires_in": 3600}, 3600), ({"expires_in": "3600"}, 3600), ({"expires_in": -5}, 0)),
+    *(({"expires_at": at(21600)}, 21600), ({"expires_in": 600, "expires_at": at(21600)}, 600)),
+    *(({"expires_at": at(21600, datetime.timestamp)}, 21600), ({"expires_at": at(-100)}, 0)),
+    *(({"expires_in": 1e300}, 366 * 86400), ({"expires_at": "9999-12-31T23:59:59Z"}, 366 * 86400)),
+    *(({"expires_in": odd}, None) for odd in (None, "soon", True, [3600], "1" * 400)),
+    *(({"expires_at": odd}, None) for odd in ("later", {})),
+]
+
+
+@pytest.mark.parametrize(("fields", "seconds"), LIVES)
 def test_the_lifetime_is_read_in_each_form_and_one_minute_where_there_is_none(source_on, clock, fields, seconds):
     now = datetime.fromtimestamp(clock.time(), tz=UTC)
     told = {name: value(now) if callable(value) else value for name, value in fields.items()}
@@ -128,54 +120,42 @@ def test_the_lifetime_is_read_in_each_form_and_one_minute_where_there_is_none(so
     assert (token.scope, token.token_type, token.reveal()) == ("apps", "Bearer", "access-token-1")
 
 
-def test_a_token_of_another_kind_is_refused_and_never_used(source_on):
-    for told, words in (
-        ({"token_type": "mac"}, "of the type MAC"),
-        ({"token_type": "Bearer access-token-1"}, "of an unknown type"),
-        ({"token_type": None}, "without `token_type`"),
-        ({}, "without `token_type`"),
-        ({"token_type": ["Bearer"]}, "whose `token_type` is not text"),
-    ):
-        answer = httpx.Response(200, json={"access_token": "access-token-1", "scope": "apps", **told})
-        source, transport = source_on(answer, granted("good", token_type="BEARER"))
+NO_TOKENS = (b"null", b'""', b'["access-token-1"]', b"17", b'"access-token-1\\u00e9"', b'"t\\r\\nx: y"')
+KINDS = {"mac": "of the type MAC", "Bearer access-token-1": "of an unknown type"}
+ANSWERS = [
+    *((content, "") for content in (b"", b"<html>", b"[]", b'"access-token-1"', b"{}", b"\xff\xfe", b"[" * 20_000)),
+    (b'{"access_token": "access-token-1", "token_type": "Bearer"', ""),
+    *((b'{"access_token": %s, "token_type": "Bearer"}' % value, "") for value in NO_TOKENS),
+    *((granted(token_type=kind).content, words) for kind, words in KINDS.items()),
+    (granted(token_type=None).content, "without `token_type`"),
+    (b'{"access_token": "access-token-1"}', "without `token_type`"),
+    (granted(token_type=["Bearer"]).content, "whose `token_type` is not text"),
+]
+
+
+def test_what_is_no_token_or_one_of_another_kind_is_named_not_quoted_and_never_used(source_on):
+    for content, words in ANSWERS:
+        source, transport = source_on(httpx.Response(200, content=content), granted("good", token_type="BEARER"))
         api = ScriptedTransport(httpx.Response(200))
         client = httpx.Client(base_url=URL, auth=PrivateKeyJwtAuth(source), transport=api)
-        with client, pytest.raises(errors.TokenError, match=words) as caught:
+        expected = (errors.TokenError, "applied", 200) if words else (errors.TenantProtocolError, "unknown", None)
+        with (
+            client,
+            pytest.raises(
+                expected[0], match=words or "that the API contract does not allow|a web page instead"
+            ) as caught,
+        ):
             client.get("/api/v1/users/me")
         error = caught.value
-        assert (type(error), error.outcome, error.status) == (errors.TokenError, "applied", 200)
-        assert (error.client_id, error.retryable) == ("c1", False)
+        assert (type(error), error.outcome, error.status, error.retryable) == (*expected, False)
         assert "access-token-1" not in f"{error} {vars(error)}"
-        assert (api.sent, len(transport.sent)) == ([], 1)
-        assert source.token().reveal() == "good"
-
-
-def test_an_answer_that_is_no_token_is_named_and_not_quoted(source_on):
-    values = (b"null", b'""', b'["access-token-1"]', b"17", b'"access-token-1\\u00e9"', b'"t\\r\\nx: y"')
-    for content in (
-        *(b"", b"<html>", b"[]", b'"access-token-1"', b"{}", b"\xff\xfe", b"[" * 20_000),
-        b'{"access_token": "access-token-1", "token_type": "Bearer"',
-        *(b'{"access_token": %s, "token_type": "Bearer"}' % value for value in values),
-    ):
-        source, _ = source_on(httpx.Response(200, content=content))
-        words = "a web page" if content == b"<html>" else "something that the API contract does not allow"
-        error = failure(source, errors.TenantProtocolError, words)
-        assert error.outcome is errors.Outcome.UNKNOWN
-        assert "access-token-1" not in f"{error} {vars(error)}"
+        assert (api.sent, len(transport.sent), source.token().reveal()) == ([], 1, "good")
 
 
 def test_a_scope_that_is_no_text_is_not_told(source_on):
-    for scope, told in (
-        (["apps", "users"], ""),
-        (None, ""),
-        (7, ""),
-        ("a\ud800b", "•••"),
-        ("apps users", "apps users"),
-    ):
-        content = json.dumps(
-            {"access_token": "access-token-1", "token_type": "Bearer", "scope": scope}
-        )  # as \\u escapes
-        source, _ = source_on(httpx.Response(200, content=content))
+    for scope, told in ((["apps"], ""), (None, ""), (7, ""), ("a\ud800b", "•••"), ("apps users", "apps users")):
+        document = {"access_token": "access-token-1", "token_type": "Bearer", "scope": scope}
+        source, _ = source_on(httpx.Response(200, content=json.dumps(document)))  # as \\u escapes
         assert source.token().scope == told
 
 
@@ -188,37 +168,32 @@ def test_where_the_clocks_differ_expires_at_is_counted_from_the_tenants_date(sou
 
 
 def test_freshness_at_the_boundary_seconds(source_on, clock):
-    for lifetime, moments in {
-        3600: {0: "FRESH", 3539: "FRESH", 3540: "RENEW", 3599: "RENEW", 3600: "EXPIRED"},
-        100: {89: "FRESH", 90: "RENEW", 100: "EXPIRED"},
-        0: {0: "EXPIRED"},
-    }.items():
+    hour = {0: "FRESH", 3539: "FRESH", 3540: "RENEW", 3599: "RENEW", 3600: "EXPIRED"}
+    for lifetime, moments in {3600: hour, 100: {89: "FRESH", 90: "RENEW", 100: "EXPIRED"}, 0: {0: "EXPIRED"}}.items():
         token, started = source_on(granted(expires_in=lifetime))[0].token(), clock.time()
         for after, expected in moments.items():
             clock.advance(started + after - clock.time())
             assert token.freshness(clock) is Freshness[expected], after
 
 
+FAULTS = [
+    (httpx.ConnectError("x"), errors.TenantUnreachable),
+    (qlik_error(503), errors.TenantUnavailable),
+    (qlik_error(429, retry_after="999"), errors.TenantThrottled),
+    (REFUSED, errors.AssertionRejected),
+]
+
+
 def test_a_token_is_kept_until_a_minute_before_its_end_or_until_it_is_forced(source_on, clock):
     source, transport = source_on(ONE, TWO, granted("three", expires_in=3600))
-    assert [source.token().reveal() for _ in range(3)] == ["one"] * 3
-    clock.advance(3539)
-    assert source.token().reveal() == "one"
-    clock.advance(1)
-    assert source.token().reveal() == "two"
+    for seconds, name in ((0, "one"), (3539, "one"), (1, "two")):
+        clock.advance(seconds)
+        assert source.token().reveal() == source.token().reveal() == name
     assert source.token(force=True).reveal() == source.token().reveal() == "three"
     assert len(transport.sent) == 3
 
 
-@pytest.mark.parametrize(
-    ("fault", "kind"),
-    [
-        (httpx.ConnectError("x"), errors.TenantUnreachable),
-        (qlik_error(503), errors.TenantUnavailable),
-        (qlik_error(429, retry_after="999"), errors.TenantThrottled),
-        (REFUSED, errors.AssertionRejected),
-    ],
-)
+@pytest.mark.parametrize(("fault", "kind"), FAULTS)
 def test_a_token_that_is_still_good_outlives_a_temporary_failure_and_no_refusal(source_on, clock, fault, kind):
     source, _ = source_on(ONE, fault)
     source.token()
@@ -236,17 +211,12 @@ def all_at_once(count, ask):
 
 
 def test_threads_that_wait_share_the_failure_each_with_an_error_of_its_own(source_on):
-    all_wait, asked = threading.Event(), threading.Event()
+    all_wait, asked, waiting = threading.Event(), threading.Event(), []
 
-    def reply(request):
+    def reply(_):
         asked.set()
         assert all_wait.wait(30)
         return refused(401, "invalid_client", date="Thu, 01 Jan 1970 00:00:00 GMT")
-
-    source, transport = source_on(reply)
-    leader = all_at_once(1, source.token)
-    assert asked.wait(30)
-    wait, waiting = source._flight.done.wait, []
 
     def counted_wait(timeout):
         waiting.append(1)
@@ -254,7 +224,10 @@ def test_threads_that_wait_share_the_failure_each_with_an_error_of_its_own(sourc
             all_wait.set()
         return wait(timeout)
 
-    source._flight.done.wait = counted_wait
+    source, transport = source_on(reply)
+    leader = all_at_once(1, source.token)
+    assert asked.wait(30)
+    wait, source._flight.done.wait = source._flight.done.wait, counted_wait
     found = [thread.exception(60) for thread in leader + all_at_once(8, source.token)]
     assert (len(transport.sent), len({id(error) for error in found})) == (1, 9)
     assert {type(error) for error in found} == {errors.ClockSkewError}
@@ -336,7 +309,7 @@ def test_what_would_mean_another_user_or_all_scopes_is_refused(source_on):
     for field, value, words in (
         ("userId", "", "not be empty"),
         ("userId", " ", "not be empty"),
-        ("email", "a@b", "userId"),
+        ("email", "a", "userId"),
     ):
         with pytest.raises(ValueError, match=words):
             UserLookup(field, value)
@@ -354,13 +327,11 @@ def test_refused_scopes_are_told_by_rfc_6749_and_not_by_qliks_own_words(source_o
     assert (error.code, error.trace_id) == ("invalid_scope", "trace-1")
 
 
-@pytest.mark.parametrize(
-    ("behind", "age", "is_skewed"),
-    [
-        *((-61, 0, True), (-60, 0, False), (0, 0, False), (70, 0, False), (71, 0, True)),
-        (600, 600, False),  # a cache's date counts with its age
-    ],
-)
+SKEWS = [*((-61, 0, True), (-60, 0, False), (0, 0, False), (70, 0, False), (71, 0, True))]
+SKEWS += [(600, 600, False)]  # a cache's date counts with its age
+
+
+@pytest.mark.parametrize(("behind", "age", "is_skewed"), SKEWS)
 def test_a_clock_far_from_the_tenants_is_named_as_the_likely_reason(source_on, clock, behind, age, is_skewed):
     date = format_datetime(datetime.fromtimestamp(clock.time() - behind, tz=UTC), usegmt=True)
     source, _ = source_on(refused(date=date, **({"age": str(age)} if age else {})))
@@ -373,20 +344,25 @@ def test_a_clock_far_from_the_tenants_is_named_as_the_likely_reason(source_on, c
 
 
 def test_a_date_that_cannot_be_read_and_a_refused_secret_blame_no_clock(source_on):
-    for date, options, words in (
-        *((date, {}, "key") for date in ("yesterday", "", "Mon, 99 Foo 2026 00:00:00 GMT")),
-        ("Thu, 01 Jan 1970 00:00:00 GMT", {"secret": "s3cret"}, "client secret"),
-    ):
-        error = failure(source_on(refused(date=date), **options)[0], errors.AssertionRejected, words)
+    for date in ("yesterday", "", "Mon, 99 Foo 2026 00:00:00 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"):
+        options = {"secret": "s3cret"} if "1970" in date else {}
+        error = failure(source_on(refused(date=date), **options)[0], errors.AssertionRejected)
         assert "clock" not in f"{error.message} {error.hint}"
+        assert ("client secret" if options else "key") in error.message
 
 
 def test_how_far_a_clock_is_off_is_told_in_a_unit_that_fits():
-    behind = {-1: "1 second", -90: "90 seconds", -7200: "2 hours", -31_536_000: "365 days"}
-    ahead = {120: "2 minutes", 3600: "60 minutes", 19_800: "6 hours"}
-    for seconds, words in {**behind, **ahead}.items():
+    words = {
+        -1: "1 second",
+        -90: "90 seconds",
+        -7200: "2 hours",
+        120: "2 minutes",
+        3600: "60 minutes",
+        19_800: "6 hours",
+    }
+    for seconds, said in {**words, -31_536_000: "365 days"}.items():
         where = "behind" if seconds < 0 else "ahead of"
-        assert clock_skew_text(seconds) == f"this machine's clock is {words} {where} the tenant's"
+        assert clock_skew_text(seconds) == f"this machine's clock is {said} {where} the tenant's"
 
 
 @pytest.fixture
@@ -399,13 +375,15 @@ def from_store(clock):
     return make
 
 
-def test_the_store_is_read_once_and_the_audience_is_not_taken_from_it(from_store, client_keys):
+def test_the_store_is_read_once_or_on_request_and_the_audience_is_not_taken_from_it(from_store, client_keys, source_on):
     source, store, transport = from_store(client_keys["ES384"], granted("one", expires_in=1))
-    assert store.reads == 0
-    source.token()
-    source.token(force=True)
-    assert store.reads == 1
-    assert claims_of(transport.sent[0])[1]["aud"] == TOKEN_URL
+    for reads in (0, 1, 1):
+        assert store.reads == reads
+        source.token(force=True)
+    assert {claims_of(sent)[1]["aud"] for sent in transport.sent} == {TOKEN_URL}
+    store.key = client_keys["RS256"]
+    assert (source.refresh_signer(), source.refresh_signer()) == (True, False)  # whether it is another key
+    assert source_on(granted())[0].refresh_signer() is False
 
 
 @pytest.mark.parametrize("answer", [TWO, REFUSED], ids=["granted", "refused"])
@@ -425,13 +403,6 @@ def test_after_a_refusal_the_stores_key_is_tried_once_if_it_has_changed(from_sto
     assert store.reads == (3 if changed and answer is REFUSED else 2)
 
 
-def test_refresh_signer_says_whether_the_key_changed(from_store, client_keys, source_on):
-    source, store, _ = from_store(client_keys["ES384"], granted())
-    assert (source.refresh_signer(), source.refresh_signer()) == (True, False)
-    store.key = client_keys["RS256"]
-    assert (source.refresh_signer(), source_on(granted())[0].refresh_signer()) == (True, False)
-
-
 def test_a_store_without_an_answer_or_a_key_is_reported_and_nothing_is_sent(from_store):
     for key, kind, words in (
         (errors.StoreSealed("The Vault is sealed."), errors.StoreSealed, "sealed"),
@@ -442,43 +413,22 @@ def test_a_store_without_an_answer_or_a_key_is_reported_and_nothing_is_sent(from
         assert transport.sent == []
 
 
-def test_a_signer_that_fails_is_told_as_it_is_and_nothing_is_sent(clock):
-    class Sealed:
-        kid, alg = "k", "ES384"
-
-        def sign(self, data):
-            raise errors.StoreUnreachable("The Vault is away.", retryable=True, outcome=errors.Outcome.UNKNOWN)
-
-    transport = ScriptedTransport(granted())
-    source = TokenSource(TOKEN_URL, client_id="c1", signer=Sealed(), clock=clock, transport=transport)
+def test_a_signer_that_fails_is_told_as_it_is_and_nothing_is_sent(source_on):
+    away = errors.StoreUnreachable("The Vault is away.", retryable=True, outcome=errors.Outcome.UNKNOWN)
+    source, transport = source_on(granted(), signer=Mock(kid="k", alg="ES384", sign=Mock(side_effect=away)))
     assert failure(source, errors.StoreUnreachable).outcome is errors.Outcome.NOT_APPLIED
     assert transport.sent == []
 
 
 def test_misuse_is_told(signer):
     other = QlikTenant("other.eu.qlikcloud.com", credential=ApiKey("the-api-key"))
-    for url in (URL, URL + "/oauth/authorize", "http://acme.eu.qlikcloud.com/oauth/token"):
-        with pytest.raises(errors.ConfigurationError):
-            TokenSource(url, client_id="c1", signer=signer)
     for options, kind in (
-        ({}, TypeError),
-        ({"signer": signer, "secret": "x"}, TypeError),
+        *(({"url": f"{URL}{path}", "signer": signer}, errors.ConfigurationError) for path in ("", "/oauth/authorize")),
+        ({"url": "http://acme.eu.qlikcloud.com/oauth/token", "signer": signer}, errors.ConfigurationError),
+        *(({}, TypeError), ({"signer": signer, "secret": "x"}, TypeError)),
         ({"signer": signer, "scopes": "apps users"}, TypeError),
-        ({"signer": signer, "client_id": ""}, ValueError),
-        ({"signer": signer, "assertion_seconds": 301}, ValueError),
-        ({"signer": signer, "assertion_seconds": 0}, ValueError),
         ({"signer": signer, "http": other.http}, errors.ConfigurationError),
         ({"secret": "two words"}, errors.ConfigurationError),
     ):
         with pytest.raises(kind):
-            TokenSource(TOKEN_URL, **{"client_id": "c1", **options})
-
-
-def test_a_token_does_not_show_itself(source_on):
-    token = (source := source_on(granted("canary-access-token"))[0]).token()
-    assert "canary" not in f"{token!r}{token}{source!r}{vars(source)}{replace(token, scope='x')!r}"
-    with pytest.raises(TypeError):
-        pickle.dumps(token)
-    for way in (token.secret.__getstate__, token.secret.__reduce__, lambda: copy.copy(token.secret)):
-        with pytest.raises(TypeError, match="cannot be pickled or copied"):
-            way()
+            TokenSource(options.pop("url", TOKEN_URL), client_id="c1", **options)

@@ -52,11 +52,7 @@ def box():
 def test_any_command_line(first, rest, box, monkeypatch, tmp_path):
     for name, value in {**environment_of(box), "HOME": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
-    out = io.StringIO()
-    with (
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(out),
-        contextlib.suppress(QlikKeysError, UsageProblem),
-    ):
+    out, ours = io.StringIO(), contextlib.suppress(QlikKeysError, UsageProblem)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), ours:
         assert isinstance(run([first, *rest], prog_name="qlik-keys"), int)
     assert not any(secret in out.getvalue() for secret in (box.api_key, box.vault_token))

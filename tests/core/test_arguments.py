@@ -2,58 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import threading
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
 
 import qlik_keys as qk
-from qlik_keys.core.arguments import CALLBACK, CLOCK, DAY, FLAG, SECONDS, WHOLE_NUMBER, optional, require, texts
+from qlik_keys.core.arguments import texts
 
-URL = "https://acme.eu.qlikcloud.com"
-VAULT = "https://vault.example.com:8200"
+URL = VAULT = "http://127.0.0.1:9"  # nothing listens there: what is refused is refused before the first request
 CLIENT = "0123456789abcdef0123456789abcdef"
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 KEY = qk.generate()
-
-
-class Refused:
-    """A tenant and a store that accept no request: what is refused is refused before the first one."""
-
-    def __getattr__(self, name):
-        if name in ("host", "url"):
-            return "acme.eu.qlikcloud.com"
-        if name in ("oauth_clients", "client_ids"):  # by these a tenant and a store are recognized
-            return Refused()
-        raise AssertionError(f"{name} was asked for")
-
-
-NEITHER = Refused()
-
-
-def store(**options):
-    return qk.VaultKeyStore(VAULT, token="t", **options)
-
-
-def tenant(**options):
-    return qk.QlikTenant(URL, credential=qk.ApiKey("k"), **options)
-
-
-def source(**options):
-    return qk.TokenSource(f"{URL}/oauth/token", **{"client_id": CLIENT, "secret": "s", **options})
-
-
-def provision(**options):
-    return qk.provision(NEITHER, NEITHER, **{"name": "n", "scopes": ["user_default"], **options})
-
-
-def rotate(**options):
-    return qk.rotate(NEITHER, NEITHER, "n", **options)
-
-
-def delete(**options):
-    return qk.delete(NEITHER, NEITHER, "n", **options)
+store = functools.partial(qk.VaultKeyStore, VAULT, token="t")
+tenant = functools.partial(qk.QlikTenant, URL, credential=qk.ApiKey("k"))
+source = functools.partial(qk.TokenSource, f"{URL}/oauth/token", client_id=CLIENT, secret="s")
+BOTH = tenant(), store()
+provision = functools.partial(qk.provision, *BOTH, name="n", scopes=["user_default"])
+rotate = functools.partial(qk.rotate, *BOTH, "n")
 
 
 # argument -> what is called with it, values that are refused, what the error says of what is wanted
@@ -67,14 +35,11 @@ CASES = {
     "on_step": (lambda value: rotate(on_step=value), ["print", 5], "a function"),
     "cancel": (lambda value: rotate(cancel=value), [True, threading.Event], "Event"),
     "clock": (lambda value: rotate(clock=value), [None, NOW], "a clock"),
-    "confirm": (lambda value: delete(confirm=value), [None, 5, True], "text"),
-    "force of all": (lambda value: qk.retire_due(NEITHER, NEITHER, force=value), ["no", 1, None], "True or False"),
-    "remove_secrets": (lambda value: qk.adopt(NEITHER, NEITHER, "n", remove_secrets=value), ["no", 0], "True or False"),
-    "workers": (lambda value: qk.rotate_due(NEITHER, NEITHER, workers=value), ["4", None, 1.5, True], "whole number"),
-    "before": (lambda value: qk.rotate_due(NEITHER, NEITHER, before=value), ["2026-11-28", 5, NOW.date()], "datetime"),
-    "client_id": (lambda value: qk.preview(NEITHER, NEITHER, "rotate", value), [5, None], "text"),
-    "user": (lambda value: qk.doctor(NEITHER, NEITHER, "n", user=value), ["ada", {"field": "subject"}], "UserLookup"),
-    "consent": (lambda value: qk.clients(NEITHER, consent=value), ["trusted", 1], "True or False"),
+    "workers": (lambda value: qk.rotate_due(*BOTH, workers=value), ["4", None, 1.5, True], "whole number"),
+    "before": (lambda value: qk.rotate_due(*BOTH, before=value), ["2026-11-28", 5, NOW.date()], "datetime"),
+    "client_id": (lambda value: qk.preview(*BOTH, "rotate", value), [5, None], "text"),
+    "user": (lambda value: qk.doctor(*BOTH, "n", user=value), ["ada", {"field": "subject"}], "UserLookup"),
+    "consent": (lambda value: qk.clients(BOTH[0], consent=value), ["trusted", 1], "True or False"),
     "frame": (lambda value: qk.flat(value, "csv"), [[1], None, "clients.csv"], "a DataFrame"),
     "target": (lambda value: qk.flat(pd.DataFrame(), value), [5, None, ["csv"]], "text"),
     "alg": (qk.KeySpec, [5, ["RS256"], None], "text"),
@@ -127,7 +92,7 @@ def test_a_value_out_of_bounds_is_a_value_error_by_its_argument():
         (lambda: KEY.reveal("PEM"), "form must be 'pem' or 'jwk'"),
         (lambda: source(secret_style="header"), "secret_style must be 'form' or 'basic'"),
         (lambda: source(client_id=" "), "client_id"),
-        (lambda: qk.rotate_due(NEITHER, NEITHER, workers=0), "workers must be 1 or more, not 0"),
+        (lambda: qk.rotate_due(*BOTH, workers=0), "workers must be 1 or more, not 0"),
         (lambda: tenant().raw("post", "v1/items", body={"n": float("nan")}), "JSON-ready"),
     ):
         with pytest.raises(ValueError, match=words):
@@ -135,50 +100,35 @@ def test_a_value_out_of_bounds_is_a_value_error_by_its_argument():
 
 
 def test_what_would_lead_elsewhere_or_break_a_header_is_refused():
-    for kind, values in (
-        (qk.UserPass, ("ada", "horse")),
-        (qk.AppRole, ("role", "secret")),
-        (qk.JwtLogin, ("ci", "jwt")),
-    ):
+    for login in (qk.UserPass, qk.AppRole, qk.JwtLogin):
         for mount in ("../sys", "a/../../sys", "", "a//b", "a?b"):
             with pytest.raises(qk.errors.ConfigurationError, match="mount of the login"):
-                kind(*values, mount=mount)
-        assert kind(*values, mount="/team/ldap/").mount == "team/ldap"
+                login("ada", "horse", mount=mount)
+        assert login("ada", "horse", mount="/team/ldap/").mount == "team/ldap"
     with pytest.raises(qk.errors.ConfigurationError, match="namespace"):
         store(namespace="team\nproject")
     with pytest.raises(qk.errors.ConfigurationError, match="one client") as caught:
         qk.preview(None, None, "rotate", "")
     assert "id or its name" in caught.value.hint
-
-
-def test_what_is_right_passes():
-    require(CLOCK, clock=tenant().http.clock)
-    require(SECONDS, a=1, b=0.5)
-    require(DAY, made_on=date(2026, 11, 28))
-    require(CALLBACK, on_step=print)
-    optional(WHOLE_NUMBER, bits=None)
-    optional(FLAG, trusted=False)
-    assert texts("scopes", (scope for scope in ("a", "b"))) == ("a", "b")
-    assert texts("scopes", pd.Series(["a"])) == ("a",)
-
-
-def by_id(operation, **options):
-    return lambda tenant, store: operation(tenant, store, "a", **options)
+    for right in ((scope for scope in ("a", "b")), pd.Series(["a", "b"])):  # texts from anything that yields them
+        assert texts("scopes", right) == ("a", "b")
 
 
 OPERATIONS = {
     "provision": lambda tenant, store: qk.provision(tenant, store, name="a", scopes=["b"]),
     "preview": lambda tenant, store: qk.preview(tenant, store, "rotate", "a"),
-    "delete": by_id(qk.delete, confirm="a"),
-    **{each.__name__: by_id(each) for each in (qk.rotate, qk.revoke, qk.adopt, qk.doctor)},
+    "delete": lambda tenant, store: qk.delete(tenant, store, "a", confirm="a"),
+    **{
+        each.__name__: lambda tenant, store, each=each: each(tenant, store, "a")
+        for each in (qk.rotate, qk.revoke, qk.adopt, qk.doctor)
+    },
     **{each.__name__: each for each in (qk.resume, qk.rotate_due, qk.retire_due, qk.clients, qk.audit)},
 }
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_what_is_no_tenant_and_no_store_is_named(operation):
-    one, other = tenant(), store()
-    perform = OPERATIONS[operation]
+    one, other, perform = tenant(), store(), OPERATIONS[operation]
     for wrong in (other, None, URL, qk.ApiKey("a")):
         with pytest.raises(TypeError, match=f"^tenant must be a QlikTenant, not {type(wrong).__name__}"):
             perform(wrong, other)

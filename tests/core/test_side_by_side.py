@@ -22,12 +22,7 @@ def test_as_many_as_there_are_workers_run_at_a_time_and_the_order_is_that_of_the
         return number * 2
 
     assert side_by_side(work, range(WORKERS * 5)) == [number * 2 for number in range(WORKERS * 5)]
-    assert len(threads) == WORKERS
-
-
-def test_nothing_to_do_and_one_thing_to_do_need_no_thread():
-    assert side_by_side(threading.get_ident, []) == []
-    assert side_by_side(lambda _: threading.get_ident(), ["one"]) == [threading.get_ident()]
+    assert (len(threads), side_by_side(work, [])) == (WORKERS, [])
 
 
 def test_an_item_that_fails_stands_in_its_place_and_stops_no_other():
@@ -42,17 +37,17 @@ def test_an_item_that_fails_stands_in_its_place_and_stops_no_other():
     assert side_by_side(work, range(60)) == [lost.get(number, number) for number in range(60)]
 
 
-@pytest.mark.parametrize(
-    ("failure", "count", "most_asked"),
-    [
-        (TenantAuthError("who are you", status=401), 1000, 8),
-        (StoreSealed("sealed"), 1000, 8),
-        (StoreUnreachable("no connection", retryable=True), 1000, 16),
-        (StoreDenied("no"), 1000, 40),
-        (StoreDenied("no"), 2, 2),  # a failure of every item, however few they are
-        (ZeroDivisionError(), 1000, 8),  # another error than ours
-    ],
-)
+FAILURES = [
+    (TenantAuthError("who are you", status=401), 1000, 8),
+    (StoreSealed("sealed"), 1000, 8),
+    (StoreUnreachable("no connection", retryable=True), 1000, 16),
+    (StoreDenied("no"), 1000, 40),
+    (StoreDenied("no"), 2, 2),  # a failure of every item, however few they are
+    (ZeroDivisionError(), 1000, 8),  # another error than ours
+]
+
+
+@pytest.mark.parametrize(("failure", "count", "most_asked"), FAILURES)
 def test_a_failure_that_concerns_all_items_is_raised_soon(failure, count, most_asked):
     asked = []
 
@@ -91,14 +86,10 @@ def test_an_interrupt_waits_for_no_work_and_starts_none():
 def test_progress_is_told_in_the_calling_thread_and_its_last_word_is_all():
     may_end, told = threading.Event(), []
 
-    def on_progress(done, total):
-        told.append((done, total, threading.get_ident()))
+    def on_progress(*counts):
+        told.append((*counts, threading.get_ident()))
         may_end.set()
 
-    def work(number):
-        if number:
-            may_end.wait(WAIT)
-
-    side_by_side(work, range(30), on_progress=on_progress)
+    side_by_side(lambda number: number and may_end.wait(WAIT), range(30), on_progress=on_progress)
     assert (len(told) > 1, told[-1]) == (True, (30, 30, threading.get_ident()))
     assert {(total, thread) for _, total, thread in told} == {(30, threading.get_ident())}

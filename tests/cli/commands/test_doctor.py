@@ -9,8 +9,6 @@ import pytest
 import qlik_keys as qk
 from qlik_keys.tenant import PatchOperation
 
-pytestmark = pytest.mark.openbao
-
 
 @pytest.fixture
 def client(tenant, store, request):

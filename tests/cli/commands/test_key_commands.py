@@ -13,8 +13,6 @@ from fixtures.support import machine_client, write_contexts
 import qlik_keys as qk
 from qlik_keys.errors import StoreNotFound, TenantNotFound
 
-pytestmark = pytest.mark.openbao
-
 
 @pytest.fixture
 def name():
@@ -83,6 +81,8 @@ def test_a_client_s_whole_life_shows_no_secret(qlik_keys, box, tenant, store, na
     with pytest.raises(StoreNotFound):
         store.read(tenant.host, client_id)
     assert run("resume").out == "There was no interrupted operation.\n"
+    policy = run("vault-policy", "--role", "admin", "--tenant", tenant.url)
+    assert (policy.code, policy.out) == (0, qk.vault_policy("admin", tenant_host=tenant.host))
 
     assert len(keys) >= 3
     for text in said:
@@ -138,23 +138,15 @@ def test_a_plan_changes_nothing(operation, qlik_keys, box, store, made):
 
 WRONG = [
     ("rotate x --alg HS256", 2, "HS256"),
-    ("provision x --alg RS256 --bits 1024", 2, "1024"),
     ("rotate x --bits 2048", 2, "add --alg"),
     ("provision x --alg ES384 --bits 2048", 2, "P-384"),
-    ("rotate", 2, "CLIENT"),
     ("rotate no-client-of-this-name", 1, "Neither the tenant nor the store has a client named"),
     (f"revoke {'0' * 32}", 1, "no key of client"),
-    ("rotate x --gently", 2, "--gently"),
     ("rotate x --overlap-hours inf", 2, "overlap-hours"),
-    ("rotate x --overlap-hours nan", 2, "overlap-hours"),
     ("rotate x --overlap-hours -1", 2, "overlap-hours"),
     ("rotate x --custody safe", 2, "choose kv or transit"),
     ("vault-policy --role king", 2, "king"),
-    ("vault-policy --role admin --custody zz", 2, "zz"),
     ("vault-policy --role admin --tenant http://a", 2, "http"),
-    ("rotate ''", 2, "is empty"),
-    ("retire ''", 2, "is empty"),
-    ("adopt ' '", 2, "is empty"),
 ]
 
 
@@ -166,11 +158,6 @@ def test_what_is_wrong_is_told_without_a_traceback(words, code, told, qlik_keys,
     assert told in ended.err
     assert "Traceback" not in ended.err
     assert code == 1 or len(box.requests()) == before
-
-
-def test_the_policy_is_printed(qlik_keys, tenant):
-    ended = qlik_keys("vault-policy", "--role", "admin", "--tenant", tenant.url)
-    assert (ended.code, ended.out) == (0, qk.vault_policy("admin", tenant_host=tenant.host))
 
 
 IN_A_PLACE = """provision NAME|rotate NAME --dry-run|retire NAME|revoke NAME --dry-run|adopt NAME --dry-run

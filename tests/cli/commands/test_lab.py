@@ -45,22 +45,18 @@ def test_in_a_clone_its_own_notebooks_are_opened_unless_a_folder_is_chosen(monke
     assert {"01-quickstart.ipynb", "workshop_checks.py"} <= set(made.copied)
 
 
-def test_elsewhere_they_are_copied_to_a_folder_with_the_version(package, monkeypatch, tmp_path):
+def test_elsewhere_they_are_copied_what_is_there_is_kept_and_what_is_missing_comes_again(
+    package, monkeypatch, tmp_path
+):
     monkeypatch.chdir(tmp_path)
     made = notebook_folder(package=package)
-    assert made.path == tmp_path / f"qlik_keys-{qk.__version__}-notebooks"
-    assert (made.copied, made.kept) == (("01-quickstart.ipynb", "checks.py"), ())
-    assert names_in(made.path) == ["01-quickstart.ipynb", "checks.py"]
-    assert (made.path / "checks.py").read_bytes() == b"shipped checks.py\r\n"
-    assert os.access(made.path / "checks.py", os.W_OK)
-
-
-def test_what_is_there_is_kept_and_what_is_missing_comes_again(package, tmp_path):
-    folder = tmp_path / "deep" / "in"
-    notebook_folder(folder, package=package)
+    folder, names = tmp_path / f"qlik_keys-{qk.__version__}-notebooks", ("01-quickstart.ipynb", "checks.py")
+    assert made == NotebookFolder(path=folder, copied=names)
+    assert (folder / "checks.py").read_bytes() == b"shipped checks.py\r\n"
+    assert os.access(folder / "checks.py", os.W_OK)
     (folder / "01-quickstart.ipynb").write_text("mine")
     (folder / "of-mine.ipynb").write_text("mine too")
-    assert notebook_folder(folder, package=package) == NotebookFolder(path=folder, kept=("01-quickstart.ipynb",))
+    assert notebook_folder(folder, package=package) == NotebookFolder(path=folder, kept=names[:1])
     assert (folder / "01-quickstart.ipynb").read_text() == "mine"
     (folder / "checks.py").unlink()
     assert notebook_folder(folder, package=package).copied == ("checks.py",)
@@ -69,13 +65,11 @@ def test_what_is_there_is_kept_and_what_is_missing_comes_again(package, tmp_path
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
 def test_a_link_that_leads_nowhere_is_no_missing_file(package, tmp_path):
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    (folder / "checks.py").symlink_to(tmp_path / "away.py")
+    link = tmp_path / "checks.py"
+    link.symlink_to(tmp_path / "away.py")
     with pytest.raises(ConfigurationError):
-        notebook_folder(folder, package=package)
-    assert (folder / "checks.py").is_symlink()
-    assert not (tmp_path / "away.py").exists()
+        notebook_folder(tmp_path, package=package)
+    assert (link.is_symlink(), (tmp_path / "away.py").exists()) == (True, False)
 
 
 def test_a_folder_that_cannot_be_made_and_a_package_without_notebooks_are_refused(package, tmp_path):
@@ -105,6 +99,8 @@ def test_a_terminal_finds_our_commands_whatever_path_its_profile_sets(monkeypatc
     if shell is None:
         pytest.skip(f"there is no {name} here")
     (tmp_path / ".profile").write_text("PATH=/usr/bin:/bin\nexport PATH FROM_PROFILE=read\n")
+    monkeypatch.setenv("SHELL", "/bin/tcsh")
+    assert terminal_command() == []  # it is left alone
     monkeypatch.setenv("SHELL", shell)
     typed = 'command -v qlik-keys; echo "$PATH"; echo "$FROM_PROFILE"\n'
     there = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
@@ -116,8 +112,3 @@ def test_a_terminal_finds_our_commands_whatever_path_its_profile_sets(monkeypatc
     assert (found, path.split(":")[0]) == (str(programs / "qlik-keys"), str(programs))
     if name in ("sh", "bash"):  # the others read profiles of their own
         assert (path, read) == (f"{programs}:/usr/bin:/bin", ["read"])
-
-
-def test_terminals_of_another_kind_are_left_alone(monkeypatch):
-    monkeypatch.setenv("SHELL", "/bin/tcsh")
-    assert terminal_command() == []

@@ -17,8 +17,6 @@ from fixtures.support import made_client, write_contexts
 import qlik_keys as qk
 from qlik_keys.tenant import eq
 
-pytestmark = pytest.mark.openbao
-
 ME, CLIENT, SECRET_ONE, TENANT, API_KEY, TOKEN, CONSENT, CONTEXT, ELSEWHERE, BODY = json.loads(r"""[
 {"id": "<bot>", "tenantId": "<tenant-id>", "status": "active", "subject": "qlikbot\\<id>", "name": "<name>",
  "roles": ["TenantAdmin"], "assignedGroups": [], "groups": [], "clientId": "<id>",
@@ -50,6 +48,11 @@ ME, CLIENT, SECRET_ONE, TENANT, API_KEY, TOKEN, CONSENT, CONTEXT, ELSEWHERE, BOD
 ]""")
 MADE = {**CLIENT, **BODY, "clientId": "<new-id>", "publicKeys": [], "clientSecret": "<secret>"}
 OF_ID = """--filter 'clientId eq "<id>"'"""
+QUERY = """--query 'filter=clientId eq "<id>"'"""
+USERS = "id  name  subject  status  roles  clientId  createdAt"
+KEY = "<key>  the administrator's  <admin>  user  active"
+STATUS = {"server": "<url>", "id": "<bot>", "name": "<name>", "status": "active"}
+SECRET, SECRET_LINE = {"clientId": "<id>", "clientSecret": "<secret>", **SECRET_ONE}, "clientSecret  <secret>"
 HEAD = "clientId  clientName  appType  allowedAuthMethods  allowedScopes  createdByType  createdAt"
 ROW = "<id>  <name>  web  client_secret, private_key_jwt  user_default  user  <time>"
 CREATE = """oauth-client create --connectionConfig-consentMethod trusted --appType web --clientName 'made by words'
@@ -58,58 +61,25 @@ CREATE = """oauth-client create --connectionConfig-consentMethod trusted --appTy
 
 @dataclass(frozen=True)
 class Case:
-    """A verb, and what comes to it.
-
-    Attributes:
-        words: the command; `<id>`, `<name>`, `<hint>`, `<token>` stand for a client that is made for the case.
-        shown: what a pipe gets as JSON, None for nothing at all.
-        table: lines that a terminal shows.
-        ids: what `--quiet` prints.
-        body: the JSON body, by `--body`.
-    """
+    """The words of a command, with placeholders as `<id>` for a client that is made for the case; what comes to it."""
 
     words: str
-    shown: Any = None
-    table: tuple[str, ...] = ()
-    ids: tuple[str, ...] = ()
-    body: Any = None
+    shown: Any = None  # as JSON in a pipe
+    table: tuple[str, ...] = ()  # lines on a terminal
+    ids: tuple[str, ...] = ()  # by --quiet
+    body: Any = None  # what is sent, as JSON
 
 
 CASES = [
     Case("user me --client <name>", ME, ("subject  qlikbot\\<id>", "roles  TenantAdmin"), ("<bot>",)),
-    Case(
-        f"user ls {OF_ID}",
-        [ME],
-        ("id  name  subject  status  roles  clientId  createdAt", "<bot>  <name>  qlikbot\\<id>  active"),
-        ("<bot>",),
-    ),
+    Case(f"user ls {OF_ID}", [ME], (USERS, "<bot>  <name>  qlikbot\\<id>  active"), ("<bot>",)),
     Case("user get <bot>", ME, ("subject  qlikbot\\<id>",), ("<bot>",)),
     Case("user get <bot> --fields id,name", {"id": "<bot>", "name": "<name>"}, ("id  <bot>",), ("<bot>",)),
     Case("user count --client <name>", {"total": 1}, ("total  1",)),
     Case("tenant me --client <name>", TENANT, ("id  <tenant-id>",), ("<tenant-id>",)),
-    Case("tenant get <tenant-id>", TENANT, ("id  <tenant-id>",), ("<tenant-id>",)),
-    Case(
-        "api-key ls --sub <admin> --limit 1",
-        [API_KEY],
-        ("id  description  sub  subType  status", "<key>  the administrator's  <admin>  user  active"),
-        ("<key>",),
-    ),
-    Case("api-key get <key>", API_KEY, ("status  active",), ("<key>",)),
-    Case(
-        "status --client <name>",
-        {"server": "<url>", "id": "<bot>", "name": "<name>", "status": "active"},
-        ("Connected to <url> as <name>",),
-        ("<bot>",),
-    ),
-    Case("raw GET v1/users/me --client <id>", ME, ("clientId  <id>",), ("<bot>",)),
-    Case(
-        "raw get v1/oauth-clients --query 'filter=clientId eq \"<id>\"'",
-        [CLIENT],
-        ("clientId  tenantId  appType  clientName", "<id>  <tenant-id>  web  <name>"),
-        ("<id>",),
-    ),
-    Case("raw post v1/oauth-clients", MADE, ("clientId  <new-id>", "clientSecret  <secret>"), ("<new-id>",), body=BODY),
-    Case(f"oauth-client ls {OF_ID}", [CLIENT], (HEAD, ROW), ("<id>",)),
+    Case("api-key ls --sub <admin> --limit 1", [API_KEY], ("id  description  sub  subType", KEY), ("<key>",)),
+    Case("status --client <name>", STATUS, ("Connected to <url> as <name>",), ("<bot>",)),
+    Case(f"raw GET v1/oauth-clients {QUERY}", [CLIENT], ("clientId  tenantId", "<id>  <tenant-id>"), ("<id>",)),
     Case(f"oauth-client ls {OF_ID} --totalResults --limit 1", [CLIENT], (HEAD, ROW, "1 of 1"), ("<id>",)),
     Case("oauth-client ls --filter 'clientId eq \"none\"'", [], ("The tenant has no such clients.",)),
     Case("oauth-client get <id>", CLIENT, ("clientName  <name>", "allowedScopes  user_default"), ("<id>",)),
@@ -118,25 +88,10 @@ CASES = [
     Case("oauth-client publish <id>", {"publishedAt": "<time>"}, ("publishedAt  <time>",)),
     Case("oauth-client rm <id> --confirm <id>"),
     Case("oauth-client rm <id> --headers=QLIK-CONFIRM-DELETE=<id>"),
-    Case(
-        "oauth-client client-secret create --oauth-clientId <id>",
-        {"clientId": "<id>", "clientSecret": "<secret>", **SECRET_ONE},
-        ("clientId  <id>", "clientSecret  <secret>"),
-        ("<id>",),
-    ),
+    Case("oauth-client client-secret create --oauth-clientId <id>", SECRET, (SECRET_LINE,), ("<id>",)),
     Case("oauth-client connection-config ls <id>", CONSENT, ("consentMethod  trusted", "deletedByOwner  no")),
-    Case(
-        "oauth-token ls --userId <bot> --limit 1",
-        [TOKEN],
-        ("id  userId  description  lastUsed", "<token>  <bot>  <name>  <time>"),
-        ("<token>",),
-    ),
-    Case(
-        "context ls",
-        [CONTEXT, ELSEWHERE],
-        ("name  current  server  login  comment", "practice  no  <url>  bearer  for exercises"),
-        ("practice", "elsewhere"),
-    ),
+    Case("oauth-token ls --userId <bot> --limit 1", [TOKEN], ("id  userId", "<token>  <bot>  <name>"), ("<token>",)),
+    Case("context ls", [CONTEXT, ELSEWHERE], ("name  current", "practice  no  <url>"), ("practice", "elsewhere")),
     Case("context get practice", CONTEXT, ("server  <url>", "login  bearer"), ("practice",)),
     Case("context use practice", CONTEXT | {"current": True}, ("current  yes",), ("practice",)),
 ]

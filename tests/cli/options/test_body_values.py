@@ -16,14 +16,11 @@ READ = [
     (["a.b=x", "a.c:boolean=FALSE"], '{"a": {"b": "x", "c": false}}'),
     (["a:null=", "b:null=null", "c:string=true"], '{"a": null, "b": null, "c": "true"}'),
     (['a:json=["x","y"]'], '{"a": ["x", "y"]}'),
-    (['a:json={"b": [1, null]}'], '{"a": {"b": [1, null]}}'),
     (["a=x,y"], '{"a": "x,y"}'),
     (["a=", "b=o=o"], '{"a": "", "b": "o=o"}'),
 ]
 REFUSED = [
-    (["a"], "name=value"),
     (["a:number=one"], "the value of 'a' is not a valid number"),
-    (["a:number=01"], "not a valid number"),
     (["a:number=NaN"], "not a valid number"),
     (["a:number=1e999"], "too large"),
     (["a:bool=maybe"], "not a valid bool"),
@@ -34,7 +31,6 @@ REFUSED = [
     (["=1"], "name=value"),
     (["a=1", "a.b=2"], "inside a value that is not an object"),
     (["a.b=1", "a=2"], "given twice"),
-    (["a=1", "a=2"], "given twice"),
 ]
 
 

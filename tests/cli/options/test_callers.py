@@ -50,49 +50,25 @@ CLIENT = "0" * 32
 WRONG = [
     ("raw get https://elsewhere.example/api/v1/users/me", 1, "The credential was not sent there"),
     ("raw get v1/../secrets", 1, "must not contain `..`"),
-    ("raw get v1/users/me --query limit", 2, "name=value"),
     ("raw post v1/oauth-clients --body-file /nowhere", 1, "cannot be read"),
-    ("raw post v1/oauth-clients --body {} --body-file x", 2, "two bodies"),
     ("raw get 'v1/users/me#x'", 1, "must not contain `#`"),
     ("raw get v1/users/me --headers Host=elsewhere", 1, "the connection sets it itself"),
     ("user me --scope user_default", 2, "only a client"),
     ("user me --as-user x", 2, "client"),
     ("user me --client called --as-user x --as-subject y", 2, "one user"),
-    ("--show-completion zsh", 2, "takes no value"),
-    ("raw put v1/oauth-clients --body {}", 1, "405"),
     ("raw get v1/users/me --headers 'Authorization=Bearer abc'", 1, "cannot be given as a header"),
     ("raw get v1/users/me --headers 'X-A=a\nb'", 1, "that is not allowed"),
-    ("raw get v1/users/me --output-file /nowhere/x", 1, "cannot be written"),
-    ("raw fetch v1/users/me", 2, "No such command"),
     ("raw --method delete v1/users/me", 2, "No such option"),
     ("user me --client unknown", 1, "No client with the name 'unknown'"),
     ("user me --context nowhere", 1, "no contexts here"),
     ("user me --client ''", 2, "'--client': the value is empty"),
-    ("user me --client called --as-user ''", 2, "'--as-user': the value is empty"),
-    ("user me --client called --as-subject ' '", 2, "'--as-subject': the value is empty"),
-    ("user me --client called --scope ''", 2, "'--scope': the value is empty"),
     ("user me --context ''", 2, "'--context': the value is empty"),
-    ("user me -s ''", 2, "'--server' / '-s': the value is empty"),
-    ("doctor --client ''", 2, "'--client': the value is empty"),
-    ("user me --retry 11", 2, "--retry"),
-    ("user me --interval 0", 2, "--interval"),
-    ("user me --insecure", 2, "certificates are always verified"),
-    ("oauth-client ls --filter nonsense", 1, "400"),
     (f"oauth-client patch {CLIENT}", 2, "nothing to change"),
     (f"oauth-client patch {CLIENT} --op add --path /a --value [1", 1, "begins like JSON"),
     (f"oauth-client patch {CLIENT} --op remove --path /a --body []", 2, "two changes"),
-    (f"oauth-client connection-config patch {CLIENT}", 2, "nothing to change"),
     ("oauth-client create --body []", 1, "not a JSON object"),
-    ("oauth-client create --publicKeys-kty EC --appType web", 1, "400"),
-    ("oauth-client get", 2, "Missing argument"),
-    ("oauth-token rm x", 1, "404"),
     ("oauth-token rm -Qx", 2, "No such option: -Q; put a value that begins with - last, after --"),
-    ("context get", 1, "no contexts here"),
-    ("doctor", 2, "--client"),
     ("oauth-clinet ls", 2, "Did you mean 'oauth-client'?"),
-    ("oauth-client client-secret creat", 2, "Did you mean 'create'?"),
-    ("oauth-client ls --limt 3", 2, "Did you mean --limit?"),
-    ("frobnicate", 2, "No such command 'frobnicate'."),
 ]
 
 
@@ -147,7 +123,7 @@ def test_a_client_is_deleted_only_where_its_id_is_repeated(qlik_keys, terminal, 
             tenant.oauth_clients.get(gone)
 
 
-def test_requests_are_told_and_no_secret_among_them(qlik_keys, box, made):
+def test_requests_are_told_without_a_secret_and_tried_again_as_often_as_was_asked(qlik_keys, box, made):
     ended = qlik_keys("user", "me", "--client", "called", "-v")
     lines = ended.err.splitlines()
     assert [line for line in lines if line.startswith("> ")][:2] == ["> POST /oauth/token", "> GET /api/v1/users/me"]
@@ -155,19 +131,11 @@ def test_requests_are_told_and_no_secret_among_them(qlik_keys, box, made):
     assert find_canaries(ended.err, [box.api_key, box.vault_token]) == []
     assert qlik_keys("user", "me", "-v", "--json").err == ""
     assert "> GET /api/v1/oauth-clients?limit=1\n" in qlik_keys("oauth-client", "ls", "--limit", "1", "-v").err
-
-
-def test_a_call_is_tried_again_as_often_as_was_asked(qlik_keys, box):
-    fault = {"method": "GET", "path": "/api/v1/users/*", "fault": 503}
-    try:
-        box.configure(fail_next=[{**fault, "times": 9}])
-        ended = qlik_keys("user", "me", "--retry", "0", "-v")
-        assert (ended.code, ended.err.count("< 503")) == (1, 1)
-        box.configure(fail_next=[{**fault, "times": 1}])
-        ended = qlik_keys("user", "me", "--retry", "1", "--interval", "1", "-v")
-        assert (ended.code, ended.err.count("< 503"), "attempt 2" in ended.err) == (0, 1, True)
-    finally:
+    for times, retry, code in ((9, "0", 1), (1, "1", 0)):
+        box.configure(fail_next=[{"method": "GET", "path": "/api/v1/users/*", "fault": 503, "times": times}])
+        ended = qlik_keys("user", "me", "--retry", retry, "--interval", "1", "-v")
         box.configure(fail_next=[])
+        assert (ended.code, ended.err.count("< 503"), "attempt 2" in ended.err) == (code, 1, not code)
 
 
 def test_an_answer_with_a_secret_goes_to_a_file_of_its_owner_s_alone(qlik_keys, tmp_path, tenant):
@@ -201,7 +169,7 @@ def test_a_client_with_a_key_needs_no_context(document, name, qlik_keys, made, t
     assert (ended.code, "Note: " in ended.err) == (0, True)
 
 
-def test_text_of_strangers_reaches_no_terminal(terminal, tenant):
+def test_control_characters_of_a_tenant_reach_no_terminal(terminal, tenant):
     client_id = tenant.oauth_clients.create(machine_client("evil\x1b[31m\x9bname")).client.client_id
     for words in (("oauth-client", "ls"), ("oauth-client", "get", client_id), ("oauth-client", "ls", "--json")):
         out = terminal(*words).out

@@ -87,11 +87,6 @@ def test_a_failure_is_json(run, name):
         assert (code in (1, 2), document, bool(problems)) == (True, None, True)
 
 
-def test_a_word_that_is_none_or_missing_is_json(run):
-    for line in ("no-such-command --json", "user bogus --json=1", "user --json=maybe", "--json=false --json"):
-        assert documents(*run(*line.split()))[1][0]["error"] == "Usage"
-
-
 def test_results_that_only_json_has(run):
     name = f"日本 ☃ {uuid.uuid4().hex[:8]}"
 
@@ -156,10 +151,12 @@ def test_a_config_file_asks_for_json_in_errors_too(run, tmp_path):
         assert run("user", "get", *more)[2].startswith("Error: ")
 
 
-@pytest.mark.parametrize("words", [("--version", "--json"), ("--json", "--version"), ("version", "--json=true")])
-def test_the_version_is_json_where_that_is_asked_for(run, words):
-    document, lines = documents(*run(*words))
-    assert ([*document], lines) == (["version"], [])
+def test_a_word_that_is_none_and_the_version_are_json_where_that_is_asked_for(run):
+    for line in ("no-such-command --json", "user bogus --json=1", "user --json=maybe", "--json=false --json"):
+        assert documents(*run(*line.split()))[1][0]["error"] == "Usage"
+    for words in (("--version", "--json"), ("--json", "--version"), ("version", "--json=true")):
+        document, lines = documents(*run(*words))
+        assert ([*document], lines) == (["version"], [])
     assert run("-v", "--version")[:2] == (0, f"{document['version']}\n")
 
 

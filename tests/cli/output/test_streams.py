@@ -18,12 +18,6 @@ SHAPES = {
     "/api/v1/empty-row": [{}],
     "/api/v1/rows-of-objects": {"data": [{"a": {"b": 1}}, {"a": {"b": 2}}]},
     "/api/v1/ids": {"data": [{"id": "a\nb"}, {"name": "\x1b[31mred"}, {"id": "\ud800"}, {"id": 7}]},
-    "/api/v1/wide": {
-        "data": [
-            {"id": "1" * 24, "name": "日本語の名前", "note": "n" * 70, "short": "x"},
-            {"id": "2" * 24, "name": "e\u0301te\u0301", "note": "", "short": "y"},
-        ]
-    },
     "/api/v1/pages": {"data": [{"id": "1"}], "links": {"next": {"href": "?next=2"}}},
 }
 
@@ -79,16 +73,12 @@ def test_a_full_disk_is_told_in_a_line_or_as_json(words, settings):
     assert (done.returncode, json.loads(done.stderr)["outcome"]) == (1, "unknown")
 
 
-@pytest.mark.usefixtures("tenant")
-def test_a_pipe_that_is_closed_early_is_no_crash(settings):
+def test_a_pipe_that_is_closed_early_is_no_crash_and_what_is_no_text_is_wrong_usage(settings, tenant):
     done = in_bash(settings, "q raw get v1/deep600 --raw | true")
-    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
-
-
-def test_what_is_no_text_is_wrong_usage(settings, tenant):
+    assert (done.returncode, b"Traceback" in done.stderr, len(tenant.calls)) == (0, False, 1)
     done = in_bash(settings, r"q raw get $'v1/\xff'")
     assert (done.returncode, done.stderr) == (2, b"Error: Word 3 of the command is not UTF-8 text.\n")
-    assert tenant.calls == []
+    assert len(tenant.calls) == 1
 
 
 @pytest.mark.usefixtures("tenant")
@@ -105,23 +95,6 @@ def test_any_shape_is_shown(terminal, qlik_keys):
 
 
 @pytest.mark.usefixtures("tenant")
-def test_a_table_is_as_wide_as_the_terminal(terminal, qlik_keys):
-    def lines(columns):
-        return terminal("raw", "get", "v1/wide", columns=columns).out.splitlines()
-
-    one, two = "1" * 24, "2" * 24
-    assert lines(400) == [
-        f"id{' ' * 22}  name          note{' ' * 66}  short",
-        f"{'-' * 24}  {'-' * 12}  {'-' * 70}  -----",
-        f"{one}  日本語の名前  {'n' * 70}  x",
-        f"{two}  e\u0301te\u0301           {' ' * 70}  y",
-    ]
-    assert lines(80)[2] == f"{one}  日本語の名前  {'n' * 32}…  x"
-    assert lines(20)[2:] == [one, two, "", "Columns that do not fit: name, note, short. --json shows all."]
-    assert json.loads(qlik_keys("raw", "get", "v1/wide").out) == SHAPES["/api/v1/wide"]["data"]
-
-
-@pytest.mark.usefixtures("tenant")
 def test_a_page_unmodified_or_as_a_list_says_that_there_are_more(qlik_keys):
     for more, told in (((), True), (("--limit", "101"), True), (("--limit", "1"), False)):
         ended = qlik_keys("oauth-client", "ls", "--raw", *more)
@@ -133,45 +106,41 @@ def test_a_page_unmodified_or_as_a_list_says_that_there_are_more(qlik_keys):
     assert qlik_keys("raw", "get", "v1/pages", "--json").err == ""
 
 
-@pytest.mark.parametrize(
-    ("query", "target"),
-    [
-        ("a=1,b=2", "?a=1&b=2"),
-        ("a=1,2", "?a=1%2C2"),
-        ('filter=name eq "x,y=1",limit=2', "?filter=name+eq+%22x%2Cy%3D1%22&limit=2"),
-        ('"a=1,b=2",c=3', "?a=1%2Cb%3D2&c=3"),
-        ("a=it's,b=2", "?a=it%27s%2Cb%3D2"),
-        ("limit=1,next=a%2Fb%3D%3D", "?limit=1&next=a%2Fb%3D%3D"),
-    ],
-)
+QUERIES = {
+    "a=1,b=2": "?a=1&b=2",
+    "a=1,2": "?a=1%2C2",
+    'filter=name eq "x,y=1",limit=2': "?filter=name+eq+%22x%2Cy%3D1%22&limit=2",
+    '"a=1,b=2",c=3': "?a=1%2Cb%3D2&c=3",
+    "a=it's,b=2": "?a=it%27s%2Cb%3D2",
+    "limit=1,next=a%2Fb%3D%3D": "?limit=1&next=a%2Fb%3D%3D",
+}
+
+
 @pytest.mark.usefixtures("tenant")
-def test_fields_of_a_query(query, target, qlik_keys):
-    ended = qlik_keys("raw", "get", "v1/x", "--query", query, "--query", "z=9")
-    assert json.loads(ended.out)["target"] == f"/api/v1/x{target}&z=9"
+def test_fields_of_a_query(qlik_keys):
+    for query, target in QUERIES.items():
+        ended = qlik_keys("raw", "get", "v1/x", "--query", query, "--query", "z=9")
+        assert json.loads(ended.out)["target"] == f"/api/v1/x{target}&z=9"
 
 
-BODIES = [("null", "null"), (" 0 ", "0"), ('"x"', '"x"'), ("\ufeff{}", "{}"), ("  ", "")]
-
-
-@pytest.mark.parametrize(("body", "sent"), BODIES)
 @pytest.mark.usefixtures("tenant")
-def test_bodies(body, sent, qlik_keys, tmp_path):
-    file = tmp_path / "body.json"
-    file.write_text(body, encoding="utf-8")
-    for words in (("--body", body), ("--body-file", str(file)), ("--body-file", "-")):
-        header = ("--headers", "Content-Type=application/json-patch+json")
-        ended = qlik_keys("raw", "post", "v1/x", *words, *header, stdin=body if words[-1] == "-" else "")
-        seen = json.loads(ended.out)
-        assert (seen["body"], "application/json-patch+json" in seen["headers"].values()) == (sent, True)
+def test_bodies(qlik_keys, tmp_path):
+    file, header = tmp_path / "body.json", ("--headers", "Content-Type=application/json-patch+json")
+    for body, sent in {"null": "null", " 0 ": "0", '"x"': '"x"', "\ufeff{}": "{}", "  ": ""}.items():
+        file.write_text(body, encoding="utf-8")
+        for words in (("--body", body), ("--body-file", str(file)), ("--body-file", "-")):
+            ended = qlik_keys("raw", "post", "v1/x", *words, *header, stdin=body if words[-1] == "-" else "")
+            seen = json.loads(ended.out)
+            assert (seen["body"], "application/json-patch+json" in seen["headers"].values()) == (sent, True)
 
 
-@pytest.mark.parametrize("body", ["NaN", '{"a": -Infinity}', "{'a': 1}", "[" * 5000])
-def test_no_bodies(body, qlik_keys, tmp_path, tenant):
+def test_no_bodies(qlik_keys, tmp_path, tenant):
     file = tmp_path / "body.json"
-    file.write_text(body)
-    for words, hint in ((("--body", body), "a shell removes"), (("--body-file", str(file)), "what is in it")):
-        ended = qlik_keys("raw", "post", "v1/x", *words)
-        assert (ended.code, "not JSON" in ended.err, hint in ended.err) == (1, True, True)
+    for body in ("NaN", '{"a": -Infinity}', "{'a': 1}", "[" * 5000):
+        file.write_text(body)
+        for words, hint in ((("--body", body), "a shell removes"), (("--body-file", str(file)), "what is in it")):
+            ended = qlik_keys("raw", "post", "v1/x", *words)
+            assert (ended.code, "not JSON" in ended.err, hint in ended.err) == (1, True, True)
     assert tenant.calls == []
 
 
@@ -211,20 +180,17 @@ sys.meta_path.insert(0, Interrupt())
     assert (done.returncode, len(done.stderr.splitlines()), done.stderr[:12]) == (1, 1, "Interrupted.")
 
 
-COLOURS = [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)]
-
-
-@pytest.mark.parametrize(("more", "coloured"), COLOURS)
-def test_colours_are_left_out_where_they_are_not_wanted(more, coloured, settings):
+def test_colours_are_left_out_where_they_are_not_wanted(settings):
     import pty
 
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen([*PROGRAM, "context", "get"], env={**settings, "TERM": "xterm", **more}, stderr=theirs)
-    assert process.wait(60) == 1
-    os.close(theirs)
-    told = os.read(ours, 65_536)
-    os.close(ours)
-    assert (b"\x1b[" in told, b"Error: " in told) == (coloured, True)
+    for more, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)):
+        ours, theirs = pty.openpty()
+        environment = {**settings, "TERM": "xterm", **more}
+        done = subprocess.run([*PROGRAM, "context", "get"], env=environment, stderr=theirs, timeout=60, check=False)
+        os.close(theirs)
+        told = os.read(ours, 65_536)
+        os.close(ours)
+        assert (done.returncode, b"\x1b[" in told, b"Error: " in told) == (1, coloured, True)
 
 
 @pytest.mark.parametrize("more", [(), ("--json",)], ids=["words", "json"])

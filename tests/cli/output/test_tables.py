@@ -64,12 +64,22 @@ def test_on_eighty_columns_the_last_columns_give_way(terminal):
 
 
 def test_a_column_is_as_wide_as_what_the_console_shows_of_it(terminal):
-    rows = [{"id": "1" * 24, "name": "日本"}, {"id": "2" * 24, "name": "x" * 80}]
+    rows = [{"id": "1" * 24, "name": "日本"}, {"id": "2" * 24, "name": "x" * 80}, {"id": "e\u0301", "name": "y"}]
     terminal(60, "ascii")
-    assert document_as_text(rows, nothing="").splitlines()[2:] == [
+    assert document_as_text(rows, nothing="").splitlines()[2:4] == [
         f"{'1' * 24}  \\u65e5\\u672c",
         f"{'2' * 24}  {'x' * 31}...",
     ]
+    terminal(60)
+    wide = [{"name": each["name"], "id": each["id"]} for each in (rows[0], rows[2])]
+    assert document_as_text(wide, nothing="").splitlines()[1:] == [
+        f"----  {'-' * 24}",
+        f"日本  {'1' * 24}",
+        "y     e\u0301",
+    ]
+    terminal(20)
+    lines = document_as_text([{"id": "1" * 24, "name": "x", "note": "y"}] * 2, nothing="").splitlines()
+    assert lines[2:] == ["1" * 24, "1" * 24, "", "Columns that do not fit: name, note. --json shows all."]
 
 
 def test_a_command_of_the_audit_is_whole_on_any_terminal(terminal):

@@ -15,12 +15,6 @@ from qlik_keys.sandbox.authority import Authority
 TRUST = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
-@pytest.fixture(autouse=True)
-def _clean(monkeypatch):
-    for name in (*TRUST, "QLIK_KEYS_TENANT_CERT", "QLIK_KEYS_TENANT_KEY", "HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-
-
 def refused(**options):
     """What tenant and Vault say; no server is called."""
     tenant = qk.QlikTenant("https://acme.eu.qlikcloud.com", credential=qk.ApiKey("k"))
@@ -75,26 +69,22 @@ def test_a_vaults_authority_is_refused_by_its_own_name(tmp_path):
 
 
 def test_a_client_certificate_that_is_no_good(monkeypatch, tmp_path):
-    authority = Authority()
-    one, other = (authority.issue([name]).write(tmp_path, name) for name in ("one", "other"))
+    one, other = (Authority().issue([name]).write(tmp_path, name) for name in ("one", "other"))
     encrypted, key = tmp_path / "encrypted.key", serialization.load_pem_private_key(one.key.read_bytes(), None)
-    protection = serialization.BestAvailableEncryption(b"hunter22")
     pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    encrypted.write_bytes(key.private_bytes(pem, pkcs8, protection))
+    encrypted.write_bytes(key.private_bytes(pem, pkcs8, serialization.BestAvailableEncryption(b"hunter22")))
     for certificate, key, words in (
         (tmp_path / "nothing", one.key, "QLIK_KEYS_TENANT_CERT names a file that cannot be read"),
-        (one.certificate, None, " holds no certificate with its private key"),
+        (one.certificate, "", " holds no certificate with its private key"),
         (one.certificate, other.key, "do not match"),
         (one.certificate, encrypted, "is encrypted"),
-        (None, one.key, "but no certificate"),
+        ("", one.key, "but no certificate"),
     ):
-        with monkeypatch.context() as variables:
-            for name, value in (("QLIK_KEYS_TENANT_CERT", certificate), ("QLIK_KEYS_TENANT_KEY", key)):
-                if value is not None:
-                    variables.setenv(name, str(value))
-            tenant = qk.QlikTenant("https://acme.eu.qlikcloud.com", credential=qk.ApiKey("k"))
-            with tenant, pytest.raises(ConfigurationError) as caught:
-                tenant.metadata()
+        monkeypatch.setenv("QLIK_KEYS_TENANT_CERT", str(certificate))
+        monkeypatch.setenv("QLIK_KEYS_TENANT_KEY", str(key))
+        tenant = qk.QlikTenant("https://acme.eu.qlikcloud.com", credential=qk.ApiKey("k"))
+        with tenant, pytest.raises(ConfigurationError) as caught:
+            tenant.metadata()
         assert words in caught.value.message
         assert "QLIK_KEYS_TENANT" in caught.value.message
 
@@ -105,7 +95,7 @@ def test_plain_http_on_loopback_reads_no_certificates(monkeypatch, box):
         assert tenant.users.me().status == "active"
 
 
-def test_a_host_that_there_cannot_be_is_refused_before_anything_is_sent():
+def test_a_host_that_there_cannot_be_is_refused_and_those_of_networks_and_clusters_are_taken():
     for host in ("a" * 64 + ".example", ".".join(["a" * 60] * 5), "a..example", ".example"):
         for kind, url, options in (
             (qk.QlikTenant, f"https://{host}", {"credential": qk.ApiKey("k")}),
@@ -114,8 +104,5 @@ def test_a_host_that_there_cannot_be_is_refused_before_anything_is_sent():
         ):
             with pytest.raises(ConfigurationError, match="is not a host name"):
                 kind(url, **options)
-
-
-def test_hosts_as_they_are_in_networks_and_clusters_are_taken():
     for host in ("a" * 63 + ".example", "vault_server", "vault.acme.example.", "[::1]", "127.0.0.1"):
         qk.VaultKeyStore(f"https://{host}:8200", token="t", tls_server_name=host.strip("[]")).close()

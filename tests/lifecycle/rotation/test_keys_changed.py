@@ -126,7 +126,7 @@ class RotatedAfterReads:
 
 
 @BOTH
-def test_a_consumer_outlasts_rotations_that_overtake_it_and_does_not_try_for_ever(world, tenant, made):
+def test_a_consumer_outlasts_rotations_that_overtake_it_and_does_not_try_permanently(world, tenant, made):
     assert log_in(tenant, RotatedAfterReads(world, made.client_id, 3), made.client_id).reveal()
     with pytest.raises((AssertionRejected, StoreNotFound)):
         log_in(tenant, RotatedAfterReads(world, made.client_id, 99), made.client_id)

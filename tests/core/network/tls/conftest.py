@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import socket
 import ssl
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -21,11 +19,6 @@ if TYPE_CHECKING:
 
 HERE = ["127.0.0.1", "localhost", TENANT_NAME, VAULT_NAME]
 _DAY = dt.timedelta(days=1)
-VARIABLES = (
-    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
-    *("QLIK_KEYS_TENANT_CERT", "QLIK_KEYS_TENANT_KEY"),
-    *("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"),
-)
 
 
 @dataclass
@@ -39,22 +32,15 @@ class Certificates:
     stranger: CertificateFiles  # of another authority
 
 
-@pytest.fixture(autouse=True)
-def _clean(monkeypatch):
-    """No proxy, authority or certificate of a developer's environment has a part in these tests."""
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory):
     folder = tmp_path_factory.mktemp("certificates")
     authority, other = Authority(), Authority("another authority")
-    ca = folder / "ca.pem"
-    ca.write_bytes(authority.pem)
-    (folder / "authorities").mkdir()
-    (folder / "authorities" / "company-root.crt").write_bytes(authority.pem)
-    (folder / "authorities" / "README").write_text("not a certificate")
+    ca, others = folder / "ca.pem", folder / "authorities"
+    others.mkdir()
+    for file in (ca, others / "company-root.crt"):
+        file.write_bytes(authority.pem)
+    (others / "README").write_text("not a certificate")
     made: dict[str, Certificate] = {
         "good": authority.issue(HERE),
         "expired": authority.issue(HERE, begins_in=-2 * _DAY, ends_in=-_DAY),
@@ -65,7 +51,7 @@ def certificates(tmp_path_factory):
     }
     return Certificates(
         ca=ca,
-        ca_folder=folder / "authorities",
+        ca_folder=others,
         files={kind: each.write(folder, kind.replace(" ", "-")) for kind, each in made.items()},
         client=authority.issue(["ada"]).write(folder, "client"),
         stranger=other.issue(["ada"]).write(folder, "stranger"),
@@ -97,25 +83,3 @@ def tls_openbao(certificates):
         server.urls = dict(zip(kinds, server.tls_urls, strict=True))
         server.urls["plain"] = server.url
         yield server
-
-
-@pytest.fixture
-def loose_end():
-    """The port of a server that reads a request and ends the connection."""
-    stop = threading.Event()
-
-    def serve():
-        while not stop.is_set():
-            connection, _ = listener.accept()
-            with connection:
-                if not stop.is_set():
-                    connection.recv(65_536)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield listener.getsockname()[1]
-        stop.set()
-        with socket.create_connection(listener.getsockname()):
-            pass
-        thread.join()

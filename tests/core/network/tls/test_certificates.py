@@ -6,6 +6,7 @@ import os
 import socket
 
 import pytest
+from fixtures.raw_server import RawServer
 from fixtures.support import ManualClock
 from fixtures.tls_servers import ConnectProxy, TlsFront
 
@@ -15,6 +16,7 @@ from qlik_keys.errors import ConfigurationError, Outcome, StoreMisconfigured, Te
 from qlik_keys.tenant import RetryPolicy
 
 HOST = "acme.eu.qlikcloud.com"
+OTHER_NAME = {"tls_server_name": "other.acme.example"}
 WRONG = {
     "expired": ("its certificate has expired", "renew"),
     "not yet valid": ("its certificate is not valid yet", "clock"),
@@ -37,7 +39,6 @@ def failed_store(url, **options):
     return caught.value
 
 
-@pytest.mark.openbao
 @pytest.mark.parametrize("kind", WRONG)
 def test_a_certificate_that_is_wrong(monkeypatch, certificates, tenant_fronts, tls_openbao, kind):
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca))
@@ -50,26 +51,11 @@ def test_a_certificate_that_is_wrong(monkeypatch, certificates, tenant_fronts, t
         assert (error.outcome, error.retryable) == (Outcome.NOT_APPLIED, False)
 
 
-@pytest.mark.openbao
-def test_without_its_authority_neither_is_trusted(tenant_fronts, tls_openbao):
-    told = "signed by an authority that this machine does not trust"
-    tenant, store = failed_tenant(tenant_fronts["good"]), failed_store(tls_openbao.urls["good"])
-    assert (told in tenant.message, told in store.message) == (True, True)
-    assert "Set SSL_CERT_FILE" in tenant.hint
-    assert "Set `ca_cert` (VAULT_CACERT)" in store.hint
-
-
-@pytest.mark.openbao
-def test_a_name_that_is_not_the_address_is_accepted_where_it_is_given(certificates, tls_openbao):
-    options = {"ca_cert": str(certificates.ca), "tls_server_name": "other.acme.example"}
-    with qk.VaultKeyStore(tls_openbao.urls["other name"], token=tls_openbao.token, **options) as store:
-        assert store.client_ids(HOST) == []
-    error = failed_store(tls_openbao.urls["good"], **options)
-    assert "for another host name" in error.message
-
-
-@pytest.mark.openbao
 def test_a_private_authority_by_file_and_by_folder(monkeypatch, certificates, tenant_fronts, tls_openbao, tmp_path):
+    tenant, store = failed_tenant(tenant_fronts["good"]), failed_store(tls_openbao.urls["good"])
+    for error, hint in ((tenant, "Set SSL_CERT_FILE"), (store, "Set `ca_cert` (VAULT_CACERT)")):
+        assert "signed by an authority that this machine does not trust" in error.message
+        assert hint in error.hint
     for name, value in (
         ("SSL_CERT_FILE", certificates.ca),
         ("SSL_CERT_DIR", certificates.ca_folder),
@@ -91,7 +77,8 @@ def test_an_authority_of_its_own_is_the_only_one_that_a_vault_is_trusted_by(cert
     """requests would trust certifi's next to it; a server of the other authority stands for those."""
     both = tmp_path / "both.pem"
     both.write_bytes(certificates.ca.read_bytes() + certificates.files["self-signed"].certificate.read_bytes())
-    assert "self-signed" in failed_store(tls_openbao.urls["self-signed"], ca_cert=str(certificates.ca)).message
+    for kind, more, words in (("self-signed", {}, "self-signed"), ("good", OTHER_NAME, "for another host name")):
+        assert words in failed_store(tls_openbao.urls[kind], ca_cert=str(certificates.ca), **more).message
     for kind, ca_cert in (
         ("self-signed", str(both)),
         ("good", str(certificates.ca_folder)),
@@ -101,34 +88,28 @@ def test_an_authority_of_its_own_is_the_only_one_that_a_vault_is_trusted_by(cert
             assert store.client_ids(HOST) == []
 
 
-def test_a_variable_or_file_that_is_corrected_holds_for_the_same_tenant(
-    monkeypatch, certificates, tenant_fronts, tmp_path
+def test_what_is_corrected_holds_for_the_same_tenant_and_store(
+    monkeypatch, certificates, tenant_fronts, tls_openbao, tmp_path
 ):
-    file = tmp_path / "authority.pem"
-    options = {"credential": qk.ApiKey("k"), "retry": RetryPolicy(attempts=1)}
-    for correct in (
-        lambda: monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca)),
-        lambda: file.write_bytes(certificates.ca.read_bytes()),
+    """The variable, the file that it names, and what is in the folder that it names."""
+    file, wrong, right = tmp_path / "a.pem", certificates.files["self-signed"].certificate, certificates.ca
+    for name, value, correct in (
+        ("SSL_CERT_FILE", file, lambda: monkeypatch.setenv("SSL_CERT_FILE", str(right))),
+        ("SSL_CERT_FILE", file, lambda: file.write_bytes(right.read_bytes())),
+        ("SSL_CERT_DIR", tmp_path, lambda: (tmp_path / "b.pem").write_bytes(right.read_bytes())),
     ):
-        file.write_bytes(certificates.files["self-signed"].certificate.read_bytes())
-        monkeypatch.setenv("SSL_CERT_FILE", str(file))
-        with qk.QlikTenant(tenant_fronts["good"], **options) as tenant:
-            for _ in range(2):
-                with pytest.raises(TenantUnreachable, match="does not trust"):
-                    tenant.metadata()
+        file.write_bytes(wrong.read_bytes())
+        monkeypatch.setenv(name, str(value))
+        with (
+            qk.QlikTenant(tenant_fronts["good"], credential=qk.ApiKey("k"), retry=RetryPolicy(attempts=1)) as tenant,
+            qk.VaultKeyStore(tls_openbao.urls["good"], token=tls_openbao.token) as store,
+        ):
+            for call in (tenant.metadata, tenant.metadata, lambda store=store: store.client_ids(HOST)):
+                with pytest.raises((TenantUnreachable, StoreMisconfigured), match="does not trust"):
+                    call()
             correct()
-            assert tenant.metadata().issuer
-
-
-@pytest.mark.openbao
-def test_a_folder_that_is_corrected_holds_for_the_same_store(monkeypatch, certificates, tls_openbao, tmp_path):
-    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
-    (tmp_path / "one.pem").write_bytes(certificates.files["self-signed"].certificate.read_bytes())
-    with qk.VaultKeyStore(tls_openbao.urls["good"], token=tls_openbao.token) as store:
-        with pytest.raises(StoreMisconfigured, match="does not trust"):
-            store.client_ids(HOST)
-        (tmp_path / "two.pem").write_bytes(certificates.ca.read_bytes())
-        assert store.client_ids(HOST) == []
+            assert (bool(tenant.metadata().issuer), store.client_ids(HOST)) == (True, [])
+        monkeypatch.delenv(name)
 
 
 @pytest.mark.parametrize("kind", ["client certificate", "the same, 1.2"])
@@ -141,36 +122,34 @@ def test_a_tenants_gateway_that_wants_a_client_certificate(monkeypatch, certific
     assert "requires a client certificate" in error.message + error.hint
     assert "QLIK_KEYS_TENANT_CERT and QLIK_KEYS_TENANT_KEY" in error.hint
     assert error.outcome is Outcome.NOT_APPLIED
-
-    def present(files):
+    for files in (certificates.stranger, certificates.client):
         monkeypatch.setenv("QLIK_KEYS_TENANT_CERT", str(files.certificate))
         monkeypatch.setenv("QLIK_KEYS_TENANT_KEY", str(files.key))
-
-    present(certificates.stranger)
-    error = failed_tenant(tenant_fronts[kind])
-    assert "it does not accept the client certificate" in error.message
-    assert error.outcome is Outcome.NOT_APPLIED
-    present(certificates.client)
+        if files is certificates.stranger:
+            error = failed_tenant(tenant_fronts[kind])
+            assert "it does not accept the client certificate" in error.message
+            assert error.outcome is Outcome.NOT_APPLIED
     with qk.QlikTenant(tenant_fronts[kind], credential=qk.ApiKey("k")) as tenant:
         assert tenant.metadata().issuer
 
 
 @pytest.mark.openbao
 def test_a_vault_that_wants_a_client_certificate(certificates, tls_openbao):
-    url, ca = tls_openbao.urls["client certificate"], str(certificates.ca)
-    error = failed_store(url, ca_cert=ca)
+    url, options = tls_openbao.urls["client certificate"], {"ca_cert": str(certificates.ca)}
+    error = failed_store(url, **options)
     assert type(error) is StoreMisconfigured
     assert "it requires a client certificate" in error.message
     assert "VAULT_CLIENT_CERT, VAULT_CLIENT_KEY" in error.hint
     assert (error.outcome, error.retryable) == (Outcome.NOT_APPLIED, False)
-
-    stranger = {"client_cert": str(certificates.stranger.certificate), "client_key": str(certificates.stranger.key)}
-    assert "does not accept the client certificate" in failed_store(url, ca_cert=ca, **stranger).message
+    stranger, client = (
+        {"client_cert": str(files.certificate), "client_key": str(files.key)}
+        for files in (certificates.stranger, certificates.client)
+    )
+    assert "does not accept the client certificate" in failed_store(url, **options, **stranger).message
     both = certificates.ca.parent / "both.pem"
     both.write_bytes(certificates.client.certificate.read_bytes() + certificates.client.key.read_bytes())
-    client = {"client_cert": str(certificates.client.certificate), "client_key": str(certificates.client.key)}
-    for options in (client, {"client_cert": str(both)}):
-        with qk.VaultKeyStore(url, token=tls_openbao.token, ca_cert=ca, **options) as store:
+    for more in (client, {"client_cert": str(both)}):
+        with qk.VaultKeyStore(url, token=tls_openbao.token, **options, **more) as store:
             assert store.client_ids(HOST) == []
 
 
@@ -186,10 +165,13 @@ def test_plain_http_to_a_tls_port_and_tls_to_a_plain_one(box, openbao, tenant_fr
         assert "it does not use TLS" in told.message
 
 
-def test_a_connection_that_ends_within_a_request_may_have_had_its_effect(monkeypatch, certificates, loose_end):
+def test_a_connection_that_ends_within_a_request_may_have_had_its_effect(monkeypatch, certificates):
     """The same class of error as a failed handshake, after the request was sent."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca))
-    with TlsFront(certificates.files["good"], loose_end) as front:
+    with (
+        RawServer(lambda _: ()) as server,
+        TlsFront(certificates.files["good"], int(server.url.rpartition(":")[2])) as front,
+    ):
         tenant = qk.QlikTenant(front.url, credential=qk.ApiKey("k"), retry=RetryPolicy(attempts=1))
         with tenant, pytest.raises(TenantUnreachable) as caught:
             tenant.oauth_clients.delete("a" * 32)
@@ -206,39 +188,26 @@ def test_a_vault_by_its_variables_alone(monkeypatch, certificates, tls_openbao, 
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
 
-    def store(**variables):
+    def client_ids(**variables):
         for name, value in variables.items():
             monkeypatch.setenv(f"{prefix}_{name}", str(value))
-        return qk.Settings.resolve().store()
+        with qk.Settings.resolve().store() as store:
+            return store.client_ids(HOST)
 
     client = {"CLIENT_CERT": certificates.client.certificate, "CLIENT_KEY": certificates.client.key}
     address = {"ADDR": tls_openbao.urls["client certificate"], "TOKEN": tls_openbao.token}
-    with store(**address, **client, CAPATH=certificates.ca_folder) as by_folder:
-        assert by_folder.client_ids(HOST) == []
+    assert client_ids(**address, **client, CAPATH=certificates.ca_folder) == []
     other_name = {"ADDR": tls_openbao.urls["other name"], "TLS_SERVER_NAME": "other.acme.example"}
-    with store(CACERT=certificates.ca, **other_name) as named:
-        assert named.client_ids(HOST) == []
-    with store(CACERT="/no/such/file", CACERT_BYTES=certificates.ca.read_text()) as by_text:
-        assert by_text.client_ids(HOST) == []
-    with store(CACERT_BYTES="") as broken, pytest.raises(ConfigurationError) as caught:
-        broken.client_ids(HOST)
+    assert client_ids(CACERT=certificates.ca, **other_name) == []
+    assert client_ids(CACERT="/no/such/file", CACERT_BYTES=certificates.ca.read_text()) == []
+    with pytest.raises(ConfigurationError) as caught:
+        client_ids(CACERT_BYTES="")
     assert caught.value.message == f"{prefix}_CACERT names a file that cannot be read (no such file or directory)."
     targets = {"other.acme.example:8200": int(tls_openbao.urls["other name"].rpartition(":")[2])}
     with ConnectProxy(targets, login="ada:secret") as proxy:
         variables = {"PROXY_ADDR": f"http://ada:secret@{proxy.address}", "TLS_SERVER_NAME": ""}
-        with store(ADDR="https://other.acme.example:8200", CACERT=certificates.ca, **variables) as by_proxy:
-            assert by_proxy.client_ids(HOST) == []
+        assert client_ids(ADDR="https://other.acme.example:8200", CACERT=certificates.ca, **variables) == []
         assert proxy.connects == list(targets)
-
-
-def test_the_doctor_names_a_variable_that_prevents_calls(monkeypatch, openbao):
-    monkeypatch.setenv("SSL_CERT_FILE", "/no/such/file")
-    store = qk.VaultKeyStore(openbao.url, token="t")
-    with store, qk.QlikTenant("https://127.0.0.1:9", credential=qk.ApiKey("k")) as tenant:
-        seen = {check.name: check for check in qk.doctor(tenant, store, "a" * 32).checks}
-    assert (seen["tenant-url"].verdict, seen["discovery"].verdict) == ("failed", "not_checked")
-    assert "SSL_CERT_FILE names a file that cannot be read" in seen["tenant-url"].why
-    assert "unset" in seen["tenant-url"].advice
 
 
 def test_a_handshake_that_is_never_answered_sent_nothing():

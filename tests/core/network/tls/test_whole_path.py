@@ -41,28 +41,21 @@ def test_a_whole_life_by_the_sandboxs_own_authority_and_environment(monkeypatch,
     assert not Path(ca_file).exists()
 
 
-def command(file, *options):
-    return [Path(sys.executable).with_name("qlik-keys"), "sandbox", *options, "--env-file", file]
-
-
-def test_the_command_prints_the_authoritys_file_and_writes_it(tmp_path):
-    file = tmp_path / "box.env"
-    with subprocess.Popen(command(file, "--tls"), stdout=subprocess.PIPE, text=True) as process:
+def test_the_command_writes_the_authoritys_file_and_starts_nothing_where_a_file_cannot_be_created(tmp_path):
+    program, file = Path(sys.executable).with_name("qlik-keys"), tmp_path / "box.env"
+    command = [program, "sandbox", "--tls", "--env-file"]
+    with subprocess.Popen([*command, file], stdout=subprocess.PIPE, text=True) as process:
         said = [process.stdout.readline() for _ in range(5)]
         assert file.stat().st_mode & 0o777 == 0o600
         shown = subprocess.check_output(["sh", "-c", f". {file}; echo $SSL_CERT_FILE $VAULT_CACERT"], text=True)
         process.send_signal(signal.SIGINT)
         process.communicate()
-    ca_file = next(line for line in said if "authority" in line).split()[-1]
-    assert shown.split() == [ca_file, ca_file]
+    assert shown.split() == 2 * [next(line for line in said if "authority" in line).split()[-1]]
     assert list(tmp_path.iterdir()) == []
     assert any("Set SSL_CERT_FILE and VAULT_CACERT to this file." in line for line in said)
-
-
-def test_a_file_that_cannot_be_created_is_told_before_servers_are_started(tmp_path):
-    (tmp_path / "box.env").write_text("mine")
-    for name, reason in {"box.env": "File exists", "nowhere/box.env": "No such file or directory"}.items():
-        ended = subprocess.run(command(tmp_path / name), capture_output=True, text=True, timeout=60, check=False)
+    file.write_text("mine")
+    for path, reason in ((file, "File exists"), (tmp_path / "nowhere" / "box.env", "No such file or directory")):
+        ended = subprocess.run([*command, path], capture_output=True, text=True, timeout=60, check=False)
         assert (ended.returncode, ended.stdout) == (1, "")
-        assert f"{tmp_path / name} cannot be created: {reason}." in ended.stderr
+        assert f"{path} cannot be created: {reason}." in ended.stderr
     assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
