@@ -77,7 +77,7 @@ def test_each_action_has_its_facts():
     assert list(ACTIONS) == list(Action)
     assert len({facts.title for facts in ACTIONS.values()}) == len(ACTIONS)
     irreversible = {action.value for action, facts in ACTIONS.items() if not facts.is_reversible}
-    on_both = {"replace_secret", "remove_duplicate", "remove_secrets", "delete_client"}
+    on_both = {"replace_secret", "remove_duplicate", "remove_secrets", "delete_client", "end_tokens", "remove_bot"}
     assert irreversible == on_both | {"retire", "purge", "delete_record"}
     on_tenant = {action.value for action, facts in ACTIONS.items() if facts.system == "tenant"}
     assert on_tenant == on_both | {"register", "trust", "publish", "swap", "unpublish"}

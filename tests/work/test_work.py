@@ -188,7 +188,7 @@ def test_the_command_token(box):
         ours = counted_program(*command, environment={**os.environ, **environment_of(box)})
     assert_within(ours, bare, 1.36)
     assert len(ours.modules) <= 1.3 * len(bare.modules)
-    assert ours.bytes_read <= 1.14 * bare.bytes_read
+    assert ours.bytes_read <= 1.2 * bare.bytes_read
     assert not {"pandas", "numpy", "ipywidgets", "IPython", "joserfc"} & ours.modules
 
 
@@ -198,6 +198,6 @@ def test_opening_the_panel():
     added = ours.modules - bare.modules
     unneeded = {"httpx", "hvac", "requests", "pydantic", "cryptography", "jwcrypto", "qlik_keys.lifecycle.engine"}
     assert not unneeded & added
-    assert len(added) <= 132  # a dozen of them are packages with nothing in them
+    assert len(added) <= 134  # a dozen of them are packages with nothing in them
     assert_within(ours, bare, 2.3)
     assert ours.bytes_read <= 1.16 * bare.bytes_read

@@ -14,6 +14,7 @@ from qlik_keys.errors import (
     Outcome,
     QlikKeysError,
     ResumeError,
+    StoreError,
     StoreNotFound,
     TenantNotFound,
 )
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from qlik_keys.core.clock import Clock
-    from qlik_keys.errors import StoreError
     from qlik_keys.keystore.base import ClientRecord, KeyStore, PendingClient
     from qlik_keys.lifecycle.deletion import Deleted
     from qlik_keys.lifecycle.events import StepEvent
@@ -227,6 +227,19 @@ def _is_being_deleted(work: OperationContext, client_id: str) -> bool:
     return record.operation is not None and record.operation.name == "delete"
 
 
+def _will_be_deleted(work: OperationContext, pending: PendingClient) -> bool:
+    """Tell whether the client that is being made has a record that says that it is to be deleted."""
+    try:
+        ids = [pending.client_id] if pending.client_id else work.store.ids_named(work.tenant.host, pending.name)
+        # Another client of the same name may be deleted at the same time: the key tells which one it is.
+        return any(
+            _is_being_deleted(work, client_id) and (pending.key is None or pending.key.kid in work.read(client_id).keys)
+            for client_id in ids
+        )
+    except StoreError:
+        return False  # what is wrong with the record is told where it is finished
+
+
 def resume_in(work: OperationContext) -> list[Resumed]:
     """See `resume`."""
     store, host = work.store, work.tenant.host
@@ -287,10 +300,12 @@ def _set_right(work: OperationContext, names: Mapping[str, str], results: _Resul
 def _finish_pending(
     work: OperationContext, all_pending: Iterable[PendingClient], shared_failure: SharedFailure, results: _Results
 ) -> None:
-    """Finish clients that are being made."""
+    """Finish clients that are being made; one that is to be deleted is left to its deletion."""
     for pending in all_pending:
         if shared_failure.found:
             break
+        if _will_be_deleted(work, pending):
+            continue
         item = Resumed(operation="provision", name=pending.name, client_id=pending.client_id)
         run = work.provisioning(ClientSpecification.from_document(pending.specification), None)
         finished = _tried(work, item, run.resume)

@@ -69,8 +69,7 @@ def test_a_client_s_whole_life_shows_no_secret(qlik_keys, box, tenant, store, na
         shown = run(*words).out.splitlines()
         assert (len(shown), client_id in shown or words[0] == "audit") == (len({*shown}), True)
 
-    ended = run("delete", name)
-    assert (ended.code, "--confirm" in ended.err) == (2, True)
+    assert "--confirm" in run("delete", name).err
     assert run("delete", name, "--confirm", name).code == 1
     assert tenant.oauth_clients.get(client_id)
     [result] = json.loads(run("delete", client_id, "--confirm", client_id, "--remove-bot", "--json").out)
