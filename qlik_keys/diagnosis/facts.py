@@ -20,6 +20,7 @@ from qlik_keys.errors import (
     TenantUnreachable,
 )
 from qlik_keys.lifecycle.ownership import has_only_managed_keys, is_same_key
+from qlik_keys.tenant.resources.grants import OFFLINE
 from qlik_keys.tenant.url import token_url_by
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     )
 
 Value = TypeVar("Value")
-OFFLINE = "offline_access"  # never granted without being asked for (qlik-cloud-contract, "POST /oauth/token")
 # Who is shown one of these is shown all: a caller who is no administrator sees fewer fields (qlik-cloud-contract).
 _ADMINISTRATORS_FIELDS = frozenset({"allowed_auth_methods", "public_keys", "client_secrets"})
 

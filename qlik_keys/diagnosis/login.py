@@ -27,10 +27,11 @@ from qlik_keys.errors import (
     TokenError,
 )
 from qlik_keys.rules.access import LOGIN_FAILED, LOGIN_REFUSED, TOKEN_OF_ANOTHER, TOKEN_REFUSED
+from qlik_keys.tenant.resources.grants import OFFLINE
 from qlik_keys.tenant.resources.scopes import lacks_scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from qlik_keys.diagnosis.facts import Facts
     from qlik_keys.diagnosis.results import Check
@@ -57,7 +58,7 @@ _STOPPERS = (
 # Why there may be no key to log in with.
 _KEYLESS = ("tenant-url", "discovery", "client-exists", "store-record", "vault-token", "vault-rights")
 _NAME = "login"
-_FORBIDDEN = 403
+_BAD_REQUEST, _FORBIDDEN = 400, 403
 
 
 def check_login(tenant: QlikTenant, store: KeyStore, facts: Facts, checks: Iterable[Check]) -> Check:
@@ -84,16 +85,25 @@ def check_login(tenant: QlikTenant, store: KeyStore, facts: Facts, checks: Itera
         return see(_NAME, "rate-budget")
     # Scopes that it may not have would be all that a refusal is about, and hide what else there is.
     scopes = () if "scopes" in failures else facts.scopes
-    source = TokenSource(
-        tenant.token_url,
-        client_id=facts.client_id,
-        signer=store.signer(current),
-        scopes=scopes,
-        user=facts.user,
-        http=tenant.http,
-    )
+    signer = store.signer(current)
+
+    def log_in(scopes: tuple[str, ...]) -> Check:
+        source = TokenSource(
+            tenant.token_url,
+            client_id=facts.client_id,
+            signer=signer,
+            scopes=scopes,
+            user=facts.user,
+            http=tenant.http,
+        )
+        try:
+            return _log_in(tenant, source, facts, scopes)
+        finally:
+            with contextlib.suppress(QlikKeysError):  # it ends automatically
+                source.revoke()
+
     try:
-        check = _log_in(tenant, source, facts, scopes)
+        check = log_in(scopes)
     except TenantThrottled:
         return see(_NAME, "rate-budget")
     except StoreDenied:
@@ -101,10 +111,8 @@ def check_login(tenant: QlikTenant, store: KeyStore, facts: Facts, checks: Itera
     except StoreUsesReserved:
         return see(_NAME, "vault-token")
     except QlikKeysError as problem:
-        return _failed(problem, facts)
-    finally:
-        with contextlib.suppress(QlikKeysError):  # it ends automatically
-            source.revoke()
+        named = _with_named_scopes(problem, facts, scopes, log_in)
+        return _failed(problem, facts) if named is None else named
     if check.verdict == "passed" and scopes != facts.scopes:
         return passed(_NAME, f"Without the scopes that it may not have: {check.why}")
     return check
@@ -136,6 +144,23 @@ def _log_in(tenant: QlikTenant, source: TokenSource, facts: Facts, scopes: tuple
             f"{got}, but it belongs to another client ({user.client_id}).",
         )
     return passed(_NAME, f"{got}, as {user.name or user.subject} ({user.subject or user.id}).")
+
+
+def _with_named_scopes(
+    problem: QlikKeysError, facts: Facts, scopes: tuple[str, ...], log_in: Callable[[tuple[str, ...]], Check]
+) -> Check | None:
+    """Return a login in which the scopes are named, None where that is not the reason of the refusal."""
+    client = facts.client.value
+    if scopes or client is None or getattr(problem, "status", None) != _BAD_REQUEST:
+        return None
+    allowed = tuple(scope for scope in client.allowed_scopes if scope != OFFLINE)
+    try:
+        check = log_in(allowed) if allowed else None
+    except QlikKeysError:
+        return None
+    if check is None or check.verdict != "passed":
+        return check
+    return passed(_NAME, f"Only with scopes that are named, for the tenant refuses a request without any: {check.why}")
 
 
 def _failed(problem: QlikKeysError, facts: Facts) -> Check:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qlik_keys.auth.http_auth import BearerAuth, TokenSource
 from qlik_keys.errors import AssertionRejected, Interrupted, LifecycleError, TenantError
 from qlik_keys.keystore.profiles import measured_on
+from qlik_keys.tenant.resources.grants import OFFLINE
 
 if TYPE_CHECKING:
     import threading
@@ -76,23 +77,22 @@ def verify(
         Interrupted: cancelled while waiting.
         TenantError, TokenError, StoreError: as they say.
     """
-    if key is not None:
-        source = TokenSource(tenant.token_url, client_id=client_id, signer=store.signer(key), http=tenant.http)
-    else:
-        source = TokenSource(tenant.token_url, client_id=client_id, secret=client_secret, http=tenant.http)
-    as_client = tenant.with_credential(BearerAuth(source))
+    by: dict[str, Any] = {"secret": client_secret} if key is None else {"signer": store.signer(key)}
+    scopes: tuple[str, ...] = ()
     give_up_at = clock.monotonic() + VERIFICATION_SECONDS
     pause_seconds, is_extended = 0.25, False
     while True:
+        source = TokenSource(tenant.token_url, client_id=client_id, scopes=scopes, http=tenant.http, **by)
         try:
             token = source.token()
-            user = as_client.users.me()
+            user = tenant.with_credential(BearerAuth(source)).users.me()
             break
         except AssertionRejected:
             with contextlib.suppress(TenantError):  # its other names, by which it may want to be called as audience
                 tenant.host_names()
             if is_hopeless():
                 raise
+            scopes = scopes or _all_scopes(tenant, client_id)  # a tenant may refuse a request that names none
             if clock.monotonic() + pause_seconds > give_up_at:
                 longer = 0.0 if is_extended else _measured_seconds(store, tenant.host) - VERIFICATION_SECONDS
                 if longer <= 0:
@@ -108,6 +108,15 @@ def verify(
             hint="Do not use this client; report it to Qlik's support.",
         )
     return LoginVerification(user=user, scope=token.scope, expires_at=token.expires_at)
+
+
+def _all_scopes(tenant: QlikTenant, client_id: str) -> tuple[str, ...]:
+    """Return all scopes that an empty request should get, none where the tenant does not tell them."""
+    try:
+        allowed = tenant.oauth_clients.get(client_id).allowed_scopes
+    except TenantError:
+        return ()
+    return tuple(scope for scope in allowed if scope != OFFLINE)
 
 
 def _measured_seconds(store: KeyStore, tenant_host: str) -> float:

@@ -33,6 +33,7 @@ from qlik_keys.errors import (
     TenantUnreachable,
 )
 from qlik_keys.tenant.http.known_refusals import KNOWN_REFUSALS, WEB_PAGE, KnownRefusal, is_web_page
+from qlik_keys.tenant.http.versions import VARIABLE as VERSION_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,6 +99,7 @@ NETWORK_FAILURES: dict[type[Exception], NetworkFailure] = {
 CAUGHT = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
 
 _OWN_CERTIFICATE = f"{TENANT_CERTIFICATE} and {TENANT_KEY}"
+_ABOUT_VERSION = re.compile(r"api[ -]version", re.IGNORECASE)  # for the hint alone
 _OF_SANDBOX = "SANDBOX-404"  # the sandbox's own word for a path that it does not have
 _HINTS = {
     _UNAUTHORIZED: "The tenant does not accept the credential: check that it is complete, not expired, and for "
@@ -273,6 +275,8 @@ def status_error(
         from qlik_keys.tenant.resources.scopes import missing_scope_hint  # noqa: PLC0415  # of a refusal alone
 
         fields["hint"] = missing_scope_hint(f"{problem.code} {problem.title} {problem.detail}") or fields["hint"]
+    elif _ABOUT_VERSION.search(f"{problem.title} {problem.detail}"):
+        fields["hint"] = f"Set {VERSION_VARIABLE} to a version of the API that this tenant supports."
     elif problem.code == _OF_SANDBOX:
         fields["hint"] = "Use one of these paths in the sandbox; a real tenant has more."
     message = f"The tenant {host} answered {method} {path} with {status}"

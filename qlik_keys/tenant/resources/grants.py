@@ -1,4 +1,5 @@
-"""The grants of a machine-to-machine client (qlik-cloud-contract, "/api/v1/oauth-clients" and "POST /oauth/token")."""
+"""The grants and the scope that a client gets on request alone (qlik-cloud-contract, "POST /oauth/token")."""
 
 CLIENT_CREDENTIALS = "client_credentials"
 IMPERSONATION = "urn:qlik:oauth:user-impersonation"
+OFFLINE = "offline_access"  # never granted unless it is asked for
