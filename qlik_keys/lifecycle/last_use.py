@@ -5,6 +5,7 @@ The events name the client and the grant, and neither the key nor the secret: a 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,34 @@ _MOST_PAGES = 10
 _TENANTS_CLOCK = timedelta(hours=1)  # it may be ahead of this machine
 
 
-def last_use_note(tenant: QlikTenant, client_id: str, clock: Clock) -> str:
-    """Return when a client last logged in, in a sentence; "unknown" where that cannot be told, never "not".
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastUse:
+    """When a client last logged in, as far as the events tell.
+
+    Attributes:
+        at: when, UTC; None for not since `since`, or unknown.
+        since: since when the events are known, UTC.
+        unknown: why that cannot be told, "" where it can.
+    """
+
+    at: datetime | None
+    since: datetime
+    unknown: str = ""
+
+    def to_text(self) -> str:
+        """Return it in a sentence; "unknown" where that cannot be told, never "not"."""
+        if self.unknown:
+            return f"When it last logged in is unknown: {self.unknown}"
+        if self.at is not None:
+            return (
+                f"It last logged in at {self.at:%Y-%m-%d %H:%M} UTC: make sure that no consumer still uses what is "
+                "removed. Which key or secret was used is not told."
+            )
+        return f"It has not logged in since {self.since:%Y-%m-%d %H:%M} UTC."
+
+
+def last_use(tenant: QlikTenant, client_id: str, clock: Clock) -> LastUse:
+    """Return when a client last logged in.
 
     Args:
         tenant: the tenant, with a TenantAdmin's credential.
@@ -41,13 +68,8 @@ def last_use_note(tenant: QlikTenant, client_id: str, clock: Clock) -> str:
             moments += [] if login is None else [login]
             since = max(since, known_since)
     except TenantError as problem:
-        return f"When it last logged in is unknown: {problem.message}"
-    if moments:
-        return (
-            f"It last logged in at {max(moments):%Y-%m-%d %H:%M} UTC: make sure that no consumer still uses what is "
-            "removed. Which key or secret was used is not told."
-        )
-    return f"It has not logged in since {since:%Y-%m-%d %H:%M} UTC."
+        return LastUse(at=None, since=since, unknown=problem.message)
+    return LastUse(at=max(moments, default=None), since=since)
 
 
 def _newest(tenant: QlikTenant, event_type: str, client_id: str, now: datetime) -> tuple[datetime | None, datetime]:

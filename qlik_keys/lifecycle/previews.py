@@ -17,7 +17,7 @@ from qlik_keys.lifecycle import deletion
 from qlik_keys.lifecycle.actions import ACTIONS, Action, System
 from qlik_keys.lifecycle.context import OperationContext
 from qlik_keys.lifecycle.dry_run import KeyDryRun, Memory, ProvisioningDryRun
-from qlik_keys.lifecycle.last_use import last_use_note
+from qlik_keys.lifecycle.last_use import last_use
 from qlik_keys.lifecycle.options import OPTIONS
 from qlik_keys.lifecycle.provisioning.operations import resume_in
 from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
@@ -229,12 +229,12 @@ def _revoke(work: OperationContext, client_id: str, options: RevokeOptions) -> t
 
 def _retire(work: OperationContext, client_id: str, options: RetireOptions) -> tuple[str, ...]:
     results = changes.retire(work, client_id, options) if client_id else retirement.retire_due(work, options)
-    used = (last_use_note(work.tenant, client_id, work.clock),) if client_id and results else ()
+    used = (last_use(work.tenant, client_id, work.clock).to_text(),) if client_id and results else ()
     return used + tuple(f"{result.name} loses {', '.join(result.retired)}." for result in results if result.retired)
 
 
 def _adopt(work: OperationContext, client_id: str, options: AdoptOptions) -> tuple[str, ...]:
-    used = (last_use_note(work.tenant, client_id, work.clock),) if options.remove_secrets else ()
+    used = (last_use(work.tenant, client_id, work.clock).to_text(),) if options.remove_secrets else ()
     return (*changes.adopt(work, client_id, options).warnings, *used)
 
 
@@ -254,7 +254,7 @@ def _delete(work: OperationContext, client_id: str, options: DeleteOptions) -> t
         if options.keep_secret
         else f"Its keys at {where} are destroyed last.",
         *left.plan_notes(),
-        last_use_note(work.tenant, client_id, work.clock),
+        last_use(work.tenant, client_id, work.clock).to_text(),
         *((stays,) if stays and left.bot is not None else ()),
         *(() if there else ("The tenant has no such client any more.",)),
     )

@@ -16,6 +16,7 @@ import qlik_keys as qk
 from qlik_keys.keystore.lookup import ClientLookup
 
 GOAL = 1.3
+PROBE = 70
 ROUNDS = 15, 1
 NAMES = 200, 10
 NAME = "measured"
@@ -59,11 +60,13 @@ def rows(quick):
         }
         seconds = interleaved(variants, ROUNDS[quick])
         few = requests_by_name(tenant, store, NAME)
+        probed = qk.probe(tenant, store, confirm=tenant.host).requests
         for number in range(names - 1):
             qk.provision(tenant, store, name=f"{NAME}-{number}", scopes=["user_default"])
         many = requests_by_name(tenant, store, NAME)
     name = f"requests to find a client by name among {names}, to those among one"
     yield Row(name=name, floor=few, ours=many, unit="requests", ratio=many / few, goal=1)
+    yield Row(name="requests to probe a tenant", ours=probed, unit="requests", goal=PROBE)
     for name, figures, goal in (
         ("qlik-keys --help, to Typer's empty program as Typer makes it", (RICH, HELP), GOAL),
         ("qlik-keys --help, to the same without rich", (PLAIN, HELP), GOAL),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,11 +16,12 @@ import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group, tell_step
 from qlik_keys.cli.commands.key_results import document_of_result, done_of, result_text, tell_result
+from qlik_keys.cli.commands.last_use import ask_about_use, tell_last_use
 from qlik_keys.cli.completion.offers import complete_clients
 from qlik_keys.cli.options.callers import resolved
-from qlik_keys.cli.options.common import ContextOption, ServerOption, ask_for_id, refuse_empty
+from qlik_keys.cli.options.common import ContextOption, ServerOption, ask_for_id, refuse_empty, refuse_unasked
 from qlik_keys.cli.options.groups import with_options
-from qlik_keys.cli.output.results import Result, current_notebook
+from qlik_keys.cli.output.results import Result, current_notebook, is_terminal
 from qlik_keys.cli.output.streams import note_effect
 from qlik_keys.errors import KeyMaterialError
 from qlik_keys.keys.spec import DEFAULT_KEY, DEFAULT_OVERLAP, ROTATE_AFTER
@@ -69,6 +71,7 @@ _OVERLAP_HOURS = DEFAULT_OVERLAP / timedelta(hours=1)
 _SERVES_DAYS = ROTATE_AFTER.days
 
 
+_HOW_TO_CONFIRM = "repeat the client's id to confirm: --confirm ID"
 _HOW_TO_LOOK = "`qlik-keys clients` shows the state of the client. No secret was lost."
 
 
@@ -238,12 +241,17 @@ def adopt(
     remove_secrets: Annotated[
         bool, typer.Option("--remove-secrets", help="Remove the client secrets after the key is verified.")
     ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Remove the secrets without asking, also if the client is in use.")
+    ] = False,
     alg: Alg = None,
     bits: Bits = None,
     rotate_after_days: RotateAfter = _SERVES_DAYS,
     custody: Custody = None,
 ) -> None:
     """Give a client that another program created a key that qlik_keys manages.
+
+    With --remove-secrets a person on a terminal is asked if the client has logged in lately.
 
     Example: qlik-keys adopt 0123456789abcdef0123456789abcdef --remove-secrets
     """
@@ -257,9 +265,14 @@ def adopt(
         custody=custody,  # type: ignore[arg-type]  # one of the two, by `_known_custody`
     ).arguments
     work = _Command("adopt", common, custody=custody)
-    work.run(
-        client, options, lambda tenant, store, id_, **told: [lifecycle.adopt(tenant, store, id_, **options, **told)]
-    )
+    asks = remove_secrets and not (yes or common.as_json) and is_terminal(sys.stdin)
+
+    def perform(tenant: QlikTenant, store: KeyStore, id_: str, **told: Any) -> list[Any]:
+        if asks:
+            ask_about_use(tenant, store, id_)
+        return [lifecycle.adopt(tenant, store, id_, **options, **told)]
+
+    work.run(client, options, perform)
 
 
 @app.command(epilog=TENANT_HELP)
@@ -283,12 +296,15 @@ def delete(
     from qlik_keys import lifecycle
     from qlik_keys.lifecycle.options import DeleteOptions
 
-    if confirm is None and not common.dry_run:
-        how = "repeat the client's id to confirm: --confirm ID"
-        confirm = ask_for_id(how, option="--confirm", as_json=common.as_json)
+    asks = confirm is None and not common.dry_run
+    if asks:
+        refuse_unasked(_HOW_TO_CONFIRM, option="--confirm", as_json=common.as_json)
     options = DeleteOptions(confirm=confirm or "", keep_secret=keep_secret, remove_bot=remove_bot).arguments
 
     def perform(tenant: QlikTenant, store: KeyStore, id_: str, **told: Any) -> list[Any]:
+        if asks:
+            tell_last_use(tenant, store, id_)
+            options["confirm"] = ask_for_id(_HOW_TO_CONFIRM, option="--confirm", as_json=common.as_json)
         deleted = lifecycle.delete(tenant, store, id_, **options, **told)
         return [{**document_of_result("delete", deleted), "keys_kept": keep_secret}]
 

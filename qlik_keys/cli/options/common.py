@@ -43,10 +43,24 @@ def ask_for_id(how: str, *, option: str, as_json: bool) -> str:
     Raises:
         typer.BadParameter: no one can be asked.
     """
-    if as_json or not is_terminal(sys.stdin):
-        raise typer.BadParameter(how, param_hint=option)
+    refuse_unasked(how, option=option, as_json=as_json)
     answer: str = typer.prompt("This cannot be undone. Repeat the client's id", err=True)
     return answer
+
+
+def refuse_unasked(how: str, *, option: str, as_json: bool) -> None:
+    """Refuse what must be confirmed where no one can be asked.
+
+    Args:
+        how: how to confirm where no one can answer.
+        option: the option that confirms, for the error.
+        as_json: a program calls, which is not asked.
+
+    Raises:
+        typer.BadParameter: no one can be asked.
+    """
+    if as_json or not is_terminal(sys.stdin):
+        raise typer.BadParameter(how, param_hint=option)
 
 
 def _client_option(words: str) -> Any:
