@@ -231,7 +231,7 @@ def test_no_secret_and_no_name_is_in_the_report(tenant, store, box):
     shown = []
     for names in (False, True):
         report = qk.probe(tenant, store, confirm=tenant.host, names=names)
-        shown.append(report.to_text() + json.dumps(report.to_dict()) + repr(report))
+        shown.append(report.to_text() + json.dumps(report.to_dict()) + repr(report) + report._repr_html_())
     user = tenant.users.me()
     for secret in (box.api_key, box.vault_token, "eyJ", "PRIVATE"):
         assert secret not in shown[0] + shown[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from qlik_keys.core.version import __version__
@@ -124,6 +125,9 @@ class ProbeReport:
             ],
             "stays": [*self.stays],
         }
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.to_text())}</pre>"
 
     def __repr__(self) -> str:
         return f"<ProbeReport of {self.tenant}: {len(self.differences)} differences>"
