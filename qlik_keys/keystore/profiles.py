@@ -1,6 +1,6 @@
 """What a tenant does where its public documents leave it open, as `probe` measured it; no secret is in it.
 
-It is stored beside the clients' records, so that every machine that manages the tenant's keys knows it.
+It is stored next to the clients' records, so that every machine that manages the tenant's keys knows it.
 """
 
 from __future__ import annotations

@@ -82,7 +82,8 @@ class EndedTokens:
         """Return what a person should know, a sentence a fact."""
         found = []
         if self.ended:
-            of_whom = f" of its bot user {self.remains.bot_text}"
+            bot = self.remains.bot
+            of_whom = f" of its bot user {bot.name!r}" if bot is not None and bot.name else ""
             found.append(f"{_counted(self.ended)}{of_whom} {'was' if self.ended == 1 else 'were'} ended.")
         if self.remains.problem is not None:
             found.append(f"Its living access tokens could not be listed: {self.reason}")

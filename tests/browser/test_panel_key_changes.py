@@ -49,7 +49,7 @@ def delete_by_keyboard(panel, made):
     confirm.fill(made.client_id)
     expect(delete).to_be_enabled()
     confirm.press("Enter")
-    expect(told(panel).last).to_have_text(f"✓ Deleted nightly-etl ({made.client_id}).")
+    expect(told(panel).last).to_contain_text(f"✓ Deleted nightly-etl ({made.client_id}). Its bot user")
 
 
 def test_rotate_retire_revoke_and_delete_by_clicking(lab, page, open_panel, own):

@@ -50,8 +50,8 @@ def test_every_fix_is_tried_here():
 )
 def test_an_interrupted_provisioning_is_finished(client, step):
     client.stop_provisioning(f"unhealthy-cut-off-before-{step}", step)
-    [cut_off] = [each for each in client.tenant.oauth_clients.list() if each.client_name == client.name]
-    client.client_id = cut_off.client_id
+    [interrupted] = [each for each in client.tenant.oauth_clients.list() if each.client_name == client.name]
+    client.client_id = interrupted.client_id
     finding = check_of(client.diagnose(), "store-record")
     if finding.verdict == "failed":
         assert finding.fix == "resume"

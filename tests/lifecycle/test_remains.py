@@ -164,6 +164,6 @@ def test_revoke_ends_the_tokens_also_where_it_is_interrupted_before(used, world,
     else:
         done = qk.revoke(world.tenant, world.store, used.client_id)
     assert not used.token_lives()
-    assert any("ended" in each and used.bot.id in each for each in done.warnings)
+    assert any("ended" in each and used.bot.name in each for each in done.warnings)
     assert used.has_bot()  # the client goes on, and its bot with it
     assert qk.resume(world.tenant, world.store) == []

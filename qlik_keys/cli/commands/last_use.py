@@ -1,4 +1,4 @@
-"""When a client last logged in, told to a person on a terminal before a login is taken away."""
+"""When a client last logged in, told to a person on a terminal before what it logs in by is removed."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def look_at_events(run: ProbeRun) -> Observation:
 def look_at_refusals(run: ProbeRun) -> dict[str, Any]:
     """Return the literal bodies of refusals that need no client."""
     tenant = run.tenant
-    nobody = Secret("not-a-secret", what="client secret")
+    unknown_secret = Secret("not-a-secret", what="client secret")
     malformed = Secret("e30.e30.e30", what="assertion")
     calls: dict[str, Callable[[], Any]] = {
         "no credential": lambda: ask(tenant.with_credential(Anonymous()), "get", "v1/users/me"),
@@ -110,7 +110,7 @@ def look_at_refusals(run: ProbeRun) -> dict[str, Any]:
         "no such path": lambda: ask(tenant, "get", "v1/qlik-keys-probe"),
         "a filter that is none": lambda: ask(tenant, "get", CLIENTS, query={"filter": "clientName ~ 1"}),
         "a page of 0": lambda: ask(tenant, "get", CLIENTS, query={"limit": "0"}),
-        "a token for no such client": lambda: log_in(tenant, NO_CLIENT, secret=nobody),
+        "a token for no such client": lambda: log_in(tenant, NO_CLIENT, secret=unknown_secret),
         "an assertion of no such client": lambda: log_in(tenant, NO_CLIENT, assertion=malformed),
         "an unknown type of assertion": lambda: log_in(
             tenant, NO_CLIENT, assertion=malformed, assertion_type=CLIENT_CREDENTIALS

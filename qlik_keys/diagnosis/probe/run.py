@@ -93,7 +93,7 @@ def probe(
 
     It makes one throw-away client, and deletes it whatever happens; what an earlier probe left is deleted first. What
     it finds and the product uses (the form in which keys are taken, how long a new key takes, the accepted audiences)
-    is written to the store, beside the clients' records. It never provokes a rate limit.
+    is written to the store, next to the clients' records. It never provokes a rate limit.
 
     Args:
         tenant: the tenant, with a Tenant Admin's credential.

@@ -1,4 +1,4 @@
-"""A tenant's profile in KV version 2: one document per tenant, in a folder of its own beside the records."""
+"""A tenant's profile in KV version 2: one document per tenant, in a folder of its own next to the records."""
 
 from __future__ import annotations
 

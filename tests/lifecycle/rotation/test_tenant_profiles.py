@@ -90,7 +90,7 @@ def test_a_slow_tenant_is_waited_for_as_long_as_was_measured(world, configure, c
     assert sum(clock.slept) > 85 if waits else 50 < sum(clock.slept) <= 60
 
 
-def test_a_profile_is_kept_beside_the_records_and_is_none_of_them(world, configure):
+def test_a_profile_is_kept_next_to_the_records_and_is_none_of_them(world, configure):
     configure()
     profile = TenantProfile(
         probed_at=AT,

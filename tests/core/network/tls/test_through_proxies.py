@@ -20,10 +20,12 @@ NAMES = [f"{TENANT_NAME}:443", f"{VAULT_NAME}:8200"]
 
 
 @pytest.fixture
-def targets(tenant_fronts, tls_openbao):
-    """Which port stands for which name."""
+def targets(box, tenant_fronts, tls_openbao):
+    """Which port stands for which name; the sandbox answers by the name of the tenant."""
     ports = [urlsplit(urls["good"]).port for urls in (tenant_fronts, tls_openbao.urls)]
-    return dict(zip(NAMES, ports, strict=True))
+    box.configure(alias_hosts=[TENANT_NAME])
+    yield dict(zip(NAMES, ports, strict=True))
+    box.configure(alias_hosts=[])
 
 
 @pytest.fixture(autouse=True)
