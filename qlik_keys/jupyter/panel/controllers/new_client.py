@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from qlik_keys.jupyter.panel.controllers.waiting_secrets import SecretsController
     from qlik_keys.jupyter.panel.model.forms import ClientForm
     from qlik_keys.jupyter.panel.model.shown import MadeClient
+    from qlik_keys.jupyter.panel.model.state import PanelState
     from qlik_keys.keys import KeySpec, PrivateKey
     from qlik_keys.lifecycle import Provisioned
 
@@ -41,8 +42,10 @@ class NewClientController:
         self._store, self._work, self._connection, self._clients = parts
         self._secrets = secrets
         self._name = ""
+        self._asks_later = False
         self.last_made: Provisioned | None = None
         parts.connection.on_release(self._forget)
+        self._store.listen(self._check_name_after_work, "work")
 
     def problem_of(self, form: ClientForm) -> str:
         """Return why that client cannot be made, in words, or "" if it can."""
@@ -109,6 +112,12 @@ class NewClientController:
         if self._connection.tenant is not None and self._name:
             self._work.run_next_to(functools.partial(self._check_name, self._name))
 
+    def _check_name_after_work(self, state: PanelState) -> None:
+        """Ask what was typed while work was in progress, for the client that was being made may have that name."""
+        if self._asks_later and not state.work.doing:
+            self._asks_later = False
+            self.check_name(self._name)
+
     def _check_name(self, name: str) -> None:
         from qlik_keys.lifecycle.provisioning.specification import MAXIMUM_NAME_LENGTH  # noqa: PLC0415  # brings httpx
         from qlik_keys.tenant import eq  # noqa: PLC0415  # brings httpx
@@ -117,7 +126,10 @@ class NewClientController:
             return  # the form says why it is refused: "is free" next to that would contradict it
         self._work.clock.sleep(_TYPING_PAUSE_SECONDS)
         tenant = self._connection.tenant
-        if tenant is None or name != self._name or self._store.state.work.doing:
+        if tenant is None or name != self._name:
+            return
+        if self._store.state.work.doing:
+            self._asks_later = True
             return
         try:
             same = next(tenant.oauth_clients.iterate(eq("clientName", name), page_size=1), None)

@@ -169,6 +169,9 @@ def test_a_name_is_checked_next_to_the_work(box, clock):
     assert [note_on(name) for name in refused] == [""] * len(refused)
     for name in ('not "checked" by O\'Brien \\ 日本', "क्\u200cष", "क्\u200dष", "👩\u200d💻 etl"):
         assert note_on(name) == f"✓ The name {name} is free."
+    # What is typed while work is in progress is asked once it is done.
+    controllers.work.run("Waiting", lambda: new_client.check_name("typed-meanwhile"))
+    assert controllers.state.new_client.name_note == "✓ The name typed-meanwhile is free."
     controllers.connection.end_session()
 
 
