@@ -22,6 +22,7 @@ class ProbeView:
         self._look = ui.button("Look only (changes nothing)", work, lambda: probe.start(read_only=True))
         self._start = ui.button("Start the probe", work, probe.start, kind="qk-primary")
         self._discard = ui.button("Discard plan", work, probe.discard)
+        self._plan_actions = ui.box(self._start, self._discard, classes="qk-actions")
         self._plan, self._report = ui.html("qk-note"), ui.html("qk-probe-report")
         self._result = ResultPlace(controllers, "probe")
         self.widget = ui.box(
@@ -30,8 +31,9 @@ class ProbeView:
                 "changed keys are taken, how long a new key takes to log in, and more. A probe measures them. Its "
                 "report has neither secrets nor names.</p>"
             ),
-            ui.box(self._plan_it, self._look, self._start, self._discard, classes="qk-actions"),
+            ui.box(self._plan_it, self._look, classes="qk-actions"),
             self._plan,
+            self._plan_actions,
             self._result,
             self._report,
             classes="qk-card",
@@ -42,10 +44,8 @@ class ProbeView:
         is_planned, is_busy = bool(state.probe.plan), bool(state.work.doing)
         for button in (self._plan_it, self._look, self._start, self._discard):
             button.disabled = is_busy
-        for button in (self._plan_it, self._look):
-            ui.show(button, visible=not is_planned)
-        for button in (self._start, self._discard):
-            ui.show(button, visible=is_planned)
+        # The button that was pressed stays, and with it the focus and what is in sight.
+        ui.show(self._plan_actions, visible=is_planned)
         ui.fill(self._plan, markup.plain(state.probe.plan))
         ui.fill(self._report, markup.code_block(state.probe.report) if state.probe.report else "")
         self._result.draw(state)
