@@ -73,7 +73,7 @@ def what_it_does(host: str, *, read_only: bool = False) -> str:
         return f"It reads from {host}, and sends a few requests that are refused. It changes nothing."
     return (
         f"It creates a client named {NAME} on {host}, logs in as it, changes its keys, and deletes it: about a minute, "
-        "and about 80 requests. What stays: the client's bot user (Qlik Cloud creates it at the first login), and "
+        "and about 70 requests. What stays: the client's bot user (Qlik Cloud creates it at the first login), and "
         "entries in the tenant's events."
     )
 
