@@ -17,7 +17,7 @@ from qlik_keys.tenant.resources.models import (
     SecretPart,
     parse,
 )
-from qlik_keys.tenant.resources.paging import each_page
+from qlik_keys.tenant.resources.paging import pages_of
 
 if TYPE_CHECKING:
     import builtins
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from qlik_keys.tenant.http.session import Session
     from qlik_keys.tenant.resources.models import ClientOverview, PageType
     from qlik_keys.tenant.resources.requests import ConsentMethod, NewOAuthClient, PatchOperation
-    from qlik_keys.tenant.url import Query
 
 _PATH = "/api/v1/oauth-clients"
 _MAXIMUM_PAGE_SIZE = 100
@@ -199,12 +198,7 @@ class OAuthClients:
                     yield client
 
     def _pages(self, model: type[PageType], query: dict[str, str]) -> Iterator[PageType]:
-        def fetch(asked: Query) -> tuple[PageType, str]:
-            answer = self._session.send(Call(method="GET", path=_PATH, tier=1, query=asked, again="always"), self._auth)
-            page = parse(model, answer.content, "GET", _PATH)
-            return page, page.links.next.href if page.links.next is not None else ""
-
-        return each_page(self._session, self._auth, _PATH, query, fetch, ids=_ids)
+        return pages_of(self._session, self._auth, _PATH, query, model, ids=_ids)
 
 
 def _path(client_id: str, more: str = "") -> str:

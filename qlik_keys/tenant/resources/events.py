@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qlik_keys.errors import TenantRejected
-from qlik_keys.tenant.http.calls import Call
-from qlik_keys.tenant.resources.models import IssuedTokenPage, parse
-from qlik_keys.tenant.resources.paging import each_page
+from qlik_keys.tenant.resources.models import IssuedTokenPage
+from qlik_keys.tenant.resources.paging import pages_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
     from qlik_keys.tenant.http.session import Session
     from qlik_keys.tenant.resources.models import IssuedTokenEvent
-    from qlik_keys.tenant.url import Query
 
 _PATH = "/api/v1/audits"
 _PAGE_SIZE = "100"
@@ -46,16 +44,10 @@ class Events:
             TenantAuthError: the caller may not read events.
             TenantError: any other failure.
         """
-
-        def fetch(asked: Query) -> tuple[IssuedTokenPage, str]:
-            answer = self._session.send(Call(method="GET", path=_PATH, tier=1, query=asked, again="always"), self._auth)
-            page = parse(IssuedTokenPage, answer.content, "GET", _PATH)
-            return page, page.links.next.href if page.links.next is not None else ""
-
         window = "/".join(f"{moment:%Y-%m-%dT%H:%M:%S}Z" for moment in (since, until))
         query = {"eventType": event_type, "eventTime": window, "sort": "-eventTime", "limit": _PAGE_SIZE}
-        pages = each_page(
-            self._session, self._auth, _PATH, query, fetch, ids=lambda each: [event.id for event in each.data]
+        pages = pages_of(
+            self._session, self._auth, _PATH, query, IssuedTokenPage, ids=lambda each: [event.id for event in each.data]
         )
         try:
             for page in pages:

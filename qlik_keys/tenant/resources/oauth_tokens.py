@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from qlik_keys.tenant.http.calls import Call
-from qlik_keys.tenant.resources.models import OAuthTokenPage, parse
-from qlik_keys.tenant.resources.paging import each_page
+from qlik_keys.tenant.resources.models import OAuthTokenPage
+from qlik_keys.tenant.resources.paging import pages_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from qlik_keys.tenant.http.session import Session
     from qlik_keys.tenant.resources.models import OAuthToken
-    from qlik_keys.tenant.url import Query
 
 _PATH = "/api/v1/oauth-tokens"
 _PAGE_SIZE = "100"
@@ -46,15 +45,9 @@ class OAuthTokens:
         Example:
             >>> [token.id for token in tenant.oauth_tokens.of_user(bot.id)]  # doctest: +SKIP
         """
-
-        def fetch(asked: Query) -> tuple[OAuthTokenPage, str]:
-            answer = self._session.send(Call(method="GET", path=_PATH, tier=1, query=asked, again="always"), self._auth)
-            page = parse(OAuthTokenPage, answer.content, "GET", _PATH)
-            return page, page.links.next.href if page.links.next is not None else ""
-
         query = {"userId": user_id, "limit": _PAGE_SIZE}
-        for page in each_page(
-            self._session, self._auth, _PATH, query, fetch, ids=lambda each: [token.id for token in each.data]
+        for page in pages_of(
+            self._session, self._auth, _PATH, query, OAuthTokenPage, ids=lambda each: [token.id for token in each.data]
         ):
             # A server that knows no such parameter answers with everyone's.
             yield from (token for token in page.data if token.user_id == user_id)

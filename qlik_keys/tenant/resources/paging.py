@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from qlik_keys.errors import TenantProtocolError
+from qlik_keys.tenant.http.calls import Call
 from qlik_keys.tenant.http.host_names import own_target, secret_in_address
+from qlik_keys.tenant.resources.models import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -13,11 +15,44 @@ if TYPE_CHECKING:
     import httpx
 
     from qlik_keys.tenant.http.session import Session
+    from qlik_keys.tenant.resources.models import PageType
     from qlik_keys.tenant.url import Query, QueryFields
 
 Page = TypeVar("Page")
 _MAXIMUM_PAGES = 100_000
 _MOST_STALE_PAGES = 10  # what is deleted in the meantime may leave a few pages empty
+
+
+def pages_of(
+    session: Session,
+    auth: httpx.Auth,
+    path: str,
+    query: Query,
+    model: type[PageType],
+    *,
+    ids: Callable[[PageType], Iterable[Hashable]],
+) -> Iterator[PageType]:
+    """Yield the pages of a listing as that model.
+
+    Args:
+        session: the conversation that they are asked in.
+        auth: the credential.
+        path: of the listing.
+        query: of its first page.
+        model: what a page is read into.
+        ids: returns what tells the entries of a page from those of others.
+
+    Raises:
+        TenantProtocolError: as `each_page`, or a page is not what the contract says.
+        TenantError: any other failure.
+    """
+
+    def fetch(asked: QueryFields) -> tuple[PageType, str]:
+        answer = session.send(Call(method="GET", path=path, tier=1, query=asked, again="always"), auth)
+        page = parse(model, answer.content, "GET", path)
+        return page, page.links.next.href if page.links.next is not None else ""
+
+    return each_page(session, auth, path, query, fetch, ids=ids)
 
 
 def each_page(

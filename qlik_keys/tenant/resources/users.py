@@ -10,7 +10,7 @@ from urllib.parse import quote
 from qlik_keys.tenant.http.calls import Call
 from qlik_keys.tenant.http.redirects import send_following
 from qlik_keys.tenant.resources.models import User, UserPage, parse
-from qlik_keys.tenant.resources.paging import each_page
+from qlik_keys.tenant.resources.paging import pages_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import httpx
 
     from qlik_keys.tenant.http.session import Session
-    from qlik_keys.tenant.url import Query
 
 _USERS = "/api/v1/users"
 _PATH = f"{_USERS}/me"
@@ -93,17 +92,9 @@ class Users:
             TenantAuthError: the credential is not accepted.
             TenantError: any other failure.
         """
-
-        def fetch(asked: Query) -> tuple[UserPage, str]:
-            answer = self._session.send(
-                Call(method="GET", path=_USERS, tier=1, query=asked, again="always"), self._auth
-            )
-            page = parse(UserPage, answer.content, "GET", _USERS)
-            return page, page.links.next.href if page.links.next is not None else ""
-
         query = {"filter": f"subject co {json.dumps(BOT_SUBJECT)}", "limit": _PAGE_SIZE}
-        for page in each_page(
-            self._session, self._auth, _USERS, query, fetch, ids=lambda each: [user.id for user in each.data]
+        for page in pages_of(
+            self._session, self._auth, _USERS, query, UserPage, ids=lambda each: [user.id for user in each.data]
         ):
             for user in page.data:
                 if user.subject.startswith(BOT_SUBJECT):
