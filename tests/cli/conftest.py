@@ -1,7 +1,5 @@
 """The command line: settings by environment, two streams and an exit code back."""
 
-from __future__ import annotations
-
 import sys
 
 import pytest

@@ -1,7 +1,5 @@
 """Any command line ends in an answer, in words on how to write it, or in an error of ours; never in another one."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 

@@ -1,7 +1,5 @@
 """A tenant whose answers are scripted."""
 
-from __future__ import annotations
-
 import pytest
 from fixtures.scripted_transport import ScriptedTransport
 

@@ -1,7 +1,5 @@
 """Bodies as they are typed: what is not JSON by the standard is refused with the reason, and null is a body."""
 
-from __future__ import annotations
-
 import pytest
 
 from qlik_keys.cli.options.inputs import document_of

@@ -1,7 +1,5 @@
 """The local count of Qlik's rate limits: paced before a 429, and one tier's wait is not the other's."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest

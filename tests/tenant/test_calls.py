@@ -1,7 +1,5 @@
 """Every call of the contract's tables: what is sent, and what is made of the answer."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 

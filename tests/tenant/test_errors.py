@@ -1,7 +1,5 @@
 """Foreign errors are translated by a table without a gap; error bodies are read for known fields and never pasted."""
 
-from __future__ import annotations
-
 import inspect
 import json
 import socket

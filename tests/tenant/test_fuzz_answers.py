@@ -2,8 +2,6 @@
 in it, also where the server says it back.
 """
 
-from __future__ import annotations
-
 import json
 import traceback
 from base64 import b64decode

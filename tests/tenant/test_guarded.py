@@ -1,7 +1,5 @@
 """Secrets in answers are found by name, wherever they are, and everything else is left as it is."""
 
-from __future__ import annotations
-
 import copy
 import json
 

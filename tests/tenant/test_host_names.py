@@ -1,7 +1,5 @@
 """The tenant's host names: which are believed, and what is followed within them (contract, "Host names")."""
 
-from __future__ import annotations
-
 import httpx
 import pytest
 

@@ -1,7 +1,5 @@
 """Known refusals are told in plain words (qlik-cloud-contract, "Errors seen in public reports")."""
 
-from __future__ import annotations
-
 import httpx
 import pytest
 

@@ -1,7 +1,5 @@
 """Answers are read generously, keys of others word for word, and nothing shows what it should not."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 

@@ -1,7 +1,5 @@
 """Paths of raw calls: what is the tenant's, and what never gets its credential."""
 
-from __future__ import annotations
-
 import httpx
 import pytest
 from fixtures.scripted_transport import qlik_error

@@ -1,7 +1,5 @@
 """The published scopes, and which one covers which."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

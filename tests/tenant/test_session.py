@@ -1,7 +1,5 @@
 """Failures of the network and the tenant: repeated where this is safe, and reported with what is known."""
 
-from __future__ import annotations
-
 import json
 from base64 import b64encode
 

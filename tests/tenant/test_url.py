@@ -1,7 +1,5 @@
 """The tenant's URL: normalized and said, or refused with the reason (qlik-cloud-contract, "Hosts")."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """The version that requests ask for, and what is told of endpoints that the tenant calls deprecated."""
 
-from __future__ import annotations
-
 import logging
 from datetime import date
 

@@ -1,7 +1,5 @@
 """qlik-cli's contexts: chosen, made and changed, with the secrets of their file where they are; `--config`; aliases."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

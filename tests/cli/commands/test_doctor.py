@@ -1,7 +1,5 @@
 """`qlik-keys doctor` as a program calls it: what is on which stream, and the exit code."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Every command by two host names of one tenant, each a process of its own as far as the names are known."""
 
-from __future__ import annotations
-
 import json
 from itertools import cycle
 

@@ -1,7 +1,5 @@
 """The commands that change keys, on the sandbox: result, plan, errors, and nothing secret."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import uuid

@@ -3,8 +3,6 @@
 The command itself is started in tests/project/test_distributions.py, from the wheel.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """A person on a terminal is told when a client last logged in, and asked before its secrets are removed."""
 
-from __future__ import annotations
-
 import uuid
 
 import pytest

@@ -3,8 +3,6 @@
 A case names what comes to it once, as JSON with placeholders; the forms are held to it.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

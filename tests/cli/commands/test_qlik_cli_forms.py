@@ -1,7 +1,5 @@
 """Every row of docs/qlik-cli.md, run in this process against the sandbox: it gives what the page says."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import re

@@ -1,7 +1,5 @@
 """The bridge: a token for a pipe, for a program, or in a qlik-cli context; nowhere else."""
 
-from __future__ import annotations
-
 import functools
 import json
 import signal

@@ -1,7 +1,5 @@
 """`clients --usage` and `audit --usage`: the last use, and "unknown" where the caller may not read events."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

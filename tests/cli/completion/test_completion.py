@@ -3,8 +3,6 @@
 A client's name is another user's text: what is offered is one word on the line, and runs nothing.
 """
 
-from __future__ import annotations
-
 import contextlib
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """`--body-values`: a JSON object of pairs, typed as they say."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

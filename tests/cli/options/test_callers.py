@@ -1,7 +1,5 @@
 """Who calls, how often, and what is told when it does not work: the options that every call has."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import stat

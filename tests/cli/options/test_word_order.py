@@ -1,7 +1,5 @@
 """Options before the verb, flags with a value, `help` and aliases: what the tree gets to read."""
 
-from __future__ import annotations
-
 import json
 import shlex
 

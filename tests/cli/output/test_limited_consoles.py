@@ -1,7 +1,5 @@
 """A console that cannot show a letter, a pipe that closes, a full disk: none of them comes after an effect unsaid."""
 
-from __future__ import annotations
-
 import io
 import json
 import os

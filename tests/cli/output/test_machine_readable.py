@@ -1,7 +1,5 @@
 """Every command with `--json`, in success and failure: one JSON document on standard output, JSON lines next to it."""
 
-from __future__ import annotations
-
 import json
 import re
 import uuid

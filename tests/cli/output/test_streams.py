@@ -1,7 +1,5 @@
 """What goes in and comes out: streams that are closed or full, answers of any shape, bytes, interrupts, bodies."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import os

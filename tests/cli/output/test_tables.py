@@ -1,7 +1,5 @@
 """Tables of the command line: never wider than the terminal, whatever is in them, and what is copied is whole."""
 
-from __future__ import annotations
-
 import io
 import sys
 
