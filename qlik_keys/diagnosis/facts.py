@@ -20,7 +20,6 @@ from qlik_keys.errors import (
     TenantUnreachable,
 )
 from qlik_keys.lifecycle.ownership import has_only_managed_keys, is_same_key
-from qlik_keys.tenant.resources.grants import OFFLINE
 from qlik_keys.tenant.url import token_url_by
 
 if TYPE_CHECKING:
@@ -244,7 +243,7 @@ class Facts:
     def has_no_scope(self) -> bool:
         """Whether the client may have no scope by which it could call anything."""
         client = self.client.value
-        return client is not None and self.shows("allowed_scopes") and not set(client.allowed_scopes) - {OFFLINE}
+        return client is not None and self.shows("allowed_scopes") and not client.scopes_unasked
 
     @property
     def is_shown_all(self) -> bool:

@@ -27,7 +27,6 @@ from qlik_keys.errors import (
     TokenError,
 )
 from qlik_keys.rules.access import LOGIN_FAILED, LOGIN_REFUSED, TOKEN_OF_ANOTHER, TOKEN_REFUSED
-from qlik_keys.tenant.resources.grants import OFFLINE
 from qlik_keys.tenant.resources.scopes import lacks_scope
 
 if TYPE_CHECKING:
@@ -153,9 +152,8 @@ def _with_named_scopes(
     client = facts.client.value
     if scopes or client is None or getattr(problem, "status", None) != _BAD_REQUEST:
         return None
-    allowed = tuple(scope for scope in client.allowed_scopes if scope != OFFLINE)
     try:
-        check = log_in(allowed) if allowed else None
+        check = log_in(client.scopes_unasked) if client.scopes_unasked else None
     except QlikKeysError:
         return None
     if check is None or check.verdict != "passed":

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from qlik_keys.auth.http_auth import BearerAuth, TokenSource
 from qlik_keys.errors import AssertionRejected, Interrupted, LifecycleError, TenantError
 from qlik_keys.keystore.profiles import measured_on
-from qlik_keys.tenant.resources.grants import OFFLINE
 
 if TYPE_CHECKING:
     import threading
@@ -113,10 +112,9 @@ def verify(
 def _all_scopes(tenant: QlikTenant, client_id: str) -> tuple[str, ...]:
     """Return all scopes that an empty request should get, none where the tenant does not tell them."""
     try:
-        allowed = tenant.oauth_clients.get(client_id).allowed_scopes
+        return tenant.oauth_clients.get(client_id).scopes_unasked
     except TenantError:
         return ()
-    return tuple(scope for scope in allowed if scope != OFFLINE)
 
 
 def _measured_seconds(store: KeyStore, tenant_host: str) -> float:

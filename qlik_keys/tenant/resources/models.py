@@ -21,6 +21,7 @@ from typing_extensions import TypedDict
 from qlik_keys.core.secret import Secret
 from qlik_keys.keys.spec import PRIVATE_MEMBERS
 from qlik_keys.tenant.http.known_refusals import is_web_page
+from qlik_keys.tenant.resources.grants import OFFLINE
 from qlik_keys.tenant.unexpected import unexpected_answer
 
 if TYPE_CHECKING:
@@ -211,6 +212,11 @@ class OAuthClient(Model):
     created_by_type: Text = ""
     disable_tag: Tag = ""
     tenant_id: Text = ""
+
+    @property
+    def scopes_unasked(self) -> tuple[str, ...]:
+        """The scopes that a request without any gets: all that it may have, but the one that must be asked for."""
+        return tuple(scope for scope in self.allowed_scopes if scope != OFFLINE)
 
 
 @with_config(_TOLERANT)
