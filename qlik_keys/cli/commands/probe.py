@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from contextlib import ExitStack
 from pathlib import Path  # noqa: TC003  # typer reads annotations
 from typing import TYPE_CHECKING, Annotated
@@ -12,8 +11,8 @@ import typer
 
 from qlik_keys.cli.app import FINDINGS, TENANT_HELP, new_group
 from qlik_keys.cli.options.callers import resolved
-from qlik_keys.cli.options.common import ContextOption, JsonOption, ServerOption  # noqa: TC001  # as above
-from qlik_keys.cli.output.results import is_terminal, show_value
+from qlik_keys.cli.options.common import ContextOption, JsonOption, ServerOption, refuse_unasked
+from qlik_keys.cli.output.results import show_value
 from qlik_keys.errors import ConfigurationError, Interrupted, Outcome
 
 if TYPE_CHECKING:
@@ -78,8 +77,7 @@ def _ask(words: str, *, as_json: bool) -> None:
         typer.BadParameter: no one can be asked.
         Interrupted: it should not.
     """
-    if as_json or not is_terminal(sys.stdin):
-        raise typer.BadParameter(f"{words} To start it, confirm: --yes", param_hint="--yes")
+    refuse_unasked(f"{words} To start it, confirm: --yes", option="--yes", as_json=as_json)
     typer.echo(words, err=True)
     if not typer.confirm("Start the probe?", err=True):
         raise Interrupted("The probe was not started.", outcome=Outcome.NOT_APPLIED)
