@@ -53,7 +53,7 @@ def assert_told_once(diagnosis, *fault_cases):
 @pytest.mark.parametrize(
     ("name", "custody"),
     [(name, "kv") for name in [*FAULT_CASES, *MORE]]
-    + [(name, "transit") for name in [*IN_TRANSIT, "another key", "under its name", "no record", "cut off"]]
+    + [(name, "transit") for name in [*IN_TRANSIT, "another key", "under its name", "no record", "interrupted"]]
     + [(name, "transit") for name in ["bot disabled", *DAMAGED[:3]]],
 )
 def test_one_fault_is_one_finding_and_shows_no_secret(client, client_keys, heard, caplog, name):

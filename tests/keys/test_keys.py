@@ -311,7 +311,7 @@ def test_what_is_no_key_is_named_with_what_to_do_and_never_quoted(natives, certi
         "Ed25519": (bytes_of(ed25519.Ed25519PrivateKey.generate()), "Ed25519", "RS256"),
         "RSA of 1024 bits": (bytes_of(short), "1024 bits", "2048 bits"),
         "RSA of 1024 bits, JWK": (json.dumps(only(private_jwk(short), "n", "e", "d")), "1024 bits", "2048"),
-        "cut off": (bytes_of(native_rsa)[:900], "damaged", "completely"),
+        "truncated": (bytes_of(native_rsa)[:900], "damaged", "completely"),
         "half of the DER": (bytes_of(native_rsa, encoding=der)[:600], "damaged", "RS256"),
         "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "binary", "RS256"),
         "JSON that is no key": ('{"a": 1}', "kty", "`d`"),

@@ -35,7 +35,7 @@ def test_each_rule_is_in_the_catalogue_under_its_own_name_and_family_and_is_foun
     assert order == sorted(order)
 
 
-WRONG = {"code": "QK999", "name": "Locked out", "severity": "grave", "operation": "mend", "meaning": "", "advice": ""}
+WRONG = {"code": "QK999", "name": "Locked out", "severity": "grave", "operation": "repair", "meaning": "", "advice": ""}
 
 
 def test_a_rule_that_is_not_whole_or_has_a_used_code_or_name_cannot_be_defined():

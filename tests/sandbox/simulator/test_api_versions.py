@@ -42,7 +42,7 @@ def test_a_deprecated_endpoint_says_so_in_success_and_refusal(sandbox):
         assert answer.headers["sunset"] == SUNSET
         assert answer.headers["link"] == '<https://qlik.dev/a>; rel="deprecation"'
     assert "deprecation" not in sandbox.call("DELETE", f"/{client.client_id}").headers
-    token = sandbox.get_token("nobody")
+    token = sandbox.get_token("unknown")
     assert (token.headers["deprecation"], "sunset" in token.headers, "link" in token.headers) == ("true", False, False)
 
 
