@@ -113,11 +113,31 @@ def openbao():
         yield server
 
 
+SHARED_BOX = pytest.StashKey[qk.sandbox.Sandbox]()
+
+
 @pytest.fixture(scope="session")
-def box():
-    """A whole sandbox: .tenant_url .api_key .vault_url .vault_token."""
+def box(request):
+    """A whole sandbox: .tenant_url .api_key .vault_url .vault_token; all tests of a worker share it."""
     with qk.sandbox.start() as started:
+        request.config.stash[SHARED_BOX] = started
         yield started
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item, nextitem):
+    """Finish what a module's tests interrupted on the shared sandbox, before those of another look for what is left."""
+    yield
+    if "box" not in getattr(item, "fixturenames", ()) or nextitem is None or nextitem.path == item.path:
+        return
+    box = item.config.stash.get(SHARED_BOX, None)
+    if box is None:
+        return
+    with (
+        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
+        qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
+    ):
+        qk.resume(tenant, store)
 
 
 @pytest.fixture
