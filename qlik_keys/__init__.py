@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from qlik_keys.diagnosis import Check, Diagnosis, doctor, fix
     from qlik_keys.diagnosis.probe import ProbeReport, probe
     from qlik_keys.errors import QlikKeysError
-    from qlik_keys.fleet import rotate_due
+    from qlik_keys.fleet import Fleet, TenantReference, VaultReference, rotate_due
     from qlik_keys.inventory.audit import audit
     from qlik_keys.inventory.frames import flat
     from qlik_keys.inventory.tables import clients
@@ -58,6 +58,7 @@ _HOMES = {
     "ClientSecret": "auth.http_auth",
     "Deleted": "lifecycle",
     "Diagnosis": "diagnosis",
+    "Fleet": "fleet",
     "JwtLogin": "keystore.vault.store",
     "KeySpec": "keys",
     "KubernetesLogin": "keystore.vault.store",
@@ -70,11 +71,13 @@ _HOMES = {
     "QlikKeysError": "errors",
     "QlikTenant": "tenant",
     "Settings": "config.settings",
+    "TenantReference": "fleet",
     "Token": "auth.http_auth",
     "TokenSource": "auth.http_auth",
     "UserLookup": "auth.http_auth",
     "UserPass": "keystore.vault.store",
     "VaultKeyStore": "keystore.vault.store",
+    "VaultReference": "fleet",
     "audit": "inventory.audit",
     "clients": "inventory.tables",
     "doctor": "diagnosis",
@@ -105,6 +108,7 @@ __all__ = [
     "ClientSecret",
     "Deleted",
     "Diagnosis",
+    "Fleet",
     "JwtLogin",
     "KeySpec",
     "KubernetesLogin",
@@ -119,11 +123,13 @@ __all__ = [
     "QlikTenant",
     "Rotated",
     "Settings",
+    "TenantReference",
     "Token",
     "TokenSource",
     "UserLookup",
     "UserPass",
     "VaultKeyStore",
+    "VaultReference",
     "__version__",
     "adopt",
     "audit",

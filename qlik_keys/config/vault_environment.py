@@ -197,7 +197,7 @@ class VaultEnvironment:
             return self.secrets.get(name)
         if name in self.secrets:
             raise _twice(name)
-        read = _read_secret(file, variable)
+        read = read_secret_file(file, variable)
         if isinstance(read, ConfigurationError):
             raise read
         return read
@@ -244,7 +244,7 @@ def _are_two_servers(environment: Mapping[str, str]) -> bool:
     return not same_origin(*(each if "://" in each else f"https://{each}" for each in (first, second)))
 
 
-def _read_secret(file: str, variable: str) -> Secret | ConfigurationError:
+def read_secret_file(file: str, variable: str) -> Secret | ConfigurationError:
     """Return what a file holds, without a line end; no frame that has it raises."""
     try:
         with Path(file).expanduser().open("rb") as opened:

@@ -1,7 +1,9 @@
-"""Many clients of one tenant, several at a time."""
+"""Many clients of one tenant, several at a time, and many tenants."""
 
 from qlik_keys.errors import FleetError
+from qlik_keys.fleet.references import TenantReference, VaultReference
 from qlik_keys.fleet.rotation import rotate_due
+from qlik_keys.fleet.tenants import Fleet
 from qlik_keys.lifecycle.many import FleetResult
 
-__all__ = ["FleetError", "FleetResult", "rotate_due"]
+__all__ = ["Fleet", "FleetError", "FleetResult", "TenantReference", "VaultReference", "rotate_due"]

@@ -1,0 +1,78 @@
+"""What a runner takes and returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+
+    from qlik_keys.errors import QlikKeysError
+    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.tenant import QlikTenant
+
+Value = TypeVar("Value")
+Value_co = TypeVar("Value_co", covariant=True)
+
+
+class Connects(Protocol):
+    """What opens a tenant and its key store: a `TenantReference`, or a pair that is open already."""
+
+    def connect(self) -> AbstractContextManager[tuple[QlikTenant, KeyStore]]:
+        """Yield the tenant and the key store."""
+
+
+class TenantWork(Protocol[Value_co]):
+    """What is done for one tenant. For a cluster it must be picklable: a function of a module, or a dataclass."""
+
+    def __call__(
+        self, name: str, tenant: QlikTenant, store: KeyStore, *, told: Callable[[object], None], cancel: threading.Event
+    ) -> Value_co:
+        """Do it.
+
+        Args:
+            name: the tenant's name in the fleet.
+            tenant: the tenant.
+            store: its key store.
+            told: takes what happened on the way, for example a `FleetResult`; called from any thread.
+            cancel: when set, the work stops between two steps.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantOutcome(Generic[Value]):
+    """What came of one tenant.
+
+    Attributes:
+        tenant: its name in the fleet.
+        value: what the work returned; None where it failed.
+        error: why it failed; None where it did not.
+    """
+
+    tenant: str
+    value: Value | None = None
+    error: QlikKeysError | None = None
+
+
+class Runner(Protocol):
+    """Does the same work for many tenants; one that fails stops no other."""
+
+    def run(
+        self,
+        work: TenantWork[Value],
+        members: Sequence[tuple[str, Connects]],
+        *,
+        told: Callable[[str, object], None],
+        cancel: threading.Event,
+    ) -> list[TenantOutcome[Value]]:
+        """Return what came of each tenant, in the order of `members`.
+
+        Args:
+            work: what is done.
+            members: names and references.
+            told: takes a tenant's name and what its work told; called from any thread.
+            cancel: when set, no further tenant is started, and the started ones stop between two steps.
+        """
