@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.fleet.runners.base import Connects, TenantWork, Value
 
-TENANTS_AT_ONCE = 8
+TENANTS_AT_ONCE = 128
 
 
 class ThreadRunner:
