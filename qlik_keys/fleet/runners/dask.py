@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from qlik_keys.fleet.runners.base import Connects, TenantWork, Value
 
 WAIT_SECONDS = 60.0
+CONNECT_SECONDS = 30.0
 _POLL_SECONDS = 0.2
 _RESOURCES = Kind((Mapping,), "a mapping of Dask's resources and how much of each")
 
@@ -52,11 +53,12 @@ class DaskRunner:
             any case.
         resources: Dask's resources that a worker must have, for example `{"vault": 1}`.
         wait_seconds: how long to wait for the first worker to join.
+        connect_seconds: how long to try to reach the scheduler.
 
     Raises:
         ConfigurationError: the package `distributed` is not installed, or there is no address.
         TypeError: an argument is of another type.
-        ValueError: `retries` is negative, or `wait_seconds` not above 0.
+        ValueError: `retries` is negative, or a time is not above 0.
 
     Example:
         >>> runner = DaskRunner("tcp://scheduler:8786", retries=1)
@@ -71,14 +73,16 @@ class DaskRunner:
         retries: int = 0,
         resources: Mapping[str, float] | None = None,
         wait_seconds: float = WAIT_SECONDS,
+        connect_seconds: float = CONNECT_SECONDS,
     ) -> None:
         require(WHOLE_NUMBER, retries=retries)
-        require(SECONDS, wait_seconds=wait_seconds)
+        for name, seconds in (("wait_seconds", wait_seconds), ("connect_seconds", connect_seconds)):
+            require(SECONDS, **{name: seconds})
+            if seconds <= 0:
+                raise ValueError(f"{name} must be above 0, not {seconds}")
         optional(_RESOURCES, resources=resources)
         if retries < 0:
             raise ValueError(f"retries must be 0 or more, not {retries}")
-        if wait_seconds <= 0:
-            raise ValueError(f"wait_seconds must be above 0, not {wait_seconds}")
         if importlib.util.find_spec("distributed") is None:
             raise ConfigurationError(
                 "Dask needs the package distributed, which is not installed.",
@@ -88,6 +92,7 @@ class DaskRunner:
         self._retries = retries
         self._resources = dict(resources or {})
         self._wait_seconds = wait_seconds
+        self._connect_seconds = connect_seconds
 
     def run(
         self,
@@ -127,7 +132,12 @@ class DaskRunner:
 
         try:
             client = distributed.Client(
-                self.address, name="qlik_keys", security=self._security, set_as_default=False, asynchronous=False
+                self.address,
+                name="qlik_keys",
+                security=self._security,
+                timeout=self._connect_seconds,
+                set_as_default=False,
+                asynchronous=False,
             )
         except (OSError, RuntimeError, TypeError, ValueError) as problem:
             kind = type(problem).__name__
@@ -145,7 +155,8 @@ class DaskRunner:
 
     def __reduce__(self) -> Any:
         """Travel by the address: what a client's TLS context holds stays here."""
-        options = {"retries": self._retries, "resources": self._resources, "wait_seconds": self._wait_seconds}
+        options = {"retries": self._retries, "resources": self._resources}
+        options |= {"wait_seconds": self._wait_seconds, "connect_seconds": self._connect_seconds}
         return _runner_at, (self.address, options)
 
     def __repr__(self) -> str:

@@ -39,9 +39,7 @@ class _Packer(pickle.Pickler):
         if isinstance(given, Secret):
             raise pickle.PicklingError("it holds a secret")
         if isinstance(given, type | FunctionType) and given.__module__ == "__main__":
-            raise pickle.PicklingError(
-                f"{given.__qualname__} is of a notebook or script, which the workers do not have"
-            )
+            raise pickle.PicklingError(f"{given.__qualname__} is of a notebook or a script, not of a module")
         return NotImplemented
 
 
