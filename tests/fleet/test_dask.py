@@ -170,10 +170,11 @@ def test_workers_do_the_work_by_their_own_logins_and_nothing_of_dask_shows_a_sec
     for file in tenants.cluster.folder.rglob("*"):
         if file.is_file():
             leaks.shown[file.name] = file.read_bytes().decode("latin-1")
-    leaks.show("fleet", tenants.fleet)
-    leaks.show("outcomes", [*outcomes, *failed, *unsent, *heard])
+    told_here = [tenants.fleet, *outcomes, *failed, *unsent, *heard]
+    leaks.shown |= {"here": repr(told_here), "travels": pickle.dumps(told_here).decode("latin-1")}
     assert "do_tenant" in leaks.shown["specifications"]
-    assert "etl-0" in repr(leaks.shown["outcomes: repr"])
+    assert "KEY_OF_A" in leaks.shown["pickled"]  # the name of the variable, which is all that is sent
+    assert "etl-0" in leaks.shown["here"]
     assert TOPIC in leaks.shown["events"]
     leaks.check()
 
@@ -285,6 +286,8 @@ def test_what_cannot_be_sent_is_refused_before_anything_is_asked(tenants):
         with pytest.raises(ConfigurationError, match="cannot be sent") as caught:
             references.each(work)
         assert not find_canaries(repr(caught.value), ["canary-of-an-api-key"])
+    with pytest.raises(ConfigurationError, match="not sent to other machines: it shows a client secret"):
+        references.each(SimpleWork(None, "it shows a client secret"))
     code = "import qlik_keys as qk\nfrom qlik_keys.fleet.runners.packing import packed_tasks\ndef work(): pass\n"
     code += "packed_tasks(work, [('a', qk.TenantReference(url='https://acme.eu.qlikcloud.com'))])"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -297,6 +300,7 @@ def test_what_cannot_be_sent_is_refused_before_anything_is_asked(tenants):
 @dataclass
 class SimpleWork:
     what: object
+    stays_because: str = ""
 
 
 def test_arguments_and_a_missing_package():

@@ -29,6 +29,11 @@ def packed_tasks(work: object, members: Sequence[tuple[str, Connects]]) -> dict[
             f"These tenants are open already, and hold credentials that are sent nowhere: {', '.join(open_ones)}.",
             hint="Give a TenantReference for each: the workers log in by it.",
         )
+    reason = getattr(work, "stays_because", "")
+    if reason:
+        raise ConfigurationError(
+            f"This work is not sent to other machines: {reason}.", hint="Do it in threads of this process."
+        )
     return {name: _packed((work, member)) for name, member in members}
 
 
