@@ -91,7 +91,7 @@ pins: | $(BIN)/python  ## write requirements/ again, with today's newest version
 	@set -eu; for name in $(PINNED); do \
 		echo "requirements/$$name.txt"; \
 		case $$name in sandbox) wanted='--extra sandbox' ;; lab) wanted='--extra sandbox --extra lab' ;; \
-			dev) wanted='--extra sandbox --extra lab --group dev' ;; esac; \
+			dev) wanted='--extra sandbox --extra lab --extra dask --group dev' ;; esac; \
 		$(FRESH)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11.5 --generate-hashes \
 			--no-annotate --no-header --no-strip-extras --output-file requirements/$$name.txt $$wanted pyproject.toml requirements/build.in; \
 	done

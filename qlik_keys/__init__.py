@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from qlik_keys.diagnosis import Check, Diagnosis, doctor, fix
     from qlik_keys.diagnosis.probe import ProbeReport, probe
     from qlik_keys.errors import QlikKeysError
-    from qlik_keys.fleet import Fleet, TenantReference, VaultReference, rotate_due
+    from qlik_keys.fleet import Fleet, TenantReference, TokenSourceFactory, VaultReference, rotate_due
+    from qlik_keys.fleet.runners.dask import DaskRunner
     from qlik_keys.inventory.audit import audit
     from qlik_keys.inventory.frames import flat
     from qlik_keys.inventory.tables import clients
@@ -56,6 +57,7 @@ _HOMES = {
     "AppRole": "keystore.vault.store",
     "Check": "diagnosis",
     "ClientSecret": "auth.http_auth",
+    "DaskRunner": "fleet.runners.dask",
     "Deleted": "lifecycle",
     "Diagnosis": "diagnosis",
     "Fleet": "fleet",
@@ -74,6 +76,7 @@ _HOMES = {
     "TenantReference": "fleet",
     "Token": "auth.http_auth",
     "TokenSource": "auth.http_auth",
+    "TokenSourceFactory": "fleet",
     "UserLookup": "auth.http_auth",
     "UserPass": "keystore.vault.store",
     "VaultKeyStore": "keystore.vault.store",
@@ -106,6 +109,7 @@ __all__ = [
     "AppRole",
     "Check",
     "ClientSecret",
+    "DaskRunner",
     "Deleted",
     "Diagnosis",
     "Fleet",
@@ -126,6 +130,7 @@ __all__ = [
     "TenantReference",
     "Token",
     "TokenSource",
+    "TokenSourceFactory",
     "UserLookup",
     "UserPass",
     "VaultKeyStore",

@@ -33,6 +33,7 @@ QlikKeysError                    hint, retryable, outcome
 │   ├── StoreConflict            compare-and-set lost
 │   └── StoreProtocolError       an answer that is not Vault's, or a write that is not there when read back
 │       └── StoreDamaged         a document of qlik_keys that someone has edited: kid, token_url
+├── ClusterError                 a Dask cluster cannot be reached, has no worker, or was lost
 └── LifecycleError
     ├── ManualActionRequired     a conflict that a person must decide: differences
     ├── Interrupted              cancelled between two steps; ask again to resume
@@ -90,12 +91,20 @@ class QlikKeysError(Exception):
         """The message without the hint."""
         return str(self.args[0])
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes with all attributes: a constructor's keywords are not in an exception's `args`."""
+        return _rebuilt, (self.__class__, self.args, self.__dict__)
+
+
+def _rebuilt(kind: type[QlikKeysError], args: tuple[Any, ...], attributes: Mapping[str, Any]) -> QlikKeysError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(attributes)
+    return error
+
 
 def copy_of_error(error: QlikKeysError) -> QlikKeysError:
     """Return an equal error that is another object: one that is raised in two threads mixes their tracebacks."""
-    twin = error.__class__.__new__(error.__class__, *error.args)
-    twin.__dict__.update(error.__dict__)
-    return twin
+    return _rebuilt(error.__class__, error.args, error.__dict__)
 
 
 class ConfigurationError(QlikKeysError, ValueError):
@@ -346,6 +355,10 @@ class StoreDamaged(StoreProtocolError):
 
     kid: str = ""
     token_url: str = ""
+
+
+class ClusterError(QlikKeysError):
+    """A Dask cluster cannot be reached, has no worker, or was lost while it worked."""
 
 
 class LifecycleError(QlikKeysError):

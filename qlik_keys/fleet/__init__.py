@@ -4,6 +4,15 @@ from qlik_keys.errors import FleetError
 from qlik_keys.fleet.references import TenantReference, VaultReference
 from qlik_keys.fleet.rotation import rotate_due
 from qlik_keys.fleet.tenants import Fleet
+from qlik_keys.fleet.token_sources import TokenSourceFactory
 from qlik_keys.lifecycle.many import FleetResult
 
-__all__ = ["Fleet", "FleetError", "FleetResult", "TenantReference", "VaultReference", "rotate_due"]
+__all__ = [
+    "Fleet",
+    "FleetError",
+    "FleetResult",
+    "TenantReference",
+    "TokenSourceFactory",
+    "VaultReference",
+    "rotate_due",
+]

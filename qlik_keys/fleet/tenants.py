@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from qlik_keys.core.names import name_problem
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.fleet.references import TenantReference
-from qlik_keys.fleet.runners.threads import ThreadRunner
+from qlik_keys.fleet.runners.choice import chosen_runner
 from qlik_keys.keystore.lookup import check_sides
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import distributed
 
     from qlik_keys.fleet.runners.base import Connects, Runner, TenantOutcome, TenantWork, Value
     from qlik_keys.keystore.base import KeyStore
@@ -48,11 +50,12 @@ class Fleet:
 
     Args:
         tenants: by name, a `TenantReference`, or a pair of a `QlikTenant` and a key store, which stay open.
-        runner: who does the work; by default threads of this process.
+        runner: who does the work: "threads" of this process (the default), "dask", or a runner.
+        address: of "dask": the scheduler's address, for example "tcp://scheduler:8786", or a `distributed.Client`.
 
     Raises:
-        ConfigurationError: there is no tenant, or a name is none.
-        TypeError: a tenant is neither.
+        ConfigurationError: there is no tenant, a name is none, there is no such runner, or Dask is not installed.
+        TypeError: a tenant is neither, or the runner is none.
 
     Example:
         >>> fleet = Fleet({"test": TenantReference(url="https://acme-test.eu.qlikcloud.com", login_client="rotation")})
@@ -64,12 +67,13 @@ class Fleet:
         self,
         tenants: Mapping[str, TenantReference | tuple[QlikTenant, KeyStore]],
         *,
-        runner: Runner | None = None,
+        runner: Runner | Literal["threads", "dask"] | None = None,
+        address: str | distributed.Client | None = None,
     ) -> None:
         if not tenants:
             raise ConfigurationError("The fleet has no tenants.", hint="Name at least one.")
         self._members: dict[str, Connects] = {name: _checked(name, each) for name, each in tenants.items()}
-        self._runner: Runner = ThreadRunner() if runner is None else runner
+        self._runner: Runner = chosen_runner(runner, address=address)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -84,9 +88,20 @@ class Fleet:
         """
         return self._with({name: self._member(name) for name in names}, self._runner)
 
-    def with_runner(self, runner: Runner) -> Fleet:
-        """Return the same tenants, for which another runner does the work."""
-        return self._with(self._members, runner)
+    def with_runner(
+        self, runner: Runner | Literal["threads", "dask"], *, address: str | distributed.Client | None = None
+    ) -> Fleet:
+        """Return the same tenants, for which another runner does the work.
+
+        Args:
+            runner: as for the constructor.
+            address: as for the constructor.
+
+        Raises:
+            ConfigurationError: there is no such runner, or Dask is not installed.
+            TypeError: it is none.
+        """
+        return self._with(self._members, chosen_runner(runner, address=address))
 
     @contextmanager
     def connect(self, name: str) -> Iterator[tuple[QlikTenant, KeyStore]]:

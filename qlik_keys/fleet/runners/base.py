@@ -26,7 +26,11 @@ class Connects(Protocol):
 
 
 class TenantWork(Protocol[Value_co]):
-    """What is done for one tenant. For a cluster it must be picklable: a function of a module, or a dataclass."""
+    """What is done for one tenant. For a cluster it must be picklable: a function of a module, or a dataclass.
+
+    A cluster may do it again, where a worker dies: it must go on from what tenant and store say. Work whose result
+    holds a secret has an attribute `stays_because` with the reason: it is done in this process, and sent nowhere.
+    """
 
     def __call__(
         self, name: str, tenant: QlikTenant, store: KeyStore, *, told: Callable[[object], None], cancel: threading.Event
