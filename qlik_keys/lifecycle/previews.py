@@ -13,6 +13,7 @@ from qlik_keys.core.arguments import TEXT, require
 from qlik_keys.core.clock import SYSTEM_CLOCK
 from qlik_keys.errors import ConfigurationError, LifecycleError, TenantNotFound
 from qlik_keys.keys import wrong_key
+from qlik_keys.keystore.profiles import measured_on
 from qlik_keys.lifecycle import deletion
 from qlik_keys.lifecycle.actions import ACTIONS, Action, System
 from qlik_keys.lifecycle.context import OperationContext
@@ -214,7 +215,7 @@ def _provision(work: OperationContext, _: str, options: ProvisionOptions) -> tup
 
 def _rotate(work: OperationContext, client_id: str, options: RotateOptions) -> tuple[str, ...]:
     result = changes.rotate(work, work.read(client_id), options)
-    risk = _SWAP if options.allow_swap else _ONE_KEY
+    risk = _risk(work, allow_swap=options.allow_swap)
     if not options.overlap or result.retire_at is None:
         return (*result.warnings, risk)
     both = f"Both keys log in until {result.retire_at:%Y-%m-%d %H:%M} UTC; then retire the old one."
@@ -224,7 +225,21 @@ def _rotate(work: OperationContext, client_id: str, options: RotateOptions) -> t
 def _revoke(work: OperationContext, client_id: str, options: RevokeOptions) -> tuple[str, ...]:
     warnings = changes.revoke(work, client_id, options).warnings
     left = remains_of(work.tenant, client_id).plan_notes()
-    return (*warnings, *left, _SWAP if options.allow_swap else _ONE_KEY)
+    return (*warnings, *left, _risk(work, allow_swap=options.allow_swap))
+
+
+def _risk(work: OperationContext, *, allow_swap: bool) -> str:
+    """Return what happens where the tenant takes one key only, and whether it was measured that it does."""
+    profile = measured_on(work.store, work.tenant.host)
+    if profile is None or profile.maximum_keys != 1:
+        return _SWAP if allow_swap else _ONE_KEY
+    measured = f"The tenant takes one key per client (measured on {profile.probed_at:%Y-%m-%d})"
+    if allow_swap:
+        return f"{measured}: the new key replaces the old one, and logins may fail until it is verified."
+    return (
+        f"{measured}: this will be refused, and nothing is changed. Allow a swap (`--allow-swap`), during which logins "
+        "fail for a moment."
+    )
 
 
 def _retire(work: OperationContext, client_id: str, options: RetireOptions) -> tuple[str, ...]:
