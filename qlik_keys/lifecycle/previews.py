@@ -5,6 +5,7 @@ Not done here: foreseeing. A tenant may refuse a second key, or another user may
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,7 +23,7 @@ from qlik_keys.lifecycle.last_use import last_use
 from qlik_keys.lifecycle.options import OPTIONS
 from qlik_keys.lifecycle.provisioning.operations import resume_in
 from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
-from qlik_keys.lifecycle.remains import remains_of
+from qlik_keys.lifecycle.remains import remains_of, tokens_for_users
 from qlik_keys.lifecycle.rotation import changes, retirement
 from qlik_keys.lifecycle.shared_keys import shared_key_warnings
 from qlik_keys.tenant.resources.scopes import scope_warnings
@@ -254,11 +255,9 @@ def _adopt(work: OperationContext, client_id: str, options: AdoptOptions) -> tup
 
 
 def _delete(work: OperationContext, client_id: str, options: DeleteOptions) -> tuple[str, ...]:
-    there = True
-    try:
-        work.tenant.oauth_clients.get(client_id)
-    except TenantNotFound:
-        there = False
+    client = None
+    with contextlib.suppress(TenantNotFound):
+        client = work.tenant.oauth_clients.get(client_id)
     deletion.delete_client(work, client_id, keep_secret=options.keep_secret, remove_bot=options.remove_bot)
     left = remains_of(work.tenant, client_id)
     stays = "" if options.remove_bot else "The bot user stays on the tenant unless you ask for its deletion."
@@ -269,9 +268,10 @@ def _delete(work: OperationContext, client_id: str, options: DeleteOptions) -> t
         if options.keep_secret
         else f"Its keys at {where} are destroyed last.",
         *left.plan_notes(),
+        *tokens_for_users(client),
         last_use(work.tenant, client_id, work.clock).to_text(),
         *((stays,) if stays and left.bot is not None else ()),
-        *(() if there else ("The tenant has no such client any more.",)),
+        *(() if client is not None else ("The tenant has no such client any more.",)),
     )
 
 
