@@ -18,9 +18,10 @@ from qlik_keys.inventory.orphaned_bots import orphaned_bots
 from qlik_keys.inventory.record_states import foreign_documents, record_states
 from qlik_keys.inventory.tables import clients
 from qlik_keys.keystore.lookup import CLIENT_ID, check_sides
-from qlik_keys.keystore.tenant_folder import folder_of
+from qlik_keys.keystore.tenant_folder import folder_of, records_elsewhere
 from qlik_keys.rules.access import DEPRECATED_ENDPOINT
 from qlik_keys.rules.catalogue import FINDINGS
+from qlik_keys.rules.clients import TWO_FOLDERS
 from qlik_keys.rules.fixes import BY_VAULT, shell_command
 from qlik_keys.rules.model import SEVERITIES
 from qlik_keys.rules.records import (
@@ -57,7 +58,8 @@ def audit(
     """Return what there is to say of the tenant's clients and their keys, a row a finding, highest severity first.
 
     In addition to the findings of `clients`, it looks for interrupted provisionings, for keys without a client, and for
-    bot users and living tokens of clients that were deleted. The last takes a request for each hundred bot users.
+    bot users and living tokens of clients that were deleted, and for records under another host name of the tenant. It
+    takes a request for each hundred bot users, and one for the tenant's host names.
 
     Args:
         tenant: the tenant, with a TenantAdmin's credential.
@@ -109,8 +111,10 @@ def audit_of(frame: pd.DataFrame, tenant: QlikTenant, store: KeyStore) -> pd.Dat
         for problem in damaged
     ]
     rows += [(UNFINISHED.name, waiting.client_id, waiting.name) for waiting in pending]
-    deprecated: Mapping[str, str] = frame.attrs.get("deprecations", {})
-    rows += [(DEPRECATED_ENDPOINT.name, "", name) for name in deprecated]
+    deprecations: Mapping[str, str] = frame.attrs.get("deprecations", {})
+    of_tenant = {(DEPRECATED_ENDPOINT.name, name): words for name, words in deprecations.items()}
+    of_tenant |= {(TWO_FOLDERS.name, host): words for host, words in _other_folders(tenant, store)}
+    rows += [(finding, "", name) for finding, name in of_tenant]
     # A client that is just being made may have its record already, and no row yet.
     known = {*frame["client_id"], *(waiting.client_id for waiting in pending)}
     orphans = [client_id for client_id in store.client_ids(tenant_host) if client_id not in known]
@@ -136,9 +140,7 @@ def audit_of(frame: pd.DataFrame, tenant: QlikTenant, store: KeyStore) -> pd.Dat
         "client_id": [client_id for _, client_id, _ in rows],
         "name": [name for _, _, name in rows],
         "meaning": [
-            deprecated[name]
-            if finding == DEPRECATED_ENDPOINT.name
-            else _meaning(finding, client_id, details, operations)
+            of_tenant.get((finding, name)) or _meaning(finding, client_id, details, operations)
             for finding, client_id, name in rows
         ],
         "advice": [FINDINGS[finding].advice for finding, _, _ in rows],
@@ -150,6 +152,18 @@ def audit_of(frame: pd.DataFrame, tenant: QlikTenant, store: KeyStore) -> pd.Dat
     if unknown:
         found.attrs["bots_unknown"] = unknown
     return found
+
+
+def _other_folders(tenant: QlikTenant, store: KeyStore) -> list[tuple[str, str]]:
+    """Return the host names under which there are records that the lists do not show, each with how many in words."""
+    try:
+        found = records_elsewhere(tenant, store)
+    except QlikKeysError:
+        return []  # what the rest of the audit found is told all the same
+    words = TWO_FOLDERS.meaning
+    return [
+        (host, f"{words} {len(ids)} record{'' if len(ids) == 1 else 's'} under {host}.") for host, ids in found.items()
+    ]
 
 
 def _orphans(

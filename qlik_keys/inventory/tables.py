@@ -27,7 +27,7 @@ from qlik_keys.errors import QlikKeysError, TenantNotFound
 from qlik_keys.inventory.findings import findings_of, findings_of_record, operation_of, remedy_of
 from qlik_keys.inventory.frames import read_times
 from qlik_keys.inventory.record_states import RecordStates, foreign_documents, record_states
-from qlik_keys.inventory.usage import USAGE_COLUMNS, columns_of, usage_of, with_findings
+from qlik_keys.inventory.usage import add_usage, usage_of
 from qlik_keys.keys.public import BASE64URL, kid_made_on
 from qlik_keys.keystore.lookup import check_sides
 from qlik_keys.keystore.tenant_folder import folder_of
@@ -67,8 +67,8 @@ COLUMNS = (
     "disabled",
     "findings",
 )
-_TEXTS = ("client_id", "name", "app_type", "consent", "current_kid", "custody", "created_by", "last_grant")
-_TIMES = ("key_made", "rotate_by", "last_login")
+_TEXTS = ("client_id", "name", "app_type", "consent", "current_kid", "custody", "created_by")
+_TIMES = ("key_made", "rotate_by")
 _FIELDS = itemgetter(
     "client_id",
     "client_name",
@@ -85,7 +85,6 @@ _FIELDS = itemgetter(
 )
 _KID, _ALG = itemgetter("kid"), itemgetter("alg")
 _WRITTEN_TIMES = ("created", "updated")
-_NUMBERS = ("secrets", "logins_30d")
 # Qlik tells the consent by a call per client. Unasked, a listing spends on it no more than one minute's allowance.
 CONSENT_LOOKUPS = LIMITS_PER_MINUTE[1]
 _DATE_LETTERS = len("2026-11-24")
@@ -152,17 +151,10 @@ def clients(
     told |= dict.fromkeys(foreign, (FOREIGN_DOCUMENT.name,))
     columns["of_record"] = _column(client_ids, told, missing=())
     columns["findings"] = findings_of(columns, now, store_known=store is not None)
-    names: tuple[str, ...] = COLUMNS
-    logins = usage_of(tenant, now) if usage else None
-    if logins is not None:
-        columns |= columns_of(logins, client_ids, now)
-        columns["findings"] = with_findings(logins, columns, now)
-        names = (*COLUMNS[:-1], *USAGE_COLUMNS, COLUMNS[-1])
-    frame = _frame(columns, now, names)
+    frame = _frame(columns, now)
     frame.attrs = {"tenant": tenant.url, "time": now.isoformat()}
-    if logins is not None:
-        since = None if logins.since is None else logins.since.isoformat()
-        frame.attrs["usage"] = {"since": since, "reason": logins.reason}
+    if usage:
+        add_usage(frame, usage_of(tenant, now), now)
     details = {client_id: detail for client_id, summary in found.items() if (detail := remedy_of(summary))}
     if details:
         frame.attrs["details"] = details
@@ -288,9 +280,9 @@ def _newest_date(kids: Iterable[str], dates: dict[str, datetime | None]) -> date
     return newest
 
 
-def _frame(columns: dict[str, list[Any]], now: datetime, names: Sequence[str]) -> pd.DataFrame:
+def _frame(columns: dict[str, list[Any]], now: datetime) -> pd.DataFrame:
     series: dict[str, pd.Series[Any]] = {}
-    for name in names:
+    for name in COLUMNS:
         if name == "key_age_days":  # behind key_made
             series[name] = (pd.Timestamp(now) - series["key_made"]).dt.days.astype("Int64")
             continue
@@ -304,7 +296,7 @@ def _frame(columns: dict[str, list[Any]], now: datetime, names: Sequence[str]) -
             series[name] = pd.Series(values, dtype="datetime64[us, UTC]")
         elif name in _WRITTEN_TIMES:
             series[name] = read_times(values)
-        elif name in _NUMBERS:
+        elif name == "secrets":
             series[name] = pd.Series(values, dtype="Int64")
         elif name == "disabled":
             series[name] = pd.Series(values, dtype="bool")

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from qlik_keys.errors import TenantError
 from qlik_keys.inventory.findings import ORDER
 from qlik_keys.rules.clients import SECRET_STILL_USED, UNUSED_90_DAYS
@@ -19,7 +21,6 @@ from qlik_keys.tenant.resources.events import ISSUED
 from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from qlik_keys.tenant import QlikTenant
@@ -87,28 +88,43 @@ def _later(one: datetime | None, other: datetime) -> datetime:
     return other if one is None or other > one else one
 
 
-def columns_of(usage: Usage, client_ids: Sequence[str], now: datetime) -> dict[str, list[Any]]:
-    """Return the columns of `USAGE_COLUMNS`; a number that is not known is missing, and not zero."""
+def add_usage(frame: pd.DataFrame, usage: Usage, now: datetime) -> None:
+    """Add the columns of `USAGE_COLUMNS` to a table of clients, and the findings of their use.
+
+    A number that is not known is missing, and not zero. `attrs["usage"]` has since when logins are known and why no
+    longer.
+
+    Args:
+        frame: the table, which is changed.
+        usage: the logins.
+        now: the time at which they were looked up.
+    """
     whole = usage.since is not None and usage.since <= now - RECENT
-    return {
-        "last_login": [usage.last[each][0] if each in usage.last else None for each in client_ids],
-        "last_grant": [usage.last[each][1] if each in usage.last else None for each in client_ids],
-        "logins_30d": [usage.recent[each] if whole else None for each in client_ids],
+    client_ids = frame["client_id"].tolist()
+    last = [usage.last.get(each, (None, None)) for each in client_ids]
+    place, index = [*frame.columns].index("findings"), frame.index
+    columns: dict[str, tuple[list[Any], str]] = {
+        "last_login": ([moment for moment, _ in last], "datetime64[us, UTC]"),
+        "last_grant": ([grant for _, grant in last], "string"),
+        "logins_30d": ([usage.recent[each] if whole else None for each in client_ids], "Int64"),
     }
+    for more, (name, (values, dtype)) in enumerate(columns.items()):
+        frame.insert(place + more, name, pd.Series(values, index=index, dtype=dtype))
+    frame["findings"] = pd.Series(_with_findings(frame, usage, now), index=index, dtype="object")
+    frame.attrs["usage"] = {"since": None if usage.since is None else usage.since.isoformat(), "reason": usage.reason}
 
 
-def with_findings(usage: Usage, columns: Mapping[str, Sequence[Any]], now: datetime) -> list[tuple[str, ...]]:
+def _with_findings(frame: pd.DataFrame, usage: Usage, now: datetime) -> list[tuple[str, ...]]:
     """Return the findings of each client with those of its use, where that is known."""
-    names = ("client_id", "grant_types", "auth_methods", "kids", "secrets", "created", "findings")
+    names = ("client_id", "grant_types", "auth_methods", "kids", "secrets", "findings")
     whole = usage.since is not None and usage.since <= now - WINDOW
-    oldest = f"{now - WINDOW:%Y-%m-%dT%H:%M:%S}"
+    is_older = (frame["created"] < pd.Timestamp(now - WINDOW)).tolist()  # False where the tenant tells no date
     found = []
-    for client_id, grants, methods, kids, secrets, created, findings in zip(
-        *(columns[name] for name in names), strict=True
+    for client_id, grants, methods, kids, secrets, findings, older in zip(
+        *(frame[name].tolist() for name in names), is_older, strict=True
     ):
         more = []
-        # `created` is as the tenant wrote it: ISO, UTC, so that texts compare as times do.
-        if whole and CLIENT_CREDENTIALS in grants and client_id not in usage.last and "" < created < oldest:
+        if whole and CLIENT_CREDENTIALS in grants and client_id not in usage.last and older:
             more.append(UNUSED_90_DAYS.name)
         is_by_secret = bool(secrets) and "client_secret" in methods and not ("private_key_jwt" in methods and kids)
         if is_by_secret and usage.recent[client_id]:

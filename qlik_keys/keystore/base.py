@@ -360,6 +360,19 @@ class ReportsExportPaths(Protocol):
         ...
 
 
+@runtime_checkable
+class ListsTenants(Protocol):
+    """What a `KeyStore` may also offer: of which tenants it has records."""
+
+    def tenant_hosts(self) -> Sequence[str]:
+        """Return the host names under which there are records.
+
+        Raises:
+            StoreError: they cannot be listed, for example since the login may see one tenant's alone.
+        """
+        ...
+
+
 class KeyStore(Protocol):
     """A place for private keys.
 

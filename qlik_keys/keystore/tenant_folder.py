@@ -14,14 +14,13 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from qlik_keys.errors import StoreDenied, StoreNotFound, TenantError
-from qlik_keys.keystore.base import ReportsExportPaths, ReportsHealth, ReservesUses
+from qlik_keys.errors import StoreDenied, StoreError, StoreNotFound, TenantError
+from qlik_keys.keystore.base import ListsTenants, ReportsExportPaths, ReportsHealth, ReservesUses
 from qlik_keys.keystore.profiles import KeepsProfiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from qlik_keys.errors import StoreError
     from qlik_keys.keys import KeySpec, PrivateKey
     from qlik_keys.keystore.base import (
         ClientRecord,
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from qlik_keys.tenant.http.session import Session
 
 Found = TypeVar("Found")
+_MOST_FOLDERS = 20  # that are listed for a hint
 _OTHER_NAME = (
     "If the tenant has another host name, give that one as the tenant's URL: the records may be filed under it."
 )
@@ -68,6 +68,22 @@ def folder_at(session: Session, store: KeyStore, *, names: Callable[[], Sequence
     if names is not None:
         folder.names = names
     return cast("KeyStore", folder)
+
+
+def records_elsewhere(tenant: QlikTenant, store: KeyStore) -> dict[str, Sequence[str]]:
+    """Return the ids of clients that have a record under a host name that lists do not show, by host name.
+
+    An earlier version filed a record under the name that was in use. A folder that may not be listed counts as empty.
+
+    Args:
+        tenant: asked for its host names.
+        store: a store, or what `folder_of` has returned.
+
+    Raises:
+        TenantError: the tenant cannot tell its host names at the moment.
+        StoreError: a folder could not be listed.
+    """
+    return cast("TenantFolder", folder_of(tenant, store)).elsewhere()
 
 
 class TenantFolder:
@@ -115,7 +131,7 @@ class TenantFolder:
                 if type(error) is not StoreNotFound:
                     raise
         if self._session.names.source == "metadata":
-            missing.hint = f"{missing.hint} {_OTHER_NAME}".lstrip()
+            missing.hint = f"{missing.hint} {self._other_name(client_id)}".lstrip()
         raise missing
 
     def write(self, record: ClientRecord, *, read_back: bool = True, is_first: bool = False) -> ClientRecord:
@@ -153,6 +169,14 @@ class TenantFolder:
     def sweep(self, tenant_host: str) -> Sequence[str]:
         """Destroy the keys that no document names."""
         return self.inner.sweep(self._sure_place(tenant_host))
+
+    def elsewhere(self) -> dict[str, Sequence[str]]:
+        """Return what `records_elsewhere` returns."""
+        folder, found = self._decided(), {}
+        for name in self.names():
+            with contextlib.suppress(StoreDenied):
+                found[name] = () if name == folder else self.inner.client_ids(name)
+        return {name: client_ids for name, client_ids in found.items() if client_ids}
 
     # --- what is pending ---
 
@@ -213,6 +237,26 @@ class TenantFolder:
         with contextlib.suppress(TenantError):  # then nothing more can be found
             names = self.names()
         return [name for name in names if name != place]
+
+    def _other_name(self, client_id: str) -> str:
+        """Return what someone without a credential can do who finds no record: the tenant does not tell them its names.
+
+        Where the login may list other folders, the one that has a record of the client is named. It is not used: an
+        assertion of another tenant's client would go to this one.
+        """
+        from qlik_keys.tenant.url import may_be_same_tenant  # noqa: PLC0415  # as above
+
+        found: list[str] = []
+        with contextlib.suppress(StoreError):
+            hosts = self.inner.tenant_hosts() if isinstance(self.inner, ListsTenants) else ()
+            others = [host for host in hosts if host != self._own and may_be_same_tenant(self._session.url, host)]
+            found = [host for host in others[:_MOST_FOLDERS] if client_id in self.inner.client_ids(host)]
+        if not found:
+            return _OTHER_NAME
+        return (
+            f"There is a record of this client under {found[0]}: if that is another host name of this tenant, give it "
+            "as the tenant's URL."
+        )
 
     def _decided(self) -> str:
         """Return the folder, having decided which it is.

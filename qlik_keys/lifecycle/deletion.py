@@ -26,7 +26,7 @@ from qlik_keys.lifecycle.in_progress import merged
 from qlik_keys.lifecycle.provisioning.effects import first_record
 from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
 from qlik_keys.lifecycle.record_changes import abandoned
-from qlik_keys.lifecycle.remains import Remains, end_tokens, remains_of
+from qlik_keys.lifecycle.remains import Remains, end_tokens, remains_of, tokens_for_users
 from qlik_keys.tenant.resources.users import is_region_bot
 
 if TYPE_CHECKING:
@@ -58,13 +58,15 @@ class Deleted(str):
     warnings: tuple[str, ...]
 
     @classmethod
-    def of(cls, client_id: str, ended: EndedTokens | None = None, *, bot_removed: bool = False) -> Self:
-        """Return the result of a deletion; `ended` is None in a dry run."""
+    def of(
+        cls, client_id: str, ended: EndedTokens | None = None, *, bot_removed: bool = False, more: tuple[str, ...] = ()
+    ) -> Self:
+        """Return the result of a deletion; `ended` is None in a dry run, and `more` are further warnings."""
         result = cls(client_id)
         result.bot_removed = bot_removed
         result.bot = None if ended is None else ended.remains.bot
         result.tokens_ended = 0 if ended is None else ended.ended
-        result.warnings = () if ended is None else ended.warnings()
+        result.warnings = () if ended is None else (*ended.warnings(), *more)
         if ended is not None and result.bot is not None and not bot_removed:
             result.warnings = (_bot_stays(client_id, ended.remains), *result.warnings)
         return result
@@ -143,7 +145,7 @@ def delete_client(
         work.step("delete", Action.DELETE_CLIENT, client_id, delete_there)
         parts.enter_context(after_effect())
         # Behind the client, which can request no further one; before the record, which says that this is to be done.
-        remains = _RemainsRemoval(work, client_id, remove_bot=remove_bot)
+        remains = _RemainsRemoval(work, client_id, remove_bot=remove_bot, more=tokens_for_users(client))
         remains.perform()
         if not keep_secret:
             work.step("delete", Action.DELETE_RECORD, client_id, delete_record)
@@ -155,10 +157,11 @@ def delete_client(
 class _RemainsRemoval:
     """Ends the tokens of a client that is gone and, if asked for, deletes its bot user."""
 
-    def __init__(self, work: OperationContext, client_id: str, *, remove_bot: bool) -> None:
+    def __init__(self, work: OperationContext, client_id: str, *, remove_bot: bool, more: tuple[str, ...] = ()) -> None:
         self._work = work
         self._client_id = client_id
         self._remove_bot = remove_bot
+        self._more = more
         self._ended: EndedTokens | None = None
         self._refusal: TenantError | None = None
 
@@ -199,7 +202,7 @@ class _RemainsRemoval:
                 hint="A Tenant Admin deletes it in Qlik's console, under Users.",
                 outcome=Outcome.APPLIED,
             )
-        return Deleted.of(self._client_id, self._ended, bot_removed=self._remove_bot)
+        return Deleted.of(self._client_id, self._ended, bot_removed=self._remove_bot, more=self._more)
 
 
 def _remains_removed(work: OperationContext, client_id: str, *, has_record: bool, remove_bot: bool) -> Deleted:

@@ -5,6 +5,7 @@ Not done here: foreseeing. A tenant may refuse a second key, or another user may
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,6 +14,7 @@ from qlik_keys.core.arguments import TEXT, require
 from qlik_keys.core.clock import SYSTEM_CLOCK
 from qlik_keys.errors import ConfigurationError, LifecycleError, TenantNotFound
 from qlik_keys.keys import wrong_key
+from qlik_keys.keystore.profiles import measured_on
 from qlik_keys.lifecycle import deletion
 from qlik_keys.lifecycle.actions import ACTIONS, Action, System
 from qlik_keys.lifecycle.context import OperationContext
@@ -21,7 +23,7 @@ from qlik_keys.lifecycle.last_use import last_use
 from qlik_keys.lifecycle.options import OPTIONS
 from qlik_keys.lifecycle.provisioning.operations import resume_in
 from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
-from qlik_keys.lifecycle.remains import remains_of
+from qlik_keys.lifecycle.remains import remains_of, tokens_for_users
 from qlik_keys.lifecycle.rotation import changes, retirement
 from qlik_keys.lifecycle.shared_keys import shared_key_warnings
 from qlik_keys.tenant.resources.scopes import scope_warnings
@@ -214,7 +216,7 @@ def _provision(work: OperationContext, _: str, options: ProvisionOptions) -> tup
 
 def _rotate(work: OperationContext, client_id: str, options: RotateOptions) -> tuple[str, ...]:
     result = changes.rotate(work, work.read(client_id), options)
-    risk = _SWAP if options.allow_swap else _ONE_KEY
+    risk = _risk(work, allow_swap=options.allow_swap)
     if not options.overlap or result.retire_at is None:
         return (*result.warnings, risk)
     both = f"Both keys log in until {result.retire_at:%Y-%m-%d %H:%M} UTC; then retire the old one."
@@ -224,7 +226,21 @@ def _rotate(work: OperationContext, client_id: str, options: RotateOptions) -> t
 def _revoke(work: OperationContext, client_id: str, options: RevokeOptions) -> tuple[str, ...]:
     warnings = changes.revoke(work, client_id, options).warnings
     left = remains_of(work.tenant, client_id).plan_notes()
-    return (*warnings, *left, _SWAP if options.allow_swap else _ONE_KEY)
+    return (*warnings, *left, _risk(work, allow_swap=options.allow_swap))
+
+
+def _risk(work: OperationContext, *, allow_swap: bool) -> str:
+    """Return what happens where the tenant takes one key only, and whether it was measured that it does."""
+    profile = measured_on(work.store, work.tenant.host)
+    if profile is None or profile.maximum_keys != 1:
+        return _SWAP if allow_swap else _ONE_KEY
+    measured = f"The tenant takes one key per client (measured on {profile.probed_at:%Y-%m-%d})"
+    if allow_swap:
+        return f"{measured}: the new key replaces the old one, and logins may fail until it is verified."
+    return (
+        f"{measured}: this will be refused, and nothing is changed. Allow a swap (`--allow-swap`), during which logins "
+        "fail for a moment."
+    )
 
 
 def _retire(work: OperationContext, client_id: str, options: RetireOptions) -> tuple[str, ...]:
@@ -239,11 +255,9 @@ def _adopt(work: OperationContext, client_id: str, options: AdoptOptions) -> tup
 
 
 def _delete(work: OperationContext, client_id: str, options: DeleteOptions) -> tuple[str, ...]:
-    there = True
-    try:
-        work.tenant.oauth_clients.get(client_id)
-    except TenantNotFound:
-        there = False
+    client = None
+    with contextlib.suppress(TenantNotFound):
+        client = work.tenant.oauth_clients.get(client_id)
     deletion.delete_client(work, client_id, keep_secret=options.keep_secret, remove_bot=options.remove_bot)
     left = remains_of(work.tenant, client_id)
     stays = "" if options.remove_bot else "The bot user stays on the tenant unless you ask for its deletion."
@@ -254,9 +268,10 @@ def _delete(work: OperationContext, client_id: str, options: DeleteOptions) -> t
         if options.keep_secret
         else f"Its keys at {where} are destroyed last.",
         *left.plan_notes(),
+        *tokens_for_users(client),
         last_use(work.tenant, client_id, work.clock).to_text(),
         *((stays,) if stays and left.bot is not None else ()),
-        *(() if there else ("The tenant has no such client any more.",)),
+        *(() if client is not None else ("The tenant has no such client any more.",)),
     )
 
 

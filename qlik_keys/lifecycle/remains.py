@@ -10,12 +10,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qlik_keys.errors import TenantError, TenantNotFound
+from qlik_keys.tenant.resources.grants import IMPERSONATION
 
 if TYPE_CHECKING:
-    from qlik_keys.tenant import OAuthToken, QlikTenant, User
+    from qlik_keys.tenant import OAuthClient, OAuthToken, QlikTenant, User
 
 # Whether machines' tokens are in the list is not published.
 UNLISTED_LIVE_ON = "Access tokens that the tenant does not list remain valid until they expire."
+_FOR_USERS = (
+    "Access tokens that it requested for other users (impersonation) are listed with these users and are not ended: "
+    "they remain valid until they expire. `qlik-keys oauth-token ls` lists them."
+)
 _SHOWN_IDS = 5
 
 
@@ -49,6 +54,13 @@ class Remains:
             return ("The tenant shows no bot user of it.",)
         count = f"{len(self.tokens)} living access token{'' if len(self.tokens) == 1 else 's'}"
         return (f"Its bot user is {self.bot_text}; the tenant lists {count} of it.", UNLISTED_LIVE_ON)
+
+
+def tokens_for_users(client: OAuthClient | None) -> tuple[str, ...]:
+    """Return what a person should know of tokens that a client requested for other users; nothing if it never could."""
+    if client is None or IMPERSONATION not in client.allowed_grant_types:
+        return ()
+    return (_FOR_USERS,)
 
 
 def remains_of(tenant: QlikTenant, client_id: str) -> Remains:

@@ -126,3 +126,12 @@ SECRET_STILL_USED = Rule(
     "Adopt gives the client a key; move its consumers to the key before you remove the secret.",
     "adopt",
 )
+TWO_FOLDERS = Rule(
+    "QK317",
+    "two-folders",
+    "medium",
+    "The store has records of this tenant's clients under another of its host names too. Lists by the name in use do "
+    "not show them.",
+    "An operation on one of these clients finds its record. For all of them at once (clients, audit, rotate_due, "
+    "retire, resume) give that host name as the tenant's URL as well, until they are deleted.",
+)

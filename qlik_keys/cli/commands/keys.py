@@ -16,7 +16,7 @@ import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group, tell_step
 from qlik_keys.cli.commands.key_results import document_of_result, done_of, result_text, tell_result
-from qlik_keys.cli.commands.last_use import ask_about_use, tell_last_use
+from qlik_keys.cli.commands.last_use import ask_about_old_key, ask_about_use, tell_last_use
 from qlik_keys.cli.completion.offers import complete_clients
 from qlik_keys.cli.options.callers import resolved
 from qlik_keys.cli.options.common import ContextOption, ServerOption, ask_for_id, refuse_empty, refuse_unasked
@@ -184,9 +184,14 @@ def retire(
     ] = None,
     *,
     force: Annotated[bool, typer.Option("--force", help="Even if the overlap is not over.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="With --force, do not ask, also if the client is in use.")
+    ] = False,
     custody: Custody = None,
 ) -> None:
     """Remove the old keys whose overlap is over.
+
+    With --force and a client a person on a terminal is asked if that client has logged in lately.
 
     Example: qlik-keys retire --dry-run
     """
@@ -195,12 +200,14 @@ def retire(
 
     options = RetireOptions(force=force).arguments
     work = _Command("retire", common, custody=custody)
-    work.run(
-        client or "",
-        options,
-        lambda tenant, store, id_, **told: lifecycle.retire_due(tenant, store, id_ or None, **options, **told),
-        nothing="No old key is due for removal.",
-    )
+    asks = force and client is not None and not (yes or common.as_json) and is_terminal(sys.stdin)
+
+    def perform(tenant: QlikTenant, store: KeyStore, id_: str, **told: Any) -> list[Any]:
+        if asks:
+            ask_about_old_key(tenant, store, id_)
+        return lifecycle.retire_due(tenant, store, id_ or None, **options, **told)
+
+    work.run(client or "", options, perform, nothing="No old key is due for removal.")
 
 
 @app.command(epilog=TENANT_HELP)

@@ -13,6 +13,8 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from qlik_keys.keystore.base import KeyStore
+
 _MOST_CLIENTS = 100
 _PATIENCE_SECONDS = 2.0
 
@@ -41,9 +43,9 @@ def complete_clients(ctx: typer.Context, incomplete: str) -> list[str]:
     from qlik_keys.cli.output.results import notebook_context
     from qlik_keys.config.settings import Settings
     from qlik_keys.errors import QlikKeysError
+    from qlik_keys.keystore.tenant_folder import folder_of
     from qlik_keys.tenant.url import tenant_host
 
-    names = set()
     asked = ctx.params if ctx.info_name != "token" else ctx.params | {"context": None}  # which writes that context
     context, server = asked.get("context") or None, asked.get("server") or None
     if context is None and server is None:
@@ -54,13 +56,22 @@ def complete_clients(ctx: typer.Context, incomplete: str) -> list[str]:
             return []
         host = tenant_host(settings.tenant_url)
         with settings.store(timeout_seconds=_PATIENCE_SECONDS) as store:
-            for client_id in store.client_ids(host)[:_MOST_CLIENTS]:
-                summary = store.summary(host, client_id)
-                if summary is not None and summary.client_name.startswith(incomplete):
-                    names.add(summary.client_name)
+            client_ids = store.client_ids(host)
+            if client_ids:
+                return _client_names(store, host, client_ids, incomplete)
+            # The records may be under another host name of the tenant, which only a login is told.
+            settings = Settings.resolve(context=context, tenant_url=server)
+            with settings.tenant(timeout_seconds=_PATIENCE_SECONDS) as tenant:
+                folder = folder_of(tenant, store)
+                return _client_names(folder, host, folder.client_ids(host), incomplete)
     except QlikKeysError:
-        pass
-    return sorted(names)
+        return []
+
+
+def _client_names(store: KeyStore, host: str, client_ids: Sequence[str], incomplete: str) -> list[str]:
+    summaries = (store.summary(host, client_id) for client_id in client_ids[:_MOST_CLIENTS])
+    names = {summary.client_name for summary in summaries if summary is not None}
+    return sorted(name for name in names if name.startswith(incomplete))
 
 
 def complete_line(words: Sequence[str], incomplete: str) -> list[Offer]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qlik_keys.errors import QlikKeysError, TenantNotFound, TenantRejected
 from qlik_keys.keys import KeySpec, generate
+from qlik_keys.lifecycle.remains import end_tokens
 from qlik_keys.tenant import NewOAuthClient, PatchOperation, eq
 from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS
 from qlik_keys.tenant.resources.key_forms import encoded_keys
@@ -105,11 +106,16 @@ def leftovers(tenant: QlikTenant) -> Iterator[OAuthClient]:
 
 
 def remove_all(tenant: QlikTenant) -> tuple[list[str], QlikKeysError | None]:
-    """Delete every throw-away client; return their ids, and why one could not be deleted, None where all are gone."""
+    """Delete every throw-away client, having ended the tokens that the tenant lists of it: they would outlive it.
+
+    Returns:
+        Their ids, and why one could not be deleted, None where all are gone.
+    """
     removed: list[str] = []
     problem: QlikKeysError | None = None
     try:
         for client in leftovers(tenant):
+            end_tokens(tenant, client.client_id)  # before: a run that is killed here is found by its client
             try:
                 tenant.oauth_clients.delete(client.client_id)
             except TenantNotFound:

@@ -223,6 +223,10 @@ class KvKeys:
         """Return the names of the documents of that tenant."""
         return self._folder.names(self._host_path(tenant_host))
 
+    def tenant_hosts(self) -> Sequence[str]:
+        """Return the names of the tenants' folders."""
+        return self._folder.folders(self._prefix)
+
     def summary(self, tenant_host: str, client_id: str) -> KeySummary | None:
         """Return what the custom metadata tells; the data is not touched."""
         path = self._record_path(tenant_host, client_id)

@@ -336,6 +336,14 @@ class VaultKeyStore:
         """
         return self._keys.client_ids(tenant_host)
 
+    def tenant_hosts(self) -> Sequence[str]:
+        """Return the host names under which there are records.
+
+        Raises:
+            StoreError: they cannot be listed.
+        """
+        return self._keys.tenant_hosts()
+
     def summary(self, tenant_host: str, client_id: str) -> KeySummary | None:
         """Return what Vault's custom metadata tell of a client, None when there is no record; no key is read.
 

@@ -13,8 +13,8 @@ from qlik_keys.lifecycle.deletion import Deleted, delete_client
 from qlik_keys.lifecycle.in_progress import merged, spec_of
 from qlik_keys.lifecycle.options import CUSTODY_TEXTS
 from qlik_keys.lifecycle.record_changes import loss_warnings
+from qlik_keys.lifecycle.remains import tokens_for_users
 from qlik_keys.lifecycle.rotation.plan import KeyIntent
-from qlik_keys.tenant.resources.grants import IMPERSONATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,12 +25,6 @@ if TYPE_CHECKING:
     from qlik_keys.lifecycle.rotation.run import KeyRun
     from qlik_keys.lifecycle.verification import LoginVerification
     from qlik_keys.tenant import RegisteredKey
-
-
-_FOR_USERS = (
-    "Tokens that it requested for users (impersonation) are listed with these users and were not ended: list them with "
-    "`qlik-keys oauth-token ls`."
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,9 +149,10 @@ def revoked(
     result = finished(run, record)
     client = run.client
     theirs = () if client is None else tuple(unmanaged_key_warnings(client.public_keys, run.record))
-    for_users = (_FOR_USERS,) if client is not None and IMPERSONATION in client.allowed_grant_types else ()
     secrets = ("Its client secrets can still log in.",) if client is not None and client.client_secrets else ()
-    return replace(result, warnings=tuple(dict.fromkeys((*result.warnings, *theirs, *secrets, *for_users))))
+    return replace(
+        result, warnings=tuple(dict.fromkeys((*result.warnings, *theirs, *secrets, *tokens_for_users(client))))
+    )
 
 
 def unmanaged_key_warnings(registered: Iterable[RegisteredKey], record: ClientRecord) -> list[str]:

@@ -11,12 +11,15 @@ from qlik_keys.tenant.resources.grants import IMPERSONATION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     import pandas as pd
 
+    from qlik_keys.inventory.usage import Usage
     from qlik_keys.jupyter.panel.controllers.connection import ConnectionController
     from qlik_keys.jupyter.panel.controllers.work import Work
     from qlik_keys.jupyter.panel.model.store import PanelStore
+    from qlik_keys.tenant import QlikTenant
 
 _NOT_REFRESHED = "The list of clients could not be refreshed: refresh it in the tab Clients."
 
@@ -51,6 +54,7 @@ class ClientsController:
         self._work = work
         self._connection = connection
         self._with_key: tuple[pd.DataFrame | None, tuple[ClientWithKey, ...]] = (None, ())
+        self._logins: tuple[QlikTenant, Usage, datetime] | None = None  # as they were looked up last
 
     # --- what is selected ---
 
@@ -101,6 +105,19 @@ class ClientsController:
 
     # --- the list ---
 
+    def show_last_use(self, *, wanted: bool, wait: bool = False) -> None:
+        """Look up the clients' last logins with each listing from now on, or do not; list them if they are shown.
+
+        Args:
+            wanted: whether to look it up, which costs a request for each hundred logins of the last 90 days.
+            wait: return when they are listed.
+        """
+        if wanted == self._store.state.clients.with_last_use:
+            return
+        self._store.update("clients", with_last_use=wanted)
+        if self._store.state.clients.frame is not None:
+            self.refresh(wait=wait)
+
     def refresh(self, *, wait: bool = False) -> None:
         """List the tenant's clients."""
         self._work.run("Listing the tenant's clients", self._refresh, at="clients", wait=wait)
@@ -108,8 +125,15 @@ class ClientsController:
     def _refresh(self) -> None:
         self._work.result(f"{counted(len(self.list_now()), 'client')} listed.")
 
-    def list_now(self) -> pd.DataFrame:
-        """List the tenant's clients as a part of other work; findings that are shown follow."""
+    def list_now(self, *, after_change: bool = False) -> pd.DataFrame:
+        """List the tenant's clients as a part of other work; findings that are shown follow.
+
+        Args:
+            after_change: keep the last logins that were looked up before: a change must not cost all their requests.
+
+        Returns:
+            The list.
+        """
         from qlik_keys.inventory.audit import audit_of  # noqa: PLC0415  # brings pandas
         from qlik_keys.inventory.tables import clients  # noqa: PLC0415
 
@@ -121,6 +145,8 @@ class ClientsController:
 
         tenant, key_store = self._connection.connected()
         frame: pd.DataFrame = clients(tenant, key_store, on_progress=report, clock=self._work.clock)
+        if self._store.state.clients.with_last_use:
+            self._add_last_use(frame, tenant, after_change=after_change)
         there = set(frame["client_id"])
         is_audited = self._store.state.audit.findings is not None
         found = audit_of(frame, tenant, key_store) if is_audited else None
@@ -146,10 +172,20 @@ class ClientsController:
             )
         return frame
 
+    def _add_last_use(self, frame: pd.DataFrame, tenant: QlikTenant, *, after_change: bool) -> None:
+        from qlik_keys.inventory.usage import add_usage, usage_of  # noqa: PLC0415  # brings pandas
+
+        known = self._logins
+        if known is None or known[0] is not tenant or not after_change:
+            self._work.report(f"{self._store.state.work.doing}: when they last logged in")
+            now = self._work.now()
+            self._logins = known = (tenant, usage_of(tenant, now), now)
+        add_usage(frame, *known[1:])
+
     def list_after_change(self) -> str:
         """List the clients again after a change that succeeded; return what to say if the list fails, "" otherwise."""
         try:
-            self.list_now()
+            self.list_now(after_change=True)
         except Exception as error:  # noqa: BLE001  # no error may come between an effect and its report
             self._store.last_error = error
             self.note_change()

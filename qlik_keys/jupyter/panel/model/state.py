@@ -99,6 +99,7 @@ class ClientsState:
         selected: ids of the selected clients.
         selections: counts the selections that the panel made; the table itself makes the others.
         finding: the finding that the table is filtered by, "" for none.
+        with_last_use: whether a listing also looks up when the clients last logged in.
     """
 
     frame: pd.DataFrame | None = field(default=None, compare=False)
@@ -107,6 +108,7 @@ class ClientsState:
     selected: tuple[str, ...] = ()
     selections: int = 0
     finding: str = ""
+    with_last_use: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +242,8 @@ class PanelState:
 
     def of_no_tenant(self) -> dict[str, Any]:
         """Return the groups that belong to a tenant, emptied: another tenant's facts take their place."""
-        clients = ClientsState(selections=self.clients.selections + 1)
+        before = self.clients
+        clients = ClientsState(selections=before.selections + 1, with_last_use=before.with_last_use)
         return {
             "results": {},
             "new_client": NewClientState(),

@@ -1,11 +1,13 @@
 // The text of a row of the table of clients, in a cell or in a card; client_table.js decides which, and where.
 const DAY = 86400e3;
-// By priority. The needed columns are never left out automatically: if they do not fit side by side, each row is a card.
+// By priority; those of the last use exist only where it was looked up. The needed columns are never left out automatically: if they do not fit side by side, each row is a card.
 const COLUMNS = [
   { key: "name", title: "Client", width: 190, isNeeded: true },
   { key: "findings", title: "Findings", width: 190, isNeeded: true },
   { key: "key_made", title: "Key age", width: 96, isNeeded: true },
   { key: "rotate_by", title: "Rotate by", width: 104, isNeeded: true },
+  { key: "last_login", title: "Last login (UTC)", width: 142, isUse: true },
+  { key: "logins_30d", title: "Logins in 30 days", width: 154, isUse: true },
   { key: "created", title: "Created", width: 98 },
   { key: "auth_methods", title: "Logs in by", width: 120 },
   { key: "scopes", title: "Scopes", width: 130 },
@@ -14,6 +16,7 @@ const COLUMNS = [
   { key: "updated", title: "Updated", width: 98 },
 ];
 const TIMES = ["created", "updated", "key_made", "rotate_by"];
+const availableIn = (columns) => COLUMNS.filter((each) => !each.isUse || columns?.[each.key]);
 const METHODS = { private_key_jwt: "private key JWT", client_secret: "client secret" };
 
 function button(words, onClick, className = "qk-quiet") {
@@ -65,6 +68,7 @@ function searchedOf(columns) {
   const told = columns.client_id.map((each) => columns.operations[each]?.words.toLowerCase() || "");
   searched.words = small(["name", "auth_methods", "scopes", "algs", "consent", "custody", "findings"]).map((each, row) => (told[row] ? `${each} ${told[row]}` : each));
   for (const name of TIMES) searched[name] = columns[name].map(dayOf);
+  searched.last_login = (columns.last_login || []).map((each) => utcOf(each).slice(0, 10)); // as the column shows it
   return searched;
 }
 
@@ -100,6 +104,13 @@ function linesOf(columns, searched, severities) {
     const age = line(ageOf(row) ? `Key age ${ageOf(row)}` : "No key", "", utcOf(columns.key_made[row]));
     return at === null ? [age] : [age, line(`Rotate by ${searched.rotate_by[row]}, ${daysTo(at)}`, overClass(row), utcOf(at))];
   };
+  // No login since the events are known is told apart from what they do not tell.
+  const never = columns.logins_since ? ["none", `since ${columns.logins_since.slice(0, 10)}`] : ["unknown", ""];
+  const lastLoginOf = (row) => {
+    const at = utcOf(columns.last_login[row]);
+    const [day, more] = at ? [at.slice(0, 10), at.slice(11, 16)] : never;
+    return [line(day, "", at || never.join(" ")), line(more, "qk-second")];
+  };
   return {
     key: keyOf,
     name: (row) => [line(columns.name[row], "qk-name"), line(columns.client_id[row], "qk-second qk-code-text")],
@@ -109,6 +120,8 @@ function linesOf(columns, searched, severities) {
       line(searched.rotate_by[row], "", utcOf(columns.rotate_by[row])),
       line(daysTo(columns.rotate_by[row]), `qk-second ${overClass(row)}`, utcOf(columns.rotate_by[row])),
     ],
+    last_login: lastLoginOf,
+    logins_30d: (row) => [columns.logins_30d[row]].map((each) => line(each === null ? "unknown" : each.toLocaleString("en"))),
     created: (row) => [line(searched.created[row], "", utcOf(columns.created[row]))],
     updated: (row) => [line(searched.updated[row], "", utcOf(columns.updated[row]))],
     auth_methods: (row) => [line(say(columns.auth_methods[row]))],

@@ -1,7 +1,7 @@
 // The search for clients: words and dates in any order, all of which must match. It knows neither page nor table:
 // client_table.js is appended to it, and a test runs it alone.
 const DATE = /^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$/;
-const DATE_FIELDS = { created: "created", updated: "updated", key: "key_made", made: "key_made", rotate: "rotate_by", due: "rotate_by" };
+const DATE_FIELDS = { created: "created", updated: "updated", key: "key_made", made: "key_made", rotate: "rotate_by", due: "rotate_by", used: "last_login" };
 const TEXT_FIELDS = { name: "name", id: "ids", kid: "ids", scope: "scopes", scopes: "scopes", finding: "findings", findings: "findings", login: "auth_methods" };
 const SEEN_DATES = ["created", "key_made", "rotate_by"]; // the fields that a date alone is searched in
 const SHORT = 6; // letters: fewer occur in many ids by chance, so they are searched at the start of an id

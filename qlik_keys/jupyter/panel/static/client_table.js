@@ -14,12 +14,15 @@ const ORDERS = {
   "key_made-up": "oldest keys first",
   "key_made-down": "newest keys first",
   "rotate_by-up": "first to rotate first",
+  "last_login-up": "longest unused first",
+  "last_login-down": "last used first",
+  "logins_30d-down": "most logins first",
 };
 const HELP =
   "Words in any order, all of which must match: of name, id, key id, scope, login, finding; in quotes, consecutive words. " +
   "2026-11, today and yesterday (UTC) are dates of the row; >2026-10-01, <2026-11 and 2026-10..2026-11 are about the day the client was created. " +
   "For one field only: name:etl, scope:apps, finding:secret, login:secret, created:2026-11, updated:>2026-10, " +
-  "key:<2026-06 (when the key was made), rotate:<2026-12.";
+  "key:<2026-06 (when the key was made), rotate:<2026-12, used:<2026-09 (last login, where it is shown).";
 
 async function unpack(view) {
   if (!view.byteLength) return null;
@@ -91,6 +94,7 @@ function render({ model, el }) {
   el.append(bar, help, caption, scroller, pager);
 
   let columns = null;
+  let available = availableIn(null);
   let searched = {};
   let lines = {};
   let ordered = [];
@@ -102,7 +106,7 @@ function render({ model, el }) {
   let drawn = "";
   let inCards = false;
   let isPaged = false;
-  let visible = COLUMNS;
+  let visible = available;
 
   const count = () => (columns ? columns.client_id.length : 0);
   const rowHeight = () => (inCards ? CARD_HEIGHT + CARD_LINE * visible.filter((each) => !each.isNeeded).length : ROW_HEIGHT);
@@ -111,6 +115,9 @@ function render({ model, el }) {
 
   // Findings are ordered by severity, dates by time, everything else by text.
   const sortable = (row) => {
+    // A client without a login since the events are known is used less than any other.
+    if (order.key === "last_login") return columns.last_login[row] ?? (columns.logins_since ? 0 : "");
+    if (order.key === "logins_30d") return columns.logins_30d[row] ?? "";
     if (TIMES.includes(order.key)) return columns[order.key][row] ?? "";
     if (order.key !== "findings") return say(columns[order.key][row]).toLowerCase();
     const [first] = columns.findings[row];
@@ -339,11 +346,12 @@ function render({ model, el }) {
     table.style.minWidth = inCards ? "" : `${widths.reduce((sum, width) => sum + width, 0)}px`;
     table.style.setProperty("--qk-row", `${rowHeight()}px`);
     orderField.hidden = !inCards;
+    for (const each of orderChoice.options) each.hidden = each.disabled = !available.some(({ key }) => each.value.startsWith(`${key}-`));
     orderChoice.value = `${order.key}-${order.down ? "down" : "up"}`;
   };
   const drawChooser = () => {
     const chosen = model.get("columns");
-    columnSummary.textContent = `Columns (${visible.length} of ${COLUMNS.length})`;
+    columnSummary.textContent = `Columns (${visible.length} of ${available.length})`;
     if (!columnChooser.open) return columnList.replaceChildren();
     const change = (keys) => {
       model.set("columns", keys);
@@ -352,14 +360,14 @@ function render({ model, el }) {
     const fit = button("As many as fit", () => change([]));
     fit.disabled = !chosen.length;
     return columnList.replaceChildren(
-      ...COLUMNS.filter(({ key }) => key !== "name").map(({ key, title }) => {
+      ...available.filter(({ key }) => key !== "name").map(({ key, title }) => {
         const label = make("label");
         const tick = make("input");
         tick.type = "checkbox";
         tick.dataset.key = key;
         tick.checked = visible.some((each) => each.key === key);
         tick.addEventListener("change", () => {
-          const now = COLUMNS.map((each) => each.key).filter((each) => (each === key ? tick.checked : visible.some((one) => one.key === each)));
+          const now = available.map((each) => each.key).filter((each) => (each === key ? tick.checked : visible.some((one) => one.key === each)));
           change(now);
           columnList.querySelector(`input[data-key="${key}"]`)?.focus();
         });
@@ -375,12 +383,12 @@ function render({ model, el }) {
     const chosen = model.get("columns");
     const needed = TICK_WIDTH + COLUMNS.filter((each) => each.isNeeded).reduce((sum, each) => sum + each.width, 0);
     inCards = room < needed;
-    if (chosen.length) visible = COLUMNS.filter((each) => each.key === "name" || chosen.includes(each.key));
+    if (chosen.length) visible = available.filter((each) => each.key === "name" || chosen.includes(each.key));
     else {
       let used = TICK_WIDTH;
       // The first that does not fit ends it: a less important column must not take its place.
-      const tooWide = COLUMNS.findIndex((each) => (used += each.width) > room);
-      visible = inCards || tooWide < 0 ? COLUMNS.filter((each) => !inCards || each.isNeeded) : COLUMNS.slice(0, tooWide);
+      const tooWide = available.findIndex((each) => (used += each.width) > room);
+      visible = inCards || tooWide < 0 ? available.filter((each) => !inCards || each.isNeeded || each.isUse) : available.slice(0, tooWide);
     }
     isPaged = inCards || innerHeight < LOW_WINDOW;
     el.classList.toggle("qk-paged", isPaged);
@@ -460,6 +468,9 @@ function render({ model, el }) {
   const received = async (message, buffers) => {
     if (message.kind !== "rows") return;
     columns = await unpack(buffers[0]);
+    available = availableIn(columns);
+    visible = visible.filter((each) => available.includes(each));
+    if (!available.some((each) => each.key === order.key)) order = { key: "created", down: true };
     searched = {};
     if (columns) {
       searched = searchedOf(columns);

@@ -34,13 +34,17 @@ class ClientsView:
     def __init__(self, controllers: PanelControllers) -> None:
         clients = controllers.clients
         self._refresh = ui.button("Refresh", controllers.work, clients.refresh, kind="qk-primary")
+        self._last_use = ui.checkbox("Show last use", value=False)
+        self._last_use.tooltip = "Asks the tenant for the events of 90 days: a request for each hundred logins."
         self._when = ui.html("qk-note")
+        self._why_unknown = ui.html("qk-note")
         self._table = ClientTable()
         self._selections = 0
         self._result = ResultPlace(controllers, "clients")
         self._changes = ClientChangesView(controllers, self._table)
         self.widget = ui.box(
-            ui.box(self._refresh, self._when, classes="qk-actions"),
+            ui.box(self._refresh, self._last_use, self._when, classes="qk-actions"),
+            self._why_unknown,
             self._result,
             self._table,
             self._changes.widget,
@@ -48,13 +52,18 @@ class ClientsView:
         )
         self._table.observe(lambda change: clients.select(change["new"], in_table=True), names="selected")
         self._table.observe(lambda change: clients.filter_by(change["new"]), names="finding")
+        self._last_use.observe(lambda change: clients.show_last_use(wanted=change["new"]), names="value")
 
     def draw(self, state: PanelState) -> None:
         """Draw a state."""
         clients = state.clients
         self._refresh.disabled = bool(state.work.doing) or state.connection is None
+        self._last_use.disabled = self._refresh.disabled
+        if self._last_use.value != clients.with_last_use:
+            self._last_use.value = clients.with_last_use
         self._result.draw(state)
         ui.put(self._when, markup.listed_at(clients.listed_at, "clients", "selected", may_differ=clients.may_differ))
+        ui.put(self._why_unknown, markup.last_use(clients.frame))
         self._table.show(clients.frame)
         if clients.selections != self._selections:
             # Never in answer to the table itself: the user may have selected something else since.

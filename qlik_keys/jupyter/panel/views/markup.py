@@ -264,6 +264,15 @@ def listed_at(at: datetime | None, *names: str, may_differ: bool = False) -> str
     )
 
 
+def last_use(frame: pd.DataFrame | None) -> str:
+    """Return why the last use of the clients is not known, or not for all of the time; nothing where it is known."""
+    told = {} if frame is None else frame.attrs.get("usage", {})
+    if not told.get("reason"):
+        return ""
+    known = f"known only since {told['since'][:10]} (UTC)" if told["since"] else "unknown"
+    return f"<p role='status'>⚠ When the clients last logged in is {known}: {escape(told['reason'])}</p>"
+
+
 def selected(rows: pd.DataFrame | None, client_ids: Sequence[str], why: str) -> str:
     """Return which client the buttons below change, or why they are disabled."""
     if why:

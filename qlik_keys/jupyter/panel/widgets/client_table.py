@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _LISTS = ("auth_methods", "scopes", "kids", "algs", "findings")
 _TEXTS = ("client_id", "name", "consent", "current_kid", "custody")
 _TIMES = ("created", "updated", "key_made", "rotate_by")
+_USE = ("last_login", "logins_30d")  # only where the last use was looked up
 _SCRIPTS = ("client_search.js", "elements.js", "client_rows.js", "client_table.js")  # one text: a widget has one module
 _FAST = 1  # zlib: the least work; a quarter of the size
 
@@ -46,6 +47,7 @@ class ClientTable(anywidget.AnyWidget):
         super().__init__(severities={name: finding.severity for name, finding in FINDINGS.items()})
         self._frame: pd.DataFrame | None = None
         self._rows = b""
+        self._has_use = False
         self.on_msg(self._received)
 
     def show(self, frame: pd.DataFrame | None) -> None:
@@ -53,6 +55,10 @@ class ClientTable(anywidget.AnyWidget):
         if frame is not self._frame:
             self._frame = frame
             self._rows = b"" if frame is None else packed(frame)
+            has_use = frame is not None and _USE[0] in frame
+            if has_use and not self._has_use and self.columns:  # shown next to those that were chosen
+                self.columns = [*self.columns, *(name for name in _USE if name not in self.columns)]
+            self._has_use = has_use
             self._send_rows()
 
     def _received(self, _: object, content: dict[str, Any], __: object) -> None:
@@ -72,6 +78,10 @@ def packed(frame: pd.DataFrame) -> bytes:
     columns |= {name: frame[name].fillna("").tolist() for name in _TEXTS}
     columns |= {name: _milliseconds(frame[name]) for name in _TIMES}
     columns["key_age_days"] = _or_none(frame["key_age_days"].tolist(), frame["key_age_days"])
+    if _USE[0] in frame:
+        columns["last_login"] = _milliseconds(frame["last_login"])
+        columns["logins_30d"] = _or_none(frame["logins_30d"].tolist(), frame["logins_30d"])
+        columns["logins_since"] = frame.attrs.get("usage", {}).get("since")
     columns["operations"] = {
         client_id: {"severity": told["severity"], "words": told["words"]}
         for client_id, told in frame.attrs.get("operations", {}).items()
