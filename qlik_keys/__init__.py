@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from qlik_keys.diagnosis import Check, Diagnosis, doctor, fix
     from qlik_keys.diagnosis.probe import ProbeReport, probe
     from qlik_keys.errors import QlikKeysError
-    from qlik_keys.fleet import Fleet, TenantReference, VaultReference, rotate_due
+    from qlik_keys.fleet import Fleet, FleetDiagnosis, TenantReference, VaultReference, rotate_due
     from qlik_keys.inventory.audit import audit
     from qlik_keys.inventory.frames import flat
     from qlik_keys.inventory.tables import clients
@@ -59,6 +59,7 @@ _HOMES = {
     "Deleted": "lifecycle",
     "Diagnosis": "diagnosis",
     "Fleet": "fleet",
+    "FleetDiagnosis": "fleet",
     "JwtLogin": "keystore.vault.store",
     "KeySpec": "keys",
     "KubernetesLogin": "keystore.vault.store",
@@ -109,6 +110,7 @@ __all__ = [
     "Deleted",
     "Diagnosis",
     "Fleet",
+    "FleetDiagnosis",
     "JwtLogin",
     "KeySpec",
     "KubernetesLogin",

@@ -174,6 +174,21 @@ def clients(
     return frame
 
 
+def row_without_client(finding: str, *, usage: bool) -> pd.DataFrame:
+    """Return a row in the form of `clients` that has a finding and nothing else.
+
+    Args:
+        finding: its name.
+        usage: whether the table has the columns of the last use.
+    """
+    names = (*COLUMNS[:-1], *(USAGE_COLUMNS if usage else ()), COLUMNS[-1])
+    columns: dict[str, list[Any]] = {name: [()] for name in names}
+    columns |= {name: [None] for name in (*_TEXTS, *_TIMES, *_NUMBERS)}
+    columns |= {name: [""] for name in ("client_id", "name", *_WRITTEN_TIMES)}
+    columns |= {"disabled": [False], "findings": [(finding,)]}
+    return _frame(columns, datetime.fromtimestamp(0, UTC), names)  # without a date of a key, there is no age
+
+
 def _listed(pages: Iterable[Sequence[ClientOverview]]) -> dict[str, list[Any]]:
     """Return the columns that a listing fills; no page is held longer than it takes."""
     columns: defaultdict[str, list[Any]] = defaultdict(list)
