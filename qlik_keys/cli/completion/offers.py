@@ -56,7 +56,7 @@ def complete_clients(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the names of clients whose key is in the Vault that begin like this, of the first hundred of them.
 
     Args:
-        ctx: what stands on the line already; its `--context` and `--server` count.
+        ctx: what stands on the line already; its `--context`, `--server` and first `--tenant` count.
         incomplete: the beginning.
     """
     from qlik_keys.cli.output.results import notebook_context
@@ -66,7 +66,7 @@ def complete_clients(ctx: typer.Context, incomplete: str) -> list[str]:
 
     names = set()
     asked = ctx.params if ctx.info_name != "token" else ctx.params | {"context": None}  # which writes that context
-    context, server = asked.get("context") or None, asked.get("server") or None
+    context, server = asked.get("context") or next(iter(asked.get("tenant") or ()), None), asked.get("server") or None
     if context is None and server is None:
         context = notebook_context() or None
     try:

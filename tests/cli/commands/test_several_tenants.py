@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shlex
@@ -13,6 +14,7 @@ from fixtures.sandbox_client import serving
 from fixtures.support import made_client
 
 import qlik_keys as qk
+from qlik_keys.cli.output.progress import ProgressLine
 from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 
 pytestmark = pytest.mark.openbao
@@ -171,6 +173,19 @@ def test_a_variable_with_a_fleet_file_yields_to_options_that_name_tenants(run):
         assert json.loads(ended.out)[0]["name"] == "nightly-etl"
 
 
+def test_the_progress_is_one_line_of_a_terminal_that_is_removed_at_the_end(monkeypatch):
+    for is_terminal, is_silent, shown in ((True, False, 2), (True, True, 0), (False, False, 0)):
+        stream = io.StringIO()
+        monkeypatch.setattr(stream, "isatty", lambda is_terminal=is_terminal: is_terminal)
+        monkeypatch.setattr("sys.stderr", stream)
+        with ProgressLine(is_silent=is_silent) as line:
+            line.show("prod", "keys", 1, 2)
+            line.show("te\x1bst", "consent", 3, 400)
+        told = stream.getvalue().split("\r\x1b[K")[1:]
+        assert [*filter(None, told)] == ["prod: keys 1/2", "prod: keys 1/2, te\\x1bst: consent 3/400"][:shown]
+        assert not told or told[-1] == ""
+
+
 def test_a_notebook_gets_the_table_with_all_tenants(shell, settings, monkeypatch, capsys):
     for name in ("QLIK_TENANT_URL", "QLIK_API_KEY"):
         monkeypatch.delenv(name)
@@ -182,7 +197,7 @@ def test_a_notebook_gets_the_table_with_all_tenants(shell, settings, monkeypatch
     found = shell.run_line_magic("qlik", "doctor --client due --tenant 'test site'")
     assert found.diagnoses["test site"].is_healthy
     assert "<h4>test site</h4>" in found._repr_html_()
-    line = "%qlik clients --tenant te"
-    with IPython.core.completer.provisionalcompleter():
-        [offer] = shell.Completer.completions(line, len(line))
-    assert offer.text == "'test site'"
+    for line, offered in (("clients --tenant te", "'test site'"), ("doctor --tenant 'test site' --client d", "due")):
+        with IPython.core.completer.provisionalcompleter():
+            [offer] = shell.Completer.completions(f"%qlik {line}", len(line) + 6)
+        assert offer.text == offered
