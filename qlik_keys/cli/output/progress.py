@@ -49,7 +49,7 @@ class ProgressLine:
             done: how many are done.
             total: of how many.
         """
-        if self._is_silent:
+        if self._is_silent or not total:
             return
         with self._lock:
             self._states[tenant] = f"{tenant}: {what} {done}/{total}"

@@ -173,12 +173,29 @@ def test_a_variable_with_a_fleet_file_yields_to_options_that_name_tenants(run):
         assert json.loads(ended.out)[0]["name"] == "nightly-etl"
 
 
+def test_a_fleet_file_names_the_tenants_also_by_the_variable(run, tmp_path):
+    pytest.importorskip("qlik_keys.fleet.manifest")
+    file = tmp_path / "fleet.yaml"
+    file.write_text(
+        "version: 1\nfleet: acme\ntenants:\n  one:\n    context: prod\n  two:\n    context: test site\n"
+        f"  down:\n    url: {BARE}\n    api-key-variable: NOT_SET\n"
+    )
+    rows = json.loads(run("clients", "--fleet", str(file), "--json").out)
+    assert [(row["tenant"], row["name"]) for row in rows] == [("one", "nightly-etl"), ("two", "due"), ("down", "")]
+    ended = run("audit", "--tenant", "two", "--json", QLIK_KEYS_FLEET=str(file))
+    [row] = json.loads(ended.out)
+    assert row["command"].endswith(f" --fleet {file} --tenant two")
+    assert run("clients", "--tenant", "prod", "--fleet", str(file)).code == 1
+    assert run("clients", QLIK_KEYS_FLEET=str(tmp_path / "none.yaml")).code == 1
+
+
 def test_the_progress_is_one_line_of_a_terminal_that_is_removed_at_the_end(monkeypatch):
     for is_terminal, is_silent, shown in ((True, False, 2), (True, True, 0), (False, False, 0)):
         stream = io.StringIO()
         monkeypatch.setattr(stream, "isatty", lambda is_terminal=is_terminal: is_terminal)
         monkeypatch.setattr("sys.stderr", stream)
         with ProgressLine(is_silent=is_silent) as line:
+            line.show("empty", "keys", 0, 0)
             line.show("prod", "keys", 1, 2)
             line.show("te\x1bst", "consent", 3, 400)
         told = stream.getvalue().split("\r\x1b[K")[1:]
