@@ -26,7 +26,14 @@ if TYPE_CHECKING:
     from qlik_keys.diagnosis import Check, Diagnosis, doctor, fix
     from qlik_keys.diagnosis.probe import ProbeReport, probe
     from qlik_keys.errors import QlikKeysError
-    from qlik_keys.fleet import Fleet, TenantReference, TokenSourceFactory, VaultReference, rotate_due
+    from qlik_keys.fleet import (
+        Fleet,
+        FleetDiagnosis,
+        TenantReference,
+        TokenSourceFactory,
+        VaultReference,
+        rotate_due,
+    )
     from qlik_keys.fleet.runners.dask import DaskRunner
     from qlik_keys.inventory.audit import audit
     from qlik_keys.inventory.frames import flat
@@ -61,6 +68,7 @@ _HOMES = {
     "Deleted": "lifecycle",
     "Diagnosis": "diagnosis",
     "Fleet": "fleet",
+    "FleetDiagnosis": "fleet",
     "JwtLogin": "keystore.vault.store",
     "KeySpec": "keys",
     "KubernetesLogin": "keystore.vault.store",
@@ -113,6 +121,7 @@ __all__ = [
     "Deleted",
     "Diagnosis",
     "Fleet",
+    "FleetDiagnosis",
     "JwtLogin",
     "KeySpec",
     "KubernetesLogin",

@@ -97,10 +97,14 @@ class Diagnosis:
         """The login, which is the last check."""
         return next(check for check in self.checks if check.name == "login")
 
-    def to_text(self) -> str:
-        """Return it for people: a line a check, and beneath those that failed what to do."""
+    def to_text(self, *, only_failed: bool = False) -> str:
+        """Return it for people: a line a check, and beneath those that failed what to do.
+
+        Args:
+            only_failed: leave out the other checks.
+        """
         lines = [self._heading()]
-        for check in self.checks:
+        for check in self.findings if only_failed else self.checks:
             lines.append(
                 f"{_SIGNS[check.verdict]} {_WORDS[check.verdict]:<11}  {check.title} ({_named(check)}): {check.why}"
             )

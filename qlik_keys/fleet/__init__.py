@@ -1,6 +1,7 @@
 """Many clients of one tenant, several at a time, and many tenants."""
 
 from qlik_keys.errors import FleetError
+from qlik_keys.fleet.diagnoses import FleetDiagnosis
 from qlik_keys.fleet.references import TenantReference, VaultReference
 from qlik_keys.fleet.rotation import rotate_due
 from qlik_keys.fleet.tenants import Fleet
@@ -9,6 +10,7 @@ from qlik_keys.lifecycle.many import FleetResult
 
 __all__ = [
     "Fleet",
+    "FleetDiagnosis",
     "FleetError",
     "FleetResult",
     "TenantReference",

@@ -1,8 +1,8 @@
 """Where a tenant of a fleet is, and how to log in to it and to its Vault, without any secret.
 
 A reference names what holds a secret: a variable, a file, a qlik-cli context, or a client whose private key is in the
-Vault. Whoever connects looks it up, on the machine on which it connects: a reference can be pickled, written to a file
-and sent to another machine.
+Vault. It is looked up on the machine that connects: a reference can be pickled, written to a file and sent to another
+machine.
 """
 
 from __future__ import annotations

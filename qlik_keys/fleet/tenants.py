@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from qlik_keys.core.arguments import texts
+from qlik_keys.core.clock import SYSTEM_CLOCK
 from qlik_keys.core.names import name_problem
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.fleet.references import TenantReference
@@ -14,18 +16,23 @@ from qlik_keys.fleet.runners.choice import chosen_runner
 from qlik_keys.keystore.lookup import check_sides
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import distributed
 
+    from qlik_keys.auth.token_endpoint import UserLookup
+    from qlik_keys.core.clock import Clock
+    from qlik_keys.fleet.diagnoses import FleetDiagnosis
+    from qlik_keys.fleet.overviews import FleetProgress
     from qlik_keys.fleet.runners.base import Connects, Runner, TenantOutcome, TenantWork, Value
+    from qlik_keys.inventory.several import Table
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.tenant import QlikTenant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTenant:
-    """A tenant and a key store that are open already; whoever opened them closes them.
+    """A tenant and a key store that are open already, and stay open.
 
     Attributes:
         tenant: the tenant.
@@ -53,6 +60,9 @@ class Fleet:
         runner: who does the work: "threads" of this process (the default), "dask", or a runner.
         address: of "dask": the scheduler's address, for example "tcp://scheduler:8786", or a `distributed.Client`.
 
+    Attributes:
+        notices: in words, what was left out when the tenants were looked up.
+
     Raises:
         ConfigurationError: there is no tenant, a name is none, there is no such runner, or Dask is not installed.
         TypeError: a tenant is neither, or the runner is none.
@@ -74,6 +84,28 @@ class Fleet:
             raise ConfigurationError("The fleet has no tenants.", hint="Name at least one.")
         self._members: dict[str, Connects] = {name: _checked(name, each) for name, each in tenants.items()}
         self._runner: Runner = chosen_runner(runner, address=address)
+        self.notices: tuple[str, ...] = ()
+
+    @classmethod
+    def of_contexts(cls, names: Iterable[str] = ()) -> Fleet:
+        """Return the tenants of this user's qlik-cli contexts, by the contexts' names.
+
+        If several contexts are for one tenant, the current one is used, or else the first; one with a login comes
+        before one without. `notices` names the others. The key store is that of the environment.
+
+        Args:
+            names: the contexts; without any all that are for a Qlik Cloud tenant. One that cannot be used is a tenant
+                that cannot be asked.
+
+        Raises:
+            ConfigurationError: there are no contexts, or none of a name.
+        """
+        from qlik_keys.fleet.contexts import tenants_of_contexts  # noqa: PLC0415  # for those who have contexts
+
+        members, notices = tenants_of_contexts(texts("names", names))
+        fleet = cls._with(members, chosen_runner("threads"))
+        fleet.notices = notices
+        return fleet
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -130,6 +162,91 @@ class Fleet:
         cancel = cancel or threading.Event()
         return self._runner.run(work, [*self._members.items()], told=told, cancel=cancel)
 
+    def clients(
+        self,
+        *,
+        consent: bool | None = None,
+        usage: bool = False,
+        on_progress: FleetProgress | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> Table:
+        """Return the clients of all tenants, a row a client, in the order of the tenants.
+
+        Args:
+            consent: as for `clients`.
+            usage: as for `clients`.
+            on_progress: takes a tenant's name, and what `clients` tells of it; called from any thread.
+            clock: says what now is.
+
+        Returns:
+            A DataFrame: "tenant", then the columns of `clients`. A tenant that could not be asked is a row without a
+            client id, with the finding "tenant-not-asked". `attrs` has "time", "tenants" (by name, what `clients` has
+            there) and "not_asked" (by name, "error", "message" and "hint").
+
+        Raises:
+            TypeError: an argument is of another type.
+
+        Example:
+            >>> table = fleet.clients()
+            >>> table.groupby("tenant").size()  # doctest: +SKIP
+        """
+        from qlik_keys.fleet import overviews  # noqa: PLC0415  # brings pandas
+
+        return overviews.clients(self, consent=consent, usage=usage, on_progress=on_progress, clock=clock)
+
+    def audit(
+        self,
+        *,
+        consent: bool | None = None,
+        usage: bool = False,
+        on_progress: FleetProgress | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> Table:
+        """Return the findings of all tenants, a row a finding, highest severity first.
+
+        Args:
+            consent: as for `clients`.
+            usage: as for `audit`.
+            on_progress: as for `Fleet.clients`.
+            clock: says what now is.
+
+        Returns:
+            A DataFrame: "tenant", then the columns of `audit`. A tenant that could not be asked is the finding
+            "tenant-not-asked", whose meaning says why. `attrs` as for `Fleet.clients`.
+
+        Raises:
+            TypeError: an argument is of another type.
+
+        Example:
+            >>> found = fleet.audit()
+            >>> found[found.severity <= "high"]  # doctest: +SKIP
+        """
+        from qlik_keys.fleet import overviews  # noqa: PLC0415  # brings pandas
+
+        return overviews.audit(self, consent=consent, usage=usage, on_progress=on_progress, clock=clock)
+
+    def doctor(
+        self, client: str, *, scopes: Iterable[str] = (), user: UserLookup | None = None, clock: Clock = SYSTEM_CLOCK
+    ) -> FleetDiagnosis:
+        """Find out why a client cannot log in, on each tenant that has it.
+
+        Args:
+            client: its id or name; it is looked for on every tenant.
+            scopes: as for `doctor`.
+            user: as for `doctor`.
+            clock: says when it was.
+
+        Raises:
+            ConfigurationError: no client is named.
+            TypeError: an argument is of another type.
+
+        Example:
+            >>> print(fleet.doctor("nightly-etl").to_text())  # doctest: +SKIP
+        """
+        from qlik_keys.fleet import overviews  # noqa: PLC0415  # brings httpx
+
+        return overviews.doctor(self, client, scopes=scopes, user=user, clock=clock)
+
     def _member(self, name: str) -> Connects:
         if name not in self._members:
             raise ConfigurationError(
@@ -140,7 +257,7 @@ class Fleet:
     @staticmethod
     def _with(members: Mapping[str, Connects], runner: Runner) -> Fleet:
         fleet = object.__new__(Fleet)
-        fleet._members, fleet._runner = dict(members), runner
+        fleet._members, fleet._runner, fleet.notices = dict(members), runner, ()
         return fleet
 
     def __repr__(self) -> str:

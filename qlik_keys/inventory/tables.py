@@ -27,7 +27,7 @@ from qlik_keys.errors import QlikKeysError, TenantNotFound
 from qlik_keys.inventory.findings import findings_of, findings_of_record, operation_of, remedy_of
 from qlik_keys.inventory.frames import read_times
 from qlik_keys.inventory.record_states import RecordStates, foreign_documents, record_states
-from qlik_keys.inventory.usage import add_usage, usage_of
+from qlik_keys.inventory.usage import Usage, add_usage, usage_of
 from qlik_keys.keys.public import BASE64URL, kid_made_on
 from qlik_keys.keystore.lookup import check_sides
 from qlik_keys.keystore.tenant_folder import folder_of
@@ -163,6 +163,25 @@ def clients(
         frame.attrs["operations"] = operations
     if tenant.deprecations:
         frame.attrs["deprecations"] = {endpoint.name: endpoint.words for endpoint in tenant.deprecations}
+    return frame
+
+
+def row_without_client(finding: str, *, usage: bool) -> pd.DataFrame:
+    """Return a row in the form of `clients` that has a finding and nothing else.
+
+    Args:
+        finding: its name.
+        usage: whether the table has the columns of the last use.
+    """
+    columns: dict[str, list[Any]] = {name: [()] for name in COLUMNS}
+    columns |= {name: [None] for name in (*_TEXTS, *_TIMES, "secrets")}
+    columns |= {name: [""] for name in ("client_id", "name", *_WRITTEN_TIMES)}
+    columns |= {"disabled": [False], "findings": [(finding,)]}
+    now = datetime.fromtimestamp(0, UTC)  # without a date of a key, there is no age
+    frame = _frame(columns, now)
+    if usage:
+        add_usage(frame, Usage(), now)
+        frame.attrs.clear()
     return frame
 
 

@@ -71,6 +71,14 @@ DEPRECATED_ENDPOINT = Rule(
     "Upgrade qlik_keys before the day on which Qlik may remove it; the release notes say which version no longer calls "
     "it.",
 )
+TENANT_NOT_ASKED = Rule(
+    "QK410",
+    "tenant-not-asked",
+    "high",
+    "The tenant or its key store could not be asked, so its clients are not in the table. The audit of several tenants "
+    "has the reason in this place.",
+    "Run the same command for this tenant alone.",
+)
 STORE_FAILED = Rule(
     "QK501",
     "store-failed",

@@ -12,20 +12,23 @@ from qlik_keys.cli.options.callers import anonymous_tenant, lookup, resolved
 from qlik_keys.cli.options.common import (
     AsSubjectOption,
     AsUserOption,
-    ContextOption,
     ExaminedClientOption,
     JsonOption,
     QuietOption,
-    ServerOption,
     refuse_empty,
 )
+from qlik_keys.cli.options.groups import with_options
+from qlik_keys.cli.options.tenants import TenantsOptions
 from qlik_keys.cli.output.errors import error_document, tell_error, tell_json
 from qlik_keys.cli.output.results import show, show_value
 from qlik_keys.errors import ConfigurationError, QlikKeysError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from qlik_keys.config.settings import Settings
     from qlik_keys.diagnosis import Diagnosis
+    from qlik_keys.fleet import Fleet, FleetDiagnosis
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.tenant import QlikTenant
 
@@ -33,7 +36,9 @@ app = new_group()
 
 
 @app.command(epilog=TENANT_HELP)
+@with_options(TenantsOptions)
 def doctor(
+    tenants: TenantsOptions,
     *,
     client: ExaminedClientOption,
     scope: Annotated[
@@ -47,8 +52,6 @@ def doctor(
     fix: Annotated[
         bool, typer.Option("--fix", help="Apply the safe fixes, and check again; nothing is removed.")
     ] = False,
-    context: ContextOption = None,
-    server: ServerOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -57,59 +60,112 @@ def doctor(
     Each check passed, failed (why, what to do) or could not be made (why). The administrator's credential of the
     environment looks at the client; without one less can be checked. Exit code 3 for a
     finding, 1 for a fix that failed and where the login could not be tried.
+    Of several tenants, the client is looked for on each.
 
     Example: qlik-keys doctor --client nightly-etl
     """
     from qlik_keys import diagnosis
 
     user = lookup(as_user, as_subject)
-    settings = _settings(context, server, as_json=as_json)
+    options: dict[str, Any] = {"scopes": scope or (), "user": user}
+    fleet = tenants.selected(as_json=as_json)
+    if fleet is not None:
+        _examine(fleet, client, options, fix=fix, quiet=quiet, as_json=as_json)
+        return
+    settings = _settings(tenants.context, tenants.server, as_json=as_json)
     with ExitStack() as stack:
         store = stack.enter_context(settings.store())
         if settings.has_credential:
             tenant = stack.enter_context(settings.tenant())
         else:
             tenant = stack.enter_context(anonymous_tenant(settings))
-        options: dict[str, Any] = {"scopes": scope or (), "user": user}
         found = diagnosis.doctor(tenant, store, client, **options)
         fixes = dict.fromkeys(check.fix for check in found.findings if check.fix and fix)
         done = [_fix(name, tenant, store, found.client_id, as_json=as_json) for name in fixes]
         if fixes:
             found = diagnosis.doctor(tenant, store, client, **options)
-    _show(found, quiet=quiet, as_json=as_json)
-    if not all(done):
+    findings = [check.finding for check in found.findings]
+    _show(found, findings, found.to_dict, quiet=quiet, as_json=as_json)
+    _end(findings, is_healthy=found.is_healthy, is_fixed=all(done))
+
+
+def _examine(fleet: Fleet, client: str, options: dict[str, Any], *, fix: bool, quiet: bool, as_json: bool) -> None:
+    """Examine the client on each tenant that has it.
+
+    Raises:
+        typer.Exit: as for one tenant; code 1 where no tenant could be asked.
+    """
+    found = fleet.doctor(client, **options)
+    done: list[bool] = []
+    for name, diagnosis in found.diagnoses.items() if fix else ():
+        fixes = dict.fromkeys(check.fix for check in diagnosis.findings if check.fix)
+        if fixes:
+            with fleet.connect(name) as (tenant, store):
+                done += [_fix(each, tenant, store, diagnosis.client_id, as_json=as_json, of=name) for each in fixes]
+    if done:
+        found = fleet.doctor(client, **options)
+    _show(found, found.findings, found.to_dicts, quiet=quiet, as_json=as_json)
+    findings = found.findings if found.diagnoses else ()
+    _end(findings, is_healthy=found.is_healthy, is_fixed=all(done))
+
+
+def _end(findings: Sequence[str], *, is_healthy: bool, is_fixed: bool) -> None:
+    """End with the exit code of what was found.
+
+    Raises:
+        typer.Exit: there is a finding, a fix failed, or not everything could be looked at.
+    """
+    if not is_fixed:
         raise typer.Exit(1)
-    if found.findings:
+    if findings:
         raise typer.Exit(FINDINGS)
-    if not found.is_healthy:
+    if not is_healthy:
         raise typer.Exit(1)
 
 
-def _fix(name: str, tenant: QlikTenant, store: KeyStore, client_id: str, *, as_json: bool) -> bool:
-    """Do one fix, and tell on standard error what came of it; return whether it was done."""
+def _fix(name: str, tenant: QlikTenant, store: KeyStore, client_id: str, *, as_json: bool, of: str = "") -> bool:
+    """Do one fix, and tell on standard error what came of it; return whether it was done.
+
+    Args:
+        name: the fix.
+        tenant: the tenant.
+        store: its key store.
+        client_id: the client.
+        as_json: it is told as JSON.
+        of: the tenant's name, of several.
+    """
     from qlik_keys import diagnosis
 
+    named: dict[str, object] = {"tenant": of} if of else {}
+    told = f"{of}: {name}" if of else name
     try:
         words = diagnosis.fix(tenant, store, client_id, name)
     except QlikKeysError as problem:
         if as_json:
-            tell_json({"fix": name, **error_document(problem)})
+            tell_json({**named, "fix": name, **error_document(problem)})
         else:
-            typer.echo(f"{name}: not done.", err=True)
+            typer.echo(f"{told}: not done.", err=True)
             tell_error(problem)
         return False
     if as_json:
-        tell_json({"fix": name, "done": words})
+        tell_json({**named, "fix": name, "done": words})
     else:
-        typer.echo(f"{name}: {words}", err=True)
+        typer.echo(f"{told}: {words}", err=True)
     return True
 
 
-def _show(found: Diagnosis, *, quiet: bool, as_json: bool) -> None:
+def _show(
+    found: Diagnosis | FleetDiagnosis,
+    findings: Sequence[str],
+    document: Callable[[], Any],
+    *,
+    quiet: bool,
+    as_json: bool,
+) -> None:
     if quiet:
-        show([{"name": check.finding} for check in found.findings], quiet=True, as_json=as_json)
+        show([{"name": each} for each in findings], quiet=True, as_json=as_json)
     else:
-        show_value(found, text=found.to_text, document=found.to_dict, as_json=as_json)
+        show_value(found, text=found.to_text, document=document, as_json=as_json)
 
 
 def _settings(context: str | None, server: str | None, *, as_json: bool) -> Settings:

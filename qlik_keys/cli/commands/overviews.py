@@ -1,25 +1,32 @@
-"""The whole fleet at a glance: `clients` and `audit`."""
+"""The clients of one tenant or several at a glance: `clients` and `audit`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from qlik_keys.cli.app import FINDINGS, TENANT_HELP, new_group
 from qlik_keys.cli.options.callers import resolved
 from qlik_keys.cli.options.common import (
-    ContextOption,  # noqa: TC001
     JsonOption,  # noqa: TC001
     QuietOption,  # noqa: TC001
-    ServerOption,  # noqa: TC001
 )
+from qlik_keys.cli.options.groups import with_options
+from qlik_keys.cli.options.tenants import TenantsOptions
+from qlik_keys.cli.output.errors import tell_json
+from qlik_keys.cli.output.progress import ProgressLine
 from qlik_keys.cli.output.results import show, show_value
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable
 
     import pandas as pd
+
+    from qlik_keys.fleet import Fleet
+    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.tenant import QlikTenant
 
 app = new_group()
 _NEVER = "never"
@@ -30,39 +37,81 @@ UsageOption = Annotated[
 
 
 @app.command(epilog=TENANT_HELP)
+@with_options(TenantsOptions)
 def clients(
+    tenants: TenantsOptions,
     *,
     usage: UsageOption = False,
-    context: ContextOption = None,
-    server: ServerOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """List the tenant's clients, with the state of their keys in Vault.
 
+    Of several tenants, one table with the column "tenant"; exit code 1 if one of them could not be asked.
+
     Example: qlik-keys clients --json
     """
-    settings = resolved(context, server, as_json=as_json)
+    fleet = tenants.selected(as_json=as_json)
     if quiet:  # ids are the tenant's alone: neither the Vault nor pandas is needed
-        with settings.tenant() as tenant:
-            ids = [each["client_id"] for page in tenant.oauth_clients.overviews() for each in page]
-        show([{"id": each} for each in ids], quiet=True)
+        _show_ids(fleet, tenants, as_json=as_json)
         return
     from qlik_keys.cli.output.table import as_text
-    from qlik_keys.inventory.tables import clients as list_clients
 
-    with settings.tenant() as tenant, settings.store() as store:
-        frame = list_clients(tenant, store, usage=usage)
+    if fleet is None:
+        frame = _clients_of_one(tenants, usage=usage, as_json=as_json)
+    else:
+        with ProgressLine(is_silent=as_json) as line:
+            frame = fleet.clients(usage=usage, on_progress=line.show)
     _note_unknown(frame, as_json=as_json)
     _show(frame, as_text, quiet=quiet, as_json=as_json)
+    if _note_not_asked(frame.attrs.get("not_asked", {}), as_json=as_json):
+        raise typer.Exit(1)
+
+
+def _show_ids(fleet: Fleet | None, tenants: TenantsOptions, *, as_json: bool) -> None:
+    """Show the ids of all clients.
+
+    Raises:
+        typer.Exit: a tenant of several could not be asked.
+    """
+    if fleet is None:
+        with resolved(tenants.context, tenants.server, as_json=as_json).tenant() as tenant:
+            show(_ids(tenant), quiet=True)
+        return
+    from qlik_keys.core.reasons import reason_of
+
+    outcomes = fleet.each(_listed_ids)
+    show([each for outcome in outcomes for each in outcome.value or ()], quiet=True, as_json=as_json)
+    failed = {each.tenant: reason_of(each.error) for each in outcomes if each.error is not None}
+    if _note_not_asked(failed, as_json=as_json):
+        raise typer.Exit(1)
+
+
+def _listed_ids(
+    name: str, tenant: QlikTenant, store: KeyStore, *, told: Callable[[object], None], cancel: threading.Event
+) -> list[dict[str, str]]:
+    del name, store, told, cancel
+    return _ids(tenant)
+
+
+def _ids(tenant: QlikTenant) -> list[dict[str, str]]:
+    return [{"id": each["client_id"]} for page in tenant.oauth_clients.overviews() for each in page]
+
+
+def _clients_of_one(tenants: TenantsOptions, *, usage: bool, as_json: bool) -> pd.DataFrame:
+    from qlik_keys.inventory.tables import clients as list_clients
+
+    settings = resolved(tenants.context, tenants.server, as_json=as_json)
+    with settings.tenant() as tenant, settings.store() as store:
+        return list_clients(tenant, store, usage=usage)
 
 
 @app.command(epilog=TENANT_HELP)
+@with_options(TenantsOptions)
 def audit(
+    tenants: TenantsOptions,
     *,
     usage: UsageOption = False,
-    context: ContextOption = None,
-    server: ServerOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     fail_on: Annotated[
@@ -74,35 +123,78 @@ def audit(
 ) -> None:
     """List the findings about clients and their keys, highest severity first.
 
-    Exit code 3 where there are findings.
+    Exit code 3 where there are findings. Of several tenants, one table with the column "tenant"; one that could not be
+    asked is a finding, and exit code 1 where none could be.
 
     Example: qlik-keys audit --fail-on high
     """
     from qlik_keys.cli.output.table import audit_as_text
-    from qlik_keys.inventory.audit import audit as look
     from qlik_keys.rules.model import SEVERITIES
 
     if fail_on not in (*SEVERITIES, _NEVER):
         raise typer.BadParameter(f"choose one of {', '.join((*SEVERITIES, _NEVER))}", param_hint="--fail-on")
-    settings = resolved(context, server, as_json=as_json)
-    with settings.tenant() as tenant, settings.store() as store:
-        frame = look(tenant, store, usage=usage)
+    fleet = tenants.selected(as_json=as_json)
+    if fleet is None:
+        frame = _audit_of_one(tenants, usage=usage, as_json=as_json)
+    else:
+        with ProgressLine(is_silent=as_json) as line:
+            frame = fleet.audit(usage=usage, on_progress=line.show)
+        _name_tenants(frame, tenants)
     _note_unknown(frame, as_json=as_json)
     _show(frame, audit_as_text, quiet=quiet, as_json=as_json)
+    not_asked: dict[str, Any] = frame.attrs.get("not_asked", {})
+    if quiet:
+        _note_not_asked(not_asked, as_json=as_json)
+    if not_asked and not frame.attrs["tenants"]:
+        raise typer.Exit(1)
     if fail_on != _NEVER and (frame["severity"] <= fail_on).any():
         raise typer.Exit(FINDINGS)
+    if not_asked:  # its findings are unknown
+        raise typer.Exit(1)
+
+
+def _audit_of_one(tenants: TenantsOptions, *, usage: bool, as_json: bool) -> pd.DataFrame:
+    from qlik_keys.inventory.audit import audit as look
+
+    settings = resolved(tenants.context, tenants.server, as_json=as_json)
+    with settings.tenant() as tenant, settings.store() as store:
+        return look(tenant, store, usage=usage)
+
+
+def _name_tenants(frame: pd.DataFrame, tenants: TenantsOptions) -> None:
+    """Let the commands of an audit of several tenants name the tenant."""
+    import pandas as pd
+
+    commands = zip(frame["command"], frame["tenant"], strict=True)
+    frame["command"] = pd.Series([tenants.command_of(*each) for each in commands], dtype="string")
+
+
+def _note_not_asked(reasons: dict[str, dict[str, str]], *, as_json: bool) -> bool:
+    """Say on standard error which tenants could not be asked, and why; return whether there are any."""
+    from qlik_keys.cli.output.table import printable
+
+    for name, reason in reasons.items():
+        if as_json:
+            tell_json({"tenant": name, **reason})
+        else:
+            told = f"{name}: the tenant could not be asked. {reason['message']}"
+            typer.echo(printable(f"{told} What to do: {reason['hint']}" if reason["hint"] else told), err=True)
+    return bool(reasons)
 
 
 def _note_unknown(frame: pd.DataFrame, *, as_json: bool) -> None:
-    """Say on standard error what the tenant did not tell, so that no one takes it for "there is none"."""
-    usage = frame.attrs.get("usage", {})
+    """Say on standard error what a tenant did not tell, so that no one takes it for "there is none"."""
     if as_json:
         return  # both streams are for programs; what is not known is missing in the document
-    if usage.get("reason"):
-        known = f"is known only since {usage['since'][:16]} UTC" if usage["since"] else "is unknown"
-        typer.echo(f"Note: The clients' last use {known}: {usage['reason']}", err=True)
-    if frame.attrs.get("bots_unknown"):
-        typer.echo(f"Note: Bot users without a client are unknown: {frame.attrs['bots_unknown']}", err=True)
+    tenants: dict[str, dict[str, Any]] = frame.attrs.get("tenants", {"": frame.attrs})
+    for name, attrs in tenants.items():
+        where = f"{name}: " if name else ""
+        usage = attrs.get("usage", {})
+        if usage.get("reason"):
+            known = f"is known only since {usage['since'][:16]} UTC" if usage["since"] else "is unknown"
+            typer.echo(f"Note: {where}The clients' last use {known}: {usage['reason']}", err=True)
+        if attrs.get("bots_unknown"):
+            typer.echo(f"Note: {where}Bot users without a client are unknown: {attrs['bots_unknown']}", err=True)
 
 
 def _show(frame: pd.DataFrame, text: Callable[[pd.DataFrame], str], *, quiet: bool, as_json: bool) -> None:

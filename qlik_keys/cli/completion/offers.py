@@ -6,6 +6,8 @@ How an offer is written on the line, so that it is one word there and nothing th
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
@@ -33,11 +35,30 @@ def complete_contexts(incomplete: str) -> list[str]:
     return sorted(name for name in known_contexts() if name.startswith(incomplete))
 
 
+def complete_tenants(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the names of tenants that begin like this: of the fleet's file, or else of qlik-cli's contexts.
+
+    Args:
+        ctx: what stands on the line already; its `--fleet` counts.
+        incomplete: the beginning.
+    """
+    from qlik_keys.cli.options.tenants import FLEET_VARIABLE, fleet_of_file
+    from qlik_keys.errors import QlikKeysError
+
+    file = ctx.params.get("fleet") or os.environ.get(FLEET_VARIABLE, "").strip()
+    if not file:
+        return complete_contexts(incomplete)
+    try:
+        return [name for name in fleet_of_file(Path(file)).names if name.startswith(incomplete)]
+    except QlikKeysError:
+        return []
+
+
 def complete_clients(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the names of clients whose key is in the Vault that begin like this, of the first hundred of them.
 
     Args:
-        ctx: what stands on the line already; its `--context` and `--server` count.
+        ctx: what stands on the line already; its `--context`, `--server` and first `--tenant` count.
         incomplete: the beginning.
     """
     from qlik_keys.cli.output.results import notebook_context
@@ -47,7 +68,7 @@ def complete_clients(ctx: typer.Context, incomplete: str) -> list[str]:
     from qlik_keys.tenant.url import tenant_host
 
     asked = ctx.params if ctx.info_name != "token" else ctx.params | {"context": None}  # which writes that context
-    context, server = asked.get("context") or None, asked.get("server") or None
+    context, server = asked.get("context") or next(iter(asked.get("tenant") or ()), None), asked.get("server") or None
     if context is None and server is None:
         context = notebook_context() or None
     try:

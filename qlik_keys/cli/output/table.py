@@ -13,6 +13,7 @@ from unicodedata import combining, east_asian_width
 
 from qlik_keys.cli.output.results import is_terminal
 from qlik_keys.cli.output.streams import as_shown
+from qlik_keys.rules.access import TENANT_NOT_ASKED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,23 +31,31 @@ _FOUND = ("severity", "code", "finding", "name", "client_id", "command")
 
 def as_text(frame: pd.DataFrame) -> str:
     """Return the columns that matter at a glance, lists joined, dates as days."""
+    tenants = _tenants(frame)
     if frame.empty:
-        return "The tenant has no clients."
+        return "The tenants have no clients." if tenants else "The tenant has no clients."
     columns = {name: [*frame[name]] for name in _SHOWN}
     if "last_login" not in frame:
-        return _aligned(columns)
-    return _aligned({name: columns.pop(name) for name in _SHOWN[:3]} | _usage(frame) | columns)
+        return _aligned(tenants | columns)
+    return _aligned(tenants | {name: columns.pop(name) for name in _SHOWN[:3]} | _usage(frame) | columns)
+
+
+def _tenants(frame: pd.DataFrame) -> dict[str, list[Any]]:
+    """Return the column of tenants, nothing where the table is of one tenant."""
+    return {"tenant": [*frame["tenant"]]} if "tenant" in frame else {}
 
 
 def _usage(frame: pd.DataFrame) -> dict[str, list[Any]]:
     """Return the columns of the last use; what is not known is told apart from what did not happen."""
-    known = frame.attrs.get("usage", {}).get("since")
-    never = f"none since {known[:10]}" if known else "unknown"
+    attrs = frame.attrs.get("tenants", {"": frame.attrs})
+    known = {name: each.get("usage", {}).get("since") for name, each in attrs.items()}
+    never = {name: f"none since {since[:10]}" if since else "unknown" for name, since in known.items()}
+    names = _tenants(frame).get("tenant") or [""] * len(frame)
     counts = frame["logins_30d"]
     return {
         "last_login": [
-            never if missing else moment
-            for missing, moment in zip(frame["last_login"].isna(), frame["last_login"], strict=True)
+            never.get(name, "unknown") if missing else moment
+            for name, missing, moment in zip(names, frame["last_login"].isna(), frame["last_login"], strict=True)
         ],
         "logins_30d": [
             "unknown" if missing else int(count) for missing, count in zip(counts.isna(), counts, strict=True)
@@ -58,9 +67,12 @@ def audit_as_text(frame: pd.DataFrame) -> str:
     """Return the findings, a line each, and what each kind means below."""
     if frame.empty:
         return "There are no findings."
-    kinds = frame.drop_duplicates("finding")
-    words = zip(kinds["finding"], kinds["meaning"], kinds["advice"], strict=True)
-    columns = {name: [*frame[name]] for name in _FOUND}
+    columns = _tenants(frame) | {name: [*frame[name]] for name in _FOUND}
+    words: dict[str, str] = {}
+    names = columns.get("tenant") or [""] * len(frame)
+    for name, finding, *told in zip(names, frame["finding"], frame["meaning"], frame["advice"], strict=True):
+        # Why a tenant could not be asked is a reason of its own; what another finding means is told once.
+        words.setdefault(f"{finding} ({name})" if finding == TENANT_NOT_ASKED.name else finding, " ".join(told))
     commands = [_cell(command) for command in dict.fromkeys(columns["command"]) if command]
     if "command" in _fitted(_widths(columns)):
         commands = []
@@ -72,7 +84,7 @@ def audit_as_text(frame: pd.DataFrame) -> str:
             _aligned(columns),
             *commands,
             "",
-            *(f"{finding}: {meaning} {advice}" for finding, meaning, advice in words),
+            *(_cell(f"{finding}: {told}") for finding, told in words.items()),
         ]
     )
 
