@@ -15,7 +15,7 @@ from qlik_keys.core.arguments import TEXT, Kind, optional, require
 from qlik_keys.core.clock import SYSTEM_CLOCK
 from qlik_keys.core.origins import require_https
 from qlik_keys.core.secret import Secret, guarded, wrong_type
-from qlik_keys.errors import ConfigurationError, StoreUnreachable
+from qlik_keys.errors import ConfigurationError, QlikKeysError, StoreUnreachable
 from qlik_keys.keystore.vault.documents.records import check_folder
 
 if TYPE_CHECKING:
@@ -303,26 +303,22 @@ class GitHubActionsLogin(_Opaque):
             ConfigurationError: GitHub refuses.
             StoreUnreachable: GitHub does not answer, so there is no login to the Vault.
         """
-        import requests  # noqa: PLC0415  # is there already: hvac's
-
         from qlik_keys.keystore.vault.http.adapter import VaultNetwork  # noqa: PLC0415  # as its user has it
         from qlik_keys.keystore.vault.http.api import VaultSession  # noqa: PLC0415  # which has the logins' user
 
         host = urlsplit(self._request_url).netloc
         status, token = 0, None
         with VaultSession(self._request_url, VaultNetwork(), clock=SYSTEM_CLOCK) as session:
-            headers = {"Authorization": f"Bearer {self.__request_token.reveal()}"}
+            told = {"Authorization": f"Bearer {self.__request_token.reveal()}"}
+            asked = {"params": {"audience": audience}, "headers": told, "timeout": _GITHUB_SECONDS}
             try:
-                answer = session.request(
-                    "GET",
-                    self._request_url,
-                    params={"audience": audience},
-                    headers=headers,
-                    timeout=_GITHUB_SECONDS,
-                )
-                status, token = answer.status_code, answer.json().get("value")
-            except (OSError, ValueError, AttributeError, requests.RequestException):
-                pass  # what it said besides its status is of no use, and may quote the token
+                answer = session.request("GET", self._request_url, **asked)
+                status = answer.status_code
+                token = answer.json().get("value")
+            except QlikKeysError:
+                raise  # an authority or a proxy that cannot be used
+            except Exception:  # noqa: BLE001, S110  # no answer, or none of GitHub's; what it said may quote the token
+                pass
         if status == _OK and isinstance(token, str):
             return Secret(token, what=_JWT)
         if status == 0 or status >= _FIRST_SERVER_ERROR:
