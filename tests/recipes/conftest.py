@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import subprocess
@@ -10,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import hvac
 import pytest
 from fixtures.identity_provider import REQUEST_TOKEN, Platform, an_authority
 
@@ -25,12 +25,23 @@ RECIPES, GUIDE = ROOT / "docs" / "recipes", ROOT / "docs" / "guides" / "schedule
 class Place:
     """Where a recipe runs: what it calls by an address or a path is here."""
 
+    box: object
     tenant: qk.QlikTenant
     store: qk.VaultKeyStore
     folder: Path
     values: dict
     due: str
     secrets: list = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def open(self):
+        """A tenant and a store of another process."""
+        box = self.box
+        with (
+            qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
+            qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
+        ):
+            yield tenant, store
 
     def text(self, recipe):
         """A recipe, or any text, with this place's addresses and paths."""
@@ -81,7 +92,6 @@ def place(own_box, platform, tmp_path_factory):
         (folder / name).mkdir()
     shutil.copy(RECIPES / "rotate-keys.sh", folder / "bin")
     (folder / "bin" / "qlik-keys").symlink_to(Path(sys.executable).parent / "qlik-keys")
-    root = hvac.Client(url=own_box.vault_url, token=own_box.vault_token)
     with (
         qk.QlikTenant(own_box.tenant_url, credential=qk.ApiKey(own_box.api_key)) as tenant,
         qk.VaultKeyStore(own_box.vault_url, token=own_box.vault_token) as store,
@@ -101,7 +111,7 @@ def place(own_box, platform, tmp_path_factory):
             "/var/run/secrets/vault": str(folder / "run"),
         }
         (folder / "ca.pem").write_text(an_authority())
-        found = Place(tenant, store, folder, values, made.client_id)
+        found = Place(own_box, tenant, store, folder, values, made.client_id)
         printed = set_up_the_vault(found, own_box)
         found.values["3f6b0c52-8a57-4d0b-9c0e-4f4f5d1f8a11"] = printed["role_id"]
         secret_id = folder / "etc" / "secret-id"
@@ -109,7 +119,6 @@ def place(own_box, platform, tmp_path_factory):
         secret_id.chmod(0o600)
         found.secrets += [printed["secret_id"], REQUEST_TOKEN, own_box.api_key, own_box.vault_token]
         yield found
-    root.adapter.close()
 
 
 def set_up_the_vault(place, box):

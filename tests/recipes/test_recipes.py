@@ -5,10 +5,17 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import yaml
+from fixtures.harness.sides import SkewedClock
+
+import qlik_keys as qk
+from qlik_keys.errors import FleetError
 
 pytestmark = [pytest.mark.openbao, pytest.mark.slow]
 
@@ -133,3 +140,30 @@ def test_a_pod_logs_in_with_its_projected_token(place, platform):
     place.assert_rotated(before, done.stdout, done.stderr)
     assert platform.reviewed[-1] == token
     assert token not in done.stdout + done.stderr
+
+
+def test_of_two_schedules_at_once_one_makes_each_key_and_the_other_is_told(place):
+    """R7."""
+    names = [f"both-{number}" for number in range(4)]
+    ids = [qk.provision(place.tenant, place.store, name=name, scopes=["user_default"]).client_id for name in names]
+    together, clock = threading.Barrier(2), SkewedClock(off_seconds=5)
+    before = datetime.now(UTC) + timedelta(seconds=3)
+
+    def one_schedule(_):
+        with place.open() as (tenant, store):
+            together.wait()
+            try:
+                return qk.rotate_due(tenant, store, client_ids=ids, before=before, clock=clock)
+            except FleetError as error:
+                return error.results
+
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(one_schedule, range(2)))
+    for client_id, *both in zip(sorted(ids), *results, strict=True):
+        current = place.store.read(place.tenant.host, client_id).current.kid
+        assert len(place.store.read(place.tenant.host, client_id).keys) == 2
+        assert [item.result.kid for item in both if item.result and item.result.made_key] == [current]
+        for item in both:
+            told = item.result.kid if item.result else item.error.message
+            assert told == current or "Another user is changing the keys" in told
+        qk.delete(place.tenant, place.store, client_id, confirm=client_id)
