@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test test-fast check docs workflows format bench soak mutants screenshots dist trydist venv pins clean
+.PHONY: help demo lab test test-fast check docs workflows format bench soak mutants recipes screenshots dist trydist venv pins clean
 
 help:  ## list the targets
 	@echo 'qlik_keys: make <target>'
@@ -49,9 +49,9 @@ check: $(VENV)/ready-dev  ## lint, format, types, layers, documentation, workflo
 docs: $(VENV)/ready-dev  ## build the documentation into build/site; ARGS=serve shows it while you write
 	$(MKDOCS) $(or $(ARGS),build --strict)
 
-workflows: $(VENV)/ready-dev  ## audit .github by zizmor, and its files by their schemas; needs no network
-	$(BIN)/zizmor --offline --pedantic --strict-collection --no-progress --quiet .github
-	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+workflows: $(VENV)/ready-dev  ## audit .github and the recipe for GitHub by zizmor, and the files by their schemas; needs no network
+	$(BIN)/zizmor --offline --pedantic --strict-collection --no-progress --quiet .github docs/recipes/github/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml docs/recipes/github/*.yml
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms \
@@ -69,6 +69,9 @@ soak: $(VENV)/ready-dev  ## run 10,000 random schedules of two actors under faul
 
 mutants: $(VENV)/ready-dev  ## put 60 faults into copies of the product, one at a time, and say which the tests find; ARGS="--folder lifecycle"
 	@$(BIN)/python tests/mutations/run.py $(ARGS)
+
+recipes: $(VENV)/ready-dev  ## run the recipes for schedules in a real Airflow, and check them by the schemas of Kubernetes
+	@$(BIN)/python -m pytest tests/recipes/test_recipes.py tests/recipes/try_recipes.py $(ARGS)
 
 screenshots: $(VENV)/ready-dev  ## take pictures of the panel in each state, light, dark, narrow and at 200 % (build/screenshots)
 	@$(BIN)/python tests/tools/browser_setup.py

@@ -1,13 +1,14 @@
 # ruff: noqa: INP001  # hooks that mkdocs loads by their path
-"""Writes the parts of the reference that the code knows: commands, findings, policies.
+"""Writes the parts of the reference that the code knows: commands, findings, policies; and shows whole files.
 
 A page has a comment `<!-- generated: NAME -->` where the part belongs. It is made when the site is built, so it cannot
-differ from the program.
+differ from the program. `<!-- file: PATH -->` stands for a file of `docs/`, so what is shown is what is tested.
 """
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,13 +19,21 @@ if TYPE_CHECKING:
     from mkdocs.structure.pages import Page
 
 MARK = re.compile(r"^<!-- generated: ([a-z-]+) -->$", re.MULTILINE)
+FILE_MARK = re.compile(r"^<!-- file: ([\w./-]+) -->$", re.MULTILINE)
+LANGUAGES = {".sh": "sh", ".py": "python", ".yml": "yaml", ".yaml": "yaml", ".env": "sh"}
 WIDTH = 90  # what a terminal of 92 columns gives a help text
 
 
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Return the page's text with each mark replaced by what it names."""
-    del page, config, files
+    del page, files
+    markdown = FILE_MARK.sub(lambda found: _file(Path(config.docs_dir, found[1])), markdown)
     return MARK.sub(lambda found: PARTS[found[1]](), markdown)
+
+
+def _file(path: Path) -> str:
+    """Return a file as a block of code."""
+    return f"```{LANGUAGES.get(path.suffix, 'ini')}\n{path.read_text(encoding='utf-8').strip()}\n```"
 
 
 def commands() -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Iterable
 
     from qlik_keys.core.secret import Secret
+    from qlik_keys.keystore.base import KeyStore
     from qlik_keys.tenant.http.session import Session
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "ClientSecret",
     "Freshness",
     "PrivateKeyJwtAuth",
+    "StoredKeyLogin",
     "Token",
     "TokenSource",
     "UserLookup",
@@ -144,6 +146,39 @@ class PrivateKeyJwtAuth(BearerAuth):
     def describe(self) -> str:
         """Return the kind of credential and the client."""
         return f"private-key JWT of client {self._source.client_id}"
+
+
+class StoredKeyLogin:
+    """A client whose private key is in a key store: a credential for `QlikTenant`, without any secret in hand.
+
+    The tokens are requested over the tenant's own connections. After a rotation of that very client the store is read
+    again.
+
+    Args:
+        store: the key store; it stays open as long as the tenant is used.
+        client: the client's id or name.
+
+    Example:
+        >>> StoredKeyLogin(store, "key-rotation")  # doctest: +SKIP
+        <StoredKeyLogin client=key-rotation>
+    """
+
+    __slots__ = ("_client", "_store")
+
+    def __init__(self, store: KeyStore, client: str) -> None:
+        self._store, self._client = store, client
+
+    def describe(self) -> str:
+        """Return the kind of credential and the client."""
+        return f"private-key JWT of client {self._client}"
+
+    def auth(self, session: Session, /) -> httpx.Auth:
+        """Return what gets the client's tokens and puts them on requests."""
+        source = TokenSource.from_store(self._store, tenant_url=session.url, client_id=self._client, http=session)
+        return PrivateKeyJwtAuth(source).auth(session)
+
+    def __repr__(self) -> str:
+        return f"<StoredKeyLogin client={self._client}>"
 
 
 class ClientSecret:

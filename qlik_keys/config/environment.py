@@ -33,6 +33,13 @@ VARIABLES = (
     Variable("QLIK_API_KEY", "supported", "an API key; sent only to the tenant of QLIK_TENANT_URL"),
     Variable("QLIK_CLIENT_ID", "supported", "instead of the API key: an OAuth client, with QLIK_CLIENT_SECRET"),
     Variable("QLIK_CLIENT_SECRET", "supported", "that client's secret"),
+    Variable("QLIK_API_KEY_FILE", "supported", "a file with the API key"),
+    Variable("QLIK_CLIENT_SECRET_FILE", "supported", "a file with the client secret"),
+    Variable(
+        "QLIK_KEYS_LOGIN_CLIENT",
+        "supported",
+        "instead of both: a client (id or name) whose private key is in the Vault; no other secret is needed",
+    ),
     Variable("QLIK_CLI_USER_HOME_DIR", "supported", "where qlik-cli keeps its contexts: a folder, or the file"),
     Variable(
         VERSION_VARIABLE,
@@ -48,10 +55,15 @@ VARIABLES = (
     Variable(
         "QLIK_KEYS_VAULT_AUTH",
         "supported",
-        "how to log in to the Vault: `token` (the default), `approle`, `kubernetes`, `jwt`, `userpass`",
+        "how to log in to the Vault: `token` by default, `approle`, `kubernetes`, `jwt`, `github-actions`, `userpass`",
     ),
     Variable(
         "QLIK_KEYS_VAULT_AUTH_MOUNT", "supported", "where that auth method is mounted; by default under its own name"
+    ),
+    Variable(
+        "QLIK_KEYS_VAULT_AUTH_AUDIENCE",
+        "supported",
+        "for `github-actions`: the audience to ask for; by default the address of the Vault",
     ),
     Variable("SSL_CERT_FILE", "supported", "a file with the certificate authorities to trust for tenant and Vault"),
     Variable("SSL_CERT_DIR", "supported", "folders with them, separated as in PATH; with or without `openssl rehash`"),
@@ -89,12 +101,14 @@ VARIABLES = (
     Variable("VAULT_ROLE_ID", "supported", "for `approle`"),
     Variable("VAULT_SECRET_ID", "supported", "for `approle`; not needed if the role has none"),
     Variable("VAULT_SECRET_ID_FILE", "supported", "a file with it"),
-    Variable("VAULT_ROLE", "supported", "for `kubernetes` and `jwt`: the role"),
+    Variable("VAULT_ROLE", "supported", "for `kubernetes`, `jwt` and `github-actions`: the role"),
     Variable("VAULT_JWT", "supported", "for `jwt` and `kubernetes`: the token to log in with"),
     Variable("VAULT_JWT_FILE", "supported", "a file with it, read at each login; `kubernetes` has the pod's own"),
     Variable("VAULT_USERNAME", "supported", "for `userpass`"),
     Variable("VAULT_PASSWORD", "supported", "for `userpass`"),
     Variable("VAULT_PASSWORD_FILE", "supported", "a file with it"),
+    Variable("ACTIONS_ID_TOKEN_REQUEST_URL", "supported", "for `github-actions`: set by GitHub, asked at each login"),
+    Variable("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "supported", "for `github-actions`: set by GitHub, sent there alone"),
     *(Variable(name, "refused", why) for name, (why, _) in REFUSED.items()),
     *(Variable(name, "ignored", why) for name, why in ASIDE.items()),
 )

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from qlik_keys.config.vault_environment import read_secret_file
 from qlik_keys.core.origins import require_https
 from qlik_keys.core.secret import COPY_AGAIN, NOT_FOR_A_HEADER, Secret
 from qlik_keys.errors import ConfigurationError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.config.qlik_cli.contexts import Context
 
+SECRET_FILES = {"api_key": "QLIK_API_KEY_FILE", "client_secret": "QLIK_CLIENT_SECRET_FILE"}
 _SECRETS = {"api_key": "API key", "client_secret": "client secret", "vault_token": "Vault token"}
 _MAXIMUM_TOKEN_BYTES = 65_536
 _VAULT_EXAMPLE = "Write it as https://vault.example.com:8200."
@@ -64,6 +66,28 @@ def add_login(level: Level, context: Context, source: str) -> None:
             f"The {source} has a client id, but no client secret.", hint=_CONTEXT_LOGINS
         )
     level.sources |= dict.fromkeys(level.values, source)
+
+
+def add_secret_files(level: Level, environment: Mapping[str, str]) -> None:
+    """Add to the environment's level the secrets that its variables name files of."""
+    for name, variable in SECRET_FILES.items():
+        file = environment.get(variable, "").strip()
+        if not file:
+            continue
+        if name in level.values or name in level.problems:
+            level.problems[name] = ConfigurationError(
+                f"{level.sources.get(name, variable.removesuffix('_FILE'))} and {variable} are both set.",
+                hint="Unset one of them.",
+            )
+            continue
+        read = read_secret_file(file, variable)
+        if isinstance(read, ConfigurationError):
+            level.problems[name] = read
+            continue
+        found = read_level({name: (variable, read.reveal())})
+        level.values |= found.values
+        level.sources |= found.sources
+        level.problems |= found.problems
 
 
 def _normalize_vault_url(text: str) -> tuple[str, tuple[str, ...]]:
@@ -145,6 +169,27 @@ def read_token_file(path: Path, *, source: str = "") -> Level:
     level = read_level({"vault_token": (source, text)})
     level.notices.clear()  # a file ends in a line end
     return level
+
+
+def refuse_contradiction(level: Level) -> None:
+    """Refuse two logins of one source, and half of one.
+
+    Raises:
+        ConfigurationError: that is so; the sources are named.
+    """
+    where = level.sources
+    clients = where.get("client_id") or where.get("client_secret")
+    ways = [way for way in (where.get("api_key"), clients, where.get("login_client")) if way]
+    if len(ways) > 1:
+        raise ConfigurationError(
+            f"{ways[0]} and {ways[1]} are both set, but only one of them can be used.", hint="Unset one of them."
+        )
+    if ("client_id" in where) != ("client_secret" in where):
+        known, lacking = ("client_id", "secret") if "client_id" in where else ("client_secret", "id")
+        raise ConfigurationError(
+            f"{where[known]} is set, but no client {lacking} next to it.",
+            hint="A client needs both to log in; set them in the same place.",
+        )
 
 
 def _unusable(source: str, why: str, *, hint: str = COPY_AGAIN) -> ConfigurationError:

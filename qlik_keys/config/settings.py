@@ -16,9 +16,19 @@ from typing import TYPE_CHECKING, Any, Self
 
 from qlik_keys.config.qlik_cli.choice import home_folder
 from qlik_keys.config.qlik_cli.contexts import Context, no_contexts, users_contexts
-from qlik_keys.config.setting_levels import NORMALIZERS, Level, add_login, capitalized, read_level, read_token_file
+from qlik_keys.config.setting_levels import (
+    NORMALIZERS,
+    SECRET_FILES,
+    Level,
+    add_login,
+    add_secret_files,
+    capitalized,
+    read_level,
+    read_token_file,
+    refuse_contradiction,
+)
 from qlik_keys.config.vault_environment import LOGIN_VARIABLES as VAULT_LOGIN_VARIABLES
-from qlik_keys.config.vault_environment import METHOD, VaultEnvironment, read_vault_environment, spellings
+from qlik_keys.config.vault_environment import METHOD, METHODS, VaultEnvironment, read_vault_environment, spellings
 from qlik_keys.core.arguments import TEXT, require
 from qlik_keys.core.origins import same_origin
 from qlik_keys.errors import ConfigurationError
@@ -35,14 +45,16 @@ _VARIABLES = {
     "api_key": "QLIK_API_KEY",
     "client_id": "QLIK_CLIENT_ID",
     "client_secret": "QLIK_CLIENT_SECRET",
+    "login_client": "QLIK_KEYS_LOGIN_CLIENT",
     "vault_mount": "QLIK_KEYS_MOUNT",
     "vault_prefix": "QLIK_KEYS_PREFIX",
     "custody": "QLIK_KEYS_CUSTODY",
 }
-_CREDENTIAL = ("api_key", "client_id", "client_secret")
+_CREDENTIAL = ("api_key", "client_id", "client_secret", "login_client")
 # What a program that is started with a token of its own does not get.
 LOGIN_VARIABLES = (
     *(_VARIABLES[name] for name in _CREDENTIAL),
+    *SECRET_FILES.values(),
     *(spelling for name in VAULT_LOGIN_VARIABLES for spelling in spellings(name)),
     METHOD,
 )
@@ -59,6 +71,7 @@ class Settings:
         api_key: an API key, or the bearer of a qlik-cli context.
         client_id: the OAuth client to log in as, instead of an API key.
         client_secret: its secret.
+        login_client: instead of both: the id or name of a client whose private key is in the Vault.
         vault_url: the Vault's address, without a trailing slash.
         vault_token: the Vault token.
         vault_namespace: the Vault's namespace, "" for none.
@@ -80,6 +93,7 @@ class Settings:
     api_key: Secret | None = None
     client_id: str = ""
     client_secret: Secret | None = None
+    login_client: str = ""
     vault_url: str = ""
     vault_token: Secret | None = None
     vault_namespace: str = ""
@@ -153,6 +167,7 @@ class Settings:
         level = read_level(
             {name: (variable, os.environ.get(variable)) for name, variable in _VARIABLES.items()} | vault.level()
         )
+        add_secret_files(level, os.environ)
         if search.has_tenant:
             _leave_login_of_another_tenant(level, search.values["tenant_url"], tell=login)
         search.take(level)
@@ -170,7 +185,7 @@ class Settings:
     @property
     def has_credential(self) -> bool:
         """Whether there is a login for the tenant."""
-        return self.api_key is not None or self.client_secret is not None
+        return self.api_key is not None or self.client_secret is not None or bool(self.login_client)
 
     def tenant(self, **options: Any) -> QlikTenant:
         """Return the tenant's client, logged in as these settings say; nothing is sent yet.
@@ -179,9 +194,9 @@ class Settings:
             options: further arguments of `QlikTenant`, for example `timeout_seconds`.
 
         Raises:
-            ConfigurationError: the tenant's URL or a credential is missing.
+            ConfigurationError: the tenant's URL or a credential is missing, or the Vault with the client's key is.
         """
-        from qlik_keys.auth.http_auth import ClientSecret  # noqa: PLC0415 - brings httpx
+        from qlik_keys.auth.http_auth import ClientSecret, StoredKeyLogin  # noqa: PLC0415 - brings httpx
         from qlik_keys.tenant import ApiKey, QlikTenant  # noqa: PLC0415 - brings httpx
 
         if not self.tenant_url:
@@ -193,7 +208,10 @@ class Settings:
             return QlikTenant(self.tenant_url, credential=ApiKey(self.api_key), **options)
         if self.client_secret is not None:
             return QlikTenant(self.tenant_url, credential=ClientSecret(self.client_id, self.client_secret), **options)
-        hint = "Set QLIK_API_KEY, or QLIK_CLIENT_ID and QLIK_CLIENT_SECRET."
+        if self.login_client:
+            credential = StoredKeyLogin(self.store(), self.login_client)
+            return QlikTenant(self.tenant_url, credential=credential, **options)
+        hint = "Set QLIK_API_KEY, or QLIK_CLIENT_ID and QLIK_CLIENT_SECRET, or QLIK_KEYS_LOGIN_CLIENT."
         if any(notice.endswith(_OF_ANOTHER_TENANT) for notice in self.notices):
             hint = (
                 "The credential in the environment is only for QLIK_TENANT_URL: set both for this tenant, or "
@@ -261,7 +279,7 @@ class Settings:
                 f"No token is configured for the Vault at {self.vault_url}.",
                 hint="Set VAULT_TOKEN, or run `vault login`, which writes ~/.vault-token; or set another login "
                 "method in "
-                f"{METHOD}: approle, kubernetes, jwt, userpass.",
+                f"{METHOD}: {', '.join(METHODS[1:])}.",
             )
         return {"token": self.vault_token}
 
@@ -298,7 +316,7 @@ class _Search:
             if name not in taken:
                 raise problem
         if not self.has_credential:
-            _refuse_contradiction(level)
+            refuse_contradiction(level)
         self.notices += level.notices
         for name in [name for name in level.values if name not in taken]:
             value, source = level.values[name], level.sources[name]
@@ -372,27 +390,12 @@ def _leave_login_of_another_tenant(level: Level, tenant_url: str, *, tell: bool)
             return
     except ConfigurationError:  # it is no one's address, so not this tenant's
         pass
+    names = [level.sources.get(name, _VARIABLES[name]) for name in login]
     for name in login:
         for found in (level.values, level.sources, level.problems):
             found.pop(name, None)
     if tell:
-        level.notices.append(f"ignored {' and '.join(_VARIABLES[name] for name in login)}, {_OF_ANOTHER_TENANT}")
-
-
-def _refuse_contradiction(level: Level) -> None:
-    where = level.sources
-    if "api_key" in where and ("client_id" in where or "client_secret" in where):
-        other = where.get("client_id") or where["client_secret"]
-        raise ConfigurationError(
-            f"{where['api_key']} and {other} are both set, but only one of them can be used.",
-            hint="Unset one of them.",
-        )
-    if ("client_id" in where) != ("client_secret" in where):
-        known, lacking = ("client_id", "secret") if "client_id" in where else ("client_secret", "id")
-        raise ConfigurationError(
-            f"{where[known]} is set, but no client {lacking} next to it.",
-            hint="A client needs both to log in; set them in the same place.",
-        )
+        level.notices.append(f"ignored {' and '.join(names)}, {_OF_ANOTHER_TENANT}")
 
 
 def _file(name: str, source: str) -> Path:

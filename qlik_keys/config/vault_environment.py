@@ -25,11 +25,15 @@ if TYPE_CHECKING:
     from qlik_keys.keystore.vault.http.login import Login
 
 METHOD, METHOD_MOUNT = "QLIK_KEYS_VAULT_AUTH", "QLIK_KEYS_VAULT_AUTH_MOUNT"
-METHODS = ("token", "approle", "kubernetes", "jwt", "userpass")
+AUDIENCE = "QLIK_KEYS_VAULT_AUTH_AUDIENCE"
+METHODS = ("token", "approle", "kubernetes", "jwt", "github-actions", "userpass")
+# GitHub sets these in a job that may ask for its own identity token (permission `id-token: write`).
+ACTIONS_URL, ACTIONS_TOKEN = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 # Secrets and what they belong to: a program that is started with a token of its own is given none of these.
 LOGIN_VARIABLES = (
     *("VAULT_TOKEN", "VAULT_ROLE_ID", "VAULT_SECRET_ID", "VAULT_SECRET_ID_FILE", "VAULT_ROLE", "VAULT_JWT"),
     *("VAULT_JWT_FILE", "VAULT_USERNAME", "VAULT_PASSWORD", "VAULT_PASSWORD_FILE", "VAULT_TOKEN_PATH"),
+    *(ACTIONS_URL, ACTIONS_TOKEN),
 )
 _SECRET_NAMES = (
     "VAULT_TOKEN",
@@ -38,6 +42,7 @@ _SECRET_NAMES = (
     "VAULT_PASSWORD",
     "VAULT_PROXY_ADDR",
     "VAULT_HTTP_PROXY",
+    ACTIONS_TOKEN,
 )
 _TRUE, _FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
@@ -175,6 +180,8 @@ class VaultEnvironment:
                 raise _missing("VAULT_PASSWORD", method)
             return logins.UserPass(user, password, **options)
         role = self._needed("VAULT_ROLE", method)
+        if method == "github-actions":
+            return self._of_the_job(role, options)
         token, file = self.secrets.get("VAULT_JWT"), self.named("VAULT_JWT_FILE")[1]
         if token is not None and file is not None:
             raise _twice("VAULT_JWT")
@@ -183,6 +190,19 @@ class VaultEnvironment:
         if token is None and file is None:
             raise _missing("VAULT_JWT", method)
         return logins.JwtLogin(role, token, token_file=file, **options)
+
+    def _of_the_job(self, role: str, options: dict[str, str]) -> Login:
+        """Return the login by the identity of the GitHub Actions job that this process is part of."""
+        from qlik_keys.keystore.vault.http.login import GitHubActionsLogin  # noqa: PLC0415 - as above
+
+        url, token = self.named(ACTIONS_URL)[1], self.secrets.get(ACTIONS_TOKEN)
+        if url is None or token is None:
+            raise ConfigurationError(
+                f"{METHOD} is github-actions, and {ACTIONS_TOKEN if url else ACTIONS_URL} is not set.",
+                hint="GitHub sets it in a job with `permissions: id-token: write`; elsewhere use another login method.",
+            )
+        audience = self.named(AUDIENCE)[1] or ""
+        return GitHubActionsLogin(role, request_url=url, request_token=token, audience=audience, **options)
 
     def _needed(self, name: str, method: str) -> str:
         value = self.named(name)[1]
@@ -208,7 +228,7 @@ def read_vault_environment(environment: Mapping[str, str]) -> VaultEnvironment:
     names = {
         *("VAULT_ADDR", "VAULT_AGENT_ADDR", "VAULT_NAMESPACE", "VAULT_CACERT", "VAULT_CACERT_BYTES"),
         *("VAULT_CAPATH", "VAULT_CLIENT_CERT", "VAULT_CLIENT_KEY", "VAULT_TLS_SERVER_NAME", "VAULT_CLIENT_TIMEOUT"),
-        *(METHOD, METHOD_MOUNT),
+        *(METHOD, METHOD_MOUNT, AUDIENCE),
         *LOGIN_VARIABLES,
         *_SECRET_NAMES,
         *ASIDE,

@@ -143,7 +143,7 @@ def _with_credential(tenant: QlikTenant) -> QlikTenant:
     if not tenant.has_credential:
         raise ConfigurationError(
             "No administrator's credential is set, so the tenant's clients are not checked.",
-            hint="Set QLIK_API_KEY, or QLIK_CLIENT_ID and QLIK_CLIENT_SECRET.",
+            hint="Set QLIK_API_KEY, or QLIK_CLIENT_ID and QLIK_CLIENT_SECRET, or QLIK_KEYS_LOGIN_CLIENT.",
         )
     return tenant
 

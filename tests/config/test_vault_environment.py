@@ -42,7 +42,7 @@ def test_the_documentation_has_the_table_as_it_is():
 
 
 def test_the_table_and_the_code_name_the_same_variables():
-    name = re.compile(r"\"((?:QLIK|VAULT|SSL|REQUESTS_CA|CURL_CA|HTTPS?|ALL|NO)_[A-Z_]+)\"")
+    name = re.compile(r"\"((?:QLIK|VAULT|ACTIONS|SSL|REQUESTS_CA|CURL_CA|HTTPS?|ALL|NO)_[A-Z_]+)\"")
     constants = {"NO_COLOR", "NO_PROTOCOLS_AVAILABLE", "HTTP_REQUEST"}
     found = set()
     for file in (ROOT / "qlik_keys").rglob("*.py"):
@@ -173,12 +173,14 @@ def test_an_ignored_variable_is_reported(monkeypatch, name):
 def test_each_method_is_a_login():
     every = {"VAULT_ROLE_ID": "r", "VAULT_SECRET_ID": CANARY, "VAULT_ROLE": "ci", "VAULT_JWT": CANARY}
     every |= {"VAULT_USERNAME": "ada", "VAULT_PASSWORD": CANARY}
+    every |= {"ACTIONS_ID_TOKEN_REQUEST_URL": ADDRESS, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": CANARY}
     logins = {each: repr(read_vault_environment({**every, "QLIK_KEYS_VAULT_AUTH": each}).login()) for each in METHODS}
     assert logins == {
         "token": "None",
         "approle": "<AppRole at approle>",
         "kubernetes": "<KubernetesLogin ci at kubernetes>",
         "jwt": "<JwtLogin ci at jwt>",
+        "github-actions": "<GitHubActionsLogin ci at jwt>",
         "userpass": "<UserPass ada at userpass>",
     }
     elsewhere = {**every, "QLIK_KEYS_VAULT_AUTH": "UserPass", "QLIK_KEYS_VAULT_AUTH_MOUNT": "ldap"}

