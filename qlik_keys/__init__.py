@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from qlik_keys.diagnosis.probe import ProbeReport, probe
     from qlik_keys.errors import QlikKeysError
     from qlik_keys.fleet import Fleet, TenantReference, VaultReference, rotate_due
+    from qlik_keys.fleet.hook_files import read_hooks
     from qlik_keys.inventory.audit import audit
     from qlik_keys.inventory.frames import flat
     from qlik_keys.inventory.tables import clients
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         revoke,
         rotate,
     )
+    from qlik_keys.lifecycle.hooks.definition import Hook
     from qlik_keys.tenant import ApiKey, QlikTenant
 
 
@@ -59,6 +61,7 @@ _HOMES = {
     "Deleted": "lifecycle",
     "Diagnosis": "diagnosis",
     "Fleet": "fleet",
+    "Hook": "lifecycle.hooks.definition",
     "JwtLogin": "keystore.vault.store",
     "KeySpec": "keys",
     "KubernetesLogin": "keystore.vault.store",
@@ -91,6 +94,7 @@ _HOMES = {
     "preview": "lifecycle",
     "probe": "diagnosis.probe",
     "provision": "lifecycle",
+    "read_hooks": "fleet.hook_files",
     "resume": "lifecycle",
     "vault_policy": "keystore.vault.policy",
     "retire_due": "lifecycle",
@@ -109,6 +113,7 @@ __all__ = [
     "Deleted",
     "Diagnosis",
     "Fleet",
+    "Hook",
     "JwtLogin",
     "KeySpec",
     "KubernetesLogin",
@@ -143,6 +148,7 @@ __all__ = [
     "preview",
     "probe",
     "provision",
+    "read_hooks",
     "resume",
     "retire_due",
     "revoke",

@@ -126,3 +126,12 @@ SECRET_STILL_USED = Rule(
     "Adopt gives the client a key; move its consumers to the key before you remove the secret.",
     "adopt",
 )
+HOOK_PENDING = Rule(
+    "QK319",
+    "hook-pending",
+    "medium",
+    "The client has a new key, and a hook that tells a consumer has not succeeded: the consumer may still use the old "
+    "key, which stays registered.",
+    "Resume runs the hook where it is defined (--hooks); --drop-hook removes one that is not needed any more.",
+    "resume",
+)

@@ -46,6 +46,7 @@ def document_of_result(
         "old_kids": list(result.old_kids),
         "retired": list(result.retired),
         "retire_at": None if result.retire_at is None else result.retire_at.isoformat(),
+        "pending_hooks": list(result.pending_hooks),
     }
 
 
