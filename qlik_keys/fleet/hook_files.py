@@ -122,7 +122,7 @@ def _read(path: Path) -> tuple[Hook, ...] | ConfigurationError:
     return ConfigurationError(f"{where}: {what}.", hint="See docs/guides/rotation.md, Hooks.")
 
 
-class _Wrong(Exception):  # noqa: N818  # internal
+class _Wrong(Exception):  # internal
     """Something in the file is wrong; what it is has no value of the file in it.
 
     Attributes:
@@ -134,7 +134,8 @@ class _Wrong(Exception):  # noqa: N818  # internal
     def __init__(self, what: str, mark: Any) -> None:
         super().__init__(what)
         self.what = what
-        self.line, self.column = (1, 1) if mark is None else (mark.line + 1, mark.column + 1)
+        self.line: int = 1 if mark is None else mark.line + 1
+        self.column: int = 1 if mark is None else mark.column + 1
 
 
 def _hooks_in(text: str) -> tuple[Hook, ...]:
@@ -202,7 +203,8 @@ def _plain(node: yaml.Node, path: tuple[str | int, ...]) -> tuple[Any, dict[tupl
 
 def _first_problem(error: ValidationError, marks: Mapping[tuple[str | int, ...], Any]) -> tuple[str, Any]:
     """Return the first of pydantic's problems in words of the file, and where it is."""
-    [first, *_] = error.errors(include_url=False, include_context=False, include_input=False)
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    first = min(problems, key=lambda each: each["type"] != "extra_forbidden")  # a misspelled key is missing as well
     location = tuple(part for part in first["loc"])
     known = next(location[:length] for length in range(len(location), -1, -1) if location[:length] in marks)
     name = _shown(str(known[-1])) if known else "the file"

@@ -169,7 +169,7 @@ def clients(
     operations = {of: operation_of(summary, states) for of, summary in found.items() if summary.is_in_progress}
     if operations:
         frame.attrs["operations"] = operations
-    hooks = {of: told for of, summary in found.items() if (told := hooks_of(summary))}
+    hooks = {of: words for of, summary in found.items() if (words := hooks_of(summary))}
     if hooks:
         frame.attrs["hooks"] = hooks
     if tenant.deprecations:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from qlik_keys.core.arguments import DURATION, TEXT, require, texts
 from qlik_keys.core.clock import format_duration
 from qlik_keys.core.origins import require_https
+from qlik_keys.core.redaction import Redactor
 from qlik_keys.core.secret import Secret, guarded
 from qlik_keys.errors import ConfigurationError
 
@@ -168,7 +169,7 @@ def _problem(
 ) -> ConfigurationError | None:
     if not HOOK_NAME.fullmatch(name):
         return ConfigurationError(
-            f"{name[:64]!r} is not a name for a hook.",
+            f"{Redactor().server_line(name[:64])!r} is not a name for a hook.",
             hint="Use 1 to 64 lower-case letters, digits, - and _, with a letter or a digit at both ends.",
         )
     if sum(given) != 1:

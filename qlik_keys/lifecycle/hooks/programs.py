@@ -16,7 +16,7 @@ from qlik_keys.errors import Interrupted
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_KEPT_BYTES = 1_000  # of its output: the end, where the reason stands
+_KEPT_BYTES = 4_000  # of its output: the end, where the reason stands
 _PIECE = 65_536
 _LOOK_SECONDS = 0.2  # how long a cancellation may wait
 _OUTPUT_SECONDS = 1.0  # for the output, once the program has ended: what it started may go on and hold the pipe

@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qlik_keys.core.redaction import MAXIMUM_TEXT
 from qlik_keys.core.secret import guarded
 from qlik_keys.errors import HookFailed
 from qlik_keys.lifecycle.hooks.definition import url_problem
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from qlik_keys.core.redaction import Redactor
     from qlik_keys.core.secret import Secret
     from qlik_keys.lifecycle.hooks.definition import Hook
-
-_PREFIX = "QLIK_KEYS_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +59,7 @@ class HookCall:
 
     def environment(self) -> dict[str, str]:
         """Return the same as variables: QLIK_KEYS_HOOK_ID, QLIK_KEYS_CLIENT_ID and so on."""
-        return {f"{_PREFIX}{name.upper()}": value.replace("\0", " ") for name, value in self.to_dict().items()}
+        return {f"QLIK_KEYS_{name.upper()}": value.replace("\0", " ") for name, value in self.to_dict().items()}
 
 
 def run_hook(
@@ -88,9 +87,9 @@ def run_hook(
         ended = run_program(hook.command, environment, timeout_seconds=seconds, cancel=cancel)
         if not ended.problem:
             return
-        said = redactor.server_text(ended.output.strip(), public=call.hook_id)
+        said = redactor.server_line(ended.output, public=call.hook_id).strip()[-MAXIMUM_TEXT:]
         problem = ended.problem if ended.problem != "timeout" else f"did not end within {hook.limit} and was stopped"
-        raise _failed(hook, call, f"The program {problem}.{f' It wrote: {said!r}' if said else ''}")
+        raise _failed(hook, call, f"The program {problem}.{f' It wrote: {said!r}.' if said else ''}")
     from qlik_keys.tenant.webhooks import post_document  # noqa: PLC0415  # brings httpx
 
     address = _address(hook)

@@ -372,16 +372,16 @@ def _finish_rotations(
                 del records[client_id]
             results.append(_tried(work, item, lambda record=record: finish(work, record)))  # type: ignore[misc]
             shared_failure.saw(client_id, results[-1].error)
-        elif record.pending_hooks:
-            item = replace(item, name=record.client_name, operation="hooks")
-            results.append(_tried(work, item, lambda record=record: run_hooks(work, record)))  # type: ignore[misc]
-            shared_failure.saw(client_id, results[-1].error)
         elif record.is_shown_wrong and not work.is_dry_run:
             try:
                 work.store.show(record)
             except QlikKeysError as problem:
                 results.append(replace(item, operation="show", name=record.client_name, error=problem))
                 shared_failure.saw(client_id, problem)
+        if record.pending_hooks and not record.is_in_progress:
+            item = replace(item, name=record.client_name, operation="hooks")
+            results.append(_tried(work, item, lambda record=record: run_hooks(work, record)))  # type: ignore[misc]
+            shared_failure.saw(client_id, results[-1].error)
     return records
 
 
