@@ -119,7 +119,7 @@ def _read(path: Path) -> tuple[Hook, ...] | ConfigurationError:
         return _hooks_in(text)
     except _Wrong as wrong:
         where, what = f"{path}, line {wrong.line}, column {wrong.column}", wrong.what
-    return ConfigurationError(f"{where}: {what}.", hint="See docs/guides/rotation.md, Hooks.")
+    return ConfigurationError(f"{where}: {what}.", hint="See docs/guides/hooks.md.")
 
 
 class _Wrong(Exception):  # internal

@@ -156,7 +156,7 @@ def _check_keys(record: ClientRecord, facts: Facts) -> Check:
         return failed(name, METADATA_DIFFER, why, f"{command('resume')} corrects them.", has_fix=True)
     if record.pending_hooks:
         since = "" if record.hooks_since is None else f", since {format_time(record.hooks_since)}"
-        why = f"The client has a new key, and these hooks have not succeeded{since}: "
+        why = f"These hooks, which tell consumers about the new key, have not succeeded{since}: "
         why += f"{names_of_hooks(record.pending_hooks)}. A consumer may still use the old key."
         return failed(name, HOOK_PENDING, why, HOOK_PENDING.advice)
     if current is not None:

@@ -141,7 +141,7 @@ def next_hook(record: ClientRecord, intent: KeyIntent) -> str:
 
 
 def is_held(record: ClientRecord, intent: KeyIntent) -> bool:
-    """Tell whether nothing old is removed yet, because hooks have not succeeded; a removal that has begun goes on."""
+    """Tell whether nothing old is removed yet, because hooks have not succeeded; a started removal goes on."""
     return bool(record.pending_hooks) and not intent.forces and record.overlap_seconds is None
 
 
