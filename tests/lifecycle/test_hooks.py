@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import pickle
+import signal
+import threading
 import traceback
 from dataclasses import replace
 from datetime import timedelta
@@ -13,9 +16,10 @@ import pytest
 from fixtures.canaries import find_canaries
 from fixtures.leaks import below_the_test, verbose, with_locals
 from fixtures.loopback import Loopback, Reply
+from fixtures.support import wait_for
 
 import qlik_keys as qk
-from qlik_keys.errors import ConfigurationError, HookFailed, ManualActionRequired, ResumeError
+from qlik_keys.errors import ConfigurationError, HookFailed, Interrupted, ManualActionRequired, ResumeError
 from qlik_keys.lifecycle.hooks.running import HookCall
 
 pytestmark = pytest.mark.openbao
@@ -101,6 +105,28 @@ def test_while_one_fails_the_old_key_stays_and_is_reported(way, sides, monkeypat
     assert (finished.operation, finished.result.pending_hooks) == ("hooks", ())
     assert registered(sides, client) == [done.kid]
     assert resumed(sides) == []
+
+
+def test_a_cancellation_ends_the_program_and_leaves_the_hook_pending(sides, tmp_path):
+    client, pid, cancel = sides.prepare("plain"), tmp_path / "pid", threading.Event()
+    waits = qk.Hook("waits", command=["sh", "-c", f"echo $$ > {pid}; sleep 300 & wait"])
+
+    def cancel_once_it_runs():
+        wait_for(lambda: pid.exists() and pid.read_text().strip(), "the program")
+        cancel.set()
+
+    def listen(event):
+        if (event.step, event.phase) == ("run_hook", "before"):
+            threading.Thread(target=cancel_once_it_runs).start()
+
+    with pytest.raises(Interrupted, match="while a hook was running"):
+        asked(sides, "rotate", client, hooks=[waits], cancel=cancel, on_step=listen)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
+    assert pending(sides, client) == ("waits",)
+    background = qk.Hook("waits", command=["sh", "-c", f"sleep 300 & echo $! > {pid}"])
+    assert resumed(sides, background)[0].result.pending_hooks == ()
+    os.kill(int(pid.read_text()), signal.SIGKILL)  # it goes on, and was not waited for
 
 
 def test_what_a_failing_program_writes_is_shown_without_secrets(sides, monkeypatch):

@@ -72,11 +72,11 @@ def run_program(
         _kill(process)
         tail.close()
         raise
+    if code == 0:
+        return Ended(problem="")  # what it started may go on, and write
     if code is None:
         _kill(process)
     output = tail.text()
-    if code == 0:
-        return Ended(problem="")
     if code is None:
         return Ended(problem="timeout", output=output)
     how = f"ended with the exit code {code}" if code > 0 else f"was ended by the signal {-code}"
