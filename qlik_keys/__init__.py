@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         VaultReference,
         rotate_due,
     )
+    from qlik_keys.fleet.hook_files import read_hooks
     from qlik_keys.fleet.runners.dask import DaskRunner
     from qlik_keys.inventory.audit import audit
     from qlik_keys.inventory.frames import flat
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
         revoke,
         rotate,
     )
+    from qlik_keys.lifecycle.hooks.definition import Hook
     from qlik_keys.tenant import ApiKey, QlikTenant
 
 
@@ -69,6 +71,7 @@ _HOMES = {
     "Diagnosis": "diagnosis",
     "Fleet": "fleet",
     "FleetDiagnosis": "fleet",
+    "Hook": "lifecycle.hooks.definition",
     "JwtLogin": "keystore.vault.store",
     "KeySpec": "keys",
     "KubernetesLogin": "keystore.vault.store",
@@ -102,6 +105,7 @@ _HOMES = {
     "preview": "lifecycle",
     "probe": "diagnosis.probe",
     "provision": "lifecycle",
+    "read_hooks": "fleet.hook_files",
     "resume": "lifecycle",
     "vault_policy": "keystore.vault.policy",
     "retire_due": "lifecycle",
@@ -122,6 +126,7 @@ __all__ = [
     "Diagnosis",
     "Fleet",
     "FleetDiagnosis",
+    "Hook",
     "JwtLogin",
     "KeySpec",
     "KubernetesLogin",
@@ -157,6 +162,7 @@ __all__ = [
     "preview",
     "probe",
     "provision",
+    "read_hooks",
     "resume",
     "retire_due",
     "revoke",

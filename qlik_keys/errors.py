@@ -37,6 +37,7 @@ QlikKeysError                    hint, retryable, outcome
 └── LifecycleError
     ├── ManualActionRequired     a conflict that a person must decide: differences
     ├── Interrupted              cancelled between two steps; ask again to resume
+    ├── HookFailed               a hook after a promotion: hook, hook_id
     └── PartlyFailed             of many items some failed: results, failures
         ├── FleetError           of the clients of a fleet
         └── ResumeError          of the operations that were to be finished
@@ -387,6 +388,31 @@ class ManualActionRequired(LifecycleError):
 
 class Interrupted(LifecycleError):
     """Cancelled between two steps; the same call again resumes it."""
+
+
+class HookFailed(LifecycleError):
+    """A hook did not succeed: the client has its new key, and a consumer may not know.
+
+    An operation that has changed a key reports it as a warning; `resume` that had nothing else to do raises it.
+
+    Attributes:
+        hook: the hook's name.
+        hook_id: what it was told: the client's id, the kid and its name.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hook: str,
+        hook_id: str,
+        hint: str = "",
+        retryable: bool = True,
+        outcome: Outcome = Outcome.UNKNOWN,
+    ) -> None:
+        super().__init__(message, hint=hint, retryable=retryable, outcome=outcome)
+        self.hook = hook
+        self.hook_id = hook_id
 
 
 class ItemResult(Protocol):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from qlik_keys.core.clock import Clock
     from qlik_keys.keystore.base import ClientRecord, KeyStore
     from qlik_keys.lifecycle.events import StepEvent
+    from qlik_keys.lifecycle.hooks.definition import Hook
     from qlik_keys.tenant import QlikTenant
 
 DEFAULT_WORKERS = 4
@@ -40,6 +41,7 @@ def rotate_due(
     before: datetime | None = None,
     overlap: timedelta = DEFAULT_OVERLAP,
     allow_swap: bool = False,
+    hooks: Iterable[Hook] = (),
     workers: int = DEFAULT_WORKERS,
     on_step: Callable[[StepEvent], None] | None = None,
     on_client: Callable[[FleetResult], None] | None = None,
@@ -57,6 +59,7 @@ def rotate_due(
             attempt, and the same one again after a crash.
         overlap: how long each old key goes on.
         allow_swap: as for `rotate`.
+        hooks: as for `rotate`; each client gets those that are for it.
         workers: how many clients at once.
         on_step: told before and after each step, from several threads.
         on_client: told of each client when it is done, from several threads.
@@ -83,9 +86,10 @@ def rotate_due(
         raise ValueError(f"workers must be 1 or more, not {workers}")
     if before is not None and before.tzinfo is None:
         raise ValueError("`before` must have a time zone")
-    options = RotateOptions(overlap=overlap, allow_swap=allow_swap)
+    options = RotateOptions(overlap=overlap, allow_swap=allow_swap, hooks=hooks)
     cancel = cancel or threading.Event()
-    work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
+    defined = tuple(options.hooks)
+    work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock, hooks=defined)
     shared_failure = SharedFailure(work.store, tenant.host, in_a_row=max(workers, DEFAULT_WORKERS))
 
     def treat(client_id: str) -> FleetResult | None:

@@ -21,7 +21,7 @@ from qlik_keys.keystore.lookup import CLIENT_ID, check_sides
 from qlik_keys.keystore.tenant_folder import folder_of, records_elsewhere
 from qlik_keys.rules.access import DEPRECATED_ENDPOINT
 from qlik_keys.rules.catalogue import FINDINGS
-from qlik_keys.rules.clients import TWO_FOLDERS
+from qlik_keys.rules.clients import HOOK_PENDING, TWO_FOLDERS
 from qlik_keys.rules.fixes import BY_VAULT, shell_command
 from qlik_keys.rules.model import SEVERITIES
 from qlik_keys.rules.records import (
@@ -132,7 +132,7 @@ def audit_of(frame: pd.DataFrame, tenant: QlikTenant, store: KeyStore) -> pd.Dat
         return FINDINGS[finding].severity if told is None else told["severity"]
 
     rows.sort(key=lambda row: (SEVERITIES.index(severity_of(*row[:2])), ORDER[row[0]], row[2], row[1]))
-    details = frame.attrs.get("details", {})
+    details, hooks = frame.attrs.get("details", {}), frame.attrs.get("hooks", {})
     columns = {
         "severity": [severity_of(finding, client_id) for finding, client_id, _ in rows],
         "code": [FINDINGS[finding].code for finding, _, _ in rows],
@@ -140,7 +140,7 @@ def audit_of(frame: pd.DataFrame, tenant: QlikTenant, store: KeyStore) -> pd.Dat
         "client_id": [client_id for _, client_id, _ in rows],
         "name": [name for _, _, name in rows],
         "meaning": [
-            of_tenant.get((finding, name)) or _meaning(finding, client_id, details, operations)
+            of_tenant.get((finding, name)) or _meaning(finding, client_id, details, operations, hooks)
             for finding, client_id, name in rows
         ],
         "advice": [FINDINGS[finding].advice for finding, _, _ in rows],
@@ -198,8 +198,11 @@ def _meaning(
     client_id: str,
     details: Mapping[str, Mapping[str, str]],
     operations: Mapping[str, Mapping[str, str]],
+    hooks: Mapping[str, str],
 ) -> str:
     meaning = FINDINGS[finding].meaning
+    if finding == HOOK_PENDING.name:
+        return f"{meaning} {hooks[client_id]}"
     if finding == OPERATION_INTERRUPTED.name:
         return f"{meaning} {operations[client_id]['meaning']}"
     is_of_moment = FINDINGS[finding].operation in BY_VAULT and client_id in details

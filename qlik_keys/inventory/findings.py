@@ -11,6 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from qlik_keys.keys.spec import ROTATE_AFTER
+from qlik_keys.keystore.base import names_of_hooks
 from qlik_keys.rules.access import NOT_CHECKED
 from qlik_keys.rules.catalogue import FINDINGS
 from qlik_keys.rules.clients import (
@@ -18,6 +19,7 @@ from qlik_keys.rules.clients import (
     CONSENT_NOT_TRUSTED,
     DISABLED,
     DYNAMIC_REGISTRATION,
+    HOOK_PENDING,
     METHOD_NOT_ALLOWED,
     SECRET_AND_KEY,
     SECRET_ONLY,
@@ -81,7 +83,8 @@ def findings_of_record(summary: KeySummary, now: datetime, states: RecordStates)
     """Return what is to be said of a client's record, for most nothing."""
     is_returned = summary.client_id in states.returned
     is_odd = is_returned or summary.client_id in states.damaged or summary.client_id in states.shown_wrong
-    if not (summary.gone or summary.gone_at or summary.retire_at or summary.is_in_progress or is_odd):
+    has_marks = summary.retire_at or summary.is_in_progress or summary.pending_hooks
+    if not (summary.gone or summary.gone_at or has_marks or is_odd):
         return ()
     found = []
     if is_returned:
@@ -96,7 +99,9 @@ def findings_of_record(summary: KeySummary, now: datetime, states: RecordStates)
         found.append(RECORD_EXPIRES.name)
     if summary.is_in_progress:
         found.append(OPERATION_INTERRUPTED.name)
-    if summary.retire_at and summary.retire_at <= now:
+    if summary.pending_hooks:
+        found.append(HOOK_PENDING.name)
+    elif summary.retire_at and summary.retire_at <= now:
         found.append(OVERLAP_OVER.name)
     return tuple(found)
 
@@ -163,6 +168,14 @@ def findings_of(  # noqa: C901, PLR0912
             found = sorted([*found, *told], key=ORDER.__getitem__)
         findings.append(tuple(found))
     return findings
+
+
+def hooks_of(summary: KeySummary) -> str:
+    """Return which hooks are pending for a client, and since when; "" for none."""
+    if not summary.pending_hooks:
+        return ""
+    since = "" if summary.hooks_since is None else f", since {summary.hooks_since:%Y-%m-%d %H:%M} UTC"
+    return f"Pending: {names_of_hooks(summary.pending_hooks)}{since}."
 
 
 def operation_of(summary: KeySummary, states: RecordStates) -> dict[str, str]:

@@ -118,6 +118,8 @@ def summary_of(record: ClientRecord) -> KeySummary:
         retire_at=record.old_keys_end,
         is_in_progress=record.is_in_progress,
         operation=record.operation,
+        pending_hooks=record.pending_hooks,
+        hooks_since=record.hooks_since,
         gone_at=record.gone_at,
         remedy=record.remedy,
     )

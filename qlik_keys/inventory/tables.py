@@ -24,7 +24,7 @@ from qlik_keys.core.arguments import CALLBACK, CLOCK, FLAG, optional, require
 from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.core.side_by_side import side_by_side
 from qlik_keys.errors import QlikKeysError, TenantNotFound
-from qlik_keys.inventory.findings import findings_of, findings_of_record, operation_of, remedy_of
+from qlik_keys.inventory.findings import findings_of, findings_of_record, hooks_of, operation_of, remedy_of
 from qlik_keys.inventory.frames import read_times
 from qlik_keys.inventory.record_states import RecordStates, foreign_documents, record_states
 from qlik_keys.inventory.usage import Usage, add_usage, usage_of
@@ -161,6 +161,9 @@ def clients(
     operations = {of: operation_of(summary, states) for of, summary in found.items() if summary.is_in_progress}
     if operations:
         frame.attrs["operations"] = operations
+    hooks = {of: words for of, summary in found.items() if (words := hooks_of(summary))}
+    if hooks:
+        frame.attrs["hooks"] = hooks
     if tenant.deprecations:
         frame.attrs["deprecations"] = {endpoint.name: endpoint.words for endpoint in tenant.deprecations}
     return frame

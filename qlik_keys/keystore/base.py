@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 KeyState = Literal["next", "current", "previous"]
 Custody = Literal["kv", "transit"]
 OperationName = Literal["rotate", "retire", "revoke", "adopt", "delete"]
+_MOST_HOOKS = 5  # that are named for people
 MOST_REMOVED = 10  # kids of removed keys in a record: a call that was sent before ten rotations does not arrive now
 
 
@@ -98,6 +99,7 @@ class StartedOperation:
         key: the kind of the next key, e.g. "ES384" or "RS256 4096"; "" for the kind of the current one.
         rotate_after_seconds: how long the next key should serve; None for the default.
         replaced: weaker operations that were in progress when this one took over.
+        hooks: names of the hooks that are to run for the next key.
     """
 
     name: OperationName
@@ -112,6 +114,7 @@ class StartedOperation:
     key: str = ""
     rotate_after_seconds: int | None = None
     replaced: tuple[OperationName, ...] = ()
+    hooks: tuple[str, ...] = ()
 
     @property
     def is_serious(self) -> bool:
@@ -143,6 +146,7 @@ class ClientRecord:
         operation: the operation that is in progress, None for none.
         removed_kids: kids of keys that were removed, oldest first, `MOST_REMOVED` at most: one that is registered on
             the tenant again, by a list that was read before and written after, is removed again.
+        pending_hooks: names of the hooks that are to succeed for the current key; what they run is not known here.
         gone_at: when the store deletes what was read, or written, automatically, UTC; None for never.
         remedy: the command lines that keep it there.
         is_shown_wrong: `summary` tells something else than this record; `show` corrects it.
@@ -161,6 +165,7 @@ class ClientRecord:
     custody_before: Custody | None = None
     operation: StartedOperation | None = None
     removed_kids: tuple[str, ...] = ()
+    pending_hooks: tuple[str, ...] = ()
     gone_at: datetime | None = field(default=None, compare=False)
     remedy: str = field(default="", compare=False)
     is_shown_wrong: bool = field(default=False, compare=False)
@@ -187,6 +192,11 @@ class ClientRecord:
         if self.overlap_seconds is not None:
             return None
         return max((key.retire_at for key in self.in_state("previous") if key.retire_at is not None), default=None)
+
+    @property
+    def hooks_since(self) -> datetime | None:
+        """Since when its hooks are pending, UTC; None for none."""
+        return self.current.promoted_at if self.pending_hooks and self.current is not None else None
 
     def returned(self, registered: Iterable[str]) -> list[str]:
         """Return those of the kids on the tenant whose keys were removed."""
@@ -242,6 +252,8 @@ class KeySummary:
         retire_at: when its old keys may be retired, UTC; None where it has none, or a rotation is in progress.
         is_in_progress: an operation on its keys was started and is not at its end; its record says which.
         operation: that operation, with its name, its start and whether secrets go, where it is serious; else None.
+        pending_hooks: names of the hooks that have not succeeded for the current key.
+        hooks_since: since when they are pending, UTC; None for none.
         gone: "deleted" for a record that can be brought back, "destroyed" for one that cannot, else "".
         gone_at: when it was deleted, or when the store deletes it automatically, UTC.
         remedy: the command lines that bring it back, or keep it there; "" where nothing is wrong.
@@ -258,6 +270,8 @@ class KeySummary:
     retire_at: datetime | None = None
     is_in_progress: bool = False
     operation: StartedOperation | None = None
+    pending_hooks: tuple[str, ...] = ()
+    hooks_since: datetime | None = None
     gone: Literal["", "deleted", "destroyed"] = ""
     gone_at: datetime | None = None
     remedy: str = ""
@@ -517,3 +531,10 @@ def pending_document_name(name: str) -> str:
     same compare-and-set, and so that a client without a key can be pending too (docs/decisions/0001).
     """
     return hashlib.sha256(name.encode()).hexdigest()[:32]
+
+
+def names_of_hooks(names: Sequence[str]) -> str:
+    """Return the names of pending hooks for people; a record may have been edited, so they are quoted and limited."""
+    quoted = [repr(name[:64]) if not (name.isascii() and name.isprintable()) else name[:64] for name in names]
+    shown = ", ".join(quoted[:_MOST_HOOKS])
+    return f"{shown} and {len(names) - _MOST_HOOKS} more" if len(names) > _MOST_HOOKS else shown

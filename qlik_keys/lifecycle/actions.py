@@ -40,6 +40,8 @@ class Action(StrEnum):
     UNPUBLISH = "unpublish"
     RETIRE = "retire"
     PURGE = "purge"
+    RUN_HOOK = "run_hook"
+    DROP_HOOKS = "drop_hooks"
     REMOVE_SECRETS = "remove_secrets"
     NOTE = "note"
     SETTLE = "settle"
@@ -172,6 +174,15 @@ ACTIONS: Mapping[Action, ActionFacts] = MappingProxyType(
             system="vault",
             is_reversible=False,
             by_hand="Terminal: find and delete every backup of the old key file.",
+        ),
+        Action.RUN_HOOK: ActionFacts(
+            title="Run a hook and wait for it, so that a consumer reads the new key",
+            system="vault",
+            by_hand="Terminal: restart or refresh every job that uses the key.",
+        ),
+        Action.DROP_HOOKS: ActionFacts(
+            title="Remove pending hooks from the record without running them",
+            system="vault",
         ),
         Action.REMOVE_SECRETS: ActionFacts(
             title="Remove the client secrets and this authentication method",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from qlik_keys.core.arguments import CALLBACK, CLOCK, EVENT, optional, require
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from qlik_keys.keys import KeySpec, PrivateKey
     from qlik_keys.keystore.base import ClientRecord, Custody, KeyStore, OperationName
     from qlik_keys.lifecycle.actions import Action
+    from qlik_keys.lifecycle.hooks.definition import Hook
     from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
     from qlik_keys.lifecycle.rotation.plan import KeyIntent
     from qlik_keys.tenant import QlikTenant
@@ -52,6 +53,7 @@ class MakesKeyRuns(Protocol):
         on_step: Callable[[StepEvent], None] | None,
         cancel: threading.Event | None,
         clock: Clock,
+        hooks: tuple[Hook, ...],
     ) -> KeyRun: ...
 
 
@@ -84,6 +86,8 @@ class OperationContext:
         make_key_run: makes the runs for clients' keys.
         make_provisioning: makes the runs for new clients.
         is_dry_run: nothing may be changed: steps outside of a run are told, not done.
+        hooks: those that are defined here.
+        drop_hooks: names of pending hooks that are not to run any more.
     """
 
     tenant: QlikTenant
@@ -94,6 +98,8 @@ class OperationContext:
     make_key_run: MakesKeyRuns = KeyRun
     make_provisioning: MakesProvisionings = Provisioning
     is_dry_run: bool = False
+    hooks: tuple[Hook, ...] = ()
+    drop_hooks: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Refuse what is of another type; work in the folder that has the tenant's records."""
@@ -127,6 +133,10 @@ class OperationContext:
         """Return an operation that this process starts now; `options` are fields of `StartedOperation`."""
         return StartedOperation(name=name, started_at=utc_now(self.clock), started_by=actor(), **options)
 
+    def hooks_for(self, client_id: str, client_name: str) -> tuple[str, ...]:
+        """Return the names of the hooks that are defined here for a client, as its record is to tell them."""
+        return tuple(each.name for each in self.hooks if each.is_for(client_id, client_name))
+
     def key_run(
         self,
         record: ClientRecord,
@@ -138,6 +148,8 @@ class OperationContext:
         custody: Custody | None = None,
     ) -> KeyRun:
         """Return a run for the keys of a client."""
+        if self.drop_hooks:
+            intent = replace(intent, dropped_hooks=self.drop_hooks)
         return self.make_key_run(
             self.tenant,
             self.store,
@@ -150,6 +162,7 @@ class OperationContext:
             on_step=self.on_step,
             cancel=self.cancel,
             clock=self.clock,
+            hooks=self.hooks,
         )
 
     def provisioning(self, specification: ClientSpecification, key: KeySpec | PrivateKey | None) -> Provisioning:

@@ -19,6 +19,7 @@ from qlik_keys.lifecycle.provisioning.effects import Left, pending_client
 from qlik_keys.lifecycle.provisioning.run import Provisioning
 from qlik_keys.lifecycle.provisioning.specification import APP_TYPE
 from qlik_keys.lifecycle.rotation import effects as key_effects
+from qlik_keys.lifecycle.rotation.plan import next_hook
 from qlik_keys.lifecycle.rotation.run import KeyRun
 from qlik_keys.tenant import OAuthClient, RegisteredKey
 
@@ -67,6 +68,10 @@ class KeyDryRun(KeyRun):
         if action is Action.MAKE_NEXT:
             assert self._key is not None
             made = simulated_key(self._key, self._custody or self._store.custody, self.intent.now)
+        if action is Action.RUN_HOOK:
+            assert self._own_hooks is not None
+            name = next_hook(self.record, self.intent)
+            self.warnings.append(f"A hook runs after the promotion: {self._own_hooks.to_text(name)}.")
         after = self._effect(action, made=made)
         self._client, self.record, self.intent = after.client, after.record, after.intent
         if made is not None:

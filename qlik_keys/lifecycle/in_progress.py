@@ -30,6 +30,7 @@ def merged(held: StartedOperation, wanted: StartedOperation) -> StartedOperation
         "compromised": held.compromised | wanted.compromised,
         "remove_secrets": held.remove_secrets or wanted.remove_secrets,
         "allow_swap": held.allow_swap or wanted.allow_swap,
+        "hooks": tuple(dict.fromkeys((*held.hooks, *wanted.hooks))),
     }
     if held.name == wanted.name:
         if held.name == "delete":

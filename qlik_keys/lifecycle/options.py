@@ -11,7 +11,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from qlik_keys.core.arguments import DURATION, FLAG, TEXT, optional, require
+from qlik_keys.core.arguments import DURATION, FLAG, TEXT, optional, require, texts
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.keys.spec import DEFAULT_KEY, DEFAULT_OVERLAP, ROTATE_AFTER
 from qlik_keys.lifecycle.record_changes import LONGEST
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.keys import KeySpec, PrivateKey
     from qlik_keys.keystore.base import Custody
+    from qlik_keys.lifecycle.hooks.definition import Hook
 
 CUSTODY_TEXTS: Mapping[Custody, str] = MappingProxyType(
     {
@@ -68,9 +69,11 @@ class RotateOptions(Options):
     allow_swap: bool = False
     rotate_after: timedelta = ROTATE_AFTER
     custody: Custody | None = None
+    hooks: Iterable[Hook] = ()
 
     def __post_init__(self) -> None:
         require(FLAG, allow_swap=self.allow_swap)
+        _take_hooks(self)
         _refuse_overlap(self.overlap)
         refuse_unserviceable(self.rotate_after)
         _refuse_custody(self.custody)
@@ -88,9 +91,11 @@ class RevokeOptions(Options):
     key: KeySpec | PrivateKey | None = None
     allow_swap: bool = False
     custody: Custody | None = None
+    hooks: Iterable[Hook] = ()
 
     def __post_init__(self) -> None:
         require(FLAG, allow_swap=self.allow_swap)
+        _take_hooks(self)
         _refuse_custody(self.custody)
 
 
@@ -107,9 +112,11 @@ class AdoptOptions(Options):
     remove_secrets: bool = False
     rotate_after: timedelta = ROTATE_AFTER
     custody: Custody | None = None
+    hooks: Iterable[Hook] = ()
 
     def __post_init__(self) -> None:
         require(FLAG, remove_secrets=self.remove_secrets)
+        _take_hooks(self)
         refuse_unserviceable(self.rotate_after)
         _refuse_custody(self.custody)
 
@@ -147,7 +154,23 @@ class DeleteOptions(Options):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumeOptions(Options):
-    """See `resume`, which finishes each operation as it was started."""
+    """See `resume`, which finishes each operation as it was started.
+
+    Raises:
+        TypeError: a value is of another type.
+    """
+
+    hooks: Iterable[Hook] = ()
+    drop_hooks: Iterable[str] = ()
+
+    def __post_init__(self) -> None:
+        _take_hooks(self)
+        object.__setattr__(self, "drop_hooks", texts("drop_hooks", self.drop_hooks))
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """The same as an `OperationContext` takes it."""
+        return {"hooks": tuple(self.hooks), "drop_hooks": frozenset(self.drop_hooks)}
 
 
 OPTIONS: Mapping[str, type[Options]] = MappingProxyType(
@@ -175,6 +198,13 @@ def refuse_unserviceable(rotate_after: timedelta) -> None:
         raise ConfigurationError(
             "The rotation period of a key must be from one day to ten years.", hint="Give another `rotate_after`."
         )
+
+
+def _take_hooks(options: RotateOptions | RevokeOptions | AdoptOptions | ResumeOptions) -> None:
+    if options.hooks != ():
+        from qlik_keys.lifecycle.hooks.definition import checked_hooks  # noqa: PLC0415  # for those who have hooks
+
+        object.__setattr__(options, "hooks", checked_hooks(options.hooks))
 
 
 def _refuse_overlap(overlap: timedelta) -> None:

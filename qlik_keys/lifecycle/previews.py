@@ -20,11 +20,12 @@ from qlik_keys.lifecycle.actions import ACTIONS, Action, System
 from qlik_keys.lifecycle.context import OperationContext
 from qlik_keys.lifecycle.dry_run import KeyDryRun, Memory, ProvisioningDryRun
 from qlik_keys.lifecycle.last_use import last_use
-from qlik_keys.lifecycle.options import OPTIONS
+from qlik_keys.lifecycle.options import OPTIONS, ResumeOptions
 from qlik_keys.lifecycle.provisioning.operations import resume_in
 from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
 from qlik_keys.lifecycle.remains import remains_of, tokens_for_users
 from qlik_keys.lifecycle.rotation import changes, retirement
+from qlik_keys.lifecycle.rotation.finishing import Rotated
 from qlik_keys.lifecycle.shared_keys import shared_key_warnings
 from qlik_keys.tenant.resources.scopes import scope_warnings
 
@@ -158,6 +159,7 @@ def preview(
         raise ConfigurationError(f"{operation} needs one client.", hint="Give its id or its name.")
     chosen = OPTIONS[operation](**options)
     memory: Memory = {}
+    defined = chosen.context if isinstance(chosen, ResumeOptions) else {"hooks": tuple(getattr(chosen, "hooks", ()))}
     steps: list[PlannedStep] = []
 
     def listen(event: StepEvent) -> None:
@@ -172,6 +174,7 @@ def preview(
         make_key_run=functools.partial(KeyDryRun, memory=memory),
         make_provisioning=ProvisioningDryRun,
         is_dry_run=True,
+        **defined,
     )
 
     def plan_for(client_id: str) -> Preview:
@@ -276,8 +279,8 @@ def _delete(work: OperationContext, client_id: str, options: DeleteOptions) -> t
 
 
 def _resume(work: OperationContext, _: str, __: Options) -> tuple[str, ...]:
-    resume_in(work)
-    return ()
+    finished = resume_in(work)
+    return tuple(note for item in finished if isinstance(item.result, Rotated) for note in item.result.warnings)
 
 
 _OPERATIONS: dict[str, Callable[[OperationContext, str, Any], tuple[str, ...]]] = {

@@ -57,7 +57,7 @@ def to_register(record: ClientRecord, intent: KeyIntent, *, without: str, restor
 
 def abandoned(record: ClientRecord) -> ClientRecord:
     """Return the record of a client that is deleted, and whose keys stay, with nothing in progress."""
-    changed = replace(record, operation=None, overlap_seconds=None, unpurged=False)
+    changed = replace(record, operation=None, overlap_seconds=None, unpurged=False, pending_hooks=())
     for key in record.in_state("next"):
         changed = changed.with_key(replace(key, state="previous"))
     return changed
@@ -69,7 +69,13 @@ def with_next(record: ClientRecord, key: StoredKey, intent: KeyIntent) -> Client
 
 
 def promoted(
-    record: ClientRecord, *, registered: Collection[str], now: datetime, rotate_after: timedelta
+    record: ClientRecord,
+    *,
+    registered: Collection[str],
+    now: datetime,
+    rotate_after: timedelta,
+    hooks: Collection[str] = (),
+    waits: bool = True,
 ) -> ClientRecord:
     """Return the record with the next key as the current one.
 
@@ -78,6 +84,8 @@ def promoted(
         registered: the kids on the tenant; an old key that is off it already may go at once.
         now: the time.
         rotate_after: how long the key should serve.
+        hooks: names of those that are to run for the new key, with those that have not succeeded for the old one.
+        waits: the old key stays until they have succeeded.
     """
     [upcoming] = record.in_state("next")
     old = record.current
@@ -89,8 +97,10 @@ def promoted(
         retire_at = now + timedelta(seconds=overlap) if old.kid in registered else now
         changed = changed.with_key(replace(old, state="previous", retire_at=retire_at))
     # With no overlap the rotation ends with the old key's end, which a run that goes on must know of.
-    in_progress = overlap if overlap == 0 and old is not None else None
-    return replace(changed, rotate_by=now + rotate_after, overlap_seconds=in_progress)
+    # Where it waits for hooks, a run that has seen them succeed notes its end.
+    pending = tuple(dict.fromkeys((*record.pending_hooks, *hooks)))
+    in_progress = overlap if overlap == 0 and old is not None and not (waits and pending) else None
+    return replace(changed, rotate_by=now + rotate_after, overlap_seconds=in_progress, pending_hooks=pending)
 
 
 def overlap_ended(record: ClientRecord, *, now: datetime) -> ClientRecord:
@@ -114,6 +124,11 @@ def retired(record: ClientRecord, key: StoredKey, intent: KeyIntent) -> ClientRe
     changed = record.without_key(key.kid)
     more = any(is_due(other, intent) for other in changed.in_state("previous"))
     return replace(changed, unpurged=True, overlap_seconds=0 if more else None)
+
+
+def without_hooks(record: ClientRecord, names: Collection[str]) -> ClientRecord:
+    """Return the record with these hooks no longer pending."""
+    return replace(record, pending_hooks=tuple(name for name in record.pending_hooks if name not in names))
 
 
 def purged(record: ClientRecord) -> ClientRecord:

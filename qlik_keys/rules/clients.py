@@ -135,3 +135,12 @@ TWO_FOLDERS = Rule(
     "An operation on one of these clients finds its record. For all of them at once (clients, audit, rotate_due, "
     "retire, resume) give that host name as the tenant's URL as well, until they are deleted.",
 )
+HOOK_PENDING = Rule(
+    "QK319",
+    "hook-pending",
+    "medium",
+    "A hook that tells a consumer about the client's new key has not succeeded: the consumer may still use the old "
+    "key. No old key is removed until then.",
+    "Resume runs the hook where it is defined (--hooks); --drop-hook removes one that is not needed any more.",
+    "resume",
+)

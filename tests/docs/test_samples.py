@@ -40,6 +40,12 @@ def commands(page):
     return [re.split(r"\s+#\s|\s\|\s|\s<\s", line)[0].strip() for line in lines if line.startswith("qlik-keys ")]
 
 
+def write_files(page, home):
+    """Write the YAML files of a page; each begins with a comment that has its name."""
+    for block in blocks(page, "yaml"):
+        (home / block.splitlines()[0].removeprefix("# ")).write_text(block)
+
+
 def name_of(page):
     return page.relative_to(ROOT).as_posix()
 
@@ -59,6 +65,10 @@ def home(box, tmp_path, monkeypatch):
     """A folder and an environment of a user of the sandbox."""
     file = move_in(monkeypatch, tmp_path, box)
     file.write_text(file.read_text().replace("practice", "prod"))
+    program = tmp_path / "kubectl"  # a program that a hook of the guides runs
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     return tmp_path
 
 
@@ -88,6 +98,7 @@ RUN = [page for page in PAGES if page != GUIDE_OF_CONSUMERS and blocks(page, "py
 
 @pytest.mark.parametrize("page", RUN, ids=name_of)
 def test_python_runs(page, home, places, made, made_elsewhere, capsys):  # noqa: PLR0917  # fixtures
+    write_files(page, home)
     connection = sqlite3.connect(home / "clients.db")
     given = {"qk": qk, "tenant": places[0], "store": places[1], "made": made, "client_id": made_elsewhere}
     given |= {"connection": connection, "timedelta": timedelta}
@@ -114,6 +125,7 @@ def test_the_magics_run(box, shell, made, tmp_path):
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=name_of)
 def test_commands_run(page, home, made, made_elsewhere):
+    write_files(page, home)
     (home / "client.json").write_text(json.dumps({"appType": "native", "clientName": "n"}))
     for shown in commands(page):
         if any(shown.startswith(f"qlik-keys {words}") or words in shown for words in ONLY_PARSED):
@@ -156,6 +168,13 @@ def test_other_lines_of_a_shell_name_what_is_there(page):
 
 def test_each_sample_is_of_a_kind_that_is_checked_and_the_first_is_the_same_everywhere():
     found = {language for page in PAGES for language, _ in FENCE.findall(page.read_text("utf-8"))}
-    assert found <= {"python", "sh", "hcl", "text", ""}  # hcl: test_consumers; text and none: layouts and trees
+    assert found <= {
+        "python",
+        "sh",
+        "yaml",
+        "hcl",
+        "text",
+        "",
+    }  # yaml: files of the samples; hcl: test_consumers; text and none: layouts and trees
     [first, *_] = blocks(ROOT / "README.md", "python")
     assert blocks(ROOT / "docs" / "getting-started.md", "python") == [first]

@@ -46,6 +46,7 @@ def document_of_result(
         "old_kids": list(result.old_kids),
         "retired": list(result.retired),
         "retire_at": None if result.retire_at is None else result.retire_at.isoformat(),
+        "pending_hooks": list(result.pending_hooks),
     }
 
 
@@ -77,7 +78,11 @@ def result_text(result: dict[str, Any]) -> str:
     words = f"{done.get(result['operation'], result['operation'])} {name or 'client'}: client id {client_id}"
     if result.get("kid"):
         words += f", key {result['kid']}"
-    if result.get("retire_at"):
+    if result.get("pending_hooks"):
+        from qlik_keys.keystore.base import names_of_hooks
+
+        words += f"; pending hooks: {names_of_hooks(result['pending_hooks'])}"
+    elif result.get("retire_at"):
         words += f"; the old key logs in until it is retired, from {result['retire_at']} on"
     if result.get("bot_removed") and result.get("bot"):
         words += f", and its bot user {result['bot']['name']!r}"

@@ -21,6 +21,7 @@ from qlik_keys.cli.completion.offers import complete_clients
 from qlik_keys.cli.options.callers import resolved
 from qlik_keys.cli.options.common import ContextOption, ServerOption, ask_for_id, refuse_empty, refuse_unasked
 from qlik_keys.cli.options.groups import with_options
+from qlik_keys.cli.options.hooks import DropHookOption, HooksOption, hooks_of_option
 from qlik_keys.cli.output.results import Result, current_notebook, is_terminal
 from qlik_keys.cli.output.streams import note_effect
 from qlik_keys.errors import KeyMaterialError
@@ -146,6 +147,7 @@ def rotate(
     allow_swap: AllowSwap = False,
     rotate_after_days: RotateAfter = _SERVES_DAYS,
     custody: Custody = None,
+    hooks: HooksOption = None,
 ) -> None:
     """Replace a client's key without downtime.
 
@@ -162,6 +164,7 @@ def rotate(
         allow_swap=allow_swap,
         rotate_after=timedelta(days=rotate_after_days),
         custody=custody,  # type: ignore[arg-type]  # one of the two, by `_known_custody`
+        hooks=hooks_of_option(hooks),
     ).arguments
     work = _Command("rotate", common, custody=custody)
     work.run(
@@ -220,6 +223,7 @@ def revoke(
     bits: Bits = None,
     allow_swap: AllowSwap = False,
     custody: Custody = None,
+    hooks: HooksOption = None,
 ) -> None:
     """Replace a compromised key now, and remove every older one.
 
@@ -232,6 +236,7 @@ def revoke(
         key=_key_spec(alg, bits),
         allow_swap=allow_swap,
         custody=custody,  # type: ignore[arg-type]  # one of the two, by `_known_custody`
+        hooks=hooks_of_option(hooks),
     ).arguments
     work = _Command("revoke", common, custody=custody)
     work.run(
@@ -255,6 +260,7 @@ def adopt(
     bits: Bits = None,
     rotate_after_days: RotateAfter = _SERVES_DAYS,
     custody: Custody = None,
+    hooks: HooksOption = None,
 ) -> None:
     """Give a client that another program created a key that qlik_keys manages.
 
@@ -270,6 +276,7 @@ def adopt(
         remove_secrets=remove_secrets,
         rotate_after=timedelta(days=rotate_after_days),
         custody=custody,  # type: ignore[arg-type]  # one of the two, by `_known_custody`
+        hooks=hooks_of_option(hooks),
     ).arguments
     work = _Command("adopt", common, custody=custody)
     asks = remove_secrets and not (yes or common.as_json) and is_terminal(sys.stdin)
@@ -325,18 +332,24 @@ def resume(
     common: CommandOptions,
     *,
     custody: Custody = None,
+    hooks: HooksOption = None,
+    drop_hook: DropHookOption = None,
 ) -> None:
     """Finish every interrupted operation on the tenant.
+
+    It also runs the pending hooks that are defined here (--hooks).
 
     Example: qlik-keys resume
     """
     from qlik_keys import lifecycle
+    from qlik_keys.lifecycle.options import ResumeOptions
 
+    options = ResumeOptions(hooks=hooks_of_option(hooks), drop_hooks=drop_hook or ()).arguments
     work = _Command("resume", common, custody=custody)
     work.run(
         "",
-        {},
-        lambda tenant, store, _, **told: lifecycle.resume(tenant, store, **told),
+        options,
+        lambda tenant, store, _, **told: lifecycle.resume(tenant, store, **options, **told),
         nothing="There was no interrupted operation.",
     )
 

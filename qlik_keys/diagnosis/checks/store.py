@@ -19,6 +19,7 @@ from qlik_keys.errors import (
     StoreNotFound,
     StoreUsesReserved,
 )
+from qlik_keys.keystore.base import names_of_hooks
 from qlik_keys.keystore.vault.documents.fields import format_time, roll_back
 from qlik_keys.rules.access import (
     STORE_FAILED,
@@ -27,6 +28,7 @@ from qlik_keys.rules.access import (
     VAULT_TOKEN_FEW_USES,
     VAULT_TOKEN_REFUSED,
 )
+from qlik_keys.rules.clients import HOOK_PENDING
 from qlik_keys.rules.keys import KEY_CAN_LEAVE, NO_KEY_IN_STORE
 from qlik_keys.rules.records import (
     FOREIGN_DOCUMENT,
@@ -152,6 +154,11 @@ def _check_keys(record: ClientRecord, facts: Facts) -> Check:
     if record.is_shown_wrong and (current is not None or not record.keys):
         why = f"Vault's custom metadata at {facts.location} differ from the record, which is the source of truth."
         return failed(name, METADATA_DIFFER, why, f"{command('resume')} corrects them.", has_fix=True)
+    if record.pending_hooks:
+        since = "" if record.hooks_since is None else f", since {format_time(record.hooks_since)}"
+        why = f"These hooks, which tell consumers about the new key, have not succeeded{since}: "
+        why += f"{names_of_hooks(record.pending_hooks)}. A consumer may still use the old key."
+        return failed(name, HOOK_PENDING, why, HOOK_PENDING.advice)
     if current is not None:
         moved = f"; the key before it was in custody {record.custody_before}" if record.custody_before else ""
         unseen = (

@@ -30,7 +30,7 @@ import pytest
 
 from qlik_keys.errors import Outcome, StoreConflict, StoreNotFound
 from qlik_keys.keys import KeySpec, generate
-from qlik_keys.keystore.base import ClientRecord
+from qlik_keys.keystore.base import ClientRecord, StartedOperation
 from qlik_keys.keystore.testing.pending import PendingContract
 from qlik_keys.keystore.testing.values import (
     MADE_AT,
@@ -136,6 +136,22 @@ class KeyStoreContract(PendingContract):
         written = store.write(wanted)
         there = store.read(written.tenant_host, written.client_id)
         assert (there.overlap_seconds, there.unpurged, there.removed_kids) == (overlap_seconds, unpurged, removed)
+
+    def test_pending_hooks_are_kept_and_shown(self, store: KeyStore, other_store: KeyStore, host: str) -> None:
+        """Anyone reads which hooks have not succeeded; who may read no key is shown them, and since when."""
+        key = replace(make_key(store), state="current", promoted_at=MADE_AT)
+        started = StartedOperation(name="rotate", started_at=MADE_AT, hooks=("restart-etl",))
+        record = make_record(store, host, keys=[key])
+        written = store.write(replace(record, pending_hooks=("restart-etl", "refresh"), operation=started))
+        there = other_store.read(host, written.client_id)
+        assert (there.pending_hooks, there.operation) == (("restart-etl", "refresh"), started)
+        shown = other_store.summary(host, written.client_id)
+        assert shown is not None
+        assert (shown.pending_hooks, shown.hooks_since) == (("restart-etl", "refresh"), MADE_AT)
+        store.write(replace(there, pending_hooks=()))
+        shown = other_store.summary(host, written.client_id)
+        assert shown is not None
+        assert (shown.pending_hooks, shown.hooks_since) == ((), None)
 
     def test_a_client_without_a_key_has_a_record_too(self, store: KeyStore, host: str) -> None:
         """A client that logs in by secret alone is kept as well."""

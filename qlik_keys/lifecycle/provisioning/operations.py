@@ -25,9 +25,9 @@ from qlik_keys.lifecycle.deletion import pending_of
 from qlik_keys.lifecycle.duplicates import find_duplicates, remove_duplicate
 from qlik_keys.lifecycle.many import SharedFailure, read_if_ours
 from qlik_keys.lifecycle.missing_clients import gone_or_unknown
-from qlik_keys.lifecycle.options import ProvisionOptions
+from qlik_keys.lifecycle.options import ProvisionOptions, ResumeOptions
 from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
-from qlik_keys.lifecycle.rotation.finishing import Rotated, finish, finished
+from qlik_keys.lifecycle.rotation.finishing import Rotated, finish, finished, run_hooks
 from qlik_keys.lifecycle.rotation.plan import KeyIntent
 from qlik_keys.lifecycle.shared_keys import shared_key_warnings
 from qlik_keys.tenant.resources.scopes import scope_warnings
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from qlik_keys.keystore.base import ClientRecord, KeyStore, PendingClient
     from qlik_keys.lifecycle.deletion import Deleted
     from qlik_keys.lifecycle.events import StepEvent
+    from qlik_keys.lifecycle.hooks.definition import Hook
     from qlik_keys.lifecycle.provisioning.run import Provisioned
     from qlik_keys.tenant import OAuthClient, QlikTenant
 
@@ -124,7 +125,7 @@ class Resumed:
 
     Attributes:
         operation: "provision", "remove_duplicate", or the operation that was started: "rotate", "retire", "revoke",
-            "adopt" or "delete".
+            "adopt" or "delete"; or "hooks", where hooks were pending and nothing else.
         name: the client's name.
         client_id: the client that is there now, or that was removed; "" when it failed before there was one.
         result: what that operation would have returned; None for "remove_duplicate".
@@ -147,6 +148,8 @@ def resume(
     tenant: QlikTenant,
     store: KeyStore,
     *,
+    hooks: Iterable[Hook] = (),
+    drop_hooks: Iterable[str] = (),
     on_step: Callable[[StepEvent], None] | None = None,
     cancel: threading.Event | None = None,
     clock: Clock = SYSTEM_CLOCK,
@@ -160,6 +163,8 @@ def resume(
     Args:
         tenant: the tenant, with a TenantAdmin's credential.
         store: where the keys are.
+        hooks: the hooks that are defined here: those that clients' records name as pending run; see `Hook`.
+        drop_hooks: names of pending hooks that are removed from the records without running.
         on_step: told before and after each step.
         cancel: when set, the run stops between two steps.
         clock: time.
@@ -172,7 +177,9 @@ def resume(
         Interrupted: cancelled between two steps.
         TenantError, StoreError: the tenant or the store could not be asked at all.
     """
-    return resume_in(OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock))
+    options = ResumeOptions(hooks=hooks, drop_hooks=drop_hooks)
+    work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock, **options.context)
+    return resume_in(work)
 
 
 def resume_client(
@@ -180,6 +187,8 @@ def resume_client(
     store: KeyStore,
     client_id: str,
     *,
+    hooks: Iterable[Hook] = (),
+    drop_hooks: Iterable[str] = (),
     on_step: Callable[[StepEvent], None] | None = None,
     cancel: threading.Event | None = None,
     clock: Clock = SYSTEM_CLOCK,
@@ -190,6 +199,8 @@ def resume_client(
         tenant: the tenant, with a TenantAdmin's credential.
         store: where the keys are.
         client_id: the client, by id or name.
+        hooks: the hooks that are defined here: those that clients' records name as pending run; see `Hook`.
+        drop_hooks: names of pending hooks that are removed from the records without running.
         on_step: told before and after each step.
         cancel: when set, the run stops between two steps.
         clock: time.
@@ -202,7 +213,8 @@ def resume_client(
         Interrupted: cancelled between two steps.
         TenantError, StoreError: the tenant or the store could not be asked at all.
     """
-    work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
+    options = ResumeOptions(hooks=hooks, drop_hooks=drop_hooks)
+    work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock, **options.context)
     results = _Results()
     clients: list[OAuthClient] = []
     try:
@@ -366,6 +378,10 @@ def _finish_rotations(
             except QlikKeysError as problem:
                 results.append(replace(item, operation="show", name=record.client_name, error=problem))
                 shared_failure.saw(client_id, problem)
+        if record.pending_hooks and not record.is_in_progress:
+            item = replace(item, name=record.client_name, operation="hooks")
+            results.append(_tried(work, item, lambda record=record: run_hooks(work, record)))  # type: ignore[misc]
+            shared_failure.saw(client_id, results[-1].error)
     return records
 
 

@@ -18,7 +18,7 @@ from qlik_keys.errors import (
 )
 from qlik_keys.keys import PrivateKey
 from qlik_keys.keys.spec import DEFAULT_KEY
-from qlik_keys.keystore.base import ClientRecord
+from qlik_keys.keystore.base import ClientRecord, names_of_hooks
 from qlik_keys.lifecycle.actions import Action
 from qlik_keys.lifecycle.deletion import pending_of
 from qlik_keys.lifecycle.in_progress import kind_of
@@ -35,7 +35,7 @@ from qlik_keys.lifecycle.rotation.finishing import (
     together,
     unmanaged_key_warnings,
 )
-from qlik_keys.lifecycle.rotation.plan import KeyIntent, leaving
+from qlik_keys.lifecycle.rotation.plan import HOW_TO_END_HOOKS, KeyIntent, is_held, leaving
 from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def rotate(work: OperationContext, record: ClientRecord, options: RotateOptions)
         custody=custody,
         key=kind_of(options.key),
         rotate_after_seconds=int(options.rotate_after.total_seconds()),
+        hooks=work.hooks_for(record.client_id, record.client_name),
     )
     started = together(record, wanted)
     if started.name != "rotate":
@@ -95,7 +96,13 @@ def rotate(work: OperationContext, record: ClientRecord, options: RotateOptions)
 def revoke(work: OperationContext, client_id: str, options: RevokeOptions) -> Rotated:
     """See `operations.revoke`."""
     record, key, custody = work.read(client_id), options.key, options.custody
-    wanted = work.started("revoke", allow_swap=options.allow_swap, custody=custody, key=kind_of(key))
+    wanted = work.started(
+        "revoke",
+        allow_swap=options.allow_swap,
+        custody=custody,
+        key=kind_of(key),
+        hooks=work.hooks_for(client_id, record.client_name),
+    )
     started = together(record, wanted)
     if not _is_being_made(record, key):
         # Every key that there is, also one that an interrupted revocation has made: who asks for another revocation,
@@ -122,6 +129,12 @@ def retire(work: OperationContext, client_id: str, options: RetireOptions) -> li
     if record.operation is not None and record.operation.name != "retire":
         return [finished_first(work, record, record.operation)]
     now = utc_now(work.clock)
+    if record.pending_hooks and record.in_state("previous") and not options.force:
+        raise ManualActionRequired(
+            f"The old key of {record.client_name!r} stays until these hooks have succeeded: "
+            f"{names_of_hooks(record.pending_hooks)}.",
+            hint=HOW_TO_END_HOOKS,
+        )
     moments = [key.retire_at for key in record.in_state("previous") if key.retire_at is not None]
     waiting = [moment for moment in moments if moment > now]
     if waiting and not options.force:
@@ -146,6 +159,8 @@ def retire_of(work: OperationContext, record: ClientRecord, options: RetireOptio
     forced = options.force and record.in_state("previous")
     if record.in_state("next") or not (record.unpurged or leaving(record, intent) or forced):
         return None  # nothing is due, or a rotation is in progress, which `resume` finishes
+    if is_held(record, intent) and not record.unpurged:
+        return None  # its hooks have not succeeded
     return finished(work.key_run(record, intent, operation="retire"), record)
 
 
@@ -190,6 +205,7 @@ def adopt(work: OperationContext, client_id: str, options: AdoptOptions) -> Rota
         custody=custody,
         key=kind_of(options.key),
         rotate_after_seconds=int(options.rotate_after.total_seconds()),
+        hooks=work.hooks_for(client_id, client.client_name),
     )
     started, first = together(record, wanted), []
     if started.name != "adopt":
@@ -209,6 +225,8 @@ def adopt(work: OperationContext, client_id: str, options: AdoptOptions) -> Rota
     warnings = [*first, *unmanaged_key_warnings(client.public_keys, run.record)]
     if not started.remove_secrets and client.client_secrets:
         warnings.append("Its client secrets can still log in.")
+    elif started.remove_secrets and run.record.pending_hooks and client.client_secrets:
+        warnings.append("Its client secrets are not removed until the pending hooks succeed; resume then removes them.")
     return replace(result, warnings=(*result.warnings, *warnings))
 
 

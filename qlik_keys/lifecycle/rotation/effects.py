@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from qlik_keys.lifecycle import record_changes as changes
 from qlik_keys.lifecycle.actions import Action
 from qlik_keys.lifecycle.provisioning.specification import CLIENT_SECRET, PRIVATE_KEY_JWT
-from qlik_keys.lifecycle.rotation.plan import is_settled, leaving
+from qlik_keys.lifecycle.rotation.plan import is_settled, leaving, next_hook
 from qlik_keys.tenant import RegisteredKey
 
 if TYPE_CHECKING:
@@ -73,11 +73,13 @@ class Making:
         now: the time.
         rotate_after: how long the next key should serve.
         made: the key that was made, for `MAKE_NEXT`.
+        hooks: names of the hooks for the client, for `PROMOTE`.
     """
 
     now: datetime
     rotate_after: timedelta
     made: StoredKey | None = None
+    hooks: tuple[str, ...] = ()
 
 
 def effect_of(action: Action, state: KeyState, making: Making) -> KeyState:
@@ -145,7 +147,14 @@ def _next_made(state: KeyState, making: Making) -> KeyState:
 
 def _promoted(state: KeyState, making: Making) -> KeyState:
     registered = {key.kid for key in state.there.public_keys}
-    record = changes.promoted(state.record, registered=registered, now=making.now, rotate_after=making.rotate_after)
+    record = changes.promoted(
+        state.record,
+        registered=registered,
+        now=making.now,
+        rotate_after=making.rotate_after,
+        hooks=making.hooks,
+        waits=not state.intent.forces,
+    )
     return _written(state, record, replace(state.intent, now=making.now, new_key=False))
 
 
@@ -163,6 +172,23 @@ def _retired(state: KeyState, _: Making) -> KeyState:
 
 def _purged(state: KeyState, _: Making) -> KeyState:
     return _written(state, changes.purged(state.record), state.intent)
+
+
+def _hook_run(state: KeyState, _: Making) -> KeyState:
+    name = next_hook(state.record, state.intent)
+    intent = replace(state.intent, hooks=state.intent.hooks - {name})
+    return _told(state, changes.without_hooks(state.record, {name}), intent)
+
+
+def _hooks_dropped(state: KeyState, _: Making) -> KeyState:
+    return _told(state, changes.without_hooks(state.record, state.intent.dropped_hooks), state.intent)
+
+
+def _told(state: KeyState, record: ClientRecord, intent: KeyIntent) -> KeyState:
+    """Return the state with fewer pending hooks; a run for these alone leaves an operation of others noted."""
+    if intent.operation is None:
+        return replace(state, record=record, intent=intent)
+    return _written(state, record, intent)
 
 
 def _registered_by(action: Action) -> Callable[[KeyState, Making], KeyState]:
@@ -209,6 +235,8 @@ EFFECTS: Mapping[Action, Callable[[KeyState, Making], KeyState]] = MappingProxyT
         Action.UNPUBLISH: _registered_by(Action.UNPUBLISH),
         Action.RETIRE: _retired,
         Action.PURGE: _purged,
+        Action.RUN_HOOK: _hook_run,
+        Action.DROP_HOOKS: _hooks_dropped,
         Action.REMOVE_SECRETS: _secrets_removed,
         Action.END_TOKENS: _tokens_ended,
     }

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from qlik_keys.core.clock import utc_now
-from qlik_keys.errors import ManualActionRequired
+from qlik_keys.errors import HookFailed, ManualActionRequired
 from qlik_keys.keys.spec import DEFAULT_KEY, ROTATE_AFTER
+from qlik_keys.keystore.base import names_of_hooks
 from qlik_keys.lifecycle.deletion import Deleted, delete_client
 from qlik_keys.lifecycle.in_progress import merged, spec_of
 from qlik_keys.lifecycle.options import CUSTODY_TEXTS
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     from qlik_keys.tenant import RegisteredKey
 
 
+HOOKS_UNKNOWN = (
+    "Pending hooks of {client} are not defined here, or not for that client, and did not run: {names}. Run resume "
+    "where they are, or remove them from the record (resume --drop-hook NAME)."
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rotated:
     """What became of a client's keys.
@@ -39,6 +46,7 @@ class Rotated:
         retired: keys that were removed.
         retire_at: when the last old key may go, UTC; None where there is none.
         verification: the new key's first login, None where no key was made.
+        pending_hooks: names of the hooks that have not succeeded for `kid`; until then no old key is removed.
         made_key: this call itself made `kid`; False where it finished what another call had started, or removed keys.
         warnings: what a person should know.
     """
@@ -51,6 +59,7 @@ class Rotated:
     retire_at: datetime | None = None
     verification: LoginVerification | None = None
     made_key: bool = False
+    pending_hooks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -91,6 +100,24 @@ def finished_as(work: OperationContext, record: ClientRecord, started: StartedOp
         record, intent, operation=started.name, key=key, rotate_after=rotate_after_of(started), custody=custody
     )
     return finished(run, record)
+
+
+def run_hooks(work: OperationContext, record: ClientRecord) -> Rotated:
+    """Run the pending hooks of a client of which nothing else is in progress, and then remove what waited for them.
+
+    Raises:
+        HookFailed: some failed.
+        QlikKeysError: as `operations.retire_due`, of one client.
+    """
+    run = work.key_run(record, KeyIntent(now=utc_now(work.clock)), operation="hooks")
+    result = finished(run, record)
+    failures = [*run.failed_hooks.values()]
+    if not failures:
+        return result
+    [first, *_] = failures
+    raise HookFailed(
+        " ".join(each.message for each in failures), hint=first.hint, hook=first.hook, hook_id=first.hook_id
+    )
 
 
 def finished_first(work: OperationContext, record: ClientRecord, started: StartedOperation) -> Rotated:
@@ -193,8 +220,21 @@ def finished(run: KeyRun, before: ClientRecord) -> Rotated:
         retire_at=max((key.retire_at for key in old if key.retire_at is not None), default=None),
         verification=run.verification,
         made_key=bool(run.made_kid) and record.current is not None and run.made_kid == record.current.kid,
-        warnings=(*custody_change(before, record), *run.warnings, *loss_warnings(record)),
+        pending_hooks=record.pending_hooks,
+        warnings=(*custody_change(before, record), *run.warnings, *_hook_warnings(run), *loss_warnings(record)),
     )
+
+
+def _hook_warnings(run: KeyRun) -> tuple[str, ...]:
+    """Return a sentence for the hooks that are pending and that this run could not run, and for what they hold."""
+    record = run.record
+    unknown = [name for name in record.pending_hooks if name not in run.failed_hooks and name not in run.hook_names]
+    told: tuple[str, ...] = (
+        (HOOKS_UNKNOWN.format(names=names_of_hooks(unknown), client=repr(record.client_name)),) if unknown else ()
+    )
+    if record.pending_hooks and record.in_state("previous"):
+        told += (f"The old key stays registered until these hooks succeed: {names_of_hooks(record.pending_hooks)}.",)
+    return told
 
 
 def same_kind(record: ClientRecord) -> KeySpec:

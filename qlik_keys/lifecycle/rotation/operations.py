@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qlik_keys.core.arguments import TEXT, require
 from qlik_keys.core.clock import SYSTEM_CLOCK
@@ -19,13 +19,14 @@ from qlik_keys.lifecycle.shared_keys import shared_key_warnings
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import timedelta
 
     from qlik_keys.core.clock import Clock
     from qlik_keys.keys import KeySpec, PrivateKey
     from qlik_keys.keystore.base import Custody, KeyStore
     from qlik_keys.lifecycle.events import StepEvent
+    from qlik_keys.lifecycle.hooks.definition import Hook
     from qlik_keys.tenant import QlikTenant
 
 __all__ = ["Deleted", "Rotated", "adopt", "delete", "retire_due", "revoke", "rotate"]
@@ -41,6 +42,7 @@ def rotate(
     allow_swap: bool = False,
     rotate_after: timedelta = ROTATE_AFTER,
     custody: Custody | None = None,
+    hooks: Iterable[Hook] = (),
     on_step: Callable[[StepEvent], None] | None = None,
     cancel: threading.Event | None = None,
     clock: Clock = SYSTEM_CLOCK,
@@ -60,6 +62,8 @@ def rotate(
             verified, a login with the old key fails.
         rotate_after: how long the new key should serve.
         custody: who should hold the new key, "kv" or "transit"; by default who holds the current one.
+        hooks: what runs once the client has its new key, so that its consumers read it; see `Hook`. One that fails is a
+            warning, and the old key stays until it has succeeded.
         on_step: told before and after each step.
         cancel: when set, the run stops between two steps.
         clock: time.
@@ -81,8 +85,10 @@ def rotate(
     if wrong is not None:
         del key
         raise wrong
-    options = RotateOptions(key=key, overlap=overlap, allow_swap=allow_swap, rotate_after=rotate_after, custody=custody)
-    work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
+    options = RotateOptions(
+        key=key, overlap=overlap, allow_swap=allow_swap, rotate_after=rotate_after, custody=custody, hooks=hooks
+    )
+    work = _context(tenant, store, options.hooks, on_step=on_step, cancel=cancel, clock=clock)
     shared = shared_key_warnings(tenant, key, client_id)
     result = work.resolved(client_id, lambda id_: changes.rotate(work, work.read(id_), options))
     return replace(result, warnings=(*result.warnings, *shared))
@@ -96,6 +102,7 @@ def revoke(
     key: KeySpec | PrivateKey | None = None,
     allow_swap: bool = False,
     custody: Custody | None = None,
+    hooks: Iterable[Hook] = (),
     on_step: Callable[[StepEvent], None] | None = None,
     cancel: threading.Event | None = None,
     clock: Clock = SYSTEM_CLOCK,
@@ -120,6 +127,8 @@ def revoke(
         allow_swap: where the tenant takes only one key at a time, put the new one in the old one's place before it is
             verified.
         custody: who should hold the new key, "kv" or "transit"; by default who holds the current one.
+        hooks: what runs once the client has its new key, so that its consumers read it; see `Hook`. One that fails is a
+            warning, and the old key stays until it has succeeded.
         on_step: told before and after each step.
         cancel: when set, the run stops between two steps.
         clock: time.
@@ -140,8 +149,8 @@ def revoke(
     if wrong is not None:
         del key
         raise wrong
-    options = RevokeOptions(key=key, allow_swap=allow_swap, custody=custody)
-    work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
+    options = RevokeOptions(key=key, allow_swap=allow_swap, custody=custody, hooks=hooks)
+    work = _context(tenant, store, options.hooks, on_step=on_step, cancel=cancel, clock=clock)
     shared = shared_key_warnings(tenant, key, client_id)
     result = work.resolved(client_id, lambda id_: changes.revoke(work, id_, options))
     return replace(result, warnings=(*result.warnings, *shared))
@@ -165,7 +174,7 @@ def retire_due(
         tenant: the tenant, with a TenantAdmin's credential.
         store: where the keys are.
         client_id: one client, by id or name; by default all that the store has for this tenant.
-        force: also those whose overlap is not over.
+        force: also those whose overlap is not over, and those that wait for hooks.
         on_step: told before and after each step.
         cancel: when set, the run stops between two steps.
         clock: time.
@@ -176,8 +185,8 @@ def retire_due(
     Raises:
         FleetError: of all clients, some could not be looked after; its `results` has all, and the others lost their old
             keys, unless what failed concerns all. Asked for again, none is retired twice.
-        ManualActionRequired: that one client's overlap is not over (it says how long is left), or its current key is
-            not registered, so that nothing may be removed.
+        ManualActionRequired: that one client's overlap is not over (it says how long is left), hooks have not succeeded
+            for its current key, or that key is not registered, so that nothing may be removed.
         TenantError, TokenError, StoreError: as they say.
     """
     options = RetireOptions(force=force)
@@ -196,6 +205,7 @@ def adopt(
     remove_secrets: bool = False,
     rotate_after: timedelta = ROTATE_AFTER,
     custody: Custody | None = None,
+    hooks: Iterable[Hook] = (),
     on_step: Callable[[StepEvent], None] | None = None,
     cancel: threading.Event | None = None,
     clock: Clock = SYSTEM_CLOCK,
@@ -214,6 +224,8 @@ def adopt(
         remove_secrets: remove the client's secrets once the key is verified.
         rotate_after: how long the key should serve.
         custody: who should hold the key, "kv" or "transit"; by default as the store is set.
+        hooks: what runs once the client has its new key, so that its consumers read it; see `Hook`. One that fails is a
+            warning, and the old key stays until it has succeeded.
         on_step: told before and after each step.
         cancel: when set, the run stops between two steps.
         clock: time.
@@ -233,8 +245,10 @@ def adopt(
     if wrong is not None:
         del key
         raise wrong
-    options = AdoptOptions(key=key, remove_secrets=remove_secrets, rotate_after=rotate_after, custody=custody)
-    work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock)
+    options = AdoptOptions(
+        key=key, remove_secrets=remove_secrets, rotate_after=rotate_after, custody=custody, hooks=hooks
+    )
+    work = _context(tenant, store, options.hooks, on_step=on_step, cancel=cancel, clock=clock)
     shared = shared_key_warnings(tenant, key, client_id)
     result = work.resolved(client_id, lambda id_: changes.adopt(work, id_, options))
     return replace(result, warnings=(*result.warnings, *shared))
@@ -281,3 +295,7 @@ def delete(
     options = DeleteOptions(confirm=confirm, keep_secret=keep_secret, remove_bot=remove_bot)
     work = OperationContext(tenant=tenant, store=store, on_step=on_step)
     return deletion.delete(work, client_id, options)
+
+
+def _context(tenant: QlikTenant, store: KeyStore, hooks: Iterable[Hook], **told: Any) -> OperationContext:
+    return OperationContext(tenant=tenant, store=store, hooks=tuple(hooks), **told)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from qlik_keys.keystore.base import names_of_hooks
 from qlik_keys.lifecycle.actions import Action
 from qlik_keys.lifecycle.provisioning.plan import Conflict, Done, Step
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from qlik_keys.keystore.base import ClientRecord, StartedOperation, StoredKey
     from qlik_keys.tenant import OAuthClient
 
+HOW_TO_END_HOOKS = (
+    "`qlik-keys resume --hooks FILE` runs them. To remove the old key all the same, retire it with force, which locks "
+    "out any consumer that still uses it."
+)
 # Steps that write the record before anything is changed elsewhere, and the operation with it.
 _NOTED_WITH = (Action.MAKE_NEXT, Action.END_OVERLAP, Action.SETTLE)
 
@@ -40,6 +45,8 @@ class KeyIntent:
         one_key_only: the tenant has refused a second key during this run.
         tokens_ended: a revocation has ended the client's living tokens, or has tried to, during this run.
         given_up: the next key was refused permanently: it is taken back.
+        hooks: names of the hooks that this run can run for the client, and has not tried.
+        dropped_hooks: names of the pending hooks that are not to run any more.
     """
 
     now: datetime
@@ -53,6 +60,8 @@ class KeyIntent:
     one_key_only: bool = False
     tokens_ended: bool = False
     given_up: bool = False
+    hooks: frozenset[str] = frozenset()
+    dropped_hooks: frozenset[str] = frozenset()
 
     @property
     def revokes(self) -> bool:
@@ -76,18 +85,28 @@ class KeyIntent:
 
 def plan_keys(client: OAuthClient, record: ClientRecord, intent: KeyIntent) -> Step | Done | Conflict:
     """Return the next step with a client's keys, or that it is done, or why a person must decide."""
+    if not intent.dropped_hooks.isdisjoint(record.pending_hooks):
+        return Step(Action.DROP_HOOKS, client.client_id)
     step = _plan(client, record, intent)
     started = intent.operation
     if isinstance(step, Done) and intent.revokes and not intent.given_up and not intent.tokens_ended:
         step = Step(Action.END_TOKENS, client.client_id)  # before its end is noted: `resume` comes here too
-    if isinstance(step, Done) and record.operation is not None and not (intent.given_up and intent.revokes):
+    if isinstance(step, Done) and record.operation is not None and not _stays_open(client, record, intent):
         return Step(Action.SETTLE, client.client_id)
+    if isinstance(step, Done) and next_hook(record, intent):
+        return Step(Action.RUN_HOOK, client.client_id)  # last: nothing that can be done now waits for it
     if isinstance(step, Step) and started is not None and record.version and record.operation != started:
         # A rotation's or a retirement's first write has it; whatever takes over, or removes, is noted before.
         is_noted_first = started.is_serious or record.operation is not None
         if is_noted_first and step.action not in _NOTED_WITH:
             return Step(Action.NOTE, client.client_id)
     return step
+
+
+def _stays_open(client: OAuthClient, record: ClientRecord, intent: KeyIntent) -> bool:
+    """Tell whether an operation goes on, though this run can do nothing more of it."""
+    waits = _removes_secrets(client, intent) and is_held(record, intent)
+    return waits or (intent.given_up and intent.revokes)
 
 
 def is_settled(client: OAuthClient, record: ClientRecord, intent: KeyIntent) -> bool:
@@ -103,8 +122,10 @@ def _plan(client: OAuthClient, record: ClientRecord, intent: KeyIntent) -> Step 
     if record.unpurged:
         return Step(Action.PURGE, client.client_id)
     if intent.new_key or _is_compromised(record, intent):
+        if is_held(record, intent) and _has_due(record, intent) and next_hook(record, intent):
+            return Step(Action.RUN_HOOK, client.client_id)  # the old key waits for it alone, and the new one for that
         return _plan_new(client, record)
-    if intent.takes_secrets and "client_secret" in client.allowed_auth_methods:
+    if _removes_secrets(client, intent) and not is_held(record, intent):
         current = record.current
         if current is None or current.kid not in registered:
             return _locked_out(client, record)
@@ -112,6 +133,24 @@ def _plan(client: OAuthClient, record: ClientRecord, intent: KeyIntent) -> Step 
             return Step(Action.VERIFY_CURRENT, client.client_id)
         return Step(Action.REMOVE_SECRETS, client.client_id)
     return Done(client.client_id)
+
+
+def next_hook(record: ClientRecord, intent: KeyIntent) -> str:
+    """Return the name of the pending hook that this run runs next, "" for none."""
+    return next((name for name in record.pending_hooks if name in intent.hooks), "")
+
+
+def is_held(record: ClientRecord, intent: KeyIntent) -> bool:
+    """Tell whether nothing old is removed yet, because hooks have not succeeded; a started removal goes on."""
+    return bool(record.pending_hooks) and not intent.forces and record.overlap_seconds is None
+
+
+def _has_due(record: ClientRecord, intent: KeyIntent) -> bool:
+    return any(is_due(key, intent) for key in record.in_state("previous"))
+
+
+def _removes_secrets(client: OAuthClient, intent: KeyIntent) -> bool:
+    return intent.takes_secrets and "client_secret" in client.allowed_auth_methods
 
 
 def _is_compromised(record: ClientRecord, intent: KeyIntent) -> bool:
@@ -124,6 +163,12 @@ def _is_compromised(record: ClientRecord, intent: KeyIntent) -> bool:
 
 def _plan_new(client: OAuthClient, record: ClientRecord) -> Step | Conflict:
     waiting = record.in_state("previous")
+    if waiting and record.pending_hooks:
+        return Conflict(
+            f"{record.client_name!r} keeps its old key until these hooks have succeeded: "
+            f"{names_of_hooks(record.pending_hooks)}. A client never needs more than two keys at a time.",
+            HOW_TO_END_HOOKS,
+        )
     if waiting:
         return Conflict(
             f"{record.client_name!r} has an old key whose overlap ends {_moment(waiting[0].retire_at)}, and a "
@@ -161,7 +206,7 @@ def _plan_old(
     due = next((key for key in record.in_state("previous") if is_due(key, intent)), None)
     early = next((key for key in record.in_state("previous") if not is_due(key, intent)), None)
     leaves = due or (early if intent.forces else None)
-    if leaves is None:
+    if leaves is None or is_held(record, intent):
         return None
     current = record.current
     if leaves.kid in registered and (current is None or current.kid not in registered):

@@ -26,12 +26,12 @@ from qlik_keys.keys import KeySpec, PrivateKey
 from qlik_keys.keys.spec import DEFAULT_KEY
 from qlik_keys.keystore.base import KeyOwner
 from qlik_keys.lifecycle.actions import Action
-from qlik_keys.lifecycle.engine import Run
 from qlik_keys.lifecycle.in_progress import merged
 from qlik_keys.lifecycle.missing_clients import gone_on_tenant
 from qlik_keys.lifecycle.provisioning.plan import Conflict, Done, Step
 from qlik_keys.lifecycle.remains import end_tokens
 from qlik_keys.lifecycle.rotation.effects import KeyState, Making, effect_of, with_keys, without_secrets
+from qlik_keys.lifecycle.rotation.hook_steps import HookSteps
 from qlik_keys.lifecycle.rotation.plan import KeyIntent, leaving, plan_keys
 from qlik_keys.lifecycle.rotation.registered_keys import replace_keys
 from qlik_keys.lifecycle.verification import LoginVerification, verify, with_accepted_audience
@@ -45,12 +45,13 @@ if TYPE_CHECKING:
     from qlik_keys.core.clock import Clock
     from qlik_keys.keystore.base import ClientRecord, Custody, KeyStore, StoredKey
     from qlik_keys.lifecycle.events import StepEvent
+    from qlik_keys.lifecycle.hooks.definition import Hook
     from qlik_keys.tenant import OAuthClient, QlikTenant
 
 _ROUNDS = 4
 
 
-class KeyRun(Run):
+class KeyRun(HookSteps):
     """One run with the keys of one client.
 
     Args:
@@ -65,6 +66,7 @@ class KeyRun(Run):
         on_step: told before and after each step.
         cancel: when set, the run stops between two steps.
         clock: time.
+        hooks: those that are defined, for whichever clients.
     """
 
     def __init__(
@@ -81,13 +83,13 @@ class KeyRun(Run):
         on_step: Callable[[StepEvent], None] | None,
         cancel: threading.Event | None,
         clock: Clock,
+        hooks: tuple[Hook, ...] = (),
     ) -> None:
-        super().__init__(tenant, store, on_step=on_step, cancel=cancel, clock=clock)
+        super().__init__(tenant, store, on_step=on_step, cancel=cancel, clock=clock, hooks=hooks)
         self.operation = operation  # type: ignore[misc]  # one class does four operations
         self.intent = intent
         self.record = record
         self.verification: LoginVerification | None = None
-        self.warnings: list[str] = []
         self._key = key
         self._made: StoredKey | None = None
         self._made_for = 0  # the version of the record that it was to be written to
@@ -193,6 +195,7 @@ class KeyRun(Run):
         self._seen |= together.compromised
 
     def _plan(self) -> Step | Done | Conflict:
+        self._choose_hooks()
         if self._state.strays:
             return Step(Action.UNPUBLISH, self.record.client_id)
         step = plan_keys(self._there, self.record, self.intent)
@@ -210,7 +213,9 @@ class KeyRun(Run):
 
     def _effect(self, action: Action, *, made: StoredKey | None = None) -> KeyState:
         """Return what an action makes of what this run knows."""
-        making = Making(now=utc_now(self._clock), rotate_after=self._rotate_after, made=made)
+        making = Making(
+            now=utc_now(self._clock), rotate_after=self._rotate_after, made=made, hooks=self._hooks_of_next()
+        )
         return effect_of(action, self._state, making)
 
     def _removed(self) -> set[str]:
@@ -229,6 +234,8 @@ class KeyRun(Run):
             Action.UNPUBLISH: self._unpublish,
             Action.RETIRE: self._retire,
             Action.PURGE: self._purge,
+            Action.RUN_HOOK: self._run_hook,
+            Action.DROP_HOOKS: self._drop_hooks,
             Action.REMOVE_SECRETS: self._remove_secrets,
             Action.END_TOKENS: self._end_tokens,
             Action.NOTE: self._note,

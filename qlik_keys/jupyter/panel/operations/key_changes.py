@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from qlik_keys.jupyter.panel.model.forms import ChangeForm
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.lifecycle import StepEvent
+    from qlik_keys.lifecycle.hooks.definition import Hook
     from qlik_keys.tenant import QlikTenant
 
 _NO_KEY = (
@@ -115,7 +117,7 @@ def carry_out(
         return " ".join([f"Deleted {name} ({form.client_id}).", *deleted.warnings]), None
     run |= {"cancel": cancel, "clock": clock}
     if form.operation == "resume":
-        finished = lifecycle.resume(tenant, store, **run)
+        finished = lifecycle.resume(tenant, store, **_options(form), **run)
         names = ", ".join(item.name for item in finished)
         return f"Finished: {names}." if names else "Nothing was interrupted.", None
     perform: dict[str, Callable[..., Rotated | list[Rotated]]] = {
@@ -130,16 +132,31 @@ def carry_out(
 
 
 def _options(form: ChangeForm) -> dict[str, Any]:
+    """Return an operation's options; the hooks are those of the environment, as for a command without `--hooks`.
+
+    Raises:
+        ConfigurationError: an option is not a number, or the file of hooks is wrong.
+    """
+
+    def hooks() -> tuple[Hook, ...]:
+        if not os.environ.get("QLIK_KEYS_HOOKS", "").strip():
+            return ()
+        from qlik_keys.fleet.hook_files import hooks_of_environment  # noqa: PLC0415  # for those who have hooks
+
+        return hooks_of_environment()
+
     key = KEY_CHOICES[form.key_choice].spec if form.key_choice else None
     options: dict[str, Callable[[], Options]] = {
-        "rotate": lambda: RotateOptions(overlap=_overlap(form.overlap_hours), key=key, allow_swap=form.allow_swap),
+        "rotate": lambda: RotateOptions(
+            overlap=_overlap(form.overlap_hours), key=key, allow_swap=form.allow_swap, hooks=hooks()
+        ),
         "retire": lambda: RetireOptions(force=form.force),
-        "revoke": lambda: RevokeOptions(key=key, allow_swap=form.allow_swap),
-        "adopt": lambda: AdoptOptions(key=key, remove_secrets=form.remove_secrets),
+        "revoke": lambda: RevokeOptions(key=key, allow_swap=form.allow_swap, hooks=hooks()),
+        "adopt": lambda: AdoptOptions(key=key, remove_secrets=form.remove_secrets, hooks=hooks()),
         "delete": lambda: DeleteOptions(
             confirm=form.confirm.strip(), keep_secret=form.keep_secret, remove_bot=form.remove_bot
         ),
-        "resume": ResumeOptions,
+        "resume": lambda: ResumeOptions(hooks=hooks()),
     }
     return options[form.operation]().arguments
 

@@ -44,6 +44,7 @@ def encode_operation(operation: StartedOperation | None) -> str:
         "key": operation.key,
         "rotate_after_seconds": operation.rotate_after_seconds,
         "replaced": operation.replaced,
+        "hooks": operation.hooks,
     }
     return json.dumps({name: value for name, value in told.items() if value})
 
@@ -74,7 +75,7 @@ def _parsed(text: object) -> dict[str, Any] | None:
 def _operation_of(told: dict[str, Any]) -> StartedOperation | None:
     started_at, seconds = parse_time(told.get("started_at")), told.get("rotate_after_seconds")
     texts = (told.get("started_by", ""), told.get("key", ""))
-    lists = (told.get("compromised", []), told.get("replaced", []))
+    lists = (told.get("compromised", []), told.get("replaced", []), told.get("hooks", []))
     is_sound = (
         started_at is not None
         and told.get("name") in _NAMES
@@ -96,6 +97,7 @@ def _operation_of(told: dict[str, Any]) -> StartedOperation | None:
         key=texts[1],
         rotate_after_seconds=seconds,
         replaced=tuple(lists[1]),
+        hooks=tuple(lists[2]),
         **{flag: told.get(flag, False) for flag in _FLAGS},
     )
 

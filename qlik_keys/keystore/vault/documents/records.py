@@ -55,6 +55,8 @@ METADATA_NAMES = frozenset(
         "retire_at",
         "done_at_version",
         "operation",
+        "pending_hooks",
+        "hooks_since",
     }
 )
 
@@ -130,6 +132,7 @@ def encode_record(record: ClientRecord) -> dict[str, Any]:
         "custody_before": record.custody_before or "",
         "operation": encode_operation(record.operation),
         "removed_kids": json.dumps(record.removed_kids) if record.removed_kids else "",
+        "pending_hooks": json.dumps(record.pending_hooks) if record.pending_hooks else "",
         "keys": {kid: encode_key(key) for kid, key in record.keys.items()},
     }
     current = record.current
@@ -176,6 +179,7 @@ def _decoded(document: Any, *, host: str, client_id: str, version: int, path: st
         custody_before=_custody_named(document.get("custody_before")),
         operation=decode_operation(document.get("operation"), path),
         removed_kids=texts_of(document, "removed_kids", path),
+        pending_hooks=texts_of(document, "pending_hooks", path),
         version=version,
     )
     if len(record.in_state("current")) > 1:
@@ -218,7 +222,7 @@ def same_record(first: ClientRecord, second: ClientRecord) -> bool:
 def _comparable(record: ClientRecord) -> tuple[object, ...]:
     names = (record.tenant_host, record.client_id, record.client_name, record.token_url, record.custody)
     state = (record.rotate_by, record.overlap_seconds, record.unpurged, record.custody_before, record.operation)
-    return (*names, *state, record.removed_kids, dict(record.keys))
+    return (*names, *state, record.removed_kids, record.pending_hooks, dict(record.keys))
 
 
 # --- pending clients ---
@@ -303,6 +307,8 @@ def metadata_of(record: ClientRecord, version: int) -> dict[str, str]:
         "retire_at": time_text(record.old_keys_end),
         "done_at_version": str(_done_at(record, version)),
         "operation": shown_operation(record.operation),
+        "pending_hooks": ", ".join(record.pending_hooks),
+        "hooks_since": time_text(record.hooks_since),
     }
     return {name: value for name, text in shown.items() if (value := presentable(text))}
 
@@ -361,6 +367,8 @@ def summary_of(metadata: Mapping[str, str], *, client_id: str, version: int) -> 
         retire_at=parse_time(metadata.get("retire_at")),
         is_in_progress=metadata.get("done_at_version", str(version)) != str(version),
         operation=operation_shown(metadata.get("operation")),
+        pending_hooks=tuple(name for name in metadata.get("pending_hooks", "").split(", ") if name),
+        hooks_since=parse_time(metadata.get("hooks_since")),
     )
 
 
