@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from qlik_keys.diagnosis import Check, Diagnosis, doctor, fix
     from qlik_keys.diagnosis.probe import ProbeReport, probe
     from qlik_keys.errors import QlikKeysError
-    from qlik_keys.fleet import Fleet, TenantReference, VaultReference, rotate_due
+    from qlik_keys.fleet import Fleet, Manifest, TenantReference, VaultReference, rotate_due
     from qlik_keys.inventory.audit import audit
     from qlik_keys.inventory.frames import flat
     from qlik_keys.inventory.tables import clients
@@ -62,6 +62,7 @@ _HOMES = {
     "JwtLogin": "keystore.vault.store",
     "KeySpec": "keys",
     "KubernetesLogin": "keystore.vault.store",
+    "Manifest": "fleet.manifest.declared",
     "Panel": "jupyter.panel",
     "PrivateKey": "keys",
     "PrivateKeyJwtAuth": "auth.http_auth",
@@ -112,6 +113,7 @@ __all__ = [
     "JwtLogin",
     "KeySpec",
     "KubernetesLogin",
+    "Manifest",
     "Panel",
     "Preview",
     "PrivateKey",

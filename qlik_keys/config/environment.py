@@ -42,6 +42,9 @@ VARIABLES = (
     Variable("QLIK_KEYS_MOUNT", "supported", f"the KV version 2 mount; `{defaults.MOUNT}` by default"),
     Variable("QLIK_KEYS_PREFIX", "supported", f"the folder in that mount; `{defaults.PREFIX}` by default"),
     Variable("QLIK_KEYS_CUSTODY", "supported", "`kv` or `transit`: the custody of new keys"),
+    Variable(
+        "QLIK_KEYS_FLEET", "supported", "the fleet file of `plan`, `apply` and `export`; `qlik-keys.yaml` by default"
+    ),
     Variable("QLIK_KEYS_TENANT_CERT", "supported", "a client certificate, if a gateway before the tenant requires one"),
     Variable("QLIK_KEYS_TENANT_KEY", "supported", "its private key, if it is not in the same file"),
     Variable(

@@ -15,6 +15,7 @@ from qlik_keys.keystore.lookup import check_sides
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from qlik_keys.fleet.runners.base import Connects, Runner, TenantOutcome, TenantWork, Value
     from qlik_keys.keystore.base import KeyStore
@@ -70,6 +71,23 @@ class Fleet:
             raise ConfigurationError("The fleet has no tenants.", hint="Name at least one.")
         self._members: dict[str, Connects] = {name: _checked(name, each) for name, each in tenants.items()}
         self._runner: Runner = ThreadRunner() if runner is None else runner
+
+    @classmethod
+    def from_file(cls, path: str | Path, *, runner: Runner | None = None) -> Fleet:
+        """Return the tenants of a fleet file; its clients are `Manifest.from_file`'s.
+
+        Args:
+            path: the file.
+            runner: who does the work; by default threads of this process.
+
+        Raises:
+            ManifestError: the file has mistakes; its `problems` has each with line and column.
+            ConfigurationError: it cannot be read.
+        """
+        from qlik_keys.fleet.manifest.reading import read_fleet  # noqa: PLC0415  # it makes a Fleet
+
+        found = read_fleet(path)
+        return found if runner is None else found.with_runner(runner)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -118,6 +118,8 @@ def summary_of(record: ClientRecord) -> KeySummary:
         retire_at=record.old_keys_end,
         is_in_progress=record.is_in_progress,
         operation=record.operation,
+        declaration=record.declaration,
+        rotate_after=None if record.declaration is None else record.rotate_after,
         gone_at=record.gone_at,
         remedy=record.remedy,
     )

@@ -71,7 +71,7 @@ class RotateOptions(Options):
 
     def __post_init__(self) -> None:
         require(FLAG, allow_swap=self.allow_swap)
-        _refuse_overlap(self.overlap)
+        refuse_overlap(self.overlap)
         refuse_unserviceable(self.rotate_after)
         _refuse_custody(self.custody)
 
@@ -177,7 +177,13 @@ def refuse_unserviceable(rotate_after: timedelta) -> None:
         )
 
 
-def _refuse_overlap(overlap: timedelta) -> None:
+def refuse_overlap(overlap: timedelta) -> None:
+    """Raise where an old key would go on for less than no time, or for too long.
+
+    Raises:
+        ConfigurationError: it is negative, or over ten years.
+        TypeError: it is no timedelta.
+    """
     require(DURATION, overlap=overlap)
     if not timedelta(0) <= overlap <= LONGEST:
         raise ConfigurationError(

@@ -14,6 +14,14 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from qlik_keys.errors import ConfigurationError, StoreDamaged
 from qlik_keys.keystore.base import ClientRecord, Custody, KeySummary, PendingClient, pending_document_name
+from qlik_keys.keystore.vault.documents.declarations import (
+    DECLARATION_NAMES,
+    declaration_shown,
+    decode_declaration,
+    encode_declaration,
+    rotate_after_shown,
+    shown_declaration,
+)
 from qlik_keys.keystore.vault.documents.fields import (
     damaged,
     parse_time,
@@ -55,6 +63,7 @@ METADATA_NAMES = frozenset(
         "retire_at",
         "done_at_version",
         "operation",
+        *DECLARATION_NAMES,
     }
 )
 
@@ -130,6 +139,7 @@ def encode_record(record: ClientRecord) -> dict[str, Any]:
         "custody_before": record.custody_before or "",
         "operation": encode_operation(record.operation),
         "removed_kids": json.dumps(record.removed_kids) if record.removed_kids else "",
+        "declaration": encode_declaration(record.declaration),
         "keys": {kid: encode_key(key) for kid, key in record.keys.items()},
     }
     current = record.current
@@ -176,6 +186,7 @@ def _decoded(document: Any, *, host: str, client_id: str, version: int, path: st
         custody_before=_custody_named(document.get("custody_before")),
         operation=decode_operation(document.get("operation"), path),
         removed_kids=texts_of(document, "removed_kids", path),
+        declaration=decode_declaration(document.get("declaration"), path),
         version=version,
     )
     if len(record.in_state("current")) > 1:
@@ -218,7 +229,7 @@ def same_record(first: ClientRecord, second: ClientRecord) -> bool:
 def _comparable(record: ClientRecord) -> tuple[object, ...]:
     names = (record.tenant_host, record.client_id, record.client_name, record.token_url, record.custody)
     state = (record.rotate_by, record.overlap_seconds, record.unpurged, record.custody_before, record.operation)
-    return (*names, *state, record.removed_kids, dict(record.keys))
+    return (*names, *state, record.removed_kids, record.declaration, dict(record.keys))
 
 
 # --- pending clients ---
@@ -303,6 +314,7 @@ def metadata_of(record: ClientRecord, version: int) -> dict[str, str]:
         "retire_at": time_text(record.old_keys_end),
         "done_at_version": str(_done_at(record, version)),
         "operation": shown_operation(record.operation),
+        **shown_declaration(record),
     }
     return {name: value for name, text in shown.items() if (value := presentable(text))}
 
@@ -361,6 +373,8 @@ def summary_of(metadata: Mapping[str, str], *, client_id: str, version: int) -> 
         retire_at=parse_time(metadata.get("retire_at")),
         is_in_progress=metadata.get("done_at_version", str(version)) != str(version),
         operation=operation_shown(metadata.get("operation")),
+        declaration=declaration_shown(metadata),
+        rotate_after=rotate_after_shown(metadata),
     )
 
 
