@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from qlik_keys.diagnosis import Check, Diagnosis, doctor, fix
     from qlik_keys.diagnosis.probe import ProbeReport, probe
     from qlik_keys.errors import QlikKeysError
-    from qlik_keys.fleet import Fleet, Manifest, TenantReference, VaultReference, rotate_due
+    from qlik_keys.fleet import Fleet, TenantReference, VaultReference, rotate_due
+    from qlik_keys.fleet.manifest import Manifest
     from qlik_keys.inventory.audit import audit
     from qlik_keys.inventory.frames import flat
     from qlik_keys.inventory.tables import clients

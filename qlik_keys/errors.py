@@ -132,6 +132,13 @@ class ManifestProblem:
     message: str
     hint: str
 
+    def to_text(self) -> str:
+        """Return what is wrong and what to do, as one sentence."""
+        hint = self.hint
+        if hint[1:2].islower():
+            hint = hint[0].lower() + hint[1:]
+        return f"{self.message.rstrip('.')}; {hint}"
+
 
 class ManifestError(ConfigurationError):
     """A fleet file has mistakes.
@@ -144,9 +151,7 @@ class ManifestError(ConfigurationError):
     def __init__(self, file: str, problems: Sequence[ManifestProblem]) -> None:
         self.file, self.problems = file, tuple(problems)
         count = "a mistake" if len(self.problems) == 1 else f"{len(self.problems)} mistakes"
-        lines = [
-            f"{file}:{each.line}:{each.column}: {each.message.rstrip('.')}; {each.hint}" for each in self.problems
-        ]
+        lines = [f"{file}:{each.line}:{each.column}: {each.to_text()}" for each in self.problems]
         super().__init__("\n".join([f"The fleet file {file} has {count}:", *lines]))
 
     def __reduce__(self) -> tuple[type[ManifestError], tuple[str, tuple[ManifestProblem, ...]]]:

@@ -6,11 +6,10 @@ What was interrupted is finished first. A client that was finished or adopted is
 
 from __future__ import annotations
 
-import threading
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from qlik_keys import lifecycle
 from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
@@ -27,6 +26,7 @@ from qlik_keys.lifecycle.provisioning.specification import CLIENT_SECRET, PRIVAT
 from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS, IMPERSONATION
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Sequence
     from datetime import timedelta
 
@@ -193,7 +193,9 @@ class _TenantRun:
 
     def _was_shown(self, change: PlannedChange) -> bool:
         shown = self._work.shown
-        return shown is None or (self._name, change.client, change.client_id if change.kind == "removed" else "") in shown
+        return (
+            shown is None or (self._name, change.client, change.client_id if change.kind == "removed" else "") in shown
+        )
 
     def _round(self, changes: Sequence[PlannedChange], facts: TenantFacts) -> list[AppliedChange]:
         of_client: defaultdict[tuple[str, str], list[PlannedChange]] = defaultdict(list)
@@ -374,6 +376,6 @@ def _wanted(declared: DeclaredClient, there: FoundClient, fields: set[str]) -> C
         description=declared.description if "description" in fields else None,
         scopes=declared.scopes if "scopes" in fields else None,
         grant_types=grants,
-        auth_methods=cast("tuple[str, ...] | None", methods),
+        auth_methods=methods,
         consent=declared.consent if "consent" in fields else None,
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from qlik_keys.core.names import name_problem
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.fleet.manifest.declared import DeclaredClient, Manifest, methods_of
+from qlik_keys.fleet.manifest.model import is_scope
 from qlik_keys.fleet.references import TenantReference, VaultReference
 from qlik_keys.keystore.declarations import check_tags
 from qlik_keys.tenant.resources.scopes import known_scopes
@@ -49,7 +50,9 @@ def check_together(written: Written, found: FleetFile | None) -> Manifest | None
     tenants, groups = _mapping(values.get("tenants")), _mapping(values.get("groups"))
     _check_names(written, "tenants", tenants)
     _check_names(written, "groups", groups)
-    references = {} if found is None else {name: _reference(written, name, each) for name, each in found.tenants.items()}
+    references = (
+        {} if found is None else {name: _reference(written, name, each) for name, each in found.tenants.items()}
+    )
     _check_scopes(written, values)
     _check_clients(written, values, tenants, groups)
     if found is None or written.problems:
@@ -94,7 +97,7 @@ def _check_scopes(written: Written, values: dict[str, Any]) -> None:
     extra = {each for each in _list(values.get("extra-scopes")) if isinstance(each, str)}
     for path, section in _sections(values):
         for at, scope in enumerate(_list(section.get("scopes"))):
-            if not isinstance(scope, str) or not scope or scope in extra or scope in known_scopes():
+            if not isinstance(scope, str) or not is_scope(scope) or scope in extra or scope in known_scopes():
                 continue
             likely = get_close_matches(scope, known_scopes(), 1, cutoff=0.7)
             asked = f"Did you mean {likely[0]}? " if likely else ""
@@ -130,13 +133,13 @@ def _check_clients(
         names = [each for each in _list(asked) if isinstance(each, str)] if asked is not None else [*tenants]
         for number, name in enumerate(names if asked is not None else ()):
             _check_reference(written, (*path, "tenants", number), name, tenants, what="tenant")
-        name = client.get("name")
-        if isinstance(name, str) and name.strip():
-            first = next((taken[name.strip(), one] for one in names if (name.strip(), one) in taken), None)
+        called = str(client.get("name") or "").strip()
+        if called:
+            first = next((taken[called, one] for one in names if (called, one) in taken), None)
             place = written.place((*path, "name"))
             if first is not None:
                 written.note(place, f"A client of this name is in line {first}, for the same tenant.", "Rename one.")
-            taken |= {(name.strip(), one): place[0] for one in names}
+            taken |= {(called, one): place[0] for one in names}
         group = client.get("group")
         if group is not None and group not in groups:
             continue  # what it would say is not known

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from qlik_keys.core.durations import format_duration, parse_duration
-from qlik_keys.errors import ConfigurationError
+from qlik_keys.errors import ConfigurationError, FleetError
 from qlik_keys.fleet.manifest.declared import methods_text
 from qlik_keys.fleet.manifest.facts import FoundClient, facts_of
 from qlik_keys.fleet.manifest.model import SCHEMA_ADDRESS
 from qlik_keys.fleet.manifest.text import looks_secret
+from qlik_keys.fleet.tenants import Fleet
 from qlik_keys.keystore.declarations import LABEL
 from qlik_keys.lifecycle.provisioning.specification import APP_TYPE, CLIENT_SECRET, PRIVATE_KEY_JWT
 from qlik_keys.tenant.resources.grants import IMPERSONATION
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from qlik_keys.errors import QlikKeysError
     from qlik_keys.fleet.references import TenantReference, VaultReference
-    from qlik_keys.fleet.tenants import Fleet
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.tenant import QlikTenant
 
@@ -44,13 +44,26 @@ class Exported:
         text: the file.
         clients: how many clients it declares.
         left_out: how many clients of the tenants it does not.
-        failures: why a tenant could not be asked, by its name: none of its clients are in the file.
     """
 
     text: str
     clients: int
     left_out: int
-    failures: dict[str, QlikKeysError]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantFailure:
+    """A tenant that could not be asked.
+
+    Attributes:
+        name: its name.
+        client_id: "": it is no client.
+        error: why.
+    """
+
+    name: str
+    client_id: str = ""
+    error: QlikKeysError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +79,37 @@ class LookWork:
 
 
 def export_fleet(
-    fleet: Fleet, references: Mapping[str, TenantReference], *, name: str = "", include_all: bool = False
+    references: Mapping[str, TenantReference],
+    *,
+    fleet: Fleet | None = None,
+    name: str = "",
+    include_all: bool = False,
 ) -> Exported:
     """Return a fleet file of the clients that qlik_keys manages.
 
     Args:
-        fleet: the tenants.
-        references: where each of them is, as the file is to say.
+        references: where each tenant is, as the file is to say.
+        fleet: the same tenants, if they are open already.
         name: the fleet's name; by default the one with which most of the clients are marked.
         include_all: name the clients that are not managed too, in comments.
 
     Raises:
-        ConfigurationError: the name is no label.
+        ConfigurationError: the name is no label, or there is no tenant.
+        FleetError: a tenant could not be asked: a file without its clients would say that they are to be deleted.
     """
     if name and not LABEL.fullmatch(name):
         raise ConfigurationError("That is no name of a fleet.", hint="Use letters, digits and . _ : / -, at most 64.")
     found: dict[str, tuple[FoundClient, ...]] = {}
-    failures = {}
-    for outcome in fleet.each(LookWork()):
-        if outcome.error is not None:
-            failures[outcome.tenant] = outcome.error
+    outcomes = (Fleet(references) if fleet is None else fleet).each(LookWork())
+    if any(outcome.error is not None for outcome in outcomes):
+        results = [TenantFailure(name=each.tenant, error=each.error) for each in outcomes]
+        raise FleetError(results, what="tenants could not be asked, so that no file was written.")
+    for outcome in outcomes:
         found[outcome.tenant] = outcome.value or ()
     named = name or _most_common_name(found)
     entries, left_out = _entries(found, named)
     text = _text(named, references, entries, left_out if include_all else [])
-    return Exported(text=text, clients=len(entries), left_out=len(left_out), failures=failures)
+    return Exported(text=text, clients=len(entries), left_out=len(left_out))
 
 
 def _most_common_name(found: Mapping[str, Sequence[FoundClient]]) -> str:

@@ -114,7 +114,9 @@ def facts_of(
             )
             for each in clients
         ),
-        left=tuple(told for of, told in states.summaries.items() if of not in known and told.client_name not in pending),
+        left=tuple(
+            told for of, told in states.summaries.items() if of not in known and told.client_name not in pending
+        ),
         pending=pending,
     )
 

@@ -37,7 +37,7 @@ SCHEMA_ADDRESS = (
 
 def problem(message: str, hint: str) -> PydanticCustomError:
     """Return what a validator raises: what is wrong, and what to do."""
-    return PydanticCustomError("fleet_file", "{what}", {"what": message, "hint": hint})  # type: ignore[arg-type]
+    return PydanticCustomError("fleet_file", "{what}", {"what": message, "hint": hint})
 
 
 def _as_error(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -97,8 +97,13 @@ def _description(text: str) -> str:
     return text.strip()
 
 
+def is_scope(text: str) -> bool:
+    """Tell whether a text can be one scope (RFC 6749, section 3.3)."""
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text
+
+
 def _scope(text: str) -> str:
-    if not text.isascii() or not text.isprintable() or " " in text or not text:
+    if not is_scope(text):
         raise problem("This is not one scope.", "Write each scope as an item of its own.")
     return text
 
@@ -138,9 +143,7 @@ RotateAfter = Annotated[
     timedelta, BeforeValidator(_as_error(_whole_days)), WithJsonSchema({**_SPAN, "examples": ["90d"]})
 ]
 Overlap = Annotated[timedelta, BeforeValidator(_as_error(_overlap)), WithJsonSchema({**_SPAN, "examples": ["24h"]})]
-Key = Annotated[
-    KeySpec, BeforeValidator(_as_error(_key)), WithJsonSchema({"enum": [*KEY_TEXTS, "RS256", "RS512"]})
-]
+Key = Annotated[KeySpec, BeforeValidator(_as_error(_key)), WithJsonSchema({"enum": [*KEY_TEXTS, "RS256", "RS512"]})]
 Version = Annotated[Literal[1], BeforeValidator(_version)]
 
 
@@ -240,7 +243,7 @@ class TenantPart(Part):
 
 
 class FleetFile(Part):
-    """A fleet of qlik_keys: which machine-to-machine clients should be on which Qlik Cloud tenants. No secret is in it."""
+    """A fleet of qlik_keys: the machine-to-machine clients that should be on Qlik Cloud tenants. It holds no secret."""
 
     version: Version
     """The version of this format."""

@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from qlik_keys.core.durations import format_duration
-from qlik_keys.errors import QlikKeysError
 from qlik_keys.fleet.manifest.declared import methods_text
 from qlik_keys.fleet.manifest.model import key_text
 from qlik_keys.lifecycle.provisioning.specification import APP_TYPE, CLIENT_SECRET, PRIVATE_KEY_JWT
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
+    from qlik_keys.errors import QlikKeysError
     from qlik_keys.fleet.manifest.declared import DeclaredClient
     from qlik_keys.fleet.manifest.facts import FoundClient, TenantFacts
     from qlik_keys.keystore.base import KeySummary
@@ -111,10 +111,14 @@ class FleetPlan:
         shown += [f"failed     {name}: {each.message} {each.hint}".rstrip() for name, each in self.failures.items()]
         marks = self.counts.get("mark", 0)
         if marks:
-            shown.append(f"{marks} of the clients have no mark of this file yet; apply writes it, and changes nothing else.")
+            shown.append(
+                f"Clients without the mark of this file: {marks}. `apply` writes it, and changes nothing else."
+            )
         counts = ", ".join(f"{count} {kind}" for kind, count in self.counts.items() if kind != "mark")
-        as_declared = f"{self.unchanged + marks} as declared"
-        return "\n".join([*shown, *([""] if shown else []), f"{counts}; {as_declared}." if counts else f"No differences: {as_declared}."])
+        as_declared = f"{self.unchanged + marks} as declared."
+        found = f"{counts}; {as_declared}" if counts else f"No differences: {as_declared}"
+        unknown = f" Not compared: {', '.join(self.failures)}." if self.failures else ""
+        return "\n".join([*shown, *([""] if shown else []), found + unknown])
 
 
 def plan_tenant(
@@ -142,13 +146,14 @@ def plan_tenant(
     matched: set[str] = set()
     changes: list[PlannedChange] = []
     unchanged = 0
-    for client in declared:
-        alike = by_mark.get(client.name) or [
-            each for each in by_name.get(client.name, ()) if not _is_others(each, fleet, names - {client.name})
+    for wanted in declared:
+        alike = by_mark.get(wanted.name) or [
+            each for each in by_name.get(wanted.name, ()) if not _is_others(each, fleet, names - {wanted.name})
         ]
         if len(alike) > 1:  # a namesake that no one manages is no reason to doubt
             alike = [each for each in alike if each.summary is not None] or alike
-        found = _Comparison(tenant, client, alike, facts, fleet, now).changes()
+        comparison = _Comparison(tenant=tenant, declared=wanted, alike=alike, facts=facts, fleet=fleet, now=now)
+        found = comparison.changes()
         matched |= {each.client_id for each in alike}
         changes += found
         unchanged += not found
@@ -190,6 +195,7 @@ class _Comparison:
 
     def __init__(
         self,
+        *,
         tenant: str,
         declared: DeclaredClient,
         alike: Sequence[FoundClient],
@@ -204,7 +210,11 @@ class _Comparison:
         """Return what differs."""
         if len(self._alike) > 1:
             ids = ", ".join(sorted(each.client_id for each in self._alike))
-            return [self._change("blocked", reason=f"the tenant has several clients of this name ({ids}); rename all but one")]
+            return [
+                self._change(
+                    "blocked", reason=f"the tenant has several clients of this name ({ids}); rename all but one"
+                )
+            ]
         client = self._alike[0] if self._alike else None
         summary = None if client is None else client.summary
         if client is not None and client.problem:
@@ -214,11 +224,15 @@ class _Comparison:
         if client is None:
             return [self._change("create", fields=self._created())]
         if summary is not None and summary.gone == "deleted":
-            return [self._change("blocked", client, reason=f"its record was deleted; to bring it back: {summary.remedy}")]
+            return [
+                self._change("blocked", client, reason=f"its record was deleted; to bring it back: {summary.remedy}")
+            ]
         if summary is not None and summary.is_in_progress:
             return [self._change("finish", client, reason="an operation on its keys was interrupted")]
         if client.app_type != APP_TYPE:
-            return [self._change("blocked", client, reason=f"a client of type {client.app_type or 'unknown'} has this name")]
+            return [
+                self._change("blocked", client, reason=f"a client of type {client.app_type or 'unknown'} has this name")
+            ]
         if summary is None or summary.gone:
             return [self._change("unmanaged", client, reason="qlik_keys has no key of it; --adopt gives it one")]
         return self._managed(client, summary)

@@ -10,15 +10,16 @@ from pydantic import BaseModel, ValidationError
 
 from qlik_keys.errors import ConfigurationError, ManifestError, ManifestProblem
 from qlik_keys.fleet.manifest.checks import check_together
-from qlik_keys.fleet.manifest.declared import Manifest
 from qlik_keys.fleet.manifest.model import ClientPart, FleetFile
 from qlik_keys.fleet.manifest.text import Written, read_text
-from qlik_keys.fleet.tenants import Fleet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pydantic_core import ErrorDetails
+
+    from qlik_keys.fleet.manifest.declared import Manifest
+    from qlik_keys.fleet.tenants import Fleet
 
 DEFAULT_FILE = "qlik-keys.yaml"
 _WORDS = {
@@ -85,7 +86,7 @@ def manifest_of(text: str, *, file: str = DEFAULT_FILE) -> Manifest:
         try:
             found = FleetFile.model_validate(written.values, by_alias=True)
         except ValidationError as error:
-            details = error.errors(include_url=False, include_input=False)
+            details = _without_consequences(error.errors(include_url=False, include_input=False))
             found = None
         else:
             details = []
@@ -95,6 +96,16 @@ def manifest_of(text: str, *, file: str = DEFAULT_FILE) -> Manifest:
     if written.problems or manifest is None:
         raise ManifestError(file, sorted(set(written.problems), key=lambda each: (each.line, each.column)))
     return manifest
+
+
+def _without_consequences(details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Return the mistakes without those of a list that is too short because its items are wrong."""
+    return [
+        each
+        for each in details
+        if each["type"] != "too_short"
+        or all(other["loc"][: len(each["loc"])] != each["loc"] or other is each for other in details)
+    ]
 
 
 def _is_new(written: Written, error: ErrorDetails) -> bool:

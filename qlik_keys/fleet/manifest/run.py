@@ -116,4 +116,6 @@ def apply_fleet(
 
 def _shown(plan: FleetPlan) -> frozenset[tuple[str, str, str]]:
     """Return of which clients a person has seen a change."""
-    return frozenset((each.tenant, each.client, each.client_id if each.kind == "removed" else "") for each in plan.changes)
+    return frozenset(
+        (each.tenant, each.client, each.client_id if each.kind == "removed" else "") for each in plan.changes
+    )

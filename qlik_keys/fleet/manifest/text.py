@@ -30,7 +30,7 @@ _SECRET_KEYS = frozenset(
 # Ids of clients are 32 hex digits and no secret; names and hosts may be made of chance.
 _MAY_BE_ID = frozenset({"login-client", "client-id"})
 _MAY_BE_CHANCE = frozenset({"name", "url", "address"})
-_NO_SECRETS = "Remove it, and replace it where it was made: it was in a file. Name the variable or the file that holds it."
+_NO_SECRETS = "Remove it; name the variable or the file that holds it. If it is one, replace it where it was made."
 _QUOTED = re.compile(r"'([^']*)'")
 _NO_PLACE = (1, 1)
 _REDACTOR = Redactor()  # it knows no secret: it finds what looks like one
@@ -114,7 +114,7 @@ def _of(mark: Any) -> Place:
     return mark.line + 1, mark.column + 1
 
 
-class _Refused(Exception):  # noqa: N818  # no error of a caller: it ends the reading
+class _Refused(Exception):  # no error of a caller: it ends the reading
     """The rest of the text is not worth reading."""
 
 
@@ -122,7 +122,7 @@ class _Reader:
     """Builds the values of a text from the parser's events."""
 
     def __init__(self, text: str, written: Written) -> None:
-        self._events = yaml.parse(text, Loader=_Loader)
+        self._events: Any = yaml.parse(text, Loader=_Loader)
         self._written = written
 
     def read(self) -> None:
@@ -204,4 +204,3 @@ class _Reader:
             return text
         self._written.note(place, "This looks like a secret.", _NO_SECRETS)
         return ""
-

@@ -241,7 +241,9 @@ class KeyStoreContract(PendingContract):
         assert [summary.current_kid] == list(winners[0].keys)
 
     @pytest.mark.parametrize("owner", ["", "data-platform@example.com", "Ünïcode ☃"])
-    def test_the_mark_of_a_fleet_file_is_kept_and_shown(self, store: KeyStore, record: ClientRecord, owner: str) -> None:
+    def test_the_mark_of_a_fleet_file_is_kept_and_shown(
+        self, store: KeyStore, record: ClientRecord, owner: str
+    ) -> None:
         """The record and the summary, which reads no key, tell in which file a client is declared, and what it says."""
         mark = Declaration(fleet="acme", owner=owner, tags=("nightly", "etl") if owner else (), overlap_seconds=86_400)
         written = store.write(record)

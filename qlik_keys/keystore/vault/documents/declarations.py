@@ -61,14 +61,12 @@ def _declaration_of(text: object) -> Declaration | None:
         return None
     fleet, owner, tags = told.get("fleet"), told.get("owner", ""), told.get("tags", [])
     seconds = told.get("overlap_seconds")
-    is_sound = (
-        isinstance(fleet, str)
-        and isinstance(owner, str)
-        and isinstance(tags, list)
-        and all(isinstance(tag, str) for tag in tags)
-        and (seconds is None or (type(seconds) is int and seconds >= 0))
-    )
-    return _made(fleet, owner, tuple(tags), seconds) if is_sound else None
+    if not (isinstance(fleet, str) and isinstance(owner, str) and isinstance(tags, list)):
+        return None
+    are_texts = all(isinstance(tag, str) for tag in tags)
+    if not are_texts or not (seconds is None or (type(seconds) is int and seconds >= 0)):
+        return None
+    return _made(fleet, owner, tuple(tags), seconds)
 
 
 def shown_declaration(record: ClientRecord) -> dict[str, str]:
