@@ -82,7 +82,7 @@ def update_client(work: OperationContext, client_id: str, wanted: ClientFields) 
         clients.set_consent(client_id, "required")
     if not changes:
         return None
-    secret = clients.patch(client_id, [PatchOperation("replace", _PATHS[name], v) for name, v in changes.items()])
+    secret = clients.patch(client_id, [_operation(client, name, value) for name, value in changes.items()])
     left = {} if secret is not None else _differences(clients.get(client_id), wanted)
     if left:
         raise TenantProtocolError(
@@ -144,6 +144,16 @@ def _differences(client: OAuthClient, wanted: ClientFields) -> dict[str, Any]:
         if value is not None and set(value) != set(values):
             found[name] = [*value]
     return found
+
+
+def _operation(client: OAuthClient, name: str, value: Any) -> PatchOperation:
+    """Return what sets a field: only what is there can be replaced (RFC 6902, section 4.3)."""
+    there = {
+        "description": client.description,
+        "scopes": client.allowed_scopes,
+        "grant_types": client.allowed_grant_types,
+    }
+    return PatchOperation("replace" if there.get(name, True) else "add", _PATHS[name], value)
 
 
 def _widens(client: OAuthClient, name: str, value: Any) -> bool:

@@ -233,7 +233,7 @@ def _comments(left_out: Sequence[tuple[str, FoundClient, str]]) -> Iterator[str]
         yield "# Not declared:"
     for tenant, client, reason in left_out:
         name = "".join(letter if letter.isprintable() else " " for letter in client.name)
-        shown = "its name is left out" if looks_secret(name) else name
+        shown = "its name is left out" if looks_secret(name, may_be_chance=True) else name
         yield f"#   {tenant}: {shown} ({client.client_id}): {reason}"
 
 

@@ -166,7 +166,8 @@ def settled(declared, there, kinds):
 def test_each_drift_is_planned_and_after_the_changes_nothing_differs(both):
     fleet, drifts = both
     stranger = found(DeclaredClient(name="stranger", tenants=("prod",), scopes=("apps",)), 99)
-    strangers = [replace(stranger, summary=None), summarized(declaration=Declaration(fleet="other"))(replace(stranger, client_id="f" * 32))]  # fmt: skip
+    others = summarized(declaration=Declaration(fleet="other"))(replace(stranger, client_id="f" * 32))
+    strangers = [replace(stranger, summary=None), others]
     there = {}
     for number, (declared, drift) in enumerate(zip(fleet, drifts, strict=True), 1):
         there[declared.name] = DRIFTS[drift][0](found(declared, number))

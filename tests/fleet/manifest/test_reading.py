@@ -44,8 +44,8 @@ CANARIES = {
     "url": "https://user:canary-of-a-password@acme.eu.qlikcloud.com",
     "pem": "-----BEGIN " + "PRIVATE KEY-----",
 }
-# What is changed in the good file, and where the mistake is then told: the place of the mark ^ (in the new text), in the
-# words that follow.
+# What is changed in the good file, where the mistake is then told (at the ^ of the new text, which is removed, else at
+# the place before the words), and in which words.
 MISTAKES = {
     "wrong indent": ("fleet: acme", " ^ fleet: acme", "not valid YAML"),
     "tab": ("  test:", "\t^test:", "not valid YAML"),
@@ -74,7 +74,7 @@ MISTAKES = {
     "unknown tenant": ("tenants: [prod]", "tenants: [^pord]", "did you mean prod"),
     "no tenant": ("tenants: [prod]", "tenants: ^[]", "must not be empty"),
     "tenant without a place": ("{context: acme-test}", "{}", "^8:3 neither a URL nor a context"),
-    "two logins": ("{context:", "{login-client: a, api-key-variable: B, context:", "^8:3 api-key-variable and login-client"),
+    "two logins": ("{context:", "{login-client: a, api-key-variable: B, context:", "^8:3 api-key-variable and login"),
     "value for a variable": ("VAULT_TOKEN", "^my value", "not the name of an environment variable"),
     "no version": ("version: 1\n", "", "^1:1 lacks the key version"),
     "later version": ("version: 1", "version: ^2", "write 1"),
@@ -88,7 +88,7 @@ MISTAKES = {
     "merge key": ("{context: acme-test}", "{^<<: x, context: acme-test}", "Merge keys"),
     "second document": ("clients:\n", "^---\nclients:\n", "second document"),
     "secret by its key": ("{context:", "{^api-key: canary-of-an-api-key, context:", "holds no secret"),
-    "secret by its key in a vault": ("{token-variable:", "{^token: canary-of-a-token, token-variable:", "holds no secret"),
+    "secret by its key in a vault": ("{token-variable:", "{^token: canary-of-a-token, token-variable:", "no secret"),
     **{
         f"pasted {name}": ("VAULT_TOKEN", f'^"{canary}"', "looks like a secret")
         for name, canary in CANARIES.items()
