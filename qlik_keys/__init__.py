@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         rotate_due,
     )
     from qlik_keys.fleet.hook_files import read_hooks
+    from qlik_keys.fleet.manifest import Manifest
     from qlik_keys.fleet.runners.dask import DaskRunner
     from qlik_keys.inventory.audit import audit
     from qlik_keys.inventory.frames import flat
@@ -75,6 +76,7 @@ _HOMES = {
     "JwtLogin": "keystore.vault.store",
     "KeySpec": "keys",
     "KubernetesLogin": "keystore.vault.store",
+    "Manifest": "fleet.manifest.declared",
     "Panel": "jupyter.panel",
     "PrivateKey": "keys",
     "PrivateKeyJwtAuth": "auth.http_auth",
@@ -130,6 +132,7 @@ __all__ = [
     "JwtLogin",
     "KeySpec",
     "KubernetesLogin",
+    "Manifest",
     "Panel",
     "Preview",
     "PrivateKey",

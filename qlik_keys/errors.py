@@ -3,7 +3,8 @@
 ```
 QlikKeysError                    hint, retryable, outcome
 ├── ConfigurationError           a setting is missing, contradictory or unsafe (also a ValueError)
-│   └── AmbiguousName            a client's name does not say which one is meant: client_ids
+│   ├── AmbiguousName            a client's name does not say which one is meant: client_ids
+│   └── ManifestError            a fleet file has mistakes: problems, each with line and column
 ├── KeyMaterialError             a key is malformed, too weak, of the wrong kind, or private where public is wanted
 ├── TenantError                  status, code, title, detail, trace_id, method, path
 │   ├── TenantUnreachable        no connection, or an answer that was interrupted
@@ -50,6 +51,7 @@ from a foreign error and raise `from None` (reliability-facts 0.3).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -122,6 +124,49 @@ class AmbiguousName(ConfigurationError):
     def __init__(self, message: str, *, client_ids: tuple[str, ...], hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.client_ids = client_ids
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestProblem:
+    """A mistake in a fleet file. No value of the file is quoted: it may be a secret that someone pasted.
+
+    Attributes:
+        line: from 1.
+        column: from 1.
+        message: what is wrong.
+        hint: what to do.
+    """
+
+    line: int
+    column: int
+    message: str
+    hint: str
+
+    def to_text(self) -> str:
+        """Return what is wrong and what to do, as one sentence."""
+        hint = self.hint
+        if hint[1:2].islower():
+            hint = hint[0].lower() + hint[1:]
+        return f"{self.message.rstrip('.')}; {hint}"
+
+
+class ManifestError(ConfigurationError):
+    """A fleet file has mistakes.
+
+    Attributes:
+        file: the file, as it was named.
+        problems: all of them, in the order of the file.
+    """
+
+    def __init__(self, file: str, problems: Sequence[ManifestProblem]) -> None:
+        self.file, self.problems = file, tuple(problems)
+        count = "a mistake" if len(self.problems) == 1 else f"{len(self.problems)} mistakes"
+        lines = [f"{file}:{each.line}:{each.column}: {each.to_text()}" for each in self.problems]
+        super().__init__("\n".join([f"The fleet file {file} has {count}:", *lines]))
+
+    def __reduce__(self) -> tuple[type[ManifestError], tuple[str, tuple[ManifestProblem, ...]]]:
+        """Let it be pickled: its arguments are not its text."""
+        return type(self), (self.file, self.problems)
 
 
 class KeyMaterialError(QlikKeysError, ValueError):

@@ -86,6 +86,11 @@ TREE: dict[str, dict[str, Entry]] = {
         "delete": Entry("keys", "Delete a client permanently, end its access tokens, and destroy its keys in Vault."),
         "resume": Entry("keys", "Finish every interrupted operation on the tenant."),
     },
+    "Declared fleets": {
+        "plan": Entry("declared", "Show how the clients of a fleet file differ from what exists."),
+        "apply": Entry("declared", "Make the clients what a fleet file declares."),
+        "export": Entry("declared", "Write a fleet file from what exists."),
+    },
     "Inspect": {
         "clients": Entry("overviews", "List the tenant's clients, with the state of their keys in Vault."),
         "audit": Entry("overviews", "List the findings about clients and their keys, highest severity first."),

@@ -49,7 +49,11 @@ VARIABLES = (
     Variable("QLIK_KEYS_MOUNT", "supported", f"the KV version 2 mount; `{defaults.MOUNT}` by default"),
     Variable("QLIK_KEYS_PREFIX", "supported", f"the folder in that mount; `{defaults.PREFIX}` by default"),
     Variable("QLIK_KEYS_CUSTODY", "supported", "`kv` or `transit`: the custody of new keys"),
-    Variable("QLIK_KEYS_FLEET", "supported", "a fleet file: commands for several tenants use it as `--fleet` does"),
+    Variable(
+        "QLIK_KEYS_FLEET",
+        "supported",
+        "the fleet file of `plan`, `apply` and `export`, `qlik-keys.yaml` by default; others use it as `--fleet`",
+    ),
     Variable("QLIK_KEYS_HOOKS", "supported", "a YAML file of hooks, for commands and the panel without `--hooks`"),
     Variable("QLIK_KEYS_TENANT_CERT", "supported", "a client certificate, if a gateway before the tenant requires one"),
     Variable("QLIK_KEYS_TENANT_KEY", "supported", "its private key, if it is not in the same file"),

@@ -17,6 +17,7 @@ from qlik_keys.keystore.lookup import check_sides
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import distributed
 
@@ -106,6 +107,23 @@ class Fleet:
         fleet = cls._with(members, chosen_runner("threads"))
         fleet.notices = notices
         return fleet
+
+    @classmethod
+    def from_file(cls, path: str | Path, *, runner: Runner | None = None) -> Fleet:
+        """Return the tenants of a fleet file; its clients are `Manifest.from_file`'s.
+
+        Args:
+            path: the file.
+            runner: who does the work; by default threads of this process.
+
+        Raises:
+            ManifestError: the file has mistakes; its `problems` has each with line and column.
+            ConfigurationError: it cannot be read.
+        """
+        from qlik_keys.fleet.manifest.reading import read_fleet  # noqa: PLC0415  # it makes a Fleet
+
+        found = read_fleet(path)
+        return found if runner is None else found.with_runner(runner)
 
     @property
     def names(self) -> tuple[str, ...]:

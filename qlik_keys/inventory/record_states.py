@@ -120,6 +120,8 @@ def summary_of(record: ClientRecord) -> KeySummary:
         operation=record.operation,
         pending_hooks=record.pending_hooks,
         hooks_since=record.hooks_since,
+        declaration=record.declaration,
+        rotate_after=None if record.declaration is None else record.rotate_after,
         gone_at=record.gone_at,
         remedy=record.remedy,
     )

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from qlik_keys.errors import StoreError
     from qlik_keys.keys import Algorithm, KeySpec, PrivateKey, PublicJwk
     from qlik_keys.keys.signer import Signer
+    from qlik_keys.keystore.declarations import Declaration
 
 KeyState = Literal["next", "current", "previous"]
 Custody = Literal["kv", "transit"]
@@ -147,6 +148,7 @@ class ClientRecord:
         removed_kids: kids of keys that were removed, oldest first, `MOST_REMOVED` at most: one that is registered on
             the tenant again, by a list that was read before and written after, is removed again.
         pending_hooks: names of the hooks that are to succeed for the current key; what they run is not known here.
+        declaration: the mark of the fleet file in which the client is declared, None for none.
         gone_at: when the store deletes what was read, or written, automatically, UTC; None for never.
         remedy: the command lines that keep it there.
         is_shown_wrong: `summary` tells something else than this record; `show` corrects it.
@@ -166,6 +168,7 @@ class ClientRecord:
     operation: StartedOperation | None = None
     removed_kids: tuple[str, ...] = ()
     pending_hooks: tuple[str, ...] = ()
+    declaration: Declaration | None = None
     gone_at: datetime | None = field(default=None, compare=False)
     remedy: str = field(default="", compare=False)
     is_shown_wrong: bool = field(default=False, compare=False)
@@ -185,6 +188,14 @@ class ClientRecord:
     def current(self) -> StoredKey | None:
         """The key that consumers use, None for a client that logs in by secret alone."""
         return next(iter(self.in_state("current")), None)
+
+    @property
+    def rotate_after(self) -> timedelta | None:
+        """How long the current key should serve, from when it came into use; None where there is no such date."""
+        current = self.current
+        if current is None or self.rotate_by is None:
+            return None
+        return self.rotate_by - (current.promoted_at or current.made_at)
 
     @property
     def old_keys_end(self) -> datetime | None:
@@ -254,6 +265,8 @@ class KeySummary:
         operation: that operation, with its name, its start and whether secrets go, where it is serious; else None.
         pending_hooks: names of the hooks that have not succeeded for the current key.
         hooks_since: since when they are pending, UTC; None for none.
+        declaration: the mark of the fleet file in which the client is declared, None for none.
+        rotate_after: how long the current key should serve, where there is such a mark; else None.
         gone: "deleted" for a record that can be brought back, "destroyed" for one that cannot, else "".
         gone_at: when it was deleted, or when the store deletes it automatically, UTC.
         remedy: the command lines that bring it back, or keep it there; "" where nothing is wrong.
@@ -272,6 +285,8 @@ class KeySummary:
     operation: StartedOperation | None = None
     pending_hooks: tuple[str, ...] = ()
     hooks_since: datetime | None = None
+    declaration: Declaration | None = None
+    rotate_after: timedelta | None = None
     gone: Literal["", "deleted", "destroyed"] = ""
     gone_at: datetime | None = None
     remedy: str = ""

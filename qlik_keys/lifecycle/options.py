@@ -74,7 +74,7 @@ class RotateOptions(Options):
     def __post_init__(self) -> None:
         require(FLAG, allow_swap=self.allow_swap)
         _take_hooks(self)
-        _refuse_overlap(self.overlap)
+        refuse_overlap(self.overlap)
         refuse_unserviceable(self.rotate_after)
         _refuse_custody(self.custody)
 
@@ -207,7 +207,13 @@ def _take_hooks(options: RotateOptions | RevokeOptions | AdoptOptions | ResumeOp
         object.__setattr__(options, "hooks", checked_hooks(options.hooks))
 
 
-def _refuse_overlap(overlap: timedelta) -> None:
+def refuse_overlap(overlap: timedelta) -> None:
+    """Raise where an old key would go on for less than no time, or for too long.
+
+    Raises:
+        ConfigurationError: it is negative, or over ten years.
+        TypeError: it is no timedelta.
+    """
     require(DURATION, overlap=overlap)
     if not timedelta(0) <= overlap <= LONGEST:
         raise ConfigurationError(

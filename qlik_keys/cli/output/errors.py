@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from contextvars import ContextVar
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
@@ -138,7 +139,10 @@ def error_document(problem: QlikKeysError) -> dict[str, object]:
 
 
 def _failures(problem: QlikKeysError) -> dict[str, object]:
-    """Return what failed of many items, each with its own error, where the error is about many."""
+    """Return what failed of many items, each with its own error, where it is about many; or a file's mistakes."""
+    mistakes = getattr(problem, "problems", None)
+    if mistakes is not None:
+        return {"problems": [asdict(each) for each in mistakes]}
     failures = getattr(problem, "failures", None)
     if failures is None:
         return {}

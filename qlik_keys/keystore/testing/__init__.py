@@ -31,6 +31,7 @@ import pytest
 from qlik_keys.errors import Outcome, StoreConflict, StoreNotFound
 from qlik_keys.keys import KeySpec, generate
 from qlik_keys.keystore.base import ClientRecord, StartedOperation
+from qlik_keys.keystore.declarations import Declaration
 from qlik_keys.keystore.testing.pending import PendingContract
 from qlik_keys.keystore.testing.values import (
     MADE_AT,
@@ -254,6 +255,26 @@ class KeyStoreContract(PendingContract):
         summary = stores[1].summary(record.tenant_host, record.client_id)
         assert summary is not None
         assert [summary.current_kid] == list(winners[0].keys)
+
+    @pytest.mark.parametrize("owner", ["", "data-platform@example.com", "Ünïcode ☃"])
+    def test_the_mark_of_a_fleet_file_is_kept_and_shown(
+        self, store: KeyStore, record: ClientRecord, owner: str
+    ) -> None:
+        """The record and the summary, which reads no key, tell in which file a client is declared, and what it says."""
+        mark = Declaration(fleet="acme", owner=owner, tags=("nightly", "etl") if owner else (), overlap_seconds=86_400)
+        written = store.write(record)
+        plain = store.summary(record.tenant_host, record.client_id)
+        assert plain is not None
+        assert (plain.declaration, plain.rotate_after) == (None, None)
+        written = store.write(replace(written, declaration=mark), read_back=False)
+        assert store.read(record.tenant_host, record.client_id).declaration == mark
+        shown = store.summary(record.tenant_host, record.client_id)
+        assert shown is not None
+        assert (shown.declaration, shown.rotate_after) == (mark, ROTATE_BY - MADE_AT)
+        store.write(replace(written, declaration=None), read_back=False)
+        last = store.summary(record.tenant_host, record.client_id)
+        assert last is not None
+        assert last.declaration is None
 
     def test_the_summary_shows_what_the_record_says(self, store: KeyStore, record: ClientRecord) -> None:
         """It follows the record, key after key."""

@@ -14,6 +14,14 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from qlik_keys.errors import ConfigurationError, StoreDamaged
 from qlik_keys.keystore.base import ClientRecord, Custody, KeySummary, PendingClient, pending_document_name
+from qlik_keys.keystore.vault.documents.declarations import (
+    DECLARATION_NAMES,
+    declaration_shown,
+    decode_declaration,
+    encode_declaration,
+    rotate_after_shown,
+    shown_declaration,
+)
 from qlik_keys.keystore.vault.documents.fields import (
     damaged,
     parse_time,
@@ -57,6 +65,7 @@ METADATA_NAMES = frozenset(
         "operation",
         "pending_hooks",
         "hooks_since",
+        *DECLARATION_NAMES,
     }
 )
 
@@ -133,6 +142,7 @@ def encode_record(record: ClientRecord) -> dict[str, Any]:
         "operation": encode_operation(record.operation),
         "removed_kids": json.dumps(record.removed_kids) if record.removed_kids else "",
         "pending_hooks": json.dumps(record.pending_hooks) if record.pending_hooks else "",
+        "declaration": encode_declaration(record.declaration),
         "keys": {kid: encode_key(key) for kid, key in record.keys.items()},
     }
     current = record.current
@@ -180,6 +190,7 @@ def _decoded(document: Any, *, host: str, client_id: str, version: int, path: st
         operation=decode_operation(document.get("operation"), path),
         removed_kids=texts_of(document, "removed_kids", path),
         pending_hooks=texts_of(document, "pending_hooks", path),
+        declaration=decode_declaration(document.get("declaration"), path),
         version=version,
     )
     if len(record.in_state("current")) > 1:
@@ -222,7 +233,8 @@ def same_record(first: ClientRecord, second: ClientRecord) -> bool:
 def _comparable(record: ClientRecord) -> tuple[object, ...]:
     names = (record.tenant_host, record.client_id, record.client_name, record.token_url, record.custody)
     state = (record.rotate_by, record.overlap_seconds, record.unpurged, record.custody_before, record.operation)
-    return (*names, *state, record.removed_kids, record.pending_hooks, dict(record.keys))
+    more = (record.removed_kids, record.pending_hooks, record.declaration)
+    return (*names, *state, *more, dict(record.keys))
 
 
 # --- pending clients ---
@@ -309,6 +321,7 @@ def metadata_of(record: ClientRecord, version: int) -> dict[str, str]:
         "operation": shown_operation(record.operation),
         "pending_hooks": ", ".join(record.pending_hooks),
         "hooks_since": time_text(record.hooks_since),
+        **shown_declaration(record),
     }
     return {name: value for name, text in shown.items() if (value := presentable(text))}
 
@@ -369,6 +382,8 @@ def summary_of(metadata: Mapping[str, str], *, client_id: str, version: int) -> 
         operation=operation_shown(metadata.get("operation")),
         pending_hooks=tuple(name for name in metadata.get("pending_hooks", "").split(", ") if name),
         hooks_since=parse_time(metadata.get("hooks_since")),
+        declaration=declaration_shown(metadata),
+        rotate_after=rotate_after_shown(metadata),
     )
 
 

@@ -1,0 +1,351 @@
+"""Declared fleets: `plan`, `apply` and `export` of a fleet file."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qlik_keys.cli.app import DOCUMENTATION, FINDINGS, new_group
+from qlik_keys.cli.completion.offers import complete_contexts
+from qlik_keys.cli.options.common import JsonOption, ServerOption, refuse_empty, refuse_unasked
+from qlik_keys.cli.output.results import Result, current_notebook, show_value
+from qlik_keys.cli.output.streams import note_effect
+from qlik_keys.cli.output.table import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qlik_keys.fleet.manifest import Manifest
+    from qlik_keys.fleet.manifest.apply import AppliedChange
+    from qlik_keys.fleet.manifest.plan import FleetPlan
+    from qlik_keys.fleet.references import TenantReference
+
+app = new_group()
+_VARIABLE = "QLIK_KEYS_FLEET"
+_HELP = f"The file and its JSON Schema:\n\n\b\n{DOCUMENTATION}/guides/declared-fleets.md"
+_HOW_TO_CONFIRM = "confirm the changes: --yes (with --prune it confirms the deletions too)"
+_STDOUT = Path("-")
+
+FileArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[FILE]", help=f"The fleet file; by default {_VARIABLE}, or qlik-keys.yaml.", show_default=False
+    ),
+]
+ConsentOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--consent/--no-consent",
+        help="Compare the consent methods, a request per client; by default if a tenant has at most 1,000 of them.",
+        show_default=False,
+    ),
+]
+
+
+@app.command(epilog=_HELP)
+def plan(
+    file: FileArgument = None,
+    *,
+    consent: ConsentOption = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of fleet files, for editors; nothing is asked.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how the clients of a fleet file differ from what exists.
+
+    Nothing is changed. Exit code 0 without a difference, 3 with one.
+
+    Example: qlik-keys plan qlik-keys.yaml
+    """
+    if schema:
+        from qlik_keys.fleet.manifest.model import json_schema
+
+        show_value(
+            json_schema(),
+            text=lambda: json.dumps(json_schema(), indent=2),
+            document=json_schema,
+            as_json=as_json,
+        )
+        return
+    found = _read(file).plan(consent=consent)
+    _show_plan(found, as_json=as_json)
+    _end_of_plan(found)
+
+
+@app.command(epilog=_HELP)
+def apply(
+    file: FileArgument = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; for schedules.")] = False,
+    prune: Annotated[
+        bool,
+        typer.Option("--prune", help="Delete the clients that the file declares no longer (cannot be undone)."),
+    ] = False,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Give a key to clients of a declared name that qlik_keys does not manage.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan; change nothing.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the clients what a fleet file declares.
+
+    The plan is shown first, and a person on a terminal is asked. What the file does not declare is never changed; only
+    --prune deletes. Exit code 3 if differences are left that --adopt, --prune or a person must resolve.
+
+    Example: qlik-keys apply qlik-keys.yaml --yes
+    """
+    manifest = _read(file)
+    if not (yes or dry_run):
+        refuse_unasked(_HOW_TO_CONFIRM, option="--yes", as_json=as_json)
+    found = manifest.plan()
+    if dry_run:
+        _show_plan(found, as_json=as_json)
+        _end_of_plan(found)
+        return
+    if not as_json:
+        typer.echo(printable_lines(found.to_text()), err=True)
+    if not (found.changes or found.failures):
+        _show_results([], as_json=as_json)
+        return
+    if not yes:
+        _ask(found, prune=prune, adopt=adopt)
+    _apply(manifest, found, prune=prune, adopt=adopt, as_json=as_json)
+
+
+@app.command(epilog=_HELP)
+def export(
+    file: FileArgument = None,
+    *,
+    context: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--context",
+            metavar="NAME",
+            help="A tenant, by its qlik-cli context; can be repeated. By default that of the environment.",
+            autocompletion=complete_contexts,
+            callback=refuse_empty,
+        ),
+    ] = None,
+    server: ServerOption = None,
+    tenants_of: Annotated[
+        Path | None, typer.Option("--tenants-of", metavar="FILE", help="Take the tenants of another fleet file.")
+    ] = None,
+    name: Annotated[
+        str, typer.Option(help="The fleet's name; by default that of the clients' marks, or `fleet`.")
+    ] = "",
+    include_all: Annotated[
+        bool, typer.Option("--all", help="Name the clients that are not declared too, in comments.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that exists.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a fleet file from what exists.
+
+    It declares the clients that qlik_keys manages; FILE - is standard output. Nothing is changed on tenant or Vault.
+
+    Example: qlik-keys export qlik-keys.yaml --context acme
+    """
+    from qlik_keys.errors import ConfigurationError
+    from qlik_keys.fleet.manifest.export import export_fleet
+
+    target = _path(file)
+    if target != _STDOUT and target.exists() and not force:
+        raise ConfigurationError(
+            f"The file {target} exists.", hint="Name another one, or overwrite it: --force. FILE - is standard output."
+        )
+    references = _references(context, server, tenants_of, as_json=as_json)
+    exported = export_fleet(references, name=name, include_all=include_all)
+    if target == _STDOUT:
+        if not _hand_over(exported.text):
+            typer.echo(exported.text, nl=False)
+        return
+    _write(target, exported.text)
+    told = {"file": str(target), "clients": exported.clients, "left_out": exported.left_out}
+    words = (
+        f"Wrote {target}: {exported.clients} declared clients; {exported.left_out} others are not managed or left out."
+    )
+    if not _hand_over(told):
+        typer.echo(json.dumps(told, indent=2) if as_json else words)
+
+
+def _path(file: Path | None) -> Path:
+    """Return the fleet file that is meant."""
+    from qlik_keys.fleet.manifest.reading import DEFAULT_FILE
+
+    return file or Path(os.environ.get(_VARIABLE, "").strip() or DEFAULT_FILE)
+
+
+def _read(file: Path | None) -> Manifest:
+    from qlik_keys.fleet.manifest import Manifest
+
+    return Manifest.from_file(_path(file))
+
+
+def _hand_over(value: Any) -> bool:
+    """Give a notebook a value; return whether there is one."""
+    notebook = current_notebook()
+    if notebook is not None:
+        notebook.results.append(Result(value))
+    return notebook is not None
+
+
+def printable_lines(text: str) -> str:
+    """Return a text of several lines without control characters: a client's name is another user's text."""
+    return "\n".join(printable(line) for line in text.splitlines())
+
+
+def _show_plan(found: FleetPlan, *, as_json: bool) -> None:
+    if not _hand_over(found):
+        typer.echo(json.dumps(found.to_dict(), indent=2) if as_json else printable_lines(found.to_text()))
+
+
+def _end_of_plan(found: FleetPlan) -> None:
+    if found.failures:
+        raise typer.Exit(1)
+    if found.has_drift:
+        raise typer.Exit(FINDINGS)
+
+
+def _ask(found: FleetPlan, *, prune: bool, adopt: bool) -> None:
+    """Ask a person whether to do it, and about deletions apart, with each id.
+
+    Raises:
+        Interrupted: the answer is no; nothing was done.
+    """
+    from qlik_keys.errors import Interrupted
+
+    questions = []
+    left = {"blocked"} | (set() if prune else {"removed"}) | (set() if adopt else {"unmanaged"})
+    doable = [each for each in found.changes if each.kind not in left]
+    deleted = [each for each in doable if each.kind == "removed"]
+    if len(doable) > len(deleted):
+        questions.append("Apply these changes?")
+    if deleted:
+        for each in deleted:
+            typer.echo(printable(f"Delete {each.client_id} ({each.client} on {each.tenant})"), err=True)
+        what = "this client" if len(deleted) == 1 else f"these {len(deleted)} clients"
+        questions.append(f"Delete {what} and the keys in Vault? This cannot be undone.")
+    if not all(typer.confirm(question, err=True) for question in questions):
+        raise Interrupted("The fleet file was not applied; nothing was changed.")
+
+
+def _apply(manifest: Manifest, found: FleetPlan, *, prune: bool, adopt: bool, as_json: bool) -> None:
+    """Apply the plan that was shown, and show what came of it, also when it is interrupted: secrets are shown once.
+
+    Raises:
+        FleetError: some changes failed.
+        KeyboardInterrupt: it was interrupted.
+    """
+    from qlik_keys.errors import PartlyFailed
+
+    done: list[AppliedChange] = []
+
+    def tell(change: AppliedChange) -> None:
+        done.append(change)
+        made = [_effect(each) for each in done if each.outcome == "done"]
+        note_effect(f"{len(made)} changes were made, the last: {made[-1]}" if made else "", _HOW_TO_LOOK)
+        if not as_json and current_notebook() is None:
+            typer.echo(printable(f"{change.outcome}: {change.change.kind} {change.name}"), err=True)
+
+    try:
+        applied = manifest.apply(plan=found, prune=prune, adopt=adopt, on_change=tell)
+    except PartlyFailed as error:
+        _show_results(error.results, as_json=as_json)
+        raise
+    except BaseException:
+        _show_results(done, as_json=as_json)
+        raise
+    _show_results(applied.changes, as_json=as_json)
+    if applied.left:
+        raise typer.Exit(FINDINGS)
+
+
+_HOW_TO_LOOK = (
+    "`qlik-keys plan` shows what is left. A client secret that was not shown is lost: delete it on the tenant, and "
+    "create another one."
+)
+
+
+def _effect(change: AppliedChange) -> str:
+    return f"{change.change.kind} {change.name} ({change.client_id})"
+
+
+def _show_results(results: Sequence[AppliedChange], *, as_json: bool) -> None:
+    """Show what was done; a new client secret is shown this once, as Qlik does."""
+    if _hand_over([*results]):
+        return
+    if as_json:
+        typer.echo(json.dumps([_document(each) for each in results], indent=2))
+        return
+    for each in results:
+        for warning in each.warnings:
+            typer.echo(f"Note: {printable(f'{each.name}: {warning}')}", err=True)
+        if each.client_secret is not None:
+            shown = f"Client secret of {each.name} ({each.client_id}), shown this once: {each.client_secret.reveal()}"
+            typer.echo(printable(shown))
+    outcomes = [each.outcome for each in results]
+    counts = ", ".join(f"{outcomes.count(one)} {word}" for one, word in _WORDS.items() if one in outcomes)
+    typer.echo(f"Changes: {counts}." if counts else "Everything is as declared.")
+
+
+_WORDS = {
+    "done": "made",
+    "failed": "failed",
+    "skipped": "not tried",
+    "left": "left (see --adopt and --prune, or what the plan says)",
+}
+
+
+def _document(change: AppliedChange) -> dict[str, Any]:
+    secret = change.client_secret
+    return change.to_dict() | ({} if secret is None else {"client_secret": secret.reveal()})
+
+
+def _references(
+    contexts: list[str] | None, server: str | None, tenants_of: Path | None, *, as_json: bool
+) -> dict[str, TenantReference]:
+    """Return the tenants that are meant, as a fleet file names them.
+
+    Raises:
+        typer.BadParameter: they are named in two ways.
+        ConfigurationError: there is none.
+    """
+    from qlik_keys.cli.options.callers import resolved
+    from qlik_keys.fleet import TenantReference
+    from qlik_keys.fleet.manifest import Manifest
+
+    if sum(bool(each) for each in (contexts, server, tenants_of)) > 1:
+        raise typer.BadParameter("name the tenants in one way", param_hint="--context / --server / --tenants-of")
+    if tenants_of is not None:
+        return dict(Manifest.from_file(tenants_of).tenants)
+    if contexts:
+        return {name: TenantReference(context=name) for name in dict.fromkeys(contexts)}
+    settings = resolved(None, server, as_json=as_json)
+    source = settings.sources.get("tenant_url", "")
+    host = settings.tenant_url.partition("://")[2].partition(".")[0].partition(":")[0]
+    named = source.removeprefix("qlik-cli context ").strip("'") if source.startswith("qlik-cli context") else ""
+    if named:
+        return {named: TenantReference(context=named)}
+    return {"tenant" if host.isdecimal() or not host else host: TenantReference(url=settings.tenant_url)}
+
+
+def _write(target: Path, text: str) -> None:
+    """Write a file, or say why not.
+
+    Raises:
+        ConfigurationError: it cannot be written.
+    """
+    from qlik_keys.errors import ConfigurationError
+
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+    else:
+        return
+    raise ConfigurationError(f"The file {target} cannot be written: {problem}.", hint="Name another file.")

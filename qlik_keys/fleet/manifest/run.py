@@ -1,0 +1,121 @@
+"""Comparing and applying a fleet file on all of its tenants, side by side; a tenant that fails stops no other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from qlik_keys.core.arguments import CALLBACK, CLOCK, FLAG, optional, require
+from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
+from qlik_keys.errors import FleetError
+from qlik_keys.fleet.manifest.apply import Applied, AppliedChange, ApplyWork
+from qlik_keys.fleet.manifest.facts import facts_of
+from qlik_keys.fleet.manifest.plan import FleetPlan, PlannedChange, plan_tenant
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+    from qlik_keys.core.clock import Clock
+    from qlik_keys.fleet.manifest.declared import DeclaredClient, Manifest
+    from qlik_keys.fleet.tenants import Fleet
+    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.tenant import QlikTenant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanWork:
+    """What is done for one tenant; picklable.
+
+    Attributes:
+        fleet: the name of the file's fleet.
+        declared: the clients that should be on each tenant, by its name.
+        consent: as for `facts_of`.
+        clock: time.
+    """
+
+    fleet: str
+    declared: dict[str, tuple[DeclaredClient, ...]]
+    consent: bool | None = None
+    clock: Clock = field(default=SYSTEM_CLOCK)
+
+    def __call__(
+        self, name: str, tenant: QlikTenant, store: KeyStore, *, told: Callable[[object], None], cancel: threading.Event
+    ) -> tuple[list[PlannedChange], int]:
+        """Return what differs on one tenant, and how many clients are as declared; see `TenantWork`."""
+        del told, cancel
+        declared = self.declared[name]
+        asked = frozenset(client.name for client in declared if client.consent is not None)
+        facts = facts_of(tenant, store, consent_of=asked, consent=self.consent)
+        return plan_tenant(name, declared, facts, fleet=self.fleet, now=utc_now(self.clock))
+
+
+def plan_fleet(manifest: Manifest, fleet: Fleet, *, consent: bool | None, clock: Clock | None) -> FleetPlan:
+    """Return the difference of all tenants; see `Manifest.plan`."""
+    optional(FLAG, consent=consent)
+    optional(CLOCK, clock=clock)
+    declared = {name: manifest.on(name) for name in manifest.tenants}
+    work = PlanWork(fleet=manifest.fleet, declared=declared, consent=consent, clock=clock or SYSTEM_CLOCK)
+    changes: list[PlannedChange] = []
+    unchanged, failures = 0, {}
+    for outcome in fleet.each(work):
+        if outcome.error is not None:
+            failures[outcome.tenant] = outcome.error
+        elif outcome.value is not None:
+            changes += outcome.value[0]
+            unchanged += outcome.value[1]
+    return FleetPlan(changes=tuple(changes), unchanged=unchanged, failures=failures)
+
+
+def apply_fleet(
+    manifest: Manifest,
+    fleet: Fleet,
+    *,
+    shown: FleetPlan | None,
+    prune: bool,
+    adopt: bool,
+    on_change: Callable[[AppliedChange], None] | None,
+    clock: Clock | None,
+) -> Applied:
+    """Make all tenants what the file says; see `Manifest.apply`.
+
+    Raises:
+        FleetError: some changes failed; its `results` has all of them, and what was made: a new client secret too.
+    """
+    require(FLAG, prune=prune, adopt=adopt)
+    optional(CALLBACK, on_change=on_change)
+    optional(CLOCK, clock=clock)
+    work = ApplyWork(
+        fleet=manifest.fleet,
+        declared={name: manifest.on(name) for name in manifest.tenants},
+        shown=None if shown is None else _shown(shown),
+        prune=prune,
+        adopt=adopt,
+        clock=clock or SYSTEM_CLOCK,
+    )
+
+    def tell(_: str, what: object) -> None:
+        if on_change is not None and isinstance(what, AppliedChange):
+            on_change(what)
+
+    results: list[AppliedChange] = []
+    unchanged = 0
+    for outcome in fleet.each(work, told=tell):
+        if outcome.error is not None:
+            asked = PlannedChange(tenant=outcome.tenant, kind="blocked", client="", reason="it could not be asked")
+            results.append(AppliedChange(change=asked, outcome="failed", error=outcome.error))
+        elif outcome.value is not None:
+            results += outcome.value.changes
+            unchanged += outcome.value.unchanged
+    skipped = sum(each.outcome == "skipped" for each in results)
+    if any(each.error is not None for each in results):
+        tried = [each for each in results if each.outcome != "skipped"]
+        raise FleetError(tried, what="changes could not be made.", left=skipped)
+    return Applied(changes=tuple(results), unchanged=unchanged)
+
+
+def _shown(plan: FleetPlan) -> frozenset[tuple[str, str, str]]:
+    """Return of which clients a person has seen a change."""
+    return frozenset(
+        (each.tenant, each.client, each.client_id if each.kind == "removed" else "") for each in plan.changes
+    )

@@ -1,0 +1,206 @@
+"""The YAML of a fleet file as values with their places: every scalar a text, no tags, no anchors, no merge keys.
+
+It is read event by event, so that nothing is built of what is refused: an anchor that is used a million times is seen
+at its first use. What looks like a secret is reported by its place, and is no part of the values that go on.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from qlik_keys.core.redaction import REDACTED, Redactor
+from qlik_keys.errors import ManifestProblem
+from qlik_keys.keystore.lookup import CLIENT_ID
+
+MOST_BYTES = 8_000_000
+_MOST_NESTED = 12
+# A parser in C is ten times as fast; PyYAML may have been built without it.
+_Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+_PLAIN_TAGS = {None, "!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
+_VAULT_TOKEN = re.compile(r"\b(?:hv[sbr]|[sbr])\.[A-Za-z0-9_-]{20,}")
+_IN_URL = re.compile(r"://[^/\s]*@")
+_SECRET_KEYS = frozenset(
+    {"secret", "password", "passwd", "passphrase", "apikey", "token", "privatekey", "clientsecret", "secretid"}
+    | {"vaulttoken", "bearer", "authorization", "credential", "credentials", "jwt", "pem", "jwk"}
+)
+# Ids of clients are 32 hex digits and no secret; names and hosts may be made of chance.
+_MAY_BE_ID = frozenset({"login-client", "client-id"})
+_MAY_BE_CHANCE = frozenset({"name", "url", "address"})
+_NO_SECRETS = "Remove it; name the variable or the file that holds it. If it is one, replace it where it was made."
+_QUOTED = re.compile(r"'([^']*)'")
+_NO_PLACE = (1, 1)
+_REDACTOR = Redactor()  # it knows no secret: it finds what looks like one
+
+Place = tuple[int, int]
+Path = tuple["str | int", ...]
+
+
+@dataclass(slots=True)
+class Written:
+    """What a file says.
+
+    Attributes:
+        values: mappings, lists and texts; None where nothing can be read.
+        places: line and column of each value, by its path.
+        key_places: of each key of a mapping, by the path of its value.
+        problems: what is wrong with the text itself.
+    """
+
+    values: Any = None
+    places: dict[Path, Place] = field(default_factory=dict)
+    key_places: dict[Path, Place] = field(default_factory=dict)
+    problems: list[ManifestProblem] = field(default_factory=list)
+
+    def place(self, path: Path, *, key: bool = False) -> Place:
+        """Return where a value is, or its key; of what is not there, where the section is in which it should be."""
+        if key and path in self.key_places:
+            return self.key_places[path]
+        while path and path not in self.places:
+            path = path[:-1]
+        return self.places.get(path, _NO_PLACE)
+
+    def note(self, place: Place, message: str, hint: str) -> None:
+        """Add a problem."""
+        self.problems.append(ManifestProblem(line=place[0], column=place[1], message=message, hint=hint))
+
+
+def read_text(text: str) -> Written:
+    """Return what a YAML text says, with everything that is wrong with it as YAML."""
+    written = Written()
+    if len(text) > MOST_BYTES:
+        written.note(_NO_PLACE, "The file is too large.", f"The maximum is {MOST_BYTES:,} characters.")
+        return written
+    try:
+        _Reader(text, written).read()
+    except _Refused:
+        written.values = None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        written.values = None
+        written.note(
+            _NO_PLACE if mark is None else _of(mark),
+            f"This is not valid YAML: {_QUOTED.sub(_kept, error.problem or 'it cannot be parsed')}.",
+            "Check the indentation, the colons and the quotes here and in the line before.",
+        )
+    except yaml.YAMLError:
+        written.values = None
+        written.note(_NO_PLACE, "The file has a character that YAML does not allow.", "Save it as UTF-8 text.")
+    return written
+
+
+def looks_secret(text: str, *, may_be_chance: bool = False) -> bool:
+    """Tell whether a text looks like a key, a token or a password in a URL.
+
+    Args:
+        text: any text.
+        may_be_chance: long runs of letters that do not read like words are no sign of one.
+    """
+    if "-----BEGIN" in text or _VAULT_TOKEN.search(text) or _IN_URL.search(text):
+        return True
+    shown = _REDACTOR.redact(text) if may_be_chance else _REDACTOR.server_line(text)
+    return REDACTED in shown and REDACTED not in text
+
+
+def _kept(quoted: re.Match[str]) -> str:
+    """Return what a parser quotes if it is its own name for something, and none of the file's words."""
+    return quoted[0] if quoted[1].startswith("<") or len(quoted[1]) <= 1 else "something"
+
+
+def _of(mark: Any) -> Place:
+    return mark.line + 1, mark.column + 1
+
+
+class _Refused(Exception):  # no error of a caller: it ends the reading
+    """The rest of the text is not worth reading."""
+
+
+class _Reader:
+    """Builds the values of a text from the parser's events."""
+
+    def __init__(self, text: str, written: Written) -> None:
+        self._events: Any = yaml.parse(text, Loader=_Loader)
+        self._written = written
+
+    def read(self) -> None:
+        """Read the one document.
+
+        Raises:
+            yaml.YAMLError: it is malformed.
+            _Refused: it has what a fleet file must not have.
+        """
+        next(self._events)  # the stream begins
+        first = next(self._events)
+        if isinstance(first, yaml.StreamEndEvent):
+            self._refuse(_NO_PLACE, "The file is empty.", "`qlik-keys export` writes one from what exists.")
+        self._written.values = self._value(next(self._events), ())
+        next(self._events)
+        after = next(self._events)
+        if not isinstance(after, yaml.StreamEndEvent):
+            self._refuse(_of(after.start_mark), "The file has a second document.", "Remove the line `---`.")
+
+    def _refuse(self, place: Place, message: str, hint: str) -> None:
+        self._written.note(place, message, hint)
+        raise _Refused
+
+    def _value(self, event: Any, path: Path) -> Any:
+        place = _of(event.start_mark)
+        if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
+            self._refuse(place, "Anchors and aliases (& and *) are not supported.", "Use `defaults:` or `groups:`.")
+        if event.tag not in _PLAIN_TAGS:
+            self._refuse(place, "YAML tags (!) are not supported.", "Write the plain value.")
+        if len(path) > _MOST_NESTED:
+            self._refuse(place, "The file is nested too deeply.", "Check the indentation.")
+        self._written.places[path] = place
+        if isinstance(event, yaml.ScalarEvent):
+            return self._text(event.value, path, place)
+        return self._list(path) if isinstance(event, yaml.SequenceStartEvent) else self._mapping(path)
+
+    def _list(self, path: Path) -> list[Any]:
+        values: list[Any] = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            values.append(self._value(event, (*path, len(values))))
+        return values
+
+    def _mapping(self, path: Path) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        seen: dict[str, int] = {}
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            place = _of(event.start_mark)
+            if not isinstance(event, yaml.ScalarEvent):
+                self._refuse(place, "A key must be a plain text.", "Check the braces and the indentation.")
+            key = event.value
+            is_known = self._check_key(key, event, place, seen)
+            seen.setdefault(key, place[0])
+            value = self._value(next(self._events), (*path, key))
+            if is_known and key not in values:
+                values[key] = value
+                self._written.key_places[*path, key] = place
+        return values
+
+    def _check_key(self, key: str, event: Any, place: Place, seen: dict[str, int]) -> bool:
+        """Note what is wrong with a key; return whether its value is to be looked at."""
+        if event.anchor is not None or event.tag not in _PLAIN_TAGS:
+            self._refuse(place, "Anchors and tags are not supported.", "Write the plain key.")
+        if key == "<<":
+            self._written.note(place, "Merge keys (<<) are not supported.", "Use `defaults:` or `groups:`.")
+        elif key in seen:
+            self._written.note(place, f"This key is in line {seen[key]} already.", "Remove one of the two.")
+        elif re.sub("[-_ ]", "", key).lower() in _SECRET_KEYS:
+            self._written.note(place, "A fleet file holds no secret, so it has no such key.", _NO_SECRETS)
+        elif looks_secret(key):
+            self._written.note(place, "This looks like a secret.", _NO_SECRETS)
+        else:
+            return True
+        return False
+
+    def _text(self, text: str, path: Path, place: Place) -> str:
+        key = path[-1] if path else ""
+        is_id = key in _MAY_BE_ID and CLIENT_ID.fullmatch(text) is not None
+        if is_id or not looks_secret(text, may_be_chance=key in _MAY_BE_CHANCE):
+            return text
+        self._written.note(place, "This looks like a secret.", _NO_SECRETS)
+        return ""
