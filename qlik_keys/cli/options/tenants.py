@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import shlex
 from dataclasses import dataclass
@@ -121,5 +120,6 @@ def fleet_of_file(file: Path) -> Fleet:
     Raises:
         ConfigurationError: it cannot be read, or is refused.
     """
-    fleet: Fleet = importlib.import_module("qlik_keys.fleet.manifest").read_fleet(file)
-    return fleet
+    from qlik_keys.fleet.manifest import read_fleet
+
+    return read_fleet(file)

@@ -174,7 +174,6 @@ def test_a_variable_with_a_fleet_file_yields_to_options_that_name_tenants(run):
 
 
 def test_a_fleet_file_names_the_tenants_also_by_the_variable(run, tmp_path):
-    pytest.importorskip("qlik_keys.fleet.manifest")
     file = tmp_path / "fleet.yaml"
     file.write_text(
         "version: 1\nfleet: acme\ntenants:\n  one:\n    context: prod\n  two:\n    context: test site\n"
