@@ -1,4 +1,4 @@
-"""QK3xx: a client's settings on the tenant."""
+"""QK3xx: a client's settings on the tenant, and what is to be done for it soon."""
 
 from __future__ import annotations
 
@@ -125,4 +125,12 @@ SECRET_STILL_USED = Rule(
     "The client logged in within the last 30 days, and a client secret is its only login: a consumer uses the secret.",
     "Adopt gives the client a key; move its consumers to the key before you remove the secret.",
     "adopt",
+)
+ROTATION_DUE_SOON = Rule(
+    "QK318",
+    "rotation-due-soon",
+    "low",
+    "The client's key should be replaced within the time that the audit was asked for (--due-within).",
+    "Plan its rotation, or rotate it now.",
+    "rotate",
 )

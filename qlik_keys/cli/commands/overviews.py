@@ -14,10 +14,20 @@ from qlik_keys.cli.options.common import (
     QuietOption,  # noqa: TC001
     ServerOption,  # noqa: TC001
 )
+from qlik_keys.cli.options.findings import (
+    TABLE,
+    DueWithinOption,
+    FormatOption,
+    OnlyOption,
+    OutputOption,
+    SeverityOption,
+    format_of,
+)
 from qlik_keys.cli.output.results import show, show_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import pandas as pd
 
@@ -71,26 +81,53 @@ def audit(
             help="Exit with code 3 only if a finding has at least this severity: critical, high, medium, low; or never."
         ),
     ] = "low",
+    only: OnlyOption = None,
+    severity: SeverityOption = None,
+    due_within: DueWithinOption = None,
+    form: FormatOption = None,
+    output: OutputOption = None,
 ) -> None:
     """List the findings about clients and their keys, highest severity first.
 
-    Exit code 3 where there are findings.
+    Exit code 3 where there are findings, of those that are shown.
 
-    Example: qlik-keys audit --fail-on high
+    Example: qlik-keys audit --fail-on high --due-within 30d --output audit.html
     """
-    from qlik_keys.cli.output.table import audit_as_text
     from qlik_keys.inventory.audit import audit as look
+    from qlik_keys.inventory.audit_report import some_findings
     from qlik_keys.rules.model import SEVERITIES
 
     if fail_on not in (*SEVERITIES, _NEVER):
         raise typer.BadParameter(f"choose one of {', '.join((*SEVERITIES, _NEVER))}", param_hint="--fail-on")
     settings = resolved(context, server, as_json=as_json)
     with settings.tenant() as tenant, settings.store() as store:
-        frame = look(tenant, store, usage=usage)
+        frame = look(tenant, store, usage=usage, due_within=due_within)
     _note_unknown(frame, as_json=as_json)
-    _show(frame, audit_as_text, quiet=quiet, as_json=as_json)
+    frame = some_findings(frame, only=only or (), severity=severity)
+    _show_audit(frame, form=form, output=output, quiet=quiet, as_json=as_json, fail_on=fail_on)
     if fail_on != _NEVER and (frame["severity"] <= fail_on).any():
         raise typer.Exit(FINDINGS)
+
+
+def _show_audit(
+    frame: pd.DataFrame, *, form: str | None, output: Path | None, quiet: bool, as_json: bool, fail_on: str
+) -> None:
+    """Show an audit as a table, as JSON or in another format, or write it to a file."""
+    from qlik_keys.cli.output.table import audit_as_text
+
+    wanted = "json" if as_json and form is None else format_of(form, output)
+    if quiet and (wanted or output is not None):
+        raise typer.BadParameter("--quiet prints ids alone: leave out --format and --output", param_hint="--quiet")
+    if output is None and wanted in ("", "json"):
+        _show(frame, audit_as_text, quiet=quiet, as_json=wanted == "json")
+        return
+    from qlik_keys.cli.output.reports import show_text
+    from qlik_keys.inventory.audit_report import audit_report
+
+    if wanted in ("", TABLE):
+        show_text(audit_as_text(frame) + "\n", output)
+    else:
+        show_text(audit_report(frame, wanted, fail_on=fail_on), output)  # type: ignore[arg-type]  # by `_known_format`
 
 
 def _note_unknown(frame: pd.DataFrame, *, as_json: bool) -> None:
