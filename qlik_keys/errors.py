@@ -33,6 +33,7 @@ QlikKeysError                    hint, retryable, outcome
 │   ├── StoreConflict            compare-and-set lost
 │   └── StoreProtocolError       an answer that is not Vault's, or a write that is not there when read back
 │       └── StoreDamaged         a document of qlik_keys that someone has edited: kid, token_url
+├── NotificationFailed           a service did not accept a message, or it could not be remembered: it is sent again
 └── LifecycleError
     ├── ManualActionRequired     a conflict that a person must decide: differences
     ├── Interrupted              cancelled between two steps; ask again to resume
@@ -346,6 +347,10 @@ class StoreDamaged(StoreProtocolError):
 
     kid: str = ""
     token_url: str = ""
+
+
+class NotificationFailed(QlikKeysError):
+    """A service did not accept a message, or what was told could not be remembered: the next run tells it again."""
 
 
 class LifecycleError(QlikKeysError):

@@ -1,4 +1,4 @@
-"""What a store may offer in addition: small notes about a tenant, and when records were written; no secret is in either.
+"""What a store may offer in addition: small notes about a tenant, and when records were written; no secret in either.
 
 A note is replaced by compare-and-set, so that of two programs that write one, the second is told.
 """

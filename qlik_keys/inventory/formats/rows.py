@@ -115,7 +115,7 @@ def dated_keys(found: AuditTable) -> list[DatedKey]:
             made_at=_moment(each["key_made"]),
             rotate_by=_moment(each["rotate_by"]),
         )
-        for tenant, attrs in _attrs_by_tenant(found)
+        for tenant, attrs in attrs_by_tenant(found)
         for each in attrs.get("key_dates", ())
     ]
     return sorted(keys, key=lambda key: (key.tenant, key.name, key.client_id))
@@ -123,13 +123,13 @@ def dated_keys(found: AuditTable) -> list[DatedKey]:
 
 def audited_at(found: AuditTable) -> datetime:
     """Return when the audit was made, of several tenants the earliest; now where the table does not tell."""
-    times = [_moment(attrs.get("time", "")) for _, attrs in _attrs_by_tenant(found)]
+    times = [_moment(attrs.get("time", "")) for _, attrs in attrs_by_tenant(found)]
     return min((each for each in times if each is not None), default=datetime.now(UTC))
 
 
 def tenants_of(found: AuditTable) -> list[str]:
     """Return the names of the tenants that a table is about, also of those without a finding."""
-    named = [tenant for tenant, _ in _attrs_by_tenant(found)]
+    named = [tenant for tenant, _ in attrs_by_tenant(found)]
     if is_of_several(found):
         named += [fit(each) for each in found[TENANT_COLUMN]]
     return [*dict.fromkeys(each for each in named if each)]
@@ -157,7 +157,7 @@ def fit(value: Any) -> str:
     return _UNFIT.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else ""
 
 
-def _attrs_by_tenant(found: AuditTable) -> list[tuple[str, Any]]:
+def attrs_by_tenant(found: AuditTable) -> list[tuple[str, Any]]:
     """Return the attributes of a table by tenant: a table of several tenants has them in `attrs["tenants"]`."""
     several = found.attrs.get("tenants")
     if isinstance(several, dict):
