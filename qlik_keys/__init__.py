@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from qlik_keys.diagnosis.probe import ProbeReport, probe
     from qlik_keys.errors import QlikKeysError
     from qlik_keys.fleet import Fleet, TenantReference, VaultReference, rotate_due
+    from qlik_keys.fleet.notifications import notify
     from qlik_keys.inventory.audit import audit
+    from qlik_keys.inventory.audit_report import audit_report
     from qlik_keys.inventory.frames import flat
+    from qlik_keys.inventory.history import report
     from qlik_keys.inventory.tables import clients
     from qlik_keys.jupyter.panel import Panel
     from qlik_keys.keys import KeySpec, PrivateKey, PublicJwk, generate
@@ -79,6 +82,7 @@ _HOMES = {
     "VaultKeyStore": "keystore.vault.store",
     "VaultReference": "fleet",
     "audit": "inventory.audit",
+    "audit_report": "inventory.audit_report",
     "clients": "inventory.tables",
     "doctor": "diagnosis",
     "flat": "inventory.frames",
@@ -90,7 +94,9 @@ _HOMES = {
     "Preview": "lifecycle",
     "preview": "lifecycle",
     "probe": "diagnosis.probe",
+    "notify": "fleet.notifications",
     "provision": "lifecycle",
+    "report": "inventory.history",
     "resume": "lifecycle",
     "vault_policy": "keystore.vault.policy",
     "retire_due": "lifecycle",
@@ -133,6 +139,7 @@ __all__ = [
     "__version__",
     "adopt",
     "audit",
+    "audit_report",
     "clients",
     "delete",
     "doctor",
@@ -140,9 +147,11 @@ __all__ = [
     "fix",
     "flat",
     "generate",
+    "notify",
     "preview",
     "probe",
     "provision",
+    "report",
     "resume",
     "retire_due",
     "revoke",

@@ -144,7 +144,7 @@ class _Found:
     def __init__(self, *, names: dict[str, str], events: _Events) -> None:
         self.entries: list[_Entry] = []
         self._names, self._events = names, events
-        self._unread, self._removed, self._most_versions, self._no_versions = 0, 0, 0, False
+        self._unread, self._shortened, self._undated = 0, 0, 0
 
     def add_record(
         self, client_id: str, told: tuple[ClientRecord | KeySummary | None, Sequence[RecordVersion] | None] | Exception
@@ -165,9 +165,9 @@ class _Found:
             if record is not None and record.made_at is not None:
                 add(record.made_at, "key-made", "metadata", kid=record.current_kid)
         if versions is None:
-            self._no_versions = True
+            self._undated += 1
             return
-        self._most_versions = max(self._most_versions, len(versions))
+        self._shortened += bool(versions) and versions[0].number > 1
         for each in versions:
             destroyed = ", its content is destroyed" if each.is_destroyed else ""
             add(each.written_at, "record-written", "store", detail=f"version {each.number}{destroyed}")
@@ -182,7 +182,6 @@ class _Found:
                 detail = "who changed the client on the tenant at that time" if who else ""
                 add(key.promoted_at, "key-promoted", "record", kid=key.kid, by=who, detail=detail)
         for kid in record.removed_kids:
-            self._removed += 1
             made_on = kid_made_on(kid)
             day = f"made on {made_on:%Y-%m-%d}; " if made_on else ""
             add(None, "key-removed", "record", kid=kid, detail=f"{day}when it was removed is not recorded")
@@ -209,13 +208,13 @@ class _Found:
     def unknown(self, *, unmanaged: int) -> list[str]:
         """Return in sentences what cannot be known."""
         told = [*_NEVER_KNOWN]
-        if self._most_versions:
+        if self._shortened:
             told.append(
-                f"Vault lists at most {self._most_versions} versions of a record here (max_versions): earlier writes "
-                "are unknown."
+                f"Of {self._shortened} records Vault no longer lists the first versions (max_versions): the dates of "
+                "these are unknown."
             )
-        if self._no_versions:
-            told.append("For some records the store did not tell when they were written.")
+        if self._undated:
+            told.append(f"The store did not tell when {self._undated} records were written.")
         if self._unread:
             told.append(
                 f"{self._unread} records could not be read with this login: of these only the current key is told."

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+NOTIFIED = "notified"  # the note of what notifications have told
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:

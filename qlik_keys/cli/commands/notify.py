@@ -32,10 +32,10 @@ VARIABLE = "QLIK_KEYS_NOTIFY"
 _MOST_BYTES = 65_536
 
 
-@app.command(epilog=TENANT_HELP)
+@app.command(epilog=TENANT_HELP, context_settings={"allow_extra_args": True})
 def notify(
+    called: typer.Context,
     *,
-    words: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="")] = None,
     from_file: Annotated[
         Path | None,
         typer.Option(
@@ -62,9 +62,9 @@ def notify(
 
     Example: qlik-keys notify --severity high --from-file /run/secrets/notify
     """
-    if words:  # not repeated: a URL is a secret
+    if called.args:  # not repeated: a URL is a secret
         raise typer.BadParameter(
-            f"a URL is a secret, and other users of this machine see the words of a command: set {VARIABLE} or use "
+            f"a URL is a secret, and other users of this machine see the arguments of a command: set {VARIABLE} or use "
             "--from-file",
             param_hint="notify",
         )

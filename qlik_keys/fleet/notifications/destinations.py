@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
+import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -162,6 +163,8 @@ def _silence() -> Iterator[list[int]]:
     heard: list[int] = []
     _here.heard = heard
     try:
-        yield heard
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of modules that apprise loads, on which no one here can act
+            yield heard
     finally:
         _here.heard = None

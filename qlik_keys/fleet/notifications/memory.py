@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from qlik_keys.errors import ConfigurationError, StoreConflict
-from qlik_keys.keystore.notes import KeepsNotes, Note
+from qlik_keys.keystore.notes import NOTIFIED, KeepsNotes, Note
 from qlik_keys.keystore.tenant_folder import folder_of
 from qlik_keys.rules.model import SEVERITIES
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.tenant import QlikTenant
 
-NOTE = "notified"
 _MOST_DESTINATIONS = 20
 _ROUNDS = 5
 
@@ -118,11 +117,11 @@ class StoreMemory:
 
     def read(self) -> Remembered:
         """Return what was told."""
-        return Remembered.of_note(self._notes.read_note(self._host, NOTE))
+        return Remembered.of_note(self._notes.read_note(self._host, NOTIFIED))
 
     def write(self, remembered: Remembered) -> None:
         """Write what was told."""
-        self._notes.write_note(self._host, NOTE, remembered.to_note())
+        self._notes.write_note(self._host, NOTIFIED, remembered.to_note())
 
 
 class FleetMemory:

@@ -33,6 +33,7 @@ TENANT_NOT_ASKED = "tenant-not-asked"  # a tenant of which nothing is known this
 _MOST_LINES = 40
 _LONGEST_NAME = 60
 _SIGNS = frozenset("-_. ()")
+_IN_HOSTS = frozenset(":[]")  # a port
 _BY_CODE = {rule.code: rule for rule in FINDINGS.values()}
 # They end with time or with another finding, or are seen only in some audits: that they are gone tells no one anything.
 _FORGOTTEN = frozenset({ROTATION_DUE_SOON.code, DEPRECATED_ENDPOINT.code})
@@ -142,11 +143,11 @@ def message_of(all_news: Sequence[News]) -> Message:
     told = [each for each in all_news if not each.is_empty]
     several = len(all_news) > 1
     numbers = {name: sum(len(getattr(each, name)) for each in told) for name in ("new", "changed", "gone")}
-    where = told[0].tenant if len(told) == 1 else f"{len(told)} tenants"
+    where = shown(told[0].tenant, also=_IN_HOSTS) if len(told) == 1 else f"{len(told)} tenants"
     counted = ", ".join(f"{count} {name}" for name, count in numbers.items() if count)
     lines: list[str] = []
     for each in told:
-        mark = f"{shown(each.tenant)}: " if several else ""
+        mark = f"{shown(each.tenant, also=_IN_HOSTS)}: " if several else ""
         lines += [f"NEW {mark}{_line(row)}" for row in each.new]
         lines += [f"CHANGED {mark}{_line(row)}" for row in each.changed]
         lines += [f"GONE {mark}{_ended(ended)}" for ended in each.gone]
@@ -158,13 +159,13 @@ def message_of(all_news: Sequence[News]) -> Message:
     meanings = [f"{row.code} {row.finding}: {_meaning(row)}" for row in kinds(rows)]
     worst: Kind = _KINDS[rows[0].severity] if rows else "success"
     body = "\n".join([*lines, *([""] if meanings else []), *meanings])
-    return Message(title=f"qlik_keys: findings on {shown(where)}: {counted}", body=body, kind=worst)
+    return Message(title=f"qlik_keys: findings on {where}: {counted}", body=body, kind=worst)
 
 
-def shown(text: str) -> str:
+def shown(text: str, *, also: frozenset[str] = frozenset()) -> str:
     """Return another user's text with only what no chat takes for anything else."""
     cut = text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}..."
-    return "".join(letter if letter.isalnum() or letter in _SIGNS else "?" for letter in cut)
+    return "".join(letter if letter.isalnum() or letter in _SIGNS or letter in also else "?" for letter in cut)
 
 
 def _line(row: FoundRow) -> str:

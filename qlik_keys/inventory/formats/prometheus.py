@@ -32,9 +32,7 @@ def audit_as_prometheus(found: pd.DataFrame) -> str:
         (row.tenant, row.code, row.finding, row.severity) for row in rows
     ).items():
         by_kind.labels(tenant, code, finding, severity).set(count)
-    by_severity = gauge(
-        "findings_by_severity", "Findings of the audit by severity; zero is told too.", "tenant", "severity"
-    )
+    by_severity = gauge("findings_by_severity", "Findings of the audit by severity, also zero.", "tenant", "severity")
     audited = gauge("audit_timestamp_seconds", "When the audit was made, in seconds since 1970.", "tenant")
     for tenant in tenants_of(found):
         audited.labels(tenant).set(now.timestamp())

@@ -136,7 +136,7 @@ def tenants_of(found: AuditTable) -> list[str]:
 
 
 def counts(rows: Iterable[FoundRow]) -> dict[Severity, int]:
-    """Return how many findings of each severity there are, highest first; zero is told too."""
+    """Return how many findings of each severity there are, highest first, also zero."""
     found = [row.severity for row in rows]
     return {severity: found.count(severity) for severity in SEVERITIES}
 
