@@ -36,9 +36,12 @@ if TYPE_CHECKING:
     )
     from qlik_keys.fleet.hook_files import read_hooks
     from qlik_keys.fleet.manifest import Manifest
+    from qlik_keys.fleet.notifications import notify
     from qlik_keys.fleet.runners.dask import DaskRunner
     from qlik_keys.inventory.audit import audit
+    from qlik_keys.inventory.audit_report import audit_report
     from qlik_keys.inventory.frames import flat
+    from qlik_keys.inventory.history import report
     from qlik_keys.inventory.tables import clients
     from qlik_keys.jupyter.panel import Panel
     from qlik_keys.keys import KeySpec, PrivateKey, PublicJwk, generate
@@ -95,6 +98,7 @@ _HOMES = {
     "VaultKeyStore": "keystore.vault.store",
     "VaultReference": "fleet",
     "audit": "inventory.audit",
+    "audit_report": "inventory.audit_report",
     "clients": "inventory.tables",
     "doctor": "diagnosis",
     "flat": "inventory.frames",
@@ -106,8 +110,10 @@ _HOMES = {
     "Preview": "lifecycle",
     "preview": "lifecycle",
     "probe": "diagnosis.probe",
+    "notify": "fleet.notifications",
     "provision": "lifecycle",
     "read_hooks": "fleet.hook_files",
+    "report": "inventory.history",
     "resume": "lifecycle",
     "vault_policy": "keystore.vault.policy",
     "retire_due": "lifecycle",
@@ -155,6 +161,7 @@ __all__ = [
     "__version__",
     "adopt",
     "audit",
+    "audit_report",
     "clients",
     "delete",
     "doctor",
@@ -162,10 +169,12 @@ __all__ = [
     "fix",
     "flat",
     "generate",
+    "notify",
     "preview",
     "probe",
     "provision",
     "read_hooks",
+    "report",
     "resume",
     "retire_due",
     "revoke",

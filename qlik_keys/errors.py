@@ -35,6 +35,7 @@ QlikKeysError                    hint, retryable, outcome
 │   └── StoreProtocolError       an answer that is not Vault's, or a write that is not there when read back
 │       └── StoreDamaged         a document of qlik_keys that someone has edited: kid, token_url
 ├── ClusterError                 a Dask cluster cannot be reached, has no worker, or was lost
+├── NotificationFailed           a service did not accept a message, or it could not be remembered: it is sent again
 └── LifecycleError
     ├── ManualActionRequired     a conflict that a person must decide: differences
     ├── Interrupted              cancelled between two steps; ask again to resume
@@ -405,6 +406,10 @@ class StoreDamaged(StoreProtocolError):
 
 class ClusterError(QlikKeysError):
     """A Dask cluster cannot be reached, has no worker, or was lost while it worked."""
+
+
+class NotificationFailed(QlikKeysError):
+    """A service did not accept a message, or what was told could not be remembered: the next run tells it again."""
 
 
 class LifecycleError(QlikKeysError):

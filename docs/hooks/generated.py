@@ -112,8 +112,9 @@ def checks() -> str:
 def policies() -> str:
     """Return the Vault policy of each role."""
     import qlik_keys as qk  # noqa: PLC0415
+    from qlik_keys.keystore.vault.policy import ROLES  # noqa: PLC0415
 
-    parts = (f"### {role}\n\n```hcl\n{qk.vault_policy(role).strip()}\n```" for role in ("admin", "consumer", "auditor"))
+    parts = (f"### {role}\n\n```hcl\n{qk.vault_policy(role).strip()}\n```" for role in ROLES)
     return "\n\n".join(parts)
 
 

@@ -94,6 +94,12 @@ TREE: dict[str, dict[str, Entry]] = {
     "Inspect": {
         "clients": Entry("overviews", "List the tenant's clients, with the state of their keys in Vault."),
         "audit": Entry("overviews", "List the findings about clients and their keys, highest severity first."),
+        "notify": Entry(
+            "notify", "Send new findings of an audit, and those that are gone, to webhooks, chats or mail."
+        ),
+        "report": Entry(
+            "report", "Show who did what to clients and their keys, and when, for auditors; and what cannot be known."
+        ),
         "doctor": Entry("doctor", "Find out why a client cannot log in."),
         "probe": Entry("probe", "Measure what the tenant does where Qlik's public documents leave it open."),
     },

@@ -70,6 +70,11 @@ VARIABLES = (
         "supported",
         "for `github-actions`: the audience to ask for; by default the address of the Vault",
     ),
+    Variable(
+        "QLIK_KEYS_NOTIFY",
+        "supported",
+        "where `qlik-keys notify` sends findings: URLs of apprise, separated by blanks; each is a secret",
+    ),
     Variable("SSL_CERT_FILE", "supported", "a file with the certificate authorities to trust for tenant and Vault"),
     Variable("SSL_CERT_DIR", "supported", "folders with them, separated as in PATH; with or without `openssl rehash`"),
     Variable("REQUESTS_CA_BUNDLE", "supported", "the same as SSL_CERT_FILE, a file or a folder, if neither is set"),

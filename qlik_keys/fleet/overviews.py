@@ -17,6 +17,7 @@ from qlik_keys.fleet.diagnoses import FleetDiagnosis
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable
+    from datetime import timedelta
 
     from qlik_keys.auth.token_endpoint import UserLookup
     from qlik_keys.diagnosis import Diagnosis
@@ -60,12 +61,13 @@ class AuditTenant:
     """Audits one tenant: a `TenantWork`.
 
     Attributes:
-        consent, usage: as for `qlik_keys.audit`.
+        consent, usage, due_within: as for `qlik_keys.audit`.
         clock: says what now is.
     """
 
     consent: bool | None = None
     usage: bool = False
+    due_within: timedelta | None = None
     clock: Clock = field(default=SYSTEM_CLOCK)
 
     def __call__(
@@ -76,7 +78,8 @@ class AuditTenant:
 
         del name
         progress = _progress(told, cancel)
-        return audit(tenant, store, consent=self.consent, usage=self.usage, on_progress=progress, clock=self.clock)
+        options = {"consent": self.consent, "usage": self.usage, "due_within": self.due_within}
+        return audit(tenant, store, **options, on_progress=progress, clock=self.clock)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,12 +117,22 @@ def clients(
     return clients_of_several(_told(fleet.each(work, told=_handed_on(on_progress))), usage=usage, clock=clock)
 
 
-def audit(fleet: Fleet, *, consent: bool | None, usage: bool, on_progress: FleetProgress | None, clock: Clock) -> Table:
+def audit(
+    fleet: Fleet,
+    *,
+    consent: bool | None,
+    usage: bool,
+    due_within: timedelta | None,
+    on_progress: FleetProgress | None,
+    clock: Clock,
+) -> Table:
     """Return the findings of all tenants; see `Fleet.audit`."""
+    from qlik_keys.inventory.audit import refuse_negative  # noqa: PLC0415  # brings pandas
     from qlik_keys.inventory.several import audits_of_several  # noqa: PLC0415  # brings pandas
 
     _check(consent=consent, usage=usage, on_progress=on_progress, clock=clock)
-    work = AuditTenant(consent=consent, usage=usage, clock=clock)
+    refuse_negative(due_within)
+    work = AuditTenant(consent=consent, usage=usage, due_within=due_within, clock=clock)
     return audits_of_several(_told(fleet.each(work, told=_handed_on(on_progress))), clock=clock)
 
 

@@ -17,6 +17,7 @@ from qlik_keys.keystore.lookup import check_sides
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import timedelta
     from pathlib import Path
 
     import distributed
@@ -217,6 +218,7 @@ class Fleet:
         *,
         consent: bool | None = None,
         usage: bool = False,
+        due_within: timedelta | None = None,
         on_progress: FleetProgress | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> Table:
@@ -225,6 +227,7 @@ class Fleet:
         Args:
             consent: as for `clients`.
             usage: as for `audit`.
+            due_within: as for `audit`.
             on_progress: as for `Fleet.clients`.
             clock: says what now is.
 
@@ -234,6 +237,7 @@ class Fleet:
 
         Raises:
             TypeError: an argument is of another type.
+            ValueError: `due_within` is negative.
 
         Example:
             >>> found = fleet.audit()
@@ -241,7 +245,9 @@ class Fleet:
         """
         from qlik_keys.fleet import overviews  # noqa: PLC0415  # brings pandas
 
-        return overviews.audit(self, consent=consent, usage=usage, on_progress=on_progress, clock=clock)
+        return overviews.audit(
+            self, consent=consent, usage=usage, due_within=due_within, on_progress=on_progress, clock=clock
+        )
 
     def doctor(
         self, client: str, *, scopes: Iterable[str] = (), user: UserLookup | None = None, clock: Clock = SYSTEM_CLOCK

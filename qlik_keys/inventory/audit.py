@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from qlik_keys.core.arguments import DURATION, optional
 from qlik_keys.core.clock import SYSTEM_CLOCK
 from qlik_keys.core.side_by_side import side_by_side
 from qlik_keys.errors import QlikKeysError, StoreDenied
+from qlik_keys.inventory.due_dates import due_soon, key_dates
 from qlik_keys.inventory.engine_keys import export_paths
 from qlik_keys.inventory.findings import ORDER, operation_of
 from qlik_keys.inventory.orphaned_bots import orphaned_bots
@@ -35,6 +37,7 @@ from qlik_keys.rules.records import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import timedelta
 
     from qlik_keys.core.clock import Clock
     from qlik_keys.errors import StoreError
@@ -52,6 +55,7 @@ def audit(
     *,
     consent: bool | None = None,
     usage: bool = False,
+    due_within: timedelta | None = None,
     on_progress: Progress | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> pd.DataFrame:
@@ -66,30 +70,54 @@ def audit(
         store: where the keys are.
         consent: as for `clients`.
         usage: as for `clients`: also the findings about the last use.
+        due_within: also the finding "rotation-due-soon", for keys that are due within that time and have no finding
+            about it yet.
         on_progress: as for `clients`.
         clock: says what now is.
 
     Returns:
         The columns of `AUDIT_COLUMNS`; "severity" is an ordered category (critical, high, medium, low), "command" what
         fixes it in a shell, "" where a person has to look first. `attrs` as for `clients`; "bots_unknown" says why the
-        bot users could not be looked at, where that is so.
+        bot users could not be looked at, where that is so; "key_dates" has the dates of the keys for `audit_report`.
 
     Raises:
         TenantError, StoreError: one of them could not be asked.
+        TypeError: an argument is of another type.
+        ValueError: `due_within` is negative.
 
     Example:
         >>> found = audit(tenant, store)
         >>> found[found.severity == "high"]  # doctest: +SKIP
     """
     check_sides(tenant, store)
+    refuse_negative(due_within)
     store = folder_of(tenant, store)
-    return audit_of(
-        clients(tenant, store, consent=consent, usage=usage, on_progress=on_progress, clock=clock), tenant, store
-    )
+    frame = clients(tenant, store, consent=consent, usage=usage, on_progress=on_progress, clock=clock)
+    return audit_of(frame, tenant, store, due_within=due_within)
 
 
-def audit_of(frame: pd.DataFrame, tenant: QlikTenant, store: KeyStore) -> pd.DataFrame:
+def refuse_negative(due_within: timedelta | None) -> None:
+    """Refuse a time within which a key is due that is none.
+
+    Raises:
+        TypeError: it is no timedelta.
+        ValueError: it is negative.
+    """
+    optional(DURATION, due_within=due_within)
+    if due_within is not None and due_within.total_seconds() < 0:
+        raise ValueError("due_within must not be negative")
+
+
+def audit_of(
+    frame: pd.DataFrame, tenant: QlikTenant, store: KeyStore, *, due_within: timedelta | None = None
+) -> pd.DataFrame:
     """Return the findings of a table that `clients` returned, with what only the store knows, and the orphaned bots.
+
+    Args:
+        frame: that table.
+        tenant: the tenant.
+        store: where the keys are.
+        due_within: as for `audit`.
 
     Raises:
         StoreError: the store could not be asked.
@@ -100,6 +128,7 @@ def audit_of(frame: pd.DataFrame, tenant: QlikTenant, store: KeyStore) -> pd.Dat
         for client_id, name, findings in zip(frame["client_id"], frame["name"], frame["findings"], strict=True)
         for finding in findings
     ]
+    rows += due_soon(frame, due_within)
     in_engine = frame.loc[frame["custody"] == "transit", ["client_id", "name"]]
     operations: dict[str, Any] = dict(frame.attrs.get("operations", {}))
     rows += export_paths(store, tenant_host, [*in_engine.itertuples(index=False, name=None)])
@@ -149,6 +178,9 @@ def audit_of(frame: pd.DataFrame, tenant: QlikTenant, store: KeyStore) -> pd.Dat
     found = pd.DataFrame({name: pd.Series(values, dtype="string") for name, values in columns.items()})
     found["severity"] = pd.Categorical(found["severity"], categories=[*SEVERITIES], ordered=True)
     found.attrs = dict(frame.attrs)
+    found.attrs["key_dates"] = key_dates(frame)
+    if due_within is not None:
+        found.attrs["due_within_seconds"] = due_within.total_seconds()
     if unknown:
         found.attrs["bots_unknown"] = unknown
     return found

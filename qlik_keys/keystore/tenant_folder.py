@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from qlik_keys.errors import StoreDenied, StoreError, StoreNotFound, TenantError
 from qlik_keys.keystore.base import ListsTenants, ReportsExportPaths, ReportsHealth, ReservesUses
+from qlik_keys.keystore.notes import KeepsNotes, ReportsVersions
 from qlik_keys.keystore.profiles import KeepsProfiles
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         StoredKey,
         StoreHealth,
     )
+    from qlik_keys.keystore.notes import Note, RecordVersion
     from qlik_keys.keystore.profiles import TenantProfile
     from qlik_keys.tenant import QlikTenant
     from qlik_keys.tenant.http.session import Session
@@ -311,11 +313,26 @@ class _WithProfiles(TenantFolder):
         cast("KeepsProfiles", self.inner).write_profile(self._sure_place(tenant_host), profile)
 
 
+class _WithNotes(TenantFolder):
+    def read_note(self, tenant_host: str, name: str) -> Note:
+        return cast("KeepsNotes", self.inner).read_note(self._place(tenant_host), name)
+
+    def write_note(self, tenant_host: str, name: str, note: Note) -> Note:
+        return cast("KeepsNotes", self.inner).write_note(self._sure_place(tenant_host), name, note)
+
+
+class _WithVersions(TenantFolder):
+    def versions(self, tenant_host: str, client_id: str) -> Sequence[RecordVersion]:
+        return cast("ReportsVersions", self.inner).versions(self._place(tenant_host), client_id)
+
+
 _PARTS = (
     (ReportsHealth, _WithHealth),
     (ReservesUses, _WithUses),
     (ReportsExportPaths, _WithExportPaths),
     (KeepsProfiles, _WithProfiles),
+    (KeepsNotes, _WithNotes),
+    (ReportsVersions, _WithVersions),
 )
 
 

@@ -5,9 +5,11 @@ Not done here: finding any (`inventory`, `diagnosis`), or showing them (`jupyter
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from qlik_keys.errors import ConfigurationError
 from qlik_keys.rules import access, clients, keys, records
 from qlik_keys.rules.model import SEVERITIES, Rule
 
@@ -30,3 +32,21 @@ def catalogue_of(rules: Iterable[Rule]) -> Mapping[str, Rule]:
 FINDINGS = catalogue_of(
     rule for module in (keys, records, clients, access) for rule in vars(module).values() if isinstance(rule, Rule)
 )
+_BY_CODE = MappingProxyType({rule.code: rule for rule in FINDINGS.values()})
+
+
+def finding_named(text: str) -> Rule:
+    """Return the finding of a code or a name, in any case.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    asked = text.strip()
+    found = _BY_CODE.get(asked.upper()) or FINDINGS.get(asked.lower())
+    if found is None:
+        meant = get_close_matches(asked.lower(), FINDINGS, 1) or get_close_matches(asked.upper(), _BY_CODE, 1)
+        hint = f"Did you mean {meant[0]}? " if meant else ""
+        raise ConfigurationError(
+            f"There is no finding {asked[:60]!r}.", hint=f"{hint}docs/reference/findings.md lists codes and names."
+        )
+    return found

@@ -1,4 +1,4 @@
-"""QK3xx: a client's settings on the tenant."""
+"""QK3xx: a client's settings on the tenant, and what is to be done for it soon."""
 
 from __future__ import annotations
 
@@ -143,4 +143,12 @@ HOOK_PENDING = Rule(
     "key. No old key is removed until then.",
     "Resume runs the hook where it is defined (--hooks); --drop-hook removes one that is not needed any more.",
     "resume",
+)
+ROTATION_DUE_SOON = Rule(
+    "QK318",
+    "rotation-due-soon",
+    "low",
+    "The client's key should be replaced within the time that the audit was asked for (--due-within).",
+    "Plan its rotation, or rotate it now.",
+    "rotate",
 )

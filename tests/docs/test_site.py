@@ -74,7 +74,9 @@ def test_every_file_is_a_page_with_content(pages):
         assert len(words_of(pages[f"{name}/index.html"])) > 500
     assert not any("generated:" in words_of(page) for page in pages.values())
     policies = "".join(words_of(pages["reference/vault/index.html"]).split())
-    assert all("".join(qk.vault_policy(role).split()) in policies for role in ("admin", "consumer", "auditor"))
+    assert all(
+        "".join(qk.vault_policy(role).split()) in policies for role in ("admin", "consumer", "auditor", "notifier")
+    )
 
 
 def test_nothing_is_loaded_from_another_address(site, pages):

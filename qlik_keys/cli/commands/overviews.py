@@ -12,6 +12,15 @@ from qlik_keys.cli.options.common import (
     JsonOption,  # noqa: TC001
     QuietOption,  # noqa: TC001
 )
+from qlik_keys.cli.options.findings import (
+    TABLE,
+    DueWithinOption,
+    FormatOption,
+    OnlyOption,
+    OutputOption,
+    SeverityOption,
+    format_of,
+)
 from qlik_keys.cli.options.groups import with_options
 from qlik_keys.cli.options.tenants import TenantsOptions
 from qlik_keys.cli.output.errors import tell_json
@@ -21,6 +30,8 @@ from qlik_keys.cli.output.results import show, show_value
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
+    from datetime import timedelta
+    from pathlib import Path
 
     import pandas as pd
 
@@ -120,29 +131,35 @@ def audit(
             help="Exit with code 3 only if a finding has at least this severity: critical, high, medium, low; or never."
         ),
     ] = "low",
+    only: OnlyOption = None,
+    severity: SeverityOption = None,
+    due_within: DueWithinOption = None,
+    form: FormatOption = None,
+    output: OutputOption = None,
 ) -> None:
     """List the findings about clients and their keys, highest severity first.
 
-    Exit code 3 where there are findings. Of several tenants, one table with the column "tenant"; one that could not be
-    asked is a finding, and exit code 1 where none could be.
+    Exit code 3 where there are findings, of those that are shown. Of several tenants, one table with the column
+    "tenant"; one that could not be asked is a finding, and exit code 1 where none could be.
 
-    Example: qlik-keys audit --fail-on high
+    Example: qlik-keys audit --fail-on high --due-within 30d --output audit.html
     """
-    from qlik_keys.cli.output.table import audit_as_text
+    from qlik_keys.inventory.audit_report import some_findings
     from qlik_keys.rules.model import SEVERITIES
 
     if fail_on not in (*SEVERITIES, _NEVER):
         raise typer.BadParameter(f"choose one of {', '.join((*SEVERITIES, _NEVER))}", param_hint="--fail-on")
     fleet = tenants.selected(as_json=as_json)
     if fleet is None:
-        frame = _audit_of_one(tenants, usage=usage, as_json=as_json)
+        frame = _audit_of_one(tenants, usage=usage, due_within=due_within, as_json=as_json)
     else:
         with ProgressLine(is_silent=as_json) as line:
-            frame = fleet.audit(usage=usage, on_progress=line.show)
+            frame = fleet.audit(usage=usage, due_within=due_within, on_progress=line.show)
         _name_tenants(frame, tenants)
-    _note_unknown(frame, as_json=as_json)
-    _show(frame, audit_as_text, quiet=quiet, as_json=as_json)
     not_asked: dict[str, Any] = frame.attrs.get("not_asked", {})
+    _note_unknown(frame, as_json=as_json)
+    frame = some_findings(frame, only=only or (), severity=severity)
+    _show_audit(frame, form=form, output=output, quiet=quiet, as_json=as_json, fail_on=fail_on)
     if quiet:
         _note_not_asked(not_asked, as_json=as_json)
     if not_asked and not frame.attrs["tenants"]:
@@ -153,12 +170,12 @@ def audit(
         raise typer.Exit(1)
 
 
-def _audit_of_one(tenants: TenantsOptions, *, usage: bool, as_json: bool) -> pd.DataFrame:
+def _audit_of_one(tenants: TenantsOptions, *, usage: bool, due_within: timedelta | None, as_json: bool) -> pd.DataFrame:
     from qlik_keys.inventory.audit import audit as look
 
     settings = resolved(tenants.context, tenants.server, as_json=as_json)
     with settings.tenant() as tenant, settings.store() as store:
-        return look(tenant, store, usage=usage)
+        return look(tenant, store, usage=usage, due_within=due_within)
 
 
 def _name_tenants(frame: pd.DataFrame, tenants: TenantsOptions) -> None:
@@ -180,6 +197,27 @@ def _note_not_asked(reasons: dict[str, dict[str, str]], *, as_json: bool) -> boo
             told = f"{name}: the tenant could not be asked. {reason['message']}"
             typer.echo(printable(f"{told} What to do: {reason['hint']}" if reason["hint"] else told), err=True)
     return bool(reasons)
+
+
+def _show_audit(
+    frame: pd.DataFrame, *, form: str | None, output: Path | None, quiet: bool, as_json: bool, fail_on: str
+) -> None:
+    """Show an audit as a table, as JSON or in another format, or write it to a file."""
+    from qlik_keys.cli.output.table import audit_as_text
+
+    wanted = "json" if as_json and form is None else format_of(form, output)
+    if quiet and (wanted or output is not None):
+        raise typer.BadParameter("--quiet prints ids alone: leave out --format and --output", param_hint="--quiet")
+    if output is None and wanted in ("", "json"):
+        _show(frame, audit_as_text, quiet=quiet, as_json=wanted == "json")
+        return
+    from qlik_keys.cli.output.reports import show_text
+    from qlik_keys.inventory.audit_report import audit_report
+
+    if wanted in ("", TABLE):
+        show_text(audit_as_text(frame) + "\n", output)
+    else:
+        show_text(audit_report(frame, wanted, fail_on=fail_on), output)  # type: ignore[arg-type]  # by `_known_format`
 
 
 def _note_unknown(frame: pd.DataFrame, *, as_json: bool) -> None:

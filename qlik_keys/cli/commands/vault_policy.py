@@ -18,7 +18,7 @@ app = new_group()
 @app.command("vault-policy")
 def vault_policy(
     *,
-    role: Annotated[str, typer.Option(help="admin, consumer or auditor.")],
+    role: Annotated[str, typer.Option(help="admin, consumer, auditor or notifier.")],
     tenant: Annotated[str, typer.Option(help="One tenant, by host or URL; by default all.")] = "",
     client_id: Annotated[str, typer.Option("--client", help="For a consumer: one client's id.")] = "",
     client_name: Annotated[

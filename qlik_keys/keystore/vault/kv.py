@@ -31,7 +31,7 @@ from qlik_keys.keystore.vault.documents.damage import DamageReports
 from qlik_keys.keystore.vault.documents.fields import keep_permanently, moment_made, unmanaged_document
 from qlik_keys.keystore.vault.documents.folder import Found, Put
 from qlik_keys.keystore.vault.documents.names import NameEntries
-from qlik_keys.keystore.vault.profiles import read_profile, write_profile
+from qlik_keys.keystore.vault.profiles import read_note, read_profile, write_note, write_profile
 from qlik_keys.keystore.vault.writes import CarefulWrites
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from qlik_keys.core.clock import Clock
     from qlik_keys.keys import KeySpec, PrivateKey
     from qlik_keys.keys.signer import Signer
+    from qlik_keys.keystore.notes import Note, RecordVersion
     from qlik_keys.keystore.profiles import TenantProfile
     from qlik_keys.keystore.vault.documents.folder import VaultFolder
 
@@ -218,6 +219,21 @@ class KvKeys:
     def write_profile(self, tenant_host: str, profile: TenantProfile) -> None:
         """Write what was measured on a tenant."""
         write_profile(self._folder, self._host_path(tenant_host), profile)
+
+    def read_note(self, tenant_host: str, name: str) -> Note:
+        """Return a note, an empty one where there is none that can be read."""
+        return read_note(self._folder, self._host_path(tenant_host), documents.check_segment(name, what="note"))
+
+    def write_note(self, tenant_host: str, name: str, note: Note) -> Note:
+        """Write a note if its version is still the one that was read."""
+        path = self._host_path(tenant_host)
+        return write_note(self._folder, path, documents.check_segment(name, what="note"), note)
+
+    def versions(self, tenant_host: str, client_id: str) -> Sequence[RecordVersion]:
+        """Return when a client's record was written, by the versions that Vault still lists."""
+        path = self._record_path(tenant_host, client_id)
+        history = self._folder.history(path, now=utc_now(self._clock))
+        return () if history is None else history.written
 
     def client_ids(self, tenant_host: str) -> Sequence[str]:
         """Return the names of the documents of that tenant."""

@@ -1,4 +1,4 @@
-"""The least Vault policy for each role, as text ready to paste: admin, consumer, auditor.
+"""The least Vault policy for each role, as text ready to paste: admin, consumer, auditor, notifier.
 
 Each rule is needed by some piece of the role's work, and nothing beyond that work is allowed; the tests take every
 capability away in turn. Not done here: giving it to anyone (`vault policy write`).
@@ -12,12 +12,14 @@ from qlik_keys.core.arguments import TEXT, require
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.keystore import defaults
 from qlik_keys.keystore.base import pending_document_name
+from qlik_keys.keystore.notes import NOTIFIED
 from qlik_keys.keystore.vault.documents.records import NAMES_FOLDER, PENDING_FOLDER, check_folder, check_segment
+from qlik_keys.keystore.vault.profiles import PROFILE_FOLDER
 from qlik_keys.keystore.vault.transit import plain
 
-Role = Literal["admin", "consumer", "auditor"]
+Role = Literal["admin", "consumer", "auditor", "notifier"]
 Engines = Literal["kv", "transit", "both"]
-ROLES: tuple[Role, ...] = ("admin", "consumer", "auditor")
+ROLES: tuple[Role, ...] = ("admin", "consumer", "auditor", "notifier")
 ENGINES: tuple[Engines, ...] = ("kv", "transit", "both")
 
 
@@ -46,7 +48,8 @@ def vault_policy(
 
     Args:
         role: "admin" makes, changes and deletes clients' keys; "consumer" logs in as clients; "auditor" sees which
-            clients have keys, of what age, and never a key.
+            clients have keys, of what age, and never a key; "notifier" is an auditor who also notes what notifications
+            have told.
         tenant_host: for the clients of one tenant; by default of all.
         client_id: for a consumer of one client alone; with its `tenant_host`.
         client_name: that client's name, by which its keys in Transit are found, and it itself by `--client NAME`.
@@ -109,6 +112,9 @@ def vault_policy(
                 _READ,
             )
         ]
+    if role == "notifier":
+        path = f"{kv}/data/{place}/{PROFILE_FOLDER}/{NOTIFIED}"
+        in_kv.append(_Rule("Note what notifications have told; no key is in there.", path, _WRITE))
     # A key in Transit is named by a document in KV, so the rules for KV are needed with either custody.
     rules = in_kv + (in_transit if custody != "kv" else [])
     of_whom = f" of client {client_id}" if client_id else ""
@@ -117,11 +123,12 @@ def vault_policy(
 
 
 _READ = ("read",)
+_WRITE = ("create", "read", "update")
 
 
 def _admin_in_kv(mount: str, place: str) -> list[_Rule]:
     return [
-        _Rule("Write and read the clients' keys.", f"{mount}/data/{place}/*", ("create", "read", "update")),
+        _Rule("Write and read the clients' keys.", f"{mount}/data/{place}/*", _WRITE),
         _Rule(
             "List clients, write the custom metadata with the dates of their keys, and delete records that are no "
             "longer needed.",

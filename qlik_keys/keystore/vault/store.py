@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         StoredKey,
         StoreHealth,
     )
+    from qlik_keys.keystore.notes import Note, RecordVersion
     from qlik_keys.keystore.profiles import TenantProfile
     from qlik_keys.keystore.vault.http.login import Login
 
@@ -430,6 +431,31 @@ class VaultKeyStore:
             StoreError: it was not written, or by `outcome` may have been.
         """
         self._keys.write_profile(tenant_host, profile)
+
+    def read_note(self, tenant_host: str, name: str) -> Note:
+        """Return a note about a tenant, an empty one where there is none that can be read.
+
+        Raises:
+            StoreError: Vault cannot be asked.
+        """
+        return self._keys.read_note(tenant_host, name)
+
+    def write_note(self, tenant_host: str, name: str, note: Note) -> Note:
+        """Write a note about a tenant if it is still the one that was read; no secret belongs in it.
+
+        Raises:
+            StoreConflict: another one was written since.
+            StoreError: it was not written, or by `outcome` may have been.
+        """
+        return self._keys.write_note(tenant_host, name, note)
+
+    def versions(self, tenant_host: str, client_id: str) -> Sequence[RecordVersion]:
+        """Return when a client's record was written, oldest first, by the versions that Vault still lists.
+
+        Raises:
+            StoreError: Vault cannot be asked.
+        """
+        return self._keys.versions(tenant_host, client_id)
 
     # --- for people who watch or look it up ---
 

@@ -350,6 +350,34 @@ class IssuedTokenEvent(Model):
     data: Annotated[IssuedToken, _OddIs(IssuedToken())] = IssuedToken()
 
 
+class ChangedClient(Model):
+    """What an event tells of the OAuth client that was changed; what was changed is not told.
+
+    Attributes:
+        client_id: the client.
+        client_name: its name then.
+    """
+
+    client_id: Text = ""
+    client_name: Text = ""
+
+
+class ClientChangeEvent(Model):
+    """An OAuth client was created, updated or deleted, or a secret of it.
+
+    Attributes:
+        id: the event's own id.
+        event_time: when, UTC.
+        user_id: who did it.
+        data: of which client.
+    """
+
+    id: Text = ""
+    event_time: Moment = None
+    user_id: Text = ""
+    data: Annotated[ChangedClient, _OddIs(ChangedClient())] = ChangedClient()
+
+
 class AuthorizationServerMetadata(BaseModel):
     """What the tenant says about its OAuth endpoints (RFC 8414).
 
@@ -408,6 +436,12 @@ class IssuedTokenPage(Page):
     """One page of a listing of events."""
 
     data: tuple[IssuedTokenEvent, ...]
+
+
+class ClientChangePage(Page):
+    """One page of a listing of events."""
+
+    data: tuple[ClientChangeEvent, ...]
 
 
 class OverviewPage(Page):

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import hvac.exceptions
 
 from qlik_keys.errors import Outcome, StoreDeleted, StoreDestroyed, StoreMisconfigured, StoreProtocolError
+from qlik_keys.keystore.notes import RecordVersion
 from qlik_keys.keystore.vault.documents.fields import command, format_time, parse_time, remove_all, undelete
 from qlik_keys.keystore.vault.http import refusals as rights
 from qlik_keys.keystore.vault.http.failures import said_by
@@ -72,6 +73,7 @@ class History:
         current_is_destroyed: it is destroyed.
         gone_at: when the newest version was deleted, or will be by its age, UTC; None for never.
         kept: the versions whose data is still there, soft-deleted ones too.
+        written: every version that is listed, oldest first.
     """
 
     metadata: Mapping[str, str]
@@ -80,6 +82,7 @@ class History:
     current_is_destroyed: bool
     gone_at: datetime | None
     kept: tuple[int, ...]
+    written: tuple[RecordVersion, ...] = ()
 
 
 class VaultFolder:
@@ -318,6 +321,11 @@ def _history(answer: Any, now: datetime, path: str) -> History:
         current_is_destroyed=newest.get("destroyed") is True,
         gone_at=deleted_at,
         kept=tuple(sorted(int(number) for number, about in versions.items() if about.get("destroyed") is not True)),
+        written=tuple(
+            RecordVersion(number=number, written_at=written_at, is_destroyed=about.get("destroyed") is True)
+            for number, about in sorted((int(number), about) for number, about in versions.items())
+            if (written_at := parse_time(about.get("created_time"))) is not None
+        ),
     )
 
 

@@ -1,0 +1,103 @@
+"""Who rotated what and when, for auditors: `report`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from qlik_keys.cli.app import TENANT_HELP, new_group
+from qlik_keys.cli.options.callers import resolved
+from qlik_keys.cli.options.common import (
+    ContextOption,  # noqa: TC001
+    JsonOption,  # noqa: TC001
+    ServerOption,  # noqa: TC001
+)
+from qlik_keys.cli.options.findings import (
+    OutputOption,
+    format_of,
+)
+from qlik_keys.cli.output.results import show_value
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+app = new_group()
+_TEXT = "text"
+_SHOWN = ("time", "event", "name", "client_id", "by", "source", "detail", "kid")
+
+
+def _day(text: str) -> datetime:
+    """Return a day or a moment that was typed; without a time zone it is UTC.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter("write a date as 2026-10-01, or a moment as 2026-10-01T12:00Z") from None
+
+
+@app.command(epilog=TENANT_HELP)
+def report(
+    *,
+    since: Annotated[
+        datetime | None,
+        typer.Option("--since", metavar="DATE", parser=_day, help="Leave out what is older (UTC); by default nothing."),
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="FORMAT", help="text, json, csv or html; by default that of the ending of --output."
+        ),
+    ] = None,
+    output: OutputOption = None,
+    context: ContextOption = None,
+    server: ServerOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show who did what to clients and their keys, and when, for auditors; and what cannot be known.
+
+    It reads the records, the dates of their versions in Vault, and the tenant's events.
+
+    Example: qlik-keys report --since 2026-10-01 --output report.html
+    """
+    from qlik_keys.inventory.formats.history import HISTORY_FORMATS, history_document, history_report
+    from qlik_keys.inventory.history import report as look
+
+    wanted = "json" if as_json and form is None else format_of(form, output)
+    if wanted not in ("", _TEXT, *HISTORY_FORMATS):
+        known = ", ".join((_TEXT, *HISTORY_FORMATS))
+        raise typer.BadParameter(f"choose one of {known}", param_hint="--format")
+    settings = resolved(context, server, as_json=as_json)
+    with settings.tenant() as tenant, settings.store() as store:
+        history = look(tenant, store, since=since)
+    if output is None and wanted in ("", "json"):
+        show_value(
+            history,
+            text=lambda: _as_text(history),
+            document=lambda: history_document(history),
+            as_json=wanted == "json",
+        )
+        return
+    from qlik_keys.cli.output.reports import show_text
+
+    if wanted in ("", _TEXT):
+        show_text(_as_text(history) + "\n", output)
+        return
+    show_text(history_report(history, wanted), output)  # type: ignore[arg-type]  # checked above
+    if wanted == "csv" and not as_json:
+        for each in history.attrs["unknown"]:
+            typer.echo(f"Note: {each}", err=True)
+
+
+def _as_text(history: pd.DataFrame) -> str:
+    from qlik_keys.cli.output.table import document_as_text
+    from qlik_keys.inventory.frames import records_of
+
+    rows = [{**each, "time": (each["time"] or "").replace("T", " ").removesuffix("Z")} for each in records_of(history)]
+    table = document_as_text(rows, _SHOWN, nothing="Nothing is known of this time.")
+    return "\n".join([table, "", "What cannot be known:", *(f"- {each}" for each in history.attrs["unknown"])])
