@@ -50,6 +50,7 @@ def box():
 def test_any_command_line(first, rest, box, monkeypatch, tmp_path):
     for name, value in {**environment_of(box), "HOME": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)  # some commands write a file
     out, ours = io.StringIO(), contextlib.suppress(QlikKeysError, UsageProblem)
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), ours:
         assert isinstance(run([first, *rest], prog_name="qlik-keys"), int)

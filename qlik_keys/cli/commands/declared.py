@@ -31,9 +31,12 @@ _HOW_TO_CONFIRM = "confirm the changes: --yes (with --prune it confirms the dele
 _STDOUT = Path("-")
 
 FileArgument = Annotated[
-    Path | None,
+    str | None,
     typer.Argument(
-        metavar="[FILE]", help=f"The fleet file; by default {_VARIABLE}, or qlik-keys.yaml.", show_default=False
+        metavar="[FILE]",
+        help=f"The fleet file; by default {_VARIABLE}, or qlik-keys.yaml.",
+        show_default=False,
+        callback=refuse_empty,
     ),
 ]
 ConsentOption = Annotated[
@@ -103,6 +106,7 @@ def apply(
     if not (yes or dry_run):
         refuse_unasked(_HOW_TO_CONFIRM, option="--yes", as_json=as_json)
     found = manifest.plan()
+    found.raise_if_all_failed()
     if dry_run:
         _show_plan(found, as_json=as_json)
         _end_of_plan(found)
@@ -133,7 +137,10 @@ def export(
     ] = None,
     server: ServerOption = None,
     tenants_of: Annotated[
-        Path | None, typer.Option("--tenants-of", metavar="FILE", help="Take the tenants of another fleet file.")
+        str | None,
+        typer.Option(
+            "--tenants-of", metavar="FILE", help="Take the tenants of another fleet file.", callback=refuse_empty
+        ),
     ] = None,
     name: Annotated[
         str, typer.Option(help="The fleet's name; by default that of the clients' marks, or `fleet`.")
@@ -173,14 +180,14 @@ def export(
         typer.echo(json.dumps(told, indent=2) if as_json else words)
 
 
-def _path(file: Path | None) -> Path:
+def _path(file: str | None) -> Path:
     """Return the fleet file that is meant."""
     from qlik_keys.fleet.manifest.reading import DEFAULT_FILE
 
-    return file or Path(os.environ.get(_VARIABLE, "").strip() or DEFAULT_FILE)
+    return Path(file or os.environ.get(_VARIABLE, "").strip() or DEFAULT_FILE)
 
 
-def _read(file: Path | None) -> Manifest:
+def _read(file: str | None) -> Manifest:
     from qlik_keys.fleet.manifest import Manifest
 
     return Manifest.from_file(_path(file))
@@ -200,13 +207,24 @@ def printable_lines(text: str) -> str:
 
 
 def _show_plan(found: FleetPlan, *, as_json: bool) -> None:
+    """Show a plan; of tenants none of which could be asked there is none.
+
+    Raises:
+        FleetError: so it is.
+    """
+    found.raise_if_all_failed()
     if not _hand_over(found):
         typer.echo(json.dumps(found.to_dict(), indent=2) if as_json else printable_lines(found.to_text()))
 
 
 def _end_of_plan(found: FleetPlan) -> None:
-    if found.failures:
-        raise typer.Exit(1)
+    """End a command that has shown a plan.
+
+    Raises:
+        FleetError: a tenant could not be asked.
+        typer.Exit: there is a difference.
+    """
+    found.raise_failures()
     if found.has_drift:
         raise typer.Exit(FINDINGS)
 
@@ -307,7 +325,7 @@ def _document(change: AppliedChange) -> dict[str, Any]:
 
 
 def _references(
-    contexts: list[str] | None, server: str | None, tenants_of: Path | None, *, as_json: bool
+    contexts: list[str] | None, server: str | None, tenants_of: str | None, *, as_json: bool
 ) -> dict[str, TenantReference]:
     """Return the tenants that are meant, as a fleet file names them.
 

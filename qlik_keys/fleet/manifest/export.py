@@ -13,6 +13,7 @@ from qlik_keys.errors import ConfigurationError, FleetError
 from qlik_keys.fleet.manifest.declared import methods_text
 from qlik_keys.fleet.manifest.facts import FoundClient, facts_of
 from qlik_keys.fleet.manifest.model import SCHEMA_ADDRESS
+from qlik_keys.fleet.manifest.plan import TenantFailure
 from qlik_keys.fleet.manifest.text import looks_secret
 from qlik_keys.fleet.tenants import Fleet
 from qlik_keys.keystore.declarations import LABEL
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from qlik_keys.errors import QlikKeysError
     from qlik_keys.fleet.references import TenantReference, VaultReference
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.tenant import QlikTenant
@@ -49,21 +49,6 @@ class Exported:
     text: str
     clients: int
     left_out: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TenantFailure:
-    """A tenant that could not be asked.
-
-    Attributes:
-        name: its name.
-        client_id: "": it is no client.
-        error: why.
-    """
-
-    name: str
-    client_id: str = ""
-    error: QlikKeysError | None = None
 
 
 @dataclass(frozen=True, slots=True)

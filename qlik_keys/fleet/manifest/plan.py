@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from qlik_keys.core.durations import format_duration
+from qlik_keys.errors import FleetError
 from qlik_keys.fleet.manifest.declared import methods_text
 from qlik_keys.fleet.manifest.model import key_text
 from qlik_keys.lifecycle.provisioning.specification import APP_TYPE, CLIENT_SECRET, PRIVATE_KEY_JWT
@@ -70,6 +71,21 @@ class PlannedChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TenantFailure:
+    """A tenant that could not be asked.
+
+    Attributes:
+        name: its name.
+        client_id: "": it is no client.
+        error: why.
+    """
+
+    name: str
+    client_id: str = ""
+    error: QlikKeysError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FleetPlan:
     """The difference of all tenants.
 
@@ -93,6 +109,25 @@ class FleetPlan:
         """How many changes there are of each kind that there is."""
         counted = {kind: sum(each.kind == kind for each in self.changes) for kind in KINDS}
         return {kind: count for kind, count in counted.items() if count}
+
+    def raise_failures(self) -> None:
+        """Raise what failed, if anything did.
+
+        Raises:
+            FleetError: a tenant could not be asked.
+        """
+        if self.failures:
+            results = [TenantFailure(name=name, error=error) for name, error in self.failures.items()]
+            raise FleetError(results, what="tenants could not be asked.", left=0)
+
+    def raise_if_all_failed(self) -> None:
+        """Raise what failed, if there is nothing else to show.
+
+        Raises:
+            FleetError: no tenant could be asked.
+        """
+        if not (self.changes or self.unchanged):
+            self.raise_failures()
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
