@@ -172,7 +172,7 @@ def test_workers_do_the_work_by_their_own_logins_and_nothing_of_dask_shows_a_sec
             leaks.shown[file.name] = file.read_bytes().decode("latin-1")
     told_here = [tenants.fleet, *outcomes, *failed, *unsent, *heard]
     leaks.shown |= {"here": repr(told_here), "travels": pickle.dumps(told_here).decode("latin-1")}
-    assert "do_tenant" in leaks.shown["specifications"]
+    assert "do_tenant" in leaks.shown["pickled"]
     assert "KEY_OF_A" in leaks.shown["pickled"]  # the name of the variable, which is all that is sent
     assert "etl-0" in leaks.shown["here"]
     assert TOPIC in leaks.shown["events"]
@@ -292,7 +292,7 @@ def test_what_cannot_be_sent_is_refused_before_anything_is_asked(tenants):
     code += "packed_tasks(work, [('a', qk.TenantReference(url='https://acme.eu.qlikcloud.com'))])"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "work is of a notebook or a script" in ended.stderr
-    outcome = pickle.loads(do_tenant("0.0.0", "run", "a", b"", is_retried=False))
+    outcome = pickle.loads(do_tenant("0.0.0", "run", "a", b"", False))
     assert "0.0.0" in outcome.error.message
     assert outcome.error.hint
 
@@ -310,6 +310,10 @@ def test_arguments_and_a_missing_package():
     with pytest.raises(TypeError):
         qk.DaskRunner(7)
     reference = {"a": qk.TenantReference(url="https://acme.eu.qlikcloud.com")}
+    for address in ("nonsense://scheduler", "tls://127.0.0.1:9"):
+        with pytest.raises(ConfigurationError) as caught:
+            qk.Fleet(reference, runner="dask", address=address).each(fleet_works.names)
+        assert caught.value.hint
     for wrong in ({"runner": "spark"}, {"address": "tcp://127.0.0.1:9"}, {"runner": "dask"}):
         with pytest.raises(ConfigurationError) as caught:
             qk.Fleet(reference, **wrong)
@@ -317,6 +321,20 @@ def test_arguments_and_a_missing_package():
     code = "import sys; sys.modules['distributed'] = None\nimport qlik_keys as qk\nqk.DaskRunner('tcp://127.0.0.1:9')"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "pip install 'qlik_keys[dask]'" in ended.stderr
+
+
+def test_a_worker_without_qlik_keys_is_told(tenants, tmp_path):
+    lacking = "import sys; sys.modules['qlik_keys'] = None"
+    (tmp_path / "sitecustomize.py").write_text(lacking)
+    tenants.cluster.add_worker("--resources", "lacking=1", PYTHONPATH=str(tmp_path))
+    lacks_it = [*tenants.cluster.workers][-1]
+    runner = qk.DaskRunner(tenants.cluster.address, resources={"lacking": 1})
+    try:
+        [outcome] = tenants.fleet.only(["a"]).with_runner(runner).each(fleet_works.names)
+    finally:
+        tenants.cluster.kill(lacks_it)
+    assert isinstance(outcome.error, ConfigurationError)
+    assert "qlik_keys" in outcome.error.message
 
 
 def test_a_cluster_without_workers_is_told(tenants):

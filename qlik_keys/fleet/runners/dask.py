@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
-import logging
 import pickle
 import queue
 import uuid
@@ -24,11 +23,12 @@ from qlik_keys.core.arguments import SECONDS, WHOLE_NUMBER, Kind, optional, requ
 from qlik_keys.core.version import __version__
 from qlik_keys.errors import ClusterError, ConfigurationError, Interrupted, Outcome, QlikKeysError
 from qlik_keys.fleet.runners.base import TenantOutcome
+from qlik_keys.fleet.runners.dask_client import connected, scheduler_of
 from qlik_keys.fleet.runners.packing import packed_tasks
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     import distributed
 
@@ -43,8 +43,8 @@ _RESOURCES = Kind((Mapping,), "a mapping of Dask's resources and how much of eac
 class DaskRunner:
     """Does the work on the workers of a Dask cluster; nothing is connected until there is work.
 
-    The scheduler and each worker need the same version of qlik_keys, and each worker the variables, files and contexts
-    that the references name. A worker does as many tenants at a time as it has threads.
+    Each worker needs the same version of qlik_keys, and the variables, files and contexts that the references name. It
+    does as many tenants at a time as it has threads.
 
     Args:
         cluster: the scheduler's address, for example "tcp://scheduler:8786", or a `distributed.Client` of it; without
@@ -88,7 +88,7 @@ class DaskRunner:
                 "Dask needs the package distributed, which is not installed.",
                 hint="Install it with: pip install 'qlik_keys[dask]'",
             )
-        self.address, self._security = _scheduler_of(cluster)
+        self.address, self._security = scheduler_of(cluster)
         self._retries = retries
         self._resources = dict(resources or {})
         self._wait_seconds = wait_seconds
@@ -108,14 +108,15 @@ class DaskRunner:
 
         Raises:
             ClusterError: the cluster cannot be reached, or has no worker.
-            ConfigurationError: a tenant is open already, or the work cannot be sent; nothing was sent.
+            ConfigurationError: a tenant is open already, the work cannot be sent, or the address is none; nothing was
+                sent.
         """
         packed = packed_tasks(work, members)
         if not packed:
             return []
         if cancel.is_set():
             return [TenantOutcome(tenant=name, error=_cancelled("started")) for name in packed]
-        with self._connected() as client:
+        with connected(self.address, self._security, connect_seconds=self._connect_seconds) as client:
             asked = _Run(client, told=told, cancel=cancel)
             return asked.outcomes(
                 packed,
@@ -124,34 +125,6 @@ class DaskRunner:
                 retries=self._retries,
                 resources=self._resources,
             )
-
-    @contextlib.contextmanager
-    def _connected(self) -> Iterator[Any]:
-        """Yield a connection of this run alone: it ends with it, and Dask then forgets what was asked by it."""
-        import distributed  # noqa: PLC0415  # of the extra [dask]
-
-        try:
-            client = distributed.Client(
-                self.address,
-                name="qlik_keys",
-                security=self._security,
-                timeout=self._connect_seconds,
-                set_as_default=False,
-                asynchronous=False,
-            )
-        except (OSError, RuntimeError, TypeError, ValueError) as problem:
-            kind = type(problem).__name__
-        else:
-            try:
-                yield client
-            finally:
-                _close(client)
-            return
-        raise ClusterError(
-            f"The Dask scheduler at {self.address} cannot be reached ({kind}).",
-            hint="Check the address, and for tls:// Dask's own configuration (distributed.comm.tls).",
-            retryable=True,
-        )
 
     def __reduce__(self) -> Any:
         """Travel by the address: what a client's TLS context holds stays here."""
@@ -165,32 +138,6 @@ class DaskRunner:
 
 def _runner_at(address: str, options: Mapping[str, Any]) -> DaskRunner:
     return DaskRunner(address, **options)
-
-
-def _scheduler_of(cluster: object) -> tuple[str, Any]:
-    """Return a scheduler's address, and how to secure the connection (None: as Dask is configured).
-
-    Raises:
-        ConfigurationError: there is no address.
-        TypeError: it is neither an address nor a client.
-    """
-    import dask  # noqa: PLC0415  # of the extra [dask]
-
-    if isinstance(cluster, str):
-        address = cluster.strip() or dask.config.get("scheduler-address", default=None) or ""
-        if not address:
-            raise ConfigurationError(
-                "Dask's scheduler is not given.",
-                hint="Give its address, for example tcp://scheduler:8786, or set DASK_SCHEDULER_ADDRESS.",
-            )
-        return address, None
-    import distributed  # noqa: PLC0415
-
-    if not isinstance(cluster, distributed.Client):
-        raise TypeError(f"the cluster must be an address or a distributed.Client, not {type(cluster).__name__}")
-    if cluster.scheduler is None:
-        raise ConfigurationError("That Dask client is closed.", hint="Give one that is connected, or an address.")
-    return cluster.scheduler.address, cluster.security
 
 
 class _Run:
@@ -233,9 +180,8 @@ class _Run:
             self._lease.acquire()
             for name, payload in packed.items():
                 future = self._client.submit(
-                    self._worker_side.do_tenant,
-                    *(__version__, self._id, name, payload),
-                    is_retried=retries > 0,
+                    pickle.loads,  # of the standard library, so that a cluster without qlik_keys can say what it lacks
+                    pickle.dumps(_Call(__version__, self._id, name, payload, retries > 0)),
                     key=f"qlik_keys-{operation}-{name}-{self._id}",
                     pure=False,
                     retries=retries,
@@ -320,10 +266,10 @@ class _Run:
                 hint="Look at their logs and their memory, and run it again: it goes on where it stopped.",
                 outcome=Outcome.UNKNOWN,
             )
-        if isinstance(problem, ImportError):
+        if isinstance(problem, ImportError) or str(problem).startswith("Can't get attribute"):
             return ConfigurationError(
-                f"A worker cannot import what it needs ({problem.name or 'unknown'}).",
-                hint=f"Install qlik_keys {__version__} and the module of the work on the workers and the scheduler.",
+                f"A worker cannot import what it needs: {problem}.",
+                hint=f"Install qlik_keys {__version__} and the module of the work on the workers.",
             )
         return problem
 
@@ -348,19 +294,16 @@ class _Run:
             self._client.unsubscribe_topic(topic)
 
 
-def _close(client: Any) -> None:
-    """Close a connection; where the scheduler is gone, that is told already, and Dask's traceback tells no more."""
-    logger = logging.getLogger("distributed.client")
-    is_quiet = client.status != "running"
+class _Call:
+    """A call of `dask_worker.do_tenant`, which is made where this is unpickled."""
 
-    def passes(_: logging.LogRecord) -> bool:
-        return not is_quiet
+    def __init__(self, *arguments: object) -> None:
+        self._arguments = arguments
 
-    logger.addFilter(passes)
-    try:
-        client.close()
-    finally:
-        logger.removeFilter(passes)
+    def __reduce__(self) -> Any:
+        from qlik_keys.fleet.runners.dask_worker import do_tenant  # noqa: PLC0415  # brings distributed
+
+        return do_tenant, self._arguments
 
 
 def _cancelled(when: str) -> Interrupted:

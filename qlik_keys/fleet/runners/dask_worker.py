@@ -49,7 +49,7 @@ def lease_of_tenant(host: str) -> str:
     return f"qlik_keys-tenant-{host}"
 
 
-def do_tenant(version: str, run: str, name: str, packed: bytes, *, is_retried: bool) -> bytes:
+def do_tenant(version: str, run: str, name: str, packed: bytes, is_retried: bool, /) -> bytes:  # noqa: FBT001  # of a pickle
     """Do the work for one tenant, and return its `TenantOutcome`, pickled.
 
     Args:
@@ -66,7 +66,7 @@ def do_tenant(version: str, run: str, name: str, packed: bytes, *, is_retried: b
     if version != __version__:
         problem = ConfigurationError(
             f"A worker has qlik_keys {__version__}, and qlik_keys {version} asks for work.",
-            hint="Install the same version on the workers, the scheduler and the machine that asks.",
+            hint="Install the same version on the workers and on the machine that asks.",
         )
         refused: TenantOutcome[None] = TenantOutcome(tenant=name, error=problem)
         return pickle.dumps(refused)
