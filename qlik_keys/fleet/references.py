@@ -146,19 +146,14 @@ class TenantReference:
         settings = self.settings()
         with ExitStack() as stack:
             store = stack.enter_context(settings.store())
-            if not self.login_client:
-                yield stack.enter_context(settings.tenant()), store
-                return
-            from qlik_keys.auth.http_auth import PrivateKeyJwtAuth, TokenSource  # noqa: PLC0415  # brings httpx
-            from qlik_keys.tenant import QlikTenant  # noqa: PLC0415  # brings httpx
+            if self.login_client:
+                from qlik_keys.auth.http_auth import StoredKeyLogin  # noqa: PLC0415  # brings httpx
+                from qlik_keys.tenant import QlikTenant  # noqa: PLC0415  # brings httpx
 
-            source = stack.enter_context(
-                TokenSource.from_store(store, tenant_url=settings.tenant_url, client_id=self.login_client)
-            )
-            yield (
-                stack.enter_context(QlikTenant(settings.tenant_url, credential=PrivateKeyJwtAuth(source))),
-                store,
-            )
+                tenant = QlikTenant(settings.tenant_url, credential=StoredKeyLogin(store, self.login_client))
+            else:
+                tenant = settings.tenant()
+            yield stack.enter_context(tenant), store
 
 
 def _secret(variable: str, file: str) -> Secret:
