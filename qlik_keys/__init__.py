@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     from qlik_keys.diagnosis import Check, Diagnosis, doctor, fix
     from qlik_keys.diagnosis.probe import ProbeReport, probe
     from qlik_keys.errors import QlikKeysError
-    from qlik_keys.fleet import Fleet, FleetDiagnosis, TenantReference, VaultReference, rotate_due
+    from qlik_keys.fleet import (
+        Fleet,
+        FleetDiagnosis,
+        FleetPlan,
+        FleetResult,
+        Selection,
+        TenantReference,
+        VaultReference,
+        rotate_due,
+    )
     from qlik_keys.inventory.audit import audit
     from qlik_keys.inventory.frames import flat
     from qlik_keys.inventory.tables import clients
@@ -60,6 +69,8 @@ _HOMES = {
     "Diagnosis": "diagnosis",
     "Fleet": "fleet",
     "FleetDiagnosis": "fleet",
+    "FleetPlan": "fleet",
+    "FleetResult": "fleet",
     "JwtLogin": "keystore.vault.store",
     "KeySpec": "keys",
     "KubernetesLogin": "keystore.vault.store",
@@ -71,6 +82,7 @@ _HOMES = {
     "PublicJwk": "keys",
     "QlikKeysError": "errors",
     "QlikTenant": "tenant",
+    "Selection": "fleet",
     "Settings": "config.settings",
     "TenantReference": "fleet",
     "Token": "auth.http_auth",
@@ -111,6 +123,8 @@ __all__ = [
     "Diagnosis",
     "Fleet",
     "FleetDiagnosis",
+    "FleetPlan",
+    "FleetResult",
     "JwtLogin",
     "KeySpec",
     "KubernetesLogin",
@@ -124,6 +138,7 @@ __all__ = [
     "QlikKeysError",
     "QlikTenant",
     "Rotated",
+    "Selection",
     "Settings",
     "TenantReference",
     "Token",

@@ -2,9 +2,22 @@
 
 from qlik_keys.errors import FleetError
 from qlik_keys.fleet.diagnoses import FleetDiagnosis
+from qlik_keys.fleet.many.plan import FleetPlan, TenantPlan
+from qlik_keys.fleet.many.rotation import rotate_due
 from qlik_keys.fleet.references import TenantReference, VaultReference
-from qlik_keys.fleet.rotation import rotate_due
+from qlik_keys.fleet.selection import Selection
 from qlik_keys.fleet.tenants import Fleet
 from qlik_keys.lifecycle.many import FleetResult
 
-__all__ = ["Fleet", "FleetDiagnosis", "FleetError", "FleetResult", "TenantReference", "VaultReference", "rotate_due"]
+__all__ = [
+    "Fleet",
+    "FleetDiagnosis",
+    "FleetError",
+    "FleetPlan",
+    "FleetResult",
+    "Selection",
+    "TenantPlan",
+    "TenantReference",
+    "VaultReference",
+    "rotate_due",
+]
