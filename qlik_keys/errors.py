@@ -487,9 +487,11 @@ class PartlyFailed(LifecycleError, Generic[Some]):
     Attributes:
         results: all items that were looked at, in order.
         failures: those of them that failed.
+        left: how many were not looked at, since the last failure concerns them too.
     """
 
     def __init__(self, results: Sequence[Some], *, what: str, left: int = 0) -> None:
+        self.left = left
         self.results = list(results)
         self.failures = [item for item in results if item.error is not None]
         count = f"{len(self.failures)} of {len(results) + left} {what}"
@@ -509,7 +511,7 @@ class PartlyFailed(LifecycleError, Generic[Some]):
 
 
 class FleetError(PartlyFailed[Any]):
-    """Some clients could not be rotated, or their old keys not be retired; the others were.
+    """Some clients of a fleet could not be processed, e.g. not be rotated; the others were.
 
     Attributes:
         results: a `fleet.FleetResult` of each client that was looked at, those that were done too.
@@ -527,6 +529,12 @@ class ResumeError(PartlyFailed[Any]):
 
 
 def _called(item: ItemResult) -> str:
+    tenant = getattr(item, "tenant", "")
+    called = _client_called(item)
+    return f"{tenant}: {called}" if tenant and called else tenant or called
+
+
+def _client_called(item: ItemResult) -> str:
     return f"{item.name} ({item.client_id})" if item.name and item.client_id else item.name or item.client_id
 
 

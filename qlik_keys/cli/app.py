@@ -78,11 +78,12 @@ TREE: dict[str, dict[str, Entry]] = {
         "vault-policy": Entry("vault_policy", "Print the minimal Vault policy for a role, ready to paste."),
     },
     "Keys": {
-        "provision": Entry("keys", "Create a machine-to-machine client whose private key is in Vault."),
+        "provision": Entry("provision", "Create a machine-to-machine client whose private key is in Vault."),
         "rotate": Entry("keys", "Replace a client's key without downtime."),
         "retire": Entry("keys", "Remove the old keys whose overlap is over."),
         "revoke": Entry("keys", "Replace a compromised key now, and remove every older one."),
         "adopt": Entry("keys", "Give a client that another program created a key that qlik_keys manages."),
+        "trust": Entry("keys", "Set a client's consent method to trusted, without which no machine logs in."),
         "delete": Entry("keys", "Delete a client permanently, end its access tokens, and destroy its keys in Vault."),
         "resume": Entry("keys", "Finish every interrupted operation on the tenant."),
     },

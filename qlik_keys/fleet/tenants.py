@@ -11,6 +11,7 @@ from qlik_keys.core.arguments import texts
 from qlik_keys.core.clock import SYSTEM_CLOCK
 from qlik_keys.core.names import name_problem
 from qlik_keys.errors import ConfigurationError
+from qlik_keys.fleet.many.methods import WorksOnMany
 from qlik_keys.fleet.references import TenantReference
 from qlik_keys.fleet.runners.choice import chosen_runner
 from qlik_keys.keystore.lookup import check_sides
@@ -54,7 +55,7 @@ class OpenTenant:
         raise TypeError("an open tenant holds a credential and cannot be pickled; use a TenantReference")
 
 
-class Fleet:
+class Fleet(WorksOnMany):
     """Tenants by name, each with its login and its key store.
 
     Args:

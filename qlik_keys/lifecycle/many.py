@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qlik_keys.keystore.base import ClientRecord, KeyStore
+    from qlik_keys.lifecycle.provisioning.operations import Resumed
     from qlik_keys.lifecycle.rotation.finishing import Rotated
 
+Outcomes = Literal["rotated", "revoked", "adopted", "trusted", "finished", "retired", "skipped", "foreign", "failed"]
 _UNAUTHORIZED = 401
 _MOST_IN_A_ROW = 4
 
@@ -60,19 +62,23 @@ class FleetResult:
     """What became of one client.
 
     Attributes:
-        client_id: the client.
+        tenant: its tenant's name in the fleet, "" outside of one.
+        client_id: the client; "" for a tenant that could not be asked.
         name: its name, "" where its record could not be read.
-        outcome: "rotated"; "finished", a rotation that had been started; "retired", it lost old keys; "skipped", it was
-            not due; "foreign", the document of that name in the store is not managed by qlik_keys and was left alone;
-            or "failed".
-        result: what `rotate` returned, or what became of its keys.
+        outcome: "rotated", "revoked", "adopted", "trusted"; "finished", an operation that had been started; "retired",
+            it lost old keys; "skipped", nothing was to be done; "foreign", the document of that name in the store is
+            not managed by qlik_keys and was left alone; or "failed".
+        result: what became of its keys.
+        resumed: what `resume` finished.
         error: why it failed.
     """
 
+    tenant: str = ""
     client_id: str
     name: str = ""
-    outcome: Literal["rotated", "finished", "retired", "skipped", "foreign", "failed"]
+    outcome: Outcomes
     result: Rotated | None = None
+    resumed: Resumed | None = None
     error: QlikKeysError | None = None
 
 

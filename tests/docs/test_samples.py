@@ -27,8 +27,18 @@ GUIDE_OF_CONSUMERS = ROOT / "docs" / "guides" / "consumers.md"  # test_consumers
 ID = "0123456789abcdef0123456789abcdef"
 CONFIRMED = f"--confirm {ID}"  # of nightly-etl, elsewhere the id is that of a client that was made elsewhere
 # A command line that is only parsed: it starts servers, waits for a key or a person, or needs another program.
-ONLY_PARSED = ("demo", "sandbox", "lab", "context create", "token", "raw post", "--as-subject", "--all-contexts")
-ONLY_PARSED += ("notify",)
+ONLY_PARSED = (
+    "demo",
+    "sandbox",
+    "lab",
+    "context create",
+    "token",
+    "raw post",
+    "--as-subject",
+    "--all-contexts",
+    "--from-file",
+    "notify",
+)
 
 
 def blocks(page, language):

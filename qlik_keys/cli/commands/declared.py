@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.fleet.manifest import Manifest
     from qlik_keys.fleet.manifest.apply import AppliedChange
-    from qlik_keys.fleet.manifest.plan import FleetPlan
+    from qlik_keys.fleet.manifest.plan import ManifestPlan
     from qlik_keys.fleet.references import TenantReference
 
 app = new_group()
@@ -206,7 +206,7 @@ def printable_lines(text: str) -> str:
     return "\n".join(printable(line) for line in text.splitlines())
 
 
-def _show_plan(found: FleetPlan, *, as_json: bool) -> None:
+def _show_plan(found: ManifestPlan, *, as_json: bool) -> None:
     """Show a plan; of tenants none of which could be asked there is none.
 
     Raises:
@@ -217,7 +217,7 @@ def _show_plan(found: FleetPlan, *, as_json: bool) -> None:
         typer.echo(json.dumps(found.to_dict(), indent=2) if as_json else printable_lines(found.to_text()))
 
 
-def _end_of_plan(found: FleetPlan) -> None:
+def _end_of_plan(found: ManifestPlan) -> None:
     """End a command that has shown a plan.
 
     Raises:
@@ -229,7 +229,7 @@ def _end_of_plan(found: FleetPlan) -> None:
         raise typer.Exit(FINDINGS)
 
 
-def _ask(found: FleetPlan, *, prune: bool, adopt: bool) -> None:
+def _ask(found: ManifestPlan, *, prune: bool, adopt: bool) -> None:
     """Ask a person whether to do it, and about deletions apart, with each id.
 
     Raises:
@@ -252,7 +252,7 @@ def _ask(found: FleetPlan, *, prune: bool, adopt: bool) -> None:
         raise Interrupted("The fleet file was not applied; nothing was changed.")
 
 
-def _apply(manifest: Manifest, found: FleetPlan, *, prune: bool, adopt: bool, as_json: bool) -> None:
+def _apply(manifest: Manifest, found: ManifestPlan, *, prune: bool, adopt: bool, as_json: bool) -> None:
     """Apply the plan that was shown, and show what came of it, also when it is interrupted: secrets are shown once.
 
     Raises:

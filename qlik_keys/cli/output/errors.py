@@ -148,6 +148,12 @@ def _failures(problem: QlikKeysError) -> dict[str, object]:
         return {}
     return {
         "failures": [
-            {"client_id": item.client_id, "name": item.name, **error_document(item.error)} for item in failures
+            {
+                **({"tenant": item.tenant} if getattr(item, "tenant", "") else {}),
+                "client_id": item.client_id,
+                "name": item.name,
+                **error_document(item.error),
+            }
+            for item in failures
         ]
     }

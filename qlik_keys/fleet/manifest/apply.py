@@ -16,7 +16,7 @@ from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.errors import QlikKeysError
 from qlik_keys.fleet.manifest.facts import facts_of
 from qlik_keys.fleet.manifest.plan import PlannedChange, plan_tenant
-from qlik_keys.fleet.rotation import DEFAULT_WORKERS
+from qlik_keys.fleet.many.side_by_side import DEFAULT_WORKERS
 from qlik_keys.keys.spec import DEFAULT_KEY, DEFAULT_OVERLAP, ROTATE_AFTER
 from qlik_keys.keystore.other_custody import in_custody
 from qlik_keys.lifecycle.context import OperationContext

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.core.clock import Clock
     from qlik_keys.fleet.manifest.apply import Applied, AppliedChange
-    from qlik_keys.fleet.manifest.plan import FleetPlan
+    from qlik_keys.fleet.manifest.plan import ManifestPlan
     from qlik_keys.fleet.references import TenantReference
     from qlik_keys.keys import KeySpec
     from qlik_keys.keystore.base import Custody
@@ -146,7 +146,9 @@ class Manifest:
         """Return the tenants as a `Fleet`."""
         return Fleet(self.tenants)
 
-    def plan(self, fleet: Fleet | None = None, *, consent: bool | None = None, clock: Clock | None = None) -> FleetPlan:
+    def plan(
+        self, fleet: Fleet | None = None, *, consent: bool | None = None, clock: Clock | None = None
+    ) -> ManifestPlan:
         """Compare the file with what is there, and return the difference; nothing is changed.
 
         Args:
@@ -166,7 +168,7 @@ class Manifest:
         self,
         fleet: Fleet | None = None,
         *,
-        plan: FleetPlan | None = None,
+        plan: ManifestPlan | None = None,
         prune: bool = False,
         adopt: bool = False,
         on_change: Callable[[AppliedChange], None] | None = None,

@@ -86,7 +86,7 @@ class TenantFailure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FleetPlan:
+class ManifestPlan:
     """The difference of all tenants.
 
     Attributes:

@@ -10,7 +10,7 @@ from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.errors import FleetError
 from qlik_keys.fleet.manifest.apply import Applied, AppliedChange, ApplyWork
 from qlik_keys.fleet.manifest.facts import facts_of
-from qlik_keys.fleet.manifest.plan import FleetPlan, PlannedChange, plan_tenant
+from qlik_keys.fleet.manifest.plan import ManifestPlan, PlannedChange, plan_tenant
 
 if TYPE_CHECKING:
     import threading
@@ -50,7 +50,7 @@ class PlanWork:
         return plan_tenant(name, declared, facts, fleet=self.fleet, now=utc_now(self.clock))
 
 
-def plan_fleet(manifest: Manifest, fleet: Fleet, *, consent: bool | None, clock: Clock | None) -> FleetPlan:
+def plan_fleet(manifest: Manifest, fleet: Fleet, *, consent: bool | None, clock: Clock | None) -> ManifestPlan:
     """Return the difference of all tenants; see `Manifest.plan`."""
     optional(FLAG, consent=consent)
     optional(CLOCK, clock=clock)
@@ -64,14 +64,14 @@ def plan_fleet(manifest: Manifest, fleet: Fleet, *, consent: bool | None, clock:
         elif outcome.value is not None:
             changes += outcome.value[0]
             unchanged += outcome.value[1]
-    return FleetPlan(changes=tuple(changes), unchanged=unchanged, failures=failures)
+    return ManifestPlan(changes=tuple(changes), unchanged=unchanged, failures=failures)
 
 
 def apply_fleet(
     manifest: Manifest,
     fleet: Fleet,
     *,
-    shown: FleetPlan | None,
+    shown: ManifestPlan | None,
     prune: bool,
     adopt: bool,
     on_change: Callable[[AppliedChange], None] | None,
@@ -114,7 +114,7 @@ def apply_fleet(
     return Applied(changes=tuple(results), unchanged=unchanged)
 
 
-def _shown(plan: FleetPlan) -> frozenset[tuple[str, str, str]]:
+def _shown(plan: ManifestPlan) -> frozenset[tuple[str, str, str]]:
     """Return of which clients a person has seen a change."""
     return frozenset(
         (each.tenant, each.client, each.client_id if each.kind == "removed" else "") for each in plan.changes

@@ -114,6 +114,14 @@ class RateBudget:
             state = self._tiers[tier]
             state.blocked_until = max(state.blocked_until, until)
 
+    def seconds_for(self, requests: Mapping[int, int]) -> float:
+        """Return how long these requests wait at least for the limits, counted from what was sent so far; 0 for none.
+
+        Args:
+            requests: how many of each tier.
+        """
+        return max((_wait_for(tier, requests.get(number, 0)) for number, tier in self.snapshot().items()), default=0.0)
+
     def snapshot(self) -> dict[int, TierSnapshot]:
         """Return where each tier stands."""
         now = self._clock.monotonic()
@@ -142,3 +150,10 @@ class RateBudget:
                 return max(tier.sent[0] + self._window_seconds - now, 1e-3), False
             tier.sent.append(now)
             return 0.0, False
+
+
+def _wait_for(tier: TierSnapshot, requests: int) -> float:
+    """Return how long the last of so many requests waits: a window for each full one before it."""
+    if not requests:
+        return 0.0
+    return max(tier.blocked_seconds, (tier.used + requests - 1) // tier.limit * tier.window_seconds)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from qlik_keys.fleet.manifest.declared import DeclaredClient
 from qlik_keys.fleet.manifest.facts import FoundClient, TenantFacts
 from qlik_keys.fleet.manifest.model import key_text
-from qlik_keys.fleet.manifest.plan import KINDS, FleetPlan, plan_tenant
+from qlik_keys.fleet.manifest.plan import KINDS, ManifestPlan, plan_tenant
 from qlik_keys.keys import KeySpec
 from qlik_keys.keystore.base import KeySummary, StartedOperation
 from qlik_keys.keystore.declarations import Declaration
@@ -225,7 +225,7 @@ def test_a_missing_mark_alone_is_no_drift(kind, has_drift):
     wanted = [] if kind == "removed" else [declared]
     there = found(declared) if kind == "removed" else summarized(declaration=None)(found(declared))
     changes, unchanged = planned(wanted, [there])
-    plan = FleetPlan(changes=tuple(changes), unchanged=unchanged)
+    plan = ManifestPlan(changes=tuple(changes), unchanged=unchanged)
     assert [each.kind for each in changes] == [kind]
     assert plan.has_drift is has_drift
     assert ("No differences: 1 as declared." in plan.to_text()) is not has_drift

@@ -1,4 +1,4 @@
-"""Rotating many clients of one tenant, side by side, so that a run that is interrupted can simply be asked for again.
+"""Rotating the clients of one tenant that are due, side by side; a run that was interrupted is asked for again.
 
 What is due is told by the store's own dates, so nothing else has to remember how far a run was: a client that was
 rotated is no longer due, one whose rotation was interrupted is finished. The tenant's rate budget, which all threads
@@ -8,12 +8,12 @@ share, paces the requests.
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from qlik_keys.core.arguments import CALLBACK, MOMENT, WHOLE_NUMBER, optional, require, texts
 from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.errors import FleetError, Interrupted, QlikKeysError
+from qlik_keys.fleet.many.side_by_side import DEFAULT_WORKERS, each_client
 from qlik_keys.keys.spec import DEFAULT_OVERLAP
 from qlik_keys.lifecycle.context import OperationContext
 from qlik_keys.lifecycle.many import FleetResult, SharedFailure, read_if_ours
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from qlik_keys.lifecycle.events import StepEvent
     from qlik_keys.lifecycle.hooks.definition import Hook
     from qlik_keys.tenant import QlikTenant
-
-DEFAULT_WORKERS = 4
 
 
 def rotate_due(
@@ -92,19 +90,18 @@ def rotate_due(
     work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock, hooks=defined)
     shared_failure = SharedFailure(work.store, tenant.host, in_a_row=max(workers, DEFAULT_WORKERS))
 
-    def treat(client_id: str) -> FleetResult | None:
-        if cancel.is_set() or shared_failure.found:
-            return None
-        is_listed = client_ids is None
-        done = _treated(work, client_id, is_listed=is_listed, before=before, options=options)
-        shared_failure.saw(done.client_id, done.error)
-        if on_client is not None:
-            on_client(done)
-        return done
+    def treat(client_id: str) -> FleetResult:
+        return _treated(work, client_id, is_listed=asked is None, before=before, options=options)
 
     wanted = sorted(set(work.store.client_ids(tenant.host) if asked is None else asked))
-    with ThreadPoolExecutor(workers) as pool:
-        results = [done for done in pool.map(treat, wanted) if done is not None]
+    results = each_client(
+        wanted,
+        treat,
+        shared_failure=shared_failure,
+        workers=workers,
+        told=on_client or (lambda _: None),
+        cancel=cancel,
+    )
     if cancel.is_set():
         raise Interrupted(
             f"Cancelled: {len(results)} of {len(wanted)} clients were processed.", hint="Run it again to continue."

@@ -1,0 +1,183 @@
+"""Options of the commands that work on one client or on many: which tenants, which clients, and since when."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qlik_keys.cli.options.common import refuse_empty
+from qlik_keys.cli.options.tenants import TenantsOptions
+from qlik_keys.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from qlik_keys.fleet import Selection
+
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Of many clients: do not ask.")]
+FindingOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CODE",
+        help="Clients that have this finding of the audit (QK104, rotation-overdue); can be repeated.",
+        callback=refuse_empty,
+    ),
+]
+FromFile = Annotated[
+    Path | None,
+    typer.Option("--from-file", metavar="FILE", help="The clients of this file, an id or name a line; - is stdin."),
+]
+_MOST_BYTES = 4_000_000
+_STDIN = Path("-")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantsAndTelling(TenantsOptions):
+    """Which tenants, whether it is done or only planned, and how it is told."""
+
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan; change nothing.")] = False
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result, the plan or the error as JSON.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print the steps.")] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManyOptions(TenantsAndTelling):
+    """The same, and which clients."""
+
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name",
+            metavar="PATTERN",
+            help="Clients whose whole name fits this shell pattern: 'etl-*'.",
+            callback=refuse_empty,
+        ),
+    ] = None
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--scope", metavar="SCOPE", help="Clients that have this scope; can be repeated.", callback=refuse_empty
+        ),
+    ] = None
+    finding: FindingOption = None
+
+    @property
+    def has_filter(self) -> bool:
+        """Whether clients are chosen by name, scope or finding."""
+        return bool(self.name or self.scope or self.finding)
+
+    def refuse_for_one(self, *others: object) -> None:
+        """Refuse options that choose many clients where one is named.
+
+        Args:
+            *others: what else chooses many.
+
+        Raises:
+            typer.BadParameter: there are such options.
+        """
+        if self.has_filter or any(others):
+            raise typer.BadParameter("it names one client, and the options choose others", param_hint="CLIENT")
+
+    def selection(self, **more: Any) -> Selection:
+        """Return which clients are chosen.
+
+        Args:
+            **more: further criteria of `Selection`.
+
+        Raises:
+            typer.BadParameter: a criterion is wrong.
+        """
+        from qlik_keys.fleet import Selection
+
+        try:
+            return Selection(
+                name_pattern=self.name or "", scopes=tuple(self.scope or ()), findings=tuple(self.finding or ()), **more
+            )
+        except ConfigurationError as problem:
+            message = f"{problem.message} {problem.hint}"
+        raise typer.BadParameter(message)
+
+
+def duration_of(text: str | None, option: str) -> timedelta | None:
+    """Return the duration that an option has, None for none.
+
+    Raises:
+        typer.BadParameter: it is no duration.
+    """
+    from qlik_keys.core.durations import parse_duration
+
+    if text is None:
+        return None
+    try:
+        return parse_duration(text)
+    except ConfigurationError as problem:
+        message = f"{problem.message} {problem.hint}"
+    raise typer.BadParameter(message, param_hint=option)
+
+
+def clients_in(file: Path) -> tuple[str, ...]:
+    """Return the clients that a file names, by id or name, one a line; `#` starts a comment line; `-` is stdin.
+
+    Raises:
+        ConfigurationError: it cannot be read, is too long, is no text, or names none.
+    """
+    try:
+        if file == _STDIN:
+            text = sys.stdin.read(_MOST_BYTES + 1)
+        else:
+            with file.open(encoding="utf-8-sig") as opened:
+                text = opened.read(_MOST_BYTES + 1)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+    else:
+        lines = [line.strip() for line in text.splitlines()]
+        names = tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
+        reason = "it names no client" if not names else "it is too long" if len(text) > _MOST_BYTES else ""
+        if not reason:
+            return names
+    where = "Standard input" if file == _STDIN else f"The file {file}"
+    raise ConfigurationError(
+        f"{where} cannot be used as a list of clients: {reason}.",
+        hint="Write the id or the name of a client on each line.",
+    )
+
+
+def moment_of_order(file: Path | None, made_before: str | None) -> tuple[datetime, str]:
+    """Return since when a new key counts as the replacement, and how to continue after an interruption.
+
+    It is what `made_before` says, else when the file was last changed, else now.
+
+    Raises:
+        typer.BadParameter: `made_before` is no moment with a time zone.
+        ConfigurationError: the moment is in the future.
+    """
+    now = datetime.now(UTC).replace(microsecond=0)
+    if made_before is not None:
+        moment, how = _moment(made_before), "run the same command"
+    elif file is not None and file != _STDIN:
+        moment, how = datetime.fromtimestamp(int(file.stat().st_mtime), UTC), "run the same command, with the same file"
+    else:
+        moment, how = now, f"add --made-before {now:%Y-%m-%dT%H:%M:%SZ}"
+    if moment > now:
+        raise ConfigurationError(
+            "The moment from which a key counts as replaced is in the future: each run would revoke the same clients.",
+            hint="Give the moment of the order: --made-before 2026-11-29T18:00:00Z.",
+        )
+    return moment, how
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise typer.BadParameter(
+            "write a moment with its time zone, for example 2026-11-29T18:00:00Z", param_hint="--made-before"
+        )
+    return moment.astimezone(UTC)

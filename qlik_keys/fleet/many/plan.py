@@ -1,0 +1,163 @@
+"""The plan of an operation on many clients: how many at which tenant, what cannot be undone, how long it lasts.
+
+A plan changes nothing and reads no key. Not done here: the steps of each client, which `preview` tells of one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from qlik_keys.core.clock import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from qlik_keys.errors import QlikKeysError
+    from qlik_keys.fleet.many.candidates import PlannedClient
+    from qlik_keys.fleet.selection import Selection
+    from qlik_keys.lifecycle.many import FleetResult
+    from qlik_keys.lifecycle.options import Options
+
+_STATES = {"started": "of an interrupted operation", "unknown": "known only by its record"}
+_MOST_NAMES = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantPlan:
+    """What an operation would do at one tenant.
+
+    Attributes:
+        tenant: its name in the fleet.
+        host: its host, "" where it could not be asked.
+        clients: on which it would work.
+        done: how many of the selected clients need nothing.
+        unmanaged: how many would be meant, were they managed by qlik_keys; they are left alone.
+        missing: clients that the selection names and the tenant has not.
+        problems: clients about which the tenant or the store did not tell.
+        requests: how many requests to the tenant it takes at least, by tier.
+        wait_seconds: how long it takes at least by the tenant's rate limits, counted from what was sent so far.
+        error: why the tenant could not be asked; None where it could.
+    """
+
+    tenant: str
+    host: str = ""
+    clients: tuple[PlannedClient, ...] = ()
+    done: int = 0
+    unmanaged: int = 0
+    missing: tuple[str, ...] = ()
+    problems: tuple[FleetResult, ...] = ()
+    requests: Mapping[int, int] = field(default_factory=dict)
+    wait_seconds: float = 0.0
+    error: QlikKeysError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetPlan:
+    """What an operation would do at all tenants of a fleet. `Fleet.run` takes it, and does that and no more.
+
+    Attributes:
+        operation: which.
+        selection: which clients are meant.
+        options: the operation's.
+        tenants: a plan for each tenant, in the fleet's order.
+        irreversible: the steps that cannot be undone.
+        made_before: of a revocation: a key that was made at that moment or later is replaced already.
+    """
+
+    operation: str
+    selection: Selection
+    options: Options
+    tenants: tuple[TenantPlan, ...]
+    irreversible: tuple[str, ...] = ()
+    made_before: datetime | None = None
+
+    @property
+    def count(self) -> int:
+        """On how many clients it would work."""
+        return sum(len(each.clients) for each in self.tenants)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The clients that the selection names and no tenant has; none while a tenant could not be asked."""
+        if any(each.error for each in self.tenants):
+            return ()
+        return tuple(named for named in self.selection.clients if all(named in each.missing for each in self.tenants))
+
+    @property
+    def wait_seconds(self) -> float:
+        """How long it takes at least by the rate limits: tenants are worked on side by side."""
+        return max((each.wait_seconds for each in self.tenants), default=0.0)
+
+    def to_text(self) -> str:
+        """Return the plan for people."""
+        clients = "1 client" if self.count == 1 else f"{self.count or 'no'} clients"
+        tenants = "" if len(self.tenants) == 1 else f" of {len(self.tenants)} tenants"
+        yet = " Nothing is changed yet." if self.count else ""
+        lines = [f"{self.operation} {clients}{tenants} ({self.selection.to_text()}).{yet}"]
+        width = max((len(each.tenant) for each in self.tenants), default=0)
+        lines += [f"  {each.tenant:<{width}}  {_told(each)}" for each in self.tenants]
+        if self.made_before is not None:
+            lines.append(f"Keys made from {self.made_before.isoformat()} on count as replaced.")
+        if self.missing:
+            lines.append(f"No tenant has: {_names(self.missing)}.")
+        if self.count and self.irreversible:
+            lines += ["Cannot be undone, for each client:", *(f"  - {title}" for title in self.irreversible)]
+        if self.count:
+            lines.append(
+                f"The rate limits make it last at least {format_duration(self.wait_seconds)}."
+                if self.wait_seconds
+                else "The rate limits add no waiting time."
+            )
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as JSON-ready values."""
+        return {
+            "operation": self.operation,
+            "selection": self.selection.to_text(),
+            "made_before": None if self.made_before is None else self.made_before.isoformat(),
+            "clients": self.count,
+            "wait_seconds": self.wait_seconds,
+            "irreversible": list(self.irreversible),
+            "missing": list(self.missing),
+            "tenants": [_document(each) for each in self.tenants],
+        }
+
+
+def _told(plan: TenantPlan) -> str:
+    if plan.error is not None:
+        return f"could not be asked: {plan.error.message}"
+    parts = [f"{len(plan.clients)} to do"]
+    parts += [
+        f"{count} of them {words}"
+        for state, words in _STATES.items()
+        if (count := sum(each.state == state for each in plan.clients))
+    ]
+    parts += [f"{plan.done} need nothing"] if plan.done else []
+    parts += [f"{plan.unmanaged} not managed by qlik_keys"] if plan.unmanaged else []
+    parts += [f"{len(plan.problems)} could not be looked at"] if plan.problems else []
+    return ", ".join(parts)
+
+
+def _names(names: tuple[str, ...]) -> str:
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _document(plan: TenantPlan) -> dict[str, Any]:
+    return {
+        "tenant": plan.tenant,
+        "host": plan.host,
+        "clients": [{"client_id": each.client_id, "name": each.name, "state": each.state} for each in plan.clients],
+        "done": plan.done,
+        "unmanaged": plan.unmanaged,
+        "problems": [
+            {"client_id": each.client_id, "name": each.name, "error": "" if each.error is None else each.error.message}
+            for each in plan.problems
+        ],
+        "requests": {f"tier_{tier}": count for tier, count in sorted(plan.requests.items())},
+        "wait_seconds": plan.wait_seconds,
+        "error": None if plan.error is None else plan.error.message,
+    }
