@@ -313,7 +313,7 @@ def one_plan(quick):
     count = DECLARED[quick]
     declared = [f"  - {{name: declared-{number:04}, scopes: [user_default]}}" for number in range(count)]
     with OpenBao.start() as vault, opened(1, 1, vault, seeded=0) as sides, tempfile.TemporaryDirectory() as folder:
-        [(name, (tenant, store))] = sides.pairs.items()
+        [(name, (tenant, _))] = sides.pairs.items()
         file = Path(folder) / "qlik-keys.yaml"
         head = ["version: 1", "fleet: bench", "tenants:", f"  {name}: {{url: {tenant.url}}}", "clients:"]
         file.write_text("\n".join([*head, *declared, ""]), encoding="utf-8")
