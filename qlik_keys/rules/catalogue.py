@@ -5,7 +5,6 @@ Not done here: finding any (`inventory`, `diagnosis`), or showing them (`jupyter
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -44,6 +43,8 @@ def finding_named(text: str) -> Rule:
     asked = text.strip()
     found = _BY_CODE.get(asked.upper()) or FINDINGS.get(asked.lower())
     if found is None:
+        from difflib import get_close_matches  # noqa: PLC0415  # for this error alone
+
         meant = get_close_matches(asked.lower(), FINDINGS, 1) or get_close_matches(asked.upper(), _BY_CODE, 1)
         hint = f"Did you mean {meant[0]}? " if meant else ""
         raise ConfigurationError(
