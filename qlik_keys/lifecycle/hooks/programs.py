@@ -103,7 +103,7 @@ def _waited(process: subprocess.Popen[bytes], end: float, cancel: threading.Even
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(OSError):  # it has just ended
-        if hasattr(os, "killpg"):
+        if hasattr(os, "killpg") and hasattr(signal, "SIGKILL"):
             os.killpg(process.pid, signal.SIGKILL)  # its session is its group: it started it
         else:
             process.kill()
