@@ -132,6 +132,11 @@ class Fleet(WorksOnMany):
         """The names of the tenants, in the order in which they were given."""
         return tuple(self._members)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether this process does the work, so that a new client secret can be a part of its result."""
+        return self._runner.is_local
+
     def only(self, names: Sequence[str]) -> Fleet:
         """Return a fleet of some of these tenants, in the order of `names`.
 

@@ -134,7 +134,7 @@ class WorksOnMany:
         """Finish whatever was interrupted, at all tenants; each result has what it was as `resumed`.
 
         Args:
-            **told: on_client, cancel and clock, as for `run`.
+            **told: hooks and drop_hooks, as for `qlik_keys.resume`; on_client, cancel and clock, as for `run`.
 
         Raises:
             FleetError, Interrupted, TypeError: as `run`.

@@ -62,7 +62,13 @@ class TenantOutcome(Generic[Value]):
 
 
 class Runner(Protocol):
-    """Does the same work for many tenants; one that fails stops no other."""
+    """Does the same work for many tenants; one that fails stops no other.
+
+    Attributes:
+        is_local: whether the work is done in this process, so that a new client secret can be a part of its result.
+    """
+
+    is_local: bool
 
     def run(
         self,

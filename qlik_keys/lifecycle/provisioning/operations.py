@@ -11,6 +11,7 @@ from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.errors import (
     ConfigurationError,
     LifecycleError,
+    ManualActionRequired,
     Outcome,
     QlikKeysError,
     ResumeError,
@@ -319,11 +320,22 @@ def _finish_pending(
         if _will_be_deleted(work, pending):
             continue
         item = Resumed(operation="provision", name=pending.name, client_id=pending.client_id)
-        run = work.provisioning(ClientSpecification.from_document(pending.specification), None)
+        specification = ClientSpecification.from_document(pending.specification)
+        if specification.client_secret and not work.makes_secrets:
+            results.append(replace(item, error=_secret_cannot_be_shown(pending.name)))
+            continue
+        run = work.provisioning(specification, None)
         finished = _tried(work, item, run.resume)
         shared_failure.saw(pending.client_id, finished.error)
         if finished.result is not None or finished.error is not None:
             results.append(finished)
+
+
+def _secret_cannot_be_shown(name: str) -> ManualActionRequired:
+    return ManualActionRequired(
+        f"The client {name!r} gets a client secret, which is shown once, and cannot be shown from another machine.",
+        hint="Run resume for this tenant without a cluster.",
+    )
 
 
 def _tried(
