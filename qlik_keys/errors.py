@@ -163,11 +163,9 @@ class ManifestError(ConfigurationError):
         self.file, self.problems = file, tuple(problems)
         count = "a mistake" if len(self.problems) == 1 else f"{len(self.problems)} mistakes"
         lines = [f"{file}:{each.line}:{each.column}: {each.to_text()}" for each in self.problems]
-        super().__init__("\n".join([f"The fleet file {file} has {count}:", *lines]))
-
-    def __reduce__(self) -> tuple[type[ManifestError], tuple[str, tuple[ManifestProblem, ...]]]:
-        """Let it be pickled: its arguments are not its text."""
-        return type(self), (self.file, self.problems)
+        super().__init__(
+            "\n".join([f"The fleet file {file} has {count}:", *lines]), hint="Correct the file; nothing was done."
+        )
 
 
 class KeyMaterialError(QlikKeysError, ValueError):

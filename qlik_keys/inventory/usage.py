@@ -126,7 +126,9 @@ def _with_findings(frame: pd.DataFrame, usage: Usage, now: datetime) -> list[tup
         more = []
         if whole and CLIENT_CREDENTIALS in grants and client_id not in usage.last and older:
             more.append(UNUSED_90_DAYS.name)
-        is_by_secret = bool(secrets) and "client_secret" in methods and not ("private_key_jwt" in methods and kids)
+        has_secret = secrets is not pd.NA and secrets > 0
+        by_key = "private_key_jwt" in methods and kids
+        is_by_secret = has_secret and "client_secret" in methods and not by_key
         if is_by_secret and usage.recent[client_id]:
             more.append(SECRET_STILL_USED.name)
         found.append(tuple(sorted([*findings, *more], key=ORDER.__getitem__)) if more else findings)

@@ -27,6 +27,7 @@ VALUES = {
     "differences": {"scopes": (("x",), ("y",))},
     "results": [FleetResult(client_id="a", outcome="failed", error=errors.StoreSealed("sealed", path="secret/a"))],
     "left": 3,
+    "problems": (errors.ManifestProblem(line=3, column=5, message="There is no key 'scope'.", hint="Write scopes."),),
 }
 INHERITED = {"hint", "retryable", "outcome", "path", "status", "code", "detail", "trace_id"}
 
