@@ -54,7 +54,9 @@ def plan_many(
         selection=selection,
         options=chosen,
         tenants=tuple(tenants),
-        irreversible=irreversible_of(operation, chosen),
+        irreversible=irreversible_of(
+            operation, chosen, is_at_once=any(client.is_at_once for each in tenants for client in each.clients)
+        ),
         made_before=moment,
     )
 
