@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from qlik_keys.core.arguments import CALLBACK, CLOCK, FLAG, optional, require, texts
 from qlik_keys.core.clock import SYSTEM_CLOCK, Clock
-from qlik_keys.errors import Interrupted
+from qlik_keys.errors import Interrupted, QlikKeysError
 from qlik_keys.fleet.diagnoses import FleetDiagnosis
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from qlik_keys.auth.token_endpoint import UserLookup
     from qlik_keys.diagnosis import Diagnosis
-    from qlik_keys.errors import QlikKeysError
     from qlik_keys.fleet.runners.base import TenantOutcome
     from qlik_keys.fleet.tenants import Fleet
     from qlik_keys.inventory.several import Table
@@ -104,6 +103,34 @@ class ExamineClient:
 
         del name, told, cancel
         return doctor(tenant, store, self.client, scopes=self.scopes, user=self.user, clock=self.clock)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixClient:
+    """Applies fixes of the doctor to a client on one tenant: a `TenantWork`.
+
+    Attributes:
+        client_id: the client.
+        fixes: names of fixes.
+    """
+
+    client_id: str
+    fixes: tuple[str, ...]
+
+    def __call__(
+        self, name: str, tenant: QlikTenant, store: KeyStore, *, told: Callable[[object], None], cancel: threading.Event
+    ) -> list[tuple[str, str | QlikKeysError]]:
+        """Return of each fix what was done, or why not; see `TenantWork`."""
+        from qlik_keys.diagnosis import fix  # noqa: PLC0415  # brings httpx
+
+        del name, told, cancel
+        done: list[tuple[str, str | QlikKeysError]] = []
+        for each in self.fixes:
+            try:
+                done.append((each, fix(tenant, store, self.client_id, each)))
+            except QlikKeysError as problem:
+                done.append((each, problem))
+        return done
 
 
 def clients(

@@ -132,6 +132,11 @@ class Fleet(WorksOnMany):
         """The names of the tenants, in the order in which they were given."""
         return tuple(self._members)
 
+    @property
+    def sends_results(self) -> bool:
+        """Whether other machines do the work, so that what it returns travels, and no secret may be in it."""
+        return bool(getattr(self._runner, "sends_results", False))
+
     def only(self, names: Sequence[str]) -> Fleet:
         """Return a fleet of some of these tenants, in the order of `names`.
 

@@ -35,6 +35,7 @@ from qlik_keys.cli.options.many import (
     FromFile,
     ManyOptions,
     TenantsAndTelling,
+    WorkOptions,
     YesOption,
     clients_in,
     duration_of,
@@ -370,9 +371,9 @@ def delete(
 
 
 @app.command(epilog=TENANT_HELP)
-@with_options(TenantsAndTelling)
+@with_options(WorkOptions)
 def resume(
-    common: TenantsAndTelling,
+    common: WorkOptions,
     *,
     yes: YesOption = False,
     custody: Custody = None,

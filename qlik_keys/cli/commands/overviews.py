@@ -22,7 +22,7 @@ from qlik_keys.cli.options.findings import (
     format_of,
 )
 from qlik_keys.cli.options.groups import with_options
-from qlik_keys.cli.options.tenants import TenantsOptions
+from qlik_keys.cli.options.tenants import ClusterOptions, TenantsOptions
 from qlik_keys.cli.output.errors import tell_json
 from qlik_keys.cli.output.progress import ProgressLine
 from qlik_keys.cli.output.results import show, show_value
@@ -48,9 +48,9 @@ UsageOption = Annotated[
 
 
 @app.command(epilog=TENANT_HELP)
-@with_options(TenantsOptions)
+@with_options(ClusterOptions)
 def clients(
-    tenants: TenantsOptions,
+    tenants: ClusterOptions,
     *,
     usage: UsageOption = False,
     quiet: QuietOption = False,
@@ -118,9 +118,9 @@ def _clients_of_one(tenants: TenantsOptions, *, usage: bool, as_json: bool) -> p
 
 
 @app.command(epilog=TENANT_HELP)
-@with_options(TenantsOptions)
+@with_options(ClusterOptions)
 def audit(
-    tenants: TenantsOptions,
+    tenants: ClusterOptions,
     *,
     usage: UsageOption = False,
     quiet: QuietOption = False,

@@ -15,6 +15,7 @@ from qlik_keys.fleet.many.treatments import Treatment
 from qlik_keys.fleet.many.work import PlanTenant, ResumeTenant, RunTenant, TenantResults
 from qlik_keys.fleet.selection import Selection
 from qlik_keys.lifecycle.many import FleetResult
+from qlik_keys.lifecycle.options import ResumeOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,10 +78,10 @@ def run_plan(
     )
     clients = {each.tenant: each.clients for each in plan.tenants if each.clients}
     work: TenantWork[TenantResults]
-    if plan.operation == "resume":
+    if isinstance(plan.options, ResumeOptions):
         # Also what no record tells: duplicates, keys that came back, keys that no document names.
         work, names = (
-            ResumeTenant(options=plan.options, clock=clock),
+            ResumeTenant(options=plan.options, makes_secrets=not fleet.sends_results, clock=clock),
             [each.tenant for each in plan.tenants if each.error is None],
         )
     else:

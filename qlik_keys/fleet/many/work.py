@@ -12,10 +12,12 @@ from qlik_keys.fleet.many.operations import requests_of
 from qlik_keys.fleet.many.plan import TenantPlan
 from qlik_keys.fleet.many.rotation import rotate_due
 from qlik_keys.fleet.many.side_by_side import DEFAULT_WORKERS, each_client
-from qlik_keys.lifecycle import resume
 from qlik_keys.lifecycle.context import OperationContext
 from qlik_keys.lifecycle.many import FleetResult, SharedFailure
 from qlik_keys.lifecycle.options import ResumeOptions
+from qlik_keys.lifecycle.provisioning.operations import resume_in
+from qlik_keys.lifecycle.provisioning.run import Provisioning
+from qlik_keys.lifecycle.provisioning.without_secrets import WithoutNewSecrets
 
 if TYPE_CHECKING:
     import threading
@@ -120,9 +122,16 @@ class RunTenant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumeTenant:
-    """Finishes whatever was interrupted on one tenant; see `lifecycle.resume`, whose options these are."""
+    """Finishes whatever was interrupted on one tenant; see `lifecycle.resume`.
 
-    options: Options = field(default_factory=ResumeOptions)
+    Attributes:
+        options: of `lifecycle.resume`.
+        makes_secrets: a client that is to have a client secret is finished too; not where the result travels.
+        clock: time.
+    """
+
+    options: ResumeOptions = field(default_factory=ResumeOptions)
+    makes_secrets: bool = True
     clock: Clock = SYSTEM_CLOCK
 
     def __call__(
@@ -131,7 +140,16 @@ class ResumeTenant:
         """Return what was finished, and what could not be."""
         resumed: list[Resumed]
         try:
-            resumed = resume(tenant, store, **self.options.arguments, cancel=cancel, clock=self.clock)
+            resumed = resume_in(
+                OperationContext(
+                    tenant=tenant,
+                    store=store,
+                    cancel=cancel,
+                    clock=self.clock,
+                    make_provisioning=Provisioning if self.makes_secrets else WithoutNewSecrets,
+                    **self.options.context,
+                )
+            )
         except ResumeError as problem:
             resumed = problem.results
         except Interrupted:

@@ -62,7 +62,11 @@ class TenantOutcome(Generic[Value]):
 
 
 class Runner(Protocol):
-    """Does the same work for many tenants; one that fails stops no other."""
+    """Does the same work for many tenants; one that fails stops no other.
+
+    A runner whose results travel from other machines has an attribute `sends_results` that is True: then no work is
+    done that makes a secret.
+    """
 
     def run(
         self,

@@ -66,6 +66,8 @@ class DaskRunner:
         <DaskRunner tcp://scheduler:8786>
     """
 
+    sends_results = True
+
     def __init__(
         self,
         cluster: str | distributed.Client = "",

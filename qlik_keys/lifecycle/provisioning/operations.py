@@ -215,17 +215,23 @@ def resume_client(
     """
     options = ResumeOptions(hooks=hooks, drop_hooks=drop_hooks)
     work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock, **options.context)
+    return resume_client_in(work, client_id)
+
+
+def resume_client_in(work: OperationContext, client_id: str) -> list[Resumed]:
+    """See `resume_client`."""
+    store, host = work.store, work.tenant.host
     results = _Results()
     clients: list[OAuthClient] = []
     try:
-        clients.append(tenant.oauth_clients.get(client_id))
+        clients.append(work.tenant.oauth_clients.get(client_id))
     except TenantNotFound as problem:
         if not _is_being_deleted(work, client_id):
-            raise gone_or_unknown(problem, store, tenant.host, client_id) from None
+            raise gone_or_unknown(problem, store, host, client_id) from None
     with results.told_of():
         if clients:
-            _finish_pending(work, pending_of(work, clients[0]), SharedFailure(store, tenant.host), results)
-        records = _finish_rotations(work, [client_id], SharedFailure(store, tenant.host), results)
+            _finish_pending(work, pending_of(work, clients[0]), SharedFailure(store, host), results)
+        records = _finish_rotations(work, [client_id], SharedFailure(store, host), results)
         _remove_again(work, clients, records, results)
     _raise_failures(results)
     return results
