@@ -17,7 +17,7 @@ from qlik_keys.fleet.diagnoses import FleetDiagnosis
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable
-    from datetime import timedelta
+    from datetime import date, datetime, timedelta
 
     from qlik_keys.auth.token_endpoint import UserLookup
     from qlik_keys.diagnosis import Diagnosis
@@ -79,6 +79,28 @@ class AuditTenant:
         progress = _progress(told, cancel)
         options = {"consent": self.consent, "usage": self.usage, "due_within": self.due_within}
         return audit(tenant, store, **options, on_progress=progress, clock=self.clock)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportHistory:
+    """Reports who did what on one tenant: a `TenantWork`.
+
+    Attributes:
+        since: as for `qlik_keys.report`.
+        clock: says what now is.
+    """
+
+    since: date | datetime | None = None
+    clock: Clock = field(default=SYSTEM_CLOCK)
+
+    def __call__(
+        self, name: str, tenant: QlikTenant, store: KeyStore, *, told: Callable[[object], None], cancel: threading.Event
+    ) -> Table:
+        """Return the report; see `TenantWork`."""
+        from qlik_keys.inventory.history import report  # noqa: PLC0415  # brings pandas
+
+        del name, told, cancel
+        return report(tenant, store, since=self.since, clock=self.clock)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +183,16 @@ def audit(
     refuse_negative(due_within)
     work = AuditTenant(consent=consent, usage=usage, due_within=due_within, clock=clock)
     return audits_of_several(_told(fleet.each(work, told=_handed_on(on_progress))), clock=clock)
+
+
+def report(fleet: Fleet, *, since: date | datetime | None, clock: Clock) -> Table:
+    """Return the report of all tenants; see `Fleet.report`."""
+    from qlik_keys.inventory.history import check_since  # noqa: PLC0415  # brings pandas
+    from qlik_keys.inventory.several import histories_of_several  # noqa: PLC0415  # brings pandas
+
+    require(CLOCK, clock=clock)
+    check_since(since)
+    return histories_of_several(_told(fleet.each(ReportHistory(since=since, clock=clock))), clock=clock)
 
 
 def doctor(

@@ -66,7 +66,7 @@ def test_due_keys_are_rotated_by_the_workers_and_a_second_time_there_is_nothing_
     made = {name: qk.provision(*pair, **options) for name, pair in sides.items()}
     rotate = ("rotate", "--due", "--within", "2d", "--fleet", file(), "--tenant", "prod", "--tenant", "test")
     here = qlik_keys(*rotate, "--yes")
-    assert (here.code, "KEY_OF_PROD is not set" in here.err) == (1, True), here.err  # its own login is on the workers
+    assert (here.code, "WORKERS_TOKEN is not set" in here.err) == (1, True), here.err  # its own login is on the workers
     done = qlik_keys(*rotate, "--yes", "--dask", cluster.address, "--json")
     assert (done.code, done.err) == (0, "")
     told = {each["tenant"]: each for each in json.loads(done.out)}
