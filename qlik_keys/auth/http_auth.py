@@ -17,7 +17,7 @@ from qlik_keys.core.secret import guarded, wrong_type
 from qlik_keys.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator, Iterable
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 
     from qlik_keys.core.secret import Secret
     from qlik_keys.keystore.base import KeyStore
@@ -157,16 +157,17 @@ class StoredKeyLogin:
     Args:
         store: the key store; it stays open as long as the tenant is used.
         client: the client's id or name.
+        on_close: called when the tenant is closed, for a store that is for this login alone.
 
     Example:
         >>> StoredKeyLogin(store, "key-rotation")  # doctest: +SKIP
         <StoredKeyLogin client=key-rotation>
     """
 
-    __slots__ = ("_client", "_store")
+    __slots__ = ("_client", "_on_close", "_store")
 
-    def __init__(self, store: KeyStore, client: str) -> None:
-        self._store, self._client = store, client
+    def __init__(self, store: KeyStore, client: str, *, on_close: Callable[[], None] = lambda: None) -> None:
+        self._store, self._client, self._on_close = store, client, on_close
 
     def describe(self) -> str:
         """Return the kind of credential and the client."""
@@ -176,6 +177,10 @@ class StoredKeyLogin:
         """Return what gets the client's tokens and puts them on requests."""
         source = TokenSource.from_store(self._store, tenant_url=session.url, client_id=self._client, http=session)
         return PrivateKeyJwtAuth(source).auth(session)
+
+    def close(self) -> None:
+        """Close what is for this login alone; the tenant does so when it is closed."""
+        self._on_close()
 
     def __repr__(self) -> str:
         return f"<StoredKeyLogin client={self._client}>"

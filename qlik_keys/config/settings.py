@@ -9,6 +9,7 @@ Nothing is asked over the network here; `tenant()` and `store()` build what asks
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -209,8 +210,12 @@ class Settings:
         if self.client_secret is not None:
             return QlikTenant(self.tenant_url, credential=ClientSecret(self.client_id, self.client_secret), **options)
         if self.login_client:
-            credential = StoredKeyLogin(self.store(), self.login_client)
-            return QlikTenant(self.tenant_url, credential=credential, **options)
+            with ExitStack() as stack:
+                store = stack.enter_context(self.store())
+                credential = StoredKeyLogin(store, self.login_client, on_close=store.close)
+                tenant = QlikTenant(self.tenant_url, credential=credential, **options)
+                stack.pop_all()  # from now on the tenant closes it
+                return tenant
         hint = "Set QLIK_API_KEY, or QLIK_CLIENT_ID and QLIK_CLIENT_SECRET, or QLIK_KEYS_LOGIN_CLIENT."
         if any(notice.endswith(_OF_ANOTHER_TENANT) for notice in self.notices):
             hint = (

@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING
 
 from qlik_keys.core.arguments import CALLBACK, CLOCK, FLAG, optional, require, texts
 from qlik_keys.core.clock import SYSTEM_CLOCK, Clock
-from qlik_keys.errors import Interrupted
+from qlik_keys.errors import Interrupted, QlikKeysError
 from qlik_keys.fleet.diagnoses import FleetDiagnosis
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable
-    from datetime import timedelta
+    from datetime import date, datetime, timedelta
 
     from qlik_keys.auth.token_endpoint import UserLookup
     from qlik_keys.diagnosis import Diagnosis
-    from qlik_keys.errors import QlikKeysError
     from qlik_keys.fleet.runners.base import TenantOutcome
     from qlik_keys.fleet.tenants import Fleet
     from qlik_keys.inventory.several import Table
@@ -83,6 +82,28 @@ class AuditTenant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportHistory:
+    """Reports who did what on one tenant: a `TenantWork`.
+
+    Attributes:
+        since: as for `qlik_keys.report`.
+        clock: says what now is.
+    """
+
+    since: date | datetime | None = None
+    clock: Clock = field(default=SYSTEM_CLOCK)
+
+    def __call__(
+        self, name: str, tenant: QlikTenant, store: KeyStore, *, told: Callable[[object], None], cancel: threading.Event
+    ) -> Table:
+        """Return the report; see `TenantWork`."""
+        from qlik_keys.inventory.history import report  # noqa: PLC0415  # brings pandas
+
+        del name, told, cancel
+        return report(tenant, store, since=self.since, clock=self.clock)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExamineClient:
     """Examines a client on one tenant: a `TenantWork`.
 
@@ -104,6 +125,34 @@ class ExamineClient:
 
         del name, told, cancel
         return doctor(tenant, store, self.client, scopes=self.scopes, user=self.user, clock=self.clock)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixClient:
+    """Applies fixes of the doctor to a client on one tenant: a `TenantWork`.
+
+    Attributes:
+        client_id: the client.
+        fixes: names of fixes.
+    """
+
+    client_id: str
+    fixes: tuple[str, ...]
+
+    def __call__(
+        self, name: str, tenant: QlikTenant, store: KeyStore, *, told: Callable[[object], None], cancel: threading.Event
+    ) -> list[tuple[str, str | QlikKeysError]]:
+        """Return of each fix what was done, or why not; see `TenantWork`."""
+        from qlik_keys.diagnosis import fix  # noqa: PLC0415  # brings httpx
+
+        del name, told, cancel
+        done: list[tuple[str, str | QlikKeysError]] = []
+        for each in self.fixes:
+            try:
+                done.append((each, fix(tenant, store, self.client_id, each)))
+            except QlikKeysError as problem:
+                done.append((each, problem))
+        return done
 
 
 def clients(
@@ -134,6 +183,16 @@ def audit(
     refuse_negative(due_within)
     work = AuditTenant(consent=consent, usage=usage, due_within=due_within, clock=clock)
     return audits_of_several(_told(fleet.each(work, told=_handed_on(on_progress))), clock=clock)
+
+
+def report(fleet: Fleet, *, since: date | datetime | None, clock: Clock) -> Table:
+    """Return the report of all tenants; see `Fleet.report`."""
+    from qlik_keys.inventory.history import check_since  # noqa: PLC0415  # brings pandas
+    from qlik_keys.inventory.several import histories_of_several  # noqa: PLC0415  # brings pandas
+
+    require(CLOCK, clock=clock)
+    check_since(since)
+    return histories_of_several(_told(fleet.each(ReportHistory(since=since, clock=clock))), clock=clock)
 
 
 def doctor(

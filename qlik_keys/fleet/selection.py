@@ -35,6 +35,7 @@ class ClientFacts:
         findings: the names of what the audit says of it.
         key_made: when its current key was made, UTC.
         rotate_by: when that key should be replaced, UTC.
+        serves: how long the key after it will serve, where a fleet file declares it.
         by_secret_alone: it is a machine that logs in by a client secret and has no key.
     """
 
@@ -44,6 +45,7 @@ class ClientFacts:
     findings: tuple[str, ...] | None = None
     key_made: datetime | None = None
     rotate_by: datetime | None = None
+    serves: timedelta | None = None
     by_secret_alone: bool | None = None
 
 
@@ -57,7 +59,8 @@ class Selection:
         scopes: a client that has one of these.
         findings: codes or names of the audit: a client that has one of these.
         due: the key's `rotate_by` has passed.
-        within: with `due`: also what is due within this time from now.
+        within: with `due`: also what is due within this time from now; of a client whose declared keys serve for less
+            than twice this time, what is in the second half of its time. Otherwise each run would rotate it again.
         older_than: the current key was made longer ago than this.
         secret_only: machines that log in by a client secret and have no key.
 
@@ -119,9 +122,19 @@ class Selection:
         scopes = not self.scopes or not set(self.scopes).isdisjoint(client.scopes or ())
         return named and pattern and scopes
 
-    def is_of_age(self, *, key_made: datetime | None, rotate_by: datetime | None, now: datetime) -> bool:
-        """Tell whether a key is due by its age; a client without a key has nothing to replace."""
-        if self.due and (rotate_by is None or rotate_by > now + self.within):
+    def is_of_age(
+        self, *, key_made: datetime | None, rotate_by: datetime | None, now: datetime, serves: timedelta | None = None
+    ) -> bool:
+        """Tell whether a key is due by its age; a client without a key has nothing to replace.
+
+        Args:
+            key_made: as in `ClientFacts`.
+            rotate_by: likewise.
+            now: the time, UTC.
+            serves: as in `ClientFacts`.
+        """
+        within = self.within if serves is None else min(self.within, serves / 2)
+        if self.due and (rotate_by is None or rotate_by > now + within):
             return False
         return self.older_than is None or (key_made is not None and key_made < now - self.older_than)
 
@@ -138,7 +151,7 @@ class Selection:
             return False
         if self.secret_only and not client.by_secret_alone:
             return False
-        return self.is_of_age(key_made=client.key_made, rotate_by=client.rotate_by, now=now)
+        return self.is_of_age(key_made=client.key_made, rotate_by=client.rotate_by, now=now, serves=client.serves)
 
     def to_text(self) -> str:
         """Return the criteria for people; "all clients" where there is none."""

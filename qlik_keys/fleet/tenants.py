@@ -18,7 +18,7 @@ from qlik_keys.keystore.lookup import check_sides
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from datetime import timedelta
+    from datetime import date, datetime, timedelta
     from pathlib import Path
 
     import distributed
@@ -133,9 +133,9 @@ class Fleet(WorksOnMany):
         return tuple(self._members)
 
     @property
-    def is_local(self) -> bool:
-        """Whether this process does the work, so that a new client secret can be a part of its result."""
-        return self._runner.is_local
+    def sends_results(self) -> bool:
+        """Whether other machines do the work, so that what it returns travels, and no secret may be in it."""
+        return bool(getattr(self._runner, "sends_results", False))
 
     def only(self, names: Sequence[str]) -> Fleet:
         """Return a fleet of some of these tenants, in the order of `names`.
@@ -254,6 +254,27 @@ class Fleet(WorksOnMany):
         return overviews.audit(
             self, consent=consent, usage=usage, due_within=due_within, on_progress=on_progress, clock=clock
         )
+
+    def report(self, *, since: date | datetime | None = None, clock: Clock = SYSTEM_CLOCK) -> Table:
+        """Return who did what to clients and their keys on all tenants, and when, oldest first: for auditors.
+
+        Args:
+            since: as for `report`.
+            clock: says what now is.
+
+        Returns:
+            A DataFrame: "tenant", then the columns of `report`. A tenant that could not be asked is the event
+            "tenant-not-asked". `attrs` as for `Fleet.clients`, with "since" and "unknown".
+
+        Raises:
+            TypeError, ValueError: as `report`.
+
+        Example:
+            >>> fleet.report(since=date(2026, 10, 1)).to_csv("report.csv")  # doctest: +SKIP
+        """
+        from qlik_keys.fleet import overviews  # noqa: PLC0415  # brings pandas
+
+        return overviews.report(self, since=since, clock=clock)
 
     def doctor(
         self, client: str, *, scopes: Iterable[str] = (), user: UserLookup | None = None, clock: Clock = SYSTEM_CLOCK

@@ -108,8 +108,8 @@ def report(
         >>> history.attrs["unknown"]  # doctest: +SKIP
     """
     check_sides(tenant, store)
-    optional(_DAY, since=since)
     require(CLOCK, clock=clock)
+    check_since(since)
     start = _start(since)
     store = folder_of(tenant, store)
     now = utc_now(clock)
@@ -224,10 +224,20 @@ class _Found:
         return told
 
 
+def check_since(since: date | datetime | None) -> None:
+    """Refuse what is no moment from which a report can begin.
+
+    Raises:
+        TypeError: it is no date.
+        ValueError: it is a datetime without a time zone.
+    """
+    optional(_DAY, since=since)
+    if isinstance(since, datetime) and since.tzinfo is None:
+        raise ValueError("`since` must have a time zone")
+
+
 def _start(since: date | datetime | None) -> datetime | None:
     if since is None or isinstance(since, datetime):
-        if since is not None and since.tzinfo is None:
-            raise ValueError("`since` must have a time zone")
         return None if since is None else since.astimezone(UTC)
     return datetime.combine(since, time(), tzinfo=UTC)
 

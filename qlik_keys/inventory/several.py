@@ -14,6 +14,7 @@ from qlik_keys.core.reasons import reason_of
 from qlik_keys.errors import QlikKeysError
 from qlik_keys.inventory.audit import AUDIT_COLUMNS
 from qlik_keys.inventory.findings import ORDER
+from qlik_keys.inventory.history import HISTORY_COLUMNS
 from qlik_keys.inventory.tables import row_without_client
 from qlik_keys.rules.access import TENANT_NOT_ASKED
 from qlik_keys.rules.model import SEVERITIES
@@ -70,6 +71,46 @@ def audits_of_several(told: Mapping[str, Table | QlikKeysError], *, clock: Clock
     sorted_frame = frame.loc[order].reset_index(drop=True)
     sorted_frame.attrs = frame.attrs
     return sorted_frame
+
+
+def histories_of_several(told: Mapping[str, Table | QlikKeysError], *, clock: Clock) -> Table:
+    """Return the reports for auditors of several tenants as one, oldest first.
+
+    Args:
+        told: by the tenant's name what `report` returned for it, or why it could not be asked; at least one.
+        clock: says what now is.
+
+    Returns:
+        "tenant", then the columns of `report` with their dtypes. A tenant that could not be asked is a row with the
+        event "tenant-not-asked". `attrs` as for `clients_of_several`, with "since" and "unknown": in sentences, what
+        cannot be known, where it is about some of the tenants with their names.
+    """
+    frame = _together(
+        {name: _without_history(each) if isinstance(each, QlikKeysError) else each for name, each in told.items()},
+        told,
+        clock,
+    )
+    tables = {name: each for name, each in told.items() if not isinstance(each, QlikKeysError)}
+    sentences: dict[str, list[str]] = {}
+    for name, table in tables.items():
+        for sentence in table.attrs["unknown"]:
+            sentences.setdefault(sentence, []).append(name)
+    unknown = [each if len(names) == len(told) else f"{', '.join(names)}: {each}" for each, names in sentences.items()]
+    unknown += [f"{name}: nothing is known, since it could not be asked." for name in frame.attrs["not_asked"]]
+    attrs = frame.attrs | {
+        "since": next((table.attrs["since"] for table in tables.values()), ""),
+        "unknown": unknown,
+    }
+    sorted_frame = frame.sort_values("time", kind="stable", na_position="last", ignore_index=True)
+    sorted_frame.attrs = attrs
+    return sorted_frame
+
+
+def _without_history(error: QlikKeysError) -> Table:
+    columns = dict.fromkeys(HISTORY_COLUMNS, "") | {"event": TENANT_NOT_ASKED.name, "detail": error.message}
+    found = pd.DataFrame({name: pd.Series([value], dtype="string") for name, value in columns.items()})
+    found["time"] = pd.Series([pd.NaT], dtype="datetime64[us, UTC]")
+    return found
 
 
 def _together(frames: Mapping[str, Table], told: Mapping[str, Table | QlikKeysError], clock: Clock) -> Table:

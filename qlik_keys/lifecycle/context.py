@@ -88,7 +88,6 @@ class OperationContext:
         is_dry_run: nothing may be changed: steps outside of a run are told, not done.
         hooks: those that are defined here.
         drop_hooks: names of pending hooks that are not to run any more.
-        makes_secrets: whether a new client secret can be shown to who asked; else nothing that makes one is finished.
     """
 
     tenant: QlikTenant
@@ -101,7 +100,6 @@ class OperationContext:
     is_dry_run: bool = False
     hooks: tuple[Hook, ...] = ()
     drop_hooks: frozenset[str] = frozenset()
-    makes_secrets: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what is of another type; work in the folder that has the tenant's records."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from qlik_keys.keys import KeySpec, PrivateKey
-    from qlik_keys.keystore.base import Custody
+    from qlik_keys.keystore.base import ClientRecord, Custody
     from qlik_keys.lifecycle.hooks.definition import Hook
 
 CUSTODY_TEXTS: Mapping[Custody, str] = MappingProxyType(
@@ -65,18 +65,27 @@ class RotateOptions(Options):
     """
 
     key: KeySpec | PrivateKey | None = None
-    overlap: timedelta = DEFAULT_OVERLAP
+    overlap: timedelta | None = None
     allow_swap: bool = False
-    rotate_after: timedelta = ROTATE_AFTER
+    rotate_after: timedelta | None = None
     custody: Custody | None = None
     hooks: Iterable[Hook] = ()
 
     def __post_init__(self) -> None:
         require(FLAG, allow_swap=self.allow_swap)
         _take_hooks(self)
-        refuse_overlap(self.overlap)
-        refuse_unserviceable(self.rotate_after)
+        if self.overlap is not None:
+            refuse_overlap(self.overlap)
+        if self.rotate_after is not None:
+            refuse_unserviceable(self.rotate_after)
         _refuse_custody(self.custody)
+
+    def overlap_for(self, record: ClientRecord) -> timedelta:
+        """Return how long the old key of a client goes on: as asked for, else as its fleet file says, else a day."""
+        if self.overlap is not None:
+            return self.overlap
+        seconds = None if record.declaration is None else record.declaration.overlap_seconds
+        return DEFAULT_OVERLAP if seconds is None else timedelta(seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

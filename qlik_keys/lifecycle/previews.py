@@ -218,9 +218,10 @@ def _provision(work: OperationContext, _: str, options: ProvisionOptions) -> tup
 
 
 def _rotate(work: OperationContext, client_id: str, options: RotateOptions) -> tuple[str, ...]:
-    result = changes.rotate(work, work.read(client_id), options)
+    record = work.read(client_id)
+    result = changes.rotate(work, record, options)
     risk = _risk(work, allow_swap=options.allow_swap)
-    if not options.overlap or result.retire_at is None:
+    if not options.overlap_for(record) or result.retire_at is None:
         return (*result.warnings, risk)
     both = f"Both keys log in until {result.retire_at:%Y-%m-%d %H:%M} UTC; then retire the old one."
     return (*result.warnings, both, risk)

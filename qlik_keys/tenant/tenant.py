@@ -109,6 +109,7 @@ class QlikTenant:
         self.budget = session.budget
         self._owns_session = owns_session
         self._kind = credential.describe()
+        self._close_credential = getattr(credential, "close", None)
         self.has_credential = not isinstance(credential, Anonymous)
         self._auth = auth = credential.auth(session)
         self.oauth_clients = OAuthClients(session, auth)
@@ -224,9 +225,14 @@ class QlikTenant:
         return self.http.subscribe(callback)
 
     def close(self) -> None:
-        """Close the connections; quiet for a tenant made by `with_credential`, which shares them."""
+        """Close the connections, and what the credential alone uses.
+
+        Quiet for a tenant made by `with_credential`, which shares the connections.
+        """
         if self._owns_session:
             self.http.close()
+            if self._close_credential is not None:
+                self._close_credential()
 
     def __enter__(self) -> Self:
         return self

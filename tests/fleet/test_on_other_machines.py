@@ -19,7 +19,7 @@ DAY = timedelta(days=1)
 class Elsewhere(ThreadRunner):
     """Threads that count as another machine."""
 
-    is_local = False
+    sends_results = True
 
 
 def test_a_client_secret_is_made_only_where_it_can_be_shown(world, name):
@@ -30,7 +30,7 @@ def test_a_client_secret_is_made_only_where_it_can_be_shown(world, name):
         fleet.resume()
     [failure] = caught.value.failures
     assert isinstance(failure.error, ManualActionRequired)
-    assert "without a cluster" in failure.error.hint
+    assert "without the cluster" in failure.error.hint
     assert world.clients_named(name) == []
     [result] = fleet.with_runner("threads").resume()
     assert (result.name, result.outcome) == (name, "finished")

@@ -12,6 +12,8 @@ import typer
 from qlik_keys.cli.app import DOCUMENTATION, FINDINGS, new_group
 from qlik_keys.cli.completion.offers import complete_contexts
 from qlik_keys.cli.options.common import JsonOption, ServerOption, refuse_empty, refuse_unasked
+from qlik_keys.cli.options.groups import with_options
+from qlik_keys.cli.options.runners import RunnerOptions, on_cluster
 from qlik_keys.cli.output.results import Result, current_notebook, show_value
 from qlik_keys.cli.output.streams import note_effect
 from qlik_keys.cli.output.table import printable
@@ -19,6 +21,7 @@ from qlik_keys.cli.output.table import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from qlik_keys.fleet import Fleet
     from qlik_keys.fleet.manifest import Manifest
     from qlik_keys.fleet.manifest.apply import AppliedChange
     from qlik_keys.fleet.manifest.plan import ManifestPlan
@@ -50,7 +53,9 @@ ConsentOption = Annotated[
 
 
 @app.command(epilog=_HELP)
+@with_options(RunnerOptions)
 def plan(
+    runner: RunnerOptions,
     file: FileArgument = None,
     *,
     consent: ConsentOption = None,
@@ -75,13 +80,16 @@ def plan(
             as_json=as_json,
         )
         return
-    found = _read(file).plan(consent=consent)
+    manifest = _read(file)
+    found = manifest.plan(_fleet(manifest, runner), consent=consent)
     _show_plan(found, as_json=as_json)
     _end_of_plan(found)
 
 
 @app.command(epilog=_HELP)
+@with_options(RunnerOptions)
 def apply(
+    runner: RunnerOptions,
     file: FileArgument = None,
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; for schedules.")] = False,
@@ -102,10 +110,15 @@ def apply(
 
     Example: qlik-keys apply qlik-keys.yaml --yes
     """
+    from qlik_keys.fleet.manifest.run import refuse_new_secrets
+
     manifest = _read(file)
     if not (yes or dry_run):
         refuse_unasked(_HOW_TO_CONFIRM, option="--yes", as_json=as_json)
-    found = manifest.plan()
+    fleet = _fleet(manifest, runner)
+    if fleet is not None and not dry_run:
+        refuse_new_secrets(manifest)  # before a cluster is asked for anything
+    found = manifest.plan(fleet)
     found.raise_if_all_failed()
     if dry_run:
         _show_plan(found, as_json=as_json)
@@ -118,7 +131,7 @@ def apply(
         return
     if not yes:
         _ask(found, prune=prune, adopt=adopt)
-    _apply(manifest, found, prune=prune, adopt=adopt, as_json=as_json)
+    _apply(manifest, fleet, found, prune=prune, adopt=adopt, as_json=as_json)
 
 
 @app.command(epilog=_HELP)
@@ -252,7 +265,14 @@ def _ask(found: ManifestPlan, *, prune: bool, adopt: bool) -> None:
         raise Interrupted("The fleet file was not applied; nothing was changed.")
 
 
-def _apply(manifest: Manifest, found: ManifestPlan, *, prune: bool, adopt: bool, as_json: bool) -> None:
+def _fleet(manifest: Manifest, options: RunnerOptions) -> Fleet | None:
+    """Return the tenants of a file on the cluster that the options name; None where they name none."""
+    return on_cluster(manifest.fleet_of_tenants(), options.dask) if options.dask is not None else None
+
+
+def _apply(
+    manifest: Manifest, fleet: Fleet | None, found: ManifestPlan, *, prune: bool, adopt: bool, as_json: bool
+) -> None:
     """Apply the plan that was shown, and show what came of it, also when it is interrupted: secrets are shown once.
 
     Raises:
@@ -271,7 +291,7 @@ def _apply(manifest: Manifest, found: ManifestPlan, *, prune: bool, adopt: bool,
             typer.echo(printable(f"{change.outcome}: {change.change.kind} {change.name}"), err=True)
 
     try:
-        applied = manifest.apply(plan=found, prune=prune, adopt=adopt, on_change=tell)
+        applied = manifest.apply(fleet, plan=found, prune=prune, adopt=adopt, on_change=tell)
     except PartlyFailed as error:
         _show_results(error.results, as_json=as_json)
         raise

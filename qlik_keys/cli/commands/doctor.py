@@ -18,13 +18,13 @@ from qlik_keys.cli.options.common import (
     refuse_empty,
 )
 from qlik_keys.cli.options.groups import with_options
-from qlik_keys.cli.options.tenants import TenantsOptions
+from qlik_keys.cli.options.tenants import ClusterOptions
 from qlik_keys.cli.output.errors import error_document, tell_error, tell_json
 from qlik_keys.cli.output.results import show, show_value
 from qlik_keys.errors import ConfigurationError, QlikKeysError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from qlik_keys.config.settings import Settings
     from qlik_keys.diagnosis import Diagnosis
@@ -36,9 +36,9 @@ app = new_group()
 
 
 @app.command(epilog=TENANT_HELP)
-@with_options(TenantsOptions)
+@with_options(ClusterOptions)
 def doctor(
-    tenants: TenantsOptions,
+    tenants: ClusterOptions,
     *,
     client: ExaminedClientOption,
     scope: Annotated[
@@ -100,13 +100,21 @@ def _examine(fleet: Fleet, client: str, options: dict[str, Any], *, fix: bool, q
     for name, diagnosis in found.diagnoses.items() if fix else ():
         fixes = dict.fromkeys(check.fix for check in diagnosis.findings if check.fix)
         if fixes:
-            with fleet.connect(name) as (tenant, store):
-                done += [_fix(each, tenant, store, diagnosis.client_id, as_json=as_json, of=name) for each in fixes]
+            done += _fixed_on(fleet.only([name]), diagnosis.client_id, fixes, as_json=as_json)
     if done:
         found = fleet.doctor(client, **options)
     _show(found, found.findings, found.to_dicts, quiet=quiet, as_json=as_json)
     findings = found.findings if found.diagnoses else ()
     _end(findings, is_healthy=found.is_healthy, is_fixed=all(done))
+
+
+def _fixed_on(fleet: Fleet, client_id: str, fixes: Iterable[str], *, as_json: bool) -> list[bool]:
+    """Do fixes on the one tenant of a fleet, and tell what came of them; return of each whether it was done."""
+    from qlik_keys.fleet.overviews import FixClient
+
+    [outcome] = fleet.each(FixClient(client_id=client_id, fixes=(*fixes,)))
+    done = [(each, outcome.error) for each in fixes] if outcome.error is not None else outcome.value or []
+    return [_told(name, what, of=outcome.tenant, as_json=as_json) for name, what in done]
 
 
 def _end(findings: Sequence[str], *, is_healthy: bool, is_fixed: bool) -> None:
@@ -123,34 +131,40 @@ def _end(findings: Sequence[str], *, is_healthy: bool, is_fixed: bool) -> None:
         raise typer.Exit(1)
 
 
-def _fix(name: str, tenant: QlikTenant, store: KeyStore, client_id: str, *, as_json: bool, of: str = "") -> bool:
-    """Do one fix, and tell on standard error what came of it; return whether it was done.
+def _fix(name: str, tenant: QlikTenant, store: KeyStore, client_id: str, *, as_json: bool) -> bool:
+    """Do one fix, and tell on standard error what came of it; return whether it was done."""
+    from qlik_keys import diagnosis
+
+    what: str | QlikKeysError
+    try:
+        what = diagnosis.fix(tenant, store, client_id, name)
+    except QlikKeysError as problem:
+        what = problem
+    return _told(name, what, as_json=as_json)
+
+
+def _told(name: str, what: str | QlikKeysError, *, as_json: bool, of: str = "") -> bool:
+    """Tell on standard error what came of a fix; return whether it was done.
 
     Args:
         name: the fix.
-        tenant: the tenant.
-        store: its key store.
-        client_id: the client.
+        what: what was done, or why not.
         as_json: it is told as JSON.
         of: the tenant's name, of several.
     """
-    from qlik_keys import diagnosis
-
     named: dict[str, object] = {"tenant": of} if of else {}
     told = f"{of}: {name}" if of else name
-    try:
-        words = diagnosis.fix(tenant, store, client_id, name)
-    except QlikKeysError as problem:
+    if isinstance(what, QlikKeysError):
         if as_json:
-            tell_json({**named, "fix": name, **error_document(problem)})
+            tell_json({**named, "fix": name, **error_document(what)})
         else:
             typer.echo(f"{told}: not done.", err=True)
-            tell_error(problem)
+            tell_error(what)
         return False
     if as_json:
-        tell_json({**named, "fix": name, "done": words})
+        tell_json({**named, "fix": name, "done": what})
     else:
-        typer.echo(f"{told}: {words}", err=True)
+        typer.echo(f"{told}: {what}", err=True)
     return True
 
 

@@ -35,6 +35,7 @@ from qlik_keys.cli.options.many import (
     FromFile,
     ManyOptions,
     TenantsAndTelling,
+    WorkOptions,
     YesOption,
     clients_in,
     duration_of,
@@ -87,14 +88,29 @@ def rotate(
         str | None, typer.Option(metavar="DURATION", help="All clients whose key is older than this: 60d.")
     ] = None,
     overlap_hours: Annotated[
-        float, typer.Option(min=0, help="How long the old key stays valid next to the new one.")
-    ] = OVERLAP_HOURS,
+        float | None,
+        typer.Option(
+            min=0,
+            help="How long the old key stays valid next to the new one; by default as its fleet file declares it, "
+            f"else {OVERLAP_HOURS:g}.",
+            show_default=False,
+        ),
+    ] = None,
     at_once: Annotated[bool, typer.Option("--at-once", help="No overlap: remove the old key now.")] = False,
     yes: YesOption = False,
     alg: Alg = None,
     bits: Bits = None,
     allow_swap: AllowSwap = False,
-    rotate_after_days: RotateAfter = SERVES_DAYS,
+    rotate_after_days: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=3660,
+            help="After how many days the new key should be rotated; by default as its fleet file declares it, "
+            f"else {SERVES_DAYS}.",
+            show_default=False,
+        ),
+    ] = None,
     custody: Custody = None,
     hooks: HooksOption = None,
 ) -> None:
@@ -111,7 +127,7 @@ def rotate(
         overlap=timedelta(0) if at_once else overlap_of(overlap_hours),
         key=key_spec(alg, bits),
         allow_swap=allow_swap,
-        rotate_after=timedelta(days=rotate_after_days),
+        rotate_after=None if rotate_after_days is None else timedelta(days=rotate_after_days),
         custody=custody,  # type: ignore[arg-type]  # one of the two, by `_known_custody`
         hooks=hooks_of_option(hooks),
     ).arguments
@@ -355,9 +371,9 @@ def delete(
 
 
 @app.command(epilog=TENANT_HELP)
-@with_options(TenantsAndTelling)
+@with_options(WorkOptions)
 def resume(
-    common: TenantsAndTelling,
+    common: WorkOptions,
     *,
     yes: YesOption = False,
     custody: Custody = None,

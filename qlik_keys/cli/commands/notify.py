@@ -10,16 +10,14 @@ import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
 from qlik_keys.cli.options.callers import resolved
-from qlik_keys.cli.options.common import (
-    ContextOption,  # noqa: TC001
-    JsonOption,  # noqa: TC001
-    ServerOption,  # noqa: TC001
-)
+from qlik_keys.cli.options.common import JsonOption  # noqa: TC001
 from qlik_keys.cli.options.findings import (
     DueWithinOption,  # noqa: TC001
     OnlyOption,  # noqa: TC001
     SeverityOption,  # noqa: TC001
 )
+from qlik_keys.cli.options.groups import with_options
+from qlik_keys.cli.options.tenants import TenantsOptions
 from qlik_keys.cli.output.results import show_value
 from qlik_keys.errors import ConfigurationError, NotificationFailed
 
@@ -33,7 +31,9 @@ _MOST_BYTES = 65_536
 
 
 @app.command(epilog=TENANT_HELP, context_settings={"allow_extra_args": True})
+@with_options(TenantsOptions)
 def notify(
+    tenants: TenantsOptions,
     called: typer.Context,
     *,
     from_file: Annotated[
@@ -49,13 +49,11 @@ def notify(
     usage: Annotated[
         bool, typer.Option("--usage", help="Also look for clients that are not used, as `audit` does.")
     ] = False,
-    context: ContextOption = None,
-    server: ServerOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Send new findings of an audit, and those that are gone, to webhooks, chats or mail.
 
-    Each finding is sent once, and again when it changes.
+    Each finding is sent once, and again when it changes. Of several tenants, one message has the findings of all.
 
     The destinations are URLs of apprise (https://appriseit.com/services/). They are secrets: set them in
     QLIK_KEYS_NOTIFY, separated by blanks, or write them in a file. What was told is remembered in the Vault.
@@ -69,20 +67,22 @@ def notify(
             param_hint="notify",
         )
     from qlik_keys.fleet.notifications import notify as send
+    from qlik_keys.fleet.notifications import notify_fleet as send_fleet
+    from qlik_keys.fleet.notifications.destinations import destinations_of as refuse_urls
 
     urls = _urls(from_file)
-    settings = resolved(context, server, as_json=as_json)
-    with settings.tenant() as tenant, settings.store() as store:
-        done = send(
-            tenant,
-            store,
-            urls,
-            only=only or (),
-            severity=severity,
-            usage=usage,
-            due_within=due_within,
-            dry_run=dry_run,
-        )
+    chosen: dict[str, Any] = {"only": only or (), "severity": severity, "dry_run": dry_run}
+    looked_for: dict[str, Any] = {"usage": usage, "due_within": due_within}
+    fleet = tenants.selected(as_json=as_json)
+    if fleet is None:
+        settings = resolved(tenants.context, tenants.server, as_json=as_json)
+        with settings.tenant() as tenant, settings.store() as store:
+            done = send(tenant, store, urls, **chosen, **looked_for)
+    else:
+        destinations = [*urls]
+        refuse_urls(destinations)  # before the tenants are asked
+        found = fleet.audit(**looked_for)
+        done = send_fleet(found, fleet, destinations, **chosen)
     show_value(done, text=lambda: _as_text(done, dry_run=dry_run), document=lambda: _document(done), as_json=as_json)
     raise_failures(done)
 

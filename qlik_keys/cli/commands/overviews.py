@@ -22,8 +22,8 @@ from qlik_keys.cli.options.findings import (
     format_of,
 )
 from qlik_keys.cli.options.groups import with_options
-from qlik_keys.cli.options.tenants import TenantsOptions
-from qlik_keys.cli.output.errors import tell_json
+from qlik_keys.cli.options.tenants import ClusterOptions, TenantsOptions
+from qlik_keys.cli.output.not_asked import note_not_asked
 from qlik_keys.cli.output.progress import ProgressLine
 from qlik_keys.cli.output.results import show, show_value
 
@@ -48,9 +48,9 @@ UsageOption = Annotated[
 
 
 @app.command(epilog=TENANT_HELP)
-@with_options(TenantsOptions)
+@with_options(ClusterOptions)
 def clients(
-    tenants: TenantsOptions,
+    tenants: ClusterOptions,
     *,
     usage: UsageOption = False,
     quiet: QuietOption = False,
@@ -75,7 +75,7 @@ def clients(
             frame = fleet.clients(usage=usage, on_progress=line.show)
     _note_unknown(frame, as_json=as_json)
     _show(frame, as_text, quiet=quiet, as_json=as_json)
-    if _note_not_asked(frame.attrs.get("not_asked", {}), as_json=as_json):
+    if note_not_asked(frame.attrs.get("not_asked", {}), as_json=as_json):
         raise typer.Exit(1)
 
 
@@ -94,7 +94,7 @@ def _show_ids(fleet: Fleet | None, tenants: TenantsOptions, *, as_json: bool) ->
     outcomes = fleet.each(_listed_ids)
     show([each for outcome in outcomes for each in outcome.value or ()], quiet=True, as_json=as_json)
     failed = {each.tenant: reason_of(each.error) for each in outcomes if each.error is not None}
-    if _note_not_asked(failed, as_json=as_json):
+    if note_not_asked(failed, as_json=as_json):
         raise typer.Exit(1)
 
 
@@ -118,9 +118,9 @@ def _clients_of_one(tenants: TenantsOptions, *, usage: bool, as_json: bool) -> p
 
 
 @app.command(epilog=TENANT_HELP)
-@with_options(TenantsOptions)
+@with_options(ClusterOptions)
 def audit(
-    tenants: TenantsOptions,
+    tenants: ClusterOptions,
     *,
     usage: UsageOption = False,
     quiet: QuietOption = False,
@@ -161,7 +161,7 @@ def audit(
     frame = some_findings(frame, only=only or (), severity=severity)
     _show_audit(frame, form=form, output=output, quiet=quiet, as_json=as_json, fail_on=fail_on)
     if quiet:
-        _note_not_asked(not_asked, as_json=as_json)
+        note_not_asked(not_asked, as_json=as_json)
     if not_asked and not frame.attrs["tenants"]:
         raise typer.Exit(1)
     if fail_on != _NEVER and (frame["severity"] <= fail_on).any():
@@ -184,19 +184,6 @@ def _name_tenants(frame: pd.DataFrame, tenants: TenantsOptions) -> None:
 
     commands = zip(frame["command"], frame["tenant"], strict=True)
     frame["command"] = pd.Series([tenants.command_of(*each) for each in commands], dtype="string")
-
-
-def _note_not_asked(reasons: dict[str, dict[str, str]], *, as_json: bool) -> bool:
-    """Say on standard error which tenants could not be asked, and why; return whether there are any."""
-    from qlik_keys.cli.output.table import printable
-
-    for name, reason in reasons.items():
-        if as_json:
-            tell_json({"tenant": name, **reason})
-        else:
-            told = f"{name}: the tenant could not be asked. {reason['message']}"
-            typer.echo(printable(f"{told} What to do: {reason['hint']}" if reason["hint"] else told), err=True)
-    return bool(reasons)
 
 
 def _show_audit(

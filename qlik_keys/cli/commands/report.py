@@ -9,18 +9,19 @@ import typer
 
 from qlik_keys.cli.app import TENANT_HELP, new_group
 from qlik_keys.cli.options.callers import resolved
-from qlik_keys.cli.options.common import (
-    ContextOption,  # noqa: TC001
-    JsonOption,  # noqa: TC001
-    ServerOption,  # noqa: TC001
-)
+from qlik_keys.cli.options.common import JsonOption  # noqa: TC001
 from qlik_keys.cli.options.findings import (
     OutputOption,
     format_of,
 )
+from qlik_keys.cli.options.groups import with_options
+from qlik_keys.cli.options.tenants import TenantsOptions
+from qlik_keys.cli.output.not_asked import note_not_asked
 from qlik_keys.cli.output.results import show_value
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
 app = new_group()
@@ -42,7 +43,9 @@ def _day(text: str) -> datetime:
 
 
 @app.command(epilog=TENANT_HELP)
+@with_options(TenantsOptions)
 def report(
+    tenants: TenantsOptions,
     *,
     since: Annotated[
         datetime | None,
@@ -55,26 +58,38 @@ def report(
         ),
     ] = None,
     output: OutputOption = None,
-    context: ContextOption = None,
-    server: ServerOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show who did what to clients and their keys, and when, for auditors; and what cannot be known.
 
     It reads the records, the dates of their versions in Vault, and the tenant's events.
+    Of several tenants, one table with the column "tenant"; exit code 1 if one of them could not be asked.
 
     Example: qlik-keys report --since 2026-10-01 --output report.html
     """
-    from qlik_keys.inventory.formats.history import HISTORY_FORMATS, history_document, history_report
+    from qlik_keys.inventory.formats.history import HISTORY_FORMATS
     from qlik_keys.inventory.history import report as look
 
     wanted = "json" if as_json and form is None else format_of(form, output)
     if wanted not in ("", _TEXT, *HISTORY_FORMATS):
         known = ", ".join((_TEXT, *HISTORY_FORMATS))
         raise typer.BadParameter(f"choose one of {known}", param_hint="--format")
-    settings = resolved(context, server, as_json=as_json)
-    with settings.tenant() as tenant, settings.store() as store:
-        history = look(tenant, store, since=since)
+    fleet = tenants.selected(as_json=as_json)
+    if fleet is None:
+        settings = resolved(tenants.context, tenants.server, as_json=as_json)
+        with settings.tenant() as tenant, settings.store() as store:
+            history = look(tenant, store, since=since)
+    else:
+        history = fleet.report(since=since)
+    _show(history, wanted, output=output, as_json=as_json)
+    if note_not_asked(history.attrs.get("not_asked", {}), as_json=as_json):
+        raise typer.Exit(1)
+
+
+def _show(history: pd.DataFrame, wanted: str, *, output: Path | None, as_json: bool) -> None:
+    """Show a report as text or JSON, or write it to a file."""
+    from qlik_keys.inventory.formats.history import history_document, history_report
+
     if output is None and wanted in ("", "json"):
         show_value(
             history,
@@ -99,5 +114,6 @@ def _as_text(history: pd.DataFrame) -> str:
     from qlik_keys.inventory.frames import records_of
 
     rows = [{**each, "time": (each["time"] or "").replace("T", " ").removesuffix("Z")} for each in records_of(history)]
-    table = document_as_text(rows, _SHOWN, nothing="Nothing is known of this time.")
+    columns = ("tenant", *_SHOWN) if "tenant" in history.columns else _SHOWN
+    table = document_as_text(rows, columns, nothing="Nothing is known of this time.")
     return "\n".join([table, "", "What cannot be known:", *(f"- {each}" for each in history.attrs["unknown"])])

@@ -38,14 +38,14 @@ OVERLAP_HOURS = DEFAULT_OVERLAP / timedelta(hours=1)
 SERVES_DAYS = ROTATE_AFTER.days
 
 
-def overlap_of(hours: float) -> timedelta:
-    """Return the overlap.
+def overlap_of(hours: float | None) -> timedelta | None:
+    """Return the overlap, None where none was given.
 
     Raises:
         typer.BadParameter: the hours are no span of time.
     """
     try:
-        return timedelta(hours=hours)
+        return None if hours is None else timedelta(hours=hours)
     except (OverflowError, ValueError):
         raise typer.BadParameter("that is not a number of hours.", param_hint="--overlap-hours") from None
 

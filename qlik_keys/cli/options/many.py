@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qlik_keys.cli.options.common import refuse_empty
+from qlik_keys.cli.options.runners import DaskOption, on_cluster
 from qlik_keys.cli.options.tenants import TenantsOptions
 from qlik_keys.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from qlik_keys.fleet import Selection
+    from qlik_keys.fleet import Fleet, Selection
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Of many clients: do not ask.")]
 FindingOption = Annotated[
@@ -46,7 +47,17 @@ class TenantsAndTelling(TenantsOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ManyOptions(TenantsAndTelling):
+class WorkOptions(TenantsAndTelling):
+    """The same, and who does the work."""
+
+    dask: DaskOption = None
+
+    def _placed(self, fleet: Fleet | None) -> Fleet | None:
+        return on_cluster(fleet, self.dask)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManyOptions(WorkOptions):
     """The same, and which clients."""
 
     name: Annotated[
@@ -82,6 +93,12 @@ class ManyOptions(TenantsAndTelling):
         """
         if self.has_filter or any(others):
             raise typer.BadParameter("it names one client, and the options choose others", param_hint="CLIENT")
+        if self.dask is not None:
+            raise typer.BadParameter(
+                "one client is done by this process; a cluster works on the clients of several tenants: leave out "
+                "CLIENT or --dask",
+                param_hint="--dask",
+            )
 
     def selection(self, **more: Any) -> Selection:
         """Return which clients are chosen.

@@ -12,6 +12,7 @@ import typer
 
 from qlik_keys.cli.completion.offers import complete_tenants
 from qlik_keys.cli.options.common import ContextOption, ServerOption, refuse_empty
+from qlik_keys.cli.options.runners import DaskOption, on_cluster
 from qlik_keys.cli.output.results import notebook_context
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class TenantsOptions:
         self._refuse_contradictions()
         file = self._file()
         if not (self.all_contexts or self.tenant or file):
-            return None
+            return self._placed(None)
         from qlik_keys.fleet import Fleet
 
         if file is None:
@@ -72,7 +73,7 @@ class TenantsOptions:
                 fleet = fleet.only([*dict.fromkeys(self.tenant)])
         for notice in () if as_json else fleet.notices:
             typer.echo(f"Note: {notice}.", err=True)
-        return fleet
+        return self._placed(fleet)
 
     def command_of(self, command: str, name: str) -> str:
         """Return a shell command for one of the tenants: with the options that name it, where it takes them.
@@ -87,6 +88,10 @@ class TenantsOptions:
         if command.startswith("qlik-keys "):
             return f"{command} --fleet {shlex.quote(str(file))} --tenant {shlex.quote(name)}"
         return command
+
+    def _placed(self, fleet: Fleet | None) -> Fleet | None:
+        """Return the tenants with who does the work; see `ClusterOptions`."""
+        return fleet
 
     def _file(self) -> Path | None:
         """Return the fleet file: what was given, else the environment's, unless another option names the tenants."""
@@ -112,6 +117,16 @@ class TenantsOptions:
         if self.all_contexts and len(several) > 1:
             others = "--tenant names some of them" if self.tenant else "--fleet names the tenants of a file"
             raise typer.BadParameter(f"it means every context, and {others}", param_hint="--all-contexts")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterOptions(TenantsOptions):
+    """The same, and who does the work."""
+
+    dask: DaskOption = None
+
+    def _placed(self, fleet: Fleet | None) -> Fleet | None:
+        return on_cluster(fleet, self.dask)
 
 
 def fleet_of_file(file: Path) -> Fleet:

@@ -22,7 +22,10 @@ from qlik_keys.keystore.other_custody import in_custody
 from qlik_keys.lifecycle.context import OperationContext
 from qlik_keys.lifecycle.declaring import ClientFields, declare, finish_pending, update_client
 from qlik_keys.lifecycle.many import SharedFailure
+from qlik_keys.lifecycle.provisioning.operations import resume_client_in
+from qlik_keys.lifecycle.provisioning.run import Provisioned, Provisioning
 from qlik_keys.lifecycle.provisioning.specification import CLIENT_SECRET, PRIVATE_KEY_JWT
+from qlik_keys.lifecycle.provisioning.without_secrets import WithoutNewSecrets
 from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS, IMPERSONATION
 
 if TYPE_CHECKING:
@@ -115,6 +118,7 @@ class ApplyWork:
         shown: the changes that a person has seen, by kind and name, or id for a removal; None for all.
         prune: delete what is declared no longer.
         adopt: give a key to clients of a declared name that are not managed.
+        makes_secrets: what is done may bring a client secret; not where the result travels.
         clock: time.
     """
 
@@ -123,6 +127,7 @@ class ApplyWork:
     shown: frozenset[tuple[str, str, str]] | None = None
     prune: bool = False
     adopt: bool = False
+    makes_secrets: bool = True
     clock: Clock = field(default=SYSTEM_CLOCK)
 
     def __call__(
@@ -149,7 +154,13 @@ class _TenantRun:
     ) -> None:
         self._work, self._name, self._told = work, name, told
         self._declared = {client.name: client for client in declared}
-        self._context = OperationContext(tenant=tenant, store=store, cancel=cancel, clock=work.clock)
+        self._context = OperationContext(
+            tenant=tenant,
+            store=store,
+            cancel=cancel,
+            clock=work.clock,
+            make_provisioning=Provisioning if work.makes_secrets else WithoutNewSecrets,
+        )
         self._options: dict[str, Any] = {"cancel": cancel, "clock": work.clock}
         store = self._context.store
         # One for each custody: the tenant keeps what it knows of a store's folder by the store.
@@ -278,8 +289,9 @@ class _TenantRun:
     def _finish(self, change: PlannedChange, there: FoundClient | None) -> AppliedChange:
         result = AppliedChange(change=change, outcome="done", client_id=change.client_id)
         if there is not None and there.summary is not None:
-            lifecycle.resume_client(self._context.tenant, self._context.store, there.client_id, **self._options)
-            return result
+            finished = [each.result for each in resume_client_in(self._context, there.client_id)]
+            secrets = [each.client_secret for each in finished if isinstance(each, Provisioned)]
+            return replace(result, client_secret=next((each for each in secrets if each is not None), None))
         made = finish_pending(self._context, change.client)
         if made is None:
             return result

@@ -190,7 +190,7 @@ class Manifest:
             What was done, what failed, and what is left; a new client secret is in it, once.
 
         Raises:
-            ConfigurationError: as `plan`.
+            ConfigurationError: as `plan`; or a cluster does the work, and a client has the method client-secret.
         """
         from qlik_keys.fleet.manifest.run import apply_fleet  # noqa: PLC0415  # brings the operations
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qlik_keys.core.arguments import CALLBACK, CLOCK, FLAG, optional, require
 from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
-from qlik_keys.errors import FleetError
+from qlik_keys.errors import ConfigurationError, FleetError
 from qlik_keys.fleet.manifest.apply import Applied, AppliedChange, ApplyWork
 from qlik_keys.fleet.manifest.facts import facts_of
 from qlik_keys.fleet.manifest.plan import ManifestPlan, PlannedChange, plan_tenant
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from qlik_keys.fleet.tenants import Fleet
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.tenant import QlikTenant
+
+_MOST_NAMES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,16 +83,20 @@ def apply_fleet(
 
     Raises:
         FleetError: some changes failed; its `results` has all of them, and what was made: a new client secret too.
+        ConfigurationError: a cluster does the work, and a client is declared with the method client-secret.
     """
     require(FLAG, prune=prune, adopt=adopt)
     optional(CALLBACK, on_change=on_change)
     optional(CLOCK, clock=clock)
+    if fleet.sends_results:
+        refuse_new_secrets(manifest)
     work = ApplyWork(
         fleet=manifest.fleet,
         declared={name: manifest.on(name) for name in manifest.tenants},
         shown=None if shown is None else _shown(shown),
         prune=prune,
         adopt=adopt,
+        makes_secrets=not fleet.sends_results,
         clock=clock or SYSTEM_CLOCK,
     )
 
@@ -112,6 +118,22 @@ def apply_fleet(
         tried = [each for each in results if each.outcome != "skipped"]
         raise FleetError(tried, what="changes could not be made.", left=skipped)
     return Applied(changes=tuple(results), unchanged=unchanged)
+
+
+def refuse_new_secrets(manifest: Manifest) -> None:
+    """Refuse a file that asks for client secrets: where a cluster makes one, it would travel.
+
+    Raises:
+        ConfigurationError: a client is declared with the method client-secret.
+    """
+    names = [client.name for client in manifest.clients if client.has_secret]
+    if names:
+        shown = ", ".join(names[:_MOST_NAMES]) + (", …" if len(names) > _MOST_NAMES else "")
+        raise ConfigurationError(
+            "A cluster does not apply a file with the method client-secret, because a new client secret would travel "
+            f"from a worker to this machine. Declared so: {shown}.",
+            hint="Apply it without the cluster (without --dask), or declare the method private-key-jwt alone.",
+        )
 
 
 def _shown(plan: ManifestPlan) -> frozenset[tuple[str, str, str]]:

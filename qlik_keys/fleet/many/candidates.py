@@ -15,7 +15,7 @@ from qlik_keys.errors import QlikKeysError, StoreNotFound, TenantNotFound
 from qlik_keys.fleet.selection import ClientFacts
 from qlik_keys.keystore.lookup import CLIENT_ID, ClientLookup
 from qlik_keys.lifecycle.many import FleetResult
-from qlik_keys.lifecycle.options import RetireOptions
+from qlik_keys.lifecycle.options import RetireOptions, RotateOptions
 from qlik_keys.rules.records import OPERATION_INTERRUPTED
 from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS
 
@@ -43,11 +43,14 @@ class PlannedClient:
         name: its name, "" where only its record tells it.
         state: "ready"; "started", an operation on it was interrupted and is finished; "unknown", only its record tells
             how it stands, and the run reads it.
+        is_at_once: its fleet file says that an old key does not go on at a rotation, and the operation is not told
+            otherwise.
     """
 
     client_id: str
     name: str = ""
     state: State = "ready"
+    is_at_once: bool = False
 
 
 @dataclass(slots=True)
@@ -184,6 +187,7 @@ class _Search:
             findings=self._findings.get(client_id, ()),
             key_made=summary.made_at if summary else None,
             rotate_by=summary.rotate_by if summary else None,
+            serves=summary.rotate_after if summary and _is_as_declared(self._options) else None,
             by_secret_alone=None if listed is None else _is_by_secret_alone(listed),
         )
 
@@ -240,7 +244,7 @@ class _Search:
         if not self._fits(facts):
             return
         if self._is_to_do(summary):
-            self._add(facts, "ready")
+            self._add(facts, "ready", is_at_once=self._is_at_once(summary))
         elif self._operation != "resume":
             self.found.done += 1
 
@@ -288,8 +292,18 @@ class _Search:
     def _is_trusted(self, client_id: str) -> bool:
         return is_trusted(self._work, client_id)
 
-    def _add(self, facts: ClientFacts, state: State) -> None:
-        self.found.clients.append(PlannedClient(client_id=facts.client_id, name=facts.name, state=state))
+    def _is_at_once(self, summary: KeySummary) -> bool:
+        declared = summary.declaration.overlap_seconds if summary.declaration is not None else None
+        return isinstance(self._options, RotateOptions) and self._options.overlap is None and declared == 0
+
+    def _add(self, facts: ClientFacts, state: State, *, is_at_once: bool = False) -> None:
+        client = PlannedClient(client_id=facts.client_id, name=facts.name, state=state, is_at_once=is_at_once)
+        self.found.clients.append(client)
+
+
+def _is_as_declared(options: Options) -> bool:
+    """Tell whether the next key of a declared client serves as long as its current one."""
+    return getattr(options, "rotate_after", None) is None
 
 
 def is_trusted(work: OperationContext, client_id: str) -> bool:

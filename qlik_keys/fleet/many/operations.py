@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.keys import PrivateKey
+from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.lifecycle.actions import ACTIONS, Action
 from qlik_keys.lifecycle.options import (
     AdoptOptions,
@@ -144,7 +145,11 @@ def check_selection(operation: str, selection: Selection, options: Options) -> N
     given |= set() if selection.is_empty else {"any"}
     if facts.needs and not facts.needs & given:
         raise ConfigurationError(f"It is not said which clients to {operation}.", hint=facts.hint)
-    if isinstance(options, RotateOptions) and selection.due and selection.within >= options.rotate_after:
+    if (
+        isinstance(options, RotateOptions)
+        and selection.due
+        and selection.within >= (options.rotate_after or ROTATE_AFTER)
+    ):
         raise ConfigurationError(
             "`within` is not shorter than the time after which a new key is due: each run would rotate them again.",
             hint="Give a shorter `within`, or a longer `rotate_after`.",
@@ -159,17 +164,24 @@ def check_selection(operation: str, selection: Selection, options: Options) -> N
 def requests_of(operation: str, options: Options) -> dict[int, int]:
     """Return how many requests of each tier one client takes, at least."""
     first, second = FACTS[operation].requests
-    if isinstance(options, RotateOptions) and not options.overlap:
+    if isinstance(options, RotateOptions) and options.overlap == timedelta(0):
         first, second = first + _AT_ONCE[0], second + _AT_ONCE[1]
     if isinstance(options, AdoptOptions) and options.remove_secrets:
         first, second = first + 2, second + 2
     return {1: first, 2: second}
 
 
-def irreversible_of(operation: str, options: Options) -> tuple[str, ...]:
-    """Return what of the operation cannot be undone, as titles of its steps."""
+def irreversible_of(operation: str, options: Options, *, is_at_once: bool = False) -> tuple[str, ...]:
+    """Return what of the operation cannot be undone, as titles of its steps.
+
+    Args:
+        operation: which.
+        options: its options.
+        is_at_once: a client of it is declared to have no overlap.
+    """
     actions: tuple[Action, ...] = ()
-    if operation in ("retire", "revoke") or (isinstance(options, RotateOptions) and not options.overlap):
+    has_no_overlap = is_at_once or (isinstance(options, RotateOptions) and options.overlap == timedelta(0))
+    if operation in ("retire", "revoke") or (operation == "rotate" and has_no_overlap):
         actions = (Action.RETIRE, Action.PURGE)
     if operation == "revoke":
         actions = (*actions, Action.END_TOKENS)

@@ -55,7 +55,9 @@ def plan_many(
         selection=selection,
         options=chosen,
         tenants=tuple(tenants),
-        irreversible=irreversible_of(operation, chosen),
+        irreversible=irreversible_of(
+            operation, chosen, is_at_once=any(client.is_at_once for each in tenants for client in each.clients)
+        ),
         made_before=moment,
     )
 
@@ -76,11 +78,12 @@ def run_plan(
     )
     clients = {each.tenant: each.clients for each in plan.tenants if each.clients}
     work: TenantWork[TenantResults]
-    if plan.operation == "resume":
+    if isinstance(plan.options, ResumeOptions):
         # Also what no record tells: duplicates, keys that came back, keys that no document names.
-        assert isinstance(plan.options, ResumeOptions)  # by `options_for`
-        work = ResumeTenant(options=plan.options, makes_secrets=fleet.is_local, clock=clock)
-        names = [each.tenant for each in plan.tenants if each.error is None]
+        work, names = (
+            ResumeTenant(options=plan.options, makes_secrets=not fleet.sends_results, clock=clock),
+            [each.tenant for each in plan.tenants if each.error is None],
+        )
     else:
         work, names = RunTenant(treatment=treatment, clients=clients, workers=workers, clock=clock), [*clients]
     problems = [

@@ -14,7 +14,6 @@ from qlik_keys.core.arguments import CALLBACK, MOMENT, WHOLE_NUMBER, optional, r
 from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.errors import FleetError, Interrupted, QlikKeysError
 from qlik_keys.fleet.many.side_by_side import DEFAULT_WORKERS, each_client
-from qlik_keys.keys.spec import DEFAULT_OVERLAP
 from qlik_keys.lifecycle.context import OperationContext
 from qlik_keys.lifecycle.many import FleetResult, SharedFailure, read_if_ours
 from qlik_keys.lifecycle.options import RotateOptions
@@ -37,7 +36,7 @@ def rotate_due(
     *,
     client_ids: Iterable[str] | None = None,
     before: datetime | None = None,
-    overlap: timedelta = DEFAULT_OVERLAP,
+    overlap: timedelta | None = None,
     allow_swap: bool = False,
     hooks: Iterable[Hook] = (),
     workers: int = DEFAULT_WORKERS,
@@ -55,7 +54,7 @@ def rotate_due(
         before: A client is due if its current key came into use before this moment; by default, if its `rotate_by`
             has passed. The moment counts in whole seconds. For "rotate them all", give the moment of the first
             attempt, and the same one again after a crash.
-        overlap: how long each old key goes on.
+        overlap: how long each old key goes on; by default as for `rotate`.
         allow_swap: as for `rotate`.
         hooks: as for `rotate`; each client gets those that are for it.
         workers: how many clients at once.

@@ -85,7 +85,13 @@ class Treatment:
         current = record.current
         if current is None:
             return False
-        return self.selection.is_of_age(key_made=current.made_at, rotate_by=record.rotate_by, now=now)
+        is_as_declared = record.declaration is not None and getattr(self.options, "rotate_after", None) is None
+        return self.selection.is_of_age(
+            key_made=current.made_at,
+            rotate_by=record.rotate_by,
+            now=now,
+            serves=record.rotate_after if is_as_declared else None,
+        )
 
 
 def _rotate(treatment: Treatment, work: OperationContext, record: ClientRecord) -> tuple[Outcomes, Rotated | None]:

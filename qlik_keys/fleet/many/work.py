@@ -16,6 +16,8 @@ from qlik_keys.lifecycle.context import OperationContext
 from qlik_keys.lifecycle.many import FleetResult, SharedFailure
 from qlik_keys.lifecycle.options import ResumeOptions
 from qlik_keys.lifecycle.provisioning.operations import resume_in
+from qlik_keys.lifecycle.provisioning.run import Provisioning
+from qlik_keys.lifecycle.provisioning.without_secrets import WithoutNewSecrets
 
 if TYPE_CHECKING:
     import threading
@@ -123,8 +125,8 @@ class ResumeTenant:
     """Finishes whatever was interrupted on one tenant; see `lifecycle.resume`.
 
     Attributes:
-        options: those of `lifecycle.resume`.
-        makes_secrets: as for `OperationContext`.
+        options: of `lifecycle.resume`.
+        makes_secrets: a client that is to have a client secret is finished too; not where the result travels.
         clock: time.
     """
 
@@ -138,15 +140,16 @@ class ResumeTenant:
         """Return what was finished, and what could not be."""
         resumed: list[Resumed]
         try:
-            work = OperationContext(
-                tenant=tenant,
-                store=store,
-                cancel=cancel,
-                clock=self.clock,
-                makes_secrets=self.makes_secrets,
-                **self.options.context,
+            resumed = resume_in(
+                OperationContext(
+                    tenant=tenant,
+                    store=store,
+                    cancel=cancel,
+                    clock=self.clock,
+                    make_provisioning=Provisioning if self.makes_secrets else WithoutNewSecrets,
+                    **self.options.context,
+                )
             )
-            resumed = resume_in(work)
         except ResumeError as problem:
             resumed = problem.results
         except Interrupted:

@@ -64,11 +64,9 @@ class TenantOutcome(Generic[Value]):
 class Runner(Protocol):
     """Does the same work for many tenants; one that fails stops no other.
 
-    Attributes:
-        is_local: whether the work is done in this process, so that a new client secret can be a part of its result.
+    A runner whose results travel from other machines has an attribute `sends_results` that is True: then no work is
+    done that makes a secret.
     """
-
-    is_local: bool
 
     def run(
         self,

@@ -66,7 +66,7 @@ class DaskRunner:
         <DaskRunner tcp://scheduler:8786>
     """
 
-    is_local = False
+    sends_results = True
 
     def __init__(
         self,

@@ -30,8 +30,6 @@ class ThreadRunner:
         ValueError: it is less than 1.
     """
 
-    is_local = True
-
     def __init__(self, tenants_at_once: int = TENANTS_AT_ONCE) -> None:
         require(WHOLE_NUMBER, tenants_at_once=tenants_at_once)
         if tenants_at_once < 1:

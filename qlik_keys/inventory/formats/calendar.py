@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from qlik_keys.inventory.formats.rows import audited_at, dated_keys, tenants_of
+from qlik_keys.inventory.formats.rows import audited_at, dated_keys, is_of_several, tenants_of
 from qlik_keys.rules.fixes import shell_command
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ def audit_as_calendar(found: pd.DataFrame) -> str:
     now = audited_at(found)
     for key in dated_keys(found):
         if key.rotate_by is not None:
-            calendar.add_component(_event(key, key.rotate_by, now))
+            calendar.add_component(_event(key, key.rotate_by, now, is_of_several=is_of_several(found)))
     written: bytes = calendar.to_ical()
     return written.decode()
 
 
-def _event(key: DatedKey, rotate_by: datetime, now: datetime) -> Event:
+def _event(key: DatedKey, rotate_by: datetime, now: datetime, *, is_of_several: bool) -> Event:
     from icalendar import Event  # noqa: PLC0415  # for this format alone
 
     event = Event()
@@ -49,10 +49,13 @@ def _event(key: DatedKey, rotate_by: datetime, now: datetime) -> Event:
     event.add("dtstart", rotate_by.date())
     event.add("dtend", rotate_by.date() + timedelta(days=1))
     event.add("transp", "TRANSPARENT")  # no one is busy that day
-    event.add("summary", f"Rotate the key of {key.name or key.client_id}")
+    where = f" on {key.tenant}" if is_of_several else ""
+    event.add("summary", f"Rotate the key of {key.name or key.client_id}{where}")
+    # The tenant's name may be of a context or of a fleet file, and the command differs.
+    how = "" if is_of_several else f": {shell_command('rotate', key.client_id)}"
     event.add(
         "description",
-        f"Tenant {key.tenant}, client {key.client_id}. The key should be replaced by {rotate_by:%Y-%m-%d %H:%M} UTC: "
-        f"{shell_command('rotate', key.client_id)}",
+        f"Tenant {key.tenant}, client {key.client_id}. The key should be replaced by {rotate_by:%Y-%m-%d %H:%M} UTC"
+        f"{how or '.'}",
     )
     return event

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from qlik_keys.inventory.formats.csv_text import as_csv
 from qlik_keys.inventory.formats.html_page import page, table
-from qlik_keys.inventory.formats.rows import fit, host_of
+from qlik_keys.inventory.formats.rows import attrs_by_tenant, fit, is_of_several, tenants_of
 from qlik_keys.inventory.frames import records_of
 
 if TYPE_CHECKING:
@@ -20,7 +20,10 @@ HISTORY_FORMATS: tuple[HistoryFormat, ...] = get_args(HistoryFormat)
 
 def history_document(history: pd.DataFrame) -> dict[str, object]:
     """Return a report as JSON-ready values."""
-    told = {name: history.attrs.get(name) for name in ("tenant", "time", "since", "unknown")}
+    where = ("not_asked",) if is_of_several(history) else ("tenant",)
+    told = {name: history.attrs.get(name) for name in (*where, "time", "since", "unknown")}
+    if is_of_several(history):
+        told = {"tenants": [name for name, _ in attrs_by_tenant(history)], **told}
     return {**told, "events": records_of(history)}
 
 
@@ -50,4 +53,4 @@ def history_report(history: pd.DataFrame, form: HistoryFormat) -> str:
     parts.append("<h2>What cannot be known</h2>\n<ul>")
     parts += [f"<li>{escape(fit(each))}</li>" for each in history.attrs.get("unknown", ())]
     parts.append("</ul>")
-    return page(f"Clients and their keys on {host_of(history.attrs)}: who did what, and when", parts)
+    return page(f"Clients and their keys on {', '.join(tenants_of(history))}: who did what, and when", parts)

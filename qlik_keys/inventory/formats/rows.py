@@ -124,6 +124,8 @@ def dated_keys(found: AuditTable) -> list[DatedKey]:
 def audited_at(found: AuditTable) -> datetime:
     """Return when the audit was made, of several tenants the earliest; now where the table does not tell."""
     times = [_moment(attrs.get("time", "")) for _, attrs in attrs_by_tenant(found)]
+    if not times:  # no tenant could be asked
+        times = [_moment(found.attrs.get("time", ""))]
     return min((each for each in times if each is not None), default=datetime.now(UTC))
 
 
@@ -133,6 +135,11 @@ def tenants_of(found: AuditTable) -> list[str]:
     if is_of_several(found):
         named += [fit(each) for each in found[TENANT_COLUMN]]
     return [*dict.fromkeys(each for each in named if each)]
+
+
+def asked_of(found: AuditTable) -> list[str]:
+    """Return the names of the tenants that could be asked."""
+    return [each for each in tenants_of(found) if each not in found.attrs.get("not_asked", ())]
 
 
 def counts(rows: Iterable[FoundRow]) -> dict[Severity, int]:

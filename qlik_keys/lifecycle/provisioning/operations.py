@@ -11,7 +11,6 @@ from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.errors import (
     ConfigurationError,
     LifecycleError,
-    ManualActionRequired,
     Outcome,
     QlikKeysError,
     ResumeError,
@@ -216,17 +215,23 @@ def resume_client(
     """
     options = ResumeOptions(hooks=hooks, drop_hooks=drop_hooks)
     work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock, **options.context)
+    return resume_client_in(work, client_id)
+
+
+def resume_client_in(work: OperationContext, client_id: str) -> list[Resumed]:
+    """See `resume_client`."""
+    store, host = work.store, work.tenant.host
     results = _Results()
     clients: list[OAuthClient] = []
     try:
-        clients.append(tenant.oauth_clients.get(client_id))
+        clients.append(work.tenant.oauth_clients.get(client_id))
     except TenantNotFound as problem:
         if not _is_being_deleted(work, client_id):
-            raise gone_or_unknown(problem, store, tenant.host, client_id) from None
+            raise gone_or_unknown(problem, store, host, client_id) from None
     with results.told_of():
         if clients:
-            _finish_pending(work, pending_of(work, clients[0]), SharedFailure(store, tenant.host), results)
-        records = _finish_rotations(work, [client_id], SharedFailure(store, tenant.host), results)
+            _finish_pending(work, pending_of(work, clients[0]), SharedFailure(store, host), results)
+        records = _finish_rotations(work, [client_id], SharedFailure(store, host), results)
         _remove_again(work, clients, records, results)
     _raise_failures(results)
     return results
@@ -320,22 +325,11 @@ def _finish_pending(
         if _will_be_deleted(work, pending):
             continue
         item = Resumed(operation="provision", name=pending.name, client_id=pending.client_id)
-        specification = ClientSpecification.from_document(pending.specification)
-        if specification.client_secret and not work.makes_secrets:
-            results.append(replace(item, error=_secret_cannot_be_shown(pending.name)))
-            continue
-        run = work.provisioning(specification, None)
+        run = work.provisioning(ClientSpecification.from_document(pending.specification), None)
         finished = _tried(work, item, run.resume)
         shared_failure.saw(pending.client_id, finished.error)
         if finished.result is not None or finished.error is not None:
             results.append(finished)
-
-
-def _secret_cannot_be_shown(name: str) -> ManualActionRequired:
-    return ManualActionRequired(
-        f"The client {name!r} gets a client secret, which is shown once, and cannot be shown from another machine.",
-        hint="Run resume for this tenant without a cluster.",
-    )
 
 
 def _tried(

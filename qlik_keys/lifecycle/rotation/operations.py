@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qlik_keys.core.arguments import TEXT, require
 from qlik_keys.core.clock import SYSTEM_CLOCK
 from qlik_keys.keys import wrong_key
-from qlik_keys.keys.spec import DEFAULT_OVERLAP, ROTATE_AFTER
+from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.lifecycle import deletion
 from qlik_keys.lifecycle.context import OperationContext
 from qlik_keys.lifecycle.deletion import Deleted
@@ -38,9 +38,9 @@ def rotate(
     client_id: str,
     *,
     key: KeySpec | PrivateKey | None = None,
-    overlap: timedelta = DEFAULT_OVERLAP,
+    overlap: timedelta | None = None,
     allow_swap: bool = False,
-    rotate_after: timedelta = ROTATE_AFTER,
+    rotate_after: timedelta | None = None,
     custody: Custody | None = None,
     hooks: Iterable[Hook] = (),
     on_step: Callable[[StepEvent], None] | None = None,
@@ -57,10 +57,12 @@ def rotate(
         store: where the client's key is.
         client_id: the client, by id or name.
         key: the kind of key to make, or a key to bring along; by default one of the same kind.
-        overlap: how long the old key goes on; zero removes it at once.
+        overlap: how long the old key goes on; zero removes it at once. By default as the client's fleet file declares
+            it, else 24 hours.
         allow_swap: where the tenant takes only one key at a time, put the new one in the old one's place; until it is
             verified, a login with the old key fails.
-        rotate_after: how long the new key should serve.
+        rotate_after: how long the new key should serve; by default as the client's fleet file declares it, else 90
+            days.
         custody: who should hold the new key, "kv" or "transit"; by default who holds the current one.
         hooks: what runs once the client has its new key, so that its consumers read it; see `Hook`. One that fails is a
             warning, and the old key stays until it has succeeded.

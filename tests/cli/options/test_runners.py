@@ -14,7 +14,7 @@ app = typer.Typer()
 @app.command()
 @with_options(RunnerOptions)
 def show(options):
-    typer.echo(repr(runner_of(options)))
+    typer.echo(repr(runner_of(options.dask)))
 
 
 def test_the_option_names_the_cluster_and_without_it_threads_do_the_work():
