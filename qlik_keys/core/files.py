@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+import stat
+from pathlib import Path
 
 
 def write_whole(target: Path, content: bytes) -> None:
     """Write a file next to its place and put it there at once; what fails leaves nothing behind.
 
+    A file that is there keeps its permissions, and a link its place: what it leads to is replaced. A pipe or a device
+    is written to, since it cannot be replaced.
+
     Raises:
         OSError: it cannot be written.
     """
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    mode = target.stat().st_mode if target.exists() else None
+    if mode is not None and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        target.write_bytes(content)
+        return
+    place = Path(os.path.realpath(target))
+    part = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
         part.write_bytes(content)
-        part.replace(target)
+        if mode is not None:
+            part.chmod(stat.S_IMODE(mode))
+        part.replace(place)
     finally:
         part.unlink(missing_ok=True)

@@ -72,6 +72,11 @@ def format_of(form: str | None, output: Path | None) -> str:
     return form or ("" if output is None else _ENDINGS.get(output.suffix.lower(), ""))
 
 
+def _file_or_output(value: Path | None) -> Path | None:
+    """Return the file; None, which is standard output, for a dash."""
+    return None if value == Path("-") else value
+
+
 OnlyOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -110,5 +115,13 @@ FormatOption = Annotated[
 ]
 OutputOption = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write to this file, whole or not at all.", dir_okay=False),
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write to this file, whole or not at all; - is standard output.",
+        dir_okay=False,
+        allow_dash=True,
+        callback=_file_or_output,
+    ),
 ]

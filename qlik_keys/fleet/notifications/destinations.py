@@ -39,13 +39,26 @@ class Destination:
         identity: the same for the same destination; made of what apprise shows of a URL, so that it tells no password.
     """
 
-    __slots__ = ("_plugin", "identity", "number", "service")
+    __slots__ = ("_plugin", "_url", "identity", "number", "service")
 
     def __init__(self, plugin: Any, number: int) -> None:
         self._plugin = plugin
         self.number = number
         self.service = str(plugin.service_name)
+        self._url = Secret(plugin.url(privacy=False), what="notification URL", any_text=True)
         self.identity = hashlib.sha256(plugin.url(privacy=True).encode()).hexdigest()[:16]
+
+    def set_apart(self, others: Iterable[Destination]) -> bool:
+        """Return False for the same URL as one of others; let one that only looks the same have its own identity.
+
+        Of a token apprise shows the first and the last letter, so two channels of a service may look alike.
+        """
+        alike = [each for each in others if each.identity.partition("-")[0] == self.identity]
+        if any(each._url.reveal() == self._url.reveal() for each in alike):
+            return False
+        if alike:
+            self.identity = f"{self.identity}-{len(alike) + 1}"
+        return True
 
     def __repr__(self) -> str:
         return f"<Destination {self.number}: {self.service}>"
@@ -98,7 +111,7 @@ def destinations_of(urls: Iterable[str | Secret]) -> list[Destination]:
         made = _destination(url, number)
         if isinstance(made, ConfigurationError):
             raise made
-        if all(each.identity != made.identity for each in found):
+        if made.set_apart(found):
             found.append(made)
     return found
 
