@@ -98,7 +98,7 @@ class StartedOperation:
         allow_swap: where the tenant takes one key at a time, the new one may take the place of the old one.
         custody: who should hold the next key; None for who holds the current one.
         key: the kind of the next key, e.g. "ES384" or "RS256 4096"; "" for the kind of the current one.
-        rotate_after_seconds: how long the next key should serve; None for the default.
+        rotate_after_seconds: how long the next key should serve; None for as long as the current one.
         replaced: weaker operations that were in progress when this one took over.
         hooks: names of the hooks that are to run for the next key.
     """

@@ -67,7 +67,7 @@ class RotateOptions(Options):
     key: KeySpec | PrivateKey | None = None
     overlap: timedelta = DEFAULT_OVERLAP
     allow_swap: bool = False
-    rotate_after: timedelta = ROTATE_AFTER
+    rotate_after: timedelta | None = None
     custody: Custody | None = None
     hooks: Iterable[Hook] = ()
 
@@ -75,7 +75,8 @@ class RotateOptions(Options):
         require(FLAG, allow_swap=self.allow_swap)
         _take_hooks(self)
         refuse_overlap(self.overlap)
-        refuse_unserviceable(self.rotate_after)
+        if self.rotate_after is not None:
+            refuse_unserviceable(self.rotate_after)
         _refuse_custody(self.custody)
 
 

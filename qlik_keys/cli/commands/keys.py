@@ -27,6 +27,7 @@ from qlik_keys.cli.options.key_options import (
     AllowSwap,
     Bits,
     Custody,
+    KeptRotateAfter,
     RotateAfter,
     key_spec,
     overlap_of,
@@ -94,7 +95,7 @@ def rotate(
     alg: Alg = None,
     bits: Bits = None,
     allow_swap: AllowSwap = False,
-    rotate_after_days: RotateAfter = SERVES_DAYS,
+    rotate_after_days: KeptRotateAfter = None,
     custody: Custody = None,
     hooks: HooksOption = None,
 ) -> None:
@@ -111,7 +112,7 @@ def rotate(
         overlap=timedelta(0) if at_once else overlap_of(overlap_hours),
         key=key_spec(alg, bits),
         allow_swap=allow_swap,
-        rotate_after=timedelta(days=rotate_after_days),
+        rotate_after=None if rotate_after_days is None else timedelta(days=rotate_after_days),
         custody=custody,  # type: ignore[arg-type]  # one of the two, by `_known_custody`
         hooks=hooks_of_option(hooks),
     ).arguments

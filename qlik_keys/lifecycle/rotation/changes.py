@@ -55,7 +55,7 @@ def rotate(work: OperationContext, record: ClientRecord, options: RotateOptions)
         allow_swap=options.allow_swap,
         custody=custody,
         key=kind_of(options.key),
-        rotate_after_seconds=int(options.rotate_after.total_seconds()),
+        rotate_after_seconds=None if options.rotate_after is None else int(options.rotate_after.total_seconds()),
         hooks=work.hooks_for(record.client_id, record.client_name),
     )
     started = together(record, wanted)
@@ -77,7 +77,7 @@ def rotate(work: OperationContext, record: ClientRecord, options: RotateOptions)
         intent,
         operation="rotate",
         key=options.key or same_kind(record),
-        rotate_after=rotate_after_of(started),
+        rotate_after=rotate_after_of(started, record),
         custody=kept,
     )
     result = finished(run, record)
@@ -218,7 +218,7 @@ def adopt(work: OperationContext, client_id: str, options: AdoptOptions) -> Rota
         intent,
         operation="adopt",
         key=options.key or DEFAULT_KEY,
-        rotate_after=rotate_after_of(started),
+        rotate_after=rotate_after_of(started, record),
         custody=custody_of_next(work, record, custody),
     )
     result = finished(run, record)

@@ -13,7 +13,7 @@ from qlik_keys.keystore.base import names_of_hooks
 from qlik_keys.lifecycle.deletion import Deleted, delete_client
 from qlik_keys.lifecycle.in_progress import merged, spec_of
 from qlik_keys.lifecycle.options import CUSTODY_TEXTS
-from qlik_keys.lifecycle.record_changes import loss_warnings
+from qlik_keys.lifecycle.record_changes import LONGEST, loss_warnings
 from qlik_keys.lifecycle.remains import tokens_for_users
 from qlik_keys.lifecycle.rotation.plan import KeyIntent
 
@@ -91,13 +91,14 @@ def finished_as(work: OperationContext, record: ClientRecord, started: StartedOp
         QlikKeysError: as that operation does.
     """
     if started is None:
-        return finished(work.key_run(record, KeyIntent(now=utc_now(work.clock)), operation="rotate"), record)
+        now, serves = KeyIntent(now=utc_now(work.clock)), rotate_after_of(None, record)
+        return finished(work.key_run(record, now, operation="rotate", rotate_after=serves), record)
     custody, key = custody_of_next(work, record, started.custody), kind_for(record, started)
     if started.name == "revoke":
         return revoked(work, record, started, key=key, custody=custody)
     intent = KeyIntent(now=utc_now(work.clock), operation=started, allow_swap=started.allow_swap)
     run = work.key_run(
-        record, intent, operation=started.name, key=key, rotate_after=rotate_after_of(started), custody=custody
+        record, intent, operation=started.name, key=key, rotate_after=rotate_after_of(started, record), custody=custody
     )
     return finished(run, record)
 
@@ -171,7 +172,7 @@ def revoked(
     """
     intent = KeyIntent(now=utc_now(work.clock), operation=started, allow_swap=started.allow_swap)
     run = work.key_run(
-        record, intent, operation="revoke", key=key, rotate_after=rotate_after_of(started), custody=custody
+        record, intent, operation="revoke", key=key, rotate_after=rotate_after_of(started, record), custody=custody
     )
     result = finished(run, record)
     client = run.client
@@ -191,10 +192,12 @@ def unmanaged_key_warnings(registered: Iterable[RegisteredKey], record: ClientRe
     ]
 
 
-def rotate_after_of(started: StartedOperation) -> timedelta:
-    """Return how long the next key of an operation should serve."""
-    seconds = started.rotate_after_seconds
-    return ROTATE_AFTER if seconds is None else timedelta(seconds=seconds)
+def rotate_after_of(started: StartedOperation | None, record: ClientRecord) -> timedelta:
+    """Return how long the next key of an operation should serve: as was asked for, else as long as the current one."""
+    if started is not None and started.rotate_after_seconds is not None:
+        return timedelta(seconds=started.rotate_after_seconds)
+    kept = record.rotate_after
+    return kept if kept is not None and timedelta(days=1) <= kept <= LONGEST else ROTATE_AFTER
 
 
 def kind_for(record: ClientRecord, started: StartedOperation) -> KeySpec:

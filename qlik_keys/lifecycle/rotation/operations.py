@@ -40,7 +40,7 @@ def rotate(
     key: KeySpec | PrivateKey | None = None,
     overlap: timedelta = DEFAULT_OVERLAP,
     allow_swap: bool = False,
-    rotate_after: timedelta = ROTATE_AFTER,
+    rotate_after: timedelta | None = None,
     custody: Custody | None = None,
     hooks: Iterable[Hook] = (),
     on_step: Callable[[StepEvent], None] | None = None,
@@ -60,7 +60,8 @@ def rotate(
         overlap: how long the old key goes on; zero removes it at once.
         allow_swap: where the tenant takes only one key at a time, put the new one in the old one's place; until it is
             verified, a login with the old key fails.
-        rotate_after: how long the new key should serve.
+        rotate_after: how long the new key should serve; by default as long as the current one, or 90 days where that
+            is not known.
         custody: who should hold the new key, "kv" or "transit"; by default who holds the current one.
         hooks: what runs once the client has its new key, so that its consumers read it; see `Hook`. One that fails is a
             warning, and the old key stays until it has succeeded.
