@@ -71,6 +71,11 @@ class AppliedChange:
         """The client and its tenant, for people."""
         return f"{self.change.client} on {self.change.tenant}" if self.change.client else self.change.tenant
 
+    @property
+    def is_of_tenant(self) -> bool:
+        """Whether it is no change of a client, but a tenant that could not be asked."""
+        return not self.change.client and not self.client_id and self.error is not None
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values; a client secret is no part of them."""
         error = None if self.error is None else {"message": self.error.message, "hint": self.error.hint}
