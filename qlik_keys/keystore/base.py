@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from qlik_keys.errors import StoreError
     from qlik_keys.keys import Algorithm, KeySpec, PrivateKey, PublicJwk
@@ -290,6 +291,14 @@ class KeySummary:
     gone: Literal["", "deleted", "destroyed"] = ""
     gone_at: datetime | None = None
     remedy: str = ""
+
+    @property
+    def serves_days(self) -> int | None:
+        """For how many days the current key should serve: by the mark, else by when it was made; None if unknown."""
+        serves = self.rotate_after
+        if serves is None and self.rotate_by is not None and self.made_at is not None:
+            serves = self.rotate_by - self.made_at
+        return None if serves is None else round(serves / timedelta(days=1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

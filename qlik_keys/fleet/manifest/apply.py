@@ -328,19 +328,13 @@ class _TenantRun:
             change.client_id,
             key=declared.key,
             overlap=DEFAULT_OVERLAP if declared.overlap is None else declared.overlap,
-            rotate_after=self._rotate_after(declared, there),
+            rotate_after=declared.rotate_after,
             custody=declared.custody,
             **self._options,
         )
         return AppliedChange(
             change=change, outcome="done", client_id=change.client_id, kid=rotated.kid, warnings=rotated.warnings
         )
-
-    @staticmethod
-    def _rotate_after(declared: DeclaredClient, there: FoundClient) -> timedelta:
-        """Return how long the next key should serve: as declared, else as the current one."""
-        known = there.summary.rotate_after if there.summary is not None else None
-        return declared.rotate_after or known or ROTATE_AFTER
 
     def _adopt(self, change: PlannedChange, _: FoundClient | None) -> AppliedChange:
         declared = self._declared[change.client]
