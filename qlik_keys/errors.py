@@ -492,8 +492,8 @@ class PartlyFailed(LifecycleError, Generic[Some]):
         self.left = left
         self.results = list(results)
         self.failures = [item for item in results if item.error is not None]
-        count = f"{len(self.failures)} of {len(results) + left} {what}"
-        lines = [f"{_called(item)}: {_told(item.error)}" for item in self.failures if item.error is not None]
+        lines = _counted(self.results, what, left)
+        lines += [f"{_called(item)}: {_told(item.error)}" for item in self.failures if item.error is not None]
         if left:
             lines.append(f"{left} were not processed: the last failure affects them too.")
         retryable = all(item.error is not None and item.error.retryable for item in self.failures)
@@ -501,7 +501,7 @@ class PartlyFailed(LifecycleError, Generic[Some]):
         unclear = Outcome.UNKNOWN if Outcome.UNKNOWN in outcomes else Outcome.NOT_APPLIED
         done = len(self.failures) < len(results) or Outcome.APPLIED in outcomes
         super().__init__(
-            "\n".join([count, *lines]),
+            "\n".join(lines),
             hint="Fix the causes and run it again: completed clients are not changed.",
             retryable=retryable,
             outcome=Outcome.APPLIED if done else unclear,
@@ -524,6 +524,27 @@ class ResumeError(PartlyFailed[Any]):
         results: a `lifecycle.Resumed` of each, the finished ones too.
         failures: those that could not be finished.
     """
+
+
+def _counted(results: Sequence[ItemResult], what: str, left: int) -> list[str]:
+    """Return how many items failed; a tenant as a whole is none of them, and has a line of its own."""
+    tenants = [item for item in results if _is_of_tenant(item)]
+    items = [item for item in results if not _is_of_tenant(item)]
+    total, failed = len(items) + left, sum(item.error is not None for item in items)
+    lines = [f"{len(tenants)} tenant{'s'[: len(tenants) - 1]} could not be processed."] if tenants else []
+    if failed == total == 1:
+        lines.append(f"1 {what.replace('s could', ' could', 1)}")
+    elif failed or not tenants:
+        lines.append(f"{failed} of {total} {what}" if failed < total else f"{failed} {what}")
+    return lines
+
+
+def _is_of_tenant(item: ItemResult) -> bool:
+    """Tell whether an item stands for a tenant as a whole, of a work on clients."""
+    if item.error is None:
+        return False
+    told: bool | None = getattr(item, "is_of_tenant", None)
+    return bool(getattr(item, "tenant", "")) and not (item.client_id or item.name) if told is None else told
 
 
 def _called(item: ItemResult) -> str:

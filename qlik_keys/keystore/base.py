@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from qlik_keys.errors import StoreError
     from qlik_keys.keys import Algorithm, KeySpec, PrivateKey, PublicJwk
@@ -98,7 +99,7 @@ class StartedOperation:
         allow_swap: where the tenant takes one key at a time, the new one may take the place of the old one.
         custody: who should hold the next key; None for who holds the current one.
         key: the kind of the next key, e.g. "ES384" or "RS256 4096"; "" for the kind of the current one.
-        rotate_after_seconds: how long the next key should serve; None for what is declared, or the default.
+        rotate_after_seconds: how long the next key should serve; None for as long as the current one.
         replaced: weaker operations that were in progress when this one took over.
         hooks: names of the hooks that are to run for the next key.
     """
@@ -290,6 +291,14 @@ class KeySummary:
     gone: Literal["", "deleted", "destroyed"] = ""
     gone_at: datetime | None = None
     remedy: str = ""
+
+    @property
+    def serves_days(self) -> int | None:
+        """For how many days the current key should serve: by the mark, else by when it was made; None if unknown."""
+        serves = self.rotate_after
+        if serves is None and self.rotate_by is not None and self.made_at is not None:
+            serves = self.rotate_by - self.made_at
+        return None if serves is None else round(serves / timedelta(days=1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

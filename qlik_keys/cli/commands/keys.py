@@ -27,6 +27,7 @@ from qlik_keys.cli.options.key_options import (
     AllowSwap,
     Bits,
     Custody,
+    KeptRotateAfter,
     RotateAfter,
     key_spec,
     overlap_of,
@@ -101,16 +102,7 @@ def rotate(
     alg: Alg = None,
     bits: Bits = None,
     allow_swap: AllowSwap = False,
-    rotate_after_days: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=3660,
-            help="After how many days the new key should be rotated; by default as its fleet file declares it, "
-            f"else {SERVES_DAYS}.",
-            show_default=False,
-        ),
-    ] = None,
+    rotate_after_days: KeptRotateAfter = None,
     custody: Custody = None,
     hooks: HooksOption = None,
 ) -> None:

@@ -108,9 +108,8 @@ def _ask(plan: FleetPlan, common: TenantsAndTelling, *, yes: bool, how_to_contin
     if common.as_json or current_notebook() is not None:
         return
     if not common.quiet:
-        typer.echo(plan.to_text(), err=True)
-        if plan.made_before is not None:
-            typer.echo(f"To continue after an interruption, {how_to_continue}.", err=True)
+        how = f"\nTo continue after an interruption, {how_to_continue}." if plan.made_before is not None else ""
+        typer.echo(plan.to_text() + how, err=True)
     if not plan.count or yes or not is_terminal(sys.stdin):
         return
     clients = "this client" if plan.count == 1 else f"these {plan.count} clients"

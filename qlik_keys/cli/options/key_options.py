@@ -33,6 +33,14 @@ AllowSwap = Annotated[
     bool,
     typer.Option("--allow-swap", help="If the tenant accepts only one key, replace it (logins fail for a moment)."),
 ]
+KeptRotateAfter = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=3660,
+        help="After how many days the new key should be rotated; by default as many as for the current one.",
+    ),
+]
 RotateAfter = Annotated[int, typer.Option(min=1, max=3660, help="After how many days the key should be rotated.")]
 OVERLAP_HOURS = DEFAULT_OVERLAP / timedelta(hours=1)
 SERVES_DAYS = ROTATE_AFTER.days

@@ -74,6 +74,11 @@ class AppliedChange:
         """The client and its tenant, for people."""
         return f"{self.change.client} on {self.change.tenant}" if self.change.client else self.change.tenant
 
+    @property
+    def is_of_tenant(self) -> bool:
+        """Whether it is no change of a client, but a tenant that could not be asked."""
+        return not self.change.client and not self.client_id and self.error is not None
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values; a client secret is no part of them."""
         error = None if self.error is None else {"message": self.error.message, "hint": self.error.hint}
@@ -335,19 +340,13 @@ class _TenantRun:
             change.client_id,
             key=declared.key,
             overlap=DEFAULT_OVERLAP if declared.overlap is None else declared.overlap,
-            rotate_after=self._rotate_after(declared, there),
+            rotate_after=declared.rotate_after,
             custody=declared.custody,
             **self._options,
         )
         return AppliedChange(
             change=change, outcome="done", client_id=change.client_id, kid=rotated.kid, warnings=rotated.warnings
         )
-
-    @staticmethod
-    def _rotate_after(declared: DeclaredClient, there: FoundClient) -> timedelta:
-        """Return how long the next key should serve: as declared, else as the current one."""
-        known = there.summary.rotate_after if there.summary is not None else None
-        return declared.rotate_after or known or ROTATE_AFTER
 
     def _adopt(self, change: PlannedChange, _: FoundClient | None) -> AppliedChange:
         declared = self._declared[change.client]

@@ -16,6 +16,7 @@ from qlik_keys.fleet.manifest.model import is_scope
 from qlik_keys.fleet.references import TenantReference, VaultReference
 from qlik_keys.keystore.declarations import check_tags
 from qlik_keys.tenant.resources.scopes import known_scopes
+from qlik_keys.tenant.url import checked_tenant_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -53,6 +54,7 @@ def check_together(written: Written, found: FleetFile | None) -> Manifest | None
     references = (
         {} if found is None else {name: _reference(written, name, each) for name, each in found.tenants.items()}
     )
+    _check_same(written, references)
     _check_scopes(written, values)
     _check_clients(written, values, tenants, groups)
     if found is None or written.problems:
@@ -91,6 +93,21 @@ def _reference(written: Written, name: str, part: TenantPart) -> TenantReference
         message, hint = problem.message.replace("_", "-"), problem.hint.replace("_", "-")
     written.note(written.place(("tenants", name), key=True), message, hint)
     return None
+
+
+def _check_same(written: Written, references: Mapping[str, TenantReference | None]) -> None:
+    """Note a tenant that has two names; what only the tenants can tell is refused by `run`."""
+    taken: dict[object, str] = {}
+    for name, each in references.items():
+        if each is None:
+            continue
+        url = checked_tenant_url(each.url) if each.url else ("",)
+        where = (name if isinstance(url, ConfigurationError) else url[0], each.context, each.vault)
+        first = taken.setdefault(where, name)
+        if first != name:
+            line = written.place(("tenants", first), key=True)[0]
+            place = written.place(("tenants", name), key=True)
+            written.note(place, f"This is the tenant of line {line} again.", "Name each tenant once.")
 
 
 def _check_scopes(written: Written, values: dict[str, Any]) -> None:

@@ -158,7 +158,8 @@ class Manifest:
             clock: says what now is.
 
         Raises:
-            ConfigurationError: the file declares no client, or the fleet lacks one of its tenants.
+            ConfigurationError: the file declares no client, the fleet lacks one of its tenants, or two names are for
+                one tenant.
         """
         from qlik_keys.fleet.manifest.run import plan_fleet  # noqa: PLC0415  # brings the operations
 

@@ -166,7 +166,7 @@ def _entry(client: FoundClient) -> dict[str, Any]:
         "consent": "" if client.consent is None else "trusted" if client.consent == "trusted" else "required",
         "impersonation": IMPERSONATION in client.grant_types,
         "description": "" if looks_secret(client.description) else client.description.strip(),
-        "rotate-after": "" if summary.rotate_after is None else format_duration(summary.rotate_after),
+        "rotate-after": f"{summary.serves_days}d" if (summary.serves_days or 0) >= 1 else "",
         "overlap": "" if overlap is None else format_duration(parse_duration(f"{overlap}s")),
         "owner": "" if mark is None else mark.owner,
         "tags": [] if mark is None else [*mark.tags],

@@ -47,7 +47,7 @@ def _as_error(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
         try:
             checked = check(value)
         except (ConfigurationError, KeyMaterialError) as error:
-            found = problem(error.message, error.hint)
+            found = problem(error.message, error.hint.replace("rotate_after", "rotate-after"))
         else:
             return value if checked is None else checked
         raise found

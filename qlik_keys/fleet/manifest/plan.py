@@ -325,9 +325,9 @@ class _Comparison:
         if wanted.overlap_seconds != before:
             yield "overlap", _span(before), _span(wanted.overlap_seconds)
         serves, tolerance = summary.rotate_after, _HOUR
-        if serves is None and summary.rotate_by is not None and summary.made_at is not None:
+        if serves is None and summary.serves_days is not None:
             # Without a mark, when the key came into use is known by when it was made alone.
-            serves, tolerance = timedelta(days=round((summary.rotate_by - summary.made_at) / _DAY)), _DAY
+            serves, tolerance = timedelta(days=summary.serves_days), _DAY
         if declared.rotate_after is None or serves is None or rotates:
             return
         if abs(serves - declared.rotate_after) >= tolerance:

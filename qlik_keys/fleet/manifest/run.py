@@ -14,7 +14,7 @@ from qlik_keys.fleet.manifest.plan import ManifestPlan, PlannedChange, plan_tena
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from qlik_keys.core.clock import Clock
     from qlik_keys.fleet.manifest.declared import DeclaredClient, Manifest
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from qlik_keys.tenant import QlikTenant
 
 _MOST_NAMES = 5
+
+
+Where = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +46,48 @@ class PlanWork:
 
     def __call__(
         self, name: str, tenant: QlikTenant, store: KeyStore, *, told: Callable[[object], None], cancel: threading.Event
-    ) -> tuple[list[PlannedChange], int]:
-        """Return what differs on one tenant, and how many clients are as declared; see `TenantWork`."""
+    ) -> tuple[list[PlannedChange], int, Where]:
+        """Return what differs on one tenant, how many clients are as declared, and where it is; see `TenantWork`."""
         del told, cancel
         declared = self.declared[name]
         asked = frozenset(client.name for client in declared if client.consent is not None)
         facts = facts_of(tenant, store, consent_of=asked, consent=self.consent)
-        return plan_tenant(name, declared, facts, fleet=self.fleet, now=utc_now(self.clock))
+        changes, unchanged = plan_tenant(name, declared, facts, fleet=self.fleet, now=utc_now(self.clock))
+        return changes, unchanged, where_is(tenant, store)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhereWork:
+    """Tells where a tenant and its keys are; picklable."""
+
+    def __call__(
+        self, name: str, tenant: QlikTenant, store: KeyStore, *, told: Callable[[object], None], cancel: threading.Event
+    ) -> Where:
+        """Return it; see `TenantWork`."""
+        del name, told, cancel
+        return where_is(tenant, store)
+
+
+def where_is(tenant: QlikTenant, store: KeyStore) -> Where:
+    """Return what is the same for two names of one tenant with the same keys."""
+    host = tenant.host
+    return host, str(getattr(store, "url", "")), store.location(host, "client")
+
+
+def _refuse_same(places: Iterable[tuple[str, Where | None]]) -> None:
+    """Refuse a tenant that has two names.
+
+    Raises:
+        ConfigurationError: so it is.
+    """
+    taken: dict[Where, str] = {}
+    for name, where in places:
+        if where is not None and taken.setdefault(where, name) != name:
+            raise ConfigurationError(
+                f"The tenants {taken[where]!r} and {name!r} of the fleet file are the same one, {where[0]}: a client "
+                "of one name would count as removed under the other.",
+                hint="Name each tenant once.",
+            )
 
 
 def plan_fleet(manifest: Manifest, fleet: Fleet, *, consent: bool | None, clock: Clock | None) -> ManifestPlan:
@@ -60,7 +98,9 @@ def plan_fleet(manifest: Manifest, fleet: Fleet, *, consent: bool | None, clock:
     work = PlanWork(fleet=manifest.fleet, declared=declared, consent=consent, clock=clock or SYSTEM_CLOCK)
     changes: list[PlannedChange] = []
     unchanged, failures = 0, {}
-    for outcome in fleet.each(work):
+    outcomes = fleet.each(work)
+    _refuse_same((each.tenant, None if each.value is None else each.value[2]) for each in outcomes)
+    for outcome in outcomes:
         if outcome.error is not None:
             failures[outcome.tenant] = outcome.error
         elif outcome.value is not None:
@@ -83,13 +123,16 @@ def apply_fleet(
 
     Raises:
         FleetError: some changes failed; its `results` has all of them, and what was made: a new client secret too.
-        ConfigurationError: a cluster does the work, and a client is declared with the method client-secret.
+        ConfigurationError: two names are for one tenant; or a cluster does the work, and a client is declared with the
+            method client-secret.
     """
     require(FLAG, prune=prune, adopt=adopt)
     optional(CALLBACK, on_change=on_change)
     optional(CLOCK, clock=clock)
     if fleet.sends_results:
         refuse_new_secrets(manifest)
+    if shown is None and len(manifest.tenants) > 1:
+        _refuse_same((each.tenant, each.value) for each in fleet.each(WhereWork()))
     work = ApplyWork(
         fleet=manifest.fleet,
         declared={name: manifest.on(name) for name in manifest.tenants},

@@ -145,11 +145,8 @@ def check_selection(operation: str, selection: Selection, options: Options) -> N
     given |= set() if selection.is_empty else {"any"}
     if facts.needs and not facts.needs & given:
         raise ConfigurationError(f"It is not said which clients to {operation}.", hint=facts.hint)
-    if (
-        isinstance(options, RotateOptions)
-        and selection.due
-        and selection.within >= (options.rotate_after or ROTATE_AFTER)
-    ):
+    longest = options.rotate_after or ROTATE_AFTER if isinstance(options, RotateOptions) else None
+    if longest is not None and selection.due and selection.within >= longest:
         raise ConfigurationError(
             "`within` is not shorter than the time after which a new key is due: each run would rotate them again.",
             hint="Give a shorter `within`, or a longer `rotate_after`.",

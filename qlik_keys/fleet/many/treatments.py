@@ -5,19 +5,23 @@ A plan may be minutes old, and another user may have been quicker: what is not d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from qlik_keys.core.clock import utc_now
+from qlik_keys.core.durations import format_duration
 from qlik_keys.errors import QlikKeysError
 from qlik_keys.fleet.many.candidates import is_trusted
 from qlik_keys.fleet.selection import ClientFacts
+from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.lifecycle.actions import Action
 from qlik_keys.lifecycle.many import FleetResult, read_if_ours
 from qlik_keys.lifecycle.ownership import risk_of_wider_rights, set_trusted
 from qlik_keys.lifecycle.rotation import changes
 from qlik_keys.lifecycle.rotation.finishing import finish
+from qlik_keys.rules.keys import DUE_SOON, ROTATION_DUE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from qlik_keys.keystore.base import ClientRecord
     from qlik_keys.lifecycle.context import OperationContext
     from qlik_keys.lifecycle.many import Outcomes
+    from qlik_keys.lifecycle.options import RotateOptions
     from qlik_keys.lifecycle.rotation.finishing import Rotated
 
 
@@ -93,12 +98,33 @@ class Treatment:
             serves=record.rotate_after if is_as_declared else None,
         )
 
+    def lasting(self, record: ClientRecord) -> tuple[RotateOptions, tuple[str, ...]]:
+        """Return the options by which a new key of the record is not selected again at once, and what to know of them.
+
+        A new key serves as long as the one before. Where that is not longer than the time within which the selection
+        counts a key as due, each run would rotate it again: then it serves as long as any other. A client of a fleet
+        file keeps what is declared: for it the selection looks ahead for less (`Selection.is_of_age`).
+        """
+        options: RotateOptions = self.options
+        is_soon = ROTATION_DUE.name in self.selection.findings
+        reach = max(self.selection.within, DUE_SOON if is_soon else timedelta(0))
+        kept = record.rotate_after
+        if record.declaration is not None or options.rotate_after is not None or kept is None or kept > reach:
+            return options, ()
+        told = (
+            f"Its key served {format_duration(kept)}, and keys that are due within {format_duration(reach)} are "
+            f"rotated: the new one serves {format_duration(ROTATE_AFTER)}, so that no run rotates it again."
+        )
+        return replace(options, rotate_after=ROTATE_AFTER), (told,)
+
 
 def _rotate(treatment: Treatment, work: OperationContext, record: ClientRecord) -> tuple[Outcomes, Rotated | None]:
     was_started = record.is_in_progress
     if not was_started and not treatment.is_due(record, utc_now(work.clock)):
         return "skipped", None
-    return "finished" if was_started else "rotated", changes.rotate(work, record, treatment.options)
+    options, warnings = treatment.lasting(record)
+    result = changes.rotate(work, record, options)
+    return "finished" if was_started else "rotated", replace(result, warnings=(*result.warnings, *warnings))
 
 
 def _retire(treatment: Treatment, work: OperationContext, record: ClientRecord) -> tuple[Outcomes, Rotated | None]:

@@ -54,11 +54,15 @@ class Destination:
         Of a token apprise shows the first and the last letter, so two channels of a service may look alike.
         """
         alike = [each for each in others if each.identity.partition("-")[0] == self.identity]
-        if any(each._url.reveal() == self._url.reveal() for each in alike):
+        if any(each.has_url(self._url) for each in alike):
             return False
         if alike:
             self.identity = f"{self.identity}-{len(alike) + 1}"
         return True
+
+    def has_url(self, url: Secret) -> bool:
+        """Tell whether that is its URL."""
+        return self._url.reveal() == url.reveal()
 
     def __repr__(self) -> str:
         return f"<Destination {self.number}: {self.service}>"

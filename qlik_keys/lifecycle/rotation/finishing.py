@@ -91,13 +91,8 @@ def finished_as(work: OperationContext, record: ClientRecord, started: StartedOp
         QlikKeysError: as that operation does.
     """
     if started is None:
-        run = work.key_run(
-            record,
-            KeyIntent(now=utc_now(work.clock)),
-            operation="rotate",
-            rotate_after=rotate_after_of(None, record),
-        )
-        return finished(run, record)
+        now, serves = KeyIntent(now=utc_now(work.clock)), rotate_after_of(None, record)
+        return finished(work.key_run(record, now, operation="rotate", rotate_after=serves), record)
     custody, key = custody_of_next(work, record, started.custody), kind_for(record, started)
     if started.name == "revoke":
         return revoked(work, record, started, key=key, custody=custody)
@@ -198,16 +193,11 @@ def unmanaged_key_warnings(registered: Iterable[RegisteredKey], record: ClientRe
 
 
 def rotate_after_of(started: StartedOperation | None, record: ClientRecord) -> timedelta:
-    """Return how long the next key should serve: as asked for, else as declared in a fleet file, else 90 days.
-
-    A declared client's current key serves as declared: a key that follows it unasked must not be a difference to the
-    file.
-    """
+    """Return how long the next key of an operation should serve: as was asked for, else as long as the current one."""
     if started is not None and started.rotate_after_seconds is not None:
         return timedelta(seconds=started.rotate_after_seconds)
-    declared = None if record.declaration is None else record.rotate_after
-    # A person who edits the record may leave a date of no use.
-    return declared if declared is not None and timedelta(days=1) <= declared <= LONGEST else ROTATE_AFTER
+    kept = record.rotate_after
+    return kept if kept is not None and timedelta(days=1) <= kept <= LONGEST else ROTATE_AFTER
 
 
 def kind_for(record: ClientRecord, started: StartedOperation) -> KeySpec:

@@ -61,8 +61,8 @@ def rotate(
             it, else 24 hours.
         allow_swap: where the tenant takes only one key at a time, put the new one in the old one's place; until it is
             verified, a login with the old key fails.
-        rotate_after: how long the new key should serve; by default as the client's fleet file declares it, else 90
-            days.
+        rotate_after: how long the new key should serve; by default as long as the current one, or 90 days where that
+            is not known.
         custody: who should hold the new key, "kv" or "transit"; by default who holds the current one.
         hooks: what runs once the client has its new key, so that its consumers read it; see `Hook`. One that fails is a
             warning, and the old key stays until it has succeeded.

@@ -69,7 +69,7 @@ def test_a_key_that_is_replaced_serves_as_declared_and_the_plan_shows_no_drift(w
     one_and = {"current": 1, "previous": 0 if how == "revoke" else 1}
     assert serves(world, found["week"]) == (DECLARED, one_and)
     assert serves(world, found["none"]) == (DECLARED, {"current": 1, "previous": 0})
-    assert serves(world, found["plain"]) == (timedelta(days=90), one_and)  # no file says otherwise
+    assert serves(world, found["plain"]) == (DECLARED, one_and)  # as long as the key before
     if how != "revoke":
         record = world.store.read(world.tenant.host, found["week"])
         assert record.old_keys_end - record.current.promoted_at == timedelta(days=7)
