@@ -139,6 +139,11 @@ class Fleet(WorksOnMany):
         """Whether other machines do the work, so that what it returns travels, and no secret may be in it."""
         return bool(getattr(self._runner, "sends_results", False))
 
+    @property
+    def references(self) -> dict[str, TenantReference]:
+        """By name, the tenants that are not open already, as they were given."""
+        return {name: each for name, each in self._members.items() if isinstance(each, TenantReference)}
+
     def only(self, names: Sequence[str]) -> Fleet:
         """Return a fleet of some of these tenants, in the order of `names`.
 
