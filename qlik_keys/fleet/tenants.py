@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from qlik_keys.fleet.runners.base import Connects, Runner, TenantOutcome, TenantWork, Value
     from qlik_keys.inventory.several import Table
     from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.lifecycle.hooks.definition import Hook
     from qlik_keys.tenant import QlikTenant
 
 
@@ -87,6 +88,7 @@ class Fleet(WorksOnMany):
             raise ConfigurationError("The fleet has no tenants.", hint="Name at least one.")
         self._members: dict[str, Connects] = {name: _checked(name, each) for name, each in tenants.items()}
         self._runner: Runner = chosen_runner(runner, address=address)
+        self._hooks: Mapping[str, tuple[Hook, ...]] = {}
         self.notices: tuple[str, ...] = ()
 
     @classmethod
@@ -137,13 +139,18 @@ class Fleet(WorksOnMany):
         """Whether other machines do the work, so that what it returns travels, and no secret may be in it."""
         return bool(getattr(self._runner, "sends_results", False))
 
+    @property
+    def references(self) -> dict[str, TenantReference]:
+        """By name, the tenants that are not open already, as they were given."""
+        return {name: each for name, each in self._members.items() if isinstance(each, TenantReference)}
+
     def only(self, names: Sequence[str]) -> Fleet:
         """Return a fleet of some of these tenants, in the order of `names`.
 
         Raises:
             ConfigurationError: there is no tenant of that name.
         """
-        return self._with({name: self._member(name) for name in names}, self._runner)
+        return self._with({name: self._member(name) for name in names}, self._runner, self._hooks)
 
     def with_runner(
         self, runner: Runner | Literal["threads", "dask"], *, address: str | distributed.Client | None = None
@@ -158,7 +165,23 @@ class Fleet(WorksOnMany):
             ConfigurationError: there is no such runner, or Dask is not installed.
             TypeError: it is none.
         """
-        return self._with(self._members, chosen_runner(runner, address=address))
+        return self._with(self._members, chosen_runner(runner, address=address), self._hooks)
+
+    @property
+    def hooks(self) -> Mapping[str, tuple[Hook, ...]]:
+        """By tenant, what runs once a client has a new key, where a call is given no hooks: those of a fleet file."""
+        return self._hooks
+
+    def with_hooks(self, hooks: Mapping[str, tuple[Hook, ...]]) -> Fleet:
+        """Return the same tenants with these hooks, by tenant.
+
+        Raises:
+            ConfigurationError, TypeError: as for `rotate`.
+        """
+        from qlik_keys.lifecycle.hooks.definition import checked_hooks  # noqa: PLC0415  # for those who have hooks
+
+        checked = {name: checked_hooks(each) for name, each in hooks.items()}
+        return self._with(self._members, self._runner, checked)
 
     @contextmanager
     def connect(self, name: str) -> Iterator[tuple[QlikTenant, KeyStore]]:
@@ -306,9 +329,11 @@ class Fleet(WorksOnMany):
         return self._members[name]
 
     @staticmethod
-    def _with(members: Mapping[str, Connects], runner: Runner) -> Fleet:
+    def _with(
+        members: Mapping[str, Connects], runner: Runner, hooks: Mapping[str, tuple[Hook, ...]] | None = None
+    ) -> Fleet:
         fleet = object.__new__(Fleet)
-        fleet._members, fleet._runner, fleet.notices = dict(members), runner, ()
+        fleet._members, fleet._runner, fleet._hooks, fleet.notices = dict(members), runner, hooks or {}, ()
         return fleet
 
     def __repr__(self) -> str:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from qlik_keys.cli.app import DOCUMENTATION, FINDINGS, new_group
-from qlik_keys.cli.completion.offers import complete_contexts
-from qlik_keys.cli.options.common import JsonOption, ServerOption, refuse_empty, refuse_unasked
+from qlik_keys.cli.options.common import JsonOption, refuse_empty, refuse_unasked
 from qlik_keys.cli.options.groups import with_options
 from qlik_keys.cli.options.runners import RunnerOptions, on_cluster
+from qlik_keys.cli.options.tenants import FLEET_VARIABLE as _VARIABLE
+from qlik_keys.cli.options.tenants import TenantsOptions
 from qlik_keys.cli.output.results import Result, current_notebook, show_value
 from qlik_keys.cli.output.streams import note_effect
 from qlik_keys.cli.output.table import printable
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from qlik_keys.fleet.references import TenantReference
 
 app = new_group()
-_VARIABLE = "QLIK_KEYS_FLEET"
 _HELP = f"The file and its JSON Schema:\n\n\b\n{DOCUMENTATION}/guides/declared-fleets.md"
 _HOW_TO_CONFIRM = "confirm the changes: --yes (with --prune it confirms the deletions too)"
 _STDOUT = Path("-")
@@ -50,6 +51,14 @@ ConsentOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ExportedTenants(TenantsOptions):
+    """Which tenants are exported: those of another fleet file only where it is given, not by the environment."""
+
+    def _file(self) -> Path | None:
+        return self.fleet
 
 
 @app.command(epilog=_HELP)
@@ -135,26 +144,11 @@ def apply(
 
 
 @app.command(epilog=_HELP)
+@with_options(_ExportedTenants)
 def export(
+    tenants: _ExportedTenants,
     file: FileArgument = None,
     *,
-    context: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--context",
-            metavar="NAME",
-            help="A tenant, by its qlik-cli context; can be repeated. By default that of the environment.",
-            autocompletion=complete_contexts,
-            callback=refuse_empty,
-        ),
-    ] = None,
-    server: ServerOption = None,
-    tenants_of: Annotated[
-        str | None,
-        typer.Option(
-            "--tenants-of", metavar="FILE", help="Take the tenants of another fleet file.", callback=refuse_empty
-        ),
-    ] = None,
     name: Annotated[
         str, typer.Option(help="The fleet's name; by default that of the clients' marks, or `fleet`.")
     ] = "",
@@ -168,7 +162,7 @@ def export(
 
     It declares the clients that qlik_keys manages; FILE - is standard output. Nothing is changed on tenant or Vault.
 
-    Example: qlik-keys export qlik-keys.yaml --context acme
+    Example: qlik-keys export qlik-keys.yaml --all-contexts
     """
     from qlik_keys.errors import ConfigurationError
     from qlik_keys.fleet.manifest.export import export_fleet
@@ -178,7 +172,7 @@ def export(
         raise ConfigurationError(
             f"The file {target} exists.", hint="Name another one, or overwrite it: --force. FILE - is standard output."
         )
-    references = _references(context, server, tenants_of, as_json=as_json)
+    references = _references(tenants, as_json=as_json)
     exported = export_fleet(references, name=name, include_all=include_all)
     if target == _STDOUT:
         if not _hand_over(exported.text):
@@ -344,26 +338,20 @@ def _document(change: AppliedChange) -> dict[str, Any]:
     return change.to_dict() | ({} if secret is None else {"client_secret": secret.reveal()})
 
 
-def _references(
-    contexts: list[str] | None, server: str | None, tenants_of: str | None, *, as_json: bool
-) -> dict[str, TenantReference]:
+def _references(tenants: _ExportedTenants, *, as_json: bool) -> dict[str, TenantReference]:
     """Return the tenants that are meant, as a fleet file names them.
 
     Raises:
         typer.BadParameter: they are named in two ways.
         ConfigurationError: there is none.
     """
+    fleet = tenants.selected(as_json=as_json)
+    if fleet is not None:
+        return fleet.references
     from qlik_keys.cli.options.callers import resolved
     from qlik_keys.fleet import TenantReference
-    from qlik_keys.fleet.manifest import Manifest
 
-    if sum(bool(each) for each in (contexts, server, tenants_of)) > 1:
-        raise typer.BadParameter("name the tenants in one way", param_hint="--context / --server / --tenants-of")
-    if tenants_of is not None:
-        return dict(Manifest.from_file(tenants_of).tenants)
-    if contexts:
-        return {name: TenantReference(context=name) for name in dict.fromkeys(contexts)}
-    settings = resolved(None, server, as_json=as_json)
+    settings = resolved(tenants.context, tenants.server, as_json=as_json)
     source = settings.sources.get("tenant_url", "")
     host = settings.tenant_url.partition("://")[2].partition(".")[0].partition(":")[0]
     named = source.removeprefix("qlik-cli context ").strip("'") if source.startswith("qlik-cli context") else ""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.errors import PartlyFailed
     from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.lifecycle.hooks.definition import Hook
     from qlik_keys.tenant import QlikTenant
 
 _HOW_TO_LOOK = "`qlik-keys clients` shows the state of the client. No secret was lost."
@@ -67,7 +68,9 @@ class KeyCommand:
         """
         from qlik_keys.errors import PartlyFailed
 
-        with self._sides() as (tenant, store):
+        with self._sides() as (tenant, store, of_fleet):
+            if not options.get("hooks", True):
+                options["hooks"] = of_fleet  # what `perform` hands on
             if self._common.dry_run:
                 self._show_plan(tenant, store, client, options)
                 return
@@ -93,8 +96,8 @@ class KeyCommand:
             typer.echo(nothing)
 
     @contextmanager
-    def _sides(self) -> Iterator[tuple[QlikTenant, KeyStore]]:
-        """Yield the one tenant and its key store.
+    def _sides(self) -> Iterator[tuple[QlikTenant, KeyStore, tuple[Hook, ...]]]:
+        """Yield the one tenant, its key store, and the hooks that a fleet file defines for it.
 
         Raises:
             typer.BadParameter: the options name several tenants.
@@ -105,12 +108,13 @@ class KeyCommand:
             fleet = common.selected(as_json=common.as_json)
             if fleet is None or len(fleet.names) != 1:
                 raise typer.BadParameter("one client is of one tenant: give one --tenant", param_hint="--tenant")
-            with fleet.connect(fleet.names[0]) as sides:
-                yield sides
+            [name] = fleet.names
+            with fleet.connect(name) as (tenant, store):
+                yield tenant, store, fleet.hooks.get(name, ())
             return
         settings = resolved(common.context, common.server, custody=self._custody, as_json=common.as_json)
         with settings.tenant() as tenant, settings.store() as store:
-            yield tenant, store
+            yield tenant, store, ()
 
     def _show_plan(self, tenant: QlikTenant, store: KeyStore, client_id: str, options: dict[str, Any]) -> None:
         from qlik_keys.lifecycle import preview

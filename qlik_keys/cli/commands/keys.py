@@ -121,7 +121,7 @@ def rotate(
         allow_swap=allow_swap,
         rotate_after=None if rotate_after_days is None else timedelta(days=rotate_after_days),
         custody=custody,  # type: ignore[arg-type]  # one of the two, by `_known_custody`
-        hooks=hooks_of_option(hooks),
+        hooks=hooks_of_option(hooks, common, is_of_one=client is not None),
     ).arguments
     if client is not None:
         common.refuse_for_one(due, within, older_than)
@@ -221,7 +221,7 @@ def revoke(
         key=key_spec(alg, bits),
         allow_swap=allow_swap,
         custody=custody,  # type: ignore[arg-type]  # one of the two, by `_known_custody`
-        hooks=hooks_of_option(hooks),
+        hooks=hooks_of_option(hooks, common, is_of_one=client is not None),
     ).arguments
     if client is not None:
         common.refuse_for_one(from_file, made_before)
@@ -287,7 +287,7 @@ def adopt(
         remove_secrets=remove_secrets,
         rotate_after=timedelta(days=rotate_after_days),
         custody=custody,  # type: ignore[arg-type]  # one of the two, by `_known_custody`
-        hooks=hooks_of_option(hooks),
+        hooks=hooks_of_option(hooks, common, is_of_one=client is not None),
     ).arguments
     if client is None:
         if not (secret_only or common.finding):
@@ -381,7 +381,7 @@ def resume(
     from qlik_keys import lifecycle
     from qlik_keys.lifecycle.options import ResumeOptions
 
-    options = ResumeOptions(hooks=hooks_of_option(hooks), drop_hooks=drop_hook or ()).arguments
+    options = ResumeOptions(hooks=hooks_of_option(hooks, common), drop_hooks=drop_hook or ()).arguments
     fleet = common.selected(as_json=common.as_json)
     if fleet is not None:
         from qlik_keys.fleet import Selection

@@ -75,6 +75,18 @@ class TenantsOptions:
             typer.echo(f"Note: {notice}.", err=True)
         return self._placed(fleet)
 
+    def has_hooks(self, *, is_of_one: bool) -> bool:
+        """Tell whether the tenants are those of a fleet file that defines hooks.
+
+        Args:
+            is_of_one: one client is named: then the environment's fleet file counts only with `tenant`.
+
+        Raises:
+            ConfigurationError: the file is refused.
+        """
+        file = self.fleet if is_of_one and not self.tenant else self._file()
+        return file is not None and any(fleet_of_file(file).hooks.values())
+
     def command_of(self, command: str, name: str) -> str:
         """Return a shell command for one of the tenants: with the options that name it, where it takes them.
 

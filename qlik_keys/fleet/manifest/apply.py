@@ -30,7 +30,7 @@ from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS, IMPERSONATION
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import timedelta
 
     from qlik_keys.core.clock import Clock
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from qlik_keys.fleet.manifest.plan import Kind
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.keystore.declarations import Declaration
+    from qlik_keys.lifecycle.hooks.definition import Hook
     from qlik_keys.tenant import QlikTenant
 
 _ROUNDS = 3
@@ -124,6 +125,7 @@ class ApplyWork:
         prune: delete what is declared no longer.
         adopt: give a key to clients of a declared name that are not managed.
         makes_secrets: what is done may bring a client secret; not where the result travels.
+        hooks: those of each tenant, by its name.
         clock: time.
     """
 
@@ -133,6 +135,7 @@ class ApplyWork:
     prune: bool = False
     adopt: bool = False
     makes_secrets: bool = True
+    hooks: Mapping[str, tuple[Hook, ...]] = field(default_factory=dict)
     clock: Clock = field(default=SYSTEM_CLOCK)
 
     def __call__(
@@ -164,9 +167,11 @@ class _TenantRun:
             store=store,
             cancel=cancel,
             clock=work.clock,
+            hooks=work.hooks.get(name, ()),
             make_provisioning=Provisioning if work.makes_secrets else WithoutNewSecrets,
         )
         self._options: dict[str, Any] = {"cancel": cancel, "clock": work.clock}
+        self._of_keys = self._options | {"hooks": self._context.hooks}
         store = self._context.store
         # One for each custody: the tenant keeps what it knows of a store's folder by the store.
         self._in_custody = {each: in_custody(store, each) for each in (None, "kv", "transit")}
@@ -189,6 +194,7 @@ class _TenantRun:
                 facts,
                 fleet=self._work.fleet,
                 now=utc_now(self._work.clock),
+                hooks=self._context.hooks,
             )
             if number == 0:
                 unchanged = as_declared
@@ -342,7 +348,7 @@ class _TenantRun:
             overlap=DEFAULT_OVERLAP if declared.overlap is None else declared.overlap,
             rotate_after=declared.rotate_after,
             custody=declared.custody,
-            **self._options,
+            **self._of_keys,
         )
         return AppliedChange(
             change=change, outcome="done", client_id=change.client_id, kid=rotated.kid, warnings=rotated.warnings
@@ -358,7 +364,7 @@ class _TenantRun:
             remove_secrets=declared.methods == (PRIVATE_KEY_JWT,),
             rotate_after=declared.rotate_after or ROTATE_AFTER,
             custody=declared.custody,
-            **self._options,
+            **self._of_keys,
         )
         return AppliedChange(
             change=change, outcome="done", client_id=change.client_id, kid=adopted.kid, warnings=adopted.warnings

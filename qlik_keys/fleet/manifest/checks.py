@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from qlik_keys.core.names import name_problem
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.fleet.manifest.declared import DeclaredClient, Manifest, methods_of
+from qlik_keys.fleet.manifest.hooks import check_hook_names, check_reference, hooks_by_tenant
 from qlik_keys.fleet.manifest.model import is_scope
 from qlik_keys.fleet.references import TenantReference, VaultReference
 from qlik_keys.keystore.declarations import check_tags
@@ -37,6 +38,7 @@ _CHOICES = (
     "overlap",
     "owner",
     "tags",
+    "hooks",
 )
 
 
@@ -57,6 +59,7 @@ def check_together(written: Written, found: FleetFile | None) -> Manifest | None
     _check_same(written, references)
     _check_scopes(written, values)
     _check_clients(written, values, tenants, groups)
+    check_hook_names(written, values, _sections(values))
     if found is None or written.problems:
         return None
     clients = tuple(_declared(found, part) for part in found.clients)
@@ -65,7 +68,10 @@ def check_together(written: Written, found: FleetFile | None) -> Manifest | None
     if written.problems:
         return None
     known = {name: each for name, each in references.items() if each is not None}
-    return Manifest(fleet=found.fleet or "", tenants=known, clients=clients)
+    hooks = hooks_by_tenant(written, found, clients)
+    if written.problems:
+        return None
+    return Manifest(fleet=found.fleet or "", tenants=known, clients=clients, hooks=hooks)
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -145,11 +151,11 @@ def _check_clients(
     for at, client in clients:
         path: Path = ("clients", at)
         if isinstance(client.get("group"), str):
-            _check_reference(written, (*path, "group"), client["group"], groups, what="group")
+            check_reference(written, (*path, "group"), client["group"], groups, what="group")
         asked = client.get("tenants")
         names = [each for each in _list(asked) if isinstance(each, str)] if asked is not None else [*tenants]
         for number, name in enumerate(names if asked is not None else ()):
-            _check_reference(written, (*path, "tenants", number), name, tenants, what="tenant")
+            check_reference(written, (*path, "tenants", number), name, tenants, what="tenant")
         called = str(client.get("name") or "").strip()
         if called:
             first = next((taken[called, one] for one in names if (called, one) in taken), None)
@@ -165,14 +171,6 @@ def _check_clients(
             written.note(written.place(path), "The client has no scope.", "Add for example scopes: [user_default].")
 
 
-def _check_reference(written: Written, path: Path, name: str, known: Mapping[str, Any], *, what: str) -> None:
-    if name in known:
-        return
-    likely = get_close_matches(name, known, 1)
-    hint = f"Did you mean {likely[0]}?" if likely else f"There are: {', '.join(known) or 'none'}."
-    written.note(written.place(path), f"There is no such {what} in this file.", hint)
-
-
 def _declared(found: FleetFile, part: ClientPart) -> DeclaredClient:
     """Return a client with what its group and the defaults say; the nearest one counts."""
     levels: list[Choices] = [part, *([found.groups[part.group]] if part.group else []), found.defaults]
@@ -182,6 +180,7 @@ def _declared(found: FleetFile, part: ClientPart) -> DeclaredClient:
     }
     chosen["scopes"] = tuple(sorted(set(chosen["scopes"])))
     chosen["methods"] = methods_of(chosen["methods"])
+    chosen["hooks"] = tuple(dict.fromkeys(chosen["hooks"] or ()))
     if chosen["tags"] is not None:
         chosen["tags"] = tuple(sorted(set(chosen["tags"])))
     return DeclaredClient(name=part.name, tenants=part.tenants or tuple(found.tenants), **chosen)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from qlik_keys.fleet.references import TenantReference
     from qlik_keys.keys import KeySpec
     from qlik_keys.keystore.base import Custody
+    from qlik_keys.lifecycle.hooks.definition import Hook
 
 _METHODS = {"private-key-jwt": PRIVATE_KEY_JWT, "client-secret": CLIENT_SECRET}
 
@@ -48,6 +49,7 @@ class DeclaredClient:
         overlap: how long the old key goes on at a rotation.
         owner: who answers for it.
         tags: labels, sorted.
+        hooks: names of the hooks that it names.
     """
 
     name: str
@@ -63,6 +65,7 @@ class DeclaredClient:
     overlap: timedelta | None = None
     owner: str | None = None
     tags: tuple[str, ...] | None = None
+    hooks: tuple[str, ...] = ()
 
     @property
     def has_key(self) -> bool:
@@ -115,6 +118,7 @@ class Manifest:
         fleet: the fleet's name, which marks its clients in the key stores; "" for a file without clients.
         tenants: where each tenant is and how to log in, by its name.
         clients: the clients.
+        hooks: by tenant, what runs once a client has a new key.
 
     Example:
         >>> manifest = Manifest.from_file("qlik-keys.yaml")  # doctest: +SKIP
@@ -125,6 +129,7 @@ class Manifest:
     fleet: str
     tenants: Mapping[str, TenantReference]
     clients: tuple[DeclaredClient, ...] = field(default=(), repr=False)
+    hooks: Mapping[str, tuple[Hook, ...]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_file(cls, path: str | Path) -> Manifest:
@@ -143,8 +148,9 @@ class Manifest:
         return tuple(client for client in self.clients if tenant in client.tenants)
 
     def fleet_of_tenants(self) -> Fleet:
-        """Return the tenants as a `Fleet`."""
-        return Fleet(self.tenants)
+        """Return the tenants as a `Fleet`, with the file's hooks."""
+        fleet = Fleet(self.tenants)
+        return fleet.with_hooks(self.hooks) if any(self.hooks.values()) else fleet
 
     def plan(
         self, fleet: Fleet | None = None, *, consent: bool | None = None, clock: Clock | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -261,12 +261,12 @@ def _grouped(entries: Sequence[dict[str, Any]]) -> tuple[dict[str, dict[str, Any
 
 def _reference(reference: TenantReference) -> dict[str, Any]:
     """Return where a tenant is as the file says it; what is not given is left out."""
-    told = {name: getattr(reference, name) for name in reference.__slots__ if name != "vault"}
+    told = {each.name: getattr(reference, each.name) for each in fields(reference) if each.name != "vault"}
     return _written(told) | ({"vault": vault} if (vault := _vault(reference.vault)) else {})
 
 
 def _vault(reference: VaultReference) -> dict[str, Any]:
-    return _written({name: getattr(reference, name) for name in reference.__slots__})
+    return _written({each.name: getattr(reference, each.name) for each in fields(reference)})
 
 
 def _written(fields: Mapping[str, str]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from qlik_keys.core.names import name_problem
 from qlik_keys.errors import ConfigurationError, KeyMaterialError
 from qlik_keys.keys.spec import ALGORITHMS, RSA_SIZES, KeySpec
 from qlik_keys.keystore.declarations import LABEL, check_label, check_owner
+from qlik_keys.lifecycle.hooks.definition import DEFAULT_TIMEOUT, HOOK_NAME, LONGEST, SHORTEST
 from qlik_keys.lifecycle.options import refuse_overlap, refuse_unserviceable
 from qlik_keys.lifecycle.provisioning.specification import MAXIMUM_DESCRIPTION_LENGTH, MAXIMUM_NAME_LENGTH
 from qlik_keys.tenant.resources.scopes import known_scopes
@@ -67,6 +68,22 @@ def _overlap(text: str) -> timedelta:
     span = parse_duration(text)
     refuse_overlap(span)
     return span
+
+
+def _timeout(value: str | timedelta) -> timedelta:
+    span = value if isinstance(value, timedelta) else parse_duration(value)
+    if not SHORTEST <= span <= LONGEST:
+        raise ConfigurationError("The time limit of a hook is above zero and at most an hour.", hint="Write 90s or 5m.")
+    return span
+
+
+def _hook_name(text: str) -> str:
+    if not HOOK_NAME.fullmatch(text):
+        raise problem(
+            "This is not a name for a hook.",
+            "Use 1 to 64 lower-case letters, digits, - and _, with a letter or a digit at both ends.",
+        )
+    return text
 
 
 def _key(text: str) -> KeySpec:
@@ -143,6 +160,14 @@ RotateAfter = Annotated[
     timedelta, BeforeValidator(_as_error(_whole_days)), WithJsonSchema({**_SPAN, "examples": ["90d"]})
 ]
 Overlap = Annotated[timedelta, BeforeValidator(_as_error(_overlap)), WithJsonSchema({**_SPAN, "examples": ["24h"]})]
+Timeout = Annotated[
+    timedelta,
+    BeforeValidator(_as_error(_timeout)),
+    WithJsonSchema({**_SPAN, "examples": ["5m"], "default": "5m"}),
+]
+HookName = Annotated[
+    str, AfterValidator(_hook_name), WithJsonSchema({"type": "string", "pattern": f"^(?:{HOOK_NAME.pattern})$"})
+]
 Key = Annotated[KeySpec, BeforeValidator(_as_error(_key)), WithJsonSchema({"enum": [*KEY_TEXTS, "RS256", "RS512"]})]
 Version = Annotated[Literal[1], BeforeValidator(_version)]
 
@@ -185,6 +210,8 @@ class Choices(Part):
     """Who answers for the client; shown in Vault's metadata."""
     tags: tuple[Label, ...] | None = None
     """Labels; shown in Vault's metadata."""
+    hooks: tuple[str, ...] | None = None
+    """Hooks of this file that run once the client has a new key."""
 
 
 class ClientPart(Choices):
@@ -242,6 +269,19 @@ class TenantPart(Part):
     """Where the tenant's keys are."""
 
 
+class HookPart(Part):
+    """What runs once a client has a new key, so that its consumers read it: a program, or a call of an address."""
+
+    command: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """A program and its arguments; no shell."""
+    url_variable: Variable = ""
+    """The environment variable that holds the address, to which a JSON document is sent by POST."""
+    timeout: Timeout = DEFAULT_TIMEOUT
+    """How long it is waited for, at most an hour."""
+    clients: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
+    """Names, ids or patterns (etl-*) of the clients that it is for, next to those that name it under their hooks."""
+
+
 class FleetFile(Part):
     """A fleet of qlik_keys: the machine-to-machine clients that should be on Qlik Cloud tenants. It holds no secret."""
 
@@ -259,6 +299,8 @@ class FleetFile(Part):
     """The tenants, by a name of your choice."""
     clients: tuple[ClientPart, ...] = ()
     """The clients."""
+    hooks: dict[HookName, HookPart] = {}
+    """What runs once a client has a new key, by a name of your choice."""
 
 
 def json_schema() -> dict[str, Any]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from qlik_keys.fleet.manifest.declared import DeclaredClient
     from qlik_keys.fleet.manifest.facts import FoundClient, TenantFacts
     from qlik_keys.keystore.base import KeySummary
+    from qlik_keys.lifecycle.hooks.definition import Hook
 
 Kind = Literal["create", "finish", "change", "retire", "rotate", "unmanaged", "removed", "blocked", "mark"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -45,6 +46,7 @@ class PlannedChange:
         client_id: its id, "" for one that is to be made.
         fields: of a change, by name: (there, declared), as texts.
         reason: why, a sentence; "" where the kind says it all.
+        hooks: names of the hooks that run once the client has its new key.
     """
 
     tenant: str
@@ -53,12 +55,13 @@ class PlannedChange:
     client_id: str = ""
     fields: tuple[tuple[str, str, str], ...] = ()
     reason: str = ""
+    hooks: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
         told = {"tenant": self.tenant, "change": self.kind, "client": self.client, "client_id": self.client_id}
         differences = [{"field": name, "there": there, "declared": declared} for name, there, declared in self.fields]
-        return {**told, "fields": differences, "reason": self.reason}
+        return {**told, "fields": differences, "reason": self.reason, "hooks": [*self.hooks]}
 
     def to_text(self) -> str:
         """Return it for people, a line for it and one for each field."""
@@ -67,6 +70,8 @@ class PlannedChange:
         if self.kind == "create":
             return f"{lines[0]}: {'; '.join(f'{name} {declared}' for name, _, declared in self.fields)}"
         lines += [f"{'':11}{name}: {there or 'none'} -> {declared or 'none'}" for name, there, declared in self.fields]
+        if self.hooks:
+            lines.append(f"{'':11}then these hooks run: {', '.join(self.hooks)}")
         return "\n".join(lines)
 
 
@@ -157,7 +162,13 @@ class ManifestPlan:
 
 
 def plan_tenant(
-    tenant: str, declared: Sequence[DeclaredClient], facts: TenantFacts, *, fleet: str, now: datetime
+    tenant: str,
+    declared: Sequence[DeclaredClient],
+    facts: TenantFacts,
+    *,
+    fleet: str,
+    now: datetime,
+    hooks: Sequence[Hook] = (),
 ) -> tuple[list[PlannedChange], int]:
     """Compare what is declared of one tenant with what is there.
 
@@ -167,6 +178,7 @@ def plan_tenant(
         facts: what is there.
         fleet: the name of the file's fleet.
         now: the time.
+        hooks: those that are defined for the tenant.
 
     Returns:
         What differs, and how many clients are as declared.
@@ -187,7 +199,9 @@ def plan_tenant(
         ]
         if len(alike) > 1:  # a namesake that no one manages is no reason to doubt
             alike = [each for each in alike if each.summary is not None] or alike
-        comparison = _Comparison(tenant=tenant, declared=wanted, alike=alike, facts=facts, fleet=fleet, now=now)
+        comparison = _Comparison(
+            tenant=tenant, declared=wanted, alike=alike, facts=facts, fleet=fleet, now=now, hooks=hooks
+        )
         found = comparison.changes()
         matched |= {each.client_id for each in alike}
         changes += found
@@ -237,9 +251,10 @@ class _Comparison:
         facts: TenantFacts,
         fleet: str,
         now: datetime,
+        hooks: Sequence[Hook],
     ) -> None:
         self._tenant, self._declared, self._alike = tenant, declared, alike
-        self._facts, self._fleet, self._now = facts, fleet, now
+        self._facts, self._fleet, self._now, self._hooks = facts, fleet, now, hooks
 
     def changes(self) -> list[PlannedChange]:
         """Return what differs."""
@@ -279,6 +294,9 @@ class _Comparison:
         if not declared.has_key and PRIVATE_KEY_JWT in client.auth_methods:
             reason = "it logs in by a key, which no file removes; delete the method in Qlik's console"
             return [self._change("blocked", client, reason=reason)]
+        pending = self._pending_hooks(client, summary)
+        if pending:
+            return [pending]
         reasons = self._reasons_to_rotate(client, summary)
         fields = [*self._fields(client), *self._record_fields(summary, rotates=bool(reasons))]
         found = []
@@ -291,6 +309,22 @@ class _Comparison:
         if reasons:
             found.append(self._change("rotate", client, reason="; ".join(reasons)))
         return found
+
+    def _pending_hooks(self, client: FoundClient, summary: KeySummary) -> PlannedChange | None:
+        """Return what is to be done about hooks that have not succeeded, None where there are none.
+
+        What is not defined here is no difference, until an old key waits for it that should be gone.
+        """
+        here = [each.name for each in self._hooks if each.name in summary.pending_hooks]
+        if here:
+            return self._change("finish", client, reason=f"these hooks have not succeeded: {', '.join(here)}")
+        if summary.pending_hooks and summary.retire_at is not None and summary.retire_at <= self._now:
+            names = ", ".join(summary.pending_hooks)
+            reason = (
+                f"an old key waits for hooks that this file does not define: {names}; `resume` where they are defined"
+            )
+            return self._change("blocked", client, reason=reason)
+        return None
 
     def _fields(self, client: FoundClient) -> Iterator[tuple[str, str, str]]:
         """Yield what differs on the tenant."""
@@ -386,7 +420,14 @@ class _Comparison:
             client_id="" if client is None else client.client_id,
             fields=fields,
             reason=reason,
+            hooks=self._hooks_after(kind, client),
         )
+
+    def _hooks_after(self, kind: Kind, client: FoundClient | None) -> tuple[str, ...]:
+        """Return the names of the hooks that run after a change: for a key that follows another one."""
+        if client is None or kind not in ("rotate", "unmanaged"):
+            return ()
+        return tuple(each.name for each in self._hooks if each.is_for(client.client_id, self._declared.name))
 
 
 def _joined(values: Sequence[str]) -> str:

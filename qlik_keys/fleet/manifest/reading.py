@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from qlik_keys.errors import ConfigurationError, ManifestError, ManifestProblem
 from qlik_keys.fleet.manifest.checks import check_together
-from qlik_keys.fleet.manifest.model import ClientPart, FleetFile
+from qlik_keys.fleet.manifest.model import FleetFile
 from qlik_keys.fleet.manifest.text import Written, read_text
 
 if TYPE_CHECKING:
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from qlik_keys.fleet.manifest.declared import Manifest
+    from qlik_keys.fleet.manifest.text import Place
     from qlik_keys.fleet.tenants import Fleet
 
 DEFAULT_FILE = "qlik-keys.yaml"
+_OF_KEY = "[key]"  # how pydantic names the key of a mapping
 _WORDS = {
     "missing": ("This section lacks the key {key}.", "Add it."),
     "string_type": ("A text is expected here.", "Check the indentation."),
@@ -110,13 +112,13 @@ def _without_consequences(details: list[ErrorDetails]) -> list[ErrorDetails]:
 
 def _is_new(written: Written, error: ErrorDetails) -> bool:
     """Tell whether a mistake is told at that place by now: a secret was removed there, and no text is left."""
-    place = written.place(tuple(error["loc"]), key=error["type"] == "extra_forbidden")
+    place = _place(written, error)
     return all((each.line, each.column) != place for each in written.problems)
 
 
 def _problem(written: Written, error: ErrorDetails) -> ManifestProblem:
     path, kind = tuple(error["loc"]), error["type"]
-    line, column = written.place(path, key=kind == "extra_forbidden")
+    line, column = _place(written, error)
     message, hint = _words(path, kind, error.get("ctx", {}))
     return ManifestProblem(line=line, column=column, message=message, hint=hint)
 
@@ -139,13 +141,18 @@ def _words(path: tuple[str | int, ...], kind: str, context: dict[str, Any]) -> t
 def _keys_at(path: tuple[str | int, ...]) -> Iterator[str]:
     """Yield the keys that a section of the file may have."""
     model: type[BaseModel] = FleetFile
-    for each in path:
-        if each == "clients":
-            model = ClientPart
-            break
-        named = {name.replace("_", "-"): one for name, one in model.model_fields.items()}
-        if each not in named:
-            continue  # a name of the user's own, of a tenant or a group
-        kinds = [named[str(each)].annotation, *get_args(named[str(each)].annotation)]
-        model = next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
+    rest = [*path]
+    while rest:
+        named = {name.replace("_", "-"): one.annotation for name, one in model.model_fields.items()}
+        kind = named[str(rest.pop(0))]
+        if get_origin(kind) in (dict, tuple):
+            del rest[:1]  # a name of the user's own, of a tenant, a group or a hook; or the place in a list
+        model = next(each for each in (kind, *get_args(kind)) if isinstance(each, type) and issubclass(each, BaseModel))
     return (name.replace("_", "-") for name in model.model_fields)
+
+
+def _place(written: Written, error: ErrorDetails) -> Place:
+    """Return where a mistake is: of a key that is not known, or no name, the key itself."""
+    path = tuple(error["loc"])
+    is_key = path[-1:] == (_OF_KEY,)
+    return written.place(path[:-1] if is_key else path, key=is_key or error["type"] == "extra_forbidden")

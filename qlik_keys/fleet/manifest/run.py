@@ -14,12 +14,13 @@ from qlik_keys.fleet.manifest.plan import ManifestPlan, PlannedChange, plan_tena
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from qlik_keys.core.clock import Clock
     from qlik_keys.fleet.manifest.declared import DeclaredClient, Manifest
     from qlik_keys.fleet.tenants import Fleet
     from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.lifecycle.hooks.definition import Hook
     from qlik_keys.tenant import QlikTenant
 
 _MOST_NAMES = 5
@@ -36,12 +37,14 @@ class PlanWork:
         fleet: the name of the file's fleet.
         declared: the clients that should be on each tenant, by its name.
         consent: as for `facts_of`.
+        hooks: those of each tenant, by its name.
         clock: time.
     """
 
     fleet: str
     declared: dict[str, tuple[DeclaredClient, ...]]
     consent: bool | None = None
+    hooks: Mapping[str, tuple[Hook, ...]] = field(default_factory=dict)
     clock: Clock = field(default=SYSTEM_CLOCK)
 
     def __call__(
@@ -52,7 +55,9 @@ class PlanWork:
         declared = self.declared[name]
         asked = frozenset(client.name for client in declared if client.consent is not None)
         facts = facts_of(tenant, store, consent_of=asked, consent=self.consent)
-        changes, unchanged = plan_tenant(name, declared, facts, fleet=self.fleet, now=utc_now(self.clock))
+        hooks = self.hooks.get(name, ())
+        now = utc_now(self.clock)
+        changes, unchanged = plan_tenant(name, declared, facts, fleet=self.fleet, now=now, hooks=hooks)
         return changes, unchanged, where_is(tenant, store)
 
 
@@ -95,7 +100,13 @@ def plan_fleet(manifest: Manifest, fleet: Fleet, *, consent: bool | None, clock:
     optional(FLAG, consent=consent)
     optional(CLOCK, clock=clock)
     declared = {name: manifest.on(name) for name in manifest.tenants}
-    work = PlanWork(fleet=manifest.fleet, declared=declared, consent=consent, clock=clock or SYSTEM_CLOCK)
+    work = PlanWork(
+        fleet=manifest.fleet,
+        declared=declared,
+        consent=consent,
+        hooks=manifest.hooks,
+        clock=clock or SYSTEM_CLOCK,
+    )
     changes: list[PlannedChange] = []
     unchanged, failures = 0, {}
     outcomes = fleet.each(work)
@@ -140,6 +151,7 @@ def apply_fleet(
         prune=prune,
         adopt=adopt,
         makes_secrets=not fleet.sends_results,
+        hooks=manifest.hooks,
         clock=clock or SYSTEM_CLOCK,
     )
 

@@ -105,7 +105,7 @@ class WorksOnMany:
         Args:
             on_client: told of each client when it is done, from several threads.
             cancel: when set, each run stops between two steps.
-            **options: those of `qlik_keys.rotate_due`: before, overlap, allow_swap, workers, clock.
+            **options: those of `qlik_keys.rotate_due`: before, overlap, allow_swap, hooks, workers, clock.
 
         Raises:
             FleetError, Interrupted, ConfigurationError, TypeError, ValueError: as `qlik_keys.rotate_due`.
@@ -113,7 +113,7 @@ class WorksOnMany:
         from qlik_keys.fleet.many.over_tenants import over_tenants  # noqa: PLC0415  # only where it is called for
         from qlik_keys.fleet.many.work import RotateDue  # noqa: PLC0415
 
-        fleet, work = cast("Fleet", self), RotateDue(options=options)
+        fleet, work = cast("Fleet", self), RotateDue(options=options, hooks=cast("Fleet", self).hooks)
         failed = "clients could not be rotated."
         return over_tenants(fleet, work, fleet.names, failed=failed, on_client=on_client, cancel=cancel)
 

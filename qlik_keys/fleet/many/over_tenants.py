@@ -45,7 +45,14 @@ def plan_many(
     chosen = options_for(operation, options)
     check_selection(operation, selection, chosen)
     moment = _checked_moment(operation, made_before)
-    work = PlanTenant(operation=operation, selection=selection, options=chosen, made_before=moment, clock=clock)
+    work = PlanTenant(
+        operation=operation,
+        selection=selection,
+        options=chosen,
+        made_before=moment,
+        hooks=fleet.hooks,
+        clock=clock,
+    )
     tenants = [
         TenantPlan(tenant=outcome.tenant, error=outcome.error) if outcome.value is None else outcome.value
         for outcome in fleet.each(work)
@@ -81,11 +88,14 @@ def run_plan(
     if isinstance(plan.options, ResumeOptions):
         # Also what no record tells: duplicates, keys that came back, keys that no document names.
         work, names = (
-            ResumeTenant(options=plan.options, makes_secrets=not fleet.sends_results, clock=clock),
+            ResumeTenant(options=plan.options, hooks=fleet.hooks, makes_secrets=not fleet.sends_results, clock=clock),
             [each.tenant for each in plan.tenants if each.error is None],
         )
     else:
-        work, names = RunTenant(treatment=treatment, clients=clients, workers=workers, clock=clock), [*clients]
+        work, names = (
+            RunTenant(treatment=treatment, clients=clients, hooks=fleet.hooks, workers=workers, clock=clock),
+            [*clients],
+        )
     problems = [
         FleetResult(tenant=each.tenant, client_id="", outcome="failed", error=each.error)
         for each in plan.tenants

@@ -5,6 +5,7 @@ A plan changes nothing and reads no key. Not done here: the steps of each client
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ class TenantPlan:
         problems: clients about which the tenant or the store did not tell.
         requests: how many requests to the tenant it takes at least, by tier.
         wait_seconds: how long it takes at least by the tenant's rate limits, counted from what was sent so far.
+        hooks: those that run once clients have their new keys, in words, and for how many of the clients.
         error: why the tenant could not be asked; None where it could.
     """
 
@@ -50,6 +52,7 @@ class TenantPlan:
     problems: tuple[FleetResult, ...] = ()
     requests: Mapping[int, int] = field(default_factory=dict)
     wait_seconds: float = 0.0
+    hooks: tuple[tuple[str, int], ...] = ()
     error: QlikKeysError | None = None
 
 
@@ -104,6 +107,12 @@ class FleetPlan:
             lines.append(f"No tenant has: {_names(self.missing)}.")
         if self.count and self.irreversible:
             lines += ["Cannot be undone, for each client:", *(f"  - {title}" for title in self.irreversible)]
+        hooks: Counter[str] = Counter()
+        for each in self.tenants:
+            hooks.update(dict(each.hooks))
+        if hooks:
+            lines.append("Hooks that run once a client has its new key:")
+            lines += [f"  - {text} ({count} {'client' if count == 1 else 'clients'})" for text, count in hooks.items()]
         if self.count:
             lines.append(
                 f"The rate limits make it last at least {format_duration(self.wait_seconds)}."
@@ -152,6 +161,7 @@ def _document(plan: TenantPlan) -> dict[str, Any]:
         "host": plan.host,
         "clients": [{"client_id": each.client_id, "name": each.name, "state": each.state} for each in plan.clients],
         "done": plan.done,
+        "hooks": [{"hook": text, "clients": count} for text, count in plan.hooks],
         "unmanaged": plan.unmanaged,
         "problems": [
             {"client_id": each.client_id, "name": each.name, "error": "" if each.error is None else each.error.message}

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from qlik_keys.fleet.selection import Selection
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.lifecycle import Resumed
+    from qlik_keys.lifecycle.hooks.definition import Hook
     from qlik_keys.lifecycle.options import Options
     from qlik_keys.tenant import QlikTenant
 
@@ -55,6 +56,7 @@ class PlanTenant:
     selection: Selection
     options: Options
     made_before: datetime | None = None
+    hooks: Mapping[str, tuple[Hook, ...]] = field(default_factory=dict)
     clock: Clock = SYSTEM_CLOCK
 
     def __call__(
@@ -83,6 +85,7 @@ class PlanTenant:
             problems=tuple(replace(problem, tenant=name) for problem in found.problems),
             requests=requests,
             wait_seconds=tenant.http.budget.seconds_for(requests),
+            hooks=_planned_hooks(hooks_for(self.options, self.hooks, name), found.clients),
         )
 
 
@@ -93,12 +96,14 @@ class RunTenant:
     Attributes:
         treatment: what is done with each.
         clients: by the tenant's name, those that were planned.
+        hooks: by the tenant's name, those that run where the options have none.
         workers: how many at a time.
         clock: time.
     """
 
     treatment: Treatment
     clients: Mapping[str, Sequence[PlannedClient]]
+    hooks: Mapping[str, tuple[Hook, ...]] = field(default_factory=dict)
     workers: int = DEFAULT_WORKERS
     clock: Clock = SYSTEM_CLOCK
 
@@ -106,7 +111,7 @@ class RunTenant:
         self, name: str, tenant: QlikTenant, store: KeyStore, *, told: Callable[[object], None], cancel: threading.Event
     ) -> TenantResults:
         """Return what became of them."""
-        hooks = tuple(getattr(self.treatment.options, "hooks", ()))
+        hooks = hooks_for(self.treatment.options, self.hooks, name)
         work = OperationContext(tenant=tenant, store=store, cancel=cancel, clock=self.clock, hooks=hooks)
         clients = self.clients[name]
         results = each_client(
@@ -126,11 +131,13 @@ class ResumeTenant:
 
     Attributes:
         options: of `lifecycle.resume`.
+        hooks: by the tenant's name, those that run where the options have none.
         makes_secrets: a client that is to have a client secret is finished too; not where the result travels.
         clock: time.
     """
 
     options: ResumeOptions = field(default_factory=ResumeOptions)
+    hooks: Mapping[str, tuple[Hook, ...]] = field(default_factory=dict)
     makes_secrets: bool = True
     clock: Clock = SYSTEM_CLOCK
 
@@ -147,7 +154,7 @@ class ResumeTenant:
                     cancel=cancel,
                     clock=self.clock,
                     make_provisioning=Provisioning if self.makes_secrets else WithoutNewSecrets,
-                    **self.options.context,
+                    **self.options.context | {"hooks": hooks_for(self.options, self.hooks, name)},
                 )
             )
         except ResumeError as problem:
@@ -165,6 +172,7 @@ class RotateDue:
     """Rotates the clients of one tenant whose keys are due; see `rotate_due`, whose options these are."""
 
     options: Mapping[str, Any] = field(default_factory=dict)
+    hooks: Mapping[str, tuple[Hook, ...]] = field(default_factory=dict)
 
     def __call__(
         self, name: str, tenant: QlikTenant, store: KeyStore, *, told: Callable[[object], None], cancel: threading.Event
@@ -179,12 +187,26 @@ class RotateDue:
             told(named)
 
         try:
-            rotate_due(tenant, store, on_client=note, cancel=cancel, **self.options)
+            options = {"hooks": self.hooks.get(name, ()), **self.options}
+            rotate_due(tenant, store, on_client=note, cancel=cancel, **options)
         except Interrupted:
             left = 1
         except FleetError as problem:
             left = problem.left
         return TenantResults(results=tuple(sorted(results, key=lambda each: each.client_id)), left=left)
+
+
+def hooks_for(options: Options, of_fleet: Mapping[str, tuple[Hook, ...]], tenant: str) -> tuple[Hook, ...]:
+    """Return the hooks that an operation runs on a tenant: those that it was given, else those of the fleet."""
+    if not hasattr(options, "hooks"):
+        return ()
+    return tuple(options.hooks) or tuple(of_fleet.get(tenant, ()))
+
+
+def _planned_hooks(hooks: Sequence[Hook], clients: Sequence[PlannedClient]) -> tuple[tuple[str, int], ...]:
+    """Return for people which hooks would run, and for how many of the clients."""
+    told = ((each.to_text(), sum(each.is_for(client.client_id, client.name) for client in clients)) for each in hooks)
+    return tuple((text, count) for text, count in told if count)
 
 
 def _result_of(tenant: str, resumed: Resumed) -> FleetResult:

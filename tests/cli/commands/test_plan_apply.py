@@ -98,7 +98,7 @@ def test_an_export_can_be_planned_without_a_difference_and_overwrites_nothing(ql
     file = fleet("a, owner: data@example.com", "b")
     assert qlik_keys("apply", file, "--yes").code == 0
     written = tmp_path / "exported.yaml"
-    exported = qlik_keys("export", str(written), "--tenants-of", file, "--name", name)
+    exported = qlik_keys("export", str(written), "--fleet", file, "--name", name)
     assert exported.code == 0, exported.err
     assert qlik_keys("plan", str(written)).code == 0
     refused = qlik_keys("export", str(written))
