@@ -67,7 +67,7 @@ def test_the_wheel_has_package_and_notebooks_alone_and_metadata_with_one_version
     package = {name for name in tracked_files() if name.startswith("qlik_keys/")}
     assert names == package | {f"qlik_keys/notebooks/{name}" for name in NOTEBOOKS | {"workshop_checks.py"}}
     assert metadata["Version"] == qk.__version__
-    assert metadata.get_all("Provides-Extra") == ["lab", "sandbox"]
+    assert metadata.get_all("Provides-Extra") == ["dask", "lab", "notify", "sandbox"]
     links = dict(link.split(", ") for link in metadata.get_all("Project-URL"))
     assert {"Source", "Documentation", "Changelog", "Issues", "Security"} <= set(links)
     assert all(link.startswith("https://") for link in links.values())
