@@ -36,6 +36,7 @@ ONLY_PARSED = (
     "raw post",
     "--as-subject",
     "--all-contexts",
+    "--dask",
     "--from-file",
     "notify",
 )

@@ -57,6 +57,10 @@ ConsentOption = Annotated[
 class _ExportedTenants(TenantsOptions):
     """Which tenants are exported: those of another fleet file only where it is given, not by the environment."""
 
+    fleet: Annotated[
+        Path | None, typer.Option("--fleet", metavar="FILE", help="The tenants of this other fleet file.")
+    ] = None
+
     def _file(self) -> Path | None:
         return self.fleet
 

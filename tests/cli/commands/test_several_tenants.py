@@ -217,3 +217,11 @@ def test_a_notebook_gets_the_table_with_all_tenants(shell, settings, monkeypatch
         with IPython.core.completer.provisionalcompleter():
             [offer] = shell.Completer.completions(f"%qlik {line}", len(line) + 6)
         assert offer.text == offered
+
+
+def test_an_export_of_contexts_names_them_and_holds_no_login(run):
+    written = run("export", "-", *GOOD)
+    assert written.code == 0, written.err
+    assert "  prod: {context: prod}\n  test site: {context: test site}\n" in written.out
+    assert "tenants: [test site]" in written.out
+    assert run("export", "-", "--context", "prod", "--tenant", "test site").code == 2
