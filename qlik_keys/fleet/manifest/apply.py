@@ -170,6 +170,7 @@ class _TenantRun:
             hooks=work.hooks.get(name, ()),
             make_provisioning=Provisioning if work.makes_secrets else WithoutNewSecrets,
         )
+        self._cancel = cancel
         self._options: dict[str, Any] = {"cancel": cancel, "clock": work.clock}
         self._of_keys = self._options | {"hooks": self._context.hooks}
         store = self._context.store
@@ -205,9 +206,14 @@ class _TenantRun:
             results += done
             again = [each for each in done if each.outcome == "done" and each.change.kind in _LOOKED_AT_AGAIN]
             names = {each.change.client for each in again}
-            if not names or self._failure.found:
+            if not names or self._is_over:
                 break
         return Applied(changes=tuple(results), unchanged=unchanged)
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether nothing further is started: it was cancelled, or what failed concerns all."""
+        return self._failure.found or self._cancel.is_set()
 
     def _facts(self) -> TenantFacts:
         asked = [client.name for client in self._declared.values() if client.consent is not None]
@@ -225,8 +231,12 @@ class _TenantRun:
             of_client[change.client, change.client_id if change.kind == "removed" else ""].append(change)
         found = {client.client_id: client for client in facts.clients}
         with ThreadPoolExecutor(DEFAULT_WORKERS) as pool:
-            done = pool.map(lambda each: self._client(each, found), of_client.values())
-            return [result for results in done for result in results]
+            try:
+                done = pool.map(lambda each: self._client(each, found), of_client.values())
+                return [result for results in done for result in results]
+            except BaseException:
+                self._cancel.set()  # an interrupt: the pool waits for what has started
+                raise
 
     def _client(self, changes: Sequence[PlannedChange], found: dict[str, FoundClient]) -> list[AppliedChange]:
         """Do the changes of one client, one after the other; none of them needs another one."""
@@ -235,7 +245,7 @@ class _TenantRun:
             if self._is_left(change):
                 results.append(AppliedChange(change=change, outcome="left", client_id=change.client_id))
                 continue
-            if self._failure.found:
+            if self._is_over:
                 results.append(AppliedChange(change=change, outcome="skipped", client_id=change.client_id))
                 continue
             result = self._one(change, found.get(change.client_id))

@@ -15,7 +15,7 @@ from qlik_keys.errors import QlikKeysError, StoreNotFound, TenantNotFound
 from qlik_keys.fleet.selection import ClientFacts
 from qlik_keys.keystore.lookup import CLIENT_ID, ClientLookup
 from qlik_keys.lifecycle.many import FleetResult
-from qlik_keys.lifecycle.options import RetireOptions, RotateOptions
+from qlik_keys.lifecycle.options import AdoptOptions, RetireOptions, RotateOptions
 from qlik_keys.rules.records import OPERATION_INTERRUPTED
 from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS
 
@@ -254,7 +254,9 @@ class _Search:
             return summary.retire_at is not None and (self._options.force or summary.retire_at <= self._now)
         if self._operation == "revoke":
             moment = self._made_before
-            return moment is None or summary.is_in_progress or summary.made_at is None or summary.made_at < moment
+            if moment is None or summary.is_in_progress or summary.retire_at is not None:
+                return True  # of an old key in its overlap only the record tells when it was made
+            return summary.made_at is None or summary.made_at < moment
         return self._operation == "rotate" and bool(summary.current_kid)
 
     def _judge_adoption(self, facts: ClientFacts, summary: KeySummary | None, *, has_record: bool) -> None:
@@ -262,10 +264,17 @@ class _Search:
             self._add(facts, "started")
         elif not self._fits(facts):
             return
-        elif has_record and not facts.by_secret_alone and not self._selection.findings:
+        elif has_record and not self._lacks_adoption(facts) and not self._selection.findings:
             self.found.done += 1
         else:
             self._add(facts, "ready")
+
+    def _lacks_adoption(self, facts: ClientFacts) -> bool:
+        """Tell whether a client that has a record has no key, or a secret that is to be removed."""
+        assert isinstance(self._options, AdoptOptions)
+        listed = self._listed.get(facts.client_id)
+        has_secret = listed is not None and _BY_SECRET in listed["allowed_auth_methods"]
+        return bool(facts.by_secret_alone) or (self._options.remove_secrets and has_secret)
 
     def _look_at_consents(self, wanted: Collection[str], has_record: Collection[str]) -> None:
         """Look up the consent method of the machines that are meant; those of others are only counted."""

@@ -147,8 +147,10 @@ def _revoke(treatment: Treatment, work: OperationContext, record: ClientRecord) 
 
 
 def _is_of_before(record: ClientRecord, moment: datetime | None) -> bool:
-    current = record.current
-    return current is None or moment is None or current.made_at < moment
+    """Tell whether a key of before the moment can log in: one that was only rotated does, while its overlap lasts."""
+    if record.current is None or moment is None:
+        return True
+    return any(key.made_at < moment for key in record.keys.values())
 
 
 def _adopt(treatment: Treatment, work: OperationContext, client: PlannedClient) -> tuple[Outcomes, Rotated | None]:
