@@ -95,7 +95,8 @@ class FleetPlan:
         clients = "1 client" if self.count == 1 else f"{self.count or 'no'} clients"
         tenants = "" if len(self.tenants) == 1 else f" of {len(self.tenants)} tenants"
         yet = " Nothing is changed yet." if self.count else ""
-        lines = [f"{self.operation} {clients}{tenants} ({self.selection.to_text()}).{yet}"]
+        meant = "" if self.selection.is_empty else f" ({self.selection.to_text()})"
+        lines = [f"{self.operation} {clients}{tenants}{meant}.{yet}"]
         width = max((len(each.tenant) for each in self.tenants), default=0)
         lines += [f"  {each.tenant:<{width}}  {_told(each)}" for each in self.tenants]
         if self.made_before is not None:
