@@ -237,7 +237,7 @@ def test_a_client_is_done_by_its_state_when_its_turn_comes_and_what_is_not_safe_
     tenant, store = member.sides
     fleet, ids = qk.Fleet({"one": member.sides}), [*member.kids]
     plan = fleet.plan("rotate", DUE)
-    qk.rotate(tenant, store, ids[0])  # another user is quicker
+    qk.rotate(tenant, store, ids[0], rotate_after=90 * DAY)  # another user is quicker
     interrupt(qk.rotate, tenant, store, ids[1], at="publish")
     assert [each.state for each in fleet.plan("rotate", DUE).tenants[0].clients] == ["started", "ready"]
     assert {each.client_id: each.outcome for each in fleet.run(plan)} == {

@@ -6,6 +6,7 @@ A plan changes nothing and reads no key. Not done here: the steps of each client
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from qlik_keys.core.clock import format_duration
@@ -112,6 +113,9 @@ class FleetPlan:
                 else "The rate limits add no waiting time."
             )
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.to_text())}</pre>"  # IPython's own protocol
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON-ready values."""
