@@ -94,7 +94,7 @@ class Selection:
         if not all(each.strip() for each in (*self.clients, *self.scopes)):
             raise ConfigurationError("A client or a scope of the selection is empty.", hint="Leave it out.")
         if self.within and not self.due:
-            raise ConfigurationError("`within` extends `due`.", hint="Give `due` as well.")
+            raise ConfigurationError("`within` is an addition to `due`.", hint="Give `due` as well.")
         if self.due and self.older_than is not None:
             raise ConfigurationError("`due` and `older_than` are both given.", hint="Give one of the two.")
         if min(self.within, self.older_than or timedelta(0)) < timedelta(0):

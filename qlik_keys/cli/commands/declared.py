@@ -37,7 +37,7 @@ _STDOUT = Path("-")
 FileArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[FILE]",
+        metavar="FILE",
         help=f"The fleet file; by default {_VARIABLE}, or qlik-keys.yaml.",
         show_default=False,
         callback=refuse_empty,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -71,10 +72,21 @@ def tell_result(result: dict[str, Any]) -> None:
     typer.echo(result_text(result))
 
 
+_DONE = {
+    "provision": "Made",
+    "rotate": "Rotated",
+    "retire": "Retired old keys of",
+    "revoke": "Revoked keys of",
+    "adopt": "Adopted",
+    "trust": "Trusted",
+    "delete": "Deleted",
+}
+
+
 def result_text(result: dict[str, Any]) -> str:
     """Return a result in a line for people."""
     name, client_id = result.get("name", ""), result["client_id"]
-    done = {"provision": "Made" if result.get("created", True) else "Found", "delete": "Deleted"}
+    done = _DONE | ({} if result.get("created", True) else {"provision": "Found"})
     words = f"{done.get(result['operation'], result['operation'])} {name or 'client'}: client id {client_id}"
     if result.get("kid"):
         words += f", key {result['kid']}"
@@ -83,7 +95,8 @@ def result_text(result: dict[str, Any]) -> str:
 
         words += f"; pending hooks: {names_of_hooks(result['pending_hooks'])}"
     elif result.get("retire_at"):
-        words += f"; the old key logs in until it is retired, from {result['retire_at']} on"
+        retire_at = datetime.fromisoformat(result["retire_at"])
+        words += f"; the old key logs in until it is retired, from {retire_at:%Y-%m-%d %H:%M} UTC on"
     if result.get("bot_removed") and result.get("bot"):
         words += f", and its bot user {result['bot']['name']!r}"
     if result.get("retired"):

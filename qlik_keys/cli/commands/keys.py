@@ -148,7 +148,7 @@ def retire(
     client: Annotated[
         str | None,
         typer.Argument(
-            metavar="[CLIENT]",
+            metavar="CLIENT",
             help="A client's id or name; by default all clients.",
             autocompletion=complete_clients,
             callback=refuse_empty,

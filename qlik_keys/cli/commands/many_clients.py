@@ -13,6 +13,7 @@ import typer
 from qlik_keys.cli.commands.key_results import document_of_result, result_text
 from qlik_keys.cli.options.callers import resolved
 from qlik_keys.cli.options.common import refuse_unasked
+from qlik_keys.cli.options.many import in_options
 from qlik_keys.cli.output.progress_bar import ProgressBar
 from qlik_keys.cli.output.results import Result, current_notebook, is_terminal
 from qlik_keys.cli.output.streams import note_effect
@@ -61,6 +62,7 @@ def run_many(
         Interrupted: the question was answered by no.
         typer.BadParameter: it must be confirmed, and no one can be asked.
     """
+    _refuse_selection(operation, selection, options)
     if is_serious and not (yes or common.dry_run):
         refuse_unasked("confirm it for all of these clients: --yes", option="--yes", as_json=common.as_json)
     with _fleet_of(common, fleet, custody) as members:
@@ -68,11 +70,35 @@ def run_many(
         if common.dry_run:
             _show_plan(plan, common)
             return
-        _ask(plan, common, yes=yes, how_to_continue=how_to_continue)
-        results, problem = _run(members, plan, common, how_to_continue)
+        try:
+            _ask(plan, common, yes=yes, how_to_continue=how_to_continue)
+            results, problem = _run(members, plan, common, how_to_continue)
+        except KeyboardInterrupt as interrupt:
+            if not getattr(interrupt, "__notes__", ()):  # before the first client
+                interrupt.add_note(f"0 of {plan.count} clients are done. To continue, {how_to_continue}.")
+            raise
     _tell(plan, results, common)
     if problem is not None:
         raise problem
+
+
+def _refuse_selection(operation: str, selection: Selection, options: dict[str, Any]) -> None:
+    """Refuse a selection by which the operation could not be asked for again, in the words of the command line.
+
+    Raises:
+        typer.BadParameter: so it is.
+    """
+    from qlik_keys.errors import ConfigurationError
+    from qlik_keys.fleet.many.operations import check_selection, options_for
+
+    chosen = options_for(operation, options)
+    try:
+        check_selection(operation, selection, chosen)
+    except ConfigurationError as problem:
+        message = in_options(f"{problem.message} {problem.hint}")
+    else:
+        return
+    raise typer.BadParameter(message)
 
 
 @contextmanager

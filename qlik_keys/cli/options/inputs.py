@@ -14,7 +14,7 @@ from qlik_keys.cli.output.results import current_notebook
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.tenant.http.bodies import read_body
 
-_STDIN = Path("-")
+STDIN = Path("-")
 _PIECE = r"""(?:[^,"']|"[^"]*"|'[^']*')+"""
 _PIECES = re.compile(f"{_PIECE}(?:,{_PIECE})*")
 
@@ -52,23 +52,42 @@ def document_of(body: str | None, body_file: Path | None, body_values: list[str]
 
 
 def _read(file: Path) -> str:
-    """Return a file's text, whatever encoding the console has: UTF-8, or UTF-16 where it begins so (PowerShell's `>`).
+    """Return a file's text; see `text_in`.
 
     Raises:
         ConfigurationError: it cannot be read.
     """
+    text, problem = text_in(file)
+    if problem:
+        raise ConfigurationError(f"The file with the body cannot be read ({problem}).", hint="Name a UTF-8 file.")
+    return text
+
+
+def text_in(file: Path, most_bytes: int = -1) -> tuple[str, str]:
+    """Return a file's text and "", or "" and why it cannot be read.
+
+    The text is UTF-8 whatever encoding the console has, or UTF-16 where it begins so (PowerShell's `>`).
+
+    Args:
+        file: "-" is standard input.
+        most_bytes: a longer file is refused; -1 for any length.
+    """
     try:
-        if file != _STDIN:
-            return _decoded(file.read_bytes())
-        if sys.stdin is not None:
+        if file != STDIN:
+            with file.open("rb") as opened:
+                content = opened.read(most_bytes + 1 or -1)
+        elif sys.stdin is None:
+            return "", "there is no standard input"
+        else:
             buffer = getattr(sys.stdin, "buffer", None)
-            return sys.stdin.read() if buffer is None else _decoded(buffer.read())
-        problem = "there is no standard input"
-    except UnicodeDecodeError:
-        problem = "it is not UTF-8 text"
+            content = sys.stdin.read().encode() if buffer is None else buffer.read(most_bytes + 1 or -1)
+        if 0 <= most_bytes < len(content):
+            return "", "it is too long"
+        return _decoded(content), ""
+    except UnicodeError:
+        return "", "it is not UTF-8 text"
     except OSError as error:
-        problem = type(error).__name__
-    raise ConfigurationError(f"The file with the body cannot be read ({problem}).", hint="Name a UTF-8 file.")
+        return "", error.strerror or type(error).__name__
 
 
 def _decoded(content: bytes) -> str:

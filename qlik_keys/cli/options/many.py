@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qlik_keys.cli.options.common import refuse_empty
+from qlik_keys.cli.options.inputs import STDIN, text_in
 from qlik_keys.cli.options.runners import DaskOption, on_cluster
 from qlik_keys.cli.options.tenants import TenantsOptions
 from qlik_keys.errors import ConfigurationError
@@ -34,7 +35,6 @@ FromFile = Annotated[
     typer.Option("--from-file", metavar="FILE", help="The clients of this file, an id or name a line; - is stdin."),
 ]
 _MOST_BYTES = 4_000_000
-_STDIN = Path("-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +116,18 @@ class ManyOptions(WorkOptions):
                 name_pattern=self.name or "", scopes=tuple(self.scope or ()), findings=tuple(self.finding or ()), **more
             )
         except ConfigurationError as problem:
-            message = f"{problem.message} {problem.hint}"
+            message = in_options(f"{problem.message} {problem.hint}")
         raise typer.BadParameter(message)
+
+
+_OPTIONS = {"due": "--due", "within": "--within", "older_than": "--older-than", "rotate_after": "--rotate-after-days"}
+_PYTHON_ALONE = " For all keys of before a moment, use `rotate_due` with `before`."
+
+
+def in_options(text: str) -> str:
+    """Return a text about a selection with the names of the command line for those of Python."""
+    text = text.removesuffix(_PYTHON_ALONE)
+    return re.sub("`([a-z_]+)`", lambda found: _OPTIONS.get(found[1], found[0]), text)
 
 
 def duration_of(text: str | None, option: str) -> timedelta | None:
@@ -143,21 +153,13 @@ def clients_in(file: Path) -> tuple[str, ...]:
     Raises:
         ConfigurationError: it cannot be read, is too long, is no text, or names none.
     """
-    try:
-        if file == _STDIN:
-            text = sys.stdin.read(_MOST_BYTES + 1)
-        else:
-            with file.open(encoding="utf-8-sig") as opened:
-                text = opened.read(_MOST_BYTES + 1)
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-    else:
-        lines = [line.strip() for line in text.splitlines()]
-        names = tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
-        reason = "it names no client" if not names else "it is too long" if len(text) > _MOST_BYTES else ""
-        if not reason:
-            return names
-    where = "Standard input" if file == _STDIN else f"The file {file}"
+    text, reason = text_in(file, _MOST_BYTES)
+    lines = [line.strip() for line in text.removeprefix("\ufeff").splitlines()]
+    names = tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
+    if names:
+        return names
+    reason = reason or "it names no client"
+    where = "Standard input" if file == STDIN else f"The file {file}"
     raise ConfigurationError(
         f"{where} cannot be used as a list of clients: {reason}.",
         hint="Write the id or the name of a client on each line.",
@@ -176,7 +178,7 @@ def moment_of_order(file: Path | None, made_before: str | None) -> tuple[datetim
     now = datetime.now(UTC).replace(microsecond=0)
     if made_before is not None:
         moment, how = _moment(made_before), "run the same command"
-    elif file is not None and file != _STDIN:
+    elif file is not None and file != STDIN:
         moment, how = datetime.fromtimestamp(int(file.stat().st_mtime), UTC), "run the same command, with the same file"
     else:
         moment, how = now, f"add --made-before {now:%Y-%m-%dT%H:%M:%SZ}"

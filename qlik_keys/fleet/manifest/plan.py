@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
+from html import escape
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from qlik_keys.core.durations import format_duration
@@ -133,6 +134,9 @@ class ManifestPlan:
         """
         if not (self.changes or self.unchanged):
             self.raise_failures()
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.to_text())}</pre>"  # IPython's own protocol
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""

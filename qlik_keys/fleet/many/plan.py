@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from qlik_keys.core.clock import format_duration
@@ -98,7 +99,8 @@ class FleetPlan:
         clients = "1 client" if self.count == 1 else f"{self.count or 'no'} clients"
         tenants = "" if len(self.tenants) == 1 else f" of {len(self.tenants)} tenants"
         yet = " Nothing is changed yet." if self.count else ""
-        lines = [f"{self.operation} {clients}{tenants} ({self.selection.to_text()}).{yet}"]
+        meant = "" if self.selection.is_empty else f" ({self.selection.to_text()})"
+        lines = [f"{self.operation} {clients}{tenants}{meant}.{yet}"]
         width = max((len(each.tenant) for each in self.tenants), default=0)
         lines += [f"  {each.tenant:<{width}}  {_told(each)}" for each in self.tenants]
         if self.made_before is not None:
@@ -120,6 +122,9 @@ class FleetPlan:
                 else "The rate limits add no waiting time."
             )
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.to_text())}</pre>"  # IPython's own protocol
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON-ready values."""

@@ -159,7 +159,7 @@ def test_adopt_and_trust_of_those_that_need_it_at_several_tenants(*, qlik_keys, 
         both = ("--tenant", "here", "--tenant", "there", "--name", f"{name}-*")
         ended = qlik_keys("trust", *both, **unset)
         assert ended.code == 0, ended.err
-        assert ended.out.startswith(f"here: trust {name}-0")
+        assert ended.out.startswith(f"here: Trusted {name}-0")
         ended = qlik_keys("adopt", "--secret-only", "--remove-secrets", "--yes", *both, "--json", **unset)
         [adopted] = json.loads(ended.out)
         assert (adopted["tenant"], adopted["client_id"], adopted["outcome"]) == ("here", secret, "adopted")
@@ -181,7 +181,7 @@ WRONG = [
     ("rotate", "--due"),
     ("rotate --name x", "--due"),
     ("rotate one --due", "names one client"),
-    ("rotate --within 2d --older-than 3d", "`due`"),
+    ("rotate --within 2d --older-than 3d", "--due"),
     ("rotate --due --within 2y", "not a duration"),
     ("rotate --finding QK999", "no finding"),
     ("adopt --name x", "--secret-only"),

@@ -135,7 +135,7 @@ def init(
     _inherited: InheritedRest,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="The name; the tenant's host by default.", callback=refuse_empty),
+        typer.Argument(metavar="NAME", help="The name; the tenant's host by default.", callback=refuse_empty),
     ] = None,
     *,
     server: ServerOption = None,

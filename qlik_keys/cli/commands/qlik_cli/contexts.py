@@ -53,7 +53,7 @@ def get(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME]",
+            metavar="NAME",
             help="The context's name; the current one by default.",
             autocompletion=complete_contexts,
             callback=refuse_empty,
