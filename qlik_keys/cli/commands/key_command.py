@@ -101,6 +101,8 @@ class KeyCommand:
             ConfigurationError: the tenant cannot be found, or has no login.
         """
         common = self._common
+        if isinstance(common, TenantsAndTelling) and common.dask is not None:
+            raise typer.BadParameter("one client is changed by this process: leave it out", param_hint="--dask")
         if isinstance(common, TenantsAndTelling) and (common.all_contexts or common.tenant or common.fleet):
             fleet = common.selected(as_json=common.as_json)
             if fleet is None or len(fleet.names) != 1:

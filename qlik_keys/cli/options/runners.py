@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,21 +22,14 @@ DaskOption = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunnerOptions:
-    """Who does the work."""
-
-    dask: DaskOption = None
-
-
-def runner_of(options: RunnerOptions) -> Runner | None:
-    """Return the runner that the options name, None for threads of this process.
+def runner_of(address: str | None) -> Runner | None:
+    """Return the runner of a cluster's address, None for threads of this process.
 
     Raises:
-        ConfigurationError: Dask is not installed.
+        ConfigurationError: Dask is not installed, or the address is none.
     """
-    if options.dask is None:
+    if address is None:
         return None
     from qlik_keys.fleet.runners.dask import DaskRunner
 
-    return DaskRunner(options.dask)
+    return DaskRunner(address)

@@ -12,12 +12,14 @@ import typer
 
 from qlik_keys.cli.completion.offers import complete_tenants
 from qlik_keys.cli.options.common import ContextOption, ServerOption, refuse_empty
+from qlik_keys.cli.options.runners import DaskOption, runner_of
 from qlik_keys.cli.output.results import notebook_context
 
 if TYPE_CHECKING:
     from qlik_keys.fleet import Fleet
 
 FLEET_VARIABLE = "QLIK_KEYS_FLEET"
+_NO_TENANTS = "a worker logs in by itself, so name the tenants: --all-contexts, --tenant or --fleet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,7 @@ class TenantsOptions:
             "--fleet", metavar="FILE", help=f"The tenants of this fleet file; {FLEET_VARIABLE} sets a default."
         ),
     ] = None
+    dask: DaskOption = None
     context: ContextOption = None
     server: ServerOption = None
 
@@ -56,11 +59,14 @@ class TenantsOptions:
 
         Raises:
             typer.BadParameter: options contradict each other.
-            ConfigurationError: there are no contexts, there is no tenant of a name, or the file is refused.
+            ConfigurationError: there are no contexts, there is no tenant of a name, the file is refused, or there is no
+                such cluster.
         """
         self._refuse_contradictions()
         file = self._file()
         if not (self.all_contexts or self.tenant or file):
+            if self.dask is not None:
+                raise typer.BadParameter(_NO_TENANTS, param_hint="--dask")
             return None
         from qlik_keys.fleet import Fleet
 
@@ -72,7 +78,8 @@ class TenantsOptions:
                 fleet = fleet.only([*dict.fromkeys(self.tenant)])
         for notice in () if as_json else fleet.notices:
             typer.echo(f"Note: {notice}.", err=True)
-        return fleet
+        runner = runner_of(self.dask)
+        return fleet if runner is None else fleet.with_runner(runner)
 
     def command_of(self, command: str, name: str) -> str:
         """Return a shell command for one of the tenants: with the options that name it, where it takes them.
