@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from qlik_keys.cli.output.table import printable
+
 if TYPE_CHECKING:
     from qlik_keys.errors import PartlyFailed
     from qlik_keys.lifecycle import Deleted, Provisioned, Resumed, Rotated
@@ -73,7 +75,7 @@ def tell_result(result: dict[str, Any]) -> None:
 
 def result_text(result: dict[str, Any]) -> str:
     """Return a result in a line for people."""
-    name, client_id = result.get("name", ""), result["client_id"]
+    name, client_id = printable(result.get("name") or ""), result["client_id"]
     done = {"provision": "Made" if result.get("created", True) else "Found", "delete": "Deleted"}
     words = f"{done.get(result['operation'], result['operation'])} {name or 'client'}: client id {client_id}"
     if result.get("kid"):
