@@ -54,7 +54,7 @@ class Destination:
         Of a token apprise shows the first and the last letter, so two channels of a service may look alike.
         """
         alike = [each for each in others if each.identity.partition("-")[0] == self.identity]
-        if any(each._url.reveal() == self._url.reveal() for each in alike):
+        if any(each._url.reveal() == self._url.reveal() for each in alike):  # noqa: SLF001  # of its own class
             return False
         if alike:
             self.identity = f"{self.identity}-{len(alike) + 1}"
