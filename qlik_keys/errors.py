@@ -554,7 +554,9 @@ def _called(item: ItemResult) -> str:
 
 
 def _client_called(item: ItemResult) -> str:
-    return f"{item.name} ({item.client_id})" if item.name and item.client_id else item.name or item.client_id
+    # A name is another user's text: neither a line of its own nor an escape sequence of a terminal.
+    name = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in item.name)
+    return f"{name} ({item.client_id})" if name and item.client_id else name or item.client_id
 
 
 def _told(error: QlikKeysError) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from qlik_keys.cli.output.table import printable
+
 if TYPE_CHECKING:
     from qlik_keys.errors import PartlyFailed
     from qlik_keys.lifecycle import Deleted, Provisioned, Resumed, Rotated
@@ -85,7 +87,7 @@ _DONE = {
 
 def result_text(result: dict[str, Any]) -> str:
     """Return a result in a line for people."""
-    name, client_id = result.get("name", ""), result["client_id"]
+    name, client_id = printable(result.get("name") or ""), result["client_id"]
     done = _DONE | ({} if result.get("created", True) else {"provision": "Found"})
     words = f"{done.get(result['operation'], result['operation'])} {name or 'client'}: client id {client_id}"
     if result.get("kid"):

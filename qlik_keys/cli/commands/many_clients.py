@@ -17,6 +17,7 @@ from qlik_keys.cli.options.many import in_options
 from qlik_keys.cli.output.progress_bar import ProgressBar
 from qlik_keys.cli.output.results import Result, current_notebook, is_terminal
 from qlik_keys.cli.output.streams import note_effect
+from qlik_keys.cli.output.table import printable
 from qlik_keys.errors import FleetError, Interrupted, Outcome
 
 if TYPE_CHECKING:
@@ -204,15 +205,15 @@ def _tell_warnings(documents: Sequence[dict[str, Any]]) -> None:
         for warning in document.get("warnings", ()):
             about.setdefault(warning, []).append(document["name"] or document["client_id"])
     for warning, names in about.items():
-        whose = names[0] if len(names) == 1 else f"{len(names)} clients"
-        typer.echo(f"Note: {whose}: {warning}", err=True)
+        whose = printable(names[0]) if len(names) == 1 else f"{len(names)} clients"
+        typer.echo(f"Note: {whose}: {printable(warning)}", err=True)
 
 
 def _line(plan: FleetPlan, result: FleetResult) -> str:
     where = f"{result.tenant}: " if result.tenant and len(plan.tenants) > 1 else ""
     who = result.name or result.client_id
     why = f": {result.error.message}" if result.error is not None else ""
-    return f"{where}{result.outcome} {who}".rstrip() + why
+    return printable(f"{where}{result.outcome} {who}".rstrip() + why)
 
 
 def _document(operation: str, result: FleetResult) -> dict[str, Any]:
@@ -227,5 +228,6 @@ def _document(operation: str, result: FleetResult) -> dict[str, Any]:
 
 def _text(document: dict[str, Any]) -> str:
     if document["outcome"] == "skipped":
-        return f"skipped {document['name'] or 'client'}: client id {document['client_id']}, nothing was to be done"
+        name = printable(document["name"]) or "client"
+        return f"skipped {name}: client id {document['client_id']}, nothing was to be done"
     return result_text(document)

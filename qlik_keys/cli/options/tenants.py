@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from qlik_keys.fleet import Fleet
 
 FLEET_VARIABLE = "QLIK_KEYS_FLEET"
+_NO_TENANTS = "a worker logs in by itself, so name the tenants: --all-contexts, --tenant or --fleet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ class TenantsOptions:
             "--fleet", metavar="FILE", help=f"The tenants of this fleet file; {FLEET_VARIABLE} sets a default."
         ),
     ] = None
+    dask: DaskOption = None
     context: ContextOption = None
     server: ServerOption = None
 
@@ -57,7 +59,8 @@ class TenantsOptions:
 
         Raises:
             typer.BadParameter: options contradict each other.
-            ConfigurationError: there are no contexts, there is no tenant of a name, or the file is refused.
+            ConfigurationError: there are no contexts, there is no tenant of a name, the file is refused, or there is no
+                such cluster.
         """
         self._refuse_contradictions()
         file = self._file()

@@ -65,14 +65,25 @@ def _usage(frame: pd.DataFrame) -> dict[str, list[Any]]:
 
 def audit_as_text(frame: pd.DataFrame) -> str:
     """Return the findings, a line each, and what each kind means below."""
+    from qlik_keys.inventory.formats.rows import parted
+
     if frame.empty:
         return "There are no findings."
     columns = _tenants(frame) | {name: [*frame[name]] for name in _FOUND}
     words: dict[str, str] = {}
+    own: dict[str, list[str]] = {}
     names = columns.get("tenant") or [""] * len(frame)
-    for name, finding, *told in zip(names, frame["finding"], frame["meaning"], frame["advice"], strict=True):
+    of = zip(frame["name"], frame["client_id"], strict=True)
+    for name, client, finding, meaning, advice in zip(
+        names, of, frame["finding"], frame["meaning"], frame["advice"], strict=True
+    ):
         # Why a tenant could not be asked is a reason of its own; what another finding means is told once.
-        words.setdefault(f"{finding} ({name})" if finding == TENANT_NOT_ASKED.name else finding, " ".join(told))
+        key = f"{finding} ({name})" if finding == TENANT_NOT_ASKED.name else finding
+        general, detail = parted(finding, meaning)
+        words.setdefault(key, f"{general} {advice}")
+        if detail:
+            who = client[0] or client[1] or name
+            own.setdefault(key, []).append(f"{name}: {who}: {detail}" if name and who != name else f"{who}: {detail}")
     commands = [_cell(command) for command in dict.fromkeys(columns["command"]) if command]
     if "command" in _fitted(_widths(columns)):
         commands = []
@@ -84,7 +95,11 @@ def audit_as_text(frame: pd.DataFrame) -> str:
             _aligned(columns),
             *commands,
             "",
-            *(_cell(f"{finding}: {told}") for finding, told in words.items()),
+            *(
+                line
+                for key, told in words.items()
+                for line in (_cell(f"{key}: {told}"), *(f"  {_cell(each)}" for each in own.get(key, ())))
+            ),
         ]
     )
 

@@ -28,6 +28,11 @@ def scheduler_of(cluster: object) -> tuple[str, Any]:
                 "Dask's scheduler is not given.",
                 hint="Give its address, for example tcp://scheduler:8786, or set DASK_SCHEDULER_ADDRESS.",
             )
+        if "@" in address:  # not repeated: a password may be in it
+            raise ConfigurationError(
+                "The address of a Dask scheduler contains a user name or a password.",
+                hint="Remove it; certificates (tls://) and Dask's configuration say who may connect.",
+            )
         return address, None
     import distributed  # noqa: PLC0415
 

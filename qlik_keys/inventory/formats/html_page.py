@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from qlik_keys.inventory.formats.rows import audited_at, counts, found_rows, is_of_several, kinds, tenants_of
+from qlik_keys.inventory.formats.rows import audited_at, counts, found_rows, is_of_several, kinds, parted, tenants_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -64,12 +64,17 @@ def audit_as_html(found: pd.DataFrame) -> str:
     told = ", ".join(f"{count} {severity}" for severity, count in counts(rows).items() if count)
     parts = [f"<p>{audited_at(found):%Y-%m-%d %H:%M} UTC. {escape(told or 'There are no findings')}.</p>"]
     if rows:
-        parts.append(table(names, [[getattr(row, name) for name in names] for row in rows]))
+        details = [parted(row.finding, row.meaning)[1] for row in rows]
+        cells = [[getattr(row, name) for name in names] for row in rows]
+        if any(details):
+            names = [*names, "detail"]
+            cells = [[*row, detail] for row, detail in zip(cells, details, strict=True)]
+        parts.append(table(names, cells))
         parts.append("<h2>What they mean</h2>")
         parts.append(
             table(
                 ["code", "finding", "meaning", "advice"],
-                [(row.code, row.finding, row.meaning, row.advice) for row in kinds(rows)],
+                [(row.code, row.finding, parted(row.finding, row.meaning)[0], row.advice) for row in kinds(rows)],
             )
         )
     return page(f"Audit of {', '.join(tenants_of(found)) or 'clients and their keys'}", parts)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from qlik_keys.core.arguments import Kind, require
+from qlik_keys.rules.catalogue import FINDINGS
 from qlik_keys.rules.model import SEVERITIES
 
 if TYPE_CHECKING:
@@ -151,6 +152,14 @@ def counts(rows: Iterable[FoundRow]) -> dict[Severity, int]:
 def kinds(rows: Sequence[FoundRow]) -> list[FoundRow]:
     """Return the first row of each kind of finding."""
     return [*{row.finding: row for row in reversed(rows)}.values()][::-1]
+
+
+def parted(finding: str, meaning: str) -> tuple[str, str]:
+    """Return what a finding means in general, and in its own words what it is of this client, "" for nothing."""
+    rule = FINDINGS.get(finding)
+    if rule is None or not meaning.startswith(rule.meaning):
+        return meaning, ""
+    return rule.meaning, meaning.removeprefix(rule.meaning).strip()
 
 
 def host_of(attrs: Any) -> str:
