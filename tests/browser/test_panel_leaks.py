@@ -19,11 +19,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]
 
 
 @pytest.fixture
-def page(fresh_page):
-    return fresh_page
-
-
-@pytest.fixture
 def traffic(page):
     """Everything that the page sends to the kernel and hears from it."""
     sent, heard = [], []
@@ -33,7 +28,8 @@ def traffic(page):
             socket.on(event, lambda frame, to=frames: to.append(frame if isinstance(frame, bytes) else frame.encode()))
 
     page.on("websocket", listen)
-    return sent, heard
+    yield sent, heard
+    page.remove_listener("websocket", listen)
 
 
 def save(page, path):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from fixtures.canaries import find_canaries, find_canaries_in_files
-from fixtures.jupyter_lab import JupyterLab
 from fixtures.panel_actions import button, create_client, go_to
 from playwright.sync_api import expect
 
@@ -66,8 +67,7 @@ def test_an_own_key_comes_from_a_file_and_stays_in_the_kernel(page, lab, open_pa
     assert find_canaries_in_files(lab.notebooks, canaries) == {}
 
 
-def test_a_qlik_cli_context_is_offered_by_its_name(box, tmp_path, open_panel):
-    lab = JupyterLab(tmp_path / "lab")
+def test_a_qlik_cli_context_is_offered_by_its_name(box, lab, open_panel):
     folder = lab.home / ".qlik"
     folder.mkdir()
     (folder / "contexts.yml").write_text(
@@ -91,4 +91,4 @@ def test_a_qlik_cli_context_is_offered_by_its_name(box, tmp_path, open_panel):
         button(panel, "Connect tenant and Vault").click()
         expect(panel.locator(".qk-header")).to_contain_text("Sandbox administrator")
     finally:
-        lab.close()
+        shutil.rmtree(folder)

@@ -6,7 +6,7 @@ import getpass
 import re
 
 import pytest
-from fixtures.panel_actions import button, connect, go_to, new_page, open_in, run_cell
+from fixtures.panel_actions import VIEWPORT, button, connect, go_to, open_in, run_cell
 from playwright.sync_api import expect
 
 import qlik_keys as qk
@@ -29,11 +29,11 @@ def crowd():
 
 
 @pytest.fixture(scope="module")
-def crowd_page(crowd, lab, chromium):
+def crowd_page(crowd, lab, one_page):
     """One page for all tests here, since listing ten thousand clients takes longer than what is done with them."""
     box, *_ = crowd
-    opened = new_page(chromium)
-    panel, _ = open_in(opened, lab, "crowd.ipynb")
+    one_page.set_viewport_size(VIEWPORT)
+    panel, _ = open_in(one_page, lab, "crowd.ipynb")
     connect(panel, box, api_key=box.api_key)
     expect(panel).to_contain_text("Connected to")
     go_to(panel, "Clients")
@@ -42,13 +42,12 @@ def crowd_page(crowd, lab, chromium):
     expect(panel.locator(".qk-clients")).to_contain_text(f"{MANY + 2:,} clients")
     expect(panel.locator(".qk-clients .qk-caption")).to_contain_text("newest first")
     expect(rows(panel).first).to_contain_text("aa-")  # made last
-    yield opened
-    opened.close()
+    return one_page
 
 
 @pytest.fixture
 def page(crowd_page):
-    crowd_page.set_viewport_size({"width": 1400, "height": 1000})
+    crowd_page.set_viewport_size(VIEWPORT)
     return crowd_page
 
 
