@@ -7,6 +7,11 @@ import stat
 from pathlib import Path
 
 
+def is_writable_by_all(path: Path) -> bool:
+    """Tell whether every user of this machine may write a file: what it defines is then anyone's; False on Windows."""
+    return os.name == "posix" and bool(path.stat().st_mode & stat.S_IWOTH)
+
+
 def write_whole(target: Path, content: bytes) -> None:
     """Write a file next to its place and put it there at once; what fails leaves nothing behind.
 

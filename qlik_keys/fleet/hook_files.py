@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from qlik_keys.core.files import is_writable_by_all
 from qlik_keys.core.redaction import Redactor
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.lifecycle.hooks.definition import DEFAULT_TIMEOUT, Hook
@@ -93,6 +94,20 @@ def read_hooks(path: str | os.PathLike[str]) -> tuple[Hook, ...]:
     return found
 
 
+def refusal_of_open_file(path: Path) -> ConfigurationError | None:
+    """Return why the hooks of a file are not run: every user of this machine could say what they run.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    if not is_writable_by_all(path):
+        return None
+    return ConfigurationError(
+        f"Every user of this machine may write {path}, and it defines programs that run with your rights.",
+        hint=f"Remove that right: chmod o-w {path}",
+    )
+
+
 def hooks_of_environment(environment: Mapping[str, str] | None = None) -> tuple[Hook, ...]:
     """Return the hooks of the file that QLIK_KEYS_HOOKS names, none where it names none.
 
@@ -109,10 +124,13 @@ def _read(path: Path) -> tuple[Hook, ...] | ConfigurationError:
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
         text = content.decode("utf-8-sig")
+        refusal = refusal_of_open_file(path)
     except (OSError, UnicodeDecodeError) as error:
         return ConfigurationError(
             f"The hooks file {path} cannot be read ({type(error).__name__}).", hint="Give a readable file in UTF-8."
         )
+    if refusal is not None:
+        return refusal
     if len(content) > _MOST_BYTES:
         return ConfigurationError(f"The hooks file {path} is longer than {_MOST_BYTES} bytes.")
     try:

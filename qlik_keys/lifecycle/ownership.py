@@ -74,6 +74,27 @@ def risk_of_wider_rights(store: KeyStore, tenant_host: str, client: OAuthClient)
     )
 
 
+def risk_of_unknown_keys(store: KeyStore, tenant_host: str, client: OAuthClient) -> ManualActionRequired | None:
+    """Return why another user could log in as a client that a person has decided to trust, None for no such reason.
+
+    A client secret is none: it is what the client was made with, and what it logs in by until it has a key.
+
+    Raises:
+        StoreError: the store could not be asked.
+    """
+    try:
+        record = record_of(store, tenant_host, client.client_id)
+    except StoreDamaged:
+        return risk_of_wider_rights(store, tenant_host, client)
+    keys = {} if record is None else record.keys
+    if not client.jwks_uri and all(key.kid in keys and is_same_key(key, keys[key.kid]) for key in client.public_keys):
+        return None
+    return ManualActionRequired(
+        f"{client.client_name!r} has a registered key that qlik_keys does not manage: who holds it could log in.",
+        hint="Check its keys in Qlik's console; a Tenant Admin can set its consent method there.",
+    )
+
+
 def record_of(store: KeyStore, tenant_host: str, client_id: str) -> ClientRecord | None:
     """Return our record of a client, None where there is none.
 

@@ -138,7 +138,7 @@ TWO_FOLDERS = Rule(
 HOOK_PENDING = Rule(
     "QK319",
     "hook-pending",
-    "medium",
+    "high",
     "A hook that tells a consumer about the client's new key has not succeeded: the consumer may still use the old "
     "key. No old key is removed until then.",
     "Resume runs the hook where it is defined (--hooks); --drop-hook removes one that is not needed any more.",

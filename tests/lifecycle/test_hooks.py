@@ -93,7 +93,7 @@ def test_while_one_fails_the_old_key_stays_and_is_reported(way, sides, monkeypat
     with pytest.raises(ManualActionRequired, match="keeps its old key until these hooks"):
         asked(sides, "rotate", client)
     [row] = qk.audit(sides.other.tenant, sides.other.store, clock=sides.clock).itertuples()
-    assert (row.code, row.severity, row.command) == ("QK319", "medium", "qlik-keys resume")
+    assert (row.code, row.severity, row.command) == ("QK319", "high", "qlik-keys resume")
     assert "Pending: restart, since 20" in row.meaning
     if way == "exit code":
         with pytest.raises(ResumeError, match="exit code 3") as caught:

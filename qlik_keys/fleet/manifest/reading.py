@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from qlik_keys.errors import ConfigurationError, ManifestError, ManifestProblem
+from qlik_keys.fleet.hook_files import refusal_of_open_file
 from qlik_keys.fleet.manifest.checks import check_together
 from qlik_keys.fleet.manifest.model import FleetFile
 from qlik_keys.fleet.manifest.text import Written, read_text
@@ -45,7 +46,7 @@ def read_manifest(path: str | Path) -> Manifest:
 
     Raises:
         ManifestError: it has mistakes; its `problems` has each with line and column.
-        ConfigurationError: it cannot be read.
+        ConfigurationError: it cannot be read; or it defines hooks, and every user of this machine may write it.
     """
     place = Path(path)
     try:
@@ -55,7 +56,11 @@ def read_manifest(path: str | Path) -> Manifest:
     except OSError as error:
         problem = error.strerror or type(error).__name__
     else:
-        return manifest_of(text, file=str(place))
+        found = manifest_of(text, file=str(place))
+        refusal = refusal_of_open_file(place) if any(found.hooks.values()) else None
+        if refusal is not None:
+            raise refusal
+        return found
     raise ConfigurationError(
         f"The fleet file {place} cannot be read: {problem}.",
         hint="Name another file, or write one: `qlik-keys export`.",

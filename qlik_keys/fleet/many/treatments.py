@@ -18,7 +18,7 @@ from qlik_keys.fleet.selection import ClientFacts
 from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.lifecycle.actions import Action
 from qlik_keys.lifecycle.many import FleetResult, read_if_ours
-from qlik_keys.lifecycle.ownership import risk_of_wider_rights, set_trusted
+from qlik_keys.lifecycle.ownership import risk_of_unknown_keys, set_trusted
 from qlik_keys.lifecycle.rotation import changes
 from qlik_keys.lifecycle.rotation.finishing import finish
 from qlik_keys.rules.keys import DUE_SOON, ROTATION_DUE
@@ -167,7 +167,7 @@ def _trust(treatment: Treatment, work: OperationContext, client: PlannedClient) 
     if is_trusted(work, client.client_id):
         return "skipped", None
     there = work.tenant.oauth_clients.get(client.client_id)
-    risk = risk_of_wider_rights(work.store, work.tenant.host, there)
+    risk = risk_of_unknown_keys(work.store, work.tenant.host, there)
 
     def trust() -> None:
         set_trusted(work.tenant, client.client_id, risk=risk)
