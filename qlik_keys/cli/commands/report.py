@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 app = new_group()
 _TEXT = "text"
-_SHOWN = ("time", "event", "name", "client_id", "by", "source", "detail", "kid")
 
 
 def _day(text: str) -> datetime:
@@ -110,10 +109,16 @@ def _show(history: pd.DataFrame, wanted: str, *, output: Path | None, as_json: b
 
 
 def _as_text(history: pd.DataFrame) -> str:
-    from qlik_keys.cli.output.table import document_as_text
+    """Return a report as lines: what happened when to which client, and below it the key, the user and the source."""
+    from qlik_keys.cli.output.table import printable
     from qlik_keys.inventory.frames import records_of
 
-    rows = [{**each, "time": (each["time"] or "").replace("T", " ").removesuffix("Z")} for each in records_of(history)]
-    columns = ("tenant", *_SHOWN) if "tenant" in history.columns else _SHOWN
-    table = document_as_text(rows, columns, nothing="Nothing is known of this time.")
-    return "\n".join([table, "", "What cannot be known:", *(f"- {each}" for each in history.attrs["unknown"])])
+    lines = []
+    for each in records_of(history):
+        time = (each["time"] or "").replace("T", " ").removesuffix("Z") or "at an unknown time"
+        where = f"{each['tenant']}: " if "tenant" in each else ""
+        lines.append(printable(f"{time:<20} {each['event']:<15} {where}{each['name']} ({each['client_id']})"))
+        known = [f"key {each['kid']}" if each["kid"] else "", f"by {each['by']}" if each["by"] else "", each["detail"]]
+        lines.append(printable(f"{'':<20} {'; '.join(filter(None, [*known, 'source: ' + each['source']]))}"))
+    told = lines or ["Nothing is known of this time."]
+    return "\n".join([*told, "", "What cannot be known:", *(f"- {each}" for each in history.attrs["unknown"])])
