@@ -29,6 +29,6 @@ def test_a_name_with_control_characters_is_escaped_in_lines_results_and_errors(c
         f"failed {SHOWN}: It failed.",
         f"{SHOWN} (1): It failed.",
         f"skipped {SHOWN}: client id 1, nothing was to be done",
-        f"rotate {SHOWN}: client id 1",
+        f"Rotated {SHOWN}: client id 1",
         f"Note: {SHOWN}: It is.",
     ]

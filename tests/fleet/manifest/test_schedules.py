@@ -54,7 +54,8 @@ def test_a_key_that_is_replaced_serves_as_declared_and_the_plan_shows_no_drift(w
     for client_id in found.values():
         age(world, client_id, DECLARED)
     if how == "rotate_due":
-        assert {each.outcome for each in qk.rotate_due(world.tenant, world.store)} == {"rotated"}
+        results = qk.rotate_due(world.tenant, world.store, client_ids=[*found.values()])
+        assert {each.outcome for each in results} == {"rotated"}
     elif how == "selection":
         due = qk.Selection(due=True)
         plan = fleet.plan("rotate", due)
