@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import random
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -27,6 +26,7 @@ import qlik_keys as qk
 from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 
 pytestmark = pytest.mark.openbao
+FIRST_SEED = 20261129  # the same schedules at each run; `make soak` takes others
 
 
 @pytest.fixture
@@ -84,10 +84,9 @@ def test_another_actor_at_any_call_leaves_one_winner_and_working_logins(sides, o
 
 def test_with_a_dead_tenant_and_a_vault_sealed_in_the_middle_all_are_done_in_the_end_and_none_twice(openbao, tmp_path):
     """By a fleet's threads, while another actor changes some of the clients; one client is bad."""
-    first = random.SystemRandom().randrange(10**9)
     with VaultServer(tmp_path) as sealable:
         sealable.make_ready()
-        for seed in range(first, first + 5):
+        for seed in range(FIRST_SEED, FIRST_SEED + 5):
             run_seeded(lambda choose: FleetSchedule(openbao, sealable, choose).run(), seed)
 
 
@@ -101,9 +100,7 @@ def test_killed_by_kill_9_at_random_requests_it_goes_on_and_none_is_done_twice(o
         boxes = [SimpleNamespace(**sides.where, **vault) for sides in tenants]
         runs = stack.enter_context(ManyRuns(*boxes, prefix=PREFIX))
         kills = []
-        run_seeded(
-            lambda choose: kills.append(kill_at_random(tenants, runs, choose)), random.SystemRandom().randrange(10**9)
-        )
+        run_seeded(lambda choose: kills.append(kill_at_random(tenants, runs, choose)), FIRST_SEED)
         assert kills[0] > 0
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import random
 import threading
 from types import SimpleNamespace
 
@@ -25,12 +24,12 @@ from qlik_keys.fleet.many.side_by_side import DEFAULT_WORKERS
 from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 
 pytestmark = pytest.mark.openbao
+FIRST_SEED = 20261129  # the same schedules at each run; `make soak` takes others
 
 
 def test_whatever_happens_at_a_call_it_is_as_declared_when_it_is_applied_again(openbao):
     """A fault, a kill, or another actor who rotates by hand: nothing twice, no orphan, and a second time no write."""
-    first = random.SystemRandom().randrange(10**9)
-    for seed in range(first, first + 16):
+    for seed in range(FIRST_SEED, FIRST_SEED + 16):
         run_seeded(lambda choose: Application(Sides(openbao), choose).run(), seed)
 
 
@@ -39,8 +38,7 @@ def test_killed_by_kill_9_at_random_requests_it_goes_on(openbao):
         sides = Sides(openbao, served=served)
         box = SimpleNamespace(**sides.where, vault_url=openbao.url, vault_token=openbao.token)
         with ManyRuns(box, prefix=PREFIX) as runs:
-            seed = random.SystemRandom().randrange(10**9)
-            run_seeded(lambda choose: Application(sides, choose).run_killed(runs), seed)
+            run_seeded(lambda choose: Application(sides, choose).run_killed(runs), FIRST_SEED)
 
 
 def test_interrupted_no_further_client_is_deleted(openbao):
