@@ -190,7 +190,9 @@ def rotations(quick):
         sides = stack.enter_context(opened(count, PROCESSES[quick], vault, seeded=CLIENTS[quick] - due))
         alone = stack.enter_context(opened(1, 1, vault, seeded=0))
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        cluster = stack.enter_context(contextlib.closing(DaskCluster(Path(folder), sides.secrets)))
+        options = {"threads": count // 2, "level": "warning"}  # a worker's threads wait for the tenants
+        cluster = DaskCluster(Path(folder), sides.secrets, **options)
+        stack.enter_context(contextlib.closing(cluster))
         cluster.start()
         os.environ |= sides.secrets
         sides.provision(due)
