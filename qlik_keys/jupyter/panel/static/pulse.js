@@ -24,7 +24,8 @@ async function copy(button) {
 // dismissed. A button is disabled while its work is done, and loses the focus then: it gets it back. Nothing moves if the
 // user is busy elsewhere by then.
 const BARS = 120; // the height of JupyterLab's own bars
-const LATE_MILLISECONDS = 1500; // a result that is shown later was filled in another tab, and was not requested here
+const ACTIONS = ["keydown", "pointerdown", "touchmove", "wheel"];
+const MOST_CORRECTIONS = 20; // of one scroll: two scripts that disagree about it must not scroll forever
 
 function bring(told) {
   const card = told.closest(".qk-plan-card");
@@ -43,10 +44,32 @@ function followFocus(root) {
   let asked = null; // what was pressed last
   let before = null; // what was pressed before the result came
   const seen = new Set([...root.querySelectorAll("[data-result]")].map((told) => told.dataset.result));
-  const met = new Map(); // when a result first existed, also if it was hidden
+  const met = new Map(); // what was pressed before a result first existed, also if it was hidden
+  let held = null; // what was brought into view
+  let left = 0;
+  let planned = 0;
   const isFree = () => document.activeElement === document.body || document.activeElement === asked;
   // Of several views in the page, the one in which something was pressed last.
   const isElsewhere = () => !root.dataset.asked && document.querySelector(".qk-root[data-asked]") !== null;
+  // What is above it may still change, a client secret comes to wait at the bottom, and JupyterLab's own scrolling ends
+  // a smooth one: a result stays in view until the user does something.
+  const hold = (told) => {
+    held = told;
+    left = MOST_CORRECTIONS;
+    bring(told);
+  };
+  const correct = () => {
+    planned = 0;
+    if (!held?.offsetParent || !left) return;
+    left -= 1;
+    bring(held);
+  };
+  const correctSoon = () => {
+    if (held && !planned) planned = requestAnimationFrame(correct);
+  };
+  const release = (event) => {
+    if (event.isTrusted) held = null;
+  };
   const pressed = (event) => {
     if (!event.isTrusted) return; // Enter in a field presses the form's button: the field is what was used
     for (const other of document.querySelectorAll(".qk-root[data-asked]")) delete other.dataset.asked;
@@ -57,30 +80,30 @@ function followFocus(root) {
     const place = told.matches("[tabindex]") ? told : told.querySelector("[tabindex]");
     before = asked;
     place.focus({ preventScroll: true });
-    bring(told);
+    hold(told);
   };
   const look = () => {
     for (const told of root.querySelectorAll("[data-result]")) {
       const name = told.dataset.result;
       if (seen.has(name)) continue;
-      const now = performance.now();
-      if (!met.has(name)) met.set(name, now);
+      if (!met.has(name)) met.set(name, asked);
       if (!told.offsetParent) continue; // filled, and shown a moment later
       seen.add(name);
-      if (now - met.get(name) > LATE_MILLISECONDS || !isFree() || isElsewhere()) continue;
+      // Filled in another tab, and shown when that was opened: it was not requested here.
+      if (met.get(name) !== asked || !isFree() || isElsewhere()) continue;
       take(told);
       return;
     }
     for (const head of root.querySelectorAll("[data-answer]")) {
       if (seen.has(head.dataset.answer)) continue;
       seen.add(head.dataset.answer);
-      if (asked && isFree()) bring(head); // the focus stays at the form, for the next call
+      if (asked && isFree()) hold(head); // the focus stays at the form, for the next call
     }
     if (document.activeElement !== document.body || isElsewhere()) return;
     const next = [...root.querySelectorAll("button.qk-next")].find((each) => each.offsetParent && !each.disabled);
     if (next && asked) {
       next.focus({ preventScroll: true });
-      bring(next.closest(".qk-step-controls") ?? next); // with the text that says which step waits
+      hold(next.closest(".qk-step-controls") ?? next); // with the text that says which step waits
       return;
     }
     if (root.querySelector(".qk-work")) return;
@@ -89,12 +112,23 @@ function followFocus(root) {
     last.focus({ preventScroll: last === asked });
     asked = before = null;
   };
-  const watch = new MutationObserver(look);
+  const watch = new MutationObserver(() => {
+    look();
+    correctSoon();
+  });
   watch.observe(root, { subtree: true, childList: true, attributeFilter: ["disabled", "style"] });
+  const sizes = new ResizeObserver(correctSoon);
+  sizes.observe(root);
+  document.addEventListener("scrollend", correctSoon, true);
+  for (const kind of ACTIONS) document.addEventListener(kind, release, { capture: true, passive: true });
   root.addEventListener("click", pressed);
   root.addEventListener("keydown", pressed, true); // before the handlers that keep keys from JupyterLab stop it
   return () => {
     watch.disconnect();
+    sizes.disconnect();
+    cancelAnimationFrame(planned);
+    document.removeEventListener("scrollend", correctSoon, true);
+    for (const kind of ACTIONS) document.removeEventListener(kind, release, { capture: true });
     root.removeEventListener("click", pressed);
     root.removeEventListener("keydown", pressed, true);
   };

@@ -77,7 +77,6 @@ function render({ model, el }) {
   // It covers the bottom of the window: the scroll target is above it (panel.css).
   const covers = new ResizeObserver(() => {
     el.closest(".qk-panel")?.style.setProperty("--qk-below", `${el.offsetHeight ? el.offsetHeight + 24 : 20}px`);
-    document.activeElement.closest(".qk-panel [data-result]")?.scrollIntoView({ block: "nearest" }); // it was shown before
     if (wasStored && !el.offsetHeight && isFree()) leave();
     if (!el.offsetHeight) wasStored = false;
   });
