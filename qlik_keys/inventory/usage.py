@@ -76,7 +76,7 @@ def usage_of(tenant: QlikTenant, now: datetime, *, most_pages: int = MOST_PAGES)
                 named.update((of, moment, grant) for of, moment, grant in told if of and moment is not None)
                 usage.undated |= {of for of, moment, _ in told if moment is None}
                 moments += [moment for _, moment, _ in told if moment is not None]
-                if left <= 0:
+                if left <= 0 and told:
                     if not are_newest_first(moments):
                         return Usage(reason=f"{_more(most_pages)} They are not in the order that was asked for.")
                     usage.since = _later(usage.since, min(moments, default=now))

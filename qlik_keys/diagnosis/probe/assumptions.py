@@ -95,6 +95,12 @@ ASSUMPTIONS: Mapping[str, Assumption] = MappingProxyType(
                 needs_client=False,
             ),
             Assumption(
+                "client",
+                "Does the tenant take a client that logs in by key and by client secret?",
+                "made",
+                "`provision` sends the same fields; without a client nothing below can be measured.",
+            ),
+            Assumption(
                 "client-id",
                 "What does a client id look like?",
                 "32 hexadecimal digits",
