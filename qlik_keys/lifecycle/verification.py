@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from qlik_keys.tenant import QlikTenant, User
 
 VERIFICATION_SECONDS = 60.0  # a tenant may need time to see a new key; Qlik publishes no figure
-_FORBIDDEN = 403
+FORBIDDEN = 403  # the user is disabled or has too many tokens (qlik-cloud-contract, "POST /oauth/token")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ def verify(
             user = tenant.with_credential(BearerAuth(source)).users.me()
             break
         except AssertionRejected as refused:
-            if refused.status == _FORBIDDEN:
+            if refused.status == FORBIDDEN:
                 raise  # its bot user is disabled or has too many tokens: neither ends by waiting a minute
             with contextlib.suppress(TenantError):  # its other names, by which it may want to be called as audience
                 tenant.host_names()

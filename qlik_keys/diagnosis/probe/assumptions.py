@@ -114,6 +114,12 @@ ASSUMPTIONS: Mapping[str, Assumption] = MappingProxyType(
                 "A token is renewed by what its answer says, never by an assumed lifetime.",
             ),
             Assumption(
+                "machine-tokens",
+                "Does oauth-tokens list the living tokens of a client?",
+                "those of its bot user",
+                "`delete` and `revoke` end what is listed; other tokens are valid until they expire.",
+            ),
+            Assumption(
                 "empty-scope",
                 "What does a request without a scope get?",
                 "all scopes of the client",
@@ -161,6 +167,12 @@ ASSUMPTIONS: Mapping[str, Assumption] = MappingProxyType(
                 "Which audiences does the token endpoint accept?",
                 "",
                 "Assertions are made for an audience that is accepted.",
+            ),
+            Assumption(
+                "login-events",
+                "Which events tell of a client's logins?",
+                "",
+                'Both names are asked for; where neither tells of a client, its last login is "unknown".',
             ),
             Assumption(
                 "after-deletion",

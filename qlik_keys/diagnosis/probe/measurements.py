@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from qlik_keys.core.clock import utc_now
 from qlik_keys.diagnosis.probe.asking import (
     FORBIDDEN,
     LONGEST_ASSERTION_SECONDS,
@@ -71,6 +73,30 @@ def measure_token(run: ProbeRun) -> Observation:
         for how, login in answers.items()
     }
     return Observation(name="token", seen="; ".join(told), details=details)
+
+
+def measure_machine_tokens(run: ProbeRun) -> Observation:
+    """See whether the list of tokens has those of the client's bot."""
+    bot = run.tenant.users.bot_of(run.client.client_id)
+    if bot is None:
+        return Observation(name="machine-tokens", seen="this caller sees no bot user of the client", is_measured=False)
+    answer = ask(run.tenant, "get", "v1/oauth-tokens", query={"userId": bot.id, "limit": "20"})
+    if answer.status != OK:
+        return Observation(name="machine-tokens", seen=f"refused with {answer.status}")
+    rows = [row for row in rows_of(answer) if row.get("userId") == bot.id]
+    details = {"members of a row": sorted(map(run.anonymizer.text, rows[0]))} if rows else None
+    return Observation(name="machine-tokens", seen="those of its bot user" if rows else "none of it", details=details)
+
+
+def measure_login_events(run: ProbeRun) -> Observation:
+    """See which of the known events tell of the client's logins."""
+    now, hour = utc_now(run.clock), timedelta(hours=1)  # the tenant's clock may be another one
+    told = []
+    for name, pages in run.tenant.events.issued_tokens(now - hour, now + hour):
+        page = next(pages, ())
+        if any(event.data.issued_to_client_id == run.client.client_id for event in page):
+            told.append(name)
+    return Observation(name="login-events", seen=", ".join(told) or "none that is known, within the time of a probe")
 
 
 def measure_empty_scope(run: ProbeRun) -> Observation:

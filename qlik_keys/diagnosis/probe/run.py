@@ -52,6 +52,7 @@ MEASUREMENTS: tuple[tuple[str, Callable[[ProbeRun], Observation]], ...] = (
     ("client-id", measurements.measure_client_id),
     ("first-login", measurements.measure_first_login),
     ("token", measurements.measure_token),
+    ("machine-tokens", measurements.measure_machine_tokens),
     ("empty-scope", measurements.measure_empty_scope),
     ("filters", measurements.measure_filters),
     ("absent-member", measurements.measure_absent_member),
@@ -61,6 +62,7 @@ MEASUREMENTS: tuple[tuple[str, Callable[[ProbeRun], Observation]], ...] = (
     ("audiences", measurements.measure_audiences),
     ("replayed-jti", measurements.measure_replayed_jti),
     ("most-keys", measurements.measure_most_keys),
+    ("login-events", measurements.measure_login_events),
     ("after-deletion", measurements.measure_after_deletion),
 )
 
@@ -76,7 +78,7 @@ def what_it_does(host: str, *, read_only: bool = False) -> str:
         return f"It reads from {host}, and sends a few requests that are refused. It changes nothing."
     return (
         f"It creates a client named {NAME} on {host}, logs in as it, changes its keys, and deletes it: about a minute, "
-        "and about 70 requests. What stays: the client's bot user (Qlik Cloud creates it at the first login), and "
+        "and about 75 requests. What stays: the client's bot user (Qlik Cloud creates it at the first login), and "
         "entries in the tenant's events."
     )
 

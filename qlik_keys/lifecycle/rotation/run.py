@@ -7,6 +7,7 @@ where another user has written in between. Keys that are not managed by qlik_key
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ from qlik_keys.lifecycle.rotation.effects import KeyState, Making, effect_of, wi
 from qlik_keys.lifecycle.rotation.hook_steps import HookSteps
 from qlik_keys.lifecycle.rotation.plan import KeyIntent, leaving, plan_keys
 from qlik_keys.lifecycle.rotation.registered_keys import replace_keys
-from qlik_keys.lifecycle.verification import LoginVerification, verify, with_accepted_audience
+from qlik_keys.lifecycle.verification import FORBIDDEN, LoginVerification, verify, with_accepted_audience
 from qlik_keys.tenant import PatchOperation
 
 if TYPE_CHECKING:
@@ -478,8 +479,19 @@ class KeyRun(HookSteps):
         self._verify(Action.VERIFY_CURRENT, client_id, current)
 
     def _verify(self, action: Action, client_id: str, key: StoredKey) -> None:
-        self.verification = verify(
-            self._tenant, self._store, client_id, key=key, cancel=self._cancel, clock=self._clock
+        log_in = functools.partial(
+            verify, self._tenant, self._store, client_id, key=key, cancel=self._cancel, clock=self._clock
         )
+        try:
+            self.verification = log_in()
+        except AssertionRejected as refused:
+            # Who has the compromised key may have used up the tokens that a client may have, which would stop this.
+            if not (self.intent.revokes and refused.status == FORBIDDEN):
+                raise
+            done = end_tokens(self._tenant, client_id)
+            if not done.ended:
+                raise
+            self.warnings += done.warnings()
+            self.verification = log_in()
         self.record = with_accepted_audience(self.record, self._tenant)  # the next write of it brings it in
         self.intent = self._effect(action).intent
