@@ -192,3 +192,12 @@ def test_names_are_replaced_once_and_as_whole_words():
         anonymizer.replace(name, by)
     said = "TenantAdmin Admin, caller, admin@acme and qlikbot\\admin"
     assert anonymizer.text(said) == "TenantAdmin <caller>, <host 1>, <email> and qlikbot\\<caller>"
+
+
+def test_a_wrong_clock_ends_the_probe_at_once_and_keeps_nothing(there):
+    there.sandbox.configure(clock_skew_seconds=400)
+    with pytest.raises(errors.ClockSkewError) as caught:
+        there.probe()
+    assert "7 minutes behind the tenant's" in caught.value.message
+    assert sum(there.clock.slept) == 0
+    assert there.remains() == ([], [])

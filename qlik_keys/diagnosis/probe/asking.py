@@ -11,6 +11,7 @@ from qlik_keys.core.redaction import REDACTED
 from qlik_keys.core.secret import Secret, guarded
 from qlik_keys.errors import TenantError, TenantProtocolError
 from qlik_keys.tenant.http.calls import Call
+from qlik_keys.tenant.http.clock_skew import skew_seconds
 from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS
 from qlik_keys.tenant.url import TOKEN_PATH
 
@@ -36,12 +37,14 @@ class Login:
         token: the token, None for none.
         document: the body without the token.
         is_json: whether the body was a JSON object.
+        skew_seconds: our clock minus the tenant's, None where the answer has no date.
     """
 
     status: int
     token: Secret | None
     document: Mapping[str, Any] = field(repr=False)
     is_json: bool
+    skew_seconds: float | None = None
 
     @property
     def is_accepted(self) -> bool:
@@ -138,7 +141,13 @@ def log_in(
     document, token = _read(answer.content)
     if token is not None:
         tenant.http.redactor.know(token)
-    return Login(status=answer.status, token=token, document=document or {}, is_json=document is not None)
+    return Login(
+        status=answer.status,
+        token=token,
+        document=document or {},
+        is_json=document is not None,
+        skew_seconds=skew_seconds(answer),
+    )
 
 
 def _read(content: bytes) -> tuple[dict[str, Any] | None, Secret | None]:

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from qlik_keys.auth.token_endpoint import clock_skew_text, is_clock_off
 from qlik_keys.core.clock import utc_now
 from qlik_keys.diagnosis.probe.asking import (
     FORBIDDEN,
@@ -20,6 +21,7 @@ from qlik_keys.diagnosis.probe.asking import (
 from qlik_keys.diagnosis.probe.looks import CLIENTS
 from qlik_keys.diagnosis.probe.results import Observation
 from qlik_keys.diagnosis.probe.throwaway import NAME, SCOPES, new_key
+from qlik_keys.errors import ClockSkewError
 from qlik_keys.tenant import ApiKey, PatchOperation, eq
 from qlik_keys.tenant.resources.key_forms import KEYS_FORMS
 from qlik_keys.tenant.url import TOKEN_PATH, token_url_of
@@ -49,11 +51,28 @@ def measure_client_id(run: ProbeRun) -> Observation:
 
 
 def measure_first_login(run: ProbeRun) -> Observation:
-    """Time the first login with the key that the client was made with."""
+    """Time the first login with the key that the client was made with.
+
+    Raises:
+        ClockSkewError: no assertion of this machine's is accepted, so that nothing of logins can be measured.
+    """
+    first = _log_in(run, run.client.key)
+    skew = first.skew_seconds
+    if not first.is_accepted and skew is not None and is_clock_off(skew):
+        raise ClockSkewError(
+            f"The tenant refuses the assertions of the probe, and {clock_skew_text(skew)}. The probe was stopped, and "
+            "its client was deleted.",
+            skew_seconds=skew,
+            hint="Synchronize the clock (NTP), then start the probe again.",
+        )
     seconds = seconds_until(
-        lambda: _can_log_in(run, run.client.key), clock=run.clock, limit_seconds=_ACCEPTED_LIMIT_SECONDS, stop=run.stop
+        lambda: first.is_accepted or _can_log_in(run, run.client.key),
+        clock=run.clock,
+        limit_seconds=_ACCEPTED_LIMIT_SECONDS,
+        stop=run.stop,
     )
     run.measured["key_accepted_seconds"] = seconds
+    run.logs_in = seconds is not None
     return Observation(name="first-login", seen=_taken(seconds, _ACCEPTED_LIMIT_SECONDS))
 
 
@@ -101,6 +120,8 @@ def measure_login_events(run: ProbeRun) -> Observation:
 
 def measure_empty_scope(run: ProbeRun) -> Observation:
     """See what a request without a scope gets."""
+    if not run.logs_in:
+        return _not_measured("empty-scope")
     login = _kept(run, lambda: log_in(run.tenant, run.client.client_id, assertion=_assertion(run, run.client.key)))
     if not login.is_accepted:
         return Observation(name="empty-scope", seen=f"refused with {login.status}")
@@ -151,7 +172,7 @@ def measure_keys_form(run: ProbeRun) -> Observation:
 
 def measure_new_key(run: ProbeRun) -> Observation:
     """Time the first login with a key that was added."""
-    if run.keys_form is None:
+    if run.keys_form is None or not run.logs_in:
         return _not_measured("new-key")
     both, form = [run.client.key, run.second_key], run.keys_form
     if not run.is_taken(lambda: run.client.set_keys(both, form)):
@@ -166,7 +187,7 @@ def measure_new_key(run: ProbeRun) -> Observation:
 
 def measure_removed_key(run: ProbeRun) -> Observation:
     """Time how long a removed key may still log in."""
-    if run.keys_form is None or run.second_key.kid not in run.client.registered_kids():
+    if run.keys_form is None or not run.logs_in or run.second_key.kid not in run.client.registered_kids():
         return _not_measured("removed-key")
     run.client.set_keys([run.client.key], run.keys_form)
     seconds = seconds_until(
@@ -197,6 +218,8 @@ def measure_most_keys(run: ProbeRun) -> Observation:
 
 def measure_audiences(run: ProbeRun) -> Observation:
     """See which audiences the token endpoint accepts: each host name's, and forms of the one in use."""
+    if not run.logs_in:
+        return _not_measured("audiences")
     ours = run.tenant.token_url
     tries = {
         "the one in use": ours,
@@ -298,7 +321,7 @@ def _form_result(run: ProbeRun, form: KeysForm) -> str:
     if run.client.registered_kids() != [key.kid for key in keys]:
         return "accepted, and reads back as something else"
     run.client.set_keys([run.client.key], form)
-    if len(keys) == 1:  # its first key was away, and may take as long as a new one
+    if len(keys) == 1 and run.logs_in:  # its first key was away, and may take as long as a new one
         limit_seconds = _ACCEPTED_LIMIT_SECONDS
         seconds_until(
             lambda: _can_log_in(run, run.client.key), clock=run.clock, limit_seconds=limit_seconds, stop=run.stop

@@ -15,6 +15,7 @@ from qlik_keys.diagnosis.probe.assumptions import ASSUMPTIONS
 from qlik_keys.diagnosis.probe.results import Anonymizer, Observation, ProbeReport
 from qlik_keys.diagnosis.probe.throwaway import NAME, ThrowAwayClient, end_earlier_tokens, new_key, remove_all
 from qlik_keys.errors import (
+    ClockSkewError,
     ConfigurationError,
     Interrupted,
     ManualActionRequired,
@@ -116,6 +117,7 @@ def probe(
     Raises:
         ConfigurationError: `confirm` is not the tenant's host.
         Interrupted: cancelled; nothing is left.
+        ClockSkewError: this machine's clock is too far off for any login; nothing is left.
         ManualActionRequired: the client could not be deleted again.
         TenantError: the tenant cannot be asked at all.
         TypeError: an argument is of another type.
@@ -158,6 +160,7 @@ class ProbeRun:
         keys_form: the form in which keys are taken, None for none.
         replayed: an assertion that was used, when, and whether it was accepted a second time.
         has_bot: whether the client's bot user is left.
+        logs_in: whether a key of it was accepted.
         is_disturbed: the client was deleted by others while it was measured.
         measured: what the profile has.
     """
@@ -181,6 +184,7 @@ class ProbeRun:
         self.host_names: tuple[str, ...] = ()
         self.keys_form: KeysForm | None = None
         self.replayed: tuple[Secret, float, bool] | None = None
+        self.logs_in = True
         self.has_bot = self.is_disturbed = False
         self.measured: dict[str, Any] = {}
         self._names = names
@@ -196,6 +200,7 @@ class ProbeRun:
 
         Raises:
             Interrupted: cancelled.
+            ClockSkewError: this machine's clock is too far off for any login.
             ManualActionRequired: the client could not be deleted again.
             TenantError: the tenant cannot be asked at all, or makes no client.
         """
@@ -346,7 +351,7 @@ class ProbeRun:
         self._tell(name)
         try:
             self._found[name] = look(self)
-        except Interrupted:
+        except (Interrupted, ClockSkewError):
             raise
         except QlikKeysError as error:
             if is_first:

@@ -28,7 +28,7 @@ from qlik_keys.keys.spec import DEFAULT_KEY
 from qlik_keys.keystore.base import KeyOwner
 from qlik_keys.lifecycle.actions import Action
 from qlik_keys.lifecycle.in_progress import merged
-from qlik_keys.lifecycle.missing_clients import gone_on_tenant
+from qlik_keys.lifecycle.missing_clients import gone_on_tenant, is_of_client
 from qlik_keys.lifecycle.provisioning.plan import Conflict, Done, Step
 from qlik_keys.lifecycle.remains import end_tokens
 from qlik_keys.lifecycle.rotation.effects import KeyState, Making, effect_of, with_keys, without_secrets
@@ -126,7 +126,7 @@ class KeyRun(HookSteps):
         if missing is not None:
             if self._forget_of_gone_client():
                 missing.outcome = Outcome.NOT_APPLIED
-            if self.record.version:
+            if self.record.version and is_of_client(missing):
                 missing = gone_on_tenant(
                     missing, self._store, self._tenant.host, self.record.client_id, name=self._client_name
                 )
