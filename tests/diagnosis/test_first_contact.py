@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+from datetime import UTC, datetime
 
 import httpx
+import hvac
 import pytest
 from fixtures.support import ManualClock
 
@@ -15,6 +17,7 @@ from qlik_keys.core.redaction import Redactor
 from qlik_keys.diagnosis.probe.assumptions import ASSUMPTIONS
 from qlik_keys.diagnosis.probe.results import Anonymizer
 from qlik_keys.diagnosis.probe.throwaway import NAME, leftovers
+from qlik_keys.keystore.profiles import TenantProfile
 from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 from qlik_keys.sandbox.transport import SandboxTransport
 
@@ -178,6 +181,26 @@ class TestWhatIsKept:
         assert "deleted by another probe" in report.unkept
         assert report.unkept in report.to_text()
         assert store.read_profile(there.tenant.host) == before
+
+    @pytest.mark.parametrize(
+        "document",
+        [
+            {"profile": "{"},
+            {"profile": 5},
+            {"other": "text"},
+            {"profile": json.dumps({"probed_at": "9999-12-31T23:59:59-23:00"})},
+            {"profile": json.dumps({"probed_at": "2026-01-01T00:00:00Z", "key_accepted_seconds": 1e9})},
+        ],
+    )
+    def test_a_damaged_profile_counts_as_none_and_the_next_probe_replaces_it(self, box, store, document):
+        host, vault = "damaged.eu.qlikcloud.com", hvac.Client(url=box.vault_url, token=box.vault_token)
+        path = f"first-contact/{host}/.profile/tenant"
+        vault.secrets.kv.v2.create_or_update_secret(path, document, mount_point="secret")
+        vault.adapter.close()
+        assert store.read_profile(host) is None
+        profile = TenantProfile(probed_at=datetime(2026, 11, 29, tzinfo=UTC), keys_form="text")
+        store.write_profile(host, profile)
+        assert store.read_profile(host) == profile
 
     def test_a_store_that_does_not_take_it_is_told(self, there, box):
         with qk.VaultKeyStore(box.vault_url, token=f"{box.vault_token}x") as store:
