@@ -264,9 +264,8 @@ def _events(tenant: QlikTenant, since: datetime, now: datetime) -> _Events:
     found = _Events()
     seen: set[tuple[str, datetime, str, str]] = set()  # while Qlik renames events, a change may have one of each name
     try:
-        for what, names in CLIENT_CHANGES.items():
-            for event_type in names:
-                pages = tenant.events.client_changes(event_type, since, now + _TENANTS_CLOCK)
+        for what in CLIENT_CHANGES:
+            for event_type, pages in tenant.events.client_changes(what, since, now + _TENANTS_CLOCK):
                 for number, page in enumerate(pages, start=1):
                     seen |= {
                         (each.data.client_id, each.event_time, what, each.user_id + "\0" + each.data.client_name)

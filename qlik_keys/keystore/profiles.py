@@ -5,7 +5,6 @@ It is stored next to the clients' records, so that every machine that manages th
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -16,6 +15,8 @@ from qlik_keys.tenant.resources.key_forms import KEYS_FORMS
 if TYPE_CHECKING:
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.tenant.resources.key_forms import KeysForm
+
+_LONGEST_SECONDS = 3600.0  # a probe measures two minutes at most; nothing waits for what someone has written there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +52,13 @@ def profile_of(document: object) -> TenantProfile | None:
     try:
         known["probed_at"] = datetime.fromisoformat(known["probed_at"]).astimezone(UTC)
         profile = TenantProfile(**{**known, "audiences": tuple(known.get("audiences", ()))})
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
     seconds = (profile.key_accepted_seconds, profile.key_refused_seconds)
     is_sound = (
         profile.keys_form in (None, *KEYS_FORMS)
         and (profile.maximum_keys is None or (type(profile.maximum_keys) is int and profile.maximum_keys > 0))
-        and all(one is None or (type(one) in (int, float) and math.isfinite(one) and one >= 0) for one in seconds)
+        and all(one is None or (type(one) in (int, float) and 0 <= one <= _LONGEST_SECONDS) for one in seconds)
         and all(isinstance(one, str) for one in profile.audiences)
     )
     return profile if is_sound else None

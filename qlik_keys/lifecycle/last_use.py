@@ -10,15 +10,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from qlik_keys.core.clock import utc_now
-from qlik_keys.errors import TenantError
-from qlik_keys.tenant.resources.events import ISSUED
+from qlik_keys.errors import TenantError, TenantProtocolError
+from qlik_keys.tenant.resources.events import are_newest_first
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from qlik_keys.core.clock import Clock
     from qlik_keys.keystore.base import ClientRecord
     from qlik_keys.tenant import QlikTenant
+    from qlik_keys.tenant.resources.models import IssuedTokenEvent
 
 RECENT = timedelta(days=30)
 # The events cannot be filtered by client. The newest come first, so a client in use is found on the first pages.
@@ -68,8 +70,8 @@ def last_use(
     moments: list[datetime] = []
     since = now - RECENT
     try:
-        for event_type in ISSUED:
-            login, known_since = _newest(tenant, event_type, client_id, now, apart_from)
+        for _, pages in tenant.events.issued_tokens(now - RECENT, now + _TENANTS_CLOCK):
+            login, known_since = _newest(pages, client_id, now, apart_from)
             moments += [] if login is None else [login]
             since = max(since, known_since)
     except TenantError as problem:
@@ -96,19 +98,35 @@ def use_of_old_key(tenant: QlikTenant, record: ClientRecord, clock: Clock) -> La
 
 
 def _newest(
-    tenant: QlikTenant, event_type: str, client_id: str, now: datetime, apart_from: tuple[datetime, datetime] | None
+    pages: Iterator[Sequence[IssuedTokenEvent]],
+    client_id: str,
+    now: datetime,
+    apart_from: tuple[datetime, datetime] | None,
 ) -> tuple[datetime | None, datetime]:
-    """Return a client's newest login by the events of one name, and since when these are known."""
-    oldest = now
-    begin, end = apart_from or (now, now)
-    for number, page in enumerate(tenant.events.issued_tokens(event_type, now - RECENT, now + _TENANTS_CLOCK), start=1):
-        for event in page:
-            oldest = min(oldest, event.event_time or oldest)
-            moment = event.event_time
-            if event.data.issued_to_client_id != client_id or moment is None:
+    """Return a client's newest login by the events of one name, and since when these are known.
+
+    Raises:
+        TenantProtocolError: the events do not tell.
+    """
+    moments: list[datetime] = []
+    newest: datetime | None = None
+    begin, end = apart_from or (None, None)
+    for number, page in enumerate(pages, start=1):
+        told = [(each.data.issued_to_client_id, each.event_time) for each in page]
+        if told and not any(of for of, _ in told):
+            raise TenantProtocolError("The tenant's events of issued tokens do not say to which client.")
+        if (client_id, None) in told:
+            raise TenantProtocolError("The tenant's events tell of a login of this client, and not when it was.")
+        moments += [moment for _, moment in told if moment is not None]
+        for of, moment in told:
+            if of != client_id or moment is None or (begin and end and begin <= moment <= end):
                 continue
-            if apart_from is None or not begin <= moment <= end:
-                return moment, now - RECENT
+            newest = max(newest or moment, moment)
+        is_in_order = are_newest_first(moments)
+        if newest is not None and is_in_order:
+            return newest, now - RECENT
         if number == _MOST_PAGES:
-            return None, oldest
-    return None, now - RECENT
+            if not is_in_order:
+                raise TenantProtocolError("The tenant's events are not in the order that was asked for.")
+            return None, min(moments, default=now)
+    return newest, now - RECENT

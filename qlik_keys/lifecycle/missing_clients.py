@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from qlik_keys.keystore.base import KeyStore
 
 
+def is_of_client(problem: TenantNotFound) -> bool:
+    """Tell whether it is a client that was not found, and not for example where `users/me` redirects to."""
+    return "/oauth-clients/" in problem.path
+
+
 def gone_on_tenant(
     problem: TenantNotFound, store: KeyStore, tenant_host: str, client_id: str, *, name: str = ""
 ) -> ClientGone:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from qlik_keys.tenant import QlikTenant, User
 
 VERIFICATION_SECONDS = 60.0  # a tenant may need time to see a new key; Qlik publishes no figure
+FORBIDDEN = 403  # the user is disabled or has too many tokens (qlik-cloud-contract, "POST /oauth/token")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ def verify(
 
     A client that has no key authenticates itself by its secret, which no store holds. The tenant may need time to see a
     new key, so a refused credential is tried again for up to a minute, or for twice as long as
-    `probe` has measured on this tenant, unless that is hopeless.
+    `probe` has measured on this tenant, unless that is hopeless or the user is refused (403) and not the key.
 
     Args:
         tenant: the tenant.
@@ -86,7 +87,9 @@ def verify(
             token = source.token()
             user = tenant.with_credential(BearerAuth(source)).users.me()
             break
-        except AssertionRejected:
+        except AssertionRejected as refused:
+            if refused.status == FORBIDDEN:
+                raise  # its bot user is disabled or has too many tokens: neither ends by waiting a minute
             with contextlib.suppress(TenantError):  # its other names, by which it may want to be called as audience
                 tenant.host_names()
             if is_hopeless():

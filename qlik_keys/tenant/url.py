@@ -49,6 +49,7 @@ _WINDOWS_PATHS = frozenset({"qmc", "qrs"})  # its management console, and its re
 _WINDOWS_LOGINS = frozenset({"internal_windows_authentication", "internal_forms_authentication"})
 _NETLOC = re.compile(r"(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 _MAXIMUM_HOST_LENGTH = 253
+_MOST_ERRORS = 2
 
 
 def normalise_tenant_url(text: str) -> tuple[str, tuple[str, ...]]:
@@ -255,7 +256,29 @@ def _other_server(host: str) -> str:
             return f"a service of Qlik's ({labels[0]}) that all tenants share"
     if host.endswith((".qlik.com", ".qlik.dev")):
         return "a web site of Qlik, not a tenant"
-    return ""
+    return _misspelt(host)
+
+
+def _misspelt(host: str) -> str:
+    """Say that a host's domain is one of Qlik Cloud's with a typing error: its owner would be sent the credential."""
+    if host.endswith(_QLIK_DOMAINS):
+        return ""
+    domain = ".".join(host.split(".")[-2:])
+    meant = next((each[1:] for each in _QLIK_DOMAINS if 0 < _typing_errors(domain, each[1:]) <= _MOST_ERRORS), "")
+    return f"in the domain {domain}, probably a typing error for {meant}" if meant else ""
+
+
+def _typing_errors(one: str, other: str) -> int:
+    """Return by how many letters two texts differ (the Levenshtein distance); it stops counting where that is many."""
+    if abs(len(one) - len(other)) > _MOST_ERRORS:
+        return _MOST_ERRORS + 1
+    above = list(range(len(other) + 1))
+    for row, letter in enumerate(one, 1):
+        line = [row]
+        for column, expected in enumerate(other, 1):
+            line.append(min(above[column] + 1, line[-1] + 1, above[column - 1] + (letter != expected)))
+        above = line
+    return above[-1]
 
 
 def _windows_page(host: str, path: str) -> str:

@@ -62,6 +62,7 @@ def test_what_is_no_version_is_refused_and_not_quoted(given):
         ({"deprecation": "@1767225600", "sunset": "Mon, 01 Mar 2027 00:00:00 GMT"}, date(2027, 3, 1), ""),
         ({"deprecation": "true", "sunset": "2027-03-01"}, date(2027, 3, 1), ""),
         ({"deprecation": "true", "sunset": "soon"}, None, ""),
+        ({"sunset": "Mon, 01 Mar 2027 00:00:00 GMT"}, date(2027, 3, 1), ""),
         ({"deprecation": "true", "link": '<https://qlik.dev/a?t=1#b>; rel="sunset"'}, None, "https://qlik.dev/a"),
         ({"deprecation": "true", "link": "<javascript:alert(1)>"}, None, ""),
         ({"deprecation": "true", "link": "<https://user:word@qlik.dev/a>"}, None, ""),
@@ -78,9 +79,17 @@ def test_a_deprecated_endpoint_is_told_once(tenant_on, caplog, headers, sunset, 
     assert [record.getMessage() for record in caplog.records] == [expected.words]
 
 
-@pytest.mark.parametrize("value", ["", "false", "FALSE", "?0"])
-def test_an_endpoint_that_is_not_deprecated_is_not_told(tenant_on, caplog, value):
-    tenant, _ = tenant_on(httpx.Response(200, json=CLIENT, headers={"deprecation": value}))
+@pytest.mark.parametrize(
+    "headers",
+    [
+        *({"deprecation": value} for value in ("", "false", "FALSE", "?0")),
+        {"sunset": "soon"},
+        {"deprecation": "false", "sunset": "2027-03-01"},
+        {"link": "<https://qlik.dev/a>"},
+    ],
+)
+def test_an_endpoint_that_is_not_deprecated_is_not_told(tenant_on, caplog, headers):
+    tenant, _ = tenant_on(httpx.Response(200, json=CLIENT, headers=headers))
     tenant.oauth_clients.get(ID)
     assert (tenant.deprecations, caplog.records) == ((), [])
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from qlik_keys.auth.assertion import CLIENT_ASSERTION_TYPE, client_assertion
 from qlik_keys.core.redaction import REDACTED
 from qlik_keys.core.secret import Secret, guarded
-from qlik_keys.errors import TenantError
+from qlik_keys.errors import TenantError, TenantProtocolError
 from qlik_keys.tenant.http.calls import Call
+from qlik_keys.tenant.http.clock_skew import skew_seconds
 from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS
 from qlik_keys.tenant.url import TOKEN_PATH
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from qlik_keys.tenant.resources.raw import RawAnswer
 
 _REFUSALS = frozenset({400, 401, 403})
-OK = 200
+OK, FORBIDDEN = 200, 403
 LONGEST_ASSERTION_SECONDS = 240
 
 
@@ -36,12 +37,14 @@ class Login:
         token: the token, None for none.
         document: the body without the token.
         is_json: whether the body was a JSON object.
+        skew_seconds: our clock minus the tenant's, None where the answer has no date.
     """
 
     status: int
     token: Secret | None
     document: Mapping[str, Any] = field(repr=False)
     is_json: bool
+    skew_seconds: float | None = None
 
     @property
     def is_accepted(self) -> bool:
@@ -74,6 +77,29 @@ def assertion_for(
     made = guarded(text, what="assertion")
     assert isinstance(made, Secret)
     return made
+
+
+def document_of(answer: RawAnswer) -> dict[str, Any]:
+    """Return an answer's document, {} where it is no JSON object."""
+    try:
+        document = answer.json()
+    except TenantProtocolError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def rows_of(answer: RawAnswer) -> list[dict[str, Any]]:
+    """Return the rows of a list, none where the answer has no list."""
+    rows = document_of(answer).get("data")
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def next_address(answer: RawAnswer) -> str:
+    """Return the address of the next page, "" for none."""
+    links = document_of(answer).get("links")
+    following = links.get("next") if isinstance(links, dict) else None
+    address = following.get("href") if isinstance(following, dict) else None
+    return address if isinstance(address, str) else ""
 
 
 def log_in(
@@ -115,7 +141,13 @@ def log_in(
     document, token = _read(answer.content)
     if token is not None:
         tenant.http.redactor.know(token)
-    return Login(status=answer.status, token=token, document=document or {}, is_json=document is not None)
+    return Login(
+        status=answer.status,
+        token=token,
+        document=document or {},
+        is_json=document is not None,
+        skew_seconds=skew_seconds(answer),
+    )
 
 
 def _read(content: bytes) -> tuple[dict[str, Any] | None, Secret | None]:

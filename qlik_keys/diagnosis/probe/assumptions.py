@@ -95,6 +95,12 @@ ASSUMPTIONS: Mapping[str, Assumption] = MappingProxyType(
                 needs_client=False,
             ),
             Assumption(
+                "client",
+                "Does the tenant take a client that logs in by key and by client secret?",
+                "made",
+                "`provision` sends the same fields; without a client nothing below can be measured.",
+            ),
+            Assumption(
                 "client-id",
                 "What does a client id look like?",
                 "32 hexadecimal digits",
@@ -106,6 +112,12 @@ ASSUMPTIONS: Mapping[str, Assumption] = MappingProxyType(
                 "What does the token endpoint answer, with a key and with a client secret?",
                 "",
                 "A token is renewed by what its answer says, never by an assumed lifetime.",
+            ),
+            Assumption(
+                "machine-tokens",
+                "Does oauth-tokens list the living tokens of a client?",
+                "those of its bot user",
+                "`delete` and `revoke` end what is listed; other tokens are valid until they expire.",
             ),
             Assumption(
                 "empty-scope",
@@ -155,6 +167,12 @@ ASSUMPTIONS: Mapping[str, Assumption] = MappingProxyType(
                 "Which audiences does the token endpoint accept?",
                 "",
                 "Assertions are made for an audience that is accepted.",
+            ),
+            Assumption(
+                "login-events",
+                "Which events tell of a client's logins?",
+                "",
+                'Both names are asked for; where neither tells of a client, its last login is "unknown".',
             ),
             Assumption(
                 "after-deletion",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from qlik_keys.core.secret import Secret
-from qlik_keys.diagnosis.probe.asking import OK, ask, log_in
+from qlik_keys.diagnosis.probe.asking import FORBIDDEN, OK, ask, document_of, log_in, next_address, rows_of
 from qlik_keys.diagnosis.probe.results import Observation
 from qlik_keys.errors import TenantProtocolError
 from qlik_keys.tenant import Anonymous
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from qlik_keys.diagnosis.probe.run import ProbeRun
     from qlik_keys.tenant import Exchange
-    from qlik_keys.tenant.resources.raw import RawAnswer
 
 CLIENTS = "v1/oauth-clients"
 NO_CLIENT = "0" * 32
-_BAD_REQUEST, _FORBIDDEN = 400, 403
+_BAD_REQUEST = 400
+_REDIRECTS = range(300, 400)
 _LARGEST_PAGE = 100
 
 
@@ -32,6 +32,8 @@ def look_at_users_me(run: ProbeRun) -> Observation:
     try:
         user = run.tenant.users.me()
     except TenantProtocolError:
+        if not seen or seen[-1].status not in _REDIRECTS:
+            raise  # no tenant's answer, for example a single sign-on page: there is nothing to measure
         return Observation(name="users-me", seen="redirects to another host")
     finally:
         unsubscribe()
@@ -48,8 +50,9 @@ def look_at_users_me(run: ProbeRun) -> Observation:
 def look_at_host_names(run: ProbeRun) -> Observation:
     """See which host names the tenant has."""
     answer = ask(run.tenant, "get", "v1/tenants/me")
-    document = _object(answer)
-    names = [name for name in document.get("hostnames", []) if isinstance(name, str)]
+    document = document_of(answer)
+    told = document.get("hostnames")
+    names = [name.lower() for name in told if isinstance(name, str)] if isinstance(told, list) else []
     run.host_names = tuple(names)
     for number, name in enumerate(names, 1):
         run.anonymizer.replace(name, f"host {number}")
@@ -64,8 +67,10 @@ def look_at_host_names(run: ProbeRun) -> Observation:
 def look_at_page_length(run: ProbeRun) -> Observation:
     """See how long a page of clients may be."""
     too_many = ask(run.tenant, "get", CLIENTS, query={"limit": str(_LARGEST_PAGE + 1)})
-    full = _object(ask(run.tenant, "get", CLIENTS, query={"limit": str(_LARGEST_PAGE)}))
-    rows, has_more = len(full.get("data", [])), "next" in (full.get("links") or {})
+    full = ask(run.tenant, "get", CLIENTS, query={"limit": str(_LARGEST_PAGE)})
+    if full.status != OK:
+        return Observation(name="page-length", seen=f"refused with {full.status}", is_measured=False)
+    rows, has_more = len(rows_of(full)), bool(next_address(full))
     if has_more and rows < _LARGEST_PAGE:
         return Observation(name="page-length", seen=f"{rows} at most")
     if too_many.status >= _BAD_REQUEST:
@@ -75,14 +80,18 @@ def look_at_page_length(run: ProbeRun) -> Observation:
 
 def look_at_next_page(run: ProbeRun) -> Observation:
     """See what names the next page."""
-    first = _object(ask(run.tenant, "get", CLIENTS, query={"limit": "1"}))
-    address = ((first.get("links") or {}).get("next") or {}).get("href", "")
-    if not isinstance(address, str) or not address:
-        return Observation(name="next-page", seen="no list of this tenant has a second page", is_measured=False)
-    parts = urlsplit(address)
+    answer = ask(run.tenant, "get", CLIENTS, query={"limit": "1"})
+    address = next_address(answer)
+    if not address:
+        why = "no list of this tenant has a second page" if answer.status == OK else f"refused with {answer.status}"
+        return Observation(name="next-page", seen=why, is_measured=False)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return Observation(name="next-page", seen="no address")
     kind = "a whole address" if parts.scheme else "a path" if parts.path else "a cursor alone"
     names = [name for name, _ in parse_qsl(parts.query) if name not in ("limit", "filter", "sort")]
-    return Observation(name="next-page", seen=f"{kind} with the parameter {', '.join(names)}")
+    return Observation(name="next-page", seen=run.anonymizer.text(f"{kind} with the parameter {', '.join(names)}"))
 
 
 def look_at_token_list(run: ProbeRun) -> Observation:
@@ -124,16 +133,7 @@ def _listed(
 ) -> Observation:
     answer = ask(run.tenant, "get", path, query={"limit": "20"})
     if answer.status != OK:
-        why = "this caller may not see it" if answer.status == _FORBIDDEN else f"refused with {answer.status}"
+        why = "this caller may not see it" if answer.status == FORBIDDEN else f"refused with {answer.status}"
         return Observation(name=name, seen=why)
-    rows = [row for row in _object(answer).get("data", []) if isinstance(row, dict)]
+    rows = rows_of(answer)
     return Observation(name=name, seen="a list", details=run.anonymizer.document(details(rows)) if rows else None)
-
-
-def _object(answer: RawAnswer) -> dict[str, Any]:
-    """Return an answer's document, {} where it is no JSON object."""
-    try:
-        document = answer.json()
-    except TenantProtocolError:
-        return {}
-    return document if isinstance(document, dict) else {}

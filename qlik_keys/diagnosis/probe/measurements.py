@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from qlik_keys.diagnosis.probe.asking import LONGEST_ASSERTION_SECONDS, OK, ask, assertion_for, log_in, seconds_until
+from qlik_keys.auth.token_endpoint import clock_skew_text, is_clock_off
+from qlik_keys.core.clock import utc_now
+from qlik_keys.diagnosis.probe.asking import (
+    FORBIDDEN,
+    LONGEST_ASSERTION_SECONDS,
+    OK,
+    ask,
+    assertion_for,
+    log_in,
+    rows_of,
+    seconds_until,
+)
 from qlik_keys.diagnosis.probe.looks import CLIENTS
 from qlik_keys.diagnosis.probe.results import Observation
 from qlik_keys.diagnosis.probe.throwaway import NAME, SCOPES, new_key
+from qlik_keys.errors import ClockSkewError
 from qlik_keys.tenant import ApiKey, PatchOperation, eq
 from qlik_keys.tenant.resources.key_forms import KEYS_FORMS
 from qlik_keys.tenant.url import TOKEN_PATH, token_url_of
@@ -26,6 +39,7 @@ _ACCEPTED_LIMIT_SECONDS, _REFUSED_LIMIT_SECONDS = 120.0, 60.0
 _MOST_KEYS = 6
 _SCOPE = " ".join(SCOPES)
 _AT_ONCE, _NOT_AT_ALL = "at once", "not at all"
+_TAKEN = "taken"
 
 
 def measure_client_id(run: ProbeRun) -> Observation:
@@ -37,11 +51,28 @@ def measure_client_id(run: ProbeRun) -> Observation:
 
 
 def measure_first_login(run: ProbeRun) -> Observation:
-    """Time the first login with the key that the client was made with."""
+    """Time the first login with the key that the client was made with.
+
+    Raises:
+        ClockSkewError: no assertion of this machine's is accepted, so that nothing of logins can be measured.
+    """
+    first = _log_in(run, run.client.key)
+    skew = first.skew_seconds
+    if not first.is_accepted and skew is not None and is_clock_off(skew):
+        raise ClockSkewError(
+            f"The tenant refuses the assertions of the probe, and {clock_skew_text(skew)}. The probe was stopped, and "
+            "its client was deleted.",
+            skew_seconds=skew,
+            hint="Synchronize the clock (NTP), then start the probe again.",
+        )
     seconds = seconds_until(
-        lambda: _can_log_in(run, run.client.key), clock=run.clock, limit_seconds=_ACCEPTED_LIMIT_SECONDS, stop=run.stop
+        lambda: first.is_accepted or _can_log_in(run, run.client.key),
+        clock=run.clock,
+        limit_seconds=_ACCEPTED_LIMIT_SECONDS,
+        stop=run.stop,
     )
     run.measured["key_accepted_seconds"] = seconds
+    run.logs_in = seconds is not None
     return Observation(name="first-login", seen=_taken(seconds, _ACCEPTED_LIMIT_SECONDS))
 
 
@@ -49,10 +80,12 @@ def measure_token(run: ProbeRun) -> Observation:
     """See what the token endpoint answers, with a key and with a client secret."""
     by_key = _log_in(run, run.client.key)
     secret = run.client.secret
-    by_secret = None if secret is None else log_in(run.tenant, run.client.client_id, secret=secret, scope=_SCOPE)
+    by_secret = (
+        None
+        if secret is None
+        else _kept(run, lambda: log_in(run.tenant, run.client.client_id, secret=secret, scope=_SCOPE))
+    )
     answers = {"with a key": by_key} | ({"with a client secret": by_secret} if by_secret is not None else {})
-    for login in answers.values():
-        run.keep(login)
     told = [f"{how} {_lifetime(login)}" for how, login in answers.items()]
     details = {
         f"members {how}": ", ".join(sorted({*login.document, *(("access_token",) if login.token else ())}))
@@ -61,10 +94,35 @@ def measure_token(run: ProbeRun) -> Observation:
     return Observation(name="token", seen="; ".join(told), details=details)
 
 
+def measure_machine_tokens(run: ProbeRun) -> Observation:
+    """See whether the list of tokens has those of the client's bot."""
+    bot = run.tenant.users.bot_of(run.client.client_id)
+    if bot is None:
+        return Observation(name="machine-tokens", seen="this caller sees no bot user of the client", is_measured=False)
+    answer = ask(run.tenant, "get", "v1/oauth-tokens", query={"userId": bot.id, "limit": "20"})
+    if answer.status != OK:
+        return Observation(name="machine-tokens", seen=f"refused with {answer.status}")
+    rows = [row for row in rows_of(answer) if row.get("userId") == bot.id]
+    details = {"members of a row": sorted(map(run.anonymizer.text, rows[0]))} if rows else None
+    return Observation(name="machine-tokens", seen="those of its bot user" if rows else "none of it", details=details)
+
+
+def measure_login_events(run: ProbeRun) -> Observation:
+    """See which of the known events tell of the client's logins."""
+    now, hour = utc_now(run.clock), timedelta(hours=1)  # the tenant's clock may be another one
+    told = []
+    for name, pages in run.tenant.events.issued_tokens(now - hour, now + hour):
+        page = next(pages, ())
+        if any(event.data.issued_to_client_id == run.client.client_id for event in page):
+            told.append(name)
+    return Observation(name="login-events", seen=", ".join(told) or "none that is known, within the time of a probe")
+
+
 def measure_empty_scope(run: ProbeRun) -> Observation:
     """See what a request without a scope gets."""
-    login = log_in(run.tenant, run.client.client_id, assertion=_assertion(run, run.client.key))
-    run.keep(login)
+    if not run.logs_in:
+        return _not_measured("empty-scope")
+    login = _kept(run, lambda: log_in(run.tenant, run.client.client_id, assertion=_assertion(run, run.client.key)))
     if not login.is_accepted:
         return Observation(name="empty-scope", seen=f"refused with {login.status}")
     scopes = str(login.document.get("scope", "")).split()
@@ -80,7 +138,7 @@ def measure_filters(run: ProbeRun) -> Observation:
         answer = ask(run.tenant, "get", CLIENTS, query={"filter": eq("clientName", name), "limit": "20"})
         if answer.status != OK:
             return None
-        return any(row.get("clientId") == run.client.client_id for row in answer.json().get("data", []))
+        return any(row.get("clientId") == run.client.client_id for row in rows_of(answer))
 
     exact, upper = finds(NAME), finds(NAME.upper())
     if exact is None:
@@ -104,7 +162,7 @@ def measure_keys_form(run: ProbeRun) -> Observation:
     seen: dict[str, str] = {}
     for form in KEYS_FORMS:
         seen[form] = _form_result(run, form)
-        if seen[form] == "taken" and run.keys_form is None:
+        if seen[form].startswith(_TAKEN) and run.keys_form is None:
             run.keys_form = form
     if run.keys_form is not None and run.client.registered_kids() != [run.client.key.kid]:
         run.client.set_keys([run.client.key], run.keys_form)
@@ -114,9 +172,11 @@ def measure_keys_form(run: ProbeRun) -> Observation:
 
 def measure_new_key(run: ProbeRun) -> Observation:
     """Time the first login with a key that was added."""
-    if run.keys_form is None:
+    if run.keys_form is None or not run.logs_in:
         return _not_measured("new-key")
-    run.client.set_keys([run.client.key, run.second_key], run.keys_form)
+    both, form = [run.client.key, run.second_key], run.keys_form
+    if not run.is_taken(lambda: run.client.set_keys(both, form)):
+        return _not_measured("new-key")  # a client may hold one key
     seconds = seconds_until(
         lambda: _can_log_in(run, run.second_key), clock=run.clock, limit_seconds=_ACCEPTED_LIMIT_SECONDS, stop=run.stop
     )
@@ -127,7 +187,7 @@ def measure_new_key(run: ProbeRun) -> Observation:
 
 def measure_removed_key(run: ProbeRun) -> Observation:
     """Time how long a removed key may still log in."""
-    if run.keys_form is None or run.second_key.kid not in run.client.registered_kids():
+    if run.keys_form is None or not run.logs_in or run.second_key.kid not in run.client.registered_kids():
         return _not_measured("removed-key")
     run.client.set_keys([run.client.key], run.keys_form)
     seconds = seconds_until(
@@ -152,11 +212,14 @@ def measure_most_keys(run: ProbeRun) -> Observation:
             run.measured["maximum_keys"] = len(keys)
             return Observation(name="most-keys", seen=str(len(keys)))
         keys = wanted
+    run.measured["maximum_keys"] = None
     return Observation(name="most-keys", seen=f"{_MOST_KEYS} or more")
 
 
 def measure_audiences(run: ProbeRun) -> Observation:
     """See which audiences the token endpoint accepts: each host name's, and forms of the one in use."""
+    if not run.logs_in:
+        return _not_measured("audiences")
     ours = run.tenant.token_url
     tries = {
         "the one in use": ours,
@@ -185,8 +248,7 @@ def measure_replayed_jti(run: ProbeRun) -> Observation:
     age = run.clock.monotonic() - used_at
     if age >= LONGEST_ASSERTION_SECONDS:
         return Observation(name="replayed-jti", seen="accepted" if was_accepted else "refused")
-    again = log_in(run.tenant, run.client.client_id, assertion=assertion, scope=_SCOPE)
-    run.keep(again)
+    again = _kept(run, lambda: log_in(run.tenant, run.client.client_id, assertion=assertion, scope=_SCOPE))
     if was_accepted == again.is_accepted:
         seen = _word(again.is_accepted)
     else:
@@ -201,13 +263,13 @@ def measure_replayed_jti(run: ProbeRun) -> Observation:
 def begin_replay(run: ProbeRun) -> None:
     """Use an assertion, and use it again at once; `measure_replayed_jti` looks once more."""
     assertion = _assertion(run, run.client.key)
+    run.end_tokens()  # so that no limit of tokens makes the first use another one
     first = log_in(run.tenant, run.client.client_id, assertion=assertion, scope=_SCOPE)
     run.keep(first)
     if not first.is_accepted:
         return
     used_at = run.clock.monotonic()
-    second = log_in(run.tenant, run.client.client_id, assertion=assertion, scope=_SCOPE)
-    run.keep(second)
+    second = _kept(run, lambda: log_in(run.tenant, run.client.client_id, assertion=assertion, scope=_SCOPE))
     run.replayed = (assertion, used_at, second.is_accepted)
 
 
@@ -234,8 +296,13 @@ def refusals_with_client(run: ProbeRun) -> dict[str, Any]:
 def measure_after_deletion(run: ProbeRun) -> Observation:
     """Delete the client, and see what of it still lives; then end its tokens."""
     last = _log_in(run, run.client.key)
-    run.keep(last)
-    run.client.remove()
+    if not run.client.remove():
+        run.is_disturbed = True
+        return Observation(
+            name="after-deletion",
+            seen="the client was deleted by another probe or user, so what was measured of it may be wrong",
+            is_measured=False,
+        )
     token_lives = False
     if last.token is not None:
         token_lives = ask(run.tenant.with_credential(ApiKey(last.token)), "get", "v1/users/me").status == OK
@@ -246,13 +313,20 @@ def measure_after_deletion(run: ProbeRun) -> Observation:
 
 
 def _form_result(run: ProbeRun, form: KeysForm) -> str:
-    keys = [run.client.key, run.second_key]
+    keys, how = [run.client.key, run.second_key], _TAKEN
     if not run.is_taken(lambda: run.client.set_keys(keys, form)):
-        return "refused"
+        keys, how = [run.second_key], f"{_TAKEN}, with one key alone"
+        if run.keys_form is not None or not run.is_taken(lambda: run.client.set_keys(keys, form)):
+            return "refused"
     if run.client.registered_kids() != [key.kid for key in keys]:
-        return "taken, and reads back as something else"
+        return "accepted, and reads back as something else"
     run.client.set_keys([run.client.key], form)
-    return "taken"
+    if len(keys) == 1 and run.logs_in:  # its first key was away, and may take as long as a new one
+        limit_seconds = _ACCEPTED_LIMIT_SECONDS
+        seconds_until(
+            lambda: _can_log_in(run, run.client.key), clock=run.clock, limit_seconds=limit_seconds, stop=run.stop
+        )
+    return how
 
 
 def _assertion(run: ProbeRun, key: PrivateKey, audience: str = "") -> Secret:
@@ -260,19 +334,27 @@ def _assertion(run: ProbeRun, key: PrivateKey, audience: str = "") -> Secret:
 
 
 def _log_in(run: ProbeRun, key: PrivateKey, audience: str = "") -> Login:
-    return log_in(run.tenant, run.client.client_id, assertion=_assertion(run, key, audience), scope=_SCOPE)
+    return _kept(
+        run,
+        lambda: log_in(run.tenant, run.client.client_id, assertion=_assertion(run, key, audience), scope=_SCOPE),
+    )
+
+
+def _kept(run: ProbeRun, request: Callable[[], Login]) -> Login:
+    """Ask for a token that is ended afterwards; if too many tokens may be why it is refused, end them and ask again."""
+    login = request()
+    if login.status == FORBIDDEN and run.end_tokens():
+        login = request()
+    run.keep(login)
+    return login
 
 
 def _can_log_in(run: ProbeRun, key: PrivateKey) -> bool:
-    login = _log_in(run, key)
-    run.keep(login)
-    return login.is_accepted
+    return _log_in(run, key).is_accepted
 
 
 def _accepts(run: ProbeRun, audience: str) -> bool:
-    login = _log_in(run, run.client.key, audience)
-    run.keep(login)
-    return login.is_accepted
+    return _log_in(run, run.client.key, audience).is_accepted
 
 
 def _lifetime(login: Login) -> str:

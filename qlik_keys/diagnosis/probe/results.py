@@ -56,6 +56,7 @@ class ProbeReport:
         requests: how many requests it took.
         observations: in the order of `ASSUMPTIONS`.
         stays: what is left on the tenant, in words.
+        unkept: why what was measured is not in the store though one was given, "" if it is.
     """
 
     tenant: str
@@ -65,6 +66,7 @@ class ProbeReport:
     requests: int
     observations: tuple[Observation, ...]
     stays: tuple[str, ...] = ()
+    unkept: str = ""
 
     @property
     def differences(self) -> tuple[Observation, ...]:
@@ -98,6 +100,8 @@ class ProbeReport:
             lines.append(f"  What qlik_keys does: {assumption.reaction}")
         if self.stays:
             lines += ["", "What stays on the tenant: " + "; ".join(self.stays) + "."]
+        if self.unkept:
+            lines += ["", f"What was measured is not kept for qlik_keys to use: {self.unkept}"]
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -124,6 +128,7 @@ class ProbeReport:
                 for one in self.observations
             ],
             "stays": [*self.stays],
+            "unkept": self.unkept,
         }
 
     def _repr_html_(self) -> str:
@@ -156,8 +161,12 @@ class Anonymizer:
         shown = self._redactor.server_text(text, public="\n".join(self._names))
         if self._keeps_names:
             return shown
-        for name in sorted(self._names, key=len, reverse=True):
-            shown = re.sub(re.escape(name), self._names[name], shown, flags=re.IGNORECASE)
+        if self._names:
+            # In one pass, so that what stands for a name is not taken for another one; longer names first.
+            longest_first = sorted(self._names, key=len, reverse=True)
+            by = {name.lower(): self._names[name] for name in longest_first}
+            pattern = r"(?<!\w)(?:" + "|".join(map(re.escape, longest_first)) + r")(?!\w)"
+            shown = re.sub(pattern, lambda found: by.get(found[0].lower(), "<name>"), shown, flags=re.IGNORECASE)
         return _IDS.sub("<id>", shown)
 
     def document(self, value: Any, level: int = 0) -> Any:

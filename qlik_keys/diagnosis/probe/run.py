@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from qlik_keys.auth.token_endpoint import revoke_token
@@ -12,18 +13,21 @@ from qlik_keys.diagnosis.probe import looks, measurements
 from qlik_keys.diagnosis.probe.asking import Login
 from qlik_keys.diagnosis.probe.assumptions import ASSUMPTIONS
 from qlik_keys.diagnosis.probe.results import Anonymizer, Observation, ProbeReport
-from qlik_keys.diagnosis.probe.throwaway import NAME, ThrowAwayClient, new_key, remove_all
+from qlik_keys.diagnosis.probe.throwaway import NAME, ThrowAwayClient, end_earlier_tokens, new_key, remove_all
 from qlik_keys.errors import (
+    ClockSkewError,
     ConfigurationError,
     Interrupted,
     ManualActionRequired,
     Outcome,
     QlikKeysError,
+    TenantAuthError,
+    TenantConflict,
     TenantError,
     TenantRejected,
 )
 from qlik_keys.keystore.lookup import check_sides
-from qlik_keys.keystore.profiles import KeepsProfiles, TenantProfile
+from qlik_keys.keystore.profiles import KeepsProfiles, TenantProfile, measured_on
 from qlik_keys.keystore.tenant_folder import folder_of
 from qlik_keys.tenant.http.versions import requested_version
 
@@ -49,6 +53,7 @@ MEASUREMENTS: tuple[tuple[str, Callable[[ProbeRun], Observation]], ...] = (
     ("client-id", measurements.measure_client_id),
     ("first-login", measurements.measure_first_login),
     ("token", measurements.measure_token),
+    ("machine-tokens", measurements.measure_machine_tokens),
     ("empty-scope", measurements.measure_empty_scope),
     ("filters", measurements.measure_filters),
     ("absent-member", measurements.measure_absent_member),
@@ -58,6 +63,7 @@ MEASUREMENTS: tuple[tuple[str, Callable[[ProbeRun], Observation]], ...] = (
     ("audiences", measurements.measure_audiences),
     ("replayed-jti", measurements.measure_replayed_jti),
     ("most-keys", measurements.measure_most_keys),
+    ("login-events", measurements.measure_login_events),
     ("after-deletion", measurements.measure_after_deletion),
 )
 
@@ -73,7 +79,7 @@ def what_it_does(host: str, *, read_only: bool = False) -> str:
         return f"It reads from {host}, and sends a few requests that are refused. It changes nothing."
     return (
         f"It creates a client named {NAME} on {host}, logs in as it, changes its keys, and deletes it: about a minute, "
-        "and about 70 requests. What stays: the client's bot user (Qlik Cloud creates it at the first login), and "
+        "and about 75 requests. What stays: the client's bot user (Qlik Cloud creates it at the first login), and "
         "entries in the tenant's events."
     )
 
@@ -111,6 +117,7 @@ def probe(
     Raises:
         ConfigurationError: `confirm` is not the tenant's host.
         Interrupted: cancelled; nothing is left.
+        ClockSkewError: this machine's clock is too far off for any login; nothing is left.
         ManualActionRequired: the client could not be deleted again.
         TenantError: the tenant cannot be asked at all.
         TypeError: an argument is of another type.
@@ -136,10 +143,8 @@ def probe(
     finally:
         unsubscribe()
     folder = None if store is None or read_only else folder_of(tenant, store)
-    if isinstance(folder, KeepsProfiles):
-        # What was measured is told, also where it cannot be kept.
-        run.quietly(lambda: folder.write_profile(tenant.host, TenantProfile(probed_at=utc_now(clock), **run.measured)))
-    return run.report(requests=len(counted))
+    unkept = "" if folder is None else run.keep_measured(folder)
+    return run.report(requests=len(counted), unkept=unkept)
 
 
 class ProbeRun:
@@ -155,6 +160,8 @@ class ProbeRun:
         keys_form: the form in which keys are taken, None for none.
         replayed: an assertion that was used, when, and whether it was accepted a second time.
         has_bot: whether the client's bot user is left.
+        logs_in: whether a key of it was accepted.
+        is_disturbed: the client was deleted by others while it was measured.
         measured: what the profile has.
     """
 
@@ -177,12 +184,14 @@ class ProbeRun:
         self.host_names: tuple[str, ...] = ()
         self.keys_form: KeysForm | None = None
         self.replayed: tuple[Secret, float, bool] | None = None
-        self.has_bot = False
+        self.logs_in = True
+        self.has_bot = self.is_disturbed = False
         self.measured: dict[str, Any] = {}
         self._names = names
         self._on_look = on_look or (lambda _name, _done, _all: None)
         self._cancel = cancel
         self._read_only = read_only
+        self._is_asked_for = False
         self._found: dict[str, Observation] = {}
         self._refusals: dict[str, Any] = {}
 
@@ -191,6 +200,7 @@ class ProbeRun:
 
         Raises:
             Interrupted: cancelled.
+            ClockSkewError: this machine's clock is too far off for any login.
             ManualActionRequired: the client could not be deleted again.
             TenantError: the tenant cannot be asked at all, or makes no client.
         """
@@ -202,8 +212,10 @@ class ProbeRun:
             self._look("next-page", looks.look_at_next_page)
             return
         self._clean_up()
+        self.quietly(lambda: end_earlier_tokens(self.tenant, utc_now(self.clock)))
         try:
-            self.client.make()
+            if not self._make():
+                return
             self.anonymizer.replace(self.client.client_id, "client")
             self._look("next-page", looks.look_at_next_page)  # there is one client more now
             for name, measure in MEASUREMENTS:
@@ -215,7 +227,28 @@ class ProbeRun:
         finally:
             self._clean_up()
 
-    def report(self, *, requests: int) -> ProbeReport:
+    def keep_measured(self, store: KeyStore) -> str:
+        """Write what was measured to the store; what was not measured this time stays as an earlier probe wrote it.
+
+        Returns:
+            Why it is not kept, fit for the report; "" if it is.
+        """
+        if not isinstance(store, KeepsProfiles):
+            return "This key store keeps no such measurements."
+        if self.is_disturbed:
+            return "The client was deleted by another probe or user while it was measured."
+        if not self.measured:
+            return "No client could be made."
+        before = measured_on(store, self.tenant.host)
+        earlier = {} if before is None else {one.name: getattr(before, one.name) for one in fields(before)}
+        profile = TenantProfile(**{**earlier, "probed_at": utc_now(self.clock), **self.measured})
+        try:
+            store.write_profile(self.tenant.host, profile)
+        except QlikKeysError as error:  # what was measured is told, also where it cannot be kept
+            return f"The key store did not take it ({type(error).__name__})."  # its words name hosts and paths
+        return ""
+
+    def report(self, *, requests: int, unkept: str = "") -> ProbeReport:
         """Return what was seen."""
         self._found["refusals"] = Observation(
             name="refusals", seen=f"{len(self._refusals)} bodies, below", details=self._refusals
@@ -235,6 +268,7 @@ class ProbeRun:
             requests=requests,
             observations=tuple(self._found[name] for name in ASSUMPTIONS if name in self._found),
             stays=tuple(stays),
+            unkept=unkept,
         )
 
     def stop(self) -> None:
@@ -250,6 +284,14 @@ class ProbeRun:
         """Keep a token, so that it is ended afterwards."""
         if login.token is not None:
             self.client.tokens.append(login.token)
+
+    def end_tokens(self) -> bool:
+        """End the tokens that were kept; return whether there were any."""
+        had_some = bool(self.client.tokens)
+        while self.client.tokens:
+            token = self.client.tokens.pop()
+            self.quietly(lambda token=token: revoke_token(self.tenant.http, token))  # type: ignore[misc]
+        return had_some
 
     def is_taken(self, call: Callable[[], object]) -> bool:
         """Tell whether the tenant takes a change.
@@ -282,13 +324,34 @@ class ProbeRun:
         with contextlib.suppress(QlikKeysError):
             call()
 
-    def _look(self, name: str, look: Callable[[ProbeRun], Observation], *, is_first: bool = False) -> None:
+    def _make(self) -> bool:
+        """Make the client; a refusal is what was seen.
+
+        Raises:
+            TenantError: the tenant neither made nor refused it.
+        """
+        self._is_asked_for = True
+        self._tell("client")
+        try:
+            self.client.make()
+        except (TenantRejected, TenantAuthError, TenantConflict) as error:
+            why = f"refused with {error.status}: {self.anonymizer.text(error.message)}"
+            self._found["client"] = Observation(name="client", seen=why)
+            return False
+        self._found["client"] = Observation(name="client", seen="made")
+        return True
+
+    def _tell(self, name: str) -> None:
+        """Tell what is measured next, unless to stop was asked for."""
         self.stop()
         count = len(ASSUMPTIONS) if not self._read_only else sum(not one.needs_client for one in ASSUMPTIONS.values())
         self._on_look(ASSUMPTIONS[name].question, len(self._found), count)
+
+    def _look(self, name: str, look: Callable[[ProbeRun], Observation], *, is_first: bool = False) -> None:
+        self._tell(name)
         try:
             self._found[name] = look(self)
-        except Interrupted:
+        except (Interrupted, ClockSkewError):
             raise
         except QlikKeysError as error:
             if is_first:
@@ -302,12 +365,12 @@ class ProbeRun:
         Raises:
             ManualActionRequired: one could not be deleted.
         """
-        while self.client.tokens:
-            token = self.client.tokens.pop()
-            self.quietly(lambda token=token: revoke_token(self.tenant.http, token))  # type: ignore[misc]
+        self.end_tokens()
         _, problem = remove_all(self.tenant)
         if problem is None:
             return
+        if isinstance(problem, TenantAuthError) and not self._is_asked_for:
+            raise problem  # no client of this run can be there: the caller may not manage clients
         raise ManualActionRequired(
             f"The probe's client {NAME} on {self.tenant.host} could not be deleted ({problem.message})",
             hint="Run the probe again, which deletes it first, or delete the client in Qlik's console.",

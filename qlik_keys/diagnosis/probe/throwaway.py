@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from qlik_keys.errors import QlikKeysError, TenantNotFound, TenantRejected
@@ -10,9 +12,11 @@ from qlik_keys.lifecycle.remains import end_tokens
 from qlik_keys.tenant import NewOAuthClient, PatchOperation, eq
 from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS
 from qlik_keys.tenant.resources.key_forms import encoded_keys
+from qlik_keys.tenant.resources.users import BOT_SUBJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from qlik_keys.core.secret import Secret
     from qlik_keys.keys import PrivateKey
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
 NAME = "qlik_keys-probe"
 DESCRIPTION = "Made by qlik-keys probe for a few seconds; it may be deleted."
 SCOPES = ("user_default",)
+_MOST_BOTS = 100
+_LONGEST_TOKEN = timedelta(days=2)  # no lifetime is promised; six hours are usual
 
 
 class ThrowAwayClient:
@@ -77,12 +83,13 @@ class ThrowAwayClient:
         value = encoded_keys([key.public.to_dict() for key in keys], form)
         self._tenant.oauth_clients.patch(self.client_id, [PatchOperation("replace", "/publicKeys", value)])
 
-    def remove(self) -> None:
-        """Delete the client; quiet where it is gone."""
+    def remove(self) -> bool:
+        """Delete the client; return whether it was still there."""
         try:
             self._tenant.oauth_clients.delete(self.client_id)
         except TenantNotFound:
-            return
+            return False
+        return True
 
 
 def new_key() -> PrivateKey:
@@ -103,6 +110,20 @@ def leftovers(tenant: QlikTenant) -> Iterator[OAuthClient]:
     for client in found:
         if client.client_name == NAME and client.description == DESCRIPTION:
             yield client
+
+
+def end_earlier_tokens(tenant: QlikTenant, now: datetime) -> None:
+    """End the tokens that a probe left which was killed behind its client's end: its bot bears the same name.
+
+    Raises:
+        TenantError: the tenant does not list its users or their tokens.
+    """
+    for user in tenant.users.search(NAME, limit=_MOST_BOTS):
+        is_recent = user.created_at is None or user.created_at > now - _LONGEST_TOKEN
+        if user.name == NAME and user.subject.startswith(BOT_SUBJECT) and is_recent:
+            for token in tuple(tenant.oauth_tokens.of_user(user.id)):
+                with contextlib.suppress(TenantNotFound):  # it has expired in between
+                    tenant.oauth_tokens.end(token.id)
 
 
 def remove_all(tenant: QlikTenant) -> tuple[list[str], QlikKeysError | None]:

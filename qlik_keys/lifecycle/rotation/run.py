@@ -7,6 +7,7 @@ where another user has written in between. Keys that are not managed by qlik_key
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,14 +28,14 @@ from qlik_keys.keys.spec import DEFAULT_KEY
 from qlik_keys.keystore.base import KeyOwner
 from qlik_keys.lifecycle.actions import Action
 from qlik_keys.lifecycle.in_progress import merged
-from qlik_keys.lifecycle.missing_clients import gone_on_tenant
+from qlik_keys.lifecycle.missing_clients import gone_on_tenant, is_of_client
 from qlik_keys.lifecycle.provisioning.plan import Conflict, Done, Step
 from qlik_keys.lifecycle.remains import end_tokens
 from qlik_keys.lifecycle.rotation.effects import KeyState, Making, effect_of, with_keys, without_secrets
 from qlik_keys.lifecycle.rotation.hook_steps import HookSteps
 from qlik_keys.lifecycle.rotation.plan import KeyIntent, leaving, plan_keys
 from qlik_keys.lifecycle.rotation.registered_keys import replace_keys
-from qlik_keys.lifecycle.verification import LoginVerification, verify, with_accepted_audience
+from qlik_keys.lifecycle.verification import FORBIDDEN, LoginVerification, verify, with_accepted_audience
 from qlik_keys.tenant import PatchOperation
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class KeyRun(HookSteps):
         if missing is not None:
             if self._forget_of_gone_client():
                 missing.outcome = Outcome.NOT_APPLIED
-            if self.record.version:
+            if self.record.version and is_of_client(missing):
                 missing = gone_on_tenant(
                     missing, self._store, self._tenant.host, self.record.client_id, name=self._client_name
                 )
@@ -478,8 +479,19 @@ class KeyRun(HookSteps):
         self._verify(Action.VERIFY_CURRENT, client_id, current)
 
     def _verify(self, action: Action, client_id: str, key: StoredKey) -> None:
-        self.verification = verify(
-            self._tenant, self._store, client_id, key=key, cancel=self._cancel, clock=self._clock
+        log_in = functools.partial(
+            verify, self._tenant, self._store, client_id, key=key, cancel=self._cancel, clock=self._clock
         )
+        try:
+            self.verification = log_in()
+        except AssertionRejected as refused:
+            # Who has the compromised key may have used up the tokens that a client may have, which would stop this.
+            if not (self.intent.revokes and refused.status == FORBIDDEN):
+                raise
+            done = end_tokens(self._tenant, client_id)
+            if not done.ended:
+                raise
+            self.warnings += done.warnings()
+            self.verification = log_in()
         self.record = with_accepted_audience(self.record, self._tenant)  # the next write of it brings it in
         self.intent = self._effect(action).intent

@@ -52,7 +52,7 @@ from qlik_keys.tenant.http.failures import (
 )
 from qlik_keys.tenant.http.guarded import redacted_document
 from qlik_keys.tenant.http.logs import redact_http_logs
-from qlik_keys.tenant.http.versions import DEPRECATION, Deprecations
+from qlik_keys.tenant.http.versions import DEPRECATION, SUNSET, Deprecations
 from qlik_keys.tenant.url import checked_tenant_url, host_of, tenant_host, token_url_by, token_url_of, windows_server
 
 if TYPE_CHECKING:
@@ -284,7 +284,7 @@ class Session:
         for _ in response.history:
             self.budget.count(call.tier)
         problem = Problem()
-        is_deprecated = DEPRECATION in response.headers
+        is_deprecated = DEPRECATION in response.headers or SUNSET in response.headers
         if response.status_code >= _REDIRECTS or is_deprecated:  # any other success says nothing that is shown
             self.redactor.know(*(Secret(text, any_text=True) for text in _sent_secrets(response, call) if text))
         if is_deprecated:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 API_VERSION = "2026-11"  # the newest that the product was tested with
 HEADER = "qlik-api-version"
 VARIABLE = "QLIK_API_VERSION"
-DEPRECATION = "deprecation"
+DEPRECATION, SUNSET = "deprecation", "sunset"
 
 _logger = logging.getLogger(__name__)
 _FORM = re.compile(r"20[0-9]{2}-(?:0[1-9]|1[0-2])")
@@ -96,12 +96,14 @@ class Deprecations:
             headers: of the answer.
             redact: removes secrets from what the tenant wrote.
         """
-        if headers.get(DEPRECATION, "").strip().lower() in ("", "false", "?0"):
+        sunset = _day(headers.get(SUNSET, ""))
+        # RFC 8594: the day of the end may come alone.
+        if headers.get(DEPRECATION, "" if sunset is None else "true").strip().lower() in ("", "false", "?0"):
             return
         endpoint = DeprecatedEndpoint(
             method=method,
             path=path_without_ids(path),
-            sunset=_day(headers.get("sunset", "")),
+            sunset=sunset,
             link=_link(redact(headers.get("link", ""))),
         )
         with self._lock:

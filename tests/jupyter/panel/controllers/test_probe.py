@@ -29,7 +29,7 @@ def test_the_report_is_shown_and_nothing_is_left(controllers):
     state = controllers.state
     assert (state.probe.plan, state.work.doing) == ("", "")
     assert state.probe.report.startswith("Probe of the tenant, ")
-    assert state.results["probe"].words.startswith("21 answers")
+    assert state.results["probe"].words.startswith("24 answers")
     assert [*leftovers(tenant)] == []
     assert store.read_profile(tenant.host).keys_form == "objects"
 
