@@ -273,30 +273,6 @@ def last_use(frame: pd.DataFrame | None) -> str:
     return f"<p role='status'>⚠ When the clients last logged in is {known}: {escape(told['reason'])}</p>"
 
 
-def selected(rows: pd.DataFrame | None, client_ids: Sequence[str], why: str) -> str:
-    """Return which client the buttons below change, or why they are disabled."""
-    if why:
-        return f"<p class='qk-note'>{escape(why)}</p>"
-    if not client_ids:
-        return "<p class='qk-note'>Select a client in the table. The plan is shown before anything is changed.</p>"
-    if len(client_ids) > 1:
-        return (
-            f"<p class='qk-note'>{len(client_ids):,} are selected. The panel changes one client at a time. "
-            "For several, in a cell: <code>qk.rotate_due(panel.tenant, panel.store)</code>, or a loop over "
-            "<code>panel.selected</code>.</p>"
-        )
-    name = "" if rows is None or rows.empty else f"<b>{escape(str(rows['name'].iloc[0]))}</b> "
-    operation = None if rows is None else rows.attrs.get("operations", {}).get(client_ids[0])
-    interrupted = (
-        warnings(
-            [f"In progress or interrupted: {operation['words']}. Resume finishes it if no other user is doing so."]
-        )
-        if operation
-        else ""
-    )
-    return f"<p>{name}<code>{escape(client_ids[0])}</code></p>{interrupted}"
-
-
 def ages(counts: Mapping[str, tuple[int, int]]) -> str:
     """Return the ages of the current keys, as bars with their counts.
 

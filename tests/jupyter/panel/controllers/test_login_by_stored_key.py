@@ -17,7 +17,7 @@ from qlik_keys.jupyter.panel.model.forms import TokenForm
 from qlik_keys.jupyter.panel.views.connect import ConnectView
 
 pytestmark = pytest.mark.openbao
-PASSWORD = "canary-password-4d1f"  # noqa: S105  # of a user that this test makes
+PASSWORD = "canary-password-4d1f"  # of a user that this test makes
 
 
 @pytest.fixture
