@@ -143,7 +143,7 @@ def carry_out(
     }
     result = perform[form.operation](tenant, store, form.client_id, **_options(form), **run)
     results = [result] if isinstance(result, Rotated) else result
-    words = " ".join(_result(item) for item in results) or "No old key was due."
+    words = " ".join(f"{item.name}: {item.to_text()}" for item in results) or "No old key was due."
     return CarriedOut(words=words, is_open=any(item.pending_hooks for item in results))
 
 
@@ -202,12 +202,3 @@ def _overlap(text: str) -> timedelta:
     except (ValueError, OverflowError):
         pass
     raise ConfigurationError("The overlap is not a number of hours.", hint="Type a number, for instance 24, or 0.")
-
-
-def _result(result: Rotated) -> str:
-    texts = [f"{result.name}: the current key is {result.kid}."]
-    if result.retire_at is not None:
-        texts.append(f"The old key can log in until it is retired, from {result.retire_at:%Y-%m-%d %H:%M} UTC on.")
-    if result.retired:
-        texts.append(f"Retired: {', '.join(result.retired)}.")
-    return " ".join([*texts, *result.warnings])
