@@ -75,14 +75,16 @@ def test_a_long_list_shows_the_failed_ones_first_with_the_reason_and_escapes_eve
 
 def test_what_was_applied_is_shown_without_the_client_secret_that_it_made():
     change = PlannedChange(tenant="prod", kind="change", client=MALICIOUS, fields=(("owner", "", "<b>Ada</b>"),))
-    made = AppliedChange(change=change, outcome="done", client_id="c" * 32, client_secret=Secret("canary-4417"))
+    made = AppliedChange(
+        change=change, outcome="done", client_id="c" * 32, client_secret=Secret("canary-client-secret-4417")
+    )
     applied = Applied(changes=(made, AppliedChange(change=change, outcome="failed", error=failed().error)), unchanged=7)
     text = shown(applied)
     assert "1 done, 1 failed, 7 unchanged." in text
     assert "owner: none -> <b>Ada</b>" in text
     assert "What to do: Check the <network>." in text
     assert "It has a new client secret" in text
-    assert find_canaries(HTMLFormatter()(applied), {"secret": "canary-4417"}) == []
+    assert find_canaries(HTMLFormatter()(applied), {"secret": "canary-client-secret-4417"}) == []
 
 
 @pytest.mark.openbao

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from qlik_keys.jupyter.panel.model.words import Operation
 
 _HOOKS_WAIT = (
-    "The old key stays until they succeed. Resume runs those that the file in QLIK_KEYS_HOOKS defines on this machine. "
-    "To remove one that is not needed any more: qk.resume(panel.tenant, panel.store, drop_hooks=[…]) in a cell, or "
-    "qlik-keys resume --drop-hook."
+    "The old key stays until they succeed. Resume all runs those that the file in QLIK_KEYS_HOOKS defines on this "
+    "machine. To remove one that is not needed any more, run in a cell: "
+    'qk.resume(panel.tenant, panel.store, drop_hooks=["NAME"])'
 )
 
 
@@ -304,7 +304,7 @@ def selected_client(rows: pd.DataFrame | None, client_ids: Sequence[str], why: s
             f"In progress or interrupted: {operation['words']}. Resume finishes it if no other user is doing so."
         )
     if hooks:
-        told.append(f"Hooks: {hooks} {_HOOKS_WAIT}")
+        told.append(f"Pending hooks: {hooks.removeprefix('Pending: ')} {_HOOKS_WAIT}")
     return f"<p>{name}<code>{escape(client_ids[0])}</code></p>{markup.warnings(told)}{_declared(mark) if mark else ''}"
 
 

@@ -70,10 +70,11 @@ def plan(planned: ShownPlan | None, *, is_current: bool = True, is_open: bool = 
     if planned.blocked:
         hint = f"<p><b>What to do:</b> {formatted(planned.hint)}</p>" if planned.hint else ""
         return f"<div class='qk-plan'>{title}<p>✗ It would be refused: {formatted(planned.blocked)}</p>{hint}</div>"
-    if planned.is_empty:
-        return f"<div class='qk-plan'>{title}<p>There is nothing to do.</p></div>"
     undoable = "".join(f"<li>⚠ Cannot be undone: {escape(each)}</li>" for each in planned.irreversible)
     notes = "".join(f"<li>{formatted(note)}</li>" for note in planned.notes)
+    if planned.is_empty:
+        why = f"<ul>{notes}</ul>" if notes else ""
+        return f"<div class='qk-plan'>{title}<p>There is nothing to do.</p>{why}</div>"
     return f"<div class='qk-plan'>{title}<ul>{undoable}{notes}</ul></div>"
 
 
