@@ -490,7 +490,7 @@ class PartlyFailed(LifecycleError, Generic[Some]):
 
     def __init__(self, results: Sequence[Some], *, what: str, left: int = 0) -> None:
         self.left = left
-        self.results = list(results)
+        self.results = results if isinstance(results, list) else list(results)  # a list may have a look of its own
         self.failures = [item for item in results if item.error is not None]
         lines = _counted(self.results, what, left)
         lines += [f"{_called(item)}: {_told(item.error)}" for item in self.failures if item.error is not None]

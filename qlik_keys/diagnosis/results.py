@@ -149,7 +149,8 @@ class Diagnosis:
             title = f"{escape(check.title)}<br><code>{escape(check.name)}</code>"
             cells = [escape(verdict), title, "<br>".join(escape(text) for text in told if text)]
             rows.append("<tr>" + "".join(f'<td style="{_LEFT}">{cell}</td>' for cell in cells) + "</tr>")
-        return f"<table><caption>{escape(self._heading())}</caption><tbody>{''.join(rows)}</tbody></table>"
+        caption = f'<caption style="text-align: left">{escape(self._heading())}</caption>'
+        return f"<table>{caption}<tbody>{''.join(rows)}</tbody></table>"
 
 
 def passed(name: str, why: str) -> Check:

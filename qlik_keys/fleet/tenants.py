@@ -13,6 +13,7 @@ from qlik_keys.core.names import name_problem
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.fleet.many.methods import WorksOnMany
 from qlik_keys.fleet.references import TenantReference
+from qlik_keys.fleet.runners.base import TenantOutcomes
 from qlik_keys.fleet.runners.choice import chosen_runner
 from qlik_keys.keystore.lookup import check_sides
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from qlik_keys.core.clock import Clock
     from qlik_keys.fleet.diagnoses import FleetDiagnosis
     from qlik_keys.fleet.overviews import FleetProgress
-    from qlik_keys.fleet.runners.base import Connects, Runner, TenantOutcome, TenantWork, Value
+    from qlik_keys.fleet.runners.base import Connects, Runner, TenantWork, Value
     from qlik_keys.inventory.several import Table
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.lifecycle.hooks.definition import Hook
@@ -199,7 +200,7 @@ class Fleet(WorksOnMany):
         *,
         told: Callable[[str, object], None] = lambda _name, _what: None,
         cancel: threading.Event | None = None,
-    ) -> list[TenantOutcome[Value]]:
+    ) -> TenantOutcomes[Value]:
         """Do the same work for each tenant, side by side; return what came of each, in the order of the names.
 
         Args:
@@ -208,7 +209,7 @@ class Fleet(WorksOnMany):
             cancel: when set, no further tenant is started, and the started ones stop between two steps.
         """
         cancel = cancel or threading.Event()
-        return self._runner.run(work, [*self._members.items()], told=told, cancel=cancel)
+        return TenantOutcomes(self._runner.run(work, [*self._members.items()], told=told, cancel=cancel))
 
     def clients(
         self,

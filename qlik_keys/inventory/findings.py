@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.inventory.record_states import RecordStates
     from qlik_keys.keystore.base import KeySummary
+    from qlik_keys.keystore.declarations import Declaration
 
 _LOOKED_AT = (
     "grant_types",
@@ -168,6 +169,11 @@ def findings_of(  # noqa: C901, PLR0912
             found = sorted([*found, *told], key=ORDER.__getitem__)
         findings.append(tuple(found))
     return findings
+
+
+def declared_of(declaration: Declaration) -> dict[str, Any]:
+    """Return what a client's record has from the fleet file that declares it, for people, as JSON-ready values."""
+    return {"fleet": declaration.fleet, "owner": declaration.owner, "tags": [*declaration.tags]}
 
 
 def hooks_of(summary: KeySummary) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pandas as pd
 
+from qlik_keys.core import tables
 from qlik_keys.core.clock import utc_now
 from qlik_keys.core.reasons import reason_of
 from qlik_keys.errors import QlikKeysError
@@ -25,6 +26,24 @@ if TYPE_CHECKING:
     from qlik_keys.core.clock import Clock
 
 Table: TypeAlias = pd.DataFrame
+
+
+class TenantsTable(pd.DataFrame):
+    """A table of several tenants; a notebook shows above it which tenants could not be asked, and why.
+
+    What is made of it, e.g. a part of its rows, is a plain DataFrame.
+    """
+
+    def _repr_html_(self) -> str | None:
+        shown: str | None = super()._repr_html_()  # type: ignore[misc]  # IPython's own protocol
+        not_asked = self.attrs.get("not_asked", {})
+        if shown is None or not not_asked:
+            return shown
+        rows = [
+            [name, f"{why['message']}\nWhat to do: {why['hint']}" if why["hint"] else why["message"]]
+            for name, why in not_asked.items()
+        ]
+        return tables.table("These tenants could not be asked:", ("Tenant", "Why"), rows) + shown
 
 
 def clients_of_several(told: Mapping[str, Table | QlikKeysError], *, usage: bool, clock: Clock) -> Table:
@@ -68,7 +87,7 @@ def audits_of_several(told: Mapping[str, Table | QlikKeysError], *, clock: Clock
     )
     by_severity = pd.DataFrame({"severity": frame["severity"].cat.codes, "finding": frame["finding"].map(ORDER)})
     order = by_severity.sort_values(["severity", "finding"], kind="stable").index
-    sorted_frame = frame.loc[order].reset_index(drop=True)
+    sorted_frame = TenantsTable(frame.loc[order].reset_index(drop=True))
     sorted_frame.attrs = frame.attrs
     return sorted_frame
 
@@ -101,7 +120,7 @@ def histories_of_several(told: Mapping[str, Table | QlikKeysError], *, clock: Cl
         "since": next((table.attrs["since"] for table in tables.values()), ""),
         "unknown": unknown,
     }
-    sorted_frame = frame.sort_values("time", kind="stable", na_position="last", ignore_index=True)
+    sorted_frame = TenantsTable(frame.sort_values("time", kind="stable", na_position="last", ignore_index=True))
     sorted_frame.attrs = attrs
     return sorted_frame
 
@@ -118,7 +137,7 @@ def _together(frames: Mapping[str, Table], told: Mapping[str, Table | QlikKeysEr
     bare = [pd.DataFrame(frame, copy=False) for frame in frames.values()]
     for frame in bare:
         frame.attrs = {}
-    found = pd.concat(bare, ignore_index=True)
+    found = TenantsTable(pd.concat(bare, ignore_index=True))
     names = [name for name, frame in frames.items() for _ in range(len(frame))]
     found.insert(0, "tenant", pd.Series(names, dtype="string"))
     found.attrs = {

@@ -24,7 +24,14 @@ from qlik_keys.core.arguments import CALLBACK, CLOCK, FLAG, optional, require
 from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.core.side_by_side import side_by_side
 from qlik_keys.errors import QlikKeysError, TenantNotFound
-from qlik_keys.inventory.findings import findings_of, findings_of_record, hooks_of, operation_of, remedy_of
+from qlik_keys.inventory.findings import (
+    declared_of,
+    findings_of,
+    findings_of_record,
+    hooks_of,
+    operation_of,
+    remedy_of,
+)
 from qlik_keys.inventory.frames import read_times
 from qlik_keys.inventory.record_states import RecordStates, foreign_documents, record_states
 from qlik_keys.inventory.usage import Usage, add_usage, usage_of
@@ -120,6 +127,8 @@ def clients(
         "tenant" (its address) and "time" (ISO, UTC). `qlik_keys.rules.catalogue` explains the names in the column
         "findings". With `usage`, `attrs["usage"]` has since when logins are known ("since", None for not at all) and
         why no longer ("reason"): a missing `last_login` means "never since then", a missing `logins_30d` "unknown".
+        By client id, where there is any: `attrs["hooks"]`, which hooks are pending, and `attrs["declared"]`, what the
+        record has from a fleet file ("fleet", "owner", "tags").
 
     Raises:
         TenantError, StoreError: one of them could not be asked.
@@ -164,6 +173,9 @@ def clients(
     hooks = {of: words for of, summary in found.items() if (words := hooks_of(summary))}
     if hooks:
         frame.attrs["hooks"] = hooks
+    declared = {of: declared_of(each) for of, summary in found.items() if (each := summary.declaration) is not None}
+    if declared:
+        frame.attrs["declared"] = declared
     if tenant.deprecations:
         frame.attrs["deprecations"] = {endpoint.name: endpoint.words for endpoint in tenant.deprecations}
     return frame

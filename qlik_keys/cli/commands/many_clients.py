@@ -181,7 +181,9 @@ def _tell(plan: FleetPlan, results: Sequence[FleetResult], common: TenantsAndTel
         note_effect("; ".join(map(_text, changed)), _HOW_TO_LOOK)
     notebook = current_notebook()
     if notebook is not None:
-        notebook.results.append(Result(list(results)))
+        from qlik_keys.fleet.many.results import FleetResults  # for a notebook alone
+
+        notebook.results.append(Result(FleetResults(results)))
         return
     if common.as_json:
         typer.echo(json.dumps(documents, indent=2))

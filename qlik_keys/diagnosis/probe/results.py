@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any
 
+from qlik_keys.core import tables
 from qlik_keys.core.version import __version__
 from qlik_keys.diagnosis.probe.assumptions import ASSUMPTIONS
 
@@ -132,7 +132,7 @@ class ProbeReport:
         }
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(self.to_text())}</pre>"
+        return tables.text(self.to_text())
 
     def __repr__(self) -> str:
         return f"<ProbeReport of {self.tenant}: {len(self.differences)} differences>"

@@ -6,12 +6,13 @@ What was interrupted is finished first. A client that was finished or adopted is
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from qlik_keys import lifecycle
+from qlik_keys.core import tables
 from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.errors import QlikKeysError
 from qlik_keys.fleet.manifest.facts import facts_of
@@ -86,6 +87,16 @@ class AppliedChange:
         told = {"outcome": self.outcome, "client_id": self.client_id, "kid": self.kid}
         return {**self.change.to_dict(), **told, "warnings": [*self.warnings], "error": error}
 
+    def to_row(self) -> list[str]:
+        """Return it as texts for people, one a column; a client secret is no part of them."""
+        change = self.change
+        texts = [tables.failure(self.error)] if self.error is not None else [change.reason] if change.reason else []
+        texts += [f"{name}: {there or 'none'} -> {declared or 'none'}" for name, there, declared in change.fields]
+        texts += [f"The current key is {self.kid}."] if self.kid else []
+        texts += ["It has a new client secret, in `client_secret` of the change."] if self.client_secret else []
+        who = (change.tenant, change.kind, change.client, self.client_id or change.client_id, self.outcome)
+        return [*who, "\n".join([*texts, *self.warnings])]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
@@ -112,6 +123,14 @@ class Applied:
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values; no client secret is in them."""
         return {"unchanged": self.unchanged, "changes": [each.to_dict() for each in self.changes]}
+
+    def _repr_html_(self) -> str:
+        counts = Counter(each.outcome for each in self.changes)
+        told = ", ".join(
+            [*(f"{count:,} {outcome}" for outcome, count in counts.items()), f"{self.unchanged:,} unchanged"]
+        )
+        columns = ("Tenant", "Change", "Client", "Client id", "Outcome", "What became of it")
+        return tables.table(f"{told}.", columns, [each.to_row() for each in self.changes])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
-from html import escape
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from qlik_keys.core import tables
 from qlik_keys.core.durations import format_duration
 from qlik_keys.errors import FleetError
 from qlik_keys.fleet.manifest.declared import methods_text
@@ -136,7 +136,7 @@ class ManifestPlan:
             self.raise_failures()
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(self.to_text())}</pre>"  # IPython's own protocol
+        return tables.text(self.to_text())
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""

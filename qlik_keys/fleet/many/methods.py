@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from qlik_keys.core.clock import Clock
     from qlik_keys.fleet.many.operations import OperationOnMany
     from qlik_keys.fleet.many.plan import FleetPlan
+    from qlik_keys.fleet.many.results import FleetResults
     from qlik_keys.fleet.selection import Selection
     from qlik_keys.fleet.tenants import Fleet
     from qlik_keys.lifecycle.many import FleetResult
@@ -66,7 +67,7 @@ class WorksOnMany:
         cancel: threading.Event | None = None,
         clock: Clock = SYSTEM_CLOCK,
         **options: Any,
-    ) -> list[FleetResult]:
+    ) -> FleetResults:
         """Do an operation on many clients, tenants and clients side by side; called again, it goes on.
 
         Args:
@@ -80,7 +81,7 @@ class WorksOnMany:
             **options: as for `plan`.
 
         Returns:
-            One entry a client.
+            One entry a client; a notebook shows them as a table.
 
         Raises:
             FleetError: some failed, or a tenant could not be asked; its `results` has all. The others were done.
@@ -99,7 +100,7 @@ class WorksOnMany:
         on_client: Callable[[FleetResult], None] | None = None,
         cancel: threading.Event | None = None,
         **options: Any,
-    ) -> list[FleetResult]:
+    ) -> FleetResults:
         """Rotate the clients of all tenants whose keys are due.
 
         Args:
@@ -117,7 +118,7 @@ class WorksOnMany:
         failed = "clients could not be rotated."
         return over_tenants(fleet, work, fleet.names, failed=failed, on_client=on_client, cancel=cancel)
 
-    def retire_due(self, selection: Selection | None = None, *, force: bool = False, **told: Any) -> list[FleetResult]:
+    def retire_due(self, selection: Selection | None = None, *, force: bool = False, **told: Any) -> FleetResults:
         """Remove the old keys whose overlap is over, of all tenants.
 
         Args:
@@ -130,7 +131,7 @@ class WorksOnMany:
         """
         return self.run("retire", selection, force=force, **told)
 
-    def resume(self, **told: Any) -> list[FleetResult]:
+    def resume(self, **told: Any) -> FleetResults:
         """Finish whatever was interrupted, at all tenants; each result has what it was as `resumed`.
 
         Args:

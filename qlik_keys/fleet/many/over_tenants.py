@@ -10,6 +10,7 @@ from qlik_keys.core.clock import SYSTEM_CLOCK
 from qlik_keys.errors import ConfigurationError, FleetError, Interrupted, TenantNotFound
 from qlik_keys.fleet.many.operations import FACTS, check_selection, irreversible_of, options_for
 from qlik_keys.fleet.many.plan import FleetPlan, TenantPlan
+from qlik_keys.fleet.many.results import FleetResults
 from qlik_keys.fleet.many.side_by_side import DEFAULT_WORKERS
 from qlik_keys.fleet.many.treatments import Treatment
 from qlik_keys.fleet.many.work import PlanTenant, ResumeTenant, RunTenant, TenantResults
@@ -77,7 +78,7 @@ def run_plan(
     on_client: Callable[[FleetResult], None] | None = None,
     cancel: threading.Event | None = None,
     clock: Clock = SYSTEM_CLOCK,
-) -> list[FleetResult]:
+) -> FleetResults:
     """Do what a plan says; see `Fleet.run`."""
     _check_run(workers, on_client, cancel, clock)
     treatment = Treatment(
@@ -127,7 +128,7 @@ def over_tenants(
     problems: Sequence[FleetResult] = (),
     on_client: Callable[[FleetResult], None] | None = None,
     cancel: threading.Event | None = None,
-) -> list[FleetResult]:
+) -> FleetResults:
     """Do the work for these tenants; return what became of each client.
 
     Raises:
@@ -140,7 +141,7 @@ def over_tenants(
         if on_client is not None and isinstance(what, FleetResult):
             on_client(what)
 
-    results = [*problems]
+    results = FleetResults(problems)
     left = 0
     for problem in problems:
         told("", problem)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from html import escape
 from typing import TYPE_CHECKING, Any
 
+from qlik_keys.core import tables
 from qlik_keys.core.clock import format_duration
 
 if TYPE_CHECKING:
@@ -124,7 +124,22 @@ class FleetPlan:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(self.to_text())}</pre>"  # IPython's own protocol
+        found = [
+            [each.tenant, client.name, client.client_id, client.state]
+            for each in self.tenants
+            for client in each.clients
+        ]
+        problems = [
+            [each.tenant, client.name, client.client_id, tables.failure(client.error)]
+            for each in self.tenants
+            for client in each.problems
+            if client.error is not None
+        ]
+        columns = ("Tenant", "Client", "Client id")
+        parts = [tables.text(self.to_text())]
+        parts += [tables.table("Could not be looked at:", (*columns, "Why"), problems)] if problems else []
+        parts += [tables.table("The clients:", (*columns, "State"), found)] if found else []
+        return "".join(parts)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON-ready values."""
@@ -142,7 +157,7 @@ class FleetPlan:
 
 def _told(plan: TenantPlan) -> str:
     if plan.error is not None:
-        return f"could not be asked: {plan.error.message}"
+        return f"could not be asked: {plan.error.message} {plan.error.hint}".rstrip()
     parts = [f"{len(plan.clients)} to do"]
     parts += [
         f"{count} of them {words}"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from qlik_keys.core.arguments import CALLBACK, MOMENT, WHOLE_NUMBER, optional, require, texts
 from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.errors import FleetError, Interrupted, QlikKeysError
+from qlik_keys.fleet.many.results import FleetResults
 from qlik_keys.fleet.many.side_by_side import DEFAULT_WORKERS, each_client
 from qlik_keys.lifecycle.context import OperationContext
 from qlik_keys.lifecycle.many import FleetResult, SharedFailure, read_if_ours
@@ -44,7 +45,7 @@ def rotate_due(
     on_client: Callable[[FleetResult], None] | None = None,
     cancel: threading.Event | None = None,
     clock: Clock = SYSTEM_CLOCK,
-) -> list[FleetResult]:
+) -> FleetResults:
     """Rotate the clients whose keys are due; asked for again after a crash, none is rotated twice and none forgotten.
 
     Args:
@@ -64,8 +65,9 @@ def rotate_due(
         clock: time.
 
     Returns:
-        One entry a client, in the order of their ids. A document among the records that is not managed by qlik_keys is
-        no client and no failure: its outcome is "foreign", and `audit` has the finding "foreign-document".
+        One entry a client, in the order of their ids; a notebook shows them as a table. A document among the records
+        that is not managed by qlik_keys is no client and no failure: its outcome is "foreign", and `audit` has the
+        finding "foreign-document".
 
     Raises:
         ConfigurationError: the overlap is negative, or longer than ten years.
@@ -93,20 +95,22 @@ def rotate_due(
         return _treated(work, client_id, is_listed=asked is None, before=before, options=options)
 
     wanted = sorted(set(work.store.client_ids(tenant.host) if asked is None else asked))
-    results = each_client(
-        wanted,
-        treat,
-        shared_failure=shared_failure,
-        workers=workers,
-        told=on_client or (lambda _: None),
-        cancel=cancel,
+    results = FleetResults(
+        each_client(
+            wanted,
+            treat,
+            shared_failure=shared_failure,
+            workers=workers,
+            told=on_client or (lambda _: None),
+            cancel=cancel,
+        )
     )
     if cancel.is_set():
         raise Interrupted(
             f"Cancelled: {len(results)} of {len(wanted)} clients were processed.", hint="Run it again to continue."
         )
     if any(item.error is not None for item in results):
-        ours = [item for item in results if item.outcome != "foreign"]
+        ours = FleetResults(item for item in results if item.outcome != "foreign")
         raise FleetError(ours, what="clients could not be rotated.", left=len(wanted) - len(results))
     return results
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from qlik_keys.core import tables
 
 if TYPE_CHECKING:
     import threading
@@ -59,6 +61,29 @@ class TenantOutcome(Generic[Value]):
     tenant: str
     value: Value | None = None
     error: QlikKeysError | None = None
+
+
+class TenantOutcomes(list[TenantOutcome[Value]], Generic[Value]):
+    """What came of each tenant; a notebook shows it as a table, a value by its kind alone."""
+
+    def _repr_html_(self) -> str:
+        failed = sum(each.error is not None for each in self)
+        rows = [
+            [each.tenant, "done" if each.error is None else "failed", _told(each)]
+            for each in sorted(self, key=lambda each: each.error is None)
+        ]
+        return tables.table(f"{len(self) - failed:,} done, {failed:,} failed.", ("Tenant", "Outcome", "What"), rows)
+
+
+def _told(outcome: TenantOutcome[Any]) -> str:
+    """Return why it failed, or what was returned: a value of another kind may hold anything, a secret too."""
+    if outcome.error is not None:
+        return tables.failure(outcome.error)
+    value = outcome.value
+    if value is None or isinstance(value, bool | int | float):
+        return "" if value is None else str(value)
+    size = f", {len(value):,} entries" if hasattr(value, "__len__") and not isinstance(value, str) else ""
+    return f"{type(value).__name__}{size}"
 
 
 class Runner(Protocol):

@@ -21,7 +21,7 @@ from qlik_keys.errors import (
 from qlik_keys.keys import KeySpec, PrivateKey, wrong_key
 from qlik_keys.keys.spec import DEFAULT_KEY
 from qlik_keys.lifecycle.context import OperationContext
-from qlik_keys.lifecycle.deletion import pending_of
+from qlik_keys.lifecycle.deletion import Deleted, pending_of
 from qlik_keys.lifecycle.duplicates import find_duplicates, remove_duplicate
 from qlik_keys.lifecycle.many import SharedFailure, read_if_ours
 from qlik_keys.lifecycle.missing_clients import gone_or_unknown
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from qlik_keys.core.clock import Clock
     from qlik_keys.keystore.base import ClientRecord, KeyStore, PendingClient
-    from qlik_keys.lifecycle.deletion import Deleted
     from qlik_keys.lifecycle.events import StepEvent
     from qlik_keys.lifecycle.hooks.definition import Hook
     from qlik_keys.lifecycle.provisioning.run import Provisioned
@@ -137,6 +136,21 @@ class Resumed:
     client_id: str = ""
     result: Provisioned | Rotated | Deleted | None = None
     error: QlikKeysError | None = None
+
+    def to_text(self) -> str:
+        """Return what became of it, for people; a client secret that it made is not in it."""
+        if self.error is not None:
+            return f"{self.error.message}\nWhat to do: {self.error.hint}" if self.error.hint else self.error.message
+        result = self.result
+        if result is None:
+            return "Removed."
+        if isinstance(result, Rotated):
+            return result.to_text()
+        if isinstance(result, Deleted):
+            return " ".join(["Deleted.", *result.warnings])
+        texts = [f"The current key is {result.kid}."] if result.kid else []
+        texts += ["It has a new client secret, in `client_secret` of the result."] if result.client_secret else []
+        return " ".join([*texts, *result.warnings])
 
 
 def _raise_failures(results: list[Resumed], *, left: int = 0) -> None:
@@ -279,7 +293,15 @@ def resume_in(work: OperationContext) -> list[Resumed]:
 
 
 class _Results(list[Resumed]):
-    """What became of the operations so far."""
+    """What became of the operations so far; a notebook shows it as a table."""
+
+    def _repr_html_(self) -> str:
+        failed = sum(item.error is not None for item in self)
+        counted = f"Interrupted operations: {len(self):,}, failed: {failed:,}." if self else "Nothing was interrupted."
+        from qlik_keys.core import tables  # noqa: PLC0415  # for a notebook alone
+
+        rows = [[item.name, item.client_id, item.operation, item.to_text()] for item in self]
+        return tables.table(counted, ("Client", "Client id", "Operation", "What became of it"), rows)
 
     @contextlib.contextmanager
     def told_of(self) -> Iterator[None]:

@@ -62,6 +62,15 @@ class Rotated:
     pending_hooks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    def to_text(self) -> str:
+        """Return it for people, in sentences."""
+        texts = [f"The current key is {self.kid}."] if self.kid else []
+        if self.retire_at is not None:
+            texts.append(f"The old key can log in until it is retired, from {self.retire_at:%Y-%m-%d %H:%M} UTC on.")
+        if self.retired:
+            texts.append(f"Retired: {', '.join(self.retired)}.")
+        return " ".join([*texts, *self.warnings])
+
 
 def finish(work: OperationContext, record: ClientRecord) -> Rotated | Deleted:
     """Finish the operation that a record says is in progress, as it was meant, no matter who started it.

@@ -10,12 +10,15 @@ import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from qlik_keys.errors import ConfigurationError, QlikKeysError
+from qlik_keys.errors import ConfigurationError, QlikKeysError, ResumeError
 from qlik_keys.jupyter.panel.model.forms import ChangeForm
 from qlik_keys.jupyter.panel.model.state import ChangeState
 from qlik_keys.jupyter.panel.model.words import OPERATIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from qlik_keys.core.secret import Secret
     from qlik_keys.jupyter.panel.controllers.clients import Parts
     from qlik_keys.jupyter.panel.controllers.waiting_secrets import SecretsController
     from qlik_keys.jupyter.panel.model.shown import ShownPlan, ShownStep
@@ -163,13 +166,13 @@ class ChangesController:
         self._work.run(doing, functools.partial(self._apply, form, name), at=AT, retry=retry)
 
     def _apply(self, form: ChangeForm, name: str) -> None:
-        from qlik_keys.jupyter.panel.operations.key_changes import carry_out  # noqa: PLC0415  # brings httpx
+        from qlik_keys.jupyter.panel.operations.key_changes import carry_out, new_secrets  # noqa: PLC0415  # brings httpx
 
         tenant, key_store = self._connection.connected()
         steps = self._work.steps
         steps.begin("change")
         try:
-            words, secret = carry_out(
+            done = carry_out(
                 tenant,
                 key_store,
                 form,
@@ -178,15 +181,21 @@ class ChangesController:
                 cancel=steps.cancelled,
                 clock=self._work.clock,
             )
-        except BaseException:
+        except BaseException as problem:
+            if isinstance(problem, ResumeError):
+                self._keep(new_secrets(problem.results))
             self._clients.note_change()  # how far it came is on the card; to list all again could fail, and takes time
             raise
         finally:
             self._store.update("change", plan=None, chosen=None)
-        self._secrets.keep(secret, name)
+        self._keep(done.secrets)
         if form.operation == "delete":
             self._clients.forget(form.client_id)
-        self._work.result(words)
+        self._work.result(done.words, kind="warning" if done.is_open else "good")
         note = self._clients.list_after_change()
         if note:
-            self._work.result(f"{words} {note}", kind="warning")
+            self._work.result(f"{done.words} {note}", kind="warning")
+
+    def _keep(self, made: Iterable[tuple[str, Secret]]) -> None:
+        for owner, secret in made:
+            self._secrets.keep(secret, owner)

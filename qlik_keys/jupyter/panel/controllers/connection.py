@@ -123,11 +123,11 @@ class ConnectionController:
         from qlik_keys.jupyter.panel.operations.connecting import build_store, build_tenant  # noqa: PLC0415  # brings httpx and hvac
 
         form = fill_in()
-        tenant = build_tenant(form, self.settings)
+        key_store = build_store(form, self.settings.refreshed())
         try:
-            key_store = build_store(form, self.settings.refreshed())
+            tenant = build_tenant(form, self.settings, key_store)
         except BaseException:
-            tenant.close()
+            key_store.close()
             raise
         self._connect_owned(tenant, key_store, (*tenant.notices, *self._release()))
 

@@ -24,10 +24,11 @@ class ConnectForm:
         credential: how to log in there.
         context: the qlik-cli context, for "context".
         api_key: for "api_key".
+        login_client: for "vault_key": the id or name of a client whose private key is in the Vault.
         client_id: for "client_secret".
         client_secret: for "client_secret".
         vault_url: the Vault's address.
-        vault_login: how to log in there.
+        vault_login: how to log in there; "environment" is the login that the environment names.
         vault_token: for "token".
         role_id: for "approle"; the user for "userpass".
         secret_id: for "approle"; the password for "userpass".
@@ -38,13 +39,14 @@ class ConnectForm:
     """
 
     tenant_url: str
-    credential: Literal["api_key", "client_secret", "context"]
+    credential: Literal["api_key", "client_secret", "vault_key", "context"]
     context: str = ""
     api_key: Any = None
+    login_client: str = ""
     client_id: str = ""
     client_secret: Any = None
     vault_url: str = ""
-    vault_login: Literal["token", "approle", "userpass"] = "token"
+    vault_login: Literal["token", "approle", "userpass", "environment"] = "token"
     vault_token: Any = None
     role_id: str = ""
     secret_id: Any = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from qlik_keys.errors import ConfigurationError, StoreNotFound, TenantError
 from qlik_keys.jupyter.panel.model.shown import ShownPlan, ShownStep
 from qlik_keys.jupyter.panel.model.words import BY_HAND, KEY_CHOICES
 from qlik_keys.jupyter.panel.operations.client_settings import SETTINGS, apply_setting, plan_setting
-from qlik_keys.lifecycle import Rotated
+from qlik_keys.lifecycle import Resumed, Rotated
 from qlik_keys.lifecycle.options import (
     AdoptOptions,
     DeleteOptions,
@@ -24,7 +25,7 @@ from qlik_keys.lifecycle.options import (
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from qlik_keys.core.clock import Clock
     from qlik_keys.core.secret import Secret
@@ -38,6 +39,21 @@ _NO_KEY = (
     "Adopt gives the client a key that qlik_keys manages. A public key whose private half another program has is "
     "removed in Qlik's console. If the Vault has its key, check the KV mount and the folder in the tab Connect."
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedOut:
+    """What became of a change.
+
+    Attributes:
+        words: the result.
+        secrets: the client secrets that were made, each with the client's name.
+        is_open: something is left to be done by a person.
+    """
+
+    words: str
+    secrets: tuple[tuple[str, Secret], ...] = ()
+    is_open: bool = False
 
 
 def plan_of(
@@ -94,8 +110,8 @@ def carry_out(
     on_step: Callable[[StepEvent], None],
     cancel: threading.Event,
     clock: Clock,
-) -> tuple[str, Secret | None]:
-    """Make the change; return its result in words, and the client secret that it made, None for none.
+) -> CarriedOut:
+    """Make the change; return what became of it.
 
     Args:
         tenant: the tenant.
@@ -110,16 +126,15 @@ def carry_out(
         QlikKeysError: as the operation does.
     """
     if form.operation in SETTINGS:
-        return apply_setting(tenant, form, name=name, on_step=on_step)
+        words, secret = apply_setting(tenant, form, name=name, on_step=on_step)
+        return CarriedOut(words=words, secrets=() if secret is None else ((name, secret),))
     run: dict[str, Any] = {"on_step": on_step}
     if form.operation == "delete":
         deleted = lifecycle.delete(tenant, store, form.client_id, **_options(form), **run)
-        return " ".join([f"Deleted {name} ({form.client_id}).", *deleted.warnings]), None
+        return CarriedOut(words=" ".join([f"Deleted {name} ({form.client_id}).", *deleted.warnings]))
     run |= {"cancel": cancel, "clock": clock}
     if form.operation == "resume":
-        finished = lifecycle.resume(tenant, store, **_options(form), **run)
-        names = ", ".join(item.name for item in finished)
-        return f"Finished: {names}." if names else "Nothing was interrupted.", None
+        return _resumed(lifecycle.resume(tenant, store, **_options(form), **run))
     perform: dict[str, Callable[..., Rotated | list[Rotated]]] = {
         "rotate": lifecycle.rotate,
         "retire": lifecycle.retire_due,
@@ -128,7 +143,27 @@ def carry_out(
     }
     result = perform[form.operation](tenant, store, form.client_id, **_options(form), **run)
     results = [result] if isinstance(result, Rotated) else result
-    return " ".join(_result(item) for item in results) or "No old key was due.", None
+    words = " ".join(f"{item.name}: {item.to_text()}" for item in results) or "No old key was due."
+    return CarriedOut(words=words, is_open=any(item.pending_hooks for item in results))
+
+
+def new_secrets(resumed: Iterable[Resumed]) -> tuple[tuple[str, Secret], ...]:
+    """Return the client secrets that were made on the way, with the clients' names: the tenant shows each once."""
+    made = [(item.name, item.result) for item in resumed if isinstance(item.result, lifecycle.Provisioned)]
+    return tuple((name, each.client_secret) for name, each in made if each.client_secret is not None)
+
+
+def _resumed(items: list[Resumed]) -> CarriedOut:
+    """Return what `resume` did: a client of which a hook is still pending is not finished."""
+    is_open = {id(item): bool(getattr(item.result, "pending_hooks", ())) for item in items}
+    finished = [item.name for item in items if not is_open[id(item)]]
+    texts = [f"Finished: {', '.join(finished)}."] if finished else []
+    texts += [each for item in items if item.result is not None for each in item.result.warnings]
+    return CarriedOut(
+        words=" ".join(dict.fromkeys(texts)) or "Nothing was interrupted.",
+        secrets=new_secrets(items),
+        is_open=any(is_open.values()),
+    )
 
 
 def _options(form: ChangeForm) -> dict[str, Any]:
@@ -167,12 +202,3 @@ def _overlap(text: str) -> timedelta:
     except (ValueError, OverflowError):
         pass
     raise ConfigurationError("The overlap is not a number of hours.", hint="Type a number, for instance 24, or 0.")
-
-
-def _result(result: Rotated) -> str:
-    texts = [f"{result.name}: the current key is {result.kid}."]
-    if result.retire_at is not None:
-        texts.append(f"The old key can log in until it is retired, from {result.retire_at:%Y-%m-%d %H:%M} UTC on.")
-    if result.retired:
-        texts.append(f"Retired: {', '.join(result.retired)}.")
-    return " ".join([*texts, *result.warnings])

@@ -16,7 +16,10 @@ function render({ model, el }) {
     const row = make("li", "qk-found");
     const name = make("span", "qk-cut", client.name || client.client_id || "a client without a name");
     name.title = client.client_id;
-    row.append(name);
+    const text = make("div", "qk-found-text");
+    text.append(name);
+    if (client.detail) text.append(make("span", "qk-muted", client.detail)); // what the finding says of this client alone
+    row.append(text);
     if (group.action) {
       const message = { kind: "fix", finding: group.finding, client_id: client.client_id };
       row.append(button(group.action, `${group.action.replace(" …", "")} ${client.name || client.client_id}: see the plan`, message));

@@ -1,6 +1,6 @@
 // The text of a row of the table of clients, in a cell or in a card; client_table.js decides which, and where.
 const DAY = 86400e3;
-// By priority; those of the last use exist only where it was looked up. The needed columns are never left out automatically: if they do not fit side by side, each row is a card.
+// By priority; those of the last use exist only where it was looked up, the owner only where a fleet file declares clients. The needed columns are never left out automatically: if they do not fit side by side, each row is a card.
 const COLUMNS = [
   { key: "name", title: "Client", width: 190, isNeeded: true },
   { key: "findings", title: "Findings", width: 190, isNeeded: true },
@@ -12,11 +12,12 @@ const COLUMNS = [
   { key: "auth_methods", title: "Logs in by", width: 120 },
   { key: "scopes", title: "Scopes", width: 130 },
   { key: "current_kid", title: "Current key", width: 150 },
+  { key: "owner", title: "Owner", width: 150, isDeclared: true },
   { key: "consent", title: "Consent", width: 90 },
   { key: "updated", title: "Updated", width: 98 },
 ];
 const TIMES = ["created", "updated", "key_made", "rotate_by"];
-const availableIn = (columns) => COLUMNS.filter((each) => !each.isUse || columns?.[each.key]);
+const availableIn = (columns) => COLUMNS.filter((each) => !(each.isUse || each.isDeclared) || columns?.[each.key]);
 const METHODS = { private_key_jwt: "private key JWT", client_secret: "client secret" };
 
 function button(words, onClick, className = "qk-quiet") {
@@ -65,8 +66,10 @@ function searchedOf(columns) {
   const small = (names) => columns.client_id.map((_, row) => names.map((name) => say(columns[name][row])).join(" ").toLowerCase());
   for (const name of ["name", "scopes", "findings", "auth_methods"]) searched[name] = small([name]);
   searched.ids = columns.client_id.map((each, row) => [" ", each, columns.current_kid[row], ...columns.kids[row]].join(" ").toLowerCase());
-  const told = columns.client_id.map((each) => columns.operations[each]?.words.toLowerCase() || "");
-  searched.words = small(["name", "auth_methods", "scopes", "algs", "consent", "custody", "findings"]).map((each, row) => (told[row] ? `${each} ${told[row]}` : each));
+  const told = columns.client_id.map((each) => [columns.operations[each]?.words, columns.hooks[each]].filter(Boolean).join(" ").toLowerCase());
+  for (const name of ["owner", "tags"]) searched[name] = columns[name] ? small([name]) : columns.client_id.map(() => "");
+  const declared = columns.owner ? ["owner", "tags"] : [];
+  searched.words = small(["name", "auth_methods", "scopes", "algs", "consent", "custody", "findings", ...declared]).map((each, row) => (told[row] ? `${each} ${told[row]}` : each));
   for (const name of TIMES) searched[name] = columns[name].map(dayOf);
   searched.last_login = (columns.last_login || []).map((each) => utcOf(each).slice(0, 10)); // as the column shows it
   return searched;
@@ -91,7 +94,7 @@ function linesOf(columns, searched, severities) {
     const more = sorted.length - (told ? 1 : 2);
     if (more > 0) lines[told ? 0 : 1].prepend(make("span", "qk-badge-more", `+${more} `));
     if (told) lines[1].append(told.words);
-    for (const each of lines) each.title = [...names, told?.words].filter(Boolean).join(", ");
+    for (const each of lines) each.title = [...names, told?.words, columns.hooks[columns.client_id[row]]].filter(Boolean).join(", ");
     return lines;
   };
   const ageOf = (row) => {
@@ -131,6 +134,7 @@ function linesOf(columns, searched, severities) {
       const keeper = kid && columns.custody[row] === "transit" ? " · in Transit" : "";
       return [line(kid), line([...new Set(columns.algs[row])].join(", ") + keeper, "qk-second")];
     },
+    owner: (row) => [line(columns.owner[row]), line(columns.tags[row].join(", "), "qk-second")],
     consent: (row) => [line(columns.consent[row])],
   };
 }

@@ -2,7 +2,7 @@
 // client_table.js is appended to it, and a test runs it alone.
 const DATE = /^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$/;
 const DATE_FIELDS = { created: "created", updated: "updated", key: "key_made", made: "key_made", rotate: "rotate_by", due: "rotate_by", used: "last_login" };
-const TEXT_FIELDS = { name: "name", id: "ids", kid: "ids", scope: "scopes", scopes: "scopes", finding: "findings", findings: "findings", login: "auth_methods" };
+const TEXT_FIELDS = { name: "name", id: "ids", kid: "ids", scope: "scopes", scopes: "scopes", finding: "findings", findings: "findings", login: "auth_methods", owner: "owner", tag: "tags", tags: "tags" };
 const SEEN_DATES = ["created", "key_made", "rotate_by"]; // the fields that a date alone is searched in
 const SHORT = 6; // letters: fewer occur in many ids by chance, so they are searched at the start of an id
 const LAST = "￿"; // sorts after every character of a date

@@ -22,7 +22,7 @@ const HELP =
   "Words in any order, all of which must match: of name, id, key id, scope, login, finding; in quotes, consecutive words. " +
   "2026-11, today and yesterday (UTC) are dates of the row; >2026-10-01, <2026-11 and 2026-10..2026-11 are about the day the client was created. " +
   "For one field only: name:etl, scope:apps, finding:secret, login:secret, created:2026-11, updated:>2026-10, " +
-  "key:<2026-06 (when the key was made), rotate:<2026-12, used:<2026-09 (last login, where it is shown).";
+  "key:<2026-06 (when the key was made), rotate:<2026-12, used:<2026-09 (last login, where it is shown), owner:ada, tag:nightly.";
 
 async function unpack(view) {
   if (!view.byteLength) return null;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -18,12 +19,20 @@ from qlik_keys.jupyter.panel.widgets.client_table import ClientTable
 from qlik_keys.jupyter.panel.widgets.result_place import ResultPlace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
 
     from qlik_keys.jupyter.panel.controllers.panel_controllers import PanelControllers
     from qlik_keys.jupyter.panel.model.shown import ShownPlan
     from qlik_keys.jupyter.panel.model.state import PanelState
     from qlik_keys.jupyter.panel.model.words import Operation
+
+_HOOKS_WAIT = (
+    "The old key stays until they succeed. Resume all runs those that the file in QLIK_KEYS_HOOKS defines on this "
+    "machine. To remove one that is not needed any more, run in a cell: "
+    'qk.resume(panel.tenant, panel.store, drop_hooks=["NAME"])'
+)
 
 
 class ClientsView:
@@ -172,7 +181,7 @@ class ClientChangesView:
         why = "Connect first." if state.connection is None else ""
         for name, each in self._buttons.items():
             each.disabled = bool(state.work.doing or why) or (chosen != 1 and name != "resume")
-        ui.put(self._selected, markup.selected(self._controllers.clients.selected(), state.clients.selected, why))
+        ui.put(self._selected, selected_client(self._controllers.clients.selected(), state.clients.selected, why))
         # One piece, next to the options: however it grows, no button moves.
         shown = markup.steps(steps) if steps else ""
         if steps or change.plan is not None:
@@ -272,3 +281,38 @@ class ClientChangesView:
         plan = self._controllers.state.change.plan
         if plan is not None:
             self._controllers.changes.apply(self._form(plan))
+
+
+def selected_client(rows: pd.DataFrame | None, client_ids: Sequence[str], why: str) -> str:
+    """Return which client the buttons below change, or why they are disabled."""
+    if why:
+        return f"<p class='qk-note'>{escape(why)}</p>"
+    if not client_ids:
+        return "<p class='qk-note'>Select a client in the table. The plan is shown before anything is changed.</p>"
+    if len(client_ids) > 1:
+        return (
+            f"<p class='qk-note'>{len(client_ids):,} are selected. The panel changes one client at a time. "
+            "For several, in a cell: <code>qk.rotate_due(panel.tenant, panel.store)</code>, or a loop over "
+            "<code>panel.selected</code>.</p>"
+        )
+    name = "" if rows is None or rows.empty else f"<b>{escape(str(rows['name'].iloc[0]))}</b> "
+    attrs = {} if rows is None else rows.attrs
+    operation, hooks, mark = (attrs.get(of, {}).get(client_ids[0]) for of in ("operations", "hooks", "declared"))
+    told = []
+    if operation:
+        told.append(
+            f"In progress or interrupted: {operation['words']}. Resume finishes it if no other user is doing so."
+        )
+    if hooks:
+        told.append(f"Pending hooks: {hooks.removeprefix('Pending: ')} {_HOOKS_WAIT}")
+    return f"<p>{name}<code>{escape(client_ids[0])}</code></p>{markup.warnings(told)}{_declared(mark) if mark else ''}"
+
+
+def _declared(mark: Mapping[str, Any]) -> str:
+    """Return what a fleet file says of a client, and what follows from it."""
+    facts = {"Owner": mark["owner"] or "not named", "Tags": ", ".join(mark["tags"]) or "none"}
+    shown = " · ".join(f"{name}: <b>{escape(text)}</b>" for name, text in facts.items())
+    return (
+        f"<p class='qk-note'>Declared in the fleet file <b>{escape(mark['fleet'])}</b> · {shown}. Settings that the "
+        "file names are changed there: <code>qlik-keys apply</code> would undo a change that is made here.</p>"
+    )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 
 from qlik_keys.config.qlik_cli.contexts import known_contexts
+from qlik_keys.config.vault_environment import METHOD
 from qlik_keys.core.origins import same_origin
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.jupyter.panel.model.forms import ConnectForm
@@ -47,7 +48,7 @@ class ConnectView:
             "Tenant address", value=settings.tenant_url, placeholder="https://acme.eu.qlikcloud.com"
         )
         self._contexts = known_contexts()
-        logins = {"API key": "api_key", "OAuth client": "client_secret"}
+        logins = {"API key": "api_key", "OAuth client": "client_secret", "Key in the Vault": "vault_key"}
         self._credential = ui.choice(
             "Log in with", logins | ({"qlik-cli context": "context"} if self._contexts else {})
         )
@@ -59,12 +60,23 @@ class ConnectView:
         self._client_secret = SecretField(
             label="Client secret", help_text=self._found("client_secret", "of a client with the scope admin_classic")
         )
+        self._login_client = ui.text("Client, by id or name", value=settings.login_client, placeholder="key-rotation")
+        self._about_key = ui.static(
+            "<p class='qk-note'>It logs in by its private key, which the Vault has: no secret of the tenant is needed. "
+            "The client needs the scope admin_classic.</p>"
+        )
         if settings.client_secret is not None:
             self._credential.value = "client_secret"
+        elif settings.login_client:
+            self._credential.value = "vault_key"
         self._vault_url = ui.text(
             "Vault address", value=settings.vault_url, placeholder="https://vault.example.com:8200"
         )
-        self._login = ui.choice("Log in by", {"Token": "token", "AppRole": "approle", "User and password": "userpass"})
+        method = settings.vault.named(METHOD)[1] or "token"
+        of_environment = {f"{METHOD}: {method}": "environment"} if method.lower() != "token" else {}
+        self._login = ui.choice(
+            "Log in by", of_environment | {"Token": "token", "AppRole": "approle", "User and password": "userpass"}
+        )
         self._vault_token = SecretField(label="Vault token", help_text=self._found("vault_token", ""))
         self._role_id = ui.text("Role id")
         self._secret_id = SecretField(label="Secret id", help_text="of the AppRole")
@@ -88,6 +100,7 @@ class ConnectView:
             self._credential,
             self._context,
             self._client_id,
+            self._login_client,
             self._vault_url,
             self._login,
             self._role_id,
@@ -106,7 +119,11 @@ class ConnectView:
         self._probe = ProbeView(controllers)
         own = [
             ui.box(self._tenant_url, self._tenant_note, self._credential, classes="qk-column"),
-            ui.box(self._context, self._api_key, self._client_id, self._client_secret, classes="qk-column"),
+            ui.box(
+                *(self._context, self._api_key, self._client_id, self._client_secret, self._login_client),
+                self._about_key,
+                classes="qk-column",
+            ),
             ui.box(self._vault_url, self._login, classes="qk-column"),
             ui.box(self._vault_token, self._role_id, self._secret_id, self._password, classes="qk-column"),
             ui.box(self._mount, self._prefix, self._namespace, classes="qk-three"),
@@ -184,6 +201,7 @@ class ConnectView:
             credential=self._credential.value,
             context=self._context.value or "",
             api_key=self._api_key.wait(),
+            login_client=self._login_client.value,
             client_id=self._client_id.value,
             client_secret=self._client_secret.wait(),
             vault_url=self._vault_url.value,
@@ -203,8 +221,10 @@ class ConnectView:
         ui.show(self._api_key, visible=credential == "api_key")
         ui.show(self._client_id, visible=credential == "client_secret")
         ui.show(self._client_secret, visible=credential == "client_secret")
+        ui.show(self._login_client, visible=credential == "vault_key")
+        ui.show(self._about_key, visible=credential == "vault_key")
         ui.show(self._vault_token, visible=login == "token")
-        ui.show(self._role_id, visible=login != "token")
+        ui.show(self._role_id, visible=login in ("approle", "userpass"))
         ui.show(self._secret_id, visible=login == "approle")
         ui.show(self._password, visible=login == "userpass")
         self._role_id.description = "User" if login == "userpass" else "Role id"
@@ -225,16 +245,19 @@ class ConnectView:
     def _missing(self) -> str:
         settings = self._connection.settings
         tenant_is_known = bool(settings.tenant_url) and same_origin(self._tenant_url.value, settings.tenant_url)
-        vault_is_known = settings.vault_token is not None and same_origin(self._vault_url.value, settings.vault_url)
+        vault_is_known = bool(settings.vault_url) and same_origin(self._vault_url.value, settings.vault_url)
         credential, login = self._credential.value, self._login.value
-        has_credential = {
+        client_id = self._client_id.value.strip()
+        has_credential = (credential != "client_secret" or bool(client_id)) and {
             "api_key": self._api_key.filled or (tenant_is_known and settings.api_key is not None),
             "context": bool(self._context.value),
-            "client_secret": bool(self._client_id.value.strip())
-            and (self._client_secret.filled or (tenant_is_known and settings.client_secret is not None)),
+            "client_secret": self._client_secret.filled
+            or (tenant_is_known and settings.client_secret is not None and client_id == settings.client_id),
+            "vault_key": bool(self._login_client.value.strip()),
         }[credential]
         has_login = {
-            "token": self._vault_token.filled or vault_is_known,
+            "token": self._vault_token.filled or (vault_is_known and settings.vault_token is not None),
+            "environment": vault_is_known,
             "approle": bool(self._role_id.value.strip()) and self._secret_id.filled,
             "userpass": bool(self._role_id.value.strip()) and self._password.filled,
         }[login]

@@ -70,10 +70,11 @@ def plan(planned: ShownPlan | None, *, is_current: bool = True, is_open: bool = 
     if planned.blocked:
         hint = f"<p><b>What to do:</b> {formatted(planned.hint)}</p>" if planned.hint else ""
         return f"<div class='qk-plan'>{title}<p>✗ It would be refused: {formatted(planned.blocked)}</p>{hint}</div>"
-    if planned.is_empty:
-        return f"<div class='qk-plan'>{title}<p>There is nothing to do.</p></div>"
     undoable = "".join(f"<li>⚠ Cannot be undone: {escape(each)}</li>" for each in planned.irreversible)
     notes = "".join(f"<li>{formatted(note)}</li>" for note in planned.notes)
+    if planned.is_empty:
+        why = f"<ul>{notes}</ul>" if notes else ""
+        return f"<div class='qk-plan'>{title}<p>There is nothing to do.</p>{why}</div>"
     return f"<div class='qk-plan'>{title}<ul>{undoable}{notes}</ul></div>"
 
 
@@ -271,30 +272,6 @@ def last_use(frame: pd.DataFrame | None) -> str:
         return ""
     known = f"known only since {told['since'][:10]} (UTC)" if told["since"] else "unknown"
     return f"<p role='status'>⚠ When the clients last logged in is {known}: {escape(told['reason'])}</p>"
-
-
-def selected(rows: pd.DataFrame | None, client_ids: Sequence[str], why: str) -> str:
-    """Return which client the buttons below change, or why they are disabled."""
-    if why:
-        return f"<p class='qk-note'>{escape(why)}</p>"
-    if not client_ids:
-        return "<p class='qk-note'>Select a client in the table. The plan is shown before anything is changed.</p>"
-    if len(client_ids) > 1:
-        return (
-            f"<p class='qk-note'>{len(client_ids):,} are selected. The panel changes one client at a time. "
-            "For several, in a cell: <code>qk.rotate_due(panel.tenant, panel.store)</code>, or a loop over "
-            "<code>panel.selected</code>.</p>"
-        )
-    name = "" if rows is None or rows.empty else f"<b>{escape(str(rows['name'].iloc[0]))}</b> "
-    operation = None if rows is None else rows.attrs.get("operations", {}).get(client_ids[0])
-    interrupted = (
-        warnings(
-            [f"In progress or interrupted: {operation['words']}. Resume finishes it if no other user is doing so."]
-        )
-        if operation
-        else ""
-    )
-    return f"<p>{name}<code>{escape(client_ids[0])}</code></p>{interrupted}"
 
 
 def ages(counts: Mapping[str, tuple[int, int]]) -> str:

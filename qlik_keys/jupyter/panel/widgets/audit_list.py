@@ -80,8 +80,10 @@ def groups_of(audit: pd.DataFrame) -> list[dict[str, Any]]:
                 "count": len(rows),
                 "in_table": finding not in _WITHOUT_ROW,
                 "clients": [
-                    {"client_id": client_id, "name": name}
-                    for client_id, name in zip(first["client_id"], first["name"], strict=True)
+                    {"client_id": client_id, "name": name, "detail": meaning.removeprefix(kind.meaning).strip()}
+                    for client_id, name, meaning in zip(
+                        first["client_id"], first["name"], first["meaning"], strict=True
+                    )
                 ],
             }
         )

@@ -86,6 +86,12 @@ def packed(frame: pd.DataFrame) -> bytes:
         client_id: {"severity": told["severity"], "words": told["words"]}
         for client_id, told in frame.attrs.get("operations", {}).items()
     }
+    columns["hooks"] = frame.attrs.get("hooks", {})
+    declared = frame.attrs.get("declared", {})
+    if declared:
+        marks = [declared.get(client_id, {}) for client_id in columns["client_id"]]
+        columns["owner"] = [mark.get("owner", "") for mark in marks]
+        columns["tags"] = [mark.get("tags", []) for mark in marks]
     return zlib.compress(json.dumps(columns, ensure_ascii=False).encode(), _FAST)
 
 

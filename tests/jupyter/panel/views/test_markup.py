@@ -29,6 +29,7 @@ from qlik_keys.jupyter.panel.model.shown import (
 from qlik_keys.jupyter.panel.model.state import ClientsState, NewClientState, PanelState, WorkState
 from qlik_keys.jupyter.panel.model.summary import summary
 from qlik_keys.jupyter.panel.views import inspection_markup, markup
+from qlik_keys.jupyter.panel.views.clients import selected_client
 
 MALICIOUS = "<img src=x onerror=alert(1)>'\"&</td></details><script>alert(2)</script>"
 MOMENT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
@@ -86,7 +87,7 @@ TOKEN = malicious(
     "html",
     [
         markup.header(PanelState(connection=CONNECTION)),
-        markup.selected(pd.DataFrame([row()]), (MALICIOUS,), MALICIOUS),
+        selected_client(pd.DataFrame([row()]), (MALICIOUS,), MALICIOUS),
         markup.plan_heading(PLAN),
         markup.plan(PLAN),
         markup.plan(replace(PLAN, blocked=MALICIOUS, hint=MALICIOUS)),
@@ -129,11 +130,11 @@ def test_mode_steps_and_selection_are_told_in_words():
     cancelling = PanelState(work=WorkState(doing="Rotating", cancelling=True))
     assert "Rotating: stopping after this step …" in markup.work(cancelling)
     frame = pd.DataFrame([row(name="nightly-etl")])
-    assert "Select a client" in markup.selected(frame, (), "")
-    assert "nightly-etl" in markup.selected(frame, ("c" * 32,), "")
-    assert "2 are selected" in markup.selected(frame, ("c" * 32, "d" * 32), "")
-    assert "Connect first" in markup.selected(None, (), "Connect first.")
-    assert "e" * 32 in markup.selected(frame[:0], ("e" * 32,), "")
+    assert "Select a client" in selected_client(frame, (), "")
+    assert "nightly-etl" in selected_client(frame, ("c" * 32,), "")
+    assert "2 are selected" in selected_client(frame, ("c" * 32, "d" * 32), "")
+    assert "Connect first" in selected_client(None, (), "Connect first.")
+    assert "e" * 32 in selected_client(frame[:0], ("e" * 32,), "")
 
 
 def test_ages_are_bars_with_their_figures():

@@ -12,6 +12,7 @@ from qlik_keys.inventory.tables import COLUMNS
 from qlik_keys.jupyter.panel.views.audit import ages_of
 from qlik_keys.jupyter.panel.widgets.audit_list import CLIENTS_SHOWN, AuditList, groups_of
 from qlik_keys.jupyter.panel.widgets.client_table import ClientTable, packed
+from qlik_keys.rules.catalogue import FINDINGS
 
 MOMENT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
@@ -64,11 +65,13 @@ def test_the_rows_are_in_a_message_and_in_no_state():
 
 
 def test_findings_come_in_groups_with_the_first_clients_of_each_and_a_click_is_passed_on_unless_it_is_busy():
-    rows = [("high", "locked-out", f"{i:032x}", f"client {i}") for i in range(CLIENTS_SHOWN + 2)]
-    rows.append(("medium", "unfinished", "", "interrupted"))
-    locked, unfinished = groups_of(pd.DataFrame(rows, columns=["severity", "finding", "client_id", "name"]))
+    meaning, unfinished = FINDINGS["locked-out"].meaning, FINDINGS["unfinished"].meaning
+    rows = [("high", "locked-out", f"{i:032x}", f"client {i}", meaning) for i in range(CLIENTS_SHOWN + 2)]
+    rows.append(("medium", "unfinished", "", "interrupted", f"{unfinished} Since noon."))
+    locked, unfinished = groups_of(pd.DataFrame(rows, columns=["severity", "finding", "client_id", "name", "meaning"]))
     assert (locked["count"], len(locked["clients"]), locked["action"]) == (CLIENTS_SHOWN + 2, CLIENTS_SHOWN, "Revoke …")
-    alone = [{"client_id": "", "name": "interrupted"}]
+    alone = [{"client_id": "", "name": "interrupted", "detail": "Since noon."}]
+    assert {each["detail"] for each in locked["clients"]} == {""}
     assert (unfinished["in_table"], unfinished["clients"]) == (False, alone)
     fixed, shown = [], []
     each = AuditList(fix=lambda *of: fixed.append(of), show=shown.append)
