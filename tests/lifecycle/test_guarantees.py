@@ -32,23 +32,7 @@ def test_an_operation_that_fails_at_any_call_is_finished_or_forgotten(sides, ope
     assert cases.run_all(sides, case, faults, some_calls(row + 4 * (custody == "transit"), 9)) > 5
 
 
-@pytest.mark.parametrize(
-    ("operation", "state", "other", "custody"),
-    [
-        *itertools.product(["provision"], ["nothing"], ["provision", "resume"], ["kv", "transit"]),
-        *itertools.product(["provision with secret", "provision without key"], ["nothing"], ["resume"], ["kv"]),
-        ("provision with secret", "nothing", "provision with secret", "kv"),
-        ("provision without key", "nothing", "provision without key", "kv"),
-        *itertools.product(["rotate", "rotate at once", "revoke"], ["plain"], ["rotate", "revoke", "resume"], ["kv"]),
-        *itertools.product(["retire"], ["rotate"], ["rotate", "revoke"], ["kv"]),
-        *itertools.product(["adopt"], ["secret only"], ["revoke", "rotate"], ["kv", "transit"]),
-        *itertools.product(["resume client"], ["provision until bind"], ["resume client", "delete"], ["kv", "transit"]),
-        ("resume", "rotate until publish", "rotate at once", "transit"),
-        ("revoke", "plain", "resume", "transit"),
-        ("delete", "plain", "resume", "kv"),
-        ("delete", "provision until record", "resume", "transit"),
-    ],
-)
+@pytest.mark.parametrize(("operation", "state", "other", "custody"), cases.MEETINGS)
 def test_another_actor_at_any_call_leaves_one_winner_and_working_logins(sides, operation, state, other):
     calls = some_calls(len(operation + other), 6)
     assert cases.run_all(sides, Case(operation, state, other=other), itertools.repeat(""), calls) > 5
