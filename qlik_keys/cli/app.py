@@ -11,7 +11,7 @@ import importlib
 import os
 import sys
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 import typer
 from typer.core import TyperGroup
@@ -155,9 +155,8 @@ class Group(TyperGroup):
 class Tree(Group):
     """The root of the tree; a command is imported when it is called."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._loaded: dict[str, Any] = {}
+    # Of the process: to build a command takes longer than to run it, and a notebook runs many.
+    _loaded: ClassVar[dict[str, Any]] = {}
 
     def _path_of(self, name: str) -> str:
         return name

@@ -77,6 +77,8 @@ def test_an_admin_can_do_everything_and_needs_every_right(world, token_for, cust
         do_all_of_an_admin(world, qk.vault_policy("admin"), token_for, name)
     needless = []
     for number, (right, weak) in enumerate(weaker(rules)):
+        if custody == "transit" and "transit/" not in right:
+            continue  # a right that keys in the documents need as well
         with contextlib.suppress(QlikKeysError):
             do_all_of_an_admin(world, weak, token_for, f"{name}-{number}")
             needless.append(right)

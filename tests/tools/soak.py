@@ -2,7 +2,7 @@
 
 make soak ARGS="--count 500 --seed 42"
 make soak ARGS="--count 1 --seed 1234567"     the one that failed
-make soak ARGS=--faults                       each operation, failing at each call by each kind of fault
+make soak ARGS=--faults                       each operation, at each call by each kind of fault and with another actor
 make soak ARGS="--together 200"               eight processes rotate one client at the same time, so many clients
 make soak ARGS="--fleets --count 500"         fleets with a dead tenant and a sealed Vault, and fleet files, instead
 """
@@ -22,7 +22,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))
 from fixtures.harness.by_fleet import STATES as BY_FLEET
-from fixtures.harness.cases import MORE_STATES, STATES, Case, run_all
+from fixtures.harness.cases import MEETINGS, MORE_STATES, STATES, Case, run_all
 from fixtures.harness.declared import Application
 from fixtures.harness.fleets import FleetSchedule
 from fixtures.harness.guarantees import check_one_key_made
@@ -69,11 +69,11 @@ def run_fleets(vault, seeds):
     return failures
 
 
-def fail_each(vault, custody, operation, state, fault):
-    """Let an operation fail at each of its calls; return how many calls that were, and what failed, "" for nothing."""
+def fail_each(vault, custody, case, fault):
+    """Run a case at each of its calls; return how many calls that were, and what failed, "" for nothing."""
     with contextlib.closing(Sides(vault, custody)) as sides:
         try:
-            return run_all(sides, Case(operation, state), itertools.repeat(fault)), ""
+            return run_all(sides, case, itertools.repeat(fault)), ""
         except Exception:  # noqa: BLE001  # as for a schedule
             return 0, traceback.format_exc()
 
@@ -83,8 +83,10 @@ def all_faults(processes):
     began, cases, failures = time.monotonic(), 0, 0
     with OpenBao.start() as vault, ProcessPoolExecutor(processes) as pool:
         where = Vault(vault.url, vault.token)
-        rows = itertools.product(("kv", "transit"), ALL_STATES, FAULTS)
-        running = [pool.submit(fail_each, where, custody, *kind, fault) for custody, kind, fault in rows]
+        states = [Case(*kind) for kind in ALL_STATES]
+        rows = [*itertools.product(("kv", "transit"), states, FAULTS)]
+        rows += [(custody, Case(operation, state, other=other), "") for operation, state, other, custody in MEETINGS]
+        running = [pool.submit(fail_each, where, *row) for row in rows]
         for done, ended in enumerate(as_completed(running), 1):
             calls, failure = ended.result()
             cases, failures = cases + calls, failures + bool(failure)
@@ -92,7 +94,7 @@ def all_faults(processes):
             print(f"\r{done} of {len(running)} series, {cases} cases, {failures} failed ", end="", flush=True)
     print(
         f"\nfaults: {len(ALL_STATES)} operations and states, {len(FAULTS)} faults, 2 custodies, at each "
-        f"call: {cases} cases, {failures} series failed, {time.monotonic() - began:.0f} s"
+        f"call, and {len(MEETINGS)} meetings: {cases} cases, {failures} series failed, {time.monotonic() - began:.0f} s"
     )
     return bool(failures)
 
