@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from qlik_keys.fleet import Fleet
     from qlik_keys.fleet.manifest import Manifest
-    from qlik_keys.fleet.manifest.apply import AppliedChange
-    from qlik_keys.fleet.manifest.plan import ManifestPlan
+    from qlik_keys.fleet.manifest.applying.results import AppliedChange
+    from qlik_keys.fleet.manifest.comparing.changes import ManifestPlan
     from qlik_keys.fleet.references import TenantReference
 
 app = new_group()

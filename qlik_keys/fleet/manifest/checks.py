@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from qlik_keys.fleet.manifest.model import Choices, ClientPart, FleetFile, TenantPart
-    from qlik_keys.fleet.manifest.text import Path, Written
+    from qlik_keys.fleet.written_yaml import Path, Written
 
 _FROM_VAULT = ("address", "namespace", "mount", "prefix", "custody", "ca_cert", "token_variable", "token_file")
 _CHOICES = (

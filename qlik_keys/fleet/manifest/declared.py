@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from qlik_keys.core.clock import Clock
-    from qlik_keys.fleet.manifest.apply import Applied, AppliedChange
-    from qlik_keys.fleet.manifest.plan import ManifestPlan
+    from qlik_keys.fleet.manifest.applying.results import Applied, AppliedChange
+    from qlik_keys.fleet.manifest.comparing.changes import ManifestPlan
     from qlik_keys.fleet.references import TenantReference
     from qlik_keys.keys import KeySpec
     from qlik_keys.keystore.base import Custody

@@ -10,12 +10,12 @@ import yaml
 
 from qlik_keys.core.durations import format_duration, parse_duration
 from qlik_keys.errors import ConfigurationError, FleetError
+from qlik_keys.fleet.manifest.comparing.changes import TenantFailure
+from qlik_keys.fleet.manifest.comparing.facts import FoundClient, facts_of
 from qlik_keys.fleet.manifest.declared import methods_text
-from qlik_keys.fleet.manifest.facts import FoundClient, facts_of
 from qlik_keys.fleet.manifest.model import SCHEMA_ADDRESS
-from qlik_keys.fleet.manifest.plan import TenantFailure
-from qlik_keys.fleet.manifest.text import looks_secret
 from qlik_keys.fleet.tenants import Fleet
+from qlik_keys.fleet.written_yaml import looks_secret
 from qlik_keys.keystore.declarations import LABEL
 from qlik_keys.lifecycle.provisioning.specification import APP_TYPE, CLIENT_SECRET, PRIVATE_KEY_JWT
 from qlik_keys.tenant.resources.grants import IMPERSONATION

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.fleet.manifest.declared import DeclaredClient
     from qlik_keys.fleet.manifest.model import FleetFile, HookPart
-    from qlik_keys.fleet.manifest.text import Path, Written
+    from qlik_keys.fleet.written_yaml import Path, Written
 
 
 def check_hook_names(written: Written, values: dict[str, Any], sections: Iterable[tuple[Path, dict[str, Any]]]) -> None:

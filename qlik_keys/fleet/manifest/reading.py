@@ -12,7 +12,7 @@ from qlik_keys.errors import ConfigurationError, ManifestError, ManifestProblem
 from qlik_keys.fleet.hook_files import refusal_of_open_file
 from qlik_keys.fleet.manifest.checks import check_together
 from qlik_keys.fleet.manifest.model import FleetFile
-from qlik_keys.fleet.manifest.text import Written, read_text
+from qlik_keys.fleet.written_yaml import Written, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from qlik_keys.fleet.manifest.declared import Manifest
-    from qlik_keys.fleet.manifest.text import Place
     from qlik_keys.fleet.tenants import Fleet
+    from qlik_keys.fleet.written_yaml import Place
 
 DEFAULT_FILE = "qlik-keys.yaml"
 _OF_KEY = "[key]"  # how pydantic names the key of a mapping

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from qlik_keys.core.arguments import CALLBACK, CLOCK, FLAG, optional, require
 from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.errors import ConfigurationError, FleetError
-from qlik_keys.fleet.manifest.apply import Applied, AppliedChange, ApplyWork
-from qlik_keys.fleet.manifest.facts import facts_of
-from qlik_keys.fleet.manifest.plan import ManifestPlan, PlannedChange, plan_tenant
+from qlik_keys.fleet.manifest.apply import ApplyWork
+from qlik_keys.fleet.manifest.applying.results import Applied, AppliedChange
+from qlik_keys.fleet.manifest.comparing.changes import ManifestPlan, PlannedChange
+from qlik_keys.fleet.manifest.comparing.facts import facts_of
+from qlik_keys.fleet.manifest.plan import plan_tenant
 
 if TYPE_CHECKING:
     import threading
