@@ -18,8 +18,8 @@ from qlik_keys.errors import ConfigurationError, ManifestError
 from qlik_keys.fleet.manifest.declared import DeclaredClient
 from qlik_keys.fleet.manifest.model import json_schema
 from qlik_keys.fleet.manifest.reading import manifest_of
-from qlik_keys.fleet.written_yaml import MOST_BYTES
 
+MOST_BYTES = 8_000_000
 ROOT = Path(__file__).parents[3]
 GUIDE = ROOT / "docs" / "guides" / "declared-fleets.md"
 SCHEMA = ROOT / "docs" / "reference" / "qlik-keys.schema.json"
