@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.fleet.manifest.applying.results import Applied, AppliedChange
 from qlik_keys.fleet.manifest.applying.steps import ChangeSteps
 from qlik_keys.fleet.manifest.comparing.facts import facts_of
+from qlik_keys.fleet.manifest.comparing.name_doubts import doubt_of
 from qlik_keys.fleet.manifest.plan import plan_tenant
 from qlik_keys.fleet.many.side_by_side import DEFAULT_WORKERS
 from qlik_keys.lifecycle.context import OperationContext
@@ -24,17 +25,19 @@ from qlik_keys.lifecycle.provisioning.without_secrets import WithoutNewSecrets
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from qlik_keys.core.clock import Clock
     from qlik_keys.fleet.manifest.comparing.changes import PlannedChange
     from qlik_keys.fleet.manifest.comparing.facts import FoundClient, TenantFacts
+    from qlik_keys.fleet.manifest.comparing.name_doubts import NameDoubt
     from qlik_keys.fleet.manifest.declared import DeclaredClient
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.lifecycle.hooks.definition import Hook
     from qlik_keys.tenant import QlikTenant
 
 _ROUNDS = 3
+_HELD = "not done: another file may have the name of this fleet; --same-fleet says that it is the same one"
 _LOOKED_AT_AGAIN = frozenset({"finish", "unmanaged"})
 
 
@@ -48,6 +51,8 @@ class ApplyWork:
         shown: the changes that a person has seen, by kind and name, or id for a removal; None for all.
         prune: delete what is declared no longer.
         adopt: give a key to clients of a declared name that are not managed.
+        take_over: as for `plan_tenant`.
+        same_fleet: go on where another file may have the same name (`NameDoubt`).
         makes_secrets: what is done may bring a client secret; not where the result travels.
         hooks: those of each tenant, by its name.
         clock: time.
@@ -58,6 +63,8 @@ class ApplyWork:
     shown: frozenset[tuple[str, str, str]] | None = None
     prune: bool = False
     adopt: bool = False
+    take_over: str = ""
+    same_fleet: bool = False
     makes_secrets: bool = True
     hooks: Mapping[str, tuple[Hook, ...]] = field(default_factory=dict)
     clock: Clock = field(default=SYSTEM_CLOCK)
@@ -96,6 +103,7 @@ class _TenantRun:
         )
         self._cancel = cancel
         self._steps = ChangeSteps(self._context, fleet=work.fleet, declared=self._declared)
+        self._doubt: NameDoubt | None = None
         self._failure = SharedFailure(self._context.store, tenant.host, in_a_row=DEFAULT_WORKERS)
 
     def run(self) -> Applied:
@@ -108,7 +116,7 @@ class _TenantRun:
         results: list[AppliedChange] = []
         unchanged = 0
         for number in range(_ROUNDS):
-            facts = self._facts()
+            facts = _without_awaited(self._facts(), {each.client_id for each in results if each.client_secret})
             changes, as_declared = plan_tenant(
                 self._name,
                 [*self._declared.values()],
@@ -116,9 +124,12 @@ class _TenantRun:
                 fleet=self._work.fleet,
                 now=utc_now(self._work.clock),
                 hooks=self._context.hooks,
+                take_over=self._work.take_over,
             )
             if number == 0:
                 unchanged = as_declared
+                if not self._work.same_fleet:
+                    self._doubt = doubt_of(self._name, self._work.fleet, {*self._declared}, facts, changes)
                 wanted = [each for each in changes if self._was_shown(each)]
             else:
                 wanted = [each for each in changes if names is not None and each.client in names]
@@ -128,7 +139,12 @@ class _TenantRun:
             names = {each.change.client for each in again}
             if not names or self._is_over:
                 break
+        results = self._with_secrets_noted(results)
         return Applied(changes=tuple(results), unchanged=unchanged)
+
+    def _with_secrets_noted(self, results: Sequence[AppliedChange]) -> list[AppliedChange]:
+        """Note in the records that new client secrets were handed over; what cannot be noted is a warning."""
+        return [each if each.client_secret is None else self._steps.note_secret(each) for each in results]
 
     @property
     def _is_over(self) -> bool:
@@ -150,6 +166,7 @@ class _TenantRun:
         for change in changes:
             of_client[change.client, change.client_id if change.kind == "removed" else ""].append(change)
         found = {client.client_id: client for client in facts.clients}
+        self._steps.remove_left_keys([each for each in changes if not self._is_left(each)], found)
         with ThreadPoolExecutor(DEFAULT_WORKERS) as pool:
             try:
                 done = pool.map(lambda each: self._client(each, found), of_client.values())
@@ -163,6 +180,8 @@ class _TenantRun:
         results: list[AppliedChange] = []
         for change in changes:
             if self._is_left(change):
+                if self._is_held(change):
+                    change = replace(change, reason="; ".join(filter(None, (change.reason, _HELD))))  # noqa: PLW2901
                 results.append(AppliedChange(change=change, outcome="left", client_id=change.client_id))
                 continue
             if self._is_over:
@@ -176,4 +195,18 @@ class _TenantRun:
 
     def _is_left(self, change: PlannedChange) -> bool:
         needs = {"removed": self._work.prune, "unmanaged": self._work.adopt, "blocked": False}
-        return not needs.get(change.kind, True)
+        return not needs.get(change.kind, True) or self._is_held(change)
+
+    def _is_held(self, change: PlannedChange) -> bool:
+        return self._doubt is not None and self._doubt.holds(change)
+
+
+def _without_awaited(facts: TenantFacts, client_ids: Collection[str]) -> TenantFacts:
+    """Return the facts as if the client secrets that this run has made were handed over: that is noted at its end."""
+    clients = []
+    for each in facts.clients:
+        mark = None if each.summary is None else each.summary.declaration
+        if each.summary is not None and mark is not None and each.client_id in client_ids:
+            each = replace(each, summary=replace(each.summary, declaration=replace(mark, awaits_secret=False)))  # noqa: PLW2901
+        clients.append(each)
+    return replace(facts, clients=tuple(clients)) if client_ids else facts

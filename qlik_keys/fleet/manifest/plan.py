@@ -29,6 +29,7 @@ def plan_tenant(
     fleet: str,
     now: datetime,
     hooks: Sequence[Hook] = (),
+    take_over: str = "",
 ) -> tuple[list[PlannedChange], int]:
     """Compare what is declared of one tenant with what is there.
 
@@ -39,6 +40,7 @@ def plan_tenant(
         fleet: the name of the file's fleet.
         now: the time.
         hooks: those that are defined for the tenant.
+        take_over: the name of another fleet: its clients that are declared here become clients of this one.
 
     Returns:
         What differs, and how many clients are as declared.
@@ -46,7 +48,7 @@ def plan_tenant(
     by_name, by_mark = defaultdict(list), defaultdict(list)
     for client in facts.clients:
         by_name[client.name].append(client)
-        if _is_of(fleet, client.summary):
+        if _is_of(fleet, client.summary) or (take_over and _is_of(take_over, client.summary)):
             assert client.summary is not None  # it has a mark
             by_mark[client.summary.client_name].append(client)
     names = {client.name for client in declared}
@@ -60,7 +62,14 @@ def plan_tenant(
         if len(alike) > 1:  # a namesake that no one manages is no reason to doubt
             alike = [each for each in alike if each.summary is not None] or alike
         comparison = Comparison(
-            tenant=tenant, declared=wanted, alike=alike, facts=facts, fleet=fleet, now=now, hooks=hooks
+            tenant=tenant,
+            declared=wanted,
+            alike=alike,
+            facts=facts,
+            fleet=fleet,
+            now=now,
+            hooks=hooks,
+            take_over=take_over,
         )
         found = comparison.changes()
         matched |= {each.client_id for each in alike}

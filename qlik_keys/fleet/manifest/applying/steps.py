@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qlik_keys import lifecycle
-from qlik_keys.errors import QlikKeysError
+from qlik_keys.errors import QlikKeysError, StoreError
 from qlik_keys.fleet.manifest.applying.results import AppliedChange
 from qlik_keys.keys.spec import DEFAULT_KEY, DEFAULT_OVERLAP, ROTATE_AFTER
 from qlik_keys.keystore.other_custody import in_custody
-from qlik_keys.lifecycle.declaring import ClientFields, declare, finish_pending, update_client
+from qlik_keys.lifecycle.declaring import ClientFields, declare, finish_pending, note_secret_shown, update_client
 from qlik_keys.lifecycle.provisioning.operations import resume_client_in
 from qlik_keys.lifecycle.provisioning.run import Provisioned
 from qlik_keys.lifecycle.provisioning.specification import CLIENT_SECRET, PRIVATE_KEY_JWT
 from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS, IMPERSONATION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import timedelta
 
     from qlik_keys.fleet.manifest.comparing.changes import Kind, PlannedChange
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
     from qlik_keys.fleet.manifest.declared import DeclaredClient
     from qlik_keys.keystore.declarations import Declaration
     from qlik_keys.lifecycle.context import OperationContext
+
+
+_MAKES_KEYS = frozenset({"create", "finish", "rotate", "unmanaged"})
+_UNSEEN = (  # no secret, what is said of one
+    "It has a client secret that this run has not shown. If no one has it, because the run that made it was "
+    "interrupted, delete it and create another one: `qlik-keys oauth-client client-secret create ID`."
+)
 
 
 class ChangeSteps:
@@ -65,13 +73,15 @@ class ChangeSteps:
 
     def _create(self, change: PlannedChange, _: FoundClient | None) -> AppliedChange:
         declared = self._declared[change.client]
+        # With a key, the secret comes by a change: its record says by then that it is awaited.
+        adds_secret = declared.has_key and declared.has_secret
         made = lifecycle.provision(
             self._context.tenant,
             self._in_custody[declared.custody],
             name=declared.name,
             scopes=declared.scopes,
             key=(declared.key or DEFAULT_KEY) if declared.has_key else None,
-            client_secret=declared.has_secret,
+            client_secret=declared.has_secret and not adds_secret,
             description=declared.description or "",
             impersonation=bool(declared.impersonation),
             trusted=declared.consent != "required",
@@ -86,15 +96,22 @@ class ChangeSteps:
             client_secret=made.client_secret,
             warnings=made.warnings,
         )
+        mark = replace(declared.mark(self._fleet, None), awaits_secret=declared.has_secret)
         try:
-            self._declare(made.client_id, declared.mark(self._fleet, None), None)
+            self._declare(made.client_id, mark, None)
+            if not adds_secret:
+                return result
+            wanted = ClientFields(auth_methods=declared.methods)
+            return replace(result, client_secret=update_client(self._context, made.client_id, wanted))
         except QlikKeysError as problem:
-            return replace(result, outcome="failed", error=problem)  # the client is there, and so is its secret
-        return result
+            return replace(result, outcome="failed", error=problem)  # the client is there, and so may be its secret
 
     def _finish(self, change: PlannedChange, there: FoundClient | None) -> AppliedChange:
         result = AppliedChange(change=change, outcome="done", client_id=change.client_id)
         if there is not None and there.summary is not None:
+            mark, is_busy = there.summary.declaration, there.summary.is_in_progress or there.summary.pending_hooks
+            if mark is not None and mark.awaits_secret and not is_busy:
+                return self._make_another_secret(result)
             finished = [each.result for each in resume_client_in(self._context, there.client_id)]
             secrets = [each.client_secret for each in finished if isinstance(each, Provisioned)]
             return replace(result, client_secret=next((each for each in secrets if each is not None), None))
@@ -103,20 +120,69 @@ class ChangeSteps:
             return result
         return replace(result, client_id=made.client_id, kid=made.kid, client_secret=made.client_secret)
 
+    def _make_another_secret(self, result: AppliedChange) -> AppliedChange:
+        """Make a client secret in place of one whose answer was lost; that one is not deleted: someone may have it."""
+        clients = self._context.tenant.oauth_clients
+        before = clients.get(result.client_id).client_secrets
+        made = clients.create_secret(result.client_id)
+        hints = ", ".join(each.hint for each in before)
+        warning = (
+            f"It has older client secrets ({hints}), and the last of them may have been shown to no one. Delete what "
+            f"no one has: `qlik-keys oauth-client client-secret rm {result.client_id} HINT`, or in Qlik's console."
+        )
+        return replace(result, client_secret=made.client_secret, warnings=(warning,) if before else ())
+
+    def note_secret(self, result: AppliedChange) -> AppliedChange:
+        """Let the record say that the new client secret was handed over; return the result, with a warning if not."""
+        try:
+            note_secret_shown(self._context, result.client_id)
+        except QlikKeysError as problem:
+            warning = (
+                f"Its record could not be written, so the next `apply` makes another client secret: {problem.message}"
+            )
+            return replace(result, warnings=(*result.warnings, warning))
+        return result
+
+    def remove_left_keys(self, changes: Iterable[PlannedChange], found: Mapping[str, FoundClient]) -> None:
+        """Remove keys in Transit that an interrupted run had Vault make for these clients, and that no record names.
+
+        It is one list of the engine's keys, and more only where one of them has no name in the metadata.
+        """
+        store = self._context.store
+        names, known = set(), set()
+        for change in changes:
+            if change.kind not in _MAKES_KEYS:
+                continue
+            there = found.get(change.client_id)
+            summary = None if there is None else there.summary
+            custody = self._declared[change.client].custody or (store.custody if summary is None else summary.custody)
+            if custody == "transit":
+                names |= {change.client, *([] if there is None else [there.name])}
+                names |= set() if summary is None else {summary.client_name}
+        if names:
+            known |= {each.summary.reference for each in found.values() if each.summary is not None}
+            with contextlib.suppress(StoreError):  # `resume` reports it; what follows needs other rights
+                store.sweep(self._context.tenant.host, of=names, known=known)
+
     def _change(self, change: PlannedChange, there: FoundClient | None) -> AppliedChange:
         assert there is not None  # it was found
         declared, fields = self._declared[change.client], {name for name, _, _ in change.fields}
         result = AppliedChange(change=change, outcome="done", client_id=change.client_id)
         mark = there.summary.declaration if there.summary is not None else None
-        # The record first: nothing may fail between a change that brings a client secret and its report.
-        self._declare(change.client_id, declared.mark(self._fleet, mark), self._serves(declared, fields, mark))
+        wanted = declared.mark(self._fleet, mark)
+        if "methods" in fields and declared.has_secret and CLIENT_SECRET not in there.auth_methods:
+            wanted = replace(wanted, awaits_secret=True)
+        # The record first: nothing may fail between a change that brings a client secret and its report. If the answer
+        # is lost all the same, the record says that a secret was made and shown to no one.
+        self._declare(change.client_id, wanted, self._serves(declared, fields, mark))
         removes_secret = "methods" in fields and not declared.has_secret and CLIENT_SECRET in there.auth_methods
         if removes_secret:
             lifecycle.adopt(
                 self._context.tenant, self._context.store, change.client_id, remove_secrets=True, **self._options
             )
         secret = update_client(self._context, change.client_id, _wanted(declared, there, fields))
-        return replace(result, client_secret=secret)
+        is_in_doubt = mark is None and declared.has_secret and not declared.has_key and secret is None
+        return replace(result, client_secret=secret, warnings=(_UNSEEN,) if is_in_doubt else ())
 
     @staticmethod
     def _serves(declared: DeclaredClient, fields: set[str], mark: Declaration | None) -> timedelta | None:

@@ -10,6 +10,7 @@ from qlik_keys.errors import FleetError
 
 if TYPE_CHECKING:
     from qlik_keys.errors import QlikKeysError
+    from qlik_keys.fleet.manifest.comparing.name_doubts import NameDoubt
 
 Kind = Literal["create", "finish", "change", "retire", "rotate", "unmanaged", "removed", "blocked", "mark"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -81,11 +82,13 @@ class ManifestPlan:
         changes: what differs, tenant by tenant in the order of the file.
         unchanged: how many declared clients are as declared.
         failures: why a tenant could not be asked, by its name.
+        doubts: where another file may have the same name.
     """
 
     changes: tuple[PlannedChange, ...]
     unchanged: int = 0
     failures: dict[str, QlikKeysError] = field(default_factory=dict)
+    doubts: tuple[NameDoubt, ...] = ()
 
     @property
     def has_drift(self) -> bool:
@@ -129,12 +132,14 @@ class ManifestPlan:
             "unchanged": self.unchanged,
             "changes": [each.to_dict() for each in self.changes],
             "failures": failures,
+            "warnings": [each.to_text() for each in self.doubts],
         }
 
     def to_text(self) -> str:
         """Return it for people."""
         shown = [each.to_text() for each in self.changes if each.kind != "mark"]
         shown += [f"failed     {name}: {each.message} {each.hint}".rstrip() for name, each in self.failures.items()]
+        shown += [f"WARNING    {each.to_text()}" for each in self.doubts]
         marks = self.counts.get("mark", 0)
         if marks:
             shown.append(

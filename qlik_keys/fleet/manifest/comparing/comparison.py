@@ -38,9 +38,11 @@ class Comparison:
         fleet: str,
         now: datetime,
         hooks: Sequence[Hook],
+        take_over: str = "",
     ) -> None:
         self._tenant, self._declared, self._alike = tenant, declared, alike
         self._facts, self._fleet, self._now, self._hooks = facts, fleet, now, hooks
+        self._take_over = take_over
 
     def changes(self) -> list[PlannedChange]:
         """Return what differs."""
@@ -75,11 +77,18 @@ class Comparison:
 
     def _managed(self, client: FoundClient, summary: KeySummary) -> list[PlannedChange]:
         mark, declared = summary.declaration, self._declared
-        if mark is not None and mark.fleet != self._fleet:
-            return [self._change("blocked", client, reason=f"it is declared in the file of the fleet {mark.fleet!r}")]
+        if mark is not None and mark.fleet not in (self._fleet, self._take_over):
+            reason = (
+                f"it is declared in the file of the fleet {mark.fleet!r}; if that fleet has a new name, or gives the "
+                f"client away: --take-over {mark.fleet}"
+            )
+            return [self._change("blocked", client, reason=reason)]
         if not declared.has_key and PRIVATE_KEY_JWT in client.auth_methods:
             reason = "it logs in by a key, which no file removes; delete the method in Qlik's console"
             return [self._change("blocked", client, reason=reason)]
+        if mark is not None and mark.awaits_secret and declared.has_secret and CLIENT_SECRET in client.auth_methods:
+            reason = "a client secret was made, and it may have been shown to no one; another one is made"
+            return [self._change("finish", client, reason=reason)]
         pending = self._pending_hooks(client, summary)
         if pending:
             return [pending]
@@ -137,6 +146,8 @@ class Comparison:
         """Yield what differs in the record."""
         declared, there = self._declared, summary.declaration
         wanted = declared.mark(self._fleet, there)
+        if there is not None and there.fleet != self._fleet:
+            yield "fleet", there.fleet, self._fleet
         if wanted.owner != (there.owner if there else ""):
             yield "owner", there.owner if there else "", wanted.owner
         if wanted.tags != (there.tags if there else ()):
