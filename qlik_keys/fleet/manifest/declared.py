@@ -202,7 +202,8 @@ class Manifest:
             adopt: give a key to the clients of a declared name that qlik_keys does not manage.
             take_over: as for `plan`.
             same_fleet: go on where most clients with the mark of this fleet are not in the file
-                (`ManifestPlan.doubts`): without it nothing is deleted there, and nothing is done where none of them is in the file.
+                (`ManifestPlan.doubts`). Without it nothing is deleted there, and nothing is done at all where the
+                file has none of them.
             on_change: told of each change that was done or failed, a new client secret with it; called from any thread.
             clock: time.
 

@@ -40,8 +40,8 @@ class NameDoubt:
         """Return it for people, with what to do."""
         return (
             f"{self.absent} of {self.marked} clients with the mark of the fleet {self.fleet!r} on {self.tenant} are "
-            "not in this file. If another file has this name too, write another name after `fleet:` in this one. If it is "
-            "the same fleet, confirm it once: `qlik-keys apply --same-fleet`."
+            "not in this file. If another file has this name too, write another name after `fleet:` in this one. If "
+            "it is the same fleet, confirm it once: `qlik-keys apply --same-fleet`."
         )
 
     def to_dict(self) -> dict[str, Any]:
