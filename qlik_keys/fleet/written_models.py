@@ -52,6 +52,7 @@ def checked(written: Written, model: type[Model], *, reference: str) -> Model | 
         return model.model_validate(written.values, by_alias=True)
     except ValidationError as error:
         details = _without_consequences(error.errors(include_url=False, include_input=False))
+        details = _without_misspelled(details)
         details.sort(key=lambda each: each["type"] != "extra_forbidden")  # a misspelled key is missing as well
     written.problems += (_problem(written, model, each, reference) for each in details if _is_new(written, each))
     return None
@@ -67,10 +68,23 @@ def _without_consequences(details: list[ErrorDetails]) -> list[ErrorDetails]:
     ]
 
 
+def _without_misspelled(details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Return the mistakes without the keys that are missing because they are misspelled."""
+    unknown = [each["loc"] for each in details if each["type"] == "extra_forbidden"]
+    return [
+        each
+        for each in details
+        if each["type"] != "missing"
+        or not any(
+            other[:-1] == each["loc"][:-1] and get_close_matches(str(other[-1]), [str(each["loc"][-1])], 1)
+            for other in unknown
+        )
+    ]
+
+
 def _is_new(written: Written, error: ErrorDetails) -> bool:
     """Tell whether a mistake is told at that place by now: a secret was removed there, and no text is left."""
-    place = _place(written, error)
-    return all((each.line, each.column) != place for each in written.problems)
+    return not written.is_told(_place(written, error))
 
 
 def _problem(written: Written, model: type[BaseModel], error: ErrorDetails, reference: str) -> ManifestProblem:

@@ -29,12 +29,13 @@ _PLAIN_TAGS = {None, "!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag
 _VAULT_TOKEN = re.compile(r"\b(?:hv[sbr]|[sbr])\.[A-Za-z0-9_-]{20,}")
 _IN_URL = re.compile(r"://[^/\s]*@")
 _SECRET_KEYS = frozenset(
-    {"secret", "password", "passwd", "passphrase", "apikey", "token", "privatekey", "clientsecret", "secretid"}
+    {"secret", "kty", "password", "passwd", "passphrase", "apikey", "token", "privatekey", "clientsecret", "secretid"}
     | {"vaulttoken", "bearer", "authorization", "credential", "credentials", "jwt", "pem", "jwk"}
 )
 _NO_SECRETS = "Remove it; name the variable or the file that holds it. If it is one, replace it where it was made."
 _QUOTED = re.compile(r"'([^']*)'")
 _START = (1, 1)
+_LIKE_UTF_16 = re.compile(rb"\0[ -~]\0|[ -~]\0[ -~]")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _REDACTOR = Redactor()  # it knows no secret: it finds what looks like one
 
@@ -91,6 +92,10 @@ class Written:
         """Return what is wrong, each once, in the order of the file."""
         return sorted(set(self.problems), key=lambda each: (each.line, each.column))
 
+    def is_told(self, place: Place) -> bool:
+        """Tell whether something is wrong at a place by now: of a secret there, no text is left to be looked at."""
+        return any((each.line, each.column) == place for each in self.problems)
+
     def note(self, place: Place, message: str, hint: str) -> None:
         """Add a problem."""
         self.problems.append(ManifestProblem(line=place[0], column=place[1], message=message, hint=hint))
@@ -115,7 +120,7 @@ def _read_bytes(content: bytes, kind: FileKind) -> Written:
     written = Written()
     if len(content) > kind.most_bytes:
         return _too_large(kind)
-    if content.startswith(_UTF_16) or b"\0" in content[:4]:
+    if content.startswith(_UTF_16) or _LIKE_UTF_16.match(content):
         written.note(_START, "The file is UTF-16 text.", "Save it as UTF-8.")
         return written
     try:
@@ -149,19 +154,29 @@ def read_text(text: str, kind: FileKind) -> Written:
     except _Refused:
         written.values = None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
         written.values = None
-        written.note(
-            _START if mark is None else _of(mark),
-            f"This is not valid YAML: {_QUOTED.sub(_kept, error.problem or 'it cannot be parsed')}.",
-            "Check the indentation, the colons and the quotes here and in the line before.",
-        )
+        written.note(*_malformed(text, error))
     except yaml.YAMLError:
         written.values = None
         written.note(
             _place_of_unprintable(text), "The file has a character that YAML does not allow.", "Remove that character."
         )
     return written
+
+
+def _malformed(text: str, error: yaml.MarkedYAMLError) -> tuple[Place, str, str]:
+    """Return where a text is no YAML, what is wrong, and what to do."""
+    what = error.problem or "it cannot be parsed"
+    mark = error.problem_mark or error.context_mark
+    if "end of stream" in what and error.context_mark is not None:
+        return _of(error.context_mark), "This quotation mark has no second one.", "Add it where the text ends."
+    if mark is None:
+        return _START, f"This is not valid YAML: {_QUOTED.sub(_kept, what)}.", "Check the indentation."
+    line = next(iter(text.splitlines()[mark.line : mark.line + 1]), "")
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return _of(mark), "This is not valid YAML: the line begins with a tab.", "Indent it with blanks."
+    message = f"This is not valid YAML: {_QUOTED.sub(_kept, what)}."
+    return _of(mark), message, "Check the indentation, the colons and the quotes here and in the line before."
 
 
 def _place_of_unprintable(text: str) -> Place:

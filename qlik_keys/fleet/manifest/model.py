@@ -32,15 +32,18 @@ Method = Literal["private-key-jwt", "client-secret"]
 Consent = Literal["trusted", "required"]
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _LONGEST = 1000
+_TYPOGRAPHIC = tuple("“”„«»\u2018\u2019\u201a")
 SCHEMA_ADDRESS = (
     "https://raw.githubusercontent.com/qlik-keys/qlik_keys/main/docs/reference/qlik-keys.schema.json"  # published there
 )
 
 
 def _as_error(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return a validator whose refusals are those of a check of the product."""
+    """Return a validator of texts whose refusals are those of a check of the product."""
 
     def validate(value: Any) -> Any:
+        if not isinstance(value, str):
+            raise problem("A text is expected here.", "Check the indentation, the braces and the brackets.")
         try:
             checked = check(value)
         except (ConfigurationError, KeyMaterialError) as error:
@@ -66,8 +69,8 @@ def _overlap(text: str) -> timedelta:
     return span
 
 
-def _timeout(value: str | timedelta) -> timedelta:
-    span = value if isinstance(value, timedelta) else parse_duration(value)
+def _timeout(text: str) -> timedelta:
+    span = parse_duration(text)
     if not SHORTEST <= span <= LONGEST:
         raise ConfigurationError("The time limit of a hook is above zero and at most an hour.", hint="Write 90s or 5m.")
     return span
@@ -89,6 +92,8 @@ KEY_TEXTS = ("ES384", *(f"{alg}/{bits}" for alg in ALGORITHMS if alg != "ES384" 
 
 
 def _name(text: str) -> str:
+    if text[:1] in _TYPOGRAPHIC:
+        raise problem("The name begins with a typographic quotation mark.", "Write \" or ' in place of it.")
     found = name_problem(text, longest=MAXIMUM_NAME_LENGTH)
     if found:
         raise problem(f"The name {found.partition(' (')[0]}.", "Choose a short name of printable characters.")
