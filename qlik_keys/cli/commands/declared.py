@@ -54,7 +54,7 @@ ConsentOption = Annotated[
 
 
 TakeOverOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--take-over",
         metavar="FLEET",
@@ -84,7 +84,7 @@ def plan(
     file: FileArgument = None,
     *,
     consent: ConsentOption = None,
-    take_over: TakeOverOption = "",
+    take_over: TakeOverOption = None,
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON Schema of fleet files, for editors; nothing is asked.")
     ] = False,
@@ -107,7 +107,7 @@ def plan(
         )
         return
     manifest = _read(file)
-    found = manifest.plan(_fleet(manifest, runner), consent=consent, take_over=take_over)
+    found = manifest.plan(_fleet(manifest, runner), consent=consent, take_over=take_over or "")
     _show_plan(found, as_json=as_json)
     _end_of_plan(found)
 
@@ -126,7 +126,7 @@ def apply(
     adopt: Annotated[
         bool, typer.Option("--adopt", help="Give a key to clients of a declared name that qlik_keys does not manage.")
     ] = False,
-    take_over: TakeOverOption = "",
+    take_over: TakeOverOption = None,
     same_fleet: Annotated[
         bool,
         typer.Option(
@@ -152,7 +152,7 @@ def apply(
     fleet = _fleet(manifest, runner)
     if fleet is not None and not dry_run:
         refuse_new_secrets(manifest)  # before a cluster is asked for anything
-    found = manifest.plan(fleet, take_over=take_over)
+    found = manifest.plan(fleet, take_over=take_over or "")
     found.raise_if_all_failed()
     if dry_run:
         _show_plan(found, as_json=as_json)
@@ -166,7 +166,7 @@ def apply(
     how = {"prune": prune, "adopt": adopt, "same_fleet": same_fleet}
     if not yes:
         _ask(found, **how)
-    _apply(manifest, fleet, found, how={**how, "take_over": take_over}, as_json=as_json)
+    _apply(manifest, fleet, found, how={**how, "take_over": take_over or ""}, as_json=as_json)
 
 
 @app.command(epilog=_HELP)
