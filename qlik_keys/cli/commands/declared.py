@@ -16,12 +16,13 @@ from qlik_keys.cli.options.groups import with_options
 from qlik_keys.cli.options.runners import RunnerOptions, on_cluster
 from qlik_keys.cli.options.tenants import FLEET_VARIABLE as _VARIABLE
 from qlik_keys.cli.options.tenants import TenantsOptions
-from qlik_keys.cli.output.results import Result, current_notebook, show_value
+from qlik_keys.cli.output.applied import hand_over, show_results, show_secret
+from qlik_keys.cli.output.results import current_notebook, show_value
 from qlik_keys.cli.output.streams import note_effect
 from qlik_keys.cli.output.table import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping
 
     from qlik_keys.fleet import Fleet
     from qlik_keys.fleet.manifest import Manifest
@@ -161,7 +162,7 @@ def apply(
     if not as_json:
         typer.echo(printable_lines(found.to_text()), err=True)
     if not (found.changes or found.failures):
-        _show_results([], as_json=as_json)
+        show_results([], as_json=as_json)
         return
     how = {"prune": prune, "adopt": adopt, "same_fleet": same_fleet}
     if not yes:
@@ -207,7 +208,7 @@ def export(
     for notice in () if as_json else exported.notices:
         typer.echo(f"Note: {printable(notice)}", err=True)
     if target == _STDOUT:
-        if not _hand_over(exported.text):
+        if not hand_over(exported.text):
             typer.echo(exported.text, nl=False)
         return
     _write(target, exported.text)
@@ -221,7 +222,7 @@ def export(
     words = (
         f"Wrote {target}: {exported.clients} declared clients; {exported.left_out} others are not managed or left out."
     )
-    if not _hand_over(told):
+    if not hand_over(told):
         typer.echo(json.dumps(told, indent=2) if as_json else words)
 
 
@@ -251,14 +252,6 @@ def _name_in(target: Path) -> str:
         return ""
 
 
-def _hand_over(value: Any) -> bool:
-    """Give a notebook a value; return whether there is one."""
-    notebook = current_notebook()
-    if notebook is not None:
-        notebook.results.append(Result(value))
-    return notebook is not None
-
-
 def printable_lines(text: str) -> str:
     """Return a text of several lines without control characters: a client's name is another user's text."""
     return "\n".join(printable(line) for line in text.splitlines())
@@ -271,7 +264,7 @@ def _show_plan(found: ManifestPlan, *, as_json: bool) -> None:
         FleetError: so it is.
     """
     found.raise_if_all_failed()
-    if not _hand_over(found):
+    if not hand_over(found):
         typer.echo(json.dumps(found.to_dict(), indent=2) if as_json else printable_lines(found.to_text()))
 
 
@@ -341,18 +334,18 @@ def _apply(
         if not as_json and current_notebook() is None:
             typer.echo(printable(f"{change.outcome}: {change.change.kind} {change.name}"), err=True)
             if change.client_secret is not None:
-                _show_secret(change)
+                show_secret(change)
                 shown.add(change.client_id)
 
     try:
         applied = manifest.apply(fleet, plan=found, on_change=tell, **how)
     except PartlyFailed as error:
-        _show_results(error.results, as_json=as_json, shown=shown)
+        show_results(error.results, as_json=as_json, shown=shown)
         raise
     except BaseException:
-        _show_results(done, as_json=as_json, shown=shown)
+        show_results(done, as_json=as_json, shown=shown)
         raise
-    _show_results(applied.changes, as_json=as_json, shown=shown)
+    show_results(applied.changes, as_json=as_json, shown=shown)
     if applied.left:
         raise typer.Exit(FINDINGS)
 
@@ -365,43 +358,6 @@ _HOW_TO_LOOK = (
 
 def _effect(change: AppliedChange) -> str:
     return f"{change.change.kind} {change.name} ({change.client_id})"
-
-
-def _show_secret(change: AppliedChange) -> None:
-    """Show a new client secret, this once, as Qlik does."""
-    assert change.client_secret is not None  # it has one
-    shown = f"Client secret of {change.name} ({change.client_id}), shown this once: {change.client_secret.reveal()}"
-    typer.echo(printable(shown))
-
-
-def _show_results(results: Sequence[AppliedChange], *, as_json: bool, shown: Collection[str] = ()) -> None:
-    """Show what was done, with the new client secrets of those that are not shown by now."""
-    if _hand_over([*results]):
-        return
-    if as_json:
-        typer.echo(json.dumps([_document(each) for each in results], indent=2))
-        return
-    for each in results:
-        for warning in each.warnings:
-            typer.echo(f"Note: {printable(f'{each.name}: {warning}')}", err=True)
-        if each.client_secret is not None and each.client_id not in shown:
-            _show_secret(each)
-    outcomes = [each.outcome for each in results]
-    counts = ", ".join(f"{outcomes.count(one)} {word}" for one, word in _WORDS.items() if one in outcomes)
-    typer.echo(f"Changes: {counts}." if counts else "Everything is as declared.")
-
-
-_WORDS = {
-    "done": "made",
-    "failed": "failed",
-    "skipped": "not tried",
-    "left": "left (see --adopt and --prune, or what the plan says)",
-}
-
-
-def _document(change: AppliedChange) -> dict[str, Any]:
-    secret = change.client_secret
-    return change.to_dict() | ({} if secret is None else {"client_secret": secret.reveal()})
 
 
 def _references(tenants: _ExportedTenants, *, as_json: bool) -> dict[str, TenantReference]:
