@@ -129,7 +129,7 @@ class AmbiguousName(ConfigurationError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestProblem:
-    """A mistake in a fleet file. No value of the file is quoted: it may be a secret that someone pasted.
+    """A mistake in a fleet file, or in a file of hooks. No value is quoted: it may be a secret that someone pasted.
 
     Attributes:
         line: from 1.
@@ -152,19 +152,19 @@ class ManifestProblem:
 
 
 class ManifestError(ConfigurationError):
-    """A fleet file has mistakes.
+    """A fleet file, or a file of hooks, has mistakes.
 
     Attributes:
         file: the file, as it was named.
         problems: all of them, in the order of the file.
     """
 
-    def __init__(self, file: str, problems: Sequence[ManifestProblem]) -> None:
+    def __init__(self, file: str, problems: Sequence[ManifestProblem], *, what: str = "fleet file") -> None:
         self.file, self.problems = file, tuple(problems)
         count = "a mistake" if len(self.problems) == 1 else f"{len(self.problems)} mistakes"
         lines = [f"{file}:{each.line}:{each.column}: {each.to_text()}" for each in self.problems]
         super().__init__(
-            "\n".join([f"The fleet file {file} has {count}:", *lines]), hint="Correct the file; nothing was done."
+            "\n".join([f"The {what} {file} has {count}:", *lines]), hint="Correct the file; nothing was done."
         )
 
 

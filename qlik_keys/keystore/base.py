@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -473,10 +473,18 @@ class KeyStore(Protocol):
         """Destroy a key that no document names any more, where the engine holds it; quiet when there is none."""
         ...
 
-    def sweep(self, tenant_host: str) -> Sequence[str]:
+    def sweep(
+        self, tenant_host: str, *, of: Collection[str] | None = None, known: Collection[str] = ()
+    ) -> Sequence[str]:
         """Destroy the keys of that tenant that no document names: a run was interrupted after it had one made.
 
         Who is just about to name one of them gets a `StoreConflict`.
+
+        Args:
+            tenant_host: host of the tenant.
+            of: names of clients: only keys that were made for clients of these names are looked at, also by a store
+                that has met no key in an engine; by default all.
+            known: references of keys that are known to be named: where these are all, no document is read.
 
         Returns:
             The names of those that were destroyed.

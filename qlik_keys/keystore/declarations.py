@@ -26,6 +26,7 @@ class Declaration:
         owner: who answers for the client, for people; "" for no one named.
         tags: labels, sorted, each once.
         overlap_seconds: how long an old key goes on at a rotation; None where the file does not say.
+        awaits_secret: a client secret is being made for the file, and no one has been shown it yet.
 
     Raises:
         ConfigurationError: a value is malformed or too long. It is not quoted.
@@ -35,6 +36,7 @@ class Declaration:
     owner: str = ""
     tags: tuple[str, ...] = ()
     overlap_seconds: int | None = None
+    awaits_secret: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what could not be shown in Vault's metadata, and read again from there."""

@@ -20,7 +20,7 @@ from qlik_keys.keystore.notes import KeepsNotes, ReportsVersions
 from qlik_keys.keystore.profiles import KeepsProfiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from qlik_keys.keys import KeySpec, PrivateKey
     from qlik_keys.keystore.base import (
@@ -168,9 +168,11 @@ class TenantFolder:
         """Write the name entries that are missing."""
         self.inner.set_names_right(self._sure_place(tenant_host), names)
 
-    def sweep(self, tenant_host: str) -> Sequence[str]:
+    def sweep(
+        self, tenant_host: str, *, of: Collection[str] | None = None, known: Collection[str] = ()
+    ) -> Sequence[str]:
         """Destroy the keys that no document names."""
-        return self.inner.sweep(self._sure_place(tenant_host))
+        return self.inner.sweep(self._sure_place(tenant_host), of=of, known=known)
 
     def elsewhere(self) -> dict[str, Sequence[str]]:
         """Return what `records_elsewhere` returns."""

@@ -126,6 +126,18 @@ def declare(
     raise AssertionError("the last round returns or raises")
 
 
+def note_secret_shown(work: OperationContext, client_id: str) -> None:
+    """Write to a client's record that its new client secret was handed over; nothing where it awaits none.
+
+    Raises:
+        StoreConflict: other users change the record all the time.
+        StoreError: the record could not be read or written.
+    """
+    mark = work.read(client_id).declaration
+    if mark is not None and mark.awaits_secret:
+        declare(work, client_id, declaration=replace(mark, awaits_secret=False), rotate_after=None)
+
+
 def _differences(client: OAuthClient, wanted: ClientFields) -> dict[str, Any]:
     """Return what a client lacks of what it should be, by the names of the fields."""
     texts = {"name": client.client_name, "description": client.description or ""}

@@ -16,17 +16,18 @@ from qlik_keys.cli.options.groups import with_options
 from qlik_keys.cli.options.runners import RunnerOptions, on_cluster
 from qlik_keys.cli.options.tenants import FLEET_VARIABLE as _VARIABLE
 from qlik_keys.cli.options.tenants import TenantsOptions
-from qlik_keys.cli.output.results import Result, current_notebook, show_value
+from qlik_keys.cli.output.applied import hand_over, show_results, show_secret
+from qlik_keys.cli.output.results import current_notebook, show_value
 from qlik_keys.cli.output.streams import note_effect
 from qlik_keys.cli.output.table import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from qlik_keys.fleet import Fleet
     from qlik_keys.fleet.manifest import Manifest
-    from qlik_keys.fleet.manifest.apply import AppliedChange
-    from qlik_keys.fleet.manifest.plan import ManifestPlan
+    from qlik_keys.fleet.manifest.applying.results import AppliedChange
+    from qlik_keys.fleet.manifest.comparing.changes import ManifestPlan
     from qlik_keys.fleet.references import TenantReference
 
 app = new_group()
@@ -53,6 +54,18 @@ ConsentOption = Annotated[
 ]
 
 
+TakeOverOption = Annotated[
+    str | None,
+    typer.Option(
+        "--take-over",
+        metavar="FLEET",
+        help="The former name of this fleet, or of a fleet that gives clients away: its clients that are in this file "
+        "become clients of this one.",
+        callback=refuse_empty,
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ExportedTenants(TenantsOptions):
     """Which tenants are exported: those of another fleet file only where it is given, not by the environment."""
@@ -72,6 +85,7 @@ def plan(
     file: FileArgument = None,
     *,
     consent: ConsentOption = None,
+    take_over: TakeOverOption = None,
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON Schema of fleet files, for editors; nothing is asked.")
     ] = False,
@@ -94,7 +108,7 @@ def plan(
         )
         return
     manifest = _read(file)
-    found = manifest.plan(_fleet(manifest, runner), consent=consent)
+    found = manifest.plan(_fleet(manifest, runner), consent=consent, take_over=take_over or "")
     _show_plan(found, as_json=as_json)
     _end_of_plan(found)
 
@@ -112,6 +126,14 @@ def apply(
     ] = False,
     adopt: Annotated[
         bool, typer.Option("--adopt", help="Give a key to clients of a declared name that qlik_keys does not manage.")
+    ] = False,
+    take_over: TakeOverOption = None,
+    same_fleet: Annotated[
+        bool,
+        typer.Option(
+            "--same-fleet",
+            help="Go on where most clients with the mark of this fleet are not in the file (see the plan).",
+        ),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan; change nothing.")] = False,
     as_json: JsonOption = False,
@@ -131,7 +153,7 @@ def apply(
     fleet = _fleet(manifest, runner)
     if fleet is not None and not dry_run:
         refuse_new_secrets(manifest)  # before a cluster is asked for anything
-    found = manifest.plan(fleet)
+    found = manifest.plan(fleet, take_over=take_over or "")
     found.raise_if_all_failed()
     if dry_run:
         _show_plan(found, as_json=as_json)
@@ -140,11 +162,12 @@ def apply(
     if not as_json:
         typer.echo(printable_lines(found.to_text()), err=True)
     if not (found.changes or found.failures):
-        _show_results([], as_json=as_json)
+        show_results([], as_json=as_json)
         return
+    how = {"prune": prune, "adopt": adopt, "same_fleet": same_fleet}
     if not yes:
-        _ask(found, prune=prune, adopt=adopt)
-    _apply(manifest, fleet, found, prune=prune, adopt=adopt, as_json=as_json)
+        _ask(found, **how)
+    _apply(manifest, fleet, found, how={**how, "take_over": take_over or ""}, as_json=as_json)
 
 
 @app.command(epilog=_HELP)
@@ -154,7 +177,11 @@ def export(
     file: FileArgument = None,
     *,
     name: Annotated[
-        str, typer.Option(help="The fleet's name; by default that of the clients' marks, or `fleet`.")
+        str,
+        typer.Option(
+            help="The fleet's name; by default that of the file that is overwritten, else that of the clients' marks, "
+            "else a new one."
+        ),
     ] = "",
     include_all: Annotated[
         bool, typer.Option("--all", help="Name the clients that are not declared too, in comments.")
@@ -177,17 +204,25 @@ def export(
             f"The file {target} exists.", hint="Name another one, or overwrite it: --force. FILE - is standard output."
         )
     references = _references(tenants, as_json=as_json)
-    exported = export_fleet(references, name=name, include_all=include_all)
+    exported = export_fleet(references, name=name or _name_in(target), include_all=include_all)
+    for notice in () if as_json else exported.notices:
+        typer.echo(f"Note: {printable(notice)}", err=True)
     if target == _STDOUT:
-        if not _hand_over(exported.text):
+        if not hand_over(exported.text):
             typer.echo(exported.text, nl=False)
         return
     _write(target, exported.text)
-    told = {"file": str(target), "clients": exported.clients, "left_out": exported.left_out}
+    told = {
+        "file": str(target),
+        "fleet": exported.fleet,
+        "clients": exported.clients,
+        "left_out": exported.left_out,
+        "notices": [*exported.notices],
+    }
     words = (
         f"Wrote {target}: {exported.clients} declared clients; {exported.left_out} others are not managed or left out."
     )
-    if not _hand_over(told):
+    if not hand_over(told):
         typer.echo(json.dumps(told, indent=2) if as_json else words)
 
 
@@ -204,12 +239,17 @@ def _read(file: str | None) -> Manifest:
     return Manifest.from_file(_path(file))
 
 
-def _hand_over(value: Any) -> bool:
-    """Give a notebook a value; return whether there is one."""
-    notebook = current_notebook()
-    if notebook is not None:
-        notebook.results.append(Result(value))
-    return notebook is not None
+def _name_in(target: Path) -> str:
+    """Return the fleet's name in the file that is overwritten, "" where there is none that can be read."""
+    from qlik_keys.errors import ConfigurationError
+    from qlik_keys.fleet.manifest import Manifest
+
+    if target == _STDOUT or not target.exists():
+        return ""
+    try:
+        return Manifest.from_file(target).fleet
+    except ConfigurationError:
+        return ""
 
 
 def printable_lines(text: str) -> str:
@@ -224,7 +264,7 @@ def _show_plan(found: ManifestPlan, *, as_json: bool) -> None:
         FleetError: so it is.
     """
     found.raise_if_all_failed()
-    if not _hand_over(found):
+    if not hand_over(found):
         typer.echo(json.dumps(found.to_dict(), indent=2) if as_json else printable_lines(found.to_text()))
 
 
@@ -240,7 +280,7 @@ def _end_of_plan(found: ManifestPlan) -> None:
         raise typer.Exit(FINDINGS)
 
 
-def _ask(found: ManifestPlan, *, prune: bool, adopt: bool) -> None:
+def _ask(found: ManifestPlan, *, prune: bool, adopt: bool, same_fleet: bool) -> None:
     """Ask a person whether to do it, and about deletions apart, with each id.
 
     Raises:
@@ -250,7 +290,12 @@ def _ask(found: ManifestPlan, *, prune: bool, adopt: bool) -> None:
 
     questions = []
     left = {"blocked"} | (set() if prune else {"removed"}) | (set() if adopt else {"unmanaged"})
-    doable = [each for each in found.changes if each.kind not in left]
+    doubts = {} if same_fleet else {each.tenant: each for each in found.doubts}
+    doable = [
+        each
+        for each in found.changes
+        if each.kind not in left and not (each.tenant in doubts and doubts[each.tenant].holds(each))
+    ]
     deleted = [each for each in doable if each.kind == "removed"]
     if len(doable) > len(deleted):
         questions.append("Apply these changes?")
@@ -269,7 +314,7 @@ def _fleet(manifest: Manifest, options: RunnerOptions) -> Fleet | None:
 
 
 def _apply(
-    manifest: Manifest, fleet: Fleet | None, found: ManifestPlan, *, prune: bool, adopt: bool, as_json: bool
+    manifest: Manifest, fleet: Fleet | None, found: ManifestPlan, *, how: Mapping[str, Any], as_json: bool
 ) -> None:
     """Apply the plan that was shown, and show what came of it, also when it is interrupted: secrets are shown once.
 
@@ -280,6 +325,7 @@ def _apply(
     from qlik_keys.errors import PartlyFailed
 
     done: list[AppliedChange] = []
+    shown: set[str] = set()  # clients whose new secrets are shown by now: at once, since a process may be killed
 
     def tell(change: AppliedChange) -> None:
         done.append(change)
@@ -287,59 +333,31 @@ def _apply(
         note_effect(f"{len(made)} changes were made, the last: {made[-1]}" if made else "", _HOW_TO_LOOK)
         if not as_json and current_notebook() is None:
             typer.echo(printable(f"{change.outcome}: {change.change.kind} {change.name}"), err=True)
+            if change.client_secret is not None:
+                show_secret(change)
+                shown.add(change.client_id)
 
     try:
-        applied = manifest.apply(fleet, plan=found, prune=prune, adopt=adopt, on_change=tell)
+        applied = manifest.apply(fleet, plan=found, on_change=tell, **how)
     except PartlyFailed as error:
-        _show_results(error.results, as_json=as_json)
+        show_results(error.results, as_json=as_json, shown=shown)
         raise
     except BaseException:
-        _show_results(done, as_json=as_json)
+        show_results(done, as_json=as_json, shown=shown)
         raise
-    _show_results(applied.changes, as_json=as_json)
+    show_results(applied.changes, as_json=as_json, shown=shown)
     if applied.left:
         raise typer.Exit(FINDINGS)
 
 
 _HOW_TO_LOOK = (
-    "`qlik-keys plan` shows what is left. A client secret that was not shown is lost: delete it on the tenant, and "
-    "create another one."
+    "`qlik-keys plan` shows what is left, also a client secret that was shown to no one: the next `qlik-keys apply` "
+    "makes another one."
 )
 
 
 def _effect(change: AppliedChange) -> str:
     return f"{change.change.kind} {change.name} ({change.client_id})"
-
-
-def _show_results(results: Sequence[AppliedChange], *, as_json: bool) -> None:
-    """Show what was done; a new client secret is shown this once, as Qlik does."""
-    if _hand_over([*results]):
-        return
-    if as_json:
-        typer.echo(json.dumps([_document(each) for each in results], indent=2))
-        return
-    for each in results:
-        for warning in each.warnings:
-            typer.echo(f"Note: {printable(f'{each.name}: {warning}')}", err=True)
-        if each.client_secret is not None:
-            shown = f"Client secret of {each.name} ({each.client_id}), shown this once: {each.client_secret.reveal()}"
-            typer.echo(printable(shown))
-    outcomes = [each.outcome for each in results]
-    counts = ", ".join(f"{outcomes.count(one)} {word}" for one, word in _WORDS.items() if one in outcomes)
-    typer.echo(f"Changes: {counts}." if counts else "Everything is as declared.")
-
-
-_WORDS = {
-    "done": "made",
-    "failed": "failed",
-    "skipped": "not tried",
-    "left": "left (see --adopt and --prune, or what the plan says)",
-}
-
-
-def _document(change: AppliedChange) -> dict[str, Any]:
-    secret = change.client_secret
-    return change.to_dict() | ({} if secret is None else {"client_secret": secret.reveal()})
 
 
 def _references(tenants: _ExportedTenants, *, as_json: bool) -> dict[str, TenantReference]:

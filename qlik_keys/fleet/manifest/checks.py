@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from qlik_keys.fleet.manifest.model import Choices, ClientPart, FleetFile, TenantPart
-    from qlik_keys.fleet.manifest.text import Path, Written
+    from qlik_keys.fleet.written_yaml import Path, Written
 
+_NO_TENANT = " is no tenant: "  # before it there is a host, which is not quoted
 _FROM_VAULT = ("address", "namespace", "mount", "prefix", "custody", "ca_cert", "token_variable", "token_file")
 _CHOICES = (
     "scopes",
@@ -108,6 +109,9 @@ def _check_same(written: Written, references: Mapping[str, TenantReference | Non
         if each is None:
             continue
         url = checked_tenant_url(each.url) if each.url else ("",)
+        if isinstance(url, ConfigurationError):
+            what = f"This{url.message[url.message.index(_NO_TENANT) :]}" if _NO_TENANT in url.message else url.message
+            written.note(written.place(("tenants", name, "url")), what, url.hint)
         where = (name if isinstance(url, ConfigurationError) else url[0], each.context, each.vault)
         first = taken.setdefault(where, name)
         if first != name:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from qlik_keys.core.clock import Clock
-    from qlik_keys.fleet.manifest.apply import Applied, AppliedChange
-    from qlik_keys.fleet.manifest.plan import ManifestPlan
+    from qlik_keys.fleet.manifest.applying.results import Applied, AppliedChange
+    from qlik_keys.fleet.manifest.comparing.changes import ManifestPlan
     from qlik_keys.fleet.references import TenantReference
     from qlik_keys.keys import KeySpec
     from qlik_keys.keystore.base import Custody
@@ -97,6 +97,7 @@ class DeclaredClient:
             owner=kept.owner if self.owner is None else self.owner,
             tags=kept.tags if self.tags is None else self.tags,
             overlap_seconds=kept.overlap_seconds if self.overlap is None else int(self.overlap.total_seconds()),
+            awaits_secret=kept.awaits_secret and self.has_secret,
         )
 
 
@@ -153,7 +154,12 @@ class Manifest:
         return fleet.with_hooks(self.hooks) if any(self.hooks.values()) else fleet
 
     def plan(
-        self, fleet: Fleet | None = None, *, consent: bool | None = None, clock: Clock | None = None
+        self,
+        fleet: Fleet | None = None,
+        *,
+        consent: bool | None = None,
+        take_over: str = "",
+        clock: Clock | None = None,
     ) -> ManifestPlan:
         """Compare the file with what is there, and return the difference; nothing is changed.
 
@@ -161,6 +167,8 @@ class Manifest:
             fleet: the tenants, if they are open already; by default those of the file.
             consent: look up each client's consent method, which takes a request per client; by default only where
                 a tenant has at most 1,000 declared clients.
+            take_over: the former name of this fleet, or that of a fleet that gives clients away: its clients that this
+                file declares become clients of this fleet.
             clock: says what now is.
 
         Raises:
@@ -169,7 +177,7 @@ class Manifest:
         """
         from qlik_keys.fleet.manifest.run import plan_fleet  # noqa: PLC0415  # brings the operations
 
-        return plan_fleet(self, self._checked(fleet), consent=consent, clock=clock)
+        return plan_fleet(self, self._checked(fleet), consent=consent, take_over=take_over, clock=clock)
 
     def apply(
         self,
@@ -178,6 +186,8 @@ class Manifest:
         plan: ManifestPlan | None = None,
         prune: bool = False,
         adopt: bool = False,
+        take_over: str = "",
+        same_fleet: bool = False,
         on_change: Callable[[AppliedChange], None] | None = None,
         clock: Clock | None = None,
     ) -> Applied:
@@ -190,7 +200,11 @@ class Manifest:
             plan: what was shown: nothing is done to a client that has no part in it. By default the plan of now.
             prune: delete the clients that the file declared before and declares no longer. This cannot be undone.
             adopt: give a key to the clients of a declared name that qlik_keys does not manage.
-            on_change: told of each change that was done or failed; called from any thread.
+            take_over: as for `plan`.
+            same_fleet: go on where most clients with the mark of this fleet are not in the file
+                (`ManifestPlan.doubts`). Without it nothing is deleted there, and nothing is done at all where the
+                file has none of them.
+            on_change: told of each change that was done or failed, a new client secret with it; called from any thread.
             clock: time.
 
         Returns:
@@ -202,7 +216,12 @@ class Manifest:
         from qlik_keys.fleet.manifest.run import apply_fleet  # noqa: PLC0415  # brings the operations
 
         return apply_fleet(
-            self, self._checked(fleet), shown=plan, prune=prune, adopt=adopt, on_change=on_change, clock=clock
+            self,
+            self._checked(fleet),
+            shown=plan,
+            work={"prune": prune, "adopt": adopt, "take_over": take_over, "same_fleet": same_fleet},
+            on_change=on_change,
+            clock=clock,
         )
 
     def _checked(self, fleet: Fleet | None) -> Fleet:

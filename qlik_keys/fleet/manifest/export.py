@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import secrets
 from collections import Counter, defaultdict
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -10,12 +12,12 @@ import yaml
 
 from qlik_keys.core.durations import format_duration, parse_duration
 from qlik_keys.errors import ConfigurationError, FleetError
+from qlik_keys.fleet.manifest.comparing.changes import TenantFailure
+from qlik_keys.fleet.manifest.comparing.facts import FoundClient, facts_of
 from qlik_keys.fleet.manifest.declared import methods_text
-from qlik_keys.fleet.manifest.facts import FoundClient, facts_of
 from qlik_keys.fleet.manifest.model import SCHEMA_ADDRESS
-from qlik_keys.fleet.manifest.plan import TenantFailure
-from qlik_keys.fleet.manifest.text import looks_secret
 from qlik_keys.fleet.tenants import Fleet
+from qlik_keys.fleet.written_yaml import looks_secret
 from qlik_keys.keystore.declarations import LABEL
 from qlik_keys.lifecycle.provisioning.specification import APP_TYPE, CLIENT_SECRET, PRIVATE_KEY_JWT
 from qlik_keys.tenant.resources.grants import IMPERSONATION
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from qlik_keys.keystore.base import KeyStore
     from qlik_keys.tenant import QlikTenant
 
-DEFAULT_NAME = "fleet"
+_MOST_IN_NAME = 40
 _SHARED = ("key", "custody", "methods", "consent", "rotate-after", "overlap", "owner")
 _OF_KEYS = ("key", "custody", "rotate-after", "overlap")
 _IN_GROUP = ("scopes", "owner", "tags")
@@ -44,11 +46,15 @@ class Exported:
         text: the file.
         clients: how many clients it declares.
         left_out: how many clients of the tenants it does not.
+        fleet: the fleet's name.
+        notices: what a person should know of that name.
     """
 
     text: str
     clients: int
     left_out: int
+    fleet: str = ""
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +81,12 @@ def export_fleet(
     Args:
         references: where each tenant is, as the file is to say.
         fleet: the same tenants, if they are open already.
-        name: the fleet's name; by default the one with which most of the clients are marked.
+        name: the fleet's name; by default that with which the clients are marked, else a new one, which no other
+            file has.
         include_all: name the clients that are not managed too, in comments.
 
     Raises:
-        ConfigurationError: the name is no label, or there is no tenant.
+        ConfigurationError: the name is no label, there is no tenant, or the clients have marks of several fleets.
         FleetError: a tenant could not be asked: a file without its clients would say that they are to be deleted.
     """
     if name and not LABEL.fullmatch(name):
@@ -91,20 +98,48 @@ def export_fleet(
         raise FleetError(results, what="tenants could not be asked, so that no file was written.")
     for outcome in outcomes:
         found[outcome.tenant] = outcome.value or ()
-    named = name or _most_common_name(found)
+    marks = _marks(found)
+    named = name or _name_of(marks, references)
     entries, left_out = _entries(found, named)
     text = _text(named, references, entries, left_out if include_all else [])
-    return Exported(text=text, clients=len(entries), left_out=len(left_out))
+    notices = () if name or not marks else (_same_name_notice(named, marks[named]),)
+    return Exported(text=text, clients=len(entries), left_out=len(left_out), fleet=named, notices=notices)
 
 
-def _most_common_name(found: Mapping[str, Sequence[FoundClient]]) -> str:
-    marks = Counter(
+def _same_name_notice(name: str, count: int) -> str:
+    return (
+        f"The file has the name {name!r}, whose mark {count} of the clients carry: it takes the place of the file of "
+        "that fleet. For a file of your own, give another name: --name."
+    )
+
+
+def _name_of(marks: Counter[str], references: Mapping[str, TenantReference]) -> str:
+    """Return the name of the fleet whose marks there are; without any, a new one that no other file has.
+
+    Raises:
+        ConfigurationError: there are marks of several fleets.
+    """
+    if len(marks) > 1:
+        told = ", ".join(f"{name!r} ({count})" for name, count in marks.most_common())
+        raise ConfigurationError(
+            f"The clients carry the marks of {len(marks)} fleets: {told}.",
+            hint="Say which fleet the file is for, or give a new name: --name (in Python, name=).",
+        )
+    if marks:
+        return next(iter(marks))
+    # Two teams that export the same tenant must not get the same name: each would take the other's clients for removed.
+    tenant = re.sub("[^A-Za-z0-9._-]+", "-", next(iter(references), "") if len(references) == 1 else "").strip("._-")
+    return f"{tenant[:_MOST_IN_NAME] or 'fleet'}-{secrets.token_hex(2)}"
+
+
+def _marks(found: Mapping[str, Sequence[FoundClient]]) -> Counter[str]:
+    """Return the fleets whose marks the clients carry, and how many each."""
+    return Counter(
         client.summary.declaration.fleet
         for clients in found.values()
         for client in clients
         if client.summary is not None and client.summary.declaration is not None
     )
-    return marks.most_common(1)[0][0] if marks else DEFAULT_NAME
 
 
 def _entries(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.fleet.manifest.declared import DeclaredClient
     from qlik_keys.fleet.manifest.model import FleetFile, HookPart
-    from qlik_keys.fleet.manifest.text import Path, Written
+    from qlik_keys.fleet.written_yaml import Path, Written
 
 
 def check_hook_names(written: Written, values: dict[str, Any], sections: Iterable[tuple[Path, dict[str, Any]]]) -> None:
@@ -56,7 +56,7 @@ def check_reference(written: Written, path: Path, name: str, known: Mapping[str,
         known: what the file defines, by its names.
         what: what it is, for people.
     """
-    if name in known:
+    if name in known or written.is_told(written.place(path)):
         return
     likely = get_close_matches(name, known, 1)
     hint = f"Did you mean {likely[0]}?" if likely else f"There are: {', '.join(known) or 'none'}."

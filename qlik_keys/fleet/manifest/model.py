@@ -11,11 +11,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
 
 from qlik_keys.core.durations import DURATION_PATTERN, parse_duration
 from qlik_keys.core.names import name_problem
 from qlik_keys.errors import ConfigurationError, KeyMaterialError
+from qlik_keys.fleet.hook_files import hook_name
+from qlik_keys.fleet.written_models import problem
 from qlik_keys.keys.spec import ALGORITHMS, RSA_SIZES, KeySpec
 from qlik_keys.keystore.declarations import LABEL, check_label, check_owner
 from qlik_keys.lifecycle.hooks.definition import DEFAULT_TIMEOUT, HOOK_NAME, LONGEST, SHORTEST
@@ -31,20 +32,18 @@ Method = Literal["private-key-jwt", "client-secret"]
 Consent = Literal["trusted", "required"]
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _LONGEST = 1000
+_TYPOGRAPHIC = tuple("“”„«»\u2018\u2019\u201a")
 SCHEMA_ADDRESS = (
     "https://raw.githubusercontent.com/qlik-keys/qlik_keys/main/docs/reference/qlik-keys.schema.json"  # published there
 )
 
 
-def problem(message: str, hint: str) -> PydanticCustomError:
-    """Return what a validator raises: what is wrong, and what to do."""
-    return PydanticCustomError("fleet_file", "{what}", {"what": message, "hint": hint})
-
-
 def _as_error(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return a validator whose refusals are those of a check of the product."""
+    """Return a validator of texts whose refusals are those of a check of the product."""
 
     def validate(value: Any) -> Any:
+        if not isinstance(value, str):
+            raise problem("A text is expected here.", "Check the indentation, the braces and the brackets.")
         try:
             checked = check(value)
         except (ConfigurationError, KeyMaterialError) as error:
@@ -70,20 +69,11 @@ def _overlap(text: str) -> timedelta:
     return span
 
 
-def _timeout(value: str | timedelta) -> timedelta:
-    span = value if isinstance(value, timedelta) else parse_duration(value)
+def _timeout(text: str) -> timedelta:
+    span = parse_duration(text)
     if not SHORTEST <= span <= LONGEST:
         raise ConfigurationError("The time limit of a hook is above zero and at most an hour.", hint="Write 90s or 5m.")
     return span
-
-
-def _hook_name(text: str) -> str:
-    if not HOOK_NAME.fullmatch(text):
-        raise problem(
-            "This is not a name for a hook.",
-            "Use 1 to 64 lower-case letters, digits, - and _, with a letter or a digit at both ends.",
-        )
-    return text
 
 
 def _key(text: str) -> KeySpec:
@@ -102,6 +92,8 @@ KEY_TEXTS = ("ES384", *(f"{alg}/{bits}" for alg in ALGORITHMS if alg != "ES384" 
 
 
 def _name(text: str) -> str:
+    if text[:1] in _TYPOGRAPHIC:
+        raise problem("The name begins with a typographic quotation mark.", "Write \" or ' in place of it.")
     found = name_problem(text, longest=MAXIMUM_NAME_LENGTH)
     if found:
         raise problem(f"The name {found.partition(' (')[0]}.", "Choose a short name of printable characters.")
@@ -166,7 +158,7 @@ Timeout = Annotated[
     WithJsonSchema({**_SPAN, "examples": ["5m"], "default": "5m"}),
 ]
 HookName = Annotated[
-    str, AfterValidator(_hook_name), WithJsonSchema({"type": "string", "pattern": f"^(?:{HOOK_NAME.pattern})$"})
+    str, AfterValidator(hook_name), WithJsonSchema({"type": "string", "pattern": f"^(?:{HOOK_NAME.pattern})$"})
 ]
 Key = Annotated[KeySpec, BeforeValidator(_as_error(_key)), WithJsonSchema({"enum": [*KEY_TEXTS, "RS256", "RS512"]})]
 Version = Annotated[Literal[1], BeforeValidator(_version)]

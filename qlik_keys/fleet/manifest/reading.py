@@ -1,41 +1,36 @@
-"""Reading a fleet file: every mistake at once, each with line and column, and none of the values quoted."""
+"""Reading a fleet file: every mistake at once, each with line and column, and none of the values quoted.
+
+No frame that raises holds the file's text, or a value of it: a traceback with its locals shows none.
+"""
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ValidationError
-
-from qlik_keys.errors import ConfigurationError, ManifestError, ManifestProblem
+from qlik_keys.errors import ConfigurationError, ManifestError
 from qlik_keys.fleet.hook_files import refusal_of_open_file
 from qlik_keys.fleet.manifest.checks import check_together
 from qlik_keys.fleet.manifest.model import FleetFile
-from qlik_keys.fleet.manifest.text import Written, read_text
+from qlik_keys.fleet.written_models import checked
+from qlik_keys.fleet.written_yaml import FileKind, read_file, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pydantic_core import ErrorDetails
-
     from qlik_keys.fleet.manifest.declared import Manifest
-    from qlik_keys.fleet.manifest.text import Place
     from qlik_keys.fleet.tenants import Fleet
+    from qlik_keys.fleet.written_yaml import Written
 
 DEFAULT_FILE = "qlik-keys.yaml"
-_OF_KEY = "[key]"  # how pydantic names the key of a mapping
-_WORDS = {
-    "missing": ("This section lacks the key {key}.", "Add it."),
-    "string_type": ("A text is expected here.", "Check the indentation."),
-    "tuple_type": ("A list is expected here.", "Write [one, two], or one item a line, each after a hyphen."),
-    "dict_type": ("A section with keys is expected here.", "Write key: value, indented."),
-    "model_type": ("A section with keys is expected here.", "Write key: value, indented."),
-    "model_attributes_type": ("A section with keys is expected here.", "Write key: value, indented."),
-    "too_short": ("This must not be empty.", "Add at least one, or remove the key."),
-    "bool_type": ("true or false is expected here.", "Write one of the two."),
-    "bool_parsing": ("true or false is expected here.", "Write one of the two."),
-}
+_KIND = FileKind(
+    name="fleet file",
+    most_bytes=8_000_000,
+    where_empty="`qlik-keys export` writes one from what exists.",
+    where_repeated="Use `defaults:` or `groups:`.",
+    may_be_id=frozenset({"login-client", "client-id", "clients"}),
+    may_be_chance=frozenset({"name", "url", "address"}),
+)
+_REFERENCE = "See the JSON Schema: `qlik-keys plan --schema`."
 
 
 def read_manifest(path: str | Path) -> Manifest:
@@ -48,20 +43,21 @@ def read_manifest(path: str | Path) -> Manifest:
         ManifestError: it has mistakes; its `problems` has each with line and column.
         ConfigurationError: it cannot be read; or it defines hooks, and every user of this machine may write it.
     """
-    place = Path(path)
+    found = _read(Path(os.path.expanduser(path)))  # noqa: PTH111  # the other one raises where there is no such user
+    if isinstance(found, ConfigurationError):
+        raise found
+    return found
+
+
+def _read(place: Path) -> Manifest | ConfigurationError:
+    """Return what a file declares, or what is wrong with it."""
     try:
-        text = place.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        problem = "it is not UTF-8 text"
+        found = _manifest_in(read_file(place, _KIND), str(place))
+        has_hooks = not isinstance(found, ConfigurationError) and any(found.hooks.values())
+        return (refusal_of_open_file(place) if has_hooks else None) or found
     except OSError as error:
         problem = error.strerror or type(error).__name__
-    else:
-        found = manifest_of(text, file=str(place))
-        refusal = refusal_of_open_file(place) if any(found.hooks.values()) else None
-        if refusal is not None:
-            raise refusal
-        return found
-    raise ConfigurationError(
+    return ConfigurationError(
         f"The fleet file {place} cannot be read: {problem}.",
         hint="Name another file, or write one: `qlik-keys export`.",
     )
@@ -87,77 +83,17 @@ def manifest_of(text: str, *, file: str = DEFAULT_FILE) -> Manifest:
     Raises:
         ManifestError: it has mistakes.
     """
-    written = read_text(text)
+    found = _manifest_in(read_text(text, _KIND), file)
+    del text
+    if isinstance(found, ConfigurationError):
+        raise found
+    return found
+
+
+def _manifest_in(written: Written, file: str) -> Manifest | ManifestError:
     manifest = None
     if written.values is not None:
-        try:
-            found = FleetFile.model_validate(written.values, by_alias=True)
-        except ValidationError as error:
-            details = _without_consequences(error.errors(include_url=False, include_input=False))
-            found = None
-        else:
-            details = []
-        written.problems += (_problem(written, each) for each in details if _is_new(written, each))
+        found = checked(written, FleetFile, reference=_REFERENCE)
         # What several values say together is looked at also where one of them is wrong: all mistakes are told at once.
         manifest = check_together(written, found)
-    if written.problems or manifest is None:
-        raise ManifestError(file, sorted(set(written.problems), key=lambda each: (each.line, each.column)))
-    return manifest
-
-
-def _without_consequences(details: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Return the mistakes without those of a list that is too short because its items are wrong."""
-    return [
-        each
-        for each in details
-        if each["type"] != "too_short"
-        or all(other["loc"][: len(each["loc"])] != each["loc"] or other is each for other in details)
-    ]
-
-
-def _is_new(written: Written, error: ErrorDetails) -> bool:
-    """Tell whether a mistake is told at that place by now: a secret was removed there, and no text is left."""
-    place = _place(written, error)
-    return all((each.line, each.column) != place for each in written.problems)
-
-
-def _problem(written: Written, error: ErrorDetails) -> ManifestProblem:
-    path, kind = tuple(error["loc"]), error["type"]
-    line, column = _place(written, error)
-    message, hint = _words(path, kind, error.get("ctx", {}))
-    return ManifestProblem(line=line, column=column, message=message, hint=hint)
-
-
-def _words(path: tuple[str | int, ...], kind: str, context: dict[str, Any]) -> tuple[str, str]:
-    if kind == "fleet_file":
-        return context["what"], context["hint"]
-    if kind == "extra_forbidden":
-        known = [*_keys_at(path[:-1])]
-        likely = get_close_matches(str(path[-1]), known, 1)
-        if likely:
-            return "There is no such key here.", f"Did you mean {likely[0]}?"
-        return "There is no such key here.", f"There are: {', '.join(known)}."
-    if kind == "literal_error":
-        return "This is not one of the possible values.", f"Write {context['expected']}.".replace("'", "")
-    message, hint = _WORDS.get(kind, ("This value is not valid.", "See the JSON Schema: `qlik-keys plan --schema`."))
-    return message.format(key=path[-1] if path else ""), hint
-
-
-def _keys_at(path: tuple[str | int, ...]) -> Iterator[str]:
-    """Yield the keys that a section of the file may have."""
-    model: type[BaseModel] = FleetFile
-    rest = [*path]
-    while rest:
-        named = {name.replace("_", "-"): one.annotation for name, one in model.model_fields.items()}
-        kind = named[str(rest.pop(0))]
-        if get_origin(kind) in (dict, tuple):
-            del rest[:1]  # a name of the user's own, of a tenant, a group or a hook; or the place in a list
-        model = next(each for each in (kind, *get_args(kind)) if isinstance(each, type) and issubclass(each, BaseModel))
-    return (name.replace("_", "-") for name in model.model_fields)
-
-
-def _place(written: Written, error: ErrorDetails) -> Place:
-    """Return where a mistake is: of a key that is not known, or no name, the key itself."""
-    path = tuple(error["loc"])
-    is_key = path[-1:] == (_OF_KEY,)
-    return written.place(path[:-1] if is_key else path, key=is_key or error["type"] == "extra_forbidden")
+    return ManifestError(file, written.in_order()) if written.problems or manifest is None else manifest

@@ -31,7 +31,7 @@ from qlik_keys.keystore.vault.sweep import sweep
 from qlik_keys.keystore.vault.transit import TransitKeys, swept
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
     from types import TracebackType
@@ -277,18 +277,25 @@ class VaultKeyStore:
         if key.reference:
             self._transit.destroy(key.reference)
 
-    def sweep(self, tenant_host: str) -> Sequence[str]:
+    def sweep(
+        self, tenant_host: str, *, of: Collection[str] | None = None, known: Collection[str] = ()
+    ) -> Sequence[str]:
         """Destroy the keys in Transit that no document of that tenant names.
 
         Nothing is looked at with custody kv, unless this store has met a key in Transit.
 
+        Args:
+            tenant_host: host of the tenant.
+            of: names of clients: only keys that were made for them are looked at, with custody kv too.
+            known: names of keys that are known to be named: where these are all, no document is read.
+
         Raises:
             StoreError: Vault cannot be asked, or one may still be there.
         """
-        if not self._uses_transit:
+        if not self._uses_transit and of is None:
             return []
         try:
-            return sweep(self._keys, self._transit, tenant_host)
+            return sweep(self._keys, self._transit, tenant_host, of=of, known=known)
         except StoreDenied:
             # A token for custody kv has no rights in Transit, and can have left nothing there; that it has met another
             # client's key is no reason to fail.

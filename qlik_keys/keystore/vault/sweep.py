@@ -21,21 +21,40 @@ from qlik_keys.errors import (
     StoreNotFound,
     StoreProtocolError,
 )
+from qlik_keys.keystore.base import pending_document_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from qlik_keys.keystore.vault.kv import KvKeys
     from qlik_keys.keystore.vault.transit import TransitKeys, TransitName
 
 
-def sweep(documents: KvKeys, transit: TransitKeys, tenant_host: str) -> Sequence[str]:
+def sweep(
+    documents: KvKeys,
+    transit: TransitKeys,
+    tenant_host: str,
+    *,
+    of: Collection[str] | None = None,
+    known: Collection[str] = (),
+) -> Sequence[str]:
     """Destroy the keys of a tenant that no document names; return their names.
+
+    Args:
+        documents: the documents that may name a key.
+        transit: the keys.
+        tenant_host: host of the tenant.
+        of: names of clients: only keys that were made for clients of these names are looked at; by default all.
+        known: names of keys that are known to be named: where these are all, no document is read.
 
     Raises:
         StoreError: the store cannot be asked.
     """
     names = transit.names(tenant_host)  # before the documents: what is made from now on is not looked at
+    if of is not None:
+        asked = {pending_document_name(name) for name in of}
+        parts = {name: transit.parse(name, tenant_host) for name in {*names} - {*known}}
+        names = [name for name, part in parts.items() if part is not None and part.document_name in asked]
     named, is_whole = _named(documents, tenant_host) if names else (set(), True)
     destroyed: list[str] = []
     for name in sorted(set(names) - named):

@@ -71,28 +71,27 @@ def test_killed_between_promotion_and_hook_it_runs_once_more_with_the_same_id(
 
 
 MISTAKES = {
-    "nothing": ("", "line 1, column 1: it is empty"),
-    "no hooks": ("hook: {}", "line 1, column 1: there is no key 'hook'; did you mean 'hooks'"),
-    "none": ("hooks: {}", "line 1, column 1: 'hooks' must not be empty"),
-    "indent": ("hooks:\n  a:\n    command: [x]\n   url: y", "line 4, column 4: it is not YAML"),
-    "unknown": ("hooks:\n  a:\n    comand: [x]", "line 3, column 5: there is no key 'comand'; did you mean 'command'"),
-    "twice": ("hooks:\n  a: {command: [x]}\n  a: {command: [y]}", "line 3, column 3: the key 'a' is there twice"),
-    "shell": ("hooks:\n  a:\n    command: systemctl restart", "line 3, column 5: 'command' must be a list of texts"),
-    "name": ("hooks:\n  Restart It: {command: [x]}", "line 2, column 3: 'Restart It' is not a name for a hook"),
-    "both": ("hooks:\n  a: {command: [x], url: https://a.example}", "line 2, column 3: The hook 'a' needs exactly one"),
-    "time": ("hooks:\n  a: {command: [x], timeout: soon}", "line 2, column 3: The time limit is not a duration"),
-    "plain": ("hooks:\n  a: {url: http://a.example/x}", "line 2, column 3: The URL of the hook is plain http"),
-    "alias": ("hooks: &a\n  b: *a", "aliases"),
-    "login": ("hooks:\n  a:\n    url: https://user:SECRET@a.example", "line 3, column 10: it contains what looks like"),
-    "path": (
-        "hooks:\n  a:\n    url: https://hooks.example/services/SECRET",
-        "line 3, column 10: it contains what looks",
-    ),
+    "nothing": ("", "1:1: The file is empty; it needs the key `hooks`"),
+    "no hooks": ("hook: {}", "1:1: There is no such key here; did you mean hooks?"),
+    "none": ("hooks: {}", "1:8: This must not be empty"),
+    "indent": ("hooks:\n  a:\n    command: [x]\n   url: y", "4:4: This is not valid YAML"),
+    "unknown": ("hooks:\n  a:\n    comand: [x]", "3:5: There is no such key here; did you mean command?"),
+    "twice": ("hooks:\n  a: {command: [x]}\n  a: {command: [y]}", "3:3: This key is in line 2 already"),
+    "shell": ("hooks:\n  a:\n    command: systemctl restart", "3:14: A list is expected here"),
+    "name": ("hooks:\n  Restart It: {command: [x]}", "2:3: This is not a name for a hook"),
+    "both": ("hooks:\n  a: {command: [x], url: https://a.example}", "2:3: The hook 'a' needs exactly one"),
+    "time": ("hooks:\n  a: {command: [x], timeout: soon}", "2:3: The time limit is not a duration"),
+    "plain": ("hooks:\n  a: {url: http://a.example/x}", "2:3: "),
+    "alias": ("hooks: &a\n  b: *a", "1:8: Anchors and aliases"),
+    "login": ("hooks:\n  a:\n    url: https://user:SECRET@a.example", "3:10: This looks like a secret"),
+    "path": ("hooks:\n  a:\n    url: https://hooks.example/services/SECRET", "3:10: This looks like a secret"),
     "argument": (
         f"hooks:\n  a: {{command: [curl, -H, 'Authorization: Bearer {JWT}']}}",
-        "line 2, column 27: it contains",
+        "2:27: This looks like a secret",
     ),
-    "key": ("hooks:\n  SECRET: {command: [x]}", "line 2, column 3: "),
+    "key": ("hooks:\n  SECRET: {command: [x]}", "2:3: "),
+    "UTF-16": ("hooks: {}".encode("utf-16"), "1:1: The file is UTF-16 text; save it as UTF-8"),
+    "two": ("hooks:\n  a: {comand: [x]}\n  B: {command: x}", "has 3 mistakes"),
 }
 
 
@@ -100,10 +99,11 @@ MISTAKES = {
 def test_a_mistake_in_the_file_is_told_by_its_place_and_without_its_value(mistake, tmp_path):
     text, words = MISTAKES[mistake]
     path = tmp_path / "hooks.yaml"
-    path.write_text(text.replace("SECRET", SECRET))
+    path.write_bytes(text if isinstance(text, bytes) else text.replace("SECRET", SECRET).encode())
     with pytest.raises(ConfigurationError) as caught:
         qk.read_hooks(path)
     assert words in str(caught.value)
+    assert "mistakes" in words or f"{path}:{words}" in str(caught.value)
     shown = verbose(caught.value) + with_locals(caught.value)
     assert find_canaries(shown, {"secret": SECRET, "token": JWT}) == []
 
@@ -111,4 +111,8 @@ def test_a_mistake_in_the_file_is_told_by_its_place_and_without_its_value(mistak
 def test_a_file_that_is_missing_is_told_before_anything_is_asked(qlik_keys, box, tmp_path):
     before = len(box.requests())
     ended = qlik_keys("rotate", "some", "--hooks", str(tmp_path / "none.yaml"))
-    assert (ended.code, "cannot be read (FileNotFoundError)" in ended.err, len(box.requests())) == (1, True, before)
+    assert (ended.code, "cannot be read: No such file or directory" in ended.err, len(box.requests())) == (
+        1,
+        True,
+        before,
+    )

@@ -108,3 +108,25 @@ def test_an_export_can_be_planned_without_a_difference_and_overwrites_nothing(ql
     assert shown.out.startswith("# yaml-language-server: $schema=https://")
     dead = qlik_keys("export", str(written), "--force", "--server", "http://127.0.0.1:9")
     assert (dead.code, written.read_text().startswith("# yaml")) == (1, True)
+
+
+def test_a_second_file_of_one_name_is_held_and_a_fleet_gets_another_name(qlik_keys, fleet, name, tmp_path):
+    file = fleet("a", "b")
+    assert qlik_keys("apply", file, "--yes").code == 0
+    second = fleet("c", file="second.yaml")
+    planned = qlik_keys("plan", second)
+    assert (planned.code, "WARNING    2 of 2 clients" in planned.out) == (3, True)
+    held = qlik_keys("apply", second, "--yes", "--prune", "--json")
+    assert (held.code, held.err) == (3, "")
+    assert {(each["outcome"], "--same-fleet" in each["reason"]) for each in json.loads(held.out)} == {("left", True)}
+    renamed = tmp_path / "renamed.yaml"
+    exported = qlik_keys("export", str(renamed), "--fleet", file, "--name", name)
+    assert exported.code == 0
+    renamed.write_text(renamed.read_text().replace(f"fleet: {name}", f"fleet: {name}.new"))
+    assert f"--take-over {name}" in qlik_keys("plan", str(renamed)).out
+    assert qlik_keys("apply", str(renamed), "--yes", "--take-over", name).code == 0
+    assert qlik_keys("plan", str(renamed)).code == 0
+    assert qlik_keys("export", str(renamed), "--fleet", file, "--force").code == 0
+    assert f"fleet: {name}.new\n" in renamed.read_text()
+    confirmed = qlik_keys("apply", second, "--yes", "--same-fleet")  # no client has the first name by now
+    assert confirmed.code == 0

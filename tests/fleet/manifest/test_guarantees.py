@@ -56,13 +56,13 @@ def test_interrupted_no_further_client_is_deleted(openbao):
             cancel.set()  # as the runner does at Ctrl-C
             heard.append(applied)
 
-        work = ApplyWork(fleet="f", declared={"t0": first.on("t0")}, prune=True, clock=sides.clock)
+        work = ApplyWork(fleet="f", declared={"t0": first.on("t0")}, prune=True, same_fleet=True, clock=sides.clock)
         [outcome] = fleet.each(work, told=interrupt, cancel=cancel)
         left = [client for client in clients[1:] if sides.clients_named(client.name)]
         assert 1 <= len(heard) <= DEFAULT_WORKERS
         assert len(left) == len(clients) - 1 - len(heard)
         assert {each.outcome for each in outcome.value.changes} == {"done", "skipped"}
-        first.apply(fleet, clock=sides.clock, prune=True)
+        first.apply(fleet, clock=sides.clock, prune=True, same_fleet=True)
         assert sides.resume() == []
         assert [client for client in clients if sides.clients_named(client.name)] == clients[:1]
         guarantees.check_settled(sides, clients[0].client_id)

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qlik_keys.fleet.manifest.comparing.changes import KINDS, ManifestPlan
+from qlik_keys.fleet.manifest.comparing.facts import FoundClient, TenantFacts
 from qlik_keys.fleet.manifest.declared import DeclaredClient
-from qlik_keys.fleet.manifest.facts import FoundClient, TenantFacts
 from qlik_keys.fleet.manifest.model import key_text
-from qlik_keys.fleet.manifest.plan import KINDS, ManifestPlan, plan_tenant
+from qlik_keys.fleet.manifest.plan import plan_tenant
 from qlik_keys.keys import KeySpec
 from qlik_keys.keystore.base import KeySummary, StartedOperation
 from qlik_keys.keystore.declarations import Declaration

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
+import traceback
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,8 +19,8 @@ from qlik_keys.errors import ConfigurationError, ManifestError
 from qlik_keys.fleet.manifest.declared import DeclaredClient
 from qlik_keys.fleet.manifest.model import json_schema
 from qlik_keys.fleet.manifest.reading import manifest_of
-from qlik_keys.fleet.manifest.text import MOST_BYTES
 
+MOST_BYTES = 8_000_000
 ROOT = Path(__file__).parents[3]
 GUIDE = ROOT / "docs" / "guides" / "declared-fleets.md"
 SCHEMA = ROOT / "docs" / "reference" / "qlik-keys.schema.json"
@@ -48,7 +49,24 @@ CANARIES = {
 # the place before the words), and in which words.
 MISTAKES = {
     "wrong indent": ("fleet: acme", " ^ fleet: acme", "not valid YAML"),
-    "tab": ("  test:", "\t^test:", "not valid YAML"),
+    "tab": ("  test:", "\t^test:", "not valid YAML: the line begins with a tab"),
+    "quotation mark without a second one": ("name: reports", "name: ^'reports", "no second one"),
+    "typographic quotation marks": ("name: reports", "name: ^“reports”", "typographic quotation mark"),
+    "colon in a name": ("- {name: reports,", "- name: reports^: x\n    y: {", "not valid YAML"),
+    "flag in other words": ("impersonation: false", "impersonation: ^Yep", "true or false"),
+    "list in place of a text": ("RS256/4096", "^[RS256]", "A text is expected here"),
+    "section in place of a duration": ("P60D", "^{days: 60}", "A text is expected here"),
+    "JWK": ("{context:", "{^kty: EC, context:", "holds no secret"),
+    "section in place of a list": ("[apps:read]", "^{apps: read}", "A list is expected here"),
+    "version with a point": ("version: 1", "version: ^1.0", "write 1"),
+    "name of the fleet with a blank": ("fleet: acme", "fleet: ^my fleet", "not a label"),
+    "URL without encryption": ("https://acme", "^http://acme", "https"),
+    "URL of a console": ("https://acme.eu.qlikcloud.com", "^https://my.canary-of.example:x", "invalid host or port"),
+    "group in a group": ("tags: [nightly]", "tags: [nightly], ^group: etl", "no such key here"),
+    "misspelled key that must be there": ("name: reports", "^nam: reports", "did you mean name"),
+    "secret in place of a group": ("group: etl", f"group: ^{CANARIES['vault token']}", "looks like a secret"),
+    "conflict of git": ("groups:", "<<<<<<< HEAD\n^groups:", "not valid YAML"),
+    "template": ("name: reports", "name: {^{ reports }}", "A key must be a plain text"),
     "unknown key at the top": ("defaults:", "^defalts:", "did you mean defaults"),
     "unknown key of a client": ("impersonation:", "^impersonaton:", "did you mean impersonation"),
     "unknown key of a vault": ("token-variable:", "^token-variabel:", "did you mean token-variable"),
@@ -145,9 +163,44 @@ def test_what_is_no_fleet_file_at_all_is_refused(text):
 def test_a_file_that_cannot_be_read_is_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="cannot be read"):
         qk.Manifest.from_file(tmp_path / "nothing.yaml")
-    (tmp_path / "latin.yaml").write_bytes("version: é".encode("latin-1"))
-    with pytest.raises(ConfigurationError, match="UTF-8"):
-        qk.Manifest.from_file(str(tmp_path / "latin.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("content", "place", "words"),
+    [
+        ("version: 1\nfleet: é\n".encode("latin-1"), "2:8", "The file is not UTF-8 text; save it as UTF-8"),
+        (GOOD.encode("utf-16"), "1:1", "The file is UTF-16 text; save it as UTF-8"),
+        (GOOD.encode("utf-16-be"), "1:1", "The file is UTF-16 text"),
+        (b"\x1f\x8b\x08\x00x", "1:2", "not UTF-8 text"),
+        (b"version: 1\nfleet: \x07\n", "2:8", "a character that YAML does not allow; remove"),
+        (b"\xef\xbb\xbf" + GOOD.replace("acme\n", "a b\n").encode(), "2:8", "not a label"),
+        (GOOD.replace("acme\n", "a b\n").replace("\n", "\r\n").encode(), "2:8", "not a label"),
+        (b"x: " + MOST_BYTES * b"x", "1:1", "too large; the maximum is 8,000,000 bytes"),
+    ],
+    ids=["Latin-1", "UTF-16", "UTF-16 without a mark", "gzip", "control", "UTF-8 with a mark", "CRLF", "huge"],
+)
+def test_a_file_that_an_editor_saved_in_another_way_is_read_or_refused_with_a_place(content, place, words, tmp_path):
+    file = tmp_path / "fleet.yaml"
+    file.write_bytes(content)
+    with pytest.raises(ManifestError) as caught:
+        qk.Manifest.from_file(str(file))
+    assert f"{file}:{place}: " in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_no_frame_of_a_refusal_holds_the_text(tmp_path):
+    file = tmp_path / "fleet.yaml"
+    file.write_text(GOOD.replace("VAULT_TOKEN", f'"{CANARIES["vault token"]}"'))
+    with pytest.raises(ManifestError) as caught:
+        qk.Manifest.from_file(file)
+    frames = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
+    assert CANARIES["vault token"] not in frames
+
+
+def test_numbers_dates_and_yes_are_texts_and_what_editors_add_does_not_matter():
+    for name in ("123", "2026-01-01", "yes", "1e3"):
+        text = "\ufeff" + GOOD.replace("name: reports", f"name: {name}").replace("\n", "\r\n")
+        assert manifest_of(text.removeprefix("\ufeff")).clients[1].name == name
 
 
 def test_a_good_file_gives_tenants_and_clients_with_what_groups_and_defaults_say(tmp_path):

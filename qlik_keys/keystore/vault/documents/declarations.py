@@ -21,8 +21,15 @@ if TYPE_CHECKING:
     from qlik_keys.keystore.base import ClientRecord
 
 # Of others' metadata on the same document an `owner` or `tags` may well be there, and is theirs.
-DECLARATION_NAMES = ("declared_fleet", "declared_owner", "declared_tags", "declared_overlap", "rotates_after")
-_FLEET, _OWNER, _TAGS, _OVERLAP, _SERVES = DECLARATION_NAMES
+DECLARATION_NAMES = (
+    "declared_fleet",
+    "declared_owner",
+    "declared_tags",
+    "declared_overlap",
+    "rotates_after",
+    "awaits_secret",
+)
+_FLEET, _OWNER, _TAGS, _OVERLAP, _SERVES, _AWAITS = DECLARATION_NAMES
 
 
 def encode_declaration(declaration: Declaration | None) -> str:
@@ -34,6 +41,7 @@ def encode_declaration(declaration: Declaration | None) -> str:
         "owner": declaration.owner,
         "tags": declaration.tags,
         "overlap_seconds": declaration.overlap_seconds,
+        "awaits_secret": declaration.awaits_secret or None,
     }
     return json.dumps({name: value for name, value in told.items() if value not in ("", (), None)})
 
@@ -66,7 +74,7 @@ def _declaration_of(text: object) -> Declaration | None:
     are_texts = all(isinstance(tag, str) for tag in tags)
     if not are_texts or not (seconds is None or (type(seconds) is int and seconds >= 0)):
         return None
-    return _made(fleet, owner, tuple(tags), seconds)
+    return _made(fleet, owner, tuple(tags), seconds, awaits_secret=told.get("awaits_secret") is True)
 
 
 def shown_declaration(record: ClientRecord) -> dict[str, str]:
@@ -81,6 +89,7 @@ def shown_declaration(record: ClientRecord) -> dict[str, str]:
         _TAGS: " ".join(declaration.tags),
         _OVERLAP: "" if overlap is None else format_duration(timedelta(seconds=overlap)),
         _SERVES: "" if serves is None else format_duration(serves),
+        _AWAITS: "yes" if declaration.awaits_secret else "",
     }
 
 
@@ -89,7 +98,8 @@ def declaration_shown(metadata: Mapping[str, str]) -> Declaration | None:
     overlap = _duration(metadata.get(_OVERLAP))
     tags = tuple(metadata.get(_TAGS, "").split())
     seconds = None if overlap is None else int(overlap.total_seconds())
-    return _made(metadata.get(_FLEET, ""), metadata.get(_OWNER, ""), tags, seconds)
+    awaits_secret = metadata.get(_AWAITS) == "yes"
+    return _made(metadata.get(_FLEET, ""), metadata.get(_OWNER, ""), tags, seconds, awaits_secret=awaits_secret)
 
 
 def rotate_after_shown(metadata: Mapping[str, str]) -> timedelta | None:
@@ -97,9 +107,11 @@ def rotate_after_shown(metadata: Mapping[str, str]) -> timedelta | None:
     return _duration(metadata.get(_SERVES))
 
 
-def _made(fleet: str, owner: str, tags: tuple[str, ...], seconds: int | None) -> Declaration | None:
+def _made(
+    fleet: str, owner: str, tags: tuple[str, ...], seconds: int | None, *, awaits_secret: bool
+) -> Declaration | None:
     try:
-        return Declaration(fleet=fleet, owner=owner, tags=tags, overlap_seconds=seconds)
+        return Declaration(fleet=fleet, owner=owner, tags=tags, overlap_seconds=seconds, awaits_secret=awaits_secret)
     except ConfigurationError:
         return None
 

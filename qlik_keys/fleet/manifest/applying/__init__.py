@@ -1,0 +1,1 @@
+"""Doing what a plan says: each kind of change, and what became of it."""
