@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qlik_keys.keystore.base import ClientRecord, KeyStore
-    from qlik_keys.lifecycle.provisioning.operations import Resumed
+    from qlik_keys.lifecycle.provisioning.results import Resumed
     from qlik_keys.lifecycle.rotation.finishing import Rotated
 
 Outcomes = Literal["rotated", "revoked", "adopted", "trusted", "finished", "retired", "skipped", "foreign", "failed"]

@@ -17,6 +17,7 @@ from qlik_keys.cli.options.findings import (
     SeverityOption,  # noqa: TC001
 )
 from qlik_keys.cli.options.groups import with_options
+from qlik_keys.cli.options.inputs import text_in
 from qlik_keys.cli.options.tenants import TenantsOptions
 from qlik_keys.cli.output.results import show_value
 from qlik_keys.errors import ConfigurationError, NotificationFailed
@@ -118,24 +119,13 @@ def _urls(from_file: Path | None) -> list[Secret]:
     from qlik_keys.core.secret import Secret
     from qlik_keys.fleet.notifications.destinations import texts_of
 
-    text = os.environ.get(VARIABLE, "") if from_file is None else _read(from_file)
-    if isinstance(text, ConfigurationError):
-        raise text
-    return [Secret(each, what="notification URL", any_text=True) for each in texts_of(text)]
-
-
-def _read(file: Path) -> str | ConfigurationError:
-    """Return what a file says; no frame that has it raises."""
-    try:
-        if str(file) == "-":
-            return typer.get_text_stream("stdin").read(_MOST_BYTES)
-        with file.expanduser().open("rb") as opened:
-            return opened.read(_MOST_BYTES).decode("utf-8")
-    except (OSError, ValueError, RuntimeError) as problem:
-        reason = type(problem).__name__
-        return ConfigurationError(
-            f"The file of --from-file cannot be read ({reason}).", hint="Check that this process can read it."
+    text, reason = (os.environ.get(VARIABLE, ""), "") if from_file is None else text_in(from_file, _MOST_BYTES)
+    if reason:
+        raise ConfigurationError(
+            f"The file of --from-file cannot be read: {reason}.",
+            hint="It must be a UTF-8 file that this process can read.",
         )
+    return [Secret(each, what="notification URL", any_text=True) for each in texts_of(text)]
 
 
 def _name(delivery: Delivery) -> str:

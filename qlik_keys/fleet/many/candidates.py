@@ -16,6 +16,7 @@ from qlik_keys.fleet.selection import ClientFacts
 from qlik_keys.keystore.lookup import CLIENT_ID, ClientLookup
 from qlik_keys.lifecycle.many import FleetResult
 from qlik_keys.lifecycle.options import AdoptOptions, RetireOptions, RotateOptions
+from qlik_keys.lifecycle.ownership import is_trusted
 from qlik_keys.rules.records import OPERATION_INTERRUPTED
 from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS
 
@@ -299,7 +300,7 @@ class _Search:
                 self._add(facts, "ready")
 
     def _is_trusted(self, client_id: str) -> bool:
-        return is_trusted(self._work, client_id)
+        return is_trusted(self._work.tenant, client_id)
 
     def _is_at_once(self, summary: KeySummary) -> bool:
         declared = summary.declaration.overlap_seconds if summary.declaration is not None else None
@@ -313,18 +314,6 @@ class _Search:
 def _is_as_declared(options: Options) -> bool:
     """Tell whether the next key of a declared client serves as long as its current one."""
     return getattr(options, "rotate_after", None) is None
-
-
-def is_trusted(work: OperationContext, client_id: str) -> bool:
-    """Tell whether the consent method of a client is "trusted".
-
-    Raises:
-        TenantError: the tenant could not be asked.
-    """
-    try:
-        return work.tenant.oauth_clients.connection_config(client_id).consent_method == "trusted"
-    except TenantNotFound:
-        return False  # without a connection configuration nothing is trusted
 
 
 def _is_by_secret_alone(listed: ClientOverview) -> bool:

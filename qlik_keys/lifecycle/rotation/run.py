@@ -479,7 +479,13 @@ class KeyRun(HookSteps):
 
     def _verify(self, action: Action, client_id: str, key: StoredKey) -> None:
         self.verification = verify(
-            self._tenant, self._store, client_id, key=key, cancel=self._cancel, clock=self._clock
+            self._tenant,
+            self._store,
+            client_id,
+            key=key,
+            cancel=self._cancel,
+            clock=self._clock,
+            seconds=self.verification_seconds,
         )
         self.record = with_accepted_audience(self.record, self._tenant)  # the next write of it brings it in
         self.intent = self._effect(action).intent
