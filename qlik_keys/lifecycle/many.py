@@ -68,7 +68,7 @@ class FleetResult:
         outcome: "rotated", "revoked", "adopted", "trusted"; "finished", an operation that had been started; "retired",
             it lost old keys; "skipped", nothing was to be done; "foreign", the document of that name in the store is
             not managed by qlik_keys and was left alone; or "failed".
-        result: what became of its keys.
+        result: what became of its keys; of a client that was skipped, what stays though it is due, with the reason.
         resumed: what `resume` finished.
         error: why it failed.
     """

@@ -72,7 +72,6 @@ Client = Annotated[
 
 
 _HOW_TO_CONFIRM = "repeat the client's id to confirm: --confirm ID"
-_HOW_TO_LOOK = "`qlik-keys clients` shows the state of the client. No secret was lost."
 
 
 @app.command(epilog=TENANT_HELP)
@@ -161,12 +160,15 @@ def retire(
 ) -> None:
     """Remove the old keys whose overlap is over.
 
-    With --force and a client a person on a terminal is asked if that client has logged in lately.
+    A client whose old key stays because hooks are pending is named, with what to do. With --force and a client a person
+    on a terminal is asked if that client has logged in lately.
 
     Example: qlik-keys retire --dry-run
     """
     from qlik_keys import lifecycle
+    from qlik_keys.lifecycle.context import OperationContext
     from qlik_keys.lifecycle.options import RetireOptions
+    from qlik_keys.lifecycle.rotation.retirement import retire_all
 
     options = RetireOptions(force=force).arguments
     if client is not None:
@@ -179,9 +181,13 @@ def retire(
     asks = force and client is not None and not (yes or common.as_json) and is_terminal(sys.stdin)
 
     def perform(tenant: QlikTenant, store: KeyStore, id_: str, **told: Any) -> list[Any]:
+        if not id_:
+            work = OperationContext(tenant=tenant, store=store, **told)
+            done = retire_all(work, RetireOptions(**options))
+            return [each.result for each in done if each.result is not None]
         if asks:
             ask_about_old_key(tenant, store, id_)
-        return lifecycle.retire_due(tenant, store, id_ or None, **options, **told)
+        return lifecycle.retire_due(tenant, store, id_, **options, **told)
 
     work.run(client or "", options, perform, nothing="No old key is due for removal.")
 

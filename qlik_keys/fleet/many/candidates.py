@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _BY_SECRET = "client_secret"  # noqa: S105  # an authentication method
 Found = TypeVar("Found")
-State = Literal["ready", "started", "unknown"]
+State = Literal["ready", "started", "held", "unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +42,8 @@ class PlannedClient:
     Attributes:
         client_id: its id, "" for one that is still being made.
         name: its name, "" where only its record tells it.
-        state: "ready"; "started", an operation on it was interrupted and is finished; "unknown", only its record tells
-            how it stands, and the run reads it.
+        state: "ready"; "started", an operation on it was interrupted and is finished; "held", its old key is due and
+            stays until its hooks have succeeded; "unknown", only its record tells how it stands, and the run reads it.
         is_at_once: its fleet file says that an old key does not go on at a rotation, and the operation is not told
             otherwise.
     """
@@ -64,6 +64,7 @@ class Candidates:
         unmanaged: how many would be meant, were they managed by qlik_keys.
         missing: what the selection names and the tenant has not.
         problems: clients about which the tenant or the store did not tell.
+        pending_hooks: names of the hooks that the looked at clients have pending.
     """
 
     clients: list[PlannedClient] = field(default_factory=list)
@@ -71,6 +72,7 @@ class Candidates:
     unmanaged: int = 0
     missing: list[str] = field(default_factory=list)
     problems: list[FleetResult] = field(default_factory=list)
+    pending_hooks: set[str] = field(default_factory=set)
 
 
 def candidates_of(
@@ -237,6 +239,7 @@ class _Search:
             if named or may_be_meant:
                 self.found.clients.append(PlannedClient(client_id=client_id, name=facts.name, state="unknown"))
             return
+        self.found.pending_hooks |= {*summary.pending_hooks}
         if summary.is_in_progress and self._is_about(facts):
             is_other = self._operation == "revoke" and (summary.operation is None or summary.operation.name != "revoke")
             if not is_other:
@@ -245,7 +248,8 @@ class _Search:
         if not self._fits(facts):
             return
         if self._is_to_do(summary):
-            self._add(facts, "ready", is_at_once=self._is_at_once(summary))
+            state: State = "held" if self._is_held(summary) else "ready"
+            self._add(facts, state, is_at_once=self._is_at_once(summary))
         elif self._operation != "resume":
             self.found.done += 1
 
@@ -253,12 +257,18 @@ class _Search:
         if self._operation == "retire":
             assert isinstance(self._options, RetireOptions)
             return summary.retire_at is not None and (self._options.force or summary.retire_at <= self._now)
+        if self._operation == "resume":
+            return bool(summary.pending_hooks)
         if self._operation == "revoke":
             moment = self._made_before
             if moment is None or summary.is_in_progress or summary.retire_at is not None:
                 return True  # of an old key in its overlap only the record tells when it was made
             return summary.made_at is None or summary.made_at < moment
         return self._operation == "rotate" and bool(summary.current_kid)
+
+    def _is_held(self, summary: KeySummary) -> bool:
+        is_kept = isinstance(self._options, RetireOptions) and not self._options.force
+        return is_kept and bool(summary.pending_hooks)
 
     def _judge_adoption(self, facts: ClientFacts, summary: KeySummary | None, *, has_record: bool) -> None:
         if summary is not None and summary.is_in_progress and self._is_about(facts):

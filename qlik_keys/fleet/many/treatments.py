@@ -128,7 +128,9 @@ def _rotate(treatment: Treatment, work: OperationContext, record: ClientRecord) 
 
 def _retire(treatment: Treatment, work: OperationContext, record: ClientRecord) -> tuple[Outcomes, Rotated | None]:
     result = changes.retire_of(work, record, treatment.options)
-    return ("skipped" if result is None else "retired"), result
+    if result is None:
+        return "skipped", changes.kept(work, record, treatment.options)
+    return "retired", result
 
 
 def _revoke(treatment: Treatment, work: OperationContext, record: ClientRecord) -> tuple[Outcomes, Rotated | None]:
