@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qlik_keys.cli.app import tell_step
-from qlik_keys.cli.commands.key_results import document_of_result, done_of, result_text, tell_results
+from qlik_keys.cli.commands.key_results import document_of_result, done_of, is_kept, result_text, tell_results
 from qlik_keys.cli.options.callers import resolved
 from qlik_keys.cli.options.common import ContextOption, ServerOption  # noqa: TC001  # typer reads them
 from qlik_keys.cli.options.many import TenantsAndTelling
@@ -89,8 +89,9 @@ class KeyCommand:
             except PartlyFailed as error:
                 done, problem = done_of(error), error
             results = [document_of_result(self._operation, item) for item in done]
-        if results:
-            note_effect("; ".join(map(result_text, results)), _HOW_TO_LOOK)
+        changed = [each for each in results if not is_kept(each)]
+        if changed:
+            note_effect("; ".join(map(result_text, changed)), _HOW_TO_LOOK)
         notebook = current_notebook()
         if notebook is not None:
             notebook.results.append(Result(done[0] if self._is_of_one and done else done))

@@ -69,6 +69,11 @@ def _is_told(item: Any) -> bool:
     return isinstance(item, Resumed) or item.result is not None
 
 
+def is_kept(result: dict[str, Any]) -> bool:
+    """Tell whether a client's old key was due for its removal, and stays."""
+    return result["operation"] == "retire" and bool(result.get("old_kids")) and not result["retired"]
+
+
 def tell_results(results: Sequence[dict[str, Any]], *, is_of_one: bool) -> None:
     """Print results for people.
 
@@ -93,6 +98,7 @@ def tell_warnings(documents: Sequence[dict[str, Any]]) -> None:
             about.setdefault(warning, []).append(printable(document.get("name") or document["client_id"]))
     for warning, names in about.items():
         more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        names.sort()
         typer.echo(f"Note: {', '.join(names[:_MOST_NAMES])}{more}: {printable(warning)}", err=True)
 
 
@@ -105,6 +111,8 @@ _DONE = {
     "adopt": "Adopted",
     "trust": "Trusted",
     "delete": "Deleted",
+    "hooks": "Looked after the hooks of",
+    "remove_duplicate": "Removed the duplicate",
 }
 
 
@@ -113,7 +121,7 @@ def result_text(result: dict[str, Any]) -> str:
     name, client_id = printable(result.get("name") or ""), result["client_id"]
     done = _DONE | ({} if result.get("created", True) else {"provision": "Found"})
     words = f"{done.get(result['operation'], result['operation'])} {name or 'client'}: client id {client_id}"
-    if result["operation"] == "retire" and result.get("old_kids") and not result["retired"]:
+    if is_kept(result):
         words = f"Kept the old key of {name or 'client'}: client id {client_id}"
     if result.get("kid"):
         words += f", key {result['kid']}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from qlik_keys.cli.commands.key_results import document_of_result, result_text, tell_warnings
+from qlik_keys.cli.commands.key_results import document_of_result, is_kept, result_text, tell_warnings
 from qlik_keys.cli.options.callers import resolved
 from qlik_keys.cli.options.common import refuse_unasked
 from qlik_keys.cli.options.many import in_options
@@ -230,7 +230,7 @@ def _document(operation: str, result: FleetResult) -> dict[str, Any]:
 
 
 def _text(document: dict[str, Any]) -> str:
-    if document["outcome"] == "skipped" and not document.get("old_kids"):
+    if document["outcome"] == "skipped" and not is_kept(document):
         name = printable(document["name"]) or "client"
         return f"skipped {name}: client id {document['client_id']}, nothing was to be done"
     return result_text(document)

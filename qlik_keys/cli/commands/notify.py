@@ -20,6 +20,7 @@ from qlik_keys.cli.options.groups import with_options
 from qlik_keys.cli.options.inputs import text_in
 from qlik_keys.cli.options.tenants import TenantsOptions
 from qlik_keys.cli.output.results import show_value
+from qlik_keys.cli.output.table import printable
 from qlik_keys.errors import ConfigurationError, NotificationFailed
 
 if TYPE_CHECKING:
@@ -84,6 +85,12 @@ def notify(
         refuse_urls(destinations)  # before the tenants are asked
         found = fleet.audit(**looked_for)
         done = send_fleet(found, fleet, destinations, **chosen)
+    for name, host in {} if as_json else done.elsewhere.items():
+        typer.echo(
+            f"Note: The Vault of {printable(name)} cannot be used to remember what was told about it: "
+            f"that of {printable(host)} does, so it is not told again.",
+            err=True,
+        )
     show_value(done, text=lambda: _as_text(done, dry_run=dry_run), document=lambda: _document(done), as_json=as_json)
     raise_failures(done)
 
