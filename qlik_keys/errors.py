@@ -560,12 +560,21 @@ def _counted(results: Sequence[ItemResult], what: str, left: int) -> list[str]:
 
 
 def _reasons(failures: Sequence[ItemResult]) -> list[str]:
-    """Return a line for each reason, with all items that failed for it."""
-    called: dict[str, list[str]] = {}
+    """Return each reason, with all items that failed for it: one before it, several in a line below it."""
+    failed: dict[tuple[str, str], list[ItemResult]] = {}
     for item in failures:
         if item.error is not None:
-            called.setdefault(_told(item.error), []).append(_called(item))
-    return [f"{', '.join(names)}: {reason}" for reason, names in called.items()]
+            tenant = getattr(item, "tenant", "") if _client_called(item) else ""
+            failed.setdefault((tenant, _told(item.error)), []).append(item)
+    lines = []
+    for (tenant, reason), items in failed.items():
+        if len(items) == 1:
+            lines.append(f"{_called(items[0])}: {reason}")
+        elif tenant:
+            lines += [f"{tenant}: {reason}", f"  {', '.join(map(_client_called, items))}"]
+        else:
+            lines += [reason, f"  {', '.join(map(_called, items))}"]
+    return lines
 
 
 def _is_of_tenant(item: ItemResult) -> bool:

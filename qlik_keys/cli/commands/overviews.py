@@ -159,8 +159,8 @@ def audit(
         _name_tenants(frame, tenants)
     not_asked: dict[str, Any] = frame.attrs.get("not_asked", {})
     _note_unknown(frame, as_json=as_json)
-    frame = some_findings(frame, only=only or (), severity=severity)
     for_all = _commands_for_all(frame, None if fleet is None else tenants, due_within)
+    frame = some_findings(frame, only=only or (), severity=severity)
     _show_audit(frame, for_all, form=form, output=output, quiet=quiet, as_json=as_json, fail_on=fail_on)
     hidden = not_asked
     if not_asked and not quiet:
@@ -196,10 +196,15 @@ def _commands_for_all(
 ) -> dict[str, str]:
     """Return by finding the one command for all clients that have it, where there is one; `tenants` for several."""
     from qlik_keys.rules.fixes import command_for_all
-    from qlik_keys.rules.keys import DUE_SOON
+    from qlik_keys.rules.clients import CONSENT_NOT_TRUSTED
+    from qlik_keys.rules.keys import DUE_SOON, NO_KEY_IN_STORE
 
+    unmanaged = {*frame.loc[frame["finding"] == NO_KEY_IN_STORE.name, "client_id"]}
+    untrusted = {*frame.loc[frame["finding"] == CONSENT_NOT_TRUSTED.name, "client_id"]}
     found = {each: command_for_all(each, due_soon=DUE_SOON, due_within=due_within) for each in {*frame["finding"]}}
     named = "" if tenants is None else tenants.as_words()
+    if unmanaged & untrusted:
+        del found[CONSENT_NOT_TRUSTED.name]  # `trust` leaves alone what qlik_keys does not manage
     return {finding: f"{command}{named}" for finding, command in found.items() if command}
 
 
