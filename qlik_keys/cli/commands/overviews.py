@@ -195,8 +195,8 @@ def _commands_for_all(
     frame: pd.DataFrame, tenants: TenantsOptions | None, due_within: timedelta | None
 ) -> dict[str, str]:
     """Return by finding the one command for all clients that have it, where there is one; `tenants` for several."""
-    from qlik_keys.rules.fixes import command_for_all
     from qlik_keys.rules.clients import CONSENT_NOT_TRUSTED
+    from qlik_keys.rules.fixes import command_for_all
     from qlik_keys.rules.keys import DUE_SOON, NO_KEY_IN_STORE
 
     unmanaged = {*frame.loc[frame["finding"] == NO_KEY_IN_STORE.name, "client_id"]}
