@@ -85,7 +85,7 @@ def test_a_misspelled_hook_is_an_error_with_what_is_pending_and_all_else_is_done
         ("rotate", other.client_id),
     }
     assert sides.other.store.read(sides.host, client.client_id).pending_hooks == ()
-    with pytest.raises(ResumeError, match="The client has no pending hook of this name. No hook is pending"):
+    with pytest.raises(ResumeError, match=r"The client has no pending hook of this name\. No hook is pending"):
         qk.lifecycle.resume_client(
             sides.other.tenant, sides.other.store, other.client_id, drop_hooks=["x"], clock=sides.clock
         )

@@ -91,12 +91,11 @@ def audit_as_text(frame: pd.DataFrame, for_all: Mapping[str, str] | None = None)
             who = client[0] or client[1] or name
             own.setdefault(key, []).append(f"{name}: {who}: {detail}" if name and who != name else f"{who}: {detail}")
     together = _commands_for_all(columns, for_all or {})
-    own_commands = dict.fromkeys(
-        command
+    columns["command"] = [
+        "" if finding in together else command
         for command, finding in zip(columns["command"], columns["finding"], strict=True)
-        if command and finding not in together
-    )
-    commands = [_cell(command) for command in own_commands]
+    ]
+    commands = [_cell(command) for command in dict.fromkeys(columns["command"]) if command]
     if not commands:
         del columns["command"]
     elif "command" in _fitted(_widths(columns)):
