@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _BY_SECRET = "client_secret"  # noqa: S105  # an authentication method
 Found = TypeVar("Found")
-State = Literal["ready", "started", "held", "unknown"]
+State = Literal["ready", "started", "held", "overlapping", "unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,8 @@ class PlannedClient:
         client_id: its id, "" for one that is still being made.
         name: its name, "" where only its record tells it.
         state: "ready"; "started", an operation on it was interrupted and is finished; "held", its old key is due and
-            stays until its hooks have succeeded; "unknown", only its record tells how it stands, and the run reads it.
+            stays until its hooks have succeeded; "overlapping", it has an old key that must go before it gets another
+            one; "unknown", only its record tells how it stands, and the run reads it.
         is_at_once: its fleet file says that an old key does not go on at a rotation, and the operation is not told
             otherwise.
     """
@@ -248,8 +249,7 @@ class _Search:
         if not self._fits(facts):
             return
         if self._is_to_do(summary):
-            state: State = "held" if self._is_held(summary) else "ready"
-            self._add(facts, state, is_at_once=self._is_at_once(summary))
+            self._add(facts, self._state_of(summary), is_at_once=self._is_at_once(summary))
         elif self._operation != "resume":
             self.found.done += 1
 
@@ -266,9 +266,11 @@ class _Search:
             return summary.made_at is None or summary.made_at < moment
         return self._operation == "rotate" and bool(summary.current_kid)
 
-    def _is_held(self, summary: KeySummary) -> bool:
-        is_kept = isinstance(self._options, RetireOptions) and not self._options.force
-        return is_kept and bool(summary.pending_hooks)
+    def _state_of(self, summary: KeySummary) -> State:
+        if isinstance(self._options, RetireOptions) and not self._options.force and summary.pending_hooks:
+            return "held"
+        has_old = summary.retire_at is not None and summary.retire_at > self._now
+        return "overlapping" if has_old and isinstance(self._options, RotateOptions) else "ready"
 
     def _judge_adoption(self, facts: ClientFacts, summary: KeySummary | None, *, has_record: bool) -> None:
         if summary is not None and summary.is_in_progress and self._is_about(facts):

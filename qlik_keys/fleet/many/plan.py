@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _STATES = {
     "started": "of an interrupted operation",
     "held": "with an old key that stays until pending hooks succeed",
+    "overlapping": "refused until the overlap of their last rotation is over",
     "unknown": "known only by its record",
 }
 _MOST_NAMES = 10

@@ -79,6 +79,16 @@ def test_a_revocation_of_many_tells_its_moment_before_it_runs_and_where_it_fails
     assert (failed.code, "To continue, add --made-before 20" in json.loads(failed.err)["hint"]) == (1, True)
 
 
+@pytest.mark.openbao
+def test_a_plan_tells_which_clients_cannot_be_rotated_before_their_overlap_is_over(qlik_keys, tenant, store):
+    name = f"told-{uuid.uuid4().hex[:8]}"
+    made = qk.provision(tenant, store, name=name, scopes=["user_default"], rotate_after=timedelta(days=1))
+    qk.rotate(tenant, store, made.client_id)
+    planned = qlik_keys("rotate", "--due", "--within", "2d", "--name", name, "--dry-run").out
+    assert "1 to do, 1 of them refused until the overlap of their last rotation is over" in planned
+    qk.delete(tenant, store, made.client_id, confirm=made.client_id)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_the_urls_of_notify_may_come_from_an_editor_of_windows(encoding, qlik_keys, tmp_path):
     file = tmp_path / "urls"
