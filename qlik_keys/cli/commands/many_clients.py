@@ -148,7 +148,7 @@ def _ask(plan: FleetPlan, common: TenantsAndTelling, *, yes: bool, how_to_contin
 
 
 def _tell_moment(plan: FleetPlan, how_to_continue: str) -> None:
-    """Write as JSON on standard error since when keys count as replaced, where no one else could say it after a kill."""
+    """Write as JSON on standard error since when keys count as replaced, if a killed run needs it to go on."""
     if plan.made_before is None or not plan.count or "--made-before" not in how_to_continue:
         return
     told = {"operation": plan.operation, "clients": plan.count, "made_before": plan.made_before.isoformat()}
