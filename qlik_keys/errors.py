@@ -4,6 +4,7 @@
 QlikKeysError                    hint, retryable, outcome
 ├── ConfigurationError           a setting is missing, contradictory or unsafe (also a ValueError)
 │   ├── AmbiguousName            a client's name does not say which one is meant: client_ids
+│   ├── HookNotPending           a hook that was to be dropped is pending nowhere: hook, pending
 │   └── ManifestError            a fleet file has mistakes: problems, each with line and column
 ├── KeyMaterialError             a key is malformed, too weak, of the wrong kind, or private where public is wanted
 ├── TenantError                  status, code, title, detail, trace_id, method, path
@@ -18,6 +19,7 @@ QlikKeysError                    hint, retryable, outcome
 │   └── TenantProtocolError      an answer that the contract does not know, a redirect to another origin
 ├── TokenError                   client_id
 │   ├── AssertionRejected        the token endpoint refuses the credential
+│   │   └── ClientUntrusted      and the client's consent method is not trusted
 │   ├── ScopeRejected            it refuses the scopes
 │   └── ClockSkewError           it refuses, and its clock and ours are far apart: skew_seconds
 ├── StoreError                   path (never a value)
@@ -57,7 +59,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
 
@@ -149,6 +151,20 @@ class ManifestProblem:
         if hint[1:2].islower():
             hint = hint[0].lower() + hint[1:]
         return f"{self.message.rstrip('.')}; {hint}"
+
+
+class HookNotPending(ConfigurationError):
+    """A hook that was to be dropped is pending for no client.
+
+    Attributes:
+        hook: the name that was given.
+        pending: names of the hooks that are pending.
+    """
+
+    def __init__(self, message: str, *, hook: str, pending: Iterable[str] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.hook = hook
+        self.pending = tuple(pending)
 
 
 class ManifestError(ConfigurationError):
@@ -296,6 +312,10 @@ class TokenError(QlikKeysError):
 
 class AssertionRejected(TokenError):
     """The token endpoint refuses the client's credential (assertion or secret)."""
+
+
+class ClientUntrusted(AssertionRejected):
+    """The token endpoint refuses the client's credential, and the client's consent method is not trusted."""
 
 
 class ScopeRejected(TokenError):
@@ -493,7 +513,7 @@ class PartlyFailed(LifecycleError, Generic[Some]):
         self.results = results if isinstance(results, list) else list(results)  # a list may have a look of its own
         self.failures = [item for item in results if item.error is not None]
         lines = _counted(self.results, what, left)
-        lines += [f"{_called(item)}: {_told(item.error)}" for item in self.failures if item.error is not None]
+        lines += _reasons(self.failures)
         if left:
             lines.append(f"{left} were not processed: the last failure affects them too.")
         retryable = all(item.error is not None and item.error.retryable for item in self.failures)
@@ -536,6 +556,24 @@ def _counted(results: Sequence[ItemResult], what: str, left: int) -> list[str]:
         lines.append(f"1 {what.replace('s could', ' could', 1)}")
     elif failed or not tenants:
         lines.append(f"{failed} of {total} {what}" if failed < total else f"{failed} {what}")
+    return lines
+
+
+def _reasons(failures: Sequence[ItemResult]) -> list[str]:
+    """Return each reason, with all items that failed for it: one before it, several in a line below it."""
+    failed: dict[tuple[str, str], list[ItemResult]] = {}
+    for item in failures:
+        if item.error is not None:
+            tenant = getattr(item, "tenant", "") if _client_called(item) else ""
+            failed.setdefault((tenant, _told(item.error)), []).append(item)
+    lines = []
+    for (tenant, reason), items in failed.items():
+        if len(items) == 1:
+            lines.append(f"{_called(items[0])}: {reason}")
+        elif tenant:
+            lines += [f"{tenant}: {reason}", f"  {', '.join(map(_client_called, items))}"]
+        else:
+            lines += [reason, f"  {', '.join(map(_called, items))}"]
     return lines
 
 

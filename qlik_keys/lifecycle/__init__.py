@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from qlik_keys.lifecycle.actions import Action
     from qlik_keys.lifecycle.events import StepEvent
     from qlik_keys.lifecycle.previews import PlannedStep, Preview, preview
-    from qlik_keys.lifecycle.provisioning.operations import Resumed, provision, resume, resume_client
+    from qlik_keys.lifecycle.provisioning.operations import provision, resume, resume_client
     from qlik_keys.lifecycle.provisioning.plan import Conflict, Done, Provision, Step, StoreState, TenantState, plan
+    from qlik_keys.lifecycle.provisioning.results import Resumed
     from qlik_keys.lifecycle.provisioning.run import Provisioned
     from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
     from qlik_keys.lifecycle.rotation.operations import Deleted, Rotated, adopt, delete, retire_due, revoke, rotate
@@ -35,7 +36,7 @@ _HOMES = {
     "Preview": "previews",
     "Provision": "provisioning.plan",
     "Provisioned": "provisioning.run",
-    "Resumed": "provisioning.operations",
+    "Resumed": "provisioning.results",
     "Rotated": "rotation.operations",
     "Step": "provisioning.plan",
     "StepEvent": "events",

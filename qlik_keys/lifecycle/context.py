@@ -88,6 +88,7 @@ class OperationContext:
         is_dry_run: nothing may be changed: steps outside of a run are told, not done.
         hooks: those that are defined here.
         drop_hooks: names of pending hooks that are not to run any more.
+        verification_seconds: how long a refused login is tried again; None for as long as is usual.
     """
 
     tenant: QlikTenant
@@ -100,6 +101,7 @@ class OperationContext:
     is_dry_run: bool = False
     hooks: tuple[Hook, ...] = ()
     drop_hooks: frozenset[str] = frozenset()
+    verification_seconds: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse what is of another type; work in the folder that has the tenant's records."""
@@ -150,7 +152,7 @@ class OperationContext:
         """Return a run for the keys of a client."""
         if self.drop_hooks:
             intent = replace(intent, dropped_hooks=self.drop_hooks)
-        return self.make_key_run(
+        run = self.make_key_run(
             self.tenant,
             self.store,
             record=record,
@@ -164,10 +166,12 @@ class OperationContext:
             clock=self.clock,
             hooks=self.hooks,
         )
+        run.verification_seconds = self.verification_seconds
+        return run
 
     def provisioning(self, specification: ClientSpecification, key: KeySpec | PrivateKey | None) -> Provisioning:
         """Return a run for a client that is to be made."""
-        return self.make_provisioning(
+        run = self.make_provisioning(
             self.tenant,
             self.store,
             specification,
@@ -176,6 +180,8 @@ class OperationContext:
             cancel=self.cancel,
             clock=self.clock,
         )
+        run.verification_seconds = self.verification_seconds
+        return run
 
     def step(self, operation: str, step: Action, client_name: str, perform: Callable[[], None]) -> None:
         """Do one step that belongs to no run, and tell of it; in a dry run only tell.

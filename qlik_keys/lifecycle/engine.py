@@ -41,10 +41,12 @@ class Run(ABC):
     Attributes:
         operation: what it does.
         has_effect: False where each step is only simulated.
+        verification_seconds: how long a refused login is tried again; None for as long as is usual.
     """
 
     operation: ClassVar[str]
     has_effect: ClassVar[bool] = True
+    verification_seconds: float | None = None
 
     def __init__(
         self,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qlik_keys.keystore.base import ClientRecord, KeyStore
-    from qlik_keys.lifecycle.provisioning.operations import Resumed
+    from qlik_keys.lifecycle.provisioning.results import Resumed
     from qlik_keys.lifecycle.rotation.finishing import Rotated
 
 Outcomes = Literal["rotated", "revoked", "adopted", "trusted", "finished", "retired", "skipped", "foreign", "failed"]
@@ -68,7 +68,7 @@ class FleetResult:
         outcome: "rotated", "revoked", "adopted", "trusted"; "finished", an operation that had been started; "retired",
             it lost old keys; "skipped", nothing was to be done; "foreign", the document of that name in the store is
             not managed by qlik_keys and was left alone; or "failed".
-        result: what became of its keys.
+        result: what became of its keys; of a client that was skipped, what stays though it is due, with the reason.
         resumed: what `resume` finished.
         error: why it failed.
     """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qlik_keys.errors import ManualActionRequired, StoreConflict, StoreDamaged, StoreNotFound
+from qlik_keys.errors import ManualActionRequired, StoreConflict, StoreDamaged, StoreNotFound, TenantNotFound
 
 if TYPE_CHECKING:
     from qlik_keys.keystore.base import ClientRecord, KeyStore, StoredKey
@@ -31,6 +31,18 @@ def has_only_managed_keys(client: OAuthClient, record: ClientRecord | None) -> b
     if not all(key.kid in keys and is_same_key(key, keys[key.kid]) for key in client.public_keys):
         return False
     return any(key.kid == current.kid for key in client.public_keys)
+
+
+def is_trusted(tenant: QlikTenant, client_id: str) -> bool:
+    """Tell whether the consent method of a client is "trusted".
+
+    Raises:
+        TenantError: the tenant could not be asked.
+    """
+    try:
+        return tenant.oauth_clients.connection_config(client_id).consent_method == "trusted"
+    except TenantNotFound:
+        return False  # without a connection configuration nothing is trusted
 
 
 def set_trusted(tenant: QlikTenant, client_id: str, *, risk: ManualActionRequired | None) -> None:

@@ -248,9 +248,19 @@ def _risk(work: OperationContext, *, allow_swap: bool) -> str:
 
 
 def _retire(work: OperationContext, client_id: str, options: RetireOptions) -> tuple[str, ...]:
-    results = changes.retire(work, client_id, options) if client_id else retirement.retire_due(work, options)
+    results: list[Rotated]
+    kept: dict[str, list[str]] = {}
+    if client_id:
+        results = changes.retire(work, client_id, options)
+    else:
+        every = retirement.retire_all(work, options)
+        results = [each.result for each in every if each.result is not None and each.outcome == "retired"]
+        for each in every:
+            for warning in each.result.warnings if each.result is not None and each.outcome == "skipped" else ():
+                kept.setdefault(warning, []).append(each.name)
     used = (last_use(work.tenant, client_id, work.clock).to_text(),) if client_id and results else ()
-    return used + tuple(f"{result.name} loses {', '.join(result.retired)}." for result in results if result.retired)
+    losses = (f"{result.name} loses {', '.join(result.retired)}." for result in results if result.retired)
+    return (*used, *losses, *(f"{', '.join(names)}: {warning}" for warning, names in kept.items()))
 
 
 def _adopt(work: OperationContext, client_id: str, options: AdoptOptions) -> tuple[str, ...]:

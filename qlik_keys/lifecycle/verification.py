@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from qlik_keys.auth.http_auth import BearerAuth, TokenSource
-from qlik_keys.errors import AssertionRejected, Interrupted, LifecycleError, TenantError
+from qlik_keys.errors import AssertionRejected, ClientUntrusted, Interrupted, LifecycleError, TenantError
 from qlik_keys.keystore.profiles import measured_on
+from qlik_keys.lifecycle.ownership import is_trusted
 
 if TYPE_CHECKING:
     import threading
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 VERIFICATION_SECONDS = 60.0  # a tenant may need time to see a new key; Qlik publishes no figure
 FORBIDDEN = 403  # the user is disabled or has too many tokens (qlik-cloud-contract, "POST /oauth/token")
+BRIEFLY_SECONDS = 0.5  # two attempts: the second one names the scopes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,8 @@ def verify(
     clock: Clock,
     cancel: threading.Event | None = None,
     is_hopeless: Callable[[], bool] = lambda: False,
+    knows_consent: bool = False,
+    seconds: float | None = None,
 ) -> LoginVerification:
     """Log in as the client with what the store holds: sign with the key that it returned, get a token, ask `users/me`.
 
@@ -70,26 +74,34 @@ def verify(
         clock: time.
         cancel: when set, waiting ends.
         is_hopeless: tells whether asking again makes no sense.
+        knows_consent: the caller has set the consent method, or has seen to it; else a refusal is a reason to look.
+        seconds: how long a refused credential is tried again; None for as long as is said above.
 
     Raises:
         AssertionRejected: still refused after that, or hopeless.
+        ClientUntrusted: refused, and the client's consent method is not trusted: no time changes that.
         LifecycleError: the token belongs to another user.
         Interrupted: cancelled while waiting.
         TenantError, TokenError, StoreError: as they say.
     """
     by: dict[str, Any] = {"secret": client_secret} if key is None else {"signer": store.signer(key)}
     scopes: tuple[str, ...] = ()
-    give_up_at = clock.monotonic() + VERIFICATION_SECONDS
-    pause_seconds, is_extended = 0.25, False
+    give_up_at = clock.monotonic() + (VERIFICATION_SECONDS if seconds is None else seconds)
+    pause_seconds, is_extended = 0.25, seconds is not None
     while True:
         source = TokenSource(tenant.token_url, client_id=client_id, scopes=scopes, http=tenant.http, **by)
         try:
             token = source.token()
             user = tenant.with_credential(BearerAuth(source)).users.me()
             break
-        except AssertionRejected as refused:
-            if refused.status == FORBIDDEN:
+        except AssertionRejected as problem:
+            if problem.status == FORBIDDEN:
                 raise  # its bot user is disabled or has too many tokens: neither ends by waiting a minute
+            if not knows_consent:
+                untrusted = _untrusted(problem, tenant, client_id)
+                if untrusted is not None:
+                    raise untrusted from None
+                knows_consent = True
             with contextlib.suppress(TenantError):  # its other names, by which it may want to be called as audience
                 tenant.host_names()
             if is_hopeless():
@@ -110,6 +122,24 @@ def verify(
             hint="Do not use this client; report it to Qlik's support.",
         )
     return LoginVerification(user=user, scope=token.scope, expires_at=token.expires_at)
+
+
+def _untrusted(problem: AssertionRejected, tenant: QlikTenant, client_id: str) -> ClientUntrusted | None:
+    """Return what to raise where a refusal has the reason that the client is not trusted, else None."""
+    try:
+        if is_trusted(tenant, client_id):
+            return None
+    except TenantError:
+        return None  # what the caller may not see is no reason
+    return ClientUntrusted(
+        "The client's consent method is not trusted, so it cannot log in.",
+        hint="Set it with `qlik-keys trust`, then run `qlik-keys resume`.",
+        client_id=problem.client_id,
+        status=problem.status,
+        code=problem.code,
+        detail=problem.detail,
+        trace_id=problem.trace_id,
+    )
 
 
 def _all_scopes(tenant: QlikTenant, client_id: str) -> tuple[str, ...]:

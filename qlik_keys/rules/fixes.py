@@ -5,6 +5,7 @@ Not done here: applying them (`diagnosis.fixes`, `lifecycle`).
 
 from __future__ import annotations
 
+from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,36 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
         **{name: f"qlik-keys {name} {{client_id}}" for name in ("rotate", "retire", "revoke", "adopt", "delete")},
     }
 )
+# By the name of the finding: what does the same for all clients that have it.
+_FOR_ALL: Mapping[str, str] = MappingProxyType(
+    {
+        "rotation-overdue": "qlik-keys rotate --due",
+        "rotation-due": "qlik-keys rotate --due --within {due_soon}",
+        "rotation-due-soon": "qlik-keys rotate --due --within {due_within}",
+        "overlap-over": "qlik-keys retire",
+        "secret-only": "qlik-keys adopt --secret-only",
+        "consent-not-trusted": "qlik-keys trust",
+    }
+)
 OPERATIONS = frozenset({*_COMMANDS, *BY_VAULT})
+
+
+def command_for_all(finding: str, *, due_soon: timedelta, due_within: timedelta | None) -> str:
+    """Return the one command that does for all clients with a finding what is advised for each, "" for none.
+
+    Args:
+        finding: its name.
+        due_soon: within what time a key is due by the finding "rotation-due".
+        due_within: the same for "rotation-due-soon", which was asked for.
+    """
+    within = {"due_soon": due_soon, "due_within": due_within or due_soon}
+    return _FOR_ALL.get(finding, "").format(**{name: _written(time) for name, time in within.items()})
+
+
+def _written(time: timedelta) -> str:
+    """Return a duration as the command line takes it, rounded up to hours."""
+    hours = -(-time // timedelta(hours=1))
+    return f"{hours}h" if hours % 24 else f"{hours // 24}d"
 
 
 def shell_command(operation: str, client_id: str) -> str:

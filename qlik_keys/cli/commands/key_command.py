@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,18 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qlik_keys.cli.app import tell_step
-from qlik_keys.cli.commands.key_results import document_of_result, done_of, result_text, tell_result
+from qlik_keys.cli.commands.key_results import document_of_result, done_of, is_kept, result_text, tell_results
 from qlik_keys.cli.options.callers import resolved
 from qlik_keys.cli.options.common import ContextOption, ServerOption  # noqa: TC001  # typer reads them
 from qlik_keys.cli.options.many import TenantsAndTelling
 from qlik_keys.cli.output.results import Result, current_notebook
 from qlik_keys.cli.output.streams import note_effect
+from qlik_keys.cli.output.table import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from qlik_keys.errors import PartlyFailed
     from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.lifecycle.events import StepEvent
     from qlik_keys.lifecycle.hooks.definition import Hook
     from qlik_keys.tenant import QlikTenant
 
@@ -49,7 +50,15 @@ class KeyCommand:
         self._common = common
         self._is_of_one = operation not in ("retire", "resume")
         silent = common.quiet or common.as_json
-        self._told: dict[str, Any] = {} if silent else {"on_step": functools.partial(tell_step, err=True)}
+        self._told: dict[str, Any] = {} if silent else {"on_step": self._tell_step}
+        self._client_name = ""
+
+    def _tell_step(self, event: StepEvent) -> None:
+        """Print a step on standard error; of many clients, each one's name above its steps."""
+        if not self._is_of_one and event.phase == "before" and event.client_name != self._client_name:
+            self._client_name = event.client_name
+            typer.echo(f"{printable(event.client_name)}:", err=True)
+        tell_step(event, err=True)
 
     def run(
         self,
@@ -80,16 +89,16 @@ class KeyCommand:
             except PartlyFailed as error:
                 done, problem = done_of(error), error
             results = [document_of_result(self._operation, item) for item in done]
-        if results:
-            note_effect("; ".join(map(result_text, results)), _HOW_TO_LOOK)
+        changed = [each for each in results if not is_kept(each)]
+        if changed:
+            note_effect("; ".join(map(result_text, changed)), _HOW_TO_LOOK)
         notebook = current_notebook()
         if notebook is not None:
             notebook.results.append(Result(done[0] if self._is_of_one and done else done))
         elif self._common.as_json:
             typer.echo(json.dumps(results, indent=2))
         else:
-            for result in results:
-                tell_result(result)
+            tell_results(results, is_of_one=self._is_of_one or bool(client))
         if problem is not None:
             raise problem
         if not results and notebook is None and not self._common.as_json:

@@ -10,6 +10,8 @@ import typer
 from qlik_keys.cli.output.table import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qlik_keys.errors import PartlyFailed
     from qlik_keys.lifecycle import Deleted, Provisioned, Resumed, Rotated
 
@@ -67,13 +69,40 @@ def _is_told(item: Any) -> bool:
     return isinstance(item, Resumed) or item.result is not None
 
 
-def tell_result(result: dict[str, Any]) -> None:
-    """Print a result for people."""
-    for warning in result.get("warnings", ()):
-        typer.echo(f"Note: {warning}", err=True)
-    typer.echo(result_text(result))
+def is_kept(result: dict[str, Any]) -> bool:
+    """Tell whether a client's old key was due for its removal, and stays."""
+    return result["operation"] == "retire" and bool(result.get("old_kids")) and not result["retired"]
 
 
+def tell_results(results: Sequence[dict[str, Any]], *, is_of_one: bool) -> None:
+    """Print results for people.
+
+    Args:
+        results: their documents.
+        is_of_one: the command was about one client, which no note needs to name.
+    """
+    if is_of_one:
+        for warning in dict.fromkeys(warning for each in results for warning in each.get("warnings", ())):
+            typer.echo(f"Note: {printable(warning)}", err=True)
+    else:
+        tell_warnings(results)
+    for result in results:
+        typer.echo(result_text(result))
+
+
+def tell_warnings(documents: Sequence[dict[str, Any]]) -> None:
+    """Print each warning once, with the clients that it is about."""
+    about: dict[str, list[str]] = {}
+    for document in documents:
+        for warning in document.get("warnings", ()):
+            about.setdefault(warning, []).append(printable(document.get("name") or document["client_id"]))
+    for warning, names in about.items():
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        names.sort()
+        typer.echo(f"Note: {', '.join(names[:_MOST_NAMES])}{more}: {printable(warning)}", err=True)
+
+
+_MOST_NAMES = 10
 _DONE = {
     "provision": "Made",
     "rotate": "Rotated",
@@ -82,6 +111,8 @@ _DONE = {
     "adopt": "Adopted",
     "trust": "Trusted",
     "delete": "Deleted",
+    "hooks": "Looked after the hooks of",
+    "remove_duplicate": "Removed the duplicate",
 }
 
 
@@ -90,6 +121,8 @@ def result_text(result: dict[str, Any]) -> str:
     name, client_id = printable(result.get("name") or ""), result["client_id"]
     done = _DONE | ({} if result.get("created", True) else {"provision": "Found"})
     words = f"{done.get(result['operation'], result['operation'])} {name or 'client'}: client id {client_id}"
+    if is_kept(result):
+        words = f"Kept the old key of {name or 'client'}: client id {client_id}"
     if result.get("kid"):
         words += f", key {result['kid']}"
     if result.get("pending_hooks"):

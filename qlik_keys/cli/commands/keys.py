@@ -16,8 +16,8 @@ from qlik_keys.cli.commands.key_command import KeyCommand
 from qlik_keys.cli.commands.key_results import document_of_result
 from qlik_keys.cli.commands.last_use import ask_about_old_key, ask_about_use, tell_last_use
 from qlik_keys.cli.commands.many_clients import run_many
-from qlik_keys.cli.completion.offers import complete_clients
-from qlik_keys.cli.options.common import ask_for_id, refuse_empty, refuse_unasked
+from qlik_keys.cli.options.client_argument import Client, OneOrAll, OneOrMany  # noqa: TC001  # typer reads them
+from qlik_keys.cli.options.common import ask_for_id, refuse_unasked
 from qlik_keys.cli.options.groups import with_options
 from qlik_keys.cli.options.hooks import DropHookOption, HooksOption, hooks_of_option
 from qlik_keys.cli.options.key_options import (
@@ -50,29 +50,7 @@ if TYPE_CHECKING:
 
 app = new_group()
 
-OneOrMany = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="CLIENT",
-        help="A client's id or name; without it, the options choose many.",
-        autocompletion=complete_clients,
-        callback=refuse_empty,
-    ),
-]
-
-Client = Annotated[
-    str,
-    typer.Argument(
-        metavar="CLIENT",
-        help="The client's id or name.",
-        autocompletion=complete_clients,
-        callback=refuse_empty,
-    ),
-]
-
-
 _HOW_TO_CONFIRM = "repeat the client's id to confirm: --confirm ID"
-_HOW_TO_LOOK = "`qlik-keys clients` shows the state of the client. No secret was lost."
 
 
 @app.command(epilog=TENANT_HELP)
@@ -145,15 +123,7 @@ def rotate(
 @with_options(ManyOptions)
 def retire(
     common: ManyOptions,
-    client: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="CLIENT",
-            help="A client's id or name; by default all clients.",
-            autocompletion=complete_clients,
-            callback=refuse_empty,
-        ),
-    ] = None,
+    client: OneOrAll = None,
     *,
     force: Annotated[bool, typer.Option("--force", help="Even if the overlap is not over.")] = False,
     yes: YesOption = False,
@@ -161,12 +131,15 @@ def retire(
 ) -> None:
     """Remove the old keys whose overlap is over.
 
-    With --force and a client a person on a terminal is asked if that client has logged in lately.
+    A client whose old key stays because hooks are pending is named, with what to do. With --force and a client a person
+    on a terminal is asked if that client has logged in lately.
 
     Example: qlik-keys retire --dry-run
     """
     from qlik_keys import lifecycle
+    from qlik_keys.lifecycle.context import OperationContext
     from qlik_keys.lifecycle.options import RetireOptions
+    from qlik_keys.lifecycle.rotation.retirement import retire_all
 
     options = RetireOptions(force=force).arguments
     if client is not None:
@@ -179,9 +152,13 @@ def retire(
     asks = force and client is not None and not (yes or common.as_json) and is_terminal(sys.stdin)
 
     def perform(tenant: QlikTenant, store: KeyStore, id_: str, **told: Any) -> list[Any]:
+        if not id_:
+            work = OperationContext(tenant=tenant, store=store, **told)
+            done = retire_all(work, RetireOptions(**options))
+            return [each.result for each in done if each.result is not None]
         if asks:
             ask_about_old_key(tenant, store, id_)
-        return lifecycle.retire_due(tenant, store, id_ or None, **options, **told)
+        return lifecycle.retire_due(tenant, store, id_, **options, **told)
 
     work.run(client or "", options, perform, nothing="No old key is due for removal.")
 
@@ -265,7 +242,10 @@ def adopt(
         bool, typer.Option("--remove-secrets", help="Remove the client secrets after the key is verified.")
     ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Remove the secrets without asking, also if the client is in use.")
+        bool,
+        typer.Option(
+            "--yes", "-y", help="Do not ask: of many clients, and before secrets go, also if the client is in use."
+        ),
     ] = False,
     alg: Alg = None,
     bits: Bits = None,
@@ -374,7 +354,8 @@ def resume(
 ) -> None:
     """Finish every interrupted operation on the tenant.
 
-    It also runs the pending hooks that are defined here (--hooks).
+    It also runs the pending hooks that are defined here (--hooks). Clients that are not trusted are named: run `trust`
+    first.
 
     Example: qlik-keys resume
     """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from qlik_keys.cli.commands.key_results import document_of_result, result_text
+from qlik_keys.cli.commands.key_results import document_of_result, is_kept, result_text, tell_warnings
 from qlik_keys.cli.options.callers import resolved
 from qlik_keys.cli.options.common import refuse_unasked
 from qlik_keys.cli.options.many import in_options
@@ -122,7 +122,7 @@ def _show_plan(plan: FleetPlan, common: TenantsAndTelling) -> None:
         notebook.results.append(Result(plan))
         return
     typer.echo(json.dumps(plan.to_dict(), indent=2) if common.as_json else plan.to_text())
-    if plan.missing or any(each.error is not None or each.problems for each in plan.tenants):
+    if plan.missing or plan.hooks_not_pending or any(each.error is not None or each.problems for each in plan.tenants):
         raise typer.Exit(1)
 
 
@@ -132,7 +132,10 @@ def _ask(plan: FleetPlan, common: TenantsAndTelling, *, yes: bool, how_to_contin
     Raises:
         Interrupted: it should not be done.
     """
-    if common.as_json or current_notebook() is not None:
+    if current_notebook() is not None:
+        return
+    if common.as_json:
+        _tell_moment(plan, how_to_continue)
         return
     if not common.quiet:
         how = f"\nTo continue after an interruption, {how_to_continue}." if plan.made_before is not None else ""
@@ -142,6 +145,14 @@ def _ask(plan: FleetPlan, common: TenantsAndTelling, *, yes: bool, how_to_contin
     clients = "this client" if plan.count == 1 else f"these {plan.count} clients"
     if not typer.confirm(f"{plan.operation.capitalize()} {clients}?", err=True):
         raise Interrupted("Nothing was changed.", outcome=Outcome.NOT_APPLIED)
+
+
+def _tell_moment(plan: FleetPlan, how_to_continue: str) -> None:
+    """Write as JSON on standard error since when keys count as replaced, if a killed run needs it to go on."""
+    if plan.made_before is None or not plan.count or "--made-before" not in how_to_continue:
+        return
+    told = {"operation": plan.operation, "clients": plan.count, "made_before": plan.made_before.isoformat()}
+    typer.echo(json.dumps(told | {"to_continue": how_to_continue}), err=True)
 
 
 def _run(
@@ -160,6 +171,8 @@ def _run(
 
             return fleet.run(plan, on_client=told), None
     except FleetError as problem:
+        if plan.made_before is not None:
+            problem.hint = f"Fix the causes. To continue, {how_to_continue}: completed clients are not changed."
         return problem.results, problem
     except KeyboardInterrupt as interrupt:
         done = [each for each in seen if each.error is None]
@@ -191,24 +204,14 @@ def _tell(plan: FleetPlan, results: Sequence[FleetResult], common: TenantsAndTel
     for document in documents:
         where = f"{document['tenant']}: " if len(plan.tenants) > 1 else ""
         typer.echo(f"{where}{_text(document)}")
-    _tell_warnings(documents)
+    tell_warnings(documents)
     counts = Counter(each.outcome for each in results if each.outcome != "foreign")
     if not results and not plan.count:
         typer.echo(f"There is nothing to {plan.operation}.")
     elif not common.quiet:
         told = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
-        typer.echo(f"Summary: {told}." if told else "Summary: nothing was done.", err=True)
-
-
-def _tell_warnings(documents: Sequence[dict[str, Any]]) -> None:
-    """Print each warning once, with the client, or the number of clients, that it is about."""
-    about: dict[str, list[str]] = {}
-    for document in documents:
-        for warning in document.get("warnings", ()):
-            about.setdefault(warning, []).append(document["name"] or document["client_id"])
-    for warning, names in about.items():
-        whose = printable(names[0]) if len(names) == 1 else f"{len(names)} clients"
-        typer.echo(f"Note: {whose}: {printable(warning)}", err=True)
+        since = f"; keys made from {plan.made_before.isoformat()} on count as replaced" if plan.made_before else ""
+        typer.echo(f"Summary: {told}{since}." if told else "Summary: nothing was done.", err=True)
 
 
 def _line(plan: FleetPlan, result: FleetResult) -> str:
@@ -229,7 +232,7 @@ def _document(operation: str, result: FleetResult) -> dict[str, Any]:
 
 
 def _text(document: dict[str, Any]) -> str:
-    if document["outcome"] == "skipped":
+    if document["outcome"] == "skipped" and not is_kept(document):
         name = printable(document["name"]) or "client"
         return f"skipped {name}: client id {document['client_id']}, nothing was to be done"
     return result_text(document)

@@ -17,8 +17,10 @@ from qlik_keys.cli.options.findings import (
     SeverityOption,  # noqa: TC001
 )
 from qlik_keys.cli.options.groups import with_options
+from qlik_keys.cli.options.inputs import text_in
 from qlik_keys.cli.options.tenants import TenantsOptions
 from qlik_keys.cli.output.results import show_value
+from qlik_keys.cli.output.table import printable
 from qlik_keys.errors import ConfigurationError, NotificationFailed
 
 if TYPE_CHECKING:
@@ -83,6 +85,12 @@ def notify(
         refuse_urls(destinations)  # before the tenants are asked
         found = fleet.audit(**looked_for)
         done = send_fleet(found, fleet, destinations, **chosen)
+    for name, host in {} if as_json else done.elsewhere.items():
+        typer.echo(
+            f"Note: The Vault of {printable(name)} cannot be used to remember what was told about it: "
+            f"that of {printable(host)} does, so it is not told again.",
+            err=True,
+        )
     show_value(done, text=lambda: _as_text(done, dry_run=dry_run), document=lambda: _document(done), as_json=as_json)
     raise_failures(done)
 
@@ -118,24 +126,13 @@ def _urls(from_file: Path | None) -> list[Secret]:
     from qlik_keys.core.secret import Secret
     from qlik_keys.fleet.notifications.destinations import texts_of
 
-    text = os.environ.get(VARIABLE, "") if from_file is None else _read(from_file)
-    if isinstance(text, ConfigurationError):
-        raise text
-    return [Secret(each, what="notification URL", any_text=True) for each in texts_of(text)]
-
-
-def _read(file: Path) -> str | ConfigurationError:
-    """Return what a file says; no frame that has it raises."""
-    try:
-        if str(file) == "-":
-            return typer.get_text_stream("stdin").read(_MOST_BYTES)
-        with file.expanduser().open("rb") as opened:
-            return opened.read(_MOST_BYTES).decode("utf-8")
-    except (OSError, ValueError, RuntimeError) as problem:
-        reason = type(problem).__name__
-        return ConfigurationError(
-            f"The file of --from-file cannot be read ({reason}).", hint="Check that this process can read it."
+    text, reason = (os.environ.get(VARIABLE, ""), "") if from_file is None else text_in(from_file, _MOST_BYTES)
+    if reason:
+        raise ConfigurationError(
+            f"The file of --from-file cannot be read: {reason}.",
+            hint="It must be a UTF-8 file that this process can read.",
         )
+    return [Secret(each, what="notification URL", any_text=True) for each in texts_of(text)]
 
 
 def _name(delivery: Delivery) -> str:

@@ -159,8 +159,9 @@ def audit(
         _name_tenants(frame, tenants)
     not_asked: dict[str, Any] = frame.attrs.get("not_asked", {})
     _note_unknown(frame, as_json=as_json)
+    for_all = _commands_for_all(frame, None if fleet is None else tenants, due_within)
     frame = some_findings(frame, only=only or (), severity=severity)
-    _show_audit(frame, form=form, output=output, quiet=quiet, as_json=as_json, fail_on=fail_on)
+    _show_audit(frame, for_all, form=form, output=output, quiet=quiet, as_json=as_json, fail_on=fail_on)
     hidden = not_asked
     if not_asked and not quiet:
         told = {*frame.loc[frame["finding"] == TENANT_NOT_ASKED.name, "tenant"]}
@@ -190,8 +191,32 @@ def _name_tenants(frame: pd.DataFrame, tenants: TenantsOptions) -> None:
     frame["command"] = pd.Series([tenants.command_of(*each) for each in commands], dtype="string")
 
 
+def _commands_for_all(
+    frame: pd.DataFrame, tenants: TenantsOptions | None, due_within: timedelta | None
+) -> dict[str, str]:
+    """Return by finding the one command for all clients that have it, where there is one; `tenants` for several."""
+    from qlik_keys.rules.clients import CONSENT_NOT_TRUSTED
+    from qlik_keys.rules.fixes import command_for_all
+    from qlik_keys.rules.keys import DUE_SOON, NO_KEY_IN_STORE
+
+    unmanaged = {*frame.loc[frame["finding"] == NO_KEY_IN_STORE.name, "client_id"]}
+    untrusted = {*frame.loc[frame["finding"] == CONSENT_NOT_TRUSTED.name, "client_id"]}
+    found = {each: command_for_all(each, due_soon=DUE_SOON, due_within=due_within) for each in {*frame["finding"]}}
+    named = "" if tenants is None else tenants.as_words()
+    if unmanaged & untrusted:
+        del found[CONSENT_NOT_TRUSTED.name]  # `trust` leaves alone what qlik_keys does not manage
+    return {finding: f"{command}{named}" for finding, command in found.items() if command}
+
+
 def _show_audit(
-    frame: pd.DataFrame, *, form: str | None, output: Path | None, quiet: bool, as_json: bool, fail_on: str
+    frame: pd.DataFrame,
+    for_all: dict[str, str],
+    *,
+    form: str | None,
+    output: Path | None,
+    quiet: bool,
+    as_json: bool,
+    fail_on: str,
 ) -> None:
     """Show an audit as a table, as JSON or in another format, or write it to a file."""
     from qlik_keys.cli.output.table import audit_as_text
@@ -200,13 +225,13 @@ def _show_audit(
     if quiet and (wanted or output is not None):
         raise typer.BadParameter("--quiet prints ids alone: leave out --format and --output", param_hint="--quiet")
     if output is None and wanted in ("", "json"):
-        _show(frame, audit_as_text, quiet=quiet, as_json=wanted == "json")
+        _show(frame, lambda shown: audit_as_text(shown, for_all), quiet=quiet, as_json=wanted == "json")
         return
     from qlik_keys.cli.output.reports import show_text
     from qlik_keys.inventory.audit_report import audit_report
 
     if wanted in ("", TABLE):
-        show_text(audit_as_text(frame) + "\n", output)
+        show_text(audit_as_text(frame, for_all) + "\n", output)
     else:
         show_text(audit_report(frame, wanted, fail_on=fail_on), output)  # type: ignore[arg-type]  # by `_known_format`
 

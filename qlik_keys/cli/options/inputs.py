@@ -44,8 +44,7 @@ def document_of(body: str | None, body_file: Path | None, body_values: list[str]
         has_cell = (notebook := current_notebook()) is not None and notebook.has_cell
         hint = "Check the cell." if has_cell else "Check the quotes: a shell removes some of them. Or use a file."
         text = body or ""
-    # A byte order mark, which editors on Windows write, is none of the body's.
-    document, problem = read_body(text.removeprefix("\ufeff"))
+    document, problem = read_body(text.removeprefix("\ufeff"))  # a cell may have been pasted with its mark
     if problem:
         raise ConfigurationError(problem, hint=hint)
     return document
@@ -66,15 +65,16 @@ def _read(file: Path) -> str:
 def text_in(file: Path, most_bytes: int = -1) -> tuple[str, str]:
     """Return a file's text and "", or "" and why it cannot be read.
 
-    The text is UTF-8 whatever encoding the console has, or UTF-16 where it begins so (PowerShell's `>`).
+    The text is UTF-8 whatever encoding the console has, or UTF-16 where it begins so (PowerShell's `>`). The byte order
+    mark of an editor on Windows is no part of it. No frame that has the text raises: it may be a secret.
 
     Args:
-        file: "-" is standard input.
+        file: "-" is standard input; "~" is the home folder, which a shell does not put into `--option=~/file`.
         most_bytes: a longer file is refused; -1 for any length.
     """
     try:
         if file != STDIN:
-            with file.open("rb") as opened:
+            with file.expanduser().open("rb") as opened:
                 content = opened.read(most_bytes + 1 or -1)
         elif sys.stdin is None:
             return "", "there is no standard input"
@@ -88,11 +88,13 @@ def text_in(file: Path, most_bytes: int = -1) -> tuple[str, str]:
         return "", "it is not UTF-8 text"
     except OSError as error:
         return "", error.strerror or type(error).__name__
+    except (RuntimeError, ValueError) as error:  # there is no home folder, or a path has a null character
+        return "", type(error).__name__
 
 
 def _decoded(content: bytes) -> str:
     is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return content.decode("utf-16" if is_utf_16 else "utf-8")
+    return content.decode("utf-16" if is_utf_16 else "utf-8").removeprefix("\ufeff")
 
 
 def pairs(given: list[str] | None, option: str) -> list[tuple[str, str]]:

@@ -154,7 +154,7 @@ def clients_in(file: Path) -> tuple[str, ...]:
         ConfigurationError: it cannot be read, is too long, is no text, or names none.
     """
     text, reason = text_in(file, _MOST_BYTES)
-    lines = [line.strip() for line in text.removeprefix("\ufeff").splitlines()]
+    lines = [line.strip() for line in text.splitlines()]
     names = tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
     if names:
         return names
@@ -179,7 +179,8 @@ def moment_of_order(file: Path | None, made_before: str | None) -> tuple[datetim
     if made_before is not None:
         moment, how = _moment(made_before), "run the same command"
     elif file is not None and file != STDIN:
-        moment, how = datetime.fromtimestamp(int(file.stat().st_mtime), UTC), "run the same command, with the same file"
+        moment = datetime.fromtimestamp(int(file.expanduser().stat().st_mtime), UTC)
+        how = "run the same command, with the same file"
     else:
         moment, how = now, f"add --made-before {now:%Y-%m-%dT%H:%M:%SZ}"
     if moment > now:

@@ -108,6 +108,14 @@ class TenantsOptions:
             return f"{command} --fleet {shlex.quote(str(file))} --tenant {shlex.quote(name)}"
         return command
 
+    def as_words(self) -> str:
+        """Return the options of a shell that name these tenants, with a blank before them."""
+        file = self._file()
+        words = ["--all-contexts"] if self.all_contexts else []
+        words += [] if file is None else ["--fleet", str(file)]
+        words += [word for name in self.tenant or () for word in ("--tenant", name)]
+        return "".join(f" {shlex.quote(word)}" for word in words)
+
     def _placed(self, fleet: Fleet | None) -> Fleet | None:
         """Return the tenants with who does the work; see `ClusterOptions`."""
         return fleet
@@ -117,7 +125,7 @@ class TenantsOptions:
         if self.fleet is not None or self.all_contexts or self._names_one():
             return self.fleet
         named = os.environ.get(FLEET_VARIABLE, "").strip()
-        return Path(named) if named else None
+        return Path(os.path.expanduser(named)) if named else None  # noqa: PTH111  # its own one may raise
 
     def _fleet_of(self, file: Path) -> Fleet:
         """Return the tenants of a fleet file, which is read the first time.

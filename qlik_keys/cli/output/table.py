@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 from unicodedata import combining, east_asian_width
 
@@ -63,8 +64,13 @@ def _usage(frame: pd.DataFrame) -> dict[str, list[Any]]:
     }
 
 
-def audit_as_text(frame: pd.DataFrame) -> str:
-    """Return the findings, a line each, and what each kind means below."""
+def audit_as_text(frame: pd.DataFrame, for_all: Mapping[str, str] | None = None) -> str:
+    """Return the findings, a line each, and what each kind means below.
+
+    Args:
+        frame: the audit.
+        for_all: by finding, the one command that stands for those of all its clients.
+    """
     from qlik_keys.inventory.formats.rows import parted
 
     if frame.empty:
@@ -84,12 +90,21 @@ def audit_as_text(frame: pd.DataFrame) -> str:
         if detail:
             who = client[0] or client[1] or name
             own.setdefault(key, []).append(f"{name}: {who}: {detail}" if name and who != name else f"{who}: {detail}")
+    together = _commands_for_all(columns, for_all or {})
+    columns["command"] = [
+        "" if finding in together else command
+        for command, finding in zip(columns["command"], columns["finding"], strict=True)
+    ]
     commands = [_cell(command) for command in dict.fromkeys(columns["command"]) if command]
-    if "command" in _fitted(_widths(columns)):
+    if not commands:
+        del columns["command"]
+    elif "command" in _fitted(_widths(columns)):
         commands = []
     else:  # they are to be copied whole, so without room for the column they stand below
         del columns["command"]
-        commands = ["", *commands]
+    commands = ["", *commands] if commands else []
+    if together:
+        commands += ["", *dict.fromkeys(together.values())]
     return "\n".join(
         [
             _aligned(columns),
@@ -102,6 +117,16 @@ def audit_as_text(frame: pd.DataFrame) -> str:
             ),
         ]
     )
+
+
+def _commands_for_all(columns: Mapping[str, Sequence[Any]], for_all: Mapping[str, str]) -> dict[str, str]:
+    """Return by finding a line with the command for all its clients, where it has several."""
+    counts = Counter(columns["finding"])
+    commands = {finding: for_all[finding] for finding, count in counts.items() if for_all.get(finding) and count > 1}
+    width = max(map(len, commands.values()), default=0)
+    return {
+        finding: f"{command:<{width}}  # all {counts[finding]} with {finding}" for finding, command in commands.items()
+    }
 
 
 def document_as_text(document: Any, columns: Sequence[str] = (), *, nothing: str, total: int | None = None) -> str:

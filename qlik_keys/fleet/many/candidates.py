@@ -16,6 +16,7 @@ from qlik_keys.fleet.selection import ClientFacts
 from qlik_keys.keystore.lookup import CLIENT_ID, ClientLookup
 from qlik_keys.lifecycle.many import FleetResult
 from qlik_keys.lifecycle.options import AdoptOptions, RetireOptions, RotateOptions
+from qlik_keys.lifecycle.ownership import is_trusted
 from qlik_keys.rules.records import OPERATION_INTERRUPTED
 from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 _BY_SECRET = "client_secret"  # noqa: S105  # an authentication method
 Found = TypeVar("Found")
-State = Literal["ready", "started", "unknown"]
+State = Literal["ready", "started", "held", "overlapping", "unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +42,9 @@ class PlannedClient:
     Attributes:
         client_id: its id, "" for one that is still being made.
         name: its name, "" where only its record tells it.
-        state: "ready"; "started", an operation on it was interrupted and is finished; "unknown", only its record tells
-            how it stands, and the run reads it.
+        state: "ready"; "started", an operation on it was interrupted and is finished; "held", its old key is due and
+            stays until its hooks have succeeded; "overlapping", it has an old key that must go before it gets another
+            one; "unknown", only its record tells how it stands, and the run reads it.
         is_at_once: its fleet file says that an old key does not go on at a rotation, and the operation is not told
             otherwise.
     """
@@ -63,6 +65,7 @@ class Candidates:
         unmanaged: how many would be meant, were they managed by qlik_keys.
         missing: what the selection names and the tenant has not.
         problems: clients about which the tenant or the store did not tell.
+        pending_hooks: names of the hooks that the looked at clients have pending.
     """
 
     clients: list[PlannedClient] = field(default_factory=list)
@@ -70,6 +73,7 @@ class Candidates:
     unmanaged: int = 0
     missing: list[str] = field(default_factory=list)
     problems: list[FleetResult] = field(default_factory=list)
+    pending_hooks: set[str] = field(default_factory=set)
 
 
 def candidates_of(
@@ -236,6 +240,7 @@ class _Search:
             if named or may_be_meant:
                 self.found.clients.append(PlannedClient(client_id=client_id, name=facts.name, state="unknown"))
             return
+        self.found.pending_hooks |= {*summary.pending_hooks}
         if summary.is_in_progress and self._is_about(facts):
             is_other = self._operation == "revoke" and (summary.operation is None or summary.operation.name != "revoke")
             if not is_other:
@@ -244,7 +249,7 @@ class _Search:
         if not self._fits(facts):
             return
         if self._is_to_do(summary):
-            self._add(facts, "ready", is_at_once=self._is_at_once(summary))
+            self._add(facts, self._state_of(summary), is_at_once=self._is_at_once(summary))
         elif self._operation != "resume":
             self.found.done += 1
 
@@ -252,12 +257,20 @@ class _Search:
         if self._operation == "retire":
             assert isinstance(self._options, RetireOptions)
             return summary.retire_at is not None and (self._options.force or summary.retire_at <= self._now)
+        if self._operation == "resume":
+            return bool(summary.pending_hooks)
         if self._operation == "revoke":
             moment = self._made_before
             if moment is None or summary.is_in_progress or summary.retire_at is not None:
                 return True  # of an old key in its overlap only the record tells when it was made
             return summary.made_at is None or summary.made_at < moment
         return self._operation == "rotate" and bool(summary.current_kid)
+
+    def _state_of(self, summary: KeySummary) -> State:
+        if isinstance(self._options, RetireOptions) and not self._options.force and summary.pending_hooks:
+            return "held"
+        has_old = summary.retire_at is not None and summary.retire_at > self._now
+        return "overlapping" if has_old and isinstance(self._options, RotateOptions) else "ready"
 
     def _judge_adoption(self, facts: ClientFacts, summary: KeySummary | None, *, has_record: bool) -> None:
         if summary is not None and summary.is_in_progress and self._is_about(facts):
@@ -299,7 +312,7 @@ class _Search:
                 self._add(facts, "ready")
 
     def _is_trusted(self, client_id: str) -> bool:
-        return is_trusted(self._work, client_id)
+        return is_trusted(self._work.tenant, client_id)
 
     def _is_at_once(self, summary: KeySummary) -> bool:
         declared = summary.declaration.overlap_seconds if summary.declaration is not None else None
@@ -313,18 +326,6 @@ class _Search:
 def _is_as_declared(options: Options) -> bool:
     """Tell whether the next key of a declared client serves as long as its current one."""
     return getattr(options, "rotate_after", None) is None
-
-
-def is_trusted(work: OperationContext, client_id: str) -> bool:
-    """Tell whether the consent method of a client is "trusted".
-
-    Raises:
-        TenantError: the tenant could not be asked.
-    """
-    try:
-        return work.tenant.oauth_clients.connection_config(client_id).consent_method == "trusted"
-    except TenantNotFound:
-        return False  # without a connection configuration nothing is trusted
 
 
 def _is_by_secret_alone(listed: ClientOverview) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qlik_keys.core.arguments import CALLBACK, CLOCK, EVENT, MOMENT, WHOLE_NUMBER, Kind, optional, require
 from qlik_keys.core.clock import SYSTEM_CLOCK
-from qlik_keys.errors import ConfigurationError, FleetError, Interrupted, TenantNotFound
+from qlik_keys.errors import ConfigurationError, FleetError, HookNotPending, Interrupted, TenantNotFound
 from qlik_keys.fleet.many.operations import FACTS, check_selection, irreversible_of, options_for
 from qlik_keys.fleet.many.plan import FleetPlan, TenantPlan
 from qlik_keys.fleet.many.results import FleetResults
@@ -17,6 +17,7 @@ from qlik_keys.fleet.many.work import PlanTenant, ResumeTenant, RunTenant, Tenan
 from qlik_keys.fleet.selection import Selection
 from qlik_keys.lifecycle.many import FleetResult
 from qlik_keys.lifecycle.options import ResumeOptions
+from qlik_keys.lifecycle.provisioning.results import hook_not_pending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -143,21 +144,41 @@ def over_tenants(
 
     results = FleetResults(problems)
     left = 0
+    absent: list[Sequence[HookNotPending]] = []
     for problem in problems:
         told("", problem)
     for outcome in fleet.only(names).each(work, told=told, cancel=cancel) if names else ():
         if outcome.value is not None:
             results += outcome.value.results
             left += outcome.value.left
+            absent.append(outcome.value.hooks_not_pending)
         elif not (isinstance(outcome.error, Interrupted) and cancel.is_set()):
             results.append(FleetResult(tenant=outcome.tenant, client_id="", outcome="failed", error=outcome.error))
             told("", results[-1])
+    results += _hooks_not_pending(absent)
     if cancel.is_set():
         done = sum(item.error is None for item in results)
         raise Interrupted(f"Cancelled: {done} clients were processed.", hint="Run it again to continue.")
     if any(item.error is not None for item in results):
         raise FleetError(results, what=failed, left=left)
     return results
+
+
+def _hooks_not_pending(absent: Sequence[Sequence[HookNotPending]]) -> list[FleetResult]:
+    """Return a failure for each hook that was to be dropped and is pending on none of the tenants."""
+    names = [{each.hook for each in of_tenant} for of_tenant in absent]
+    pending = {name for of_tenant in absent for each in of_tenant for name in each.pending}
+    return [
+        FleetResult(
+            client_id="",
+            name=name,
+            outcome="failed",
+            error=hook_not_pending(
+                name, pending, told="No client of the tenants that were asked has a pending hook of this name."
+            ),
+        )
+        for name in sorted(set.intersection(*names) if names else ())
+    ]
 
 
 def as_plan(fleet: Fleet, operation: str | FleetPlan, selection: Selection, **options: Any) -> FleetPlan:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from qlik_keys.core import tables
 from qlik_keys.core.clock import format_duration
+from qlik_keys.keystore.base import names_of_hooks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
     from qlik_keys.lifecycle.many import FleetResult
     from qlik_keys.lifecycle.options import Options
 
-_STATES = {"started": "of an interrupted operation", "unknown": "known only by its record"}
+_STATES = {
+    "started": "of an interrupted operation",
+    "held": "with an old key that stays until pending hooks succeed",
+    "overlapping": "refused until the overlap of their last rotation is over",
+    "unknown": "known only by its record",
+}
 _MOST_NAMES = 10
 
 
@@ -41,6 +47,7 @@ class TenantPlan:
         requests: how many requests to the tenant it takes at least, by tier.
         wait_seconds: how long it takes at least by the tenant's rate limits, counted from what was sent so far.
         hooks: those that run once clients have their new keys, in words, and for how many of the clients.
+        pending_hooks: names of the hooks that clients have pending.
         error: why the tenant could not be asked; None where it could.
     """
 
@@ -54,6 +61,7 @@ class TenantPlan:
     requests: Mapping[int, int] = field(default_factory=dict)
     wait_seconds: float = 0.0
     hooks: tuple[tuple[str, int], ...] = ()
+    pending_hooks: tuple[str, ...] = ()
     error: QlikKeysError | None = None
 
 
@@ -90,6 +98,16 @@ class FleetPlan:
         return tuple(named for named in self.selection.clients if all(named in each.missing for each in self.tenants))
 
     @property
+    def hooks_not_pending(self) -> tuple[str, ...]:
+        """The hooks that are to be dropped and that no client has pending; none while that cannot be known yet."""
+        if any(each.error or each.problems for each in self.tenants):
+            return ()
+        if any(client.state == "started" for each in self.tenants for client in each.clients):
+            return ()  # its hooks are pending once it is finished
+        pending = {name for each in self.tenants for name in each.pending_hooks}
+        return tuple(name for name in getattr(self.options, "drop_hooks", ()) if name not in pending)
+
+    @property
     def wait_seconds(self) -> float:
         """How long it takes at least by the rate limits: tenants are worked on side by side."""
         return max((each.wait_seconds for each in self.tenants), default=0.0)
@@ -107,6 +125,8 @@ class FleetPlan:
             lines.append(f"Keys made from {self.made_before.isoformat()} on count as replaced.")
         if self.missing:
             lines.append(f"No tenant has: {_names(self.missing)}.")
+        if self.hooks_not_pending:
+            lines.append(f"No client has a pending hook of this name: {names_of_hooks(self.hooks_not_pending)}.")
         if self.count and self.irreversible:
             lines += ["Cannot be undone, for each client:", *(f"  - {title}" for title in self.irreversible)]
         hooks: Counter[str] = Counter()
@@ -151,6 +171,7 @@ class FleetPlan:
             "wait_seconds": self.wait_seconds,
             "irreversible": list(self.irreversible),
             "missing": list(self.missing),
+            "hooks_not_pending": list(self.hooks_not_pending),
             "tenants": [_document(each) for each in self.tenants],
         }
 

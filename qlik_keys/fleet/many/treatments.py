@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 from qlik_keys.core.clock import utc_now
 from qlik_keys.core.durations import format_duration
 from qlik_keys.errors import QlikKeysError
-from qlik_keys.fleet.many.candidates import is_trusted
 from qlik_keys.fleet.selection import ClientFacts
 from qlik_keys.keys.spec import ROTATE_AFTER
 from qlik_keys.lifecycle.actions import Action
 from qlik_keys.lifecycle.many import FleetResult, read_if_ours
-from qlik_keys.lifecycle.ownership import risk_of_unknown_keys, set_trusted
+from qlik_keys.lifecycle.ownership import is_trusted, risk_of_unknown_keys, set_trusted
 from qlik_keys.lifecycle.rotation import changes
 from qlik_keys.lifecycle.rotation.finishing import finish
 from qlik_keys.rules.keys import DUE_SOON, ROTATION_DUE
@@ -129,7 +128,9 @@ def _rotate(treatment: Treatment, work: OperationContext, record: ClientRecord) 
 
 def _retire(treatment: Treatment, work: OperationContext, record: ClientRecord) -> tuple[Outcomes, Rotated | None]:
     result = changes.retire_of(work, record, treatment.options)
-    return ("skipped" if result is None else "retired"), result
+    if result is None:
+        return "skipped", changes.kept(work, record, treatment.options)
+    return "retired", result
 
 
 def _revoke(treatment: Treatment, work: OperationContext, record: ClientRecord) -> tuple[Outcomes, Rotated | None]:
@@ -164,7 +165,7 @@ def _adopt(treatment: Treatment, work: OperationContext, client: PlannedClient) 
 
 def _trust(treatment: Treatment, work: OperationContext, client: PlannedClient) -> tuple[Outcomes, Rotated | None]:
     del treatment
-    if is_trusted(work, client.client_id):
+    if is_trusted(work.tenant, client.client_id):
         return "skipped", None
     there = work.tenant.oauth_clients.get(client.client_id)
     risk = risk_of_unknown_keys(work.store, work.tenant.host, there)

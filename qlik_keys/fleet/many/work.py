@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
-from qlik_keys.errors import FleetError, Interrupted, QlikKeysError, ResumeError
+from qlik_keys.errors import FleetError, HookNotPending, Interrupted, QlikKeysError, ResumeError
 from qlik_keys.fleet.many.candidates import candidates_of
 from qlik_keys.fleet.many.operations import requests_of
 from qlik_keys.fleet.many.plan import TenantPlan
@@ -42,10 +42,12 @@ class TenantResults:
     Attributes:
         results: those that were treated.
         left: how many were not, because what failed concerns all of them, or it was cancelled.
+        hooks_not_pending: the hooks that were to be dropped and that no client of the tenant has pending.
     """
 
     results: tuple[FleetResult, ...]
     left: int = 0
+    hooks_not_pending: tuple[HookNotPending, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,7 @@ class PlanTenant:
             requests=requests,
             wait_seconds=tenant.http.budget.seconds_for(requests),
             hooks=_planned_hooks(hooks_for(self.options, self.hooks, name), found.clients),
+            pending_hooks=tuple(sorted(found.pending_hooks)),
         )
 
 
@@ -146,6 +149,11 @@ class ResumeTenant:
     ) -> TenantResults:
         """Return what was finished, and what could not be."""
         resumed: list[Resumed]
+
+        def note(item: Resumed) -> None:
+            if not isinstance(item.error, HookNotPending):
+                told(_result_of(name, item))
+
         try:
             resumed = resume_in(
                 OperationContext(
@@ -155,16 +163,16 @@ class ResumeTenant:
                     clock=self.clock,
                     make_provisioning=Provisioning if self.makes_secrets else WithoutNewSecrets,
                     **self.options.context | {"hooks": hooks_for(self.options, self.hooks, name)},
-                )
+                ),
+                told=note,
             )
         except ResumeError as problem:
             resumed = problem.results
         except Interrupted:
             return TenantResults(results=(), left=1)
-        results = tuple(_result_of(name, each) for each in resumed)
-        for result in results:
-            told(result)
-        return TenantResults(results=results)
+        absent = tuple(each.error for each in resumed if isinstance(each.error, HookNotPending))
+        results = tuple(_result_of(name, each) for each in resumed if not isinstance(each.error, HookNotPending))
+        return TenantResults(results=results, hooks_not_pending=absent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

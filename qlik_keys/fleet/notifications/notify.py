@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from qlik_keys.core.arguments import FLAG, TEXT, optional, require, texts
 from qlik_keys.core.clock import SYSTEM_CLOCK
-from qlik_keys.errors import QlikKeysError
 from qlik_keys.fleet.notifications.destinations import destinations_of
-from qlik_keys.fleet.notifications.memory import FleetMemory, Remembered, StoreMemory, remember
+from qlik_keys.fleet.notifications.knowledge import Knowledge
+from qlik_keys.fleet.notifications.memory import FleetMemory, StoreMemory
 from qlik_keys.fleet.notifications.messages import Message, message_of, news_of
 from qlik_keys.inventory.audit import audit
 from qlik_keys.inventory.formats.rows import attrs_by_tenant, found_rows, require_audit, tenants_of
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.core.clock import Clock
     from qlik_keys.core.secret import Secret
+    from qlik_keys.errors import QlikKeysError
     from qlik_keys.fleet.notifications.destinations import Destination
     from qlik_keys.fleet.notifications.memory import Memory, ToldFinding
     from qlik_keys.fleet.notifications.messages import News
@@ -63,10 +64,13 @@ class Notified:
     Attributes:
         deliveries: one a destination.
         forgetful: tenants whose store did not take what was told, with the error: it will be told again.
+        elsewhere: tenants whose own store could not be read or written, with the tenant in whose store it is kept what
+            was told about them: it is not told again.
     """
 
     deliveries: Sequence[Delivery]
     forgetful: Mapping[str, QlikKeysError] = field(default_factory=dict)
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def failures(self) -> list[Delivery]:
@@ -193,7 +197,7 @@ def notify_found(
     require_audit(found)
     require(FLAG, dry_run=dry_run)
     chosen = _Chosen.of(only, severity)
-    known, forgetful = _read(memories)
+    knowledge = Knowledge(memories)
     rows: dict[str, list[FoundRow]] = {name: [] for name in memories}
     for row in found_rows(found):
         rows.setdefault(row.tenant, []).append(row)
@@ -204,7 +208,7 @@ def notify_found(
             news_of(
                 name,
                 rows[name],
-                known.get(name) or Remembered(),
+                knowledge.of(name),
                 destination.identity,
                 is_wanted=chosen.has,
                 attrs=attrs.get(name, {}),
@@ -214,26 +218,9 @@ def notify_found(
         delivery = _delivered(destination, news, dry_run=dry_run)
         deliveries.append(delivery)
         if not dry_run and not delivery.reason:
-            _remember(destination, news, memories, known, forgetful)
-    return Notified(deliveries=deliveries, forgetful=forgetful)
-
-
-def _read(memories: Mapping[str, Memory]) -> tuple[dict[str, Remembered], dict[str, QlikKeysError]]:
-    """Return what each tenant remembers, and the errors of those that cannot be read.
-
-    Raises:
-        StoreError: none can be read.
-    """
-    known: dict[str, Remembered] = {}
-    forgetful: dict[str, QlikKeysError] = {}
-    for name, memory in memories.items():
-        try:
-            known[name] = memory.read()
-        except QlikKeysError as problem:
-            forgetful[name] = problem
-    if forgetful and not known:
-        raise next(iter(forgetful.values()))
-    return known, forgetful
+            for each in news:
+                knowledge.note(each.tenant, destination.identity, each.knows)
+    return Notified(deliveries=deliveries, forgetful=knowledge.forgetful, elsewhere=knowledge.elsewhere)
 
 
 def _delivered(destination: Destination, news: Sequence[News], *, dry_run: bool) -> Delivery:
@@ -252,22 +239,3 @@ def _delivered(destination: Destination, news: Sequence[News], *, dry_run: bool)
         return replace(delivery, message=message)
     reason = destination.deliver(message.title, message.body, message.kind)
     return replace(delivery, message=message, sent=not reason, reason=reason)
-
-
-def _remember(
-    destination: Destination,
-    news: Sequence[News],
-    memories: Mapping[str, Memory],
-    known: dict[str, Remembered],
-    forgetful: dict[str, QlikKeysError],
-) -> None:
-    """Write down what a destination knows now; a store that does not take it is noted."""
-    for each in news:
-        remembered = known.get(each.tenant)
-        knows = {key: change for key, (change, _) in each.knows.items()}
-        if remembered is None or remembered.told.get(destination.identity, {}) == knows:
-            continue
-        try:
-            known[each.tenant] = remember(memories[each.tenant], remembered, destination.identity, each.knows)
-        except QlikKeysError as problem:
-            forgetful[each.tenant] = problem

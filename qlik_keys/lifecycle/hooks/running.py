@@ -105,7 +105,7 @@ def run_hook(
 
 def _failed(hook: Hook, call: HookCall, what: str) -> HookFailed:
     return HookFailed(
-        f"The hook {hook.name!r} failed for {call.client_name!r}. {what}",
+        f"The hook {hook.name!r} failed. {what}",
         hint="Fix the cause; `qlik-keys resume` with the same hooks runs it again.",
         hook=hook.name,
         hook_id=call.hook_id,

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.errors import (
     ConfigurationError,
-    LifecycleError,
-    Outcome,
     QlikKeysError,
-    ResumeError,
     StoreError,
     StoreNotFound,
     TenantNotFound,
@@ -26,6 +22,7 @@ from qlik_keys.lifecycle.duplicates import find_duplicates, remove_duplicate
 from qlik_keys.lifecycle.many import SharedFailure, read_if_ours
 from qlik_keys.lifecycle.missing_clients import gone_or_unknown
 from qlik_keys.lifecycle.options import ProvisionOptions, ResumeOptions
+from qlik_keys.lifecycle.provisioning.results import Resumed, ResumeResults
 from qlik_keys.lifecycle.provisioning.specification import ClientSpecification
 from qlik_keys.lifecycle.rotation.finishing import Rotated, finish, finished, run_hooks
 from qlik_keys.lifecycle.rotation.plan import KeyIntent
@@ -34,7 +31,7 @@ from qlik_keys.tenant.resources.scopes import scope_warnings
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import timedelta
 
     from qlik_keys.core.clock import Clock
@@ -118,46 +115,6 @@ def provision(
     return replace(made, warnings=(*scope_warnings(specification.scopes), *made.warnings, *shared))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resumed:
-    """One operation that had been interrupted, and what became of it.
-
-    Attributes:
-        operation: "provision", "remove_duplicate", or the operation that was started: "rotate", "retire", "revoke",
-            "adopt" or "delete"; or "hooks", where hooks were pending and nothing else.
-        name: the client's name.
-        client_id: the client that is there now, or that was removed; "" when it failed before there was one.
-        result: what that operation would have returned; None for "remove_duplicate".
-        error: why it could not be finished.
-    """
-
-    operation: str
-    name: str
-    client_id: str = ""
-    result: Provisioned | Rotated | Deleted | None = None
-    error: QlikKeysError | None = None
-
-    def to_text(self) -> str:
-        """Return what became of it, for people; a client secret that it made is not in it."""
-        if self.error is not None:
-            return f"{self.error.message}\nWhat to do: {self.error.hint}" if self.error.hint else self.error.message
-        result = self.result
-        if result is None:
-            return "Removed."
-        if isinstance(result, Rotated):
-            return result.to_text()
-        if isinstance(result, Deleted):
-            return " ".join(["Deleted.", *result.warnings])
-        texts = [f"The current key is {result.kid}."] if result.kid else []
-        texts += ["It has a new client secret, in `client_secret` of the result."] if result.client_secret else []
-        return " ".join([*texts, *result.warnings])
-
-
-def _raise_failures(results: list[Resumed], *, left: int = 0) -> None:
-    if any(item.error for item in results):
-        raise ResumeError(results, what="interrupted operations could not be finished.", left=left)
-
-
 def resume(
     tenant: QlikTenant,
     store: KeyStore,
@@ -235,7 +192,7 @@ def resume_client(
 def resume_client_in(work: OperationContext, client_id: str) -> list[Resumed]:
     """See `resume_client`."""
     store, host = work.store, work.tenant.host
-    results = _Results()
+    results = ResumeResults()
     clients: list[OAuthClient] = []
     try:
         clients.append(work.tenant.oauth_clients.get(client_id))
@@ -246,8 +203,12 @@ def resume_client_in(work: OperationContext, client_id: str) -> list[Resumed]:
         if clients:
             _finish_pending(work, pending_of(work, clients[0]), SharedFailure(store, host), results)
         records = _finish_rotations(work, [client_id], SharedFailure(store, host), results)
+        results.wait_together(work)
         _remove_again(work, clients, records, results)
-    _raise_failures(results)
+        results.note_hooks_not_pending(
+            work.drop_hooks, records.values(), told="The client has no pending hook of this name."
+        )
+    results.raise_failures()
     return results
 
 
@@ -272,57 +233,40 @@ def _will_be_deleted(work: OperationContext, pending: PendingClient) -> bool:
         return False  # what is wrong with the record is told where it is finished
 
 
-def resume_in(work: OperationContext) -> list[Resumed]:
-    """See `resume`."""
+def resume_in(work: OperationContext, *, told: Callable[[Resumed], None] = lambda _: None) -> list[Resumed]:
+    """See `resume`.
+
+    Args:
+        work: what it works with.
+        told: takes each operation when nothing more is tried of it.
+    """
     store, host = work.store, work.tenant.host
     shared_failure = SharedFailure(store, host)
     damaged: list[StoreError] = []
     all_pending = store.pending(host, on_damaged=damaged.append)
-    results = _Results(Resumed(operation="provision", name=problem.path, error=problem) for problem in damaged)
+    results = ResumeResults(
+        (Resumed(operation="provision", name=problem.path, error=problem) for problem in damaged), told=told
+    )
     with results.told_of():
         _finish_pending(work, all_pending, shared_failure, results)
         records = _finish_rotations(work, store.client_ids(host), shared_failure, results)
+        results.wait_together(work, is_hopeless=shared_failure.found)
         if not shared_failure.found:
             clients = list(work.tenant.oauth_clients.iterate())
             _remove_again(work, clients, records, results)
             _remove_duplicates(work, clients, records, results)
             names = {client_id: record.client_name for client_id, record in records.items()}
             _set_right(work, names, results)
-    _raise_failures(results)
+            unread = any(item.error is not None and item.client_id not in {"", *records} for item in results)
+            looked = "No client whose record could be read" if unread else "No client"
+            results.note_hooks_not_pending(
+                work.drop_hooks, records.values(), told=f"{looked} has a pending hook of this name."
+            )
+    results.raise_failures()
     return results
 
 
-class _Results(list[Resumed]):
-    """What became of the operations so far; a notebook shows it as a table."""
-
-    def _repr_html_(self) -> str:
-        failed = sum(item.error is not None for item in self)
-        counted = f"Interrupted operations: {len(self):,}, failed: {failed:,}." if self else "Nothing was interrupted."
-        from qlik_keys.core import tables  # noqa: PLC0415  # for a notebook alone
-
-        rows = [[item.name, item.client_id, item.operation, item.to_text()] for item in self]
-        return tables.table(counted, ("Client", "Client id", "Operation", "What became of it"), rows)
-
-    @contextlib.contextmanager
-    def told_of(self) -> Iterator[None]:
-        """Let what ends the whole early not deny what is done by then.
-
-        Raises:
-            QlikKeysError: what fails in the block.
-        """
-        try:
-            yield
-        except QlikKeysError as problem:
-            if problem.outcome is Outcome.NOT_APPLIED and any(_may_be_done(item) for item in self):
-                problem.outcome = Outcome.UNKNOWN
-            raise
-
-
-def _may_be_done(item: Resumed) -> bool:
-    return item.error is None or item.error.outcome is not Outcome.NOT_APPLIED
-
-
-def _set_right(work: OperationContext, names: Mapping[str, str], results: _Results) -> None:
+def _set_right(work: OperationContext, names: Mapping[str, str], results: ResumeResults) -> None:
     """Write the name entries that are missing, and destroy the keys that no document names."""
     if work.is_dry_run:
         return
@@ -334,11 +278,11 @@ def _set_right(work: OperationContext, names: Mapping[str, str], results: _Resul
         try:
             perform()
         except QlikKeysError as problem:
-            results.append(Resumed(operation=operation, name=operation, error=problem))
+            results.add(Resumed(operation=operation, name=operation, error=problem))
 
 
 def _finish_pending(
-    work: OperationContext, all_pending: Iterable[PendingClient], shared_failure: SharedFailure, results: _Results
+    work: OperationContext, all_pending: Iterable[PendingClient], shared_failure: SharedFailure, results: ResumeResults
 ) -> None:
     """Finish clients that are being made; one that is to be deleted is left to its deletion."""
     for pending in all_pending:
@@ -347,32 +291,18 @@ def _finish_pending(
         if _will_be_deleted(work, pending):
             continue
         item = Resumed(operation="provision", name=pending.name, client_id=pending.client_id)
-        run = work.provisioning(ClientSpecification.from_document(pending.specification), None)
-        finished = _tried(work, item, run.resume)
+        specification = ClientSpecification.from_document(pending.specification)
+        finished = results.finish(
+            work,
+            item,
+            lambda work, of=specification: work.provisioning(of, None).resume(),  # type: ignore[misc]
+            briefly=not specification.client_secret,  # each attempt would make another one
+        )
         shared_failure.saw(pending.client_id, finished.error)
-        if finished.result is not None or finished.error is not None:
-            results.append(finished)
-
-
-def _tried(
-    work: OperationContext, item: Resumed, finish_it: Callable[[], Provisioned | Rotated | Deleted | None]
-) -> Resumed:
-    """Return what became of one operation.
-
-    Raises:
-        Interrupted: cancelled between two steps.
-    """
-    try:
-        result = finish_it()
-    except QlikKeysError as problem:
-        if isinstance(problem, LifecycleError) and work.cancel is not None and work.cancel.is_set():
-            raise
-        return replace(item, error=problem)
-    return item if result is None else replace(item, client_id=result.client_id, result=result)
 
 
 def _finish_rotations(
-    work: OperationContext, client_ids: Iterable[str], shared_failure: SharedFailure, results: _Results
+    work: OperationContext, client_ids: Iterable[str], shared_failure: SharedFailure, results: ResumeResults
 ) -> dict[str, ClientRecord]:
     """Finish what each client's record says is in progress; return by client id each record that stays."""
     records: dict[str, ClientRecord] = {}
@@ -387,7 +317,7 @@ def _finish_rotations(
         except ConfigurationError:
             raise
         except QlikKeysError as problem:
-            results.append(replace(item, error=problem))
+            results.add(replace(item, error=problem))
             shared_failure.saw(client_id, problem)
             continue
         if record is None:
@@ -398,23 +328,39 @@ def _finish_rotations(
             item = replace(item, name=record.client_name, operation=operation)
             if operation == "delete":
                 del records[client_id]
-            results.append(_tried(work, item, lambda record=record: finish(work, record)))  # type: ignore[misc]
-            shared_failure.saw(client_id, results[-1].error)
+            done = results.finish(work, item, _finishing(record), briefly=not _swaps(record))
+            shared_failure.saw(client_id, done.error)
         elif record.is_shown_wrong and not work.is_dry_run:
             try:
                 work.store.show(record)
             except QlikKeysError as problem:
-                results.append(replace(item, operation="show", name=record.client_name, error=problem))
+                results.add(replace(item, operation="show", name=record.client_name, error=problem))
                 shared_failure.saw(client_id, problem)
         if record.pending_hooks and not record.is_in_progress:
             item = replace(item, name=record.client_name, operation="hooks")
-            results.append(_tried(work, item, lambda record=record: run_hooks(work, record)))  # type: ignore[misc]
-            shared_failure.saw(client_id, results[-1].error)
+            done = results.finish(work, item, lambda work, record=record: run_hooks(work, record))  # type: ignore[misc]
+            shared_failure.saw(client_id, done.error)
     return records
 
 
+def _finishing(record: ClientRecord) -> Callable[[OperationContext], Rotated | Deleted]:
+    """Return what finishes the operation of a record, also a second time, when the record has changed."""
+    known = [record]
+
+    def finish_it(work: OperationContext) -> Rotated | Deleted:
+        there = known.pop() if known else work.store.read(work.tenant.host, record.client_id)
+        return finish(work, there)
+
+    return finish_it
+
+
+def _swaps(record: ClientRecord) -> bool:
+    """Tell whether a refused key may lose its place to the old one again, so that no later attempt finds it there."""
+    return record.operation is not None and record.operation.allow_swap
+
+
 def _remove_again(
-    work: OperationContext, clients: Iterable[OAuthClient], records: Mapping[str, ClientRecord], results: _Results
+    work: OperationContext, clients: Iterable[OAuthClient], records: Mapping[str, ClientRecord], results: ResumeResults
 ) -> None:
     """Remove keys that are registered though they had been removed.
 
@@ -427,12 +373,15 @@ def _remove_again(
             continue
         item = Resumed(operation="retire", name=record.client_name, client_id=client.client_id)
         intent = KeyIntent(now=utc_now(work.clock))
-        run = functools.partial(work.key_run, record, intent, operation="retire")
-        results.append(_tried(work, item, lambda run=run, record=record: finished(run(), record)))  # type: ignore[misc]
+
+        def remove(work: OperationContext, record: ClientRecord = record, intent: KeyIntent = intent) -> Rotated:
+            return finished(work.key_run(record, intent, operation="retire"), record)
+
+        results.finish(work, item, remove, briefly=False)
 
 
 def _remove_duplicates(
-    work: OperationContext, clients: Iterable[OAuthClient], records: Mapping[str, ClientRecord], results: _Results
+    work: OperationContext, clients: Iterable[OAuthClient], records: Mapping[str, ClientRecord], results: ResumeResults
 ) -> None:
     """Remove the clients that a second attempt made of a key that qlik_keys manages."""
     for duplicate in find_duplicates(clients, records):
@@ -441,6 +390,7 @@ def _remove_duplicates(
         try:
             was_there = remove_duplicate(work, duplicate, operation="resume")
         except QlikKeysError as problem:
-            results.append(replace(item, error=problem))
+            results.add(replace(item, error=problem))
         else:
-            results += [item] if was_there else []
+            if was_there:
+                results.add(item)

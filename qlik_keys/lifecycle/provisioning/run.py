@@ -363,7 +363,9 @@ class Provisioning(Run):
                 client_secret=self._client_secret,
                 cancel=self._cancel,
                 is_hopeless=lambda: self._secret_is_gone(client_id),
+                knows_consent=True,  # the step before has set it
                 clock=self._clock,
+                seconds=self.verification_seconds,
             )
         except AssertionRejected:
             if self._specification.key is not None or not self._secret_is_gone(client_id):

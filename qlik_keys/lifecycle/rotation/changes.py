@@ -29,13 +29,14 @@ from qlik_keys.lifecycle.rotation.finishing import (
     finished,
     finished_first,
     kind_for,
+    old_key_stays,
     revoked,
     rotate_after_of,
     same_kind,
     together,
     unmanaged_key_warnings,
 )
-from qlik_keys.lifecycle.rotation.plan import HOW_TO_END_HOOKS, KeyIntent, is_held, leaving
+from qlik_keys.lifecycle.rotation.plan import HOW_TO_END_HOOKS, KeyIntent, is_due, is_held, leaving
 from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS
 
 if TYPE_CHECKING:
@@ -162,6 +163,34 @@ def retire_of(work: OperationContext, record: ClientRecord, options: RetireOptio
     if is_held(record, intent) and not record.unpurged:
         return None  # its hooks have not succeeded
     return finished(work.key_run(record, intent, operation="retire"), record)
+
+
+def kept(work: OperationContext, record: ClientRecord, options: RetireOptions) -> Rotated | None:
+    """Return what is left as it is, and why, where a client's old key is due and `retire_of` removes nothing.
+
+    Returns:
+        The client's keys, with a warning that says what to do; None where no old key is due.
+    """
+    intent = KeyIntent(now=utc_now(work.clock))
+    old = record.in_state("previous")
+    if not old or not (options.force or any(is_due(key, intent) for key in old)):
+        return None
+    if (record.operation is not None and record.operation.name != "retire") or record.in_state("next"):
+        why = (
+            "An operation on this client was interrupted, so its old key stays registered. "
+            "`qlik-keys resume` finishes it."
+        )
+    else:
+        why = f"{old_key_stays(record)} {HOW_TO_END_HOOKS}"
+    return Rotated(
+        client_id=record.client_id,
+        name=record.client_name,
+        kid=record.current.kid if record.current else "",
+        old_kids=tuple(key.kid for key in old),
+        retire_at=max((key.retire_at for key in old if key.retire_at is not None), default=None),
+        pending_hooks=record.pending_hooks,
+        warnings=(why,),
+    )
 
 
 def adopt(work: OperationContext, client_id: str, options: AdoptOptions) -> Rotated:

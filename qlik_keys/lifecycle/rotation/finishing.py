@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 HOOKS_UNKNOWN = (
-    "Pending hooks of {client} are not defined here, or not for that client, and did not run: {names}. Run resume "
+    "Pending hooks are not defined here, or not for this client, and did not run: {names}. Run resume "
     "where they are, or remove them from the record (resume --drop-hook NAME)."
 )
 
@@ -241,12 +241,15 @@ def _hook_warnings(run: KeyRun) -> tuple[str, ...]:
     """Return a sentence for the hooks that are pending and that this run could not run, and for what they hold."""
     record = run.record
     unknown = [name for name in record.pending_hooks if name not in run.failed_hooks and name not in run.hook_names]
-    told: tuple[str, ...] = (
-        (HOOKS_UNKNOWN.format(names=names_of_hooks(unknown), client=repr(record.client_name)),) if unknown else ()
-    )
+    told: tuple[str, ...] = (HOOKS_UNKNOWN.format(names=names_of_hooks(unknown)),) if unknown else ()
     if record.pending_hooks and record.in_state("previous"):
-        told += (f"The old key stays registered until these hooks succeed: {names_of_hooks(record.pending_hooks)}.",)
+        told += (old_key_stays(record),)
     return told
+
+
+def old_key_stays(record: ClientRecord) -> str:
+    """Return the sentence for a client whose old key waits for hooks."""
+    return f"The old key stays registered until these hooks succeed: {names_of_hooks(record.pending_hooks)}."
 
 
 def same_kind(record: ClientRecord) -> KeySpec:

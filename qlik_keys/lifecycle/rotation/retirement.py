@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from qlik_keys.errors import FleetError, Interrupted, QlikKeysError
 from qlik_keys.lifecycle.many import FleetResult, SharedFailure, read_if_ours
@@ -16,6 +16,19 @@ if TYPE_CHECKING:
 
 def retire_due(work: OperationContext, options: RetireOptions) -> list[Rotated]:
     """Retire what is due of all clients; see `operations.retire_due`."""
+    done = [item.result for item in retire_all(work, options) if item.outcome == "retired"]
+    return [result for result in done if result is not None]
+
+
+def retire_all(work: OperationContext, options: RetireOptions) -> list[FleetResult]:
+    """Retire what is due of all clients, and say of which clients it stays.
+
+    Returns:
+        One entry a client. One that was skipped has a `result` where an old key is due and stays; its warnings say why.
+
+    Raises:
+        FleetError, Interrupted, StoreError: as `operations.retire_due`.
+    """
     results: list[FleetResult] = []
     foreign = 0
     shared_failure = SharedFailure(work.store, work.tenant.host)
@@ -41,11 +54,17 @@ def retire_due(work: OperationContext, options: RetireOptions) -> list[Rotated]:
                 break
         else:
             shared_failure.saw(client_id, None)
-            outcome: Literal["retired", "skipped"] = "skipped" if result is None else "retired"
-            results.append(FleetResult(client_id=client_id, name=name, outcome=outcome, result=result))
+            results.append(
+                FleetResult(
+                    client_id=client_id,
+                    name=name,
+                    outcome="skipped" if result is None else "retired",
+                    result=result or changes.kept(work, record, options),
+                )
+            )
     if any(item.error is not None for item in results):
         left = len(wanted) - len(results) - foreign
         raise FleetError(
             results, what="clients could not be processed: their old keys are still registered.", left=left
         )
-    return [item.result for item in results if item.result is not None]
+    return results

@@ -480,7 +480,14 @@ class KeyRun(HookSteps):
 
     def _verify(self, action: Action, client_id: str, key: StoredKey) -> None:
         log_in = functools.partial(
-            verify, self._tenant, self._store, client_id, key=key, cancel=self._cancel, clock=self._clock
+            verify,
+            self._tenant,
+            self._store,
+            client_id,
+            key=key,
+            cancel=self._cancel,
+            clock=self._clock,
+            seconds=self.verification_seconds,
         )
         try:
             self.verification = log_in()

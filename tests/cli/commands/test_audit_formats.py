@@ -79,7 +79,7 @@ CANARY = "canary-T0KEN-of-a-webhook"
         ([], "", 1, "QLIK_KEYS_NOTIFY"),
         ([], f"nothing-like-it://{CANARY}", 1, "URL number 1 is none that apprise knows"),
         ([], f"json://127.0.0.1:1/a jsons://h/{CANARY}?verify=no", 1, "URL number 2 turns off the verification"),
-        (["--from-file", "/nowhere"], f"json://h/{CANARY}", 1, "cannot be read (FileNotFoundError)"),
+        (["--from-file", "/nowhere"], f"json://h/{CANARY}", 1, "cannot be read: No such file or directory"),
     ],
 )
 def test_a_destination_that_is_none_is_refused_and_never_repeated(qlik_keys, words, urls, code, said):

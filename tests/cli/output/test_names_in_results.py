@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from qlik_keys.cli.commands.key_results import result_text
-from qlik_keys.cli.commands.many_clients import _line, _tell_warnings, _text
+from qlik_keys.cli.commands.key_results import result_text, tell_warnings
+from qlik_keys.cli.commands.many_clients import _line, _text
 from qlik_keys.errors import FleetError, QlikKeysError
 from qlik_keys.fleet.many.plan import FleetPlan
 from qlik_keys.fleet.selection import Selection
@@ -17,7 +17,7 @@ def test_a_name_with_control_characters_is_escaped_in_lines_results_and_errors(c
     failed = FleetResult(client_id="1", name=NAME, outcome="failed", error=QlikKeysError("It failed."))
     plan = FleetPlan(operation="rotate", selection=Selection(due=True), options={}, tenants=())
     document = {"outcome": "skipped", "operation": "rotate", "client_id": "1", "name": NAME, "warnings": ["It is."]}
-    _tell_warnings([document])
+    tell_warnings([document])
     told = [
         _line(plan, failed),
         str(FleetError([failed], what="clients could not be rotated.").message.splitlines()[1]),
