@@ -19,7 +19,8 @@ import httpx
 
 from qlik_keys.core.clock import format_duration
 from qlik_keys.core.network.proxies import PROXY_FORM, blamed
-from qlik_keys.core.network.tls import TENANT_CERTIFICATE, TENANT_KEY, causes, tls_trouble
+from qlik_keys.core.network.tls import TENANT_CERTIFICATE, TENANT_KEY, causes
+from qlik_keys.core.network.tls_failures import TlsTrouble, tls_trouble
 from qlik_keys.errors import (
     Outcome,
     TenantAuthError,
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qlik_keys.core.network.proxies import Proxy
-    from qlik_keys.core.network.tls import TlsTrouble
     from qlik_keys.core.redaction import Redactor
 
 DEFAULT_RETRY_AFTER_SECONDS = 10.0
