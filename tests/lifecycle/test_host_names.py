@@ -191,7 +191,7 @@ def test_the_refused_audiences_are_named(aliased, name):
 
 
 def test_the_store_with_its_folder_offers_what_the_store_offers(aliased):
-    from qlik_keys.keystore.base import ReportsExportPaths, ReportsHealth, ReservesUses
+    from qlik_keys.keystore.optional import ReportsExportPaths, ReportsHealth, ReservesUses
 
     with aliased.alias.sides() as (tenant, store):
         folder = folder_of(tenant, store)

@@ -47,7 +47,8 @@ from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS
 if TYPE_CHECKING:
     from qlik_keys.diagnosis.facts import Facts
     from qlik_keys.diagnosis.results import Check
-    from qlik_keys.keystore.base import ClientRecord, StoreHealth
+    from qlik_keys.keystore.base import ClientRecord
+    from qlik_keys.keystore.optional import StoreHealth
 
 # A token of less life than this may end under a run that begins now; one that is made so short-lived is meant so.
 SOON_SECONDS = 600.0
