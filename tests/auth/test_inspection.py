@@ -1,4 +1,4 @@
-"""A login taken apart: what is shown is what is sent, and each way to break it is refused for its own reason."""
+"""A login inspected: what is shown is what is sent, and each way to break it is refused for its own reason."""
 
 from __future__ import annotations
 

@@ -7,21 +7,17 @@ from datetime import timedelta
 from itertools import cycle
 
 import pytest
-from fixtures.host_names import EACH_ALTERNATIVE, aliased_sandbox, empty, folders, turn
+from fixtures.host_names import EACH_ALTERNATIVE, aliased, empty, folders, turn
 from fixtures.support import machine_client
 
 import qlik_keys as qk
 from qlik_keys.errors import AssertionRejected, StoreNotFound
 from qlik_keys.keystore.tenant_folder import folder_of
 
+__all__ = ["aliased"]
+
 pytestmark = pytest.mark.openbao
 AT_ONCE = timedelta(0)
-
-
-@pytest.fixture(scope="module")
-def aliased():
-    with aliased_sandbox() as started:
-        yield started
 
 
 @pytest.fixture(autouse=True)
