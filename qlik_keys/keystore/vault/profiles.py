@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qlik_keys.errors import StoreDeleted, StoreDestroyed
 from qlik_keys.keystore.optional import Note
 from qlik_keys.keystore.profiles import profile_of
+from qlik_keys.keystore.vault.documents.fields import object_in
 from qlik_keys.keystore.vault.documents.records import check_segment
 
 if TYPE_CHECKING:
@@ -102,8 +103,4 @@ def _note_text(data: Any) -> str:
 
 
 def _decoded(data: Any) -> TenantProfile | None:
-    text = data.get(_FIELD) if isinstance(data, dict) else None
-    try:
-        return profile_of(json.loads(text)) if isinstance(text, str) else None
-    except (ValueError, RecursionError):
-        return None
+    return profile_of(object_in(data.get(_FIELD))) if isinstance(data, dict) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from qlik_keys.errors import TenantRejected
 from qlik_keys.tenant.resources.models import ClientChangePage, IssuedTokenPage
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from qlik_keys.tenant.http.session import Session
     from qlik_keys.tenant.resources.models import ClientChangeEvent, IssuedTokenEvent
 
+EventPage = TypeVar("EventPage", IssuedTokenPage, ClientChangePage)
 _PATH = "/api/v1/audits"
 _PAGE_SIZE = "100"
 # Qlik moves the events of OAuth clients and tokens from the first name to the second; a tenant may have both.
@@ -48,15 +49,8 @@ class Events:
             TenantAuthError: the caller may not read events.
             TenantError: any other failure.
         """
-        query = _query(event_type, since, until)
-        pages = pages_of(
-            self._session, self._auth, _PATH, query, IssuedTokenPage, ids=lambda each: [event.id for event in each.data]
-        )
-        try:
-            for page in pages:
-                yield page.data
-        except TenantRejected:
-            return  # a tenant that does not know the name of the event may refuse it
+        for page in self._pages(IssuedTokenPage, _query(event_type, since, until)):
+            yield page.data
 
     def client_changes(
         self, event_type: str, since: datetime, until: datetime
@@ -72,18 +66,15 @@ class Events:
             TenantAuthError: the caller may not read events.
             TenantError: any other failure.
         """
-        query = _query(event_type, since, until)
+        for page in self._pages(ClientChangePage, _query(event_type, since, until)):
+            yield page.data
+
+    def _pages(self, model: type[EventPage], query: dict[str, str]) -> Iterator[EventPage]:
         pages = pages_of(
-            self._session,
-            self._auth,
-            _PATH,
-            query,
-            ClientChangePage,
-            ids=lambda each: [event.id for event in each.data],
+            self._session, self._auth, _PATH, query, model, ids=lambda page: [event.id for event in page.data]
         )
         try:
-            for page in pages:
-                yield page.data
+            yield from pages
         except TenantRejected:
             return  # a tenant that does not know the name of the event may refuse it
 
