@@ -25,13 +25,15 @@ from qlik_keys.auth.assertion import (
     MAXIMUM_LIFETIME_SECONDS,
     client_assertion,
 )
+from qlik_keys.auth.audiences import audience_of
+from qlik_keys.auth.invalid_variants import INVALID_VARIANTS, broken
 from qlik_keys.auth.token_endpoint import ByAssertion, revoke_token
-from qlik_keys.auth.token_source import TokenSource, audience_of, record_with_key
+from qlik_keys.auth.token_source import TokenSource
 from qlik_keys.core.clock import SYSTEM_CLOCK, Clock
 from qlik_keys.core.origins import is_loopback
 from qlik_keys.core.secret import Secret
 from qlik_keys.errors import ConfigurationError, QlikKeysError
-from qlik_keys.keys import KeySpec, generate
+from qlik_keys.keystore.lookup import record_with_key
 from qlik_keys.keystore.tenant_folder import folder_of
 from qlik_keys.tenant.credentials import BearerOnce
 from qlik_keys.tenant.discovery import metadata_answer
@@ -50,56 +52,7 @@ if TYPE_CHECKING:
 
 UNOFFICIAL = "unofficial, may change"
 _SANDBOX_HEADER = "x-qlik-keys-sandbox"
-_LONG_AGO_SECONDS = 3600.0
 _LATEST = datetime.max.replace(tzinfo=UTC).timestamp()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvalidVariant:
-    """A way to break an assertion on purpose.
-
-    Attributes:
-        title: what is done, in a few words.
-        member: the header's or claims' member that is wrong, "" where it is the signature.
-        rejection: why a tenant must refuse it.
-    """
-
-    title: str
-    member: str
-    rejection: str
-
-
-INVALID_VARIANTS: Mapping[str, InvalidVariant] = {
-    "wrong-kid": InvalidVariant(
-        title="a kid that is not registered",
-        member="kid",
-        rejection="The kid selects the registered key that verifies the signature. If no registered key has it, "
-        "nothing can be verified.",
-    ),
-    "wrong-audience": InvalidVariant(
-        title="a slash at the end of the audience",
-        member="aud",
-        rejection="The audience is compared character by character, so an assertion that is meant for one server "
-        "is useless at another. An extra slash at the end is the most common mistake.",
-    ),
-    "expired": InvalidVariant(
-        title="made an hour ago",
-        member="exp",
-        rejection="An assertion that leaks into a log must soon be worthless: it expires at most 300 seconds "
-        "after it is issued.",
-    ),
-    "another-key": InvalidVariant(
-        title="signed with a key that is not registered",
-        member="",
-        rejection="Knowing the kid is not enough: the public key that is registered under it must verify the "
-        "signature.",
-    ),
-    "replayed": InvalidVariant(
-        title="a valid assertion, sent twice",
-        member="jti",
-        rejection="Each assertion is valid for one request: the tenant remembers its jti until it expires.",
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,14 +154,7 @@ def prepare(
     record, key = record_with_key(store, tenant.host, client_id)
     signer: Signer = store.signer(key)
     audience = _audience(tenant, client_id, signer, record)
-    if fault == "wrong-kid":
-        signer = _Named(signer, kid=f"not-{signer.kid}")
-    elif fault == "wrong-audience":
-        audience += "/"
-    elif fault == "expired":
-        clock = _Earlier(clock, _LONG_AGO_SECONDS)
-    elif fault == "another-key":
-        signer = _Named(_throwaway(signer.alg), kid=signer.kid)
+    signer, audience, clock = broken(fault, signer, audience, clock)
     compact = client_assertion(
         signer, client_id=client_id, audience=audience, lifetime_seconds=lifetime_seconds, clock=clock
     )
@@ -394,36 +340,3 @@ def _require_sandbox(tenant: QlikTenant, fault: str) -> None:
             f"{tenant.host} is not the sandbox, and invalid assertions are never sent to a real tenant on purpose.",
             hint="Start the sandbox to see what a tenant refuses.",
         )
-
-
-def _throwaway(alg: str) -> Signer:
-    return generate(KeySpec("ES384") if alg == "ES384" else KeySpec(alg, bits=2048)).signer()  # type: ignore[arg-type]
-
-
-class _Named:
-    """Signs as another signer does, under a kid of its own."""
-
-    def __init__(self, signer: Signer, *, kid: str) -> None:
-        self._signer = signer
-        self.kid = kid
-        self.alg = signer.alg
-
-    def sign(self, data: bytes, /) -> bytes:
-        return self._signer.sign(data)
-
-
-class _Earlier:
-    """A clock that is behind."""
-
-    def __init__(self, clock: Clock, seconds: float) -> None:
-        self._clock = clock
-        self._seconds = seconds
-
-    def time(self) -> float:
-        return self._clock.time() - self._seconds
-
-    def monotonic(self) -> float:
-        return self._clock.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        self._clock.sleep(seconds)

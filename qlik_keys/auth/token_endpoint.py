@@ -15,7 +15,7 @@ import httpx
 from qlik_keys.auth.assertion import BACKDATED_SECONDS, CLIENT_ASSERTION_TYPE, client_assertion
 from qlik_keys.auth.token_answer import read_token_answer
 from qlik_keys.core.arguments import TEXT, require
-from qlik_keys.core.clock import format_duration
+from qlik_keys.core.clock import describe_duration
 from qlik_keys.core.redaction import REDACTED
 from qlik_keys.errors import AssertionRejected, ClockSkewError, ScopeRejected
 from qlik_keys.tenant.http.calls import Call
@@ -207,7 +207,7 @@ def clock_skew_text(skew: float) -> str:
     Args:
         skew: how many seconds it is ahead of the tenant's.
     """
-    return f"this machine's clock is {format_duration(abs(skew))} {'ahead of' if skew > 0 else 'behind'} the tenant's"
+    return f"this machine's clock is {describe_duration(abs(skew))} {'ahead of' if skew > 0 else 'behind'} the tenant's"
 
 
 def clock_suspicion(skew: float | None) -> str:

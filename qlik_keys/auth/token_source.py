@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from qlik_keys.auth.access_token import Freshness, Token, fetch_token
 from qlik_keys.auth.assertion import DEFAULT_LIFETIME_SECONDS, MAXIMUM_LIFETIME_SECONDS
+from qlik_keys.auth.audiences import audience_of, other_audiences
 from qlik_keys.auth.token_endpoint import BySecret, BySigner, UserLookup, revoke_token
 from qlik_keys.core.arguments import TEXT, WHOLE_NUMBER, Kind, optional, require, texts
 from qlik_keys.core.clock import SYSTEM_CLOCK, Clock
@@ -30,20 +31,16 @@ from qlik_keys.errors import (
     Outcome,
     QlikKeysError,
     StoreNotFound,
-    TenantError,
     TokenError,
     copy_of_error,
 )
-from qlik_keys.keystore.lookup import ClientLookup
+from qlik_keys.keystore.lookup import ClientLookup, record_with_key
 from qlik_keys.keystore.tenant_folder import folder_at
-from qlik_keys.tenant.http.host_names import host_names
 from qlik_keys.tenant.http.session import Session
 from qlik_keys.tenant.url import (
     TOKEN_PATH,
     checked_tenant_url,
-    may_be_same_tenant,
     tenant_host,
-    token_url_by,
     token_url_of,
 )
 
@@ -54,7 +51,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.core.secret import Secret
     from qlik_keys.keys.signer import Signer
-    from qlik_keys.keystore.base import ClientRecord, KeyStore, StoredKey
+    from qlik_keys.keystore.base import KeyStore
 
 _logger = logging.getLogger(__name__)
 _USER = Kind((UserLookup,), "a UserLookup")
@@ -425,50 +422,6 @@ class TokenSource:
             user=self._user,
             audience=audience or self._audience,
         )
-
-
-def record_with_key(store: KeyStore, host: str, client_id: str) -> tuple[ClientRecord, StoredKey]:
-    """Return a client's record and the key in it that consumers use, read from the store now.
-
-    Raises:
-        StoreError: it could not be read, or there is none.
-    """
-    record = store.read(host, client_id)
-    current = record.current
-    if current is None:
-        raise StoreNotFound(
-            f"The store holds no key of client {client_id}.",
-            hint="It authenticates by client secret, or another program created it: adopt it first.",
-        )
-    return record, current
-
-
-def audience_of(http: Session, record: ClientRecord) -> str:
-    """Return the audience that a record names, where it is that of another host name and none is known to be accepted.
-
-    Args:
-        http: the tenant.
-        record: the client's record.
-
-    Returns:
-        The token endpoint, "" where the audience is the tenant's (`http.audience`).
-    """
-    if http.is_audience_accepted:
-        return ""
-    is_other = record.token_url != http.token_url and may_be_same_tenant(http.url, tenant_host(record.token_url))
-    return record.token_url if is_other else ""
-
-
-def other_audiences(http: Session) -> list[str]:
-    """Return the token endpoints under the host names that are known; the tenant is asked where none is.
-
-    They are taken from what the server says only where this cannot name another tenant, and after the own one was
-    refused (docs/decisions/0045).
-    """
-    names: tuple[str, ...] = ()
-    with contextlib.suppress(TenantError):
-        names = host_names(http, None)
-    return [http.token_url, *(token_url_by(http.url, name) for name in names)]
 
 
 def _wrong_way_in(signer: object, store: object) -> TypeError | None:

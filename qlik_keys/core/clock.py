@@ -54,8 +54,11 @@ def utc_now(clock: Clock) -> datetime:
 _UNITS_SECONDS = (("days", 86_400), ("hours", 3600), ("minutes", 60))
 
 
-def format_duration(seconds: float) -> str:
-    """Return how long a time is, in the largest unit of which it is two or more: "2 hours", "90 seconds"."""
+def describe_duration(seconds: float) -> str:
+    """Return for people how long a time is, in the largest unit of which it is two or more: "2 hours", "90 seconds".
+
+    It is rounded; `durations.format_duration` writes what can be read again ("2h").
+    """
     for unit, length in _UNITS_SECONDS:
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"

@@ -22,15 +22,16 @@ from qlik_keys.errors import (
     TenantNotFound,
     TenantThrottled,
 )
-from qlik_keys.keystore.base import ReportsExportPaths, ReportsHealth, ReservesUses
 from qlik_keys.keystore.lookup import CLIENT_ID, ClientLookup
+from qlik_keys.keystore.optional import ReportsExportPaths, ReportsHealth, ReservesUses
 from qlik_keys.lifecycle.deletion import is_pending_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from qlik_keys.auth.http_auth import UserLookup
-    from qlik_keys.keystore.base import ClientRecord, KeyStore, PendingClient, StoreHealth
+    from qlik_keys.keystore.base import ClientRecord, KeyStore, PendingClient
+    from qlik_keys.keystore.optional import StoreHealth
     from qlik_keys.tenant import ConnectionConfig, OAuthClient, QlikTenant, User
 
 Value = TypeVar("Value")

@@ -15,8 +15,8 @@ from qlik_keys.diagnosis.checks import tenant as tenant_checks
 from qlik_keys.diagnosis.collect import look
 from qlik_keys.diagnosis.login import check_login
 from qlik_keys.diagnosis.results import Diagnosis, see
-from qlik_keys.keystore.base import ReservesUses
 from qlik_keys.keystore.lookup import check_sides, checked
+from qlik_keys.keystore.optional import ReservesUses
 from qlik_keys.keystore.tenant_folder import folder_of
 from qlik_keys.rules.checks import CHECKS
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from qlik_keys.auth.http_auth import UserLookup
     from qlik_keys.errors import QlikKeysError
-    from qlik_keys.keystore.base import ClientRecord, PendingClient, StoredKey, StoreHealth
+    from qlik_keys.keystore.base import ClientRecord, PendingClient, StoredKey
+    from qlik_keys.keystore.optional import StoreHealth
     from qlik_keys.tenant import (
         AuthorizationServerMetadata,
         ConnectionConfig,

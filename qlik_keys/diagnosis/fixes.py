@@ -21,8 +21,8 @@ from qlik_keys.errors import (
     StoreDenied,
     TenantConflict,
 )
-from qlik_keys.keystore.base import ReportsHealth
 from qlik_keys.keystore.lookup import ClientLookup
+from qlik_keys.keystore.optional import ReportsHealth
 from qlik_keys.keystore.tenant_folder import folder_of
 from qlik_keys.lifecycle import resume_client
 from qlik_keys.lifecycle.ownership import record_of, risk_of_wider_rights, set_trusted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qlik_keys.core.clock import format_duration
+from qlik_keys.core.clock import describe_duration
 
 if TYPE_CHECKING:
     from qlik_keys.keystore.base import ClientRecord
@@ -31,7 +31,7 @@ def started(record: ClientRecord) -> str:
         if record.current is None:
             return "giving it a first key (adopt)"
         if record.overlap_seconds:
-            return f"a rotation of its key with an overlap of {format_duration(record.overlap_seconds)}"
+            return f"a rotation of its key with an overlap of {describe_duration(record.overlap_seconds)}"
         return "a replacement of its key at once (revoke, or rotate without overlap)"
     if record.in_state("previous"):
         return "removal of its old key"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qlik_keys.core.side_by_side import side_by_side
 from qlik_keys.errors import StoreError
-from qlik_keys.keystore.base import ReportsExportPaths
+from qlik_keys.keystore.optional import ReportsExportPaths
 from qlik_keys.rules.access import NOT_CHECKED
 from qlik_keys.rules.keys import KEY_CAN_LEAVE
 

@@ -23,7 +23,7 @@ from qlik_keys.errors import QlikKeysError, StoreError, TenantError
 from qlik_keys.keys.public import kid_made_on
 from qlik_keys.keystore.base import MOST_REMOVED, ClientRecord
 from qlik_keys.keystore.lookup import CLIENT_ID, check_sides
-from qlik_keys.keystore.notes import ReportsVersions
+from qlik_keys.keystore.optional import ReportsVersions
 from qlik_keys.keystore.tenant_folder import folder_of
 from qlik_keys.tenant.resources.events import CLIENT_CHANGES
 from qlik_keys.tenant.resources.users import BOT_SUBJECT
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.core.clock import Clock
     from qlik_keys.keystore.base import KeyStore, KeySummary
-    from qlik_keys.keystore.notes import RecordVersion
+    from qlik_keys.keystore.optional import RecordVersion
     from qlik_keys.tenant import QlikTenant
 
 HISTORY_COLUMNS = ("time", "client_id", "name", "event", "kid", "by", "source", "detail")

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from qlik_keys.errors import KeyMaterialError
-from qlik_keys.keys import material
+from qlik_keys.keys import public_numbers
 from qlik_keys.keys.spec import ALGORITHMS, PRIVATE_MEMBERS, RSA_SIZES, WANTED, Algorithm, KeySpec
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class PublicJwk:
             KeyMaterialError: it is private or symmetric, lacks a member, or is a key that no tenant accepts. The
                 text names members, never their values.
         """
-        members, problem = material.parse_jwk(document)
+        members, problem = public_numbers.parse_jwk(document)
         if not problem and PRIVATE_MEMBERS & members.keys():
             problem = "This JWK has private members, but a public key is needed here."
         del document
@@ -66,7 +66,7 @@ class PublicJwk:
         operations = members.get("key_ops")
         if operations is not None and not (isinstance(operations, list) and "verify" in operations):
             raise KeyMaterialError("The JWK's `key_ops` lack `verify`.", hint="A client key is for signatures.")
-        return cls.of(material.import_public(members), alg=alg, kid=kid)
+        return cls.of(public_numbers.import_public(members), alg=alg, kid=kid)
 
     @classmethod
     def from_pem(cls, pem: str, *, alg: Algorithm, kid: str | None = None, made_on: date | None = None) -> PublicJwk:
@@ -81,9 +81,9 @@ class PublicJwk:
         Raises:
             KeyMaterialError: it is no public key that a tenant accepts.
         """
-        members = material.load_public_pem(pem)
+        members = public_numbers.load_public_pem(pem)
         made_on = made_on or datetime.now(UTC).date()
-        return cls.of(members, alg=alg, kid=kid or make_kid(material.thumbprint(members), made_on=made_on))
+        return cls.of(members, alg=alg, kid=kid or make_kid(public_numbers.thumbprint(members), made_on=made_on))
 
     @classmethod
     def of(cls, members: Mapping[str, str], *, alg: Algorithm, kid: str) -> PublicJwk:
@@ -113,14 +113,14 @@ class PublicJwk:
 
     def verifies(self, data: bytes, signature: bytes) -> bool:
         """Tell whether a JWS signature of these bytes was made with this key's private half (RFC 7518 3.3, 3.4)."""
-        return material.verifies(material.import_public(self.to_dict()), self.alg, data, signature)
+        return public_numbers.verifies(public_numbers.import_public(self.to_dict()), self.alg, data, signature)
 
     @property
     def bits(self) -> int:
         """The size of the RSA modulus, or 384."""
         if self.kty == "EC":
             return 384
-        return material.modulus_bits(material.import_public(self.to_dict()))
+        return public_numbers.modulus_bits(public_numbers.import_public(self.to_dict()))
 
     @property
     def spec(self) -> KeySpec | None:
@@ -136,7 +136,7 @@ def thumbprint(members: Mapping[str, str]) -> str:
     Raises:
         KeyMaterialError: the members are no RSA or EC key.
     """
-    return material.thumbprint(material.import_public(members))
+    return public_numbers.thumbprint(public_numbers.import_public(members))
 
 
 def make_kid(thumbprint: str, *, made_on: date) -> str:

@@ -4,7 +4,8 @@ A store keeps, per tenant host, one *record* per client (its keys and their stat
 client that is being made. Every write is a compare-and-set on the version that was read, so that of two writers one
 wins and the other is told. A store knows nothing of tenants, tokens or plans; `lifecycle` decides what is written.
 
-The layout in Vault is in docs/reference/vault.md; the contract suite for anyone's store is `keystore.testing`.
+The layout in Vault is in docs/reference/vault.md; the contract suite for anyone's store is `keystore.testing`; what a
+store may offer in addition is in `keystore.optional`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from qlik_keys.errors import StoreError
@@ -316,99 +316,6 @@ class StoreCall:
     path: str
     status: int | None
     elapsed_seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreHealth:
-    """How a store's own login stands, for anyone who looks for faults.
-
-    Attributes:
-        known: False when the server does not tell how long the login lives.
-        seconds_left: how long it lives unless it is renewed, None when it does not end or nothing is known.
-        life_seconds: how long it lives from a renewal on, None likewise.
-        renewable: whether the server would renew it.
-        replaceable: whether the store logs in again automatically when it ends.
-        path: where the client's record lies, as the server's rules name it.
-        capabilities: what the login may do there, as the server names it; None when it does not tell.
-        longest_seconds: how long it lives at most, however often it is renewed; None for no such end.
-        uses_left: how many requests it is good for, None for any number.
-    """
-
-    known: bool
-    seconds_left: float | None
-    life_seconds: float | None
-    renewable: bool
-    replaceable: bool
-    path: str
-    capabilities: tuple[str, ...] | None
-    longest_seconds: float | None = None
-    uses_left: int | None = None
-
-
-@runtime_checkable
-class ReportsHealth(Protocol):
-    """What a `KeyStore` may also offer: how its own login stands. No store needs to."""
-
-    def health(self, tenant_host: str, client_id: str) -> StoreHealth:
-        """Return how the login stands, and what it may do with that client's record.
-
-        Raises:
-            StoreDenied: the server accepts the login for nothing.
-            StoreError: it cannot be asked.
-        """
-        ...
-
-    def renew_token(self) -> bool:
-        """Renew the login now; return whether it has its whole life before it, or does not end.
-
-        Raises:
-            StoreError: the server would not, or cannot be asked.
-        """
-        ...
-
-
-@runtime_checkable
-class ReservesUses(Protocol):
-    """What a `KeyStore` may also offer: to leave the last uses of a login that is good for so many alone."""
-
-    @property
-    def uses_left(self) -> int | None:
-        """How many requests the login is still good for; None for any number, or where no one knows. Asks nothing."""
-        ...
-
-    def reserving_uses(self, reserve: int) -> AbstractContextManager[None]:
-        """Have every call that this thread makes in the block raise `StoreUsesReserved` sooner than leave fewer uses.
-
-        Args:
-            reserve: how many requests the login should be good for afterwards, unless it was not from the beginning.
-        """
-        ...
-
-
-@runtime_checkable
-class ReportsExportPaths(Protocol):
-    """What a `KeyStore` may also offer: how a key could leave the engine that keeps it. No store needs to."""
-
-    def export_paths(self, reference: str) -> Sequence[str]:
-        """Return how the private half of a key of that name could be got out of the engine, none where it cannot.
-
-        Raises:
-            StoreError: the engine cannot be asked, or does not tell.
-        """
-        ...
-
-
-@runtime_checkable
-class ListsTenants(Protocol):
-    """What a `KeyStore` may also offer: of which tenants it has records."""
-
-    def tenant_hosts(self) -> Sequence[str]:
-        """Return the host names under which there are records.
-
-        Raises:
-            StoreError: they cannot be listed, for example since the login may see one tenant's alone.
-        """
-        ...
 
 
 class KeyStore(Protocol):

@@ -18,7 +18,7 @@ from qlik_keys.keystore.tenant_folder import folder_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.keystore.base import ClientRecord, KeyStore, StoredKey
     from qlik_keys.tenant import QlikTenant
 
 CLIENT_ID = re.compile(r"[0-9a-f]{32}")
@@ -181,3 +181,19 @@ def checked(client: object) -> str:
     if not client.strip():
         raise ConfigurationError("No client is given.", hint="Give its id or its name.")
     return client.strip() if CLIENT_ID.fullmatch(client.strip()) else client
+
+
+def record_with_key(store: KeyStore, host: str, client_id: str) -> tuple[ClientRecord, StoredKey]:
+    """Return a client's record and the key in it that consumers use, read from the store now.
+
+    Raises:
+        StoreError: it could not be read, or there is none.
+    """
+    record = store.read(host, client_id)
+    current = record.current
+    if current is None:
+        raise StoreNotFound(
+            f"The store holds no key of client {client_id}.",
+            hint="It authenticates by client secret, or another program created it: adopt it first.",
+        )
+    return record, current

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 from qlik_keys.errors import StoreError
+from qlik_keys.keystore.optional import KeepsProfiles
 from qlik_keys.tenant.resources.key_forms import KEYS_FORMS
 
 if TYPE_CHECKING:
@@ -72,24 +73,3 @@ def measured_on(store: KeyStore, tenant_host: str) -> TenantProfile | None:
         return store.read_profile(tenant_host)
     except StoreError:
         return None  # what made it look is told; that the profile cannot be read too would hide it
-
-
-@runtime_checkable
-class KeepsProfiles(Protocol):
-    """What a `KeyStore` may also offer: to keep what was measured on a tenant."""
-
-    def read_profile(self, tenant_host: str) -> TenantProfile | None:
-        """Return a tenant's profile, None where there is none that can be read.
-
-        Raises:
-            StoreError: the store cannot be asked.
-        """
-        ...
-
-    def write_profile(self, tenant_host: str, profile: TenantProfile) -> None:
-        """Write a tenant's profile; the one before is replaced.
-
-        Raises:
-            StoreError: it was not written, or by `outcome` may have been.
-        """
-        ...

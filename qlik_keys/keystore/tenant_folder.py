@@ -15,25 +15,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from qlik_keys.errors import StoreDenied, StoreError, StoreNotFound, TenantError
-from qlik_keys.keystore.base import ListsTenants, ReportsExportPaths, ReportsHealth, ReservesUses
-from qlik_keys.keystore.notes import KeepsNotes, ReportsVersions
-from qlik_keys.keystore.profiles import KeepsProfiles
+from qlik_keys.keystore.optional import (
+    KeepsNotes,
+    KeepsProfiles,
+    ListsTenants,
+    ReportsExportPaths,
+    ReportsHealth,
+    ReportsVersions,
+    ReservesUses,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from qlik_keys.keys import KeySpec, PrivateKey
-    from qlik_keys.keystore.base import (
-        ClientRecord,
-        Custody,
-        KeyOwner,
-        KeyStore,
-        KeySummary,
-        PendingClient,
-        StoredKey,
-        StoreHealth,
-    )
-    from qlik_keys.keystore.notes import Note, RecordVersion
+    from qlik_keys.keystore.base import ClientRecord, Custody, KeyOwner, KeyStore, KeySummary, PendingClient, StoredKey
+    from qlik_keys.keystore.optional import Note, RecordVersion, StoreHealth
     from qlik_keys.keystore.profiles import TenantProfile
     from qlik_keys.tenant import QlikTenant
     from qlik_keys.tenant.http.session import Session

@@ -21,8 +21,8 @@ from qlik_keys.errors import (
     TenantUnreachable,
     TokenError,
 )
-from qlik_keys.keystore.base import ReportsHealth
 from qlik_keys.keystore.lookup import CLIENT_ID
+from qlik_keys.keystore.optional import ReportsHealth
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A login taken apart: what is shown is what is sent, and each way to break it is refused for its own reason."""
+"""A login inspected: what is shown is what is sent, and each way to break it is refused for its own reason."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from fixtures.scripted_transport import ScriptedTransport
 import qlik_keys as qk
 from qlik_keys.auth import inspection
 from qlik_keys.auth.http_auth import Token
+from qlik_keys.auth.invalid_variants import INVALID_VARIANTS
 from qlik_keys.auth.token_endpoint import UserLookup
 from qlik_keys.core.secret import Secret
 from qlik_keys.errors import AssertionRejected, ConfigurationError, StoreNotFound, TenantAuthError, TenantUnavailable
@@ -76,7 +77,7 @@ def test_a_genuine_assertion_is_shown_as_it_is_sent(tenant, logins, kind):
     assert caller.users.me().subject == f"qlikbot\\{client_id}"
 
 
-@pytest.mark.parametrize("fault", inspection.INVALID_VARIANTS)
+@pytest.mark.parametrize("fault", INVALID_VARIANTS)
 @LOGINS
 def test_each_fault_is_refused_for_its_own_reason(tenant, logins, kind, fault):
     good, bad = (inspection.prepare(tenant, *logins[kind], fault=each) for each in ("", fault))
@@ -87,7 +88,7 @@ def test_each_fault_is_refused_for_its_own_reason(tenant, logins, kind, fault):
     assert (caught.value.status, caught.value.outcome) == (401, "not_applied")
     assert [name for name, reason in REASONS.items() if reason in caught.value.detail] == [fault]
     # The member that the fault names is the one that is wrong.
-    member, sent = inspection.INVALID_VARIANTS[fault].member, {**bad.header, **bad.claims}
+    member, sent = INVALID_VARIANTS[fault].member, {**bad.header, **bad.claims}
     changed = {name for name, value in {**good.header, **good.claims}.items() if sent[name] != value}
     assert not member or {member} <= changed <= {member, "jti", "iat", "exp"}
 
@@ -104,7 +105,7 @@ def test_nothing_invalid_is_sent_to_what_is_not_the_sandbox(login):
         Loopback(answer) as server,  # a tenant that is not the sandbox, behind an address of this machine
         qk.QlikTenant(server.url, credential=key) as proxied,
     ):
-        for fault, wrong in itertools.product(inspection.INVALID_VARIANTS, (real, proxied)):
+        for fault, wrong in itertools.product(INVALID_VARIANTS, (real, proxied)):
             with pytest.raises(ConfigurationError, match="not the sandbox"):
                 inspection.prepare(wrong, *login, fault=fault)
     assert (transport.sent, {*asked}) == ([], {"/.well-known/oauth-authorization-server"})

@@ -151,7 +151,7 @@ class Floor:
 
 
 def figures(box, sides, vault, variants, names, *, quick, rounds, requests):
-    """Yield three rows, by their names: the requests of ours, the time of the variants, and that to the round trips."""
+    """Yield three rows, by their names: our requests, the time of the variants, and that to the round trips."""
     bare, tenant, store = sides
     ours_named, ours = [*variants.items()][-1]
     sent = counted(tenant, store, ours)

@@ -17,7 +17,7 @@ MANY = 10_000
 
 @pytest.fixture(scope="module")
 def crowd():
-    """A sandbox with ten thousand clients that were made elsewhere, and two of ours."""
+    """A sandbox with ten thousand clients that were made elsewhere, and two that qlik_keys manages."""
     with (
         qk.sandbox.start() as box,
         qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,

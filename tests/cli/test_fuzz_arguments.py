@@ -1,4 +1,4 @@
-"""Any command line ends in an answer, in words on how to write it, or in an error of ours; never in another one."""
+"""Any command line ends in an answer, in words on how to write it, or in one of our errors; never in another one."""
 
 import contextlib
 import io

@@ -62,7 +62,7 @@ class DiagnosedClient(UnhealthyClient):
         return made
 
     def stop(self, step, operation):
-        """Cut off an operation on this client before a step."""
+        """Interrupt an operation on this client before a step."""
         stop_at(self, step, functools.partial(operation, *self.everywhere))
 
     def stop_provisioning(self, name, step):

@@ -49,7 +49,7 @@ def test_every_fix_is_tried_here():
     ("step", "custody"), [("bind", "transit"), ("record", "kv"), ("verify", "transit"), ("remove_pending", "kv")]
 )
 def test_an_interrupted_provisioning_is_finished(client, step):
-    client.stop_provisioning(f"unhealthy-cut-off-before-{step}", step)
+    client.stop_provisioning(f"unhealthy-interrupted-before-{step}", step)
     [interrupted] = [each for each in client.tenant.oauth_clients.list() if each.client_name == client.name]
     client.client_id = interrupted.client_id
     finding = check_of(client.diagnose(), "store-record")
@@ -177,7 +177,7 @@ def a_machine_that_logs_in_by_secret(client):
 
 
 def weakened(change):
-    """A client of ours that was changed, and has less rights than it needs."""
+    """A client that qlik_keys manages and that was changed, and has less rights than it needs."""
 
     def make(client):
         client.make()

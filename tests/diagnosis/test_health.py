@@ -1,4 +1,4 @@
-"""A healthy client has no finding, whoever asks, wherever its key is; what the caller cannot see is said."""
+"""A healthy client has no finding, no matter who asks, wherever its key is; what the caller cannot see is said."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from qlik_keys.fleet.notifications.destinations import destinations_of
 from qlik_keys.fleet.notifications.memory import Remembered, StoreMemory, ToldFinding, key_of
 from qlik_keys.fleet.notifications.messages import message_of, news_of
 from qlik_keys.inventory.formats.rows import found_rows
-from qlik_keys.keystore.notes import NOTIFIED, Note
+from qlik_keys.keystore.optional import NOTIFIED, Note
 from qlik_keys.rules.access import NOT_CHECKED
 from qlik_keys.sandbox.simulator.tenant import SandboxTenant
 from qlik_keys.sandbox.transport import SandboxTransport

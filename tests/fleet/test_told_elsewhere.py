@@ -13,7 +13,7 @@ import qlik_keys as qk
 from qlik_keys.fleet.notifications import notify_found
 from qlik_keys.fleet.notifications.destinations import destinations_of
 from qlik_keys.fleet.notifications.memory import StoreMemory
-from qlik_keys.keystore.notes import NOTIFIED
+from qlik_keys.keystore.optional import NOTIFIED
 
 pytestmark = pytest.mark.openbao
 NAMES = ("eu", "us")

@@ -68,7 +68,7 @@ def test_many_clients_with_everything_wrong_until_each_fix_is_applied(world):
     secret = registered(tenant, "secret", allowed_auth_methods=("client_secret",), consent_method=None)
     orphan = made("orphan")
     tenant.oauth_clients.delete(orphan)
-    interrupted(qk.provision, tenant, store, name="cut-off", scopes=["user_default"], step="register")
+    interrupted(qk.provision, tenant, store, name="halfway", scopes=["user_default"], step="register")
     admin = made("admin", "admin_classic")
 
     found = qk.audit(tenant, store)
@@ -78,7 +78,7 @@ def test_many_clients_with_everything_wrong_until_each_fix_is_applied(world):
         ("high", "shared-key", "shared", shared),
         ("high", "method-not-allowed", "barred", barred),
         ("high", "token-outlives-client", "orphan", orphan),
-        ("medium", "unfinished", "cut-off", ""),
+        ("medium", "unfinished", "halfway", ""),
         ("medium", "secret-only", "secret", secret),
         ("medium", "admin-scope", "admin", admin),
         ("medium", "consent-not-trusted", "secret", secret),
@@ -113,7 +113,7 @@ def test_many_clients_with_everything_wrong_until_each_fix_is_applied(world):
 
 
 def test_an_interrupted_operation_says_which_who_and_when(world):
-    """A revocation is critical; a deletion and an adoption that takes a secret away are high; a rotation is medium."""
+    """A revocation is critical; a deletion and an adoption that removes a secret are high; a rotation is medium."""
     _, tenant, store = world
     names = ("revoke", "rotate", "at once", "delete")
     ids = {name: qk.provision(tenant, store, name=name, scopes=["user_default"]).client_id for name in names}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from fixtures.host_names import TWO_ALTERNATIVES, aliased_sandbox, empty, folders, turn
+from fixtures.host_names import TWO_ALTERNATIVES, aliased, alternative, folders
 from fixtures.support import connected_controllers, newest_card
 
 import qlik_keys as qk
 from qlik_keys.jupyter.panel.model.forms import ChangeForm, TokenForm
+
+__all__ = ["aliased", "alternative"]
 
 pytestmark = pytest.mark.openbao
 
@@ -17,23 +19,9 @@ LEFT = {"orphaned-bot", "token-outlives-client"}  # of clients that other cases 
 
 
 @pytest.fixture(scope="module")
-def aliased():
-    with aliased_sandbox() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def box(aliased):
     """The sandbox of the shared fixtures, for this file one with two names."""
     return aliased.box
-
-
-@pytest.fixture
-def alternative(aliased, request):
-    turn(aliased, request.param)
-    yield request.param
-    turn(aliased, ("all", "display"))
-    empty(aliased)
 
 
 @pytest.fixture

@@ -7,21 +7,17 @@ from datetime import timedelta
 from itertools import cycle
 
 import pytest
-from fixtures.host_names import EACH_ALTERNATIVE, aliased_sandbox, empty, folders, turn
+from fixtures.host_names import EACH_ALTERNATIVE, aliased, empty, folders, turn
 from fixtures.support import machine_client
 
 import qlik_keys as qk
 from qlik_keys.errors import AssertionRejected, StoreNotFound
 from qlik_keys.keystore.tenant_folder import folder_of
 
+__all__ = ["aliased"]
+
 pytestmark = pytest.mark.openbao
 AT_ONCE = timedelta(0)
-
-
-@pytest.fixture(scope="module")
-def aliased():
-    with aliased_sandbox() as started:
-        yield started
 
 
 @pytest.fixture(autouse=True)
@@ -191,7 +187,7 @@ def test_the_refused_audiences_are_named(aliased, name):
 
 
 def test_the_store_with_its_folder_offers_what_the_store_offers(aliased):
-    from qlik_keys.keystore.base import ReportsExportPaths, ReportsHealth, ReservesUses
+    from qlik_keys.keystore.optional import ReportsExportPaths, ReportsHealth, ReservesUses
 
     with aliased.alias.sides() as (tenant, store):
         folder = folder_of(tenant, store)

@@ -5,19 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from fixtures.host_names import aliased_sandbox, turn
+from fixtures.host_names import aliased, turn
 
 import qlik_keys as qk
 from qlik_keys.cli.completion.offers import complete_line
 from qlik_keys.errors import StoreNotFound
 
+__all__ = ["aliased"]
+
 pytestmark = pytest.mark.openbao
-
-
-@pytest.fixture(scope="module")
-def aliased():
-    with aliased_sandbox() as started:
-        yield started
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from qlik_keys.cli.output.results import current_notebook, is_terminal
-from qlik_keys.core.clock import SYSTEM_CLOCK, format_duration
+from qlik_keys.core.clock import SYSTEM_CLOCK, describe_duration
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -76,7 +76,7 @@ class ProgressBar:
         left = ""
         if 0 < self._done < total:
             seconds = (self._clock.monotonic() - self._start) / self._done * (total - self._done)
-            left = f", about {format_duration(max(1.0, seconds))} left"
+            left = f", about {describe_duration(max(1.0, seconds))} left"
         return f"[{'#' * filled}{'-' * (_WIDTH - filled)}] {self._done}/{total}{failed}{left}"
 
     def _draw(self) -> None:

@@ -27,7 +27,7 @@ from qlik_keys.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from qlik_keys.core.network.tls import TlsTrouble
+    from qlik_keys.core.network.tls_failures import TlsTrouble
 
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 _SOCKS = {"httpx": "socksio", "requests": "socks"}

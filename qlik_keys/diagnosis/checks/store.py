@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qlik_keys.core.clock import format_duration
+from qlik_keys.core.clock import describe_duration
 from qlik_keys.diagnosis.commands import command, policy
 from qlik_keys.diagnosis.facts import tenant_skip
 from qlik_keys.diagnosis.in_progress import removes_no_key, started
@@ -47,7 +47,8 @@ from qlik_keys.tenant.resources.grants import CLIENT_CREDENTIALS
 if TYPE_CHECKING:
     from qlik_keys.diagnosis.facts import Facts
     from qlik_keys.diagnosis.results import Check
-    from qlik_keys.keystore.base import ClientRecord, StoreHealth
+    from qlik_keys.keystore.base import ClientRecord
+    from qlik_keys.keystore.optional import StoreHealth
 
 # A token of less life than this may end under a run that begins now; one that is made so short-lived is meant so.
 SOON_SECONDS = 600.0
@@ -211,11 +212,11 @@ def _check_life(health: StoreHealth) -> Check:
         )
     if left is None or life is None:
         return passed(name, "It does not expire.")
-    ends = f"It ends in {format_duration(left)}"
+    ends = f"It ends in {describe_duration(left)}"
     if health.replaceable:
         return passed(name, f"{ends}; then the store logs in again.")
     if health.longest_seconds is not None and health.longest_seconds < SOON_SECONDS:
-        why = f"It ends in {format_duration(health.longest_seconds)} at the latest, because of its maximum lifetime."
+        why = f"It ends in {describe_duration(health.longest_seconds)} at the latest, because of its maximum lifetime."
         return failed(name, VAULT_TOKEN_ENDS, why)
     if left >= SOON_SECONDS or (health.renewable and life < SOON_SECONDS):
         return passed(name, f"{ends}; {'it is renewed on use' if health.renewable else 'it cannot be renewed'}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qlik_keys.auth.token_endpoint import clock_skew_text, is_clock_off
-from qlik_keys.core.clock import format_duration
+from qlik_keys.core.clock import describe_duration
 from qlik_keys.diagnosis.facts import NOT_ASKED
 from qlik_keys.diagnosis.results import failed, not_checked, passed, see
 from qlik_keys.errors import TenantThrottled, TenantUnavailable
@@ -121,7 +121,9 @@ def check_rate_budget(budget: Mapping[int, TierSnapshot], refused: Iterable[int]
         refused: the tiers of which a request was answered with 429 in the meantime.
     """
     blocked = [
-        f"tier {tier} for {format_duration(one.blocked_seconds)}" for tier, one in budget.items() if one.blocked_seconds
+        f"tier {tier} for {describe_duration(one.blocked_seconds)}"
+        for tier, one in budget.items()
+        if one.blocked_seconds
     ]
     met = [f"tier {tier}" for tier in sorted(set(refused))]
     used = ", ".join(f"tier {tier}: {one.used} of {one.limit}" for tier, one in budget.items())

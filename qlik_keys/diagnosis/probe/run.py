@@ -27,7 +27,8 @@ from qlik_keys.errors import (
     TenantRejected,
 )
 from qlik_keys.keystore.lookup import check_sides
-from qlik_keys.keystore.profiles import KeepsProfiles, TenantProfile, measured_on
+from qlik_keys.keystore.optional import KeepsProfiles
+from qlik_keys.keystore.profiles import TenantProfile, measured_on
 from qlik_keys.keystore.tenant_folder import folder_of
 from qlik_keys.tenant.http.versions import requested_version
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qlik_keys.core import tables
-from qlik_keys.core.clock import format_duration
+from qlik_keys.core.clock import describe_duration
 from qlik_keys.keystore.base import names_of_hooks
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class FleetPlan:
             lines += [f"  - {text} ({count} {'client' if count == 1 else 'clients'})" for text, count in hooks.items()]
         if self.count:
             lines.append(
-                f"The rate limits make it last at least {format_duration(self.wait_seconds)}."
+                f"The rate limits make it last at least {describe_duration(self.wait_seconds)}."
                 if self.wait_seconds
                 else "The rate limits add no waiting time."
             )

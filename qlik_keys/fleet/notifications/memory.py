@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from qlik_keys.errors import ConfigurationError, StoreConflict
-from qlik_keys.keystore.notes import NOTIFIED, KeepsNotes, Note
+from qlik_keys.keystore.optional import NOTIFIED, KeepsNotes, Note
 from qlik_keys.keystore.tenant_folder import folder_of
 from qlik_keys.rules.model import SEVERITIES
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from qlik_keys.keystore.base import StoreHealth
+from qlik_keys.keystore.optional import StoreHealth
 from qlik_keys.keystore.vault.http.refusals import granted, refused_token
 
 if TYPE_CHECKING:

@@ -31,7 +31,6 @@ from qlik_keys.keystore.vault.documents.damage import DamageReports
 from qlik_keys.keystore.vault.documents.fields import keep_permanently, moment_made, unmanaged_document
 from qlik_keys.keystore.vault.documents.folder import Found, Put
 from qlik_keys.keystore.vault.documents.names import NameEntries
-from qlik_keys.keystore.vault.profiles import read_note, read_profile, write_note, write_profile
 from qlik_keys.keystore.vault.writes import CarefulWrites
 
 if TYPE_CHECKING:
@@ -40,9 +39,9 @@ if TYPE_CHECKING:
     from qlik_keys.core.clock import Clock
     from qlik_keys.keys import KeySpec, PrivateKey
     from qlik_keys.keys.signer import Signer
-    from qlik_keys.keystore.notes import Note, RecordVersion
-    from qlik_keys.keystore.profiles import TenantProfile
+    from qlik_keys.keystore.optional import RecordVersion
     from qlik_keys.keystore.vault.documents.folder import VaultFolder
+    from qlik_keys.keystore.vault.profiles import TenantDocuments
 
 _METADATA_ROUNDS = 3
 
@@ -212,22 +211,11 @@ class KvKeys:
 
     # --- the tenant ---
 
-    def read_profile(self, tenant_host: str) -> TenantProfile | None:
-        """Return what was measured on a tenant, None where there is nothing that can be read."""
-        return read_profile(self._folder, self._host_path(tenant_host))
+    def about(self, tenant_host: str) -> TenantDocuments:
+        """Return the documents about a tenant, which are none of a client's."""
+        from qlik_keys.keystore.vault.profiles import TenantDocuments  # noqa: PLC0415  # a login needs none
 
-    def write_profile(self, tenant_host: str, profile: TenantProfile) -> None:
-        """Write what was measured on a tenant."""
-        write_profile(self._folder, self._host_path(tenant_host), profile)
-
-    def read_note(self, tenant_host: str, name: str) -> Note:
-        """Return a note, an empty one where there is none that can be read."""
-        return read_note(self._folder, self._host_path(tenant_host), documents.check_segment(name, what="note"))
-
-    def write_note(self, tenant_host: str, name: str, note: Note) -> Note:
-        """Write a note if its version is still the one that was read."""
-        path = self._host_path(tenant_host)
-        return write_note(self._folder, path, documents.check_segment(name, what="note"), note)
+        return TenantDocuments(self._folder, self._host_path(tenant_host))
 
     def versions(self, tenant_host: str, client_id: str) -> Sequence[RecordVersion]:
         """Return when a client's record was written, by the versions that Vault still lists."""

@@ -12,7 +12,7 @@ from qlik_keys.core.arguments import TEXT, require
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.keystore import defaults
 from qlik_keys.keystore.base import pending_document_name
-from qlik_keys.keystore.notes import NOTIFIED
+from qlik_keys.keystore.optional import NOTIFIED
 from qlik_keys.keystore.vault.documents.records import NAMES_FOLDER, PENDING_FOLDER, check_folder, check_segment
 from qlik_keys.keystore.vault.profiles import PROFILE_FOLDER
 from qlik_keys.keystore.vault.transit import plain

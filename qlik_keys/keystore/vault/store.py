@@ -20,14 +20,12 @@ from qlik_keys.errors import ConfigurationError, StoreDenied
 from qlik_keys.keystore import defaults
 from qlik_keys.keystore.vault.documents.folder import VaultFolder
 from qlik_keys.keystore.vault.documents.records import CUSTODIES, check_folder
-from qlik_keys.keystore.vault.health import health
 from qlik_keys.keystore.vault.http.adapter import VaultNetwork, checked_address, is_host
 from qlik_keys.keystore.vault.http.api import VaultApi
 from qlik_keys.keystore.vault.http.connection import VaultConnection
 from qlik_keys.keystore.vault.http.login import AppRole, JwtLogin, KubernetesLogin, UserPass
 from qlik_keys.keystore.vault.http.token import TokenKeeper, TokenStatus
 from qlik_keys.keystore.vault.kv import KvKeys
-from qlik_keys.keystore.vault.sweep import sweep
 from qlik_keys.keystore.vault.transit import TransitKeys, swept
 
 if TYPE_CHECKING:
@@ -40,17 +38,8 @@ if TYPE_CHECKING:
     from qlik_keys.errors import StoreError
     from qlik_keys.keys import KeySpec, PrivateKey
     from qlik_keys.keys.signer import Signer
-    from qlik_keys.keystore.base import (
-        ClientRecord,
-        Custody,
-        KeyOwner,
-        KeySummary,
-        PendingClient,
-        StoreCall,
-        StoredKey,
-        StoreHealth,
-    )
-    from qlik_keys.keystore.notes import Note, RecordVersion
+    from qlik_keys.keystore.base import ClientRecord, Custody, KeyOwner, KeySummary, PendingClient, StoreCall, StoredKey
+    from qlik_keys.keystore.optional import Note, RecordVersion, StoreHealth
     from qlik_keys.keystore.profiles import TenantProfile
     from qlik_keys.keystore.vault.http.login import Login
 
@@ -294,6 +283,8 @@ class VaultKeyStore:
         """
         if not self._uses_transit and of is None:
             return []
+        from qlik_keys.keystore.vault.sweep import sweep  # noqa: PLC0415  # a login needs none
+
         try:
             return sweep(self._keys, self._transit, tenant_host, of=of, known=known)
         except StoreDenied:
@@ -429,7 +420,7 @@ class VaultKeyStore:
         Raises:
             StoreError: Vault cannot be asked.
         """
-        return self._keys.read_profile(tenant_host)
+        return self._keys.about(tenant_host).read_profile()
 
     def write_profile(self, tenant_host: str, profile: TenantProfile) -> None:
         """Write what was measured on a tenant, in place of what was there.
@@ -437,7 +428,7 @@ class VaultKeyStore:
         Raises:
             StoreError: it was not written, or by `outcome` may have been.
         """
-        self._keys.write_profile(tenant_host, profile)
+        self._keys.about(tenant_host).write_profile(profile)
 
     def read_note(self, tenant_host: str, name: str) -> Note:
         """Return a note about a tenant, an empty one where there is none that can be read.
@@ -445,7 +436,7 @@ class VaultKeyStore:
         Raises:
             StoreError: Vault cannot be asked.
         """
-        return self._keys.read_note(tenant_host, name)
+        return self._keys.about(tenant_host).read_note(name)
 
     def write_note(self, tenant_host: str, name: str, note: Note) -> Note:
         """Write a note about a tenant if it is still the one that was read; no secret belongs in it.
@@ -454,7 +445,7 @@ class VaultKeyStore:
             StoreConflict: another one was written since.
             StoreError: it was not written, or by `outcome` may have been.
         """
-        return self._keys.write_note(tenant_host, name, note)
+        return self._keys.about(tenant_host).write_note(name, note)
 
     def versions(self, tenant_host: str, client_id: str) -> Sequence[RecordVersion]:
         """Return when a client's record was written, oldest first, by the versions that Vault still lists.
@@ -504,6 +495,8 @@ class VaultKeyStore:
             StoreDenied: Vault accepts the token for nothing, or refuses the login.
             StoreError: Vault cannot be asked.
         """
+        from qlik_keys.keystore.vault.health import health  # noqa: PLC0415  # a login needs none
+
         path = f"{self._mount}/data/{self._prefix}/{tenant_host}/{client_id}"
         return health(self._api, self._keeper, path=path, clock=self._clock)
 

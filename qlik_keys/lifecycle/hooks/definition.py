@@ -14,7 +14,7 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from qlik_keys.core.arguments import DURATION, TEXT, require, texts
-from qlik_keys.core.clock import format_duration
+from qlik_keys.core.clock import describe_duration
 from qlik_keys.core.origins import require_https
 from qlik_keys.core.redaction import Redactor
 from qlik_keys.core.secret import Secret, guarded
@@ -95,7 +95,7 @@ class Hook:
     def limit(self) -> str:
         """How long it is waited for, in words."""
         seconds = self.timeout.total_seconds()
-        return format_duration(seconds) if seconds >= 1 else f"{seconds:g} seconds"
+        return describe_duration(seconds) if seconds >= 1 else f"{seconds:g} seconds"
 
     def to_text(self) -> str:
         """Return for people what it is; neither arguments nor an address, in which a secret may be."""

@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from qlik_keys.core.clock import SYSTEM_CLOCK, Clock, format_duration
+from qlik_keys.core.clock import SYSTEM_CLOCK, Clock, describe_duration
 from qlik_keys.errors import TenantThrottled
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class RateBudget:
                 raise TenantThrottled(
                     f"The tenant asked for a pause of tier {tier}, which is not over yet.",
                     retry_after=pause,
-                    hint=f"Try again in {format_duration(pause)}.",
+                    hint=f"Try again in {describe_duration(pause)}.",
                     retryable=True,
                 )
             self._clock.sleep(pause)

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from qlik_keys.core.clock import format_duration
+from qlik_keys.core.clock import describe_duration
 from qlik_keys.core.network.proxies import PROXY_FORM, blamed
-from qlik_keys.core.network.tls import TENANT_CERTIFICATE, TENANT_KEY, causes, tls_trouble
+from qlik_keys.core.network.tls import TENANT_CERTIFICATE, TENANT_KEY, causes
+from qlik_keys.core.network.tls_failures import TlsTrouble, tls_trouble
 from qlik_keys.errors import (
     Outcome,
     TenantAuthError,
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qlik_keys.core.network.proxies import Proxy
-    from qlik_keys.core.network.tls import TlsTrouble
     from qlik_keys.core.redaction import Redactor
 
 DEFAULT_RETRY_AFTER_SECONDS = 10.0
@@ -287,7 +287,7 @@ def status_error(
             fields["hint"] = problem.known.hint
     if status == _THROTTLED:
         wait = DEFAULT_RETRY_AFTER_SECONDS if retry_after is None else retry_after
-        fields["hint"] = f"Try again in {format_duration(wait)}."
+        fields["hint"] = f"Try again in {describe_duration(wait)}."
         return TenantThrottled(message, retry_after=wait, retryable=True, **fields)
     if status >= _SERVER:
         fields["hint"] = fields["hint"] or (

@@ -1,7 +1,7 @@
 """Redirects of the tenant's API: followed for reading, within the tenant's own host names, a few times at most.
 
 What a redirect to another of these names asks for is asked by the name that is in use: the credential goes to no host
-that the user did not give.
+that the user did not give. A call that is not followed is refused, with where it leads.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from qlik_keys.errors import TenantProtocolError
+from qlik_keys.errors import Outcome, TenantProtocolError
 from qlik_keys.tenant.http.host_names import REDIRECTS, own_target, secret_in_address
-from qlik_keys.tenant.http.session import other_server
-from qlik_keys.tenant.url import host_of
+from qlik_keys.tenant.url import host_of, windows_server
 
 if TYPE_CHECKING:
     import httpx
@@ -36,7 +35,7 @@ def send_following(session: Session, call: Call, auth: httpx.Auth) -> Answer:
         answer = session.send(call, auth)
         if answer.status not in REDIRECTS:
             return answer
-        other = other_server(session, "GET", session.redactor.redact(first), answer)
+        other = _other_server(session, "GET", session.redactor.redact(first), answer)
         if other is not None:
             raise other
         location = answer.headers.get("location", "")
@@ -65,4 +64,51 @@ def send_following(session: Session, call: Call, auth: httpx.Auth) -> Answer:
         hint="Try again later; if the problem persists, ask Qlik's support.",
         method="GET",
         path=first,
+    )
+
+
+def refused_redirect(session: Session, call: Call, answer: Answer) -> TenantProtocolError:
+    """Return the error for a redirect that is not followed.
+
+    Args:
+        session: the conversation.
+        call: what was asked.
+        answer: the redirect.
+    """
+    shown = session.redactor.redact(call.path)
+    other = _other_server(session, call.method, shown, answer)
+    if other is not None:
+        return other
+    host = host_of(session.url, call.path, answer.headers.get("location", ""))
+    host = session.redactor.server_text(host, public=session.host)
+    where = f" to {host}" if host else ""
+    return TenantProtocolError(
+        f"The tenant {session.host} redirects {call.method} {shown}{where}, which the API contract does not describe.",
+        hint="Use the address to which the tenant redirects a browser, or check the proxy in between.",
+        outcome=Outcome.UNKNOWN if call.method != "GET" else Outcome.NOT_APPLIED,
+        status=answer.status,
+        method=call.method,
+        path=shown,
+    )
+
+
+def _other_server(session: Session, method: str, path: str, answer: Answer) -> TenantProtocolError | None:
+    """Return the error for a redirect that says what the server is where it is no tenant, None for any other redirect.
+
+    Args:
+        session: the conversation.
+        method: of the request.
+        path: of the request, as it may be shown.
+        answer: the redirect.
+    """
+    what = windows_server(answer.headers.get("location", ""))
+    if not what:
+        return None
+    return TenantProtocolError(
+        f"{session.host} is no tenant: it is {what}.",
+        hint="Give the URL of a Qlik Cloud tenant, https://<tenant>.<region>.qlikcloud.com. For the Windows server, "
+        "use qlik-cli.",
+        status=answer.status,
+        method=method,
+        path=path,
     )

@@ -34,7 +34,6 @@ from qlik_keys.errors import (
     QlikKeysError,
     TenantError,
     TenantNotFound,
-    TenantProtocolError,
     TenantThrottled,
     TenantUnavailable,
 )
@@ -52,8 +51,9 @@ from qlik_keys.tenant.http.failures import (
 )
 from qlik_keys.tenant.http.guarded import redacted_document
 from qlik_keys.tenant.http.logs import redact_http_logs
+from qlik_keys.tenant.http.redirects import refused_redirect
 from qlik_keys.tenant.http.versions import DEPRECATION, SUNSET, Deprecations
-from qlik_keys.tenant.url import checked_tenant_url, host_of, tenant_host, token_url_by, token_url_of, windows_server
+from qlik_keys.tenant.url import checked_tenant_url, tenant_host, token_url_by, token_url_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -342,29 +342,14 @@ class Session:
             yield piece
 
     def _refusal(self, call: Call, answer: Answer) -> TenantError:
-        shown = self._shown(call)
         if answer.status < _ERRORS:
-            other = other_server(self, call.method, shown, answer)
-            if other is not None:
-                return other
-            host = host_of(self.url, call.path, answer.headers.get("location", ""))
-            host = self.redactor.server_text(host, public=self.host)
-            where = f" to {host}" if host else ""
-            return TenantProtocolError(
-                f"The tenant {self.host} redirects {call.method} {shown}{where}, which the API contract does not "
-                "describe.",
-                hint="Use the address to which the tenant redirects a browser, or check the proxy in between.",
-                outcome=Outcome.UNKNOWN if call.method != "GET" else Outcome.NOT_APPLIED,
-                status=answer.status,
-                method=call.method,
-                path=shown,
-            )
+            return refused_redirect(self, call, answer)
         error = status_error(
             answer.status,
             answer.problem,
             host=self.host,
             method=call.method,
-            path=shown,
+            path=self._shown(call),
             retry_after=read_retry_after(
                 answer.headers.get("retry-after"), date=answer.headers.get("date"), now=answer.received_at
             ),
@@ -418,28 +403,6 @@ class Session:
             return max(asked, self._retry.first_wait_seconds / 2)  # the shortest that was asked for
         longest = min(self._retry.first_wait_seconds * 2 ** (number - 1), self._retry.longest_wait_seconds)
         return random.uniform(longest / 2, longest)  # noqa: S311  # spreads repeats, protects nothing
-
-
-def other_server(session: Session, method: str, path: str, answer: Answer) -> TenantProtocolError | None:
-    """Return the error for a redirect that says what the server is where it is no tenant, None for any other redirect.
-
-    Args:
-        session: the conversation.
-        method: of the request.
-        path: of the request, as it may be shown.
-        answer: the redirect.
-    """
-    what = windows_server(answer.headers.get("location", ""))
-    if not what:
-        return None
-    return TenantProtocolError(
-        f"{session.host} is no tenant: it is {what}.",
-        hint="Give the URL of a Qlik Cloud tenant, https://<tenant>.<region>.qlikcloud.com. For the Windows server, "
-        "use qlik-cli.",
-        status=answer.status,
-        method=method,
-        path=path,
-    )
 
 
 @dataclass(slots=True)

@@ -10,91 +10,23 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Required, TypeVar
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, RootModel, ValidationError, with_config
 from pydantic.alias_generators import to_camel
-from pydantic_core import core_schema
 from typing_extensions import TypedDict
 
-from qlik_keys.core.secret import Secret
 from qlik_keys.keys.spec import PRIVATE_MEMBERS
 from qlik_keys.tenant.http.known_refusals import is_web_page
+from qlik_keys.tenant.resources.fields import Aware, ClientSecretText, Flag, Moment, OddIs, Tag, Text, Texts
 from qlik_keys.tenant.resources.grants import OFFLINE
 from qlik_keys.tenant.unexpected import unexpected_answer
 
 if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler
+    from qlik_keys.core.secret import Secret
 
 ModelType = TypeVar("ModelType", bound=BaseModel)
 PageType = TypeVar("PageType", bound="Page")
-
-
-class _OddIs:
-    """A field whose `null`, or any value of the wrong kind, reads as a default."""
-
-    def __init__(self, default: object) -> None:
-        self._default = default
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.with_default_schema(handler(source), default=self._default, on_error="default")
-
-
-class _Tag:
-    """A mark that is there or not: a text, or any other value, of which only that it is there is read."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        del source, handler
-        other = core_schema.no_info_plain_validator_function(
-            lambda value: "for a reason that is not text" if value else ""
-        )
-        return core_schema.union_schema([core_schema.str_schema(strict=True), other], mode="left_to_right")
-
-
-class _InUtc:
-    """A date that is aware and in UTC, whatever zone it was written in; without a zone it is UTC."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        del source, handler
-        # The first choice is the only one that Qlik is known to use, and the only one that costs no call to Python:
-        # listings have ten thousand of them.
-        in_utc = core_schema.datetime_schema(tz_constraint=0)
-        other = core_schema.no_info_after_validator_function(_utc, core_schema.datetime_schema())
-        return core_schema.union_schema([in_utc, other], mode="left_to_right")
-
-
-class _AsSecret:
-    """A text that is wrapped while the JSON is read."""
-
-    def __init__(self, what: str) -> None:
-        self._what = what
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        del source, handler
-        what = self._what
-        return core_schema.no_info_after_validator_function(
-            lambda value: Secret(value, what=what), core_schema.str_schema(strict=True)
-        )
-
-
-def _utc(value: datetime) -> datetime:
-    if value.tzinfo is None:
-        return value.replace(tzinfo=UTC)
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        pass
-    raise ValueError("not a valid date")
-
-
-Text = Annotated[str, _OddIs("")]
-Texts = Annotated[tuple[str, ...], _OddIs(())]
-Tag = Annotated[str, _Tag(), _OddIs("")]
-Flag = Annotated[bool, _OddIs(default=False)]
-_Aware = Annotated[datetime, _InUtc()]
-Moment = Annotated[datetime | None, _InUtc(), _OddIs(None)]
-ClientSecretText = Annotated[Secret, _AsSecret("client secret")]
 
 
 _TOLERANT = ConfigDict(
@@ -201,10 +133,10 @@ class OAuthClient(Model):
     allowed_scopes: Texts = ()
     allowed_grant_types: Texts = ()
     allowed_auth_methods: Texts = ()
-    public_keys: Annotated[tuple[RegisteredKey, ...], _OddIs(())] = ()
+    public_keys: Annotated[tuple[RegisteredKey, ...], OddIs(())] = ()
     jwks_uri: Text = ""
-    client_secrets: Annotated[tuple[ClientSecretInfo, ...], _OddIs(())] = ()
-    connection_config: Annotated[ConnectionConfig | None, _OddIs(None)] = None
+    client_secrets: Annotated[tuple[ClientSecretInfo, ...], OddIs(())] = ()
+    connection_config: Annotated[ConnectionConfig | None, OddIs(None)] = None
     created_at: Moment = None
     updated_at: Moment = None
     deleted_at: Moment = None
@@ -244,8 +176,8 @@ class ClientOverview(TypedDict, total=False):
     allowed_scopes: Texts
     allowed_grant_types: Texts
     allowed_auth_methods: Texts
-    public_keys: Annotated[tuple[KeyOverview, ...], _OddIs(())]
-    client_secrets: Annotated[tuple[ClientSecretInfo, ...], _OddIs(())]
+    public_keys: Annotated[tuple[KeyOverview, ...], OddIs(())]
+    client_secrets: Annotated[tuple[ClientSecretInfo, ...], OddIs(())]
     created_at: Text
     updated_at: Text
     created_by_type: Text
@@ -279,7 +211,7 @@ class SecretPart(Model):
 class Publication(Model):
     """When a client was published."""
 
-    published_at: _Aware
+    published_at: Aware
 
 
 class AssignedRole(Model):
@@ -307,7 +239,7 @@ class User(Model):
     name: Text = ""
     email: Text = ""
     roles: Texts = ()
-    assigned_roles: Annotated[tuple[AssignedRole, ...], _OddIs(())] = ()
+    assigned_roles: Annotated[tuple[AssignedRole, ...], OddIs(())] = ()
     created_at: Moment = Field(default=None, validation_alias=AliasChoices("createdAt", "created", "created_at"))
     last_updated_at: Moment = Field(
         default=None, validation_alias=AliasChoices("lastUpdatedAt", "lastUpdated", "last_updated_at")
@@ -347,7 +279,7 @@ class IssuedTokenEvent(Model):
 
     id: Text = ""
     event_time: Moment = None
-    data: Annotated[IssuedToken, _OddIs(IssuedToken())] = IssuedToken()
+    data: Annotated[IssuedToken, OddIs(IssuedToken())] = IssuedToken()
 
 
 class ChangedClient(Model):
@@ -375,7 +307,7 @@ class ClientChangeEvent(Model):
     id: Text = ""
     event_time: Moment = None
     user_id: Text = ""
-    data: Annotated[ChangedClient, _OddIs(ChangedClient())] = ChangedClient()
+    data: Annotated[ChangedClient, OddIs(ChangedClient())] = ChangedClient()
 
 
 class AuthorizationServerMetadata(BaseModel):
@@ -404,14 +336,14 @@ class Link(Model):
 class Links(Model):
     """The addresses of the pages around this one."""
 
-    next: Annotated[Link | None, _OddIs(None)] = None
+    next: Annotated[Link | None, OddIs(None)] = None
 
 
 class Page(Model):
     """Where a listing goes on."""
 
-    links: Annotated[Links, _OddIs(Links())] = Links()
-    total_results: Annotated[int | None, _OddIs(None)] = None
+    links: Annotated[Links, OddIs(Links())] = Links()
+    total_results: Annotated[int | None, OddIs(None)] = None
 
 
 class ClientPage(Page):

@@ -191,7 +191,7 @@ def test_options_come_from_a_file(qlik_keys, box, file, tmp_path):
         return qlik_keys("user", "me", "-c", str(config), *words, **{**ALONE, **more})
 
     login = f"server: {box.tenant_url}\nheaders: {{authorization: Bearer {box.api_key}, X-Mine: a}}\n"
-    done = me(f"{login}quiet: true\napp: none-of-ours\n")
+    done = me(f"{login}quiet: true\napp: unknown-app\n")
     assert (done.code, len(done.out.split())) == (0, 1)
     assert done.err == f"Note: these settings of {config} are ignored: app.\n"
     assert json.loads(me("context: practice\nretry: 2\ninterval: 1\njson: true\n").out)["status"] == "active"

@@ -4,30 +4,18 @@ import json
 from itertools import cycle
 
 import pytest
-from fixtures.host_names import TWO_ALTERNATIVES, aliased_sandbox, empty, folders, turn
+from fixtures.host_names import TWO_ALTERNATIVES, aliased, alternative, folders
 from fixtures.support import machine_client
 
+__all__ = ["aliased", "alternative"]
+
 pytestmark = pytest.mark.openbao
-
-
-@pytest.fixture(scope="module")
-def aliased():
-    with aliased_sandbox() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
 def box(aliased):
     """The sandbox of the shared fixtures, for this file one with two names."""
     return aliased.box
-
-
-@pytest.fixture
-def alternative(aliased, request):
-    turn(aliased, request.param)
-    yield request.param
-    turn(aliased, ("all", "display"))
-    empty(aliased)
 
 
 @TWO_ALTERNATIVES

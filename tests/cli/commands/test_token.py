@@ -181,7 +181,7 @@ def test_what_was_killed_is_swept_by_the_next_and_what_runs_is_not(begin, bridge
     assert len(left) == len(used) == 1
     killed.kill()
     killed.wait(30)
-    (temporary / "qlik-keys-exec-empty").mkdir()  # of a command that has just begun
+    (temporary / "qlik-keys-exec-empty").mkdir()  # of a command that has just started
     assert bridge("--exec", "--", "true", TMPDIR=str(temporary)).code == 0
     assert {*temporary.iterdir()} == used | {temporary / "qlik-keys-exec-empty"}
     assert [*temporary.rglob("contexts.yml")]

@@ -7,7 +7,8 @@ from fixtures.loopback import CUT_AFTER, PASS, Reply
 
 from qlik_keys import KeySpec, generate
 from qlik_keys.errors import Outcome, StoreDenied, StoreSealed
-from qlik_keys.keystore.base import KeyOwner, ReportsHealth
+from qlik_keys.keystore.base import KeyOwner
+from qlik_keys.keystore.optional import ReportsHealth
 from qlik_keys.keystore.testing import make_record
 
 pytestmark = pytest.mark.openbao

@@ -136,7 +136,7 @@ class TokenController:
 
     def _expect_rejection(self, step: str, tenant: QlikTenant, prepared: Prepared, form: TokenForm) -> None:
         """Send what is invalid on purpose; its rejection is the result."""
-        from qlik_keys.auth.inspection import INVALID_VARIANTS  # noqa: PLC0415  # brings httpx
+        from qlik_keys.auth.invalid_variants import INVALID_VARIANTS  # noqa: PLC0415  # brings cryptography
 
         rejection = ShownRejection(variant=form.variant, status=_OK, said="")
         try:

@@ -125,7 +125,7 @@ class TokenForm:
         scopes: what to request; none for all that the client may have.
         user_field: how the user of the token is looked up, "" for a token of the client itself.
         user_value: the user's id or subject.
-        variant: how the assertion is invalid on purpose, a name of `inspection.INVALID_VARIANTS`; "" for a valid one.
+        variant: how the assertion is invalid on purpose, a name of `INVALID_VARIANTS`; "" for a valid one.
     """
 
     client_id: str

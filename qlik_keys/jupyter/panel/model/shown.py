@@ -267,7 +267,7 @@ class ShownRejection:
     """The tenant's answer to an assertion that was invalid on purpose.
 
     Attributes:
-        variant: how, a name of `inspection.INVALID_VARIANTS`.
+        variant: how, a name of `invalid_variants.INVALID_VARIANTS`.
         status: HTTP status; 200 if the tenant accepted it.
         said: the tenant's own words.
         trace_id: what Qlik's support asks for, or "".

@@ -42,7 +42,7 @@ BY_HAND: Mapping[str, str] = {
 }
 # Those of `tenant.resources.raw`, which brings httpx.
 CALL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-# How an assertion is made; the names are those of `inspection.INVALID_VARIANTS`.
+# How an assertion is made; the names are those of `invalid_variants.INVALID_VARIANTS`.
 VARIANT_CHOICES: Mapping[str, str] = {
     "valid, as for every login": "",
     "invalid: a kid that is not registered": "wrong-kid",

@@ -12,7 +12,8 @@ from qlik_keys.jupyter.panel.views.markup import formatted, use_in_cell
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from qlik_keys.auth.inspection import Explained, InvalidVariant
+    from qlik_keys.auth.inspection import Explained
+    from qlik_keys.auth.invalid_variants import InvalidVariant
     from qlik_keys.jupyter.panel.model.shown import ClientWithKey, ShownAssertion, ShownRejection, ShownToken
 
 _OK = 200
@@ -23,7 +24,7 @@ def assertion(shown: ShownAssertion | None) -> str:
     """Return an assertion, member by member with the rule for each, or nothing."""
     if shown is None:
         return ""
-    from qlik_keys.auth.inspection import INVALID_VARIANTS  # noqa: PLC0415  # brings httpx
+    from qlik_keys.auth.invalid_variants import INVALID_VARIANTS  # noqa: PLC0415  # brings cryptography
 
     variant = INVALID_VARIANTS.get(shown.variant)
     wrong = _wrong(shown.variant)
@@ -60,7 +61,7 @@ def rejection(shown: ShownRejection | None) -> str:
     """Return the tenant's answer to what was invalid on purpose, and the reason, or nothing."""
     if shown is None:
         return ""
-    from qlik_keys.auth.inspection import INVALID_VARIANTS  # noqa: PLC0415  # brings httpx
+    from qlik_keys.auth.invalid_variants import INVALID_VARIANTS  # noqa: PLC0415  # brings cryptography
 
     variant = INVALID_VARIANTS[shown.variant]
     if shown.status == _OK:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qlik_keys.core.durations import format_duration, parse_duration
 from qlik_keys.errors import ConfigurationError
 from qlik_keys.keystore.declarations import Declaration
-from qlik_keys.keystore.vault.documents.fields import damaged
+from qlik_keys.keystore.vault.documents.fields import damaged, object_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,11 +61,8 @@ def decode_declaration(text: object, path: str) -> Declaration | None:
 
 
 def _declaration_of(text: object) -> Declaration | None:
-    try:
-        told: Any = json.loads(text) if isinstance(text, str) else None
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(told, dict):
+    told = object_in(text)
+    if told is None:
         return None
     fleet, owner, tags = told.get("fleet"), told.get("owner", ""), told.get("tags", [])
     seconds = told.get("overlap_seconds")

@@ -126,6 +126,15 @@ def seconds_of(text: object, path: str) -> int | None:
     return int(text)
 
 
+def object_in(text: object) -> dict[str, Any] | None:
+    """Return the JSON object in a text, None where there is none."""
+    try:
+        found = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
 def time_text(moment: datetime | None) -> str:
     """Return a moment in ISO 8601, UTC, "" for none."""
     if moment is None:

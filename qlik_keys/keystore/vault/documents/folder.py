@@ -15,7 +15,7 @@ from urllib.parse import quote
 import hvac.exceptions
 
 from qlik_keys.errors import Outcome, StoreDeleted, StoreDestroyed, StoreMisconfigured, StoreProtocolError
-from qlik_keys.keystore.notes import RecordVersion
+from qlik_keys.keystore.optional import RecordVersion
 from qlik_keys.keystore.vault.documents.fields import command, format_time, parse_time, remove_all, undelete
 from qlik_keys.keystore.vault.http import refusals as rights
 from qlik_keys.keystore.vault.http.failures import said_by

@@ -10,7 +10,7 @@ import json
 from typing import Any, get_args
 
 from qlik_keys.keystore.base import Custody, OperationName, StartedOperation
-from qlik_keys.keystore.vault.documents.fields import damaged, parse_time, time_text
+from qlik_keys.keystore.vault.documents.fields import damaged, object_in, parse_time, time_text
 
 _NAMES: tuple[OperationName, ...] = get_args(OperationName)
 _CUSTODIES = (None, *get_args(Custody))
@@ -57,19 +57,11 @@ def decode_operation(text: object, path: str) -> StartedOperation | None:
     """
     if text is None or text == "":
         return None
-    told = _parsed(text)
+    told = object_in(text)
     operation = None if told is None else _operation_of(told)
     if operation is None:
         raise damaged(path, "its operation in progress cannot be read")
     return operation
-
-
-def _parsed(text: object) -> dict[str, Any] | None:
-    try:
-        told = json.loads(text) if isinstance(text, str) else None
-    except (ValueError, RecursionError):
-        return None
-    return told if isinstance(told, dict) else None
 
 
 def _operation_of(told: dict[str, Any]) -> StartedOperation | None:

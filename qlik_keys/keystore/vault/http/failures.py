@@ -17,7 +17,8 @@ import requests.exceptions as network
 import urllib3.exceptions
 
 from qlik_keys.core.network.proxies import blamed
-from qlik_keys.core.network.tls import causes, tls_trouble
+from qlik_keys.core.network.tls import causes
+from qlik_keys.core.network.tls_failures import TlsTrouble, tls_trouble
 from qlik_keys.errors import (
     Outcome,
     StoreConflict,
@@ -35,7 +36,6 @@ from qlik_keys.keystore.vault.http.adapter import failed_to_connect
 
 if TYPE_CHECKING:
     from qlik_keys.core.network.proxies import Proxy
-    from qlik_keys.core.network.tls import TlsTrouble
 
 
 class RedirectRefused(Exception):

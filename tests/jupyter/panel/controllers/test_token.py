@@ -8,7 +8,7 @@ import pytest
 from fixtures.canaries import find_canaries
 from fixtures.support import made_in_panel, newest_card
 
-from qlik_keys.auth.inspection import INVALID_VARIANTS
+from qlik_keys.auth.invalid_variants import INVALID_VARIANTS
 from qlik_keys.jupyter.panel.controllers.token import REPLAYED
 from qlik_keys.jupyter.panel.model.forms import CallForm, TokenForm
 from qlik_keys.jupyter.panel.model.words import LOST_LOGIN

@@ -10,7 +10,8 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from qlik_keys.auth.inspection import INVALID_VARIANTS, explain
+from qlik_keys.auth.inspection import explain
+from qlik_keys.auth.invalid_variants import INVALID_VARIANTS
 from qlik_keys.inventory.tables import COLUMNS
 from qlik_keys.jupyter.panel.model.forms import ChangeForm, TokenForm
 from qlik_keys.jupyter.panel.model.shown import (
