@@ -8,6 +8,8 @@ import pytest
 from fixtures.support import NoWaiting
 
 import qlik_keys as qk
+from qlik_keys.core.clock import utc_now
+from qlik_keys.diagnosis.results import Diagnosis, not_checked, passed, see
 
 pytestmark = pytest.mark.openbao
 
@@ -36,15 +38,18 @@ def test_a_refused_credential_is_a_finding_also_of_a_client_that_only_has_a_name
         assert fleet.doctor("of-no-tenant").findings == ("credential-refused",)
 
 
-def test_what_could_not_be_looked_at_is_shown_where_nothing_was_found(box):
-    person = box.add_user("Ada", "ada-of-the-fleet-doctor")
-    with (
-        qk.VaultKeyStore(box.vault_url, token="of-no-one") as store,
-        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(person.api_key)) as tenant,
-    ):
-        found = qk.Fleet({"seen-by-ada": (tenant, store)}).doctor("of-no-tenant").diagnoses["seen-by-ada"]
-    assert not found.is_healthy
-    unseen = [check.why for check in found.checks if check.verdict == "not_checked"]
-    shown = found.to_text(only_failed=True)
-    if not found.findings:
-        assert all((why in shown) is not why.startswith("See ") for why in unseen)
+def test_what_could_not_be_looked_at_is_shown_where_nothing_was_found():
+    checks = (
+        not_checked("client-exists", "It is hidden."),
+        see("consent", "client-exists"),
+        not_checked("login", "No key."),
+    )
+    unseen = Diagnosis(client_id="", client_name="etl", tenant_url="https://a.test", at=utc_now(), checks=checks)
+    assert [line.rpartition(": ")[2] for line in unseen.to_text(only_failed=True).splitlines()[1:]] == [
+        "It is hidden.",
+        "No key.",
+    ]
+    healthy = Diagnosis(
+        client_id="", client_name="etl", tenant_url="https://a.test", at=utc_now(), checks=(passed("login", "It did."),)
+    )
+    assert len(healthy.to_text(only_failed=True).splitlines()) == 1
