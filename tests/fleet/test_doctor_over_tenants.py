@@ -8,7 +8,7 @@ import pytest
 from fixtures.support import NoWaiting
 
 import qlik_keys as qk
-from qlik_keys.core.clock import utc_now
+from qlik_keys.core.clock import SYSTEM_CLOCK, utc_now
 from qlik_keys.diagnosis.results import Diagnosis, not_checked, passed, see
 
 pytestmark = pytest.mark.openbao
@@ -44,12 +44,18 @@ def test_what_could_not_be_looked_at_is_shown_where_nothing_was_found():
         see("consent", "client-exists"),
         not_checked("login", "No key."),
     )
-    unseen = Diagnosis(client_id="", client_name="etl", tenant_url="https://a.test", at=utc_now(), checks=checks)
+    unseen = Diagnosis(
+        client_id="", client_name="etl", tenant_url="https://a.test", at=utc_now(SYSTEM_CLOCK), checks=checks
+    )
     assert [line.rpartition(": ")[2] for line in unseen.to_text(only_failed=True).splitlines()[1:]] == [
         "It is hidden.",
         "No key.",
     ]
     healthy = Diagnosis(
-        client_id="", client_name="etl", tenant_url="https://a.test", at=utc_now(), checks=(passed("login", "It did."),)
+        client_id="",
+        client_name="etl",
+        tenant_url="https://a.test",
+        at=utc_now(SYSTEM_CLOCK),
+        checks=(passed("login", "It did."),),
     )
     assert len(healthy.to_text(only_failed=True).splitlines()) == 1
