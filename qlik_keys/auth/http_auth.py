@@ -229,6 +229,7 @@ class ClientSecret:
 
     def auth(self, session: Session, /) -> httpx.Auth:
         """Return what puts tokens got by the secret on requests to that tenant."""
+        session.redactor.keep(self._secret)
         return BearerAuth(
             TokenSource(
                 session.token_url,

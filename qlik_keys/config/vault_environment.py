@@ -35,6 +35,8 @@ LOGIN_VARIABLES = (
     *("VAULT_JWT_FILE", "VAULT_USERNAME", "VAULT_PASSWORD", "VAULT_PASSWORD_FILE", "VAULT_TOKEN_PATH"),
     *(ACTIONS_URL, ACTIONS_TOKEN),
 )
+# Variables with other names that references say hold a secret, as far as this process has met them: as above.
+NAMED_VARIABLES: set[str] = set()
 _SECRET_NAMES = (
     "VAULT_TOKEN",
     "VAULT_SECRET_ID",

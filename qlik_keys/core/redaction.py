@@ -67,21 +67,22 @@ _CHANGES, _CHANGES_OF_PART = 0.15, 0.25
 
 
 class Redactor:
-    """Knows the last secrets of a conversation, and redacts them. Safe for threads.
+    """Knows the credential and the last secrets of a conversation, and redacts them. Safe for threads.
 
     To know a secret costs a reference; its encodings are made when the first text has to be redacted.
     """
 
-    __slots__ = ("__weakref__", "_known", "_lock", "_prepared")
+    __slots__ = ("__weakref__", "_kept", "_known", "_lock", "_prepared")
 
     def __init__(self, *secrets: Secret) -> None:
+        self._kept: tuple[Secret, ...] = ()
         self._known: tuple[Secret | Callable[[], Secret | None], ...] = ()
         self._prepared: dict[Secret, _Forms] = {}
         self._lock = threading.Lock()
         self.know(*secrets)
 
     def __repr__(self) -> str:
-        return f"<Redactor of {len(self._known)} secrets>"
+        return f"<Redactor of {len(self._kept) + len(self._known)} secrets>"
 
     def know(self, *secrets: Secret | Callable[[], Secret | None]) -> None:
         """Remember secrets, or what returns the one in use; of more than sixteen those that were named last."""
@@ -89,6 +90,12 @@ class Redactor:
             for secret in secrets:
                 others = [each for each in self._known if each != secret]
                 self._known = (*others[1 - _MOST_SECRETS :], secret)
+
+    def keep(self, secret: Secret) -> None:
+        """Remember the credential of the conversation: it stays known, however many secrets pass by."""
+        with self._lock:
+            if secret not in self._kept:
+                self._kept = (*self._kept, secret)
 
     def finds(self, text: str) -> bool:
         """Whether a whole secret is in the text, in any encoding."""
@@ -169,7 +176,7 @@ class Redactor:
 
     def _forms(self, longest: int | None = None) -> Iterator[_Forms]:
         """Yield the encodings of each secret, of those alone that fit into so many letters."""
-        for known in self._known:
+        for known in (*self._kept, *self._known):
             secret = known if isinstance(known, Secret) else known()
             if secret is None:
                 continue
@@ -180,7 +187,7 @@ class Redactor:
             if prepared is None:
                 prepared = _Forms(secret)
                 with self._lock:
-                    if len(self._prepared) >= _MOST_SECRETS:
+                    if len(self._prepared) >= 2 * _MOST_SECRETS:
                         self._prepared.clear()
                     self._prepared[secret] = prepared
             yield prepared

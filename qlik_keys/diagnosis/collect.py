@@ -6,11 +6,12 @@ a tier that must wait is left alone. Nothing is judged here (`checks.tenant`, `c
 
 from __future__ import annotations
 
+import functools
 import uuid
 from typing import TYPE_CHECKING, TypeVar
 
 from qlik_keys.core.network.proxies import proxy_for
-from qlik_keys.diagnosis.facts import Fact, Facts, tenant_skip
+from qlik_keys.diagnosis.facts import NOT_ASKED, Fact, Facts, tenant_skip
 from qlik_keys.errors import (
     AmbiguousName,
     ConfigurationError,
@@ -24,6 +25,7 @@ from qlik_keys.errors import (
 )
 from qlik_keys.keystore.lookup import CLIENT_ID, ClientLookup
 from qlik_keys.keystore.optional import ReportsExportPaths, ReportsHealth, ReservesUses
+from qlik_keys.keystore.tenant_folder import folder_at
 from qlik_keys.lifecycle.deletion import is_pending_of
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
     if isinstance(discovery.problem, TenantThrottled) and not tenant.budget.snapshot()[1].blocked_seconds:
         discovery = _tried(tenant.discover, ())  # the pause that it asked for is over
     skipped = tenant_skip(discovery)
+    if isinstance(discovery.problem, NOT_ASKED):
+        store = folder_at(tenant.http, store, names=functools.partial(_raise, discovery.problem))
     client_id, absence = _client_id(tenant, store, client, skipped)
     seen: Fact[OAuthClient] = absence
     if client_id:
@@ -98,6 +102,15 @@ def look(tenant: QlikTenant, store: KeyStore, client: str, *, scopes: Sequence[s
         proxy=_proxy_of(tenant.url),
         host_names=host_names,
     )
+
+
+def _raise(problem: QlikKeysError) -> Sequence[str]:
+    """Say again why the tenant does not tell its host names, without waiting for it again.
+
+    Raises:
+        QlikKeysError: `problem`.
+    """
+    raise problem
 
 
 def _tried(ask: Callable[[], Value | None], skipped: tuple[str, ...]) -> Fact[Value]:

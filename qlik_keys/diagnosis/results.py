@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Verdict = Literal["passed", "failed", "not_checked"]
 
+_SEE = "See "  # of a check that could not be made because of another one
 _SIGNS: Mapping[Verdict, str] = {"passed": "✓", "failed": "✗", "not_checked": "\u2013"}
 _WORDS: Mapping[Verdict, str] = {"passed": "passed", "failed": "failed", "not_checked": "not checked"}
 _MOST_CHARACTERS = 1000
@@ -101,10 +102,10 @@ class Diagnosis:
         """Return it for people: a line a check, and beneath those that failed what to do.
 
         Args:
-            only_failed: leave out the other checks.
+            only_failed: leave out the other checks; where none failed, those stay that could not be made.
         """
         lines = [self._heading()]
-        for check in self.findings if only_failed else self.checks:
+        for check in (self.findings or self._not_checked) if only_failed else self.checks:
             lines.append(
                 f"{_SIGNS[check.verdict]} {_WORDS[check.verdict]:<11}  {check.title} ({_named(check)}): {check.why}"
             )
@@ -126,6 +127,13 @@ class Diagnosis:
             "findings": [check.finding for check in self.findings],
             "checks": [asdict(check) for check in self.checks],
         }
+
+    @property
+    def _not_checked(self) -> tuple[Check, ...]:
+        """The checks that could not be made for a reason of their own; none where all is well."""
+        if self.is_healthy:
+            return ()
+        return tuple(each for each in self.checks if each.verdict == "not_checked" and not each.why.startswith(_SEE))
 
     def _heading(self) -> str:
         count = len(self.findings)
@@ -191,7 +199,7 @@ def not_checked(name: str, why: str) -> Check:
 
 def see(name: str, *others: str) -> Check:
     """Return a check that could not be made because of what others say."""
-    return not_checked(name, f"See {', '.join(others)}.")
+    return not_checked(name, f"{_SEE}{', '.join(others)}.")
 
 
 def _named(check: Check) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from qlik_keys.config.settings import Settings
-from qlik_keys.config.vault_environment import read_secret_file
+from qlik_keys.config.vault_environment import NAMED_VARIABLES, read_secret_file
 from qlik_keys.core.arguments import TEXT, require
 from qlik_keys.core.secret import Secret
 from qlik_keys.errors import ConfigurationError
@@ -53,6 +53,7 @@ class VaultReference:
         """Refuse what is of another type, and two tokens."""
         _require_texts(self)
         _at_most_one(self, "token_variable", "token_file")
+        NAMED_VARIABLES.update(filter(None, (self.token_variable,)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +101,7 @@ class TenantReference:
             raise ConfigurationError("A tenant has neither a URL nor a context.", hint="Give one of the two.")
         _at_most_one(self, "api_key_variable", "api_key_file", "client_id", "login_client")
         _at_most_one(self, "client_secret_variable", "client_secret_file")
+        NAMED_VARIABLES.update(filter(None, (self.api_key_variable, self.client_secret_variable)))
         if bool(self.client_id) != bool(self.client_secret_variable or self.client_secret_file):
             raise ConfigurationError(
                 "An OAuth client that logs in by secret needs both its id and where its secret is.",
@@ -162,6 +164,7 @@ def _secret(variable: str, file: str) -> Secret:
     Raises:
         ConfigurationError: there is nothing, or it cannot be read.
     """
+    NAMED_VARIABLES.update(filter(None, (variable,)))  # on a worker, the reference was not made but unpickled
     if file:
         found = read_secret_file(file, file)
     elif os.environ.get(variable, "").strip():

@@ -13,6 +13,7 @@ from qlik_keys.inventory.formats.junit import NEVER, audit_as_junit
 from qlik_keys.inventory.formats.prometheus import audit_as_prometheus
 from qlik_keys.inventory.formats.rows import require_audit
 from qlik_keys.inventory.frames import records_of
+from qlik_keys.rules.access import TENANT_NOT_ASKED
 from qlik_keys.rules.catalogue import finding_named
 from qlik_keys.rules.model import SEVERITIES
 
@@ -60,7 +61,7 @@ def audit_report(found: pd.DataFrame, form: AuditFormat, *, fail_on: str = "low"
 
 
 def some_findings(found: pd.DataFrame, *, only: Iterable[str] = (), severity: str | None = None) -> pd.DataFrame:
-    """Return some of the findings of an audit.
+    """Return some of the findings of an audit; a tenant that could not be asked stays, since its findings are unknown.
 
     Args:
         found: of `audit`.
@@ -81,8 +82,8 @@ def some_findings(found: pd.DataFrame, *, only: Iterable[str] = (), severity: st
     if severity is not None and severity not in SEVERITIES:
         raise ValueError(f"severity must be one of {', '.join(SEVERITIES)}, not {severity!r}")
     if names:
-        found = found[found["finding"].isin(names)]
+        found = found[found["finding"].isin([*names, TENANT_NOT_ASKED.name])]
     if severity is not None:
         kept = SEVERITIES[: SEVERITIES.index(severity) + 1]
-        found = found[found["severity"].isin(kept)]
+        found = found[found["severity"].isin(kept) | (found["finding"] == TENANT_NOT_ASKED.name)]
     return found.reset_index(drop=True)

@@ -314,10 +314,25 @@ class _WithProfiles(TenantFolder):
 
 class _WithNotes(TenantFolder):
     def read_note(self, tenant_host: str, name: str) -> Note:
-        return cast("KeepsNotes", self.inner).read_note(self._place(tenant_host), name)
+        return self._note(tenant_host, name)[1]
 
     def write_note(self, tenant_host: str, name: str, note: Note) -> Note:
-        return cast("KeepsNotes", self.inner).write_note(self._sure_place(tenant_host), name, note)
+        is_known = self._folder or tenant_host != self._own
+        place = self._place(tenant_host) if is_known else self._note(tenant_host, name)[0]
+        return cast("KeepsNotes", self.inner).write_note(place, name, note)
+
+    def _note(self, tenant_host: str, name: str) -> tuple[str, Note]:
+        """Return where a note is and what it says: a program that reads it and one that writes it must agree.
+
+        A tenant that cannot tell its host names has its notes under the own one.
+        """
+        notes, place = cast("KeepsNotes", self.inner), self._place(tenant_host)
+        note = notes.read_note(place, name)
+        other = place
+        if not note.version:
+            with contextlib.suppress(TenantError):
+                other = self._sure_place(tenant_host)
+        return other, note if other == place else notes.read_note(other, name)
 
 
 class _WithVersions(TenantFolder):

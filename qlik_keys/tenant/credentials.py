@@ -73,7 +73,7 @@ class ApiKey:
 
     def auth(self, session: Session, /) -> httpx.Auth:
         """Return what puts the key on requests to that tenant's origin."""
-        session.redactor.know(self._secret)
+        session.redactor.keep(self._secret)
         return BearerOnce(self._secret, session.url)
 
     def __repr__(self) -> str:

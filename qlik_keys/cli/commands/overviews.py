@@ -145,7 +145,6 @@ def audit(
     Example: qlik-keys audit --fail-on high --due-within 30d --output audit.html
     """
     from qlik_keys.inventory.audit_report import some_findings
-    from qlik_keys.rules.access import TENANT_NOT_ASKED
     from qlik_keys.rules.model import SEVERITIES
 
     if fail_on not in (*SEVERITIES, _NEVER):
@@ -162,11 +161,8 @@ def audit(
     for_all = _commands_for_all(frame, None if fleet is None else tenants, due_within)
     frame = some_findings(frame, only=only or (), severity=severity)
     _show_audit(frame, for_all, form=form, output=output, quiet=quiet, as_json=as_json, fail_on=fail_on)
-    hidden = not_asked
-    if not_asked and not quiet:
-        told = {*frame.loc[frame["finding"] == TENANT_NOT_ASKED.name, "tenant"]}
-        hidden = {name: reason for name, reason in not_asked.items() if name not in told}
-    note_not_asked(hidden, as_json=as_json)  # --only and --severity hide findings, and a tenant must not go unnoticed
+    if quiet:  # ids alone do not show it
+        note_not_asked(not_asked, as_json=as_json)
     if not_asked and not frame.attrs["tenants"]:
         raise typer.Exit(1)
     if fail_on != _NEVER and (frame["severity"] <= fail_on).any():

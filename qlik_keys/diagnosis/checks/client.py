@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 from qlik_keys.diagnosis.commands import command, make_again
 from qlik_keys.diagnosis.results import failed, not_checked, passed, see
-from qlik_keys.errors import StoreDenied, StoreNotFound, StoreUsesReserved, TenantAuthError, TenantThrottled, TokenError
+from qlik_keys.errors import (
+    QlikKeysError,
+    StoreDenied,
+    StoreNotFound,
+    StoreUsesReserved,
+    TenantAuthError,
+    TenantThrottled,
+    TokenError,
+)
 from qlik_keys.lifecycle.ownership import is_same_key
 from qlik_keys.lifecycle.provisioning.specification import PRIVATE_KEY_JWT
 from qlik_keys.rules.access import CREDENTIAL_REFUSED
@@ -68,10 +76,10 @@ def _unseen(facts: Facts) -> Check:
     name, problem = "client-exists", facts.client.problem
     if facts.is_discovery_refused:
         return see(name, "discovery")
-    if not facts.client_id and problem is not None:
+    if not facts.client_id and problem is not None and not _is_refused(problem):
         why = f"Neither the store nor the tenant shows which client has the name {facts.asked_for!r}: give its id."
         return not_checked(name, f"{why} {problem.message} {problem.hint}".rstrip())
-    if isinstance(problem, TokenError) and problem.client_id == facts.client_id:
+    if isinstance(problem, TokenError) and facts.client_id and problem.client_id == facts.client_id:
         return not_checked(
             name, "The credential for the tenant is that of this client, which gets no token: see login."
         )
@@ -91,6 +99,11 @@ def _unseen(facts: Facts) -> Check:
     if isinstance(problem, TenantThrottled):
         return see(name, "rate-budget")
     return not_checked(name, f"{problem.message} {problem.hint}".rstrip() if problem is not None else "Not checked.")
+
+
+def _is_refused(problem: QlikKeysError) -> bool:
+    """Tell whether the credential itself is refused, whatever it asks for."""
+    return isinstance(problem, TokenError) or (isinstance(problem, TenantAuthError) and problem.status == _UNAUTHORIZED)
 
 
 def _names_a_scope(problem: TenantAuthError) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from qlik_keys.inventory.formats.rows import asked_of, audited_at, counts, dated_keys, found_rows
+from qlik_keys.inventory.formats.rows import asked_of, audited_at, counts, dated_keys, found_rows, tenants_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,8 +34,10 @@ def audit_as_prometheus(found: pd.DataFrame) -> str:
         by_kind.labels(tenant, code, finding, severity).set(count)
     by_severity = gauge("findings_by_severity", "Findings of the audit by severity, also zero.", "tenant", "severity")
     audited = gauge("audit_timestamp_seconds", "When the audit was made, in seconds since 1970.", "tenant")
-    for tenant in asked_of(found):
-        audited.labels(tenant).set(now.timestamp())
+    asked = asked_of(found)
+    for tenant in tenants_of(found):
+        if tenant in asked:
+            audited.labels(tenant).set(now.timestamp())
         for severity, count in counts(row for row in rows if row.tenant == tenant).items():
             by_severity.labels(tenant, severity).set(count)
     age = gauge("key_age_days", "How old a client's current key was at the audit.", "tenant", "client_id", "name")

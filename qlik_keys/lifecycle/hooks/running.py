@@ -128,6 +128,7 @@ def _address(hook: Hook) -> Secret | str:
 def _inherited(hidden: set[str], redactor: Redactor) -> Mapping[str, str]:
     """Return the environment of this process without the logins that qlik_keys reads or uses."""
     from qlik_keys.config.settings import LOGIN_VARIABLES  # noqa: PLC0415  # for those who have hooks
+    from qlik_keys.config.vault_environment import NAMED_VARIABLES  # noqa: PLC0415  # as above
 
-    left_out = {*LOGIN_VARIABLES, *hidden}
+    left_out = {*LOGIN_VARIABLES, *NAMED_VARIABLES, *hidden}
     return {name: value for name, value in os.environ.items() if name not in left_out and not redactor.finds(value)}
