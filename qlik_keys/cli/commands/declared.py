@@ -16,7 +16,8 @@ from qlik_keys.cli.options.groups import with_options
 from qlik_keys.cli.options.runners import RunnerOptions, on_cluster
 from qlik_keys.cli.options.tenants import FLEET_VARIABLE as _VARIABLE
 from qlik_keys.cli.options.tenants import TenantsOptions
-from qlik_keys.cli.output.applied import hand_over, show_results, show_secret
+from qlik_keys.cli.output.applied import hand_over, show_results
+from qlik_keys.cli.output.new_secrets import show_secret
 from qlik_keys.cli.output.results import current_notebook, show_value
 from qlik_keys.cli.output.streams import note_effect
 from qlik_keys.cli.output.table import printable
@@ -334,7 +335,7 @@ def _apply(
         if not as_json and current_notebook() is None:
             typer.echo(printable(f"{change.outcome}: {change.change.kind} {change.name}"), err=True)
             if change.client_secret is not None:
-                show_secret(change)
+                show_secret(change.name, change.client_id, change.client_secret)
                 shown.add(change.client_id)
 
     try:

@@ -14,6 +14,7 @@ from qlik_keys.cli.commands.key_results import document_of_result, done_of, is_k
 from qlik_keys.cli.options.callers import resolved
 from qlik_keys.cli.options.common import ContextOption, ServerOption  # noqa: TC001  # typer reads them
 from qlik_keys.cli.options.many import TenantsAndTelling
+from qlik_keys.cli.output.new_secrets import show_secret
 from qlik_keys.cli.output.results import Result, current_notebook
 from qlik_keys.cli.output.streams import note_effect
 from qlik_keys.cli.output.table import printable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from qlik_keys.errors import PartlyFailed
     from qlik_keys.keystore.base import KeyStore
+    from qlik_keys.lifecycle import Resumed
     from qlik_keys.lifecycle.events import StepEvent
     from qlik_keys.lifecycle.hooks.definition import Hook
     from qlik_keys.tenant import QlikTenant
@@ -52,6 +54,13 @@ class KeyCommand:
         silent = common.quiet or common.as_json
         self._told: dict[str, Any] = {} if silent else {"on_step": self._tell_step}
         self._client_name = ""
+        self._seen: list[Resumed] = []
+
+    def saw(self, item: Resumed) -> None:
+        """Take note of one of many; people see its new client secret at once, since the process may be killed."""
+        self._seen.append(item)
+        if item.client_secret is not None and not self._common.as_json and current_notebook() is None:
+            show_secret(item.name, item.client_id, item.client_secret)
 
     def _tell_step(self, event: StepEvent) -> None:
         """Print a step on standard error; of many clients, each one's name above its steps."""
@@ -88,6 +97,9 @@ class KeyCommand:
                 done = perform(tenant, store, client, **self._told)
             except PartlyFailed as error:
                 done, problem = done_of(error), error
+            except BaseException:
+                self._show_secrets_of_interrupted()
+                raise
             results = [document_of_result(self._operation, item) for item in done]
         changed = [each for each in results if not is_kept(each)]
         if changed:
@@ -103,6 +115,15 @@ class KeyCommand:
             raise problem
         if not results and notebook is None and not self._common.as_json:
             typer.echo(nothing)
+
+    def _show_secrets_of_interrupted(self) -> None:
+        """Show a notebook or a program the client secrets that were made: no other run can show them."""
+        made = [item for item in self._seen if item.client_secret is not None]
+        notebook = current_notebook()
+        if made and notebook is not None:
+            notebook.results.append(Result(made))
+        elif made and self._common.as_json:
+            typer.echo(json.dumps([document_of_result(self._operation, item) for item in made], indent=2))
 
     @contextmanager
     def _sides(self) -> Iterator[tuple[QlikTenant, KeyStore, tuple[Hook, ...]]]:

@@ -1,4 +1,7 @@
-"""What came of a command that makes clients or changes their keys, for people and programs; nothing of it is secret."""
+"""What came of a command that makes clients or changes their keys, for people and programs.
+
+Nothing of it is secret but a client secret that `resume` made, which the tenant shows this once.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 def document_of_result(
     operation: str, result: Provisioned | Rotated | Deleted | Resumed | dict[str, Any]
 ) -> dict[str, Any]:
-    """Return a result as JSON-ready values; none of them is secret."""
+    """Return a result as JSON-ready values; only a client secret that was made just now is secret."""
     from qlik_keys.lifecycle import Deleted, Provisioned, Resumed
 
     if isinstance(result, dict):
@@ -36,7 +39,8 @@ def document_of_result(
         }
     if isinstance(result, Resumed):
         inner = {} if result.result is None else document_of_result(result.operation, result.result)
-        return {**inner, "operation": result.operation, "name": result.name, "client_id": result.client_id}
+        made = {} if result.client_secret is None else {"client_secret": result.client_secret.reveal()}
+        return {**inner, "operation": result.operation, "name": result.name, "client_id": result.client_id, **made}
     common = {
         "operation": operation,
         "client_id": result.client_id,

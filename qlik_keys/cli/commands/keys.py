@@ -373,6 +373,6 @@ def resume(
     work.run(
         "",
         options,
-        lambda tenant, store, _, **told: lifecycle.resume(tenant, store, **options, **told),
+        lambda tenant, store, _, **told: lifecycle.resume(tenant, store, on_result=work.saw, **options, **told),
         nothing="There was no interrupted operation.",
     )

@@ -14,6 +14,7 @@ from qlik_keys.cli.commands.key_results import document_of_result, is_kept, resu
 from qlik_keys.cli.options.callers import resolved
 from qlik_keys.cli.options.common import refuse_unasked
 from qlik_keys.cli.options.many import in_options
+from qlik_keys.cli.output.new_secrets import show_secret
 from qlik_keys.cli.output.progress_bar import ProgressBar
 from qlik_keys.cli.output.results import Result, current_notebook, is_terminal
 from qlik_keys.cli.output.streams import note_effect
@@ -201,6 +202,9 @@ def _tell(plan: FleetPlan, results: Sequence[FleetResult], common: TenantsAndTel
     if common.as_json:
         typer.echo(json.dumps(documents, indent=2))
         return
+    for each in shown:
+        if each.resumed is not None and each.resumed.client_secret is not None:
+            show_secret(each.name, each.client_id, each.resumed.client_secret)
     for document in documents:
         where = f"{document['tenant']}: " if len(plan.tenants) > 1 else ""
         typer.echo(f"{where}{_text(document)}")
@@ -222,7 +226,7 @@ def _line(plan: FleetPlan, result: FleetResult) -> str:
 
 
 def _document(operation: str, result: FleetResult) -> dict[str, Any]:
-    """Return a result as JSON-ready values; none of them is secret."""
+    """Return a result as JSON-ready values; only a client secret that was made just now is secret."""
     document: dict[str, Any] = {"tenant": result.tenant, "outcome": result.outcome}
     if result.resumed is not None:
         return document | document_of_result("resume", result.resumed)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from qlik_keys.cli.output.new_secrets import show_secret
 from qlik_keys.cli.output.results import Result, current_notebook
 from qlik_keys.cli.output.table import printable
 
@@ -24,13 +25,6 @@ def hand_over(value: Any) -> bool:
     return notebook is not None
 
 
-def show_secret(change: AppliedChange) -> None:
-    """Show a new client secret, this once, as Qlik does."""
-    assert change.client_secret is not None  # it has one
-    shown = f"Client secret of {change.name} ({change.client_id}), shown this once: {change.client_secret.reveal()}"
-    typer.echo(printable(shown))
-
-
 def show_results(results: Sequence[AppliedChange], *, as_json: bool, shown: Collection[str] = ()) -> None:
     """Show what was done, with the new client secrets of those that are not shown by now."""
     if hand_over([*results]):
@@ -42,7 +36,7 @@ def show_results(results: Sequence[AppliedChange], *, as_json: bool, shown: Coll
         for warning in each.warnings:
             typer.echo(f"Note: {printable(f'{each.name}: {warning}')}", err=True)
         if each.client_secret is not None and each.client_id not in shown:
-            show_secret(each)
+            show_secret(each.name, each.client_id, each.client_secret)
     outcomes = [each.outcome for each in results]
     counts = ", ".join(f"{outcomes.count(one)} {word}" for one, word in _WORDS.items() if one in outcomes)
     typer.echo(f"Changes: {counts}." if counts else "Everything is as declared.")

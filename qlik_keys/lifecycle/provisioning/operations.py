@@ -121,6 +121,7 @@ def resume(
     *,
     hooks: Iterable[Hook] = (),
     drop_hooks: Iterable[str] = (),
+    on_result: Callable[[Resumed], None] | None = None,
     on_step: Callable[[StepEvent], None] | None = None,
     cancel: threading.Event | None = None,
     clock: Clock = SYSTEM_CLOCK,
@@ -136,6 +137,8 @@ def resume(
         store: where the keys are.
         hooks: the hooks that are defined here: those that clients' records name as pending run; see `Hook`.
         drop_hooks: names of pending hooks that are removed from the records without running.
+        on_result: told each entry as soon as nothing more is tried of it: a client secret that it made (its
+            `client_secret`) is not lost if the run is interrupted later.
         on_step: told before and after each step.
         cancel: when set, the run stops between two steps.
         clock: time.
@@ -150,7 +153,7 @@ def resume(
     """
     options = ResumeOptions(hooks=hooks, drop_hooks=drop_hooks)
     work = OperationContext(tenant=tenant, store=store, on_step=on_step, cancel=cancel, clock=clock, **options.context)
-    return resume_in(work)
+    return resume_in(work) if on_result is None else resume_in(work, told=on_result)
 
 
 def resume_client(

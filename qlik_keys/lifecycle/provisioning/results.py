@@ -25,6 +25,7 @@ from qlik_keys.lifecycle.verification import BRIEFLY_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from qlik_keys.core.secret import Secret
     from qlik_keys.keystore.base import ClientRecord
     from qlik_keys.lifecycle.context import OperationContext
     from qlik_keys.lifecycle.deletion import Deleted
@@ -56,6 +57,11 @@ class Resumed:
     result: Provisioned | Rotated | Deleted | None = None
     error: QlikKeysError | None = None
 
+    @property
+    def client_secret(self) -> Secret | None:
+        """A client secret that was made on the way; the tenant shows it this once."""
+        return getattr(self.result, "client_secret", None)  # a client that was made has one, a rotated one does not
+
     def to_text(self) -> str:
         """Return what became of it, for people; a client secret that it made is not in it."""
         from qlik_keys.lifecycle.deletion import Deleted  # noqa: PLC0415  # imports operations that import this module
@@ -71,7 +77,7 @@ class Resumed:
         if isinstance(result, Deleted):
             return " ".join(["Deleted.", *result.warnings])
         texts = [f"The current key is {result.kid}."] if result.kid else []
-        texts += ["It has a new client secret, in `client_secret` of the result."] if result.client_secret else []
+        texts += ["It has a new client secret, in `client_secret`."] if self.client_secret else []
         return " ".join([*texts, *result.warnings])
 
 

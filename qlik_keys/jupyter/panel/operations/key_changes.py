@@ -149,8 +149,7 @@ def carry_out(
 
 def new_secrets(resumed: Iterable[Resumed]) -> tuple[tuple[str, Secret], ...]:
     """Return the client secrets that were made on the way, with the clients' names: the tenant shows each once."""
-    made = [(item.name, item.result) for item in resumed if isinstance(item.result, lifecycle.Provisioned)]
-    return tuple((name, each.client_secret) for name, each in made if each.client_secret is not None)
+    return tuple((item.name, item.client_secret) for item in resumed if item.client_secret is not None)
 
 
 def _resumed(items: list[Resumed]) -> CarriedOut:
