@@ -111,11 +111,11 @@ def test_an_export_can_be_planned_without_a_difference_and_overwrites_nothing(ql
 
 
 def test_a_second_file_of_one_name_is_held_and_a_fleet_gets_another_name(qlik_keys, fleet, name, tmp_path):
-    file = fleet("a", "b")
+    file = fleet("a", "b", "d")
     assert qlik_keys("apply", file, "--yes").code == 0
     second = fleet("c", file="second.yaml")
     planned = qlik_keys("plan", second)
-    assert (planned.code, "WARNING    2 of 2 clients" in planned.out) == (3, True)
+    assert (planned.code, "WARNING    3 of 3 clients" in planned.out) == (3, True)
     held = qlik_keys("apply", second, "--yes", "--prune", "--json")
     assert (held.code, held.err) == (3, "")
     assert {(each["outcome"], "--same-fleet" in each["reason"]) for each in json.loads(held.out)} == {("left", True)}

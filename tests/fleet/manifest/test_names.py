@@ -30,28 +30,30 @@ def outcomes(applied):
 
 
 def test_a_second_file_of_one_name_makes_nothing_and_deletes_nothing_until_it_is_confirmed(world, fleet, name):
-    a, b, c, d = (f"{name}-{letter}" for letter in "abcd")
-    assert file_of(name, a, b, c).apply(fleet).is_as_declared
+    a, b, c, d, e = (f"{name}-{letter}" for letter in "abcde")
+    assert file_of(name, a, b, c, e).apply(fleet).is_as_declared
     second = file_of(name, d)
     plan = second.plan(fleet)
-    assert "WARNING    3 of 3 clients with the mark of the fleet" in plan.to_text()
+    assert "WARNING    4 of 4 clients with the mark of the fleet" in plan.to_text()
     assert "`qlik-keys apply --same-fleet`" in plan.to_dict()["warnings"][0]
     held = second.apply(fleet, plan=plan, prune=True)
-    left = [("create", "d", "left"), *(("removed", letter, "left") for letter in "abc")]
+    left = [("create", "d", "left"), *(("removed", letter, "left") for letter in "abce")]
     assert outcomes(held) == left
     assert all("--same-fleet" in each.change.reason for each in held.changes)
     # One of the first file's is in it: it is made what the file says, and what would go is held all the same.
     assert outcomes(file_of(name, a, d).apply(fleet, prune=True)) == [("create", "d", "done"), *left[2:]]
     # At least half of them are in it: this is how clients are removed from a file every day.
-    usual = file_of(name, a, b, d)
+    usual = file_of(name, a, b, c, d)
     assert usual.plan(fleet).doubts == ()
-    assert outcomes(usual.apply(fleet, prune=True)) == [("removed", "c", "done")]
+    assert outcomes(usual.apply(fleet, prune=True)) == [("removed", "e", "done")]
     assert outcomes(file_of(name, d).apply(fleet, prune=True, same_fleet=True)) == [
-        ("removed", "a", "done"),
-        ("removed", "b", "done"),
+        ("removed", letter, "done") for letter in "abc"
     ]
     assert file_of(name, d).plan(fleet).changes == ()
-    assert outcomes(file_of(name).apply(fleet, prune=True)) == [("removed", "d", "left")]  # a file that was emptied
+    # One or two are everyday work: the only client gets another name, and the last one goes.
+    renamed = [("create", "b", "done"), ("removed", "d", "done")]
+    assert outcomes(file_of(name, b).apply(fleet, prune=True)) == renamed
+    assert outcomes(file_of(name).apply(fleet, prune=True)) == [("removed", "b", "done")]
 
 
 def test_a_fleet_gets_another_name_and_gives_clients_away_and_leaves_the_others_alone(world, fleet, name):

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from qlik_keys.fleet.manifest.comparing.facts import TenantFacts
 
 
+_FEWEST = 3  # that fewer are missing is everyday work: a client gets another name, the last one goes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NameDoubt:
     """Most of the clients that carry the mark of a fleet on a tenant are not in the file of that name.
@@ -52,7 +55,7 @@ class NameDoubt:
 def doubt_of(
     tenant: str, fleet: str, names: Collection[str], facts: TenantFacts, changes: Sequence[PlannedChange]
 ) -> NameDoubt | None:
-    """Return the doubt about a fleet's name on one tenant, None where at least half of its clients are in the file.
+    """Return the doubt about a fleet's name on one tenant, None where few of its clients are missing from the file.
 
     Args:
         tenant: the tenant's name in the file.
@@ -65,6 +68,6 @@ def doubt_of(
     marked = sum(each.declaration is not None and each.declaration.fleet == fleet for each in summaries)
     # A record that is left of a client that is to be made again says nothing against the name.
     absent = sum(each.kind == "removed" and each.client not in names for each in changes)
-    if 2 * absent <= marked:
+    if absent < _FEWEST or 2 * absent <= marked:
         return None
     return NameDoubt(tenant=tenant, fleet=fleet, marked=marked, absent=absent)
