@@ -1,14 +1,24 @@
-"""JupyterLab once a run, Chromium and its page once a file, a notebook and its kernel once a test."""
+"""JupyterLab once a run; Chromium, its page and a panel once a file: a panel takes longer to open than most tests."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 
 import pytest
 from fixtures.jupyter_lab import JupyterLab
-from fixtures.panel_actions import VIEWPORT, new_page, open_in, set_theme
+from fixtures.panel_actions import VIEWPORT, end_session, new_page, open_in, set_theme
 from playwright.sync_api import sync_playwright
 from tools.browser_setup import launch_options
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -26,13 +36,14 @@ def chromium():
 
 @pytest.fixture
 def fresh_page(chromium):
-    with new_page(chromium) as opened:
+    with new_page(chromium, reduced_motion="reduce") as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
 def one_page(chromium):
-    with new_page(chromium) as opened:
+    """The page of a file. It does not move smoothly, which takes a fifth of the time; test_panel_results does."""
+    with new_page(chromium, reduced_motion="reduce") as opened:
         yield opened
 
 
@@ -45,11 +56,42 @@ def page(one_page):
         set_theme(one_page, "JupyterLab Light")
 
 
+class PanelOfFile:
+    """A panel in a copy of the quickstart; the first test of a file opens it, and one after a failure opens another."""
+
+    def __init__(self, page, server, name):
+        self._page, self._server, self._name = page, server, name
+        self._numbers = itertools.count(1)
+        self._opened = None
+
+    def open(self):
+        """Run the first cell of a notebook, if none is open, and return (the panel, the notebook's path)."""
+        if self._opened is None:
+            self._opened = open_in(self._page, self._server, f"{self._name}-{next(self._numbers)}.ipynb")
+        return self._opened
+
+    def discard(self):
+        """Let the next test open another one."""
+        self._opened = None
+
+
+@pytest.fixture(scope="module")
+def panel_of_file(one_page, lab, request):
+    return PanelOfFile(one_page, lab, request.path.stem)
+
+
 @pytest.fixture
-def open_panel(page, request):
-    """Open a copy of the quickstart, run its first cell, and return (the panel, the notebook's path)."""
+def used_panel(page, panel_of_file, request):  # `page` gives it its size
+    """(The panel of the file, as the test before has left it; the path of its notebook)."""
+    yield panel_of_file.open()
+    if request.node.stash.get(FAILED, False):
+        panel_of_file.discard()
 
-    def open_it(server):
-        return open_in(page, server, f"{request.node.name.translate(str.maketrans('[]/ ', '----'))}.ipynb")
 
-    return open_it
+@pytest.fixture
+def empty_panel(used_panel):
+    """The same, connected to nothing."""
+    panel, _ = used_panel
+    if panel.locator(".qk-badge").inner_text() != "Not connected":
+        end_session(panel)
+    return used_panel
