@@ -11,6 +11,8 @@ from fixtures.panel_actions import VIEWPORT, end_session, new_page, open_in, set
 from playwright.sync_api import sync_playwright
 from tools.browser_setup import launch_options
 
+import qlik_keys as qk
+
 FAILED = pytest.StashKey[bool]()
 
 
@@ -25,6 +27,21 @@ def pytest_runtest_makereport(item, call):
 def lab(tmp_path_factory):
     with contextlib.closing(JupyterLab(tmp_path_factory.mktemp("lab") / "quickstart")) as server:
         yield server
+
+
+@pytest.fixture
+def tidy_box(box):
+    """The sandbox that all tests of a worker share, of which a test leaves no client behind."""
+    with (
+        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
+        qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
+    ):
+        before = {client.client_id for client in tenant.oauth_clients.iterate()}
+        yield box
+        for client in tenant.oauth_clients.list():
+            if client.client_id not in before:
+                tenant.oauth_clients.delete(client.client_id)
+                store.delete(tenant.host, client.client_id)
 
 
 @pytest.fixture(scope="module")

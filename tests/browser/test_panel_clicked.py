@@ -129,7 +129,8 @@ def test_a_wrong_credential_is_a_card_with_what_to_do(box, empty_panel):
     expect(card).to_have_count(0)
 
 
-def test_what_fails_is_a_card_the_next_try_finishes_it_and_a_name_is_no_markup(box, empty_panel):
+def test_what_fails_is_a_card_the_next_try_finishes_it_and_a_name_is_no_markup(tidy_box, empty_panel):
+    box = tidy_box
     with (
         qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
         qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,

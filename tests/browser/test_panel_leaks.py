@@ -48,7 +48,8 @@ def count(texts, frames):
     return {text: sum(text.encode() in frame for frame in frames) for text in texts}
 
 
-def test_no_secret_outlives_the_session(traffic, box, lab, empty_panel, tmp_path):
+def test_no_secret_outlives_the_session(traffic, tidy_box, lab, empty_panel, tmp_path):
+    box = tidy_box
     sent, heard = traffic
     panel, path = empty_panel
     page = panel.page
