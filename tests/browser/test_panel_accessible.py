@@ -161,7 +161,7 @@ def look_at_results(page, panel, look):
     fail = {"method": "POST", "path": "/api/v1/oauth-clients", "fault": 400}
     run_cell(page, 1, f"panel.sandbox.configure(fail_next=[{fail}]); print('armed')")
     expect(page.locator(".jp-OutputArea-output").filter(has_text="armed")).to_be_visible()
-    create_client(panel, "-error")
+    create_client(panel, "axe-error")
     expect(panel.get_by_role("alert")).to_be_visible()
     look("New client, an error")
     button(panel, "Dismiss").click()

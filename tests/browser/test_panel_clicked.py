@@ -58,49 +58,6 @@ def test_from_nothing_to_a_verified_client_that_the_notebook_goes_on_with(page, 
     expect(outputs.locator("table.dataframe tbody tr")).to_have_count(1)
 
 
-def test_the_button_says_what_is_missing_and_nothing_is_clipped_at_any_width(page, empty_panel):
-    panel, _ = empty_panel
-    go_to(panel, "Connect")
-    expect(button(panel, "Connect tenant and Vault")).to_be_disabled()
-    expect(panel).to_contain_text("Still needed: the tenant's address, a credential for the tenant")
-    go_to(panel, "New client")
-    expect(button(panel, "Create client")).to_be_disabled()
-    expect(panel).to_contain_text("Connect first")
-    start_sandbox(panel)
-    for width, tab in itertools.product((360, 1600), TABS):
-        page.set_viewport_size({"width": width, "height": 1000})
-        go_to(panel, tab)
-        wider = panel.evaluate(
-            "panel => [...panel.querySelectorAll('button, input, select, .qk-card')]"
-            ".filter(each => each.offsetParent && !each.closest('.qk-scroll') && each.getBoundingClientRect().right"
-            " > panel.getBoundingClientRect().right + 1).map(each => each.outerHTML.slice(0, 80))"
-        )
-        assert wider == []
-    go_to(panel, "New client")
-    expect(panel).to_contain_text("Give the client a name.")
-    panel.get_by_label("Name", exact=True).fill("any")
-    expect(button(panel, "Create client")).to_be_enabled()
-    button(panel, "Remove user_default").click()
-    expect(panel).to_contain_text("The client has no scope.")
-    expect(button(panel, "Create client")).to_be_disabled()
-    # Scopes are found by their meaning, and parents cover children.
-    scopes = panel.locator(".qk-scopes:visible")
-    scopes.get_by_role("searchbox").fill("admin.apps")
-    found = scopes.locator(".qk-option input").evaluate_all("boxes => boxes.map(box => box.dataset.scope)")
-    assert {"admin.apps", "admin.apps:read", "admin.apps:export"} <= {*found}
-    assert len(found) < 10, found
-    scopes.locator('input[data-scope="admin.apps"]').check()
-    covered = scopes.locator('input[data-scope="admin.apps:read"]')
-    expect(covered).to_be_checked()
-    expect(covered).to_be_disabled()
-    expect(scopes).to_contain_text("covered by admin.apps")
-    scopes.get_by_role("searchbox").fill("brand.new")
-    scopes.get_by_role("button", name="Add “brand.new”").click()
-    for name in ("admin.apps", "brand.new"):
-        expect(button(scopes, f"Remove {name}")).to_be_visible()
-    expect(panel).to_contain_text("'brand.new' is not among the scopes that Qlik publishes")
-
-
 def test_a_button_stays_under_the_pointer_while_it_is_pressed(page, box, empty_panel):
     panel, _ = empty_panel
     go_to(panel, "Connect")
@@ -162,3 +119,47 @@ def test_what_fails_is_a_card_the_next_try_finishes_it_and_a_name_is_no_markup(t
     panel.locator(".qk-clients").get_by_label("Search").fill("onerror")
     expect(panel.locator(".qk-table")).to_contain_text(markup)
     assert panel.locator("img").count() == 0
+
+
+def test_the_button_says_what_is_missing_and_nothing_is_clipped_at_any_width(page, empty_panel):
+    panel, _ = empty_panel
+    go_to(panel, "Connect")
+    expect(button(panel, "Connect tenant and Vault")).to_be_disabled()
+    expect(panel).to_contain_text("Still needed: the tenant's address, a credential for the tenant")
+    go_to(panel, "New client")
+    expect(button(panel, "Create client")).to_be_disabled()
+    expect(panel).to_contain_text("Connect first")
+    start_sandbox(panel)
+    for width, tab in itertools.product((360, 1600), TABS):
+        page.set_viewport_size({"width": width, "height": 1000})
+        go_to(panel, tab)
+        wider = panel.evaluate(
+            "panel => [...panel.querySelectorAll('button, input, select, .qk-card')]"
+            ".filter(each => each.offsetParent && !each.closest('.qk-scroll') && each.getBoundingClientRect().right"
+            " > panel.getBoundingClientRect().right + 1).map(each => each.outerHTML.slice(0, 80))"
+        )
+        assert wider == []
+    go_to(panel, "New client")
+    panel.get_by_label("Name", exact=True).fill("")
+    expect(panel).to_contain_text("Give the client a name.")
+    panel.get_by_label("Name", exact=True).fill("any")
+    expect(button(panel, "Create client")).to_be_enabled()
+    button(panel, "Remove user_default").click()
+    expect(panel).to_contain_text("The client has no scope.")
+    expect(button(panel, "Create client")).to_be_disabled()
+    # Scopes are found by their meaning, and parents cover children.
+    scopes = panel.locator(".qk-scopes:visible")
+    scopes.get_by_role("searchbox").fill("admin.apps")
+    found = scopes.locator(".qk-option input").evaluate_all("boxes => boxes.map(box => box.dataset.scope)")
+    assert {"admin.apps", "admin.apps:read", "admin.apps:export"} <= {*found}
+    assert len(found) < 10, found
+    scopes.locator('input[data-scope="admin.apps"]').check()
+    covered = scopes.locator('input[data-scope="admin.apps:read"]')
+    expect(covered).to_be_checked()
+    expect(covered).to_be_disabled()
+    expect(scopes).to_contain_text("covered by admin.apps")
+    scopes.get_by_role("searchbox").fill("brand.new")
+    scopes.get_by_role("button", name="Add “brand.new”").click()
+    for name in ("admin.apps", "brand.new"):
+        expect(button(scopes, f"Remove {name}")).to_be_visible()
+    expect(panel).to_contain_text("'brand.new' is not among the scopes that Qlik publishes")
