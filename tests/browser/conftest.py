@@ -80,21 +80,28 @@ class PanelOfFile:
         self._page, self._server, self._name = page, server, name
         self._numbers = itertools.count(1)
         self._opened = None
+        self._used = []
 
     def open(self):
         """Run the first cell of a notebook, if none is open, and return (the panel, the notebook's path)."""
         if self._opened is None:
-            self._opened = open_in(self._page, self._server, f"{self._name}-{next(self._numbers)}.ipynb")
+            self._used.append(f"{self._name}-{next(self._numbers)}.ipynb")
+            self._opened = open_in(self._page, self._server, self._used[-1])
         return self._opened
 
     def discard(self):
         """Let the next test open another one."""
         self._opened = None
 
+    def close(self):
+        """End the kernels that are left, and the sandboxes of their panels."""
+        self._server.end_kernels_of(self._used)
+
 
 @pytest.fixture(scope="module")
 def panel_of_file(one_page, lab, request):
-    return PanelOfFile(one_page, lab, request.path.stem)
+    with contextlib.closing(PanelOfFile(one_page, lab, request.path.stem)) as panel:
+        yield panel
 
 
 @pytest.fixture

@@ -70,6 +70,7 @@ def test_a_client_in_transit_is_made_step_by_step_and_a_taken_name_is_told_while
     expect(panel.locator(".qk-work")).to_contain_text("Next:")
     button(panel, "Cancel").click()
     expect(panel.get_by_role("alert")).to_contain_text("Cancelled before the step")
+    panel.get_by_label("Step by step").uncheck()
 
 
 @pytest.fixture
