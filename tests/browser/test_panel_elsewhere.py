@@ -7,7 +7,17 @@ from urllib.parse import urlsplit
 
 import nbformat
 import pytest
-from fixtures.panel_actions import OPEN, button, close_all, create_client, end_session, go_to, save, start_sandbox
+from fixtures.panel_actions import (
+    OPEN,
+    PATIENCE_MILLISECONDS,
+    button,
+    close_all,
+    create_client,
+    end_session,
+    go_to,
+    save,
+    start_sandbox,
+)
 from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]
@@ -68,7 +78,7 @@ def test_in_voila(fresh_page, lab, notebook):
     page.route(lambda address: urlsplit(address).hostname != "127.0.0.1", lambda route: route.abort())
     page.goto(f"{lab.url}voila/render/{notebook.name}?token={lab.token}")
     panel = page.locator(".qk-panel")
-    expect(panel).to_be_visible()
+    expect(panel).to_be_visible(timeout=3 * PATIENCE_MILLISECONDS)  # it starts a kernel, and runs the notebook first
     expect(page.locator(".qk-summary")).to_be_hidden()
     make_one(panel, "in-voila")
 
