@@ -55,6 +55,7 @@ def test_the_order_of_the_keyboard_is_the_order_on_the_page(page, empty_panel):
 def test_the_whole_job_by_keyboard(page, empty_panel):
     panel, _ = empty_panel
 
+    go_to(panel, "Connect")
     tab(panel, "Connect").focus()
     tab_to(page, "Start the sandbox")
     page.keyboard.press("Enter")
