@@ -90,6 +90,7 @@ def plan(panel, operation, heading):
     expect(title).to_have_text(heading)
     expect(title).to_be_focused()
     expect(title).to_be_in_viewport()
+    expect(panel.locator(".qk-work")).to_have_count(0)
 
 
 def apply(panel, heading, words):
