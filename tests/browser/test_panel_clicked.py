@@ -6,7 +6,7 @@ import itertools
 import re
 
 import pytest
-from fixtures.panel_actions import button, connect, create_client, go_to
+from fixtures.panel_actions import button, connect, create_client, fill_in, go_to, start_sandbox
 from playwright.sync_api import expect
 
 import qlik_keys as qk
@@ -16,8 +16,8 @@ BOT = re.compile(r"qlikbot\\[0-9a-f]{32}")
 TABS = ("Connect", "New client", "Clients", "Try a token", "Audit")
 
 
-def test_from_nothing_to_a_verified_client_that_the_notebook_goes_on_with(page, lab, open_panel):
-    panel, _ = open_panel(lab)
+def test_from_nothing_to_a_verified_client_that_the_notebook_goes_on_with(page, empty_panel):
+    panel, _ = empty_panel
     expect(panel).to_contain_text("Not connected")
     button(panel, "Start the sandbox").click()
     expect(panel.locator(".qk-badge")).to_have_text("Sandbox: nothing here is real")
@@ -58,57 +58,10 @@ def test_from_nothing_to_a_verified_client_that_the_notebook_goes_on_with(page, 
     expect(outputs.locator("table.dataframe tbody tr")).to_have_count(1)
 
 
-def test_the_button_says_what_is_missing_and_nothing_is_clipped_at_any_width(page, lab, open_panel):
-    panel, _ = open_panel(lab)
-    expect(button(panel, "Connect tenant and Vault")).to_be_disabled()
-    expect(panel).to_contain_text("Still needed: the tenant's address, a credential for the tenant")
-    go_to(panel, "New client")
-    expect(button(panel, "Create client")).to_be_disabled()
-    expect(panel).to_contain_text("Connect first")
+def test_a_button_stays_under_the_pointer_while_it_is_pressed(page, box, empty_panel):
+    panel, _ = empty_panel
     go_to(panel, "Connect")
-    button(panel, "Start the sandbox").click()
-    expect(panel).to_contain_text("Connected to")
-    for width, tab in itertools.product((360, 1600), TABS):
-        page.set_viewport_size({"width": width, "height": 1000})
-        go_to(panel, tab)
-        wider = panel.evaluate(
-            "panel => [...panel.querySelectorAll('button, input, select, .qk-card')]"
-            ".filter(each => each.offsetParent && !each.closest('.qk-scroll') && each.getBoundingClientRect().right"
-            " > panel.getBoundingClientRect().right + 1).map(each => each.outerHTML.slice(0, 80))"
-        )
-        assert wider == []
-    go_to(panel, "New client")
-    expect(panel).to_contain_text("Give the client a name.")
-    panel.get_by_label("Name", exact=True).fill("any")
-    expect(button(panel, "Create client")).to_be_enabled()
-    button(panel, "Remove user_default").click()
-    expect(panel).to_contain_text("The client has no scope.")
-    expect(button(panel, "Create client")).to_be_disabled()
-    # Scopes are found by their meaning, and parents cover children.
-    scopes = panel.locator(".qk-scopes:visible")
-    scopes.get_by_role("searchbox").fill("admin.apps")
-    found = scopes.locator(".qk-option input").evaluate_all("boxes => boxes.map(box => box.dataset.scope)")
-    assert {"admin.apps", "admin.apps:read", "admin.apps:export"} <= {*found}
-    assert len(found) < 10, found
-    scopes.locator('input[data-scope="admin.apps"]').check()
-    covered = scopes.locator('input[data-scope="admin.apps:read"]')
-    expect(covered).to_be_checked()
-    expect(covered).to_be_disabled()
-    expect(scopes).to_contain_text("covered by admin.apps")
-    scopes.get_by_role("searchbox").fill("brand.new")
-    scopes.get_by_role("button", name="Add “brand.new”").click()
-    for name in ("admin.apps", "brand.new"):
-        expect(button(scopes, f"Remove {name}")).to_be_visible()
-    expect(panel).to_contain_text("'brand.new' is not among the scopes that Qlik publishes")
-
-
-def test_a_button_stays_under_the_pointer_while_it_is_pressed(page, box, lab, open_panel):
-    panel, _ = open_panel(lab)
-    panel.get_by_label("Tenant address").press_sequentially(box.tenant_url)
-    secret = panel.locator("input[type=password]")
-    secret.and_(panel.get_by_label("API key", exact=True)).press_sequentially(box.api_key)
-    panel.get_by_label("Vault address").press_sequentially(box.vault_url)
-    secret.and_(panel.get_by_label("Vault token", exact=True)).press_sequentially(box.vault_token)
+    fill_in(panel, box, api_key=box.api_key)
     connect = button(panel, "Connect tenant and Vault")
     expect(connect).to_be_enabled()
     connect.scroll_into_view_if_needed()
@@ -121,8 +74,9 @@ def test_a_button_stays_under_the_pointer_while_it_is_pressed(page, box, lab, op
     expect(panel).to_contain_text("Connected to")
 
 
-def test_a_wrong_credential_is_a_card_with_what_to_do(box, lab, open_panel):
-    panel, _ = open_panel(lab)
+def test_a_wrong_credential_is_a_card_with_what_to_do(box, empty_panel):
+    panel, _ = empty_panel
+    go_to(panel, "Connect")
     connect(panel, box, api_key="not-the-key-of-this-tenant")
     card = panel.get_by_role("alert")
     for words in ("Connecting failed", "What to do:", "TenantAuthError"):
@@ -132,13 +86,15 @@ def test_a_wrong_credential_is_a_card_with_what_to_do(box, lab, open_panel):
     expect(card).to_have_count(0)
 
 
-def test_what_fails_is_a_card_the_next_try_finishes_it_and_a_name_is_no_markup(page, box, lab, open_panel):
+def test_what_fails_is_a_card_the_next_try_finishes_it_and_a_name_is_no_markup(tidy_box, empty_panel):
+    box = tidy_box
     with (
         qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
         qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
     ):
         qk.provision(tenant, store, name="taken-in-browser", scopes=["apps:read"])
-    panel, _ = open_panel(lab)
+    panel, _ = empty_panel
+    go_to(panel, "Connect")
     connect(panel, box, api_key=box.api_key)
     expect(panel).to_contain_text("Connected to")
     create_client(panel, "taken-in-browser")
@@ -163,3 +119,48 @@ def test_what_fails_is_a_card_the_next_try_finishes_it_and_a_name_is_no_markup(p
     panel.locator(".qk-clients").get_by_label("Search").fill("onerror")
     expect(panel.locator(".qk-table")).to_contain_text(markup)
     assert panel.locator("img").count() == 0
+
+
+def test_the_button_says_what_is_missing_and_nothing_is_clipped_at_any_width(page, empty_panel):
+    panel, _ = empty_panel
+    go_to(panel, "Connect")
+    panel.get_by_label("Tenant address").fill("")
+    expect(button(panel, "Connect tenant and Vault")).to_be_disabled()
+    expect(panel).to_contain_text("Still needed: the tenant's address, a credential for the tenant")
+    go_to(panel, "New client")
+    expect(button(panel, "Create client")).to_be_disabled()
+    expect(panel).to_contain_text("Connect first")
+    start_sandbox(panel)
+    for width, tab in itertools.product((360, 1600), TABS):
+        page.set_viewport_size({"width": width, "height": 1000})
+        go_to(panel, tab)
+        wider = panel.evaluate(
+            "panel => [...panel.querySelectorAll('button, input, select, .qk-card')]"
+            ".filter(each => each.offsetParent && !each.closest('.qk-scroll') && each.getBoundingClientRect().right"
+            " > panel.getBoundingClientRect().right + 1).map(each => each.outerHTML.slice(0, 80))"
+        )
+        assert wider == []
+    go_to(panel, "New client")
+    panel.get_by_label("Name", exact=True).fill("")
+    expect(panel).to_contain_text("Give the client a name.")
+    panel.get_by_label("Name", exact=True).fill("any")
+    expect(button(panel, "Create client")).to_be_enabled()
+    button(panel, "Remove user_default").click()
+    expect(panel).to_contain_text("The client has no scope.")
+    expect(button(panel, "Create client")).to_be_disabled()
+    # Scopes are found by their meaning, and parents cover children.
+    scopes = panel.locator(".qk-scopes:visible")
+    scopes.get_by_role("searchbox").fill("admin.apps")
+    found = scopes.locator(".qk-option input").evaluate_all("boxes => boxes.map(box => box.dataset.scope)")
+    assert {"admin.apps", "admin.apps:read", "admin.apps:export"} <= {*found}
+    assert len(found) < 10, found
+    scopes.locator('input[data-scope="admin.apps"]').check()
+    covered = scopes.locator('input[data-scope="admin.apps:read"]')
+    expect(covered).to_be_checked()
+    expect(covered).to_be_disabled()
+    expect(scopes).to_contain_text("covered by admin.apps")
+    scopes.get_by_role("searchbox").fill("brand.new")
+    scopes.get_by_role("button", name="Add “brand.new”").click()
+    for name in ("admin.apps", "brand.new"):
+        expect(button(scopes, f"Remove {name}")).to_be_visible()
+    expect(panel).to_contain_text("'brand.new' is not among the scopes that Qlik publishes")

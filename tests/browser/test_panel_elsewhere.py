@@ -7,7 +7,17 @@ from urllib.parse import urlsplit
 
 import nbformat
 import pytest
-from fixtures.panel_actions import OPEN, button, close_all, create_client, go_to
+from fixtures.panel_actions import (
+    OPEN,
+    PATIENCE_MILLISECONDS,
+    button,
+    close_all,
+    create_client,
+    end_session,
+    go_to,
+    save,
+    start_sandbox,
+)
 from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]
@@ -25,8 +35,7 @@ def notebook(lab):
 
 
 def make_one(panel, name):
-    button(panel, "Start the sandbox").click()
-    expect(panel).to_contain_text("Connected to")
+    start_sandbox(panel)
     create_client(panel, name)
     expect(panel).to_contain_text(f"{name} is made.")
     go_to(panel, "Clients")
@@ -42,8 +51,7 @@ def make_one(panel, name):
     button(panel, "Send").scroll_into_view_if_needed()
     expect(panel.get_by_role("tab", name="Clients")).to_be_in_viewport()
     expect(panel.locator(".qk-header")).to_be_in_viewport()
-    button(panel, "End session").click()
-    expect(panel.locator(".qk-badge")).to_have_text("Not connected")
+    end_session(panel)
 
 
 def test_in_notebook_7(fresh_page, lab, notebook):
@@ -70,22 +78,19 @@ def test_in_voila(fresh_page, lab, notebook):
     page.route(lambda address: urlsplit(address).hostname != "127.0.0.1", lambda route: route.abort())
     page.goto(f"{lab.url}voila/render/{notebook.name}?token={lab.token}")
     panel = page.locator(".qk-panel")
-    expect(panel).to_be_visible()
+    expect(panel).to_be_visible(timeout=3 * PATIENCE_MILLISECONDS)  # it starts a kernel, and runs the notebook first
     expect(page.locator(".qk-summary")).to_be_hidden()
     make_one(panel, "in-voila")
 
 
-def test_a_reopened_notebook_shows_the_summary_in_place_of_a_dead_panel(page, fresh_page, lab, open_panel):
-    panel, path = open_panel(lab)
-    button(panel, "Start the sandbox").click()
-    expect(panel).to_contain_text("Connected to")
+def test_a_reopened_notebook_shows_the_summary_in_place_of_a_dead_panel(page, lab, used_panel):
+    panel, path = used_panel
+    start_sandbox(panel)
     create_client(panel, "before-the-kernel-died")
     expect(panel).to_contain_text("before-the-kernel-died is made.")
     expect(page.locator(".qk-summary")).to_be_hidden()
     expect(panel.locator(".qk-work")).to_have_count(0)
-    page.locator(".jp-CodeCell .cm-content").first.click()
-    page.keyboard.press("Control+s")
-    page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')")
+    save(page)
     saved = json.loads(path.read_text())
     page.get_by_role("button", name="Restart the kernel", exact=True).click()
     page.locator(".jp-Dialog .jp-mod-accept").click()
@@ -97,20 +102,25 @@ def test_a_reopened_notebook_shows_the_summary_in_place_of_a_dead_panel(page, fr
     assert "widgets" in saved["metadata"]
     reopened = lab.notebooks / "reopened.ipynb"
     reopened.write_text(json.dumps(saved))
-    fresh_page.goto(lab.address_of(reopened.name))
-    the_summary_is_shown_and_its_line_brings_a_living_panel(fresh_page)
+    page.goto(lab.address_of(reopened.name))  # loads the page again, so that it knows nothing of the dead panel
+    the_summary_is_shown(page)
     # The same without widget state, in a page that has shown another one.
     del saved["metadata"]["widgets"]
     without = lab.notebooks / "reopened-without-state.ipynb"
     without.write_text(json.dumps(saved))
-    close_all(fresh_page, lab)
-    expect(fresh_page.locator(".qk-summary")).to_have_count(0)
-    fresh_page.evaluate(OPEN, without.name)
-    the_summary_is_shown_and_its_line_brings_a_living_panel(fresh_page)
-    close_all(fresh_page, lab)
+    close_all(page, lab)
+    expect(page.locator(".qk-summary")).to_have_count(0)
+    page.evaluate(OPEN, without.name)
+    the_summary_is_shown(page)
+    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible()
+    page.locator(".jp-CodeCell .cm-content").first.click()
+    page.keyboard.press("Shift+Enter")
+    expect(page.locator(".qk-panel")).to_be_visible()
+    expect(page.locator(".qk-summary")).to_be_hidden()
+    close_all(page, lab)
 
 
-def the_summary_is_shown_and_its_line_brings_a_living_panel(page):
+def the_summary_is_shown(page):
     panel, summary = page.locator(".qk-panel"), page.locator(".qk-summary")
     expect(summary).to_be_visible()
     for words in ("import qlik_keys as qk; qk.Panel()", "a sandbox: nothing in it was real", "Clients that were made"):
@@ -118,8 +128,3 @@ def the_summary_is_shown_and_its_line_brings_a_living_panel(page):
     expect(summary.locator("tbody tr")).to_contain_text("before-the-kernel-died")
     expect(page.get_by_text("model not found")).to_be_hidden()
     expect(panel).to_be_hidden()
-    page.locator(".jp-CodeCell .cm-content").first.click()
-    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible()
-    page.keyboard.press("Shift+Enter")
-    expect(panel).to_be_visible()
-    expect(summary).to_be_hidden()

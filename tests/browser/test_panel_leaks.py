@@ -8,7 +8,7 @@ import re
 import nbformat
 import pytest
 from fixtures.canaries import find_canaries, find_canaries_in_files
-from fixtures.panel_actions import button, connect, go_to
+from fixtures.panel_actions import PATIENCE_MILLISECONDS, button, connect, end_session, go_to, save
 from nbconvert import HTMLExporter
 from playwright.sync_api import expect
 
@@ -18,27 +18,25 @@ from qlik_keys.sandbox.openbao import OpenBao
 pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]
 
 
-@pytest.fixture
-def traffic(page):
-    """Everything that the page sends to the kernel and hears from it."""
+@pytest.fixture(scope="module")
+def traffic(one_page):
+    """Everything that the page sends to the kernel and hears from it, from its first connection on."""
     sent, heard = [], []
 
     def listen(socket):
         for event, frames in (("framesent", sent), ("framereceived", heard)):
             socket.on(event, lambda frame, to=frames: to.append(frame if isinstance(frame, bytes) else frame.encode()))
 
-    page.on("websocket", listen)
+    one_page.on("websocket", listen)
     yield sent, heard
-    page.remove_listener("websocket", listen)
+    one_page.remove_listener("websocket", listen)
 
 
-def save(page, path):
-    """Save the notebook with the keyboard, as a user does, and wait until the file has its widgets."""
+def save_with_widgets(page, path):
+    """Save the notebook with the keyboard, and wait until the file has its widgets."""
     before = path.stat().st_mtime_ns
-    page.locator(".jp-CodeCell .cm-content").first.click()
-    page.keyboard.press("Control+s")
-    page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')")
-    for _ in range(100):
+    save(page)
+    for _ in range(PATIENCE_MILLISECONDS // 100):
         if path.stat().st_mtime_ns != before and "widgets" in json.loads(path.read_text())["metadata"]:
             return
         page.wait_for_timeout(100)
@@ -50,10 +48,12 @@ def count(texts, frames):
     return {text: sum(text.encode() in frame for frame in frames) for text in texts}
 
 
-def test_no_secret_outlives_the_session(page, traffic, box, lab, open_panel):
+def test_no_secret_outlives_the_session(traffic, tidy_box, lab, empty_panel, tmp_path):
+    box = tidy_box
     sent, heard = traffic
-    panel, path = open_panel(lab)
-    connect(panel, box, api_key=box.api_key)
+    panel, path = empty_panel
+    page = panel.page
+    connect(panel, box, api_key=box.api_key, by_keyboard=True)
     expect(panel).to_contain_text("Connected to")
     go_to(panel, "New client")
     panel.get_by_label("Name", exact=True).fill("leak-test")
@@ -74,21 +74,24 @@ def test_no_secret_outlives_the_session(page, traffic, box, lab, open_panel):
     typed = {"API key": box.api_key, "Vault token": box.vault_token}
     canaries = {**typed, "client secret": client_secret, "private key": private_key}
 
-    # Saved while the secret is in sight, and again when all is over.
-    save(page, path)
+    # Saved while the secret is in sight, after a client with a key of one's own was made too; and when all is over.
+    key = make_with_own_key(panel, tmp_path / "key.pem")
+    body = key.reveal().splitlines()[1:-1]  # a line has what any copy of it has; all of it would take long to look for
+    canaries |= {"own key, start": body[1], "own key, end": body[-2]}
+    save_with_widgets(page, path)
     saved_in_between = path.read_text()
     button(panel, "I have stored it").click()
     expect(panel.locator(".qk-once")).to_be_hidden()
-    button(panel, "End session").click()
-    expect(panel.locator(".qk-badge")).to_have_text("Not connected")
-    save(page, path)
+    end_session(panel)
+    save_with_widgets(page, path)
 
     saved = json.loads(path.read_text())
     state = next(iter(saved["metadata"]["widgets"].values()))["state"]
     assert len(state) > 50, "widget state was not saved, so this test shows nothing"
     assert find_canaries(saved_in_between, canaries) == []
     exported, _ = HTMLExporter().from_notebook_node(nbformat.reads(saved_in_between, as_version=4))
-    assert "leak-test" in exported, "the summary was not exported, so this shows nothing"
+    for name in ("leak-test", "own-key"):
+        assert name in exported, "the summary was not exported, so this shows nothing"
     assert find_canaries(exported, canaries) == []
     for folder in (lab.notebooks, lab.home):
         assert find_canaries_in_files(folder, canaries) == {}
@@ -100,10 +103,28 @@ def test_no_secret_outlives_the_session(page, traffic, box, lab, open_panel):
     assert count([box.api_key, box.vault_token], sent) == {box.api_key: 1, box.vault_token: 1}
     assert count([client_secret], heard) == {client_secret: 1}
     assert find_canaries(b"\n".join(heard), {**typed, "private key": private_key}) == []
-    assert find_canaries(b"\n".join(sent), {"client secret": client_secret, "private key": private_key}) == []
+    body = "".join(private_key.splitlines()[1:-1])  # the key of one's own crosses, and begins like every key
+    assert find_canaries(b"\n".join(sent), {"client secret": client_secret, "private key": body}) == []
 
 
-def test_a_vault_token_of_the_panels_own_login_is_revoked_with_the_session(box, lab, open_panel):
+def make_with_own_key(panel, file):
+    """Make a client whose key comes from a file, and return the key."""
+    key = qk.generate(qk.KeySpec("RS256", bits=2048))
+    file.write_text(key.reveal())
+    panel.get_by_label("Name", exact=True).fill("own-key")
+    panel.get_by_label("Client secret (shown once)").uncheck()
+    panel.get_by_label("Key", exact=True).select_option(label="My own key · a PEM or JWK file")
+    expect(panel).to_contain_text("Choose the file with your key.")
+    expect(button(panel, "Create client")).to_be_disabled()
+    panel.locator("input[type=file]").set_input_files(file)
+    expect(panel.get_by_role("tabpanel", name="New client")).to_contain_text("✓ The kernel holds it")
+    button(panel, "Create client").click()
+    expect(panel).to_contain_text("own-key is made.")
+    expect(panel.locator(".qk-result:visible")).to_contain_text(key.public.thumbprint)
+    return key
+
+
+def test_a_vault_token_of_the_panels_own_login_is_revoked_with_the_session(box, empty_panel):
     with OpenBao.start() as openbao:
         import hvac
 
@@ -117,8 +138,9 @@ def test_a_vault_token_of_the_panels_own_login_is_revoked_with_the_session(box, 
             return set(vault.list("auth/token/accessors")["data"]["keys"])
 
         before = accessors()
-        panel, _ = open_panel(lab)
-        panel.get_by_label("Tenant address").press_sequentially(box.tenant_url)
+        panel, _ = empty_panel
+        go_to(panel, "Connect")
+        panel.get_by_label("Tenant address").fill(box.tenant_url)
         panel.locator("input[type=password]").and_(panel.get_by_label("API key", exact=True)).fill(box.api_key)
         panel.get_by_label("Vault address").fill(openbao.url)
         panel.get_by_label("User and password").check()

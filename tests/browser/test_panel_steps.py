@@ -1,12 +1,12 @@
-"""Step by step, an own key by file, a qlik-cli context and Transit: the ways through the panel that beginners miss."""
+"""A qlik-cli context, step by step in Transit, and changes of a key: plan, apply, and both sides are checked."""
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import pytest
-from fixtures.canaries import find_canaries, find_canaries_in_files
-from fixtures.panel_actions import button, create_client, go_to
+from fixtures.panel_actions import button, connect, create_client, go_to, run_cell, told
 from playwright.sync_api import expect
 
 import qlik_keys as qk
@@ -14,8 +14,40 @@ import qlik_keys as qk
 pytestmark = [pytest.mark.browser, pytest.mark.openbao, pytest.mark.slow]
 
 
-def test_a_client_in_transit_is_made_step_by_step_and_a_taken_name_is_told_while_typing(lab, open_panel):
-    panel, _ = open_panel(lab)
+@pytest.fixture(scope="module")
+def contexts(box, lab):
+    """The contexts of qlik-cli, which a panel reads once."""
+    folder = lab.home / ".qlik"
+    folder.mkdir()
+    (folder / "contexts.yml").write_text(
+        "contexts:\n"
+        f"  practice:\n    server: {box.tenant_url}\n    headers:\n      Authorization: Bearer {box.api_key}\n"
+        "  elsewhere:\n    server: https://acme.eu.qlikcloud.com\n    headers:\n      Authorization: Bearer abc\n"
+        "  broken:\n    comment: no server\n"
+    )
+    yield
+    shutil.rmtree(folder)
+
+
+def test_a_qlik_cli_context_is_offered_by_its_name(box, contexts, empty_panel):
+    panel, _ = empty_panel
+    panel.get_by_label("qlik-cli context").check()
+    context = panel.get_by_label("Context", exact=True)
+    offered = [words.replace("\N{NO-BREAK SPACE}", " ") for words in context.locator("option").all_inner_texts()]
+    assert offered == [f"practice · {box.tenant_url}", "elsewhere · https://acme.eu.qlikcloud.com"]
+    expect(panel.get_by_label("Tenant address")).to_have_value(box.tenant_url)
+    context.select_option(index=1)
+    expect(panel.get_by_label("Tenant address")).to_have_value("https://acme.eu.qlikcloud.com")
+    context.select_option(index=0)
+    panel.get_by_label("Vault address").fill(box.vault_url)
+    panel.get_by_label("Vault token", exact=True).fill(box.vault_token)
+    button(panel, "Connect tenant and Vault").click()
+    expect(panel.locator(".qk-header")).to_contain_text("Sandbox administrator")
+
+
+def test_a_client_in_transit_is_made_step_by_step_and_a_taken_name_is_told_while_typing(empty_panel):
+    panel, _ = empty_panel
+    go_to(panel, "Connect")
     panel.get_by_label("The Vault signs and never gives the key out (Transit)").check()
     button(panel, "Start the sandbox").click()
     expect(panel.locator(".qk-header")).to_contain_text("keys in Transit")
@@ -38,57 +70,97 @@ def test_a_client_in_transit_is_made_step_by_step_and_a_taken_name_is_told_while
     expect(panel.locator(".qk-work")).to_contain_text("Next:")
     button(panel, "Cancel").click()
     expect(panel.get_by_role("alert")).to_contain_text("Cancelled before the step")
+    panel.get_by_label("Step by step").uncheck()
 
 
-def test_an_own_key_comes_from_a_file_and_stays_in_the_kernel(page, lab, open_panel, tmp_path):
-    key = qk.generate(qk.KeySpec("RS256", bits=2048))
-    file = tmp_path / "key.pem"
-    file.write_text(key.reveal())
-    panel, path = open_panel(lab)
-    button(panel, "Start the sandbox").click()
+@pytest.fixture
+def own():
+    """A sandbox of this test's own, so that its table is short."""
+    with (
+        qk.sandbox.start() as box,
+        qk.QlikTenant(box.tenant_url, credential=qk.ApiKey(box.api_key)) as tenant,
+        qk.VaultKeyStore(box.vault_url, token=box.vault_token) as store,
+    ):
+        yield box, tenant, store
+
+
+def plan(panel, operation, heading):
+    button(panel, operation).click()
+    title = panel.locator(".qk-plan-title")
+    expect(title).to_have_text(heading)
+    expect(title).to_be_focused()
+    expect(title).to_be_in_viewport()
+    expect(button(panel, "Refresh")).to_be_enabled()  # the planning is over: only then are options taken
+
+
+def apply(panel, heading, words):
+    button(panel, heading).click()
+    result = told(panel).filter(has_text=words)
+    expect(result).to_be_focused()
+    expect(result).to_be_in_viewport(ratio=1)
+
+
+def delete_by_keyboard(panel, made):
+    plan(panel, "Delete", "Delete nightly-etl")
+    delete, confirm = button(panel, "Delete nightly-etl"), panel.get_by_label("Client id, to confirm", exact=True)
+    expect(delete).to_have_class("qk-danger")
+    confirm.fill(made.client_id[:-1])
+    expect(panel).to_contain_text("That is not the client's id, which is")
+    expect(delete).to_be_disabled()
+    confirm.fill(made.client_id)
+    expect(delete).to_be_enabled()
+    confirm.press("Enter")
+    expect(told(panel).last).to_contain_text(f"✓ Deleted nightly-etl ({made.client_id}). Its bot user")
+
+
+def test_rotate_retire_revoke_and_delete_by_clicking(page, own, empty_panel):
+    box, tenant, store = own
+    made = qk.provision(tenant, store, name="nightly-etl", scopes=["user_default"])
+
+    def kids():
+        return {key.kid: key.state for key in store.read(tenant.host, made.client_id).keys.values()}
+
+    panel, _ = empty_panel
+    go_to(panel, "Connect")
+    panel.get_by_role("radio", name="API key", exact=True).check()
+    connect(panel, box, api_key=box.api_key)
     expect(panel).to_contain_text("Connected to")
-    go_to(panel, "New client")
-    panel.get_by_label("Name", exact=True).fill("own-key")
-    panel.get_by_label("Key", exact=True).select_option(label="My own key · a PEM or JWK file")
-    expect(panel).to_contain_text("Choose the file with your key.")
-    expect(button(panel, "Create client")).to_be_disabled()
-    panel.locator("input[type=file]").set_input_files(file)
-    expect(panel).to_contain_text("✓ The kernel holds it")
-    button(panel, "Create client").click()
-    expect(panel).to_contain_text("own-key is made.")
-    expect(panel.locator(".qk-result:visible")).to_contain_text(key.public.thumbprint)
-    canaries = {"own key": key.reveal(), "its body": "".join(key.reveal().splitlines()[1:-1])}
-    expect(panel.locator(".qk-work")).to_have_count(0)
-    page.locator(".jp-CodeCell .cm-content").first.click()
-    page.keyboard.press("Control+s")
-    page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')")
-    assert "own-key" in path.read_text(), "the notebook was not saved, so this test shows nothing"
-    assert find_canaries(page.content(), canaries) == []
-    assert find_canaries_in_files(lab.notebooks, canaries) == {}
+    go_to(panel, "Clients")
+    button(panel, "Refresh").click()
+    expect(panel.locator(".qk-table tbody tr")).to_have_count(1)
+    panel.get_by_label("Select nightly-etl").check()
+    expect(button(panel, "Rotate")).to_be_enabled()
 
+    plan(panel, "Rotate", "Rotate the key of nightly-etl")
+    steps = panel.locator(".qk-step:visible")
+    expect(steps).to_have_count(4)
+    panel.get_by_label("Overlap in hours").fill("0")
+    expect(steps).to_have_count(7)
+    expect(button(panel, "Rotate the key of nightly-etl")).to_have_class("qk-danger")
+    panel.get_by_label("Overlap in hours").fill("24")
+    expect(steps).to_have_count(4)
+    assert list(kids()) == [made.kid]
+    apply(panel, "Rotate the key of nightly-etl", "The old key can log in until")
+    assert kids().pop(made.kid) == "previous"
+    done = panel.locator(".qk-step.qk-done:visible").filter(has_text="Register the next public key")
+    expect(done).to_contain_text("PATCH /api/v1/oauth-clients/")
 
-def test_a_qlik_cli_context_is_offered_by_its_name(box, lab, open_panel):
-    folder = lab.home / ".qlik"
-    folder.mkdir()
-    (folder / "contexts.yml").write_text(
-        "contexts:\n"
-        f"  practice:\n    server: {box.tenant_url}\n    headers:\n      Authorization: Bearer {box.api_key}\n"
-        "  elsewhere:\n    server: https://acme.eu.qlikcloud.com\n    headers:\n      Authorization: Bearer abc\n"
-        "  broken:\n    comment: no server\n"
-    )
-    try:
-        panel, _ = open_panel(lab)
-        panel.get_by_label("qlik-cli context").check()
-        context = panel.get_by_label("Context", exact=True)
-        offered = [words.replace("\N{NO-BREAK SPACE}", " ") for words in context.locator("option").all_inner_texts()]
-        assert offered == [f"practice · {box.tenant_url}", "elsewhere · https://acme.eu.qlikcloud.com"]
-        expect(panel.get_by_label("Tenant address")).to_have_value(box.tenant_url)
-        context.select_option(index=1)
-        expect(panel.get_by_label("Tenant address")).to_have_value("https://acme.eu.qlikcloud.com")
-        context.select_option(index=0)
-        panel.get_by_label("Vault address").fill(box.vault_url)
-        panel.get_by_label("Vault token", exact=True).fill(box.vault_token)
-        button(panel, "Connect tenant and Vault").click()
-        expect(panel.locator(".qk-header")).to_contain_text("Sandbox administrator")
-    finally:
-        shutil.rmtree(folder)
+    plan(panel, "Retire", "Retire the old key of nightly-etl")
+    expect(panel.locator(".qk-plan")).to_contain_text("It would be refused")
+    expect(button(panel, "Retire the old key of nightly-etl")).to_be_disabled()
+    panel.get_by_label(re.compile("Retire now")).check()
+    expect(panel.locator(".qk-plan")).to_contain_text("Cannot be undone")
+    apply(panel, "Retire the old key of nightly-etl", "Retired")
+    assert made.kid not in kids()
+
+    plan(panel, "Revoke", "Revoke the key of nightly-etl")
+    expect(panel.locator(".qk-plan")).to_contain_text("remain valid until they expire")
+    expect(button(panel, "Revoke the key of nightly-etl")).to_have_class("qk-danger")
+    button(panel, "Discard plan").click()
+    expect(panel.locator(".qk-plan-title")).to_be_hidden()
+    # A second view of the panel: who acts there stays there.
+    run_cell(page, 1, "panel")
+    expect(panel).to_have_count(2)
+    delete_by_keyboard(panel.nth(1), made)
+    assert tenant.oauth_clients.list() == []
+    assert list(store.client_ids(tenant.host)) == []
