@@ -43,11 +43,12 @@ TENANT_HELP = (
     "Tenant and Vault are set by QLIK_TENANT_URL, QLIK_API_KEY, VAULT_ADDR, VAULT_TOKEN and more:\n\n"
     f"\b\n{DOCUMENTATION}/environment.md"  # \b: not wrapped at its hyphens
 )
+_HELP_NAMES = ["-h", "--help"]
 # Locals in a traceback would show keys and tokens (reliability-facts, section 3).
 _LOOK: dict[str, Any] = {
     "rich_markup_mode": None,
     "pretty_exceptions_enable": False,
-    "context_settings": {"max_content_width": 110, "help_option_names": ["-h", "--help"]},
+    "context_settings": {"max_content_width": 110, "help_option_names": _HELP_NAMES},
 }
 # What has no place in a notebook: it prints tokens, takes keys that the history would keep, runs servers, or changes
 # the shell's own files.
@@ -189,7 +190,7 @@ class Tree(Group):
             command: Any = typer.main.get_command(module.app)
             # A module of one group is that group; one of several commands holds them under their names.
             found = command if command.name == cmd_name else command.commands[cmd_name]
-            self._loaded[cmd_name] = take_texts_as_they_are(found)
+            self._loaded[cmd_name] = _with_help_names(take_texts_as_they_are(found))
         return self._loaded[cmd_name]
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -201,6 +202,14 @@ class Tree(Group):
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)
+
+
+def _with_help_names(command: Any) -> Any:
+    """Have a command know how help is asked for: click keeps what the first context had, also one without the root."""
+    command.context_settings.setdefault("help_option_names", _HELP_NAMES)
+    for each in getattr(command, "commands", {}).values():
+        _with_help_names(each)
+    return command
 
 
 def _is_elsewhere(name: str) -> bool:

@@ -16,7 +16,7 @@ from qlik_keys.keys.spec import DEFAULT_KEY, DEFAULT_OVERLAP, ROTATE_AFTER
 from qlik_keys.lifecycle.actions import ACTIONS, Action
 from qlik_keys.lifecycle.options import OPTIONS, AdoptOptions, ProvisionOptions, RotateOptions
 
-OF_THE_RUN = {"on_step", "cancel", "clock"}
+OF_THE_RUN = {"on_result", "on_step", "cancel", "clock"}
 OF_TEXT = {"name": "some", "scopes": ["user_default"], "confirm": "0" * 32}
 OPERATIONS = ("provision", "rotate", "retire", "revoke", "adopt", "delete", "resume")
 

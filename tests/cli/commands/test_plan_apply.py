@@ -103,7 +103,7 @@ def test_an_export_can_be_planned_without_a_difference_and_overwrites_nothing(ql
     assert qlik_keys("plan", str(written)).code == 0
     refused = qlik_keys("export", str(written))
     assert (refused.code, "--force" in refused.err) == (1, True)
-    shown = qlik_keys("export", "-")
+    shown = qlik_keys("export", "-", "--name", name)
     assert shown.code == 0
     assert shown.out.startswith("# yaml-language-server: $schema=https://")
     dead = qlik_keys("export", str(written), "--force", "--server", "http://127.0.0.1:9")

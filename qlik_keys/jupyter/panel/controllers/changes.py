@@ -48,7 +48,7 @@ class ChangesController:
     def plan(self, form: ChangeForm) -> None:
         """Open a change and show what it would do; nothing is changed."""
         doing = f"Planning: {OPERATIONS[form.operation].heading.format(name=self._clients.name_of(form.client_id))}"
-        self._work.run(doing.rstrip(), functools.partial(self._plan, form), at=AT)
+        self._work.run(doing.rstrip(), functools.partial(self._plan, form), at=AT, is_planning=True)
 
     def _plan(self, form: ChangeForm) -> None:
         from qlik_keys.jupyter.panel.operations.key_changes import plan_of  # noqa: PLC0415  # brings httpx
@@ -147,7 +147,8 @@ class ChangesController:
             self.discard()
 
     def _is_running(self) -> bool:
-        return self._store.state.work.at == AT
+        work = self._store.state.work
+        return work.at == AT and not work.is_planning
 
     # --- the change ---
 

@@ -143,13 +143,23 @@ class Work:
         """Return what time it is, UTC."""
         return utc_now(self.clock)
 
-    def run(self, doing: str, task: Callable[[], None], *, at: str = "top", wait: bool = False, **card: Any) -> None:
+    def run(
+        self,
+        doing: str,
+        task: Callable[[], None],
+        *,
+        at: str = "top",
+        is_planning: bool = False,
+        wait: bool = False,
+        **card: Any,
+    ) -> None:
         """Do a piece of work; an error is put on a card.
 
         Args:
             doing: what it is, in words; an error's card says that this failed.
             task: the work.
             at: the place of the button that asked for it.
+            is_planning: it only computes what a change would do.
             wait: return when it is done, and raise its error.
             **card: what `fail` takes in addition to the error.
         """
@@ -162,7 +172,7 @@ class Work:
                     raise busy
                 return
             self.steps.cancelled.clear()
-            started = WorkState(doing=doing, at=at, stepwise=state.work.stepwise)
+            started = WorkState(doing=doing, at=at, is_planning=is_planning, stepwise=state.work.stepwise)
             self._store.set(work=started, results=self._results_without(at))
 
         def guarded() -> None:

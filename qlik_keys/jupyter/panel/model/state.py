@@ -42,6 +42,7 @@ class WorkState:
     Attributes:
         doing: what is being done, "" for nothing.
         at: the place of the button that asked for it, as `PanelState.results` names it.
+        is_planning: whether it only computes what a change would do, whose options can still be chosen.
         steps_of: the group whose steps it takes, "" for none.
         cancelling: whether it was asked to stop after its step.
         stepwise: whether each step waits for "Next"; also while nothing is being done.
@@ -50,6 +51,7 @@ class WorkState:
 
     doing: str = ""
     at: str = ""
+    is_planning: bool = False
     steps_of: StepsOf = ""
     cancelling: bool = False
     stepwise: bool = False

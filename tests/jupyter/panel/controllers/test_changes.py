@@ -107,6 +107,19 @@ def test_options_that_come_while_a_plan_is_computed_are_planned_next(box, form):
     controllers.connection.end_session(wait=True)
 
 
+def test_options_that_come_before_the_planning_has_ended_are_taken(controllers, form):
+    at_once = form("rotate", overlap_hours="0")
+
+    def choose(state):
+        if state.change.plan is not None and state.work.doing.startswith("Planning"):
+            controllers.changes.choose(at_once)
+
+    controllers.store.listen(choose, "change")
+    controllers.changes.plan(form("rotate"))
+    assert controllers.state.change.plan.form == at_once
+    assert controllers.changes.problem_of(at_once) == ""
+
+
 def test_a_plan_that_cannot_be_computed_says_so_and_is_not_applied(controllers, plan, form):
     plan("rotate")
     tenant, controllers.connection.tenant = controllers.connection.tenant, None
