@@ -14,6 +14,7 @@ from qlik_keys.errors import ConfigurationError
 _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 _SECONDS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
 _SHORT = re.compile(r"([0-9]{1,7})([wdhms])")
+_LONGEST = timedelta(days=36_500)  # the end of a longer one may be later than any date that there is
 _ISO = re.compile(
     r"P(?=[0-9T])(?:(?P<weeks>[0-9]{1,7})W)?(?:(?P<days>[0-9]{1,7})D)?"
     r"(?:T(?=[0-9])(?:(?P<hours>[0-9]{1,7})H)?(?:(?P<minutes>[0-9]{1,7})M)?(?:(?P<seconds>[0-9]{1,7})S)?)?"
@@ -29,7 +30,7 @@ def parse_duration(text: str) -> timedelta:
             and years.
 
     Raises:
-        ConfigurationError: it is neither.
+        ConfigurationError: it is neither, or more than 36,500 days.
         TypeError: it is no text.
 
     Example:
@@ -38,15 +39,18 @@ def parse_duration(text: str) -> timedelta:
     """
     require(TEXT, text=text)
     written = text.strip()
-    short = _SHORT.fullmatch(written)
+    short, iso = _SHORT.fullmatch(written), _ISO.fullmatch(written)
     if short is not None:
-        return timedelta(**{_UNITS[short[2]]: int(short[1])})
-    iso = _ISO.fullmatch(written)
-    if iso is not None:
-        return timedelta(**{name: int(number) for name, number in iso.groupdict(default="0").items()})
-    raise ConfigurationError(
-        "That is not a duration.", hint="Write a whole number and a unit, for example 90d, 12h or 2w (or P90D)."
-    )
+        span = timedelta(**{_UNITS[short[2]]: int(short[1])})
+    elif iso is not None:
+        span = timedelta(**{name: int(number) for name, number in iso.groupdict(default="0").items()})
+    else:
+        raise ConfigurationError(
+            "That is not a duration.", hint="Write a whole number and a unit, for example 90d, 12h or 2w (or P90D)."
+        )
+    if span > _LONGEST:
+        raise ConfigurationError("That duration is too long.", hint=f"Write at most {_LONGEST.days}d (100 years).")
+    return span
 
 
 def format_duration(span: timedelta) -> str:

@@ -147,6 +147,7 @@ def audit(
     from qlik_keys.inventory.audit_report import some_findings
     from qlik_keys.rules.model import SEVERITIES
 
+    fail_on = fail_on.lower()
     if fail_on not in (*SEVERITIES, _NEVER):
         raise typer.BadParameter(f"choose one of {', '.join((*SEVERITIES, _NEVER))}", param_hint="--fail-on")
     fleet = tenants.selected(as_json=as_json)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +10,6 @@ import typer
 
 from qlik_keys.cli.options.common import refuse_empty
 
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_DURATION = re.compile(rf"([0-9]{{1,6}})\s*([{''.join(_UNITS)}])")
 # The endings by which `--output` names a form.
 _ENDINGS = {
     ".json": "json",
@@ -27,23 +24,28 @@ TABLE = "table"
 
 
 def duration(text: str) -> timedelta:
-    """Return a duration that was typed: 90m, 12h, 14d or 2w.
+    """Return a duration that was typed, for example 90m, 12h, 14d or 2w.
 
     Raises:
         typer.BadParameter: it is none.
     """
-    found = _DURATION.fullmatch(text.strip().lower())
-    if not found:
-        raise typer.BadParameter("write a duration as 90m, 12h, 14d or 2w")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    from qlik_keys.core.durations import parse_duration
+    from qlik_keys.errors import ConfigurationError
+
+    try:
+        return parse_duration(text)
+    except ConfigurationError as problem:
+        message = f"{problem.message} {problem.hint}"
+    raise typer.BadParameter(message)
 
 
 def _known_severity(value: str | None) -> str | None:
     from qlik_keys.rules.model import SEVERITIES
 
-    if value is not None and value not in SEVERITIES:
+    severity = None if value is None else value.strip().lower()
+    if severity is not None and severity not in SEVERITIES:
         raise typer.BadParameter(f"choose one of {', '.join(SEVERITIES)}")
-    return value
+    return severity
 
 
 def _known_findings(values: list[str] | None) -> list[str] | None:

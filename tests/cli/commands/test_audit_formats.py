@@ -59,7 +59,8 @@ def test_each_format_is_printed_and_written_to_a_file_that_names_it(qlik_keys, s
     [
         (["--only", "QK31"], "There is no finding 'QK31'"),
         (["--severity", "urgent"], "choose one of critical, high, medium, low"),
-        (["--due-within", "soon"], "write a duration as 90m, 12h, 14d or 2w"),
+        (["--due-within", "soon"], "Write a whole number and a unit, for example 90d, 12h or 2w"),
+        (["--due-within", "999999w"], "Write at most 36500d"),
         (["--format", "pdf"], "choose one of table, json"),
         (["-q", "--format", "csv"], "--quiet prints ids alone"),
     ],
