@@ -60,6 +60,13 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.fast)
     yield
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    # The browser tests of a file share a panel (tests/browser/conftest.py): each begins with what the one before it in
+    # the file has left, at each run. The files stay in a random order.
+    for path in {item.path for item in items if item.path.parent.name == "browser"}:
+        places = [place for place, item in enumerate(items) if item.path == path]
+        in_order = sorted((items[place] for place in places), key=lambda item: (item.location[1], item.name))
+        for place, item in zip(places, in_order, strict=True):
+            items[place] = item
 
 
 # The markers of which a test that starts this program needs one: where a machine lacks it, they deselect the test.

@@ -113,10 +113,15 @@ class NewClientController:
             self._work.run_next_to(functools.partial(self._check_name, self._name))
 
     def _check_name_after_work(self, state: PanelState) -> None:
-        """Ask what was typed while work was in progress, for the client that was being made may have that name."""
+        """Ask about the name that was typed while work was in progress, unless the work has made that client.
+
+        That it exists is told by the result then, which a longer note above it would move.
+        """
         if self._asks_later and not state.work.doing:
             self._asks_later = False
-            self.check_name(self._name)
+            made = state.new_client.made
+            if made is None or made.name != self._name:
+                self.check_name(self._name)
 
     def _check_name(self, name: str) -> None:
         from qlik_keys.lifecycle.provisioning.specification import MAXIMUM_NAME_LENGTH  # noqa: PLC0415  # brings httpx

@@ -172,6 +172,12 @@ def test_a_name_is_checked_next_to_the_work(box, clock):
     # What is typed while work is in progress is asked once it is done.
     controllers.work.run("Waiting", lambda: new_client.check_name("typed-meanwhile"))
     assert controllers.state.new_client.name_note == "✓ The name typed-meanwhile is free."
+    # That the client exists which was just made is told by the result, and by no note above it that would move it.
+    controllers.work.run(
+        "Making", lambda: (new_client.check_name("made-meanwhile"), new_client._make(client("made-meanwhile")))
+    )
+    assert controllers.state.new_client.name_note == ""
+    assert note_on("made-meanwhile").startswith("A client made-meanwhile exists")
     controllers.connection.end_session()
 
 
