@@ -188,6 +188,8 @@ class ClientChangesView:
             shown = markup.plan(plan, is_current=change.plan_is_current, is_open=is_open) + shown
         if not shown:  # removed before what is above it
             ui.put(self._steps, "")
+        if change.plan is not None and state.work.is_planning:  # emptied before the plan comes above it
+            self._result.draw(state)
         ui.put(self._heading, markup.plan_heading(plan))
         # A plan that was started keeps its place and its options: in a narrow panel its result is below.
         is_planning = change.plan is None and is_running and not steps

@@ -93,7 +93,8 @@ def result(shown: ShownResult) -> str:
 
 def progress(state: PanelState, at: str) -> str:
     """Return the work in progress for the button at a place, or nothing."""
-    if not state.work.doing or state.work.at != at:
+    is_planned = state.work.is_planning and state.change.plan is not None
+    if not state.work.doing or state.work.at != at or is_planned:
         return ""
     spinner = "<span class='qk-spinner' aria-hidden='true'></span>"
     work = state.work
