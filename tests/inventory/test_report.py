@@ -67,7 +67,8 @@ def test_a_rotation_is_told_with_its_time_and_the_user_and_what_cannot_be_known(
 def test_older_than_since_is_left_out_but_what_has_no_date(world, made):
     tomorrow = datetime.now(UTC).date() + timedelta(days=1)
     history = qk.report(world.tenant, world.store, since=tomorrow)
-    assert history["time"].isna().all()
+    mine = history[history["client_id"] == made.client_id]  # other tests have clocks of their own
+    assert mine["time"].isna().all()
     assert history.attrs["since"] == f"{tomorrow}T00:00:00+00:00"
     assert not events_of(qk.report(world.tenant, world.store, since=date(2020, 1, 1)), made, "key-made").empty
     with pytest.raises(ValueError, match="time zone"):

@@ -65,7 +65,7 @@ _LOGGED_QUERY = {
     "reloads": RELOAD_PARAMETERS,
     "audits": AUDIT_PARAMETERS,
 }
-_REMEMBERED_REQUESTS = 10_000
+_REMEMBERED_REQUESTS = 100_000
 # Who is on the tenant in addition to the administrator; no one knows their keys.
 _PEOPLE: dict[str, tuple[str, ...]] = {"Grace Example": (), "Linus Example": ("Developer",)}
 _BEARER_CHALLENGE = (("www-authenticate", "Bearer"),)

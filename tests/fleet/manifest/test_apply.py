@@ -248,18 +248,24 @@ def test_an_exported_file_differs_in_nothing_and_marks_nothing_until_it_is_appli
     assert f"{name}-stranger" not in {each.name for each in again.clients}
 
 
-def test_a_plan_without_drift_asks_no_more_than_the_table_of_clients(world, fleet, requests, name):
-    manifest = file_of(name, *(f"name: {name}-{number}, description: d" for number in range(6)))
-    assert manifest.apply(fleet).is_as_declared
-    counted = []
-    left = len(world.store.pending(world.tenant.host))  # of other tests, on the sandbox that they share
-    for consent in (False, None):
-        requests.clear()
-        qk.clients(world.tenant, world.store, consent=consent)
-        table = len(requests)
-        requests.clear()
-        assert manifest.plan(fleet, consent=consent).changes == ()
-        counted.append((len(requests), table, [path for _, path in requests]))
-        assert {method for method, _ in requests} <= {"GET", "LIST"}
-    for plan, table, paths in counted:
-        assert plan <= table + 1 + left, paths  # whether something is pending, and what
+def test_a_plan_without_drift_asks_no_more_than_the_table_of_clients(world, name):
+    # A folder of its own in the Vault: what other tests have left, which a plan looks at once more, is not in it.
+    with qk.VaultKeyStore(world.box.vault_url, token=world.box.vault_token, prefix=f"counted-{name}") as store:
+        fleet = qk.Fleet({"here": (world.tenant, store)})
+        manifest = file_of(name, *(f"name: {name}-{number}, description: d" for number in range(6)))
+        assert manifest.apply(fleet).is_as_declared
+        seen = []
+        ends = [side.subscribe(lambda told: seen.append(told.method)) for side in (world.tenant, store)]
+        for consent in (False, None):
+            seen.clear()
+            qk.clients(world.tenant, store, consent=consent)
+            table = len(seen)
+            seen.clear()
+            assert manifest.plan(fleet, consent=consent).changes == ()
+            assert table > 6
+            assert len(seen) <= table + 1  # whether something is pending
+            assert {*seen} <= {"GET", "LIST"}
+        for end in ends:
+            end()
+        for client_id in store.client_ids(world.tenant.host):
+            qk.delete(world.tenant, store, client_id, confirm=client_id)
