@@ -278,6 +278,9 @@ class TenantProtocolError(TenantError):
     """An answer that the contract does not know, or a redirect to another origin."""
 
 
+_FORBIDDEN = 403  # of the token endpoint (qlik-cloud-contract, "POST /oauth/token")
+
+
 class TokenError(QlikKeysError):
     """No access token could be had.
 
@@ -312,6 +315,11 @@ class TokenError(QlikKeysError):
 
 class AssertionRejected(TokenError):
     """The token endpoint refuses the client's credential (assertion or secret)."""
+
+    @property
+    def refuses_user(self) -> bool:
+        """Whether the client is known and its user refused: disabled, or with too many tokens; time does not end it."""
+        return self.status == _FORBIDDEN
 
 
 class ClientUntrusted(AssertionRejected):

@@ -59,7 +59,6 @@ _SESSION = Kind((Session,), "a tenant's `http`")
 _PATIENCE_SECONDS = 300.0
 # How many keys of the store are tried in a row, each current when it was read.
 _KEYS_TRIED = 5
-_FORBIDDEN = 403  # it knows the client, and refuses its user
 
 
 @dataclass(slots=True)
@@ -384,7 +383,7 @@ class TokenSource:
                 break
             keys += 1
         is_audience_known = self._http.is_audience_accepted and self._audience in ("", self._http.audience)
-        if isinstance(refused, AssertionRejected) and refused.status != _FORBIDDEN and not is_audience_known:
+        if isinstance(refused, AssertionRejected) and not refused.refuses_user and not is_audience_known:
             return self._by_other_audience(refused)
         raise refused
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from qlik_keys.tenant import QlikTenant, User
 
 VERIFICATION_SECONDS = 60.0  # a tenant may need time to see a new key; Qlik publishes no figure
-FORBIDDEN = 403  # the user is disabled or has too many tokens (qlik-cloud-contract, "POST /oauth/token")
 BRIEFLY_SECONDS = 0.5  # two attempts: the second one names the scopes
 
 
@@ -95,8 +94,8 @@ def verify(
             user = tenant.with_credential(BearerAuth(source)).users.me()
             break
         except AssertionRejected as problem:
-            if problem.status == FORBIDDEN:
-                raise  # its bot user is disabled or has too many tokens: neither ends by waiting a minute
+            if problem.refuses_user:
+                raise
             if not knows_consent:
                 untrusted = _untrusted(problem, tenant, client_id)
                 if untrusted is not None:

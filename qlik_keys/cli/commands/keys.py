@@ -17,7 +17,7 @@ from qlik_keys.cli.commands.key_results import document_of_result
 from qlik_keys.cli.commands.last_use import ask_about_old_key, ask_about_use, tell_last_use
 from qlik_keys.cli.commands.many_clients import run_many
 from qlik_keys.cli.options.client_argument import Client, OneOrAll, OneOrMany  # noqa: TC001  # typer reads them
-from qlik_keys.cli.options.common import ask_for_id, refuse_unasked
+from qlik_keys.cli.options.common import ask_for_id, duration, refuse_unasked
 from qlik_keys.cli.options.groups import with_options
 from qlik_keys.cli.options.hooks import DropHookOption, HooksOption, hooks_of_option
 from qlik_keys.cli.options.key_options import (
@@ -39,7 +39,6 @@ from qlik_keys.cli.options.many import (
     WorkOptions,
     YesOption,
     clients_in,
-    duration_of,
     moment_of_order,
 )
 from qlik_keys.cli.output.results import is_terminal
@@ -61,10 +60,12 @@ def rotate(
     *,
     due: Annotated[bool, typer.Option("--due", help="All clients whose rotation date has passed.")] = False,
     within: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="With --due: also those due within this time: 14d, 2w.")
+        timedelta | None,
+        typer.Option(metavar="DURATION", parser=duration, help="With --due: also those due within this time: 14d, 2w."),
     ] = None,
     older_than: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="All clients whose key is older than this: 60d.")
+        timedelta | None,
+        typer.Option(metavar="DURATION", parser=duration, help="All clients whose key is older than this: 60d."),
     ] = None,
     overlap_hours: Annotated[
         float | None,
@@ -102,7 +103,7 @@ def rotate(
         hooks=hooks_of_option(hooks, common, is_of_one=client is not None),
     ).arguments
     if client is not None:
-        common.refuse_for_one(due, within, older_than)
+        common.refuse_for_one(due, within is not None, older_than is not None)
         work = KeyCommand("rotate", common, custody=custody)
         work.run(
             client,
@@ -110,12 +111,11 @@ def rotate(
             lambda tenant, store, id_, **told: [lifecycle.rotate(tenant, store, id_, **options, **told)],
         )
         return
-    if not (due or older_than or common.finding):
+    if not (due or older_than is not None or common.finding):
         raise typer.BadParameter(
             "name a client, or choose many: --due, --older-than DURATION or --finding CODE", param_hint="CLIENT"
         )
-    soon, age = duration_of(within, "--within"), duration_of(older_than, "--older-than")
-    selection = common.selection(due=due, within=soon or timedelta(0), older_than=age)
+    selection = common.selection(due=due, within=within or timedelta(0), older_than=older_than)
     run_many("rotate", common, selection, options=options, yes=yes, custody=custody)
 
 

@@ -7,12 +7,15 @@ not load them.
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from qlik_keys.cli.completion.offers import complete_clients, complete_contexts
 from qlik_keys.cli.output.results import is_terminal
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 
 def refuse_empty(value: str | list[str] | None) -> str | list[str] | None:
@@ -61,6 +64,23 @@ def refuse_unasked(how: str, *, option: str, as_json: bool) -> None:
     """
     if as_json or not is_terminal(sys.stdin):
         raise typer.BadParameter(how, param_hint=option)
+
+
+def duration(text: str) -> timedelta:
+    """Return a duration that was typed, for example 90m, 12h, 14d or 2w.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    from qlik_keys.core.durations import parse_duration
+    from qlik_keys.errors import ConfigurationError
+
+    written = "".join(text.split())
+    try:
+        return parse_duration(written if written.startswith("P") else written.lower())
+    except ConfigurationError as problem:
+        message = f"{problem.message} {problem.hint}"
+    raise typer.BadParameter(message)
 
 
 def _client_option(words: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from qlik_keys.cli.options.common import refuse_empty
+from qlik_keys.cli.options.common import duration, refuse_empty
 
 # The endings by which `--output` names a form.
 _ENDINGS = {
@@ -21,22 +21,6 @@ _ENDINGS = {
     ".ics": "ics",
 }
 TABLE = "table"
-
-
-def duration(text: str) -> timedelta:
-    """Return a duration that was typed, for example 90m, 12h, 14d or 2w.
-
-    Raises:
-        typer.BadParameter: it is none.
-    """
-    from qlik_keys.core.durations import parse_duration
-    from qlik_keys.errors import ConfigurationError
-
-    try:
-        return parse_duration(text)
-    except ConfigurationError as problem:
-        message = f"{problem.message} {problem.hint}"
-    raise typer.BadParameter(message)
 
 
 def _known_severity(value: str | None) -> str | None:

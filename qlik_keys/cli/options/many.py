@@ -17,8 +17,6 @@ from qlik_keys.cli.options.tenants import TenantsOptions
 from qlik_keys.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from qlik_keys.fleet import Fleet, Selection
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Of many clients: do not ask.")]
@@ -128,23 +126,6 @@ def in_options(text: str) -> str:
     """Return a text about a selection with the names of the command line for those of Python."""
     text = text.removesuffix(_PYTHON_ALONE)
     return re.sub("`([a-z_]+)`", lambda found: _OPTIONS.get(found[1], found[0]), text)
-
-
-def duration_of(text: str | None, option: str) -> timedelta | None:
-    """Return the duration that an option has, None for none.
-
-    Raises:
-        typer.BadParameter: it is no duration.
-    """
-    from qlik_keys.core.durations import parse_duration
-
-    if text is None:
-        return None
-    try:
-        return parse_duration(text)
-    except ConfigurationError as problem:
-        message = f"{problem.message} {problem.hint}"
-    raise typer.BadParameter(message, param_hint=option)
 
 
 def clients_in(file: Path) -> tuple[str, ...]:

@@ -64,11 +64,12 @@ class Resumed:
 
     def to_text(self) -> str:
         """Return what became of it, for people; a client secret that it made is not in it."""
+        from qlik_keys.core import tables  # noqa: PLC0415  # for people alone
         from qlik_keys.lifecycle.deletion import Deleted  # noqa: PLC0415  # imports operations that import this module
         from qlik_keys.lifecycle.rotation.finishing import Rotated  # noqa: PLC0415
 
         if self.error is not None:
-            return f"{self.error.message}\nWhat to do: {self.error.hint}" if self.error.hint else self.error.message
+            return tables.failure(self.error)
         result = self.result
         if result is None:
             return "Removed."

@@ -35,7 +35,7 @@ from qlik_keys.lifecycle.rotation.effects import KeyState, Making, effect_of, wi
 from qlik_keys.lifecycle.rotation.hook_steps import HookSteps
 from qlik_keys.lifecycle.rotation.plan import KeyIntent, leaving, plan_keys
 from qlik_keys.lifecycle.rotation.registered_keys import replace_keys
-from qlik_keys.lifecycle.verification import FORBIDDEN, LoginVerification, verify, with_accepted_audience
+from qlik_keys.lifecycle.verification import LoginVerification, verify, with_accepted_audience
 from qlik_keys.tenant import PatchOperation
 
 if TYPE_CHECKING:
@@ -493,7 +493,7 @@ class KeyRun(HookSteps):
             self.verification = log_in()
         except AssertionRejected as refused:
             # Who has the compromised key may have used up the tokens that a client may have, which would stop this.
-            if not (self.intent.revokes and refused.status == FORBIDDEN):
+            if not (self.intent.revokes and refused.refuses_user):
                 raise
             done = end_tokens(self._tenant, client_id)
             if not done.ended:
